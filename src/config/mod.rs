@@ -1,0 +1,105 @@
+//! `bridge.toml`, checked: the shape that the rest of the program sees.
+
+use crate::influx::{Connection, Destination};
+use crate::map::Rules;
+use crate::secret::Secret;
+use regex::Regex;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Everything that `bridge.toml` says, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub kafka: Kafka,
+    /// At least one; the first whose topics match a record's is used.
+    pub mappings: Vec<Mapping>,
+    pub influx: Connection,
+    pub batch: Batch,
+    pub admin: Admin,
+    pub log: Log,
+    /// How long a stop may drain.
+    pub shutdown_max: Duration,
+}
+
+/// `[kafka]`.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    pub brokers: Vec<String>,
+    pub topics: Topics,
+    pub group_id: String,
+    pub client_id: String,
+    pub offset_reset: OffsetReset,
+    /// Static membership.
+    pub instance_id: Option<String>,
+    /// Members of the group in this process.
+    pub consumers: usize,
+    pub record_bytes_max: usize,
+    /// librdkafka properties from `[kafka.tls]`, `[kafka.sasl]` and `[kafka.librdkafka]`, the last of a name wins.
+    pub properties: Vec<(String, Secret)>,
+}
+
+/// Topic names and regular expressions.
+#[derive(Clone, Debug, Default)]
+pub struct Topics {
+    pub names: Vec<String>,
+    pub patterns: Vec<Regex>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetReset {
+    Earliest,
+    Latest,
+    Error,
+}
+
+/// `[[mapping]]`.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// None: all topics.
+    pub topics: Option<Topics>,
+    pub rules: Rules,
+    pub destination: Destination,
+}
+
+/// `[batch]`: when an open batch is closed, and how much all of them may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch {
+    pub lines_max: usize,
+    pub bytes_max: usize,
+    pub age_max: Duration,
+    pub memory_max: usize,
+}
+
+/// `[admin]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Admin {
+    /// None: switched off by `listen = ""`.
+    pub listen: Option<SocketAddr>,
+}
+
+/// `[log]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    pub level: tracing::Level,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Topics {
+    #[must_use]
+    pub fn is_match(&self, topic: &str) -> bool {
+        self.names.iter().any(|name| name == topic) || self.patterns.iter().any(|p| p.is_match(topic))
+    }
+}
+
+impl Mapping {
+    #[must_use]
+    pub fn is_match(&self, topic: &str) -> bool {
+        self.topics.as_ref().is_none_or(|topics| topics.is_match(topic))
+    }
+}

@@ -1,0 +1,111 @@
+//! JSONPath (RFC 9535): singular paths are lowered to steps, others keep their query.
+
+use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
+use jsonpath_rust::parser::parse_json_path;
+use thiserror::Error;
+
+/// A singular path: at most one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path(pub Vec<Step>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// Which values of a record become points.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Query {
+    Whole,
+    /// Found by skipping through the bytes.
+    Path(Path),
+    /// Wildcards, filters, slices and descendants want a tree of the record.
+    Tree(JpQuery),
+}
+
+#[derive(Debug, Error)]
+pub enum PathError {
+    #[error("{text:?} is not a JSONPath: {why}")]
+    Syntax { text: String, why: String },
+    #[error(
+        "{0:?} may select several values, and one is wanted here: name each step, such as \"$.host.name\""
+    )]
+    NotSingular(String),
+}
+
+impl Query {
+    /// # Errors
+    /// When the text is no JSONPath.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let query = parse(text)?;
+        Ok(match singular(&query) {
+            Some(path) if path.0.is_empty() => Self::Whole,
+            Some(path) => Self::Path(path),
+            None => Self::Tree(query),
+        })
+    }
+}
+
+impl Path {
+    /// # Errors
+    /// When the text is no JSONPath or may select several values.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        singular(&parse(text)?).ok_or_else(|| PathError::NotSingular(text.to_owned()))
+    }
+
+    /// The path as a flattened key: `$.host.names[0]` is `host_names_0`.
+    #[must_use]
+    pub fn flattened(&self) -> String {
+        let steps: Vec<String> = self
+            .0
+            .iter()
+            .map(|step| match step {
+                Step::Key(key) => key.clone(),
+                Step::Index(index) => index.to_string(),
+            })
+            .collect();
+        steps.join("_")
+    }
+}
+
+fn parse(text: &str) -> Result<JpQuery, PathError> {
+    parse_json_path(text).map_err(|e| PathError::Syntax { text: text.to_owned(), why: e.to_string() })
+}
+
+fn singular(query: &JpQuery) -> Option<Path> {
+    let step = |segment: &Segment| match segment {
+        Segment::Selector(Selector::Name(name)) => Some(Step::Key(name.clone())),
+        Segment::Selector(Selector::Index(index)) => usize::try_from(*index).ok().map(Step::Index),
+        _ => None,
+    };
+    query.segments.iter().map(step).collect::<Option<Vec<_>>>().map(Path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn singular_paths_become_steps() {
+        let key = |k: &str| Step::Key(k.to_owned());
+        let f = |text: &str, want: Vec<Step>| assert_eq!(Path::parse(text).unwrap().0, want, "{text}");
+        f("$", vec![]);
+        f("$.a.b", vec![key("a"), key("b")]);
+        f("$['a b'][2]", vec![key("a b"), Step::Index(2)]);
+        f("$.온도", vec![key("온도")]);
+        assert_eq!(Path::parse("$.host.names[0]").unwrap().flattened(), "host_names_0");
+    }
+
+    #[test]
+    fn others_keep_their_query() {
+        for text in ["$.items[*]", "$..a", "$.a[0:2]", "$.a[?@.b > 1]", "$.a[-1]", "$.a['b','c']"] {
+            assert!(matches!(Query::parse(text).unwrap(), Query::Tree(_)), "{text}");
+            assert!(matches!(Path::parse(text), Err(PathError::NotSingular(_))), "{text}");
+        }
+        assert_eq!(Query::parse("$").unwrap(), Query::Whole);
+        for text in ["", "a.b", "$.", "$[", "items"] {
+            assert!(matches!(Query::parse(text), Err(PathError::Syntax { .. })), "{text}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What `[influx]` says, checked: how InfluxDB is reached, and where lines go there.
+
+use crate::secret::Secret;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How InfluxDB is reached.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Addresses of one and the same database, without a trailing slash; the first that works is used.
+    pub urls: Vec<reqwest::Url>,
+    pub api: Api,
+    pub credential: Credential,
+    /// Create a missing 1.x database at the start and after a 404.
+    pub create_database: bool,
+    pub compression: Compression,
+    /// Of one request, from connecting to the last byte of the answer.
+    pub timeout: Duration,
+    pub tls: Tls,
+}
+
+/// Which write endpoint is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// `/write` of 1.x, also of 2.x through a DBRP mapping.
+    V1,
+    /// `/api/v2/write`.
+    V2,
+}
+
+#[derive(Clone, Debug)]
+pub enum Credential {
+    None,
+    Token(Secret),
+    Basic { username: String, password: Secret },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// None to a loopback address, else gzip.
+    #[default]
+    Auto,
+    Gzip,
+    None,
+}
+
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// Certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub verify: bool,
+}
+
+/// Where the lines of a mapping go. Batches are kept for each.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Destination {
+    Bucket { org: String, bucket: String },
+    Database { database: String, retention_policy: Option<String> },
+}

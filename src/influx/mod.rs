@@ -1,0 +1,5 @@
+//! Points to lines, lines to InfluxDB.
+
+mod connection;
+
+pub use connection::{Api, Compression, Connection, Credential, Destination, Tls};

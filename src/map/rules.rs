@@ -1,0 +1,108 @@
+//! What one `[[mapping]]` says, checked and compiled: the input of the mapper.
+
+use super::{Globs, Rename, TimeFormat};
+use crate::decode::{Format, Path, Query};
+use jiff::tz::TimeZone;
+
+/// The rules of one mapping. Field names are the keys of `[[mapping]]`.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    pub format: Format,
+    pub query: Query,
+    /// `{topic}` stands for the topic's name.
+    pub measurement: String,
+    pub name_key: Option<KeySelector>,
+    pub tag_keys: Globs,
+    /// The `tag_keys` that are JSONPaths from the record's root.
+    pub tag_paths: Vec<TagPath>,
+    pub string_fields: Globs,
+    pub number_fields: Globs,
+    pub integers: Integers,
+    pub include: Globs,
+    pub exclude: Globs,
+    pub rename: Rename,
+    pub time: Option<TimeRule>,
+    pub distinct_times: DistinctTimes,
+    pub topic_tag: Option<String>,
+    pub key_tag: Option<String>,
+    pub partition_tag: Option<String>,
+    pub offset_field: Option<String>,
+    pub header_tags: Vec<String>,
+    /// Static tags, used where the record gave none of that name.
+    pub tags: Vec<(String, String)>,
+    /// Whether one bad element rejects its whole record.
+    pub strict: bool,
+}
+
+/// Where a mapping looks for its name or time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySelector {
+    /// A flattened key within the selected object.
+    Flattened(String),
+    /// A JSONPath from the record's root, so that parents of the selected object stay in reach.
+    Root(Path),
+}
+
+/// A tag that is found by a JSONPath from the record's root.
+#[derive(Clone, Debug)]
+pub struct TagPath {
+    /// The flattened path: the tag's key before `rename`.
+    pub key: String,
+    pub path: Path,
+}
+
+/// How JSON numbers without fraction and exponent are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Integers {
+    #[default]
+    Float,
+    Int,
+}
+
+#[derive(Clone, Debug)]
+pub struct TimeRule {
+    pub key: KeySelector,
+    pub format: TimeFormat,
+    /// Of times whose text names none.
+    pub zone: TimeZone,
+}
+
+/// Whose times get digits that make equal times of one series distinct.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DistinctTimes {
+    Never,
+    /// Those that are Kafka's own.
+    #[default]
+    Kafka,
+    /// Also those of `time_key`, below their unit.
+    Always,
+}
+
+impl Default for Rules {
+    /// A mapping that says nothing: every number becomes a field, the topic is the measurement.
+    fn default() -> Self {
+        Self {
+            format: Format::Json,
+            query: Query::Whole,
+            measurement: "{topic}".to_owned(),
+            name_key: None,
+            tag_keys: Globs::default(),
+            tag_paths: Vec::new(),
+            string_fields: Globs::default(),
+            number_fields: Globs::default(),
+            integers: Integers::Float,
+            include: Globs::compile(&["*"]).unwrap_or_default(),
+            exclude: Globs::default(),
+            rename: Rename::default(),
+            time: None,
+            distinct_times: DistinctTimes::Kafka,
+            topic_tag: None,
+            key_tag: None,
+            partition_tag: None,
+            offset_field: None,
+            header_tags: Vec::new(),
+            tags: Vec::new(),
+            strict: true,
+        }
+    }
+}
