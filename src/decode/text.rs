@@ -1,0 +1,137 @@
+//! Strings as they are written, and what they mean.
+
+use std::borrow::Cow;
+
+/// The text between the quotes of a JSON string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    raw: &'a [u8],
+    plain: bool,
+}
+
+const REPLACEMENT: char = '\u{FFFD}';
+
+impl<'a> Text<'a> {
+    /// `plain`: UTF-8 without escapes, so that the raw text is what it means.
+    pub(super) fn new(raw: &'a [u8], plain: bool) -> Self {
+        Self { raw, plain }
+    }
+
+    /// As written.
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// What it means, as UTF-8. `scratch` is used where that differs from what is written.
+    pub fn decode<'s>(&self, scratch: &'s mut Vec<u8>) -> &'s [u8]
+    where
+        'a: 's,
+    {
+        if self.plain {
+            return self.raw;
+        }
+        scratch.clear();
+        unescape(self.raw, scratch);
+        scratch
+    }
+
+    /// What it means, for places where an allocation does not matter.
+    pub fn to_string_lossy(&self) -> Cow<'a, str> {
+        let mut scratch = Vec::new();
+        if self.plain {
+            return String::from_utf8_lossy(self.raw);
+        }
+        unescape(self.raw, &mut scratch);
+        Cow::Owned(String::from_utf8_lossy(&scratch).into_owned())
+    }
+}
+
+/// Appends what escaped text means. The scanner has checked the escapes.
+fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
+    while let Some(at) = memchr::memchr(b'\\', raw) {
+        let (before, escape) = raw.split_at(at);
+        push_lossy(before, out);
+        let (meaning, length) = escaped_char(escape);
+        push_char(meaning, out);
+        raw = escape.get(length..).unwrap_or_default();
+    }
+    push_lossy(raw, out);
+}
+
+/// The character that an escape means, and the escape's length.
+fn escaped_char(escape: &[u8]) -> (char, usize) {
+    let simple = match escape.get(1) {
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{C}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unicode_escape(escape),
+        Some(&other) => char::from(other),
+        None => REPLACEMENT,
+    };
+    (simple, 2)
+}
+
+fn unicode_escape(escape: &[u8]) -> (char, usize) {
+    let Some(unit) = hex4(escape, 2) else { return (REPLACEMENT, escape.len()) };
+    if !(0xD800..0xDC00).contains(&unit) {
+        // A low surrogate without a high one has no meaning.
+        return (char::from_u32(unit).unwrap_or(REPLACEMENT), 6);
+    }
+    let low = escape.get(6..8).filter(|next| next == b"\\u").and_then(|_| hex4(escape, 8));
+    match low {
+        Some(low) if (0xDC00..0xE000).contains(&low) => {
+            let code = 0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+            (char::from_u32(code).unwrap_or(REPLACEMENT), 12)
+        }
+        _ => (REPLACEMENT, 6),
+    }
+}
+
+fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
+    let digits = bytes.get(at..at + 4)?;
+    digits.iter().try_fold(0, |value, &digit| Some(value * 16 + char::from(digit).to_digit(16)?))
+}
+
+fn push_char(c: char, out: &mut Vec<u8>) {
+    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// Appends bytes as UTF-8, U+FFFD for each byte that is none, as Go does.
+pub fn push_lossy(mut bytes: &[u8], out: &mut Vec<u8>) {
+    while let Err(error) = std::str::from_utf8(bytes) {
+        let (valid, rest) = bytes.split_at(error.valid_up_to());
+        out.extend_from_slice(valid);
+        push_char(REPLACEMENT, out);
+        bytes = rest.get(1..).unwrap_or_default();
+    }
+    out.extend_from_slice(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes() {
+        let f = |raw: &[u8], want: &str| {
+            let mut scratch = Vec::new();
+            let got = Text::new(raw, false).decode(&mut scratch).to_vec();
+            assert_eq!(String::from_utf8(got).unwrap(), want, "{}", raw.escape_ascii());
+        };
+        f(b"", "");
+        f(b"plain", "plain");
+        f(br#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t");
+        f(br"\u00e9\uAC00", "é가");
+        f(br"\ud83c\udf21", "🌡");
+        f(br"\ud800", "\u{FFFD}");
+        f(br"\ud800\u0041", "\u{FFFD}A");
+        f(br"\ud800\ud800x", "\u{FFFD}\u{FFFD}x");
+        f(br"\udc00", "\u{FFFD}");
+        f("온도".as_bytes(), "온도");
+        // "가" in EUC-KR.
+        f(b"\xB0\xA1", "\u{FFFD}\u{FFFD}");
+        f(b"a\xE2\x82b", "a\u{FFFD}\u{FFFD}b");
+    }
+}
