@@ -13,8 +13,18 @@ const REPLACEMENT: char = '\u{FFFD}';
 
 impl<'a> Text<'a> {
     /// `plain`: UTF-8 without escapes, so that the raw text is what it means.
-    pub(super) fn new(raw: &'a [u8], plain: bool) -> Self {
+    pub fn new(raw: &'a [u8], plain: bool) -> Self {
         Self { raw, plain }
+    }
+
+    /// Whether the raw text is what it means.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Whether some of its bytes are not UTF-8, and so become U+FFFD.
+    pub fn is_not_utf8(&self) -> bool {
+        !self.plain && std::str::from_utf8(self.raw).is_err()
     }
 
     /// As written.
