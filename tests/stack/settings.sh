@@ -1,0 +1,32 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # read by the scripts that source it; $cache_dir is of lib.sh
+# Every version, address, name and password of the stack, in one place: the start scripts create them, `env` tells the tests.
+# None of the passwords protects anything: the servers listen on 127.0.0.1 only and start empty.
+
+kafka_version=4.1.0
+influx2_version=2.7.12
+
+# Uncommon ports, so that no server of the developer's own is in the way, and below 32768, where Linux begins to hand out
+# ports to outgoing connections: one of those would occupy a server's port between two starts.
+kafka_port=${BRIDGE_STACK_KAFKA_PORT:-27092}         # and the next one for the controller
+kafka3_port=${BRIDGE_STACK_KAFKA3_PORT:-27101}       # three brokers, then three controllers: six ports from here
+influx2_port=${BRIDGE_STACK_INFLUX2_PORT:-27286}
+influx1_port=${BRIDGE_STACK_INFLUX1_PORT:-27186}
+influx1_auth_port=${BRIDGE_STACK_INFLUX1_AUTH_PORT:-27187}
+victoria_port=${BRIDGE_STACK_VICTORIA_PORT:-27428}
+
+kafka_libs=$cache_dir/kafka-$kafka_version/libs
+kafka3_brokers=127.0.0.1:$kafka3_port,127.0.0.1:$((kafka3_port + 1)),127.0.0.1:$((kafka3_port + 2))
+
+# InfluxDB 2: a bucket of its own API, and a bucket that also answers to the 1.x API as a database.
+influx2_org='test'
+influx2_bucket='ec2'
+influx2_token='stack-operator-token'
+influx2_v1_bucket='Labs'
+
+# The 1.x API, on both generations of server.
+v1_database='Labs'
+v1_retention_policy='autogen'
+v1_user='tower'
+v1_password='tower-password'
+admin_user='admin'
+admin_password='admin-password'
