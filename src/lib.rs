@@ -1,7 +1,9 @@
 //! Kafka topics of JSON metrics become points in InfluxDB.
 
+pub mod batch;
 pub mod config;
 pub mod decode;
 pub mod influx;
 pub mod map;
+pub mod record;
 pub mod secret;

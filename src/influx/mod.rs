@@ -1,5 +1,6 @@
 //! Points to lines, lines to InfluxDB.
 
 mod connection;
+pub mod encode;
 
 pub use connection::{Api, Compression, Connection, Credential, Destination, Tls};

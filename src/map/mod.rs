@@ -1,15 +1,30 @@
-//! Tokens to points: what `[[mapping]]` says of a record.
+//! Tokens to points, points to lines: what `[[mapping]]` says of a record.
 //!
 //! ```text
-//! config -> Rules -> Mapper -> influx::encode
+//! config -> Rules -> Mapper::map(record) -> Walk (bytes to an element's values) -> LineWriter (values to a line)
 //! ```
 
+mod constants;
+mod distinct;
+mod element;
+mod finals;
 mod globs;
+mod key_tree;
+mod line;
+mod mapper;
+mod notices;
+mod plan;
+mod rejection;
 mod rename;
 mod rules;
 mod time;
+mod walk;
 
+pub use element::Drops;
 pub use globs::{GlobError, Globs};
+pub use mapper::{Mapped, Mapper, REJECTED_ELEMENTS_MAX};
+pub use notices::{NOTICES_MAX, Notice};
+pub use rejection::{Drop, Reason, Rejection};
 pub use rename::{Rename, RenameError};
 pub use rules::{DistinctTimes, Integers, KeySelector, Rules, TagPath, TimeRule};
 pub use time::{TimeError, TimeFormat, TimeFormatError, zone_by_name};

@@ -1,0 +1,56 @@
+//! What every point of a topic has in common.
+
+use super::Rules;
+use super::finals::{FinalId, Finals};
+use crate::influx::encode;
+
+/// The parts of a line that come from the configuration and the topic, written once.
+#[derive(Debug)]
+pub struct Constants {
+    /// The measurement of points without a name, as it is written; empty where there is none.
+    pub measurement: Vec<u8>,
+    /// Tags of the topic, the record's key, partition and headers: they replace the record's own.
+    pub from_kafka: Vec<(FinalId, KafkaTag)>,
+    /// Static tags, as they are written.
+    pub fallback: Vec<(FinalId, Vec<u8>)>,
+    pub offset_field: Option<FinalId>,
+}
+
+/// What of Kafka becomes a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KafkaTag {
+    /// The topic's name, as it is written.
+    Topic(Vec<u8>),
+    Key,
+    Partition,
+    Header(String),
+}
+
+impl Constants {
+    pub fn new(rules: &Rules, topic: &str, tags: &mut Finals, fields: &mut Finals) -> Self {
+        let mut measurement = Vec::new();
+        let _trimmed = encode::push_measurement(rules.measurement.replace("{topic}", topic).as_bytes(), &mut measurement);
+        let named = [
+            (rules.topic_tag.as_deref(), KafkaTag::Topic(written(topic))),
+            (rules.key_tag.as_deref(), KafkaTag::Key),
+            (rules.partition_tag.as_deref(), KafkaTag::Partition),
+        ];
+        let headers = rules.header_tags.iter().map(|name| (name.as_str(), KafkaTag::Header(name.clone())));
+        let from_kafka = named.into_iter().filter_map(|(key, tag)| Some((key?, tag))).chain(headers);
+        let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag))).collect();
+        let fallback = rules.tags.iter().map(|(key, value)| (key, written(value)));
+        let fallback = fallback.filter(|(_, value)| !value.is_empty());
+        Self {
+            measurement,
+            from_kafka,
+            fallback: fallback.filter_map(|(key, value)| Some((tags.intern(key)?, value))).collect(),
+            offset_field: rules.offset_field.as_deref().and_then(|key| fields.intern(key)),
+        }
+    }
+}
+
+fn written(value: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let _trimmed = encode::push_key(value.as_bytes(), &mut out);
+    out
+}

@@ -1,0 +1,353 @@
+//! A record's bytes become lines.
+
+use super::constants::Constants;
+use super::element::{Drops, Element, Scalar};
+use super::finals::{FinalId, Finals};
+use super::key_tree::{KeyTree, NodeId};
+use super::line::{LineWriter, TagValue};
+use super::notices::{Notice, Notices};
+use super::plan::{Plan, Role};
+use super::rejection::Rejection;
+use super::walk::{Knowledge, Walk};
+use super::{KeySelector, Rules, distinct};
+use crate::batch::LineBuffer;
+use crate::decode::{Format, Path, Query, Scanner, SyntaxError, Token, find, select};
+use crate::influx::encode;
+use crate::record::{Record, RecordTime};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Elements that a dead letter or a log names; further ones are only counted.
+pub const REJECTED_ELEMENTS_MAX: usize = 100;
+
+/// Maps the records of one topic. It learns the topic's keys, so it is kept from record to record.
+#[derive(Debug)]
+pub struct Mapper {
+    rules: Arc<Rules>,
+    topic: String,
+    /// More bytes of lines from one record are refused: a record has to fit into a batch.
+    lines_bytes_max: usize,
+    constants: Constants,
+    known: Knowledge,
+    element: Element,
+    work: Work,
+}
+
+/// Memory that is used again from record to record.
+#[derive(Debug, Default)]
+struct Work {
+    scratch: Vec<u8>,
+    tags: Vec<(u32, FinalId, TagValue)>,
+    spans: Vec<Range<usize>>,
+    root_tags: Vec<(FinalId, Scalar)>,
+}
+
+/// What became of a record. Its lines, if any, were appended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Mapped {
+    pub lines: usize,
+    /// Elements without a field, and records in which the query found nothing.
+    pub filtered: usize,
+    /// Elements that can't become points, with their index; index none: the record as a whole.
+    pub rejected: Vec<(Option<usize>, Rejection)>,
+    pub rejected_count: usize,
+}
+
+/// Values that are looked for from the record's root.
+#[derive(Clone, Copy, Debug, Default)]
+struct Roots {
+    name: Option<Scalar>,
+    time: Option<Scalar>,
+}
+
+impl Mapper {
+    pub fn new(rules: Arc<Rules>, topic: &str, lines_bytes_max: usize) -> Self {
+        let mut known = Knowledge {
+            keys: KeyTree::new(),
+            tags: Finals::default(),
+            fields: Finals::default(),
+            notices: Notices::default(),
+            drops: Drops::default(),
+        };
+        let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
+        let (element, work) = (Element::default(), Work::default());
+        Self { rules, topic: topic.to_owned(), lines_bytes_max, constants, known, element, work }
+    }
+
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What was dropped since the last time, by reason.
+    pub fn take_drops(&mut self) -> Drops {
+        self.known.drops.take()
+    }
+
+    /// Keys whose value was dropped for the first time.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        self.known.notices.take()
+    }
+
+    /// Appends the lines of a record. A record that is rejected as a whole leaves `lines` as it was.
+    pub fn map(&mut self, record: &Record<'_>, lines: &mut LineBuffer) -> Mapped {
+        if self.known.keys.is_full() {
+            self.forget();
+        }
+        let mark = lines.mark();
+        let mut mapped = Mapped::default();
+        let whole = self.map_value(record, lines, &mut mapped);
+        let rejected = whole.is_err() || (self.rules.strict && mapped.rejected_count > 0);
+        if let Err(rejection) = whole {
+            mapped.rejected = vec![(None, rejection)];
+            mapped.rejected_count = 1;
+        }
+        if rejected {
+            lines.truncate(mark);
+            mapped.filtered = 0;
+        }
+        mapped.lines = lines.lines() - mark.lines;
+        mapped
+    }
+
+    /// Starts to learn anew, when a topic's keys never repeat.
+    fn forget(&mut self) {
+        self.known.keys.clear();
+        self.known.tags = Finals::default();
+        self.known.fields = Finals::default();
+        self.constants = Constants::new(&self.rules, &self.topic, &mut self.known.tags, &mut self.known.fields);
+    }
+
+    fn map_value(&mut self, record: &Record<'_>, lines: &mut LineBuffer, mapped: &mut Mapped) -> Result<(), Rejection> {
+        let value = record.value.ok_or(Rejection::Tombstone)?;
+        let mut scanner = Scanner::new(value);
+        if scanner.is_at_end() {
+            return Err(Rejection::Empty);
+        }
+        let mut pass = Pass { record, value, lines, mapped, index: 0, bytes_before: 0 };
+        pass.bytes_before = pass.lines.bytes();
+        match self.rules.format {
+            Format::Json => self.map_document(&mut scanner, &mut pass),
+            Format::JsonLines => self.map_lines(&scanner, &mut pass),
+        }
+    }
+
+    fn map_lines(&mut self, whole: &Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        let mut start = whole.position();
+        while start < pass.value.len() {
+            let rest = pass.value.get(start..).unwrap_or_default();
+            let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let mut line = whole.within(start, end);
+            start = end + 1;
+            if line.is_at_end() {
+                continue;
+            }
+            let mark = pass.lines.mark();
+            match self.map_document(&mut line, pass) {
+                Ok(()) => {}
+                Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
+                Err(rejection) => {
+                    pass.lines.truncate(mark);
+                    pass.reject(rejection);
+                    pass.index += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One JSON value: what the query selects of it becomes points.
+    fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        let roots = self.find_roots(scanner)?;
+        if self.rules.query == Query::Whole {
+            self.map_selected(scanner, roots, pass)?;
+            return Ok(scanner.end()?);
+        }
+        let mut spans = std::mem::take(&mut self.work.spans);
+        spans.clear();
+        select(&self.rules.query, scanner, &mut spans)?;
+        if spans.is_empty() {
+            pass.mapped.filtered += 1;
+        }
+        let result = spans.iter().try_for_each(|span| {
+            self.map_selected(&mut scanner.within(span.start, span.end), roots, pass)
+        });
+        self.work.spans = spans;
+        result
+    }
+
+    /// A selected value: an object is a point, an array holds some.
+    fn map_selected(&mut self, scanner: &mut Scanner<'_>, roots: Roots, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        match scanner.value()? {
+            Token::Object => self.map_object(scanner, roots, 0, pass),
+            Token::Array => {
+                let mut first = true;
+                while scanner.element(first)? {
+                    first = false;
+                    match scanner.value()? {
+                        Token::Object => self.map_object(scanner, roots, 1, pass)?,
+                        other => {
+                            scanner.skip_rest(other, 1)?;
+                            pass.reject(Rejection::NotAnObject(kind_of(other)));
+                            pass.index += 1;
+                        }
+                    }
+                }
+                Ok(())
+            }
+            // What the query finds to be null is as if it had found nothing.
+            Token::Null if self.rules.query != Query::Whole => {
+                pass.mapped.filtered += 1;
+                Ok(())
+            }
+            other => {
+                pass.reject(Rejection::NotAnObject(kind_of(other)));
+                pass.index += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// The object whose bracket was just read.
+    fn map_object(&mut self, scanner: &mut Scanner<'_>, roots: Roots, depth: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        self.element.begin();
+        self.place_root_tags();
+        let mut walk = Walk {
+            scanner,
+            rules: &self.rules,
+            known: &mut self.known,
+            element: &mut self.element,
+            scratch: &mut self.work.scratch,
+        };
+        walk.object(NodeId::ROOT, depth)?;
+        self.element.name = self.element.name.or(roots.name);
+        self.element.time = self.element.time.or(roots.time);
+        let index = pass.index;
+        pass.index += 1;
+        if !self.element.has_fields() {
+            pass.mapped.filtered += 1;
+            return Ok(());
+        }
+        let mark = pass.lines.mark();
+        if let Err(rejection) = self.write_line(index, pass) {
+            pass.lines.truncate(mark);
+            pass.reject_at(Some(index), rejection);
+        }
+        let bytes = pass.lines.bytes() - pass.bytes_before;
+        if bytes > self.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
+    }
+
+    fn write_line(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        let time = self.time(index, pass)?;
+        let mut writer = LineWriter {
+            element: &mut self.element,
+            known: &mut self.known,
+            constants: &self.constants,
+            record: pass.record,
+            value: pass.value,
+            tags: &mut self.work.tags,
+            scratch: &mut self.work.scratch,
+        };
+        let out = pass.lines.text_mut();
+        writer.write(out)?;
+        if let Some(time) = time {
+            out.push(b' ');
+            out.extend_from_slice(itoa::Buffer::new().format(time).as_bytes());
+        }
+        pass.lines.end_line();
+        Ok(())
+    }
+
+    /// The point's time: the value under `time_key`, else Kafka's.
+    fn time(&mut self, index: usize, pass: &Pass<'_, '_>) -> Result<Option<i64>, Rejection> {
+        let Some(rule) = &self.rules.time else {
+            return match pass.record.time {
+                RecordTime::Omitted => Ok(None),
+                RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
+                RecordTime::At(ns) => Ok(Some(distinct::kafka_time(ns, self.rules.distinct_times, pass.record, index))),
+            };
+        };
+        let key = || match &rule.key {
+            KeySelector::Flattened(key) => key.clone(),
+            KeySelector::Root(path) => format!("$.{}", path.flattened()),
+        };
+        let scalar = self.element.time.ok_or_else(|| Rejection::TimeMissing(key()))?;
+        let text = scalar.decode(pass.value, &mut self.work.scratch);
+        let ns = rule.format.to_ns(text, &rule.zone).map_err(|why| {
+            let text = String::from_utf8_lossy(text).chars().take(100).collect();
+            Rejection::Time { key: key(), text, why }
+        })?;
+        Ok(Some(distinct::record_time(ns, rule.format.unit_ns(), self.rules.distinct_times, pass.record, index)))
+    }
+
+    /// Finds what the mapping wants from the record's root.
+    fn find_roots(&mut self, scanner: &Scanner<'_>) -> Result<Roots, SyntaxError> {
+        let root = |selector: Option<&KeySelector>| match selector {
+            Some(KeySelector::Root(path)) => find_scalar(path, scanner),
+            _ => Ok(None),
+        };
+        let name = root(self.rules.name_key.as_ref())?.filter(Scalar::is_text);
+        let time = root(self.rules.time.as_ref().map(|time| &time.key))?;
+        self.work.root_tags.clear();
+        let rules = Arc::clone(&self.rules);
+        for tag in &rules.tag_paths {
+            let plan = Plan::of(&tag.key, &rules, &mut self.known.tags, &mut self.known.fields);
+            let key = match plan.role {
+                Role::Tag(key) => Some(key),
+                _ => self.known.tags.intern(&rules.rename.apply(&tag.key)),
+            };
+            let found = find_scalar(&tag.path, scanner)?.filter(|scalar| !scalar.is_empty_text());
+            self.work.root_tags.extend(key.zip(found));
+        }
+        Ok(Roots { name, time })
+    }
+
+    fn place_root_tags(&mut self) {
+        use super::element::{Entry, Place};
+        for &(key, scalar) in &self.work.root_tags {
+            self.known.tags.claim(key, self.element.generation, self.element.entries.len());
+            self.element.entries.push(Entry { place: Place::Tag(key), scalar, alive: true });
+        }
+    }
+}
+
+/// One record on its way through the mapper.
+struct Pass<'p, 'r> {
+    record: &'p Record<'r>,
+    value: &'p [u8],
+    lines: &'p mut LineBuffer,
+    mapped: &'p mut Mapped,
+    /// Of the next element.
+    index: usize,
+    bytes_before: usize,
+}
+
+impl Pass<'_, '_> {
+    fn reject(&mut self, rejection: Rejection) {
+        self.reject_at(Some(self.index), rejection);
+    }
+
+    fn reject_at(&mut self, index: Option<usize>, rejection: Rejection) {
+        self.mapped.rejected_count += 1;
+        if self.mapped.rejected.len() < REJECTED_ELEMENTS_MAX {
+            self.mapped.rejected.push((index, rejection));
+        }
+    }
+}
+
+fn find_scalar(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Scalar>, SyntaxError> {
+    let Some(span) = find(path, scanner)? else { return Ok(None) };
+    let mut scanner = scanner.within(span.start, span.end);
+    let token = scanner.value()?;
+    Ok(Scalar::of(token, span.end))
+}
+
+fn kind_of(token: Token<'_>) -> &'static str {
+    match token {
+        Token::Null => "null",
+        Token::Bool(_) => "a boolean",
+        Token::Number(_) => "a number",
+        Token::Text(_) => "a string",
+        Token::Array => "an array",
+        Token::Object => "an object",
+    }
+}
