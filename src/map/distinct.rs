@@ -14,19 +14,9 @@ pub fn kafka_time(ns: i64, distinct: DistinctTimes, record: &Record<'_>, element
     }
 }
 
-/// A time of `time_key`, whose unit leaves room for digits or not. Digits that it has of its own are kept.
-pub fn record_time(
-    ns: i64,
-    unit_ns: Option<i64>,
-    distinct: DistinctTimes,
-    record: &Record<'_>,
-    element: usize,
-) -> i64 {
-    if distinct != DistinctTimes::Always {
-        return ns;
-    }
-    let room = [NS_PER_MS, 1_000].into_iter().find(|room| ns % room == 0).unwrap_or(1);
-    fill(ns, room.min(unit_ns.unwrap_or(NS_PER_MS)), record, element)
+/// A time of `time_key`, which leaves `room` nanoseconds for digits. Digits that it has of its own are kept.
+pub fn record_time(ns: i64, room: i64, distinct: DistinctTimes, record: &Record<'_>, element: usize) -> i64 {
+    if distinct == DistinctTimes::Always { fill(ns, room, record, element) } else { ns }
 }
 
 fn fill(ns: i64, room: i64, record: &Record<'_>, element: usize) -> i64 {
@@ -54,19 +44,16 @@ mod tests {
 
     #[test]
     fn fills_below_the_unit() {
-        let f = |ns, unit, distinct, want| {
-            assert_eq!(record_time(ns, unit, distinct, &record(0, 2), 3), want, "{ns} {unit:?}");
+        let f = |ns, room, distinct, want| {
+            assert_eq!(record_time(ns, room, distinct, &record(0, 2), 3), want, "{ns} {room:?}");
         };
         let always = DistinctTimes::Always;
-        f(5_000_000_000, Some(1_000_000_000), always, 5_000_002_021);
-        f(5_000_000_000, Some(1_000_000_000), DistinctTimes::Kafka, 5_000_000_000);
-        f(5_500_000_000, Some(1_000_000_000), always, 5_500_002_021);
-        f(5_000_000_123, Some(1_000_000_000), always, 5_000_000_123);
-        f(7_000, Some(1_000), always, 7_021);
-        f(7_000_000, Some(1_000), always, 7_000_021);
-        f(7, Some(1), always, 7);
-        f(5_000_000_000, None, always, 5_000_002_021);
-        f(-1_000_000, Some(1_000_000), always, -997_979);
+        f(5_000_000_000, 1_000_000_000, always, 5_000_002_021);
+        f(5_000_000_000, 1_000_000_000, DistinctTimes::Kafka, 5_000_000_000);
+        f(5_500_000_000, 1_000_000, always, 5_500_002_021);
+        f(5_000_000_123, 1, always, 5_000_000_123);
+        f(7_000, 1_000, always, 7_021);
+        f(-1_000_000, 1_000_000, always, -997_979);
         assert_eq!(kafka_time(1_700_000_000_123_000_000, DistinctTimes::Kafka, &record(1, 0), 0), 1_700_000_000_123_499_979);
         assert_eq!(kafka_time(1_700_000_000_123_000_000, DistinctTimes::Never, &record(1, 0), 0), 1_700_000_000_123_000_000);
     }

@@ -276,7 +276,7 @@ impl Mapper {
             let text = String::from_utf8_lossy(text).chars().take(100).collect();
             Rejection::Time { key: key(), text, why }
         })?;
-        Ok(Some(distinct::record_time(ns, rule.format.unit_ns(), self.rules.distinct_times, pass.record, index)))
+        Ok(Some(distinct::record_time(ns, rule.format.room_ns(ns), self.rules.distinct_times, pass.record, index)))
     }
 
     /// Finds what the mapping wants from the record's root.

@@ -5,10 +5,12 @@
 //! ```
 
 mod constants;
+mod decimal;
 mod distinct;
 mod element;
 mod finals;
 mod globs;
+pub mod go_layout;
 mod key_tree;
 mod line;
 mod mapper;
@@ -27,4 +29,4 @@ pub use notices::{NOTICES_MAX, Notice};
 pub use rejection::{Drop, Reason, Rejection};
 pub use rename::{Rename, RenameError};
 pub use rules::{DistinctTimes, Integers, KeySelector, Rules, TagPath, TimeRule};
-pub use time::{TimeError, TimeFormat, TimeFormatError, zone_by_name};
+pub use time::{TimeError, TimeFormat, TimeFormatError, zone_by_name, zone_names};
