@@ -1,0 +1,44 @@
+#!/bin/bash
+# Produces once a second what docker/bridge.toml reads: to "testtopic" a record for each of three EC2 hosts, to "resource"
+# one of the lab's. Runs in the image of Apache Kafka, for its console producer.
+set -euo pipefail
+
+brokers=${KAFKA_BROKERS:-kafka:9092}
+kafka=${KAFKA_HOME:-/opt/kafka}/bin
+
+# number MAX: a random number below MAX with one decimal.
+number() {
+    printf '%d.%d' $((RANDOM % $1)) $((RANDOM % 10))
+}
+
+ec2_records() {
+    local host format='{"ec2Number":"%s","cpu":{"system":%s,"user":%s},"disk":{"write":%s,"read":%s},"mem":{"used":%s,"unused":%s},'
+    format+='"topRateProcess":[{"name":"java","rate":%s}]}\n'
+    while sleep 1; do
+        for host in web-1 web-2 서울-1; do
+            # shellcheck disable=SC2059  # the format is the one above
+            printf "$format" "$host" "$(number 20)" "$(number 60)" "$(number 400)" "$(number 900)" "$(number 900)" "$(number 900)" "$(number 60)"
+        done
+    done
+}
+
+lab_records() {
+    local tx=0 rx=0
+    while sleep 1; do
+        ((tx += RANDOM, rx += 3 * RANDOM)) || true # the status of an arithmetic result of zero
+        printf '{"free_ram":%s,"tx_bytes":%d,"rx_bytes":%d,"cpu_load":%s}\n' "$(number 64)" "$tx" "$rx" "$(number 100)"
+    done
+}
+
+# produce TOPIC: sends each line of standard input as a record.
+produce() {
+    "$kafka/kafka-topics.sh" --bootstrap-server "$brokers" --create --if-not-exists --topic "$1" --partitions 3
+    "$kafka/kafka-console-producer.sh" --bootstrap-server "$brokers" --topic "$1"
+}
+
+# With the records gone the producers send what they have and end.
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
+trap 'exit 0' INT TERM
+ec2_records | produce testtopic &
+lab_records | produce resource &
+wait -n # ends when either does, to be started again
