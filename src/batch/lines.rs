@@ -67,7 +67,8 @@ impl LineBuffer {
     /// The line with the index `line`, without its newline.
     pub fn line(&self, line: usize) -> Option<&[u8]> {
         let end = *self.ends.get(line)? as usize;
-        let start = line.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&end| end as usize);
+        let start =
+            line.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |&end| end as usize);
         self.text.get(start..end.saturating_sub(1))
     }
 

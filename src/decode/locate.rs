@@ -5,7 +5,11 @@ use super::{Path, Query, Scanner, Step, SyntaxError, Token};
 use std::ops::Range;
 
 /// Appends where the values that `query` selects begin and end. The whole record is checked on the way.
-pub fn select(query: &Query, scanner: &Scanner<'_>, spans: &mut Vec<Range<usize>>) -> Result<(), SyntaxError> {
+pub fn select(
+    query: &Query,
+    scanner: &Scanner<'_>,
+    spans: &mut Vec<Range<usize>>,
+) -> Result<(), SyntaxError> {
     match query {
         Query::Whole => {
             let mut scanner = scanner.clone();
@@ -32,7 +36,11 @@ pub fn find(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Range<usize>>, 
     Ok(span)
 }
 
-fn find_steps(steps: &[Step], scanner: &mut Scanner<'_>, depth: usize) -> Result<Option<Range<usize>>, SyntaxError> {
+fn find_steps(
+    steps: &[Step],
+    scanner: &mut Scanner<'_>,
+    depth: usize,
+) -> Result<Option<Range<usize>>, SyntaxError> {
     let Some((step, rest)) = steps.split_first() else {
         return skip_value(scanner, depth).map(Some);
     };
@@ -109,7 +117,10 @@ mod tests {
         for query in ["$", "$.a", "$.a[*]"] {
             for record in [r#"{"a":1"#, r#"{"a":1} x"#, r#"{"a":1,"b":tru}"#] {
                 let query = Query::parse(query).unwrap();
-                assert!(select(&query, &Scanner::new(record.as_bytes()), &mut Vec::new()).is_err(), "{record}");
+                assert!(
+                    select(&query, &Scanner::new(record.as_bytes()), &mut Vec::new()).is_err(),
+                    "{record}"
+                );
             }
         }
     }

@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn refuses_the_rest() {
-        for text in ["", "-", "+1", "01", ".5", "1.", "1e", "1e+", "0x10", "1 2", "inf", "NaN", "1e309", "-1e400"] {
+        for text in
+            ["", "-", "+1", "01", ".5", "1.", "1e", "1e+", "0x10", "1 2", "inf", "NaN", "1e309", "-1e400"]
+        {
             assert_eq!(Number::whole(text.as_bytes()), None, "{text}");
         }
         assert_eq!(Number::whole("9".repeat(310).as_bytes()), None);

@@ -75,7 +75,11 @@ fn read_number(number: Number<'_>) -> Value {
 fn last_of_duplicates(members: Vec<(Box<str>, Tree)>) -> Vec<(Box<str>, Tree)> {
     let mut seen = std::collections::HashSet::new();
     let last: Vec<bool> = members.iter().rev().map(|(key, _)| seen.insert(key.clone())).collect();
-    members.into_iter().zip(last.into_iter().rev()).filter_map(|(member, last)| last.then_some(member)).collect()
+    members
+        .into_iter()
+        .zip(last.into_iter().rev())
+        .filter_map(|(member, last)| last.then_some(member))
+        .collect()
 }
 
 impl PartialEq for Tree {

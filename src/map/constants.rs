@@ -29,7 +29,10 @@ pub enum KafkaTag {
 impl Constants {
     pub fn new(rules: &Rules, topic: &str, tags: &mut Finals, fields: &mut Finals) -> Self {
         let mut measurement = Vec::new();
-        let _trimmed = encode::push_measurement(rules.measurement.replace("{topic}", topic).as_bytes(), &mut measurement);
+        let _trimmed = encode::push_measurement(
+            rules.measurement.replace("{topic}", topic).as_bytes(),
+            &mut measurement,
+        );
         let named = [
             (rules.topic_tag.as_deref(), KafkaTag::Topic(written(topic))),
             (rules.key_tag.as_deref(), KafkaTag::Key),

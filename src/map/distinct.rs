@@ -54,8 +54,14 @@ mod tests {
         f(5_000_000_123, 1, always, 5_000_000_123);
         f(7_000, 1_000, always, 7_021);
         f(-1_000_000, 1_000_000, always, -997_979);
-        assert_eq!(kafka_time(1_700_000_000_123_000_000, DistinctTimes::Kafka, &record(1, 0), 0), 1_700_000_000_123_499_979);
-        assert_eq!(kafka_time(1_700_000_000_123_000_000, DistinctTimes::Never, &record(1, 0), 0), 1_700_000_000_123_000_000);
+        assert_eq!(
+            kafka_time(1_700_000_000_123_000_000, DistinctTimes::Kafka, &record(1, 0), 0),
+            1_700_000_000_123_499_979
+        );
+        assert_eq!(
+            kafka_time(1_700_000_000_123_000_000, DistinctTimes::Never, &record(1, 0), 0),
+            1_700_000_000_123_000_000
+        );
     }
 
     #[test]

@@ -46,13 +46,19 @@ impl Finals {
         Some(id)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "ids come from this table, which only grows until it is cleared whole")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids come from this table, which only grows until it is cleared whole"
+    )]
     pub fn get(&self, id: FinalId) -> &Final {
         &self.list[id.0 as usize]
     }
 
     /// Notes that the element `generation` uses the key in `entry`; returns the entry that used it before.
-    #[expect(clippy::indexing_slicing, reason = "ids come from this table, which only grows until it is cleared whole")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids come from this table, which only grows until it is cleared whole"
+    )]
     pub fn claim(&mut self, id: FinalId, generation: u64, entry: usize) -> Option<usize> {
         let slot = &mut self.list[id.0 as usize];
         let before = (slot.generation == generation).then_some(slot.entry);

@@ -12,7 +12,6 @@ use super::walk::{Knowledge, Walk};
 use super::{KeySelector, Rules, distinct};
 use crate::batch::LineBuffer;
 use crate::decode::{Format, Path, Query, Scanner, SyntaxError, Token, find, select};
-use crate::influx::encode;
 use crate::record::{Record, RecordTime};
 use std::ops::Range;
 use std::sync::Arc;
@@ -114,10 +113,16 @@ impl Mapper {
         self.known.keys.clear();
         self.known.tags = Finals::default();
         self.known.fields = Finals::default();
-        self.constants = Constants::new(&self.rules, &self.topic, &mut self.known.tags, &mut self.known.fields);
+        self.constants =
+            Constants::new(&self.rules, &self.topic, &mut self.known.tags, &mut self.known.fields);
     }
 
-    fn map_value(&mut self, record: &Record<'_>, lines: &mut LineBuffer, mapped: &mut Mapped) -> Result<(), Rejection> {
+    fn map_value(
+        &mut self,
+        record: &Record<'_>,
+        lines: &mut LineBuffer,
+        mapped: &mut Mapped,
+    ) -> Result<(), Rejection> {
         let value = record.value.ok_or(Rejection::Tombstone)?;
         let mut scanner = Scanner::new(value);
         if scanner.is_at_end() {
@@ -168,15 +173,20 @@ impl Mapper {
         if spans.is_empty() {
             pass.mapped.filtered += 1;
         }
-        let result = spans.iter().try_for_each(|span| {
-            self.map_selected(&mut scanner.within(span.start, span.end), roots, pass)
-        });
+        let result = spans
+            .iter()
+            .try_for_each(|span| self.map_selected(&mut scanner.within(span.start, span.end), roots, pass));
         self.work.spans = spans;
         result
     }
 
     /// A selected value: an object is a point, an array holds some.
-    fn map_selected(&mut self, scanner: &mut Scanner<'_>, roots: Roots, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+    fn map_selected(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        roots: Roots,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
         match scanner.value()? {
             Token::Object => self.map_object(scanner, roots, 0, pass),
             Token::Array => {
@@ -208,7 +218,13 @@ impl Mapper {
     }
 
     /// The object whose bracket was just read.
-    fn map_object(&mut self, scanner: &mut Scanner<'_>, roots: Roots, depth: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+    fn map_object(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        roots: Roots,
+        depth: usize,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
         self.element.begin();
         self.place_root_tags();
         let mut walk = Walk {
@@ -263,7 +279,9 @@ impl Mapper {
             return match pass.record.time {
                 RecordTime::Omitted => Ok(None),
                 RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
-                RecordTime::At(ns) => Ok(Some(distinct::kafka_time(ns, self.rules.distinct_times, pass.record, index))),
+                RecordTime::At(ns) => {
+                    Ok(Some(distinct::kafka_time(ns, self.rules.distinct_times, pass.record, index)))
+                }
             };
         };
         let key = || match &rule.key {
@@ -276,7 +294,13 @@ impl Mapper {
             let text = String::from_utf8_lossy(text).chars().take(100).collect();
             Rejection::Time { key: key(), text, why }
         })?;
-        Ok(Some(distinct::record_time(ns, rule.format.room_ns(ns), self.rules.distinct_times, pass.record, index)))
+        Ok(Some(distinct::record_time(
+            ns,
+            rule.format.room_ns(ns),
+            self.rules.distinct_times,
+            pass.record,
+            index,
+        )))
     }
 
     /// Finds what the mapping wants from the record's root.

@@ -36,8 +36,4 @@ impl Notices {
     pub fn take(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.new)
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.new.is_empty()
-    }
 }

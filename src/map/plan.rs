@@ -16,7 +16,11 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Tag(FinalId),
-    Field { key: FinalId, strings: Strings, integers: Integers },
+    Field {
+        key: FinalId,
+        strings: Strings,
+        integers: Integers,
+    },
     /// Left out by `include` and `exclude`.
     Excluded,
     /// Its final key can't be written.
@@ -33,9 +37,7 @@ pub enum Strings {
 
 impl Plan {
     pub fn of(key: &str, rules: &Rules, tags: &mut Finals, fields: &mut Finals) -> Self {
-        let is = |selector: Option<&KeySelector>| {
-            matches!(selector, Some(KeySelector::Flattened(wanted)) if wanted == key)
-        };
+        let is = |selector: Option<&KeySelector>| matches!(selector, Some(KeySelector::Flattened(wanted)) if wanted == key);
         Self {
             name: is(rules.name_key.as_ref()),
             time: is(rules.time.as_ref().map(|time| &time.key)),
@@ -60,8 +62,10 @@ impl Role {
             Strings::Drop
         };
         let integers = rules.integers;
-        fields
-            .intern(&rules.rename.apply(key))
-            .map_or(Self::Reserved, |key| Self::Field { key, strings, integers })
+        fields.intern(&rules.rename.apply(key)).map_or(Self::Reserved, |key| Self::Field {
+            key,
+            strings,
+            integers,
+        })
     }
 }

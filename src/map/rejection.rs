@@ -165,11 +165,21 @@ impl Drop {
             Self::String => {
                 "strings and booleans are dropped: add the key to `string_fields` (or `tag_keys`, or `number_fields` for quoted numbers), or to `exclude` to say that it is not wanted"
             }
-            Self::NotANumber => "the string under `number_fields` is no number: take the key out, or add it to `string_fields`",
-            Self::IntegerRange => "an integer of more than 64 bits is dropped: `integers = \"float\"` keeps it, rounded",
-            Self::ReservedKey => "InfluxDB reserves this key or can't store it: give it another with `rename`",
-            Self::Duplicate => "two values of a point have this final key, the last stays: keep both with `rename`",
-            Self::Backslash => "backslashes at the end of a name or before a comma, equals sign or space can't be written and are left out",
+            Self::NotANumber => {
+                "the string under `number_fields` is no number: take the key out, or add it to `string_fields`"
+            }
+            Self::IntegerRange => {
+                "an integer of more than 64 bits is dropped: `integers = \"float\"` keeps it, rounded"
+            }
+            Self::ReservedKey => {
+                "InfluxDB reserves this key or can't store it: give it another with `rename`"
+            }
+            Self::Duplicate => {
+                "two values of a point have this final key, the last stays: keep both with `rename`"
+            }
+            Self::Backslash => {
+                "backslashes at the end of a name or before a comma, equals sign or space can't be written and are left out"
+            }
             Self::NotUtf8 => "bytes that are not UTF-8 are written as U+FFFD: let the producer send UTF-8",
         }
     }

@@ -44,7 +44,7 @@ pub enum TimeFormatError {
     Incomplete { pattern: String, why: String },
 }
 
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TimeError {
     #[error("it is not written as {0}")]
     Unreadable(String),
