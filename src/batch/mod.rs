@@ -1,5 +1,11 @@
 //! Lines on their way to one write.
 
+mod budget;
 mod lines;
+mod open;
+mod runs;
 
+pub use budget::{Budget, Reserved};
 pub use lines::{LineBuffer, Mark};
+pub use open::{Batch, Limits};
+pub use runs::{Origin, Runs};

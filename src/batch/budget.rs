@@ -1,0 +1,76 @@
+//! One bound for the memory of all batches: open, in flight and compressed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// `batch.memory_max`, shared by all lanes of all consumers.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    used: Arc<AtomicUsize>,
+    bytes_max: usize,
+}
+
+/// Memory counted in a [`Budget`] until this is dropped.
+#[derive(Debug)]
+pub struct Reserved {
+    budget: Budget,
+    bytes: usize,
+}
+
+impl Budget {
+    pub fn new(bytes_max: usize) -> Self {
+        Self { used: Arc::default(), bytes_max }
+    }
+
+    /// Begins a reservation of nothing.
+    pub fn reserve(&self) -> Reserved {
+        Reserved { budget: self.clone(), bytes: 0 }
+    }
+
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Whether a batch may grow. A batch that is empty always may, so that each destination keeps room for one.
+    pub fn has_room(&self) -> bool {
+        self.used() < self.bytes_max
+    }
+}
+
+impl Reserved {
+    /// Counts `bytes` from now on, in place of what was counted before.
+    pub fn set(&mut self, bytes: usize) {
+        if bytes >= self.bytes {
+            self.budget.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+        } else {
+            self.budget.used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_what_is_reserved() {
+        let budget = Budget::new(100);
+        let mut a = budget.reserve();
+        let mut b = budget.reserve();
+        a.set(60);
+        assert!(budget.has_room());
+        b.set(50);
+        assert!(!budget.has_room());
+        a.set(10);
+        assert_eq!(budget.used(), 60);
+        drop(b);
+        assert_eq!(budget.used(), 10);
+    }
+}

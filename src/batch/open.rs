@@ -1,0 +1,108 @@
+//! The batch that a lane is filling.
+
+use super::{Budget, LineBuffer, Reserved, Runs};
+use crate::commit::{Tenure, Ticket};
+use std::time::{Duration, Instant};
+
+/// Lines of one destination, with what is needed to settle them and to trace them to their records.
+#[derive(Debug)]
+pub struct Batch {
+    pub ticket: Ticket,
+    pub lines: LineBuffer,
+    pub runs: Runs,
+    /// Whose records it settles; also those of records without lines that stand between others.
+    pub tenures: Vec<Tenure>,
+    opened: Option<Instant>,
+    reserved: Reserved,
+}
+
+/// When an open batch is closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub lines_max: usize,
+    pub bytes_max: usize,
+    pub age_max: Duration,
+}
+
+impl Batch {
+    pub fn new(ticket: Ticket, budget: &Budget) -> Self {
+        Self {
+            ticket,
+            lines: LineBuffer::default(),
+            runs: Runs::default(),
+            tenures: Vec::new(),
+            opened: None,
+            reserved: budget.reserve(),
+        }
+    }
+
+    /// Notes that a record's lines, from `first_line` on, were appended.
+    pub fn push(&mut self, tenure: Tenure, offset: i64, first_line: usize, now: Instant) {
+        let lines = self.lines.lines() - first_line;
+        if lines == 0 {
+            return;
+        }
+        self.runs.push(tenure, offset, first_line, lines);
+        if self.tenures.last() != Some(&tenure) && !self.tenures.contains(&tenure) {
+            self.tenures.push(tenure);
+        }
+        self.opened.get_or_insert(now);
+    }
+
+    pub fn is_full(&self, limits: &Limits) -> bool {
+        self.lines.lines() >= limits.lines_max || self.lines.bytes() >= limits.bytes_max
+    }
+
+    /// When it is to be closed; none while it is empty.
+    pub fn due(&self, limits: &Limits) -> Option<Instant> {
+        self.opened.map(|opened| opened + limits.age_max)
+    }
+
+    /// Counts the memory that it holds now.
+    pub fn account(&mut self) {
+        let bytes = self.lines.capacity()
+            + self.runs.capacity_bytes()
+            + self.tenures.capacity() * size_of::<Tenure>();
+        self.reserved.set(bytes);
+    }
+
+    /// Empties it for another use; its memory is kept up to `bytes_kept`, so that one large batch does not hold it for ever.
+    pub fn reset(&mut self, ticket: Ticket, bytes_kept: usize) {
+        self.ticket = ticket;
+        let (text, ends) = std::mem::take(&mut self.lines).into_parts();
+        self.lines =
+            if text.capacity() <= bytes_kept { LineBuffer::reuse(text, ends) } else { LineBuffer::default() };
+        self.runs.clear();
+        self.tenures.clear();
+        self.opened = None;
+        self.account();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { lines_max: 2, bytes_max: 100, age_max: Duration::from_secs(1) };
+
+    fn push(batch: &mut Batch, text: &str, now: Instant) {
+        let first = batch.lines.lines();
+        batch.lines.text_mut().extend_from_slice(text.as_bytes());
+        batch.lines.end_line();
+        batch.push(Tenure::for_test(1), first as i64, first, now);
+    }
+
+    #[test]
+    fn is_full_by_lines_or_bytes_and_due_by_the_first_line() {
+        let (now, mut batch) = (Instant::now(), Batch::new(Ticket::first(), &Budget::new(1_000)));
+        assert_eq!(batch.due(&LIMITS), None);
+        push(&mut batch, "a v=1", now);
+        push(&mut batch, "a v=2", now + Duration::from_millis(10));
+        assert_eq!(batch.due(&LIMITS), Some(now + LIMITS.age_max));
+        assert!(batch.is_full(&LIMITS));
+        batch.reset(Ticket::first().next(), 1_000);
+        assert_eq!((batch.due(&LIMITS), batch.is_full(&LIMITS)), (None, false));
+        push(&mut batch, &"x".repeat(100), now);
+        assert!(batch.is_full(&LIMITS));
+    }
+}

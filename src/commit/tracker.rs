@@ -1,0 +1,221 @@
+//! The settled prefix of each partition, in the order of delivery.
+//!
+//! Offsets have gaps (compaction, transactions), so nothing is derived from counting: a record's turn comes by the
+//! order in which it was delivered. Records that are settled at once ride on the batch before them.
+
+use super::NextOffset;
+use std::collections::{BTreeMap, VecDeque};
+
+/// One uninterrupted possession of a partition. Another assignment of the same partition is another tenure, so what
+/// was taken in an earlier one can't commit anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tenure(u64);
+
+/// What settles together: one batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+impl Ticket {
+    pub fn first() -> Self {
+        Self(0)
+    }
+
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// The partitions held, each with its prefix.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    next_tenure: u64,
+    partitions: BTreeMap<Tenure, Partition>,
+}
+
+#[derive(Debug, Default)]
+struct Partition {
+    /// Delivered and not part of the prefix. Bounded by the batches that are open or in flight.
+    spans: VecDeque<Span>,
+    settled: Option<NextOffset>,
+    /// Whether `settled` was not handed out yet.
+    changed: bool,
+}
+
+/// Records delivered one after another that settle together.
+#[derive(Debug)]
+struct Span {
+    ticket: Ticket,
+    settled: bool,
+    next_offset: NextOffset,
+}
+
+impl Tracker {
+    /// Begins a tenure.
+    pub fn assign(&mut self) -> Tenure {
+        let tenure = Tenure(self.next_tenure);
+        self.next_tenure += 1;
+        self.partitions.insert(tenure, Partition::default());
+        tenure
+    }
+
+    /// Ends a tenure: what is still open in it is never settled here. Returns the end of its prefix.
+    pub fn revoke(&mut self, tenure: Tenure) -> Option<NextOffset> {
+        self.partitions.remove(&tenure)?.settled
+    }
+
+    /// A record was delivered and waits for `ticket`.
+    pub fn delivered(&mut self, tenure: Tenure, offset: i64, ticket: Ticket) {
+        let Some(partition) = self.partitions.get_mut(&tenure) else { return };
+        let next_offset = NextOffset::after(offset);
+        match partition.spans.back_mut() {
+            Some(span) if span.ticket == ticket && !span.settled => span.next_offset = next_offset,
+            _ => partition.spans.push_back(Span { ticket, settled: false, next_offset }),
+        }
+    }
+
+    /// A record was delivered and is settled already: filtered, or rejected and accounted for.
+    pub fn delivered_settled(&mut self, tenure: Tenure, offset: i64) {
+        let Some(partition) = self.partitions.get_mut(&tenure) else { return };
+        let next_offset = NextOffset::after(offset);
+        // It can't pass those before it in any case, so it becomes part of the last of them.
+        match partition.spans.back_mut() {
+            Some(span) => span.next_offset = next_offset,
+            None => partition.set_settled(next_offset),
+        }
+    }
+
+    /// All records of `ticket` in this tenure are settled.
+    pub fn settle(&mut self, tenure: Tenure, ticket: Ticket) {
+        let Some(partition) = self.partitions.get_mut(&tenure) else { return };
+        for span in partition.spans.iter_mut().filter(|span| span.ticket == ticket) {
+            span.settled = true;
+        }
+        while let Some(span) = partition.spans.pop_front_if(|span| span.settled) {
+            partition.set_settled(span.next_offset);
+        }
+    }
+
+    /// Whether everything delivered in this tenure is settled.
+    pub fn is_settled(&self, tenure: Tenure) -> bool {
+        self.partitions.get(&tenure).is_none_or(|partition| partition.spans.is_empty())
+    }
+
+    /// Hands out the prefixes that grew since the last time.
+    pub fn take_changed(&mut self, mut each: impl FnMut(Tenure, NextOffset)) {
+        for (&tenure, partition) in &mut self.partitions {
+            if let Some(next_offset) = partition.settled
+                && std::mem::take(&mut partition.changed)
+            {
+                each(tenure, next_offset);
+            }
+        }
+    }
+
+    /// The end of the settled prefix.
+    pub fn settled(&self, tenure: Tenure) -> Option<NextOffset> {
+        self.partitions.get(&tenure)?.settled
+    }
+}
+
+impl Partition {
+    fn set_settled(&mut self, next_offset: NextOffset) {
+        self.settled = Some(next_offset);
+        self.changed = true;
+    }
+}
+
+#[cfg(test)]
+impl Tenure {
+    pub fn for_test(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn changed(tracker: &mut Tracker) -> Vec<i64> {
+        let mut changed = Vec::new();
+        tracker.take_changed(|_, next| changed.push(next.get()));
+        changed
+    }
+
+    #[test]
+    fn waits_for_what_was_delivered_before() {
+        let (mut tracker, one) = (Tracker::default(), Ticket::first());
+        let (two, tenure) = (one.next(), tracker.assign());
+        tracker.delivered(tenure, 10, one);
+        tracker.delivered(tenure, 11, one);
+        tracker.delivered(tenure, 15, two);
+        tracker.settle(tenure, two);
+        assert_eq!(changed(&mut tracker), [0_i64; 0]);
+        tracker.settle(tenure, one);
+        assert_eq!(changed(&mut tracker), [16]);
+        assert_eq!(changed(&mut tracker), [0_i64; 0]);
+        assert!(tracker.is_settled(tenure));
+    }
+
+    #[test]
+    fn records_settled_at_once_ride_on_those_before() {
+        let (mut tracker, ticket) = (Tracker::default(), Ticket::first());
+        let tenure = tracker.assign();
+        tracker.delivered_settled(tenure, 4);
+        assert_eq!(changed(&mut tracker), [5]);
+        tracker.delivered(tenure, 5, ticket);
+        tracker.delivered_settled(tenure, 6);
+        tracker.delivered(tenure, 7, ticket);
+        assert_eq!(changed(&mut tracker), [0_i64; 0]);
+        tracker.settle(tenure, ticket);
+        assert_eq!(changed(&mut tracker), [8]);
+    }
+
+    #[test]
+    fn an_earlier_tenure_commits_nothing() {
+        let (mut tracker, ticket) = (Tracker::default(), Ticket::first());
+        let before = tracker.assign();
+        tracker.delivered(before, 1, ticket);
+        assert_eq!(tracker.revoke(before), None);
+        let after = tracker.assign();
+        tracker.settle(before, ticket);
+        tracker.delivered_settled(before, 2);
+        assert_eq!(changed(&mut tracker), [0_i64; 0]);
+        assert!(tracker.is_settled(after));
+    }
+
+    proptest! {
+        /// Against a model that remembers every record: the prefix never passes an open one, and reaches the last settled.
+        #[test]
+        fn is_the_longest_settled_prefix(
+            steps in prop::collection::vec((0_u8..4, 1_i64..4, 0_u64..6), 1..300),
+        ) {
+            let mut tracker = Tracker::default();
+            let tenure = tracker.assign();
+            let (mut offset, mut model) = (0, Vec::<(i64, Option<u64>)>::new());
+            for (step, gap, ticket) in steps {
+                match step {
+                    0 | 1 => {
+                        tracker.delivered(tenure, offset, Ticket(ticket));
+                        model.push((offset, Some(ticket)));
+                        offset += gap;
+                    }
+                    2 => {
+                        tracker.delivered_settled(tenure, offset);
+                        model.push((offset, None));
+                        offset += gap;
+                    }
+                    _ => {
+                        tracker.settle(tenure, Ticket(ticket));
+                        for record in model.iter_mut().filter(|record| record.1 == Some(ticket)) {
+                            record.1 = None;
+                        }
+                    }
+                }
+                let prefix = model.iter().take_while(|record| record.1.is_none()).last();
+                prop_assert_eq!(tracker.settled(tenure).map(NextOffset::get), prefix.map(|record| record.0 + 1));
+            }
+        }
+    }
+}
