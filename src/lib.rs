@@ -5,6 +5,7 @@ pub mod commit;
 pub mod config;
 pub mod decode;
 pub mod influx;
+pub mod kafka;
 pub mod map;
 pub mod record;
 pub mod secret;
