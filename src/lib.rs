@@ -9,3 +9,4 @@ pub mod kafka;
 pub mod map;
 pub mod record;
 pub mod secret;
+pub mod text;

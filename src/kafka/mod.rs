@@ -1,5 +1,13 @@
 //! The consumer: one control thread that speaks to the group, one data thread that takes records.
 
+mod context;
 mod ffi;
+mod idle;
+mod member;
+mod properties;
+mod trouble;
 
+pub use context::{GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of};
 pub use ffi::{Delivery, Place, RecordQueue, Taken, mock_cluster_addresses};
+pub use member::{Member, MemberError};
+use trouble::Trouble;

@@ -1,0 +1,217 @@
+//! librdkafka's callbacks, which run on the control thread: rebalances become events that the data thread acknowledges.
+
+use super::{RecordQueue, Trouble};
+use crate::commit::NextOffset;
+use crate::text::printable;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
+use rdkafka::{Offset, TopicPartitionList};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+use tracing::{debug, error, info, warn};
+
+/// A partition of a topic.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    pub topic: String,
+    pub partition: i32,
+}
+
+/// What the group decided. The control thread waits for the reply, within a bound.
+#[derive(Debug)]
+pub enum GroupEvent {
+    /// The reply says which queue each partition, in the same order, is to be forwarded to.
+    Assigned { partitions: Vec<TopicPartition>, reply: Sender<Vec<Arc<Queue>>> },
+    /// The reply holds the ends of the settled prefixes; it comes when all is settled or given up.
+    Revoked { partitions: Vec<TopicPartition>, reply: Sender<Vec<(TopicPartition, NextOffset)>> },
+}
+
+/// A queue of this consumer.
+pub type Queue = RecordQueue<GroupContext>;
+/// The client itself.
+pub type GroupConsumer = BaseConsumer<GroupContext>;
+
+/// How long a revoke may drain. Other members wait for it; the session of 10 s must not end meanwhile.
+pub const REVOKE_DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long the control thread waits for the data thread's replies: the drain, and a turn of its loop.
+const REPLY_MAX: Duration = Duration::from_secs(7);
+
+/// What librdkafka calls back.
+#[derive(Debug)]
+pub struct GroupContext {
+    events: Sender<GroupEvent>,
+    data_thread: OnceLock<Thread>,
+    trouble: Mutex<Trouble>,
+    statistics: Mutex<Option<Statistics>>,
+}
+
+impl GroupContext {
+    pub fn new() -> (Self, Receiver<GroupEvent>) {
+        let (events, receiver) = channel();
+        let context = Self {
+            events,
+            data_thread: OnceLock::new(),
+            trouble: Mutex::default(),
+            statistics: Mutex::default(),
+        };
+        (context, receiver)
+    }
+
+    /// Names the thread that replies to events.
+    pub fn set_data_thread(&self, thread: Thread) {
+        // Set once, before the first poll.
+        let _already_set = self.data_thread.set(thread);
+    }
+
+    /// librdkafka's newest statistics, every 5 s.
+    pub fn take_statistics(&self) -> Option<Statistics> {
+        self.statistics.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Logs trouble with Kafka, each kind at most once a minute.
+    pub fn report(&self, code: Option<RDKafkaErrorCode>, text: &str) {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).report(code, text);
+    }
+
+    fn ask<T>(&self, event: GroupEvent, reply: &Receiver<T>) -> Option<T> {
+        self.events.send(event).ok()?;
+        self.data_thread.get()?.unpark();
+        reply.recv_timeout(REPLY_MAX).ok()
+    }
+
+    fn assigned(&self, list: &TopicPartitionList) {
+        let partitions = partitions(list);
+        info!(partitions = %summary(&partitions), "assigned");
+        let (reply, answer) = channel();
+        let queues = self.ask(GroupEvent::Assigned { partitions: partitions.clone(), reply }, &answer);
+        for (partition, queue) in partitions.iter().zip(queues.unwrap_or_default()) {
+            if !queue.forward(&partition.topic, partition.partition) {
+                error!(
+                    topic = partition.topic,
+                    partition = partition.partition,
+                    "no queue for the partition"
+                );
+            }
+        }
+    }
+
+    fn revoked(&self, consumer: &GroupConsumer, list: &TopicPartitionList) {
+        let partitions = partitions(list);
+        if partitions.is_empty() {
+            return;
+        }
+        let is_lost = consumer.assignment_lost();
+        info!(partitions = %summary(&partitions), lost = is_lost, "revoked");
+        let (reply, answer) = channel();
+        let settled = self.ask(GroupEvent::Revoked { partitions, reply }, &answer).unwrap_or_default();
+        if is_lost || settled.is_empty() {
+            return;
+        }
+        let offsets = offsets_of(&settled);
+        let stored =
+            consumer.store_offsets(&offsets).and_then(|()| consumer.commit(&offsets, CommitMode::Sync));
+        if let Err(error) = stored {
+            warn!(%error, "the last offsets could not be committed: their records are written again by the next owner");
+        }
+    }
+}
+
+/// The list that librdkafka wants.
+pub fn offsets_of(settled: &[(TopicPartition, NextOffset)]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(settled.len());
+    for (at, next) in settled {
+        // It fails only for offsets that are no positions, which tracked ones are.
+        let _infallible = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(next.get()));
+    }
+    list
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    let elements = list.elements();
+    elements
+        .iter()
+        .map(|e| TopicPartition { topic: e.topic().to_owned(), partition: e.partition() })
+        .collect()
+}
+
+/// `topic[0-2,5]`, for people.
+fn summary(partitions: &[TopicPartition]) -> String {
+    const TOPICS_MAX: usize = 10;
+    let mut sorted = partitions.to_vec();
+    sorted.sort();
+    let mut topics: Vec<String> = sorted
+        .chunk_by(|a, b| a.topic == b.topic)
+        .map(|of_topic| {
+            let numbers: Vec<i32> = of_topic.iter().map(|p| p.partition).collect();
+            let ranges = numbers.chunk_by(|a, b| a + 1 == *b).map(|range| match range {
+                [first, .., last] => format!("{first}-{last}"),
+                _ => range.iter().map(i32::to_string).collect(),
+            });
+            let topic = of_topic.first().map_or("", |p| p.topic.as_str());
+            format!("{topic}[{}]", ranges.collect::<Vec<_>>().join(","))
+        })
+        .collect();
+    if topics.is_empty() {
+        return "none".to_owned();
+    }
+    let further = topics.len().saturating_sub(TOPICS_MAX);
+    topics.truncate(TOPICS_MAX);
+    let more = if further > 0 { format!(" and {further} more topics") } else { String::new() };
+    format!("{}{more}", topics.join(" "))
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        // What matters of these also comes as an error, with a code.
+        debug!(facility, text = printable(text, 500), "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.report(error.rdkafka_error_code(), reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = Some(statistics);
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        match rebalance {
+            Rebalance::Assign(list) => self.assigned(list),
+            Rebalance::Revoke(list) => self.revoked(consumer, list),
+            Rebalance::Error(error) => warn!(%error, "the group could not be rebalanced"),
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        match result {
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) | Ok(()) => {}
+            Err(error) => warn!(%error, "offsets could not be committed; the next commit covers them"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_up_partitions() {
+        let f = |list: &[(&str, i32)], want: &str| {
+            let partitions: Vec<_> = list
+                .iter()
+                .map(|&(t, partition)| TopicPartition { topic: t.to_owned(), partition })
+                .collect();
+            assert_eq!(summary(&partitions), want);
+        };
+        f(&[], "none");
+        f(&[("a", 0)], "a[0]");
+        f(&[("b", 5), ("a", 2), ("a", 0), ("a", 1), ("a", 7)], "a[0-2,7] b[5]");
+    }
+}

@@ -1,0 +1,86 @@
+//! Why no records come: the questions that somebody would ask the brokers by hand.
+
+use super::context::GroupConsumer;
+use crate::config::Topics;
+use rdkafka::consumer::Consumer;
+use rdkafka::metadata::Metadata;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const ASK_MAX: Duration = Duration::from_secs(3);
+
+/// One sentence; `subscribed` are the names, `topics` what the configuration says.
+pub fn why(
+    consumer: &GroupConsumer,
+    subscribed: &BTreeSet<String>,
+    topics: &Topics,
+    group_id: &str,
+) -> String {
+    let metadata = match consumer.fetch_metadata(None, ASK_MAX) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            return format!("the brokers do not answer ({error}): is `kafka.brokers` right and Kafka up?");
+        }
+    };
+    if subscribed.is_empty() {
+        let patterns: Vec<&str> = topics.patterns.iter().map(regex::Regex::as_str).collect();
+        return format!("no topic matches {}", patterns.join(" or "));
+    }
+    let missing: Vec<&str> =
+        subscribed.iter().map(String::as_str).filter(|name| partitions_of(&metadata, name) == 0).collect();
+    if !missing.is_empty() {
+        return format!("missing topics: {}; they are read once they are created", missing.join(", "));
+    }
+    let assigned = consumer.assignment().map_or(0, |list| list.count());
+    if assigned == 0 {
+        return without_partitions(consumer, subscribed, &metadata, group_id);
+    }
+    at_the_end(consumer, assigned)
+}
+
+fn partitions_of(metadata: &Metadata, topic: &str) -> usize {
+    metadata
+        .topics()
+        .iter()
+        .find(|t| t.name() == topic && t.error().is_none())
+        .map_or(0, |t| t.partitions().len())
+}
+
+fn without_partitions(
+    consumer: &GroupConsumer,
+    subscribed: &BTreeSet<String>,
+    metadata: &Metadata,
+    group_id: &str,
+) -> String {
+    let partitions: usize = subscribed.iter().map(|topic| partitions_of(metadata, topic)).sum();
+    let groups = consumer.fetch_group_list(Some(group_id), ASK_MAX);
+    let members = groups.ok().and_then(|list| list.groups().first().map(|group| group.members().len()));
+    match members {
+        Some(members) if members > partitions => format!(
+            "the group {group_id} has {members} members for {partitions} partitions: this one waits for a share"
+        ),
+        Some(members) => format!(
+            "no partition is assigned yet: the group {group_id} has {members} members and is being balanced"
+        ),
+        None => format!("no partition is assigned yet, and the group {group_id} can't be described"),
+    }
+}
+
+fn at_the_end(consumer: &GroupConsumer, assigned: usize) -> String {
+    // Of many partitions a few tell enough; each costs a question.
+    const ASKED_MAX: usize = 20;
+    let Ok(positions) = consumer.position() else { return "its position is unknown".to_owned() };
+    let mut waiting = 0;
+    for at in positions.elements().iter().take(ASKED_MAX) {
+        let Ok((_, end)) = consumer.fetch_watermarks(at.topic(), at.partition(), ASK_MAX) else { continue };
+        let committed = at.offset().to_raw().filter(|offset| *offset >= 0);
+        waiting += committed.map_or(0, |next| (end - next).max(0));
+    }
+    if waiting > 0 {
+        format!("{waiting} records wait in {assigned} partitions and do not come: look at the brokers")
+    } else {
+        format!(
+            "all {assigned} partitions are read to their end: waiting for new records (`kafka.offset_reset` decides where a new group begins)"
+        )
+    }
+}

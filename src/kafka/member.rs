@@ -1,0 +1,158 @@
+//! The control thread: membership of the group, the topics subscribed to, and what librdkafka has to say.
+
+use super::context::{GroupConsumer, GroupContext, GroupEvent};
+use super::{idle, properties};
+use crate::config::{Kafka, Topics};
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+use tracing::{debug, info, warn};
+
+/// How long a poll of the group waits; stopping is seen within this time.
+const POLL: Duration = Duration::from_millis(100);
+/// How often topics are listed where regular expressions are to match; with the time to join, a new topic is read within 10 s.
+const LIST_TOPICS_EVERY: Duration = Duration::from_secs(4);
+const LIST_TOPICS_MAX: Duration = Duration::from_secs(3);
+
+/// Why the service can't go on with Kafka.
+#[derive(Debug, Error)]
+pub enum MemberError {
+    #[error("the Kafka client can't be made: {0}: look at [kafka] in bridge.toml")]
+    Client(#[source] KafkaError),
+    #[error("the topics can't be subscribed to: {0}")]
+    Subscribe(#[source] KafkaError),
+    #[error("the Kafka client failed for good: {0}")]
+    Fatal(String),
+    #[error(
+        "there is no committed offset for {0}, and `kafka.offset_reset` is \"error\": commit one, or say earliest or latest"
+    )]
+    NoOffset(String),
+}
+
+/// A member of the group.
+pub struct Member {
+    consumer: Arc<GroupConsumer>,
+    group_id: String,
+    topics: Topics,
+    subscribed: BTreeSet<String>,
+    next_listing: Instant,
+    statistics: Option<Statistics>,
+}
+
+impl Member {
+    /// Makes the client; it connects when it is first polled.
+    pub fn new(
+        kafka: &Kafka,
+        number: usize,
+        lanes: usize,
+    ) -> Result<(Self, Receiver<GroupEvent>), MemberError> {
+        let (context, events) = GroupContext::new();
+        let config = properties::client_config(kafka, number, lanes);
+        let consumer: GroupConsumer = config.create_with_context(context).map_err(MemberError::Client)?;
+        let member = Self {
+            consumer: Arc::new(consumer),
+            group_id: kafka.group_id.clone(),
+            topics: kafka.topics.clone(),
+            subscribed: BTreeSet::new(),
+            next_listing: Instant::now(),
+            statistics: None,
+        };
+        Ok((member, events))
+    }
+
+    pub fn consumer(&self) -> &Arc<GroupConsumer> {
+        &self.consumer
+    }
+
+    /// Subscribes to the topics that are named; those that regular expressions match follow when they are listed.
+    pub fn subscribe(&mut self) -> Result<(), MemberError> {
+        let named = self.topics.names.iter().cloned().collect();
+        self.subscribe_to(named)
+    }
+
+    /// One turn: group events, errors, new topics. It returns after at most [`POLL`] (or a listing's time).
+    pub fn poll(&mut self) -> Result<(), MemberError> {
+        match self.consumer.poll(POLL) {
+            None => {}
+            Some(Ok(_)) => {
+                // Its queue was not forwarded, so it would pass by the tracker and be skipped by the next commit.
+                return Err(MemberError::Fatal("a record came by the main queue".to_owned()));
+            }
+            Some(Err(error)) => self.handle(&error)?,
+        }
+        if let Some((code, reason)) = self.consumer.client().fatal_error() {
+            return Err(MemberError::Fatal(format!("{reason} ({code})")));
+        }
+        if let Some(statistics) = self.consumer.context().take_statistics() {
+            self.statistics = Some(statistics);
+        }
+        if !self.topics.patterns.is_empty() && Instant::now() >= self.next_listing {
+            self.list_topics()?;
+        }
+        Ok(())
+    }
+
+    /// librdkafka's newest statistics.
+    pub fn statistics(&self) -> Option<&Statistics> {
+        self.statistics.as_ref()
+    }
+
+    /// Why no records come, in words. It asks the brokers, so it takes up to a few seconds.
+    pub fn why_idle(&self) -> String {
+        idle::why(&self.consumer, &self.subscribed, &self.topics, &self.group_id)
+    }
+
+    /// Commits what was stored and leaves the group.
+    pub fn leave(self) {
+        match self.consumer.commit_consumer_state(CommitMode::Sync) {
+            Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
+            Err(error) => {
+                warn!(%error, "the last offsets could not be committed: their records are written again");
+            }
+        }
+        // Dropping the last reference leaves the group.
+        if Arc::into_inner(self.consumer).is_none() {
+            warn!("the kafka client is still in use and leaves the group when its session ends");
+        }
+    }
+
+    fn handle(&self, error: &KafkaError) -> Result<(), MemberError> {
+        if let KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) = error {
+            return Err(MemberError::NoOffset("a partition".to_owned()));
+        }
+        self.consumer.context().report(error.rdkafka_error_code(), &error.to_string());
+        Ok(())
+    }
+
+    fn list_topics(&mut self) -> Result<(), MemberError> {
+        self.next_listing = Instant::now() + LIST_TOPICS_EVERY;
+        let metadata = match self.consumer.fetch_metadata(None, LIST_TOPICS_MAX) {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                debug!(%error, "topics could not be listed");
+                return Ok(());
+            }
+        };
+        let existing = metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name);
+        let matched = existing.filter(|name| self.topics.is_match(name)).map(str::to_owned);
+        // A topic that is gone stays subscribed, so that it goes on when it is created again.
+        let wanted: BTreeSet<String> = self.subscribed.iter().cloned().chain(matched).collect();
+        if wanted == self.subscribed { Ok(()) } else { self.subscribe_to(wanted) }
+    }
+
+    fn subscribe_to(&mut self, topics: BTreeSet<String>) -> Result<(), MemberError> {
+        let new: Vec<&str> = topics.difference(&self.subscribed).map(String::as_str).collect();
+        if !new.is_empty() {
+            info!(topics = new.join(" "), group = self.group_id, "subscribed");
+            let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+            self.consumer.subscribe(&names).map_err(MemberError::Subscribe)?;
+        }
+        self.subscribed = topics;
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! librdkafka's properties. Why each value: ARCHITECTURE.md, "Memory" and "Groups".
+
+use crate::config::{Kafka, OffsetReset};
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+/// Bytes that librdkafka keeps ready for all lanes together, after decompression.
+const QUEUED_BYTES: usize = 8 << 20;
+
+/// Properties of one member of the group, the `member`-th of this process, whose records go to `lanes` queues.
+pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    let numbered = |name: &str| if member == 0 { name.to_owned() } else { format!("{name}-{member}") };
+    let queued_kbytes = (QUEUED_BYTES / 1024 / lanes.max(1)).clamp(256, 4096);
+    let own = [
+        ("bootstrap.servers", kafka.brokers.join(",")),
+        ("group.id", kafka.group_id.clone()),
+        ("client.id", numbered(&kafka.client_id)),
+        ("auto.offset.reset", offset_reset(kafka.offset_reset).to_owned()),
+        // Offsets are stored by the tracker only. The automatic commit commits what was stored.
+        ("enable.auto.offset.store", "false".to_owned()),
+        ("enable.auto.commit", "true".to_owned()),
+        ("auto.commit.interval.ms", "1000".to_owned()),
+        ("enable.partition.eof", "false".to_owned()),
+        ("allow.auto.create.topics", "false".to_owned()),
+        // A topic that is created later is found within this time.
+        ("topic.metadata.refresh.interval.ms", "5000".to_owned()),
+        // After a SIGKILL the group waits this long for the lost member.
+        ("session.timeout.ms", "10000".to_owned()),
+        ("heartbeat.interval.ms", "1000".to_owned()),
+        ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+        // Small queues, filled again at once: the defaults hold 64 MB a partition or stall for a second.
+        ("queued.max.messages.kbytes", queued_kbytes.to_string()),
+        ("fetch.message.max.bytes", "262144".to_owned()),
+        ("fetch.max.bytes", "1000000".to_owned()),
+        ("fetch.queue.backoff.ms", "5".to_owned()),
+        ("fetch.wait.max.ms", "100".to_owned()),
+        ("statistics.interval.ms", "5000".to_owned()),
+        ("socket.keepalive.enable", "true".to_owned()),
+        ("log.connection.close", "false".to_owned()),
+    ];
+    for (name, value) in own {
+        config.set(name, value);
+    }
+    if let Some(instance) = &kafka.instance_id {
+        config.set("group.instance.id", numbered(instance));
+    }
+    for (name, value) in &kafka.properties {
+        config.set(name, value.expose());
+    }
+    config.set_log_level(RDKafkaLogLevel::Info);
+    config
+}
+
+fn offset_reset(reset: OffsetReset) -> &'static str {
+    match reset {
+        OffsetReset::Earliest => "earliest",
+        OffsetReset::Latest => "latest",
+        OffsetReset::Error => "error",
+    }
+}

@@ -1,0 +1,43 @@
+//! Text from outside, made harmless for logs and terminals.
+
+use std::fmt::Write as _;
+
+/// At most `chars_max` characters; control characters and those that turn the direction of text are written as escapes.
+pub fn printable(text: &str, chars_max: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(chars_max * 4));
+    for (count, c) in text.chars().enumerate() {
+        if count == chars_max {
+            out.push('…');
+            break;
+        }
+        if c.is_control()
+            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+        {
+            // Writing to a String can't fail.
+            let _infallible = write!(out, "{}", c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The same of bytes that may not be UTF-8.
+pub fn printable_bytes(bytes: &[u8], chars_max: usize) -> String {
+    // A character has at most four bytes.
+    let bytes = bytes.get(..chars_max.saturating_mul(4).saturating_add(4)).unwrap_or(bytes);
+    printable(&String::from_utf8_lossy(bytes), chars_max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_cuts() {
+        assert_eq!(printable("온도 cpu,a=b v=1", 100), "온도 cpu,a=b v=1");
+        assert_eq!(printable("a\nb\u{1b}[31m\u{202e}", 100), "a\\nb\\u{1b}[31m\\u{202e}");
+        assert_eq!(printable("abcdef", 3), "abc…");
+        assert_eq!(printable_bytes(b"a\xFF\x00", 10), "a\u{FFFD}\\u{0}");
+    }
+}
