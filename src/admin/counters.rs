@@ -1,0 +1,53 @@
+//! What the bridge counts: nothing is dropped without one of these.
+
+use crate::map::{Drop, Drops, Reason};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counters of all consumers together. The data threads add to them once a turn, not once a record.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub records: AtomicU64,
+    pub record_bytes: AtomicU64,
+    /// Lines that were mapped; how many of them were stored is the writer's to count.
+    pub lines: AtomicU64,
+    /// Elements that became no point because the configuration says so.
+    pub filtered: AtomicU64,
+    /// Records that wait in batches for their settlement.
+    pub assigned_partitions: AtomicU64,
+    pub rebalances: AtomicU64,
+    rejected: [AtomicU64; Reason::ALL.len()],
+    dropped: [AtomicU64; Drop::ALL.len()],
+}
+
+impl Counters {
+    pub fn add(counter: &AtomicU64, amount: u64) {
+        counter.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    pub fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+
+    /// Counts a record that is rejected, whole or in part.
+    pub fn reject(&self, reason: Reason) {
+        if let Some(counter) = self.rejected.get(reason as usize) {
+            Self::add(counter, 1);
+        }
+    }
+
+    pub fn drop_values(&self, drops: &Drops) {
+        for (drop, count) in drops.iter() {
+            if let Some(counter) = self.dropped.get(drop as usize) {
+                Self::add(counter, count);
+            }
+        }
+    }
+
+    pub fn rejected(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        Reason::ALL.into_iter().zip(self.rejected.iter().map(Self::get))
+    }
+
+    pub fn dropped(&self) -> impl Iterator<Item = (Drop, u64)> + '_ {
+        Drop::ALL.into_iter().zip(self.dropped.iter().map(Self::get))
+    }
+}

@@ -1,0 +1,5 @@
+//! The bridge's own telemetry.
+
+mod counters;
+
+pub use counters::Counters;

@@ -1,0 +1,352 @@
+//! The data thread: takes records from the lanes' queues, maps them into open batches, hands full ones to the writer
+//! and settles what comes back.
+
+mod lane;
+mod report;
+mod routes;
+
+pub use routes::Routing;
+
+use crate::admin::Counters;
+use crate::batch::{Budget, Limits};
+use crate::commit::{NextOffset, Tenure, Ticket, Tracker};
+use crate::influx::Writer;
+use crate::kafka::{
+    Delivery, GroupConsumer, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
+};
+use crate::map::Rejection;
+use crate::record::Record;
+use lane::{Done, Lane};
+use rdkafka::consumer::Consumer;
+use report::Reporter;
+use routes::{Route, Routes};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use tracing::{debug, warn};
+
+/// Records taken at once: enough to make the call cheap, few enough that little is pinned while a lane has no room.
+const RECORDS_PER_TURN: usize = 256;
+/// How often settled offsets are stored, for librdkafka to commit.
+const STORE_EVERY: Duration = Duration::from_millis(500);
+/// The longest sleep. Queues and lanes wake the thread; this bounds what a lost wake-up costs.
+const SLEEP_MAX: Duration = Duration::from_millis(50);
+
+/// What all data threads share.
+#[derive(Clone)]
+pub struct Shared {
+    pub routing: Arc<Routing>,
+    pub limits: Limits,
+    pub budget: Budget,
+    pub record_bytes_max: usize,
+    pub writer: Arc<Writer>,
+    pub runtime: tokio::runtime::Handle,
+    pub counters: Arc<Counters>,
+    /// Set once: stop reading, write what is open.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// One consumer's data thread.
+pub struct Feed {
+    shared: Shared,
+    consumer: Arc<GroupConsumer>,
+    events: Receiver<GroupEvent>,
+    lanes: Vec<Lane>,
+    done: (Sender<Done>, Receiver<Done>),
+    next_ticket: Ticket,
+    /// Revokes that wait for their partitions to be settled.
+    drains: Vec<Drain>,
+    next_store: Instant,
+    stage: Stage,
+}
+
+/// What happens to a record, from routing it to noting what it became.
+struct Stage {
+    routes: Routes,
+    tracker: Tracker,
+    reporter: Reporter,
+    record_bytes_max: usize,
+    tally: Tally,
+    counters: Arc<Counters>,
+}
+
+/// Counts of one turn.
+#[derive(Default)]
+struct Tally {
+    records: u64,
+    bytes: u64,
+    lines: u64,
+    filtered: u64,
+}
+
+struct Drain {
+    partitions: Vec<(TopicPartition, Tenure)>,
+    until: Instant,
+    reply: Sender<Vec<(TopicPartition, NextOffset)>>,
+}
+
+impl Feed {
+    pub fn new(shared: Shared, consumer: Arc<GroupConsumer>, events: Receiver<GroupEvent>) -> Self {
+        let stage = Stage {
+            routes: Routes::new(Arc::clone(&shared.routing), shared.budget_for_one_record()),
+            tracker: Tracker::default(),
+            reporter: Reporter::default(),
+            record_bytes_max: shared.record_bytes_max,
+            tally: Tally::default(),
+            counters: Arc::clone(&shared.counters),
+        };
+        Self {
+            shared,
+            consumer,
+            events,
+            lanes: Vec::new(),
+            done: channel(),
+            next_ticket: Ticket::first(),
+            drains: Vec::new(),
+            next_store: Instant::now(),
+            stage,
+        }
+    }
+
+    /// Runs until a stop was asked for and everything open is settled.
+    pub fn run(mut self) {
+        loop {
+            let now = Instant::now();
+            let stopping = self.shared.stop.load(Ordering::Relaxed);
+            self.handle_events(now);
+            self.settle_done();
+            let mut busy = false;
+            for lane in 0..self.lanes.len() {
+                busy |= !stopping && self.serve(lane, now);
+                self.flush_if_due(lane, now, stopping);
+            }
+            self.stage.tally.flush(&self.shared.counters);
+            self.finish_drains(now);
+            self.store_offsets(now, stopping);
+            if stopping && self.lanes.iter().all(Lane::is_idle) {
+                self.store_offsets(now, true);
+                return;
+            }
+            if !busy {
+                thread::park_timeout(self.sleep(now));
+            }
+        }
+    }
+
+    /// Reads from a lane's queue until its batch is full or the turn is over. Returns whether there may be more.
+    fn serve(&mut self, lane: usize, now: Instant) -> bool {
+        let Some(lane) = self.lanes.get_mut(lane) else { return false };
+        let headers = self.shared.routing.wants_headers();
+        if !lane.has_room(&self.shared.limits, &self.shared.budget) || !lane.taken.fill(RECORDS_PER_TURN) {
+            return false;
+        }
+        // Handles of topics are comparable only while their records are held.
+        self.stage.routes.forget_last();
+        while lane.has_room(&self.shared.limits, &self.shared.budget) {
+            let (taken, open, stage) = (&mut lane.taken, &mut lane.open, &mut self.stage);
+            if taken.next(headers, |delivery| stage.take(delivery, open, now)).is_none() {
+                break;
+            }
+        }
+        lane.open.account();
+        true
+    }
+
+    fn flush_if_due(&mut self, lane: usize, now: Instant, stopping: bool) {
+        let draining = !self.drains.is_empty();
+        let Some(lane) = self.lanes.get_mut(lane) else { return };
+        let limits = &self.shared.limits;
+        let due = lane.open.due(limits).is_some_and(|due| due <= now || stopping || draining);
+        if (due || lane.open.is_full(limits) || !self.shared.budget.has_room()) && lane.flush(self.next_ticket) {
+            self.next_ticket = self.next_ticket.next();
+        }
+    }
+
+    /// Takes back the batches that were delivered: all their lines are stored or refused.
+    fn settle_done(&mut self) {
+        while let Ok(done) = self.done.1.try_recv() {
+            for &tenure in &done.batch.tenures {
+                self.stage.tracker.settle(tenure, done.batch.ticket);
+            }
+            let destination = self.lanes.get(done.lane).map(|lane| lane.destination.clone());
+            let routes = &self.stage.routes;
+            self.stage.reporter.delivered(&done, destination.as_ref(), |tenure| routes.place_of(tenure));
+            if let Some(lane) = self.lanes.get_mut(done.lane) {
+                lane.take_back(done.batch, self.shared.limits.bytes_max);
+            }
+        }
+    }
+
+    fn handle_events(&mut self, now: Instant) {
+        while let Ok(event) = self.events.try_recv() {
+            Counters::add(&self.shared.counters.rebalances, 1);
+            match event {
+                GroupEvent::Assigned { partitions, reply } => {
+                    let queues = partitions.into_iter().map(|at| self.assign(at)).collect();
+                    // Nobody waits any more: the control thread gave up, and said so.
+                    let _nobody = reply.send(queues);
+                }
+                GroupEvent::Revoked { partitions, reply } => {
+                    let partitions = self.revoke(partitions);
+                    self.drains.push(Drain { partitions, until: now + REVOKE_DRAIN_MAX, reply });
+                }
+            }
+            let held = self.stage.routes.partitions() as u64;
+            self.shared.counters.assigned_partitions.store(held, Ordering::Relaxed);
+        }
+    }
+
+    /// Begins a tenure; returns the queue of the partition's lane.
+    fn assign(&mut self, at: TopicPartition) -> Arc<Queue> {
+        let tenure = self.stage.tracker.assign();
+        let route = self.stage.routes.add(at, tenure);
+        let existing = self.lanes.iter().position(|lane| lane.place == route.lane);
+        let lane = existing.unwrap_or_else(|| self.open_lane(route));
+        self.lanes.get(lane).map(|lane| Arc::clone(lane.taken.queue())).unwrap_or_else(|| self.new_queue())
+    }
+
+    fn open_lane(&mut self, route: Route) -> usize {
+        let number = self.lanes.len();
+        let destination = self.shared.routing.destination(route.lane.destination).clone();
+        let lane = Lane::open(number, route.lane, destination, self.new_queue(), &self.shared, self.next_ticket, &self.done.0);
+        self.next_ticket = self.next_ticket.next();
+        self.lanes.push(lane);
+        number
+    }
+
+    fn new_queue(&self) -> Arc<Queue> {
+        Arc::new(Queue::new(Arc::clone(&self.consumer), thread::current()))
+    }
+
+    /// Stops routing the partitions. What of them was taken and not read is released: their next owner reads it.
+    fn revoke(&mut self, partitions: Vec<TopicPartition>) -> Vec<(TopicPartition, Tenure)> {
+        let revoked = partitions.into_iter().filter_map(|at| self.stage.routes.remove(&at).map(|tenure| (at, tenure)));
+        let revoked: Vec<_> = revoked.collect();
+        for lane in &mut self.lanes {
+            lane.taken.release(|topic, partition| {
+                revoked.iter().any(|(at, _)| at.partition == partition && at.topic == topic)
+            });
+        }
+        revoked
+    }
+
+    /// Acknowledges revokes whose partitions are settled, whose lanes hold, or whose time is up.
+    fn finish_drains(&mut self, now: Instant) {
+        let (tracker, routes, lanes) = (&mut self.stage.tracker, &mut self.stage.routes, &self.lanes);
+        let writer = &self.shared.writer;
+        self.drains.retain(|drain| {
+            let open = |tenure: &Tenure| {
+                !tracker.is_settled(*tenure) && !lanes.iter().any(|lane| lane.carries(*tenure) && lane.holds(writer))
+            };
+            if now < drain.until && drain.partitions.iter().any(|(_, tenure)| open(tenure)) {
+                return true;
+            }
+            let abandoned = drain.partitions.iter().filter(|(_, tenure)| !tracker.is_settled(*tenure)).count();
+            if abandoned > 0 {
+                warn!(partitions = abandoned, "revoked before everything was stored: the next owner writes the rest again");
+            }
+            let settled = drain.partitions.iter().filter_map(|(at, tenure)| {
+                routes.forget(*tenure);
+                Some((at.clone(), tracker.revoke(*tenure)?))
+            });
+            let _nobody = drain.reply.send(settled.collect());
+            false
+        });
+    }
+
+    /// Hands the settled prefixes to librdkafka, which commits them.
+    fn store_offsets(&mut self, now: Instant, at_once: bool) {
+        if now < self.next_store && !at_once {
+            return;
+        }
+        self.next_store = now + STORE_EVERY;
+        let mut settled = Vec::new();
+        let routes = &self.stage.routes;
+        self.stage.tracker.take_changed(|tenure, next| settled.extend(routes.place_of(tenure).cloned().zip(Some(next))));
+        if settled.is_empty() {
+            return;
+        }
+        if let Err(error) = self.consumer.store_offsets(&offsets_of(&settled)) {
+            // A partition that is being revoked: its revoke commits it.
+            debug!(%error, "offsets were not stored");
+        }
+    }
+
+    fn sleep(&self, now: Instant) -> Duration {
+        let limits = &self.shared.limits;
+        let due = self.lanes.iter().filter(|lane| lane.can_flush()).filter_map(|lane| lane.open.due(limits)).min();
+        due.map_or(SLEEP_MAX, |due| due.saturating_duration_since(now).min(SLEEP_MAX))
+    }
+}
+
+impl Shared {
+    /// A record whose lines are larger than this can't be batched within `memory_max`.
+    fn budget_for_one_record(&self) -> usize {
+        self.budget.bytes_max() / 2
+    }
+}
+
+impl Stage {
+    fn take(&mut self, delivery: Delivery<'_>, open: &mut crate::batch::Batch, now: Instant) {
+        match delivery {
+            Delivery::Record { place, record } => {
+                // A record of a partition that is not held any more: its owner reads it.
+                if let Some(route) = self.routes.find(&place) {
+                    self.record(route, &record, open, now);
+                }
+            }
+            Delivery::Error { place, code, text } => self.reporter.kafka_error(place.topic, place.partition, code, &text),
+        }
+    }
+
+    fn record(&mut self, route: Route, record: &Record<'_>, open: &mut crate::batch::Batch, now: Instant) {
+        let bytes = record.value.map_or(0, <[u8]>::len);
+        self.tally.records += 1;
+        self.tally.bytes += bytes as u64;
+        let topic = self.routes.topic_mut(route.topic);
+        if bytes > self.record_bytes_max {
+            let rejection = Rejection::TooLarge { bytes, bytes_max: self.record_bytes_max };
+            self.counters.reject(rejection.reason());
+            self.reporter.rejected(&topic.name, record, None, &rejection);
+            self.tracker.delivered_settled(route.tenure, record.offset);
+            return;
+        }
+        let first_line = open.lines.lines();
+        let Some(mapper) = &mut topic.mapper else {
+            self.counters.reject(Rejection::NoMapping.reason());
+            self.reporter.rejected(&topic.name, record, None, &Rejection::NoMapping);
+            self.tracker.delivered_settled(route.tenure, record.offset);
+            return;
+        };
+        let mapped = mapper.map(record, &mut open.lines);
+        if mapped.lines > 0 {
+            open.push(route.tenure, record.offset, first_line, now);
+            self.tracker.delivered(route.tenure, record.offset, open.ticket);
+        } else {
+            self.tracker.delivered_settled(route.tenure, record.offset);
+        }
+        self.tally.lines += mapped.lines as u64;
+        self.tally.filtered += mapped.filtered as u64;
+        for (element, rejection) in &mapped.rejected {
+            self.counters.reject(rejection.reason());
+            self.reporter.rejected(&topic.name, record, *element, rejection);
+        }
+        let line = open.lines.line(first_line).filter(|_| mapped.lines > 0);
+        self.reporter.mapped(topic, record, line, &self.counters);
+    }
+}
+
+impl Tally {
+    fn flush(&mut self, counters: &Counters) {
+        if self.records == 0 {
+            return;
+        }
+        Counters::add(&counters.records, self.records);
+        Counters::add(&counters.record_bytes, self.bytes);
+        Counters::add(&counters.lines, self.lines);
+        Counters::add(&counters.filtered, self.filtered);
+        *self = Self::default();
+    }
+}
