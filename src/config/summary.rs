@@ -81,7 +81,8 @@ fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
         ("number_fields", "quoted numbers read in"),
     ] {
         let globs = list(section, key);
-        fields.extend((!globs.is_empty()).then(|| format!("{what} {}", globs.join(", "))));
+        let says_all = key == "include" && globs == ["*"];
+        fields.extend((!globs.is_empty() && !says_all).then(|| format!("{what} {}", globs.join(", "))));
     }
     fields.extend((rules.integers == Integers::Int).then(|| "integers kept".to_owned()));
     fields.extend(section.has("rename").then(|| "keys renamed".to_owned()));

@@ -5,6 +5,7 @@ use std::path::Path;
 
 mod errors;
 mod masking;
+mod reference;
 mod values;
 
 /// The shortest file that is right.
