@@ -94,10 +94,10 @@ pub fn secret_lines(text: &str) -> Vec<Span> {
     spans
 }
 
-/// Where the first value behind a secret key's "=" begins.
+/// Where the first value behind a secret key begins; ":" for those who take the file for YAML or JSON.
 fn secret_assignment(line: &str) -> Option<usize> {
     let mut from = 0;
-    for (at, _) in line.match_indices('=') {
+    for (at, _) in line.match_indices(['=', ':']) {
         let before = line.get(from..at).unwrap_or_default();
         let is_name_char = |c: char| c.is_alphanumeric() || "._-\"' ".contains(c);
         let key = before.rsplit(|c| !is_name_char(c)).next().unwrap_or(before);
@@ -179,5 +179,7 @@ mod tests {
         f("org = 'x'", &[]);
         f("token = '${INFLUX_TOKEN}'\n", &[]);
         f("token =\n", &[""]);
+        f("  password: hush\n", &["hush"]);
+        f("{\"kafka\": {\"brokers\": \"x\", \"password\": \"hush\"}}", &["\"hush\"}}"]);
     }
 }

@@ -129,7 +129,7 @@ impl<'a> Section<'a> {
                 None
             }
             _ => {
-                self.wants(value, name, "a table");
+                self.wants(value, name, &format!("a table of its own, {}", title(schema.name)));
                 None
             }
         }

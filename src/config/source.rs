@@ -71,30 +71,21 @@ impl<'a> Source<'a> {
         let mut masked = None::<&Span>;
         for (offset, c) in self.text.get(line.clone()).unwrap_or_default().char_indices() {
             let offset = line.start + offset;
-            let from = cells.len();
-            match self.masked.iter().find(|mask| mask.contains(&offset)) {
-                Some(mask) if masked == Some(mask) => {}
-                Some(mask) => {
-                    cells.extend(MASK.chars().map(|c| (c, 1)));
-                    masked = Some(mask);
-                }
+            let mask = self.masked.iter().find(|mask| mask.contains(&offset));
+            // All characters of a masked value stand in the cells of one mask.
+            let from = if mask.is_some() && mask == masked { cells.len() - MASK.len() } else { cells.len() };
+            match mask {
+                Some(_) if mask == masked => {}
+                Some(_) => cells.extend(MASK.chars().map(|c| (c, 1))),
                 None => push_char(&mut cells, c),
             }
-            if span.contains(&offset) {
-                let begins = if masked.is_some_and(|mask| mask.contains(&offset)) {
-                    cells.len().saturating_sub(MASK.len())
-                } else {
-                    from
-                };
-                underlined = Some(underlined.map_or(begins, |u| u.start)..cells.len());
+            masked = mask;
+            if span.contains(&offset) || (span.is_empty() && offset == span.start) {
+                underlined = Some(underlined.map_or(from, |u| u.start)..cells.len());
             }
         }
-        // An empty span, or one at the line's end, underlines the place itself.
-        let underlined = underlined.unwrap_or_else(|| {
-            let before = self.text.get(line.start..span.start).unwrap_or_default();
-            let at = if self.masked.is_empty() { before.chars().count() } else { cells.len() };
-            at..at + 1
-        });
+        // What stands behind the line's end underlines that place.
+        let underlined = underlined.unwrap_or(cells.len()..cells.len() + 1);
         window(&cells, &underlined)
     }
 }
@@ -187,6 +178,7 @@ mod tests {
         assert_eq!(source.place(3), Place { line: 1, column: 4 });
         assert_eq!(source.excerpt(&(3..3)), Excerpt { text: "a =".to_owned(), underlined: 3..4 });
         assert_eq!(source.excerpt(&(9..9)), Excerpt { text: "b = 1".to_owned(), underlined: 5..6 });
+        assert_eq!(source.excerpt(&(6..6)), Excerpt { text: "b = 1".to_owned(), underlined: 2..3 });
         assert_eq!(Source::new("").excerpt(&(0..0)), Excerpt { text: String::new(), underlined: 0..1 });
     }
 
@@ -203,6 +195,7 @@ mod tests {
             &["'hush'"],
             "i = { token = ***, x = 1 }\n                   ^",
         );
+        f("token = 'hush' 5", "5", &["'hush'"], "token = *** 5\n            ^");
         f("'hush' 'hish'", "'hish'", &["'hush'", "'hish'"], "*** ***\n    ^^^");
         f("x = '''hu\nsh''' #", "#", &["'''hu\nsh'''"], "*** #\n    ^");
     }

@@ -95,6 +95,9 @@ fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
     if message.starts_with("invalid basic string") || message.starts_with("invalid literal string") {
         return "the string has no end quote in its line".to_owned();
     }
+    if text == ":" || message.starts_with("key with no value") {
+        return "behind a key comes \"=\" and its value".to_owned();
+    }
     if message.starts_with("invalid unquoted key") {
         return "a key with other characters than letters of ASCII, digits, \"-\" and \"_\" stands in quotes"
             .to_owned();
@@ -147,6 +150,7 @@ mod tests {
         f("a = '''x\nb = 1\n", &[(1, 5, "not closed")], true);
         f("a = \"x\nb = 1\n", &[(1, 7, "no end quote")], false);
         f("a = \"^x\\d\"\n", &[(1, 9, "in single quotes")], false);
+        f("a: 1\nb c\n", &[(1, 2, "comes \"=\""), (2, 3, "comes \"=\"")], false);
         f("온도 = 1\n", &[(1, 1, "stands in quotes")], false);
         f("[kafka\na = 1\n", &[(1, 7, "no end bracket")], true);
     }

@@ -7,6 +7,7 @@ mod errors;
 mod masking;
 mod reference;
 mod values;
+mod wrong_values;
 
 /// The shortest file that is right.
 const SMALL: &str = "

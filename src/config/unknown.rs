@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::schema::{self, Table, title};
+use super::source::Span;
 use super::suggest::{nearest, normalized};
 use super::words::{self, Meaning};
 use toml::Spanned;
@@ -19,7 +20,7 @@ pub fn report(context: &Context<'_>, schema: &'static Table, table: &DeTable<'_>
         } else if is_table(value) {
             report_table(context, schema, key, value);
         } else {
-            report_key(context, schema, name, key);
+            report_key(context, schema, name, &key.span());
         }
     }
 }
@@ -32,9 +33,9 @@ fn is_table(value: &Spanned<DeValue<'_>>) -> bool {
     }
 }
 
-fn report_key(context: &Context<'_>, schema: &'static Table, name: &str, key: &Spanned<DeString<'_>>) {
+fn report_key(context: &Context<'_>, schema: &'static Table, name: &str, span: &Span) {
     let advice = advise(context, schema, name);
-    context.error(&key.span(), format!("unknown key {name:?} in {}{advice}", title(schema.name)));
+    context.error(span, format!("unknown key {name:?} in {}{advice}", title(schema.name)));
 }
 
 /// What was meant by a key, as the end of a message. What is found so is not reported as missing besides.
@@ -118,25 +119,33 @@ fn reported_inside(
     let is_dotted_key = value.span() == key.span();
     match value.get_ref() {
         DeValue::Table(inside) if schema.name.is_empty() || is_dotted_key => {
-            report_inside(context, schema, key.get_ref(), inside)
+            report_inside(context, schema, (key.get_ref(), key.span()), inside)
         }
         _ => false,
     }
 }
 
 /// Reports the parts of a dotted name that are known as a whole; whether there were any.
-fn report_inside(context: &Context<'_>, schema: &'static Table, parent: &str, table: &DeTable<'_>) -> bool {
+fn report_inside(
+    context: &Context<'_>,
+    schema: &'static Table,
+    (parent, parent_span): (&str, Span),
+    table: &DeTable<'_>,
+) -> bool {
     let mut reported = false;
     for (key, value) in table {
         let name = format!("{parent}.{}", key.get_ref());
+        // Only a dot between them: they stand in one place, not under two headers.
+        let is_joined = parent_span.end + 1 == key.span().start;
+        let span = if is_joined { parent_span.start..key.span().end } else { key.span() };
         if let Some((table, note)) = words::table_meaning(&name).filter(|_| is_table(value)) {
             context.meant("", table);
-            context.error(&key.span(), format!("unknown table {}: {note}", written(&name, value)));
+            context.error(&span, format!("unknown table {}: {note}", written(&name, value)));
             reported = true;
         } else if let Some(inside) = value.get_ref().as_table() {
-            reported |= report_inside(context, schema, &name, inside);
+            reported |= report_inside(context, schema, (&name, span), inside);
         } else if words::meaning(&name, schema.name).is_some() || schema.name == schema::KAFKA.name {
-            report_key(context, schema, &name, key);
+            report_key(context, schema, &name, &span);
             reported = true;
         }
     }

@@ -35,6 +35,9 @@ fn secrets_are_never_shown() {
         "[influx]\ntoken = '''a\nhush-hush\n'''b".to_owned(),
         "[influx\ntoken = 'hush-hush' 5".to_owned(),
         "token = \"hush-hush\" \"hush-hush\"".to_owned(),
+        // In other languages.
+        "influx:\n  token: hush-hush\n".to_owned(),
+        "{\"influx\": {\"token\": \"hush-hush\"}}".to_owned(),
     ] {
         let errors = run(&text).unwrap_err();
         let printed = format!("{errors}\n{errors:?}");
