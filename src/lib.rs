@@ -1,6 +1,7 @@
 //! Kafka topics of JSON metrics become points in InfluxDB.
 
 pub mod batch;
+pub mod command;
 pub mod commit;
 pub mod config;
 pub mod decode;

@@ -1,4 +1,43 @@
 //! `bridge.toml`, checked: the shape that the rest of the program sees.
+//!
+//! ```text
+//! load: text -> toml (syntax) -> Section by Section, key by key -> Config
+//!                                 | what is wrong goes into the Context
+//!                                 v
+//!                               ConfigErrors: all of them, in the order of the file (report)
+//! ```
+
+mod context;
+mod destination;
+mod influx;
+mod interpolate;
+mod kafka;
+mod librdkafka;
+mod load;
+mod mapping;
+mod mask;
+mod report;
+mod rules;
+mod scalars;
+mod schema;
+mod section;
+mod security;
+mod service;
+mod sizes;
+mod source;
+mod suggest;
+mod summary;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod unknown;
+mod urls;
+mod words;
+
+pub use load::{Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, read};
+pub use report::{ConfigErrors, Problem};
+pub use source::Place;
 
 use crate::influx::{Connection, Destination};
 use crate::map::Rules;

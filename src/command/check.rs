@@ -1,0 +1,122 @@
+//! `check`: every error of the configuration, or in words what it will do.
+
+use crate::config::{self, ConfigErrors, Loaded, Problem};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The exit status of a wrong configuration.
+const WRONG: u8 = 2;
+
+/// Errors and warnings go to standard error, what each mapping will do to standard output.
+#[must_use]
+pub fn check(named: Option<&Path>) -> ExitCode {
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    // Whoever closed the other end does not want to know more.
+    let status = check_to(named, &mut out, &mut err).unwrap_or(WRONG);
+    ExitCode::from(status)
+}
+
+fn check_to(named: Option<&Path>, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+    let path = match config::find(named) {
+        Ok(path) => path,
+        Err(not_found) => {
+            writeln!(err, "{not_found}")?;
+            return Ok(WRONG);
+        }
+    };
+    match config::read(&path) {
+        Ok(loaded) => show_content(&path, &loaded, out, err),
+        Err(errors) => show_errors(&errors, err),
+    }
+}
+
+fn show_content(path: &Path, loaded: &Loaded, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+    show(&loaded.warnings, err)?;
+    err.flush()?;
+    for summary in &loaded.summaries {
+        writeln!(out, "{summary}")?;
+    }
+    let warnings = match loaded.warnings.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "warning")),
+    };
+    writeln!(out, "{}: no errors{warnings}", path.display())?;
+    out.flush()?;
+    Ok(0)
+}
+
+fn show_errors(errors: &ConfigErrors, err: &mut impl Write) -> io::Result<u8> {
+    show(&errors.warnings, err)?;
+    show(&errors.errors, err)?;
+    writeln!(err, "{}: {}", errors.file, counted(errors.errors.len(), "error"))?;
+    Ok(WRONG)
+}
+
+fn show(problems: &[Problem], err: &mut impl Write) -> io::Result<()> {
+    problems.iter().try_for_each(|problem| writeln!(err, "{problem}"))
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Status, standard output and standard error for a file with this text.
+    fn run(text: &str) -> (u8, String, String) {
+        let folder =
+            std::env::temp_dir().join(format!("check-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("bridge.toml");
+        std::fs::write(&file, text).unwrap();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let status = check_to(Some(&file), &mut out, &mut err).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let text =
+            |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&format!("{}/", folder.display()), "");
+        (status, text(out), text(err))
+    }
+
+    const RIGHT: &str = "[kafka]\nbrokers = 'a:1'\ntopics = 'metrics'\n\
+        [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";
+
+    #[test]
+    fn says_what_a_right_file_does() {
+        let (status, out, err) = run(RIGHT);
+        let summary = "all topics -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
+        assert_eq!((status, out, err.as_str()), (0, format!("{summary}\nbridge.toml: no errors\n"), ""));
+    }
+
+    #[test]
+    fn warnings_are_no_errors() {
+        let (status, out, err) = run(&format!("{RIGHT}[[mapping]]\ntimezone = 'UTC'\n"));
+        assert_eq!(status, 0);
+        assert!(out.ends_with("bridge.toml: no errors, 1 warning\n"), "{out}");
+        assert!(err.starts_with("bridge.toml:9:12: warning: without `time_key`"), "{err}");
+    }
+
+    #[test]
+    fn says_every_error_and_their_number() {
+        let (status, out, err) = run(&RIGHT.replace("brokers", "borkers").replace("'v1'", "'v9'"));
+        assert_eq!((status, out.as_str()), (2, ""));
+        assert!(
+            err.starts_with(
+                "bridge.toml:2:1: unknown key \"borkers\" in [kafka]; did you mean \"brokers\"?\n  |\n"
+            ),
+            "{err}"
+        );
+        assert!(err.ends_with("\nbridge.toml: 2 errors\n"), "{err}");
+        assert!(run(&RIGHT.replace("brokers", "borkers")).2.ends_with("\nbridge.toml: 1 error\n"));
+    }
+
+    #[test]
+    fn says_where_it_looked() {
+        let mut err = Vec::new();
+        let status = check_to(Some(Path::new("/nowhere/b.toml")), &mut io::sink(), &mut err).unwrap();
+        assert_eq!(status, 2);
+        assert_eq!(err, b"no configuration file: looked for /nowhere/b.toml\n");
+    }
+}

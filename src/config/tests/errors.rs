@@ -1,0 +1,312 @@
+//! Files with mistakes: each is said with its place and a remedy, all of them at once.
+
+use super::*;
+
+/// Of `text`, each error's line and column, and the start of what is said.
+pub fn check(text: &str, want: &[(usize, usize, &str)]) {
+    let errors = run(text).map(|_| ()).unwrap_err();
+    let got: Vec<(usize, usize, &str)> = errors
+        .errors
+        .iter()
+        .map(|problem| {
+            let place = problem.place.unwrap_or(Place { line: 0, column: 0 });
+            (place.line, place.column, problem.message.as_str())
+        })
+        .collect();
+    assert_eq!(got.len(), want.len(), "{text}\n{errors}");
+    for (got, want) in got.iter().zip(want) {
+        assert_eq!((got.0, got.1), (want.0, want.1), "{text}\n{errors}");
+        assert!(got.2.contains(want.2), "wanted {:?}\n{text}\n{errors}", want.2);
+    }
+}
+
+/// The only error of `SMALL` with these lines in one of its tables.
+pub fn one(table: &str, lines: &str, want: &str) {
+    let text = with(table, lines);
+    let errors = run(&text).map(|_| ()).unwrap_err();
+    assert_eq!(errors.errors.len(), 1, "{text}\n{errors}");
+    assert!(errors.errors[0].message.contains(want), "wanted {want:?}\n{errors}");
+}
+
+fn warns(table: &str, lines: &str, want: &str) {
+    let text = with(table, lines);
+    let warnings = run(&text).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{text}\n{warnings:?}");
+    assert!(
+        warnings[0].message.starts_with("warning: ") && warnings[0].message.contains(want),
+        "{}",
+        warnings[0]
+    );
+}
+
+#[test]
+fn ten_mistakes_are_ten_errors() {
+    let text = "\u{feff}shutdown_max = 8\r\n\
+        # 설정\r\n\
+        [kafka]\r\n\
+        bootstrap_servers = [\"localhost:9092\"]\r\n\
+        topics = [\"metrics\", \"온도\", \"^a(\"]\r\n\
+        offset_reset = \"oldest\"\r\n\
+        \r\n\
+        [[mapping]]\r\n\
+        tag_kes = [\"host\"]\r\n\
+        tags = { \"위치\" = \"서울\", rack = 7 }\r\n\
+        time_key = \"ts\"\r\n\
+        [influx]\r\n\
+        url = \"localhost:8086\"\r\n\
+        org = \"test\"\r\n\
+        bucket = \"$BUCKET\"\r\n\
+        token = \"${TOKEN}\"\r\n\
+        [batch]\r\n\
+        bytes_max = \"4megs\"\r\n";
+    let want = "\
+bridge.toml:1:16: `shutdown_max` wants a duration with its unit in quotes, such as \"250ms\" or \"10s\", this is a whole number
+  |
+1 | shutdown_max = 8
+  |                ^
+bridge.toml:4:1: unknown key \"bootstrap_servers\" in [kafka]; did you mean \"brokers\"?
+  |
+4 | bootstrap_servers = [\"localhost:9092\"]
+  | ^^^^^^^^^^^^^^^^^
+bridge.toml:5:22: topic names hold only letters, digits, \".\", \"_\" and \"-\", unlike \"온도\"; a regular expression starts with \"^\"
+  |
+5 | topics = [\"metrics\", \"온도\", \"^a(\"]
+  |                      ^^^^^^
+bridge.toml:5:28: \"^a(\" is not a regular expression: unclosed group
+  |
+5 | topics = [\"metrics\", \"온도\", \"^a(\"]
+  |                              ^^^^^
+bridge.toml:6:16: `offset_reset` is one of \"earliest\", \"latest\", \"error\", this is \"oldest\"; did you mean \"earliest\"?
+  |
+6 | offset_reset = \"oldest\"
+  |                ^^^^^^^^
+bridge.toml:9:1: unknown key \"tag_kes\" in [[mapping]]; did you mean \"tag_keys\"?
+  |
+9 | tag_kes = [\"host\"]
+  | ^^^^^^^
+bridge.toml:10:30: `tags.rack` wants a string, this is a whole number
+   |
+10 | tags = { \"위치\" = \"서울\", rack = 7 }
+   |                                  ^
+bridge.toml:11:12: `time_key` wants a `time_format`: one of unix, unix_ms, unix_us, unix_ns, rfc3339, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\"
+   |
+11 | time_key = \"ts\"
+   |            ^^^^
+bridge.toml:13:7: localhost:8086: an address begins with http:// or https://; is it \"http://localhost:8086\"?
+   |
+13 | url = \"localhost:8086\"
+   |       ^^^^^^^^^^^^^^^^
+bridge.toml:15:10: $BUCKET is not replaced: write ${BUCKET} for the variable, $$BUCKET for the text as it is
+   |
+15 | bucket = \"$BUCKET\"
+   |          ^^^^^^^^^
+bridge.toml:16:9: the variable TOKEN is not set: set it, or give a default as in ${TOKEN:-default}
+   |
+16 | token = \"${TOKEN}\"
+   |         ^^^^^^^^^^
+bridge.toml:18:13: `bytes_max` has the unknown unit \"megs\": the units are B, kB, KB, MB, GB, KiB, MiB, GiB
+   |
+18 | bytes_max = \"4megs\"
+   |             ^^^^^^^";
+    assert_eq!(run(text).unwrap_err().to_string(), want);
+}
+
+#[test]
+fn what_is_missing() {
+    check("", &[(0, 0, "[kafka] is missing"), (0, 0, "[influx] is missing")]);
+    check(
+        "[kafka]\n[influx]\n",
+        &[
+            (1, 1, "[kafka] has no `brokers`: where Kafka listens"),
+            (1, 1, "[kafka] has no `topics`"),
+            (2, 1, "[influx] has no `org`"),
+            (2, 1, "[influx] has no `token`"),
+            (2, 1, "[influx] has no `url`"),
+            (2, 1, "[influx] has no `bucket`: where do the lines go?"),
+        ],
+    );
+}
+
+#[test]
+fn unknown_keys() {
+    let f = one;
+    f("kafka", "groupId = 'g'", "unknown key \"groupId\" in [kafka]; did you mean \"group_id\"?");
+    f("kafka", "group.id = 'g'", "unknown key \"group.id\" in [kafka]; did you mean \"group_id\"?");
+    f("kafka", "consumer_group = 'g'", "did you mean \"group_id\"?");
+    f("kafka", "offset = 'oldest'", "did you mean \"offset_reset\"?");
+    f("kafka", "max_message_len = 5", "did you mean \"record_bytes_max\"?");
+    f("kafka", "topic_regexps = ['a']", "starts with \"^\"");
+    f("kafka", "sasl_username = 'u'", "here it is \"username\" in [kafka.sasl]");
+    f("kafka", "\"fetch.min.bytes\" = 1", "[kafka.librdkafka]");
+    f(
+        "kafka",
+        "fetch.min.bytes = 1",
+        "unknown key \"fetch.min.bytes\" in [kafka]: properties of librdkafka stand in [kafka.librdkafka]",
+    );
+    f("kafka", "bucket = 'b'", "it belongs into [[mapping]] or [influx]");
+    f("kafka", "zzz = 5", "it has brokers, topics, group_id");
+    f("mapping", "json_name_key = 'n'", "did you mean \"name_key\"?");
+    f("mapping", "json_string_fields = ['n']", "did you mean \"string_fields\"?");
+    f("mapping", "auto_tags = true", "`tag_keys`");
+    f("mapping", "name_override = 'x'", "did you mean \"measurement\"?");
+    f("mapping", "group_id = 'g'", "it belongs into [kafka]");
+    f("influx", "organization = 'o'", "did you mean \"org\"?");
+    f("influx", "dbname = 'o'", "did you mean \"database\"?");
+    f("influx", "precision = 'ms'", "nanoseconds");
+    f("batch", "flush_interval = '1s'", "did you mean \"age_max\"?");
+    f("batch", "metric_batch_size = 1", "did you mean \"lines_max\"?");
+    f("batch", "metric_buffer_limit = 1", "Kafka is the buffer");
+    f(
+        "",
+        "flush_interval = '1s'",
+        "unknown key \"flush_interval\" in the top of the file; here it is \"age_max\" in [batch]",
+    );
+    f("", "bucket = 'b'", "it belongs into [[mapping]] or [influx]");
+    f("log", "shutdown_max = '8s'", "it belongs into the top of the file");
+    f("log", "levl = 'info'", "did you mean \"level\"?");
+}
+
+#[test]
+fn a_mistyped_name_is_not_missing_besides() {
+    let f = |from: &str, to: &str, want: &str| {
+        let errors = run(&SMALL.replace(from, to)).unwrap_err();
+        assert_eq!(errors.errors.len(), 1, "{errors}");
+        assert!(errors.errors[0].message.contains(want), "{errors}");
+    };
+    f("token =", "tokn =", "did you mean \"token\"?");
+    f("org =", "organization =", "did you mean \"org\"?");
+    f("brokers =", "bootstrap.servers =", "did you mean \"brokers\"?");
+    f("[kafka]", "[kafak]", "unknown table [kafak]; did you mean [kafka]?");
+    f(
+        "[influx]",
+        "[outputs.influxdb_v2]",
+        "unknown table [outputs.influxdb_v2]: this is of a telegraf.conf; here it is [influx]",
+    );
+    f(
+        "[influx]",
+        "[[outputs.influxdb]]",
+        "[[outputs.influxdb]]: this is of a telegraf.conf; here it is [influx] with api",
+    );
+}
+
+#[test]
+fn unknown_tables() {
+    let f = |lines: &str, want: &str| {
+        let text = format!("{SMALL}\n{lines}\n");
+        let errors = run(&text).map(|_| ()).unwrap_err();
+        assert_eq!(errors.errors.len(), 1, "{text}\n{errors}");
+        assert!(errors.errors[0].message.contains(want), "{errors}");
+    };
+    f(
+        "[[inputs.kafka_consumer]]\nbrokers = ['x']",
+        "[[inputs.kafka_consumer]]: this is of a telegraf.conf; here it is [kafka] and [[mapping]]",
+    );
+    f("[agent]\ninterval = '1s'", "here it is [batch] and [log]");
+    f("[global_tags]\na = 'b'", "`tags` of a [[mapping]]");
+    f("[kafka.ssl]", "unknown table [kafka.ssl]; did you mean [kafka.sasl]?");
+    f("[sasl]\nusername = 'u'", "here it is [kafka.sasl]");
+    f("[bach]", "did you mean [batch]?");
+    f("[something]", "there are [kafka], [[mapping]], [influx], [batch], [admin], [log]");
+    f("[batch.more]", "unknown table [batch.more]: [batch] has no tables inside");
+    f("[mapping]", "write [[mapping]] with double brackets");
+    f("[[batch]]", "there is one [batch] only: write it with single brackets");
+    f("[dead_letter]\ntopic = 'x'", "\"dead_letter\" is not available in this version");
+    f("[reject]", "\"reject\" is not available in this version");
+    f("[admin]\nshow_records = true", "\"show_records\" is not available in this version");
+}
+
+#[test]
+fn topics_and_mappings_belong_together() {
+    let f = |topics: &str, mappings: &str, want: &[(usize, usize, &str)]| {
+        let rest = "brokers = 'a:1'\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";
+        let text = format!("[kafka]\ntopics = {topics}\n{rest}{mappings}");
+        if want.is_empty() {
+            config(&text);
+        } else {
+            check(&text, want);
+        }
+    };
+    f("['a', 'b']", "[[mapping]]\ntopics = 'a'\n", &[(2, 16, "no [[mapping]] takes the topic \"b\"")]);
+    f("['a', '^b']", "[[mapping]]\ntopics = 'a'\n", &[]);
+    f("['a', 'b']", "[[mapping]]\ntopics = 'a'\n[[mapping]]\ntopics = '^b'\n", &[]);
+    f(
+        "['a']",
+        "[[mapping]]\n[[mapping]]\ntopics = 'a'\n",
+        &[(9, 1, "this [[mapping]] is never used: one before it takes")],
+    );
+    f("['a']", "[[mapping]]\ntopics = '^.*'\n[[mapping]]\n", &[(10, 1, "never used")]);
+    f("['a']", "[[mapping]]\ntopics = '^a'\n[[mapping]]\ntopics = ['a', '^a']\n", &[(10, 1, "never used")]);
+    f("['a', 'b']", "[[mapping]]\ntopics = 'a'\n[[mapping]]\ntopics = ['a', 'b']\n", &[]);
+    f("['a']", "[[mapping]]\nbucket = 'x'\n", &[(9, 10, "`bucket` is of api = \"v2\"")]);
+    // Topics that can't be read are no reason to say that none is taken.
+    f("['a']", "[[mapping]]\ntopics = 'a b'\n", &[(9, 10, "topic names")]);
+}
+
+#[test]
+fn each_mapping_needs_a_destination() {
+    let text = SMALL.replace("bucket = \"ec2\"", "")
+        + "[[mapping]]\ntopics = 'metrics'\nbucket = 'b'\n[[mapping]]\n";
+    check(&text, &[(13, 1, "neither this [[mapping]] nor [influx] has a `bucket`")]);
+}
+
+#[test]
+fn warnings() {
+    warns("kafka.tls", "verify = false", "anybody on the way");
+    warns("influx.tls", "verify = true", "no `url` begins with https://");
+    warns("mapping", "timezone = 'Asia/Seoul'", "without `time_key`");
+    let text = with("mapping", "topics = ['metrcs']") + "[[mapping]]\n";
+    let warnings = run(&text).unwrap().warnings;
+    assert!(warnings[0].message.contains("nothing comes from it; did you mean \"metrics\"?"), "{warnings:?}");
+}
+
+#[test]
+fn broken_toml() {
+    let small = format!("{SMALL}[log]\nlevel = debug\nformat = 'jsn'\n");
+    check(&small, &[(11, 9, "text stands in quotes"), (12, 10, "did you mean \"json\"?")]);
+    // Nothing is said of keys that a broken header put into the wrong table.
+    check(&SMALL.replace("[influx]", "[influx"), &[(5, 8, "no end bracket")]);
+    check(&SMALL.replace("topics = \"metrics\"", "topics = [\"metrics\""), &[(4, 10, "not closed")]);
+}
+
+#[test]
+fn files_that_are_no_text() {
+    let f = |bytes: &[u8], want: &str| {
+        let path = std::env::temp_dir().join(format!("no-text-{}-{}.toml", std::process::id(), bytes.len()));
+        std::fs::write(&path, bytes).unwrap();
+        let error = load(&path).unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
+        assert!(error.contains(want), "{error}");
+    };
+    f(b"\xff\xfea\0", "UTF-16");
+    f(b"a = 1\nb = '\xbf\xc2'", "line 2 is not UTF-8");
+    let error = load(Path::new("/nowhere/bridge.toml")).unwrap_err().to_string();
+    assert!(error.starts_with("/nowhere/bridge.toml: it can't be read: "), "{error}");
+    let not_found = find(Some(Path::new("/nowhere/bridge.toml"))).unwrap_err().to_string();
+    assert_eq!(not_found, "no configuration file: looked for /nowhere/bridge.toml");
+}
+
+#[test]
+fn every_known_key_is_read() {
+    for table in schema::TABLES {
+        for key in table.keys.iter().chain(table.tables) {
+            let line = format!("{key} = 1979-05-27");
+            let text = match table.name {
+                "" => line,
+                "mapping" => format!("[[mapping]]\n{line}"),
+                name => format!("[{name}]\n{line}"),
+            };
+            let errors = run(&text).unwrap_err();
+            let wrong_kind = errors.errors.iter().any(|problem| {
+                problem.message.contains(&format!("`{key}`")) && !problem.message.contains(" has no ")
+            });
+            assert!(wrong_kind, "{text}\n{errors}");
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics(text in "((\\[{1,2})?(kafka|influx|mapping|token|topics|x|tls)(\\]{1,2})?( = )?(\"|'|5|\\[|\\{|온|\\$\\{)?\r?\n?){0,12}") {
+        let _ = run(&text);
+    }
+}

@@ -1,0 +1,57 @@
+//! No message shows a secret.
+
+use super::*;
+
+#[test]
+fn secrets_are_never_shown() {
+    let hidden = "hush-hush";
+    for text in [
+        // The line of an error, whatever the error is.
+        with("kafka.sasl", "mechanism = 'PLAIN'\nusername = 5\npassword = 'hush-hush' # x").replace("'PLAIN'", "'PLAN'"),
+        "influx = { url = 5, token = 'hush-hush', tokn = 'hush-hush' }".to_owned(),
+        "[influx]\ntokn = \"hush-hush\"".to_owned(),
+        "[influx]\napi_token = \"hush-hush\"\npasword = 'hush-hush'".to_owned(),
+        "token = \"hush-hush\"".to_owned(),
+        "[kafka.librdkafka]\nsasl.password = ['hush-hush']\n\"ssl.key.passwrd\" = 'hush-hush'".to_owned(),
+        // A "$" in it that was not meant.
+        "[influx]\ntoken = \"hush-$hush-hush\"".to_owned(),
+        "[influx]\ntoken = \"${hush-hush}\"".to_owned(),
+        "[influx]\ntoken = \"${NONE}hush-hush\"".to_owned(),
+        // In an address.
+        "[influx]\nurl = \"http://u:hush-hush@h\"".to_owned(),
+        "[influx]\nurl = \"u:hush-hush@h://\"".to_owned(),
+        "[influx]\nurl = \"http://u:${INFLUX_TOKEN}@h\"".to_owned(),
+        // With characters that no header can have.
+        "[influx]\ntoken = \"hush-hush \u{7f}\"".to_owned(),
+        // Put in at the wrong place.
+        "[influx]\napi = \"${INFLUX_TOKEN}\"\nurl = \"${INFLUX_TOKEN}\"\ntimeout = \"${INFLUX_TOKEN}\"".to_owned(),
+        "[kafka]\nbrokers = \"${INFLUX_TOKEN}://\"\ntopics = \"^(${INFLUX_TOKEN}\"\noffset_reset = \"${INFLUX_TOKEN}\"".to_owned(),
+        "[batch]\nlines_max = \"${INFLUX_TOKEN}\"\n[admin]\nlisten = \"${INFLUX_TOKEN}\"".to_owned(),
+        "[[mapping]]\nquery = \"${INFLUX_TOKEN}\"\ntime_format = \"%${INFLUX_TOKEN}\"\ntimezone = \"${INFLUX_TOKEN}\"\nname_key = \"$${INFLUX_TOKEN}[\"".to_owned(),
+        "[kafka.librdkafka]\n\"fetch.min.bytes\" = \"${INFLUX_TOKEN}\"".to_owned(),
+        // In broken TOML.
+        "[influx]\ntoken = \"hush-hush\norg = 'x'".to_owned(),
+        "[influx]\ntoken = hush-hush".to_owned(),
+        "[influx]\ntoken = '''a\nhush-hush\n'''b".to_owned(),
+        "[influx\ntoken = 'hush-hush' 5".to_owned(),
+        "token = \"hush-hush\" \"hush-hush\"".to_owned(),
+        // In other languages.
+        "influx:\n  token: hush-hush\n".to_owned(),
+        "{\"influx\": {\"token\": \"hush-hush\"}}".to_owned(),
+    ] {
+        let errors = run(&text).unwrap_err();
+        let printed = format!("{errors}\n{errors:?}");
+        assert!(!errors.errors.is_empty() && !printed.contains(hidden), "{text}\n---\n{printed}");
+    }
+}
+
+#[test]
+fn the_reference_to_a_secret_is_shown() {
+    let errors = run(&SMALL.replace("INFLUX_TOKEN", "NONE")).unwrap_err().to_string();
+    let want =
+        "bridge.toml:9:9: the variable NONE is not set: set it, or give a default as in ${NONE:-default}
+  |
+9 | token = \"${NONE}\"
+  |         ^^^^^^^^^";
+    assert_eq!(errors, want);
+}

@@ -1,0 +1,156 @@
+//! Known keys with values that they can't have.
+
+use super::errors::{check, one};
+use super::*;
+
+#[test]
+fn wrong_kinds() {
+    let f = one;
+    f("batch", "lines_max = \"5000\"", "`lines_max` wants a whole number, this is a string");
+    f("batch", "lines_max = 1.5", "this is a number with a fraction");
+    f("batch", "lines_max = -1", "can't be negative");
+    f("batch", "lines_max = 99999999999999999999", "is too large");
+    f("batch", "lines_max = \"${EMPTY}\"", "wants a whole number once its variables are replaced");
+    f("batch", "age_max = \"10\"", "`age_max` has no unit: write \"10s\" for seconds");
+    f(
+        "batch",
+        "bytes_max = true",
+        "wants a size such as \"4MB\" or a number of bytes, this is true or false",
+    );
+    f("mapping", "strict = 'no'", "wants true or false, without quotes, this is a string");
+    f(
+        "mapping",
+        "tag_keys = 'host'",
+        "`tag_keys` wants a list of strings, such as [\"a\", \"b\"], this is a string",
+    );
+    f("mapping", "tag_keys = [1]", "`tag_keys` wants a string, this is a whole number");
+    f("mapping", "tags = ['a']", "wants a table of strings");
+    f("mapping", "name_key = ''", "`name_key` is empty");
+    f("mapping", "name_key = \"${EMPTY}\"", "`name_key` is empty once ${EMPTY} is replaced");
+    f("", "log = 'debug'", "`log` wants a table of its own, [log], this is a string");
+    f("", "mapping = 5", "`mapping` wants tables, this is a whole number");
+}
+
+#[test]
+fn wrong_values_of_kafka() {
+    let f = one;
+    f("kafka", "consumers = 0", "`consumers` is from 1 to 64, this is 0");
+    f("kafka", "record_bytes_max = \"2GB\"", "`record_bytes_max` is from 1B to 1GB, this is 2GB: librdkafka");
+    f("kafka", "offset_reset = 'newest'", "did you mean \"latest\"?");
+    f("kafka.sasl", "mechanism = 'PLAN'\nusername = 'u'\npassword = 'p'", "did you mean \"PLAIN\"?");
+    f("kafka.sasl", "mechanism = 'GSSAPI'\nusername = 'u'\npassword = 'p'", "Kerberos is not built in");
+    f("kafka.sasl", "mechanism = 'PLAIN'\nusername = 'u'", "has no `password`");
+    f("kafka.sasl", "mechanism = 'OAUTHBEARER'\nusername = 'u'", "OAUTHBEARER has no `username`");
+    f("kafka.tls", "ca_file = 'nowhere.pem'", "`ca_file`: nowhere.pem can't be read");
+    f(
+        "kafka.librdkafka",
+        "fetch.min.byts = 1",
+        "librdkafka has no property \"fetch.min.byts\"; did you mean \"fetch.min.bytes\"?",
+    );
+    f("kafka.librdkafka", "fetch.min.bytes = 'many'", "librdkafka says: ");
+    f("kafka.librdkafka", "fetch.min.bytes = 0", "librdkafka says: ");
+    f(
+        "kafka.librdkafka",
+        "group.id = 'x'",
+        "\"group.id\" belongs to the bridge: write `group_id` in [kafka]",
+    );
+    f("kafka.librdkafka", "enable.auto.offset.store = true", "offsets are stored only of settled records");
+    f("kafka.librdkafka", "\"max.poll.records\" = 5", "it is not needed");
+    f("kafka.librdkafka", "a = [1]", "`a` wants a string, a number or true or false");
+    let f = |from: &str, to: &str, want: &str| {
+        let errors = run(&SMALL.replace(from, to)).map(|_| ()).unwrap_err();
+        assert_eq!(errors.errors.len(), 1, "{errors}");
+        assert!(errors.errors[0].message.contains(want), "{errors}");
+    };
+    f("\"localhost:9092\"", "\"http://localhost\"", "without a scheme");
+    f("\"localhost:9092\"", "[]", "names none");
+    f("\"metrics\"", "[]", "name at least one topic");
+    f("\"metrics\"", "\"a,b\"", "write a list, such as [\"a\", \"b\"]");
+    f("\"metrics\"", "\"metrics-*\"", "a regular expression starts with \"^\"");
+}
+
+#[test]
+fn wrong_values_of_mappings() {
+    let f = |lines: &str, want: &str| one("mapping", lines, want);
+    f("format = 'ndjson'", "did you mean \"json_lines\"?");
+    f(
+        "integers = 'integer'",
+        "`integers` is one of \"float\", \"int\", this is \"integer\"; did you mean \"int\"?",
+    );
+    f(
+        "query = 'items.#.x'",
+        "\"items.#.x\" is not a JSONPath (from its character 1 on); did you mean \"$.items[*].x\"?",
+    );
+    f("query = '$.a['", "is not a JSONPath (from its character 5 on)");
+    f("name_key = '$.a[*]'", "may select several values");
+    f("tag_keys = ['a', '$..b']", "may select several values");
+    f("tag_keys = ['a', 'b[']", "\"b[\" is not a glob");
+    f("include = []", "no field would be left");
+    f("measurement = '#x'", "comment");
+    f("measurement = '{name}'", "knows {topic} only");
+    f("measurement = 'x\\'", "can't end in a backslash");
+    f("topic_tag = 'time'", "InfluxDB keeps \"time\" for itself");
+    f("tags = { _field = 'x' }", "InfluxDB keeps \"_field\" for itself");
+    f("tags = { a = '' }", "no empty tags");
+    f("rename = { 'a_*' = 'b' }", "all matching keys would get one name");
+    f("rename = { a = 'time' }", "keeps \"time\"");
+    f("time_key = 't'", "`time_key` wants a `time_format`: one of unix, unix_ms");
+    f("time_format = 'unix'", "is of `time_key`");
+    f("time_key = 't'\ntime_format = 'millis'", "did you mean \"unix_ms\"?");
+    f("time_key = 't'\ntime_format = 'yyyy-MM-dd'", "or a strptime pattern such as");
+    f(
+        "time_key = 't'\ntime_format = '2006-01-02T15:04:05.000Z07:00'",
+        "as a pattern it is \"%Y-%m-%dT%H:%M:%S%.f%:z\"",
+    );
+    f("time_key = 't'\ntime_format = '%m-%d %H:%M'", "has no year");
+    f("time_key = 't'\ntime_format = 'unix'\ntimezone = 'Asia/Soul'", "did you mean \"Asia/Seoul\"?");
+    f("time_key = 't'\ntime_format = 'unix'\ntimezone = 'Seoul'", "did you mean \"Asia/Seoul\"?");
+    f("time_key = 't'\ntime_format = 'unix'\ntimezone = '+09:00'", "write a name such as");
+    f("distinct_times = 'never'", "is true, false or \"always\"");
+    f(
+        "database = 'd'",
+        "`database` is of api = \"v1\": v2 writes into a `bucket`; if that is what you want, add api = \"v1\" to [influx]",
+    );
+}
+
+#[test]
+fn wrong_values_of_influx() {
+    let f = one;
+    f("influx", "urls = ['http://h']", "`url` and `urls` are both here");
+    f("influx", "api = 'v3'", "`api` is one of \"v2\", \"v1\", this is \"v3\"");
+    f("influx", "username = 'u'", "`username` is of api = \"v1\": v2 logs in with a `token`");
+    f("influx", "compression = 'zstd'", "is one of \"auto\", \"gzip\", \"none\"");
+    f("influx", "timeout = '0s'", "`timeout` is from 1ms to 1h, this is 0s");
+    f("influx.tls", "ca_file = 'nowhere.pem'", "can't be read");
+    let f = |lines: &str, want: &[(usize, usize, &str)]| {
+        check(&format!("[kafka]\nbrokers = 'a:1'\ntopics = 'a'\n[influx]\nurl = 'http://h'\n{lines}"), want);
+    };
+    f("database = 'd'", &[(6, 12, "add api = \"v1\"")]);
+    f("api = 'v1'", &[(4, 1, "no `database`: where do the lines go?")]);
+    f(
+        "api = 'v1'\ndatabase = 'd'\nbucket = 'b'",
+        &[(8, 10, "`bucket` is of api = \"v2\": v1 writes into a `database`")],
+    );
+    f(
+        "api = 'v1'\ndatabase = 'd'\nusername = 'u'",
+        &[(4, 1, "has no `password`: `username` wants it beside it")],
+    );
+    f("api = 'v1'\ndatabase = 'd'\nusername = 'u'\npassword = 'p'\ntoken = 't'", &[(8, 12, "both here")]);
+    f("api = 'v1'\ndatabase = 'd'\nusername = 'a:b'\npassword = 'p'", &[(8, 12, "can't hold a \":\"")]);
+}
+
+#[test]
+fn wrong_values_of_the_rest() {
+    let f = one;
+    f("batch", "lines_max = 0", "`lines_max` is from 1 to 1000000, this is 0");
+    f(
+        "batch",
+        "memory_max = '1MB'",
+        "`memory_max` (1MB) holds all batches, so it can't be less than `bytes_max` (4MB)",
+    );
+    f("batch", "bytes_max = '17MB'", "`memory_max` (16MB)");
+    f("admin", "listen = ':9643'", "\"0.0.0.0:9643\" for all interfaces");
+    f("admin", "listen = '9643'", "an address and a port");
+    f("log", "level = 'warning'", "did you mean \"warn\"?");
+    f("", "shutdown_max = '2h'", "`shutdown_max` is from 0s to 1h");
+}
