@@ -74,7 +74,7 @@ pub fn classify(api: Api, answer: &Answer) -> Outcome {
         402..=498 => Outcome::Refused { why },
         500 if is_permanent(&lower) => Outcome::Refused { why },
         500 => retry(failure(&lower)),
-        503 => retry(Cause::Busy),
+        503 => retry(Cause::Unavailable),
         _ => retry(Cause::ServerFailed),
     }
 }
@@ -98,7 +98,7 @@ fn failure(lower: &str) -> Cause {
     } else if lower.contains("no space left") || lower.contains("disk quota exceeded") {
         Cause::DiskFull
     } else if lower.contains("timeout") {
-        Cause::Busy
+        Cause::Unavailable
     } else {
         Cause::ServerFailed
     }

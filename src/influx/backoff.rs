@@ -71,7 +71,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut backoff = Backoff::new(Delays::default());
         for failures in 0..100_u32 {
-            let ceiling = Duration::from_millis(100 << failures.min(20)).min(Duration::from_secs(15));
+            let ceiling = (RETRY_DELAY_FIRST * (1 << failures.min(20))).min(Duration::from_secs(15));
             let delay = backoff.retry(None, &mut rng);
             assert!(delay <= ceiling, "{failures}: {delay:?}");
         }

@@ -27,8 +27,10 @@ pub enum Cause {
     TimedOut,
     /// The connection ended before the answer did.
     Disconnected,
-    /// 408, 429, 503: asked to come back later.
+    /// 408, 429, 499: asked to come back later.
     Busy,
+    /// 503, or InfluxDB's own write timeout.
+    Unavailable,
     CacheFull,
     DiskFull,
     /// Any other 5xx.
@@ -65,6 +67,7 @@ impl Cause {
             Self::TimedOut => "timed_out",
             Self::Disconnected => "disconnected",
             Self::Busy => "busy",
+            Self::Unavailable => "unavailable",
             Self::CacheFull => "cache_full",
             Self::DiskFull => "disk_full",
             Self::ServerFailed => "server_failed",
@@ -91,6 +94,7 @@ impl Cause {
                 | Self::TlsFailed
                 | Self::TimedOut
                 | Self::Disconnected
+                | Self::Unavailable
                 | Self::CacheFull
                 | Self::DiskFull
                 | Self::ServerFailed

@@ -290,11 +290,24 @@ pub(super) fn causes(error: &reqwest::Error) -> String {
 fn is_of_tls(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if holds_tls_error(error) {
             return true;
         }
         cause = error.source();
     }
     false
+}
+
+/// Errors of I/O hold others inside without naming them as their source, and more than one deep.
+fn holds_tls_error(error: &(dyn Error + 'static)) -> bool {
+    let mut inner = error;
+    loop {
+        if inner.is::<rustls::Error>() {
+            return true;
+        }
+        match inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(deeper) => inner = deeper,
+            None => return false,
+        }
+    }
 }

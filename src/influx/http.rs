@@ -76,3 +76,6 @@ fn identity(tls: &Tls) -> Result<Option<Identity>, ClientError> {
 fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, ClientError> {
     std::fs::read(path).map_err(|source| ClientError::Unreadable { key, path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,7 +38,10 @@ pub fn remedy(cause: Cause, place: Place<'_>) -> String {
         ),
         Cause::TimedOut => format!("{address} is slow or hangs: look at it, or raise influx.timeout"),
         Cause::Disconnected => format!("look at the log of InfluxDB, and of proxies before {address}"),
-        Cause::Busy => "InfluxDB is busy: it is given time; lower batch.lines_max if it lasts".to_owned(),
+        Cause::Busy | Cause::Unavailable => {
+            "InfluxDB is busy or starting: it is given time; give it more processor or disk speed if it lasts"
+                .to_owned()
+        }
         Cause::CacheFull => {
             "InfluxDB's write cache is full: give it more memory or disk speed, or raise storage-cache-max-memory-size"
                 .to_owned()
