@@ -2,7 +2,7 @@
 
 use super::cause::Cause;
 use super::connection::Api;
-use super::harmless::harmless;
+use crate::text::printable;
 use std::time::{Duration, SystemTime};
 
 /// Of an answer's body; what is longer is not read. InfluxDB's list of unparsable lines may be longer,
@@ -120,7 +120,7 @@ fn what_is_missing(api: Api, lower: &str) -> Cause {
 
 /// `422: failure writing points to database: ...`, fit for a log line.
 fn words(answer: &Answer, message: &str) -> String {
-    let said = harmless(message.trim(), WORDS_CHARS_MAX);
+    let said = printable(message.trim(), WORDS_CHARS_MAX);
     match &answer.location {
         Some(location) => format!("{}: to {location}", answer.status),
         None if said.is_empty() => answer.status.to_string(),

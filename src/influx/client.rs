@@ -4,7 +4,7 @@ use super::address::{Address, Addresses, shown};
 use super::answer::{Answer, BODY_BYTES_MAX, Outcome, WORDS_CHARS_MAX, classify, message, retry_after};
 use super::cause::Cause;
 use super::connection::{Connection, Credential, Destination};
-use super::harmless::harmless;
+use crate::text::printable;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::header::{LOCATION, RETRY_AFTER};
@@ -226,7 +226,7 @@ fn without_credential(body: Vec<u8>, header: &HeaderValue) -> Vec<u8> {
 fn location(response: &Response) -> Option<String> {
     let target = text_of(response.headers(), &LOCATION)?;
     let url = response.url().join(target).ok()?;
-    Some(harmless(&shown(&url), WORDS_CHARS_MAX).into_owned())
+    Some(printable(&shown(&url), WORDS_CHARS_MAX))
 }
 
 fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -239,7 +239,7 @@ fn server(headers: &HeaderMap) -> Server {
 }
 
 fn word(text: &str) -> String {
-    harmless(text, 40).into_owned()
+    printable(text, 40)
 }
 
 /// An error of InfluxQL stands in the results of a 200.
@@ -248,7 +248,7 @@ fn statement_error(body: &[u8]) -> Option<String> {
     let results = json.get("results")?.as_array()?;
     let error = results.iter().find_map(|result| result.get("error")?.as_str());
     let error = error.map(str::to_owned).or_else(|| json.get("error").map(|_| message(body)))?;
-    Some(harmless(&error, WORDS_CHARS_MAX).into_owned())
+    Some(printable(&error, WORDS_CHARS_MAX))
 }
 
 /// A quoted identifier of InfluxQL.
@@ -284,7 +284,7 @@ pub(super) fn causes(error: &reqwest::Error) -> String {
     if said.is_empty() {
         said.push(if error.is_timeout() { "timed out".to_owned() } else { "the request failed".to_owned() });
     }
-    harmless(&said.join(": "), WORDS_CHARS_MAX).into_owned()
+    printable(&said.join(": "), WORDS_CHARS_MAX)
 }
 
 fn is_of_tls(error: &reqwest::Error) -> bool {
