@@ -8,6 +8,7 @@ pub mod decode;
 pub mod influx;
 pub mod kafka;
 pub mod map;
+pub mod receiver;
 pub mod record;
 pub mod secret;
 pub mod text;

@@ -1,6 +1,7 @@
 //! What `[influx]` says, checked: how InfluxDB is reached, and where lines go there.
 
 use crate::secret::Secret;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub enum Api {
     V2,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     None,
     Token(Secret),
@@ -58,4 +59,27 @@ pub struct Tls {
 pub enum Destination {
     Bucket { org: String, bucket: String },
     Database { database: String, retention_policy: Option<String> },
+}
+
+impl Destination {
+    /// The endpoint that takes its lines.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        match self {
+            Self::Bucket { .. } => Api::V2,
+            Self::Database { .. } => Api::V1,
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bucket { org, bucket } => write!(f, "bucket {bucket:?} of org {org:?}"),
+            Self::Database { database, retention_policy: None } => write!(f, "database {database:?}"),
+            Self::Database { database, retention_policy: Some(policy) } => {
+                write!(f, "database {database:?}, retention policy {policy:?}")
+            }
+        }
+    }
 }

@@ -1,6 +1,35 @@
 //! Points to lines, lines to InfluxDB.
 
+mod address;
+mod alarm;
+mod answer;
+mod backoff;
+mod cause;
+mod client;
 mod connection;
+mod counters;
+mod delivery;
 pub mod encode;
+mod event;
+mod gzip;
+mod http;
+pub mod line_reader;
+mod lines;
+mod remedy;
+#[cfg(test)]
+pub(crate) mod test_support;
+mod writer;
 
+pub use address::{Address, Addresses, is_loopback, shown};
+pub use alarm::Alarm;
+pub use answer::{Answer, Outcome, classify};
+pub use backoff::Delays;
+pub use cause::{Cause, Reach};
+pub use client::{Client, ClientError, Failure, Reread, Server};
 pub use connection::{Api, Compression, Connection, Credential, Destination, Tls};
+pub use counters::{Counters, LATENCY_BUCKETS, Latency};
+pub use delivery::{Delivered, Lane, Refused, Requests};
+pub use event::{Event, LogObserver, Observer};
+pub use gzip::Gzip;
+pub use lines::{Lines, LinesError};
+pub use writer::{Writer, WriterOptions};

@@ -1,0 +1,226 @@
+//! The addresses of one database: how each is reached, and which is used now.
+
+use super::client::ClientError;
+use super::connection::{Compression, Connection, Credential, Destination};
+use super::http;
+use reqwest::Url;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// One of `influx.urls`.
+#[derive(Clone)]
+pub struct Address {
+    index: usize,
+    base: Url,
+    shown: String,
+    pub(super) http: reqwest::Client,
+    gzip: bool,
+}
+
+impl Address {
+    fn new(index: usize, url: &Url, connection: &Connection) -> Result<Self, ClientError> {
+        let shown = shown(url);
+        let mut base = url.clone();
+        // Without a credential of its own, a login in the URL counts; the HTTP client moves it to a header.
+        if !matches!(connection.credential, Credential::None) {
+            strip_login(&mut base);
+        }
+        base.set_query(None);
+        base.set_fragment(None);
+        let gzip = match connection.compression {
+            Compression::Gzip => true,
+            Compression::None => false,
+            Compression::Auto => !is_loopback(url),
+        };
+        Ok(Self { index, base, shown, http: http::client(connection, url)?, gzip })
+    }
+
+    /// For people: without a login.
+    pub fn as_str(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether request bodies to it are compressed.
+    pub fn wants_gzip(&self) -> bool {
+        self.gzip
+    }
+
+    /// The address with this path and these parameters behind it.
+    pub(super) fn url(&self, path: &[&str], parameters: &[(&str, &str)]) -> Url {
+        let mut url = self.base.clone();
+        // Only a URL that can't be a base has no path, and such a one is no HTTP address.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        if !parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(parameters);
+        }
+        url
+    }
+
+    /// Where lines for this destination are posted. Nanoseconds always: what 2.x does not know of
+    /// `precision`, its `/write` reads as nanoseconds.
+    pub(super) fn write_url(&self, destination: &Destination) -> Url {
+        match destination {
+            Destination::Bucket { org, bucket } => {
+                let parameters = [("org", org.as_str()), ("bucket", bucket), ("precision", "ns")];
+                self.url(&["api", "v2", "write"], &parameters)
+            }
+            Destination::Database { database, retention_policy: Some(policy) } => {
+                let parameters = [("db", database.as_str()), ("rp", policy), ("precision", "ns")];
+                self.url(&["write"], &parameters)
+            }
+            Destination::Database { database, retention_policy: None } => {
+                self.url(&["write"], &[("db", database), ("precision", "ns")])
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Address").field("url", &self.shown).field("gzip", &self.gzip).finish_non_exhaustive()
+    }
+}
+
+/// All of them, in the order of the configuration; every lane uses the same one.
+#[derive(Debug)]
+pub struct Addresses {
+    first: Address,
+    others: Vec<Address>,
+    current: AtomicUsize,
+}
+
+impl Addresses {
+    pub(super) fn new(connection: &Connection) -> Result<Self, ClientError> {
+        let mut all = connection.urls.iter().enumerate().map(|(i, url)| Address::new(i, url, connection));
+        let first = all.next().ok_or(ClientError::NoAddress)??;
+        Ok(Self { first, others: all.collect::<Result<_, _>>()?, current: AtomicUsize::new(0) })
+    }
+
+    pub fn count(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    pub fn current(&self) -> &Address {
+        match self.current.load(Relaxed).checked_sub(1) {
+            Some(other) => self.others.get(other).unwrap_or(&self.first),
+            None => &self.first,
+        }
+    }
+
+    /// Leaves an address that failed for the next one. Says whether this call did it: another lane may
+    /// have left it already, and two steps for one failure would skip an address.
+    pub fn leave(&self, failed: &Address) -> bool {
+        let next = (failed.index + 1) % self.count();
+        next != failed.index && self.current.compare_exchange(failed.index, next, Relaxed, Relaxed).is_ok()
+    }
+}
+
+/// The URL as it may be shown.
+pub fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    strip_login(&mut url);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+fn strip_login(url: &mut Url) {
+    // Fails only for URLs that can't have one.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+/// Whether the address is this machine's own: not worth compressing for, and no proxy's business.
+pub fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    if host == "localhost" || host.ends_with(".localhost") {
+        return true;
+    }
+    match host.trim_start_matches('[').trim_end_matches(']').parse() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback(),
+        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::influx::test_support::connection;
+
+    #[test]
+    fn knows_loopback_addresses() {
+        let f = |url: &str, want: bool| assert_eq!(is_loopback(&url.parse().unwrap()), want, "{url}");
+        f("http://localhost:8086", true);
+        f("http://LOCALHOST.:8086", true);
+        f("http://influx.localhost", true);
+        f("http://127.0.0.1", true);
+        f("http://127.9.9.9", true);
+        f("http://[::1]:8086", true);
+        f("http://[::ffff:127.0.0.1]", true);
+        f("http://10.0.0.1", false);
+        f("http://[2001:db8::1]", false);
+        f("http://localhost.example", false);
+        f("http://influx", false);
+    }
+
+    #[test]
+    fn builds_write_urls() {
+        let bucket = |org: &str, bucket: &str| Destination::Bucket { org: org.into(), bucket: bucket.into() };
+        let database = |database: &str, policy: Option<&str>| Destination::Database {
+            database: database.into(),
+            retention_policy: policy.map(Into::into),
+        };
+        let f = |base: &str, destination: Destination, want: &str| {
+            let addresses = Addresses::new(&connection(base)).unwrap();
+            assert_eq!(addresses.current().write_url(&destination).as_str(), want);
+        };
+        f("http://h:1", bucket("o", "b"), "http://h:1/api/v2/write?org=o&bucket=b&precision=ns");
+        f(
+            "http://h:1/influx",
+            bucket("o", "b"),
+            "http://h:1/influx/api/v2/write?org=o&bucket=b&precision=ns",
+        );
+        f("http://h:1/influx/", database("d", None), "http://h:1/influx/write?db=d&precision=ns");
+        f("http://h:1?x=y#z", database("d", Some("r")), "http://h:1/write?db=d&rp=r&precision=ns");
+        f("http://h:1", database("a&b=c 한", None), "http://h:1/write?db=a%26b%3Dc+%ED%95%9C&precision=ns");
+    }
+
+    #[test]
+    fn shows_no_login() {
+        let f = |url: &str, want: &str| assert_eq!(shown(&url.parse().unwrap()), want);
+        f("http://user:secret@h:1/p?token=secret#x", "http://h:1/p");
+        f("https://h/", "https://h");
+    }
+
+    #[test]
+    fn compresses_unless_loopback() {
+        let f = |url: &str, compression: Compression, want: bool| {
+            let connection = Connection { compression, ..connection(url) };
+            assert_eq!(Addresses::new(&connection).unwrap().current().wants_gzip(), want, "{url}");
+        };
+        f("http://localhost:1", Compression::Auto, false);
+        f("http://10.0.0.1:1", Compression::Auto, true);
+        f("http://localhost:1", Compression::Gzip, true);
+        f("http://10.0.0.1:1", Compression::None, false);
+    }
+
+    #[test]
+    fn takes_the_next_address_once_for_each_failure() {
+        let mut connection = connection("http://a");
+        connection.urls.extend(["http://b".parse().unwrap(), "http://c".parse().unwrap()]);
+        let addresses = Addresses::new(&connection).unwrap();
+        let a = addresses.current();
+        assert!(addresses.leave(a));
+        assert!(!addresses.leave(a), "another lane left it already");
+        assert_eq!(addresses.current().as_str(), "http://b");
+        assert!(addresses.leave(addresses.current()));
+        assert!(addresses.leave(addresses.current()));
+        assert_eq!(addresses.current().as_str(), "http://a");
+
+        let alone = Addresses::new(&self::connection("http://a")).unwrap();
+        assert!(!alone.leave(alone.current()));
+    }
+}

@@ -1,0 +1,255 @@
+use super::*;
+use Api::{V1, V2};
+
+fn outcome(api: Api, status: u16, body: &str) -> Outcome {
+    classify(api, &Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() })
+}
+
+/// The kind of an outcome and its cause, without the words.
+fn kind(outcome: &Outcome) -> (&'static str, Option<Cause>) {
+    match outcome {
+        Outcome::Stored => ("stored", None),
+        Outcome::Retry { cause, .. } => ("retry", Some(*cause)),
+        Outcome::Split { .. } => ("split", None),
+        Outcome::Refused { .. } => ("refused", None),
+        Outcome::Hold { cause, .. } => ("hold", Some(*cause)),
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn decides_by_status_and_words() {
+    let f = |api: Api, status: u16, body: &str, want: &str, cause: Option<Cause>| {
+        assert_eq!(kind(&outcome(api, status, body)), (want, cause), "{status} {body}");
+    };
+    f(V2, 204, "", "stored", None);
+    f(V1, 204, "", "stored", None);
+    f(V2, 200, "<html>welcome</html>", "hold", Some(Cause::NotInflux));
+    f(V2, 202, "", "hold", Some(Cause::NotInflux));
+
+    // 2.7.12 and 1.6.7, and what newer servers say in their place.
+    f(
+        V2,
+        400,
+        r#"{"code":"invalid","message":"unable to parse 'm v=': missing field value"}"#,
+        "refused",
+        None,
+    );
+    f(V1, 400, r#"{"error":"unable to parse 'm v=': missing field value"}"#, "refused", None);
+    f(
+        V1,
+        400,
+        r#"{"error":"partial write: unable to parse 'm v=': missing field value dropped=0"}"#,
+        "refused",
+        None,
+    );
+    f(
+        V1,
+        400,
+        r#"{"error":"partial write: field type conflict: input field \"v\" on measurement \"m\" is type string, already exists as type float dropped=1"}"#,
+        "refused",
+        None,
+    );
+    f(V1, 400, r#"{"error":"partial write: points beyond retention policy dropped=1"}"#, "refused", None);
+    f(
+        V2,
+        400,
+        r#"{"code":"invalid","message":"failed to parse line protocol: errors encountered on line(s): 2"}"#,
+        "refused",
+        None,
+    );
+    f(V2, 400, r#"{"error":"partial write of line protocol occurred","data":[]}"#, "refused", None);
+    f(
+        V2,
+        400,
+        r#"{"code":"invalid","message":"Please provide either orgID or org"}"#,
+        "hold",
+        Some(Cause::RequestRefused),
+    );
+    f(
+        V2,
+        400,
+        r#"{"code":"invalid","message":"invalid precision; valid precision units are ns, us, ms, and s"}"#,
+        "hold",
+        Some(Cause::RequestRefused),
+    );
+    f(
+        V2,
+        400,
+        r#"{"code":"invalid","message":"unable to read data: gzip: invalid header"}"#,
+        "hold",
+        Some(Cause::RequestRefused),
+    );
+    f(V1, 400, r#"{"error":"database is required"}"#, "hold", Some(Cause::RequestRefused));
+    f(V2, 400, "", "hold", Some(Cause::RequestRefused));
+    f(
+        V2,
+        422,
+        r#"{"code":"unprocessable entity","message":"failure writing points to database: partial write: field type conflict: input field \"v\" on measurement \"m\" is type string, already exists as type float dropped=1"}"#,
+        "refused",
+        None,
+    );
+    f(
+        V2,
+        422,
+        r#"{"code":"unprocessable entity","message":"failure writing points to database: partial write: dropped 1 points outside retention policy of duration 1h0m0s"}"#,
+        "refused",
+        None,
+    );
+
+    f(
+        V2,
+        401,
+        r#"{"code":"unauthorized","message":"unauthorized access"}"#,
+        "hold",
+        Some(Cause::Unauthorized),
+    );
+    f(V1, 401, r#"{"error":"authorization failed"}"#, "hold", Some(Cause::Unauthorized));
+    f(
+        V2,
+        403,
+        r#"{"code":"forbidden","message":"insufficient permissions for write"}"#,
+        "hold",
+        Some(Cause::Forbidden),
+    );
+    f(
+        V1,
+        403,
+        r#"{"error":"\"u\" user is not authorized to write to database \"x\""}"#,
+        "hold",
+        Some(Cause::Forbidden),
+    );
+    f(
+        V2,
+        404,
+        r#"{"code":"not found","message":"bucket \"ec2\" not found"}"#,
+        "hold",
+        Some(Cause::BucketMissing),
+    );
+    f(
+        V2,
+        404,
+        r#"{"code":"not found","message":"organization name \"test\" not found"}"#,
+        "hold",
+        Some(Cause::OrgMissing),
+    );
+    f(V1, 404, r#"{"error":"database not found: \"x\""}"#, "hold", Some(Cause::DatabaseMissing));
+    f(
+        V1,
+        404,
+        r#"{"code":"not found","message":"no dbrp mapping found"}"#,
+        "hold",
+        Some(Cause::MappingMissing),
+    );
+    f(V2, 404, "404 page not found\n", "hold", Some(Cause::EndpointMissing));
+    f(V2, 405, "", "hold", Some(Cause::MethodRefused));
+    f(V2, 407, "", "hold", Some(Cause::ProxyLogin));
+    f(V2, 301, "", "hold", Some(Cause::Redirected));
+    f(V2, 308, "", "hold", Some(Cause::Redirected));
+    f(V2, 304, "", "hold", Some(Cause::Redirected));
+
+    f(
+        V2,
+        413,
+        r#"{"code":"request too large","message":"unable to read data: points batch is too large"}"#,
+        "split",
+        None,
+    );
+    f(V1, 413, r#"{"error":"Request Entity Too Large"}"#, "split", None);
+    for status in [402, 406, 409, 410, 415, 418, 421, 431, 451] {
+        f(V2, status, "", "refused", None);
+    }
+
+    f(V2, 503, "", "retry", Some(Cause::Unavailable));
+    for status in [408, 429, 499] {
+        f(V2, status, "", "retry", Some(Cause::Busy));
+    }
+    for status in [501, 502, 504, 505, 520, 599] {
+        f(V2, status, "", "retry", Some(Cause::ServerFailed));
+    }
+    f(V1, 500, r#"{"error":"timeout"}"#, "retry", Some(Cause::Unavailable));
+    f(
+        V2,
+        500,
+        r#"{"code":"internal error","message":"unexpected error writing points to database: timeout"}"#,
+        "retry",
+        Some(Cause::Unavailable),
+    );
+    f(
+        V2,
+        500,
+        r#"{"code":"internal error","message":"unexpected error writing points to database: engine: cache-max-memory-size exceeded: (200123/200000)"}"#,
+        "retry",
+        Some(Cause::CacheFull),
+    );
+    f(V1, 500, r#"{"error":"write /d/wal/1.wal: no space left on device"}"#, "retry", Some(Cause::DiskFull));
+    f(V2, 500, "<html>oops</html>", "retry", Some(Cause::ServerFailed));
+    f(
+        V2,
+        500,
+        r#"{"code":"internal error","message":"unexpected error writing points to database: [field type conflict]"}"#,
+        "refused",
+        None,
+    );
+    f(
+        V2,
+        500,
+        r#"{"code":"internal error","message":"partial write: field type conflict: input field \"timeout\" on measurement \"m\""}"#,
+        "refused",
+        None,
+    );
+    f(V1, 500, r#"{"error":"retention policy not found: nope"}"#, "refused", None);
+    f(V2, 100, "", "retry", Some(Cause::ServerFailed));
+    f(V2, 999, "", "retry", Some(Cause::ServerFailed));
+}
+
+#[test]
+fn keeps_the_servers_words_harmless() {
+    let f = |body: &str, want: &str| {
+        let Outcome::Refused { why } = outcome(V2, 422, body) else { panic!("{body}") };
+        assert_eq!(why, want, "{body}");
+    };
+    f("", "422");
+    f("  plain \n", "422: plain");
+    f(r#"{"message":"2.x"}"#, "422: 2.x");
+    f(r#"{"error":"1.x"}"#, "422: 1.x");
+    f(r#"{"code":"no words"}"#, r#"422: {"code":"no words"}"#);
+    f(r#"{"message":5}"#, r#"422: {"message":5}"#);
+    f(r#"{"message":"cut sho"#, r#"422: {"message":"cut sho"#);
+    f("{\"message\":\"a\\nWARN forged\\u001b[2J\"}", r"422: a\nWARN forged\u{1b}[2J");
+    f(&"x".repeat(500), &format!("422: {}…", "x".repeat(400)));
+    let invalid = classify(V2, &Answer { status: 422, body: b"\xff\x1b".to_vec(), ..Answer::default() });
+    assert_eq!(invalid, Outcome::Refused { why: "422: \u{fffd}\\u{1b}".to_owned() });
+}
+
+#[test]
+fn says_where_a_redirect_points() {
+    let answer = Answer { status: 301, location: Some("https://influx/".to_owned()), ..Answer::default() };
+    let want = Outcome::Hold { cause: Cause::Redirected, why: "301: to https://influx/".to_owned() };
+    assert_eq!(classify(V2, &answer), want);
+}
+
+#[test]
+fn reads_retry_after() {
+    let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").unwrap();
+    let f = |header: &str, want: Option<f64>| {
+        assert_eq!(retry_after(header, now), want.map(Duration::from_secs_f64), "{header}");
+    };
+    f("0", Some(0.0));
+    f(" 7 ", Some(7.0));
+    f("1.5", Some(1.5));
+    f("301", Some(300.0));
+    f("99999999999999999999999", Some(300.0));
+    f("-1", None);
+    f("NaN", None);
+    f("inf", None);
+    f("soon", None);
+    f("", None);
+    f("Wed, 21 Oct 2015 07:28:30 GMT", Some(30.0));
+    f("Wed, 21 Oct 2015 08:28:30 GMT", Some(300.0));
+    f("Wed, 21 Oct 2015 07:27:00 GMT", Some(0.0));
+    let answer = Answer { status: 429, retry_after: Some(Duration::from_secs(7)), ..Answer::default() };
+    assert!(
+        matches!(classify(V2, &answer), Outcome::Retry { after: Some(after), .. } if after.as_secs() == 7)
+    );
+}

@@ -1,0 +1,99 @@
+//! How long to wait before the next attempt.
+
+use std::time::Duration;
+
+/// A connection that was refused once often works at once.
+const RETRY_DELAY_FIRST: Duration = Duration::from_millis(100);
+
+/// A hold ends when someone mends something: often enough to go on soon, seldom enough not to fill the
+/// log of a server that refuses a credential.
+const HOLD_DELAY_FIRST: Duration = Duration::from_secs(5);
+
+/// The ceilings of both kinds of delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delays {
+    pub retry_first: Duration,
+    pub retry_max: Duration,
+    pub hold_first: Duration,
+    pub hold_max: Duration,
+}
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self {
+            retry_first: RETRY_DELAY_FIRST,
+            retry_max: Duration::from_secs(15),
+            hold_first: HOLD_DELAY_FIRST,
+            hold_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Exponential delays of one request, drawn at random so that lanes and bridges spread out.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    delays: Delays,
+    /// In a row, of either kind.
+    failures: u32,
+}
+
+impl Backoff {
+    pub fn new(delays: Delays) -> Self {
+        Self { delays, failures: 0 }
+    }
+
+    /// Full jitter: anything from nothing to the ceiling. What the server asked for comes on top, because
+    /// it gives the same number to everyone.
+    pub fn retry(&mut self, asked: Option<Duration>, rng: &mut fastrand::Rng) -> Duration {
+        let ceiling = self.ceiling(self.delays.retry_first, self.delays.retry_max);
+        asked.unwrap_or_default() + ceiling.mul_f64(rng.f64())
+    }
+
+    /// At least half of the ceiling: whoever says no is not asked again at once.
+    pub fn hold(&mut self, rng: &mut fastrand::Rng) -> Duration {
+        let ceiling = self.ceiling(self.delays.hold_first, self.delays.hold_max);
+        ceiling.mul_f64(0.5 + rng.f64() / 2.0)
+    }
+
+    fn ceiling(&mut self, first: Duration, max: Duration) -> Duration {
+        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        self.failures = self.failures.saturating_add(1);
+        first.saturating_mul(factor).min(max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grows_to_its_ceiling_and_stays_there() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut backoff = Backoff::new(Delays::default());
+        for failures in 0..100_u32 {
+            let ceiling = (RETRY_DELAY_FIRST * (1 << failures.min(20))).min(Duration::from_secs(15));
+            let delay = backoff.retry(None, &mut rng);
+            assert!(delay <= ceiling, "{failures}: {delay:?}");
+        }
+        let longest = (0..1000).map(|_| backoff.retry(None, &mut rng)).max().unwrap();
+        assert!(longest > Duration::from_secs(14), "{longest:?}");
+    }
+
+    #[test]
+    fn holds_slowly() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut backoff = Backoff::new(Delays::default());
+        for ceiling in [5, 10, 20, 30, 30, 30].map(Duration::from_secs) {
+            let delay = backoff.hold(&mut rng);
+            assert!(delay >= ceiling / 2 && delay <= ceiling, "{ceiling:?}: {delay:?}");
+        }
+    }
+
+    #[test]
+    fn waits_at_least_as_long_as_asked() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let asked = Duration::from_secs(60);
+        let delay = Backoff::new(Delays::default()).retry(Some(asked), &mut rng);
+        assert!(delay >= asked && delay <= asked + RETRY_DELAY_FIRST);
+    }
+}

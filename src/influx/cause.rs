@@ -1,0 +1,103 @@
+//! Why writing does not go on.
+
+/// What keeps lines from being stored, apart from the lines themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cause {
+    /// 401: the credential is missing or wrong.
+    Unauthorized,
+    /// 403: the credential may not write there.
+    Forbidden,
+    /// 407: a proxy in between wants a login.
+    ProxyLogin,
+    OrgMissing,
+    BucketMissing,
+    DatabaseMissing,
+    /// 2.x knows no bucket for this database and retention policy.
+    MappingMissing,
+    /// 404 without InfluxDB's words: nothing answers writes at this path.
+    EndpointMissing,
+    Redirected,
+    MethodRefused,
+    /// A 2xx that is not InfluxDB's 204.
+    NotInflux,
+    /// 400 that no line caused.
+    RequestRefused,
+    Unreachable,
+    TlsFailed,
+    TimedOut,
+    /// The connection ended before the answer did.
+    Disconnected,
+    /// 408, 429, 499: asked to come back later.
+    Busy,
+    /// 503, or InfluxDB's own write timeout.
+    Unavailable,
+    CacheFull,
+    DiskFull,
+    /// Any other 5xx.
+    ServerFailed,
+}
+
+/// What a cause holds up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The address and its credential: every destination.
+    Server,
+    /// One bucket or database.
+    Destination,
+}
+
+impl Cause {
+    /// As metrics and the readiness page name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::ProxyLogin => "proxy_login",
+            Self::OrgMissing => "org_missing",
+            Self::BucketMissing => "bucket_missing",
+            Self::DatabaseMissing => "database_missing",
+            Self::MappingMissing => "mapping_missing",
+            Self::EndpointMissing => "endpoint_missing",
+            Self::Redirected => "redirected",
+            Self::MethodRefused => "method_refused",
+            Self::NotInflux => "not_influxdb",
+            Self::RequestRefused => "request_refused",
+            Self::Unreachable => "unreachable",
+            Self::TlsFailed => "tls_failed",
+            Self::TimedOut => "timed_out",
+            Self::Disconnected => "disconnected",
+            Self::Busy => "busy",
+            Self::Unavailable => "unavailable",
+            Self::CacheFull => "cache_full",
+            Self::DiskFull => "disk_full",
+            Self::ServerFailed => "server_failed",
+        }
+    }
+
+    pub fn reach(self) -> Reach {
+        match self {
+            Self::Forbidden
+            | Self::OrgMissing
+            | Self::BucketMissing
+            | Self::DatabaseMissing
+            | Self::MappingMissing
+            | Self::RequestRefused => Reach::Destination,
+            _ => Reach::Server,
+        }
+    }
+
+    /// Whether another address of the same database may do better.
+    pub fn is_of_address(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable
+                | Self::TlsFailed
+                | Self::TimedOut
+                | Self::Disconnected
+                | Self::Unavailable
+                | Self::CacheFull
+                | Self::DiskFull
+                | Self::ServerFailed
+        )
+    }
+}

@@ -1,0 +1,284 @@
+//! One batch of lines from its closing to its settlement: every line is stored or refused when it returns.
+
+use super::address::Address;
+use super::alarm::{Trouble, Watch};
+use super::answer::{Answer, Outcome, classify};
+use super::backoff::Backoff;
+use super::cause::Cause;
+use super::connection::Destination;
+use super::counters::count;
+use super::event::Event;
+use super::gzip::Gzip;
+use super::lines::{Lines, Piece, Pieces};
+use super::writer::{Writer, now};
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Distinct reasons kept for one batch, so that a batch of refused lines holds less memory than its lines did.
+const REASONS_MAX: usize = 256;
+const REASON_BEYOND: &str = "refused by InfluxDB; too many reasons in one batch to keep each";
+
+/// A line that InfluxDB does not take, though it was sent alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its index in the batch.
+    pub line: usize,
+    /// InfluxDB's words, harmless.
+    pub why: Arc<str>,
+}
+
+/// What became of a batch: each of its lines is stored, or refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    pub lines_stored: usize,
+    /// By line.
+    pub refused: Vec<Refused>,
+    pub requests: Requests,
+    /// Of bodies as sent.
+    pub bytes_sent: u64,
+}
+
+/// Attempts by outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requests {
+    pub stored: u32,
+    pub retried: u32,
+    pub split: u32,
+    pub refused: u32,
+    pub held: u32,
+}
+
+impl Requests {
+    pub fn total(&self) -> u32 {
+        self.stored + self.retried + self.split + self.refused + self.held
+    }
+}
+
+/// The writing end of one lane: one request in flight.
+#[derive(Debug)]
+pub struct Lane {
+    writer: Arc<Writer>,
+    gzip: Gzip,
+    rng: fastrand::Rng,
+}
+
+/// What a piece came to, once an answer was about its lines.
+enum Verdict {
+    Stored,
+    TooLarge { why: String },
+    Refused { why: String, answer: Answer },
+}
+
+impl Lane {
+    pub(super) fn new(writer: Arc<Writer>, seed: u64) -> Self {
+        Self { writer, gzip: Gzip::new(), rng: fastrand::Rng::with_seed(seed) }
+    }
+
+    /// Returns when every line is stored or refused, however long that takes. Dropped before, it leaves
+    /// behind at most a request whose answer nobody hears; sending the lines again gives the same points.
+    pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
+        let mut batch = Batch {
+            lines,
+            pieces: Pieces::all(lines),
+            delivered: Delivered::default(),
+            watch: self.writer.alarms.watch(),
+        };
+        let mut reasons = Reasons::default();
+        while let Some(piece) = batch.pieces.next(lines, self.writer.size(destination)) {
+            match self.settle(destination, &mut batch, piece).await {
+                Verdict::Stored => {
+                    batch.delivered.lines_stored += piece.len();
+                    count(&self.writer.counters.lines_stored, piece.len());
+                }
+                Verdict::TooLarge { why } if piece.len() > 1 => {
+                    self.writer.lower_size(destination, lines.bytes(piece), why);
+                    batch.pieces.put_back(piece);
+                }
+                Verdict::TooLarge { why } => self.refuse(&mut batch, piece.first, reasons.keep(&why)),
+                Verdict::Refused { why, .. } if piece.len() == 1 => {
+                    self.refuse(&mut batch, piece.first, reasons.keep(&why));
+                }
+                Verdict::Refused { answer, .. } => salvage(&mut batch.pieces, piece, &answer),
+            }
+        }
+        batch.delivered
+    }
+
+    fn refuse(&self, batch: &mut Batch<'_>, line: usize, why: Arc<str>) {
+        batch.delivered.refused.push(Refused { line, why });
+        count(&self.writer.counters.lines_refused, 1);
+    }
+
+    /// Sends one piece until an answer is about its lines: retries what passes, holds what has to be mended.
+    async fn settle(&mut self, destination: &Destination, batch: &mut Batch<'_>, piece: Piece) -> Verdict {
+        let writer = Arc::clone(&self.writer);
+        let mut body = Body { plain: batch.lines.slice(piece), packed: None };
+        let mut backoff = Backoff::new(writer.options.delays);
+        let mut tried = Tried::default();
+        loop {
+            let address = writer.client.addresses().current();
+            let (outcome, answer) = self.attempt(address, destination, &mut body, batch).await;
+            if matches!(outcome, Outcome::Stored | Outcome::Split { .. } | Outcome::Refused { .. }) {
+                batch.watch.well(now());
+            }
+            let delay = match outcome {
+                Outcome::Stored => {
+                    writer.note_stored(destination, address.as_str(), piece.len());
+                    return Verdict::Stored;
+                }
+                Outcome::Split { why } => return Verdict::TooLarge { why },
+                Outcome::Refused { why } => return Verdict::Refused { why, answer },
+                Outcome::Retry { cause, after, why } => {
+                    self.raise(&mut batch.watch, false, (address, destination), (cause, &why));
+                    if self.change_address(address, cause, &mut tried) {
+                        continue;
+                    }
+                    backoff.retry(after, &mut self.rng)
+                }
+                Outcome::Hold { cause, why } => {
+                    self.raise(&mut batch.watch, true, (address, destination), (cause, &why));
+                    if !tried.mending && writer.mend(cause, destination).await {
+                        tried.mending = true;
+                        continue;
+                    }
+                    backoff.hold(&mut self.rng)
+                }
+            };
+            self.pause(delay).await;
+            tried = Tried::default();
+        }
+    }
+
+    async fn pause(&self, delay: Duration) {
+        tracing::debug!(?delay, "waiting before the next attempt");
+        tokio::time::sleep(delay).await;
+    }
+
+    /// One request.
+    async fn attempt(
+        &mut self,
+        address: &Address,
+        destination: &Destination,
+        body: &mut Body,
+        batch: &mut Batch<'_>,
+    ) -> (Outcome, Answer) {
+        let (bytes, gzipped) = body.for_address(address, &mut self.gzip);
+        let counters = &self.writer.counters;
+        count(&counters.bytes_plain, body.plain.len());
+        count(&counters.bytes_sent, bytes.len());
+        batch.delivered.bytes_sent += bytes.len() as u64;
+        let start = now();
+        let (outcome, answer) = match self.writer.client.write(address, destination, bytes, gzipped).await {
+            Ok(answer) => {
+                counters.latency.add(now().saturating_duration_since(start));
+                (classify(destination.api(), &answer), answer)
+            }
+            Err(failure) => {
+                let outcome = Outcome::Retry { cause: failure.cause, after: None, why: failure.why };
+                (outcome, Answer::default())
+            }
+        };
+        self.tally(&outcome, &mut batch.delivered.requests);
+        tracing::debug!(%destination, address = address.as_str(), ?outcome, "write attempted");
+        (outcome, answer)
+    }
+
+    fn tally(&self, outcome: &Outcome, requests: &mut Requests) {
+        let counters = &self.writer.counters;
+        let (total, here) = match outcome {
+            Outcome::Stored => (&counters.stored, &mut requests.stored),
+            Outcome::Retry { .. } => (&counters.retried, &mut requests.retried),
+            Outcome::Split { .. } => (&counters.split, &mut requests.split),
+            Outcome::Refused { .. } => (&counters.refused, &mut requests.refused),
+            Outcome::Hold { .. } => (&counters.held, &mut requests.held),
+        };
+        count(total, 1);
+        *here = here.saturating_add(1);
+    }
+
+    fn raise(&self, watch: &mut Watch, holds: bool, place: (&Address, &Destination), problem: (Cause, &str)) {
+        let ((address, destination), (cause, why)) = (place, problem);
+        let credential = self.writer.client.credential();
+        let address = address.as_str();
+        watch.failed(Trouble { cause, holds, why, address, destination, credential: &credential }, now());
+    }
+
+    /// Goes on at the next of several addresses. Says whether there is one that was not tried since the last
+    /// wait.
+    fn change_address(&self, failed: &Address, cause: Cause, tried: &mut Tried) -> bool {
+        let addresses = self.writer.client.addresses();
+        if addresses.count() == 1 || !cause.is_of_address() {
+            return false;
+        }
+        if addresses.leave(failed) {
+            count(&self.writer.counters.address_changes, 1);
+            let to = addresses.current().as_str().to_owned();
+            self.writer.alarms.tell(&Event::AddressChanged { from: failed.as_str().to_owned(), to, cause });
+        }
+        tried.addresses += 1;
+        tried.addresses < addresses.count()
+    }
+}
+
+/// How the lines of a refused piece go on: each half is sent by itself, so that every line ends in a request
+/// that is stored, or refused alone. The answer may guide where to cut; it never makes a line stored.
+fn salvage(pieces: &mut Pieces, piece: Piece, _answer: &Answer) {
+    pieces.put_back_halved(piece);
+}
+
+/// A batch on its way.
+struct Batch<'a> {
+    lines: &'a Lines,
+    pieces: Pieces,
+    delivered: Delivered,
+    /// Dropped with the future, so that a batch that is given up leaves no alarm behind.
+    watch: Watch,
+}
+
+/// What was done without a wait in between.
+#[derive(Default)]
+struct Tried {
+    addresses: usize,
+    mending: bool,
+}
+
+/// The body of a request, compressed when the first address wants it so, and then kept for every attempt.
+struct Body {
+    plain: Bytes,
+    packed: Option<Bytes>,
+}
+
+impl Body {
+    fn for_address(&mut self, address: &Address, gzip: &mut Gzip) -> (Bytes, bool) {
+        if !address.wants_gzip() {
+            return (self.plain.clone(), false);
+        }
+        if self.packed.is_none() {
+            self.packed = gzip.compress(&self.plain);
+        }
+        match &self.packed {
+            Some(packed) => (packed.clone(), true),
+            None => (self.plain.clone(), false),
+        }
+    }
+}
+
+/// Reasons of one batch, each kept once.
+#[derive(Default)]
+struct Reasons(BTreeSet<Arc<str>>);
+
+impl Reasons {
+    fn keep(&mut self, why: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(why) {
+            return Arc::clone(known);
+        }
+        let kept: Arc<str> = if self.0.len() < REASONS_MAX { why.into() } else { REASON_BEYOND.into() };
+        self.0.insert(Arc::clone(&kept));
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! What the writer tells the rest of the program, for the log and the status page.
+
+use super::alarm::Alarm;
+use super::cause::Cause;
+use super::connection::Destination;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A destination stored lines for the first time since the start.
+    FirstStored {
+        destination: Destination,
+        address: String,
+        lines: usize,
+    },
+    /// Writing does not go on, and why; said again once a minute while it lasts.
+    Raised(Alarm),
+    /// What was raised is over.
+    Mended {
+        alarm: Alarm,
+        lasted: Duration,
+    },
+    /// The next one of `urls` is used.
+    AddressChanged {
+        from: String,
+        to: String,
+        cause: Cause,
+    },
+    /// After a 413, requests are kept below this many bytes for a while.
+    SizeLowered {
+        destination: Destination,
+        bytes_max: usize,
+        why: String,
+    },
+    CredentialReread,
+    DatabaseCreated {
+        database: String,
+    },
+    DatabaseNotCreated {
+        database: String,
+        why: String,
+    },
+}
+
+/// Hears of events as they happen, on the thread where they do: it must not wait.
+pub trait Observer: Send + Sync {
+    fn observe(&self, event: &Event);
+}
+
+/// Writes events to the log.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LogObserver;
+
+impl Observer for LogObserver {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::FirstStored { destination, address, lines } => {
+                tracing::info!(%destination, address, lines, "first lines stored");
+            }
+            Event::Raised(alarm) => log_alarm(alarm),
+            Event::Mended { alarm, lasted } => {
+                let (scope, cause, lasted) = (alarm.scope(), alarm.cause.name(), rounded(*lasted));
+                tracing::info!(scope, cause, ?lasted, "writing goes on");
+            }
+            Event::AddressChanged { from, to, cause } => {
+                tracing::info!(from, to, cause = cause.name(), "taking the next address");
+            }
+            Event::SizeLowered { destination, bytes_max, why } => {
+                tracing::info!(%destination, bytes_max, why, "requests were too large, sending smaller ones");
+            }
+            Event::CredentialReread => {
+                tracing::info!("the credential of InfluxDB has changed, using the new one")
+            }
+            Event::DatabaseCreated { database } => tracing::info!(database, "database created"),
+            Event::DatabaseNotCreated { database, why } => {
+                tracing::warn!(
+                    database,
+                    why,
+                    "cannot create the database that influx.create_database asks for"
+                );
+            }
+        }
+    }
+}
+
+fn log_alarm(alarm: &Alarm) {
+    let (scope, cause, remedy) = (alarm.scope(), alarm.cause.name(), &alarm.remedy);
+    let (address, why, lasting) = (&alarm.address, &alarm.why, rounded(alarm.lasting));
+    if alarm.holds {
+        tracing::error!(scope, address, cause, why, remedy, ?lasting, "holding, records wait in Kafka");
+    } else {
+        tracing::warn!(scope, address, cause, why, remedy, ?lasting, "cannot write, retrying");
+    }
+}
+
+/// To what a person wants to read.
+fn rounded(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,186 @@
+//! What to do about each cause, naming the key of bridge.toml or the command that mends it.
+
+use super::cause::Cause;
+use super::client::identifier;
+use super::connection::{Credential, Destination};
+
+/// What a remedy may have to name.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub address: &'a str,
+    pub destination: &'a Destination,
+    pub credential: &'a Credential,
+}
+
+/// One sentence without a full stop.
+pub fn remedy(cause: Cause, place: Place<'_>) -> String {
+    let address = place.address;
+    match cause {
+        Cause::Unauthorized => credential(place.credential).to_owned(),
+        Cause::Forbidden => permission(place),
+        Cause::ProxyLogin => "put the proxy's login into HTTP_PROXY or HTTPS_PROXY, or the address into NO_PROXY".to_owned(),
+        Cause::OrgMissing | Cause::BucketMissing | Cause::DatabaseMissing | Cause::MappingMissing => {
+            missing(cause, place)
+        }
+        Cause::EndpointMissing => format!(
+            "nothing takes writes at {address}: check influx.url, and influx.api (v1 for InfluxDB 1.x, v2 for 2.x)"
+        ),
+        Cause::Redirected => "write the address that it points to into influx.url".to_owned(),
+        Cause::MethodRefused | Cause::NotInflux => {
+            format!("something else than InfluxDB seems to answer at {address}: check influx.url")
+        }
+        Cause::RequestRefused => {
+            "InfluxDB refuses the request as such: check influx.url, influx.api and the names under [influx]".to_owned()
+        }
+        Cause::Unreachable => format!("check influx.url, and that InfluxDB runs at {address}"),
+        Cause::TlsFailed => format!(
+            "check the certificate of {address}; one of an authority of your own wants influx.tls.ca_file"
+        ),
+        Cause::TimedOut => format!("{address} is slow or hangs: look at it, or raise influx.timeout"),
+        Cause::Disconnected => format!("look at the log of InfluxDB, and of proxies before {address}"),
+        Cause::Busy | Cause::Unavailable => {
+            "InfluxDB is busy or starting: it is given time; give it more processor or disk speed if it lasts"
+                .to_owned()
+        }
+        Cause::CacheFull => {
+            "InfluxDB's write cache is full: give it more memory or disk speed, or raise storage-cache-max-memory-size"
+                .to_owned()
+        }
+        Cause::DiskFull => "the disk of InfluxDB is full: make room".to_owned(),
+        Cause::ServerFailed => "look at the log of InfluxDB".to_owned(),
+    }
+}
+
+fn credential(credential: &Credential) -> &'static str {
+    match credential {
+        Credential::None => {
+            "InfluxDB wants a login: set influx.token, or influx.username and influx.password"
+        }
+        Credential::Token(_) => "check influx.token",
+        Credential::Basic { .. } => "check influx.username and influx.password",
+    }
+}
+
+fn permission(place: Place<'_>) -> String {
+    match (place.destination, place.credential) {
+        (Destination::Bucket { org, bucket }, _) => format!(
+            "give influx.token permission to write to bucket {}, or make one that has it: \
+             influx auth create --org {} --write-buckets",
+            word(bucket),
+            word(org)
+        ),
+        (Destination::Database { database, .. }, Credential::Basic { username, .. }) => {
+            let grant = format!("GRANT WRITE ON {} TO {}", identifier(database), identifier(username));
+            format!(
+                "let influx.username write there: influx -execute {}; on 2.x: \
+                 influx v1 auth create --username {} --write-bucket ID",
+                word(&grant),
+                word(username)
+            )
+        }
+        (Destination::Database { .. }, _) => {
+            "check influx.username and influx.password, or influx.token, and what it may write to".to_owned()
+        }
+    }
+}
+
+fn missing(cause: Cause, place: Place<'_>) -> String {
+    match (cause, place.destination) {
+        (Cause::OrgMissing, Destination::Bucket { org, .. }) => {
+            format!("check influx.org, or create it: influx org create --name {}", word(org))
+        }
+        (_, Destination::Bucket { org, bucket }) => format!(
+            "check influx.bucket and influx.org, or create it: \
+             influx bucket create --org {} --name {} --retention 0",
+            word(org),
+            word(bucket)
+        ),
+        (Cause::MappingMissing, Destination::Database { database, retention_policy }) => {
+            mapping(database, retention_policy.as_deref(), place.credential)
+        }
+        (_, Destination::Database { database, .. }) => format!(
+            "check influx.database, or set create_database = true under [influx], or create it: \
+             influx -execute {}",
+            word(&format!("CREATE DATABASE {}", identifier(database)))
+        ),
+    }
+}
+
+/// 2.x writes to a database only where a mapping says which bucket that is.
+fn mapping(database: &str, policy: Option<&str>, credential: &Credential) -> String {
+    let username = match credential {
+        Credential::Basic { username, .. } => username.as_str(),
+        _ => "NAME",
+    };
+    format!(
+        "map it to a bucket: influx v1 dbrp create --db {} --rp {} --default --bucket-id ID; \
+         and let a user write there: influx v1 auth create --username {} --write-bucket ID",
+        word(database),
+        word(policy.unwrap_or("autogen")),
+        word(username)
+    )
+}
+
+/// One word of a shell command.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn bucket() -> Destination {
+        Destination::Bucket { org: "test".into(), bucket: "ec2".into() }
+    }
+
+    fn database(policy: Option<&str>) -> Destination {
+        Destination::Database { database: "my db".into(), retention_policy: policy.map(Into::into) }
+    }
+
+    #[test]
+    fn names_the_key_or_the_command() {
+        let basic = Credential::Basic { username: "tower".into(), password: Secret::new("hidden") };
+        let token = Credential::Token(Secret::new("hidden"));
+        let f = |cause: Cause, destination: Destination, credential: &Credential, want: &str| {
+            let place = Place { address: "http://h:1", destination: &destination, credential };
+            let said = remedy(cause, place);
+            assert!(said.contains(want), "{cause:?}: {said}");
+            assert!(!said.contains("hidden"));
+        };
+        f(Cause::Unauthorized, bucket(), &token, "influx.token");
+        f(Cause::Unauthorized, database(None), &basic, "influx.password");
+        f(Cause::Unauthorized, bucket(), &Credential::None, "set influx.token");
+        f(Cause::Forbidden, bucket(), &token, "influx auth create --org test");
+        f(Cause::Forbidden, database(None), &basic, r#"'GRANT WRITE ON "my db" TO "tower"'"#);
+        f(Cause::BucketMissing, bucket(), &token, "influx bucket create --org test --name ec2 --retention 0");
+        f(Cause::OrgMissing, bucket(), &token, "influx org create --name test");
+        f(Cause::DatabaseMissing, database(None), &basic, "create_database = true");
+        f(Cause::DatabaseMissing, database(None), &basic, r#"influx -execute 'CREATE DATABASE "my db"'"#);
+        f(
+            Cause::MappingMissing,
+            database(Some("week")),
+            &basic,
+            "influx v1 dbrp create --db 'my db' --rp week",
+        );
+        f(Cause::MappingMissing, database(None), &basic, "influx v1 auth create --username tower");
+        f(Cause::Unreachable, bucket(), &token, "influx.url");
+        f(Cause::TlsFailed, bucket(), &token, "influx.tls.ca_file");
+        f(Cause::EndpointMissing, bucket(), &token, "influx.api");
+    }
+
+    #[test]
+    fn quotes_for_a_shell() {
+        let f = |text: &str, want: &str| assert_eq!(word(text), want);
+        f("plain-1.x", "plain-1.x");
+        f("", "''");
+        f("a b", "'a b'");
+        f("a'; rm -rf /; '", r"'a'\''; rm -rf /; '\'''");
+    }
+}

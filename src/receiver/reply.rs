@@ -1,0 +1,152 @@
+//! Answers, well-formed and broken.
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::http::response::Builder;
+use hyper::{Response, StatusCode};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How an answer ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    #[default]
+    Whole,
+    /// The connection closes when half of the body is out.
+    Half,
+    /// The connection closes without an answer.
+    Reset,
+    /// No answer, and the connection stays open.
+    Hang,
+}
+
+/// What a write request is answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub delay: Duration,
+    pub ending: Ending,
+    /// Whether the lines are stored nevertheless, as when an answer is lost on its way.
+    pub stores: bool,
+}
+
+impl Reply {
+    pub fn status(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    #[must_use]
+    pub fn ending(mut self, ending: Ending) -> Self {
+        self.ending = ending;
+        self
+    }
+
+    #[must_use]
+    pub fn storing(mut self) -> Self {
+        self.stores = true;
+        self
+    }
+
+    /// An error as 2.x says it.
+    pub(super) fn v2(status: u16, code: &str, message: &str) -> Self {
+        let json = serde_json::json!({ "code": code, "message": message });
+        Self::status(status).header("X-Platform-Error-Code", code).body(json.to_string())
+    }
+
+    /// An error as 1.x says it.
+    pub(super) fn v1(status: u16, error: &str) -> Self {
+        Self::status(status).body(serde_json::json!({ "error": error }).to_string())
+    }
+
+    /// Waits, and then gives the response or breaks the connection.
+    pub(super) async fn send(self) -> io::Result<Response<ReplyBody>> {
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
+        match self.ending {
+            Ending::Hang => std::future::pending().await,
+            Ending::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
+            Ending::Whole | Ending::Half => {}
+        }
+        self.response().map_err(io::Error::other)
+    }
+
+    fn response(mut self) -> Result<Response<ReplyBody>, hyper::http::Error> {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = self
+            .headers
+            .iter()
+            .fold(Response::builder().status(status), |response, (name, value)| response.header(name, value));
+        let broken = self.ending == Ending::Half;
+        if status != StatusCode::NO_CONTENT {
+            response = described(response, self.body.len());
+        }
+        if broken {
+            self.body.truncate(self.body.len() / 2);
+        }
+        response.body(ReplyBody { data: Some(Bytes::from(self.body)), broken })
+    }
+}
+
+fn described(response: Builder, length: usize) -> Builder {
+    response.header(CONTENT_TYPE, "application/json; charset=utf-8").header(CONTENT_LENGTH, length)
+}
+
+/// A body in one piece, which may break off behind it.
+#[derive(Debug)]
+pub(super) struct ReplyBody {
+    data: Option<Bytes>,
+    broken: bool,
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let next = match self.data.take().filter(|data| !data.is_empty()) {
+            Some(data) => Some(Ok(Frame::data(data))),
+            None if self.broken => Some(Err(io::ErrorKind::ConnectionReset.into())),
+            None => None,
+        };
+        Poll::Ready(next)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.broken && self.data.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.data {
+            _ if self.broken => SizeHint::default(),
+            Some(data) => SizeHint::with_exact(data.len() as u64),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
