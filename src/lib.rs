@@ -1,14 +1,19 @@
 //! Kafka topics of JSON metrics become points in InfluxDB.
 
+pub mod admin;
 pub mod batch;
 pub mod command;
 pub mod commit;
 pub mod config;
 pub mod decode;
+pub mod feed;
 pub mod influx;
 pub mod kafka;
+pub mod log;
 pub mod map;
+pub mod pipeline;
 pub mod receiver;
 pub mod record;
 pub mod secret;
+pub mod summary;
 pub mod text;

@@ -1,1 +1,72 @@
-fn main() {}
+//! Arguments, and which command they mean.
+
+use clap::{Parser, Subcommand};
+use kafka_influx_bridge::command::{check, demo, map, run};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Kafka topics of JSON metrics become points in InfluxDB.
+#[derive(Parser)]
+#[command(name = "kafka-influx-bridge", version, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  kafka-influx-bridge demo                         the whole thing, with nothing installed
+  kafka-influx-bridge check                        every error of ./bridge.toml, with its line and what to do
+  kafka-influx-bridge map records.jsonl            the lines that records would become
+  INFLUX_TOKEN=... kafka-influx-bridge run         the service";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read records, map them to points, write them, commit: the service
+    Run {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Show every error of the configuration, or in words what it will do
+    Check {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Show the lines that records would become, without Kafka and InfluxDB
+    Map {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The topic that the records come from [default: the first of `kafka.topics`]
+        #[arg(long)]
+        topic: Option<String>,
+        /// Kafka's timestamp of all records, in nanoseconds since 1970 [default: lines without a timestamp]
+        #[arg(long, value_name = "NS", allow_hyphen_values = true)]
+        timestamp: Option<i64>,
+        /// Files of records, one a line or pretty-printed [default: standard input]
+        files: Vec<PathBuf>,
+    },
+    /// Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB
+    Demo,
+}
+
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The configuration [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Some(Command::Run { config }) => run::run(config.config.as_deref()),
+        Some(Command::Check { config }) => check::check(config.config.as_deref()),
+        Some(Command::Map { config, topic, timestamp, files }) => {
+            map::map(&map::Options { config: config.config, topic, timestamp, files })
+        }
+        Some(Command::Demo) => demo::demo(),
+        None => {
+            eprintln!("{}", kafka_influx_bridge::command::ways_to_begin());
+            ExitCode::from(kafka_influx_bridge::command::WRONG)
+        }
+    }
+}

@@ -3,8 +3,8 @@
 use kafka_influx_bridge::batch::LineBuffer;
 use kafka_influx_bridge::decode::{Format, Query};
 use kafka_influx_bridge::map::{
-    DistinctTimes, Drop, Globs, Integers, KeySelector, Mapped, Mapper, Reason, Rules, TimeFormat, TimeRule,
-    zone_by_name,
+    DistinctTimes, Drop, Globs, Integers, KeySelector, Mapped, Mapper, Reason, RecordLimits, Rules,
+    TimeFormat, TimeRule, zone_by_name,
 };
 use kafka_influx_bridge::record::{Record, RecordTime};
 use std::sync::Arc;
@@ -68,7 +68,8 @@ impl Case {
     }
 
     fn map(self, record: impl AsRef<[u8]>) -> Got {
-        let mut mapper = Mapper::new(Arc::new(self.rules), "testtopic", 8_000_000);
+        let limits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
+        let mut mapper = Mapper::new(Arc::new(self.rules), "testtopic", limits);
         let record = Record {
             partition: 0,
             offset: 7,

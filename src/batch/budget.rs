@@ -27,6 +27,10 @@ impl Budget {
         Reserved { budget: self.clone(), bytes: 0 }
     }
 
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }

@@ -1,12 +1,10 @@
 //! `check`: every error of the configuration, or in words what it will do.
 
+use super::WRONG;
 use crate::config::{self, ConfigErrors, Loaded, Problem};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-
-/// The exit status of a wrong configuration.
-const WRONG: u8 = 2;
 
 /// Errors and warnings go to standard error, what each mapping will do to standard output.
 #[must_use]

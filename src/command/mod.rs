@@ -1,3 +1,30 @@
 //! The commands, one file each.
 
 pub mod check;
+pub mod demo;
+pub mod map;
+pub mod run;
+
+/// Exit status: records were rejected by `map`.
+pub const REJECTED: u8 = 1;
+/// Exit status: the configuration or the command line is wrong.
+pub const WRONG: u8 = 2;
+/// Exit status: the service failed.
+pub const FAILED: u8 = 3;
+
+/// What to say to somebody who gave no command.
+pub fn ways_to_begin() -> String {
+    let found = crate::config::SEARCHED.iter().map(|path| {
+        let is_there = std::path::Path::new(path).exists();
+        format!("  {path}: {}\n", if is_there { "found" } else { "not there" })
+    });
+    format!(
+        "No command. Configuration files:\n{}\n\
+         Ways to begin:\n\
+         \x20 kafka-influx-bridge demo       see it work, with nothing installed\n\
+         \x20 kafka-influx-bridge check      look through a configuration\n\
+         \x20 kafka-influx-bridge run        read from Kafka, write to InfluxDB\n\
+         \x20 kafka-influx-bridge --help     everything else",
+        found.collect::<String>()
+    )
+}

@@ -8,13 +8,13 @@ mod routes;
 pub use routes::Routing;
 
 use crate::admin::Counters;
-use crate::batch::{Budget, Limits};
+use crate::batch::{Batch, Budget, Limits};
 use crate::commit::{NextOffset, Tenure, Ticket, Tracker};
 use crate::influx::Writer;
 use crate::kafka::{
     Delivery, GroupConsumer, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
 };
-use crate::map::Rejection;
+use crate::map::{RecordLimits, Rejection};
 use crate::record::Record;
 use lane::{Done, Lane};
 use rdkafka::consumer::Consumer;
@@ -40,7 +40,7 @@ pub struct Shared {
     pub routing: Arc<Routing>,
     pub limits: Limits,
     pub budget: Budget,
-    pub record_bytes_max: usize,
+    pub record_limits: RecordLimits,
     pub writer: Arc<Writer>,
     pub runtime: tokio::runtime::Handle,
     pub counters: Arc<Counters>,
@@ -67,7 +67,6 @@ struct Stage {
     routes: Routes,
     tracker: Tracker,
     reporter: Reporter,
-    record_bytes_max: usize,
     tally: Tally,
     counters: Arc<Counters>,
 }
@@ -90,10 +89,9 @@ struct Drain {
 impl Feed {
     pub fn new(shared: Shared, consumer: Arc<GroupConsumer>, events: Receiver<GroupEvent>) -> Self {
         let stage = Stage {
-            routes: Routes::new(Arc::clone(&shared.routing), shared.budget_for_one_record()),
+            routes: Routes::new(Arc::clone(&shared.routing), shared.record_limits),
             tracker: Tracker::default(),
             reporter: Reporter::default(),
-            record_bytes_max: shared.record_bytes_max,
             tally: Tally::default(),
             counters: Arc::clone(&shared.counters),
         };
@@ -159,7 +157,9 @@ impl Feed {
         let Some(lane) = self.lanes.get_mut(lane) else { return };
         let limits = &self.shared.limits;
         let due = lane.open.due(limits).is_some_and(|due| due <= now || stopping || draining);
-        if (due || lane.open.is_full(limits) || !self.shared.budget.has_room()) && lane.flush(self.next_ticket) {
+        if (due || lane.open.is_full(limits) || !self.shared.budget.has_room())
+            && lane.flush(self.next_ticket)
+        {
             self.next_ticket = self.next_ticket.next();
         }
     }
@@ -170,12 +170,10 @@ impl Feed {
             for &tenure in &done.batch.tenures {
                 self.stage.tracker.settle(tenure, done.batch.ticket);
             }
-            let destination = self.lanes.get(done.lane).map(|lane| lane.destination.clone());
+            let Some(lane) = self.lanes.get_mut(done.lane) else { continue };
             let routes = &self.stage.routes;
-            self.stage.reporter.delivered(&done, destination.as_ref(), |tenure| routes.place_of(tenure));
-            if let Some(lane) = self.lanes.get_mut(done.lane) {
-                lane.take_back(done.batch, self.shared.limits.bytes_max);
-            }
+            self.stage.reporter.delivered(&done, &lane.destination, |tenure| routes.place_of(tenure));
+            lane.take_back(done.into_batch(), self.shared.limits.bytes_max);
         }
     }
 
@@ -204,13 +202,21 @@ impl Feed {
         let route = self.stage.routes.add(at, tenure);
         let existing = self.lanes.iter().position(|lane| lane.place == route.lane);
         let lane = existing.unwrap_or_else(|| self.open_lane(route));
-        self.lanes.get(lane).map(|lane| Arc::clone(lane.taken.queue())).unwrap_or_else(|| self.new_queue())
+        self.lanes.get(lane).map_or_else(|| self.new_queue(), |lane| Arc::clone(lane.taken.queue()))
     }
 
     fn open_lane(&mut self, route: Route) -> usize {
         let number = self.lanes.len();
-        let destination = self.shared.routing.destination(route.lane.destination).clone();
-        let lane = Lane::open(number, route.lane, destination, self.new_queue(), &self.shared, self.next_ticket, &self.done.0);
+        let destination = Arc::clone(self.shared.routing.destination(route.lane.destination));
+        let lane = Lane::open(
+            number,
+            route.lane,
+            destination,
+            self.new_queue(),
+            &self.shared,
+            self.next_ticket,
+            &self.done.0,
+        );
         self.next_ticket = self.next_ticket.next();
         self.lanes.push(lane);
         number
@@ -222,7 +228,8 @@ impl Feed {
 
     /// Stops routing the partitions. What of them was taken and not read is released: their next owner reads it.
     fn revoke(&mut self, partitions: Vec<TopicPartition>) -> Vec<(TopicPartition, Tenure)> {
-        let revoked = partitions.into_iter().filter_map(|at| self.stage.routes.remove(&at).map(|tenure| (at, tenure)));
+        let revoked =
+            partitions.into_iter().filter_map(|at| self.stage.routes.remove(&at).map(|tenure| (at, tenure)));
         let revoked: Vec<_> = revoked.collect();
         for lane in &mut self.lanes {
             lane.taken.release(|topic, partition| {
@@ -238,14 +245,19 @@ impl Feed {
         let writer = &self.shared.writer;
         self.drains.retain(|drain| {
             let open = |tenure: &Tenure| {
-                !tracker.is_settled(*tenure) && !lanes.iter().any(|lane| lane.carries(*tenure) && lane.holds(writer))
+                !tracker.is_settled(*tenure)
+                    && !lanes.iter().any(|lane| lane.carries(*tenure) && lane.holds(writer))
             };
             if now < drain.until && drain.partitions.iter().any(|(_, tenure)| open(tenure)) {
                 return true;
             }
-            let abandoned = drain.partitions.iter().filter(|(_, tenure)| !tracker.is_settled(*tenure)).count();
+            let abandoned =
+                drain.partitions.iter().filter(|(_, tenure)| !tracker.is_settled(*tenure)).count();
             if abandoned > 0 {
-                warn!(partitions = abandoned, "revoked before everything was stored: the next owner writes the rest again");
+                warn!(
+                    partitions = abandoned,
+                    "revoked before everything was stored: the next owner writes the rest again"
+                );
             }
             let settled = drain.partitions.iter().filter_map(|(at, tenure)| {
                 routes.forget(*tenure);
@@ -264,7 +276,9 @@ impl Feed {
         self.next_store = now + STORE_EVERY;
         let mut settled = Vec::new();
         let routes = &self.stage.routes;
-        self.stage.tracker.take_changed(|tenure, next| settled.extend(routes.place_of(tenure).cloned().zip(Some(next))));
+        self.stage.tracker.take_changed(|tenure, next| {
+            settled.extend(routes.place_of(tenure).cloned().zip(Some(next)));
+        });
         if settled.is_empty() {
             return;
         }
@@ -276,20 +290,14 @@ impl Feed {
 
     fn sleep(&self, now: Instant) -> Duration {
         let limits = &self.shared.limits;
-        let due = self.lanes.iter().filter(|lane| lane.can_flush()).filter_map(|lane| lane.open.due(limits)).min();
+        let due =
+            self.lanes.iter().filter(|lane| lane.can_flush()).filter_map(|lane| lane.open.due(limits)).min();
         due.map_or(SLEEP_MAX, |due| due.saturating_duration_since(now).min(SLEEP_MAX))
     }
 }
 
-impl Shared {
-    /// A record whose lines are larger than this can't be batched within `memory_max`.
-    fn budget_for_one_record(&self) -> usize {
-        self.budget.bytes_max() / 2
-    }
-}
-
 impl Stage {
-    fn take(&mut self, delivery: Delivery<'_>, open: &mut crate::batch::Batch, now: Instant) {
+    fn take(&mut self, delivery: Delivery<'_>, open: &mut Batch, now: Instant) {
         match delivery {
             Delivery::Record { place, record } => {
                 // A record of a partition that is not held any more: its owner reads it.
@@ -297,22 +305,17 @@ impl Stage {
                     self.record(route, &record, open, now);
                 }
             }
-            Delivery::Error { place, code, text } => self.reporter.kafka_error(place.topic, place.partition, code, &text),
+            Delivery::Error { place, code, text } => {
+                self.reporter.kafka_error(place.topic, place.partition, code, &text);
+            }
         }
     }
 
-    fn record(&mut self, route: Route, record: &Record<'_>, open: &mut crate::batch::Batch, now: Instant) {
+    fn record(&mut self, route: Route, record: &Record<'_>, open: &mut Batch, now: Instant) {
         let bytes = record.value.map_or(0, <[u8]>::len);
         self.tally.records += 1;
         self.tally.bytes += bytes as u64;
         let topic = self.routes.topic_mut(route.topic);
-        if bytes > self.record_bytes_max {
-            let rejection = Rejection::TooLarge { bytes, bytes_max: self.record_bytes_max };
-            self.counters.reject(rejection.reason());
-            self.reporter.rejected(&topic.name, record, None, &rejection);
-            self.tracker.delivered_settled(route.tenure, record.offset);
-            return;
-        }
         let first_line = open.lines.lines();
         let Some(mapper) = &mut topic.mapper else {
             self.counters.reject(Rejection::NoMapping.reason());
@@ -320,20 +323,20 @@ impl Stage {
             self.tracker.delivered_settled(route.tenure, record.offset);
             return;
         };
-        let mapped = mapper.map(record, &mut open.lines);
-        if mapped.lines > 0 {
+        let became = mapper.map(record, &mut open.lines);
+        if became.lines > 0 {
             open.push(route.tenure, record.offset, first_line, now);
             self.tracker.delivered(route.tenure, record.offset, open.ticket);
         } else {
             self.tracker.delivered_settled(route.tenure, record.offset);
         }
-        self.tally.lines += mapped.lines as u64;
-        self.tally.filtered += mapped.filtered as u64;
-        for (element, rejection) in &mapped.rejected {
+        self.tally.lines += became.lines as u64;
+        self.tally.filtered += became.filtered as u64;
+        for (element, rejection) in &became.rejected {
             self.counters.reject(rejection.reason());
             self.reporter.rejected(&topic.name, record, *element, rejection);
         }
-        let line = open.lines.line(first_line).filter(|_| mapped.lines > 0);
+        let line = open.lines.line(first_line).filter(|_| became.lines > 0);
         self.reporter.mapped(topic, record, line, &self.counters);
     }
 }

@@ -242,7 +242,7 @@ fn word(text: &str) -> String {
     printable(text, 40)
 }
 
-/// An error of InfluxQL stands in the results of a 200.
+/// An error of `InfluxQL` stands in the results of a 200.
 fn statement_error(body: &[u8]) -> Option<String> {
     let json: serde_json::Value = serde_json::from_slice(body).ok()?;
     let results = json.get("results")?.as_array()?;
@@ -251,7 +251,7 @@ fn statement_error(body: &[u8]) -> Option<String> {
     Some(printable(&error, WORDS_CHARS_MAX))
 }
 
-/// A quoted identifier of InfluxQL.
+/// A quoted identifier of `InfluxQL`.
 pub(super) fn identifier(name: &str) -> String {
     let escaped = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{escaped}\"")

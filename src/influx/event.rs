@@ -69,7 +69,7 @@ impl Observer for LogObserver {
                 tracing::info!(%destination, bytes_max, why, "requests were too large, sending smaller ones");
             }
             Event::CredentialReread => {
-                tracing::info!("the credential of InfluxDB has changed, using the new one")
+                tracing::info!("the credential of InfluxDB has changed, using the new one");
             }
             Event::DatabaseCreated { database } => tracing::info!(database, "database created"),
             Event::DatabaseNotCreated { database, why } => {

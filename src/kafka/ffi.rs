@@ -146,6 +146,21 @@ impl<C: ConsumerContext> Taken<C> {
         !self.is_empty()
     }
 
+    /// Releases those not yet read whose topic and partition are told to go.
+    pub fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {
+        let left = self.messages.split_off(self.done);
+        self.messages.clear();
+        self.done = 0;
+        for message in left {
+            // SAFETY: the pointer came from librdkafka; it is either put back or destroyed by this owner.
+            let message = unsafe { Message::own(message) };
+            let place = message.place();
+            if !goes(place.topic, place.partition) {
+                self.messages.push(message.disown());
+            }
+        }
+    }
+
     /// Reads the next record in place, then releases it. None: all were read.
     pub fn next<T>(&mut self, headers_wanted: bool, read: impl FnOnce(Delivery<'_>) -> T) -> Option<T> {
         let message = *self.messages.get(self.done)?;
@@ -179,16 +194,29 @@ impl Message {
         Self(message)
     }
 
+    /// Hands the message over to whoever keeps the pointer.
+    fn disown(self) -> *mut c::rd_kafka_message_t {
+        std::mem::ManuallyDrop::new(self).0
+    }
+
+    fn place(&self) -> Place<'_> {
+        // SAFETY: the message is live while `self` is, and `rkt` is a live topic with a C string for its name.
+        unsafe {
+            let message = &*self.0;
+            Place {
+                topic: CStr::from_ptr(c::rd_kafka_topic_name(message.rkt)).to_str().unwrap_or_default(),
+                partition: message.partition,
+                topic_handle: message.rkt as usize,
+            }
+        }
+    }
+
     fn delivery<'a>(&'a self, headers: &'a [(&'a str, &'a [u8])]) -> Delivery<'a> {
         // SAFETY: the message is live while `self` is; `rkt` is a live topic with a C string for its name; `payload`
         // and `key` are null or point to `len` and `key_len` bytes that live as long as the message.
         unsafe {
             let message = &*self.0;
-            let place = Place {
-                topic: CStr::from_ptr(c::rd_kafka_topic_name(message.rkt)).to_str().unwrap_or_default(),
-                partition: message.partition,
-                topic_handle: message.rkt as usize,
-            };
+            let place = self.place();
             if message.err != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
                 let text = CStr::from_ptr(c::rd_kafka_message_errstr(self.0)).to_string_lossy().into_owned();
                 return Delivery::Error { place, code: message.err.into(), text };

@@ -7,7 +7,9 @@ mod member;
 mod properties;
 mod trouble;
 
-pub use context::{GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of};
+pub use context::{
+    GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
+};
 pub use ffi::{Delivery, Place, RecordQueue, Taken, mock_cluster_addresses};
 pub use member::{Member, MemberError};
 use trouble::Trouble;

@@ -24,12 +24,20 @@ pub const REJECTED_ELEMENTS_MAX: usize = 100;
 pub struct Mapper {
     rules: Arc<Rules>,
     topic: String,
-    /// More bytes of lines from one record are refused: a record has to fit into a batch.
-    lines_bytes_max: usize,
+    limits: RecordLimits,
     constants: Constants,
     known: Knowledge,
     element: Element,
     work: Work,
+}
+
+/// How large a record may be, and may become.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordLimits {
+    /// Of its value: `kafka.record_bytes_max`.
+    pub record_bytes_max: usize,
+    /// Of its lines: a record has to fit into a batch.
+    pub lines_bytes_max: usize,
 }
 
 /// Memory that is used again from record to record.
@@ -60,7 +68,7 @@ struct Roots {
 }
 
 impl Mapper {
-    pub fn new(rules: Arc<Rules>, topic: &str, lines_bytes_max: usize) -> Self {
+    pub fn new(rules: Arc<Rules>, topic: &str, limits: RecordLimits) -> Self {
         let mut known = Knowledge {
             keys: KeyTree::new(),
             tags: Finals::default(),
@@ -70,7 +78,7 @@ impl Mapper {
         };
         let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
         let (element, work) = (Element::default(), Work::default());
-        Self { rules, topic: topic.to_owned(), lines_bytes_max, constants, known, element, work }
+        Self { rules, topic: topic.to_owned(), limits, constants, known, element, work }
     }
 
     pub fn rules(&self) -> &Rules {
@@ -124,6 +132,10 @@ impl Mapper {
         mapped: &mut Mapped,
     ) -> Result<(), Rejection> {
         let value = record.value.ok_or(Rejection::Tombstone)?;
+        let (bytes, bytes_max) = (value.len(), self.limits.record_bytes_max);
+        if bytes > bytes_max {
+            return Err(Rejection::TooLarge { bytes, bytes_max });
+        }
         let mut scanner = Scanner::new(value);
         if scanner.is_at_end() {
             return Err(Rejection::Empty);
@@ -249,7 +261,7 @@ impl Mapper {
             pass.reject_at(Some(index), rejection);
         }
         let bytes = pass.lines.bytes() - pass.bytes_before;
-        if bytes > self.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
+        if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
     }
 
     fn write_line(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {

@@ -24,7 +24,7 @@ mod walk;
 
 pub use element::Drops;
 pub use globs::{GlobError, Globs};
-pub use mapper::{Mapped, Mapper, REJECTED_ELEMENTS_MAX};
+pub use mapper::{Mapped, Mapper, REJECTED_ELEMENTS_MAX, RecordLimits};
 pub use notices::{NOTICES_MAX, Notice};
 pub use rejection::{Drop, Reason, Rejection};
 pub use rename::{Rename, RenameError};

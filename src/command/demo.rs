@@ -1,0 +1,3 @@
+pub fn demo() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

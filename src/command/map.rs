@@ -1,0 +1,239 @@
+//! `map`: a dry run, records from files to lines on standard output.
+
+use super::{REJECTED, WRONG};
+use crate::batch::LineBuffer;
+use crate::config::{self, Config};
+use crate::decode::Scanner;
+use crate::feed::Routing;
+use crate::map::{Mapped, Mapper};
+use crate::pipeline::record_limits;
+use crate::record::{Record, RecordTime};
+use crate::text::printable;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// What the command line says.
+#[derive(Debug, Default)]
+pub struct Options {
+    pub config: Option<PathBuf>,
+    pub topic: Option<String>,
+    /// Kafka's timestamp of all records, in nanoseconds.
+    pub timestamp: Option<i64>,
+    /// None or "-": standard input.
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Error)]
+enum MapError {
+    #[error("{0}")]
+    Config(String),
+    #[error("no topic is named in `kafka.topics`: say which one the records come from with --topic")]
+    NoTopic,
+    #[error("no [[mapping]] matches the topic {0:?}: add one, or name another with --topic")]
+    NoMapping(String),
+    #[error("{path} can't be read: {source}")]
+    Input { path: String, source: io::Error },
+    #[error("the lines can't be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Maps the files' records in order. Rejections go to standard error as `FILE:LINE: reason`.
+pub fn map(options: &Options) -> ExitCode {
+    match DryRun::new(options).and_then(|run| run.files(&options.files)) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(REJECTED),
+        // Whoever reads the lines has seen enough.
+        Err(MapError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(WRONG)
+        }
+    }
+}
+
+struct DryRun {
+    mapper: Mapper,
+    time: RecordTime,
+    /// The next record's: its place in the input stands for it.
+    offset: i64,
+    rejected: usize,
+    /// Counts of what was dropped, by remedy and key.
+    dropped: BTreeMap<&'static str, (u64, Vec<String>)>,
+}
+
+impl DryRun {
+    fn new(options: &Options) -> Result<Self, MapError> {
+        let path = config::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
+        // Lines go nowhere, so no token is needed.
+        let config = config::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
+        let topic = options.topic.clone().or_else(|| first_topic(&config)).ok_or(MapError::NoTopic)?;
+        let routing = Routing::new(&config);
+        let (rules, _) = routing.mapping_of(&topic).ok_or_else(|| MapError::NoMapping(topic.clone()))?;
+        let limits = record_limits(&config);
+        Ok(Self {
+            mapper: Mapper::new(Arc::clone(rules), &topic, limits),
+            time: options.timestamp.map_or(RecordTime::Omitted, RecordTime::At),
+            offset: 0,
+            rejected: 0,
+            dropped: BTreeMap::new(),
+        })
+    }
+
+    fn files(mut self, files: &[PathBuf]) -> Result<usize, MapError> {
+        let standard_input = [PathBuf::from("-")];
+        for path in if files.is_empty() { &standard_input } else { files } {
+            let (name, bytes) = read(path)?;
+            self.input(&name, &bytes)?;
+        }
+        self.tell_dropped();
+        Ok(self.rejected)
+    }
+
+    fn input(&mut self, name: &str, bytes: &[u8]) -> Result<(), MapError> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut lines = LineBuffer::default();
+        for record in Records::new(bytes) {
+            lines = LineBuffer::reuse_of(lines);
+            let mapped = self.record(record.bytes, &mut lines);
+            out.write_all(lines.text())?;
+            // In step with what follows on standard error.
+            if !mapped.rejected.is_empty() {
+                out.flush()?;
+            }
+            for (element, why) in &mapped.rejected {
+                let element = element.map_or(String::new(), |index| format!("element {index}: "));
+                eprintln!("{name}:{}: {element}{}", record.line, printable(&why.to_string(), 500));
+            }
+        }
+        Ok(out.flush()?)
+    }
+
+    fn record(&mut self, bytes: &[u8], lines: &mut LineBuffer) -> Mapped {
+        let record = Record {
+            partition: 0,
+            offset: self.offset,
+            time: self.time,
+            key: None,
+            value: Some(bytes),
+            headers: &[],
+        };
+        self.offset += 1;
+        let mapped = self.mapper.map(&record, lines);
+        self.rejected += usize::from(mapped.rejected_count > 0);
+        for (drop, count) in self.mapper.take_drops().iter() {
+            self.dropped.entry(drop.remedy()).or_default().0 += count;
+        }
+        for notice in self.mapper.take_notices() {
+            self.dropped.entry(notice.drop.remedy()).or_default().1.push(notice.key);
+        }
+        mapped
+    }
+
+    fn tell_dropped(&self) {
+        for (remedy, (count, keys)) in &self.dropped {
+            eprintln!(
+                "dropped or changed: {count} values under {}: {remedy}",
+                printable(&keys.join(", "), 500)
+            );
+        }
+    }
+}
+
+fn first_topic(config: &Config) -> Option<String> {
+    let of_mapping =
+        config.mappings.iter().filter_map(|mapping| mapping.topics.as_ref()).flat_map(|t| &t.names);
+    config.kafka.topics.names.iter().chain(of_mapping).next().cloned()
+}
+
+fn read(path: &Path) -> Result<(String, Vec<u8>), MapError> {
+    let mut bytes = Vec::new();
+    let (name, result) = if path == Path::new("-") {
+        ("(standard input)".to_owned(), io::stdin().lock().read_to_end(&mut bytes))
+    } else {
+        let read = std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+        (path.display().to_string(), read)
+    };
+    result.map_err(|source| MapError::Input { path: name.clone(), source })?;
+    Ok((name, bytes))
+}
+
+/// The records of a file: one a line, or a JSON value that spans lines. What is no JSON is a record of one line.
+struct Records<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct InputRecord<'a> {
+    bytes: &'a [u8],
+    /// Where it begins, from 1.
+    line: usize,
+}
+
+impl<'a> Records<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, line: 1 }
+    }
+
+    /// Where the line that holds `at` ends, before its newline.
+    fn line_end(&self, at: usize) -> usize {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        at + memchr::memchr(b'\n', rest).unwrap_or(rest.len())
+    }
+
+    /// Where the value that begins at `start` ends, if it is one.
+    fn value_end(&self, start: usize) -> Option<usize> {
+        let mut scanner = Scanner::new(self.bytes.get(start..)?);
+        let token = scanner.value().ok()?;
+        scanner.skip_rest(token, 0).ok()?;
+        Some(start + scanner.position())
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = InputRecord<'a>;
+
+    fn next(&mut self) -> Option<InputRecord<'a>> {
+        loop {
+            if self.at >= self.bytes.len() {
+                return None;
+            }
+            let (start, line) = (self.at, self.line);
+            let first_end = self.line_end(start);
+            let is_blank = self.bytes.get(start..first_end)?.trim_ascii().is_empty();
+            let end =
+                if is_blank { first_end } else { self.line_end(self.value_end(start).unwrap_or(first_end)) };
+            let bytes = self.bytes.get(start..end)?;
+            self.at = end + 1;
+            self.line += 1 + memchr::memchr_iter(b'\n', bytes).count();
+            if !is_blank {
+                return Some(InputRecord { bytes, line });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_records() {
+        let f = |input: &str, want: &[(&str, usize)]| {
+            let got: Vec<_> = Records::new(input.as_bytes())
+                .map(|r| (std::str::from_utf8(r.bytes).unwrap().trim(), r.line))
+                .collect();
+            assert_eq!(got, want, "{input:?}");
+        };
+        f("", &[]);
+        f("{\"a\":1}\n\n{\"b\":2}", &[("{\"a\":1}", 1), ("{\"b\":2}", 3)]);
+        f("{\r\n\"a\":1\r\n}\r\n{}\r\n", &[("{\r\n\"a\":1\r\n}", 1), ("{}", 4)]);
+        f("{\"a\":\nbad\n{\"b\":2}\n", &[("{\"a\":", 1), ("bad", 2), ("{\"b\":2}", 3)]);
+        f("{\"a\":1} x\n2\n", &[("{\"a\":1} x", 1), ("2", 2)]);
+    }
+}

@@ -1,0 +1,92 @@
+//! `run`: the service.
+
+use super::{FAILED, WRONG};
+use crate::config::{self, Config};
+use crate::influx::LogObserver;
+use crate::pipeline::{Pipeline, PipelineError, wait_for_end};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
+
+/// Runs until a signal or a failure.
+pub fn run(named: Option<&Path>) -> ExitCode {
+    let (path, config) = match read(named) {
+        Ok(read) => read,
+        Err(text) => {
+            eprintln!("{text}");
+            return ExitCode::from(WRONG);
+        }
+    };
+    info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "kafka-influx-bridge starts");
+    let result = Pipeline::start(&config, Arc::new(LogObserver))
+        .and_then(|pipeline| serve(pipeline, config.shutdown_max));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Reads the configuration and starts the log as it says.
+fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
+    let path = config::find(named).map_err(|not_found| not_found.to_string())?;
+    let loaded = config::read(&path).map_err(|errors| errors.to_string())?;
+    crate::log::start(loaded.config.log);
+    for warning in &loaded.warnings {
+        warn!("{}", warning.to_string().lines().next().unwrap_or_default());
+    }
+    warn!(
+        "no dead letter is configured: a rejected record is counted, logged with its coordinates and skipped"
+    );
+    Ok((path, loaded.config))
+}
+
+/// Waits for a signal or for the pipeline to end by itself, then for the end.
+fn serve(pipeline: Pipeline, shutdown_max: Duration) -> Result<(), PipelineError> {
+    let signals = Signals::listen(&pipeline)?;
+    while !signals.stop.load(Ordering::Relaxed) && !pipeline.is_finished() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    if !pipeline.is_finished() {
+        info!("stopping: writing what is open, committing, leaving the group");
+        pipeline.stop();
+        if !wait_for_end(&pipeline, shutdown_max, || signals.again.load(Ordering::Relaxed)) {
+            // Destroying the client could wait for a broker that is gone; the system takes everything back.
+            std::process::exit(0);
+        }
+    }
+    pipeline.join()?;
+    info!("stopped");
+    Ok(())
+}
+
+/// SIGTERM and Ctrl-C, and whether one came again.
+pub struct Signals {
+    pub stop: Arc<AtomicBool>,
+    pub again: Arc<AtomicBool>,
+}
+
+impl Signals {
+    pub fn listen(pipeline: &Pipeline) -> Result<Self, PipelineError> {
+        let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let _runtime = pipeline.runtime().enter();
+        let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let signals = Self { stop: Arc::clone(&stop), again: Arc::clone(&again) };
+        pipeline.runtime().spawn(async move {
+            for flag in [stop, again] {
+                tokio::select! {
+                    _ = term.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                flag.store(true, Ordering::Relaxed);
+            }
+        });
+        Ok(signals)
+    }
+}

@@ -1,0 +1,120 @@
+//! What the data thread tells: the first line of each topic, rejected records, refused lines, dropped keys.
+
+use super::lane::Done;
+use super::routes::Topic;
+use crate::admin::Counters;
+use crate::commit::Tenure;
+use crate::influx::Destination;
+use crate::kafka::TopicPartition;
+use crate::map::{Drops, Reason, Rejection};
+use crate::record::Record;
+use crate::text::{printable, printable_bytes};
+use rdkafka::error::RDKafkaErrorCode;
+use std::time::{Duration, Instant};
+use tracing::{info, warn};
+
+/// Rejections of one reason, and refusals, are logged once in this time; the log says how many more there were.
+const LOG_EVERY: Duration = Duration::from_secs(1);
+/// Characters of lines and texts that are shown.
+const SHOWN_MAX: usize = 300;
+
+#[derive(Debug, Default)]
+pub struct Reporter {
+    rejected: [Throttle; Reason::ALL.len()],
+    refused: Throttle,
+    kafka: Throttle,
+}
+
+#[derive(Debug, Default)]
+struct Throttle {
+    last: Option<Instant>,
+    kept_back: u64,
+}
+
+impl Throttle {
+    /// Whether to log now; if so, how many were kept back before.
+    fn pass(&mut self) -> Option<u64> {
+        let now = Instant::now();
+        if self.last.is_some_and(|last| now.duration_since(last) < LOG_EVERY) {
+            self.kept_back += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.kept_back))
+    }
+}
+
+impl Reporter {
+    /// A record went through the mapper: shows a topic's first line, and keys whose value is dropped for the first time.
+    pub fn mapped(
+        &mut self,
+        topic: &mut Topic,
+        record: &Record<'_>,
+        line: Option<&[u8]>,
+        counters: &Counters,
+    ) {
+        if let Some(line) = line
+            && !topic.shown
+        {
+            topic.shown = true;
+            let (partition, offset) = (record.partition, record.offset);
+            info!(
+                topic = topic.name,
+                partition,
+                offset,
+                line = printable_bytes(line, SHOWN_MAX),
+                "first record"
+            );
+        }
+        let Some(mapper) = &mut topic.mapper else { return };
+        let drops = mapper.take_drops();
+        if drops == Drops::default() {
+            return;
+        }
+        counters.drop_values(&drops);
+        for notice in mapper.take_notices() {
+            let key = printable(&notice.key, SHOWN_MAX);
+            warn!(topic = topic.name, key, "{}", notice.drop);
+        }
+    }
+
+    /// A record, or one element of it, can't become a point.
+    pub fn rejected(
+        &mut self,
+        topic: &str,
+        record: &Record<'_>,
+        element: Option<usize>,
+        rejection: &Rejection,
+    ) {
+        let Some(throttle) = self.rejected.get_mut(rejection.reason() as usize) else { return };
+        let Some(more) = throttle.pass() else { return };
+        let why = printable(&rejection.to_string(), SHOWN_MAX);
+        let (partition, offset, reason) = (record.partition, record.offset, rejection.reason().name());
+        warn!(topic, partition, offset, element, reason, more, why, "record rejected");
+    }
+
+    /// A batch came back: names the records whose lines were refused.
+    pub fn delivered<'p>(
+        &mut self,
+        done: &Done,
+        destination: &Destination,
+        place_of: impl Fn(Tenure) -> Option<&'p TopicPartition>,
+    ) {
+        for refused in &done.delivered.refused {
+            let Some(more) = self.refused.pass() else { continue };
+            let origin = done.batch.runs.origin(refused.line);
+            let place = origin.and_then(|origin| place_of(origin.tenure));
+            let (topic, partition) = place.map_or(("(revoked)", -1), |at| (at.topic.as_str(), at.partition));
+            let offset = origin.map(|origin| origin.offset);
+            let line = printable_bytes(done.lines.line(refused.line).trim_ascii_end(), SHOWN_MAX);
+            warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
+        }
+    }
+
+    /// librdkafka reports something in a record's place.
+    pub fn kafka_error(&mut self, topic: &str, partition: i32, code: RDKafkaErrorCode, text: &str) {
+        if let Some(more) = self.kafka.pass() {
+            warn!(topic, partition, %code, more, text = printable(text, SHOWN_MAX), "records can't be read");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Which partitions are held, and where their records go: topic to mapping, mapping to destination, partition to lane.
+
+use crate::commit::Tenure;
+use crate::config::Config;
+use crate::influx::Destination;
+use crate::kafka::{Place, TopicPartition};
+use crate::map::{Mapper, RecordLimits, Rules};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Lanes of one destination: requests in flight at once. Two keep a loopback database busy; each costs queues of its own.
+const LANES_PER_DESTINATION: usize = 2;
+/// From this many destinations on each has one lane, so that their queues stay few.
+const DESTINATIONS_WITH_LANES: usize = 4;
+
+/// What the configuration says of topics.
+#[derive(Debug)]
+pub struct Routing {
+    mappings: Vec<(crate::config::Mapping, Arc<Rules>, usize)>,
+    destinations: Vec<Arc<Destination>>,
+}
+
+/// One lane among all: the destination's number, and which of its lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LanePlace {
+    pub destination: usize,
+    pub slot: usize,
+}
+
+/// Where a partition's records go.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    pub tenure: Tenure,
+    /// The topic's number.
+    pub topic: usize,
+    pub lane: LanePlace,
+}
+
+/// A topic that partitions were assigned of, with what was learned of it.
+#[derive(Debug)]
+pub struct Topic {
+    pub name: String,
+    /// None: no mapping matches.
+    pub mapper: Option<Mapper>,
+    pub destination: usize,
+    /// Whether its first line was shown.
+    pub shown: bool,
+}
+
+/// The partitions held by one consumer. Topics stay known, so that what was learned outlives a rebalance.
+#[derive(Debug)]
+pub struct Routes {
+    routing: Arc<Routing>,
+    limits: RecordLimits,
+    topics: Vec<Topic>,
+    held: HashMap<TopicPartition, Route>,
+    places: HashMap<Tenure, TopicPartition>,
+    last: Option<(usize, i32, Option<Route>)>,
+}
+
+impl Routing {
+    pub fn new(config: &Config) -> Self {
+        let mut destinations: Vec<Arc<Destination>> = Vec::new();
+        let mut mappings = Vec::new();
+        for mapping in &config.mappings {
+            let known = destinations.iter().position(|known| **known == mapping.destination);
+            let number = known.unwrap_or_else(|| {
+                destinations.push(Arc::new(mapping.destination.clone()));
+                destinations.len() - 1
+            });
+            mappings.push((mapping.clone(), Arc::new(mapping.rules.clone()), number));
+        }
+        Self { mappings, destinations }
+    }
+
+    pub fn destinations(&self) -> Vec<Destination> {
+        self.destinations.iter().map(|destination| Destination::clone(destination)).collect()
+    }
+
+    /// How many queues a consumer may have.
+    pub fn lanes(&self) -> usize {
+        self.destinations.len() * self.lanes_per_destination()
+    }
+
+    pub fn wants_headers(&self) -> bool {
+        self.mappings.iter().any(|(_, rules, _)| !rules.header_tags.is_empty())
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "numbers come from this list, which never changes")]
+    pub fn destination(&self, number: usize) -> &Arc<Destination> {
+        &self.destinations[number]
+    }
+
+    /// The rules and the destination's number of the first mapping that matches.
+    pub fn mapping_of(&self, topic: &str) -> Option<(&Arc<Rules>, usize)> {
+        let matching = self.mappings.iter().find(|(mapping, ..)| mapping.is_match(topic));
+        matching.map(|(_, rules, destination)| (rules, *destination))
+    }
+
+    fn lanes_per_destination(&self) -> usize {
+        if self.destinations.len() > DESTINATIONS_WITH_LANES { 1 } else { LANES_PER_DESTINATION }
+    }
+}
+
+impl Routes {
+    pub fn new(routing: Arc<Routing>, limits: RecordLimits) -> Self {
+        let (held, places) = (HashMap::new(), HashMap::new());
+        Self { routing, limits, topics: Vec::new(), held, places, last: None }
+    }
+
+    /// Routes a partition from now on.
+    pub fn add(&mut self, at: TopicPartition, tenure: Tenure) -> Route {
+        let topic = self.topic_number(&at.topic);
+        let destination = self.topics.get(topic).map_or(0, |topic| topic.destination);
+        // Topics of one partition are spread too.
+        let slot = (topic + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination();
+        let route = Route { tenure, topic, lane: LanePlace { destination, slot } };
+        self.places.insert(tenure, at.clone());
+        self.held.insert(at, route);
+        self.last = None;
+        route
+    }
+
+    /// Stops routing a partition; its place stays known until [`Routes::forget`].
+    pub fn remove(&mut self, at: &TopicPartition) -> Option<Tenure> {
+        self.last = None;
+        self.held.remove(at).map(|route| route.tenure)
+    }
+
+    /// Forgets where a tenure was.
+    pub fn forget(&mut self, tenure: Tenure) {
+        self.places.remove(&tenure);
+    }
+
+    pub fn partitions(&self) -> usize {
+        self.held.len()
+    }
+
+    pub fn place_of(&self, tenure: Tenure) -> Option<&TopicPartition> {
+        self.places.get(&tenure)
+    }
+
+    /// The route of a record's partition, if it is held. Records come in runs of one partition, so the last is tried first.
+    pub fn find(&mut self, place: &Place<'_>) -> Option<Route> {
+        if let Some((topic, partition, route)) = self.last
+            && (topic, partition) == (place.topic_handle, place.partition)
+        {
+            return route;
+        }
+        let at = TopicPartition { topic: place.topic.to_owned(), partition: place.partition };
+        let route = self.held.get(&at).copied();
+        self.last = Some((place.topic_handle, place.partition, route));
+        route
+    }
+
+    pub fn forget_last(&mut self) {
+        self.last = None;
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "numbers come from this list, which only grows")]
+    pub fn topic_mut(&mut self, number: usize) -> &mut Topic {
+        &mut self.topics[number]
+    }
+
+    fn topic_number(&mut self, name: &str) -> usize {
+        if let Some(number) = self.topics.iter().position(|topic| topic.name == name) {
+            return number;
+        }
+        let mapping = self.routing.mapping_of(name);
+        let mapper = mapping.map(|(rules, _)| Mapper::new(Arc::clone(rules), name, self.limits));
+        let destination = mapping.map_or(0, |(_, destination)| destination);
+        self.topics.push(Topic { name: name.to_owned(), mapper, destination, shown: false });
+        self.topics.len() - 1
+    }
+}

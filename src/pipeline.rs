@@ -1,0 +1,224 @@
+//! The whole path of a record, put together:
+//!
+//! ```text
+//! Kafka -> RecordQueue -> Mapper -> Batch -> influx::Lane -> InfluxDB
+//!          kafka/         map/      batch/   influx/
+//!                 |__________ feed/ _________|
+//!                      Tracker (commit/) <- stored or refused
+//! ```
+
+use crate::admin::Counters;
+use crate::batch::{Budget, Limits};
+use crate::config::Config;
+use crate::feed::{Feed, Routing, Shared};
+use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions};
+use crate::kafka::{Member, MemberError};
+use crate::map::RecordLimits;
+use crate::summary::Summary;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
+use tracing::{info, warn};
+
+/// Threads for requests and compression, beside a control and a data thread for each consumer.
+const WRITER_THREADS: usize = 2;
+/// After this long without a record the reason is looked for.
+const IDLE_AFTER: Duration = Duration::from_secs(10);
+
+/// Why the service can't run, or stopped by itself.
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    #[error("threads can't be started: {0}")]
+    Threads(#[from] io::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Member(#[from] MemberError),
+    #[error("the data thread ended unexpectedly: this is a bug, please report it with the log")]
+    DataThread,
+}
+
+/// A running bridge.
+pub struct Pipeline {
+    pub counters: Arc<Counters>,
+    pub writer: Arc<Writer>,
+    stop: Arc<AtomicBool>,
+    members: Vec<JoinHandle<Result<(), PipelineError>>>,
+    runtime: Runtime,
+}
+
+impl Pipeline {
+    /// Starts everything; records flow from now on.
+    pub fn start(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(WRITER_THREADS)
+            .thread_name("writer")
+            .enable_all()
+            .build()?;
+        let routing = Arc::new(Routing::new(config));
+        let writer =
+            Writer::new(Client::new(&config.influx)?, &config.influx, writer_options(config), observer);
+        let destinations = routing.destinations();
+        let preparing = Arc::clone(&writer);
+        runtime.spawn(async move { preparing.prepare(&destinations).await });
+        let shared = Shared {
+            routing,
+            limits: limits(config),
+            budget: Budget::new(config.batch.memory_max),
+            record_limits: record_limits(config),
+            writer: Arc::clone(&writer),
+            runtime: runtime.handle().clone(),
+            counters: Arc::default(),
+            stop: Arc::default(),
+        };
+        let members = (0..config.kafka.consumers).map(|number| start_member(config, number, &shared));
+        Ok(Self {
+            counters: Arc::clone(&shared.counters),
+            writer,
+            stop: Arc::clone(&shared.stop),
+            members: members.collect::<Result<_, _>>()?,
+            runtime,
+        })
+    }
+
+    /// For tasks beside the pipeline's own.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Stop reading, write what is open, commit, leave the group.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether all consumers have left.
+    pub fn is_finished(&self) -> bool {
+        self.members.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Waits for the consumers to leave, and says why one left by itself.
+    pub fn join(self) -> Result<(), PipelineError> {
+        let results =
+            self.members.into_iter().map(|member| member.join().unwrap_or(Err(PipelineError::DataThread)));
+        let result = results.fold(Ok(()), Result::and);
+        // A request whose answer nobody waits for must not delay the end.
+        self.runtime.shutdown_background();
+        result
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let batch = config.batch;
+    Limits { lines_max: batch.lines_max, bytes_max: batch.bytes_max, age_max: batch.age_max }
+}
+
+/// What one record may be and become.
+pub fn record_limits(config: &Config) -> RecordLimits {
+    RecordLimits {
+        record_bytes_max: config.kafka.record_bytes_max,
+        // A record's lines beside those in flight must not pass the bound of all batches.
+        lines_bytes_max: config.batch.memory_max / 2,
+    }
+}
+
+fn writer_options(config: &Config) -> WriterOptions {
+    let batch = config.batch;
+    WriterOptions { lines_max: batch.lines_max, bytes_max: batch.bytes_max, delays: Delays::default() }
+}
+
+/// Starts one consumer: its control thread, which starts and outlives its data thread.
+fn start_member(
+    config: &Config,
+    number: usize,
+    shared: &Shared,
+) -> Result<JoinHandle<Result<(), PipelineError>>, PipelineError> {
+    let (mut member, events) = Member::new(&config.kafka, number, shared.routing.lanes())?;
+    let feed = Feed::new(shared.clone(), Arc::clone(member.consumer()), events);
+    let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
+    member.consumer().context().set_data_thread(data.thread().clone());
+    member.subscribe()?;
+    let shared = shared.clone();
+    let control = move || {
+        let result = control(&mut member, &data, &shared, number == 0);
+        // Whatever ended it, the others end too.
+        shared.stop.store(true, Ordering::Relaxed);
+        data.thread().unpark();
+        while !data.is_finished() {
+            // Callbacks are served while the rest is written.
+            if member.poll().is_err() {
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+        let data = data.join().map_err(|_| PipelineError::DataThread);
+        member.leave();
+        result.and(data)
+    };
+    Ok(thread::Builder::new().name(format!("control-{number}")).spawn(control)?)
+}
+
+/// Serves the group until a stop is asked for.
+fn control(
+    member: &mut Member,
+    data: &JoinHandle<()>,
+    shared: &Shared,
+    sums_up: bool,
+) -> Result<(), PipelineError> {
+    let mut summary = Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer));
+    let mut idle = Idle::new();
+    while !shared.stop.load(Ordering::Relaxed) && !data.is_finished() {
+        member.poll()?;
+        if sums_up {
+            summary.tell_if_due(member.statistics());
+        }
+        idle.look(Counters::get(&shared.counters.records), || member.why_idle());
+    }
+    Ok(())
+}
+
+/// Tells why no records come, once for each reason.
+struct Idle {
+    records: u64,
+    since: Instant,
+    looked: bool,
+    told: String,
+}
+
+impl Idle {
+    fn new() -> Self {
+        Self { records: 0, since: Instant::now(), looked: false, told: String::new() }
+    }
+
+    fn look(&mut self, records: u64, why: impl FnOnce() -> String) {
+        if records != self.records {
+            (self.records, self.since, self.looked) = (records, Instant::now(), false);
+        }
+        if self.looked || self.since.elapsed() < IDLE_AFTER {
+            return;
+        }
+        self.looked = true;
+        let why = why();
+        if why != self.told {
+            info!("no records for {} s: {why}", IDLE_AFTER.as_secs());
+            self.told = why;
+        }
+    }
+}
+
+/// Waits until the pipeline has ended, at most until `deadline`; says so if it has not.
+pub fn wait_for_end(pipeline: &Pipeline, shutdown_max: Duration, ended_early: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + shutdown_max;
+    while !pipeline.is_finished() {
+        if Instant::now() >= deadline || ended_early() {
+            warn!(
+                "leaving before everything was stored: what was not committed is read again at the next start"
+            );
+            return false;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    true
+}

@@ -1,0 +1,71 @@
+//! One line a minute that says how it goes.
+
+use crate::admin::Counters;
+use crate::influx::Writer;
+use rdkafka::statistics::Statistics;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+use tracing::info;
+
+const EVERY: Duration = Duration::from_mins(1);
+
+/// What was counted at the last summary.
+pub struct Summary {
+    counters: Arc<Counters>,
+    writer: Arc<Writer>,
+    last: Instant,
+    before: Counts,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    records: u64,
+    lines_stored: u64,
+    rejected: u64,
+    refused: u64,
+    filtered: u64,
+}
+
+impl Summary {
+    pub fn new(counters: Arc<Counters>, writer: Arc<Writer>) -> Self {
+        Self { counters, writer, last: Instant::now(), before: Counts::default() }
+    }
+
+    pub fn tell_if_due(&mut self, statistics: Option<&Statistics>) {
+        if self.last.elapsed() < EVERY {
+            return;
+        }
+        self.last = Instant::now();
+        let now = self.counts();
+        let before = std::mem::replace(&mut self.before, now);
+        info!(
+            records = now.records - before.records,
+            stored = now.lines_stored - before.lines_stored,
+            rejected = now.rejected - before.rejected,
+            refused = now.refused - before.refused,
+            filtered = now.filtered - before.filtered,
+            lag = lag(statistics),
+            "last minute"
+        );
+    }
+
+    fn counts(&self) -> Counts {
+        let get = |counter: &AtomicU64| Counters::get(counter);
+        let writer = self.writer.counters();
+        Counts {
+            records: get(&self.counters.records),
+            lines_stored: get(&writer.lines_stored),
+            rejected: self.counters.rejected().map(|(_, count)| count).sum(),
+            refused: get(&writer.lines_refused),
+            filtered: get(&self.counters.filtered),
+        }
+    }
+}
+
+/// Records in Kafka that are not read yet, as far as librdkafka knows.
+pub fn lag(statistics: Option<&Statistics>) -> Option<i64> {
+    let topics = statistics?.topics.values();
+    let lags = topics.flat_map(|topic| topic.partitions.values()).map(|partition| partition.consumer_lag);
+    Some(lags.filter(|lag| *lag > 0).sum())
+}
