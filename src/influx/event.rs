@@ -33,7 +33,8 @@ pub enum Event {
         why: String,
     },
     CredentialReread,
-    DatabaseCreated {
+    /// It was created, or was there already.
+    DatabaseReady {
         database: String,
     },
     DatabaseNotCreated {
@@ -69,9 +70,9 @@ impl Observer for LogObserver {
                 tracing::info!(%destination, bytes_max, why, "requests were too large, sending smaller ones");
             }
             Event::CredentialReread => {
-                tracing::info!("the credential of InfluxDB has changed, using the new one")
+                tracing::info!("the credential of InfluxDB has changed, using the new one");
             }
-            Event::DatabaseCreated { database } => tracing::info!(database, "database created"),
+            Event::DatabaseReady { database } => tracing::info!(database, "the database is there"),
             Event::DatabaseNotCreated { database, why } => {
                 tracing::warn!(
                     database,
