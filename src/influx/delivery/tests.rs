@@ -405,10 +405,10 @@ async fn goes_on_at_the_next_address() {
         connection.urls.splice(0..0, urls);
     })
     .await;
-    let lines = good(10);
+    let batch = good(10);
     let destination = bucket();
     let mut lanes = [0, 1, 2, 3].map(|seed| setup.writer.lane(seed));
-    let [one, two, three, four] = lanes.each_mut().map(|lane| lane.deliver(&destination, &lines));
+    let [one, two, three, four] = lanes.each_mut().map(|lane| lane.deliver(&destination, &batch));
     let stored = tokio::join!(one, two, three, four);
     for delivery in [stored.0, stored.1, stored.2, stored.3] {
         assert_eq!(delivery.lines_stored, 10);
@@ -420,7 +420,7 @@ async fn goes_on_at_the_next_address() {
         })
         .collect();
     assert_eq!(changes, [dead_url, ill.url()], "four lanes, one change for each address");
-    assert_eq!(lanes[0].deliver(&destination, &lines).await.requests.total(), 1, "it stays there");
+    assert_eq!(lanes[0].deliver(&destination, &batch).await.requests.total(), 1, "it stays there");
 }
 
 #[tokio::test]
