@@ -6,7 +6,7 @@ use super::cause::Cause;
 use super::client::Client;
 use super::connection::{Connection, Destination};
 use super::counters::Counters;
-use super::delivery::Lane;
+use super::delivery::LaneWriter;
 use super::event::{Event, Observer};
 use super::lines::Size;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,8 +69,8 @@ impl Writer {
     }
 
     /// The writing end of one lane. The seed is for its jitter.
-    pub fn lane(self: &Arc<Self>, seed: u64) -> Lane {
-        Lane::new(Arc::clone(self), seed)
+    pub fn lane(self: &Arc<Self>, seed: u64) -> LaneWriter {
+        LaneWriter::new(Arc::clone(self), seed)
     }
 
     pub fn client(&self) -> &Client {
