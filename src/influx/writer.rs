@@ -86,6 +86,11 @@ impl Writer {
         self.alarms.current(now())
     }
 
+    /// Whether lines for this destination wait until someone mends something.
+    pub fn holds(&self, destination: &Destination) -> bool {
+        self.alarms.holds(destination)
+    }
+
     /// Creates the databases of 1.x, where `create_database` asks for it. What fails is said; writing finds
     /// out whether it matters.
     pub async fn prepare(&self, destinations: &[Destination]) {
