@@ -15,6 +15,7 @@ use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions
 use crate::kafka::{Member, MemberError};
 use crate::map::RecordLimits;
 use crate::summary::Summary;
+use rdkafka::consumer::Consumer as _;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

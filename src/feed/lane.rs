@@ -4,7 +4,7 @@ use super::Shared;
 use super::routes::LanePlace;
 use crate::batch::{Batch, Budget, Limits, LineBuffer};
 use crate::commit::{Tenure, Ticket};
-use crate::influx::{Delivered, Destination, Lane as WriterLane, Lines, Writer};
+use crate::influx::{Delivered, Destination, LaneWriter as WriterLane, Lines, Writer};
 use crate::kafka::{GroupContext, Queue, Taken};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;

@@ -85,6 +85,13 @@ impl Alarms {
             .collect()
     }
 
+    /// Whether something that has to be mended stops this destination.
+    pub fn holds(&self, destination: &Destination) -> bool {
+        let board = self.board();
+        let of = |scope: &Scope| board.open.get(scope).is_some_and(|open| open.alarm.holds);
+        of(&None) || of(&Some(destination.clone()))
+    }
+
     /// One lane's view.
     pub fn watch(self: &Arc<Self>) -> Watch {
         let mut board = self.board();
@@ -265,9 +272,11 @@ mod tests {
         fail(&mut one, Cause::BucketMissing, "a", now);
         fail(&mut two, Cause::BucketMissing, "b", now);
         assert_eq!(said(&events), ["bucket_missing 0"; 2]);
+        assert!(alarms.holds(&destination("a")) && !alarms.holds(&destination("c")));
         // The bucket is not what keeps this lane any more.
         fail(&mut one, Cause::Unreachable, "a", now);
         assert_eq!(said(&events), ["bucket_missing mended 0", "unreachable 0"]);
+        assert!(alarms.holds(&destination("c")), "it concerns all");
         fail(&mut two, Cause::Unreachable, "b", now);
         assert_eq!(said(&events), ["bucket_missing mended 0"]);
         fail(&mut one, Cause::TimedOut, "a", now);

@@ -242,7 +242,7 @@ fn word(text: &str) -> String {
     printable(text, 40)
 }
 
-/// An error of `InfluxQL` stands in the results of a 200.
+/// An error of a statement stands in the results of a 200.
 fn statement_error(body: &[u8]) -> Option<String> {
     let json: serde_json::Value = serde_json::from_slice(body).ok()?;
     let results = json.get("results")?.as_array()?;
@@ -251,7 +251,7 @@ fn statement_error(body: &[u8]) -> Option<String> {
     Some(printable(&error, WORDS_CHARS_MAX))
 }
 
-/// A quoted identifier of `InfluxQL`.
+/// A quoted identifier, as statements take it.
 pub(super) fn identifier(name: &str) -> String {
     let escaped = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{escaped}\"")
@@ -309,5 +309,41 @@ fn holds_tls_error(error: &(dyn Error + 'static)) -> bool {
             Some(deeper) => inner = deeper,
             None => return false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_identifiers() {
+        let f = |name: &str, want: &str| assert_eq!(identifier(name), want);
+        f("plain", r#""plain""#);
+        f(r#"a"; DROP DATABASE b; ""#, r#""a\"; DROP DATABASE b; \"""#);
+        f("back\\slash\nbreak", r#""back\\slash\nbreak""#);
+    }
+
+    #[test]
+    fn finds_the_error_of_a_statement() {
+        let f = |body: &str, want: Option<&str>| {
+            assert_eq!(statement_error(body.as_bytes()).as_deref(), want, "{body}");
+        };
+        f(r#"{"results":[{"statement_id":0}]}"#, None);
+        f(r#"{"results":[{"statement_id":0,"error":"invalid\u001b name"}]}"#, Some("invalid\\u{1b} name"));
+        f(r#"{"results":[],"error":"unable to parse"}"#, Some("unable to parse"));
+        f("", None);
+    }
+
+    #[test]
+    fn takes_the_credential_out_of_an_answer() {
+        let f = |body: &str, header: &str, want: &str| {
+            let body = without_credential(body.as_bytes().to_vec(), &HeaderValue::from_str(header).unwrap());
+            assert_eq!(body, want.as_bytes());
+        };
+        f("you sent: Token t0ken, t0ken", "Token t0ken", "you sent: Token (secret), (secret)");
+        f("you sent nothing", "Token t0ken", "you sent nothing");
+        f("Basic dTpw", "Basic dTpw", "Basic (secret)");
+        f("", "Token ", "");
     }
 }

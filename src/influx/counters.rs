@@ -20,7 +20,6 @@ pub struct Counters {
     pub bytes_sent: AtomicU64,
     /// Times that the next address of `urls` was taken.
     pub address_changes: AtomicU64,
-    pub databases_created: AtomicU64,
     /// From sending a request to the end of its answer, of those that were answered.
     pub latency: Latency,
 }

@@ -58,7 +58,7 @@ impl Requests {
 
 /// The writing end of one lane: one request in flight.
 #[derive(Debug)]
-pub struct Lane {
+pub struct LaneWriter {
     writer: Arc<Writer>,
     gzip: Gzip,
     rng: fastrand::Rng,
@@ -71,7 +71,7 @@ enum Verdict {
     Refused { why: String, answer: Answer },
 }
 
-impl Lane {
+impl LaneWriter {
     pub(super) fn new(writer: Arc<Writer>, seed: u64) -> Self {
         Self { writer, gzip: Gzip::new(), rng: fastrand::Rng::with_seed(seed) }
     }

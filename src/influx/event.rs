@@ -33,7 +33,8 @@ pub enum Event {
         why: String,
     },
     CredentialReread,
-    DatabaseCreated {
+    /// It was created, or was there already.
+    DatabaseReady {
         database: String,
     },
     DatabaseNotCreated {
@@ -71,7 +72,7 @@ impl Observer for LogObserver {
             Event::CredentialReread => {
                 tracing::info!("the credential of InfluxDB has changed, using the new one");
             }
-            Event::DatabaseCreated { database } => tracing::info!(database, "database created"),
+            Event::DatabaseReady { database } => tracing::info!(database, "the database is there"),
             Event::DatabaseNotCreated { database, why } => {
                 tracing::warn!(
                     database,

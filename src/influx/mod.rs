@@ -28,7 +28,7 @@ pub use cause::{Cause, Reach};
 pub use client::{Client, ClientError, Failure, Reread, Server};
 pub use connection::{Api, Compression, Connection, Credential, Destination, Tls};
 pub use counters::{Counters, LATENCY_BUCKETS, Latency};
-pub use delivery::{Delivered, Lane, Refused, Requests};
+pub use delivery::{Delivered, LaneWriter, Refused, Requests};
 pub use event::{Event, LogObserver, Observer};
 pub use gzip::Gzip;
 pub use lines::{Lines, LinesError};

@@ -5,17 +5,20 @@ use super::backoff::Delays;
 use super::cause::Cause;
 use super::client::Client;
 use super::connection::{Connection, Destination};
-use super::counters::{Counters, count};
-use super::delivery::Lane;
+use super::counters::Counters;
+use super::delivery::LaneWriter;
 use super::event::{Event, Observer};
 use super::lines::Size;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// After this, a size that a 413 taught is forgotten: proxies are reconfigured, and one odd answer must not
 /// keep requests small for ever. It costs one refused request.
 const LEARNED_SIZE_AGE_MAX: Duration = Duration::from_mins(10);
+
+/// The same news of a database is not given again before this: every lane tries to create it, again and again.
+const NEWS_REPEAT: Duration = Duration::from_mins(1);
 
 /// How a writer cuts and repeats.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +47,8 @@ struct Learned {
     bytes_max: BTreeMap<Destination, (usize, Instant)>,
     /// Destinations that stored lines.
     stored: BTreeSet<Destination>,
+    /// Whether a database was ready when that was last said, and when that was.
+    databases: BTreeMap<Destination, (bool, Instant)>,
 }
 
 impl Writer {
@@ -64,8 +69,8 @@ impl Writer {
     }
 
     /// The writing end of one lane. The seed is for its jitter.
-    pub fn lane(self: &Arc<Self>, seed: u64) -> Lane {
-        Lane::new(Arc::clone(self), seed)
+    pub fn lane(self: &Arc<Self>, seed: u64) -> LaneWriter {
+        LaneWriter::new(Arc::clone(self), seed)
     }
 
     pub fn client(&self) -> &Client {
@@ -79,6 +84,11 @@ impl Writer {
     /// What keeps lines from being stored now.
     pub fn alarms(&self) -> Vec<Alarm> {
         self.alarms.current(now())
+    }
+
+    /// Whether lines for this destination wait until someone mends something.
+    pub fn holds(&self, destination: &Destination) -> bool {
+        self.alarms.holds(destination)
     }
 
     /// Creates the databases of 1.x, where `create_database` asks for it. What fails is said; writing finds
@@ -95,18 +105,21 @@ impl Writer {
         if !self.creates_databases {
             return false;
         }
-        let database = database.clone();
-        match self.client.create_database(self.client.addresses().current(), &database).await {
-            Ok(()) => {
-                count(&self.counters.databases_created, 1);
-                self.alarms.tell(&Event::DatabaseCreated { database });
-                true
-            }
-            Err(failure) => {
-                self.alarms.tell(&Event::DatabaseNotCreated { database, why: failure.why });
-                false
-            }
+        let address = self.client.addresses().current();
+        let result = self.client.create_database(address, database).await;
+        let ready = result.is_ok();
+        if self.learned().is_news(destination, ready, now()) {
+            let database = database.clone();
+            self.alarms.tell(&match result {
+                Ok(()) => Event::DatabaseReady { database },
+                Err(failure) => Event::DatabaseNotCreated { database, why: failure.why },
+            });
         }
+        ready
+    }
+
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tries to mend what the bridge itself can mend. Says whether another attempt is worth making at once.
@@ -127,39 +140,99 @@ impl Writer {
     /// What one request to this destination may hold now.
     pub(super) fn size(&self, destination: &Destination) -> Size {
         let WriterOptions { lines_max, bytes_max, .. } = self.options;
-        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        match learned.bytes_max.get(destination) {
-            Some((_, since)) if now().saturating_duration_since(*since) >= LEARNED_SIZE_AGE_MAX => {
-                learned.bytes_max.remove(destination);
-                Size { lines_max, bytes_max }
-            }
-            Some((smaller, _)) => Size { lines_max, bytes_max: bytes_max.min(*smaller) },
-            None => Size { lines_max, bytes_max },
-        }
+        let learned = self.learned().bytes_max(destination, now());
+        Size { lines_max, bytes_max: bytes_max.min(learned) }
     }
 
     /// After a 413 for this many bytes: half of it from now on, unless another lane learned less.
     pub(super) fn lower_size(&self, destination: &Destination, refused_bytes: usize, why: String) {
-        let bytes_max = (refused_bytes / 2).max(1).min(self.size(destination).bytes_max);
-        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        learned.bytes_max.insert(destination.clone(), (bytes_max, now()));
-        drop(learned);
+        let bytes_max = self.learned().lower(destination, refused_bytes, now());
         self.alarms.tell(&Event::SizeLowered { destination: destination.clone(), bytes_max, why });
     }
 
     pub(super) fn note_stored(&self, destination: &Destination, address: &str, lines: usize) {
-        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        if learned.stored.contains(destination) {
-            return;
+        if self.learned().is_first_store(destination) {
+            let (destination, address) = (destination.clone(), address.to_owned());
+            self.alarms.tell(&Event::FirstStored { destination, address, lines });
         }
-        learned.stored.insert(destination.clone());
-        drop(learned);
-        let (destination, address) = (destination.clone(), address.to_owned());
-        self.alarms.tell(&Event::FirstStored { destination, address, lines });
+    }
+}
+
+impl Learned {
+    fn bytes_max(&mut self, destination: &Destination, now: Instant) -> usize {
+        match self.bytes_max.get(destination) {
+            Some((_, since)) if now.saturating_duration_since(*since) >= LEARNED_SIZE_AGE_MAX => {
+                self.bytes_max.remove(destination);
+                usize::MAX
+            }
+            Some((bytes_max, _)) => *bytes_max,
+            None => usize::MAX,
+        }
+    }
+
+    fn lower(&mut self, destination: &Destination, refused_bytes: usize, now: Instant) -> usize {
+        let bytes_max = (refused_bytes / 2).max(1).min(self.bytes_max(destination, now));
+        self.bytes_max.insert(destination.clone(), (bytes_max, now));
+        bytes_max
+    }
+
+    fn is_first_store(&mut self, destination: &Destination) -> bool {
+        !self.stored.contains(destination) && self.stored.insert(destination.clone())
+    }
+
+    fn is_news(&mut self, destination: &Destination, ready: bool, now: Instant) -> bool {
+        let same = |(before, said): &(bool, Instant)| {
+            *before == ready && now.saturating_duration_since(*said) < NEWS_REPEAT
+        };
+        if self.databases.get(destination).is_some_and(same) {
+            return false;
+        }
+        self.databases.insert(destination.clone(), (ready, now));
+        true
     }
 }
 
 /// By the clock of the runtime, which tests may stop.
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(database: &str) -> Destination {
+        Destination::Database { database: database.into(), retention_policy: None }
+    }
+
+    #[test]
+    fn remembers_the_smallest_size_for_a_while() {
+        let (a, b) = (destination("a"), destination("b"));
+        let start = Instant::now();
+        let mut learned = Learned::default();
+        assert_eq!(learned.bytes_max(&a, start), usize::MAX);
+        assert_eq!(learned.lower(&a, 1000, start), 500);
+        assert_eq!(learned.lower(&a, 4000, start), 500, "of a request that was under way");
+        assert_eq!(learned.lower(&a, 500, start), 250);
+        assert_eq!(learned.bytes_max(&b, start), usize::MAX);
+        let before = start + LEARNED_SIZE_AGE_MAX.saturating_sub(Duration::from_secs(1));
+        assert_eq!(learned.bytes_max(&a, before), 250);
+        assert_eq!(learned.bytes_max(&a, start + LEARNED_SIZE_AGE_MAX), usize::MAX);
+        assert_eq!(learned.lower(&a, 1, start), 1);
+    }
+
+    #[test]
+    fn says_news_of_a_database_once_a_minute() {
+        let start = Instant::now();
+        let mut learned = Learned::default();
+        let mut f = |database: &str, ready: bool, seconds: u64| {
+            learned.is_news(&destination(database), ready, start + Duration::from_secs(seconds))
+        };
+        assert!(f("a", false, 0));
+        assert!(!f("a", false, 59));
+        assert!(f("b", false, 59));
+        assert!(f("a", false, 60));
+        assert!(f("a", true, 61));
+        assert!(!f("a", true, 62));
+    }
 }

@@ -167,7 +167,7 @@ fn publish(request: &WriteRequest, lines: &[&[u8]], shared: &Shared) {
     }
 }
 
-/// Of `InfluxQL`, only what creates a database.
+/// Of all statements, only the one that creates a database.
 fn query(parts: &Parts, shared: &Shared) -> Reply {
     if let Err(refusal) = authorize(parts, shared) {
         return refusal;
