@@ -337,7 +337,7 @@ impl Stage {
             self.reporter.rejected(&topic.name, record, *element, rejection);
         }
         let line = open.lines.line(first_line).filter(|_| became.lines > 0);
-        self.reporter.mapped(topic, record, line, &self.counters);
+        report::mapped(topic, record, line, &self.counters);
     }
 }
 

@@ -44,40 +44,28 @@ impl Throttle {
     }
 }
 
-impl Reporter {
-    /// A record went through the mapper: shows a topic's first line, and keys whose value is dropped for the first time.
-    pub fn mapped(
-        &mut self,
-        topic: &mut Topic,
-        record: &Record<'_>,
-        line: Option<&[u8]>,
-        counters: &Counters,
-    ) {
-        if let Some(line) = line
-            && !topic.shown
-        {
-            topic.shown = true;
-            let (partition, offset) = (record.partition, record.offset);
-            info!(
-                topic = topic.name,
-                partition,
-                offset,
-                line = printable_bytes(line, SHOWN_MAX),
-                "first record"
-            );
-        }
-        let Some(mapper) = &mut topic.mapper else { return };
-        let drops = mapper.take_drops();
-        if drops == Drops::default() {
-            return;
-        }
-        counters.drop_values(&drops);
-        for notice in mapper.take_notices() {
-            let key = printable(&notice.key, SHOWN_MAX);
-            warn!(topic = topic.name, key, "{}", notice.drop);
-        }
+/// A record went through the mapper: shows a topic's first line, and keys whose value is dropped for the first time.
+pub fn mapped(topic: &mut Topic, record: &Record<'_>, line: Option<&[u8]>, counters: &Counters) {
+    if let Some(line) = line
+        && !topic.shown
+    {
+        topic.shown = true;
+        let (partition, offset) = (record.partition, record.offset);
+        info!(topic = topic.name, partition, offset, line = printable_bytes(line, SHOWN_MAX), "first record");
     }
+    let Some(mapper) = &mut topic.mapper else { return };
+    let drops = mapper.take_drops();
+    if drops == Drops::default() {
+        return;
+    }
+    counters.drop_values(&drops);
+    for notice in mapper.take_notices() {
+        let key = printable(&notice.key, SHOWN_MAX);
+        warn!(topic = topic.name, key, "{}", notice.drop);
+    }
+}
 
+impl Reporter {
     /// A record, or one element of it, can't become a point.
     pub fn rejected(
         &mut self,

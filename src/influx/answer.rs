@@ -73,6 +73,8 @@ pub fn classify(api: Api, answer: &Answer) -> Outcome {
         413 => Outcome::Split { why },
         402..=498 => Outcome::Refused { why },
         500 if is_permanent(&lower) => Outcome::Refused { why },
+        // 1.x: the policy is a parameter of the request, so no line is to blame.
+        500 if lower.contains("retention policy not found") => hold(Cause::PolicyMissing),
         500 => retry(failure(&lower)),
         503 => retry(Cause::Unavailable),
         _ => retry(Cause::ServerFailed),
@@ -85,11 +87,9 @@ fn speaks_of_lines(lower: &str) -> bool {
     ["unable to parse", "partial write", "line protocol"].iter().any(|words| lower.contains(words))
 }
 
-/// Older 2.x answer a conflict with 500, 1.x a missing retention policy.
+/// Older 2.x answer a conflict with 500.
 fn is_permanent(lower: &str) -> bool {
-    ["field type conflict", "partial write", "retention policy not found"]
-        .iter()
-        .any(|words| lower.contains(words))
+    ["field type conflict", "partial write"].iter().any(|words| lower.contains(words))
 }
 
 fn failure(lower: &str) -> Cause {

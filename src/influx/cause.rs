@@ -14,6 +14,8 @@ pub enum Cause {
     DatabaseMissing,
     /// 2.x knows no bucket for this database and retention policy.
     MappingMissing,
+    /// 1.x has the database, not its retention policy.
+    PolicyMissing,
     /// 404 without InfluxDB's words: nothing answers writes at this path.
     EndpointMissing,
     Redirected,
@@ -57,6 +59,7 @@ impl Cause {
             Self::BucketMissing => "bucket_missing",
             Self::DatabaseMissing => "database_missing",
             Self::MappingMissing => "mapping_missing",
+            Self::PolicyMissing => "policy_missing",
             Self::EndpointMissing => "endpoint_missing",
             Self::Redirected => "redirected",
             Self::MethodRefused => "method_refused",
@@ -81,6 +84,7 @@ impl Cause {
             | Self::BucketMissing
             | Self::DatabaseMissing
             | Self::MappingMissing
+            | Self::PolicyMissing
             | Self::RequestRefused => Reach::Destination,
             _ => Reach::Server,
         }

@@ -3,7 +3,8 @@
 //! The rules are those that every InfluxDB reads alike:
 //! <https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>. Backslashes are the exception: 1.x and
 //! 2.x take one before an escaped character literally, others as an escape of its own, which would let text out
-//! of its place. There, and at the end of a name, where none can write them, backslashes are left out.
+//! of its place. There, at the end of a name, where none can write them, and before an equals sign or a quote, where
+//! servers differ, backslashes are left out; so are NULs, which InfluxDB strips or reserves.
 
 /// Longest series key plus field key, in bytes, that InfluxDB stores.
 pub const KEY_BYTES_MAX: usize = 65_535;
@@ -13,13 +14,13 @@ pub const STRING_BYTES_MAX: usize = 1_048_576;
 pub const TIME_MIN: i64 = i64::MIN + 2;
 pub const TIME_MAX: i64 = i64::MAX - 1;
 
-/// Appends a measurement. Returns whether backslashes were left out.
+/// Appends a measurement. Returns whether something was left out.
 #[must_use]
 pub fn push_measurement(text: &[u8], out: &mut Vec<u8>) -> bool {
     push_name(text, |byte| matches!(byte, b',' | b' '), out)
 }
 
-/// Appends a tag key, a tag value or a field key. Returns whether backslashes were left out.
+/// Appends a tag key, a tag value or a field key. Returns whether something was left out.
 #[must_use]
 pub fn push_key(text: &[u8], out: &mut Vec<u8>) -> bool {
     push_name(text, |byte| matches!(byte, b',' | b'=' | b' '), out)
@@ -45,7 +46,7 @@ pub fn push_string(text: &[u8], out: &mut Vec<u8>) {
 fn push_name(text: &[u8], special: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> bool {
     let mut trimmed = false;
     let mut rest = text;
-    let plain = |byte: u8| !(special(byte) || byte == b'\\' || matches!(byte, b'\n' | b'\r' | b'\t' | 0x0C));
+    let plain = |byte: u8| !(special(byte) || matches!(byte, b'\\' | b'\n' | b'\r' | b'\t' | 0x0C | 0));
     loop {
         let length = rest.iter().position(|&byte| !plain(byte)).unwrap_or(rest.len());
         let (before, after) = rest.split_at(length);
@@ -56,13 +57,14 @@ fn push_name(text: &[u8], special: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> bo
             b'\\' => {
                 let run = after.iter().take_while(|&&b| b == b'\\').count();
                 let (backslashes, follows) = after.split_at(run);
-                if follows.first().is_none_or(|&next| special(next)) {
+                if follows.first().is_none_or(|&next| special(next) || matches!(next, b'=' | b'"' | 0)) {
                     trimmed = true;
                 } else {
                     out.extend_from_slice(backslashes);
                 }
                 rest = follows;
             }
+            0 => trimmed = true,
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
@@ -93,6 +95,8 @@ mod tests {
         f(r"\\\", "", "", true);
         f(r"a\,b", r"a\,b", r"a\,b", true);
         f(r"a\\ b", r"a\ b", r"a\ b", true);
+        f(r#"a\=b\"c"#, r#"a=b"c"#, r#"a\=b"c"#, true);
+        f("\0a\0", "a", "a", true);
         f("온도 🌡", r"온도\ 🌡", r"온도\ 🌡", false);
     }
 

@@ -22,6 +22,9 @@ pub fn remedy(cause: Cause, place: Place<'_>) -> String {
         Cause::OrgMissing | Cause::BucketMissing | Cause::DatabaseMissing | Cause::MappingMissing => {
             missing(cause, place)
         }
+        Cause::PolicyMissing => {
+            "check influx.retention_policy (or the mapping's), or leave it out for the database's default".to_owned()
+        }
         Cause::EndpointMissing => format!(
             "nothing takes writes at {address}: check influx.url, and influx.api (v1 for InfluxDB 1.x, v2 for 2.x)"
         ),

@@ -72,6 +72,11 @@ impl Finals {
         (slot.generation == generation).then_some(slot.entry)
     }
 
+    /// The key as it is written.
+    fn written(&self, place: usize) -> Option<&[u8]> {
+        self.list.get(place)?.prefix.strip_suffix(b"=")
+    }
+
     /// Brings the ranks up to date.
     pub fn rank(&mut self) {
         if self.ranked == self.list.len() {
@@ -79,7 +84,8 @@ impl Finals {
         }
         self.ranked = self.list.len();
         let mut order: Vec<usize> = (0..self.list.len()).collect();
-        order.sort_by(|&a, &b| self.list.get(a).map(|f| &f.key).cmp(&self.list.get(b).map(|f| &f.key)));
+        // As InfluxDB sorts: by what is written.
+        order.sort_by(|&a, &b| self.written(a).cmp(&self.written(b)));
         for (rank, place) in order.into_iter().enumerate() {
             if let Some(slot) = self.list.get_mut(place) {
                 slot.rank = rank as u32;

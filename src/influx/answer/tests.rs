@@ -198,7 +198,7 @@ fn decides_by_status_and_words() {
         "refused",
         None,
     );
-    f(V1, 500, r#"{"error":"retention policy not found: nope"}"#, "refused", None);
+    f(V1, 500, r#"{"error":"retention policy not found: nope"}"#, "hold", Some(Cause::PolicyMissing));
     f(V2, 100, "", "retry", Some(Cause::ServerFailed));
     f(V2, 999, "", "retry", Some(Cause::ServerFailed));
 }
