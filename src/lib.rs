@@ -15,5 +15,6 @@ pub mod pipeline;
 pub mod receiver;
 pub mod record;
 pub mod secret;
+pub mod stop;
 pub mod summary;
 pub mod text;

@@ -14,21 +14,26 @@ use crate::feed::{Feed, Routing, Shared};
 use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions};
 use crate::kafka::{Member, MemberError};
 use crate::map::RecordLimits;
+use crate::stop::Stop;
 use crate::summary::Summary;
 use rdkafka::consumer::Consumer as _;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
-use tracing::{info, warn};
+use tracing::info;
 
 /// Threads for requests and compression, beside a control and a data thread for each consumer.
 const WRITER_THREADS: usize = 2;
 /// After this long without a record the reason is looked for.
 const IDLE_AFTER: Duration = Duration::from_secs(10);
+
+/// What a stop keeps of `shutdown_max` for committing and leaving the group.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
+/// How long the rest is written after a failure of Kafka's.
+const FAILED_DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Why the service can't run, or stopped by itself.
 #[derive(Debug, Error)]
@@ -47,7 +52,8 @@ pub enum PipelineError {
 pub struct Pipeline {
     pub counters: Arc<Counters>,
     pub writer: Arc<Writer>,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
+    shutdown_max: Duration,
     members: Vec<JoinHandle<Result<(), PipelineError>>>,
     runtime: Runtime,
 }
@@ -74,13 +80,14 @@ impl Pipeline {
             writer: Arc::clone(&writer),
             runtime: runtime.handle().clone(),
             counters: Arc::default(),
-            stop: Arc::default(),
+            stop: Stop::default(),
         };
         let members = (0..config.kafka.consumers).map(|number| start_member(config, number, &shared));
         Ok(Self {
             counters: Arc::clone(&shared.counters),
             writer,
-            stop: Arc::clone(&shared.stop),
+            stop: shared.stop.clone(),
+            shutdown_max: config.shutdown_max,
             members: members.collect::<Result<_, _>>()?,
             runtime,
         })
@@ -93,12 +100,25 @@ impl Pipeline {
 
     /// Stop reading, write what is open, commit, leave the group.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.ask(drain_max(self.shutdown_max));
     }
 
     /// Whether all consumers have left.
     pub fn is_finished(&self) -> bool {
         self.members.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Stops, and waits until all consumers have left, at most `shutdown_max` or until `hurry`. Returns whether they have.
+    pub fn stop_and_wait(&self, hurry: impl Fn() -> bool) -> bool {
+        self.stop();
+        let until = Instant::now() + self.shutdown_max;
+        while !self.is_finished() {
+            if Instant::now() >= until || hurry() {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        true
     }
 
     /// Waits for the consumers to leave, and says why one left by itself.
@@ -146,7 +166,7 @@ fn start_member(
     let control = move || {
         let result = control(&mut member, &data, &shared, number == 0);
         // Whatever ended it, the others end too.
-        shared.stop.store(true, Ordering::Relaxed);
+        shared.stop.ask(FAILED_DRAIN_MAX);
         data.thread().unpark();
         while !data.is_finished() {
             // Callbacks are served while the rest is written.
@@ -170,7 +190,7 @@ fn control(
 ) -> Result<(), PipelineError> {
     let mut summary = Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer));
     let mut idle = Idle::new();
-    while !shared.stop.load(Ordering::Relaxed) && !data.is_finished() {
+    while !shared.stop.is_asked() && !data.is_finished() {
         member.poll()?;
         if sums_up {
             summary.tell_if_due(member.statistics());
@@ -209,17 +229,7 @@ impl Idle {
     }
 }
 
-/// Waits until the pipeline has ended, at most until `deadline`; says so if it has not.
-pub fn wait_for_end(pipeline: &Pipeline, shutdown_max: Duration, ended_early: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + shutdown_max;
-    while !pipeline.is_finished() {
-        if Instant::now() >= deadline || ended_early() {
-            warn!(
-                "leaving before everything was stored: what was not committed is read again at the next start"
-            );
-            return false;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    true
+/// How long a stop may write.
+fn drain_max(shutdown_max: Duration) -> Duration {
+    shutdown_max.saturating_sub(LEAVE_MAX).max(shutdown_max / 2)
 }

@@ -3,12 +3,11 @@
 use super::{FAILED, WRONG};
 use crate::config::{self, Config};
 use crate::influx::LogObserver;
-use crate::pipeline::{Pipeline, PipelineError, wait_for_end};
+use crate::pipeline::{Pipeline, PipelineError};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -22,8 +21,7 @@ pub fn run(named: Option<&Path>) -> ExitCode {
         }
     };
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "kafka-influx-bridge starts");
-    let result = Pipeline::start(&config, Arc::new(LogObserver))
-        .and_then(|pipeline| serve(pipeline, config.shutdown_max));
+    let result = Pipeline::start(&config, Arc::new(LogObserver)).and_then(serve);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -48,15 +46,15 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
 }
 
 /// Waits for a signal or for the pipeline to end by itself, then for the end.
-fn serve(pipeline: Pipeline, shutdown_max: Duration) -> Result<(), PipelineError> {
+fn serve(pipeline: Pipeline) -> Result<(), PipelineError> {
     let signals = Signals::listen(&pipeline)?;
     while !signals.stop.load(Ordering::Relaxed) && !pipeline.is_finished() {
         std::thread::sleep(Duration::from_millis(20));
     }
     if !pipeline.is_finished() {
         info!("stopping: writing what is open, committing, leaving the group");
-        pipeline.stop();
-        if !wait_for_end(&pipeline, shutdown_max, || signals.again.load(Ordering::Relaxed)) {
+        if !pipeline.stop_and_wait(|| signals.again.load(Ordering::Relaxed)) {
+            warn!("leaving at once: what was not committed is read again at the next start");
             // Destroying the client could wait for a broker that is gone; the system takes everything back.
             std::process::exit(0);
         }

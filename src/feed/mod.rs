@@ -16,12 +16,13 @@ use crate::kafka::{
 };
 use crate::map::{RecordLimits, Rejection};
 use crate::record::Record;
+use crate::stop::Stop;
 use lane::{Done, Lane};
 use rdkafka::consumer::Consumer;
 use report::Reporter;
 use routes::{Route, Routes};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,8 +45,7 @@ pub struct Shared {
     pub writer: Arc<Writer>,
     pub runtime: tokio::runtime::Handle,
     pub counters: Arc<Counters>,
-    /// Set once: stop reading, write what is open.
-    pub stop: Arc<AtomicBool>,
+    pub stop: Stop,
 }
 
 /// One consumer's data thread.
@@ -112,7 +112,7 @@ impl Feed {
     pub fn run(mut self) {
         loop {
             let now = Instant::now();
-            let stopping = self.shared.stop.load(Ordering::Relaxed);
+            let stopping = self.shared.stop.is_asked();
             self.handle_events(now);
             self.settle_done();
             let mut busy = false;
@@ -123,14 +123,27 @@ impl Feed {
             self.stage.tally.flush(&self.shared.counters);
             self.finish_drains(now);
             self.store_offsets(now, stopping);
-            if stopping && self.lanes.iter().all(Lane::is_idle) {
-                self.store_offsets(now, true);
+            if stopping && self.is_finished(now) {
                 return;
             }
             if !busy {
                 thread::park_timeout(self.sleep(now));
             }
         }
+    }
+
+    /// Whether nothing is left to write, or the time for it is over.
+    fn is_finished(&self, now: Instant) -> bool {
+        if self.lanes.iter().all(Lane::is_idle) {
+            return true;
+        }
+        let is_over = self.shared.stop.is_over(now);
+        if is_over {
+            warn!(
+                "stopping before everything was stored: what was not committed is read again at the next start"
+            );
+        }
+        is_over
     }
 
     /// Reads from a lane's queue until its batch is full or the turn is over. Returns whether there may be more.
@@ -173,7 +186,9 @@ impl Feed {
             let Some(lane) = self.lanes.get_mut(done.lane) else { continue };
             let routes = &self.stage.routes;
             self.stage.reporter.delivered(&done, &lane.destination, |tenure| routes.place_of(tenure));
-            lane.take_back(done.into_batch(), self.shared.limits.bytes_max);
+            // Memory that is kept for the next batch counts too: where it is scarce, it goes to those who write.
+            let kept = if self.shared.budget.has_room() { self.shared.limits.bytes_max } else { 0 };
+            lane.take_back(done.into_batch(), kept);
         }
     }
 
