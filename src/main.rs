@@ -31,6 +31,9 @@ enum Command {
     Check {
         #[command(flatten)]
         config: ConfigFile,
+        /// Also ask the brokers and InfluxDB
+        #[arg(long)]
+        connect: bool,
     },
     /// Show the lines that records would become, without Kafka and InfluxDB
     Map {
@@ -59,7 +62,7 @@ struct ConfigFile {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Some(Command::Run { config }) => run::run(config.config.as_deref()),
-        Some(Command::Check { config }) => check::check(config.config.as_deref()),
+        Some(Command::Check { config, connect }) => check::check(config.config.as_deref(), connect),
         Some(Command::Map { config, topic, timestamp, files }) => {
             map::map(&map::Options { config: config.config, topic, timestamp, files })
         }

@@ -1,21 +1,28 @@
 //! `check`: every error of the configuration, or in words what it will do.
 
-use super::WRONG;
+use super::connect::connect;
+use super::{CONNECTION_FAILED, WRONG};
 use crate::config::{self, ConfigErrors, Loaded, Problem};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Errors and warnings go to standard error, what each mapping will do to standard output.
+/// Errors and warnings go to standard error, what each mapping will do, and with `connects` what the servers say, to
+/// standard output.
 #[must_use]
-pub fn check(named: Option<&Path>) -> ExitCode {
+pub fn check(named: Option<&Path>, connects: bool) -> ExitCode {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     // Whoever closed the other end does not want to know more.
-    let status = check_to(named, &mut out, &mut err).unwrap_or(WRONG);
+    let status = check_to(named, connects, &mut out, &mut err).unwrap_or(WRONG);
     ExitCode::from(status)
 }
 
-fn check_to(named: Option<&Path>, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+fn check_to(
+    named: Option<&Path>,
+    connects: bool,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<u8> {
     let path = match config::find(named) {
         Ok(path) => path,
         Err(not_found) => {
@@ -24,7 +31,11 @@ fn check_to(named: Option<&Path>, out: &mut impl Write, err: &mut impl Write) ->
         }
     };
     match config::read(&path) {
-        Ok(loaded) => show_content(&path, &loaded, out, err),
+        Ok(loaded) => {
+            let status = show_content(&path, &loaded, out, err)?;
+            let passed = !connects || connect(&loaded.config, out)?;
+            Ok(if passed { status } else { CONNECTION_FAILED })
+        }
         Err(errors) => show_errors(&errors, err),
     }
 }
@@ -71,7 +82,7 @@ mod tests {
         let file = folder.join("bridge.toml");
         std::fs::write(&file, text).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let status = check_to(Some(&file), &mut out, &mut err).unwrap();
+        let status = check_to(Some(&file), false, &mut out, &mut err).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         let text =
             |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&format!("{}/", folder.display()), "");
@@ -113,7 +124,7 @@ mod tests {
     #[test]
     fn says_where_it_looked() {
         let mut err = Vec::new();
-        let status = check_to(Some(Path::new("/nowhere/b.toml")), &mut io::sink(), &mut err).unwrap();
+        let status = check_to(Some(Path::new("/nowhere/b.toml")), false, &mut io::sink(), &mut err).unwrap();
         assert_eq!(status, 2);
         assert_eq!(err, b"no configuration file: looked for /nowhere/b.toml\n");
     }

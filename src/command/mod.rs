@@ -1,12 +1,15 @@
 //! The commands, one file each.
 
 pub mod check;
+mod connect;
 pub mod demo;
 pub mod map;
 pub mod run;
 
 /// Exit status: records were rejected by `map`.
 pub const REJECTED: u8 = 1;
+/// Exit status: `check --connect` could not connect to everything.
+pub const CONNECTION_FAILED: u8 = 1;
 /// Exit status: the configuration or the command line is wrong.
 pub const WRONG: u8 = 2;
 /// Exit status: the service failed.

@@ -98,6 +98,10 @@ impl Addresses {
         Ok(Self { first, others: all.collect::<Result<_, _>>()?, current: AtomicUsize::new(0) })
     }
 
+    pub fn all(&self) -> impl Iterator<Item = &Address> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
     pub fn count(&self) -> usize {
         1 + self.others.len()
     }

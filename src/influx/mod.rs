@@ -32,4 +32,5 @@ pub use delivery::{Delivered, LaneWriter, Refused, Requests};
 pub use event::{Event, LogObserver, Observer};
 pub use gzip::Gzip;
 pub use lines::{Lines, LinesError};
+pub use remedy::{Place as Remedy, remedy};
 pub use writer::{Writer, WriterOptions};

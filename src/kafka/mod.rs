@@ -12,4 +12,5 @@ pub use context::{
 };
 pub use ffi::{Delivery, Place, RecordQueue, Taken, mock_cluster_addresses};
 pub use member::{Member, MemberError};
+pub use properties::probe_config;
 use trouble::Trouble;

@@ -59,3 +59,12 @@ fn offset_reset(reset: OffsetReset) -> &'static str {
         OffsetReset::Error => "error",
     }
 }
+
+/// Properties of a client that only asks: it joins no group.
+pub fn probe_config(kafka: &Kafka) -> ClientConfig {
+    let mut config = client_config(kafka, 0, 1);
+    for name in ["group.id", "group.instance.id", "enable.auto.commit"] {
+        config.remove(name);
+    }
+    config
+}
