@@ -89,7 +89,7 @@ fn check_topics(config: &Config, metadata: &Metadata, report: &mut Report<'_, im
     for name in &topics.names {
         match existing(name).map(|topic| topic.partitions().len()) {
             Some(partitions) if partitions > 0 => {
-                report.passed(&format!("topic {name}: {partitions} partitions"))?
+                report.passed(&format!("topic {name}: {partitions} partitions"))?;
             }
             _ => report.failed(
                 &format!("topic {name}: it does not exist"),
@@ -144,7 +144,7 @@ fn check_influx(config: &Config, report: &mut Report<'_, impl Write>) -> io::Res
                 // What the server says of an empty write otherwise is about the write.
                 Ok(_) => report.passed(&format!("{what}: may be written"))?,
                 Err(failure) => {
-                    report.failed(&format!("{what}: {}", failure.why), &remedy(failure.cause, place))?
+                    report.failed(&format!("{what}: {}", failure.why), &remedy(failure.cause, place))?;
                 }
             }
         }
