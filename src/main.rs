@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use kafka_influx_bridge::command::{check, demo, map, run};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Kafka topics of JSON metrics become points in InfluxDB.
 #[derive(Parser)]
@@ -45,6 +46,9 @@ enum Command {
         /// Kafka's timestamp of all records, in nanoseconds since 1970 [default: lines without a timestamp]
         #[arg(long, value_name = "NS", allow_hyphen_values = true)]
         timestamp: Option<i64>,
+        /// Read the topic for so many seconds, from its last records on, without joining the group or committing
+        #[arg(long, value_name = "SECONDS", conflicts_with_all = ["files", "timestamp"])]
+        live: Option<u64>,
         /// Files of records, one a line or pretty-printed [default: standard input]
         files: Vec<PathBuf>,
     },
@@ -63,8 +67,9 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Some(Command::Run { config }) => run::run(config.config.as_deref()),
         Some(Command::Check { config, connect }) => check::check(config.config.as_deref(), connect),
-        Some(Command::Map { config, topic, timestamp, files }) => {
-            map::map(&map::Options { config: config.config, topic, timestamp, files })
+        Some(Command::Map { config, topic, timestamp, live, files }) => {
+            let live = live.map(Duration::from_secs);
+            map::map(&map::Options { config: config.config, topic, timestamp, live, files })
         }
         Some(Command::Demo) => demo::demo(),
         None => {

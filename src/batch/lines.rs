@@ -23,11 +23,6 @@ impl LineBuffer {
         Self { text, ends }
     }
 
-    /// The same buffers, empty.
-    pub fn reuse_of(lines: Self) -> Self {
-        Self::reuse(lines.text, lines.ends)
-    }
-
     pub fn into_parts(self) -> (Vec<u8>, Vec<u32>) {
         (self.text, self.ends)
     }

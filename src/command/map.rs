@@ -1,11 +1,11 @@
 //! `map`: a dry run, records from files to lines on standard output.
 
-use super::{REJECTED, WRONG};
+use super::{REJECTED, WRONG, live};
 use crate::batch::LineBuffer;
 use crate::config::{self, Config};
 use crate::decode::Scanner;
 use crate::feed::Routing;
-use crate::map::{Mapped, Mapper};
+use crate::map::Mapper;
 use crate::pipeline::record_limits;
 use crate::record::{Record, RecordTime};
 use crate::text::printable;
@@ -14,6 +14,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 
 /// What the command line says.
@@ -23,12 +24,14 @@ pub struct Options {
     pub topic: Option<String>,
     /// Kafka's timestamp of all records, in nanoseconds.
     pub timestamp: Option<i64>,
+    /// Read the topic for this long instead of files.
+    pub live: Option<Duration>,
     /// None or "-": standard input.
     pub files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Error)]
-enum MapError {
+pub(super) enum MapError {
     #[error("{0}")]
     Config(String),
     #[error("no topic is named in `kafka.topics`: say which one the records come from with --topic")]
@@ -37,13 +40,15 @@ enum MapError {
     NoMapping(String),
     #[error("{path} can't be read: {source}")]
     Input { path: String, source: io::Error },
+    #[error("the topic {topic} can't be read: {why}; `check --connect` tells more")]
+    Topic { topic: String, why: String },
     #[error("the lines can't be written: {0}")]
     Output(#[from] io::Error),
 }
 
 /// Maps the files' records in order. Rejections go to standard error as `FILE:LINE: reason`.
 pub fn map(options: &Options) -> ExitCode {
-    match DryRun::new(options).and_then(|run| run.files(&options.files)) {
+    match dry_run(options) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(REJECTED),
         // Whoever reads the lines has seen enough.
@@ -55,7 +60,20 @@ pub fn map(options: &Options) -> ExitCode {
     }
 }
 
-struct DryRun {
+fn dry_run(options: &Options) -> Result<usize, MapError> {
+    let path = config::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
+    // Lines go nowhere, so no token is needed.
+    let config = config::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
+    let topic = options.topic.clone().or_else(|| first_topic(&config)).ok_or(MapError::NoTopic)?;
+    let run = DryRun::new(&config, &topic, options.timestamp)?;
+    match options.live {
+        Some(duration) => live::read(run, &config.kafka, &topic, duration),
+        None => run.files(&options.files),
+    }
+}
+
+/// Maps records and remembers what became of them.
+pub(super) struct DryRun {
     mapper: Mapper,
     time: RecordTime,
     /// The next record's: its place in the input stands for it.
@@ -66,17 +84,12 @@ struct DryRun {
 }
 
 impl DryRun {
-    fn new(options: &Options) -> Result<Self, MapError> {
-        let path = config::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
-        // Lines go nowhere, so no token is needed.
-        let config = config::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
-        let topic = options.topic.clone().or_else(|| first_topic(&config)).ok_or(MapError::NoTopic)?;
-        let routing = Routing::new(&config);
-        let (rules, _) = routing.mapping_of(&topic).ok_or_else(|| MapError::NoMapping(topic.clone()))?;
-        let limits = record_limits(&config);
+    fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
+        let routing = Routing::new(config);
+        let (rules, _) = routing.mapping_of(topic).ok_or_else(|| MapError::NoMapping(topic.to_owned()))?;
         Ok(Self {
-            mapper: Mapper::new(Arc::clone(rules), &topic, limits),
-            time: options.timestamp.map_or(RecordTime::Omitted, RecordTime::At),
+            mapper: Mapper::new(Arc::clone(rules), topic, record_limits(config)),
+            time: timestamp.map_or(RecordTime::Omitted, RecordTime::At),
             offset: 0,
             rejected: 0,
             dropped: BTreeMap::new(),
@@ -89,48 +102,53 @@ impl DryRun {
             let (name, bytes) = read(path)?;
             self.input(&name, &bytes)?;
         }
-        self.tell_dropped();
-        Ok(self.rejected)
+        Ok(self.finish())
     }
 
     fn input(&mut self, name: &str, bytes: &[u8]) -> Result<(), MapError> {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let mut lines = LineBuffer::default();
-        for record in Records::new(bytes) {
-            lines = LineBuffer::reuse_of(lines);
-            let mapped = self.record(record.bytes, &mut lines);
-            out.write_all(lines.text())?;
-            // In step with what follows on standard error.
-            if !mapped.rejected.is_empty() {
-                out.flush()?;
-            }
-            for (element, why) in &mapped.rejected {
-                let element = element.map_or(String::new(), |index| format!("element {index}: "));
-                eprintln!("{name}:{}: {element}{}", record.line, printable(&why.to_string(), 500));
-            }
+        for input in Records::new(bytes) {
+            let (value, headers) = (Some(input.bytes), [].as_slice());
+            let record =
+                Record { partition: 0, offset: self.offset, time: self.time, key: None, value, headers };
+            self.offset += 1;
+            self.record(&record, &mut out, || format!("{name}:{}", input.line))?;
         }
         Ok(out.flush()?)
     }
 
-    fn record(&mut self, bytes: &[u8], lines: &mut LineBuffer) -> Mapped {
-        let record = Record {
-            partition: 0,
-            offset: self.offset,
-            time: self.time,
-            key: None,
-            value: Some(bytes),
-            headers: &[],
-        };
-        self.offset += 1;
-        let mapped = self.mapper.map(&record, lines);
-        self.rejected += usize::from(mapped.rejected_count > 0);
+    /// Writes a record's lines; says on standard error why it is rejected, and where it is.
+    pub(super) fn record(
+        &mut self,
+        record: &Record<'_>,
+        out: &mut impl Write,
+        place: impl Fn() -> String,
+    ) -> Result<(), MapError> {
+        let mut lines = LineBuffer::default();
+        let became = self.mapper.map(record, &mut lines);
+        out.write_all(lines.text())?;
+        if became.rejected_count > 0 {
+            self.rejected += 1;
+            // In step with what follows on standard error.
+            out.flush()?;
+        }
+        for (element, why) in &became.rejected {
+            let element = element.map_or(String::new(), |index| format!("element {index}: "));
+            eprintln!("{}: {element}{}", place(), printable(&why.to_string(), 500));
+        }
         for (drop, count) in self.mapper.take_drops().iter() {
             self.dropped.entry(drop.remedy()).or_default().0 += count;
         }
         for notice in self.mapper.take_notices() {
             self.dropped.entry(notice.drop.remedy()).or_default().1.push(notice.key);
         }
-        mapped
+        Ok(())
+    }
+
+    /// Says what was dropped, and which option keeps it. Returns how many records were rejected.
+    pub(super) fn finish(self) -> usize {
+        self.tell_dropped();
+        self.rejected
     }
 
     fn tell_dropped(&self) {

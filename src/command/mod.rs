@@ -3,6 +3,7 @@
 pub mod check;
 mod connect;
 pub mod demo;
+mod live;
 pub mod map;
 pub mod run;
 
