@@ -39,8 +39,11 @@ fn assign(kafka: &Kafka, topic: &str) -> Result<Option<BaseConsumer>, KafkaError
     let consumer: BaseConsumer = probe_config(kafka).set("group.id", "(map --live)").create()?;
     let metadata = consumer.fetch_metadata(Some(topic), ASK_MAX)?;
     let mut list = TopicPartitionList::new();
-    for partition in
-        metadata.topics().iter().filter(|found| found.name() == topic).flat_map(rdkafka::metadata::MetadataTopic::partitions)
+    for partition in metadata
+        .topics()
+        .iter()
+        .filter(|found| found.name() == topic)
+        .flat_map(rdkafka::metadata::MetadataTopic::partitions)
     {
         list.add_partition_offset(topic, partition.id(), Offset::OffsetTail(BEFORE))?;
     }
