@@ -69,9 +69,9 @@ impl Pipeline {
         let routing = Arc::new(Routing::new(config));
         let writer =
             Writer::new(Client::new(&config.influx)?, &config.influx, writer_options(config), observer);
-        let destinations = routing.destinations();
-        let preparing = Arc::clone(&writer);
-        runtime.spawn(async move { preparing.prepare(&destinations).await });
+        for destination in routing.destinations() {
+            runtime.spawn(Arc::clone(&writer).prepare(destination, fastrand::u64(..)));
+        }
         let shared = Shared {
             routing,
             limits: limits(config),

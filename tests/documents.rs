@@ -1,6 +1,6 @@
 //! What the documents say is true: paths exist, commands and configurations work.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use kafka_influx_bridge::config;
 use std::path::Path;

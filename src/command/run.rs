@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -65,6 +65,9 @@ fn serve(pipeline: Pipeline) -> Result<(), PipelineError> {
     Ok(())
 }
 
+/// Signals closer together are one wish: some senders signal a process and its group at once.
+const SIGNALS_APART_MIN: Duration = Duration::from_millis(300);
+
 /// SIGTERM and Ctrl-C, and whether one came again.
 pub struct Signals {
     pub stop: Arc<AtomicBool>,
@@ -78,12 +81,17 @@ impl Signals {
         let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let signals = Self { stop: Arc::clone(&stop), again: Arc::clone(&again) };
         pipeline.runtime().spawn(async move {
-            for flag in [stop, again] {
+            let mut first: Option<Instant> = None;
+            loop {
                 tokio::select! {
                     _ = term.recv() => {}
                     _ = interrupt.recv() => {}
                 }
-                flag.store(true, Ordering::Relaxed);
+                stop.store(true, Ordering::Relaxed);
+                let since = first.get_or_insert_with(Instant::now);
+                if since.elapsed() >= SIGNALS_APART_MIN {
+                    again.store(true, Ordering::Relaxed);
+                }
             }
         });
         Ok(signals)

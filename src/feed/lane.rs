@@ -109,8 +109,7 @@ impl Lane {
 
     /// Whether its destination keeps everything and waits.
     pub fn holds(&self, writer: &Writer) -> bool {
-        let concerns = |destination: &Destination| *destination == *self.destination;
-        writer.alarms().iter().any(|alarm| alarm.destination.as_ref().is_none_or(concerns))
+        writer.holds(&self.destination)
     }
 }
 

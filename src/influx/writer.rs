@@ -1,7 +1,8 @@
 //! What all lanes share while they write: client, counters, alarms, learned sizes.
 
-use super::alarm::{Alarm, Alarms};
-use super::backoff::Delays;
+use super::alarm::{Alarm, Alarms, Trouble};
+use super::answer::Outcome;
+use super::backoff::{Backoff, Delays};
 use super::cause::Cause;
 use super::client::Client;
 use super::connection::{Connection, Destination};
@@ -19,6 +20,9 @@ const LEARNED_SIZE_AGE_MAX: Duration = Duration::from_mins(10);
 
 /// The same news of a database is not given again before this: every lane tries to create it, again and again.
 const NEWS_REPEAT: Duration = Duration::from_mins(1);
+
+/// Between two questions whether a destination may be written.
+const PROBE_DELAY_MAX: Duration = Duration::from_secs(5);
 
 /// How a writer cuts and repeats.
 #[derive(Clone, Copy, Debug)]
@@ -91,11 +95,31 @@ impl Writer {
         self.alarms.holds(destination)
     }
 
-    /// Creates the databases of 1.x, where `create_database` asks for it. What fails is said; writing finds
-    /// out whether it matters.
-    pub async fn prepare(&self, destinations: &[Destination]) {
-        for destination in destinations {
-            self.create_database(destination).await;
+    /// Creates the databases of 1.x, where `create_database` asks for it, and asks whether the destination may be written,
+    /// so that what is wrong is named before there are lines. Returns when it may.
+    pub async fn prepare(self: Arc<Self>, destination: Destination, seed: u64) {
+        self.create_database(&destination).await;
+        let (mut watch, mut rng) = (self.alarms.watch(), fastrand::Rng::with_seed(seed));
+        let mut backoff = Backoff::new(self.options.delays);
+        while let Err((cause, holds, why)) = self.probe(&destination).await {
+            let (address, credential) =
+                (self.client.addresses().current().as_str(), self.client.credential());
+            let destination = &destination;
+            let trouble = Trouble { cause, holds, why: &why, address, destination, credential: &credential };
+            watch.failed(trouble, now());
+            // Nothing waits for this, but the alarm should end soon after its cause.
+            tokio::time::sleep(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
+        }
+        watch.well(now());
+    }
+
+    async fn probe(&self, destination: &Destination) -> Result<(), (Cause, bool, String)> {
+        match self.client.probe(self.client.addresses().current(), destination).await {
+            Ok(Outcome::Hold { cause, why }) => Err((cause, true, why)),
+            Ok(Outcome::Retry { cause, why, .. }) => Err((cause, false, why)),
+            // What is said of an empty write otherwise is no lasting trouble.
+            Ok(_) => Ok(()),
+            Err(failure) => Err((failure.cause, false, failure.why)),
         }
     }
 

@@ -361,7 +361,7 @@ async fn creates_a_database_at_the_start_and_after_it_went() {
     let creating = |connection: &mut Connection| connection.create_database = true;
     let none = || Options { destinations: Some(BTreeSet::new()), ..Options::default() };
     let setup = Setup::with(none(), OPTIONS, creating).await;
-    setup.writer.prepare(&[database(), bucket()]).await;
+    Arc::clone(&setup.writer).prepare(database(), 1).await;
     assert!(matches!(setup.events.take()[..], [Event::DatabaseReady { .. }]));
     assert_eq!(setup.deliver(&database(), &good(5)).await.requests.total(), 1);
 
