@@ -22,8 +22,10 @@ fn two_consumers_of_one_bridge_share_the_partitions() {
     let mut want = produce(&cluster, "a");
     let bridge = Setup::new(&cluster, &sink, "'t'").kafka("consumers = 2").mapping(BY_ID).start();
     wait_until("both were assigned some", || Counters::get(&bridge.0.counters.rebalances) >= 2);
+    let assigned = || Counters::get(&bridge.0.counters.assigned_partitions);
     want.extend(produce(&cluster, "b"));
     wait_until("all are stored", || sink.ids("main").len() == want.len());
+    wait_until("every partition is held", || assigned() == PARTITIONS as u64);
     bridge.stop();
     assert_eq!(sink.ids("main"), want);
     assert_eq!(cluster.committed("t", PARTITIONS), [Some(200); 6]);

@@ -177,8 +177,10 @@ pub struct Setup {
 
 impl Setup {
     pub fn new(cluster: &Cluster, sink: &Sink, topics: &str) -> Self {
+        // The mock cluster takes a session's time for each rebalance.
         let kafka = format!(
-            "[kafka]\nbrokers = '{}'\ntopics = {topics}\ngroup_id = '{GROUP}'\n",
+            "[kafka]\nbrokers = '{}'\ntopics = {topics}\ngroup_id = '{GROUP}'\n\
+             librdkafka.'session.timeout.ms' = 2000\nlibrdkafka.'heartbeat.interval.ms' = 200\n",
             cluster.address()
         );
         let influx = format!(
@@ -219,6 +221,7 @@ impl Setup {
     }
 
     pub fn start(&self) -> Bridge {
+        start_log();
         Bridge(Pipeline::start(&self.config(), Arc::new(LogObserver)).unwrap())
     }
 }
@@ -250,3 +253,11 @@ pub fn record(id: &str) -> String {
 
 /// The mapping for such records.
 pub const BY_ID: &str = "tag_keys = ['id']";
+
+/// Shows the log of a test that is looked into: `TEST_LOG=debug cargo test --test pipeline NAME -- --nocapture`.
+fn start_log() {
+    let level = std::env::var("TEST_LOG").ok().and_then(|level| level.parse().ok());
+    if let Some(level) = level {
+        kafka_influx_bridge::log::start(config::Log { level, format: config::LogFormat::Text });
+    }
+}
