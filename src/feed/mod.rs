@@ -22,7 +22,6 @@ use rdkafka::consumer::Consumer;
 use report::Reporter;
 use routes::{Route, Routes};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};

@@ -21,7 +21,7 @@ const LIST_TOPICS_EVERY: Duration = Duration::from_secs(4);
 const LIST_TOPICS_MAX: Duration = Duration::from_secs(3);
 /// How long the last commit is tried while the group is being rebalanced; when all members of one bridge stop at once,
 /// the first that leaves starts that.
-const LAST_COMMIT_MAX: Duration = Duration::from_secs(3);
+const LAST_COMMIT_MAX: Duration = Duration::from_millis(1_500);
 const LAST_COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the service can't go on with Kafka.

@@ -5,7 +5,7 @@ use kafka_influx_bridge::config::{self, Config};
 use kafka_influx_bridge::influx::{Destination, LogObserver};
 use kafka_influx_bridge::kafka::{EmbeddedKafka, NewRecord};
 use kafka_influx_bridge::map::Reason;
-use kafka_influx_bridge::pipeline::{Pipeline, wait_for_end};
+use kafka_influx_bridge::pipeline::Pipeline;
 use kafka_influx_bridge::receiver::{Options, Receiver, Reply, StoredPoint};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, TopicPartitionList};
@@ -240,8 +240,7 @@ impl Bridge {
 
     /// Ends it, and fails if it does not end well.
     pub fn stop(self) {
-        self.0.stop();
-        assert!(wait_for_end(&self.0, LONGEST, || false), "the pipeline does not end");
+        assert!(self.0.stop_and_wait(|| false), "the pipeline does not end");
         self.0.join().unwrap();
     }
 }
