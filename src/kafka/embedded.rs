@@ -49,7 +49,10 @@ impl EmbeddedKafka {
 
     /// Makes a topic; one that is produced to before is made with four partitions.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), KafkaError> {
-        self.producer.client().mock_cluster().map_or(Ok(()), |cluster| cluster.create_topic(name, partitions, 1))
+        self.producer
+            .client()
+            .mock_cluster()
+            .map_or(Ok(()), |cluster| cluster.create_topic(name, partitions, 1))
     }
 
     /// Hands a record over to be produced, waiting while too many others are on their way.

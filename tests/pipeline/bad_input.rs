@@ -59,7 +59,8 @@ fn each_bad_record_is_rejected_alone() {
         .start();
     sink.wait_for_points("main", bad.len() + 2);
     for reason in Reason::ALL {
-        let want = bad.iter().filter(|(_, of)| *of == reason).count() + usize::from(reason == Reason::Tombstone);
+        let want =
+            bad.iter().filter(|(_, of)| *of == reason).count() + usize::from(reason == Reason::Tombstone);
         assert_eq!(bridge.rejected(reason), want as u64, "{reason:?}");
     }
     let produced = (2 * bad.len() + 3) as u64;
@@ -83,12 +84,14 @@ fn a_topic_of_bad_records_alone_is_committed() {
 /// Text that InfluxDB's lines give a meaning to stays text.
 #[test]
 fn untrusted_text_injects_nothing() {
-    let hostile = ["a,b=c d=1 1\nevil v=1", "\\", "\\,", "\"", "x\r\ny", "한글 🙂, =", "\u{0}\u{1b}[31m", "#"];
+    let hostile =
+        ["a,b=c d=1 1\nevil v=1", "\\", "\\,", "\"", "x\r\ny", "한글 🙂, =", "\u{0}\u{1b}[31m", "#"];
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let quoted = hostile.map(|text| serde_json::Value::from(text).to_string());
     cluster.produce("t", 0, quoted.iter().map(|text| format!(r#"{{"id":{text},{text}:1,"s":{text}}}"#)));
     cluster.produce("t", 0, [record("last")]);
-    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['s']")).start();
+    let bridge =
+        Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['s']")).start();
     sink.wait_for_points("main", hostile.len() + 1);
     bridge.stop();
     let points = sink.points("main");

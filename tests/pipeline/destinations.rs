@@ -9,7 +9,8 @@ fn a_refused_line_is_skipped_alone() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     // InfluxDB keeps the type that a field had first.
     cluster.produce("t", 0, [record("first")]);
-    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']")).start();
+    let bridge =
+        Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']")).start();
     sink.wait_for_points("main", 1);
     let ids: Vec<String> = (0..500).map(|n| format!("{n:03}")).collect();
     let conflict = r#"{"id":"conflict","v":"text"}"#.to_owned();
