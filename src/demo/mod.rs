@@ -86,14 +86,14 @@ pub fn run(longest: Option<Duration>) -> Result<(), DemoError> {
     let shown = demo.show_first_records(&first, &mut arrived)?;
     // Nobody looks at lines any more.
     drop(arrived);
-    let mut produced = first.len() as u64;
+    let mut records = first.len() as u64;
     if shown {
         let producer = Producer::start(Arc::clone(&demo.kafka), generator);
         // Whoever closed the output wants it to end.
         let _closed = demo.show_rates();
-        produced += producer.stop()?;
+        records += producer.stop()?;
     }
-    demo.end(produced)
+    demo.end(records)
 }
 
 /// Warnings, which make room for themselves on the terminal.
@@ -179,8 +179,8 @@ impl Demo {
         let routing = Routing::new(&self.config);
         let (rules, _) = routing.mapping_of(record.topic)?;
         let mut mapper = Mapper::new(Arc::clone(rules), record.topic, record_limits(&self.config));
-        let mapped = mapper.map(&as_read(record), &mut LineBuffer::default());
-        mapped.rejected.first().map(|(_, why)| why.to_string())
+        let became = mapper.map(&as_read(record), &mut LineBuffer::default());
+        became.rejected.first().map(|(_, why)| why.to_string())
     }
 
     /// Shows once a second how much goes through, until it is over.
@@ -309,10 +309,10 @@ mod tests {
         });
         let mut lines_of = |record: &Generated| {
             let (_, mapper) = mappers.iter_mut().find(|(topic, _)| *topic == record.topic).unwrap();
-            let mapped = mapper.map(&as_read(record), &mut LineBuffer::default());
+            let became = mapper.map(&as_read(record), &mut LineBuffer::default());
             assert_eq!(mapper.take_drops(), crate::map::Drops::default(), "{record:?}");
-            assert_eq!(mapped.lines + mapped.rejected_count, 1, "{record:?}: {mapped:?}");
-            mapped.lines
+            assert_eq!(became.lines + became.rejected_count, 1, "{record:?}: {became:?}");
+            became.lines
         };
         for now_ms in 0..1_000 {
             assert_eq!(lines_of(&generator.next(now_ms)), 1);

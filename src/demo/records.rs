@@ -47,10 +47,10 @@ impl Generator {
     fn ec2(&mut self, number: u64) -> Generated {
         let (system, user) = (self.decimal(20), self.decimal(60));
         let (write, read) = (self.rng.u32(0..500), self.decimal(100));
-        let used = self.decimal(1_000);
+        let memory = self.decimal(1_000);
         let processes = if self.rng.u8(..) < 64 { format!("{{\"cpu\":{user}}}") } else { String::new() };
         let value = format!(
-            r#"{{"ec2Number":"web-{number}","cpu":{{"system":{system},"user":{user}}},"disk":{{"write":{write},"read":{read}}},"mem":{{"used":{used}}},"topRateProcess":[{processes}]}}"#
+            r#"{{"ec2Number":"web-{number}","cpu":{{"system":{system},"user":{user}}},"disk":{{"write":{write},"read":{read}}},"mem":{{"used":{memory}}},"topRateProcess":[{processes}]}}"#
         );
         Generated { topic: "ec2", value }
     }

@@ -81,17 +81,19 @@ fn number(value: &Value) -> u64 {
 
 #[test]
 fn a_topic_created_later_is_picked_up() {
-    let (cluster, sink) = (Cluster::with_topic("unrelated", 1), Sink::start());
-    let bridge = Setup::new(&cluster, &sink, r"'^late-\d+$'").mapping(BY_ID).start();
-    // It has looked at the topics once before there is one to find.
-    std::thread::sleep(Duration::from_millis(300));
+    let (cluster, sink) = (Cluster::with_topic("known", 1), Sink::start());
+    cluster.create_topic("unrelated", 1);
+    cluster.produce("known", 0, [record("first")]);
     cluster.produce("unrelated", 0, [record("not asked for")]);
+    let bridge = Setup::new(&cluster, &sink, r"['known', '^late-\d+$']").mapping(BY_ID).start();
+    // By then it has looked at the topics once.
+    sink.wait_for_points("main", 1);
     let created = Instant::now();
     cluster.create_topic("late-17", 2);
-    cluster.produce("late-17", 1, [record("a")]);
-    sink.wait_for_points("main", 1);
+    cluster.produce("late-17", 1, [record("late")]);
+    sink.wait_for_points("main", 2);
     let took = created.elapsed();
     assert!(took < Duration::from_secs(10), "it took {took:?}");
     bridge.stop();
-    assert_eq!(sink.ids("main"), ["a"]);
+    assert_eq!(sink.ids("main"), ["first", "late"]);
 }
