@@ -6,6 +6,7 @@ pub mod command;
 pub mod commit;
 pub mod config;
 pub mod decode;
+pub mod demo;
 pub mod feed;
 pub mod influx;
 pub mod kafka;

@@ -53,7 +53,11 @@ enum Command {
         files: Vec<PathBuf>,
     },
     /// Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB
-    Demo,
+    Demo {
+        /// End by itself after so many seconds
+        #[arg(long, value_name = "N")]
+        seconds: Option<u64>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -71,7 +75,7 @@ fn main() -> ExitCode {
             let live = live.map(Duration::from_secs);
             map::map(&map::Options { config: config.config, topic, timestamp, live, files })
         }
-        Some(Command::Demo) => demo::demo(),
+        Some(Command::Demo { seconds }) => demo::demo(seconds),
         None => {
             eprintln!("{}", kafka_influx_bridge::command::ways_to_begin());
             ExitCode::from(kafka_influx_bridge::command::WRONG)

@@ -12,7 +12,7 @@ pub struct Counters {
     pub lines: AtomicU64,
     /// Elements that became no point because the configuration says so.
     pub filtered: AtomicU64,
-    /// Records that wait in batches for their settlement.
+    /// Partitions held now.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
     rejected: [AtomicU64; Reason::ALL.len()],

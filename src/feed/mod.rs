@@ -22,7 +22,6 @@ use rdkafka::consumer::Consumer;
 use report::Reporter;
 use routes::{Route, Routes};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,6 +58,8 @@ pub struct Feed {
     /// Revokes that wait for their partitions to be settled.
     drains: Vec<Drain>,
     next_store: Instant,
+    /// Partitions, as they were counted.
+    held: u64,
     stage: Stage,
 }
 
@@ -104,6 +105,7 @@ impl Feed {
             next_ticket: Ticket::first(),
             drains: Vec::new(),
             next_store: Instant::now(),
+            held: 0,
             stage,
         }
     }
@@ -206,8 +208,10 @@ impl Feed {
                     self.drains.push(Drain { partitions, until: now + REVOKE_DRAIN_MAX, reply });
                 }
             }
+            // The counter is that of all consumers; the difference may be negative, and then wraps around.
             let held = self.stage.routes.partitions() as u64;
-            self.shared.counters.assigned_partitions.store(held, Ordering::Relaxed);
+            Counters::add(&self.shared.counters.assigned_partitions, held.wrapping_sub(self.held));
+            self.held = held;
         }
     }
 

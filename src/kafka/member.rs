@@ -9,6 +9,7 @@ use rdkafka::statistics::Statistics;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use tracing::{debug, info, warn};
@@ -18,6 +19,10 @@ const POLL: Duration = Duration::from_millis(100);
 /// How often topics are listed where regular expressions are to match; with the time to join, a new topic is read within 10 s.
 const LIST_TOPICS_EVERY: Duration = Duration::from_secs(4);
 const LIST_TOPICS_MAX: Duration = Duration::from_secs(3);
+/// How long the last commit is tried while the group is being rebalanced; when all members of one bridge stop at once,
+/// the first that leaves starts that.
+const LAST_COMMIT_MAX: Duration = Duration::from_millis(1_500);
+const LAST_COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the service can't go on with Kafka.
 #[derive(Debug, Error)]
@@ -109,15 +114,29 @@ impl Member {
 
     /// Commits what was stored and leaves the group.
     pub fn leave(self) {
-        match self.consumer.commit_consumer_state(CommitMode::Sync) {
-            Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
-            Err(error) => {
-                warn!(%error, "the last offsets could not be committed: their records are written again");
-            }
+        if let Err(error) = self.last_commit() {
+            warn!(%error, "the last offsets could not be committed: their records are written again");
         }
         // Dropping the last reference leaves the group.
         if Arc::into_inner(self.consumer).is_none() {
             warn!("the kafka client is still in use and leaves the group when its session ends");
+        }
+    }
+
+    fn last_commit(&self) -> Result<(), KafkaError> {
+        let deadline = Instant::now() + LAST_COMMIT_MAX;
+        loop {
+            match self.consumer.commit_consumer_state(CommitMode::Sync) {
+                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => return Ok(()),
+                Err(KafkaError::ConsumerCommit(
+                    RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::IllegalGeneration,
+                )) if Instant::now() < deadline => {
+                    // The group's next generation comes without this thread's help, and the partitions stay with this
+                    // member until it has served the revoke.
+                    thread::sleep(LAST_COMMIT_PAUSE);
+                }
+                result => return result,
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The consumer: one control thread that speaks to the group, one data thread that takes records.
 
 mod context;
+mod embedded;
 mod ffi;
 mod idle;
 mod member;
@@ -10,6 +11,7 @@ mod trouble;
 pub use context::{
     GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
 };
+pub use embedded::{EmbeddedKafka, NewRecord};
 pub use ffi::{Delivery, Place, RecordQueue, Taken, mock_cluster_addresses};
 pub use member::{Member, MemberError};
 pub use properties::probe_config;

@@ -1,0 +1,334 @@
+//! The whole thing in one process: an embedded Kafka, generated records, the bridge itself, an embedded receiver.
+
+mod producer;
+mod records;
+mod screen;
+
+use crate::admin::Counters;
+use crate::batch::LineBuffer;
+use crate::command::run::Signals;
+use crate::config::{self, Config, ConfigErrors, Log, LogFormat};
+use crate::feed::Routing;
+use crate::influx::{Credential, Destination, LogObserver};
+use crate::kafka::EmbeddedKafka;
+use crate::map::Mapper;
+use crate::pipeline::{Pipeline, PipelineError, record_limits};
+use crate::receiver::{Line, Options, Receiver};
+use crate::record::{Record, RecordTime};
+use crate::secret::Secret;
+use producer::{Producer, now_ms, produce};
+use rdkafka::error::KafkaError;
+use records::{Generated, Generator, TOPICS};
+use screen::{Colour, Screen, grouped};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::broadcast;
+
+const CONFIG: &str = include_str!("bridge.toml");
+const TOKEN: &str = "a-token-for-the-demo";
+/// How long the first records may take through everything, and the last ones.
+const WAIT_MAX: Duration = Duration::from_secs(10);
+const PARTITIONS: i32 = 2;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Why there is no demo.
+#[derive(Debug, Error)]
+pub enum DemoError {
+    #[error("the embedded Kafka failed: {0}")]
+    Kafka(#[from] KafkaError),
+    #[error("the demo's own configuration is wrong: {0}")]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    #[error("the embedded receiver can't listen: {0}")]
+    Receiver(#[source] io::Error),
+    #[error("the demo can't be shown: {0}")]
+    Screen(#[from] io::Error),
+    #[error("the first records did not arrive within {} s: the log above may say why", WAIT_MAX.as_secs())]
+    TooSlow,
+}
+
+/// Everything that runs.
+struct Demo {
+    screen: Screen,
+    kafka: Arc<EmbeddedKafka>,
+    receiver: Receiver,
+    /// Of the receiver.
+    _runtime: Runtime,
+    config: Config,
+    pipeline: Pipeline,
+    signals: Signals,
+    ends: Option<Instant>,
+}
+
+/// What was counted up to now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    records: u64,
+    stored: u64,
+    rejected: u64,
+}
+
+/// Runs until a signal, or for so long.
+pub fn run(longest: Option<Duration>) -> Result<(), DemoError> {
+    let screen = Screen::new();
+    start_log(&screen);
+    let ends = longest.map(|longest| Instant::now() + longest);
+    let (demo, mut arrived) = Demo::start(screen, ends)?;
+    let mut generator = Generator::new(fastrand::u64(..));
+    let first = demo.send_first_records(&mut generator)?;
+    let shown = demo.show_first_records(&first, &mut arrived)?;
+    // Nobody looks at lines any more.
+    drop(arrived);
+    let mut records = first.len() as u64;
+    if shown {
+        let producer = Producer::start(Arc::clone(&demo.kafka), generator);
+        // Whoever closed the output wants it to end.
+        let _closed = demo.show_rates();
+        records += producer.stop()?;
+    }
+    demo.end(records)
+}
+
+/// Warnings, which make room for themselves on the terminal.
+fn start_log(screen: &Screen) {
+    let screen = screen.clone();
+    crate::log::start_to(Log { level: tracing::Level::WARN, format: LogFormat::Text }, move || {
+        // The log goes on when nobody reads the output.
+        let _closed = screen.erase();
+        io::stderr()
+    });
+}
+
+impl Demo {
+    fn start(screen: Screen, ends: Option<Instant>) -> Result<(Self, broadcast::Receiver<Line>), DemoError> {
+        let kafka = EmbeddedKafka::start()?;
+        for (topic, _) in TOPICS {
+            kafka.create_topic(topic, PARTITIONS)?;
+        }
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).thread_name("receiver").enable_all().build()?;
+        let options = Options {
+            credential: Credential::Token(Secret::new(TOKEN)),
+            destinations: Some(TOPICS.iter().map(|(_, bucket)| destination(bucket)).collect()),
+            keep_points: false,
+            faults: None,
+        };
+        let receiver = runtime.block_on(Receiver::start(options)).map_err(DemoError::Receiver)?;
+        let arrived = receiver.subscribe();
+        let text = CONFIG.replace("{kafka}", &kafka.address()).replace("{influx}", &receiver.url());
+        let config = parse(&text)?;
+        introduce(&screen, &text)?;
+        let pipeline = Pipeline::start(&config, Arc::new(LogObserver))?;
+        let signals = Signals::listen(&pipeline)?;
+        let kafka = Arc::new(kafka);
+        Ok((Self { screen, kafka, receiver, _runtime: runtime, config, pipeline, signals, ends }, arrived))
+    }
+
+    /// One record of each topic and a bad one.
+    fn send_first_records(&self, generator: &mut Generator) -> Result<Vec<Generated>, DemoError> {
+        let mut records: Vec<Generated> = TOPICS.iter().map(|_| generator.next(now_ms())).collect();
+        records.push(records::bad(0));
+        for record in &records {
+            produce(&self.kafka, record)?;
+        }
+        Ok(records)
+    }
+
+    /// Shows what became of them, unless it is asked to end before they are through.
+    fn show_first_records(
+        &self,
+        records: &[Generated],
+        arrived: &mut broadcast::Receiver<Line>,
+    ) -> Result<bool, DemoError> {
+        let mut lines = Vec::new();
+        let through = self.wait(|| {
+            lines.extend(std::iter::from_fn(|| arrived.try_recv().ok()));
+            lines.len() as u64 + self.counts().rejected == records.len() as u64
+        });
+        if !through {
+            return if self.is_over() { Ok(false) } else { Err(DemoError::TooSlow) };
+        }
+        for record in records {
+            self.screen.labelled(Colour::Cyan, &format!("in  {}:", record.topic), &record.value)?;
+            match self.why_rejected(record) {
+                None => self.show_line_of(record, &lines)?,
+                Some(why) => self.screen.labelled(Colour::Red, "rejected:", &why)?,
+            }
+        }
+        self.screen.line("")?;
+        Ok(true)
+    }
+
+    /// Each topic has a bucket of its own, so the one line that came to it is the record's.
+    fn show_line_of(&self, record: &Generated, lines: &[Line]) -> io::Result<()> {
+        let bucket = TOPICS.iter().find(|(topic, _)| *topic == record.topic).map_or("", |(_, bucket)| bucket);
+        let line = lines.iter().find(|line| *line.destination == destination(bucket));
+        let text = line.map_or("(nothing)", |line| &line.text);
+        self.screen.labelled(Colour::Green, &format!("out {bucket}:"), text)
+    }
+
+    /// The bridge counted and logged it; the reason is that of the same mapping.
+    fn why_rejected(&self, record: &Generated) -> Option<String> {
+        let routing = Routing::new(&self.config);
+        let (rules, _) = routing.mapping_of(record.topic)?;
+        let mut mapper = Mapper::new(Arc::clone(rules), record.topic, record_limits(&self.config));
+        let became = mapper.map(&as_read(record), &mut LineBuffer::default());
+        became.rejected.first().map(|(_, why)| why.to_string())
+    }
+
+    /// Shows once a second how much goes through, until it is over.
+    fn show_rates(&self) -> io::Result<()> {
+        self.screen.line("Every second (Ctrl-C ends it):")?;
+        let (start, mut before) = (Instant::now(), self.counts());
+        let mut next = start + SECOND;
+        while !self.is_over() {
+            let left = next.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                thread::sleep(left.min(Duration::from_millis(20)));
+                continue;
+            }
+            let now = self.counts();
+            self.screen.running(&format!(
+                "{:>4} s   {:>6} records/s in   {:>6} points/s stored   {} rejected in all",
+                start.elapsed().as_secs(),
+                grouped(now.records - before.records),
+                grouped(now.stored - before.stored),
+                grouped(now.rejected)
+            ))?;
+            (before, next) = (now, next + SECOND);
+        }
+        Ok(())
+    }
+
+    /// Lets the last records through, stops the bridge, and says what there was in all.
+    fn end(self, produced: u64) -> Result<(), DemoError> {
+        let until = Instant::now() + WAIT_MAX;
+        let hurried = || self.signals.again.load(Ordering::Relaxed);
+        while self.counts().records < produced && Instant::now() < until && !hurried() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let ended = self.pipeline.stop_and_wait(hurried);
+        // The output may be closed; the demo ends all the same.
+        let _closed = self.screen.line(&totals(produced, self.counts()));
+        if ended { Ok(self.pipeline.join()?) } else { std::process::exit(0) }
+    }
+
+    /// Returns whether the condition came before the end and in time.
+    fn wait(&self, mut condition: impl FnMut() -> bool) -> bool {
+        let until = Instant::now() + WAIT_MAX;
+        while !condition() {
+            if self.is_over() || Instant::now() >= until {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
+    fn is_over(&self) -> bool {
+        let ended = self.ends.is_some_and(|ends| Instant::now() >= ends);
+        ended || self.signals.stop.load(Ordering::Relaxed) || self.pipeline.is_finished()
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            records: Counters::get(&self.pipeline.counters.records),
+            stored: Counters::get(&self.receiver.counts().lines_stored),
+            rejected: self.pipeline.counters.rejected().map(|(_, count)| count).sum(),
+        }
+    }
+}
+
+/// What there was in all, and whether it adds up.
+fn totals(produced: u64, Counts { stored, rejected, .. }: Counts) -> String {
+    let settled = stored + rejected;
+    let (made, stored, rejected) = (grouped(produced), grouped(stored), grouped(rejected));
+    match produced.checked_sub(settled) {
+        Some(0) => format!("{made} records produced = {stored} stored + {rejected} rejected: none was lost"),
+        Some(left) => {
+            format!(
+                "{made} records produced, {stored} stored, {rejected} rejected, {left} still on their way"
+            )
+        }
+        None => format!("{made} records produced, {stored} stored (some twice), {rejected} rejected"),
+    }
+}
+
+fn introduce(screen: &Screen, text: &str) -> io::Result<()> {
+    screen.line(
+        "A Kafka, a producer of metrics, the bridge and a receiver like InfluxDB, all in this process.",
+    )?;
+    screen.line("The bridge reads the records and writes points, as this bridge.toml tells it:")?;
+    screen.line("")?;
+    for line in text.lines() {
+        let (keys, comment) = line.find('#').map_or((line, ""), |at| line.split_at(at));
+        screen.line(&format!("    {keys}{}", screen.painted(Colour::Grey, comment)))?;
+    }
+    screen.line("")
+}
+
+fn parse(text: &str) -> Result<Config, ConfigErrors> {
+    let token = |name: &str| (name == "INFLUX_TOKEN").then(|| TOKEN.to_owned());
+    let mut config = config::parse(Path::new("bridge.toml"), text, &token)?.config;
+    // Its port may be that of a bridge which does real work.
+    config.admin.listen = None;
+    Ok(config)
+}
+
+fn destination(bucket: &str) -> Destination {
+    Destination::Bucket { org: "demo".to_owned(), bucket: bucket.to_owned() }
+}
+
+fn as_read(record: &Generated) -> Record<'_> {
+    let value = Some(record.value.as_bytes());
+    Record { partition: 0, offset: 0, time: RecordTime::At(0), key: None, value, headers: &[] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        let text = CONFIG.replace("{kafka}", "127.0.0.1:1").replace("{influx}", "http://127.0.0.1:2");
+        parse(&text).unwrap()
+    }
+
+    #[test]
+    fn every_generated_record_becomes_one_point_and_bad_ones_none() {
+        let (config, mut generator) = (config(), Generator::new(7));
+        let (routing, limits) = (Routing::new(&config), record_limits(&config));
+        let mut mappers = TOPICS.map(|(topic, _)| {
+            (topic, Mapper::new(Arc::clone(routing.mapping_of(topic).unwrap().0), topic, limits))
+        });
+        let mut lines_of = |record: &Generated| {
+            let (_, mapper) = mappers.iter_mut().find(|(topic, _)| *topic == record.topic).unwrap();
+            let became = mapper.map(&as_read(record), &mut LineBuffer::default());
+            assert_eq!(mapper.take_drops(), crate::map::Drops::default(), "{record:?}");
+            assert_eq!(became.lines + became.rejected_count, 1, "{record:?}: {became:?}");
+            became.lines
+        };
+        for now_ms in 0..1_000 {
+            assert_eq!(lines_of(&generator.next(now_ms)), 1);
+        }
+        for number in 0..3 {
+            assert_eq!(lines_of(&records::bad(number)), 0);
+        }
+    }
+
+    #[test]
+    fn says_whether_it_adds_up() {
+        let f = |produced, stored, rejected, want| {
+            assert_eq!(totals(produced, Counts { records: 0, stored, rejected }), want);
+        };
+        f(1_001, 1_000, 1, "1,001 records produced = 1,000 stored + 1 rejected: none was lost");
+        f(5, 3, 1, "5 records produced, 3 stored, 1 rejected, 1 still on their way");
+        f(5, 5, 1, "5 records produced, 5 stored (some twice), 1 rejected");
+    }
+}

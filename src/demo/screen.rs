@@ -1,0 +1,103 @@
+//! What the demo shows: lines, and one running line that is rewritten in place on a terminal.
+
+use crate::text::printable;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Erases the line that the cursor is on.
+const ERASE: &str = "\r\x1b[2K";
+/// Characters of a record or a line that are shown.
+const SHOWN_MAX: usize = 400;
+
+/// Colours, as terminals number them.
+#[derive(Clone, Copy, Debug)]
+pub enum Colour {
+    Red = 31,
+    Green = 32,
+    Cyan = 36,
+    Grey = 90,
+}
+
+/// Standard output.
+#[derive(Clone, Debug)]
+pub struct Screen {
+    terminal: bool,
+    colour: bool,
+    /// Whether the running line stands on the terminal now; the log asks too.
+    running: Arc<AtomicBool>,
+}
+
+impl Screen {
+    pub fn new() -> Self {
+        let terminal = io::stdout().is_terminal();
+        // https://no-color.org
+        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { terminal, colour, running: Arc::default() }
+    }
+
+    /// Shows a line.
+    pub fn line(&self, text: &str) -> io::Result<()> {
+        self.erase()?;
+        writeln!(io::stdout().lock(), "{text}")
+    }
+
+    /// Shows text from outside behind a coloured label.
+    pub fn labelled(&self, colour: Colour, label: &str, text: &str) -> io::Result<()> {
+        self.line(&format!("{} {}", self.painted(colour, label), printable(text, SHOWN_MAX)))
+    }
+
+    /// Shows the running line anew.
+    pub fn running(&self, text: &str) -> io::Result<()> {
+        if !self.terminal {
+            return self.line(text);
+        }
+        self.erase()?;
+        let mut out = io::stdout().lock();
+        write!(out, "{text}")?;
+        self.running.store(true, Ordering::Relaxed);
+        out.flush()
+    }
+
+    /// Makes room for a line, of this or of the log.
+    pub fn erase(&self) -> io::Result<()> {
+        if !self.running.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(ERASE.as_bytes())?;
+        out.flush()
+    }
+
+    pub fn painted(&self, colour: Colour, text: &str) -> String {
+        if self.colour { format!("\x1b[{}m{text}\x1b[0m", colour as u8) } else { text.to_owned() }
+    }
+}
+
+/// `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_digits() {
+        let f = |number: u64, want: &str| assert_eq!(grouped(number), want);
+        f(0, "0");
+        f(999, "999");
+        f(1_000, "1,000");
+        f(123_456, "123,456");
+        f(1_234_567, "1,234,567");
+    }
+}

@@ -1,0 +1,13 @@
+//! The whole path in one process: an embedded Kafka, the pipeline, an embedded receiver that reads strictly.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+mod pipeline {
+    mod bad_input;
+    mod delivery;
+    mod destinations;
+    mod groups;
+    mod outage;
+}

@@ -1,0 +1,100 @@
+//! A record that can't become a point is rejected alone: counted by its reason, with good ones before and behind it stored.
+
+use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
+use kafka_influx_bridge::kafka::NewRecord;
+use kafka_influx_bridge::map::Reason;
+
+/// What is bad, and the reason that counts it.
+fn bad_records() -> Vec<(Vec<u8>, Reason)> {
+    let deep = |levels: usize| {
+        let (open, close) = (r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        format!(r#"{{"id":"deep","at":1767225600,"v":{open}1{close}}}"#).into_bytes()
+    };
+    let garbage: Vec<u8> = (0..1_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    vec![
+        (b"not JSON".to_vec(), Reason::Undecodable),
+        (br#"{"id":"cut","at":1767225600,"v":1"#.to_vec(), Reason::Undecodable),
+        (b"{\"id\":\"x\",\"at\":1767225600,\xFF\xFE\"v\":1}".to_vec(), Reason::Undecodable),
+        (b"".to_vec(), Reason::Empty),
+        (b" \r\n".to_vec(), Reason::Empty),
+        (b"5".to_vec(), Reason::NotAnObject),
+        (br#"["a"]"#.to_vec(), Reason::NotAnObject),
+        (br#"{"id":"no time","v":1}"#.to_vec(), Reason::Time),
+        (br#"{"id":"absurd","at":"yesterday","v":1}"#.to_vec(), Reason::Time),
+        (br#"{"id":"absurd","at":1e300,"v":1}"#.to_vec(), Reason::Time),
+        (br#"{"id":"absurd","at":true,"v":1}"#.to_vec(), Reason::Time),
+        (deep(65), Reason::TooDeep),
+        (deep(10_000), Reason::TooDeep),
+        (garbage, Reason::Undecodable),
+        (too_large(), Reason::TooLarge),
+    ]
+}
+
+fn too_large() -> Vec<u8> {
+    format!(r#"{{"id":"large","at":1767225600,"v":1,"text":"{}"}}"#, "x".repeat(1_500_000)).into_bytes()
+}
+
+fn rejected(bridge: &Bridge) -> u64 {
+    bridge.0.counters.rejected().map(|(_, count)| count).sum()
+}
+
+fn timed(id: &str) -> String {
+    format!(r#"{{"id":"{id}","at":1767225600,"v":1}}"#)
+}
+
+#[test]
+fn each_bad_record_is_rejected_alone() {
+    let bad = bad_records();
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [timed("first")]);
+    for (number, (value, _)) in bad.iter().enumerate() {
+        cluster.produce("t", 0, [value.as_slice(), timed(&format!("good-{number:02}")).as_bytes()]);
+    }
+    // A tombstone.
+    cluster.send(NewRecord { topic: "t", partition: Some(0), value: None, time_ms: None });
+    cluster.produce("t", 0, [timed("last")]);
+    let bridge = Setup::new(&cluster, &sink, "'t'")
+        .kafka("record_bytes_max = '1200kB'")
+        .mapping(&format!("{BY_ID}\ntime_key = 'at'\ntime_format = 'unix'"))
+        .start();
+    sink.wait_for_points("main", bad.len() + 2);
+    for reason in Reason::ALL {
+        let want =
+            bad.iter().filter(|(_, of)| *of == reason).count() + usize::from(reason == Reason::Tombstone);
+        assert_eq!(bridge.rejected(reason), want as u64, "{reason:?}");
+    }
+    let produced = (2 * bad.len() + 3) as u64;
+    assert_eq!(bridge.records(), produced);
+    bridge.stop();
+    assert_eq!(cluster.committed("t", 1), [Some(produced as i64)], "a rejected record is settled too");
+}
+
+/// Nothing behind a rejected record has to come for it to be committed.
+#[test]
+fn a_topic_of_bad_records_alone_is_committed() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, ["bad", "worse", "worst"]);
+    let bridge = Setup::new(&cluster, &sink, "'t'").start();
+    wait_until("all are rejected", || rejected(&bridge) == 3);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(3)]);
+    bridge.stop();
+    assert_eq!(sink.requests(), 0);
+}
+
+/// Text that InfluxDB's lines give a meaning to stays text.
+#[test]
+fn untrusted_text_injects_nothing() {
+    let hostile =
+        ["a,b=c d=1 1\nevil v=1", "\\", "\\,", "\"", "x\r\ny", "한글 🙂, =", "\u{0}\u{1b}[31m", "#"];
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let quoted = hostile.map(|text| serde_json::Value::from(text).to_string());
+    cluster.produce("t", 0, quoted.iter().map(|text| format!(r#"{{"id":{text},{text}:1,"s":{text}}}"#)));
+    cluster.produce("t", 0, [record("last")]);
+    let bridge =
+        Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['s']")).start();
+    sink.wait_for_points("main", hostile.len() + 1);
+    bridge.stop();
+    let points = sink.points("main");
+    assert!(points.iter().all(|point| point.measurement == "t"), "{points:?}");
+    assert!(points.iter().all(|point| point.tags.len() <= 1 && point.fields.len() <= 2), "{points:?}");
+}

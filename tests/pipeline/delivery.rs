@@ -1,0 +1,99 @@
+//! Records arrive, each as one point, and what was stored is committed.
+
+use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
+use kafka_influx_bridge::influx::line_reader::Value;
+use kafka_influx_bridge::kafka::NewRecord;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+#[test]
+fn every_record_is_stored_once_and_committed() {
+    const PARTITIONS: i32 = 4;
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    let mut want = Vec::new();
+    for partition in 0..PARTITIONS {
+        let ids: Vec<String> = (0..500 + partition).map(|n| format!("{partition}-{n:04}")).collect();
+        cluster.produce("t", partition, ids.iter().map(|id| record(id)));
+        want.extend(ids);
+    }
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start();
+    sink.wait_for_points("main", want.len());
+    bridge.stop();
+    assert_eq!(sink.ids("main"), want);
+    assert_eq!(sink.lines_stored(), want.len() as u64, "some were written twice");
+    assert_eq!(cluster.committed("t", PARTITIONS), [500, 501, 502, 503].map(Some));
+}
+
+#[test]
+fn commits_while_it_runs() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [record("a"), record("b")]);
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start();
+    wait_until("the offset is committed", || cluster.committed("t", 1) == [Some(2)]);
+    bridge.stop();
+}
+
+#[test]
+fn goes_on_where_it_was() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    for id in ["a", "b", "c"] {
+        cluster.produce("t", 0, [record(id)]);
+        let bridge = setup.start();
+        wait_until("the record is stored", || sink.ids("main").contains(&id.to_owned()));
+        bridge.stop();
+    }
+    assert_eq!(sink.lines_stored(), 3, "some were read twice");
+}
+
+/// Kafka's clock has milliseconds; InfluxDB keeps one point for each series and time.
+#[test]
+fn one_series_in_one_millisecond_keeps_every_point() {
+    const RECORDS: usize = 10_000;
+    const TIME_MS: i64 = 1_767_225_600_123;
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    for n in 0..RECORDS {
+        let value = format!(r#"{{"n":{n}}}"#);
+        cluster.send(NewRecord {
+            topic: "t",
+            partition: Some(0),
+            value: Some(value.as_bytes()),
+            time_ms: Some(TIME_MS),
+        });
+    }
+    cluster.flush();
+    let bridge = Setup::new(&cluster, &sink, "'t'").start();
+    sink.wait_for_points("main", RECORDS);
+    bridge.stop();
+    let points = sink.points("main");
+    assert!(points.iter().all(|point| point.time / 1_000_000 == TIME_MS), "a time left its millisecond");
+    let values: BTreeSet<u64> = points.iter().map(|point| number(&point.fields["n"])).collect();
+    assert_eq!(values.len(), RECORDS);
+    assert_eq!(cluster.committed("t", 1), [Some(10_000)]);
+}
+
+fn number(value: &Value) -> u64 {
+    match value {
+        Value::Float(number) => *number as u64,
+        other => panic!("{other:?} is no float"),
+    }
+}
+
+#[test]
+fn a_topic_created_later_is_picked_up() {
+    let (cluster, sink) = (Cluster::with_topic("known", 1), Sink::start());
+    cluster.create_topic("unrelated", 1);
+    cluster.produce("known", 0, [record("first")]);
+    cluster.produce("unrelated", 0, [record("not asked for")]);
+    let bridge = Setup::new(&cluster, &sink, r"['known', '^late-\d+$']").mapping(BY_ID).start();
+    // By then it has looked at the topics once.
+    sink.wait_for_points("main", 1);
+    let created = Instant::now();
+    cluster.create_topic("late-17", 2);
+    cluster.produce("late-17", 1, [record("late")]);
+    sink.wait_for_points("main", 2);
+    let took = created.elapsed();
+    assert!(took < Duration::from_secs(10), "it took {took:?}");
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ["first", "late"]);
+}

@@ -1,0 +1,52 @@
+//! Members come and go while records flow: nothing is lost, and everything is committed in the end.
+
+use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
+use kafka_influx_bridge::admin::Counters;
+
+const PARTITIONS: i32 = 6;
+
+/// Produces 100 records into each partition; returns their identifiers.
+fn produce(cluster: &Cluster, round: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for partition in 0..PARTITIONS {
+        let ids: Vec<String> = (0..100).map(|n| format!("{round}-{partition}-{n:02}")).collect();
+        cluster.produce("t", partition, ids.iter().map(|id| record(id)));
+        all.extend(ids);
+    }
+    all
+}
+
+#[test]
+fn two_consumers_of_one_bridge_share_the_partitions() {
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    let mut want = produce(&cluster, "a");
+    let bridge = Setup::new(&cluster, &sink, "'t'").kafka("consumers = 2").mapping(BY_ID).start();
+    wait_until("both were assigned some", || Counters::get(&bridge.0.counters.rebalances) >= 2);
+    let assigned = || Counters::get(&bridge.0.counters.assigned_partitions);
+    want.extend(produce(&cluster, "b"));
+    wait_until("all are stored", || sink.ids("main").len() == want.len());
+    wait_until("every partition is held", || assigned() == PARTITIONS as u64);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), want);
+    assert_eq!(cluster.committed("t", PARTITIONS), [Some(200); 6]);
+}
+
+#[test]
+fn nothing_is_lost_when_bridges_come_and_go() {
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let mut want = produce(&cluster, "a");
+    let first = setup.start();
+    wait_until("the first reads", || first.records() > 0);
+    let second = setup.start();
+    want.extend(produce(&cluster, "b"));
+    wait_until("the second has a share", || Counters::get(&second.0.counters.assigned_partitions) > 0);
+    want.extend(produce(&cluster, "c"));
+    wait_until("all are stored", || sink.ids("main").len() == want.len());
+    first.stop();
+    want.extend(produce(&cluster, "d"));
+    wait_until("the second reads all", || sink.ids("main").len() == want.len());
+    second.stop();
+    assert_eq!(sink.ids("main"), want);
+    assert_eq!(cluster.committed("t", PARTITIONS), [Some(400); 6]);
+}

@@ -1,0 +1,133 @@
+//! The receiver fails for a while: nothing is lost, and nothing is committed that is not stored.
+
+use crate::support::{BY_ID, Cluster, GROUP, Setup, Sink, record, wait_until};
+use kafka_influx_bridge::receiver::{Ending, Reply};
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+fn ids(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("{n:04}")).collect()
+}
+
+/// Fails with `reply` until three requests came, then works.
+fn outage(reply: Reply) {
+    const RECORDS: usize = 1_000;
+    let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::down(reply));
+    for partition in 0..2 {
+        cluster.produce("t", partition, ids(RECORDS).iter().map(|id| record(&format!("{partition}-{id}"))));
+    }
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).influx("timeout = '500ms'").start();
+    wait_until("some requests failed", || sink.requests() >= 4);
+    assert_eq!(cluster.committed("t", 2), [None, None], "committed before it was stored");
+    assert_eq!(sink.points("main").len(), 0);
+    sink.answer(None);
+    sink.wait_for_points("main", 2 * RECORDS);
+    bridge.stop();
+    assert_eq!(cluster.committed("t", 2), [Some(1_000), Some(1_000)]);
+}
+
+#[test]
+fn nothing_is_lost_while_the_receiver_answers_503() {
+    outage(Reply::status(503));
+}
+
+#[test]
+fn nothing_is_lost_while_the_receiver_hangs() {
+    outage(Reply::status(204).ending(Ending::Hang));
+}
+
+#[test]
+fn nothing_is_lost_while_the_receiver_closes_connections() {
+    outage(Reply::status(204).ending(Ending::Reset));
+}
+
+/// The lines are stored, and the answer that says so is lost: they are sent again and become the same points.
+#[test]
+fn lines_that_are_written_again_become_the_same_points() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(503).storing()));
+    cluster.produce("t", 0, ids(100).iter().map(|id| record(id)));
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start();
+    wait_until("the lines came twice", || sink.lines_stored() >= 200);
+    assert_eq!(cluster.committed("t", 1), [None]);
+    sink.answer(None);
+    wait_until("all is committed", || cluster.committed("t", 1) == [Some(100)]);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ids(100));
+}
+
+/// The service itself, because leaving with work undone ends the process.
+struct Service {
+    child: Child,
+    file: PathBuf,
+}
+
+impl Service {
+    fn start(setup: &Setup) -> Self {
+        let name = format!("bridge-{}-{:x}.toml", std::process::id(), fastrand::u64(..));
+        let file = std::env::temp_dir().join(name);
+        std::fs::write(&file, setup.text()).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
+            .args(["run", "--config"])
+            .arg(&file)
+            .spawn()
+            .unwrap();
+        Self { child, file }
+    }
+
+    fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Exit status, once it has ended.
+    fn wait(&mut self) -> Option<i32> {
+        let mut status = None;
+        wait_until("the service ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.and_then(|status| status.code())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Of a test that failed; otherwise it has ended.
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+        let _removed = std::fs::remove_file(&self.file);
+    }
+}
+
+#[test]
+fn a_stop_while_the_receiver_is_down_leaves_in_time_and_a_start_replays() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    // The second start need not wait for the session of the first to end.
+    let setup = Setup::new(&cluster, &sink, "'t'")
+        .kafka("instance_id = 'one'")
+        .mapping(BY_ID)
+        .top("shutdown_max = '2s'");
+    let all = ids(300);
+    cluster.produce("t", 0, all[..100].iter().map(|id| record(id)));
+    let mut first = Service::start(&setup);
+    wait_until("the first 100 are committed", || cluster.committed("t", 1) == [Some(100)]);
+    sink.answer(Some(Reply::status(503).storing()));
+    cluster.produce("t", 0, all[100..].iter().map(|id| record(id)));
+    wait_until("writing has failed", || sink.lines_stored() > 100);
+    first.terminate();
+    let asked = Instant::now();
+    assert_eq!(first.wait(), Some(0));
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
+    assert_eq!(cluster.committed("t", 1), [Some(100)], "group {GROUP}: unsettled records were committed");
+    let before = sink.points("main");
+    sink.answer(None);
+    let mut second = Service::start(&setup);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(300)]);
+    second.terminate();
+    assert_eq!(second.wait(), Some(0));
+    let after = sink.points("main");
+    assert_eq!(sink.ids("main"), all);
+    assert!(before.iter().all(|point| after.contains(point)), "a replay gave other points");
+}

@@ -1,0 +1,262 @@
+//! What tests of the whole path share: an embedded Kafka, an embedded receiver, the bridge between them, and waiting.
+
+use kafka_influx_bridge::admin::Counters;
+use kafka_influx_bridge::config::{self, Config};
+use kafka_influx_bridge::influx::{Destination, LogObserver};
+use kafka_influx_bridge::kafka::{EmbeddedKafka, NewRecord};
+use kafka_influx_bridge::map::Reason;
+use kafka_influx_bridge::pipeline::Pipeline;
+use kafka_influx_bridge::receiver::{Options, Receiver, Reply, StoredPoint};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, TopicPartitionList};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+pub const GROUP: &str = "test-group";
+/// Nothing takes as long unless it is broken; a loaded machine may take a good part of it.
+const LONGEST: Duration = Duration::from_secs(40);
+
+/// Waits for a condition; fails when it does not come.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LONGEST;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The embedded Kafka, with what tests ask of it.
+pub struct Cluster(EmbeddedKafka);
+
+impl Cluster {
+    pub fn start() -> Self {
+        Self(EmbeddedKafka::start().unwrap())
+    }
+
+    pub fn with_topic(name: &str, partitions: i32) -> Self {
+        let cluster = Self::start();
+        cluster.create_topic(name, partitions);
+        cluster
+    }
+
+    pub fn create_topic(&self, name: &str, partitions: i32) {
+        self.0.create_topic(name, partitions).unwrap();
+    }
+
+    pub fn address(&self) -> String {
+        self.0.address()
+    }
+
+    pub fn send(&self, record: NewRecord<'_>) {
+        self.0.send(record).unwrap();
+    }
+
+    pub fn flush(&self) {
+        self.0.flush(LONGEST).unwrap();
+    }
+
+    /// Produces values into one partition, and waits until they are there.
+    pub fn produce<V: AsRef<[u8]>>(&self, topic: &str, partition: i32, values: impl IntoIterator<Item = V>) {
+        for value in values {
+            let value = Some(value.as_ref());
+            self.send(NewRecord { topic, partition: Some(partition), value, time_ms: None });
+        }
+        self.flush();
+    }
+
+    /// What the group has committed; None where it has not.
+    pub fn committed(&self, topic: &str, partitions: i32) -> Vec<Option<i64>> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.address())
+            .set("group.id", GROUP)
+            .create()
+            .unwrap();
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition_range(topic, 0, partitions - 1);
+        let answer = consumer.committed_offsets(asked, LONGEST).unwrap();
+        let elements = answer.elements();
+        let mut offsets: Vec<_> = elements.iter().map(|at| (at.partition(), at.offset())).collect();
+        offsets.sort_by_key(|(partition, _)| *partition);
+        offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()
+    }
+
+    /// The same as one number.
+    pub fn committed_in_all(&self, topic: &str, partitions: i32) -> i64 {
+        self.committed(topic, partitions).into_iter().flatten().sum()
+    }
+}
+
+/// A script of faults that a test changes as it goes; None: none.
+pub type Script = Arc<Mutex<Option<Reply>>>;
+
+/// The embedded receiver.
+pub struct Sink {
+    pub receiver: Receiver,
+    pub script: Script,
+    _runtime: Runtime,
+}
+
+impl Sink {
+    /// Every bucket exists.
+    pub fn start() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// Only these exist.
+    pub fn with_buckets(buckets: &[&str]) -> Self {
+        let destinations = Some(buckets.iter().map(|name| bucket(name)).collect());
+        Self::with(Options { destinations, ..Options::default() })
+    }
+
+    /// Answers every write like this until told otherwise.
+    pub fn down(reply: Reply) -> Self {
+        let sink = Self::start();
+        sink.answer(Some(reply));
+        sink
+    }
+
+    fn with(mut options: Options) -> Self {
+        let script = Script::default();
+        let read = Arc::clone(&script);
+        options.faults = Some(Box::new(move |_| read.lock().unwrap().clone()));
+        let runtime = Runtime::new().unwrap();
+        let receiver = runtime.block_on(Receiver::start(options)).unwrap();
+        Self { receiver, script, _runtime: runtime }
+    }
+
+    pub fn answer(&self, reply: Option<Reply>) {
+        *self.script.lock().unwrap() = reply;
+    }
+
+    pub fn points(&self, name: &str) -> Vec<StoredPoint> {
+        self.receiver.points(&bucket(name))
+    }
+
+    pub fn requests(&self) -> u64 {
+        self.receiver.counts().requests.load(Relaxed)
+    }
+
+    pub fn lines_stored(&self) -> u64 {
+        self.receiver.counts().lines_stored.load(Relaxed)
+    }
+
+    pub fn wait_for_points(&self, name: &str, count: usize) {
+        wait_until(&format!("{name} has {count} points"), || self.points(name).len() >= count);
+        assert_eq!(self.points(name).len(), count);
+    }
+
+    /// The values of the tag `id`, sorted: which records arrived.
+    pub fn ids(&self, name: &str) -> Vec<String> {
+        let points = self.points(name);
+        let mut ids: Vec<String> = points.iter().filter_map(|point| tag(point, "id")).collect();
+        ids.sort();
+        ids
+    }
+}
+
+pub fn bucket(name: &str) -> Destination {
+    Destination::Bucket { org: "test".to_owned(), bucket: name.to_owned() }
+}
+
+pub fn tag(point: &StoredPoint, key: &str) -> Option<String> {
+    point.tags.iter().find(|(tag, _)| tag == key).map(|(_, value)| value.clone())
+}
+
+/// A configuration text in the making: the bucket is `main`, and what differs is added.
+pub struct Setup {
+    kafka: String,
+    mappings: String,
+    influx: String,
+    top: String,
+}
+
+impl Setup {
+    pub fn new(cluster: &Cluster, sink: &Sink, topics: &str) -> Self {
+        // The mock cluster takes a session's time for each rebalance.
+        let kafka = format!(
+            "[kafka]\nbrokers = '{}'\ntopics = {topics}\ngroup_id = '{GROUP}'\n\
+             librdkafka.'session.timeout.ms' = 2000\nlibrdkafka.'heartbeat.interval.ms' = 200\n",
+            cluster.address()
+        );
+        let influx = format!(
+            "[influx]\nurl = '{}'\norg = 'test'\nbucket = 'main'\ntoken = 'any'\n",
+            sink.receiver.url()
+        );
+        Self { kafka, mappings: String::new(), influx, top: String::new() }
+    }
+
+    pub fn kafka(mut self, key: &str) -> Self {
+        writeln!(self.kafka, "{key}").unwrap();
+        self
+    }
+
+    pub fn mapping(mut self, keys: &str) -> Self {
+        writeln!(self.mappings, "[[mapping]]\n{keys}").unwrap();
+        self
+    }
+
+    pub fn influx(mut self, key: &str) -> Self {
+        writeln!(self.influx, "{key}").unwrap();
+        self
+    }
+
+    pub fn top(mut self, key: &str) -> Self {
+        writeln!(self.top, "{key}").unwrap();
+        self
+    }
+
+    pub fn text(&self) -> String {
+        let Self { kafka, mappings, influx, top } = self;
+        format!("{top}{kafka}{mappings}{influx}[batch]\nage_max = '50ms'\n")
+    }
+
+    pub fn config(&self) -> Config {
+        let loaded = config::parse(Path::new("test.toml"), &self.text(), &|_| None);
+        loaded.map_err(|errors| errors.to_string()).unwrap().config
+    }
+
+    pub fn start(&self) -> Bridge {
+        start_log();
+        Bridge(Pipeline::start(&self.config(), Arc::new(LogObserver)).unwrap())
+    }
+}
+
+/// A running pipeline.
+pub struct Bridge(pub Pipeline);
+
+impl Bridge {
+    pub fn rejected(&self, reason: Reason) -> u64 {
+        self.0.counters.rejected().filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
+    }
+
+    pub fn records(&self) -> u64 {
+        Counters::get(&self.0.counters.records)
+    }
+
+    /// Ends it, and fails if it does not end well.
+    pub fn stop(self) {
+        assert!(self.0.stop_and_wait(|| false), "the pipeline does not end");
+        self.0.join().unwrap();
+    }
+}
+
+/// A record with the tag `id`.
+pub fn record(id: &str) -> String {
+    format!(r#"{{"id":"{id}","v":1.5}}"#)
+}
+
+/// The mapping for such records.
+pub const BY_ID: &str = "tag_keys = ['id']";
+
+/// Shows the log of a test that is looked into: `TEST_LOG=debug cargo test --test pipeline NAME -- --nocapture`.
+fn start_log() {
+    let level = std::env::var("TEST_LOG").ok().and_then(|level| level.parse().ok());
+    if let Some(level) = level {
+        kafka_influx_bridge::log::start(config::Log { level, format: config::LogFormat::Text });
+    }
+}
