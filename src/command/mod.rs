@@ -2,11 +2,14 @@
 
 pub mod check;
 pub mod demo;
+pub mod health;
 pub mod map;
 pub mod run;
 
 /// Exit status: records were rejected by `map`.
 pub const REJECTED: u8 = 1;
+/// Exit status: `health` found the service not well, or did not find it.
+pub const UNWELL: u8 = 1;
 /// Exit status: the configuration or the command line is wrong.
 pub const WRONG: u8 = 2;
 /// Exit status: the service failed.
