@@ -63,7 +63,8 @@ fn fetch(address: SocketAddr, time_max: Duration) -> io::Result<String> {
     let deadline = Instant::now() + time_max;
     let mut stream = TcpStream::connect_timeout(&address, time_max)?;
     stream.set_write_timeout(Some(time_max))?;
-    write!(stream, "GET /healthz HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let request = format!("GET /healthz HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let (mut answer, mut part) = (Vec::new(), [0; 4096]);
     while (answer.len() as u64) < ANSWER_BYTES_MAX {
         let left = deadline.saturating_duration_since(Instant::now());
