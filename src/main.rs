@@ -1,7 +1,7 @@
 //! Arguments, and which command they mean.
 
 use clap::{Parser, Subcommand};
-use kafka_influx_bridge::command::{check, demo, map, run};
+use kafka_influx_bridge::command::{check, demo, health, map, run};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -52,6 +52,11 @@ enum Command {
         /// Files of records, one a line or pretty-printed [default: standard input]
         files: Vec<PathBuf>,
     },
+    /// Ask the running service whether it works: exit status 0, or 1 with the reason
+    Health {
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB
     Demo {
         /// End by itself after so many seconds
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
             let live = live.map(Duration::from_secs);
             map::map(&map::Options { config: config.config, topic, timestamp, live, files })
         }
+        Some(Command::Health { config }) => health::health(config.config.as_deref()),
         Some(Command::Demo { seconds }) => demo::demo(seconds),
         None => {
             eprintln!("{}", kafka_influx_bridge::command::ways_to_begin());

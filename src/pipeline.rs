@@ -7,7 +7,7 @@
 //!                      Tracker (commit/) <- stored or refused
 //! ```
 
-use crate::admin::Counters;
+use crate::admin::{Counters, LagReporter, Lags, Pulse, Pulses, Server, Watched};
 use crate::batch::{Budget, Limits};
 use crate::config::Config;
 use crate::feed::{Feed, Routing, Shared};
@@ -18,17 +18,22 @@ use crate::stop::Stop;
 use crate::summary::Summary;
 use rdkafka::consumer::Consumer as _;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
-use tracing::info;
+use tracing::{error, info};
 
 /// Threads for requests and compression, beside a control and a data thread for each consumer.
 const WRITER_THREADS: usize = 2;
 /// After this long without a record the reason is looked for.
 const IDLE_AFTER: Duration = Duration::from_secs(10);
+/// A data thread waits for nothing; after this long without a turn it is stuck.
+const DATA_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// A control thread waits for brokers: for a listing of topics, or for a commit at a revoke, up to a minute each.
+const CONTROL_SILENCE_MAX: Duration = Duration::from_mins(3);
 
 /// What a stop keeps of `shutdown_max` for committing and leaving the group.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
@@ -52,6 +57,7 @@ pub enum PipelineError {
 pub struct Pipeline {
     pub counters: Arc<Counters>,
     pub writer: Arc<Writer>,
+    admin: Option<Server>,
     stop: Stop,
     shutdown_max: Duration,
     members: Vec<JoinHandle<Result<(), PipelineError>>>,
@@ -82,15 +88,24 @@ impl Pipeline {
             counters: Arc::default(),
             stop: Stop::default(),
         };
-        let members = (0..config.kafka.consumers).map(|number| start_member(config, number, &shared));
+        let (pulses, lags) = (Arc::default(), Arc::default());
+        let admin = start_admin(config, &shared, &pulses, &lags);
+        let members =
+            (0..config.kafka.consumers).map(|number| start_member(config, number, &shared, &pulses, &lags));
         Ok(Self {
             counters: Arc::clone(&shared.counters),
             writer,
+            admin,
             stop: shared.stop.clone(),
             shutdown_max: config.shutdown_max,
             members: members.collect::<Result<_, _>>()?,
             runtime,
         })
+    }
+
+    /// Where the admin endpoint listens, if it does.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Server::address)
     }
 
     /// For tasks beside the pipeline's own.
@@ -151,20 +166,56 @@ fn writer_options(config: &Config) -> WriterOptions {
     WriterOptions { lines_max: batch.lines_max, bytes_max: batch.bytes_max, delays: Delays::default() }
 }
 
+/// Starts the admin endpoint. A second bridge on this machine finds the port taken, and must run all the same.
+fn start_admin(config: &Config, shared: &Shared, pulses: &Arc<Pulses>, lags: &Arc<Lags>) -> Option<Server> {
+    let listen = config.admin.listen?;
+    let watched = Watched {
+        counters: Arc::clone(&shared.counters),
+        writer: Arc::clone(&shared.writer),
+        budget: shared.budget.clone(),
+        pulses: Arc::clone(pulses),
+        lags: Arc::clone(lags),
+        started: SystemTime::now(),
+    };
+    match Server::start(listen, Arc::new(watched), &shared.runtime) {
+        Ok(server) => {
+            info!(address = %server.address(), "metrics, health and readiness are served");
+            Some(server)
+        }
+        Err(error) => {
+            error!(
+                "going on without metrics and health: admin.listen is {listen}, and nothing can listen there: {error}. \
+                 If another bridge does, give this one another port; \"\" switches it off"
+            );
+            None
+        }
+    }
+}
+
 /// Starts one consumer: its control thread, which starts and outlives its data thread.
 fn start_member(
     config: &Config,
     number: usize,
     shared: &Shared,
+    pulses: &Pulses,
+    lags: &Arc<Lags>,
 ) -> Result<JoinHandle<Result<(), PipelineError>>, PipelineError> {
+    let data_pulse = pulses.of(format!("data-{number}"), DATA_SILENCE_MAX);
+    let mut watch = Watch {
+        pulse: pulses.of(format!("control-{number}"), CONTROL_SILENCE_MAX),
+        lags: LagReporter::new(Arc::clone(lags), number),
+        summary: (number == 0)
+            .then(|| Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer))),
+        idle: Idle::new(),
+    };
     let (mut member, events) = Member::new(&config.kafka, number, shared.routing.lanes())?;
-    let feed = Feed::new(shared.clone(), Arc::clone(member.consumer()), events);
+    let feed = Feed::new(shared.clone(), Arc::clone(member.consumer()), events, data_pulse);
     let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
     member.consumer().context().set_data_thread(data.thread().clone());
     member.subscribe()?;
     let shared = shared.clone();
     let control = move || {
-        let result = control(&mut member, &data, &shared, number == 0);
+        let result = control(&mut member, &data, &shared, &mut watch);
         // Whatever ended it, the others end too.
         shared.stop.ask(FAILED_DRAIN_MAX);
         data.thread().unpark();
@@ -186,18 +237,27 @@ fn control(
     member: &mut Member,
     data: &JoinHandle<()>,
     shared: &Shared,
-    sums_up: bool,
+    watch: &mut Watch,
 ) -> Result<(), PipelineError> {
-    let mut summary = Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer));
-    let mut idle = Idle::new();
     while !shared.stop.is_asked() && !data.is_finished() {
         member.poll()?;
-        if sums_up {
+        watch.pulse.beat(Instant::now());
+        watch.lags.report(member.statistics());
+        if let Some(summary) = &mut watch.summary {
             summary.tell_if_due(member.statistics());
         }
-        idle.look(Counters::get(&shared.counters.records), || member.why_idle());
+        watch.idle.look(Counters::get(&shared.counters.records), || member.why_idle());
     }
     Ok(())
+}
+
+/// What a control thread tells of its consumer.
+struct Watch {
+    pulse: Arc<Pulse>,
+    lags: LagReporter,
+    /// The first consumer's tells of all.
+    summary: Option<Summary>,
+    idle: Idle,
 }
 
 /// Tells why no records come, once for each reason.

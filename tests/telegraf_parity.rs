@@ -136,6 +136,11 @@ fn row_02_two_ways_to_one_flattened_key() {
     case().map(r#"{"a_b":2,"a":{"b":1}}"#).is("kafka_consumer a_b=1").dropped(&[(Drop::Duplicate, 1)]);
     // A value that becomes nothing takes no place.
     case().map(r#"{"a":{"b":1},"a_b":null}"#).is("kafka_consumer a_b=1").dropped(&[]);
+    case().map(r#"{"a":{"b":1},"a_b":2,"a_b":null}"#).is("kafka_consumer a_b=1");
+    case().map(r#"{"a_b":2,"a":{"b":1},"a":{"b":3},"a":{}}"#).is("kafka_consumer a_b=2");
+    // Nor do keys that differ only where nothing can be written, or are written alike.
+    case().map(r#"{"a":1,"a\u0000":2}"#).is("kafka_consumer a=2").dropped(&[(Drop::Duplicate, 1)]);
+    case().tags(&["t*"]).map(r#"{"v":1,"t\n":1,"t\\n":2}"#).is(r"kafka_consumer,t\n=2 v=1");
 }
 
 #[test]
@@ -146,6 +151,8 @@ fn row_03_duplicate_keys_the_last_wins_whole() {
     case().map(r#"{"a":{"x":{"z":1}},"a":{"x":{"z":2}},"a":{"x":{"y":3}}}"#).is("kafka_consumer a_x_y=3");
     case().name_key("o_n").map(r#"{"o":{"n":"m","v":1},"o":{"v":2}}"#).is("kafka_consumer o_v=2");
     case().tags(&["t"]).map(r#"{"t":"a","v":1,"t":"b"}"#).is("kafka_consumer,t=b v=1");
+    let fallback = case().tags(&["t"]).with(|rules| rules.tags = vec![("t".to_owned(), "f".to_owned())]);
+    fallback.map(r#"{"t":"a","v":1,"t":null}"#).is("kafka_consumer,t=f v=1");
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub struct Counters {
     pub lines: AtomicU64,
     /// Elements that became no point because the configuration says so.
     pub filtered: AtomicU64,
-    /// Partitions held now.
+    /// Partitions held now, by all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
     rejected: [AtomicU64; Reason::ALL.len()],
@@ -33,6 +33,12 @@ impl Counters {
         if let Some(counter) = self.rejected.get(reason as usize) {
             Self::add(counter, 1);
         }
+    }
+
+    /// A consumer that held `before` partitions holds `now`.
+    pub fn hold_partitions(&self, before: u64, now: u64) {
+        self.assigned_partitions.fetch_add(now, Ordering::Relaxed);
+        self.assigned_partitions.fetch_sub(before, Ordering::Relaxed);
     }
 
     pub fn drop_values(&self, drops: &Drops) {

@@ -3,6 +3,7 @@
 pub mod check;
 mod connect;
 pub mod demo;
+pub mod health;
 mod live;
 pub mod map;
 pub mod run;
@@ -11,6 +12,8 @@ pub mod run;
 pub const REJECTED: u8 = 1;
 /// Exit status: `check --connect` could not connect to everything.
 pub const CONNECTION_FAILED: u8 = 1;
+/// Exit status: `health` found the service not well, or did not find it.
+pub const UNWELL: u8 = 1;
 /// Exit status: the configuration or the command line is wrong.
 pub const WRONG: u8 = 2;
 /// Exit status: the service failed.

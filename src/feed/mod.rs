@@ -7,7 +7,7 @@ mod routes;
 
 pub use routes::Routing;
 
-use crate::admin::Counters;
+use crate::admin::{Counters, Pulse};
 use crate::batch::{Batch, Budget, Limits};
 use crate::commit::{NextOffset, Tenure, Ticket, Tracker};
 use crate::influx::Writer;
@@ -19,7 +19,7 @@ use crate::record::Record;
 use crate::stop::Stop;
 use lane::{Done, Lane};
 use rdkafka::consumer::Consumer;
-use report::Reporter;
+use report::{Reporter, Tally};
 use routes::{Route, Routes};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -58,7 +58,8 @@ pub struct Feed {
     /// Revokes that wait for their partitions to be settled.
     drains: Vec<Drain>,
     next_store: Instant,
-    /// Partitions, as they were counted.
+    pulse: Arc<Pulse>,
+    /// Partitions held, as the counters know it.
     held: u64,
     stage: Stage,
 }
@@ -72,15 +73,6 @@ struct Stage {
     counters: Arc<Counters>,
 }
 
-/// Counts of one turn.
-#[derive(Default)]
-struct Tally {
-    records: u64,
-    bytes: u64,
-    lines: u64,
-    filtered: u64,
-}
-
 struct Drain {
     partitions: Vec<(TopicPartition, Tenure)>,
     until: Instant,
@@ -88,7 +80,12 @@ struct Drain {
 }
 
 impl Feed {
-    pub fn new(shared: Shared, consumer: Arc<GroupConsumer>, events: Receiver<GroupEvent>) -> Self {
+    pub fn new(
+        shared: Shared,
+        consumer: Arc<GroupConsumer>,
+        events: Receiver<GroupEvent>,
+        pulse: Arc<Pulse>,
+    ) -> Self {
         let stage = Stage {
             routes: Routes::new(Arc::clone(&shared.routing), shared.record_limits),
             tracker: Tracker::default(),
@@ -105,6 +102,7 @@ impl Feed {
             next_ticket: Ticket::first(),
             drains: Vec::new(),
             next_store: Instant::now(),
+            pulse,
             held: 0,
             stage,
         }
@@ -114,6 +112,7 @@ impl Feed {
     pub fn run(mut self) {
         loop {
             let now = Instant::now();
+            self.pulse.beat(now);
             let stopping = self.shared.stop.is_asked();
             self.handle_events(now);
             self.settle_done();
@@ -208,10 +207,8 @@ impl Feed {
                     self.drains.push(Drain { partitions, until: now + REVOKE_DRAIN_MAX, reply });
                 }
             }
-            // The counter is that of all consumers; the difference may be negative, and then wraps around.
             let held = self.stage.routes.partitions() as u64;
-            Counters::add(&self.shared.counters.assigned_partitions, held.wrapping_sub(self.held));
-            self.held = held;
+            self.shared.counters.hold_partitions(std::mem::replace(&mut self.held, held), held);
         }
     }
 
@@ -357,18 +354,5 @@ impl Stage {
         }
         let line = open.lines.line(first_line).filter(|_| became.lines > 0);
         report::mapped(topic, record, line, &self.counters);
-    }
-}
-
-impl Tally {
-    fn flush(&mut self, counters: &Counters) {
-        if self.records == 0 {
-            return;
-        }
-        Counters::add(&counters.records, self.records);
-        Counters::add(&counters.record_bytes, self.bytes);
-        Counters::add(&counters.lines, self.lines);
-        Counters::add(&counters.filtered, self.filtered);
-        *self = Self::default();
     }
 }

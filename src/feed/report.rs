@@ -1,4 +1,5 @@
-//! What the data thread tells: the first line of each topic, rejected records, refused lines, dropped keys.
+//! What the data thread tells: the first line of each topic, rejected records, refused lines, dropped keys, and the
+//! counts.
 
 use super::lane::Done;
 use super::routes::Topic;
@@ -104,5 +105,28 @@ impl Reporter {
         if let Some(more) = self.kafka.pass() {
             warn!(topic, partition, %code, more, text = printable(text, SHOWN_MAX), "records can't be read");
         }
+    }
+}
+
+/// Counts of one turn.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub records: u64,
+    pub bytes: u64,
+    pub lines: u64,
+    pub filtered: u64,
+}
+
+impl Tally {
+    /// Adds them up where `/metrics` looks.
+    pub fn flush(&mut self, counters: &Counters) {
+        if self.records == 0 {
+            return;
+        }
+        Counters::add(&counters.records, self.records);
+        Counters::add(&counters.record_bytes, self.bytes);
+        Counters::add(&counters.lines, self.lines);
+        Counters::add(&counters.filtered, self.filtered);
+        *self = Self::default();
     }
 }

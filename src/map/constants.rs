@@ -43,17 +43,45 @@ impl Constants {
         let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag))).collect();
         let fallback = rules.tags.iter().map(|(key, value)| (key, written(value)));
         let fallback = fallback.filter(|(_, value)| !value.is_empty());
+        let fallback = fallback.filter_map(|(key, value)| Some((tags.intern(key)?, value)));
         Self {
             measurement,
             from_kafka,
-            fallback: fallback.filter_map(|(key, value)| Some((tags.intern(key)?, value))).collect(),
+            fallback: last_of_each(fallback),
             offset_field: rules.offset_field.as_deref().and_then(|key| fields.intern(key)),
         }
     }
+}
+
+/// Keys that are written alike are one tag.
+fn last_of_each(tags: impl Iterator<Item = (FinalId, Vec<u8>)>) -> Vec<(FinalId, Vec<u8>)> {
+    let mut kept: Vec<(FinalId, Vec<u8>)> = Vec::new();
+    for (key, value) in tags {
+        kept.retain(|(earlier, _)| *earlier != key);
+        kept.push((key, value));
+    }
+    kept
 }
 
 fn written(value: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let _trimmed = encode::push_key(value.as_bytes(), &mut out);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::finals::Finals;
+
+    #[test]
+    fn static_tags_that_are_written_alike_are_one() {
+        let tags = [("a\n", "1"), ("b", "2"), (r"a\n", "3"), ("c", "\0")];
+        let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let rules = Rules { tags, ..Rules::default() };
+        let (mut tags, mut fields) = (Finals::default(), Finals::default());
+        let constants = Constants::new(&rules, "t", &mut tags, &mut fields);
+        let [b, a] = ["b", "a\n"].map(|key| tags.intern(key).unwrap());
+        assert_eq!(constants.fallback, [(b, b"2".to_vec()), (a, b"3".to_vec())]);
+    }
 }

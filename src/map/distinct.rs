@@ -20,8 +20,8 @@ pub fn record_time(ns: i64, room: i64, distinct: DistinctTimes, record: &Record<
 }
 
 fn fill(ns: i64, room: i64, record: &Record<'_>, element: usize) -> i64 {
-    let base = ns - ns.rem_euclid(room);
-    let filled = base + digits(record, element) % room;
+    let base = ns.saturating_sub(ns.rem_euclid(room));
+    let filled = base.saturating_add(digits(record, element) % room);
     filled.clamp(TIME_MIN, TIME_MAX)
 }
 
@@ -54,6 +54,12 @@ mod tests {
         f(5_000_000_123, 1, always, 5_000_000_123);
         f(7_000, 1_000, always, 7_021);
         f(-1_000_000, 1_000_000, always, -997_979);
+        // Of times at the ends of what InfluxDB stores nothing wraps around.
+        f(TIME_MAX, 1_000_000_000, always, 9_223_372_036_000_002_021);
+        f(i64::MIN + 807, 1, always, i64::MIN + 807);
+        f(TIME_MIN, 1_000_000, always, i64::MIN + 2_021);
+        let latest = 9_223_372_036_854 * NS_PER_MS;
+        assert_eq!(kafka_time(latest, DistinctTimes::Kafka, &record(0, 900), 0), TIME_MAX);
         assert_eq!(
             kafka_time(1_700_000_000_123_000_000, DistinctTimes::Kafka, &record(1, 0), 0),
             1_700_000_000_123_499_979

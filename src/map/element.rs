@@ -1,6 +1,6 @@
 //! What one pass over an element found: values with their places in the record's bytes, not yet written.
 
-use super::finals::FinalId;
+use super::finals::{FinalId, Finals};
 use super::rejection::Drop;
 use crate::decode::{Number, Text, Token};
 
@@ -19,8 +19,19 @@ pub struct Element {
 pub struct Entry {
     pub place: Place,
     pub scalar: Scalar,
-    /// False once a later value took its place.
-    pub alive: bool,
+    pub state: State,
+    /// The entry that had its final key before.
+    pub before: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It will be written.
+    Stands,
+    /// A later value has its final key, and may be taken back.
+    Replaced,
+    /// Its key came again in the same object.
+    TakenBack,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +68,53 @@ impl Element {
         self.time = None;
     }
 
+    /// Adds a value under its final key. Returns whether it replaces an earlier one.
+    pub fn put(&mut self, place: Place, scalar: Scalar, tags: &mut Finals, fields: &mut Finals) -> bool {
+        let (table, key) = place.in_tables(tags, fields);
+        let before = table.claim(key, self.generation, self.entries.len());
+        let earlier = before.and_then(|at| self.entries.get_mut(at));
+        let replaces = earlier.is_some();
+        if let Some(earlier) = earlier {
+            earlier.state = State::Replaced;
+        }
+        self.entries.push(Entry { place, scalar, state: State::Stands, before });
+        replaces
+    }
+
+    /// Takes a value back; the one that it had replaced stands again. Returns whether it stood.
+    pub fn take_back(&mut self, at: usize, tags: &mut Finals, fields: &mut Finals) -> bool {
+        let Some(entry) = self.entries.get_mut(at) else { return false };
+        let stood = std::mem::replace(&mut entry.state, State::TakenBack) == State::Stands;
+        if stood {
+            let entry = *entry;
+            let (table, key) = entry.place.in_tables(tags, fields);
+            table.release(key);
+            let mut before = entry.before;
+            while let Some((at, earlier)) = before.and_then(|at| Some((at, self.entries.get_mut(at)?))) {
+                if earlier.state == State::Replaced {
+                    earlier.state = State::Stands;
+                    table.claim(key, self.generation, at);
+                    break;
+                }
+                before = earlier.before;
+            }
+        }
+        stood
+    }
+
     pub fn has_fields(&self) -> bool {
-        self.entries.iter().any(|entry| entry.alive && matches!(entry.place, Place::Field(_)))
+        self.entries
+            .iter()
+            .any(|entry| entry.state == State::Stands && matches!(entry.place, Place::Field(_)))
+    }
+}
+
+impl Place {
+    fn in_tables<'f>(self, tags: &'f mut Finals, fields: &'f mut Finals) -> (&'f mut Finals, FinalId) {
+        match self {
+            Self::Tag(key) => (tags, key),
+            Self::Field(key) => (fields, key),
+        }
     }
 }
 

@@ -11,7 +11,8 @@ pub struct FinalId(u32);
 #[derive(Debug, Default)]
 pub struct Finals {
     list: Vec<Final>,
-    ids: HashMap<Box<str>, FinalId>,
+    /// By what is written: different keys may be written alike, and a line must not hold one twice.
+    ids: HashMap<Box<[u8]>, FinalId>,
     ranked: usize,
 }
 
@@ -30,19 +31,19 @@ pub struct Final {
 impl Finals {
     /// The table's entry for `key`; none when it can't be written: an empty key, or one that InfluxDB reserves.
     pub fn intern(&mut self, key: &str) -> Option<FinalId> {
-        if let Some(&id) = self.ids.get(key) {
-            return Some(id);
-        }
         let mut prefix = Vec::with_capacity(key.len() + 1);
         let _trimmed = encode::push_key(key.as_bytes(), &mut prefix);
-        if prefix.is_empty() || matches!(key, "time" | "_field" | "_measurement") {
+        if matches!(prefix.as_slice(), b"" | b"time" | b"_field" | b"_measurement") {
             return None;
         }
         prefix.push(b'=');
+        if let Some(&id) = self.ids.get(prefix.as_slice()) {
+            return Some(id);
+        }
         let id = FinalId(u32::try_from(self.list.len()).ok()?);
         let prefix = prefix.into_boxed_slice();
+        self.ids.insert(prefix.clone(), id);
         self.list.push(Final { key: key.into(), prefix, rank: 0, generation: 0, entry: 0 });
-        self.ids.insert(key.into(), id);
         Some(id)
     }
 
@@ -64,6 +65,16 @@ impl Finals {
         let before = (slot.generation == generation).then_some(slot.entry);
         (slot.generation, slot.entry) = (generation, entry);
         before
+    }
+
+    /// Nothing of the current element uses the key any more.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids come from this table, which only grows until it is cleared whole"
+    )]
+    pub fn release(&mut self, id: FinalId) {
+        // Generations begin at 1.
+        self.list[id.0 as usize].generation = 0;
     }
 
     /// The entry that the element `generation` last used the key in.
@@ -106,9 +117,14 @@ mod tests {
         assert_eq!([a, b, c].map(|id| finals.get(id).rank), [0, 1, 2]);
         assert_eq!(&*finals.get(c).prefix, br"c\ d=");
         assert_eq!(finals.intern("b"), Some(b));
-        for reserved in ["", r"\", "time", "_field", "_measurement"] {
+        for reserved in ["", r"\", "time", "_field", "_measurement", "time\0", r"_field\"] {
             assert_eq!(finals.intern(reserved), None, "{reserved}");
         }
+        for alike in ["b\0", r"b\", r"\\ d"] {
+            assert!(finals.intern(alike).is_some());
+        }
+        assert_eq!(finals.intern("b\0"), Some(b));
+        assert_eq!(finals.intern("x\n"), finals.intern(r"x\n"));
     }
 
     #[test]
@@ -120,5 +136,7 @@ mod tests {
         assert_eq!(finals.used(a, 1), Some(8));
         assert_eq!(finals.used(a, 2), None);
         assert_eq!(finals.claim(a, 2, 0), None);
+        finals.release(a);
+        assert_eq!(finals.used(a, 2), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The values of an element become a line.
 
 use super::constants::{Constants, KafkaTag};
-use super::element::{Element, Entry, Kind, Place, Scalar};
+use super::element::{Element, Entry, Kind, Place, Scalar, State};
 use super::finals::FinalId;
 use super::rejection::{Drop, Rejection};
 use super::walk::Knowledge;
@@ -81,7 +81,7 @@ impl LineWriter<'_> {
             }
             if let Some(entry) = self.known.tags.claim(*key, generation, FROM_KAFKA) {
                 if let Some(replaced) = self.element.entries.get_mut(entry) {
-                    replaced.alive = false;
+                    replaced.state = State::Replaced;
                 }
                 self.tags.retain(|&(_, earlier, _)| earlier != *key);
             }
@@ -93,7 +93,7 @@ impl LineWriter<'_> {
             }
         }
         for entry in &self.element.entries {
-            if let Entry { place: Place::Tag(key), scalar, alive: true } = *entry {
+            if let Entry { place: Place::Tag(key), scalar, state: State::Stands, .. } = *entry {
                 self.tags.push((0, key, TagValue::Record(scalar)));
             }
         }
@@ -171,7 +171,9 @@ impl LineWriter<'_> {
     fn write_fields(&mut self, series_bytes: usize, out: &mut Vec<u8>) -> Result<(), Rejection> {
         let mut first = true;
         for entry in &self.element.entries {
-            let Entry { place: Place::Field(key), scalar, alive: true } = *entry else { continue };
+            let Entry { place: Place::Field(key), scalar, state: State::Stands, .. } = *entry else {
+                continue;
+            };
             if !std::mem::take(&mut first) {
                 out.push(b',');
             }

@@ -1,13 +1,13 @@
 //! A record's bytes become lines.
 
 use super::constants::Constants;
-use super::element::{Drops, Element, Scalar};
+use super::element::{Drops, Element, Place, Scalar};
 use super::finals::{FinalId, Finals};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{LineWriter, TagValue};
 use super::notices::{Notice, Notices};
 use super::plan::{Plan, Role};
-use super::rejection::Rejection;
+use super::rejection::{Drop, Rejection};
 use super::walk::{Knowledge, Walk};
 use super::{KeySelector, Rules, distinct};
 use crate::batch::LineBuffer;
@@ -338,10 +338,11 @@ impl Mapper {
     }
 
     fn place_root_tags(&mut self) {
-        use super::element::{Entry, Place};
+        let Knowledge { tags, fields, drops, .. } = &mut self.known;
         for &(key, scalar) in &self.work.root_tags {
-            self.known.tags.claim(key, self.element.generation, self.element.entries.len());
-            self.element.entries.push(Entry { place: Place::Tag(key), scalar, alive: true });
+            if self.element.put(Place::Tag(key), scalar, tags, fields) {
+                drops.add(Drop::Duplicate);
+            }
         }
     }
 }

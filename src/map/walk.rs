@@ -1,6 +1,6 @@
 //! One pass over an element's bytes: which values become tags and fields, and which is the name and the time.
 
-use super::element::{Drops, Element, Entry, Kind, Place, Scalar};
+use super::element::{Drops, Element, Kind, Place, Scalar};
 use super::finals::Finals;
 use super::key_tree::{KeyTree, NodeId, Seen};
 use super::notices::Notices;
@@ -70,10 +70,11 @@ impl<'a> Walk<'_, 'a> {
     }
 
     fn take_back(&mut self, node: NodeId) {
-        let seen = self.known.keys.seen(node);
-        for entry in self.element.entries.get_mut(seen.entries.clone()).unwrap_or_default() {
-            if std::mem::take(&mut entry.alive) {
-                self.known.drops.add(Drop::Duplicate);
+        let Knowledge { keys, tags, fields, drops, .. } = &mut *self.known;
+        let seen = keys.seen(node);
+        for entry in seen.entries.clone() {
+            if self.element.take_back(entry, tags, fields) {
+                drops.add(Drop::Duplicate);
             }
         }
         for slot in [&mut self.element.name, &mut self.element.time] {
@@ -108,20 +109,14 @@ impl<'a> Walk<'_, 'a> {
         if matches!(token, Token::Text(text) if !self.scanner.is_utf8() && text.is_not_utf8()) {
             self.drop_value(node, Drop::NotUtf8);
         }
-        let finals = match place {
-            // An empty tag can't be written: it is left away, as if the record had none.
-            Place::Tag(_) if scalar.is_empty_text() => return,
-            Place::Tag(key) => (&mut self.known.tags, key),
-            Place::Field(key) => (&mut self.known.fields, key),
-        };
-        let (table, key) = finals;
-        let before = table.claim(key, self.element.generation, self.element.entries.len());
-        if let Some(earlier) = before.and_then(|at| self.element.entries.get_mut(at))
-            && std::mem::take(&mut earlier.alive)
-        {
+        // An empty tag can't be written: it is left away, as if the record had none.
+        if matches!(place, Place::Tag(_)) && scalar.is_empty_text() {
+            return;
+        }
+        let Knowledge { tags, fields, .. } = &mut *self.known;
+        if self.element.put(place, scalar, tags, fields) {
             self.drop_value(node, Drop::Duplicate);
         }
-        self.element.entries.push(Entry { place, scalar, alive: true });
     }
 
     fn plan(&mut self, node: NodeId) -> Plan {

@@ -1,0 +1,56 @@
+//! `/healthz`: does the process work? `/readyz`: does it also get rid of what it reads?
+
+use super::Watched;
+use crate::influx::Alarm;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// What is retried passes by itself, mostly; after this long it counts as a hold.
+const RETRY_PASSES: Duration = Duration::from_secs(10);
+
+/// What a probe is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub is_well: bool,
+    pub text: String,
+}
+
+/// Well while all threads turn. A hold is no illness: a restart would not mend it.
+pub fn health(watched: &Watched, now: Instant) -> Health {
+    let silent = watched.pulses.silent(now);
+    if silent.is_empty() {
+        return Health { is_well: true, text: "ok\n".to_owned() };
+    }
+    let mut text = String::new();
+    for (thread, silence) in silent {
+        let seconds = silence.as_secs();
+        let _infallible = writeln!(
+            text,
+            "thread {thread} has not turned for {seconds} s: restart the bridge, nothing is lost, and please report it with the log"
+        );
+    }
+    Health { is_well: false, text }
+}
+
+/// As [`health`], and with the causes that keep lines from being stored. `strict`: those make it unwell.
+pub fn readiness(watched: &Watched, strict: bool, now: Instant) -> Health {
+    let health = health(watched, now);
+    let alarms = watched.writer.alarms();
+    if !health.is_well || alarms.is_empty() {
+        return health;
+    }
+    let is_well = !(strict && alarms.iter().any(holds));
+    Health { is_well, text: alarms.iter().map(describe).collect() }
+}
+
+/// Whether records wait for something that does not pass soon.
+pub fn holds(alarm: &Alarm) -> bool {
+    alarm.holds || alarm.lasting >= RETRY_PASSES
+}
+
+fn describe(alarm: &Alarm) -> String {
+    let word = if holds(alarm) { "holding" } else { "retrying" };
+    let (cause, scope, seconds) = (alarm.cause.name(), alarm.scope(), alarm.lasting.as_secs());
+    let Alarm { address, why, remedy, .. } = alarm;
+    format!("{word}: {cause}, {scope} at {address}, for {seconds} s\n  why: {why}\n  remedy: {remedy}\n")
+}

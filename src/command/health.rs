@@ -1,0 +1,144 @@
+//! `health`: asks the bridge that runs with this configuration whether it works, for container health checks.
+
+use super::{UNWELL, WRONG};
+use crate::config;
+use crate::text::printable;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// For everything together.
+const TIME_MAX: Duration = Duration::from_secs(3);
+/// Of an answer; what is longer is not the bridge's.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024;
+
+/// Says on standard error what is wrong.
+#[must_use]
+pub fn health(named: Option<&Path>) -> ExitCode {
+    let (status, why) = match listen_address(named) {
+        Err(why) => (WRONG, why),
+        Ok(None) => (UNWELL, "nobody to ask: admin.listen is \"\"".to_owned()),
+        Ok(Some(address)) => match ask(address, TIME_MAX) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(why) => (UNWELL, why),
+        },
+    };
+    eprintln!("{}", why.trim_end());
+    ExitCode::from(status)
+}
+
+fn listen_address(named: Option<&Path>) -> Result<Option<SocketAddr>, String> {
+    let path = config::find(named).map_err(|not_found| not_found.to_string())?;
+    let loaded = config::read(&path).map_err(|errors| errors.to_string())?;
+    Ok(loaded.config.admin.listen)
+}
+
+fn ask(listen: SocketAddr, time_max: Duration) -> Result<(), String> {
+    let address = reachable(listen);
+    let answer = fetch(address, time_max).map_err(|error| {
+        let why = match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                format!("no answer within {} s", time_max.as_secs_f32())
+            }
+            _ => error.to_string(),
+        };
+        format!("http://{address}/healthz: {why}: is the bridge running, and with this admin.listen?")
+    })?;
+    judge(&answer).map_err(|why| format!("http://{address}/healthz: {why}"))
+}
+
+/// All interfaces include this one.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+fn fetch(address: SocketAddr, time_max: Duration) -> io::Result<String> {
+    let deadline = Instant::now() + time_max;
+    let mut stream = TcpStream::connect_timeout(&address, time_max)?;
+    stream.set_write_timeout(Some(time_max))?;
+    let request = format!("GET /healthz HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+    while (answer.len() as u64) < ANSWER_BYTES_MAX {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut part)? {
+            0 => break,
+            length => answer.extend_from_slice(part.get(..length).unwrap_or_default()),
+        }
+    }
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+fn judge(answer: &str) -> Result<(), String> {
+    let status = answer.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
+    let status = status.ok_or("something that is not the bridge answered")?;
+    if status == "200" {
+        return Ok(());
+    }
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    Err(format!("{} {}", printable(status, 20), printable(body.trim_end(), 1_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    #[test]
+    fn asks_where_it_can_be_reached() {
+        let f = |listen: &str, want: &str| {
+            assert_eq!(reachable(listen.parse().unwrap()), want.parse().unwrap());
+        };
+        f("0.0.0.0:9643", "127.0.0.1:9643");
+        f("[::]:9643", "[::1]:9643");
+        f("10.1.2.3:1", "10.1.2.3:1");
+    }
+
+    /// The result of asking a server that says this.
+    fn against(answer: &'static str) -> Result<(), String> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).unwrap();
+            assert!(request[..length].starts_with(b"GET /healthz HTTP/1.0\r\n"));
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        let result = ask(address, TIME_MAX).map_err(|why| why.replace(&address.to_string(), "A"));
+        server.join().unwrap();
+        result
+    }
+
+    #[test]
+    fn believes_only_a_200() {
+        assert_eq!(against("HTTP/1.0 200 OK\r\n\r\nok\n"), Ok(()));
+        let unwell = against("HTTP/1.1 503 Service Unavailable\r\na: b\r\n\r\nthread data-0 ...\n");
+        assert_eq!(unwell, Err("http://A/healthz: 503 thread data-0 ...".to_owned()));
+        let other = against("SSH-2.0\r\n");
+        assert_eq!(other, Err("http://A/healthz: something that is not the bridge answered".to_owned()));
+    }
+
+    #[test]
+    fn says_that_nobody_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let hung = ask(address, Duration::from_millis(50)).unwrap_err();
+        assert!(hung.contains("no answer within 0.05 s: is the bridge running"), "{hung}");
+        drop(listener);
+        let refused = ask(address, TIME_MAX).unwrap_err();
+        assert!(refused.contains("Connection refused"), "{refused}");
+    }
+}

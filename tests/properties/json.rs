@@ -1,0 +1,221 @@
+//! JSON that is written as no library would write it: hostile text, duplicate keys, lone surrogates, bytes that are not UTF-8.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// A JSON value, with its members in order.
+#[derive(Clone, Debug)]
+pub enum Json {
+    Null,
+    Bool(bool),
+    /// As it is written.
+    Number(String),
+    Text(Text),
+    Array(Vec<Json>),
+    Object(Vec<(Text, Json)>),
+}
+
+/// A string, piece by piece.
+#[derive(Clone, Debug)]
+pub struct Text(pub Vec<Piece>);
+
+#[derive(Clone, Copy, Debug)]
+pub enum Piece {
+    /// As itself, or with the escape that JSON demands.
+    Char(char),
+    /// As `\u` escapes.
+    Escaped(char),
+    /// Half of a pair.
+    Surrogate(u16),
+    /// Never part of UTF-8 text.
+    Byte(u8),
+}
+
+impl Text {
+    pub fn plain(text: &str) -> Self {
+        Self(text.chars().map(Piece::Char).collect())
+    }
+
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.push(b'"');
+        for piece in &self.0 {
+            match *piece {
+                Piece::Byte(byte) => out.push(byte),
+                Piece::Surrogate(unit) => push_unit(unit, out),
+                Piece::Escaped(c) => {
+                    c.encode_utf16(&mut [0; 2]).iter().for_each(|&unit| push_unit(unit, out));
+                }
+                Piece::Char('\n') => out.extend_from_slice(b"\\n"),
+                Piece::Char(c @ ('"' | '\\')) => out.extend_from_slice(&[b'\\', c as u8]),
+                Piece::Char(c) if c < ' ' => push_unit(c as u16, out),
+                Piece::Char(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        out.push(b'"');
+    }
+
+    /// What it means, as Go reads it: U+FFFD for each byte that is not UTF-8 and for each half of a pair.
+    pub fn meaning(&self) -> String {
+        let mut units = Vec::new();
+        for piece in &self.0 {
+            match *piece {
+                Piece::Byte(_) => units.push(0xFFFD),
+                Piece::Surrogate(unit) => units.push(unit),
+                Piece::Char(c) | Piece::Escaped(c) => units.extend_from_slice(c.encode_utf16(&mut [0; 2])),
+            }
+        }
+        String::from_utf16_lossy(&units)
+    }
+
+    /// The text between the quotes, if nothing in it had to be escaped.
+    pub fn unescaped(&self) -> Option<String> {
+        let mut raw = Vec::new();
+        self.write(&mut raw);
+        let raw = String::from_utf8(raw).ok()?;
+        Some(raw[1..raw.len() - 1].to_owned()).filter(|raw| !raw.contains('\\'))
+    }
+}
+
+fn push_unit(unit: u16, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+}
+
+impl Json {
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            Self::Number(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Text(text) => text.write(out),
+            Self::Array(elements) => {
+                out.push(b'[');
+                for (place, element) in elements.iter().enumerate() {
+                    out.extend_from_slice(if place > 0 { b" ,\n" } else { b"" });
+                    element.write(out);
+                }
+                out.push(b']');
+            }
+            Self::Object(members) => {
+                out.extend_from_slice(b"{ ");
+                for (place, (key, value)) in members.iter().enumerate() {
+                    out.extend_from_slice(if place > 0 { b"," } else { b"" });
+                    key.write(out);
+                    out.extend_from_slice(b":\t");
+                    value.write(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out
+    }
+}
+
+const HOSTILE: [char; 20] = [
+    '\n', '\r', '\t', '\u{c}', '\0', '\u{1b}', '"', '\\', ',', '=', ' ', '#', 'a', 'i', '1', '{', '온', '🌡',
+    '\u{2028}', '\u{FEFF}',
+];
+
+fn piece() -> impl Strategy<Value = Piece> {
+    prop_oneof![
+        8 => select(&HOSTILE[..]).prop_map(Piece::Char),
+        4 => select(&HOSTILE[..]).prop_map(Piece::Escaped),
+        4 => any::<char>().prop_map(Piece::Char),
+        1 => (0xD800_u16..0xE000).prop_map(Piece::Surrogate),
+        1 => select(&[0xFF_u8, 0xFE, 0xC0, 0x80][..]).prop_map(Piece::Byte),
+    ]
+}
+
+pub fn text() -> impl Strategy<Value = Text> {
+    prop_oneof![
+        3 => vec(piece(), 0..8).prop_map(Text),
+        1 => select(&["x", "1.5", " 42 ", "1e400", "-0", "007", "m", "#m", "time"][..]).prop_map(Text::plain),
+    ]
+}
+
+/// Few names, so that rules match and keys meet.
+pub const KEYS: [&str; 22] = [
+    "a",
+    "b",
+    "c",
+    "a_b",
+    "t",
+    "t_1",
+    "name",
+    "s",
+    "s_1",
+    "time",
+    "_field",
+    "_measurement",
+    "",
+    "\\",
+    "\0",
+    "time\0",
+    "a\\",
+    "b\n",
+    "b\\n",
+    "x y",
+    "k=1",
+    "q\"",
+];
+
+fn key() -> impl Strategy<Value = Text> {
+    prop_oneof![6 => select(&KEYS[..]).prop_map(Text::plain), 1 => text()]
+}
+
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<i64>().prop_map(|n| n.to_string()),
+        (-1000_i64..1000).prop_map(|n| n.to_string()),
+        any::<f64>().prop_filter("JSON has no others", |f| f.is_finite()).prop_map(|f| format!("{f:e}")),
+        select(&["-0", "-0.0", "1.50", "1E+2", "9223372036854775808", "1e-400", "0.1e1"][..])
+            .prop_map(str::to_owned),
+    ]
+}
+
+fn value() -> impl Strategy<Value = Json> {
+    let scalar = prop_oneof![
+        1 => Just(Json::Null),
+        1 => any::<bool>().prop_map(Json::Bool),
+        4 => number().prop_map(Json::Number),
+        3 => text().prop_map(Json::Text),
+    ];
+    scalar.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Json::Array),
+            vec((key(), inner), 0..5).prop_map(Json::Object),
+        ]
+    })
+}
+
+/// The time of an element, under `clock`: mostly one that can be used.
+fn clock() -> impl Strategy<Value = Option<Json>> {
+    prop_oneof![
+        6 => (0_i64..4_000_000_000).prop_map(|s| Some(Json::Number(s.to_string()))),
+        1 => (-9_000_000_000_i64..0).prop_map(|s| Some(Json::Text(Text::plain(&s.to_string())))),
+        1 => Just(Some(Json::Text(Text::plain("noon")))),
+        1 => Just(None),
+    ]
+}
+
+fn element() -> impl Strategy<Value = Json> {
+    (vec((key(), value()), 0..8), clock()).prop_map(|(mut members, clock)| {
+        members.extend(clock.map(|clock| (Text::plain("clock"), clock)));
+        Json::Object(members)
+    })
+}
+
+/// A record: mostly an object or several.
+pub fn record() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        6 => element(),
+        3 => vec(element(), 0..4).prop_map(Json::Array),
+        1 => vec(prop_oneof![element(), value()], 0..4).prop_map(Json::Array),
+        1 => value(),
+    ]
+}
