@@ -19,7 +19,7 @@ fn a_million_records_without_a_time_are_a_million_points() {
     let topic = kafka.create_topic(live.name("million"), PARTITIONS, 1);
     let bucket = influx.create_bucket(live.name("million"));
     let config =
-        Config::new(&kafka, &[&topic], v2(&influx, &bucket)).mapping("measurement = 'm'\ntag_keys = ['host']");
+        Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'\ntag_keys = ['host']");
     // A host's records are in one partition, as with a key.
     let record = |i: usize| {
         let host = i % SERIES;
@@ -54,8 +54,10 @@ fn records_of_one_millisecond_and_one_series_stay_apart() {
     let now_ms = now_ms();
     let record = |i: usize| Produced::new(format!(r#"{{"value":{i}}}"#)).at(now_ms);
     kafka.produce(&topic, (0..10_000).map(record));
-    let bridge =
-        Bridge::start(&Config::new(&kafka, &[&topic], v2(&influx, &bucket)).mapping("measurement = 'm'").text(), &[]);
+    let bridge = Bridge::start(
+        &Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'").text(),
+        &[],
+    );
     kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
     assert_eq!(influx.count(&bucket, "m", "value"), 10_000);
     let within = format!("SELECT count(value) FROM m WHERE time >= {now_ms}ms AND time < {}ms", now_ms + 1);
@@ -69,11 +71,12 @@ fn replaying_everything_changes_nothing() {
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("replay"), 3, 1);
     let bucket = influx.create_bucket(live.name("replay"));
-    let record = |i: usize| Produced::new(format!(r#"[{{"value":{i}}},{{"value":{}}}]"#, -1)).to(i as i32 % 3);
+    let record =
+        |i: usize| Produced::new(format!(r#"[{{"value":{i}}},{{"value":{}}}]"#, -1)).to(i as i32 % 3);
     kafka.produce(&topic, (0..3_000).map(record));
     let mapping = "measurement = 'm'\npartition_tag = 'partition'";
     for group in ["one", "two"].map(|group| live.name(group)) {
-        let config = Config::new(&kafka, &[&topic], v2(&influx, &bucket)).mapping(mapping).group(&group);
+        let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(mapping).group(&group);
         let bridge = Bridge::start(&config.text(), &[]);
         kafka.group(&group).wait_until_settled(&topic, 3, PATIENCE);
         assert_eq!(influx.count(&bucket, "m", "value"), 6_000, "{group}");
@@ -87,7 +90,7 @@ fn a_quiet_topic_is_queried_soon() {
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("quiet"), 1, 1);
     let bucket = influx.create_bucket(live.name("quiet"));
-    let config = Config::new(&kafka, &[&topic], v2(&influx, &bucket)).mapping("measurement = 'm'");
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'");
     let bridge = Bridge::start(&config.text(), &[]);
     bridge.wait_until_assigned(&topic);
     let mut slowest = Duration::ZERO;

@@ -13,7 +13,8 @@ fn token() -> [(&'static str, String); 1] {
 }
 
 fn start(example: &Example, variables: &[(&str, String)]) -> Bridge {
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     Bridge::start(&example.config, &variables)
 }
 
@@ -22,8 +23,7 @@ fn assert_expected(influx: &Influx, database: &str, expected: &str) {
     let count = expected.lines().count();
     let what = format!("{count} points in {database}");
     let points = || influx.try_query(database, "SHOW MEASUREMENTS").ok().map(|_| influx.points(database));
-    let (points, _) =
-        wait_for(&what, PATIENCE, || points().filter(|points| points.len() >= count));
+    let (points, _) = wait_for(&what, PATIENCE, || points().filter(|points| points.len() >= count));
     assert_points(&points, expected);
 }
 
@@ -94,14 +94,17 @@ fn smartx_labs_is_read_back_as_chronograf_does() {
     // The database is the one that the mapping of this server is for, so this run's points are told by their time.
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     let spread = example.records.iter().zip(0_i32..);
-    let records = spread.map(|(record, i)| Produced::new(record.as_str()).to(i % 3).at(now_ms + i64::from(i)));
+    let records =
+        spread.map(|(record, i)| Produced::new(record.as_str()).to(i % 3).at(now_ms + i64::from(i)));
     kafka.produce(&topic, records);
     let bridge = start(&example, &[("INFLUX_PASSWORD", password)]);
 
     let since = |select: &str| format!("{select} WHERE time >= {now_ms}000000");
     let select = since("SELECT \"memory\" FROM \"Labs\".\"autogen\".\"labs\"");
     let memory = || influx.query("Labs", &select).first().map(|series| series["values"].clone());
-    let full = |values: &serde_json::Value| values.as_array().is_some_and(|rows| rows.len() == example.records.len());
+    let full = |values: &serde_json::Value| {
+        values.as_array().is_some_and(|rows| rows.len() == example.records.len())
+    };
     let (values, _) = wait_for("all of memory", PATIENCE, || memory().filter(full));
     let rows: Vec<f64> = values.as_array().unwrap().iter().map(|row| row[1].as_f64().unwrap()).collect();
     assert_eq!(rows, [51.3, 48.25, 47.9, 60.5, 50.1]);
@@ -207,7 +210,8 @@ fn json_lines_keep_64_bit_identifiers() {
     let bridge = start(&example, &token());
     assert_expected(&influx, &bucket, &example.expected);
     let ids = influx.query(&bucket, "SELECT id FROM tweets");
-    let ids: Vec<i64> = ids[0]["values"].as_array().unwrap().iter().map(|row| row[1].as_i64().unwrap()).collect();
+    let ids: Vec<i64> =
+        ids[0]["values"].as_array().unwrap().iter().map(|row| row[1].as_i64().unwrap()).collect();
     assert!(ids.contains(&2_006_529_100_923_469_825) && ids.contains(&i64::MAX), "{ids:?}");
     bridge.wait_for_log(&["record rejected", "@timestamp"], PATIENCE);
     bridge.stop();

@@ -19,7 +19,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod bad_records;
 mod counting;
+mod dialects;
 mod examples;
+mod first_run;
 mod restarts;
 mod support;
+mod text;
+mod topics;

@@ -29,7 +29,7 @@ fn killed(kind: &str, kafka_more: &str, reads_within: Duration) {
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("killed"), 3, 1);
     let bucket = influx.create_bucket(live.name("killed"));
-    let config = Config::new(&kafka, &[&topic], v2(&influx, &bucket)).mapping(MAPPING).kafka_more(kafka_more);
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).kafka_more(kafka_more);
     let config = config.text();
     kafka.produce(&topic, numbers(0..RECORDS, 3));
     let bridge = Bridge::start(&config, &[]);
@@ -51,7 +51,8 @@ fn killed(kind: &str, kafka_more: &str, reads_within: Duration) {
 
 /// Exactly the numbers from 0 on are there.
 fn assert_numbers(influx: &crate::support::Influx, database: &str, count: u64) {
-    let row = influx.query(database, "SELECT count(value), sum(value), max(value) FROM m")[0]["values"][0].clone();
+    let row =
+        influx.query(database, "SELECT count(value), sum(value), max(value) FROM m")[0]["values"][0].clone();
     assert_eq!(row[1].as_u64(), Some(count), "{row}");
     assert_eq!(row[2].as_f64(), Some((count * (count - 1) / 2) as f64), "{row}");
     assert_eq!(row[3].as_f64(), Some((count - 1) as f64), "{row}");
@@ -64,7 +65,8 @@ fn sigterm_writes_and_commits_what_was_read() {
     let topic = kafka.create_topic(live.name("drain"), 3, 1);
     let bucket = influx.create_bucket(live.name("drain"));
     // Batches are closed late, so that the stop finds one open.
-    let config = Config::new(&kafka, &[&topic], v2(&influx, &bucket) + "\n[batch]\nage_max = '1h'").mapping(MAPPING);
+    let config =
+        Config::new(&kafka, &topic, v2(&influx, &bucket) + "\n[batch]\nage_max = '1h'").mapping(MAPPING);
     let bridge = Bridge::start(&config.text(), &[]);
     bridge.wait_until_assigned(&topic);
     kafka.produce(&topic, numbers(0..900, 3));
@@ -90,7 +92,7 @@ fn sigterm_under_load_commits_only_what_is_stored() {
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("load"), 3, 1);
     let bucket = influx.create_bucket(live.name("load"));
-    let config = Config::new(&kafka, &[&topic], v2(&influx, &bucket)).mapping(MAPPING);
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
     kafka.produce(&topic, numbers(0..200_000, 3));
     let bridge = Bridge::start(&config.text(), &[]);
     influx.wait_for_count(1, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
@@ -166,8 +168,8 @@ impl Hanging {
     /// Runs, with the first 300 records stored and committed.
     fn bridge(&self) -> Bridge {
         let influx = v1(&self.influx, &self.database, "create_database = true");
-        let topics = [self.topic.as_str()];
-        let config = Config::new(&self.kafka, &topics, influx).mapping(MAPPING).top("shutdown_max = '3s'");
+        let config =
+            Config::new(&self.kafka, &self.topic, influx).mapping(MAPPING).top("shutdown_max = '3s'");
         let bridge = Bridge::start(&config.text(), &[]);
         self.kafka.produce(&self.topic, numbers(0..300, 3));
         bridge.wait_for_log(&["first lines stored"], PATIENCE);
@@ -179,7 +181,7 @@ impl Hanging {
     fn assert_nothing_lost(&self) {
         let influx = v1(&self.influx, &self.database, "");
         let bridge =
-            Bridge::start(&Config::new(&self.kafka, &[&self.topic], influx).mapping(MAPPING).text(), &[]);
+            Bridge::start(&Config::new(&self.kafka, &self.topic, influx).mapping(MAPPING).text(), &[]);
         self.kafka.group(&self.topic).wait_until_settled(&self.topic, 3, PATIENCE);
         assert_numbers(&self.influx, &self.database, 30_000);
         bridge.stop();
@@ -209,7 +211,7 @@ fn a_dead_influxdb_is_waited_for_in_the_group() {
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("outage"), 3, 1);
     let bucket = influx.create_bucket(live.name("outage"));
-    let config = Config::new(&kafka, &[&topic], v2(&influx, &bucket)).mapping(MAPPING);
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
     let bridge = Bridge::start(&config.text(), &[]);
     kafka.produce(&topic, numbers(0..1_000, 3));
     influx.wait_for_count(1_000, PATIENCE, |influx| influx.count(&bucket, "m", "value"));

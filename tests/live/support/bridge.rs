@@ -57,7 +57,8 @@ impl Bridge {
     /// Lines of the log with all of these words.
     pub fn log_with(&self, words: &[&str]) -> Vec<String> {
         let log = self.log.lock().unwrap();
-        let lines = log.iter().map(|(_, line)| line).filter(|line| words.iter().all(|word| line.contains(word)));
+        let lines =
+            log.iter().map(|(_, line)| line).filter(|line| words.iter().all(|word| line.contains(word)));
         lines.cloned().collect()
     }
 

@@ -1,12 +1,12 @@
 //! bridge.toml of a test that is not about an example.
 
-use super::{Influx, Kafka};
 use super::live::variable;
+use super::{Influx, Kafka};
 
 /// Reads one topic (its name is also the group's) into InfluxDB 2. Keys may be added to each table.
 pub struct Config<'a> {
     pub kafka: &'a Kafka,
-    pub topics: &'a [&'a str],
+    pub topic: &'a str,
     pub group: &'a str,
     /// Lines of `[kafka]`, of `[[mapping]]`, and before all tables.
     pub kafka_more: &'a str,
@@ -18,8 +18,8 @@ pub struct Config<'a> {
 
 impl<'a> Config<'a> {
     /// The group has the topic's name.
-    pub fn new(kafka: &'a Kafka, topics: &'a [&'a str], influx: String) -> Self {
-        Self { kafka, topics, group: topics[0], kafka_more: "", mapping: "", top: "", influx }
+    pub fn new(kafka: &'a Kafka, topic: &'a str, influx: String) -> Self {
+        Self { kafka, topic, group: topic, kafka_more: "", mapping: "", top: "", influx }
     }
 
     pub fn kafka_more(self, kafka_more: &'a str) -> Self {
@@ -39,13 +39,12 @@ impl<'a> Config<'a> {
     }
 
     pub fn text(&self) -> String {
-        // A regular expression keeps its backslashes.
-        let topics: Vec<String> = self.topics.iter().map(|topic| format!("'{topic}'")).collect();
+        // In single quotes a regular expression keeps its backslashes.
         format!(
-            "{}\n[kafka]\nbrokers = {}\ntopics = [{}]\ngroup_id = '{}'\n{}\n[[mapping]]\n{}\n[influx]\n{}\n",
+            "{}\n[kafka]\nbrokers = {}\ntopics = ['{}']\ngroup_id = '{}'\n{}\n[[mapping]]\n{}\n[influx]\n{}\n",
             self.top,
             self.kafka.brokers_toml(),
-            topics.join(", "),
+            self.topic,
             self.group,
             self.kafka_more,
             self.mapping,

@@ -22,8 +22,7 @@ fn shared() -> &'static Shared {
     SHARED.get_or_init(|| {
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let client =
-            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
         Shared { runtime, client }
     })
 }
@@ -82,8 +81,10 @@ pub fn basic(user: &str, password: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let login = format!("{user}:{password}");
     let groups = login.as_bytes().chunks(3).map(|group| {
-        let bits = (0..3).fold(0_usize, |bits, i| bits << 8 | usize::from(group.get(i).copied().unwrap_or(0)));
-        let digit = |i: usize| if i <= group.len() { char::from(DIGITS[bits >> (18 - 6 * i) & 63]) } else { '=' };
+        let bits =
+            (0..3).fold(0_usize, |bits, i| bits << 8 | usize::from(group.get(i).copied().unwrap_or(0)));
+        let digit =
+            |i: usize| if i <= group.len() { char::from(DIGITS[bits >> (18 - 6 * i) & 63]) } else { '=' };
         (0..4).map(digit).collect::<String>()
     });
     format!("Basic {}", groups.collect::<String>())

@@ -72,9 +72,6 @@ impl Kafka {
         Self { brokers: brokers.to_owned(), producer }
     }
 
-    pub fn brokers(&self) -> &str {
-        &self.brokers
-    }
 
     /// For the configuration's `brokers`.
     pub fn brokers_toml(&self) -> String {
@@ -120,7 +117,8 @@ impl Kafka {
     }
 
     fn send(&self, topic: &str, produced: &Produced) {
-        let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).partition(produced.partition).key("k");
+        let mut record: BaseRecord<'_, str, [u8]> =
+            BaseRecord::to(topic).partition(produced.partition).key("k");
         if let Some(value) = &produced.value {
             record = record.payload(value);
         }
@@ -157,7 +155,12 @@ impl Group {
         }
         let committed = self.consumer.committed_offsets(list, PATIENCE).unwrap();
         let offset = |partition| {
-            committed.find_partition(topic, partition).unwrap().offset().to_raw().filter(|offset| *offset >= 0)
+            committed
+                .find_partition(topic, partition)
+                .unwrap()
+                .offset()
+                .to_raw()
+                .filter(|offset| *offset >= 0)
         };
         (0..partitions).map(|partition| offset(partition).unwrap_or(-1)).collect()
     }

@@ -1,6 +1,6 @@
 //! Whether the tests run, and on which servers.
 
-use super::{Influx, Kafka};
+use super::{Http, Influx, Kafka};
 use std::env;
 use std::fmt::Display;
 use std::io::{Write as _, stderr};
@@ -62,6 +62,17 @@ impl Live {
     /// The user of the 1.x API of InfluxDB 2.
     pub fn influx2_v1_login(&self) -> (String, String) {
         (variable("INFLUX2_V1_USER"), variable("INFLUX2_V1_PASSWORD"))
+    }
+
+    /// InfluxDB 1 with login: the server for its user, the database, the user's name and password.
+    pub fn influx1_login(&self) -> (Influx, String, String, String) {
+        let (user, password) = (variable("INFLUX1_AUTH_USER"), variable("INFLUX1_AUTH_PASSWORD"));
+        let influx = Influx::login(&variable("INFLUX1_AUTH_URL"), &user, &password);
+        (influx, variable("INFLUX1_AUTH_DATABASE"), user, password)
+    }
+
+    pub fn victoria(&self) -> Http {
+        Http::new(&variable("VICTORIA_URL"), None)
     }
 
     /// A process of the stack, for tests that pause or kill it.

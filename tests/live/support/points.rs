@@ -16,7 +16,8 @@ pub struct Stored {
 impl Stored {
     /// The points of one series of `SELECT * ... GROUP BY *`.
     pub fn of_series(series: &Value) -> Vec<Self> {
-        let columns: Vec<&str> = series["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let columns: Vec<&str> =
+            series["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         let no_tags = serde_json::Map::new();
         let tags = series["tags"].as_object().unwrap_or(&no_tags).iter();
         // A tag that this series lacks is shown as empty.
