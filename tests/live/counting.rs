@@ -1,0 +1,107 @@
+//! Every record becomes a point of its own, also where only Kafka's time tells them apart.
+
+use crate::support::config::v2;
+use crate::support::{Bridge, Config, Live, PATIENCE, Produced, measured};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+const PARTITIONS: i32 = 6;
+const SERIES: usize = 100;
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+#[test]
+fn a_million_records_without_a_time_are_a_million_points() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let records = live.records();
+    let topic = kafka.create_topic(live.name("million"), PARTITIONS, 1);
+    let bucket = influx.create_bucket(live.name("million"));
+    let config =
+        Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'\ntag_keys = ['host']");
+    // A host's records are in one partition, as with a key.
+    let record = |i: usize| {
+        let host = i % SERIES;
+        Produced::new(format!(r#"{{"host":"h{host}","value":{i}}}"#)).to(host as i32 % PARTITIONS)
+    };
+    kafka.produce(&topic, (0..records).map(record));
+
+    let begin = Instant::now();
+    let bridge = Bridge::start(&config.text(), &[]);
+    let settled = kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE * 3);
+    measured("records settled", format!("{records} in {:?} from the start", begin.elapsed()));
+    measured("records a second", format!("{:.0}", records as f64 / settled.as_secs_f64()));
+    measured("resident at most", format!("{} kB", bridge.resident_max_kb()));
+    assert_eq!(influx.count(&bucket, "m", "value"), records as u64);
+    // No value was lost or doubled: they are the numbers from 0 on.
+    let sum = influx.query(&bucket, "SELECT sum(value), max(value), min(value) FROM m");
+    let row = &sum[0]["values"][0];
+    assert_eq!(row[1].as_f64().unwrap(), (records * (records - 1) / 2) as f64);
+    assert_eq!(row[2].as_f64().unwrap(), (records - 1) as f64);
+    assert_eq!(influx.query(&bucket, "SHOW SERIES")[0]["values"].as_array().unwrap().len(), SERIES);
+    let flux = format!("from(bucket: \"{bucket}\") |> range(start: 0) |> group() |> count()");
+    assert!(influx.flux(&flux).contains(&format!(",{records}\r\n")), "Flux counts otherwise");
+    bridge.stop();
+}
+
+#[test]
+fn records_of_one_millisecond_and_one_series_stay_apart() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("millisecond"), 1, 1);
+    let bucket = influx.create_bucket(live.name("millisecond"));
+    let now_ms = now_ms();
+    let record = |i: usize| Produced::new(format!(r#"{{"value":{i}}}"#)).at(now_ms);
+    kafka.produce(&topic, (0..10_000).map(record));
+    let bridge = Bridge::start(
+        &Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'").text(),
+        &[],
+    );
+    kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
+    assert_eq!(influx.count(&bucket, "m", "value"), 10_000);
+    let within = format!("SELECT count(value) FROM m WHERE time >= {now_ms}ms AND time < {}ms", now_ms + 1);
+    assert_eq!(influx.query(&bucket, &within)[0]["values"][0][1].as_u64(), Some(10_000));
+    bridge.stop();
+}
+
+#[test]
+fn replaying_everything_changes_nothing() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("replay"), 3, 1);
+    let bucket = influx.create_bucket(live.name("replay"));
+    let record =
+        |i: usize| Produced::new(format!(r#"[{{"value":{i}}},{{"value":{}}}]"#, -1)).to(i as i32 % 3);
+    kafka.produce(&topic, (0..3_000).map(record));
+    let mapping = "measurement = 'm'\npartition_tag = 'partition'";
+    for group in ["one", "two"].map(|group| live.name(group)) {
+        let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(mapping).group(&group);
+        let bridge = Bridge::start(&config.text(), &[]);
+        kafka.group(&group).wait_until_settled(&topic, 3, PATIENCE);
+        assert_eq!(influx.count(&bucket, "m", "value"), 6_000, "{group}");
+        bridge.stop();
+    }
+}
+
+#[test]
+fn a_quiet_topic_is_queried_soon() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("quiet"), 1, 1);
+    let bucket = influx.create_bucket(live.name("quiet"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'");
+    let bridge = Bridge::start(&config.text(), &[]);
+    bridge.wait_until_assigned(&topic);
+    let mut slowest = Duration::ZERO;
+    for i in 0..10_u64 {
+        let begin = Instant::now();
+        kafka.produce(&topic, [Produced::new(format!(r#"{{"value":{i}}}"#))]);
+        influx.wait_for_count(i + 1, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
+        slowest = slowest.max(begin.elapsed());
+    }
+    measured("slowest of ten single records, produced to queried", format!("{slowest:?}"));
+    // 2 s are promised; the machine may be busy.
+    assert!(slowest < Duration::from_secs(4), "{slowest:?}");
+    bridge.stop();
+}

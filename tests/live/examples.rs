@@ -1,0 +1,218 @@
+//! The users' own cases: each example as it stands, with only its addresses and names replaced.
+
+use crate::support::{Bridge, Example, Influx, Live, PATIENCE, Produced, assert_points, measured, wait_for};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+const KAFKA: &str = "brokers = [\"localhost:9092\"]";
+const INFLUX: &str = "http://localhost:8086";
+/// A record can be queried after 2 s in the default configuration; a busy machine is given twice that.
+const VISIBLE_MAX: Duration = Duration::from_secs(4);
+
+fn token() -> [(&'static str, String); 1] {
+    [("INFLUX_TOKEN", std::env::var("BRIDGE_LIVE_INFLUX2_TOKEN").unwrap())]
+}
+
+fn start(example: &Example, variables: &[(&str, String)]) -> Bridge {
+    let variables: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Bridge::start(&example.config, &variables)
+}
+
+/// Waits until as many points are there as the example expects, then compares them.
+fn assert_expected(influx: &Influx, database: &str, expected: &str) {
+    let count = expected.lines().count();
+    let what = format!("{count} points in {database}");
+    let points = || influx.try_query(database, "SHOW MEASUREMENTS").ok().map(|_| influx.points(database));
+    let (points, _) = wait_for(&what, PATIENCE, || points().filter(|points| points.len() >= count));
+    assert_points(&points, expected);
+}
+
+#[test]
+fn ec2_telegraf_can_be_queried_within_two_seconds() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("testtopic"), 1, 1);
+    let bucket = influx.create_bucket(live.name("ec2"));
+    let example = Example::read("ec2-telegraf")
+        .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
+        .add("kafka", &format!("group_id = \"{topic}\""))
+        .set("\"testtopic\"", &format!("\"{topic}\""))
+        .set("\"ec2\"", &format!("\"{bucket}\""))
+        .set(INFLUX, influx.url());
+    let bridge = start(&example, &token());
+    bridge.wait_until_assigned(&topic);
+
+    let mut records = example.produced().into_iter();
+    let flux = format!(
+        "from(bucket: \"{bucket}\") |> range(start: 2025-01-01T00:00:00Z) \
+         |> filter(fn: (r) => r._measurement == \"telegraf\" and r.host == \"Cluster\" and r.test == \"{topic}\") \
+         |> group() |> count()"
+    );
+    let begin = Instant::now();
+    kafka.produce(&topic, records.next());
+    wait_for("six fields by Flux", VISIBLE_MAX, || influx.flux(&flux).contains(",6").then_some(()));
+    let took = begin.elapsed();
+    measured("ec2-telegraf, produced to queried", format!("{took:?}"));
+    assert!(took < VISIBLE_MAX, "{took:?}");
+
+    kafka.produce(&topic, records);
+    assert_expected(&influx, &bucket, &example.expected.replace("testtopic", &topic));
+    bridge.stop();
+}
+
+#[test]
+fn telegraf_json_doc_gives_the_documented_points() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("json_doc"), 1, 1);
+    let bucket = influx.create_bucket(live.name("json_doc"));
+    let example = Example::read("telegraf-json-doc")
+        .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
+        .add("kafka", &format!("group_id = \"{topic}\""))
+        .set("topics = [\"telegraf\"]", &format!("topics = [\"{topic}\"]"))
+        .set("bucket = \"telegraf\"", &format!("bucket = \"{bucket}\""))
+        .set(INFLUX, influx.url());
+    kafka.produce(&topic, example.produced());
+    let bridge = start(&example, &token());
+    assert_expected(&influx, &bucket, &example.expected);
+    bridge.stop();
+}
+
+#[test]
+fn smartx_labs_is_read_back_as_chronograf_does() {
+    let Some(live) = Live::or_skip() else { return };
+    let kafka = live.kafka3();
+    let (user, password) = live.influx2_v1_login();
+    let influx = Influx::login(live.influx2().url(), &user, &password);
+    let topic = kafka.create_topic(live.name("resource"), 3, 3);
+    let example = Example::read("smartx-labs")
+        .set("[\"broker1:9092\", \"broker2:9092\", \"broker3:9092\"]", &kafka.brokers_toml())
+        .add("kafka", &format!("group_id = \"{topic}\""))
+        .set("topics = [\"resource\"]", &format!("topics = [\"{topic}\"]"))
+        .set("\"tower\"", &format!("\"{user}\""))
+        .set(INFLUX, influx.url());
+    // The database is the one that the mapping of this server is for, so this run's points are told by their time.
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let spread = example.records.iter().zip(0_i32..);
+    let records =
+        spread.map(|(record, i)| Produced::new(record.as_str()).to(i % 3).at(now_ms + i64::from(i)));
+    kafka.produce(&topic, records);
+    let bridge = start(&example, &[("INFLUX_PASSWORD", password)]);
+
+    let since = |select: &str| format!("{select} WHERE time >= {now_ms}000000");
+    let select = since("SELECT \"memory\" FROM \"Labs\".\"autogen\".\"labs\"");
+    let memory = || influx.query("Labs", &select).first().map(|series| series["values"].clone());
+    let full = |values: &serde_json::Value| {
+        values.as_array().is_some_and(|rows| rows.len() == example.records.len())
+    };
+    let (values, _) = wait_for("all of memory", PATIENCE, || memory().filter(full));
+    let rows: Vec<f64> = values.as_array().unwrap().iter().map(|row| row[1].as_f64().unwrap()).collect();
+    assert_eq!(rows, [51.3, 48.25, 47.9, 60.5, 50.1]);
+
+    // All fields and tags, at the times that partition and offset give.
+    let lines = example.expected.lines().zip(0_i64..).map(|(line, i)| {
+        let digits = (i / 3 * 1009 + i % 3 * 499_979) % 1_000_000;
+        let (rest, _) = line.rsplit_once(' ').unwrap();
+        format!("{rest} {}\n", (now_ms + i) * 1_000_000 + digits)
+    });
+    let series = influx.query("Labs", &format!("{} GROUP BY *", since("SELECT * FROM labs")));
+    let mut points: Vec<_> = series.iter().flat_map(crate::support::Stored::of_series).collect();
+    points.sort_by(|a, b| a.place().cmp(&b.place()));
+    assert_points(&points, &lines.collect::<String>());
+    bridge.stop();
+}
+
+#[test]
+fn broker_metrics_stay_integers() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx1());
+    let topic = kafka.create_topic(live.name("kafka.metrics.processed"), 1, 1);
+    let database = live.name("kmetrics");
+    let example = Example::read("broker-metrics")
+        .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
+        .set("\"kafka-fluentd-influxdb\"", &format!("\"{topic}\""))
+        .set("\"kafka.metrics.processed\"]", &format!("\"{topic}\"]"))
+        .set("\"kmetrics\"", &format!("\"{database}\""))
+        .add("influx", "create_database = true")
+        .set(INFLUX, influx.url());
+    kafka.produce(&topic, example.produced());
+    let bridge = start(&example, &[]);
+    assert_expected(&influx, &database, &example.expected);
+    let keys = influx.query(&database, "SHOW FIELD KEYS FROM \"kafka.broker\"");
+    let types = keys[0]["values"].to_string();
+    assert!(types.contains(r#"["BytesIn","integer"]"#), "{types}");
+    assert!(types.contains(r#"["Partitions_Leader","integer"]"#), "{types}");
+    assert!(types.contains(r#"["state","string"]"#), "{types}");
+    bridge.stop();
+}
+
+#[test]
+fn telegraf_agent_fills_two_databases() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx1());
+    let telegraf = kafka.create_topic(live.name("telegraf"), 1, 1);
+    let service = kafka.create_topic(live.name("service"), 1, 1);
+    let example = Example::read("telegraf-agent")
+        .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
+        .add("kafka", &format!("group_id = \"{telegraf}\""))
+        .set("\"telegraf\"", &format!("\"{telegraf}\""))
+        .set("\"service\"", &format!("\"{service}\""))
+        .set(INFLUX, influx.url());
+    let bridge = start(&example, &[]);
+    let cpu = |second: i64, usage: f64| {
+        Produced::new(format!(
+            r#"{{"fields":{{"usage_system":{usage}}},"name":"cpu","tags":{{"host":"h2","cpu":"cpu0"}},"timestamp":{}}}"#,
+            1_767_225_600 + second
+        ))
+    };
+    let calls = |second: i64| {
+        Produced::new(format!(
+            r#"{{"fields":{{"calls":{second},"state":"up"}},"name":"serviceA","tags":{{"host":"h1"}},"timestamp":{}}}"#,
+            1_767_225_600 + second
+        ))
+    };
+    kafka.produce(&service, (0..8).map(calls));
+    kafka.produce(&telegraf, example.produced());
+    assert_expected(&influx, &telegraf, &example.expected);
+
+    kafka.produce(&telegraf, [cpu(10, 2.5), cpu(40, 4.0), cpu(50, 6.0)]);
+    influx.wait_for_count(4, PATIENCE, |influx| influx.count(&telegraf, "cpu", "usage_system"));
+    let mean = "SELECT mean(usage_system) FROM cpu WHERE time > '2025-12-31T23:59:59Z' AND \
+                time < '2026-01-01T00:01:00Z' GROUP BY time(30s) fill(none)";
+    let means = influx.query(&telegraf, mean);
+    let means: Vec<f64> =
+        means[0]["values"].as_array().unwrap().iter().map(|row| row[1].as_f64().unwrap()).collect();
+    assert_eq!(means, [2.0, 5.0]);
+
+    influx.wait_for_count(8, PATIENCE, |influx| influx.count(&service, "serviceA", "calls"));
+    let rows = influx.query(&service, "SELECT * FROM serviceA LIMIT 5");
+    assert_eq!(rows[0]["columns"].to_string(), r#"["time","calls","host","state"]"#);
+    assert_eq!(rows[0]["values"].as_array().unwrap().len(), 5);
+    assert_eq!(rows[0]["values"][4].to_string(), r#"[1767225604000000000,4,"h1","up"]"#);
+    bridge.stop();
+}
+
+#[test]
+fn json_lines_keep_64_bit_identifiers() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("tweets"), 1, 1);
+    let bucket = influx.create_bucket(live.name("tweets"));
+    let example = Example::read("json-lines")
+        .set(KAFKA, &format!("brokers = {}", kafka.brokers_toml()))
+        .add("kafka", &format!("group_id = \"{topic}\""))
+        .set("topics = [\"tweets\"]", &format!("topics = [\"{topic}\"]"))
+        .set("bucket = \"tweets\"", &format!("bucket = \"{bucket}\""))
+        .set(INFLUX, influx.url());
+    // The good objects as lines of one record; the bad one alone.
+    let (good, bad) = example.records.split_at(3);
+    kafka.produce(&topic, [Produced::new(good.join("\n")), Produced::new(bad.join("\n"))]);
+    let bridge = start(&example, &token());
+    assert_expected(&influx, &bucket, &example.expected);
+    let ids = influx.query(&bucket, "SELECT id FROM tweets");
+    let ids: Vec<i64> =
+        ids[0]["values"].as_array().unwrap().iter().map(|row| row[1].as_i64().unwrap()).collect();
+    assert!(ids.contains(&2_006_529_100_923_469_825) && ids.contains(&i64::MAX), "{ids:?}");
+    bridge.wait_for_log(&["record rejected", "@timestamp"], PATIENCE);
+    bridge.stop();
+}

@@ -1,0 +1,141 @@
+//! What a newcomer sees: that it lives, or which key to change.
+
+use crate::support::config::{v2, v2_with};
+use crate::support::{Bridge, Config, Kafka, Live, PATIENCE, Produced, measured};
+use std::time::Duration;
+
+/// A second is promised, from the first record on; the machine may be busy.
+const NAMED_MAX: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_first_run_shows_that_it_is_alive() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("alive"), 2, 1);
+    let bucket = influx.create_bucket(live.name("alive"));
+    kafka.produce(&topic, [Produced::new(r#"{"value":1,"state":"on","hold":true}"#)]);
+    let bridge = Bridge::start(&Config::new(&kafka, &topic, v2(&influx, &bucket)).text(), &[]);
+    bridge.wait_for_log(&["kafka-influx-bridge starts", "bridge.toml"], PATIENCE);
+    bridge.wait_for_log(&["subscribed", &topic], PATIENCE);
+    bridge.wait_for_log(&["assigned", &format!("{topic}[0-1]")], PATIENCE);
+    bridge.wait_for_log(
+        &["first record", &topic, "partition=0", "offset=0", &format!("{topic} value=1 ")],
+        PATIENCE,
+    );
+    let (_, took) = bridge.wait_for_log(&["first lines stored", &bucket, influx.url(), "lines=1"], PATIENCE);
+    measured("start to first lines stored", format!("{took:?}"));
+    // One warning for each key whose value is dropped, with the option that keeps it.
+    for key in ["state", "hold"] {
+        let warnings = bridge.log_with(&["WARN", &format!("key=\"{key}\""), "string_fields"]);
+        assert_eq!(warnings.len(), 1, "{key}");
+    }
+    kafka.produce(&topic, (0..10).map(|_| Produced::new(r#"{"value":1,"state":"on"}"#)));
+    influx.wait_for_count(11, PATIENCE, |influx| influx.count(&bucket, &topic, "value"));
+    assert_eq!(bridge.log_with(&["WARN", "key=\"state\""]).len(), 1);
+    assert_eq!(bridge.log_with(&["first record"]).len(), 1);
+    // Then nothing comes, and it says why.
+    bridge.wait_for_log(&["no records for 10 s", "read to their end"], PATIENCE);
+    bridge.stop();
+}
+
+/// Runs with records waiting; the line has to come soon after the first record.
+fn assert_named(kafka: &Kafka, topic: &str, influx: String, words: &[&str]) {
+    kafka.produce(topic, [Produced::new(r#"{"value":1}"#)]);
+    let config = Config::new(kafka, topic, influx);
+    let bridge = Bridge::start(&config.text(), &[]);
+    let (_, first) = bridge.wait_for_log(&["first record"], PATIENCE);
+    let (_, named) = bridge.wait_for_log(words, PATIENCE);
+    let took = named.saturating_sub(first);
+    measured(&format!("{words:?} after the first record"), format!("{took:?}"));
+    // The batch waits for others for one second at most.
+    assert!(took < Duration::from_secs(1) + NAMED_MAX, "{took:?}");
+    assert_eq!(bridge.log_with(words).len(), 1, "once, then once a minute");
+    assert_eq!(kafka.group(topic).committed(topic, 1), [-1], "it is not stored");
+    assert_eq!(bridge.log_with(&["wrong-secret"]), [""; 0]);
+    bridge.stop();
+}
+
+#[test]
+fn a_wrong_token_is_named() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("token"), 1, 1);
+    let bucket = influx.create_bucket(live.name("token"));
+    assert_named(&kafka, &topic, v2_with(influx.url(), &bucket, "wrong-secret"), &["ERROR", "influx.token"]);
+}
+
+#[test]
+fn a_missing_bucket_is_named_with_the_command_that_makes_it() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("bucket"), 1, 1);
+    let missing = live.name("missing");
+    let command = format!("influx bucket create --org test --name {missing}");
+    assert_named(&kafka, &topic, v2(&influx, &missing), &["ERROR", "influx.bucket", &command]);
+    // Made now, while it runs: the record that waited is stored.
+    let influx_toml = v2(&influx, &missing);
+    let bridge = Bridge::start(&Config::new(&kafka, &topic, influx_toml).text(), &[]);
+    bridge.wait_for_log(&["influx.bucket"], PATIENCE);
+    influx.create_bucket(missing.clone());
+    influx.wait_for_count(1, PATIENCE, |influx| influx.count(&missing, &topic, "value"));
+    bridge.wait_for_log(&["writing goes on"], PATIENCE);
+    bridge.stop();
+}
+
+#[test]
+fn a_wrong_address_is_named() {
+    let Some(live) = Live::or_skip() else { return };
+    let kafka = live.kafka();
+    let topic = kafka.create_topic(live.name("address"), 1, 1);
+    // Nothing listens on port 1.
+    assert_named(&kafka, &topic, v2_with("http://127.0.0.1:1", "b", "t"), &["influx.url", "127.0.0.1:1"]);
+    let bridge = Bridge::start(
+        &Config::new(&kafka, &topic, v2_with("http://no-such-host.invalid:8086", "b", "t")).text(),
+        &[],
+    );
+    bridge.wait_for_log(&["influx.url", "no-such-host.invalid"], PATIENCE);
+    bridge.stop();
+}
+
+#[test]
+fn a_wrong_broker_is_named() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (Kafka::new("127.0.0.1:1"), live.influx2());
+    let bridge = Bridge::start(&Config::new(&kafka, "t", v2(&influx, "b")).text(), &[]);
+    let (_, took) = bridge.wait_for_log(&["ERROR", "kafka.brokers"], PATIENCE);
+    measured("wrong broker, start to named", format!("{took:?}"));
+    assert!(took < NAMED_MAX, "{took:?}");
+    let took = bridge.stop();
+    assert!(took < Duration::from_secs(12), "{took:?}");
+}
+
+#[test]
+fn a_missing_topic_is_named() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = live.name("no_topic");
+    let bridge = Bridge::start(&Config::new(&kafka, &topic, v2(&influx, "b")).text(), &[]);
+    let (_, took) = bridge.wait_for_log(&["kafka.topics", &topic], PATIENCE);
+    measured("missing topic, start to named", format!("{took:?}"));
+    assert!(took < NAMED_MAX, "{took:?}");
+    let (_, took) = bridge.wait_for_log(&["no records for 10 s", "missing topics", &topic], PATIENCE);
+    measured("missing topic, start to why no records come", format!("{took:?}"));
+    bridge.stop();
+}
+
+#[test]
+fn more_members_than_partitions_are_told() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("members"), 1, 1);
+    let config = Config::new(&kafka, &topic, v2(&influx, "ec2")).text();
+    let one = Bridge::start(&config, &[]);
+    one.wait_until_assigned(&topic);
+    let two = Bridge::start(&config, &[]);
+    // Either may hold the partition.
+    let told =
+        || [&one, &two].iter().find_map(|bridge| bridge.log_with(&["2 members for 1 partitions"]).pop());
+    crate::support::wait_for("the log tells of too many members", PATIENCE, told);
+    two.stop();
+    one.stop();
+}

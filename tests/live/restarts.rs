@@ -1,0 +1,238 @@
+//! Ends, good and bad, and what the next start finds.
+
+use crate::support::config::{v1, v2};
+use crate::support::{Bridge, Config, Kafka, Live, PATIENCE, Produced, measured, signal, wait_for};
+use std::time::{Duration, Instant};
+
+/// A value of its own for each, so that a sum tells whether one is missing or other than the rest.
+fn numbers(range: std::ops::Range<u64>, partitions: u64) -> impl Iterator<Item = Produced> {
+    range.map(move |i| Produced::new(format!(r#"{{"value":{i}}}"#)).to((i % partitions) as i32))
+}
+
+const MAPPING: &str = "measurement = 'm'\npartition_tag = 'partition'";
+
+#[test]
+fn after_a_kill_everything_is_there_once_and_the_next_start_reads_within_12_s() {
+    // The session of the dead member has to end, which takes 10 s; 12 s are promised.
+    killed("dynamic", "", Duration::from_secs(24));
+}
+
+#[test]
+fn after_a_kill_a_static_member_reads_at_once() {
+    // 0.5 s are promised; on a busy machine the process alone may take that to start.
+    killed("static", "instance_id = 'one'", Duration::from_secs(3));
+}
+
+fn killed(kind: &str, kafka_more: &str, reads_within: Duration) {
+    const RECORDS: u64 = 200_000;
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("killed"), 3, 1);
+    let bucket = influx.create_bucket(live.name("killed"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).kafka_more(kafka_more);
+    let config = config.text();
+    kafka.produce(&topic, numbers(0..RECORDS, 3));
+    let bridge = Bridge::start(&config, &[]);
+    // In the middle: some stored and committed, some stored, some neither.
+    influx.wait_for_count(1, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
+    bridge.kill();
+    let stored = influx.count(&bucket, "m", "value");
+    measured("stored when killed", format!("{stored} of {RECORDS}"));
+
+    kafka.produce(&topic, numbers(RECORDS..RECORDS + 3, 3));
+    let bridge = Bridge::start(&config, &[]);
+    let (_, took) = bridge.wait_for_log(&["first record"], PATIENCE);
+    measured(&format!("{kind} member, started again to its first record"), format!("{took:?}"));
+    assert!(took < reads_within, "{took:?}");
+    kafka.group(&topic).wait_until_settled(&topic, 3, PATIENCE);
+    assert_numbers(&influx, &bucket, RECORDS + 3);
+    bridge.stop();
+}
+
+/// Exactly the numbers from 0 on are there.
+fn assert_numbers(influx: &crate::support::Influx, database: &str, count: u64) {
+    let row =
+        influx.query(database, "SELECT count(value), sum(value), max(value) FROM m")[0]["values"][0].clone();
+    assert_eq!(row[1].as_u64(), Some(count), "{row}");
+    assert_eq!(row[2].as_f64(), Some((count * (count - 1) / 2) as f64), "{row}");
+    assert_eq!(row[3].as_f64(), Some((count - 1) as f64), "{row}");
+}
+
+#[test]
+fn sigterm_writes_and_commits_what_was_read() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("drain"), 3, 1);
+    let bucket = influx.create_bucket(live.name("drain"));
+    // Batches are closed late, so that the stop finds one open.
+    let config =
+        Config::new(&kafka, &topic, v2(&influx, &bucket) + "\n[batch]\nage_max = '1h'").mapping(MAPPING);
+    let bridge = Bridge::start(&config.text(), &[]);
+    bridge.wait_until_assigned(&topic);
+    kafka.produce(&topic, numbers(0..900, 3));
+    bridge.wait_for_log(&["first record"], PATIENCE);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(influx.count(&bucket, "m", "value"), 0, "the batches should be open still");
+    let took = bridge.stop();
+    measured("SIGTERM to the end, with open batches", format!("{took:?}"));
+    assert_numbers(&influx, &bucket, 900);
+    let group = kafka.group(&topic);
+    assert_eq!(group.committed(&topic, 3), group.ends(&topic, 3));
+    // It has left: the next member need not wait for a session to end.
+    let bridge = Bridge::start(&config.text(), &[]);
+    let took = bridge.wait_until_assigned(&topic);
+    measured("assigned after a clean stop", format!("{took:?}"));
+    assert!(took < Duration::from_secs(6), "{took:?}: the member before has not left");
+    bridge.stop();
+}
+
+#[test]
+fn sigterm_under_load_commits_only_what_is_stored() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("load"), 3, 1);
+    let bucket = influx.create_bucket(live.name("load"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
+    kafka.produce(&topic, numbers(0..200_000, 3));
+    let bridge = Bridge::start(&config.text(), &[]);
+    influx.wait_for_count(1, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
+    let took = bridge.stop();
+    let committed: u64 = kafka.group(&topic).committed(&topic, 3).iter().map(|at| (*at).max(0) as u64).sum();
+    let stored = influx.count(&bucket, "m", "value");
+    measured("SIGTERM under load", format!("{took:?}, {committed} committed, {stored} stored of 200000"));
+    assert_eq!(committed, stored, "what was read is stored and committed, and nothing else");
+    let bridge = Bridge::start(&config.text(), &[]);
+    kafka.group(&topic).wait_until_settled(&topic, 3, PATIENCE);
+    assert_numbers(&influx, &bucket, 200_000);
+    bridge.stop();
+}
+
+#[test]
+fn a_hanging_influxdb_delays_the_end_no_longer_than_shutdown_max() {
+    let Some(live) = Live::or_skip() else { return };
+    let scene = Hanging::new(&live);
+    let mut bridge = scene.bridge();
+    let paused = Paused::pause(live.server_pid("influx1"));
+    kafka_fill(&scene.kafka, &scene.topic);
+    std::thread::sleep(Duration::from_secs(2));
+    signal(bridge.pid(), "TERM");
+    let (status, took) = bridge.wait_for_end(PATIENCE);
+    measured("SIGTERM to the end, InfluxDB hanging, shutdown_max 3 s", format!("{took:?}"));
+    assert!(status.success(), "{status}");
+    // shutdown_max and 2 s are promised.
+    assert!(took < Duration::from_secs(3 + 5), "{took:?}");
+    let committed = scene.kafka.group(&scene.topic).committed(&scene.topic, 3);
+    assert!(committed.iter().all(|at| *at <= 100), "more was committed than stored: {committed:?}");
+    drop(paused);
+    scene.assert_nothing_lost();
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let Some(live) = Live::or_skip() else { return };
+    let scene = Hanging::new(&live);
+    let mut bridge = scene.bridge();
+    let paused = Paused::pause(live.server_pid("influx1"));
+    kafka_fill(&scene.kafka, &scene.topic);
+    std::thread::sleep(Duration::from_secs(2));
+    signal(bridge.pid(), "TERM");
+    std::thread::sleep(Duration::from_millis(500));
+    signal(bridge.pid(), "INT");
+    let (status, took) = bridge.wait_for_end(PATIENCE);
+    measured("second signal to the end", format!("{took:?}"));
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    drop(paused);
+    scene.assert_nothing_lost();
+}
+
+fn kafka_fill(kafka: &Kafka, topic: &str) {
+    kafka.produce(topic, numbers(300..30_000, 3));
+}
+
+/// A bridge whose InfluxDB will be paused.
+struct Hanging {
+    kafka: Kafka,
+    influx: crate::support::Influx,
+    topic: String,
+    database: String,
+}
+
+impl Hanging {
+    fn new(live: &Live) -> Self {
+        let (kafka, influx) = (live.kafka(), live.influx1());
+        let topic = kafka.create_topic(live.name("hanging"), 3, 1);
+        Self { kafka, influx, topic, database: live.name("hanging") }
+    }
+
+    /// Runs, with the first 300 records stored and committed.
+    fn bridge(&self) -> Bridge {
+        let influx = v1(&self.influx, &self.database, "create_database = true");
+        let config =
+            Config::new(&self.kafka, &self.topic, influx).mapping(MAPPING).top("shutdown_max = '3s'");
+        let bridge = Bridge::start(&config.text(), &[]);
+        self.kafka.produce(&self.topic, numbers(0..300, 3));
+        bridge.wait_for_log(&["first lines stored"], PATIENCE);
+        self.kafka.group(&self.topic).wait_until_settled(&self.topic, 3, PATIENCE);
+        bridge
+    }
+
+    /// Starts again and finds all of the records.
+    fn assert_nothing_lost(&self) {
+        let influx = v1(&self.influx, &self.database, "");
+        let bridge =
+            Bridge::start(&Config::new(&self.kafka, &self.topic, influx).mapping(MAPPING).text(), &[]);
+        self.kafka.group(&self.topic).wait_until_settled(&self.topic, 3, PATIENCE);
+        assert_numbers(&self.influx, &self.database, 30_000);
+        bridge.stop();
+    }
+}
+
+/// A server that stands still until this is dropped.
+struct Paused(u32);
+
+impl Paused {
+    fn pause(pid: u32) -> Self {
+        signal(pid, "STOP");
+        Self(pid)
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        signal(self.0, "CONT");
+    }
+}
+
+#[test]
+fn a_dead_influxdb_is_waited_for_in_the_group() {
+    const RECORDS: u64 = 300_000;
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("outage"), 3, 1);
+    let bucket = influx.create_bucket(live.name("outage"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
+    let bridge = Bridge::start(&config.text(), &[]);
+    kafka.produce(&topic, numbers(0..1_000, 3));
+    influx.wait_for_count(1_000, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
+
+    signal(live.server_pid("influx2"), "KILL");
+    let begin = Instant::now();
+    kafka.produce(&topic, numbers(1_000..RECORDS, 3));
+    let (line, _) = bridge.wait_for_log(&["cannot write, retrying", "influx.url"], PATIENCE);
+    assert!(line.contains(influx.url()), "{line}");
+    std::thread::sleep(Duration::from_secs(10).saturating_sub(begin.elapsed()));
+    let held = bridge.resident_max_kb();
+    live.bring_up("influx2");
+    measured("InfluxDB was away for", format!("{:?}", begin.elapsed()));
+    let again = Instant::now();
+    let (_, _) = wait_for("the bridge goes on", PATIENCE, || bridge.log_with(&["writing goes on"]).pop());
+    measured("writing goes on after", format!("{:?}", again.elapsed()));
+    kafka.group(&topic).wait_until_settled(&topic, 3, PATIENCE * 2);
+    assert_numbers(&influx, &bucket, RECORDS);
+    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "it was thrown out of the group");
+    measured("resident at most, while waiting", format!("{held} kB"));
+    measured("resident at most, in all", format!("{} kB", bridge.resident_max_kb()));
+    assert!(bridge.resident_max_kb() < 100_000);
+    bridge.stop();
+}

@@ -1,0 +1,140 @@
+//! The released binary as a process.
+
+use super::{PATIENCE, wait_for};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+/// A bridge that runs until it is dropped. When a test fails, its log is printed.
+pub struct Bridge {
+    child: Child,
+    started: Instant,
+    folder: PathBuf,
+    log: Arc<Mutex<Vec<(Instant, String)>>>,
+}
+
+impl Bridge {
+    /// Runs with this bridge.toml and these variables. Without `[admin]` it opens no port.
+    pub fn start(config: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_bytes(&without_admin(config), variables)
+    }
+
+    /// As [`Bridge::start`], to the byte.
+    pub fn start_bytes(config: impl AsRef<[u8]>, variables: &[(&str, &str)]) -> Self {
+        let started = Instant::now();
+        let folder = env::temp_dir().join(format!("bridge-live-{}-{:x}", std::process::id(), unique()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("bridge.toml"), config).unwrap();
+        let binary = binary();
+        let mut command = Command::new(&binary);
+        command.args(["run", "--config", "bridge.toml"]).current_dir(&folder).envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
+        let log: Arc<Mutex<Vec<(Instant, String)>>> = Arc::default();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let into = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                into.lock().unwrap().push((Instant::now(), line));
+            }
+        });
+        Self { child, started, folder, log }
+    }
+
+    /// Waits for a line of the log that has all of these words; returns it and when it came, counted from the start.
+    pub fn wait_for_log(&self, words: &[&str], within: Duration) -> (String, Duration) {
+        let found = || {
+            let log = self.log.lock().unwrap();
+            let line = log.iter().find(|(_, line)| words.iter().all(|word| line.contains(word)));
+            line.map(|(at, line)| (line.clone(), *at - self.started))
+        };
+        wait_for(&format!("a line of the log with {words:?}"), within, found).0
+    }
+
+    /// Lines of the log with all of these words.
+    pub fn log_with(&self, words: &[&str]) -> Vec<String> {
+        let log = self.log.lock().unwrap();
+        let lines =
+            log.iter().map(|(_, line)| line).filter(|line| words.iter().all(|word| line.contains(word)));
+        lines.cloned().collect()
+    }
+
+    /// Waits until partitions of this topic are assigned.
+    pub fn wait_until_assigned(&self, topic: &str) -> Duration {
+        self.wait_for_log(&["assigned", &format!("{topic}[")], PATIENCE).1
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The most memory that was resident, in kB.
+    pub fn resident_max_kb(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end; says how long that took.
+    pub fn wait_for_end(&mut self, within: Duration) -> (ExitStatus, Duration) {
+        wait_for("the bridge ends", within, || self.child.try_wait().unwrap())
+    }
+
+    /// SIGTERM, and waits for its end, which has to be a good one; says how long that took.
+    pub fn stop(mut self) -> Duration {
+        signal(self.pid(), "TERM");
+        let (status, took) = self.wait_for_end(PATIENCE);
+        assert!(status.success(), "{status}");
+        took
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+        if thread::panicking() {
+            let log = self.log.lock().unwrap();
+            let lines: Vec<&str> = log.iter().map(|(_, line)| line.as_str()).collect();
+            eprintln!("the log of the bridge:\n{}", lines.join("\n"));
+        }
+        let _in_use = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The port of the status page belongs to the bridge that somebody may run beside the tests.
+fn without_admin(config: &str) -> String {
+    if config.contains("[admin]") { config.to_owned() } else { format!("{config}\n[admin]\nlisten = \"\"\n") }
+}
+
+fn binary() -> PathBuf {
+    if let Some(binary) = env::var_os("BRIDGE_LIVE_BIN") {
+        return binary.into();
+    }
+    // This test is TARGET/PROFILE/deps/NAME.
+    let test = env::current_exe().unwrap();
+    let target = test.ancestors().nth(3).unwrap_or(Path::new("target"));
+    let binary = target.join("release/kafka-influx-bridge");
+    assert!(binary.exists(), "{} is missing: cargo build --release", binary.display());
+    binary
+}
+
+fn unique() -> u128 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
+}
+
+/// Sends a signal: `TERM`, `STOP`, `CONT`, `KILL`.
+pub fn signal(pid: u32, name: &str) {
+    let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
+    assert!(status.success(), "kill -{name} {pid}");
+}

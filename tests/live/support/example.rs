@@ -1,0 +1,45 @@
+//! A folder of examples/, with its names and addresses replaced by a test's own.
+
+use std::fs;
+use std::path::Path;
+
+/// The time that expected.lp is made for.
+const TIME_MS: i64 = 1_767_225_600_123;
+
+use super::Produced;
+
+pub struct Example {
+    pub config: String,
+    /// By line: the offset of each is part of its point's time.
+    pub records: Vec<String>,
+    pub expected: String,
+}
+
+impl Example {
+    pub fn read(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        let read = |file: &str| {
+            let path = folder.join(file);
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        };
+        let records = read("records.jsonl").lines().map(str::to_owned).collect();
+        Self { config: read("bridge.toml"), records, expected: read("expected.lp") }
+    }
+
+    /// Replaces a part of bridge.toml, which has to be there.
+    pub fn set(mut self, from: &str, to: &str) -> Self {
+        assert!(self.config.contains(from), "the example has no {from}");
+        self.config = self.config.replace(from, to);
+        self
+    }
+
+    /// Adds a line to a table.
+    pub fn add(self, table: &str, line: &str) -> Self {
+        self.set(&format!("[{table}]\n"), &format!("[{table}]\n{line}\n"))
+    }
+
+    /// Records at the time of expected.lp; produced into one partition they give exactly it.
+    pub fn produced(&self) -> Vec<Produced> {
+        self.records.iter().map(|record| Produced::new(record.as_str()).at(TIME_MS)).collect()
+    }
+}

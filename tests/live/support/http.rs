@@ -1,0 +1,91 @@
+//! The least of a HTTP client.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// One server.
+pub struct Http {
+    url: String,
+    authorization: Option<String>,
+}
+
+struct Shared {
+    runtime: Runtime,
+    client: reqwest::Client,
+}
+
+static SHARED: OnceLock<Shared> = OnceLock::new();
+
+fn shared() -> &'static Shared {
+    SHARED.get_or_init(|| {
+        let _installed_before = rustls::crypto::ring::default_provider().install_default();
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        Shared { runtime, client }
+    })
+}
+
+/// Waits for a future on the tests' runtime.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    shared().runtime.block_on(future)
+}
+
+impl Http {
+    pub fn new(url: &str, authorization: Option<String>) -> Self {
+        Self { url: url.to_owned(), authorization }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The body, or the status and the error's text. `path` with its query, encoded.
+    pub fn get(&self, path: &str) -> Result<String, String> {
+        self.send(shared().client.get(format!("{}{path}", self.url)))
+    }
+
+    /// As [`Http::get`].
+    pub fn post(&self, path: &str, content_type: &str, body: &str) -> Result<String, String> {
+        let request = shared().client.post(format!("{}{path}", self.url));
+        self.send(request.header("content-type", content_type).body(body.to_owned()))
+    }
+
+    fn send(&self, mut request: reqwest::RequestBuilder) -> Result<String, String> {
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        block_on(async {
+            let response = request.send().await.map_err(|error| format!("{}: {error:?}", self.url))?;
+            let status = response.status();
+            let text = response.text().await.map_err(|error| error.to_string())?;
+            if status.is_success() { Ok(text) } else { Err(format!("{}: {status}: {text}", self.url)) }
+        })
+    }
+}
+
+/// For the query of an address.
+pub fn encode(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => encoded.push(char::from(byte)),
+            _ => write!(encoded, "%{byte:02X}").unwrap(),
+        }
+        encoded
+    })
+}
+
+/// For `Authorization: Basic`.
+pub fn basic(user: &str, password: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let login = format!("{user}:{password}");
+    let groups = login.as_bytes().chunks(3).map(|group| {
+        let bits =
+            (0..3).fold(0_usize, |bits, i| bits << 8 | usize::from(group.get(i).copied().unwrap_or(0)));
+        let digit =
+            |i: usize| if i <= group.len() { char::from(DIGITS[bits >> (18 - 6 * i) & 63]) } else { '=' };
+        (0..4).map(digit).collect::<String>()
+    });
+    format!("Basic {}", groups.collect::<String>())
+}

@@ -1,0 +1,91 @@
+//! InfluxDB as a user asks it: InfluxQL on both generations (2.x shows a bucket as a database of its name), Flux on 2.x.
+
+use super::http::{Http, basic, encode};
+use super::live::variable;
+use super::points::Stored;
+use super::wait_for;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+pub struct Influx {
+    http: Http,
+}
+
+impl Influx {
+    pub fn new(url: &str, authorization: Option<String>) -> Self {
+        Self { http: Http::new(url, authorization) }
+    }
+
+    /// The same server, as somebody else.
+    pub fn login(url: &str, user: &str, password: &str) -> Self {
+        Self::new(url, Some(basic(user, password)))
+    }
+
+    pub fn url(&self) -> &str {
+        self.http.url()
+    }
+
+    /// 2.x: makes a bucket that keeps everything; returns its name.
+    pub fn create_bucket(&self, name: String) -> String {
+        let org = variable("INFLUX2_ORG");
+        let found = self.json(&self.http.get(&format!("/api/v2/orgs?org={}", encode(&org))));
+        let org_id = found["orgs"][0]["id"].as_str().expect("the organization is there");
+        let bucket = json!({"orgID": org_id, "name": name, "retentionRules": []});
+        self.json(&self.http.post("/api/v2/buckets", "application/json", &bucket.to_string()));
+        name
+    }
+
+    /// 2.x: the answer in CSV.
+    pub fn flux(&self, query: &str) -> String {
+        let path = format!("/api/v2/query?org={}", encode(&variable("INFLUX2_ORG")));
+        self.http.post(&path, "application/vnd.flux", query).unwrap()
+    }
+
+    /// `series` of one statement; empty if there are none.
+    pub fn query(&self, database: &str, influxql: &str) -> Vec<Value> {
+        self.try_query(database, influxql).unwrap()
+    }
+
+    pub fn try_query(&self, database: &str, influxql: &str) -> Result<Vec<Value>, String> {
+        let path = format!("/query?epoch=ns&db={}&q={}", encode(database), encode(influxql));
+        let text = self.http.post(&path, "application/x-www-form-urlencoded", "")?;
+        let answer: Value = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+        let result = &answer["results"][0];
+        match result.get("error") {
+            Some(error) => Err(error.to_string()),
+            None => Ok(result["series"].as_array().cloned().unwrap_or_default()),
+        }
+    }
+
+    /// All points of a database, by measurement, tags and time.
+    pub fn points(&self, database: &str) -> Vec<Stored> {
+        let series = self.query(database, "SELECT * FROM /.*/ GROUP BY *");
+        let mut points: Vec<Stored> = series.iter().flat_map(Stored::of_series).collect();
+        points.sort_by(|a, b| a.place().cmp(&b.place()));
+        points
+    }
+
+    /// Points that have the field.
+    pub fn count(&self, database: &str, measurement: &str, field: &str) -> u64 {
+        let query = format!("SELECT count(\"{field}\") FROM \"{measurement}\"");
+        // While a server starts, it answers errors; a database may not be there yet.
+        let series = self.try_query(database, &query).unwrap_or_default();
+        series.first().and_then(|series| series["values"][0][1].as_u64()).unwrap_or(0)
+    }
+
+    /// Waits until there are at least so many points, then says how many there are.
+    pub fn wait_for_count(&self, at_least: u64, within: Duration, count: impl Fn(&Self) -> u64) -> u64 {
+        let mut last = 0;
+        let what = format!("{at_least} points in {}", self.url());
+        wait_for(&what, within, || {
+            last = count(self);
+            (last >= at_least).then_some(last)
+        })
+        .0
+    }
+
+    fn json(&self, answer: &Result<String, String>) -> Value {
+        let text = answer.as_ref().unwrap_or_else(|error| panic!("{}: {error}", self.url()));
+        serde_json::from_str(text).unwrap()
+    }
+}

@@ -1,0 +1,191 @@
+//! Kafka: topics, records, and what a group committed.
+
+use super::http::block_on;
+use super::{PATIENCE, wait_for};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// A cluster.
+pub struct Kafka {
+    brokers: String,
+    producer: BaseProducer<Failures>,
+}
+
+/// Counts records that were not stored.
+#[derive(Default)]
+struct Failures(AtomicU64);
+
+impl ClientContext for Failures {}
+
+impl ProducerContext for Failures {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if result.is_err() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What is to be produced.
+#[derive(Clone, Default)]
+pub struct Produced {
+    pub partition: i32,
+    /// None: a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// None: now.
+    pub time_ms: Option<i64>,
+}
+
+impl Produced {
+    pub fn new(value: impl Into<Vec<u8>>) -> Self {
+        Self { value: Some(value.into()), ..Self::default() }
+    }
+
+    pub fn to(self, partition: i32) -> Self {
+        Self { partition, ..self }
+    }
+
+    pub fn at(self, time_ms: i64) -> Self {
+        Self { time_ms: Some(time_ms), ..self }
+    }
+}
+
+/// A group, as its committed offsets show it.
+pub struct Group {
+    consumer: BaseConsumer,
+}
+
+impl Kafka {
+    pub fn new(brokers: &str) -> Self {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", brokers).set("message.max.bytes", "4000000");
+        config.set("linger.ms", "5").set("queue.buffering.max.messages", "200000").set("acks", "all");
+        let producer = config.create_with_context(Failures::default()).unwrap();
+        Self { brokers: brokers.to_owned(), producer }
+    }
+
+
+    /// For the configuration's `brokers`.
+    pub fn brokers_toml(&self) -> String {
+        let quoted: Vec<String> = self.brokers.split(',').map(|broker| format!("\"{broker}\"")).collect();
+        format!("[{}]", quoted.join(", "))
+    }
+
+    /// Makes a topic that keeps records of any time and of up to 3 MB; returns its name.
+    pub fn create_topic(&self, name: String, partitions: i32, replication: i32) -> String {
+        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(replication))
+            .set("retention.ms", "-1")
+            .set("max.message.bytes", "3000000");
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let results = block_on(self.admin().create_topics([&topic], &options)).unwrap();
+        for result in results {
+            result.unwrap_or_else(|(topic, code)| panic!("cannot create {topic}: {code}"));
+        }
+        // Every broker knows it when its leaders answer.
+        let end = || self.group("live_none").try_ends(&name, partitions);
+        wait_for("the leaders of a new topic", PATIENCE, || end().ok());
+        name
+    }
+
+    pub fn set_partitions(&self, topic: &str, partitions: usize) {
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let more = NewPartitions::new(topic, partitions);
+        block_on(self.admin().create_partitions([&more], &options)).unwrap()[0].as_ref().unwrap();
+        let count = || self.group("live_none").partitions(topic);
+        wait_for("new partitions", PATIENCE, || (count() == partitions).then_some(()));
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap()
+    }
+
+    /// Returns when all are stored.
+    pub fn produce(&self, topic: &str, records: impl IntoIterator<Item = Produced>) {
+        for record in records {
+            self.send(topic, &record);
+        }
+        self.producer.flush(PATIENCE).unwrap();
+        assert_eq!(self.producer.context().0.load(Ordering::Relaxed), 0, "records that Kafka did not take");
+    }
+
+    fn send(&self, topic: &str, produced: &Produced) {
+        let mut record: BaseRecord<'_, str, [u8]> =
+            BaseRecord::to(topic).partition(produced.partition).key("k");
+        if let Some(value) = &produced.value {
+            record = record.payload(value);
+        }
+        if let Some(time_ms) = produced.time_ms {
+            record = record.timestamp(time_ms);
+        }
+        loop {
+            match self.producer.send(record) {
+                Ok(()) => break,
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    record = back;
+                    self.producer.poll(Duration::from_millis(10));
+                }
+                Err((error, _)) => panic!("cannot produce: {error}"),
+            }
+        }
+        self.producer.poll(Duration::ZERO);
+    }
+
+    /// A consumer that never joins the group.
+    pub fn group(&self, group_id: &str) -> Group {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("group.id", group_id);
+        Group { consumer: config.create().unwrap() }
+    }
+}
+
+impl Group {
+    /// By partition; -1 where nothing is committed.
+    pub fn committed(&self, topic: &str, partitions: i32) -> Vec<i64> {
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            list.add_partition(topic, partition);
+        }
+        let committed = self.consumer.committed_offsets(list, PATIENCE).unwrap();
+        let offset = |partition| {
+            committed
+                .find_partition(topic, partition)
+                .unwrap()
+                .offset()
+                .to_raw()
+                .filter(|offset| *offset >= 0)
+        };
+        (0..partitions).map(|partition| offset(partition).unwrap_or(-1)).collect()
+    }
+
+    /// Where the next records will be, by partition.
+    pub fn ends(&self, topic: &str, partitions: i32) -> Vec<i64> {
+        self.try_ends(topic, partitions).unwrap()
+    }
+
+    fn try_ends(&self, topic: &str, partitions: i32) -> Result<Vec<i64>, KafkaError> {
+        let end = |partition| self.consumer.fetch_watermarks(topic, partition, Duration::from_secs(5));
+        (0..partitions).map(|partition| end(partition).map(|(_, end)| end)).collect()
+    }
+
+    fn partitions(&self, topic: &str) -> usize {
+        let metadata = self.consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+        metadata.topics()[0].partitions().len()
+    }
+
+    /// Waits until everything of a topic is committed; says how long it took.
+    pub fn wait_until_settled(&self, topic: &str, partitions: i32, within: Duration) -> Duration {
+        let ends = self.ends(topic, partitions);
+        // A partition without records has no offset to commit.
+        let settled = |committed: &[i64]| committed.iter().zip(&ends).all(|(at, end)| at.max(&0) == end);
+        let what = format!("commits of {topic} up to {ends:?}");
+        wait_for(&what, within, || settled(&self.committed(topic, partitions)).then_some(())).1
+    }
+}

@@ -1,0 +1,113 @@
+//! Whether the tests run, and on which servers.
+
+use super::{Http, Influx, Kafka};
+use std::env;
+use std::fmt::Display;
+use std::io::{Write as _, stderr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// One test at a time: some stop a server.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// One test's view of the servers.
+pub struct Live {
+    /// Part of every name that this test makes.
+    unique: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Live {
+    /// None, said aloud, unless live tests are wanted.
+    pub fn or_skip() -> Option<Self> {
+        let test = thread::current().name().unwrap_or("a live test").to_owned();
+        if env::var("BRIDGE_LIVE").as_deref() != Ok("1") {
+            say(&format!("SKIPPED {test}: it wants real servers, see tests/stack/README.md"));
+            return None;
+        }
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        say(&format!("---- {test}"));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Some(Self { unique: format!("{:x}", now.as_micros()), _turn: turn })
+    }
+
+    /// A name that no other test, and no other run, uses.
+    pub fn name(&self, what: &str) -> String {
+        format!("live_{what}_{}", self.unique)
+    }
+
+    /// One broker.
+    pub fn kafka(&self) -> Kafka {
+        Kafka::new(&variable("KAFKA"))
+    }
+
+    /// Three brokers.
+    pub fn kafka3(&self) -> Kafka {
+        Kafka::new(&variable("KAFKA3"))
+    }
+
+    pub fn influx2(&self) -> Influx {
+        let token = variable("INFLUX2_TOKEN");
+        Influx::new(&variable("INFLUX2_URL"), Some(format!("Token {token}")))
+    }
+
+    /// InfluxDB 1 without login.
+    pub fn influx1(&self) -> Influx {
+        Influx::new(&variable("INFLUX1_URL"), None)
+    }
+
+    /// The user of the 1.x API of InfluxDB 2.
+    pub fn influx2_v1_login(&self) -> (String, String) {
+        (variable("INFLUX2_V1_USER"), variable("INFLUX2_V1_PASSWORD"))
+    }
+
+    /// InfluxDB 1 with login: the server for its user, the database, the user's name and password.
+    pub fn influx1_login(&self) -> (Influx, String, String, String) {
+        let (user, password) = (variable("INFLUX1_AUTH_USER"), variable("INFLUX1_AUTH_PASSWORD"));
+        let influx = Influx::login(&variable("INFLUX1_AUTH_URL"), &user, &password);
+        (influx, variable("INFLUX1_AUTH_DATABASE"), user, password)
+    }
+
+    pub fn victoria(&self) -> Http {
+        Http::new(&variable("VICTORIA_URL"), None)
+    }
+
+    /// A process of the stack, for tests that pause or kill it.
+    pub fn server_pid(&self, name: &str) -> u32 {
+        let path = Path::new(&variable("RUN_DIR")).join(format!("{name}.pid"));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        text.trim().parse().unwrap()
+    }
+
+    /// Starts again what was killed, with its data, and resumes what was paused.
+    pub fn bring_up(&self, server: &str) {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/stack/up");
+        let output = Command::new(script).arg(server).env("BRIDGE_STACK_KEEP", "1").output().unwrap();
+        assert!(output.status.success(), "cannot bring {server} up: {output:?}");
+    }
+
+    /// How many records the tests that count use.
+    pub fn records(&self) -> usize {
+        env::var("BRIDGE_LIVE_RECORDS").map_or(1_000_000, |text| text.parse().unwrap())
+    }
+}
+
+/// `BRIDGE_LIVE_...`
+pub fn variable(name: &str) -> String {
+    let name = format!("BRIDGE_LIVE_{name}");
+    env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: eval \"$(tests/stack/env)\""))
+}
+
+/// Prints a figure, whether the test passes or not.
+pub fn measured(what: &str, figure: impl Display) {
+    say(&format!("     {what}: {figure}"));
+}
+
+/// Past the test harness, which keeps the output of tests that pass to itself.
+fn say(text: &str) {
+    // Nobody reads it: no reason to fail.
+    let _nobody = writeln!(stderr(), "{text}");
+}

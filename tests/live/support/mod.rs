@@ -1,0 +1,37 @@
+//! What the tests share: the servers, the bridge as a process, waiting.
+
+mod bridge;
+pub mod config;
+mod example;
+mod http;
+mod influx;
+mod kafka;
+mod live;
+mod points;
+
+pub use bridge::{Bridge, signal};
+pub use config::Config;
+pub use example::Example;
+pub use http::Http;
+pub use influx::Influx;
+pub use kafka::{Kafka, Produced};
+pub use live::{Live, measured};
+pub use points::{Stored, assert_points};
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// For everything that has no limit of its own: long, because the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer, at most for `within`; returns it and how long that took.
+pub fn wait_for<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>) -> (T, Duration) {
+    let begin = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return (answer, begin.elapsed());
+        }
+        assert!(begin.elapsed() < within, "not within {within:?}: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
