@@ -28,10 +28,10 @@ impl Counters {
         counter.load(Ordering::Relaxed)
     }
 
-    /// Counts a record that is rejected, whole or in part.
-    pub fn reject(&self, reason: Reason) {
+    /// Counts records, or elements of one, that are rejected.
+    pub fn reject(&self, reason: Reason, count: u64) {
         if let Some(counter) = self.rejected.get(reason as usize) {
-            Self::add(counter, 1);
+            Self::add(counter, count);
         }
     }
 

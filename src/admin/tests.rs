@@ -157,7 +157,7 @@ async fn metrics_say_what_was_counted() {
     let receiver = Receiver::start(Options::default()).await.unwrap();
     let watched = watched(&receiver.url());
     Counters::add(&watched.counters.records, 3);
-    watched.counters.reject(Reason::Time);
+    watched.counters.reject(Reason::Time, 1);
     watched.counters.hold_partitions(0, 4);
     watched.counters.hold_partitions(4, 1);
     let mut reserved = watched.budget.reserve();

@@ -127,7 +127,7 @@ impl DryRun {
         let mut lines = LineBuffer::default();
         let became = self.mapper.map(record, &mut lines);
         out.write_all(lines.text())?;
-        if became.rejected_count > 0 {
+        if became.has_rejected() {
             self.rejected += 1;
             // In step with what follows on standard error.
             out.flush()?;

@@ -311,7 +311,7 @@ mod tests {
             let (_, mapper) = mappers.iter_mut().find(|(topic, _)| *topic == record.topic).unwrap();
             let became = mapper.map(&as_read(record), &mut LineBuffer::default());
             assert_eq!(mapper.take_drops(), crate::map::Drops::default(), "{record:?}");
-            assert_eq!(became.lines + became.rejected_count, 1, "{record:?}: {became:?}");
+            assert_eq!(became.lines + became.rejected.len(), 1, "{record:?}: {became:?}");
             became.lines
         };
         for now_ms in 0..1_000 {

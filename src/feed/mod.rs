@@ -4,23 +4,21 @@
 mod lane;
 mod report;
 mod routes;
+mod stage;
 
 pub use routes::Routing;
 
 use crate::admin::{Counters, Pulse};
-use crate::batch::{Batch, Budget, Limits};
-use crate::commit::{NextOffset, Tenure, Ticket, Tracker};
+use crate::batch::{Budget, Limits};
+use crate::commit::{NextOffset, Tenure, Ticket};
 use crate::influx::Writer;
-use crate::kafka::{
-    Delivery, GroupConsumer, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
-};
-use crate::map::{RecordLimits, Rejection};
-use crate::record::Record;
+use crate::kafka::{GroupConsumer, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of};
+use crate::map::RecordLimits;
 use crate::stop::Stop;
 use lane::{Done, Lane};
 use rdkafka::consumer::Consumer;
-use report::{Reporter, Tally};
 use routes::{Route, Routes};
+use stage::Stage;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -64,15 +62,6 @@ pub struct Feed {
     stage: Stage,
 }
 
-/// What happens to a record, from routing it to noting what it became.
-struct Stage {
-    routes: Routes,
-    tracker: Tracker,
-    reporter: Reporter,
-    tally: Tally,
-    counters: Arc<Counters>,
-}
-
 struct Drain {
     partitions: Vec<(TopicPartition, Tenure)>,
     until: Instant,
@@ -86,13 +75,8 @@ impl Feed {
         events: Receiver<GroupEvent>,
         pulse: Arc<Pulse>,
     ) -> Self {
-        let stage = Stage {
-            routes: Routes::new(Arc::clone(&shared.routing), shared.record_limits),
-            tracker: Tracker::default(),
-            reporter: Reporter::default(),
-            tally: Tally::default(),
-            counters: Arc::clone(&shared.counters),
-        };
+        let routes = Routes::new(Arc::clone(&shared.routing), shared.record_limits);
+        let stage = Stage::new(routes, Arc::clone(&shared.counters));
         Self {
             shared,
             consumer,
@@ -309,50 +293,5 @@ impl Feed {
         let due =
             self.lanes.iter().filter(|lane| lane.can_flush()).filter_map(|lane| lane.open.due(limits)).min();
         due.map_or(SLEEP_MAX, |due| due.saturating_duration_since(now).min(SLEEP_MAX))
-    }
-}
-
-impl Stage {
-    fn take(&mut self, delivery: Delivery<'_>, open: &mut Batch, now: Instant) {
-        match delivery {
-            Delivery::Record { place, record } => {
-                // A record of a partition that is not held any more: its owner reads it.
-                if let Some(route) = self.routes.find(&place) {
-                    self.record(route, &record, open, now);
-                }
-            }
-            Delivery::Error { place, code, text } => {
-                self.reporter.kafka_error(place.topic, place.partition, code, &text);
-            }
-        }
-    }
-
-    fn record(&mut self, route: Route, record: &Record<'_>, open: &mut Batch, now: Instant) {
-        let bytes = record.value.map_or(0, <[u8]>::len);
-        self.tally.records += 1;
-        self.tally.bytes += bytes as u64;
-        let topic = self.routes.topic_mut(route.topic);
-        let first_line = open.lines.lines();
-        let Some(mapper) = &mut topic.mapper else {
-            self.counters.reject(Rejection::NoMapping.reason());
-            self.reporter.rejected(&topic.name, record, None, &Rejection::NoMapping);
-            self.tracker.delivered_settled(route.tenure, record.offset);
-            return;
-        };
-        let became = mapper.map(record, &mut open.lines);
-        if became.lines > 0 {
-            open.push(route.tenure, record.offset, first_line, now);
-            self.tracker.delivered(route.tenure, record.offset, open.ticket);
-        } else {
-            self.tracker.delivered_settled(route.tenure, record.offset);
-        }
-        self.tally.lines += became.lines as u64;
-        self.tally.filtered += became.filtered as u64;
-        for (element, rejection) in &became.rejected {
-            self.counters.reject(rejection.reason());
-            self.reporter.rejected(&topic.name, record, *element, rejection);
-        }
-        let line = open.lines.line(first_line).filter(|_| became.lines > 0);
-        report::mapped(topic, record, line, &self.counters);
     }
 }

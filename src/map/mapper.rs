@@ -5,6 +5,7 @@ use super::element::{Drops, Element, Place, Scalar};
 use super::finals::{FinalId, Finals};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{LineWriter, TagValue};
+use super::mapped::Mapped;
 use super::notices::{Notice, Notices};
 use super::plan::{Plan, Role};
 use super::rejection::{Drop, Rejection};
@@ -15,9 +16,6 @@ use crate::decode::{Format, Path, Query, Scanner, SyntaxError, Token, find, sele
 use crate::record::{Record, RecordTime};
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Elements that a dead letter or a log names; further ones are only counted.
-pub const REJECTED_ELEMENTS_MAX: usize = 100;
 
 /// Maps the records of one topic. It learns the topic's keys, so it is kept from record to record.
 #[derive(Debug)]
@@ -47,17 +45,6 @@ struct Work {
     tags: Vec<(u32, FinalId, TagValue)>,
     spans: Vec<Range<usize>>,
     root_tags: Vec<(FinalId, Scalar)>,
-}
-
-/// What became of a record. Its lines, if any, were appended.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Mapped {
-    pub lines: usize,
-    /// Elements without a field, and records in which the query found nothing.
-    pub filtered: usize,
-    /// Elements that can't become points, with their index; index none: the record as a whole.
-    pub rejected: Vec<(Option<usize>, Rejection)>,
-    pub rejected_count: usize,
 }
 
 /// Values that are looked for from the record's root.
@@ -103,10 +90,10 @@ impl Mapper {
         let mark = lines.mark();
         let mut mapped = Mapped::default();
         let whole = self.map_value(record, lines, &mut mapped);
-        let rejected = whole.is_err() || (self.rules.strict && mapped.rejected_count > 0);
+        let rejected = whole.is_err() || (self.rules.strict && mapped.has_rejected());
         if let Err(rejection) = whole {
-            mapped.rejected = vec![(None, rejection)];
-            mapped.rejected_count = 1;
+            mapped = Mapped::default();
+            mapped.reject(None, rejection);
         }
         if rejected {
             lines.truncate(mark);
@@ -258,7 +245,7 @@ impl Mapper {
         let mark = pass.lines.mark();
         if let Err(rejection) = self.write_line(index, pass) {
             pass.lines.truncate(mark);
-            pass.reject_at(Some(index), rejection);
+            pass.mapped.reject(Some(index), rejection);
         }
         let bytes = pass.lines.bytes() - pass.bytes_before;
         if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
@@ -360,14 +347,7 @@ struct Pass<'p, 'r> {
 
 impl Pass<'_, '_> {
     fn reject(&mut self, rejection: Rejection) {
-        self.reject_at(Some(self.index), rejection);
-    }
-
-    fn reject_at(&mut self, index: Option<usize>, rejection: Rejection) {
-        self.mapped.rejected_count += 1;
-        if self.mapped.rejected.len() < REJECTED_ELEMENTS_MAX {
-            self.mapped.rejected.push((index, rejection));
-        }
+        self.mapped.reject(Some(self.index), rejection);
     }
 }
 

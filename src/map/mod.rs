@@ -13,6 +13,7 @@ mod globs;
 pub mod go_layout;
 mod key_tree;
 mod line;
+mod mapped;
 mod mapper;
 mod notices;
 mod plan;
@@ -24,7 +25,8 @@ mod walk;
 
 pub use element::Drops;
 pub use globs::{GlobError, Globs};
-pub use mapper::{Mapped, Mapper, REJECTED_ELEMENTS_MAX, RecordLimits};
+pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};
+pub use mapper::{Mapper, RecordLimits};
 pub use notices::{NOTICES_MAX, Notice};
 pub use rejection::{Drop, Reason, Rejection};
 pub use rename::{Rename, RenameError};

@@ -72,7 +72,6 @@ impl Kafka {
         Self { brokers: brokers.to_owned(), producer }
     }
 
-
     /// For the configuration's `brokers`.
     pub fn brokers_toml(&self) -> String {
         let quoted: Vec<String> = self.brokers.split(',').map(|broker| format!("\"{broker}\"")).collect();

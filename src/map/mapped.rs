@@ -1,0 +1,54 @@
+//! What became of a record.
+
+use super::rejection::{Reason, Rejection};
+
+/// Elements that a dead letter or a log names; further ones are only counted.
+pub const REJECTED_ELEMENTS_MAX: usize = 100;
+
+/// What became of a record. Its lines, if any, were appended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Mapped {
+    pub lines: usize,
+    /// Elements without a field, and records in which the query found nothing.
+    pub filtered: usize,
+    /// Elements that can't become points, with their index; index none: the record as a whole.
+    pub rejected: Vec<(Option<usize>, Rejection)>,
+    rejected_by_reason: [u64; Reason::ALL.len()],
+}
+
+impl Mapped {
+    /// How many elements were rejected (one for a record as a whole), by reason.
+    pub fn rejected_by_reason(&self) -> impl Iterator<Item = (Reason, u64)> {
+        Reason::ALL.into_iter().zip(self.rejected_by_reason).filter(|&(_, count)| count > 0)
+    }
+
+    pub fn has_rejected(&self) -> bool {
+        !self.rejected.is_empty()
+    }
+
+    pub(super) fn reject(&mut self, element: Option<usize>, rejection: Rejection) {
+        if let Some(count) = self.rejected_by_reason.get_mut(rejection.reason() as usize) {
+            *count += 1;
+        }
+        if self.rejected.len() < REJECTED_ELEMENTS_MAX {
+            self.rejected.push((element, rejection));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_also_what_it_does_not_list() {
+        let mut mapped = Mapped::default();
+        for element in 0..150 {
+            mapped.reject(Some(element), Rejection::NotAnObject("null"));
+        }
+        mapped.reject(None, Rejection::Empty);
+        assert_eq!(mapped.rejected.len(), REJECTED_ELEMENTS_MAX);
+        let counts: Vec<_> = mapped.rejected_by_reason().collect();
+        assert_eq!(counts, [(Reason::Empty, 1), (Reason::NotAnObject, 150)]);
+    }
+}
