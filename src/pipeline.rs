@@ -73,8 +73,7 @@ impl Pipeline {
             .enable_all()
             .build()?;
         let routing = Arc::new(Routing::new(config));
-        let writer =
-            Writer::new(Client::new(&config.influx)?, &config.influx, writer_options(config), observer);
+        let writer = Writer::new(client(config)?, &config.influx, writer_options(config), observer);
         for destination in routing.destinations() {
             runtime.spawn(Arc::clone(&writer).prepare(destination, fastrand::u64(..)));
         }
@@ -145,6 +144,12 @@ impl Pipeline {
         self.runtime.shutdown_background();
         result
     }
+}
+
+/// A token or password that comes from a file is read again when the server refuses it.
+fn client(config: &Config) -> Result<Client, ClientError> {
+    let credential = config.influx.credential.clone();
+    Ok(Client::new(&config.influx)?.with_reread(Box::new(move || credential.reread())))
 }
 
 fn limits(config: &Config) -> Limits {

@@ -36,6 +36,20 @@ pub enum Credential {
     Basic { username: String, password: Secret },
 }
 
+impl Credential {
+    /// The same with the secret read from its file again; none where it comes from no file.
+    pub fn reread(&self) -> Option<Self> {
+        match self {
+            Self::None => None,
+            Self::Token(token) => token.reread().map(Self::Token),
+            Self::Basic { username, password } => {
+                let username = username.clone();
+                password.reread().map(|password| Self::Basic { username, password })
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
     /// None to a loopback address, else gzip.
