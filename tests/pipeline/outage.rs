@@ -30,6 +30,7 @@ fn outage(reply: Reply) {
         cluster.produce("t", partition, ids(RECORDS).iter().map(|id| record(&format!("{partition}-{id}"))));
     }
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).influx("timeout = '500ms'").start();
+    wait_until("all are read", || bridge.records() == 2 * RECORDS as u64);
     wait_until("some requests failed", || sink.requests() >= 4);
     let committed = after_a_commit(&cluster, 2);
     assert_eq!(committed, [None, None], "committed before it was stored");
