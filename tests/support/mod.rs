@@ -212,7 +212,7 @@ impl Setup {
 
     pub fn text(&self) -> String {
         let Self { kafka, mappings, influx, top } = self;
-        format!("{top}{kafka}{mappings}{influx}[batch]\nage_max = '50ms'\n")
+        format!("{top}{kafka}{mappings}{influx}[batch]\nage_max = '50ms'\n[admin]\nlisten = ''\n")
     }
 
     pub fn config(&self) -> Config {
