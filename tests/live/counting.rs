@@ -37,8 +37,8 @@ fn a_million_records_without_a_time_are_a_million_points() {
     // No value was lost or doubled: they are the numbers from 0 on.
     let sum = influx.query(&bucket, "SELECT sum(value), max(value), min(value) FROM m");
     let row = &sum[0]["values"][0];
-    assert_eq!(row[1].as_f64().unwrap(), (records * (records - 1) / 2) as f64);
-    assert_eq!(row[2].as_f64().unwrap(), (records - 1) as f64);
+    assert_eq!(row[1].as_f64(), Some((records * (records - 1) / 2) as f64));
+    assert_eq!(row[2].as_f64(), Some((records - 1) as f64));
     assert_eq!(influx.query(&bucket, "SHOW SERIES")[0]["values"].as_array().unwrap().len(), SERIES);
     let flux = format!("from(bucket: \"{bucket}\") |> range(start: 0) |> group() |> count()");
     assert!(influx.flux(&flux).contains(&format!(",{records}\r\n")), "Flux counts otherwise");

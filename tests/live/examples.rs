@@ -1,6 +1,8 @@
 //! The users' own cases: each example as it stands, with only its addresses and names replaced.
 
-use crate::support::{Bridge, Example, Influx, Live, PATIENCE, Produced, assert_points, measured, wait_for};
+use crate::support::{
+    Bridge, Example, Influx, Live, PATIENCE, Produced, Stored, assert_points, measured, wait_for,
+};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const KAFKA: &str = "brokers = [\"localhost:9092\"]";
@@ -22,8 +24,8 @@ fn start(example: &Example, variables: &[(&str, String)]) -> Bridge {
 fn assert_expected(influx: &Influx, database: &str, expected: &str) {
     let count = expected.lines().count();
     let what = format!("{count} points in {database}");
-    let points = || influx.try_query(database, "SHOW MEASUREMENTS").ok().map(|_| influx.points(database));
-    let (points, _) = wait_for(&what, PATIENCE, || points().filter(|points| points.len() >= count));
+    let all = || influx.try_points(database).ok().filter(|points| points.len() >= count);
+    let (points, _) = wait_for(&what, PATIENCE, all);
     assert_points(&points, expected);
 }
 
@@ -116,9 +118,7 @@ fn smartx_labs_is_read_back_as_chronograf_does() {
         format!("{rest} {}\n", (now_ms + i) * 1_000_000 + digits)
     });
     let series = influx.query("Labs", &format!("{} GROUP BY *", since("SELECT * FROM labs")));
-    let mut points: Vec<_> = series.iter().flat_map(crate::support::Stored::of_series).collect();
-    points.sort_by(|a, b| a.place().cmp(&b.place()));
-    assert_points(&points, &lines.collect::<String>());
+    assert_points(&Stored::of_all(&series), &lines.collect::<String>());
     bridge.stop();
 }
 

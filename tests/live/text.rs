@@ -26,11 +26,11 @@ fn hangul_and_emoji_are_read_back() {
     let mapping = "name_key = 'name'\ntag_keys = ['지역']\nstring_fields = ['메모']";
 
     let targets = [
-        (&influx2, v2(&influx2, &bucket), &bucket),
-        (&influx1, v1(&influx1, &database, "create_database = true"), &database),
+        (2, &influx2, v2(&influx2, &bucket), &bucket),
+        (1, &influx1, v1(&influx1, &database, "create_database = true"), &database),
     ];
-    for (influx, toml, database) in targets {
-        let group = live.name(&format!("text_{}", influx.url().len()));
+    for (generation, influx, toml, database) in targets {
+        let group = format!("{database}_{generation}");
         let config = Config::new(&kafka, &topic, toml).mapping(mapping).group(&group);
         let bridge = Bridge::start(&config.text(), &[]);
         kafka.group(&group).wait_until_settled(&topic, 1, PATIENCE);

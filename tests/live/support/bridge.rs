@@ -19,7 +19,7 @@ pub struct Bridge {
 impl Bridge {
     /// Runs with this bridge.toml and these variables. Without `[admin]` it opens no port.
     pub fn start(config: &str, variables: &[(&str, &str)]) -> Self {
-        Self::start_bytes(&without_admin(config), variables)
+        Self::start_bytes(without_admin(config), variables)
     }
 
     /// As [`Bridge::start`], to the byte.

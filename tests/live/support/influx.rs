@@ -1,4 +1,4 @@
-//! InfluxDB as a user asks it: InfluxQL on both generations (2.x shows a bucket as a database of its name), Flux on 2.x.
+//! InfluxDB as a user asks it: `InfluxQL` on both generations (2.x shows a bucket as a database of its name), Flux on 2.x.
 
 use super::http::{Http, basic, encode};
 use super::live::variable;
@@ -59,10 +59,12 @@ impl Influx {
 
     /// All points of a database, by measurement, tags and time.
     pub fn points(&self, database: &str) -> Vec<Stored> {
-        let series = self.query(database, "SELECT * FROM /.*/ GROUP BY *");
-        let mut points: Vec<Stored> = series.iter().flat_map(Stored::of_series).collect();
-        points.sort_by(|a, b| a.place().cmp(&b.place()));
-        points
+        self.try_points(database).unwrap()
+    }
+
+    /// As [`Influx::points`]; 1.x knows no database before somebody creates it.
+    pub fn try_points(&self, database: &str) -> Result<Vec<Stored>, String> {
+        Ok(Stored::of_all(&self.try_query(database, "SELECT * FROM /.*/ GROUP BY *")?))
     }
 
     /// Points that have the field.

@@ -10,7 +10,7 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A cluster.
 pub struct Kafka {
@@ -32,6 +32,11 @@ impl ProducerContext for Failures {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// The queue is full, or a partition is so new that the producer does not know it.
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    matches!(code, RDKafkaErrorCode::QueueFull | RDKafkaErrorCode::UnknownPartition)
 }
 
 /// What is to be produced.
@@ -68,6 +73,8 @@ impl Kafka {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("message.max.bytes", "4000000");
         config.set("linger.ms", "5").set("queue.buffering.max.messages", "200000").set("acks", "all");
+        // A partition that was added is soon known.
+        config.set("topic.metadata.refresh.interval.ms", "500");
         let producer = config.create_with_context(Failures::default()).unwrap();
         Self { brokers: brokers.to_owned(), producer }
     }
@@ -124,10 +131,12 @@ impl Kafka {
         if let Some(time_ms) = produced.time_ms {
             record = record.timestamp(time_ms);
         }
+        let begin = Instant::now();
         loop {
             match self.producer.send(record) {
                 Ok(()) => break,
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                Err((KafkaError::MessageProduction(code), back)) if is_passing(code) => {
+                    assert!(begin.elapsed() < PATIENCE, "cannot produce: {code}");
                     record = back;
                     self.producer.poll(Duration::from_millis(10));
                 }

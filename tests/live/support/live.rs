@@ -3,6 +3,7 @@
 use super::{Http, Influx, Kafka};
 use std::env;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,16 +11,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// One test at a time: some stop a server.
+/// One test at a time: some stop a server. The file is for several runs on one machine.
 static TURN: Mutex<()> = Mutex::new(());
+const TURN_FILE: &str = "kafka-influx-bridge-live.lock";
 
 /// One test's view of the servers.
 pub struct Live {
     /// Part of every name that this test makes.
     unique: String,
-    _turn: MutexGuard<'static, ()>,
+    _turn: (File, MutexGuard<'static, ()>),
 }
 
+#[expect(clippy::unused_self, reason = "only who has the turn may use the servers")]
 impl Live {
     /// None, said aloud, unless live tests are wanted.
     pub fn or_skip() -> Option<Self> {
@@ -29,9 +32,11 @@ impl Live {
             return None;
         }
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = File::create(env::temp_dir().join(TURN_FILE)).unwrap();
+        file.lock().unwrap();
         say(&format!("---- {test}"));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        Some(Self { unique: format!("{:x}", now.as_micros()), _turn: turn })
+        Some(Self { unique: format!("{:x}", now.as_micros()), _turn: (file, turn) })
     }
 
     /// A name that no other test, and no other run, uses.

@@ -14,8 +14,14 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The points of one series of `SELECT * ... GROUP BY *`.
-    pub fn of_series(series: &Value) -> Vec<Self> {
+    /// The points of what `SELECT * ... GROUP BY *` gives, by measurement, tags and time.
+    pub fn of_all(series: &[Value]) -> Vec<Self> {
+        let mut points: Vec<Self> = series.iter().flat_map(Self::of_series).collect();
+        points.sort_by(|a, b| a.place().cmp(&b.place()));
+        points
+    }
+
+    fn of_series(series: &Value) -> Vec<Self> {
         let columns: Vec<&str> =
             series["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         let no_tags = serde_json::Map::new();
@@ -36,7 +42,7 @@ impl Stored {
         series["values"].as_array().unwrap().iter().map(point).collect()
     }
 
-    pub fn place(&self) -> (&str, &BTreeMap<String, String>, i64) {
+    fn place(&self) -> (&str, &BTreeMap<String, String>, i64) {
         (&self.measurement, &self.tags, self.time)
     }
 
@@ -68,7 +74,7 @@ pub fn assert_points(got: &[Stored], lines: &str) {
     }
 }
 
-/// InfluxQL's JSON writes floats that are whole numbers without a point.
+/// `InfluxQL`'s JSON writes floats that are whole numbers without a point.
 fn is_same(got: &Value, want: &LineValue) -> bool {
     match want {
         LineValue::Float(want) => got.as_f64() == Some(*want),
