@@ -20,6 +20,7 @@ use rdkafka::consumer::Consumer as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
@@ -37,6 +38,8 @@ const CONTROL_SILENCE_MAX: Duration = Duration::from_mins(3);
 
 /// What a stop keeps of `shutdown_max` for committing and leaving the group.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
+/// The part of it that the last commits may take.
+const LAST_COMMIT_MAX: Duration = Duration::from_millis(1_500);
 /// How long the rest is written after a failure of Kafka's.
 const FAILED_DRAIN_MAX: Duration = Duration::from_secs(5);
 
@@ -89,8 +92,9 @@ impl Pipeline {
         };
         let (pulses, lags) = (Arc::default(), Arc::default());
         let admin = start_admin(config, &shared, &pulses, &lags);
-        let members =
-            (0..config.kafka.consumers).map(|number| start_member(config, number, &shared, &pulses, &lags));
+        let commits = Arc::new(LastCommits { made: AtomicUsize::new(0), all: config.kafka.consumers });
+        let members = (0..config.kafka.consumers)
+            .map(|number| start_member(config, number, &shared, &pulses, &lags, &commits));
         Ok(Self {
             counters: Arc::clone(&shared.counters),
             writer,
@@ -204,6 +208,7 @@ fn start_member(
     shared: &Shared,
     pulses: &Pulses,
     lags: &Arc<Lags>,
+    commits: &Arc<LastCommits>,
 ) -> Result<JoinHandle<Result<(), PipelineError>>, PipelineError> {
     let data_pulse = pulses.of(format!("data-{number}"), DATA_SILENCE_MAX);
     let mut watch = Watch {
@@ -218,7 +223,7 @@ fn start_member(
     let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
     member.consumer().context().set_data_thread(data.thread().clone());
     member.subscribe()?;
-    let shared = shared.clone();
+    let (shared, commits) = (shared.clone(), Arc::clone(commits));
     let control = move || {
         let result = control(&mut member, &data, &shared, &mut watch);
         // Whatever ended it, the others end too.
@@ -231,10 +236,28 @@ fn start_member(
             }
         }
         let data = data.join().map_err(|_| PipelineError::DataThread);
+        commit_before_leaving(&member, &commits);
         member.leave();
         result.and(data)
     };
     Ok(thread::Builder::new().name(format!("control-{number}")).spawn(control)?)
+}
+
+/// Consumers that have made their last commit, of all.
+#[derive(Debug)]
+struct LastCommits {
+    made: AtomicUsize,
+    all: usize,
+}
+
+/// Who leaves starts a rebalance, during which the others could not commit: so all commit first.
+fn commit_before_leaving(member: &Member, commits: &LastCommits) {
+    let until = Instant::now() + LAST_COMMIT_MAX;
+    member.commit(until);
+    commits.made.fetch_add(1, Ordering::Relaxed);
+    while commits.made.load(Ordering::Relaxed) < commits.all && Instant::now() < until {
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Serves the group until a stop is asked for.

@@ -19,10 +19,8 @@ const POLL: Duration = Duration::from_millis(100);
 /// How often topics are listed where regular expressions are to match; with the time to join, a new topic is read within 10 s.
 const LIST_TOPICS_EVERY: Duration = Duration::from_secs(4);
 const LIST_TOPICS_MAX: Duration = Duration::from_secs(3);
-/// How long the last commit is tried while the group is being rebalanced; when all members of one bridge stop at once,
-/// the first that leaves starts that.
-const LAST_COMMIT_MAX: Duration = Duration::from_millis(1_500);
-const LAST_COMMIT_PAUSE: Duration = Duration::from_millis(100);
+/// Between attempts of the last commit.
+const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Why the service can't go on with Kafka.
 #[derive(Debug, Error)]
@@ -112,31 +110,31 @@ impl Member {
         idle::why(&self.consumer, &self.subscribed, &self.topics, &self.group_id)
     }
 
-    /// Commits what was stored and leaves the group.
-    pub fn leave(self) {
-        if let Err(error) = self.last_commit() {
+    /// Commits what was stored, for the last time. A group that is being rebalanced is given until then to finish.
+    pub fn commit(&self, until: Instant) {
+        let result = loop {
+            match self.consumer.commit_consumer_state(CommitMode::Sync) {
+                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => break Ok(()),
+                Err(KafkaError::ConsumerCommit(
+                    RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::IllegalGeneration,
+                )) if Instant::now() < until => {
+                    // The group's next generation comes without this thread's help, and the partitions stay with this
+                    // member until it has served the revoke.
+                    thread::sleep(COMMIT_PAUSE);
+                }
+                result => break result,
+            }
+        };
+        if let Err(error) = result {
             warn!(%error, "the last offsets could not be committed: their records are written again");
-        }
-        // Dropping the last reference leaves the group.
-        if Arc::into_inner(self.consumer).is_none() {
-            warn!("the kafka client is still in use and leaves the group when its session ends");
         }
     }
 
-    fn last_commit(&self) -> Result<(), KafkaError> {
-        let deadline = Instant::now() + LAST_COMMIT_MAX;
-        loop {
-            match self.consumer.commit_consumer_state(CommitMode::Sync) {
-                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => return Ok(()),
-                Err(KafkaError::ConsumerCommit(
-                    RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::IllegalGeneration,
-                )) if Instant::now() < deadline => {
-                    // The group's next generation comes without this thread's help, and the partitions stay with this
-                    // member until it has served the revoke.
-                    thread::sleep(LAST_COMMIT_PAUSE);
-                }
-                result => return result,
-            }
+    /// Leaves the group.
+    pub fn leave(self) {
+        // Dropping the last reference leaves it.
+        if Arc::into_inner(self.consumer).is_none() {
+            warn!("the kafka client is still in use and leaves the group when its session ends");
         }
     }
 
