@@ -1,10 +1,21 @@
 //! Kafka topics of JSON metrics become points in InfluxDB.
+//!
+//! ```text
+//! kafka/ ──> feed/ ──> map/ ──> batch/ ──> influx/ ──> InfluxDB
+//!  group      data     record    lines      requests
+//!  records    thread   to lines  of a lane  and answers
+//!    ^          |                              |
+//!    └─ commit/ ┴───── settled <───────────────┘
+//! ```
+//!
+//! [`pipeline`] puts it together, [`config`] says how, [`command`] is what people run.
 
 pub mod admin;
 pub mod batch;
 pub mod command;
 pub mod commit;
 pub mod config;
+pub mod consumer;
 pub mod decode;
 pub mod demo;
 pub mod feed;

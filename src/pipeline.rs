@@ -1,26 +1,23 @@
 //! The whole path of a record, put together:
 //!
 //! ```text
-//! Kafka -> RecordQueue -> Mapper -> Batch -> influx::Lane -> InfluxDB
+//! Kafka -> RecordQueue -> Mapper -> Batch -> LaneWriter -> InfluxDB
 //!          kafka/         map/      batch/   influx/
 //!                 |__________ feed/ _________|
 //!                      Tracker (commit/) <- stored or refused
 //! ```
 
-use crate::admin::{Counters, LagReporter, Lags, Pulse, Pulses, Server, Watched};
+use crate::admin::{Counters, Lags, Pulses, Server, Watched};
 use crate::batch::{Budget, Limits};
 use crate::config::Config;
-use crate::feed::{Feed, Routing, Shared};
+use crate::consumer::{ConsumerError, Consumers};
+use crate::feed::{Routing, Shared};
 use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions};
-use crate::kafka::{Member, MemberError};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
-use crate::summary::Summary;
-use rdkafka::consumer::Consumer as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
@@ -29,20 +26,9 @@ use tracing::{error, info};
 
 /// Threads for requests and compression, beside a control and a data thread for each consumer.
 const WRITER_THREADS: usize = 2;
-/// After this long without a record the reason is looked for.
-const IDLE_AFTER: Duration = Duration::from_secs(10);
-/// A data thread waits for nothing; after this long without a turn it is stuck.
-const DATA_SILENCE_MAX: Duration = Duration::from_secs(30);
-/// A control thread waits for brokers: for a listing of topics, or for a commit at a revoke, up to a minute each.
-const CONTROL_SILENCE_MAX: Duration = Duration::from_mins(3);
 
 /// What a stop keeps of `shutdown_max` for committing and leaving the group.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
-/// The part of it that the last commits may take.
-const LAST_COMMIT_MAX: Duration = Duration::from_millis(1_500);
-/// How long the rest is written after a failure of Kafka's.
-const FAILED_DRAIN_MAX: Duration = Duration::from_secs(5);
-
 /// Why the service can't run, or stopped by itself.
 #[derive(Debug, Error)]
 pub enum PipelineError {
@@ -51,9 +37,7 @@ pub enum PipelineError {
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
-    Member(#[from] MemberError),
-    #[error("the data thread ended unexpectedly: this is a bug, please report it with the log")]
-    DataThread,
+    Consumer(#[from] ConsumerError),
 }
 
 /// A running bridge.
@@ -63,7 +47,7 @@ pub struct Pipeline {
     admin: Option<Server>,
     stop: Stop,
     shutdown_max: Duration,
-    members: Vec<JoinHandle<Result<(), PipelineError>>>,
+    members: Vec<JoinHandle<Result<(), ConsumerError>>>,
     runtime: Runtime,
 }
 
@@ -92,9 +76,8 @@ impl Pipeline {
         };
         let (pulses, lags) = (Arc::default(), Arc::default());
         let admin = start_admin(config, &shared, &pulses, &lags);
-        let commits = Arc::new(LastCommits { made: AtomicUsize::new(0), all: config.kafka.consumers });
-        let members = (0..config.kafka.consumers)
-            .map(|number| start_member(config, number, &shared, &pulses, &lags, &commits));
+        let consumers = Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags);
+        let members = (0..config.kafka.consumers).map(|number| consumers.start(&config.kafka, number));
         Ok(Self {
             counters: Arc::clone(&shared.counters),
             writer,
@@ -142,8 +125,8 @@ impl Pipeline {
     /// Waits for the consumers to leave, and says why one left by itself.
     pub fn join(self) -> Result<(), PipelineError> {
         let results =
-            self.members.into_iter().map(|member| member.join().unwrap_or(Err(PipelineError::DataThread)));
-        let result = results.fold(Ok(()), Result::and);
+            self.members.into_iter().map(|member| member.join().unwrap_or(Err(ConsumerError::Thread)));
+        let result = results.fold(Ok(()), Result::and).map_err(PipelineError::Consumer);
         // A request whose answer nobody waits for must not delay the end.
         self.runtime.shutdown_background();
         result
@@ -197,122 +180,6 @@ fn start_admin(config: &Config, shared: &Shared, pulses: &Arc<Pulses>, lags: &Ar
                  If another bridge does, give this one another port; \"\" switches it off"
             );
             None
-        }
-    }
-}
-
-/// Starts one consumer: its control thread, which starts and outlives its data thread.
-fn start_member(
-    config: &Config,
-    number: usize,
-    shared: &Shared,
-    pulses: &Pulses,
-    lags: &Arc<Lags>,
-    commits: &Arc<LastCommits>,
-) -> Result<JoinHandle<Result<(), PipelineError>>, PipelineError> {
-    let data_pulse = pulses.of(format!("data-{number}"), DATA_SILENCE_MAX);
-    let mut watch = Watch {
-        pulse: pulses.of(format!("control-{number}"), CONTROL_SILENCE_MAX),
-        lags: LagReporter::new(Arc::clone(lags), number),
-        summary: (number == 0)
-            .then(|| Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer))),
-        idle: Idle::new(),
-    };
-    let (mut member, events) = Member::new(&config.kafka, number, shared.routing.lanes())?;
-    let feed = Feed::new(shared.clone(), Arc::clone(member.consumer()), events, data_pulse);
-    let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
-    member.consumer().context().set_data_thread(data.thread().clone());
-    member.subscribe()?;
-    let (shared, commits) = (shared.clone(), Arc::clone(commits));
-    let control = move || {
-        let result = control(&mut member, &data, &shared, &mut watch);
-        // Whatever ended it, the others end too.
-        shared.stop.ask(FAILED_DRAIN_MAX);
-        data.thread().unpark();
-        while !data.is_finished() {
-            // Callbacks are served while the rest is written.
-            if member.poll().is_err() {
-                thread::sleep(Duration::from_millis(100));
-            }
-        }
-        let data = data.join().map_err(|_| PipelineError::DataThread);
-        commit_before_leaving(&member, &commits);
-        member.leave();
-        result.and(data)
-    };
-    Ok(thread::Builder::new().name(format!("control-{number}")).spawn(control)?)
-}
-
-/// Consumers that have made their last commit, of all.
-#[derive(Debug)]
-struct LastCommits {
-    made: AtomicUsize,
-    all: usize,
-}
-
-/// Who leaves starts a rebalance, during which the others could not commit: so all commit first.
-fn commit_before_leaving(member: &Member, commits: &LastCommits) {
-    let until = Instant::now() + LAST_COMMIT_MAX;
-    member.commit(until);
-    commits.made.fetch_add(1, Ordering::Relaxed);
-    while commits.made.load(Ordering::Relaxed) < commits.all && Instant::now() < until {
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Serves the group until a stop is asked for.
-fn control(
-    member: &mut Member,
-    data: &JoinHandle<()>,
-    shared: &Shared,
-    watch: &mut Watch,
-) -> Result<(), PipelineError> {
-    while !shared.stop.is_asked() && !data.is_finished() {
-        member.poll()?;
-        watch.pulse.beat(Instant::now());
-        watch.lags.report(member.statistics());
-        if let Some(summary) = &mut watch.summary {
-            summary.tell_if_due(member.statistics());
-        }
-        watch.idle.look(Counters::get(&shared.counters.records), || member.why_idle());
-    }
-    Ok(())
-}
-
-/// What a control thread tells of its consumer.
-struct Watch {
-    pulse: Arc<Pulse>,
-    lags: LagReporter,
-    /// The first consumer's tells of all.
-    summary: Option<Summary>,
-    idle: Idle,
-}
-
-/// Tells why no records come, once for each reason.
-struct Idle {
-    records: u64,
-    since: Instant,
-    looked: bool,
-    told: String,
-}
-
-impl Idle {
-    fn new() -> Self {
-        Self { records: 0, since: Instant::now(), looked: false, told: String::new() }
-    }
-
-    fn look(&mut self, records: u64, why: impl FnOnce() -> String) {
-        if records != self.records {
-            (self.records, self.since, self.looked) = (records, Instant::now(), false);
-        }
-        if self.looked || self.since.elapsed() < IDLE_AFTER {
-            return;
-        }
-        self.looked = true;
-        let why = why();
-        if why != self.told {
-            info!("no records for {} s: {why}", IDLE_AFTER.as_secs());
-            self.told = why;
         }
     }
 }
