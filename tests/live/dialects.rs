@@ -63,14 +63,10 @@ fn a_login_is_sent_and_a_wrong_one_is_named() {
         (String::new(), "influx.username"),
     ] {
         let bridge = start(&login);
-        let (_, first) = bridge.wait_for_log(&["first record"], PATIENCE);
-        let (_, named) = bridge.wait_for_log(&["ERROR", word], PATIENCE);
-        measured(
-            &format!("refused login, first record to {word} named"),
-            format!("{:?}", named.saturating_sub(first)),
-        );
-        // A second after the batch, which waits one; the machine may be busy.
-        assert!(named.saturating_sub(first) < Duration::from_secs(4));
+        let (_, took) = bridge.wait_for_log(&["ERROR", word], PATIENCE);
+        measured(&format!("{word} named, from the start"), format!("{took:?}"));
+        // A second is promised; the machine may be busy.
+        assert!(took < Duration::from_secs(3), "{took:?}");
         assert_eq!(bridge.log_with(&["wrong-secret"]), [""; 0]);
         bridge.stop();
     }
