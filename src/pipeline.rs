@@ -9,7 +9,7 @@
 
 use crate::admin::{Counters, LagReporter, Lags, Pulse, Pulses, Server, Watched};
 use crate::batch::{Budget, Limits};
-use crate::config::Config;
+use crate::config::{Config, OffsetReset};
 use crate::feed::{Feed, Routing, Shared};
 use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions};
 use crate::kafka::{Member, MemberError};
@@ -211,9 +211,10 @@ fn start_member(
     commits: &Arc<LastCommits>,
 ) -> Result<JoinHandle<Result<(), PipelineError>>, PipelineError> {
     let data_pulse = pulses.of(format!("data-{number}"), DATA_SILENCE_MAX);
+    let from_start = config.kafka.offset_reset == OffsetReset::Earliest;
     let mut watch = Watch {
         pulse: pulses.of(format!("control-{number}"), CONTROL_SILENCE_MAX),
-        lags: LagReporter::new(Arc::clone(lags), number),
+        lags: LagReporter::new(Arc::clone(lags), number, from_start),
         summary: (number == 0)
             .then(|| Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer))),
         idle: Idle::new(),
