@@ -1,7 +1,7 @@
 //! One consumer: a control thread that serves the group, and the data thread that it starts and outlives.
 
 use crate::admin::{Counters, LagReporter, Lags, Pulse, Pulses};
-use crate::config::Kafka;
+use crate::config::{Kafka, OffsetReset};
 use crate::feed::{Feed, Shared};
 use crate::kafka::{Member, MemberError};
 use crate::summary::Summary;
@@ -57,9 +57,10 @@ impl Consumers {
         number: usize,
     ) -> Result<JoinHandle<Result<(), ConsumerError>>, ConsumerError> {
         let data_pulse = self.pulses.of(format!("data-{number}"), DATA_SILENCE_MAX);
+        let from_start = kafka.offset_reset == OffsetReset::Earliest;
         let mut watch = Watch {
             pulse: self.pulses.of(format!("control-{number}"), CONTROL_SILENCE_MAX),
-            lags: LagReporter::new(Arc::clone(&self.lags), number),
+            lags: LagReporter::new(Arc::clone(&self.lags), number, from_start),
             summary: (number == 0)
                 .then(|| Summary::new(Arc::clone(&self.shared.counters), Arc::clone(&self.shared.writer))),
             idle: Idle::new(),

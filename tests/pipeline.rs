@@ -5,6 +5,7 @@
 mod support;
 
 mod pipeline {
+    mod admin;
     mod bad_input;
     mod delivery;
     mod destinations;

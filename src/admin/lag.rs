@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct PartitionLag {
     /// Not read yet.
     pub unread: Option<i64>,
-    /// Not settled and committed yet. Where nothing was committed so far: not read yet.
+    /// Not settled and committed yet.
     pub uncommitted: Option<i64>,
 }
 
@@ -43,13 +43,15 @@ impl Lags {
 pub struct LagReporter {
     lags: Arc<Lags>,
     consumer: usize,
+    /// Whether a partition without a committed offset is read from its start.
+    from_start: bool,
     /// The statistics that were reported last.
     reported: Option<i64>,
 }
 
 impl LagReporter {
-    pub fn new(lags: Arc<Lags>, consumer: usize) -> Self {
-        Self { lags, consumer, reported: None }
+    pub fn new(lags: Arc<Lags>, consumer: usize, from_start: bool) -> Self {
+        Self { lags, consumer, from_start, reported: None }
     }
 
     /// Reports statistics unless they are known already.
@@ -58,26 +60,29 @@ impl LagReporter {
             return;
         };
         self.reported = Some(statistics.ts);
-        self.lags.set(self.consumer, snapshot(statistics));
+        self.lags.set(self.consumer, snapshot(statistics, self.from_start));
     }
 }
 
-fn snapshot(statistics: &Statistics) -> Snapshot {
+fn snapshot(statistics: &Statistics, from_start: bool) -> Snapshot {
     let partitions = statistics
         .topics
         .iter()
         .flat_map(|(topic, of_topic)| of_topic.partitions.values().map(move |p| (topic, p)));
     // Number -1 is librdkafka's own, and those that are not wanted belong to somebody else.
     let held = partitions.filter(|(_, p)| p.partition >= 0 && p.desired);
-    held.map(|(topic, p)| ((topic.clone(), p.partition), lag(p))).collect()
+    held.map(|(topic, p)| ((topic.clone(), p.partition), lag(p, from_start))).collect()
 }
 
-fn lag(partition: &Partition) -> PartitionLag {
+fn lag(partition: &Partition, from_start: bool) -> PartitionLag {
     let known = |offset: i64| (offset >= 0).then_some(offset);
     // Records behind the last stable offset are of open transactions: nobody may read them yet.
     let end = known(partition.ls_offset).or(known(partition.hi_offset));
     let unread = end.zip(known(partition.app_offset)).map(|(end, next)| (end - next).max(0));
-    PartitionLag { unread, uncommitted: known(partition.consumer_lag).or(unread) }
+    // While nothing is committed, all that is there is to be settled, or what came since the start: at least the unread.
+    let retained = end.zip(known(partition.lo_offset)).map(|(end, first)| (end - first).max(0));
+    let whole = if from_start { retained.or(unread) } else { unread };
+    PartitionLag { unread, uncommitted: known(partition.consumer_lag).or(whole) }
 }
 
 #[cfg(test)]
@@ -90,6 +95,7 @@ mod tests {
         Partition {
             partition: number,
             desired,
+            lo_offset: 40,
             ls_offset: 100,
             hi_offset: 120,
             app_offset,
@@ -107,19 +113,24 @@ mod tests {
     #[test]
     fn tells_what_is_unread_and_what_is_uncommitted() {
         let f = |partition: Partition, unread: Option<i64>, uncommitted: Option<i64>| {
-            assert_eq!(lag(&partition), PartitionLag { unread, uncommitted });
+            assert_eq!(lag(&partition, false), PartitionLag { unread, uncommitted });
         };
         f(partition(0, 90, 30), Some(10), Some(30));
         f(partition(0, 90, -1), Some(10), Some(10));
         f(partition(0, -1001, -1), None, None);
         f(partition(0, 101, 0), Some(0), Some(0));
         f(Partition { ls_offset: -1001, ..partition(0, 90, -1) }, Some(30), Some(30));
+        let of_all = |partition: Partition| lag(&partition, true).uncommitted;
+        assert_eq!(of_all(partition(0, 90, -1)), Some(60));
+        assert_eq!(of_all(partition(0, 90, 30)), Some(30));
+        assert_eq!(of_all(Partition { lo_offset: -1001, ..partition(0, 90, -1) }), Some(10));
     }
 
     #[test]
     fn keeps_the_newest_snapshot_of_each_consumer() {
         let lags = Arc::<Lags>::default();
-        let (mut first, mut second) = (LagReporter::new(lags.clone(), 0), LagReporter::new(lags.clone(), 1));
+        let (mut first, mut second) =
+            (LagReporter::new(lags.clone(), 0, true), LagReporter::new(lags.clone(), 1, true));
         first.report(None);
         assert!(lags.all().is_empty());
         first.report(Some(&statistics(

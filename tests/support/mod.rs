@@ -212,7 +212,7 @@ impl Setup {
 
     pub fn text(&self) -> String {
         let Self { kafka, mappings, influx, top } = self;
-        format!("{top}{kafka}{mappings}{influx}[batch]\nage_max = '50ms'\n[admin]\nlisten = ''\n")
+        format!("{top}{kafka}{mappings}{influx}[batch]\nage_max = '50ms'\n[admin]\nlisten = '127.0.0.1:0'\n")
     }
 
     pub fn config(&self) -> Config {
