@@ -233,6 +233,7 @@ fn a_dead_influxdb_is_waited_for_in_the_group() {
     assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "it was thrown out of the group");
     measured("resident at most, while waiting", format!("{held} kB"));
     measured("resident at most, in all", format!("{} kB", bridge.resident_max_kb()));
-    assert!(bridge.resident_max_kb() < 100_000);
+    // 64 MB are promised in the default configuration, also for records as small as these.
+    assert!(bridge.resident_max_kb() < 64_000);
     bridge.stop();
 }
