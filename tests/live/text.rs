@@ -78,7 +78,7 @@ fn a_configuration_from_windows_and_pretty_printed_records_are_read() {
     let bridge = Bridge::start_bytes(windows, &[]);
     kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
     let points = influx.points(&bucket);
-    assert!(!points.is_empty());
+    assert_eq!(points.len(), 2, "{points:#?}");
     for point in &points {
         let fields: Vec<&str> = point.fields.keys().map(String::as_str).collect();
         assert_eq!(

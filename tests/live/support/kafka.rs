@@ -161,7 +161,9 @@ impl Group {
         for partition in 0..partitions {
             list.add_partition(topic, partition);
         }
-        let committed = self.consumer.committed_offsets(list, PATIENCE).unwrap();
+        // While the group's coordinator moves or loads, the question is refused.
+        let ask = || self.consumer.committed_offsets(list.clone(), PATIENCE).ok();
+        let (committed, _) = wait_for("committed offsets", PATIENCE, ask);
         let offset = |partition| {
             committed
                 .find_partition(topic, partition)
