@@ -111,17 +111,20 @@ impl Tracker {
             }
         }
     }
-
-    /// The end of the settled prefix.
-    pub fn settled(&self, tenure: Tenure) -> Option<NextOffset> {
-        self.partitions.get(&tenure)?.settled
-    }
 }
 
 impl Partition {
     fn set_settled(&mut self, next_offset: NextOffset) {
         self.settled = Some(next_offset);
         self.changed = true;
+    }
+}
+
+#[cfg(test)]
+impl Tracker {
+    /// The end of the settled prefix.
+    pub fn settled(&self, tenure: Tenure) -> Option<NextOffset> {
+        self.partitions.get(&tenure)?.settled
     }
 }
 

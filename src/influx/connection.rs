@@ -97,3 +97,31 @@ impl fmt::Display for Destination {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rereads_only_what_comes_from_a_file() {
+        let file = std::env::temp_dir().join(format!("bridge-token-{}", std::process::id()));
+        std::fs::write(&file, "old\n").unwrap();
+        let token = Secret::of_file("old", file.clone());
+        std::fs::write(&file, "new\n").unwrap();
+        let reread = |credential: &Credential| match credential.reread() {
+            Some(Credential::Token(secret) | Credential::Basic { password: secret, .. }) => {
+                Some(secret.expose().to_owned())
+            }
+            _ => None,
+        };
+        let username = || "tower".to_owned();
+        assert_eq!(reread(&Credential::Token(token.clone())).as_deref(), Some("new"));
+        assert_eq!(
+            reread(&Credential::Basic { username: username(), password: token }).as_deref(),
+            Some("new")
+        );
+        assert_eq!(reread(&Credential::Token(Secret::new("fixed"))), None);
+        assert_eq!(reread(&Credential::None), None);
+        std::fs::remove_file(file).unwrap();
+    }
+}

@@ -68,10 +68,6 @@ impl Mapper {
         Self { rules, topic: topic.to_owned(), limits, constants, known, element, work }
     }
 
-    pub fn rules(&self) -> &Rules {
-        &self.rules
-    }
-
     /// What was dropped since the last time, by reason.
     pub fn take_drops(&mut self) -> Drops {
         self.known.drops.take()
