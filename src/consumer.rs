@@ -61,8 +61,10 @@ impl Consumers {
         let mut watch = Watch {
             pulse: self.pulses.of(format!("control-{number}"), CONTROL_SILENCE_MAX),
             lags: LagReporter::new(Arc::clone(&self.lags), number, from_start),
-            summary: (number == 0)
-                .then(|| Summary::new(Arc::clone(&self.shared.counters), Arc::clone(&self.shared.writer))),
+            summary: (number == 0).then(|| {
+                let shared = &self.shared;
+                Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer), Arc::clone(&self.lags))
+            }),
             idle: Idle::new(),
         };
         let (mut member, events) = Member::new(kafka, number, self.shared.routing.lanes())?;
@@ -120,7 +122,7 @@ fn control(
         watch.pulse.beat(Instant::now());
         watch.lags.report(member.statistics());
         if let Some(summary) = &mut watch.summary {
-            summary.tell_if_due(member.statistics());
+            summary.tell_if_due();
         }
         watch.idle.look(Counters::get(&shared.counters.records), || member.why_idle());
     }

@@ -1,8 +1,7 @@
 //! One line a minute that says how it goes.
 
-use crate::admin::Counters;
+use crate::admin::{Counters, Lags};
 use crate::influx::Writer;
-use rdkafka::statistics::Statistics;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ const EVERY: Duration = Duration::from_mins(1);
 pub struct Summary {
     counters: Arc<Counters>,
     writer: Arc<Writer>,
+    lags: Arc<Lags>,
     last: Instant,
     before: Counts,
 }
@@ -28,11 +28,11 @@ struct Counts {
 }
 
 impl Summary {
-    pub fn new(counters: Arc<Counters>, writer: Arc<Writer>) -> Self {
-        Self { counters, writer, last: Instant::now(), before: Counts::default() }
+    pub fn new(counters: Arc<Counters>, writer: Arc<Writer>, lags: Arc<Lags>) -> Self {
+        Self { counters, writer, lags, last: Instant::now(), before: Counts::default() }
     }
 
-    pub fn tell_if_due(&mut self, statistics: Option<&Statistics>) {
+    pub fn tell_if_due(&mut self) {
         if self.last.elapsed() < EVERY {
             return;
         }
@@ -45,7 +45,7 @@ impl Summary {
             rejected = now.rejected - before.rejected,
             refused = now.refused - before.refused,
             filtered = now.filtered - before.filtered,
-            lag = lag(statistics),
+            lag = self.lags.unread(),
             "last minute"
         );
     }
@@ -61,11 +61,4 @@ impl Summary {
             filtered: get(&self.counters.filtered),
         }
     }
-}
-
-/// Records in Kafka that are not read yet, as far as librdkafka knows.
-pub fn lag(statistics: Option<&Statistics>) -> Option<i64> {
-    let topics = statistics?.topics.values();
-    let lags = topics.flat_map(|topic| topic.partitions.values()).map(|partition| partition.consumer_lag);
-    Some(lags.filter(|lag| *lag > 0).sum())
 }

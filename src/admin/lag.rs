@@ -33,6 +33,11 @@ impl Lags {
         all
     }
 
+    /// Records in Kafka that no consumer has read yet; none while nothing is known.
+    pub fn unread(&self) -> Option<i64> {
+        self.all().into_values().filter_map(|lag| lag.unread).reduce(|all, unread| all + unread)
+    }
+
     fn set(&self, consumer: usize, snapshot: Snapshot) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(consumer, snapshot);
     }
@@ -108,6 +113,19 @@ mod tests {
         let partitions = partitions.into_iter().map(|p| (p.partition, p)).collect();
         let topic = Topic { topic: "t".to_owned(), partitions, ..Topic::default() };
         Statistics { ts, topics: [("t".to_owned(), topic)].into(), ..Statistics::default() }
+    }
+
+    #[test]
+    fn sums_up_what_no_consumer_has_read() {
+        let lags = Arc::new(Lags::default());
+        assert_eq!(lags.unread(), None);
+        for consumer in 0..2 {
+            let statistics = statistics(1, vec![partition(consumer, 90, 10)]);
+            LagReporter::new(Arc::clone(&lags), consumer as usize, false).report(Some(&statistics));
+        }
+        let of_each = lags.all().into_values().map(|lag| lag.unread.unwrap());
+        assert_eq!(lags.unread(), Some(of_each.sum()));
+        assert_eq!(lags.unread(), Some(20));
     }
 
     #[test]

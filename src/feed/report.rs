@@ -45,11 +45,9 @@ impl Throttle {
     }
 }
 
-/// A record went through the mapper: shows a topic's first line, and keys whose value is dropped for the first time.
+/// A record went through the mapper: shows the line, where it is the topic's first, and keys whose value is dropped for the first time.
 pub fn mapped(topic: &mut Topic, record: &Record<'_>, line: Option<&[u8]>, counters: &Counters) {
-    if let Some(line) = line
-        && !topic.shown
-    {
+    if let Some(line) = line {
         topic.shown = true;
         let (partition, offset) = (record.partition, record.offset);
         info!(topic = topic.name, partition, offset, line = printable_bytes(line, SHOWN_MAX), "first record");

@@ -68,7 +68,8 @@ impl Stage {
         for (element, rejection) in &became.rejected {
             self.reporter.rejected(&topic.name, record, *element, rejection);
         }
-        let line = open.lines.line(first_line).filter(|_| became.lines > 0);
+        let shows = became.lines > 0 && !topic.shown;
+        let line = if shows { open.lines.line(first_line) } else { None };
         report::mapped(topic, record, line, &self.counters);
     }
 }
