@@ -12,6 +12,8 @@ pub struct Counters {
     pub lines: AtomicU64,
     /// Elements that became no point because the configuration says so.
     pub filtered: AtomicU64,
+    /// Offsets that Kafka had deleted before they were read.
+    pub skipped: AtomicU64,
     /// Partitions held now, by all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,

@@ -274,14 +274,17 @@ impl Feed {
             return;
         }
         self.next_store = now + STORE_EVERY;
-        let mut settled = Vec::new();
+        let (mut settled, mut back) = (Vec::new(), Vec::new());
         let routes = &self.stage.routes;
-        self.stage.tracker.take_changed(|tenure, next| {
-            settled.extend(routes.place_of(tenure).cloned().zip(Some(next)));
+        self.stage.tracker.take_changed(|tenure, next, went_back| {
+            let place = || routes.place_of(tenure).cloned().zip(Some(next));
+            settled.extend(place());
+            back.extend(place().filter(|_| went_back));
         });
         if settled.is_empty() {
             return;
         }
+        self.consumer.context().apart.ask(back);
         if let Err(error) = self.consumer.store_offsets(&offsets_of(&settled)) {
             // A partition that is being revoked: its revoke commits it.
             debug!(%error, "offsets were not stored");
