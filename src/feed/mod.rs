@@ -147,7 +147,19 @@ impl Feed {
             }
         }
         lane.open.account();
+        self.read_failed_again();
         true
+    }
+
+    /// librdkafka takes an error for a record that was read, and would go on behind it after the next rebalance.
+    fn read_failed_again(&mut self) {
+        let failed = std::mem::take(&mut self.stage.failed);
+        if failed.is_empty() {
+            return;
+        }
+        if let Err(error) = self.consumer.seek_partitions(offsets_of(&failed), Duration::ZERO) {
+            warn!(%error, "reading can't go back to where it failed");
+        }
     }
 
     fn flush_if_due(&mut self, lane: usize, now: Instant, stopping: bool) {

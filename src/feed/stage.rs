@@ -4,8 +4,8 @@ use super::report::{self, Reporter, Tally};
 use super::routes::{Route, Routes};
 use crate::admin::Counters;
 use crate::batch::Batch;
-use crate::commit::Tracker;
-use crate::kafka::Delivery;
+use crate::commit::{NextOffset, Tracker};
+use crate::kafka::{Delivery, TopicPartition};
 use crate::map::Rejection;
 use crate::record::Record;
 use std::sync::Arc;
@@ -17,13 +17,15 @@ pub struct Stage {
     pub tracker: Tracker,
     pub reporter: Reporter,
     pub tally: Tally,
+    /// Errors in the place of records, and at which offsets: those are read again.
+    pub failed: Vec<(TopicPartition, NextOffset)>,
     counters: Arc<Counters>,
 }
 
 impl Stage {
     pub fn new(routes: Routes, counters: Arc<Counters>) -> Self {
         let (tracker, reporter, tally) = (Tracker::default(), Reporter::default(), Tally::default());
-        Self { routes, tracker, reporter, tally, counters }
+        Self { routes, tracker, reporter, tally, failed: Vec::new(), counters }
     }
 
     /// Reads what a lane's queue delivered; a record's lines are appended to the lane's open batch.
@@ -35,7 +37,12 @@ impl Stage {
                     self.record(route, &record, open, now);
                 }
             }
-            Delivery::Error { place, code, text } => {
+            Delivery::Error { place, offset, code, text } => {
+                if let Some(offset) = offset.filter(|_| self.routes.find(&place).is_some()) {
+                    let at = TopicPartition { topic: place.topic.to_owned(), partition: place.partition };
+                    self.failed.push((at, NextOffset::at(offset)));
+                }
+                Counters::add(&self.counters.fetch_errors, 1);
                 self.reporter.kafka_error(place.topic, place.partition, code, &text);
             }
         }

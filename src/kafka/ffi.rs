@@ -111,8 +111,17 @@ unsafe impl<C: ConsumerContext> Send for Taken<C> {}
 /// One record as librdkafka holds it, or an error that it reports in the record's place.
 #[derive(Debug)]
 pub enum Delivery<'a> {
-    Record { place: Place<'a>, record: Record<'a> },
-    Error { place: Place<'a>, code: RDKafkaErrorCode, text: String },
+    Record {
+        place: Place<'a>,
+        record: Record<'a>,
+    },
+    /// `offset`: where it stands among the records, if it does.
+    Error {
+        place: Place<'a>,
+        offset: Option<i64>,
+        code: RDKafkaErrorCode,
+        text: String,
+    },
 }
 
 /// Where a record comes from.
@@ -219,7 +228,9 @@ impl Message {
             let place = self.place();
             if message.err != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
                 let text = CStr::from_ptr(c::rd_kafka_message_errstr(self.0)).to_string_lossy().into_owned();
-                return Delivery::Error { place, code: message.err.into(), text };
+                let code = RDKafkaErrorCode::from(message.err);
+                let offset = (message.offset >= 0 && !is_of_no_record(code)).then_some(message.offset);
+                return Delivery::Error { place, offset, code, text };
             }
             let record = Record {
                 partition: message.partition,
@@ -265,6 +276,12 @@ impl Drop for Message {
         // SAFETY: this is the message's owner.
         unsafe { c::rd_kafka_message_destroy(self.0) };
     }
+}
+
+/// Errors that come with offset 0 though they belong to no record.
+fn is_of_no_record(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+    matches!(code, UnknownTopicOrPartition | UnknownTopic | UnknownPartition)
 }
 
 /// # Safety

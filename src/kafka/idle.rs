@@ -1,6 +1,7 @@
 //! Why no records come: the questions that somebody would ask the brokers by hand.
 
 use super::context::GroupConsumer;
+use super::group;
 use crate::config::Topics;
 use rdkafka::consumer::Consumer;
 use rdkafka::metadata::Metadata;
@@ -9,12 +10,13 @@ use std::time::Duration;
 
 const ASK_MAX: Duration = Duration::from_secs(3);
 
-/// One sentence; `subscribed` are the names, `topics` what the configuration says.
+/// In words; `subscribed` are the names, `topics` what the configuration says, `strategy` how partitions are shared.
 pub fn why(
     consumer: &GroupConsumer,
     subscribed: &BTreeSet<String>,
     topics: &Topics,
     group_id: &str,
+    strategy: &str,
 ) -> String {
     let metadata = match consumer.fetch_metadata(None, ASK_MAX) {
         Ok(metadata) => metadata,
@@ -33,7 +35,7 @@ pub fn why(
     }
     let assigned = consumer.assignment().map_or(0, |list| list.count());
     if assigned == 0 {
-        return without_partitions(consumer, subscribed, &metadata, group_id);
+        return without_partitions(consumer, subscribed, &metadata, group_id, strategy);
     }
     at_the_end(consumer, assigned)
 }
@@ -51,11 +53,16 @@ fn without_partitions(
     subscribed: &BTreeSet<String>,
     metadata: &Metadata,
     group_id: &str,
+    strategy: &str,
 ) -> String {
     let partitions: usize = subscribed.iter().map(|topic| partitions_of(metadata, topic)).sum();
     let groups = consumer.fetch_group_list(Some(group_id), ASK_MAX);
-    let members = groups.ok().and_then(|list| list.groups().first().map(|group| group.members().len()));
-    match members {
+    let group = groups.as_ref().ok().and_then(|list| list.groups().first());
+    let is_ours = |protocol: &str| strategy.split(',').any(|own| own.trim() == protocol);
+    if group.is_some_and(|group| !group.protocol().is_empty() && !is_ours(group.protocol())) {
+        return group::held_by_others(consumer, group_id, strategy);
+    }
+    match group.map(|group| group.members().len()) {
         Some(members) if members > partitions => format!(
             "the group {group_id} has {members} members for {partitions} partitions: this one waits for a share"
         ),

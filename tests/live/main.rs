@@ -24,6 +24,7 @@ mod counting;
 mod dialects;
 mod examples;
 mod first_run;
+mod groups;
 mod offsets;
 mod restarts;
 mod support;
