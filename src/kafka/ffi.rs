@@ -115,7 +115,7 @@ pub enum Delivery<'a> {
         place: Place<'a>,
         record: Record<'a>,
     },
-    /// `offset`: where it stands among the records, if it does.
+    /// `offset`: of the record that could not be read and is waited for.
     Error {
         place: Place<'a>,
         offset: Option<i64>,
@@ -229,7 +229,7 @@ impl Message {
             if message.err != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
                 let text = CStr::from_ptr(c::rd_kafka_message_errstr(self.0)).to_string_lossy().into_owned();
                 let code = RDKafkaErrorCode::from(message.err);
-                let offset = (message.offset >= 0 && !is_of_no_record(code)).then_some(message.offset);
+                let offset = (message.offset >= 0 && waits_there(code)).then_some(message.offset);
                 return Delivery::Error { place, offset, code, text };
             }
             let record = Record {
@@ -278,10 +278,11 @@ impl Drop for Message {
     }
 }
 
-/// Errors that come with offset 0 though they belong to no record.
-fn is_of_no_record(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
-    matches!(code, UnknownTopicOrPartition | UnknownTopic | UnknownPartition)
+/// Whether reading waits at the error's offset. librdkafka's own errors, of batches that it can't read, are passed over or come
+/// again by themselves; those of missing topics have no offset.
+fn waits_there(code: RDKafkaErrorCode) -> bool {
+    // Those of brokers are -1 and the positive ones.
+    code as i32 >= -1 && code != RDKafkaErrorCode::UnknownTopicOrPartition
 }
 
 /// # Safety

@@ -158,7 +158,8 @@ fn a_compacted_topic_is_read_with_its_gaps_and_tombstones() {
     };
     kafka.produce(&topic, numbers("early", 0..1_000, 1));
     kafka.produce(&topic, [Produced::default()]);
-    wait_for("the topic is compacted", PATIENCE, compacted);
+    let ((), took) = wait_for("the topic is compacted", PATIENCE, compacted);
+    measured("compacted after", format!("{took:?}"));
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let bridge = Bridge::start(&config, &[]);
     kafka.produce(&topic, [Produced::default()]);
