@@ -54,6 +54,16 @@ pub struct Pipeline {
 impl Pipeline {
     /// Starts everything; records flow from now on.
     pub fn start(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
+        Self::begin(config, observer, false)
+    }
+
+    /// The same, and ends by itself when everything is settled and committed that is in Kafka when its partitions are
+    /// assigned.
+    pub fn start_until_end(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
+        Self::begin(config, observer, true)
+    }
+
+    fn begin(config: &Config, observer: Arc<dyn Observer>, until_end: bool) -> Result<Self, PipelineError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WRITER_THREADS)
             .thread_name("writer")
@@ -76,7 +86,7 @@ impl Pipeline {
         };
         let (pulses, lags) = (Arc::default(), Arc::default());
         let admin = start_admin(config, &shared, &pulses, &lags);
-        let consumers = Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags);
+        let consumers = Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags, until_end);
         let members = (0..config.kafka.consumers).map(|number| consumers.start(&config.kafka, number));
         Ok(Self {
             counters: Arc::clone(&shared.counters),

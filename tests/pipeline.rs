@@ -12,4 +12,5 @@ mod pipeline {
     mod groups;
     mod offsets;
     mod outage;
+    mod until_end;
 }

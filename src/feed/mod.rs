@@ -97,12 +97,14 @@ impl Feed {
         loop {
             let now = Instant::now();
             self.pulse.beat(now);
-            let stopping = self.shared.stop.is_asked();
+            let finishing = self.shared.stop.is_finishing();
+            let all_read = || self.lanes.iter().all(|lane| lane.taken.is_empty());
+            let stopping = self.shared.stop.is_asked() || (finishing && all_read());
             self.handle_events(now);
             self.settle_done();
             let mut busy = false;
             for lane in 0..self.lanes.len() {
-                busy |= !stopping && self.serve(lane, now);
+                busy |= !stopping && self.serve(lane, now, finishing);
                 self.flush_if_due(lane, now, stopping);
             }
             self.stage.tally.flush(&self.shared.counters);
@@ -131,11 +133,16 @@ impl Feed {
         is_over
     }
 
-    /// Reads from a lane's queue until its batch is full or the turn is over. Returns whether there may be more.
-    fn serve(&mut self, lane: usize, now: Instant) -> bool {
+    /// Reads from a lane's queue until its batch is full or the turn is over, or only what was taken from it before.
+    /// Returns whether there may be more.
+    fn serve(&mut self, lane: usize, now: Instant, only_taken: bool) -> bool {
         let Some(lane) = self.lanes.get_mut(lane) else { return false };
         let headers = self.shared.routing.wants_headers();
-        if !lane.has_room(&self.shared.limits, &self.shared.budget) || !lane.taken.fill(RECORDS_PER_TURN) {
+        if !lane.has_room(&self.shared.limits, &self.shared.budget) {
+            return false;
+        }
+        let has_some = if only_taken { !lane.taken.is_empty() } else { lane.taken.fill(RECORDS_PER_TURN) };
+        if !has_some {
             return false;
         }
         // Handles of topics are comparable only while their records are held.

@@ -30,3 +30,4 @@ mod restarts;
 mod support;
 mod text;
 mod topics;
+mod until_end;

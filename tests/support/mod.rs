@@ -241,6 +241,11 @@ impl Setup {
         start_log();
         Bridge(Pipeline::start(&self.config(), Arc::new(LogObserver)).unwrap())
     }
+
+    pub fn start_until_end(&self) -> Bridge {
+        start_log();
+        Bridge(Pipeline::start_until_end(&self.config(), Arc::new(LogObserver)).unwrap())
+    }
 }
 
 /// A running pipeline.
@@ -253,6 +258,12 @@ impl Bridge {
 
     pub fn records(&self) -> u64 {
         Counters::get(&self.0.counters.records)
+    }
+
+    /// Waits until it has ended by itself, which has to be well.
+    pub fn wait_for_end(self) {
+        wait_until("the pipeline ends by itself", || self.0.is_finished());
+        self.0.join().unwrap();
     }
 
     /// Ends it, and fails if it does not end well.
