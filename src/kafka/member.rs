@@ -1,6 +1,7 @@
 //! The control thread: membership of the group, the topics subscribed to, and what librdkafka has to say.
 
-use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, offsets_of};
+use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, offsets_of, summary};
+use super::recreated::Recreated;
 use super::resets::Resumed;
 use super::{MemberError, UntilEnd, begin, group, idle, properties};
 use crate::commit::NextOffset;
@@ -31,6 +32,8 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A member of the group.
 pub struct Member {
+    /// Dropped before the client, to which it belongs.
+    recreated: Recreated,
     consumer: Arc<GroupConsumer>,
     group_id: String,
     instance_id: Option<String>,
@@ -64,6 +67,7 @@ impl Member {
         }
         let consumer: GroupConsumer = config.create_with_context(context).map_err(MemberError::Client)?;
         let member = Self {
+            recreated: Recreated::new(&consumer),
             consumer: Arc::new(consumer),
             group_id: kafka.group_id.clone(),
             instance_id: config.get("group.instance.id").map(str::to_owned),
@@ -197,8 +201,16 @@ impl Member {
 
     /// librdkafka goes back to the beginning by itself, but keeps in mind how far reading had come before, and would go on
     /// from there after the next rebalance. Only a seek makes it forget.
-    fn begin_again(&self) {
-        let reset = self.consumer.context().take_reset();
+    fn begin_again(&mut self) {
+        let mut reset = self.consumer.context().take_reset();
+        let recreated = self.recreated.look(&self.consumer);
+        if !recreated.is_empty() {
+            error!(
+                partitions = %summary(&recreated),
+                "a topic was deleted and created again while it was read: reading the new one from its beginning"
+            );
+        }
+        reset.extend(recreated);
         if reset.is_empty() {
             return;
         }
@@ -243,6 +255,8 @@ impl Member {
 
     /// Leaves the group.
     pub fn leave(self) {
+        // Its queue belongs to the client.
+        drop(self.recreated);
         // Dropping the last reference leaves it.
         if Arc::into_inner(self.consumer).is_none() {
             warn!("the kafka client is still in use and leaves the group when its session ends");

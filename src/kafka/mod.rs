@@ -10,6 +10,7 @@ mod group;
 mod idle;
 mod member;
 mod properties;
+mod recreated;
 mod resets;
 mod trouble;
 mod until_end;

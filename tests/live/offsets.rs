@@ -80,6 +80,12 @@ fn a_topic_that_is_created_again_after_a_while_is_read_from_its_beginning() {
     recreated(&live, 6_000, Duration::from_secs(8));
 }
 
+#[test]
+fn a_topic_that_is_created_again_and_outgrows_the_old_one_is_read_from_its_beginning() {
+    let Some(live) = Live::or_skip() else { return };
+    recreated(&live, 60_000, Duration::ZERO);
+}
+
 /// `records` go into the new topic, after 3,000 of the old.
 fn recreated(live: &Live, records: u64, after: Duration) {
     let (kafka, influx) = (live.kafka(), live.influx2());
