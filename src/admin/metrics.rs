@@ -138,7 +138,7 @@ fn alarms(watched: &Watched, page: &mut Exposition) {
     // Two addresses of one database may fail for one cause: one sample stands for both.
     let mut alarms: BTreeMap<(&str, String), (bool, f64)> = BTreeMap::new();
     for alarm in watched.writer.alarms() {
-        let entry = alarms.entry((alarm.cause.name(), alarm.scope())).or_default();
+        let entry = alarms.entry((alarm.cause, alarm.scope.to_string())).or_default();
         *entry = (entry.0 || holds(&alarm), entry.1.max(alarm.lasting.as_secs_f64()));
     }
     let help = "1 while records wait in Kafka because InfluxDB can't be written to, 0 while that may pass by itself.";
