@@ -49,6 +49,10 @@ impl Batch {
         self.opened.get_or_insert(now);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     pub fn is_full(&self, limits: &Limits) -> bool {
         self.lines.lines() >= limits.lines_max || self.lines.bytes() >= limits.bytes_max
     }

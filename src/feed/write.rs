@@ -1,0 +1,78 @@
+//! The writing end of lanes: one task each, on the writer's threads.
+
+use super::edges::Outlet;
+use super::lane::Done;
+use crate::batch::Batch;
+use crate::influx::{Destination, LaneWriter, Lines, Writer};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::{self, Thread};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// Lanes that write to InfluxDB.
+pub struct WritingLanes {
+    writer: Arc<Writer>,
+    runtime: Handle,
+}
+
+impl WritingLanes {
+    pub fn new(writer: Arc<Writer>, runtime: Handle) -> Self {
+        Self { writer, runtime }
+    }
+}
+
+impl Outlet for WritingLanes {
+    fn open(
+        &mut self,
+        lane: usize,
+        destination: &Arc<Destination>,
+        done: &Sender<Done>,
+    ) -> mpsc::Sender<Batch> {
+        // One batch at a time is sent, so this never waits.
+        let (closed, batches) = mpsc::channel(1);
+        let task = WriteTask {
+            lane,
+            writer: self.writer.lane(fastrand::u64(..)),
+            destination: Arc::clone(destination),
+            done: done.clone(),
+            data_thread: thread::current(),
+        };
+        self.runtime.spawn(task.run(batches));
+        closed
+    }
+
+    fn holds(&self, _lane: usize, destination: &Destination) -> bool {
+        self.writer.holds(destination)
+    }
+}
+
+/// One lane's task.
+struct WriteTask {
+    lane: usize,
+    writer: LaneWriter,
+    destination: Arc<Destination>,
+    done: Sender<Done>,
+    data_thread: Thread,
+}
+
+impl WriteTask {
+    async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
+        while let Some(mut batch) = batches.recv().await {
+            let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
+            let lines = match Lines::new(text, ends) {
+                Ok(lines) => lines,
+                Err(error) => {
+                    // A bug in the line buffer. Nothing of the batch is settled, so nothing of it is committed.
+                    tracing::error!(%error, lane = self.lane, "a batch can't be written; its lane stops");
+                    return;
+                }
+            };
+            let delivered = self.writer.deliver(&self.destination, &lines).await;
+            if self.done.send(Done { lane: self.lane, batch, lines, delivered }).is_err() {
+                return;
+            }
+            self.data_thread.unpark();
+        }
+    }
+}
