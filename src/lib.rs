@@ -17,6 +17,7 @@ pub mod command;
 pub mod commit;
 pub mod config;
 pub mod consumer;
+pub mod dead_letter;
 pub mod decode;
 pub mod demo;
 pub mod feed;

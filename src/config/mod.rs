@@ -8,6 +8,7 @@
 //! ```
 
 mod context;
+mod dead_letter;
 mod destination;
 mod influx;
 mod interpolate;
@@ -44,6 +45,7 @@ use crate::map::Rules;
 use crate::secret::Secret;
 use regex::Regex;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything that `bridge.toml` says, checked.
@@ -54,6 +56,9 @@ pub struct Config {
     pub mappings: Vec<Mapping>,
     pub influx: Connection,
     pub batch: Batch,
+    pub reject: Reject,
+    /// None: what is rejected or refused is counted and logged, and skipped.
+    pub dead_letter: Option<DeadLetter>,
     pub admin: Admin,
     pub log: Log,
     /// How long a stop may drain.
@@ -82,6 +87,8 @@ pub struct Kafka {
 pub struct Topics {
     pub names: Vec<String>,
     pub patterns: Vec<Regex>,
+    /// The dead-letter topic, which no pattern matches.
+    pub excluded: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +116,24 @@ pub struct Batch {
     pub memory_max: usize,
 }
 
+/// `[reject]`: when a topic holds, because too much of it is rejected or refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reject {
+    /// The share of a topic's records, from 0 to 1; 1 switches it off.
+    pub rate_max: f64,
+}
+
+/// `[dead_letter]`: where records go that could not be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeadLetter {
+    Topic(String),
+    /// Relative to the working directory; a full one is renamed, and a new one begun.
+    File {
+        path: PathBuf,
+        bytes_max: u64,
+    },
+}
+
 /// `[admin]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Admin {
@@ -132,7 +157,12 @@ pub enum LogFormat {
 impl Topics {
     #[must_use]
     pub fn is_match(&self, topic: &str) -> bool {
-        self.names.iter().any(|name| name == topic) || self.patterns.iter().any(|p| p.is_match(topic))
+        self.names.iter().any(|name| name == topic) || self.is_pattern_match(topic)
+    }
+
+    /// Whether a pattern matches.
+    pub fn is_pattern_match(&self, topic: &str) -> bool {
+        self.excluded.as_deref() != Some(topic) && self.patterns.iter().any(|p| p.is_match(topic))
     }
 }
 

@@ -206,12 +206,13 @@ fn unknown_tables() {
     f("[kafka.ssl]", "unknown table [kafka.ssl]; did you mean [kafka.sasl]?");
     f("[sasl]\nusername = 'u'", "here it is [kafka.sasl]");
     f("[bach]", "did you mean [batch]?");
-    f("[something]", "there are [kafka], [[mapping]], [influx], [batch], [admin], [log]");
+    f(
+        "[something]",
+        "there are [kafka], [[mapping]], [influx], [batch], [reject], [dead_letter], [admin], [log]",
+    );
     f("[batch.more]", "unknown table [batch.more]: [batch] has no tables inside");
     f("[mapping]", "write [[mapping]] with double brackets");
     f("[[batch]]", "there is one [batch] only: write it with single brackets");
-    f("[dead_letter]\ntopic = 'x'", "\"dead_letter\" is not available in this version");
-    f("[reject]", "\"reject\" is not available in this version");
     f("[admin]\nshow_records = true", "\"show_records\" is not available in this version");
 }
 
