@@ -11,7 +11,8 @@ use crate::admin::{Counters, Lags, Pulses, Server, Watched};
 use crate::batch::{Budget, Limits};
 use crate::config::Config;
 use crate::consumer::{ConsumerError, Consumers};
-use crate::feed::{Routing, Shared};
+use crate::dead_letter::{DeadLetterError, DeadLetters, Originals};
+use crate::feed::{LetterDesk, Routing, Shared};
 use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
@@ -38,6 +39,8 @@ pub enum PipelineError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Consumer(#[from] ConsumerError),
+    #[error(transparent)]
+    DeadLetter(#[from] DeadLetterError),
 }
 
 /// A running bridge.
@@ -64,14 +67,17 @@ impl Pipeline {
         for destination in routing.destinations() {
             runtime.spawn(Arc::clone(&writer).prepare(destination, fastrand::u64(..)));
         }
+        let counters = Arc::<Counters>::default();
+        let letters = letter_desk(config, &routing, &counters, &writer)?;
         let shared = Shared {
+            letters,
             routing,
             limits: limits(config),
             budget: Budget::new(config.batch.memory_max),
             record_limits: record_limits(config),
             writer: Arc::clone(&writer),
             runtime: runtime.handle().clone(),
-            counters: Arc::default(),
+            counters,
             stop: Stop::default(),
         };
         let (pulses, lags) = (Arc::default(), Arc::default());
@@ -137,6 +143,24 @@ impl Pipeline {
 fn client(config: &Config) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();
     Ok(Client::new(&config.influx)?.with_reread(Box::new(move || credential.reread())))
+}
+
+/// None: no dead letter is configured.
+fn letter_desk(
+    config: &Config,
+    routing: &Arc<Routing>,
+    counters: &Arc<Counters>,
+    writer: &Writer,
+) -> Result<Option<Arc<LetterDesk>>, DeadLetterError> {
+    let Some(letters) = DeadLetters::open(config)? else { return Ok(None) };
+    Ok(Some(Arc::new(LetterDesk {
+        letters,
+        originals: Originals::new(&config.kafka),
+        routing: Arc::clone(routing),
+        record_limits: record_limits(config),
+        counters: Arc::clone(counters),
+        alarms: Arc::clone(writer.board()),
+    })))
 }
 
 fn limits(config: &Config) -> Limits {

@@ -47,6 +47,9 @@ fn records(counters: &Counters, page: &mut Exposition) {
     for (reason, count) in counters.rejected() {
         family.sample(&[("reason", reason.name())], count);
     }
+    let help =
+        "Records whose dead letter is written; one that is read again after a crash may be written again.";
+    page.single(counter, "dead_letters_total", help, get(&counters.dead_letters));
     let help = "Values left out of points, or changed, by reason.";
     let mut family = page.family(counter, "dropped_values_total", help);
     for (drop, count) in counters.dropped() {

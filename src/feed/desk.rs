@@ -6,17 +6,20 @@ use super::lane::{Done, Lane};
 use super::routes::{Route, Routes, Routing};
 use super::stage::Stage;
 use crate::admin::Counters;
+use crate::alarm::Alarms;
 use crate::batch::{Batch, Budget, Limits};
 use crate::commit::{NextOffset, Tenure, Ticket};
 use crate::kafka::TopicPartition;
 use crate::map::RecordLimits;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::warn;
 
 /// Records taken at once: enough to make the call cheap, few enough that little is pinned while a lane has no room.
 const RECORDS_PER_TURN: usize = 256;
+/// The board of alarms decides when one is said again; this bounds how late it may.
+const REPEAT_ALARMS_EVERY: Duration = Duration::from_secs(1);
 
 /// What a desk is made of.
 pub struct Setting {
@@ -25,6 +28,9 @@ pub struct Setting {
     pub budget: Budget,
     pub record_limits: RecordLimits,
     pub counters: Arc<Counters>,
+    pub alarms: Arc<Alarms>,
+    /// Whether rejected records are dead-lettered.
+    pub writes_letters: bool,
 }
 
 /// Lanes, and what is known of the records in them.
@@ -37,6 +43,8 @@ pub struct Desk<Q, O> {
     /// Revokes that wait for their partitions to be settled.
     drains: Vec<Drain>,
     stage: Stage,
+    /// When the alarms of topics that hold are repeated.
+    next_alarms: Option<Instant>,
 }
 
 /// Hears what the revoked partitions were settled up to.
@@ -51,9 +59,11 @@ struct Drain {
 impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
     pub fn new(setting: Setting, outlet: O) -> Self {
         let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits);
-        let stage = Stage::new(routes, Arc::clone(&setting.counters));
+        let (counters, alarms) = (Arc::clone(&setting.counters), Arc::clone(&setting.alarms));
+        let stage = Stage::new(routes, counters, alarms, setting.writes_letters);
         let (lanes, drains) = (Vec::new(), Vec::new());
-        Self { setting, outlet, lanes, done: channel(), next_ticket: Ticket::first(), drains, stage }
+        let next_ticket = Ticket::first();
+        Self { setting, outlet, lanes, done: channel(), next_ticket, drains, stage, next_alarms: None }
     }
 
     /// Begins a tenure; returns the queue that the partition's records are to come by. It is made where the lane is new.
@@ -97,7 +107,11 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
 
     /// One turn over all lanes. Returns whether there may be more to read.
     pub fn turn(&mut self, now: Instant, stopping: bool) -> bool {
-        self.settle_done();
+        self.settle_done(now);
+        if self.next_alarms.is_none_or(|next| next <= now) {
+            self.next_alarms = Some(now + REPEAT_ALARMS_EVERY);
+            self.stage.repeat_alarms(now);
+        }
         let mut busy = false;
         for lane in 0..self.lanes.len() {
             busy |= !stopping && self.serve(lane, now);
@@ -111,6 +125,11 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
     /// Whether nothing is open or in flight.
     pub fn is_idle(&self) -> bool {
         self.lanes.iter().all(Lane::is_idle)
+    }
+
+    /// Partitions held of topics that hold.
+    pub fn partitions_on_hold(&self) -> Vec<TopicPartition> {
+        self.stage.routes.partitions_on_hold()
     }
 
     /// Partitions held.
@@ -159,22 +178,22 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         let Some(lane) = self.lanes.get_mut(lane) else { return };
         let limits = &self.setting.limits;
         let due = lane.open.due(limits).is_some_and(|due| due <= now || stopping || draining);
-        if (due || lane.open.is_full(limits) || !self.setting.budget.has_room())
-            && lane.flush(self.next_ticket)
-        {
+        if (due || lane.open.is_full(limits) || !self.setting.budget.has_room()) && lane.can_flush() {
+            let place_of = |tenure: &Tenure| self.stage.routes.place_of(*tenure).map(Arc::clone);
+            lane.open.places = lane.open.tenures.iter().map(place_of).collect();
+            lane.flush(self.next_ticket);
             self.next_ticket = self.next_ticket.next();
         }
     }
 
     /// Takes back the batches that came back settled.
-    fn settle_done(&mut self) {
+    fn settle_done(&mut self, now: Instant) {
         while let Ok(done) = self.done.1.try_recv() {
             for &tenure in &done.batch.tenures {
                 self.stage.tracker.settle(tenure, done.batch.ticket);
             }
             let Some(lane) = self.lanes.get_mut(done.lane) else { continue };
-            let routes = &self.stage.routes;
-            self.stage.reporter.delivered(&done, &lane.destination, |tenure| routes.place_of(tenure));
+            self.stage.delivered(&done, &lane.destination, now);
             // Memory that is kept for the next batch counts too: where it is scarce, it goes to those who write.
             let kept = if self.setting.budget.has_room() { self.setting.limits.bytes_max } else { 0 };
             lane.take_back(done.into_batch(), kept);

@@ -7,12 +7,15 @@
 
 mod desk;
 mod edges;
+mod guard;
 mod lane;
+mod letters;
 mod report;
 mod routes;
 mod stage;
 mod write;
 
+pub use letters::LetterDesk;
 pub use routes::Routing;
 
 use crate::admin::{Counters, Pulse};
@@ -22,6 +25,7 @@ use crate::kafka::{GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_
 use crate::map::RecordLimits;
 use crate::stop::Stop;
 use desk::{Desk, Setting};
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -43,6 +47,8 @@ pub struct Shared {
     pub budget: Budget,
     pub record_limits: RecordLimits,
     pub writer: Arc<Writer>,
+    /// None: no dead letter is configured.
+    pub letters: Option<Arc<LetterDesk>>,
     pub runtime: tokio::runtime::Handle,
     pub counters: Arc<Counters>,
     pub stop: Stop,
@@ -68,9 +74,18 @@ impl Feed {
         events: Receiver<GroupEvent>,
         pulse: Arc<Pulse>,
     ) -> Self {
-        let Shared { routing, limits, budget, record_limits, writer, runtime, counters, stop } = shared;
-        let setting = Setting { routing, limits, budget, record_limits, counters: Arc::clone(&counters) };
-        let desk = Desk::new(setting, WritingLanes::new(writer, runtime));
+        let Shared { counters, stop, .. } = &shared;
+        let (counters, stop) = (Arc::clone(counters), stop.clone());
+        let setting = Setting {
+            routing: shared.routing,
+            limits: shared.limits,
+            budget: shared.budget,
+            record_limits: shared.record_limits,
+            counters: shared.counters,
+            alarms: Arc::clone(shared.writer.board()),
+            writes_letters: shared.letters.is_some(),
+        };
+        let desk = Desk::new(setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime));
         Self { desk, consumer, events, counters, stop, next_store: Instant::now(), pulse, held: 0 }
     }
 
@@ -133,12 +148,27 @@ impl Feed {
         }
     }
 
+    /// Keeps librdkafka from fetching what is only let go. Pausing drops what was fetched, so it is for this alone; doing it
+    /// again changes nothing, and covers partitions that were assigned since.
+    fn pause_topics_on_hold(&self) {
+        let mut list = TopicPartitionList::new();
+        for at in self.desk.partitions_on_hold() {
+            list.add_partition(&at.topic, at.partition);
+        }
+        if list.count() > 0
+            && let Err(error) = self.consumer.pause(&list)
+        {
+            debug!(%error, "a topic on hold could not be paused");
+        }
+    }
+
     /// Hands the settled prefixes to librdkafka, which commits them.
     fn store_offsets(&mut self, now: Instant, at_once: bool) {
         if now < self.next_store && !at_once {
             return;
         }
         self.next_store = now + STORE_EVERY;
+        self.pause_topics_on_hold();
         let settled = self.desk.take_settled();
         if settled.is_empty() {
             return;

@@ -4,8 +4,7 @@
 use super::lane::Done;
 use super::routes::Topic;
 use crate::admin::Counters;
-use crate::commit::Tenure;
-use crate::influx::Destination;
+use crate::influx::{Destination, Refused};
 use crate::kafka::TopicPartition;
 use crate::map::{Drops, Reason, Rejection};
 use crate::record::Record;
@@ -50,7 +49,7 @@ pub fn mapped(topic: &mut Topic, record: &Record<'_>, line: Option<&[u8]>, count
     if let Some(line) = line {
         topic.shown = true;
         let (partition, offset) = (record.partition, record.offset);
-        info!(topic = topic.name, partition, offset, line = printable_bytes(line, SHOWN_MAX), "first record");
+        info!(topic = &*topic.name, partition, offset, line = printable_bytes(line, SHOWN_MAX), "first record");
     }
     let Some(mapper) = &mut topic.mapper else { return };
     let drops = mapper.take_drops();
@@ -60,7 +59,7 @@ pub fn mapped(topic: &mut Topic, record: &Record<'_>, line: Option<&[u8]>, count
     counters.drop_values(&drops);
     for notice in mapper.take_notices() {
         let key = printable(&notice.key, SHOWN_MAX);
-        warn!(topic = topic.name, key, "{}", notice.drop);
+        warn!(topic = &*topic.name, key, "{}", notice.drop);
     }
 }
 
@@ -80,22 +79,19 @@ impl Reporter {
         warn!(topic, partition, offset, element, reason, more, why, "record rejected");
     }
 
-    /// A batch came back: names the records whose lines were refused.
-    pub fn delivered<'p>(
+    /// InfluxDB refused a line: names its record.
+    pub fn refused(
         &mut self,
         done: &Done,
         destination: &Destination,
-        place_of: impl Fn(Tenure) -> Option<&'p TopicPartition>,
+        refused: &Refused,
+        place: Option<(&TopicPartition, i64)>,
     ) {
-        for refused in &done.delivered.refused {
-            let Some(more) = self.refused.pass() else { continue };
-            let origin = done.batch.runs.origin(refused.line);
-            let place = origin.and_then(|origin| place_of(origin.tenure));
-            let (topic, partition) = place.map_or(("(revoked)", -1), |at| (at.topic.as_str(), at.partition));
-            let offset = origin.map(|origin| origin.offset);
-            let line = printable_bytes(done.lines.line(refused.line).trim_ascii_end(), SHOWN_MAX);
-            warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
-        }
+        let Some(more) = self.refused.pass() else { return };
+        let (topic, partition, offset) =
+            place.map_or(("", -1, -1), |(at, offset)| (at.topic.as_str(), at.partition, offset));
+        let line = printable_bytes(done.lines.line(refused.line).trim_ascii_end(), SHOWN_MAX);
+        warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
     }
 
     /// librdkafka reports something in a record's place.

@@ -2,9 +2,11 @@
 
 use super::edges::Outlet;
 use super::lane::Done;
+use super::letters::{LaneLetters, LetterDesk};
 use crate::batch::Batch;
 use crate::influx::{Destination, LaneWriter, Lines, Writer};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::{self, Thread};
 use tokio::runtime::Handle;
@@ -13,12 +15,16 @@ use tokio::sync::mpsc;
 /// Lanes that write to InfluxDB.
 pub struct WritingLanes {
     writer: Arc<Writer>,
+    /// None: no dead letter is configured.
+    letters: Option<Arc<LetterDesk>>,
     runtime: Handle,
+    /// For each lane, whether it waits until dead letters can be written.
+    waits: Vec<Arc<AtomicBool>>,
 }
 
 impl WritingLanes {
-    pub fn new(writer: Arc<Writer>, runtime: Handle) -> Self {
-        Self { writer, runtime }
+    pub fn new(writer: Arc<Writer>, letters: Option<Arc<LetterDesk>>, runtime: Handle) -> Self {
+        Self { writer, letters, runtime, waits: Vec::new() }
     }
 }
 
@@ -31,8 +37,12 @@ impl Outlet for WritingLanes {
     ) -> mpsc::Sender<Batch> {
         // One batch at a time is sent, so this never waits.
         let (closed, batches) = mpsc::channel(1);
+        let waits = Arc::<AtomicBool>::default();
+        self.waits.push(Arc::clone(&waits));
+        let letters = self.letters.as_ref().map(|desk| LaneLetters::new(Arc::clone(desk), waits));
         let task = WriteTask {
             lane,
+            letters,
             writer: self.writer.lane(fastrand::u64(..)),
             destination: Arc::clone(destination),
             done: done.clone(),
@@ -42,8 +52,9 @@ impl Outlet for WritingLanes {
         closed
     }
 
-    fn holds(&self, _lane: usize, destination: &Destination) -> bool {
-        self.writer.holds(destination)
+    fn holds(&self, lane: usize, destination: &Destination) -> bool {
+        let waits = self.waits.get(lane).is_some_and(|waits| waits.load(Ordering::Relaxed));
+        waits || self.writer.holds(destination)
     }
 }
 
@@ -51,6 +62,7 @@ impl Outlet for WritingLanes {
 struct WriteTask {
     lane: usize,
     writer: LaneWriter,
+    letters: Option<LaneLetters>,
     destination: Arc<Destination>,
     done: Sender<Done>,
     data_thread: Thread,
@@ -69,6 +81,9 @@ impl WriteTask {
                 }
             };
             let delivered = self.writer.deliver(&self.destination, &lines).await;
+            if let Some(letters) = &mut self.letters {
+                letters.write(&mut batch, &lines, &delivered).await;
+            }
             if self.done.send(Done { lane: self.lane, batch, lines, delivered }).is_err() {
                 return;
             }

@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "calls librdkafka's C interface; each block says why it is sound")]
 
-use crate::record::{Record, RecordTime};
+use crate::record::{OwnedHeaders, Record, RecordTime};
 use rdkafka::bindings as c;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -109,10 +109,18 @@ pub struct Taken<C: ConsumerContext + 'static> {
 unsafe impl<C: ConsumerContext> Send for Taken<C> {}
 
 /// One record as librdkafka holds it, or an error that it reports in the record's place.
-#[derive(Debug)]
 pub enum Delivery<'a> {
-    Record { place: Place<'a>, record: Record<'a> },
-    Error { place: Place<'a>, code: RDKafkaErrorCode, text: String },
+    /// `headers` copies them all; `record` has them only where they were wanted.
+    Record {
+        place: Place<'a>,
+        record: Record<'a>,
+        headers: &'a dyn Fn() -> OwnedHeaders,
+    },
+    Error {
+        place: Place<'a>,
+        code: RDKafkaErrorCode,
+        text: String,
+    },
 }
 
 /// Where a record comes from.
@@ -168,7 +176,9 @@ impl<C: ConsumerContext> Taken<C> {
         // SAFETY: the pointer came from librdkafka, and from here on only this owner destroys it.
         let message = unsafe { Message::own(message) };
         let headers = if headers_wanted { message.headers() } else { Vec::new() };
-        Some(read(message.delivery(&headers)))
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (*name, value.unwrap_or_default())).collect();
+        Some(read(message.delivery(&headers, &|| message.owned_headers())))
     }
 }
 
@@ -211,7 +221,11 @@ impl Message {
         }
     }
 
-    fn delivery<'a>(&'a self, headers: &'a [(&'a str, &'a [u8])]) -> Delivery<'a> {
+    fn delivery<'a>(
+        &'a self,
+        headers: &'a [(&'a str, &'a [u8])],
+        owned_headers: &'a dyn Fn() -> OwnedHeaders,
+    ) -> Delivery<'a> {
         // SAFETY: the message is live while `self` is; `rkt` is a live topic with a C string for its name; `payload`
         // and `key` are null or point to `len` and `key_len` bytes that live as long as the message.
         unsafe {
@@ -229,11 +243,16 @@ impl Message {
                 value: bytes(message.payload, message.len),
                 headers,
             };
-            Delivery::Record { place, record }
+            Delivery::Record { place, record, headers: owned_headers }
         }
     }
 
-    fn headers(&self) -> Vec<(&str, &[u8])> {
+    fn owned_headers(&self) -> OwnedHeaders {
+        let headers = self.headers();
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec))).collect()
+    }
+
+    fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
         let mut list = Vec::new();
         let mut headers = ptr::null_mut();
         let no_error = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -253,7 +272,7 @@ impl Message {
             ) == no_error
             {
                 let name = CStr::from_ptr(name).to_str().unwrap_or_default();
-                list.push((name, bytes(value, size).unwrap_or_default()));
+                list.push((name, bytes(value, size)));
             }
         }
         list
