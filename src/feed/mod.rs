@@ -12,6 +12,8 @@ mod lane;
 mod letters;
 mod report;
 mod routes;
+#[cfg(test)]
+mod simulation;
 mod stage;
 mod write;
 

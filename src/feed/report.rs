@@ -49,7 +49,13 @@ pub fn mapped(topic: &mut Topic, record: &Record<'_>, line: Option<&[u8]>, count
     if let Some(line) = line {
         topic.shown = true;
         let (partition, offset) = (record.partition, record.offset);
-        info!(topic = &*topic.name, partition, offset, line = printable_bytes(line, SHOWN_MAX), "first record");
+        info!(
+            topic = &*topic.name,
+            partition,
+            offset,
+            line = printable_bytes(line, SHOWN_MAX),
+            "first record"
+        );
     }
     let Some(mapper) = &mut topic.mapper else { return };
     let drops = mapper.take_drops();
