@@ -10,5 +10,6 @@ mod pipeline {
     mod delivery;
     mod destinations;
     mod groups;
+    mod guard;
     mod outage;
 }
