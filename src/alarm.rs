@@ -19,6 +19,8 @@ pub enum Scope {
     DeadLetters,
     /// One topic.
     Topic(String),
+    /// The bridge itself is stuck.
+    Bridge,
 }
 
 impl fmt::Display for Scope {
@@ -28,6 +30,7 @@ impl fmt::Display for Scope {
             Self::Destination(name) => f.write_str(name),
             Self::DeadLetters => f.write_str("dead letters"),
             Self::Topic(name) => write!(f, "topic {name}"),
+            Self::Bridge => f.write_str("the bridge"),
         }
     }
 }
@@ -112,7 +115,7 @@ impl Alarms {
         board.open.values().filter(|open| open.alarm.holds).any(|open| match &open.alarm.scope {
             Scope::Server => true,
             Scope::Destination(name) => name == destination,
-            Scope::DeadLetters | Scope::Topic(_) => false,
+            Scope::DeadLetters | Scope::Topic(_) | Scope::Bridge => false,
         })
     }
 

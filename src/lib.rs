@@ -32,3 +32,4 @@ pub mod secret;
 pub mod stop;
 pub mod summary;
 pub mod text;
+pub mod watchdog;

@@ -16,13 +16,14 @@ use crate::feed::{LetterDesk, Routing, Shared};
 use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
+use crate::watchdog;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::{error, info};
 
 /// Threads for requests and compression, beside a control and a data thread for each consumer.
@@ -80,8 +81,17 @@ impl Pipeline {
             counters,
             stop: Stop::default(),
         };
-        let (pulses, lags) = (Arc::default(), Arc::default());
-        let admin = start_admin(config, &shared, &pulses, &lags);
+        let (pulses, lags) = (Arc::<Pulses>::default(), Arc::<Lags>::default());
+        let watched = Arc::new(Watched {
+            counters: Arc::clone(&shared.counters),
+            writer: Arc::clone(&shared.writer),
+            budget: shared.budget.clone(),
+            pulses: Arc::clone(&pulses),
+            lags: Arc::clone(&lags),
+            started: SystemTime::now(),
+        });
+        let admin = start_admin(config, &watched, &shared.runtime);
+        watchdog::start(watched, shared.stop.clone())?;
         let consumers = Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags);
         let members = (0..config.kafka.consumers).map(|number| consumers.start(&config.kafka, number));
         Ok(Self {
@@ -183,17 +193,9 @@ fn writer_options(config: &Config) -> WriterOptions {
 }
 
 /// Starts the admin endpoint. A second bridge on this machine finds the port taken, and must run all the same.
-fn start_admin(config: &Config, shared: &Shared, pulses: &Arc<Pulses>, lags: &Arc<Lags>) -> Option<Server> {
+fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Option<Server> {
     let listen = config.admin.listen?;
-    let watched = Watched {
-        counters: Arc::clone(&shared.counters),
-        writer: Arc::clone(&shared.writer),
-        budget: shared.budget.clone(),
-        pulses: Arc::clone(pulses),
-        lags: Arc::clone(lags),
-        started: SystemTime::now(),
-    };
-    match Server::start(listen, Arc::new(watched), &shared.runtime) {
+    match Server::start(listen, Arc::clone(watched), runtime) {
         Ok(server) => {
             info!(address = %server.address(), "metrics, health and readiness are served");
             Some(server)

@@ -14,6 +14,8 @@ pub struct Counters {
     pub filtered: AtomicU64,
     /// Records whose dead letter is written.
     pub dead_letters: AtomicU64,
+    /// Points that overwrote those of other records in the same batch.
+    pub collisions: AtomicU64,
     /// Partitions held now, by all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,

@@ -1,6 +1,6 @@
 //! The batch that a lane is filling.
 
-use super::{Budget, LineBuffer, Reserved, Runs};
+use super::{Budget, Collisions, LineBuffer, Reserved, Runs, collisions};
 use crate::commit::{Tenure, Ticket};
 use crate::dead_letter::Letter;
 use crate::kafka::TopicPartition;
@@ -73,6 +73,11 @@ impl Batch {
 
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.letters.is_empty()
+    }
+
+    /// Points that overwrite those of other records in this batch.
+    pub fn collisions(&self) -> Collisions {
+        collisions::count(&self.lines, &self.runs)
     }
 
     pub fn is_full(&self, limits: &Limits) -> bool {

@@ -1,7 +1,7 @@
 //! A lane: one queue of records, one open batch, one batch in flight.
 
 use super::routes::LanePlace;
-use crate::batch::{Batch, Budget, Limits};
+use crate::batch::{Batch, Budget, Collisions, Limits};
 use crate::commit::{Tenure, Ticket};
 use crate::influx::{Delivered, Destination, Lines};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ pub struct Done {
     pub batch: Batch,
     pub lines: Lines,
     pub delivered: Delivered,
+    pub collisions: Collisions,
 }
 
 impl<Q> Lane<Q> {

@@ -15,6 +15,8 @@ use tracing::{info, warn};
 
 /// Rejections of one reason, and refusals, are logged once in this time; the log says how many more there were.
 const LOG_EVERY: Duration = Duration::from_secs(1);
+/// Collisions come by the thousand where they come.
+const COLLISIONS_EVERY: Duration = Duration::from_mins(1);
 /// Characters of lines and texts that are shown.
 const SHOWN_MAX: usize = 300;
 
@@ -23,6 +25,7 @@ pub struct Reporter {
     rejected: [Throttle; Reason::ALL.len()],
     refused: Throttle,
     kafka: Throttle,
+    collided: Throttle,
 }
 
 #[derive(Debug, Default)]
@@ -34,8 +37,12 @@ struct Throttle {
 impl Throttle {
     /// Whether to log now; if so, how many were kept back before.
     fn pass(&mut self) -> Option<u64> {
+        self.pass_every(LOG_EVERY)
+    }
+
+    fn pass_every(&mut self, every: Duration) -> Option<u64> {
         let now = Instant::now();
-        if self.last.is_some_and(|last| now.duration_since(last) < LOG_EVERY) {
+        if self.last.is_some_and(|last| now.duration_since(last) < every) {
             self.kept_back += 1;
             return None;
         }
@@ -98,6 +105,20 @@ impl Reporter {
             place.map_or(("", -1, -1), |(at, offset)| (at.topic.as_str(), at.partition, offset));
         let line = printable_bytes(done.lines.line(refused.line).trim_ascii_end(), SHOWN_MAX);
         warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
+    }
+
+    /// Points of a batch overwrite those of other records.
+    pub fn collided(&mut self, done: &Done) {
+        let Some(_) = self.collided.pass_every(COLLISIONS_EVERY) else { return };
+        let Some(line) = done.collisions.example else { return };
+        let line = printable_bytes(done.lines.line(line).trim_ascii_end(), SHOWN_MAX);
+        let points = done.collisions.count;
+        warn!(
+            points,
+            line,
+            "points of different records have the same series and time, and overwrite each other: say which tag tells them apart, \
+             or `distinct_times = \"always\"`; /metrics counts them"
+        );
     }
 
     /// librdkafka reports something in a record's place.

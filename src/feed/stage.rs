@@ -108,6 +108,10 @@ impl Stage {
 
     /// A batch came back: names the records of refused lines, and counts them for their topics' guards.
     pub fn delivered(&mut self, done: &Done, destination: &Destination, now: Instant) {
+        if done.collisions.count > 0 {
+            Counters::add(&self.counters.collisions, done.collisions.count);
+            self.reporter.collided(done);
+        }
         let mut last = None;
         for refused in &done.delivered.refused {
             let origin = done.batch.runs.origin(refused.line);

@@ -71,6 +71,7 @@ struct WriteTask {
 impl WriteTask {
     async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         while let Some(mut batch) = batches.recv().await {
+            let collisions = batch.collisions();
             let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
             let lines = match Lines::new(text, ends) {
                 Ok(lines) => lines,
@@ -84,7 +85,7 @@ impl WriteTask {
             if let Some(letters) = &mut self.letters {
                 letters.write(&mut batch, &lines, &delivered).await;
             }
-            if self.done.send(Done { lane: self.lane, batch, lines, delivered }).is_err() {
+            if self.done.send(Done { lane: self.lane, batch, lines, delivered, collisions }).is_err() {
                 return;
             }
             self.data_thread.unpark();

@@ -2,7 +2,7 @@
 
 use super::cause::Cause;
 use super::connection::Destination;
-use crate::alarm::{Alarm, Listener};
+use crate::alarm::{Alarm, Listener, Scope};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,7 +107,9 @@ impl Observer for LogObserver {
 fn log_alarm(alarm: &Alarm) {
     let Alarm { scope, cause, at, why, remedy, .. } = alarm;
     let lasting = rounded(alarm.lasting);
-    if alarm.holds {
+    if *scope == Scope::Bridge {
+        tracing::error!(why, remedy, ?lasting, "stuck");
+    } else if alarm.holds {
         tracing::error!(%scope, at, cause, why, remedy, ?lasting, "holding, records wait in Kafka");
     } else {
         tracing::warn!(%scope, at, cause, why, remedy, ?lasting, "cannot write, retrying");

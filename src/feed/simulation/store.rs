@@ -83,6 +83,8 @@ impl OpenLane {
     pub fn answer(&mut self, lane: usize, store: &mut Store) -> bool {
         self.take();
         let Some(mut batch) = self.in_flight.take() else { return false };
+        let collisions = batch.collisions();
+        assert_eq!(collisions.count, 0, "distinct times keep records apart");
         let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
         let lines = Lines::new(text, ends).unwrap();
         let mut delivered = Delivered::default();
@@ -107,7 +109,7 @@ impl OpenLane {
             }
         }
         // The desk may be gone: then nobody hears of it.
-        let _ = self.done.send(Done { lane, batch, lines, delivered });
+        let _ = self.done.send(Done { lane, batch, lines, delivered, collisions });
         true
     }
 
