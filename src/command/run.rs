@@ -40,9 +40,11 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     for warning in &loaded.warnings {
         warn!("{}", warning.to_string().lines().next().unwrap_or_default());
     }
-    warn!(
-        "no dead letter is configured: a rejected record is counted, logged with its coordinates and skipped"
-    );
+    if loaded.config.dead_letter.is_none() {
+        warn!(
+            "no dead letter is configured: a rejected record is counted, logged with its coordinates and skipped"
+        );
+    }
     Ok((path, loaded.config))
 }
 

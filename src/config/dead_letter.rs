@@ -8,7 +8,7 @@ use super::{DeadLetter, Reject, schema};
 use std::path::PathBuf;
 
 const FILE_BYTES: Bounds<u64> = Bounds::new(
-    1_000_000..=1_000_000_000_000,
+    1_000_000..=100_000_000_000,
     "a record takes up to 1MB, and a file that nothing can open helps nobody",
 );
 

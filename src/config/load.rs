@@ -5,7 +5,9 @@ use super::interpolate::Surroundings;
 use super::report::{ConfigErrors, Problem};
 use super::section::Section;
 use super::source::Source;
-use super::{Config, DeadLetter, dead_letter, influx, kafka, mapping, mask, schema, service, syntax};
+use super::{
+    Config, DeadLetter, dead_letter, influx, kafka, mapping, mask, schema, service, summary, syntax,
+};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::de::DeTable;
@@ -18,7 +20,7 @@ pub const SEARCHED: [&str; 2] = ["bridge.toml", "/etc/kafka-influx-bridge/bridge
 pub struct Loaded {
     pub config: Config,
     pub warnings: Vec<Problem>,
-    /// What each mapping will do, in words.
+    /// What each mapping will do, and where the rest goes, in words.
     pub summaries: Vec<String>,
 }
 
@@ -145,7 +147,8 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let admin = service::admin(top);
     let log = service::log(top);
     let shutdown_max = service::shutdown_max(top);
-    let (mappings, summaries) = mappings?;
+    let (mappings, mut summaries) = mappings?;
+    summaries.push(summary::of_dead_letter(dead_letter.as_ref()));
     let config = Config {
         kafka: kafka?.kafka,
         mappings,

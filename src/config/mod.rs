@@ -44,6 +44,7 @@ use crate::influx::{Connection, Destination};
 use crate::map::Rules;
 use crate::secret::Secret;
 use regex::Regex;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -152,6 +153,15 @@ pub struct Log {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+impl fmt::Display for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(topic) => write!(f, "topic {topic}"),
+            Self::File { path, .. } => write!(f, "file {}", path.display()),
+        }
+    }
 }
 
 impl Topics {

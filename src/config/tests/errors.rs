@@ -244,6 +244,15 @@ fn topics_and_mappings_belong_together() {
 }
 
 #[test]
+fn the_dead_letter_topic_is_not_read() {
+    let text = SMALL.replace("\"metrics\"", "['metrics', 'dead']") + "[dead_letter]\ntopic = 'dead'\n";
+    check(
+        &text,
+        &[(4, 22, "\"dead\" is the topic of [dead_letter]: reading it would reject each dead letter again")],
+    );
+}
+
+#[test]
 fn each_mapping_needs_a_destination() {
     let text = SMALL.replace("bucket = \"ec2\"", "")
         + "[[mapping]]\ntopics = 'metrics'\nbucket = 'b'\n[[mapping]]\n";
