@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::commit::Tenure;
     use proptest::prelude::*;
-    use std::collections::HashMap;
+    use std::collections::HashSet;
 
     fn batch(lines: &[(i64, &str)]) -> Collisions {
         let (mut buffer, mut runs) = (LineBuffer::default(), Runs::default());
@@ -137,8 +137,8 @@ mod tests {
                 .map(|(n, (series, time))| (n as i64, format!("measurement,host=h{series} v={n} 17000000000000{time}")))
                 .collect();
             let borrowed: Vec<(i64, &str)> = lines.iter().map(|(offset, line)| (*offset, line.as_str())).collect();
-            let mut seen = HashMap::new();
-            let want = points.iter().filter(|point| seen.insert(*point, ()).is_some()).count();
+            let mut seen = HashSet::new();
+            let want = points.iter().filter(|point| !seen.insert(*point)).count();
             prop_assert_eq!(batch(&borrowed).count, want as u64);
         }
     }

@@ -148,10 +148,10 @@ mod tests {
         (1..=records).find(|record| {
             let now = start + Duration::from_secs_f64(*record as f64 / records_per_second as f64);
             if record % one_in == 0 {
-                guard.reject(String::new, now)
-            } else {
-                guard.pass() == () && guard.holds()
+                return guard.reject(String::new, now);
             }
+            guard.pass();
+            guard.holds()
         })
     }
 

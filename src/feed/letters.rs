@@ -136,16 +136,12 @@ impl LaneLetters {
     fn letter(&self, record: &RefusedRecord, original: Option<Original>, lines: &Lines) -> Letter {
         let topic: Arc<str> = record.at.topic.as_str().into();
         let found = original.and_then(|original| Some((self.elements(record, &original, lines)?, original)));
-        let (listed, original, gone) = match found {
-            Some((listed, original)) => (listed, original, None),
-            None => {
-                let text = record.lines.iter().flat_map(|(line, _)| lines.line(*line).iter().copied());
-                (
-                    record.lines.iter().map(|(_, line)| *line).collect(),
-                    Original::default(),
-                    Some(text.collect()),
-                )
-            }
+        let (listed, original, gone) = if let Some((listed, original)) = found {
+            (listed, original, None)
+        } else {
+            let listed = record.lines.iter().map(|(_, line)| *line).collect();
+            let text = record.lines.iter().flat_map(|(line, _)| lines.line(*line).iter().copied());
+            (listed, Original::default(), Some(text.collect()))
         };
         let count = listed.len() as u64;
         let listed = listed.into_iter().take(REJECTED_ELEMENTS_MAX).collect();

@@ -334,7 +334,7 @@ impl World {
     fn revoke(&mut self, number: u64) {
         let member = self.members.get_mut(&number).unwrap();
         let count = member.held.len();
-        let some: Vec<_> = member.held.keys().take(self.rng.usize(0..count + 1)).cloned().collect();
+        let some: Vec<_> = member.held.keys().take(self.rng.usize(0..=count)).cloned().collect();
         if !some.is_empty() {
             member.revoke(some, self.now, false);
             self.seen.revokes += 1;
