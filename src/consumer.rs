@@ -68,7 +68,9 @@ impl Consumers {
             idle: Idle::new(),
         };
         let (mut member, events) = Member::new(kafka, number, self.shared.routing.lanes())?;
-        let feed = Feed::new(self.shared.clone(), Arc::clone(member.consumer()), events, data_pulse);
+        // Members of one process wait apart from each other.
+        let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
+        let feed = Feed::new(shared, Arc::clone(member.consumer()), events, data_pulse);
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
         member.subscribe()?;

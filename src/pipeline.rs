@@ -44,6 +44,20 @@ pub enum PipelineError {
     DeadLetter(#[from] DeadLetterError),
 }
 
+/// How lanes wait before they try again.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    pub delays: Delays,
+    /// Of the jitter.
+    pub seed: u64,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { delays: Delays::default(), seed: fastrand::u64(..) }
+    }
+}
+
 /// A running bridge.
 pub struct Pipeline {
     pub counters: Arc<Counters>,
@@ -58,15 +72,26 @@ pub struct Pipeline {
 impl Pipeline {
     /// Starts everything; records flow from now on.
     pub fn start(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
+        Self::start_with(config, observer, Waiting::default())
+    }
+
+    /// As [`Pipeline::start`], with other delays and a known source of jitter.
+    pub fn start_with(
+        config: &Config,
+        observer: Arc<dyn Observer>,
+        waiting: Waiting,
+    ) -> Result<Self, PipelineError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WRITER_THREADS)
             .thread_name("writer")
             .enable_all()
             .build()?;
         let routing = Arc::new(Routing::new(config));
-        let writer = Writer::new(client(config)?, &config.influx, writer_options(config), observer);
+        let writer =
+            Writer::new(client(config)?, &config.influx, writer_options(config, waiting.delays), observer);
+        let mut seeds = fastrand::Rng::with_seed(waiting.seed);
         for destination in routing.destinations() {
-            runtime.spawn(Arc::clone(&writer).prepare(destination, fastrand::u64(..)));
+            runtime.spawn(Arc::clone(&writer).prepare(destination, seeds.u64(..)));
         }
         let counters = Arc::<Counters>::default();
         let letters = letter_desk(config, &routing, &counters, &writer)?;
@@ -80,6 +105,7 @@ impl Pipeline {
             runtime: runtime.handle().clone(),
             counters,
             stop: Stop::default(),
+            seed: seeds.u64(..),
         };
         let (pulses, lags) = (Arc::<Pulses>::default(), Arc::<Lags>::default());
         let watched = Arc::new(Watched {
@@ -187,9 +213,9 @@ pub fn record_limits(config: &Config) -> RecordLimits {
     }
 }
 
-fn writer_options(config: &Config) -> WriterOptions {
+fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
     let batch = config.batch;
-    WriterOptions { lines_max: batch.lines_max, bytes_max: batch.bytes_max, delays: Delays::default() }
+    WriterOptions { lines_max: batch.lines_max, bytes_max: batch.bytes_max, delays }
 }
 
 /// Starts the admin endpoint. A second bridge on this machine finds the port taken, and must run all the same.

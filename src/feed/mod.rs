@@ -54,6 +54,8 @@ pub struct Shared {
     pub runtime: tokio::runtime::Handle,
     pub counters: Arc<Counters>,
     pub stop: Stop,
+    /// Of the lanes' jitter.
+    pub seed: u64,
 }
 
 /// One consumer's data thread.
@@ -87,7 +89,8 @@ impl Feed {
             alarms: Arc::clone(shared.writer.board()),
             writes_letters: shared.letters.is_some(),
         };
-        let desk = Desk::new(setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime));
+        let desk =
+            Desk::new(setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime, shared.seed));
         Self { desk, consumer, events, counters, stop, next_store: Instant::now(), pulse, held: 0 }
     }
 

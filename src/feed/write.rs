@@ -20,11 +20,13 @@ pub struct WritingLanes {
     runtime: Handle,
     /// For each lane, whether it waits until dead letters can be written.
     waits: Vec<Arc<AtomicBool>>,
+    /// Of the lanes' jitter.
+    seeds: fastrand::Rng,
 }
 
 impl WritingLanes {
-    pub fn new(writer: Arc<Writer>, letters: Option<Arc<LetterDesk>>, runtime: Handle) -> Self {
-        Self { writer, letters, runtime, waits: Vec::new() }
+    pub fn new(writer: Arc<Writer>, letters: Option<Arc<LetterDesk>>, runtime: Handle, seed: u64) -> Self {
+        Self { writer, letters, runtime, waits: Vec::new(), seeds: fastrand::Rng::with_seed(seed) }
     }
 }
 
@@ -43,7 +45,7 @@ impl Outlet for WritingLanes {
         let task = WriteTask {
             lane,
             letters,
-            writer: self.writer.lane(fastrand::u64(..)),
+            writer: self.writer.lane(self.seeds.u64(..)),
             destination: Arc::clone(destination),
             done: done.clone(),
             data_thread: thread::current(),
