@@ -20,6 +20,7 @@
 )]
 
 mod bad_records;
+mod bounded;
 mod counting;
 mod dialects;
 mod examples;
