@@ -10,6 +10,7 @@ use rdkafka::bindings as c;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::BorrowedMessage;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fmt;
 use std::ptr;
@@ -234,30 +235,45 @@ impl Message {
     }
 
     fn headers(&self) -> Vec<(&str, &[u8])> {
-        let mut list = Vec::new();
-        let mut headers = ptr::null_mut();
-        let no_error = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
-        // SAFETY: the message is live; names are C strings and values are null or have `size` bytes, all owned by the
-        // message's header list, which lives as long as the message.
-        unsafe {
-            if c::rd_kafka_message_headers(self.0, &raw mut headers) != no_error {
-                return list;
-            }
-            let (mut name, mut value, mut size) = (ptr::null::<c_char>(), ptr::null::<c_void>(), 0);
-            while c::rd_kafka_header_get_all(
-                headers,
-                list.len(),
-                &raw mut name,
-                &raw mut value,
-                &raw mut size,
-            ) == no_error
-            {
-                let name = CStr::from_ptr(name).to_str().unwrap_or_default();
-                list.push((name, bytes(value, size).unwrap_or_default()));
-            }
-        }
-        list
+        // SAFETY: the message is live while `self` is.
+        let headers = unsafe { headers(self.0) };
+        headers
+            .into_iter()
+            .map(|(name, value)| (name.to_str().unwrap_or_default(), value.unwrap_or_default()))
+            .collect()
     }
+}
+
+/// The headers of a message, null values kept apart from empty ones. The crate's own way to them panics where a name is not UTF-8.
+pub fn headers_of(message: &BorrowedMessage<'_>) -> Vec<(String, Option<Vec<u8>>)> {
+    // SAFETY: the message is live while it is borrowed, and what is borrowed of it is copied here.
+    let headers = unsafe { headers(message.ptr()) };
+    let pair = |(name, value): (&CStr, Option<&[u8]>)| {
+        (name.to_string_lossy().into_owned(), value.map(<[u8]>::to_vec))
+    };
+    headers.into_iter().map(pair).collect()
+}
+
+/// # Safety
+/// The message must be live for `'m`, and nobody may change it.
+unsafe fn headers<'m>(message: *mut c::rd_kafka_message_t) -> Vec<(&'m CStr, Option<&'m [u8]>)> {
+    let mut list = Vec::new();
+    let mut headers = ptr::null_mut();
+    let no_error = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+    // SAFETY: the message is live; names are C strings and values are null or have `size` bytes, all owned by the
+    // message's header list, which lives as long as the message.
+    unsafe {
+        if c::rd_kafka_message_headers(message, &raw mut headers) != no_error {
+            return list;
+        }
+        let (mut name, mut value, mut size) = (ptr::null::<c_char>(), ptr::null::<c_void>(), 0);
+        while c::rd_kafka_header_get_all(headers, list.len(), &raw mut name, &raw mut value, &raw mut size)
+            == no_error
+        {
+            list.push((CStr::from_ptr(name), bytes(value, size)));
+        }
+    }
+    list
 }
 
 impl Drop for Message {
