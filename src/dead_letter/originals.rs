@@ -1,8 +1,19 @@
 //! Reads records again, by coordinates, with a consumer that joins no group and commits nothing.
 
 use super::DeadLetterError;
+use super::complaints::Complaint;
+use super::letter::Headers;
+use super::reader::Reader;
 use crate::config::Kafka;
+use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+/// The client is dropped when it was idle for so long: it has connections and threads.
+const IDLE_MAX: Duration = Duration::from_mins(1);
 
 /// A record to read again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,21 +29,68 @@ pub struct Original {
     pub timestamp_ms: Option<i64>,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    pub headers: Headers,
 }
 
 /// Reads records again. Its client is made when it is first needed, and dropped when it was idle for a minute.
 #[derive(Debug)]
-pub struct Originals {}
+pub struct Originals {
+    kafka: Arc<Kafka>,
+    slot: Arc<Mutex<Slot>>,
+}
+
+/// The client, for one reader at a time.
+#[derive(Debug, Default)]
+struct Slot {
+    reader: Option<Reader>,
+    used: Option<Instant>,
+    /// Whether a task waits to drop the client.
+    is_watched: bool,
+}
 
 impl Originals {
-    pub fn new(_kafka: &Kafka) -> Self {
-        Self {}
+    pub fn new(kafka: &Kafka) -> Self {
+        Self { kafka: Arc::new(kafka.clone()), slot: Arc::default() }
     }
 
     /// Each wanted record, in order; None where it is gone by retention, compaction or deletion of its topic.
-    #[expect(clippy::unused_async, reason = "a skeleton")]
+    ///
+    /// # Errors
+    /// Kafka can't be asked now; asking again later may do.
     pub async fn read(&self, wanted: &[Wanted]) -> Result<Vec<Option<Original>>, DeadLetterError> {
-        Ok(vec![None; wanted.len()])
+        let mut slot = Arc::clone(&self.slot).lock_owned().await;
+        let (kafka, wanted) = (Arc::clone(&self.kafka), wanted.to_vec());
+        let job = spawn_blocking(move || {
+            // After an error the next call begins with a new client: what the old one was about to do is over with it.
+            let mut reader = slot.reader.take().map_or_else(|| Reader::new(&kafka), Ok)?;
+            let originals = reader.read(&wanted)?;
+            slot.reader = Some(reader);
+            slot.used = Some(Instant::now());
+            let is_watched = std::mem::replace(&mut slot.is_watched, true);
+            Ok((originals, is_watched))
+        });
+        // The job does not panic, and is cancelled only by the end of the runtime.
+        let ended = job.await.map_err(|error| {
+            DeadLetterError::unreadable(Complaint::new(RDKafkaErrorCode::Fail, &error.to_string()))
+        });
+        let (originals, is_watched) = ended.flatten()?;
+        if !is_watched {
+            tokio::spawn(drop_when_idle(Arc::clone(&self.slot)));
+        }
+        Ok(originals)
+    }
+}
+
+/// Ends with the client.
+async fn drop_when_idle(slot: Arc<Mutex<Slot>>) {
+    loop {
+        tokio::time::sleep(IDLE_MAX).await;
+        let mut slot = Arc::clone(&slot).lock_owned().await;
+        if slot.used.is_none_or(|used| used.elapsed() >= IDLE_MAX) {
+            slot.is_watched = false;
+            // Destroying a client can take its time.
+            spawn_blocking(move || slot.reader = None);
+            return;
+        }
     }
 }

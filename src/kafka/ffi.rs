@@ -10,6 +10,7 @@ use rdkafka::bindings as c;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::BorrowedMessage;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fmt;
 use std::ptr;
@@ -176,8 +177,6 @@ impl<C: ConsumerContext> Taken<C> {
         // SAFETY: the pointer came from librdkafka, and from here on only this owner destroys it.
         let message = unsafe { Message::own(message) };
         let headers = if headers_wanted { message.headers() } else { Vec::new() };
-        let headers: Vec<_> =
-            headers.iter().map(|(name, value)| (*name, value.unwrap_or_default())).collect();
         Some(read(message.delivery(&headers, &|| message.owned_headers())))
     }
 }
@@ -247,36 +246,54 @@ impl Message {
         }
     }
 
-    fn owned_headers(&self) -> OwnedHeaders {
-        let headers = self.headers();
-        headers.into_iter().map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec))).collect()
+    fn headers(&self) -> Vec<(&str, &[u8])> {
+        // SAFETY: the message is live while `self` is.
+        let headers = unsafe { headers(self.0) };
+        headers
+            .into_iter()
+            .map(|(name, value)| (name.to_str().unwrap_or_default(), value.unwrap_or_default()))
+            .collect()
     }
 
-    fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
-        let mut list = Vec::new();
-        let mut headers = ptr::null_mut();
-        let no_error = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
-        // SAFETY: the message is live; names are C strings and values are null or have `size` bytes, all owned by the
-        // message's header list, which lives as long as the message.
-        unsafe {
-            if c::rd_kafka_message_headers(self.0, &raw mut headers) != no_error {
-                return list;
-            }
-            let (mut name, mut value, mut size) = (ptr::null::<c_char>(), ptr::null::<c_void>(), 0);
-            while c::rd_kafka_header_get_all(
-                headers,
-                list.len(),
-                &raw mut name,
-                &raw mut value,
-                &raw mut size,
-            ) == no_error
-            {
-                let name = CStr::from_ptr(name).to_str().unwrap_or_default();
-                list.push((name, bytes(value, size)));
-            }
-        }
-        list
+    fn owned_headers(&self) -> OwnedHeaders {
+        // SAFETY: as above; what is borrowed of the message is copied.
+        owned(unsafe { headers(self.0) })
     }
+}
+
+/// The headers of a message, null values kept apart from empty ones. The crate's own way to them panics where a name is not UTF-8.
+pub fn headers_of(message: &BorrowedMessage<'_>) -> OwnedHeaders {
+    // SAFETY: the message is live while it is borrowed, and what is borrowed of it is copied.
+    owned(unsafe { headers(message.ptr()) })
+}
+
+fn owned(headers: Vec<(&CStr, Option<&[u8]>)>) -> OwnedHeaders {
+    let pair = |(name, value): (&CStr, Option<&[u8]>)| {
+        (name.to_string_lossy().into_owned(), value.map(<[u8]>::to_vec))
+    };
+    headers.into_iter().map(pair).collect()
+}
+
+/// # Safety
+/// The message must be live for `'m`, and nobody may change it.
+unsafe fn headers<'m>(message: *mut c::rd_kafka_message_t) -> Vec<(&'m CStr, Option<&'m [u8]>)> {
+    let mut list = Vec::new();
+    let mut headers = ptr::null_mut();
+    let no_error = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+    // SAFETY: the message is live; names are C strings and values are null or have `size` bytes, all owned by the
+    // message's header list, which lives as long as the message.
+    unsafe {
+        if c::rd_kafka_message_headers(message, &raw mut headers) != no_error {
+            return list;
+        }
+        let (mut name, mut value, mut size) = (ptr::null::<c_char>(), ptr::null::<c_void>(), 0);
+        while c::rd_kafka_header_get_all(headers, list.len(), &raw mut name, &raw mut value, &raw mut size)
+            == no_error
+        {
+            list.push((CStr::from_ptr(name), bytes(value, size)));
+        }
+    }
+    list
 }
 
 impl Drop for Message {

@@ -12,7 +12,8 @@ pub use context::{
     GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
 };
 pub use embedded::{EmbeddedKafka, NewRecord};
-pub use ffi::{Delivery, Place, RecordQueue, Taken, mock_cluster_addresses};
+pub use ffi::{Delivery, Place, RecordQueue, Taken, headers_of, mock_cluster_addresses};
 pub use member::{Member, MemberError};
-pub use properties::probe_config;
+pub use properties::{probe_config, producer_config, reader_config};
 use trouble::Trouble;
+pub use trouble::remedy_words;

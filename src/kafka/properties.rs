@@ -74,6 +74,83 @@ pub fn probe_config(kafka: &Kafka) -> ClientConfig {
     config
 }
 
+/// Properties of a consumer that is told which partitions to read, and ends at their ends. It joins no group and commits
+/// nothing; what it keeps ready is little, because it reads little.
+pub fn reader_config(kafka: &Kafka) -> ClientConfig {
+    let mut config = probe_config(kafka);
+    let own = [
+        // The client wants the name of a group before it may be assigned partitions by hand; it is never joined.
+        ("group.id", "(kafka-influx-bridge reads by hand)"),
+        ("enable.auto.commit", "false"),
+        ("enable.partition.eof", "true"),
+        // What retention takes meanwhile is skipped, and seen to be missing.
+        ("auto.offset.reset", "earliest"),
+        ("queued.max.messages.kbytes", "1024"),
+        ("queued.min.messages", "1000"),
+        ("statistics.interval.ms", "0"),
+    ];
+    for (name, value) in own {
+        config.set(name, value);
+    }
+    config
+}
+
+/// What a dead letter's producer may take over of the consumer's properties: how the brokers are reached, and how large a
+/// record may be. The others it would refuse, or they would undo what its own are for.
+const SHARED: [&str; 17] = [
+    "security.protocol",
+    "sasl.",
+    "ssl.",
+    "enable.sasl.",
+    "enable.ssl.",
+    "https.",
+    "socket.",
+    "broker.",
+    "client.",
+    "api.version.",
+    "reconnect.",
+    "retry.backoff.",
+    "connections.max.idle.ms",
+    "metadata.max.age.ms",
+    "allow.auto.create.topics",
+    "message.max.bytes",
+    "debug",
+];
+
+/// Properties of a producer to the same brokers.
+pub fn producer_config(kafka: &Kafka) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    for (name, value) in &kafka.properties {
+        if SHARED.iter().any(|shared| name.starts_with(shared)) {
+            config.set(name, value.expose());
+        }
+    }
+    let own = [
+        ("bootstrap.servers", kafka.brokers.join(",")),
+        ("client.id", format!("{}-dead-letters", kafka.client_id)),
+        ("acks", "all".to_owned()),
+        // An idempotent producer can fail for good, and then has to be made anew; a letter that is there twice does no harm.
+        ("enable.idempotence", "false".to_owned()),
+        ("message.timeout.ms", "10000".to_owned()),
+        // A topic that the brokers do not create is told as missing before the time is up.
+        ("topic.metadata.propagation.max.ms", "5000".to_owned()),
+        // A topic that was missing, or not to be written, stays so for the client until it asks again.
+        ("topic.metadata.refresh.interval.ms", "5000".to_owned()),
+        // Its default is 1 GB.
+        ("queue.buffering.max.kbytes", "4096".to_owned()),
+        ("linger.ms", "0".to_owned()),
+        // The brokers' limit is one of batches: alone in its batch, a letter that is refused as too large is too large.
+        ("batch.num.messages", "1".to_owned()),
+        ("socket.keepalive.enable", "true".to_owned()),
+        ("log.connection.close", "false".to_owned()),
+    ];
+    for (name, value) in own {
+        config.set(name, value);
+    }
+    config.set_log_level(RDKafkaLogLevel::Info);
+    config
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
