@@ -1,9 +1,9 @@
 //! One consumer: a control thread that serves the group, and the data thread that it starts and outlives.
 
 use crate::admin::{Counters, LagReporter, Lags, Pulse, Pulses};
-use crate::config::{Kafka, OffsetReset};
+use crate::config::{self, OffsetReset};
 use crate::feed::{Feed, Shared};
-use crate::kafka::{Member, MemberError};
+use crate::kafka::{Member, MemberError, Resumed};
 use crate::summary::Summary;
 use rdkafka::consumer::Consumer as _;
 use std::io;
@@ -53,7 +53,7 @@ impl Consumers {
     /// Starts one; its thread ends after a stop was asked for, or with the reason why it can't go on.
     pub fn start(
         &self,
-        kafka: &Kafka,
+        kafka: &config::Kafka,
         number: usize,
     ) -> Result<JoinHandle<Result<(), ConsumerError>>, ConsumerError> {
         let data_pulse = self.pulses.of(format!("data-{number}"), DATA_SILENCE_MAX);
@@ -126,6 +126,9 @@ fn control(
         if let Some(summary) = &mut watch.summary {
             summary.tell_if_due();
         }
+        let resumed = member.take_resumed();
+        Resumed::tell(&resumed);
+        Counters::add(&shared.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
         watch.idle.look(Counters::get(&shared.counters.records), || member.why_idle());
     }
     Ok(())

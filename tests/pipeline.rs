@@ -11,5 +11,6 @@ mod pipeline {
     mod destinations;
     mod groups;
     mod guard;
+    mod offsets;
     mod outage;
 }

@@ -40,6 +40,8 @@ fn records(counters: &Counters, page: &mut Exposition) {
     let bytes = get(&counters.record_bytes);
     page.single(counter, "record_bytes_total", "Bytes of the values of records read from Kafka.", bytes);
     page.single(counter, "lines_mapped_total", "Lines that records became.", get(&counters.lines));
+    let help = "Records that Kafka deleted before they were read, by their offsets.";
+    page.single(counter, "skipped_records_total", help, get(&counters.skipped));
     let help = "Records, or elements of them, that became no point because the configuration says so.";
     page.single(counter, "filtered_total", help, get(&counters.filtered));
     let help = "Records, or elements of them, that can't become a point, by reason.";

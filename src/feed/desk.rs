@@ -47,6 +47,14 @@ pub struct Desk<Q, O> {
     next_alarms: Option<Instant>,
 }
 
+/// Where partitions may be committed.
+#[derive(Debug, Default)]
+pub struct Settled {
+    pub settled: Vec<(TopicPartition, NextOffset)>,
+    /// Those of them that are smaller than before: their topic was created again.
+    pub back: Vec<(TopicPartition, NextOffset)>,
+}
+
 /// Hears what the revoked partitions were settled up to.
 pub type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
 
@@ -137,14 +145,16 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         self.stage.routes.partitions()
     }
 
-    /// The settled prefixes that grew since the last time.
-    pub fn take_settled(&mut self) -> Vec<(TopicPartition, NextOffset)> {
-        let mut settled = Vec::new();
+    /// The settled prefixes that changed since the last time.
+    pub fn take_settled(&mut self) -> Settled {
+        let mut all = Settled::default();
         let routes = &self.stage.routes;
-        self.stage.tracker.take_changed(|tenure, next| {
-            settled.extend(routes.place_of(tenure).map(|at| (TopicPartition::clone(at), next)));
+        self.stage.tracker.take_changed(|tenure, next, went_back| {
+            let place = || routes.place_of(tenure).map(|at| (TopicPartition::clone(at), next));
+            all.settled.extend(place());
+            all.back.extend(place().filter(|_| went_back));
         });
-        settled
+        all
     }
 
     /// When an open batch has to be closed, if that is known.

@@ -26,7 +26,7 @@ use crate::influx::Writer;
 use crate::kafka::{GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, Taken, offsets_of};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
-use desk::{Desk, Setting};
+use desk::{Desk, Setting, Settled};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use std::sync::Arc;
@@ -174,10 +174,11 @@ impl Feed {
         }
         self.next_store = now + STORE_EVERY;
         self.pause_topics_on_hold();
-        let settled = self.desk.take_settled();
+        let Settled { settled, back } = self.desk.take_settled();
         if settled.is_empty() {
             return;
         }
+        self.consumer.context().apart.ask(back);
         if let Err(error) = self.consumer.store_offsets(&offsets_of(&settled)) {
             // A partition that is being revoked: its revoke commits it.
             debug!(%error, "offsets were not stored");

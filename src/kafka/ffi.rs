@@ -324,3 +324,25 @@ pub fn mock_cluster_addresses<C: ClientContext>(client: &rdkafka::client::Client
         Some(addresses.to_string_lossy().into_owned())
     }
 }
+
+/// The first and the next offset of a partition, as the newest fetch told them; it asks nobody.
+pub fn known_watermarks<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+) -> Option<(i64, i64)> {
+    let topic = CString::new(topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: the client is alive, `topic` is a C string, and both numbers outlive the call.
+    let code = unsafe {
+        c::rd_kafka_get_watermark_offsets(
+            consumer.client().native_ptr(),
+            topic.as_ptr(),
+            partition,
+            &raw mut low,
+            &raw mut high,
+        )
+    };
+    let is_known = code == c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && low >= 0 && high >= 0;
+    is_known.then_some((low, high))
+}

@@ -25,6 +25,7 @@ mod counting;
 mod dialects;
 mod examples;
 mod first_run;
+mod offsets;
 mod restarts;
 mod support;
 mod text;

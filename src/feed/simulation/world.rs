@@ -242,7 +242,7 @@ impl World {
 
     fn commit(&mut self) {
         let Some(number) = self.any_member() else { return };
-        let settled = self.members.get_mut(&number).unwrap().desk.take_settled();
+        let settled = self.members.get_mut(&number).unwrap().desk.take_settled().settled;
         self.commit_for(number, settled);
     }
 
@@ -406,7 +406,7 @@ impl World {
         let idle = |member: &Member| member.stopping && member.desk.is_idle() && member.revokes.is_empty();
         let leaving = self.members.iter().filter(|(_, member)| idle(member)).map(|(number, _)| *number);
         for number in leaving.collect::<Vec<_>>() {
-            let settled = self.members.get_mut(&number).unwrap().desk.take_settled();
+            let settled = self.members.get_mut(&number).unwrap().desk.take_settled().settled;
             self.commit_for(number, settled);
             self.members.remove(&number);
             self.owners.retain(|_, owner| *owner != number);
