@@ -21,6 +21,7 @@
 
 mod bad_records;
 mod counting;
+mod dead_letters;
 mod dialects;
 mod examples;
 mod first_run;
