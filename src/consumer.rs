@@ -1,9 +1,9 @@
 //! One consumer: a control thread that serves the group, and the data thread that it starts and outlives.
 
 use crate::admin::{Counters, LagReporter, Lags, Pulse, Pulses};
-use crate::config::{Kafka, OffsetReset};
+use crate::config::{self, OffsetReset};
 use crate::feed::{Feed, Shared};
-use crate::kafka::{Member, MemberError};
+use crate::kafka::{Member, MemberError, Resumed};
 use crate::summary::Summary;
 use rdkafka::consumer::Consumer as _;
 use std::io;
@@ -53,7 +53,7 @@ impl Consumers {
     /// Starts one; its thread ends after a stop was asked for, or with the reason why it can't go on.
     pub fn start(
         &self,
-        kafka: &Kafka,
+        kafka: &config::Kafka,
         number: usize,
     ) -> Result<JoinHandle<Result<(), ConsumerError>>, ConsumerError> {
         let data_pulse = self.pulses.of(format!("data-{number}"), DATA_SILENCE_MAX);
@@ -68,7 +68,9 @@ impl Consumers {
             idle: Idle::new(),
         };
         let (mut member, events) = Member::new(kafka, number, self.shared.routing.lanes())?;
-        let feed = Feed::new(self.shared.clone(), Arc::clone(member.consumer()), events, data_pulse);
+        // Members of one process wait apart from each other.
+        let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
+        let feed = Feed::new(shared, Arc::clone(member.consumer()), events, data_pulse);
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
         member.subscribe()?;
@@ -124,6 +126,9 @@ fn control(
         if let Some(summary) = &mut watch.summary {
             summary.tell_if_due();
         }
+        let resumed = member.take_resumed();
+        Resumed::tell(&resumed);
+        Counters::add(&shared.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
         watch.idle.look(Counters::get(&shared.counters.records), || member.why_idle());
     }
     Ok(())

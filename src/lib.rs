@@ -11,6 +11,7 @@
 //! [`pipeline`] puts it together, [`config`] says how, [`command`] is what people run.
 
 pub mod admin;
+pub mod alarm;
 pub mod batch;
 pub mod command;
 pub mod commit;
@@ -31,3 +32,4 @@ pub mod secret;
 pub mod stop;
 pub mod summary;
 pub mod text;
+pub mod watchdog;

@@ -11,17 +11,19 @@ use crate::admin::{Counters, Lags, Pulses, Server, Watched};
 use crate::batch::{Budget, Limits};
 use crate::config::Config;
 use crate::consumer::{ConsumerError, Consumers};
-use crate::feed::{Routing, Shared};
+use crate::dead_letter::{DeadLetterError, DeadLetters, Originals};
+use crate::feed::{LetterDesk, Routing, Shared};
 use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
+use crate::watchdog;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::{error, info};
 
 /// Threads for requests and compression, beside a control and a data thread for each consumer.
@@ -38,6 +40,22 @@ pub enum PipelineError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Consumer(#[from] ConsumerError),
+    #[error(transparent)]
+    DeadLetter(#[from] DeadLetterError),
+}
+
+/// How lanes wait before they try again.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    pub delays: Delays,
+    /// Of the jitter.
+    pub seed: u64,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { delays: Delays::default(), seed: fastrand::u64(..) }
+    }
 }
 
 /// A running bridge.
@@ -54,28 +72,52 @@ pub struct Pipeline {
 impl Pipeline {
     /// Starts everything; records flow from now on.
     pub fn start(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
+        Self::start_with(config, observer, Waiting::default())
+    }
+
+    /// As [`Pipeline::start`], with other delays and a known source of jitter.
+    pub fn start_with(
+        config: &Config,
+        observer: Arc<dyn Observer>,
+        waiting: Waiting,
+    ) -> Result<Self, PipelineError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WRITER_THREADS)
             .thread_name("writer")
             .enable_all()
             .build()?;
         let routing = Arc::new(Routing::new(config));
-        let writer = Writer::new(client(config)?, &config.influx, writer_options(config), observer);
+        let writer =
+            Writer::new(client(config)?, &config.influx, writer_options(config, waiting.delays), observer);
+        let mut seeds = fastrand::Rng::with_seed(waiting.seed);
         for destination in routing.destinations() {
-            runtime.spawn(Arc::clone(&writer).prepare(destination, fastrand::u64(..)));
+            runtime.spawn(Arc::clone(&writer).prepare(destination, seeds.u64(..)));
         }
+        let counters = Arc::<Counters>::default();
+        let letters = letter_desk(config, &routing, &counters, &writer)?;
         let shared = Shared {
+            letters,
             routing,
             limits: limits(config),
             budget: Budget::new(config.batch.memory_max),
             record_limits: record_limits(config),
             writer: Arc::clone(&writer),
             runtime: runtime.handle().clone(),
-            counters: Arc::default(),
+            counters,
             stop: Stop::default(),
+            seed: seeds.u64(..),
         };
-        let (pulses, lags) = (Arc::default(), Arc::default());
-        let admin = start_admin(config, &shared, &pulses, &lags);
+        let (pulses, lags) = (Arc::<Pulses>::default(), Arc::<Lags>::default());
+        let watched = Arc::new(Watched {
+            counters: Arc::clone(&shared.counters),
+            writer: Arc::clone(&shared.writer),
+            budget: shared.budget.clone(),
+            pulses: Arc::clone(&pulses),
+            lags: Arc::clone(&lags),
+            started: SystemTime::now(),
+        });
+        let admin = start_admin(config, &watched, &shared.runtime);
+        watchdog::start(watched, shared.stop.clone())?;
         let consumers = Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags);
         let members = (0..config.kafka.consumers).map(|number| consumers.start(&config.kafka, number));
         Ok(Self {
@@ -139,6 +181,24 @@ fn client(config: &Config) -> Result<Client, ClientError> {
     Ok(Client::new(&config.influx)?.with_reread(Box::new(move || credential.reread())))
 }
 
+/// None: no dead letter is configured.
+fn letter_desk(
+    config: &Config,
+    routing: &Arc<Routing>,
+    counters: &Arc<Counters>,
+    writer: &Writer,
+) -> Result<Option<Arc<LetterDesk>>, DeadLetterError> {
+    let Some(letters) = DeadLetters::open(config)? else { return Ok(None) };
+    Ok(Some(Arc::new(LetterDesk {
+        letters,
+        originals: Originals::new(&config.kafka),
+        routing: Arc::clone(routing),
+        record_limits: record_limits(config),
+        counters: Arc::clone(counters),
+        alarms: Arc::clone(writer.board()),
+    })))
+}
+
 fn limits(config: &Config) -> Limits {
     let batch = config.batch;
     Limits { lines_max: batch.lines_max, bytes_max: batch.bytes_max, age_max: batch.age_max }
@@ -153,23 +213,15 @@ pub fn record_limits(config: &Config) -> RecordLimits {
     }
 }
 
-fn writer_options(config: &Config) -> WriterOptions {
+fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
     let batch = config.batch;
-    WriterOptions { lines_max: batch.lines_max, bytes_max: batch.bytes_max, delays: Delays::default() }
+    WriterOptions { lines_max: batch.lines_max, bytes_max: batch.bytes_max, delays }
 }
 
 /// Starts the admin endpoint. A second bridge on this machine finds the port taken, and must run all the same.
-fn start_admin(config: &Config, shared: &Shared, pulses: &Arc<Pulses>, lags: &Arc<Lags>) -> Option<Server> {
+fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Option<Server> {
     let listen = config.admin.listen?;
-    let watched = Watched {
-        counters: Arc::clone(&shared.counters),
-        writer: Arc::clone(&shared.writer),
-        budget: shared.budget.clone(),
-        pulses: Arc::clone(pulses),
-        lags: Arc::clone(lags),
-        started: SystemTime::now(),
-    };
-    match Server::start(listen, Arc::new(watched), &shared.runtime) {
+    match Server::start(listen, Arc::clone(watched), runtime) {
         Ok(server) => {
             info!(address = %server.address(), "metrics, health and readiness are served");
             Some(server)

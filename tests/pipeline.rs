@@ -10,5 +10,7 @@ mod pipeline {
     mod delivery;
     mod destinations;
     mod groups;
+    mod guard;
+    mod offsets;
     mod outage;
 }

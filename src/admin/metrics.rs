@@ -40,6 +40,8 @@ fn records(counters: &Counters, page: &mut Exposition) {
     let bytes = get(&counters.record_bytes);
     page.single(counter, "record_bytes_total", "Bytes of the values of records read from Kafka.", bytes);
     page.single(counter, "lines_mapped_total", "Lines that records became.", get(&counters.lines));
+    let help = "Records that Kafka deleted before they were read, by their offsets.";
+    page.single(counter, "skipped_records_total", help, get(&counters.skipped));
     let help = "Records, or elements of them, that became no point because the configuration says so.";
     page.single(counter, "filtered_total", help, get(&counters.filtered));
     let help = "Records, or elements of them, that can't become a point, by reason.";
@@ -47,6 +49,11 @@ fn records(counters: &Counters, page: &mut Exposition) {
     for (reason, count) in counters.rejected() {
         family.sample(&[("reason", reason.name())], count);
     }
+    let help =
+        "Records whose dead letter is written; one that is read again after a crash may be written again.";
+    page.single(counter, "dead_letters_total", help, get(&counters.dead_letters));
+    let help = "Points with the series and time of another record's in the same batch, which they overwrite.";
+    page.single(counter, "collisions_total", help, get(&counters.collisions));
     let help = "Values left out of points, or changed, by reason.";
     let mut family = page.family(counter, "dropped_values_total", help);
     for (drop, count) in counters.dropped() {
@@ -138,7 +145,7 @@ fn alarms(watched: &Watched, page: &mut Exposition) {
     // Two addresses of one database may fail for one cause: one sample stands for both.
     let mut alarms: BTreeMap<(&str, String), (bool, f64)> = BTreeMap::new();
     for alarm in watched.writer.alarms() {
-        let entry = alarms.entry((alarm.cause.name(), alarm.scope())).or_default();
+        let entry = alarms.entry((alarm.cause, alarm.scope.to_string())).or_default();
         *entry = (entry.0 || holds(&alarm), entry.1.max(alarm.lasting.as_secs_f64()));
     }
     let help = "1 while records wait in Kafka because InfluxDB can't be written to, 0 while that may pass by itself.";

@@ -157,6 +157,7 @@ async fn metrics_say_what_was_counted() {
     let receiver = Receiver::start(Options::default()).await.unwrap();
     let watched = watched(&receiver.url());
     Counters::add(&watched.counters.records, 3);
+    Counters::add(&watched.counters.skipped, 5);
     watched.counters.reject(Reason::Time, 1);
     watched.counters.hold_partitions(0, 4);
     watched.counters.hold_partitions(4, 1);
@@ -170,6 +171,7 @@ async fn metrics_say_what_was_counted() {
         assert_eq!(page.value(&format!("kafka_influx_bridge_{name}"), labels), want, "{name}");
     };
     is("records_total", &[], "3");
+    is("skipped_records_total", &[], "5");
     is("rejected_total", &[("reason", "time")], "1");
     is("rejected_total", &[("reason", "empty")], "0");
     is("dropped_values_total", &[("reason", "string")], "0");

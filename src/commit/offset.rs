@@ -10,6 +10,11 @@ impl NextOffset {
         Self(offset.saturating_add(1))
     }
 
+    /// Where reading begins or goes on: the record with this offset is the next.
+    pub fn at(offset: i64) -> Self {
+        Self(offset)
+    }
+
     pub fn get(self) -> i64 {
         self.0
     }

@@ -40,6 +40,8 @@ struct Partition {
     settled: Option<NextOffset>,
     /// Whether `settled` was not handed out yet.
     changed: bool,
+    /// What was handed out last.
+    handed: Option<NextOffset>,
 }
 
 /// Records delivered one after another that settle together.
@@ -101,13 +103,15 @@ impl Tracker {
         self.partitions.get(&tenure).is_none_or(|partition| partition.spans.is_empty())
     }
 
-    /// Hands out the prefixes that grew since the last time.
-    pub fn take_changed(&mut self, mut each: impl FnMut(Tenure, NextOffset)) {
+    /// Hands out the prefixes that grew since the last time, and whether they went back nevertheless: where a topic is
+    /// created again, or loses its last records, later ones have smaller offsets.
+    pub fn take_changed(&mut self, mut each: impl FnMut(Tenure, NextOffset, bool)) {
         for (&tenure, partition) in &mut self.partitions {
             if let Some(next_offset) = partition.settled
                 && std::mem::take(&mut partition.changed)
             {
-                each(tenure, next_offset);
+                let before = partition.handed.replace(next_offset);
+                each(tenure, next_offset, before.is_some_and(|before| next_offset < before));
             }
         }
     }
@@ -142,8 +146,34 @@ mod tests {
 
     fn changed(tracker: &mut Tracker) -> Vec<i64> {
         let mut changed = Vec::new();
-        tracker.take_changed(|_, next| changed.push(next.get()));
+        tracker.take_changed(|_, next, _| changed.push(next.get()));
         changed
+    }
+
+    #[test]
+    fn follows_the_order_of_delivery_back() {
+        let (mut tracker, one) = (Tracker::default(), Ticket::first());
+        let (two, tenure) = (one.next(), tracker.assign());
+        let changed = |tracker: &mut Tracker| {
+            let mut changed = Vec::new();
+            tracker.take_changed(|_, next, back| changed.push((next.get(), back)));
+            changed
+        };
+        tracker.delivered(tenure, 100, one);
+        // The topic is created again: what comes now is of a new one.
+        tracker.delivered(tenure, 0, two);
+        tracker.delivered_settled(tenure, 1);
+        tracker.settle(tenure, one);
+        assert_eq!(changed(&mut tracker), [(101, false)]);
+        tracker.settle(tenure, two);
+        assert_eq!(changed(&mut tracker), [(2, true)]);
+        tracker.delivered_settled(tenure, 2);
+        assert_eq!(changed(&mut tracker), [(3, false)]);
+        // Both in one batch.
+        tracker.delivered(tenure, 50, two.next());
+        tracker.delivered(tenure, 0, two.next());
+        tracker.settle(tenure, two.next());
+        assert_eq!(changed(&mut tracker), [(1, true)]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! One batch of lines from its closing to its settlement: every line is stored or refused when it returns.
 
 use super::address::Address;
-use super::alarm::{Trouble, Watch};
 use super::answer::{Answer, Outcome, classify};
 use super::backoff::Backoff;
 use super::cause::Cause;
@@ -11,6 +10,7 @@ use super::event::Event;
 use super::gzip::Gzip;
 use super::lines::{Lines, Piece, Pieces};
 use super::writer::{Writer, now};
+use crate::alarm::Watch;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -199,10 +199,7 @@ impl LaneWriter {
     }
 
     fn raise(&self, watch: &mut Watch, holds: bool, place: (&Address, &Destination), problem: (Cause, &str)) {
-        let ((address, destination), (cause, why)) = (place, problem);
-        let credential = self.writer.client.credential();
-        let address = address.as_str();
-        watch.failed(Trouble { cause, holds, why, address, destination, credential: &credential }, now());
+        self.writer.raise(watch, holds, place, problem);
     }
 
     /// Goes on at the next of several addresses. Says whether there is one that was not tried since the last
@@ -215,7 +212,7 @@ impl LaneWriter {
         if addresses.leave(failed) {
             count(&self.writer.counters.address_changes, 1);
             let to = addresses.current().as_str().to_owned();
-            self.writer.alarms.tell(&Event::AddressChanged { from: failed.as_str().to_owned(), to, cause });
+            self.writer.tell(&Event::AddressChanged { from: failed.as_str().to_owned(), to, cause });
         }
         tried.addresses += 1;
         tried.addresses < addresses.count()

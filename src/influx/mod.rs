@@ -1,7 +1,6 @@
 //! Points to lines, lines to InfluxDB.
 
 mod address;
-mod alarm;
 mod answer;
 mod backoff;
 mod cause;
@@ -21,7 +20,6 @@ pub(crate) mod test_support;
 mod writer;
 
 pub use address::{Address, Addresses, is_loopback, shown};
-pub use alarm::Alarm;
 pub use answer::{Answer, Outcome, classify};
 pub use backoff::Delays;
 pub use cause::{Cause, Reach};

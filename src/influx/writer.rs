@@ -1,15 +1,17 @@
 //! What all lanes share while they write: client, counters, alarms, learned sizes.
 
-use super::alarm::{Alarm, Alarms, Trouble};
+use super::address::Address;
 use super::answer::Outcome;
 use super::backoff::{Backoff, Delays};
-use super::cause::Cause;
+use super::cause::{Cause, Reach};
 use super::client::Client;
 use super::connection::{Connection, Destination};
 use super::counters::Counters;
 use super::delivery::LaneWriter;
-use super::event::{Event, Observer};
+use super::event::{Alarming, Event, Observer};
 use super::lines::Size;
+use super::remedy::{self, remedy};
+use crate::alarm::{Alarm, Alarms, Scope, Trouble, Watch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,6 +42,7 @@ pub struct Writer {
     pub(super) client: Client,
     pub(super) counters: Counters,
     pub(super) alarms: Arc<Alarms>,
+    observer: Arc<dyn Observer>,
     pub(super) options: WriterOptions,
     creates_databases: bool,
     learned: Mutex<Learned>,
@@ -65,7 +68,8 @@ impl Writer {
         Arc::new(Self {
             client,
             counters: Counters::default(),
-            alarms: Alarms::new(observer),
+            alarms: Alarms::new(Arc::new(Alarming(Arc::clone(&observer)))),
+            observer,
             options,
             creates_databases: connection.create_database,
             learned: Mutex::default(),
@@ -85,14 +89,19 @@ impl Writer {
         &self.counters
     }
 
-    /// What keeps lines from being stored now.
+    /// Where everything that keeps records from being settled is entered.
+    pub fn board(&self) -> &Arc<Alarms> {
+        &self.alarms
+    }
+
+    /// What keeps records from being settled now.
     pub fn alarms(&self) -> Vec<Alarm> {
         self.alarms.current(now())
     }
 
     /// Whether lines for this destination wait until someone mends something.
     pub fn holds(&self, destination: &Destination) -> bool {
-        self.alarms.holds(destination)
+        self.alarms.holds(&destination.to_string())
     }
 
     /// Creates the databases of 1.x, where `create_database` asks for it, and asks whether the destination may be written,
@@ -102,11 +111,8 @@ impl Writer {
         let (mut watch, mut rng) = (self.alarms.watch(), fastrand::Rng::with_seed(seed));
         let mut backoff = Backoff::new(self.options.delays);
         while let Err((cause, holds, why)) = self.probe(&destination).await {
-            let (address, credential) =
-                (self.client.addresses().current().as_str(), self.client.credential());
-            let destination = &destination;
-            let trouble = Trouble { cause, holds, why: &why, address, destination, credential: &credential };
-            watch.failed(trouble, now());
+            let place = (self.client.addresses().current(), &destination);
+            self.raise(&mut watch, holds, place, (cause, &why));
             // Nothing waits for this, but the alarm should end soon after its cause.
             tokio::time::sleep(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
         }
@@ -134,7 +140,7 @@ impl Writer {
         let ready = result.is_ok();
         if self.learned().is_news(destination, ready, now()) {
             let database = database.clone();
-            self.alarms.tell(&match result {
+            self.tell(&match result {
                 Ok(()) => Event::DatabaseReady { database },
                 Err(failure) => Event::DatabaseNotCreated { database, why: failure.why },
             });
@@ -146,6 +152,27 @@ impl Writer {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn tell(&self, event: &Event) {
+        self.observer.observe(event);
+    }
+
+    /// Enters what keeps lines from being stored.
+    pub(super) fn raise(
+        &self,
+        watch: &mut Watch,
+        holds: bool,
+        (address, destination): (&Address, &Destination),
+        (cause, why): (Cause, &str),
+    ) {
+        let scope = match cause.reach() {
+            Reach::Server => Scope::Server,
+            Reach::Destination => Scope::Destination(destination.to_string()),
+        };
+        let (at, credential) = (address.as_str(), self.client.credential());
+        let remedy = || remedy(cause, remedy::Place { address: at, destination, credential: &credential });
+        watch.failed(Trouble { cause: cause.name(), holds, scope: &scope, at, why, remedy: &remedy }, now());
+    }
+
     /// Tries to mend what the bridge itself can mend. Says whether another attempt is worth making at once.
     pub(super) async fn mend(&self, cause: Cause, destination: &Destination) -> bool {
         match cause {
@@ -153,7 +180,7 @@ impl Writer {
             Cause::Unauthorized => {
                 let changed = self.client.reread_credential();
                 if changed {
-                    self.alarms.tell(&Event::CredentialReread);
+                    self.tell(&Event::CredentialReread);
                 }
                 changed
             }
@@ -171,13 +198,13 @@ impl Writer {
     /// After a 413 for this many bytes: half of it from now on, unless another lane learned less.
     pub(super) fn lower_size(&self, destination: &Destination, refused_bytes: usize, why: String) {
         let bytes_max = self.learned().lower(destination, refused_bytes, now());
-        self.alarms.tell(&Event::SizeLowered { destination: destination.clone(), bytes_max, why });
+        self.tell(&Event::SizeLowered { destination: destination.clone(), bytes_max, why });
     }
 
     pub(super) fn note_stored(&self, destination: &Destination, address: &str, lines: usize) {
         if self.learned().is_first_store(destination) {
             let (destination, address) = (destination.clone(), address.to_owned());
-            self.alarms.tell(&Event::FirstStored { destination, address, lines });
+            self.tell(&Event::FirstStored { destination, address, lines });
         }
     }
 }

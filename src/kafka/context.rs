@@ -1,18 +1,24 @@
 //! librdkafka's callbacks, which run on the control thread: rebalances become events that the data thread acknowledges.
 
-use super::{RecordQueue, Trouble};
+use super::apart::Apart;
+use super::ffi::known_watermarks;
+use super::resets::{Resets, Resumed};
+use super::{MemberError, RecordQueue, Trouble, begin};
 use crate::commit::NextOffset;
+use crate::config::OffsetReset;
 use crate::text::printable;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
 
 /// A partition of a topic.
@@ -20,6 +26,12 @@ use tracing::{debug, error, info, warn};
 pub struct TopicPartition {
     pub topic: String,
     pub partition: i32,
+}
+
+impl TopicPartition {
+    pub fn of(element: &TopicPartitionListElem<'_>) -> Self {
+        Self { topic: element.topic().to_owned(), partition: element.partition() }
+    }
 }
 
 /// What the group decided. The control thread waits for the reply, within a bound.
@@ -48,16 +60,24 @@ pub struct GroupContext {
     data_thread: OnceLock<Thread>,
     trouble: Mutex<Trouble>,
     statistics: Mutex<Option<Statistics>>,
+    offset_reset: OffsetReset,
+    resets: Mutex<Resets>,
+    pub apart: Apart,
+    failure: Mutex<Option<MemberError>>,
 }
 
 impl GroupContext {
-    pub fn new() -> (Self, Receiver<GroupEvent>) {
+    pub fn new(offset_reset: OffsetReset) -> (Self, Receiver<GroupEvent>) {
         let (events, receiver) = channel();
         let context = Self {
             events,
             data_thread: OnceLock::new(),
             trouble: Mutex::default(),
             statistics: Mutex::default(),
+            offset_reset,
+            resets: Mutex::default(),
+            apart: Apart::default(),
+            failure: Mutex::default(),
         };
         (context, receiver)
     }
@@ -70,18 +90,54 @@ impl GroupContext {
 
     /// librdkafka's newest statistics, every 5 s.
     pub fn take_statistics(&self) -> Option<Statistics> {
-        self.statistics.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.statistics).take()
+    }
+
+    /// Why this member can't go on, found out in a callback.
+    pub fn take_failure(&self) -> Option<MemberError> {
+        lock(&self.failure).take()
+    }
+
+    /// Partitions that resumed at their beginning, because the offset to read from was not there any more.
+    pub fn take_resumed(&self, consumer: &GroupConsumer) -> Vec<Resumed> {
+        let earliest = |at: &TopicPartition| Some(known_watermarks(consumer, &at.topic, at.partition)?.0);
+        lock(&self.resets).take(Instant::now(), earliest)
     }
 
     /// Logs trouble with Kafka, each kind at most once a minute.
     pub fn report(&self, code: Option<RDKafkaErrorCode>, text: &str) {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).report(code, text);
+        lock(&self.trouble).report(code, text);
     }
 
     fn ask<T>(&self, event: GroupEvent, reply: &Receiver<T>) -> Option<T> {
         self.events.send(event).ok()?;
         self.data_thread.get()?.unpark();
         reply.recv_timeout(REPLY_MAX).ok()
+    }
+
+    /// Partitions to read, each from where it begins.
+    fn assign(&self, consumer: &GroupConsumer, list: &mut TopicPartitionList) {
+        let begun = begin::choose(consumer, list, self.offset_reset);
+        if begun.is_ok() {
+            self.assigned(list);
+        }
+        let taken = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
+            _ => consumer.assign(list),
+        };
+        if let Err(error) = taken {
+            error!(%error, "the partitions could not be taken");
+        }
+        match begun {
+            // The data thread knows nothing of these partitions, so nothing of them is stored until the service ends.
+            Err(failure) => *lock(&self.failure) = Some(failure),
+            Ok(known) if known.is_empty() => {}
+            Ok(known) => {
+                if let Err(error) = consumer.store_offsets(&offsets_of(&known)) {
+                    warn!(%error, "where reading begins could not be stored");
+                }
+            }
+        }
     }
 
     fn assigned(&self, list: &TopicPartitionList) {
@@ -108,7 +164,10 @@ impl GroupContext {
         let is_lost = consumer.assignment_lost();
         info!(partitions = %summary(&partitions), lost = is_lost, "revoked");
         let (reply, answer) = channel();
-        let settled = self.ask(GroupEvent::Revoked { partitions, reply }, &answer).unwrap_or_default();
+        let event = GroupEvent::Revoked { partitions: partitions.clone(), reply };
+        let settled = self.ask(event, &answer).unwrap_or_default();
+        lock(&self.resets).forget(&partitions);
+        self.apart.forget(&partitions);
         if is_lost || settled.is_empty() {
             return;
         }
@@ -132,15 +191,15 @@ pub fn offsets_of(settled: &[(TopicPartition, NextOffset)]) -> TopicPartitionLis
 }
 
 fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
-    let elements = list.elements();
-    elements
-        .iter()
-        .map(|e| TopicPartition { topic: e.topic().to_owned(), partition: e.partition() })
-        .collect()
+    list.elements().iter().map(TopicPartition::of).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `topic[0-2,5]`, for people.
-fn summary(partitions: &[TopicPartition]) -> String {
+pub fn summary(partitions: &[TopicPartition]) -> String {
     const TOPICS_MAX: usize = 10;
     let mut sorted = partitions.to_vec();
     sorted.sort();
@@ -167,6 +226,7 @@ fn summary(partitions: &[TopicPartition]) -> String {
 
 impl ClientContext for GroupContext {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        lock(&self.resets).note(facility, text, Instant::now());
         // What matters of these also comes as an error, with a code.
         debug!(facility, text = printable(text, 500), "librdkafka");
     }
@@ -176,16 +236,22 @@ impl ClientContext for GroupContext {
     }
 
     fn stats(&self, statistics: Statistics) {
-        *self.statistics.lock().unwrap_or_else(PoisonError::into_inner) = Some(statistics);
+        *lock(&self.statistics) = Some(statistics);
     }
 }
 
 impl ConsumerContext for GroupContext {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => self.assigned(list),
-            Rebalance::Revoke(list) => self.revoked(consumer, list),
-            Rebalance::Error(error) => warn!(%error, "the group could not be rebalanced"),
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            return self.assign(consumer, list);
+        }
+        self.revoked(consumer, list);
+        let given_up = match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
+            _ => consumer.unassign(),
+        };
+        if let Err(error) = given_up {
+            error!(%error, "the partitions could not be given up");
         }
     }
 

@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "calls librdkafka's C interface; each block says why it is sound")]
 
-use crate::record::{Record, RecordTime};
+use crate::record::{OwnedHeaders, Record, RecordTime};
 use rdkafka::bindings as c;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -110,10 +110,18 @@ pub struct Taken<C: ConsumerContext + 'static> {
 unsafe impl<C: ConsumerContext> Send for Taken<C> {}
 
 /// One record as librdkafka holds it, or an error that it reports in the record's place.
-#[derive(Debug)]
 pub enum Delivery<'a> {
-    Record { place: Place<'a>, record: Record<'a> },
-    Error { place: Place<'a>, code: RDKafkaErrorCode, text: String },
+    /// `headers` copies them all; `record` has them only where they were wanted.
+    Record {
+        place: Place<'a>,
+        record: Record<'a>,
+        headers: &'a dyn Fn() -> OwnedHeaders,
+    },
+    Error {
+        place: Place<'a>,
+        code: RDKafkaErrorCode,
+        text: String,
+    },
 }
 
 /// Where a record comes from.
@@ -169,7 +177,7 @@ impl<C: ConsumerContext> Taken<C> {
         // SAFETY: the pointer came from librdkafka, and from here on only this owner destroys it.
         let message = unsafe { Message::own(message) };
         let headers = if headers_wanted { message.headers() } else { Vec::new() };
-        Some(read(message.delivery(&headers)))
+        Some(read(message.delivery(&headers, &|| message.owned_headers())))
     }
 }
 
@@ -212,7 +220,11 @@ impl Message {
         }
     }
 
-    fn delivery<'a>(&'a self, headers: &'a [(&'a str, &'a [u8])]) -> Delivery<'a> {
+    fn delivery<'a>(
+        &'a self,
+        headers: &'a [(&'a str, &'a [u8])],
+        owned_headers: &'a dyn Fn() -> OwnedHeaders,
+    ) -> Delivery<'a> {
         // SAFETY: the message is live while `self` is; `rkt` is a live topic with a C string for its name; `payload`
         // and `key` are null or point to `len` and `key_len` bytes that live as long as the message.
         unsafe {
@@ -230,7 +242,7 @@ impl Message {
                 value: bytes(message.payload, message.len),
                 headers,
             };
-            Delivery::Record { place, record }
+            Delivery::Record { place, record, headers: owned_headers }
         }
     }
 
@@ -242,12 +254,20 @@ impl Message {
             .map(|(name, value)| (name.to_str().unwrap_or_default(), value.unwrap_or_default()))
             .collect()
     }
+
+    fn owned_headers(&self) -> OwnedHeaders {
+        // SAFETY: as above; what is borrowed of the message is copied.
+        owned(unsafe { headers(self.0) })
+    }
 }
 
 /// The headers of a message, null values kept apart from empty ones. The crate's own way to them panics where a name is not UTF-8.
-pub fn headers_of(message: &BorrowedMessage<'_>) -> Vec<(String, Option<Vec<u8>>)> {
-    // SAFETY: the message is live while it is borrowed, and what is borrowed of it is copied here.
-    let headers = unsafe { headers(message.ptr()) };
+pub fn headers_of(message: &BorrowedMessage<'_>) -> OwnedHeaders {
+    // SAFETY: the message is live while it is borrowed, and what is borrowed of it is copied.
+    owned(unsafe { headers(message.ptr()) })
+}
+
+fn owned(headers: Vec<(&CStr, Option<&[u8]>)>) -> OwnedHeaders {
     let pair = |(name, value): (&CStr, Option<&[u8]>)| {
         (name.to_string_lossy().into_owned(), value.map(<[u8]>::to_vec))
     };
@@ -303,4 +323,26 @@ pub fn mock_cluster_addresses<C: ClientContext>(client: &rdkafka::client::Client
         let addresses = CStr::from_ptr(c::rd_kafka_mock_cluster_bootstraps(cluster));
         Some(addresses.to_string_lossy().into_owned())
     }
+}
+
+/// The first and the next offset of a partition, as the newest fetch told them; it asks nobody.
+pub fn known_watermarks<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+) -> Option<(i64, i64)> {
+    let topic = CString::new(topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: the client is alive, `topic` is a C string, and both numbers outlive the call.
+    let code = unsafe {
+        c::rd_kafka_get_watermark_offsets(
+            consumer.client().native_ptr(),
+            topic.as_ptr(),
+            partition,
+            &raw mut low,
+            &raw mut high,
+        )
+    };
+    let is_known = code == c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && low >= 0 && high >= 0;
+    is_known.then_some((low, high))
 }

@@ -1,11 +1,14 @@
 //! The control thread: membership of the group, the topics subscribed to, and what librdkafka has to say.
 
-use super::context::{GroupConsumer, GroupContext, GroupEvent};
+use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, offsets_of};
+use super::resets::Resumed;
 use super::{idle, properties};
+use crate::commit::NextOffset;
 use crate::config::{Kafka, Topics};
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
+use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -19,6 +22,9 @@ const POLL: Duration = Duration::from_millis(100);
 /// How often topics are listed where regular expressions are to match; with the time to join, a new topic is read within 10 s.
 const LIST_TOPICS_EVERY: Duration = Duration::from_secs(4);
 const LIST_TOPICS_MAX: Duration = Duration::from_secs(3);
+/// As often as the automatic commit.
+const APART_EVERY: Duration = Duration::from_secs(1);
+const COMMITTED_MAX: Duration = Duration::from_secs(3);
 /// Between attempts of the last commit.
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -35,6 +41,8 @@ pub enum MemberError {
         "there is no committed offset for {0}, and `kafka.offset_reset` is \"error\": commit one, or say earliest or latest"
     )]
     NoOffset(String),
+    #[error("the coordinator of the group does not say what is committed: {0}")]
+    Committed(#[source] KafkaError),
 }
 
 /// A member of the group.
@@ -44,6 +52,7 @@ pub struct Member {
     topics: Topics,
     subscribed: BTreeSet<String>,
     next_listing: Instant,
+    next_apart: Instant,
     statistics: Option<Statistics>,
 }
 
@@ -54,7 +63,7 @@ impl Member {
         number: usize,
         lanes: usize,
     ) -> Result<(Self, Receiver<GroupEvent>), MemberError> {
-        let (context, events) = GroupContext::new();
+        let (context, events) = GroupContext::new(kafka.offset_reset);
         let config = properties::client_config(kafka, number, lanes);
         let consumer: GroupConsumer = config.create_with_context(context).map_err(MemberError::Client)?;
         let member = Self {
@@ -63,6 +72,7 @@ impl Member {
             topics: kafka.topics.clone(),
             subscribed: BTreeSet::new(),
             next_listing: Instant::now(),
+            next_apart: Instant::now(),
             statistics: None,
         };
         Ok((member, events))
@@ -80,19 +90,29 @@ impl Member {
 
     /// One turn: group events, errors, new topics. It returns after at most [`POLL`] (or a listing's time).
     pub fn poll(&mut self) -> Result<(), MemberError> {
-        match self.consumer.poll(POLL) {
+        let polled = self.consumer.poll(POLL);
+        if let Some(failure) = self.consumer.context().take_failure() {
+            return Err(failure);
+        }
+        match polled {
             None => {}
             Some(Ok(_)) => {
                 // Its queue was not forwarded, so it would pass by the tracker and be skipped by the next commit.
                 return Err(MemberError::Fatal("a record came by the main queue".to_owned()));
             }
-            Some(Err(error)) => self.handle(&error)?,
+            Some(Err(error)) => {
+                self.consumer.context().report(error.rdkafka_error_code(), &error.to_string());
+            }
         }
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
             return Err(MemberError::Fatal(format!("{reason} ({code})")));
         }
         if let Some(statistics) = self.consumer.context().take_statistics() {
             self.statistics = Some(statistics);
+        }
+        if Instant::now() >= self.next_apart {
+            self.next_apart = Instant::now() + APART_EVERY;
+            self.commit_apart();
         }
         if !self.topics.patterns.is_empty() && Instant::now() >= self.next_listing {
             self.list_topics()?;
@@ -105,13 +125,55 @@ impl Member {
         self.statistics.as_ref()
     }
 
+    /// Partitions that resumed at their beginning, because the offset to read from was not there any more.
+    pub fn take_resumed(&self) -> Vec<Resumed> {
+        let context = self.consumer.context();
+        let resumed = context.take_resumed(&self.consumer);
+        let (back, forth): (Vec<_>, Vec<_>) = resumed.iter().partition(|one| one.went_back());
+        // Else a restart would pass over what is not settled, once reading has come as far as the offset that is gone.
+        context.apart.ask(back.into_iter().filter_map(Resumed::beginning));
+        // Else a partition without new records would tell the same at each start.
+        context.apart.ask(self.committed_as_far_as(&forth));
+        resumed
+    }
+
+    /// Where those begin now of which everything up to the gap is settled and committed.
+    fn committed_as_far_as(&self, gaps: &[&Resumed]) -> Vec<(TopicPartition, NextOffset)> {
+        if gaps.is_empty() {
+            return Vec::new();
+        }
+        let mut asked = TopicPartitionList::with_capacity(gaps.len());
+        for gap in gaps {
+            asked.add_partition(&gap.at.topic, gap.at.partition);
+        }
+        let committed = self.consumer.committed_offsets(asked, COMMITTED_MAX).unwrap_or_default();
+        let is_there = |gap: &&&Resumed| {
+            let element = committed.find_partition(&gap.at.topic, gap.at.partition);
+            element.is_some_and(|element| element.offset() == Offset::Offset(gap.from))
+        };
+        gaps.iter().filter(is_there).filter_map(|gap| gap.beginning()).collect()
+    }
+
     /// Why no records come, in words. It asks the brokers, so it takes up to a few seconds.
     pub fn why_idle(&self) -> String {
         idle::why(&self.consumer, &self.subscribed, &self.topics, &self.group_id)
     }
 
+    fn commit_apart(&self) {
+        let apart = &self.consumer.context().apart;
+        let open = apart.open();
+        if open.is_empty() {
+            return;
+        }
+        match self.consumer.commit(&offsets_of(&open), CommitMode::Sync) {
+            Ok(()) => apart.done(&open),
+            Err(error) => debug!(%error, "offsets were not committed yet"),
+        }
+    }
+
     /// Commits what was stored, for the last time. A group that is being rebalanced is given until then to finish.
     pub fn commit(&self, until: Instant) {
+        self.commit_apart();
         let result = loop {
             match self.consumer.commit_consumer_state(CommitMode::Sync) {
                 Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => break Ok(()),
@@ -136,14 +198,6 @@ impl Member {
         if Arc::into_inner(self.consumer).is_none() {
             warn!("the kafka client is still in use and leaves the group when its session ends");
         }
-    }
-
-    fn handle(&self, error: &KafkaError) -> Result<(), MemberError> {
-        if let KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset) = error {
-            return Err(MemberError::NoOffset("a partition".to_owned()));
-        }
-        self.consumer.context().report(error.rdkafka_error_code(), &error.to_string());
-        Ok(())
     }
 
     fn list_topics(&mut self) -> Result<(), MemberError> {

@@ -1,11 +1,14 @@
 //! The consumer: one control thread that speaks to the group, one data thread that takes records.
 
+mod apart;
+mod begin;
 mod context;
 mod embedded;
 mod ffi;
 mod idle;
 mod member;
 mod properties;
+mod resets;
 mod trouble;
 
 pub use context::{
@@ -15,5 +18,6 @@ pub use embedded::{EmbeddedKafka, NewRecord};
 pub use ffi::{Delivery, Place, RecordQueue, Taken, headers_of, mock_cluster_addresses};
 pub use member::{Member, MemberError};
 pub use properties::{probe_config, producer_config, reader_config};
+pub use resets::Resumed;
 use trouble::Trouble;
 pub use trouble::remedy_words;

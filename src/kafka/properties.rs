@@ -1,6 +1,6 @@
 //! librdkafka's properties. Why each value: ARCHITECTURE.md, "Memory" and "Groups".
 
-use crate::config::{Kafka, OffsetReset};
+use crate::config::Kafka;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
@@ -20,7 +20,8 @@ pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig
         ("bootstrap.servers", kafka.brokers.join(",")),
         ("group.id", kafka.group_id.clone()),
         ("client.id", numbered(&kafka.client_id)),
-        ("auto.offset.reset", offset_reset(kafka.offset_reset).to_owned()),
+        // For offsets that are not there any more; where nothing is committed, see begin.rs.
+        ("auto.offset.reset", "earliest".to_owned()),
         // Offsets are stored by the tracker only. The automatic commit commits what was stored.
         ("enable.auto.offset.store", "false".to_owned()),
         ("enable.auto.commit", "true".to_owned()),
@@ -55,14 +56,6 @@ pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig
     }
     config.set_log_level(RDKafkaLogLevel::Info);
     config
-}
-
-fn offset_reset(reset: OffsetReset) -> &'static str {
-    match reset {
-        OffsetReset::Earliest => "earliest",
-        OffsetReset::Latest => "latest",
-        OffsetReset::Error => "error",
-    }
 }
 
 /// Properties of a client that only asks: it joins no group.

@@ -70,9 +70,6 @@ fn remedy(code: Option<RDKafkaErrorCode>) -> Option<Remedy> {
         Code::InconsistentGroupProtocol => Act(
             "the group is held by a member with another assignment strategy, such as a running Telegraf: stop it first, or take another `kafka.group_id`",
         ),
-        Code::AutoOffsetReset => Act(
-            "there is no committed offset, and `kafka.offset_reset` = \"error\": commit one, or say earliest or latest",
-        ),
         Code::FencedInstanceId => Act("another member has the same `kafka.instance_id`: each needs its own"),
         Code::PollExceeded => Act(
             "the data thread was stuck for longer than max.poll.interval.ms, and the group took the partitions away",

@@ -20,11 +20,13 @@
 )]
 
 mod bad_records;
+mod bounded;
 mod counting;
 mod dead_letters;
 mod dialects;
 mod examples;
 mod first_run;
+mod offsets;
 mod restarts;
 mod support;
 mod text;

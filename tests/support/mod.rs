@@ -7,8 +7,8 @@ use kafka_influx_bridge::kafka::{EmbeddedKafka, NewRecord};
 use kafka_influx_bridge::map::Reason;
 use kafka_influx_bridge::pipeline::Pipeline;
 use kafka_influx_bridge::receiver::{Options, Receiver, Reply, StoredPoint};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{ClientConfig, TopicPartitionList};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
@@ -83,6 +83,18 @@ impl Cluster {
         let mut offsets: Vec<_> = elements.iter().map(|at| (at.partition(), at.offset())).collect();
         offsets.sort_by_key(|(partition, _)| *partition);
         offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()
+    }
+
+    /// Commits an offset for the group, as somebody from outside.
+    pub fn commit(&self, topic: &str, partition: i32, offset: i64) {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.address())
+            .set("group.id", GROUP)
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+        consumer.commit(&list, CommitMode::Sync).unwrap();
     }
 
     /// The same as one number.

@@ -4,7 +4,7 @@ use super::http::block_on;
 use super::{PATIENCE, wait_for};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
@@ -134,6 +134,24 @@ impl Kafka {
         wait_for("new partitions", PATIENCE, || (count() == partitions).then_some(()));
     }
 
+    pub fn delete_topic(&self, topic: &str) {
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let deleted = block_on(self.admin().delete_topics(&[topic], &options)).unwrap();
+        for result in deleted {
+            result.unwrap();
+        }
+    }
+
+    /// As retention does: everything before these offsets, by partition.
+    pub fn delete_records_before(&self, topic: &str, offsets: &[i64]) {
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let list = positions(topic, offsets);
+        let deleted = block_on(self.admin().delete_records(&list, &options)).unwrap();
+        for element in deleted.elements() {
+            element.error().unwrap();
+        }
+    }
+
     fn admin(&self) -> AdminClient<DefaultClientContext> {
         ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap()
     }
@@ -179,7 +197,23 @@ impl Kafka {
     }
 }
 
+/// Offsets by partition.
+fn positions(topic: &str, offsets: &[i64]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in (0..).zip(offsets) {
+        list.add_partition_offset(topic, partition, Offset::Offset(*offset)).unwrap();
+    }
+    list
+}
+
 impl Group {
+    /// As somebody from outside, while the group has no members.
+    pub fn commit(&self, topic: &str, offsets: &[i64]) {
+        let list = positions(topic, offsets);
+        let commit = || self.consumer.commit(&list, CommitMode::Sync).ok();
+        wait_for("a commit from outside", PATIENCE, commit);
+    }
+
     /// By partition; -1 where nothing is committed.
     pub fn committed(&self, topic: &str, partitions: i32) -> Vec<i64> {
         let mut list = TopicPartitionList::new();
