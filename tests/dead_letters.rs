@@ -203,14 +203,14 @@ fn a_letter_that_the_broker_refuses_as_too_large_is_cut_until_it_fits() {
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-    kafka.fail(RDKafkaApiKey::Produce, too_large, 2);
+    kafka.fail(RDKafkaApiKey::Produce, too_large, 3);
     let mut letters = vec![letter(1, Some(vec![b'x'; 200_000]))];
     kafka.send(&to, &mut letters).unwrap();
     let found = kafka.read_back();
     assert!(found[1].truncated);
     assert_eq!(found[1].letter.value.as_ref().unwrap().len(), 16_000);
     // One that takes nothing at all is an error that says so, and not a letter lost.
-    kafka.fail(RDKafkaApiKey::Produce, too_large, 6);
+    kafka.fail(RDKafkaApiKey::Produce, too_large, 7);
     let mut letters = vec![letter(2, Some(vec![b'x'; 200_000]))];
     let error = kafka.send(&to, &mut letters).unwrap_err();
     assert_eq!((error.cause_name(), letters.len()), ("dead_letter_topic_refuses", 1));
@@ -225,7 +225,8 @@ fn what_was_acknowledged_is_not_sent_again() {
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
     kafka.fail(RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD, 1);
-    let mut letters: Vec<Letter> = (1..50).map(|offset| letter(offset, None)).collect();
+    // So large that only a few go into one request.
+    let mut letters: Vec<Letter> = (1..50).map(|offset| letter(offset, Some(vec![b'x'; 30_000]))).collect();
     let error = kafka.send(&to, &mut letters).unwrap_err();
     assert_eq!(error.cause_name(), "dead_letter_topic_refuses");
     assert!(error.to_string().contains("cleanup.policy=delete"), "{error}");

@@ -7,6 +7,7 @@ use super::letter::Letter;
 use crate::config::Kafka;
 use crate::kafka::producer_config;
 use crate::text::printable;
+use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -16,6 +17,7 @@ use rdkafka::producer::{
 };
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -27,17 +29,32 @@ const LETTER_BYTES_MAX: usize = 4 << 20;
 const ROOM_WAIT_MAX: Duration = Duration::from_secs(15);
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 
+/// Letters of one call that are on the way: so few that a slow topic acknowledges them before their time is over.
+const ON_THE_WAY_MAX: usize = 1_000;
+
 /// Writes to one topic.
 pub struct TopicWriter {
     topic: String,
     brokers: String,
-    producer: ThreadedProducer<LetterContext>,
+    producer: LetterProducer,
+    /// Made for letters that are refused as too large: a broker says that of whole batches, and here each is its own.
+    single: OnceLock<LetterProducer>,
+    single_config: ClientConfig,
+}
+
+type LetterProducer = ThreadedProducer<LetterContext>;
+
+/// A letter and how it is sent.
+#[derive(Clone, Copy, Debug)]
+struct Sending {
+    letter: usize,
+    cut: Cut,
+    is_single: bool,
 }
 
 /// A letter on its way.
 struct Sent {
-    letter: usize,
-    cut: Cut,
+    sending: Sending,
     answer: oneshot::Receiver<Answer>,
 }
 
@@ -46,10 +63,12 @@ type Answer = Result<(), RDKafkaErrorCode>;
 impl TopicWriter {
     /// Makes the client; it connects by itself.
     pub fn new(kafka: &Kafka, topic: &str) -> Result<Self, DeadLetterError> {
-        let producer = producer_config(kafka)
-            .create_with_context::<_, ThreadedProducer<_, NoCustomPartitioner>>(LetterContext::default())
-            .map_err(|error| DeadLetterError::Client { why: error.to_string() })?;
-        Ok(Self { topic: topic.to_owned(), brokers: kafka.brokers.join(","), producer })
+        let config = producer_config(kafka);
+        let producer = make(&config)?;
+        let mut single_config = config;
+        single_config.set("batch.num.messages", "1").set("linger.ms", "0");
+        let (topic, brokers) = (topic.to_owned(), kafka.brokers.join(","));
+        Ok(Self { topic, brokers, producer, single: OnceLock::new(), single_config })
     }
 
     pub async fn send(&self, letters: &mut Vec<Letter>) -> Result<(), DeadLetterError> {
@@ -63,63 +82,64 @@ impl TopicWriter {
     /// Sends every letter, cutting what is refused as too large, until all are acknowledged or one can't be.
     async fn send_all(&self, letters: &[Letter], settled: &mut [bool]) -> Result<(), DeadLetterError> {
         let time = super::now();
-        let mut to_send: VecDeque<(usize, Cut)> =
-            (0..letters.len()).map(|letter| (letter, Cut::WHOLE)).collect();
+        let whole = |letter| Sending { letter, cut: Cut::WHOLE, is_single: false };
+        let mut to_send: VecDeque<Sending> = (0..letters.len()).map(whole).collect();
         let mut on_the_way: VecDeque<Sent> = VecDeque::new();
         let mut failed = None;
         let mut room_by = Instant::now() + ROOM_WAIT_MAX;
         loop {
-            let next = if failed.is_none() { to_send.pop_front() } else { None };
-            if let Some((number, cut)) = next {
-                let Some(letter) = letters.get(number) else { continue };
-                match self.enqueue(&pack(letter, cut, &time)) {
+            let has_room = failed.is_none() && on_the_way.len() < ON_THE_WAY_MAX;
+            if let Some(sending) = to_send.pop_front_if(|_| has_room) {
+                let Some(letter) = letters.get(sending.letter) else { continue };
+                match self.enqueue(&pack(letter, sending.cut, &time), sending) {
                     Ok(answer) => {
-                        on_the_way.push_back(Sent { letter: number, cut, answer });
+                        on_the_way.push_back(Sent { sending, answer });
                         room_by = Instant::now() + ROOM_WAIT_MAX;
                         continue;
                     }
-                    Err(RDKafkaErrorCode::QueueFull) => {
-                        to_send.push_front((number, cut));
+                    Err(RDKafkaErrorCode::QueueFull) if Instant::now() < room_by => {
+                        to_send.push_front(sending);
                         if on_the_way.is_empty() {
                             // Letters of other lanes fill it.
                             tokio::time::sleep(ROOM_PAUSE).await;
                         }
-                        if Instant::now() >= room_by {
-                            failed = Some(self.error(RDKafkaErrorCode::QueueFull));
-                        }
                     }
-                    Err(code) => self.refused(code, (number, cut), &mut to_send, &mut failed),
+                    Err(code) => self.refused(code, sending, &mut to_send, &mut failed),
                 }
             } else if on_the_way.is_empty() {
                 return failed.map_or(Ok(()), Err);
             }
-            let Some(sent) = on_the_way.pop_front() else { continue };
-            match sent.answer.await.unwrap_or(Err(RDKafkaErrorCode::PurgeInflight)) {
-                Ok(()) => settled.get_mut(sent.letter).into_iter().for_each(|settled| *settled = true),
-                Err(code) => self.refused(code, (sent.letter, sent.cut), &mut to_send, &mut failed),
+            let Some(Sent { sending, answer }) = on_the_way.pop_front() else { continue };
+            match answer.await.unwrap_or(Err(RDKafkaErrorCode::PurgeInflight)) {
+                Ok(()) => settled.get_mut(sending.letter).into_iter().for_each(|settled| *settled = true),
+                Err(code) => self.refused(code, sending, &mut to_send, &mut failed),
             }
         }
     }
 
-    /// A letter that is too large is sent again, smaller; anything else ends the attempt.
+    /// A letter that is too large is sent again, by itself and then ever smaller; anything else ends the attempt.
     fn refused(
         &self,
         code: RDKafkaErrorCode,
-        (letter, cut): (usize, Cut),
-        to_send: &mut VecDeque<(usize, Cut)>,
+        sending: Sending,
+        to_send: &mut VecDeque<Sending>,
         failed: &mut Option<DeadLetterError>,
     ) {
-        debug!(%code, topic = self.topic, ?cut, "dead letter not taken");
-        match cut.smaller() {
-            Some(smaller) if code == RDKafkaErrorCode::MessageSizeTooLarge => {
-                to_send.push_front((letter, smaller));
-            }
+        debug!(%code, topic = self.topic, ?sending, "dead letter not taken");
+        let is_too_large = code == RDKafkaErrorCode::MessageSizeTooLarge;
+        let cut = if sending.is_single { sending.cut.smaller() } else { Some(sending.cut) };
+        match cut {
+            Some(cut) if is_too_large => to_send.push_front(Sending { cut, is_single: true, ..sending }),
             _ => *failed = failed.take().or_else(|| Some(self.error(code))),
         }
     }
 
     /// Hands a letter to the client, which copies it.
-    fn enqueue(&self, packed: &Packed<'_>) -> Result<oneshot::Receiver<Answer>, RDKafkaErrorCode> {
+    fn enqueue(
+        &self,
+        packed: &Packed<'_>,
+        sending: Sending,
+    ) -> Result<oneshot::Receiver<Answer>, RDKafkaErrorCode> {
         if packed.value.map_or(0, <[u8]>::len) > LETTER_BYTES_MAX {
             return Err(RDKafkaErrorCode::MessageSizeTooLarge);
         }
@@ -134,10 +154,19 @@ impl TopicWriter {
                     headers.insert(Header { key, value: value.as_deref() })
                 }),
         );
-        self.producer
-            .send(record)
-            .map_err(|(error, _)| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))?;
+        let producer = if sending.is_single { self.single()? } else { &self.producer };
+        let refused = |error: KafkaError| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        producer.send(record).map_err(|(error, _)| refused(error))?;
         Ok(answer)
+    }
+
+    fn single(&self) -> Result<&LetterProducer, RDKafkaErrorCode> {
+        if let Some(single) = self.single.get() {
+            return Ok(single);
+        }
+        let made = make(&self.single_config).map_err(|_| RDKafkaErrorCode::CriticalSystemResource)?;
+        // Another lane may have been quicker.
+        Ok(self.single.get_or_init(|| made))
     }
 
     fn error(&self, code: RDKafkaErrorCode) -> DeadLetterError {
@@ -161,6 +190,12 @@ impl TopicWriter {
             }
         }
     }
+}
+
+fn make(config: &ClientConfig) -> Result<LetterProducer, DeadLetterError> {
+    let made =
+        config.create_with_context::<_, ThreadedProducer<_, NoCustomPartitioner>>(LetterContext::default());
+    made.map_err(|error| DeadLetterError::Client { why: error.to_string() })
 }
 
 impl fmt::Debug for TopicWriter {

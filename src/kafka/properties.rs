@@ -151,9 +151,9 @@ pub fn producer_config(kafka: &Kafka) -> ClientConfig {
         ("topic.metadata.refresh.interval.ms", "5000".to_owned()),
         // Its default is 1 GB.
         ("queue.buffering.max.kbytes", "4096".to_owned()),
-        ("linger.ms", "0".to_owned()),
-        // The brokers' limit is one of batches: alone in its batch, a letter that is refused as too large is too large.
-        ("batch.num.messages", "1".to_owned()),
+        ("linger.ms", "5".to_owned()),
+        // The brokers' limit of size is one of batches: small ones pass where single records do.
+        ("batch.size", "65536".to_owned()),
         ("socket.keepalive.enable", "true".to_owned()),
         ("log.connection.close", "false".to_owned()),
     ];

@@ -22,6 +22,7 @@
 mod bad_records;
 mod bounded;
 mod counting;
+mod dead_letters;
 mod dialects;
 mod examples;
 mod first_run;

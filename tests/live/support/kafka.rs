@@ -87,9 +87,21 @@ impl Kafka {
 
     /// Makes a topic that keeps records of any time and of up to 3 MB; returns its name.
     pub fn create_topic(&self, name: String, partitions: i32, replication: i32) -> String {
-        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(replication))
-            .set("retention.ms", "-1")
-            .set("max.message.bytes", "3000000");
+        self.create_topic_with(name, partitions, replication, &[("max.message.bytes", "3000000")])
+    }
+
+    /// Makes a topic that keeps records of any time, with these properties.
+    pub fn create_topic_with(
+        &self,
+        name: String,
+        partitions: i32,
+        replication: i32,
+        properties: &[(&str, &str)],
+    ) -> String {
+        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(replication));
+        let topic = properties
+            .iter()
+            .fold(topic.set("retention.ms", "-1"), |topic, (key, value)| topic.set(key, value));
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let results = block_on(self.admin().create_topics([&topic], &options)).unwrap();
         for result in results {
@@ -99,6 +111,19 @@ impl Kafka {
         let end = || self.group("live_none").try_ends(&name, partitions);
         wait_for("the leaders of a new topic", PATIENCE, || end().ok());
         name
+    }
+
+    /// As retention does.
+    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        block_on(self.admin().delete_records(&list, &options)).unwrap();
+    }
+
+    pub fn delete_topic(&self, topic: &str) {
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        block_on(self.admin().delete_topics(&[topic], &options)).unwrap()[0].as_ref().unwrap();
     }
 
     pub fn set_partitions(&self, topic: &str, partitions: usize) {
