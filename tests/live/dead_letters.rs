@@ -3,7 +3,7 @@
 use crate::support::{Kafka, Live, PATIENCE, Produced, block_on, measured, wait_for};
 use kafka_influx_bridge::config::{self, Config};
 use kafka_influx_bridge::dead_letter::{
-    DeadLetters, Elements, Found, Letter, Originals, Reading, Stage, Wanted,
+    DeadLetters, Elements, Found, Letter, Next, Originals, Reading, Stage, Wanted,
 };
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -38,8 +38,12 @@ fn letter(offset: i64, value: Vec<u8>) -> Letter {
 fn read_back(config: &Config, topic: &str) -> Vec<Found> {
     let mut reading = Reading::topic(&config.kafka, topic).unwrap();
     let mut found = Vec::new();
-    while let Some(item) = reading.read().unwrap() {
-        found.push(item.found.unwrap());
+    loop {
+        match reading.read().unwrap() {
+            Next::Item(item) => found.push(item.found.unwrap()),
+            Next::Later => {}
+            Next::End => break,
+        }
     }
     found
 }
@@ -121,7 +125,7 @@ fn originals_are_read_again_until_they_are_gone() {
     let kafka = live.kafka();
     let topic = kafka.create_topic(live.name("originals"), 2, 1);
     kafka.produce(&topic, (0..10_000).map(|n| Produced::new(format!("value {n}")).to(n % 2)));
-    kafka.delete_before(&topic, 1, 3_000);
+    kafka.delete_records_before(&topic, &[0, 3_000]);
     let originals = Originals::new(&config(&kafka, "none").kafka);
     let wanted = |partition, offset| Wanted { topic: topic.as_str().into(), partition, offset };
     let read = |wanted: &[Wanted]| {
