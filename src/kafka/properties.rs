@@ -10,12 +10,19 @@ const QUEUED_BYTES: usize = 8 << 20;
 /// bytes does not count. Its default of 100,000 a queue held 95 MB of small records, this 35 MB, at the same rate.
 const QUEUED_RECORDS: usize = 20_000;
 
+/// Of one answer to a fetch, as sent: records that compress well unpack into a hundred times as much, which no other bound
+/// stops. At 1 MB a thousand such partitions held 141 MB.
+const FETCH_BYTES: usize = 131_072;
+
 /// Properties of one member of the group, the `member`-th of this process, whose records go to `lanes` queues.
 pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig {
     let mut config = ClientConfig::new();
     let numbered = |name: &str| if member == 0 { name.to_owned() } else { format!("{name}-{member}") };
-    let queued_kbytes = (QUEUED_BYTES / 1024 / lanes.max(1)).clamp(256, 4096);
-    let queued_records = (QUEUED_RECORDS / lanes.max(1)).clamp(1_000, 10_000);
+    let lanes = lanes.max(1);
+    let queued_kbytes = (QUEUED_BYTES / 1024 / lanes).clamp(32, 4096);
+    let queued_records = (QUEUED_RECORDS / lanes).clamp(100, 10_000);
+    // A queue that is nearly full still takes one more fetch of each partition.
+    let partition_bytes = (QUEUED_BYTES / 8 / lanes).clamp(16_384, FETCH_BYTES);
     let own = [
         ("bootstrap.servers", kafka.brokers.join(",")),
         ("group.id", kafka.group_id.clone()),
@@ -37,9 +44,11 @@ pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig
         // Small queues, filled again at once: the defaults hold 64 MB a partition or stall for a second.
         ("queued.max.messages.kbytes", queued_kbytes.to_string()),
         ("queued.min.messages", queued_records.to_string()),
-        ("fetch.message.max.bytes", "262144".to_owned()),
-        ("fetch.max.bytes", "1000000".to_owned()),
-        ("fetch.queue.backoff.ms", "5".to_owned()),
+        ("fetch.message.max.bytes", partition_bytes.to_string()),
+        ("fetch.max.bytes", FETCH_BYTES.to_string()),
+        // librdkafka wants it to be at most the one before. Brokers give a larger record by itself all the same.
+        ("message.max.bytes", FETCH_BYTES.to_string()),
+        ("fetch.queue.backoff.ms", "10".to_owned()),
         ("fetch.wait.max.ms", "100".to_owned()),
         ("statistics.interval.ms", "5000".to_owned()),
         ("socket.keepalive.enable", "true".to_owned()),
@@ -54,8 +63,19 @@ pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig
     for (name, value) in &kafka.properties {
         config.set(name, value.expose());
     }
+    allow_large_records(&mut config);
     config.set_log_level(RDKafkaLogLevel::Info);
     config
+}
+
+/// Who says `message.max.bytes` for the dead letters' producer need not say what follows for the consumer.
+fn allow_large_records(config: &mut ClientConfig) {
+    let number = |name: &str| config.get(name).and_then(|value| value.parse::<u64>().ok());
+    if let (Some(fetch), Some(record)) = (number("fetch.max.bytes"), number("message.max.bytes"))
+        && record > fetch
+    {
+        config.set("fetch.max.bytes", record.to_string());
+    }
 }
 
 /// Properties of a client that only asks: it joins no group.
@@ -160,6 +180,7 @@ mod tests {
         f(1, "10000");
         f(2, "10000");
         f(8, "2500");
-        f(100, "1000");
+        f(100, "200");
+        f(1_000, "100");
     }
 }

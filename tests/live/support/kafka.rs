@@ -73,10 +73,17 @@ impl Kafka {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("message.max.bytes", "4000000");
         config.set("linger.ms", "5").set("queue.buffering.max.messages", "200000").set("acks", "all");
+        // The order is part of what tests expect of a partition.
+        config.set("enable.idempotence", "true");
         // A partition that was added is soon known.
         config.set("topic.metadata.refresh.interval.ms", "500");
         let producer = config.create_with_context(Failures::default()).unwrap();
         Self { brokers: brokers.to_owned(), producer }
+    }
+
+    /// The same cluster for another thread.
+    pub fn another(&self) -> Self {
+        Self::new(&self.brokers)
     }
 
     /// For the configuration's `brokers`.
