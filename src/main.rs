@@ -57,8 +57,8 @@ enum Command {
         #[command(flatten)]
         config: ConfigFile,
         /// Read a dead-letter topic up to its end as of now [default: that of `[dead_letter]`]
-        #[arg(long, value_name = "NAME", num_args = 0..=1, conflicts_with = "files")]
-        topic: Option<Option<String>>,
+        #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with = "files")]
+        topic: Option<String>,
         /// Show the lines instead of writing them
         #[arg(long)]
         dry_run: bool,
@@ -95,7 +95,11 @@ fn main() -> ExitCode {
             map::map(&map::Options { config: config.config, topic, timestamp, live, files })
         }
         Some(Command::ReplayDeadLetters { config, topic, dry_run, files }) => {
-            replay::replay(&replay::Options { config: config.config, topic, dry_run, files })
+            let source = match topic {
+                None => replay::Source::Files(files),
+                Some(name) => replay::Source::Topic(Some(name).filter(|name| !name.is_empty())),
+            };
+            replay::replay(&replay::Options { config: config.config, source, dry_run })
         }
         Some(Command::Health { config }) => health::health(config.config.as_deref()),
         Some(Command::Demo { seconds }) => demo::demo(seconds),

@@ -25,13 +25,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 /// What the command line says.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Options {
     pub config: Option<PathBuf>,
-    /// A topic instead of files; without a name, that of the configuration.
-    pub topic: Option<Option<String>>,
+    pub source: Source,
     pub dry_run: bool,
-    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+pub enum Source {
+    Files(Vec<PathBuf>),
+    /// None: that of the configuration.
+    Topic(Option<String>),
 }
 
 #[derive(Debug, Error)]
@@ -103,15 +108,14 @@ fn run(options: &Options) -> Result<Tally, ReplayError> {
 
 /// What is read, and its name.
 fn open(options: &Options, config: &Config) -> Result<(Reading, String), ReplayError> {
-    let Some(topic) = &options.topic else {
-        let names: Vec<String> = options.files.iter().map(|path| path.display().to_string()).collect();
-        return Ok((Reading::files(&options.files)?, names.join(", ")));
+    let topic = match (&options.source, &config.dead_letter) {
+        (Source::Files(files), _) => {
+            let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+            return Ok((Reading::files(files)?, names.join(", ")));
+        }
+        (Source::Topic(Some(topic)), _) | (Source::Topic(None), Some(DeadLetter::Topic(topic))) => topic,
+        (Source::Topic(None), _) => return Err(ReplayError::NoTopic),
     };
-    let configured = match &config.dead_letter {
-        Some(DeadLetter::Topic(topic)) => Some(topic),
-        _ => None,
-    };
-    let topic = topic.as_ref().or(configured).ok_or(ReplayError::NoTopic)?;
     Ok((Reading::topic(&config.kafka, topic)?, format!("topic {topic}")))
 }
 
