@@ -175,6 +175,12 @@ impl Pipeline {
     }
 }
 
+/// The writing end by itself.
+pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer>, ClientError> {
+    let options = writer_options(config, Delays::default());
+    Ok(Writer::new(client(config)?, &config.influx, options, observer))
+}
+
 /// A token or password that comes from a file is read again when the server refuses it.
 fn client(config: &Config) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();

@@ -10,8 +10,8 @@
 
 use kafka_influx_bridge::config::{self, Config};
 use kafka_influx_bridge::dead_letter::{
-    DeadLetterError, DeadLetters, Elements, Found, Letter, Original, Originals, REFUSED, Reading, Stage,
-    Wanted,
+    DeadLetterError, DeadLetters, Elements, Found, Letter, Next, Original, Originals, REFUSED, Reading,
+    Stage, Wanted,
 };
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -66,8 +66,12 @@ impl Kafka {
     fn read_back(&self) -> Vec<Found> {
         let mut reading = Reading::topic(&self.config().kafka, "dead").unwrap();
         let mut found = Vec::new();
-        while let Some(item) = reading.read().unwrap() {
-            found.push(item.found.unwrap());
+        loop {
+            match reading.read().unwrap() {
+                Next::Item(item) => found.push(item.found.unwrap()),
+                Next::Later => {}
+                Next::End => break,
+            }
         }
         let progress = reading.progress();
         assert_eq!(progress.done, progress.all);

@@ -2,6 +2,7 @@
 //! bridge's own.
 
 use super::letter::{Elements, Found, Headers, Letter, Stage, reason_by_name};
+use crate::influx::line_reader::split_lines;
 use std::borrow::Cow;
 
 /// What the names of the bridge's own headers begin with.
@@ -126,12 +127,12 @@ fn first_text(text: &str, bytes_max: usize) -> &str {
 
 /// Whole lines only: a part of one might be a line too.
 fn first_lines(lines: &[u8], bytes_max: Option<usize>) -> &[u8] {
-    let kept = first(lines, bytes_max);
-    if kept.len() == lines.len() {
-        return lines;
-    }
-    let end = memchr::memrchr(b'\n', kept).map_or(0, |newline| newline + 1);
-    kept.get(..end).unwrap_or_default()
+    let bytes_max = bytes_max.unwrap_or(usize::MAX);
+    let end = split_lines(lines).scan(0, |end, line| {
+        *end = (*end + line.len() + 1).min(lines.len());
+        (*end <= bytes_max).then_some(*end)
+    });
+    lines.get(..end.last().unwrap_or(0)).unwrap_or_default()
 }
 
 /// The letter that a record of a dead-letter topic is, or why it is none.
@@ -279,6 +280,8 @@ mod tests {
         f("a v=1\nb v=2\n", Some(11), "a v=1\n");
         f("a v=1\nb v=2\n", Some(6), "a v=1\n");
         f("a v=1\nb v=2\n", Some(5), "");
+        f("a v=\"1\n2\n\"\nb v=2\n", Some(8), "");
+        f("a v=\"1\n2\n\"\nb v=2\n", Some(12), "a v=\"1\n2\n\"\n");
         assert_eq!(first_text("온도", 4), "온");
     }
 

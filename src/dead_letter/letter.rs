@@ -118,6 +118,9 @@ impl Letter {
             }
             (true, Some(more)) => {
                 if let Some(lines) = &mut self.lines {
+                    if lines.last().is_some_and(|byte| *byte != b'\n') {
+                        lines.push(b'\n');
+                    }
                     lines.extend_from_slice(&more);
                 }
             }

@@ -20,7 +20,7 @@ mod topic;
 pub use error::DeadLetterError;
 pub use letter::{Elements, Found, Headers, Letter, REFUSED, Stage};
 pub use originals::{Original, Originals, Wanted};
-pub use reading::{Item, Progress, Reading, ReadingError};
+pub use reading::{Item, Next, Progress, Reading, ReadingError};
 
 pub use open_file::check_writable;
 

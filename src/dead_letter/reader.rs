@@ -36,6 +36,7 @@ pub struct Reader {
 type Places = BTreeMap<i64, Vec<usize>>;
 
 /// Until when the next record is waited for.
+#[derive(Debug)]
 pub(super) struct Wait {
     until: Instant,
 }

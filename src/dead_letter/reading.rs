@@ -31,6 +31,15 @@ pub struct Item {
     pub found: Result<Found, String>,
 }
 
+/// What reading gives.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    Item(Box<Item>),
+    /// Nothing came for a moment: a good one to look whether it is still wanted.
+    Later,
+    End,
+}
+
 /// How far it is, in whatever unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -57,8 +66,8 @@ impl Reading {
         TopicReading::open(kafka, topic).map(Self::Topic)
     }
 
-    /// The next letter; it blocks. None: that was the last.
-    pub fn read(&mut self) -> Result<Option<Item>, ReadingError> {
+    /// The next letter; it blocks for a moment.
+    pub fn read(&mut self) -> Result<Next, ReadingError> {
         match self {
             Self::Files(files) => files.read(),
             Self::Topic(topic) => topic.read(),
@@ -94,7 +103,7 @@ impl FilesReading {
         Ok(Self { files, line: 0, progress })
     }
 
-    fn read(&mut self) -> Result<Option<Item>, ReadingError> {
+    fn read(&mut self) -> Result<Next, ReadingError> {
         while let Some((path, file)) = self.files.front_mut() {
             let mut line = Vec::new();
             let read = file.read_until(b'\n', &mut line);
@@ -107,10 +116,11 @@ impl FilesReading {
             self.line += 1;
             self.progress.done += bytes as u64;
             if !line.trim_ascii().is_empty() {
-                return Ok(Some(Item { place: place(path, self.line), found: letter_of(&line) }));
+                let item = Item { place: place(path, self.line), found: letter_of(&line) };
+                return Ok(Next::Item(Box::new(item)));
             }
         }
-        Ok(None)
+        Ok(Next::End)
     }
 }
 
@@ -134,6 +144,7 @@ pub struct TopicReading {
     topic: String,
     reader: Reader,
     partitions: BTreeMap<i32, Partition>,
+    wait: Wait,
 }
 
 #[derive(Debug)]
@@ -157,15 +168,14 @@ impl TopicReading {
             return Err(ReadingError::NoTopic(topic.to_owned()));
         }
         reader.assign(topic, partitions.iter().map(|(number, at)| (*number, at.first))).map_err(failed)?;
-        Ok(Self { topic: topic.to_owned(), reader, partitions })
+        Ok(Self { topic: topic.to_owned(), reader, partitions, wait: Wait::begin() })
     }
 
-    fn read(&mut self) -> Result<Option<Item>, ReadingError> {
-        let mut wait = Wait::begin();
+    fn read(&mut self) -> Result<Next, ReadingError> {
         while self.partitions.values().any(|at| at.next < at.end) {
-            let polled = self.reader.poll(&mut wait);
+            let polled = self.reader.poll(&mut self.wait);
             let polled = polled.map_err(|why| ReadingError::Topic { topic: self.topic.clone(), why })?;
-            let Some((number, message)) = polled else { continue };
+            let Some((number, message)) = polled else { return Ok(Next::Later) };
             let Some(at) = self.partitions.get_mut(&number) else { continue };
             let Some(message) = message else {
                 at.next = at.end;
@@ -176,10 +186,11 @@ impl TopicReading {
             if offset < at.end {
                 let Original { key, value, headers, .. } = original(&message);
                 let place = format!("{}[{number}]@{offset}", self.topic);
-                return Ok(Some(Item { place, found: headers::unpack(key, value, headers) }));
+                let item = Item { place, found: headers::unpack(key, value, headers) };
+                return Ok(Next::Item(Box::new(item)));
             }
         }
-        Ok(None)
+        Ok(Next::End)
     }
 
     fn progress(&self) -> Progress {

@@ -1,9 +1,10 @@
 //! Dead letters in a real Kafka: what it refuses, and what is gone.
 
-use crate::support::{Kafka, Live, PATIENCE, Produced, block_on, measured, wait_for};
+use crate::support::config::v2;
+use crate::support::{Bridge, Kafka, Live, PATIENCE, Produced, block_on, measured, run_command, wait_for};
 use kafka_influx_bridge::config::{self, Config};
 use kafka_influx_bridge::dead_letter::{
-    DeadLetters, Elements, Found, Letter, Originals, Reading, Stage, Wanted,
+    DeadLetters, Elements, Found, Letter, Next, Originals, Reading, Stage, Wanted,
 };
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -38,8 +39,12 @@ fn letter(offset: i64, value: Vec<u8>) -> Letter {
 fn read_back(config: &Config, topic: &str) -> Vec<Found> {
     let mut reading = Reading::topic(&config.kafka, topic).unwrap();
     let mut found = Vec::new();
-    while let Some(item) = reading.read().unwrap() {
-        found.push(item.found.unwrap());
+    loop {
+        match reading.read().unwrap() {
+            Next::Item(item) => found.push(item.found.unwrap()),
+            Next::Later => {}
+            Next::End => break,
+        }
     }
     found
 }
@@ -121,7 +126,7 @@ fn originals_are_read_again_until_they_are_gone() {
     let kafka = live.kafka();
     let topic = kafka.create_topic(live.name("originals"), 2, 1);
     kafka.produce(&topic, (0..10_000).map(|n| Produced::new(format!("value {n}")).to(n % 2)));
-    kafka.delete_before(&topic, 1, 3_000);
+    kafka.delete_records_before(&topic, &[0, 3_000]);
     let originals = Originals::new(&config(&kafka, "none").kafka);
     let wanted = |partition, offset| Wanted { topic: topic.as_str().into(), partition, offset };
     let read = |wanted: &[Wanted]| {
@@ -149,4 +154,58 @@ fn originals_are_read_again_until_they_are_gone() {
     // A broker that still knows the topic has the record.
     let gone = || (read(&[wanted(0, 1)]).0 == [None]).then_some(());
     wait_for("the deleted topic's record is gone", Duration::from_secs(30), gone);
+}
+
+/// The whole way: what is rejected or refused is in the dead-letter topic when its offset is committed, a pattern that
+/// matches that topic does not read it, and a corrected mapping replays it.
+#[test]
+fn records_become_letters_and_letters_become_points() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("letters"), 2, 1);
+    let dead = kafka.create_topic_with(format!("{topic}_dead"), 2, 1, &[("max.message.bytes", "20000")]);
+    let bucket = influx.create_bucket(live.name("letters"));
+    let good = |n: i32| Produced::new(format!(r#"{{"id":"{n}","v":{n}}}"#)).to(n % 2);
+    kafka.produce(&topic, [good(0)]);
+    let mut large = br#"{"id":"large","v":"#.to_vec();
+    large.resize(990_000, b'x');
+    let conflict = |n: i32| Produced::new(format!(r#"{{"id":"{n}","v":"text {n}"}}"#)).to(n % 2);
+    let pattern = format!("^{topic}");
+    let letters = format!("strict = false\n[dead_letter]\ntopic = '{dead}'");
+    let wrong = format!("measurement = 'm'\ntag_keys = ['id']\nstring_fields = ['v']\n{letters}");
+    let config = bridge_config(&kafka, &pattern, &topic, v2(&influx, &bucket), &wrong);
+    let bridge = Bridge::start(&config, &[]);
+    influx.wait_for_count(1, PATIENCE, |influx| influx.count(&bucket, "m", "v"));
+    kafka.produce(&topic, (1..1_000).map(good).chain((1_000..1_020).map(conflict)));
+    kafka.produce(&topic, [Produced::new(large), Produced::new("[{\"id\":\"list\",\"w\":5},5]")]);
+    kafka.group(&topic).wait_until_settled(&topic, 2, PATIENCE);
+    assert_eq!(influx.count(&bucket, "m", "v"), 1_000);
+    let logged = bridge.log_with(&["assigned", "_dead["]);
+    assert!(logged.is_empty(), "the dead-letter topic is read: {logged:?}");
+    bridge.stop();
+
+    let found = read_back(&self::config(&kafka, &dead), &dead);
+    let count = |stage: Stage, reason: &str| {
+        found.iter().filter(|found| found.letter.stage == stage && found.letter.reason == reason).count()
+    };
+    let counts = [(Stage::Write, "refused"), (Stage::Map, "undecodable"), (Stage::Map, "not_an_object")];
+    assert_eq!(counts.map(|(stage, reason)| count(stage, reason)), [20, 1, 1], "{found:?}");
+    assert_eq!(found.len(), 22);
+    let refused = found.iter().find(|found| found.letter.stage == Stage::Write).unwrap();
+    assert!(
+        refused.letter.value.as_ref().unwrap().ends_with(b"\"}") && refused.letter.why.contains("conflict")
+    );
+
+    // Under another name the strings are no conflict.
+    let right = wrong.replace("measurement = 'm'", "measurement = 'corrected'");
+    let config = bridge_config(&kafka, &pattern, &topic, v2(&influx, &bucket), &right);
+    let (status, _, err) = run_command(&config, &["replay-dead-letters", "--topic"]);
+    assert_eq!(status, Some(1), "{err}");
+    assert!(err.contains("22 dead letters") && err.contains("1 truncated"), "{err}");
+    let count = |field| influx.count(&bucket, "corrected", field);
+    assert_eq!((count("v"), count("w")), (20, 1));
+}
+
+fn bridge_config(kafka: &Kafka, pattern: &str, group: &str, influx: String, mapping: &str) -> String {
+    crate::support::Config::new(kafka, pattern, influx).group(group).mapping(mapping).text()
 }

@@ -140,6 +140,17 @@ impl Drop for Bridge {
     }
 }
 
+/// Runs another command of the binary to its end, with this bridge.toml: exit status, standard output, standard error.
+pub fn run_command(config: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = env::temp_dir().join(format!("bridge-live-{}-{:x}", std::process::id(), unique()));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("bridge.toml"), config).unwrap();
+    let output = Command::new(binary()).args(arguments).current_dir(&folder).output().unwrap();
+    let _in_use = fs::remove_dir_all(&folder);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
 /// The port of the status page belongs to the bridge that somebody may run beside the tests.
 fn without_admin(config: &str) -> String {
     if config.contains("[admin]") { config.to_owned() } else { format!("{config}\n[admin]\nlisten = \"\"\n") }

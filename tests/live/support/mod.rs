@@ -12,7 +12,7 @@ mod own_influx;
 mod points;
 mod tmpfs;
 
-pub use bridge::{Bridge, Paused, signal};
+pub use bridge::{Bridge, Paused, run_command, signal};
 pub use config::Config;
 pub use example::Example;
 pub use http::{Http, block_on};
