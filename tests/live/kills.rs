@@ -9,7 +9,7 @@ use std::time::Duration;
 const PARTITIONS: i32 = 3;
 const RECORDS_A_SECOND: u64 = 4_000;
 /// Long enough for some commits, which come every second, to be made.
-const LIFE_MAX_MS: u64 = 2_500;
+const UNTIL_KILL_MAX_MS: u64 = 2_500;
 
 #[test]
 fn kills_at_random_moments_lose_and_double_nothing() {
@@ -25,30 +25,25 @@ fn kills_at_random_moments_lose_and_double_nothing() {
         Config::new(&kafka, &topic, influx).mapping(MAPPING).kafka_more("instance_id = 'one'").text();
     let load = numbers.load(&kafka, 0, RECORDS_A_SECOND);
 
-    let (mut readers, mut while_paused) = (0, 0);
+    let (mut reading, mut while_paused) = (0, 0);
     for _ in 0..live.kills() {
         let bridge = Bridge::start(&config, &[]);
-        let lifetime = Duration::from_millis(random.u64(..LIFE_MAX_MS));
-        // In a third of the lives InfluxDB stops answering at some moment, and the process dies with requests under way.
-        if random.u8(..3) == 0 {
-            let before = lifetime.mul_f64(random.f64());
-            thread::sleep(before);
-            let paused = Paused::pause(own.pid());
-            thread::sleep(lifetime.saturating_sub(before));
-            readers += bridge.log_with(&["first record"]).len();
-            while_paused += 1;
-            bridge.kill();
-            drop(paused);
-        } else {
-            thread::sleep(lifetime);
-            readers += bridge.log_with(&["first record"]).len();
-            bridge.kill();
-        }
+        let until_kill = Duration::from_millis(random.u64(..UNTIL_KILL_MAX_MS));
+        // Every third time InfluxDB stops answering at some moment, and the process dies with requests under way.
+        let hangs = random.u8(..3) == 0;
+        let until_pause = if hangs { until_kill.mul_f64(random.f64()) } else { until_kill };
+        thread::sleep(until_pause);
+        let paused = hangs.then(|| Paused::pause(own.pid()));
+        thread::sleep(until_kill.saturating_sub(until_pause));
+        reading += bridge.log_with(&["first record"]).len();
+        while_paused += usize::from(hangs);
+        bridge.kill();
+        drop(paused);
     }
     let records = load.end();
     measured(
         "killed",
-        format!("{} times, {while_paused} while InfluxDB was paused, {readers} while reading", live.kills()),
+        format!("{} times, {while_paused} while InfluxDB was paused, {reading} while reading", live.kills()),
     );
     let committed: i64 =
         kafka.group(&topic).committed(&topic, PARTITIONS).iter().map(|at| (*at).max(0)).sum();
