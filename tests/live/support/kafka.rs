@@ -120,14 +120,6 @@ impl Kafka {
         name
     }
 
-    /// As retention does.
-    pub fn delete_before(&self, topic: &str, partition: i32, offset: i64) {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(offset)).unwrap();
-        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        block_on(self.admin().delete_records(&list, &options)).unwrap();
-    }
-
     pub fn set_partitions(&self, topic: &str, partitions: usize) {
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let more = NewPartitions::new(topic, partitions);
