@@ -129,7 +129,10 @@ fn control(
         let resumed = member.take_resumed();
         Resumed::tell(&resumed);
         Counters::add(&shared.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
-        watch.idle.look(Counters::get(&shared.counters.records), || member.why_idle());
+        // While there is an alarm, it is the reason.
+        if shared.writer.alarms().is_empty() {
+            watch.idle.look(Counters::get(&shared.counters.records), || member.why_idle());
+        }
     }
     Ok(())
 }

@@ -5,7 +5,13 @@
 //! `BRIDGE_FAULTS_SEEDS` says how many seeds each fault is run with (default: 1); a failure names its seed, which
 //! `BRIDGE_FAULTS_SEED` runs alone.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 #[expect(dead_code, reason = "shared with the tests of the pipeline")]
 mod support;

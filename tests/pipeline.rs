@@ -11,6 +11,7 @@ mod pipeline {
     mod destinations;
     mod groups;
     mod guard;
+    mod letters;
     mod offsets;
     mod outage;
 }

@@ -3,11 +3,14 @@
 use super::script::{Draw, Faulty};
 use crate::support::{Cluster, bucket, wait_until};
 use kafka_influx_bridge::config;
+use kafka_influx_bridge::dead_letter::DeadLetterError;
 use kafka_influx_bridge::influx::{Delays, LogObserver};
-use kafka_influx_bridge::pipeline::{Pipeline, Waiting};
+use kafka_influx_bridge::kafka::NewRecord;
+use kafka_influx_bridge::pipeline::{Pipeline, PipelineError, Waiting};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 const TOPIC: &str = "t";
@@ -55,7 +58,9 @@ pub struct Model {
 
 impl Model {
     pub fn new(draw: Draw, blame: Blame, seed: u64) -> Self {
-        let letters = std::env::temp_dir().join(format!("bridge-faults-{}-{seed}.jsonl", std::process::id()));
+        static MODELS: AtomicU64 = AtomicU64::new(0);
+        let (process, number) = (std::process::id(), MODELS.fetch_add(1, Relaxed));
+        let letters = std::env::temp_dir().join(format!("bridge-faults-{process}-{number}.jsonl"));
         let _absent = std::fs::remove_file(&letters);
         let cluster = Cluster::with_topic(TOPIC, PARTITIONS);
         let next_offsets = [0; PARTITIONS as usize];
@@ -124,7 +129,18 @@ impl Model {
         let ms = Duration::from_millis;
         let delays = Delays { retry_first: ms(5), retry_max: ms(50), hold_first: ms(10), hold_max: ms(50) };
         let waiting = Waiting { delays, seed };
-        Pipeline::start_with(&config.unwrap().config, Arc::new(LogObserver), waiting).unwrap()
+        let config = config.unwrap().config;
+        // Requests that were given up keep the file of dead letters a moment longer than their pipeline.
+        let mut started = None;
+        wait_until("the bridge starts", || {
+            let result = Pipeline::start_with(&config, Arc::new(LogObserver), waiting);
+            started = match result {
+                Err(PipelineError::DeadLetter(DeadLetterError::FileLocked { .. })) => None,
+                result => Some(result.unwrap()),
+            };
+            started.is_some()
+        });
+        started.unwrap()
     }
 
     fn produce(&mut self, count: usize, rng: &mut fastrand::Rng) {
@@ -144,11 +160,13 @@ impl Model {
                 Kind::Rejected => format!("{{id {id}"),
                 Kind::Refused => format!(r#"{{"id":{id},"type":"text"}}"#),
             };
-            self.cluster.produce(TOPIC, partition, [value]);
+            let value = Some(value.as_bytes());
+            self.cluster.send(NewRecord { topic: TOPIC, partition: Some(partition), value, time_ms: None });
             let next = &mut self.next_offsets[partition as usize];
             self.produced.push(Produced { partition, offset: *next, id, kind });
             *next += 1;
         }
+        self.cluster.flush();
     }
 
     fn committed(&self) -> [Option<i64>; PARTITIONS as usize] {

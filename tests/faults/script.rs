@@ -13,15 +13,15 @@ pub type Draw = fn(&mut fastrand::Rng) -> Option<Reply>;
 /// A receiver with a fault that can be ended.
 pub struct Faulty {
     pub receiver: Receiver,
-    faulty: Arc<AtomicBool>,
+    misbehaves: Arc<AtomicBool>,
     faults: Arc<AtomicU64>,
     _runtime: Runtime,
 }
 
 impl Faulty {
     pub fn start(draw: Draw, seed: u64) -> Self {
-        let (faulty, faults) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU64::new(0)));
-        let (is_faulty, count) = (Arc::clone(&faulty), Arc::clone(&faults));
+        let (misbehaves, faults) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU64::new(0)));
+        let (is_faulty, count) = (Arc::clone(&misbehaves), Arc::clone(&faults));
         let rng = Mutex::new(fastrand::Rng::with_seed(seed));
         let script = move |_: &_| {
             let reply = is_faulty.load(Relaxed).then(|| draw(&mut rng.lock().unwrap())).flatten();
@@ -31,7 +31,7 @@ impl Faulty {
         let options = Options { faults: Some(Box::new(script)), ..Options::default() };
         let runtime = Runtime::new().unwrap();
         let receiver = runtime.block_on(Receiver::start(options)).unwrap();
-        Self { receiver, faulty, faults, _runtime: runtime }
+        Self { receiver, misbehaves, faults, _runtime: runtime }
     }
 
     /// How many requests were answered by the fault.
@@ -40,14 +40,14 @@ impl Faulty {
     }
 
     pub fn mend(&self) {
-        self.faulty.store(false, Relaxed);
+        self.misbehaves.store(false, Relaxed);
     }
 
     /// Behaves until `end` returns.
     pub fn mend_while(&self, end: impl FnOnce()) {
         self.mend();
         end();
-        self.faulty.store(true, Relaxed);
+        self.misbehaves.store(true, Relaxed);
     }
 
     /// The records that are stored, by the field `id`. A record that became two points is a failure.

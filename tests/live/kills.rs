@@ -28,19 +28,19 @@ fn kills_at_random_moments_lose_and_double_nothing() {
     let (mut readers, mut while_paused) = (0, 0);
     for _ in 0..live.kills() {
         let bridge = Bridge::start(&config, &[]);
-        let life = Duration::from_millis(random.u64(..LIFE_MAX_MS));
+        let lifetime = Duration::from_millis(random.u64(..LIFE_MAX_MS));
         // In a third of the lives InfluxDB stops answering at some moment, and the process dies with requests under way.
         if random.u8(..3) == 0 {
-            let before = life.mul_f64(random.f64());
+            let before = lifetime.mul_f64(random.f64());
             thread::sleep(before);
             let paused = Paused::pause(own.pid());
-            thread::sleep(life.saturating_sub(before));
+            thread::sleep(lifetime.saturating_sub(before));
             readers += bridge.log_with(&["first record"]).len();
             while_paused += 1;
             bridge.kill();
             drop(paused);
         } else {
-            thread::sleep(life);
+            thread::sleep(lifetime);
             readers += bridge.log_with(&["first record"]).len();
             bridge.kill();
         }
