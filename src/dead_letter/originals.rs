@@ -37,6 +37,7 @@ pub struct Original {
 pub struct Originals {
     kafka: Arc<Kafka>,
     slot: Arc<Mutex<Slot>>,
+    idle_max: Duration,
 }
 
 /// The client, for one reader at a time.
@@ -50,7 +51,7 @@ struct Slot {
 
 impl Originals {
     pub fn new(kafka: &Kafka) -> Self {
-        Self { kafka: Arc::new(kafka.clone()), slot: Arc::default() }
+        Self { kafka: Arc::new(kafka.clone()), slot: Arc::default(), idle_max: IDLE_MAX }
     }
 
     /// Each wanted record, in order; None where it is gone by retention, compaction or deletion of its topic.
@@ -75,22 +76,53 @@ impl Originals {
         });
         let (originals, is_watched) = ended.flatten()?;
         if !is_watched {
-            tokio::spawn(drop_when_idle(Arc::clone(&self.slot)));
+            tokio::spawn(drop_when_idle(Arc::clone(&self.slot), self.idle_max));
         }
         Ok(originals)
     }
 }
 
 /// Ends with the client.
-async fn drop_when_idle(slot: Arc<Mutex<Slot>>) {
+async fn drop_when_idle(slot: Arc<Mutex<Slot>>, idle_max: Duration) {
     loop {
-        tokio::time::sleep(IDLE_MAX).await;
+        tokio::time::sleep(idle_max).await;
         let mut slot = Arc::clone(&slot).lock_owned().await;
-        if slot.used.is_none_or(|used| used.elapsed() >= IDLE_MAX) {
+        if slot.used.is_none_or(|used| used.elapsed() >= idle_max) {
             slot.is_watched = false;
             // Destroying a client can take its time.
             spawn_blocking(move || slot.reader = None);
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use rdkafka::mocking::MockCluster;
+    use std::path::Path;
+
+    #[tokio::test]
+    async fn the_client_is_dropped_when_it_is_idle_and_made_again() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let text = format!(
+            "[kafka]\nbrokers = '{}'\ntopics = 't'\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'",
+            cluster.bootstrap_servers()
+        );
+        let config = config::parse(Path::new("bridge.toml"), &text, &|_| None).unwrap().config;
+        let mut originals = Originals::new(&config.kafka);
+        originals.idle_max = Duration::from_millis(20);
+        let wanted = [Wanted { topic: "t".into(), partition: 0, offset: 0 }];
+        for _ in 0..3 {
+            assert_eq!(originals.read(&wanted).await, Ok(vec![None]));
+            let is_dropped = async {
+                while originals.slot.lock().await.reader.is_some() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), is_dropped).await.unwrap();
         }
     }
 }

@@ -167,13 +167,55 @@ pub fn producer_config(kafka: &Kafka) -> ClientConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::consumer::BaseConsumer;
+    use rdkafka::producer::BaseProducer;
     use std::path::Path;
+
+    fn kafka(more: &str) -> Kafka {
+        let text = format!(
+            "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n{more}\n[[mapping]]\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'"
+        );
+        crate::config::parse(Path::new("bridge.toml"), &text, &|_| None).unwrap().config.kafka
+    }
+
+    #[test]
+    fn the_producer_takes_over_how_brokers_are_reached_and_nothing_else() {
+        let kafka = kafka(
+            "[kafka.tls]\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'u'\npassword = 'p'\n[kafka.librdkafka]\n\
+             fetch.min.bytes = 5\nsession.timeout.ms = 7000\nsocket.timeout.ms = 3000\nacks = 0\nlinger.ms = 900000\n\
+             transactional.id = 'x'\nmessage.max.bytes = 2000000\nisolation.level = 'read_uncommitted'",
+        );
+        let config = producer_config(&kafka);
+        for (name, want) in [
+            ("security.protocol", Some("sasl_ssl")),
+            ("sasl.username", Some("u")),
+            ("sasl.password", Some("p")),
+            ("socket.timeout.ms", Some("3000")),
+            ("message.max.bytes", Some("2000000")),
+            ("acks", Some("all")),
+            ("linger.ms", Some("5")),
+            ("transactional.id", None),
+            ("fetch.min.bytes", None),
+            ("session.timeout.ms", None),
+            ("isolation.level", None),
+            ("group.id", None),
+        ] {
+            assert_eq!(config.get(name), want, "{name}");
+        }
+        config.create::<BaseProducer>().unwrap();
+        let config = reader_config(&kafka);
+        assert_eq!(config.get("isolation.level"), Some("read_uncommitted"), "it reads what the members read");
+        assert_eq!(
+            (config.get("enable.auto.commit"), config.get("group.instance.id")),
+            (Some("false"), None)
+        );
+        config.create::<BaseConsumer>().unwrap();
+    }
 
     /// What 20,000 records of any size may take beside their bytes must not grow with the lanes, until each has few.
     #[test]
     fn all_lanes_together_keep_a_bounded_number_of_records_ready() {
-        let text = "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n[[mapping]]\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'";
-        let kafka = crate::config::parse(Path::new("bridge.toml"), text, &|_| None).unwrap().config.kafka;
+        let kafka = kafka("");
         let f = |lanes: usize, want: &str| {
             assert_eq!(client_config(&kafka, 0, lanes).get("queued.min.messages"), Some(want), "{lanes}");
         };

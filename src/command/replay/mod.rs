@@ -167,7 +167,11 @@ impl Replay {
             || format!("{place}: {}[{}]@{}", printable(&letter.topic, 300), letter.partition, letter.offset);
         if *truncated {
             self.tally.truncated += 1;
-            return self.bar.say(&format!("{}: its original is truncated", name()));
+            self.bar.say(&format!("{}: its original is truncated", name()));
+            // Lines that are left are whole.
+            if letter.lines.is_none() {
+                return;
+            }
         }
         let became = self.batches.take(letter, name);
         match became.rejected {
