@@ -202,12 +202,6 @@ impl Setup {
         Self { kafka, mappings: String::new(), influx, top: String::new() }
     }
 
-    /// Another group than [`GROUP`].
-    pub fn group(mut self, group: &str) -> Self {
-        self.kafka = self.kafka.replace(GROUP, group);
-        self
-    }
-
     pub fn kafka(mut self, key: &str) -> Self {
         writeln!(self.kafka, "{key}").unwrap();
         self
