@@ -11,14 +11,17 @@
 mod support;
 
 use kafka_influx_bridge::admin::Counters;
-use kafka_influx_bridge::config;
+use kafka_influx_bridge::config::{self, Config};
 use kafka_influx_bridge::dead_letter::{DeadLetters, Elements, Letter, REFUSED, Stage};
+use kafka_influx_bridge::influx::LogObserver;
+use kafka_influx_bridge::pipeline::Pipeline;
 use kafka_influx_bridge::receiver::Reply;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
+use std::sync::Arc;
+use support::{BY_ID, Bridge, Cluster, GROUP, Setup, Sink, record, wait_until};
 
 const TIME_MS: i64 = 1_767_225_600_123;
 
@@ -62,8 +65,7 @@ impl Folder {
         let text = fs::read_to_string(self.file("bridge.toml")).unwrap();
         // File names start at the working directory, which is this test's here.
         let text = text.replace("file = '", &format!("file = '{}/", self.0.display()));
-        let loaded = config::parse(Path::new("bridge.toml"), &text, &|_| None);
-        let config = loaded.map_err(|errors| errors.to_string()).unwrap().config;
+        let config = parse(&text);
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let writer = DeadLetters::open(&config).unwrap().unwrap();
         runtime.block_on(writer.send(&mut letters)).unwrap();
@@ -74,6 +76,11 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _left_behind = fs::remove_dir_all(&self.0);
     }
+}
+
+fn parse(text: &str) -> Config {
+    let loaded = config::parse(Path::new("bridge.toml"), text, &|_| None);
+    loaded.map_err(|errors| errors.to_string()).unwrap().config
 }
 
 const TO_FILE: &str = "[dead_letter]\nfile = 'dead.jsonl'\n";
@@ -125,9 +132,12 @@ fn a_corrected_mapping_takes_the_dead_letters_of_the_wrong_one() {
     let replayed = sink.points("main");
     assert_eq!(replayed.len(), 600);
     let direct = Sink::start();
-    let bridge = Setup::new(&cluster, &direct, "'t'").mapping(BY_ID).group("another").start();
+    let bridge = Pipeline::start(
+        &parse(&setup(&cluster, &direct).text().replace(GROUP, "another")),
+        Arc::new(LogObserver),
+    );
     direct.wait_for_points("main", 600);
-    bridge.stop();
+    Bridge(bridge.unwrap()).stop();
     assert_eq!(replayed, direct.points("main"));
     // Once more changes nothing, neither there nor in the file.
     assert_eq!(folder.replay(&["dead.jsonl"]).0, 0);

@@ -202,6 +202,7 @@ impl Setup {
         Self { kafka, mappings: String::new(), influx, top: String::new() }
     }
 
+<<<<<<< HEAD
     /// Another group than [`GROUP`].
     #[allow(dead_code, reason = "each test program uses some of these")]
     pub fn group(mut self, group: &str) -> Self {
@@ -209,6 +210,8 @@ impl Setup {
         self
     }
 
+=======
+>>>>>>> letters
     pub fn kafka(mut self, key: &str) -> Self {
         writeln!(self.kafka, "{key}").unwrap();
         self
