@@ -202,16 +202,6 @@ impl Setup {
         Self { kafka, mappings: String::new(), influx, top: String::new() }
     }
 
-<<<<<<< HEAD
-    /// Another group than [`GROUP`].
-    #[allow(dead_code, reason = "each test program uses some of these")]
-    pub fn group(mut self, group: &str) -> Self {
-        self.kafka = self.kafka.replace(GROUP, group);
-        self
-    }
-
-=======
->>>>>>> letters
     pub fn kafka(mut self, key: &str) -> Self {
         writeln!(self.kafka, "{key}").unwrap();
         self
