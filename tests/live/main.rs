@@ -25,6 +25,7 @@ mod dialects;
 mod examples;
 mod first_run;
 mod restarts;
+mod salvage;
 mod support;
 mod text;
 mod topics;

@@ -12,10 +12,10 @@ mod points;
 pub use bridge::{Bridge, signal};
 pub use config::Config;
 pub use example::Example;
-pub use http::Http;
+pub use http::{Http, block_on};
 pub use influx::Influx;
 pub use kafka::{Kafka, Produced};
-pub use live::{Live, measured};
+pub use live::{Live, measured, variable};
 pub use points::{Stored, assert_points};
 
 use std::thread;
