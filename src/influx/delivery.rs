@@ -1,33 +1,20 @@
 //! One batch of lines from its closing to its settlement: every line is stored or refused when it returns.
 
 use super::address::Address;
-use super::answer::{Answer, Outcome, classify};
+use super::answer::{Answer, Outcome, classify, message};
 use super::backoff::Backoff;
 use super::cause::Cause;
 use super::connection::Destination;
 use super::counters::count;
 use super::event::Event;
 use super::gzip::Gzip;
-use super::lines::{Lines, Piece, Pieces};
+use super::lines::Lines;
+use super::salvage::{Plan, Refusal, Refused, Request};
 use super::writer::{Writer, now};
 use crate::alarm::Watch;
 use bytes::Bytes;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Distinct reasons kept for one batch, so that a batch of refused lines holds less memory than its lines did.
-const REASONS_MAX: usize = 256;
-const REASON_BEYOND: &str = "refused by InfluxDB; too many reasons in one batch to keep each";
-
-/// A line that InfluxDB does not take, though it was sent alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// Its index in the batch.
-    pub line: usize,
-    /// InfluxDB's words, harmless.
-    pub why: Arc<str>,
-}
 
 /// What became of a batch: each of its lines is stored, or refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +51,7 @@ pub struct LaneWriter {
     rng: fastrand::Rng,
 }
 
-/// What a piece came to, once an answer was about its lines.
+/// What a request came to, once an answer was about its lines.
 enum Verdict {
     Stored,
     TooLarge { why: String },
@@ -79,42 +66,41 @@ impl LaneWriter {
     /// Returns when every line is stored or refused, however long that takes. Dropped before, it leaves
     /// behind at most a request whose answer nobody hears; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
-        let mut batch = Batch {
-            lines,
-            pieces: Pieces::all(lines),
-            delivered: Delivered::default(),
-            watch: self.writer.alarms.watch(),
-        };
-        let mut reasons = Reasons::default();
-        while let Some(piece) = batch.pieces.next(lines, self.writer.size(destination)) {
-            match self.settle(destination, &mut batch, piece).await {
-                Verdict::Stored => {
-                    batch.delivered.lines_stored += piece.len();
-                    count(&self.writer.counters.lines_stored, piece.len());
+        let mut batch = Batch { lines, delivered: Delivered::default(), watch: self.writer.alarms.watch() };
+        let mut plan = Plan::new(lines);
+        while let Some(request) = plan.next(lines, self.writer.size(destination)) {
+            let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
+            match self.settle(destination, &mut batch, &request).await {
+                Verdict::Stored => plan.stored(),
+                Verdict::TooLarge { why } => {
+                    if request.len() > 1 {
+                        self.writer.lower_size(destination, request.bytes(lines), why.clone());
+                    }
+                    plan.too_large(&why);
                 }
-                Verdict::TooLarge { why } if piece.len() > 1 => {
-                    self.writer.lower_size(destination, lines.bytes(piece), why);
-                    batch.pieces.put_back(piece);
+                Verdict::Refused { why, answer } => {
+                    let Answer { status, is_cut, .. } = answer;
+                    let message = message(&answer.body);
+                    plan.refused(lines, Refusal { status, message: &message, why: &why, is_cut });
                 }
-                Verdict::TooLarge { why } => self.refuse(&mut batch, piece.first, reasons.keep(&why)),
-                Verdict::Refused { why, .. } if piece.len() == 1 => {
-                    self.refuse(&mut batch, piece.first, reasons.keep(&why));
-                }
-                Verdict::Refused { answer, .. } => salvage(&mut batch.pieces, piece, &answer),
             }
+            count(&self.writer.counters.lines_stored, plan.lines_stored() - stored);
+            count(&self.writer.counters.lines_refused, plan.lines_refused() - refused);
         }
+        batch.delivered.lines_stored = plan.lines_stored();
+        batch.delivered.refused = plan.into_refused();
         batch.delivered
     }
 
-    fn refuse(&self, batch: &mut Batch<'_>, line: usize, why: Arc<str>) {
-        batch.delivered.refused.push(Refused { line, why });
-        count(&self.writer.counters.lines_refused, 1);
-    }
-
-    /// Sends one piece until an answer is about its lines: retries what passes, holds what has to be mended.
-    async fn settle(&mut self, destination: &Destination, batch: &mut Batch<'_>, piece: Piece) -> Verdict {
+    /// Sends a request until an answer is about its lines: retries what passes, holds what has to be mended.
+    async fn settle(
+        &mut self,
+        destination: &Destination,
+        batch: &mut Batch<'_>,
+        request: &Request,
+    ) -> Verdict {
         let writer = Arc::clone(&self.writer);
-        let mut body = Body { plain: batch.lines.slice(piece), packed: None };
+        let mut body = Body { plain: request.body(batch.lines), packed: None };
         let mut backoff = Backoff::new(writer.options.delays);
         let mut tried = Tried::default();
         loop {
@@ -125,7 +111,7 @@ impl LaneWriter {
             }
             let delay = match outcome {
                 Outcome::Stored => {
-                    writer.note_stored(destination, address.as_str(), piece.len());
+                    writer.note_stored(destination, address.as_str(), request.len());
                     return Verdict::Stored;
                 }
                 Outcome::Split { why } => return Verdict::TooLarge { why },
@@ -219,16 +205,9 @@ impl LaneWriter {
     }
 }
 
-/// How the lines of a refused piece go on: each half is sent by itself, so that every line ends in a request
-/// that is stored, or refused alone. The answer may guide where to cut; it never makes a line stored.
-fn salvage(pieces: &mut Pieces, piece: Piece, _answer: &Answer) {
-    pieces.put_back_halved(piece);
-}
-
 /// A batch on its way.
 struct Batch<'a> {
     lines: &'a Lines,
-    pieces: Pieces,
     delivered: Delivered,
     /// Dropped with the future, so that a batch that is given up leaves no alarm behind.
     watch: Watch,
@@ -259,21 +238,6 @@ impl Body {
             Some(packed) => (packed.clone(), true),
             None => (self.plain.clone(), false),
         }
-    }
-}
-
-/// Reasons of one batch, each kept once.
-#[derive(Default)]
-struct Reasons(BTreeSet<Arc<str>>);
-
-impl Reasons {
-    fn keep(&mut self, why: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(why) {
-            return Arc::clone(known);
-        }
-        let kept: Arc<str> = if self.0.len() < REASONS_MAX { why.into() } else { REASON_BEYOND.into() };
-        self.0.insert(Arc::clone(&kept));
-        kept
     }
 }
 

@@ -33,6 +33,7 @@ mod kills;
 mod offsets;
 mod refusals;
 mod restarts;
+mod salvage;
 mod store_faults;
 mod support;
 mod text;

@@ -1,5 +1,5 @@
-//! A strict reader of line protocol, for tests and for the receiver: what it reads is what InfluxDB
-//! 1.x and 2.x store.
+//! A strict reader of line protocol, for tests, for the receiver, and to look for lines that InfluxDB
+//! refuses: what it reads is what InfluxDB 1.x and 2.x store.
 //!
 //! It follows the scanning rules of those servers byte by byte, because they differ between the parts
 //! of a line (in a name only the byte before counts, in a field backslashes go in pairs). It refuses
