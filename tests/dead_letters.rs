@@ -349,6 +349,24 @@ fn originals_that_are_gone_are_none() {
     assert_eq!(got, [None, Some(19), None, None, None, None, Some(18)]);
 }
 
+/// What is refused together may be more than fits into memory.
+#[test]
+fn large_originals_are_read_in_parts() {
+    let kafka = Kafka::start();
+    kafka.cluster.create_topic("t", 1, 1).unwrap();
+    kafka.produce("t", (0..5).map(|n| vec![n; 900_000]));
+    let originals = Originals::new(&kafka.config().kafka);
+    let asked: Vec<Wanted> = (0..5).map(|offset| wanted("t", 0, offset)).collect();
+    let (mut rest, mut parts) = (asked.as_slice(), Vec::new());
+    while !rest.is_empty() {
+        let found = kafka.read(&originals, rest).unwrap();
+        assert!(found.iter().all(Option::is_some));
+        rest = &rest[found.len()..];
+        parts.push(found.len());
+    }
+    assert_eq!(parts, [3, 2]);
+}
+
 #[test]
 fn originals_wait_for_a_cluster_that_is_down() {
     let kafka = Kafka::start();

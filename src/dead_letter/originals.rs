@@ -15,6 +15,9 @@ use tokio::time::Instant;
 /// The client is dropped when it was idle for so long: it has connections and threads.
 const IDLE_MAX: Duration = Duration::from_mins(1);
 
+/// Records that are read at once, by each lane that needs some; the last of them may go beyond.
+const BYTES_MAX: usize = 2_000_000;
+
 /// A record to read again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Wanted {
@@ -30,6 +33,15 @@ pub struct Original {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     pub headers: Headers,
+}
+
+impl Original {
+    /// Of what it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + of(value));
+        of(&self.key) + of(&self.value) + headers.sum::<usize>()
+    }
 }
 
 /// Reads records again. Its client is made when it is first needed, and dropped when it was idle for a minute.
@@ -54,7 +66,8 @@ impl Originals {
         Self { kafka: Arc::new(kafka.clone()), slot: Arc::default(), idle_max: IDLE_MAX }
     }
 
-    /// Each wanted record, in order; None where it is gone by retention, compaction or deletion of its topic.
+    /// The wanted records, which are in the order of topic, partition and offset; None where it is gone by retention,
+    /// compaction or deletion of its topic. From the first on, and not more than are to be in memory at once: at least one.
     ///
     /// # Errors
     /// Kafka can't be asked now; asking again later may do.
@@ -64,7 +77,7 @@ impl Originals {
         let job = spawn_blocking(move || {
             // After an error the next call begins with a new client: what the old one was about to do is over with it.
             let mut reader = slot.reader.take().map_or_else(|| Reader::new(&kafka), Ok)?;
-            let originals = reader.read(&wanted)?;
+            let originals = reader.read(&wanted, BYTES_MAX)?;
             slot.reader = Some(reader);
             slot.used = Some(Instant::now());
             let is_watched = std::mem::replace(&mut slot.is_watched, true);

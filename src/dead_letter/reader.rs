@@ -35,6 +35,9 @@ pub struct Reader {
 /// Places in the answer, by offset.
 type Places = BTreeMap<i64, Vec<usize>>;
 
+/// Takes a record and its places in the answer. Where it is to be the last one, says so by its place.
+type Found<'f> = dyn FnMut(Vec<usize>, Original) -> Option<usize> + 'f;
+
 /// Until when the next record is waited for.
 #[derive(Debug)]
 pub(super) struct Wait {
@@ -63,20 +66,33 @@ impl Reader {
         Ok(Self { consumer })
     }
 
-    /// Each wanted record, in order. It blocks.
-    pub fn read(&mut self, wanted: &[Wanted]) -> Result<Vec<Option<Original>>, DeadLetterError> {
+    /// The wanted records, in order, from the first on until together they have `bytes_max`. It blocks.
+    pub fn read(
+        &mut self,
+        wanted: &[Wanted],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Original>>, DeadLetterError> {
         let mut partitions: BTreeMap<(&str, i32), Places> = BTreeMap::new();
         for (place, at) in wanted.iter().enumerate() {
             let places = partitions.entry((&at.topic, at.partition)).or_default();
             places.entry(at.offset).or_default().push(place);
         }
-        let mut found = vec![None; wanted.len()];
+        // In another order an end somewhere would leave gaps before it.
+        let bytes_max = if wanted.is_sorted() { bytes_max } else { usize::MAX };
+        let (mut found, mut bytes) = (vec![None; wanted.len()], 0);
         for ((topic, partition), places) in partitions {
-            self.read_partition(topic, partition, places, &mut |places, original| {
+            let end = self.read_partition(topic, partition, places, &mut |places, original| {
+                let last = places.iter().copied().max();
                 for place in places {
+                    bytes += original.bytes();
                     found.get_mut(place).into_iter().for_each(|found| *found = Some(original.clone()));
                 }
+                last.filter(|_| bytes >= bytes_max)
             })?;
+            if let Some(last) = end {
+                found.truncate(last + 1);
+                break;
+            }
         }
         Ok(found)
     }
@@ -86,22 +102,27 @@ impl Reader {
         topic: &str,
         partition: i32,
         mut places: Places,
-        found: &mut dyn FnMut(Vec<usize>, Original),
-    ) -> Result<(), DeadLetterError> {
+        found: &mut Found<'_>,
+    ) -> Result<Option<usize>, DeadLetterError> {
         let mut extent = self.extent(topic, partition)?;
         if extent.ends_before(&places) {
             std::thread::sleep(AGAIN_AFTER);
             extent = self.extent(topic, partition)?;
         }
-        let Extent::Offsets(first, end) = extent else { return Ok(()) };
+        let Extent::Offsets(first, end) = extent else { return Ok(None) };
         places.retain(|offset, _| (first..end).contains(offset));
         while let Some((&offset, _)) = places.first_key_value() {
             self.assign(topic, [(partition, offset)])?;
-            self.read_on(partition, &mut places, found)?;
+            let last = self.read_on(partition, &mut places, found)?;
+            if last.is_some() {
+                self.consumer.unassign().map_err(|error| unreadable(&error))?;
+                return Ok(last);
+            }
             // The topic was made anew meanwhile and ends before it.
             places.remove_entry(&offset);
         }
-        self.consumer.unassign().map_err(|error| unreadable(&error))
+        self.consumer.unassign().map_err(|error| unreadable(&error))?;
+        Ok(None)
     }
 
     /// Takes records until the next wanted one is far away; takes out of `places` what was found or is not there.
@@ -109,8 +130,8 @@ impl Reader {
         &self,
         partition: i32,
         places: &mut Places,
-        found: &mut dyn FnMut(Vec<usize>, Original),
-    ) -> Result<(), DeadLetterError> {
+        found: &mut Found<'_>,
+    ) -> Result<Option<usize>, DeadLetterError> {
         let mut wait = Wait::begin();
         while let Some((&next, _)) = places.first_key_value() {
             let Some((number, message)) = self.poll(&mut wait)? else { continue };
@@ -120,18 +141,20 @@ impl Reader {
             let Some(message) = message else {
                 // Within what the partition holds only markers of transactions, or compacted records, end it.
                 places.clear();
-                return Ok(());
+                return Ok(None);
             };
             if next - message.offset() > SKIPPED_MAX {
-                return Ok(());
+                return Ok(None);
             }
             // What is before this one was taken by retention or compaction.
             *places = places.split_off(&message.offset());
-            if let Some(wanted) = places.remove(&message.offset()) {
-                found(wanted, original(&message));
+            if let Some(wanted) = places.remove(&message.offset())
+                && let Some(last) = found(wanted, original(&message))
+            {
+                return Ok(Some(last));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The next record and its partition; no record: that was the partition's last for now. None: nothing came yet.

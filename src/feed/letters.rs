@@ -17,10 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Records read again at once: they are held in memory together until their letters are written.
-const REREAD_RECORDS: usize = 256;
-/// So many bytes of refused lines stand for what their records may hold.
-const REREAD_LINE_BYTES: usize = 128_000;
+/// Records read again at once, if they are small.
+const REREAD_RECORDS: usize = 1_000;
 /// Between attempts, while letters can't be written.
 const DELAY_FIRST: Duration = Duration::from_secs(1);
 const DELAY_MAX: Duration = Duration::from_secs(30);
@@ -62,9 +60,12 @@ impl LaneLetters {
     pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
         let mut rejected = Drafts::new(std::mem::take(&mut batch.letters));
         let refused = refused_records(batch, delivered);
-        for chunk in chunks(&refused, lines) {
-            let originals = self.read_again(chunk).await;
-            let letters = chunk.iter().zip(originals).map(|(record, original)| {
+        let mut rest = refused.as_slice();
+        while !rest.is_empty() {
+            let originals = self.read_again(rest.get(..REREAD_RECORDS).unwrap_or(rest)).await;
+            let (read, after) = rest.split_at(originals.len().clamp(1, rest.len()));
+            rest = after;
+            let letters = read.iter().zip(originals).map(|(record, original)| {
                 let letter = self.letter(record, original, lines);
                 rejected.merged(letter)
             });
@@ -211,7 +212,7 @@ impl Drafts {
     }
 }
 
-/// Refused lines by record, in the order of the batch.
+/// Refused lines by record, in the order in which records are read again.
 fn refused_records(batch: &Batch, delivered: &Delivered) -> Vec<RefusedRecord> {
     let mut records: Vec<RefusedRecord> = Vec::new();
     let mut refused: Vec<_> = delivered.refused.iter().collect();
@@ -230,24 +231,6 @@ fn refused_records(batch: &Batch, delivered: &Delivered) -> Vec<RefusedRecord> {
             }),
         }
     }
+    records.sort_by(|a, b| (&a.at, a.offset).cmp(&(&b.at, b.offset)));
     records
-}
-
-/// Parts that may be in memory at once.
-fn chunks<'r>(records: &'r [RefusedRecord], lines: &Lines) -> Vec<&'r [RefusedRecord]> {
-    let bytes =
-        |record: &RefusedRecord| record.lines.iter().map(|(line, _)| lines.line(*line).len()).sum::<usize>();
-    let (mut chunks, mut rest) = (Vec::new(), records);
-    while !rest.is_empty() {
-        let mut held = 0;
-        let fits = |record: &&RefusedRecord| {
-            held += bytes(record);
-            held <= REREAD_LINE_BYTES
-        };
-        let count = rest.iter().take(REREAD_RECORDS).take_while(fits).count().max(1);
-        let (chunk, after) = rest.split_at(count);
-        chunks.push(chunk);
-        rest = after;
-    }
-    chunks
 }
