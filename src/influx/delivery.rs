@@ -7,12 +7,12 @@ use super::backoff::Backoff;
 use super::cause::Cause;
 use super::connection::Destination;
 use super::counters::count;
-use super::event::Event;
 use super::gzip::Gzip;
 use super::lines::Lines;
 use super::salvage::{Plan, Refusal, Refused, Request};
 use super::writer::{Writer, now};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,10 +104,18 @@ impl LaneWriter {
         let mut backoff = Backoff::new(writer.options.delays);
         let mut tried = Tried::default();
         loop {
-            let address = writer.client.addresses().current();
+            let addresses = writer.client.addresses();
+            let address = addresses.pick(&tried.addresses).unwrap_or_else(|| addresses.current());
             let (outcome, answer) = self.attempt(address, destination, &mut body, batch).await;
             if matches!(outcome, Outcome::Stored | Outcome::Split { .. } | Outcome::Refused { .. }) {
                 batch.watch.well(now());
+            }
+            match outcome {
+                Outcome::Retry { cause, .. } if cause.is_of_address() => {
+                    writer.leave(address, destination, cause);
+                    tried.addresses.insert(address.index());
+                }
+                _ => writer.note_answer(address, outcome == Outcome::Stored),
             }
             let delay = match outcome {
                 Outcome::Stored => {
@@ -118,7 +126,7 @@ impl LaneWriter {
                 Outcome::Refused { why } => return Verdict::Refused { why, answer },
                 Outcome::Retry { cause, after, why } => {
                     self.raise(&mut batch.watch, false, (address, destination), (cause, &why));
-                    if self.change_address(address, cause, &mut tried) {
+                    if cause.is_of_address() && addresses.pick(&tried.addresses).is_some() {
                         continue;
                     }
                     backoff.retry(after, &mut self.rng)
@@ -190,22 +198,6 @@ impl LaneWriter {
         let address = address.as_str();
         watch.failed(Trouble { cause, holds, why, address, destination, credential: &credential }, now());
     }
-
-    /// Goes on at the next of several addresses. Says whether there is one that was not tried since the last
-    /// wait.
-    fn change_address(&self, failed: &Address, cause: Cause, tried: &mut Tried) -> bool {
-        let addresses = self.writer.client.addresses();
-        if addresses.count() == 1 || !cause.is_of_address() {
-            return false;
-        }
-        if addresses.leave(failed) {
-            count(&self.writer.counters.address_changes, 1);
-            let to = addresses.current().as_str().to_owned();
-            self.writer.alarms.tell(&Event::AddressChanged { from: failed.as_str().to_owned(), to, cause });
-        }
-        tried.addresses += 1;
-        tried.addresses < addresses.count()
-    }
 }
 
 /// A batch on its way.
@@ -219,7 +211,8 @@ struct Batch<'a> {
 /// What was done without a wait in between.
 #[derive(Default)]
 struct Tried {
-    addresses: usize,
+    /// Those that failed.
+    addresses: BTreeSet<usize>,
     mending: bool,
 }
 

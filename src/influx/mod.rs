@@ -4,6 +4,7 @@ mod address;
 mod alarm;
 mod answer;
 mod backoff;
+mod breaker;
 mod cause;
 mod client;
 mod connection;

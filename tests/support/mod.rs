@@ -205,6 +205,13 @@ impl Setup {
         self
     }
 
+    /// Addresses in the place of the one.
+    pub fn urls(mut self, urls: &[String]) -> Self {
+        let (_, others) = self.influx.split_once("org = ").unwrap();
+        self.influx = format!("[influx]\nurls = {urls:?}\norg = {others}");
+        self
+    }
+
     pub fn top(mut self, key: &str) -> Self {
         writeln!(self.top, "{key}").unwrap();
         self
