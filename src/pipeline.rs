@@ -155,7 +155,12 @@ pub fn record_limits(config: &Config) -> RecordLimits {
 
 fn writer_options(config: &Config) -> WriterOptions {
     let batch = config.batch;
-    WriterOptions { lines_max: batch.lines_max, bytes_max: batch.bytes_max, delays: Delays::default() }
+    WriterOptions {
+        lines_max: batch.lines_max,
+        bytes_max: batch.bytes_max,
+        points_per_second_max: batch.points_per_second_max,
+        delays: Delays::default(),
+    }
 }
 
 /// Starts the admin endpoint. A second bridge on this machine finds the port taken, and must run all the same.

@@ -107,6 +107,8 @@ pub struct Batch {
     pub bytes_max: usize,
     pub age_max: Duration,
     pub memory_max: usize,
+    /// Of all lanes together.
+    pub points_per_second_max: Option<u64>,
 }
 
 /// `[admin]`.

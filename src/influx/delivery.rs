@@ -68,6 +68,9 @@ impl LaneWriter {
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
         let mut batch = Batch { lines, delivered: Delivered::default(), watch: self.writer.alarms.watch() };
         let mut plan = Plan::new(lines);
+        if !lines.is_empty() {
+            self.writer.keep_pace(lines.len()).await;
+        }
         while let Some(request) = plan.next(lines, self.writer.size(destination)) {
             let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
             match self.settle(destination, &mut batch, &request).await {

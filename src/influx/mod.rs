@@ -16,6 +16,7 @@ mod gzip;
 mod http;
 pub mod line_reader;
 mod lines;
+mod pace;
 mod remedy;
 mod salvage;
 #[cfg(test)]

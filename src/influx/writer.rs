@@ -12,6 +12,7 @@ use super::counters::{Counters, count};
 use super::delivery::LaneWriter;
 use super::event::{Event, Observer};
 use super::lines::Size;
+use super::pace::Pace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub struct WriterOptions {
     pub lines_max: usize,
     /// Of one request before compression; a line alone may be larger.
     pub bytes_max: usize,
+    /// Of all lanes together; what is sent again is not counted.
+    pub points_per_second_max: Option<u64>,
     pub delays: Delays,
 }
 
@@ -44,6 +47,7 @@ pub struct Writer {
     pub(super) alarms: Arc<Alarms>,
     pub(super) options: WriterOptions,
     creates_databases: bool,
+    pace: Option<Mutex<Pace>>,
     learned: Mutex<Learned>,
 }
 
@@ -70,6 +74,7 @@ impl Writer {
             alarms: Alarms::new(observer),
             options,
             creates_databases: connection.create_database,
+            pace: options.points_per_second_max.map(|max| Mutex::new(Pace::new(max))),
             learned: Mutex::default(),
         })
     }
@@ -167,6 +172,16 @@ impl Writer {
                 changed
             }
             _ => false,
+        }
+    }
+
+    /// Waits until a new batch may be written, where the configuration says how fast.
+    pub(super) async fn keep_pace(&self, lines: usize) {
+        let Some(pace) = &self.pace else { return };
+        let wait = pace.lock().unwrap_or_else(PoisonError::into_inner).take(lines, now());
+        if !wait.is_zero() {
+            tracing::debug!(?wait, lines, "waiting, batch.points_per_second_max is reached");
+            tokio::time::sleep(wait).await;
         }
     }
 

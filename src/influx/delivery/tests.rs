@@ -17,7 +17,8 @@ const DELAYS: Delays = Delays {
     address_first: Duration::from_mins(1),
     address_max: Duration::from_mins(1),
 };
-const OPTIONS: WriterOptions = WriterOptions { lines_max: 5000, bytes_max: 4_000_000, delays: DELAYS };
+const OPTIONS: WriterOptions =
+    WriterOptions { lines_max: 5000, bytes_max: 4_000_000, points_per_second_max: None, delays: DELAYS };
 
 /// Of another shard than small times.
 const FAR: i64 = 1_000_000_000_000_000_000;
@@ -198,6 +199,24 @@ async fn waits_as_long_as_it_is_asked_to() {
     let start = std::time::Instant::now();
     setup.deliver(&bucket(), &good(1)).await;
     assert!(start.elapsed() >= Duration::from_millis(300));
+}
+
+/// Over all lanes, and not for what is sent again.
+#[tokio::test]
+async fn writes_no_more_points_a_second_than_allowed() {
+    let faults: crate::receiver::Faults =
+        Box::new(|request| request.number.is_multiple_of(2).then(|| Reply::status(503)));
+    let options = Options { faults: Some(faults), ..Options::default() };
+    let limits = WriterOptions { points_per_second_max: Some(1_000), ..OPTIONS };
+    let setup = Setup::with(options, limits, |_| ()).await;
+    let start = std::time::Instant::now();
+    let mut lanes = [0, 1, 2, 3].map(|seed| setup.writer.lane(seed));
+    let (destination, batch) = (bucket(), good(100));
+    let [one, two, three, four] = lanes.each_mut().map(|lane| lane.deliver(&destination, &batch));
+    tokio::join!(one, two, three, four);
+    assert!(start.elapsed() >= Duration::from_millis(300), "the first goes at once, each other 100 ms later");
+    assert_eq!(setup.writer.counters().lines_stored.load(Relaxed), 400);
+    assert!(setup.writer.counters().retried.load(Relaxed) > 0);
 }
 
 #[tokio::test]
