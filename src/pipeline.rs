@@ -221,7 +221,12 @@ pub fn record_limits(config: &Config) -> RecordLimits {
 
 fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
     let batch = config.batch;
-    WriterOptions { lines_max: batch.lines_max, bytes_max: batch.bytes_max, delays }
+    WriterOptions {
+        lines_max: batch.lines_max,
+        bytes_max: batch.bytes_max,
+        points_per_second_max: batch.points_per_second_max,
+        delays,
+    }
 }
 
 /// Starts the admin endpoint. A second bridge on this machine finds the port taken, and must run all the same.

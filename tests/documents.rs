@@ -44,7 +44,8 @@ fn paths_in_documents_exist() {
 fn tests_in_the_table_of_faults_exist() {
     let text = read("docs/faults.md");
     let named = text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once(' '));
-    let named: Vec<_> = named.filter(|(file, _)| file.starts_with("tests/") || file.starts_with("src/")).collect();
+    let named: Vec<_> =
+        named.filter(|(file, _)| file.starts_with("tests/") || file.starts_with("src/")).collect();
     assert!(named.len() > 20, "{named:?}");
     for (file, name) in named {
         let (file, head) =

@@ -5,6 +5,7 @@
 mod support;
 
 mod pipeline {
+    mod addresses;
     mod admin;
     mod bad_input;
     mod delivery;

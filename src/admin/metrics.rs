@@ -16,6 +16,7 @@ pub fn page(watched: &Watched) -> String {
     kafka(watched, &mut page);
     lines(watched.writer.counters(), &mut page);
     requests(watched.writer.counters(), &mut page);
+    addresses(watched, &mut page);
     latency(&watched.writer.counters().latency, &mut page);
     memory(watched, &mut page);
     alarms(watched, &mut page);
@@ -115,6 +116,18 @@ fn requests(writer: &influx::Counters, page: &mut Exposition) {
     page.single(Kind::Counter, "request_sent_bytes_total", help, get(&writer.bytes_sent));
     let help = "Times that the next address of influx.urls was taken.";
     page.single(Kind::Counter, "address_changes_total", help, get(&writer.address_changes));
+}
+
+fn addresses(watched: &Watched, page: &mut Exposition) {
+    let addresses = watched.writer.client().addresses();
+    let help = "0 while an address of influx.urls is left alone because it failed, 1 otherwise.";
+    // One that is written twice has one sample.
+    let up: BTreeMap<&str, bool> =
+        addresses.all().map(|address| (address.as_str(), !addresses.is_left_alone(address))).collect();
+    let mut family = page.family(Kind::Gauge, "address_up", help);
+    for (address, up) in up {
+        family.sample(&[("address", address)], u8::from(up));
+    }
 }
 
 fn latency(latency: &Latency, page: &mut Exposition) {

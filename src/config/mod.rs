@@ -115,6 +115,8 @@ pub struct Batch {
     pub bytes_max: usize,
     pub age_max: Duration,
     pub memory_max: usize,
+    /// Of all lanes together.
+    pub points_per_second_max: Option<u64>,
 }
 
 /// `[reject]`: when a topic holds, because too much of it is rejected or refused.

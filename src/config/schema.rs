@@ -97,8 +97,11 @@ pub static INFLUX: Table = Table {
 pub static INFLUX_TLS: Table =
     Table { name: "influx.tls", keys: &["ca_file", "cert_file", "key_file", "verify"], tables: &[] };
 
-pub static BATCH: Table =
-    Table { name: "batch", keys: &["lines_max", "bytes_max", "age_max", "memory_max"], tables: &[] };
+pub static BATCH: Table = Table {
+    name: "batch",
+    keys: &["lines_max", "bytes_max", "age_max", "memory_max", "points_per_second_max"],
+    tables: &[],
+};
 
 pub static REJECT: Table = Table { name: "reject", keys: &["rate_max"], tables: &[] };
 

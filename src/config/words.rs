@@ -136,6 +136,7 @@ const WORDS: &[(&str, &str, Meaning)] = &[
     ("batch_size", "", Key("batch", "lines_max")),
     ("max_batch_size", "", Key("batch", "lines_max")),
     ("batch_bytes_max", "", Key("batch", "bytes_max")),
+    ("rate_limit", "", Key("batch", "points_per_second_max")),
     ("metric_buffer_limit", "", KAFKA_IS_THE_BUFFER),
     ("max_undelivered_messages", "", KAFKA_IS_THE_BUFFER),
     ("buffer_size", "", KAFKA_IS_THE_BUFFER),

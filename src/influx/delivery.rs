@@ -6,13 +6,13 @@ use super::backoff::Backoff;
 use super::cause::Cause;
 use super::connection::Destination;
 use super::counters::count;
-use super::event::Event;
 use super::gzip::Gzip;
 use super::lines::Lines;
 use super::salvage::{Plan, Refusal, Refused, Request};
 use super::writer::{Writer, now};
 use crate::alarm::Watch;
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +68,9 @@ impl LaneWriter {
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
         let mut batch = Batch { lines, delivered: Delivered::default(), watch: self.writer.alarms.watch() };
         let mut plan = Plan::new(lines);
+        if !lines.is_empty() {
+            self.writer.keep_pace(lines.len()).await;
+        }
         while let Some(request) = plan.next(lines, self.writer.size(destination)) {
             let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
             match self.settle(destination, &mut batch, &request).await {
@@ -104,10 +107,18 @@ impl LaneWriter {
         let mut backoff = Backoff::new(writer.options.delays);
         let mut tried = Tried::default();
         loop {
-            let address = writer.client.addresses().current();
+            let addresses = writer.client.addresses();
+            let address = addresses.pick(&tried.addresses).unwrap_or_else(|| addresses.current());
             let (outcome, answer) = self.attempt(address, destination, &mut body, batch).await;
             if matches!(outcome, Outcome::Stored | Outcome::Split { .. } | Outcome::Refused { .. }) {
                 batch.watch.well(now());
+            }
+            match outcome {
+                Outcome::Retry { cause, .. } if cause.is_of_address() => {
+                    writer.leave(address, destination, cause);
+                    tried.addresses.insert(address.index());
+                }
+                _ => writer.note_answer(address, outcome == Outcome::Stored),
             }
             let delay = match outcome {
                 Outcome::Stored => {
@@ -118,7 +129,7 @@ impl LaneWriter {
                 Outcome::Refused { why } => return Verdict::Refused { why, answer },
                 Outcome::Retry { cause, after, why } => {
                     self.raise(&mut batch.watch, false, (address, destination), (cause, &why));
-                    if self.change_address(address, cause, &mut tried) {
+                    if cause.is_of_address() && addresses.pick(&tried.addresses).is_some() {
                         continue;
                     }
                     backoff.retry(after, &mut self.rng)
@@ -187,22 +198,6 @@ impl LaneWriter {
     fn raise(&self, watch: &mut Watch, holds: bool, place: (&Address, &Destination), problem: (Cause, &str)) {
         self.writer.raise(watch, holds, place, problem);
     }
-
-    /// Goes on at the next of several addresses. Says whether there is one that was not tried since the last
-    /// wait.
-    fn change_address(&self, failed: &Address, cause: Cause, tried: &mut Tried) -> bool {
-        let addresses = self.writer.client.addresses();
-        if addresses.count() == 1 || !cause.is_of_address() {
-            return false;
-        }
-        if addresses.leave(failed) {
-            count(&self.writer.counters.address_changes, 1);
-            let to = addresses.current().as_str().to_owned();
-            self.writer.tell(&Event::AddressChanged { from: failed.as_str().to_owned(), to, cause });
-        }
-        tried.addresses += 1;
-        tried.addresses < addresses.count()
-    }
 }
 
 /// A batch on its way.
@@ -216,7 +211,8 @@ struct Batch<'a> {
 /// What was done without a wait in between.
 #[derive(Default)]
 struct Tried {
-    addresses: usize,
+    /// Those that failed.
+    addresses: BTreeSet<usize>,
     mending: bool,
 }
 

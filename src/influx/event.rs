@@ -27,6 +27,11 @@ pub enum Event {
         to: String,
         cause: Cause,
     },
+    /// An earlier one of `urls` works again, and is used.
+    AddressRestored {
+        from: String,
+        to: String,
+    },
     /// After a 413, requests are kept below this many bytes for a while.
     SizeLowered {
         destination: Destination,
@@ -85,6 +90,9 @@ impl Observer for LogObserver {
             }
             Event::AddressChanged { from, to, cause } => {
                 tracing::info!(from, to, cause = cause.name(), "taking the next address");
+            }
+            Event::AddressRestored { from, to } => {
+                tracing::info!(from, to, "the earlier address works again, going back to it");
             }
             Event::SizeLowered { destination, bytes_max, why } => {
                 tracing::info!(%destination, bytes_max, why, "requests were too large, sending smaller ones");

@@ -3,6 +3,7 @@
 mod address;
 mod answer;
 mod backoff;
+mod breaker;
 mod cause;
 mod client;
 mod connection;
@@ -14,6 +15,7 @@ mod gzip;
 mod http;
 pub mod line_reader;
 mod lines;
+mod pace;
 mod remedy;
 mod salvage;
 #[cfg(test)]

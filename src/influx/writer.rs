@@ -3,17 +3,19 @@
 use super::address::Address;
 use super::answer::Outcome;
 use super::backoff::{Backoff, Delays};
+use super::breaker::News;
 use super::cause::{Cause, Reach};
 use super::client::Client;
 use super::connection::{Connection, Destination};
-use super::counters::Counters;
+use super::counters::{Counters, count};
 use super::delivery::LaneWriter;
 use super::event::{Alarming, Event, Observer};
 use super::lines::Size;
+use super::pace::Pace;
 use super::remedy::{self, remedy};
 use crate::alarm::{Alarm, Alarms, Scope, Trouble, Watch};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// After this, a size that a 413 taught is forgotten: proxies are reconfigured, and one odd answer must not
@@ -33,6 +35,8 @@ pub struct WriterOptions {
     pub lines_max: usize,
     /// Of one request before compression; a line alone may be larger.
     pub bytes_max: usize,
+    /// Of all lanes together; what is sent again is not counted.
+    pub points_per_second_max: Option<u64>,
     pub delays: Delays,
 }
 
@@ -45,6 +49,7 @@ pub struct Writer {
     observer: Arc<dyn Observer>,
     pub(super) options: WriterOptions,
     creates_databases: bool,
+    pace: Option<Mutex<Pace>>,
     learned: Mutex<Learned>,
 }
 
@@ -72,6 +77,7 @@ impl Writer {
             observer,
             options,
             creates_databases: connection.create_database,
+            pace: options.points_per_second_max.map(|max| Mutex::new(Pace::new(max))),
             learned: Mutex::default(),
         })
     }
@@ -110,17 +116,26 @@ impl Writer {
         self.create_database(&destination).await;
         let (mut watch, mut rng) = (self.alarms.watch(), fastrand::Rng::with_seed(seed));
         let mut backoff = Backoff::new(self.options.delays);
-        while let Err((cause, holds, why)) = self.probe(&destination).await {
-            let place = (self.client.addresses().current(), &destination);
-            self.raise(&mut watch, holds, place, (cause, &why));
+        loop {
+            let address = self.client.addresses().current();
+            let Err((cause, holds, why)) = self.probe(address, &destination).await else { break };
+            let destination = &destination;
+            self.raise(&mut watch, holds, (address, destination), (cause, &why));
+            if cause.is_of_address() {
+                self.leave(address, destination, cause);
+                let next = self.client.addresses().current();
+                if next.index() != address.index() && !self.client.addresses().is_left_alone(next) {
+                    continue;
+                }
+            }
             // Nothing waits for this, but the alarm should end soon after its cause.
             tokio::time::sleep(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
         }
         watch.well(now());
     }
 
-    async fn probe(&self, destination: &Destination) -> Result<(), (Cause, bool, String)> {
-        match self.client.probe(self.client.addresses().current(), destination).await {
+    async fn probe(&self, address: &Address, destination: &Destination) -> Result<(), (Cause, bool, String)> {
+        match self.client.probe(address, destination).await {
             Ok(Outcome::Hold { cause, why }) => Err((cause, true, why)),
             Ok(Outcome::Retry { cause, why, .. }) => Err((cause, false, why)),
             // What is said of an empty write otherwise is no lasting trouble.
@@ -188,6 +203,16 @@ impl Writer {
         }
     }
 
+    /// Waits until a new batch may be written, where the configuration says how fast.
+    pub(super) async fn keep_pace(&self, lines: usize) {
+        let Some(pace) = &self.pace else { return };
+        let wait = pace.lock().unwrap_or_else(PoisonError::into_inner).take(lines, now());
+        if !wait.is_zero() {
+            tracing::debug!(?wait, lines, "waiting, batch.points_per_second_max is reached");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
     /// What one request to this destination may hold now.
     pub(super) fn size(&self, destination: &Destination) -> Size {
         let WriterOptions { lines_max, bytes_max, .. } = self.options;
@@ -206,6 +231,41 @@ impl Writer {
             let (destination, address) = (destination.clone(), address.to_owned());
             self.tell(&Event::FirstStored { destination, address, lines });
         }
+    }
+
+    /// An address gave an answer, whatever it is: it works.
+    pub(super) fn note_answer(&self, address: &Address, stores: bool) {
+        self.tell_address(self.client.addresses().work(address, stores));
+    }
+
+    /// An address failed: it is left alone, if there are others, until it works again.
+    pub(super) fn leave(self: &Arc<Self>, address: &Address, destination: &Destination, cause: Cause) {
+        let failed = self.client.addresses().fail(address, cause);
+        self.tell_address(failed.news);
+        if failed.wants_watch {
+            tokio::spawn(watch_address(Arc::downgrade(self), address.index(), destination.clone()));
+        }
+    }
+
+    /// Asks whether an address works again.
+    async fn ask_for(&self, address: &Address, destination: &Destination) {
+        match self.probe(address, destination).await {
+            Err((cause, ..)) if cause.is_of_address() => self.client.addresses().fail_again(address),
+            Ok(()) | Err(_) => self.note_answer(address, false),
+        }
+    }
+
+    fn tell_address(&self, news: Option<News>) {
+        let shown = |index: usize| self.client.addresses().at(index).as_str().to_owned();
+        let event = match news {
+            Some(News::Next { from, to, cause }) => {
+                Event::AddressChanged { from: shown(from), to: shown(to), cause }
+            }
+            Some(News::Restored { from, to }) => Event::AddressRestored { from: shown(from), to: shown(to) },
+            None => return,
+        };
+        count(&self.counters.address_changes, 1);
+        self.tell(&event);
     }
 }
 
@@ -240,6 +300,23 @@ impl Learned {
         }
         self.databases.insert(destination.clone(), (ready, now));
         true
+    }
+}
+
+/// Asks for an address that is left alone, less and less often, until it works. Lanes need not try it meanwhile, which may
+/// take each of them a time-out.
+async fn watch_address(writer: Weak<Writer>, index: usize, destination: Destination) {
+    let mut rng = fastrand::Rng::new();
+    loop {
+        // Without writer nobody needs the address.
+        let Some(this) = writer.upgrade() else { return };
+        let address = this.client.addresses().at(index);
+        let Some(failures) = this.client.addresses().failures(address) else { return };
+        let delay = this.options.delays.leave_alone(failures, &mut rng);
+        drop(this);
+        tokio::time::sleep(delay).await;
+        let Some(this) = writer.upgrade() else { return };
+        this.ask_for(this.client.addresses().at(index), &destination).await;
     }
 }
 

@@ -127,7 +127,13 @@ impl Model {
         );
         let config = config::parse(Path::new("faults.toml"), &text, &|_| None).map_err(|e| e.to_string());
         let ms = Duration::from_millis;
-        let delays = Delays { retry_first: ms(5), retry_max: ms(50), hold_first: ms(10), hold_max: ms(50) };
+        let delays = Delays {
+            retry_first: ms(5),
+            retry_max: ms(50),
+            hold_first: ms(10),
+            hold_max: ms(50),
+            ..Delays::default()
+        };
         let waiting = Waiting { delays, seed };
         let config = config.unwrap().config;
         // Requests that were given up keep the file of dead letters a moment longer than their pipeline.

@@ -59,7 +59,12 @@ fn connection(influx: &Influx, credential: Credential) -> Connection {
 
 /// Writes the batch, after lines that give the fields their types.
 fn deliver(connection: &Connection, destination: &Destination, lines: &Lines) -> (Delivered, Duration) {
-    let options = WriterOptions { lines_max: 1_000_000, bytes_max: 100_000_000, delays: Delays::default() };
+    let options = WriterOptions {
+        lines_max: 1_000_000,
+        bytes_max: 100_000_000,
+        points_per_second_max: None,
+        delays: Delays::default(),
+    };
     let client = Client::new(connection).unwrap();
     let writer = Writer::new(client, connection, options, Arc::new(LogObserver));
     let fields: Vec<String> = (0..FIELDS).map(|field| format!("f{field}=0")).collect();

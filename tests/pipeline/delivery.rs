@@ -113,3 +113,22 @@ fn a_topic_created_later_is_picked_up() {
     bridge.stop();
     assert_eq!(sink.ids("main"), ["first", "late"]);
 }
+
+/// What waits for its turn is not waited for: it is read again.
+#[test]
+fn a_limit_of_points_a_second_delays_no_stop() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let all: Vec<String> = (0..1_000).map(|n| format!("{n:04}")).collect();
+    cluster.produce("t", 0, all.iter().map(|id| record(id)));
+    let setup = || Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top("shutdown_max = '2s'");
+    let slow = setup().batch("lines_max = 100\npoints_per_second_max = 20").start();
+    sink.wait_for_points("main", 100);
+    slow.stop();
+    let stored = sink.points("main").len();
+    assert!(stored <= 200, "{stored} points within a few seconds");
+    assert_eq!(cluster.committed("t", 1), [Some(stored as i64)]);
+    let fast = setup().start();
+    sink.wait_for_points("main", 1_000);
+    fast.stop();
+    assert_eq!(sink.ids("main"), all);
+}

@@ -184,6 +184,7 @@ pub struct Setup {
     kafka: String,
     mappings: String,
     influx: String,
+    batch: String,
     top: String,
 }
 
@@ -199,7 +200,7 @@ impl Setup {
             "[influx]\nurl = '{}'\norg = 'test'\nbucket = 'main'\ntoken = 'any'\n",
             sink.receiver.url()
         );
-        Self { kafka, mappings: String::new(), influx, top: String::new() }
+        Self { kafka, mappings: String::new(), influx, batch: String::new(), top: String::new() }
     }
 
     pub fn kafka(mut self, key: &str) -> Self {
@@ -217,14 +218,28 @@ impl Setup {
         self
     }
 
+    pub fn batch(mut self, key: &str) -> Self {
+        writeln!(self.batch, "{key}").unwrap();
+        self
+    }
+
+    /// Addresses in the place of the one.
+    pub fn urls(mut self, urls: &[String]) -> Self {
+        let (_, others) = self.influx.split_once("org = ").unwrap();
+        self.influx = format!("[influx]\nurls = {urls:?}\norg = {others}");
+        self
+    }
+
     pub fn top(mut self, key: &str) -> Self {
         writeln!(self.top, "{key}").unwrap();
         self
     }
 
     pub fn text(&self) -> String {
-        let Self { kafka, mappings, influx, top } = self;
-        format!("{top}{kafka}{mappings}{influx}[batch]\nage_max = '50ms'\n[admin]\nlisten = '127.0.0.1:0'\n")
+        let Self { kafka, mappings, influx, batch, top } = self;
+        format!(
+            "{top}{kafka}{mappings}{influx}[batch]\nage_max = '50ms'\n{batch}[admin]\nlisten = '127.0.0.1:0'\n"
+        )
     }
 
     pub fn config(&self) -> Config {

@@ -40,6 +40,7 @@ fn a_small_file_has_the_defaults() {
     let batch = config.batch;
     assert_eq!((batch.lines_max, batch.bytes_max, batch.memory_max), (5_000, 4_000_000, 16_000_000));
     assert_eq!((batch.age_max, config.shutdown_max), (Duration::from_secs(1), Duration::from_secs(8)));
+    assert_eq!(batch.points_per_second_max, None);
     assert_eq!(config.admin.listen, Some("127.0.0.1:9643".parse().unwrap()));
     assert_eq!((config.log.level, config.log.format), (tracing::Level::INFO, LogFormat::Text));
 }
@@ -213,6 +214,7 @@ fn reads_influx() {
 fn reads_the_rest() {
     let text = with("", "shutdown_max = \"0s\"")
         + "[batch]\nlines_max = \"${LINES}\"\nbytes_max = 2000\nage_max = \"250ms\"\nmemory_max = \"1MB\"\n"
+        + "points_per_second_max = 20000\n"
         + "[admin]\nlisten = \"\"\n[log]\nlevel = \"debug\"\nformat = \"json\"\n";
     let config = config(&text);
     assert_eq!(config.shutdown_max, Duration::ZERO);
@@ -221,6 +223,7 @@ fn reads_the_rest() {
         (77, 2_000, 1_000_000)
     );
     assert_eq!((config.batch.age_max, config.admin.listen), (Duration::from_millis(250), None));
+    assert_eq!(config.batch.points_per_second_max, Some(20_000));
     assert_eq!((config.log.level, config.log.format), (tracing::Level::DEBUG, LogFormat::Json));
 }
 

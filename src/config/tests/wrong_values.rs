@@ -145,6 +145,11 @@ fn wrong_values_of_the_rest() {
     f("batch", "lines_max = 0", "`lines_max` is from 1 to 1000000, this is 0");
     f(
         "batch",
+        "points_per_second_max = 0",
+        "without the key points are written as fast as InfluxDB takes them",
+    );
+    f(
+        "batch",
         "memory_max = '1MB'",
         "`memory_max` (1MB) holds all batches, so it can't be less than `bytes_max` (4MB)",
     );
