@@ -129,14 +129,20 @@ fn control(
         let resumed = member.take_resumed();
         Resumed::tell(&resumed);
         Counters::add(&shared.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
-        // While lines can't be stored, records are left in Kafka: the alarm says why.
-        let why_idle = || shared.writer.alarms().is_empty().then(|| member.why_idle());
+        let why_idle = || member.why_idle(influx_is_waited_for(shared));
         if let Some(why) = watch.idle.look(Instant::now(), Counters::get(&shared.counters.records), why_idle)
         {
             info!("no records for {} s: {why}", IDLE_AFTER.as_secs());
         }
     }
     Ok(())
+}
+
+/// Whether lines can't be stored, which an alarm says, or are on their way: then records are left in Kafka.
+fn influx_is_waited_for(shared: &Shared) -> bool {
+    let (counters, writer) = (&shared.counters, shared.writer.counters());
+    let settled = Counters::get(&writer.lines_stored) + Counters::get(&writer.lines_refused);
+    !shared.writer.alarms().is_empty() || Counters::get(&counters.lines) > settled
 }
 
 /// What a control thread tells of its consumer.

@@ -18,6 +18,8 @@ pub struct Counters {
     pub collisions: AtomicU64,
     /// Offsets that Kafka had deleted before they were read.
     pub skipped: AtomicU64,
+    /// Errors that came in the place of records.
+    pub fetch_errors: AtomicU64,
     /// Partitions held now, by all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,

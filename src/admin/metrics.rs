@@ -68,6 +68,8 @@ fn kafka(watched: &Watched, page: &mut Exposition) {
     page.single(Kind::Gauge, "assigned_partitions", help, get(&counters.assigned_partitions));
     let help = "Assignments and revokes of partitions.";
     page.single(Kind::Counter, "rebalances_total", help, get(&counters.rebalances));
+    let help = "Errors that brokers answered in the place of records.";
+    page.single(Kind::Counter, "fetch_errors_total", help, get(&counters.fetch_errors));
     let lags: Vec<_> = watched
         .lags
         .all()

@@ -157,6 +157,11 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         all
     }
 
+    /// Where reading failed since the last time: it has to go on there.
+    pub fn take_failed(&mut self) -> Vec<(TopicPartition, NextOffset)> {
+        std::mem::take(&mut self.stage.failed)
+    }
+
     /// When an open batch has to be closed, if that is known.
     pub fn due(&self) -> Option<Instant> {
         let limits = &self.setting.limits;

@@ -102,6 +102,7 @@ impl Feed {
             let stopping = self.stop.is_asked();
             self.handle_events(now);
             let busy = self.desk.turn(now, stopping);
+            self.read_failed_again();
             self.store_offsets(now, stopping);
             if stopping && self.is_finished(now) {
                 return;
@@ -125,6 +126,17 @@ impl Feed {
             );
         }
         is_over
+    }
+
+    /// librdkafka takes an error for a record that was read, and would go on behind it after the next rebalance.
+    fn read_failed_again(&mut self) {
+        let failed = self.desk.take_failed();
+        if failed.is_empty() {
+            return;
+        }
+        if let Err(error) = self.consumer.seek_partitions(offsets_of(&failed), Duration::ZERO) {
+            warn!(%error, "reading can't go back to where it failed");
+        }
     }
 
     fn handle_events(&mut self, now: Instant) {

@@ -6,10 +6,10 @@ use super::routes::{Route, Routes, Topic};
 use crate::admin::Counters;
 use crate::alarm::Alarms;
 use crate::batch::Batch;
-use crate::commit::Tracker;
+use crate::commit::{NextOffset, Tracker};
 use crate::dead_letter::{Elements, Letter, Stage as LetterStage};
 use crate::influx::Destination;
-use crate::kafka::Delivery;
+use crate::kafka::{Delivery, TopicPartition};
 use crate::map::{Mapped, Rejection};
 use crate::record::{OwnedHeaders, Record};
 use crate::text::printable;
@@ -25,6 +25,8 @@ pub struct Stage {
     pub tracker: Tracker,
     pub reporter: Reporter,
     pub tally: Tally,
+    /// Errors in the place of records, and at which offsets: those are read again.
+    pub failed: Vec<(TopicPartition, NextOffset)>,
     counters: Arc<Counters>,
     alarms: Arc<Alarms>,
     /// Whether rejected records are dead-lettered; otherwise they are counted, logged and skipped.
@@ -42,7 +44,7 @@ struct Arrival<'a> {
 impl Stage {
     pub fn new(routes: Routes, counters: Arc<Counters>, alarms: Arc<Alarms>, writes_letters: bool) -> Self {
         let (tracker, reporter, tally) = (Tracker::default(), Reporter::default(), Tally::default());
-        Self { routes, tracker, reporter, tally, counters, alarms, writes_letters }
+        Self { routes, tracker, reporter, tally, failed: Vec::new(), counters, alarms, writes_letters }
     }
 
     /// Reads what a lane's queue delivered; a record's lines are appended to the lane's open batch.
@@ -54,7 +56,12 @@ impl Stage {
                     self.record(&Arrival { route, record, headers, now }, open);
                 }
             }
-            Delivery::Error { place, code, text } => {
+            Delivery::Error { place, offset, code, text } => {
+                if let Some(offset) = offset.filter(|_| self.routes.find(&place).is_some()) {
+                    let at = TopicPartition { topic: place.topic.to_owned(), partition: place.partition };
+                    self.failed.push((at, NextOffset::at(offset)));
+                }
+                Counters::add(&self.counters.fetch_errors, 1);
                 self.reporter.kafka_error(place.topic, place.partition, code, &text);
             }
         }

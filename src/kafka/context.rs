@@ -15,6 +15,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
@@ -64,6 +65,7 @@ pub struct GroupContext {
     resets: Mutex<Resets>,
     pub apart: Apart,
     failure: Mutex<Option<MemberError>>,
+    held_by_others: AtomicBool,
 }
 
 impl GroupContext {
@@ -78,6 +80,7 @@ impl GroupContext {
             resets: Mutex::default(),
             apart: Apart::default(),
             failure: Mutex::default(),
+            held_by_others: AtomicBool::new(false),
         };
         (context, receiver)
     }
@@ -98,6 +101,11 @@ impl GroupContext {
         lock(&self.failure).take()
     }
 
+    /// Partitions that librdkafka just sent back to their beginning.
+    pub fn take_reset(&self) -> Vec<TopicPartition> {
+        lock(&self.resets).take_new()
+    }
+
     /// Partitions that resumed at their beginning, because the offset to read from was not there any more.
     pub fn take_resumed(&self, consumer: &GroupConsumer) -> Vec<Resumed> {
         let earliest = |at: &TopicPartition| Some(known_watermarks(consumer, &at.topic, at.partition)?.0);
@@ -106,7 +114,17 @@ impl GroupContext {
 
     /// Logs trouble with Kafka, each kind at most once a minute.
     pub fn report(&self, code: Option<RDKafkaErrorCode>, text: &str) {
-        lock(&self.trouble).report(code, text);
+        let mut trouble = lock(&self.trouble);
+        if code != Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
+            trouble.report(code, text);
+        } else if trouble.is_due(code) {
+            self.held_by_others.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether to tell now that others hold the group.
+    pub fn take_held_by_others(&self) -> bool {
+        self.held_by_others.swap(false, Ordering::Relaxed)
     }
 
     fn ask<T>(&self, event: GroupEvent, reply: &Receiver<T>) -> Option<T> {

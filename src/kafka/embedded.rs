@@ -6,6 +6,7 @@ use super::mock_cluster_addresses;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::util::Timeout;
 use std::fmt;
 use std::time::Duration;
@@ -53,6 +54,18 @@ impl EmbeddedKafka {
             .client()
             .mock_cluster()
             .map_or(Ok(()), |cluster| cluster.create_topic(name, partitions, 1))
+    }
+
+    /// Answers fetches of records with errors from now on, or as before.
+    pub fn fail_fetches(&self, fails: bool) {
+        // Each fetch takes one; it waits half a second after it.
+        const MANY: [RDKafkaRespErr; 1_000] = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN; 1_000];
+        if let Some(cluster) = self.producer.client().mock_cluster() {
+            cluster.clear_request_errors(RDKafkaApiKey::Fetch);
+            if fails {
+                cluster.request_errors(RDKafkaApiKey::Fetch, &MANY);
+            }
+        }
     }
 
     /// Hands a record over to be produced, waiting while too many others are on their way.

@@ -112,16 +112,9 @@ unsafe impl<C: ConsumerContext> Send for Taken<C> {}
 /// One record as librdkafka holds it, or an error that it reports in the record's place.
 pub enum Delivery<'a> {
     /// `headers` copies them all; `record` has them only where they were wanted.
-    Record {
-        place: Place<'a>,
-        record: Record<'a>,
-        headers: &'a dyn Fn() -> OwnedHeaders,
-    },
-    Error {
-        place: Place<'a>,
-        code: RDKafkaErrorCode,
-        text: String,
-    },
+    Record { place: Place<'a>, record: Record<'a>, headers: &'a dyn Fn() -> OwnedHeaders },
+    /// `offset`: of the record that could not be read and is waited for.
+    Error { place: Place<'a>, offset: Option<i64>, code: RDKafkaErrorCode, text: String },
 }
 
 /// Where a record comes from.
@@ -232,7 +225,9 @@ impl Message {
             let place = self.place();
             if message.err != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
                 let text = CStr::from_ptr(c::rd_kafka_message_errstr(self.0)).to_string_lossy().into_owned();
-                return Delivery::Error { place, code: message.err.into(), text };
+                let code = RDKafkaErrorCode::from(message.err);
+                let offset = (message.offset >= 0 && waits_there(code)).then_some(message.offset);
+                return Delivery::Error { place, offset, code, text };
             }
             let record = Record {
                 partition: message.partition,
@@ -301,6 +296,13 @@ impl Drop for Message {
         // SAFETY: this is the message's owner.
         unsafe { c::rd_kafka_message_destroy(self.0) };
     }
+}
+
+/// Whether reading waits at the error's offset. librdkafka's own errors, of batches that it can't read, are passed over or come
+/// again by themselves; those of missing topics have no offset.
+fn waits_there(code: RDKafkaErrorCode) -> bool {
+    // Those of brokers are -1 and the positive ones.
+    code as i32 >= -1 && code != RDKafkaErrorCode::UnknownTopicOrPartition
 }
 
 /// # Safety

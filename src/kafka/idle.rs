@@ -1,6 +1,7 @@
 //! Why no records come: the questions that somebody would ask the brokers by hand.
 
 use super::context::GroupConsumer;
+use super::group;
 use crate::config::Topics;
 use rdkafka::consumer::Consumer;
 use rdkafka::metadata::Metadata;
@@ -9,33 +10,46 @@ use std::time::Duration;
 
 const ASK_MAX: Duration = Duration::from_secs(3);
 
-/// One sentence; `subscribed` are the names, `topics` what the configuration says.
+/// In words; `subscribed` are the names, `topics` what the configuration says, `strategy` how partitions are shared. None where
+/// records are there and `influx_is_waited_for`: they are left in Kafka because of that.
 pub fn why(
     consumer: &GroupConsumer,
     subscribed: &BTreeSet<String>,
     topics: &Topics,
     group_id: &str,
-) -> String {
+    strategy: &str,
+    influx_is_waited_for: bool,
+) -> Option<String> {
     let metadata = match consumer.fetch_metadata(None, ASK_MAX) {
         Ok(metadata) => metadata,
         Err(error) => {
-            return format!("the brokers do not answer ({error}): is `kafka.brokers` right and Kafka up?");
+            return Some(format!(
+                "the brokers do not answer ({error}): is `kafka.brokers` right and Kafka up?"
+            ));
         }
     };
     if subscribed.is_empty() {
         let patterns: Vec<&str> = topics.patterns.iter().map(regex::Regex::as_str).collect();
-        return format!("no topic matches {}", patterns.join(" or "));
+        return Some(format!("no topic matches {}", patterns.join(" or ")));
     }
     let missing: Vec<&str> =
         subscribed.iter().map(String::as_str).filter(|name| partitions_of(&metadata, name) == 0).collect();
     if !missing.is_empty() {
-        return format!("missing topics: {}; they are read once they are created", missing.join(", "));
+        return Some(format!("missing topics: {}; they are read once they are created", missing.join(", ")));
     }
     let assigned = consumer.assignment().map_or(0, |list| list.count());
     if assigned == 0 {
-        return without_partitions(consumer, subscribed, &metadata, group_id);
+        return Some(without_partitions(consumer, subscribed, &metadata, group_id, strategy));
     }
-    at_the_end(consumer, assigned)
+    let waiting = waiting(consumer);
+    if waiting == 0 {
+        return Some(format!(
+            "all {assigned} partitions are read to their end: waiting for new records (`kafka.offset_reset` decides where a new group begins)"
+        ));
+    }
+    (!influx_is_waited_for).then(|| {
+        format!("{waiting} records wait in {assigned} partitions and do not come: look at the brokers")
+    })
 }
 
 fn partitions_of(metadata: &Metadata, topic: &str) -> usize {
@@ -51,11 +65,16 @@ fn without_partitions(
     subscribed: &BTreeSet<String>,
     metadata: &Metadata,
     group_id: &str,
+    strategy: &str,
 ) -> String {
     let partitions: usize = subscribed.iter().map(|topic| partitions_of(metadata, topic)).sum();
     let groups = consumer.fetch_group_list(Some(group_id), ASK_MAX);
-    let members = groups.ok().and_then(|list| list.groups().first().map(|group| group.members().len()));
-    match members {
+    let group = groups.as_ref().ok().and_then(|list| list.groups().first());
+    let is_ours = |protocol: &str| strategy.split(',').any(|own| own.trim() == protocol);
+    if group.is_some_and(|group| !group.protocol().is_empty() && !is_ours(group.protocol())) {
+        return group::held_by_others(consumer, group_id, strategy);
+    }
+    match group.map(|group| group.members().len()) {
         Some(members) if members > partitions => format!(
             "the group {group_id} has {members} members for {partitions} partitions: this one waits for a share"
         ),
@@ -66,21 +85,16 @@ fn without_partitions(
     }
 }
 
-fn at_the_end(consumer: &GroupConsumer, assigned: usize) -> String {
+/// Records that are there and not read, as far as that is quickly known.
+fn waiting(consumer: &GroupConsumer) -> i64 {
     // Of many partitions a few tell enough; each costs a question.
     const ASKED_MAX: usize = 20;
-    let Ok(positions) = consumer.position() else { return "its position is unknown".to_owned() };
+    let Ok(positions) = consumer.position() else { return 0 };
     let mut waiting = 0;
     for at in positions.elements().iter().take(ASKED_MAX) {
         let Ok((_, end)) = consumer.fetch_watermarks(at.topic(), at.partition(), ASK_MAX) else { continue };
-        let committed = at.offset().to_raw().filter(|offset| *offset >= 0);
-        waiting += committed.map_or(0, |next| (end - next).max(0));
+        let next = at.offset().to_raw().filter(|offset| *offset >= 0);
+        waiting += next.map_or(0, |next| (end - next).max(0));
     }
-    if waiting > 0 {
-        format!("{waiting} records wait in {assigned} partitions and do not come: look at the brokers")
-    } else {
-        format!(
-            "all {assigned} partitions are read to their end: waiting for new records (`kafka.offset_reset` decides where a new group begins)"
-        )
-    }
+    waiting
 }

@@ -2,7 +2,7 @@
 
 use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, offsets_of};
 use super::resets::Resumed;
-use super::{idle, properties};
+use super::{group, idle, properties};
 use crate::commit::NextOffset;
 use crate::config::{Kafka, Topics};
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -15,7 +15,7 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 use thiserror::Error;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// How long a poll of the group waits; stopping is seen within this time.
 const POLL: Duration = Duration::from_millis(100);
@@ -35,6 +35,10 @@ pub enum MemberError {
     Client(#[source] KafkaError),
     #[error("the topics can't be subscribed to: {0}")]
     Subscribe(#[source] KafkaError),
+    #[error(
+        "another process has joined the group as `kafka.instance_id` = {0:?} and holds this one's partitions: each process wants an `instance_id` of its own, or none"
+    )]
+    Fenced(String),
     #[error("the Kafka client failed for good: {0}")]
     Fatal(String),
     #[error(
@@ -49,6 +53,9 @@ pub enum MemberError {
 pub struct Member {
     consumer: Arc<GroupConsumer>,
     group_id: String,
+    instance_id: Option<String>,
+    /// How partitions are shared in the group.
+    strategy: String,
     topics: Topics,
     subscribed: BTreeSet<String>,
     next_listing: Instant,
@@ -69,6 +76,8 @@ impl Member {
         let member = Self {
             consumer: Arc::new(consumer),
             group_id: kafka.group_id.clone(),
+            instance_id: config.get("group.instance.id").map(str::to_owned),
+            strategy: config.get("partition.assignment.strategy").unwrap_or_default().to_owned(),
             topics: kafka.topics.clone(),
             subscribed: BTreeSet::new(),
             next_listing: Instant::now(),
@@ -104,8 +113,15 @@ impl Member {
                 self.consumer.context().report(error.rdkafka_error_code(), &error.to_string());
             }
         }
+        self.begin_again();
+        if self.consumer.context().take_held_by_others() {
+            error!("{}", group::held_by_others(&self.consumer, &self.group_id, &self.strategy));
+        }
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
-            return Err(MemberError::Fatal(format!("{reason} ({code})")));
+            return Err(match (code, &self.instance_id) {
+                (RDKafkaErrorCode::FencedInstanceId, Some(id)) => MemberError::Fenced(id.clone()),
+                _ => MemberError::Fatal(format!("{reason} ({code})")),
+            });
         }
         if let Some(statistics) = self.consumer.context().take_statistics() {
             self.statistics = Some(statistics);
@@ -155,10 +171,28 @@ impl Member {
     }
 
     /// Why no records come, in words. It asks the brokers, so it takes up to a few seconds.
-    pub fn why_idle(&self) -> String {
-        idle::why(&self.consumer, &self.subscribed, &self.topics, &self.group_id)
+    pub fn why_idle(&self, influx_is_waited_for: bool) -> Option<String> {
+        let Self { consumer, subscribed, topics, group_id, strategy, .. } = self;
+        idle::why(consumer, subscribed, topics, group_id, strategy, influx_is_waited_for)
     }
 
+    /// librdkafka goes back to the beginning by itself, but keeps in mind how far reading had come before, and would go on
+    /// from there after the next rebalance. Only a seek makes it forget.
+    fn begin_again(&self) {
+        let reset = self.consumer.context().take_reset();
+        if reset.is_empty() {
+            return;
+        }
+        let mut list = TopicPartitionList::with_capacity(reset.len());
+        for at in &reset {
+            let _infallible = list.add_partition_offset(&at.topic, at.partition, Offset::Beginning);
+        }
+        if let Err(error) = self.consumer.seek_partitions(list, Duration::ZERO) {
+            warn!(%error, "partitions can't be read from their beginning");
+        }
+    }
+
+    /// What the automatic commit leaves out.
     fn commit_apart(&self) {
         let apart = &self.consumer.context().apart;
         let open = apart.open();

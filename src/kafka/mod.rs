@@ -5,6 +5,7 @@ mod begin;
 mod context;
 mod embedded;
 mod ffi;
+mod group;
 mod idle;
 mod member;
 mod properties;

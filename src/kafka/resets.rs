@@ -16,7 +16,11 @@ const WATERMARKS_MAX: Duration = Duration::from_secs(30);
 
 /// Those that were seen and not told yet.
 #[derive(Debug, Default)]
-pub struct Resets(Vec<Reset>);
+pub struct Resets {
+    open: Vec<Reset>,
+    /// Those that were just seen.
+    new: Vec<TopicPartition>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Reset {
@@ -83,23 +87,30 @@ impl Resets {
     /// Takes note of what librdkafka logs, if it is of this.
     pub fn note(&mut self, facility: &str, text: &str, now: Instant) {
         let Some((at, from)) = parse(facility, text) else { return };
-        if !self.0.iter().any(|known| known.at == at && known.from == from) {
-            self.0.push(Reset { at, from, seen: now });
+        self.new.push(at.clone());
+        if !self.open.iter().any(|known| known.at == at && known.from == from) {
+            self.open.push(Reset { at, from, seen: now });
         }
+    }
+
+    /// The partitions that were seen since the last time.
+    pub fn take_new(&mut self) -> Vec<TopicPartition> {
+        std::mem::take(&mut self.new)
     }
 
     /// Partitions that this member does not hold any more: their next owner tells.
     pub fn forget(&mut self, revoked: &[TopicPartition]) {
-        self.0.retain(|reset| !revoked.contains(&reset.at));
+        self.open.retain(|reset| !revoked.contains(&reset.at));
+        self.new.retain(|at| !revoked.contains(at));
     }
 
     /// Those whose first offset is known by now, all that came together.
     pub fn take(&mut self, now: Instant, earliest: impl Fn(&TopicPartition) -> Option<i64>) -> Vec<Resumed> {
-        if !self.0.iter().any(|reset| now.duration_since(reset.seen) >= GATHER) {
+        if !self.open.iter().any(|reset| now.duration_since(reset.seen) >= GATHER) {
             return Vec::new();
         }
         let mut taken = Vec::new();
-        self.0.retain(|reset| {
+        self.open.retain(|reset| {
             let earliest = earliest(&reset.at);
             if earliest.is_none() && now.duration_since(reset.seen) < WATERMARKS_MAX {
                 return true;
@@ -161,6 +172,8 @@ mod tests {
             resets.note("OFFSET", &text(partition), begin);
         }
         resets.forget(&[at("t", 3)]);
+        assert_eq!(resets.take_new(), [at("t", 0), at("t", 1), at("t", 1), at("t", 2)]);
+        assert_eq!(resets.take_new(), []);
         let earliest =
             |at: &TopicPartition| [Some(15), Some(4), None].get(at.partition as usize).copied().flatten();
         assert_eq!(resets.take(begin, earliest), []);

@@ -16,13 +16,21 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    pub fn report(&mut self, code: Option<RDKafkaErrorCode>, text: &str) {
+    /// Whether trouble of this kind is to be told now. Then it counts as told.
+    pub fn is_due(&mut self, code: Option<RDKafkaErrorCode>) -> bool {
         let now = Instant::now();
         self.told.retain(|(_, told)| now.duration_since(*told) < AGAIN);
-        if self.told.iter().any(|(kind, _)| *kind == code) {
+        let is_due = !self.told.iter().any(|(kind, _)| *kind == code);
+        if is_due {
+            self.told.push((code, now));
+        }
+        is_due
+    }
+
+    pub fn report(&mut self, code: Option<RDKafkaErrorCode>, text: &str) {
+        if !self.is_due(code) {
             return;
         }
-        self.told.push((code, now));
         let reason = printable(text, 300);
         match remedy(code) {
             Some(Remedy::Wait(what)) => info!(reason, "{what}"),
@@ -67,10 +75,6 @@ fn remedy(code: Option<RDKafkaErrorCode>) -> Option<Remedy> {
         Code::GroupAuthorizationFailed => {
             Act("this user may not use the group: grant READ on the group `kafka.group_id`")
         }
-        Code::InconsistentGroupProtocol => Act(
-            "the group is held by a member with another assignment strategy, such as a running Telegraf: stop it first, or take another `kafka.group_id`",
-        ),
-        Code::FencedInstanceId => Act("another member has the same `kafka.instance_id`: each needs its own"),
         Code::PollExceeded => Act(
             "the data thread was stuck for longer than max.poll.interval.ms, and the group took the partitions away",
         ),

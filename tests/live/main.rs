@@ -28,6 +28,7 @@ mod dead_letters;
 mod dialects;
 mod examples;
 mod first_run;
+mod groups;
 mod holds;
 mod kills;
 mod offsets;

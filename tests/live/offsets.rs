@@ -104,3 +104,98 @@ fn recreated(live: &Live, records: u64, after: Duration) {
     assert_eq!((count(&influx, &bucket, "old"), count(&influx, &bucket, "new")), (3_000, records));
     bridge.stop();
 }
+
+#[test]
+fn aborted_records_are_never_seen_and_the_gaps_are_committed() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("aborted"), 1, 1);
+    let bucket = influx.create_bucket(live.name("aborted"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
+    let bridge = Bridge::start(&config, &[]);
+    bridge.wait_until_assigned(&topic);
+    kafka.transactions(
+        &topic,
+        [
+            (true, numbers("committed", 0..100, 1)),
+            (false, numbers("aborted", 0..100, 1)),
+            (true, numbers("committed", 100..200, 1)),
+            (false, numbers("aborted", 100..150, 1)),
+        ],
+    );
+    influx.wait_for_count(200, PATIENCE, |influx| count(influx, &bucket, "committed"));
+    // 100 records and a marker, twice, then 100 records: the markers and aborted ones behind the last are no records.
+    let group = kafka.group(&topic);
+    wait_for("commits", PATIENCE, || (group.committed(&topic, 1) == [302]).then_some(()));
+    assert_eq!(group.ends(&topic, 1), [354]);
+    bridge.stop();
+    // What stands behind a gap is read on from there.
+    kafka.produce(&topic, numbers("plain", 0..10, 1));
+    let bridge = Bridge::start(&config, &[]);
+    influx.wait_for_count(10, PATIENCE, |influx| count(influx, &bucket, "plain"));
+    wait_for("commits", PATIENCE, || (group.committed(&topic, 1) == [364]).then_some(()));
+    assert_eq!((count(&influx, &bucket, "committed"), count(&influx, &bucket, "aborted")), (200, 0));
+    bridge.stop();
+}
+
+#[test]
+fn a_compacted_topic_is_read_with_its_gaps_and_tombstones() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let settings = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "500"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+        ("delete.retention.ms", "100"),
+        ("max.compaction.lag.ms", "1000"),
+    ];
+    let topic = kafka.create_topic_with(live.name("compacted"), 1, 1, &settings);
+    let bucket = influx.create_bucket(live.name("compacted"));
+    // All have one key, so that of each segment the last is left.
+    let compacted = || {
+        kafka.produce(&topic, numbers("late", 0..1, 1));
+        (kafka.count(&topic) < 100).then_some(())
+    };
+    kafka.produce(&topic, numbers("early", 0..1_000, 1));
+    kafka.produce(&topic, [Produced::default()]);
+    let ((), took) = wait_for("the topic is compacted", PATIENCE, compacted);
+    measured("compacted after", format!("{took:?}"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
+    let bridge = Bridge::start(&config, &[]);
+    kafka.produce(&topic, [Produced::default()]);
+    kafka.produce(&topic, numbers("last", 0..1, 1));
+    kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
+    assert_eq!(count(&influx, &bucket, "last"), 1);
+    assert!(count(&influx, &bucket, "early") < 1_000);
+    assert!(bridge.log_with(&["record rejected", "tombstone"]).len() <= 2);
+    assert_eq!(bridge.log_with(&["ERROR"]), [""; 0]);
+    bridge.stop();
+}
+
+#[test]
+fn a_rebalance_after_a_topic_was_created_again_skips_nothing() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("again"), 4, 1);
+    let bucket = influx.create_bucket(live.name("again"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
+    let one = Bridge::start(&config, &[]);
+    kafka.produce(&topic, numbers("old", 0..4_000, 4));
+    kafka.group(&topic).wait_until_settled(&topic, 4, PATIENCE);
+    kafka.delete_topic(&topic);
+    kafka.create_topic(topic.clone(), 4, 1);
+    let again = live.kafka();
+    again.produce(&topic, numbers("new", 0..40, 4));
+    influx.wait_for_count(40, PATIENCE, |influx| count(influx, &bucket, "new"));
+    // Behind the end that the old topic had, while the group is rebalanced.
+    let two = Bridge::start(&config, &[]);
+    for n in 0..100 {
+        again.produce(&topic, numbers("new", 40 + n * 400..440 + n * 400, 4));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    two.wait_until_assigned(&topic);
+    influx.wait_for_count(40_040, PATIENCE, |influx| count(influx, &bucket, "new"));
+    assert_eq!(count(&influx, &bucket, "new"), 40_040);
+    one.stop();
+    two.stop();
+}

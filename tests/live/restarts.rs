@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A value of its own for each, so that a sum tells whether one is missing or other than the rest.
-fn numbers(range: std::ops::Range<u64>, partitions: u64) -> impl Iterator<Item = Produced> {
+pub fn numbers(range: std::ops::Range<u64>, partitions: u64) -> impl Iterator<Item = Produced> {
     range.map(move |i| Produced::new(format!(r#"{{"value":{i}}}"#)).to((i % partitions) as i32))
 }
 
-const MAPPING: &str = "measurement = 'm'\npartition_tag = 'partition'";
+pub const MAPPING: &str = "measurement = 'm'\npartition_tag = 'partition'";
 
 #[test]
 fn after_a_kill_everything_is_there_once_and_the_next_start_reads_within_12_s() {
@@ -53,7 +53,7 @@ fn killed(kind: &str, kafka_more: &str, reads_within: Duration) {
 }
 
 /// Exactly the numbers from 0 on are there.
-fn assert_numbers(influx: &Influx, database: &str, count: u64) {
+pub fn assert_numbers(influx: &Influx, database: &str, count: u64) {
     let row =
         influx.query(database, "SELECT count(value), sum(value), max(value) FROM m")[0]["values"][0].clone();
     assert_eq!(row[1].as_u64(), Some(count), "{row}");

@@ -50,3 +50,24 @@ fn nothing_is_lost_when_bridges_come_and_go() {
     assert_eq!(sink.ids("main"), want);
     assert_eq!(cluster.committed("t", PARTITIONS), [Some(400); 6]);
 }
+
+#[test]
+fn a_rebalance_while_fetches_fail_skips_no_record() {
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let mut want = produce(&cluster, "a");
+    let first = setup.start();
+    wait_until("all are stored", || sink.ids("main").len() == want.len());
+    cluster.fail_fetches(true);
+    wait_until("it was told", || Counters::get(&first.0.counters.fetch_errors) >= PARTITIONS as u64);
+    want.extend(produce(&cluster, "b"));
+    let second = setup.start();
+    wait_until("the second has a share", || Counters::get(&second.0.counters.assigned_partitions) > 0);
+    cluster.fail_fetches(false);
+    wait_until("all are committed", || cluster.committed_in_all("t", PARTITIONS) == want.len() as i64);
+    let stored = sink.ids("main");
+    let lost: Vec<_> = want.iter().filter(|id| !stored.contains(id)).collect();
+    assert!(lost.is_empty(), "lost {lost:?}");
+    first.stop();
+    second.stop();
+}

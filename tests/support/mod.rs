@@ -52,6 +52,11 @@ impl Cluster {
         self.0.address()
     }
 
+    /// Answers fetches of records with errors from now on, or as before.
+    pub fn fail_fetches(&self, fails: bool) {
+        self.0.fail_fetches(fails);
+    }
+
     pub fn send(&self, record: NewRecord<'_>) {
         self.0.send(record).unwrap();
     }

@@ -10,12 +10,27 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A cluster.
 pub struct Kafka {
     brokers: String,
     producer: BaseProducer<Failures>,
+}
+
+/// See [`Kafka::member`].
+pub struct Member {
+    leaves: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.leaves = None;
+        self.thread.take().unwrap().join().unwrap();
+    }
 }
 
 /// Counts records that were not stored.
@@ -120,6 +135,28 @@ impl Kafka {
         name
     }
 
+    /// Produces in one transaction each, which is committed or aborted.
+    pub fn transactions(&self, topic: &str, of: impl IntoIterator<Item = (bool, Vec<Produced>)>) {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("transactional.id", topic);
+        let kafka = Self {
+            brokers: self.brokers.clone(),
+            producer: config.create_with_context(Failures::default()).unwrap(),
+        };
+        kafka.producer.init_transactions(PATIENCE).unwrap();
+        for (commits, records) in of {
+            kafka.producer.begin_transaction().unwrap();
+            // They are in the topic before their fate is decided.
+            kafka.produce(topic, records);
+            let result = if commits {
+                kafka.producer.commit_transaction(PATIENCE)
+            } else {
+                kafka.producer.abort_transaction(PATIENCE)
+            };
+            result.unwrap();
+        }
+    }
+
     pub fn set_partitions(&self, topic: &str, partitions: usize) {
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let more = NewPartitions::new(topic, partitions);
@@ -181,6 +218,53 @@ impl Kafka {
             }
         }
         self.producer.poll(Duration::ZERO);
+    }
+
+    /// Somebody else's member of a group, such as a Telegraf, until it is dropped.
+    pub fn member(&self, group_id: &str, topic: &str, client_id: &str, strategy: &str) -> Member {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("group.id", group_id).set("client.id", client_id);
+        config.set("partition.assignment.strategy", strategy).set("enable.auto.commit", "false");
+        let consumer: BaseConsumer = config.create().unwrap();
+        consumer.subscribe(&[topic]).unwrap();
+        let (leaves, leave) = mpsc::channel::<()>();
+        let (joined, has_joined) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            while leave.recv_timeout(Duration::ZERO) == Err(mpsc::RecvTimeoutError::Timeout) {
+                drop(consumer.poll(Duration::from_millis(50)));
+                if consumer.assignment().is_ok_and(|list| list.count() > 0) {
+                    let _known = joined.send(());
+                }
+            }
+        });
+        has_joined.recv_timeout(PATIENCE).unwrap();
+        Member { leaves: Some(leaves), thread: Some(thread) }
+    }
+
+    /// How many records a topic of one partition has now, by reading them.
+    pub fn count(&self, topic: &str) -> usize {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("group.id", "live_none");
+        let consumer: BaseConsumer = config.set("enable.partition.eof", "true").create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let records = || consumer.poll(PATIENCE).expect("an answer");
+        std::iter::repeat_with(records)
+            .take_while(|record| !matches!(record, Err(KafkaError::PartitionEOF(_))))
+            .count()
+    }
+
+    /// The broker that coordinates a group.
+    pub fn coordinator(&self, group_id: &str) -> i32 {
+        let consumer = self.group(group_id).consumer;
+        let metadata = consumer.fetch_metadata(Some("__consumer_offsets"), PATIENCE).unwrap();
+        let partitions = metadata.topics()[0].partitions();
+        // As Java hashes a string.
+        let hash =
+            group_id.encode_utf16().fold(0_i32, |hash, c| hash.wrapping_mul(31).wrapping_add(i32::from(c)));
+        let partition = (hash & i32::MAX) % partitions.len() as i32;
+        partitions.iter().find(|at| at.id() == partition).unwrap().leader()
     }
 
     /// A consumer that never joins the group.

@@ -1,0 +1,294 @@
+//! Groups: who may join, who is thrown out, and that nothing is lost meanwhile.
+
+use crate::restarts::{MAPPING, assert_numbers, numbers};
+use crate::support::config::{v1, v2};
+use crate::support::{Bridge, Config, Influx, Kafka, Live, PATIENCE, measured, signal, wait_for};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+const PARTITIONS: i32 = 6;
+
+/// A topic of its own, which is also the group, and a bucket.
+struct Scene {
+    kafka: Kafka,
+    influx: Influx,
+    topic: String,
+    bucket: String,
+}
+
+impl Scene {
+    fn new(live: &Live, kafka: Kafka, replication: i32, what: &str) -> Self {
+        let influx = live.influx2();
+        let topic = kafka.create_topic(live.name(what), PARTITIONS, replication);
+        let bucket = influx.create_bucket(live.name(what));
+        Self { kafka, influx, topic, bucket }
+    }
+
+    fn config(&self, kafka_more: &str) -> String {
+        let influx = v2(&self.influx, &self.bucket);
+        Config::new(&self.kafka, &self.topic, influx).mapping(MAPPING).kafka_more(kafka_more).text()
+    }
+
+    fn produce(&self, range: std::ops::Range<u64>) {
+        self.kafka.produce(&self.topic, numbers(range, PARTITIONS as u64));
+    }
+
+    fn wait_until_settled(&self) {
+        self.kafka.group(&self.topic).wait_until_settled(&self.topic, PARTITIONS, PATIENCE * 2);
+    }
+
+    /// Exactly the numbers from 0 on.
+    fn assert_all(&self, count: u64) {
+        self.wait_until_settled();
+        assert_numbers(&self.influx, &self.bucket, count);
+    }
+}
+
+/// Produces numbers until it is told to end.
+struct Load {
+    ends: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl Load {
+    /// A hundred every 10 ms.
+    fn start(kafka: Kafka, topic: &str) -> Self {
+        let (ends, topic) = (Arc::new(AtomicBool::new(false)), topic.to_owned());
+        let is_over = Arc::clone(&ends);
+        let thread = thread::spawn(move || {
+            let mut next = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                kafka.produce(&topic, numbers(next..next + 100, PARTITIONS as u64));
+                next += 100;
+                thread::sleep(Duration::from_millis(10));
+            }
+            next
+        });
+        Self { ends, thread }
+    }
+
+    /// How many there are.
+    fn end(self) -> u64 {
+        self.ends.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+/// Looks at what the group has committed, and fails if an offset ever goes back.
+struct Watch {
+    ends: Arc<AtomicBool>,
+    thread: JoinHandle<usize>,
+}
+
+impl Watch {
+    fn start(kafka: &Kafka, topic: &str) -> Self {
+        let (group, topic) = (kafka.group(topic), topic.to_owned());
+        let ends = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&ends);
+        let thread = thread::spawn(move || {
+            let (mut before, mut looks) = (vec![-1; PARTITIONS as usize], 0);
+            while !is_over.load(Ordering::Relaxed) {
+                let now = group.committed(&topic, PARTITIONS);
+                assert!(
+                    before.iter().zip(&now).all(|(before, now)| before <= now),
+                    "{before:?} then {now:?}"
+                );
+                (before, looks) = (now, looks + 1);
+                thread::sleep(Duration::from_millis(20));
+            }
+            looks
+        });
+        Self { ends, thread }
+    }
+
+    fn end(self) {
+        self.ends.store(true, Ordering::Relaxed);
+        measured("looks at the committed offsets", self.thread.join().unwrap());
+    }
+}
+
+#[test]
+fn a_group_that_shares_otherwise_is_named_and_joined_once_it_is_free() {
+    let Some(live) = Live::or_skip() else { return };
+    let scene = Scene::new(&live, live.kafka(), 1, "held");
+    let telegraf = scene.kafka.member(&scene.topic, &scene.topic, "telegraf-on-web-1", "range");
+    scene.produce(0..600);
+    let bridge = Bridge::start(&scene.config(""), &[]);
+    let (told, _) = bridge.wait_for_log(&["ERROR", "can't be joined"], PATIENCE);
+    for part in [scene.topic.as_str(), "telegraf-on-web-1", "\"range\"", "kafka.group_id", "Telegraf"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(bridge.log_with(&["assigned"]), [""; 0]);
+    drop(telegraf);
+    let begin = Instant::now();
+    scene.assert_all(600);
+    measured("the other left, to all queried", format!("{:?}", begin.elapsed()));
+    bridge.stop();
+}
+
+#[test]
+fn a_bridge_may_share_by_range_with_others() {
+    let Some(live) = Live::or_skip() else { return };
+    let scene = Scene::new(&live, live.kafka(), 1, "range");
+    let config = scene.config("librdkafka.'partition.assignment.strategy' = 'range'");
+    let one = Bridge::start(&config, &[]);
+    let load = Load::start(live.kafka(), &scene.topic);
+    one.wait_until_assigned(&scene.topic);
+    let two = Bridge::start(&config, &[]);
+    two.wait_until_assigned(&scene.topic);
+    thread::sleep(Duration::from_secs(2));
+    one.stop();
+    thread::sleep(Duration::from_secs(2));
+    let three = Bridge::start(&config, &[]);
+    three.wait_until_assigned(&scene.topic);
+    two.kill();
+    thread::sleep(Duration::from_secs(1));
+    let count = load.end();
+    scene.assert_all(count);
+    measured("records", count);
+    three.stop();
+}
+
+#[test]
+fn a_second_process_with_one_instance_id_ends_the_first() {
+    let Some(live) = Live::or_skip() else { return };
+    let scene = Scene::new(&live, live.kafka(), 1, "fenced");
+    let config = scene.config("instance_id = 'one'");
+    let mut one = Bridge::start(&config, &[]);
+    one.wait_until_assigned(&scene.topic);
+    scene.produce(0..600);
+    scene.wait_until_settled();
+    let two = Bridge::start(&config, &[]);
+    let (status, took) = one.wait_for_end(PATIENCE);
+    measured("fenced after", format!("{took:?}"));
+    assert_eq!(status.code(), Some(3));
+    let (told, _) = one.wait_for_log(&["ERROR", "kafka.instance_id"], PATIENCE);
+    assert!(told.contains("\"one\"") && told.contains("another process"), "{told}");
+    scene.produce(600..1_200);
+    scene.assert_all(1_200);
+    two.stop();
+}
+
+#[test]
+fn a_revoke_while_influxdb_hangs_takes_its_5_s_and_commits_nothing_more() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx1());
+    let topic = kafka.create_topic(live.name("revoke"), PARTITIONS, 1);
+    let database = live.name("revoke");
+    let influxdb = v1(&influx, &database, "create_database = true");
+    let config = Config::new(&kafka, &topic, influxdb).mapping(MAPPING).text();
+    let one = Bridge::start(&config, &[]);
+    kafka.produce(&topic, numbers(0..600, PARTITIONS as u64));
+    kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
+
+    signal(live.server_pid("influx1"), "STOP");
+    kafka.produce(&topic, numbers(600..60_000, PARTITIONS as u64));
+    thread::sleep(Duration::from_secs(2));
+    let two = Bridge::start(&config, &[]);
+    let took = two.wait_until_assigned(&topic);
+    measured("a second member, started to its share, InfluxDB hanging", format!("{took:?}"));
+    let (_, _) = one.wait_for_log(&["revoked before everything was stored"], PATIENCE);
+    let committed = kafka.group(&topic).committed(&topic, PARTITIONS);
+    signal(live.server_pid("influx1"), "CONT");
+    assert_eq!(committed, [100; PARTITIONS as usize], "more was committed than stored");
+    // 5 s of draining, and a heartbeat on each side of it; the machine may be busy.
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE * 2);
+    assert_numbers(&influx, &database, 60_000);
+    one.stop();
+    two.stop();
+}
+
+#[test]
+fn a_member_that_stood_still_commits_nothing_of_what_others_took_over() {
+    let Some(live) = Live::or_skip() else { return };
+    let scene = Scene::new(&live, live.kafka(), 1, "still");
+    let one = Bridge::start(&scene.config(""), &[]);
+    let load = Load::start(live.kafka(), &scene.topic);
+    one.wait_until_assigned(&scene.topic);
+    let watch = Watch::start(&scene.kafka, &scene.topic);
+    let two = Bridge::start(&scene.config(""), &[]);
+    two.wait_until_assigned(&scene.topic);
+    // Past the session of 10 s, so that the other one takes all.
+    signal(one.pid(), "STOP");
+    thread::sleep(Duration::from_secs(15));
+    signal(one.pid(), "CONT");
+    one.wait_for_log(&["revoked", "lost=true"], PATIENCE);
+    let again = || (one.log_with(&["assigned", &scene.topic]).len() >= 2).then_some(());
+    let ((), took) = wait_for("it has a share again", PATIENCE, again);
+    measured("in the group again after", format!("{took:?}"));
+    thread::sleep(Duration::from_secs(2));
+    let count = load.end();
+    scene.assert_all(count);
+    watch.end();
+    one.stop();
+    two.stop();
+}
+
+#[test]
+fn members_come_and_go_under_load() {
+    let Some(live) = Live::or_skip() else { return };
+    let scene = Scene::new(&live, live.kafka(), 1, "churn");
+    let seed =
+        std::env::var("BRIDGE_LIVE_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
+    measured("BRIDGE_LIVE_SEED", seed);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let config = scene.config("");
+    let load = Load::start(live.kafka(), &scene.topic);
+    let mut bridges = vec![Bridge::start(&config, &[])];
+    let begin = Instant::now();
+    let (mut started, mut stopped, mut killed) = (1, 0, 0);
+    while begin.elapsed() < Duration::from_secs(40) {
+        thread::sleep(Duration::from_millis(random.u64(200..4_000)));
+        let chosen = random.usize(..bridges.len());
+        match random.u8(..4) {
+            0 if bridges.len() > 1 => {
+                bridges.swap_remove(chosen).stop();
+                stopped += 1;
+            }
+            1 if bridges.len() > 1 => {
+                bridges.swap_remove(chosen).kill();
+                killed += 1;
+            }
+            _ if bridges.len() < 3 => {
+                bridges.push(Bridge::start(&config, &[]));
+                started += 1;
+            }
+            _ => {}
+        }
+    }
+    let count = load.end();
+    measured("started, stopped, killed", format!("{started}, {stopped}, {killed}; {count} records"));
+    scene.assert_all(count);
+    for bridge in bridges {
+        bridge.stop();
+    }
+}
+
+#[test]
+fn a_killed_coordinator_loses_nothing() {
+    let Some(live) = Live::or_skip() else { return };
+    let scene = Scene::new(&live, live.kafka3(), 3, "coordinator");
+    let bridge = Bridge::start(&scene.config(""), &[]);
+    bridge.wait_until_assigned(&scene.topic);
+    let load = Load::start(live.kafka3(), &scene.topic);
+    scene.influx.wait_for_count(1_000, PATIENCE, |influx| influx.count(&scene.bucket, "m", "value"));
+    let name = format!("kafka3-{}", scene.kafka.coordinator(&scene.topic));
+    signal(live.server_pid(&name), "KILL");
+    let begin = Instant::now();
+    let before = scene.kafka.group(&scene.topic).committed(&scene.topic, PARTITIONS);
+    measured("the group has a coordinator again after", format!("{:?}", begin.elapsed()));
+    let group = scene.kafka.group(&scene.topic);
+    let goes_on = || {
+        let now = group.committed(&scene.topic, PARTITIONS);
+        before.iter().zip(&now).all(|(before, now)| before < now).then_some(())
+    };
+    wait_for("commits of all partitions go on", PATIENCE, goes_on);
+    measured("commits of all partitions go on after", format!("{:?}", begin.elapsed()));
+    live.bring_up("kafka3");
+    let count = load.end();
+    scene.assert_all(count);
+    bridge.stop();
+}
