@@ -159,16 +159,16 @@ fn a_record_of_a_hundred_thousand_elements() {
 fn two_hundred_destinations() {
     let Some(live) = Live::or_skip() else { return };
     let kafka = live.kafka();
-    let (producer, mut rng, mut mappings, mut topics) =
-        (producer(16_384), fastrand::Rng::with_seed(1), String::new(), Vec::new());
-    for n in 0..200 {
-        let topic = kafka.create_topic(live.name(&format!("destination{n}")), 1, 1);
+    let topics: Vec<String> = (0..200).map(|n| live.name(&format!("destination{n}"))).collect();
+    kafka.create_topics(&topics, 1, 1, &[]);
+    let (producer, mut rng, mut mappings) = (producer(16_384), fastrand::Rng::with_seed(1), String::new());
+    for (n, topic) in topics.iter().enumerate() {
         writeln!(mappings, "[[mapping]]\ntopics = ['{topic}']\nbucket = 'b{n}'").unwrap();
-        for _ in 0..3_000 {
-            send(&producer, &topic, 0, wide(&mut rng).as_bytes());
+        for _ in 0..1_000 {
+            send(&producer, topic, 0, wide(&mut rng).as_bytes());
         }
-        topics.push(format!("'{topic}'"));
     }
+    let topics: Vec<String> = topics.iter().map(|topic| format!("'{topic}'")).collect();
     producer.flush(PATIENCE).unwrap();
     let (text, admin) = config(&format!("[{}]", topics.join(",")), &mappings);
     assert_bounded("200 destinations", &text, &admin, RESIDENT_MAX_KB + 200 * DESTINATION_KB);

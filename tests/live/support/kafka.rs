@@ -120,19 +120,32 @@ impl Kafka {
         replication: i32,
         properties: &[(&str, &str)],
     ) -> String {
-        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(replication));
-        let topic = properties
-            .iter()
-            .fold(topic.set("retention.ms", "-1"), |topic, (key, value)| topic.set(key, value));
-        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        let results = block_on(self.admin().create_topics([&topic], &options)).unwrap();
-        for result in results {
-            result.unwrap_or_else(|(topic, code)| panic!("cannot create {topic}: {code}"));
-        }
+        self.create_topics(std::slice::from_ref(&name), partitions, replication, properties);
         // Every broker knows it when its leaders answer.
         let end = || self.group("live_none").try_ends(&name, partitions);
         wait_for("the leaders of a new topic", PATIENCE, || end().ok());
         name
+    }
+
+    /// Asks for topics that keep records of any time; they are there some time later.
+    pub fn create_topics(
+        &self,
+        names: &[String],
+        partitions: i32,
+        replication: i32,
+        properties: &[(&str, &str)],
+    ) {
+        let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
+        let topics = names.iter().map(|name| {
+            let topic = topic(name).set("retention.ms", "-1");
+            properties.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+        });
+        let topics: Vec<NewTopic<'_>> = topics.collect();
+        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
+        let results = block_on(self.admin().create_topics(&topics, &options)).unwrap();
+        for result in results {
+            result.unwrap_or_else(|(topic, code)| panic!("cannot create {topic}: {code}"));
+        }
     }
 
     /// Produces in one transaction each, which is committed or aborted.
