@@ -3,7 +3,8 @@
 use crate::admin::{Counters, LagReporter, Lags, Pulse, Pulses};
 use crate::config::{self, OffsetReset};
 use crate::feed::{Feed, Shared};
-use crate::kafka::{Member, MemberError, Resumed};
+use crate::kafka::{Member, MemberError, Resumed, UntilEnd};
+use crate::stop::Stop;
 use crate::summary::Summary;
 use rdkafka::consumer::Consumer as _;
 use std::io;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use thiserror::Error;
-use tracing::info;
+use tracing::{info, warn};
 
 /// After this long without a record the reason is looked for.
 const IDLE_AFTER: Duration = Duration::from_secs(10);
@@ -22,6 +23,8 @@ const DATA_SILENCE_MAX: Duration = Duration::from_secs(30);
 const CONTROL_SILENCE_MAX: Duration = Duration::from_mins(3);
 /// The part of it that the last commits may take.
 const LAST_COMMIT_MAX: Duration = Duration::from_millis(1_500);
+/// The same where the process ends because all is done.
+const FINAL_COMMIT_MAX: Duration = Duration::from_secs(30);
 /// How long the rest is written after a failure of Kafka's.
 const FAILED_DRAIN_MAX: Duration = Duration::from_secs(5);
 
@@ -41,13 +44,16 @@ pub struct Consumers {
     shared: Shared,
     pulses: Arc<Pulses>,
     lags: Arc<Lags>,
-    commits: Arc<LastCommits>,
+    ends: Arc<Ends>,
+    until_end: Option<Arc<UntilEnd>>,
 }
 
 impl Consumers {
-    pub fn new(all: usize, shared: Shared, pulses: Arc<Pulses>, lags: Arc<Lags>) -> Self {
-        let commits = Arc::new(LastCommits { made: AtomicUsize::new(0), all });
-        Self { shared, pulses, lags, commits }
+    /// All of them end by themselves where `until_end` says so.
+    pub fn new(all: usize, shared: Shared, pulses: Arc<Pulses>, lags: Arc<Lags>, until_end: bool) -> Self {
+        let ends = Ends { written: AtomicUsize::new(0), committed: AtomicUsize::new(0), all };
+        let until_end = until_end.then(|| Arc::new(UntilEnd::new(all)));
+        Self { shared, pulses, lags, ends: Arc::new(ends), until_end }
     }
 
     /// Starts one; its thread ends after a stop was asked for, or with the reason why it can't go on.
@@ -66,49 +72,83 @@ impl Consumers {
                 Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer), Arc::clone(&self.lags))
             }),
             idle: Idle::new(),
+            until_end: self.until_end.clone(),
         };
-        let (mut member, events) = Member::new(kafka, number, self.shared.routing.lanes())?;
+        let (mut member, events) =
+            Member::new(kafka, number, self.shared.routing.lanes(), self.until_end.clone())?;
         // Members of one process wait apart from each other.
         let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
         let feed = Feed::new(shared, Arc::clone(member.consumer()), events, data_pulse);
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
         member.subscribe()?;
-        let (shared, commits) = (self.shared.clone(), Arc::clone(&self.commits));
+        let (shared, ends) = (self.shared.clone(), Arc::clone(&self.ends));
         let control = move || {
-            let result = control(&mut member, &data, &shared, &mut watch);
-            // Whatever ended it, the others end too.
-            shared.stop.ask(FAILED_DRAIN_MAX);
-            data.thread().unpark();
-            while !data.is_finished() {
-                // Callbacks are served while the rest is written.
-                if member.poll().is_err() {
-                    thread::sleep(Duration::from_millis(100));
-                }
+            let mut result = control(&mut member, &data, &shared, &mut watch);
+            if result.is_err() || !shared.stop.is_finishing() {
+                // Whatever ended it, the others end too.
+                shared.stop.ask(FAILED_DRAIN_MAX);
             }
-            let data = data.join().map_err(|_| ConsumerError::Thread);
-            commit_before_leaving(&member, &commits);
+            data.thread().unpark();
+            serve_while(&mut member, || !data.is_finished());
+            result = result.and(data.join().map_err(|_| ConsumerError::Thread));
+            if result.is_err() {
+                shared.stop.ask(FAILED_DRAIN_MAX);
+            }
+            result = ends.commit(&mut member, &shared.stop, result);
             member.leave();
-            result.and(data)
+            result
         };
         Ok(thread::Builder::new().name(format!("control-{number}")).spawn(control)?)
     }
 }
 
-/// Consumers that have made their last commit, of all.
+/// Serves callbacks while something else goes on.
+fn serve_while(member: &mut Member, goes_on: impl Fn() -> bool) {
+    while goes_on() {
+        if member.poll().is_err() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// How many consumers have come to their end, of all. Who leaves starts a rebalance, during which the others could not
+/// commit: so all commit first.
 #[derive(Debug)]
-struct LastCommits {
-    made: AtomicUsize,
+struct Ends {
+    written: AtomicUsize,
+    committed: AtomicUsize,
     all: usize,
 }
 
-/// Who leaves starts a rebalance, during which the others could not commit: so all commit first.
-fn commit_before_leaving(member: &Member, commits: &LastCommits) {
-    let until = Instant::now() + LAST_COMMIT_MAX;
-    member.commit(until);
-    commits.made.fetch_add(1, Ordering::Relaxed);
-    while commits.made.load(Ordering::Relaxed) < commits.all && Instant::now() < until {
-        thread::sleep(Duration::from_millis(5));
+impl Ends {
+    /// Commits what a consumer has written, and waits for the others.
+    fn commit(
+        &self,
+        member: &mut Member,
+        stop: &Stop,
+        result: Result<(), ConsumerError>,
+    ) -> Result<(), ConsumerError> {
+        self.written.fetch_add(1, Ordering::Relaxed);
+        let all_in_time = stop.is_finishing();
+        if all_in_time {
+            serve_while(member, || self.written.load(Ordering::Relaxed) < self.all && !stop.is_asked());
+        }
+        let until = Instant::now() + if all_in_time { FINAL_COMMIT_MAX } else { LAST_COMMIT_MAX };
+        let committed = member.commit(until);
+        self.committed.fetch_add(1, Ordering::Relaxed);
+        while self.committed.load(Ordering::Relaxed) < self.all && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+        }
+        match committed {
+            // Somebody relies on it that all is done.
+            Err(error) if all_in_time => result.and(Err(error.into())),
+            Err(error) => {
+                warn!("{error}");
+                result
+            }
+            Ok(()) => result,
+        }
     }
 }
 
@@ -123,6 +163,12 @@ fn control(
         member.poll()?;
         watch.pulse.beat(Instant::now());
         watch.lags.report(member.statistics());
+        if watch.until_end.as_ref().is_some_and(|until_end| until_end.is_over(Instant::now()))
+            && !shared.stop.is_finishing()
+        {
+            info!("read to the end: writing what is open");
+            shared.stop.finish();
+        }
         if let Some(summary) = &mut watch.summary {
             summary.tell_if_due();
         }
@@ -152,6 +198,7 @@ struct Watch {
     /// The first consumer's tells of all.
     summary: Option<Summary>,
     idle: Idle,
+    until_end: Option<Arc<UntilEnd>>,
 }
 
 /// Tells why no records come, once for each reason.

@@ -27,6 +27,9 @@ enum Command {
     Run {
         #[command(flatten)]
         config: ConfigFile,
+        /// End when everything is written and committed that is in Kafka at the start
+        #[arg(long)]
+        until_end: bool,
     },
     /// Show every error of the configuration, or in words what it will do
     Check {
@@ -88,7 +91,7 @@ struct ConfigFile {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Some(Command::Run { config }) => run::run(config.config.as_deref()),
+        Some(Command::Run { config, until_end }) => run::run(config.config.as_deref(), until_end),
         Some(Command::Check { config, connect }) => check::check(config.config.as_deref(), connect),
         Some(Command::Map { config, topic, timestamp, live, files }) => {
             let live = live.map(Duration::from_secs);

@@ -44,17 +44,20 @@ pub enum PipelineError {
     DeadLetter(#[from] DeadLetterError),
 }
 
-/// How lanes wait before they try again.
+/// How a pipeline runs.
 #[derive(Clone, Copy, Debug)]
-pub struct Waiting {
+pub struct Options {
+    /// It ends by itself when everything is settled and committed that is in Kafka when its partitions are assigned.
+    pub until_end: bool,
+    /// How lanes wait before they try again.
     pub delays: Delays,
-    /// Of the jitter.
+    /// Of the jitter of that.
     pub seed: u64,
 }
 
-impl Default for Waiting {
+impl Default for Options {
     fn default() -> Self {
-        Self { delays: Delays::default(), seed: fastrand::u64(..) }
+        Self { until_end: false, delays: Delays::default(), seed: fastrand::u64(..) }
     }
 }
 
@@ -72,14 +75,14 @@ pub struct Pipeline {
 impl Pipeline {
     /// Starts everything; records flow from now on.
     pub fn start(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
-        Self::start_with(config, observer, Waiting::default())
+        Self::start_with(config, observer, Options::default())
     }
 
-    /// As [`Pipeline::start`], with other delays and a known source of jitter.
+    /// As [`Pipeline::start`], and otherwise where the options say so.
     pub fn start_with(
         config: &Config,
         observer: Arc<dyn Observer>,
-        waiting: Waiting,
+        options: Options,
     ) -> Result<Self, PipelineError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WRITER_THREADS)
@@ -88,8 +91,8 @@ impl Pipeline {
             .build()?;
         let routing = Arc::new(Routing::new(config));
         let writer =
-            Writer::new(client(config)?, &config.influx, writer_options(config, waiting.delays), observer);
-        let mut seeds = fastrand::Rng::with_seed(waiting.seed);
+            Writer::new(client(config)?, &config.influx, writer_options(config, options.delays), observer);
+        let mut seeds = fastrand::Rng::with_seed(options.seed);
         for destination in routing.destinations() {
             runtime.spawn(Arc::clone(&writer).prepare(destination, seeds.u64(..)));
         }
@@ -118,7 +121,8 @@ impl Pipeline {
         });
         let admin = start_admin(config, &watched, &shared.runtime);
         watchdog::start(watched, shared.stop.clone())?;
-        let consumers = Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags);
+        let consumers =
+            Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags, options.until_end);
         let members = (0..config.kafka.consumers).map(|number| consumers.start(&config.kafka, number));
         Ok(Self {
             counters: Arc::clone(&shared.counters),

@@ -51,14 +51,36 @@ impl Summary {
     }
 
     fn counts(&self) -> Counts {
+        Counts::of(&self.counters, &self.writer)
+    }
+}
+
+impl Counts {
+    fn of(counters: &Counters, writer: &Writer) -> Self {
         let get = |counter: &AtomicU64| Counters::get(counter);
-        let writer = self.writer.counters();
-        Counts {
-            records: get(&self.counters.records),
-            lines_stored: get(&writer.lines_stored),
-            rejected: self.counters.rejected().map(|(_, count)| count).sum(),
-            refused: get(&writer.lines_refused),
-            filtered: get(&self.counters.filtered),
+        let lines = writer.counters();
+        Self {
+            records: get(&counters.records),
+            lines_stored: get(&lines.lines_stored),
+            rejected: counters.rejected().map(|(_, count)| count).sum(),
+            refused: get(&lines.lines_refused),
+            filtered: get(&counters.filtered),
         }
     }
+}
+
+/// What came of everything since the start, once all is done.
+pub fn tell_all(counters: &Counters, writer: &Writer, began: Instant) {
+    let Counts { records, lines_stored, rejected, refused, filtered } = Counts::of(counters, writer);
+    let seconds = began.elapsed().as_secs_f64();
+    info!(
+        records,
+        stored = lines_stored,
+        rejected,
+        refused,
+        filtered,
+        skipped = Counters::get(&counters.skipped),
+        seconds = format!("{seconds:.1}"),
+        "everything up to the end is settled and committed"
+    );
 }

@@ -15,4 +15,5 @@ mod pipeline {
     mod letters;
     mod offsets;
     mod outage;
+    mod until_end;
 }

@@ -3,7 +3,8 @@
 use super::{FAILED, WRONG};
 use crate::config::{self, Config};
 use crate::influx::LogObserver;
-use crate::pipeline::{Pipeline, PipelineError};
+use crate::pipeline::{Options, Pipeline, PipelineError};
+use crate::summary;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-/// Runs until a signal or a failure.
-pub fn run(named: Option<&Path>) -> ExitCode {
+/// Runs until a signal or a failure, or with `until_end` until everything that is there is settled.
+pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
+    let began = Instant::now();
     let (path, config) = match read(named) {
         Ok(read) => read,
         Err(text) => {
@@ -22,7 +24,9 @@ pub fn run(named: Option<&Path>) -> ExitCode {
         }
     };
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "kafka-influx-bridge starts");
-    let result = Pipeline::start(&config, Arc::new(LogObserver)).and_then(serve);
+    let options = Options { until_end, ..Options::default() };
+    let started = Pipeline::start_with(&config, Arc::new(LogObserver), options);
+    let result = started.and_then(|pipeline| serve(pipeline, began));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -49,12 +53,13 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
 }
 
 /// Waits for a signal or for the pipeline to end by itself, then for the end.
-fn serve(pipeline: Pipeline) -> Result<(), PipelineError> {
+fn serve(pipeline: Pipeline, began: Instant) -> Result<(), PipelineError> {
     let signals = Signals::listen(&pipeline)?;
     while !signals.stop.load(Ordering::Relaxed) && !pipeline.is_finished() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    if !pipeline.is_finished() {
+    let by_itself = pipeline.is_finished();
+    if !by_itself {
         info!("stopping: writing what is open, committing, leaving the group");
         if !pipeline.stop_and_wait(|| signals.again.load(Ordering::Relaxed)) {
             warn!("leaving at once: what was not committed is read again at the next start");
@@ -62,8 +67,13 @@ fn serve(pipeline: Pipeline) -> Result<(), PipelineError> {
             std::process::exit(0);
         }
     }
+    let (counters, writer) = (Arc::clone(&pipeline.counters), Arc::clone(&pipeline.writer));
     pipeline.join()?;
-    info!("stopped");
+    if by_itself {
+        summary::tell_all(&counters, &writer, began);
+    } else {
+        info!("stopped");
+    }
     Ok(())
 }
 

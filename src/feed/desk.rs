@@ -55,6 +55,16 @@ pub struct Settled {
     pub back: Vec<(TopicPartition, NextOffset)>,
 }
 
+/// What a turn may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    On,
+    /// What was taken from the queues, and no more.
+    Taken,
+    /// Nothing: what is open is written.
+    Off,
+}
+
 /// Hears what the revoked partitions were settled up to.
 pub type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
 
@@ -114,7 +124,8 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
     }
 
     /// One turn over all lanes. Returns whether there may be more to read.
-    pub fn turn(&mut self, now: Instant, stopping: bool) -> bool {
+    pub fn turn(&mut self, now: Instant, reading: Reading) -> bool {
+        let stopping = reading == Reading::Off;
         self.settle_done(now);
         if self.next_alarms.is_none_or(|next| next <= now) {
             self.next_alarms = Some(now + REPEAT_ALARMS_EVERY);
@@ -122,12 +133,17 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         }
         let mut busy = false;
         for lane in 0..self.lanes.len() {
-            busy |= !stopping && self.serve(lane, now);
+            busy |= !stopping && self.serve(lane, now, reading);
             self.flush_if_due(lane, now, stopping);
         }
         self.stage.tally.flush(&self.setting.counters);
         self.finish_drains(now);
         busy
+    }
+
+    /// Whether some records were taken and not read.
+    pub fn has_taken(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.queue.is_empty())
     }
 
     /// Whether nothing is open or in flight.
@@ -169,11 +185,18 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
     }
 
     /// Reads from a lane's queue until its batch is full or the turn is over. Returns whether there may be more.
-    fn serve(&mut self, lane: usize, now: Instant) -> bool {
+    fn serve(&mut self, lane: usize, now: Instant, reading: Reading) -> bool {
         let Some(lane) = self.lanes.get_mut(lane) else { return false };
         let Setting { limits, budget, routing, .. } = &self.setting;
         let headers = routing.wants_headers();
-        if !lane.has_room(limits, budget) || !lane.queue.fill(RECORDS_PER_TURN) {
+        if !lane.has_room(limits, budget) {
+            return false;
+        }
+        let has_some = match reading {
+            Reading::On => lane.queue.fill(RECORDS_PER_TURN),
+            Reading::Taken | Reading::Off => !lane.queue.is_empty(),
+        };
+        if !has_some {
             return false;
         }
         // Handles of topics are comparable only while their records are held.

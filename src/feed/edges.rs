@@ -15,6 +15,9 @@ pub trait LaneQueue {
     /// Takes what there is, once everything taken before was read. Returns whether there is something to read.
     fn fill(&mut self, records_max: usize) -> bool;
 
+    /// Whether everything that was taken was read.
+    fn is_empty(&self) -> bool;
+
     /// Reads the next one, then lets it go. Returns whether there was one.
     fn next(&mut self, headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool;
 
@@ -40,6 +43,10 @@ pub trait Outlet {
 impl<C: ConsumerContext> LaneQueue for Taken<C> {
     fn fill(&mut self, records_max: usize) -> bool {
         Self::fill(self, records_max)
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
     }
 
     fn next(&mut self, headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool {

@@ -26,7 +26,7 @@ use crate::influx::Writer;
 use crate::kafka::{GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, Taken, offsets_of};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
-use desk::{Desk, Setting, Settled};
+use desk::{Desk, Reading, Setting, Settled};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use std::sync::Arc;
@@ -99,9 +99,10 @@ impl Feed {
         loop {
             let now = Instant::now();
             self.pulse.beat(now);
-            let stopping = self.stop.is_asked();
+            let reading = self.reading();
+            let stopping = reading == Reading::Off;
             self.handle_events(now);
-            let busy = self.desk.turn(now, stopping);
+            let busy = self.desk.turn(now, reading);
             self.read_failed_again();
             self.store_offsets(now, stopping);
             if stopping && self.is_finished(now) {
@@ -126,6 +127,18 @@ impl Feed {
             );
         }
         is_over
+    }
+
+    /// What may be read now. A run until the end still reads what was taken when the last end was seen.
+    fn reading(&self) -> Reading {
+        if self.stop.is_asked() {
+            return Reading::Off;
+        }
+        match (self.stop.is_finishing(), self.desk.has_taken()) {
+            (false, _) => Reading::On,
+            (true, true) => Reading::Taken,
+            (true, false) => Reading::Off,
+        }
     }
 
     /// librdkafka takes an error for a record that was read, and would go on behind it after the next rebalance.

@@ -61,7 +61,7 @@ fn without_offset(
 }
 
 /// Where the next record of each will be, if the brokers say so.
-fn ends(consumer: &GroupConsumer, of: &[TopicPartition]) -> Vec<(TopicPartition, Option<NextOffset>)> {
+pub fn ends(consumer: &GroupConsumer, of: &[TopicPartition]) -> Vec<(TopicPartition, Option<NextOffset>)> {
     let mut asked = TopicPartitionList::with_capacity(of.len());
     for at in of {
         // In the place of a timestamp this asks for the end.

@@ -3,7 +3,7 @@
 use super::apart::Apart;
 use super::ffi::known_watermarks;
 use super::resets::{Resets, Resumed};
-use super::{MemberError, RecordQueue, Trouble, begin};
+use super::{MemberError, RecordQueue, Trouble, UntilEnd, begin};
 use crate::commit::NextOffset;
 use crate::config::OffsetReset;
 use crate::text::printable;
@@ -66,10 +66,15 @@ pub struct GroupContext {
     pub apart: Apart,
     failure: Mutex<Option<MemberError>>,
     held_by_others: AtomicBool,
+    /// With the consumer's number, where reading ends.
+    until_end: Option<(usize, Arc<UntilEnd>)>,
 }
 
 impl GroupContext {
-    pub fn new(offset_reset: OffsetReset) -> (Self, Receiver<GroupEvent>) {
+    pub fn new(
+        offset_reset: OffsetReset,
+        until_end: Option<(usize, Arc<UntilEnd>)>,
+    ) -> (Self, Receiver<GroupEvent>) {
         let (events, receiver) = channel();
         let context = Self {
             events,
@@ -81,6 +86,7 @@ impl GroupContext {
             apart: Apart::default(),
             failure: Mutex::default(),
             held_by_others: AtomicBool::new(false),
+            until_end,
         };
         (context, receiver)
     }
@@ -146,6 +152,9 @@ impl GroupContext {
         if let Err(error) = taken {
             error!(%error, "the partitions could not be taken");
         }
+        if let Some((consumer, until_end)) = &self.until_end {
+            until_end.assigned(*consumer, &partitions(list));
+        }
         match begun {
             // The data thread knows nothing of these partitions, so nothing of them is stored until the service ends.
             Err(failure) => *lock(&self.failure) = Some(failure),
@@ -186,6 +195,9 @@ impl GroupContext {
         let settled = self.ask(event, &answer).unwrap_or_default();
         lock(&self.resets).forget(&partitions);
         self.apart.forget(&partitions);
+        if let Some((consumer, until_end)) = &self.until_end {
+            until_end.revoked(*consumer, &partitions);
+        }
         if is_lost || settled.is_empty() {
             return;
         }

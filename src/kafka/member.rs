@@ -2,11 +2,11 @@
 
 use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, offsets_of};
 use super::resets::Resumed;
-use super::{group, idle, properties};
+use super::{MemberError, UntilEnd, begin, group, idle, properties};
 use crate::commit::NextOffset;
 use crate::config::{Kafka, Topics};
 use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
-use thiserror::Error;
 use tracing::{debug, error, info, warn};
 
 /// How long a poll of the group waits; stopping is seen within this time.
@@ -24,30 +23,11 @@ const LIST_TOPICS_EVERY: Duration = Duration::from_secs(4);
 const LIST_TOPICS_MAX: Duration = Duration::from_secs(3);
 /// As often as the automatic commit.
 const APART_EVERY: Duration = Duration::from_secs(1);
+/// Between questions for the ends of partitions whose brokers do not say.
+const ENDS_EVERY: Duration = Duration::from_secs(1);
 const COMMITTED_MAX: Duration = Duration::from_secs(3);
 /// Between attempts of the last commit.
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Why the service can't go on with Kafka.
-#[derive(Debug, Error)]
-pub enum MemberError {
-    #[error("the Kafka client can't be made: {0}: look at [kafka] in bridge.toml")]
-    Client(#[source] KafkaError),
-    #[error("the topics can't be subscribed to: {0}")]
-    Subscribe(#[source] KafkaError),
-    #[error(
-        "another process has joined the group as `kafka.instance_id` = {0:?} and holds this one's partitions: each process wants an `instance_id` of its own, or none"
-    )]
-    Fenced(String),
-    #[error("the Kafka client failed for good: {0}")]
-    Fatal(String),
-    #[error(
-        "there is no committed offset for {0}, and `kafka.offset_reset` is \"error\": commit one, or say earliest or latest"
-    )]
-    NoOffset(String),
-    #[error("the coordinator of the group does not say what is committed: {0}")]
-    Committed(#[source] KafkaError),
-}
 
 /// A member of the group.
 pub struct Member {
@@ -59,8 +39,12 @@ pub struct Member {
     topics: Topics,
     subscribed: BTreeSet<String>,
     next_listing: Instant,
+    /// Whether that was done; with `--until-end` it is done once.
+    is_listed: bool,
     next_apart: Instant,
+    next_ends: Instant,
     statistics: Option<Statistics>,
+    until_end: Option<(usize, Arc<UntilEnd>)>,
 }
 
 impl Member {
@@ -69,9 +53,15 @@ impl Member {
         kafka: &Kafka,
         number: usize,
         lanes: usize,
+        until_end: Option<Arc<UntilEnd>>,
     ) -> Result<(Self, Receiver<GroupEvent>), MemberError> {
-        let (context, events) = GroupContext::new(kafka.offset_reset);
-        let config = properties::client_config(kafka, number, lanes);
+        let until_end = until_end.map(|until_end| (number, until_end));
+        let (context, events) = GroupContext::new(kafka.offset_reset, until_end.clone());
+        let mut config = properties::client_config(kafka, number, lanes);
+        if until_end.is_some() {
+            // They tell when the end is reached.
+            config.set("statistics.interval.ms", "500");
+        }
         let consumer: GroupConsumer = config.create_with_context(context).map_err(MemberError::Client)?;
         let member = Self {
             consumer: Arc::new(consumer),
@@ -81,8 +71,11 @@ impl Member {
             topics: kafka.topics.clone(),
             subscribed: BTreeSet::new(),
             next_listing: Instant::now(),
+            is_listed: false,
             next_apart: Instant::now(),
+            next_ends: Instant::now(),
             statistics: None,
+            until_end,
         };
         Ok((member, events))
     }
@@ -93,6 +86,10 @@ impl Member {
 
     /// Subscribes to the topics that are named; those that regular expressions match follow when they are listed.
     pub fn subscribe(&mut self) -> Result<(), MemberError> {
+        if self.until_end.is_some() {
+            // They are listed first.
+            return Ok(());
+        }
         let named = self.topics.names.iter().cloned().collect();
         self.subscribe_to(named)
     }
@@ -124,14 +121,24 @@ impl Member {
             });
         }
         if let Some(statistics) = self.consumer.context().take_statistics() {
+            if let Some((number, until_end)) = &self.until_end {
+                until_end.look(*number, &statistics);
+            }
             self.statistics = Some(statistics);
         }
+        self.ask_for_ends();
         if Instant::now() >= self.next_apart {
             self.next_apart = Instant::now() + APART_EVERY;
-            self.commit_apart();
+            if let Err(error) = self.commit_apart() {
+                debug!(%error, "offsets were not committed yet");
+            }
         }
-        if !self.topics.patterns.is_empty() && Instant::now() >= self.next_listing {
-            self.list_topics()?;
+        if Instant::now() >= self.next_listing {
+            if self.until_end.is_some() {
+                self.list_once()?;
+            } else if !self.topics.patterns.is_empty() {
+                self.list_topics()?;
+            }
         }
         Ok(())
     }
@@ -176,6 +183,19 @@ impl Member {
         idle::why(consumer, subscribed, topics, group_id, strategy, influx_is_waited_for)
     }
 
+    /// With `--until-end`: asks where the partitions end that were assigned.
+    fn ask_for_ends(&mut self) {
+        let Some((number, until_end)) = &self.until_end else { return };
+        if Instant::now() < self.next_ends {
+            return;
+        }
+        let open = until_end.without_end(*number);
+        if !open.is_empty() {
+            until_end.set_ends(begin::ends(&self.consumer, &open));
+            self.next_ends = Instant::now() + ENDS_EVERY;
+        }
+    }
+
     /// librdkafka goes back to the beginning by itself, but keeps in mind how far reading had come before, and would go on
     /// from there after the next rebalance. Only a seek makes it forget.
     fn begin_again(&self) {
@@ -193,24 +213,23 @@ impl Member {
     }
 
     /// What the automatic commit leaves out.
-    fn commit_apart(&self) {
+    fn commit_apart(&self) -> KafkaResult<()> {
         let apart = &self.consumer.context().apart;
         let open = apart.open();
-        if open.is_empty() {
-            return;
+        if !open.is_empty() {
+            self.consumer.commit(&offsets_of(&open), CommitMode::Sync)?;
+            apart.done(&open);
         }
-        match self.consumer.commit(&offsets_of(&open), CommitMode::Sync) {
-            Ok(()) => apart.done(&open),
-            Err(error) => debug!(%error, "offsets were not committed yet"),
-        }
+        Ok(())
     }
 
     /// Commits what was stored, for the last time. A group that is being rebalanced is given until then to finish.
-    pub fn commit(&self, until: Instant) {
-        self.commit_apart();
-        let result = loop {
-            match self.consumer.commit_consumer_state(CommitMode::Sync) {
-                Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => break Ok(()),
+    pub fn commit(&self, until: Instant) -> Result<(), MemberError> {
+        loop {
+            let result =
+                self.commit_apart().and_then(|()| self.consumer.commit_consumer_state(CommitMode::Sync));
+            match result {
+                Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => return Ok(()),
                 Err(KafkaError::ConsumerCommit(
                     RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::IllegalGeneration,
                 )) if Instant::now() < until => {
@@ -218,11 +237,8 @@ impl Member {
                     // member until it has served the revoke.
                     thread::sleep(COMMIT_PAUSE);
                 }
-                result => break result,
+                Err(error) => return Err(MemberError::LastCommit(error)),
             }
-        };
-        if let Err(error) = result {
-            warn!(%error, "the last offsets could not be committed: their records are written again");
         }
     }
 
@@ -248,6 +264,36 @@ impl Member {
         // A topic that is gone stays subscribed, so that it goes on when it is created again.
         let wanted: BTreeSet<String> = self.subscribed.iter().cloned().chain(matched).collect();
         if wanted == self.subscribed { Ok(()) } else { self.subscribe_to(wanted) }
+    }
+
+    /// With `--until-end`: subscribes to what is there now, and to nothing that comes later.
+    fn list_once(&mut self) -> Result<(), MemberError> {
+        self.next_listing = Instant::now() + LIST_TOPICS_EVERY;
+        let Some((number, until_end)) = self.until_end.as_ref().filter(|_| !self.is_listed) else {
+            return Ok(());
+        };
+        let metadata = match self.consumer.fetch_metadata(None, LIST_TOPICS_MAX) {
+            Ok(metadata) => metadata,
+            Err(error) => {
+                self.consumer.context().report(error.rdkafka_error_code(), &error.to_string());
+                return Ok(());
+            }
+        };
+        let existing: BTreeSet<&str> =
+            metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
+        let (names, missing): (Vec<_>, Vec<_>) =
+            self.topics.names.iter().cloned().partition(|name| existing.contains(name.as_str()));
+        if !missing.is_empty() {
+            return Err(MemberError::MissingTopics(missing.join(", ")));
+        }
+        let matched = existing.into_iter().filter(|name| self.topics.is_match(name)).map(str::to_owned);
+        let wanted: BTreeSet<String> = matched.chain(names).collect();
+        if wanted.is_empty() {
+            warn!("no topic matches `kafka.topics`");
+            until_end.assigned(*number, &[]);
+        }
+        self.is_listed = true;
+        self.subscribe_to(wanted)
     }
 
     fn subscribe_to(&mut self, topics: BTreeSet<String>) -> Result<(), MemberError> {

@@ -4,6 +4,7 @@ mod apart;
 mod begin;
 mod context;
 mod embedded;
+mod error;
 mod ffi;
 mod group;
 mod idle;
@@ -11,14 +12,17 @@ mod member;
 mod properties;
 mod resets;
 mod trouble;
+mod until_end;
 
 pub use context::{
     GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
 };
 pub use embedded::{EmbeddedKafka, NewRecord};
+pub use error::MemberError;
 pub use ffi::{Delivery, Place, RecordQueue, Taken, headers_of, mock_cluster_addresses};
-pub use member::{Member, MemberError};
+pub use member::Member;
 pub use properties::{probe_config, producer_config, reader_config};
 pub use resets::Resumed;
 use trouble::Trouble;
 pub use trouble::remedy_words;
+pub use until_end::UntilEnd;

@@ -6,7 +6,7 @@ use kafka_influx_bridge::config;
 use kafka_influx_bridge::dead_letter::DeadLetterError;
 use kafka_influx_bridge::influx::{Delays, LogObserver};
 use kafka_influx_bridge::kafka::NewRecord;
-use kafka_influx_bridge::pipeline::{Pipeline, PipelineError, Waiting};
+use kafka_influx_bridge::pipeline::{Options, Pipeline, PipelineError};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -134,12 +134,12 @@ impl Model {
             hold_max: ms(50),
             ..Delays::default()
         };
-        let waiting = Waiting { delays, seed };
+        let options = Options { delays, seed, ..Options::default() };
         let config = config.unwrap().config;
         // Requests that were given up keep the file of dead letters a moment longer than their pipeline.
         let mut started = None;
         wait_until("the bridge starts", || {
-            let result = Pipeline::start_with(&config, Arc::new(LogObserver), waiting);
+            let result = Pipeline::start_with(&config, Arc::new(LogObserver), options);
             started = match result {
                 Err(PipelineError::DeadLetter(DeadLetterError::FileLocked { .. })) => None,
                 result => Some(result.unwrap()),

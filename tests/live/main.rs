@@ -39,3 +39,4 @@ mod store_faults;
 mod support;
 mod text;
 mod topics;
+mod until_end;

@@ -5,8 +5,8 @@ use kafka_influx_bridge::config::{self, Config};
 use kafka_influx_bridge::influx::{Destination, LogObserver};
 use kafka_influx_bridge::kafka::{EmbeddedKafka, NewRecord};
 use kafka_influx_bridge::map::Reason;
-use kafka_influx_bridge::pipeline::Pipeline;
-use kafka_influx_bridge::receiver::{Options, Receiver, Reply, StoredPoint};
+use kafka_influx_bridge::pipeline::{Options, Pipeline};
+use kafka_influx_bridge::receiver::{self, Receiver, Reply, StoredPoint};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::fmt::Write as _;
@@ -121,13 +121,13 @@ pub struct Sink {
 impl Sink {
     /// Every bucket exists.
     pub fn start() -> Self {
-        Self::with(Options::default())
+        Self::with(receiver::Options::default())
     }
 
     /// Only these exist.
     pub fn with_buckets(buckets: &[&str]) -> Self {
         let destinations = Some(buckets.iter().map(|name| bucket(name)).collect());
-        Self::with(Options { destinations, ..Options::default() })
+        Self::with(receiver::Options { destinations, ..receiver::Options::default() })
     }
 
     /// Answers every write like this until told otherwise.
@@ -137,7 +137,7 @@ impl Sink {
         sink
     }
 
-    fn with(mut options: Options) -> Self {
+    fn with(mut options: receiver::Options) -> Self {
         let script = Script::default();
         let read = Arc::clone(&script);
         options.faults = Some(Box::new(move |_| read.lock().unwrap().clone()));
@@ -256,6 +256,12 @@ impl Setup {
         start_log();
         Bridge(Pipeline::start(&self.config(), Arc::new(LogObserver)).unwrap())
     }
+
+    pub fn start_until_end(&self) -> Bridge {
+        start_log();
+        let options = Options { until_end: true, ..Options::default() };
+        Bridge(Pipeline::start_with(&self.config(), Arc::new(LogObserver), options).unwrap())
+    }
 }
 
 /// A running pipeline.
@@ -268,6 +274,12 @@ impl Bridge {
 
     pub fn records(&self) -> u64 {
         Counters::get(&self.0.counters.records)
+    }
+
+    /// Waits until it has ended by itself, which has to be well.
+    pub fn wait_for_end(self) {
+        wait_until("the pipeline ends by itself", || self.0.is_finished());
+        self.0.join().unwrap();
     }
 
     /// Ends it, and fails if it does not end well.

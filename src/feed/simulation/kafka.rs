@@ -83,6 +83,10 @@ impl LaneQueue for Queue {
         !taken.is_empty()
     }
 
+    fn is_empty(&self) -> bool {
+        self.0.borrow().taken.is_empty()
+    }
+
     fn next(&mut self, _headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool {
         let Some(logged) = self.0.borrow_mut().taken.pop_front() else { return false };
         let value = logged.value();

@@ -7,7 +7,7 @@ use crate::alarm::{Alarm, Alarms, Listener};
 use crate::batch::{Budget, Limits};
 use crate::commit::NextOffset;
 use crate::config;
-use crate::feed::desk::{Desk, Setting};
+use crate::feed::desk::{Desk, Reading, Setting};
 use crate::feed::routes::Routing;
 use crate::kafka::TopicPartition;
 use crate::map::RecordLimits;
@@ -217,7 +217,7 @@ impl World {
 
     fn turn(&mut self) {
         for member in self.members.values_mut() {
-            member.desk.turn(self.now, member.stopping);
+            member.desk.turn(self.now, if member.stopping { Reading::Off } else { Reading::On });
         }
     }
 

@@ -32,15 +32,28 @@ impl Bridge {
         bridge
     }
 
+    /// `run --until-end`.
+    pub fn start_until_end(config: &str) -> Self {
+        Self::begin(without_admin(config), &[], &["--until-end"])
+    }
+
     /// As [`Bridge::start`], to the byte.
     pub fn start_bytes(config: impl AsRef<[u8]>, variables: &[(&str, &str)]) -> Self {
+        Self::begin(config, variables, &[])
+    }
+
+    fn begin(config: impl AsRef<[u8]>, variables: &[(&str, &str)], more: &[&str]) -> Self {
         let started = Instant::now();
         let folder = env::temp_dir().join(format!("bridge-live-{}-{:x}", std::process::id(), unique()));
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("bridge.toml"), config).unwrap();
         let binary = binary();
         let mut command = Command::new(&binary);
-        command.args(["run", "--config", "bridge.toml"]).current_dir(&folder).envs(variables.iter().copied());
+        command
+            .args(["run", "--config", "bridge.toml"])
+            .args(more)
+            .current_dir(&folder)
+            .envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", binary.display()));
         let log: Arc<Mutex<Vec<(Instant, String)>>> = Arc::default();
