@@ -129,6 +129,23 @@ fn influxdb_2_gives_back_every_good_line() {
     });
 }
 
+/// InfluxDB 1 repeats names in a header, where control characters may not be.
+#[test]
+fn a_refused_line_with_control_characters_is_refused_once() {
+    let Some(live) = Live::or_skip() else { return };
+    let influx = live.influx1();
+    let database = live.name("control");
+    influx.query("", &format!("CREATE DATABASE \"{database}\""));
+    let destination = Destination::Database { database, retention_policy: None };
+    let text = "m\u{1}\u{1b}\u{7f} f=1 1\nm\u{1}\u{1b}\u{7f} f=2i 2\n";
+    let ends = text.match_indices('\n').map(|(at, _)| at as u32 + 1).collect();
+    let lines = Lines::new(text.into(), ends).unwrap();
+    let (delivered, _) = deliver(&connection(&influx, Credential::None), &destination, &lines);
+    assert_eq!((delivered.lines_stored, delivered.requests.retried), (1, 0));
+    let why = &delivered.refused[0].why;
+    assert!(why.contains("field type conflict") && !why.contains('\u{1b}'), "{why}");
+}
+
 #[test]
 fn influxdb_1_gives_back_every_good_line() {
     let Some(live) = Live::or_skip() else { return };
