@@ -334,15 +334,54 @@ fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Ve
 /// A line quotes another one as the server would.
 #[test]
 fn believes_no_quote_within_a_line() {
-    let forging = "m s=\"': invalid boolean\nunable to parse 'm v=1 1\" 2=";
-    let texts = ["m v=1 1", forging, "m v=+1 3"];
+    let forging =
+        "m s=\"': invalid boolean\nunable to parse 'm v=1 1': invalid boolean\nunable to parse 'x\" 2=";
+    let texts = ["m v=+1 0", "m v=1 1", forging];
     let refuses = |indices: &[usize]| {
-        let bad = indices.iter().filter(|index| **index > 0);
+        let bad = indices.iter().filter(|index| **index != 1);
         let quotes: Vec<_> =
             bad.map(|&i| format!("unable to parse '{}': invalid boolean", texts[i])).collect();
         (!quotes.is_empty()).then(|| quotes.join("\n"))
     };
-    assert_eq!(answered(&texts, refuses), (vec![1, 2], 1));
+    assert_eq!(answered(&texts, refuses), (vec![0, 2], 1));
+}
+
+/// All are dropped, then one alone is refused for something else, and then the others are taken.
+#[test]
+fn takes_one_for_another_only_if_the_reason_is_the_same() {
+    let texts = ["m f=\"s\" 0", "m f=\"s\" 1", "m f=\"s\" 2"];
+    let refuses = |indices: &[usize]| {
+        match indices {
+        [0] => Some("a whim".to_owned()),
+        [0, 1, 2] => Some("partial write: field type conflict: input field \"f\" on measurement \"m\" is type string, already exists as type float dropped=3".to_owned()),
+        _ => None,
+    }
+    };
+    assert_eq!(answered(&texts, refuses), (vec![0], 2));
+}
+
+/// Shards that end where nobody would guess: the counts of the answers tell.
+#[test]
+fn finds_a_run_by_its_counts() {
+    let shards = Shards { nanos: 774, first: MONDAY + 1_237 };
+    let conflicting = |i: usize| (1_237..1_237 + 774).contains(&i);
+    let batch: Vec<Line> = (0..4_000)
+        .map(|i| {
+            let time = MONDAY + i as i64;
+            if conflicting(i) { line(conflict(0), 0, time) } else { innocent(&[0], 0, time) }
+        })
+        .collect();
+    let requests = salvage(&mut sim(&batch, Dialect::V2, shards, 7), SIZE, "a run").requests;
+    assert!(requests <= 10, "{requests}");
+}
+
+/// One cause is found once, not in each request that the batch is cut into.
+#[test]
+fn finds_a_cause_once_for_all_requests_of_a_batch() {
+    let batch = flawed(5_000, 10, |_| conflict(0));
+    let size = Size { lines_max: 500, ..SIZE };
+    let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), size, "cut").requests;
+    assert!(requests <= 10 + 5, "{requests}");
 }
 
 /// Words that are no guide: they name lines that are stored when they are tried.
