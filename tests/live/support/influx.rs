@@ -27,10 +27,15 @@ impl Influx {
 
     /// 2.x: makes a bucket that keeps everything; returns its name.
     pub fn create_bucket(&self, name: String) -> String {
+        self.create_bucket_with(name, &json!([]))
+    }
+
+    /// 2.x: makes a bucket with these retention rules.
+    pub fn create_bucket_with(&self, name: String, rules: &Value) -> String {
         let org = variable("INFLUX2_ORG");
         let found = self.json(&self.http.get(&format!("/api/v2/orgs?org={}", encode(&org))));
         let org_id = found["orgs"][0]["id"].as_str().expect("the organization is there");
-        let bucket = json!({"orgID": org_id, "name": name, "retentionRules": []});
+        let bucket = json!({"orgID": org_id, "name": name, "retentionRules": rules});
         self.json(&self.http.post("/api/v2/buckets", "application/json", &bucket.to_string()));
         name
     }
