@@ -248,12 +248,11 @@ impl Plan {
         if suspects.is_empty() || (dropped.is_none() && suspects.len() > count / 2) {
             return None;
         }
-        if dropped == Some(count) {
-            trial.add_all_refused(suspects, report.complaint, &mut self.evidence);
-            return Some(trial);
-        }
         let behind = self.suspects_behind(lines, piece, &report.complaint, suspects.last());
-        if behind.is_empty() {
+        if dropped == Some(count) {
+            trial.add(behind);
+            trial.add_all_refused(suspects, report.complaint, &mut self.evidence);
+        } else if behind.is_empty() {
             trial.add_refused(suspects, dropped);
         } else {
             // Shards go on behind the piece, which was halved without regard to time.

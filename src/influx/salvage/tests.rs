@@ -144,13 +144,14 @@ fn bound(causes: usize, lines: usize) -> usize {
     (2.0 * k * (n / k).max(1.0).log2() + 4.0 * k).floor() as usize
 }
 
-/// How many lines of a thousand are so: none, few, many, or nearly all.
+/// How many lines of a thousand are so: none, few, many, or all.
 fn random_share(rng: &mut fastrand::Rng) -> u32 {
-    match rng.u8(..6) {
+    match rng.u8(..7) {
         0..3 => 0,
         3 => rng.u32(1..5),
         4 => rng.u32(5..100),
-        _ => rng.u32(100..1_000),
+        5 => rng.u32(100..1_000),
+        _ => 1_000,
     }
 }
 
@@ -170,7 +171,7 @@ fn random_batch(rng: &mut fastrand::Rng, of: Shards) -> Vec<Line> {
     };
     let (shards, fields) = (rng.i64(1..8), rng.usize(1..60));
     let conflicts: Vec<(i64, usize)> =
-        (0..rng.usize(1..20)).map(|_| (rng.i64(0..shards), rng.usize(..fields))).collect();
+        (0..rng.usize(1..80)).map(|_| (rng.i64(0..shards), rng.usize(..fields))).collect();
     let [conflicting, innocents, old, unparsable, terse] = std::array::from_fn(|_| random_share(rng));
     let terse = if rng.bool() { 0 } else { terse.min(20) };
     let within = if rng.bool() { of.nanos } else { 50 };
@@ -273,6 +274,13 @@ fn needs_a_handful_of_requests_for_few_causes() {
         f(&flawed(5_000, 2, |_| Flaw::Unparsable), dialect, 3);
         f(&flawed(5_000, 10, |i| if i % 2 == 0 { Flaw::Unparsable } else { conflict(0) }), dialect, 7);
     }
+}
+
+#[test]
+fn needs_few_requests_where_many_causes_refuse_every_line() {
+    let batch = flawed(5_000, 1, |i| conflict(i % 50));
+    let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "50 causes").requests;
+    assert!(requests <= 3 * 50, "{requests}");
 }
 
 /// What is sent again is not the whole batch for each of many causes.
