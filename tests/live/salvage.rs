@@ -2,12 +2,12 @@
 
 use crate::support::{Influx, Live, block_on, measured, variable};
 use kafka_influx_bridge::influx::{
-    Api, Client, Compression, Connection, Credential, Delays, Delivered, Destination, Lines, LogObserver,
-    Tls, Writer, WriterOptions,
+    Api, Client, Compression, Connection, Credential, Delays, Delivered, Destination, LaneWriter, Lines,
+    LogObserver, Tls, Writer, WriterOptions,
 };
 use kafka_influx_bridge::secret::Secret;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 const LINES: usize = 5_000;
 /// 2026-01-05, a Monday: weekly shards begin there.
@@ -57,8 +57,7 @@ fn connection(influx: &Influx, credential: Credential) -> Connection {
     }
 }
 
-/// Writes the batch, after lines that give the fields their types.
-fn deliver(connection: &Connection, destination: &Destination, lines: &Lines) -> (Delivered, Duration) {
+fn lane(connection: &Connection) -> LaneWriter {
     let options = WriterOptions {
         lines_max: 1_000_000,
         bytes_max: 100_000_000,
@@ -66,11 +65,15 @@ fn deliver(connection: &Connection, destination: &Destination, lines: &Lines) ->
         delays: Delays::default(),
     };
     let client = Client::new(connection).unwrap();
-    let writer = Writer::new(client, connection, options, Arc::new(LogObserver));
+    Writer::new(client, connection, options, Arc::new(LogObserver)).lane(7)
+}
+
+/// Writes the batch, after lines that give the fields their types.
+fn deliver(connection: &Connection, destination: &Destination, lines: &Lines) -> (Delivered, Duration) {
     let fields: Vec<String> = (0..FIELDS).map(|field| format!("f{field}=0")).collect();
     let types = format!("m,host=types {} {}\n", fields.join(","), MONDAY + WEEK);
     let end = types.len() as u32;
-    let mut lane = writer.lane(7);
+    let mut lane = lane(connection);
     block_on(async {
         let types = lane.deliver(destination, &Lines::new(types.into_bytes(), vec![end]).unwrap()).await;
         assert_eq!(types.lines_stored, 1);
@@ -127,6 +130,65 @@ fn influxdb_2_gives_back_every_good_line() {
         let bucket = influx.create_bucket(live.name(&format!("salvage{number}")));
         Destination::Bucket { org: org.clone(), bucket }
     });
+}
+
+/// Older than what is kept: 1.x says only how many.
+#[test]
+fn lines_beyond_the_retention_are_refused() {
+    let Some(live) = Live::or_skip() else { return };
+    let (influx1, influx2) = (live.influx1(), live.influx2());
+    let database = live.name("old");
+    influx1.query(
+        "",
+        &format!("CREATE DATABASE \"{database}\" WITH DURATION 1h REPLICATION 1 SHARD DURATION 1h"),
+    );
+    let bucket = influx2.create_bucket_keeping(live.name("old"), Duration::from_hours(1));
+    let token = Credential::Token(Secret::new(variable("INFLUX2_TOKEN")));
+    let org = variable("INFLUX2_ORG");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as i64;
+    let is_old = |i: usize| i.is_multiple_of(10);
+    let time = |i: usize| if is_old(i) { now - WEEK + i as i64 } else { now - i as i64 };
+    let texts: Vec<String> = (0..LINES).map(|i| format!("m good={i} {}\n", time(i))).collect();
+    let ends: Vec<u32> = texts
+        .iter()
+        .scan(0, |end, text| {
+            *end += text.len() as u32;
+            Some(*end)
+        })
+        .collect();
+    let lines = Lines::new(texts.concat().into_bytes(), ends).unwrap();
+    for (influx, credential, destination, name) in [
+        (
+            &influx1,
+            Credential::None,
+            Destination::Database { database: database.clone(), retention_policy: None },
+            &database,
+        ),
+        (&influx2, token, Destination::Bucket { org, bucket: bucket.clone() }, &bucket),
+    ] {
+        let delivered = block_on(lane(&connection(influx, credential)).deliver(&destination, &lines));
+        let refused: Vec<usize> = delivered.refused.iter().map(|refused| refused.line).collect();
+        assert_eq!(refused, (0..LINES).filter(|i| is_old(*i)).collect::<Vec<_>>());
+        assert_eq!(influx.count(name, "m", "good"), delivered.lines_stored as u64);
+        assert!(delivered.requests.total() <= 4, "{:?}", delivered.requests);
+    }
+}
+
+/// InfluxDB 1 repeats names in a header, where control characters may not be.
+#[test]
+fn a_refused_line_with_control_characters_is_refused_once() {
+    let Some(live) = Live::or_skip() else { return };
+    let influx = live.influx1();
+    let database = live.name("control");
+    influx.query("", &format!("CREATE DATABASE \"{database}\""));
+    let destination = Destination::Database { database, retention_policy: None };
+    let text = "m\u{1}\u{1b}\u{7f} f=1 1\nm\u{1}\u{1b}\u{7f} f=2i 2\n";
+    let ends = text.match_indices('\n').map(|(at, _)| at as u32 + 1).collect();
+    let lines = Lines::new(text.into(), ends).unwrap();
+    let (delivered, _) = deliver(&connection(&influx, Credential::None), &destination, &lines);
+    assert_eq!((delivered.lines_stored, delivered.requests.retried), (1, 0));
+    let why = &delivered.refused[0].why;
+    assert!(why.contains("field type conflict") && !why.contains('\u{1b}'), "{why}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 mod addresses;
+mod hostile;
 
 const DELAYS: Delays = Delays {
     retry_first: Duration::from_millis(1),

@@ -3,6 +3,7 @@
 use super::complaint::{Complaint, Quote};
 use crate::influx::line_reader::{Point, Value, read_line};
 use crate::influx::lines::Lines;
+use memchr::memmem::Finder;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -30,10 +31,14 @@ pub(super) fn that_fit(
     indices: impl Iterator<Item = usize>,
     complaint: &Complaint,
 ) -> Vec<Suspect> {
-    if matches!(complaint, Complaint::Unparsable | Complaint::Other) {
-        return Vec::new();
-    }
-    let points = indices.filter_map(|index| Some((index, read_line(text(lines, index)).ok()?)));
+    let needle = match complaint {
+        Complaint::Unparsable | Complaint::Other => return Vec::new(),
+        Complaint::Conflict { field, .. } | Complaint::TooLong { field, .. } => field.bytes(),
+        Complaint::Retention => b"",
+    };
+    let finder = Finder::new(needle);
+    let candidates = indices.filter(|&index| finder.find(text(lines, index)).is_some());
+    let points = candidates.filter_map(|index| Some((index, read_line(text(lines, index)).ok()?)));
     let fitting = points.filter(|(_, point)| fits(point, complaint));
     by_time(fitting.map(|(index, point)| Suspect { line: index as u32, time: point.time, why: None }))
 }
@@ -126,4 +131,59 @@ fn halves(suspects: &[Suspect]) -> usize {
     let time = |i: usize| suspects.get(i).map(|suspect| suspect.time);
     let cuts = (1..suspects.len()).filter(|&i| time(i) != time(i - 1));
     cuts.min_by_key(|&cut| (cut.abs_diff(half), Reverse(cut))).unwrap_or(half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::complaint::Report;
+    use super::*;
+
+    fn lines(texts: &[&str]) -> Lines {
+        let text = texts.iter().map(|text| format!("{text}\n")).collect::<Vec<_>>().concat();
+        let ends = text.match_indices('\n').map(|(at, _)| at as u32 + 1).collect();
+        Lines::new(text.into_bytes(), ends).unwrap()
+    }
+
+    #[test]
+    fn finds_the_lines_that_a_complaint_fits() {
+        let f = |message: &str, texts: &[&str], want: &[u32]| {
+            let complaint = Report::read(&format!("partial write: {message} dropped=1")).complaint;
+            let suspects = that_fit(&lines(texts), 0..texts.len(), &complaint);
+            let got: Vec<u32> = suspects.iter().map(|suspect| suspect.line).collect();
+            assert_eq!(got, want, "{message}");
+        };
+        let conflict = |names: &str, kind: &str| {
+            format!("field type conflict: input field {names} is type {kind}, already exists as type any")
+        };
+        let texts = ["m f=1i 9", "m f=1 1", "n f=1i 1", "m g=1i 1", "m,f=1i g=1 1", "m g=1,f=1i 2", "m f= 1"];
+        f(&conflict(r#""f" on measurement "m""#, "integer"), &texts, &[5, 0]);
+        f(&conflict(r#""f" on measurement "m""#, "float"), &texts, &[1]);
+        f(&conflict(r#""f" on measurement "m""#, "string"), &texts, &[]);
+        f(&conflict(r#""f" on measurement "m""#, "boolean"), &["m f=true 1", "m f=\"true\" 2"], &[0]);
+        let escaped = [r#"m\ \,x f\ a\=b\"c=1i 1"#, r"온\도 습\\도=1i 1"];
+        // As 2.7.12 and as 1.6.7 write names.
+        f(&conflict(r#""f a=b\"c" on measurement "m ,x""#, "integer"), &escaped, &[0]);
+        f(&conflict(r#""f a=b"c" on measurement "m ,x""#, "integer"), &escaped, &[0]);
+        f(&conflict(r#""습\\\\도" on measurement "온\\도""#, "integer"), &escaped, &[1]);
+        f(&conflict(r#""습\\도" on measurement "온\도""#, "integer"), &escaped, &[1]);
+        let texts = ["m s=\"four\" 2", "m s=\"three\" 1", "m t=\"three\" 3", "m s=1 4"];
+        f(r#"input field "s" on measurement "m" is too long, 5 > 4"#, &texts, &[1]);
+        f("points beyond retention policy", &["m f=1 5", "m f=1 -3", "m f=1", "m f= 1"], &[1, 0]);
+        f("what", &texts, &[]);
+    }
+
+    #[test]
+    fn cuts_where_shards_may_end() {
+        let monday = 1_767_571_200_000_000_000;
+        let f = |times: &[i64], want: usize| {
+            let suspect = |time: &i64| Suspect { line: 0, time: Some(*time), why: None };
+            assert_eq!(middle(&times.iter().map(suspect).collect::<Vec<_>>()), want, "{times:?}");
+        };
+        f(&[monday - 2, monday - 1, monday, monday + 1, monday + 2, monday + 3], 2);
+        f(&[monday, monday + DAY_NANOS - 1, monday + DAY_NANOS], 2);
+        f(&[monday, monday + HOUR_NANOS, monday + HOUR_NANOS + 1], 1);
+        f(&[monday, monday + 1, monday + 1, monday + 1], 1);
+        f(&[monday, monday, monday, monday], 2);
+        f(&[i64::MIN, i64::MAX], 1);
+    }
 }

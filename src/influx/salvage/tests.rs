@@ -144,13 +144,14 @@ fn bound(causes: usize, lines: usize) -> usize {
     (2.0 * k * (n / k).max(1.0).log2() + 4.0 * k).floor() as usize
 }
 
-/// How many lines of a thousand are so: none, few, many, or nearly all.
+/// How many lines of a thousand are so: none, few, many, or all.
 fn random_share(rng: &mut fastrand::Rng) -> u32 {
-    match rng.u8(..6) {
+    match rng.u8(..7) {
         0..3 => 0,
         3 => rng.u32(1..5),
         4 => rng.u32(5..100),
-        _ => rng.u32(100..1_000),
+        5 => rng.u32(100..1_000),
+        _ => 1_000,
     }
 }
 
@@ -170,7 +171,7 @@ fn random_batch(rng: &mut fastrand::Rng, of: Shards) -> Vec<Line> {
     };
     let (shards, fields) = (rng.i64(1..8), rng.usize(1..60));
     let conflicts: Vec<(i64, usize)> =
-        (0..rng.usize(1..20)).map(|_| (rng.i64(0..shards), rng.usize(..fields))).collect();
+        (0..rng.usize(1..80)).map(|_| (rng.i64(0..shards), rng.usize(..fields))).collect();
     let [conflicting, innocents, old, unparsable, terse] = std::array::from_fn(|_| random_share(rng));
     let terse = if rng.bool() { 0 } else { terse.min(20) };
     let within = if rng.bool() { of.nanos } else { 50 };
@@ -275,6 +276,13 @@ fn needs_a_handful_of_requests_for_few_causes() {
     }
 }
 
+#[test]
+fn needs_few_requests_where_many_causes_refuse_every_line() {
+    let batch = flawed(5_000, 1, |i| conflict(i % 50));
+    let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "50 causes").requests;
+    assert!(requests <= 3 * 50, "{requests}");
+}
+
 /// What is sent again is not the whole batch for each of many causes.
 #[test]
 fn sends_few_lines_again_for_many_causes() {
@@ -334,15 +342,54 @@ fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Ve
 /// A line quotes another one as the server would.
 #[test]
 fn believes_no_quote_within_a_line() {
-    let forging = "m s=\"': invalid boolean\nunable to parse 'm v=1 1\" 2=";
-    let texts = ["m v=1 1", forging, "m v=+1 3"];
+    let forging =
+        "m s=\"': invalid boolean\nunable to parse 'm v=1 1': invalid boolean\nunable to parse 'x\" 2=";
+    let texts = ["m v=+1 0", "m v=1 1", forging];
     let refuses = |indices: &[usize]| {
-        let bad = indices.iter().filter(|index| **index > 0);
+        let bad = indices.iter().filter(|index| **index != 1);
         let quotes: Vec<_> =
             bad.map(|&i| format!("unable to parse '{}': invalid boolean", texts[i])).collect();
         (!quotes.is_empty()).then(|| quotes.join("\n"))
     };
-    assert_eq!(answered(&texts, refuses), (vec![1, 2], 1));
+    assert_eq!(answered(&texts, refuses), (vec![0, 2], 1));
+}
+
+/// All are dropped, then one alone is refused for something else, and then the others are taken.
+#[test]
+fn takes_one_for_another_only_if_the_reason_is_the_same() {
+    let texts = ["m f=\"s\" 0", "m f=\"s\" 1", "m f=\"s\" 2"];
+    let refuses = |indices: &[usize]| {
+        match indices {
+        [0] => Some("a whim".to_owned()),
+        [0, 1, 2] => Some("partial write: field type conflict: input field \"f\" on measurement \"m\" is type string, already exists as type float dropped=3".to_owned()),
+        _ => None,
+    }
+    };
+    assert_eq!(answered(&texts, refuses), (vec![0], 2));
+}
+
+/// Shards that end where nobody would guess: the counts of the answers tell.
+#[test]
+fn finds_a_run_by_its_counts() {
+    let shards = Shards { nanos: 774, first: MONDAY + 1_237 };
+    let conflicting = |i: usize| (1_237..1_237 + 774).contains(&i);
+    let batch: Vec<Line> = (0..4_000)
+        .map(|i| {
+            let time = MONDAY + i as i64;
+            if conflicting(i) { line(conflict(0), 0, time) } else { innocent(&[0], 0, time) }
+        })
+        .collect();
+    let requests = salvage(&mut sim(&batch, Dialect::V2, shards, 7), SIZE, "a run").requests;
+    assert!(requests <= 10, "{requests}");
+}
+
+/// One cause is found once, not in each request that the batch is cut into.
+#[test]
+fn finds_a_cause_once_for_all_requests_of_a_batch() {
+    let batch = flawed(5_000, 10, |_| conflict(0));
+    let size = Size { lines_max: 500, ..SIZE };
+    let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), size, "cut").requests;
+    assert!(requests <= 10 + 5, "{requests}");
 }
 
 /// Words that are no guide: they name lines that are stored when they are tried.
