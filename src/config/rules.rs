@@ -5,7 +5,7 @@ use super::suggest::nearest;
 use crate::decode::{Format, Path, PathError, Query};
 use crate::map::{
     self, DistinctTimes, Globs, Integers, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError,
-    TimeRule,
+    TimeRange, TimeRule,
 };
 use jiff::tz::TimeZone;
 use toml::de::DeValue;
@@ -34,6 +34,7 @@ pub fn read(section: Section<'_>) -> Rules {
         exclude: globs(section, "exclude").unwrap_or_default(),
         rename: rename(section),
         time: time(section),
+        times: times(section),
         distinct_times: distinct_times(section).unwrap_or_default(),
         topic_tag: key(section, "topic_tag"),
         key_tag: key(section, "key_tag"),
@@ -258,6 +259,33 @@ fn time(section: Section<'_>) -> Option<TimeRule> {
         _ => {}
     }
     Some(TimeRule { key: key?, format: format?, zone: zone.unwrap_or(TimeZone::UTC) })
+}
+
+fn times(section: Section<'_>) -> TimeRange {
+    let default = TimeRange::default();
+    let (min, max) = (time_end(section, "time_min"), time_end(section, "time_max"));
+    let times = TimeRange { min: min.unwrap_or(default.min), max: max.unwrap_or(default.max) };
+    if times.min > times.max {
+        section.error("time_max", "`time_max` lies before `time_min`, so every record would be rejected");
+    }
+    times
+}
+
+/// A string, or one of TOML's own dates.
+fn time_end(section: Section<'_>, key: &str) -> Option<i64> {
+    let value = section.value(key)?;
+    let written = match value.get_ref() {
+        DeValue::Datetime(date) => date.to_string(),
+        _ => section.text(key)?.value,
+    };
+    let end = TimeRange::parse_end(&written);
+    if end.is_none() {
+        let message = format!(
+            "`{key}` wants a time from 1677-09-22 to 2262-04-11, such as \"2020-01-01\" or \"2020-01-01T00:00:00Z\""
+        );
+        section.error(key, message);
+    }
+    end
 }
 
 fn time_format(section: Section<'_>) -> Option<TimeFormat> {

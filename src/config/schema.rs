@@ -59,6 +59,8 @@ pub static MAPPING: Table = Table {
         "time_key",
         "time_format",
         "timezone",
+        "time_min",
+        "time_max",
         "distinct_times",
         "topic_tag",
         "key_tag",

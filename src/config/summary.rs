@@ -98,10 +98,17 @@ fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
 }
 
 fn time(section: Section<'_>, rules: &Rules) -> String {
-    match (shown(section, "time_key"), shown(section, "time_format")) {
+    let time = match (shown(section, "time_key"), shown(section, "time_format")) {
         (Some(key), Some(format)) => format!("time from {key:?} as {format}"),
         _ => kafka_time(rules),
-    }
+    };
+    let end = |key: &str, words: &str| {
+        let end = section.value(key)?.get_ref();
+        let end = end.as_str().map(str::to_owned).or_else(|| Some(end.as_datetime()?.to_string()))?;
+        Some(format!(", {words} {end}"))
+    };
+    let ends = [end("time_min", "not before"), end("time_max", "not after")];
+    ends.into_iter().flatten().fold(time, |time, end| time + &end)
 }
 
 fn kafka_time(rules: &Rules) -> String {

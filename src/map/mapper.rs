@@ -286,6 +286,7 @@ impl Mapper {
                 RecordTime::Omitted => Ok(None),
                 RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
                 RecordTime::At(ns) => {
+                    self.rules.times.check(ns).map_err(Rejection::KafkaTime)?;
                     Ok(Some(distinct::kafka_time(ns, self.rules.distinct_times, pass.record, index)))
                 }
             };
@@ -296,7 +297,8 @@ impl Mapper {
         };
         let scalar = self.element.time.ok_or_else(|| Rejection::TimeMissing(key()))?;
         let text = scalar.decode(pass.value, &mut self.work.scratch);
-        let ns = rule.format.to_ns(text, &rule.zone).map_err(|why| {
+        let read = rule.format.to_ns(text, &rule.zone).and_then(|ns| self.rules.times.check(ns).map(|()| ns));
+        let ns = read.map_err(|why| {
             let text = String::from_utf8_lossy(text).chars().take(100).collect();
             Rejection::Time { key: key(), text, why }
         })?;

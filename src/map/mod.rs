@@ -31,4 +31,4 @@ pub use notices::{NOTICES_MAX, Notice};
 pub use rejection::{Drop, Reason, Rejection};
 pub use rename::{Rename, RenameError};
 pub use rules::{DistinctTimes, Integers, KeySelector, Rules, TagPath, TimeRule};
-pub use time::{TimeError, TimeFormat, TimeFormatError, zone_by_name, zone_names};
+pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, zone_names};

@@ -24,6 +24,8 @@ pub enum Rejection {
     TimeMissing(String),
     #[error("its time {text:?} under {key:?} can't be used: {why}")]
     Time { key: String, text: String, why: TimeError },
+    #[error("Kafka's timestamp of it can't be used: {0}; is the producer's clock right?")]
+    KafkaTime(TimeError),
     #[error("Kafka holds no timestamp for it: name a `time_key`")]
     KafkaTimeMissing,
     #[error("its measurement {0:?} begins with \"#\", which InfluxDB reads as a comment")]
@@ -95,7 +97,9 @@ impl Rejection {
             Self::Undecodable(_) => Reason::Undecodable,
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
-            Self::TimeMissing(_) | Self::Time { .. } | Self::KafkaTimeMissing => Reason::Time,
+            Self::TimeMissing(_) | Self::Time { .. } | Self::KafkaTime(_) | Self::KafkaTimeMissing => {
+                Reason::Time
+            }
             Self::Comment(_) | Self::MeasurementMissing => Reason::Measurement,
             Self::KeyTooLong { .. } | Self::StringTooLong { .. } => Reason::TooLong,
             Self::NoMapping => Reason::NoMapping,

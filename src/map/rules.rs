@@ -1,6 +1,6 @@
 //! What one `[[mapping]]` says, checked and compiled: the input of the mapper.
 
-use super::{Globs, Rename, TimeFormat};
+use super::{Globs, Rename, TimeFormat, TimeRange};
 use crate::decode::{Format, Path, Query};
 use jiff::tz::TimeZone;
 
@@ -22,6 +22,8 @@ pub struct Rules {
     pub exclude: Globs,
     pub rename: Rename,
     pub time: Option<TimeRule>,
+    /// Records with other times are rejected.
+    pub times: TimeRange,
     pub distinct_times: DistinctTimes,
     pub topic_tag: Option<String>,
     pub key_tag: Option<String>,
@@ -95,6 +97,7 @@ impl Default for Rules {
             exclude: Globs::default(),
             rename: Rename::default(),
             time: None,
+            times: TimeRange::default(),
             distinct_times: DistinctTimes::Kafka,
             topic_tag: None,
             key_tag: None,

@@ -2,15 +2,13 @@
 
 use super::decimal;
 use super::go_layout;
+use crate::influx::encode::{TIME_MAX, TIME_MIN};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::TimeZone;
 use thiserror::Error;
-
-/// The latest time that InfluxDB stores; the earliest is its negative.
-const INFLUX_NS_MAX: i64 = 9_223_372_036_854_775_806;
 
 static RFC3339: DateTimeParser = DateTimeParser::new();
 
@@ -50,6 +48,50 @@ pub enum TimeError {
     Unreadable(String),
     #[error("it lies outside what InfluxDB can store (1677-09-21 to 2262-04-11): is time_format right?")]
     OutOfRange,
+    #[error("it lies before `time_min` = {min}: that is {time}", min = shown(*.min), time = shown(*.time))]
+    TooEarly { time: i64, min: i64 },
+    #[error("it lies after `time_max` = {max}: that is {time}", max = shown(*.max), time = shown(*.time))]
+    TooLate { time: i64, max: i64 },
+}
+
+/// The times that a mapping takes, in nanoseconds since 1970, both ends with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeRange {
+    pub min: i64,
+    pub max: i64,
+}
+
+impl Default for TimeRange {
+    /// Every time that InfluxDB can store.
+    fn default() -> Self {
+        Self { min: TIME_MIN, max: TIME_MAX }
+    }
+}
+
+impl TimeRange {
+    /// # Errors
+    /// When the time lies outside.
+    pub fn check(self, time: i64) -> Result<(), TimeError> {
+        if time < self.min {
+            Err(TimeError::TooEarly { time, min: self.min })
+        } else if time > self.max {
+            Err(TimeError::TooLate { time, max: self.max })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// An end: RFC 3339, or a date for its beginning; in UTC where it names no offset.
+    #[must_use]
+    pub fn parse_end(text: &str) -> Option<i64> {
+        let text = text.trim();
+        let whole = if text.len() > 10 { text.to_owned() } else { format!("{text}T00:00:00") };
+        TimeFormat::Rfc3339.to_ns(whole.as_bytes(), &TimeZone::UTC).ok()
+    }
+}
+
+fn shown(ns: i64) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default()
 }
 
 impl TimeFormat {
@@ -134,7 +176,7 @@ pub fn zone_names() -> Vec<String> {
 
 fn in_range(ns: i128) -> Result<i64, TimeError> {
     match i64::try_from(ns) {
-        Ok(ns) if (-INFLUX_NS_MAX..=INFLUX_NS_MAX).contains(&ns) => Ok(ns),
+        Ok(ns) if (TIME_MIN..=TIME_MAX).contains(&ns) => Ok(ns),
         _ => Err(TimeError::OutOfRange),
     }
 }

@@ -157,15 +157,41 @@ fn leaves_room_below_the_precision() {
     f("%Y-%m-%d", 5_000_001_001, 1);
 }
 
+#[test]
+fn takes_times_between_its_ends() {
+    let end = |text: &str| TimeRange::parse_end(text).unwrap();
+    let range = TimeRange { min: end("2020-01-01"), max: end("2020-12-31T23:59:59+09:00") };
+    let f = |text: &str, want: &str| {
+        let time = TimeFormat::Rfc3339.to_ns(text.as_bytes(), &TimeZone::UTC).unwrap();
+        assert_eq!(range.check(time).map_or_else(|why| why.to_string(), |()| String::new()), want, "{text}");
+    };
+    f("2020-01-01T00:00:00Z", "");
+    f("2020-12-31T14:59:59Z", "");
+    f(
+        "2019-12-31T23:59:59.999999999Z",
+        "it lies before `time_min` = 2020-01-01T00:00:00Z: that is 2019-12-31T23:59:59.999999999Z",
+    );
+    f(
+        "2020-12-31T15:00:00Z",
+        "it lies after `time_max` = 2020-12-31T14:59:59Z: that is 2020-12-31T15:00:00Z",
+    );
+    for time in [TIME_MIN, 0, TIME_MAX] {
+        assert_eq!(TimeRange::default().check(time), Ok(()));
+    }
+    for text in ["", "yesterday", "2020", "2020-13-01", "20200101", "9999-01-01", "1577836800"] {
+        assert_eq!(TimeRange::parse_end(text), None, "{text}");
+    }
+}
+
 proptest! {
     #[test]
-    fn rfc3339_reads_back(ns in -INFLUX_NS_MAX..=INFLUX_NS_MAX) {
+    fn rfc3339_reads_back(ns in TIME_MIN..=TIME_MAX) {
         let text = Timestamp::from_nanosecond(i128::from(ns)).unwrap().to_string();
         prop_assert_eq!(TimeFormat::Rfc3339.to_ns(text.as_bytes(), &TimeZone::UTC), Ok(ns));
     }
 
     #[test]
-    fn patterns_read_back(ns in -INFLUX_NS_MAX..=INFLUX_NS_MAX) {
+    fn patterns_read_back(ns in TIME_MIN..=TIME_MAX) {
         let pattern = "%Y-%m-%d %H:%M:%S%.f %z";
         let zoned = Timestamp::from_nanosecond(i128::from(ns)).unwrap().to_zoned(TimeZone::UTC);
         let text = jiff::fmt::strtime::format(pattern, &zoned).unwrap();

@@ -69,6 +69,31 @@ fn each_bad_record_is_rejected_alone() {
     assert_eq!(cluster.committed("t", 1), [Some(produced as i64)], "a rejected record is settled too");
 }
 
+#[test]
+fn absurd_times_are_rejected_alone() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.create_topic("k", 1);
+    let at = |id: &str, at: i64| format!(r#"{{"id":"{id}","at":{at},"v":1}}"#);
+    // Of 2026, and the same read as if it were of another unit.
+    cluster.produce("t", 0, [at("good", 1_767_225_600), at("early", 1_767_225), at("late", 8_000_000_000)]);
+    for (id, time_ms) in [("past", 86_400_000), ("now", 1_767_225_600_000), ("future", 8_000_000_000_000)] {
+        let value = record(id);
+        let value = Some(value.as_bytes());
+        cluster.send(NewRecord { topic: "k", partition: Some(0), value, time_ms: Some(time_ms) });
+    }
+    cluster.flush();
+    let ends = "time_min = '2000-01-01'\ntime_max = '2100-01-01'";
+    let bridge = Setup::new(&cluster, &sink, "['t', 'k']")
+        .mapping(&format!("topics = 't'\n{BY_ID}\ntime_key = 'at'\ntime_format = 'unix'\n{ends}"))
+        .mapping(&format!("{BY_ID}\n{ends}"))
+        .start();
+    wait_until("all are read", || bridge.records() == 6);
+    sink.wait_for_points("main", 2);
+    assert_eq!(bridge.rejected(Reason::Time), 4);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ["good", "now"]);
+}
+
 /// Nothing behind a rejected record has to come for it to be committed.
 #[test]
 fn a_topic_of_bad_records_alone_is_committed() {

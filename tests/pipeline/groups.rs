@@ -2,6 +2,8 @@
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::admin::Counters;
+use kafka_influx_bridge::receiver::Reply;
+use std::time::Duration;
 
 const PARTITIONS: i32 = 6;
 
@@ -70,4 +72,29 @@ fn a_rebalance_while_fetches_fail_skips_no_record() {
     assert!(lost.is_empty(), "lost {lost:?}");
     first.stop();
     second.stop();
+}
+
+#[test]
+fn a_hold_longer_than_the_poll_interval_stays_in_the_group() {
+    const RECORDS: i64 = 5_000;
+    let interval = Duration::from_secs(3);
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::down(Reply::status(401)));
+    // More than all batches take, so that nothing is taken from librdkafka either.
+    for partition in 0..PARTITIONS {
+        cluster.produce("t", partition, (0..RECORDS).map(|n| record(&format!("{partition}-{n}"))));
+    }
+    let bridge = Setup::new(&cluster, &sink, "'t'")
+        .kafka(&format!("librdkafka.'max.poll.interval.ms' = {}", interval.as_millis()))
+        .mapping(BY_ID)
+        .start();
+    let rebalances = || Counters::get(&bridge.0.counters.rebalances);
+    let held = || bridge.0.writer.alarms().iter().map(|alarm| alarm.lasting).max().unwrap_or_default();
+    wait_until("it holds for longer than the interval, twice", || held() > interval * 2 + interval / 2);
+    assert_eq!((rebalances(), sink.lines_stored()), (1, 0), "it was thrown out");
+    assert!(bridge.records() < (RECORDS * i64::from(PARTITIONS)) as u64, "everything was taken");
+    sink.answer(None);
+    wait_until("all are committed", || cluster.committed("t", PARTITIONS) == [Some(RECORDS); 6]);
+    assert_eq!(rebalances(), 1);
+    assert_eq!(sink.lines_stored(), (RECORDS * i64::from(PARTITIONS)) as u64);
+    bridge.stop();
 }

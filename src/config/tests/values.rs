@@ -3,7 +3,7 @@
 use super::*;
 use crate::decode::{Format, Query};
 use crate::influx::{Api, Compression, Credential, Destination};
-use crate::map::{DistinctTimes, Integers, KeySelector, TimeFormat};
+use crate::map::{DistinctTimes, Integers, KeySelector, TimeFormat, TimeRange};
 
 fn bucket(name: &str) -> Destination {
     Destination::Bucket { org: "test".to_owned(), bucket: name.to_owned() }
@@ -162,6 +162,20 @@ bucket = "other"
     );
     assert_eq!(rules.header_tags, ["trace"]);
     assert_eq!(rules.tags, [("site".to_owned(), "seoul".to_owned())]);
+}
+
+#[test]
+fn reads_the_times_that_a_mapping_takes() {
+    let f = |keys: &str, min: i64, max: i64| {
+        let rules = &config(&with("mapping", keys)).mappings[0].rules;
+        assert_eq!(rules.times, TimeRange { min, max }, "{keys}");
+    };
+    let all = TimeRange::default();
+    f("", all.min, all.max);
+    f("time_min = '1970-01-02'", 86_400_000_000_000, all.max);
+    f("time_max = '1970-01-01T09:00:01.5+09:00'", all.min, 1_500_000_000);
+    // TOML has dates of its own.
+    f("time_min = 1970-01-01\ntime_max = 1970-01-01T00:00:01Z", 0, 1_000_000_000);
 }
 
 #[test]

@@ -26,6 +26,14 @@ fn wrong_kinds() {
     f("mapping", "tag_keys = [1]", "`tag_keys` wants a string, this is a whole number");
     f("mapping", "tags = ['a']", "wants a table of strings");
     f("mapping", "name_key = ''", "`name_key` is empty");
+    f(
+        "mapping",
+        "time_min = 'soon'",
+        "`time_min` wants a time from 1677-09-22 to 2262-04-11, such as \"2020-01-01\"",
+    );
+    f("mapping", "time_max = '9999-01-01'", "`time_max` wants a time from 1677");
+    f("mapping", "time_max = 5", "`time_max` wants a string, this is a whole number");
+    f("mapping", "time_min = '2020-01-01'\ntime_max = '2019-01-01'", "`time_max` lies before `time_min`");
     f("mapping", "name_key = \"${EMPTY}\"", "`name_key` is empty once ${EMPTY} is replaced");
     f("", "log = 'debug'", "`log` wants a table of its own, [log], this is a string");
     f("", "mapping = 5", "`mapping` wants tables, this is a whole number");
