@@ -34,6 +34,18 @@ pub enum Value {
     String(String),
 }
 
+impl Value {
+    /// As servers name it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Float(_) => "float",
+            Self::Integer(_) => "integer",
+            Self::Boolean(_) => "boolean",
+            Self::String(_) => "string",
+        }
+    }
+}
+
 /// Why a line can't be read, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} (column {column})")]

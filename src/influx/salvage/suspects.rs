@@ -58,7 +58,7 @@ pub(super) fn by_time(suspects: impl Iterator<Item = Suspect>) -> Vec<Suspect> {
 fn fits(point: &Point, complaint: &Complaint) -> bool {
     match complaint {
         Complaint::Conflict { field, kind } => {
-            let is_it = |name: &str, value: &Value| type_name(value) == kind && field.is(&point.measurement, name);
+            let is_it = |name: &str, value: &Value| value.type_name() == kind && field.is(&point.measurement, name);
             point.fields.iter().any(|(name, value)| is_it(name, value))
         }
         Complaint::TooLong { field, bytes_max } => point.fields.iter().any(|(name, value)| {
@@ -66,15 +66,6 @@ fn fits(point: &Point, complaint: &Complaint) -> bool {
         }),
         Complaint::Retention => point.time.is_some(),
         Complaint::Unparsable | Complaint::Other => false,
-    }
-}
-
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Float(_) => "float",
-        Value::Integer(_) => "integer",
-        Value::Boolean(_) => "boolean",
-        Value::String(_) => "string",
     }
 }
 
