@@ -5,9 +5,11 @@
 //! `BRIDGE_SIMULATION_SEEDS` says how many schedules; a failure prints its seed, which `BRIDGE_SIMULATION_SEED` runs alone.
 
 mod kafka;
+mod seen;
 mod store;
 mod world;
 
+use seen::Seen;
 use std::panic;
 use world::World;
 
@@ -24,7 +26,7 @@ fn nothing_is_lost_or_committed_early_in_any_schedule() {
         Some(seed) => vec![seed],
         None => (0..from_environment("BRIDGE_SIMULATION_SEEDS").unwrap_or(SCHEDULES)).collect(),
     };
-    let mut seen = world::Seen::default();
+    let mut seen = Seen::default();
     for seed in seeds {
         let result = panic::catch_unwind(|| World::new(seed).run());
         match result {

@@ -1,6 +1,7 @@
 //! Members of a group that come, go, crash and lose their sessions.
 
 use super::kafka::{Kind, Logged, Queue};
+use super::seen::Seen;
 use super::store::{Lanes, Store};
 use crate::admin::Counters;
 use crate::alarm::{Alarm, Alarms, Listener};
@@ -50,21 +51,6 @@ struct Nobody;
 impl Listener for Nobody {
     fn raised(&self, _: &Alarm) {}
     fn mended(&self, _: &Alarm, _: Duration) {}
-}
-
-/// How often things happened, so that a schedule that does nothing is noticed.
-#[derive(Debug, Default)]
-pub struct Seen {
-    records: usize,
-    points: usize,
-    letters: usize,
-    commits: usize,
-    replayed: usize,
-    crashes: usize,
-    sessions_lost: usize,
-    revokes: usize,
-    revokes_with_loss: usize,
-    stops: usize,
 }
 
 /// The settled prefixes of a revoke, once it is acknowledged.
@@ -427,40 +413,5 @@ impl Member {
         let acknowledge = Box::new(move |settled| *answer.lock().unwrap() = Some(settled));
         self.desk.revoke(partitions.clone(), now + Duration::from_secs(5), acknowledge);
         self.revokes.push(Revoke { partitions, acknowledged, is_lost });
-    }
-}
-
-impl Seen {
-    pub fn add(&mut self, other: &Self) {
-        let Self {
-            records,
-            points,
-            letters,
-            commits,
-            replayed,
-            crashes,
-            sessions_lost,
-            revokes,
-            revokes_with_loss,
-            stops,
-        } = self;
-        *records += other.records;
-        *points += other.points;
-        *letters += other.letters;
-        *commits += other.commits;
-        *replayed += other.replayed;
-        *crashes += other.crashes;
-        *sessions_lost += other.sessions_lost;
-        *revokes += other.revokes;
-        *revokes_with_loss += other.revokes_with_loss;
-        *stops += other.stops;
-    }
-
-    pub fn assert_all_happened(&self) {
-        let Self { points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops, .. } =
-            self;
-        for happened in [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops] {
-            assert!(*happened > 0, "{self:?}");
-        }
     }
 }
