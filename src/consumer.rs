@@ -76,7 +76,9 @@ impl Consumers {
         };
         let (mut member, events) =
             Member::new(kafka, number, self.shared.routing.lanes(), self.until_end.clone())?;
-        let feed = Feed::new(self.shared.clone(), Arc::clone(member.consumer()), events, data_pulse);
+        // Members of one process wait apart from each other.
+        let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
+        let feed = Feed::new(shared, Arc::clone(member.consumer()), events, data_pulse);
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
         member.subscribe()?;
@@ -173,9 +175,20 @@ fn control(
         let resumed = member.take_resumed();
         Resumed::tell(&resumed);
         Counters::add(&shared.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
-        watch.idle.look(Counters::get(&shared.counters.records), || member.why_idle());
+        let why_idle = || member.why_idle(influx_is_waited_for(shared));
+        if let Some(why) = watch.idle.look(Instant::now(), Counters::get(&shared.counters.records), why_idle)
+        {
+            info!("no records for {} s: {why}", IDLE_AFTER.as_secs());
+        }
     }
     Ok(())
+}
+
+/// Whether lines can't be stored, which an alarm says, or are on their way: then records are left in Kafka.
+fn influx_is_waited_for(shared: &Shared) -> bool {
+    let (counters, writer) = (&shared.counters, shared.writer.counters());
+    let settled = Counters::get(&writer.lines_stored) + Counters::get(&writer.lines_refused);
+    !shared.writer.alarms().is_empty() || Counters::get(&counters.lines) > settled
 }
 
 /// What a control thread tells of its consumer.
@@ -201,18 +214,50 @@ impl Idle {
         Self { records: 0, since: Instant::now(), looked: false, told: String::new() }
     }
 
-    fn look(&mut self, records: u64, why: impl FnOnce() -> String) {
+    /// The reason, where it has to be told; `why` has none to give while something else explains it.
+    fn look(&mut self, now: Instant, records: u64, why: impl FnOnce() -> Option<String>) -> Option<String> {
         if records != self.records {
-            (self.records, self.since, self.looked) = (records, Instant::now(), false);
+            (self.records, self.since, self.looked) = (records, now, false);
         }
-        if self.looked || self.since.elapsed() < IDLE_AFTER {
-            return;
+        if self.looked || now.saturating_duration_since(self.since) < IDLE_AFTER {
+            return None;
         }
+        let Some(why) = why() else {
+            // Asked again when as much time has gone by.
+            self.since = now;
+            return None;
+        };
         self.looked = true;
-        let why = why();
-        if why != self.told {
-            info!("no records for {} s: {why}", IDLE_AFTER.as_secs());
-            self.told = why;
+        if why == self.told {
+            return None;
         }
+        self.told.clone_from(&why);
+        Some(why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_why_no_records_come_once_and_not_while_something_else_explains_it() {
+        let (mut idle, begin) = (Idle::new(), Instant::now());
+        let mut f = |seconds: u64, records: u64, why: Option<&str>, want: Option<&str>| {
+            let told = idle.look(begin + Duration::from_secs(seconds), records, || why.map(str::to_owned));
+            assert_eq!(told.as_deref(), want, "after {seconds} s");
+        };
+        f(9, 0, Some("no topic"), None);
+        f(11, 0, Some("no topic"), Some("no topic"));
+        f(30, 0, Some("other"), None);
+        // Records come, then InfluxDB is away.
+        f(31, 5, None, None);
+        f(42, 5, None, None);
+        // It is back, and the next records need a moment.
+        f(43, 5, Some("look at the brokers"), None);
+        f(44, 9, Some("look at the brokers"), None);
+        f(54, 9, Some("read to their end"), Some("read to their end"));
+        f(60, 10, None, None);
+        f(75, 10, Some("read to their end"), None);
     }
 }

@@ -11,11 +11,13 @@
 //! [`pipeline`] puts it together, [`config`] says how, [`command`] is what people run.
 
 pub mod admin;
+pub mod alarm;
 pub mod batch;
 pub mod command;
 pub mod commit;
 pub mod config;
 pub mod consumer;
+pub mod dead_letter;
 pub mod decode;
 pub mod demo;
 pub mod feed;
@@ -30,3 +32,4 @@ pub mod secret;
 pub mod stop;
 pub mod summary;
 pub mod text;
+pub mod watchdog;

@@ -1,7 +1,7 @@
 //! Arguments, and which command they mean.
 
 use clap::{Parser, Subcommand};
-use kafka_influx_bridge::command::{check, demo, health, map, run};
+use kafka_influx_bridge::command::{check, demo, health, map, replay, run};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,6 +55,20 @@ enum Command {
         /// Files of records, one a line or pretty-printed [default: standard input]
         files: Vec<PathBuf>,
     },
+    /// Put dead letters through the mapping as it is now, and write the points; their files or topic stay as they are
+    ReplayDeadLetters {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Read a dead-letter topic up to its end as of now [default: that of `[dead_letter]`]
+        #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with = "files")]
+        topic: Option<String>,
+        /// Show the lines instead of writing them
+        #[arg(long)]
+        dry_run: bool,
+        /// Files of dead letters
+        #[arg(required_unless_present = "topic")]
+        files: Vec<PathBuf>,
+    },
     /// Ask the running service whether it works: exit status 0, or 1 with the reason
     Health {
         #[command(flatten)]
@@ -82,6 +96,13 @@ fn main() -> ExitCode {
         Some(Command::Map { config, topic, timestamp, live, files }) => {
             let live = live.map(Duration::from_secs);
             map::map(&map::Options { config: config.config, topic, timestamp, live, files })
+        }
+        Some(Command::ReplayDeadLetters { config, topic, dry_run, files }) => {
+            let source = match topic {
+                None => replay::Source::Files(files),
+                Some(name) => replay::Source::Topic(Some(name).filter(|name| !name.is_empty())),
+            };
+            replay::replay(&replay::Options { config: config.config, source, dry_run })
         }
         Some(Command::Health { config }) => health::health(config.config.as_deref()),
         Some(Command::Demo { seconds }) => demo::demo(seconds),

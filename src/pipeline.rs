@@ -11,17 +11,19 @@ use crate::admin::{Counters, Lags, Pulses, Server, Watched};
 use crate::batch::{Budget, Limits};
 use crate::config::Config;
 use crate::consumer::{ConsumerError, Consumers};
-use crate::feed::{Routing, Shared};
+use crate::dead_letter::{DeadLetterError, DeadLetters, Originals};
+use crate::feed::{LetterDesk, Routing, Shared};
 use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
+use crate::watchdog;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::{error, info};
 
 /// Threads for requests and compression, beside a control and a data thread for each consumer.
@@ -38,6 +40,25 @@ pub enum PipelineError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Consumer(#[from] ConsumerError),
+    #[error(transparent)]
+    DeadLetter(#[from] DeadLetterError),
+}
+
+/// How a pipeline runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// It ends by itself when everything is settled and committed that is in Kafka when its partitions are assigned.
+    pub until_end: bool,
+    /// How lanes wait before they try again.
+    pub delays: Delays,
+    /// Of the jitter of that.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { until_end: false, delays: Delays::default(), seed: fastrand::u64(..) }
+    }
 }
 
 /// A running bridge.
@@ -54,39 +75,54 @@ pub struct Pipeline {
 impl Pipeline {
     /// Starts everything; records flow from now on.
     pub fn start(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
-        Self::begin(config, observer, false)
+        Self::start_with(config, observer, Options::default())
     }
 
-    /// The same, and ends by itself when everything is settled and committed that is in Kafka when its partitions are
-    /// assigned.
-    pub fn start_until_end(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
-        Self::begin(config, observer, true)
-    }
-
-    fn begin(config: &Config, observer: Arc<dyn Observer>, until_end: bool) -> Result<Self, PipelineError> {
+    /// As [`Pipeline::start`], and otherwise where the options say so.
+    pub fn start_with(
+        config: &Config,
+        observer: Arc<dyn Observer>,
+        options: Options,
+    ) -> Result<Self, PipelineError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WRITER_THREADS)
             .thread_name("writer")
             .enable_all()
             .build()?;
         let routing = Arc::new(Routing::new(config));
-        let writer = Writer::new(client(config)?, &config.influx, writer_options(config), observer);
+        let writer =
+            Writer::new(client(config)?, &config.influx, writer_options(config, options.delays), observer);
+        let mut seeds = fastrand::Rng::with_seed(options.seed);
         for destination in routing.destinations() {
-            runtime.spawn(Arc::clone(&writer).prepare(destination, fastrand::u64(..)));
+            runtime.spawn(Arc::clone(&writer).prepare(destination, seeds.u64(..)));
         }
+        let counters = Arc::<Counters>::default();
+        let letters = letter_desk(config, &routing, &counters, &writer)?;
         let shared = Shared {
+            letters,
             routing,
             limits: limits(config),
             budget: Budget::new(config.batch.memory_max),
             record_limits: record_limits(config),
             writer: Arc::clone(&writer),
             runtime: runtime.handle().clone(),
-            counters: Arc::default(),
+            counters,
             stop: Stop::default(),
+            seed: seeds.u64(..),
         };
-        let (pulses, lags) = (Arc::default(), Arc::default());
-        let admin = start_admin(config, &shared, &pulses, &lags);
-        let consumers = Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags, until_end);
+        let (pulses, lags) = (Arc::<Pulses>::default(), Arc::<Lags>::default());
+        let watched = Arc::new(Watched {
+            counters: Arc::clone(&shared.counters),
+            writer: Arc::clone(&shared.writer),
+            budget: shared.budget.clone(),
+            pulses: Arc::clone(&pulses),
+            lags: Arc::clone(&lags),
+            started: SystemTime::now(),
+        });
+        let admin = start_admin(config, &watched, &shared.runtime);
+        watchdog::start(watched, shared.stop.clone())?;
+        let consumers =
+            Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags, options.until_end);
         let members = (0..config.kafka.consumers).map(|number| consumers.start(&config.kafka, number));
         Ok(Self {
             counters: Arc::clone(&shared.counters),
@@ -143,10 +179,34 @@ impl Pipeline {
     }
 }
 
+/// The writing end by itself.
+pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer>, ClientError> {
+    let options = writer_options(config, Delays::default());
+    Ok(Writer::new(client(config)?, &config.influx, options, observer))
+}
+
 /// A token or password that comes from a file is read again when the server refuses it.
 fn client(config: &Config) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();
     Ok(Client::new(&config.influx)?.with_reread(Box::new(move || credential.reread())))
+}
+
+/// None: no dead letter is configured.
+fn letter_desk(
+    config: &Config,
+    routing: &Arc<Routing>,
+    counters: &Arc<Counters>,
+    writer: &Writer,
+) -> Result<Option<Arc<LetterDesk>>, DeadLetterError> {
+    let Some(letters) = DeadLetters::open(config)? else { return Ok(None) };
+    Ok(Some(Arc::new(LetterDesk {
+        letters,
+        originals: Originals::new(&config.kafka),
+        routing: Arc::clone(routing),
+        record_limits: record_limits(config),
+        counters: Arc::clone(counters),
+        alarms: Arc::clone(writer.board()),
+    })))
 }
 
 fn limits(config: &Config) -> Limits {
@@ -163,23 +223,20 @@ pub fn record_limits(config: &Config) -> RecordLimits {
     }
 }
 
-fn writer_options(config: &Config) -> WriterOptions {
+fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
     let batch = config.batch;
-    WriterOptions { lines_max: batch.lines_max, bytes_max: batch.bytes_max, delays: Delays::default() }
+    WriterOptions {
+        lines_max: batch.lines_max,
+        bytes_max: batch.bytes_max,
+        points_per_second_max: batch.points_per_second_max,
+        delays,
+    }
 }
 
 /// Starts the admin endpoint. A second bridge on this machine finds the port taken, and must run all the same.
-fn start_admin(config: &Config, shared: &Shared, pulses: &Arc<Pulses>, lags: &Arc<Lags>) -> Option<Server> {
+fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Option<Server> {
     let listen = config.admin.listen?;
-    let watched = Watched {
-        counters: Arc::clone(&shared.counters),
-        writer: Arc::clone(&shared.writer),
-        budget: shared.budget.clone(),
-        pulses: Arc::clone(pulses),
-        lags: Arc::clone(lags),
-        started: SystemTime::now(),
-    };
-    match Server::start(listen, Arc::new(watched), &shared.runtime) {
+    match Server::start(listen, Arc::clone(watched), runtime) {
         Ok(server) => {
             info!(address = %server.address(), "metrics, health and readiness are served");
             Some(server)

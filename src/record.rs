@@ -30,3 +30,16 @@ impl RecordTime {
         u64::try_from(ms).ok().and_then(|_| ms.checked_mul(1_000_000)).map_or(Self::Missing, Self::At)
     }
 }
+
+/// Headers as they are kept beyond the record, untouched: a name may come twice, and a value may be null.
+pub type OwnedHeaders = Vec<(String, Option<Vec<u8>>)>;
+
+impl RecordTime {
+    /// Kafka's milliseconds; none where it holds none.
+    pub fn kafka_ms(self) -> Option<i64> {
+        match self {
+            Self::At(ns) => Some(ns.div_euclid(1_000_000)),
+            Self::Missing | Self::Omitted => None,
+        }
+    }
+}

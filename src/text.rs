@@ -10,9 +10,7 @@ pub fn printable(text: &str, chars_max: usize) -> String {
             out.push('…');
             break;
         }
-        if c.is_control()
-            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        {
+        if c.is_control() || deceives(c) {
             // Writing to a String can't fail.
             let _infallible = write!(out, "{}", c.escape_default());
         } else {
@@ -20,6 +18,14 @@ pub fn printable(text: &str, chars_max: usize) -> String {
         }
     }
     out
+}
+
+/// Breaks a line, or turns the direction of what follows, without being a control character.
+fn deceives(c: char) -> bool {
+    matches!(
+        c,
+        '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
+    )
 }
 
 /// The same of bytes that may not be UTF-8.
@@ -37,6 +43,7 @@ mod tests {
     fn escapes_and_cuts() {
         assert_eq!(printable("온도 cpu,a=b v=1", 100), "온도 cpu,a=b v=1");
         assert_eq!(printable("a\nb\u{1b}[31m\u{202e}", 100), "a\\nb\\u{1b}[31m\\u{202e}");
+        assert_eq!(printable("a\u{2028}b\u{85}\u{feff}", 100), "a\\u{2028}b\\u{85}\\u{feff}");
         assert_eq!(printable("abcdef", 3), "abc…");
         assert_eq!(printable_bytes(b"a\xFF\x00", 10), "a\u{FFFD}\\u{0}");
     }

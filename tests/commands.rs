@@ -20,11 +20,16 @@ struct Setup {
 
 impl Setup {
     fn new(name: &str, brokers: &str, topics: &str, url: &str) -> Self {
+        Self::with(name, brokers, topics, url, "")
+    }
+
+    /// With further tables.
+    fn with(name: &str, brokers: &str, topics: &str, url: &str, more: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("bridge-commands-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let text = format!(
             "[kafka]\nbrokers = '{brokers}'\ntopics = {topics}\n[[mapping]]\ntag_keys = ['host']\n\
-             [influx]\nurl = '{url}'\norg = 'test'\nbucket = 'main'\ntoken = 'any'\n"
+             [influx]\nurl = '{url}'\norg = 'test'\nbucket = 'main'\ntoken = 'any'\n{more}"
         );
         std::fs::write(folder.join("bridge.toml"), text).unwrap();
         Self { folder }
@@ -81,6 +86,34 @@ fn check_connect_names_servers_that_are_not_there() {
     for line in ["FAILED  brokers 127.0.0.1:1", "check `kafka.brokers`", "check `influx.url`"] {
         assert!(shown.contains(line), "{shown}");
     }
+}
+
+#[test]
+fn check_connect_asks_whether_dead_letters_can_be_written() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    cluster.create_topic("t-dead", 2);
+    let f = |name: &str, dead_letter: &str, status: i32, want: &str| {
+        let table = format!("[dead_letter]\n{dead_letter}\n");
+        let setup = Setup::with(name, &cluster.address(), "['t', '^t-']", &sink.receiver.url(), &table);
+        cluster.create_topic(&format!("t-{name}"), 1);
+        let output = setup.run(&["check", "--connect"]);
+        let shown = text(&output.stdout);
+        assert!(shown.contains(want), "{want}\n{shown}");
+        assert_eq!(output.status.code(), Some(status), "{shown}");
+        assert!(!setup.folder.join("dead.jsonl").exists());
+    };
+    f("topic", "topic = 't-dead'", 0, "ok      dead-letter topic t-dead: 2 partitions");
+    // It is not counted among those that are read.
+    f("pattern", "topic = 't-dead'", 0, "ok      topics ^t-: 2 match");
+    // The mock cluster does not say whether it creates topics.
+    f("later", "topic = 'later'", 0, "ok      dead-letter topic later: it does not exist; create it, unless");
+    f("file", "file = 'dead.jsonl'", 0, "ok      dead-letter file dead.jsonl: may be written");
+    f(
+        "folder",
+        "file = 'none/dead.jsonl'",
+        1,
+        "FAILED  dead-letter file: dead letters can't be written to none/dead.jsonl: No such file or directory (os error 2): create its folder",
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use kafka_influx_bridge::config;
 use std::path::Path;
 
-const DOCUMENTS: [&str; 2] = ["README.md", "ARCHITECTURE.md"];
+const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "docs/faults.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -36,6 +36,21 @@ fn paths_in_documents_exist() {
             let path = path.split(' ').next().unwrap();
             assert!(root().join(path).exists(), "{document} names {path}");
         }
+    }
+}
+
+/// `FILE NAME` is a test in that file, `tests/loss/run NAME` a scenario.
+#[test]
+fn tests_in_the_table_of_faults_exist() {
+    let text = read("docs/faults.md");
+    let named = text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once(' '));
+    let named: Vec<_> =
+        named.filter(|(file, _)| file.starts_with("tests/") || file.starts_with("src/")).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for (file, name) in named {
+        let (file, head) =
+            if file == "tests/loss/run" { ("tests/loss/scenarios.py", "def") } else { (file, "fn") };
+        assert!(read(file).contains(&format!("{head} {name}(")), "docs/faults.md names {file} {name}");
     }
 }
 

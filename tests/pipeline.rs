@@ -5,11 +5,14 @@
 mod support;
 
 mod pipeline {
+    mod addresses;
     mod admin;
     mod bad_input;
     mod delivery;
     mod destinations;
     mod groups;
+    mod guard;
+    mod letters;
     mod offsets;
     mod outage;
     mod until_end;

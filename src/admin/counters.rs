@@ -12,6 +12,10 @@ pub struct Counters {
     pub lines: AtomicU64,
     /// Elements that became no point because the configuration says so.
     pub filtered: AtomicU64,
+    /// Records whose dead letter is written.
+    pub dead_letters: AtomicU64,
+    /// Points that overwrote those of other records in the same batch.
+    pub collisions: AtomicU64,
     /// Offsets that Kafka had deleted before they were read.
     pub skipped: AtomicU64,
     /// Errors that came in the place of records.

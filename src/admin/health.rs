@@ -1,7 +1,7 @@
 //! `/healthz`: does the process work? `/readyz`: does it also get rid of what it reads?
 
 use super::Watched;
-use crate::influx::Alarm;
+use crate::alarm::{Alarm, Scope};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -49,8 +49,12 @@ pub fn holds(alarm: &Alarm) -> bool {
 }
 
 fn describe(alarm: &Alarm) -> String {
-    let word = if holds(alarm) { "holding" } else { "retrying" };
-    let (cause, scope, seconds) = (alarm.cause.name(), alarm.scope(), alarm.lasting.as_secs());
-    let Alarm { address, why, remedy, .. } = alarm;
-    format!("{word}: {cause}, {scope} at {address}, for {seconds} s\n  why: {why}\n  remedy: {remedy}\n")
+    let word = match alarm.scope {
+        Scope::Bridge => "stuck",
+        _ if holds(alarm) => "holding",
+        _ => "retrying",
+    };
+    let Alarm { cause, scope, at, why, remedy, lasting, .. } = alarm;
+    let seconds = lasting.as_secs();
+    format!("{word}: {cause}, {scope} at {at}, for {seconds} s\n  why: {why}\n  remedy: {remedy}\n")
 }

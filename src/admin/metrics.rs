@@ -16,6 +16,7 @@ pub fn page(watched: &Watched) -> String {
     kafka(watched, &mut page);
     lines(watched.writer.counters(), &mut page);
     requests(watched.writer.counters(), &mut page);
+    addresses(watched, &mut page);
     latency(&watched.writer.counters().latency, &mut page);
     memory(watched, &mut page);
     alarms(watched, &mut page);
@@ -49,6 +50,11 @@ fn records(counters: &Counters, page: &mut Exposition) {
     for (reason, count) in counters.rejected() {
         family.sample(&[("reason", reason.name())], count);
     }
+    let help =
+        "Records whose dead letter is written; one that is read again after a crash may be written again.";
+    page.single(counter, "dead_letters_total", help, get(&counters.dead_letters));
+    let help = "Points with the series and time of another record's in the same batch, which they overwrite.";
+    page.single(counter, "collisions_total", help, get(&counters.collisions));
     let help = "Values left out of points, or changed, by reason.";
     let mut family = page.family(counter, "dropped_values_total", help);
     for (drop, count) in counters.dropped() {
@@ -114,6 +120,18 @@ fn requests(writer: &influx::Counters, page: &mut Exposition) {
     page.single(Kind::Counter, "address_changes_total", help, get(&writer.address_changes));
 }
 
+fn addresses(watched: &Watched, page: &mut Exposition) {
+    let addresses = watched.writer.client().addresses();
+    let help = "0 while an address of influx.urls is left alone because it failed, 1 otherwise.";
+    // One that is written twice has one sample.
+    let up: BTreeMap<&str, bool> =
+        addresses.all().map(|address| (address.as_str(), !addresses.is_left_alone(address))).collect();
+    let mut family = page.family(Kind::Gauge, "address_up", help);
+    for (address, up) in up {
+        family.sample(&[("address", address)], u8::from(up));
+    }
+}
+
 fn latency(latency: &Latency, page: &mut Exposition) {
     let help = "From sending a write request to the end of its answer, of those that were answered.";
     let mut family = page.family(Kind::Histogram, "request_duration_seconds", help);
@@ -142,7 +160,7 @@ fn alarms(watched: &Watched, page: &mut Exposition) {
     // Two addresses of one database may fail for one cause: one sample stands for both.
     let mut alarms: BTreeMap<(&str, String), (bool, f64)> = BTreeMap::new();
     for alarm in watched.writer.alarms() {
-        let entry = alarms.entry((alarm.cause.name(), alarm.scope())).or_default();
+        let entry = alarms.entry((alarm.cause, alarm.scope.to_string())).or_default();
         *entry = (entry.0 || holds(&alarm), entry.1.max(alarm.lasting.as_secs_f64()));
     }
     let help = "1 while records wait in Kafka because InfluxDB can't be written to, 0 while that may pass by itself.";

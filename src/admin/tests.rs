@@ -14,8 +14,16 @@ use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const OPTIONS: WriterOptions = WriterOptions { lines_max: 100, bytes_max: 1_000_000, delays: DELAYS };
-const DELAYS: Delays = Delays { retry_first: MS, retry_max: MS, hold_first: MS, hold_max: MS };
+const OPTIONS: WriterOptions =
+    WriterOptions { lines_max: 100, bytes_max: 1_000_000, points_per_second_max: None, delays: DELAYS };
+const DELAYS: Delays = Delays {
+    retry_first: MS,
+    retry_max: MS,
+    hold_first: MS,
+    hold_max: MS,
+    address_first: MS,
+    address_max: MS,
+};
 const MS: Duration = Duration::from_millis(1);
 
 fn destination() -> Destination {
@@ -181,6 +189,7 @@ async fn metrics_say_what_was_counted() {
     is("lines_stored_total", &[], "2");
     is("requests_total", &[("outcome", "stored")], "1");
     is("request_plain_bytes_total", &[], "12");
+    is("address_up", &[("address", &receiver.url())], "1");
     is("request_duration_seconds_count", &[], "1");
     is("request_duration_seconds_bucket", &[("le", "+Inf")], "1");
     is("build_info", &[("version", env!("CARGO_PKG_VERSION"))], "1");

@@ -1,11 +1,13 @@
 //! Lines on their way to one write.
 
 mod budget;
+mod collisions;
 mod lines;
 mod open;
 mod runs;
 
 pub use budget::{Budget, Reserved};
+pub use collisions::Collisions;
 pub use lines::{LineBuffer, Mark};
 pub use open::{Batch, Limits};
 pub use runs::{Origin, Runs};

@@ -1,7 +1,10 @@
 //! The batch that a lane is filling.
 
-use super::{Budget, LineBuffer, Reserved, Runs};
+use super::{Budget, Collisions, LineBuffer, Reserved, Runs, collisions};
 use crate::commit::{Tenure, Ticket};
+use crate::dead_letter::Letter;
+use crate::kafka::TopicPartition;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Lines of one destination, with what is needed to settle them and to trace them to their records.
@@ -12,6 +15,11 @@ pub struct Batch {
     pub runs: Runs,
     /// Whose records it settles; also those of records without lines that stand between others.
     pub tenures: Vec<Tenure>,
+    /// Where the tenures are, in the same order; known once the batch is closed. None: given up before.
+    pub places: Vec<Option<Arc<TopicPartition>>>,
+    /// Of rejected records, to be written with the batch; they settle with it.
+    pub letters: Vec<Letter>,
+    letter_bytes: usize,
     opened: Option<Instant>,
     reserved: Reserved,
 }
@@ -31,6 +39,9 @@ impl Batch {
             lines: LineBuffer::default(),
             runs: Runs::default(),
             tenures: Vec::new(),
+            places: Vec::new(),
+            letters: Vec::new(),
+            letter_bytes: 0,
             opened: None,
             reserved: budget.reserve(),
         }
@@ -43,14 +54,40 @@ impl Batch {
             return;
         }
         self.runs.push(tenure, offset, first_line, lines);
+        self.carry(tenure, now);
+    }
+
+    /// Notes that a record, or elements of it, were rejected.
+    pub fn push_letter(&mut self, tenure: Tenure, letter: Letter, now: Instant) {
+        self.letter_bytes += letter.bytes();
+        self.letters.push(letter);
+        self.carry(tenure, now);
+    }
+
+    fn carry(&mut self, tenure: Tenure, now: Instant) {
         if self.tenures.last() != Some(&tenure) && !self.tenures.contains(&tenure) {
             self.tenures.push(tenure);
         }
         self.opened.get_or_insert(now);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.letters.is_empty()
+    }
+
+    /// Points that overwrite those of other records in this batch.
+    pub fn collisions(&self) -> Collisions {
+        collisions::count(&self.lines, &self.runs)
+    }
+
     pub fn is_full(&self, limits: &Limits) -> bool {
-        self.lines.lines() >= limits.lines_max || self.lines.bytes() >= limits.bytes_max
+        self.lines.lines() + self.letters.len() >= limits.lines_max
+            || self.lines.bytes() + self.letter_bytes >= limits.bytes_max
+    }
+
+    /// The topic and partition of a tenure, of a closed batch.
+    pub fn place_of(&self, tenure: Tenure) -> Option<&Arc<TopicPartition>> {
+        self.places.get(self.tenures.iter().position(|carried| *carried == tenure)?)?.as_ref()
     }
 
     /// When it is to be closed; none while it is empty.
@@ -62,7 +99,8 @@ impl Batch {
     pub fn account(&mut self) {
         let bytes = self.lines.capacity()
             + self.runs.capacity_bytes()
-            + self.tenures.capacity() * size_of::<Tenure>();
+            + self.tenures.capacity() * size_of::<Tenure>()
+            + self.letter_bytes;
         self.reserved.set(bytes);
     }
 
@@ -74,6 +112,9 @@ impl Batch {
             if text.capacity() <= bytes_kept { LineBuffer::reuse(text, ends) } else { LineBuffer::default() };
         self.runs.clear();
         self.tenures.clear();
+        self.places.clear();
+        self.letters = Vec::new();
+        self.letter_bytes = 0;
         self.opened = None;
         self.account();
     }

@@ -1,9 +1,11 @@
 //! `check --connect`: the brokers, every address they advertise, the topics, and InfluxDB with its credential and destinations.
 
-use crate::config::Config;
+use crate::config::{Config, DeadLetter};
+use crate::dead_letter::check_writable;
 use crate::influx::{Client, Outcome, Remedy, remedy};
-use crate::kafka::probe_config;
+use crate::kafka::{probe_config, producer_config};
 use crate::text::printable;
+use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 use std::collections::BTreeSet;
@@ -18,6 +20,12 @@ const ASK_MAX: Duration = Duration::from_secs(5);
 pub fn connect(config: &Config, out: &mut impl Write) -> io::Result<bool> {
     let mut report = Report { out, all_passed: true };
     check_kafka(config, &mut report)?;
+    if let Some(DeadLetter::File { path, .. }) = &config.dead_letter {
+        match check_writable(path) {
+            Ok(()) => report.passed(&format!("dead-letter file {}: may be written", path.display()))?,
+            Err(error) => report.failed("dead-letter file", &error.to_string())?,
+        }
+    }
     check_influx(config, &mut report)?;
     Ok(report.all_passed)
 }
@@ -69,7 +77,45 @@ fn check_kafka(config: &Config, report: &mut Report<'_, impl Write>) -> io::Resu
             "make this name and port reachable from here, or correct the broker's advertised.listeners";
         report.told(reach(&address).err().map(|error| error.to_string()), &what, remedy)?;
     }
-    check_topics(config, &metadata, report)
+    check_topics(config, &metadata, report)?;
+    match &config.dead_letter {
+        Some(DeadLetter::Topic(topic)) => check_dead_letter_topic(config, topic, &metadata, report),
+        _ => Ok(()),
+    }
+}
+
+fn check_dead_letter_topic(
+    config: &Config,
+    topic: &str,
+    metadata: &Metadata,
+    report: &mut Report<'_, impl Write>,
+) -> io::Result<()> {
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    if let Some(partitions) = found.map(|found| found.partitions().len()).filter(|count| *count > 0) {
+        return report.passed(&format!("dead-letter topic {topic}: {partitions} partitions"));
+    }
+    let what = format!("dead-letter topic {topic}: it does not exist");
+    match brokers_create_topics(config, metadata)? {
+        Some(true) => report.passed(&format!("{what}; the brokers create it with the first dead letter")),
+        Some(false) => {
+            report.failed(&what, "create it, or let the brokers do it (auto.create.topics.enable)")
+        }
+        None => report.passed(&format!("{what}; create it, unless the brokers do so by themselves")),
+    }
+}
+
+/// None: they do not say.
+fn brokers_create_topics(config: &Config, metadata: &Metadata) -> io::Result<Option<bool>> {
+    let Some(broker) = metadata.brokers().first() else { return Ok(None) };
+    let admin: Result<AdminClient<_>, _> = producer_config(&config.kafka).create();
+    let Ok(admin) = admin else { return Ok(None) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (broker, options) =
+        (ResourceSpecifier::Broker(broker.id()), AdminOptions::new().request_timeout(Some(ASK_MAX)));
+    let answer = runtime.block_on(admin.describe_configs([&broker], &options));
+    let broker = answer.ok().and_then(|answers| answers.into_iter().next()?.ok());
+    let value = broker.and_then(|broker| broker.get("auto.create.topics.enable")?.value.clone());
+    Ok(value.map(|value| value == "true"))
 }
 
 fn reach(address: &str) -> io::Result<()> {
@@ -98,7 +144,8 @@ fn check_topics(config: &Config, metadata: &Metadata, report: &mut Report<'_, im
         }
     }
     for pattern in &topics.patterns {
-        let matching = metadata.topics().iter().filter(|topic| pattern.is_match(topic.name())).count();
+        let is_read = |name: &str| topics.excluded.as_deref() != Some(name) && pattern.is_match(name);
+        let matching = metadata.topics().iter().filter(|topic| is_read(topic.name())).count();
         let what = format!("topics {}: {matching} match", pattern.as_str());
         if matching > 0 {
             report.passed(&what)?;

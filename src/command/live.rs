@@ -2,11 +2,11 @@
 
 use super::map::{DryRun, MapError};
 use crate::config::Kafka;
-use crate::kafka::probe_config;
+use crate::kafka::{headers_of, probe_config};
 use crate::record::{Record, RecordTime};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -55,12 +55,9 @@ fn assign(kafka: &Kafka, topic: &str) -> Result<Option<BaseConsumer>, KafkaError
 }
 
 fn show(run: &mut DryRun, message: &BorrowedMessage<'_>, out: &mut impl Write) -> Result<(), MapError> {
-    let headers: Vec<(&str, &[u8])> = message
-        .headers()
-        .into_iter()
-        .flat_map(|headers| headers.iter())
-        .map(|header| (header.key, header.value.unwrap_or_default()))
-        .collect();
+    let headers = headers_of(message);
+    let headers: Vec<(&str, &[u8])> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
     let record = Record {
         partition: message.partition(),
         offset: message.offset(),

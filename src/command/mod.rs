@@ -6,10 +6,14 @@ pub mod demo;
 pub mod health;
 mod live;
 pub mod map;
+mod progress;
+pub mod replay;
 pub mod run;
 
 /// Exit status: records were rejected by `map`.
 pub const REJECTED: u8 = 1;
+/// Exit status: `replay-dead-letters` could not store everything.
+pub const NOT_ALL_STORED: u8 = 1;
 /// Exit status: `check --connect` could not connect to everything.
 pub const CONNECTION_FAILED: u8 = 1;
 /// Exit status: `health` found the service not well, or did not find it.

@@ -3,7 +3,7 @@
 use super::{FAILED, WRONG};
 use crate::config::{self, Config};
 use crate::influx::LogObserver;
-use crate::pipeline::{Pipeline, PipelineError};
+use crate::pipeline::{Options, Pipeline, PipelineError};
 use crate::summary;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,8 +24,9 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
         }
     };
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "kafka-influx-bridge starts");
-    let start = if until_end { Pipeline::start_until_end } else { Pipeline::start };
-    let result = start(&config, Arc::new(LogObserver)).and_then(|pipeline| serve(pipeline, began));
+    let options = Options { until_end, ..Options::default() };
+    let started = Pipeline::start_with(&config, Arc::new(LogObserver), options);
+    let result = started.and_then(|pipeline| serve(pipeline, began));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -43,9 +44,11 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     for warning in &loaded.warnings {
         warn!("{}", warning.to_string().lines().next().unwrap_or_default());
     }
-    warn!(
-        "no dead letter is configured: a rejected record is counted, logged with its coordinates and skipped"
-    );
+    if loaded.config.dead_letter.is_none() {
+        warn!(
+            "no dead letter is configured: a rejected record is counted, logged with its coordinates and skipped"
+        );
+    }
     Ok((path, loaded.config))
 }
 

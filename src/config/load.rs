@@ -5,7 +5,9 @@ use super::interpolate::Surroundings;
 use super::report::{ConfigErrors, Problem};
 use super::section::Section;
 use super::source::Source;
-use super::{Config, influx, kafka, mapping, mask, schema, service, syntax};
+use super::{
+    Config, DeadLetter, dead_letter, influx, kafka, mapping, mask, schema, service, summary, syntax,
+};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::de::DeTable;
@@ -18,7 +20,7 @@ pub const SEARCHED: [&str; 2] = ["bridge.toml", "/etc/kafka-influx-bridge/bridge
 pub struct Loaded {
     pub config: Config,
     pub warnings: Vec<Problem>,
-    /// What each mapping will do, in words.
+    /// What each mapping will do, and where the rest goes, in words.
     pub summaries: Vec<String>,
 }
 
@@ -133,19 +135,27 @@ fn parse_with(
 /// Every part is read before the first that has errors ends it, so that all of them are found.
 fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, Vec<String>)> {
     let top = Section::top(context, &schema::TOP, table);
-    let kafka = kafka::read(top);
+    let mut kafka = kafka::read(top);
     let influx = influx::read(top);
     let mappings = mapping::read_all(top, influx.as_ref(), kafka.as_ref());
     let batch = service::batch(top);
+    let reject = dead_letter::reject(top);
+    let dead_letter = dead_letter::read(top, kafka.as_ref());
+    if let (Some(read), Some(DeadLetter::Topic(topic))) = (&mut kafka, &dead_letter) {
+        read.kafka.topics.excluded = Some(topic.clone());
+    }
     let admin = service::admin(top);
     let log = service::log(top);
     let shutdown_max = service::shutdown_max(top);
-    let (mappings, summaries) = mappings?;
+    let (mappings, mut summaries) = mappings?;
+    summaries.push(summary::of_dead_letter(dead_letter.as_ref()));
     let config = Config {
         kafka: kafka?.kafka,
         mappings,
         influx: influx?.connection?,
         batch,
+        reject,
+        dead_letter,
         admin,
         log,
         shutdown_max,

@@ -8,6 +8,7 @@
 //! ```
 
 mod context;
+mod dead_letter;
 mod destination;
 mod influx;
 mod interpolate;
@@ -43,7 +44,9 @@ use crate::influx::{Connection, Destination};
 use crate::map::Rules;
 use crate::secret::Secret;
 use regex::Regex;
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything that `bridge.toml` says, checked.
@@ -54,6 +57,9 @@ pub struct Config {
     pub mappings: Vec<Mapping>,
     pub influx: Connection,
     pub batch: Batch,
+    pub reject: Reject,
+    /// None: what is rejected or refused is counted and logged, and skipped.
+    pub dead_letter: Option<DeadLetter>,
     pub admin: Admin,
     pub log: Log,
     /// How long a stop may drain.
@@ -82,6 +88,8 @@ pub struct Kafka {
 pub struct Topics {
     pub names: Vec<String>,
     pub patterns: Vec<Regex>,
+    /// The dead-letter topic, which no pattern matches.
+    pub excluded: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +115,26 @@ pub struct Batch {
     pub bytes_max: usize,
     pub age_max: Duration,
     pub memory_max: usize,
+    /// Of all lanes together.
+    pub points_per_second_max: Option<u64>,
+}
+
+/// `[reject]`: when a topic holds, because too much of it is rejected or refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reject {
+    /// The share of a topic's records, from 0 to 1; 1 switches it off.
+    pub rate_max: f64,
+}
+
+/// `[dead_letter]`: where records go that could not be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeadLetter {
+    Topic(String),
+    /// Relative to the working directory; a full one is renamed, and a new one begun.
+    File {
+        path: PathBuf,
+        bytes_max: u64,
+    },
 }
 
 /// `[admin]`.
@@ -129,10 +157,24 @@ pub enum LogFormat {
     Json,
 }
 
+impl fmt::Display for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(topic) => write!(f, "topic {topic}"),
+            Self::File { path, .. } => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
 impl Topics {
     #[must_use]
     pub fn is_match(&self, topic: &str) -> bool {
-        self.names.iter().any(|name| name == topic) || self.patterns.iter().any(|p| p.is_match(topic))
+        self.names.iter().any(|name| name == topic) || self.is_pattern_match(topic)
+    }
+
+    /// Whether a pattern matches.
+    pub fn is_pattern_match(&self, topic: &str) -> bool {
+        self.excluded.as_deref() != Some(topic) && self.patterns.iter().any(|p| p.is_match(topic))
     }
 }
 

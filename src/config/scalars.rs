@@ -39,6 +39,25 @@ impl Section<'_> {
         self.in_bounds(key, number, bounds, |number| number.to_string())
     }
 
+    /// A number that may have a fraction.
+    pub fn share(self, key: &str, bounds: &Bounds<f64>) -> Option<f64> {
+        const WANTED: &str = "a number such as 0.1, without quotes";
+        let value = self.value(key)?;
+        let share = match value.get_ref() {
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            DeValue::Integer(number) => number.as_str().parse().ok(),
+            _ => {
+                return self
+                    .replaced(key, value, WANTED)
+                    .and_then(|share| self.in_bounds(key, share, bounds, show_share));
+            }
+        };
+        if share.is_none() {
+            self.wants(value, key, WANTED);
+        }
+        self.in_bounds(key, share?, bounds, show_share)
+    }
+
     /// Bytes: a number, or a string with a unit.
     pub fn size(self, key: &str, bounds: &Bounds<u64>) -> Option<usize> {
         let value = self.value(key)?;
@@ -110,4 +129,8 @@ impl Section<'_> {
         );
         None
     }
+}
+
+fn show_share(share: f64) -> String {
+    format!("{share:?}")
 }

@@ -19,6 +19,8 @@ const AGE: Bounds<Duration> = Bounds::new(
     Duration::from_millis(1)..=Duration::from_hours(1),
     "it is how long a record may wait for others",
 );
+const POINTS: Bounds<u64> =
+    Bounds::new(1..=1_000_000_000, "without the key points are written as fast as InfluxDB takes them");
 const SHUTDOWN: Bounds<Duration> = Bounds::new(
     Duration::ZERO..=Duration::from_hours(1),
     "what is not settled by then is read again at the next start",
@@ -32,8 +34,13 @@ const LEVELS: [(&str, Level); 5] = [
     ("trace", Level::TRACE),
 ];
 
-const DEFAULT_BATCH: Batch =
-    Batch { lines_max: 5_000, bytes_max: 4_000_000, age_max: Duration::from_secs(1), memory_max: 16_000_000 };
+const DEFAULT_BATCH: Batch = Batch {
+    lines_max: 5_000,
+    bytes_max: 4_000_000,
+    age_max: Duration::from_secs(1),
+    memory_max: 16_000_000,
+    points_per_second_max: None,
+};
 
 /// What a table that is not there means.
 const DEFAULT_LOG: Log = Log { level: Level::INFO, format: LogFormat::Text };
@@ -52,6 +59,7 @@ pub fn batch(top: Section<'_>) -> Batch {
         bytes_max: section.size("bytes_max", &BYTES).unwrap_or(default.bytes_max),
         age_max: section.duration("age_max", &AGE).unwrap_or(default.age_max),
         memory_max: section.size("memory_max", &BYTES).unwrap_or(default.memory_max),
+        points_per_second_max: section.number("points_per_second_max", &POINTS),
     };
     if batch.bytes_max > batch.memory_max {
         let key = if section.has("memory_max") { "memory_max" } else { "bytes_max" };

@@ -1,7 +1,7 @@
 //! What a mapping will do, in words: one line of `check`.
 
-use super::Mapping;
 use super::section::Section;
+use super::{DeadLetter, Mapping};
 use crate::decode::Format;
 use crate::influx::Destination;
 use crate::map::{DistinctTimes, Integers, Rules};
@@ -13,6 +13,14 @@ pub fn of_default(mapping: &Mapping) -> String {
         "all topics -> {destination}: measurement is the topic's name; no tags; {}",
         kafka_time(&mapping.rules)
     )
+}
+
+/// Where records go that can't be stored.
+pub fn of_dead_letter(dead_letter: Option<&DeadLetter>) -> String {
+    match dead_letter {
+        Some(dead_letter) => format!("what is rejected or refused -> {dead_letter}"),
+        None => "what is rejected or refused is counted and logged: there is no [dead_letter]".to_owned(),
+    }
 }
 
 /// `topics` as they are written.

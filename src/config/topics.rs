@@ -43,7 +43,11 @@ pub fn read(section: Section<'_>) -> Option<TopicList> {
     let mut list = TopicList { topics: Topics::default(), names: Vec::new(), shown: Vec::new() };
     let mut all_read = true;
     for text in texts {
-        let added = if text.value.starts_with('^') { pattern(&text) } else { name(&text) };
+        let added = if text.value.starts_with('^') {
+            pattern(&text)
+        } else {
+            check_name(&text).map(|()| Entry::Name)
+        };
         match added {
             Ok(entry) => list.push(text, entry),
             Err(why) => {
@@ -83,7 +87,8 @@ fn pattern(text: &Text) -> Result<Entry, String> {
     })
 }
 
-fn name(text: &Text) -> Result<Entry, String> {
+/// Whether Kafka allows a topic of this name.
+pub fn check_name(text: &Text) -> Result<(), String> {
     let (name, shown) = (text.value.as_str(), text.shown());
     let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.contains(',') {
@@ -100,5 +105,5 @@ fn name(text: &Text) -> Result<Entry, String> {
             "{shown:?} is not a topic name: Kafka allows up to {NAME_LEN_MAX} characters, and not \".\" or \"..\""
         ));
     }
-    Ok(Entry::Name)
+    Ok(())
 }

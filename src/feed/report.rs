@@ -4,8 +4,7 @@
 use super::lane::Done;
 use super::routes::Topic;
 use crate::admin::Counters;
-use crate::commit::Tenure;
-use crate::influx::Destination;
+use crate::influx::{Destination, Refused};
 use crate::kafka::TopicPartition;
 use crate::map::{Drops, Reason, Rejection};
 use crate::record::Record;
@@ -16,6 +15,8 @@ use tracing::{info, warn};
 
 /// Rejections of one reason, and refusals, are logged once in this time; the log says how many more there were.
 const LOG_EVERY: Duration = Duration::from_secs(1);
+/// Collisions come by the thousand where they come.
+const COLLISIONS_EVERY: Duration = Duration::from_mins(1);
 /// Characters of lines and texts that are shown.
 const SHOWN_MAX: usize = 300;
 
@@ -24,6 +25,7 @@ pub struct Reporter {
     rejected: [Throttle; Reason::ALL.len()],
     refused: Throttle,
     kafka: Throttle,
+    collided: Throttle,
 }
 
 #[derive(Debug, Default)]
@@ -35,8 +37,12 @@ struct Throttle {
 impl Throttle {
     /// Whether to log now; if so, how many were kept back before.
     fn pass(&mut self) -> Option<u64> {
+        self.pass_every(LOG_EVERY)
+    }
+
+    fn pass_every(&mut self, every: Duration) -> Option<u64> {
         let now = Instant::now();
-        if self.last.is_some_and(|last| now.duration_since(last) < LOG_EVERY) {
+        if self.last.is_some_and(|last| now.duration_since(last) < every) {
             self.kept_back += 1;
             return None;
         }
@@ -50,7 +56,13 @@ pub fn mapped(topic: &mut Topic, record: &Record<'_>, line: Option<&[u8]>, count
     if let Some(line) = line {
         topic.shown = true;
         let (partition, offset) = (record.partition, record.offset);
-        info!(topic = topic.name, partition, offset, line = printable_bytes(line, SHOWN_MAX), "first record");
+        info!(
+            topic = &*topic.name,
+            partition,
+            offset,
+            line = printable_bytes(line, SHOWN_MAX),
+            "first record"
+        );
     }
     let Some(mapper) = &mut topic.mapper else { return };
     let drops = mapper.take_drops();
@@ -60,7 +72,7 @@ pub fn mapped(topic: &mut Topic, record: &Record<'_>, line: Option<&[u8]>, count
     counters.drop_values(&drops);
     for notice in mapper.take_notices() {
         let key = printable(&notice.key, SHOWN_MAX);
-        warn!(topic = topic.name, key, "{}", notice.drop);
+        warn!(topic = &*topic.name, key, "{}", notice.drop);
     }
 }
 
@@ -80,22 +92,33 @@ impl Reporter {
         warn!(topic, partition, offset, element, reason, more, why, "record rejected");
     }
 
-    /// A batch came back: names the records whose lines were refused.
-    pub fn delivered<'p>(
+    /// InfluxDB refused a line: names its record.
+    pub fn refused(
         &mut self,
         done: &Done,
         destination: &Destination,
-        place_of: impl Fn(Tenure) -> Option<&'p TopicPartition>,
+        refused: &Refused,
+        place: Option<(&TopicPartition, i64)>,
     ) {
-        for refused in &done.delivered.refused {
-            let Some(more) = self.refused.pass() else { continue };
-            let origin = done.batch.runs.origin(refused.line);
-            let place = origin.and_then(|origin| place_of(origin.tenure));
-            let (topic, partition) = place.map_or(("(revoked)", -1), |at| (at.topic.as_str(), at.partition));
-            let offset = origin.map(|origin| origin.offset);
-            let line = printable_bytes(done.lines.line(refused.line).trim_ascii_end(), SHOWN_MAX);
-            warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
-        }
+        let Some(more) = self.refused.pass() else { return };
+        let (topic, partition, offset) =
+            place.map_or(("", -1, -1), |(at, offset)| (at.topic.as_str(), at.partition, offset));
+        let line = printable_bytes(done.lines.line(refused.line).trim_ascii_end(), SHOWN_MAX);
+        warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
+    }
+
+    /// Points of a batch overwrite those of other records.
+    pub fn collided(&mut self, done: &Done) {
+        let Some(_) = self.collided.pass_every(COLLISIONS_EVERY) else { return };
+        let Some(line) = done.collisions.example else { return };
+        let line = printable_bytes(done.lines.line(line).trim_ascii_end(), SHOWN_MAX);
+        let points = done.collisions.count;
+        warn!(
+            points,
+            line,
+            "points of different records have the same series and time, and overwrite each other: say which tag tells them apart, \
+             or `distinct_times = \"always\"`; /metrics counts them"
+        );
     }
 
     /// librdkafka reports something in a record's place.

@@ -1,5 +1,6 @@
 //! Which partitions are held, and where their records go: topic to mapping, mapping to destination, partition to lane.
 
+use super::guard::Guard;
 use crate::commit::Tenure;
 use crate::config::Config;
 use crate::influx::Destination;
@@ -18,6 +19,8 @@ const DESTINATIONS_WITH_LANES: usize = 4;
 pub struct Routing {
     mappings: Vec<(crate::config::Mapping, Arc<Rules>, usize)>,
     destinations: Vec<Arc<Destination>>,
+    /// `reject.rate_max`.
+    reject_rate_max: f64,
 }
 
 /// One lane among all: the destination's number, and which of its lanes.
@@ -39,12 +42,13 @@ pub struct Route {
 /// A topic that partitions were assigned of, with what was learned of it.
 #[derive(Debug)]
 pub struct Topic {
-    pub name: String,
+    pub name: Arc<str>,
     /// None: no mapping matches.
     pub mapper: Option<Mapper>,
     pub destination: usize,
     /// Whether its first line was shown.
     pub shown: bool,
+    pub guard: Guard,
 }
 
 /// The partitions held by one consumer. Topics stay known, so that what was learned outlives a rebalance.
@@ -54,7 +58,7 @@ pub struct Routes {
     limits: RecordLimits,
     topics: Vec<Topic>,
     held: HashMap<TopicPartition, Route>,
-    places: HashMap<Tenure, TopicPartition>,
+    places: HashMap<Tenure, Arc<TopicPartition>>,
     last: Option<(usize, i32, Option<Route>)>,
 }
 
@@ -70,7 +74,7 @@ impl Routing {
             });
             mappings.push((mapping.clone(), Arc::new(mapping.rules.clone()), number));
         }
-        Self { mappings, destinations }
+        Self { mappings, destinations, reject_rate_max: config.reject.rate_max }
     }
 
     pub fn destinations(&self) -> Vec<Destination> {
@@ -115,7 +119,7 @@ impl Routes {
         // Topics of one partition are spread too.
         let slot = (topic + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination();
         let route = Route { tenure, topic, lane: LanePlace { destination, slot } };
-        self.places.insert(tenure, at.clone());
+        self.places.insert(tenure, Arc::new(at.clone()));
         self.held.insert(at, route);
         self.last = None;
         route
@@ -136,7 +140,7 @@ impl Routes {
         self.held.len()
     }
 
-    pub fn place_of(&self, tenure: Tenure) -> Option<&TopicPartition> {
+    pub fn place_of(&self, tenure: Tenure) -> Option<&Arc<TopicPartition>> {
         self.places.get(&tenure)
     }
 
@@ -162,14 +166,30 @@ impl Routes {
         &mut self.topics[number]
     }
 
+    /// The topic of this name, if partitions of it were assigned.
+    pub fn topic_named(&mut self, name: &str) -> Option<&mut Topic> {
+        self.topics.iter_mut().find(|topic| *topic.name == *name)
+    }
+
+    pub fn topics_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
+        self.topics.iter_mut()
+    }
+
+    /// Partitions held of topics that hold.
+    pub fn partitions_on_hold(&self) -> Vec<TopicPartition> {
+        let holds = |route: &Route| self.topics.get(route.topic).is_some_and(|topic| topic.guard.holds());
+        self.held.iter().filter(|(_, route)| holds(route)).map(|(at, _)| at.clone()).collect()
+    }
+
     fn topic_number(&mut self, name: &str) -> usize {
-        if let Some(number) = self.topics.iter().position(|topic| topic.name == name) {
+        if let Some(number) = self.topics.iter().position(|topic| *topic.name == *name) {
             return number;
         }
         let mapping = self.routing.mapping_of(name);
         let mapper = mapping.map(|(rules, _)| Mapper::new(Arc::clone(rules), name, self.limits));
         let destination = mapping.map_or(0, |(_, destination)| destination);
-        self.topics.push(Topic { name: name.to_owned(), mapper, destination, shown: false });
+        let guard = Guard::new(self.routing.reject_rate_max);
+        self.topics.push(Topic { name: name.into(), mapper, destination, shown: false, guard });
         self.topics.len() - 1
     }
 }

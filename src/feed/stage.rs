@@ -1,15 +1,23 @@
 //! What happens to a record, from routing it to noting what it became.
 
+use super::lane::Done;
 use super::report::{self, Reporter, Tally};
-use super::routes::{Route, Routes};
+use super::routes::{Route, Routes, Topic};
 use crate::admin::Counters;
+use crate::alarm::Alarms;
 use crate::batch::Batch;
 use crate::commit::{NextOffset, Tracker};
+use crate::dead_letter::{Elements, Letter, Stage as LetterStage};
+use crate::influx::Destination;
 use crate::kafka::{Delivery, TopicPartition};
-use crate::map::Rejection;
-use crate::record::Record;
+use crate::map::{Mapped, Rejection};
+use crate::record::{OwnedHeaders, Record};
+use crate::text::printable;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Characters of a rejection's text in a letter or an alarm.
+const WHY_MAX: usize = 500;
 
 /// Everything that a record meets on the data thread before its lines leave it.
 pub struct Stage {
@@ -20,21 +28,32 @@ pub struct Stage {
     /// Errors in the place of records, and at which offsets: those are read again.
     pub failed: Vec<(TopicPartition, NextOffset)>,
     counters: Arc<Counters>,
+    alarms: Arc<Alarms>,
+    /// Whether rejected records are dead-lettered; otherwise they are counted, logged and skipped.
+    writes_letters: bool,
+}
+
+/// A record with where it goes.
+struct Arrival<'a> {
+    route: Route,
+    record: Record<'a>,
+    headers: &'a dyn Fn() -> OwnedHeaders,
+    now: Instant,
 }
 
 impl Stage {
-    pub fn new(routes: Routes, counters: Arc<Counters>) -> Self {
+    pub fn new(routes: Routes, counters: Arc<Counters>, alarms: Arc<Alarms>, writes_letters: bool) -> Self {
         let (tracker, reporter, tally) = (Tracker::default(), Reporter::default(), Tally::default());
-        Self { routes, tracker, reporter, tally, failed: Vec::new(), counters }
+        Self { routes, tracker, reporter, tally, failed: Vec::new(), counters, alarms, writes_letters }
     }
 
     /// Reads what a lane's queue delivered; a record's lines are appended to the lane's open batch.
     pub fn take(&mut self, delivery: Delivery<'_>, open: &mut Batch, now: Instant) {
         match delivery {
-            Delivery::Record { place, record } => {
+            Delivery::Record { place, record, headers } => {
                 // A record of a partition that is not held any more: its owner reads it.
                 if let Some(route) = self.routes.find(&place) {
-                    self.record(route, &record, open, now);
+                    self.record(&Arrival { route, record, headers, now }, open);
                 }
             }
             Delivery::Error { place, offset, code, text } => {
@@ -48,27 +67,41 @@ impl Stage {
         }
     }
 
-    fn record(&mut self, route: Route, record: &Record<'_>, open: &mut Batch, now: Instant) {
+    fn record(&mut self, arrival: &Arrival<'_>, open: &mut Batch) {
+        let Arrival { route, record, now, .. } = arrival;
+        let topic = self.routes.topic_mut(route.topic);
+        // Its records wait in Kafka: nothing of it is settled any more.
+        if topic.guard.holds() {
+            return;
+        }
+        let mark = open.lines.mark();
+        let became = match &mut topic.mapper {
+            Some(mapper) => mapper.map(record, &mut open.lines),
+            None => Mapped::rejected_whole(Rejection::NoMapping),
+        };
+        if became.has_rejected() {
+            if topic.guard.reject(|| why(&became), *now) {
+                open.lines.truncate(mark);
+                topic.guard.alarm(&topic.name, &self.alarms, *now);
+                return;
+            }
+        } else {
+            topic.guard.pass();
+        }
         self.tally.records += 1;
         self.tally.bytes += record.value.map_or(0, <[u8]>::len) as u64;
-        let topic = self.routes.topic_mut(route.topic);
-        let Some(mapper) = &mut topic.mapper else {
-            let rejection = Rejection::NoMapping;
-            self.counters.reject(rejection.reason(), 1);
-            self.reporter.rejected(&topic.name, record, None, &rejection);
-            self.tracker.delivered_settled(route.tenure, record.offset);
-            return;
-        };
-        let first_line = open.lines.lines();
-        let became = mapper.map(record, &mut open.lines);
-        if became.lines > 0 {
-            open.push(route.tenure, record.offset, first_line, now);
+        self.tally.lines += became.lines as u64;
+        self.tally.filtered += became.filtered as u64;
+        open.push(route.tenure, record.offset, mark.lines, *now);
+        let has_letter = became.has_rejected() && self.writes_letters;
+        if has_letter {
+            open.push_letter(route.tenure, letter(topic, arrival, &became), *now);
+        }
+        if became.lines > 0 || has_letter {
             self.tracker.delivered(route.tenure, record.offset, open.ticket);
         } else {
             self.tracker.delivered_settled(route.tenure, record.offset);
         }
-        self.tally.lines += became.lines as u64;
-        self.tally.filtered += became.filtered as u64;
         for (reason, count) in became.rejected_by_reason() {
             self.counters.reject(reason, count);
         }
@@ -76,7 +109,67 @@ impl Stage {
             self.reporter.rejected(&topic.name, record, *element, rejection);
         }
         let shows = became.lines > 0 && !topic.shown;
-        let line = if shows { open.lines.line(first_line) } else { None };
+        let line = if shows { open.lines.line(mark.lines) } else { None };
         report::mapped(topic, record, line, &self.counters);
     }
+
+    /// A batch came back: names the records of refused lines, and counts them for their topics' guards.
+    pub fn delivered(&mut self, done: &Done, destination: &Destination, now: Instant) {
+        if done.collisions.count > 0 {
+            Counters::add(&self.counters.collisions, done.collisions.count);
+            self.reporter.collided(done);
+        }
+        let mut last = None;
+        for refused in &done.delivered.refused {
+            let origin = done.batch.runs.origin(refused.line);
+            let place = origin.and_then(|origin| done.batch.place_of(origin.tenure));
+            self.reporter.refused(
+                done,
+                destination,
+                refused,
+                place.zip(origin).map(|(at, origin)| (at.as_ref(), origin.offset)),
+            );
+            // Several lines of one record are one record refused.
+            let record = origin.map(|origin| (origin.tenure, origin.offset));
+            if std::mem::replace(&mut last, record) == record {
+                continue;
+            }
+            let Some(topic) = place.and_then(|at| self.routes.topic_named(&at.topic)) else { continue };
+            if topic.guard.refuse(1, || refused.why.to_string(), now) {
+                topic.guard.alarm(&topic.name, &self.alarms, now);
+            }
+        }
+    }
+
+    /// Repeats the alarms of topics that hold.
+    pub fn repeat_alarms(&mut self, now: Instant) {
+        let alarms = &self.alarms;
+        self.routes.topics_mut().for_each(|topic| topic.guard.alarm(&topic.name, alarms, now));
+    }
+}
+
+fn letter(topic: &Topic, arrival: &Arrival<'_>, became: &Mapped) -> Letter {
+    let Arrival { record, headers, .. } = arrival;
+    let count = became.rejected_by_reason().map(|(_, count)| count).sum();
+    let listed = became.rejected.iter().filter_map(|(element, _)| *element).collect();
+    Letter {
+        topic: Arc::clone(&topic.name),
+        partition: record.partition,
+        offset: record.offset,
+        timestamp_ms: record.time.kafka_ms(),
+        key: record.key.map(<[u8]>::to_vec),
+        value: record.value.map(<[u8]>::to_vec),
+        headers: headers(),
+        stage: LetterStage::Map,
+        reason: became.rejected.first().map_or("", |(_, rejection)| rejection.reason().name()),
+        why: why(became),
+        elements: Elements { listed, count },
+        lines: None,
+    }
+}
+
+/// The first of the reasons, in words.
+fn why(became: &Mapped) -> String {
+    let first = became.rejected.first().map(|(_, rejection)| rejection.to_string());
+    printable(&first.unwrap_or_default(), WHY_MAX)
 }

@@ -1,11 +1,14 @@
 //! The addresses of one database: how each is reached, and which is used now.
 
+use super::breaker::{Breakers, Failed, News};
+use super::cause::Cause;
 use super::client::ClientError;
 use super::connection::{Compression, Connection, Credential, Destination};
 use super::http;
 use reqwest::Url;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One of `influx.urls`.
 #[derive(Clone)]
@@ -38,6 +41,11 @@ impl Address {
     /// For people: without a login.
     pub fn as_str(&self) -> &str {
         &self.shown
+    }
+
+    /// Its place in the configuration.
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
     /// Whether request bodies to it are compressed.
@@ -83,41 +91,69 @@ impl std::fmt::Debug for Address {
     }
 }
 
-/// All of them, in the order of the configuration; every lane uses the same one.
+/// All of them, in the order of the configuration; every lane uses the first that works.
 #[derive(Debug)]
 pub struct Addresses {
     first: Address,
     others: Vec<Address>,
-    current: AtomicUsize,
+    breakers: Mutex<Breakers>,
 }
 
 impl Addresses {
     pub(super) fn new(connection: &Connection) -> Result<Self, ClientError> {
         let mut all = connection.urls.iter().enumerate().map(|(i, url)| Address::new(i, url, connection));
         let first = all.next().ok_or(ClientError::NoAddress)??;
-        Ok(Self { first, others: all.collect::<Result<_, _>>()?, current: AtomicUsize::new(0) })
+        let others: Vec<Address> = all.collect::<Result<_, _>>()?;
+        let breakers = Mutex::new(Breakers::new(1 + others.len()));
+        Ok(Self { first, others, breakers })
     }
 
     pub fn all(&self) -> impl Iterator<Item = &Address> {
         std::iter::once(&self.first).chain(&self.others)
     }
 
-    pub fn count(&self) -> usize {
-        1 + self.others.len()
-    }
-
     pub fn current(&self) -> &Address {
-        match self.current.load(Relaxed).checked_sub(1) {
-            Some(other) => self.others.get(other).unwrap_or(&self.first),
-            None => &self.first,
-        }
+        let current = self.breakers().current();
+        self.at(current)
     }
 
-    /// Leaves an address that failed for the next one. Says whether this call did it: another lane may
-    /// have left it already, and two steps for one failure would skip an address.
-    pub fn leave(&self, failed: &Address) -> bool {
-        let next = (failed.index + 1) % self.count();
-        next != failed.index && self.current.compare_exchange(failed.index, next, Relaxed, Relaxed).is_ok()
+    /// Whether it failed, and was not seen to work since.
+    pub fn is_left_alone(&self, address: &Address) -> bool {
+        self.breakers().is_left_alone(address.index)
+    }
+
+    /// The next to try after these failed; None when all did.
+    pub(super) fn pick(&self, tried: &BTreeSet<usize>) -> Option<&Address> {
+        let pick = self.breakers().pick(tried);
+        pick.map(|index| self.at(index))
+    }
+
+    /// A request failed for the address's own sake.
+    pub(super) fn fail(&self, address: &Address, cause: Cause) -> Failed {
+        self.breakers().fail(address.index, cause)
+    }
+
+    /// How often it failed in a row, while it is left alone.
+    pub(super) fn failures(&self, address: &Address) -> Option<u32> {
+        self.breakers().failures(address.index)
+    }
+
+    /// It was asked for, and fails still.
+    pub(super) fn fail_again(&self, address: &Address) {
+        self.breakers().fail_again(address.index);
+    }
+
+    /// It answers, and stores lines or not.
+    pub(super) fn work(&self, address: &Address, stores: bool) -> Option<News> {
+        self.breakers().work(address.index, stores)
+    }
+
+    pub(super) fn at(&self, index: usize) -> &Address {
+        index.checked_sub(1).and_then(|other| self.others.get(other)).unwrap_or(&self.first)
+    }
+
+    fn breakers(&self) -> MutexGuard<'_, Breakers> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -209,22 +245,5 @@ mod tests {
         f("http://10.0.0.1:1", Compression::Auto, true);
         f("http://localhost:1", Compression::Gzip, true);
         f("http://10.0.0.1:1", Compression::None, false);
-    }
-
-    #[test]
-    fn takes_the_next_address_once_for_each_failure() {
-        let mut connection = connection("http://a");
-        connection.urls.extend(["http://b".parse().unwrap(), "http://c".parse().unwrap()]);
-        let addresses = Addresses::new(&connection).unwrap();
-        let a = addresses.current();
-        assert!(addresses.leave(a));
-        assert!(!addresses.leave(a), "another lane left it already");
-        assert_eq!(addresses.current().as_str(), "http://b");
-        assert!(addresses.leave(addresses.current()));
-        assert!(addresses.leave(addresses.current()));
-        assert_eq!(addresses.current().as_str(), "http://a");
-
-        let alone = Addresses::new(&self::connection("http://a")).unwrap();
-        assert!(!alone.leave(alone.current()));
     }
 }

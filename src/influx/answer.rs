@@ -5,12 +5,15 @@ use super::connection::Api;
 use crate::text::printable;
 use std::time::{Duration, SystemTime};
 
-/// Of an answer's body; what is longer is not read. InfluxDB's list of unparsable lines may be longer,
-/// but the list only guides.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Of an answer's body; what is longer is not read. InfluxDB's list of unparsable lines may be as long as its request:
+/// then the batch goes on with those that were read.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Of InfluxDB's words in logs and dead letters: a conflict with long names fits.
 pub const WORDS_CHARS_MAX: usize = 400;
+
+/// Words that decide stand at the start, before all lines that an answer may quote.
+const DECIDING_CHARS_MAX: usize = 4_000;
 
 /// A server that asks for more is tried after this nevertheless.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
@@ -24,6 +27,8 @@ pub struct Answer {
     pub location: Option<String>,
     /// At most `BODY_BYTES_MAX` of it.
     pub body: Vec<u8>,
+    /// Whether it went on beyond that.
+    pub is_cut: bool,
 }
 
 /// What follows for the lines of the request.
@@ -55,7 +60,7 @@ pub enum Outcome {
 pub fn classify(api: Api, answer: &Answer) -> Outcome {
     let message = message(&answer.body);
     let why = words(answer, &message);
-    let lower = message.to_ascii_lowercase();
+    let lower: String = message.chars().take(DECIDING_CHARS_MAX).map(|c| c.to_ascii_lowercase()).collect();
     let hold = |cause| Outcome::Hold { cause, why: why.clone() };
     let retry = |cause| Outcome::Retry { cause, after: answer.retry_after, why: why.clone() };
     match answer.status {
@@ -134,9 +139,23 @@ pub fn message(body: &[u8]) -> String {
     if !text.trim_start().starts_with('{') {
         return text.into_owned();
     }
-    let parsed: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-    let said = parsed.as_ref().and_then(|json| json.get("message").or_else(|| json.get("error"))?.as_str());
-    said.map_or_else(|| text.clone().into_owned(), str::to_owned)
+    let said = match serde_json::from_str::<serde_json::Value>(&text) {
+        Ok(json) => {
+            json.get("message").or_else(|| json.get("error")).and_then(|said| Some(said.as_str()?.to_owned()))
+        }
+        Err(_) => cut_string(&text, "\"message\":\"").or_else(|| cut_string(&text, "\"error\":\"")),
+    };
+    said.unwrap_or_else(|| text.into_owned())
+}
+
+/// A string of JSON that was cut somewhere in it.
+fn cut_string(text: &str, before: &str) -> Option<String> {
+    let (_, rest) = text.split_once(before)?;
+    // An escape has up to six characters, two of them may make one character.
+    (0..12).find_map(|back| {
+        let end = rest.len().checked_sub(back)?;
+        serde_json::from_str(&format!("\"{}\"", rest.get(..end)?)).ok()
+    })
 }
 
 /// Seconds or an HTTP date, bounded.

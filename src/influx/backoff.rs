@@ -12,13 +12,26 @@ const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 /// log of a server that refuses a credential.
 const HOLD_DELAY_FIRST: Duration = Duration::from_secs(5);
 
-/// The ceilings of both kinds of delay.
+/// For how long an address that failed is left alone, while another one works.
+const ADDRESS_DELAY_FIRST: Duration = Duration::from_secs(5);
+const ADDRESS_DELAY_MAX: Duration = Duration::from_mins(1);
+
+/// The ceilings of all kinds of delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delays {
     pub retry_first: Duration,
     pub retry_max: Duration,
     pub hold_first: Duration,
     pub hold_max: Duration,
+    pub address_first: Duration,
+    pub address_max: Duration,
+}
+
+impl Delays {
+    /// For how long an address is left alone after so many failures in a row: at least half of the ceiling.
+    pub fn leave_alone(&self, failures: u32, rng: &mut fastrand::Rng) -> Duration {
+        half_at_least(doubled(self.address_first, failures.saturating_sub(1), self.address_max), rng)
+    }
 }
 
 impl Default for Delays {
@@ -28,6 +41,8 @@ impl Default for Delays {
             retry_max: RETRY_DELAY_MAX,
             hold_first: HOLD_DELAY_FIRST,
             hold_max: Duration::from_secs(30),
+            address_first: ADDRESS_DELAY_FIRST,
+            address_max: ADDRESS_DELAY_MAX,
         }
     }
 }
@@ -54,15 +69,22 @@ impl Backoff {
 
     /// At least half of the ceiling: whoever says no is not asked again at once.
     pub fn hold(&mut self, rng: &mut fastrand::Rng) -> Duration {
-        let ceiling = self.ceiling(self.delays.hold_first, self.delays.hold_max);
-        ceiling.mul_f64(0.5 + rng.f64() / 2.0)
+        half_at_least(self.ceiling(self.delays.hold_first, self.delays.hold_max), rng)
     }
 
     fn ceiling(&mut self, first: Duration, max: Duration) -> Duration {
-        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        let ceiling = doubled(first, self.failures, max);
         self.failures = self.failures.saturating_add(1);
-        first.saturating_mul(factor).min(max)
+        ceiling
     }
+}
+
+fn doubled(first: Duration, times: u32, max: Duration) -> Duration {
+    first.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX)).min(max)
+}
+
+fn half_at_least(ceiling: Duration, rng: &mut fastrand::Rng) -> Duration {
+    ceiling.mul_f64(0.5 + rng.f64() / 2.0)
 }
 
 #[cfg(test)]
@@ -89,6 +111,16 @@ mod tests {
         for ceiling in [5, 10, 20, 30, 30, 30].map(Duration::from_secs) {
             let delay = backoff.hold(&mut rng);
             assert!(delay >= ceiling / 2 && delay <= ceiling, "{ceiling:?}: {delay:?}");
+        }
+    }
+
+    #[test]
+    fn leaves_an_address_alone_for_longer_each_time() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        for (failures, ceiling) in [(1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (6, 60), (u32::MAX, 60)] {
+            let ceiling = Duration::from_secs(ceiling);
+            let delay = Delays::default().leave_alone(failures, &mut rng);
+            assert!(delay >= ceiling / 2 && delay <= ceiling, "{failures}: {delay:?}");
         }
     }
 

@@ -198,12 +198,13 @@ async fn answer(request: RequestBuilder) -> Result<Answer, Failure> {
         retry_after: text_of(response.headers(), &RETRY_AFTER)
             .and_then(|h| retry_after(h, SystemTime::now())),
         location: location(&response),
-        body: Vec::new(),
+        ..Answer::default()
     };
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         let room = BODY_BYTES_MAX - answer.body.len();
         answer.body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if chunk.len() > room {
+            answer.is_cut = true;
             break;
         }
     }

@@ -1,33 +1,20 @@
 //! One batch of lines from its closing to its settlement: every line is stored or refused when it returns.
 
 use super::address::Address;
-use super::alarm::{Trouble, Watch};
-use super::answer::{Answer, Outcome, classify};
+use super::answer::{Answer, Outcome, classify, message};
 use super::backoff::Backoff;
 use super::cause::Cause;
 use super::connection::Destination;
 use super::counters::count;
-use super::event::Event;
 use super::gzip::Gzip;
-use super::lines::{Lines, Piece, Pieces};
+use super::lines::Lines;
+use super::salvage::{Plan, Refusal, Refused, Request};
 use super::writer::{Writer, now};
+use crate::alarm::Watch;
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Distinct reasons kept for one batch, so that a batch of refused lines holds less memory than its lines did.
-const REASONS_MAX: usize = 256;
-const REASON_BEYOND: &str = "refused by InfluxDB; too many reasons in one batch to keep each";
-
-/// A line that InfluxDB does not take, though it was sent alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// Its index in the batch.
-    pub line: usize,
-    /// InfluxDB's words, harmless.
-    pub why: Arc<str>,
-}
 
 /// What became of a batch: each of its lines is stored, or refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +51,7 @@ pub struct LaneWriter {
     rng: fastrand::Rng,
 }
 
-/// What a piece came to, once an answer was about its lines.
+/// What a request came to, once an answer was about its lines.
 enum Verdict {
     Stored,
     TooLarge { why: String },
@@ -79,60 +66,70 @@ impl LaneWriter {
     /// Returns when every line is stored or refused, however long that takes. Dropped before, it leaves
     /// behind at most a request whose answer nobody hears; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
-        let mut batch = Batch {
-            lines,
-            pieces: Pieces::all(lines),
-            delivered: Delivered::default(),
-            watch: self.writer.alarms.watch(),
-        };
-        let mut reasons = Reasons::default();
-        while let Some(piece) = batch.pieces.next(lines, self.writer.size(destination)) {
-            match self.settle(destination, &mut batch, piece).await {
-                Verdict::Stored => {
-                    batch.delivered.lines_stored += piece.len();
-                    count(&self.writer.counters.lines_stored, piece.len());
-                }
-                Verdict::TooLarge { why } if piece.len() > 1 => {
-                    self.writer.lower_size(destination, lines.bytes(piece), why);
-                    batch.pieces.put_back(piece);
-                }
-                Verdict::TooLarge { why } => self.refuse(&mut batch, piece.first, reasons.keep(&why)),
-                Verdict::Refused { why, .. } if piece.len() == 1 => {
-                    self.refuse(&mut batch, piece.first, reasons.keep(&why));
-                }
-                Verdict::Refused { answer, .. } => salvage(&mut batch.pieces, piece, &answer),
-            }
+        let mut batch = Batch { lines, delivered: Delivered::default(), watch: self.writer.alarms.watch() };
+        let mut plan = Plan::new(lines);
+        if !lines.is_empty() {
+            self.writer.keep_pace(lines.len()).await;
         }
+        while let Some(request) = plan.next(lines, self.writer.size(destination)) {
+            let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
+            match self.settle(destination, &mut batch, &request).await {
+                Verdict::Stored => plan.stored(),
+                Verdict::TooLarge { why } => {
+                    if request.len() > 1 {
+                        self.writer.lower_size(destination, request.bytes(lines), why.clone());
+                    }
+                    plan.too_large(&why);
+                }
+                Verdict::Refused { why, answer } => {
+                    let Answer { status, is_cut, .. } = answer;
+                    let message = message(&answer.body);
+                    plan.refused(lines, Refusal { status, message: &message, why: &why, is_cut });
+                }
+            }
+            count(&self.writer.counters.lines_stored, plan.lines_stored() - stored);
+            count(&self.writer.counters.lines_refused, plan.lines_refused() - refused);
+        }
+        batch.delivered.lines_stored = plan.lines_stored();
+        batch.delivered.refused = plan.into_refused();
         batch.delivered
     }
 
-    fn refuse(&self, batch: &mut Batch<'_>, line: usize, why: Arc<str>) {
-        batch.delivered.refused.push(Refused { line, why });
-        count(&self.writer.counters.lines_refused, 1);
-    }
-
-    /// Sends one piece until an answer is about its lines: retries what passes, holds what has to be mended.
-    async fn settle(&mut self, destination: &Destination, batch: &mut Batch<'_>, piece: Piece) -> Verdict {
+    /// Sends a request until an answer is about its lines: retries what passes, holds what has to be mended.
+    async fn settle(
+        &mut self,
+        destination: &Destination,
+        batch: &mut Batch<'_>,
+        request: &Request,
+    ) -> Verdict {
         let writer = Arc::clone(&self.writer);
-        let mut body = Body { plain: batch.lines.slice(piece), packed: None };
+        let mut body = Body { plain: request.body(batch.lines), packed: None };
         let mut backoff = Backoff::new(writer.options.delays);
         let mut tried = Tried::default();
         loop {
-            let address = writer.client.addresses().current();
+            let addresses = writer.client.addresses();
+            let address = addresses.pick(&tried.addresses).unwrap_or_else(|| addresses.current());
             let (outcome, answer) = self.attempt(address, destination, &mut body, batch).await;
             if matches!(outcome, Outcome::Stored | Outcome::Split { .. } | Outcome::Refused { .. }) {
                 batch.watch.well(now());
             }
+            match outcome {
+                Outcome::Retry { cause, .. } if cause.is_of_address() => {
+                    writer.leave(address, destination, cause);
+                    tried.addresses.insert(address.index());
+                }
+                _ => writer.note_answer(address, outcome == Outcome::Stored),
+            }
             let delay = match outcome {
                 Outcome::Stored => {
-                    writer.note_stored(destination, address.as_str(), piece.len());
+                    writer.note_stored(destination, address.as_str(), request.len());
                     return Verdict::Stored;
                 }
                 Outcome::Split { why } => return Verdict::TooLarge { why },
                 Outcome::Refused { why } => return Verdict::Refused { why, answer },
                 Outcome::Retry { cause, after, why } => {
                     self.raise(&mut batch.watch, false, (address, destination), (cause, &why));
-                    if self.change_address(address, cause, &mut tried) {
+                    if cause.is_of_address() && addresses.pick(&tried.addresses).is_some() {
                         continue;
                     }
                     backoff.retry(after, &mut self.rng)
@@ -199,39 +196,13 @@ impl LaneWriter {
     }
 
     fn raise(&self, watch: &mut Watch, holds: bool, place: (&Address, &Destination), problem: (Cause, &str)) {
-        let ((address, destination), (cause, why)) = (place, problem);
-        let credential = self.writer.client.credential();
-        let address = address.as_str();
-        watch.failed(Trouble { cause, holds, why, address, destination, credential: &credential }, now());
+        self.writer.raise(watch, holds, place, problem);
     }
-
-    /// Goes on at the next of several addresses. Says whether there is one that was not tried since the last
-    /// wait.
-    fn change_address(&self, failed: &Address, cause: Cause, tried: &mut Tried) -> bool {
-        let addresses = self.writer.client.addresses();
-        if addresses.count() == 1 || !cause.is_of_address() {
-            return false;
-        }
-        if addresses.leave(failed) {
-            count(&self.writer.counters.address_changes, 1);
-            let to = addresses.current().as_str().to_owned();
-            self.writer.alarms.tell(&Event::AddressChanged { from: failed.as_str().to_owned(), to, cause });
-        }
-        tried.addresses += 1;
-        tried.addresses < addresses.count()
-    }
-}
-
-/// How the lines of a refused piece go on: each half is sent by itself, so that every line ends in a request
-/// that is stored, or refused alone. The answer may guide where to cut; it never makes a line stored.
-fn salvage(pieces: &mut Pieces, piece: Piece, _answer: &Answer) {
-    pieces.put_back_halved(piece);
 }
 
 /// A batch on its way.
 struct Batch<'a> {
     lines: &'a Lines,
-    pieces: Pieces,
     delivered: Delivered,
     /// Dropped with the future, so that a batch that is given up leaves no alarm behind.
     watch: Watch,
@@ -240,7 +211,8 @@ struct Batch<'a> {
 /// What was done without a wait in between.
 #[derive(Default)]
 struct Tried {
-    addresses: usize,
+    /// Those that failed.
+    addresses: BTreeSet<usize>,
     mending: bool,
 }
 
@@ -262,21 +234,6 @@ impl Body {
             Some(packed) => (packed.clone(), true),
             None => (self.plain.clone(), false),
         }
-    }
-}
-
-/// Reasons of one batch, each kept once.
-#[derive(Default)]
-struct Reasons(BTreeSet<Arc<str>>);
-
-impl Reasons {
-    fn keep(&mut self, why: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(why) {
-            return Arc::clone(known);
-        }
-        let kept: Arc<str> = if self.0.len() < REASONS_MAX { why.into() } else { REASON_BEYOND.into() };
-        self.0.insert(Arc::clone(&kept));
-        kept
     }
 }
 

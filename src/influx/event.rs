@@ -1,8 +1,9 @@
 //! What the writer tells the rest of the program, for the log and the status page.
 
-use super::alarm::Alarm;
 use super::cause::Cause;
 use super::connection::Destination;
+use crate::alarm::{Alarm, Listener, Scope};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -26,6 +27,11 @@ pub enum Event {
         to: String,
         cause: Cause,
     },
+    /// An earlier one of `urls` works again, and is used.
+    AddressRestored {
+        from: String,
+        to: String,
+    },
     /// After a 413, requests are kept below this many bytes for a while.
     SizeLowered {
         destination: Destination,
@@ -48,6 +54,25 @@ pub trait Observer: Send + Sync {
     fn observe(&self, event: &Event);
 }
 
+impl std::fmt::Debug for dyn Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
+}
+
+/// Makes alarms events.
+pub(super) struct Alarming(pub Arc<dyn Observer>);
+
+impl Listener for Alarming {
+    fn raised(&self, alarm: &Alarm) {
+        self.0.observe(&Event::Raised(alarm.clone()));
+    }
+
+    fn mended(&self, alarm: &Alarm, lasted: Duration) {
+        self.0.observe(&Event::Mended { alarm: alarm.clone(), lasted });
+    }
+}
+
 /// Writes events to the log.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogObserver;
@@ -60,11 +85,14 @@ impl Observer for LogObserver {
             }
             Event::Raised(alarm) => log_alarm(alarm),
             Event::Mended { alarm, lasted } => {
-                let (scope, cause, lasted) = (alarm.scope(), alarm.cause.name(), rounded(*lasted));
-                tracing::info!(scope, cause, ?lasted, "writing goes on");
+                let (scope, cause, lasted) = (&alarm.scope, alarm.cause, rounded(*lasted));
+                tracing::info!(%scope, cause, ?lasted, "writing goes on");
             }
             Event::AddressChanged { from, to, cause } => {
                 tracing::info!(from, to, cause = cause.name(), "taking the next address");
+            }
+            Event::AddressRestored { from, to } => {
+                tracing::info!(from, to, "the earlier address works again, going back to it");
             }
             Event::SizeLowered { destination, bytes_max, why } => {
                 tracing::info!(%destination, bytes_max, why, "requests were too large, sending smaller ones");
@@ -85,12 +113,14 @@ impl Observer for LogObserver {
 }
 
 fn log_alarm(alarm: &Alarm) {
-    let (scope, cause, remedy) = (alarm.scope(), alarm.cause.name(), &alarm.remedy);
-    let (address, why, lasting) = (&alarm.address, &alarm.why, rounded(alarm.lasting));
-    if alarm.holds {
-        tracing::error!(scope, address, cause, why, remedy, ?lasting, "holding, records wait in Kafka");
+    let Alarm { scope, cause, at, why, remedy, .. } = alarm;
+    let lasting = rounded(alarm.lasting);
+    if *scope == Scope::Bridge {
+        tracing::error!(why, remedy, ?lasting, "stuck");
+    } else if alarm.holds {
+        tracing::error!(%scope, at, cause, why, remedy, ?lasting, "holding, records wait in Kafka");
     } else {
-        tracing::warn!(scope, address, cause, why, remedy, ?lasting, "cannot write, retrying");
+        tracing::warn!(%scope, at, cause, why, remedy, ?lasting, "cannot write, retrying");
     }
 }
 

@@ -24,6 +24,9 @@ pub(super) fn client(connection: &Connection, url: &Url) -> Result<reqwest::Clie
         .pool_idle_timeout(IDLE_MAX)
         // A redirected POST would lose its body or its credential: the answer says so instead.
         .redirect(redirect::Policy::none())
+        // 1.x repeats its error in a header, with control characters if a name has some: the status must be heard all the same,
+        // or the line would be sent for ever.
+        .http1_ignore_invalid_headers_in_responses(true)
         // Every attempt is the writer's own, which counts them.
         .retry(reqwest::retry::never());
     if is_loopback(url) {

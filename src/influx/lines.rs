@@ -1,6 +1,7 @@
-//! The lines of one batch, and which of them are still to be sent.
+//! The lines of one batch.
 
 use bytes::Bytes;
+use std::ops::Range;
 
 /// The text and the ends don't fit each other: a bug in whoever made them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,16 +58,17 @@ impl Lines {
         index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize)
     }
 
-    pub(super) fn slice(&self, piece: Piece) -> Bytes {
-        self.text.slice(self.start(piece.first)..self.start(piece.end))
+    /// Neighbouring lines, without a copy.
+    pub(super) fn slice(&self, lines: &Range<usize>) -> Bytes {
+        self.text.slice(self.start(lines.start)..self.start(lines.end))
     }
 
-    pub(super) fn bytes(&self, piece: Piece) -> usize {
-        self.start(piece.end) - self.start(piece.first)
+    pub(super) fn bytes(&self, lines: &Range<usize>) -> usize {
+        self.start(lines.end).saturating_sub(self.start(lines.start))
     }
 
     /// How many lines from `first` on fit into a request; one always does.
-    fn fitting(&self, first: usize, size: Size) -> usize {
+    pub(super) fn fitting(&self, first: usize, size: Size) -> usize {
         let end = self.start(first).saturating_add(size.bytes_max);
         let rest = self.ends.get(first..).unwrap_or_default();
         rest.partition_point(|line| *line as usize <= end).clamp(1, size.lines_max.max(1))
@@ -78,59 +80,6 @@ impl Lines {
 pub(super) struct Size {
     pub lines_max: usize,
     pub bytes_max: usize,
-}
-
-/// Neighbouring lines, at least one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub first: usize,
-    pub end: usize,
-}
-
-impl Piece {
-    pub fn len(self) -> usize {
-        self.end - self.first
-    }
-}
-
-/// The lines that are not settled yet, as pieces in their order. A piece taken out is stored or refused, or
-/// put back whole or in halves, so there are never more pieces than halvings of the batch, and one.
-#[derive(Debug)]
-pub(super) struct Pieces {
-    /// The next one is the last.
-    stack: Vec<Piece>,
-}
-
-impl Pieces {
-    pub fn all(lines: &Lines) -> Self {
-        let whole = Piece { first: 0, end: lines.len() };
-        Self { stack: if lines.is_empty() { Vec::new() } else { vec![whole] } }
-    }
-
-    /// The next piece, cut to a size that one request may have.
-    pub fn next(&mut self, lines: &Lines, size: Size) -> Option<Piece> {
-        let piece = self.stack.pop()?;
-        let cut = piece.first + lines.fitting(piece.first, size).min(piece.len());
-        if cut < piece.end {
-            self.stack.push(Piece { first: cut, ..piece });
-        }
-        Some(Piece { end: cut, ..piece })
-    }
-
-    pub fn put_back(&mut self, piece: Piece) {
-        match self.stack.last_mut() {
-            // Rejoin what `next` cut off.
-            Some(rest) if rest.first == piece.end => rest.first = piece.first,
-            _ => self.stack.push(piece),
-        }
-    }
-
-    /// Of at least two lines.
-    pub fn put_back_halved(&mut self, piece: Piece) {
-        let middle = piece.first + piece.len().div_ceil(2);
-        self.stack.push(Piece { first: middle, ..piece });
-        self.stack.push(Piece { end: middle, ..piece });
-    }
 }
 
 #[cfg(test)]
@@ -167,50 +116,19 @@ mod tests {
     }
 
     #[test]
-    fn cuts_pieces_to_size() {
-        let f = |lengths: &[usize], lines_max: usize, bytes_max: usize, want: &[(usize, usize)]| {
+    fn says_how_many_lines_fit() {
+        let f = |lengths: &[usize], lines_max: usize, bytes_max: usize, want: &[usize]| {
             let lines = lines(lengths);
-            let mut pieces = Pieces::all(&lines);
             let size = Size { lines_max, bytes_max };
-            let cut: Vec<_> =
-                std::iter::from_fn(|| pieces.next(&lines, size)).map(|p| (p.first, p.end)).collect();
-            assert_eq!(cut, want, "{lengths:?} {lines_max} {bytes_max}");
+            let fitting: Vec<_> = (0..lengths.len()).map(|first| lines.fitting(first, size)).collect();
+            assert_eq!(fitting, want, "{lengths:?} {lines_max} {bytes_max}");
         };
-        f(&[], 10, 100, &[]);
-        f(&[5, 5, 5], 10, 100, &[(0, 3)]);
-        f(&[5, 5, 5], 2, 100, &[(0, 2), (2, 3)]);
-        f(&[5, 5, 5], 10, 10, &[(0, 2), (2, 3)]);
-        f(&[5, 5, 5], 10, 9, &[(0, 1), (1, 2), (2, 3)]);
-        f(&[5, 50, 5, 5], 10, 10, &[(0, 1), (1, 2), (2, 4)]);
-        f(&[50], 10, 10, &[(0, 1)]);
-        f(&[5, 5], 0, 0, &[(0, 1), (1, 2)]);
-    }
-
-    #[test]
-    fn halves_in_order_with_few_pieces() {
-        let lines = lines(&[2; 1000]);
-        let mut pieces = Pieces::all(&lines);
-        let size = Size { lines_max: usize::MAX, bytes_max: usize::MAX };
-        let mut settled = 0;
-        while let Some(piece) = pieces.next(&lines, size) {
-            assert_eq!(piece.first, settled);
-            if piece.len() == 1 {
-                settled += 1;
-            } else {
-                pieces.put_back_halved(piece);
-            }
-            assert!(pieces.stack.len() <= 11);
-        }
-        assert_eq!(settled, 1000);
-    }
-
-    #[test]
-    fn rejoins_what_it_cut() {
-        let lines = lines(&[2; 10]);
-        let mut pieces = Pieces::all(&lines);
-        let piece = pieces.next(&lines, Size { lines_max: 8, bytes_max: 100 }).unwrap();
-        pieces.put_back(piece);
-        assert_eq!(pieces.stack, [Piece { first: 0, end: 10 }]);
+        f(&[5, 5, 5], 10, 100, &[3, 2, 1]);
+        f(&[5, 5, 5], 2, 100, &[2, 2, 1]);
+        f(&[5, 5, 5], 10, 10, &[2, 2, 1]);
+        f(&[5, 5, 5], 10, 9, &[1, 1, 1]);
+        f(&[5, 50, 5, 5], 10, 10, &[1, 1, 2, 1]);
+        f(&[5, 5], 0, 0, &[1, 1]);
     }
 
     #[test]
@@ -219,6 +137,8 @@ mod tests {
         let place = lines.text().as_ptr();
         assert_eq!(lines.line(1), b"xxx\n");
         assert_eq!(lines.line(2), b"");
+        assert_eq!((lines.bytes(&(0..2)), lines.bytes(&(1..2))), (7, 4));
+        assert_eq!(lines.slice(&(0..1)), "xx\n");
         let (text, ends) = lines.clone().into_buffers();
         assert!(text.is_empty() && ends.is_empty(), "held elsewhere: a new buffer");
         let (mut text, ends) = lines.into_buffers();

@@ -1,9 +1,9 @@
 //! Points to lines, lines to InfluxDB.
 
 mod address;
-mod alarm;
 mod answer;
 mod backoff;
+mod breaker;
 mod cause;
 mod client;
 mod connection;
@@ -15,22 +15,24 @@ mod gzip;
 mod http;
 pub mod line_reader;
 mod lines;
+mod pace;
 mod remedy;
+mod salvage;
 #[cfg(test)]
 pub(crate) mod test_support;
 mod writer;
 
 pub use address::{Address, Addresses, is_loopback, shown};
-pub use alarm::Alarm;
 pub use answer::{Answer, Outcome, classify};
 pub use backoff::Delays;
 pub use cause::{Cause, Reach};
 pub use client::{Client, ClientError, Failure, Reread, Server};
 pub use connection::{Api, Compression, Connection, Credential, Destination, Tls};
 pub use counters::{Counters, LATENCY_BUCKETS, Latency};
-pub use delivery::{Delivered, LaneWriter, Refused, Requests};
+pub use delivery::{Delivered, LaneWriter, Requests};
 pub use event::{Event, LogObserver, Observer};
 pub use gzip::Gzip;
 pub use lines::{Lines, LinesError};
 pub use remedy::{Place as Remedy, remedy};
+pub use salvage::Refused;
 pub use writer::{Writer, WriterOptions};

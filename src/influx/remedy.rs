@@ -49,7 +49,7 @@ pub fn remedy(cause: Cause, place: Place<'_>) -> String {
             "InfluxDB's write cache is full: give it more memory or disk speed, or raise storage-cache-max-memory-size"
                 .to_owned()
         }
-        Cause::DiskFull => "the disk of InfluxDB is full: make room".to_owned(),
+        Cause::DiskFull => "the disk of InfluxDB is full: make room, and restart InfluxDB where it goes on saying so".to_owned(),
         Cause::ServerFailed => "look at the log of InfluxDB".to_owned(),
     }
 }

@@ -1,17 +1,21 @@
 //! What all lanes share while they write: client, counters, alarms, learned sizes.
 
-use super::alarm::{Alarm, Alarms, Trouble};
+use super::address::Address;
 use super::answer::Outcome;
 use super::backoff::{Backoff, Delays};
-use super::cause::Cause;
+use super::breaker::News;
+use super::cause::{Cause, Reach};
 use super::client::Client;
 use super::connection::{Connection, Destination};
-use super::counters::Counters;
+use super::counters::{Counters, count};
 use super::delivery::LaneWriter;
-use super::event::{Event, Observer};
+use super::event::{Alarming, Event, Observer};
 use super::lines::Size;
+use super::pace::Pace;
+use super::remedy::{self, remedy};
+use crate::alarm::{Alarm, Alarms, Scope, Trouble, Watch};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// After this, a size that a 413 taught is forgotten: proxies are reconfigured, and one odd answer must not
@@ -31,6 +35,8 @@ pub struct WriterOptions {
     pub lines_max: usize,
     /// Of one request before compression; a line alone may be larger.
     pub bytes_max: usize,
+    /// Of all lanes together; what is sent again is not counted.
+    pub points_per_second_max: Option<u64>,
     pub delays: Delays,
 }
 
@@ -40,8 +46,10 @@ pub struct Writer {
     pub(super) client: Client,
     pub(super) counters: Counters,
     pub(super) alarms: Arc<Alarms>,
+    observer: Arc<dyn Observer>,
     pub(super) options: WriterOptions,
     creates_databases: bool,
+    pace: Option<Mutex<Pace>>,
     learned: Mutex<Learned>,
 }
 
@@ -65,9 +73,11 @@ impl Writer {
         Arc::new(Self {
             client,
             counters: Counters::default(),
-            alarms: Alarms::new(observer),
+            alarms: Alarms::new(Arc::new(Alarming(Arc::clone(&observer)))),
+            observer,
             options,
             creates_databases: connection.create_database,
+            pace: options.points_per_second_max.map(|max| Mutex::new(Pace::new(max))),
             learned: Mutex::default(),
         })
     }
@@ -85,14 +95,19 @@ impl Writer {
         &self.counters
     }
 
-    /// What keeps lines from being stored now.
+    /// Where everything that keeps records from being settled is entered.
+    pub fn board(&self) -> &Arc<Alarms> {
+        &self.alarms
+    }
+
+    /// What keeps records from being settled now.
     pub fn alarms(&self) -> Vec<Alarm> {
         self.alarms.current(now())
     }
 
     /// Whether lines for this destination wait until someone mends something.
     pub fn holds(&self, destination: &Destination) -> bool {
-        self.alarms.holds(destination)
+        self.alarms.holds(&destination.to_string())
     }
 
     /// Creates the databases of 1.x, where `create_database` asks for it, and asks whether the destination may be written,
@@ -101,20 +116,26 @@ impl Writer {
         self.create_database(&destination).await;
         let (mut watch, mut rng) = (self.alarms.watch(), fastrand::Rng::with_seed(seed));
         let mut backoff = Backoff::new(self.options.delays);
-        while let Err((cause, holds, why)) = self.probe(&destination).await {
-            let (address, credential) =
-                (self.client.addresses().current().as_str(), self.client.credential());
+        loop {
+            let address = self.client.addresses().current();
+            let Err((cause, holds, why)) = self.probe(address, &destination).await else { break };
             let destination = &destination;
-            let trouble = Trouble { cause, holds, why: &why, address, destination, credential: &credential };
-            watch.failed(trouble, now());
+            self.raise(&mut watch, holds, (address, destination), (cause, &why));
+            if cause.is_of_address() {
+                self.leave(address, destination, cause);
+                let next = self.client.addresses().current();
+                if next.index() != address.index() && !self.client.addresses().is_left_alone(next) {
+                    continue;
+                }
+            }
             // Nothing waits for this, but the alarm should end soon after its cause.
             tokio::time::sleep(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
         }
         watch.well(now());
     }
 
-    async fn probe(&self, destination: &Destination) -> Result<(), (Cause, bool, String)> {
-        match self.client.probe(self.client.addresses().current(), destination).await {
+    async fn probe(&self, address: &Address, destination: &Destination) -> Result<(), (Cause, bool, String)> {
+        match self.client.probe(address, destination).await {
             Ok(Outcome::Hold { cause, why }) => Err((cause, true, why)),
             Ok(Outcome::Retry { cause, why, .. }) => Err((cause, false, why)),
             // What is said of an empty write otherwise is no lasting trouble.
@@ -134,7 +155,7 @@ impl Writer {
         let ready = result.is_ok();
         if self.learned().is_news(destination, ready, now()) {
             let database = database.clone();
-            self.alarms.tell(&match result {
+            self.tell(&match result {
                 Ok(()) => Event::DatabaseReady { database },
                 Err(failure) => Event::DatabaseNotCreated { database, why: failure.why },
             });
@@ -146,6 +167,27 @@ impl Writer {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn tell(&self, event: &Event) {
+        self.observer.observe(event);
+    }
+
+    /// Enters what keeps lines from being stored.
+    pub(super) fn raise(
+        &self,
+        watch: &mut Watch,
+        holds: bool,
+        (address, destination): (&Address, &Destination),
+        (cause, why): (Cause, &str),
+    ) {
+        let scope = match cause.reach() {
+            Reach::Server => Scope::Server,
+            Reach::Destination => Scope::Destination(destination.to_string()),
+        };
+        let (at, credential) = (address.as_str(), self.client.credential());
+        let remedy = || remedy(cause, remedy::Place { address: at, destination, credential: &credential });
+        watch.failed(Trouble { cause: cause.name(), holds, scope: &scope, at, why, remedy: &remedy }, now());
+    }
+
     /// Tries to mend what the bridge itself can mend. Says whether another attempt is worth making at once.
     pub(super) async fn mend(&self, cause: Cause, destination: &Destination) -> bool {
         match cause {
@@ -153,11 +195,21 @@ impl Writer {
             Cause::Unauthorized => {
                 let changed = self.client.reread_credential();
                 if changed {
-                    self.alarms.tell(&Event::CredentialReread);
+                    self.tell(&Event::CredentialReread);
                 }
                 changed
             }
             _ => false,
+        }
+    }
+
+    /// Waits until a new batch may be written, where the configuration says how fast.
+    pub(super) async fn keep_pace(&self, lines: usize) {
+        let Some(pace) = &self.pace else { return };
+        let wait = pace.lock().unwrap_or_else(PoisonError::into_inner).take(lines, now());
+        if !wait.is_zero() {
+            tracing::debug!(?wait, lines, "waiting, batch.points_per_second_max is reached");
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -171,14 +223,49 @@ impl Writer {
     /// After a 413 for this many bytes: half of it from now on, unless another lane learned less.
     pub(super) fn lower_size(&self, destination: &Destination, refused_bytes: usize, why: String) {
         let bytes_max = self.learned().lower(destination, refused_bytes, now());
-        self.alarms.tell(&Event::SizeLowered { destination: destination.clone(), bytes_max, why });
+        self.tell(&Event::SizeLowered { destination: destination.clone(), bytes_max, why });
     }
 
     pub(super) fn note_stored(&self, destination: &Destination, address: &str, lines: usize) {
         if self.learned().is_first_store(destination) {
             let (destination, address) = (destination.clone(), address.to_owned());
-            self.alarms.tell(&Event::FirstStored { destination, address, lines });
+            self.tell(&Event::FirstStored { destination, address, lines });
         }
+    }
+
+    /// An address gave an answer, whatever it is: it works.
+    pub(super) fn note_answer(&self, address: &Address, stores: bool) {
+        self.tell_address(self.client.addresses().work(address, stores));
+    }
+
+    /// An address failed: it is left alone, if there are others, until it works again.
+    pub(super) fn leave(self: &Arc<Self>, address: &Address, destination: &Destination, cause: Cause) {
+        let failed = self.client.addresses().fail(address, cause);
+        self.tell_address(failed.news);
+        if failed.wants_watch {
+            tokio::spawn(watch_address(Arc::downgrade(self), address.index(), destination.clone()));
+        }
+    }
+
+    /// Asks whether an address works again.
+    async fn ask_for(&self, address: &Address, destination: &Destination) {
+        match self.probe(address, destination).await {
+            Err((cause, ..)) if cause.is_of_address() => self.client.addresses().fail_again(address),
+            Ok(()) | Err(_) => self.note_answer(address, false),
+        }
+    }
+
+    fn tell_address(&self, news: Option<News>) {
+        let shown = |index: usize| self.client.addresses().at(index).as_str().to_owned();
+        let event = match news {
+            Some(News::Next { from, to, cause }) => {
+                Event::AddressChanged { from: shown(from), to: shown(to), cause }
+            }
+            Some(News::Restored { from, to }) => Event::AddressRestored { from: shown(from), to: shown(to) },
+            None => return,
+        };
+        count(&self.counters.address_changes, 1);
+        self.tell(&event);
     }
 }
 
@@ -213,6 +300,23 @@ impl Learned {
         }
         self.databases.insert(destination.clone(), (ready, now));
         true
+    }
+}
+
+/// Asks for an address that is left alone, less and less often, until it works. Lanes need not try it meanwhile, which may
+/// take each of them a time-out.
+async fn watch_address(writer: Weak<Writer>, index: usize, destination: Destination) {
+    let mut rng = fastrand::Rng::new();
+    loop {
+        // Without writer nobody needs the address.
+        let Some(this) = writer.upgrade() else { return };
+        let address = this.client.addresses().at(index);
+        let Some(failures) = this.client.addresses().failures(address) else { return };
+        let delay = this.options.delays.leave_alone(failures, &mut rng);
+        drop(this);
+        tokio::time::sleep(delay).await;
+        let Some(this) = writer.upgrade() else { return };
+        this.ask_for(this.client.addresses().at(index), &destination).await;
     }
 }
 

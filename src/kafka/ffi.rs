@@ -5,11 +5,12 @@
 
 #![expect(unsafe_code, reason = "calls librdkafka's C interface; each block says why it is sound")]
 
-use crate::record::{Record, RecordTime};
+use crate::record::{OwnedHeaders, Record, RecordTime};
 use rdkafka::bindings as c;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::BorrowedMessage;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fmt;
 use std::ptr;
@@ -109,19 +110,11 @@ pub struct Taken<C: ConsumerContext + 'static> {
 unsafe impl<C: ConsumerContext> Send for Taken<C> {}
 
 /// One record as librdkafka holds it, or an error that it reports in the record's place.
-#[derive(Debug)]
 pub enum Delivery<'a> {
-    Record {
-        place: Place<'a>,
-        record: Record<'a>,
-    },
+    /// `headers` copies them all; `record` has them only where they were wanted.
+    Record { place: Place<'a>, record: Record<'a>, headers: &'a dyn Fn() -> OwnedHeaders },
     /// `offset`: of the record that could not be read and is waited for.
-    Error {
-        place: Place<'a>,
-        offset: Option<i64>,
-        code: RDKafkaErrorCode,
-        text: String,
-    },
+    Error { place: Place<'a>, offset: Option<i64>, code: RDKafkaErrorCode, text: String },
 }
 
 /// Where a record comes from.
@@ -177,7 +170,7 @@ impl<C: ConsumerContext> Taken<C> {
         // SAFETY: the pointer came from librdkafka, and from here on only this owner destroys it.
         let message = unsafe { Message::own(message) };
         let headers = if headers_wanted { message.headers() } else { Vec::new() };
-        Some(read(message.delivery(&headers)))
+        Some(read(message.delivery(&headers, &|| message.owned_headers())))
     }
 }
 
@@ -220,7 +213,11 @@ impl Message {
         }
     }
 
-    fn delivery<'a>(&'a self, headers: &'a [(&'a str, &'a [u8])]) -> Delivery<'a> {
+    fn delivery<'a>(
+        &'a self,
+        headers: &'a [(&'a str, &'a [u8])],
+        owned_headers: &'a dyn Fn() -> OwnedHeaders,
+    ) -> Delivery<'a> {
         // SAFETY: the message is live while `self` is; `rkt` is a live topic with a C string for its name; `payload`
         // and `key` are null or point to `len` and `key_len` bytes that live as long as the message.
         unsafe {
@@ -240,35 +237,58 @@ impl Message {
                 value: bytes(message.payload, message.len),
                 headers,
             };
-            Delivery::Record { place, record }
+            Delivery::Record { place, record, headers: owned_headers }
         }
     }
 
     fn headers(&self) -> Vec<(&str, &[u8])> {
-        let mut list = Vec::new();
-        let mut headers = ptr::null_mut();
-        let no_error = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
-        // SAFETY: the message is live; names are C strings and values are null or have `size` bytes, all owned by the
-        // message's header list, which lives as long as the message.
-        unsafe {
-            if c::rd_kafka_message_headers(self.0, &raw mut headers) != no_error {
-                return list;
-            }
-            let (mut name, mut value, mut size) = (ptr::null::<c_char>(), ptr::null::<c_void>(), 0);
-            while c::rd_kafka_header_get_all(
-                headers,
-                list.len(),
-                &raw mut name,
-                &raw mut value,
-                &raw mut size,
-            ) == no_error
-            {
-                let name = CStr::from_ptr(name).to_str().unwrap_or_default();
-                list.push((name, bytes(value, size).unwrap_or_default()));
-            }
-        }
-        list
+        // SAFETY: the message is live while `self` is.
+        let headers = unsafe { headers(self.0) };
+        headers
+            .into_iter()
+            .map(|(name, value)| (name.to_str().unwrap_or_default(), value.unwrap_or_default()))
+            .collect()
     }
+
+    fn owned_headers(&self) -> OwnedHeaders {
+        // SAFETY: as above; what is borrowed of the message is copied.
+        owned(unsafe { headers(self.0) })
+    }
+}
+
+/// The headers of a message, null values kept apart from empty ones. The crate's own way to them panics where a name is not UTF-8.
+pub fn headers_of(message: &BorrowedMessage<'_>) -> OwnedHeaders {
+    // SAFETY: the message is live while it is borrowed, and what is borrowed of it is copied.
+    owned(unsafe { headers(message.ptr()) })
+}
+
+fn owned(headers: Vec<(&CStr, Option<&[u8]>)>) -> OwnedHeaders {
+    let pair = |(name, value): (&CStr, Option<&[u8]>)| {
+        (name.to_string_lossy().into_owned(), value.map(<[u8]>::to_vec))
+    };
+    headers.into_iter().map(pair).collect()
+}
+
+/// # Safety
+/// The message must be live for `'m`, and nobody may change it.
+unsafe fn headers<'m>(message: *mut c::rd_kafka_message_t) -> Vec<(&'m CStr, Option<&'m [u8]>)> {
+    let mut list = Vec::new();
+    let mut headers = ptr::null_mut();
+    let no_error = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+    // SAFETY: the message is live; names are C strings and values are null or have `size` bytes, all owned by the
+    // message's header list, which lives as long as the message.
+    unsafe {
+        if c::rd_kafka_message_headers(message, &raw mut headers) != no_error {
+            return list;
+        }
+        let (mut name, mut value, mut size) = (ptr::null::<c_char>(), ptr::null::<c_void>(), 0);
+        while c::rd_kafka_header_get_all(headers, list.len(), &raw mut name, &raw mut value, &raw mut size)
+            == no_error
+        {
+            list.push((CStr::from_ptr(name), bytes(value, size)));
+        }
+    }
+    list
 }
 
 impl Drop for Message {

@@ -10,34 +10,46 @@ use std::time::Duration;
 
 const ASK_MAX: Duration = Duration::from_secs(3);
 
-/// In words; `subscribed` are the names, `topics` what the configuration says, `strategy` how partitions are shared.
+/// In words; `subscribed` are the names, `topics` what the configuration says, `strategy` how partitions are shared. None where
+/// records are there and `influx_is_waited_for`: they are left in Kafka because of that.
 pub fn why(
     consumer: &GroupConsumer,
     subscribed: &BTreeSet<String>,
     topics: &Topics,
     group_id: &str,
     strategy: &str,
-) -> String {
+    influx_is_waited_for: bool,
+) -> Option<String> {
     let metadata = match consumer.fetch_metadata(None, ASK_MAX) {
         Ok(metadata) => metadata,
         Err(error) => {
-            return format!("the brokers do not answer ({error}): is `kafka.brokers` right and Kafka up?");
+            return Some(format!(
+                "the brokers do not answer ({error}): is `kafka.brokers` right and Kafka up?"
+            ));
         }
     };
     if subscribed.is_empty() {
         let patterns: Vec<&str> = topics.patterns.iter().map(regex::Regex::as_str).collect();
-        return format!("no topic matches {}", patterns.join(" or "));
+        return Some(format!("no topic matches {}", patterns.join(" or ")));
     }
     let missing: Vec<&str> =
         subscribed.iter().map(String::as_str).filter(|name| partitions_of(&metadata, name) == 0).collect();
     if !missing.is_empty() {
-        return format!("missing topics: {}; they are read once they are created", missing.join(", "));
+        return Some(format!("missing topics: {}; they are read once they are created", missing.join(", ")));
     }
     let assigned = consumer.assignment().map_or(0, |list| list.count());
     if assigned == 0 {
-        return without_partitions(consumer, subscribed, &metadata, group_id, strategy);
+        return Some(without_partitions(consumer, subscribed, &metadata, group_id, strategy));
     }
-    at_the_end(consumer, assigned)
+    let waiting = waiting(consumer);
+    if waiting == 0 {
+        return Some(format!(
+            "all {assigned} partitions are read to their end: waiting for new records (`kafka.offset_reset` decides where a new group begins)"
+        ));
+    }
+    (!influx_is_waited_for).then(|| {
+        format!("{waiting} records wait in {assigned} partitions and do not come: look at the brokers")
+    })
 }
 
 fn partitions_of(metadata: &Metadata, topic: &str) -> usize {
@@ -73,21 +85,16 @@ fn without_partitions(
     }
 }
 
-fn at_the_end(consumer: &GroupConsumer, assigned: usize) -> String {
+/// Records that are there and not read, as far as that is quickly known.
+fn waiting(consumer: &GroupConsumer) -> i64 {
     // Of many partitions a few tell enough; each costs a question.
     const ASKED_MAX: usize = 20;
-    let Ok(positions) = consumer.position() else { return "its position is unknown".to_owned() };
+    let Ok(positions) = consumer.position() else { return 0 };
     let mut waiting = 0;
     for at in positions.elements().iter().take(ASKED_MAX) {
         let Ok((_, end)) = consumer.fetch_watermarks(at.topic(), at.partition(), ASK_MAX) else { continue };
-        let committed = at.offset().to_raw().filter(|offset| *offset >= 0);
-        waiting += committed.map_or(0, |next| (end - next).max(0));
+        let next = at.offset().to_raw().filter(|offset| *offset >= 0);
+        waiting += next.map_or(0, |next| (end - next).max(0));
     }
-    if waiting > 0 {
-        format!("{waiting} records wait in {assigned} partitions and do not come: look at the brokers")
-    } else {
-        format!(
-            "all {assigned} partitions are read to their end: waiting for new records (`kafka.offset_reset` decides where a new group begins)"
-        )
-    }
+    waiting
 }

@@ -182,8 +182,9 @@ impl Member {
     }
 
     /// Why no records come, in words. It asks the brokers, so it takes up to a few seconds.
-    pub fn why_idle(&self) -> String {
-        idle::why(&self.consumer, &self.subscribed, &self.topics, &self.group_id, &self.strategy)
+    pub fn why_idle(&self, influx_is_waited_for: bool) -> Option<String> {
+        let Self { consumer, subscribed, topics, group_id, strategy, .. } = self;
+        idle::why(consumer, subscribed, topics, group_id, strategy, influx_is_waited_for)
     }
 
     /// With `--until-end`: asks where the partitions end that were assigned.

@@ -10,12 +10,19 @@ const QUEUED_BYTES: usize = 8 << 20;
 /// bytes does not count. Its default of 100,000 a queue held 95 MB of small records, this 35 MB, at the same rate.
 const QUEUED_RECORDS: usize = 20_000;
 
+/// Of one answer to a fetch, as sent: records that compress well unpack into a hundred times as much, which no other bound
+/// stops. At 1 MB a thousand such partitions held 141 MB.
+const FETCH_BYTES: usize = 131_072;
+
 /// Properties of one member of the group, the `member`-th of this process, whose records go to `lanes` queues.
 pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig {
     let mut config = ClientConfig::new();
     let numbered = |name: &str| if member == 0 { name.to_owned() } else { format!("{name}-{member}") };
-    let queued_kbytes = (QUEUED_BYTES / 1024 / lanes.max(1)).clamp(256, 4096);
-    let queued_records = (QUEUED_RECORDS / lanes.max(1)).clamp(1_000, 10_000);
+    let lanes = lanes.max(1);
+    let queued_kbytes = (QUEUED_BYTES / 1024 / lanes).clamp(32, 4096);
+    let queued_records = (QUEUED_RECORDS / lanes).clamp(100, 10_000);
+    // A queue that is nearly full still takes one more fetch of each partition.
+    let partition_bytes = (QUEUED_BYTES / 8 / lanes).clamp(16_384, FETCH_BYTES);
     let own = [
         ("bootstrap.servers", kafka.brokers.join(",")),
         ("group.id", kafka.group_id.clone()),
@@ -37,9 +44,11 @@ pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig
         // Small queues, filled again at once: the defaults hold 64 MB a partition or stall for a second.
         ("queued.max.messages.kbytes", queued_kbytes.to_string()),
         ("queued.min.messages", queued_records.to_string()),
-        ("fetch.message.max.bytes", "262144".to_owned()),
-        ("fetch.max.bytes", "1000000".to_owned()),
-        ("fetch.queue.backoff.ms", "5".to_owned()),
+        ("fetch.message.max.bytes", partition_bytes.to_string()),
+        ("fetch.max.bytes", FETCH_BYTES.to_string()),
+        // librdkafka wants it to be at most the one before. Brokers give a larger record by itself all the same.
+        ("message.max.bytes", FETCH_BYTES.to_string()),
+        ("fetch.queue.backoff.ms", "10".to_owned()),
         ("fetch.wait.max.ms", "100".to_owned()),
         ("statistics.interval.ms", "5000".to_owned()),
         ("socket.keepalive.enable", "true".to_owned()),
@@ -54,8 +63,19 @@ pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig
     for (name, value) in &kafka.properties {
         config.set(name, value.expose());
     }
+    allow_large_records(&mut config);
     config.set_log_level(RDKafkaLogLevel::Info);
     config
+}
+
+/// Who says `message.max.bytes` for the dead letters' producer need not say what follows for the consumer.
+fn allow_large_records(config: &mut ClientConfig) {
+    let number = |name: &str| config.get(name).and_then(|value| value.parse::<u64>().ok());
+    if let (Some(fetch), Some(record)) = (number("fetch.max.bytes"), number("message.max.bytes"))
+        && record > fetch
+    {
+        config.set("fetch.max.bytes", record.to_string());
+    }
 }
 
 /// Properties of a client that only asks: it joins no group.
@@ -67,22 +87,142 @@ pub fn probe_config(kafka: &Kafka) -> ClientConfig {
     config
 }
 
+/// Properties of a consumer that is told which partitions to read, and ends at their ends. It joins no group and commits
+/// nothing; what it keeps ready is little, because it reads little.
+pub fn reader_config(kafka: &Kafka) -> ClientConfig {
+    let mut config = probe_config(kafka);
+    let own = [
+        // The client wants the name of a group before it may be assigned partitions by hand; it is never joined.
+        ("group.id", "(kafka-influx-bridge reads by hand)"),
+        ("enable.auto.commit", "false"),
+        ("enable.partition.eof", "true"),
+        // What retention takes meanwhile is skipped, and seen to be missing.
+        ("auto.offset.reset", "earliest"),
+        ("queued.max.messages.kbytes", "1024"),
+        ("queued.min.messages", "1000"),
+        ("statistics.interval.ms", "0"),
+    ];
+    for (name, value) in own {
+        config.set(name, value);
+    }
+    config
+}
+
+/// What a dead letter's producer may take over of the consumer's properties: how the brokers are reached, and how large a
+/// record may be. The others it would refuse, or they would undo what its own are for.
+const SHARED: [&str; 17] = [
+    "security.protocol",
+    "sasl.",
+    "ssl.",
+    "enable.sasl.",
+    "enable.ssl.",
+    "https.",
+    "socket.",
+    "broker.",
+    "client.",
+    "api.version.",
+    "reconnect.",
+    "retry.backoff.",
+    "connections.max.idle.ms",
+    "metadata.max.age.ms",
+    "allow.auto.create.topics",
+    "message.max.bytes",
+    "debug",
+];
+
+/// Properties of a producer to the same brokers.
+pub fn producer_config(kafka: &Kafka) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    for (name, value) in &kafka.properties {
+        if SHARED.iter().any(|shared| name.starts_with(shared)) {
+            config.set(name, value.expose());
+        }
+    }
+    let own = [
+        ("bootstrap.servers", kafka.brokers.join(",")),
+        ("client.id", format!("{}-dead-letters", kafka.client_id)),
+        ("acks", "all".to_owned()),
+        // An idempotent producer can fail for good, and then has to be made anew; a letter that is there twice does no harm.
+        ("enable.idempotence", "false".to_owned()),
+        ("message.timeout.ms", "10000".to_owned()),
+        // A topic that the brokers do not create is told as missing before the time is up.
+        ("topic.metadata.propagation.max.ms", "5000".to_owned()),
+        // A topic that was missing, or not to be written, stays so for the client until it asks again.
+        ("topic.metadata.refresh.interval.ms", "5000".to_owned()),
+        // Its default is 1 GB.
+        ("queue.buffering.max.kbytes", "4096".to_owned()),
+        ("linger.ms", "5".to_owned()),
+        // The brokers' limit of size is one of batches: small ones pass where single records do.
+        ("batch.size", "65536".to_owned()),
+        ("socket.keepalive.enable", "true".to_owned()),
+        ("log.connection.close", "false".to_owned()),
+    ];
+    for (name, value) in own {
+        config.set(name, value);
+    }
+    config.set_log_level(RDKafkaLogLevel::Info);
+    config
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::consumer::BaseConsumer;
+    use rdkafka::producer::BaseProducer;
     use std::path::Path;
+
+    fn kafka(more: &str) -> Kafka {
+        let text = format!(
+            "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n{more}\n[[mapping]]\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'"
+        );
+        crate::config::parse(Path::new("bridge.toml"), &text, &|_| None).unwrap().config.kafka
+    }
+
+    #[test]
+    fn the_producer_takes_over_how_brokers_are_reached_and_nothing_else() {
+        let kafka = kafka(
+            "[kafka.tls]\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'u'\npassword = 'p'\n[kafka.librdkafka]\n\
+             fetch.min.bytes = 5\nsession.timeout.ms = 7000\nsocket.timeout.ms = 3000\nacks = 0\nlinger.ms = 900000\n\
+             transactional.id = 'x'\nmessage.max.bytes = 2000000\nisolation.level = 'read_uncommitted'",
+        );
+        let config = producer_config(&kafka);
+        for (name, want) in [
+            ("security.protocol", Some("sasl_ssl")),
+            ("sasl.username", Some("u")),
+            ("sasl.password", Some("p")),
+            ("socket.timeout.ms", Some("3000")),
+            ("message.max.bytes", Some("2000000")),
+            ("acks", Some("all")),
+            ("linger.ms", Some("5")),
+            ("transactional.id", None),
+            ("fetch.min.bytes", None),
+            ("session.timeout.ms", None),
+            ("isolation.level", None),
+            ("group.id", None),
+        ] {
+            assert_eq!(config.get(name), want, "{name}");
+        }
+        config.create::<BaseProducer>().unwrap();
+        let config = reader_config(&kafka);
+        assert_eq!(config.get("isolation.level"), Some("read_uncommitted"), "it reads what the members read");
+        assert_eq!(
+            (config.get("enable.auto.commit"), config.get("group.instance.id")),
+            (Some("false"), None)
+        );
+        config.create::<BaseConsumer>().unwrap();
+    }
 
     /// What 20,000 records of any size may take beside their bytes must not grow with the lanes, until each has few.
     #[test]
     fn all_lanes_together_keep_a_bounded_number_of_records_ready() {
-        let text = "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n[[mapping]]\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'";
-        let kafka = crate::config::parse(Path::new("bridge.toml"), text, &|_| None).unwrap().config.kafka;
+        let kafka = kafka("");
         let f = |lanes: usize, want: &str| {
             assert_eq!(client_config(&kafka, 0, lanes).get("queued.min.messages"), Some(want), "{lanes}");
         };
         f(1, "10000");
         f(2, "10000");
         f(8, "2500");
-        f(100, "1000");
+        f(100, "200");
+        f(1_000, "100");
     }
 }

@@ -40,6 +40,11 @@ impl Trouble {
     }
 }
 
+/// The words for people, where there are some for this code.
+pub fn remedy_words(code: RDKafkaErrorCode) -> Option<&'static str> {
+    remedy(Some(code)).map(|(Remedy::Wait(words) | Remedy::Act(words))| words)
+}
+
 enum Remedy {
     /// It passes by itself.
     Wait(&'static str),

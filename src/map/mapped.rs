@@ -26,6 +26,13 @@ impl Mapped {
         !self.rejected.is_empty()
     }
 
+    /// Of a record that can't even be mapped.
+    pub fn rejected_whole(rejection: Rejection) -> Self {
+        let mut mapped = Self::default();
+        mapped.reject(None, rejection);
+        mapped
+    }
+
     pub(super) fn reject(&mut self, element: Option<usize>, rejection: Rejection) {
         if let Some(count) = self.rejected_by_reason.get_mut(rejection.reason() as usize) {
             *count += 1;

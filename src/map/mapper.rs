@@ -27,6 +27,8 @@ pub struct Mapper {
     known: Knowledge,
     element: Element,
     work: Work,
+    /// The element of each line, where that was asked for.
+    trace: Option<Vec<usize>>,
 }
 
 /// How large a record may be, and may become.
@@ -65,7 +67,7 @@ impl Mapper {
         };
         let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
         let (element, work) = (Element::default(), Work::default());
-        Self { rules, topic: topic.to_owned(), limits, constants, known, element, work }
+        Self { rules, topic: topic.to_owned(), limits, constants, known, element, work, trace: None }
     }
 
     /// What was dropped since the last time, by reason.
@@ -88,8 +90,7 @@ impl Mapper {
         let whole = self.map_value(record, lines, &mut mapped);
         let rejected = whole.is_err() || (self.rules.strict && mapped.has_rejected());
         if let Err(rejection) = whole {
-            mapped = Mapped::default();
-            mapped.reject(None, rejection);
+            mapped = Mapped::rejected_whole(rejection);
         }
         if rejected {
             lines.truncate(mark);
@@ -97,6 +98,13 @@ impl Mapper {
         }
         mapped.lines = lines.lines() - mark.lines;
         mapped
+    }
+
+    /// Appends the lines of a record, as [`Mapper::map`], and tells the index of the element that each came from.
+    pub fn map_and_trace(&mut self, record: &Record<'_>, lines: &mut LineBuffer) -> Vec<usize> {
+        self.trace = Some(Vec::new());
+        self.map(record, lines);
+        self.trace.take().unwrap_or_default()
     }
 
     /// Starts to learn anew, when a topic's keys never repeat.
@@ -239,9 +247,12 @@ impl Mapper {
             return Ok(());
         }
         let mark = pass.lines.mark();
-        if let Err(rejection) = self.write_line(index, pass) {
-            pass.lines.truncate(mark);
-            pass.mapped.reject(Some(index), rejection);
+        match self.write_line(index, pass) {
+            Ok(()) => self.trace.iter_mut().for_each(|trace| trace.push(index)),
+            Err(rejection) => {
+                pass.lines.truncate(mark);
+                pass.mapped.reject(Some(index), rejection);
+            }
         }
         let bytes = pass.lines.bytes() - pass.bytes_before;
         if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }

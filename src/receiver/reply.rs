@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use hyper::http::response::Builder;
 use hyper::{Response, StatusCode};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::time::Sleep;
 
 /// How an answer ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum Ending {
     Whole,
     /// The connection closes when half of the body is out.
     Half,
+    /// The body comes byte by byte, with this much time before each.
+    Drip(Duration),
+    /// The body comes again and again, without end.
+    Endless,
     /// The connection closes without an answer.
     Reset,
     /// No answer, and the connection stays open.
@@ -89,7 +93,7 @@ impl Reply {
         match self.ending {
             Ending::Hang => std::future::pending().await,
             Ending::Reset => return Err(io::ErrorKind::ConnectionReset.into()),
-            Ending::Whole | Ending::Half => {}
+            Ending::Whole | Ending::Half | Ending::Drip(_) | Ending::Endless => {}
         }
         self.response().map_err(io::Error::other)
     }
@@ -100,26 +104,27 @@ impl Reply {
             .headers
             .iter()
             .fold(Response::builder().status(status), |response, (name, value)| response.header(name, value));
-        let broken = self.ending == Ending::Half;
         if status != StatusCode::NO_CONTENT {
-            response = described(response, self.body.len());
+            response = response.header(CONTENT_TYPE, "application/json; charset=utf-8");
         }
-        if broken {
-            self.body.truncate(self.body.len() / 2);
+        let length = self.body.len();
+        if self.ending == Ending::Half {
+            self.body.truncate(length / 2);
         }
-        response.body(ReplyBody { data: Some(Bytes::from(self.body)), broken })
+        if status != StatusCode::NO_CONTENT && self.ending != Ending::Endless {
+            response = response.header(CONTENT_LENGTH, length);
+        }
+        response.body(ReplyBody { rest: Bytes::from(self.body), ending: self.ending, pause: None })
     }
 }
 
-fn described(response: Builder, length: usize) -> Builder {
-    response.header(CONTENT_TYPE, "application/json; charset=utf-8").header(CONTENT_LENGTH, length)
-}
-
-/// A body in one piece, which may break off behind it.
+/// A body, which ends as the reply says.
 #[derive(Debug)]
 pub(super) struct ReplyBody {
-    data: Option<Bytes>,
-    broken: bool,
+    rest: Bytes,
+    ending: Ending,
+    /// Before the next byte of one that drips.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl Body for ReplyBody {
@@ -128,25 +133,35 @@ impl Body for ReplyBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let next = match self.data.take().filter(|data| !data.is_empty()) {
-            Some(data) => Some(Ok(Frame::data(data))),
-            None if self.broken => Some(Err(io::ErrorKind::ConnectionReset.into())),
-            None => None,
+        if self.rest.is_empty() {
+            let broken = self.ending == Ending::Half;
+            return Poll::Ready(broken.then(|| Err(io::ErrorKind::ConnectionReset.into())));
+        }
+        let data = match self.ending {
+            Ending::Endless => self.rest.clone(),
+            Ending::Drip(time) => {
+                let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(time)));
+                if pause.as_mut().poll(context).is_pending() {
+                    return Poll::Pending;
+                }
+                self.pause = None;
+                self.rest.split_to(1)
+            }
+            _ => self.rest.split_off(0),
         };
-        Poll::Ready(next)
+        Poll::Ready(Some(Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.broken && self.data.as_ref().is_none_or(Bytes::is_empty)
+        self.ending != Ending::Half && self.rest.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.data {
-            _ if self.broken => SizeHint::default(),
-            Some(data) => SizeHint::with_exact(data.len() as u64),
-            None => SizeHint::with_exact(0),
+        match self.ending {
+            Ending::Half | Ending::Endless => SizeHint::default(),
+            _ => SizeHint::with_exact(self.rest.len() as u64),
         }
     }
 }

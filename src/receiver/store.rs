@@ -104,7 +104,7 @@ impl Store {
 
     fn conflict(&mut self, destination: &Destination, shard: i64, point: &Point) -> Option<String> {
         for (field, value) in &point.fields {
-            let kind = type_name(value);
+            let kind = value.type_name();
             let key = (destination.clone(), shard, point.measurement.clone(), field.clone());
             let full = self.types.len() >= TYPES_MAX;
             let known = match self.types.get(&key) {
@@ -147,14 +147,5 @@ impl Store {
 
     pub fn point_count(&self) -> usize {
         self.points.values().map(BTreeMap::len).sum()
-    }
-}
-
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Float(_) => "float",
-        Value::Integer(_) => "integer",
-        Value::Boolean(_) => "boolean",
-        Value::String(_) => "string",
     }
 }

@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `BRIDGE_LIVE_BIN` | the binary; default: `release/kafka-influx-bridge` in the target folder |
 //! | `BRIDGE_LIVE_RECORDS` | of the tests that count many; default: 1000000 |
+//! | `BRIDGE_LIVE_KILLS` | of the test that kills again and again; default: 20 |
+//! | `BRIDGE_LIVE_SEED` | of what happens at random; default: another one each time, printed |
 //!
 //! Limits of time are two to three times what is promised, because the machine may be busy; what was measured is printed.
 
@@ -20,13 +22,20 @@
 )]
 
 mod bad_records;
+mod bounded;
 mod counting;
+mod dead_letters;
 mod dialects;
 mod examples;
 mod first_run;
 mod groups;
+mod holds;
+mod kills;
 mod offsets;
+mod refusals;
 mod restarts;
+mod salvage;
+mod store_faults;
 mod support;
 mod text;
 mod topics;

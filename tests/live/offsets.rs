@@ -155,7 +155,7 @@ fn a_compacted_topic_is_read_with_its_gaps_and_tombstones() {
         ("delete.retention.ms", "100"),
         ("max.compaction.lag.ms", "1000"),
     ];
-    let topic = kafka.create_topic_with(live.name("compacted"), &settings);
+    let topic = kafka.create_topic_with(live.name("compacted"), 1, 1, &settings);
     let bucket = influx.create_bucket(live.name("compacted"));
     // All have one key, so that of each segment the last is left.
     let compacted = || {

@@ -1,7 +1,9 @@
 //! Ends, good and bad, and what the next start finds.
 
 use crate::support::config::{v1, v2};
-use crate::support::{Bridge, Config, Influx, Kafka, Live, PATIENCE, Produced, measured, signal, wait_for};
+use crate::support::{
+    Bridge, Config, Influx, Kafka, Live, PATIENCE, Paused, Produced, measured, signal, wait_for,
+};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -200,22 +202,6 @@ impl Hanging {
         self.kafka.group(&self.topic).wait_until_settled(&self.topic, 3, PATIENCE);
         assert_numbers(&self.influx, &self.database, 30_000);
         bridge.stop();
-    }
-}
-
-/// A server that stands still until this is dropped.
-struct Paused(u32);
-
-impl Paused {
-    fn pause(pid: u32) -> Self {
-        signal(pid, "STOP");
-        Self(pid)
-    }
-}
-
-impl Drop for Paused {
-    fn drop(&mut self) {
-        signal(self.0, "CONT");
     }
 }
 

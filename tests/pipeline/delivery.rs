@@ -1,6 +1,7 @@
 //! Records arrive, each as one point, and what was stored is committed.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
+use kafka_influx_bridge::admin::Counters;
 use kafka_influx_bridge::influx::line_reader::Value;
 use kafka_influx_bridge::kafka::NewRecord;
 use std::collections::BTreeSet;
@@ -64,12 +65,27 @@ fn one_series_in_one_millisecond_keeps_every_point() {
     cluster.flush();
     let bridge = Setup::new(&cluster, &sink, "'t'").start();
     sink.wait_for_points("main", RECORDS);
+    assert_eq!(Counters::get(&bridge.0.counters.collisions), 0);
     bridge.stop();
     let points = sink.points("main");
     assert!(points.iter().all(|point| point.time / 1_000_000 == TIME_MS), "a time left its millisecond");
     let values: BTreeSet<u64> = points.iter().map(|point| number(&point.fields["n"])).collect();
     assert_eq!(values.len(), RECORDS);
     assert_eq!(cluster.committed("t", 1), [Some(10_000)]);
+}
+
+/// Where the configuration wants it so, they overwrite each other: that is counted.
+#[test]
+fn points_that_overwrite_each_other_are_counted() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, (0..300).map(|n| format!(r#"{{"n":{n},"ts":1700000000}}"#)));
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping("time_key = 'ts'\ntime_format = 'unix'").start();
+    wait_until("all are settled", || cluster.committed("t", 1) == [Some(300)]);
+    let collisions = Counters::get(&bridge.0.counters.collisions);
+    bridge.stop();
+    assert_eq!(sink.points("main").len(), 1);
+    // Those of different batches are not.
+    assert!((1..300).contains(&collisions), "{collisions}");
 }
 
 fn number(value: &Value) -> u64 {
@@ -96,4 +112,23 @@ fn a_topic_created_later_is_picked_up() {
     assert!(took < Duration::from_secs(10), "it took {took:?}");
     bridge.stop();
     assert_eq!(sink.ids("main"), ["first", "late"]);
+}
+
+/// What waits for its turn is not waited for: it is read again.
+#[test]
+fn a_limit_of_points_a_second_delays_no_stop() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let all: Vec<String> = (0..1_000).map(|n| format!("{n:04}")).collect();
+    cluster.produce("t", 0, all.iter().map(|id| record(id)));
+    let setup = || Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top("shutdown_max = '2s'");
+    let slow = setup().batch("lines_max = 100\npoints_per_second_max = 20").start();
+    sink.wait_for_points("main", 100);
+    slow.stop();
+    let stored = sink.points("main").len();
+    assert!(stored <= 200, "{stored} points within a few seconds");
+    assert_eq!(cluster.committed("t", 1), [Some(stored as i64)]);
+    let fast = setup().start();
+    sink.wait_for_points("main", 1_000);
+    fast.stop();
+    assert_eq!(sink.ids("main"), all);
 }

@@ -51,3 +51,30 @@ fn a_missing_bucket_holds_its_own_records_only() {
     assert_eq!(cluster.committed_in_all("bad", 2), 200);
     assert_eq!(sink.ids("missing"), ids);
 }
+
+/// A destination whose lines are refused without end costs the other one nothing.
+#[test]
+fn endless_salvage_stops_no_other_destination() {
+    let (cluster, sink) = (Cluster::with_topic("good", 2), Sink::start());
+    cluster.create_topic("bad", 1);
+    cluster.produce("bad", 0, [record("first")]);
+    let bridge = Setup::new(&cluster, &sink, "['good', 'bad']")
+        .mapping(&format!("{BY_ID}\nstring_fields = ['v']\ntopics = ['bad']\nbucket = 'refusing'"))
+        .mapping(&format!("{BY_ID}\ntopics = ['good']"))
+        .top("[reject]\nrate_max = 1.0")
+        .start();
+    sink.wait_for_points("refusing", 1);
+    // Every other line is refused, so that no batch gets by with few requests.
+    let mixed = |n: usize| {
+        if n.is_multiple_of(2) { record(&n.to_string()) } else { format!(r#"{{"id":"{n}","v":"text"}}"#) }
+    };
+    cluster.produce("bad", 0, (0..20_000).map(mixed));
+    let refused = &bridge.0.writer.counters().lines_refused;
+    wait_until("lines are refused", || refused.load(Relaxed) > 0);
+    cluster.produce("good", 0, (0..2_000).map(|n| record(&n.to_string())));
+    sink.wait_for_points("main", 2_000);
+    wait_until("the good topic is committed", || cluster.committed_in_all("good", 2) == 2_000);
+    wait_until("the bad one is settled", || cluster.committed("bad", 1) == [Some(20_001)]);
+    bridge.stop();
+    assert_eq!(sink.points("refusing").len(), 10_001);
+}

@@ -4,6 +4,7 @@
 
 kafka_version=4.1.0
 influx2_version=2.7.12
+telegraf_version=1.37.2 # only tests/loss wants it
 
 # Uncommon ports, so that no server of the developer's own is in the way, and below 32768, where Linux begins to hand out
 # ports to outgoing connections: one of those would occupy a server's port between two starts.
@@ -16,6 +17,8 @@ victoria_port=${BRIDGE_STACK_VICTORIA_PORT:-27428}
 
 kafka_libs=$cache_dir/kafka-$kafka_version/libs
 kafka3_brokers=127.0.0.1:$kafka3_port,127.0.0.1:$((kafka3_port + 1)),127.0.0.1:$((kafka3_port + 2))
+
+influxd=$cache_dir/influx2-$influx2_version/influxd
 
 # InfluxDB 2: a bucket of its own API, and a bucket that also answers to the 1.x API as a database.
 influx2_org='test'

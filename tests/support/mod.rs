@@ -5,8 +5,8 @@ use kafka_influx_bridge::config::{self, Config};
 use kafka_influx_bridge::influx::{Destination, LogObserver};
 use kafka_influx_bridge::kafka::{EmbeddedKafka, NewRecord};
 use kafka_influx_bridge::map::Reason;
-use kafka_influx_bridge::pipeline::Pipeline;
-use kafka_influx_bridge::receiver::{Options, Receiver, Reply, StoredPoint};
+use kafka_influx_bridge::pipeline::{Options, Pipeline};
+use kafka_influx_bridge::receiver::{self, Receiver, Reply, StoredPoint};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::fmt::Write as _;
@@ -121,13 +121,13 @@ pub struct Sink {
 impl Sink {
     /// Every bucket exists.
     pub fn start() -> Self {
-        Self::with(Options::default())
+        Self::with(receiver::Options::default())
     }
 
     /// Only these exist.
     pub fn with_buckets(buckets: &[&str]) -> Self {
         let destinations = Some(buckets.iter().map(|name| bucket(name)).collect());
-        Self::with(Options { destinations, ..Options::default() })
+        Self::with(receiver::Options { destinations, ..receiver::Options::default() })
     }
 
     /// Answers every write like this until told otherwise.
@@ -137,7 +137,7 @@ impl Sink {
         sink
     }
 
-    fn with(mut options: Options) -> Self {
+    fn with(mut options: receiver::Options) -> Self {
         let script = Script::default();
         let read = Arc::clone(&script);
         options.faults = Some(Box::new(move |_| read.lock().unwrap().clone()));
@@ -189,6 +189,7 @@ pub struct Setup {
     kafka: String,
     mappings: String,
     influx: String,
+    batch: String,
     top: String,
 }
 
@@ -204,7 +205,7 @@ impl Setup {
             "[influx]\nurl = '{}'\norg = 'test'\nbucket = 'main'\ntoken = 'any'\n",
             sink.receiver.url()
         );
-        Self { kafka, mappings: String::new(), influx, top: String::new() }
+        Self { kafka, mappings: String::new(), influx, batch: String::new(), top: String::new() }
     }
 
     pub fn kafka(mut self, key: &str) -> Self {
@@ -222,14 +223,28 @@ impl Setup {
         self
     }
 
+    pub fn batch(mut self, key: &str) -> Self {
+        writeln!(self.batch, "{key}").unwrap();
+        self
+    }
+
+    /// Addresses in the place of the one.
+    pub fn urls(mut self, urls: &[String]) -> Self {
+        let (_, others) = self.influx.split_once("org = ").unwrap();
+        self.influx = format!("[influx]\nurls = {urls:?}\norg = {others}");
+        self
+    }
+
     pub fn top(mut self, key: &str) -> Self {
         writeln!(self.top, "{key}").unwrap();
         self
     }
 
     pub fn text(&self) -> String {
-        let Self { kafka, mappings, influx, top } = self;
-        format!("{top}{kafka}{mappings}{influx}[batch]\nage_max = '50ms'\n[admin]\nlisten = '127.0.0.1:0'\n")
+        let Self { kafka, mappings, influx, batch, top } = self;
+        format!(
+            "{top}{kafka}{mappings}{influx}[batch]\nage_max = '50ms'\n{batch}[admin]\nlisten = '127.0.0.1:0'\n"
+        )
     }
 
     pub fn config(&self) -> Config {
@@ -244,7 +259,8 @@ impl Setup {
 
     pub fn start_until_end(&self) -> Bridge {
         start_log();
-        Bridge(Pipeline::start_until_end(&self.config(), Arc::new(LogObserver)).unwrap())
+        let options = Options { until_end: true, ..Options::default() };
+        Bridge(Pipeline::start_with(&self.config(), Arc::new(LogObserver), options).unwrap())
     }
 }
 

@@ -206,12 +206,13 @@ fn unknown_tables() {
     f("[kafka.ssl]", "unknown table [kafka.ssl]; did you mean [kafka.sasl]?");
     f("[sasl]\nusername = 'u'", "here it is [kafka.sasl]");
     f("[bach]", "did you mean [batch]?");
-    f("[something]", "there are [kafka], [[mapping]], [influx], [batch], [admin], [log]");
+    f(
+        "[something]",
+        "there are [kafka], [[mapping]], [influx], [batch], [reject], [dead_letter], [admin], [log]",
+    );
     f("[batch.more]", "unknown table [batch.more]: [batch] has no tables inside");
     f("[mapping]", "write [[mapping]] with double brackets");
     f("[[batch]]", "there is one [batch] only: write it with single brackets");
-    f("[dead_letter]\ntopic = 'x'", "\"dead_letter\" is not available in this version");
-    f("[reject]", "\"reject\" is not available in this version");
     f("[admin]\nshow_records = true", "\"show_records\" is not available in this version");
 }
 
@@ -240,6 +241,15 @@ fn topics_and_mappings_belong_together() {
     f("['a']", "[[mapping]]\nbucket = 'x'\n", &[(9, 10, "`bucket` is of api = \"v2\"")]);
     // Topics that can't be read are no reason to say that none is taken.
     f("['a']", "[[mapping]]\ntopics = 'a b'\n", &[(9, 10, "topic names")]);
+}
+
+#[test]
+fn the_dead_letter_topic_is_not_read() {
+    let text = SMALL.replace("\"metrics\"", "['metrics', 'dead']") + "[dead_letter]\ntopic = 'dead'\n";
+    check(
+        &text,
+        &[(4, 22, "\"dead\" is the topic of [dead_letter]: reading it would reject each dead letter again")],
+    );
 }
 
 #[test]

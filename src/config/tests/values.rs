@@ -40,6 +40,7 @@ fn a_small_file_has_the_defaults() {
     let batch = config.batch;
     assert_eq!((batch.lines_max, batch.bytes_max, batch.memory_max), (5_000, 4_000_000, 16_000_000));
     assert_eq!((batch.age_max, config.shutdown_max), (Duration::from_secs(1), Duration::from_secs(8)));
+    assert_eq!(batch.points_per_second_max, None);
     assert_eq!(config.admin.listen, Some("127.0.0.1:9643".parse().unwrap()));
     assert_eq!((config.log.level, config.log.format), (tracing::Level::INFO, LogFormat::Text));
 }
@@ -227,6 +228,7 @@ fn reads_influx() {
 fn reads_the_rest() {
     let text = with("", "shutdown_max = \"0s\"")
         + "[batch]\nlines_max = \"${LINES}\"\nbytes_max = 2000\nage_max = \"250ms\"\nmemory_max = \"1MB\"\n"
+        + "points_per_second_max = 20000\n"
         + "[admin]\nlisten = \"\"\n[log]\nlevel = \"debug\"\nformat = \"json\"\n";
     let config = config(&text);
     assert_eq!(config.shutdown_max, Duration::ZERO);
@@ -235,6 +237,7 @@ fn reads_the_rest() {
         (77, 2_000, 1_000_000)
     );
     assert_eq!((config.batch.age_max, config.admin.listen), (Duration::from_millis(250), None));
+    assert_eq!(config.batch.points_per_second_max, Some(20_000));
     assert_eq!((config.log.level, config.log.format), (tracing::Level::DEBUG, LogFormat::Json));
 }
 
@@ -259,10 +262,56 @@ fn a_secret_remembers_its_file() {
 }
 
 #[test]
+fn reads_where_dead_letters_go() {
+    let f = |lines: &str, want: Option<DeadLetter>, summary: &str| {
+        let loaded = run(&format!("{SMALL}\n{lines}")).unwrap();
+        assert_eq!((loaded.config.dead_letter, loaded.summaries[1].as_str()), (want, summary), "{lines}");
+    };
+    let file = |path: &str, bytes_max| Some(DeadLetter::File { path: path.into(), bytes_max });
+    f("", None, "what is rejected or refused is counted and logged: there is no [dead_letter]");
+    f(
+        "[dead_letter]\ntopic = 'metrics-dead'",
+        Some(DeadLetter::Topic("metrics-dead".to_owned())),
+        "what is rejected or refused -> topic metrics-dead",
+    );
+    f(
+        "[dead_letter]\nfile = 'd.jsonl'",
+        file("d.jsonl", 100_000_000),
+        "what is rejected or refused -> file d.jsonl",
+    );
+    let limited = "[dead_letter]\nfile = '/var/d.jsonl'\nfile_bytes_max = '2MB'";
+    f(limited, file("/var/d.jsonl", 2_000_000), "what is rejected or refused -> file /var/d.jsonl");
+}
+
+#[test]
+fn no_pattern_matches_the_dead_letter_topic() {
+    let text =
+        SMALL.replace("\"metrics\"", "['metrics', '^metrics']") + "[dead_letter]\ntopic = 'metrics-dead'\n";
+    let topics = config(&text).kafka.topics;
+    for (topic, want) in [("metrics", true), ("metrics-deader", true), ("metrics-dead", false)] {
+        assert_eq!(topics.is_match(topic), want, "{topic}");
+    }
+}
+
+#[test]
+fn reads_the_share_that_may_be_rejected() {
+    let f = |lines: &str, want: f64| {
+        let config = config(&format!("{SMALL}\n{lines}"));
+        assert!((config.reject.rate_max - want).abs() < f64::EPSILON, "{lines}: {:?}", config.reject);
+    };
+    f("", 0.1);
+    f("[reject]", 0.1);
+    f("[reject]\nrate_max = 0.25", 0.25);
+    f("[reject]\nrate_max = 1", 1.0);
+    f("[reject]\nrate_max = 0", 0.0);
+    f("[reject]\nrate_max = \"${LINES}e-2\"", 0.77);
+}
+
+#[test]
 fn sums_up_each_mapping() {
     let f = |lines: &str, want: &str| {
         let text = if lines.is_empty() { SMALL.to_owned() } else { with("mapping", lines) };
-        assert_eq!(run(&text).unwrap().summaries, [want], "{lines}");
+        assert_eq!(run(&text).unwrap().summaries[0], want, "{lines}");
     };
     f(
         "",

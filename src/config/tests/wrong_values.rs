@@ -153,12 +153,39 @@ fn wrong_values_of_the_rest() {
     f("batch", "lines_max = 0", "`lines_max` is from 1 to 1000000, this is 0");
     f(
         "batch",
+        "points_per_second_max = 0",
+        "without the key points are written as fast as InfluxDB takes them",
+    );
+    f(
+        "batch",
         "memory_max = '1MB'",
         "`memory_max` (1MB) holds all batches, so it can't be less than `bytes_max` (4MB)",
     );
     f("batch", "bytes_max = '17MB'", "`memory_max` (16MB)");
     f("admin", "listen = ':9643'", "\"0.0.0.0:9643\" for all interfaces");
     f("admin", "listen = '9643'", "an address and a port");
+    f(
+        "reject",
+        "rate_max = 1.5",
+        "`rate_max` is from 0.0 to 1.0, this is 1.5: it is a share of a topic's records",
+    );
+    f("reject", "rate_max = nan", "this is NaN");
+    f(
+        "reject",
+        "rate_max = '10%'",
+        "`rate_max` wants a number such as 0.1, without quotes, this is a string",
+    );
+    f("dead_letter", "", "[dead_letter] has no `topic`: name a `topic`, or a `file`, or take the table out");
+    f("dead_letter", "topic = 'a b'", "topic names hold only letters");
+    f("dead_letter", "topic = ''", "`topic` is empty");
+    f("dead_letter", "topic = 'a'\nfile = 'b'", "`topic` and `file` are both here");
+    f("dead_letter", "topic = 'a'\nfile_bytes_max = '2MB'", "`file_bytes_max` is of `file`");
+    f(
+        "dead_letter",
+        "file = 'a'\nfile_bytes_max = '2kB'",
+        "`file_bytes_max` is from 1MB to 100GB, this is 2kB",
+    );
+    f("dead_letter", "files = 'a'\nfile = 'b'", "did you mean \"file\"?");
     f("log", "level = 'warning'", "did you mean \"warn\"?");
     f("", "shutdown_max = '2h'", "`shutdown_max` is from 0s to 1h");
 }

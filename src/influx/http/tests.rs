@@ -205,6 +205,20 @@ async fn sends_what_influxdb_expects_and_nothing_secret_in_the_url() {
     f("u:p@", Credential::Token(Secret::new("t0ken")), "Token t0ken").await;
 }
 
+/// InfluxDB 1.x repeats its error in a header as it is, with whatever a name holds.
+#[tokio::test]
+async fn reads_an_answer_with_headers_that_no_header_may_be() {
+    let f = async |headers: &'static str, status: u16| {
+        let answer_with = format!("HTTP/1.1 400 Bad Request\r\n{headers}Content-Length: 0\r\n\r\n");
+        let (address, _requests) = serve(move |stream| answer(stream, &answer_with));
+        assert_eq!(write(&connection(&format!("http://{address}"))).await, Ok(status), "{headers:?}");
+    };
+    f("X-Influxdb-Error: field \"f\" on measurement \"m\u{1}\u{7f}\"\r\n", 400).await;
+    f("X-Influxdb-Error: \u{1b}[2J\r\n", 400).await;
+    f("X-Influxdb-Error: cut \u{fffd}\r\n", 400).await;
+    f("no header at all\r\n", 400).await;
+}
+
 #[tokio::test]
 async fn follows_no_redirect() {
     let (elsewhere, followed) = serve(|stream| answer(stream, STORED));

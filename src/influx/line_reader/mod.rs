@@ -1,5 +1,5 @@
-//! A strict reader of line protocol, for tests and for the receiver: what it reads is what InfluxDB
-//! 1.x and 2.x store.
+//! A strict reader of line protocol, for tests, for the receiver, and to look for lines that InfluxDB
+//! refuses: what it reads is what InfluxDB 1.x and 2.x store.
 //!
 //! It follows the scanning rules of those servers byte by byte, because they differ between the parts
 //! of a line (in a name only the byte before counts, in a field backslashes go in pairs). It refuses
@@ -32,6 +32,18 @@ pub enum Value {
     Integer(i64),
     Boolean(bool),
     String(String),
+}
+
+impl Value {
+    /// As servers name it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Float(_) => "float",
+            Self::Integer(_) => "integer",
+            Self::Boolean(_) => "boolean",
+            Self::String(_) => "string",
+        }
+    }
 }
 
 /// Why a line can't be read, and where.

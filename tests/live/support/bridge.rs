@@ -1,6 +1,6 @@
 //! The released binary as a process.
 
-use super::{PATIENCE, wait_for};
+use super::{Http, PATIENCE, free_port, wait_for};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,12 +14,22 @@ pub struct Bridge {
     started: Instant,
     folder: PathBuf,
     log: Arc<Mutex<Vec<(Instant, String)>>>,
+    admin: Option<Http>,
 }
 
 impl Bridge {
     /// Runs with this bridge.toml and these variables. Without `[admin]` it opens no port.
     pub fn start(config: &str, variables: &[(&str, &str)]) -> Self {
         Self::start_bytes(without_admin(config), variables)
+    }
+
+    /// As [`Bridge::start`], for [`Bridge::metric`].
+    pub fn start_watched(config: &str, variables: &[(&str, &str)]) -> Self {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let config = format!("{config}\n[admin]\nlisten = '{listen}'\n");
+        let mut bridge = Self::start_bytes(config, variables);
+        bridge.admin = Some(Http::new(&format!("http://{listen}"), None));
+        bridge
     }
 
     /// `run --until-end`.
@@ -54,7 +64,7 @@ impl Bridge {
                 into.lock().unwrap().push((Instant::now(), line));
             }
         });
-        Self { child, started, folder, log }
+        Self { child, started, folder, log, admin: None }
     }
 
     /// Waits for a line of the log that has all of these words; returns it and when it came, counted from the start.
@@ -78,6 +88,24 @@ impl Bridge {
     /// Waits until partitions of this topic are assigned.
     pub fn wait_until_assigned(&self, topic: &str) -> Duration {
         self.wait_for_log(&["assigned", &format!("{topic}[")], PATIENCE).1
+    }
+
+    /// A metric's samples, by its name without the prefix that all share.
+    pub fn samples(&self, name: &str) -> Vec<f64> {
+        let page = self.admin.as_ref().expect("start_watched").get("/metrics").unwrap();
+        let name = format!("kafka_influx_bridge_{name}");
+        let sample = |line: &str| {
+            let labels = line.strip_prefix(&name).filter(|rest| rest.starts_with([' ', '{']))?;
+            labels.rsplit(' ').next()?.parse().ok()
+        };
+        page.lines().filter_map(sample).collect()
+    }
+
+    /// Their sum; there has to be one.
+    pub fn metric(&self, name: &str) -> u64 {
+        let samples = self.samples(name);
+        assert!(!samples.is_empty(), "no metric {name}");
+        samples.iter().sum::<f64>() as u64
     }
 
     pub fn pid(&self) -> u32 {
@@ -125,6 +153,17 @@ impl Drop for Bridge {
     }
 }
 
+/// Runs another command of the binary to its end, with this bridge.toml: exit status, standard output, standard error.
+pub fn run_command(config: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = env::temp_dir().join(format!("bridge-live-{}-{:x}", std::process::id(), unique()));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("bridge.toml"), config).unwrap();
+    let output = Command::new(binary()).args(arguments).current_dir(&folder).output().unwrap();
+    let _in_use = fs::remove_dir_all(&folder);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
 /// The port of the status page belongs to the bridge that somebody may run beside the tests.
 fn without_admin(config: &str) -> String {
     if config.contains("[admin]") { config.to_owned() } else { format!("{config}\n[admin]\nlisten = \"\"\n") }
@@ -150,4 +189,20 @@ fn unique() -> u128 {
 pub fn signal(pid: u32, name: &str) {
     let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
     assert!(status.success(), "kill -{name} {pid}");
+}
+
+/// A process that stands still until this is dropped.
+pub struct Paused(u32);
+
+impl Paused {
+    pub fn pause(pid: u32) -> Self {
+        signal(pid, "STOP");
+        Self(pid)
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        signal(self.0, "CONT");
+    }
 }

@@ -52,6 +52,11 @@ impl Http {
         self.send(request.header("content-type", content_type).body(body.to_owned()))
     }
 
+    /// As [`Http::get`].
+    pub fn delete(&self, path: &str) -> Result<String, String> {
+        self.send(shared().client.delete(format!("{}{path}", self.url)))
+    }
+
     fn send(&self, mut request: reqwest::RequestBuilder) -> Result<String, String> {
         if let Some(authorization) = &self.authorization {
             request = request.header("authorization", authorization);

@@ -27,12 +27,66 @@ impl Influx {
 
     /// 2.x: makes a bucket that keeps everything; returns its name.
     pub fn create_bucket(&self, name: String) -> String {
-        let org = variable("INFLUX2_ORG");
-        let found = self.json(&self.http.get(&format!("/api/v2/orgs?org={}", encode(&org))));
-        let org_id = found["orgs"][0]["id"].as_str().expect("the organization is there");
-        let bucket = json!({"orgID": org_id, "name": name, "retentionRules": []});
-        self.json(&self.http.post("/api/v2/buckets", "application/json", &bucket.to_string()));
+        self.create_bucket_with(&name, &json!([]));
         name
+    }
+
+    /// 2.x: makes a bucket that keeps points for so long; returns its name.
+    pub fn create_bucket_keeping(&self, name: String, kept: Duration) -> String {
+        self.create_bucket_with(&name, &json!([{"type": "expire", "everySeconds": kept.as_secs()}]));
+        name
+    }
+
+    fn create_bucket_with(&self, name: &str, rules: &Value) {
+        let bucket = json!({"orgID": self.org_id(), "name": name, "retentionRules": rules});
+        self.post("/api/v2/buckets", &bucket);
+    }
+
+    /// 2.x: removes a bucket with its points.
+    pub fn delete_bucket(&self, name: &str) {
+        self.http.delete(&format!("/api/v2/buckets/{}", self.bucket_id(name))).unwrap();
+    }
+
+    /// 2.x: makes a token that may write this bucket; returns its id and itself.
+    pub fn create_token(&self, bucket: &str) -> (String, String) {
+        let org_id = self.org_id();
+        let resource = json!({"type": "buckets", "id": self.bucket_id(bucket), "orgID": org_id});
+        let permissions = json!([{"action": "write", "resource": resource}]);
+        let made = self.post("/api/v2/authorizations", &json!({"orgID": org_id, "permissions": permissions}));
+        let text = |key: &str| made[key].as_str().unwrap().to_owned();
+        (text("id"), text("token"))
+    }
+
+    /// 2.x: what it opens is closed from now on.
+    pub fn revoke_token(&self, id: &str) {
+        self.http.delete(&format!("/api/v2/authorizations/{id}")).unwrap();
+    }
+
+    /// 2.x: writes lines.
+    pub fn write(&self, bucket: &str, lines: &str) {
+        let org = encode(&variable("INFLUX2_ORG"));
+        self.http.post(&format!("/api/v2/write?org={org}&bucket={bucket}"), "text/plain", lines).unwrap();
+    }
+
+    /// Whether it answers, and well.
+    pub fn is_healthy(&self) -> bool {
+        self.http.get("/health").is_ok()
+    }
+
+    /// Posts JSON.
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        self.json(&self.http.post(path, "application/json", &body.to_string()))
+    }
+
+    fn org_id(&self) -> String {
+        let path = format!("/api/v2/orgs?org={}", encode(&variable("INFLUX2_ORG")));
+        let found = self.json(&self.http.get(&path));
+        found["orgs"][0]["id"].as_str().expect("the organization is there").to_owned()
+    }
+
+    fn bucket_id(&self, name: &str) -> String {
+        let found = self.json(&self.http.get(&format!("/api/v2/buckets?name={}", encode(name))));
+        found["buckets"][0]["id"].as_str().expect("the bucket is there").to_owned()
     }
 
     /// 2.x: the answer in CSV.

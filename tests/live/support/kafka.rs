@@ -87,15 +87,18 @@ impl Kafka {
     pub fn new(brokers: &str) -> Self {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("message.max.bytes", "4000000");
-        config
-            .set("linger.ms", "5")
-            .set("queue.buffering.max.messages", "200000")
-            .set("enable.idempotence", "true");
-        // Sent again when a broker dies, a record must not be there twice.
+        config.set("linger.ms", "5").set("queue.buffering.max.messages", "200000").set("acks", "all");
+        // The order is part of what tests expect of a partition.
+        config.set("enable.idempotence", "true");
         // A partition that was added is soon known.
         config.set("topic.metadata.refresh.interval.ms", "500");
         let producer = config.create_with_context(Failures::default()).unwrap();
         Self { brokers: brokers.to_owned(), producer }
+    }
+
+    /// The same cluster for another thread.
+    pub fn another(&self) -> Self {
+        Self::new(&self.brokers)
     }
 
     /// For the configuration's `brokers`.
@@ -106,30 +109,43 @@ impl Kafka {
 
     /// Makes a topic that keeps records of any time and of up to 3 MB; returns its name.
     pub fn create_topic(&self, name: String, partitions: i32, replication: i32) -> String {
-        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(replication))
-            .set("retention.ms", "-1")
-            .set("max.message.bytes", "3000000");
-        let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        let results = block_on(self.admin().create_topics([&topic], &options)).unwrap();
-        for result in results {
-            result.unwrap_or_else(|(topic, code)| panic!("cannot create {topic}: {code}"));
-        }
+        self.create_topic_with(name, partitions, replication, &[("max.message.bytes", "3000000")])
+    }
+
+    /// Makes a topic that keeps records of any time, with these properties.
+    pub fn create_topic_with(
+        &self,
+        name: String,
+        partitions: i32,
+        replication: i32,
+        properties: &[(&str, &str)],
+    ) -> String {
+        self.create_topics(std::slice::from_ref(&name), partitions, replication, properties);
         // Every broker knows it when its leaders answer.
         let end = || self.group("live_none").try_ends(&name, partitions);
         wait_for("the leaders of a new topic", PATIENCE, || end().ok());
         name
     }
 
-    /// As [`Kafka::create_topic`], with more settings.
-    pub fn create_topic_with(&self, name: String, settings: &[(&str, &str)]) -> String {
-        let mut topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1));
-        for (key, value) in settings {
-            topic = topic.set(key, value);
-        }
+    /// Asks for topics that keep records of any time; they are there some time later.
+    pub fn create_topics(
+        &self,
+        names: &[String],
+        partitions: i32,
+        replication: i32,
+        properties: &[(&str, &str)],
+    ) {
+        let topic = |name| NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
+        let topics = names.iter().map(|name| {
+            let topic = topic(name).set("retention.ms", "-1");
+            properties.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
+        });
+        let topics: Vec<NewTopic<'_>> = topics.collect();
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        block_on(self.admin().create_topics([&topic], &options)).unwrap()[0].as_ref().unwrap();
-        wait_for("the leader of a new topic", PATIENCE, || self.group("live_none").try_ends(&name, 1).ok());
-        name
+        let results = block_on(self.admin().create_topics(&topics, &options)).unwrap();
+        for result in results {
+            result.unwrap_or_else(|(topic, code)| panic!("cannot create {topic}: {code}"));
+        }
     }
 
     /// Produces in one transaction each, which is committed or aborted.

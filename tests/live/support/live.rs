@@ -44,6 +44,11 @@ impl Live {
         format!("live_{what}_{}", self.unique)
     }
 
+    /// A path for temporary files that no other test uses; nothing is there.
+    pub fn path(&self, what: &str) -> PathBuf {
+        env::temp_dir().join(self.name(what))
+    }
+
     /// One broker.
     pub fn kafka(&self) -> Kafka {
         Kafka::new(&variable("KAFKA"))
@@ -94,6 +99,19 @@ impl Live {
         assert!(output.status.success(), "cannot bring {server} up: {output:?}");
     }
 
+    /// For everything at random: `BRIDGE_LIVE_SEED`, or another one each time. It is printed, so that it can be given again.
+    pub fn random(&self) -> fastrand::Rng {
+        let seed =
+            env::var("BRIDGE_LIVE_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
+        measured("BRIDGE_LIVE_SEED", seed);
+        fastrand::Rng::with_seed(seed)
+    }
+
+    /// How often the test of kills does it.
+    pub fn kills(&self) -> usize {
+        env::var("BRIDGE_LIVE_KILLS").map_or(20, |text| text.parse().unwrap())
+    }
+
     /// How many records the tests that count use.
     pub fn records(&self) -> usize {
         env::var("BRIDGE_LIVE_RECORDS").map_or(1_000_000, |text| text.parse().unwrap())
@@ -112,7 +130,7 @@ pub fn measured(what: &str, figure: impl Display) {
 }
 
 /// Past the test harness, which keeps the output of tests that pass to itself.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     // Nobody reads it: no reason to fail.
     let _nobody = writeln!(stderr(), "{text}");
 }

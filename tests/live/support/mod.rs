@@ -7,16 +7,22 @@ mod http;
 mod influx;
 mod kafka;
 mod live;
+pub mod numbers;
+mod own_influx;
 mod points;
+mod tmpfs;
 
-pub use bridge::{Bridge, signal};
+pub use bridge::{Bridge, Paused, run_command, signal};
 pub use config::Config;
 pub use example::Example;
-pub use http::Http;
+pub use http::{Http, block_on};
 pub use influx::Influx;
 pub use kafka::{Kafka, Produced};
-pub use live::{Live, measured};
+pub use live::{Live, measured, variable};
+pub use numbers::Numbers;
+pub use own_influx::{OwnInflux, free_port};
 pub use points::{Stored, assert_points};
+pub use tmpfs::Tmpfs;
 
 use std::thread;
 use std::time::{Duration, Instant};

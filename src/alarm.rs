@@ -1,0 +1,333 @@
+//! What keeps records from being settled: one alarm for each cause and scope, whatever number of lanes it stops.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// An alarm that lasts is said again after this.
+const REPEAT: Duration = Duration::from_mins(1);
+
+/// What waits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Every destination: the address or its credential is to blame.
+    Server,
+    /// One bucket or database.
+    Destination(String),
+    /// Records that can't be settled before their dead letters are written.
+    DeadLetters,
+    /// One topic.
+    Topic(String),
+    /// The bridge itself is stuck.
+    Bridge,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server => f.write_str("all destinations"),
+            Self::Destination(name) => f.write_str(name),
+            Self::DeadLetters => f.write_str("dead letters"),
+            Self::Topic(name) => write!(f, "topic {name}"),
+            Self::Bridge => f.write_str("the bridge"),
+        }
+    }
+}
+
+/// Something that keeps records from being settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// As metrics and the readiness page name it.
+    pub cause: &'static str,
+    /// Someone has to mend it; otherwise it is expected to pass.
+    pub holds: bool,
+    pub scope: Scope,
+    /// Where it was met: an address, a topic or file.
+    pub at: String,
+    /// The other side's own words, harmless.
+    pub why: String,
+    pub remedy: String,
+    /// Since the first failure.
+    pub lasting: Duration,
+}
+
+/// One failure.
+#[derive(Clone, Copy)]
+pub struct Trouble<'a> {
+    pub cause: &'static str,
+    pub holds: bool,
+    pub scope: &'a Scope,
+    pub at: &'a str,
+    pub why: &'a str,
+    /// Asked for only when the words of the alarm change.
+    pub remedy: &'a dyn Fn() -> String,
+}
+
+/// Hears of alarms as they happen, on the thread where they do: it must not wait.
+pub trait Listener: Send + Sync {
+    /// Said at once, and again once a minute while it lasts.
+    fn raised(&self, alarm: &Alarm);
+    /// What was raised is over.
+    fn mended(&self, alarm: &Alarm, lasted: Duration);
+}
+
+/// All alarms. Bounded: one for each destination, topic and the like, times the causes.
+pub struct Alarms {
+    listener: Arc<dyn Listener>,
+    board: Mutex<Board>,
+}
+
+#[derive(Default)]
+struct Board {
+    open: BTreeMap<Scope, Open>,
+    /// When a cause was last said, also after it was mended: one that comes and goes is not said each time.
+    said: BTreeMap<(Scope, &'static str), Instant>,
+    lanes: u64,
+}
+
+struct Open {
+    alarm: Alarm,
+    since: Instant,
+    /// Whether people know of it, so that they hear of its end too.
+    said: bool,
+    lanes: BTreeSet<u64>,
+}
+
+impl Alarms {
+    pub fn new(listener: Arc<dyn Listener>) -> Arc<Self> {
+        Arc::new(Self { listener, board: Mutex::default() })
+    }
+
+    /// What is going on, for the readiness and status pages.
+    pub fn current(&self, now: Instant) -> Vec<Alarm> {
+        let lasting = |open: &Open| now.saturating_duration_since(open.since);
+        self.board()
+            .open
+            .values()
+            .map(|open| Alarm { lasting: lasting(open), ..open.alarm.clone() })
+            .collect()
+    }
+
+    /// Whether something that has to be mended stops lines for this destination.
+    pub fn holds(&self, destination: &str) -> bool {
+        let board = self.board();
+        board.open.values().filter(|open| open.alarm.holds).any(|open| match &open.alarm.scope {
+            Scope::Server => true,
+            Scope::Destination(name) => name == destination,
+            Scope::DeadLetters | Scope::Topic(_) | Scope::Bridge => false,
+        })
+    }
+
+    /// One lane's view.
+    pub fn watch(self: &Arc<Self>) -> Watch {
+        let mut board = self.board();
+        board.lanes += 1;
+        Watch { lane: board.lanes, alarms: Arc::clone(self), scope: None }
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Alarms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Alarms").field("open", &self.board().open.len()).finish_non_exhaustive()
+    }
+}
+
+impl Board {
+    /// Enters a failure, and gives the alarm if it is time to say it.
+    fn enter(&mut self, lane: u64, trouble: Trouble<'_>, now: Instant) -> Option<Alarm> {
+        let scope = trouble.scope;
+        let open = self.open.entry(scope.clone()).or_insert_with(|| Open {
+            alarm: alarm(trouble),
+            since: now,
+            said: false,
+            lanes: BTreeSet::new(),
+        });
+        open.lanes.insert(lane);
+        if open.alarm.cause != trouble.cause || open.alarm.why != trouble.why {
+            open.alarm = alarm(trouble);
+        }
+        open.alarm.lasting = now.saturating_duration_since(open.since);
+        let key = (scope.clone(), trouble.cause);
+        let due = self.said.get(&key).is_none_or(|said| now.saturating_duration_since(*said) >= REPEAT);
+        if !due {
+            return None;
+        }
+        self.said.insert(key, now);
+        open.said = true;
+        Some(open.alarm.clone())
+    }
+
+    /// A lane waits no longer. Gives the alarm if that was the last lane and people know of it.
+    fn leave(&mut self, lane: u64, scope: &Scope, now: Instant) -> Option<(Alarm, Duration)> {
+        let open = self.open.get_mut(scope)?;
+        open.lanes.remove(&lane);
+        if !open.lanes.is_empty() {
+            return None;
+        }
+        let open = self.open.remove(scope)?;
+        open.said.then(|| (open.alarm, now.saturating_duration_since(open.since)))
+    }
+}
+
+fn alarm(trouble: Trouble<'_>) -> Alarm {
+    let Trouble { cause, holds, scope, at, why, remedy } = trouble;
+    let (scope, at, why) = (scope.clone(), at.to_owned(), why.to_owned());
+    Alarm { cause, holds, scope, at, why, remedy: remedy(), lasting: Duration::ZERO }
+}
+
+/// What one lane waits for. Dropping it, as when a lane is given up, takes the lane off the board.
+#[derive(Debug)]
+pub struct Watch {
+    alarms: Arc<Alarms>,
+    lane: u64,
+    scope: Option<Scope>,
+}
+
+impl Watch {
+    pub fn failed(&mut self, trouble: Trouble<'_>, now: Instant) {
+        if self.scope.as_ref().is_some_and(|before| before != trouble.scope) {
+            self.well(now);
+        }
+        let due = self.alarms.board().enter(self.lane, trouble, now);
+        self.scope = Some(trouble.scope.clone());
+        if let Some(alarm) = due {
+            self.alarms.listener.raised(&alarm);
+        }
+    }
+
+    /// An attempt was answered for what it was. Free of cost while nothing is wrong.
+    pub fn well(&mut self, now: Instant) {
+        let Some(scope) = self.scope.take() else { return };
+        let mended = self.alarms.board().leave(self.lane, &scope, now);
+        if let Some((alarm, lasted)) = mended {
+            self.alarms.listener.mended(&alarm, lasted);
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(scope) = self.scope.take() {
+            // Nothing was mended: nothing to say.
+            let _ = self.alarms.board().leave(self.lane, &scope, Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was said since the last call, shortened.
+    #[derive(Default)]
+    struct Said(Mutex<Vec<String>>);
+
+    impl Said {
+        fn take(&self) -> Vec<String> {
+            std::mem::take(&mut self.0.lock().unwrap())
+        }
+    }
+
+    impl Listener for Said {
+        fn raised(&self, alarm: &Alarm) {
+            self.0.lock().unwrap().push(format!("{} {}", alarm.cause, alarm.lasting.as_secs()));
+        }
+
+        fn mended(&self, alarm: &Alarm, lasted: Duration) {
+            self.0.lock().unwrap().push(format!("{} mended {}", alarm.cause, lasted.as_secs()));
+        }
+    }
+
+    fn of(bucket: &str) -> Scope {
+        Scope::Destination(bucket.to_owned())
+    }
+
+    fn fail(watch: &mut Watch, cause: &'static str, scope: &Scope, now: Instant) {
+        let remedy = || "do this".to_owned();
+        watch.failed(Trouble { cause, holds: true, scope, at: "http://h", why: "why", remedy: &remedy }, now);
+    }
+
+    #[test]
+    fn speaks_at_once_then_once_a_minute_then_of_the_end() {
+        let said = Arc::new(Said::default());
+        let alarms = Alarms::new(said.clone());
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut lanes: Vec<Watch> = (0..4).map(|_| alarms.watch()).collect();
+        for seconds in 0..=130 {
+            for lane in &mut lanes {
+                fail(lane, "unauthorized", &Scope::Server, at(seconds));
+            }
+        }
+        assert_eq!(said.take(), ["unauthorized 0", "unauthorized 60", "unauthorized 120"]);
+        assert_eq!(alarms.current(at(130)).len(), 1);
+        assert_eq!(alarms.current(at(130))[0].lasting, Duration::from_secs(130));
+        for lane in &mut lanes[..3] {
+            lane.well(at(131));
+        }
+        assert_eq!(said.take(), [""; 0], "one lane still waits");
+        lanes[3].well(at(140));
+        assert_eq!(said.take(), ["unauthorized mended 140"]);
+        assert!(alarms.current(at(140)).is_empty());
+    }
+
+    #[test]
+    fn keeps_scopes_and_causes_apart() {
+        let said = Arc::new(Said::default());
+        let alarms = Alarms::new(said.clone());
+        let now = Instant::now();
+        let (mut one, mut two) = (alarms.watch(), alarms.watch());
+        fail(&mut one, "bucket_missing", &of("a"), now);
+        fail(&mut two, "bucket_missing", &of("b"), now);
+        assert_eq!(said.take(), ["bucket_missing 0"; 2]);
+        assert!(alarms.holds("a") && !alarms.holds("c"));
+        // The bucket is not what keeps this lane any more.
+        fail(&mut one, "unreachable", &Scope::Server, now);
+        assert_eq!(said.take(), ["bucket_missing mended 0", "unreachable 0"]);
+        assert!(alarms.holds("c"), "it concerns all");
+        fail(&mut two, "unreachable", &Scope::Server, now);
+        assert_eq!(said.take(), ["bucket_missing mended 0"]);
+        fail(&mut one, "timed_out", &Scope::Server, now);
+        assert_eq!(said.take(), ["timed_out 0"]);
+        assert_eq!(alarms.current(now).len(), 1);
+    }
+
+    #[test]
+    fn a_topic_or_dead_letters_hold_no_destination() {
+        let alarms = Alarms::new(Arc::new(Said::default()));
+        let (mut one, mut two) = (alarms.watch(), alarms.watch());
+        fail(&mut one, "reject_rate", &Scope::Topic("a".to_owned()), Instant::now());
+        fail(&mut two, "dead_letters", &Scope::DeadLetters, Instant::now());
+        assert!(!alarms.holds("a"));
+        assert_eq!(alarms.current(Instant::now()).len(), 2);
+    }
+
+    #[test]
+    fn says_once_a_minute_what_comes_and_goes() {
+        let said = Arc::new(Said::default());
+        let alarms = Alarms::new(said.clone());
+        let start = Instant::now();
+        let mut lane = alarms.watch();
+        for seconds in 0..120 {
+            fail(&mut lane, "busy", &Scope::Server, start + Duration::from_secs(seconds));
+            lane.well(start + Duration::from_secs(seconds));
+        }
+        assert_eq!(said.take(), ["busy 0", "busy mended 0", "busy 0", "busy mended 0"]);
+    }
+
+    #[test]
+    fn forgets_a_lane_that_is_given_up() {
+        let said = Arc::new(Said::default());
+        let alarms = Alarms::new(said.clone());
+        let mut lane = alarms.watch();
+        fail(&mut lane, "bucket_missing", &of("b"), Instant::now());
+        drop(lane);
+        assert!(alarms.current(Instant::now()).is_empty());
+        assert_eq!(said.take(), ["bucket_missing 0"]);
+    }
+}

@@ -1,0 +1,89 @@
+//! How far a long command is: on a terminal a bar that is redrawn in place, otherwise a line now and then.
+
+use crate::dead_letter::Progress;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Erases the line that the cursor is on.
+const ERASE: &str = "\r\x1b[2K";
+const BAR_CELLS: usize = 30;
+const REDRAW_EVERY: Duration = Duration::from_millis(200);
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Standard error, with the bar at its end.
+#[derive(Clone, Debug)]
+pub struct Bar {
+    terminal: bool,
+    /// Whether the bar stands on the terminal now; the log asks too.
+    drawn: Arc<AtomicBool>,
+    last: Instant,
+}
+
+impl Bar {
+    pub fn new() -> Self {
+        Self { terminal: io::stderr().is_terminal(), drawn: Arc::default(), last: Instant::now() }
+    }
+
+    /// Shows how far it is, if it was not shown just before.
+    pub fn show(&mut self, progress: Progress, text: impl FnOnce() -> String) {
+        let every = if self.terminal { REDRAW_EVERY } else { LINE_EVERY };
+        if self.last.elapsed() < every {
+            return;
+        }
+        self.last = Instant::now();
+        let text = format!("{} {}", share(progress), text());
+        if self.terminal {
+            self.erase();
+            let mut out = io::stderr().lock();
+            // Nobody may see it: no reason to stop.
+            let _unseen = write!(out, "{} {text}", cells(progress)).and_then(|()| out.flush());
+            self.drawn.store(true, Ordering::Relaxed);
+        } else {
+            self.say(&text);
+        }
+    }
+
+    /// Shows a line.
+    pub fn say(&self, line: &str) {
+        self.erase();
+        let _unseen = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// Makes room for a line, of this or of the log.
+    pub fn erase(&self) {
+        if self.drawn.swap(false, Ordering::Relaxed) {
+            let _unseen = io::stderr().lock().write_all(ERASE.as_bytes());
+        }
+    }
+}
+
+fn share(progress: Progress) -> String {
+    let Progress { done, all } = progress;
+    format!("{}%", (done.min(all) * 100).checked_div(all).unwrap_or(100))
+}
+
+fn cells(progress: Progress) -> String {
+    let Progress { done, all } = progress;
+    let full = (done.min(all) as usize * BAR_CELLS).checked_div(all as usize).unwrap_or(BAR_CELLS);
+    format!("[{}{}]", "#".repeat(full), ".".repeat(BAR_CELLS.saturating_sub(full)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_how_far_it_is() {
+        let f = |done: u64, all: u64, want: &str| {
+            let progress = Progress { done, all };
+            assert_eq!(format!("{} {}", cells(progress), share(progress)), want);
+        };
+        f(0, 1_000, "[..............................] 0%");
+        f(999, 1_000, "[#############################.] 99%");
+        f(1_000, 1_000, "[##############################] 100%");
+        f(2_000, 1_000, "[##############################] 100%");
+        f(0, 0, "[##############################] 100%");
+    }
+}

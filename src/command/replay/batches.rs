@@ -1,0 +1,237 @@
+//! Letters become lines again: of each destination a batch, with the letter that each line came from.
+
+use crate::batch::LineBuffer;
+use crate::config::Config;
+use crate::dead_letter::Letter;
+use crate::feed::Routing;
+use crate::influx::line_reader::split_lines;
+use crate::influx::{Destination, Lines, LinesError};
+use crate::map::{Mapper, RecordLimits, Rejection};
+use crate::pipeline::record_limits;
+use crate::record::{Record, RecordTime};
+use crate::text::printable;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Characters of a reason that are shown.
+const SHOWN_MAX: usize = 500;
+
+pub struct Batches {
+    routing: Routing,
+    limits: RecordLimits,
+    lines_max: usize,
+    bytes_max: usize,
+    /// By topic.
+    mappers: HashMap<Arc<str>, Option<(Mapper, usize)>>,
+    /// By the destination's number.
+    open: Vec<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    lines: LineBuffer,
+    letters: Letters,
+}
+
+/// Which letter a line came from.
+#[derive(Default)]
+pub struct Letters {
+    /// The first line of each, and how it is named; in rising order.
+    first_lines: Vec<(usize, String)>,
+    /// How many of them are of records that are gone.
+    pub of_lines: u64,
+}
+
+/// What became of a letter.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Became {
+    pub lines: usize,
+    /// The kind of rejection, and in words what was rejected.
+    pub rejected: Option<(&'static str, Vec<String>)>,
+}
+
+/// One batch on its way.
+pub struct Closed {
+    pub destination: Arc<Destination>,
+    pub lines: Lines,
+    pub letters: Letters,
+}
+
+impl Batches {
+    pub fn new(config: &Config) -> Self {
+        let routing = Routing::new(config);
+        let open = routing.destinations().iter().map(|_| Open::default()).collect();
+        Self {
+            routing,
+            limits: record_limits(config),
+            lines_max: config.batch.lines_max,
+            bytes_max: config.batch.bytes_max,
+            mappers: HashMap::new(),
+            open,
+        }
+    }
+
+    /// Appends a letter's lines. `name` is how it is named if one is refused.
+    pub fn take(&mut self, letter: &Letter, name: impl FnOnce() -> String) -> Became {
+        let (routing, limits) = (&self.routing, self.limits);
+        let mapper = self.mappers.entry(Arc::clone(&letter.topic)).or_insert_with(|| {
+            let (rules, destination) = routing.mapping_of(&letter.topic)?;
+            Some((Mapper::new(Arc::clone(rules), &letter.topic, limits), destination))
+        });
+        let Some((mapper, destination)) = mapper else {
+            return Became::rejected(&[(None, Rejection::NoMapping)]);
+        };
+        let Some(open) = self.open.get_mut(*destination) else { return Became::default() };
+        let first_line = open.lines.lines();
+        let became = match &letter.lines {
+            Some(lines) => append(lines, &mut open.lines),
+            None => map(letter, mapper, &mut open.lines),
+        };
+        if became.lines > 0 {
+            open.letters.first_lines.push((first_line, name()));
+            open.letters.of_lines += u64::from(letter.lines.is_some());
+        }
+        became
+    }
+
+    /// Whether it is time to write.
+    pub fn is_full(&self) -> bool {
+        let sum = |of: fn(&LineBuffer) -> usize| self.open.iter().map(|open| of(&open.lines)).sum::<usize>();
+        sum(LineBuffer::lines) >= self.lines_max || sum(LineBuffer::bytes) >= self.bytes_max
+    }
+
+    /// Everything that is open.
+    pub fn close(&mut self) -> Result<Vec<Closed>, LinesError> {
+        let mut closed = Vec::new();
+        for (number, open) in self.open.iter_mut().enumerate() {
+            let Open { lines, letters } = std::mem::take(open);
+            if !lines.is_empty() {
+                let destination = Arc::clone(self.routing.destination(number));
+                let (text, ends) = lines.into_parts();
+                closed.push(Closed { destination, lines: Lines::new(text, ends)?, letters });
+            }
+        }
+        Ok(closed)
+    }
+}
+
+impl Letters {
+    pub fn count(&self) -> u64 {
+        self.first_lines.len() as u64
+    }
+
+    pub fn of_line(&self, line: usize) -> &str {
+        let after = self.first_lines.partition_point(|(first, _)| *first <= line);
+        after.checked_sub(1).and_then(|index| self.first_lines.get(index)).map_or("", |(_, name)| name)
+    }
+}
+
+impl Became {
+    fn rejected(rejected: &[(Option<usize>, Rejection)]) -> Self {
+        let words = |(element, why): &(Option<usize>, Rejection)| {
+            let element = element.map_or(String::new(), |index| format!("element {index}: "));
+            format!("{element}{}", printable(&why.to_string(), SHOWN_MAX))
+        };
+        let reason = rejected.first().map(|(_, why)| why.reason().name());
+        Self { lines: 0, rejected: reason.map(|reason| (reason, rejected.iter().map(words).collect())) }
+    }
+}
+
+/// The whole record, as it was: writing again what was stored of it changes nothing.
+fn map(letter: &Letter, mapper: &mut Mapper, lines: &mut LineBuffer) -> Became {
+    let headers: Vec<(&str, &[u8])> = letter
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
+        .collect();
+    let record = Record {
+        partition: letter.partition,
+        offset: letter.offset,
+        time: RecordTime::from_kafka_ms(letter.timestamp_ms.unwrap_or(-1)),
+        key: letter.key.as_deref(),
+        value: letter.value.as_deref(),
+        headers: &headers,
+    };
+    let outcome = mapper.map(&record, lines);
+    Became { lines: outcome.lines, ..Became::rejected(&outcome.rejected) }
+}
+
+/// Of a record that is gone only its lines are left.
+fn append(text: &[u8], lines: &mut LineBuffer) -> Became {
+    let before = lines.lines();
+    for line in split_lines(text).filter(|line| !line.is_empty()) {
+        lines.text_mut().extend_from_slice(line);
+        lines.end_line();
+    }
+    Became { lines: lines.lines() - before, rejected: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dead_letter::{Elements, Stage};
+    use std::path::Path;
+
+    fn batches() -> Batches {
+        let text = "[kafka]\nbrokers = 'b:1'\ntopics = ['a', 'b']\n\
+            [[mapping]]\ntopics = 'a'\nstrict = false\nheader_tags = ['site']\nkey_tag = 'key'\n\
+            [[mapping]]\ntopics = 'b'\ndatabase = 'other'\n\
+            [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n[batch]\nlines_max = 3\n";
+        Batches::new(&crate::config::parse(Path::new("bridge.toml"), text, &|_| None).unwrap().config)
+    }
+
+    fn letter(topic: &str, offset: i64, value: &str) -> Letter {
+        Letter {
+            topic: topic.into(),
+            partition: 0,
+            offset,
+            timestamp_ms: Some(1_000),
+            key: Some(b"k".to_vec()),
+            value: Some(value.as_bytes().to_vec()),
+            headers: vec![("site".to_owned(), Some(b"seoul".to_vec())), ("none".to_owned(), None)],
+            stage: Stage::Map,
+            reason: "time",
+            why: String::new(),
+            elements: Elements::default(),
+            lines: None,
+        }
+    }
+
+    #[test]
+    fn letters_become_the_lines_of_their_records() {
+        let mut batches = batches();
+        let mut f = |letter: &Letter, lines: usize, rejected: Option<(&'static str, &[&str])>| {
+            let name = || format!("{}@{}", letter.topic, letter.offset);
+            let became = batches.take(letter, name);
+            let rejected = rejected.map(|(reason, words)| {
+                (reason, words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+            });
+            assert_eq!(became, Became { lines, rejected }, "{letter:?}");
+            batches.is_full()
+        };
+        assert!(!f(&letter("a", 7, r#"{"v":1}"#), 1, None));
+        assert!(!f(&letter("a", 8, "{}"), 0, None));
+        let why = "element 1: null is no object, and only objects become points";
+        assert!(!f(&letter("a", 9, r#"[{"v":2},null]"#), 1, Some(("not_an_object", &[why]))));
+        assert!(!f(&letter("c", 1, "{}"), 0, Some(("no_mapping", &["no [[mapping]] matches its topic"]))));
+        let gone =
+            Letter { value: None, lines: Some(b"b v=\"x\ny\" 5\n\nb v=2 6".to_vec()), ..letter("b", 3, "") };
+        assert!(f(&gone, 2, None));
+        let closed = batches.close().unwrap();
+        let shown: Vec<String> = closed
+            .iter()
+            .map(|batch| {
+                let letters: Vec<&str> =
+                    (0..batch.lines.len()).map(|line| batch.letters.of_line(line)).collect();
+                let text = String::from_utf8_lossy(batch.lines.text()).into_owned();
+                format!("{}: {text:?} {letters:?}", batch.destination)
+            })
+            .collect();
+        let want = [
+            r#"database "d": "a,key=k,site=seoul v=1 1000007063\na,key=k,site=seoul v=2 1000009081\n" ["a@7", "a@9"]"#,
+            r#"database "other": "b v=\"x\ny\" 5\nb v=2 6\n" ["b@3", "b@3"]"#,
+        ];
+        assert_eq!(shown, want);
+        assert!(batches.close().unwrap().is_empty() && !batches.is_full());
+    }
+}

@@ -1,0 +1,259 @@
+//! `replay-dead-letters`: dead letters through the mapping as it is now, to InfluxDB or, as a dry run, to standard output.
+//! It reads only: letters stay where they are, and replaying one twice gives the same points.
+
+mod batches;
+mod tally;
+
+use super::progress::Bar;
+use super::{FAILED, NOT_ALL_STORED, WRONG};
+use crate::config::{self, Config, DeadLetter};
+use crate::dead_letter::{Found, Item, Next, Reading, ReadingError};
+use crate::influx::{ClientError, LaneWriter, LinesError, LogObserver};
+use crate::pipeline;
+use crate::text::printable;
+use batches::{Batches, Closed};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tally::Tally;
+use thiserror::Error;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+/// What the command line says.
+#[derive(Debug)]
+pub struct Options {
+    pub config: Option<PathBuf>,
+    pub source: Source,
+    pub dry_run: bool,
+}
+
+#[derive(Debug)]
+pub enum Source {
+    Files(Vec<PathBuf>),
+    /// None: that of the configuration.
+    Topic(Option<String>),
+}
+
+#[derive(Debug, Error)]
+enum ReplayError {
+    #[error("{0}")]
+    Config(String),
+    #[error("[dead_letter] names no topic: name the one to read, as in --topic NAME")]
+    NoTopic,
+    #[error(transparent)]
+    Reading(#[from] ReadingError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Lines(#[from] LinesError),
+    #[error("threads can't be started: {0}")]
+    Threads(#[source] io::Error),
+    #[error("the lines can't be shown: {0}")]
+    Output(#[source] io::Error),
+}
+
+/// Exit status 0 if everything is stored, 1 if a letter is still rejected or refused, or not whole.
+pub fn replay(options: &Options) -> ExitCode {
+    match run(options) {
+        Ok(tally) if tally.is_clean() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(NOT_ALL_STORED),
+        // Whoever reads the lines has seen enough.
+        Err(ReplayError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            let is_wrong = matches!(
+                error,
+                ReplayError::Config(_)
+                    | ReplayError::NoTopic
+                    | ReplayError::Client(_)
+                    | ReplayError::Reading(ReadingError::NoTopic(_) | ReadingError::File { .. })
+            );
+            ExitCode::from(if is_wrong { WRONG } else { FAILED })
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<Tally, ReplayError> {
+    let wrong = |error: &dyn std::error::Error| ReplayError::Config(error.to_string());
+    let path = config::find(options.config.as_deref()).map_err(|error| wrong(&error))?;
+    let load = if options.dry_run { config::load_without_secrets } else { config::load };
+    let config = load(&path).map_err(|error| wrong(&error))?;
+    let (mut reading, source) = open(options, &config)?;
+    let bar = Bar::new();
+    let log = bar.clone();
+    crate::log::start_to(config.log, move || {
+        log.erase();
+        io::stderr()
+    });
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(ReplayError::Threads)?;
+    let stop = Stop::listen(&runtime).map_err(ReplayError::Threads)?;
+    let outlet = if options.dry_run {
+        Outlet::Output
+    } else {
+        let writer = pipeline::writer(&config, Arc::new(LogObserver))?;
+        Outlet::Influx(Box::new(writer.lane(fastrand::u64(..))))
+    };
+    let batches = Batches::new(&config);
+    let mut replay = Replay { batches, outlet, runtime, stop, bar, tally: Tally::default() };
+    let result = replay.all(&mut reading);
+    let tally = replay.finish(&source, options.dry_run);
+    result.map(|()| tally)
+}
+
+/// What is read, and its name.
+fn open(options: &Options, config: &Config) -> Result<(Reading, String), ReplayError> {
+    let topic = match (&options.source, &config.dead_letter) {
+        (Source::Files(files), _) => {
+            let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+            return Ok((Reading::files(files)?, names.join(", ")));
+        }
+        (Source::Topic(Some(topic)), _) | (Source::Topic(None), Some(DeadLetter::Topic(topic))) => topic,
+        (Source::Topic(None), _) => return Err(ReplayError::NoTopic),
+    };
+    Ok((Reading::topic(&config.kafka, topic)?, format!("topic {topic}")))
+}
+
+/// Where lines go.
+enum Outlet {
+    Influx(Box<LaneWriter>),
+    Output,
+}
+
+struct Replay {
+    batches: Batches,
+    outlet: Outlet,
+    runtime: Runtime,
+    stop: Stop,
+    bar: Bar,
+    tally: Tally,
+}
+
+impl Replay {
+    /// Reads to the end, or until it is interrupted.
+    fn all(&mut self, reading: &mut Reading) -> Result<(), ReplayError> {
+        while !self.stop.is_asked() {
+            match reading.read()? {
+                Next::Item(item) => self.take(&item),
+                Next::Later => {}
+                Next::End => return self.flush(),
+            }
+            if self.batches.is_full() {
+                self.flush()?;
+            }
+            let tally = &self.tally;
+            self.bar.show(reading.progress(), || tally.so_far());
+        }
+        self.tally.is_interrupted = true;
+        Ok(())
+    }
+
+    fn take(&mut self, item: &Item) {
+        self.tally.letters += 1;
+        let place = &item.place;
+        let Found { letter, truncated } = match &item.found {
+            Ok(found) => found,
+            Err(why) => {
+                self.tally.unreadable += 1;
+                return self.bar.say(&format!("{place}: {}", printable(why, 500)));
+            }
+        };
+        let name =
+            || format!("{place}: {}[{}]@{}", printable(&letter.topic, 300), letter.partition, letter.offset);
+        if *truncated {
+            self.tally.truncated += 1;
+            self.bar.say(&format!("{}: its original is truncated", name()));
+            // Lines that are left are whole.
+            if letter.lines.is_none() {
+                return;
+            }
+        }
+        let became = self.batches.take(letter, name);
+        match became.rejected {
+            Some((reason, words)) => {
+                *self.tally.rejected.entry(reason).or_default() += 1;
+                for why in words {
+                    self.bar.say(&format!("{}: {why}", name()));
+                }
+            }
+            None => self.tally.filtered += u64::from(became.lines == 0),
+        }
+    }
+
+    /// Writes everything that is open; while InfluxDB can't take it, it waits.
+    fn flush(&mut self) -> Result<(), ReplayError> {
+        for batch in self.batches.close()? {
+            let Outlet::Influx(lane) = &mut self.outlet else {
+                self.bar.erase();
+                io::stdout().lock().write_all(batch.lines.text()).map_err(ReplayError::Output)?;
+                self.tally.written(&batch.letters, batch.lines.len());
+                continue;
+            };
+            let Closed { destination, lines, letters } = batch;
+            let delivered = self.runtime.block_on(async {
+                tokio::select! {
+                    delivered = lane.deliver(&destination, &lines) => Some(delivered),
+                    () = self.stop.asked() => None,
+                }
+            });
+            let Some(delivered) = delivered else {
+                self.tally.is_interrupted = true;
+                return Ok(());
+            };
+            self.tally.written(&letters, delivered.lines_stored);
+            let mut refused = BTreeSet::new();
+            for line in delivered.refused {
+                let letter = letters.of_line(line.line);
+                refused.insert(letter);
+                self.bar.say(&format!("{letter}: InfluxDB refuses a line: {}", line.why));
+            }
+            self.tally.refused += refused.len() as u64;
+            self.tally.replayed -= refused.len() as u64;
+        }
+        Ok(())
+    }
+
+    fn finish(self, source: &str, dry_run: bool) -> Tally {
+        self.bar.say(&self.tally.summary(source, dry_run));
+        // A request whose answer nobody waits for must not delay the end.
+        self.runtime.shutdown_background();
+        self.tally
+    }
+}
+
+/// Ctrl-C, or SIGTERM.
+struct Stop {
+    flag: Arc<AtomicBool>,
+    notify: Arc<Notify>,
+}
+
+impl Stop {
+    fn listen(runtime: &Runtime) -> io::Result<Self> {
+        let stop = Self { flag: Arc::default(), notify: Arc::default() };
+        let _runtime = runtime.enter();
+        let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (flag, notify) = (Arc::clone(&stop.flag), Arc::clone(&stop.notify));
+        runtime.spawn(async move {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            flag.store(true, Ordering::Relaxed);
+            notify.notify_one();
+        });
+        Ok(stop)
+    }
+
+    fn is_asked(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
+    }
+
+    async fn asked(&self) {
+        self.notify.notified().await;
+    }
+}

@@ -1,0 +1,98 @@
+//! Why letters can't be written, or originals not be read, now. Each may pass, or be mended while the bridge waits.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// What keeps letters from being written, or originals from being read.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum DeadLetterError {
+    #[error("the Kafka client for dead letters can't be made: {why}: look at [kafka] in bridge.toml")]
+    Client { why: String },
+    #[error(
+        "the dead-letter topic {topic} does not exist, and the brokers do not create it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic}"
+    )]
+    TopicMissing { topic: String, brokers: String },
+    #[error(
+        "this user may not write dead letters to the topic {topic} ({why}): grant WRITE and DESCRIBE on it, and CREATE where the bridge is to make it"
+    )]
+    TopicForbidden { topic: String, why: String },
+    #[error(
+        "the dead-letter topic {topic} does not even take the coordinates of a record: raise its max.message.bytes"
+    )]
+    TopicTooSmall { topic: String },
+    #[error(
+        "the dead-letter topic {topic} refuses a letter ({why}): it has to take every record, with cleanup.policy=delete and any timestamp"
+    )]
+    TopicRefuses { topic: String, why: String },
+    #[error("kafka does not take dead letters for the topic {topic} ({why}): {remedy}")]
+    Unreachable { topic: String, why: String, remedy: &'static str },
+    #[error(
+        "dead letters can't be written to {path}: another process writes there; each bridge needs its own file"
+    )]
+    FileLocked { path: Shown },
+    #[error("dead letters can't be written to {path}: {why}: {remedy}")]
+    File { path: Shown, cause: FileCause, why: String, remedy: &'static str },
+    #[error("dead letters were not written to {path} within {seconds} s: is its disk well?")]
+    FileSlow { path: Shown, seconds: u64 },
+    #[error("kafka can't be asked for the original records now ({why}): {remedy}")]
+    Unreadable { why: String, remedy: &'static str },
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileCause {
+    DiskFull,
+    Forbidden,
+    NoFolder,
+    NoFile,
+    Other,
+}
+
+/// A path as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown(pub PathBuf);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+impl DeadLetterError {
+    pub(super) fn file(path: &Path, error: &io::Error) -> Self {
+        let (cause, remedy) = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => (
+                FileCause::DiskFull,
+                "make room on its disk: letters of full files (file.1, file.2, ...) may go once they are replayed",
+            ),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
+                FileCause::Forbidden,
+                "let the bridge's user write there, or name another `file` in [dead_letter]",
+            ),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                (FileCause::NoFolder, "create its folder, or name another `file` in [dead_letter]")
+            }
+            io::ErrorKind::IsADirectory => (FileCause::NoFile, "name a file, not a folder, in [dead_letter]"),
+            _ => (FileCause::Other, "look at its disk, or name another `file` in [dead_letter]"),
+        };
+        Self::File { path: Shown(path.to_owned()), cause, why: error.to_string(), remedy }
+    }
+
+    /// As it stands in metrics and alarms.
+    pub fn cause_name(&self) -> &'static str {
+        match self {
+            Self::Client { .. } => "dead_letter_client",
+            Self::TopicMissing { .. } => "dead_letter_topic_missing",
+            Self::TopicForbidden { .. } => "dead_letter_topic_forbidden",
+            Self::TopicTooSmall { .. } | Self::TopicRefuses { .. } => "dead_letter_topic_refuses",
+            Self::Unreachable { .. } => "dead_letter_topic_unreachable",
+            Self::FileLocked { .. } => "dead_letter_file_locked",
+            Self::File { cause: FileCause::DiskFull, .. } => "dead_letter_disk_full",
+            Self::File { .. } => "dead_letter_file_unwritable",
+            Self::FileSlow { .. } => "dead_letter_file_slow",
+            Self::Unreadable { .. } => "originals_unreadable",
+        }
+    }
+}

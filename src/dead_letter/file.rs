@@ -1,0 +1,90 @@
+//! Letters to a file: one JSON object a line, synced before they count as written.
+
+use super::letter::Letter;
+use super::open_file::OpenFile;
+use super::{DeadLetterError, error::Shown, json};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+/// Lines that are encoded before they are written; a line alone may be longer.
+const CHUNK_BYTES: usize = 256 << 10;
+/// How long a write may take. A disk that hangs can't be interrupted, only be left alone.
+pub(super) const WRITE_MAX: Duration = Duration::from_secs(10);
+
+/// Writes to one file, for all lanes in turn.
+#[derive(Debug)]
+pub struct FileWriter {
+    path: PathBuf,
+    file: Arc<Mutex<OpenFile>>,
+    write_max: Duration,
+}
+
+type Guard = OwnedMutexGuard<OpenFile>;
+
+impl FileWriter {
+    /// Opens the file and keeps other processes from writing it.
+    pub fn open(path: &Path, bytes_max: u64, write_max: Duration) -> Result<Self, DeadLetterError> {
+        let file = OpenFile::open(path, bytes_max)?;
+        Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(file)), write_max })
+    }
+
+    pub async fn send(&self, letters: &mut Vec<Letter>) -> Result<(), DeadLetterError> {
+        // While a write hangs, its task keeps the lock, so that no further ones pile up.
+        let mut file =
+            timeout(self.write_max, Arc::clone(&self.file).lock_owned()).await.map_err(|_| self.slow())?;
+        let time = super::now();
+        let (mut written, mut result) = (0, Ok(()));
+        while let (Some(rest @ [_, ..]), Ok(())) = (letters.get(written..), &result) {
+            let (lines, count) = chunk(rest, &time);
+            (file, result) = self.run(file, move |file| file.append(&lines)).await?;
+            written += if result.is_ok() { count } else { 0 };
+        }
+        // What was written before a failure need not be written again.
+        if written > 0 {
+            let (_, synced) = self.run(file, OpenFile::sync).await?;
+            synced?;
+            letters.drain(..written);
+        }
+        result
+    }
+
+    /// Runs it where it may block. The outer error: it hangs.
+    async fn run<T: Send + 'static>(
+        &self,
+        mut file: Guard,
+        work: impl FnOnce(&mut OpenFile) -> Result<T, DeadLetterError> + Send + 'static,
+    ) -> Result<(Guard, Result<T, DeadLetterError>), DeadLetterError> {
+        let job = spawn_blocking(move || {
+            let result = work(&mut file);
+            (file, result)
+        });
+        let ended = timeout(self.write_max, job).await.map_err(|_| self.slow())?;
+        // The job neither panics nor is cancelled, unless the runtime ends.
+        ended.map_err(|error| DeadLetterError::file(&self.path, &io::Error::other(error)))
+    }
+
+    fn slow(&self) -> DeadLetterError {
+        DeadLetterError::FileSlow { path: Shown(self.path.clone()), seconds: self.write_max.as_secs() }
+    }
+}
+
+/// The lines of the first letters, at least of one, and of how many.
+fn chunk(letters: &[Letter], time: &str) -> (Vec<u8>, usize) {
+    let (mut lines, mut count) = (Vec::new(), 0);
+    for letter in letters {
+        json::write(letter, time, &mut lines);
+        count += 1;
+        if lines.len() >= CHUNK_BYTES {
+            break;
+        }
+    }
+    (lines, count)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! The open file of dead letters: lines are appended to it, a full one is set aside, and none is ever deleted, because
+//! a dead letter is all that is left of a record.
+
+use super::DeadLetterError;
+use super::error::Shown;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use tracing::{info, warn};
+
+/// How often opening begins again, because another process set the file aside between opening and locking it.
+const OPENINGS_MAX: usize = 3;
+
+#[derive(Debug)]
+pub struct OpenFile {
+    path: PathBuf,
+    /// From this on it is set aside.
+    bytes_max: u64,
+    /// Locked as long as it is open.
+    file: File,
+    bytes: u64,
+    /// Whether a line may be half-written at its end.
+    is_torn: bool,
+    /// Whether something was appended that may not be on the disk.
+    is_unsynced: bool,
+}
+
+impl OpenFile {
+    /// Opens or creates the file, and locks it. A half-written last line, as a crash leaves it, is ended.
+    pub fn open(path: &Path, bytes_max: u64) -> Result<Self, DeadLetterError> {
+        let failed = |error: io::Error| DeadLetterError::file(path, &error);
+        let file = open_locked(path)?;
+        let bytes = file.metadata().map_err(failed)?.len();
+        let is_torn = bytes > 0 && last_byte(&file, bytes).map_err(failed)? != b'\n';
+        sync_folder(path).map_err(failed)?;
+        let path_owned = path.to_owned();
+        let mut open = Self { path: path_owned, bytes_max, file, bytes, is_torn, is_unsynced: false };
+        if is_torn {
+            warn!(
+                path = %path.display(),
+                "the last dead letter is half-written and is ended here; its record was not settled and is read again"
+            );
+            // A full disk is told when there is a letter to write.
+            let _again_later = open.end_torn_line();
+        }
+        Ok(open)
+    }
+
+    /// Appends whole lines.
+    pub fn append(&mut self, lines: &[u8]) -> Result<(), DeadLetterError> {
+        if !self.is_at_its_path() {
+            // Whoever moved or deleted it wants the letters that come now to be at the path.
+            info!(path = %self.path.display(), "the file of dead letters was moved away, beginning a new one");
+            let synced = self.sync();
+            *self = Self::open(&self.path, self.bytes_max)?;
+            synced?;
+        }
+        if self.bytes > 0 && self.bytes + lines.len() as u64 > self.bytes_max {
+            self.set_aside()?;
+        }
+        self.write(lines).map_err(|error| DeadLetterError::file(&self.path, &error))
+    }
+
+    /// Returns when what was appended is on the disk, and can be found there.
+    pub fn sync(&mut self) -> Result<(), DeadLetterError> {
+        if !std::mem::take(&mut self.is_unsynced) {
+            return Ok(());
+        }
+        let synced = self.file.sync_data().and_then(|()| match self.file.metadata()?.nlink() {
+            0 => Err(io::Error::other("it was deleted while it was written")),
+            _ => Ok(()),
+        });
+        synced.map_err(|error| DeadLetterError::file(&self.path, &error))
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.end_torn_line()?;
+        self.is_unsynced = true;
+        if let Err(error) = self.file.write_all(lines) {
+            self.is_torn = self.file.set_len(self.bytes).is_err();
+            return Err(error);
+        }
+        self.bytes += lines.len() as u64;
+        Ok(())
+    }
+
+    fn end_torn_line(&mut self) -> io::Result<()> {
+        if self.is_torn {
+            self.file.write_all(b"\n")?;
+            self.bytes = self.file.metadata()?.len();
+            self.is_torn = false;
+        }
+        Ok(())
+    }
+
+    fn is_at_its_path(&self) -> bool {
+        match (self.file.metadata(), fs::metadata(&self.path)) {
+            (Ok(own), Ok(there)) => (own.dev(), own.ino()) == (there.dev(), there.ino()),
+            _ => false,
+        }
+    }
+
+    /// Renames the full file to the next number, which it keeps: whoever reads files finds each under one name.
+    fn set_aside(&mut self) -> Result<(), DeadLetterError> {
+        self.sync()?;
+        let failed = |error: io::Error| DeadLetterError::file(&self.path, &error);
+        let number = 1 + last_number(&self.path).map_err(failed)?;
+        let aside = numbered(&self.path, number);
+        fs::rename(&self.path, &aside).map_err(failed)?;
+        warn!(
+            path = %aside.display(),
+            bytes = self.bytes,
+            "a file of dead letters is full: replay it with `kafka-influx-bridge replay-dead-letters`, then delete it"
+        );
+        *self = Self::open(&self.path, self.bytes_max)?;
+        Ok(())
+    }
+}
+
+/// Whether letters could be written, without touching the file; where there is none, without leaving one.
+pub fn check_writable(path: &Path) -> Result<(), DeadLetterError> {
+    let result = if path.exists() {
+        OpenOptions::new().append(true).open(path).map(drop)
+    } else {
+        let mut trial = path.as_os_str().to_owned();
+        trial.push(format!(".check-{}", std::process::id()));
+        OpenOptions::new().append(true).create_new(true).open(&trial).and_then(|_| fs::remove_file(&trial))
+    };
+    result.map_err(|error| DeadLetterError::file(path, &error))
+}
+
+fn open_locked(path: &Path) -> Result<File, DeadLetterError> {
+    let failed = |error: io::Error| DeadLetterError::file(path, &error);
+    for _ in 0..OPENINGS_MAX {
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            // Some file systems know no locks.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::WouldBlock) => {
+                return Err(DeadLetterError::FileLocked { path: Shown(path.to_owned()) });
+            }
+        }
+        let (own, there) = (file.metadata().map_err(failed)?, fs::metadata(path));
+        if there.is_ok_and(|there| (own.dev(), own.ino()) == (there.dev(), there.ino())) {
+            return Ok(file);
+        }
+    }
+    Err(DeadLetterError::FileLocked { path: Shown(path.to_owned()) })
+}
+
+fn last_byte(file: &File, bytes: u64) -> io::Result<u8> {
+    let mut last = [0];
+    file.read_exact_at(&mut last, bytes.saturating_sub(1))?;
+    Ok(last[0])
+}
+
+/// Names of files are on the disk only once their folder is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn numbered(path: &Path, number: u64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
+}
+
+/// The highest number of the files that were set aside.
+fn last_number(path: &Path) -> io::Result<u64> {
+    let mut prefix: OsString = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".");
+    let mut last = 0;
+    for entry in fs::read_dir(folder(path))? {
+        let name = entry?.file_name();
+        let number = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+        let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        last = last.max(number.unwrap_or(0));
+    }
+    Ok(last)
+}

@@ -1,0 +1,276 @@
+//! The data path between its edges: which lane a record goes to, when batches close, what is settled. It knows neither
+//! librdkafka nor the clock, so the simulation runs it as it is.
+
+use super::edges::{LaneQueue, Outlet};
+use super::lane::{Done, Lane};
+use super::routes::{Route, Routes, Routing};
+use super::stage::Stage;
+use crate::admin::Counters;
+use crate::alarm::Alarms;
+use crate::batch::{Batch, Budget, Limits};
+use crate::commit::{NextOffset, Tenure, Ticket};
+use crate::kafka::TopicPartition;
+use crate::map::RecordLimits;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+use tracing::warn;
+
+/// Records taken at once: enough to make the call cheap, few enough that little is pinned while a lane has no room.
+const RECORDS_PER_TURN: usize = 256;
+/// The board of alarms decides when one is said again; this bounds how late it may.
+const REPEAT_ALARMS_EVERY: Duration = Duration::from_secs(1);
+
+/// What a desk is made of.
+pub struct Setting {
+    pub routing: Arc<Routing>,
+    pub limits: Limits,
+    pub budget: Budget,
+    pub record_limits: RecordLimits,
+    pub counters: Arc<Counters>,
+    pub alarms: Arc<Alarms>,
+    /// Whether rejected records are dead-lettered.
+    pub writes_letters: bool,
+}
+
+/// Lanes, and what is known of the records in them.
+pub struct Desk<Q, O> {
+    setting: Setting,
+    outlet: O,
+    lanes: Vec<Lane<Q>>,
+    done: (Sender<Done>, Receiver<Done>),
+    next_ticket: Ticket,
+    /// Revokes that wait for their partitions to be settled.
+    drains: Vec<Drain>,
+    stage: Stage,
+    /// When the alarms of topics that hold are repeated.
+    next_alarms: Option<Instant>,
+}
+
+/// Where partitions may be committed.
+#[derive(Debug, Default)]
+pub struct Settled {
+    pub settled: Vec<(TopicPartition, NextOffset)>,
+    /// Those of them that are smaller than before: their topic was created again.
+    pub back: Vec<(TopicPartition, NextOffset)>,
+}
+
+/// What a turn may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    On,
+    /// What was taken from the queues, and no more.
+    Taken,
+    /// Nothing: what is open is written.
+    Off,
+}
+
+/// Hears what the revoked partitions were settled up to.
+pub type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
+
+struct Drain {
+    partitions: Vec<(TopicPartition, Tenure)>,
+    until: Instant,
+    acknowledge: Acknowledge,
+}
+
+impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
+    pub fn new(setting: Setting, outlet: O) -> Self {
+        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits);
+        let (counters, alarms) = (Arc::clone(&setting.counters), Arc::clone(&setting.alarms));
+        let stage = Stage::new(routes, counters, alarms, setting.writes_letters);
+        let (lanes, drains) = (Vec::new(), Vec::new());
+        let next_ticket = Ticket::first();
+        Self { setting, outlet, lanes, done: channel(), next_ticket, drains, stage, next_alarms: None }
+    }
+
+    /// Begins a tenure; returns the queue that the partition's records are to come by. It is made where the lane is new.
+    pub fn assign(&mut self, at: TopicPartition, make_queue: impl FnOnce() -> Q) -> Option<&Q> {
+        let tenure = self.stage.tracker.assign();
+        let route = self.stage.routes.add(at, tenure);
+        let existing = self.lanes.iter().position(|lane| lane.place == route.lane);
+        let lane = existing.unwrap_or_else(|| self.open_lane(route, make_queue()));
+        self.lanes.get(lane).map(|lane| &lane.queue)
+    }
+
+    fn open_lane(&mut self, route: Route, queue: Q) -> usize {
+        let number = self.lanes.len();
+        let destination = Arc::clone(self.setting.routing.destination(route.lane.destination));
+        let closed = self.outlet.open(number, &destination, &self.done.0);
+        let ticket = self.new_ticket();
+        let batch = || Batch::new(ticket, &self.setting.budget);
+        self.lanes.push(Lane::new(route.lane, destination, queue, (batch(), batch()), closed));
+        number
+    }
+
+    fn new_ticket(&mut self) -> Ticket {
+        let ticket = self.next_ticket;
+        self.next_ticket = ticket.next();
+        ticket
+    }
+
+    /// Stops routing the partitions. What of them was taken and not read is let go: their next owner reads it. The
+    /// acknowledgement comes when they are settled, when their lanes hold, or at `until`.
+    pub fn revoke(&mut self, partitions: Vec<TopicPartition>, until: Instant, acknowledge: Acknowledge) {
+        let revoked =
+            partitions.into_iter().filter_map(|at| self.stage.routes.remove(&at).map(|tenure| (at, tenure)));
+        let revoked: Vec<_> = revoked.collect();
+        for lane in &mut self.lanes {
+            lane.queue.release(|topic, partition| {
+                revoked.iter().any(|(at, _)| at.partition == partition && at.topic == topic)
+            });
+        }
+        self.drains.push(Drain { partitions: revoked, until, acknowledge });
+    }
+
+    /// One turn over all lanes. Returns whether there may be more to read.
+    pub fn turn(&mut self, now: Instant, reading: Reading) -> bool {
+        let stopping = reading == Reading::Off;
+        self.settle_done(now);
+        if self.next_alarms.is_none_or(|next| next <= now) {
+            self.next_alarms = Some(now + REPEAT_ALARMS_EVERY);
+            self.stage.repeat_alarms(now);
+        }
+        let mut busy = false;
+        for lane in 0..self.lanes.len() {
+            busy |= !stopping && self.serve(lane, now, reading);
+            self.flush_if_due(lane, now, stopping);
+        }
+        self.stage.tally.flush(&self.setting.counters);
+        self.finish_drains(now);
+        busy
+    }
+
+    /// Whether some records were taken and not read.
+    pub fn has_taken(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.queue.is_empty())
+    }
+
+    /// Whether nothing is open or in flight.
+    pub fn is_idle(&self) -> bool {
+        self.lanes.iter().all(Lane::is_idle)
+    }
+
+    /// Partitions held of topics that hold.
+    pub fn partitions_on_hold(&self) -> Vec<TopicPartition> {
+        self.stage.routes.partitions_on_hold()
+    }
+
+    /// Partitions held.
+    pub fn partitions(&self) -> usize {
+        self.stage.routes.partitions()
+    }
+
+    /// The settled prefixes that changed since the last time.
+    pub fn take_settled(&mut self) -> Settled {
+        let mut all = Settled::default();
+        let routes = &self.stage.routes;
+        self.stage.tracker.take_changed(|tenure, next, went_back| {
+            let place = || routes.place_of(tenure).map(|at| (TopicPartition::clone(at), next));
+            all.settled.extend(place());
+            all.back.extend(place().filter(|_| went_back));
+        });
+        all
+    }
+
+    /// Where reading failed since the last time: it has to go on there.
+    pub fn take_failed(&mut self) -> Vec<(TopicPartition, NextOffset)> {
+        std::mem::take(&mut self.stage.failed)
+    }
+
+    /// When an open batch has to be closed, if that is known.
+    pub fn due(&self) -> Option<Instant> {
+        let limits = &self.setting.limits;
+        self.lanes.iter().filter(|lane| lane.can_flush()).filter_map(|lane| lane.open.due(limits)).min()
+    }
+
+    /// Reads from a lane's queue until its batch is full or the turn is over. Returns whether there may be more.
+    fn serve(&mut self, lane: usize, now: Instant, reading: Reading) -> bool {
+        let Some(lane) = self.lanes.get_mut(lane) else { return false };
+        let Setting { limits, budget, routing, .. } = &self.setting;
+        let headers = routing.wants_headers();
+        if !lane.has_room(limits, budget) {
+            return false;
+        }
+        let has_some = match reading {
+            Reading::On => lane.queue.fill(RECORDS_PER_TURN),
+            Reading::Taken | Reading::Off => !lane.queue.is_empty(),
+        };
+        if !has_some {
+            return false;
+        }
+        // Handles of topics are comparable only while their records are held.
+        self.stage.routes.forget_last();
+        while lane.has_room(limits, budget) {
+            let (open, stage) = (&mut lane.open, &mut self.stage);
+            if !lane.queue.next(headers, |delivery| stage.take(delivery, open, now)) {
+                break;
+            }
+        }
+        lane.open.account();
+        true
+    }
+
+    fn flush_if_due(&mut self, lane: usize, now: Instant, stopping: bool) {
+        let draining = !self.drains.is_empty();
+        let Some(lane) = self.lanes.get_mut(lane) else { return };
+        let limits = &self.setting.limits;
+        let due = lane.open.due(limits).is_some_and(|due| due <= now || stopping || draining);
+        if (due || lane.open.is_full(limits) || !self.setting.budget.has_room()) && lane.can_flush() {
+            let place_of = |tenure: &Tenure| self.stage.routes.place_of(*tenure).map(Arc::clone);
+            lane.open.places = lane.open.tenures.iter().map(place_of).collect();
+            lane.flush(self.next_ticket);
+            self.next_ticket = self.next_ticket.next();
+        }
+    }
+
+    /// Takes back the batches that came back settled.
+    fn settle_done(&mut self, now: Instant) {
+        while let Ok(done) = self.done.1.try_recv() {
+            for &tenure in &done.batch.tenures {
+                self.stage.tracker.settle(tenure, done.batch.ticket);
+            }
+            let Some(lane) = self.lanes.get_mut(done.lane) else { continue };
+            self.stage.delivered(&done, &lane.destination, now);
+            // Memory that is kept for the next batch counts too: where it is scarce, it goes to those who write.
+            let kept = if self.setting.budget.has_room() { self.setting.limits.bytes_max } else { 0 };
+            lane.take_back(done.into_batch(), kept);
+        }
+    }
+
+    /// Acknowledges revokes whose partitions are settled, whose lanes hold, or whose time is up.
+    fn finish_drains(&mut self, now: Instant) {
+        for drain in std::mem::take(&mut self.drains) {
+            let is_open = drain.partitions.iter().any(|(_, tenure)| self.may_settle(*tenure));
+            if now < drain.until && is_open {
+                self.drains.push(drain);
+            } else {
+                self.acknowledge(drain);
+            }
+        }
+    }
+
+    /// Whether something of this tenure is open that no hold keeps from being settled.
+    fn may_settle(&self, tenure: Tenure) -> bool {
+        let holds = |(number, lane): (usize, &Lane<Q>)| {
+            lane.carries(tenure) && self.outlet.holds(number, &lane.destination)
+        };
+        !self.stage.tracker.is_settled(tenure) && !self.lanes.iter().enumerate().any(holds)
+    }
+
+    fn acknowledge(&mut self, drain: Drain) {
+        let Stage { tracker, routes, .. } = &mut self.stage;
+        let abandoned = drain.partitions.iter().filter(|(_, tenure)| !tracker.is_settled(*tenure)).count();
+        if abandoned > 0 {
+            warn!(
+                partitions = abandoned,
+                "revoked before everything was stored: the next owner writes the rest again"
+            );
+        }
+        let settled = drain.partitions.into_iter().filter_map(|(at, tenure)| {
+            routes.forget(tenure);
+            Some((at, tracker.revoke(tenure)?))
+        });
+        (drain.acknowledge)(settled.collect());
+    }
+}

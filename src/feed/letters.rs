@@ -1,0 +1,236 @@
+//! Dead letters of a batch: of records that the mapping rejected, which wait in the batch, and of records that InfluxDB
+//! refused lines of, which are read again from Kafka. All are written before the batch settles.
+
+use super::routes::Routing;
+use crate::admin::Counters;
+use crate::alarm::{Alarms, Scope, Trouble, Watch};
+use crate::batch::{Batch, LineBuffer};
+use crate::dead_letter::{
+    DeadLetterError, DeadLetters, Elements, Letter, Original, Originals, REFUSED, Stage, Wanted,
+};
+use crate::influx::{Delivered, Lines};
+use crate::kafka::TopicPartition;
+use crate::map::{Mapper, REJECTED_ELEMENTS_MAX, RecordLimits};
+use crate::record::{Record, RecordTime};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Records read again at once, if they are small.
+const REREAD_RECORDS: usize = 1_000;
+/// Between attempts, while letters can't be written.
+const DELAY_FIRST: Duration = Duration::from_secs(1);
+const DELAY_MAX: Duration = Duration::from_secs(30);
+
+/// What the lanes share.
+pub struct LetterDesk {
+    pub letters: DeadLetters,
+    pub originals: Originals,
+    pub routing: Arc<Routing>,
+    pub record_limits: RecordLimits,
+    pub counters: Arc<Counters>,
+    pub alarms: Arc<Alarms>,
+}
+
+/// One lane's end.
+pub struct LaneLetters {
+    desk: Arc<LetterDesk>,
+    watch: Watch,
+    /// Whether the lane waits until letters can be written.
+    waits: Arc<AtomicBool>,
+}
+
+/// A record with refused lines.
+struct RefusedRecord {
+    at: Arc<TopicPartition>,
+    offset: i64,
+    /// Their index in the batch, and among the lines of their record.
+    lines: Vec<(usize, usize)>,
+    why: Arc<str>,
+}
+
+impl LaneLetters {
+    pub fn new(desk: Arc<LetterDesk>, waits: Arc<AtomicBool>) -> Self {
+        let watch = desk.alarms.watch();
+        Self { desk, watch, waits }
+    }
+
+    /// Returns when all letters of the batch are written, however long that takes.
+    pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
+        let mut rejected = Drafts::new(std::mem::take(&mut batch.letters));
+        let refused = refused_records(batch, delivered);
+        let mut rest = refused.as_slice();
+        while !rest.is_empty() {
+            let originals = self.read_again(rest.get(..REREAD_RECORDS).unwrap_or(rest)).await;
+            let (read, after) = rest.split_at(originals.len().clamp(1, rest.len()));
+            rest = after;
+            let letters = read.iter().zip(originals).map(|(record, original)| {
+                let letter = self.letter(record, original, lines);
+                rejected.merged(letter)
+            });
+            let letters = letters.collect();
+            self.send(letters).await;
+        }
+        self.send(rejected.into_letters()).await;
+    }
+
+    async fn read_again(&mut self, records: &[RefusedRecord]) -> Vec<Option<Original>> {
+        let wanted: Vec<Wanted> = records
+            .iter()
+            .map(|record| Wanted {
+                topic: record.at.topic.as_str().into(),
+                partition: record.at.partition,
+                offset: record.offset,
+            })
+            .collect();
+        let mut delay = DELAY_FIRST;
+        loop {
+            match self.desk.originals.read(&wanted).await {
+                Ok(originals) => {
+                    self.go_on();
+                    return originals;
+                }
+                Err(error) => self.wait(&error, &mut delay).await,
+            }
+        }
+    }
+
+    async fn send(&mut self, mut letters: Vec<Letter>) {
+        let mut delay = DELAY_FIRST;
+        while !letters.is_empty() {
+            let before = letters.len();
+            let result = self.desk.letters.send(&mut letters).await;
+            Counters::add(&self.desk.counters.dead_letters, before.saturating_sub(letters.len()) as u64);
+            match result {
+                Ok(()) => self.go_on(),
+                Err(error) => self.wait(&error, &mut delay).await,
+            }
+        }
+    }
+
+    fn go_on(&mut self) {
+        self.waits.store(false, Ordering::Relaxed);
+        self.watch.well(Instant::now());
+    }
+
+    async fn wait(&mut self, error: &DeadLetterError, delay: &mut Duration) {
+        self.waits.store(true, Ordering::Relaxed);
+        let (at, why) = (self.desk.letters.destination(), error.to_string());
+        let remedy = || {
+            "rejected and refused records wait for their dead letters, and their lanes with them: mend it, and the bridge goes on"
+                .to_owned()
+        };
+        let trouble = Trouble {
+            cause: error.cause_name(),
+            holds: true,
+            scope: &Scope::DeadLetters,
+            at: &at,
+            why: &why,
+            remedy: &remedy,
+        };
+        self.watch.failed(trouble, Instant::now());
+        tokio::time::sleep(delay.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        *delay = (*delay * 2).min(DELAY_MAX);
+    }
+
+    fn letter(&self, record: &RefusedRecord, original: Option<Original>, lines: &Lines) -> Letter {
+        let topic: Arc<str> = record.at.topic.as_str().into();
+        let found = original.and_then(|original| Some((self.elements(record, &original, lines)?, original)));
+        let (listed, original, gone) = if let Some((listed, original)) = found {
+            (listed, original, None)
+        } else {
+            let listed = record.lines.iter().map(|(_, line)| *line).collect();
+            let text = record.lines.iter().flat_map(|(line, _)| lines.line(*line).iter().copied());
+            (listed, Original::default(), Some(text.collect()))
+        };
+        let count = listed.len() as u64;
+        let listed = listed.into_iter().take(REJECTED_ELEMENTS_MAX).collect();
+        Letter {
+            topic,
+            partition: record.at.partition,
+            offset: record.offset,
+            timestamp_ms: original.timestamp_ms,
+            key: original.key,
+            value: original.value,
+            headers: original.headers,
+            stage: Stage::Write,
+            reason: REFUSED,
+            why: record.why.to_string(),
+            elements: Elements { listed, count },
+            lines: gone,
+        }
+    }
+
+    /// The elements that the refused lines came from. None: what stands at this offset now gives other lines.
+    fn elements(&self, refused: &RefusedRecord, original: &Original, lines: &Lines) -> Option<Vec<usize>> {
+        let (rules, _) = self.desk.routing.mapping_of(&refused.at.topic)?;
+        let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.desk.record_limits);
+        let named = original.headers.iter();
+        let headers: Vec<(&str, &[u8])> =
+            named.map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
+        let record = Record {
+            partition: refused.at.partition,
+            offset: refused.offset,
+            time: RecordTime::from_kafka_ms(original.timestamp_ms.unwrap_or(-1)),
+            key: original.key.as_deref(),
+            value: original.value.as_deref(),
+            headers: &headers,
+        };
+        let mut again = LineBuffer::default();
+        let elements = mapper.map_and_trace(&record, &mut again);
+        let element = |(in_batch, in_record): &(usize, usize)| {
+            let same = again.line(*in_record)? == lines.line(*in_batch).strip_suffix(b"\n")?;
+            same.then(|| elements.get(*in_record).copied()).flatten()
+        };
+        refused.lines.iter().map(element).collect()
+    }
+}
+
+/// Letters of rejected records, by their coordinates: a record may have rejected elements and refused lines.
+struct Drafts(BTreeMap<(Arc<str>, i32, i64), Letter>);
+
+impl Drafts {
+    fn new(letters: Vec<Letter>) -> Self {
+        let place = |letter: &Letter| (Arc::clone(&letter.topic), letter.partition, letter.offset);
+        Self(letters.into_iter().map(|letter| (place(&letter), letter)).collect())
+    }
+
+    /// One letter for both findings.
+    fn merged(&mut self, letter: Letter) -> Letter {
+        match self.0.remove(&(Arc::clone(&letter.topic), letter.partition, letter.offset)) {
+            Some(mut draft) => {
+                draft.merge(letter);
+                draft
+            }
+            None => letter,
+        }
+    }
+
+    fn into_letters(self) -> Vec<Letter> {
+        self.0.into_values().collect()
+    }
+}
+
+/// Refused lines by record, in the order in which records are read again.
+fn refused_records(batch: &Batch, delivered: &Delivered) -> Vec<RefusedRecord> {
+    let mut records: Vec<RefusedRecord> = Vec::new();
+    let mut refused: Vec<_> = delivered.refused.iter().collect();
+    refused.sort_by_key(|refused| refused.line);
+    for refused in refused {
+        let Some(origin) = batch.runs.origin(refused.line) else { continue };
+        let Some(at) = batch.place_of(origin.tenure) else { continue };
+        let line = (refused.line, origin.line as usize);
+        match records.last_mut() {
+            Some(last) if last.offset == origin.offset && last.at == *at => last.lines.push(line),
+            _ => records.push(RefusedRecord {
+                at: Arc::clone(at),
+                offset: origin.offset,
+                lines: vec![line],
+                why: Arc::clone(&refused.why),
+            }),
+        }
+    }
+    records.sort_by(|a, b| (&a.at, a.offset).cmp(&(&b.at, b.offset)));
+    records
+}

@@ -1,0 +1,96 @@
+//! The writing end of lanes: one task each, on the writer's threads.
+
+use super::edges::Outlet;
+use super::lane::Done;
+use super::letters::{LaneLetters, LetterDesk};
+use crate::batch::Batch;
+use crate::influx::{Destination, LaneWriter, Lines, Writer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::thread::{self, Thread};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+/// Lanes that write to InfluxDB.
+pub struct WritingLanes {
+    writer: Arc<Writer>,
+    /// None: no dead letter is configured.
+    letters: Option<Arc<LetterDesk>>,
+    runtime: Handle,
+    /// For each lane, whether it waits until dead letters can be written.
+    waits: Vec<Arc<AtomicBool>>,
+    /// Of the lanes' jitter.
+    seeds: fastrand::Rng,
+}
+
+impl WritingLanes {
+    pub fn new(writer: Arc<Writer>, letters: Option<Arc<LetterDesk>>, runtime: Handle, seed: u64) -> Self {
+        Self { writer, letters, runtime, waits: Vec::new(), seeds: fastrand::Rng::with_seed(seed) }
+    }
+}
+
+impl Outlet for WritingLanes {
+    fn open(
+        &mut self,
+        lane: usize,
+        destination: &Arc<Destination>,
+        done: &Sender<Done>,
+    ) -> mpsc::Sender<Batch> {
+        // One batch at a time is sent, so this never waits.
+        let (closed, batches) = mpsc::channel(1);
+        let waits = Arc::<AtomicBool>::default();
+        self.waits.push(Arc::clone(&waits));
+        let letters = self.letters.as_ref().map(|desk| LaneLetters::new(Arc::clone(desk), waits));
+        let task = WriteTask {
+            lane,
+            letters,
+            writer: self.writer.lane(self.seeds.u64(..)),
+            destination: Arc::clone(destination),
+            done: done.clone(),
+            data_thread: thread::current(),
+        };
+        self.runtime.spawn(task.run(batches));
+        closed
+    }
+
+    fn holds(&self, lane: usize, destination: &Destination) -> bool {
+        let waits = self.waits.get(lane).is_some_and(|waits| waits.load(Ordering::Relaxed));
+        waits || self.writer.holds(destination)
+    }
+}
+
+/// One lane's task.
+struct WriteTask {
+    lane: usize,
+    writer: LaneWriter,
+    letters: Option<LaneLetters>,
+    destination: Arc<Destination>,
+    done: Sender<Done>,
+    data_thread: Thread,
+}
+
+impl WriteTask {
+    async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
+        while let Some(mut batch) = batches.recv().await {
+            let collisions = batch.collisions();
+            let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
+            let lines = match Lines::new(text, ends) {
+                Ok(lines) => lines,
+                Err(error) => {
+                    // A bug in the line buffer. Nothing of the batch is settled, so nothing of it is committed.
+                    tracing::error!(%error, lane = self.lane, "a batch can't be written; its lane stops");
+                    return;
+                }
+            };
+            let delivered = self.writer.deliver(&self.destination, &lines).await;
+            if let Some(letters) = &mut self.letters {
+                letters.write(&mut batch, &lines, &delivered).await;
+            }
+            if self.done.send(Done { lane: self.lane, batch, lines, delivered, collisions }).is_err() {
+                return;
+            }
+            self.data_thread.unpark();
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Memory and processor while nothing can be written: whatever waits in Kafka, the bridge holds no more than it promises.
+
+use crate::support::{Bridge, Http, Live, PATIENCE, measured, variable, wait_for};
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use std::fmt::Write as _;
+use std::fs;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+/// Of the whole process, by default.
+const RESIDENT_MAX_KB: u64 = 64_000;
+/// What a destination costs beside that: its lane's queue, with a batch of the producer in it, and what its mapping learns.
+const DESTINATION_KB: u64 = 100;
+/// Nothing was read for so long: the bridge holds all that it ever will.
+const STILL: Duration = Duration::from_secs(3);
+const PROCESSOR_OVER: Duration = Duration::from_secs(10);
+
+/// Records are compressed by the batch, and a batch is unpacked whole.
+fn producer(batch_bytes: usize) -> BaseProducer {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", variable("KAFKA")).set("compression.type", "lz4");
+    config
+        .set("linger.ms", "50")
+        .set("batch.size", batch_bytes.to_string())
+        .set("message.max.bytes", "3000000");
+    config.set("queue.buffering.max.messages", "500000").create().unwrap()
+}
+
+fn send(producer: &BaseProducer, topic: &str, partition: i32, value: &[u8]) {
+    let mut record: BaseRecord<'_, str, [u8]> = BaseRecord::to(topic).partition(partition).payload(value);
+    while let Err((error, back)) = producer.send(record) {
+        let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+        assert_eq!(error, full, "cannot produce");
+        record = back;
+        producer.poll(Duration::from_millis(20));
+    }
+}
+
+/// An address where nothing listens.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+fn config(topics: &str, mappings: &str) -> (String, String) {
+    let (admin, brokers) = (nobody(), variable("KAFKA"));
+    let text = format!(
+        "[kafka]\nbrokers = '{brokers}'\ntopics = {topics}\ngroup_id = '{admin}'\nrecord_bytes_max = '3MB'\n\
+         {mappings}\n[influx]\nurl = 'http://{}'\norg = 'o'\nbucket = 'b'\ntoken = 't'\n\
+         [admin]\nlisten = '{admin}'\n",
+        nobody()
+    );
+    (text, admin)
+}
+
+/// User and system time of a process, in ticks of 10 ms.
+fn ticks(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let behind_name = stat.rsplit_once(')').unwrap().1;
+    behind_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+fn records_read(admin: &str) -> Option<u64> {
+    let page = Http::new(&format!("http://{admin}"), None).get("/metrics").ok()?;
+    let line = page.lines().find(|line| line.starts_with("kafka_influx_bridge_records_total "))?;
+    line.rsplit_once(' ')?.1.parse().ok()
+}
+
+/// Lets the bridge read until it reads no more, and looks at what it holds.
+fn assert_bounded(what: &str, text: &str, admin: &str, resident_max_kb: u64) {
+    let bridge = Bridge::start(text, &[]);
+    let (mut last, mut since) = (0, Instant::now());
+    wait_for("reading ends", PATIENCE * 2, || {
+        let read = records_read(admin)?;
+        if read != last {
+            (last, since) = (read, Instant::now());
+        }
+        (last > 0 && since.elapsed() >= STILL).then_some(())
+    });
+    let before = ticks(bridge.pid());
+    std::thread::sleep(PROCESSOR_OVER);
+    let used = ticks(bridge.pid()) - before;
+    let resident = bridge.resident_max_kb();
+    measured(what, format!("{last} records read, resident at most {resident} kB"));
+    measured(
+        "processor while holding",
+        format!("{:.1} % of a core", used as f64 / PROCESSOR_OVER.as_secs_f64()),
+    );
+    assert!(resident <= resident_max_kb, "{resident} kB");
+    bridge.stop();
+}
+
+/// As in a fleet of hosts: 42 numbers, which compress badly.
+fn wide(rng: &mut fastrand::Rng) -> String {
+    let mut text = r#"{"name":"node","host":"h1","region":"r1""#.to_owned();
+    for field in 0..42 {
+        write!(text, r#","m{field}":{}.{}"#, rng.u32(..1_000_000), rng.u32(100..1_000)).unwrap();
+    }
+    text + "}"
+}
+
+#[test]
+fn a_long_backlog_is_left_in_kafka() {
+    let Some(live) = Live::or_skip() else { return };
+    let megabytes = std::env::var("BRIDGE_LIVE_BACKLOG_MB").map_or(2_000, |text| text.parse().unwrap());
+    let topic = live.kafka().create_topic(live.name("backlog"), 6, 1);
+    let (producer, mut rng) = (producer(1_000_000), fastrand::Rng::with_seed(1));
+    let records: Vec<String> = (0..1_000).map(|_| wide(&mut rng)).collect();
+    let mut bytes = 0;
+    for n in 0.. {
+        let record = &records[n % records.len()];
+        send(&producer, &topic, n as i32 % 6, record.as_bytes());
+        bytes += record.len();
+        if bytes >= megabytes * 1_000_000 {
+            break;
+        }
+    }
+    producer.flush(PATIENCE).unwrap();
+    let (text, admin) =
+        config(&format!("'{topic}'"), "[[mapping]]\nname_key = 'name'\ntag_keys = ['host', 'region']");
+    assert_bounded(&format!("a backlog of {megabytes} MB"), &text, &admin, RESIDENT_MAX_KB);
+}
+
+#[test]
+fn a_thousand_partitions_of_compressible_data() {
+    let Some(live) = Live::or_skip() else { return };
+    let partitions = std::env::var("BRIDGE_LIVE_PARTITIONS").map_or(1_000, |text| text.parse().unwrap());
+    let topic = live.kafka().create_topic(live.name("partitions"), partitions, 1);
+    let producer = producer(1_000_000);
+    // A hundred to one, and more: a fetch of 1 MB unpacks into very much.
+    let record = format!(r#"{{"name":"m","text":"{}","v":1}}"#, "0".repeat(1_000));
+    for n in 0..partitions * 300 {
+        send(&producer, &topic, n % partitions, record.as_bytes());
+    }
+    producer.flush(PATIENCE).unwrap();
+    let (text, admin) =
+        config(&format!("'{topic}'"), "[[mapping]]\nname_key = 'name'\nstring_fields = ['text']");
+    assert_bounded(&format!("{partitions} partitions"), &text, &admin, RESIDENT_MAX_KB);
+}
+
+#[test]
+fn a_record_of_a_hundred_thousand_elements() {
+    let Some(live) = Live::or_skip() else { return };
+    let topic = live.kafka().create_topic(live.name("elements"), 1, 1);
+    let producer = producer(1_000_000);
+    let elements: Vec<String> = (0..100_000).map(|n| format!(r#"{{"id":"{n}","v":{n}}}"#)).collect();
+    let record = format!("[{}]", elements.join(","));
+    for _ in 0..5 {
+        send(&producer, &topic, 0, record.as_bytes());
+    }
+    producer.flush(PATIENCE).unwrap();
+    let (text, admin) = config(&format!("'{topic}'"), "[[mapping]]\ntag_keys = ['id']");
+    assert_bounded("records of 100,000 elements", &text, &admin, RESIDENT_MAX_KB);
+}
+
+#[test]
+fn two_hundred_destinations() {
+    let Some(live) = Live::or_skip() else { return };
+    let kafka = live.kafka();
+    let topics: Vec<String> = (0..200).map(|n| live.name(&format!("destination{n}"))).collect();
+    kafka.create_topics(&topics, 1, 1, &[]);
+    let (producer, mut rng, mut mappings) = (producer(16_384), fastrand::Rng::with_seed(1), String::new());
+    for (n, topic) in topics.iter().enumerate() {
+        writeln!(mappings, "[[mapping]]\ntopics = ['{topic}']\nbucket = 'b{n}'").unwrap();
+        for _ in 0..1_000 {
+            send(&producer, topic, 0, wide(&mut rng).as_bytes());
+        }
+    }
+    let topics: Vec<String> = topics.iter().map(|topic| format!("'{topic}'")).collect();
+    producer.flush(PATIENCE).unwrap();
+    let (text, admin) = config(&format!("[{}]", topics.join(",")), &mappings);
+    assert_bounded("200 destinations", &text, &admin, RESIDENT_MAX_KB + 200 * DESTINATION_KB);
+}

@@ -1,0 +1,203 @@
+//! Refused lines among good ones, on the writer itself: what a real server refuses, and how many requests it takes to know.
+
+use crate::support::{Influx, Live, block_on, measured, variable};
+use kafka_influx_bridge::influx::{
+    Api, Client, Compression, Connection, Credential, Delays, Delivered, Destination, LaneWriter, Lines,
+    LogObserver, Tls, Writer, WriterOptions,
+};
+use kafka_influx_bridge::secret::Secret;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+const LINES: usize = 5_000;
+/// 2026-01-05, a Monday: weekly shards begin there.
+const MONDAY: i64 = 1_767_571_200_000_000_000;
+const WEEK: i64 = 7 * 24 * 3_600_000_000_000;
+const FIELDS: usize = 50;
+
+/// What is wrong with the refused lines.
+#[derive(Clone, Copy, Debug)]
+enum Flaw {
+    /// A string where a float is, in the second week only.
+    Conflict {
+        fields: usize,
+    },
+    Unparsable,
+}
+
+/// Each `every`th line is refused; the others are of four weeks.
+fn batch(every: usize, flaw: Flaw) -> (Lines, usize) {
+    let (mut text, mut ends, mut refused) = (Vec::new(), Vec::new(), 0);
+    for i in 0..LINES {
+        let is_refused = i % every == every / 2;
+        refused += usize::from(is_refused);
+        let time = |week: i64| MONDAY + week * WEEK + 1 + i as i64;
+        let line = match flaw {
+            Flaw::Conflict { fields } if is_refused => {
+                format!("m,host=h{} f{}=\"text\",good=1 {}\n", i % 100, i / every % fields, time(1))
+            }
+            Flaw::Unparsable if is_refused => format!("m,host=h{} f0=+1,good=1 {}\n", i % 100, time(1)),
+            _ => format!("m,host=h{} f0={i},good=1 {}\n", i % 100, time(i as i64 % 4)),
+        };
+        text.extend_from_slice(line.as_bytes());
+        ends.push(text.len() as u32);
+    }
+    (Lines::new(text, ends).unwrap(), refused)
+}
+
+fn connection(influx: &Influx, credential: Credential) -> Connection {
+    Connection {
+        urls: vec![influx.url().parse().unwrap()],
+        api: Api::V2,
+        credential,
+        create_database: false,
+        compression: Compression::None,
+        timeout: Duration::from_secs(30),
+        tls: Tls { ca_file: None, cert_file: None, key_file: None, verify: true },
+    }
+}
+
+fn lane(connection: &Connection) -> LaneWriter {
+    let options = WriterOptions {
+        lines_max: 1_000_000,
+        bytes_max: 100_000_000,
+        points_per_second_max: None,
+        delays: Delays::default(),
+    };
+    let client = Client::new(connection).unwrap();
+    Writer::new(client, connection, options, Arc::new(LogObserver)).lane(7)
+}
+
+/// Writes the batch, after lines that give the fields their types.
+fn deliver(connection: &Connection, destination: &Destination, lines: &Lines) -> (Delivered, Duration) {
+    let fields: Vec<String> = (0..FIELDS).map(|field| format!("f{field}=0")).collect();
+    let types = format!("m,host=types {} {}\n", fields.join(","), MONDAY + WEEK);
+    let end = types.len() as u32;
+    let mut lane = lane(connection);
+    block_on(async {
+        let types = lane.deliver(destination, &Lines::new(types.into_bytes(), vec![end]).unwrap()).await;
+        assert_eq!(types.lines_stored, 1);
+        let start = Instant::now();
+        let delivered = lane.deliver(destination, lines).await;
+        (delivered, start.elapsed())
+    })
+}
+
+/// All good lines can be read back, and nothing else.
+fn check(name: &str, influx: &Influx, database: &str, delivered: &Delivered, refused: usize) {
+    assert_eq!(delivered.refused.len(), refused, "{name}");
+    assert_eq!(delivered.lines_stored, LINES - refused, "{name}");
+    let good = (LINES - refused) as u64;
+    assert_eq!(influx.count(database, "m", "good"), good, "{name}");
+}
+
+fn bound(causes: usize) -> u32 {
+    let (k, n) = (causes as f64, LINES as f64);
+    (2.0 * k * (n / k).log2() + 4.0 * k) as u32
+}
+
+/// Every kind of batch; `database` makes a new one for each.
+fn measure(server: &str, influx: &Influx, connection: &Connection, database: impl Fn(usize) -> Destination) {
+    let flaws = [Flaw::Conflict { fields: 1 }, Flaw::Conflict { fields: FIELDS }, Flaw::Unparsable];
+    let shares = [(LINES, "1 line"), (100, "1 %"), (10, "10 %"), (1, "100 %")];
+    let cases = flaws.into_iter().flat_map(|flaw| shares.map(|(every, share)| (flaw, every, share)));
+    for (number, (flaw, every, share)) in cases.enumerate() {
+        let destination = database(number);
+        let (lines, refused) = batch(every, flaw);
+        let (delivered, elapsed) = deliver(connection, &destination, &lines);
+        let name = format!("{server}, {share} of {LINES} lines refused, {flaw:?}");
+        let requests = delivered.requests.total();
+        measured(&name, format!("{requests} requests, {elapsed:?}, {} bytes", delivered.bytes_sent));
+        let (Destination::Bucket { bucket: database, .. } | Destination::Database { database, .. }) =
+            &destination;
+        check(&name, influx, database, &delivered, refused);
+        let cause_count = match flaw {
+            Flaw::Conflict { fields } => fields.min(refused),
+            Flaw::Unparsable => 1,
+        };
+        let bound = bound(cause_count);
+        assert!(requests <= bound, "{name}: {requests} requests > {bound}");
+    }
+}
+
+#[test]
+fn influxdb_2_gives_back_every_good_line() {
+    let Some(live) = Live::or_skip() else { return };
+    let influx = live.influx2();
+    let token = Credential::Token(Secret::new(variable("INFLUX2_TOKEN")));
+    let org = variable("INFLUX2_ORG");
+    measure("InfluxDB 2", &influx, &connection(&influx, token), |number| {
+        let bucket = influx.create_bucket(live.name(&format!("salvage{number}")));
+        Destination::Bucket { org: org.clone(), bucket }
+    });
+}
+
+/// Older than what is kept: 1.x says only how many.
+#[test]
+fn lines_beyond_the_retention_are_refused() {
+    let Some(live) = Live::or_skip() else { return };
+    let (influx1, influx2) = (live.influx1(), live.influx2());
+    let database = live.name("old");
+    influx1.query(
+        "",
+        &format!("CREATE DATABASE \"{database}\" WITH DURATION 1h REPLICATION 1 SHARD DURATION 1h"),
+    );
+    let bucket = influx2.create_bucket_keeping(live.name("old"), Duration::from_hours(1));
+    let token = Credential::Token(Secret::new(variable("INFLUX2_TOKEN")));
+    let org = variable("INFLUX2_ORG");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as i64;
+    let is_old = |i: usize| i.is_multiple_of(10);
+    let time = |i: usize| if is_old(i) { now - WEEK + i as i64 } else { now - i as i64 };
+    let texts: Vec<String> = (0..LINES).map(|i| format!("m good={i} {}\n", time(i))).collect();
+    let ends: Vec<u32> = texts
+        .iter()
+        .scan(0, |end, text| {
+            *end += text.len() as u32;
+            Some(*end)
+        })
+        .collect();
+    let lines = Lines::new(texts.concat().into_bytes(), ends).unwrap();
+    for (influx, credential, destination, name) in [
+        (
+            &influx1,
+            Credential::None,
+            Destination::Database { database: database.clone(), retention_policy: None },
+            &database,
+        ),
+        (&influx2, token, Destination::Bucket { org, bucket: bucket.clone() }, &bucket),
+    ] {
+        let delivered = block_on(lane(&connection(influx, credential)).deliver(&destination, &lines));
+        let refused: Vec<usize> = delivered.refused.iter().map(|refused| refused.line).collect();
+        assert_eq!(refused, (0..LINES).filter(|i| is_old(*i)).collect::<Vec<_>>());
+        assert_eq!(influx.count(name, "m", "good"), delivered.lines_stored as u64);
+        assert!(delivered.requests.total() <= 4, "{:?}", delivered.requests);
+    }
+}
+
+/// InfluxDB 1 repeats names in a header, where control characters may not be.
+#[test]
+fn a_refused_line_with_control_characters_is_refused_once() {
+    let Some(live) = Live::or_skip() else { return };
+    let influx = live.influx1();
+    let database = live.name("control");
+    influx.query("", &format!("CREATE DATABASE \"{database}\""));
+    let destination = Destination::Database { database, retention_policy: None };
+    let text = "m\u{1}\u{1b}\u{7f} f=1 1\nm\u{1}\u{1b}\u{7f} f=2i 2\n";
+    let ends = text.match_indices('\n').map(|(at, _)| at as u32 + 1).collect();
+    let lines = Lines::new(text.into(), ends).unwrap();
+    let (delivered, _) = deliver(&connection(&influx, Credential::None), &destination, &lines);
+    assert_eq!((delivered.lines_stored, delivered.requests.retried), (1, 0));
+    let why = &delivered.refused[0].why;
+    assert!(why.contains("field type conflict") && !why.contains('\u{1b}'), "{why}");
+}
+
+#[test]
+fn influxdb_1_gives_back_every_good_line() {
+    let Some(live) = Live::or_skip() else { return };
+    let influx = live.influx1();
+    measure("InfluxDB 1", &influx, &connection(&influx, Credential::None), |number| {
+        let database = live.name(&format!("salvage{number}"));
+        influx.query("", &format!("CREATE DATABASE \"{database}\""));
+        Destination::Database { database, retention_policy: None }
+    });
+}

@@ -1,0 +1,116 @@
+//! InfluxDB fails under load, each time in another way; then it is well, and every record has its one point.
+
+use crate::support::config::v2;
+use crate::support::numbers::MAPPING;
+use crate::support::{Bridge, Config, Live, Numbers, OwnInflux, PATIENCE, Paused, Tmpfs, measured, wait_for};
+use std::fs;
+use std::time::Instant;
+
+const PARTITIONS: i32 = 3;
+const RECORDS_A_SECOND: u64 = 20_000;
+
+/// Something goes wrong with a server of the test's own while records come in.
+struct Trouble<'a> {
+    bridge: &'a Bridge,
+    own: &'a mut OwnInflux,
+}
+
+impl Trouble<'_> {
+    /// Waits until the bridge says that this keeps lines from being stored.
+    fn wait_until_told(&self, cause: &str) {
+        self.bridge.wait_for_log(&["cannot write, retrying", &format!("cause=\"{cause}\"")], PATIENCE);
+    }
+
+    /// It is over: waits until the bridge has noticed.
+    fn wait_until_over(&self) {
+        let begin = Instant::now();
+        wait_for("the end of all alarms", PATIENCE, || {
+            self.bridge.samples("holding").is_empty().then_some(())
+        });
+        measured("writing goes on after", format!("{:?}", begin.elapsed()));
+    }
+}
+
+/// Under load, `trouble` comes and goes; then exactly the points of all records are there. `influx_more` ends `[influx]`.
+fn survives(live: &Live, own: &mut OwnInflux, influx_more: &str, trouble: impl FnOnce(&mut Trouble<'_>)) {
+    let kafka = live.kafka();
+    let topic = kafka.create_topic(live.name("faults"), PARTITIONS, 1);
+    let bucket = own.influx.create_bucket(live.name("faults"));
+    let numbers = Numbers::new(&topic, PARTITIONS as u64);
+    let influx = format!("{}\n{influx_more}", v2(&own.influx, &bucket));
+    let bridge = Bridge::start_watched(&Config::new(&kafka, &topic, influx).mapping(MAPPING).text(), &[]);
+    let load = numbers.load(&kafka, 0, RECORDS_A_SECOND);
+    bridge.wait_for_log(&["first lines stored"], PATIENCE);
+    trouble(&mut Trouble { bridge: &bridge, own });
+    let records = load.end();
+    kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
+    measured("records", records);
+    let again = bridge.metric("retries_total");
+    measured("requests sent again", again);
+    assert!(again > 0, "nothing went wrong");
+    numbers.assert_stored(&own.influx, &bucket, 0..records);
+    assert_eq!(bridge.metric("lines_refused_total"), 0);
+    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "it was thrown out of the group");
+    measured("resident at most", format!("{} kB", bridge.resident_max_kb()));
+    bridge.stop();
+}
+
+#[test]
+fn a_pause_longer_than_the_timeout_loses_and_doubles_nothing() {
+    let Some(live) = Live::or_skip() else { return };
+    survives(&live, &mut OwnInflux::start(&live, &[]), "timeout = '1s'", |trouble| {
+        let paused = Paused::pause(trouble.own.pid());
+        trouble.wait_until_told("timed_out");
+        // Several requests were sent in vain, and each may be stored as soon as it goes on.
+        wait_for("requests sent again", PATIENCE, || {
+            (trouble.bridge.metric("retries_total") >= 5).then_some(())
+        });
+        drop(paused);
+        trouble.wait_until_over();
+    });
+}
+
+#[test]
+fn restarts_of_influxdb_under_load_lose_nothing_that_it_took() {
+    let Some(live) = Live::or_skip() else { return };
+    let often = "[batch]\nage_max = '20ms'";
+    survives(&live, &mut OwnInflux::start(&live, &[]), often, |trouble| {
+        for with in ["KILL", "TERM", "KILL"] {
+            trouble.own.restart(with);
+            trouble.wait_until_over();
+            let stored = trouble.bridge.metric("lines_stored_total");
+            let more = || (trouble.bridge.metric("lines_stored_total") > stored).then_some(());
+            wait_for("more lines stored", PATIENCE, more);
+        }
+    });
+}
+
+#[test]
+fn a_full_cache_is_waited_for() {
+    let Some(live) = Live::or_skip() else { return };
+    // It is written to disk when half full, which is looked at every second: until then it refuses.
+    let small =
+        ["--storage-cache-max-memory-size", "200000", "--storage-cache-snapshot-memory-size", "100000"];
+    survives(&live, &mut OwnInflux::start(&live, &small), "[batch]\nlines_max = 1000", |trouble| {
+        trouble.wait_until_told("cache_full");
+        wait_for("requests sent again", PATIENCE, || {
+            (trouble.bridge.metric("retries_total") >= 10).then_some(())
+        });
+    });
+}
+
+#[test]
+fn a_full_disk_is_waited_for() {
+    let Some(live) = Live::or_skip() else { return };
+    let Some(disk) = Tmpfs::mount_or_skip(&live, "256m") else { return };
+    let mut own = OwnInflux::start_in(&live.path("influxd"), &disk.path().join("engine"), &[]);
+    survives(&live, &mut own, "", |trouble| {
+        let filler = disk.fill();
+        trouble.wait_until_told("disk_full");
+        fs::remove_file(filler).unwrap();
+        // Its write-ahead log stays broken, also with room on the disk: it shows points that it refused, and has forgotten
+        // them after the restart that it needs.
+        trouble.own.restart("TERM");
+        trouble.wait_until_over();
+    });
+}

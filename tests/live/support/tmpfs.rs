@@ -1,0 +1,47 @@
+//! A small disk that can be full.
+
+use super::Live;
+use super::live::say;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A file system in memory, until this is dropped.
+pub struct Tmpfs(PathBuf);
+
+impl Tmpfs {
+    /// None, said aloud, where this user may not mount: it takes root.
+    pub fn mount_or_skip(live: &Live, size: &str) -> Option<Self> {
+        let path = live.path("disk");
+        fs::create_dir_all(&path).unwrap();
+        let size = format!("size={size}");
+        let output = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path).output();
+        if output.as_ref().is_ok_and(|output| output.status.success()) {
+            return Some(Self(path));
+        }
+        say(&format!("SKIPPED: a small disk can't be mounted: {output:?}"));
+        fs::remove_dir(&path).unwrap();
+        None
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file until there is no room left; returns it.
+    pub fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = File::create(&path).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        // Lazily: the server that writes there may be dropped later.
+        let _mounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        let _removed = fs::remove_dir(&self.0);
+    }
+}
