@@ -29,8 +29,12 @@ use tracing::{error, info};
 /// Threads for requests and compression, beside a control and a data thread for each consumer.
 const WRITER_THREADS: usize = 2;
 
+/// The longest retry delay is at least this, times the lanes: some 30 attempts a second of all lanes together.
+const RETRY_DELAY_OF_LANE: Duration = Duration::from_millis(60);
+
 /// What a stop keeps of `shutdown_max` for committing and leaving the group.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
+
 /// Why the service can't run, or stopped by itself.
 #[derive(Debug, Error)]
 pub enum PipelineError {
@@ -90,8 +94,8 @@ impl Pipeline {
             .enable_all()
             .build()?;
         let routing = Arc::new(Routing::new(config));
-        let writer =
-            Writer::new(client(config)?, &config.influx, writer_options(config, options.delays), observer);
+        let delays = delays_of(options.delays, routing.lanes() * config.kafka.consumers);
+        let writer = Writer::new(client(config)?, &config.influx, writer_options(config, delays), observer);
         let mut seeds = fastrand::Rng::with_seed(options.seed);
         for destination in routing.destinations() {
             runtime.spawn(Arc::clone(&writer).prepare(destination, seeds.u64(..)));
@@ -221,6 +225,12 @@ pub fn record_limits(config: &Config) -> RecordLimits {
         // A record's lines beside those in flight must not pass the bound of all batches.
         lines_bytes_max: config.batch.memory_max / 2,
     }
+}
+
+/// Of many lanes each asks less often: what all of them together do while nothing can be written has to stay small.
+fn delays_of(delays: Delays, lanes: usize) -> Delays {
+    let retry_max = delays.retry_max.max(RETRY_DELAY_OF_LANE * lanes as u32);
+    Delays { retry_max, ..delays }
 }
 
 fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
