@@ -8,7 +8,7 @@ use crate::batch::{Batch, LineBuffer};
 use crate::dead_letter::{
     DeadLetterError, DeadLetters, Elements, Letter, Original, Originals, REFUSED, Stage, Wanted,
 };
-use crate::influx::{Delivered, Lines};
+use crate::influx::{Backoff, Delays, Delivered, Lines};
 use crate::kafka::TopicPartition;
 use crate::map::{Mapper, REJECTED_ELEMENTS_MAX, RecordLimits};
 use crate::record::{Record, RecordTime};
@@ -22,6 +22,10 @@ const REREAD_RECORDS: usize = 1_000;
 /// Between attempts, while letters can't be written.
 const DELAY_FIRST: Duration = Duration::from_secs(1);
 const DELAY_MAX: Duration = Duration::from_secs(30);
+
+fn backoff() -> Backoff {
+    Backoff::new(Delays { hold_first: DELAY_FIRST, hold_max: DELAY_MAX, ..Delays::default() })
+}
 
 /// What the lanes share.
 pub struct LetterDesk {
@@ -39,6 +43,8 @@ pub struct LaneLetters {
     watch: Watch,
     /// Whether the lane waits until letters can be written.
     waits: Arc<AtomicBool>,
+    /// Of the jitter.
+    rng: fastrand::Rng,
 }
 
 /// A record with refused lines.
@@ -53,7 +59,7 @@ struct RefusedRecord {
 impl LaneLetters {
     pub fn new(desk: Arc<LetterDesk>, waits: Arc<AtomicBool>) -> Self {
         let watch = desk.alarms.watch();
-        Self { desk, watch, waits }
+        Self { desk, watch, waits, rng: fastrand::Rng::new() }
     }
 
     /// Returns when all letters of the batch are written, however long that takes.
@@ -84,27 +90,27 @@ impl LaneLetters {
                 offset: record.offset,
             })
             .collect();
-        let mut delay = DELAY_FIRST;
+        let mut backoff = backoff();
         loop {
             match self.desk.originals.read(&wanted).await {
                 Ok(originals) => {
                     self.go_on();
                     return originals;
                 }
-                Err(error) => self.wait(&error, &mut delay).await,
+                Err(error) => self.wait(&error, &mut backoff).await,
             }
         }
     }
 
     async fn send(&mut self, mut letters: Vec<Letter>) {
-        let mut delay = DELAY_FIRST;
+        let mut backoff = backoff();
         while !letters.is_empty() {
             let before = letters.len();
             let result = self.desk.letters.send(&mut letters).await;
             Counters::add(&self.desk.counters.dead_letters, before.saturating_sub(letters.len()) as u64);
             match result {
                 Ok(()) => self.go_on(),
-                Err(error) => self.wait(&error, &mut delay).await,
+                Err(error) => self.wait(&error, &mut backoff).await,
             }
         }
     }
@@ -114,7 +120,7 @@ impl LaneLetters {
         self.watch.well(Instant::now());
     }
 
-    async fn wait(&mut self, error: &DeadLetterError, delay: &mut Duration) {
+    async fn wait(&mut self, error: &DeadLetterError, backoff: &mut Backoff) {
         self.waits.store(true, Ordering::Relaxed);
         let (at, why) = (self.desk.letters.destination(), error.to_string());
         let remedy = || {
@@ -130,8 +136,7 @@ impl LaneLetters {
             remedy: &remedy,
         };
         self.watch.failed(trouble, Instant::now());
-        tokio::time::sleep(delay.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        *delay = (*delay * 2).min(DELAY_MAX);
+        tokio::time::sleep(backoff.hold(&mut self.rng)).await;
     }
 
     fn letter(&self, record: &RefusedRecord, original: Option<Original>, lines: &Lines) -> Letter {

@@ -24,7 +24,7 @@ mod writer;
 
 pub use address::{Address, Addresses, is_loopback, shown};
 pub use answer::{Answer, Outcome, classify};
-pub use backoff::Delays;
+pub use backoff::{Backoff, Delays};
 pub use cause::{Cause, Reach};
 pub use client::{Client, ClientError, Failure, Reread, Server};
 pub use connection::{Api, Compression, Connection, Credential, Destination, Tls};

@@ -5,10 +5,10 @@ use kafka_influx_bridge::admin::Counters;
 use kafka_influx_bridge::receiver::Reply;
 use std::time::Duration;
 
-const PARTITIONS: i32 = 6;
+pub const PARTITIONS: i32 = 6;
 
 /// Produces 100 records into each partition; returns their identifiers.
-fn produce(cluster: &Cluster, round: &str) -> Vec<String> {
+pub fn produce(cluster: &Cluster, round: &str) -> Vec<String> {
     let mut all = Vec::new();
     for partition in 0..PARTITIONS {
         let ids: Vec<String> = (0..100).map(|n| format!("{round}-{partition}-{n:02}")).collect();

@@ -1,23 +1,12 @@
 //! `run --until-end`: everything that is there is settled and committed, then it ends by itself.
 
+use super::groups::{PARTITIONS, produce};
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::admin::Counters;
 use kafka_influx_bridge::consumer::ConsumerError;
 use kafka_influx_bridge::kafka::MemberError;
 use kafka_influx_bridge::pipeline::PipelineError;
 use kafka_influx_bridge::receiver::Reply;
-
-const PARTITIONS: i32 = 6;
-
-fn produce(cluster: &Cluster, round: &str) -> Vec<String> {
-    let mut all = Vec::new();
-    for partition in 0..PARTITIONS {
-        let ids: Vec<String> = (0..100).map(|n| format!("{round}-{partition}-{n:02}")).collect();
-        cluster.produce("t", partition, ids.iter().map(|id| record(id)));
-        all.extend(ids);
-    }
-    all
-}
 
 fn stored(bridge: &Bridge) -> u64 {
     Counters::get(&bridge.0.writer.counters().lines_stored)
