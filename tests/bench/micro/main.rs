@@ -1,0 +1,60 @@
+//! What each stage of a record's way costs, one at a time: `cargo bench --bench micro`.
+//!
+//! Where a stage takes records one by one, an iteration is a record, so times read as time a record; a sample is a batch.
+//! Allocations are counted, too: where a record shows one, there is one.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::format_push_string,
+    reason = "a benchmark fails by panicking"
+)]
+
+mod collisions;
+mod decode;
+mod encode;
+mod gzip;
+mod map;
+mod records;
+mod tracker;
+
+use divan::AllocProfiler;
+use divan::counter::{BytesCount, ItemsCount};
+use kafka_influx_bridge::batch::{Batch, Budget};
+use kafka_influx_bridge::commit::{Ticket, Tracker};
+use records::{Kind, Shape, record};
+use std::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+/// Lines of a batch, as `batch.lines_max` has it where nothing is configured.
+const BATCH: usize = 5_000;
+/// Records of a partition that follow one another in a batch.
+const RUN: usize = 250;
+const PARTITIONS: usize = 6;
+
+fn main() {
+    divan::main();
+}
+
+/// A batch as the data thread closes it.
+fn batch(kind: Kind) -> Batch {
+    let (mut mapper, records) = (kind.mapper(), kind.records(Shape::Known));
+    let (mut tracker, mut batch) =
+        (Tracker::default(), Batch::new(Ticket::first(), &Budget::new(usize::MAX)));
+    let tenures: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
+    for (offset, value) in records.iter().cycle().take(BATCH).enumerate() {
+        let first = batch.lines.lines();
+        mapper.map(&record(offset, value), &mut batch.lines);
+        batch.push(tenures[offset / RUN % PARTITIONS], offset as i64, first, Instant::now());
+    }
+    assert_eq!(batch.lines.lines(), BATCH);
+    batch
+}
+
+/// One item and its bytes, on an average.
+fn one_of(items: &[Vec<u8>]) -> (ItemsCount, BytesCount) {
+    let bytes: usize = items.iter().map(Vec::len).sum();
+    (ItemsCount::new(1_u32), BytesCount::new(bytes / items.len()))
+}

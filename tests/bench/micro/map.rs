@@ -1,0 +1,34 @@
+//! A record's bytes to its line's bytes.
+
+use super::records::{Kind, Shape, record};
+use super::{BATCH, one_of};
+use divan::Bencher;
+use kafka_influx_bridge::batch::LineBuffer;
+
+#[divan::bench(args = Shape::ALL, sample_size = BATCH as u32)]
+fn ec2(bencher: Bencher<'_, '_>, shape: Shape) {
+    map(bencher, Kind::Ec2, shape);
+}
+
+#[divan::bench(args = Shape::ALL, sample_size = BATCH as u32)]
+fn wide(bencher: Bencher<'_, '_>, shape: Shape) {
+    map(bencher, Kind::Wide, shape);
+}
+
+fn map(bencher: Bencher<'_, '_>, kind: Kind, shape: Shape) {
+    let (mut mapper, records) = (kind.mapper(), kind.records(shape));
+    let mut lines = LineBuffer::default();
+    let (empty, mut next) = (lines.mark(), records.iter().enumerate().cycle());
+    let mut one = || {
+        if lines.lines() == BATCH {
+            lines.truncate(empty);
+        }
+        let (offset, value) = next.next().unwrap();
+        let became = mapper.map(&record(offset, value), &mut lines);
+        assert_eq!(became.lines, 1);
+    };
+    // What can be learned is learned, and the buffer has its size.
+    (0..BATCH * 2).for_each(|_| one());
+    let (items, bytes) = one_of(&records);
+    bencher.counter(items).counter(bytes).bench_local(one);
+}

@@ -1,0 +1,223 @@
+//! Records of the two kinds that speed is quoted for, seeded, and the mappings they are for.
+
+use fastrand::Rng;
+use kafka_influx_bridge::config;
+use kafka_influx_bridge::feed::Routing;
+use kafka_influx_bridge::map::Mapper;
+use kafka_influx_bridge::pipeline::record_limits;
+use kafka_influx_bridge::record::{Record, RecordTime};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Distinct records of each kind and shape.
+pub const RECORDS: usize = 4_000;
+
+const EC2: &str = include_str!("../../../examples/ec2-telegraf/bridge.toml");
+const WIDE: &str = r#"
+[kafka]
+brokers = ["localhost:9092"]
+topics = ["testtopic"]
+
+[[mapping]]
+name_key = "name"
+tag_keys = ["region", "rack", "host"]
+string_fields = ["disks_*_dev"]
+time_key = "ts"
+time_format = "unix_ms"
+
+[influx]
+url = "http://localhost:8086"
+api = "v2"
+org = "test"
+bucket = "wide"
+token = "${INFLUX_TOKEN}"
+"#;
+
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Of the example `ec2-telegraf`: 6 number fields, 100 names, about 144 bytes.
+    Ec2,
+    /// 42 number fields, 3 tags, 2 strings, a name and a time, about 734 bytes.
+    Wide,
+}
+
+/// How a record's shape (all of it but its values) differs from those of the records before.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// Not at all.
+    Known,
+    /// By whitespace.
+    Spaced,
+    /// By whitespace, by the order of its keys, and by a key that others don't have: only single keys are known.
+    New,
+}
+
+impl Kind {
+    pub const ALL: [Self; 2] = [Self::Ec2, Self::Wide];
+
+    /// As the data thread makes it, from this kind's `bridge.toml`.
+    pub fn mapper(self) -> Mapper {
+        let text = match self {
+            Self::Ec2 => EC2,
+            Self::Wide => WIDE,
+        };
+        let env = |_: &str| Some("a-token".to_owned());
+        let config = config::parse(Path::new("bridge.toml"), text, &env).unwrap().config;
+        let routing = Routing::new(&config);
+        let (rules, _) = routing.mapping_of("testtopic").unwrap();
+        Mapper::new(Arc::clone(rules), "testtopic", record_limits(&config))
+    }
+
+    pub fn records(self, shape: Shape) -> Vec<Vec<u8>> {
+        let (mut values, mut layout) = (Rng::with_seed(1), Rng::with_seed(2));
+        let json = |number| match self {
+            Self::Ec2 => ec2(&mut values),
+            Self::Wide => wide(&mut values, number),
+        };
+        (0..RECORDS).map(json).map(|json| shape.text(json, &mut layout)).collect()
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ec2 => "ec2",
+            Self::Wide => "wide",
+        })
+    }
+}
+
+impl Shape {
+    pub const ALL: [Self; 3] = [Self::Known, Self::Spaced, Self::New];
+
+    fn text(self, mut json: Json, rng: &mut Rng) -> Vec<u8> {
+        if let (Self::New, Json::Object(members)) = (self, &mut json) {
+            members.push((format!("extra{}", rng.u8(0..64)), integer(rng, 100)));
+        }
+        let mut out = String::new();
+        self.push(json, rng, &mut out);
+        out.into_bytes()
+    }
+
+    fn push(self, json: Json, rng: &mut Rng, out: &mut String) {
+        match json {
+            Json::Scalar(text) => out.push_str(&text),
+            Json::Object(mut members) => {
+                if matches!(self, Self::New) {
+                    rng.shuffle(&mut members);
+                }
+                out.push('{');
+                for (at, (key, value)) in members.into_iter().enumerate() {
+                    self.separate(at, rng, out);
+                    out.push_str(&format!("\"{key}\":"));
+                    self.space(rng, out);
+                    self.push(value, rng, out);
+                }
+                out.push('}');
+            }
+            Json::Array(elements) => {
+                out.push('[');
+                for (at, element) in elements.into_iter().enumerate() {
+                    self.separate(at, rng, out);
+                    self.push(element, rng, out);
+                }
+                out.push(']');
+            }
+        }
+    }
+
+    fn separate(self, at: usize, rng: &mut Rng, out: &mut String) {
+        if at > 0 {
+            out.push(',');
+            self.space(rng, out);
+        }
+    }
+
+    fn space(self, rng: &mut Rng, out: &mut String) {
+        if !matches!(self, Self::Known) && rng.u8(..) < 64 {
+            out.push(' ');
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Known => "known shape",
+            Self::Spaced => "spaced anew",
+            Self::New => "new shape",
+        })
+    }
+}
+
+/// The record with this offset, as Kafka would deliver it.
+pub fn record(offset: usize, value: &[u8]) -> Record<'_> {
+    Record {
+        partition: 0,
+        offset: offset as i64,
+        time: RecordTime::At(1_767_225_600_123_000_000 + offset as i64 / 100 * 1_000_000),
+        key: None,
+        value: Some(value),
+        headers: &[],
+    }
+}
+
+/// A record before it is laid out.
+enum Json {
+    Scalar(String),
+    Object(Vec<(String, Json)>),
+    Array(Vec<Json>),
+}
+
+fn ec2(rng: &mut Rng) -> Json {
+    let name = text(&format!("instance{:02}", rng.u8(0..100)));
+    let cpu = object([("system", decimal(rng, 100, 2)), ("user", decimal(rng, 100, 1))]);
+    let disk = object([("write", integer(rng, 500)), ("read", decimal(rng, 100, 1))]);
+    let memory = object([("used", decimal(rng, 1_000, 1)), ("unused", decimal(rng, 1_000, 1))]);
+    let processes = Json::Array(Vec::new());
+    object([
+        ("ec2Number", name),
+        ("cpu", cpu),
+        ("disk", disk),
+        ("mem", memory),
+        ("topRateProcess", processes),
+    ])
+}
+
+fn wide(rng: &mut Rng, number: usize) -> Json {
+    let (name, host) = (text(&format!("node{}", number % 20)), text(&format!("h{:04}", number % 2_000)));
+    let (region, rack) = (text("ap-northeast-2"), text(&format!("r{}", number % 40)));
+    let time = Json::Scalar((1_767_225_600_000 + number).to_string());
+    let head = [("name", name), ("region", region), ("rack", rack), ("host", host), ("ts", time)];
+    let groups = ["cpu", "mem", "disk", "net", "proc"].map(|group| (group, figures(rng)));
+    let disks = ["sda", "sdb"]
+        .map(|device| object([("dev", text(device)), ("used", Json::Scalar(rng.f64().to_string()))]));
+    object(head.into_iter().chain(groups).chain([("disks", Json::Array(disks.into()))]))
+}
+
+/// Eight numbers: integers and decimals by turns.
+fn figures(rng: &mut Rng) -> Json {
+    let figure = |place: u8| {
+        let value = if place.is_multiple_of(2) { integer(rng, 1_000_000) } else { decimal(rng, 10_000, 3) };
+        (format!("m{place}"), value)
+    };
+    Json::Object((0..8).map(figure).collect())
+}
+
+fn object<'k>(members: impl IntoIterator<Item = (&'k str, Json)>) -> Json {
+    Json::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+fn text(text: &str) -> Json {
+    Json::Scalar(format!("\"{text}\""))
+}
+
+fn integer(rng: &mut Rng, below: u32) -> Json {
+    Json::Scalar(rng.u32(0..below).to_string())
+}
+
+fn decimal(rng: &mut Rng, below: u32, places: i32) -> Json {
+    let unit = 10_f64.powi(places);
+    Json::Scalar((f64::from(rng.u32(0..below * unit as u32)) / unit).to_string())
+}
