@@ -6,6 +6,7 @@
 mod locate;
 mod number;
 mod path;
+pub mod runs;
 mod scanner;
 mod text;
 mod tree;

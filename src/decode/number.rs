@@ -1,5 +1,7 @@
 //! Numbers as they are written: their text is checked and copied, not converted.
 
+use super::runs;
+
 /// A JSON number's text; InfluxDB reads every such text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number<'a> {
@@ -73,7 +75,7 @@ impl<'a> Number<'a> {
 }
 
 fn digits_at(bytes: &[u8], at: usize) -> usize {
-    bytes.get(at..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count()
+    runs::digits(bytes.get(at..).unwrap_or_default())
 }
 
 #[cfg(test)]

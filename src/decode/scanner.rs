@@ -3,7 +3,7 @@
 //! As lenient as Telegraf: a leading BOM, lone surrogates and bytes that are not UTF-8 are accepted within
 //! strings (they become U+FFFD where the text is used); control characters in strings are not.
 
-use super::{Number, Text};
+use super::{Number, Text, runs};
 use std::fmt;
 use thiserror::Error;
 
@@ -93,6 +93,24 @@ impl<'a> Scanner<'a> {
     /// Where the next byte is read.
     pub fn position(&self) -> usize {
         self.at
+    }
+
+    /// All that positions point into.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// What was read since the position `start`.
+    pub fn since(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start..self.at).unwrap_or_default()
+    }
+
+    /// Goes on behind `expected`, if that stands here.
+    #[inline]
+    pub fn pass(&mut self, expected: &[u8]) -> bool {
+        let passed = self.rest().starts_with(expected);
+        self.at += if passed { expected.len() } else { 0 };
+        passed
     }
 
     /// The next value, or the opening bracket of one.
@@ -214,7 +232,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            self.at += plain_length(self.rest());
+            self.at += runs::plain(self.rest());
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -272,11 +290,6 @@ impl<'a> Scanner<'a> {
     fn fail<T>(&self, why: Syntax) -> Result<T, SyntaxError> {
         Err(SyntaxError { at: self.at, why })
     }
-}
-
-/// How many bytes stand before the next quote, backslash or control character.
-fn plain_length(bytes: &[u8]) -> usize {
-    bytes.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(bytes.len())
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 //! of its place. There, at the end of a name, where none can write them, and before an equals sign or a quote, where
 //! servers differ, backslashes are left out; so are NULs, which InfluxDB strips or reserves.
 
+use crate::decode::runs;
+
 /// Longest series key plus field key, in bytes, that InfluxDB stores.
 pub const KEY_BYTES_MAX: usize = 65_535;
 /// Longest string field, in bytes, that InfluxDB stores.
@@ -45,7 +47,11 @@ pub fn push_string(text: &[u8], out: &mut Vec<u8>) {
 #[inline]
 fn push_name(text: &[u8], special: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> bool {
     let mut trimmed = false;
-    let mut rest = text;
+    let (start, mut rest) = text.split_at(runs::name(text));
+    out.extend_from_slice(start);
+    if rest.is_empty() {
+        return false;
+    }
     let plain = |byte: u8| !(special(byte) || matches!(byte, b'\\' | b'\n' | b'\r' | b'\t' | 0x0C | 0));
     loop {
         let length = rest.iter().position(|&byte| !plain(byte)).unwrap_or(rest.len());

@@ -180,6 +180,12 @@ impl Drops {
         }
     }
 
+    pub fn add_all(&mut self, others: &Self) {
+        for (count, other) in self.0.iter_mut().zip(others.0) {
+            *count += other;
+        }
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (Drop, u64)> + '_ {
         Drop::ALL.into_iter().zip(self.0).filter(|&(_, count)| count > 0)
     }

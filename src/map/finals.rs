@@ -4,7 +4,7 @@ use crate::influx::encode;
 use std::collections::HashMap;
 
 /// Where a final key stands in its table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FinalId(u32);
 
 /// The final tag keys, or the final field keys, of one mapper.

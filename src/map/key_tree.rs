@@ -2,6 +2,7 @@
 //! building its flattened name, mostly by one comparison with the key that came next the last time.
 
 use super::plan::Plan;
+use super::rejection::Drop;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ const NODES_MAX: usize = 4_096;
 const KEY_BYTES_MAX: usize = 1 << 20;
 
 /// A place in the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeId(u32);
 
 impl NodeId {
@@ -38,6 +39,8 @@ struct Node {
     first_child: NodeId,
     plan: Option<Plan>,
     seen: Seen,
+    /// A bit for each reason for which a value here was dropped before.
+    dropped: u8,
 }
 
 /// What the current element left under a node, so that a duplicate key can take it back.
@@ -92,6 +95,15 @@ impl KeyTree {
 
     pub fn set_plan(&mut self, id: NodeId, plan: Plan) {
         self.node_mut(id).plan = Some(plan);
+    }
+
+    /// Whether a value here was dropped for this reason before.
+    pub fn has_dropped(&self, id: NodeId, drop: Drop) -> bool {
+        self.node(id).dropped & (1 << drop as u8) != 0
+    }
+
+    pub fn set_dropped(&mut self, id: NodeId, drop: Drop) {
+        self.node_mut(id).dropped |= 1 << drop as u8;
     }
 
     pub fn seen(&self, id: NodeId) -> &Seen {
@@ -183,7 +195,7 @@ impl KeyTree {
 impl Node {
     fn new(parent: NodeId, key: &[u8]) -> Self {
         let (next, first_child) = (NodeId::NONE, NodeId::NONE);
-        Self { parent, key: key.into(), next, first_child, plan: None, seen: Seen::default() }
+        Self { parent, key: key.into(), next, first_child, plan: None, seen: Seen::default(), dropped: 0 }
     }
 }
 

@@ -1,14 +1,13 @@
 //! The values of an element become a line.
 
 use super::constants::{Constants, KafkaTag};
-use super::element::{Element, Entry, Kind, Place, Scalar, State};
+use super::element::{Element, Entry, Place, Scalar, State};
 use super::finals::FinalId;
 use super::rejection::{Drop, Rejection};
+use super::value;
 use super::walk::Knowledge;
-use crate::decode::{Number, push_lossy};
 use crate::influx::encode;
 use crate::record::Record;
-use std::io::Write as _;
 
 /// Writes the line of one element.
 #[derive(Debug)]
@@ -49,25 +48,11 @@ impl LineWriter<'_> {
     }
 
     fn write_measurement(&mut self, out: &mut Vec<u8>) -> Result<(), Rejection> {
-        let start = out.len();
-        if let Some(name) = self.element.name {
-            let text = name.decode(self.value, self.scratch);
-            let trimmed = encode::push_measurement(text, out);
-            if trimmed {
-                self.known.drops.add(Drop::Backslash);
-            }
+        let name = self.element.name;
+        if value::push_measurement(name, self.value, self.constants, self.scratch, out)? {
+            self.known.drops.add(Drop::Backslash);
         }
-        if out.len() == start {
-            out.extend_from_slice(&self.constants.measurement);
-        }
-        match out.get(start) {
-            Some(b'#') => {
-                let name = String::from_utf8_lossy(out.get(start..).unwrap_or_default());
-                Err(Rejection::Comment(name.chars().take(100).collect()))
-            }
-            Some(_) => Ok(()),
-            None => Err(Rejection::MeasurementMissing),
-        }
+        Ok(())
     }
 
     /// Gathers the tags, sorted by key: Kafka's before the record's before the static ones.
@@ -76,7 +61,7 @@ impl LineWriter<'_> {
         self.tags.clear();
         self.known.tags.rank();
         for (place, (key, tag)) in self.constants.from_kafka.iter().enumerate() {
-            if self.kafka_value(tag).is_none_or(<[u8]>::is_empty) && *tag != KafkaTag::Partition {
+            if value::kafka_text(tag, self.record).is_none_or(<[u8]>::is_empty) && *tag != KafkaTag::Partition {
                 continue;
             }
             if let Some(entry) = self.known.tags.claim(*key, generation, FROM_KAFKA) {
@@ -103,18 +88,6 @@ impl LineWriter<'_> {
         self.tags.sort_unstable_by_key(|&(rank, ..)| rank);
     }
 
-    fn kafka_value<'v>(&'v self, tag: &'v KafkaTag) -> Option<&'v [u8]> {
-        match tag {
-            KafkaTag::Topic(written) => Some(written),
-            KafkaTag::Key => self.record.key,
-            KafkaTag::Partition => None,
-            // The last of several headers of one name counts, as in Telegraf.
-            KafkaTag::Header(name) => {
-                self.record.headers.iter().rev().find(|(header, _)| header == name).map(|&(_, value)| value)
-            }
-        }
-    }
-
     fn write_tags(&mut self, out: &mut Vec<u8>) {
         for place in 0..self.tags.len() {
             let Some(&(_, key, value)) = self.tags.get(place) else { return };
@@ -132,36 +105,16 @@ impl LineWriter<'_> {
 
     fn write_tag_value(&mut self, value: TagValue, out: &mut Vec<u8>) {
         let trimmed = match value {
-            TagValue::Record(scalar) => match scalar.kind {
-                Kind::Number | Kind::Integer => {
-                    push_shortest(scalar.raw(self.value), out);
-                    false
-                }
-                _ => encode::push_key(scalar.decode(self.value, self.scratch), out),
-            },
+            TagValue::Record(scalar) => value::push_tag(scalar, self.value, self.scratch, out),
             TagValue::Fallback(place) => {
                 out.extend_from_slice(self.constants.fallback.get(place).map_or(&[], |(_, value)| value));
                 false
             }
-            TagValue::Kafka(place) => match self.constants.from_kafka.get(place).map(|(_, tag)| tag) {
-                Some(KafkaTag::Topic(written)) => {
-                    out.extend_from_slice(written);
-                    false
-                }
-                Some(KafkaTag::Partition) => {
-                    out.extend_from_slice(itoa::Buffer::new().format(self.record.partition).as_bytes());
-                    false
-                }
-                Some(tag) => {
-                    let mut text = std::mem::take(self.scratch);
-                    text.clear();
-                    push_lossy(self.kafka_value(tag).unwrap_or_default(), &mut text);
-                    let trimmed = encode::push_key(&text, out);
-                    *self.scratch = text;
-                    trimmed
-                }
-                None => false,
-            },
+            TagValue::Kafka(place) => self
+                .constants
+                .from_kafka
+                .get(place)
+                .is_some_and(|(_, tag)| value::push_kafka_tag(tag, self.record, self.scratch, out)),
         };
         if trimmed {
             self.known.drops.add(Drop::Backslash);
@@ -184,7 +137,7 @@ impl LineWriter<'_> {
             }
             out.extend_from_slice(&field.prefix);
             let value_start = out.len();
-            write_field_value(scalar, self.value, self.scratch, out);
+            value::push_field(scalar, self.value, self.scratch, out);
             let bytes = out.len() - value_start;
             if scalar.is_text() && bytes > encode::STRING_BYTES_MAX {
                 return Err(Rejection::StringTooLong { key: excerpt(&field.key), bytes });
@@ -195,33 +148,9 @@ impl LineWriter<'_> {
         {
             out.push(b',');
             out.extend_from_slice(&self.known.fields.get(key).prefix);
-            // Of no consequence for memory: writing to a Vec can't fail.
-            let _infallible = write!(out, "{}i", self.record.offset);
+            value::push_offset(self.record, out);
         }
         Ok(())
-    }
-}
-
-fn write_field_value(scalar: Scalar, value: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
-    match scalar.kind {
-        Kind::True => out.extend_from_slice(b"true"),
-        Kind::False => out.extend_from_slice(b"false"),
-        Kind::Number => out.extend_from_slice(scalar.raw(value)),
-        Kind::Integer => {
-            out.extend_from_slice(scalar.raw(value));
-            out.push(b'i');
-        }
-        Kind::Plain | Kind::Escaped => encode::push_string(scalar.decode(value, scratch), out),
-    }
-}
-
-/// Appends a number in its shortest decimal form, which makes equal numbers equal tags.
-fn push_shortest(raw: &[u8], out: &mut Vec<u8>) {
-    match Number::whole(raw) {
-        Some(number) if !number.is_integer() => {
-            let _infallible = write!(out, "{}", number.as_f64());
-        }
-        _ => out.extend_from_slice(raw),
     }
 }
 

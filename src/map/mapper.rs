@@ -9,6 +9,7 @@ use super::mapped::Mapped;
 use super::notices::{Notice, Notices};
 use super::plan::{Plan, Role};
 use super::rejection::{Drop, Rejection};
+use super::skeleton::{Setting, Skeletons};
 use super::walk::{Knowledge, Walk};
 use super::{KeySelector, Rules, distinct};
 use crate::batch::LineBuffer;
@@ -26,6 +27,7 @@ pub struct Mapper {
     constants: Constants,
     known: Knowledge,
     element: Element,
+    skeletons: Skeletons,
     work: Work,
     /// The element of each line, where that was asked for.
     trace: Option<Vec<usize>>,
@@ -66,8 +68,9 @@ impl Mapper {
             drops: Drops::default(),
         };
         let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
-        let (element, work) = (Element::default(), Work::default());
-        Self { rules, topic: topic.to_owned(), limits, constants, known, element, work, trace: None }
+        let (element, skeletons, work) = (Element::default(), Skeletons::default(), Work::default());
+        let topic = topic.to_owned();
+        Self { rules, topic, limits, constants, known, element, skeletons, work, trace: None }
     }
 
     /// What was dropped since the last time, by reason.
@@ -109,6 +112,7 @@ impl Mapper {
 
     /// Starts to learn anew, when a topic's keys never repeat.
     fn forget(&mut self) {
+        self.skeletons.clear();
         self.known.keys.clear();
         self.known.tags = Finals::default();
         self.known.fields = Finals::default();
@@ -228,6 +232,53 @@ impl Mapper {
         depth: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
+        let (index, mark, object) = (pass.index, pass.lines.mark(), scanner.clone());
+        self.element.begin();
+        if self.map_known_shape(scanner, roots, index, pass).is_some() {
+            pass.index += 1;
+        } else {
+            pass.lines.truncate(mark);
+            *scanner = object.clone();
+            self.walk(scanner, roots, depth)?;
+            pass.index += 1;
+            if !self.element.has_fields() {
+                pass.mapped.filtered += 1;
+                return Ok(());
+            }
+            if let Err(rejection) = self.write_line(index, pass) {
+                pass.lines.truncate(mark);
+                pass.mapped.reject(Some(index), rejection);
+                return Ok(());
+            }
+            self.skeletons.learn(&object, &mut self.known, &self.rules, &self.constants);
+        }
+        self.trace.iter_mut().for_each(|trace| trace.push(index));
+        let bytes = pass.lines.bytes() - pass.bytes_before;
+        if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
+    }
+
+    /// The line of an object whose shape came before. None: it is the walk's, and nothing is counted; a part of a line may
+    /// stand there.
+    fn map_known_shape(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        roots: Roots,
+        index: usize,
+        pass: &mut Pass<'_, '_>,
+    ) -> Option<()> {
+        let mut fitting = self.skeletons.find(scanner, &self.known)?;
+        fitting.found.name = fitting.found.name.or(roots.name);
+        self.element.time = fitting.found.time.or(roots.time);
+        let setting = Setting { constants: &self.constants, record: pass.record, value: pass.value };
+        fitting.write(&setting, &mut self.work.scratch, pass.lines)?;
+        let drops = fitting.found.drops;
+        let time = self.time(index, pass).ok()?;
+        end_line(time, pass.lines);
+        self.known.drops.add_all(&drops);
+        Some(())
+    }
+
+    fn walk(&mut self, scanner: &mut Scanner<'_>, roots: Roots, depth: usize) -> Result<(), SyntaxError> {
         self.element.begin();
         self.place_root_tags();
         let mut walk = Walk {
@@ -240,22 +291,7 @@ impl Mapper {
         walk.object(NodeId::ROOT, depth)?;
         self.element.name = self.element.name.or(roots.name);
         self.element.time = self.element.time.or(roots.time);
-        let index = pass.index;
-        pass.index += 1;
-        if !self.element.has_fields() {
-            pass.mapped.filtered += 1;
-            return Ok(());
-        }
-        let mark = pass.lines.mark();
-        match self.write_line(index, pass) {
-            Ok(()) => self.trace.iter_mut().for_each(|trace| trace.push(index)),
-            Err(rejection) => {
-                pass.lines.truncate(mark);
-                pass.mapped.reject(Some(index), rejection);
-            }
-        }
-        let bytes = pass.lines.bytes() - pass.bytes_before;
-        if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
+        Ok(())
     }
 
     fn write_line(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
@@ -269,13 +305,8 @@ impl Mapper {
             tags: &mut self.work.tags,
             scratch: &mut self.work.scratch,
         };
-        let out = pass.lines.text_mut();
-        writer.write(out)?;
-        if let Some(time) = time {
-            out.push(b' ');
-            out.extend_from_slice(itoa::Buffer::new().format(time).as_bytes());
-        }
-        pass.lines.end_line();
+        writer.write(pass.lines.text_mut())?;
+        end_line(time, pass.lines);
         Ok(())
     }
 
@@ -320,6 +351,9 @@ impl Mapper {
         let name = root(self.rules.name_key.as_ref())?.filter(Scalar::is_text);
         let time = root(self.rules.time.as_ref().map(|time| &time.key))?;
         self.work.root_tags.clear();
+        if self.rules.tag_paths.is_empty() {
+            return Ok(Roots { name, time });
+        }
         let rules = Arc::clone(&self.rules);
         for tag in &rules.tag_paths {
             let plan = Plan::of(&tag.key, &rules, &mut self.known.tags, &mut self.known.fields);
@@ -358,6 +392,15 @@ impl Pass<'_, '_> {
     fn reject(&mut self, rejection: Rejection) {
         self.mapped.reject(Some(self.index), rejection);
     }
+}
+
+fn end_line(time: Option<i64>, lines: &mut LineBuffer) {
+    if let Some(time) = time {
+        let out = lines.text_mut();
+        out.push(b' ');
+        out.extend_from_slice(itoa::Buffer::new().format(time).as_bytes());
+    }
+    lines.end_line();
 }
 
 fn find_scalar(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Scalar>, SyntaxError> {

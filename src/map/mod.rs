@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config -> Rules -> Mapper::map(record) -> Walk (bytes to an element's values) -> LineWriter (values to a line)
+//!                                        -> Skeleton (the same line at once, for a shape that came before)
 //! ```
 
 mod constants;
@@ -20,7 +21,9 @@ mod plan;
 mod rejection;
 mod rename;
 mod rules;
+mod skeleton;
 mod time;
+mod value;
 mod walk;
 
 pub use element::Drops;

@@ -84,7 +84,7 @@ impl<'a> Walk<'_, 'a> {
 
     fn scalar(&mut self, node: NodeId, token: Token<'a>) {
         let Some(scalar) = Scalar::of(token, self.scanner.position()) else { return };
-        let plan = self.plan(node);
+        let plan = self.known.plan(node, self.rules);
         if plan.time {
             self.element.time = Some(scalar);
             return;
@@ -119,26 +119,32 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    fn plan(&mut self, node: NodeId) -> Plan {
-        if let Some(plan) = self.known.keys.plan(node) {
-            return plan;
-        }
-        let key = self.known.keys.flattened(node);
-        let plan = Plan::of(&key, self.rules, &mut self.known.tags, &mut self.known.fields);
-        self.known.keys.set_plan(node, plan);
-        plan
-    }
-
     fn drop_value(&mut self, node: NodeId, drop: Drop) {
         self.known.drops.add(drop);
+        if self.known.keys.has_dropped(node, drop) {
+            return;
+        }
+        self.known.keys.set_dropped(node, drop);
         if self.known.notices.is_open() {
             self.known.notices.add(self.known.keys.flattened(node), drop);
         }
     }
 }
 
+impl Knowledge {
+    /// What becomes of the values under a node's key.
+    pub fn plan(&mut self, node: NodeId, rules: &Rules) -> Plan {
+        if let Some(plan) = self.keys.plan(node) {
+            return plan;
+        }
+        let plan = Plan::of(&self.keys.flattened(node), rules, &mut self.tags, &mut self.fields);
+        self.keys.set_plan(node, plan);
+        plan
+    }
+}
+
 /// What a value under a field's key is written as.
-fn field(token: Token<'_>, scalar: Scalar, strings: Strings, integers: Integers) -> Result<Scalar, Drop> {
+pub fn field(token: Token<'_>, scalar: Scalar, strings: Strings, integers: Integers) -> Result<Scalar, Drop> {
     match (token, strings) {
         (Token::Number(number), _) => numeric(number, scalar, integers),
         (_, Strings::Keep) => Ok(scalar),

@@ -1,0 +1,94 @@
+//! Where runs of equal kind end in text, eight bytes at a time.
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGH: u64 = ONES << 7;
+const LOW: u64 = !HIGH;
+
+/// How many digits `bytes` begin with.
+#[inline]
+pub fn digits(bytes: &[u8]) -> usize {
+    run(bytes, |word| {
+        let value = word ^ (ONES * 0x30);
+        // Beyond 9 the high bit comes up.
+        ((value & LOW) + ONES * 0x76) | value
+    })
+}
+
+/// How many bytes stand before the next quote, backslash or control character.
+#[inline]
+pub fn plain(bytes: &[u8]) -> usize {
+    run(bytes, |word| equals(word, b'"') | equals(word, b'\\') | is_control(word))
+}
+
+/// How many bytes need no escape in a name, in line protocol: they stand before the next comma, equals sign,
+/// space, backslash or control character.
+#[inline]
+pub fn name(bytes: &[u8]) -> usize {
+    run(bytes, |word| {
+        equals(word, b',') | equals(word, b'=') | equals(word, b'\\') | equals(word, b' ') | is_control(word)
+    })
+}
+
+/// How many bytes stand before the first whose high bit is set in what `ends` makes of them.
+#[inline]
+fn run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let found = ends(u64::from_le_bytes(*word)) & HIGH;
+        if found != 0 {
+            return place * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let mut last = [0; 8];
+    if let Some(start) = last.get_mut(..tail.len()) {
+        start.copy_from_slice(tail);
+    }
+    // The run ends with the text at the latest.
+    let found = ends(u64::from_le_bytes(last)) & HIGH;
+    words.len() * 8 + tail.len().min(found.trailing_zeros() as usize / 8)
+}
+
+fn equals(word: u64, byte: u8) -> u64 {
+    let other = word ^ (ONES * u64::from(byte));
+    !(((other & LOW) + LOW) | other)
+}
+
+fn is_control(word: u64) -> u64 {
+    !(((word & LOW) + ONES * 0x60) | word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn each_byte_ends_what_it_should() {
+        for byte in 0..=255_u8 {
+            for length in 0..20 {
+                for at in 0..=length {
+                    let place = |run: u8| {
+                        let mut text = vec![run; length];
+                        text.insert(at, byte);
+                        text
+                    };
+                    let end = |ends: bool, text: &[u8]| if ends { at } else { text.len() };
+                    let text = place(b'7');
+                    assert_eq!(digits(&text), end(!byte.is_ascii_digit(), &text), "{byte}");
+                    let text = place(b'\xC3');
+                    assert_eq!(plain(&text), end(byte < 0x20 || b"\"\\".contains(&byte), &text), "{byte}");
+                    assert_eq!(name(&text), end(byte < 0x20 || b",= \\".contains(&byte), &text), "{byte}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_loop(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let until = |ends: fn(u8) -> bool| bytes.iter().position(|&b| ends(b)).unwrap_or(bytes.len());
+            prop_assert_eq!(digits(&bytes), until(|b| !b.is_ascii_digit()));
+            prop_assert_eq!(plain(&bytes), until(|b| b < 0x20 || b"\"\\".contains(&b)));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A shortcut for records whose shape came before: what stands between their scalars is compared, not read.
+//!
+//! A skeleton gives the line that the walk would give, or none; then the walk decides.
+
+mod learn;
+mod shape;
+
+pub use shape::{Found, Setting};
+
+use super::constants::Constants;
+use super::rules::Rules;
+use super::walk::Knowledge;
+use crate::batch::LineBuffer;
+use crate::decode::Scanner;
+use shape::Skeleton;
+
+/// Proven skeletons of one mapper: more shapes than the topics of one agent hold.
+const PROVEN_MAX: usize = 16;
+/// Bytes that the skeletons of one mapper take, so that 200 topics take 25 MB at the very worst.
+const BYTES_MAX: usize = 128 << 10;
+/// The longest time between two shapes that are learned, in objects that no skeleton knows.
+const LEARN_EVERY_MAX: u32 = 1_024;
+/// Objects that no skeleton knows, one after the other, until trying becomes rare.
+const MISSES_MAX: u32 = 8;
+/// Of the objects then, one in so many is tried.
+const TRY_EVERY: u32 = 64;
+
+/// The shapes of one mapper. One of them at most is not proven: it is given up when another is learned first.
+#[derive(Debug)]
+pub struct Skeletons {
+    known: Vec<Known>,
+    /// Which one fitted last.
+    last: usize,
+    /// Objects since then that none fitted.
+    misses: u32,
+    learn_in: u32,
+    learn_every: u32,
+    found: Found,
+}
+
+#[derive(Debug)]
+struct Known {
+    skeleton: Skeleton,
+    /// How often it fitted; none so far: it is not proven.
+    hits: u32,
+    /// Which one fitted after this one the last time.
+    next: usize,
+}
+
+impl Default for Skeletons {
+    fn default() -> Self {
+        let found = Found::default();
+        Self { known: Vec::new(), last: 0, misses: 0, learn_in: 1, learn_every: 1, found }
+    }
+}
+
+impl Skeletons {
+    /// Forgets all, when what they point to is forgotten.
+    pub fn clear(&mut self) {
+        self.known.clear();
+    }
+
+    /// Finds the values of the object whose bracket was just read, if its shape is known. Then `scanner` stands behind the
+    /// object; otherwise where it stood.
+    pub fn find(&mut self, scanner: &mut Scanner<'_>, known: &Knowledge) -> Option<Match<'_>> {
+        if self.known.is_empty() || !scanner.is_utf8() {
+            return None;
+        }
+        if self.misses >= MISSES_MAX && !self.misses.is_multiple_of(TRY_EVERY) {
+            self.misses = self.misses.wrapping_add(1);
+            return None;
+        }
+        let expected = self.known.get(self.last).map_or(0, |last| last.next);
+        let others = (0..self.known.len()).filter(|&place| place != expected);
+        let fitting = std::iter::once(expected).chain(others).find(|&place| {
+            let skeleton = self.known.get(place).map(|known| &known.skeleton);
+            skeleton.is_some_and(|skeleton| skeleton.find(scanner, &known.keys, &mut self.found))
+        });
+        let Some(place) = fitting else {
+            self.misses += 1;
+            return None;
+        };
+        self.note_hit(place);
+        let skeleton = &self.known.get(self.last)?.skeleton;
+        Some(Match { skeleton, found: &mut self.found })
+    }
+
+    fn note_hit(&mut self, place: usize) {
+        self.misses = 0;
+        if let Some(last) = self.known.get_mut(self.last) {
+            last.next = place;
+        }
+        self.last = place;
+        let Some(known) = self.known.get_mut(place) else { return };
+        known.hits = known.hits.saturating_add(1);
+        if known.hits == 1 {
+            // Shapes do come again: the next may be learned sooner.
+            self.learn_every = (self.learn_every / 2).max(1);
+            self.keep_within_bounds(place);
+        }
+    }
+
+    /// A shape was proven: what is too much for its sake goes, the least used first.
+    fn keep_within_bounds(&mut self, proven: usize) {
+        let bytes = |known: &[Known]| known.iter().map(|known| known.skeleton.bytes()).sum::<usize>();
+        let mut keep = proven;
+        while self.known.len() > 1 && (self.known.len() > PROVEN_MAX || bytes(&self.known) > BYTES_MAX) {
+            let others = self.known.iter().enumerate().filter(|(place, _)| *place != keep);
+            let Some((least, _)) = others.min_by_key(|(_, known)| known.hits) else { return };
+            self.known.remove(least);
+            keep -= usize::from(least < keep);
+            self.last = keep;
+            for known in &mut self.known {
+                // What was used long ago counts less, but it stays proven.
+                known.hits = (known.hits / 2).max(1);
+                known.next = 0;
+            }
+        }
+    }
+
+    /// The walk made a line of the object that begins at `object`: perhaps its shape is worth learning.
+    pub fn learn(
+        &mut self,
+        object: &Scanner<'_>,
+        known: &mut Knowledge,
+        rules: &Rules,
+        constants: &Constants,
+    ) {
+        self.learn_in -= 1;
+        if self.learn_in > 0 || !rules.tag_paths.is_empty() {
+            self.learn_in = self.learn_in.max(1);
+            return;
+        }
+        self.known.retain(|known| known.hits > 0);
+        self.last = self.last.min(self.known.len().saturating_sub(1));
+        // Halved when it is proven.
+        self.learn_every = (self.learn_every * 2).min(LEARN_EVERY_MAX);
+        self.learn_in = self.learn_every;
+        if let Some(skeleton) = learn::skeleton(object, known, rules, constants)
+            && skeleton.bytes() <= BYTES_MAX
+        {
+            self.known.push(Known { skeleton, hits: 0, next: 0 });
+            self.misses = 0;
+        }
+    }
+}
+
+/// An object of a known shape, with its values.
+pub struct Match<'s> {
+    skeleton: &'s Skeleton,
+    pub found: &'s mut Found,
+}
+
+impl Match<'_> {
+    /// Appends the line without its time. When it returns none, a part of it may stand there.
+    pub fn write(&mut self, setting: &Setting<'_>, scratch: &mut Vec<u8>, lines: &mut LineBuffer) -> Option<()> {
+        self.skeleton.write(self.found, setting, scratch, lines.text_mut())
+    }
+}

@@ -1,0 +1,209 @@
+//! One shape: how its values are found, and how its line is written.
+
+use crate::decode::{Scanner, Token};
+use crate::influx::encode;
+use crate::map::constants::Constants;
+use crate::map::element::{Drops, Scalar};
+use crate::map::key_tree::{KeyTree, NodeId};
+use crate::map::plan::{Plan, Role};
+use crate::map::rejection::Drop;
+use crate::map::value;
+use crate::map::walk;
+use crate::record::Record;
+
+/// The bytes between the scalars of an object, and what is done with each scalar.
+#[derive(Debug)]
+pub struct Skeleton {
+    pub slots: Box<[Slot]>,
+    /// What stands behind the last scalar, up to the object's end.
+    pub end: Box<[u8]>,
+    /// In the order in which they are written.
+    pub tags: Box<[Tag]>,
+    /// The longest field key, as it is written.
+    pub prefix_max: usize,
+    /// The field key of the record's offset, with what is around it.
+    pub offset: Box<[u8]>,
+}
+
+/// A scalar and what stands before it.
+#[derive(Debug)]
+pub struct Slot {
+    pub gap: Box<[u8]>,
+    pub node: NodeId,
+    pub plan: Plan,
+    /// Of a field: `,key=`.
+    pub prefix: Box<[u8]>,
+    /// Of a tag: its place among [`Found::tags`].
+    pub tag: usize,
+}
+
+/// A tag of the line.
+#[derive(Debug)]
+pub enum Tag {
+    /// All of it.
+    Constant(Box<[u8]>),
+    /// One of the object's scalars; `otherwise` is the whole of what is written where it is missing.
+    Slot { tag: usize, prefix: Box<[u8]>, otherwise: Box<[u8]> },
+    /// The place in [`Constants::from_kafka`].
+    Kafka { place: usize, prefix: Box<[u8]> },
+}
+
+/// The values of one object, kept from object to object for its memory.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub name: Option<Scalar>,
+    pub time: Option<Scalar>,
+    pub drops: Drops,
+    tags: Vec<Option<Scalar>>,
+    /// Each with a comma before it.
+    fields: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+/// What a line wants beside the object's values.
+pub struct Setting<'s> {
+    pub constants: &'s Constants,
+    pub record: &'s Record<'s>,
+    /// The bytes that scalars point into.
+    pub value: &'s [u8],
+}
+
+impl Skeleton {
+    /// About the memory that it takes.
+    pub fn bytes(&self) -> usize {
+        let slots = self.slots.iter().map(|slot| size_of::<Slot>() + slot.gap.len() + slot.prefix.len());
+        size_of::<Self>() + slots.sum::<usize>() + self.end.len() + self.tags.len() * 128
+    }
+
+    /// Reads an object, behind its bracket. Returns whether it has this shape, and nothing that only the walk may decide;
+    /// otherwise the scanner stands where it stood.
+    pub fn find(&self, scanner: &mut Scanner<'_>, keys: &KeyTree, found: &mut Found) -> bool {
+        let mut ahead = scanner.clone();
+        found.clear(self.tags.len());
+        let fits = self.slots.iter().all(|slot| slot.find(&mut ahead, keys, found)) && ahead.pass(&self.end);
+        // An object without fields is no point.
+        let fits = fits && !found.fields.is_empty();
+        if fits {
+            *scanner = ahead;
+        }
+        fits
+    }
+
+    /// Appends the line without its time; none if only the walk may decide.
+    pub fn write(
+        &self,
+        found: &mut Found,
+        setting: &Setting<'_>,
+        scratch: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        let start = out.len();
+        let Setting { constants, value, .. } = setting;
+        let trimmed = value::push_measurement(found.name, value, constants, scratch, out).ok()?;
+        found.note_trimmed(trimmed);
+        for tag in &self.tags {
+            tag.write(found, setting, scratch, out);
+        }
+        if out.len() - start + self.prefix_max > encode::KEY_BYTES_MAX {
+            return None;
+        }
+        out.push(b' ');
+        out.extend_from_slice(found.fields.get(1..)?);
+        if !self.offset.is_empty() {
+            out.extend_from_slice(&self.offset);
+            value::push_offset(setting.record, out);
+        }
+        Some(())
+    }
+}
+
+impl Slot {
+    /// Does what the walk does with a scalar, and leaves to it what happens for the first time.
+    #[inline]
+    fn find(&self, scanner: &mut Scanner<'_>, keys: &KeyTree, found: &mut Found) -> bool {
+        if !scanner.pass(&self.gap) {
+            return false;
+        }
+        let Ok(token) = scanner.value() else { return false };
+        let Some(scalar) = Scalar::of(token, scanner.position()) else { return token == Token::Null };
+        if self.plan.time {
+            found.time = Some(scalar);
+            return true;
+        }
+        if self.plan.name && scalar.is_text() {
+            found.name = Some(scalar);
+        }
+        match self.plan.role {
+            Role::Field { strings, integers, .. } => match walk::field(token, scalar, strings, integers) {
+                Ok(scalar) => found.push_field(&self.prefix, scalar, scanner),
+                Err(Drop::String) if self.plan.name => true,
+                Err(drop) => self.drop(drop, keys, found),
+            },
+            Role::Tag(_) => {
+                if let Some(tag) = found.tags.get_mut(self.tag) {
+                    *tag = Some(scalar).filter(|scalar| !scalar.is_empty_text());
+                }
+                true
+            }
+            Role::Excluded => true,
+            Role::Reserved => self.drop(Drop::ReservedKey, keys, found),
+        }
+    }
+
+    fn drop(&self, drop: Drop, keys: &KeyTree, found: &mut Found) -> bool {
+        found.drops.add(drop);
+        keys.has_dropped(self.node, drop)
+    }
+}
+
+impl Tag {
+    fn write(&self, found: &mut Found, setting: &Setting<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+        let Setting { constants, record, value } = setting;
+        let start = out.len();
+        let (prefix, scalar) = match self {
+            Self::Constant(written) => return out.extend_from_slice(written),
+            Self::Slot { tag, prefix, otherwise } => match found.tags.get(*tag).copied().flatten() {
+                None => return out.extend_from_slice(otherwise),
+                scalar => (prefix, scalar),
+            },
+            Self::Kafka { prefix, .. } => (prefix, None),
+        };
+        out.extend_from_slice(prefix);
+        let value_start = out.len();
+        let trimmed = match self {
+            Self::Kafka { place, .. } => {
+                let tag = constants.from_kafka.get(*place).map(|(_, tag)| tag);
+                tag.is_some_and(|tag| value::push_kafka_tag(tag, record, scratch, out))
+            }
+            _ => scalar.is_some_and(|scalar| value::push_tag(scalar, value, scratch, out)),
+        };
+        found.note_trimmed(trimmed);
+        if out.len() == value_start {
+            out.truncate(start);
+        }
+    }
+}
+
+impl Found {
+    fn clear(&mut self, tags: usize) {
+        (self.name, self.time) = (None, None);
+        self.drops = Drops::default();
+        self.tags.clear();
+        self.tags.resize(tags, None);
+        self.fields.clear();
+    }
+
+    #[inline]
+    fn push_field(&mut self, prefix: &[u8], scalar: Scalar, scanner: &Scanner<'_>) -> bool {
+        self.fields.extend_from_slice(prefix);
+        let start = self.fields.len();
+        value::push_field(scalar, scanner.bytes(), &mut self.scratch, &mut self.fields);
+        !scalar.is_text() || self.fields.len() - start <= encode::STRING_BYTES_MAX
+    }
+
+    fn note_trimmed(&mut self, trimmed: bool) {
+        if trimmed {
+            self.drops.add(Drop::Backslash);
+        }
+    }
+}
