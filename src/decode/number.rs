@@ -6,9 +6,17 @@ use super::runs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number<'a> {
     text: &'a [u8],
+    form: Form,
+}
+
+/// As wide as an address, as in [`super::Text`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+enum Form {
     /// Neither fraction nor exponent.
-    integer: bool,
-    exponent: bool,
+    Integer,
+    Fraction,
+    Exponent,
 }
 
 /// Decimal digits that surely stay below the largest 64-bit floating point number (1.8e308).
@@ -16,6 +24,7 @@ const DIGITS_SURELY_FINITE: usize = 300;
 
 impl<'a> Number<'a> {
     /// The number that `bytes` begin with.
+    #[inline]
     pub fn prefix_of(bytes: &'a [u8]) -> Option<Self> {
         let mut at = usize::from(bytes.first() == Some(&b'-'));
         let digits = digits_at(bytes, at);
@@ -24,19 +33,19 @@ impl<'a> Number<'a> {
             b'0' => 1,
             _ => Some(digits).filter(|&n| n > 0)?,
         };
-        let (mut integer, mut exponent) = (true, false);
+        let mut form = Form::Integer;
         if bytes.get(at) == Some(&b'.') {
             let fraction = digits_at(bytes, at + 1);
             at += 1 + Some(fraction).filter(|&n| n > 0)?;
-            integer = false;
+            form = Form::Fraction;
         }
         if let Some(b'e' | b'E') = bytes.get(at) {
             at += 1;
             at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
             at += Some(digits_at(bytes, at)).filter(|&n| n > 0)?;
-            (integer, exponent) = (false, true);
+            form = Form::Exponent;
         }
-        Some(Self { text: bytes.get(..at)?, integer, exponent })
+        Some(Self { text: bytes.get(..at)?, form })
     }
 
     /// The number that `bytes` are, with whitespace around it allowed.
@@ -51,18 +60,24 @@ impl<'a> Number<'a> {
 
     /// Whether it is written without fraction and exponent.
     pub fn is_integer(&self) -> bool {
-        self.integer
+        self.form == Form::Integer
     }
 
     /// Whether it is an integer of 64 bits, which is what InfluxDB's `i` holds.
     pub fn is_i64(&self) -> bool {
         // 18 digits and a sign always fit.
-        self.integer && (self.text.len() <= 18 || self.parse::<i64>().is_some())
+        self.is_integer() && (self.text.len() <= 18 || self.parse::<i64>().is_some())
     }
 
+    #[inline]
     pub fn is_finite(&self) -> bool {
-        let surely = !self.exponent && self.text.len() <= DIGITS_SURELY_FINITE;
-        surely || self.as_f64().is_finite()
+        let surely = self.form != Form::Exponent && self.text.len() <= DIGITS_SURELY_FINITE;
+        surely || self.is_finite_in_fact()
+    }
+
+    #[cold]
+    fn is_finite_in_fact(&self) -> bool {
+        self.as_f64().is_finite()
     }
 
     pub fn as_f64(&self) -> f64 {
@@ -74,6 +89,7 @@ impl<'a> Number<'a> {
     }
 }
 
+#[inline]
 fn digits_at(bytes: &[u8], at: usize) -> usize {
     runs::digits(bytes.get(at..).unwrap_or_default())
 }

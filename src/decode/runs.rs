@@ -4,6 +4,9 @@ const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGH: u64 = ONES << 7;
 const LOW: u64 = !HIGH;
 
+/// Longest number that [`plain_number`] answers for: it stays far below the largest 64-bit floating point number (1.8e308).
+const PLAIN_NUMBER_MAX: usize = 64;
+
 /// How many digits `bytes` begin with.
 #[inline]
 pub fn digits(bytes: &[u8]) -> usize {
@@ -29,9 +32,44 @@ pub fn name(bytes: &[u8]) -> usize {
     })
 }
 
+/// The length of the number that `bytes` begin with, if it is of the plainest kind: no exponent, and so short that it is
+/// surely finite. None says nothing.
+#[inline]
+pub fn plain_number(bytes: &[u8]) -> Option<usize> {
+    let sign = usize::from(*bytes.first()? == b'-');
+    let whole = bytes.get(sign..)?;
+    let digits = self::digits(whole);
+    // JSON writes no leading zeros.
+    if digits == 0 || (digits > 1 && whole.first() == Some(&b'0')) {
+        return None;
+    }
+    let mut end = sign + digits;
+    let mut next = *bytes.get(end)?;
+    if next == b'.' {
+        let fraction = self::digits(bytes.get(end + 1..)?);
+        if fraction == 0 {
+            return None;
+        }
+        end += 1 + fraction;
+        next = *bytes.get(end)?;
+    }
+    (next | 0x20 != b'e' && end <= PLAIN_NUMBER_MAX).then_some(end)
+}
+
 /// How many bytes stand before the first whose high bit is set in what `ends` makes of them.
 #[inline]
 fn run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
+    // Most runs end within eight bytes.
+    if let Some(word) = bytes.first_chunk() {
+        let found = ends(u64::from_le_bytes(*word)) & HIGH;
+        if found != 0 {
+            return found.trailing_zeros() as usize / 8;
+        }
+    }
+    long_run(bytes, ends)
+}
+
+fn long_run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
     let (words, tail) = bytes.as_chunks::<8>();
     for (place, word) in words.iter().enumerate() {
         let found = ends(u64::from_le_bytes(*word)) & HIGH;
@@ -48,11 +86,13 @@ fn run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
     words.len() * 8 + tail.len().min(found.trailing_zeros() as usize / 8)
 }
 
+#[inline]
 fn equals(word: u64, byte: u8) -> u64 {
     let other = word ^ (ONES * u64::from(byte));
     !(((other & LOW) + LOW) | other)
 }
 
+#[inline]
 fn is_control(word: u64) -> u64 {
     !(((word & LOW) + ONES * 0x60) | word)
 }

@@ -20,9 +20,11 @@ pub struct Scanner<'a> {
 
 /// A value, or the beginning of one that holds others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub enum Token<'a> {
     Null,
-    Bool(bool),
+    True,
+    False,
     Number(Number<'a>),
     Text(Text<'a>),
     /// Go on with [`Scanner::key`].
@@ -39,7 +41,9 @@ pub struct SyntaxError {
     pub why: Syntax,
 }
 
+/// As wide as an address, as [`Text`]'s form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub enum Syntax {
     End,
     Value,
@@ -113,7 +117,26 @@ impl<'a> Scanner<'a> {
         passed
     }
 
+    /// Passes over bytes that were read elsewhere.
+    #[inline]
+    pub fn advance(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
+    /// A string of UTF-8 without escapes, if one begins right here. None: nothing was read.
+    #[inline]
+    pub fn plain_text(&mut self) -> Option<Text<'a>> {
+        let text = self.rest().strip_prefix(b"\"").filter(|_| self.utf8)?;
+        let length = runs::plain(text);
+        let (raw, rest) = text.split_at_checked(length)?;
+        rest.starts_with(b"\"").then(|| {
+            self.at += length + 2;
+            Text::new(raw, true)
+        })
+    }
+
     /// The next value, or the opening bracket of one.
+    #[inline]
     pub fn value(&mut self) -> Result<Token<'a>, SyntaxError> {
         self.skip_whitespace();
         match self.peek() {
@@ -121,8 +144,8 @@ impl<'a> Scanner<'a> {
             Some(b'{') => Ok(self.open(Token::Object)),
             Some(b'[') => Ok(self.open(Token::Array)),
             Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
-            Some(b't') => self.word(b"true", Token::Bool(true)),
-            Some(b'f') => self.word(b"false", Token::Bool(false)),
+            Some(b't') => self.word(b"true", Token::True),
+            Some(b'f') => self.word(b"false", Token::False),
             Some(b'n') => self.word(b"null", Token::Null),
             Some(_) => self.fail(Syntax::Value),
             None => self.fail(Syntax::End),
@@ -130,6 +153,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Within an object: its next key, with the colon behind it; none at its end.
+    #[inline]
     pub fn key(&mut self, first: bool) -> Result<Option<Text<'a>>, SyntaxError> {
         if !self.more(b'}', first)? {
             return Ok(None);
@@ -147,6 +171,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Within an array: whether there is another element.
+    #[inline]
     pub fn element(&mut self, first: bool) -> Result<bool, SyntaxError> {
         self.more(b']', first)
     }
@@ -189,6 +214,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Refuses an object or array at `depth` (0: the record itself) that would be the 65th in each other.
+    #[inline]
     pub fn check_depth(&self, token: Token<'a>, depth: usize) -> Result<(), SyntaxError> {
         if depth >= DEPTH_MAX && matches!(token, Token::Object | Token::Array) {
             return self.fail(Syntax::Depth);
@@ -196,6 +222,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn more(&mut self, close: u8, first: bool) -> Result<bool, SyntaxError> {
         self.skip_whitespace();
         match self.peek() {
@@ -214,6 +241,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline]
     fn open(&mut self, token: Token<'a>) -> Token<'a> {
         self.at += 1;
         token
@@ -227,7 +255,17 @@ impl<'a> Scanner<'a> {
         self.fail(Syntax::Value)
     }
 
+    /// The string whose quote stands here.
+    #[inline]
     fn text(&mut self) -> Result<Text<'a>, SyntaxError> {
+        if let Some(text) = self.plain_text() {
+            return Ok(text);
+        }
+        self.any_text()
+    }
+
+    #[cold]
+    fn any_text(&mut self) -> Result<Text<'a>, SyntaxError> {
         self.at += 1;
         let start = self.at;
         let mut escaped = false;
@@ -243,7 +281,7 @@ impl<'a> Scanner<'a> {
                 None => return self.fail(Syntax::Text),
             }
         }
-        let raw = self.bytes.get(start..self.at).unwrap_or_default();
+        let raw = self.since(start);
         self.at += 1;
         Ok(Text::new(raw, !escaped && self.utf8))
     }
@@ -264,6 +302,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    #[inline]
     fn number(&mut self) -> Result<Number<'a>, SyntaxError> {
         let Some(number) = Number::prefix_of(self.rest()) else { return self.fail(Syntax::Number) };
         if !number.is_finite() {
@@ -273,20 +312,25 @@ impl<'a> Scanner<'a> {
         Ok(number)
     }
 
-    fn rest(&self) -> &'a [u8] {
+    /// What was not read yet.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     pub fn skip_whitespace(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
 
+    #[cold]
     fn fail<T>(&self, why: Syntax) -> Result<T, SyntaxError> {
         Err(SyntaxError { at: self.at, why })
     }

@@ -6,7 +6,16 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'a> {
     raw: &'a [u8],
-    plain: bool,
+    form: Form,
+}
+
+/// As wide as an address, here and in other values that are handed on for each token: padding would be copied in pieces,
+/// for which the processor waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+enum Form {
+    Plain,
+    Escaped,
 }
 
 const REPLACEMENT: char = '\u{FFFD}';
@@ -14,17 +23,17 @@ const REPLACEMENT: char = '\u{FFFD}';
 impl<'a> Text<'a> {
     /// `plain`: UTF-8 without escapes, so that the raw text is what it means.
     pub fn new(raw: &'a [u8], plain: bool) -> Self {
-        Self { raw, plain }
+        Self { raw, form: if plain { Form::Plain } else { Form::Escaped } }
     }
 
     /// Whether the raw text is what it means.
     pub fn is_plain(&self) -> bool {
-        self.plain
+        self.form == Form::Plain
     }
 
     /// Whether some of its bytes are not UTF-8, and so become U+FFFD.
     pub fn is_not_utf8(&self) -> bool {
-        !self.plain && std::str::from_utf8(self.raw).is_err()
+        !self.is_plain() && std::str::from_utf8(self.raw).is_err()
     }
 
     /// As written.
@@ -37,7 +46,7 @@ impl<'a> Text<'a> {
     where
         'a: 's,
     {
-        if self.plain {
+        if self.is_plain() {
             return self.raw;
         }
         scratch.clear();
@@ -48,7 +57,7 @@ impl<'a> Text<'a> {
     /// What it means, for places where an allocation does not matter.
     pub fn to_string_lossy(&self) -> Cow<'a, str> {
         let mut scratch = Vec::new();
-        if self.plain {
+        if self.is_plain() {
             return String::from_utf8_lossy(self.raw);
         }
         unescape(self.raw, &mut scratch);

@@ -46,7 +46,8 @@ fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxErr
     scanner.check_depth(token, depth)?;
     let value = match token {
         Token::Null => Value::Null,
-        Token::Bool(value) => Value::Bool(value),
+        Token::True => Value::Bool(true),
+        Token::False => Value::Bool(false),
         Token::Number(number) => read_number(number),
         Token::Text(text) => Value::Text(text.to_string_lossy().into()),
         Token::Array => {

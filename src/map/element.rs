@@ -25,6 +25,7 @@ pub struct Entry {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum State {
     /// It will be written.
     Stands,
@@ -49,6 +50,7 @@ pub struct Scalar {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub enum Kind {
     True,
     False,
@@ -122,8 +124,8 @@ impl Scalar {
     /// The scalar that `token` is and that ends at `end`; none for null, objects and arrays.
     pub fn of(token: Token<'_>, end: usize) -> Option<Self> {
         let (kind, length, quote) = match token {
-            Token::Bool(true) => (Kind::True, 4, 0),
-            Token::Bool(false) => (Kind::False, 5, 0),
+            Token::True => (Kind::True, 4, 0),
+            Token::False => (Kind::False, 5, 0),
             Token::Number(number) => (Kind::Number, number.text().len(), 0),
             Token::Text(text) if text.is_plain() => (Kind::Plain, text.raw().len(), 1),
             Token::Text(text) => (Kind::Escaped, text.raw().len(), 1),

@@ -61,7 +61,8 @@ impl LineWriter<'_> {
         self.tags.clear();
         self.known.tags.rank();
         for (place, (key, tag)) in self.constants.from_kafka.iter().enumerate() {
-            if value::kafka_text(tag, self.record).is_none_or(<[u8]>::is_empty) && *tag != KafkaTag::Partition {
+            if value::kafka_text(tag, self.record).is_none_or(<[u8]>::is_empty) && *tag != KafkaTag::Partition
+            {
                 continue;
             }
             if let Some(entry) = self.known.tags.claim(*key, generation, FROM_KAFKA) {

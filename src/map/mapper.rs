@@ -413,7 +413,7 @@ fn find_scalar(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Scalar>, Syn
 fn kind_of(token: Token<'_>) -> &'static str {
     match token {
         Token::Null => "null",
-        Token::Bool(_) => "a boolean",
+        Token::True | Token::False => "a boolean",
         Token::Number(_) => "a number",
         Token::Text(_) => "a string",
         Token::Array => "an array",

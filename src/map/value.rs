@@ -57,12 +57,7 @@ pub fn kafka_text<'v>(tag: &'v KafkaTag, record: &'v Record<'_>) -> Option<&'v [
 }
 
 /// Appends the value of a tag that comes from Kafka. Returns whether something was left out.
-pub fn push_kafka_tag(
-    tag: &KafkaTag,
-    record: &Record<'_>,
-    scratch: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> bool {
+pub fn push_kafka_tag(tag: &KafkaTag, record: &Record<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
     match tag {
         KafkaTag::Topic(written) => {
             out.extend_from_slice(written);

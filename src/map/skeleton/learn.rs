@@ -1,13 +1,13 @@
 //! A skeleton is made from an object that the walk has just read.
 
-use super::shape::{Skeleton, Slot, Tag};
+use super::shape::{Bytes, Skeleton, Slot, Tag};
 use crate::decode::{Scanner, Token};
-use crate::map::Rules;
 use crate::map::constants::{Constants, KafkaTag};
 use crate::map::finals::FinalId;
 use crate::map::key_tree::NodeId;
 use crate::map::plan::{Plan, Role};
 use crate::map::walk::Knowledge;
+use crate::map::{Integers, Rules};
 use std::collections::HashSet;
 
 /// The skeleton of the object whose bracket was just read; none where values of it compete for one key, so that which one
@@ -19,10 +19,17 @@ pub fn skeleton(
     constants: &Constants,
 ) -> Option<Skeleton> {
     let (scanner, gap_start) = (object.clone(), object.position());
-    let mut learner =
-        Learner { scanner, gap_start, known, rules, nodes: HashSet::new(), slots: Vec::new(), tags: Vec::new() };
+    let mut learner = Learner {
+        scanner,
+        gap_start,
+        known,
+        rules,
+        nodes: HashSet::new(),
+        slots: Vec::new(),
+        tags: Vec::new(),
+    };
     learner.object(NodeId::ROOT)?;
-    let end = learner.scanner.since(learner.gap_start).into();
+    let end = Bytes::new(learner.scanner.since(learner.gap_start));
     let Learner { slots, tags, .. } = learner;
     check(&slots, &tags, known, constants)?;
     let prefix_max = slots.iter().map(|slot| slot.prefix.len()).max()?;
@@ -84,14 +91,17 @@ impl Learner<'_, '_> {
         self.gap_start = self.scanner.position();
         let plan = self.known.plan(node, self.rules);
         let tag = self.tags.len();
-        let mut prefix = Box::default();
+        let (mut prefix, mut copies_numbers) = (Bytes::default(), false);
         match plan.role {
             _ if plan.time => {}
             Role::Tag(key) => self.tags.push(key),
-            Role::Field { key, .. } => prefix = field_prefix(key, self.known),
+            Role::Field { key, integers, .. } => {
+                prefix = Bytes::new(&field_prefix(key, self.known));
+                copies_numbers = integers == Integers::Float;
+            }
             Role::Excluded | Role::Reserved => {}
         }
-        self.slots.push(Slot { gap: gap.into(), node, plan, prefix, tag });
+        self.slots.push(Slot { gap: Bytes::new(gap), node, plan, copies_numbers, prefix, tag });
         Some(())
     }
 }
@@ -105,7 +115,8 @@ fn check(slots: &[Slot], tags: &[FinalId], known: &mut Knowledge, constants: &Co
     let from_kafka = constants.from_kafka.iter().map(|(key, _)| *key);
     let names = slots.iter().filter(|slot| slot.plan.name).count();
     let times = slots.iter().filter(|slot| slot.plan.time).count();
-    let kafka_replaces = |(key, _): &(FinalId, Vec<u8>)| constants.from_kafka.iter().any(|(kafka, _)| kafka == key);
+    let kafka_replaces =
+        |(key, _): &(FinalId, Vec<u8>)| constants.from_kafka.iter().any(|(kafka, _)| kafka == key);
     known.tags.rank();
     let fine = are_distinct(fields.chain(constants.offset_field))
         && are_distinct(tags.iter().copied().chain(from_kafka))

@@ -153,7 +153,12 @@ pub struct Match<'s> {
 
 impl Match<'_> {
     /// Appends the line without its time. When it returns none, a part of it may stand there.
-    pub fn write(&mut self, setting: &Setting<'_>, scratch: &mut Vec<u8>, lines: &mut LineBuffer) -> Option<()> {
+    pub fn write(
+        &mut self,
+        setting: &Setting<'_>,
+        scratch: &mut Vec<u8>,
+        lines: &mut LineBuffer,
+    ) -> Option<()> {
         self.skeleton.write(self.found, setting, scratch, lines.text_mut())
     }
 }

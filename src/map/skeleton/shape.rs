@@ -1,6 +1,6 @@
 //! One shape: how its values are found, and how its line is written.
 
-use crate::decode::{Scanner, Token};
+use crate::decode::{Scanner, Token, runs};
 use crate::influx::encode;
 use crate::map::constants::Constants;
 use crate::map::element::{Drops, Scalar};
@@ -16,7 +16,7 @@ use crate::record::Record;
 pub struct Skeleton {
     pub slots: Box<[Slot]>,
     /// What stands behind the last scalar, up to the object's end.
-    pub end: Box<[u8]>,
+    pub end: Bytes,
     /// In the order in which they are written.
     pub tags: Box<[Tag]>,
     /// The longest field key, as it is written.
@@ -28,11 +28,13 @@ pub struct Skeleton {
 /// A scalar and what stands before it.
 #[derive(Debug)]
 pub struct Slot {
-    pub gap: Box<[u8]>,
+    pub gap: Bytes,
     pub node: NodeId,
     pub plan: Plan,
+    /// Whether it is a field, and numbers are written as they are.
+    pub copies_numbers: bool,
     /// Of a field: `,key=`.
-    pub prefix: Box<[u8]>,
+    pub prefix: Bytes,
     /// Of a tag: its place among [`Found::tags`].
     pub tag: usize,
 }
@@ -80,7 +82,11 @@ impl Skeleton {
     pub fn find(&self, scanner: &mut Scanner<'_>, keys: &KeyTree, found: &mut Found) -> bool {
         let mut ahead = scanner.clone();
         found.clear(self.tags.len());
-        let fits = self.slots.iter().all(|slot| slot.find(&mut ahead, keys, found)) && ahead.pass(&self.end);
+        let fits = self.slots.iter().all(|slot| {
+            slot.gap.is_next(&mut ahead)
+                && (slot.find_plain(&mut ahead, found) || slot.find(&mut ahead, keys, found))
+        });
+        let fits = fits && self.end.is_next(&mut ahead);
         // An object without fields is no point.
         let fits = fits && !found.fields.is_empty();
         if fits {
@@ -118,13 +124,23 @@ impl Skeleton {
 }
 
 impl Slot {
-    /// Does what the walk does with a scalar, and leaves to it what happens for the first time.
+    /// The usual case, a number that is copied, at once. False: nothing was read.
     #[inline]
+    fn find_plain(&self, scanner: &mut Scanner<'_>, found: &mut Found) -> bool {
+        let rest = scanner.rest();
+        let Some(length) = runs::plain_number(rest).filter(|_| self.copies_numbers) else { return false };
+        self.prefix.push_to(&mut found.fields);
+        push_short(rest, length, &mut found.fields);
+        scanner.advance(length);
+        true
+    }
+
+    /// Does what the walk does with a scalar, and leaves to it what happens for the first time.
     fn find(&self, scanner: &mut Scanner<'_>, keys: &KeyTree, found: &mut Found) -> bool {
-        if !scanner.pass(&self.gap) {
+        let Ok(token) = scanner.plain_text().map_or_else(|| scanner.value(), |text| Ok(Token::Text(text)))
+        else {
             return false;
-        }
-        let Ok(token) = scanner.value() else { return false };
+        };
         let Some(scalar) = Scalar::of(token, scanner.position()) else { return token == Token::Null };
         if self.plan.time {
             found.time = Some(scalar);
@@ -193,9 +209,8 @@ impl Found {
         self.fields.clear();
     }
 
-    #[inline]
-    fn push_field(&mut self, prefix: &[u8], scalar: Scalar, scanner: &Scanner<'_>) -> bool {
-        self.fields.extend_from_slice(prefix);
+    fn push_field(&mut self, prefix: &Bytes, scalar: Scalar, scanner: &Scanner<'_>) -> bool {
+        prefix.push_to(&mut self.fields);
         let start = self.fields.len();
         value::push_field(scalar, scanner.bytes(), &mut self.scratch, &mut self.fields);
         !scalar.is_text() || self.fields.len() - start <= encode::STRING_BYTES_MAX
@@ -205,5 +220,66 @@ impl Found {
         if trimmed {
             self.drops.add(Drop::Backslash);
         }
+    }
+}
+
+/// Bytes that are mostly short: then they are compared and copied without a loop.
+#[derive(Debug, Default)]
+pub struct Bytes {
+    all: Box<[u8]>,
+    /// The first of them; zeros behind them.
+    start: [u8; SHORT],
+    /// Which bits of `start` count.
+    mask: u128,
+}
+
+const SHORT: usize = 16;
+
+impl Bytes {
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut start = [0; SHORT];
+        start.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        let unused = 8 * (SHORT - bytes.len().min(SHORT)) as u32;
+        Self { all: bytes.into(), start, mask: u128::MAX.checked_shr(unused).unwrap_or(0) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Passes over them, if they stand where the scanner is.
+    #[inline]
+    fn is_next(&self, scanner: &mut Scanner<'_>) -> bool {
+        let Some(chunk) = scanner.rest().first_chunk::<SHORT>() else { return scanner.pass(&self.all) };
+        let differ = u128::from_le_bytes(*chunk) ^ u128::from_le_bytes(self.start);
+        if differ & self.mask != 0 {
+            return false;
+        }
+        if self.all.len() > SHORT {
+            return scanner.pass(&self.all);
+        }
+        scanner.advance(self.all.len());
+        true
+    }
+
+    #[inline]
+    fn push_to(&self, out: &mut Vec<u8>) {
+        if self.all.len() > SHORT {
+            return out.extend_from_slice(&self.all);
+        }
+        out.extend_from_slice(&self.start);
+        out.truncate(out.len() - SHORT + self.all.len());
+    }
+}
+
+/// Appends the first `length` of `bytes`.
+#[inline]
+fn push_short(bytes: &[u8], length: usize, out: &mut Vec<u8>) {
+    match bytes.first_chunk::<SHORT>() {
+        Some(chunk) if length <= SHORT => {
+            out.extend_from_slice(chunk);
+            out.truncate(out.len() - SHORT + length);
+        }
+        _ => out.extend_from_slice(bytes.get(..length).unwrap_or_default()),
     }
 }

@@ -44,7 +44,8 @@ fn read(scanner: &mut Scanner<'_>, depth: usize) -> Result<Value, SyntaxError> {
     let mut first = true;
     Ok(match token {
         Token::Null => Value::Null,
-        Token::Bool(value) => Value::Bool(value),
+        Token::True => Value::Bool(true),
+        Token::False => Value::Bool(false),
         Token::Number(number) => {
             serde_json::from_slice(number.text()).expect("what is a number here is one there")
         }
