@@ -109,6 +109,20 @@ impl Json {
         }
     }
 
+    /// The same shape with other scalars: each is replaced by the next of `others`, where there is one.
+    pub fn with_scalars(&self, others: &mut impl Iterator<Item = Option<Json>>) -> Self {
+        match self {
+            Self::Array(elements) => {
+                Self::Array(elements.iter().map(|element| element.with_scalars(others)).collect())
+            }
+            Self::Object(members) => {
+                let member = |(key, value): &(Text, Json)| (key.clone(), value.with_scalars(others));
+                Self::Object(members.iter().map(member).collect())
+            }
+            scalar => others.next().flatten().unwrap_or_else(|| scalar.clone()),
+        }
+    }
+
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         self.write(&mut out);
@@ -178,14 +192,18 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
-fn value() -> impl Strategy<Value = Json> {
-    let scalar = prop_oneof![
+/// A value that holds no others.
+pub fn scalar() -> impl Strategy<Value = Json> {
+    prop_oneof![
         1 => Just(Json::Null),
         1 => any::<bool>().prop_map(Json::Bool),
         4 => number().prop_map(Json::Number),
         3 => text().prop_map(Json::Text),
-    ];
-    scalar.prop_recursive(3, 16, 4, |inner| {
+    ]
+}
+
+fn value() -> impl Strategy<Value = Json> {
+    scalar().prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..4).prop_map(Json::Array),
             vec((key(), inner), 0..5).prop_map(Json::Object),

@@ -15,8 +15,10 @@ use kafka_influx_bridge::influx::line_reader::{Point, read_line, split_lines};
 use kafka_influx_bridge::map::{KeySelector, Mapped, Mapper, RecordLimits, Rules, TagPath};
 use options::{Options, Origin};
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 const LIMITS: RecordLimits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
@@ -109,6 +111,32 @@ fn check_model(record: &Json, options: &Options, origin: &Origin) -> Result<(), 
     Ok(())
 }
 
+/// Records of one shape, one after the other: as if each came first.
+fn check_shape(
+    record: &Json,
+    others: &[Vec<Option<Json>>],
+    further: &Further,
+    origin: &Origin,
+) -> Result<(), TestCaseError> {
+    let mut learned = mapper(further.rules(), &origin.topic);
+    let (mut noticed, mut wanted) = (HashSet::new(), HashSet::new());
+    for scalars in others {
+        let bytes = record.with_scalars(&mut scalars.iter().cloned()).bytes();
+        let mut fresh = mapper(further.rules(), &origin.topic);
+        prop_assert_eq!(
+            map(&mut learned, origin, &bytes),
+            map(&mut fresh, origin, &bytes),
+            "{}",
+            bytes.escape_ascii()
+        );
+        prop_assert_eq!(learned.take_drops(), fresh.take_drops(), "{}", bytes.escape_ascii());
+        noticed.extend(learned.take_notices());
+        wanted.extend(fresh.take_notices());
+        prop_assert_eq!(&noticed, &wanted);
+    }
+    Ok(())
+}
+
 /// `PROPTEST_CASES` asks for more.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
@@ -123,6 +151,14 @@ proptest! {
         record in json::record(), options in options::options(), origin in options::origin(),
     ) {
         check_model(&record, &options, &origin)?;
+    }
+
+    #[test]
+    fn a_shape_that_came_before_changes_nothing(
+        record in json::record(), others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 3..8),
+        further in further(), origin in options::origin(),
+    ) {
+        check_shape(&record, &others, &further, &origin)?;
     }
 
     #[test]
