@@ -237,3 +237,33 @@ pub fn record() -> impl Strategy<Value = Json> {
         1 => value(),
     ]
 }
+
+/// A record whose keys meet: after flattening, by `rename`, with tags from Kafka and static ones, or as they are written.
+pub fn record_of_meeting_keys() -> impl Strategy<Value = Json> {
+    let text = |text: &str| Json::Text(Text::plain(text));
+    let number = || Json::Number("7".to_owned());
+    let inner = |key: &str, value| Json::Object(vec![(Text::plain(key), value)]);
+    let member = |(key, value): (&str, Json)| (Text::plain(key), value);
+    let members = vec![
+        ("a_b", number()),
+        ("a", inner("b", number())),
+        ("a", number()),
+        ("b", text("x")),
+        ("b", number()),
+        ("b\n", number()),
+        ("b\\n", number()),
+        ("name", text("m")),
+        ("name", text("n")),
+        ("t_1", text("y")),
+        ("t", inner("1", text("z"))),
+        ("s", text("u")),
+        ("c", text("v")),
+    ];
+    let members = Just(members.into_iter().map(member).collect::<Vec<_>>()).prop_shuffle();
+    (members, 2_usize..9).prop_map(|(mut members, count)| {
+        members.truncate(count);
+        members.push((Text::plain("clock"), Json::Number("1700000000".to_owned())));
+        members.push((Text::plain("x y"), Json::Number("1".to_owned())));
+        Json::Object(members)
+    })
+}

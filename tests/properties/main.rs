@@ -155,7 +155,8 @@ proptest! {
 
     #[test]
     fn a_shape_that_came_before_changes_nothing(
-        record in json::record(), others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 3..8),
+        record in prop_oneof![json::record(), json::record_of_meeting_keys()],
+        others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 3..8),
         further in further(), origin in options::origin(),
     ) {
         check_shape(&record, &others, &further, &origin)?;

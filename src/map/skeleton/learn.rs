@@ -113,16 +113,12 @@ fn check(slots: &[Slot], tags: &[FinalId], known: &mut Knowledge, constants: &Co
         _ => None,
     });
     let from_kafka = constants.from_kafka.iter().map(|(key, _)| *key);
-    let names = slots.iter().filter(|slot| slot.plan.name).count();
-    let times = slots.iter().filter(|slot| slot.plan.time).count();
     let kafka_replaces =
         |(key, _): &(FinalId, Vec<u8>)| constants.from_kafka.iter().any(|(kafka, _)| kafka == key);
     known.tags.rank();
     let fine = are_distinct(fields.chain(constants.offset_field))
         && are_distinct(tags.iter().copied().chain(from_kafka))
-        && !constants.fallback.iter().any(kafka_replaces)
-        && names <= 1
-        && times <= 1;
+        && !constants.fallback.iter().any(kafka_replaces);
     fine.then_some(())
 }
 
