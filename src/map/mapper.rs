@@ -110,6 +110,11 @@ impl Mapper {
         self.trace.take().unwrap_or_default()
     }
 
+    #[cfg(test)]
+    pub(super) fn skeletons(&self) -> &Skeletons {
+        &self.skeletons
+    }
+
     /// Starts to learn anew, when a topic's keys never repeat.
     fn forget(&mut self) {
         self.skeletons.clear();
@@ -270,7 +275,7 @@ impl Mapper {
         fitting.found.name = fitting.found.name.or(roots.name);
         self.element.time = fitting.found.time.or(roots.time);
         let setting = Setting { constants: &self.constants, record: pass.record, value: pass.value };
-        fitting.write(&setting, &mut self.work.scratch, pass.lines)?;
+        fitting.write(&setting, &mut self.work.scratch, pass.lines.text_mut())?;
         let drops = fitting.found.drops;
         let time = self.time(index, pass).ok()?;
         end_line(time, pass.lines);

@@ -4,13 +4,14 @@
 
 mod learn;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 pub use shape::{Found, Setting};
 
 use super::constants::Constants;
 use super::rules::Rules;
 use super::walk::Knowledge;
-use crate::batch::LineBuffer;
 use crate::decode::Scanner;
 use shape::Skeleton;
 
@@ -20,8 +21,8 @@ const PROVEN_MAX: usize = 16;
 const BYTES_MAX: usize = 128 << 10;
 /// The longest time between two shapes that are learned, in objects that no skeleton knows.
 const LEARN_EVERY_MAX: u32 = 1_024;
-/// Objects that no skeleton knows, one after the other, until trying becomes rare.
-const MISSES_MAX: u32 = 8;
+/// Objects that no skeleton knows, one after the other, until trying becomes rare: more than a topic has shapes by turns.
+const MISSES_MAX: u32 = 64;
 /// Of the objects then, one in so many is tried.
 const TRY_EVERY: u32 = 64;
 
@@ -55,6 +56,12 @@ impl Default for Skeletons {
 }
 
 impl Skeletons {
+    /// How many are known, and how often they fitted.
+    #[cfg(test)]
+    pub fn counts(&self) -> (usize, u32) {
+        (self.known.len(), self.known.iter().map(|known| known.hits).sum())
+    }
+
     /// Forgets all, when what they point to is forgotten.
     pub fn clear(&mut self) {
         self.known.clear();
@@ -153,12 +160,7 @@ pub struct Match<'s> {
 
 impl Match<'_> {
     /// Appends the line without its time. When it returns none, a part of it may stand there.
-    pub fn write(
-        &mut self,
-        setting: &Setting<'_>,
-        scratch: &mut Vec<u8>,
-        lines: &mut LineBuffer,
-    ) -> Option<()> {
-        self.skeleton.write(self.found, setting, scratch, lines.text_mut())
+    pub fn write(&mut self, setting: &Setting<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> Option<()> {
+        self.skeleton.write(self.found, setting, scratch, out)
     }
 }
