@@ -3,6 +3,9 @@
 
 use super::{LineBuffer, Runs};
 
+/// Places looked at for each line on an average, until times alone no longer tell enough: twice what random times take.
+const PROBES_A_LINE: usize = 3;
+
 /// What was found in a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collisions {
@@ -13,12 +16,25 @@ pub struct Collisions {
 
 /// Counts lines whose series and time an earlier line of another record has.
 pub fn count(lines: &LineBuffer, runs: &Runs) -> Collisions {
+    // Mostly times alone tell points apart; where many points share one, the series has to be read, too.
+    count_by(lines, runs, |point| hash(0, point.time), lines.lines() * PROBES_A_LINE)
+        .or_else(|| count_by(lines, runs, |point| hash(hash(0, point.time), point.series()), usize::MAX))
+        .unwrap_or_default()
+}
+
+/// None: more than `probes_max` places of the table had to be looked at.
+fn count_by(
+    lines: &LineBuffer,
+    runs: &Runs,
+    hash: impl Fn(&Point<'_>) -> u64,
+    probes_max: usize,
+) -> Option<Collisions> {
     let mut found = Collisions::default();
     // At most half full, so that looking for a place is short. It lives as long as this call: lanes may be many.
-    let mut table = vec![0_u32; (lines.lines() * 2).next_power_of_two()];
+    let mut table = Table { lines, entries: vec![0; (lines.lines() * 2).next_power_of_two()], probes: 0 };
     for line in 0..lines.lines() {
         let Some(point) = lines.line(line).and_then(Point::of) else { continue };
-        if let Some(earlier) = enter(&mut table, &point, line, lines)
+        if let Some(earlier) = table.enter(&point, hash(&point), line)
             && record(runs, earlier) != record(runs, line)
             // A record that is read again within one batch changes nothing.
             && lines.line(earlier) != lines.line(line)
@@ -26,65 +42,81 @@ pub fn count(lines: &LineBuffer, runs: &Runs) -> Collisions {
             found.count += 1;
             found.example.get_or_insert(line);
         }
+        if table.probes > probes_max {
+            return None;
+        }
     }
-    found
+    Some(found)
 }
 
 fn record(runs: &Runs, line: usize) -> Option<(crate::commit::Tenure, i64)> {
     runs.origin(line).map(|origin| (origin.tenure, origin.offset))
 }
 
-/// Enters a line; returns the line that has its point already.
-fn enter(table: &mut [u32], point: &Point<'_>, line: usize, lines: &LineBuffer) -> Option<usize> {
-    let mask = table.len().checked_sub(1)?;
-    let mut place = point.hash() as usize & mask;
-    loop {
-        let entry = table.get_mut(place)?;
-        match entry.checked_sub(1) {
-            None => {
+/// The lines so far, by their hashes.
+struct Table<'l> {
+    lines: &'l LineBuffer,
+    /// A line's index and one; 0: free.
+    entries: Vec<u32>,
+    probes: usize,
+}
+
+impl Table<'_> {
+    /// Enters a line; returns the line that has its point already.
+    fn enter(&mut self, point: &Point<'_>, hash: u64, line: usize) -> Option<usize> {
+        let mask = self.entries.len().checked_sub(1)?;
+        let mut place = hash as usize & mask;
+        loop {
+            self.probes += 1;
+            let entry = self.entries.get_mut(place)?;
+            let Some(earlier) = entry.checked_sub(1) else {
                 // Batches hold far fewer than 2^32 lines: `memory_max` bounds them.
                 *entry = line as u32 + 1;
                 return None;
-            }
-            Some(earlier) if lines.line(earlier as usize).and_then(Point::of).as_ref() == Some(point) => {
+            };
+            let other = self.lines.line(earlier as usize).and_then(Point::of);
+            if other.is_some_and(|other| other.time == point.time && other.series() == point.series()) {
                 return Some(earlier as usize);
             }
-            Some(_) => place = (place + 1) & mask,
+            place = (place + 1) & mask;
         }
     }
 }
 
-/// What InfluxDB tells points apart by.
-#[derive(PartialEq, Eq)]
+/// What InfluxDB tells points apart by, in a line that the bridge encoded.
 struct Point<'a> {
-    series: &'a [u8],
+    line: &'a [u8],
     time: &'a [u8],
 }
 
 impl<'a> Point<'a> {
-    /// Of a line that the bridge encoded: the series ends at the first space without a backslash before it, and the time
-    /// stands behind the last space.
+    /// The time stands behind the last space.
     fn of(line: &'a [u8]) -> Option<Self> {
-        let mut spaces = memchr::memchr_iter(b' ', line);
-        let end = spaces.find(|at| at.checked_sub(1).and_then(|before| line.get(before)) != Some(&b'\\'))?;
-        let time = memchr::memrchr(b' ', line)?;
-        Some(Self { series: line.get(..end)?, time: line.get(time..)? })
+        let time = line.get(memchr::memrchr(b' ', line)?..)?;
+        Some(Self { line, time })
     }
 
-    /// Eight bytes at a time; equal points are told apart from others by comparing them.
-    fn hash(&self) -> u64 {
-        const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
-        let mut hash = self.series.len() as u64;
-        for part in [self.time, self.series] {
-            for chunk in part.chunks(8) {
-                let mut word = [0; 8];
-                word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
-                hash = (hash.rotate_left(23) ^ u64::from_le_bytes(word)).wrapping_mul(MULTIPLIER);
-            }
-        }
-        // The high bits depend on all of the input, the low ones choose the place.
-        hash ^ (hash >> 32)
+    /// The series ends at the first space without a backslash before it.
+    fn series(&self) -> &'a [u8] {
+        let mut spaces = memchr::memchr_iter(b' ', self.line);
+        let is_plain = |at: usize| at.checked_sub(1).and_then(|before| self.line.get(before)) != Some(&b'\\');
+        let end = spaces.find(|&at| is_plain(at));
+        end.and_then(|end| self.line.get(..end)).unwrap_or_default()
     }
+}
+
+/// Eight bytes at a time; equal points are told apart from others by comparing them.
+fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
+    let (words, tail) = bytes.as_chunks::<8>();
+    let hash =
+        words.iter().fold(seed ^ bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let mut last = [0; 8];
+    last.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
+    let hash = mix(hash, u64::from_le_bytes(last));
+    // The high bits depend on all of the input, the low ones choose the place.
+    hash ^ (hash >> 32)
 }
 
 #[cfg(test)]
@@ -115,6 +147,14 @@ mod tests {
         f(&[(1, r"m,t=a\ b v=1 5"), (2, r"m,t=a\ c v=1 5")], 0);
         f(&[(1, "m s=\"a b\" 5"), (2, "m s=\"a c\" 5")], 1);
         assert_eq!(batch(&[(1, "m v=1 5"), (2, "n v=1 5"), (3, "m v=2 5")]).example, Some(2));
+    }
+
+    #[test]
+    fn many_points_may_share_a_time() {
+        let line = |n: i64| (n, format!("m,host=h{} v={n} 5", n % 3_000));
+        let lines: Vec<_> = (0..3_001).map(line).collect();
+        let lines: Vec<_> = lines.iter().map(|(offset, line)| (*offset, line.as_str())).collect();
+        assert_eq!(batch(&lines), Collisions { count: 1, example: Some(3_000) });
     }
 
     #[test]
