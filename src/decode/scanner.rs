@@ -124,7 +124,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// A string of UTF-8 without escapes, if one begins right here. None: nothing was read.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "handed on through memory, it costs twice the time of all that is done here"
+    )]
+    #[inline(always)]
     pub fn plain_text(&mut self) -> Option<Text<'a>> {
         let text = self.rest().strip_prefix(b"\"").filter(|_| self.utf8)?;
         let length = runs::plain(text);

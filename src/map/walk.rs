@@ -144,6 +144,7 @@ impl Knowledge {
 }
 
 /// What a value under a field's key is written as.
+#[inline]
 pub fn field(token: Token<'_>, scalar: Scalar, strings: Strings, integers: Integers) -> Result<Scalar, Drop> {
     match (token, strings) {
         (Token::Number(number), _) => numeric(number, scalar, integers),
