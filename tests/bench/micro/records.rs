@@ -56,17 +56,11 @@ pub enum Shape {
 impl Kind {
     pub const ALL: [Self; 2] = [Self::Ec2, Self::Wide];
 
-    /// As the data thread makes it, from this kind's `bridge.toml`.
     pub fn mapper(self) -> Mapper {
-        let text = match self {
+        mapper(match self {
             Self::Ec2 => EC2,
             Self::Wide => WIDE,
-        };
-        let env = |_: &str| Some("a-token".to_owned());
-        let config = config::parse(Path::new("bridge.toml"), text, &env).unwrap().config;
-        let routing = Routing::new(&config);
-        let (rules, _) = routing.mapping_of("testtopic").unwrap();
-        Mapper::new(Arc::clone(rules), "testtopic", record_limits(&config))
+        })
     }
 
     pub fn records(self, shape: Shape) -> Vec<Vec<u8>> {
@@ -149,6 +143,15 @@ impl fmt::Display for Shape {
             Self::New => "new shape",
         })
     }
+}
+
+/// As the data thread makes it, of the first topic that a `bridge.toml` names.
+pub fn mapper(config: &str) -> Mapper {
+    let env = |_: &str| Some("a-secret".to_owned());
+    let config = config::parse(Path::new("bridge.toml"), config, &env).unwrap().config;
+    let (routing, topic) = (Routing::new(&config), &config.kafka.topics.names[0]);
+    let (rules, _) = routing.mapping_of(topic).unwrap();
+    Mapper::new(Arc::clone(rules), topic, record_limits(&config))
 }
 
 /// The record with this offset, as Kafka would deliver it.
