@@ -24,7 +24,8 @@ const DIGITS_SURELY_FINITE: usize = 300;
 
 impl<'a> Number<'a> {
     /// The number that `bytes` begin with.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as in the scanner")]
+    #[inline(always)]
     pub fn prefix_of(bytes: &'a [u8]) -> Option<Self> {
         let mut at = usize::from(bytes.first() == Some(&b'-'));
         let digits = digits_at(bytes, at);

@@ -57,7 +57,8 @@ pub fn plain_number(bytes: &[u8]) -> Option<usize> {
 }
 
 /// How many bytes stand before the first whose high bit is set in what `ends` makes of them.
-#[inline]
+#[expect(clippy::inline_always, reason = "as in the scanner")]
+#[inline(always)]
 fn run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
     // Most runs end within eight bytes.
     if let Some(word) = bytes.first_chunk() {
@@ -69,6 +70,7 @@ fn run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
     long_run(bytes, ends)
 }
 
+#[cold]
 fn long_run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
     let (words, tail) = bytes.as_chunks::<8>();
     for (place, word) in words.iter().enumerate() {

@@ -3,6 +3,11 @@
 //! As lenient as Telegraf: a leading BOM, lone surrogates and bytes that are not UTF-8 are accepted within
 //! strings (they become U+FFFD where the text is used); control characters in strings are not.
 
+#![expect(
+    clippy::inline_always,
+    reason = "tokens that are handed on through memory cost more than what is done to read them"
+)]
+
 use super::{Number, Text, runs};
 use std::fmt;
 use thiserror::Error;
@@ -110,7 +115,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes on behind `expected`, if that stands here.
-    #[inline]
+    #[inline(always)]
     pub fn pass(&mut self, expected: &[u8]) -> bool {
         let passed = self.rest().starts_with(expected);
         self.at += if passed { expected.len() } else { 0 };
@@ -124,10 +129,6 @@ impl<'a> Scanner<'a> {
     }
 
     /// A string of UTF-8 without escapes, if one begins right here. None: nothing was read.
-    #[expect(
-        clippy::inline_always,
-        reason = "handed on through memory, it costs twice the time of all that is done here"
-    )]
     #[inline(always)]
     pub fn plain_text(&mut self) -> Option<Text<'a>> {
         let text = self.rest().strip_prefix(b"\"").filter(|_| self.utf8)?;
@@ -140,7 +141,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next value, or the opening bracket of one.
-    #[inline]
+    #[inline(always)]
     pub fn value(&mut self) -> Result<Token<'a>, SyntaxError> {
         self.skip_whitespace();
         match self.peek() {
@@ -157,7 +158,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Within an object: its next key, with the colon behind it; none at its end.
-    #[inline]
+    #[inline(always)]
     pub fn key(&mut self, first: bool) -> Result<Option<Text<'a>>, SyntaxError> {
         if !self.more(b'}', first)? {
             return Ok(None);
@@ -226,7 +227,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn more(&mut self, close: u8, first: bool) -> Result<bool, SyntaxError> {
         self.skip_whitespace();
         match self.peek() {
@@ -260,7 +261,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The string whose quote stands here.
-    #[inline]
+    #[inline(always)]
     fn text(&mut self) -> Result<Text<'a>, SyntaxError> {
         if let Some(text) = self.plain_text() {
             return Ok(text);
@@ -306,7 +307,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&mut self) -> Result<Number<'a>, SyntaxError> {
         let Some(number) = Number::prefix_of(self.rest()) else { return self.fail(Syntax::Number) };
         if !number.is_finite() {
@@ -327,7 +328,7 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn skip_whitespace(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
             self.at += 1;

@@ -3,7 +3,7 @@
 
 use super::plan::Plan;
 use super::rejection::Drop;
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 /// Nodes of one mapper before it forgets all and learns anew: room for the keys of real topics, and a bound for
@@ -27,7 +27,7 @@ pub struct KeyTree {
     /// Open addressing: node numbers, `NONE` where free; a power of two, at most half full.
     slots: Vec<u32>,
     key_bytes: usize,
-    hasher: RandomState,
+    seeds: [u64; 2],
 }
 
 #[derive(Debug)]
@@ -53,8 +53,10 @@ pub struct Seen {
 
 impl KeyTree {
     pub fn new() -> Self {
-        let mut tree =
-            Self { nodes: Vec::new(), slots: Vec::new(), key_bytes: 0, hasher: RandomState::new() };
+        // Keys come from outside: without a secret, they could be chosen to meet in one slot.
+        let seed = |of: u64| RandomState::new().hash_one(of) | 1;
+        let seeds = [seed(0), seed(1)];
+        let mut tree = Self { nodes: Vec::new(), slots: Vec::new(), key_bytes: 0, seeds };
         tree.clear();
         tree
     }
@@ -163,10 +165,17 @@ impl KeyTree {
     }
 
     fn hash(&self, parent: NodeId, key: &[u8]) -> usize {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write_u32(parent.0);
-        hasher.write(key);
-        hasher.finish() as usize
+        let [seed, multiplier] = self.seeds;
+        let fold = |hash: u64, word: u64| {
+            let product = u128::from(hash ^ word) * u128::from(multiplier);
+            (product as u64) ^ (product >> 64) as u64
+        };
+        let (words, tail) = key.as_chunks::<8>();
+        let first = (u64::from(parent.0) << 32) | key.len() as u64;
+        let hash = words.iter().fold(fold(seed, first), |hash, word| fold(hash, u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
+        fold(hash, u64::from_le_bytes(last)) as usize
     }
 
     #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside, the length is a power of two")]
