@@ -88,6 +88,7 @@ impl Mapper {
         if self.known.keys.is_full() {
             self.forget();
         }
+        lines.make_room();
         let mark = lines.mark();
         let mut mapped = Mapped::default();
         let whole = self.map_value(record, lines, &mut mapped);
