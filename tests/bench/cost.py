@@ -14,6 +14,8 @@ RECORDS = {
 }
 RECORDS |= {("limit", kind): RECORDS["bridge", kind] for kind in ("ec2", "wide")}
 
+LEAST = 20_000  # two requests of Telegraf at least, else there is no rate
+
 CASES = [
     ("ec2", "gzip", ("bridge", "telegraf", "limit", "python", "guide")),
     ("ec2", "none", ("bridge", "telegraf", "limit")),
@@ -27,7 +29,7 @@ def run(stage):
     for round_number in range(stage.rounds):
         for kind, compression, names in CASES:
             for name in names:
-                records = stage.count(RECORDS[name, kind])
+                records = stage.count(RECORDS[name, kind], least=LEAST)
                 topic = stage.topic(records, kind)
                 row = measure(stage, program(stage, name, kind, topic, compression), records)
                 yield {"round": round_number, "kind": kind, "compression": compression, "program": name} | row

@@ -10,7 +10,7 @@ from servers import OwnInflux
 from stage import QUIET_MS, SILENT_MS, Child, Failed, tail
 
 RECORDS = {"load": 2_000_000, "bridge": 2_000_000, "telegraf": 1_000_000}
-POLL_S = 0.1  # each costs InfluxDB a millisecond
+POLL_S = 0.1  # each look costs InfluxDB a millisecond
 STORED = re.compile(r"^storage_writer_ok_points_sum\{[^}]*} (\S+)$", re.MULTILINE)
 
 
@@ -18,7 +18,7 @@ def run(stage):
     """One row for each run; each begins with an empty InfluxDB, so that all write fresh data."""
     for round_number in range(stage.rounds):
         for name, records in RECORDS.items():
-            records = stage.count(records)
+            records = stage.count(records, least=100_000)  # looked at ten times at least
             topic = stage.topic(records)
             with influxd(stage) as influx:
                 command = program(stage, name, topic, records, influx)

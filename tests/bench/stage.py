@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -244,7 +243,3 @@ def flags(options):
 
 def tail(log):
     return log.read_text(errors="replace")[-2_000:]
-
-
-def median(values):
-    return statistics.median(values)
