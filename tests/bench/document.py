@@ -59,10 +59,11 @@ tests/bench/run --only cost       # one section; --help lists them
 - **The bridge** has its default configuration: brokers, topics, the mapping and the address are all that is said, and `compression`, which is
   chosen by the address otherwise.
 - **Processor** is user and system time of the whole process, all of its threads, from its start to its end, divided by the records.
-- **Rate** is records a second between the first and the last request that the receiver has answered.
+- **Rate** is records a second from the first request that the receiver has answered until 99 of 100 records had come; what is left over may wait for
+  a timer.
 - **Memory** is the most that was resident.
 - **The receiver** answers at once, on the same cores, and counts lines after the run: all records have to be there, else the run fails.
-- Figures are the median of {machine["rounds"]} rounds, smallest and largest in parentheses. Growth, latency and memory have at most 3 rounds.
+- Figures are the median of up to {machine["rounds"]} rounds, smallest and largest in parentheses. Growth, latency and memory have two at most.
 """
 
 
@@ -133,7 +134,7 @@ def influx(rows):
     return f"""## Into a real InfluxDB
 
 `ec2`, not compressed, into an InfluxDB on the same cores that is new and empty for each run. Points are those that InfluxDB says it has stored, from the first
-to the last. *Bare load* writes prepared lines, 5,000 at once, by two connections; Kafka is idle meanwhile. Telegraf is the tuned one.
+until 99 of 100. *Bare load* writes prepared lines, 5,000 at once, by two connections; Kafka is idle meanwhile. Telegraf is the tuned one.
 
 {chr(10).join(lines)}
 """

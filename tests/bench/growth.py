@@ -3,8 +3,8 @@
 import programs
 from stage import measure
 
-RECORDS = 2_000_000
-BYTES = 600_000_000  # of all records together at most, but for small ones
+RECORDS = 1_500_000
+BYTES = 500_000_000  # of all records together at most, but for small ones
 STEPS = {
     "partitions": (1, 6, 30, 100, 300, 1_000),
     "topics": (1, 5, 20, 50, 100, 200),
@@ -12,7 +12,7 @@ STEPS = {
     "fields": (4, 10, 25, 60, 150, 400),
     "series": (1, 100, 1_000, 10_000, 100_000, 1_000_000),
 }
-ROUNDS_MAX = 3
+ROUNDS_MAX = 2
 
 
 def run(stage):

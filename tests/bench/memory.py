@@ -14,7 +14,7 @@ SINKS = {"takes all": "answer 204", "answers 503": "answer 503", "does not liste
 
 def memory(stage):
     topic = stage.topic(stage.count(BACKLOG_RECORDS), "wide")
-    for round_number in range(min(stage.rounds, 3)):
+    for round_number in range(min(stage.rounds, 2)):
         for sink, command in SINKS.items():
             row = {"round": round_number, "sink": sink, "backlog_bytes": topic.bytes}
             yield row | {"memory_mb": peak(stage, topic, command)}

@@ -15,7 +15,7 @@ KILLED_S = 0.2  # what a killed program sent is read until then
 def latency(stage):
     """Each record carries the time at which it was produced; the receiver looks at its clock when it answers."""
     seconds = 3 if stage.smoke else 30
-    for round_number in range(min(stage.rounds, 3)):
+    for round_number in range(min(stage.rounds, 2)):
         topic = stage.topic(WARM, "timed")
         yield {"round": round_number} | one_latency(stage, topic, PER_SECOND * seconds)
         stage.drop_topics(topic)

@@ -1,6 +1,7 @@
 """What all sections share: the servers, the programs that are built, topics, the counting receiver, and one measured run."""
 
 import dataclasses
+import importlib.util
 import json
 import os
 import pathlib
@@ -38,11 +39,10 @@ class Stage:
     def __init__(self, rounds, scale, smoke):
         self.rounds, self.scale, self.smoke = rounds, scale, smoke
         self.tools, self.bridge = build()
-        self.telegraf = output([STACK / "telegraf/build"])
-        self.python = venv()
+        self.telegraf, self.python = peers()
         self.stack = bring_up("kafka")
         self.brokers = self.stack["KAFKA"]
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=TARGET / "bench"))
         self.name = f"bench_{time.time_ns():x}"
         self.topics, self.made, self.runs = {}, 0, 0
 
@@ -164,20 +164,20 @@ class Child:
         self.end(signal.SIGKILL)
 
 
-def measure(stage, program, expected, keep=False):
+def measure(stage, program, expected):
     """Lets a program write `expected` records to a receiver; says what that took. `program` makes its command of the receiver."""
-    with Receiver(stage, keep) as receiver, Child(stage, program(receiver), stage.next_name()) as child:
+    with Receiver(stage) as receiver, Child(stage, program(receiver), stage.next_name()) as child:
         await_records(child, receiver, expected)
         memory_mb = child.memory_mb()
         processor_s = child.end()
         counted = receiver.ask("count")
         if counted["lines"] != expected:
             raise Failed(f"{counted['lines']} of {expected} records arrived in the end: {tail(child.log)}")
-    seconds = (counted["last_ns"] - counted["first_ns"]) / 1e9
+    seconds = (counted["most_ns"] - counted["first_ns"]) / 1e9
     return {
         "records": expected,
         "processor_us": processor_s / expected * 1e6,
-        "rate": (expected - counted["first_lines"]) / seconds if seconds else 0,
+        "rate": (counted["most_lines"] - counted["first_lines"]) / seconds,
         "memory_mb": memory_mb,
         "sent_bytes": counted["bytes"] / expected,
         "bodies": counted["bodies"],
@@ -220,8 +220,15 @@ def build():
     return made["tools"], os.environ.get("BRIDGE_LIVE_BIN", made["kafka-influx-bridge"])
 
 
+def peers():
+    """Telegraf and the Python of the script; both are made once."""
+    return output([STACK / "telegraf/build"]), venv()
+
+
 def venv():
-    """A Python with the clients of the Python peer."""
+    """A Python with the clients of the script."""
+    if importlib.util.find_spec("ensurepip") is None:
+        subprocess.run([STACK / "install-package", "python3-venv"], check=True, stdout=sys.stderr)
     wanted = (HERE / "peer/requirements.txt").read_text()
     folder = CACHE / "bench-venv"
     python, mark = folder / "bin/python", folder / "made-of.txt"

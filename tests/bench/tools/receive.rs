@@ -115,18 +115,7 @@ fn obey(command: &str, state: &State) -> String {
             count(&mut bodies);
             // The bridge asks with an empty write whether it may write.
             bodies.retain(|body| body.lines > 0);
-            let [lines, bytes] = [
-                bodies.iter().map(|body| body.lines).sum(),
-                bodies.iter().map(|body| body.bytes as u64).sum::<u64>(),
-            ];
-            let at = |body: Option<&Body>| body.map_or(0, |body| body.at_ns);
-            let first_lines = bodies.first().map_or(0, |body| body.lines);
-            format!(
-                r#"{{"lines":{lines},"bodies":{},"bytes":{bytes},"first_ns":{},"last_ns":{},"first_lines":{first_lines}}}"#,
-                bodies.len(),
-                at(bodies.first()),
-                at(bodies.last()),
-            )
+            counted(&bodies)
         }
         ("forget", _) => {
             bodies.clear();
@@ -139,6 +128,23 @@ fn obey(command: &str, state: &State) -> String {
         ("latencies", _) => latencies(&bodies),
         _ => panic!("no such command: {command}"),
     }
+}
+
+/// `most`: with which body 99 of 100 lines had come. What is left over may have waited for a timer.
+fn counted(bodies: &[Body]) -> String {
+    let lines: u64 = bodies.iter().map(|body| body.lines).sum();
+    let bytes: usize = bodies.iter().map(|body| body.bytes).sum();
+    let mut come = 0;
+    let most = bodies.iter().position(|body| {
+        come += body.lines;
+        come * 100 >= lines * 99
+    });
+    let at = |place: Option<usize>| place.and_then(|place| bodies.get(place)).map_or(0, |body| body.at_ns);
+    let first_lines = bodies.first().map_or(0, |body| body.lines);
+    let (first_ns, most_ns, count) = (at(Some(0)), at(most), bodies.len());
+    format!(
+        r#"{{"lines":{lines},"bytes":{bytes},"bodies":{count},"first_ns":{first_ns},"first_lines":{first_lines},"most_ns":{most_ns},"most_lines":{come}}}"#
+    )
 }
 
 /// Reads compressed bodies, and forgets their content.

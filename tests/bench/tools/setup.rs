@@ -13,6 +13,9 @@ use std::time::SystemTime;
 
 /// As the bridge's `batch.lines_max`.
 pub const BODY_LINES: usize = 5_000;
+const PARTITIONS: i32 = 6;
+/// About as fast as topics are filled.
+const PER_MS: i64 = 700;
 
 pub fn read(path: &Path) -> Config {
     let text = std::fs::read_to_string(path).unwrap();
@@ -23,9 +26,10 @@ pub fn read(path: &Path) -> Config {
     }
 }
 
-/// Lines of records like those in the topic, in bodies of [`BODY_LINES`]; their times begin now, a microsecond apart.
+/// Lines of records like those in the topic, in bodies of [`BODY_LINES`]. Their times begin now, and have below the millisecond the digits that the
+/// bridge gives them: they compress as the bridge's do.
 pub fn bodies(config: &Config, shape: Shape, records: usize) -> Vec<Vec<u8>> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as i64;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
     let topic = &config.kafka.topics.names[0];
     let routing = Routing::new(config);
     let (rules, _) = routing.mapping_of(topic).unwrap();
@@ -34,9 +38,15 @@ pub fn bodies(config: &Config, shape: Shape, records: usize) -> Vec<Vec<u8>> {
     for first in (0..records).step_by(BODY_LINES) {
         let mut lines = LineBuffer::default();
         for n in first..records.min(first + BODY_LINES) {
-            let time = RecordTime::At(now + n as i64 * 1_000);
-            let value = Some(generator.next());
-            mapper.map(&Record { partition: 0, offset: 0, time, key: None, value, headers: &[] }, &mut lines);
+            let record = Record {
+                partition: n as i32 % PARTITIONS,
+                offset: n as i64 / i64::from(PARTITIONS),
+                time: RecordTime::from_kafka_ms(now + n as i64 / PER_MS),
+                key: None,
+                value: Some(generator.next()),
+                headers: &[],
+            };
+            mapper.map(&record, &mut lines);
         }
         bodies.push(lines.text().to_vec());
     }
