@@ -32,7 +32,8 @@ def run(stage):
                 records = stage.count(RECORDS[name, kind], least=LEAST)
                 topic = stage.topic(records, kind)
                 row = measure(stage, program(stage, name, kind, topic, compression), records)
-                yield {"round": round_number, "kind": kind, "compression": compression, "program": name} | row
+                what = {"round": round_number, "kind": kind, "compression": compression, "program": name}
+                yield what | {"record_bytes": topic.bytes / records} | row
 
 
 def program(stage, name, kind, topic, compression):

@@ -63,7 +63,7 @@ tests/bench/run --only cost       # one section; --help lists them
   a timer.
 - **Memory** is the most that was resident.
 - **The receiver** answers at once, on the same cores, and counts lines after the run: all records have to be there, else the run fails.
-- Figures are the median of up to {machine["rounds"]} rounds, smallest and largest in parentheses. Growth, latency and memory have two at most.
+- Figures are the median of {machine["rounds"]} rounds, with the smallest and the largest; of two rounds at most for growth, latency and memory.
 """
 
 
@@ -84,14 +84,15 @@ def cost(rows):
                 sent = f"{median(here.of('sent_bytes')):.0f}"
                 lines.append(f"| {kind}, {words(compression)} | {NAMES[name]} | {' | '.join([*columns, sent])} |")
     tuned, guide = programs.TUNED, programs.GUIDE
+    size = lambda kind: round(median(rows.where(kind=kind).of("record_bytes")))
     return f"""## Processor, rate and memory
 
 ![processor time a record](benchmarks-cost.svg)
 
 {chr(10).join(lines)}
 
-- `ec2` is the record of [the EC2 example](../examples/ec2-telegraf/bridge.toml): a name out of 100, six numbers, 144 bytes. Its mapping is the example's.
-- `wide` has 42 numbers, two strings, three tags, a name out of 20, a time of its own, and 2,000 hosts: 734 bytes. Numbers are random in both.
+- `ec2` is the record of [the EC2 example](../examples/ec2-telegraf/bridge.toml): a name out of 100, six numbers, {size("ec2")} bytes. Its mapping is the example's.
+- `wide` has 42 numbers, two strings, three tags, a name out of 20, a time of its own, and 2,000 hosts: {size("wide")} bytes. Numbers are random in both.
 - *Telegraf, tuned* is the fastest that was found: `metric_batch_size = {tuned[0]}`, `metric_buffer_limit = {tuned[1]}`, `max_undelivered_messages = {tuned[2]}`,
   `flush_interval = "{tuned[3]}"`. *As it comes* has the values that `telegraf config` writes ({guide[0]}, {guide[1]}, {guide[2]}), but for a `flush_interval` of {guide[3]}: 10 s
   there, which would let it wait most of the time.
@@ -210,5 +211,5 @@ def growth_plot(rows):
     for axis, name in AXES.items():
         here = rows.where(axis=axis)
         points = [(step, median(here.where(step=step).of("processor_us"))) for step in dict.fromkeys(here.of("step"))]
-        panels.append((f"{name}: µs a record", points))
-    return plot.lines("Processor time a record, as one thing grows (logarithmic)", panels)
+        panels.append((name, points))
+    return plot.lines("Processor time, microseconds a record, as one thing grows (logarithmic)", panels)

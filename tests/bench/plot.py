@@ -3,13 +3,13 @@
 import math
 
 INK, GRID, PAPER = "#222", "#ddd", "#fff"
-COLOURS = ("#1f6fb4", "#d1731f", "#8a8a8a", "#4c9a52", "#a34d9c")
+FIRST, OTHERS = "#1f6fb4", "#b9bec4"
 PANEL_WIDTH, PANEL_HEIGHT, GAP, MARGIN = 300, 190, 30, 20
 BAR, BAR_GAP, NAME_WIDTH = 18, 8, 130
 
 
 def bars(title, panels):
-    """`panels`: a heading each, with names and values; the longest bar of each is as wide as the panel."""
+    """`panels`: a heading each, with names and values; the first bar is what it is about, the longest is as wide as the panel."""
     parts, y = [text(MARGIN, 24, title, 15, weight="bold")], 44
     for heading, values in panels:
         parts.append(text(MARGIN, y + 14, heading, 12, weight="bold"))
@@ -18,7 +18,7 @@ def bars(title, panels):
         for place, (name, value) in enumerate(values):
             width = max(1, value / longest * (2 * PANEL_WIDTH - NAME_WIDTH))
             parts.append(text(MARGIN + NAME_WIDTH - 8, y + 13, name, 12, anchor="end"))
-            colour = COLOURS[place % len(COLOURS)]
+            colour = OTHERS if place else FIRST
             parts.append(f'<rect x="{MARGIN + NAME_WIDTH}" y="{y}" width="{width:.1f}" height="{BAR}" fill="{colour}"/>')
             parts.append(text(MARGIN + NAME_WIDTH + width + 6, y + 13, short(value), 12))
             y += BAR + BAR_GAP
@@ -48,18 +48,23 @@ def panel(left, top, heading, points, decades):
     bottom = top + PANEL_HEIGHT - 24
     parts.append(f'<line x1="{left}" y1="{bottom}" x2="{left + PANEL_WIDTH}" y2="{bottom}" stroke="{GRID}"/>')
     path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in points)
-    parts.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[0]}" stroke-width="2"/>')
+    parts.append(f'<polyline points="{path}" fill="none" stroke="{FIRST}" stroke-width="2"/>')
     for x, y in points:
-        parts.append(f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="3" fill="{COLOURS[0]}"/>')
+        parts.append(f'<circle cx="{across(x):.1f}" cy="{down(y):.1f}" r="3" fill="{FIRST}"/>')
         parts.append(text(across(x), down(y) - 8, short(y), 10, anchor="middle"))
-        parts.append(text(across(x), bottom + 14, f"{x:,}", 10, anchor="middle"))
+        parts.append(text(across(x), bottom + 14, step(x), 10, anchor="middle"))
     return parts
 
 
+def step(value):
+    for unit, name in ((1_000_000, "M"), (1_000, "k")):
+        if value >= unit:
+            return f"{value // unit}{name}"
+    return str(value)
+
+
 def short(value):
-    """Three digits."""
-    digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
-    return f"{value:,.{min(digits, 3)}f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def text(x, y, words, size, anchor="start", weight="normal"):

@@ -147,14 +147,14 @@ class Child:
         if self.usage is None:
             os.kill(self.process.pid, number)  # it may have ended, and nobody else may wait for it
             deadline = time.monotonic() + STOP_S
-            while True:
-                pid, _, self.usage = os.wait4(self.process.pid, os.WNOHANG)
-                if pid:
-                    break
+            while not (ended := os.wait4(self.process.pid, os.WNOHANG))[0]:
                 if time.monotonic() > deadline:
                     os.kill(self.process.pid, signal.SIGKILL)
                 time.sleep(0.01)
-            self.process.returncode = 0
+            _, status, self.usage = ended
+            self.process.returncode = os.waitstatus_to_exitcode(status)
+            if self.process.returncode not in (0, -number):
+                raise Failed(f"a program ended with {self.process.returncode}: {tail(self.log)}")
         return self.usage.ru_utime + self.usage.ru_stime
 
     def __enter__(self):

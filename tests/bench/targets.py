@@ -51,8 +51,9 @@ def start(rows):
 
 
 def memory(rows):
-    peaks = rows.of("memory_mb")
-    yield at_most("most memory under a backlog", MEMORY_MB, peaks, " MB", max(peaks))
+    for sink in dict.fromkeys(rows.of("sink")):
+        what = f"most memory under a backlog, while InfluxDB {sink}"
+        yield at_most(what, MEMORY_MB, rows.where(sink=sink).of("memory_mb"), " MB")
 
 
 def size(rows):
@@ -78,12 +79,12 @@ def growing(rows):
 
 def at_least(what, wanted, values, unit=""):
     measured = median(values)
-    return what, f"at least {wanted}{unit}", spread(values, unit), measured >= wanted
+    return what, f"at least {wanted}{unit}", spread(values, unit), round(measured, 2) >= wanted
 
 
-def at_most(what, wanted, values, unit="", measured=None):
-    measured = median(values) if measured is None else measured
-    return what, f"at most {wanted}{unit}", spread(values, unit), measured <= wanted
+def at_most(what, wanted, values, unit=""):
+    measured = median(values)
+    return what, f"at most {wanted}{unit}", spread(values, unit), round(measured, 2) <= wanted
 
 
 def spread(values, unit=""):

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 const SEED: u64 = 1;
 const NAMES: u64 = 100;
-const REGIONS: [&str; 4] = ["ap-northeast-2", "eu-west-1", "us-east-1", "us-west-2"];
+const REGIONS: [&str; 4] = ["ap-northeast-1", "ap-northeast-2", "ap-southeast-1", "ap-southeast-2"];
 const GROUPS: [&str; 5] = ["cpu", "mem", "disk", "net", "proc"];
 const HOSTS: u64 = 2_000;
 /// 2026-01-01.
@@ -69,15 +69,15 @@ impl Generator {
     }
 
     fn ec2(&mut self) {
-        self.text(r#"{"ec2Number":"node-"#);
+        self.text(r#"{"ec2Number":"node"#);
         let name = self.rng.u64(..NAMES);
         self.integer(name);
-        self.key(r#"","cpu":{"system":"#).decimal(10_000, 2);
-        self.key(r#","user":"#).decimal(10_000, 2);
-        self.key(r#"},"disk":{"write":"#).decimal(100_000, 0);
-        self.key(r#","read":"#).decimal(100_000, 1);
-        self.key(r#"},"mem":{"used":"#).decimal(1_000_000, 1);
-        self.key(r#","unused":"#).decimal(1_000_000, 1);
+        self.key(r#"","cpu":{"system":"#).decimal(1_000, 1);
+        self.key(r#","user":"#).decimal(1_000, 1);
+        self.key(r#"},"disk":{"write":"#).decimal(1_000, 0);
+        self.key(r#","read":"#).decimal(10_000, 1);
+        self.key(r#"},"mem":{"used":"#).decimal(10_000, 1);
+        self.key(r#","unused":"#).decimal(10_000, 1);
         self.text(r#"},"topRateProcess":[]}"#);
     }
 
