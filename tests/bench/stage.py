@@ -216,7 +216,7 @@ def build():
     folder = TARGET / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     for name in made:
-        made[name] = shutil.copy2(made[name], folder)
+        made[name] = shutil.copy2(made[name], folder / name)
     return made["tools"], os.environ.get("BRIDGE_LIVE_BIN", made["kafka-influx-bridge"])
 
 
