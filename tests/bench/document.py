@@ -30,7 +30,7 @@ def write(results, folder):
     folder.mkdir(parents=True, exist_ok=True)
     makers = {"cost": cost, "consumers": consumers, "influx": influx, "latency": latency, "start": start}
     makers |= {"memory": memory, "size": size, "growth": growth}
-    parts = [head(machine), target_table(sections)]
+    parts = [head(machine, rounds(sections)), target_table(sections)]
     parts += [maker(sections[name]) for name, maker in makers.items() if name in sections]
     (folder / "benchmarks.md").write_text("\n".join(parts))
     if "cost" in sections:
@@ -39,7 +39,12 @@ def write(results, folder):
         (folder / "benchmarks-growth.svg").write_text(growth_plot(sections["growth"]))
 
 
-def head(machine):
+def rounds(sections):
+    """As many as any section had."""
+    return 1 + max(row.get("round", 0) for rows in sections.values() for row in rows)
+
+
+def head(machine, rounds):
     python = " and ".join(f"{name} {version}" for name, version in machine["python"].items())
     commit = f" ({machine['commit']})" if machine["commit"] else ""
     return f"""# Benchmarks
@@ -63,7 +68,7 @@ tests/bench/run --only cost       # one section; --help lists them
   a timer.
 - **Memory** is the most that was resident.
 - **The receiver** answers at once, on the same cores, and counts lines after the run: all records have to be there, else the run fails.
-- Figures are the median of {machine["rounds"]} rounds, with the smallest and the largest; of two rounds at most for growth, latency and memory.
+- Figures are the median of {rounds} round{"s" if rounds > 1 else ""}, with the smallest and the largest; of two at most for growth, latency and memory.
 """
 
 
