@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use kafka_influx_bridge::config;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "docs/faults.md"];
+const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "docs/faults.md", "docs/benchmarks.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -29,12 +29,17 @@ fn paths_in_documents_exist() {
         let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let of_project =
             |path: &&str| ["src/", "tests/", "docker/", "examples/"].iter().any(|top| path.starts_with(top));
-        let paths: Vec<&str> =
-            quoted.filter(of_project).chain(linked.filter(|link| !link.contains("://"))).collect();
+        // Links begin at the document, as browsers take them.
+        let folder = root().join(document).parent().unwrap().to_owned();
+        let links = linked.filter(|link| !link.contains("://")).map(|link| folder.join(link));
+        let paths: Vec<PathBuf> = quoted
+            .filter(of_project)
+            .map(|path| root().join(path.split(' ').next().unwrap()))
+            .chain(links)
+            .collect();
         assert!(!paths.is_empty(), "{document}");
         for path in paths {
-            let path = path.split(' ').next().unwrap();
-            assert!(root().join(path).exists(), "{document} names {path}");
+            assert!(path.exists(), "{document} names {}", path.display());
         }
     }
 }

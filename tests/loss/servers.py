@@ -1,9 +1,10 @@
-"""InfluxDB: that of tests/stack, or a process of a scenario's own where the fault would disturb others; and a gate before it."""
+"""The servers of tests/stack; an InfluxDB of a scenario's own where the fault would disturb others; and a gate before it."""
 
 import http.client
 import http.server
 import json
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -14,9 +15,29 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+STACK = pathlib.Path(__file__).resolve().parent.parent / "stack"
+ADDRESSES = {"kafka": "KAFKA", "influx2": "INFLUX2_URL"}
 ORG, TOKEN = "test", "loss-operator-token"
 CHILDREN = []  # every process that was started, for the case that the run is interrupted
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not see requests to 127.0.0.1
+
+
+def bring_up(*names):
+    """What tests/stack/env tells, without BRIDGE_LIVE_; these servers are started unless they are there."""
+    told = 'eval "$("$0")" && env -0'
+    output = subprocess.run(["bash", "-c", told, STACK / "env"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    pairs = (pair.split("=", 1) for pair in output.split("\0") if "=" in pair)
+    stack = {name.removeprefix("BRIDGE_LIVE_"): value for name, value in pairs if name.startswith("BRIDGE_LIVE_")}
+    missing = [name for name in names if not listens(stack[ADDRESSES[name]].removeprefix("http://"))]
+    if missing:
+        subprocess.run([STACK / "up", *missing], check=True)
+    return stack
+
+
+def listens(address):
+    host, port = address.rsplit(":", 1)
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
 
 
 class Influx:
@@ -26,11 +47,13 @@ class Influx:
         self.url, self.org, self.token = url, org, token
 
     def ask(self, method, path, body=None):
-        headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        with DIRECT.open(request, timeout=30) as answer:
+        with self.open(path, method, data) as answer:
             return json.loads(answer.read() or b"null")
+
+    def open(self, path, method="GET", data=None):
+        headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
+        return DIRECT.open(urllib.request.Request(self.url + path, data, headers, method=method), timeout=30)
 
     def create_bucket(self, name, retention_s=0):
         rules = [{"type": "expire", "everySeconds": retention_s}] if retention_s else []

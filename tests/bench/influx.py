@@ -1,0 +1,93 @@
+"""End to end: points a second into a real InfluxDB 2 on the same cores, beside what it takes at most."""
+
+import contextlib
+import re
+import time
+import types
+
+import programs
+from servers import OwnInflux
+from stage import QUIET_MS, SILENT_MS, Child, Failed, tail
+
+RECORDS = {"load": 2_000_000, "bridge": 2_000_000, "telegraf": 1_000_000}
+POLL_S = 0.1  # each look costs InfluxDB a millisecond
+STORED = re.compile(r"^storage_writer_ok_points_sum\{[^}]*} (\S+)$", re.MULTILINE)
+
+
+def run(stage):
+    """One row for each run; each begins with an empty InfluxDB, so that all write fresh data."""
+    for round_number in range(stage.rounds):
+        for name, records in RECORDS.items():
+            records = stage.count(records, least=100_000)  # looked at ten times at least
+            topic = stage.topic(records)
+            with influxd(stage) as influx:
+                command = program(stage, name, topic, records, influx)
+                yield {"round": round_number, "program": name} | measure(stage, command, influx, records)
+
+
+@contextlib.contextmanager
+def influxd(stage):
+    influx = OwnInflux(stage.stack["INFLUXD"], stage.folder / stage.next_name())
+    try:
+        yield influx
+    finally:
+        influx.process.kill()
+        influx.process.wait()
+
+
+def program(stage, name, topic, records, influx):
+    place = {"org": influx.org, "bucket": "first", "token": influx.token}
+    receiver = types.SimpleNamespace(url=influx.url)
+    if name == "bridge":
+        return programs.bridge(stage, "ec2", topic, **place)(receiver)
+    if name == "telegraf":
+        return programs.telegraf(stage, "ec2", topic, "none", **place)(receiver)
+    config = programs.bridge_toml(stage, influx.url, "ec2", topic, **place)
+    to = ["--influx", influx.url.removeprefix("http://"), "--records", records]
+    to += [word for key, value in place.items() for word in (f"--{key}", value)]
+    return [stage.tools, "load", "--config", config, *to]
+
+
+def measure(stage, command, influx, records):
+    """Points a second from the first that were stored until 99 of 100 were, as InfluxDB counts them."""
+    first = most = last = None
+    begin = time.monotonic()
+    with Child(stage, command, stage.next_name()) as child:
+        while True:
+            time.sleep(POLL_S)
+            now = (time.monotonic(), stored(influx))
+            if now[1] and not first:
+                first = now
+            if now[1] and (not last or now[1] != last[1]):
+                last = now
+            if now[1] >= 0.99 * records and not most:
+                most = now
+            silent_ms = (now[0] - (last or (begin, 0))[0]) * 1e3
+            if now[1] >= records and silent_ms > QUIET_MS:
+                break
+            if silent_ms > SILENT_MS:
+                raise Failed(f"{now[1]} of {records} points were stored: {tail(child.log)}")
+        processor_s = child.end()
+    points = stored(influx)
+    if points != records:
+        raise Failed(f"{points} points were stored of {records} records")
+    return {
+        "records": records,
+        "rate": (most[1] - first[1]) / (most[0] - first[0]),
+        "processor_us": processor_s / records * 1e6,
+        "influx_us": processor_of(influx.process.pid) / records * 1e6,
+    }
+
+
+def stored(influx):
+    """Points in all."""
+    with influx.open("/metrics") as answer:
+        found = STORED.search(answer.read().decode())
+    return round(float(found.group(1))) if found else 0
+
+
+def processor_of(pid):
+    """Seconds of a process that runs."""
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100

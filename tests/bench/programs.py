@@ -1,0 +1,95 @@
+"""The programs that are compared, and how they are configured."""
+
+import json
+
+from stage import HERE
+
+# What a record of each kind becomes, in the bridge's words and in Telegraf's.
+MAPPINGS = {
+    "ec2": 'name_key = "ec2Number"\ntopic_tag = "test"\ntags = { host = "Cluster" }',
+    "wide": 'name_key = "name"\ntag_keys = ["region", "rack", "host"]\nstring_fields = ["disks_*_dev"]\n'
+    'time_key = "ts"\ntime_format = "unix_ms"',
+    "shaped": 'measurement = "m"\ntag_keys = ["host"]\nstring_fields = ["text"]',
+    "timed": 'measurement = "m"',
+}
+TELEGRAF_MAPPINGS = {
+    "ec2": 'topic_tag = "test"\njson_name_key = "ec2Number"\n[inputs.kafka_consumer.tags]\nhost = "Cluster"',
+    "wide": 'json_name_key = "name"\ntag_keys = ["region", "rack", "host"]\njson_string_fields = ["disks_*_dev"]\n'
+    'json_time_key = "ts"\njson_time_format = "unix_ms"',
+}
+# Of InfluxDB; the receiver takes any.
+PLACE = {"org": "o", "bucket": "b", "token": "t"}
+
+
+def bridge(stage, kind, topic, compression=None, kafka="", batch="", **place):
+    """A command for `measure`: the bridge with its defaults, and what has to be said."""
+
+    def command(receiver):
+        path = bridge_toml(stage, receiver.url, kind, topic, compression, kafka, batch, **place)
+        return [stage.bridge, "run", "--config", path]
+
+    return command
+
+
+def bridge_toml(stage, url, kind, topic, compression=None, kafka="", batch="", **place):
+    group, where = stage.next_name(), PLACE | place
+    mappings = [f"[[mapping]]\n{MAPPINGS[kind]}\n"]
+    if len(topic.names) > 1:
+        mappings = [f'[[mapping]]\ntopics = ["{name}"]\n{MAPPINGS[kind]}\n' for name in topic.names]
+    compression = f'compression = "{compression}"\n' if compression else ""
+    return stage.write(
+        f"{group}.toml",
+        f'[kafka]\nbrokers = ["{stage.brokers}"]\ntopics = {json.dumps(topic.names)}\ngroup_id = "{group}"\n{kafka}\n'
+        f"{''.join(mappings)}"
+        f'[influx]\nurl = "{url}"\norg = "{where["org"]}"\nbucket = "{where["bucket"]}"\ntoken = "{where["token"]}"\n'
+        f"{compression}[batch]\n{batch}\n"
+        # On, as it is by default, but on any port.
+        '[admin]\nlisten = "127.0.0.1:0"\n',
+    )
+
+
+def limit(stage, kind, topic, compression):
+    def command(receiver):
+        path = bridge_toml(stage, receiver.url, kind, topic, compression)
+        gzip = ["--gzip"] if compression == "gzip" else []
+        return [stage.tools, "limit", "--config", path, "--receiver", receiver.address, "--kind", kind, *gzip]
+
+    return command
+
+
+# metric_batch_size, metric_buffer_limit, max_undelivered_messages, flush_interval: as in tests/loss/telegraf.conf, and for speed.
+GUIDE = (1_000, 10_000, 1_000, "1s")
+TUNED = (10_000, 200_000, 200_000, "1s")
+
+
+def telegraf(stage, kind, topic, compression, tuning=TUNED, **place):
+    """Its options as in tests/loss/telegraf.conf, but for those of `tuning`."""
+
+    def command(receiver):
+        group, where = stage.next_name(), PLACE | place
+        lines_max, buffered_max, undelivered_max, flush = tuning
+        encoding = "gzip" if compression == "gzip" else "identity"
+        path = stage.write(
+            f"{group}.conf",
+            f'[agent]\ninterval = "10s"\nmetric_batch_size = {lines_max}\nmetric_buffer_limit = {buffered_max}\n'
+            f'flush_interval = "{flush}"\nomit_hostname = true\n'
+            f'[[outputs.influxdb_v2]]\nurls = ["{receiver.url}"]\norganization = "{where["org"]}"\n'
+            f'bucket = "{where["bucket"]}"\ntoken = "{where["token"]}"\ncontent_encoding = "{encoding}"\n'
+            f'[[inputs.kafka_consumer]]\nbrokers = ["{stage.brokers}"]\nversion = "3.6.0"\ntopics = ["{topic.name}"]\n'
+            f'consumer_group = "{group}"\noffset = "oldest"\nmax_message_len = 1000000\n'
+            f'max_undelivered_messages = {undelivered_max}\ndata_format = "json"\n{TELEGRAF_MAPPINGS[kind]}\n',
+        )
+        return [stage.telegraf, "--config", path]
+
+    return command
+
+
+def python(stage, topic, compression):
+    """ec2 records only."""
+
+    def command(receiver):
+        gzip = ["--gzip"] if compression == "gzip" else []
+        arguments = [stage.brokers, topic.name, stage.next_name(), receiver.url, *gzip]
+        return [stage.python, HERE / "peer/peer.py", *arguments]
+
+    return command

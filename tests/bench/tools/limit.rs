@@ -1,0 +1,134 @@
+//! What no bridge can undercut: consumption with the bridge's own settings, a look at each record's UTF-8, and lines that were
+//! prepared, compressed and written in bodies of as many as there were records.
+
+use crate::http::Poster;
+use crate::records::Shape;
+use crate::setup::{self, BODY_LINES};
+use clap::Args;
+use kafka_influx_bridge::feed::Routing;
+use kafka_influx_bridge::influx::Gzip;
+use kafka_influx_bridge::kafka::{Delivery, GroupContext, GroupEvent, Member, Queue, Taken};
+use rdkafka::consumer::Consumer as _;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// As many as the bridge takes at once.
+const RECORDS_PER_TURN: usize = 256;
+const SLEEP_MAX: Duration = Duration::from_millis(50);
+/// Then what is left over is written.
+const LEFT_OVER_AFTER: Duration = Duration::from_millis(200);
+/// Different bodies, so that not one and the same is compressed.
+const BODIES: usize = 4;
+const WRITERS: usize = 2;
+
+#[derive(Args)]
+pub struct Options {
+    /// The bridge's configuration
+    #[arg(long)]
+    config: PathBuf,
+    /// Host and port
+    #[arg(long)]
+    receiver: String,
+    #[arg(long)]
+    gzip: bool,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+/// Which body, and how many of its lines.
+type Piece = (usize, usize);
+
+/// Runs until it is killed.
+pub fn limit(options: &Options) {
+    let config = setup::read(&options.config);
+    let bodies = Arc::new(setup::bodies(&config, options.shape, BODIES * BODY_LINES));
+    let (pieces, to_write) = sync_channel::<Piece>(WRITERS);
+    let to_write = Arc::new(Mutex::new(to_write));
+    for _ in 0..WRITERS {
+        let (bodies, to_write) = (Arc::clone(&bodies), Arc::clone(&to_write));
+        let (receiver, gzip) = (options.receiver.clone(), options.gzip);
+        thread::spawn(move || write(&bodies, &to_write, &receiver, gzip));
+    }
+    let lanes = Routing::new(&config).lanes();
+    let (mut member, events) = Member::new(&config.kafka, 0, lanes, None).unwrap();
+    let consumer = Arc::clone(member.consumer());
+    let (of_data, data) = sync_channel(1);
+    thread::spawn(move || {
+        let queue = || Arc::new(Queue::new(Arc::clone(&consumer), thread::current()));
+        let queues = (0..lanes).map(|_| Taken::new(queue())).collect();
+        of_data.send(thread::current()).unwrap();
+        consume(queues, &events, &pieces);
+    });
+    member.consumer().context().set_data_thread(data.recv().unwrap());
+    member.subscribe().unwrap();
+    loop {
+        member.poll().unwrap();
+    }
+}
+
+fn consume(mut lanes: Vec<Taken<GroupContext>>, events: &Receiver<GroupEvent>, pieces: &SyncSender<Piece>) {
+    let (mut records, mut body, mut last) = (0, 0, Instant::now());
+    loop {
+        for event in events.try_iter() {
+            match event {
+                GroupEvent::Assigned { partitions, reply } => {
+                    let queue = |n: usize| Arc::clone(lanes[n % lanes.len()].queue());
+                    reply.send((0..partitions.len()).map(queue).collect()).unwrap();
+                }
+                GroupEvent::Revoked { reply, .. } => reply.send(Vec::new()).unwrap(),
+            }
+        }
+        let mut busy = false;
+        for taken in &mut lanes {
+            busy |= taken.fill(RECORDS_PER_TURN);
+            while let Some(is_text) = taken.next(false, |delivery| is_text(&delivery)) {
+                assert!(is_text, "a record is not UTF-8");
+                records += 1;
+                if records == BODY_LINES {
+                    pieces.send((body, records)).unwrap();
+                    (records, body) = (0, (body + 1) % BODIES);
+                }
+            }
+        }
+        if busy {
+            last = Instant::now();
+            continue;
+        }
+        if records > 0 && last.elapsed() > LEFT_OVER_AFTER {
+            pieces.send((body, records)).unwrap();
+            records = 0;
+        }
+        thread::park_timeout(SLEEP_MAX);
+    }
+}
+
+fn is_text(delivery: &Delivery<'_>) -> bool {
+    match delivery {
+        Delivery::Record { record, .. } => {
+            record.value.is_some_and(|value| std::str::from_utf8(value).is_ok())
+        }
+        Delivery::Error { .. } => false,
+    }
+}
+
+fn write(bodies: &[Vec<u8>], pieces: &Mutex<Receiver<Piece>>, receiver: &str, gzip: bool) {
+    let mut poster = Poster::new(receiver, "/api/v2/write?org=o&bucket=b", "t");
+    let mut compressor = Gzip::new();
+    loop {
+        let Ok((body, lines)) = pieces.lock().unwrap().recv() else { return };
+        let text = head(&bodies[body], lines);
+        if gzip { poster.post(&compressor.compress(text).unwrap(), true) } else { poster.post(text, false) }
+    }
+}
+
+/// So many lines of it.
+fn head(text: &[u8], lines: usize) -> &[u8] {
+    if lines == BODY_LINES {
+        return text;
+    }
+    let end = memchr::memchr_iter(b'\n', text).nth(lines - 1).map_or(text.len(), |end| end + 1);
+    &text[..end]
+}

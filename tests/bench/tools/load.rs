@@ -1,0 +1,50 @@
+//! What InfluxDB takes at most from this machine: lines that were prepared, by some writers, and nothing else.
+
+use crate::http::Poster;
+use crate::records::Shape;
+use crate::setup;
+use clap::Args;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+#[derive(Args)]
+pub struct Options {
+    /// The bridge's configuration, for its mapping
+    #[arg(long)]
+    config: PathBuf,
+    /// Host and port
+    #[arg(long)]
+    influx: String,
+    #[arg(long)]
+    org: String,
+    #[arg(long)]
+    bucket: String,
+    #[arg(long)]
+    token: String,
+    #[arg(long, default_value_t = 2)]
+    writers: usize,
+    #[arg(long)]
+    records: usize,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+/// Ends when all is stored.
+pub fn load(options: &Options) {
+    let config = setup::read(&options.config);
+    let bodies = setup::bodies(&config, options.shape, options.records);
+    let place = format!("/api/v2/write?org={}&bucket={}", options.org, options.bucket);
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..options.writers {
+            scope.spawn(|| {
+                let mut poster = Poster::new(&options.influx, &place, &options.token);
+                while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    poster.post(body, false);
+                }
+            });
+        }
+    });
+    println!("{{}}");
+}

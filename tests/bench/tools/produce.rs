@@ -1,0 +1,102 @@
+//! Fills topics as fast as it can, or at an even rate.
+
+use crate::records::{Generator, Shape};
+use crate::topics;
+use clap::Args;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
+use rdkafka::{ClientConfig, ClientContext};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const FLUSH_MAX: Duration = Duration::from_mins(2);
+
+#[derive(Args)]
+pub struct Options {
+    #[arg(long)]
+    brokers: String,
+    /// Their name; several topics have a number behind it
+    #[arg(long)]
+    topic: String,
+    #[arg(long, default_value_t = 1)]
+    topics: usize,
+    #[arg(long, default_value_t = 6)]
+    partitions: i32,
+    #[arg(long)]
+    records: u64,
+    /// As fast as possible without
+    #[arg(long)]
+    per_second: Option<u64>,
+    /// Of a batch at most
+    #[arg(long, default_value_t = 1_000_000)]
+    batch_bytes: u32,
+    #[command(flatten)]
+    shape: Shape,
+}
+
+/// Counts records that did not reach Kafka.
+#[derive(Default)]
+struct Failures(AtomicU64);
+
+impl ClientContext for Failures {}
+
+impl ProducerContext for Failures {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if result.is_err() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Prints how many records and bytes there are, once all are in Kafka.
+pub fn produce(options: &Options) {
+    let names: Vec<String> = match options.topics {
+        1 => vec![options.topic.clone()],
+        many => (0..many).map(|n| format!("{}-{n}", options.topic)).collect(),
+    };
+    topics::create(&options.brokers, &names, options.partitions);
+    let producer = producer(options);
+    let (mut generator, mut bytes, begin) = (Generator::new(options.shape), 0, Instant::now());
+    for n in 0..options.records {
+        if let Some(rate) = options.per_second {
+            let due = begin + Duration::from_nanos(n * 1_000_000_000 / rate);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            producer.poll(Duration::ZERO);
+        }
+        let value = generator.next();
+        bytes += value.len();
+        let place = n as usize % (names.len() * options.partitions as usize);
+        let (topic, partition) = (&names[place % names.len()], (place / names.len()) as i32);
+        send(&producer, BaseRecord::to(topic).partition(partition).payload(value));
+    }
+    producer.flush(FLUSH_MAX).unwrap();
+    assert_eq!(producer.context().0.load(Ordering::Relaxed), 0, "records that did not reach Kafka");
+    println!(r#"{{"records":{},"bytes":{bytes}}}"#, options.records);
+}
+
+fn producer(options: &Options) -> BaseProducer<Failures> {
+    let linger = if options.per_second.is_some() { "0" } else { "200" };
+    ClientConfig::new()
+        .set("bootstrap.servers", &options.brokers)
+        .set("compression.type", "lz4")
+        .set("linger.ms", linger)
+        .set("batch.size", options.batch_bytes.to_string())
+        .set("message.max.bytes", "3000000")
+        .set("queue.buffering.max.messages", "500000")
+        .set("queue.buffering.max.kbytes", "200000")
+        .create_with_context(Failures::default())
+        .unwrap()
+}
+
+fn send(producer: &BaseProducer<Failures>, mut record: BaseRecord<'_, (), [u8]>) {
+    while let Err((error, back)) = producer.send(record) {
+        let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+        assert_eq!(error, full, "cannot produce");
+        record = back;
+        producer.poll(Duration::from_millis(10));
+    }
+}

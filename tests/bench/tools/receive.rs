@@ -1,0 +1,184 @@
+//! An InfluxDB that stores nothing: it answers at once, and counts lines only when it is asked, so that nobody waits for it.
+//!
+//! Commands come on standard input, one a line; each is answered with one line of JSON.
+//! `status`: bodies so far, and how long none has come. `count`: what has come since the beginning, or since `forget`.
+//! `answer CODE`: the status of writes from now on; those with another one than 204 are not kept. `latencies`: of the field `sent`.
+
+use crate::http::{Request, read_request};
+use clap::Args;
+use libdeflater::Decompressor;
+use std::io::{self, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Of compressed bodies that wait to be counted.
+const WAITING_BYTES_MAX: usize = 4_000_000_000;
+const READ_BYTES: usize = 256 << 10;
+
+#[derive(Args)]
+pub struct Options {
+    /// Keeps bodies that are not compressed, too: `latencies` reads them
+    #[arg(long)]
+    keep: bool,
+}
+
+/// What came in one request.
+struct Body {
+    /// When it was answered, in nanoseconds since 1970.
+    at_ns: u64,
+    gzip: bool,
+    bytes: usize,
+    /// Empty once it was counted.
+    content: Vec<u8>,
+    lines: u64,
+}
+
+#[derive(Default)]
+struct State {
+    bodies: Mutex<Vec<Body>>,
+    status: AtomicU16,
+    keep: bool,
+}
+
+pub fn receive(options: &Options) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    println!(r#"{{"port":{}}}"#, listener.local_addr().unwrap().port());
+    let state = Arc::new(State { keep: options.keep, status: AtomicU16::new(204), ..State::default() });
+    let serving = Arc::clone(&state);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let state = Arc::clone(&serving);
+            // A connection that breaks is the client's business.
+            thread::spawn(move || serve(&stream.unwrap(), &state));
+        }
+    });
+    for command in io::stdin().lines() {
+        println!("{}", obey(&command.unwrap(), &state));
+        io::stdout().flush().unwrap();
+    }
+}
+
+fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (mut reader, mut answers) = (io::BufReader::with_capacity(READ_BYTES, stream), stream);
+    while let Some(request) = read_request(&mut reader, &mut answers)? {
+        match request.path.as_str() {
+            "/api/v2/write" | "/write" => {
+                let status = state.status.load(Ordering::Relaxed);
+                if status == 204 {
+                    state.bodies.lock().unwrap().push(kept(request, state.keep));
+                }
+                let length = if status == 204 { "" } else { "Content-Length: 0\r\n" };
+                answers.write_all(format!("HTTP/1.1 {status} .\r\n{length}\r\n").as_bytes())?;
+            }
+            "/ping" => answers.write_all(b"HTTP/1.1 204 .\r\n\r\n")?,
+            "/health" => {
+                answers.write_all(b"HTTP/1.1 200 .\r\nContent-Length: 17\r\n\r\n{\"status\":\"pass\"}")?;
+            }
+            _ => answers.write_all(b"HTTP/1.1 404 .\r\nContent-Length: 0\r\n\r\n")?,
+        }
+    }
+    Ok(())
+}
+
+/// Lines that are not compressed are counted at once: that costs a hundredth of what compressed ones do.
+fn kept(request: Request, keep: bool) -> Body {
+    let (gzip, bytes) = (request.gzip, request.body.len());
+    let lines = if gzip { 0 } else { lines_of(&request.body) };
+    let content = if gzip || keep { request.body } else { Vec::new() };
+    Body { at_ns: now_ns(), gzip, bytes, content, lines }
+}
+
+fn now_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64
+}
+
+/// The last one may lack its end.
+fn lines_of(text: &[u8]) -> u64 {
+    let ends = memchr::memchr_iter(b'\n', text).count();
+    (ends + usize::from(text.last().is_some_and(|last| *last != b'\n'))) as u64
+}
+
+fn obey(command: &str, state: &State) -> String {
+    let mut bodies = state.bodies.lock().unwrap();
+    match command.split_once(' ').unwrap_or((command, "")) {
+        ("status", _) => {
+            let waiting: usize = bodies.iter().map(|body| body.content.len()).sum();
+            assert!(waiting < WAITING_BYTES_MAX, "too much to keep: take fewer records");
+            let idle_ms = bodies.last().map_or(0, |last| now_ns().saturating_sub(last.at_ns) / 1_000_000);
+            format!(r#"{{"bodies":{},"idle_ms":{idle_ms}}}"#, bodies.len())
+        }
+        ("count", _) => {
+            count(&mut bodies);
+            // The bridge asks with an empty write whether it may write.
+            bodies.retain(|body| body.lines > 0);
+            counted(&bodies)
+        }
+        ("forget", _) => {
+            bodies.clear();
+            "{}".to_owned()
+        }
+        ("answer", code) => {
+            state.status.store(code.parse().unwrap(), Ordering::Relaxed);
+            "{}".to_owned()
+        }
+        ("latencies", _) => latencies(&bodies),
+        _ => panic!("no such command: {command}"),
+    }
+}
+
+/// `most`: with which body 99 of 100 lines had come. What is left over may have waited for a timer.
+fn counted(bodies: &[Body]) -> String {
+    let lines: u64 = bodies.iter().map(|body| body.lines).sum();
+    let bytes: usize = bodies.iter().map(|body| body.bytes).sum();
+    let mut come = 0;
+    let most = bodies.iter().position(|body| {
+        come += body.lines;
+        come * 100 >= lines * 99
+    });
+    let at = |place: Option<usize>| place.and_then(|place| bodies.get(place)).map_or(0, |body| body.at_ns);
+    let first_lines = bodies.first().map_or(0, |body| body.lines);
+    let (first_ns, most_ns, count) = (at(Some(0)), at(most), bodies.len());
+    format!(
+        r#"{{"lines":{lines},"bytes":{bytes},"bodies":{count},"first_ns":{first_ns},"first_lines":{first_lines},"most_ns":{most_ns},"most_lines":{come}}}"#
+    )
+}
+
+/// Reads compressed bodies, and forgets their content.
+fn count(bodies: &mut [Body]) {
+    let (mut decompressor, mut plain) = (Decompressor::new(), Vec::new());
+    for body in bodies.iter_mut().filter(|body| body.gzip && !body.content.is_empty()) {
+        // gzip ends with the length of what is in it.
+        let tail = body.content.last_chunk::<4>().unwrap();
+        plain.resize(u32::from_le_bytes(*tail) as usize, 0);
+        let length = decompressor.gzip_decompress(&body.content, &mut plain).unwrap();
+        body.lines = lines_of(&plain[..length]);
+        body.content = Vec::new();
+    }
+}
+
+/// Milliseconds from the microsecond in the field `sent` to the answer, those of all lines.
+fn latencies(bodies: &[Body]) -> String {
+    let mut all: Vec<f64> = Vec::new();
+    for body in bodies {
+        for line in body.content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line = std::str::from_utf8(line).unwrap();
+            let (_, behind) = line.split_once("sent=").unwrap();
+            let end = behind.find([',', ' ', 'i']).unwrap();
+            let sent_us: f64 = behind[..end].parse().unwrap();
+            all.push(body.at_ns as f64 / 1e6 - sent_us / 1e3);
+        }
+    }
+    all.sort_by(f64::total_cmp);
+    let at = |share: f64| all[((all.len() - 1) as f64 * share).round() as usize];
+    format!(
+        r#"{{"records":{},"p50_ms":{:.2},"p99_ms":{:.2},"max_ms":{:.2}}}"#,
+        all.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    )
+}

@@ -1,0 +1,54 @@
+//! The bridge's own configuration and mapping, for the tools that do what it does.
+
+use crate::records::{Generator, Shape};
+use kafka_influx_bridge::batch::LineBuffer;
+use kafka_influx_bridge::config::{self, Config};
+use kafka_influx_bridge::feed::Routing;
+use kafka_influx_bridge::map::Mapper;
+use kafka_influx_bridge::pipeline::record_limits;
+use kafka_influx_bridge::record::{Record, RecordTime};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// As the bridge's `batch.lines_max`.
+pub const BODY_LINES: usize = 5_000;
+const PARTITIONS: i32 = 6;
+/// About as fast as topics are filled.
+const PER_MS: i64 = 700;
+
+pub fn read(path: &Path) -> Config {
+    let text = std::fs::read_to_string(path).unwrap();
+    let env = |name: &str| std::env::var(name).ok();
+    match config::parse(path, &text, &env) {
+        Ok(loaded) => loaded.config,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+/// Lines of records like those in the topic, in bodies of [`BODY_LINES`]. Their times begin now, and have below the millisecond the digits that the
+/// bridge gives them: they compress as the bridge's do.
+pub fn bodies(config: &Config, shape: Shape, records: usize) -> Vec<Vec<u8>> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
+    let topic = &config.kafka.topics.names[0];
+    let routing = Routing::new(config);
+    let (rules, _) = routing.mapping_of(topic).unwrap();
+    let mut mapper = Mapper::new(Arc::clone(rules), topic, record_limits(config));
+    let (mut generator, mut bodies) = (Generator::new(shape), Vec::new());
+    for first in (0..records).step_by(BODY_LINES) {
+        let mut lines = LineBuffer::default();
+        for n in first..records.min(first + BODY_LINES) {
+            let record = Record {
+                partition: n as i32 % PARTITIONS,
+                offset: n as i64 / i64::from(PARTITIONS),
+                time: RecordTime::from_kafka_ms(now + n as i64 / PER_MS),
+                key: None,
+                value: Some(generator.next()),
+                headers: &[],
+            };
+            mapper.map(&record, &mut lines);
+        }
+        bodies.push(lines.text().to_vec());
+    }
+    bodies
+}
