@@ -32,6 +32,9 @@ const WRITER_THREADS: usize = 2;
 /// The longest retry delay is at least this, times the lanes: some 30 attempts a second of all lanes together.
 const RETRY_DELAY_OF_LANE: Duration = Duration::from_millis(60);
 
+/// A batch is not made smaller than this for the sake of the others: requests would be many.
+const BATCH_BYTES_MIN: usize = 1_000_000;
+
 /// What a stop keeps of `shutdown_max` for committing and leaving the group.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
 
@@ -94,7 +97,8 @@ impl Pipeline {
             .enable_all()
             .build()?;
         let routing = Arc::new(Routing::new(config));
-        let delays = delays_of(options.delays, routing.lanes() * config.kafka.consumers);
+        let lanes = routing.lanes() * config.kafka.consumers;
+        let delays = delays_of(options.delays, lanes);
         let writer = Writer::new(client(config)?, &config.influx, writer_options(config, delays), observer);
         let mut seeds = fastrand::Rng::with_seed(options.seed);
         for destination in routing.destinations() {
@@ -105,7 +109,7 @@ impl Pipeline {
         let shared = Shared {
             letters,
             routing,
-            limits: limits(config),
+            limits: limits(config, lanes),
             budget: Budget::new(config.batch.memory_max),
             record_limits: record_limits(config),
             writer: Arc::clone(&writer),
@@ -213,9 +217,14 @@ fn letter_desk(
     })))
 }
 
-fn limits(config: &Config) -> Limits {
+/// Of one batch. Two of each lane, the open one and the one in flight, have to fit into what all may take, with the room
+/// by which they grow; otherwise they would be closed half empty, and their memory made anew each time.
+fn limits(config: &Config, lanes: usize) -> Limits {
     let batch = config.batch;
-    Limits { lines_max: batch.lines_max, bytes_max: batch.bytes_max, age_max: batch.age_max }
+    let share = batch.memory_max / (2 * lanes.max(1)) / 8 * 7;
+    // Of many lanes, few are full at once.
+    let bytes_max = if share >= BATCH_BYTES_MIN { batch.bytes_max.min(share) } else { batch.bytes_max };
+    Limits { lines_max: batch.lines_max, bytes_max, age_max: batch.age_max }
 }
 
 /// What one record may be and become.
@@ -264,4 +273,27 @@ fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Opt
 /// How long a stop may write.
 fn drain_max(shutdown_max: Duration) -> Duration {
     shutdown_max.saturating_sub(LEAVE_MAX).max(shutdown_max / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use std::path::Path;
+
+    #[test]
+    fn the_batches_of_few_lanes_fit_into_memory_together() {
+        let text = "kafka.brokers = \"b:1\"\nkafka.topics = \"t\"\ninflux = { url = \"http://i:1\", org = \"o\", bucket = \"b\", token = \"t\" }\n";
+        let parse =
+            |more: &str| config::parse(Path::new("f"), &format!("{text}{more}"), &|_| None).unwrap().config;
+        let f = |more: &str, lanes: usize, want: usize| {
+            assert_eq!(limits(&parse(more), lanes).bytes_max, want, "{more} {lanes}");
+        };
+        f("", 1, 4_000_000);
+        f("", 2, 3_500_000);
+        f("", 4, 1_750_000);
+        f("", 100, 4_000_000);
+        f("batch.memory_max = \"64MB\"", 2, 4_000_000);
+        f("batch.bytes_max = \"1MB\"", 2, 1_000_000);
+    }
 }

@@ -38,11 +38,11 @@ impl LineBuffer {
         &self.ends
     }
 
-    /// Makes room for a record's lines: by an eighth, where a vector doubles, so that what is held is hardly more than what is
+    /// Makes room for a record's lines: by a sixteenth, where a vector doubles, so that what is held is hardly more than what is
     /// used.
     pub fn make_room(&mut self) {
         if self.text.capacity() - self.text.len() < ROOM {
-            self.text.reserve_exact(ROOM + self.text.len() / 8);
+            self.text.reserve_exact(ROOM + self.text.len() / 16);
         }
     }
 

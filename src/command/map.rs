@@ -181,6 +181,7 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), MapError> {
 
 /// The records of a file: one a line, or a JSON value that spans lines. What is no JSON is a record of one line.
 struct Records<'a> {
+    scanner: Scanner<'a>,
     bytes: &'a [u8],
     at: usize,
     line: usize,
@@ -195,7 +196,7 @@ struct InputRecord<'a> {
 
 impl<'a> Records<'a> {
     fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, line: 1 }
+        Self { scanner: Scanner::new(bytes), bytes, at: 0, line: 1 }
     }
 
     /// Where the line that holds `at` ends, before its newline.
@@ -206,10 +207,11 @@ impl<'a> Records<'a> {
 
     /// Where the value that begins at `start` ends, if it is one.
     fn value_end(&self, start: usize) -> Option<usize> {
-        let mut scanner = Scanner::new(self.bytes.get(start..)?);
+        // What the scanner knows of the whole input is not found out again for each record.
+        let mut scanner = self.scanner.within(start.max(self.scanner.position()), self.bytes.len());
         let token = scanner.value().ok()?;
         scanner.skip_rest(token, 0).ok()?;
-        Some(start + scanner.position())
+        Some(scanner.position())
     }
 }
 

@@ -233,7 +233,8 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
             let Some(lane) = self.lanes.get_mut(done.lane) else { continue };
             self.stage.delivered(&done, &lane.destination, now);
             // Memory that is kept for the next batch counts too: where it is scarce, it goes to those who write.
-            let kept = if self.setting.budget.has_room() { self.setting.limits.bytes_max } else { 0 };
+            let bytes_max = self.setting.limits.bytes_max;
+            let kept = if self.setting.budget.has_room() { bytes_max + bytes_max / 8 } else { 0 };
             lane.take_back(done.into_batch(), kept);
         }
     }
