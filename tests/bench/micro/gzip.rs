@@ -10,23 +10,23 @@ use kafka_influx_bridge::influx::Gzip;
 use libdeflater::{CompressionLvl, Compressor};
 use std::fmt::{self, Write};
 
-#[divan::bench(args = bodies(&mut bridge()))]
+#[divan::bench(args = bodies(&mut own_encoder()))]
 fn bridge(bencher: Bencher<'_, '_>, body: &Body) {
-    body.bench(bencher, bridge());
+    body.bench(bencher, own_encoder());
 }
 
-#[divan::bench(args = bodies(&mut libdeflate()))]
+#[divan::bench(args = bodies(&mut library()))]
 fn libdeflate(bencher: Bencher<'_, '_>, body: &Body) {
-    body.bench(bencher, libdeflate());
+    body.bench(bencher, library());
 }
 
 /// Its buffer is kept, too.
-fn bridge() -> impl FnMut(&[u8]) -> usize {
+fn own_encoder() -> impl FnMut(&[u8]) -> usize {
     let mut gzip = Gzip::new();
     move |plain| gzip.compress(plain).unwrap().len()
 }
 
-fn libdeflate() -> impl FnMut(&[u8]) -> usize {
+fn library() -> impl FnMut(&[u8]) -> usize {
     let (mut library, mut buffer) = (Compressor::new(CompressionLvl::new(1).unwrap()), Vec::new());
     move |plain| {
         let bound = library.gzip_compress_bound(plain.len());
