@@ -23,7 +23,7 @@ impl Code {
 }
 
 /// Writes bits to a buffer. What finds no room is counted and not written, as it may still be taken back.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Bits<'o> {
     out: &'o mut [u8],
     place: Place,

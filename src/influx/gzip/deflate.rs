@@ -54,9 +54,10 @@ struct Token {
     distance: u32,
 }
 
+/// Holds the bits while it writes, so that the next ones stay in registers.
 struct Writer<'w, 'o> {
     codes: &'w Codes,
-    bits: &'w mut Bits<'o>,
+    bits: Bits<'o>,
 }
 
 impl Deflate {
@@ -83,7 +84,7 @@ impl Deflate {
     /// Returns where the block ends.
     fn write_block(&mut self, text: &[u8], start: usize, bits: &mut Bits<'_>) -> Result<usize, Words> {
         let begin = bits.place();
-        let mut end = self.first.read(&mut self.matches, text, start);
+        let end = self.first.read(&mut self.matches, text, start);
         let first = text.get(start..end).unwrap_or_default();
         if end < text.len() {
             self.first.frequencies.allow_all();
@@ -92,7 +93,9 @@ impl Deflate {
         bits.add(0, 1);
         self.codes.write_header(bits);
         let header_end = bits.place();
-        self.first.replay(first, &mut Writer { codes: &self.codes, bits });
+        let mut writer = Writer { codes: &self.codes, bits: std::mem::take(bits) };
+        self.first.replay(first, &mut writer);
+        *bits = writer.bits;
         let written = bits.place().bits_since(begin);
         if start == 0 && self.first.is_words(first.len(), written) {
             return Err(Words);
@@ -102,17 +105,24 @@ impl Deflate {
             store(first, bits);
             return Ok(end);
         }
-        let expected = bits.place().bits_since(header_end);
+        let rate = bits.place().bits_since(header_end) as f64 / first.len() as f64;
+        let end = self.write_more(text, end, rate, bits);
+        self.codes.write_end(bits);
+        Ok(end)
+    }
+
+    /// Writes further segments of a block whose first one took so many bits a byte. Returns where they end.
+    fn write_more(&mut self, text: &[u8], mut end: usize, rate: f64, bits: &mut Bits<'_>) -> usize {
         for _ in 1..SEGMENTS_MAX {
             if end == text.len() {
                 break;
             }
             let begin = bits.place();
             let next = self.write_segment(text, end, bits);
-            let taken = bits.place().bits_since(begin);
-            // As many as the first took for as many bytes, but not more than the bytes themselves.
-            let likely = (next - end) * expected / first.len();
-            if taken > ((next - end) * 8).min(likely + likely / EXCESS + HEADER_BITS) {
+            let (plain, taken) = (next - end, bits.place().bits_since(begin));
+            let likely = (plain as f64 * rate) as usize;
+            // More than the bytes themselves would be more than a block that is stored.
+            if taken > (plain * 8).min(likely + likely / EXCESS + HEADER_BITS) {
                 bits.go_back(begin);
                 break;
             }
@@ -121,13 +131,15 @@ impl Deflate {
                 break;
             }
         }
-        self.codes.write_end(bits);
-        Ok(end)
+        end
     }
 
     fn write_segment(&mut self, text: &[u8], start: usize, bits: &mut Bits<'_>) -> usize {
         let stop = text.len().min(start + SEGMENT);
-        self.matches.scan(text, start, stop, &mut Writer { codes: &self.codes, bits })
+        let mut writer = Writer { codes: &self.codes, bits: std::mem::take(bits) };
+        let end = self.matches.scan(text, start, stop, &mut writer);
+        *bits = writer.bits;
+        end
     }
 }
 
@@ -196,7 +208,7 @@ impl Sink for Writer<'_, '_> {
     #[inline]
     fn repeat(&mut self, length: usize, distance: u32) {
         self.bits.code(self.codes.length(length));
-        self.codes.write_distance(distance, self.bits);
+        self.codes.write_distance(distance, &mut self.bits);
         self.bits.flush();
     }
 }
