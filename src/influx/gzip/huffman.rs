@@ -192,9 +192,11 @@ mod tests {
                 (0..count).map(|_| rng.u32(..1 << spread) >> rng.u32(0..spread)).collect();
             let found = checked(&frequencies, 15);
             let total: f64 = frequencies.iter().map(|f| f64::from(*f)).sum();
-            let entropy = |f: &u32| f64::from(*f) * (total / f64::from((*f).max(1))).log2();
+            let entropy = |f: &u32| f64::from(*f) * (total.max(1.0) / f64::from((*f).max(1))).log2();
             let least: f64 = frequencies.iter().map(entropy).sum();
-            assert!(bits(&frequencies, &found) as f64 <= least + total + 1.0, "{frequencies:?}");
+            let bits = bits(&frequencies, &found) as f64;
+            // Huffman's own are within a bit of it; the limit costs a little.
+            assert!(bits <= least * 1.02 + total, "{bits} {least} {total} {frequencies:?}");
         }
     }
 

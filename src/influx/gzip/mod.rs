@@ -2,7 +2,7 @@
 //!
 //! Compression by a library is half of what the bridge does for a line that goes over a network, as libraries look for
 //! repeats at every byte. Line protocol repeats from its delimiters on, so the encoder here looks only there
-//! ([`matches`]), and makes its codes from a part of a block, so that the rest is written as it is read ([`deflate`]).
+//! ([`mod@matches`]), and makes its codes from a part of a block, so that the rest is written as it is read ([`deflate`]).
 //! What it takes of libdeflate's level 1, the fastest library (`cargo bench --bench micro -- gzip`; level 6 takes three
 //! times as long for a tenth less):
 //!
