@@ -33,6 +33,8 @@ const OWN_BYTES_MIN: usize = 4 << 10;
 /// No name, no time, the fastest algorithm, an unknown system (RFC 1952, 2.3.1).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 const TRAILER: usize = 8;
+/// Bodies differ by less.
+const BUFFER_STEP: usize = 64 << 10;
 
 /// A compressor and its output buffer, both kept from request to request: about 90 kB beside the output,
 /// and what libdeflate takes once a body went to it.
@@ -55,7 +57,13 @@ impl Gzip {
     }
 
     fn own(&mut self, plain: &[u8]) -> Option<Bytes> {
-        let mut output = self.buffer(HEADER.len() + deflate::bytes_max(plain.len()) + TRAILER);
+        let bytes_max = HEADER.len() + deflate::bytes_max(plain.len()) + TRAILER;
+        // Lines become a third at most. What needs more room is compressed again.
+        self.own_within(bytes_max / 2, plain).or_else(|| self.own_within(bytes_max, plain))
+    }
+
+    fn own_within(&mut self, room: usize, plain: &[u8]) -> Option<Bytes> {
+        let mut output = self.buffer(room);
         let written = self.write(plain, &mut output);
         self.whole = output.freeze();
         Some(self.whole.slice(..written?))
@@ -83,12 +91,12 @@ impl Gzip {
         Some(self.whole.slice(..length?))
     }
 
-    /// The last buffer again if it is free and large enough. A new one is zeroed lazily by the allocator,
-    /// so that the part that compression leaves unused takes no memory.
+    /// The last buffer again if it is free and large enough. A new one is a little larger, for the next body, and zeroed
+    /// lazily by the allocator, so that the part that compression leaves unused takes no memory.
     fn buffer(&mut self, bound: usize) -> BytesMut {
         match std::mem::take(&mut self.whole).try_into_mut() {
             Ok(buffer) if buffer.len() >= bound => buffer,
-            _ => BytesMut::zeroed(bound),
+            _ => BytesMut::zeroed(bound.next_multiple_of(BUFFER_STEP)),
         }
     }
 }
