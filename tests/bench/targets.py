@@ -11,11 +11,13 @@ START_MS = 500
 MEMORY_MB = 48
 SIZE_MB = 16
 STEP = 1.3
+# Of the mapping alone: kind, shape, nanoseconds.
+MAP_NS = [("ec2", "known shape", 100), ("ec2", "spaced anew", 300), ("wide", "known shape", 600), ("wide", "spaced anew", 1_600)]
 
 
 def table(sections):
     """Rows of what, wanted, measured, and whether that is met; of the sections that were measured."""
-    makers = {"cost": cost, "influx": influx, "latency": latency, "start": start, "memory": memory, "size": size, "growth": growth}
+    makers = {"cost": cost, "influx": influx, "latency": latency, "start": start, "memory": memory, "size": size, "growth": growth, "stages": stages}
     return [row for name, maker in makers.items() if sections.get(name) for row in maker(Rows(sections[name]))]
 
 
@@ -64,6 +66,12 @@ def size(rows):
 def growth(rows):
     worst = max((ratio, axis, step) for axis, steps in growing(rows).items() for step, ratio in steps)
     yield at_most(f"worst step of growth ({worst[1]}, {worst[2]:,})", STEP, [worst[0]])
+
+
+def stages(rows):
+    for kind, shape, most in MAP_NS:
+        values = rows.where(stage="map", what=f"{kind}, {shape}").of("median_ns")
+        yield at_most(f"record to line, {kind}, {shape}", most, values, " ns")
 
 
 def growing(rows):

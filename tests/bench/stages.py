@@ -1,0 +1,39 @@
+"""Each stage of a record's way alone: what `cargo bench --bench micro` says."""
+
+import subprocess
+
+from stage import ROOT, Failed
+
+UNITS = {"ns": 1, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+
+
+def run(stage):
+    for round_number in range(1 if stage.smoke else min(stage.rounds, 3)):
+        for names, median_ns in medians(told(stage.smoke)):
+            yield {"round": round_number, "stage": names[0], "what": ", ".join(names[1:]), "median_ns": median_ns}
+
+
+def told(smoke):
+    # One sample shows that it works.
+    few = ["--sample-count", "1"] if smoke else []
+    command = ["cargo", "bench", "--locked", "--bench", "micro", "--", *few]
+    try:
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    except subprocess.CalledProcessError as error:
+        raise Failed(f"{' '.join(command)}: {error.stderr[-1_000:]}") from error
+
+
+def medians(table):
+    """The names that lead to each benchmark, and its median in nanoseconds; from a tree of names with columns behind."""
+    path = []
+    for line in table.splitlines():
+        mark = max(line.find("├─"), line.find("╰─"))
+        if mark < 0:
+            continue
+        # A branch is three columns wide.
+        name, *columns = line[mark + 3 :].split("│")
+        name, _, fastest = name.strip().partition("  ")
+        path[mark // 3 :] = [name]
+        if fastest.strip():
+            value, unit = columns[1].split()
+            yield list(path), float(value) * UNITS[unit]
