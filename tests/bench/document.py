@@ -73,9 +73,13 @@ tests/bench/run --only cost       # one section; --help lists them
 
 
 def target_table(sections):
+    table = targets.table(sections)
     lines = ["## Targets", "", "| | wanted | measured | |", "|---|---|---|---|"]
-    for what, wanted, measured, met in targets.table(sections):
+    for what, wanted, measured, met in table:
         lines.append(f"| {what} | {wanted} | {measured} | {'met' if met else '**not met**'} |")
+    reasons = [f"- {reason[0].upper()}{reason[1:]}." for reason in targets.reasons(table)]
+    if reasons:
+        lines += ["", "What stands in the way, as profiles and single trials on the same machine said:", "", *reasons]
     return "\n".join([*lines, ""])
 
 

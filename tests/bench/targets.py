@@ -14,11 +14,37 @@ STEP = 1.3
 # Of the mapping alone: kind, shape, nanoseconds.
 MAP_NS = [("ec2", "known shape", 100), ("ec2", "spaced anew", 300), ("wide", "known shape", 600), ("wide", "spaced anew", 1_600)]
 
+# Why a target is not met, as profiles say: the beginnings of what it says of itself, and the reason.
+REASONS = [
+    (
+        ("processor of Telegraf / the bridge, ec2, not compressed", "rate of the bridge / Telegraf, ec2, not compressed"),
+        "librdkafka's fetch thread allocates each record's entry and the data thread frees it, so both wait for one lock of glibc's allocator: "
+        "a quarter of the processor time. An allocator without that lock (mimalloc, preloaded) brought 0.86 µs a record down to 0.62, and the most memory "
+        "of `wide` records, gzip, from 41 MB up to 55 to 63 MB, so the bridge keeps glibc's",
+    ),
+    (
+        ("worst step of growth (partitions",),
+        "each fetch asks for all partitions and brings at most 128 kB, so that records that compress 250 to 1 can't take hundreds of MB; "
+        '`"fetch.max.bytes" = 1048576` in `[kafka.librdkafka]` made it 0.81 µs a record where it was 1.48, with 42 MB',
+    ),
+    (
+        ("record to line",),
+        "a known shape spends half of its time on comparing what stands between its scalars and on checking and copying them, the rest on its name, tags, time and "
+        "UTF-8; a shape that is not known spends two fifths on reading JSON, a quarter on finding its keys, an eighth each on its values and on writing",
+    ),
+]
+
 
 def table(sections):
     """Rows of what, wanted, measured, and whether that is met; of the sections that were measured."""
     makers = {"cost": cost, "influx": influx, "latency": latency, "start": start, "memory": memory, "size": size, "growth": growth, "stages": stages}
     return [row for name, maker in makers.items() if sections.get(name) for row in maker(Rows(sections[name]))]
+
+
+def reasons(table):
+    """Of the targets that are not met."""
+    missed = [what for what, _, _, met in table if not met]
+    return [reason for beginnings, reason in REASONS if any(what.startswith(beginnings) for what in missed)]
 
 
 def cost(rows):
