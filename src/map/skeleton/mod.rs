@@ -21,8 +21,10 @@ const PROVEN_MAX: usize = 16;
 const BYTES_MAX: usize = 128 << 10;
 /// The longest time between two shapes that are learned, in objects that no skeleton knows.
 const LEARN_EVERY_MAX: u32 = 1_024;
-/// Objects that no skeleton knows, one after the other, until trying becomes rare: more than a topic has shapes by turns.
-const MISSES_MAX: u32 = 64;
+/// Attempts in vain that one that fits makes up for: it saves about as much as so many cost.
+const CREDIT_OF_HIT: u32 = 8;
+/// The most attempts in vain before trying becomes rare: enough to learn what a topic has by turns.
+const CREDIT_MAX: u32 = 1_024;
 /// Of the objects then, one in so many is tried.
 const TRY_EVERY: u32 = 64;
 
@@ -32,8 +34,10 @@ pub struct Skeletons {
     known: Vec<Known>,
     /// Which one fitted last.
     last: usize,
-    /// Objects since then that none fitted.
-    misses: u32,
+    /// Attempts in vain that may be made; where there are none left, trying is rare.
+    credit: u32,
+    /// Objects that were not tried since.
+    untried: u32,
     learn_in: u32,
     learn_every: u32,
     found: Found,
@@ -51,7 +55,15 @@ struct Known {
 impl Default for Skeletons {
     fn default() -> Self {
         let found = Found::default();
-        Self { known: Vec::new(), last: 0, misses: 0, learn_in: 1, learn_every: 1, found }
+        Self {
+            known: Vec::new(),
+            last: 0,
+            credit: CREDIT_MAX,
+            untried: 0,
+            learn_in: 1,
+            learn_every: 1,
+            found,
+        }
     }
 }
 
@@ -73,10 +85,11 @@ impl Skeletons {
         if self.known.is_empty() || !scanner.is_utf8() {
             return None;
         }
-        if self.misses >= MISSES_MAX && !self.misses.is_multiple_of(TRY_EVERY) {
-            self.misses = self.misses.wrapping_add(1);
+        if self.credit == 0 && self.untried < TRY_EVERY {
+            self.untried += 1;
             return None;
         }
+        self.untried = 0;
         let expected = self.known.get(self.last).map_or(0, |last| last.next);
         let others = (0..self.known.len()).filter(|&place| place != expected);
         let fitting = std::iter::once(expected).chain(others).find(|&place| {
@@ -84,7 +97,7 @@ impl Skeletons {
             skeleton.is_some_and(|skeleton| skeleton.find(scanner, &known.keys, &mut self.found))
         });
         let Some(place) = fitting else {
-            self.misses += 1;
+            self.credit = self.credit.saturating_sub(self.known.len() as u32);
             return None;
         };
         self.note_hit(place);
@@ -93,7 +106,7 @@ impl Skeletons {
     }
 
     fn note_hit(&mut self, place: usize) {
-        self.misses = 0;
+        self.credit = (self.credit + CREDIT_OF_HIT).min(CREDIT_MAX);
         if let Some(last) = self.known.get_mut(self.last) {
             last.next = place;
         }
@@ -147,7 +160,6 @@ impl Skeletons {
             && skeleton.bytes() <= BYTES_MAX
         {
             self.known.push(Known { skeleton, hits: 0, next: 0 });
-            self.misses = 0;
         }
     }
 }
