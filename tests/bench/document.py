@@ -134,8 +134,8 @@ def consumers(rows):
     data_us = max(0.01, median([row["threads_us"].get("data", 0) for row in rows.where(consumers=1)]))
     return f"""## One and two consumers
 
-`ec2`, gzip; the last three columns are microseconds of processor a record. On so few cores, which Kafka and the receiver share, a second consumer has little
-to gain.
+`ec2`, gzip; the last three columns are microseconds of processor a record. Kafka and the receiver share
+the cores with them.
 
 {chr(10).join(lines)}
 
