@@ -239,7 +239,6 @@ impl Mapper {
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
         let (index, mark, object) = (pass.index, pass.lines.mark(), scanner.clone());
-        self.element.begin();
         if self.map_known_shape(scanner, roots, index, pass).is_some() {
             pass.index += 1;
         } else {

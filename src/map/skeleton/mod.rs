@@ -146,9 +146,12 @@ impl Skeletons {
         rules: &Rules,
         constants: &Constants,
     ) {
+        // Tags from the record's root are not the object's.
+        if !rules.tag_paths.is_empty() {
+            return;
+        }
         self.learn_in -= 1;
-        if self.learn_in > 0 || !rules.tag_paths.is_empty() {
-            self.learn_in = self.learn_in.max(1);
+        if self.learn_in > 0 {
             return;
         }
         self.known.retain(|known| known.hits > 0);

@@ -175,27 +175,18 @@ impl Slot {
 impl Tag {
     fn write(&self, found: &mut Found, setting: &Setting<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
         let Setting { constants, record, value } = setting;
-        let start = out.len();
-        let (prefix, scalar) = match self {
-            Self::Constant(written) => return out.extend_from_slice(written),
+        match self {
+            Self::Constant(written) => out.extend_from_slice(written),
             Self::Slot { tag, prefix, otherwise } => match found.tags.get(*tag).copied().flatten() {
-                None => return out.extend_from_slice(otherwise),
-                scalar => (prefix, scalar),
+                Some(scalar) => {
+                    found.push_tag(prefix, out, |out| value::push_tag(scalar, value, scratch, out));
+                }
+                None => out.extend_from_slice(otherwise),
             },
-            Self::Kafka { prefix, .. } => (prefix, None),
-        };
-        out.extend_from_slice(prefix);
-        let value_start = out.len();
-        let trimmed = match self {
-            Self::Kafka { place, .. } => {
-                let tag = constants.from_kafka.get(*place).map(|(_, tag)| tag);
-                tag.is_some_and(|tag| value::push_kafka_tag(tag, record, scratch, out))
+            Self::Kafka { place, prefix } => {
+                let Some((_, tag)) = constants.from_kafka.get(*place) else { return };
+                found.push_tag(prefix, out, |out| value::push_kafka_tag(tag, record, scratch, out));
             }
-            _ => scalar.is_some_and(|scalar| value::push_tag(scalar, value, scratch, out)),
-        };
-        found.note_trimmed(trimmed);
-        if out.len() == value_start {
-            out.truncate(start);
         }
     }
 }
@@ -214,6 +205,18 @@ impl Found {
         let start = self.fields.len();
         value::push_field(scalar, scanner.bytes(), &mut self.scratch, &mut self.fields);
         !scalar.is_text() || self.fields.len() - start <= encode::STRING_BYTES_MAX
+    }
+
+    /// Appends a tag, unless nothing of its value can be written. `push` appends that, and returns whether something was left out.
+    fn push_tag(&mut self, prefix: &[u8], out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>) -> bool) {
+        let start = out.len();
+        out.extend_from_slice(prefix);
+        let value_start = out.len();
+        let trimmed = push(out);
+        self.note_trimmed(trimmed);
+        if out.len() == value_start {
+            out.truncate(start);
+        }
     }
 
     fn note_trimmed(&mut self, trimmed: bool) {
