@@ -2,6 +2,7 @@
 //! overwrites the fields of the earlier without a word. Lines that are equal altogether lose nothing.
 
 use super::{LineBuffer, Runs};
+use crate::decode::runs;
 
 /// Places looked at for each line on an average, until times alone no longer tell enough: twice what random times take.
 const PROBES_A_LINE: usize = 3;
@@ -109,12 +110,7 @@ impl<'a> Point<'a> {
 fn hash(seed: u64, bytes: &[u8]) -> u64 {
     const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
     let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
-    let (words, tail) = bytes.as_chunks::<8>();
-    let hash =
-        words.iter().fold(seed ^ bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    let mut last = [0; 8];
-    last.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
-    let hash = mix(hash, u64::from_le_bytes(last));
+    let hash = runs::words(bytes).fold(seed ^ bytes.len() as u64, mix);
     // The high bits depend on all of the input, the low ones choose the place.
     hash ^ (hash >> 32)
 }

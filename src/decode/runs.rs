@@ -7,6 +7,15 @@ const LOW: u64 = !HIGH;
 /// Longest number that [`plain_number`] answers for: it stays far below the largest 64-bit floating point number (1.8e308).
 const PLAIN_NUMBER_MAX: usize = 64;
 
+/// Eight bytes at a time; the last ones, perhaps none, with zeros behind them.
+#[inline]
+pub fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
+    words.iter().copied().chain([last]).map(u64::from_le_bytes)
+}
+
 /// How many digits `bytes` begin with.
 #[inline]
 pub fn digits(bytes: &[u8]) -> usize {
@@ -72,20 +81,11 @@ fn run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
 
 #[cold]
 fn long_run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (place, word) in words.iter().enumerate() {
-        let found = ends(u64::from_le_bytes(*word)) & HIGH;
-        if found != 0 {
-            return place * 8 + found.trailing_zeros() as usize / 8;
-        }
-    }
-    let mut last = [0; 8];
-    if let Some(start) = last.get_mut(..tail.len()) {
-        start.copy_from_slice(tail);
-    }
-    // The run ends with the text at the latest.
-    let found = ends(u64::from_le_bytes(last)) & HIGH;
-    words.len() * 8 + tail.len().min(found.trailing_zeros() as usize / 8)
+    let ends = words(bytes).map(|word| ends(word) & HIGH).enumerate().find(|(_, found)| *found != 0);
+    // The run ends with the text at the latest, not in the zeros behind it.
+    ends.map_or(bytes.len(), |(place, found)| {
+        bytes.len().min(place * 8 + found.trailing_zeros() as usize / 8)
+    })
 }
 
 #[inline]

@@ -3,6 +3,7 @@
 
 use super::plan::Plan;
 use super::rejection::Drop;
+use crate::decode::runs;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
@@ -170,12 +171,8 @@ impl KeyTree {
             let product = u128::from(hash ^ word) * u128::from(multiplier);
             (product as u64) ^ (product >> 64) as u64
         };
-        let (words, tail) = key.as_chunks::<8>();
         let first = (u64::from(parent.0) << 32) | key.len() as u64;
-        let hash = words.iter().fold(fold(seed, first), |hash, word| fold(hash, u64::from_le_bytes(*word)));
-        let mut last = [0; 8];
-        last.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
-        fold(hash, u64::from_le_bytes(last)) as usize
+        runs::words(key).fold(fold(seed, first), fold) as usize
     }
 
     #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside, the length is a power of two")]
