@@ -7,6 +7,8 @@
     reason = "a tool that can't go on says so by panicking"
 )]
 
+#[path = "../../support/failures.rs"]
+mod failures;
 mod http;
 mod limit;
 mod load;

@@ -1,13 +1,12 @@
 //! Fills topics as fast as it can, or at an even rate.
 
+use crate::failures::Failures;
 use crate::records::{Generator, Shape};
 use crate::topics;
 use clap::Args;
+use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
-use rdkafka::{ClientConfig, ClientContext};
-use std::sync::atomic::{AtomicU64, Ordering};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,22 +35,6 @@ pub struct Options {
     shape: Shape,
 }
 
-/// Counts records that did not reach Kafka.
-#[derive(Default)]
-struct Failures(AtomicU64);
-
-impl ClientContext for Failures {}
-
-impl ProducerContext for Failures {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if result.is_err() {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
 /// Prints how many records and bytes there are, once all are in Kafka.
 pub fn produce(options: &Options) {
     let names: Vec<String> = match options.topics {
@@ -74,7 +57,7 @@ pub fn produce(options: &Options) {
         send(&producer, BaseRecord::to(topic).partition(partition).payload(value));
     }
     producer.flush(FLUSH_MAX).unwrap();
-    assert_eq!(producer.context().0.load(Ordering::Relaxed), 0, "records that did not reach Kafka");
+    assert_eq!(producer.context().count(), 0, "records that did not reach Kafka");
     println!(r#"{{"records":{},"bytes":{bytes}}}"#, options.records);
 }
 

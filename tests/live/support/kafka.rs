@@ -1,15 +1,14 @@
 //! Kafka: topics, records, and what a group committed.
 
+use super::failures::Failures;
 use super::http::block_on;
 use super::{PATIENCE, wait_for};
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
-use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
-use std::sync::atomic::{AtomicU64, Ordering};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,22 +29,6 @@ impl Drop for Member {
     fn drop(&mut self) {
         self.leaves = None;
         self.thread.take().unwrap().join().unwrap();
-    }
-}
-
-/// Counts records that were not stored.
-#[derive(Default)]
-struct Failures(AtomicU64);
-
-impl ClientContext for Failures {}
-
-impl ProducerContext for Failures {
-    type DeliveryOpaque = ();
-
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if result.is_err() {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
     }
 }
 
@@ -206,7 +189,7 @@ impl Kafka {
             self.send(topic, &record);
         }
         self.producer.flush(PATIENCE).unwrap();
-        assert_eq!(self.producer.context().0.load(Ordering::Relaxed), 0, "records that Kafka did not take");
+        assert_eq!(self.producer.context().count(), 0, "records that Kafka did not take");
     }
 
     fn send(&self, topic: &str, produced: &Produced) {

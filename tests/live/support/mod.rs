@@ -3,6 +3,8 @@
 mod bridge;
 pub mod config;
 mod example;
+#[path = "../../support/failures.rs"]
+mod failures;
 mod http;
 mod influx;
 mod kafka;
