@@ -1,13 +1,14 @@
 """End to end: points a second into a real InfluxDB 2 on the same cores, beside what it takes at most."""
 
 import contextlib
+import pathlib
 import re
 import time
 import types
 
 import programs
 from servers import OwnInflux
-from stage import QUIET_MS, SILENT_MS, Child, Failed, tail
+from stage import QUIET_MS, SILENT_MS, Child, Failed, tail, usage_of
 
 RECORDS = {"load": 2_000_000, "bridge": 2_000_000, "telegraf": 1_000_000}
 POLL_S = 0.1  # each look costs InfluxDB a millisecond
@@ -71,11 +72,12 @@ def measure(stage, command, influx, records):
     points = stored(influx)
     if points != records:
         raise Failed(f"{points} points were stored of {records} records")
+    _, influx_s = usage_of(pathlib.Path(f"/proc/{influx.process.pid}"))
     return {
         "records": records,
         "rate": (most[1] - first[1]) / (most[0] - first[0]),
         "processor_us": processor_s / records * 1e6,
-        "influx_us": processor_of(influx.process.pid) / records * 1e6,
+        "influx_us": influx_s / records * 1e6,
     }
 
 
@@ -84,10 +86,3 @@ def stored(influx):
     with influx.open("/metrics") as answer:
         found = STORED.search(answer.read().decode())
     return round(float(found.group(1))) if found else 0
-
-
-def processor_of(pid):
-    """Seconds of a process that runs."""
-    with open(f"/proc/{pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100

@@ -147,10 +147,9 @@ class Child:
         """The processor time so far of its threads, in seconds, by what they are called before a dash, a colon or a number."""
         told = {}
         for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
-            # The name stands in brackets; user and system time are the 12th and 13th of what follows.
-            before, _, after = (task / "stat").read_text().rpartition(")")
-            name, ticks = re.match("[a-z]*", before.partition("(")[2])[0], [int(n) for n in after.split()[11:13]]
-            told[name] = told.get(name, 0) + sum(ticks) / os.sysconf("SC_CLK_TCK")
+            name, seconds = usage_of(task)
+            name = re.match("[a-z]*", name)[0]
+            told[name] = told.get(name, 0) + seconds
         return told
 
     def end(self, number=signal.SIGTERM):
@@ -173,6 +172,14 @@ class Child:
 
     def __exit__(self, *_):
         self.end(signal.SIGKILL)
+
+
+def usage_of(folder):
+    """Of a process or thread that runs: its name, and its processor time so far in seconds."""
+    # The name stands in brackets; user and system time are the 12th and 13th of what follows.
+    before, _, after = (folder / "stat").read_text().rpartition(")")
+    ticks = sum(int(number) for number in after.split()[11:13])
+    return before.partition("(")[2], ticks / os.sysconf("SC_CLK_TCK")
 
 
 def measure(stage, program, expected):
