@@ -20,6 +20,7 @@ pub mod consumer;
 pub mod dead_letter;
 pub mod decode;
 pub mod demo;
+pub mod draft;
 pub mod feed;
 pub mod influx;
 pub mod kafka;

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod arguments;
 pub mod check;
 mod connect;
 pub mod demo;
@@ -7,8 +8,11 @@ pub mod health;
 mod live;
 pub mod map;
 mod progress;
+mod records;
 pub mod replay;
 pub mod run;
+
+pub use arguments::Arguments;
 
 /// Exit status: records were rejected by `map`.
 pub const REJECTED: u8 = 1;

@@ -12,6 +12,7 @@ mod member;
 mod properties;
 mod recreated;
 mod resets;
+mod sample;
 mod trouble;
 mod until_end;
 
@@ -24,6 +25,7 @@ pub use ffi::{Delivery, Place, RecordQueue, Taken, headers_of, mock_cluster_addr
 pub use member::Member;
 pub use properties::{probe_config, producer_config, reader_config};
 pub use resets::Resumed;
+pub use sample::Sample;
 use trouble::Trouble;
 pub use trouble::remedy_words;
 pub use until_end::UntilEnd;

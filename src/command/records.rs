@@ -1,0 +1,82 @@
+//! Records in a file.
+
+use crate::decode::Scanner;
+
+/// The records of a file: one a line, or a JSON value that spans lines. What is no JSON is a record of one line.
+pub struct Records<'a> {
+    scanner: Scanner<'a>,
+    bytes: &'a [u8],
+    at: usize,
+    line: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputRecord<'a> {
+    pub bytes: &'a [u8],
+    /// Where it begins, from 1.
+    pub line: usize,
+}
+
+impl<'a> Records<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { scanner: Scanner::new(bytes), bytes, at: 0, line: 1 }
+    }
+
+    /// Where the line that holds `at` ends, before its newline.
+    fn line_end(&self, at: usize) -> usize {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        at + memchr::memchr(b'\n', rest).unwrap_or(rest.len())
+    }
+
+    /// Where the value that begins at `start` ends, if it is one.
+    fn value_end(&self, start: usize) -> Option<usize> {
+        // What the scanner knows of the whole input is not found out again for each record.
+        let mut scanner = self.scanner.within(start.max(self.scanner.position()), self.bytes.len());
+        let token = scanner.value().ok()?;
+        scanner.skip_rest(token, 0).ok()?;
+        Some(scanner.position())
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = InputRecord<'a>;
+
+    fn next(&mut self) -> Option<InputRecord<'a>> {
+        loop {
+            if self.at >= self.bytes.len() {
+                return None;
+            }
+            let (start, line) = (self.at, self.line);
+            let first_end = self.line_end(start);
+            let is_blank = self.bytes.get(start..first_end)?.trim_ascii().is_empty();
+            let end =
+                if is_blank { first_end } else { self.line_end(self.value_end(start).unwrap_or(first_end)) };
+            let bytes = self.bytes.get(start..end)?;
+            self.at = end + 1;
+            self.line += 1 + memchr::memchr_iter(b'\n', bytes).count();
+            if !is_blank {
+                return Some(InputRecord { bytes, line });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_records() {
+        let f = |input: &str, want: &[(&str, usize)]| {
+            let got: Vec<_> = Records::new(input.as_bytes())
+                .map(|r| (std::str::from_utf8(r.bytes).unwrap().trim(), r.line))
+                .collect();
+            assert_eq!(got, want, "{input:?}");
+        };
+        f("", &[]);
+        f("{\"a\":1}\n\n{\"b\":2}", &[("{\"a\":1}", 1), ("{\"b\":2}", 3)]);
+        f("{\r\n\"a\":1\r\n}\r\n{}\r\n", &[("{\r\n\"a\":1\r\n}", 1), ("{}", 4)]);
+        f("{\"a\":\nbad\n{\"b\":2}\n", &[("{\"a\":", 1), ("bad", 2), ("{\"b\":2}", 3)]);
+        f("{\"a\":1} x\n2\n", &[("{\"a\":1} x", 1), ("2", 2)]);
+    }
+}

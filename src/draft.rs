@@ -1,0 +1,151 @@
+//! A bridge.toml that is being written, with a comment on each choice: what `init` and `migrate` give.
+
+use std::fmt;
+use toml::Value;
+
+/// The file: comments at its top, then tables in order.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    pub comments: Vec<String>,
+    pub tables: Vec<Table>,
+}
+
+/// A table of it. Each `[[mapping]]` is one of its own.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// As it is written: `[kafka]`, `[[mapping]]`.
+    pub header: &'static str,
+    pub comments: Vec<String>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    comments: Vec<String>,
+    key: String,
+    value: Value,
+    /// Written as a comment: for somebody to fill in or to switch on.
+    is_off: bool,
+}
+
+impl Table {
+    pub fn new(header: &'static str) -> Self {
+        Self { header, comments: Vec::new(), entries: Vec::new() }
+    }
+
+    /// Adds a line above the table's header.
+    pub fn comment(&mut self, comment: impl Into<String>) -> &mut Self {
+        self.comments.push(comment.into());
+        self
+    }
+
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) -> &mut Self {
+        self.push(key, value.into(), false, &[])
+    }
+
+    /// As [`Table::set`], with lines above it that say why.
+    pub fn set_because(&mut self, key: &str, value: impl Into<Value>, comments: &[&str]) -> &mut Self {
+        self.push(key, value.into(), false, comments)
+    }
+
+    /// A key that is commented out.
+    pub fn suggest(&mut self, key: &str, value: impl Into<Value>, comments: &[&str]) -> &mut Self {
+        self.push(key, value.into(), true, comments)
+    }
+
+    /// The value of a key that is set.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.entries.iter().find(|entry| !entry.is_off && entry.key == key).map(|entry| &entry.value)
+    }
+
+    fn push(&mut self, key: &str, value: Value, is_off: bool, comments: &[&str]) -> &mut Self {
+        let comments = comments.iter().map(|&comment| comment.to_owned()).collect();
+        self.entries.push(Entry { comments, key: key.to_owned(), value, is_off });
+        self
+    }
+}
+
+impl fmt::Display for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_comments(f, &self.comments)?;
+        for (place, table) in self.tables.iter().enumerate() {
+            if place > 0 || !self.comments.is_empty() {
+                writeln!(f)?;
+            }
+            write_comments(f, &table.comments)?;
+            writeln!(f, "{}", table.header)?;
+            for entry in &table.entries {
+                write_comments(f, &entry.comments)?;
+                let off = if entry.is_off { "# " } else { "" };
+                writeln!(f, "{off}{} = {}", key(&entry.key), inline(&entry.value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bare where TOML allows it.
+fn key(key: &str) -> String {
+    let is_bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if is_bare { key.to_owned() } else { quoted(key) }
+}
+
+/// On one line, so that it can be commented out.
+fn inline(value: &Value) -> String {
+    let joined = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Array(values) => format!("[{}]", joined(values.iter().map(inline).collect())),
+        Value::Table(values) => {
+            let entries = values.iter().map(|(name, value)| format!("{} = {}", key(name), inline(value)));
+            format!("{{ {} }}", joined(entries.collect()))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// JSON's strings are TOML's, but for DEL.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// A comment never ends early: what it quotes may hold line breaks and control characters, which TOML forbids there.
+fn write_comments(f: &mut fmt::Formatter<'_>, comments: &[String]) -> fmt::Result {
+    comments.iter().flat_map(|comment| comment.split('\n')).try_for_each(|line| {
+        let plain: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        writeln!(f, "{}", format!("# {plain}").trim_end())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_what_toml_reads() {
+        let mut kafka = Table::new("[kafka]");
+        kafka.comment("Where from.").set("brokers", vec!["a:1"]).set_because(
+            "topics",
+            "t",
+            &["why\u{7}", ""],
+        );
+        let mut more = Table::new("[kafka.librdkafka]");
+        more.set("fetch.min.bytes", 1).suggest("b", "1\n2", &["on if you like"]);
+        let mut mapping = Table::new("[[mapping]]");
+        let rename: toml::Table = [("a_*".to_owned(), Value::from("*"))].into_iter().collect();
+        mapping.set("name_key", "a\"\\\n\u{7f}").set("rename", rename);
+        let draft = Draft {
+            comments: vec!["Made by a test\n[kafka]".to_owned()],
+            tables: vec![kafka, more, mapping],
+        };
+        let text = draft.to_string();
+        let want = "# Made by a test\n# [kafka]\n\n# Where from.\n[kafka]\nbrokers = [\"a:1\"]\n# why\n#\ntopics = \"t\"\n\n\
+            [kafka.librdkafka]\n\"fetch.min.bytes\" = 1\n# on if you like\n# b = \"1\\n2\"\n\n[[mapping]]\n";
+        assert_eq!(text.get(..want.len()), Some(want), "{text}");
+        let read: toml::Table = text.parse().unwrap();
+        assert_eq!(read["mapping"][0]["name_key"].as_str(), Some("a\"\\\n\u{7f}"));
+        assert_eq!(read["mapping"][0]["rename"]["a_*"].as_str(), Some("*"));
+        assert_eq!(read["kafka"]["topics"].as_str(), Some("t"));
+        assert_eq!(read["kafka"]["librdkafka"]["fetch.min.bytes"].as_integer(), Some(1));
+    }
+}

@@ -1,0 +1,45 @@
+//! A look at the records of some topics, without joining a group and without committing.
+
+use super::properties::probe_config;
+use crate::config::Kafka;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// How long the brokers may take to tell the topics' partitions.
+const ASK_MAX: Duration = Duration::from_secs(5);
+
+/// Reads some topics from near their ends.
+pub struct Sample {
+    consumer: BaseConsumer,
+}
+
+impl Sample {
+    /// From the last `before` records of each partition on. None: one of the topics does not exist.
+    pub fn open(kafka: &Kafka, topics: &[&str], before: i64) -> KafkaResult<Option<Self>> {
+        // The client wants a name of a group to assign partitions by hand; it is never joined.
+        let consumer: BaseConsumer = probe_config(kafka).set("group.id", "(sample)").create()?;
+        let mut list = TopicPartitionList::new();
+        for topic in topics {
+            let metadata = consumer.fetch_metadata(Some(topic), ASK_MAX)?;
+            let found = metadata.topics().iter().find(|found| found.name() == *topic);
+            let partitions = found.map_or(&[][..], MetadataTopic::partitions);
+            if partitions.is_empty() {
+                return Ok(None);
+            }
+            for partition in partitions {
+                list.add_partition_offset(topic, partition.id(), Offset::OffsetTail(before))?;
+            }
+        }
+        consumer.assign(&list)?;
+        Ok(Some(Self { consumer }))
+    }
+
+    /// The next record, if one comes in this time.
+    pub fn next(&self, within: Duration) -> Option<Result<BorrowedMessage<'_>, KafkaError>> {
+        self.consumer.poll(within)
+    }
+}
