@@ -18,7 +18,7 @@ pub trait LaneQueue {
     /// Whether everything that was taken was read.
     fn is_empty(&self) -> bool;
 
-    /// Reads the next one, then lets it go. Returns whether there was one.
+    /// Reads the next one, which may go from then on. Returns whether there was one.
     fn next(&mut self, headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool;
 
     /// Lets those go that were taken and not read, where their topic and partition are told to.

@@ -96,11 +96,12 @@ unsafe extern "C" fn unpark(_: *mut c::rd_kafka_t, opaque: *mut c_void) {
     unsafe { &*opaque.cast::<Thread>() }.unpark();
 }
 
-/// Records taken from a queue, in order, each released as soon as it was read. What is left keeps its memory in
+/// Records taken from a queue, in order, released together once all were read: librdkafka's fetch thread allocates what is
+/// freed here, and for each record alone the two would wait for each other. Until then they keep their memory in
 /// librdkafka's fetch buffers.
 pub struct Taken<C: ConsumerContext + 'static> {
     messages: Vec<*mut c::rd_kafka_message_t>,
-    /// How many of them were released.
+    /// How many of them were read.
     done: usize,
     /// Dropped after the messages, which belong to its client.
     queue: Arc<RecordQueue<C>>,
@@ -142,33 +143,37 @@ impl<C: ConsumerContext> Taken<C> {
     /// Takes what the queue has, once everything taken before was read. Returns whether there is something to read.
     pub fn fill(&mut self, records_max: usize) -> bool {
         if self.is_empty() {
-            self.done = 0;
+            self.release(|_, _| false);
             self.queue.take(&mut self.messages, records_max);
         }
         !self.is_empty()
     }
 
-    /// Releases those not yet read whose topic and partition are told to go.
+    /// Releases those that were read, and of the others those whose topic and partition are told to go.
     pub fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {
-        let left = self.messages.split_off(self.done);
-        self.messages.clear();
-        self.done = 0;
-        for message in left {
-            // SAFETY: the pointer came from librdkafka; it is either put back or destroyed by this owner.
-            let message = unsafe { Message::own(message) };
-            let place = message.place();
-            if !goes(place.topic, place.partition) {
-                self.messages.push(message.disown());
+        let read = std::mem::take(&mut self.done);
+        let mut number = 0;
+        self.messages.retain(|message| {
+            // SAFETY: the pointer came from librdkafka; it is either kept or destroyed by this owner.
+            let message = unsafe { Message::own(*message) };
+            number += 1;
+            let stays = number > read && {
+                let place = message.place();
+                !goes(place.topic, place.partition)
+            };
+            if stays {
+                message.disown();
             }
-        }
+            stays
+        });
     }
 
-    /// Reads the next record in place, then releases it. None: all were read.
+    /// Reads the next record in place. None: all were read.
     pub fn next<T>(&mut self, headers_wanted: bool, read: impl FnOnce(Delivery<'_>) -> T) -> Option<T> {
         let message = *self.messages.get(self.done)?;
         self.done += 1;
-        // SAFETY: the pointer came from librdkafka, and from here on only this owner destroys it.
-        let message = unsafe { Message::own(message) };
+        // SAFETY: the pointer came from librdkafka and stays live in `messages`, whose owner alone destroys it.
+        let message = std::mem::ManuallyDrop::new(unsafe { Message::own(message) });
         let headers = if headers_wanted { message.headers() } else { Vec::new() };
         Some(read(message.delivery(&headers, &|| message.owned_headers())))
     }
@@ -176,7 +181,7 @@ impl<C: ConsumerContext> Taken<C> {
 
 impl<C: ConsumerContext> Drop for Taken<C> {
     fn drop(&mut self) {
-        while self.next(false, |_| ()).is_some() {}
+        self.release(|_, _| true);
     }
 }
 
@@ -196,9 +201,9 @@ impl Message {
         Self(message)
     }
 
-    /// Hands the message over to whoever keeps the pointer.
-    fn disown(self) -> *mut c::rd_kafka_message_t {
-        std::mem::ManuallyDrop::new(self).0
+    /// Leaves the message to whoever keeps the pointer.
+    fn disown(self) {
+        std::mem::forget(self);
     }
 
     fn place(&self) -> Place<'_> {
