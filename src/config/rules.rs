@@ -225,8 +225,14 @@ fn distinct_times(section: Section<'_>) -> Option<DistinctTimes> {
         DeValue::Boolean(true) => Some(DistinctTimes::Kafka),
         DeValue::Boolean(false) => Some(DistinctTimes::Never),
         DeValue::String(text) if text == "always" => Some(DistinctTimes::Always),
+        DeValue::String(text) => {
+            let message =
+                unknown_word("distinct_times", text, &["always"]) + "; without quotes it is true or false";
+            section.error("distinct_times", message);
+            None
+        }
         _ => {
-            section.error("distinct_times", "`distinct_times` is true, false or \"always\"");
+            section.wants(value, "distinct_times", "true, false or \"always\"");
             None
         }
     }

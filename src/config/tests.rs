@@ -4,6 +4,7 @@ use super::*;
 use std::path::Path;
 
 mod errors;
+mod generated;
 mod masking;
 mod reference;
 mod values;
@@ -40,11 +41,15 @@ fn config(text: &str) -> Config {
 
 /// `SMALL` with lines added to one of its tables, or a table at its end.
 fn with(table: &str, lines: &str) -> String {
+    with_lines(SMALL, table, lines)
+}
+
+fn with_lines(file: &str, table: &str, lines: &str) -> String {
     let header = format!("[{table}]\n");
     match table {
-        "" => format!("{lines}\n{SMALL}"),
-        _ if SMALL.contains(&header) => SMALL.replace(&header, &format!("{header}{lines}\n")),
-        "mapping" => format!("{SMALL}\n[[mapping]]\n{lines}\n"),
-        _ => format!("{SMALL}\n{header}{lines}\n"),
+        "" => format!("{lines}\n{file}"),
+        _ if file.contains(&header) => file.replace(&header, &format!("{header}{lines}\n")),
+        "mapping" => format!("{file}\n[[mapping]]\n{lines}\n"),
+        _ => format!("{file}\n{header}{lines}\n"),
     }
 }

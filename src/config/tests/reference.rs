@@ -4,22 +4,22 @@ use super::*;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn reference() -> String {
+pub(super) fn reference() -> String {
     std::fs::read_to_string(root().join("bridge.toml")).unwrap()
 }
 
 /// A line of the reference that is commented out, without its "# ".
-fn commented_out(line: &str) -> Option<&str> {
+pub(super) fn commented_out(line: &str) -> Option<&str> {
     let line = line.strip_prefix("# ")?;
     let is_table = line.starts_with('[') && line.ends_with(']') && !line.contains(' ');
     (is_table || key(line).is_some()).then_some(line)
 }
 
-fn key(line: &str) -> Option<&str> {
+pub(super) fn key(line: &str) -> Option<&str> {
     let (key, _) = line.split_once(" = ")?;
     let is_key = |c: char| c.is_ascii_lowercase() || "_.\"".contains(c);
     key.chars().all(is_key).then(|| key.trim_matches('"'))

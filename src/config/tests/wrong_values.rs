@@ -114,7 +114,11 @@ fn wrong_values_of_mappings() {
     f("time_key = 't'\ntime_format = 'unix'\ntimezone = 'Asia/Soul'", "did you mean \"Asia/Seoul\"?");
     f("time_key = 't'\ntime_format = 'unix'\ntimezone = 'Seoul'", "did you mean \"Asia/Seoul\"?");
     f("time_key = 't'\ntime_format = 'unix'\ntimezone = '+09:00'", "write a name such as");
-    f("distinct_times = 'never'", "is true, false or \"always\"");
+    f(
+        "distinct_times = 'never'",
+        "is one of \"always\", this is \"never\"; without quotes it is true or false",
+    );
+    f("distinct_times = 1", "wants true, false or \"always\"");
     f(
         "database = 'd'",
         "`database` is of api = \"v1\": v2 writes into a `bucket`; if that is what you want, add api = \"v1\" to [influx]",
