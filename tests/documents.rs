@@ -5,7 +5,19 @@
 use kafka_influx_bridge::config;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "docs/faults.md", "docs/benchmarks.md"];
+const DOCUMENTS: [&str; 11] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "docs/README.md",
+    "docs/README.ko.md",
+    "docs/telegraf.md",
+    "docs/others.md",
+    "docs/configuration.md",
+    "docs/operating.md",
+    "docs/troubleshooting.md",
+    "docs/faults.md",
+    "docs/benchmarks.md",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -21,6 +33,55 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
 }
 
+/// The names under which browsers find the headings of a document.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    let titles = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .map(|rest| rest.trim_start_matches('#').trim());
+    titles.map(|title| {
+        let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+    })
+}
+
+/// All of the program's text, with strings that go on in the next line put together.
+fn sources() -> String {
+    fn add(folder: &Path, all: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                add(&path, all);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                all.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let mut all = String::new();
+    add(&root().join("src"), &mut all);
+    let mut joined = String::new();
+    for part in all.split("\\\n") {
+        joined.push_str(if joined.is_empty() { part } else { part.trim_start() });
+    }
+    joined
+}
+
+#[test]
+fn messages_in_troubleshooting_are_those_of_the_program() {
+    let sources = sources();
+    for (document, begin) in [("docs/troubleshooting.md", "### \""), ("docs/README.ko.md", "| \"")] {
+        let text = read(document);
+        let messages: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix(begin)?.split('"').next()).collect();
+        assert!(messages.len() >= 8, "{messages:?}");
+        for message in messages {
+            for part in message.split('…') {
+                assert!(sources.contains(part), "{document}: the bridge does not say {part:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn paths_in_documents_exist() {
     for document in DOCUMENTS {
@@ -31,7 +92,16 @@ fn paths_in_documents_exist() {
             |path: &&str| ["src/", "tests/", "docker/", "examples/"].iter().any(|top| path.starts_with(top));
         // Links begin at the document, as browsers take them.
         let folder = root().join(document).parent().unwrap().to_owned();
-        let links = linked.filter(|link| !link.contains("://")).map(|link| folder.join(link));
+        let links = linked.filter(|link| !link.contains("://")).map(|link| {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let path = if path.is_empty() { root().join(document) } else { folder.join(path) };
+            let has = |text: &str| headings(text).any(|found| found == heading);
+            assert!(
+                heading.is_empty() || has(&std::fs::read_to_string(&path).unwrap()),
+                "{document}: {link}"
+            );
+            path
+        });
         let paths: Vec<PathBuf> = quoted
             .filter(of_project)
             .map(|path| root().join(path.split(' ').next().unwrap()))
@@ -56,6 +126,22 @@ fn tests_in_the_table_of_faults_exist() {
         let (file, head) =
             if file == "tests/loss/run" { ("tests/loss/scenarios.py", "def") } else { (file, "fn") };
         assert!(read(file).contains(&format!("{head} {name}(")), "docs/faults.md names {file} {name}");
+    }
+}
+
+/// Each word of the tables of causes and reasons is one of the program's.
+#[test]
+fn causes_in_troubleshooting_are_those_of_the_program() {
+    let sources = sources();
+    let text = read("docs/troubleshooting.md");
+    let by_message = text.split("## By message").nth(1).unwrap();
+    let cells = by_message.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+    let words: Vec<&str> =
+        cells.flat_map(|cell| cell.split('`')).map(|word| word.trim_matches([' ', ','])).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    assert!(words.len() > 20, "{words:?}");
+    for word in words {
+        assert!(sources.contains(&format!("\"{word}\"")), "docs/troubleshooting.md names {word}");
     }
 }
 

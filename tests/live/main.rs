@@ -29,6 +29,7 @@ mod dialects;
 mod examples;
 mod first_run;
 mod groups;
+mod guide;
 mod holds;
 mod kills;
 mod offsets;

@@ -169,7 +169,7 @@ fn without_admin(config: &str) -> String {
     if config.contains("[admin]") { config.to_owned() } else { format!("{config}\n[admin]\nlisten = \"\"\n") }
 }
 
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(binary) = env::var_os("BRIDGE_LIVE_BIN") {
         return binary.into();
     }

@@ -84,6 +84,10 @@ impl Kafka {
         Self::new(&self.brokers)
     }
 
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
     /// For the configuration's `brokers`.
     pub fn brokers_toml(&self) -> String {
         let quoted: Vec<String> = self.brokers.split(',').map(|broker| format!("\"{broker}\"")).collect();

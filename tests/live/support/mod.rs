@@ -14,7 +14,7 @@ mod own_influx;
 mod points;
 mod tmpfs;
 
-pub use bridge::{Bridge, Paused, run_command, signal};
+pub use bridge::{Bridge, Paused, binary as bridge_binary, run_command, signal};
 pub use config::Config;
 pub use example::Example;
 pub use http::{Http, block_on};

@@ -1,0 +1,153 @@
+//! The guide, done as it says: its files are written, its commands are run, in order, on real servers.
+//!
+//! A line "`NAME`:" names the block below it, which becomes that file. Blocks marked `sh` are run. Addresses and names are replaced by
+//! the test's own, and `run` ends when everything is stored.
+
+use crate::support::{Example, Influx, Live, PATIENCE, Produced, bridge_binary, measured, wait_for};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+/// What a page does, in order.
+#[derive(Debug)]
+enum Step {
+    File { name: String, text: String },
+    Commands(String),
+}
+
+fn steps(page: &str) -> Vec<Step> {
+    let (mut steps, mut named) = (Vec::new(), None);
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let indent = line.len() - line.trim_start().len();
+        let Some(language) = line.trim().strip_prefix("```") else {
+            if !line.trim().is_empty() {
+                named =
+                    line.trim().strip_prefix('`').and_then(|rest| rest.strip_suffix("`:")).map(str::to_owned);
+            }
+            continue;
+        };
+        let block = lines.by_ref().take_while(|line| line.trim() != "```");
+        let text =
+            block.fold(String::new(), |text, line| text + line.get(indent..).unwrap_or_default() + "\n");
+        match (named.take(), language) {
+            (Some(name), _) => steps.push(Step::File { name, text }),
+            (None, "sh") => steps.push(Step::Commands(text)),
+            (None, _) => {}
+        }
+    }
+    steps
+}
+
+/// One page with the test's own names in the place of its.
+struct Guide<'a> {
+    page: &'a str,
+    replaced: Vec<(&'a str, String)>,
+    folder: PathBuf,
+}
+
+impl Guide<'_> {
+    fn own(&self, text: &str) -> String {
+        self.replaced.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+    }
+
+    /// Does all of it.
+    fn follow(&self) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(self.page);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        fs::create_dir_all(&self.folder).unwrap();
+        let steps = steps(&text);
+        assert!(steps.iter().any(|step| matches!(step, Step::Commands(_))), "{} has no commands", self.page);
+        for step in steps {
+            match step {
+                Step::File { name, text } => fs::write(self.folder.join(name), self.own(&text)).unwrap(),
+                Step::Commands(commands) => self.run(&commands),
+            }
+        }
+        fs::remove_dir_all(&self.folder).unwrap();
+    }
+
+    fn run(&self, commands: &str) {
+        let commands =
+            self.own(commands).replace("kafka-influx-bridge run", "kafka-influx-bridge run --until-end");
+        let programs = bridge_binary().parent().unwrap().display().to_string();
+        let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
+        let begin = Instant::now();
+        let output = Command::new("bash")
+            .args([
+                "-euo",
+                "pipefail",
+                "-c",
+                &format!("timeout 60 bash -euo pipefail <<'COMMANDS'\n{commands}COMMANDS\n"),
+            ])
+            .current_dir(&self.folder)
+            .env("PATH", path)
+            .env("INFLUX_TOKEN", std::env::var("BRIDGE_LIVE_INFLUX2_TOKEN").unwrap())
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{} says:\n{commands}\n{}\n{out}\n{err}", self.page, output.status);
+        measured(commands.lines().next().unwrap_or_default(), format!("{:?}", begin.elapsed()));
+    }
+}
+
+fn assert_stored(influx: &Influx, database: &str) {
+    wait_for("points", PATIENCE, || influx.try_points(database).ok().filter(|points| !points.is_empty()));
+}
+
+/// Pages whose commands read `testtopic` and write into the bucket `ec2` of an InfluxDB 2.
+fn follow_ec2(page: &str) {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("testtopic"), 3, 1);
+    let bucket = influx.create_bucket(live.name("ec2"));
+    kafka.produce(&topic, Example::read("ec2-telegraf").records.into_iter().map(Produced::new));
+    let replaced = vec![
+        ("localhost:9092", kafka.brokers().to_owned()),
+        ("http://localhost:8086", influx.url().to_owned()),
+        ("testtopic", topic.clone()),
+        ("telegraf_metrics_consumers", topic),
+        ("--bucket ec2", format!("--bucket {bucket}")),
+        ("\"ec2\"", format!("\"{bucket}\"")),
+    ];
+    Guide { page, replaced, folder: live.path("guide") }.follow();
+    assert_stored(&influx, &bucket);
+}
+
+#[test]
+fn the_quick_start_works() {
+    follow_ec2("README.md");
+}
+
+#[test]
+fn the_way_from_telegraf_works() {
+    follow_ec2("telegraf.md");
+}
+
+#[test]
+fn the_ways_from_others_work() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx1());
+    let topic = kafka.create_topic(live.name("kmetrics"), 3, 1);
+    let tweets = kafka.create_topic(live.name("tweets"), 3, 1);
+    let database = live.name("kmetrics");
+    kafka.produce(&topic, Example::read("broker-metrics").records.into_iter().map(Produced::new));
+    kafka.produce(&tweets, Example::read("json-lines").records.into_iter().map(Produced::new));
+    influx.query("", &format!("CREATE DATABASE \"{database}\""));
+    let (host, port) = influx.url().trim_start_matches("http://").rsplit_once(':').unwrap();
+    let replaced = vec![
+        ("localhost:9092", kafka.brokers().to_owned()),
+        ("http://localhost:8086", influx.url().to_owned()),
+        ("host localhost", format!("host {host}")),
+        ("port 8086", format!("port {port}")),
+        ("kafka-fluentd-influxdb", topic.clone()),
+        ("kafka.metrics.processed", topic),
+        ("dbname kmetrics", format!("dbname {database}")),
+        ("--database kmetrics", format!("--database {database}")),
+        ("[\"tweets\"]", format!("[\"{tweets}\"]")),
+    ];
+    Guide { page: "others.md", replaced, folder: live.path("guide") }.follow();
+    assert_stored(&influx, &database);
+}
