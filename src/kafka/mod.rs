@@ -19,6 +19,7 @@ mod until_end;
 
 pub use context::{
     GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
+    summary as partitions_in_words,
 };
 pub use embedded::{EmbeddedKafka, NewRecord};
 pub use error::MemberError;

@@ -93,8 +93,13 @@ impl RetentionWatch {
         }
     }
 
-    /// Asks if it is time to, and returns what is known of these topics. Further ones than [`TOPICS_MAX`] are left out.
-    pub fn look<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, topics: &[&str]) -> &Retentions {
+    /// Of the topics that were looked for last.
+    pub fn known(&self) -> &Retentions {
+        &self.known
+    }
+
+    /// Asks for these topics if it is time to, and takes an answer if there is one. Further ones than [`TOPICS_MAX`] are left out.
+    pub fn look<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, topics: &[&str]) {
         let now = Instant::now();
         // There is always one: librdkafka gives a question up after a minute.
         if let Some(answer) = self.configs.answer(Duration::ZERO) {
@@ -111,7 +116,6 @@ impl RetentionWatch {
             self.is_pending = true;
             self.configs.ask(consumer, topics, &NAMES);
         }
-        &self.known
     }
 }
 
@@ -161,6 +165,7 @@ mod tests {
             .unwrap();
         assert_eq!(ask(&consumer, &["t"], Duration::from_millis(200)), Retentions::new());
         let mut watch = RetentionWatch::new(&consumer);
-        assert!(watch.look(&consumer, &["t"]).is_empty() && watch.is_pending);
+        watch.look(&consumer, &["t"]);
+        assert!(watch.known().is_empty() && watch.is_pending);
     }
 }
