@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 /// Between two looks. What is in danger at two of them in a row is told: a batch of old records passes by.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Of one topic.
 const REPEAT: Duration = Duration::from_mins(10);
 /// Topics that may be told of in one look.

@@ -31,6 +31,7 @@ mod first_run;
 mod groups;
 mod holds;
 mod kills;
+mod metrics;
 mod offsets;
 mod refusals;
 mod restarts;
