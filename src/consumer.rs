@@ -1,6 +1,6 @@
 //! One consumer: a control thread that serves the group, and the data thread that it starts and outlives.
 
-use crate::admin::{Counters, LagReporter, Lags, Pulse, Pulses};
+use crate::admin::{Counters, ExpiryWatch, LagReporter, Lags, Pulse, Pulses, partitions};
 use crate::config::{self, OffsetReset};
 use crate::feed::{Feed, Shared};
 use crate::kafka::{Member, MemberError, Resumed, UntilEnd};
@@ -71,6 +71,7 @@ impl Consumers {
                 let shared = &self.shared;
                 Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer), Arc::clone(&self.lags))
             }),
+            expiry: (number == 0).then(|| (ExpiryWatch::new(Instant::now()), Arc::clone(&self.lags))),
             idle: Idle::new(),
             until_end: self.until_end.clone(),
         };
@@ -162,7 +163,7 @@ fn control(
     while !shared.stop.is_asked() && !data.is_finished() {
         member.poll()?;
         watch.pulse.beat(Instant::now());
-        watch.lags.report(member.statistics());
+        watch.lags.report(member.statistics(), member.retentions());
         if watch.until_end.as_ref().is_some_and(|until_end| until_end.is_over(Instant::now()))
             && !shared.stop.is_finishing()
         {
@@ -171,6 +172,9 @@ fn control(
         }
         if let Some(summary) = &mut watch.summary {
             summary.tell_if_due();
+        }
+        if let Some((expiry, lags)) = &mut watch.expiry {
+            expiry.look(Instant::now(), || partitions(lags, &shared.counters));
         }
         let resumed = member.take_resumed();
         Resumed::tell(&resumed);
@@ -197,6 +201,8 @@ struct Watch {
     lags: LagReporter,
     /// The first consumer's tells of all.
     summary: Option<Summary>,
+    /// So it does of records that are deleted soon.
+    expiry: Option<(ExpiryWatch, Arc<Lags>)>,
     idle: Idle,
     until_end: Option<Arc<UntilEnd>>,
 }

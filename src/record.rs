@@ -37,8 +37,13 @@ pub type OwnedHeaders = Vec<(String, Option<Vec<u8>>)>;
 impl RecordTime {
     /// Kafka's milliseconds; none where it holds none.
     pub fn kafka_ms(self) -> Option<i64> {
+        self.kafka_ns().map(|ns| ns.div_euclid(1_000_000))
+    }
+
+    /// The same in nanoseconds.
+    pub fn kafka_ns(self) -> Option<i64> {
         match self {
-            Self::At(ns) => Some(ns.div_euclid(1_000_000)),
+            Self::At(ns) => Some(ns),
             Self::Missing | Self::Omitted => None,
         }
     }

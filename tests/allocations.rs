@@ -56,9 +56,9 @@ impl Way {
         self.rejected += u64::from(became.has_rejected());
         self.batch.push(self.tenure, offset, first, Instant::now());
         if became.lines > 0 {
-            self.tracker.delivered(self.tenure, offset, self.batch.ticket);
+            self.tracker.delivered(self.tenure, offset, record.time.kafka_ns(), self.batch.ticket);
         } else {
-            self.tracker.delivered_settled(self.tenure, offset);
+            self.tracker.delivered_settled(self.tenure, offset, record.time.kafka_ns());
         }
         self.mapper.take_drops();
     }

@@ -9,9 +9,12 @@
 
 mod support;
 
+use kafka_influx_bridge::receiver::Reply;
+use std::fs::File;
+use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Command, Output};
-use support::{Cluster, Sink};
+use std::process::{Child, Command, Output, Stdio};
+use support::{Cluster, Sink, wait_until};
 
 /// A configuration in a folder of its own.
 struct Setup {
@@ -139,4 +142,98 @@ fn without_a_command_it_says_how_to_begin() {
     for line in ["bridge.toml: found", "demo", "--help"] {
         assert!(said.contains(line), "{said}");
     }
+}
+
+/// `run`, until it is dropped, with its log in a file.
+struct Running<'s> {
+    child: Child,
+    setup: &'s Setup,
+}
+
+impl<'s> Running<'s> {
+    fn start(setup: &'s Setup) -> Self {
+        let log = File::create(setup.folder.join("log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+        command.arg("run").current_dir(&setup.folder).stdin(Stdio::null()).stdout(Stdio::null());
+        Self { child: command.stderr(log).spawn().unwrap(), setup }
+    }
+
+    fn log(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.setup.folder.join("log")).unwrap();
+        log.lines().map(str::to_owned).collect()
+    }
+
+    fn has_told(&self, words: &str) -> bool {
+        self.log().iter().any(|line| line.contains(words))
+    }
+
+    /// SIGTERM; returns whether it ended well.
+    fn stop(&mut self) -> bool {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+#[test]
+fn run_logs_json_and_is_quiet_when_well() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)));
+    cluster.produce("t", 0, (0..100).map(|n| format!(r#"{{"host":"h{n}","v":{n},"note":"text"}}"#)));
+    cluster.produce("t", 0, ["no json"]);
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!("[log]\nformat = 'json'\n[admin]\nlisten = '{listen}'\n");
+    let setup = Setup::with("json-log", &cluster.address(), "['t']", &sink.receiver.url(), &more);
+    let mut bridge = Running::start(&setup);
+    wait_until("it says that it holds", || bridge.has_told("holding, records wait in Kafka"));
+    // A hold is no illness: a restart would not mend it.
+    let health = setup.run(&["health"]);
+    assert_eq!(health.status.code(), Some(0), "{}", text(&health.stderr));
+    sink.answer(None);
+    wait_until("it says that it goes on", || bridge.has_told("writing goes on"));
+    wait_until("all is stored", || sink.lines_stored() == 100);
+    wait_until("the first lines are told", || bridge.has_told("first lines stored"));
+    let told = bridge.log();
+    cluster.produce("t", 0, (100..5_000).map(|n| format!(r#"{{"host":"h{n}","v":{n}}}"#)));
+    wait_until("the others are stored", || sink.lines_stored() == 5_000);
+    assert_eq!(bridge.log(), told, "nothing is told while all is well");
+    assert!(bridge.stop());
+    assert_eq!(setup.run(&["health"]).status.code(), Some(1), "it has stopped");
+
+    let log = bridge.log();
+    let lines: Vec<(String, String)> = log.iter().map(|line| level_and_message(line)).collect();
+    let shown = log.join("\n");
+    let of_level = |level: &str| lines.iter().filter(|line| line.0 == level).count();
+    let messages = |words: &[&str]| {
+        for word in words {
+            assert!(lines.iter().any(|(_, message)| message == word), "no {word:?} in\n{shown}");
+        }
+    };
+    messages(&["kafka-influx-bridge starts", "subscribed", "assigned", "first record", "record rejected"]);
+    messages(&["holding, records wait in Kafka", "writing goes on", "first lines stored", "stopped"]);
+    assert!(of_level("ERROR") == 1 && of_level("WARN") <= 4 && lines.len() < 18, "{shown}");
+}
+
+/// Of a line of the log, which has to be JSON in the documents' words.
+fn level_and_message(line: &str) -> (String, String) {
+    let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    let field = |key: &str| {
+        let text = value.get(key).and_then(serde_json::Value::as_str);
+        text.unwrap_or_else(|| panic!("no {key}: {line}")).to_owned()
+    };
+    let (time, level, message) = (field("timestamp"), field("level"), field("message"));
+    assert!(time.len() >= 20 && time.find('T') == Some(10) && time.ends_with('Z'), "{line}");
+    assert!(["ERROR", "WARN", "INFO"].contains(&level.as_str()), "{line}");
+    assert!(!message.is_empty() && !line.contains('\u{1b}'), "{line}");
+    for word in ["message ", "messages", "metric ", "metrics ", "event", "sink", "acked", "chunk", "blocked"]
+    {
+        assert!(!message.replace("metrics, health", "").contains(word), "{word:?} in {line}");
+    }
+    (level, message)
 }

@@ -1,7 +1,35 @@
 //! What the bridge counts: nothing is dropped without one of these.
 
+use super::{ByTopic, OpenTimes};
 use crate::map::{Drop, Drops, Reason};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why an open batch was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// It had as many lines or bytes as a batch may.
+    Full,
+    /// Its first line was as old as one may be.
+    Age,
+    /// All batches together had as much memory as they may.
+    Memory,
+    /// A revoke or a stop waited for it.
+    End,
+}
+
+impl Closed {
+    pub const ALL: [Self; 4] = [Self::Full, Self::Age, Self::Memory, Self::End];
+
+    /// As it stands in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Age => "age",
+            Self::Memory => "memory",
+            Self::End => "end",
+        }
+    }
+}
 
 /// Counters of all consumers together. The data threads add to them once a turn, not once a record.
 #[derive(Debug, Default)]
@@ -23,7 +51,10 @@ pub struct Counters {
     /// Partitions held now, by all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
+    pub by_topic: ByTopic,
+    pub open_times: OpenTimes,
     rejected: [AtomicU64; Reason::ALL.len()],
+    closed: [AtomicU64; Closed::ALL.len()],
     dropped: [AtomicU64; Drop::ALL.len()],
 }
 
@@ -36,11 +67,27 @@ impl Counters {
         counter.load(Ordering::Relaxed)
     }
 
-    /// Counts records, or elements of one, that are rejected.
-    pub fn reject(&self, reason: Reason, count: u64) {
+    /// Counts records of a topic, or elements of one, that are rejected.
+    pub fn reject(&self, topic: &str, reason: Reason, count: u64) {
         if let Some(counter) = self.rejected.get(reason as usize) {
             Self::add(counter, count);
         }
+        self.by_topic.reject(topic, reason, count);
+    }
+
+    /// Counts refused lines of a topic's records; how many there are in all is the writer's to count.
+    pub fn refuse(&self, topic: &str, lines: u64) {
+        self.by_topic.refuse(topic, lines);
+    }
+
+    pub fn close_batch(&self, why: Closed) {
+        if let Some(counter) = self.closed.get(why as usize) {
+            Self::add(counter, 1);
+        }
+    }
+
+    pub fn batches(&self) -> impl Iterator<Item = (Closed, u64)> + '_ {
+        Closed::ALL.into_iter().zip(self.closed.iter().map(Self::get))
     }
 
     /// A consumer that held `before` partitions holds `now`.

@@ -1,9 +1,15 @@
 //! What stands on `/metrics`.
+//!
+//! A page has some 700 bytes for each partition held and 1,000 for each broker; the rest is bounded too: by the reasons
+//! and destinations there are, by a thousand topics, a hundred brokers a consumer.
+
+mod influx;
+mod kafka;
 
 use super::exposition::{Exposition, Kind};
 use super::health::holds;
-use super::{Counters, Watched};
-use crate::influx::{self, LATENCY_BUCKETS, Latency};
+use super::{Counters, Watched, process};
+use crate::alarm::Scope;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
@@ -11,14 +17,16 @@ use std::time::SystemTime;
 /// All metrics, in the Prometheus text format.
 pub fn page(watched: &Watched) -> String {
     let mut page = Exposition::default();
-    process(watched.started, &mut page);
+    this_process(watched.started, &mut page);
     records(&watched.counters, &mut page);
-    kafka(watched, &mut page);
-    lines(watched.writer.counters(), &mut page);
-    requests(watched.writer.counters(), &mut page);
-    addresses(watched, &mut page);
-    latency(&watched.writer.counters().latency, &mut page);
-    memory(watched, &mut page);
+    kafka::consumers(&watched.counters, &mut page);
+    kafka::partitions(watched, &mut page);
+    kafka::clients(&watched.lags.clients(), &mut page);
+    batches(watched, &mut page);
+    influx::lines(watched, &mut page);
+    influx::requests(watched.writer.counters(), &mut page);
+    influx::addresses(watched, &mut page);
+    influx::latency(&watched.writer.counters().latency, &mut page);
     alarms(watched, &mut page);
     page.into_text()
 }
@@ -27,12 +35,24 @@ fn get(counter: &AtomicU64) -> u64 {
     Counters::get(counter)
 }
 
-fn process(started: SystemTime, page: &mut Exposition) {
+fn this_process(started: SystemTime, page: &mut Exposition) {
     page.family(Kind::Gauge, "build_info", "The running version; the value is always 1.")
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
     let since_1970 = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     page.family_as(Kind::Gauge, "process_start_time_seconds", "When the process started, since 1970.")
         .sample(&[], since_1970.as_secs_f64());
+    let mut everybodys = |kind, name: &str, help: &str, value: Option<f64>| {
+        if let Some(value) = value {
+            page.family_as(kind, name, help).sample(&[], value);
+        }
+    };
+    let help = "Memory of the process that is in RAM.";
+    let resident = process::resident_bytes().map(|bytes| bytes as f64);
+    everybodys(Kind::Gauge, "process_resident_memory_bytes", help, resident);
+    let help = "Processor time of the process, of user and system.";
+    everybodys(Kind::Counter, "process_cpu_seconds_total", help, process::cpu_seconds());
+    let open = process::open_files().map(|files| files as f64);
+    everybodys(Kind::Gauge, "process_open_fds", "Open files and connections of the process.", open);
 }
 
 fn records(counters: &Counters, page: &mut Exposition) {
@@ -50,6 +70,7 @@ fn records(counters: &Counters, page: &mut Exposition) {
     for (reason, count) in counters.rejected() {
         family.sample(&[("reason", reason.name())], count);
     }
+    by_topic(counters, page);
     let help =
         "Records whose dead letter is written; one that is read again after a crash may be written again.";
     page.single(counter, "dead_letters_total", help, get(&counters.dead_letters));
@@ -62,94 +83,36 @@ fn records(counters: &Counters, page: &mut Exposition) {
     }
 }
 
-fn kafka(watched: &Watched, page: &mut Exposition) {
-    let counters = &watched.counters;
-    let help = "Partitions that this process reads now.";
-    page.single(Kind::Gauge, "assigned_partitions", help, get(&counters.assigned_partitions));
-    let help = "Assignments and revokes of partitions.";
-    page.single(Kind::Counter, "rebalances_total", help, get(&counters.rebalances));
-    let help = "Errors that brokers answered in the place of records.";
-    page.single(Kind::Counter, "fetch_errors_total", help, get(&counters.fetch_errors));
-    let lags: Vec<_> = watched
-        .lags
-        .all()
-        .into_iter()
-        .map(|((topic, partition), lag)| (topic, partition.to_string(), lag))
-        .collect();
-    let help = "Records in Kafka that are not settled and committed yet.";
-    let mut family = page.family(Kind::Gauge, "lag_records", help);
-    for (topic, partition, lag) in &lags {
-        if let Some(uncommitted) = lag.uncommitted {
-            family.sample(&[("topic", topic), ("partition", partition)], uncommitted);
+/// Only of topics that have some, so that the page stays small.
+fn by_topic(counters: &Counters, page: &mut Exposition) {
+    let topics = counters.by_topic.all();
+    let help = "The same as rejected_total by topic too, where there are some.";
+    let mut family = page.family(Kind::Counter, "topic_rejected_total", help);
+    for (topic, of) in &topics {
+        for (reason, count) in of.rejected() {
+            family.sample(&[("topic", topic), ("reason", reason.name())], count);
         }
     }
-    let mut family = page.family(Kind::Gauge, "unread_records", "Records in Kafka that are not read yet.");
-    for (topic, partition, lag) in &lags {
-        if let Some(unread) = lag.unread {
-            family.sample(&[("topic", topic), ("partition", partition)], unread);
-        }
+    let help = "Lines that InfluxDB refused, by the topic of their record, where there are some.";
+    let mut family = page.family(Kind::Counter, "topic_lines_refused_total", help);
+    for (topic, of) in topics.iter().filter(|(_, of)| of.lines_refused > 0) {
+        family.sample(&[("topic", topic)], of.lines_refused);
     }
 }
 
-fn lines(writer: &influx::Counters, page: &mut Exposition) {
-    let help = "Lines that InfluxDB stored.";
-    page.single(Kind::Counter, "lines_stored_total", help, get(&writer.lines_stored));
-    let help = "Lines that InfluxDB refused.";
-    page.single(Kind::Counter, "lines_refused_total", help, get(&writer.lines_refused));
-}
-
-fn requests(writer: &influx::Counters, page: &mut Exposition) {
-    let outcomes = [
-        ("stored", &writer.stored),
-        ("retry", &writer.retried),
-        ("split", &writer.split),
-        ("refused", &writer.refused),
-        ("hold", &writer.held),
-    ];
-    let mut family = page.family(Kind::Counter, "requests_total", "Write requests, by what came of them.");
-    for (outcome, count) in outcomes {
-        family.sample(&[("outcome", outcome)], get(count));
+fn batches(watched: &Watched, page: &mut Exposition) {
+    let help = "Batches by why they were closed: full, by age, for memory of other batches, or at the end of an assignment.";
+    let mut family = page.family(Kind::Counter, "batches_total", help);
+    for (closed, count) in watched.counters.batches() {
+        family.sample(&[("closed_by", closed.name())], count);
     }
-    let help = "Write requests that have to be sent again as they are.";
-    page.single(Kind::Counter, "retries_total", help, get(&writer.retried) + get(&writer.held));
-    let help = "Bytes of the bodies of write requests before compression.";
-    page.single(Kind::Counter, "request_plain_bytes_total", help, get(&writer.bytes_plain));
-    let help = "Bytes of the bodies of write requests as sent.";
-    page.single(Kind::Counter, "request_sent_bytes_total", help, get(&writer.bytes_sent));
-    let help = "Times that the next address of influx.urls was taken.";
-    page.single(Kind::Counter, "address_changes_total", help, get(&writer.address_changes));
-}
-
-fn addresses(watched: &Watched, page: &mut Exposition) {
-    let addresses = watched.writer.client().addresses();
-    let help = "0 while an address of influx.urls is left alone because it failed, 1 otherwise.";
-    // One that is written twice has one sample.
-    let up: BTreeMap<&str, bool> =
-        addresses.all().map(|address| (address.as_str(), !addresses.is_left_alone(address))).collect();
-    let mut family = page.family(Kind::Gauge, "address_up", help);
-    for (address, up) in up {
-        family.sample(&[("address", address)], u8::from(up));
-    }
-}
-
-fn latency(latency: &Latency, page: &mut Exposition) {
-    let help = "From sending a write request to the end of its answer, of those that were answered.";
-    let mut family = page.family(Kind::Histogram, "request_duration_seconds", help);
-    let mut count = 0;
-    let ends = LATENCY_BUCKETS.iter().map(|end| end.as_secs_f64().to_string());
-    // The count is taken from the buckets, so that they agree while requests end.
-    for (bucket, end) in latency.buckets.iter().zip(ends.chain(["+Inf".to_owned()])) {
-        count += get(bucket);
-        family.sample_of("_bucket", &[("le", &end)], count);
-    }
-    family.sample_of("_sum", &[], get(&latency.sum_micros) as f64 / 1e6);
-    family.sample_of("_count", &[], count);
-    let help = "The longest of them since the start.";
-    let longest = get(&latency.max_micros) as f64 / 1e6;
-    page.single(Kind::Gauge, "request_duration_max_seconds", help, longest);
-}
-
-fn memory(watched: &Watched, page: &mut Exposition) {
+    let writer = watched.writer.counters();
+    let help = "Lines of a batch when it was closed, of batches with lines.";
+    influx::sizes(&writer.batch_lines, "batch_lines", help, page);
+    let help = "Bytes of its lines, before compression.";
+    influx::sizes(&writer.batch_bytes, "batch_bytes", help, page);
+    let help = "Closed batches of which not all lines are stored or refused.";
+    page.single(Kind::Gauge, "batches_in_flight", help, writer.batches_in_flight.get());
     let help = "Memory of all batches: open, in flight and compressed.";
     page.single(Kind::Gauge, "batch_memory_bytes", help, watched.budget.used());
     let help = "What batch.memory_max allows.";
@@ -163,14 +126,28 @@ fn alarms(watched: &Watched, page: &mut Exposition) {
         let entry = alarms.entry((alarm.cause, alarm.scope.to_string())).or_default();
         *entry = (entry.0 || holds(&alarm), entry.1.max(alarm.lasting.as_secs_f64()));
     }
-    let help = "1 while records wait in Kafka because InfluxDB can't be written to, 0 while that may pass by itself.";
+    let help =
+        "1 while records wait in Kafka for something that has to be mended, 0 while that may pass by itself.";
     let mut family = page.family(Kind::Gauge, "holding", help);
     for ((cause, destination), (holds, _)) in &alarms {
         family.sample(&[("cause", cause), ("destination", destination)], u8::from(*holds));
     }
-    let help = "How long the cause has kept lines from being stored.";
+    let help = "How long the cause has kept records from being settled.";
     let mut family = page.family(Kind::Gauge, "holding_seconds", help);
     for ((cause, destination), (_, seconds)) in &alarms {
         family.sample(&[("cause", cause), ("destination", destination)], seconds);
+    }
+    let mut topics = BTreeMap::<String, f64>::new();
+    for alarm in watched.writer.alarms() {
+        if let Scope::Topic(topic) = alarm.scope {
+            let seconds = topics.entry(topic).or_default();
+            *seconds = seconds.max(alarm.lasting.as_secs_f64());
+        }
+    }
+    let help =
+        "How long the topic has been on hold because too many of its records were rejected or refused.";
+    let mut family = page.family(Kind::Gauge, "topic_holding_seconds", help);
+    for (topic, seconds) in &topics {
+        family.sample(&[("topic", topic)], seconds);
     }
 }

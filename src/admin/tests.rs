@@ -1,13 +1,20 @@
 //! The endpoint, asked over HTTP; its metrics are read by a strict little parser.
 
+#[path = "../../tests/support/exposition.rs"]
+mod exposition_reader;
+
 use super::*;
 use crate::batch::Budget;
+use crate::commit::Times;
 use crate::influx::test_support::{Events, connection};
 use crate::influx::{Client, Credential, Delays, Destination, Lines, Writer, WriterOptions};
+use crate::kafka::{Retention, TopicPartition};
 use crate::map::Reason;
 use crate::receiver::{Options, Receiver};
 use crate::secret::Secret;
-use std::collections::{BTreeMap, BTreeSet};
+use exposition_reader::Page;
+use rdkafka::statistics::{Broker, ConsumerGroup, Partition, Statistics, Topic, Window};
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -133,7 +140,7 @@ async fn a_retry_that_has_just_begun_is_no_hold() {
     let lane = raise_alarm(&watched).await;
     let (status, body) = get(&server, "/readyz?strict").await;
     assert!(status == 200 && body.starts_with("retrying: unreachable, "), "{body}");
-    let page = read(&get(&server, "/metrics").await.1);
+    let page = Page::read(&get(&server, "/metrics").await.1);
     let labels = [("cause", "unreachable"), ("destination", "all destinations")];
     assert_eq!(page.value("kafka_influx_bridge_holding", &labels), "0");
     lane.abort();
@@ -166,7 +173,10 @@ async fn metrics_say_what_was_counted() {
     let watched = watched(&receiver.url());
     Counters::add(&watched.counters.records, 3);
     Counters::add(&watched.counters.skipped, 5);
-    watched.counters.reject(Reason::Time, 1);
+    watched.counters.reject("t", Reason::Time, 1);
+    watched.counters.refuse("t\"", 4);
+    watched.counters.close_batch(Closed::Age);
+    Counters::add(&watched.counters.lines, 5);
     watched.counters.hold_partitions(0, 4);
     watched.counters.hold_partitions(4, 1);
     let mut reserved = watched.budget.reserve();
@@ -174,7 +184,7 @@ async fn metrics_say_what_was_counted() {
     let lines = Lines::new(b"m v=1\nm v=2\n".to_vec(), vec![6, 12]).unwrap();
     watched.writer.lane(1).deliver(&destination(), &lines).await;
     let server = start(&watched);
-    let page = read(&get(&server, "/metrics").await.1);
+    let page = Page::read(&get(&server, "/metrics").await.1);
     let is = |name: &str, labels: &[(&str, &str)], want: &str| {
         assert_eq!(page.value(&format!("kafka_influx_bridge_{name}"), labels), want, "{name}");
     };
@@ -182,6 +192,18 @@ async fn metrics_say_what_was_counted() {
     is("skipped_records_total", &[], "5");
     is("rejected_total", &[("reason", "time")], "1");
     is("rejected_total", &[("reason", "empty")], "0");
+    is("topic_rejected_total", &[("topic", "t"), ("reason", "time")], "1");
+    is("topic_lines_refused_total", &[("topic", "t\"")], "4");
+    is("batches_total", &[("closed_by", "age")], "1");
+    is("batches_total", &[("closed_by", "full")], "0");
+    is("batches_in_flight", &[], "0");
+    is("requests_in_flight", &[], "0");
+    is("batch_lines_bucket", &[("le", "1")], "0");
+    is("batch_lines_bucket", &[("le", "10")], "1");
+    is("batch_lines_count", &[], "1");
+    is("batch_lines_sum", &[], "2");
+    is("batch_bytes_sum", &[], "12");
+    is("buffered_lines", &[], "3");
     is("dropped_values_total", &[("reason", "string")], "0");
     is("assigned_partitions", &[], "1");
     is("batch_memory_bytes", &[], "70");
@@ -193,6 +215,9 @@ async fn metrics_say_what_was_counted() {
     is("request_duration_seconds_count", &[], "1");
     is("request_duration_seconds_bucket", &[("le", "+Inf")], "1");
     is("build_info", &[("version", env!("CARGO_PKG_VERSION"))], "1");
+    for name in ["process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"] {
+        page.value(name, &[]);
+    }
     assert_eq!(page.value("process_start_time_seconds", &[]), "1700000000.5");
 }
 
@@ -203,7 +228,7 @@ async fn metrics_name_the_destination_that_holds() {
     let watched = watched(&receiver.url());
     let server = start(&watched);
     let lane = raise_alarm(&watched).await;
-    let page = read(&get(&server, "/metrics").await.1);
+    let page = Page::read(&get(&server, "/metrics").await.1);
     let scope = destination().to_string();
     let labels = [("cause", "bucket_missing"), ("destination", scope.as_str())];
     assert_eq!(page.value("kafka_influx_bridge_holding", &labels), "1");
@@ -211,94 +236,106 @@ async fn metrics_name_the_destination_that_holds() {
     lane.abort();
 }
 
-/// A page of metrics, by name and labels.
-struct Page(Samples);
-
-/// Values as they are written.
-type Samples = BTreeMap<(String, Labels), String>;
-type Labels = Vec<(String, String)>;
-
-impl Page {
-    fn value(&self, name: &str, labels: &[(&str, &str)]) -> &str {
-        let labels = labels.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let at = (name.to_owned(), labels);
-        self.0.get(&at).unwrap_or_else(|| panic!("no {at:?} among {:?}", self.0.keys()))
-    }
-}
-
-/// Reads the text format, and panics at everything that is not in order.
-fn read(text: &str) -> Page {
-    assert!(text.ends_with('\n'));
-    let (mut samples, mut families) = (BTreeMap::new(), BTreeSet::new());
-    let mut lines = text.lines().peekable();
-    while let Some(help) = lines.next() {
-        let (name, help) = help.strip_prefix("# HELP ").unwrap().split_once(' ').unwrap();
-        assert!(help.ends_with('.') && !help.contains('\\'), "{help}");
-        let kind = lines.next().unwrap().strip_prefix(&format!("# TYPE {name} ")).unwrap();
-        assert!(families.insert(name), "{name} comes twice");
-        assert!(name == "process_start_time_seconds" || name.starts_with("kafka_influx_bridge_"), "{name}");
-        assert_eq!(kind == "counter", name.ends_with("_total"), "{name}");
-        while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
-            let (of, labels, value) = sample(line);
-            let suffix = of.strip_prefix(name).unwrap();
-            let suffixes: &[&str] = if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
-            assert!(suffixes.contains(&suffix), "{line}");
-            let number: f64 = value.parse().unwrap();
-            assert!(number.is_finite() && number >= 0.0, "{line}");
-            assert!(
-                samples.insert((of.to_owned(), labels), value.to_owned()).is_none(),
-                "{line} comes twice"
-            );
-        }
-    }
-    check_buckets(&samples);
-    Page(samples)
-}
-
-/// Buckets are cumulative, and the last holds all.
-fn check_buckets(samples: &Samples) {
-    let ends = samples.iter().filter(|((name, _), _)| name.ends_with("_bucket"));
-    let number = |text: &str| text.parse::<f64>().unwrap();
-    let mut ends: Vec<_> = ends.map(|((_, labels), count)| (number(&labels[0].1), number(count))).collect();
-    ends.sort_by(|a, b| a.0.total_cmp(&b.0));
-    assert!(ends.is_sorted_by(|a, b| a.1 <= b.1), "{ends:?}");
-    assert!(ends.last().unwrap().0.is_infinite());
-}
-
-fn sample(line: &str) -> (&str, Labels, &str) {
-    let end = line.find(['{', ' ']).unwrap();
-    let (name, mut rest) = line.split_at(end);
-    let is_name = |text: &str| {
-        let mut bytes = text.bytes();
-        bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-            && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+/// Statistics of a client that reads this many partitions of this many topics, as librdkafka tells them.
+fn statistics(topics: usize, partitions: i32, brokers: i32) -> Statistics {
+    let partition = |partition: i32| Partition {
+        partition,
+        desired: true,
+        lo_offset: 1_000,
+        ls_offset: 123_456_789_012,
+        hi_offset: 123_456_789_012,
+        app_offset: 123_456_780_000,
+        stored_offset: 123_456_770_000,
+        committed_offset: 123_456_760_000,
+        consumer_lag: 29_012,
+        fetchq_cnt: 3,
+        fetchq_size: 5_000,
+        ..Partition::default()
     };
-    assert!(is_name(name), "{line}");
-    let mut labels = Vec::new();
-    while let Some(after) = rest.strip_prefix(['{', ',']) {
-        let (key, quoted) = after.split_once("=\"").unwrap();
-        assert!(is_name(key), "{line}");
-        let (value, behind) = unquote(quoted);
-        labels.push((key.to_owned(), value));
-        rest = behind;
+    let partitions: HashMap<i32, Partition> = (0..partitions).map(|p| (p, partition(p))).collect();
+    let name = |number: usize| format!("production.metrics.hosts-{number}");
+    let topic = |number| Topic { topic: name(number), partitions: partitions.clone(), ..Topic::default() };
+    let window = || Some(Window { avg: 2_500, p99: 90_000, cnt: 7, ..Window::default() });
+    let broker = |nodeid: i32| Broker {
+        name: format!("broker-{nodeid}.kafka.example:9092/{nodeid}"),
+        nodeid,
+        source: "learned".to_owned(),
+        state: "UP".to_owned(),
+        rtt: window(),
+        throttle: window(),
+        ..Broker::default()
+    };
+    Statistics {
+        ts: 1,
+        topics: (0..topics).map(|number| (name(number), topic(number))).collect(),
+        brokers: (0..brokers).map(|number| (number.to_string(), broker(number))).collect(),
+        cgrp: Some(ConsumerGroup {
+            join_state: "steady".to_owned(),
+            rebalance_age: 5_500,
+            ..ConsumerGroup::default()
+        }),
+        ..Statistics::default()
     }
-    let rest = if labels.is_empty() { rest } else { rest.strip_prefix('}').unwrap() };
-    (name, labels, rest.strip_prefix(' ').unwrap())
 }
 
-fn unquote(quoted: &str) -> (String, &str) {
-    let mut value = String::new();
-    let mut chars = quoted.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => return (value, &quoted[at + 1..]),
-            '\\' => value.push(match chars.next().unwrap().1 {
-                'n' => '\n',
-                escaped @ ('\\' | '"') => escaped,
-                other => panic!("\\{other} in {quoted}"),
-            }),
-            _ => value.push(c),
-        }
-    }
-    panic!("no closing quote in {quoted}")
+#[tokio::test]
+async fn metrics_say_how_far_partitions_are_and_how_clients_do() {
+    let watched = watched("http://127.0.0.1:1");
+    let hour = Retention { time: Some(Duration::from_hours(1)), ..Retention::default() };
+    let topic = "production.metrics.hosts-0";
+    let mut reporter = LagReporter::new(Arc::clone(&watched.lags), 0, true);
+    reporter.report(Some(&statistics(1, 2, 3)), &[(topic.to_owned(), hour)].into());
+    let at = |partition| Arc::new(TopicPartition { topic: topic.to_owned(), partition });
+    let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
+    let open_ns = Some(now.unwrap() - 50 * 60 * 1_000_000_000);
+    let pen = watched.counters.open_times.pen();
+    pen.write(vec![(at(0), Times { open_ns, settled_ns: None }), (at(1), Times::default())]);
+    let server = start(&watched);
+    let page = Page::read(&get(&server, "/metrics").await.1);
+    let of = |name: &str, partition: &str| {
+        page.number(&format!("kafka_influx_bridge_{name}"), &[("topic", topic), ("partition", partition)])
+    };
+    assert_eq!(of("lag_records", "0"), Some(29_012.0));
+    assert_eq!(of("unread_records", "0"), Some(9_012.0));
+    assert_eq!(of("buffered_records", "0"), Some(10_000.0));
+    assert_eq!(of("read_offset", "0"), Some(123_456_780_000.0));
+    assert_eq!(of("committed_offset", "0"), Some(123_456_760_000.0));
+    let (behind, left) = (of("behind_seconds", "0").unwrap(), of("retention_left_seconds", "0").unwrap());
+    assert!((3_000.0..3_060.0).contains(&behind), "{behind}");
+    assert!((540.0..=600.0).contains(&left) && (behind + left - 3_600.0).abs() < 0.01, "{left}");
+    // Nothing is known of its records.
+    assert_eq!((of("behind_seconds", "1"), of("retention_left_seconds", "1")), (None, None));
+    let is = |name: &str, labels: &[(&str, &str)], want: &str| {
+        assert_eq!(page.value(&format!("kafka_influx_bridge_kafka_{name}"), labels), want, "{name}");
+    };
+    is("group_member", &[("consumer", "0")], "1");
+    is("rebalance_age_seconds", &[("consumer", "0")], "5.5");
+    is("fetch_queue_bytes", &[("consumer", "0")], "10000");
+    let broker = [("consumer", "0"), ("broker", "broker-2.kafka.example:9092/2")];
+    is("broker_connected", &broker, "1");
+    is("broker_round_trip_seconds", &broker, "0.0025");
+    is("broker_round_trip_p99_seconds", &broker, "0.09");
+}
+
+/// With long names of topics and brokers; how long a page takes is printed.
+#[test]
+fn a_page_of_a_thousand_partitions_is_small() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    let watched = watched("http://127.0.0.1:1");
+    let mut reporter = LagReporter::new(Arc::clone(&watched.lags), 0, true);
+    let statistics = statistics(10, 100, 100);
+    let hour = Retention { time: Some(Duration::from_hours(1)), ..Retention::default() };
+    let topics = statistics.topics.keys().map(|topic| (topic.clone(), hour)).collect();
+    reporter.report(Some(&statistics), &topics);
+    let open = |(topic, partition): (String, i32)| {
+        (Arc::new(TopicPartition { topic, partition }), Times { open_ns: Some(1), settled_ns: None })
+    };
+    let pen = watched.counters.open_times.pen();
+    pen.write(watched.lags.all().into_keys().map(open).collect());
+    let begin = std::time::Instant::now();
+    let page = metrics::page(&watched);
+    println!("{} bytes in {:?}", page.len(), begin.elapsed());
+    assert!(page.len() < 1_000_000, "{} bytes", page.len());
+    assert_eq!(Page::read(&page).numbers("kafka_influx_bridge_retention_left_seconds").len(), 1_000);
 }

@@ -38,6 +38,10 @@ struct Partition {
     /// Delivered and not part of the prefix. Bounded by the batches that are open or in flight.
     spans: VecDeque<Span>,
     settled: Option<NextOffset>,
+    /// When the last of the prefix was made, as far as Kafka says.
+    settled_ns: Option<i64>,
+    /// When the first record was made that was let go, to be read again later.
+    let_go_ns: Option<i64>,
     /// Whether `settled` was not handed out yet.
     changed: bool,
     /// What was handed out last.
@@ -50,6 +54,18 @@ struct Span {
     ticket: Ticket,
     settled: bool,
     next_offset: NextOffset,
+    /// When its first and its last record were made, in nanoseconds since 1970.
+    first_ns: Option<i64>,
+    last_ns: Option<i64>,
+}
+
+/// When records of a partition were made, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// The oldest that was delivered and is not part of the prefix.
+    pub open_ns: Option<i64>,
+    /// The last of the prefix.
+    pub settled_ns: Option<i64>,
 }
 
 impl Tracker {
@@ -67,23 +83,33 @@ impl Tracker {
     }
 
     /// A record was delivered and waits for `ticket`.
-    pub fn delivered(&mut self, tenure: Tenure, offset: i64, ticket: Ticket) {
+    pub fn delivered(&mut self, tenure: Tenure, offset: i64, time_ns: Option<i64>, ticket: Ticket) {
         let Some(partition) = self.partitions.get_mut(&tenure) else { return };
         let next_offset = NextOffset::after(offset);
         match partition.spans.back_mut() {
-            Some(span) if span.ticket == ticket && !span.settled => span.next_offset = next_offset,
-            _ => partition.spans.push_back(Span { ticket, settled: false, next_offset }),
+            Some(span) if span.ticket == ticket && !span.settled => span.go_on(next_offset, time_ns),
+            _ => {
+                let (first_ns, last_ns) = (time_ns, time_ns);
+                partition.spans.push_back(Span { ticket, settled: false, next_offset, first_ns, last_ns });
+            }
         }
     }
 
     /// A record was delivered and is settled already: filtered, or rejected and accounted for.
-    pub fn delivered_settled(&mut self, tenure: Tenure, offset: i64) {
+    pub fn delivered_settled(&mut self, tenure: Tenure, offset: i64, time_ns: Option<i64>) {
         let Some(partition) = self.partitions.get_mut(&tenure) else { return };
         let next_offset = NextOffset::after(offset);
         // It can't pass those before it in any case, so it becomes part of the last of them.
         match partition.spans.back_mut() {
-            Some(span) => span.next_offset = next_offset,
-            None => partition.set_settled(next_offset),
+            Some(span) => span.go_on(next_offset, time_ns),
+            None => partition.set_settled(next_offset, time_ns),
+        }
+    }
+
+    /// A record was let go, as all that follow it in this tenure.
+    pub fn let_go(&mut self, tenure: Tenure, time_ns: Option<i64>) {
+        if let Some(partition) = self.partitions.get_mut(&tenure) {
+            partition.let_go_ns = partition.let_go_ns.or(time_ns);
         }
     }
 
@@ -94,13 +120,18 @@ impl Tracker {
             span.settled = true;
         }
         while let Some(span) = partition.spans.pop_front_if(|span| span.settled) {
-            partition.set_settled(span.next_offset);
+            partition.set_settled(span.next_offset, span.last_ns);
         }
     }
 
     /// Whether everything delivered in this tenure is settled.
     pub fn is_settled(&self, tenure: Tenure) -> bool {
         self.partitions.get(&tenure).is_none_or(|partition| partition.spans.is_empty())
+    }
+
+    /// Of all partitions held.
+    pub fn times(&self) -> impl Iterator<Item = (Tenure, Times)> + '_ {
+        self.partitions.iter().map(|(tenure, partition)| (*tenure, partition.times()))
     }
 
     /// Hands out the prefixes that grew since the last time, and whether they went back nevertheless: where a topic is
@@ -117,9 +148,22 @@ impl Tracker {
     }
 }
 
+impl Span {
+    fn go_on(&mut self, next_offset: NextOffset, time_ns: Option<i64>) {
+        self.next_offset = next_offset;
+        self.last_ns = time_ns.or(self.last_ns);
+    }
+}
+
 impl Partition {
-    fn set_settled(&mut self, next_offset: NextOffset) {
+    fn times(&self) -> Times {
+        let open_ns = self.spans.front().map_or(self.let_go_ns, |span| span.first_ns);
+        Times { open_ns, settled_ns: self.settled_ns }
+    }
+
+    fn set_settled(&mut self, next_offset: NextOffset, last_ns: Option<i64>) {
         self.settled = Some(next_offset);
+        self.settled_ns = last_ns.or(self.settled_ns);
         self.changed = true;
     }
 }
@@ -159,19 +203,19 @@ mod tests {
             tracker.take_changed(|_, next, back| changed.push((next.get(), back)));
             changed
         };
-        tracker.delivered(tenure, 100, one);
+        tracker.delivered(tenure, 100, None, one);
         // The topic is created again: what comes now is of a new one.
-        tracker.delivered(tenure, 0, two);
-        tracker.delivered_settled(tenure, 1);
+        tracker.delivered(tenure, 0, None, two);
+        tracker.delivered_settled(tenure, 1, None);
         tracker.settle(tenure, one);
         assert_eq!(changed(&mut tracker), [(101, false)]);
         tracker.settle(tenure, two);
         assert_eq!(changed(&mut tracker), [(2, true)]);
-        tracker.delivered_settled(tenure, 2);
+        tracker.delivered_settled(tenure, 2, None);
         assert_eq!(changed(&mut tracker), [(3, false)]);
         // Both in one batch.
-        tracker.delivered(tenure, 50, two.next());
-        tracker.delivered(tenure, 0, two.next());
+        tracker.delivered(tenure, 50, None, two.next());
+        tracker.delivered(tenure, 0, None, two.next());
         tracker.settle(tenure, two.next());
         assert_eq!(changed(&mut tracker), [(1, true)]);
     }
@@ -180,9 +224,9 @@ mod tests {
     fn waits_for_what_was_delivered_before() {
         let (mut tracker, one) = (Tracker::default(), Ticket::first());
         let (two, tenure) = (one.next(), tracker.assign());
-        tracker.delivered(tenure, 10, one);
-        tracker.delivered(tenure, 11, one);
-        tracker.delivered(tenure, 15, two);
+        tracker.delivered(tenure, 10, None, one);
+        tracker.delivered(tenure, 11, None, one);
+        tracker.delivered(tenure, 15, None, two);
         tracker.settle(tenure, two);
         assert_eq!(changed(&mut tracker), [0_i64; 0]);
         tracker.settle(tenure, one);
@@ -195,25 +239,52 @@ mod tests {
     fn records_settled_at_once_ride_on_those_before() {
         let (mut tracker, ticket) = (Tracker::default(), Ticket::first());
         let tenure = tracker.assign();
-        tracker.delivered_settled(tenure, 4);
+        tracker.delivered_settled(tenure, 4, None);
         assert_eq!(changed(&mut tracker), [5]);
-        tracker.delivered(tenure, 5, ticket);
-        tracker.delivered_settled(tenure, 6);
-        tracker.delivered(tenure, 7, ticket);
+        tracker.delivered(tenure, 5, None, ticket);
+        tracker.delivered_settled(tenure, 6, None);
+        tracker.delivered(tenure, 7, None, ticket);
         assert_eq!(changed(&mut tracker), [0_i64; 0]);
         tracker.settle(tenure, ticket);
         assert_eq!(changed(&mut tracker), [8]);
     }
 
     #[test]
+    fn knows_how_old_the_oldest_open_record_is() {
+        let (mut tracker, one) = (Tracker::default(), Ticket::first());
+        let (two, tenure) = (one.next(), tracker.assign());
+        let f = |tracker: &Tracker, open_ns: Option<i64>, settled_ns: Option<i64>| {
+            assert_eq!(tracker.times().map(|(_, times)| times).last(), Some(Times { open_ns, settled_ns }));
+        };
+        f(&tracker, None, None);
+        tracker.delivered_settled(tenure, 0, Some(500));
+        f(&tracker, None, Some(500));
+        tracker.delivered(tenure, 1, Some(1_000), one);
+        tracker.delivered(tenure, 2, None, one);
+        tracker.delivered(tenure, 3, Some(3_000), two);
+        tracker.delivered_settled(tenure, 4, Some(4_000));
+        f(&tracker, Some(1_000), Some(500));
+        tracker.settle(tenure, one);
+        f(&tracker, Some(3_000), Some(1_000));
+        // The topic holds: what is open is settled, what follows waits.
+        tracker.let_go(tenure, Some(5_000));
+        tracker.let_go(tenure, Some(6_000));
+        f(&tracker, Some(3_000), Some(1_000));
+        tracker.settle(tenure, two);
+        f(&tracker, Some(5_000), Some(4_000));
+        tracker.revoke(tenure);
+        assert_eq!(tracker.times().count(), 0);
+    }
+
+    #[test]
     fn an_earlier_tenure_commits_nothing() {
         let (mut tracker, ticket) = (Tracker::default(), Ticket::first());
         let before = tracker.assign();
-        tracker.delivered(before, 1, ticket);
+        tracker.delivered(before, 1, None, ticket);
         assert_eq!(tracker.revoke(before), None);
         let after = tracker.assign();
         tracker.settle(before, ticket);
-        tracker.delivered_settled(before, 2);
+        tracker.delivered_settled(before, 2, None);
         assert_eq!(changed(&mut tracker), [0_i64; 0]);
         assert!(tracker.is_settled(after));
     }
@@ -230,12 +301,12 @@ mod tests {
             for (step, gap, ticket) in steps {
                 match step {
                     0 | 1 => {
-                        tracker.delivered(tenure, offset, Ticket(ticket));
+                        tracker.delivered(tenure, offset, None, Ticket(ticket));
                         model.push((offset, Some(ticket)));
                         offset += gap;
                     }
                     2 => {
-                        tracker.delivered_settled(tenure, offset);
+                        tracker.delivered_settled(tenure, offset, None);
                         model.push((offset, None));
                         offset += gap;
                     }

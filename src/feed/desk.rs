@@ -5,10 +5,10 @@ use super::edges::{LaneQueue, Outlet};
 use super::lane::{Done, Lane};
 use super::routes::{Route, Routes, Routing};
 use super::stage::Stage;
-use crate::admin::Counters;
+use crate::admin::{Closed, Counters};
 use crate::alarm::Alarms;
 use crate::batch::{Batch, Budget, Limits};
-use crate::commit::{NextOffset, Tenure, Ticket};
+use crate::commit::{NextOffset, Tenure, Ticket, Times};
 use crate::kafka::TopicPartition;
 use crate::map::RecordLimits;
 use std::sync::Arc;
@@ -173,6 +173,13 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         all
     }
 
+    /// How old the records are that are open in the partitions held.
+    pub fn times(&self) -> Vec<(Arc<TopicPartition>, Times)> {
+        let Stage { tracker, routes, .. } = &self.stage;
+        let of_place = |(tenure, times)| Some((Arc::clone(routes.place_of(tenure)?), times));
+        tracker.times().filter_map(of_place).collect()
+    }
+
     /// Where reading failed since the last time: it has to go on there.
     pub fn take_failed(&mut self) -> Vec<(TopicPartition, NextOffset)> {
         std::mem::take(&mut self.stage.failed)
@@ -215,8 +222,20 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         let draining = !self.drains.is_empty();
         let Some(lane) = self.lanes.get_mut(lane) else { return };
         let limits = &self.setting.limits;
-        let due = lane.open.due(limits).is_some_and(|due| due <= now || stopping || draining);
-        if (due || lane.open.is_full(limits) || !self.setting.budget.has_room()) && lane.can_flush() {
+        if !lane.can_flush() {
+            return;
+        }
+        let why = if lane.open.is_full(limits) {
+            Some(Closed::Full)
+        } else if lane.open.due(limits).is_some_and(|due| due <= now) {
+            Some(Closed::Age)
+        } else if stopping || draining {
+            Some(Closed::End)
+        } else {
+            (!self.setting.budget.has_room()).then_some(Closed::Memory)
+        };
+        if let Some(why) = why {
+            self.setting.counters.close_batch(why);
             let place_of = |tenure: &Tenure| self.stage.routes.place_of(*tenure).map(Arc::clone);
             lane.open.places = lane.open.tenures.iter().map(place_of).collect();
             lane.flush(self.next_ticket);

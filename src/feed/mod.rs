@@ -20,7 +20,7 @@ mod write;
 pub use letters::LetterDesk;
 pub use routes::Routing;
 
-use crate::admin::{Counters, Pulse};
+use crate::admin::{Counters, OpenTimesPen, Pulse};
 use crate::batch::{Budget, Limits};
 use crate::influx::Writer;
 use crate::kafka::{GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, Taken, offsets_of};
@@ -38,6 +38,8 @@ use write::WritingLanes;
 
 /// How often settled offsets are stored, for librdkafka to commit.
 const STORE_EVERY: Duration = Duration::from_millis(500);
+/// A thousand partitions take some 50 us.
+const TELL_TIMES_EVERY: Duration = Duration::from_secs(1);
 /// The longest sleep. Queues and lanes wake the thread; this bounds what a lost wake-up costs.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
@@ -69,6 +71,8 @@ pub struct Feed {
     pulse: Arc<Pulse>,
     /// Partitions held, as the counters know it.
     held: u64,
+    times: OpenTimesPen,
+    next_times: Instant,
 }
 
 impl Feed {
@@ -91,7 +95,9 @@ impl Feed {
         };
         let desk =
             Desk::new(setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime, shared.seed));
-        Self { desk, consumer, events, counters, stop, next_store: Instant::now(), pulse, held: 0 }
+        let times = counters.open_times.pen();
+        let (next_store, next_times) = (Instant::now(), Instant::now());
+        Self { desk, consumer, events, counters, stop, next_store, pulse, held: 0, times, next_times }
     }
 
     /// Runs until a stop was asked for and everything open is settled.
@@ -105,6 +111,7 @@ impl Feed {
             let busy = self.desk.turn(now, reading);
             self.read_failed_again();
             self.store_offsets(now, stopping);
+            self.tell_times(now);
             if stopping && self.is_finished(now) {
                 return;
             }
@@ -189,6 +196,14 @@ impl Feed {
             && let Err(error) = self.consumer.pause(&list)
         {
             debug!(%error, "a topic on hold could not be paused");
+        }
+    }
+
+    /// Tells `/metrics` how old the open records are.
+    fn tell_times(&mut self, now: Instant) {
+        if now >= self.next_times {
+            self.next_times = now + TELL_TIMES_EVERY;
+            self.times.write(self.desk.times());
         }
     }
 

@@ -72,6 +72,7 @@ impl Stage {
         let topic = self.routes.topic_mut(route.topic);
         // Its records wait in Kafka: nothing of it is settled any more.
         if topic.guard.holds() {
+            self.tracker.let_go(route.tenure, record.time.kafka_ns());
             return;
         }
         let mark = open.lines.mark();
@@ -82,6 +83,7 @@ impl Stage {
         if became.has_rejected() {
             if topic.guard.reject(|| why(&became), *now) {
                 open.lines.truncate(mark);
+                self.tracker.let_go(route.tenure, record.time.kafka_ns());
                 topic.guard.alarm(&topic.name, &self.alarms, *now);
                 return;
             }
@@ -98,12 +100,12 @@ impl Stage {
             open.push_letter(route.tenure, letter(topic, arrival, &became), *now);
         }
         if became.lines > 0 || has_letter {
-            self.tracker.delivered(route.tenure, record.offset, open.ticket);
+            self.tracker.delivered(route.tenure, record.offset, record.time.kafka_ns(), open.ticket);
         } else {
-            self.tracker.delivered_settled(route.tenure, record.offset);
+            self.tracker.delivered_settled(route.tenure, record.offset, record.time.kafka_ns());
         }
         for (reason, count) in became.rejected_by_reason() {
-            self.counters.reject(reason, count);
+            self.counters.reject(&topic.name, reason, count);
         }
         for (element, rejection) in &became.rejected {
             self.reporter.rejected(&topic.name, record, *element, rejection);
@@ -129,6 +131,9 @@ impl Stage {
                 refused,
                 place.zip(origin).map(|(at, origin)| (at.as_ref(), origin.offset)),
             );
+            if let Some(at) = place {
+                self.counters.refuse(&at.topic, 1);
+            }
             // Several lines of one record are one record refused.
             let record = origin.map(|origin| (origin.tenure, origin.offset));
             if std::mem::replace(&mut last, record) == record {

@@ -1,10 +1,12 @@
 //! What the writer counts of itself, for `/metrics` and the summary.
 
+use super::sizes::Sizes;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Totals since the start, over all lanes and destinations.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     /// Requests by what their answer meant.
     pub stored: AtomicU64,
@@ -22,6 +24,61 @@ pub struct Counters {
     pub address_changes: AtomicU64,
     /// From sending a request to the end of its answer, of those that were answered.
     pub latency: Latency,
+    /// Of batches as they were closed.
+    pub batch_lines: Sizes,
+    pub batch_bytes: Sizes,
+    /// Batches of which not all lines are stored or refused.
+    pub batches_in_flight: InFlight,
+    /// Requests without an answer.
+    pub requests_in_flight: InFlight,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let zero = AtomicU64::default;
+        Self {
+            stored: zero(),
+            retried: zero(),
+            split: zero(),
+            refused: zero(),
+            held: zero(),
+            lines_stored: zero(),
+            lines_refused: zero(),
+            bytes_plain: zero(),
+            bytes_sent: zero(),
+            address_changes: zero(),
+            latency: Latency::default(),
+            batch_lines: Sizes::of_lines(),
+            batch_bytes: Sizes::of_bytes(),
+            batches_in_flight: InFlight::default(),
+            requests_in_flight: InFlight::default(),
+        }
+    }
+}
+
+/// How many of something are under way.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight(Arc<AtomicU64>);
+
+/// One that is under way until this is dropped: by its end, or with a future that is given up.
+#[derive(Debug)]
+pub struct UnderWay(Arc<AtomicU64>);
+
+impl InFlight {
+    pub fn begin(&self) -> UnderWay {
+        self.0.fetch_add(1, Relaxed);
+        UnderWay(Arc::clone(&self.0))
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// Upper ends of the buckets of `Latency`; what is slower falls into one more.
@@ -86,6 +143,17 @@ mod tests {
         f(1_001, 1);
         f(30_000_000, 11);
         f(30_000_001, 12);
+    }
+
+    #[test]
+    fn knows_how_many_are_under_way() {
+        let in_flight = InFlight::default();
+        let (one, two) = (in_flight.begin(), in_flight.begin());
+        assert_eq!(in_flight.get(), 2);
+        drop(one);
+        assert_eq!(in_flight.get(), 1);
+        drop(two);
+        assert_eq!(in_flight.get(), 0);
     }
 
     #[test]

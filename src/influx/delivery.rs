@@ -68,7 +68,11 @@ impl LaneWriter {
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
         let mut batch = Batch { lines, delivered: Delivered::default(), watch: self.writer.alarms.watch() };
         let mut plan = Plan::new(lines);
+        let counters = &self.writer.counters;
+        let _under_way = counters.batches_in_flight.begin();
         if !lines.is_empty() {
+            counters.batch_lines.add(lines.len());
+            counters.batch_bytes.add(lines.text().len());
             self.writer.keep_pace(lines.len()).await;
         }
         while let Some(request) = plan.next(lines, self.writer.size(destination)) {
@@ -167,6 +171,7 @@ impl LaneWriter {
         count(&counters.bytes_sent, bytes.len());
         batch.delivered.bytes_sent += bytes.len() as u64;
         let start = now();
+        let _under_way = counters.requests_in_flight.begin();
         let (outcome, answer) = match self.writer.client.write(address, destination, bytes, gzipped).await {
             Ok(answer) => {
                 counters.latency.add(now().saturating_duration_since(start));

@@ -18,6 +18,7 @@ mod lines;
 mod pace;
 mod remedy;
 mod salvage;
+mod sizes;
 #[cfg(test)]
 pub(crate) mod test_support;
 mod writer;
@@ -35,4 +36,5 @@ pub use gzip::Gzip;
 pub use lines::{Lines, LinesError};
 pub use remedy::{Place as Remedy, remedy};
 pub use salvage::Refused;
+pub use sizes::Sizes;
 pub use writer::{Writer, WriterOptions};

@@ -5,6 +5,10 @@
 
 #![expect(unsafe_code, reason = "calls librdkafka's C interface; each block says why it is sound")]
 
+mod configs;
+
+pub use configs::{TopicConfig, TopicConfigs};
+
 use crate::record::{OwnedHeaders, Record, RecordTime};
 use rdkafka::bindings as c;
 use rdkafka::client::ClientContext;

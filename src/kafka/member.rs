@@ -3,12 +3,12 @@
 use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, offsets_of, summary};
 use super::recreated::Recreated;
 use super::resets::Resumed;
-use super::{MemberError, UntilEnd, begin, group, idle, properties};
+use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, group, idle, properties};
 use crate::commit::NextOffset;
 use crate::config::{Kafka, Topics};
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{Statistics, Topic};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,8 +32,9 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A member of the group.
 pub struct Member {
-    /// Dropped before the client, to which it belongs.
+    /// Dropped before the client, to which both belong.
     recreated: Recreated,
+    retention: RetentionWatch,
     consumer: Arc<GroupConsumer>,
     group_id: String,
     instance_id: Option<String>,
@@ -68,6 +69,7 @@ impl Member {
         let consumer: GroupConsumer = config.create_with_context(context).map_err(MemberError::Client)?;
         let member = Self {
             recreated: Recreated::new(&consumer),
+            retention: RetentionWatch::new(&consumer),
             consumer: Arc::new(consumer),
             group_id: kafka.group_id.clone(),
             instance_id: config.get("group.instance.id").map(str::to_owned),
@@ -128,6 +130,7 @@ impl Member {
             if let Some((number, until_end)) = &self.until_end {
                 until_end.look(*number, &statistics);
             }
+            self.look_at_retention(&statistics);
             self.statistics = Some(statistics);
         }
         self.ask_for_ends();
@@ -145,6 +148,20 @@ impl Member {
             }
         }
         Ok(())
+    }
+
+    /// Keeps known how long the topics held keep their records.
+    fn look_at_retention(&mut self, statistics: &Statistics) {
+        let is_held = |topic: &Topic| topic.partitions.values().any(|one| one.partition >= 0 && one.desired);
+        let topics = statistics.topics.iter().filter(|(_, topic)| is_held(topic));
+        let mut topics: Vec<&str> = topics.map(|(name, _)| name.as_str()).collect();
+        topics.sort_unstable();
+        self.retention.look(&self.consumer, &topics);
+    }
+
+    /// How long the topics held keep their records, as far as that is known.
+    pub fn retentions(&self) -> &Retentions {
+        self.retention.known()
     }
 
     /// librdkafka's newest statistics.
@@ -256,8 +273,9 @@ impl Member {
 
     /// Leaves the group.
     pub fn leave(self) {
-        // Its queue belongs to the client.
+        // Their queues belong to the client.
         drop(self.recreated);
+        drop(self.retention);
         // Dropping the last reference leaves it.
         if Arc::into_inner(self.consumer).is_none() {
             warn!("the kafka client is still in use and leaves the group when its session ends");

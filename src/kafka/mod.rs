@@ -12,12 +12,14 @@ mod member;
 mod properties;
 mod recreated;
 mod resets;
+mod retention;
 mod sample;
 mod trouble;
 mod until_end;
 
 pub use context::{
     GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
+    summary as partitions_in_words,
 };
 pub use embedded::{EmbeddedKafka, NewRecord};
 pub use error::MemberError;
@@ -25,6 +27,7 @@ pub use ffi::{Delivery, Place, RecordQueue, Taken, headers_of, mock_cluster_addr
 pub use member::Member;
 pub use properties::{probe_config, producer_config, reader_config};
 pub use resets::Resumed;
+pub use retention::{Retention, RetentionWatch, Retentions, ask as ask_retentions};
 pub use sample::Sample;
 use trouble::Trouble;
 pub use trouble::remedy_words;

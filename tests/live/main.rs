@@ -32,6 +32,7 @@ mod groups;
 mod guide;
 mod holds;
 mod kills;
+mod metrics;
 mod offsets;
 mod refusals;
 mod restarts;

@@ -11,7 +11,7 @@ fn settle_batch(bencher: Bencher<'_, '_>) {
     let tenures: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for record in 0..BATCH {
-            tracker.delivered(tenures[record / RUN % PARTITIONS], offset, ticket);
+            tracker.delivered(tenures[record / RUN % PARTITIONS], offset, Some(offset), ticket);
             offset += 1;
         }
         for tenure in &tenures {

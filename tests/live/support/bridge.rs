@@ -1,6 +1,6 @@
 //! The released binary as a process.
 
-use super::{Http, PATIENCE, free_port, wait_for};
+use super::{Http, PATIENCE, Page, free_port, wait_for};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -88,6 +88,11 @@ impl Bridge {
     /// Waits until partitions of this topic are assigned.
     pub fn wait_until_assigned(&self, topic: &str) -> Duration {
         self.wait_for_log(&["assigned", &format!("{topic}[")], PATIENCE).1
+    }
+
+    /// All metrics; fails where the page is not in order.
+    pub fn page(&self) -> Page {
+        Page::read(&self.admin.as_ref().expect("start_watched").get("/metrics").unwrap())
     }
 
     /// A metric's samples, by its name without the prefix that all share.

@@ -3,6 +3,8 @@
 mod bridge;
 pub mod config;
 mod example;
+#[path = "../../support/exposition.rs"]
+mod exposition;
 #[path = "../../support/failures.rs"]
 mod failures;
 mod http;
@@ -17,6 +19,7 @@ mod tmpfs;
 pub use bridge::{Bridge, Paused, binary as bridge_binary, run_command, signal};
 pub use config::Config;
 pub use example::Example;
+pub use exposition::Page;
 pub use http::{Http, block_on};
 pub use influx::Influx;
 pub use kafka::{Kafka, Produced};

@@ -1,0 +1,56 @@
+//! What the system says of this process; nothing where it is no Linux.
+
+use std::fs;
+
+/// Of `/proc/self/stat`, whatever the machine's own clock is.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Memory that is in RAM.
+pub fn resident_bytes() -> Option<u64> {
+    resident_of(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+/// Processor time of all threads.
+pub fn cpu_seconds() -> Option<f64> {
+    cpu_of(&fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+pub fn open_files() -> Option<usize> {
+    // One of them is the folder itself.
+    Some(fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1))
+}
+
+fn resident_of(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1_024)
+}
+
+fn cpu_of(stat: &str) -> Option<f64> {
+    // The name in parentheses may hold spaces and parentheses. The time of the user is the 14th field, of the system the 15th.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ').skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some((ticks()? + ticks()?) as f64 / TICKS_PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_linux_says() {
+        assert_eq!(resident_of("Name:\tx\nVmRSS:\t   12345 kB\nRssAnon:\t1 kB\n"), Some(12_641_280));
+        assert_eq!(resident_of("Name:\tx\n"), None);
+        let stat = "7 (a) b) c) S 1 2 3 4 5 6 7 8 9 10 250 50 11 12";
+        assert_eq!(cpu_of(stat), Some(3.0));
+        assert_eq!(cpu_of("7 (a) S 1"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn knows_this_process() {
+        assert!(resident_bytes().unwrap() > 1_000_000);
+        assert!(cpu_seconds().unwrap() >= 0.0);
+        assert!(open_files().unwrap() > 2);
+    }
+}

@@ -1,0 +1,103 @@
+//! What topics are configured with, asked by a client that is there already: another one would want connections of its own.
+
+use rdkafka::bindings as c;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use std::ffi::{CStr, CString};
+use std::ptr;
+use std::time::Duration;
+
+/// A topic with those of its values that were asked for.
+#[derive(Debug)]
+pub struct TopicConfig {
+    pub topic: String,
+    pub values: Vec<(String, String)>,
+}
+
+/// Questions for values of topics. Answers are taken later, so that nobody has to wait. To be dropped before the client.
+pub struct TopicConfigs(*mut c::rd_kafka_queue_t);
+
+// SAFETY: librdkafka's queues are locked inside; there is no other state.
+unsafe impl Send for TopicConfigs {}
+
+impl TopicConfigs {
+    pub fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
+        // SAFETY: the client is alive.
+        Self(unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) })
+    }
+
+    pub fn ask<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, topics: &[&str], names: &[&CStr]) {
+        let topics = topics.iter().filter_map(|topic| CString::new(*topic).ok());
+        // SAFETY: all strings are C strings; a resource is null or ours until it is destroyed below, once. Everything is copied
+        // by the call, so nothing has to outlive it; client and queue are alive.
+        unsafe {
+            let kind = c::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
+            let mut asked: Vec<_> = topics
+                .map(|topic| c::rd_kafka_ConfigResource_new(kind, topic.as_ptr()))
+                .filter(|resource| !resource.is_null())
+                .collect();
+            for resource in &asked {
+                for name in names {
+                    // Without names a broker tells all values. It fails only for empty names.
+                    c::rd_kafka_ConfigResource_set_config(*resource, name.as_ptr(), c"".as_ptr());
+                }
+            }
+            let (list, count) = (asked.as_mut_ptr(), asked.len());
+            c::rd_kafka_DescribeConfigs(consumer.client().native_ptr(), list, count, ptr::null(), self.0);
+            c::rd_kafka_ConfigResource_destroy_array(list, count);
+        }
+    }
+
+    /// An answer, if one comes in this time. It has the topics that exist and whose values may be seen.
+    pub fn answer(&self, time_max: Duration) -> Option<Vec<TopicConfig>> {
+        let wait_ms = i32::try_from(time_max.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the queue is alive. The event is destroyed once, after everything in it was copied; the result is null
+        // if the event is of another kind, and has `count` resources.
+        unsafe {
+            let event = c::rd_kafka_queue_poll(self.0, wait_ms);
+            if event.is_null() {
+                return None;
+            }
+            let mut topics = Vec::new();
+            let result = c::rd_kafka_event_DescribeConfigs_result(event);
+            if !result.is_null() {
+                let mut count = 0;
+                let list = c::rd_kafka_DescribeConfigs_result_resources(result, &raw mut count);
+                for index in 0..count {
+                    topics.extend(described(*list.add(index)));
+                }
+            }
+            c::rd_kafka_event_destroy(event);
+            Some(topics)
+        }
+    }
+}
+
+impl Drop for TopicConfigs {
+    fn drop(&mut self) {
+        // SAFETY: the queue is ours, and the client is still alive.
+        unsafe { c::rd_kafka_queue_destroy(self.0) };
+    }
+}
+
+/// # Safety
+/// The pointer must be a live resource.
+unsafe fn described(resource: *const c::rd_kafka_ConfigResource_t) -> Option<TopicConfig> {
+    // SAFETY: as promised by the caller; names, and values where they are not null, are C strings of the resource.
+    unsafe {
+        if c::rd_kafka_ConfigResource_error(resource) != c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return None;
+        }
+        let topic = CStr::from_ptr(c::rd_kafka_ConfigResource_name(resource)).to_str().ok()?.to_owned();
+        let (mut count, mut values) = (0, Vec::new());
+        let entries = c::rd_kafka_ConfigResource_configs(resource, &raw mut count);
+        for index in 0..count {
+            let entry = *entries.add(index);
+            let (name, value) = (c::rd_kafka_ConfigEntry_name(entry), c::rd_kafka_ConfigEntry_value(entry));
+            if !value.is_null() {
+                let owned = |text| CStr::from_ptr(text).to_string_lossy().into_owned();
+                values.push((owned(name), owned(value)));
+            }
+        }
+        Some(TopicConfig { topic, values })
+    }
+}
