@@ -25,6 +25,8 @@ const PARTITIONS_MAX: usize = 500;
 const RECORDS_MAX: usize = 100;
 /// For all topics together.
 const SAMPLE_MAX: Duration = Duration::from_secs(3);
+/// Brokers that do not tell it leave the question open.
+const RETENTION_MAX: Duration = Duration::from_secs(2);
 
 pub fn check(
     config: &Config,
@@ -144,18 +146,24 @@ fn check_samples(
     }
     let holds = |topic: &str| positions.iter().any(|at| at.topic == topic && holds_records(at));
     report.tell_all(sampled.judge(holds, SystemTime::now()))?;
-    let names: Vec<&str> = read.iter().map(|topic| topic.name.as_str()).collect();
-    let retentions = ask_retentions(consumer, &names, ASK_MAX);
-    let now_ms = now_ms();
-    for (topic, retention) in &retentions {
-        // A new group begins with records that are about to go, as those of every topic are in turn.
-        let is_behind = positions.iter().any(|at| at.topic == *topic && at.committed.is_some());
-        let oldest = sampled.oldest(topic).filter(|_| is_behind);
-        if let (Some(oldest), Some(time)) = (oldest, retention.time) {
-            report.tell_all(offsets::judge_retention(topic, oldest, time, now_ms))?;
-        }
+    report.tell_all(going_unread(consumer, positions, sampled))
+}
+
+/// Of topics that the group has read, what is unread and soon deleted. A new group begins with records that are about to go,
+/// as those of every topic are in turn.
+fn going_unread(consumer: &BaseConsumer, positions: &[Position], sampled: &Sampled<'_>) -> Vec<Line> {
+    let is_read = |topic: &str| positions.iter().any(|at| at.topic == topic && at.committed.is_some());
+    let names: BTreeSet<&str> = positions.iter().map(|at| at.topic.as_str()).collect();
+    let behind: Vec<&str> =
+        names.into_iter().filter(|topic| is_read(topic) && sampled.oldest(topic).is_some()).collect();
+    if behind.is_empty() {
+        return Vec::new();
     }
-    Ok(())
+    let (retentions, now_ms) = (ask_retentions(consumer, &behind, RETENTION_MAX), now_ms());
+    let lines = retentions.iter().filter_map(|(topic, retention)| {
+        offsets::judge_retention(topic, sampled.oldest(topic)?, retention.time?, now_ms)
+    });
+    lines.collect()
 }
 
 fn now_ms() -> i64 {

@@ -150,8 +150,10 @@ fn begins(topic: &str, reset: OffsetReset, of: &[&Position]) -> Line {
         };
         let all: i64 =
             fresh.iter().filter_map(|position| position.bounds).map(|(first, end)| end - first).sum();
+        let is_empty = all == 0;
         let all = counted(all, "record");
         said.push(match reset {
+            _ if is_empty && reset != OffsetReset::Error => format!("nothing is committed{partitions}, nor is there a record"),
             OffsetReset::Earliest => {
                 format!("nothing is committed{partitions}: by `offset_reset` = \"earliest\" all {all} there are read")
             }
@@ -251,6 +253,11 @@ mod tests {
             &[
                 "ok      topic t: nothing is committed: by `offset_reset` = \"latest\" the 4 records there are passed over",
             ],
+        );
+        f(
+            Earliest,
+            &[at(0, (5, 5), None)],
+            &["ok      topic t: nothing is committed, nor is there a record"],
         );
         f(Error, &fresh, &["FAILED  topic t: nothing is committed, and `offset_reset` is \"error\": commit"]);
         let both = [at(0, (0, 100), Some(90)), at(1, (5, 9), None)];
