@@ -3,16 +3,17 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     dead_code,
     reason = "a test fails by panicking; helpers are shared"
 )]
 
 mod support;
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use support::{Cluster, GROUP, Sink};
 
@@ -39,8 +40,13 @@ impl Setup {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        let binary = env!("CARGO_BIN_EXE_kafka-influx-bridge");
-        Command::new(binary).args(arguments).current_dir(&self.folder).output().unwrap()
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+        command.args(arguments).current_dir(&self.folder);
+        command
     }
 }
 
@@ -108,7 +114,7 @@ fn renaming(to: &str, name: &'static [u8; 9]) -> String {
                 let mut buffer = vec![0; 1 << 20];
                 while let Ok(length @ 1..) = server.read(&mut buffer) {
                     let mut answer = buffer[..length].to_vec();
-                    for at in 0..length.saturating_sub(name.len()) {
+                    for at in 0..=length.saturating_sub(name.len()) {
                         if answer[at..].starts_with(b"127.0.0.1") {
                             answer[at..at + name.len()].copy_from_slice(name);
                         }
@@ -241,6 +247,32 @@ fn map_live_shows_a_topic_without_joining_the_group() {
     assert!(said.contains("t[0]@1: it is not JSON"), "{said}");
     assert_eq!(cluster.committed("t", 1), [None]);
     assert!(sink.points("main").is_empty());
+}
+
+#[test]
+fn map_live_ends_well_with_ctrl_c_and_says_when_nothing_came() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [r#"{"host":"h1","v":1.5,"state":"on"}"#]);
+    cluster.create_topic("empty", 1);
+    let setup = Setup::new("interrupted", &cluster.address(), "['t']", &sink.receiver.url());
+    let mut command = setup.command(&["map", "--live", "600"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    let mut shown = BufReader::new(child.stdout.take().unwrap());
+    shown.read_line(&mut first).unwrap();
+    assert!(first.starts_with("t,host=h1 v=1.5 "), "{first}");
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for line in ["t: 1 record became 1 line", "dropped or changed: 1 values under state"] {
+        assert!(said.contains(line), "{said}");
+    }
+    let output = setup.run(&["map", "--live", "1", "--topic", "empty"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("empty: no record is there, and none came"), "{said}");
 }
 
 #[test]

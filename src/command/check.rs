@@ -4,6 +4,7 @@ use super::connect::connect;
 use super::style::Style;
 use super::{CONNECTION_FAILED, WRONG};
 use crate::config::{self, ConfigErrors, Loaded, Problem};
+use crate::text::counted;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -69,10 +70,6 @@ fn show_errors(errors: &ConfigErrors, err: &mut impl Write) -> io::Result<u8> {
 
 fn show(problems: &[Problem], err: &mut impl Write) -> io::Result<()> {
     problems.iter().try_for_each(|problem| writeln!(err, "{problem}"))
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn reads_durations() {
         let f = |text: &str, want: Option<u64>| {
-            assert_eq!(go_duration(text), want.map(Duration::from_secs), "{text}")
+            assert_eq!(go_duration(text), want.map(Duration::from_secs), "{text}");
         };
         f("0s", Some(0));
         f("1h1m1s", Some(3_661));

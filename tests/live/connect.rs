@@ -43,7 +43,7 @@ fn all_is_well() {
             "answers for 3 brokers",
             "which can be reached",
             &format!("ok      topic {topic}: 2 partitions"),
-            &format!("ok      group {topic}: nobody is in it now"),
+            &format!("ok      group {topic}: nobody is in it now, and this user may join it"),
             &format!(
                 "ok      topic {topic}: nothing is committed: by `offset_reset` = \"earliest\" all 150 records"
             ),

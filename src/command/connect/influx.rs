@@ -3,10 +3,11 @@
 use super::ASK_MAX;
 use super::clock;
 use super::offsets::{shown, span};
-use super::report::{Line, Report, counted};
+use super::report::{Line, Report};
 use super::sampled::{Sampled, Times};
 use crate::config::Config;
 use crate::influx::{Address, Cause, Client, Destination, Failure, Kept, Outcome, Remedy, remedy};
+use crate::text::counted;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};

@@ -7,7 +7,7 @@ use super::report::{Line, Report};
 use super::sampled::Sampled;
 use super::{brokers, group, topics};
 use crate::config::{Config, DeadLetter, Kafka, OffsetReset};
-use crate::kafka::{Sample, ask_retentions, probe_config, producer_config};
+use crate::kafka::{Sample, ask_retentions, describe_group, probe_config, producer_config};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -110,11 +110,11 @@ fn check_group(
         positions = offsets::bounds(consumer, &places, ASK_MAX);
         committed = offsets::ask_committed(consumer, &mut positions, ASK_MAX);
     }
-    let described = group::describe(consumer, &kafka.group_id, ASK_MAX);
-    match (&committed, &described) {
-        (Err(error), _) | (Ok(()), Err(error)) => report.tell(&group::refused(&kafka.group_id, error))?,
-        (Ok(()), Ok(group)) => report.tell(&group::judge(kafka, group.as_ref()))?,
-    }
+    report.tell(&match (&committed, describe_group(consumer, &kafka.group_id, ASK_MAX)) {
+        (Err(error), _) => group::refused(&kafka.group_id, error.rdkafka_error_code()),
+        (Ok(()), Err(code)) => group::refused(&kafka.group_id, Some(code)),
+        (Ok(()), Ok(group)) => group::judge(kafka, &group),
+    })?;
     if committed.is_ok() && !places.is_empty() {
         for topic in read {
             report.tell_all(offsets::judge(&topic.name, kafka.offset_reset, &positions))?;
@@ -139,14 +139,26 @@ fn check_samples(
     }
     let refused = sample_ends(kafka, positions, sampled);
     sample_starts(kafka, positions, sampled);
-    if let Some(error) = refused {
-        let without: Vec<String> = sampled.without_records().into_iter().map(str::to_owned).collect();
-        let names = super::report::some_of(&without);
-        report.tell(&topics::refused(&names, error.rdkafka_error_code(), &error.to_string()))?;
+    if refused.is_some() {
+        report.tell_all(name_refused(kafka, positions, &sampled.without_records()))?;
     }
     let holds = |topic: &str| positions.iter().any(|at| at.topic == topic && holds_records(at));
     report.tell_all(sampled.judge(holds, SystemTime::now()))?;
     report.tell_all(going_unread(consumer, positions, sampled))
+}
+
+/// An error does not name its topic, so those without records are asked again, each by itself.
+fn name_refused(kafka: &Kafka, positions: &[Position], topics: &[&str]) -> Vec<Line> {
+    let ask = |topic: &&str| {
+        let mut list = TopicPartitionList::new();
+        for at in positions.iter().filter(|at| at.topic == *topic) {
+            let end = at.bounds.map_or(Offset::End, |(_, end)| Offset::Offset(end));
+            let _infallible = list.add_partition_offset(&at.topic, at.partition, end);
+        }
+        let error = read(kafka, &list, 1, |_, _| {})?;
+        Some(topics::refused(topic, error.rdkafka_error_code(), &error.to_string()))
+    };
+    topics.iter().filter_map(ask).collect()
 }
 
 /// Of topics that the group has read, what is unread and soon deleted. A new group begins with records that are about to go,
@@ -178,7 +190,8 @@ fn holds_records(at: &Position) -> bool {
 /// The newest records of each topic. Returns an error that is no passing one.
 fn sample_ends(kafka: &Kafka, positions: &[Position], sampled: &mut Sampled<'_>) -> Option<KafkaError> {
     let mut list = TopicPartitionList::new();
-    for at in positions.iter().filter(|at| holds_records(at)) {
+    // Of empty ones only whether they may be read.
+    for at in positions {
         let partitions = positions.iter().filter(|other| other.topic == at.topic).count();
         let before = (RECORDS_MAX / partitions.max(1)).max(1);
         let Some((first, end)) = at.bounds else { continue };
@@ -235,7 +248,11 @@ fn read(
                 take(&sample, &message);
             }
             Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
-            Some(Err(error)) if is_final(&error) => refused = Some(error),
+            // It comes for each partition, and again and again.
+            Some(Err(error)) if is_final(&error) => {
+                refused = Some(error);
+                ends += 1;
+            }
             // Others pass, or the brokers were told of before.
             Some(Err(_)) => {}
             None => break,

@@ -1,9 +1,10 @@
 //! Keys that bridge.toml names and sampled records do not have.
 
-use super::report::{Line, counted};
+use super::report::Line;
 use crate::config::nearest;
 use crate::decode::{Format, Scanner, Step, SyntaxError, Token, find, select};
 use crate::map::{Globs, KeySelector, Rules};
+use crate::text::counted;
 use std::collections::BTreeSet;
 
 /// Different keys that are kept; topics whose keys never repeat have any number.

@@ -1,7 +1,8 @@
 //! Where reading would begin, and how long what is unread there stays.
 
-use super::report::{Line, counted};
+use super::report::Line;
 use crate::config::OffsetReset;
+use crate::text::counted;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};

@@ -3,7 +3,7 @@
 use super::clock;
 use super::keys::SeenKeys;
 use super::offsets::Oldest;
-use super::report::{Line, counted, some_of};
+use super::report::{Line, some_of};
 use crate::batch::LineBuffer;
 use crate::config::Config;
 use crate::feed::Routing;
@@ -12,6 +12,7 @@ use crate::kafka::headers_of;
 use crate::map::{Drop, Mapper, Reason, Rejection};
 use crate::pipeline::record_limits;
 use crate::record::{OwnedHeaders, Record, RecordTime};
+use crate::text::counted;
 use rdkafka::message::{BorrowedMessage, Message};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! The topics of `kafka.topics`: whether they are there, and may be read.
 
 use super::cluster::{Cluster, Topic};
-use super::report::{Line, counted, some_of};
+use super::report::{Line, some_of};
 use crate::config::Topics;
+use crate::text::counted;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 const GRANT: &str = "grant READ and DESCRIBE on the topic to this user (kafka-acls --add --allow-principal User:NAME --operation Read)";
