@@ -35,6 +35,12 @@ pub fn printable_bytes(bytes: &[u8], chars_max: usize) -> String {
     printable(&String::from_utf8_lossy(bytes), chars_max)
 }
 
+/// `1 record`, `2 records`.
+pub fn counted(count: impl TryInto<u64>, what: &str) -> String {
+    let count = count.try_into().unwrap_or(0);
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +52,11 @@ mod tests {
         assert_eq!(printable("a\u{2028}b\u{85}\u{feff}", 100), "a\\u{2028}b\\u{85}\\u{feff}");
         assert_eq!(printable("abcdef", 3), "abc…");
         assert_eq!(printable_bytes(b"a\xFF\x00", 10), "a\u{FFFD}\\u{0}");
+    }
+
+    #[test]
+    fn counts() {
+        assert_eq!((counted(1, "record"), counted(0, "record")), ("1 record".into(), "0 records".into()));
+        assert_eq!(counted(-1_i64, "record"), "0 records");
     }
 }

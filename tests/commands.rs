@@ -3,6 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     dead_code,
     reason = "a test fails by panicking; helpers are shared"
 )]
@@ -11,10 +12,12 @@ mod support;
 
 use kafka_influx_bridge::receiver::Reply;
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use support::{Cluster, Sink, wait_until};
+use support::{Cluster, GROUP, Sink, wait_until};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 
 /// A configuration in a folder of its own.
 struct Setup {
@@ -39,8 +42,13 @@ impl Setup {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        let binary = env!("CARGO_BIN_EXE_kafka-influx-bridge");
-        Command::new(binary).args(arguments).current_dir(&self.folder).output().unwrap()
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+        command.args(arguments).current_dir(&self.folder);
+        command
     }
 }
 
@@ -86,9 +94,119 @@ fn check_connect_names_servers_that_are_not_there() {
     let output = setup.run(&["check", "--connect"]);
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{shown}");
-    for line in ["FAILED  brokers 127.0.0.1:1", "check `kafka.brokers`", "check `influx.url`"] {
+    for line in
+        ["FAILED  broker 127.0.0.1:1: Connection refused", "check `kafka.brokers`", "check `influx.url`"]
+    {
         assert!(shown.contains(line), "{shown}");
     }
+}
+
+/// A broker that gives another name of itself: what comes from `to` has it in the place of "127.0.0.1", which is as long.
+fn renaming(to: &str, name: &'static [u8; 9]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let to = to.to_owned();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
+            let (mut from_client, mut to_client) = (client.try_clone().unwrap(), client.try_clone().unwrap());
+            let mut to_server = server.try_clone().unwrap();
+            thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
+            thread::spawn(move || {
+                let mut buffer = vec![0; 1 << 20];
+                while let Ok(length @ 1..) = server.read(&mut buffer) {
+                    let mut answer = buffer[..length].to_vec();
+                    for at in 0..=length.saturating_sub(name.len()) {
+                        if answer[at..].starts_with(b"127.0.0.1") {
+                            answer[at..at + name.len()].copy_from_slice(name);
+                        }
+                    }
+                    if to_client.write_all(&answer).is_err() {
+                        break;
+                    }
+                }
+            });
+            // Closed by whichever side ends.
+            let _nothing = client.flush();
+        }
+    });
+    address
+}
+
+#[test]
+fn check_connect_names_a_broker_that_gives_a_name_nobody_knows() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    let brokers = cluster.address();
+    let port = brokers.rsplit(':').next().unwrap();
+    let setup = Setup::new("renamed", &renaming(&brokers, b"n.invalid"), "['t']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    let calls = format!(
+        "FAILED  a bootstrap address answered, but broker 1 calls itself n.invalid:{port}, which does not resolve here"
+    );
+    for line in [&*calls, "ok      topic t: 1 partition", "may be written"] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn check_connect_names_what_is_not_kafka() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    let http = sink.receiver.url();
+    let http = http.trim_start_matches("http://");
+    let brokers = format!("{http},{}", cluster.address());
+    let setup = Setup::new("http", &brokers, "['t']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    let not_kafka = format!("FAILED  broker {http}: connected, but ");
+    // The other one is asked all the same.
+    for line in [&*not_kafka, "answers for 1 broker", "ok      topic t: 1 partition"] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn check_connect_puts_samples_through_the_mapping() {
+    let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::with_buckets(&["main"]));
+    let record = r#"{"hots":"h","v":1,"state":"on"}"#;
+    cluster.produce("t", 0, std::iter::repeat_n(record, 300));
+    cluster.produce("t", 1, [record, "bad"]);
+    cluster.create_topic("empty", 1);
+    let setup = Setup::new("samples", &cluster.address(), "['t', 'empty']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    for line in [
+        "ok      topic t: nothing is committed: by `offset_reset` = \"earliest\" all 302 records there are read",
+        "warn    topic t: 52 sampled records become 51 points; 1 is rejected, such as t[1]@1: it is not JSON",
+        "warn    topic t: 102 values under hots, state: strings and booleans are dropped",
+        "warn    topic empty: it holds no records",
+        "warn    t: `host` of `tag_keys` is in none of 51 sampled records: did you mean `hots`?",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    assert_eq!(cluster.committed("t", 2), [None, None]);
+    assert!(sink.points("main").is_empty());
+    assert!(!shown.contains('\x1b'), "no terminal, no colours");
+}
+
+#[test]
+fn check_connect_says_how_far_behind_the_group_is() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    cluster.produce("t", 0, std::iter::repeat_n(r#"{"v":1}"#, 10));
+    cluster.commit("t", 0, 7);
+    let setup = Setup::new("behind", &cluster.address(), "['t']", &sink.receiver.url());
+    let toml = std::fs::read_to_string(setup.folder.join("bridge.toml")).unwrap();
+    let toml = toml.replace("[[mapping]]", &format!("group_id = '{GROUP}'\n[[mapping]]"));
+    std::fs::write(setup.folder.join("bridge.toml"), toml).unwrap();
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let line = "ok      topic t: reading starts at the committed offsets, 3 records behind";
+    assert!(shown.contains(line), "{shown}");
+    assert_eq!(cluster.committed("t", 1), [Some(7)]);
 }
 
 #[test]
@@ -131,6 +249,32 @@ fn map_live_shows_a_topic_without_joining_the_group() {
     assert!(said.contains("t[0]@1: it is not JSON"), "{said}");
     assert_eq!(cluster.committed("t", 1), [None]);
     assert!(sink.points("main").is_empty());
+}
+
+#[test]
+fn map_live_ends_well_with_ctrl_c_and_says_when_nothing_came() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [r#"{"host":"h1","v":1.5,"state":"on"}"#]);
+    cluster.create_topic("empty", 1);
+    let setup = Setup::new("interrupted", &cluster.address(), "['t']", &sink.receiver.url());
+    let mut command = setup.command(&["map", "--live", "600"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    let mut shown = BufReader::new(child.stdout.take().unwrap());
+    shown.read_line(&mut first).unwrap();
+    assert!(first.starts_with("t,host=h1 v=1.5 "), "{first}");
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for line in ["t: 1 record became 1 line", "dropped or changed: 1 values under state"] {
+        assert!(said.contains(line), "{said}");
+    }
+    let output = setup.run(&["map", "--live", "1", "--topic", "empty"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("empty: no record is there, and none came"), "{said}");
 }
 
 #[test]

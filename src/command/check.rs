@@ -1,8 +1,10 @@
 //! `check`: every error of the configuration, or in words what it will do.
 
 use super::connect::connect;
+use super::style::Style;
 use super::{CONNECTION_FAILED, WRONG};
 use crate::config::{self, ConfigErrors, Loaded, Problem};
+use crate::text::counted;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,13 +15,14 @@ use std::process::ExitCode;
 pub fn check(named: Option<&Path>, connects: bool) -> ExitCode {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     // Whoever closed the other end does not want to know more.
-    let status = check_to(named, connects, &mut out, &mut err).unwrap_or(WRONG);
+    let status =
+        check_to(named, connects.then(|| Style::of(&io::stdout())), &mut out, &mut err).unwrap_or(WRONG);
     ExitCode::from(status)
 }
 
 fn check_to(
     named: Option<&Path>,
-    connects: bool,
+    connects: Option<Style>,
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<u8> {
@@ -33,7 +36,10 @@ fn check_to(
     match config::read(&path) {
         Ok(loaded) => {
             let status = show_content(&path, &loaded, out, err)?;
-            let passed = !connects || connect(&loaded.config, out)?;
+            let passed = match connects {
+                Some(style) => connect(&loaded.config, out, style)?,
+                None => true,
+            };
             Ok(if passed { status } else { CONNECTION_FAILED })
         }
         Err(errors) => show_errors(&errors, err),
@@ -66,10 +72,6 @@ fn show(problems: &[Problem], err: &mut impl Write) -> io::Result<()> {
     problems.iter().try_for_each(|problem| writeln!(err, "{problem}"))
 }
 
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,7 +84,7 @@ mod tests {
         let file = folder.join("bridge.toml");
         std::fs::write(&file, text).unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let status = check_to(Some(&file), false, &mut out, &mut err).unwrap();
+        let status = check_to(Some(&file), None, &mut out, &mut err).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         let text =
             |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&format!("{}/", folder.display()), "");
@@ -128,7 +130,7 @@ mod tests {
     #[test]
     fn says_where_it_looked() {
         let mut err = Vec::new();
-        let status = check_to(Some(Path::new("/nowhere/b.toml")), false, &mut io::sink(), &mut err).unwrap();
+        let status = check_to(Some(Path::new("/nowhere/b.toml")), None, &mut io::sink(), &mut err).unwrap();
         assert_eq!(status, 2);
         assert_eq!(err, b"no configuration file: looked for /nowhere/b.toml\n");
     }

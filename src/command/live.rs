@@ -4,29 +4,76 @@ use super::map::{DryRun, MapError};
 use crate::config::Kafka;
 use crate::kafka::{Sample, headers_of};
 use crate::record::{Record, RecordTime};
+use crate::text::counted;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// Records of each partition that are shown although they came before, so that a quiet topic shows something.
 const BEFORE: i64 = 5;
 
-/// Shows what comes in this time. Returns how many records were rejected.
+/// How often Ctrl-C is looked for.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// Shows what comes in this time, or until Ctrl-C. Returns how many records were rejected.
 pub fn read(mut run: DryRun, kafka: &Kafka, topic: &str, duration: Duration) -> Result<usize, MapError> {
     let failed = |why: String| MapError::Topic { topic: topic.to_owned(), why };
     let sample = Sample::open(kafka, &[topic], BEFORE).map_err(|error| failed(error.to_string()))?;
     let sample = sample.ok_or_else(|| failed("it does not exist".to_owned()))?;
-    let until = Instant::now() + duration;
-    let mut out = io::stdout().lock();
-    while let Some(left) = until.checked_duration_since(Instant::now()) {
-        match sample.next(left) {
-            Some(Ok(message)) => show(&mut run, &message, &mut out)?,
+    eprintln!(
+        "{topic}: the last {BEFORE} records of each partition, and what comes within {} s; the group is not joined",
+        duration.as_secs()
+    );
+    let (until, interrupted) = (Instant::now() + duration, interrupted()?);
+    let (mut out, mut records, mut trouble) = (io::stdout().lock(), 0_u64, None);
+    while !interrupted.load(Ordering::Relaxed) {
+        let Some(left) = until.checked_duration_since(Instant::now()) else { break };
+        match sample.next(left.min(GLANCE)) {
+            Some(Ok(message)) => {
+                records += 1;
+                show(&mut run, &message, &mut out)?;
+                out.flush()?;
+            }
+            Some(Err(error)) if passes(&error) => trouble = Some(error),
             Some(Err(error)) => return Err(failed(error.to_string())),
-            None => break,
+            None => {}
         }
-        out.flush()?;
+    }
+    match (records, trouble) {
+        (0, Some(trouble)) => return Err(failed(trouble.to_string())),
+        (0, None) => eprintln!("{topic}: no record is there, and none came; does its producer run?"),
+        (records, _) => {
+            eprintln!("{topic}: {} became {}", counted(records, "record"), counted(run.lines(), "line"));
+        }
     }
     Ok(run.finish())
+}
+
+/// Of one broker that is away, say, while others answer.
+fn passes(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut | Code::Resolve)
+    )
+}
+
+/// Becomes true with Ctrl-C, so that what was dropped is still told.
+fn interrupted() -> io::Result<Arc<AtomicBool>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let came = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&came);
+    thread::spawn(move || {
+        // Without it, the signal ends the process at once.
+        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+            flag.store(true, Ordering::Relaxed);
+        }
+    });
+    Ok(came)
 }
 
 fn show(run: &mut DryRun, message: &BorrowedMessage<'_>, out: &mut impl Write) -> Result<(), MapError> {

@@ -79,6 +79,7 @@ pub(super) struct DryRun {
     /// The next record's: its place in the input stands for it.
     offset: i64,
     rejected: usize,
+    lines: usize,
     /// Counts of what was dropped, by remedy and key.
     dropped: BTreeMap<&'static str, (u64, Vec<String>)>,
 }
@@ -92,6 +93,7 @@ impl DryRun {
             time: timestamp.map_or(RecordTime::Omitted, RecordTime::At),
             offset: 0,
             rejected: 0,
+            lines: 0,
             dropped: BTreeMap::new(),
         })
     }
@@ -127,6 +129,7 @@ impl DryRun {
         let mut lines = LineBuffer::default();
         let became = self.mapper.map(record, &mut lines);
         out.write_all(lines.text())?;
+        self.lines += lines.lines();
         if became.has_rejected() {
             self.rejected += 1;
             // In step with what follows on standard error.
@@ -143,6 +146,11 @@ impl DryRun {
             self.dropped.entry(notice.drop.remedy()).or_default().1.push(notice.key);
         }
         Ok(())
+    }
+
+    /// How many lines came of the records.
+    pub(super) fn lines(&self) -> usize {
+        self.lines
     }
 
     /// Says what was dropped, and which option keeps it. Returns how many records were rejected.

@@ -11,6 +11,7 @@ mod progress;
 mod records;
 pub mod replay;
 pub mod run;
+pub mod style;
 
 pub use arguments::Arguments;
 

@@ -7,7 +7,7 @@ use super::connection::{Connection, Credential, Destination};
 use crate::text::printable;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::header::{LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, LOCATION, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response};
 use std::error::Error;
 use std::path::PathBuf;
@@ -53,6 +53,8 @@ pub struct Server {
     pub version: Option<String>,
     /// `X-Influxdb-Build`, such as `OSS`.
     pub build: Option<String>,
+    /// Its clock, in whole seconds.
+    pub time: Option<SystemTime>,
 }
 
 /// Where a credential comes from anew, when it may change while the bridge runs.
@@ -162,7 +164,7 @@ impl Client {
         Ok(Server { version, ..ping })
     }
 
-    fn request(&self, address: &Address, method: Method, url: reqwest::Url) -> RequestBuilder {
+    pub(super) fn request(&self, address: &Address, method: Method, url: reqwest::Url) -> RequestBuilder {
         let request = address.http.request(method, url);
         match &*self.credential.read().unwrap_or_else(PoisonError::into_inner) {
             Credential::None => request,
@@ -188,7 +190,7 @@ fn token_header(token: &str) -> Option<HeaderValue> {
 }
 
 /// Sends, and reads the body to its end so that the connection can be used again, or to the cap.
-async fn answer(request: RequestBuilder) -> Result<Answer, Failure> {
+pub(super) async fn answer(request: RequestBuilder) -> Result<Answer, Failure> {
     let (http, request) = request.build_split();
     let request = request.map_err(|error| failure(&error))?;
     let credential = request.headers().get(AUTHORIZATION).cloned();
@@ -236,7 +238,8 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 fn server(headers: &HeaderMap) -> Server {
     let read = |name| text_of(headers, name).map(word);
-    Server { version: read(&VERSION_HEADER), build: read(&BUILD_HEADER) }
+    let time = text_of(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+    Server { version: read(&VERSION_HEADER), build: read(&BUILD_HEADER), time }
 }
 
 fn word(text: &str) -> String {

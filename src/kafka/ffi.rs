@@ -6,8 +6,10 @@
 #![expect(unsafe_code, reason = "calls librdkafka's C interface; each block says why it is sound")]
 
 mod configs;
+mod groups;
 
 pub use configs::{TopicConfig, TopicConfigs};
+pub use groups::{GroupDescription, GroupMember, describe_group};
 
 use crate::record::{OwnedHeaders, Record, RecordTime};
 use rdkafka::bindings as c;

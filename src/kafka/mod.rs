@@ -23,7 +23,10 @@ pub use context::{
 };
 pub use embedded::{EmbeddedKafka, NewRecord};
 pub use error::MemberError;
-pub use ffi::{Delivery, Place, RecordQueue, Taken, headers_of, mock_cluster_addresses};
+pub use ffi::{
+    Delivery, GroupDescription, GroupMember, Place, RecordQueue, Taken, describe_group, headers_of,
+    mock_cluster_addresses,
+};
 pub use member::Member;
 pub use properties::{probe_config, producer_config, reader_config};
 pub use resets::Resumed;

@@ -1,6 +1,6 @@
 //! A look at the records of some topics, without joining a group and without committing.
 
-use super::properties::probe_config;
+use super::properties::{probe_config, reader_config};
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -36,6 +36,21 @@ impl Sample {
         }
         consumer.assign(&list)?;
         Ok(Some(Self { consumer }))
+    }
+
+    /// From these offsets on. Where a partition ends is told.
+    pub fn at(kafka: &Kafka, offsets: &TopicPartitionList) -> KafkaResult<Self> {
+        let consumer: BaseConsumer = reader_config(kafka).create()?;
+        consumer.assign(offsets)?;
+        Ok(Self { consumer })
+    }
+
+    /// Leaves the rest of a partition unread.
+    pub fn no_more_of(&self, topic: &str, partition: i32) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        // At worst further records of it come.
+        let _unknown = self.consumer.pause(&list);
     }
 
     /// The next record, if one comes in this time.

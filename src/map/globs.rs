@@ -7,6 +7,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, Default)]
 pub struct Globs {
     set: GlobSet,
+    patterns: Vec<String>,
 }
 
 /// A glob that can't be compiled.
@@ -34,12 +35,22 @@ impl Globs {
             builder.add(glob.map_err(|e| error(index, pattern, &e))?);
         }
         let set = builder.build().map_err(|e| error(0, "(all together)", &e))?;
-        Ok(Self { set })
+        Ok(Self { set, patterns: patterns.iter().map(|pattern| pattern.as_ref().to_owned()).collect() })
     }
 
     #[must_use]
     pub fn is_match(&self, key: &str) -> bool {
         self.set.is_match(key)
+    }
+
+    /// As they are written.
+    pub fn patterns(&self) -> &[String] {
+        &self.patterns
+    }
+
+    /// Which of the patterns match, by their place.
+    pub fn matching(&self, key: &str) -> Vec<usize> {
+        self.set.matches(key)
     }
 
     #[must_use]
@@ -65,6 +76,13 @@ mod tests {
         f(&["x", "disks_*_dev"], "disks_0_dev", true);
         f(&["{cpu,mem}_?"], "mem_1", true);
         f(&["온도*"], "온도_실내", true);
+    }
+
+    #[test]
+    fn tells_which_match() {
+        let globs = Globs::compile(&["a*", "b", "*b"]).unwrap();
+        assert_eq!((globs.matching("ab"), globs.matching("b")), (vec![0, 2], vec![1, 2]));
+        assert_eq!(globs.patterns(), ["a*", "b", "*b"]);
     }
 
     #[test]

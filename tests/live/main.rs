@@ -23,6 +23,7 @@
 
 mod bad_records;
 mod bounded;
+mod connect;
 mod counting;
 mod dead_letters;
 mod dialects;

@@ -1,0 +1,227 @@
+//! `kafka.brokers`, each by itself, and the addresses that the brokers give for themselves.
+
+use super::ASK_MAX;
+use super::cluster::{Broker, Cluster};
+use super::diagnosis::{self, Complaint, Speaks};
+use super::reach::{Reach, reach, reach_all};
+use super::report::Line;
+use crate::config::Kafka;
+use crate::influx::is_loopback;
+use crate::kafka::probe_config;
+use crate::text::counted;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// librdkafka takes it where none is named.
+const PORT: u16 = 9092;
+/// A client complains again and again.
+const COMPLAINTS_MAX: usize = 20;
+
+/// Asks every address of `kafka.brokers`, all at once. The cluster is what the first says that answers.
+pub fn ask(kafka: &Kafka) -> (Option<Cluster>, Vec<Line>) {
+    let speaks = Speaks::of(&kafka.properties);
+    let answers = thread::scope(|scope| {
+        let asked: Vec<_> =
+            kafka.brokers.iter().map(|address| scope.spawn(|| ask_one(kafka, address, &speaks))).collect();
+        let lost = || (None, Line::failed("a broker", "it could not be asked"));
+        asked.into_iter().map(|one| one.join().unwrap_or_else(|_| lost())).collect::<Vec<_>>()
+    });
+    let mut cluster = None;
+    let mut lines = Vec::new();
+    for (answer, line) in answers {
+        cluster = cluster.or(answer);
+        lines.push(line);
+    }
+    (cluster, lines)
+}
+
+fn ask_one(kafka: &Kafka, address: &str, speaks: &Speaks) -> (Option<Cluster>, Line) {
+    let what = format!("broker {address}");
+    match reach(&with_port(address), ASK_MAX) {
+        Reach::Unresolved(why) => {
+            let remedy = "check `kafka.brokers`, or let the name resolve here (DNS, /etc/hosts)";
+            (None, Line::failed(format!("{what}: the name does not resolve: {why}"), remedy))
+        }
+        Reach::Closed(why) => {
+            let remedy = "check `kafka.brokers`, that Kafka runs and listens there, and firewalls on the way";
+            (None, Line::failed(format!("{what}: {why}"), remedy))
+        }
+        Reach::Open => match hello(kafka, address) {
+            Ok(cluster) => {
+                let counts = format!(
+                    "{} and {}",
+                    counted(cluster.brokers.len(), "broker"),
+                    counted(cluster.topics.len(), "topic")
+                );
+                let line = Line::passed(format!("{what}: answers for {counts}{}", speaks.words()));
+                (Some(cluster), line)
+            }
+            Err(complaints) => {
+                let (why, remedy) = diagnosis::of(&complaints, speaks);
+                (None, Line::failed(format!("{what}: {why}"), remedy))
+            }
+        },
+    }
+}
+
+/// What the client is told, and how it explains it.
+#[derive(Clone, Default)]
+struct Listening(Arc<Mutex<Vec<Complaint>>>);
+
+impl Listening {
+    fn add(&self, complaint: Complaint) {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.len() < COMPLAINTS_MAX {
+            heard.push(complaint);
+        }
+    }
+
+    fn heard(&self) -> Vec<Complaint> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ClientContext for Listening {
+    fn log(&self, level: RDKafkaLogLevel, _: &str, text: &str) {
+        // `debug` in [kafka.librdkafka] brings others.
+        if (level as i32) <= RDKafkaLogLevel::Info as i32 {
+            self.add(Complaint { code: None, text: text.to_owned() });
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.add(Complaint { code: error.rdkafka_error_code(), text: reason.to_owned() });
+    }
+}
+
+impl ConsumerContext for Listening {}
+
+/// What this address alone answers.
+fn hello(kafka: &Kafka, address: &str) -> Result<Cluster, Vec<Complaint>> {
+    let listening = Listening::default();
+    let mut config = probe_config(kafka);
+    // A connection that is closed at once is what a wrong protocol looks like.
+    config.set("bootstrap.servers", address).set("log.connection.close", "true");
+    let client: Result<BaseConsumer<Listening>, KafkaError> = config.create_with_context(listening.clone());
+    let client = client.map_err(|error| vec![diagnosis::no_client(&error)])?;
+    let until = Instant::now() + ASK_MAX;
+    // Asked again with more time, so that what can't get better is told at once.
+    let mut patience = Duration::from_millis(250);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if let Ok(metadata) = client.fetch_metadata(None, patience.min(left).max(Duration::from_millis(10))) {
+            return Ok(Cluster::of(&metadata));
+        }
+        // Errors wait for somebody to poll.
+        while client.poll(Duration::ZERO).is_some() {}
+        let heard = listening.heard();
+        if left.is_zero() || diagnosis::is_final(&heard) {
+            return Err(heard);
+        }
+        patience *= 2;
+    }
+}
+
+fn with_port(address: &str) -> String {
+    let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if has_port && !address.ends_with(']') { address.to_owned() } else { format!("{address}:{PORT}") }
+}
+
+/// Tries every address that the brokers give.
+pub fn ask_advertised(kafka: &Kafka, cluster: &Cluster) -> Vec<Line> {
+    let addresses: Vec<String> = cluster.brokers.iter().map(Broker::address).collect();
+    let reached = reach_all(&addresses, ASK_MAX);
+    let is_local = kafka.brokers.iter().any(|address| is_local(&with_port(address)));
+    cluster.brokers.iter().zip(reached).map(|(broker, reach)| advertised(broker, &reach, is_local)).collect()
+}
+
+fn is_local(address: &str) -> bool {
+    format!("http://{address}").parse().is_ok_and(|url| is_loopback(&url))
+}
+
+/// `is_local`: whether `kafka.brokers` names this machine itself.
+fn advertised(broker: &Broker, reach: &Reach, is_local_wanted: bool) -> Line {
+    let address = broker.address();
+    let calls = format!("broker {} calls itself {address}", broker.id);
+    let elsewhere = is_local(&address) && !is_local_wanted;
+    let local = "that is every machine's name for itself: set the broker's advertised.listeners to a name that \
+                 clients on other machines can use";
+    let found = format!("a bootstrap address answered, but {calls}");
+    match reach {
+        Reach::Open if elsewhere => {
+            Line::warned(format!("{calls}, and was asked for under another name"), local)
+        }
+        Reach::Open => Line::passed(format!("{calls}, which can be reached")),
+        Reach::Unresolved(_) | Reach::Closed(_) if elsewhere => Line::failed(found, local),
+        Reach::Unresolved(why) => Line::failed(
+            format!("{found}, which does not resolve here ({why})"),
+            "let the name resolve here (DNS, /etc/hosts), or set the broker's advertised.listeners to a name that does",
+        ),
+        Reach::Closed(why) => Line::failed(
+            format!("{found}, which can't be reached from here ({why})"),
+            "make this name and port reachable from here, or correct the broker's advertised.listeners",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds_the_port() {
+        let f = |address: &str, want: &str| assert_eq!(with_port(address), want);
+        f("nuc", "nuc:9092");
+        f("nuc:1", "nuc:1");
+        f("[::1]", "[::1]:9092");
+        f("[::1]:1", "[::1]:1");
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_an_advertised_address() {
+        let f = |host: &str, reach: Reach, is_local: bool, want: &str| {
+            let broker = Broker { id: 2, host: host.into(), port: 9092 };
+            let line = advertised(&broker, &reach, is_local).to_string();
+            assert!(line.starts_with(want), "{line}");
+        };
+        let (unresolved, closed) = (|| Reach::Unresolved("no".into()), || Reach::Closed("refused".into()));
+        f("nuc", Reach::Open, false, "ok      broker 2 calls itself nuc:9092, which can be reached");
+        f(
+            "nuc",
+            unresolved(),
+            false,
+            "FAILED  a bootstrap address answered, but broker 2 calls itself nuc:9092, which does not resolve here (no): let",
+        );
+        f(
+            "::2",
+            closed(),
+            false,
+            "FAILED  a bootstrap address answered, but broker 2 calls itself [::2]:9092, which can't be reached from here \
+             (refused): make",
+        );
+        f(
+            "localhost",
+            closed(),
+            true,
+            "FAILED  a bootstrap address answered, but broker 2 calls itself localhost:9092, which can't",
+        );
+        f(
+            "localhost",
+            closed(),
+            false,
+            "FAILED  a bootstrap address answered, but broker 2 calls itself localhost:9092: that is every machine's name",
+        );
+        f(
+            "127.0.0.1",
+            Reach::Open,
+            false,
+            "warn    broker 2 calls itself 127.0.0.1:9092, and was asked for under another",
+        );
+        f("127.0.0.1", Reach::Open, true, "ok      broker 2");
+    }
+}

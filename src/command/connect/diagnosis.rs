@@ -1,0 +1,365 @@
+//! Why a broker that takes the connection does not answer: librdkafka's words, and the key of bridge.toml that they mean.
+
+use crate::secret::Secret;
+use crate::text::printable;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+/// Of librdkafka's words.
+const WORDS_CHARS_MAX: usize = 300;
+
+/// What the client said: an error, or a line of its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    pub code: Option<Code>,
+    pub text: String,
+}
+
+/// What bridge.toml has the client speak.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Speaks {
+    tls: bool,
+    /// The mechanism of the login.
+    sasl: Option<String>,
+}
+
+impl Speaks {
+    pub fn of(properties: &[(String, Secret)]) -> Self {
+        let value = |names: &[&str]| {
+            let of = properties.iter().rev().find(|(name, _)| names.contains(&name.as_str()));
+            of.map_or(String::new(), |(_, value)| value.expose().to_owned())
+        };
+        let protocol = value(&["security.protocol"]).to_ascii_lowercase();
+        let mechanism = value(&["sasl.mechanisms", "sasl.mechanism"]);
+        Self { tls: protocol.ends_with("ssl"), sasl: protocol.starts_with("sasl").then_some(mechanism) }
+    }
+
+    /// Behind what was answered.
+    pub fn words(&self) -> String {
+        let tls = if self.tls { ", by TLS" } else { "" };
+        let sasl =
+            self.sasl.as_ref().map_or(String::new(), |mechanism| format!(", logged in by {mechanism}"));
+        format!("{tls}{sasl}")
+    }
+}
+
+/// A kind of trouble.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// With those that the broker offers.
+    Mechanism(String),
+    NoLoginWanted,
+    Login(String),
+    LoginWanted,
+    TlsWanted,
+    NoTls,
+    Certificate(String),
+    HostName,
+    ClientCertificate,
+    Http,
+    NotKafka,
+    NoClient(String),
+    Other(String),
+}
+
+/// Whether waiting can't change what was heard.
+pub fn is_final(heard: &[Complaint]) -> bool {
+    heard.iter().any(|complaint| !matches!(trouble(complaint), Trouble::Other(_)))
+}
+
+/// That the client can't even be made. The error may name a property's value, which may be a secret.
+pub fn no_client(error: &KafkaError) -> Complaint {
+    let text = match error {
+        KafkaError::ClientConfig(_, description, key, _) => format!("{key}: {description}"),
+        other => other.to_string(),
+    };
+    Complaint { code: Some(Code::InvalidArgument), text }
+}
+
+/// What is wrong, and what to do about it.
+pub fn of(heard: &[Complaint], speaks: &Speaks) -> (String, &'static str) {
+    let troubles: Vec<Trouble> = heard.iter().map(trouble).collect();
+    let known = troubles.iter().find(|trouble| !matches!(trouble, Trouble::Other(_)));
+    let mechanism = speaks.sasl.as_deref().unwrap_or("SASL");
+    let connected = |what: &str| format!("connected, but {what}");
+    match known.or(troubles.last()) {
+        Some(Trouble::Mechanism(offered)) => (
+            connected(&format!("the broker takes no login by {mechanism}, only by {offered}")),
+            "set `mechanism` of [kafka.sasl] to what it takes",
+        ),
+        Some(Trouble::NoLoginWanted) => (
+            connected("this listener takes no login"),
+            "take [kafka.sasl] out, or name the port of the listener that wants it",
+        ),
+        Some(Trouble::Login(why)) => (
+            connected(&format!("it refuses the login by {mechanism}: {why}")),
+            "check `username`, `password` and `mechanism` of [kafka.sasl]",
+        ),
+        Some(Trouble::LoginWanted) => {
+            (connected("it closes the connection: it seems to want a login"), "add [kafka.sasl]")
+        }
+        Some(Trouble::TlsWanted) => (
+            connected("it closes the connection at the first request: it seems to want TLS"),
+            "add [kafka.tls], which may be empty, or name the port of the listener without TLS",
+        ),
+        Some(Trouble::NoTls) => (
+            connected("it does not speak TLS"),
+            "take [kafka.tls] out, or name the port of the listener with TLS",
+        ),
+        Some(Trouble::Certificate(why)) => (
+            connected(&format!("its certificate is not trusted: {why}")),
+            "name the authority that signed it in `ca_file` of [kafka.tls]",
+        ),
+        Some(Trouble::HostName) => (
+            connected("its certificate is for another name"),
+            "write a name of the certificate into `kafka.brokers`, or give the broker a certificate for this one",
+        ),
+        Some(Trouble::ClientCertificate) => (
+            connected("it wants a certificate of the client"),
+            "set `cert_file` and `key_file` of [kafka.tls]",
+        ),
+        Some(Trouble::Http) => (
+            connected("something that speaks HTTP answers"),
+            "check `kafka.brokers`: this is not Kafka's port",
+        ),
+        Some(Trouble::NotKafka) => {
+            (connected("what answers is not Kafka"), "check the port in `kafka.brokers`")
+        }
+        Some(Trouble::NoClient(why)) => {
+            (format!("the Kafka client can't be made: {why}"), "look at [kafka] in bridge.toml")
+        }
+        Some(Trouble::Other(why)) => (
+            connected(&format!("Kafka does not answer: {why}")),
+            "check `kafka.brokers`, and [kafka.tls] and [kafka.sasl] where the brokers want them",
+        ),
+        None => (
+            connected("no answer came"),
+            "is this Kafka's port? check `kafka.brokers`, and [kafka.tls] where the broker wants it",
+        ),
+    }
+}
+
+fn trouble(complaint: &Complaint) -> Trouble {
+    let text = complaint.text.as_str();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let excerpt = || printable(reason(text), WORDS_CHARS_MAX);
+    if complaint.code == Some(Code::InvalidArgument) {
+        return Trouble::NoClient(excerpt());
+    }
+    if has(&["SASL "]) {
+        return of_login(text);
+    }
+    if has(&["SSL handshake failed", "verify broker certificate", "did not provide a certificate"]) {
+        return of_tls(text);
+    }
+    if has(&["connecting to a SSL listener"]) {
+        return Trouble::TlsWanted;
+    }
+    if has(&["require SASL authentication"]) {
+        return Trouble::LoginWanted;
+    }
+    if let Some((_, size)) = text.split_once("Invalid response size ") {
+        return of_size(size.split(' ').next().unwrap_or_default());
+    }
+    match complaint.code {
+        Some(Code::Authentication | Code::SaslAuthenticationFailed) => Trouble::Login(excerpt()),
+        _ => Trouble::Other(excerpt()),
+    }
+}
+
+fn of_login(text: &str) -> Trouble {
+    // Of a listener without login: "handshake failed: Broker: Request not valid in current SASL state: broker's
+    // supported mechanisms: " and nothing behind it.
+    if let Some((_, offered)) = text.split_once("supported mechanisms: ") {
+        let offered = offered.split(" (").next().unwrap_or_default().trim();
+        return match offered {
+            "" => Trouble::NoLoginWanted,
+            offered => Trouble::Mechanism(printable(offered, 100)),
+        };
+    }
+    if text.contains("require SASL authentication") {
+        return Trouble::LoginWanted;
+    }
+    if !text.contains("SASL authentication") {
+        return Trouble::Other(printable(reason(text), WORDS_CHARS_MAX));
+    }
+    Trouble::Login(printable(reason(text), WORDS_CHARS_MAX))
+}
+
+fn of_tls(text: &str) -> Trouble {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&["hostname mismatch", "IP address mismatch"]) {
+        Trouble::HostName
+    } else if has(&[
+        "certificate verify failed",
+        "certificate could not be verified",
+        "verify broker certificate",
+    ]) {
+        Trouble::Certificate(certificate(text).to_owned())
+    } else if has(&["certificate required", "client SSL authentication might be", "alert bad certificate"]) {
+        Trouble::ClientCertificate
+    } else if has(&[
+        "PLAINTEXT broker listener",
+        "wrong version number",
+        "packet length too long",
+        "http request",
+    ]) {
+        Trouble::NoTls
+    } else {
+        Trouble::Certificate(printable(reason(text), WORDS_CHARS_MAX))
+    }
+}
+
+fn certificate(text: &str) -> &'static str {
+    let known = [
+        ("self-signed", "it is signed by itself or by an authority of your own"),
+        ("self signed", "it is signed by itself or by an authority of your own"),
+        ("expired", "it has expired"),
+        ("not yet valid", "it is not valid yet: is this machine's clock right?"),
+    ];
+    known
+        .iter()
+        .find(|(word, _)| text.contains(word))
+        .map_or("its authority is unknown here", |(_, words)| words)
+}
+
+/// Kafka's answers begin with their size: others' first four bytes are taken for it.
+fn of_size(size: &str) -> Trouble {
+    match size.parse::<i32>().map(i32::to_be_bytes) {
+        Ok([b'H', b'T', b'T', b'P']) => Trouble::Http,
+        // An alert of TLS, or a handshake.
+        Ok([0x15 | 0x16, 0x03, ..]) => Trouble::TlsWanted,
+        _ => Trouble::NotKafka,
+    }
+}
+
+/// Without the names of threads and brokers before, and how long it took behind.
+fn reason(text: &str) -> &str {
+    let text = text.rsplit_once(" (after ").map_or(text, |(before, _)| before);
+    let text =
+        text.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(text, |(_, rest)| rest);
+    text.split_once("/bootstrap: ").map_or(text, |(_, rest)| rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_key_that_is_wrong() {
+        let speaks = Speaks { tls: true, sasl: Some("PLAIN".into()) };
+        let f = |text: &str, want: &str, key: &str| {
+            let heard = [
+                Complaint { code: None, text: "[thrd:x:1/bootstrap]: x:1/bootstrap: Connect failed".into() },
+                Complaint {
+                    code: None,
+                    text: format!("[thrd:x:1/bootstrap]: x:1/bootstrap: {text} (after 3ms in state X)"),
+                },
+            ];
+            let (what, remedy) = of(&heard, &speaks);
+            assert!(what.contains(want), "{text}: {what}");
+            assert!(remedy.contains(key), "{text}: {remedy}");
+            assert!(is_final(&heard), "{text}");
+        };
+        f(
+            "SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported mechanisms: SCRAM-SHA-512",
+            "takes no login by PLAIN, only by SCRAM-SHA-512",
+            "`mechanism`",
+        );
+        f(
+            "SASL PLAIN mechanism handshake failed: Broker: Request not valid in current SASL state: broker's supported mechanisms: ",
+            "takes no login",
+            "take [kafka.sasl] out",
+        );
+        f(
+            "SASL authentication error: Authentication failed: Invalid username or password",
+            "refuses the login by PLAIN: SASL authentication error: Authentication failed: Invalid username or password",
+            "`password`",
+        );
+        f(
+            "Disconnected: connection closed by peer: verify that security.protocol is correctly configured, broker might require SASL authentication",
+            "want a login",
+            "add [kafka.sasl]",
+        );
+        f(
+            "Disconnected while requesting ApiVersion: might be caused by incorrect security.protocol configuration (connecting to a SSL listener?) or broker version is < 0.10 (see api.version.request)",
+            "seems to want TLS",
+            "add [kafka.tls]",
+        );
+        f(
+            "SSL handshake failed: Disconnected: connecting to a PLAINTEXT broker listener?",
+            "not speak TLS",
+            "take [kafka.tls] out",
+        );
+        f(
+            "SSL handshake failed: error:0A00010B:SSL routines::wrong version number",
+            "not speak TLS",
+            "[kafka.tls]",
+        );
+        f(
+            "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate could not be verified, verify that ssl.ca.location",
+            "not trusted: its authority is unknown",
+            "`ca_file`",
+        );
+        f(
+            "Failed to verify broker certificate: self-signed certificate in certificate chain",
+            "signed by itself",
+            "`ca_file`",
+        );
+        f("Failed to verify broker certificate: hostname mismatch", "for another name", "`kafka.brokers`");
+        f(
+            "SSL handshake failed: ssl/record: tlsv13 alert certificate required",
+            "certificate of the client",
+            "`cert_file`",
+        );
+        f(
+            "Receive failed: Invalid response size 1213486160 (0..100000000): increase receive.message.max.bytes",
+            "speaks HTTP",
+            "kafka.brokers",
+        );
+        f("Receive failed: Invalid response size 352518912 (0..100000000)", "want TLS", "[kafka.tls]");
+        f("Receive failed: Invalid response size -5 (0..100000000)", "is not Kafka", "kafka.brokers");
+    }
+
+    #[test]
+    fn waits_for_what_may_pass() {
+        let heard = [Complaint { code: Some(Code::BrokerTransportFailure), text: "x:1/bootstrap: Connect to ipv6#[::1]:1 failed: Connection refused (after 0ms in state CONNECT)".into() }];
+        assert!(!is_final(&heard));
+        let (what, remedy) = of(&heard, &Speaks::default());
+        assert!(what.ends_with("Connect to ipv6#[::1]:1 failed: Connection refused"), "{what}");
+        assert!(remedy.contains("kafka.brokers"));
+        assert_eq!(of(&[], &Speaks::default()).0, "connected, but no answer came");
+        assert!(!is_final(&[]));
+    }
+
+    #[test]
+    fn a_client_that_can_not_be_made_shows_no_value() {
+        let error = KafkaError::ClientConfig(
+            rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_INVALID,
+            "No such value".into(),
+            "ssl.ca.location".into(),
+            "hidden".into(),
+        );
+        let (what, _) = of(&[no_client(&error)], &Speaks::default());
+        assert_eq!(what, "the Kafka client can't be made: ssl.ca.location: No such value");
+    }
+
+    #[test]
+    fn knows_what_is_spoken() {
+        let f = |properties: &[(&str, &str)], want: &str| {
+            let properties: Vec<_> =
+                properties.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
+            assert_eq!(Speaks::of(&properties).words(), want);
+        };
+        f(&[], "");
+        f(&[("security.protocol", "ssl")], ", by TLS");
+        f(&[("security.protocol", "sasl_plaintext"), ("sasl.mechanisms", "PLAIN")], ", logged in by PLAIN");
+        f(
+            &[
+                ("security.protocol", "ssl"),
+                ("security.protocol", "SASL_SSL"),
+                ("sasl.mechanism", "SCRAM-SHA-256"),
+            ],
+            ", by TLS, logged in by SCRAM-SHA-256",
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! The group: who is in it, and whether the bridge can be.
+
+use super::report::{Line, some_of};
+use crate::config::Kafka;
+use crate::kafka::{GroupDescription, GroupMember};
+use crate::text::counted;
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+const GRANT: &str = "grant READ on the group `kafka.group_id` to this user (kafka-acls --add --allow-principal User:NAME --operation Read --group)";
+
+/// That the coordinator does not answer, or not as it should.
+pub fn refused(group_id: &str, code: Option<Code>) -> Line {
+    match code {
+        Some(Code::GroupAuthorizationFailed) => not_allowed(group_id),
+        Some(Code::InconsistentGroupProtocol) => Line::failed(
+            format!("group {group_id}: its members are no consumers, but of Kafka Connect or the like"),
+            "take another `kafka.group_id`",
+        ),
+        Some(Code::UnsupportedFeature) => {
+            Line::passed(format!("group {group_id}: these brokers do not tell who is in it"))
+        }
+        code => {
+            let why = code.map_or_else(|| "no words why".to_owned(), |code| code.to_string());
+            Line::failed(
+                format!("group {group_id}: its coordinator does not answer: {why}"),
+                "are all brokers up and reachable from here, and is __consumer_offsets whole?",
+            )
+        }
+    }
+}
+
+fn not_allowed(group_id: &str) -> Line {
+    Line::failed(format!("group {group_id}: this user may not join it"), GRANT)
+}
+
+pub fn judge(kafka: &Kafka, group: &GroupDescription) -> Line {
+    if group.may_read == Some(false) {
+        return not_allowed(&kafka.group_id);
+    }
+    let strategy = kafka.properties.iter().rev().find(|(name, _)| name == "partition.assignment.strategy");
+    let strategy = strategy.map_or("cooperative-sticky", |(_, value)| value.expose());
+    judge_members(&format!("group {}", kafka.group_id), group, strategy, &kafka.client_id)
+}
+
+fn judge_members(what: &str, group: &GroupDescription, ours: &str, client_id: &str) -> Line {
+    if group.members.is_empty() {
+        return Line::passed(format!("{what}: nobody is in it now, and this user may join it"));
+    }
+    let who = who(&group.members);
+    let replaced = group.members.iter().find_map(program);
+    let is_agreeing = group.strategy.is_empty();
+    let shares = ours.split(',').any(|one| one.trim() == group.strategy);
+    if !shares && (!is_agreeing || replaced.is_some()) {
+        let how = if is_agreeing { "another strategy" } else { &group.strategy };
+        let running = replaced.unwrap_or("its members");
+        return Line::failed(
+            format!("{what}: {who} in it, sharing partitions by {how}, where a bridge shares by {ours}"),
+            format!("stop {running} first, or take another `kafka.group_id`"),
+        );
+    }
+    let is_stranger = |member: &GroupMember| {
+        !member.client_id.starts_with(client_id) && !member.client_id.contains("kafka-influx-bridge")
+    };
+    if group.members.iter().any(is_stranger) {
+        return Line::warned(
+            format!("{what}: {who} share the partitions with this bridge"),
+            "each record comes to one of them only: to get all, stop them, or take another `kafka.group_id`",
+        );
+    }
+    Line::passed(format!("{what}: {who} in it, and another bridge gets its share"))
+}
+
+fn who(members: &[GroupMember]) -> String {
+    let named: Vec<String> = members.iter().map(words).collect();
+    format!("{}, {},", counted(members.len(), "member"), some_of(&named))
+}
+
+fn words(member: &GroupMember) -> String {
+    let (client_id, host) = (&member.client_id, member.host.trim_start_matches('/'));
+    match program(member) {
+        Some(program) => format!("a running {program} ({client_id} at {host})"),
+        None => format!("{client_id} at {host}"),
+    }
+}
+
+/// Of those that a bridge may replace, by what they call themselves unless told otherwise.
+fn program(member: &GroupMember) -> Option<&'static str> {
+    let id = member.client_id.to_ascii_lowercase();
+    let known = [
+        ("telegraf", "Telegraf"),
+        ("sarama", "Telegraf"),
+        ("logstash", "Logstash"),
+        ("fluent", "Fluentd"),
+        ("ruby-kafka", "Fluentd"),
+        ("vector", "Vector"),
+        ("connector-consumer-", "Kafka Connect"),
+    ];
+    known.iter().find(|(part, _)| id.contains(part)).map(|(_, name)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(strategy: &str, members: &[&str]) -> GroupDescription {
+        let member = |id: &&str| GroupMember { client_id: (*id).into(), host: "/10.0.0.1".into() };
+        GroupDescription {
+            strategy: strategy.into(),
+            members: members.iter().map(member).collect(),
+            may_read: Some(true),
+        }
+    }
+
+    #[test]
+    fn names_who_keeps_the_bridge_out() {
+        let f = |group: &GroupDescription, want: &str| {
+            let line = judge_members("group g", group, "cooperative-sticky", "bridge").to_string();
+            assert!(line.starts_with(want), "{line}");
+        };
+        f(&group("", &[]), "ok      group g: nobody is in it now, and this user may join it");
+        f(
+            &group("cooperative-sticky", &["bridge-1"]),
+            "ok      group g: 1 member, bridge-1 at 10.0.0.1, in it, and another bridge gets its share",
+        );
+        f(&group("", &["bridge"]), "ok      group g: 1 member");
+        f(
+            &group("cooperative-sticky", &["bridge", "other"]),
+            "warn    group g: 2 members, bridge at 10.0.0.1, other at 10.0.0.1, share the partitions with this bridge: each",
+        );
+        f(
+            &group("range", &["Telegraf"]),
+            "FAILED  group g: 1 member, a running Telegraf (Telegraf at 10.0.0.1), in it, sharing partitions by range, where a \
+             bridge shares by cooperative-sticky: stop Telegraf first, or take another `kafka.group_id`",
+        );
+        f(
+            &group("", &["sarama"]),
+            "FAILED  group g: 1 member, a running Telegraf (sarama at 10.0.0.1), in it, sharing partitions by another",
+        );
+        f(&group("range", &["logstash-0"]), "FAILED  group g: 1 member, a running Logstash (logstash-0");
+        f(
+            &group("roundrobin", &["x"]),
+            "FAILED  group g: 1 member, x at 10.0.0.1, in it, sharing partitions by roundrobin",
+        );
+    }
+
+    #[test]
+    fn shares_as_the_configuration_says() {
+        let group = group("range", &["bridge"]);
+        assert!(matches!(judge_members("g", &group, "range,roundrobin", "bridge"), Line::Passed(_)));
+    }
+
+    #[test]
+    fn names_what_to_grant() {
+        let line = refused("g", Some(Code::GroupAuthorizationFailed)).to_string();
+        assert!(
+            line.starts_with("FAILED  group g: this user may not join it: grant READ on the group"),
+            "{line}"
+        );
+        assert!(matches!(refused("g", Some(Code::UnsupportedFeature)), Line::Passed(_)));
+    }
+}

@@ -1,0 +1,240 @@
+//! Keys that bridge.toml names and sampled records do not have.
+
+use super::report::Line;
+use crate::config::nearest;
+use crate::decode::{Format, Scanner, Step, SyntaxError, Token, find, select};
+use crate::map::{Globs, KeySelector, Rules};
+use crate::text::counted;
+use std::collections::BTreeSet;
+
+/// Different keys that are kept; topics whose keys never repeat have any number.
+const KEYS_MAX: usize = 5_000;
+
+/// What the sampled records of one mapping have.
+#[derive(Debug, Default)]
+pub struct SeenKeys {
+    records: usize,
+    /// Flattened, of the selected objects.
+    keys: BTreeSet<String>,
+    /// Singular paths of the mapping that were found.
+    paths: BTreeSet<String>,
+    headers: BTreeSet<String>,
+}
+
+impl SeenKeys {
+    /// Looks through a record. One that is no JSON is the mapper's to tell of.
+    pub fn look(&mut self, rules: &Rules, value: &[u8], headers: &[(&str, &[u8])]) {
+        let documents: Vec<&[u8]> = match rules.format {
+            Format::Json => vec![value],
+            Format::JsonLines => value.split(|byte| *byte == b'\n').collect(),
+        };
+        let mut is_read = false;
+        for document in documents {
+            is_read |= self.document(rules, document).is_ok();
+        }
+        self.records += usize::from(is_read);
+        self.headers.extend(headers.iter().map(|(name, _)| (*name).to_owned()));
+    }
+
+    fn document(&mut self, rules: &Rules, document: &[u8]) -> Result<(), SyntaxError> {
+        let scanner = Scanner::new(document);
+        let mut spans = Vec::new();
+        select(&rules.query, &scanner, &mut spans)?;
+        for span in spans {
+            self.selected(&mut scanner.within(span.start, span.end))?;
+        }
+        for path in paths(rules) {
+            if find(path, &scanner)?.is_some() {
+                self.paths.insert(written(path));
+            }
+        }
+        Ok(())
+    }
+
+    fn selected(&mut self, scanner: &mut Scanner<'_>) -> Result<(), SyntaxError> {
+        match scanner.value()? {
+            Token::Object => self.object(scanner, "", 0),
+            Token::Array => {
+                let mut is_first = true;
+                while scanner.element(std::mem::take(&mut is_first))? {
+                    match scanner.value()? {
+                        Token::Object => self.object(scanner, "", 1)?,
+                        other => scanner.skip_rest(other, 1)?,
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn object(&mut self, scanner: &mut Scanner<'_>, before: &str, depth: usize) -> Result<(), SyntaxError> {
+        let mut is_first = true;
+        while let Some(key) = scanner.key(std::mem::take(&mut is_first))? {
+            self.member(scanner, format!("{before}{}", key.to_string_lossy()), depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, scanner: &mut Scanner<'_>, key: String, depth: usize) -> Result<(), SyntaxError> {
+        let token = scanner.value()?;
+        scanner.check_depth(token, depth)?;
+        match token {
+            Token::Object => self.object(scanner, &format!("{key}_"), depth)?,
+            Token::Array => {
+                let mut index = 0;
+                while scanner.element(index == 0)? {
+                    self.member(scanner, format!("{key}_{index}"), depth + 1)?;
+                    index += 1;
+                }
+            }
+            _ if self.keys.len() < KEYS_MAX => {
+                self.keys.insert(key);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Warns of each key that is in none of the records. `where_from` names the topics.
+    pub fn judge(&self, rules: &Rules, where_from: &str) -> Vec<Line> {
+        if self.records == 0 || self.keys.len() >= KEYS_MAX {
+            return Vec::new();
+        }
+        let mut lines = Vec::new();
+        let mut warn = |option: &str, key: &str, nearest: Option<&str>| {
+            let of = counted(self.records, "sampled record");
+            let remedy = match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("take it out of `{option}` or correct it, unless it comes rarely"),
+            };
+            lines.push(Line::warned(
+                format!("{where_from}: `{key}` of `{option}` is in none of {of}"),
+                remedy,
+            ));
+        };
+        for (option, globs) in [
+            ("tag_keys", &rules.tag_keys),
+            ("string_fields", &rules.string_fields),
+            ("number_fields", &rules.number_fields),
+        ] {
+            for pattern in self.unseen(globs) {
+                warn(option, pattern, self.nearest(pattern));
+            }
+        }
+        for (option, selector) in
+            [("name_key", rules.name_key.as_ref()), ("time_key", rules.time.as_ref().map(|time| &time.key))]
+        {
+            if let Some(KeySelector::Flattened(key)) = selector
+                && !self.keys.contains(key)
+            {
+                warn(option, key, self.nearest(key));
+            }
+        }
+        for path in paths(rules).map(written).filter(|path| !self.paths.contains(path)) {
+            warn("tag_keys, name_key or time_key", &path, None);
+        }
+        for name in rules.header_tags.iter().filter(|name| !self.headers.contains(*name)) {
+            warn("header_tags", name, nearest(name, self.headers.iter().map(String::as_str)));
+        }
+        lines
+    }
+
+    fn unseen<'g>(&self, globs: &'g Globs) -> Vec<&'g str> {
+        let mut open: BTreeSet<usize> = (0..globs.patterns().len()).collect();
+        for key in &self.keys {
+            for matching in globs.matching(key) {
+                open.remove(&matching);
+            }
+        }
+        open.into_iter().filter_map(|index| globs.patterns().get(index).map(String::as_str)).collect()
+    }
+
+    /// None for a pattern.
+    fn nearest(&self, key: &str) -> Option<&str> {
+        let is_pattern = key.contains(['*', '?', '[', '{', '\\']);
+        let keys = self.keys.iter().map(String::as_str);
+        if is_pattern {
+            return None;
+        }
+        // The key itself may stand deeper than thought.
+        let deeper = keys.clone().find(|seen| seen.ends_with(&format!("_{key}")));
+        deeper.or_else(|| nearest(key, keys))
+    }
+}
+
+/// What the mapping looks for from the record's root.
+fn paths(rules: &Rules) -> impl Iterator<Item = &crate::decode::Path> {
+    let selectors = [rules.name_key.as_ref(), rules.time.as_ref().map(|time| &time.key)];
+    let roots = selectors.into_iter().flatten().filter_map(|selector| match selector {
+        KeySelector::Root(path) => Some(path),
+        KeySelector::Flattened(_) => None,
+    });
+    rules.tag_paths.iter().map(|tag| &tag.path).chain(roots)
+}
+
+fn written(path: &crate::decode::Path) -> String {
+    path.0.iter().fold("$".to_owned(), |before, step| match step {
+        Step::Key(key) => format!("{before}.{key}"),
+        Step::Index(index) => format!("{before}[{index}]"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn rules(mapping: &str) -> Rules {
+        let text = format!(
+            "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n[[mapping]]\n{mapping}\n\
+             [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'"
+        );
+        let loaded = crate::config::parse(Path::new("bridge.toml"), &text, &|_| None);
+        loaded.map_err(|errors| errors.to_string()).unwrap().config.mappings.remove(0).rules
+    }
+
+    #[test]
+    fn warns_of_keys_that_no_record_has() {
+        let f = |mapping: &str, record: &str, want: &[&str]| {
+            let (rules, mut seen) = (rules(mapping), SeenKeys::default());
+            seen.look(&rules, record.as_bytes(), &[("Trace-Id", b"1")]);
+            let lines: Vec<String> = seen.judge(&rules, "t").iter().map(ToString::to_string).collect();
+            let want: Vec<String> = want.iter().map(|want| format!("warn    t: {want}")).collect();
+            assert_eq!(lines, want, "{mapping}");
+        };
+        let record = r#"{"host":"a","deep":{"id":["x"]},"v":1,"t":5}"#;
+        f("tag_keys = ['host', 'deep_id_0', 'deep_*']\ntime_key = 't'\ntime_format = 'unix'", record, &[]);
+        f(
+            "tag_keys = ['hots', 'id_*']",
+            record,
+            &[
+                "`hots` of `tag_keys` is in none of 1 sampled record: did you mean `host`?",
+                "`id_*` of `tag_keys` is in none of 1 sampled record: take it out of `tag_keys` or correct it, unless it \
+                 comes rarely",
+            ],
+        );
+        f(
+            "name_key = 'id_0'\nstring_fields = ['w']",
+            record,
+            &[
+                "`w` of `string_fields` is in none of 1 sampled record: take it out of `string_fields` or correct it, \
+                 unless it comes rarely",
+                "`id_0` of `name_key` is in none of 1 sampled record: did you mean `deep_id_0`?",
+            ],
+        );
+        let items = r#"{"site":"s","items":[{"host":"a","v":1}]}"#;
+        f("query = '$.items'\ntag_keys = ['host', '$.site']", items, &[]);
+        f(
+            "query = '$.items'\ntag_keys = ['$.sites']\nheader_tags = ['trace-id']",
+            items,
+            &[
+                "`$.sites` of `tag_keys, name_key or time_key` is in none of 1 sampled record: take it out of `tag_keys, \
+                 name_key or time_key` or correct it, unless it comes rarely",
+                "`trace-id` of `header_tags` is in none of 1 sampled record: did you mean `Trace-Id`?",
+            ],
+        );
+        f("tag_keys = ['hots']", "not JSON", &[]);
+        f("format = 'json_lines'\ntag_keys = ['a', 'b']", "{\"a\":1}\n{\"b\":1}\n", &[]);
+    }
+}

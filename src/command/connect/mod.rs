@@ -1,0 +1,46 @@
+//! `check --connect`: whether Kafka and InfluxDB are as bridge.toml says. Nothing that it does changes anything.
+//!
+//! ```text
+//! brokers (reach, diagnosis) -> topics -> group and offsets -> sampled records (keys, clock) -> influx (clock)
+//!                                                              each line: report
+//! ```
+
+mod brokers;
+mod clock;
+mod cluster;
+mod diagnosis;
+mod group;
+mod influx;
+mod kafka;
+mod keys;
+mod offsets;
+mod reach;
+mod report;
+mod sampled;
+mod topics;
+
+use super::style::Style;
+use crate::config::{Config, DeadLetter};
+use crate::dead_letter::check_writable;
+use report::{Line, Report};
+use sampled::Sampled;
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// How long each question may take.
+const ASK_MAX: Duration = Duration::from_secs(5);
+
+/// One line for each question: `ok`, or `warn` or `FAILED` with the remedy. Returns whether nothing failed.
+pub fn connect(config: &Config, out: &mut impl Write, style: Style) -> io::Result<bool> {
+    let mut report = Report::new(out, style);
+    let mut sampled = Sampled::new(config);
+    kafka::check(config, &mut sampled, &mut report)?;
+    if let Some(DeadLetter::File { path, .. }) = &config.dead_letter {
+        report.tell(&match check_writable(path) {
+            Ok(()) => Line::passed(format!("dead-letter file {}: may be written", path.display())),
+            Err(error) => Line::failed("dead-letter file", error.to_string()),
+        })?;
+    }
+    influx::check(config, &sampled, &mut report)?;
+    Ok(report.all_passed())
+}

@@ -1,0 +1,324 @@
+//! Where reading would begin, and how long what is unread there stays.
+
+use super::report::Line;
+use crate::config::OffsetReset;
+use crate::text::counted;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// Unread records that go within this time are warned of.
+const SOON: Duration = Duration::from_hours(24);
+
+/// What is known of a partition; none: the brokers did not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub topic: String,
+    pub partition: i32,
+    /// The first offset that is there, and the next that will be.
+    pub bounds: Option<(i64, i64)>,
+    /// None: nothing is committed.
+    pub committed: Option<i64>,
+}
+
+impl Position {
+    /// Where reading would begin.
+    pub fn start(&self, reset: OffsetReset) -> Option<i64> {
+        let (first, end) = self.bounds?;
+        match (self.committed, reset) {
+            (Some(committed), _) if (first..=end).contains(&committed) => Some(committed),
+            (Some(_), _) | (None, OffsetReset::Earliest) => Some(first),
+            (None, OffsetReset::Latest) => Some(end),
+            (None, OffsetReset::Error) => None,
+        }
+    }
+
+    fn unread(&self, reset: OffsetReset) -> u64 {
+        let unread = self.start(reset).zip(self.bounds).map(|(start, (_, end))| end - start);
+        u64::try_from(unread.unwrap_or(0)).unwrap_or(0)
+    }
+
+    /// Offsets that were committed and are not there any more: of how many the records are lost.
+    fn lost(&self) -> u64 {
+        let lost = self.committed.zip(self.bounds).map(|(committed, (first, _))| first - committed);
+        u64::try_from(lost.unwrap_or(0)).unwrap_or(0)
+    }
+
+    fn is_beyond(&self) -> bool {
+        self.committed.zip(self.bounds).is_some_and(|(committed, (_, end))| committed > end)
+    }
+}
+
+/// Asks for the bounds of these partitions; where a leader does not answer they stay unknown.
+pub fn bounds(consumer: &BaseConsumer, of: &[(String, i32)], within: Duration) -> Vec<Position> {
+    let ask = |place: Offset| {
+        let mut asked = TopicPartitionList::with_capacity(of.len());
+        for (topic, partition) in of {
+            // In the place of a timestamp these ask for the first and the next offset.
+            let _infallible = asked.add_partition_offset(topic, *partition, place);
+        }
+        consumer.offsets_for_times(asked, within).unwrap_or_default()
+    };
+    let (firsts, ends) = (ask(Offset::Beginning), ask(Offset::End));
+    let offset = |of: &TopicPartitionList, topic: &str, partition: i32| {
+        let element = of.find_partition(topic, partition)?;
+        match (element.error(), element.offset()) {
+            (Ok(()), Offset::Offset(offset)) => Some(offset),
+            _ => None,
+        }
+    };
+    let position = |(topic, partition): &(String, i32)| Position {
+        topic: topic.clone(),
+        partition: *partition,
+        bounds: offset(&firsts, topic, *partition).zip(offset(&ends, topic, *partition)),
+        committed: None,
+    };
+    of.iter().map(position).collect()
+}
+
+/// Asks for what the group has committed. The consumer has the group's name, and does not join it.
+pub fn ask_committed(
+    consumer: &BaseConsumer,
+    positions: &mut [Position],
+    within: Duration,
+) -> KafkaResult<()> {
+    let mut asked = TopicPartitionList::with_capacity(positions.len());
+    for position in positions.iter() {
+        asked.add_partition(&position.topic, position.partition);
+    }
+    let answer = consumer.committed_offsets(asked, within)?;
+    for position in positions {
+        let found = answer.find_partition(&position.topic, position.partition);
+        position.committed = found.and_then(|element| match element.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        });
+    }
+    Ok(())
+}
+
+/// Lines about one topic.
+pub fn judge(topic: &str, reset: OffsetReset, of: &[Position]) -> Vec<Line> {
+    let of: Vec<&Position> = of.iter().filter(|position| position.topic == topic).collect();
+    let mut lines = vec![begins(topic, reset, &of)];
+    let silent = of.iter().filter(|position| position.bounds.is_none()).count();
+    if silent > 0 {
+        lines.push(Line::failed(
+            format!(
+                "topic {topic}: the leaders of {} do not say where they begin and end",
+                counted(silent, "partition")
+            ),
+            "are all brokers up and reachable from here?",
+        ));
+    }
+    let lost: u64 = of.iter().map(|position| position.lost()).sum();
+    if lost > 0 {
+        lines.push(Line::warned(
+            format!("topic {topic}: kafka deleted {} before they were read", counted(lost, "record")),
+            "reading goes on at the earliest one left; give the topic a `retention.ms` (or `retention.bytes`) that \
+             outlasts an outage",
+        ));
+    }
+    if of.iter().any(|position| position.is_beyond()) {
+        lines.push(Line::warned(
+            format!("topic {topic}: a committed offset lies beyond the partition's end"),
+            "the topic was created again, or kafka lost its last records: reading goes on at the earliest one there is",
+        ));
+    }
+    lines
+}
+
+fn begins(topic: &str, reset: OffsetReset, of: &[&Position]) -> Line {
+    let (committed, fresh): (Vec<&&Position>, Vec<&&Position>) =
+        of.iter().partition(|position| position.committed.is_some());
+    let unread = |of: &[&&Position]| of.iter().map(|position| position.unread(reset)).sum::<u64>();
+    let mut said = Vec::new();
+    if !committed.is_empty() {
+        let partitions = if fresh.is_empty() {
+            String::new()
+        } else {
+            format!(" of {}", counted(committed.len(), "partition"))
+        };
+        let behind = counted(unread(&committed), "record");
+        said.push(format!("reading starts at the committed offsets{partitions}, {behind} behind"));
+    }
+    if !fresh.is_empty() {
+        let partitions = if committed.is_empty() {
+            String::new()
+        } else {
+            format!(" of {}", counted(fresh.len(), "partition"))
+        };
+        let all: i64 =
+            fresh.iter().filter_map(|position| position.bounds).map(|(first, end)| end - first).sum();
+        let is_empty = all == 0;
+        let all = counted(all, "record");
+        said.push(match reset {
+            _ if is_empty && reset != OffsetReset::Error => format!("nothing is committed{partitions}, nor is there a record"),
+            OffsetReset::Earliest => {
+                format!("nothing is committed{partitions}: by `offset_reset` = \"earliest\" all {all} there are read")
+            }
+            OffsetReset::Latest => format!(
+                "nothing is committed{partitions}: by `offset_reset` = \"latest\" the {all} there are passed over"
+            ),
+            OffsetReset::Error => {
+                let what = format!("topic {topic}: nothing is committed{partitions}, and `offset_reset` is \"error\"");
+                return Line::failed(what, "commit where to begin, or say \"earliest\" or \"latest\"");
+            }
+        });
+    }
+    Line::passed(format!("topic {topic}: {}", said.join("; ")))
+}
+
+/// The oldest unread record of a topic: where it stands, and Kafka's time of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Oldest {
+    pub place: String,
+    pub time_ms: i64,
+}
+
+/// Whether that is going to be deleted unread.
+pub fn judge_retention(topic: &str, oldest: &Oldest, retention: Duration, now_ms: i64) -> Option<Line> {
+    let retention_ms = i64::try_from(retention.as_millis()).ok()?;
+    let goes_ms = oldest.time_ms.checked_add(retention_ms)?;
+    if goes_ms.saturating_sub(now_ms) > i64::try_from(SOON.as_millis()).unwrap_or(i64::MAX) {
+        return None;
+    }
+    let when =
+        if goes_ms <= now_ms { "at any moment".to_owned() } else { format!("from {} on", shown(goes_ms)) };
+    Some(Line::warned(
+        format!(
+            "topic {topic}: unread records are deleted {when}: the oldest, {}, is of {}, and the topic's retention.ms is {}",
+            oldest.place,
+            shown(oldest.time_ms),
+            span(retention)
+        ),
+        "start the bridge before, or give the topic a longer `retention.ms`",
+    ))
+}
+
+/// A time in milliseconds, for people.
+pub fn shown(ms: i64) -> String {
+    // Without the fraction.
+    let time = jiff::Timestamp::from_second(ms.div_euclid(1_000));
+    time.map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
+}
+
+/// `7 days`, `36 h`, `90 s`.
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0 => format!("{} ms", time.as_millis()),
+        _ if seconds.is_multiple_of(86_400) => counted(seconds / 86_400, "day"),
+        _ if seconds.is_multiple_of(3_600) => format!("{} h", seconds / 3_600),
+        _ if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(partition: i32, bounds: (i64, i64), committed: Option<i64>) -> Position {
+        Position { topic: "t".into(), partition, bounds: Some(bounds), committed }
+    }
+
+    #[test]
+    fn says_where_reading_begins() {
+        use OffsetReset::{Earliest, Error, Latest};
+        let f = |reset: OffsetReset, of: &[Position], want: &[&str]| {
+            let lines = judge("t", reset, of);
+            assert_eq!(lines.len(), want.len(), "{lines:?}");
+            for (line, want) in lines.iter().zip(want) {
+                assert!(line.to_string().starts_with(want), "{line}");
+            }
+        };
+        let committed = [at(0, (0, 100), Some(90)), at(1, (5, 9), Some(9))];
+        f(
+            Earliest,
+            &committed,
+            &["ok      topic t: reading starts at the committed offsets, 10 records behind"],
+        );
+        let fresh = [at(0, (5, 9), None)];
+        f(
+            Earliest,
+            &fresh,
+            &[
+                "ok      topic t: nothing is committed: by `offset_reset` = \"earliest\" all 4 records there are read",
+            ],
+        );
+        f(
+            Latest,
+            &fresh,
+            &[
+                "ok      topic t: nothing is committed: by `offset_reset` = \"latest\" the 4 records there are passed over",
+            ],
+        );
+        f(
+            Earliest,
+            &[at(0, (5, 5), None)],
+            &["ok      topic t: nothing is committed, nor is there a record"],
+        );
+        f(Error, &fresh, &["FAILED  topic t: nothing is committed, and `offset_reset` is \"error\": commit"]);
+        let both = [at(0, (0, 100), Some(90)), at(1, (5, 9), None)];
+        f(
+            Earliest,
+            &both,
+            &[
+                "ok      topic t: reading starts at the committed offsets of 1 partition, 10 records behind; nothing is \
+               committed of 1 partition: by",
+            ],
+        );
+        f(
+            Earliest,
+            &[at(0, (50, 100), Some(20))],
+            &[
+                "ok      topic t: reading starts at the committed offsets, 50 records behind",
+                "warn    topic t: kafka deleted 30 records before they were read: reading goes on at the earliest",
+            ],
+        );
+        f(
+            Earliest,
+            &[at(0, (0, 10), Some(20))],
+            &["ok      topic t: reading starts", "warn    topic t: a committed offset lies beyond"],
+        );
+        let silent = Position { bounds: None, ..at(0, (0, 0), Some(1)) };
+        f(Earliest, &[silent], &["ok ", "FAILED  topic t: the leaders of 1 partition do not say"]);
+    }
+
+    #[test]
+    fn tells_what_goes_unread_within_a_day() {
+        const HOUR: i64 = 3_600_000;
+        let oldest = Oldest { place: "t[0]@5".into(), time_ms: 1_700_000_000_000 };
+        let f = |age_h: i64, retention_h: u64, want: Option<&str>| {
+            let now = oldest.time_ms + age_h * HOUR;
+            let line = judge_retention("t", &oldest, Duration::from_hours(retention_h), now);
+            assert_eq!(line.is_some(), want.is_some(), "{line:?}");
+            let shown = line.map_or(String::new(), |line| line.to_string());
+            assert!(shown.starts_with(want.unwrap_or_default()), "{shown}");
+        };
+        f(1, 168, None);
+        f(143, 168, None);
+        f(
+            150,
+            168,
+            Some(
+                "warn    topic t: unread records are deleted from 2023-11-21T22:13:20Z on: the oldest, t[0]@5, is of \
+                 2023-11-14T22:13:20Z, and the topic's retention.ms is 7 days: start the bridge",
+            ),
+        );
+        f(169, 168, Some("warn    topic t: unread records are deleted at any moment: "));
+    }
+
+    #[test]
+    fn shows_spans() {
+        let f = |seconds: u64, want: &str| assert_eq!(span(Duration::from_secs(seconds)), want);
+        f(86_400, "1 day");
+        f(604_800, "7 days");
+        f(129_600, "36 h");
+        f(90, "90 s");
+        f(120, "2 min");
+        assert_eq!(span(Duration::from_millis(5)), "5 ms");
+    }
+}

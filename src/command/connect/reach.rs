@@ -1,0 +1,98 @@
+//! Whether a name has an address, and whether something listens there.
+
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Of addresses that are tried at once.
+const AT_ONCE_MAX: usize = 32;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    Open,
+    /// The name has no address here.
+    Unresolved(String),
+    /// Nothing takes connections there.
+    Closed(String),
+}
+
+/// Tries `host:port`: so long for the name, and so long for all its addresses.
+pub fn reach(address: &str, within: Duration) -> Reach {
+    match resolve(address, within) {
+        Ok(sockets) => connect(&sockets, within),
+        Err(why) => Reach::Unresolved(why),
+    }
+}
+
+/// Tries many, some at once; in their order.
+pub fn reach_all(addresses: &[String], within: Duration) -> Vec<Reach> {
+    let mut reached = Vec::new();
+    for some in addresses.chunks(AT_ONCE_MAX) {
+        thread::scope(|scope| {
+            let tries: Vec<_> = some.iter().map(|one| scope.spawn(move || reach(one, within))).collect();
+            // A thread that panicked has found nothing out.
+            let lost = || Reach::Closed("it could not be tried".to_owned());
+            reached.extend(tries.into_iter().map(|one| one.join().unwrap_or_else(|_| lost())));
+        });
+    }
+    reached
+}
+
+/// The system's resolver knows no time limit, so it is left behind when it takes too long.
+fn resolve(address: &str, within: Duration) -> Result<Vec<SocketAddr>, String> {
+    let (sender, answer) = mpsc::channel();
+    let address = address.to_owned();
+    thread::spawn(move || {
+        // Nobody may wait any more.
+        let _late = sender.send(address.to_socket_addrs().map(Vec::from_iter));
+    });
+    match answer.recv_timeout(within) {
+        Ok(Ok(sockets)) if sockets.is_empty() => Err("the name has no address".to_owned()),
+        Ok(Ok(sockets)) => Ok(sockets),
+        Ok(Err(error)) => {
+            let words = error.to_string();
+            Err(words.trim_start_matches("failed to lookup address information: ").to_owned())
+        }
+        Err(_) => Err(format!("no answer of the name service within {} s", within.as_secs())),
+    }
+}
+
+fn connect(sockets: &[SocketAddr], within: Duration) -> Reach {
+    let until = Instant::now() + within;
+    let mut why = "no time was left".to_owned();
+    for (index, socket) in sockets.iter().enumerate() {
+        let others = u32::try_from(sockets.len() - index).unwrap_or(u32::MAX);
+        let left = until.saturating_duration_since(Instant::now()) / others;
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(socket, left) {
+            Ok(_) => return Reach::Open,
+            Err(error) => why = without_number(&error.to_string()),
+        }
+    }
+    Reach::Closed(why)
+}
+
+/// `Connection refused (os error 111)` without its number.
+fn without_number(words: &str) -> String {
+    words.split(" (os error").next().unwrap_or(words).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn tells_open_from_closed_and_unresolved() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let open = listener.local_addr().unwrap().to_string();
+        let within = Duration::from_secs(5);
+        let reached = reach_all(&[open, "127.0.0.1:1".into(), "n.invalid:9092".into()], within);
+        assert_eq!(reached[0], Reach::Open);
+        assert_eq!(reached[1], Reach::Closed("Connection refused".into()));
+        assert!(matches!(reached[2], Reach::Unresolved(_)), "{reached:?}");
+    }
+}

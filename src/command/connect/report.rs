@@ -1,0 +1,118 @@
+//! What was found, a line for each question.
+
+use crate::command::style::{Colour, Style};
+use crate::text::printable;
+use std::fmt;
+use std::io::{self, Write};
+
+/// Of one line: names come from outside, remedies hold commands.
+const CHARS_MAX: usize = 1_000;
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    Passed(String),
+    /// It works, and may not be what is wanted.
+    Warned {
+        what: String,
+        remedy: String,
+    },
+    Failed {
+        what: String,
+        remedy: String,
+    },
+}
+
+impl Line {
+    pub fn passed(what: impl Into<String>) -> Self {
+        Self::Passed(what.into())
+    }
+
+    pub fn warned(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Warned { what: what.into(), remedy: remedy.into() }
+    }
+
+    pub fn failed(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Failed { what: what.into(), remedy: remedy.into() }
+    }
+
+    /// The word at its beginning, and the rest.
+    fn parts(&self) -> (&'static str, Colour, String) {
+        match self {
+            Self::Passed(what) => ("ok", Colour::Green, what.clone()),
+            Self::Warned { what, remedy } => ("warn", Colour::Yellow, format!("{what}: {remedy}")),
+            Self::Failed { what, remedy } => ("FAILED", Colour::Red, format!("{what}: {remedy}")),
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, _, rest) = self.parts();
+        write!(f, "{word:<8}{rest}")
+    }
+}
+
+pub struct Report<'o, W> {
+    out: &'o mut W,
+    style: Style,
+    all_passed: bool,
+}
+
+impl<'o, W: Write> Report<'o, W> {
+    pub fn new(out: &'o mut W, style: Style) -> Self {
+        Self { out, style, all_passed: true }
+    }
+
+    /// Whether nothing failed.
+    pub fn all_passed(&self) -> bool {
+        self.all_passed
+    }
+
+    /// Shown at once: the next question may take seconds.
+    pub fn tell(&mut self, line: &Line) -> io::Result<()> {
+        self.all_passed &= !matches!(line, Line::Failed { .. });
+        let (word, colour, rest) = line.parts();
+        let room = " ".repeat(8_usize.saturating_sub(word.len()));
+        writeln!(self.out, "{}{room}{}", self.style.paint(colour, word), printable(&rest, CHARS_MAX))?;
+        self.out.flush()
+    }
+
+    pub fn tell_all(&mut self, lines: impl IntoIterator<Item = Line>) -> io::Result<()> {
+        lines.into_iter().try_for_each(|line| self.tell(&line))
+    }
+}
+
+/// The first few of many names.
+pub fn some_of<S: AsRef<str>>(names: &[S]) -> String {
+    const NAMED_MAX: usize = 5;
+    let few: Vec<&str> = names.iter().take(NAMED_MAX).map(AsRef::as_ref).collect();
+    let few = few.join(", ");
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => few,
+        more => format!("{few} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_no_failure() {
+        let mut out = Vec::new();
+        let mut report = Report::new(&mut out, Style::PLAIN);
+        report.tell_all([Line::passed("a"), Line::warned("b\u{1b}[2J", "do c")]).unwrap();
+        assert!(report.all_passed());
+        report.tell(&Line::failed("d", "do e")).unwrap();
+        assert!(!report.all_passed());
+        let shown = String::from_utf8(out).unwrap();
+        assert_eq!(shown, "ok      a\nwarn    b\\u{1b}[2J: do c\nFAILED  d: do e\n");
+        assert_eq!(Line::failed("d", "do e").to_string(), "FAILED  d: do e");
+    }
+
+    #[test]
+    fn names_few() {
+        assert_eq!(some_of(&["a"; 7]), "a, a, a, a, a and 2 more");
+    }
+}

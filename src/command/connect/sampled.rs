@@ -1,0 +1,315 @@
+//! Some records of each topic, put through the mapping.
+
+use super::clock;
+use super::keys::SeenKeys;
+use super::offsets::Oldest;
+use super::report::{Line, some_of};
+use crate::batch::LineBuffer;
+use crate::config::Config;
+use crate::feed::Routing;
+use crate::influx::Destination;
+use crate::kafka::headers_of;
+use crate::map::{Drop, Mapper, Reason, Rejection};
+use crate::pipeline::record_limits;
+use crate::record::{OwnedHeaders, Record, RecordTime};
+use crate::text::counted;
+use rdkafka::message::{BorrowedMessage, Message};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Points whose times are kept of each destination.
+const TIMES_MAX: usize = 100_000;
+
+/// What came of the sampled records.
+pub struct Sampled<'c> {
+    config: &'c Config,
+    routing: Routing,
+    topics: BTreeMap<String, OfTopic>,
+    /// By the mappings' places.
+    keys: Vec<SeenKeys>,
+    times: BTreeMap<Destination, Times>,
+}
+
+/// Times of points of one destination, in nanoseconds since 1970.
+#[derive(Debug, Default)]
+pub struct Times {
+    pub sampled: Vec<i64>,
+    /// The oldest point of what would be read first, and its record's place.
+    pub first: Option<(i64, String)>,
+}
+
+#[derive(Debug, Default)]
+struct OfTopic {
+    mapper: Option<Mapper>,
+    mapping: Option<usize>,
+    became: Became,
+    /// The oldest record that would be read first.
+    oldest: Option<Oldest>,
+}
+
+/// What one topic's records became.
+#[derive(Debug, Default)]
+struct Became {
+    records: u64,
+    points: u64,
+    rejected: u64,
+    /// With the first of each.
+    reasons: BTreeMap<Reason, (u64, String)>,
+    /// By kind: how often, and under which keys.
+    dropped: BTreeMap<Drop, (u64, Vec<String>)>,
+    newest_ms: Option<i64>,
+}
+
+impl<'c> Sampled<'c> {
+    pub fn new(config: &'c Config) -> Self {
+        let keys = config.mappings.iter().map(|_| SeenKeys::default()).collect();
+        let (routing, topics) = (Routing::new(config), BTreeMap::new());
+        Self { config, routing, topics, keys, times: BTreeMap::new() }
+    }
+
+    /// A topic that is sampled, though no record of it may come.
+    pub fn expect(&mut self, topic: &str) {
+        let mapping = self.config.mappings.iter().position(|mapping| mapping.is_match(topic));
+        let rules = self.routing.mapping_of(topic).map(|(rules, _)| Arc::clone(rules));
+        let mapper = rules.map(|rules| Mapper::new(rules, topic, record_limits(self.config)));
+        let of = OfTopic { mapper, mapping, ..OfTopic::default() };
+        self.topics.insert(topic.to_owned(), of);
+    }
+
+    /// Those of which nothing has come.
+    pub fn without_records(&self) -> Vec<&str> {
+        let without = self.topics.iter().filter(|(_, of)| of.became.records == 0);
+        without.map(|(topic, _)| topic.as_str()).collect()
+    }
+
+    /// One of the newest records.
+    pub fn take(&mut self, message: &BorrowedMessage<'_>) {
+        let headers = headers_of(message);
+        self.map(message, &headers, false);
+    }
+
+    /// One that would be read first.
+    pub fn take_first(&mut self, message: &BorrowedMessage<'_>) {
+        let headers = headers_of(message);
+        self.map(message, &headers, true);
+        let time_ms = message.timestamp().to_millis().filter(|ms| *ms >= 0);
+        let (Some(of), Some(time_ms)) = (self.topics.get_mut(message.topic()), time_ms) else { return };
+        if of.oldest.as_ref().is_none_or(|oldest| time_ms < oldest.time_ms) {
+            of.oldest = Some(Oldest { place: place(message), time_ms });
+        }
+    }
+
+    pub fn oldest(&self, topic: &str) -> Option<&Oldest> {
+        self.topics.get(topic)?.oldest.as_ref()
+    }
+
+    pub fn times(&self, destination: &Destination) -> Option<&Times> {
+        self.times.get(destination)
+    }
+
+    fn map(&mut self, message: &BorrowedMessage<'_>, headers: &OwnedHeaders, is_first: bool) {
+        let Some(of) = self.topics.get_mut(message.topic()) else { return };
+        let (Some(mapper), Some(mapping)) = (&mut of.mapper, of.mapping) else {
+            of.became.records += u64::from(!is_first);
+            return;
+        };
+        let Some(mapping_of) = self.config.mappings.get(mapping) else { return };
+        let headers: Vec<(&str, &[u8])> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
+            .collect();
+        let millis = message.timestamp().to_millis();
+        let record = Record {
+            partition: message.partition(),
+            offset: message.offset(),
+            time: RecordTime::from_kafka_ms(millis.unwrap_or(-1)),
+            key: message.key(),
+            value: message.payload(),
+            headers: &headers,
+        };
+        let mut lines = LineBuffer::default();
+        let outcome = mapper.map(&record, &mut lines);
+        let times = self.times.entry(mapping_of.destination.clone()).or_default();
+        if is_first {
+            times.note_first(&lines, || place(message));
+            // These are counted with the newest records only.
+            let _counted = (mapper.take_drops(), mapper.take_notices());
+            return;
+        }
+        times.note(&lines);
+        if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
+            keys.look(&mapping_of.rules, value, &headers);
+        }
+        let became = &mut of.became;
+        became.records += 1;
+        became.points += outcome.lines as u64;
+        became.newest_ms = became.newest_ms.max(millis);
+        became.rejected += u64::from(outcome.has_rejected());
+        if let Some((_, rejection)) = outcome.rejected.first() {
+            let first = || format!("{}: {}", place(message), words(rejection));
+            became.reasons.entry(rejection.reason()).or_insert_with(|| (0, first())).0 += 1;
+        }
+        for (drop, count) in mapper.take_drops().iter() {
+            became.dropped.entry(drop).or_default().0 += count;
+        }
+        for notice in mapper.take_notices() {
+            became.dropped.entry(notice.drop).or_default().1.push(notice.key);
+        }
+    }
+
+    /// What to say of all topics. `holds` tells whether a topic has records.
+    pub fn judge(&self, holds: impl Fn(&str) -> bool, now: SystemTime) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (topic, of) in &self.topics {
+            lines.extend(of.became.judge(topic, of.mapper.is_some(), holds(topic)));
+            lines.extend(of.became.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
+        }
+        for (number, (mapping, keys)) in self.config.mappings.iter().zip(&self.keys).enumerate() {
+            let of = self.topics.iter().filter(|(_, of)| of.mapping == Some(number) && of.became.records > 0);
+            let of: Vec<&str> = of.map(|(topic, _)| topic.as_str()).collect();
+            lines.extend(keys.judge(&mapping.rules, &some_of(&of)));
+        }
+        lines
+    }
+}
+
+impl Times {
+    fn note(&mut self, lines: &LineBuffer) {
+        let room = TIMES_MAX.saturating_sub(self.sampled.len());
+        self.sampled.extend(times_of(lines).take(room));
+    }
+
+    fn note_first(&mut self, lines: &LineBuffer, place: impl Fn() -> String) {
+        let Some(oldest) = times_of(lines).min() else { return };
+        if self.first.as_ref().is_none_or(|(known, _)| oldest < *known) {
+            self.first = Some((oldest, place()));
+        }
+    }
+}
+
+/// They stand at the lines' ends.
+fn times_of(lines: &LineBuffer) -> impl Iterator<Item = i64> {
+    (0..lines.lines()).filter_map(|line| {
+        let line = lines.line(line)?;
+        let start = memchr::memrchr(b' ', line)? + 1;
+        std::str::from_utf8(line.get(start..)?).ok()?.trim_end().parse().ok()
+    })
+}
+
+fn place(message: &BorrowedMessage<'_>) -> String {
+    format!("{}[{}]@{}", message.topic(), message.partition(), message.offset())
+}
+
+/// Without what the record holds.
+fn words(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
+        Rejection::Comment(_) => {
+            "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+impl Became {
+    fn judge(&self, topic: &str, has_mapping: bool, holds_records: bool) -> Vec<Line> {
+        let of = counted(self.records, "sampled record");
+        if !has_mapping {
+            let what = format!("topic {topic}: no [[mapping]] matches it, so all its records are rejected");
+            return vec![Line::warned(what, "add one, or take the topic out of `kafka.topics`")];
+        }
+        if self.records == 0 && holds_records {
+            let what = format!("topic {topic}: no record came in time to be sampled");
+            return vec![Line::warned(what, "look at its brokers, or with `map --live` for longer")];
+        }
+        if self.records == 0 {
+            let what = format!("topic {topic}: it holds no records");
+            return vec![Line::warned(what, "does its producer run, and write to this topic?")];
+        }
+        let what = format!("topic {topic}: {of} become {}", counted(self.points, "point"));
+        let commonest = self.reasons.values().max_by_key(|(count, _)| *count);
+        let line = match commonest {
+            Some((_, first)) => Line::warned(
+                format!("{what}; {} rejected, such as {first}", are(self.rejected)),
+                format!("`map --live 10 --topic {topic}` shows them all"),
+            ),
+            None if self.points == 0 => Line::warned(
+                what,
+                "nothing in them is a field: look at `query`, `include` and `string_fields`, and with `map --live`",
+            ),
+            None => Line::passed(what),
+        };
+        let dropped = self.dropped.iter().map(|(drop, (count, keys))| {
+            let under = if keys.is_empty() { String::new() } else { format!(" under {}", some_of(keys)) };
+            Line::warned(format!("topic {topic}: {}{under}", counted(*count, "value")), drop.remedy())
+        });
+        std::iter::once(line).chain(dropped).collect()
+    }
+}
+
+fn are(count: u64) -> String {
+    if count == 1 { "1 is".to_owned() } else { format!("{count} are") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_what_a_topic_becomes() {
+        let f = |became: Became, has_mapping: bool, holds: bool, want: &[&str]| {
+            let lines = became.judge("t", has_mapping, holds);
+            assert_eq!(lines.len(), want.len(), "{lines:?}");
+            for (line, want) in lines.iter().zip(want) {
+                assert!(line.to_string().starts_with(want), "{line}");
+            }
+        };
+        let became = |records, points| Became { records, points, ..Became::default() };
+        f(became(100, 300), true, true, &["ok      topic t: 100 sampled records become 300 points"]);
+        f(
+            became(1, 0),
+            true,
+            true,
+            &["warn    topic t: 1 sampled record become 0 points: nothing in them is a field"],
+        );
+        f(became(0, 0), true, false, &["warn    topic t: it holds no records: does its producer run"]);
+        f(became(0, 0), true, true, &["warn    topic t: no record came in time"]);
+        f(became(5, 0), false, true, &["warn    topic t: no [[mapping]] matches it"]);
+        let reasons = BTreeMap::from([
+            (Reason::Empty, (1, "t[0]@1: its value is empty".to_owned())),
+            (Reason::Undecodable, (4, "t[0]@2: it is not JSON".to_owned())),
+        ]);
+        let dropped = BTreeMap::from([(Drop::String, (7, vec!["state".to_owned()]))]);
+        f(
+            Became { rejected: 5, reasons, dropped, ..became(10, 5) },
+            true,
+            true,
+            &[
+                "warn    topic t: 10 sampled records become 5 points; 5 are rejected, such as t[0]@2: it is not JSON: `map --live",
+                "warn    topic t: 7 values under state: strings and booleans are dropped: add the key to `string_fields`",
+            ],
+        );
+    }
+
+    #[test]
+    fn reads_the_times_of_lines() {
+        let mut lines = LineBuffer::default();
+        for line in ["a v=1 5", "a,b=x\\ y v=\"1 2\" -3"] {
+            lines.text_mut().extend_from_slice(line.as_bytes());
+            lines.end_line();
+        }
+        assert_eq!(times_of(&lines).collect::<Vec<_>>(), [5, -3]);
+        let mut times = Times::default();
+        times.note_first(&lines, || "t[0]@1".to_owned());
+        assert_eq!(times.first, Some((-3, "t[0]@1".to_owned())));
+    }
+
+    #[test]
+    fn shows_no_values() {
+        let why = crate::map::TimeError::OutOfRange;
+        let rejection = Rejection::Time { key: "t".into(), text: "hidden".into(), why };
+        assert!(!words(&rejection).contains("hidden"));
+        assert!(!words(&Rejection::Comment("#hidden".into())).contains("hidden"));
+    }
+}

@@ -1,0 +1,145 @@
+//! The topics of `kafka.topics`: whether they are there, and may be read.
+
+use super::cluster::{Cluster, Topic};
+use super::report::{Line, some_of};
+use crate::config::Topics;
+use crate::text::counted;
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+const GRANT: &str = "grant READ and DESCRIBE on the topic to this user (kafka-acls --add --allow-principal User:NAME --operation Read)";
+
+/// Those that are read: named or matched, and there.
+pub fn read<'c>(topics: &Topics, cluster: &'c Cluster) -> Vec<&'c Topic> {
+    let is_read = |topic: &&Topic| topics.is_match(&topic.name) && !topic.partitions.is_empty();
+    cluster.topics.iter().filter(is_read).collect()
+}
+
+/// `ask` asks the brokers for one topic: they list only those that this user may see.
+pub fn judge(topics: &Topics, cluster: &Cluster, ask: impl Fn(&str) -> Option<Code>) -> Vec<Line> {
+    let mut lines: Vec<Line> = topics.names.iter().map(|name| named(name, cluster, &ask)).collect();
+    for pattern in &topics.patterns {
+        let is_read = |name: &str| topics.excluded.as_deref() != Some(name) && pattern.is_match(name);
+        let matching = cluster.topics.iter().map(|topic| topic.name.as_str()).filter(|name| is_read(name));
+        let matching: Vec<&str> = matching.collect();
+        let what = format!("topics {}: {} match", pattern.as_str(), matching.len());
+        lines.push(if matching.is_empty() {
+            Line::failed(
+                what,
+                "correct `kafka.topics`, or let this user see them; topics that are created later are picked up",
+            )
+        } else {
+            Line::passed(format!("{what}: {}", some_of(&matching)))
+        });
+    }
+    lines.extend(read(topics, cluster).into_iter().filter_map(without_leader));
+    lines
+}
+
+fn named(name: &str, cluster: &Cluster, ask: impl Fn(&str) -> Option<Code>) -> Line {
+    let listed = cluster.topic(name);
+    match listed.map_or(0, |topic| topic.partitions.len()) {
+        0 => missing(name, listed.and_then(|topic| topic.error).or_else(|| ask(name))),
+        partitions => Line::passed(format!("topic {name}: {}", counted(partitions, "partition"))),
+    }
+}
+
+fn missing(name: &str, error: Option<Code>) -> Line {
+    match error {
+        Some(Code::TopicAuthorizationFailed) => {
+            Line::failed(format!("topic {name}: this user may not see it"), GRANT)
+        }
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) | None => Line::failed(
+            format!("topic {name}: it does not exist, or this user may not see it"),
+            "create it, or correct `kafka.topics`",
+        ),
+        Some(other) => {
+            Line::failed(format!("topic {name}: the brokers say {other}"), "look at the brokers' logs")
+        }
+    }
+}
+
+/// What reading a topic was refused with.
+pub fn refused(topic: &str, code: Option<Code>, words: &str) -> Line {
+    match code {
+        Some(Code::TopicAuthorizationFailed) => {
+            Line::failed(format!("topic {topic}: this user may see it, not read it"), GRANT)
+        }
+        _ => Line::failed(format!("topic {topic}: it can't be read: {words}"), "look at the brokers' logs"),
+    }
+}
+
+fn without_leader(topic: &Topic) -> Option<Line> {
+    let leaderless = topic.partitions.iter().filter(|partition| !partition.has_leader);
+    let leaderless: Vec<String> = leaderless.map(|partition| partition.id.to_string()).collect();
+    if leaderless.is_empty() {
+        return None;
+    }
+    let what = format!("topic {}: no broker leads partition {}", topic.name, some_of(&leaderless));
+    Some(Line::failed(what, "their brokers are down: start them; what they hold is read then"))
+}
+
+/// `creates`: whether the brokers create topics by themselves, if they say.
+pub fn dead_letters(topic: &str, cluster: &Cluster, creates: impl FnOnce() -> Option<bool>) -> Line {
+    let partitions = cluster.topic(topic).map_or(0, |found| found.partitions.len());
+    if partitions > 0 {
+        return Line::passed(format!("dead-letter topic {topic}: {}", counted(partitions, "partition")));
+    }
+    let what = format!("dead-letter topic {topic}: it does not exist");
+    match creates() {
+        Some(true) => Line::passed(format!("{what}; the brokers create it with the first dead letter")),
+        Some(false) => Line::failed(what, "create it, or let the brokers do it (auto.create.topics.enable)"),
+        None => Line::passed(format!("{what}; create it, unless the brokers do so by themselves")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cluster::Partition;
+    use super::*;
+
+    fn topic(name: &str, leaders: &[bool]) -> Topic {
+        let partitions = (0..).zip(leaders).map(|(id, &has_leader)| Partition { id, has_leader }).collect();
+        Topic { name: name.into(), error: None, partitions }
+    }
+
+    #[test]
+    fn says_what_is_there_and_what_is_missing() {
+        let topics = vec![topic("a", &[true]), topic("b-1", &[true, false, false]), topic("b-2", &[true; 2])];
+        let cluster = Cluster { topics, brokers: Vec::new() };
+        let f = |names: &[&str], pattern: &str, asked: Option<Code>, want: &[&str]| {
+            let topics = Topics {
+                names: names.iter().map(|&name| name.into()).collect(),
+                patterns: vec![regex::Regex::new(pattern).unwrap()],
+                excluded: Some("b-3".into()),
+            };
+            let lines = judge(&topics, &cluster, |_| asked);
+            assert_eq!(lines.len(), want.len(), "{lines:?}");
+            for (line, want) in lines.iter().zip(want) {
+                assert!(line.to_string().starts_with(want), "{line}");
+            }
+        };
+        f(&["a"], "^b-2", None, &["ok      topic a: 1 partition", "ok      topics ^b-2: 1 match: b-2"]);
+        f(
+            &[],
+            "^b",
+            None,
+            &[
+                "ok      topics ^b: 2 match: b-1, b-2",
+                "FAILED  topic b-1: no broker leads partition 1, 2: their brokers are down",
+            ],
+        );
+        f(
+            &["c"],
+            "^none",
+            None,
+            &["FAILED  topic c: it does not exist", "FAILED  topics ^none: 0 match: correct `kafka.topics`"],
+        );
+        let refused = Some(Code::TopicAuthorizationFailed);
+        f(
+            &["c"],
+            "^a",
+            refused,
+            &["FAILED  topic c: this user may not see it: grant READ", "ok      topics ^a: 1 match: a"],
+        );
+    }
+}
