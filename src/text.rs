@@ -35,6 +35,19 @@ pub fn printable_bytes(bytes: &[u8], chars_max: usize) -> String {
     printable(&String::from_utf8_lossy(bytes), chars_max)
 }
 
+/// `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,5 +59,15 @@ mod tests {
         assert_eq!(printable("a\u{2028}b\u{85}\u{feff}", 100), "a\\u{2028}b\\u{85}\\u{feff}");
         assert_eq!(printable("abcdef", 3), "abc…");
         assert_eq!(printable_bytes(b"a\xFF\x00", 10), "a\u{FFFD}\\u{0}");
+    }
+
+    #[test]
+    fn groups_digits() {
+        let f = |number: u64, want: &str| assert_eq!(grouped(number), want);
+        f(0, "0");
+        f(999, "999");
+        f(1_000, "1,000");
+        f(123_456, "123,456");
+        f(1_234_567, "1,234,567");
     }
 }

@@ -13,6 +13,7 @@ mod properties;
 mod recreated;
 mod resets;
 mod sample;
+mod survey;
 mod trouble;
 mod until_end;
 
@@ -26,6 +27,7 @@ pub use member::Member;
 pub use properties::{probe_config, producer_config, reader_config};
 pub use resets::Resumed;
 pub use sample::Sample;
+pub use survey::{Kept, Looked, Survey, SurveyedTopic};
 use trouble::Trouble;
 pub use trouble::remedy_words;
 pub use until_end::UntilEnd;
