@@ -99,7 +99,7 @@ struct Init {
     /// A topic, or a regular expression that begins with "^"; may be given again [default: all that hold JSON objects]
     #[arg(long, value_name = "NAME")]
     topic: Vec<String>,
-    /// Look at a file of records, one a line or pretty-printed, instead of Kafka
+    /// Look at a file of records, one a line or pretty-printed, instead of Kafka; "-" is standard input
     #[arg(long, value_name = "RECORDS")]
     file: Option<PathBuf>,
     /// Look at so many records of each topic, its last ones

@@ -1,5 +1,6 @@
 //! How much a mapping would write, as comments.
 
+use super::propose::duration;
 use super::{Proposal, Trial};
 use crate::text::grouped;
 
@@ -10,9 +11,12 @@ const SERIES_MAX: f64 = 1_000_000.0;
 pub fn estimate(topic: &str, proposal: &Proposal, trial: &Trial) -> Vec<String> {
     let mut lines = vec![format!("{topic}: {}.", trial.words())];
     let series = trial.series();
-    let points = match trial.points_a_day() {
-        Some(points) => format!("about {} points a day, at the rate of the sample", rounded(points)),
-        None => "how many points a day is not known: the sample tells no rate".to_owned(),
+    let points = match (trial.points_a_day(), trial.rate) {
+        (Some(points), Some(rate)) => {
+            let span = duration(rate.span_ms);
+            format!("about {} points a day, at the rate of the sample, which spans {span}", rounded(points))
+        }
+        _ => "how many points a day is not known: the sample tells no rate".to_owned(),
     };
     if trial.points > 0 {
         lines.push(format!("{} series in the sample; {points}.", grouped(series)));

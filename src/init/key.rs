@@ -125,7 +125,7 @@ impl Key {
         let value = number.as_f64();
         if number.is_integer() {
             self.whole += 1;
-            self.is_rounded |= value.abs() > EXACT_MAX;
+            self.is_rounded |= value.abs() >= EXACT_MAX;
         } else {
             self.fractions += 1;
         }

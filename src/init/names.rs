@@ -29,8 +29,7 @@ fn has_word(name: &str, of: &[&str]) -> bool {
 
 /// Lower is likelier; none: no time's name.
 pub fn time_rank(name: &str) -> Option<usize> {
-    const BEST: [&str; 8] =
-        ["timestamp", "time", "ts", "datetime", "eventtime", "epoch", "date", "at"];
+    const BEST: [&str; 8] = ["timestamp", "time", "ts", "datetime", "eventtime", "epoch", "date", "at"];
     const NOT: [&str; 8] =
         ["uptime", "downtime", "runtime", "lifetime", "responsetime", "elapsedtime", "cputime", "timezone"];
     let plain = plain(name);
@@ -52,17 +51,8 @@ pub fn is_time(name: &str) -> bool {
 
 /// Lower is likelier to name a measurement; none: not by its name.
 pub fn measurement_rank(name: &str) -> Option<usize> {
-    const KNOWN: [&str; 9] = [
-        "measurement",
-        "metric",
-        "metricname",
-        "name",
-        "ec2number",
-        "eventtype",
-        "type",
-        "event",
-        "kind",
-    ];
+    const KNOWN: [&str; 9] =
+        ["measurement", "metric", "metricname", "name", "ec2number", "eventtype", "type", "event", "kind"];
     let plain = plain(name);
     KNOWN.iter().position(|known| *known == plain)
 }
@@ -70,11 +60,52 @@ pub fn measurement_rank(name: &str) -> Option<usize> {
 /// What one filters and groups by.
 pub fn is_tag(name: &str) -> bool {
     const WORDS: [&str; 46] = [
-        "host", "hostname", "server", "node", "pod", "container", "instance", "cluster", "region", "zone", "az",
-        "site", "dc", "datacenter", "rack", "room", "building", "floor", "line", "plant", "factory", "device",
-        "sensor", "machine", "robot", "vehicle", "station", "interface", "iface", "cpu", "disk", "path", "mode",
-        "service", "app", "application", "env", "environment", "namespace", "tenant", "customer", "broker",
-        "topic", "location", "unit", "lang",
+        "host",
+        "hostname",
+        "server",
+        "node",
+        "pod",
+        "container",
+        "instance",
+        "cluster",
+        "region",
+        "zone",
+        "az",
+        "site",
+        "dc",
+        "datacenter",
+        "rack",
+        "room",
+        "building",
+        "floor",
+        "line",
+        "plant",
+        "factory",
+        "device",
+        "sensor",
+        "machine",
+        "robot",
+        "vehicle",
+        "station",
+        "interface",
+        "iface",
+        "cpu",
+        "disk",
+        "path",
+        "mode",
+        "service",
+        "app",
+        "application",
+        "env",
+        "environment",
+        "namespace",
+        "tenant",
+        "customer",
+        "broker",
+        "topic",
+        "location",
+        "unit",
+        "lang",
     ];
     has_word(name, &WORDS)
 }
@@ -87,8 +118,8 @@ pub fn is_tags(name: &str) -> bool {
 /// What changes while the thing stays the same: as a tag, each change would begin another series.
 pub fn is_state(name: &str) -> bool {
     const WORDS: [&str; 16] = [
-        "state", "status", "version", "message", "msg", "error", "reason", "result", "alarm", "alert", "warning",
-        "level", "severity", "health", "phase", "상태",
+        "state", "status", "version", "message", "msg", "error", "reason", "result", "alarm", "alert",
+        "warning", "level", "severity", "health", "phase", "상태",
     ];
     has_word(name, &WORDS)
 }
@@ -96,8 +127,25 @@ pub fn is_state(name: &str) -> bool {
 /// Each thing has its own, or each record.
 pub fn is_identifier(name: &str) -> bool {
     const WORDS: [&str; 19] = [
-        "id", "ids", "uuid", "guid", "uid", "key", "hash", "token", "session", "trace", "span", "request",
-        "correlation", "checksum", "md5", "serial", "password", "secret", "cookie",
+        "id",
+        "ids",
+        "uuid",
+        "guid",
+        "uid",
+        "key",
+        "hash",
+        "token",
+        "session",
+        "trace",
+        "span",
+        "request",
+        "correlation",
+        "checksum",
+        "md5",
+        "serial",
+        "password",
+        "secret",
+        "cookie",
     ];
     has_word(name, &WORDS) || plain(name).ends_with("uuid")
 }

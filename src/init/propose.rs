@@ -1,6 +1,6 @@
 //! What a mapping should say of a topic's records, and why.
 
-use super::key::{DISTINCT_MAX, INDEX, Key};
+use super::key::{DISTINCT_MAX, INDEX, Key, Segment};
 use super::observe::{ArrayKey, KEYS_MAX, Observation};
 use super::shape::path_of;
 use super::strings::{Class, class, glob};
@@ -10,6 +10,7 @@ use crate::decode::Format;
 use crate::draft::Table;
 use crate::map::Globs;
 use crate::text::{grouped, printable};
+use std::collections::BTreeSet;
 use toml::Value;
 
 /// Keys that a list or a comment names; of the others it says how many they are.
@@ -72,11 +73,11 @@ impl Proposal {
     }
 
     fn set(&mut self, key: &'static str, value: impl Into<Value>, why: Vec<String>) {
-        self.lines.push(Line { key, value: value.into(), why, is_off: false });
+        self.lines.push(Line { key, value: without_variables(value.into()), why, is_off: false });
     }
 
     fn suggest(&mut self, key: &'static str, value: impl Into<Value>, why: Vec<String>) {
-        self.lines.push(Line { key, value: value.into(), why, is_off: true });
+        self.lines.push(Line { key, value: without_variables(value.into()), why, is_off: true });
     }
 }
 
@@ -94,7 +95,6 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
     let unit = if within.is_none() && seen.objects == seen.records { "record" } else { "object" };
     let mut proposal = Proposal { unit, combinations: 1.0, ..Proposal::default() };
     let mut of = Proposer {
-        sample,
         seen,
         root: within.as_ref().map(|_| &root),
         array: array.as_ref().map(|(_, array)| array),
@@ -111,7 +111,6 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
 }
 
 struct Proposer<'p> {
-    sample: &'p Sample,
     seen: &'p Observation,
     /// With a query: the records that the objects stand in.
     root: Option<&'p Observation>,
@@ -143,12 +142,12 @@ impl Candidate<'_> {
 impl<'p> Proposer<'p> {
     /// Keys of the objects, then those of the records around them.
     fn candidates(&self) -> Vec<Candidate<'p>> {
-        let of = |of: &'p Observation, is_root| {
-            of.keys.iter().map(move |key| Candidate { key, of, is_root })
-        };
+        let of = |of: &'p Observation, is_root| of.keys.iter().map(move |key| Candidate { key, of, is_root });
         let within = self.array.map(|array| format!("{}_{INDEX}", array.pattern));
         let is_beside = |candidate: &Candidate<'_>| {
-            !candidate.is_root || within.as_ref().is_some_and(|within| !candidate.key.pattern.starts_with(within))
+            let pattern = &candidate.key.pattern;
+            let is_outside = within.as_ref().is_some_and(|within| !pattern.starts_with(within));
+            !pattern.is_empty() && (!candidate.is_root || is_outside)
         };
         let root = self.root.into_iter().flat_map(|root| of(root, true));
         of(self.seen, false).chain(root).filter(is_beside).collect()
@@ -167,7 +166,8 @@ impl<'p> Proposer<'p> {
                 grouped(array.count)
             );
             self.out.set("query", query.as_str(), vec![why]);
-        } else if let Some(array) = self.seen.arrays.iter().find(|array| array.objects > 0 && array.longest > 1)
+        } else if let Some(array) =
+            self.seen.arrays.iter().find(|array| array.objects > 0 && array.others == 0 && array.longest > 1)
             && let Some(path) = path_of(&array.segments)
         {
             let why = format!(
@@ -180,8 +180,12 @@ impl<'p> Proposer<'p> {
         }
         if self.seen.others > 0 {
             let why = format!(
-                "{} values stand where objects belong, and a record with one is rejected whole; with this it alone is.",
-                grouped(self.seen.others)
+                "Where objects belong there {} something else, and the whole record is rejected; with this that alone is:",
+                if self.seen.others == 1 {
+                    "is once".to_owned()
+                } else {
+                    format!("is {} times", grouped(self.seen.others))
+                }
             );
             self.out.suggest("strict", false, vec![why]);
         }
@@ -278,21 +282,21 @@ impl<'p> Proposer<'p> {
         let share = self.share(fits, best.of.objects, best.is_root);
         let near = match guess.distance_ms {
             None => String::new(),
-            Some((most, middle)) if most <= 60_000 => {
-                let _near = middle;
-                format!(", at most {} from Kafka's", duration(most))
-            }
+            Some((most, _)) if most <= 60_000 => format!(", at most {} from Kafka's", duration(most)),
             Some((most, middle)) => {
                 format!(", {} from Kafka's in the middle and {} at most", duration(middle), duration(most))
             }
         };
-        let range = if guess.words == "text" { format!("text ({})", guess.format) } else { guess.words.to_owned() };
+        let range =
+            if guess.words == "text" { format!("text ({})", guess.format) } else { guess.words.to_owned() };
         let mut why = vec![format!(
             "{} is a plausible time in {share}: {range}, between 2000 and now{near}.",
             shown(&best.key.pattern)
         )];
         if guess.distance_ms.is_some_and(|(_, middle)| middle > 86_400_000) {
-            why.push("That is far: is it the time of the measurement, or were the records sent late?".to_owned());
+            why.push(
+                "That is far: is it the time of the measurement, or were the records sent late?".to_owned(),
+            );
         }
         if let Some(rival) = guess.rival {
             why.push(format!(
@@ -343,7 +347,8 @@ impl<'p> Proposer<'p> {
             return path_of(&tag.key.segments).is_some() && self.seen.key(&tag.key.pattern).is_none();
         }
         let Ok(globs) = Globs::compile(&[glob(&tag.key.pattern)]) else { return false };
-        let is_other = |key: &&Key| key.pattern != tag.key.pattern && globs.is_match(&flattened(&key.pattern));
+        let is_other =
+            |key: &&Key| key.pattern != tag.key.pattern && globs.is_match(&flattened(&key.pattern));
         !self.seen.keys.iter().any(|key| is_other(&key))
     }
 
@@ -355,11 +360,14 @@ impl<'p> Proposer<'p> {
         let named: Vec<String> = tags
             .iter()
             .map(|tag| {
-                let there = self.share(tag.key.strings(), tag.of.objects, tag.is_root);
+                let there = self.share(tag.key.strings().min(tag.key.objects), tag.of.objects, tag.is_root);
                 format!("- {}: in {there}{}", shown(&tag.key.pattern), values(tag.key))
             })
             .collect();
-        let mut why = vec!["What to filter and group by: strings of few values. Each combination of them is a series.".to_owned()];
+        let mut why = vec![
+            "What to filter and group by: strings of few values. Each combination of them is a series."
+                .to_owned(),
+        ];
         why.extend(limited(&named));
         for tag in tags {
             self.out.combinations *= tag.key.distinct().unwrap_or(DISTINCT_MAX).max(1) as f64;
@@ -368,14 +376,32 @@ impl<'p> Proposer<'p> {
                 self.out.growing.push(shown(&tag.key.pattern));
             }
         }
-        let keys: Vec<String> = tags
+        let mut keys: Vec<String> = tags
             .iter()
             .map(|tag| {
                 let path = if tag.is_root { path_of(&tag.key.segments) } else { None };
-                path.unwrap_or_else(|| glob(&tag.key.pattern))
+                path.unwrap_or_else(|| {
+                    self.tags_object(tag.key, tags).unwrap_or_else(|| glob(&tag.key.pattern))
+                })
             })
             .collect();
+        let mut named = BTreeSet::new();
+        keys.retain(|key| named.insert(key.clone()));
         self.out.set("tag_keys", keys, why);
+    }
+
+    /// The glob of all that is in an object called "tags", if all of it are tags: also those that the sample lacks.
+    fn tags_object(&self, key: &Key, tags: &[Candidate<'_>]) -> Option<String> {
+        let [Segment::Key(name), _, ..] = &key.segments[..] else { return None };
+        let is_within = |key: &&Key| {
+            key.segments.len() > 1
+                && matches!(key.segments.first(), Some(Segment::Key(first)) if first == name)
+        };
+        let is_tag = |key: &Key| tags.iter().any(|tag| std::ptr::eq(tag.key, key));
+        let mut within = self.seen.keys.iter().filter(is_within);
+        let prefix = format!("{name}_");
+        let is_alone = self.seen.keys.iter().all(|key| is_within(&key) || !key.pattern.starts_with(&prefix));
+        (names::is_tags(name) && is_alone && within.all(is_tag)).then(|| glob(&prefix) + "*")
     }
 
     fn fields(&mut self, fields: &[&Key]) {
@@ -384,7 +410,10 @@ impl<'p> Proposer<'p> {
         }
         let mut why = vec!["States, messages and booleans are kept as fields: as tags, each change would begin another series.".to_owned()];
         if fields.len() > NAMED_MAX {
-            why.push(format!("{} further keys are left out: add those that you want.", fields.len() - NAMED_MAX));
+            why.push(format!(
+                "{} further keys are left out: add those that you want.",
+                fields.len() - NAMED_MAX
+            ));
         }
         self.out.set("string_fields", globs_of(fields.iter().take(NAMED_MAX)), why);
     }
@@ -394,13 +423,11 @@ impl<'p> Proposer<'p> {
             return;
         }
         let named: Vec<String> = many.iter().map(|key| shown(&key.pattern)).collect();
-        let why = vec![
-            format!(
-                "Not kept: {} of many values or for a single record ({}). As fields they cost room and nothing else; as tags each value would be a series of its own. To keep them as fields:",
-                if many.len() == 1 { "a string" } else { "strings" },
-                joined(&named)
-            ),
-        ];
+        let why = vec![format!(
+            "Not kept: {} of many values or for a single record ({}). As fields they cost room and nothing else; as tags each value would be a series of its own. To keep them as fields:",
+            if many.len() == 1 { "a string" } else { "strings" },
+            joined(&named)
+        )];
         let keys = globs_of(fields.iter().chain(many).take(NAMED_MAX));
         self.out.suggest("string_fields", keys, why);
     }
@@ -446,7 +473,8 @@ impl<'p> Proposer<'p> {
     fn integers(&mut self) {
         let numbers = || self.seen.keys.iter().filter(|key| key.whole > 0);
         let is_mixed = |key: &Key| key.whole > 0 && key.fractions > 0;
-        let rounded: Vec<String> = numbers().filter(|key| key.is_rounded).map(|key| shown(&key.pattern)).collect();
+        let rounded: Vec<String> =
+            numbers().filter(|key| key.is_rounded).map(|key| shown(&key.pattern)).collect();
         if numbers().next().is_none() || self.seen.keys.iter().any(is_mixed) {
             if !rounded.is_empty() {
                 self.out.notes.push(format!(
@@ -475,11 +503,19 @@ impl<'p> Proposer<'p> {
             .seen
             .keys
             .iter()
-            .filter(|key| has_value(key) && !key.is_indexed() && (key.objects - key.nulls.min(key.objects)) * 2 < objects)
+            .filter(|key| {
+                has_value(key)
+                    && !key.is_indexed()
+                    && (key.objects - key.nulls.min(key.objects)) * 2 < objects
+            })
             .map(|key| shown(&key.pattern))
             .collect();
         if !rarely.is_empty() {
-            self.out.notes.push(format!("In fewer than half of the {}s: {}.", self.out.unit, joined(&rarely)));
+            self.out.notes.push(format!(
+                "In fewer than half of the {}s: {}.",
+                self.out.unit,
+                joined(&rarely)
+            ));
         }
         if self.seen.has_more_keys {
             self.out.notes.push(format!(
@@ -487,7 +523,6 @@ impl<'p> Proposer<'p> {
                 grouped(KEYS_MAX as u64)
             ));
         }
-        let _topic = &self.sample.topic;
     }
 
     fn counted(&self, count: u64, is_root: bool) -> String {
@@ -501,6 +536,24 @@ impl<'p> Proposer<'p> {
         } else {
             format!("{} of {}", grouped(there), self.counted(of, is_root))
         }
+    }
+}
+
+/// A "$" of a record's key is no variable.
+fn without_variables(value: Value) -> Value {
+    match value {
+        Value::String(text) => {
+            let mut out = String::with_capacity(text.len());
+            let mut chars = text.chars().peekable();
+            while let Some(c) = chars.next() {
+                let is_variable = |next: &char| next.is_ascii_alphabetic() || matches!(next, '_' | '{');
+                out.push_str(if c == '$' && chars.peek().is_some_and(is_variable) { "$" } else { "" });
+                out.push(c);
+            }
+            Value::String(out)
+        }
+        Value::Array(values) => Value::Array(values.into_iter().map(without_variables).collect()),
+        other => other,
     }
 }
 
@@ -547,7 +600,7 @@ fn limited(names: &[String]) -> Vec<String> {
     limited
 }
 
-fn duration(ms: u64) -> String {
+pub fn duration(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..120_000 => format!("{} s", ms / 1_000),

@@ -2,8 +2,8 @@
 
 use super::SampledRecord;
 use super::key::Segment;
-use super::observe::{ArrayKey, Observation};
 use super::names;
+use super::observe::{ArrayKey, Observation};
 use crate::decode::{Format, Query, Scanner, SyntaxError, Token, select};
 use std::ops::Range;
 
@@ -41,7 +41,9 @@ impl Shape {
         let has_numbers = |key: &&super::key::Key| key.numbers() + key.quoted > 0;
         let numbers = || seen.keys.iter().filter(has_numbers);
         let is_beside = |key: &super::key::Key| {
-            !key.pattern.starts_with(&within) && !names::is_time(key.name()) && !names::is_identifier(key.name())
+            !key.pattern.starts_with(&within)
+                && !names::is_time(key.name())
+                && !names::is_identifier(key.name())
         };
         let all_inside = numbers().any(|key| key.pattern.starts_with(&within)) && !numbers().any(is_beside);
         let nearly_always = array.count * 10 >= seen.objects * 9;

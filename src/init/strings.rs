@@ -39,7 +39,7 @@ pub fn class(key: &Key, objects: u64) -> Class {
     if key.texts == 0 {
         return if names::is_state(key.name()) && key.numbers() == 0 {
             Class::Field
-        } else if names::is_identifier(key.name()) {
+        } else if names::is_identifier(key.name()) || is_time(key) {
             Class::Identifier
         } else {
             Class::Number

@@ -15,6 +15,17 @@ use std::sync::Arc;
 /// Series that are told apart; a sample hardly has more.
 const SERIES_MAX: usize = 1_000_000;
 
+/// Less than this says nothing of a day.
+const SPAN_MIN_MS: i64 = 10_000;
+
+/// How fast records come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    pub records_a_day: f64,
+    /// How long the sample took in Kafka.
+    pub span_ms: u64,
+}
+
 /// What became of a sample.
 #[derive(Debug, Default)]
 pub struct Trial {
@@ -32,8 +43,8 @@ pub struct Trial {
     times: HashSet<u64>,
     /// Series that came first in the second half of the records.
     pub late_series: u64,
-    /// A day's, by the records' times and offsets; none where those do not tell.
-    pub records_a_day: Option<f64>,
+    /// By the records' times and offsets; none where those do not tell.
+    pub rate: Option<Rate>,
 }
 
 impl Trial {
@@ -42,7 +53,7 @@ impl Trial {
         let routing = Routing::new(config);
         let (rules, _) = routing.mapping_of(&sample.topic)?;
         let mut mapper = Mapper::new(Arc::clone(rules), &sample.topic, record_limits(config));
-        let mut trial = Self { records_a_day: records_a_day(sample), ..Self::default() };
+        let mut trial = Self { rate: rate(sample), ..Self::default() };
         for record in &sample.records {
             let time = match record.time_ms {
                 None if sample.is_file => RecordTime::Omitted,
@@ -71,7 +82,7 @@ impl Trial {
 
     pub fn points_a_day(&self) -> Option<f64> {
         let a_record = self.points as f64 / self.records.max(1) as f64;
-        self.records_a_day.map(|records| records * a_record)
+        self.rate.map(|rate| rate.records_a_day * a_record)
     }
 
     pub fn rejected(&self) -> u64 {
@@ -138,7 +149,7 @@ fn hash(parts: &[&[u8]]) -> u64 {
 }
 
 /// From the first and the last record of each partition, added up.
-fn records_a_day(sample: &Sample) -> Option<f64> {
+fn rate(sample: &Sample) -> Option<Rate> {
     const DAY_MS: f64 = 86_400_000.0;
     let mut ends: BTreeMap<i32, [(i64, i64); 2]> = BTreeMap::new();
     for record in &sample.records {
@@ -147,12 +158,15 @@ fn records_a_day(sample: &Sample) -> Option<f64> {
         let [first, last] = ends.entry(record.partition).or_insert([at, at]);
         (*first, *last) = ((*first).min(at), (*last).max(at));
     }
-    let rate = |[first, last]: &[(i64, i64); 2]| {
-        let span = last.1 - first.1;
-        (span > 0).then(|| (last.0 - first.0) as f64 * DAY_MS / span as f64)
+    let span = |[first, last]: &[(i64, i64); 2]| last.1 - first.1;
+    let longest = ends.values().map(span).max().filter(|span| *span >= SPAN_MIN_MS)?;
+    // A partition of which all came at once tells no rate of its own: it counts for the time of the others.
+    let of = |ends: &[(i64, i64); 2]| {
+        let [first, last] = ends;
+        (last.0 - first.0) as f64 * DAY_MS
+            / if span(ends) >= SPAN_MIN_MS { span(ends) } else { longest } as f64
     };
-    let rates: Vec<f64> = ends.values().filter_map(rate).collect();
-    (!rates.is_empty()).then(|| rates.iter().sum())
+    Some(Rate { records_a_day: ends.values().map(of).sum(), span_ms: longest.unsigned_abs() })
 }
 
 #[cfg(test)]
@@ -176,13 +190,15 @@ mod tests {
             time_ms: Some(time_ms),
             value: None,
         };
-        let f = |records: Vec<SampledRecord>, want: Option<f64>| {
+        let f = |records: Vec<SampledRecord>, want: Option<(f64, u64)>| {
             let sample = Sample { topic: "t".to_owned(), is_file: false, records };
-            assert_eq!(records_a_day(&sample), want);
+            assert_eq!(rate(&sample).map(|rate| (rate.records_a_day, rate.span_ms)), want);
         };
-        // One a second in each of two partitions.
-        f(vec![record(0, 5, 1_000), record(0, 15, 11_000), record(1, 0, 0), record(1, 1, 1_000)], Some(172_800.0));
-        f(vec![record(0, 5, 1_000), record(1, 7, 1_000)], None);
+        // One a second in each of two partitions, of which one holds two records.
+        let second = |partition: i32, n: i64| record(partition, n, n * 1_000);
+        f(vec![second(0, 5), second(0, 15), second(1, 0), second(1, 20)], Some((172_800.0, 20_000)));
+        f(vec![second(0, 0), second(0, 100), second(1, 0), record(1, 100, 5)], Some((172_800.0, 100_000)));
+        f(vec![record(0, 5, 1_000), record(0, 500_000, 1_009), record(1, 7, 1_000)], None);
         f(vec![], None);
     }
 }

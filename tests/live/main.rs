@@ -30,6 +30,7 @@ mod examples;
 mod first_run;
 mod groups;
 mod holds;
+mod init;
 mod kills;
 mod offsets;
 mod refusals;

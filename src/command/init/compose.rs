@@ -1,8 +1,8 @@
 //! The file that is written.
 
+use super::Options;
 use super::connection::Connection;
 use super::found::{Found, Group};
-use super::Options;
 use crate::draft::{Draft, Table};
 use crate::text::grouped;
 
@@ -26,7 +26,8 @@ pub fn draft(source: &Source<'_>, estimates: &[Composed<'_>]) -> Draft {
             grouped(source.found.records()),
             source.found.place
         ),
-        "Above each choice stands its reason: the sample does not know what you know, so read them.".to_owned(),
+        "Above each choice stands its reason: the sample does not know what you know, so read them."
+            .to_owned(),
     ];
     let mut tables = kafka(source);
     let groups = &source.found.groups;
@@ -47,6 +48,9 @@ fn kafka(source: &Source<'_>) -> Vec<Table> {
     let Some(first) = tables.first_mut() else { return tables };
     if !source.connection.is_named {
         first.comment("Fill in where Kafka listens.");
+    }
+    if let Some(from) = &source.options.config {
+        first.comment(format!("As in {}; relative file names begin at this file's folder.", from.display()));
     }
     let asked = &source.options.topics;
     let of_one_mapping = source.found.groups.len() == 1 && !asked.is_empty() && source.options.file.is_none();
@@ -76,14 +80,18 @@ fn mapping(group: &Group, topics: Option<&[String]>, estimates: &[Composed<'_>])
     let mut comments: Vec<String> =
         estimates.iter().filter(is_of_group).flat_map(|of| of.lines.clone()).collect();
     if let [first, _, ..] = &group.samples[..] {
-        comments.push(format!("The records of these topics are alike; the reasons below are those of {}.", first.topic));
+        comments.push(format!(
+            "The records of these topics are alike; the reasons below are those of {}.",
+            first.topic
+        ));
     }
     group.proposal.table(topics, &comments)
 }
 
 fn influx(source: &Source<'_>) -> Vec<Table> {
     let given = &source.options.influx;
-    let is_given = given.url.is_some() || given.org.is_some() || given.bucket.is_some() || given.database.is_some();
+    let is_given =
+        given.url.is_some() || given.org.is_some() || given.bucket.is_some() || given.database.is_some();
     if let Some(tables) = source.connection.influx_tables().filter(|_| !is_given) {
         return tables;
     }
@@ -100,9 +108,17 @@ fn influx(source: &Source<'_>) -> Vec<Table> {
     }
     table.set("url", or(&given.url, "http://localhost:8086"));
     if let Some(database) = &given.database {
-        table.set_because("api", "v1", &["InfluxDB 1, VictoriaMetrics, or InfluxDB 2 through a DBRP mapping."]);
+        table.set_because(
+            "api",
+            "v1",
+            &["InfluxDB 1, VictoriaMetrics, or InfluxDB 2 through a DBRP mapping."],
+        );
         table.set("database", database.as_str());
-        table.suggest("username", "bridge", &["Where a login is wanted; the password stays out of this file:"]);
+        table.suggest(
+            "username",
+            "bridge",
+            &["Where a login is wanted; the password stays out of this file:"],
+        );
         table.suggest("password", "${INFLUX_PASSWORD}", &[]);
     } else {
         table.set("org", or(&given.org, "my-org"));

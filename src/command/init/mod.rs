@@ -7,7 +7,7 @@ mod sampling;
 
 use super::progress::Bar;
 use super::records::Records;
-use super::{CONNECTION_FAILED, FAILED, WRONG};
+use super::{CONNECTION_FAILED, WRONG};
 use crate::config::{self, Config, ConfigErrors};
 use crate::init::{Sample, SampledRecord, Trial, propose};
 use crate::text::{grouped, printable};
@@ -15,7 +15,7 @@ use compose::{Composed, Source};
 use connection::Connection;
 use found::Found;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -83,8 +83,8 @@ pub(super) enum InitError {
     Topic { topic: String, why: String },
     #[error("no JSON object is in {place}, and only objects become points{why}")]
     NoObjects { place: String, why: String },
-    #[error("what was made of the sample is no configuration, which is a bug of `init`:\n{0}")]
-    Bug(ConfigErrors),
+    #[error("the file that would be written has errors, so it is not written:\n{0}")]
+    Wrong(ConfigErrors),
 }
 
 impl InitError {
@@ -95,7 +95,6 @@ impl InitError {
             | Self::Empty { .. }
             | Self::Topic { .. }
             | Self::NoObjects { .. } => CONNECTION_FAILED,
-            Self::Bug(_) => FAILED,
             _ => WRONG,
         }
     }
@@ -140,14 +139,16 @@ fn text(connection: &Connection, found: &Found, options: &Options) -> Result<Str
     let source = Source { connection, found, options };
     let plain = compose::draft(&source, &[]).to_string();
     let config = check(&plain, connection)?;
-    let trials: Vec<Option<Trial>> =
-        found.all().map(|(sample, _)| Trial::run(&config, sample)).collect();
+    let trials: Vec<Option<Trial>> = found.all().map(|(sample, _)| Trial::run(&config, sample)).collect();
     let estimates: Vec<Composed<'_>> = found
         .all()
         .zip(&trials)
         .filter_map(|((sample, proposal), trial)| {
             let trial = trial.as_ref()?;
-            Some(Composed { topic: &sample.topic, lines: crate::init::estimate(&sample.topic, proposal, trial) })
+            Some(Composed {
+                topic: &sample.topic,
+                lines: crate::init::estimate(&sample.topic, proposal, trial),
+            })
         })
         .collect();
     for line in estimates.iter().flat_map(|of| &of.lines) {
@@ -159,12 +160,20 @@ fn text(connection: &Connection, found: &Found, options: &Options) -> Result<Str
 }
 
 fn check(text: &str, connection: &Connection) -> Result<Config, InitError> {
-    config::parse_without_secrets(&connection.place, text).map(|loaded| loaded.config).map_err(InitError::Bug)
+    config::parse_without_secrets(&connection.place, text)
+        .map(|loaded| loaded.config)
+        .map_err(InitError::Wrong)
 }
 
 /// The first records of a file, which are all of one topic.
 fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
-    let bytes = fs::read(path).map_err(|why| InitError::Input { path: path.to_owned(), why })?;
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    let bytes = bytes.map_err(|why| InitError::Input { path: path.to_owned(), why })?;
     let named = options.topics.iter().find(|topic| !topic.starts_with('^'));
     let sampled = |(number, record): (usize, super::records::InputRecord<'_>)| SampledRecord {
         partition: 0,
@@ -175,7 +184,8 @@ fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
     let records = Records::new(&bytes).take(options.records).enumerate().map(sampled).collect();
     let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();
     let sample = Sample { topic, is_file: true, records };
-    let place = printable(&path.display().to_string(), 200);
+    let shown = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+    let place = printable(&shown, 200);
     let proposal = propose(&sample, now_ns()).ok_or_else(|| InitError::NoObjects {
         place: format!("the {} records of {place}", grouped(sample.records.len() as u64)),
         why: String::new(),

@@ -67,7 +67,12 @@ pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Resu
     let mut found = Found::default();
     let mut last = None;
     for (number, candidate) in candidates.iter().enumerate() {
-        let of = Reading { survey: &survey, options, bytes_max: BYTES_MAX / candidates.len(), place: (number, candidates.len()) };
+        let of = Reading {
+            survey: &survey,
+            options,
+            bytes_max: BYTES_MAX / candidates.len(),
+            place: (number, candidates.len()),
+        };
         match of.take(candidate, is_named, &mut found, bar) {
             Ok(()) => {}
             Err(error) => {
@@ -78,7 +83,7 @@ pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Resu
     }
     bar.erase();
     if !left_out.is_empty() {
-        say(&format!("left out{}", in_words(&left_out).trim_start_matches(';')));
+        say(in_words(&left_out).trim_start_matches("; "));
     }
     match last {
         Some(error) if found.groups.is_empty() => Err(error),
@@ -102,7 +107,8 @@ fn wanted(
     if asked.is_empty() {
         let why = |topic: &SurveyedTopic| why_no_metrics(&topic.name);
         let (none, wanted): (Vec<_>, Vec<_>) = topics.iter().cloned().partition(|topic| why(topic).is_some());
-        left_out.extend(none.iter().map(|topic| (topic.name.clone(), why(topic).unwrap_or_default().to_owned())));
+        left_out
+            .extend(none.iter().map(|topic| (topic.name.clone(), why(topic).unwrap_or_default().to_owned())));
         return Ok(wanted);
     }
     let mut wanted: Vec<SurveyedTopic> = Vec::new();
@@ -191,7 +197,13 @@ struct Reading<'r> {
 }
 
 impl Reading<'_> {
-    fn take(&self, of: &Candidate, is_named: bool, found: &mut Found, bar: &mut Bar) -> Result<(), InitError> {
+    fn take(
+        &self,
+        of: &Candidate,
+        is_named: bool,
+        found: &mut Found,
+        bar: &mut Bar,
+    ) -> Result<(), InitError> {
         let sample = self.read(of, bar)?;
         let topic = || sample.topic.clone();
         if sample.records.is_empty() {
@@ -202,7 +214,12 @@ impl Reading<'_> {
         let is_mostly = is_named || seen.records * 2 >= sampled;
         let proposal = if is_mostly { propose(&sample, now_ns()) } else { None };
         let Some(proposal) = proposal else {
-            let place = format!("{} of the {} sampled records of {}", grouped(sampled - seen.records), grouped(sampled), topic());
+            let place = format!(
+                "{} of the {} sampled records of {}",
+                grouped(sampled - seen.records),
+                grouped(sampled),
+                topic()
+            );
             return Err(InitError::NoObjects { place, why: String::new() });
         };
         found.kept += of.records();
@@ -245,7 +262,8 @@ impl Reading<'_> {
             let (number, topics) = self.place;
             // Each topic has its part of the bar.
             let part = |of: u64| (of.min(expected.max(1)) * 1_000).checked_div(expected.max(1)).unwrap_or(0);
-            let progress = Progress { done: number as u64 * 1_000 + part(read as u64), all: topics as u64 * 1_000 };
+            let progress =
+                Progress { done: number as u64 * 1_000 + part(read as u64), all: topics as u64 * 1_000 };
             bar.show(progress, || format!("{topic}: {} records read", grouped(read as u64)));
             let all_ended = read > 0 && of.topic.partitions.iter().all(|partition| ended.contains(partition));
             if read >= records_max || bytes > self.bytes_max || all_ended {
