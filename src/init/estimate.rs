@@ -1,6 +1,6 @@
 //! How much a mapping would write, as comments.
 
-use super::propose::duration;
+use super::words::duration;
 use super::{Proposal, Trial};
 use crate::text::grouped;
 

@@ -6,22 +6,25 @@
 //!                        written file <- Draft with estimates <- Trial (the sample, mapped) <-'
 //! ```
 
+mod class;
 mod estimate;
 mod key;
 mod names;
 mod observe;
+mod proposal;
 mod propose;
 mod shape;
-mod strings;
 #[cfg(test)]
 mod tests;
 mod times;
 mod trial;
+mod words;
 
 pub use estimate::estimate;
 pub use names::why_no_metrics;
 pub use observe::{KEYS_MAX, Observation};
-pub use propose::{Proposal, propose};
+pub use proposal::Proposal;
+pub use propose::propose;
 pub use shape::Shape;
 pub use trial::Trial;
 

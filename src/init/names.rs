@@ -152,12 +152,11 @@ pub fn is_identifier(name: &str) -> bool {
 
 /// Topics that are not metrics: those of Kafka and its tools, and dead letters.
 pub fn why_no_metrics(topic: &str) -> Option<&'static str> {
+    const TOOLS: [&str; 3] = ["connect-configs", "connect-offsets", "connect-status"];
     let lower = topic.to_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
-    let ends = |parts: &[&str]| parts.iter().any(|part| lower.ends_with(part));
-    if lower.starts_with('_') || ends(&["-changelog", "-repartition"]) {
-        Some("internal")
-    } else if matches!(lower.as_str(), "connect-configs" | "connect-offsets" | "connect-status") {
+    let is_of_streams = ["-changelog", "-repartition"].iter().any(|end| lower.ends_with(end));
+    if lower.starts_with('_') || is_of_streams || TOOLS.contains(&lower.as_str()) {
         Some("internal")
     } else if has(&["dead-letter", "dead_letter", "dead.letter", "deadletter"])
         || words(topic).iter().any(|word| matches!(word.as_str(), "dlq" | "dlt"))

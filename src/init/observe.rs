@@ -120,10 +120,8 @@ impl Walk<'_> {
         self.segments.push(Segment::Index);
         while scanner.element(first)? {
             first = false;
-            match self.member(scanner, depth + 1)? {
-                true => objects += 1,
-                false => others += 1,
-            }
+            let count = if self.member(scanner, depth + 1)? { &mut objects } else { &mut others };
+            *count += 1;
         }
         self.segments.pop();
         if !self.segments.contains(&Segment::Index) {

@@ -95,22 +95,18 @@ impl Trial {
             format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
         };
         let becomes = if self.mapped == 1 { "becomes" } else { "become" };
-        let mut words = format!(
-            "of {}, {} {becomes} {}",
-            counted(self.records, "sampled record"),
-            grouped(self.mapped),
-            counted(self.points, "point")
-        );
-        if self.filtered > 0 {
-            words += &format!(", {} without a value to store", grouped(self.filtered));
-        }
         let reasons: Vec<String> =
             self.rejected.values().map(|(count, why)| format!("{why} ({})", grouped(*count))).collect();
-        words += &match self.rejected() {
-            0 => ", none is rejected".to_owned(),
-            count => format!(", {} rejected: {}", grouped(count), reasons.join("; ")),
+        let empty = match self.filtered {
+            0 => String::new(),
+            count => format!(", {} without a value to store", grouped(count)),
         };
-        words
+        let rejected = match self.rejected() {
+            0 => "none is rejected".to_owned(),
+            count => format!("{} rejected: {}", grouped(count), reasons.join("; ")),
+        };
+        let (records, points) = (counted(self.records, "sampled record"), counted(self.points, "point"));
+        format!("of {records}, {} {becomes} {points}{empty}, {rejected}", grouped(self.mapped))
     }
 
     fn reject(&mut self, why: &Rejection) {
