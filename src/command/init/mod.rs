@@ -212,21 +212,21 @@ fn next_steps(path: &Path, options: &Options) -> String {
     } else {
         format!(" --config {}", path.display())
     };
-    let variable = if options.influx.database.is_some() { "" } else { "INFLUX_TOKEN=... " };
-    let step = |command: &str, why: &str| {
-        let command = format!("kafka-influx-bridge {command}{config}");
-        format!("  {command:<52} {why}\n")
-    };
-    let asks = |command: &str, why: &str| {
-        let command = format!("{variable}kafka-influx-bridge {command}{config}");
-        format!("  {command:<52} {why}\n")
-    };
-    let mut steps = format!("{} is written. Read it, fill in [influx], then:\n", path.display());
-    steps += &asks("check", "looks through it");
-    steps += &asks("check --connect", "asks the brokers and InfluxDB");
-    steps += &step("map --live 10", "shows the lines that records become");
-    steps += &asks("run", "is the service");
-    steps.trim_end().to_owned()
+    let variable =
+        if options.influx.database.is_some() || options.config.is_some() { "" } else { "INFLUX_TOKEN=... " };
+    let steps = [
+        (variable, "check", "looks through it"),
+        (variable, "check --connect", "asks the brokers and InfluxDB"),
+        ("", "map --live 10", "shows the lines that records become"),
+        (variable, "run", "is the service"),
+    ];
+    let steps = steps
+        .map(|(variable, command, why)| (format!("{variable}kafka-influx-bridge {command}{config}"), why));
+    let width = steps.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    let lines: Vec<String> =
+        steps.iter().map(|(command, why)| format!("  {command:<width$}   {why}")).collect();
+    let fill_in = if options.config.is_some() { "" } else { ", fill in [influx]" };
+    format!("{} is written. Read it{fill_in}, then:\n{}", path.display(), lines.join("\n"))
 }
 
 fn now_ns() -> i64 {
