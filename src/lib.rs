@@ -23,6 +23,7 @@ pub mod demo;
 pub mod draft;
 pub mod feed;
 pub mod influx;
+pub mod init;
 pub mod kafka;
 pub mod log;
 pub mod map;

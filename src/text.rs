@@ -41,6 +41,19 @@ pub fn counted(count: impl TryInto<u64>, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
+/// `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,5 +71,15 @@ mod tests {
     fn counts() {
         assert_eq!((counted(1, "record"), counted(0, "record")), ("1 record".into(), "0 records".into()));
         assert_eq!(counted(-1_i64, "record"), "0 records");
+    }
+
+    #[test]
+    fn groups_digits() {
+        let f = |number: u64, want: &str| assert_eq!(grouped(number), want);
+        f(0, "0");
+        f(999, "999");
+        f(1_000, "1,000");
+        f(123_456, "123,456");
+        f(1_234_567, "1,234,567");
     }
 }

@@ -1,6 +1,6 @@
 //! Arguments, and which command they mean.
 
-use super::{WRONG, check, demo, health, map, replay, run, ways_to_begin};
+use super::{WRONG, check, demo, health, init, map, replay, run, ways_to_begin};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   kafka-influx-bridge demo                         the whole thing, with nothing installed
+  kafka-influx-bridge init --brokers kafka:9092    a bridge.toml for the topics that are there, from their records
   kafka-influx-bridge check                        every error of ./bridge.toml, with its line and what to do
   kafka-influx-bridge map records.jsonl            the lines that records would become
   INFLUX_TOKEN=... kafka-influx-bridge run         the service";
@@ -69,6 +70,8 @@ enum Command {
         #[arg(required_unless_present = "topic")]
         files: Vec<PathBuf>,
     },
+    /// Write a bridge.toml from sampled records, with the reason of each choice
+    Init(Init),
     /// Ask the running service whether it works: exit status 0, or 1 with the reason
     Health {
         #[command(flatten)]
@@ -80,6 +83,67 @@ enum Command {
         #[arg(long, value_name = "N")]
         seconds: Option<u64>,
     },
+}
+
+#[derive(clap::Args)]
+struct Init {
+    /// Where Kafka listens, separated by commas [default: localhost:9092]
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+    brokers: Vec<String>,
+    /// Take [kafka] and [influx] of a configuration that is there
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A property of librdkafka for the connection, such as security.protocol=ssl; may be given again
+    #[arg(long, value_name = "NAME=VALUE")]
+    kafka_property: Vec<String>,
+    /// A topic, or a regular expression that begins with "^"; may be given again [default: all that hold JSON objects]
+    #[arg(long, value_name = "NAME")]
+    topic: Vec<String>,
+    /// Look at a file of records, one a line or pretty-printed, instead of Kafka; "-" is standard input
+    #[arg(long, value_name = "RECORDS")]
+    file: Option<PathBuf>,
+    /// Look at so many records of each topic, its last ones
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    records: u32,
+    /// Wait at most so long for the records of a topic
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// Where InfluxDB listens
+    #[arg(long, value_name = "URL")]
+    influx_url: Option<String>,
+    /// InfluxDB 2: the organization's name
+    #[arg(long, value_name = "NAME", conflicts_with = "database")]
+    org: Option<String>,
+    /// InfluxDB 2: the bucket
+    #[arg(long, value_name = "NAME", conflicts_with = "database")]
+    bucket: Option<String>,
+    /// InfluxDB 1, VictoriaMetrics: the database
+    #[arg(long, value_name = "NAME")]
+    database: Option<String>,
+    /// The file to write; "-" is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "bridge.toml")]
+    output: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+impl Init {
+    fn options(self) -> init::Options {
+        let Self { influx_url: url, org, bucket, database, .. } = self;
+        init::Options {
+            config: self.config,
+            brokers: self.brokers,
+            kafka_properties: self.kafka_property,
+            topics: self.topic,
+            file: self.file,
+            records: self.records as usize,
+            wait: Duration::from_secs(self.seconds),
+            influx: init::Influx { url, org, bucket, database },
+            output: self.output,
+            force: self.force,
+        }
+    }
 }
 
 #[derive(clap::Args)]
@@ -106,6 +170,7 @@ impl Arguments {
                 };
                 replay::replay(&replay::Options { config: config.config, source, dry_run })
             }
+            Some(Command::Init(arguments)) => init::init(&arguments.options()),
             Some(Command::Health { config }) => health::health(config.config.as_deref()),
             Some(Command::Demo { seconds }) => demo::demo(seconds),
             None => {

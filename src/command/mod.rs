@@ -5,6 +5,7 @@ pub mod check;
 mod connect;
 pub mod demo;
 pub mod health;
+pub mod init;
 mod live;
 pub mod map;
 mod progress;
@@ -19,7 +20,7 @@ pub use arguments::Arguments;
 pub const REJECTED: u8 = 1;
 /// Exit status: `replay-dead-letters` could not store everything.
 pub const NOT_ALL_STORED: u8 = 1;
-/// Exit status: `check --connect` could not connect to everything.
+/// Exit status: `check --connect` could not connect to everything; `init` found nothing to sample.
 pub const CONNECTION_FAILED: u8 = 1;
 /// Exit status: `health` found the service not well, or did not find it.
 pub const UNWELL: u8 = 1;
@@ -38,6 +39,7 @@ pub fn ways_to_begin() -> String {
         "No command. Configuration files:\n{}\n\
          Ways to begin:\n\
          \x20 kafka-influx-bridge demo       see it work, with nothing installed\n\
+         \x20 kafka-influx-bridge init       write a configuration from sampled records\n\
          \x20 kafka-influx-bridge check      look through a configuration\n\
          \x20 kafka-influx-bridge run        read from Kafka, write to InfluxDB\n\
          \x20 kafka-influx-bridge --help     everything else",

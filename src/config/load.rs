@@ -99,6 +99,14 @@ pub fn parse(file: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> R
     parse_with(file, text, env, Secrets::Needed)
 }
 
+/// As [`load_without_secrets`], of a text that was not written yet.
+///
+/// # Errors
+/// Every other error of the text.
+pub fn parse_without_secrets(file: &Path, text: &str) -> Result<Loaded, ConfigErrors> {
+    parse_with(file, text, &|name| std::env::var(name).ok(), Secrets::Optional)
+}
+
 fn parse_with(
     file: &Path,
     text: &str,

@@ -36,7 +36,10 @@ mod unknown;
 mod urls;
 mod words;
 
-pub use load::{Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, read};
+pub use load::{
+    Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, parse_without_secrets, read,
+};
+pub use mask::is_secret_name;
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
 pub use suggest::nearest;

@@ -73,31 +73,3 @@ impl Screen {
         if self.colour { format!("\x1b[{}m{text}\x1b[0m", colour as u8) } else { text.to_owned() }
     }
 }
-
-/// `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_digits() {
-        let f = |number: u64, want: &str| assert_eq!(grouped(number), want);
-        f(0, "0");
-        f(999, "999");
-        f(1_000, "1,000");
-        f(123_456, "123,456");
-        f(1_234_567, "1,234,567");
-    }
-}

@@ -14,6 +14,7 @@ mod recreated;
 mod resets;
 mod retention;
 mod sample;
+mod survey;
 mod trouble;
 mod until_end;
 
@@ -32,6 +33,7 @@ pub use properties::{probe_config, producer_config, reader_config};
 pub use resets::Resumed;
 pub use retention::{Retention, RetentionWatch, Retentions, ask as ask_retentions};
 pub use sample::Sample;
+pub use survey::{Kept, Looked, Survey, SurveyedTopic};
 use trouble::Trouble;
 pub use trouble::remedy_words;
 pub use until_end::UntilEnd;

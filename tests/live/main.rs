@@ -32,6 +32,7 @@ mod first_run;
 mod groups;
 mod guide;
 mod holds;
+mod init;
 mod kills;
 mod metrics;
 mod offsets;

@@ -1,0 +1,130 @@
+//! The file that is written.
+
+use super::Options;
+use super::connection::Connection;
+use super::found::{Found, Group};
+use crate::draft::{Draft, Table};
+use crate::text::grouped;
+
+/// What there is to write about.
+pub struct Source<'s> {
+    pub connection: &'s Connection,
+    pub found: &'s Found,
+    pub options: &'s Options,
+}
+
+/// What a topic's records would become.
+pub struct Composed<'s> {
+    pub topic: &'s str,
+    pub lines: Vec<String>,
+}
+
+pub fn draft(source: &Source<'_>, estimates: &[Composed<'_>]) -> Draft {
+    let comments = vec![
+        format!(
+            "Made by `kafka-influx-bridge init` of {} records of {}.",
+            grouped(source.found.records()),
+            source.found.place
+        ),
+        "Above each choice stands its reason: the sample does not know what you know, so read them."
+            .to_owned(),
+    ];
+    let mut tables = kafka(source);
+    let groups = &source.found.groups;
+    for group in groups {
+        let topics = (groups.len() > 1).then(|| group.topics());
+        tables.push(mapping(group, topics.as_deref(), estimates));
+    }
+    tables.extend(influx(source));
+    let mut letters = Table::new("# [dead_letter]");
+    letters.comment("Without this table, records that can't be stored are counted, logged and skipped. With it they are kept.");
+    letters.suggest("file", "dead-letter.jsonl", &[]);
+    tables.push(letters);
+    Draft { comments, tables }
+}
+
+fn kafka(source: &Source<'_>) -> Vec<Table> {
+    let mut tables = source.connection.kafka_tables();
+    let Some(first) = tables.first_mut() else { return tables };
+    if !source.connection.is_named {
+        first.comment("Fill in where Kafka listens.");
+    }
+    if let Some(from) = &source.options.config {
+        first.comment(format!("As in {}; relative file names begin at this file's folder.", from.display()));
+    }
+    let asked = &source.options.topics;
+    let of_one_mapping = source.found.groups.len() == 1 && !asked.is_empty() && source.options.file.is_none();
+    let topics = if of_one_mapping {
+        asked.clone()
+    } else {
+        source.found.groups.iter().flat_map(Group::topics).collect()
+    };
+    if source.found.topic_is_unknown {
+        let why = "Fill in the topic that these records are of.";
+        first.set_because("topics", topics, &[why]);
+    } else {
+        first.set("topics", topics);
+    }
+    if source.found.kept > 0 {
+        let why = format!(
+            "The first run reads all that the topics hold, about {} records. With this it begins at what comes then:",
+            grouped(source.found.kept)
+        );
+        first.suggest("offset_reset", "latest", &[&why]);
+    }
+    tables
+}
+
+fn mapping(group: &Group, topics: Option<&[String]>, estimates: &[Composed<'_>]) -> Table {
+    let is_of_group = |of: &&Composed<'_>| group.samples.iter().any(|sample| sample.topic == of.topic);
+    let mut comments: Vec<String> =
+        estimates.iter().filter(is_of_group).flat_map(|of| of.lines.clone()).collect();
+    if let [first, _, ..] = &group.samples[..] {
+        comments.push(format!(
+            "The records of these topics are alike; the reasons below are those of {}.",
+            first.topic
+        ));
+    }
+    group.proposal.table(topics, &comments)
+}
+
+fn influx(source: &Source<'_>) -> Vec<Table> {
+    let given = &source.options.influx;
+    let is_given =
+        given.url.is_some() || given.org.is_some() || given.bucket.is_some() || given.database.is_some();
+    if let Some(tables) = source.connection.influx_tables().filter(|_| !is_given) {
+        return tables;
+    }
+    let or = |given: &Option<String>, default: &str| given.clone().unwrap_or_else(|| default.to_owned());
+    let mut table = Table::new("[influx]");
+    let mut missing = Vec::new();
+    missing.extend(given.url.is_none().then_some("url"));
+    if given.database.is_none() {
+        missing.extend(given.org.is_none().then_some("org"));
+        missing.extend(given.bucket.is_none().then_some("bucket"));
+    }
+    if !missing.is_empty() {
+        table.comment(format!("Fill in where points go: {}.", missing.join(", ")));
+    }
+    table.set("url", or(&given.url, "http://localhost:8086"));
+    if let Some(database) = &given.database {
+        table.set_because(
+            "api",
+            "v1",
+            &["InfluxDB 1, VictoriaMetrics, or InfluxDB 2 through a DBRP mapping."],
+        );
+        table.set("database", database.as_str());
+        table.suggest(
+            "username",
+            "bridge",
+            &["Where a login is wanted; the password stays out of this file:"],
+        );
+        table.suggest("password", "${INFLUX_PASSWORD}", &[]);
+    } else {
+        table.set("org", or(&given.org, "my-org"));
+        table.set("bucket", or(&given.bucket, "metrics"));
+        let why = "With write access to the bucket; it stays out of this file: INFLUX_TOKEN=... in the environment.";
+        table.set_because("token", "${INFLUX_TOKEN}", &[why]);
+    }
+    vec![table]
+}

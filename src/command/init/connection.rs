@@ -1,0 +1,141 @@
+//! How Kafka and InfluxDB are reached: from the command line, and from a bridge.toml that is there. The values that are
+//! written have no secrets in them.
+
+use super::{InitError, Options};
+use crate::config::{self, Kafka};
+use crate::draft::{Draft, Table};
+use std::fs;
+use std::path::{Path, PathBuf};
+use toml::Value;
+
+/// Where a developer's Kafka listens.
+const BROKERS: &str = "localhost:9092";
+
+/// `[kafka]` without its topics, and `[influx]`.
+#[derive(Debug)]
+pub struct Connection {
+    /// For messages, and for what relative file names begin at.
+    pub place: PathBuf,
+    pub kafka: toml::Table,
+    pub influx: Option<toml::Table>,
+    /// Checked, with its secrets. None: a file is read, so nobody is asked.
+    pub checked: Option<Kafka>,
+    /// Whether brokers were named.
+    pub is_named: bool,
+}
+
+impl Connection {
+    pub fn new(options: &Options) -> Result<Self, InitError> {
+        let mut read = match &options.config {
+            Some(path) => read(path)?,
+            None => toml::Table::new(),
+        };
+        let mut take = |name: &str| match read.remove(name) {
+            Some(Value::Table(table)) => Some(table),
+            _ => None,
+        };
+        let (mut kafka, influx) = (take("kafka").unwrap_or_default(), take("influx"));
+        for other in ["topics", "group_id", "instance_id"] {
+            kafka.remove(other);
+        }
+        let is_named = !options.brokers.is_empty() || kafka.contains_key("brokers");
+        if !options.brokers.is_empty() {
+            kafka.insert("brokers".to_owned(), Value::from(options.brokers.clone()));
+        } else if !is_named {
+            kafka.insert("brokers".to_owned(), Value::from(vec![BROKERS]));
+        }
+        for property in &options.kafka_properties {
+            let (name, value) =
+                property.split_once('=').ok_or_else(|| InitError::Property(property.clone()))?;
+            let entry = kafka.entry("librdkafka").or_insert_with(|| Value::Table(toml::Table::new()));
+            if let Value::Table(properties) = entry {
+                properties.insert(name.trim().to_owned(), Value::from(value));
+            }
+        }
+        let place = options.config.clone().unwrap_or_else(|| options.output.clone());
+        let checked = if options.file.is_some() { None } else { Some(check(&kafka, &place)?) };
+        Ok(Self { place, kafka, influx, checked, is_named })
+    }
+
+    /// The tables of `[kafka]`; secrets that stood there themselves are variables.
+    pub fn kafka_tables(&self) -> Vec<Table> {
+        tables(KAFKA, &self.kafka, Some("KAFKA_PASSWORD"))
+    }
+
+    /// Those of `[influx]`, if there was one.
+    pub fn influx_tables(&self) -> Option<Vec<Table>> {
+        self.influx.as_ref().map(|influx| {
+            let variable = if influx.contains_key("token") { "INFLUX_TOKEN" } else { "INFLUX_PASSWORD" };
+            tables(INFLUX, influx, Some(variable))
+        })
+    }
+}
+
+/// The header of a table, and those of the tables in it.
+type Headers = (&'static str, &'static [(&'static str, &'static str)]);
+const KAFKA: Headers =
+    ("[kafka]", &[("tls", "[kafka.tls]"), ("sasl", "[kafka.sasl]"), ("librdkafka", "[kafka.librdkafka]")]);
+const INFLUX: Headers = ("[influx]", &[("tls", "[influx.tls]")]);
+
+/// With a variable of this name in the place of secrets.
+fn tables((header, inner): Headers, values: &toml::Table, variable: Option<&str>) -> Vec<Table> {
+    let mut first = Table::new(header);
+    let mut tables = Vec::new();
+    for (key, value) in values {
+        match (value, inner.iter().find(|(name, _)| name == key)) {
+            (Value::Table(values), Some((_, header))) => {
+                let mut table = Table::new(header);
+                fill(&mut table, "", values, variable);
+                tables.push(table);
+            }
+            _ => set(&mut first, key, value, variable),
+        }
+    }
+    tables.insert(0, first);
+    tables
+}
+
+/// Names with dots may be tables in tables.
+fn fill(table: &mut Table, parent: &str, values: &toml::Table, variable: Option<&str>) {
+    for (key, value) in values {
+        let name = if parent.is_empty() { key.clone() } else { format!("{parent}.{key}") };
+        match value {
+            Value::Table(values) => fill(table, &name, values, variable),
+            value => set(table, &name, value, variable),
+        }
+    }
+}
+
+fn set(table: &mut Table, name: &str, value: &Value, variable: Option<&str>) {
+    let is_open = value.as_str().is_some_and(|text| !text.contains("${"));
+    match variable.filter(|_| is_open && config::is_secret_name(name)) {
+        Some(variable) => {
+            let why = "No secret is written here: it is this variable of the environment.";
+            table.set_because(name, format!("${{{variable}}}"), &[why])
+        }
+        None => table.set(name, value.clone()),
+    };
+}
+
+fn read(path: &Path) -> Result<toml::Table, InitError> {
+    let text = fs::read_to_string(path).map_err(|why| InitError::Input { path: path.to_owned(), why })?;
+    // The parser's own words would show the line, and with it perhaps a secret.
+    text.parse().map_err(|error: toml::de::Error| InitError::NotToml {
+        path: path.to_owned(),
+        why: error.message().to_owned(),
+    })
+}
+
+/// As `run` would, with the secrets, but for InfluxDB, which is not asked.
+fn check(kafka: &toml::Table, place: &Path) -> Result<Kafka, InitError> {
+    let mut own = tables(KAFKA, kafka, None);
+    if let Some(first) = own.first_mut() {
+        first.set("topics", vec!["init"]);
+    }
+    let mut influx = Table::new("[influx]");
+    influx.set("url", "http://localhost").set("api", "v1").set("database", "init");
+    own.push(influx);
+    let text = Draft { comments: Vec::new(), tables: own }.to_string();
+    let loaded = config::parse(place, &text, &|name| std::env::var(name).ok());
+    loaded.map(|loaded| loaded.config.kafka).map_err(InitError::Connection)
+}

@@ -1,0 +1,240 @@
+//! `init`: a look at topics, or at a file of records, becomes a bridge.toml with the reason of each choice.
+
+mod compose;
+mod connection;
+mod found;
+mod sampling;
+
+use super::progress::Bar;
+use super::records::Records;
+use super::{CONNECTION_FAILED, WRONG};
+use crate::config::{self, Config, ConfigErrors};
+use crate::init::{Sample, SampledRecord, Trial, propose};
+use crate::text::{grouped, printable};
+use compose::{Composed, Source};
+use connection::Connection;
+use found::Found;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use thiserror::Error;
+
+/// The topic of a file's records, if none is named.
+const TOPIC_UNKNOWN: &str = "metrics";
+
+/// What the command line says.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub config: Option<PathBuf>,
+    pub brokers: Vec<String>,
+    /// `name=value`.
+    pub kafka_properties: Vec<String>,
+    /// Names, or `^regex`.
+    pub topics: Vec<String>,
+    pub file: Option<PathBuf>,
+    pub records: usize,
+    pub wait: Duration,
+    pub influx: Influx,
+    /// "-": standard output.
+    pub output: PathBuf,
+    pub force: bool,
+}
+
+/// Where points are to go, as far as it is said.
+#[derive(Clone, Debug, Default)]
+pub struct Influx {
+    pub url: Option<String>,
+    pub org: Option<String>,
+    pub bucket: Option<String>,
+    pub database: Option<String>,
+}
+
+#[derive(Debug, Error)]
+pub(super) enum InitError {
+    #[error("{} is there already: --force writes over it, -o FILE writes another, -o - only shows it", .0.display())]
+    Exists(PathBuf),
+    #[error("{} can't be read: {why}", .path.display())]
+    Input { path: PathBuf, why: io::Error },
+    #[error("{} can't be written: {why}", .path.display())]
+    Output { path: PathBuf, why: io::Error },
+    #[error("{0:?} is no property: write --kafka-property NAME=VALUE, as librdkafka names it")]
+    Property(String),
+    #[error("{} is no TOML: {why}; `check --config` shows where", .path.display())]
+    NotToml { path: PathBuf, why: String },
+    #[error("the connection to Kafka is not right:\n{0}")]
+    Connection(ConfigErrors),
+    #[error("{0:?} is not a regular expression: a topic's name has no \"^\" in front")]
+    Pattern(String),
+    #[error(
+        "no broker answers at {brokers}: {why}; check --brokers, and give --config FILE or --kafka-property where they want TLS or a login"
+    )]
+    Brokers { brokers: String, why: String },
+    #[error("no topic is called {wanted}{there}")]
+    NoSuchTopic { wanted: String, there: String },
+    #[error("there is no topic with records{left_out}; name one with --topic, or give a file with --file")]
+    NoTopics { left_out: String },
+    #[error(
+        "{topic} holds no records, and none came within {seconds} s: let its producers run, wait longer with --seconds, or give a file with --file"
+    )]
+    Empty { topic: String, seconds: u64 },
+    #[error("{topic} can't be read: {why}")]
+    Topic { topic: String, why: String },
+    #[error("no JSON object is in {place}, and only objects become points{why}")]
+    NoObjects { place: String, why: String },
+    #[error("the file that would be written has errors, so it is not written:\n{0}")]
+    Wrong(ConfigErrors),
+}
+
+impl InitError {
+    fn status(&self) -> u8 {
+        match self {
+            Self::Brokers { .. }
+            | Self::NoTopics { .. }
+            | Self::Empty { .. }
+            | Self::Topic { .. }
+            | Self::NoObjects { .. } => CONNECTION_FAILED,
+            _ => WRONG,
+        }
+    }
+}
+
+/// Writes the file; everything else that is to be said goes to standard error.
+pub fn init(options: &Options) -> ExitCode {
+    match write(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.status())
+        }
+    }
+}
+
+fn write(options: &Options) -> Result<(), InitError> {
+    let is_file = options.output != Path::new("-");
+    if is_file && !options.force && options.output.exists() {
+        return Err(InitError::Exists(options.output.clone()));
+    }
+    let connection = Connection::new(options)?;
+    let mut bar = Bar::new();
+    let found = match &options.file {
+        Some(path) => file(path, options)?,
+        None => sampling::sample(&connection, options, &mut bar)?,
+    };
+    bar.erase();
+    let text = text(&connection, &found, options)?;
+    if is_file {
+        save(&options.output, &text, options.force)?;
+        say(&next_steps(&options.output, options));
+    } else {
+        let shown = io::stdout().lock().write_all(text.as_bytes());
+        shown.map_err(|why| InitError::Output { path: options.output.clone(), why })?;
+    }
+    Ok(())
+}
+
+/// The configuration; it was tried on the samples.
+fn text(connection: &Connection, found: &Found, options: &Options) -> Result<String, InitError> {
+    let source = Source { connection, found, options };
+    let plain = compose::draft(&source, &[]).to_string();
+    let config = check(&plain, connection)?;
+    let trials: Vec<Option<Trial>> = found.all().map(|(sample, _)| Trial::run(&config, sample)).collect();
+    let estimates: Vec<Composed<'_>> = found
+        .all()
+        .zip(&trials)
+        .filter_map(|((sample, proposal), trial)| {
+            let trial = trial.as_ref()?;
+            Some(Composed {
+                topic: &sample.topic,
+                lines: crate::init::estimate(&sample.topic, proposal, trial),
+            })
+        })
+        .collect();
+    for line in estimates.iter().flat_map(|of| &of.lines) {
+        say(line);
+    }
+    let text = compose::draft(&source, &estimates).to_string();
+    check(&text, connection)?;
+    Ok(text)
+}
+
+fn check(text: &str, connection: &Connection) -> Result<Config, InitError> {
+    config::parse_without_secrets(&connection.place, text)
+        .map(|loaded| loaded.config)
+        .map_err(InitError::Wrong)
+}
+
+/// The first records of a file, which are all of one topic.
+fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    let bytes = bytes.map_err(|why| InitError::Input { path: path.to_owned(), why })?;
+    let named = options.topics.iter().find(|topic| !topic.starts_with('^'));
+    let sampled = |(number, record): (usize, super::records::InputRecord<'_>)| SampledRecord {
+        partition: 0,
+        offset: number as i64,
+        time_ms: None,
+        value: Some(record.bytes.to_vec()),
+    };
+    let records = Records::new(&bytes).take(options.records).enumerate().map(sampled).collect();
+    let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();
+    let sample = Sample { topic, is_file: true, records };
+    let shown = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+    let place = printable(&shown, 200);
+    let proposal = propose(&sample, now_ns()).ok_or_else(|| InitError::NoObjects {
+        place: format!("the {} records of {place}", grouped(sample.records.len() as u64)),
+        why: String::new(),
+    })?;
+    let mut found = Found { place, topic_is_unknown: named.is_none(), ..Found::default() };
+    found.add(sample, proposal);
+    Ok(found)
+}
+
+/// A file that is there is only written over by force, also if it came in the meantime.
+fn save(path: &Path, text: &str, force: bool) -> Result<(), InitError> {
+    let mut how = OpenOptions::new();
+    let how = if force { how.create(true).truncate(true) } else { how.create_new(true) };
+    let saved = how.write(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    saved.map_err(|why| match why.kind() {
+        io::ErrorKind::AlreadyExists => InitError::Exists(path.to_owned()),
+        _ => InitError::Output { path: path.to_owned(), why },
+    })
+}
+
+fn next_steps(path: &Path, options: &Options) -> String {
+    let config = if path == Path::new("bridge.toml") {
+        String::new()
+    } else {
+        format!(" --config {}", path.display())
+    };
+    let variable =
+        if options.influx.database.is_some() || options.config.is_some() { "" } else { "INFLUX_TOKEN=... " };
+    let steps = [
+        (variable, "check", "looks through it"),
+        (variable, "check --connect", "asks the brokers and InfluxDB"),
+        ("", "map --live 10", "shows the lines that records become"),
+        (variable, "run", "is the service"),
+    ];
+    let steps = steps
+        .map(|(variable, command, why)| (format!("{variable}kafka-influx-bridge {command}{config}"), why));
+    let width = steps.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    let lines: Vec<String> =
+        steps.iter().map(|(command, why)| format!("  {command:<width$}   {why}")).collect();
+    let fill_in = if options.config.is_some() { "" } else { ", fill in [influx]" };
+    format!("{} is written. Read it{fill_in}, then:\n{}", path.display(), lines.join("\n"))
+}
+
+fn now_ns() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn say(line: &str) {
+    // Nobody may read it: no reason to stop.
+    let _unseen = writeln!(io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,317 @@
+//! Topics are listed, and the last records of some are read.
+
+use super::connection::Connection;
+use super::found::Found;
+use super::{InitError, Options, now_ns, say};
+use crate::command::progress::Bar;
+use crate::dead_letter::Progress;
+use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
+use crate::kafka::{Kept, Looked, Survey, SurveyedTopic};
+use crate::text::{grouped, printable};
+use rdkafka::message::Message;
+use regex::Regex;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Topics that are sampled if none is named: a file with more mappings is hardly read.
+const TOPICS_MAX: usize = 20;
+/// Partitions that are asked what they hold if no topic is named: each costs two questions.
+const PARTITIONS_MAX: usize = 2_000;
+/// What all samples together may hold.
+const BYTES_MAX: usize = 64 << 20;
+/// Topics that a message names.
+const NAMED_MAX: usize = 40;
+/// How often the bar is looked after.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// A topic and what it holds.
+struct Candidate {
+    topic: SurveyedTopic,
+    kept: Vec<Kept>,
+}
+
+impl Candidate {
+    fn records(&self) -> u64 {
+        self.kept.iter().map(|kept| kept.records()).sum()
+    }
+
+    /// `metrics: 3 partitions, about 1,000 records`.
+    fn words(&self) -> String {
+        let count = self.topic.partitions.len();
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{}: {count} partition{plural}, about {} records", self.topic.name, grouped(self.records()))
+    }
+}
+
+pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Result<Found, InitError> {
+    let Some(kafka) = &connection.checked else { return Ok(Found::default()) };
+    let failed = |error: rdkafka::error::KafkaError| InitError::Brokers {
+        brokers: kafka.brokers.join(", "),
+        why: error.to_string(),
+    };
+    let survey = Survey::open(kafka).map_err(failed)?;
+    let topics = survey.topics().map_err(failed)?;
+    let mut left_out = Vec::new();
+    let wanted = wanted(&topics, &options.topics, &mut left_out)?;
+    let mut candidates = ask(&survey, wanted, bar, &mut left_out);
+    let is_named = !options.topics.is_empty();
+    if !is_named {
+        candidates = largest(candidates, &mut left_out);
+    }
+    if candidates.is_empty() {
+        return Err(InitError::NoTopics { left_out: in_words(&left_out) });
+    }
+    for candidate in &candidates {
+        bar.say(&candidate.words());
+    }
+    let mut found = Found::default();
+    let mut last = None;
+    for (number, candidate) in candidates.iter().enumerate() {
+        let of = Reading {
+            survey: &survey,
+            options,
+            bytes_max: BYTES_MAX / candidates.len(),
+            place: (number, candidates.len()),
+        };
+        match of.take(candidate, is_named, &mut found, bar) {
+            Ok(()) => {}
+            Err(error) => {
+                left_out.push((candidate.topic.name.clone(), short(&error)));
+                last = Some(error);
+            }
+        }
+    }
+    bar.erase();
+    if !left_out.is_empty() {
+        say(in_words(&left_out).trim_start_matches("; "));
+    }
+    match last {
+        Some(error) if found.groups.is_empty() => Err(error),
+        _ => {
+            let topics: Vec<&str> = found.all().map(|(sample, _)| sample.topic.as_str()).collect();
+            found.place = match &topics[..] {
+                [topic] => format!("the topic {topic}"),
+                many => format!("{} topics", many.len()),
+            };
+            Ok(found)
+        }
+    }
+}
+
+/// Those that were asked for, or all that may hold metrics.
+fn wanted(
+    topics: &[SurveyedTopic],
+    asked: &[String],
+    left_out: &mut Vec<(String, String)>,
+) -> Result<Vec<SurveyedTopic>, InitError> {
+    if asked.is_empty() {
+        let why = |topic: &SurveyedTopic| why_no_metrics(&topic.name);
+        let (none, wanted): (Vec<_>, Vec<_>) = topics.iter().cloned().partition(|topic| why(topic).is_some());
+        left_out
+            .extend(none.iter().map(|topic| (topic.name.clone(), why(topic).unwrap_or_default().to_owned())));
+        return Ok(wanted);
+    }
+    let mut wanted: Vec<SurveyedTopic> = Vec::new();
+    for asked in asked {
+        let pattern = asked.starts_with('^').then(|| Regex::new(asked)).transpose();
+        let pattern = pattern.map_err(|_| InitError::Pattern(asked.clone()))?;
+        let is_match = |topic: &&SurveyedTopic| match &pattern {
+            Some(pattern) => pattern.is_match(&topic.name) && why_no_metrics(&topic.name).is_none(),
+            None => topic.name == *asked,
+        };
+        let matching: Vec<&SurveyedTopic> = topics.iter().filter(is_match).collect();
+        if matching.is_empty() {
+            return Err(no_such_topic(asked, topics));
+        }
+        for topic in matching {
+            if !wanted.contains(topic) {
+                wanted.push(topic.clone());
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+fn no_such_topic(asked: &str, topics: &[SurveyedTopic]) -> InitError {
+    let there: Vec<String> = topics
+        .iter()
+        .filter(|topic| why_no_metrics(&topic.name).is_none())
+        .map(|topic| topic.name.clone())
+        .collect();
+    let there = match &there[..] {
+        [] => "; there are none with records of anybody's own".to_owned(),
+        there => format!("; there are {}", limited(there).join(", ")),
+    };
+    InitError::NoSuchTopic { wanted: printable(asked, 300), there }
+}
+
+/// What each topic holds.
+fn ask(
+    survey: &Survey,
+    topics: Vec<SurveyedTopic>,
+    bar: &mut Bar,
+    left_out: &mut Vec<(String, String)>,
+) -> Vec<Candidate> {
+    let all: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
+    let mut done = 0;
+    let mut candidates = Vec::new();
+    for topic in topics {
+        if done > PARTITIONS_MAX {
+            left_out.push((topic.name, "there are many: name it with --topic".to_owned()));
+            continue;
+        }
+        let mut ask = |partition: &i32| {
+            done += 1;
+            let progress = Progress { done: done as u64, all: all as u64 };
+            bar.show(progress, || "of the partitions asked what they hold".to_owned());
+            survey.kept(&topic.name, *partition)
+        };
+        match topic.partitions.iter().map(&mut ask).collect() {
+            Ok(kept) => candidates.push(Candidate { topic, kept }),
+            Err(error) => left_out.push((topic.name, format!("it can't be asked: {error}"))),
+        }
+    }
+    candidates
+}
+
+/// Those with most records, by name; the empty ones are left out.
+fn largest(candidates: Vec<Candidate>, left_out: &mut Vec<(String, String)>) -> Vec<Candidate> {
+    let (mut full, empty): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|candidate| candidate.records() > 0);
+    left_out.extend(empty.into_iter().map(|candidate| (candidate.topic.name, "empty".to_owned())));
+    full.sort_by_key(|candidate| std::cmp::Reverse(candidate.records()));
+    let more = full.split_off(full.len().min(TOPICS_MAX));
+    let why = format!("{TOPICS_MAX} others hold more: name it with --topic");
+    left_out.extend(more.into_iter().map(|candidate| (candidate.topic.name, why.clone())));
+    full.sort_by(|a, b| a.topic.name.cmp(&b.topic.name));
+    full
+}
+
+/// The sampling of one topic.
+struct Reading<'r> {
+    survey: &'r Survey,
+    options: &'r Options,
+    bytes_max: usize,
+    /// Which of how many topics.
+    place: (usize, usize),
+}
+
+impl Reading<'_> {
+    fn take(
+        &self,
+        of: &Candidate,
+        is_named: bool,
+        found: &mut Found,
+        bar: &mut Bar,
+    ) -> Result<(), InitError> {
+        let sample = self.read(of, bar)?;
+        let topic = || sample.topic.clone();
+        if sample.records.is_empty() {
+            return Err(InitError::Empty { topic: topic(), seconds: self.options.wait.as_secs() });
+        }
+        let seen = Observation::of(&sample.records, &Shape::whole(&sample.records));
+        let sampled = sample.records.len() as u64;
+        let is_mostly = is_named || seen.records * 2 >= sampled;
+        let proposal = if is_mostly { propose(&sample, now_ns()) } else { None };
+        let Some(proposal) = proposal else {
+            let place = format!(
+                "{} of the {} sampled records of {}",
+                grouped(sampled - seen.records),
+                grouped(sampled),
+                topic()
+            );
+            return Err(InitError::NoObjects { place, why: String::new() });
+        };
+        found.kept += of.records();
+        found.add(sample, proposal);
+        Ok(())
+    }
+
+    /// As many of the last records as are wanted, of all partitions.
+    fn read(&self, of: &Candidate, bar: &mut Bar) -> Result<Sample, InitError> {
+        let topic = &of.topic.name;
+        let records_max = self.options.records;
+        let full = of.kept.iter().filter(|kept| kept.records() > 0).count().max(1);
+        let share = records_max.div_ceil(full) as i64;
+        let offsets: Vec<(i32, i64)> =
+            of.kept.iter().map(|kept| (kept.partition, kept.first.max(kept.next - share))).collect();
+        let expected = of.records().min(records_max as u64);
+        let failed = |why: String| InitError::Topic { topic: topic.clone(), why };
+        self.survey.read_from(topic, &offsets).map_err(|error| failed(error.to_string()))?;
+        let until = Instant::now() + self.options.wait;
+        let mut sample = Sample { topic: topic.clone(), ..Sample::default() };
+        let (mut ended, mut bytes, mut error) = (BTreeSet::new(), 0, None);
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            match self.survey.look(left.min(LOOK)) {
+                Looked::Record(record) if record.topic() == topic => {
+                    bytes += record.payload_len();
+                    sample.records.push(SampledRecord {
+                        partition: record.partition(),
+                        offset: record.offset(),
+                        time_ms: record.timestamp().to_millis().filter(|ms| *ms >= 0),
+                        value: record.payload().map(<[u8]>::to_vec),
+                    });
+                }
+                Looked::End(partition) => {
+                    ended.insert(partition);
+                }
+                Looked::Failed(why) => error = Some(why),
+                Looked::Record(_) | Looked::Nothing => {}
+            }
+            let read = sample.records.len();
+            let (number, topics) = self.place;
+            // Each topic has its part of the bar.
+            let part = |of: u64| (of.min(expected.max(1)) * 1_000).checked_div(expected.max(1)).unwrap_or(0);
+            let progress =
+                Progress { done: number as u64 * 1_000 + part(read as u64), all: topics as u64 * 1_000 };
+            bar.show(progress, || format!("{topic}: {} records read", grouped(read as u64)));
+            let all_ended = read > 0 && of.topic.partitions.iter().all(|partition| ended.contains(partition));
+            if read >= records_max || bytes > self.bytes_max || all_ended {
+                break;
+            }
+        }
+        match error {
+            Some(error) if sample.records.is_empty() => Err(failed(error.to_string())),
+            _ => {
+                sample.records.sort_by_key(|record| (record.time_ms, record.partition, record.offset));
+                Ok(sample)
+            }
+        }
+    }
+}
+
+/// Why a topic is left out, in a word or two.
+fn short(error: &InitError) -> String {
+    match error {
+        InitError::Empty { .. } => "empty".to_owned(),
+        InitError::NoObjects { .. } => "no JSON objects".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// `; left out: a (internal), b (empty)`, each reason with its topics.
+fn in_words(left_out: &[(String, String)]) -> String {
+    if left_out.is_empty() {
+        return String::new();
+    }
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for (topic, why) in left_out {
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, topics)) => topics.push(topic.clone()),
+            None => reasons.push((why, vec![topic.clone()])),
+        }
+    }
+    let words = |(why, topics): &(&str, Vec<String>)| {
+        format!("{} ({})", limited(topics).join(", "), printable(why, 200))
+    };
+    let words: Vec<String> = reasons.iter().map(words).collect();
+    format!("; left out: {}", words.join(", "))
+}
+
+fn limited(names: &[String]) -> Vec<String> {
+    let mut limited: Vec<String> = names.iter().take(NAMED_MAX).cloned().collect();
+    if names.len() > NAMED_MAX {
+        limited.push(format!("{} more", names.len() - NAMED_MAX));
+    }
+    limited
+}

@@ -1,0 +1,112 @@
+//! What becomes of a key's strings and booleans.
+
+use super::key::{INDEX, Key};
+use super::names;
+
+/// Different values that a tag may have.
+const TAG_VALUES_MAX: usize = 100;
+/// Objects below which a share of them says nothing.
+const FEW: u64 = 50;
+/// Different values that a tag may have where objects are few.
+const FEW_VALUES_MAX: usize = 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// No strings and no booleans.
+    Nothing,
+    Tag,
+    /// States, messages and booleans.
+    Field,
+    /// Numbers in quotes.
+    Number,
+    /// Strings and numbers, of which one field can't have both.
+    Mixed,
+    /// Many values: free text.
+    Many,
+    /// A value for each thing or record.
+    Identifier,
+}
+
+pub fn class(key: &Key, objects: u64) -> Class {
+    if key.strings() == 0 {
+        return match (key.booleans, key.numbers()) {
+            (0, _) => Class::Nothing,
+            (_, 0) => Class::Field,
+            _ => Class::Mixed,
+        };
+    }
+    let is_tag = is_tag(key, objects);
+    if key.texts == 0 {
+        return if names::is_state(key.name()) && key.numbers() == 0 {
+            Class::Field
+        } else if names::is_identifier(key.name()) || is_time(key) {
+            Class::Identifier
+        } else {
+            Class::Number
+        };
+    }
+    if key.numbers() > 0 {
+        return Class::Mixed;
+    }
+    if is_tag {
+        return Class::Tag;
+    }
+    if key.booleans > 0 {
+        return Class::Mixed;
+    }
+    if names::is_state(key.name()) {
+        Class::Field
+    } else if names::is_identifier(key.name()) || is_time(key) {
+        Class::Identifier
+    } else if key.has_prose && key.distinct().is_some_and(|distinct| (distinct as u64) < key.strings()) {
+        Class::Field
+    } else {
+        Class::Many
+    }
+}
+
+fn is_time(key: &Key) -> bool {
+    names::is_time(key.name())
+}
+
+/// Whether its strings are few enough, and such that one filters by them.
+fn is_tag(key: &Key, objects: u64) -> bool {
+    let Some(distinct) = key.distinct() else { return false };
+    let name = key.name();
+    if key.has_prose || is_time(key) || (names::is_state(name) && !is_in_tags(key)) {
+        return false;
+    }
+    if is_in_tags(key) {
+        return distinct <= TAG_VALUES_MAX;
+    }
+    let repeats = (distinct as u64) < key.strings();
+    if objects <= FEW {
+        let is_known = names::is_tag(name) && !key.is_indexed();
+        return distinct <= FEW_VALUES_MAX && (is_known || (repeats && !names::is_identifier(name)));
+    }
+    let is_few = distinct <= TAG_VALUES_MAX && distinct as u64 * 5 <= key.strings();
+    // Of an identifier that comes again and again there are few things.
+    let is_very_few = distinct as u64 * 10 <= key.strings();
+    is_few && (!names::is_identifier(name) || is_very_few)
+}
+
+/// Whether it stands in an object called "tags" or the like.
+fn is_in_tags(key: &Key) -> bool {
+    let is_tags = |segment: &super::key::Segment| matches!(segment, super::key::Segment::Key(name) if names::is_tags(name));
+    key.segments.len() > 1 && key.segments.first().is_some_and(is_tags) && !key.is_indexed()
+}
+
+/// The glob that matches a pattern; the characters of its keys stand for themselves.
+pub fn glob(pattern: &str) -> String {
+    let mut glob = String::new();
+    for (place, c) in pattern.chars().enumerate() {
+        match c {
+            INDEX => glob.push('*'),
+            '*' | '?' | '[' | ']' | '{' | '}' | '\\' => glob.extend(['\\', c]),
+            // Otherwise it would be a JSONPath.
+            '$' if place == 0 => glob.push_str("\\$"),
+            c => glob.push(c),
+        }
+    }
+    glob
+}

@@ -1,0 +1,217 @@
+//! What keys are called: a name says more than a sample of values.
+
+/// Without what differs between the spellings of one name, in lower case: `eventTime`, `event_time` and `@event-time` are
+/// `eventtime`.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Words of a name, in lower case: `deviceId` and `device_id` are `device`, `id`.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for c in name.chars() {
+        if !c.is_alphanumeric() || (c.is_uppercase() && was_lower) {
+            words.push(String::new());
+        }
+        was_lower = c.is_lowercase() || c.is_numeric();
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn has_word(name: &str, of: &[&str]) -> bool {
+    words(name).iter().any(|word| of.contains(&word.as_str()))
+}
+
+/// Lower is likelier; none: no time's name.
+pub fn time_rank(name: &str) -> Option<usize> {
+    const BEST: [&str; 8] = ["timestamp", "time", "ts", "datetime", "eventtime", "epoch", "date", "at"];
+    const NOT: [&str; 8] =
+        ["uptime", "downtime", "runtime", "lifetime", "responsetime", "elapsedtime", "cputime", "timezone"];
+    let plain = plain(name);
+    if let Some(rank) = BEST.iter().position(|best| *best == plain) {
+        return Some(rank);
+    }
+    if NOT.contains(&plain.as_str()) {
+        return None;
+    }
+    let ends = ["timestamp", "time", "date", "timestampms", "timems", "timens", "timeus", "unix", "unixtime"];
+    let is_time = ends.iter().any(|end| plain.ends_with(end))
+        || has_word(name, &["time", "timestamp", "at", "when", "epoch", "시각", "시간"]);
+    is_time.then_some(BEST.len())
+}
+
+pub fn is_time(name: &str) -> bool {
+    time_rank(name).is_some()
+}
+
+/// Lower is likelier to name a measurement; none: not by its name.
+pub fn measurement_rank(name: &str) -> Option<usize> {
+    const KNOWN: [&str; 9] =
+        ["measurement", "metric", "metricname", "name", "ec2number", "eventtype", "type", "event", "kind"];
+    let plain = plain(name);
+    KNOWN.iter().position(|known| *known == plain)
+}
+
+/// What one filters and groups by.
+pub fn is_tag(name: &str) -> bool {
+    const WORDS: [&str; 46] = [
+        "host",
+        "hostname",
+        "server",
+        "node",
+        "pod",
+        "container",
+        "instance",
+        "cluster",
+        "region",
+        "zone",
+        "az",
+        "site",
+        "dc",
+        "datacenter",
+        "rack",
+        "room",
+        "building",
+        "floor",
+        "line",
+        "plant",
+        "factory",
+        "device",
+        "sensor",
+        "machine",
+        "robot",
+        "vehicle",
+        "station",
+        "interface",
+        "iface",
+        "cpu",
+        "disk",
+        "path",
+        "mode",
+        "service",
+        "app",
+        "application",
+        "env",
+        "environment",
+        "namespace",
+        "tenant",
+        "customer",
+        "broker",
+        "topic",
+        "location",
+        "unit",
+        "lang",
+    ];
+    has_word(name, &WORDS)
+}
+
+/// Objects whose members are tags by what they are called.
+pub fn is_tags(name: &str) -> bool {
+    matches!(plain(name).as_str(), "tags" | "labels" | "dimensions")
+}
+
+/// What changes while the thing stays the same: as a tag, each change would begin another series.
+pub fn is_state(name: &str) -> bool {
+    const WORDS: [&str; 16] = [
+        "state", "status", "version", "message", "msg", "error", "reason", "result", "alarm", "alert",
+        "warning", "level", "severity", "health", "phase", "상태",
+    ];
+    has_word(name, &WORDS)
+}
+
+/// Each thing has its own, or each record.
+pub fn is_identifier(name: &str) -> bool {
+    const WORDS: [&str; 19] = [
+        "id",
+        "ids",
+        "uuid",
+        "guid",
+        "uid",
+        "key",
+        "hash",
+        "token",
+        "session",
+        "trace",
+        "span",
+        "request",
+        "correlation",
+        "checksum",
+        "md5",
+        "serial",
+        "password",
+        "secret",
+        "cookie",
+    ];
+    has_word(name, &WORDS) || plain(name).ends_with("uuid")
+}
+
+/// Topics that are not metrics: those of Kafka and its tools, and dead letters.
+pub fn why_no_metrics(topic: &str) -> Option<&'static str> {
+    const TOOLS: [&str; 3] = ["connect-configs", "connect-offsets", "connect-status"];
+    let lower = topic.to_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+    let is_of_streams = ["-changelog", "-repartition"].iter().any(|end| lower.ends_with(end));
+    if lower.starts_with('_') || is_of_streams || TOOLS.contains(&lower.as_str()) {
+        Some("internal")
+    } else if has(&["dead-letter", "dead_letter", "dead.letter", "deadletter"])
+        || words(topic).iter().any(|word| matches!(word.as_str(), "dlq" | "dlt"))
+    {
+        Some("dead letters")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_names_mean() {
+        let f = |name: &str, want: &str| {
+            let kinds = [
+                ("time", is_time(name)),
+                ("measurement", measurement_rank(name).is_some()),
+                ("tag", is_tag(name)),
+                ("state", is_state(name)),
+                ("identifier", is_identifier(name)),
+            ];
+            let got: Vec<&str> = kinds.iter().filter(|(_, is)| *is).map(|(kind, _)| *kind).collect();
+            assert_eq!(got.join(" "), want, "{name}");
+        };
+        f("@timestamp", "time");
+        f("eventTime", "time");
+        f("created_at", "time");
+        f("uptime", "");
+        f("response-time", "");
+        f("timezone", "");
+        f("data", "");
+        f("ec2Number", "measurement");
+        f("metric_name", "measurement");
+        f("hostName", "tag");
+        f("deviceId", "tag identifier");
+        f("id_str", "identifier");
+        f("width", "");
+        f("state", "state");
+        f("brokerState", "tag state");
+        f("측정값", "");
+    }
+
+    #[test]
+    fn knows_topics_without_metrics() {
+        let f = |topic: &str, want: Option<&str>| assert_eq!(why_no_metrics(topic), want, "{topic}");
+        f("metrics", None);
+        f("__consumer_offsets", Some("internal"));
+        f("_schemas", Some("internal"));
+        f("app-store-changelog", Some("internal"));
+        f("metrics-dead-letter", Some("dead letters"));
+        f("metrics.DLQ", Some("dead letters"));
+        f("orders-dlt", Some("dead letters"));
+        f("addltest", None);
+    }
+}

@@ -1,0 +1,165 @@
+//! A sample's objects, flattened as the mapper flattens them, and what their keys hold.
+
+use super::key::{INDEX, Key, Segment};
+use super::names;
+use super::{SampledRecord, Shape};
+use crate::decode::{Scanner, SyntaxError, Token};
+use std::collections::HashMap;
+
+/// Keys that are remembered: more are hardly names.
+pub const KEYS_MAX: usize = 2_000;
+
+/// What the objects of a sample hold.
+#[derive(Debug, Default)]
+pub struct Observation {
+    /// Objects that would become points.
+    pub objects: u64,
+    /// Records with at least one of them.
+    pub records: u64,
+    /// Other values where objects belong.
+    pub others: u64,
+    /// In the order in which they came.
+    pub keys: Vec<Key>,
+    pub has_more_keys: bool,
+    pub arrays: Vec<ArrayKey>,
+    places: HashMap<String, usize>,
+}
+
+/// An array under a key, outside of other arrays.
+#[derive(Clone, Debug)]
+pub struct ArrayKey {
+    pub pattern: String,
+    pub segments: Vec<Segment>,
+    /// How often it is there.
+    pub count: u64,
+    /// What it holds, all together.
+    pub objects: u64,
+    pub others: u64,
+    pub longest: usize,
+}
+
+impl Observation {
+    /// Of what becomes points in this shape.
+    pub fn of<'r>(records: impl IntoIterator<Item = &'r SampledRecord>, shape: &Shape) -> Self {
+        let mut seen = Self::default();
+        for record in records {
+            let before = seen.objects;
+            let (value, kafka_ms) = (record.value.as_deref().unwrap_or_default(), record.time_ms);
+            let mut others = 0;
+            // What can't be read to its end is rejected; what of it was read shows the keys all the same.
+            let _rejected = shape.each(value, &mut |scanner| match scanner.value()? {
+                Token::Object => {
+                    seen.objects += 1;
+                    Walk { seen: &mut seen, segments: Vec::new(), kafka_ms }.object(scanner, 0)
+                }
+                token => {
+                    others += 1;
+                    scanner.skip_rest(token, 0)
+                }
+            });
+            seen.others += others;
+            seen.records += u64::from(seen.objects > before);
+        }
+        seen
+    }
+
+    pub fn key(&self, pattern: &str) -> Option<&Key> {
+        self.places.get(pattern).and_then(|&place| self.keys.get(place))
+    }
+
+    fn key_mut(&mut self, pattern: String, segments: &[Segment]) -> Option<&mut Key> {
+        let place = match self.places.get(&pattern) {
+            Some(&place) => place,
+            None if self.keys.len() == KEYS_MAX => {
+                self.has_more_keys = true;
+                return None;
+            }
+            None => {
+                self.keys.push(Key::new(pattern.clone(), segments));
+                self.places.insert(pattern, self.keys.len() - 1);
+                self.keys.len() - 1
+            }
+        };
+        self.keys.get_mut(place)
+    }
+
+    fn array(&mut self, pattern: &str, segments: &[Segment], objects: u64, others: u64) {
+        let longest = (objects + others) as usize;
+        if let Some(known) = self.arrays.iter_mut().find(|array| array.pattern == pattern) {
+            known.count += 1;
+            known.objects += objects;
+            known.others += others;
+            known.longest = known.longest.max(longest);
+        } else if self.arrays.len() < KEYS_MAX {
+            let (pattern, segments) = (pattern.to_owned(), segments.to_vec());
+            self.arrays.push(ArrayKey { pattern, segments, count: 1, objects, others, longest });
+        }
+    }
+}
+
+struct Walk<'o> {
+    seen: &'o mut Observation,
+    segments: Vec<Segment>,
+    kafka_ms: Option<i64>,
+}
+
+impl Walk<'_> {
+    fn object(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
+        let mut first = true;
+        while let Some(key) = scanner.key(first)? {
+            first = false;
+            self.segments.push(Segment::Key(key.to_string_lossy().replace(INDEX, "\u{FFFD}")));
+            self.member(scanner, depth + 1)?;
+            self.segments.pop();
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
+        let (mut objects, mut others, mut first) = (0, 0, true);
+        self.segments.push(Segment::Index);
+        while scanner.element(first)? {
+            first = false;
+            let count = if self.member(scanner, depth + 1)? { &mut objects } else { &mut others };
+            *count += 1;
+        }
+        self.segments.pop();
+        if !self.segments.contains(&Segment::Index) {
+            self.seen.array(&pattern(&self.segments), &self.segments, objects, others);
+        }
+        Ok(())
+    }
+
+    /// A value; returns whether it is an object.
+    fn member(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<bool, SyntaxError> {
+        let token = scanner.value()?;
+        scanner.check_depth(token, depth)?;
+        match token {
+            Token::Object => self.object(scanner, depth)?,
+            Token::Array => self.array(scanner, depth)?,
+            scalar => {
+                let (object, kafka_ms) = (self.seen.objects, self.kafka_ms);
+                if let Some(key) = self.seen.key_mut(pattern(&self.segments), &self.segments) {
+                    let is_time = !key.is_indexed() && names::is_time(key.name());
+                    key.take(scalar, object, kafka_ms, is_time);
+                }
+            }
+        }
+        Ok(token == Token::Object)
+    }
+}
+
+/// The keys joined with "_", as the mapper does.
+pub fn pattern(segments: &[Segment]) -> String {
+    let mut pattern = String::new();
+    for (place, segment) in segments.iter().enumerate() {
+        if place > 0 {
+            pattern.push('_');
+        }
+        match segment {
+            Segment::Key(key) => pattern.push_str(key),
+            Segment::Index => pattern.push(INDEX),
+        }
+    }
+    pattern
+}

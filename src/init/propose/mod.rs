@@ -1,0 +1,235 @@
+//! What a mapping should say of a topic's records, and why.
+
+mod strings;
+mod time;
+
+use super::key::{INDEX, Key};
+use super::observe::{ArrayKey, KEYS_MAX, Observation};
+use super::proposal::Proposal;
+use super::shape::path_of;
+use super::words::{joined, shown, values};
+use super::{Sample, Shape, names};
+use crate::decode::Format;
+use crate::text::grouped;
+
+/// None: the sample holds no objects.
+pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
+    let whole = Shape::whole(&sample.records);
+    let root = Observation::of(&sample.records, &whole);
+    let array = whole.of_array(&root);
+    let shape = array.as_ref().map_or(&whole, |(shape, _)| shape);
+    let within = array.as_ref().map(|_| Observation::of(&sample.records, shape));
+    let seen = within.as_ref().unwrap_or(&root);
+    if seen.objects == 0 {
+        return None;
+    }
+    let unit = if within.is_none() && seen.objects == seen.records { "record" } else { "object" };
+    let mut proposal = Proposal::new(unit);
+    let mut of = Proposer {
+        seen,
+        root: within.as_ref().map(|_| &root),
+        array: array.as_ref().map(|(_, array)| array),
+        now_ns,
+        out: &mut proposal,
+    };
+    of.format(shape);
+    let name = of.name();
+    let time = of.time();
+    of.strings(&[name, time]);
+    of.integers();
+    of.absent();
+    Some(proposal)
+}
+
+struct Proposer<'p> {
+    seen: &'p Observation,
+    /// With a query: the records that the objects stand in.
+    root: Option<&'p Observation>,
+    array: Option<&'p ArrayKey>,
+    now_ns: i64,
+    out: &'p mut Proposal,
+}
+
+/// A key, and how a mapping names it.
+#[derive(Clone, Copy)]
+struct Candidate<'p> {
+    key: &'p Key,
+    of: &'p Observation,
+    /// It stands in the record, outside of the objects.
+    is_root: bool,
+}
+
+impl Candidate<'_> {
+    /// For `name_key` and `time_key`.
+    fn selector(&self) -> Option<String> {
+        if self.is_root {
+            return path_of(&self.key.segments);
+        }
+        let pattern = &self.key.pattern;
+        (!pattern.starts_with('$') && !pattern.contains(INDEX)).then(|| pattern.clone())
+    }
+}
+
+impl<'p> Proposer<'p> {
+    /// Keys of the objects, then those of the records around them.
+    fn candidates(&self) -> Vec<Candidate<'p>> {
+        let of = |of: &'p Observation, is_root| of.keys.iter().map(move |key| Candidate { key, of, is_root });
+        let within = self.array.map(|array| format!("{}_{INDEX}", array.pattern));
+        let is_beside = |candidate: &Candidate<'_>| {
+            let pattern = &candidate.key.pattern;
+            let is_outside = within.as_ref().is_some_and(|within| !pattern.starts_with(within));
+            !pattern.is_empty() && (!candidate.is_root || is_outside)
+        };
+        let root = self.root.into_iter().flat_map(|root| of(root, true));
+        of(self.seen, false).chain(root).filter(is_beside).collect()
+    }
+
+    fn format(&mut self, shape: &Shape) {
+        if shape.format == Format::JsonLines {
+            let why = "Records hold several JSON values, one a line.".to_owned();
+            self.out.set("format", "json_lines", vec![why]);
+        }
+        if let (Some((query, _)), Some(array)) = (&shape.query, self.array) {
+            let why = format!(
+                "All numbers of a record stand in the array {}: each of its objects becomes a point, {} of {} records. Keys that begin with \"$\" are looked for from the record's root.",
+                shown(&array.pattern),
+                grouped(array.objects),
+                grouped(array.count)
+            );
+            self.out.set("query", query.as_str(), vec![why]);
+        } else if let Some(array) =
+            self.seen.arrays.iter().find(|array| array.objects > 0 && array.others == 0 && array.longest > 1)
+            && let Some(path) = path_of(&array.segments)
+        {
+            let why = format!(
+                "{} is an array of up to {} objects, which become fields with an index in their name ({}). With this each of its objects would become a point, and what stands outside of it only tags.",
+                shown(&array.pattern),
+                array.longest,
+                shown(&format!("{}_0_...", array.pattern))
+            );
+            self.out.suggest("query", format!("{path}[*]"), vec![why]);
+        }
+        if self.seen.others > 0 {
+            let why = format!(
+                "Where objects belong there {} something else, and the whole record is rejected; with this that alone is:",
+                if self.seen.others == 1 {
+                    "is once".to_owned()
+                } else {
+                    format!("is {} times", grouped(self.seen.others))
+                }
+            );
+            self.out.suggest("strict", false, vec![why]);
+        }
+    }
+
+    fn name(&mut self) -> Option<&'p Key> {
+        const NAMES_MAX: usize = 50;
+        let is_name = |candidate: &Candidate<'_>| {
+            let (key, objects) = (candidate.key, candidate.of.objects);
+            let (there, distinct) = (key.texts, key.distinct().unwrap_or(usize::MAX));
+            let missing = objects.saturating_sub(there);
+            key.segments.len() == 1
+                && there > 0
+                && (missing <= 1 || missing * 10 <= objects)
+                && distinct <= NAMES_MAX
+                && (distinct as u64 * 5 <= there || distinct <= 10)
+                && !key.has_long_names()
+        };
+        let rank = |candidate: &Candidate<'_>| names::measurement_rank(candidate.key.name());
+        let named = self.candidates().into_iter().filter(|c| rank(c).is_some() && is_name(c));
+        let best = named.filter(|c| c.selector().is_some()).min_by_key(|c| (rank(c), c.is_root));
+        let Some(best) = best else {
+            let why = "The measurement is the topic's name: no key that looks like a name has a string of few values in all objects.";
+            self.out.suggest("measurement", "{topic}", vec![why.to_owned()]);
+            return None;
+        };
+        let missing = best.of.objects.saturating_sub(best.key.texts);
+        let without = match missing {
+            0 => String::new(),
+            count => format!("; the {} without it take the topic's name", grouped(count)),
+        };
+        let why = format!(
+            "{} is a string in {}{}: it names the measurement{without}.",
+            shown(&best.key.pattern),
+            self.share(best.key.texts, best.of.objects, best.is_root),
+            values(best.key)
+        );
+        self.out.set("name_key", best.selector().unwrap_or_default(), vec![why]);
+        Some(best.key)
+    }
+
+    fn integers(&mut self) {
+        let numbers = || self.seen.keys.iter().filter(|key| key.whole > 0);
+        let is_mixed = |key: &Key| key.whole > 0 && key.fractions > 0;
+        let rounded: Vec<String> =
+            numbers().filter(|key| key.is_rounded).map(|key| shown(&key.pattern)).collect();
+        if numbers().next().is_none() || self.seen.keys.iter().any(is_mixed) {
+            if !rounded.is_empty() {
+                self.out.notes.push(format!(
+                    "{} has whole numbers that a float rounds, and integers = \"int\" is no way out: other keys have whole numbers and fractions.",
+                    joined(&rounded)
+                ));
+            }
+            return;
+        }
+        let mut why = vec!["No key has both whole numbers and fractions: with this, whole numbers stay exact integers. Only where a field never has a fraction: InfluxDB gives a field one type for good.".to_owned()];
+        if !rounded.is_empty() {
+            why.push(format!("As floats, InfluxDB rounds those of {}.", joined(&rounded)));
+        }
+        self.out.suggest("integers", "int", why);
+    }
+
+    fn absent(&mut self) {
+        let has_value = |key: &Key| key.numbers() + key.strings() + key.booleans + key.empty > 0;
+        let never: Vec<String> =
+            self.seen.keys.iter().filter(|key| !has_value(key)).map(|key| shown(&key.pattern)).collect();
+        if !never.is_empty() {
+            self.out.notes.push(format!("Always null: {}.", joined(&never)));
+        }
+        let objects = self.seen.objects;
+        let rarely: Vec<String> = self
+            .seen
+            .keys
+            .iter()
+            .filter(|key| {
+                has_value(key)
+                    && !key.is_indexed()
+                    && (key.objects - key.nulls.min(key.objects)) * 2 < objects
+            })
+            .map(|key| shown(&key.pattern))
+            .collect();
+        if !rarely.is_empty() {
+            self.out.notes.push(format!(
+                "In fewer than half of the {}s: {}.",
+                self.out.unit,
+                joined(&rarely)
+            ));
+        }
+        if self.seen.has_more_keys {
+            self.out.notes.push(format!(
+                "The records have more than {} different keys, of which only these were looked at: are values used as keys? Each key is a field; `include` takes those that are wanted.",
+                grouped(KEYS_MAX as u64)
+            ));
+        }
+    }
+
+    fn counted(&self, count: u64, is_root: bool) -> String {
+        let unit = if is_root { "record" } else { self.out.unit };
+        format!("{} {unit}{}", grouped(count), if count == 1 { "" } else { "s" })
+    }
+
+    fn share(&self, there: u64, of: u64, is_root: bool) -> String {
+        if there >= of {
+            format!("all {}", self.counted(of, is_root))
+        } else {
+            format!("{} of {}", grouped(there), self.counted(of, is_root))
+        }
+    }
+}
+
+impl Key {
+    /// Names are short.
+    fn has_long_names(&self) -> bool {
+        self.values().iter().any(|value| value.chars().count() > 64 || value.starts_with('#'))
+    }
+}

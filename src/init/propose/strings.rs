@@ -1,0 +1,173 @@
+//! `tag_keys`, `string_fields` and `number_fields`.
+
+use super::super::class::{Class, class, glob};
+use super::super::key::{DISTINCT_MAX, INDEX, Key, Segment};
+use super::super::names;
+use super::super::shape::path_of;
+use super::super::words::{NAMED_MAX, joined, limited, shown, values};
+use super::{Candidate, Proposer};
+use crate::map::Globs;
+use std::collections::BTreeSet;
+use toml::Value;
+
+impl<'p> Proposer<'p> {
+    pub(super) fn strings(&mut self, taken: &[Option<&Key>]) {
+        let is_taken = |key: &Key| taken.iter().flatten().any(|taken| std::ptr::eq(*taken, key));
+        let of_class = |wanted: &[Class], of: &Self| -> Vec<Candidate<'p>> {
+            let candidates = of.candidates().into_iter().filter(|c| !is_taken(c.key));
+            candidates.filter(|c| wanted.contains(&class(c.key, c.of.objects))).collect()
+        };
+        let (tags, others): (Vec<_>, Vec<_>) =
+            of_class(&[Class::Tag], self).into_iter().partition(|tag| self.may_be_tag(*tag));
+        self.tags(&tags);
+        let within = |candidates: Vec<Candidate<'p>>| -> Vec<&'p Key> {
+            candidates.into_iter().filter(|c| !c.is_root).map(|c| c.key).collect()
+        };
+        let fields = within(of_class(&[Class::Field], self));
+        self.fields(&fields);
+        let mut many = within(of_class(&[Class::Many, Class::Identifier], self));
+        many.extend(within(others));
+        self.many(&fields, &many);
+        self.numbers(&within(of_class(&[Class::Number], self)));
+        self.mixed(&within(of_class(&[Class::Mixed], self)));
+        self.telegraf();
+    }
+
+    /// A glob, of an array's elements, must not make tags of other keys; a record's tag must not hide an object's key.
+    fn may_be_tag(&self, tag: Candidate<'_>) -> bool {
+        if tag.is_root {
+            return path_of(&tag.key.segments).is_some() && self.seen.key(&tag.key.pattern).is_none();
+        }
+        let Ok(globs) = Globs::compile(&[glob(&tag.key.pattern)]) else { return false };
+        let is_other =
+            |key: &&Key| key.pattern != tag.key.pattern && globs.is_match(&flattened(&key.pattern));
+        !self.seen.keys.iter().any(|key| is_other(&key))
+    }
+
+    fn tags(&mut self, tags: &[Candidate<'p>]) {
+        if tags.is_empty() {
+            self.out.notes.push("No tags: no key has strings of few values.".to_owned());
+            return;
+        }
+        let named: Vec<String> = tags
+            .iter()
+            .map(|tag| {
+                let there = self.share(tag.key.strings().min(tag.key.objects), tag.of.objects, tag.is_root);
+                format!("- {}: in {there}{}", shown(&tag.key.pattern), values(tag.key))
+            })
+            .collect();
+        let mut why = vec![
+            "What to filter and group by: strings of few values. Each combination of them is a series."
+                .to_owned(),
+        ];
+        why.extend(limited(&named));
+        for tag in tags {
+            self.out.combinations *= tag.key.distinct().unwrap_or(DISTINCT_MAX).max(1) as f64;
+            let (late, distinct) = (tag.key.late(tag.of.objects), tag.key.distinct().unwrap_or(DISTINCT_MAX));
+            if distinct > 20 && late * 5 > distinct {
+                self.out.growing.push(shown(&tag.key.pattern));
+            }
+        }
+        let mut keys: Vec<String> = tags
+            .iter()
+            .map(|tag| {
+                let path = if tag.is_root { path_of(&tag.key.segments) } else { None };
+                path.unwrap_or_else(|| {
+                    self.tags_object(tag.key, tags).unwrap_or_else(|| glob(&tag.key.pattern))
+                })
+            })
+            .collect();
+        let mut named = BTreeSet::new();
+        keys.retain(|key| named.insert(key.clone()));
+        self.out.set("tag_keys", keys, why);
+    }
+
+    /// The glob of all that is in an object called "tags", if all of it are tags: also those that the sample lacks.
+    fn tags_object(&self, key: &Key, tags: &[Candidate<'_>]) -> Option<String> {
+        let [Segment::Key(name), _, ..] = &key.segments[..] else { return None };
+        let is_within = |key: &&Key| {
+            key.segments.len() > 1
+                && matches!(key.segments.first(), Some(Segment::Key(first)) if first == name)
+        };
+        let is_tag = |key: &Key| tags.iter().any(|tag| std::ptr::eq(tag.key, key));
+        let mut within = self.seen.keys.iter().filter(is_within);
+        let prefix = format!("{name}_");
+        let is_alone = self.seen.keys.iter().all(|key| is_within(&key) || !key.pattern.starts_with(&prefix));
+        (names::is_tags(name) && is_alone && within.all(is_tag)).then(|| glob(&prefix) + "*")
+    }
+
+    fn fields(&mut self, fields: &[&Key]) {
+        if fields.is_empty() {
+            return;
+        }
+        let mut why = vec!["States, messages and booleans are kept as fields: as tags, each change would begin another series.".to_owned()];
+        if fields.len() > NAMED_MAX {
+            why.push(format!(
+                "{} further keys are left out: add those that you want.",
+                fields.len() - NAMED_MAX
+            ));
+        }
+        self.out.set("string_fields", globs_of(fields.iter().take(NAMED_MAX)), why);
+    }
+
+    fn many(&mut self, fields: &[&Key], many: &[&Key]) {
+        if many.is_empty() {
+            return;
+        }
+        let named: Vec<String> = many.iter().map(|key| shown(&key.pattern)).collect();
+        let why = vec![format!(
+            "Not kept: {} of many values or for a single record ({}). As fields they cost room and nothing else; as tags each value would be a series of its own. To keep them as fields:",
+            if many.len() == 1 { "a string" } else { "strings" },
+            joined(&named)
+        )];
+        let keys = globs_of(fields.iter().chain(many).take(NAMED_MAX));
+        self.out.suggest("string_fields", keys, why);
+    }
+
+    fn numbers(&mut self, numbers: &[&Key]) {
+        if !numbers.is_empty() {
+            let why = "Numbers in quotes, in all or some of the objects: stored as numbers.".to_owned();
+            self.out.set("number_fields", globs_of(numbers.iter()), vec![why]);
+        }
+    }
+
+    fn mixed(&mut self, mixed: &[&Key]) {
+        if !mixed.is_empty() {
+            let named: Vec<String> = mixed.iter().map(|key| shown(&key.pattern)).collect();
+            self.out.notes.push(format!(
+                "Strings, booleans and numbers are mixed under {}: InfluxDB gives a field one type, so only the numbers are kept.",
+                joined(&named)
+            ));
+        }
+    }
+
+    /// Telegraf's own JSON has `fields` and `tags`, and the names in them are those that are wanted.
+    fn telegraf(&mut self) {
+        let of = |container: &'static str| {
+            let prefix = format!("{container}_");
+            self.seen.keys.iter().filter_map(move |key| key.pattern.strip_prefix(&prefix).map(str::to_owned))
+        };
+        let top = |pattern: &str| self.seen.key(pattern).is_some();
+        let (mut fields, tags): (Vec<String>, Vec<String>) = (of("fields").collect(), of("tags").collect());
+        let is_telegraf = !fields.is_empty() && !tags.is_empty() && top("name") && top("timestamp");
+        fields.extend(tags);
+        let count = fields.len();
+        fields.sort();
+        fields.dedup();
+        if is_telegraf && fields.len() == count {
+            let rename: toml::Table =
+                ["fields_*", "tags_*"].map(|from| (from.to_owned(), Value::from("*"))).into_iter().collect();
+            let why = "The records are Telegraf's own JSON: names as they were in the agent.".to_owned();
+            self.out.set("rename", rename, vec![why]);
+        }
+    }
+}
+
+fn globs_of<'k>(keys: impl Iterator<Item = &'k &'k Key>) -> Vec<String> {
+    keys.map(|key| glob(&key.pattern)).collect()
+}
+
+/// As the mapper would call the first of an array's.
+fn flattened(pattern: &str) -> String {
+    pattern.replace(INDEX, "0")
+}

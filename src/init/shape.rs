@@ -1,0 +1,141 @@
+//! Where the objects stand in records that become points.
+
+use super::SampledRecord;
+use super::key::Segment;
+use super::names;
+use super::observe::{ArrayKey, Observation};
+use crate::decode::{Format, Query, Scanner, SyntaxError, Token, select};
+use std::ops::Range;
+
+/// What of records becomes points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape {
+    pub format: Format,
+    /// None: the whole record.
+    pub query: Option<(String, Query)>,
+}
+
+impl Shape {
+    /// Whole records, of the format that more of them are readable in.
+    pub fn whole(records: &[SampledRecord]) -> Self {
+        let (mut as_json, mut as_lines) = (0_u64, 0_u64);
+        for value in records.iter().filter_map(|record| record.value.as_deref()) {
+            let is_json = is_whole(Scanner::new(value));
+            let is_lines = lines(value).filter(|line| !line.trim_ascii().is_empty()).count() > 1
+                && lines(value).all(|line| line.trim_ascii().is_empty() || is_whole(Scanner::new(line)));
+            as_json += u64::from(is_json && !is_lines);
+            as_lines += u64::from(is_lines && !is_json);
+            // A pretty-printed record has lines that are no values; several values are no record.
+        }
+        let is_single = |value: &[u8]| is_whole(Scanner::new(value)) && value.trim_ascii().contains(&b'\n');
+        let pretty = records.iter().filter_map(|record| record.value.as_deref()).filter(|v| is_single(v));
+        let is_lines = as_lines > 0 && (as_lines > pretty.count() as u64) && as_lines * 10 >= as_json;
+        Self { format: if is_lines { Format::JsonLines } else { Format::Json }, query: None }
+    }
+
+    /// The array that all of the records' numbers are in, if there is one.
+    pub fn of_array(&self, seen: &Observation) -> Option<(Self, ArrayKey)> {
+        let holds_points = |array: &&ArrayKey| array.objects > 0 && array.others == 0;
+        let [array] = seen.arrays.iter().filter(holds_points).collect::<Vec<_>>()[..] else { return None };
+        let within = format!("{}_{}", array.pattern, super::key::INDEX);
+        let has_numbers = |key: &&super::key::Key| key.numbers() + key.quoted > 0;
+        let numbers = || seen.keys.iter().filter(has_numbers);
+        let is_beside = |key: &super::key::Key| {
+            !key.pattern.starts_with(&within)
+                && !names::is_time(key.name())
+                && !names::is_identifier(key.name())
+        };
+        let all_inside = numbers().any(|key| key.pattern.starts_with(&within)) && !numbers().any(is_beside);
+        let nearly_always = array.count * 10 >= seen.objects * 9;
+        let text = path_of(&array.segments)? + "[*]";
+        let query = Query::parse(&text).ok()?;
+        (all_inside && nearly_always)
+            .then(|| (Self { format: self.format, query: Some((text, query)) }, array.clone()))
+    }
+
+    /// Hands on each value that should be an object, with a scanner that stands before it.
+    pub fn each(
+        &self,
+        value: &[u8],
+        take: &mut impl FnMut(&mut Scanner<'_>) -> Result<(), SyntaxError>,
+    ) -> Result<(), SyntaxError> {
+        let whole = Scanner::new(value);
+        if whole.clone().is_at_end() {
+            return Ok(());
+        }
+        match self.format {
+            Format::Json => self.document(&whole, take),
+            Format::JsonLines => {
+                let mut start = whole.position();
+                while start < value.len() {
+                    let rest = value.get(start..).unwrap_or_default();
+                    let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                    let mut line = whole.within(start, end);
+                    start = end + 1;
+                    if !line.is_at_end() {
+                        // One bad line is rejected alone.
+                        let _rejected = self.document(&line, take);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn document(
+        &self,
+        scanner: &Scanner<'_>,
+        take: &mut impl FnMut(&mut Scanner<'_>) -> Result<(), SyntaxError>,
+    ) -> Result<(), SyntaxError> {
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        let query = self.query.as_ref().map_or(&Query::Whole, |(_, query)| query);
+        select(query, scanner, &mut spans)?;
+        for span in spans {
+            let mut value = scanner.within(span.start, span.end);
+            value.skip_whitespace();
+            if value.rest().first() != Some(&b'[') {
+                take(&mut value)?;
+                continue;
+            }
+            value.value()?;
+            let mut first = true;
+            while value.element(first)? {
+                first = false;
+                take(&mut value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lines(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b'\n')
+}
+
+fn is_whole(mut scanner: Scanner<'_>) -> bool {
+    let mut read = || {
+        let token = scanner.value()?;
+        scanner.skip_rest(token, 0)?;
+        scanner.end()?;
+        Ok::<_, SyntaxError>(matches!(token, Token::Object | Token::Array))
+    };
+    read().unwrap_or(false)
+}
+
+/// The JSONPath from the record's root; none through an array, or of a key that can't be quoted simply.
+pub fn path_of(segments: &[Segment]) -> Option<String> {
+    let mut path = "$".to_owned();
+    for segment in segments {
+        let Segment::Key(key) = segment else { return None };
+        let is_plain = key.chars().all(|c| c.is_alphanumeric() || c == '_')
+            && key.chars().next().is_some_and(|c| !c.is_numeric());
+        if is_plain {
+            path = format!("{path}.{key}");
+        } else if key.contains(['\'', '\\', '"']) || key.contains(char::is_control) {
+            return None;
+        } else {
+            path = format!("{path}['{key}']");
+        }
+    }
+    Some(path)
+}

@@ -1,0 +1,152 @@
+//! How the times under a key are written.
+
+use crate::map::{TimeFormat, zone_by_name};
+use jiff::tz::TimeZone;
+
+/// 2000-01-01, in nanoseconds since 1970: what lies before is another unit, or a clock that was never set.
+const EARLIEST: i64 = 946_684_800_000_000_000;
+/// What lies more than a day ahead is another unit, or a clock that is wrong.
+const AHEAD_MAX: i64 = 86_400_000_000_000;
+
+/// Units, and the patterns that are most common. A unit is told from the others by its size: a time of this century is
+/// plausible in one of them only.
+const CANDIDATES: [(&str, &str); 16] = [
+    ("unix", "seconds since 1970"),
+    ("unix_ms", "milliseconds since 1970"),
+    ("unix_us", "microseconds since 1970"),
+    ("unix_ns", "nanoseconds since 1970"),
+    ("rfc3339", "text as RFC 3339 has it"),
+    ("%Y-%m-%d %H:%M:%S%.f %z", "text"),
+    ("%Y/%m/%d %H:%M:%S%.f", "text"),
+    ("%Y.%m.%d %H:%M:%S%.f", "text"),
+    ("%Y-%m-%d %H:%M", "text"),
+    ("%Y%m%d%H%M%S", "text"),
+    ("%d.%m.%Y %H:%M:%S", "text"),
+    ("%m/%d/%Y %H:%M:%S", "text, the month first"),
+    ("%d/%m/%Y %H:%M:%S", "text, the day first"),
+    ("%d/%b/%Y:%H:%M:%S %z", "text"),
+    ("%a, %d %b %Y %H:%M:%S %z", "text"),
+    ("%a %b %d %H:%M:%S %z %Y", "text"),
+];
+
+/// How a key's values may be read as times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guess {
+    /// For `time_format`.
+    pub format: &'static str,
+    pub words: &'static str,
+    /// Values that are plausible times so.
+    pub fits: usize,
+    /// How far they are from Kafka's times, at most and in the middle; none without those.
+    pub distance_ms: Option<(u64, u64)>,
+    /// Whether a text names no zone, so that `timezone` decides.
+    pub wants_zone: bool,
+    /// Another format that fits as many, and gives other times.
+    pub rival: Option<&'static str>,
+}
+
+/// The format that most values fit; none: they fit none.
+pub fn guess(values: &[(String, Option<i64>)], now_ns: i64) -> Option<Guess> {
+    let read =
+        CANDIDATES.iter().filter_map(|&(format, words)| Some((format, words, read(values, format, now_ns)?)));
+    let read: Vec<_> = read.collect();
+    let fits = |times: &[Option<i64>]| times.iter().flatten().count();
+    let most = read.iter().map(|(.., times)| fits(times)).max().filter(|most| *most > 0)?;
+    let mut best = read.iter().filter(|(.., times)| fits(times) == most);
+    let (format, words, times) = best.next()?;
+    let rival = best.find(|(.., other)| other != times).map(|(format, ..)| *format);
+    let local = zone_by_name("Asia/Seoul").and_then(|zone| {
+        let format = TimeFormat::parse(format).ok()?;
+        let (text, _) = values.iter().zip(times).find(|(_, time)| time.is_some())?.0;
+        Some(
+            format.to_ns(text.as_bytes(), &zone).ok()?
+                != format.to_ns(text.as_bytes(), &TimeZone::UTC).ok()?,
+        )
+    });
+    Some(Guess {
+        format,
+        words,
+        fits: most,
+        distance_ms: distance(values, times),
+        wants_zone: local.unwrap_or(false),
+        rival,
+    })
+}
+
+/// The values as times; none for those that are none, or implausible ones.
+fn read(values: &[(String, Option<i64>)], format: &str, now_ns: i64) -> Option<Vec<Option<i64>>> {
+    let format = TimeFormat::parse(format).ok()?;
+    let plausible = EARLIEST..=now_ns.saturating_add(AHEAD_MAX);
+    let time = |text: &str| {
+        format.to_ns(text.as_bytes(), &TimeZone::UTC).ok().filter(|time| plausible.contains(time))
+    };
+    Some(values.iter().map(|(text, _)| time(text)).collect())
+}
+
+fn distance(values: &[(String, Option<i64>)], times: &[Option<i64>]) -> Option<(u64, u64)> {
+    let distance = |(value, time): (&(String, Option<i64>), &Option<i64>)| {
+        Some((*time)?.div_euclid(1_000_000).abs_diff(value.1?))
+    };
+    let mut distances: Vec<u64> = values.iter().zip(times).filter_map(distance).collect();
+    distances.sort_unstable();
+    Some((*distances.last()?, *distances.get(distances.len() / 2)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-01-02T00:00:00Z.
+    const NOW: i64 = 1_767_312_000_000_000_000;
+
+    fn of(values: &[&str]) -> Option<Guess> {
+        let values: Vec<_> = values.iter().map(|value| ((*value).to_owned(), None)).collect();
+        guess(&values, NOW)
+    }
+
+    #[test]
+    fn tells_units_and_patterns() {
+        let f = |values: &[&str], want: Option<(&str, usize)>| {
+            assert_eq!(of(values).map(|guess| (guess.format, guess.fits)), want, "{values:?}");
+        };
+        f(&["1767225600"], Some(("unix", 1)));
+        f(&["1767225600.5", "1.7672256e9", "5"], Some(("unix", 2)));
+        f(&["1767225600123"], Some(("unix_ms", 1)));
+        f(&["1767225600123456"], Some(("unix_us", 1)));
+        f(&["1767225600123456789"], Some(("unix_ns", 1)));
+        f(&["946684800"], Some(("unix", 1)));
+        f(&["2026-01-01T00:00:00.000Z", "2026-01-01T09:00:00+09:00"], Some(("rfc3339", 2)));
+        f(&["2026-01-01 00:00:00"], Some(("rfc3339", 1)));
+        f(&["2026-01-01T00:00:00.123+0900"], Some(("rfc3339", 1)));
+        f(&["2026/01/01 00:00:00"], Some(("%Y/%m/%d %H:%M:%S%.f", 1)));
+        f(&["20260101000000"], Some(("%Y%m%d%H%M%S", 1)));
+        f(&["Thu Jan 01 00:00:00 +0000 2026"], Some(("%a %b %d %H:%M:%S %z %Y", 1)));
+        f(&["12/31/2025 00:00:00"], Some(("%m/%d/%Y %H:%M:%S", 1)));
+        // Of 1973, of next week, of 1970, and nothing at all.
+        f(&["123123123"], None);
+        f(&["1767916800"], None);
+        f(&["0"], None);
+        f(&["yesterday"], None);
+        f(&[], None);
+    }
+
+    #[test]
+    fn tells_what_is_not_sure() {
+        let days = of(&["01/02/2025 00:00:00", "03/04/2025 00:00:00"]).unwrap();
+        assert_eq!((days.format, days.rival), ("%m/%d/%Y %H:%M:%S", Some("%d/%m/%Y %H:%M:%S")));
+        assert_eq!(of(&["01/02/2025 00:00:00", "13/04/2025 00:00:00"]).unwrap().rival, None);
+        // The day and the month are the same.
+        assert_eq!(of(&["01/01/2025 00:00:00"]).unwrap().rival, None);
+        assert!(of(&["2026-01-01 00:00:00"]).unwrap().wants_zone);
+        assert!(!of(&["2026-01-01T00:00:00Z"]).unwrap().wants_zone);
+        assert!(!of(&["1767225600"]).unwrap().wants_zone);
+    }
+
+    #[test]
+    fn tells_how_far_kafkas_times_are() {
+        let value = |seconds: i64, kafka: i64| (seconds.to_string(), Some(kafka * 1_000));
+        let values = [value(1_767_225_600, 1_767_225_601), value(1_767_225_700, 1_767_225_690)];
+        assert_eq!(guess(&values, NOW).unwrap().distance_ms, Some((10_000, 10_000)));
+        assert_eq!(of(&["1767225600"]).unwrap().distance_ms, None);
+    }
+}

@@ -1,0 +1,200 @@
+//! A sample, mapped by the configuration that was made for it: what would become of its records.
+
+use super::Sample;
+use crate::batch::LineBuffer;
+use crate::config::Config;
+use crate::feed::Routing;
+use crate::map::{Mapper, Rejection};
+use crate::pipeline::record_limits;
+use crate::record::{Record, RecordTime};
+use crate::text::{grouped, printable};
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// Series that are told apart; a sample hardly has more.
+const SERIES_MAX: usize = 1_000_000;
+
+/// Less than this says nothing of a day.
+const SPAN_MIN_MS: i64 = 10_000;
+
+/// How fast records come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    pub records_a_day: f64,
+    /// How long the sample took in Kafka.
+    pub span_ms: u64,
+}
+
+/// What became of a sample.
+#[derive(Debug, Default)]
+pub struct Trial {
+    pub records: u64,
+    /// Records that became points.
+    pub mapped: u64,
+    pub points: u64,
+    /// By kind: how many records, and the reason of the first.
+    pub rejected: BTreeMap<&'static str, (u64, String)>,
+    /// Records of which nothing becomes points, without being rejected.
+    pub filtered: u64,
+    series: HashSet<u64>,
+    /// Points that another of the same series and time may overwrite.
+    pub shared: u64,
+    times: HashSet<u64>,
+    /// Series that came first in the second half of the records.
+    pub late_series: u64,
+    /// By the records' times and offsets; none where those do not tell.
+    pub rate: Option<Rate>,
+}
+
+impl Trial {
+    /// Of records of one topic. None: no mapping takes it.
+    pub fn run(config: &Config, sample: &Sample) -> Option<Self> {
+        let routing = Routing::new(config);
+        let (rules, _) = routing.mapping_of(&sample.topic)?;
+        let mut mapper = Mapper::new(Arc::clone(rules), &sample.topic, record_limits(config));
+        let mut trial = Self { rate: rate(sample), ..Self::default() };
+        for record in &sample.records {
+            let time = match record.time_ms {
+                None if sample.is_file => RecordTime::Omitted,
+                ms => RecordTime::from_kafka_ms(ms.unwrap_or(-1)),
+            };
+            let (partition, offset, value) = (record.partition, record.offset, record.value.as_deref());
+            let record = Record { partition, offset, time, key: None, value, headers: &[] };
+            let mut lines = LineBuffer::default();
+            let became = mapper.map(&record, &mut lines);
+            trial.records += 1;
+            trial.mapped += u64::from(became.lines > 0);
+            trial.points += became.lines as u64;
+            match became.rejected.first() {
+                Some((_, why)) => trial.reject(why),
+                None => trial.filtered += u64::from(became.lines == 0),
+            }
+            let is_late = trial.records > sample.records.len() as u64 / 2;
+            (0..lines.lines()).filter_map(|line| lines.line(line)).for_each(|line| trial.line(line, is_late));
+        }
+        Some(trial)
+    }
+
+    pub fn series(&self) -> u64 {
+        self.series.len() as u64
+    }
+
+    pub fn points_a_day(&self) -> Option<f64> {
+        let a_record = self.points as f64 / self.records.max(1) as f64;
+        self.rate.map(|rate| rate.records_a_day * a_record)
+    }
+
+    pub fn rejected(&self) -> u64 {
+        self.rejected.values().map(|(count, _)| count).sum()
+    }
+
+    /// `of 1,000 sampled records, 998 become 2,994 points, 2 rejected: it is not JSON (2)`.
+    pub fn words(&self) -> String {
+        let counted = |count: u64, what: &str| {
+            format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
+        };
+        let becomes = if self.mapped == 1 { "becomes" } else { "become" };
+        let reasons: Vec<String> =
+            self.rejected.values().map(|(count, why)| format!("{why} ({})", grouped(*count))).collect();
+        let empty = match self.filtered {
+            0 => String::new(),
+            count => format!(", {} without a value to store", grouped(count)),
+        };
+        let rejected = match self.rejected() {
+            0 => "none is rejected".to_owned(),
+            count => format!("{} rejected: {}", grouped(count), reasons.join("; ")),
+        };
+        let (records, points) = (counted(self.records, "sampled record"), counted(self.points, "point"));
+        format!("of {records}, {} {becomes} {points}{empty}, {rejected}", grouped(self.mapped))
+    }
+
+    fn reject(&mut self, why: &Rejection) {
+        let reason = || (0, printable(&why.to_string(), 200));
+        self.rejected.entry(why.reason().name()).or_insert_with(reason).0 += 1;
+    }
+
+    fn line(&mut self, line: &[u8], is_late: bool) {
+        let series = line.get(..series_end(line)).unwrap_or_default();
+        if self.series.len() < SERIES_MAX && self.series.insert(hash(&[series])) {
+            self.late_series += u64::from(is_late);
+        }
+        let time = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        let is_time = !time.is_empty() && time.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-');
+        if is_time && self.times.len() < SERIES_MAX && !self.times.insert(hash(&[series, time])) {
+            self.shared += 1;
+        }
+    }
+}
+
+/// Where measurement and tags end: at the first space that is not escaped.
+fn series_end(line: &[u8]) -> usize {
+    let mut escaped = false;
+    let is_end = |byte: &u8| {
+        let is_end = *byte == b' ' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        is_end
+    };
+    line.iter().position(is_end).unwrap_or(line.len())
+}
+
+fn hash(parts: &[&[u8]]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// From the first and the last record of each partition, added up.
+fn rate(sample: &Sample) -> Option<Rate> {
+    const DAY_MS: f64 = 86_400_000.0;
+    let mut ends: BTreeMap<i32, [(i64, i64); 2]> = BTreeMap::new();
+    for record in &sample.records {
+        let Some(time) = record.time_ms else { continue };
+        let at = (record.offset, time);
+        let [first, last] = ends.entry(record.partition).or_insert([at, at]);
+        (*first, *last) = ((*first).min(at), (*last).max(at));
+    }
+    let span = |[first, last]: &[(i64, i64); 2]| last.1 - first.1;
+    let longest = ends.values().map(span).max().filter(|span| *span >= SPAN_MIN_MS)?;
+    // A partition of which all came at once tells no rate of its own: it counts for the time of the others.
+    let of = |ends: &[(i64, i64); 2]| {
+        let [first, last] = ends;
+        (last.0 - first.0) as f64 * DAY_MS
+            / if span(ends) >= SPAN_MIN_MS { span(ends) } else { longest } as f64
+    };
+    Some(Rate { records_a_day: ends.values().map(of).sum(), span_ms: longest.unsigned_abs() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::init::SampledRecord;
+
+    #[test]
+    fn finds_the_series_of_a_line() {
+        let f = |line: &str, want: &str| assert_eq!(&line[..series_end(line.as_bytes())], want);
+        f("m v=1 5", "m");
+        f(r#"m\ a,t=b\ c v="x y" 5"#, r"m\ a,t=b\ c");
+        f("m", "m");
+    }
+
+    #[test]
+    fn tells_a_days_records() {
+        let record = |partition, offset, time_ms| SampledRecord {
+            partition,
+            offset,
+            time_ms: Some(time_ms),
+            value: None,
+        };
+        let f = |records: Vec<SampledRecord>, want: Option<(f64, u64)>| {
+            let sample = Sample { topic: "t".to_owned(), is_file: false, records };
+            assert_eq!(rate(&sample).map(|rate| (rate.records_a_day, rate.span_ms)), want);
+        };
+        // One a second in each of two partitions, of which one holds two records.
+        let second = |partition: i32, n: i64| record(partition, n, n * 1_000);
+        f(vec![second(0, 5), second(0, 15), second(1, 0), second(1, 20)], Some((172_800.0, 20_000)));
+        f(vec![second(0, 0), second(0, 100), second(1, 0), record(1, 100, 5)], Some((172_800.0, 100_000)));
+        f(vec![record(0, 5, 1_000), record(0, 500_000, 1_009), record(1, 7, 1_000)], None);
+        f(vec![], None);
+    }
+}

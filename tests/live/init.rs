@@ -1,0 +1,50 @@
+//! What `init` makes of a topic is what the bridge runs with.
+
+use crate::support::{Bridge, Live, PATIENCE, Produced, run_command};
+
+#[test]
+fn what_init_writes_runs() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("init"), 2, 1);
+    let bucket = influx.create_bucket(live.name("init"));
+    let begin_ms = 1_767_225_600_000_i64;
+    let record = |n: i64| {
+        let time_ms = begin_ms + n * 1_000;
+        let (host, state) = (n % 5, if n % 2 == 0 { "on" } else { "off" });
+        let value = format!(
+            r#"{{"name":"box","host":"h{host}","state":"{state}","at":{},"load":{n}.5}}"#,
+            time_ms / 1_000
+        );
+        Produced { partition: (n % 2) as i32, ..Produced::new(value).at(time_ms + 250) }
+    };
+    let bad = [Produced::new("no JSON"), Produced::default()].map(|bad| bad.at(begin_ms + 500_000));
+    kafka.produce(&topic, (0..500).map(record).chain(bad));
+
+    let (url, brokers) = (influx.url().to_owned(), kafka.brokers_toml().replace(['[', ']', '"', ' '], ""));
+    let place = ["--influx-url", &url, "--org", "test", "--bucket", &bucket];
+    let asked = ["init", "-o", "-", "--brokers", &brokers, "--topic", &topic, "--records", "600"];
+    let (status, text, said) = run_command("", &[&asked[..], &place].concat());
+    assert_eq!(status, Some(0), "{said}");
+    for words in [
+        "name_key = \"name\"\n",
+        "tag_keys = [\"host\"]\n",
+        "string_fields = [\"state\"]\n",
+        "time_key = \"at\"\ntime_format = \"unix\"\n",
+        "is a plausible time in all 500 records: seconds since 1970, between 2000 and now, at most 250 ms from Kafka's",
+    ] {
+        assert!(text.contains(words) || text.replace("\n# ", " ").contains(words), "{words}: {text}");
+    }
+    for words in [
+        "of 502 sampled records, 500 become 500 points, 2 rejected",
+        "5 series in the sample; about 86,000 points a day",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+
+    let token = crate::support::variable("INFLUX2_TOKEN");
+    let bridge = Bridge::start(&text, &[("INFLUX_TOKEN", &token)]);
+    influx.wait_for_count(500, PATIENCE, |influx| influx.count(&bucket, "box", "load"));
+    assert_eq!(influx.count(&bucket, "box", "state"), 500);
+    bridge.stop();
+}
