@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// An alarm that lasts is said again after this.
 const REPEAT: Duration = Duration::from_mins(1);
 
+/// In an alarm's reason, before words that may quote a record.
+pub const OF_A_RECORD: &str = "; the last: ";
+
 /// What waits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {

@@ -1,5 +1,6 @@
 //! What the bridge counts: nothing is dropped without one of these.
 
+use super::Rejections;
 use crate::map::{Drop, Drops, Reason};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,11 +24,18 @@ pub struct Counters {
     /// Partitions held now, by all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
+    /// The last of the records that are counted as rejected or refused.
+    pub rejections: Rejections,
     rejected: [AtomicU64; Reason::ALL.len()],
     dropped: [AtomicU64; Drop::ALL.len()],
 }
 
 impl Counters {
+    /// `keeps_text`: whether the beginnings of rejected records are kept for the status page.
+    pub fn new(keeps_text: bool) -> Self {
+        Self { rejections: Rejections::new(keeps_text), ..Self::default() }
+    }
+
     pub fn add(counter: &AtomicU64, amount: u64) {
         counter.fetch_add(amount, Ordering::Relaxed);
     }

@@ -2,22 +2,31 @@
 //!
 //! ```text
 //! data threads -> Counters, Pulse --.
-//! control threads -> Lags, Pulse ---+-> Watched -> Server: /metrics /healthz /readyz
-//! writer -> its counters, alarms ---'
+//! control threads -> Lags, Pulse ---+-> Watched -> Server: / /status.json /metrics /healthz /readyz
+//! writer -> its counters, alarms ---'      ^---- History, once a second
 //! ```
 
+mod about;
 mod counters;
 mod exposition;
 mod health;
+mod history;
 mod lag;
 mod metrics;
+mod page;
 mod pulse;
+mod rejections;
 mod server;
+mod state;
+mod status;
 mod watched;
 
+pub use about::About;
 pub use counters::Counters;
+pub use history::History;
 pub use lag::{LagReporter, Lags, PartitionLag};
 pub use pulse::{Pulse, Pulses};
+pub use rejections::{Rejected, Rejections, Seen};
 pub use server::Server;
 pub use watched::Watched;
 

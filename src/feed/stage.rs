@@ -106,7 +106,7 @@ impl Stage {
             self.counters.reject(reason, count);
         }
         for (element, rejection) in &became.rejected {
-            self.reporter.rejected(&topic.name, record, *element, rejection);
+            self.reporter.rejected(&topic.name, record, *element, rejection, &self.counters.rejections);
         }
         let shows = became.lines > 0 && !topic.shown;
         let line = if shows { open.lines.line(mark.lines) } else { None };
@@ -128,6 +128,7 @@ impl Stage {
                 destination,
                 refused,
                 place.zip(origin).map(|(at, origin)| (at.as_ref(), origin.offset)),
+                &self.counters.rejections,
             );
             // Several lines of one record are one record refused.
             let record = origin.map(|origin| (origin.tenure, origin.offset));

@@ -1,0 +1,334 @@
+//! What went through in the last hour, in memory: the status page draws it, also when it is opened late.
+
+use super::rejections::since_1970_ms;
+use super::{Counters, Watched};
+use crate::influx::{LATENCY_BUCKETS, Latency};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Between two looks at the counters.
+pub const TICK: Duration = Duration::from_secs(1);
+/// One of so many looks stays for an hour.
+const TICKS_PER_SAMPLE: u64 = 5;
+/// An hour of them: 40 bytes each.
+const SAMPLES_MAX: usize = 720;
+/// A minute, for latencies.
+const TICKS_MAX: usize = 61;
+/// Rates are taken over so many looks.
+const RATE_TICKS: usize = 5;
+/// Statistics of what is unread come every 5 s.
+const UNREAD_TICKS: usize = 15;
+
+const BUCKETS: usize = LATENCY_BUCKETS.len() + 1;
+
+/// The counters at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub records: u64,
+    pub record_bytes: u64,
+    pub lines_stored: u64,
+    pub bytes_sent: u64,
+    pub requests: u64,
+    /// Requests that have to be sent again.
+    pub requests_failed: u64,
+    pub unread: Option<u64>,
+    pub latency: [u64; BUCKETS],
+}
+
+/// One point of the plot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    pub time_ms: u64,
+    /// Of one second.
+    pub records: f32,
+    pub lines: f32,
+    pub unread: Option<u64>,
+    pub holds: bool,
+}
+
+/// Of one second, over the last few.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rates {
+    pub records: f64,
+    pub record_bytes: f64,
+    pub lines: f64,
+    pub bytes_sent: f64,
+    pub requests: f64,
+    pub requests_failed: f64,
+}
+
+/// What the last seconds say.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Recent {
+    pub rates: Rates,
+    /// By how many unread records there are fewer, a second.
+    pub catching_up: Option<f64>,
+    /// Nothing was read for a while although there was something.
+    pub is_still: bool,
+    /// Half of the last minute's write requests took less, and all but one in a hundred.
+    pub latency_s: Option<(f64, f64)>,
+}
+
+/// Bounded by time and number.
+#[derive(Debug, Default)]
+pub struct History(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    ticks: VecDeque<(Instant, Totals)>,
+    ticked: u64,
+    samples: VecDeque<Sample>,
+    /// How many samples there were ever.
+    sampled: u64,
+}
+
+impl Totals {
+    pub fn of(watched: &Watched) -> Self {
+        let (counters, writer) = (&watched.counters, watched.writer.counters());
+        let failed = Counters::get(&writer.retried) + Counters::get(&writer.held);
+        let answered = [&writer.stored, &writer.split, &writer.refused].into_iter().map(Counters::get);
+        let mut latency = [0; BUCKETS];
+        for (count, bucket) in latency.iter_mut().zip(&writer.latency.buckets) {
+            *count = Counters::get(bucket);
+        }
+        Self {
+            records: Counters::get(&counters.records),
+            record_bytes: Counters::get(&counters.record_bytes),
+            lines_stored: Counters::get(&writer.lines_stored),
+            bytes_sent: Counters::get(&writer.bytes_sent),
+            requests: answered.sum::<u64>() + failed,
+            requests_failed: failed,
+            unread: watched.lags.unread().and_then(|unread| u64::try_from(unread).ok()),
+            latency,
+        }
+    }
+}
+
+impl History {
+    /// Looks at the counters; asked `holds` only when a sample is due.
+    pub fn tick(&self, totals: Totals, holds: impl FnOnce() -> bool, now: Instant) {
+        let is_due = {
+            let mut kept = self.kept();
+            kept.ticks.push_back((now, totals));
+            if kept.ticks.len() > TICKS_MAX {
+                kept.ticks.pop_front();
+            }
+            kept.ticked += 1;
+            kept.ticked.is_multiple_of(TICKS_PER_SAMPLE)
+        };
+        if is_due {
+            let (holds, time_ms) = (holds(), since_1970_ms(SystemTime::now()));
+            self.kept().sample(holds, time_ms);
+        }
+    }
+
+    pub fn recent(&self, max: &Latency) -> Recent {
+        let kept = self.kept();
+        let latency_s = kept.latency(Duration::from_micros(Counters::get(&max.max_micros)));
+        Recent { rates: kept.rates(), catching_up: kept.catching_up(), is_still: kept.is_still(), latency_s }
+    }
+
+    /// The samples behind the first `known`, and how many there were ever.
+    pub fn since(&self, known: u64) -> (u64, Vec<Sample>) {
+        let kept = self.kept();
+        let dropped = kept.sampled - kept.samples.len() as u64;
+        // Who knows more than there was has talked to another process.
+        let known = if known > kept.sampled { 0 } else { known };
+        let skipped = known.saturating_sub(dropped) as usize;
+        (kept.sampled, kept.samples.iter().skip(skipped).copied().collect())
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// The newest look and the one `ticks` before, or the oldest.
+    fn span(&self, ticks: usize) -> Option<(&(Instant, Totals), &(Instant, Totals))> {
+        let before = self.ticks.len().checked_sub(1 + ticks).unwrap_or_default();
+        Some((self.ticks.get(before)?, self.ticks.back()?)).filter(|(before, after)| before.0 < after.0)
+    }
+
+    fn rates(&self) -> Rates {
+        let Some(((from, before), (to, after))) = self.span(RATE_TICKS) else { return Rates::default() };
+        let seconds = to.saturating_duration_since(*from).as_secs_f64();
+        let of = |count: fn(&Totals) -> u64| count(after).saturating_sub(count(before)) as f64 / seconds;
+        Rates {
+            records: of(|totals| totals.records),
+            record_bytes: of(|totals| totals.record_bytes),
+            lines: of(|totals| totals.lines_stored),
+            bytes_sent: of(|totals| totals.bytes_sent),
+            requests: of(|totals| totals.requests),
+            requests_failed: of(|totals| totals.requests_failed),
+        }
+    }
+
+    fn catching_up(&self) -> Option<f64> {
+        let ((from, before), (to, after)) = self.span(UNREAD_TICKS)?;
+        let fewer = before.unread? as f64 - after.unread? as f64;
+        Some(fewer / to.saturating_duration_since(*from).as_secs_f64())
+    }
+
+    fn is_still(&self) -> bool {
+        let newest = self.ticks.iter().rev().take(UNREAD_TICKS);
+        let is_waiting = |(_, totals): &(Instant, Totals)| totals.unread.is_some_and(|unread| unread > 0);
+        let is_read = |before: &Totals, after: &Totals| before.records != after.records;
+        self.ticks.len() >= UNREAD_TICKS
+            && newest.clone().all(is_waiting)
+            && newest
+                .zip(self.ticks.iter().rev().skip(1))
+                .all(|(after, before)| !is_read(&before.1, &after.1))
+    }
+
+    fn latency(&self, max: Duration) -> Option<(f64, f64)> {
+        let ((_, before), (_, after)) = self.span(TICKS_MAX)?;
+        let mut counts = after.latency;
+        for (count, before) in counts.iter_mut().zip(before.latency) {
+            *count = count.saturating_sub(before);
+        }
+        Some((quantile(&counts, 0.5, max)?, quantile(&counts, 0.99, max)?))
+    }
+
+    fn sample(&mut self, holds: bool, time_ms: u64) {
+        let rates = self.rates();
+        let unread = self.ticks.back().and_then(|(_, totals)| totals.unread);
+        let (records, lines) = (rates.records as f32, rates.lines as f32);
+        self.samples.push_back(Sample { time_ms, records, lines, unread, holds });
+        if self.samples.len() > SAMPLES_MAX {
+            self.samples.pop_front();
+        }
+        self.sampled += 1;
+    }
+}
+
+/// Below which so many of the durations were, as if they were spread evenly over their bucket.
+fn quantile(counts: &[u64; BUCKETS], share: f64, max: Duration) -> Option<f64> {
+    let all: u64 = counts.iter().sum();
+    let wanted = all as f64 * share;
+    let (mut below, mut from) = (0, Duration::ZERO);
+    for (count, end) in counts.iter().zip(LATENCY_BUCKETS.into_iter().chain([max])) {
+        if *count > 0 && (below + count) as f64 >= wanted {
+            let (from, to) = (from.as_secs_f64(), end.min(max).as_secs_f64());
+            let within = (wanted - below as f64) / *count as f64;
+            return Some((from + (to - from).max(0.0) * within).min(max.as_secs_f64()));
+        }
+        (below, from) = (below + count, end);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ticks once a second, with totals made from the second.
+    fn ticked(seconds: u64, totals: impl Fn(u64) -> Totals) -> History {
+        let (history, start) = (History::default(), Instant::now());
+        for second in 0..seconds {
+            history.tick(totals(second), || second % 2 == 1, start + Duration::from_secs(second));
+        }
+        history
+    }
+
+    fn recent(history: &History) -> Recent {
+        let latency = Latency::default();
+        latency.add(Duration::from_secs(40));
+        history.recent(&latency)
+    }
+
+    #[test]
+    fn rates_are_of_the_last_seconds() {
+        let totals = |second: u64| Totals {
+            records: second.saturating_sub(10) * 100,
+            lines_stored: second * 7,
+            ..Totals::default()
+        };
+        assert_eq!(recent(&ticked(0, totals)), Recent::default());
+        assert_eq!(recent(&ticked(1, totals)), Recent::default());
+        assert_eq!(recent(&ticked(3, totals)).rates, Rates { lines: 7.0, ..Rates::default() });
+        assert_eq!(
+            recent(&ticked(30, totals)).rates,
+            Rates { records: 100.0, lines: 7.0, ..Rates::default() }
+        );
+    }
+
+    #[test]
+    fn says_whether_the_unread_get_fewer() {
+        let f = |unread: fn(u64) -> Option<u64>, want: Option<f64>| {
+            let history = ticked(40, |second| Totals { unread: unread(second), ..Totals::default() });
+            assert_eq!(recent(&history).catching_up, want);
+        };
+        f(|_| None, None);
+        f(|second| Some(1_000 - second * 10), Some(10.0));
+        f(|second| Some(second * 3), Some(-3.0));
+        f(|second| (second > 30).then_some(1), None);
+    }
+
+    #[test]
+    fn is_still_where_nothing_is_read_for_a_while() {
+        let f = |seconds: u64, totals: fn(u64) -> (u64, u64), want: bool| {
+            let history = ticked(seconds, |second| {
+                let (records, unread) = totals(second);
+                Totals { records, unread: Some(unread), ..Totals::default() }
+            });
+            assert_eq!(recent(&history).is_still, want);
+        };
+        f(40, |_| (5, 1), true);
+        f(10, |_| (5, 1), false);
+        f(40, |_| (5, 0), false);
+        f(40, |second| (second, 1), false);
+        f(40, |second| (5, u64::from(second > 35)), false);
+    }
+
+    #[test]
+    fn quantiles_lie_within_their_buckets() {
+        let f = |filled: &[(usize, u64)], share: f64, max_ms: u64, want_ms: Option<f64>| {
+            let mut counts = [0; BUCKETS];
+            filled.iter().for_each(|(bucket, count)| counts[*bucket] = *count);
+            let found =
+                quantile(&counts, share, Duration::from_millis(max_ms)).map(|s| (s * 1e6).round() / 1e3);
+            assert_eq!(found, want_ms, "{filled:?} {share}");
+        };
+        f(&[], 0.5, 0, None);
+        f(&[(2, 10)], 0.5, 100, Some(3.5));
+        f(&[(2, 10)], 0.99, 3, Some(2.99));
+        f(&[(0, 99), (9, 1)], 0.99, 700, Some(1.0));
+        f(&[(0, 98), (9, 2)], 0.99, 700, Some(600.0));
+        f(&[(12, 1)], 0.5, 50_000, Some(40_000.0));
+        // The maximum is read after the buckets or before.
+        f(&[(12, 1)], 0.5, 10_000, Some(10_000.0));
+    }
+
+    #[test]
+    fn latency_is_of_the_last_minute() {
+        let history = ticked(100, |second| {
+            let mut latency = [0; BUCKETS];
+            latency[9] = second.min(30);
+            latency[1] = second;
+            Totals { latency, ..Totals::default() }
+        });
+        let (half, most) = recent(&history).latency_s.unwrap();
+        assert!(half < 0.002 && most < 0.002, "{half} {most}");
+    }
+
+    #[test]
+    fn keeps_an_hour_and_gives_what_is_new() {
+        let history =
+            ticked(12, |second| Totals { records: second, unread: Some(second), ..Totals::default() });
+        let (next, samples) = history.since(0);
+        assert_eq!((next, samples.len()), (2, 2));
+        assert_eq!((samples[0].records, samples[0].unread, samples[0].holds), (1.0, Some(4), false));
+        assert!(samples[1].holds);
+        assert_eq!(history.since(1).1.len(), 1);
+        assert_eq!(history.since(2), (2, vec![]));
+        assert_eq!(history.since(3).1.len(), 2, "of another process");
+        let history = ticked(5 * 1_000, |second| Totals { unread: Some(second), ..Totals::default() });
+        let (next, samples) = history.since(0);
+        assert_eq!((next, samples.len(), samples[0].unread), (1_000, 720, Some(280 * 5 + 4)));
+        assert_eq!(history.since(999).1.len(), 1);
+        assert_eq!(history.since(281).1.len(), 719);
+        assert!(size_of::<Sample>() <= 40);
+    }
+}
