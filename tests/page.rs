@@ -41,6 +41,7 @@ fn record(id: u64, value: &str) -> String {
 /// Both looks of the page, and that neither has to be scrolled sideways.
 fn shoot(tab: &Tab<'_>, name: &str) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
+    tab.bring_to_front();
     for (size, is_phone, scheme, look) in [
         (DESKTOP, false, "light", "desktop-light"),
         (DESKTOP, false, "dark", "desktop-dark"),
@@ -153,19 +154,21 @@ fn the_status_page_tells_how_it_goes() {
     shoot(&tab, "well");
 
     // Behind: each write takes its time.
-    sink.answer(Some(Reply::status(204).after(Duration::from_millis(500)).storing()));
+    sink.answer(Some(Reply::status(204).after(Duration::from_millis(100)).storing()));
     cluster.produce("sensors", 0, (0..40_000).map(|n| record(n, "1.5")));
     says("it is behind", "#word", "Behind");
-    says("it says by how much", "#say", " records unread, ");
+    says("it says how long it takes", "#say", " at the present rate");
+    assert!(tab.text("#say").contains(" records unread, done in about "), "{}", tab.text("#say"));
     assert!(tab.title().starts_with("BEHIND "), "{}", tab.title());
     tab.value(HOUR);
     shoot(&tab, "behind");
 
     // A hold, in words and in the title of the tab.
-    sink.answer(Some(Reply::status(401)));
+    sink.answer(Some(Reply::status(401).body(r#"{"code":"unauthorized","message":"unauthorized access"}"#)));
     says("it holds", "#word", "Holding");
-    says("since when", "#say", "since ");
-    says("all wait", "#alarms", "Holding since ");
+    says("since when", "#word", "Holding since ");
+    says("what waits", "#say", " in Kafka, nothing is lost");
+    says("all wait", "#alarms", " destinations");
     says("why", "#alarms", "401");
     says("what to do", "#alarms", "token");
     says("every destination", "#destinations", "holding");
@@ -194,7 +197,7 @@ fn the_status_page_tells_how_it_goes() {
     // And none at all.
     drop(flow);
     bridge.stop();
-    says("nobody answers", "#say", "the bridge does not answer since ");
+    says("nobody answers", "#say", "The bridge does not answer since ");
     assert!(tab.title().starts_with("NO ANSWER"), "{}", tab.title());
     shoot(&tab, "gone");
 }

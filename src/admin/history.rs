@@ -62,7 +62,7 @@ pub struct Rates {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Recent {
     pub rates: Rates,
-    /// By how many unread records there are fewer, a second.
+    /// By how many unread records there are fewer, a second; less than none where they are more and more.
     pub catching_up: Option<f64>,
     /// Nothing was read for a while although there was something.
     pub is_still: bool,
@@ -165,10 +165,17 @@ impl Kept {
         }
     }
 
+    /// From the peak of the last seconds to now. Before there is a peak they may be the first that there are.
     fn catching_up(&self) -> Option<f64> {
-        let ((from, before), (to, after)) = self.span(UNREAD_TICKS)?;
-        let fewer = before.unread? as f64 - after.unread? as f64;
-        Some(fewer / to.saturating_duration_since(*from).as_secs_f64())
+        let ((begin, first), (end, last)) = self.span(UNREAD_TICKS)?;
+        let now = last.unread?;
+        let known = self.ticks.iter().rev().take(UNREAD_TICKS + 1).rev();
+        let known = known.filter_map(|(at, totals)| Some((*at, totals.unread?)));
+        let peak = known.reduce(|peak, next| if next.1 > peak.1 { next } else { peak })?;
+        let before = first.unread.filter(|unread| *unread > 0).map(|unread| (*begin, unread));
+        let (from, unread) = Some(peak).filter(|(_, unread)| *unread > now).or(before)?;
+        let seconds = end.saturating_duration_since(from).as_secs_f64();
+        Some((unread as f64 - now as f64) / seconds).filter(|fewer| fewer.is_finite())
     }
 
     fn is_still(&self) -> bool {
@@ -264,6 +271,22 @@ mod tests {
         f(|second| Some(1_000 - second * 10), Some(10.0));
         f(|second| Some(second * 3), Some(-3.0));
         f(|second| (second > 30).then_some(1), None);
+        // They have just come, and nobody has seen yet how fast they go.
+        f(|second| Some(if second > 30 { 5_000 } else { 0 }), None);
+        // Statistics came at 31 and 36.
+        f(
+            |second| {
+                Some(if second > 35 {
+                    4_500
+                } else if second > 30 {
+                    5_000
+                } else {
+                    0
+                })
+            },
+            Some(500.0 / 8.0),
+        );
+        f(|_| Some(7), Some(0.0));
     }
 
     #[test]

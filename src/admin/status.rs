@@ -36,6 +36,7 @@ pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant
         "shows_records": shows_records,
         "settles_s": settles_s(watched, &recent),
         "done_s": done_s(unread, &recent),
+        "growing": recent.catching_up.is_some_and(|fewer| fewer < 0.0),
         "alarms": alarms.iter().take(ALARMS_MAX).map(|of| alarm(of, now_ms, shows_records)).collect::<Value>(),
         "alarms_more": alarms.len().saturating_sub(ALARMS_MAX),
         "silent": silent.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
@@ -151,9 +152,11 @@ fn added(one: Option<i64>, other: Option<i64>) -> Option<i64> {
 fn influx(watched: &Watched, recent: &Recent, alarms: &[Alarm]) -> Value {
     let (writer, addresses) = (watched.writer.counters(), watched.writer.client().addresses());
     let max_s = get(&writer.latency.max_micros) as f64 / 1e6;
-    let addresses = addresses
-        .all()
-        .map(|address| json!({ "address": address.as_str(), "up": !addresses.is_left_alone(address) }));
+    let used = addresses.current().as_str();
+    let addresses = addresses.all().map(|address| {
+        let name = address.as_str();
+        json!({ "address": name, "up": !addresses.is_left_alone(address), "used": name == used })
+    });
     let destinations = watched.about.destinations.iter();
     json!({
         "lines_stored": get(&writer.lines_stored),
@@ -224,3 +227,6 @@ fn history(watched: &Watched, known: u64) -> Value {
     };
     json!({ "next": next, "samples": samples.iter().map(of).collect::<Value>() })
 }
+
+#[cfg(test)]
+mod tests;

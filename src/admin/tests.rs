@@ -30,7 +30,7 @@ fn destination() -> Destination {
     Destination::Bucket { org: "o\"\n\\".into(), bucket: "b".into() }
 }
 
-fn watched(url: &str) -> Arc<Watched> {
+pub(super) fn watched(url: &str) -> Arc<Watched> {
     let connection = connection(url);
     let client = Client::new(&connection).unwrap();
     Arc::new(Watched {
@@ -45,7 +45,7 @@ fn watched(url: &str) -> Arc<Watched> {
     })
 }
 
-fn start(watched: &Arc<Watched>) -> Server {
+pub(super) fn start(watched: &Arc<Watched>) -> Server {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     Server::start(any, Arc::clone(watched), &tokio::runtime::Handle::current()).unwrap()
 }
@@ -55,7 +55,12 @@ async fn ask(server: &Server, method: &str, path: &str) -> (u16, String, String)
     ask_as(server, method, path, "Host: h\r\n").await
 }
 
-async fn ask_as(server: &Server, method: &str, path: &str, headers: &str) -> (u16, String, String) {
+pub(super) async fn ask_as(
+    server: &Server,
+    method: &str,
+    path: &str,
+    headers: &str,
+) -> (u16, String, String) {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let request = format!("{method} {path} HTTP/1.1\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

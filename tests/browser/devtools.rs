@@ -135,6 +135,11 @@ impl Tab<'_> {
         self.value("document.title").as_str().unwrap().to_owned()
     }
 
+    /// One in the background is not drawn.
+    pub fn bring_to_front(&self) {
+        self.call("Page.bringToFront", json!({}));
+    }
+
     pub fn emulate(&self, (width, height): (u32, u32), is_phone: bool, scheme: &str) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": is_phone });
         self.call("Emulation.setDeviceMetricsOverride", size);
