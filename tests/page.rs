@@ -153,9 +153,9 @@ fn the_status_page_tells_how_it_goes() {
     tab.value(HOUR);
     shoot(&tab, "well");
 
-    // Behind: each write takes its time.
-    sink.answer(Some(Reply::status(204).after(Duration::from_millis(100)).storing()));
-    cluster.produce("sensors", 0, (0..40_000).map(|n| record(n, "1.5")));
+    // Behind: each write of 500 lines takes its time, so that 60,000 take half a minute; what is unread is known every 5 s.
+    sink.answer(Some(Reply::status(204).after(Duration::from_millis(250)).storing()));
+    cluster.produce("sensors", 0, (0..60_000).map(|n| record(n, "1.5")));
     says("it is behind", "#word", "Behind");
     says("it says how long it takes", "#say", " at the present rate");
     assert!(tab.text("#say").contains(" records unread, done in about "), "{}", tab.text("#say"));
