@@ -1,7 +1,13 @@
 //! The status page in a real browser: Debian's chromium, headless (`tests/browser/install`). It runs with `BRIDGE_BROWSER=1`,
 //! and keeps what it saw in `screenshots` of the target folder.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod browser {
     pub mod devtools;

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 /// A loaded machine may take a good part of it.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 pub struct Browser {
     child: Child,
@@ -64,19 +64,19 @@ impl Browser {
     }
 
     pub fn open(&self, url: &str) -> Tab<'_> {
-        let target = self.call(None, "Target.createTarget", json!({ "url": "about:blank" }));
+        let target = self.call(None, "Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session =
-            self.call(None, "Target.attachToTarget", attach)["sessionId"].as_str().unwrap().to_owned();
+            self.call(None, "Target.attachToTarget", &attach)["sessionId"].as_str().unwrap().to_owned();
         let tab = Tab { browser: self, session, url: url.to_owned() };
         for domain in ["Page", "Runtime", "Network", "Log"] {
-            tab.call(&format!("{domain}.enable"), json!({}));
+            tab.call(&format!("{domain}.enable"), &json!({}));
         }
-        tab.call("Page.navigate", json!({ "url": url }));
+        tab.call("Page.navigate", &json!({ "url": url }));
         tab
     }
 
-    fn call(&self, session: Option<&str>, method: &str, params: Value) -> Value {
+    fn call(&self, session: Option<&str>, method: &str, params: &Value) -> Value {
         self.last_id.set(self.last_id.get() + 1);
         let mut message = json!({ "id": self.last_id.get(), "method": method, "params": params });
         if let Some(session) = session {
@@ -113,14 +113,14 @@ pub struct Tab<'b> {
 }
 
 impl Tab<'_> {
-    fn call(&self, method: &str, params: Value) -> Value {
+    fn call(&self, method: &str, params: &Value) -> Value {
         self.browser.call(Some(&self.session), method, params)
     }
 
     /// The value of an expression.
     pub fn value(&self, expression: &str) -> Value {
         let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let answer = self.call("Runtime.evaluate", params);
+        let answer = self.call("Runtime.evaluate", &params);
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
         answer["result"]["value"].clone()
     }
@@ -137,22 +137,22 @@ impl Tab<'_> {
 
     /// One in the background is not drawn.
     pub fn bring_to_front(&self) {
-        self.call("Page.bringToFront", json!({}));
+        self.call("Page.bringToFront", &json!({}));
     }
 
     pub fn emulate(&self, (width, height): (u32, u32), is_phone: bool, scheme: &str) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 2, "mobile": is_phone });
-        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setDeviceMetricsOverride", &size);
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.call("Emulation.setEmulatedMedia", features);
+        self.call("Emulation.setEmulatedMedia", &features);
     }
 
     /// The whole page, as a PNG.
     pub fn screenshot(&self, file: &Path) {
-        let size = &self.call("Page.getLayoutMetrics", json!({}))["cssContentSize"];
+        let size = &self.call("Page.getLayoutMetrics", &json!({}))["cssContentSize"];
         let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
         let params = json!({ "captureBeyondViewport": true, "clip": clip });
-        let answer = self.call("Page.captureScreenshot", params);
+        let answer = self.call("Page.captureScreenshot", &params);
         let png = BASE64.decode(answer["data"].as_str().unwrap()).unwrap();
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, png).unwrap();
