@@ -55,6 +55,16 @@ pub struct Alarm {
     pub lasting: Duration,
 }
 
+impl Alarm {
+    /// The reason, without words that may quote a record unless those may be shown.
+    pub fn why(&self, shows_records: bool) -> &str {
+        match self.why.split_once(OF_A_RECORD) {
+            Some((why, _)) if !shows_records => why,
+            _ => &self.why,
+        }
+    }
+}
+
 /// One failure.
 #[derive(Clone, Copy)]
 pub struct Trouble<'a> {

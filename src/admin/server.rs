@@ -141,16 +141,16 @@ fn respond<B>(request: &Request<B>, site: &Site) -> Response<Full<Bytes>> {
         return with(response, ALLOW, "GET, HEAD");
     }
     let (watched, query) = (&*site.watched, request.uri().query());
+    let shows_records = shows_records(watched.about.show_records, header(request, &HOST));
     match request.uri().path() {
         "/" => with(root(request, site), VARY, "Accept"),
         "/status.json" => {
-            let shows_records = shows_records(watched.about.show_records, header(request, &HOST));
             let text = status::snapshot(watched, known_samples(query), shows_records, Instant::now());
             page(StatusCode::OK, JSON, text)
         }
         "/metrics" => page(StatusCode::OK, exposition::CONTENT_TYPE, metrics::page(watched)),
         "/healthz" => probe(health(watched, Instant::now())),
-        "/readyz" => probe(readiness(watched, is_strict(query), Instant::now())),
+        "/readyz" => probe(readiness(watched, is_strict(query), shows_records, Instant::now())),
         _ => page(StatusCode::NOT_FOUND, TEXT, format!("not here. What there is:\n\n{INDEX}")),
     }
 }

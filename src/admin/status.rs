@@ -4,7 +4,7 @@ use super::history::{Rates, Recent, Sample};
 use super::rejections::{Rejected, since_1970_ms};
 use super::state::State;
 use super::{Counters, PartitionLag, Watched};
-use crate::alarm::{Alarm, OF_A_RECORD, Scope};
+use crate::alarm::{Alarm, Scope};
 use crate::influx::Destination;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -69,17 +69,13 @@ fn done_s(unread: Option<u64>, recent: &Recent) -> Option<f64> {
 }
 
 fn alarm(alarm: &Alarm, now_ms: u64, shows_records: bool) -> Value {
-    let why = match alarm.why.split_once(OF_A_RECORD) {
-        Some((why, _)) if !shows_records => why,
-        _ => &alarm.why,
-    };
     let lasting_ms = u64::try_from(alarm.lasting.as_millis()).unwrap_or(u64::MAX);
     json!({
         "state": State::of_alarm(alarm).name(),
         "cause": alarm.cause,
         "scope": alarm.scope.to_string(),
         "at": alarm.at,
-        "why": why,
+        "why": alarm.why(shows_records),
         "remedy": alarm.remedy,
         "since_ms": now_ms.saturating_sub(lasting_ms),
     })

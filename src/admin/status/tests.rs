@@ -1,10 +1,11 @@
 //! The snapshot, as it is and as it is served.
 
+use super::super::health::readiness;
 use super::super::history::Totals;
 use super::super::tests::{ask_as, start, watched};
 use super::super::{About, Seen};
 use super::*;
-use crate::alarm::Trouble;
+use crate::alarm::{OF_A_RECORD, Trouble};
 use crate::config::ShowRecords;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +69,8 @@ async fn what_a_record_holds_is_not_told_where_it_is_hidden() {
     let hidden = parsed(&watched, false);
     assert!(!hidden.to_string().contains("4711"), "{hidden}");
     assert_eq!(hidden["alarms"][0]["why"], "too many");
+    let ready = |shows_records| readiness(&watched, false, shows_records, Instant::now()).text;
+    assert!(ready(true).contains("4711") && !ready(false).contains("4711"), "{}", ready(false));
     let last = &hidden["last"][0];
     assert_eq!((&last["reason"], &last["offset"], &last["why"]), (&json!("time"), &json!(2), &Value::Null));
 }
