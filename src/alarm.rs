@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// An alarm that lasts is said again after this.
 const REPEAT: Duration = Duration::from_mins(1);
 
+/// In an alarm's reason, before words that may quote a record.
+pub const OF_A_RECORD: &str = "; the last: ";
+
 /// What waits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
@@ -50,6 +53,16 @@ pub struct Alarm {
     pub remedy: String,
     /// Since the first failure.
     pub lasting: Duration,
+}
+
+impl Alarm {
+    /// The reason, without words that may quote a record unless those may be shown.
+    pub fn why(&self, shows_records: bool) -> &str {
+        match self.why.split_once(OF_A_RECORD) {
+            Some((why, _)) if !shows_records => why,
+            _ => &self.why,
+        }
+    }
 }
 
 /// One failure.

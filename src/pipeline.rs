@@ -7,9 +7,9 @@
 //!                      Tracker (commit/) <- stored or refused
 //! ```
 
-use crate::admin::{Counters, Lags, Pulses, Server, Watched};
+use crate::admin::{About, Counters, History, Lags, Pulses, Server, Watched};
 use crate::batch::{Budget, Limits};
-use crate::config::Config;
+use crate::config::{Config, ShowRecords};
 use crate::consumer::{ConsumerError, Consumers};
 use crate::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use crate::feed::{LetterDesk, Routing, Shared};
@@ -104,7 +104,8 @@ impl Pipeline {
         for destination in routing.destinations() {
             runtime.spawn(Arc::clone(&writer).prepare(destination, seeds.u64(..)));
         }
-        let counters = Arc::<Counters>::default();
+        let about = About::new(config, routing.destinations());
+        let counters = Arc::new(Counters::new(about.show_records != ShowRecords::Nobody));
         let letters = letter_desk(config, &routing, &counters, &writer)?;
         let shared = Shared {
             letters,
@@ -126,6 +127,8 @@ impl Pipeline {
             pulses: Arc::clone(&pulses),
             lags: Arc::clone(&lags),
             started: SystemTime::now(),
+            about,
+            history: History::default(),
         });
         let admin = start_admin(config, &watched, &shared.runtime);
         watchdog::start(watched, shared.stop.clone())?;
@@ -257,7 +260,7 @@ fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Opt
     let listen = config.admin.listen?;
     match Server::start(listen, Arc::clone(watched), runtime) {
         Ok(server) => {
-            info!(address = %server.address(), "metrics, health and readiness are served");
+            info!(address = %server.address(), "the status page, metrics, health and readiness are served");
             Some(server)
         }
         Err(error) => {

@@ -12,12 +12,12 @@ mod support;
 
 use kafka_influx_bridge::receiver::Reply;
 use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
-use support::{Cluster, GROUP, Sink, wait_until};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use support::{Cluster, GROUP, Sink, wait_until};
 
 /// A configuration in a folder of its own.
 struct Setup {

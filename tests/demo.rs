@@ -81,6 +81,7 @@ fn ends_well_on(signal: &str) {
         assert!(pair.is_some_and(|(into, out)| into < out), "no pair of {topic}:\n{shown}");
     }
     assert!(shown.contains("\nrejected: it is not JSON"), "{shown}");
+    assert!(shown.contains("status page, while this runs: http://127.0.0.1:"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "colours without a terminal:\n{shown}");
     let [produced, stored, rejected] = totals(&shown);
     assert_eq!(produced, stored + rejected, "{shown}");

@@ -1,6 +1,6 @@
 //! What the bridge counts: nothing is dropped without one of these.
 
-use super::{ByTopic, OpenTimes};
+use super::{ByTopic, OpenTimes, Rejections};
 use crate::map::{Drop, Drops, Reason};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,12 +53,19 @@ pub struct Counters {
     pub rebalances: AtomicU64,
     pub by_topic: ByTopic,
     pub open_times: OpenTimes,
+    /// The last of the records that are counted as rejected or refused.
+    pub rejections: Rejections,
     rejected: [AtomicU64; Reason::ALL.len()],
     closed: [AtomicU64; Closed::ALL.len()],
     dropped: [AtomicU64; Drop::ALL.len()],
 }
 
 impl Counters {
+    /// `keeps_text`: whether the beginnings of rejected records are kept for the status page.
+    pub fn new(keeps_text: bool) -> Self {
+        Self { rejections: Rejections::new(keeps_text), ..Self::default() }
+    }
+
     pub fn add(counter: &AtomicU64, amount: u64) {
         counter.fetch_add(amount, Ordering::Relaxed);
     }

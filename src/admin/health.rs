@@ -32,15 +32,16 @@ pub fn health(watched: &Watched, now: Instant) -> Health {
     Health { is_well: false, text }
 }
 
-/// As [`health`], and with the causes that keep lines from being stored. `strict`: those make it unwell.
-pub fn readiness(watched: &Watched, strict: bool, now: Instant) -> Health {
+/// As [`health`], and with the causes that keep lines from being stored. `strict`: those make it unwell. `shows_records`:
+/// whether whoever asks may see what records hold.
+pub fn readiness(watched: &Watched, strict: bool, shows_records: bool, now: Instant) -> Health {
     let health = health(watched, now);
     let alarms = watched.writer.alarms();
     if !health.is_well || alarms.is_empty() {
         return health;
     }
     let is_well = !(strict && alarms.iter().any(holds));
-    Health { is_well, text: alarms.iter().map(describe).collect() }
+    Health { is_well, text: alarms.iter().map(|alarm| describe(alarm, shows_records)).collect() }
 }
 
 /// Whether records wait for something that does not pass soon.
@@ -48,13 +49,14 @@ pub fn holds(alarm: &Alarm) -> bool {
     alarm.holds || alarm.lasting >= RETRY_PASSES
 }
 
-fn describe(alarm: &Alarm) -> String {
+fn describe(alarm: &Alarm, shows_records: bool) -> String {
     let word = match alarm.scope {
         Scope::Bridge => "stuck",
         _ if holds(alarm) => "holding",
         _ => "retrying",
     };
-    let Alarm { cause, scope, at, why, remedy, lasting, .. } = alarm;
+    let Alarm { cause, scope, at, remedy, lasting, .. } = alarm;
+    let why = alarm.why(shows_records);
     let seconds = lasting.as_secs();
     format!("{word}: {cause}, {scope} at {at}, for {seconds} s\n  why: {why}\n  remedy: {remedy}\n")
 }

@@ -37,7 +37,7 @@ fn destination() -> Destination {
     Destination::Bucket { org: "o\"\n\\".into(), bucket: "b".into() }
 }
 
-fn watched(url: &str) -> Arc<Watched> {
+pub(super) fn watched(url: &str) -> Arc<Watched> {
     let connection = connection(url);
     let client = Client::new(&connection).unwrap();
     Arc::new(Watched {
@@ -47,18 +47,29 @@ fn watched(url: &str) -> Arc<Watched> {
         pulses: Arc::default(),
         lags: Arc::default(),
         started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500),
+        about: About::default(),
+        history: History::default(),
     })
 }
 
-fn start(watched: &Arc<Watched>) -> Server {
+pub(super) fn start(watched: &Arc<Watched>) -> Server {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     Server::start(any, Arc::clone(watched), &tokio::runtime::Handle::current()).unwrap()
 }
 
 /// Status, header and body of an answer.
 async fn ask(server: &Server, method: &str, path: &str) -> (u16, String, String) {
+    ask_as(server, method, path, "Host: h\r\n").await
+}
+
+pub(super) async fn ask_as(
+    server: &Server,
+    method: &str,
+    path: &str,
+    headers: &str,
+) -> (u16, String, String) {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: h\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -89,7 +100,7 @@ async fn answers_what_is_asked() {
     let server = start(&watched("http://127.0.0.1:1"));
     let (status, body) = get(&server, "/").await;
     assert_eq!(status, 200);
-    for path in ["/metrics", "/healthz", "/readyz"] {
+    for path in ["/metrics", "/healthz", "/readyz", "/status.json"] {
         assert!(body.contains(path), "{body}");
         let (status, header, head_body) = ask(&server, "HEAD", path).await;
         assert_eq!((status, head_body.as_str()), (200, ""), "{path}");

@@ -1,6 +1,6 @@
 //! Everything that the admin endpoint looks at.
 
-use super::{Counters, Lags, Pulses};
+use super::{About, Counters, History, Lags, Pulses};
 use crate::batch::Budget;
 use crate::influx::Writer;
 use std::sync::Arc;
@@ -15,4 +15,6 @@ pub struct Watched {
     pub pulses: Arc<Pulses>,
     pub lags: Arc<Lags>,
     pub started: SystemTime,
+    pub about: About,
+    pub history: History,
 }

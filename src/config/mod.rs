@@ -146,6 +146,30 @@ pub enum DeadLetter {
 pub struct Admin {
     /// None: switched off by `listen = ""`.
     pub listen: Option<SocketAddr>,
+    /// None: on a loopback address.
+    pub show_records: Option<bool>,
+}
+
+/// Who sees record values on the status page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShowRecords {
+    #[default]
+    Nobody,
+    /// Who asks for a loopback name or address on this machine: not a site whose name was made to lead here.
+    Local,
+    Everybody,
+}
+
+impl Admin {
+    #[must_use]
+    pub fn shows_records(&self) -> ShowRecords {
+        let is_loopback = |listen: SocketAddr| listen.ip().to_canonical().is_loopback();
+        match (self.listen, self.show_records) {
+            (Some(_), Some(true)) => ShowRecords::Everybody,
+            (Some(listen), None) if is_loopback(listen) => ShowRecords::Local,
+            _ => ShowRecords::Nobody,
+        }
+    }
 }
 
 /// `[log]`.

@@ -79,12 +79,18 @@ pub fn batch(top: Section<'_>) -> Batch {
 
 pub fn admin(top: Section<'_>) -> Admin {
     let section = top.table("admin", &schema::ADMIN);
-    let text = section.and_then(|section| Some((section, section.text_or_empty("listen")?)));
-    let Some((section, text)) = text else {
-        return Admin { listen: Some(default_listen()) };
+    Admin {
+        listen: section.map_or(Some(default_listen()), listen),
+        show_records: section.and_then(|section| section.flag("show_records")),
+    }
+}
+
+fn listen(section: Section<'_>) -> Option<SocketAddr> {
+    let Some(text) = section.text_or_empty("listen") else {
+        return Some(default_listen());
     };
     if text.value.is_empty() {
-        return Admin { listen: None };
+        return None;
     }
     // A name would have to be looked up; this one is known.
     let address = text.value.replace("localhost:", "127.0.0.1:");
@@ -97,7 +103,7 @@ pub fn admin(top: Section<'_>) -> Admin {
         };
         section.refuse(&text, format!("`listen` is {:?}: write {remedy}", text.shown()));
     });
-    Admin { listen: listen.ok() }
+    listen.ok()
 }
 
 pub fn log(top: Section<'_>) -> Log {

@@ -15,9 +15,7 @@ pub fn report(context: &Context<'_>, schema: &'static Table, table: &DeTable<'_>
         if schema.keys.contains(&name) || schema.tables.contains(&name) {
             continue;
         }
-        if schema::NOT_YET.contains(&(schema.name, name)) {
-            context.error(&key.span(), format!("{name:?} is not available in this version: take it out"));
-        } else if is_table(value) {
+        if is_table(value) {
             report_table(context, schema, key, value);
         } else {
             report_key(context, schema, name, &key.span());

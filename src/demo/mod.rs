@@ -22,6 +22,7 @@ use rdkafka::error::KafkaError;
 use records::{Generated, Generator, TOPICS};
 use screen::{Colour, Screen};
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -186,6 +187,9 @@ impl Demo {
 
     /// Shows once a second how much goes through, until it is over.
     fn show_rates(&self) -> io::Result<()> {
+        if let Some(address) = self.pipeline.admin_address() {
+            self.screen.line(&format!("The bridge's status page, while this runs: http://{address}/"))?;
+        }
         self.screen.line("Every second (Ctrl-C ends it):")?;
         let (start, mut before) = (Instant::now(), self.counts());
         let mut next = start + SECOND;
@@ -278,8 +282,8 @@ fn introduce(screen: &Screen, text: &str) -> io::Result<()> {
 fn parse(text: &str) -> Result<Config, ConfigErrors> {
     let token = |name: &str| (name == "INFLUX_TOKEN").then(|| TOKEN.to_owned());
     let mut config = config::parse(Path::new("bridge.toml"), text, &token)?.config;
-    // Its port may be that of a bridge which does real work.
-    config.admin.listen = None;
+    // The usual port may be that of a bridge which does real work.
+    config.admin.listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     Ok(config)
 }
 

@@ -1,7 +1,7 @@
 //! The reject guard: a topic whose records are rejected one after another holds, so that a mistyped key in a mapping
 //! can't skip all of it.
 
-use crate::alarm::{Alarms, Scope, Trouble, Watch};
+use crate::alarm::{Alarms, OF_A_RECORD, Scope, Trouble, Watch};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -117,7 +117,7 @@ impl Guard {
         let rate_max = self.rate_max;
         let Some(hold) = &mut self.hold else { return };
         let why = format!(
-            "at least {REJECTED_MIN} records were rejected or refused, more than reject.rate_max = {rate_max} of the newest; the last: {}",
+            "at least {REJECTED_MIN} records were rejected or refused, more than reject.rate_max = {rate_max} of the newest{OF_A_RECORD}{}",
             hold.why
         );
         let remedy = || {

@@ -3,7 +3,8 @@
 
 use super::lane::Done;
 use super::routes::Topic;
-use crate::admin::Counters;
+use crate::admin::{Counters, Rejections, Seen};
+use crate::dead_letter::REFUSED;
 use crate::influx::{Destination, Refused};
 use crate::kafka::TopicPartition;
 use crate::map::{Drops, Reason, Rejection};
@@ -84,11 +85,14 @@ impl Reporter {
         record: &Record<'_>,
         element: Option<usize>,
         rejection: &Rejection,
+        last: &Rejections,
     ) {
+        let (partition, offset, reason) = (record.partition, record.offset, rejection.reason().name());
+        let text = record.value.unwrap_or_default();
+        last.note(Seen { topic, partition, offset, element, reason, why: rejection, text }, Instant::now());
         let Some(throttle) = self.rejected.get_mut(rejection.reason() as usize) else { return };
         let Some(more) = throttle.pass() else { return };
         let why = printable(&rejection.to_string(), SHOWN_MAX);
-        let (partition, offset, reason) = (record.partition, record.offset, rejection.reason().name());
         warn!(topic, partition, offset, element, reason, more, why, "record rejected");
     }
 
@@ -99,11 +103,15 @@ impl Reporter {
         destination: &Destination,
         refused: &Refused,
         place: Option<(&TopicPartition, i64)>,
+        last: &Rejections,
     ) {
-        let Some(more) = self.refused.pass() else { return };
         let (topic, partition, offset) =
             place.map_or(("", -1, -1), |(at, offset)| (at.topic.as_str(), at.partition, offset));
-        let line = printable_bytes(done.lines.line(refused.line).trim_ascii_end(), SHOWN_MAX);
+        let text = done.lines.line(refused.line).trim_ascii_end();
+        let (element, reason, why) = (None, REFUSED, &refused.why);
+        last.note(Seen { topic, partition, offset, element, reason, why, text }, Instant::now());
+        let Some(more) = self.refused.pass() else { return };
+        let line = printable_bytes(text, SHOWN_MAX);
         warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
     }
 

@@ -108,7 +108,7 @@ impl Stage {
             self.counters.reject(&topic.name, reason, count);
         }
         for (element, rejection) in &became.rejected {
-            self.reporter.rejected(&topic.name, record, *element, rejection);
+            self.reporter.rejected(&topic.name, record, *element, rejection, &self.counters.rejections);
         }
         let shows = became.lines > 0 && !topic.shown;
         let line = if shows { open.lines.line(mark.lines) } else { None };
@@ -130,6 +130,7 @@ impl Stage {
                 destination,
                 refused,
                 place.zip(origin).map(|(at, origin)| (at.as_ref(), origin.offset)),
+                &self.counters.rejections,
             );
             if let Some(at) = place {
                 self.counters.refuse(&at.topic, 1);

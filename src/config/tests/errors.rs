@@ -213,7 +213,6 @@ fn unknown_tables() {
     f("[batch.more]", "unknown table [batch.more]: [batch] has no tables inside");
     f("[mapping]", "write [[mapping]] with double brackets");
     f("[[batch]]", "there is one [batch] only: write it with single brackets");
-    f("[admin]\nshow_records = true", "\"show_records\" is not available in this version");
 }
 
 #[test]

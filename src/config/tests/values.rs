@@ -242,6 +242,25 @@ fn reads_the_rest() {
 }
 
 #[test]
+fn records_are_shown_to_this_machine_unless_said_otherwise() {
+    let f = |lines: &str, want: ShowRecords| {
+        assert_eq!(config(&with("admin", lines)).admin.shows_records(), want, "{lines}");
+    };
+    f("", ShowRecords::Local);
+    f("listen = 'localhost:1'", ShowRecords::Local);
+    f("listen = '[::1]:1'", ShowRecords::Local);
+    f("listen = '[::ffff:127.0.0.1]:1'", ShowRecords::Local);
+    f("show_records = true", ShowRecords::Everybody);
+    f("show_records = false", ShowRecords::Nobody);
+    f("listen = '0.0.0.0:1'", ShowRecords::Nobody);
+    f("listen = '[::]:1'", ShowRecords::Nobody);
+    f("listen = '10.1.2.3:1'", ShowRecords::Nobody);
+    f("listen = '0.0.0.0:1'\nshow_records = true", ShowRecords::Everybody);
+    f("listen = ''\nshow_records = true", ShowRecords::Nobody);
+    assert_eq!(config(SMALL).admin.shows_records(), ShowRecords::Local);
+}
+
+#[test]
 fn a_dry_run_needs_no_secrets() {
     let path = std::env::temp_dir().join(format!("dry-run-{}.toml", std::process::id()));
     std::fs::write(&path, SMALL.replace("INFLUX_TOKEN", "BRIDGE_TEST_VARIABLE_THAT_IS_NOT_SET")).unwrap();

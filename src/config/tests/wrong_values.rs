@@ -168,6 +168,7 @@ fn wrong_values_of_the_rest() {
     f("batch", "bytes_max = '17MB'", "`memory_max` (16MB)");
     f("admin", "listen = ':9643'", "\"0.0.0.0:9643\" for all interfaces");
     f("admin", "listen = '9643'", "an address and a port");
+    f("admin", "show_records = 'yes'", "`show_records`");
     f(
         "reject",
         "rate_max = 1.5",

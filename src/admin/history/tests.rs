@@ -1,0 +1,125 @@
+//! Ticks of made-up seconds.
+
+use super::*;
+
+/// Ticks once a second, with totals made from the second.
+fn ticked(seconds: u64, totals: impl Fn(u64) -> Totals) -> History {
+    let (history, start) = (History::default(), Instant::now());
+    for second in 0..seconds {
+        history.tick(totals(second), || second % 2 == 1, start + Duration::from_secs(second));
+    }
+    history
+}
+
+fn recent(history: &History) -> Recent {
+    let latency = Latency::default();
+    latency.add(Duration::from_secs(40));
+    history.recent(&latency)
+}
+
+#[test]
+fn rates_are_of_the_last_seconds() {
+    let totals = |second: u64| Totals {
+        records: second.saturating_sub(10) * 100,
+        lines_stored: second * 7,
+        ..Totals::default()
+    };
+    assert_eq!(recent(&ticked(0, totals)), Recent::default());
+    assert_eq!(recent(&ticked(1, totals)), Recent::default());
+    assert_eq!(recent(&ticked(3, totals)).rates, Rates { lines: 7.0, ..Rates::default() });
+    assert_eq!(recent(&ticked(30, totals)).rates, Rates { records: 100.0, lines: 7.0, ..Rates::default() });
+}
+
+#[test]
+fn says_whether_the_unread_get_fewer() {
+    let f = |unread: fn(u64) -> Option<u64>, want: Option<f64>| {
+        let history = ticked(40, |second| Totals { unread: unread(second), ..Totals::default() });
+        assert_eq!(recent(&history).catching_up, want);
+    };
+    f(|_| None, None);
+    f(|second| Some(1_000 - second * 10), Some(10.0));
+    f(|second| Some(second * 3), Some(-3.0));
+    f(|second| (second > 30).then_some(1), None);
+    // They have just come, and nobody has seen yet how fast they go.
+    f(|second| Some(if second > 30 { 5_000 } else { 0 }), None);
+    // Statistics came at 31 and 36.
+    f(
+        |second| {
+            Some(if second > 35 {
+                4_500
+            } else if second > 30 {
+                5_000
+            } else {
+                0
+            })
+        },
+        Some(500.0 / 8.0),
+    );
+    f(|_| Some(7), Some(0.0));
+}
+
+#[test]
+fn is_still_where_nothing_is_read_for_a_while() {
+    let f = |seconds: u64, totals: fn(u64) -> (u64, u64), want: bool| {
+        let history = ticked(seconds, |second| {
+            let (records, unread) = totals(second);
+            Totals { records, unread: Some(unread), ..Totals::default() }
+        });
+        assert_eq!(recent(&history).is_still, want);
+    };
+    f(40, |_| (5, 1), true);
+    f(10, |_| (5, 1), false);
+    f(40, |_| (5, 0), false);
+    f(40, |second| (second, 1), false);
+    f(40, |second| (5, u64::from(second > 35)), false);
+}
+
+#[test]
+fn quantiles_lie_within_their_buckets() {
+    let f = |filled: &[(usize, u64)], share: f64, max_ms: u64, want_ms: Option<f64>| {
+        let mut counts = [0; BUCKETS];
+        for (bucket, count) in filled {
+            counts[*bucket] = *count;
+        }
+        let found = quantile(&counts, share, Duration::from_millis(max_ms)).map(|s| (s * 1e6).round() / 1e3);
+        assert_eq!(found, want_ms, "{filled:?} {share}");
+    };
+    f(&[], 0.5, 0, None);
+    f(&[(2, 10)], 0.5, 100, Some(3.5));
+    f(&[(2, 10)], 0.99, 3, Some(2.99));
+    f(&[(0, 99), (9, 1)], 0.99, 700, Some(1.0));
+    f(&[(0, 98), (9, 2)], 0.99, 700, Some(600.0));
+    f(&[(12, 1)], 0.5, 50_000, Some(40_000.0));
+    // The maximum is read after the buckets or before.
+    f(&[(12, 1)], 0.5, 10_000, Some(10_000.0));
+}
+
+#[test]
+fn latency_is_of_the_last_minute() {
+    let history = ticked(100, |second| {
+        let mut latency = [0; BUCKETS];
+        latency[9] = second.min(30);
+        latency[1] = second;
+        Totals { latency, ..Totals::default() }
+    });
+    let (half, most) = recent(&history).latency_s.unwrap();
+    assert!(half < 0.002 && most < 0.002, "{half} {most}");
+}
+
+#[test]
+fn keeps_an_hour_and_gives_what_is_new() {
+    let history = ticked(12, |second| Totals { records: second, unread: Some(second), ..Totals::default() });
+    let (next, samples) = history.since(0);
+    assert_eq!((next, samples.len()), (2, 2));
+    assert_eq!((samples[0].records, samples[0].unread, samples[0].holds), (1.0, Some(4), false));
+    assert!(samples[1].holds);
+    assert_eq!(history.since(1).1.len(), 1);
+    assert_eq!(history.since(2), (2, vec![]));
+    assert_eq!(history.since(3).1.len(), 2, "of another process");
+    let history = ticked(5 * 1_000, |second| Totals { unread: Some(second), ..Totals::default() });
+    let (next, samples) = history.since(0);
+    assert_eq!((next, samples.len(), samples[0].unread), (1_000, 720, Some(280 * 5 + 4)));
+    assert_eq!(history.since(999).1.len(), 1);
+    assert_eq!(history.since(281).1.len(), 719);
+    assert!(size_of::<Sample>() <= 40);
+}

@@ -1,0 +1,228 @@
+//! What the status page is told: one snapshot, as JSON. All lists in it are bounded.
+
+use super::history::{Rates, Recent, Sample};
+use super::rejections::{Rejected, since_1970_ms};
+use super::state::State;
+use super::{Counters, PartitionLag, Watched};
+use crate::alarm::{Alarm, Scope};
+use crate::influx::Destination;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::time::{Instant, SystemTime};
+
+/// The page shows the worst of each.
+const TOPICS_MAX: usize = 100;
+const PARTITIONS_MAX: usize = 100;
+const ALARMS_MAX: usize = 20;
+const DESTINATIONS_MAX: usize = 50;
+
+/// All that the page shows. `known`: how many samples of the plot it has already. `shows_records`: whether whoever asks
+/// may see what records hold.
+pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant) -> String {
+    let (alarms, lags) = (watched.writer.alarms(), watched.lags.all());
+    let recent = watched.history.recent(&watched.writer.counters().latency);
+    let unread = lags.values().filter_map(|lag| lag.unread).reduce(|all, more| all + more);
+    let unread = unread.and_then(|unread| u64::try_from(unread).ok());
+    let state = State::of(watched, &alarms, &recent, unread, now);
+    let now_ms = since_1970_ms(SystemTime::now());
+    let silent = watched.pulses.silent(now).into_iter();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "group": watched.about.group_id,
+        "started_ms": since_1970_ms(watched.started),
+        "now_ms": now_ms,
+        "state": state.name(),
+        "shows_records": shows_records,
+        "settles_s": settles_s(watched, &recent),
+        "done_s": done_s(unread, &recent),
+        "growing": recent.catching_up.is_some_and(|fewer| fewer < 0.0),
+        "alarms": alarms.iter().take(ALARMS_MAX).map(|of| alarm(of, now_ms, shows_records)).collect::<Value>(),
+        "alarms_more": alarms.len().saturating_sub(ALARMS_MAX),
+        "silent": silent.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
+        "rates": rates(recent.rates),
+        "unread": unread,
+        "kafka": kafka(watched, &lags),
+        "topics": topics(&lags),
+        "partitions": partitions(&lags),
+        "influx": influx(watched, &recent, &alarms),
+        "not_stored": not_stored(watched),
+        "last": watched.counters.rejections.last().iter().map(|of| last(of, shows_records)).collect::<Value>(),
+        "history": history(watched, known),
+    })
+    .to_string()
+}
+
+fn get(counter: &AtomicU64) -> u64 {
+    Counters::get(counter)
+}
+
+/// How long it takes at most until what comes is stored: waiting for others, and a write.
+fn settles_s(watched: &Watched, recent: &Recent) -> Option<f64> {
+    recent.latency_s.map(|(_, most)| watched.about.age_max.as_secs_f64() + most)
+}
+
+/// When nothing is unread any more, if it goes on like this.
+fn done_s(unread: Option<u64>, recent: &Recent) -> Option<f64> {
+    let fewer = recent.catching_up.filter(|fewer| *fewer > 0.0)?;
+    Some(unread? as f64 / fewer)
+}
+
+fn alarm(alarm: &Alarm, now_ms: u64, shows_records: bool) -> Value {
+    let lasting_ms = u64::try_from(alarm.lasting.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "state": State::of_alarm(alarm).name(),
+        "cause": alarm.cause,
+        "scope": alarm.scope.to_string(),
+        "at": alarm.at,
+        "why": alarm.why(shows_records),
+        "remedy": alarm.remedy,
+        "since_ms": now_ms.saturating_sub(lasting_ms),
+    })
+}
+
+fn rates(rates: Rates) -> Value {
+    json!({
+        "records": rates.records,
+        "record_bytes": rates.record_bytes,
+        "lines": rates.lines,
+        "bytes_sent": rates.bytes_sent,
+        "requests": rates.requests,
+        "requests_failed": rates.requests_failed,
+    })
+}
+
+fn kafka(watched: &Watched, lags: &BTreeMap<(String, i32), PartitionLag>) -> Value {
+    let counters = &watched.counters;
+    let mut topics: Vec<&str> = lags.keys().map(|(topic, _)| topic.as_str()).collect();
+    topics.dedup();
+    json!({
+        "topics": topics.len(),
+        "partitions": get(&counters.assigned_partitions),
+        "records": get(&counters.records),
+        "skipped": get(&counters.skipped),
+        "fetch_errors": get(&counters.fetch_errors),
+        "rebalances": get(&counters.rebalances),
+        "memory_bytes": watched.budget.used(),
+        "memory_bytes_max": watched.budget.bytes_max(),
+    })
+}
+
+/// The worst first. The page also shows `rejected`, `behind_s` and `deleted_in_s` of a topic, where they stand here.
+fn topics(lags: &BTreeMap<(String, i32), PartitionLag>) -> Value {
+    let mut topics: BTreeMap<&str, (u64, PartitionLag)> = BTreeMap::new();
+    for ((topic, _), lag) in lags {
+        let (partitions, sum) = topics.entry(topic).or_default();
+        *partitions += 1;
+        sum.unread = added(sum.unread, lag.unread);
+        sum.uncommitted = added(sum.uncommitted, lag.uncommitted);
+    }
+    let mut topics: Vec<_> = topics.into_iter().collect();
+    topics.sort_by_key(|(_, (_, lag))| std::cmp::Reverse(badness(lag)));
+    let shown = topics.iter().take(TOPICS_MAX);
+    let shown = shown.map(|(topic, (partitions, lag))| {
+        json!({ "topic": topic, "partitions": partitions, "unread": lag.unread, "uncommitted": lag.uncommitted })
+    });
+    shown.collect()
+}
+
+/// The worst of all topics' partitions.
+fn partitions(lags: &BTreeMap<(String, i32), PartitionLag>) -> Value {
+    let mut worst: Vec<_> = lags.iter().collect();
+    worst.sort_by_key(|(_, lag)| std::cmp::Reverse(badness(lag)));
+    let shown = worst.into_iter().take(PARTITIONS_MAX);
+    let shown = shown.map(|((topic, partition), lag)| {
+        json!({ "topic": topic, "partition": partition, "unread": lag.unread, "uncommitted": lag.uncommitted })
+    });
+    shown.collect()
+}
+
+fn badness(lag: &PartitionLag) -> (i64, i64) {
+    (lag.unread.unwrap_or(-1), lag.uncommitted.unwrap_or(-1))
+}
+
+fn added(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    one.zip(other).map(|(one, other)| one + other).or(one).or(other)
+}
+
+fn influx(watched: &Watched, recent: &Recent, alarms: &[Alarm]) -> Value {
+    let (writer, addresses) = (watched.writer.counters(), watched.writer.client().addresses());
+    let max_s = get(&writer.latency.max_micros) as f64 / 1e6;
+    let used = addresses.current().as_str();
+    let addresses = addresses.all().map(|address| {
+        let name = address.as_str();
+        json!({ "address": name, "up": !addresses.is_left_alone(address), "used": name == used })
+    });
+    let destinations = watched.about.destinations.iter();
+    json!({
+        "lines_stored": get(&writer.lines_stored),
+        "requests": {
+            "stored": get(&writer.stored),
+            "retry": get(&writer.retried),
+            "hold": get(&writer.held),
+            "split": get(&writer.split),
+            "refused": get(&writer.refused),
+        },
+        "latency": { "p50_s": recent.latency_s.map(|(half, _)| half), "p99_s": recent.latency_s.map(|(_, most)| most), "max_s": max_s },
+        "addresses": addresses.collect::<Value>(),
+        "destinations": destinations.clone().take(DESTINATIONS_MAX).map(|of| destination(of, alarms)).collect::<Value>(),
+        "destinations_more": destinations.len().saturating_sub(DESTINATIONS_MAX),
+    })
+}
+
+fn destination(destination: &Destination, alarms: &[Alarm]) -> Value {
+    let name = destination.to_string();
+    let concerns = |alarm: &&Alarm| match &alarm.scope {
+        Scope::Server | Scope::Bridge => true,
+        Scope::Destination(concerned) => *concerned == name,
+        Scope::DeadLetters | Scope::Topic(_) => false,
+    };
+    let states = alarms.iter().filter(concerns).map(State::of_alarm);
+    let state = states.max_by_key(|state| *state as u8).unwrap_or(State::Well);
+    json!({ "name": name, "state": state.name() })
+}
+
+/// Nothing is dropped without a counter.
+fn not_stored(watched: &Watched) -> Value {
+    let (counters, writer) = (&watched.counters, watched.writer.counters());
+    let some = |(name, count): (&str, u64)| (count > 0).then(|| (name.to_owned(), Value::from(count)));
+    let rejected = counters.rejected().filter_map(|(reason, count)| some((reason.name(), count)));
+    let dropped = counters.dropped().filter_map(|(drop, count)| some((drop.name(), count)));
+    json!({
+        "rejected": rejected.collect::<Map<_, _>>(),
+        "refused_lines": get(&writer.lines_refused),
+        "dead_letters": get(&counters.dead_letters),
+        "dead_letters_to": watched.about.dead_letters,
+        "filtered": get(&counters.filtered),
+        "collisions": get(&counters.collisions),
+        "dropped_values": dropped.collect::<Map<_, _>>(),
+    })
+}
+
+/// The reason's words may quote the record.
+fn last(rejected: &Rejected, shows_records: bool) -> Value {
+    let shown = |text: Option<&str>| text.filter(|_| shows_records).map(str::to_owned);
+    json!({
+        "time_ms": rejected.time_ms,
+        "topic": rejected.topic,
+        "partition": rejected.partition,
+        "offset": rejected.offset,
+        "element": rejected.element,
+        "reason": rejected.reason,
+        "why": shown(Some(&rejected.why)),
+        "text": shown(rejected.text.as_deref()),
+    })
+}
+
+fn history(watched: &Watched, known: u64) -> Value {
+    let (next, samples) = watched.history.since(known);
+    let rounded = |rate: f32| (f64::from(rate) * 10.0).round() / 10.0;
+    let of = |sample: &Sample| {
+        let Sample { time_ms, records, lines, unread, holds } = *sample;
+        json!([time_ms, rounded(records), rounded(lines), unread, u8::from(holds)])
+    };
+    json!({ "next": next, "samples": samples.iter().map(of).collect::<Value>() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! The snapshot, as it is and as it is served.
+
+use super::super::health::readiness;
+use super::super::history::Totals;
+use super::super::tests::{ask_as, start, watched};
+use super::super::{About, Seen};
+use super::*;
+use crate::alarm::{OF_A_RECORD, Trouble};
+use crate::config::ShowRecords;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn lag(unread: i64) -> PartitionLag {
+    PartitionLag { unread: Some(unread), uncommitted: Some(unread + 1) }
+}
+
+fn parsed(watched: &Watched, shows_records: bool) -> Value {
+    serde_json::from_str(&snapshot(watched, 0, shows_records, Instant::now())).unwrap()
+}
+
+#[test]
+fn lists_are_bounded_and_begin_with_the_worst() {
+    let lags = (0..600).map(|n| ((format!("t{:03}", n / 2), n % 2), lag(i64::from(n)))).collect();
+    let (topics, partitions) = (topics(&lags), partitions(&lags));
+    assert_eq!((topics.as_array().unwrap().len(), partitions.as_array().unwrap().len()), (100, 100));
+    let worst = json!({ "topic": "t299", "partitions": 2, "unread": 598 + 599, "uncommitted": 599 + 600 });
+    assert_eq!(topics[0], worst);
+    let worst = json!({ "topic": "t299", "partition": 1, "unread": 599, "uncommitted": 600 });
+    assert_eq!(partitions[0], worst);
+    // One that nothing is known of is no reason to leave others out.
+    let lags = [(("t".to_owned(), 0), PartitionLag::default()), (("t".to_owned(), 1), lag(5))].into();
+    assert_eq!(super::topics(&lags)[0]["unread"], 5);
+}
+
+#[test]
+fn says_when_all_will_be_read() {
+    let f = |unread: Option<u64>, catching_up: Option<f64>, want: Option<f64>| {
+        assert_eq!(done_s(unread, &Recent { catching_up, ..Recent::default() }), want);
+    };
+    f(Some(100), Some(10.0), Some(10.0));
+    f(Some(100), Some(0.0), None);
+    f(Some(100), Some(-10.0), None);
+    f(Some(100), None, None);
+    f(None, Some(10.0), None);
+}
+
+#[tokio::test]
+async fn what_a_record_holds_is_not_told_where_it_is_hidden() {
+    const SECRET: &str = "<b>4711</b>";
+    let mut watched = Arc::try_unwrap(watched("http://127.0.0.1:1")).unwrap();
+    watched.counters = Arc::new(Counters::new(true));
+    let text = SECRET.as_bytes();
+    let (topic, why) = ("t", &format!("it is {SECRET}"));
+    let seen = Seen { topic, partition: 1, offset: 2, element: Some(3), reason: "time", why, text };
+    watched.counters.rejections.note(seen, Instant::now());
+    let mut watch = watched.writer.board().watch();
+    let why = format!("too many{OF_A_RECORD}{SECRET}");
+    let (scope, remedy) = (Scope::Topic("t".to_owned()), || "mend it".to_owned());
+    let (at, remedy) = ("kafka", &remedy);
+    let trouble = Trouble { cause: "reject_rate", holds: true, scope: &scope, at, why: &why, remedy };
+    watch.failed(trouble, Instant::now());
+
+    let shown = parsed(&watched, true);
+    assert_eq!(
+        (shown["last"][0]["text"].as_str(), shown["alarms"][0]["why"].as_str()),
+        (Some(SECRET), Some(&*why))
+    );
+    assert_eq!(shown["state"], "holding");
+    let hidden = parsed(&watched, false);
+    assert!(!hidden.to_string().contains("4711"), "{hidden}");
+    assert_eq!(hidden["alarms"][0]["why"], "too many");
+    let ready = |shows_records| readiness(&watched, false, shows_records, Instant::now()).text;
+    assert!(ready(true).contains("4711") && !ready(false).contains("4711"), "{}", ready(false));
+    let last = &hidden["last"][0];
+    assert_eq!((&last["reason"], &last["offset"], &last["why"]), (&json!("time"), &json!(2), &Value::Null));
+}
+
+#[tokio::test]
+async fn tells_what_was_counted() {
+    let mut watched = Arc::try_unwrap(watched("http://user:pass@127.0.0.1:1")).unwrap();
+    let bucket = |name: &str| Destination::Bucket { org: "o".to_owned(), bucket: name.to_owned() };
+    watched.about = About {
+        destinations: vec![bucket("a"), bucket("b")],
+        age_max: Duration::from_secs(1),
+        dead_letters: Some("topic d".to_owned()),
+        ..About::default()
+    };
+    Counters::add(&watched.counters.records, 10);
+    watched.counters.reject(crate::map::Reason::Empty, 3);
+    let mut watch = watched.writer.board().watch();
+    let (scope, remedy) = (Scope::Destination(bucket("b").to_string()), String::new);
+    let trouble = Trouble { cause: "c", holds: true, scope: &scope, at: "", why: "", remedy: &remedy };
+    watch.failed(trouble, Instant::now());
+    let (start, latency) = (Instant::now(), [0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    watched.writer.counters().latency.add(Duration::from_millis(10));
+    watched.history.tick(Totals::default(), || true, start);
+    for second in 1..5 {
+        let totals = Totals { records: second * 7, latency, ..Totals::default() };
+        watched.history.tick(totals, || true, start + Duration::from_secs(second));
+    }
+    let said = parsed(&watched, true);
+    assert_eq!(said["rates"]["records"], 7.0);
+    assert!((said["settles_s"].as_f64().unwrap() - 1.009_95).abs() < 1e-6, "{said}");
+    assert_eq!(said["kafka"]["records"], 10);
+    assert_eq!(said["not_stored"]["rejected"], json!({ "empty": 3 }));
+    assert_eq!(said["not_stored"]["dead_letters_to"], "topic d");
+    let states = said["influx"]["destinations"].as_array().unwrap().iter().map(|of| of["state"].clone());
+    assert_eq!(states.collect::<Vec<_>>(), ["well", "holding"]);
+    assert_eq!(said["influx"]["addresses"][0]["used"], true);
+    assert!(!said.to_string().contains("pass"), "{said}");
+    let history = &said["history"];
+    assert_eq!(
+        (&history["next"], &history["samples"][0][1], &history["samples"][0][4]),
+        (&json!(1), &json!(7.0), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn browsers_get_the_page_and_others_text() {
+    let server = start(&watched("http://127.0.0.1:1"));
+    let browser = "Host: localhost\r\nAccept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    for method in ["GET", "HEAD"] {
+        let (status, header, body) = ask_as(&server, method, "/", browser).await;
+        assert_eq!(status, 200);
+        for want in [
+            "content-type: text/html; charset=utf-8",
+            "content-security-policy: default-src 'none'; script-src 'sha256-",
+            "cache-control: no-store",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "vary: accept",
+            "connection: close",
+            "content-length: ",
+        ] {
+            assert!(header.contains(want), "{want}: {header}");
+        }
+        assert!(!header.contains("set-cookie"), "{header}");
+        assert_eq!(body.starts_with("<!doctype html>"), method == "GET", "{body}");
+    }
+    let (_, header, body) = ask_as(&server, "GET", "/", "Host: h\r\nAccept: */*\r\n").await;
+    assert!(header.contains("content-type: text/plain") && body.contains("/metrics"), "{body}");
+    let (status, header, _) = ask_as(&server, "POST", "/status.json", "Host: h\r\n").await;
+    assert!(status == 405 && header.contains("allow: get, head"), "{header}");
+}
+
+#[tokio::test]
+async fn records_are_hidden_from_a_name_that_was_made_to_lead_here() {
+    let mut watched = Arc::try_unwrap(watched("http://127.0.0.1:1")).unwrap();
+    watched.about.show_records = ShowRecords::Local;
+    let server = start(&Arc::new(watched));
+    for (host, want) in [("localhost:9643", true), ("evil.example:9643", false)] {
+        let (status, header, body) =
+            ask_as(&server, "GET", "/status.json?since=0", &format!("Host: {host}\r\n")).await;
+        assert!(status == 200 && header.contains("content-type: application/json"), "{header}");
+        let said: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(said["shows_records"], want, "{host}");
+    }
+}
