@@ -3,13 +3,14 @@
 use super::history::{Rates, Recent, Sample};
 use super::rejections::{Rejected, since_1970_ms};
 use super::state::State;
-use super::{Counters, PartitionLag, Watched};
+use super::{Counters, OfTopic, PartitionLag, PartitionState, Watched, partitions};
 use crate::alarm::{Alarm, Scope};
 use crate::influx::Destination;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The page shows the worst of each.
 const TOPICS_MAX: usize = 100;
@@ -20,9 +21,9 @@ const DESTINATIONS_MAX: usize = 50;
 /// All that the page shows. `known`: how many samples of the plot it has already. `shows_records`: whether whoever asks
 /// may see what records hold.
 pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant) -> String {
-    let (alarms, lags) = (watched.writer.alarms(), watched.lags.all());
+    let (alarms, held) = (watched.writer.alarms(), partitions(&watched.lags, &watched.counters));
     let recent = watched.history.recent(&watched.writer.counters().latency);
-    let unread = lags.values().filter_map(|lag| lag.unread).reduce(|all, more| all + more);
+    let unread = held.iter().filter_map(|state| state.lag.unread).reduce(|all, more| all + more);
     let unread = unread.and_then(|unread| u64::try_from(unread).ok());
     let state = State::of(watched, &alarms, &recent, unread, now);
     let now_ms = since_1970_ms(SystemTime::now());
@@ -42,9 +43,9 @@ pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant
         "silent": silent.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
         "rates": rates(recent.rates),
         "unread": unread,
-        "kafka": kafka(watched, &lags),
-        "topics": topics(&lags),
-        "partitions": partitions(&lags),
+        "kafka": kafka(watched, &held),
+        "topics": topics(&held, &watched.counters.by_topic.all()),
+        "partitions": worst(&held),
         "influx": influx(watched, &recent, &alarms),
         "not_stored": not_stored(watched),
         "last": watched.counters.rejections.last().iter().map(|of| last(of, shows_records)).collect::<Value>(),
@@ -92,9 +93,9 @@ fn rates(rates: Rates) -> Value {
     })
 }
 
-fn kafka(watched: &Watched, lags: &BTreeMap<(String, i32), PartitionLag>) -> Value {
+fn kafka(watched: &Watched, held: &[PartitionState]) -> Value {
     let counters = &watched.counters;
-    let mut topics: Vec<&str> = lags.keys().map(|(topic, _)| topic.as_str()).collect();
+    let mut topics: Vec<&str> = held.iter().map(|state| state.topic.as_str()).collect();
     topics.dedup();
     json!({
         "topics": topics.len(),
@@ -109,29 +110,55 @@ fn kafka(watched: &Watched, lags: &BTreeMap<(String, i32), PartitionLag>) -> Val
 }
 
 /// The worst first. The page also shows `rejected`, `behind_s` and `deleted_in_s` of a topic, where they stand here.
-fn topics(lags: &BTreeMap<(String, i32), PartitionLag>) -> Value {
-    let mut topics: BTreeMap<&str, (u64, PartitionLag)> = BTreeMap::new();
-    for ((topic, _), lag) in lags {
-        let (partitions, sum) = topics.entry(topic).or_default();
-        *partitions += 1;
-        sum.unread = added(sum.unread, lag.unread);
-        sum.uncommitted = added(sum.uncommitted, lag.uncommitted);
+fn topics(held: &[PartitionState], rejected: &BTreeMap<Arc<str>, OfTopic>) -> Value {
+    let mut topics: BTreeMap<&str, OfPartitions> = BTreeMap::new();
+    for state in held {
+        topics.entry(&state.topic).or_default().add(state);
     }
     let mut topics: Vec<_> = topics.into_iter().collect();
-    topics.sort_by_key(|(_, (_, lag))| std::cmp::Reverse(badness(lag)));
+    topics.sort_by_key(|(_, all)| std::cmp::Reverse(badness(&all.lag)));
     let shown = topics.iter().take(TOPICS_MAX);
-    let shown = shown.map(|(topic, (partitions, lag))| {
-        json!({ "topic": topic, "partitions": partitions, "unread": lag.unread, "uncommitted": lag.uncommitted })
+    let shown = shown.map(|(topic, all)| {
+        let rejected = rejected.get(*topic).map_or(0, |of| of.rejected().map(|(_, count)| count).sum::<u64>());
+        json!({
+            "topic": topic,
+            "partitions": all.partitions,
+            "unread": all.lag.unread,
+            "uncommitted": all.lag.uncommitted,
+            "rejected": rejected,
+            "behind_s": all.behind.map(|behind| behind.as_secs_f64()),
+            "deleted_in_s": all.retention_left.map(|left| left.as_secs_f64()),
+        })
     });
     shown.collect()
 }
 
+/// A topic's partitions together: sums, and the worst of them.
+#[derive(Default)]
+struct OfPartitions {
+    partitions: u64,
+    lag: PartitionLag,
+    behind: Option<Duration>,
+    retention_left: Option<Duration>,
+}
+
+impl OfPartitions {
+    fn add(&mut self, state: &PartitionState) {
+        self.partitions += 1;
+        self.lag.unread = added(self.lag.unread, state.lag.unread);
+        self.lag.uncommitted = added(self.lag.uncommitted, state.lag.uncommitted);
+        self.behind = self.behind.max(state.behind);
+        let left = self.retention_left.into_iter().chain(state.retention_left());
+        self.retention_left = left.min();
+    }
+}
+
 /// The worst of all topics' partitions.
-fn partitions(lags: &BTreeMap<(String, i32), PartitionLag>) -> Value {
-    let mut worst: Vec<_> = lags.iter().collect();
-    worst.sort_by_key(|(_, lag)| std::cmp::Reverse(badness(lag)));
+fn worst(held: &[PartitionState]) -> Value {
+    let mut worst: Vec<_> = held.iter().collect();
+    worst.sort_by_key(|state| std::cmp::Reverse(badness(&state.lag)));
     let shown = worst.into_iter().take(PARTITIONS_MAX);
-    let shown = shown.map(|((topic, partition), lag)| {
+    let shown = shown.map(|PartitionState { topic, partition, lag, .. }| {
         json!({ "topic": topic, "partition": partition, "unread": lag.unread, "uncommitted": lag.uncommitted })
     });
     shown.collect()

@@ -125,3 +125,22 @@ fn metrics_name_a_topic_on_hold_and_how_old_what_it_keeps_is() {
     assert_eq!(rejected, Some(999.0));
     bridge.stop();
 }
+
+#[test]
+fn the_last_records_rejected_and_refused_are_told_with_their_reason() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [&record("a"), "no JSON", r#"{"id":"a","v":"text"}"#]);
+    let bridge =
+        Setup::new(&cluster, &sink, "'t'").mapping("tag_keys = ['id']\nstring_fields = ['v']").start();
+    let address = bridge.0.admin_address().unwrap();
+    wait_until("the rejected record is told", || {
+        let status = get(address, "/status.json");
+        let last = r#""element":null,"offset":1,"partition":0,"reason":"undecodable","text":"no JSON","#;
+        status.contains(last) && status.contains(r#""why":"it is not JSON: "#)
+    });
+    wait_until("the refused line is told", || {
+        let status = get(address, "/status.json");
+        status.contains(r#""offset":2,"partition":0,"reason":"refused","text":"t,id=a v=\"text\" "#)
+    });
+    bridge.stop();
+}

@@ -10,8 +10,15 @@ use crate::config::ShowRecords;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn lag(unread: i64) -> PartitionLag {
-    PartitionLag { unread: Some(unread), uncommitted: Some(unread + 1) }
+/// The partition of a topic that keeps records for an hour.
+fn held(topic: &str, partition: i32, unread: Option<i64>, behind_s: u64) -> PartitionState {
+    PartitionState {
+        topic: topic.to_owned(),
+        partition,
+        lag: PartitionLag { unread, uncommitted: unread.map(|unread| unread + 1), ..PartitionLag::default() },
+        behind: Some(Duration::from_secs(behind_s)),
+        retention: Some(Duration::from_hours(1)),
+    }
 }
 
 fn parsed(watched: &Watched, shows_records: bool) -> Value {
@@ -20,16 +27,23 @@ fn parsed(watched: &Watched, shows_records: bool) -> Value {
 
 #[test]
 fn lists_are_bounded_and_begin_with_the_worst() {
-    let lags = (0..600).map(|n| ((format!("t{:03}", n / 2), n % 2), lag(i64::from(n)))).collect();
-    let (topics, partitions) = (topics(&lags), partitions(&lags));
+    let of = |n: i32| held(&format!("t{:03}", n / 2), n % 2, Some(i64::from(n)), n as u64);
+    let all: Vec<_> = (0..600).map(of).collect();
+    let counters = Counters::default();
+    counters.reject("t299", crate::map::Reason::Empty, 3);
+    let (topics, partitions) = (topics(&all, &counters.by_topic.all()), worst(&all));
     assert_eq!((topics.as_array().unwrap().len(), partitions.as_array().unwrap().len()), (100, 100));
-    let worst = json!({ "topic": "t299", "partitions": 2, "unread": 598 + 599, "uncommitted": 599 + 600 });
+    let worst = json!({
+        "topic": "t299", "partitions": 2, "unread": 598 + 599, "uncommitted": 599 + 600,
+        "rejected": 3, "behind_s": 599.0, "deleted_in_s": 3_001.0,
+    });
     assert_eq!(topics[0], worst);
     let worst = json!({ "topic": "t299", "partition": 1, "unread": 599, "uncommitted": 600 });
     assert_eq!(partitions[0], worst);
     // One that nothing is known of is no reason to leave others out.
-    let lags = [(("t".to_owned(), 0), PartitionLag::default()), (("t".to_owned(), 1), lag(5))].into();
-    assert_eq!(super::topics(&lags)[0]["unread"], 5);
+    let unknown = [held("t", 0, None, 0), held("t", 1, Some(5), 0)];
+    let of_topic = &super::topics(&unknown, &BTreeMap::new())[0];
+    assert_eq!((&of_topic["unread"], &of_topic["deleted_in_s"]), (&json!(5), &Value::Null));
 }
 
 #[test]
@@ -86,7 +100,7 @@ async fn tells_what_was_counted() {
         ..About::default()
     };
     Counters::add(&watched.counters.records, 10);
-    watched.counters.reject(crate::map::Reason::Empty, 3);
+    watched.counters.reject("t", crate::map::Reason::Empty, 3);
     let mut watch = watched.writer.board().watch();
     let (scope, remedy) = (Scope::Destination(bucket("b").to_string()), String::new);
     let trouble = Trouble { cause: "c", holds: true, scope: &scope, at: "", why: "", remedy: &remedy };
