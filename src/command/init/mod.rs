@@ -81,8 +81,8 @@ pub(super) enum InitError {
     Empty { topic: String, seconds: u64 },
     #[error("{topic} can't be read: {why}")]
     Topic { topic: String, why: String },
-    #[error("no JSON object is in {place}, and only objects become points{why}")]
-    NoObjects { place: String, why: String },
+    #[error("no JSON object is in {place}, and only objects become points")]
+    NoObjects { place: String },
     #[error("the file that would be written has errors, so it is not written:\n{0}")]
     Wrong(ConfigErrors),
 }
@@ -188,7 +188,6 @@ fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
     let place = printable(&shown, 200);
     let proposal = propose(&sample, now_ns()).ok_or_else(|| InitError::NoObjects {
         place: format!("the {} records of {place}", grouped(sample.records.len() as u64)),
-        why: String::new(),
     })?;
     let mut found = Found { place, topic_is_unknown: named.is_none(), ..Found::default() };
     found.add(sample, proposal);

@@ -220,7 +220,7 @@ impl Reading<'_> {
                 grouped(sampled),
                 topic()
             );
-            return Err(InitError::NoObjects { place, why: String::new() });
+            return Err(InitError::NoObjects { place });
         };
         found.kept += of.records();
         found.add(sample, proposal);
