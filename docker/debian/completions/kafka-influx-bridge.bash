@@ -28,6 +28,9 @@ _kafka__influx__bridge() {
             kafka__influx__bridge,help)
                 cmd="kafka__influx__bridge__subcmd__help"
                 ;;
+            kafka__influx__bridge,init)
+                cmd="kafka__influx__bridge__subcmd__init"
+                ;;
             kafka__influx__bridge,map)
                 cmd="kafka__influx__bridge__subcmd__map"
                 ;;
@@ -49,6 +52,9 @@ _kafka__influx__bridge() {
             kafka__influx__bridge__subcmd__help,help)
                 cmd="kafka__influx__bridge__subcmd__help__subcmd__help"
                 ;;
+            kafka__influx__bridge__subcmd__help,init)
+                cmd="kafka__influx__bridge__subcmd__help__subcmd__init"
+                ;;
             kafka__influx__bridge__subcmd__help,map)
                 cmd="kafka__influx__bridge__subcmd__help__subcmd__map"
                 ;;
@@ -65,7 +71,7 @@ _kafka__influx__bridge() {
 
     case "${cmd}" in
         kafka__influx__bridge)
-            opts="-h -V --help --version run check map replay-dead-letters health demo help"
+            opts="-h -V --help --version run check map replay-dead-letters init health demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -133,7 +139,7 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__help)
-            opts="run check map replay-dead-letters health demo help"
+            opts="run check map replay-dead-letters init health demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -202,6 +208,20 @@ _kafka__influx__bridge() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        kafka__subcmd__influx__subcmd__bridge__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__help__subcmd__map)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -237,6 +257,72 @@ _kafka__influx__bridge() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kafka__subcmd__influx__subcmd__bridge__subcmd__init)
+            opts="-o -h --brokers --config --kafka-property --topic --file --records --seconds --influx-url --org --bucket --database --output --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --brokers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kafka-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --records)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seconds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --influx-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --org)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bucket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --database)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

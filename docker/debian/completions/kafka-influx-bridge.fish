@@ -30,6 +30,7 @@ complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "check" -d 'Show every error of the configuration, or in words what it will do'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "map" -d 'Show the lines that records would become, without Kafka and InfluxDB'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "replay-dead-letters" -d 'Put dead letters through the mapping as it is now, and write the points; their files or topic stay as they are'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "init" -d 'Write a bridge.toml from sampled records, with the reason of each choice'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "health" -d 'Ask the running service whether it works: exit status 0, or 1 with the reason'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "demo" -d 'Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -48,14 +49,29 @@ complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand 
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l topic -d 'Read a dead-letter topic up to its end as of now [default: that of `[dead_letter]`]' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l dry-run -d 'Show the lines instead of writing them'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -s h -l help -d 'Print help'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l brokers -d 'Where Kafka listens, separated by commas [default: localhost:9092]' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l config -d 'Take [kafka] and [influx] of a configuration that is there' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l kafka-property -d 'A property of librdkafka for the connection, such as security.protocol=ssl; may be given again' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l topic -d 'A topic, or a regular expression that begins with "^"; may be given again [default: all that hold JSON objects]' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l file -d 'Look at a file of records, one a line or pretty-printed, instead of Kafka; "-" is standard input' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l records -d 'Look at so many records of each topic, its last ones' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l seconds -d 'Wait at most so long for the records of a topic' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l influx-url -d 'Where InfluxDB listens' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l org -d 'InfluxDB 2: the organization\'s name' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l bucket -d 'InfluxDB 2: the bucket' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l database -d 'InfluxDB 1, VictoriaMetrics: the database' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s o -l output -d 'The file to write; "-" is standard output' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l force -d 'Write over a file that is there'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s h -l help -d 'Print help'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -l config -d 'The configuration [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -s h -l help -d 'Print help'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand demo" -l seconds -d 'End by itself after so many seconds' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters health demo help" -f -a "run" -d 'Read records, map them to points, write them, commit: the service'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters health demo help" -f -a "check" -d 'Show every error of the configuration, or in words what it will do'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters health demo help" -f -a "map" -d 'Show the lines that records would become, without Kafka and InfluxDB'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters health demo help" -f -a "replay-dead-letters" -d 'Put dead letters through the mapping as it is now, and write the points; their files or topic stay as they are'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters health demo help" -f -a "health" -d 'Ask the running service whether it works: exit status 0, or 1 with the reason'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters health demo help" -f -a "demo" -d 'Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters health demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters init health demo help" -f -a "run" -d 'Read records, map them to points, write them, commit: the service'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters init health demo help" -f -a "check" -d 'Show every error of the configuration, or in words what it will do'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters init health demo help" -f -a "map" -d 'Show the lines that records would become, without Kafka and InfluxDB'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters init health demo help" -f -a "replay-dead-letters" -d 'Put dead letters through the mapping as it is now, and write the points; their files or topic stay as they are'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters init health demo help" -f -a "init" -d 'Write a bridge.toml from sampled records, with the reason of each choice'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters init health demo help" -f -a "health" -d 'Ask the running service whether it works: exit status 0, or 1 with the reason'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters init health demo help" -f -a "demo" -d 'Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map replay-dead-letters init health demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -219,9 +219,11 @@ fn document(titled: &[Titled], entries: &[Entry]) -> String {
         out.push_str("| key | default | |\n|---|---|---|\n");
         for entry in entries.iter().filter(|entry| entry.table == table) {
             let cell = |text: &str| text.replace('|', "\\|");
-            let (value, example) = match entry.is_default {
-                true => (format!("`{}`", cell(&entry.value)), String::new()),
-                false => (String::new(), format!(" Example: `{}`.", cell(&entry.value))),
+            let written = format!("`{}`", cell(&entry.value));
+            let (value, example) = if entry.is_default {
+                (written, String::new())
+            } else {
+                (String::new(), format!(" Example: {written}."))
             };
             writeln!(out, "| `{}` | {value} | {}{example} |", entry.key, cell(&capitalized(&entry.says)))
                 .unwrap();
