@@ -81,6 +81,27 @@ pub struct Kafka {
     pub record_bytes_max: usize,
     /// librdkafka properties from `[kafka.tls]`, `[kafka.sasl]` and `[kafka.librdkafka]`, the last of a name wins.
     pub properties: Vec<(String, Secret)>,
+    /// With OAUTHBEARER, where its tokens come from.
+    pub oauth: Option<Oauth>,
+}
+
+/// Where OAUTHBEARER's tokens come from.
+#[derive(Clone, Debug)]
+pub enum Oauth {
+    /// As it is; from a file it is read again for each use.
+    Token(Secret),
+    Endpoint(TokenEndpoint),
+}
+
+/// Gives tokens to clients that show their credentials.
+#[derive(Clone, Debug)]
+pub struct TokenEndpoint {
+    pub url: reqwest::Url,
+    pub client_id: String,
+    pub client_secret: Secret,
+    pub scope: Option<String>,
+    /// Certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Topic names and regular expressions.
@@ -163,6 +184,14 @@ impl fmt::Display for DeadLetter {
             Self::Topic(topic) => write!(f, "topic {topic}"),
             Self::File { path, .. } => write!(f, "file {}", path.display()),
         }
+    }
+}
+
+impl TokenEndpoint {
+    /// As its file has it now.
+    #[must_use]
+    pub fn secret(&self) -> Secret {
+        self.client_secret.reread().unwrap_or_else(|| self.client_secret.clone())
     }
 }
 

@@ -1,29 +1,33 @@
-//! `[kafka.tls]` and `[kafka.sasl]` as properties of librdkafka.
+//! `[kafka.tls]` and `[kafka.sasl]` as properties of librdkafka, and where tokens come from.
 
-use super::schema;
-use super::section::{Section, unknown_word};
+use super::section::{Section, Text, unknown_word};
+use super::{Oauth, TokenEndpoint, schema, urls};
 use crate::secret::Secret;
 use std::path::PathBuf;
 
 type Properties = Vec<(String, Secret)>;
 
-/// What this build of librdkafka can speak without more than a name and a password, or, for the last, without them.
+/// What this build of librdkafka can speak with a name and a password, or, for the last, with a token.
 const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
 
 /// The presence of the tables, even when they are empty, says which protocol is spoken.
-pub fn properties(kafka: Section<'_>) -> Properties {
+pub fn read(kafka: Section<'_>) -> (Properties, Option<Oauth>) {
     let tls = kafka.table("tls", &schema::KAFKA_TLS);
     let sasl = kafka.table("sasl", &schema::KAFKA_SASL);
     let protocol = match (kafka.has("tls"), kafka.has("sasl")) {
-        (false, false) => return Vec::new(),
+        (false, false) => return (Vec::new(), None),
         (true, false) => "ssl",
         (false, true) => "sasl_plaintext",
         (true, true) => "sasl_ssl",
     };
     let mut properties = vec![("security.protocol".to_owned(), Secret::new(protocol))];
     properties.extend(tls.map(tls_properties).unwrap_or_default());
+    let oauth = sasl.and_then(|sasl| {
+        let ca_file = tls.filter(|tls| tls.has("ca_file")).and_then(|tls| tls.file("ca_file"));
+        oauth(sasl, ca_file)
+    });
     properties.extend(sasl.map(sasl_properties).unwrap_or_default());
-    properties
+    (properties, oauth)
 }
 
 fn tls_properties(section: Section<'_>) -> Properties {
@@ -75,15 +79,76 @@ fn sasl_properties(section: Section<'_>) -> Properties {
             section.missing(key, &format!("{} wants a username and a password", mechanism.shown()));
         }
         if !takes_login && section.has(key) {
-            let message = format!(
-                "OAUTHBEARER has no `{key}`: its settings are properties in [kafka.librdkafka], such as \"sasl.oauthbearer.config\""
+            section.error(
+                key,
+                format!(
+                    "OAUTHBEARER has no `{key}`: it logs in with a `token`, or with one of a `token_endpoint`"
+                ),
             );
-            section.error(key, message);
         }
+    }
+    for key in TOKEN_KEYS.into_iter().filter(|key| takes_login && section.has(key)) {
+        section.error(
+            key,
+            format!(
+                "`{key}` is of mechanism = \"OAUTHBEARER\": {} logs in with a username and a password",
+                mechanism.shown()
+            ),
+        );
     }
     let mut properties = vec![("sasl.mechanisms".to_owned(), mechanism.secret())];
     properties.extend(username.into_iter().chain(password));
     properties
+}
+
+const TOKEN_KEYS: [&str; 5] = ["token", "token_endpoint", "client_id", "client_secret", "scope"];
+
+/// What only a `token_endpoint` wants.
+const CLIENT_KEYS: [&str; 3] = ["client_id", "client_secret", "scope"];
+
+/// Where OAUTHBEARER's tokens come from; `ca_file`: of the brokers.
+fn oauth(section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
+    // Whatever is wrong with the mechanism is said elsewhere.
+    let mechanism = section.value("mechanism")?.get_ref().as_str()?;
+    if mechanism != "OAUTHBEARER" {
+        return None;
+    }
+    if section.has("token") && section.has("token_endpoint") {
+        section.error("token", "`token` and `token_endpoint` are both here: keep one of them");
+        return None;
+    }
+    if section.has("token_endpoint") {
+        return endpoint(section, ca_file);
+    }
+    for key in CLIENT_KEYS.into_iter().filter(|key| section.has(key)) {
+        section.missing("token_endpoint", &format!("`{key}` wants it beside it"));
+    }
+    if !section.has("token") {
+        section.missing(
+            "token",
+            "OAUTHBEARER wants one, such as \"${file:kafka.token}\", or a `token_endpoint` that gives one",
+        );
+    }
+    let token = section.secret("token")?;
+    if !token.value.trim().chars().all(|c| c.is_ascii_graphic()) {
+        section.error("token", "`token` has a space, a line end or another character that no token has");
+    }
+    Some(Oauth::Token(token.secret()))
+}
+
+fn endpoint(section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
+    for key in ["client_id", "client_secret"].into_iter().filter(|key| !section.has(key)) {
+        section.missing(key, "`token_endpoint` wants a client_id and a client_secret");
+    }
+    let url = section.text("token_endpoint").and_then(|text| urls::endpoint(section, &text));
+    let client_id = section.text("client_id").map(|text| text.value);
+    if client_id.as_ref().is_some_and(|id| id.contains(':')) {
+        section.error("client_id", "`client_id` can't hold a \":\": HTTP ends it there");
+    }
+    let client_secret = section.secret("client_secret").map(Text::secret);
+    let scope = section.text("scope").map(|text| text.value);
+    let (client_id, client_secret) = (client_id?, client_secret?);
+    Some(Oauth::Endpoint(TokenEndpoint { url: url?, client_id, client_secret, scope, ca_file }))
 }
 
 /// `[influx.tls]` has the same files, for another client.

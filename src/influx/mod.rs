@@ -32,6 +32,7 @@ pub use counters::{Counters, LATENCY_BUCKETS, Latency};
 pub use delivery::{Delivered, LaneWriter, Requests};
 pub use event::{Event, LogObserver, Observer};
 pub use gzip::Gzip;
+pub use http::http_builder;
 pub use lines::{Lines, LinesError};
 pub use remedy::{Place as Remedy, remedy};
 pub use salvage::Refused;

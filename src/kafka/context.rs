@@ -3,11 +3,11 @@
 use super::apart::Apart;
 use super::ffi::known_watermarks;
 use super::resets::{Resets, Resumed};
-use super::{MemberError, RecordQueue, Trouble, UntilEnd, begin};
+use super::{MemberError, RecordQueue, Tokens, Trouble, UntilEnd, begin};
 use crate::commit::NextOffset;
 use crate::config::OffsetReset;
 use crate::text::printable;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -15,6 +15,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
+use std::error::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -68,12 +69,14 @@ pub struct GroupContext {
     held_by_others: AtomicBool,
     /// With the consumer's number, where reading ends.
     until_end: Option<(usize, Arc<UntilEnd>)>,
+    tokens: Tokens,
 }
 
 impl GroupContext {
     pub fn new(
         offset_reset: OffsetReset,
         until_end: Option<(usize, Arc<UntilEnd>)>,
+        tokens: Tokens,
     ) -> (Self, Receiver<GroupEvent>) {
         let (events, receiver) = channel();
         let context = Self {
@@ -87,6 +90,7 @@ impl GroupContext {
             failure: Mutex::default(),
             held_by_others: AtomicBool::new(false),
             until_end,
+            tokens,
         };
         (context, receiver)
     }
@@ -255,6 +259,8 @@ pub fn summary(partitions: &[TopicPartition]) -> String {
 }
 
 impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         lock(&self.resets).note(facility, text, Instant::now());
         // What matters of these also comes as an error, with a code.
@@ -267,6 +273,10 @@ impl ClientContext for GroupContext {
 
     fn stats(&self, statistics: Statistics) {
         *lock(&self.statistics) = Some(statistics);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.next()
     }
 }
 
