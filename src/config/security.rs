@@ -3,6 +3,7 @@
 use super::section::{Section, Text, unknown_word};
 use super::{Oauth, TokenEndpoint, schema, urls};
 use crate::secret::Secret;
+use reqwest::Url;
 use std::path::PathBuf;
 
 type Properties = Vec<(String, Secret)>;
@@ -22,11 +23,11 @@ pub fn read(kafka: Section<'_>) -> (Properties, Option<Oauth>) {
     };
     let mut properties = vec![("security.protocol".to_owned(), Secret::new(protocol))];
     properties.extend(tls.map(tls_properties).unwrap_or_default());
-    let oauth = sasl.and_then(|sasl| {
-        let ca_file = tls.filter(|tls| tls.has("ca_file")).and_then(|tls| tls.file("ca_file"));
-        oauth(sasl, ca_file)
-    });
-    properties.extend(sasl.map(sasl_properties).unwrap_or_default());
+    let ca_file =
+        properties.iter().find(|(name, _)| name == "ssl.ca.location").map(|(_, path)| path.expose().into());
+    let login = sasl.map(|sasl| sasl_properties(sasl, ca_file));
+    let (login, oauth) = login.unwrap_or_default();
+    properties.extend(login);
     (properties, oauth)
 }
 
@@ -61,94 +62,99 @@ pub fn check_pair(section: Section<'_>) {
     }
 }
 
-fn sasl_properties(section: Section<'_>) -> Properties {
+/// `ca_file`: what the brokers' certificates are trusted by.
+fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Properties, Option<Oauth>) {
     let username = section.text("username").map(|text| ("sasl.username".to_owned(), text.secret()));
     let password = section.secret("password").map(|text| ("sasl.password".to_owned(), text.secret()));
+    let tokens = TokenKeys::read(section);
     let Some(mechanism) =
         section.required_text("mechanism", "one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER")
     else {
-        return Vec::new();
+        return (Vec::new(), None);
     };
     if !MECHANISMS.contains(&mechanism.value.as_str()) {
         let kerberos = if mechanism.value == "GSSAPI" { " (Kerberos is not built in)" } else { "" };
         section.refuse(&mechanism, unknown_word("mechanism", mechanism.shown(), &MECHANISMS) + kerberos);
     }
     let takes_login = mechanism.value != "OAUTHBEARER";
-    for key in ["username", "password"] {
+    for key in LOGIN_KEYS {
         if takes_login && !section.has(key) {
             section.missing(key, &format!("{} wants a username and a password", mechanism.shown()));
         }
         if !takes_login && section.has(key) {
-            section.error(
-                key,
-                format!(
-                    "OAUTHBEARER has no `{key}`: it logs in with a `token`, or with one of a `token_endpoint`"
-                ),
-            );
+            let other = "it logs in with a `token`, or with those of a `token_endpoint`";
+            section.error(key, format!("OAUTHBEARER has no `{key}`: {other}"));
         }
     }
     for key in TOKEN_KEYS.into_iter().filter(|key| takes_login && section.has(key)) {
-        section.error(
-            key,
-            format!(
-                "`{key}` is of mechanism = \"OAUTHBEARER\": {} logs in with a username and a password",
-                mechanism.shown()
-            ),
-        );
+        let other = format!("{} logs in with a username and a password", mechanism.shown());
+        section.error(key, format!("`{key}` is of mechanism = \"OAUTHBEARER\": {other}"));
     }
+    let oauth = if takes_login { None } else { tokens.oauth(section, ca_file) };
     let mut properties = vec![("sasl.mechanisms".to_owned(), mechanism.secret())];
     properties.extend(username.into_iter().chain(password));
-    properties
+    (properties, oauth)
 }
 
+const LOGIN_KEYS: [&str; 2] = ["username", "password"];
 const TOKEN_KEYS: [&str; 5] = ["token", "token_endpoint", "client_id", "client_secret", "scope"];
 
-/// What only a `token_endpoint` wants.
-const CLIENT_KEYS: [&str; 3] = ["client_id", "client_secret", "scope"];
-
-/// Where OAUTHBEARER's tokens come from; `ca_file`: of the brokers.
-fn oauth(section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
-    // Whatever is wrong with the mechanism is said elsewhere.
-    let mechanism = section.value("mechanism")?.get_ref().as_str()?;
-    if mechanism != "OAUTHBEARER" {
-        return None;
-    }
-    if section.has("token") && section.has("token_endpoint") {
-        section.error("token", "`token` and `token_endpoint` are both here: keep one of them");
-        return None;
-    }
-    if section.has("token_endpoint") {
-        return endpoint(section, ca_file);
-    }
-    for key in CLIENT_KEYS.into_iter().filter(|key| section.has(key)) {
-        section.missing("token_endpoint", &format!("`{key}` wants it beside it"));
-    }
-    if !section.has("token") {
-        section.missing(
-            "token",
-            "OAUTHBEARER wants one, such as \"${file:kafka.token}\", or a `token_endpoint` that gives one",
-        );
-    }
-    let token = section.secret("token")?;
-    if !token.value.trim().chars().all(|c| c.is_ascii_graphic()) {
-        section.error("token", "`token` has a space, a line end or another character that no token has");
-    }
-    Some(Oauth::Token(token.secret()))
+/// What OAUTHBEARER has.
+struct TokenKeys {
+    token: Option<Text>,
+    endpoint: Option<Url>,
+    client_id: Option<String>,
+    client_secret: Option<Secret>,
+    scope: Option<String>,
 }
 
-fn endpoint(section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
-    for key in ["client_id", "client_secret"].into_iter().filter(|key| !section.has(key)) {
-        section.missing(key, "`token_endpoint` wants a client_id and a client_secret");
+impl TokenKeys {
+    fn read(section: Section<'_>) -> Self {
+        Self {
+            token: section.secret("token"),
+            endpoint: section.text("token_endpoint").and_then(|text| urls::endpoint(section, &text)),
+            client_id: section.text("client_id").map(|text| text.value),
+            client_secret: section.secret("client_secret").map(Text::secret),
+            scope: section.text("scope").map(|text| text.value),
+        }
     }
-    let url = section.text("token_endpoint").and_then(|text| urls::endpoint(section, &text));
-    let client_id = section.text("client_id").map(|text| text.value);
-    if client_id.as_ref().is_some_and(|id| id.contains(':')) {
-        section.error("client_id", "`client_id` can't hold a \":\": HTTP ends it there");
+
+    fn oauth(self, section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
+        match (section.has("token"), section.has("token_endpoint")) {
+            (true, true) => {
+                section.error("token", "`token` and `token_endpoint` are both here: keep one of them");
+                None
+            }
+            (_, true) => self.of_endpoint(section, ca_file),
+            (has_token, false) => {
+                for key in ["client_id", "client_secret", "scope"].into_iter().filter(|key| section.has(key))
+                {
+                    section.missing("token_endpoint", &format!("`{key}` wants it beside it"));
+                }
+                if !has_token {
+                    let why = "OAUTHBEARER wants one, such as \"${file:kafka.token}\", or a `token_endpoint` that gives some";
+                    section.missing("token", why);
+                }
+                let token = self.token?;
+                if !token.value.trim().chars().all(|c| c.is_ascii_graphic()) {
+                    let why = "has a space, a line end or another character that no token has";
+                    section.error("token", format!("`token` {why}"));
+                }
+                Some(Oauth::Token(token.secret()))
+            }
+        }
     }
-    let client_secret = section.secret("client_secret").map(Text::secret);
-    let scope = section.text("scope").map(|text| text.value);
-    let (client_id, client_secret) = (client_id?, client_secret?);
-    Some(Oauth::Endpoint(TokenEndpoint { url: url?, client_id, client_secret, scope, ca_file }))
+
+    fn of_endpoint(self, section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
+        for key in ["client_id", "client_secret"].into_iter().filter(|key| !section.has(key)) {
+            section.missing(key, "`token_endpoint` wants a client_id and a client_secret");
+        }
+        let (url, client_id, client_secret) = (self.endpoint?, self.client_id?, self.client_secret?);
+        if client_id.contains(':') {
+            section.error("client_id", "`client_id` can't hold a \":\": HTTP ends it there");
+        }
+        Some(Oauth::Endpoint(TokenEndpoint { url, client_id, client_secret, scope: self.scope, ca_file }))
+    }
 }
 
 /// `[influx.tls]` has the same files, for another client.

@@ -34,6 +34,6 @@ pub use event::{Event, LogObserver, Observer};
 pub use gzip::Gzip;
 pub use http::http_builder;
 pub use lines::{Lines, LinesError};
-pub use remedy::{Place as Remedy, remedy};
+pub use remedy::{Place as Remedy, advice, remedy};
 pub use salvage::Refused;
 pub use writer::{Writer, WriterOptions};

@@ -132,6 +132,11 @@ impl GroupContext {
         }
     }
 
+    /// What was last told that somebody has to do about the brokers.
+    pub fn standing_trouble(&self) -> Option<&'static str> {
+        lock(&self.trouble).standing()
+    }
+
     /// Whether to tell now that others hold the group.
     pub fn take_held_by_others(&self) -> bool {
         self.held_by_others.swap(false, Ordering::Relaxed)

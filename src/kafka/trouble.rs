@@ -8,44 +8,52 @@ use tracing::{error, info, warn};
 /// The same kind of trouble is told again after this time at the earliest.
 const AGAIN: Duration = Duration::from_mins(1);
 
+/// What was said so long ago, and not again, is over.
+const STANDS: Duration = Duration::from_mins(2);
+
 /// Which trouble was told when.
 #[derive(Debug, Default)]
 pub struct Trouble {
     /// One for each kind; kinds are few.
     told: Vec<(Option<RDKafkaErrorCode>, Instant)>,
+    /// The same for words: one cause has several codes.
+    said: Vec<(&'static str, Instant)>,
 }
 
 impl Trouble {
     /// Whether trouble of this kind is to be told now. Then it counts as told.
     pub fn is_due(&mut self, code: Option<RDKafkaErrorCode>) -> bool {
-        let now = Instant::now();
-        self.told.retain(|(_, told)| now.duration_since(*told) < AGAIN);
-        let is_due = !self.told.iter().any(|(kind, _)| *kind == code);
-        if is_due {
-            self.told.push((code, now));
-        }
-        is_due
+        is_due(&mut self.told, code)
     }
 
     pub fn report(&mut self, code: Option<RDKafkaErrorCode>, text: &str) {
-        if !self.is_due(code) || self.follows(code) {
-            return;
-        }
         let reason = printable(text, 300);
         match remedy(code, text) {
-            Some(Remedy::Wait(what)) => info!(reason, "{what}"),
-            Some(Remedy::Act(what)) => error!(reason, "{what}"),
-            None => warn!(reason, "trouble with kafka"),
+            // That all are down only follows from what was told of one: a refused login does not mean that Kafka is not up.
+            Some(_) if code == Some(RDKafkaErrorCode::AllBrokersDown) && self.standing().is_some() => {}
+            Some(Remedy::Wait(what)) if self.is_due(code) => info!(reason, "{what}"),
+            // Each error comes twice, the second time without its reason.
+            Some(Remedy::Act(what)) if self.is_due(code) && is_due(&mut self.said, what) => {
+                error!(reason, "{what}");
+            }
+            None if self.is_due(code) => warn!(reason, "trouble with kafka"),
+            _ => {}
         }
     }
 
-    /// That all brokers are down only follows from what was told of one: a refused login does not mean that Kafka is not up.
-    fn follows(&self, code: Option<RDKafkaErrorCode>) -> bool {
-        use RDKafkaErrorCode as Code;
-        let reasons = [Code::Authentication, Code::SSL, Code::SaslAuthenticationFailed, Code::Resolve];
-        let is_reason = |code: &Option<Code>| code.is_some_and(|code| reasons.contains(&code));
-        code == Some(Code::AllBrokersDown) && self.told.iter().any(|(kind, _)| is_reason(kind))
+    /// What was last said that somebody has to do.
+    pub fn standing(&self) -> Option<&'static str> {
+        self.said.iter().rfind(|(_, said)| said.elapsed() < STANDS).map(|(words, _)| *words)
     }
+}
+
+fn is_due<T: PartialEq>(told: &mut Vec<(T, Instant)>, kind: T) -> bool {
+    let is_due = !told.iter().any(|(before, told)| *before == kind && told.elapsed() < AGAIN);
+    told.retain(|(before, told)| told.elapsed() < STANDS && !(is_due && *before == kind));
+    if is_due {
+        told.push((kind, Instant::now()));
+    }
+    is_due
 }
 
 /// The words for people, where there are some for this code.
@@ -97,9 +105,13 @@ fn remedy(code: Option<RDKafkaErrorCode>, text: &str) -> Option<Remedy> {
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Wait(
             "a topic does not exist: it is read once it is created; is its name in `kafka.topics` right?",
         ),
-        Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut => {
-            Act(of_transport(text))
-        }
+        // What tells its reason is told before it.
+        Code::AllBrokersDown => Act(
+            "no connection to a broker, trying on: is `kafka.brokers` right and Kafka up? Brokers that end connections at once want \
+             TLS ([kafka.tls]) or a login ([kafka.sasl])",
+        ),
+        Code::BrokerTransportFailure if text.contains("SSL routines") => Act(of_tls(text)),
+        Code::BrokerTransportFailure | Code::OperationTimedOut => Act(of_transport(text)),
         Code::Resolve => Act(
             "a broker's name does not resolve: look at `kafka.brokers`, and at the names that the brokers advertise",
         ),
@@ -141,10 +153,13 @@ fn of_login(text: &str) -> &'static str {
     let known: [(&[&str], _); 3] = [
         (&["OAUTHBEARER token"], "there is no token for the login: look at `kafka.sasl`"),
         (
-            &["handshake failed", "mechanism"],
+            &["mechanism handshake failed", "Unsupported SASL mechanism"],
             "the broker does not offer this `kafka.sasl.mechanism` at this port",
         ),
-        (&["OAUTHBEARER"], "kafka refuses the token: look at `kafka.sasl` (its issuer, audience and end)"),
+        (
+            &["OAUTHBEARER", "invalid_token"],
+            "kafka refuses the token: look at `kafka.sasl` (its issuer, audience and end)",
+        ),
     ];
     first(text, &known, "kafka refuses the login: look at `kafka.sasl` (mechanism, username, password)")
 }
@@ -185,10 +200,21 @@ mod tests {
     fn a_refused_login_is_not_followed_by_brokers_that_are_down() {
         use RDKafkaErrorCode as Code;
         let mut trouble = Trouble::default();
-        assert!(!trouble.follows(Some(Code::AllBrokersDown)));
-        assert!(trouble.is_due(Some(Code::Authentication)) && !trouble.is_due(Some(Code::Authentication)));
-        assert!(trouble.follows(Some(Code::AllBrokersDown)));
-        assert!(!trouble.follows(Some(Code::BrokerTransportFailure)));
+        assert_eq!(trouble.standing(), None);
+        trouble.report(Some(Code::Authentication), "SASL authentication error: no");
+        let login = trouble.standing().unwrap();
+        assert!(login.contains("kafka.sasl"), "{login}");
+        trouble.report(Some(Code::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!((trouble.standing(), trouble.said.len()), (Some(login), 1));
+        // The same again, with another code.
+        trouble.report(Some(Code::SSL), "error:0A000086:SSL routines::certificate verify failed: more");
+        trouble.report(
+            Some(Code::BrokerTransportFailure),
+            "error:0A000086:SSL routines::certificate verify failed",
+        );
+        trouble
+            .report(Some(Code::BrokerTransportFailure), "Message consumption error: BrokerTransportFailure");
+        assert_eq!(trouble.said.len(), 2);
     }
 
     /// In the words of librdkafka 2.12, against Kafka 4.1.
@@ -210,6 +236,11 @@ mod tests {
         f(Code::BrokerTransportFailure, "Disconnected: connecting to a PLAINTEXT broker listener?", "no TLS");
         f(Code::BrokerTransportFailure, "Connection refused", "kafka.brokers");
         f(Code::Authentication, "SASL SCRAM-SHA-512 authentication error: no", "username, password");
+        f(
+            Code::Authentication,
+            r#"SASL authentication error: {"status":"invalid_token"}"#,
+            "refuses the token",
+        );
         f(Code::Authentication, "Failed to acquire SASL OAUTHBEARER token: no", "no token");
         let words =
             client_words(&KafkaError::ClientCreation("ssl.key.location failed: bad decrypt".to_owned()));

@@ -87,7 +87,7 @@ fn each_mistake_names_its_key() {
     for (name, words, bridge) in started {
         assert_says(name, &bridge, words);
         assert_no_secrets(&log(&bridge), &[&forged]);
-        bridge.stop();
+        bridge.kill();
     }
     thread::scope(|scope| {
         for (name, brokers, security, _) in &cases {

@@ -178,8 +178,9 @@ fn properties(folder: &Path, listeners: &[String], controller: &str, certificate
          listener.name.login.scram-sha-512.sasl.jaas.config={module}.scram.ScramLoginModule required;\n\
          listener.name.login.oauthbearer.sasl.jaas.config={module}.oauthbearer.OAuthBearerLoginModule required;\n\
          listener.name.login.oauthbearer.sasl.server.callback.handler.class={module}.oauthbearer.OAuthBearerValidatorCallbackHandler\n\
-         listener.name.login.oauthbearer.sasl.oauthbearer.jwks.endpoint.url={}\n\
-         listener.name.login.oauthbearer.sasl.oauthbearer.expected.audience=kafka\n",
+         sasl.oauthbearer.jwt.validator.class={module}.oauthbearer.BrokerJwtValidator\n\
+         sasl.oauthbearer.jwks.endpoint.url={}\n\
+         sasl.oauthbearer.expected.audience=kafka\n",
         listeners.join(","),
         folder.join("data").display(),
         keys_url(certificates),
