@@ -187,6 +187,15 @@ impl fmt::Display for DeadLetter {
     }
 }
 
+impl Kafka {
+    /// What the brokers' certificates are trusted by, if not by the system's.
+    #[must_use]
+    pub fn ca_file(&self) -> Option<PathBuf> {
+        let mut of_name = self.properties.iter().filter(|(name, _)| name == "ssl.ca.location");
+        of_name.next_back().map(|(_, path)| path.expose().into())
+    }
+}
+
 impl TokenEndpoint {
     /// As its file has it now.
     #[must_use]

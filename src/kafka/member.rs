@@ -3,7 +3,7 @@
 use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, offsets_of, summary};
 use super::recreated::Recreated;
 use super::resets::Resumed;
-use super::{MemberError, Tokens, UntilEnd, begin, group, idle, properties};
+use super::{MemberError, UntilEnd, begin, group, idle, properties};
 use crate::commit::NextOffset;
 use crate::config::{Kafka, Topics};
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -59,8 +59,7 @@ impl Member {
         until_end: Option<Arc<UntilEnd>>,
     ) -> Result<(Self, Receiver<GroupEvent>), MemberError> {
         let until_end = until_end.map(|until_end| (number, until_end));
-        let (context, events) =
-            GroupContext::new(kafka.offset_reset, until_end.clone(), Tokens::new(kafka.oauth.as_ref()));
+        let (context, events) = GroupContext::new(kafka, until_end.clone());
         let mut config = properties::client_config(kafka, number, lanes);
         if until_end.is_some() {
             // They tell when the end is reached.

@@ -2,6 +2,7 @@
 
 mod apart;
 mod begin;
+mod certificate;
 mod context;
 mod embedded;
 mod error;
@@ -18,6 +19,7 @@ mod token;
 mod trouble;
 mod until_end;
 
+pub use certificate::why_untrusted;
 pub use context::{
     GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
 };

@@ -41,6 +41,12 @@ impl Trouble {
         }
     }
 
+    /// Whether a second look at a broker's certificate is worth it.
+    pub fn asks_why(&self, code: Option<RDKafkaErrorCode>, text: &str) -> bool {
+        let was_told = self.told.iter().any(|(kind, told)| *kind == code && told.elapsed() < AGAIN);
+        code == Some(RDKafkaErrorCode::SSL) && !was_told && text.contains("certificate verify failed")
+    }
+
     /// What was last said that somebody has to do.
     pub fn standing(&self) -> Option<&'static str> {
         self.said.iter().rfind(|(_, said)| said.elapsed() < STANDS).map(|(words, _)| *words)
@@ -165,7 +171,20 @@ fn of_login(text: &str) -> &'static str {
 }
 
 fn of_tls(text: &str) -> &'static str {
-    let known: [(&[&str], _); 3] = [
+    let known: [(&[&str], _); 6] = [
+        // The words of certificate.rs come before librdkafka's.
+        (
+            &["invalid peer certificate: certificate expired"],
+            "the broker's certificate has expired: renew it there, or set this machine's clock right",
+        ),
+        (
+            &["certificate not valid for name"],
+            "the broker's certificate is for other names: those belong into `kafka.brokers`, and into the brokers' advertised.listeners",
+        ),
+        (
+            &["UnknownIssuer"],
+            "the broker's certificate is not trusted: its authority belongs into `kafka.tls.ca_file`",
+        ),
         (
             &["certificate verify failed", "verify broker certificate"],
             "the broker's certificate is not trusted: its authority belongs into `kafka.tls.ca_file`; or it has expired, or is \

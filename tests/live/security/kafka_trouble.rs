@@ -68,8 +68,13 @@ fn each_mistake_names_its_key() {
         ),
         ("unknown authority", &secure.login, stranger + &login("PLAIN", USER, PLAIN_PASSWORD), &untrusted),
         ("authority of the system's", &secure.mutual, "[kafka.tls]\n".to_owned(), &untrusted),
-        ("other name", &secure.elsewhere, with(""), &untrusted),
-        ("expired", &secure.expired, with(""), &untrusted),
+        (
+            "other name",
+            &secure.elsewhere,
+            with(""),
+            &["ERROR", "is for other names", "kafka.brokers", "127.0.0.2"],
+        ),
+        ("expired", &secure.expired, with(""), &["ERROR", "has expired", "renew it"]),
         ("no client certificate", &secure.mutual, with(""), &no_certificate),
         (
             "client certificate of a stranger",
