@@ -40,6 +40,7 @@ pub fn why_untrusted(said: &str, ca_file: Option<&Path>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls::pki_types::pem::PemObject as _;
 
     #[test]
     fn says_what_the_handshake_says() {
@@ -48,7 +49,6 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/influx/http/testdata");
         thread::spawn(move || {
             let _installed_before = rustls::crypto::ring::default_provider().install_default();
-            use rustls::pki_types::pem::PemObject as _;
             let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/influx/http/testdata");
             let certificate =
                 rustls::pki_types::CertificateDer::from_pem_file(testdata.join("server.pem")).unwrap();

@@ -19,6 +19,8 @@ use thiserror::Error;
 
 /// Of a token that does not say until when it is good: so soon it is looked for again.
 const LIFE_ASSUMED: Duration = Duration::from_mins(5);
+/// One that is good for longer is looked for again each day.
+const LIFE_MAX: Duration = Duration::from_hours(24);
 /// How long an endpoint may take: the thread that asks serves the group, too.
 const ASK_MAX: Duration = Duration::from_secs(5);
 /// An answer is some kB.
@@ -72,7 +74,8 @@ impl Tokens {
             Oauth::Endpoint(endpoint) => {
                 let asked = thread::scope(|scope| scope.spawn(|| ask(endpoint)).join());
                 let (token, life) = asked.map_err(|_| "the thread that asked for a token has ended")??;
-                Ok(token_until(&token, now, now + life.unwrap_or(LIFE_ASSUMED)))
+                let life = life.unwrap_or(LIFE_ASSUMED).min(LIFE_MAX);
+                Ok(token_until(&token, now, now + life))
             }
         }
     }
@@ -84,7 +87,7 @@ fn configured(token: &Secret, now: Duration) -> Result<OAuthToken, TokenError> {
     let token = token_until(token.expose().trim(), now, now + LIFE_ASSUMED);
     let end = Duration::from_millis(token.lifetime_ms.unsigned_abs());
     if end <= now {
-        return Err(TokenError::Expired { ago_s: (now - end).as_secs() });
+        return Err(TokenError::Expired { ago_s: now.saturating_sub(end).as_secs() });
     }
     Ok(token)
 }
@@ -93,8 +96,7 @@ fn configured(token: &Secret, now: Duration) -> Result<OAuthToken, TokenError> {
 fn token_until(token: &str, now: Duration, until: Duration) -> OAuthToken {
     let claims = claims(token);
     let end = claims.as_ref().and_then(|claims| claims.get("exp")?.as_f64());
-    // One without an end, or with a far one, is looked for again each day.
-    let end = end.map_or(until, |end| Duration::from_secs(end as u64).min(now + Duration::from_hours(24)));
+    let end = end.map_or(until, |end| Duration::from_secs(end as u64).min(now + LIFE_MAX));
     let name = claims.as_ref().and_then(|claims| claims.get("sub")?.as_str());
     OAuthToken {
         token: token.to_owned(),

@@ -70,7 +70,8 @@ fn is_of(api: &str, table: &str, line: &str) -> bool {
         table == "dead_letter" && if api == "v1" { key.starts_with("file") } else { key == "topic" };
     let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope"];
     let is_token = table == "kafka.sasl" && of_tokens.contains(&key);
-    key != "urls" && !is_token && !is_other_letter && !(is_destination && if api == "v1" { v2 } else { v1 })
+    let is_other_api = is_destination && if api == "v1" { v2 } else { v1 };
+    key != "urls" && !is_token && !is_other_letter && !is_other_api
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn a_token_is_renewed_before_it_ends() {
     fs::write(&file, secure.token(Duration::from_mins(5))).unwrap();
     wait_for("a third token", PATIENCE, || (endpoint.given() > 2).then_some(()));
     // The broker ends the connections whose token has ended.
-    let is_over = secure.ends(&first);
+    let is_over = SecureKafka::ends(&first);
     wait_for("the first token's end", PATIENCE, || is_over().then_some(()));
     for (topic, bucket, bridge) in [of_endpoint, of_file] {
         kafka.produce(&topic, records(1, 1));

@@ -123,7 +123,7 @@ impl SecureKafka {
     }
 
     /// Whether the token has ended, and the broker knows it.
-    pub fn ends(&self, token: &str) -> impl Fn() -> bool + use<> {
+    pub fn ends(token: &str) -> impl Fn() -> bool + use<> {
         let claims = BASE64.decode(token.split('.').nth(1).unwrap()).unwrap();
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
         let end = UNIX_EPOCH + Duration::from_secs(claims["exp"].as_u64().unwrap() + 1);
@@ -149,16 +149,17 @@ fn keys_url(certificates: &Certificates) -> String {
 }
 
 fn properties(folder: &Path, listeners: &[String], controller: &str, certificates: &Certificates) -> String {
-    let stores: String = [("mutual", "server"), ("login", "server"), ("elsewhere", "server"), ("expired", "expired")]
-        .iter()
-        .map(|(listener, certificate)| {
-            let (store, ca) = (certificates.store(certificate), certificates.pem("ca"));
-            let name = format!("listener.name.{listener}.ssl");
-            format!(
-                "{name}.keystore.type=PEM\n{name}.keystore.location={store}\n{name}.truststore.type=PEM\n{name}.truststore.location={ca}\n"
-            )
-        })
-        .collect();
+    let store = |listener: &str, certificate: &str| {
+        let (store, ca) = (certificates.store(certificate), certificates.pem("ca"));
+        let name = format!("listener.name.{listener}.ssl");
+        format!(
+            "{name}.keystore.type=PEM\n{name}.keystore.location={store}\n{name}.truststore.type=PEM\n{name}.truststore.location={ca}\n"
+        )
+    };
+    let stores = [("mutual", "server"), ("login", "server"), ("elsewhere", "server"), ("expired", "expired")];
+    let stores: Vec<String> =
+        stores.iter().map(|(listener, certificate)| store(listener, certificate)).collect();
+    let stores = stores.concat();
     let module = "org.apache.kafka.common.security";
     format!(
         "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@{controller}\ncontroller.listener.names=CONTROLLER\n\
