@@ -3,8 +3,11 @@
 use super::connect::connect;
 use super::style::Style;
 use super::{CONNECTION_FAILED, WRONG};
-use crate::config::{self, ConfigErrors, Loaded, Problem};
+use crate::config::{self, Config, ConfigErrors, Loaded, Problem};
+use crate::influx::Client;
+use crate::kafka::{client_words, unconnected_config};
 use crate::text::counted;
+use rdkafka::consumer::BaseConsumer;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,6 +38,11 @@ fn check_to(
     };
     match config::read(&path) {
         Ok(loaded) => {
+            if let Some(why) = no_clients(&loaded.config) {
+                show(&loaded.warnings, err)?;
+                writeln!(err, "{}: {why}", path.display())?;
+                return Ok(WRONG);
+            }
             let status = show_content(&path, &loaded, out, err)?;
             let passed = match connects {
                 Some(style) => connect(&loaded.config, out, style)?,
@@ -44,6 +52,16 @@ fn check_to(
         }
         Err(errors) => show_errors(&errors, err),
     }
+}
+
+/// What the files of `[kafka.tls]` and `[influx.tls]` hold is seen when clients are made of them. They connect to nothing.
+fn no_clients(config: &Config) -> Option<String> {
+    let has_tls = config.kafka.properties.iter().any(|(name, _)| name.starts_with("ssl."));
+    let kafka = has_tls.then(|| unconnected_config(&config.kafka).create::<BaseConsumer>());
+    if let Some(Err(error)) = kafka {
+        return Some(client_words(&error));
+    }
+    Client::new(&config.influx).err().map(|error| error.to_string())
 }
 
 fn show_content(path: &Path, loaded: &Loaded, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {

@@ -32,7 +32,7 @@ pub fn read(top: Section<'_>) -> Option<KafkaRead> {
         section.missing("topics", "which topics to read, such as topics = [\"metrics\"]");
     }
     let topics = topics::read(section);
-    let mut properties = security::properties(section);
+    let (mut properties, oauth) = security::read(section);
     properties.extend(librdkafka::properties(section));
     let name = |key: &str, default: &str| section.text(key).map_or(default.to_owned(), |text| text.value);
     let kafka = Kafka {
@@ -43,6 +43,7 @@ pub fn read(top: Section<'_>) -> Option<KafkaRead> {
         consumers: section.number("consumers", &CONSUMERS).map_or(1, |number| number as usize),
         record_bytes_max: section.size("record_bytes_max", &RECORD_BYTES).unwrap_or(1_000_000),
         properties,
+        oauth,
         brokers: brokers?,
         topics: topics.as_ref()?.topics.clone(),
     };

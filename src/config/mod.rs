@@ -85,6 +85,27 @@ pub struct Kafka {
     pub record_bytes_max: usize,
     /// librdkafka properties from `[kafka.tls]`, `[kafka.sasl]` and `[kafka.librdkafka]`, the last of a name wins.
     pub properties: Vec<(String, Secret)>,
+    /// With OAUTHBEARER, where its tokens come from.
+    pub oauth: Option<Oauth>,
+}
+
+/// Where OAUTHBEARER's tokens come from.
+#[derive(Clone, Debug)]
+pub enum Oauth {
+    /// As it is; from a file it is read again for each use.
+    Token(Secret),
+    Endpoint(TokenEndpoint),
+}
+
+/// Gives tokens to clients that show their credentials.
+#[derive(Clone, Debug)]
+pub struct TokenEndpoint {
+    pub url: reqwest::Url,
+    pub client_id: String,
+    pub client_secret: Secret,
+    pub scope: Option<String>,
+    /// Certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Topic names and regular expressions.
@@ -191,6 +212,23 @@ impl fmt::Display for DeadLetter {
             Self::Topic(topic) => write!(f, "topic {topic}"),
             Self::File { path, .. } => write!(f, "file {}", path.display()),
         }
+    }
+}
+
+impl Kafka {
+    /// What the brokers' certificates are trusted by, if not by the system's.
+    #[must_use]
+    pub fn ca_file(&self) -> Option<PathBuf> {
+        let mut of_name = self.properties.iter().filter(|(name, _)| name == "ssl.ca.location");
+        of_name.next_back().map(|(_, path)| path.expose().into())
+    }
+}
+
+impl TokenEndpoint {
+    /// As its file has it now.
+    #[must_use]
+    pub fn secret(&self) -> Secret {
+        self.client_secret.reread().unwrap_or_else(|| self.client_secret.clone())
     }
 }
 

@@ -38,8 +38,20 @@ pub static KAFKA_TLS: Table = Table {
     tables: &[],
 };
 
-pub static KAFKA_SASL: Table =
-    Table { name: "kafka.sasl", keys: &["mechanism", "username", "password"], tables: &[] };
+pub static KAFKA_SASL: Table = Table {
+    name: "kafka.sasl",
+    keys: &[
+        "mechanism",
+        "username",
+        "password",
+        "token",
+        "token_endpoint",
+        "client_id",
+        "client_secret",
+        "scope",
+    ],
+    tables: &[],
+};
 
 pub static MAPPING: Table = Table {
     name: "mapping",

@@ -34,6 +34,27 @@ fn checked(section: Section<'_>, text: &Text) -> Option<Url> {
         .ok()
 }
 
+/// Where a login gives tokens.
+pub fn endpoint(section: Section<'_>, text: &Text) -> Option<Url> {
+    let url = Url::parse(&text.value).ok().filter(Url::has_host);
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    let is_plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    if let Some(url) = url.filter(is_plain) {
+        if url.scheme() == "http" && !crate::influx::is_loopback(&url) {
+            section
+                .context
+                .warning(&text.span, "without https:// anybody on the way can read `client_secret`");
+        }
+        return Some(url);
+    }
+    let shown = if text.value.contains('@') { "the address" } else { text.shown() };
+    section.refuse(
+        text,
+        format!("{shown}: this is no address such as \"https://id.example.com/oauth2/token\", without a login and a \"?\""),
+    );
+    None
+}
+
 fn address(text: &str) -> Result<Url, String> {
     let without_slash = text.trim().trim_end_matches('/');
     let url = Url::parse(without_slash).ok().filter(Url::has_host);

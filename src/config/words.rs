@@ -55,6 +55,12 @@ const WORDS: &[(&str, &str, Meaning)] = &[
     ("sasl_mechanism", "", Key("kafka.sasl", "mechanism")),
     ("sasl_mechanisms", "", Key("kafka.sasl", "mechanism")),
     ("user", "kafka.sasl", Key("kafka.sasl", "username")),
+    ("sasl_access_token", "", Key("kafka.sasl", "token")),
+    ("sasl_oauthbearer_token_endpoint_url", "", Key("kafka.sasl", "token_endpoint")),
+    ("sasl_oauthbearer_client_id", "", Key("kafka.sasl", "client_id")),
+    ("sasl_oauthbearer_client_secret", "", Key("kafka.sasl", "client_secret")),
+    ("sasl_oauthbearer_scope", "", Key("kafka.sasl", "scope")),
+    ("token_url", "kafka.sasl", Key("kafka.sasl", "token_endpoint")),
     // TLS, in Telegraf's and others' words.
     ("tls_ca", "kafka.tls", Key("kafka.tls", "ca_file")),
     ("ca", "kafka.tls", Key("kafka.tls", "ca_file")),

@@ -1,6 +1,6 @@
 //! What a client last complained about: time-outs come without the reason why.
 
-use crate::kafka::remedy_words;
+use crate::kafka::advice;
 use crate::text::printable;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ pub struct Complaint {
 
 impl Complaint {
     pub fn new(code: RDKafkaErrorCode, why: &str) -> Self {
-        Self { why: printable(why, 300), remedy: remedy_words(code).unwrap_or(REMEDY) }
+        Self { why: printable(why, 300), remedy: advice(code, why).unwrap_or(REMEDY) }
     }
 
     pub fn of(error: &KafkaError) -> Self {

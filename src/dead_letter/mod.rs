@@ -38,7 +38,7 @@ pub struct DeadLetters {
 
 #[derive(Debug)]
 enum LetterWriter {
-    Topic(TopicWriter),
+    Topic(Box<TopicWriter>),
     File(FileWriter),
 }
 
@@ -47,7 +47,9 @@ impl DeadLetters {
     pub fn open(config: &Config) -> Result<Option<Self>, DeadLetterError> {
         let Some(place) = config.dead_letter.clone() else { return Ok(None) };
         let writer = match &place {
-            config::DeadLetter::Topic(topic) => LetterWriter::Topic(TopicWriter::new(&config.kafka, topic)?),
+            config::DeadLetter::Topic(topic) => {
+                LetterWriter::Topic(Box::new(TopicWriter::new(&config.kafka, topic)?))
+            }
             config::DeadLetter::File { path, bytes_max } => {
                 LetterWriter::File(FileWriter::open(path, *bytes_max, file::WRITE_MAX)?)
             }

@@ -4,9 +4,9 @@
 use super::complaints::{Complaint, Complaints};
 use super::{DeadLetterError, Original, Wanted};
 use crate::config::Kafka;
-use crate::kafka::{headers_of, reader_config};
+use crate::kafka::{HasTokens, Tokens, headers_of, reader_config, serve_tokens};
 use crate::text::printable;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -14,6 +14,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
 use tracing::debug;
@@ -60,9 +61,10 @@ pub(super) enum Extent {
 
 impl Reader {
     pub fn new(kafka: &Kafka) -> Result<Self, DeadLetterError> {
-        let consumer = reader_config(kafka)
-            .create_with_context(ReaderContext::default())
-            .map_err(|error| unreadable(&error))?;
+        let context =
+            ReaderContext { tokens: Tokens::new(kafka.oauth.as_ref()), complaints: Complaints::default() };
+        let consumer =
+            reader_config(kafka).create_with_context(context).map_err(|error| unreadable(&error))?;
         Ok(Self { consumer })
     }
 
@@ -104,6 +106,7 @@ impl Reader {
         mut places: Places,
         found: &mut Found<'_>,
     ) -> Result<Option<usize>, DeadLetterError> {
+        serve_tokens(&self.consumer);
         let mut extent = self.extent(topic, partition)?;
         if extent.ends_before(&places) {
             std::thread::sleep(AGAIN_AFTER);
@@ -269,16 +272,29 @@ impl DeadLetterError {
 /// Remembers what the client complains about.
 #[derive(Debug, Default)]
 pub struct ReaderContext {
+    tokens: Tokens,
     complaints: Complaints,
 }
 
+impl HasTokens for ReaderContext {
+    fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+}
+
 impl ClientContext for ReaderContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         debug!(facility, text = printable(text, 500), "librdkafka");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.complaints.note(&error, reason);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.next()
     }
 }
 

@@ -4,11 +4,11 @@ use super::DeadLetterError;
 use super::complaints::{Complaint, Complaints};
 use super::headers::{Cut, Packed, pack};
 use super::letter::Letter;
-use crate::config::Kafka;
-use crate::kafka::producer_config;
+use crate::config::{Kafka, Oauth};
+use crate::kafka::{Tokens, client_words, producer_config};
 use crate::text::printable;
 use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -16,6 +16,7 @@ use rdkafka::producer::{
     BaseRecord, DeliveryResult, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
 };
 use std::collections::VecDeque;
+use std::error::Error;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub struct TopicWriter {
     /// Made for letters that are refused as too large: a broker says that of whole batches, and here each is its own.
     single: OnceLock<LetterProducer>,
     single_config: ClientConfig,
+    oauth: Option<Oauth>,
 }
 
 type LetterProducer = ThreadedProducer<LetterContext>;
@@ -64,11 +66,12 @@ impl TopicWriter {
     /// Makes the client; it connects by itself.
     pub fn new(kafka: &Kafka, topic: &str) -> Result<Self, DeadLetterError> {
         let config = producer_config(kafka);
-        let producer = make(&config)?;
+        let producer = make(&config, kafka.oauth.as_ref())?;
         let mut single_config = config;
         single_config.set("batch.num.messages", "1").set("linger.ms", "0");
         let (topic, brokers) = (topic.to_owned(), kafka.brokers.join(","));
-        Ok(Self { topic, brokers, producer, single: OnceLock::new(), single_config })
+        let oauth = kafka.oauth.clone();
+        Ok(Self { topic, brokers, producer, single: OnceLock::new(), single_config, oauth })
     }
 
     pub async fn send(&self, letters: &mut Vec<Letter>) -> Result<(), DeadLetterError> {
@@ -164,7 +167,8 @@ impl TopicWriter {
         if let Some(single) = self.single.get() {
             return Ok(single);
         }
-        let made = make(&self.single_config).map_err(|_| RDKafkaErrorCode::CriticalSystemResource)?;
+        let made = make(&self.single_config, self.oauth.as_ref())
+            .map_err(|_| RDKafkaErrorCode::CriticalSystemResource)?;
         // Another lane may have been quicker.
         Ok(self.single.get_or_init(|| made))
     }
@@ -192,10 +196,10 @@ impl TopicWriter {
     }
 }
 
-fn make(config: &ClientConfig) -> Result<LetterProducer, DeadLetterError> {
-    let made =
-        config.create_with_context::<_, ThreadedProducer<_, NoCustomPartitioner>>(LetterContext::default());
-    made.map_err(|error| DeadLetterError::Client { why: error.to_string() })
+fn make(config: &ClientConfig, oauth: Option<&Oauth>) -> Result<LetterProducer, DeadLetterError> {
+    let context = LetterContext { tokens: Tokens::new(oauth), complaints: Complaints::default() };
+    let made = config.create_with_context::<_, ThreadedProducer<_, NoCustomPartitioner>>(context);
+    made.map_err(|error| DeadLetterError::Client { why: client_words(&error) })
 }
 
 impl fmt::Debug for TopicWriter {
@@ -207,16 +211,23 @@ impl fmt::Debug for TopicWriter {
 /// Passes acknowledgements on.
 #[derive(Debug, Default)]
 pub struct LetterContext {
+    tokens: Tokens,
     complaints: Complaints,
 }
 
 impl ClientContext for LetterContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         debug!(facility, text = printable(text, 500), "librdkafka");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         self.complaints.note(&error, reason);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.next()
     }
 }
 

@@ -262,7 +262,9 @@ pub(super) fn identifier(name: &str) -> String {
 }
 
 fn failure(error: &reqwest::Error) -> Failure {
-    let cause = if is_of_tls(error) {
+    let cause = if wants_proxy_login(error) {
+        Cause::ProxyLogin
+    } else if is_of_tls(error) {
         Cause::TlsFailed
     } else if error.is_connect() {
         Cause::Unreachable
@@ -289,6 +291,11 @@ pub(super) fn causes(error: &reqwest::Error) -> String {
         said.push(if error.is_timeout() { "timed out".to_owned() } else { "the request failed".to_owned() });
     }
     printable(&said.join(": "), WORDS_CHARS_MAX)
+}
+
+/// What a proxy answers to CONNECT is no answer but an error, whose type is not public.
+fn wants_proxy_login(error: &reqwest::Error) -> bool {
+    error.is_connect() && causes(error).contains("proxy authorization required")
 }
 
 fn is_of_tls(error: &reqwest::Error) -> bool {

@@ -15,12 +15,13 @@ const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 /// InfluxDB closes idle connections after 3 minutes, proxies often after one: leave first.
 const IDLE_MAX: Duration = Duration::from_secs(50);
 
-pub(super) fn client(connection: &Connection, url: &Url) -> Result<reqwest::Client, ClientError> {
+/// What every client here has: a time-out, no redirects, the system's proxies except for this machine itself.
+pub fn http_builder(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
     install_crypto();
-    let mut builder = reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
-        .timeout(connection.timeout)
-        .connect_timeout(connection.timeout.min(CONNECT_TIMEOUT_MAX))
+        .timeout(timeout)
+        .connect_timeout(timeout.min(CONNECT_TIMEOUT_MAX))
         .pool_idle_timeout(IDLE_MAX)
         // A redirected POST would lose its body or its credential: the answer says so instead.
         .redirect(redirect::Policy::none())
@@ -29,10 +30,12 @@ pub(super) fn client(connection: &Connection, url: &Url) -> Result<reqwest::Clie
         .http1_ignore_invalid_headers_in_responses(true)
         // Every attempt is the writer's own, which counts them.
         .retry(reqwest::retry::never());
-    if is_loopback(url) {
-        builder = builder.no_proxy();
-    }
-    builder = if url.scheme() == "https" {
+    if is_loopback(url) { builder.no_proxy() } else { builder }
+}
+
+pub(super) fn client(connection: &Connection, url: &Url) -> Result<reqwest::Client, ClientError> {
+    let builder = http_builder(url, connection.timeout);
+    let builder = if url.scheme() == "https" {
         tls(builder, &connection.tls)?
     } else {
         // Not to need, nor keep, the system's certificates where there is no TLS.

@@ -1,5 +1,6 @@
 //! What to do about each cause, naming the key of bridge.toml or the command that mends it.
 
+use super::address::is_loopback;
 use super::cause::Cause;
 use super::client::identifier;
 use super::connection::{Credential, Destination};
@@ -10,6 +11,43 @@ pub struct Place<'a> {
     pub address: &'a str,
     pub destination: &'a Destination,
     pub credential: &'a Credential,
+}
+
+/// As [`remedy`], for one who also knows what was said: TLS and proxies fail in many ways that are one cause.
+pub fn advice(cause: Cause, why: &str, place: Place<'_>) -> String {
+    let address = place.address;
+    let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    match cause {
+        Cause::TlsFailed if says(&["received fatal alert"]) => format!(
+            "{address} wants a certificate of the bridge, of an authority that it trusts: look at influx.tls.cert_file and key_file"
+        ),
+        Cause::TlsFailed if says(&["InvalidContentType", "InvalidMessage", "corrupt message"]) => {
+            format!("no TLS is spoken at {address}: should influx.url begin with http://?")
+        }
+        Cause::TlsFailed if says(&["expired"]) => {
+            format!(
+                "the certificate of {address} has expired: renew it there, or set this machine's clock right"
+            )
+        }
+        Cause::TlsFailed if says(&["not valid for name"]) => {
+            format!("the certificate of {address} is for other names: write one of those into influx.url")
+        }
+        Cause::RequestRefused if says(&["to an HTTPS server", "to HTTPS port"]) => {
+            "TLS is spoken there: write https:// into influx.url".to_owned()
+        }
+        Cause::Unreachable if may_be_proxied(address) => format!(
+            "{}; and the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (NO_PROXY names what goes without)",
+            remedy(cause, place)
+        ),
+        _ => remedy(cause, place),
+    }
+}
+
+fn may_be_proxied(address: &str) -> bool {
+    let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_any = names.iter().any(|name| is_set(name) || is_set(&name.to_ascii_lowercase()));
+    is_any && !address.parse().is_ok_and(|url| is_loopback(&url))
 }
 
 /// One sentence without a full stop.
@@ -176,6 +214,25 @@ mod tests {
         f(Cause::Unreachable, bucket(), &token, "influx.url");
         f(Cause::TlsFailed, bucket(), &token, "influx.tls.ca_file");
         f(Cause::EndpointMissing, bucket(), &token, "influx.api");
+    }
+
+    /// In the words of rustls 0.23, Go's server and nginx.
+    #[test]
+    fn looks_at_what_was_said() {
+        let (destination, credential) = (bucket(), Credential::None);
+        let f = |cause: Cause, why: &str, want: &str| {
+            let place =
+                Place { address: "https://127.0.0.1:1", destination: &destination, credential: &credential };
+            let said = advice(cause, why, place);
+            assert!(said.contains(want), "{why}: {said}");
+        };
+        f(Cause::TlsFailed, "received fatal alert: CertificateRequired", "influx.tls.cert_file");
+        f(Cause::TlsFailed, "received corrupt message of type InvalidContentType", "http://?");
+        f(Cause::TlsFailed, "invalid peer certificate: certificate expired", "renew");
+        f(Cause::TlsFailed, "certificate not valid for name \"h\"", "other names");
+        f(Cause::TlsFailed, "invalid peer certificate: UnknownIssuer", "influx.tls.ca_file");
+        f(Cause::RequestRefused, "400: Client sent an HTTP request to an HTTPS server.", "https://");
+        f(Cause::Unreachable, "refused", "check influx.url");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::delivery::LaneWriter;
 use super::event::{Alarming, Event, Observer};
 use super::lines::Size;
 use super::pace::Pace;
-use super::remedy::{self, remedy};
+use super::remedy::{self, advice};
 use crate::alarm::{Alarm, Alarms, Scope, Trouble, Watch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -184,7 +184,8 @@ impl Writer {
             Reach::Destination => Scope::Destination(destination.to_string()),
         };
         let (at, credential) = (address.as_str(), self.client.credential());
-        let remedy = || remedy(cause, remedy::Place { address: at, destination, credential: &credential });
+        let remedy =
+            || advice(cause, why, remedy::Place { address: at, destination, credential: &credential });
         watch.failed(Trouble { cause: cause.name(), holds, scope: &scope, at, why, remedy: &remedy }, now());
     }
 

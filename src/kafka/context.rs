@@ -3,11 +3,11 @@
 use super::apart::Apart;
 use super::ffi::known_watermarks;
 use super::resets::{Resets, Resumed};
-use super::{MemberError, RecordQueue, Trouble, UntilEnd, begin};
+use super::{MemberError, RecordQueue, Tokens, Trouble, UntilEnd, begin, why_untrusted};
 use crate::commit::NextOffset;
-use crate::config::OffsetReset;
+use crate::config::{Kafka, OffsetReset};
 use crate::text::printable;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -15,6 +15,8 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
+use std::error::Error;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -68,25 +70,27 @@ pub struct GroupContext {
     held_by_others: AtomicBool,
     /// With the consumer's number, where reading ends.
     until_end: Option<(usize, Arc<UntilEnd>)>,
+    tokens: Tokens,
+    /// What the brokers' certificates are trusted by.
+    ca_file: Option<PathBuf>,
 }
 
 impl GroupContext {
-    pub fn new(
-        offset_reset: OffsetReset,
-        until_end: Option<(usize, Arc<UntilEnd>)>,
-    ) -> (Self, Receiver<GroupEvent>) {
+    pub fn new(kafka: &Kafka, until_end: Option<(usize, Arc<UntilEnd>)>) -> (Self, Receiver<GroupEvent>) {
         let (events, receiver) = channel();
         let context = Self {
             events,
             data_thread: OnceLock::new(),
             trouble: Mutex::default(),
             statistics: Mutex::default(),
-            offset_reset,
+            offset_reset: kafka.offset_reset,
             resets: Mutex::default(),
             apart: Apart::default(),
             failure: Mutex::default(),
             held_by_others: AtomicBool::new(false),
             until_end,
+            tokens: Tokens::new(kafka.oauth.as_ref()),
+            ca_file: kafka.ca_file(),
         };
         (context, receiver)
     }
@@ -126,6 +130,11 @@ impl GroupContext {
         } else if trouble.is_due(code) {
             self.held_by_others.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// What was last told that somebody has to do about the brokers.
+    pub fn standing_trouble(&self) -> Option<&'static str> {
+        lock(&self.trouble).standing()
     }
 
     /// Whether to tell now that others hold the group.
@@ -255,6 +264,8 @@ pub fn summary(partitions: &[TopicPartition]) -> String {
 }
 
 impl ClientContext for GroupContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         lock(&self.resets).note(facility, text, Instant::now());
         // What matters of these also comes as an error, with a code.
@@ -262,11 +273,21 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.report(error.rdkafka_error_code(), reason);
+        let code = error.rdkafka_error_code();
+        let asks_why = lock(&self.trouble).asks_why(code, reason);
+        let why = asks_why.then(|| why_untrusted(reason, self.ca_file.as_deref())).flatten();
+        match why {
+            Some(why) => self.report(code, &format!("{why}: {reason}")),
+            None => self.report(code, reason),
+        }
     }
 
     fn stats(&self, statistics: Statistics) {
         *lock(&self.statistics) = Some(statistics);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.next()
     }
 }
 

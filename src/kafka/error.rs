@@ -1,12 +1,13 @@
 //! Why the service ends because of Kafka.
 
+use super::trouble::client_words;
 use rdkafka::error::KafkaError;
 use thiserror::Error;
 
 /// Why the service can't go on with Kafka.
 #[derive(Debug, Error)]
 pub enum MemberError {
-    #[error("the Kafka client can't be made: {0}: look at [kafka] in bridge.toml")]
+    #[error("the Kafka client can't be made: {}", client_words(.0))]
     Client(#[source] KafkaError),
     #[error("the topics can't be subscribed to: {0}")]
     Subscribe(#[source] KafkaError),

@@ -23,9 +23,9 @@ pub fn why(
     let metadata = match consumer.fetch_metadata(None, ASK_MAX) {
         Ok(metadata) => metadata,
         Err(error) => {
-            return Some(format!(
-                "the brokers do not answer ({error}): is `kafka.brokers` right and Kafka up?"
-            ));
+            let trouble = consumer.context().standing_trouble();
+            let remedy = trouble.unwrap_or("is `kafka.brokers` right and Kafka up?");
+            return Some(format!("the brokers do not answer ({error}): {remedy}"));
         }
     };
     if subscribed.is_empty() {

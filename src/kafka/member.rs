@@ -60,7 +60,7 @@ impl Member {
         until_end: Option<Arc<UntilEnd>>,
     ) -> Result<(Self, Receiver<GroupEvent>), MemberError> {
         let until_end = until_end.map(|until_end| (number, until_end));
-        let (context, events) = GroupContext::new(kafka.offset_reset, until_end.clone());
+        let (context, events) = GroupContext::new(kafka, until_end.clone());
         let mut config = properties::client_config(kafka, number, lanes);
         if until_end.is_some() {
             // They tell when the end is reached.

@@ -2,6 +2,7 @@
 
 mod apart;
 mod begin;
+mod certificate;
 mod context;
 mod embedded;
 mod error;
@@ -9,15 +10,18 @@ mod ffi;
 mod group;
 mod idle;
 mod member;
+mod probe;
 mod properties;
 mod recreated;
 mod resets;
 mod retention;
 mod sample;
 mod survey;
+mod token;
 mod trouble;
 mod until_end;
 
+pub use certificate::why_untrusted;
 pub use context::{
     GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
     summary as partitions_in_words,
@@ -29,11 +33,13 @@ pub use ffi::{
     mock_cluster_addresses,
 };
 pub use member::Member;
-pub use properties::{probe_config, producer_config, reader_config};
+pub use probe::{HasTokens, ProbeContext, probe, serve_tokens};
+pub use properties::{probe_config, producer_config, reader_config, unconnected_config};
 pub use resets::Resumed;
 pub use retention::{Retention, RetentionWatch, Retentions, ask as ask_retentions};
 pub use sample::Sample;
 pub use survey::{Kept, Looked, Survey, SurveyedTopic};
+pub use token::Tokens;
 use trouble::Trouble;
-pub use trouble::remedy_words;
+pub use trouble::{advice, client_words, remedy_words};
 pub use until_end::UntilEnd;

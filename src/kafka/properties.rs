@@ -88,6 +88,13 @@ pub fn probe_config(kafka: &Kafka) -> ClientConfig {
     config
 }
 
+/// Properties of a client that shows whether one can be made of the files: it knows no broker.
+pub fn unconnected_config(kafka: &Kafka) -> ClientConfig {
+    let mut config = probe_config(kafka);
+    config.remove("bootstrap.servers");
+    config
+}
+
 /// Properties of a consumer that is told which partitions to read, and ends at their ends. It joins no group and commits
 /// nothing; what it keeps ready is little, because it reads little.
 pub fn reader_config(kafka: &Kafka) -> ClientConfig {

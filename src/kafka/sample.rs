@@ -1,5 +1,6 @@
 //! A look at the records of some topics, without joining a group and without committing.
 
+use super::probe::{ProbeContext, probe};
 use super::properties::{probe_config, reader_config};
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -14,14 +15,14 @@ const ASK_MAX: Duration = Duration::from_secs(5);
 
 /// Reads some topics from near their ends.
 pub struct Sample {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<ProbeContext>,
 }
 
 impl Sample {
     /// From the last `before` records of each partition on. None: one of the topics does not exist.
     pub fn open(kafka: &Kafka, topics: &[&str], before: i64) -> KafkaResult<Option<Self>> {
         // The client wants a name of a group to assign partitions by hand; it is never joined.
-        let consumer: BaseConsumer = probe_config(kafka).set("group.id", "(sample)").create()?;
+        let consumer = probe(kafka, probe_config(kafka).set("group.id", "(sample)"))?;
         let mut list = TopicPartitionList::new();
         for topic in topics {
             let metadata = consumer.fetch_metadata(Some(topic), ASK_MAX)?;

@@ -39,6 +39,7 @@ mod offsets;
 mod refusals;
 mod restarts;
 mod salvage;
+mod security;
 mod store_faults;
 mod support;
 mod text;

@@ -13,6 +13,8 @@ fn secrets_are_never_shown() {
         "[influx]\napi_token = \"hush-hush\"\npasword = 'hush-hush'".to_owned(),
         "token = \"hush-hush\"".to_owned(),
         "[kafka.librdkafka]\nsasl.password = ['hush-hush']\n\"ssl.key.passwrd\" = 'hush-hush'".to_owned(),
+        with("kafka.sasl", "mechanism = 'OAUTHBEARER'\ntoken_endpoint = 'https://u:hush-hush@h'\nclient_id = 'c'\nclient_secret = 'hush-hush' # x\nusername = 5"),
+        with("kafka.sasl", "mechanism = 'OAUTHBEARER'\ntoken = 'hush-hush \u{7f}'"),
         // A "$" in it that was not meant.
         "[influx]\ntoken = \"hush-$hush-hush\"".to_owned(),
         "[influx]\ntoken = \"${hush-hush}\"".to_owned(),

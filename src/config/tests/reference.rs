@@ -53,6 +53,7 @@ fn load_in_folder(text: &str) -> Loaded {
     for file in ["ca.pem", "client.pem", "client.key"] {
         std::fs::write(folder.join(file), "").unwrap();
     }
+    std::fs::write(folder.join("kafka.token"), "token").unwrap();
     let loaded = parse(&folder.join("bridge.toml"), text, &|name| Some(format!("of-{name}")));
     std::fs::remove_dir_all(&folder).unwrap();
     loaded.unwrap_or_else(|errors| panic!("{text}\n{errors}"))
@@ -67,7 +68,10 @@ fn is_of(api: &str, table: &str, line: &str) -> bool {
     // Letters go to a topic with the one, to a file with the other.
     let is_other_letter =
         table == "dead_letter" && if api == "v1" { key.starts_with("file") } else { key == "topic" };
-    key != "urls" && !is_other_letter && !(is_destination && if api == "v1" { v2 } else { v1 })
+    let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope"];
+    let is_token = table == "kafka.sasl" && of_tokens.contains(&key);
+    let is_other_api = is_destination && if api == "v1" { v2 } else { v1 };
+    key != "urls" && !is_token && !is_other_letter && !is_other_api
 }
 
 #[test]
@@ -82,6 +86,16 @@ fn the_reference_is_right_with_every_key() {
     assert!(v2.config.kafka.properties.len() > 8 && v2.config.mappings[0].rules.time.is_some());
     let v1 = uncommented(|table, line| is_of("v1", table, line)).replace("api = \"v2\"", "api = \"v1\"");
     load_in_folder(&v1);
+    for other in ["token", "token_endpoint"] {
+        let text = uncommented(|table, line| match key(line) {
+            Some("username" | "password") if table == "kafka.sasl" => false,
+            Some("client_id" | "client_secret" | "scope") if table == "kafka.sasl" => other != "token",
+            Some("token" | "token_endpoint") if table == "kafka.sasl" => key(line) == Some(other),
+            _ => table == "kafka.sasl" || is_of("v2", table, line),
+        });
+        let loaded = load_in_folder(&text.replace("\"SCRAM-SHA-512\"", "\"OAUTHBEARER\""));
+        assert!(loaded.config.kafka.oauth.is_some(), "{text}");
+    }
     load_in_folder(&uncommented(|table, line| {
         key(line) != Some("url") && (key(line) == Some("urls") || is_of("v2", table, line))
     }));

@@ -48,7 +48,39 @@ fn wrong_values_of_kafka() {
     f("kafka.sasl", "mechanism = 'PLAN'\nusername = 'u'\npassword = 'p'", "did you mean \"PLAIN\"?");
     f("kafka.sasl", "mechanism = 'GSSAPI'\nusername = 'u'\npassword = 'p'", "Kerberos is not built in");
     f("kafka.sasl", "mechanism = 'PLAIN'\nusername = 'u'", "has no `password`");
-    f("kafka.sasl", "mechanism = 'OAUTHBEARER'\nusername = 'u'", "OAUTHBEARER has no `username`");
+    f(
+        "kafka.sasl",
+        "mechanism = 'OAUTHBEARER'\nusername = 'u'\ntoken = 't'",
+        "OAUTHBEARER has no `username`: it logs in with a `token`",
+    );
+    f("kafka.sasl", "mechanism = 'OAUTHBEARER'", "[kafka.sasl] has no `token`: OAUTHBEARER wants one");
+    f("kafka.sasl", "mechanism = 'OAUTHBEARER'\ntoken = 'a b'", "`token` has a space");
+    f(
+        "kafka.sasl",
+        "mechanism = 'OAUTHBEARER'\ntoken = 't'\ntoken_endpoint = 'https://h'",
+        "`token` and `token_endpoint` are both here",
+    );
+    f(
+        "kafka.sasl",
+        "mechanism = 'OAUTHBEARER'\ntoken = 't'\nscope = 's'",
+        "[kafka.sasl] has no `token_endpoint`",
+    );
+    let endpoint = "mechanism = 'OAUTHBEARER'\nclient_id = 'c'\n";
+    f(
+        "kafka.sasl",
+        &format!("{endpoint}token_endpoint = 'https://h'"),
+        "[kafka.sasl] has no `client_secret`: `token_endpoint` wants",
+    );
+    f(
+        "kafka.sasl",
+        &format!("{endpoint}client_secret = 's'\ntoken_endpoint = 'h/token'"),
+        "h/token: this is no address such as",
+    );
+    f(
+        "kafka.sasl",
+        "mechanism = 'PLAIN'\nusername = 'u'\npassword = 'p'\ntoken = 't'",
+        "`token` is of mechanism = \"OAUTHBEARER\"",
+    );
     f("kafka.tls", "ca_file = 'nowhere.pem'", "`ca_file`: nowhere.pem can't be read");
     f(
         "kafka.librdkafka",

@@ -1,6 +1,7 @@
 //! What the tests share: the servers, the bridge as a process, waiting.
 
 mod bridge;
+mod certificates;
 pub mod config;
 mod example;
 #[path = "../../support/exposition.rs"]
@@ -14,9 +15,12 @@ mod live;
 pub mod numbers;
 mod own_influx;
 mod points;
+mod proxies;
+mod secure_kafka;
 mod tmpfs;
 
 pub use bridge::{Bridge, Paused, binary as bridge_binary, run_command, signal};
+pub use certificates::{HIDDEN_HOST, KEY_PASSWORD};
 pub use config::Config;
 pub use example::Example;
 pub use exposition::Page;
@@ -27,6 +31,8 @@ pub use live::{Live, measured, variable};
 pub use numbers::Numbers;
 pub use own_influx::{OwnInflux, free_port};
 pub use points::{Stored, assert_points};
+pub use proxies::{Proxy, tls_before};
+pub use secure_kafka::{PLAIN_PASSWORD, SCRAM_PASSWORD, SecureKafka, USER};
 pub use tmpfs::Tmpfs;
 
 use std::thread;

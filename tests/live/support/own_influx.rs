@@ -43,7 +43,8 @@ impl OwnInflux {
         all.extend(paths.into_iter().flat_map(|(option, path)| [option.into(), path.into_os_string()]));
         all.extend(options.iter().map(OsString::from));
         let token = variable("INFLUX2_TOKEN");
-        let influx = Influx::new(&format!("http://127.0.0.1:{port}"), Some(format!("Token {token}")));
+        let scheme = if options.contains(&"--tls-cert") { "https" } else { "http" };
+        let influx = Influx::new(&format!("{scheme}://127.0.0.1:{port}"), Some(format!("Token {token}")));
         let child = spawn(folder, &all);
         let own = Self { influx, port, folder: folder.to_owned(), options: all, child };
         own.wait_until_up();

@@ -4,6 +4,7 @@
 need_kafka() {
     need_command java "run Kafka"
     need_package kcat kcat
+    need_package openssl openssl # the certificates of tests/live/security
     (
         flock 7
         if [ -d "$kafka_libs" ]; then exit; fi

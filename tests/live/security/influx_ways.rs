@@ -1,0 +1,145 @@
+//! TLS and proxies at InfluxDB's end.
+
+use super::*;
+use crate::support::config::v2_with;
+use crate::support::{HIDDEN_HOST, Kafka, Live, OwnInflux, Produced, Proxy, measured, tls_before, variable};
+
+/// A topic with a record, which a bridge is to store at this address.
+struct Scene<'a> {
+    live: &'a Live,
+    kafka: Kafka,
+    topic: String,
+    bucket: String,
+}
+
+impl<'a> Scene<'a> {
+    fn new(live: &'a Live, bucket: String) -> Self {
+        let kafka = live.kafka();
+        let topic = kafka.create_topic(live.name("influx_ways"), 1, 1);
+        kafka.produce(&topic, [Produced::new(r#"{"value":1}"#)]);
+        Self { live, kafka, topic, bucket }
+    }
+
+    fn start(&self, way: &str, url: &str, tls: &str, variables: &[(&str, &str)]) -> Bridge {
+        let group = self.live.name(way);
+        let influx = v2_with(url, &self.bucket, &variable("INFLUX2_TOKEN"));
+        let brokers = variable("KAFKA");
+        let config = config(&brokers, &self.topic, "", &format!("{influx}\n{tls}"));
+        let config =
+            config.replace(&format!("group_id = '{}'", self.topic), &format!("group_id = '{group}'"));
+        Bridge::start(&config, variables)
+    }
+
+    fn assert_stores(&self, way: &str, url: &str, tls: &str, variables: &[(&str, &str)]) {
+        let bridge = self.start(way, url, tls, variables);
+        let (_, took) = bridge.wait_for_log(&["first lines stored"], PATIENCE);
+        measured(way, format!("stored after {took:.1?}"));
+        assert_no_secrets(&log(&bridge), &[&variable("INFLUX2_TOKEN")]);
+        bridge.stop();
+    }
+
+    /// It waits, and says why.
+    fn assert_holds(&self, way: &str, url: &str, tls: &str, variables: &[(&str, &str)], words: &[&str]) {
+        let bridge = self.start(way, url, tls, variables);
+        assert_says(way, &bridge, words);
+        let group = self.kafka.group(&self.live.name(way));
+        assert_eq!(group.committed(&self.topic, 1), [-1], "{way}: it is not stored");
+        assert_no_secrets(&log(&bridge), &[&variable("INFLUX2_TOKEN")]);
+        // A stop would wait for what can't be stored.
+        bridge.kill();
+    }
+}
+
+#[test]
+fn influxdb_behind_tls() {
+    let Some(live) = Live::or_skip() else { return };
+    let secure = SecureKafka::shared(&live);
+    let of = &secure.certificates;
+    let own = OwnInflux::start(&live, &["--tls-cert", &of.pem("server"), "--tls-key", &of.key("server")]);
+    let bucket = own.influx.create_bucket(live.name("tls"));
+    let scene = Scene::new(&live, bucket);
+    let url = own.influx.url();
+    let ca = format!("[influx.tls]\nca_file = '{}'\n", of.pem("ca"));
+    let stranger = format!("[influx.tls]\nca_file = '{}'\n", of.pem("stranger"));
+    scene.assert_stores("tls", url, &ca, &[]);
+    scene.assert_stores("tls_by_name", &url.replace("127.0.0.1", "localhost"), &ca, &[]);
+    scene.assert_stores("tls_unverified", url, "[influx.tls]\nverify = false\n", &[]);
+    let untrusted = ["UnknownIssuer", "influx.tls.ca_file"];
+    scene.assert_holds("tls_stranger", url, &stranger, &[], &untrusted);
+    scene.assert_holds("tls_system", url, "", &[], &untrusted);
+    scene.assert_holds("http_to_https", &url.replace("https:", "http:"), "", &[], &["https://"]);
+    let proxy = Proxy::to(url);
+    let hidden = format!("https://{HIDDEN_HOST}:8086");
+    let through = |login: &str| format!("http://{login}{}", proxy.address);
+    scene.assert_stores("connect", &hidden, &ca, &[("HTTPS_PROXY", &through(""))]);
+    scene.assert_stores("connect_lower_case", &hidden, &ca, &[("https_proxy", &through(""))]);
+    scene.assert_stores("connect_all", &hidden, &ca, &[("ALL_PROXY", &through(""))]);
+    assert!(proxy.counts().0 >= 3 && proxy.counts().1 == 0, "{:?}", proxy.counts());
+    // A name that only the certificate lacks.
+    let other = hidden.replace(HIDDEN_HOST, "other.hidden.example");
+    scene.assert_holds("tls_name", &other, &ca, &[("HTTPS_PROXY", &through(""))], &["not valid for name"]);
+    // proxy-user:proxy-pass-word
+    proxy.want("Basic cHJveHktdXNlcjpwcm94eS1wYXNzLXdvcmQ=");
+    let login = through(&format!("proxy-user:{PROXY_PASSWORD}@"));
+    scene.assert_stores("connect_login", &hidden, &ca, &[("HTTPS_PROXY", &login)]);
+    let wrong = through(&format!("proxy-user:{WRONG_PASSWORD}@"));
+    let refused = ["the proxy's login", "HTTPS_PROXY"];
+    scene.assert_holds("connect_refused", &hidden, &ca, &[("HTTPS_PROXY", &wrong)], &refused);
+}
+
+#[test]
+fn influxdb_behind_a_server_of_tls_that_wants_certificates() {
+    let Some(live) = Live::or_skip() else { return };
+    let secure = SecureKafka::shared(&live);
+    let (of, influx) = (&secure.certificates, live.influx2());
+    let scene = Scene::new(&live, influx.create_bucket(live.name("mutual")));
+    let url = format!("https://{}", tls_before(influx.url(), of, "server"));
+    let ca = format!("[influx.tls]\nca_file = '{}'\n", of.pem("ca"));
+    let with = |name: &str| format!("{ca}{}", client_certificate(secure, name, name));
+    scene.assert_stores("mutual", &url, &with("client"), &[]);
+    let wanted = ["influx.tls.cert_file"];
+    scene.assert_holds("mutual_without", &url, &ca, &[], &wanted);
+    scene.assert_holds("mutual_stranger", &url, &with("stranger"), &[], &wanted);
+    let expired = format!("https://{}", tls_before(influx.url(), of, "expired"));
+    scene.assert_holds("expired", &expired, &with("client"), &[], &["expired", "renew"]);
+    let plain = influx.url().replace("http:", "https:");
+    scene.assert_holds("https_to_http", &plain, &ca, &[], &["http://"]);
+}
+
+#[test]
+fn influxdb_behind_a_proxy_without_tls() {
+    let Some(live) = Live::or_skip() else { return };
+    let influx = live.influx2();
+    let scene = Scene::new(&live, influx.create_bucket(live.name("proxy")));
+    let proxy = Proxy::to(influx.url());
+    let address = format!("http://{}", proxy.address);
+    let hidden = format!("http://{HIDDEN_HOST}:8086");
+    scene.assert_stores("proxy", &hidden, "", &[("HTTP_PROXY", &address)]);
+    assert!(proxy.counts().0 == 0 && proxy.counts().1 > 0, "{:?}", proxy.counts());
+    let before = proxy.counts();
+    scene.assert_stores("loopback", influx.url(), "", &[("HTTP_PROXY", &address), ("ALL_PROXY", &address)]);
+    let without = [("HTTP_PROXY", address.as_str()), ("NO_PROXY", "other.example,.hidden.example")];
+    scene.assert_holds("no_proxy", &hidden, "", &without, &["unreachable", "influx.url"]);
+    // It is another one's, for https only.
+    scene.assert_holds(
+        "other_scheme",
+        &hidden,
+        "",
+        &[("HTTPS_PROXY", &address)],
+        &["unreachable", "influx.url"],
+    );
+    assert_eq!(proxy.counts(), before);
+    proxy.want("Basic cHJveHktdXNlcjpwcm94eS1wYXNzLXdvcmQ=");
+    let wrong = address.replace("http://", &format!("http://proxy-user:{WRONG_PASSWORD}@"));
+    scene.assert_holds(
+        "proxy_refused",
+        &hidden,
+        "",
+        &[("HTTP_PROXY", &wrong)],
+        &["the proxy's login", "HTTP_PROXY"],
+    );
+    let login = address.replace("http://", &format!("http://proxy-user:{PROXY_PASSWORD}@"));
+    scene.assert_stores("proxy_login", &hidden, "", &[("HTTP_PROXY", &login)]);
+    let dead = [("HTTP_PROXY", "http://127.0.0.1:9")];
+    scene.assert_holds("proxy_dead", &hidden, "", &dead, &["HTTP_PROXY"]);
+}

@@ -1,0 +1,141 @@
+//! What keeps Kafka out of reach, and the words that say which key it is about.
+
+use super::*;
+use crate::support::Live;
+
+const NOWHERE: &str = "url = 'http://127.0.0.1:9'\norg = 'o'\nbucket = 'b'\ntoken = 't'";
+
+#[test]
+fn each_mistake_names_its_key() {
+    let Some(live) = Live::or_skip() else { return };
+    let secure = SecureKafka::shared(&live);
+    let kafka = secure.kafka();
+    let topic = kafka.create_topic(live.name("trouble"), 1, 1);
+    let endpoint = TokenEndpoint::start(secure, Duration::from_mins(5));
+    let with = |more: &str| tls(secure) + more;
+    let stranger = format!("[kafka.tls]\nca_file = '{}'\n", secure.certificates.pem("stranger"));
+    let token = |token: &str| format!("[kafka.sasl]\nmechanism = 'OAUTHBEARER'\ntoken = '{token}'\n");
+    // With a signature of nobody's.
+    let forged = secure.token(Duration::from_mins(5)).rsplit_once('.').unwrap().0.to_owned() + ".c2ln";
+    let login_refused = ["ERROR", "kafka refuses the login", "username, password"];
+    let untrusted = ["ERROR", "certificate is not trusted", "kafka.tls.ca_file"];
+    let no_certificate = ["ERROR", "wants a certificate of this client", "kafka.tls.cert_file"];
+    let cases: Vec<(&str, &str, String, &[&str])> = vec![
+        (
+            "wrong password, SCRAM",
+            &secure.login,
+            with(&login("SCRAM-SHA-512", USER, WRONG_PASSWORD)),
+            &login_refused,
+        ),
+        ("wrong password, PLAIN", &secure.login, with(&login("PLAIN", USER, WRONG_PASSWORD)), &login_refused),
+        (
+            "unknown user",
+            &secure.login,
+            with(&login("SCRAM-SHA-256", "nobody", WRONG_PASSWORD)),
+            &login_refused,
+        ),
+        (
+            "wrong mechanism",
+            &secure.clear,
+            login("PLAIN", USER, PLAIN_PASSWORD),
+            &["ERROR", "does not offer", "kafka.sasl.mechanism"],
+        ),
+        ("forged token", &secure.login, with(&token(&forged)), &["ERROR", "refuses the token", "kafka.sasl"]),
+        (
+            "token that ended",
+            &secure.login,
+            with(&token(&secure.token(Duration::ZERO))),
+            &["ERROR", "no token for the login", "ended", "kafka.sasl.token"],
+        ),
+        (
+            "wrong client secret",
+            &secure.login,
+            with(&endpoint.sasl(WRONG_PASSWORD)),
+            &["ERROR", "invalid_client", "client_secret"],
+        ),
+        ("no TLS to a TLS listener", &secure.mutual, String::new(), &["ERROR", "[kafka.tls]"]),
+        (
+            "no TLS, with a login",
+            &secure.login,
+            login("PLAIN", USER, PLAIN_PASSWORD),
+            &["ERROR", "[kafka.tls]"],
+        ),
+        (
+            "TLS to a listener without",
+            &secure.open,
+            with(""),
+            &["ERROR", "no TLS at this port", "[kafka.tls]"],
+        ),
+        ("unknown authority", &secure.login, stranger + &login("PLAIN", USER, PLAIN_PASSWORD), &untrusted),
+        ("authority of the system's", &secure.mutual, "[kafka.tls]\n".to_owned(), &untrusted),
+        (
+            "other name",
+            &secure.elsewhere,
+            with(""),
+            &["ERROR", "is for other names", "kafka.brokers", "127.0.0.2"],
+        ),
+        ("expired", &secure.expired, with(""), &["ERROR", "has expired", "renew it"]),
+        ("no client certificate", &secure.mutual, with(""), &no_certificate),
+        (
+            "client certificate of a stranger",
+            &secure.mutual,
+            with(&client_certificate(secure, "stranger", "stranger")),
+            &no_certificate,
+        ),
+    ];
+    let started: Vec<_> = cases
+        .iter()
+        .map(|(name, brokers, security, words)| {
+            (name, words, Bridge::start(&config(brokers, &topic, security, NOWHERE), &[]))
+        })
+        .collect();
+    for (name, words, bridge) in started {
+        assert_says(name, &bridge, words);
+        assert_no_secrets(&log(&bridge), &[&forged]);
+        bridge.kill();
+    }
+    thread::scope(|scope| {
+        for (name, brokers, security, _) in &cases {
+            let config = config(brokers, &topic, security, NOWHERE);
+            scope.spawn(move || assert_check_fails(name, &config));
+        }
+    });
+}
+
+/// `check` and `run` say it before anything is connected to.
+#[test]
+fn files_that_cannot_be_used_are_named_at_once() {
+    let Some(live) = Live::or_skip() else { return };
+    let secure = SecureKafka::shared(&live);
+    let of = &secure.certificates;
+    let locked = client_certificate(secure, "client", "locked");
+    let not_pem = secure.file("not.pem", "no PEM");
+    let f = |name: &str, security: String, influx: &str, want: &str| {
+        let config = config(&secure.mutual, "t", &security, influx);
+        for arguments in [&["check"][..], &["run"]] {
+            let (status, out, err) = run_command(&config, arguments);
+            assert_eq!(
+                status,
+                Some(if arguments == ["run"] && !err.contains("can't be read") { 3 } else { 2 }),
+                "{name}: {err}"
+            );
+            assert!(err.contains(want), "{name}: {err}");
+            assert_no_secrets(&(out + &err), &[]);
+        }
+    };
+    f(
+        "wrong key password",
+        format!("{}{locked}key_password = '{WRONG_PASSWORD}'\n", tls(secure)),
+        NOWHERE,
+        "key_password",
+    );
+    f("no key password", format!("{}{locked}", tls(secure)), NOWHERE, "key_password");
+    f("a key of another", tls(secure) + &client_certificate(secure, "client", "server"), NOWHERE, "key_file");
+    f("no PEM", format!("[kafka.tls]\nca_file = '{not_pem}'\n"), NOWHERE, "kafka.tls.ca_file");
+    f("unreadable", "[kafka.tls]\nca_file = '/nowhere/ca.pem'\n".to_owned(), NOWHERE, "can't be read");
+    let influx = |files: &str| format!("{}\n[influx.tls]\n{files}", NOWHERE.replace("http:", "https:"));
+    f("InfluxDB: no PEM", String::new(), &influx(&format!("ca_file = '{not_pem}'")), "influx.tls.ca_file");
+    let locked = format!("cert_file = '{}'\nkey_file = '{}'", of.pem("client"), of.key("locked"));
+    f("InfluxDB: a locked key", String::new(), &influx(&locked), "the key unencrypted");
+    f("InfluxDB: unreadable", String::new(), &influx("ca_file = '/nowhere/ca.pem'"), "can't be read");
+}
