@@ -51,7 +51,7 @@ fn ask_one(kafka: &Kafka, address: &str, speaks: &Speaks) -> (Option<Cluster>, L
             let remedy = "check `kafka.brokers`, that Kafka runs and listens there, and firewalls on the way";
             (None, Line::failed(format!("{what}: {why}"), remedy))
         }
-        Reach::Open => match hello(kafka, address) {
+        Reach::Open => match hello(kafka, address, speaks) {
             Ok(cluster) => {
                 let counts = format!(
                     "{} and {}",
@@ -102,7 +102,7 @@ impl ClientContext for Listening {
 impl ConsumerContext for Listening {}
 
 /// What this address alone answers.
-fn hello(kafka: &Kafka, address: &str) -> Result<Cluster, Vec<Complaint>> {
+fn hello(kafka: &Kafka, address: &str, speaks: &Speaks) -> Result<Cluster, Vec<Complaint>> {
     let listening = Listening::default();
     let mut config = probe_config(kafka);
     // A connection that is closed at once is what a wrong protocol looks like.
@@ -120,7 +120,7 @@ fn hello(kafka: &Kafka, address: &str) -> Result<Cluster, Vec<Complaint>> {
         // Errors wait for somebody to poll.
         while client.poll(Duration::ZERO).is_some() {}
         let heard = listening.heard();
-        if left.is_zero() || diagnosis::is_final(&heard) {
+        if left.is_zero() || diagnosis::is_final(&heard, speaks) {
             return Err(heard);
         }
         patience *= 2;

@@ -62,8 +62,8 @@ enum Trouble {
 }
 
 /// Whether waiting can't change what was heard.
-pub fn is_final(heard: &[Complaint]) -> bool {
-    heard.iter().any(|complaint| !matches!(trouble(complaint), Trouble::Other(_)))
+pub fn is_final(heard: &[Complaint], speaks: &Speaks) -> bool {
+    heard.iter().any(|complaint| !matches!(trouble(complaint, speaks), Trouble::Other(_)))
 }
 
 /// That the client can't even be made. The error may name a property's value, which may be a secret.
@@ -77,7 +77,9 @@ pub fn no_client(error: &KafkaError) -> Complaint {
 
 /// What is wrong, and what to do about it.
 pub fn of(heard: &[Complaint], speaks: &Speaks) -> (String, &'static str) {
-    let troubles: Vec<Trouble> = heard.iter().map(trouble).collect();
+    // That all brokers are down says nothing of why.
+    let telling = heard.iter().filter(|complaint| complaint.code != Some(Code::AllBrokersDown));
+    let troubles: Vec<Trouble> = telling.map(|complaint| trouble(complaint, speaks)).collect();
     let known = troubles.iter().find(|trouble| !matches!(trouble, Trouble::Other(_)));
     let mechanism = speaks.sasl.as_deref().unwrap_or("SASL");
     let connected = |what: &str| format!("connected, but {what}");
@@ -107,7 +109,7 @@ pub fn of(heard: &[Complaint], speaks: &Speaks) -> (String, &'static str) {
         ),
         Some(Trouble::Certificate(why)) => (
             connected(&format!("its certificate is not trusted: {why}")),
-            "name the authority that signed it in `ca_file` of [kafka.tls]",
+            "name the authority that signed it in `ca_file` of [kafka.tls], or a name that it is for in `kafka.brokers`",
         ),
         Some(Trouble::HostName) => (
             connected("its certificate is for another name"),
@@ -138,7 +140,7 @@ pub fn of(heard: &[Complaint], speaks: &Speaks) -> (String, &'static str) {
     }
 }
 
-fn trouble(complaint: &Complaint) -> Trouble {
+fn trouble(complaint: &Complaint, speaks: &Speaks) -> Trouble {
     let text = complaint.text.as_str();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let excerpt = || printable(reason(text), WORDS_CHARS_MAX);
@@ -148,7 +150,12 @@ fn trouble(complaint: &Complaint) -> Trouble {
     if has(&["SASL "]) {
         return of_login(text);
     }
-    if has(&["SSL handshake failed", "verify broker certificate", "did not provide a certificate"]) {
+    if has(&[
+        "SSL handshake failed",
+        "SSL routines",
+        "verify broker certificate",
+        "did not provide a certificate",
+    ]) {
         return of_tls(text);
     }
     if has(&["connecting to a SSL listener"]) {
@@ -159,6 +166,16 @@ fn trouble(complaint: &Complaint) -> Trouble {
     }
     if let Some((_, size)) = text.split_once("Invalid response size ") {
         return of_size(size.split(' ').next().unwrap_or_default());
+    }
+    if has(&["Disconnected", "connection closed by peer", "Connection reset"]) {
+        // When a broker hangs up tells what it missed.
+        let (asks_version, is_up) = (has(&["in state APIVERSION_QUERY"]), has(&["in state UP"]));
+        match (speaks.tls, speaks.sasl.is_some()) {
+            (false, _) if asks_version => return Trouble::TlsWanted,
+            (true, _) if asks_version => return Trouble::ClientCertificate,
+            (_, false) if is_up => return Trouble::LoginWanted,
+            _ => {}
+        }
     }
     match complaint.code {
         Some(Code::Authentication | Code::SaslAuthenticationFailed) => Trouble::Login(excerpt()),
@@ -195,7 +212,13 @@ fn of_tls(text: &str) -> Trouble {
         "verify broker certificate",
     ]) {
         Trouble::Certificate(certificate(text).to_owned())
-    } else if has(&["certificate required", "client SSL authentication might be", "alert bad certificate"]) {
+    } else if has(&[
+        "certificate required",
+        "client SSL authentication might be",
+        "alert bad certificate",
+        "alert unknown ca",
+        "alert certificate",
+    ]) {
         Trouble::ClientCertificate
     } else if has(&[
         "PLAINTEXT broker listener",
@@ -205,7 +228,7 @@ fn of_tls(text: &str) -> Trouble {
     ]) {
         Trouble::NoTls
     } else {
-        Trouble::Certificate(printable(reason(text), WORDS_CHARS_MAX))
+        Trouble::Other(printable(reason(text), WORDS_CHARS_MAX))
     }
 }
 
@@ -219,7 +242,9 @@ fn certificate(text: &str) -> &'static str {
     known
         .iter()
         .find(|(word, _)| text.contains(word))
-        .map_or("its authority is unknown here", |(_, words)| words)
+        .map_or("its authority is unknown here, it is for another name, or it has expired", |(_, words)| {
+            words
+        })
 }
 
 /// Kafka's answers begin with their size: others' first four bytes are taken for it.
@@ -258,7 +283,7 @@ mod tests {
             let (what, remedy) = of(&heard, &speaks);
             assert!(what.contains(want), "{text}: {what}");
             assert!(remedy.contains(key), "{text}: {remedy}");
-            assert!(is_final(&heard), "{text}");
+            assert!(is_final(&heard, &speaks), "{text}");
         };
         f(
             "SASL PLAIN mechanism handshake failed: Broker: Unsupported SASL mechanism: broker's supported mechanisms: SCRAM-SHA-512",
@@ -312,6 +337,11 @@ mod tests {
             "`cert_file`",
         );
         f(
+            "Receive failed: error:0A000412:SSL routines::ssl/tls alert bad certificate: SSL alert number 42",
+            "certificate of the client",
+            "`cert_file`",
+        );
+        f(
             "Receive failed: Invalid response size 1213486160 (0..100000000): increase receive.message.max.bytes",
             "speaks HTTP",
             "kafka.brokers",
@@ -321,14 +351,33 @@ mod tests {
     }
 
     #[test]
+    fn when_a_broker_hangs_up_tells_what_it_missed() {
+        let f = |tls: bool, sasl: bool, state: &str, want: &str| {
+            let speaks = Speaks { tls, sasl: sasl.then(|| "PLAIN".into()) };
+            let text = format!(
+                "x:1/bootstrap: Disconnected: connection closed by peer (after 3ms in state {state})"
+            );
+            let down = Complaint { code: Some(Code::AllBrokersDown), text: "1/1 brokers are down".into() };
+            let (what, _) = of(&[Complaint { code: None, text }, down], &speaks);
+            assert!(what.contains(want), "{tls} {sasl} {state}: {what}");
+        };
+        f(false, false, "APIVERSION_QUERY", "want TLS");
+        f(false, true, "APIVERSION_QUERY", "want TLS");
+        f(true, false, "APIVERSION_QUERY", "certificate of the client");
+        f(false, false, "UP", "want a login");
+        f(true, false, "UP", "want a login");
+        f(true, true, "UP", "Kafka does not answer: Disconnected: connection closed by peer");
+    }
+
+    #[test]
     fn waits_for_what_may_pass() {
         let heard = [Complaint { code: Some(Code::BrokerTransportFailure), text: "x:1/bootstrap: Connect to ipv6#[::1]:1 failed: Connection refused (after 0ms in state CONNECT)".into() }];
-        assert!(!is_final(&heard));
+        assert!(!is_final(&heard, &Speaks::default()));
         let (what, remedy) = of(&heard, &Speaks::default());
         assert!(what.ends_with("Connect to ipv6#[::1]:1 failed: Connection refused"), "{what}");
         assert!(remedy.contains("kafka.brokers"));
         assert_eq!(of(&[], &Speaks::default()).0, "connected, but no answer came");
-        assert!(!is_final(&[]));
+        assert!(!is_final(&[], &Speaks::default()));
     }
 
     #[test]

@@ -140,7 +140,11 @@ fn check_samples(
     let refused = sample_ends(kafka, positions, sampled);
     sample_starts(kafka, positions, sampled);
     if refused.is_some() {
-        report.tell_all(name_refused(kafka, positions, &sampled.without_records()))?;
+        let without: Vec<String> = sampled.without_records().into_iter().map(str::to_owned).collect();
+        for (topic, line) in name_refused(kafka, positions, &without) {
+            report.tell(&line)?;
+            sampled.forget(topic);
+        }
     }
     let holds = |topic: &str| positions.iter().any(|at| at.topic == topic && holds_records(at));
     report.tell_all(sampled.judge(holds, SystemTime::now()))?;
@@ -148,15 +152,15 @@ fn check_samples(
 }
 
 /// An error does not name its topic, so those without records are asked again, each by itself.
-fn name_refused(kafka: &Kafka, positions: &[Position], topics: &[&str]) -> Vec<Line> {
-    let ask = |topic: &&str| {
+fn name_refused<'t>(kafka: &Kafka, positions: &[Position], topics: &'t [String]) -> Vec<(&'t str, Line)> {
+    let ask = |topic: &'t String| {
         let mut list = TopicPartitionList::new();
         for at in positions.iter().filter(|at| at.topic == *topic) {
             let end = at.bounds.map_or(Offset::End, |(_, end)| Offset::Offset(end));
             let _infallible = list.add_partition_offset(&at.topic, at.partition, end);
         }
         let error = read(kafka, &list, 1, |_, _| {})?;
-        Some(topics::refused(topic, error.rdkafka_error_code(), &error.to_string()))
+        Some((topic.as_str(), topics::refused(topic, error.rdkafka_error_code(), &error.to_string())))
     };
     topics.iter().filter_map(ask).collect()
 }

@@ -3,7 +3,7 @@
 use super::report::Line;
 use crate::config::OffsetReset;
 use crate::text::counted;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 use std::time::Duration;
@@ -51,7 +51,11 @@ impl Position {
 }
 
 /// Asks for the bounds of these partitions; where a leader does not answer they stay unknown.
-pub fn bounds(consumer: &BaseConsumer, of: &[(String, i32)], within: Duration) -> Vec<Position> {
+pub fn bounds<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    of: &[(String, i32)],
+    within: Duration,
+) -> Vec<Position> {
     let ask = |place: Offset| {
         let mut asked = TopicPartitionList::with_capacity(of.len());
         for (topic, partition) in of {
@@ -78,8 +82,8 @@ pub fn bounds(consumer: &BaseConsumer, of: &[(String, i32)], within: Duration) -
 }
 
 /// Asks for what the group has committed. The consumer has the group's name, and does not join it.
-pub fn ask_committed(
-    consumer: &BaseConsumer,
+pub fn ask_committed<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     positions: &mut [Position],
     within: Duration,
 ) -> KafkaResult<()> {

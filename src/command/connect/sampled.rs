@@ -77,6 +77,11 @@ impl<'c> Sampled<'c> {
         self.topics.insert(topic.to_owned(), of);
     }
 
+    /// One that may not be read is told of once.
+    pub fn forget(&mut self, topic: &str) {
+        self.topics.remove(topic);
+    }
+
     /// Those of which nothing has come.
     pub fn without_records(&self) -> Vec<&str> {
         let without = self.topics.iter().filter(|(_, of)| of.became.records == 0);
