@@ -41,7 +41,7 @@ impl Sample {
 
     /// From these offsets on. Where a partition ends is told.
     pub fn at(kafka: &Kafka, offsets: &TopicPartitionList) -> KafkaResult<Self> {
-        let consumer: BaseConsumer = reader_config(kafka).create()?;
+        let consumer = probe(kafka, &reader_config(kafka))?;
         consumer.assign(offsets)?;
         Ok(Self { consumer })
     }

@@ -1,5 +1,6 @@
 //! The topics that there are, and the last records of some, without joining a group and without committing.
 
+use super::probe::{ProbeContext, probe};
 use super::properties::reader_config;
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -14,7 +15,7 @@ const ASK_MAX: Duration = Duration::from_secs(5);
 
 /// A client that only looks.
 pub struct Survey {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<ProbeContext>,
 }
 
 /// A topic and its partitions.
@@ -53,7 +54,7 @@ impl Survey {
     /// # Errors
     /// The client can't be made.
     pub fn open(kafka: &Kafka) -> KafkaResult<Self> {
-        Ok(Self { consumer: reader_config(kafka).create()? })
+        Ok(Self { consumer: probe(kafka, &reader_config(kafka))? })
     }
 
     /// All topics, by name.

@@ -7,12 +7,13 @@ use super::reach::{Reach, reach, reach_all};
 use super::report::Line;
 use crate::config::Kafka;
 use crate::influx::is_loopback;
-use crate::kafka::probe_config;
+use crate::kafka::{HasTokens, Tokens, probe_config, serve_tokens};
 use crate::text::counted;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -71,22 +72,37 @@ fn ask_one(kafka: &Kafka, address: &str, speaks: &Speaks) -> (Option<Cluster>, L
 
 /// What the client is told, and how it explains it.
 #[derive(Clone, Default)]
-struct Listening(Arc<Mutex<Vec<Complaint>>>);
+struct Listening {
+    heard: Arc<Mutex<Vec<Complaint>>>,
+    tokens: Arc<Tokens>,
+}
 
 impl Listening {
     fn add(&self, complaint: Complaint) {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         if heard.len() < COMPLAINTS_MAX {
             heard.push(complaint);
         }
     }
 
     fn heard(&self) -> Vec<Complaint> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl HasTokens for Listening {
+    fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 }
 
 impl ClientContext for Listening {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.next().inspect_err(|error| self.add(Complaint { code: None, text: error.to_string() }))
+    }
+
     fn log(&self, level: RDKafkaLogLevel, _: &str, text: &str) {
         // `debug` in [kafka.librdkafka] brings others.
         if (level as i32) <= RDKafkaLogLevel::Info as i32 {
@@ -103,12 +119,14 @@ impl ConsumerContext for Listening {}
 
 /// What this address alone answers.
 fn hello(kafka: &Kafka, address: &str, speaks: &Speaks) -> Result<Cluster, Vec<Complaint>> {
-    let listening = Listening::default();
+    let tokens = Arc::new(Tokens::new(kafka.oauth.as_ref()));
+    let listening = Listening { heard: Arc::default(), tokens };
     let mut config = probe_config(kafka);
     // A connection that is closed at once is what a wrong protocol looks like.
     config.set("bootstrap.servers", address).set("log.connection.close", "true");
     let client: Result<BaseConsumer<Listening>, KafkaError> = config.create_with_context(listening.clone());
     let client = client.map_err(|error| vec![diagnosis::no_client(&error)])?;
+    serve_tokens(&client);
     let until = Instant::now() + ASK_MAX;
     // Asked again with more time, so that what can't get better is told at once.
     let mut patience = Duration::from_millis(250);

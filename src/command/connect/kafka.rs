@@ -7,7 +7,9 @@ use super::report::{Line, Report};
 use super::sampled::Sampled;
 use super::{brokers, group, topics};
 use crate::config::{Config, DeadLetter, Kafka, OffsetReset};
-use crate::kafka::{Sample, ask_retentions, describe_group, probe_config, producer_config};
+use crate::kafka::{
+    ProbeContext, Sample, ask_retentions, describe_group, probe, probe_config, producer_config,
+};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -40,7 +42,7 @@ pub fn check(
     // With the group's name it may ask for the group's offsets; it never joins.
     let mut asking = probe_config(&config.kafka);
     asking.set("group.id", &config.kafka.group_id).set("enable.auto.commit", "false");
-    let consumer: BaseConsumer = match asking.create() {
+    let consumer = match probe(&config.kafka, &asking) {
         Ok(consumer) => consumer,
         Err(error) => return report.tell(&Line::failed("kafka", error.to_string())),
     };
@@ -55,7 +57,7 @@ pub fn check(
 }
 
 /// What the brokers say of one topic that they do not list.
-fn error_of(consumer: &BaseConsumer, name: &str) -> Option<RDKafkaErrorCode> {
+fn error_of(consumer: &BaseConsumer<ProbeContext>, name: &str) -> Option<RDKafkaErrorCode> {
     let metadata = consumer.fetch_metadata(Some(name), ASK_MAX);
     let topic = metadata.as_ref().ok()?.topics().first().map(Topic::of)?;
     topic.error
@@ -93,7 +95,7 @@ fn looked_into<'c>(read: Vec<&'c Topic>, report: &mut Report<'_, impl Write>) ->
 /// The group, and where each topic's reading would begin.
 fn check_group(
     kafka: &Kafka,
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<ProbeContext>,
     read: &[&Topic],
     report: &mut Report<'_, impl Write>,
 ) -> io::Result<Vec<Position>> {
@@ -125,7 +127,7 @@ fn check_group(
 
 fn check_samples(
     kafka: &Kafka,
-    consumer: &BaseConsumer,
+    consumer: &BaseConsumer<ProbeContext>,
     read: &[&Topic],
     positions: &[Position],
     sampled: &mut Sampled<'_>,
@@ -167,7 +169,11 @@ fn name_refused<'t>(kafka: &Kafka, positions: &[Position], topics: &'t [String])
 
 /// Of topics that the group has read, what is unread and soon deleted. A new group begins with records that are about to go,
 /// as those of every topic are in turn.
-fn going_unread(consumer: &BaseConsumer, positions: &[Position], sampled: &Sampled<'_>) -> Vec<Line> {
+fn going_unread(
+    consumer: &BaseConsumer<ProbeContext>,
+    positions: &[Position],
+    sampled: &Sampled<'_>,
+) -> Vec<Line> {
     let is_read = |topic: &str| positions.iter().any(|at| at.topic == topic && at.committed.is_some());
     let names: BTreeSet<&str> = positions.iter().map(|at| at.topic.as_str()).collect();
     let behind: Vec<&str> =
