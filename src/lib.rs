@@ -26,6 +26,7 @@ pub mod influx;
 pub mod kafka;
 pub mod log;
 pub mod map;
+pub mod migrate;
 pub mod pipeline;
 pub mod receiver;
 pub mod record;
