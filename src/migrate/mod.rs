@@ -6,7 +6,13 @@
 //!
 //! What has no counterpart is a [`Note`]: said on standard error with its place, and as a comment where it belongs.
 
+pub mod fluentd;
+#[cfg(test)]
+mod golden;
+pub mod logstash;
 mod note;
+mod parts;
+mod plugin;
 pub mod telegraf;
 
 pub use note::{Note, Notes};
@@ -64,13 +70,21 @@ pub enum MigrateError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Telegraf,
+    Fluentd,
+    Logstash,
 }
 
 impl Kind {
     /// By what the text has, whatever its name.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
-        telegraf::is_one(text).then_some(Self::Telegraf)
+        // A section of Fluentd begins its line, which nothing of the others does; a header of TOML may stand in a string.
+        let kinds = [
+            (Self::Fluentd, fluentd::is_one as fn(&str) -> bool),
+            (Self::Logstash, logstash::is_one),
+            (Self::Telegraf, telegraf::is_one),
+        ];
+        kinds.into_iter().find(|(_, is_one)| is_one(text)).map(|(kind, _)| kind)
     }
 }
 
@@ -82,6 +96,8 @@ pub fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, MigrateE
     let kind = files.iter().find_map(|file| Kind::of(&file.text));
     match kind {
         Some(Kind::Telegraf) => telegraf::migrate(files, machine),
+        Some(Kind::Fluentd) => fluentd::migrate(files, machine),
+        Some(Kind::Logstash) => logstash::migrate(files, machine),
         None => Err(MigrateError::Unknown(
             files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "),
         )),

@@ -1,0 +1,187 @@
+//! The tables of a bridge.toml that is being filled from plugins.
+
+use super::Bridge;
+use super::plugin::Place;
+use crate::draft::{Draft, Table};
+
+#[derive(Clone, Debug)]
+pub struct Parts {
+    pub comments: Vec<String>,
+    pub kafka: Table,
+    pub tls: Option<Table>,
+    pub sasl: Option<Table>,
+    pub librdkafka: Option<Table>,
+    pub mappings: Vec<Table>,
+    pub influx: Table,
+    pub influx_tls: Option<Table>,
+    pub batch: Option<Table>,
+    pub fill_in: Vec<String>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            comments: Vec::new(),
+            kafka: Table::new("[kafka]"),
+            tls: None,
+            sasl: None,
+            librdkafka: None,
+            mappings: Vec::new(),
+            influx: Table::new("[influx]"),
+            influx_tls: None,
+            batch: None,
+            fill_in: Vec::new(),
+        }
+    }
+}
+
+impl Parts {
+    pub fn tls(&mut self) -> &mut Table {
+        self.tls.get_or_insert_with(|| Table::new("[kafka.tls]"))
+    }
+
+    pub fn sasl(&mut self) -> &mut Table {
+        self.sasl.get_or_insert_with(|| Table::new("[kafka.sasl]"))
+    }
+
+    pub fn librdkafka(&mut self) -> &mut Table {
+        self.librdkafka.get_or_insert_with(|| Table::new("[kafka.librdkafka]"))
+    }
+
+    pub fn influx_tls(&mut self) -> &mut Table {
+        self.influx_tls.get_or_insert_with(|| Table::new("[influx.tls]"))
+    }
+
+    /// A reference stays one; a secret that stands in the old file is named as the content of a variable, since what is
+    /// written here is shown on terminals.
+    pub fn secret(&mut self, key: &str, variable: &str, text: &str, place: &Place) -> String {
+        let is_reference =
+            text.starts_with("${") && text.ends_with('}') && !text.get(2..).unwrap_or("").contains("${");
+        if is_reference {
+            return text.to_owned();
+        }
+        self.fill_in.push(format!("{key}: set {variable} to what stands in {}", place.shown()));
+        format!("${{{variable}}}")
+    }
+
+    /// Where the old file writes to no InfluxDB: a place for each thing that has to be said.
+    pub fn influx_to_fill_in(&mut self) {
+        self.influx
+            .comment("To fill in: what was migrated does not write to InfluxDB.")
+            .set("url", "http://localhost:8086")
+            .set("org", "${INFLUX_ORG}")
+            .set("bucket", "${INFLUX_BUCKET}")
+            .set("token", "${INFLUX_TOKEN}");
+        self.fill_in.push("influx: write url, org, bucket and token of your InfluxDB, or set INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN".to_owned());
+    }
+
+    pub fn bridge(self) -> Bridge {
+        let mut tables = vec![self.kafka];
+        tables.extend(self.tls.into_iter().chain(self.sasl).chain(self.librdkafka));
+        tables.extend(self.mappings);
+        tables.push(self.influx);
+        tables.extend(self.influx_tls.into_iter().chain(self.batch));
+        Bridge { draft: Draft { comments: self.comments, tables }, fill_in: self.fill_in }
+    }
+}
+
+/// `text` as a string value of bridge.toml that stands for itself.
+pub fn literal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        if c == '$'
+            && chars.peek().is_some_and(|&next| next == '{' || next == '_' || next.is_ascii_alphabetic())
+        {
+            out.push('$');
+        }
+    }
+    out
+}
+
+/// Whether `name` can be that of a variable.
+pub fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// A key as a glob that matches it alone.
+pub fn exact_glob(key: &str) -> String {
+    let mut out = String::with_capacity(key.len());
+    for c in key.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '{' | '}' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// A duration of seconds as bridge.toml writes it.
+pub fn duration(seconds: f64) -> Option<String> {
+    let ms = (seconds * 1000.0).round();
+    let is_valid = (1.0..=3_600_000.0).contains(&ms);
+    let ms = if is_valid { ms as u64 } else { return None };
+    Some(if ms.is_multiple_of(1000) { format!("{}s", ms / 1000) } else { format!("{ms}ms") })
+}
+
+/// A regular expression of another tool, which matches anywhere in a topic's name, as an entry of `topics`.
+pub fn topic_pattern(regex: &str) -> Result<String, String> {
+    let anchored = match regex.strip_prefix("\\A") {
+        Some(rest) => format!("^{rest}"),
+        None if regex.starts_with('^') => regex.to_owned(),
+        None => format!("^.*(?:{regex})"),
+    };
+    let anchored = match anchored.strip_suffix("\\Z") {
+        Some(rest) => format!("{rest}$"),
+        None => anchored,
+    };
+    match regex::Regex::new(&anchored) {
+        Ok(_) => Ok(literal(&anchored)),
+        Err(_) => Err(format!(
+            "the bridge can't read the regular expression {regex:?}: it has neither look-around nor back references"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_stand_for_themselves() {
+        let f = |text: &str, want: &str| assert_eq!(literal(text), want);
+        f("a$b", "a$$b");
+        f("${tag}", "$${tag}");
+        f("pa$5$", "pa$5$");
+        f("^a.*$", "^a.*$");
+    }
+
+    #[test]
+    fn durations_are_those_of_bridge_toml() {
+        let f = |seconds: f64, want: Option<&str>| assert_eq!(duration(seconds).as_deref(), want);
+        f(60.0, Some("60s"));
+        f(0.25, Some("250ms"));
+        f(0.0, None);
+        f(-1.0, None);
+        f(1e300, None);
+        f(f64::NAN, None);
+    }
+
+    #[test]
+    fn patterns_keep_what_they_match() {
+        let f = |regex: &str, want: &str| assert_eq!(topic_pattern(regex).as_deref(), Ok(want));
+        f("^metrics\\..*", "^metrics\\..*");
+        f("metrics", "^.*(?:metrics)");
+        f("\\Aa\\Z", "^a$");
+        f("\\Aa\\z", "^a\\z");
+        assert!(topic_pattern("(?!x)a").is_err());
+    }
+
+    #[test]
+    fn globs_match_one_key() {
+        let globs = crate::map::Globs::compile(&[exact_glob("a[0]*{b}\\")]).unwrap();
+        assert!(globs.is_match("a[0]*{b}\\") && !globs.is_match("a0b") && !globs.is_match("a[0]xx{b}\\"));
+    }
+}
