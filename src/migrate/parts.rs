@@ -85,6 +85,13 @@ impl Parts {
     }
 }
 
+/// Sets a key that is not set yet: what two options of a plugin say may be one key here.
+pub fn set_once(table: &mut Table, key: &str, value: impl Into<toml::Value>) {
+    if table.get(key).is_none() {
+        table.set(key, value);
+    }
+}
+
 /// `text` as a string value of bridge.toml that stands for itself.
 pub fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -3,7 +3,7 @@
 use super::syntax::Section;
 use super::text::Text;
 use super::time;
-use crate::migrate::parts::{Parts, topic_pattern};
+use crate::migrate::parts::{Parts, set_once, topic_pattern};
 use crate::migrate::plugin::{Options, Setting};
 use crate::migrate::{Note, Notes};
 
@@ -212,37 +212,37 @@ fn librdkafka(place: &Setting<Text>, own: &[(String, String)], parts: &mut Parts
             | "auto.offset.reset"
             | "security.protocol" => {}
             "sasl.mechanism" | "sasl.mechanisms" => {
-                parts.sasl().set("mechanism", value.as_str());
+                set_once(parts.sasl(), "mechanism", value.as_str());
             }
             "sasl.username" => {
-                parts.sasl().set("username", value.as_str());
+                set_once(parts.sasl(), "username", value.as_str());
             }
             "sasl.password" => {
                 let password = parts.secret("kafka.sasl.password", "KAFKA_PASSWORD", value, &place.place);
-                parts.sasl().set("password", password);
+                set_once(parts.sasl(), "password", password);
             }
             "ssl.ca.location" => {
-                parts.tls().set("ca_file", value.as_str());
+                set_once(parts.tls(), "ca_file", value.as_str());
             }
             "ssl.certificate.location" => {
-                parts.tls().set("cert_file", value.as_str());
+                set_once(parts.tls(), "cert_file", value.as_str());
             }
             "ssl.key.location" => {
-                parts.tls().set("key_file", value.as_str());
+                set_once(parts.tls(), "key_file", value.as_str());
             }
             "ssl.key.password" => {
                 let password =
                     parts.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", value, &place.place);
-                parts.tls().set("key_password", password);
+                set_once(parts.tls(), "key_password", password);
             }
             "enable.auto.commit" | "enable.auto.offset.store" | "auto.commit.interval.ms" => {
                 notes.add(place.place.note(name, COMMITS));
             }
             "group.instance.id" => {
-                parts.kafka.set("instance_id", value.as_str());
+                set_once(&mut parts.kafka, "instance_id", value.as_str());
             }
             name => {
-                parts.librdkafka().set(name, value.as_str());
+                set_once(parts.librdkafka(), name, value.as_str());
             }
         }
     }
@@ -257,19 +257,19 @@ fn security(options: &mut Options<'_, Text>, parts: &mut Parts, notes: &mut Note
             if files.len() > 1 {
                 notes.add(setting.place.note(name, "only the first file is taken: join them into one"));
             }
-            parts.tls().set(key, files.into_iter().next().unwrap_or_default());
+            set_once(parts.tls(), key, files.into_iter().next().unwrap_or_default());
         }
     }
     if let Some(setting) = options.take("ssl_client_cert_key_password") {
         let text = &setting.value.text;
         let password = parts.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", text, &setting.place);
-        parts.tls().set("key_password", password);
+        set_once(parts.tls(), "key_password", password);
     }
     if options.take("ssl_ca_certs_from_system").and_then(|setting| setting.value.flag()) == Some(true) {
         parts.tls();
     }
     if options.take("ssl_verify_hostname").and_then(|setting| setting.value.flag()) == Some(false) {
-        parts.librdkafka().set("ssl.endpoint.identification.algorithm", "none");
+        set_once(parts.librdkafka(), "ssl.endpoint.identification.algorithm", "none");
     }
     let over_tls = options.take("sasl_over_ssl").is_none_or(|setting| setting.value.flag() != Some(false));
     let mechanism = options.take("scram_mechanism");
@@ -283,11 +283,9 @@ fn security(options: &mut Options<'_, Text>, parts: &mut Parts, notes: &mut Note
         };
         let secret =
             parts.secret("kafka.sasl.password", "KAFKA_PASSWORD", &password.value.text, &password.place);
-        parts
-            .sasl()
-            .set("mechanism", mechanism)
-            .set("username", username.value.text.as_str())
-            .set("password", secret);
+        set_once(parts.sasl(), "mechanism", mechanism);
+        set_once(parts.sasl(), "username", username.value.text.as_str());
+        set_once(parts.sasl(), "password", secret);
         if over_tls {
             parts.tls();
         }

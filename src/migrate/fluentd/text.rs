@@ -52,6 +52,8 @@ impl Text {
             Ok(Value::Object(values)) => {
                 values.iter().map(|(key, value)| (key.clone(), plain(value))).collect()
             }
+            // Damaged, or not what the option wants.
+            _ if self.text.starts_with('{') => Vec::new(),
             _ => {
                 let pairs = self.text.split(',').filter_map(|pair| pair.split_once(':'));
                 pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect()

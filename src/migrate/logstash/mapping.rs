@@ -6,6 +6,7 @@ use super::names::OfKafka;
 use crate::draft::Table;
 use crate::migrate::Notes;
 use crate::migrate::parts::exact_glob;
+use toml::Value;
 
 /// Fields named `names` of events, `keys` of records, become tags; fixed ones too.
 pub fn tags(names: &[String], keys: &[String], table: &mut Table, changes: &mut Changes) {
@@ -54,7 +55,20 @@ pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mu
     numbers.sort();
     numbers.dedup();
     if !numbers.is_empty() {
-        table.set("number_fields", numbers.iter().map(|key| exact_glob(key)).collect::<Vec<_>>());
+        let globs: Vec<String> = numbers.iter().map(|key| exact_glob(key)).collect();
+        let keeps_all = table
+            .get("string_fields")
+            .and_then(Value::as_array)
+            .is_some_and(|list| list.contains(&"*".into()));
+        if keeps_all {
+            let lines = [
+                "Logstash made numbers of these. Where your records have them in quotes: name your strings in string_fields",
+                "one by one, since \"*\" keeps those as text too, and switch this on.",
+            ];
+            table.suggest("number_fields", globs, &lines);
+        } else {
+            table.set("number_fields", globs);
+        }
     }
     if !changes.removed.is_empty() {
         table.set("exclude", changes.removed.iter().map(|key| exact_glob(key)).collect::<Vec<_>>());
@@ -62,7 +76,7 @@ pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mu
     let renamed = changes.renamed.into_iter().map(|(from, to)| (from, to.into()));
     let target = changes.target.map(|target| ("*".to_owned(), format!("{target}_*").into()));
     let renamed: toml::Table =
-        renamed.filter(|(from, _): &(String, toml::Value)| !from.contains('*')).chain(target).collect();
+        renamed.filter(|(from, _): &(String, Value)| !from.contains('*')).chain(target).collect();
     if !renamed.is_empty() {
         table.set("rename", renamed);
     }

@@ -114,12 +114,12 @@ fn what_is_stored_is_what_logstash_stored() {
     let migration = of_text("logstash.conf", &text).unwrap();
     let config = golden::parse(&migration.bridges[0].draft.to_string());
     let records = concat!(
-        r#"{"name":"cpu","host":{"name":"h1"},"cpu_load":"0.5","count":7,"ok":true,"debug":"x","message":"m","@timestamp":"t","ts":1767225600123}"#,
+        r#"{"name":"cpu","host":{"name":"h1"},"cpu_load":0.5,"count":7,"ok":true,"debug":"x","message":"m","@timestamp":"t","ts":1767225600123}"#,
         "\n",
         r#"{"host":{"name":"h2"},"count":8,"internal":{"id":"a","n":1},"region":"kr","ts":1767225600124}"#,
         "\n",
     );
-    let want = "cpu,host=h1,site=seoul,topic=metrics load=0.5,count=7i,ok=true 1767225600123000000\n\
+    let want = "cpu,host=h1,site=seoul,topic=metrics name=\"cpu\",load=0.5,count=7i,ok=true 1767225600123000000\n\
         logstash,host=h2,region=kr,site=seoul,topic=metrics count=8i,internal_n=1i 1767225600124000000\n";
     assert_eq!(golden::lines(&config, "metrics", records), want);
 }
