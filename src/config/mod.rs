@@ -39,6 +39,7 @@ mod words;
 pub use load::{Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, read};
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
+pub use suggest::nearest;
 
 use crate::influx::{Connection, Destination};
 use crate::map::Rules;

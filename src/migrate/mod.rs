@@ -6,10 +6,11 @@
 //!
 //! What has no counterpart is a [`Note`]: said on standard error with its place, and as a comment where it belongs.
 
+pub mod diff;
 mod note;
 pub mod telegraf;
 
-pub use note::{Note, Notes};
+pub use note::{Note, Notes, base_name};
 
 use crate::draft::Draft;
 use thiserror::Error;
@@ -43,7 +44,7 @@ pub struct Migration {
 #[derive(Clone, Debug, Default)]
 pub struct Bridge {
     pub draft: Draft,
-    /// What has to be filled in or set before it works: "influx.token: set INFLUX_TOKEN to ...".
+    /// What has to be filled in or set before it works: `influx.token: set INFLUX_TOKEN`.
     pub fill_in: Vec<String>,
 }
 
