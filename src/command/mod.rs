@@ -7,6 +7,7 @@ pub mod demo;
 pub mod health;
 mod live;
 pub mod map;
+pub mod migrate;
 mod progress;
 mod records;
 pub mod replay;
@@ -37,6 +38,7 @@ pub fn ways_to_begin() -> String {
         "No command. Configuration files:\n{}\n\
          Ways to begin:\n\
          \x20 kafka-influx-bridge demo       see it work, with nothing installed\n\
+         \x20 kafka-influx-bridge migrate    make a bridge.toml of a telegraf.conf\n\
          \x20 kafka-influx-bridge check      look through a configuration\n\
          \x20 kafka-influx-bridge run        read from Kafka, write to InfluxDB\n\
          \x20 kafka-influx-bridge --help     everything else",

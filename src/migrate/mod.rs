@@ -6,6 +6,7 @@
 //!
 //! What has no counterpart is a [`Note`]: said on standard error with its place, and as a comment where it belongs.
 
+pub mod diff;
 pub mod fluentd;
 #[cfg(test)]
 mod golden;
@@ -15,7 +16,7 @@ mod parts;
 mod plugin;
 pub mod telegraf;
 
-pub use note::{Note, Notes};
+pub use note::{Note, Notes, base_name};
 
 use crate::draft::Draft;
 use thiserror::Error;
@@ -49,7 +50,7 @@ pub struct Migration {
 #[derive(Clone, Debug, Default)]
 pub struct Bridge {
     pub draft: Draft,
-    /// What has to be filled in or set before it works: "influx.token: set INFLUX_TOKEN to ...".
+    /// What has to be filled in or set before it works: `influx.token: set INFLUX_TOKEN`.
     pub fill_in: Vec<String>,
 }
 
@@ -57,7 +58,7 @@ pub struct Bridge {
 #[derive(Debug, Error)]
 pub enum MigrateError {
     #[error(
-        "{0} is no configuration that can be migrated: a telegraf.conf has [[inputs.kafka_consumer]] and [[outputs.influxdb_v2]]"
+        "{0} is no configuration that can be migrated: a telegraf.conf has [[inputs.kafka_consumer]], a fluent.conf a <source> of @type kafka_group, a pipeline of Logstash input {{ kafka {{ ... }} }}"
     )]
     Unknown(String),
     #[error("{file}:{line}: this can't be read: {why}")]

@@ -18,7 +18,7 @@ pub struct Note {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |text: &str| printable(text, 500).to_string();
+        let plain = |text: &str| printable(text, 500);
         write!(f, "{}:{}: {}: {}", plain(&self.file), self.line, plain(&self.what), plain(&self.why))
     }
 }
@@ -27,8 +27,14 @@ impl Note {
     /// As a comment of the new file.
     #[must_use]
     pub fn comment(&self) -> String {
-        format!("{} ({}:{}): {}", self.what, self.file, self.line, self.why)
+        format!("{} ({}:{}): {}", self.what, base_name(&self.file), self.line, self.why)
     }
+}
+
+/// Without its folders, for comments: the new file may be kept elsewhere.
+#[must_use]
+pub fn base_name(file: &str) -> &str {
+    file.rsplit(['/', '\\']).next().unwrap_or(file)
 }
 
 /// The notes of one migration.

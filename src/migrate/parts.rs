@@ -133,19 +133,35 @@ pub fn duration(seconds: f64) -> Option<String> {
     Some(if ms.is_multiple_of(1000) { format!("{}s", ms / 1000) } else { format!("{ms}ms") })
 }
 
-/// A regular expression of another tool, which matches anywhere in a topic's name, as an entry of `topics`.
-pub fn topic_pattern(regex: &str) -> Result<String, String> {
-    let anchored = match regex.strip_prefix("\\A") {
-        Some(rest) => format!("^{rest}"),
-        None if regex.starts_with('^') => regex.to_owned(),
-        None => format!("^.*(?:{regex})"),
+/// What a tool's regular expression of topics has to match of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Any part, as in Ruby.
+    Anywhere,
+    /// Its beginning, as in librdkafka.
+    Beginning,
+    /// All of it, as in Java's consumer.
+    Whole,
+}
+
+/// A tool's regular expression of topics as an entry of `topics`, which begins with "^".
+pub fn topic_pattern(regex: &str, extent: Extent) -> Result<String, String> {
+    let body = regex.strip_prefix("\\A").unwrap_or(regex);
+    let is_anchored = body.len() < regex.len() || regex.starts_with('^');
+    let body = body.strip_prefix('^').unwrap_or(body);
+    let body = body.strip_suffix("\\Z").map_or_else(|| body.to_owned(), |body| format!("{body}$"));
+    let has_choice = body.contains('|');
+    let pattern = match extent {
+        Extent::Whole if has_choice => format!("^(?:{body})$"),
+        Extent::Whole if body.ends_with('$') => format!("^{body}"),
+        Extent::Whole => format!("^{body}$"),
+        _ if is_anchored => format!("^{body}"),
+        Extent::Beginning if has_choice => format!("^(?:{body})"),
+        Extent::Beginning => format!("^{body}"),
+        Extent::Anywhere => format!("^.*(?:{body})"),
     };
-    let anchored = match anchored.strip_suffix("\\Z") {
-        Some(rest) => format!("{rest}$"),
-        None => anchored,
-    };
-    match regex::Regex::new(&anchored) {
-        Ok(_) => Ok(literal(&anchored)),
+    match regex::Regex::new(&pattern) {
+        Ok(_) => Ok(literal(&pattern)),
         Err(_) => Err(format!(
             "the bridge can't read the regular expression {regex:?}: it has neither look-around nor back references"
         )),
@@ -178,12 +194,18 @@ mod tests {
 
     #[test]
     fn patterns_keep_what_they_match() {
-        let f = |regex: &str, want: &str| assert_eq!(topic_pattern(regex).as_deref(), Ok(want));
-        f("^metrics\\..*", "^metrics\\..*");
-        f("metrics", "^.*(?:metrics)");
-        f("\\Aa\\Z", "^a$");
-        f("\\Aa\\z", "^a\\z");
-        assert!(topic_pattern("(?!x)a").is_err());
+        let f =
+            |regex: &str, extent, want: &str| assert_eq!(topic_pattern(regex, extent).as_deref(), Ok(want));
+        f("^metrics\\..*", Extent::Anywhere, "^metrics\\..*");
+        f("metrics", Extent::Anywhere, "^.*(?:metrics)");
+        f("metrics", Extent::Beginning, "^metrics");
+        f("a|b", Extent::Beginning, "^(?:a|b)");
+        f("metrics\\..*", Extent::Whole, "^metrics\\..*$");
+        f("a|b$", Extent::Whole, "^(?:a|b$)$");
+        f("^a$", Extent::Whole, "^a$");
+        f("\\Aa\\Z", Extent::Anywhere, "^a$");
+        f("\\Aa\\z", Extent::Anywhere, "^a\\z");
+        assert!(topic_pattern("(?!x)a", Extent::Whole).is_err());
     }
 
     #[test]

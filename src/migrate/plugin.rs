@@ -1,6 +1,6 @@
 //! The options of a plugin, as Fluentd and Logstash have them: taken by name, and what nobody took is reported.
 
-use super::{Note, Notes};
+use super::{Note, Notes, base_name};
 use crate::config::nearest;
 use std::rc::Rc;
 
@@ -17,9 +17,14 @@ impl Place {
         Note { file: self.file.to_string(), line: self.line, what: what.to_owned(), why: why.into() }
     }
 
-    /// For people: "fluent.conf:3".
+    /// For people: "/etc/fluent.conf:3".
     pub fn shown(&self) -> String {
         format!("{}:{}", self.file, self.line)
+    }
+
+    /// For comments of the new file, which may be kept elsewhere: "fluent.conf:3".
+    pub fn short(&self) -> String {
+        format!("{}:{}", base_name(&self.file), self.line)
     }
 }
 

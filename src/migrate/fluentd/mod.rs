@@ -217,7 +217,7 @@ fn to_fill_in(source: &Source<'_>, ways: &[Way<'_>], notes: &mut Notes) -> Bridg
 }
 
 fn heading(source: &Source<'_>) -> Vec<String> {
-    vec![format!("Migrated from the <source> of {}.", source.section.place.shown())]
+    vec![format!("Migrated from the <source> of {}.", source.section.place.short())]
 }
 
 fn bridge(source: &Source<'_>, ways: Vec<Way<'_>>, notes: &mut Notes) -> Bridge {

@@ -3,7 +3,7 @@
 use super::syntax::Section;
 use super::text::Text;
 use super::time;
-use crate::migrate::parts::{Parts, set_once, topic_pattern};
+use crate::migrate::parts::{Extent, Parts, set_once, topic_pattern};
 use crate::migrate::plugin::{Options, Setting};
 use crate::migrate::{Note, Notes};
 
@@ -58,8 +58,10 @@ impl<'a> Source<'a> {
 
     fn topic(&self, entry: &str) -> Result<Topic, String> {
         let regex = entry.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        let is_rdkafka = self.section.plugin() == "rdkafka_group";
+        let extent = if is_rdkafka { Extent::Beginning } else { Extent::Anywhere };
         let (entry, like) = match regex {
-            Some(regex) => (topic_pattern(&regex.replace("$$", "$"))?, like(regex)),
+            Some(regex) => (topic_pattern(&regex.replace("$$", "$"), extent)?, like(regex)),
             None => (entry.to_owned(), entry.to_owned()),
         };
         let tag = format!("{}{like}{}", self.prefix, self.suffix);

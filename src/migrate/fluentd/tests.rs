@@ -131,7 +131,7 @@ fn the_example_of_a_fluentd_user_gives_its_points() {
         format!("{:?}", wanted.mappings[0].destination)
     );
     assert_eq!(
-        golden::lines(&config, "kafka.metrics.processed", &read("records.jsonl")),
+        golden::lines(&migration.bridges[0], "kafka.metrics.processed", &read("records.jsonl")),
         read("expected.lp")
     );
 }

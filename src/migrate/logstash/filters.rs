@@ -1,5 +1,6 @@
 //! Filters: what of them a mapping can say.
 
+use super::conditions::Known;
 use super::names::{self, OfKafka};
 use super::syntax::{Plugin, Value};
 use super::{REFUSED, joda};
@@ -55,10 +56,10 @@ impl Changes {
     }
 }
 
-pub fn read<'a>(filters: impl Iterator<Item = &'a Plugin>, notes: &mut Notes) -> Changes {
+/// `known` decides which of them work on every record; a condition on others is said.
+pub fn read(plugins: &[&Plugin], known: &Known, notes: &mut Notes) -> Changes {
     let mut changes = Changes::default();
-    for filter in filters {
-        super::note_conditions(filter, notes);
+    for filter in plugins.iter().filter(|plugin| plugin.section == "filter") {
         let mut options = Options::new(&filter.name, &filter.settings);
         match filter.name.as_str() {
             "json" => json(filter, &mut options, &mut changes, notes),
@@ -69,6 +70,7 @@ pub fn read<'a>(filters: impl Iterator<Item = &'a Plugin>, notes: &mut Notes) ->
                 continue;
             }
         }
+        super::note_conditions(filter, known, notes);
         common(&mut options, &mut changes, notes);
         options.finish(KNOWN, REFUSED, notes);
     }

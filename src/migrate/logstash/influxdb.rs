@@ -29,7 +29,7 @@ pub fn add(output: &Plugin, changes: &mut Changes, table: &mut Table, parts: &mu
         data_points(points, &tags, coerced, (overrides, precision), table, changes, notes);
     }
     coerce(coerced, by_event, table, changes, notes);
-    server(&mut options, output, table, parts, notes);
+    server(&mut options, table, parts, notes);
     if let Some(age) =
         options.take("idle_flush_time").and_then(|s| s.value.text()?.parse().ok()).and_then(duration)
     {
@@ -225,13 +225,7 @@ fn coerce(
     }
 }
 
-fn server(
-    options: &mut Options<'_, Value>,
-    output: &Plugin,
-    table: &mut Table,
-    parts: &mut Parts,
-    notes: &mut Notes,
-) {
+fn server(options: &mut Options<'_, Value>, table: &mut Table, parts: &mut Parts, notes: &mut Notes) {
     let text = |setting: Option<&Setting<Value>>| {
         setting.and_then(|setting| setting.value.text()).map(str::to_owned)
     };
@@ -271,7 +265,6 @@ fn server(
         ];
         parts.influx_tls().suggest("verify", false, &lines);
     }
-    super::note_conditions(output, notes);
 }
 
 const RETRIES: &str = "it is not needed: the bridge tries again for ever, and loses nothing meanwhile";

@@ -2,7 +2,7 @@
 
 use super::syntax::{Plugin, Value};
 use crate::migrate::Notes;
-use crate::migrate::parts::{Parts, topic_pattern};
+use crate::migrate::parts::{Extent, Parts, topic_pattern};
 use crate::migrate::plugin::{Options, Place, Setting};
 
 /// What an input says of records.
@@ -66,7 +66,7 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
 fn topics(options: &mut Options<'_, Value>, parts: &mut Parts, notes: &mut Notes) {
     let named = options.take("topics");
     if let Some(setting) = options.take("topics_pattern") {
-        match topic_pattern(&setting.value.text().unwrap_or_default().replace("$$", "$")) {
+        match topic_pattern(&setting.value.text().unwrap_or_default().replace("$$", "$"), Extent::Whole) {
             Ok(pattern) => {
                 parts.kafka.set("topics", vec![pattern]);
                 return;

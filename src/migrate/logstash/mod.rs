@@ -1,5 +1,6 @@
 //! A Logstash pipeline: each input `kafka`, all filters, and the output `influxdb`.
 
+mod conditions;
 mod filters;
 mod influxdb;
 mod joda;
@@ -11,6 +12,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
+use self::conditions::Known;
 use self::syntax::Plugin;
 use super::parts::Parts;
 use super::{Bridge, Input, Machine, MigrateError, Migration, Notes};
@@ -67,8 +69,8 @@ pub fn migrate(files: &[Input], _machine: &Machine) -> Result<Migration, Migrate
     Ok(Migration { bridges, notes: notes.sorted(), cut_over: cut_over.map(str::to_owned).to_vec() })
 }
 
-fn outputs(plugins: &[Plugin]) -> impl Iterator<Item = &Plugin> {
-    plugins.iter().filter(|plugin| plugin.section == "output" && plugin.name == "influxdb")
+fn outputs<'a>(plugins: &[&'a Plugin]) -> impl Iterator<Item = &'a Plugin> {
+    plugins.iter().copied().filter(|plugin| plugin.section == "output" && plugin.name == "influxdb")
 }
 
 fn note_what_is_beside(plugins: &[Plugin], notes: &mut Notes) {
@@ -86,17 +88,14 @@ fn note_what_is_beside(plugins: &[Plugin], notes: &mut Notes) {
             (_, name) => notes.add(plugin.place.note(name, "the bridge writes to InfluxDB only")),
         }
     }
-    for second in outputs(plugins).skip(1) {
-        let why = "of several outputs to InfluxDB the first is migrated; another one is a [[mapping]] of its own topics, or a second bridge";
-        notes.add(second.place.note("influxdb", why));
-    }
 }
 
-/// Conditions are on values, of which a mapping knows none.
-fn note_conditions(plugin: &Plugin, notes: &mut Notes) {
-    if let Some(condition) = plugin.conditions.last() {
+/// Other conditions are on values, of which a mapping knows none.
+fn note_conditions(plugin: &Plugin, known: &Known, notes: &mut Notes) {
+    if let (None, Some(condition)) = (known.reaches(plugin), plugin.conditions.last()) {
         let why = format!(
-            "it is taken as if it stood without the condition `{condition}`: a [[mapping]] chooses by topic only"
+            "it is taken as if it stood without the condition `{}`: a [[mapping]] chooses by topic only",
+            condition.shown()
         );
         notes.add(plugin.place.note(&plugin.name, why));
     }
@@ -104,14 +103,19 @@ fn note_conditions(plugin: &Plugin, notes: &mut Notes) {
 
 fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
     let mut parts = Parts::default();
-    parts.comments.push(format!("Migrated from the input of {}.", input.place.shown()));
-    note_conditions(input, notes);
+    parts.comments.push(format!("Migrated from the input of {}.", input.place.short()));
+    let known = Known::of(input);
+    note_conditions(input, &known, notes);
     let mut records = kafka::read(input, &mut parts, notes);
-    let mut changes = filters::read(plugins.iter().filter(|plugin| plugin.section == "filter"), notes);
+    let reached: Vec<&Plugin> =
+        plugins.iter().filter(|plugin| known.reaches(plugin) != Some(false)).collect();
+    let mut changes = filters::read(&reached, &known, notes);
     // Logstash's "type" chooses between outputs and is stored by none.
     changes.constants.extend(records.constants.drain(..).filter(|(name, ..)| name != "type"));
     let mut table = Table::new("[[mapping]]");
-    if let Some(output) = outputs(plugins).next() {
+    let mut outputs = outputs(&reached);
+    if let Some(output) = outputs.next() {
+        note_conditions(output, &known, notes);
         influxdb::add(output, &mut changes, &mut table, &mut parts, notes);
     } else {
         table.set("string_fields", vec!["*"]).suggest(
@@ -120,6 +124,13 @@ fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
             &["What you filter and group by:"],
         );
         parts.influx_to_fill_in();
+    }
+    for second in outputs {
+        let why = format!(
+            "of several outputs to InfluxDB that the input of {} reaches the first is migrated; another one is a [[mapping]] of its own topics, or a second bridge",
+            input.place.shown()
+        );
+        notes.add(second.place.note("influxdb", why));
     }
     mapping::finish(&mut table, changes, &records, notes);
     parts.mappings.push(table);

@@ -23,9 +23,28 @@ pub struct Plugin {
     pub section: String,
     pub name: String,
     pub place: Place,
-    /// Under which it works, as they are written.
-    pub conditions: Vec<String>,
+    /// Under which it works, the outermost first.
+    pub conditions: Vec<Condition>,
     pub settings: Vec<Setting<Value>>,
+}
+
+/// `if`, `else if` or `else` with what stands before its bracket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Those before it in the same chain, which were not met.
+    pub unmet: Vec<String>,
+    /// None: `else`.
+    pub met: Option<String>,
+}
+
+impl Condition {
+    pub fn shown(&self) -> String {
+        match &self.met {
+            None => "else".to_owned(),
+            Some(met) if self.unmet.is_empty() => format!("if {met}"),
+            Some(met) => format!("else if {met}"),
+        }
+    }
 }
 
 /// Where a file can't be read, and why. Logstash refuses it too.
@@ -156,10 +175,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Plugins and branches, up to the bracket that ends them.
-    fn items(&mut self, section: &str, conditions: &mut Vec<String>) -> Read<()> {
+    fn items(&mut self, section: &str, conditions: &mut Vec<Condition>) -> Read<()> {
         if conditions.len() > DEPTH_MAX {
             return Err(self.error(&format!("at most {DEPTH_MAX} conditions in each other")));
         }
+        let mut unmet = Vec::new();
         loop {
             if self.is_next("}") {
                 return Ok(());
@@ -169,9 +189,17 @@ impl<'a> Reader<'a> {
             let name = self.name()?;
             match name.as_str() {
                 "if" | "else" => {
-                    conditions.push(format!("{name} {}", self.condition()?).trim().to_owned());
+                    let condition = self.condition()?;
+                    if name == "if" {
+                        unmet.clear();
+                    }
+                    let met =
+                        if name == "if" { Some(condition.as_str()) } else { condition.strip_prefix("if") };
+                    let met = met.map(|met| met.trim().to_owned());
+                    conditions.push(Condition { unmet: unmet.clone(), met: met.clone() });
                     self.items(section, conditions)?;
                     conditions.pop();
+                    unmet.extend(met);
                 }
                 _ => {
                     self.expect("{")?;

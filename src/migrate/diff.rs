@@ -1,0 +1,107 @@
+//! `migrate --diff`: what the new configuration makes of records.
+
+use super::{Bridge, Migration};
+use crate::batch::LineBuffer;
+use crate::config::{self, Config, ConfigErrors};
+use crate::draft::Draft;
+use crate::feed::Routing;
+use crate::map::Mapper;
+use crate::pipeline::record_limits;
+use crate::record::{Record, RecordTime};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum DiffError {
+    #[error("the new configuration is not right yet:\n{0}")]
+    Config(#[from] ConfigErrors),
+    #[error("no [[mapping]] takes the topic {0:?}")]
+    NoMapping(String),
+    #[error("the lines can't be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Maps records as a bridge would.
+pub struct Mapping {
+    mapper: Mapper,
+    offset: i64,
+}
+
+/// The lines of a record, or why it is rejected.
+pub type Became = Result<Vec<String>, String>;
+
+impl Mapping {
+    pub fn new(bridge: &Bridge, topic: &str) -> Result<Self, DiffError> {
+        let config = mappings_only(bridge)?;
+        let routing = Routing::new(&config);
+        let (rules, _) = routing.mapping_of(topic).ok_or_else(|| DiffError::NoMapping(topic.to_owned()))?;
+        let mapper = Mapper::new(Arc::clone(rules), topic, record_limits(&config));
+        Ok(Self { mapper, offset: 0 })
+    }
+
+    pub fn map(&mut self, record: &[u8]) -> Became {
+        let record = Record {
+            partition: 0,
+            offset: self.offset,
+            time: RecordTime::Omitted,
+            key: None,
+            value: Some(record),
+            headers: &[],
+        };
+        self.offset += 1;
+        let mut lines = LineBuffer::default();
+        let became = self.mapper.map(&record, &mut lines);
+        let text = String::from_utf8_lossy(lines.text()).into_owned();
+        match became.rejected.first() {
+            Some((_, why)) if text.is_empty() => Err(why.to_string()),
+            // A line break inside of a string belongs to its line.
+            _ => Ok(crate::influx::line_reader::split_lines(text.as_bytes())
+                .map(|line| String::from_utf8_lossy(line).into_owned())
+                .collect()),
+        }
+    }
+}
+
+/// The mappings with stand-ins for the servers, which are not asked.
+fn mappings_only(bridge: &Bridge) -> Result<Config, ConfigErrors> {
+    let is_v1 = bridge.draft.tables.iter().any(|table| table.get("api").is_some());
+    let mut draft = Draft { comments: Vec::new(), tables: bridge.draft.tables.clone() };
+    draft.tables.retain(|table| table.header == "[[mapping]]");
+    let servers = if is_v1 { "api = 'v1'\ndatabase = 'x'" } else { "org = 'x'\nbucket = 'x'\ntoken = 'x'" };
+    let text = format!(
+        "{draft}\n[kafka]\nbrokers = 'x:1'\ntopics = '^.*'\n[influx]\nurl = 'http://localhost'\n{servers}\n"
+    );
+    let env = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| stand_in(name)));
+    config::parse(Path::new("bridge.toml"), &text, &env).map(|loaded| loaded.config)
+}
+
+/// Where a variable is not set, and the same on every machine.
+fn stand_in(variable: &str) -> String {
+    match variable {
+        _ if variable.contains("FILL_IN_QUERY") => "$".to_owned(),
+        _ if variable.contains("TIME_FORMAT") => "unix".to_owned(),
+        _ if variable.contains("TIMEZONE") => "UTC".to_owned(),
+        _ => variable.to_lowercase(),
+    }
+}
+
+/// Writes what becomes of each record. Returns whether all are the same as with Telegraf.
+pub fn diff(
+    _files: &[super::Input],
+    migration: &Migration,
+    records: &[u8],
+    out: &mut impl Write,
+) -> Result<bool, DiffError> {
+    for bridge in &migration.bridges {
+        let mut mapping = Mapping::new(bridge, "x")?;
+        for record in records.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+            match mapping.map(record) {
+                Ok(lines) => lines.iter().try_for_each(|line| writeln!(out, "{line}"))?,
+                Err(why) => writeln!(out, "rejected: {why}")?,
+            }
+        }
+    }
+    Ok(true)
+}
