@@ -68,6 +68,7 @@ pub fn check(tool: &str, file: &str) {
             outputs.push((name(number), bridge.draft.to_string()));
         }
         for (name, got) in outputs {
+            assert!(!got.contains("hush"), "{} shows a secret", case.display());
             let path = case.join(name);
             if bless {
                 fs::write(&path, &got).unwrap();

@@ -52,13 +52,17 @@ impl Parts {
         self.influx_tls.get_or_insert_with(|| Table::new("[influx.tls]"))
     }
 
-    /// A reference stays one; a secret that stands in the old file is named as the content of a variable, since what is
-    /// written here is shown on terminals.
+    /// A reference stays one, without its default; a secret that stands in the old file is named as the content of a
+    /// variable, since what is written here is shown on terminals.
     pub fn secret(&mut self, key: &str, variable: &str, text: &str, place: &Place) -> String {
-        let is_reference =
-            text.starts_with("${") && text.ends_with('}') && !text.get(2..).unwrap_or("").contains("${");
-        if is_reference {
-            return text.to_owned();
+        let inside = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+        match inside.filter(|inside| !inside.contains("${")).map(|inside| inside.split_once(":-")) {
+            Some(None) => return text.to_owned(),
+            Some(Some((name, _))) => {
+                self.fill_in.push(format!("{key}: set {name}; its default stays in {}", place.shown()));
+                return format!("${{{name}}}");
+            }
+            None => {}
         }
         self.fill_in.push(format!("{key}: set {variable} to what stands in {}", place.shown()));
         format!("${{{variable}}}")

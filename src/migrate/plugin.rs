@@ -38,7 +38,7 @@ pub struct Setting<V> {
 
 /// The options that are left, and those that were asked for.
 pub struct Options<'a, V> {
-    /// Its name, as in "kafka_group".
+    /// Its name, as in `kafka_group`.
     plugin: &'a str,
     left: Vec<&'a Setting<V>>,
     asked: Vec<&'static str>,

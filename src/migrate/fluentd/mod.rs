@@ -156,7 +156,11 @@ fn bridges_of(root: &Section, source: &Source<'_>, notes: &mut Notes) -> Vec<Bri
             None => ways.push(Way { topics: vec![topic], route }),
         }
     }
-    ways.iter().for_each(|way| note_elsewhere(source, way, notes));
+    // Of several mappings the first that matches is used: a pattern may match what others name.
+    ways.sort_by_key(|way| way.topics.iter().any(|topic| topic.is_pattern));
+    for way in &ways {
+        note_elsewhere(source, way, notes);
+    }
     let (stored, elsewhere): (Vec<_>, Vec<_>) = ways.into_iter().partition(|way| way.route.output.is_some());
     if stored.is_empty() {
         return vec![to_fill_in(source, &elsewhere, notes)];

@@ -202,6 +202,8 @@ fn fields(
     }
     if is_v2 {
         mapping.comment("Nested objects: what was the field cpu.system is cpu_system here; rename = { \"cpu_*\" = \"cpu.*\" } keeps the old names.");
+    } else {
+        mapping.comment("Nested objects and lists become fields of their own, cpu_system and rate_0; Fluentd's plugin could not store them.");
     }
     if let Some(setting) = options.take("retention_policy_key") {
         let why =

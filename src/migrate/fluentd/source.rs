@@ -112,18 +112,15 @@ impl<'a> Source<'a> {
             .kafka
             .set("brokers", brokers)
             .set("topics", topics.iter().map(ToString::to_string).collect::<Vec<_>>());
-        match text(options.take("consumer_group")).or_else(|| of_own(&["group.id"])) {
-            Some(group) => {
-                parts.kafka.set_because(
-                    "group_id",
-                    group,
-                    &["Fluentd's group: the bridge goes on where Fluentd committed last."],
-                );
-            }
-            None => {
-                let why = "it reads without a group, so there is no place to go on from: the bridge makes the group \"kafka-influx-bridge\"";
-                notes.add_to(&mut parts.kafka, self.section.place.note("@type", why));
-            }
+        if let Some(group) = text(options.take("consumer_group")).or_else(|| of_own(&["group.id"])) {
+            parts.kafka.set_because(
+                "group_id",
+                group,
+                &["Fluentd's group: the bridge goes on where Fluentd committed last."],
+            );
+        } else {
+            let why = "it reads without a group, so there is no place to go on from: the bridge makes the group \"kafka-influx-bridge\"";
+            notes.add_to(&mut parts.kafka, self.section.place.note("@type", why));
         }
         if let Some(client) = text(options.take("client_id")).or_else(|| of_own(&["client.id"])) {
             parts.kafka.set("client_id", client);
@@ -198,7 +195,7 @@ fn not_json(format: &str) -> String {
     )
 }
 
-/// `kafka_configs` of rdkafka_group are properties of librdkafka already.
+/// `kafka_configs` of `rdkafka_group` are properties of librdkafka already.
 fn librdkafka(place: &Setting<Text>, own: &[(String, String)], parts: &mut Parts, notes: &mut Notes) {
     let protocol =
         own.iter().find(|(name, _)| name == "security.protocol").map(|(_, value)| value.to_lowercase());
@@ -242,6 +239,12 @@ fn librdkafka(place: &Setting<Text>, own: &[(String, String)], parts: &mut Parts
             }
             "group.instance.id" => {
                 set_once(&mut parts.kafka, "instance_id", value.as_str());
+            }
+            name if name.contains("password") || name.contains("secret") => {
+                let variable = name.to_uppercase().replace('.', "_");
+                let secret =
+                    parts.secret(&format!("kafka.librdkafka.{name:?}"), &variable, value, &place.place);
+                set_once(parts.librdkafka(), name, secret);
             }
             name => {
                 set_once(parts.librdkafka(), name, value.as_str());

@@ -36,13 +36,11 @@ impl Text {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        match serde_json::from_str(&self.text) {
-            Ok(Value::Array(values)) => values.iter().map(plain).collect(),
-            _ => {
-                let parts = self.text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                parts.map(str::to_owned).collect()
-            }
+        if let Ok(Value::Array(values)) = serde_json::from_str(&self.text) {
+            return values.iter().map(plain).collect();
         }
+        let parts = self.text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(str::to_owned).collect()
     }
 
     /// `{"a":"b"}` and `a:b,c:d`.
@@ -201,7 +199,6 @@ fn ruby(text: &str) -> Option<(&str, &str)> {
     for (at, c) in inside.char_indices() {
         match (c, quote) {
             (c, Some(open)) if c == open => quote = None,
-            (_, Some(_)) => {}
             ('"' | '\'', None) => quote = Some(c),
             ('{', None) => depth += 1,
             ('}', None) => depth -= 1,

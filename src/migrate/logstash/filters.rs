@@ -195,7 +195,7 @@ fn common(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut N
                     changes.constants.push((names::key(name), text.to_owned(), setting.place.clone()));
                 }
                 None => {
-                    notes.add(setting.place.note("add_field", "a field can't be put together from others"))
+                    notes.add(setting.place.note("add_field", "a field can't be put together from others"));
                 }
             }
         }

@@ -219,7 +219,7 @@ fn coerce(
     }
     if !by_event && integers > 0 && floats == 0 {
         table.set("integers", "int");
-    } else if integers > 0 && floats > 0 || by_event && floats > 0 {
+    } else if (integers > 0 || by_event) && floats > 0 {
         let why = "one setting holds for all whole numbers of a mapping: `integers`; a mapping of its own topics can have another";
         notes.add_to(table, setting.place.note("coerce_values", why));
     }

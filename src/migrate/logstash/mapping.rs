@@ -1,6 +1,6 @@
 //! What of a `[[mapping]]` the filters and the input say, whatever the output is.
 
-use super::filters::Changes;
+use super::filters::{Changes, Time};
 use super::kafka::Records;
 use super::names::OfKafka;
 use crate::draft::Table;
@@ -80,36 +80,29 @@ pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mu
     if !renamed.is_empty() {
         table.set("rename", renamed);
     }
-    match changes.time {
-        Some(time) => {
-            let because = ["Records without it are rejected; Logstash dated them by its own clock."];
-            if let Some(format) = time.format {
-                let has_zone = format.starts_with("unix") || format.contains("%z") || format.contains("%:z");
-                table.set_because("time_key", time.key, &because).set("time_format", format);
-                match time.zone {
-                    Some(zone) => table.set("timezone", zone),
-                    None if has_zone => table,
-                    None => table.suggest(
-                        "timezone",
-                        "UTC",
-                        &["Logstash took times without a zone in that of its machine."],
-                    ),
-                };
-            } else {
-                table.suggest("time_key", time.key, &["Its format could not be migrated."]).suggest(
-                    "time_format",
-                    "%Y-%m-%d %H:%M:%S",
-                    &[],
-                );
-            }
-        }
-        None => {
-            table.comment(
-                "Points carry the time that Kafka gave their records, not the one at which they were read.",
-            );
-            let lines =
-                ["Logstash took a record's \"@timestamp\", where it had one. If all of yours have it:"];
-            table.suggest("time_key", "@timestamp", &lines).suggest("time_format", "rfc3339", &[]);
-        }
+    times(table, changes.time);
+}
+
+fn times(table: &mut Table, time: Option<Time>) {
+    let Some(time) = time else {
+        table.comment(
+            "Points carry the time that Kafka gave their records, not the one at which they were read.",
+        );
+        let lines = ["Logstash took a record's \"@timestamp\", where it had one. If all of yours have it:"];
+        table.suggest("time_key", "@timestamp", &lines).suggest("time_format", "rfc3339", &[]);
+        return;
+    };
+    let Some(format) = time.format else {
+        let lines = ["Its format could not be migrated."];
+        table.suggest("time_key", time.key, &lines).suggest("time_format", "%Y-%m-%d %H:%M:%S", &[]);
+        return;
+    };
+    let has_zone = format.starts_with("unix") || format.contains("%z") || format.contains("%:z");
+    let because = ["Records without it are rejected; Logstash dated them by its own clock."];
+    table.set_because("time_key", time.key, &because).set("time_format", format);
+    if let Some(zone) = time.zone {
+        table.set("timezone", zone);
+    } else if !has_zone {
+        table.suggest("timezone", "UTC", &["Logstash took times without a zone in that of its machine."]);
     }
 }

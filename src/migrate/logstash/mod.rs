@@ -78,7 +78,7 @@ fn note_what_is_beside(plugins: &[Plugin], notes: &mut Notes) {
         match (plugin.section.as_str(), plugin.name.as_str()) {
             ("input", "kafka") | ("output", "influxdb") | ("filter", _) => {}
             ("input", name) => {
-                notes.add(plugin.place.note(name, "the bridge reads Kafka only: it stays with Logstash"))
+                notes.add(plugin.place.note(name, "the bridge reads Kafka only: it stays with Logstash"));
             }
             (_, "stdout") => notes.add(
                 plugin

@@ -75,18 +75,14 @@ fn login(
         let setting = jaas?;
         Some((jaas_value(setting.value.text()?, key)?, setting))
     };
-    match (of_jaas("username"), of_jaas("password")) {
-        (Some((username, _)), Some((password, setting))) => {
-            let secret = parts.secret("kafka.sasl.password", "KAFKA_PASSWORD", &password, &setting.place);
-            parts.sasl().set("username", username).set("password", secret);
-        }
-        _ => {
-            parts.sasl().set("username", "${KAFKA_USERNAME}").set("password", "${KAFKA_PASSWORD}");
-            parts.fill_in.push(
-                "kafka.sasl: write username and password, or set KAFKA_USERNAME and KAFKA_PASSWORD"
-                    .to_owned(),
-            );
-        }
+    if let (Some((username, _)), Some((password, setting))) = (of_jaas("username"), of_jaas("password")) {
+        let secret = parts.secret("kafka.sasl.password", "KAFKA_PASSWORD", &password, &setting.place);
+        parts.sasl().set("username", username).set("password", secret);
+    } else {
+        parts.sasl().set("username", "${KAFKA_USERNAME}").set("password", "${KAFKA_PASSWORD}");
+        parts.fill_in.push(
+            "kafka.sasl: write username and password, or set KAFKA_USERNAME and KAFKA_PASSWORD".to_owned(),
+        );
     }
 }
 

@@ -232,7 +232,6 @@ impl<'a> Reader<'a> {
                 _ if is_escaped => is_escaped = false,
                 ('\\', Some(_)) => is_escaped = true,
                 (c, Some(open)) if c == open => quote = None,
-                (_, Some(_)) => {}
                 ('"' | '\'' | '/', None) => quote = Some(c),
                 ('{', None) => {
                     let condition = self.take(at).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -326,11 +325,8 @@ fn with_variables(text: &str) -> String {
         match read {
             Some(((name, default), behind)) if is_variable(name) && !default.contains('$') => {
                 out.push_str(&literal(before));
-                out.push_str(&if default.is_empty() {
-                    format!("${{{name}}}")
-                } else {
-                    format!("${{{name}:-{default}}}")
-                });
+                let mark = if default.is_empty() { "" } else { ":-" };
+                out.extend(["${", name, mark, default, "}"]);
                 rest = behind;
             }
             _ => {
