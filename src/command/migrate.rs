@@ -63,7 +63,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         tell_notes(&migration.notes);
         let bytes = std::fs::read(records)
             .map_err(|source| CommandError::Read { path: records.display().to_string(), source })?;
-        let same = diff::diff(&files, &migration, &bytes, &mut io::stdout().lock())?;
+        let same = diff::diff(&files, &machine(), &migration, &bytes, &mut io::stdout().lock())?;
         return Ok(if same { 0 } else { REJECTED });
     }
     let texts: Vec<String> = migration.bridges.iter().map(|bridge| bridge.draft.to_string()).collect();

@@ -14,6 +14,7 @@ pub mod replay;
 pub mod run;
 
 pub use arguments::Arguments;
+pub use records::Records;
 
 /// Exit status: records were rejected by `map`.
 pub const REJECTED: u8 = 1;

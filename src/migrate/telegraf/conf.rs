@@ -225,6 +225,11 @@ impl Options {
         }
     }
 
+    /// The entries as they are.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.entries.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
     /// The entries as texts.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let pair = |(name, value): &(String, Value)| Some((name.clone(), value.as_text()?));

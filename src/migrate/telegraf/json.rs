@@ -59,9 +59,10 @@ pub fn query(options: &Options, option: &str, rules: &mut Rules) {
         }
         Err(why) => {
             rules.note(options, option, format!("{path:?}: {why}: write `query` by hand, as a JSONPath"));
-            rules
-                .fill_in
-                .push(format!("mapping.query: write {path:?} of {} as a JSONPath", options.place(option)));
+            let place = options.place(option);
+            rules.because.push(("query", format!("FILL IN: {place} has no counterpart.")));
+            rules.query = Some("${FILL_IN_QUERY}".to_owned());
+            rules.fill_in.push(format!("mapping.query: write {path:?} of {place} as a JSONPath"));
         }
     }
 }

@@ -16,9 +16,12 @@ mod json;
 mod json_v2;
 mod kafka;
 mod output;
+mod probe;
 mod rules;
 mod variables;
 mod work;
+
+pub use probe::probe;
 
 use super::{Input, Machine, MigrateError, Migration, Note};
 use conf::Conf;

@@ -1,29 +1,19 @@
-//! `migrate --diff`: what the new configuration makes of records.
+//! What the new configuration makes of a record.
 
-use super::{Bridge, Migration};
+use super::DiffError;
 use crate::batch::LineBuffer;
 use crate::config::{self, Config, ConfigErrors};
 use crate::draft::Draft;
 use crate::feed::Routing;
+use crate::influx::line_reader::split_lines;
 use crate::map::Mapper;
+use crate::migrate::Bridge;
 use crate::pipeline::record_limits;
 use crate::record::{Record, RecordTime};
-use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use thiserror::Error;
 
-#[derive(Debug, Error)]
-pub enum DiffError {
-    #[error("the new configuration is not right yet:\n{0}")]
-    Config(#[from] ConfigErrors),
-    #[error("no [[mapping]] takes the topic {0:?}")]
-    NoMapping(String),
-    #[error("the lines can't be written: {0}")]
-    Output(#[from] io::Error),
-}
-
-/// Maps records as a bridge would.
+/// Maps records as the bridge would; lines without a time key have no time.
 pub struct Mapping {
     mapper: Mapper,
     offset: i64,
@@ -33,6 +23,8 @@ pub struct Mapping {
 pub type Became = Result<Vec<String>, String>;
 
 impl Mapping {
+    /// # Errors
+    /// When the bridge's mappings are not right, or none takes the topic.
     pub fn new(bridge: &Bridge, topic: &str) -> Result<Self, DiffError> {
         let config = mappings_only(bridge)?;
         let routing = Routing::new(&config);
@@ -42,22 +34,15 @@ impl Mapping {
     }
 
     pub fn map(&mut self, record: &[u8]) -> Became {
-        let record = Record {
-            partition: 0,
-            offset: self.offset,
-            time: RecordTime::Omitted,
-            key: None,
-            value: Some(record),
-            headers: &[],
-        };
+        let (time, value, headers) = (RecordTime::Omitted, Some(record), [].as_slice());
+        let record = Record { partition: 0, offset: self.offset, time, key: None, value, headers };
         self.offset += 1;
         let mut lines = LineBuffer::default();
         let became = self.mapper.map(&record, &mut lines);
-        let text = String::from_utf8_lossy(lines.text()).into_owned();
         match became.rejected.first() {
-            Some((_, why)) if text.is_empty() => Err(why.to_string()),
-            // A line break inside of a string belongs to its line.
-            _ => Ok(crate::influx::line_reader::split_lines(text.as_bytes())
+            Some((_, why)) if lines.text().is_empty() => Err(why.to_string()),
+            _ => Ok(split_lines(lines.text())
+                .filter(|line| !line.is_empty())
                 .map(|line| String::from_utf8_lossy(line).into_owned())
                 .collect()),
         }
@@ -85,23 +70,4 @@ fn stand_in(variable: &str) -> String {
         _ if variable.contains("TIMEZONE") => "UTC".to_owned(),
         _ => variable.to_lowercase(),
     }
-}
-
-/// Writes what becomes of each record. Returns whether all are the same as with Telegraf.
-pub fn diff(
-    _files: &[super::Input],
-    migration: &Migration,
-    records: &[u8],
-    out: &mut impl Write,
-) -> Result<bool, DiffError> {
-    for bridge in &migration.bridges {
-        let mut mapping = Mapping::new(bridge, "x")?;
-        for record in records.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-            match mapping.map(record) {
-                Ok(lines) => lines.iter().try_for_each(|line| writeln!(out, "{line}"))?,
-                Err(why) => writeln!(out, "rejected: {why}")?,
-            }
-        }
-    }
-    Ok(true)
 }
