@@ -162,7 +162,9 @@ pub fn topic_pattern(regex: &str, extent: Extent) -> Result<String, String> {
         _ if is_anchored => format!("^{body}"),
         Extent::Beginning if has_choice => format!("^(?:{body})"),
         Extent::Beginning => format!("^{body}"),
-        Extent::Anywhere => format!("^.*(?:{body})"),
+        Extent::Anywhere if has_choice => format!("^.*(?:{body})"),
+        Extent::Anywhere if body.starts_with(".*") => format!("^{body}"),
+        Extent::Anywhere => format!("^.*{body}"),
     };
     match regex::Regex::new(&pattern) {
         Ok(_) => Ok(literal(&pattern)),
@@ -201,7 +203,9 @@ mod tests {
         let f =
             |regex: &str, extent, want: &str| assert_eq!(topic_pattern(regex, extent).as_deref(), Ok(want));
         f("^metrics\\..*", Extent::Anywhere, "^metrics\\..*");
-        f("metrics", Extent::Anywhere, "^.*(?:metrics)");
+        f("metrics", Extent::Anywhere, "^.*metrics");
+        f(".*", Extent::Anywhere, "^.*");
+        f("a|b", Extent::Anywhere, "^.*(?:a|b)");
         f("metrics", Extent::Beginning, "^metrics");
         f("a|b", Extent::Beginning, "^(?:a|b)");
         f("metrics\\..*", Extent::Whole, "^metrics\\..*$");

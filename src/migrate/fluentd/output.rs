@@ -157,6 +157,10 @@ fn fixed_tags(
     if !fixed.is_empty() {
         mapping.set_because("tags", fixed, &["Where the record gave none of that name."]);
     }
+    let key = incoming.source.section.option("kafka_message_key").map(|setting| &setting.value.text);
+    if let Some(key) = key.filter(|key| tag_keys.contains(key)) {
+        mapping.set("key_tag", key.as_str());
+    }
     let by_option = options.take("tag_fluentd").filter(|setting| setting.value.flag() == Some(true));
     let by_filter = incoming.changes.tag_keys_of_tag.iter().filter(|(key, _)| tag_keys.contains(key));
     let of_tag = by_filter.map(|(key, place)| (key.as_str(), place)).next();

@@ -86,6 +86,13 @@ impl<'a> Source<'a> {
         }
         self.group(&mut options, topics, &mut parts, notes);
         security(&mut options, &mut parts, notes);
+        if let Some(setting) = options.take("kafka_message_key") {
+            let why = format!(
+                "the record's key becomes a tag here: key_tag = {:?} in [[mapping]]",
+                setting.value.text
+            );
+            notes.add(setting.place.note("kafka_message_key", why));
+        }
         let time = times(&mut options, notes);
         options.finish(WITHOUT_COUNTERPART, IGNORED, notes);
         self.parsing(notes);
@@ -370,7 +377,6 @@ const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("disable_retry_limit", RETRIES),
     ("retry_limit", RETRIES),
     ("get_kafka_client_log", "here it is level = \"debug\" of [log]"),
-    ("kafka_message_key", "the record's key becomes a tag here: key_tag = \"NAME\" in [[mapping]]"),
     ("add_headers", "headers become tags here, by name: header_tags = [\"NAME\"] in [[mapping]]"),
     ("add_offset_in_record", "here it is offset_field = \"offset\" in [[mapping]]"),
     ("offset_zookeeper", "offsets are kept in Kafka"),
