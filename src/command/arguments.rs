@@ -58,7 +58,7 @@ enum Command {
     },
     /// Make a bridge.toml of a telegraf.conf, a fluent.conf or a Logstash pipeline; what has no counterpart is said, line by line
     Migrate {
-        /// Files, and folders such as telegraf.d or conf.d, whose *.conf are read
+        /// Files, and folders such as telegraf.d or conf.d, whose *.conf are read; "-" is standard input
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Write to a file, or to bridge.toml in a folder; others that are needed stand beside it [default: standard output]

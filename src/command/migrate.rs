@@ -4,7 +4,7 @@ use super::{REJECTED, WRONG};
 use crate::config;
 use crate::migrate::{self, Bridge, Input, Machine, MigrateError, Migration, Note, diff};
 use crate::text::printable;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thiserror::Error;
@@ -50,7 +50,9 @@ pub fn migrate(options: &Options) -> ExitCode {
             if let CommandError::Migrate(MigrateError::Nothing { notes, .. }) = &error {
                 tell_notes(notes);
             }
-            eprintln!("{}", printable(&error.to_string(), 2_000));
+            for line in error.to_string().lines() {
+                eprintln!("{}", printable(line, 2_000));
+            }
             ExitCode::from(WRONG)
         }
     }
@@ -105,8 +107,13 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, CommandError> {
 }
 
 fn input(path: &Path) -> Result<Input, CommandError> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| CommandError::Read { path: path.display().to_string(), source })?;
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|source| CommandError::Read { path: path.display().to_string(), source })?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Ok(Input { name: path.display().to_string(), text })
 }

@@ -14,6 +14,8 @@ pub enum Verdict {
 const LOST_NS_MAX: u64 = 1_000;
 const LOST_DIGITS: &str =
     "Telegraf reads times as floating-point numbers, and loses their last digits; the bridge keeps them";
+pub const EMPTY_NAME: &str =
+    "Telegraf drops a point whose name is empty; the bridge gives it the measurement's default";
 const BROKEN: &str = "Telegraf's line can't be read back as it was meant, or InfluxDB would refuse it";
 
 /// Lines of one record. A line of theirs without a counterpart in time is compared without it where ours has none.

@@ -63,8 +63,38 @@ pub fn diff(
         return Ok(true);
     };
     let wanted: Vec<usize> = ours.iter().map(|became| became.as_ref().map_or(0, Vec::len)).collect();
-    let theirs = telegraf::run(&program, &probe, &topic, &records, &wanted)?;
-    show_both(&ours, &theirs, out)
+    let theirs = match telegraf::run(&program, &probe, &topic, &records, &wanted) {
+        Ok(theirs) => theirs,
+        Err(error) => {
+            show_ours(&ours, out)?;
+            return Err(error);
+        }
+    };
+    let name_key = bridge.draft.tables.iter().find_map(|table| table.get("name_key")?.as_str());
+    let pairs: Vec<Pair<'_>> = records
+        .iter()
+        .zip(&ours)
+        .zip(&theirs)
+        .map(|((record, ours), theirs)| Pair {
+            has_empty_name: has_empty_name(record, name_key),
+            ours,
+            theirs,
+        })
+        .collect();
+    show_both(&pairs, out)
+}
+
+/// A record on its two ways.
+struct Pair<'a> {
+    has_empty_name: bool,
+    ours: &'a Became,
+    theirs: &'a [String],
+}
+
+fn has_empty_name(record: &[u8], name_key: Option<&str>) -> bool {
+    let record: Option<serde_json::Value> = serde_json::from_slice(record).ok();
+    let name = record.as_ref().zip(name_key).and_then(|(record, key)| record.get(key));
+    name.and_then(serde_json::Value::as_str) == Some("")
 }
 
 /// A name that the first mapping takes.
@@ -95,12 +125,15 @@ fn show_ours(ours: &[Became], out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-fn show_both(ours: &[Became], theirs: &[Vec<String>], out: &mut impl Write) -> Result<bool, DiffError> {
+fn show_both(pairs: &[Pair<'_>], out: &mut impl Write) -> Result<bool, DiffError> {
     let mut same = 0;
-    let mut better: Vec<(&str, usize)> = Vec::new();
-    for (number, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+    let mut better: Vec<(&'static str, usize)> = Vec::new();
+    for (number, Pair { has_empty_name, ours, theirs }) in pairs.iter().enumerate() {
         let lines = ours.as_deref().unwrap_or_default();
         match compare::compare(lines, theirs) {
+            Verdict::Differs if *has_empty_name && theirs.is_empty() => {
+                count(&mut better, compare::EMPTY_NAME);
+            }
             Verdict::Same => {
                 same += 1;
                 lines
@@ -108,10 +141,7 @@ fn show_both(ours: &[Became], theirs: &[Vec<String>], out: &mut impl Write) -> R
                     .try_for_each(|line| writeln!(out, "          {}", printable(line, CHARS_MAX)))?;
                 continue;
             }
-            Verdict::Better(why) => match better.iter_mut().find(|(known, _)| *known == why) {
-                Some((_, count)) => *count += 1,
-                None => better.push((why, 1)),
-            },
+            Verdict::Better(why) => count(&mut better, why),
             Verdict::Differs => {}
         }
         writeln!(out, "record {}:", number + 1)?;
@@ -119,12 +149,19 @@ fn show_both(ours: &[Became], theirs: &[Vec<String>], out: &mut impl Write) -> R
         show(out, "bridge:   ", lines, ours.as_ref().err())?;
     }
     let explained: usize = better.iter().map(|(_, count)| count).sum();
-    writeln!(out, "{same} of {} records give the same points", ours.len())?;
+    writeln!(out, "{same} of {} records give the same points", pairs.len())?;
     for (why, count) in better {
-        writeln!(out, "{count} differ because {why}")?;
+        writeln!(out, "{count} of the others: {why}")?;
     }
     out.flush()?;
-    Ok(same + explained == ours.len())
+    Ok(same + explained == pairs.len())
+}
+
+fn count(reasons: &mut Vec<(&'static str, usize)>, why: &'static str) {
+    match reasons.iter_mut().find(|(known, _)| *known == why) {
+        Some((_, count)) => *count += 1,
+        None => reasons.push((why, 1)),
+    }
 }
 
 fn show(out: &mut impl Write, who: &str, lines: &[String], why: Option<&String>) -> io::Result<()> {

@@ -148,6 +148,7 @@ fn read_object(object: &Options, rules: &mut Rules) {
     time(object, ["timestamp_key", "timestamp_format", "timestamp_timezone"], rules);
     rules.tag_keys = object.texts("tags");
     rules.include = object.texts("included_keys");
+    rules.include.retain(|key| rules.time_key.as_ref() != Some(key));
     rules.exclude = object.texts("excluded_keys");
     for (from, to) in object.tables("renames").iter().flat_map(|table| table.pairs()) {
         rename(rules, &from, &to);

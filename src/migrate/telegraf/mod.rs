@@ -17,6 +17,7 @@ mod json_v2;
 mod kafka;
 mod output;
 mod probe;
+mod processors;
 mod rules;
 mod variables;
 mod work;
@@ -82,10 +83,7 @@ fn report_unread(conf: &Conf, work: &mut Work) {
 /// What becomes of a plugin that the bridge has not.
 fn advice(kind: &str) -> Option<String> {
     let words = match kind {
-        INPUT | output::V2 | output::V1 => return None,
-        "processors.rename" => {
-            "write it as `rename` of the [[mapping]]: it has the keys of the record on the left"
-        }
+        INPUT | output::V2 | output::V1 | processors::RENAME => return None,
         "processors.converter" => {
             "see `integers`, `number_fields`, `string_fields` and `tag_keys` of the [[mapping]]"
         }

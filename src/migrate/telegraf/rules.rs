@@ -4,7 +4,7 @@ use super::super::Note;
 use super::conf::{Conf, Options};
 use super::filters::{Filter, Subject, Takes, is_match};
 use super::work::Work;
-use super::{json, json_v2};
+use super::{json, json_v2, processors};
 use crate::draft::Table;
 use crate::migrate::Machine;
 use toml::Value;
@@ -63,6 +63,7 @@ impl Rules {
         rules.rename_measurement(input);
         rules.add_tags(input, conf, machine);
         rules.follow(input, &filter);
+        processors::apply(conf, &mut rules);
         Some(rules)
     }
 
@@ -272,6 +273,18 @@ impl Rules {
             .iter()
             .find(|(from, _)| *from == flattened)
             .map_or(flattened.clone(), |(_, to)| to.clone())
+    }
+
+    /// Renames a tag that is not of the record; whether it is one.
+    pub fn rename_fixed(&mut self, option: &str, name: &str, to: &str) -> bool {
+        if option != "tag" {
+            return false;
+        }
+        let fixed = self.tags.iter_mut().find(|(key, _)| key == name).map(|(key, _)| key);
+        let topic = self.topic_tag.as_mut().filter(|key| *key == name);
+        let Some(key) = fixed.or(topic) else { return false };
+        to.clone_into(key);
+        true
     }
 
     /// The key that becomes a field of this name.
