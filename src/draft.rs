@@ -58,6 +58,11 @@ impl Table {
         self.entries.iter().find(|entry| !entry.is_off && entry.key == key).map(|entry| &entry.value)
     }
 
+    /// Whether there is nothing to say under its header.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.comments.is_empty()
+    }
+
     fn push(&mut self, key: &str, value: Value, is_off: bool, comments: &[&str]) -> &mut Self {
         let comments = comments.iter().map(|&comment| comment.to_owned()).collect();
         self.entries.push(Entry { comments, key: key.to_owned(), value, is_off });

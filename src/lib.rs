@@ -27,6 +27,7 @@ pub mod init;
 pub mod kafka;
 pub mod log;
 pub mod map;
+pub mod migrate;
 pub mod pipeline;
 pub mod receiver;
 pub mod record;

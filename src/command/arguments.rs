@@ -1,6 +1,6 @@
 //! Arguments, and which command they mean.
 
-use super::{WRONG, check, demo, health, init, map, replay, run, ways_to_begin};
+use super::{WRONG, check, demo, health, init, map, migrate, replay, run, ways_to_begin};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   kafka-influx-bridge demo                         the whole thing, with nothing installed
   kafka-influx-bridge init --brokers kafka:9092    a bridge.toml for the topics that are there, from their records
+  kafka-influx-bridge migrate telegraf.conf        the bridge.toml that does the same
   kafka-influx-bridge check                        every error of ./bridge.toml, with its line and what to do
   kafka-influx-bridge map records.jsonl            the lines that records would become
   INFLUX_TOKEN=... kafka-influx-bridge run         the service";
@@ -55,6 +56,22 @@ enum Command {
         live: Option<u64>,
         /// Files of records, one a line or pretty-printed [default: standard input]
         files: Vec<PathBuf>,
+    },
+    /// Make a bridge.toml of a telegraf.conf, a fluent.conf or a Logstash pipeline; what has no counterpart is said, line by line
+    Migrate {
+        /// Files, and folders such as telegraf.d or conf.d, whose *.conf are read; "-" is standard input
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Write to a file, or to bridge.toml in a folder; others that are needed stand beside it [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Write over a file that is there
+        #[arg(long)]
+        force: bool,
+        /// Instead of writing it, show what becomes of a file's records, beside what Telegraf makes of them where it is
+        /// installed (or named by the variable TELEGRAF): exit status 1 if points differ
+        #[arg(long, value_name = "RECORDS", conflicts_with = "output")]
+        diff: Option<PathBuf>,
     },
     /// Put dead letters through the mapping as it is now, and write the points; their files or topic stay as they are
     ReplayDeadLetters {
@@ -162,6 +179,9 @@ impl Arguments {
             Some(Command::Map { config, topic, timestamp, live, files }) => {
                 let live = live.map(Duration::from_secs);
                 map::map(&map::Options { config: config.config, topic, timestamp, live, files })
+            }
+            Some(Command::Migrate { files, output, force, diff }) => {
+                migrate::migrate(&migrate::Options { files, output, force, diff })
             }
             Some(Command::ReplayDeadLetters { config, topic, dry_run, files }) => {
                 let source = match topic {

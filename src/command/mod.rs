@@ -8,6 +8,7 @@ pub mod health;
 pub mod init;
 mod live;
 pub mod map;
+pub mod migrate;
 mod progress;
 mod records;
 pub mod replay;
@@ -15,6 +16,7 @@ pub mod run;
 pub mod style;
 
 pub use arguments::Arguments;
+pub use records::Records;
 
 /// Exit status: records were rejected by `map`.
 pub const REJECTED: u8 = 1;
@@ -40,6 +42,7 @@ pub fn ways_to_begin() -> String {
          Ways to begin:\n\
          \x20 kafka-influx-bridge demo       see it work, with nothing installed\n\
          \x20 kafka-influx-bridge init       write a configuration from sampled records\n\
+         \x20 kafka-influx-bridge migrate    make a bridge.toml of a telegraf.conf\n\
          \x20 kafka-influx-bridge check      look through a configuration\n\
          \x20 kafka-influx-bridge run        read from Kafka, write to InfluxDB\n\
          \x20 kafka-influx-bridge --help     everything else",

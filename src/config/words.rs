@@ -187,7 +187,11 @@ const TABLES: &[(&str, &str, &str)] = &[
         "influx",
         "this is of a telegraf.conf; the bridge writes to InfluxDB only, as [influx] says",
     ),
-    ("inputs.kafka_consumer", "kafka", "this is of a telegraf.conf; here it is [kafka] and [[mapping]]"),
+    (
+        "inputs.kafka_consumer",
+        "kafka",
+        "this is of a telegraf.conf; here it is [kafka] and [[mapping]], and `migrate` makes a bridge.toml of the file",
+    ),
     ("inputs.", "kafka", "this is of a telegraf.conf; the bridge reads Kafka only, as [kafka] says"),
     ("processors.", "mapping", "this is of a telegraf.conf; what becomes of a record stands in [[mapping]]"),
     ("aggregators.", "", "this is of a telegraf.conf; the bridge does not aggregate"),

@@ -5,6 +5,7 @@
 use super::mock_cluster_addresses;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::util::Timeout;
@@ -70,8 +71,19 @@ impl EmbeddedKafka {
 
     /// Hands a record over to be produced, waiting while too many others are on their way.
     pub fn send(&self, new: NewRecord<'_>) -> Result<(), KafkaError> {
+        self.produce(new, None)
+    }
+
+    /// As [`EmbeddedKafka::send`], with a header.
+    pub fn send_with_header(&self, new: NewRecord<'_>, key: &str, value: &str) -> Result<(), KafkaError> {
+        let header = Header { key, value: Some(value) };
+        self.produce(new, Some(OwnedHeaders::new().insert(header)))
+    }
+
+    fn produce(&self, new: NewRecord<'_>, headers: Option<OwnedHeaders>) -> Result<(), KafkaError> {
         let mut record = BaseRecord::<(), [u8]>::to(new.topic);
         (record.partition, record.payload, record.timestamp) = (new.partition, new.value, new.time_ms);
+        record.headers = headers;
         loop {
             let (error, refused) = match self.producer.send(record) {
                 Ok(()) => return Ok(()),

@@ -28,6 +28,7 @@ mod walk;
 
 pub use element::Drops;
 pub use globs::{GlobError, Globs};
+pub use go_layout::to_time_format;
 pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};
 pub use mapper::{Mapper, RecordLimits};
 pub use notices::{NOTICES_MAX, Notice};

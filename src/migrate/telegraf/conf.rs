@@ -1,0 +1,291 @@
+//! The content of the files: options with their lines, plugins in their order.
+
+use super::super::{Input, MigrateError, Note, Notes, base_name};
+use super::variables;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// All files as one.
+#[derive(Debug, Default)]
+pub struct Conf {
+    pub agent: Options,
+    pub global_tags: Vec<(String, String)>,
+    pub plugins: Vec<Plugin>,
+}
+
+/// `[[inputs.kafka_consumer]]`, `[[outputs.influxdb]]` and so on.
+#[derive(Clone, Debug)]
+pub struct Plugin {
+    /// Such as `inputs.kafka_consumer`.
+    pub kind: String,
+    pub options: Options,
+}
+
+/// A table. What was read of it is remembered, so that the rest can be reported.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub file: String,
+    pub line: usize,
+    entries: Vec<(String, Value)>,
+    read: RefCell<BTreeSet<String>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Value {
+    pub line: usize,
+    pub data: Data,
+}
+
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// In the bridge's spelling of variables.
+    Text(String),
+    /// A number or date, as it is written.
+    Number(String),
+    Flag(bool),
+    List(Vec<Value>),
+    Table(Options),
+}
+
+/// The files, as one configuration.
+pub fn read(files: &[Input], notes: &mut Notes) -> Result<Conf, MigrateError> {
+    let mut conf = Conf::default();
+    for file in files {
+        let (text, lost) = variables::quote_bare(file.text.strip_prefix('\u{feff}').unwrap_or(&file.text));
+        for line in lost {
+            notes.add(Note {
+                file: file.name.clone(),
+                line,
+                what: "a variable that holds a part of the file".to_owned(),
+                why: "variables of the bridge stand inside strings: migrate the file with its text in it"
+                    .to_owned(),
+            });
+        }
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        if let Some(error) = errors.first() {
+            let line = error.span().map_or(1, |span| line_of(&text, span.start));
+            let why = error.message().lines().next().unwrap_or_default().to_owned();
+            return Err(MigrateError::Syntax { file: file.name.clone(), line, why });
+        }
+        let reader = Reader { file: &file.name, text: &text };
+        conf.add(reader.table(1, table.get_ref()), notes);
+    }
+    conf.plugins.sort_by_key(|plugin| {
+        (files.iter().position(|file| file.name == plugin.options.file), plugin.options.line)
+    });
+    Ok(conf)
+}
+
+impl Conf {
+    fn add(&mut self, top: Options, notes: &mut Notes) {
+        let file = top.file.clone();
+        for (name, value) in top.entries {
+            let line = value.line;
+            match (name.as_str(), value.data) {
+                ("agent", Data::Table(options)) => self.agent.merge(options),
+                ("global_tags" | "tags", Data::Table(options)) => self.global_tags.extend(options.pairs()),
+                (
+                    "inputs" | "outputs" | "processors" | "aggregators" | "secretstores",
+                    Data::Table(plugins),
+                ) => {
+                    self.add_plugins(&name, plugins);
+                }
+                ("plugins", Data::Table(plugins)) => self.add_plugins("inputs", plugins),
+                _ => notes.add(Note {
+                    file: file.clone(),
+                    line,
+                    what: name,
+                    why: "this is no part of a telegraf.conf that is known: it was left out".to_owned(),
+                }),
+            }
+        }
+    }
+
+    fn add_plugins(&mut self, group: &str, plugins: Options) {
+        for (name, value) in plugins.entries {
+            let kind = format!("{group}.{name}");
+            let tables: Vec<Options> = match value.data {
+                Data::Table(options) => vec![options],
+                Data::List(values) => values.into_iter().filter_map(Value::into_table).collect(),
+                _ => Vec::new(),
+            };
+            self.plugins.extend(tables.into_iter().map(|options| Plugin { kind: kind.clone(), options }));
+        }
+    }
+
+    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Plugin> {
+        self.plugins.iter().filter(move |plugin| plugin.kind == kind)
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn table(&self, line: usize, table: &DeTable<'_>) -> Options {
+        let entry = |(key, value): (&Spanned<_>, &Spanned<DeValue<'_>>)| {
+            let line = line_of(self.text, key.span().start);
+            let name: &str = AsRef::<str>::as_ref(key.get_ref());
+            (name.to_owned(), self.value(line, value))
+        };
+        let mut entries: Vec<(String, Value)> = table.iter().map(entry).collect();
+        entries.sort_by_key(|(_, value)| value.line);
+        Options { file: self.file.to_owned(), line, entries, read: RefCell::default() }
+    }
+
+    /// A value that stands alone has the line of its key, one in a list its own.
+    fn value(&self, line: usize, value: &Spanned<DeValue<'_>>) -> Value {
+        let data = match value.get_ref() {
+            DeValue::String(text) => Data::Text(variables::to_bridge(text)),
+            DeValue::Integer(number) => Data::Number(number.as_str().replace('_', "")),
+            DeValue::Float(number) => Data::Number(number.as_str().replace('_', "")),
+            DeValue::Boolean(flag) => Data::Flag(*flag),
+            DeValue::Datetime(date) => Data::Number(date.to_string()),
+            DeValue::Array(values) => Data::List(
+                values
+                    .iter()
+                    .map(|value| self.value(line_of(self.text, value.span().start), value))
+                    .collect(),
+            ),
+            DeValue::Table(table) => Data::Table(self.table(line, table)),
+        };
+        Value { line, data }
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
+}
+
+/// Telegraf's reader takes keys in any case, with and without "_".
+fn same(a: &str, b: &str) -> bool {
+    let plain = |text: &str| text.replace('_', "").to_ascii_lowercase();
+    plain(a) == plain(b)
+}
+
+impl Options {
+    /// The last of a name counts.
+    fn merge(&mut self, other: Self) {
+        if self.entries.is_empty() {
+            (self.file, self.line) = (other.file, other.line);
+        }
+        for (name, value) in other.entries {
+            self.entries.retain(|(known, _)| !same(known, &name));
+            self.entries.push((name, value));
+        }
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        let (name, value) = self.entries.iter().find(|(name, _)| same(name, key))?;
+        self.read.borrow_mut().insert(name.clone());
+        Some(value)
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// A text that is not empty: an empty one is for Telegraf as if it were not there.
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.get(key)?.as_text().filter(|text| !text.is_empty())
+    }
+
+    /// A list of texts, or one alone.
+    pub fn texts(&self, key: &str) -> Vec<String> {
+        match self.get(key).map(|value| &value.data) {
+            Some(Data::List(values)) => {
+                values.iter().filter_map(Value::as_text).filter(|text| !text.is_empty()).collect()
+            }
+            Some(_) => self.text(key).into_iter().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        match &self.get(key)?.data {
+            Data::Flag(flag) => Some(*flag),
+            Data::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Tables inside: `[inputs.x.tags]`, `[[inputs.x.json_v2]]`.
+    pub fn tables(&self, key: &str) -> Vec<&Options> {
+        match self.get(key).map(|value| &value.data) {
+            Some(Data::Table(options)) => vec![options],
+            Some(Data::List(values)) => values
+                .iter()
+                .filter_map(|value| if let Data::Table(options) = &value.data { Some(options) } else { None })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The entries as they are.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.entries.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The entries as texts.
+    pub fn pairs(&self) -> Vec<(String, String)> {
+        let pair = |(name, value): &(String, Value)| Some((name.clone(), value.as_text()?));
+        self.entries.iter().filter_map(pair).collect()
+    }
+
+    /// The entries as lists of texts.
+    pub fn lists(&self) -> Vec<(String, Vec<String>)> {
+        self.entries.iter().map(|(name, _)| (name.clone(), self.texts(name))).collect()
+    }
+
+    pub fn line_of(&self, key: &str) -> usize {
+        self.entries.iter().find(|(name, _)| same(name, key)).map_or(self.line, |(_, value)| value.line)
+    }
+
+    pub fn note(&self, key: &str, why: impl Into<String>) -> Note {
+        Note { file: self.file.clone(), line: self.line_of(key), what: key.to_owned(), why: why.into() }
+    }
+
+    /// What nobody asked for.
+    pub fn unread(&self) -> Vec<&str> {
+        let read = self.read.borrow();
+        self.entries.iter().map(|(name, _)| name.as_str()).filter(|name| !read.contains(*name)).collect()
+    }
+
+    /// What the values of some keys are, to compare.
+    pub fn identity(&self, keys: &[&str]) -> String {
+        let texts = |key: &&str| {
+            self.texts(key).join("\n") + &self.flag(key).map(|f| f.to_string()).unwrap_or_default()
+        };
+        keys.iter().map(texts).collect::<Vec<_>>().join("\0")
+    }
+
+    /// "telegraf.conf:12".
+    pub fn place(&self, key: &str) -> String {
+        format!("{}:{}", base_name(&self.file), self.line_of(key))
+    }
+
+    /// Somebody knows of these.
+    pub fn mark<'k>(&self, keys: impl IntoIterator<Item = &'k str>) {
+        for key in keys {
+            self.get(key);
+        }
+    }
+}
+
+impl Value {
+    pub fn as_text(&self) -> Option<String> {
+        match &self.data {
+            Data::Text(text) | Data::Number(text) => Some(text.clone()),
+            Data::Flag(flag) => Some(flag.to_string()),
+            Data::List(_) | Data::Table(_) => None,
+        }
+    }
+
+    fn into_table(self) -> Option<Options> {
+        if let Data::Table(options) = self.data { Some(options) } else { None }
+    }
+}
