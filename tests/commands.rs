@@ -136,7 +136,7 @@ fn without_a_command_it_says_how_to_begin() {
     let output = setup.run(&[]);
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
-    for line in ["bridge.toml: found", "demo", "--help"] {
+    for line in ["bridge.toml: found", "demo", "migrate", "--help"] {
         assert!(said.contains(line), "{said}");
     }
 }
