@@ -283,7 +283,7 @@ fn without_a_command_it_says_how_to_begin() {
     let output = setup.run(&[]);
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
-    for line in ["bridge.toml: found", "demo", "init", "--help"] {
+    for line in ["bridge.toml: found", "demo", "init", "migrate", "--help"] {
         assert!(said.contains(line), "{said}");
     }
 }

@@ -12,8 +12,7 @@ pub enum Verdict {
 
 /// Doubles hold times of today to 256 ns.
 const LOST_NS_MAX: u64 = 1_000;
-const LOST_DIGITS: &str =
-    "Telegraf reads times as floating-point numbers, and loses their last digits; the bridge keeps them";
+const LOST_DIGITS: &str = "Telegraf reads numbers and times as floating-point numbers, and loses their last digits; the bridge keeps them";
 pub const EMPTY_NAME: &str =
     "Telegraf drops a point whose name is empty; the bridge gives it the measurement's default";
 const BROKEN: &str = "Telegraf's line can't be read back as it was meant, or InfluxDB would refuse it";
@@ -35,7 +34,7 @@ pub fn compare(ours: &[String], theirs: &[String]) -> Verdict {
     for point in &ours {
         let Some(at) = theirs.iter().position(|other| is_same(point, other)) else { return Verdict::Differs };
         let other = theirs.swap_remove(at);
-        if point.time.is_some() && point.time != other.time {
+        if point.tags != other.tags || point.time.is_some() && point.time != other.time {
             verdict = Verdict::Better(LOST_DIGITS);
         }
     }
@@ -57,8 +56,17 @@ fn is_same(ours: &Point, theirs: &Point) -> bool {
     };
     same_time
         && ours.measurement == theirs.measurement
-        && ours.tags == theirs.tags
+        && same_tags(&ours.tags, &theirs.tags)
         && ours.fields == theirs.fields
+}
+
+/// Also where a number lost digits.
+fn same_tags(ours: &[(String, String)], theirs: &[(String, String)]) -> bool {
+    let number = |text: &str| text.parse::<f64>().ok();
+    let same_value = |a: &str, b: &str| a == b || number(a).is_some_and(|a| Some(a) == number(b));
+    let same =
+        |((a_key, a), (b_key, b)): (&(String, String), &(String, String))| a_key == b_key && same_value(a, b);
+    ours.len() == theirs.len() && ours.iter().zip(theirs).all(same)
 }
 
 #[cfg(test)]
@@ -81,6 +89,13 @@ mod tests {
         f(&["m x=1"], &[], Verdict::Differs);
         f(&["m x=1 1536001411123456789"], &["m x=1 1536001411123456768"], Verdict::Better(LOST_DIGITS));
         f(&["m x=1 5"], &["m x=1 5000"], Verdict::Differs);
+        f(
+            &["m,i=12345678901234567890 x=1"],
+            &["m,i=12345678901234567000 x=1 1"],
+            Verdict::Better(LOST_DIGITS),
+        );
+        f(&["m,i=1 x=1"], &["m,i=2 x=1 1"], Verdict::Differs);
+        f(&["m,i=a x=1"], &["m,i=b x=1 1"], Verdict::Differs);
         f(&["m x=1"], &["#m x=1 1"], Verdict::Better(BROKEN));
     }
 }

@@ -63,13 +63,17 @@ pub fn diff(
         return Ok(true);
     };
     let wanted: Vec<usize> = ours.iter().map(|became| became.as_ref().map_or(0, Vec::len)).collect();
-    let theirs = match telegraf::run(&program, &probe, &topic, &records, &wanted) {
+    let mut theirs = match telegraf::run(&program, &probe, &topic, &records, &wanted) {
         Ok(theirs) => theirs,
         Err(error) => {
             show_ours(&ours, out)?;
             return Err(error);
         }
     };
+    if !bridge.draft.tables.iter().any(|table| table.get("time_key").is_some()) {
+        // It is the moment of reading, another one each time.
+        theirs.iter_mut().flatten().for_each(drop_time);
+    }
     let name_key = bridge.draft.tables.iter().find_map(|table| table.get("name_key")?.as_str());
     let pairs: Vec<Pair<'_>> = records
         .iter()
@@ -82,6 +86,14 @@ pub fn diff(
         })
         .collect();
     show_both(&pairs, out)
+}
+
+fn drop_time(line: &mut String) {
+    if let Some((before, time)) = line.rsplit_once(' ')
+        && time.bytes().all(|b| b.is_ascii_digit())
+    {
+        line.truncate(before.len());
+    }
 }
 
 /// A record on its two ways.

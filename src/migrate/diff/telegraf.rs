@@ -2,14 +2,15 @@
 
 use super::DiffError;
 use crate::influx::Credential;
+use crate::influx::line_reader::split_lines;
 use crate::kafka::{EmbeddedKafka, NewRecord};
-use crate::receiver::{Line, Options, Receiver};
+use crate::receiver::{Faults, Options, Receiver, Reply, WriteRequest};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::broadcast;
 
 /// The header, and tag, that tells which record a point is of.
 pub const MARK: &str = "bridge_diff_record";
@@ -36,19 +37,31 @@ pub fn run(
         kafka.send_with_header(new, MARK, &number.to_string())?;
     }
     kafka.flush(BEGIN_MAX)?;
-    let (receiver, _runtime) = receiver()?;
-    let arrived = receiver.subscribe();
+    let (receiver, _runtime, arrived) = receiver()?;
     let text = probe.replace("{brokers}", &kafka.address()).replace("{url}", &receiver.url());
     let telegraf = Telegraf::start(program, &text)?;
-    Collector { lines: vec![Vec::new(); records.len()], wanted }.collect(arrived, telegraf)
+    Collector { lines: vec![Vec::new(); records.len()], wanted }.collect(&arrived, telegraf)
 }
 
-fn receiver() -> Result<(Receiver, Runtime), DiffError> {
+/// It takes every line, also what InfluxDB would refuse, and hands it on.
+fn receiver() -> Result<(Receiver, Runtime, mpsc::Receiver<String>), DiffError> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let options =
-        Options { credential: Credential::None, destinations: None, keep_points: false, faults: None };
+    let (sender, arrived) = mpsc::channel();
+    let take = move |request: &WriteRequest| {
+        for line in split_lines(&request.text).filter(|line| !line.is_empty()) {
+            let _nobody_listens_at_the_end = sender.send(String::from_utf8_lossy(line).into_owned());
+        }
+        Some(Reply::status(204))
+    };
+    let faults: Faults = Box::new(take);
+    let options = Options {
+        credential: Credential::None,
+        destinations: None,
+        keep_points: false,
+        faults: Some(faults),
+    };
     let receiver = runtime.block_on(Receiver::start(options))?;
-    Ok((receiver, runtime))
+    Ok((receiver, runtime, arrived))
 }
 
 /// The process and its folder, both gone at the end.
@@ -106,14 +119,14 @@ struct Collector<'a> {
 impl Collector<'_> {
     fn collect(
         mut self,
-        mut arrived: broadcast::Receiver<Line>,
+        arrived: &mpsc::Receiver<String>,
         mut telegraf: Telegraf,
     ) -> Result<Vec<Vec<String>>, DiffError> {
         let start = Instant::now();
         let mut last = None;
         loop {
             while let Ok(line) = arrived.try_recv() {
-                self.add(&line.text);
+                self.add(&line);
                 last = Some(Instant::now());
             }
             let is_over = match last {

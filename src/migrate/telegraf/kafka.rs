@@ -219,6 +219,10 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, work: 
 
 /// Reports options that nothing knows.
 pub fn report_unread(input: &Options, work: &mut Work) {
+    if !matches!(input.text("data_format").as_deref(), Some("json" | "json_v2")) {
+        // It stays with Telegraf, and may have options of its own format.
+        return;
+    }
     let known: Vec<&str> = READ
         .iter()
         .chain(&CONNECTION)

@@ -40,7 +40,7 @@ pub fn is_one(text: &str) -> bool {
         let name = line.trim_start_matches('[').trim_start();
         line.starts_with('[') && STARTS.iter().any(|start| name.starts_with(start))
     };
-    text.lines().any(is_header)
+    text.trim_start_matches('\u{feff}').lines().any(is_header)
 }
 
 /// # Errors

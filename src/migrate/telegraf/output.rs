@@ -212,6 +212,7 @@ fn urls(options: &Options, influx: &mut Table, work: &mut Work) -> Option<String
     }
     let (mut urls, mut comments, mut login) = (Vec::new(), Vec::new(), None);
     for url in written {
+        let (url, user) = without_login(&url);
         if url.starts_with("udp://") || url.starts_with("unix://") {
             work.note(influx, options, "urls", format!("{url}: the bridge writes by HTTP only, where InfluxDB says what it stored: write its http:// address"));
             let (url, why) = work.missing(options, "urls", "influx.url", &format!("has {url}"));
@@ -219,7 +220,6 @@ fn urls(options: &Options, influx: &mut Table, work: &mut Work) -> Option<String
             comments.extend(why);
             continue;
         }
-        let (url, user) = without_login(&url);
         login = login.or(user);
         let (url, why) = work.value(options, "urls", "influx.url", &url);
         comments.extend(why);

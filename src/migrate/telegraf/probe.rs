@@ -4,7 +4,7 @@ use super::super::diff::MARK;
 use super::conf::{Data, Options, Value};
 use super::rules::Rules;
 use super::work::Work;
-use super::{INPUT, conf, output};
+use super::{INPUT, conf, output, processors};
 use crate::migrate::{Input, Machine, Notes};
 
 /// Options of the input that say what becomes of a record.
@@ -109,7 +109,11 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     let list = |name: &str, table: toml::Table| named(name, toml::Value::Array(vec![table.into()]));
     let global_tags: toml::Table =
         conf.global_tags.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
-    let all: toml::Table = [
+    let renames: Vec<toml::Value> = conf
+        .of_kind(processors::RENAME)
+        .map(|plugin| plain(&Value { line: 0, data: Data::Table(plugin.options.clone()) }))
+        .collect();
+    let mut all: toml::Table = [
         ("agent".to_owned(), agent.into()),
         ("global_tags".to_owned(), global_tags.into()),
         ("inputs".to_owned(), list("kafka_consumer", reading)),
@@ -117,6 +121,9 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     ]
     .into_iter()
     .collect();
+    if !renames.is_empty() {
+        set(&mut all, "processors", named("rename", renames.into()));
+    }
     Some(all.to_string())
 }
 

@@ -91,7 +91,7 @@ impl Rules {
                 self.note(
                     input,
                     "timestamp_source",
-                    format!("Kafka's time is used, as here, and the record's own {key:?} ({was}) is dropped"),
+                    format!("Kafka's time is used, as here, and the record's own {key:?} ({was}) is dropped; a record without it is not rejected"),
                 );
                 self.exclude.push(key);
             }
