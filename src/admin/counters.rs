@@ -1,7 +1,7 @@
 //! What the bridge counts: nothing is dropped without one of these.
 
 use crate::map::{Drop, Drops, Reason};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counters of all consumers together. The data threads add to them once a turn, not once a record.
 #[derive(Debug, Default)]
@@ -23,8 +23,20 @@ pub struct Counters {
     /// Partitions held now, by all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
+    /// Reloads of the configuration, by what came of them.
+    pub reloads: Reloads,
     rejected: [AtomicU64; Reason::ALL.len()],
     dropped: [AtomicU64; Drop::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+pub struct Reloads {
+    pub applied: AtomicU64,
+    pub unchanged: AtomicU64,
+    /// The file has errors, or says what wants a restart.
+    pub refused: AtomicU64,
+    /// Whether the last one was refused.
+    pub last_refused: AtomicBool,
 }
 
 impl Counters {

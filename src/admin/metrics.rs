@@ -1,11 +1,12 @@
 //! What stands on `/metrics`.
 
+use super::counters::Reloads;
 use super::exposition::{Exposition, Kind};
 use super::health::holds;
 use super::{Counters, Watched};
 use crate::influx::{self, LATENCY_BUCKETS, Latency};
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// All metrics, in the Prometheus text format.
@@ -19,6 +20,7 @@ pub fn page(watched: &Watched) -> String {
     addresses(watched, &mut page);
     latency(&watched.writer.counters().latency, &mut page);
     memory(watched, &mut page);
+    reloads(&watched.counters, &mut page);
     alarms(watched, &mut page);
     page.into_text()
 }
@@ -121,7 +123,8 @@ fn requests(writer: &influx::Counters, page: &mut Exposition) {
 }
 
 fn addresses(watched: &Watched, page: &mut Exposition) {
-    let addresses = watched.writer.client().addresses();
+    let client = watched.writer.client();
+    let addresses = client.addresses();
     let help = "0 while an address of influx.urls is left alone because it failed, 1 otherwise.";
     // One that is written twice has one sample.
     let up: BTreeMap<&str, bool> =
@@ -154,6 +157,21 @@ fn memory(watched: &Watched, page: &mut Exposition) {
     page.single(Kind::Gauge, "batch_memory_bytes", help, watched.budget.used());
     let help = "What batch.memory_max allows.";
     page.single(Kind::Gauge, "batch_memory_max_bytes", help, watched.budget.bytes_max());
+}
+
+fn reloads(counters: &Counters, page: &mut Exposition) {
+    let Reloads { applied, unchanged, refused, last_refused } = &counters.reloads;
+    let mut family = page.family(
+        Kind::Counter,
+        "config_reloads_total",
+        "Reloads of the configuration, by what came of them.",
+    );
+    for (outcome, count) in [("applied", applied), ("unchanged", unchanged), ("refused", refused)] {
+        family.sample(&[("outcome", outcome)], get(count));
+    }
+    let help = "0 while the last reload was refused: the file is not what runs.";
+    let is_successful = !last_refused.load(Ordering::Relaxed);
+    page.single(Kind::Gauge, "config_last_reload_successful", help, u8::from(is_successful));
 }
 
 fn alarms(watched: &Watched, page: &mut Exposition) {

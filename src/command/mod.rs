@@ -9,6 +9,7 @@ mod live;
 pub mod map;
 mod progress;
 mod records;
+mod reload;
 pub mod replay;
 pub mod run;
 

@@ -42,6 +42,17 @@ struct Partition {
     changed: bool,
     /// What was handed out last.
     handed: Option<NextOffset>,
+    /// From the first to behind the last of those that were taken and let go.
+    let_go: Option<Unsettled>,
+}
+
+/// Records that were taken and are not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// The first of them.
+    pub from: NextOffset,
+    /// Behind the last one.
+    pub to: NextOffset,
 }
 
 /// Records delivered one after another that settle together.
@@ -49,6 +60,8 @@ struct Partition {
 struct Span {
     ticket: Ticket,
     settled: bool,
+    /// The first record's own.
+    first: NextOffset,
     next_offset: NextOffset,
 }
 
@@ -72,7 +85,10 @@ impl Tracker {
         let next_offset = NextOffset::after(offset);
         match partition.spans.back_mut() {
             Some(span) if span.ticket == ticket && !span.settled => span.next_offset = next_offset,
-            _ => partition.spans.push_back(Span { ticket, settled: false, next_offset }),
+            _ => {
+                let first = NextOffset::at(offset);
+                partition.spans.push_back(Span { ticket, settled: false, first, next_offset });
+            }
         }
     }
 
@@ -85,6 +101,32 @@ impl Tracker {
             Some(span) => span.next_offset = next_offset,
             None => partition.set_settled(next_offset),
         }
+    }
+
+    /// A record was taken and is settled by nobody here: it has to be read again.
+    pub fn let_go(&mut self, tenure: Tenure, offset: i64) {
+        let Some(partition) = self.partitions.get_mut(&tenure) else { return };
+        let (from, to) = (NextOffset::at(offset), NextOffset::after(offset));
+        partition.let_go.get_or_insert(Unsettled { from, to }).to = to;
+    }
+
+    /// What was taken in this tenure and is not settled.
+    pub fn unsettled(&self, tenure: Tenure) -> Option<Unsettled> {
+        let partition = self.partitions.get(&tenure)?;
+        let span = |span: &Span| Unsettled { from: span.first, to: span.next_offset };
+        // What was let go came after all others.
+        let first = partition.spans.front().map(span).or(partition.let_go)?;
+        let last = partition.let_go.or(partition.spans.back().map(span)).unwrap_or(first);
+        Some(Unsettled { from: first.from, to: last.to })
+    }
+
+    /// Begins another tenure in the place of this one, with its prefix. What is open in it is never settled here.
+    pub fn renew(&mut self, tenure: Tenure) -> Tenure {
+        let before = self.partitions.remove(&tenure).unwrap_or_default();
+        let renewed = self.assign();
+        let partition = Partition { spans: VecDeque::new(), let_go: None, ..before };
+        self.partitions.insert(renewed, partition);
+        renewed
     }
 
     /// All records of `ticket` in this tenure are settled.
@@ -216,6 +258,33 @@ mod tests {
         tracker.delivered_settled(before, 2);
         assert_eq!(changed(&mut tracker), [0_i64; 0]);
         assert!(tracker.is_settled(after));
+    }
+
+    #[test]
+    fn a_renewed_tenure_keeps_the_prefix_and_says_what_has_to_be_read_again() {
+        let (mut tracker, one) = (Tracker::default(), Ticket::first());
+        let (two, before) = (one.next(), tracker.assign());
+        let unsettled = |tracker: &Tracker, tenure| {
+            tracker.unsettled(tenure).map(|unsettled| (unsettled.from.get(), unsettled.to.get()))
+        };
+        assert_eq!(unsettled(&tracker, before), None);
+        tracker.let_go(before, 3);
+        assert_eq!(unsettled(&tracker, before), Some((3, 4)));
+        let before = tracker.renew(before);
+        tracker.delivered(before, 4, one);
+        tracker.delivered(before, 7, two);
+        tracker.delivered_settled(before, 9);
+        assert_eq!(unsettled(&tracker, before), Some((4, 10)));
+        tracker.settle(before, one);
+        assert_eq!((unsettled(&tracker, before), changed(&mut tracker)), (Some((7, 10)), vec![5]));
+        tracker.let_go(before, 12);
+        tracker.let_go(before, 15);
+        assert_eq!(unsettled(&tracker, before), Some((7, 16)));
+        let after = tracker.renew(before);
+        tracker.settle(before, two);
+        assert!(tracker.is_settled(after));
+        assert_eq!((unsettled(&tracker, after), changed(&mut tracker)), (None, vec![]));
+        assert_eq!(tracker.revoke(after), Some(NextOffset::after(4)));
     }
 
     proptest! {

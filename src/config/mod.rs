@@ -7,6 +7,7 @@
 //!                               ConfigErrors: all of them, in the order of the file (report)
 //! ```
 
+mod changes;
 mod context;
 mod dead_letter;
 mod destination;
@@ -36,6 +37,7 @@ mod unknown;
 mod urls;
 mod words;
 
+pub use changes::{Changes, NeedsRestart};
 pub use load::{Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, read};
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
@@ -109,7 +111,7 @@ pub struct Mapping {
 }
 
 /// `[batch]`: when an open batch is closed, and how much all of them may hold.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
     pub lines_max: usize,
     pub bytes_max: usize,
@@ -138,14 +140,14 @@ pub enum DeadLetter {
 }
 
 /// `[admin]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admin {
     /// None: switched off by `listen = ""`.
     pub listen: Option<SocketAddr>,
 }
 
 /// `[log]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Log {
     pub level: tracing::Level,
     pub format: LogFormat,
@@ -163,6 +165,13 @@ impl fmt::Display for DeadLetter {
             Self::Topic(topic) => write!(f, "topic {topic}"),
             Self::File { path, .. } => write!(f, "file {}", path.display()),
         }
+    }
+}
+
+impl PartialEq for Topics {
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |topics: &Self| topics.patterns.iter().map(Regex::to_string).collect::<Vec<_>>();
+        self.names == other.names && self.excluded == other.excluded && texts(self) == texts(other)
     }
 }
 

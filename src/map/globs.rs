@@ -7,6 +7,13 @@ use thiserror::Error;
 #[derive(Clone, Debug, Default)]
 pub struct Globs {
     set: GlobSet,
+    patterns: Vec<String>,
+}
+
+impl PartialEq for Globs {
+    fn eq(&self, other: &Self) -> bool {
+        self.patterns == other.patterns
+    }
 }
 
 /// A glob that can't be compiled.
@@ -34,7 +41,7 @@ impl Globs {
             builder.add(glob.map_err(|e| error(index, pattern, &e))?);
         }
         let set = builder.build().map_err(|e| error(0, "(all together)", &e))?;
-        Ok(Self { set })
+        Ok(Self { set, patterns: patterns.iter().map(|pattern| pattern.as_ref().to_owned()).collect() })
     }
 
     #[must_use]

@@ -23,20 +23,17 @@ const STEPS: usize = 400;
 /// After the chaos everything has to be settled within so many steps.
 const STEPS_TO_END: usize = 20_000;
 
+/// Configurations that members reload: what they store is told apart by the tag `g`, and some differ in their lanes.
+const MAPPINGS: [&str; 3] = [
+    "[[mapping]]\ntopics = ['a']\nbucket = 'a'\nKEYS\n[[mapping]]\nKEYS\n",
+    "[[mapping]]\ntopics = ['a']\nbucket = 'c'\nKEYS\n[[mapping]]\ntopics = ['b']\nbucket = 'a'\nKEYS\n",
+    "[[mapping]]\nKEYS\n",
+];
+const KEYS: &str = "name_key = 'name'\ntopic_tag = 't'\npartition_tag = 'p'\nstrict = false\ntags = { g = 'NUMBER' }";
 const CONFIG: &str = r#"
 [kafka]
 brokers = ["b:1"]
 topics = ["a", "b"]
-[[mapping]]
-topics = ["a"]
-name_key = "name"
-partition_tag = "p"
-strict = false
-bucket = "a"
-[[mapping]]
-name_key = "name"
-partition_tag = "p"
-strict = false
 [influx]
 url = "http://h"
 org = "o"
@@ -45,6 +42,23 @@ token = "t"
 [reject]
 rate_max = 1.0
 "#;
+/// As long as in the feed.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+fn setting(configuration: usize) -> Setting {
+    let keys = KEYS.replace("NUMBER", &configuration.to_string());
+    let text = format!("{CONFIG}{}", MAPPINGS[configuration].replace("KEYS", &keys));
+    let loaded = config::parse(Path::new("bridge.toml"), &text, &|_| None).unwrap();
+    Setting {
+        routing: Arc::new(Routing::new(&loaded.config)),
+        limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
+        budget: Budget::new(1_500),
+        record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
+        counters: Arc::<Counters>::default(),
+        alarms: Alarms::new(Arc::new(Nobody)),
+        writes_letters: true,
+    }
+}
 
 struct Nobody;
 
@@ -73,6 +87,8 @@ struct Member {
     stopping: bool,
     /// Its session is over and it has not heard of it: it has to before it is given anything.
     is_lost: bool,
+    /// A reload that waits for what is open: to which configuration, and until when.
+    reload: Option<(usize, Instant)>,
 }
 
 pub struct World {
@@ -80,6 +96,8 @@ pub struct World {
     now: Instant,
     logs: BTreeMap<TopicPartition, Vec<Logged>>,
     committed: BTreeMap<TopicPartition, i64>,
+    /// How many records of each were fetched by anybody.
+    fetched: BTreeMap<TopicPartition, usize>,
     /// Who the coordinator says holds a partition.
     owners: BTreeMap<TopicPartition, u64>,
     members: BTreeMap<u64, Member>,
@@ -100,6 +118,7 @@ impl World {
             now: Instant::now(),
             logs: all.map(|at| (at, Vec::new())).collect(),
             committed: BTreeMap::new(),
+            fetched: BTreeMap::new(),
             owners: BTreeMap::new(),
             members: BTreeMap::new(),
             next_member: 0,
@@ -127,7 +146,8 @@ impl World {
             45..70 => self.turn(),
             70..80 => self.answer(),
             80..86 => self.commit(),
-            86..90 => self.rebalance(),
+            86..89 => self.rebalance(),
+            89..90 => self.ask_for_reload(),
             90..92 => self.change_holds(),
             92..94 => self.join(),
             94..96 => self.crash(),
@@ -196,15 +216,71 @@ impl World {
                 let log = &self.logs[at];
                 let end = (*next + self.rng.usize(0..6)).min(log.len());
                 log[*next..end].iter().for_each(|record| queue.fetch(record.clone()));
+                if member.is_lost {
+                    // Its next owner reads them too.
+                    self.store.read_again.extend(log[*next..end].iter().filter_map(Logged::points));
+                }
                 *next = end;
+                let fetched = self.fetched.entry(at.clone()).or_default();
+                *fetched = end.max(*fetched);
             }
         }
     }
 
     fn turn(&mut self) {
-        for member in self.members.values_mut() {
-            member.desk.turn(self.now, if member.stopping { Reading::Off } else { Reading::On });
+        let numbers: Vec<u64> = self.members.keys().copied().collect();
+        for number in numbers {
+            self.reload_if_due(number);
+            let member = self.members.get_mut(&number).unwrap();
+            let reading = match member.reload {
+                _ if member.stopping => Reading::Off,
+                Some(_) => Reading::Taken,
+                None => Reading::On,
+            };
+            member.desk.turn(self.now, reading);
         }
+    }
+
+    fn ask_for_reload(&mut self) {
+        let Some(number) = self.any_member() else { return };
+        let configuration = self.rng.usize(0..MAPPINGS.len());
+        self.members.get_mut(&number).unwrap().reload.get_or_insert((configuration, self.now + DRAIN_MAX));
+    }
+
+    /// As the feed does it, and librdkafka.
+    fn reload_if_due(&mut self, number: u64) {
+        let Self { members, store, rng, logs, fetched, now, seen, .. } = self;
+        let member = members.get_mut(&number).unwrap();
+        let is_due = |(_, until): &mut (usize, Instant)| *now >= *until || member.desk.is_drained();
+        if member.stopping {
+            return;
+        }
+        let Some((configuration, _)) = member.reload.take_if(is_due) else { return };
+        let settled = member.desk.take_settled().settled;
+        // The old lanes end, and what was in flight may have landed or not.
+        let old_lanes = std::mem::take(&mut member.lanes);
+        for lane in old_lanes.0.borrow_mut().iter_mut() {
+            lane.half_write(store, rng);
+        }
+        let Member { desk, held, lanes, .. } = member;
+        desk.renew(setting(configuration), lanes.clone(), Queue::default, |at, queue, unsettled| {
+            let (before, next) = held.get_mut(at).unwrap();
+            // What was fetched and not taken is fetched again.
+            let taken = *next - before.count(at);
+            let log = &logs[at];
+            let goes_on = unsettled.map_or(taken, |unsettled| {
+                log.partition_point(|record| record.offset < unsettled.from.get())
+            });
+            assert!(goes_on <= taken, "{at:?} goes on at {goes_on}, behind {taken}");
+            if goes_on < taken {
+                let again = &log[goes_on..fetched[at]];
+                store.read_again.extend(again.iter().filter_map(Logged::points));
+                seen.reloads_with_rest += 1;
+            }
+            (*before, *next) = (queue.clone(), goes_on);
+        });
+        seen.reloads += 1;
+        self.commit_for(number, settled);
     }
 
     fn answer(&mut self) {
@@ -263,21 +339,11 @@ impl World {
         if self.members.len() == MEMBERS_MAX {
             return;
         }
-        let loaded = config::parse(Path::new("bridge.toml"), CONFIG, &|_| None).unwrap();
-        let setting = Setting {
-            routing: Arc::new(Routing::new(&loaded.config)),
-            limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
-            budget: Budget::new(1_500),
-            record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
-            counters: Arc::<Counters>::default(),
-            alarms: Alarms::new(Arc::new(Nobody)),
-            writes_letters: true,
-        };
         let lanes = Lanes::default();
-        let desk = Desk::new(setting, lanes.clone());
+        let desk = Desk::new(setting(0), lanes.clone());
         let (held, revokes) = (BTreeMap::new(), Vec::new());
-        self.members
-            .insert(self.next_member, Member { desk, lanes, held, revokes, stopping: false, is_lost: false });
+        let member = Member { desk, lanes, held, revokes, stopping: false, is_lost: false, reload: None };
+        self.members.insert(self.next_member, member);
         self.next_member += 1;
         self.rebalance();
     }
@@ -312,6 +378,8 @@ impl World {
         let stored =
             self.logs[&at][next..].iter().filter_map(Logged::points).filter(|id| self.store.has(*id));
         self.seen.replayed += stored.count();
+        let fetched = self.fetched.get(&at).copied().unwrap_or(0).max(next);
+        self.store.read_again.extend(self.logs[&at][next..fetched].iter().filter_map(Logged::points));
         let member = self.members.get_mut(&number).unwrap();
         let queue = member.desk.assign(at.clone(), Queue::default).unwrap().clone();
         member.held.insert(at, (queue, next));
