@@ -15,5 +15,6 @@ mod pipeline {
     mod letters;
     mod offsets;
     mod outage;
+    mod reload;
     mod until_end;
 }

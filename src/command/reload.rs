@@ -19,15 +19,15 @@ pub struct Reloads {
 impl Reloads {
     /// Listens for SIGHUP from now on. One that comes with the end of its terminal asks to stop, as everywhere.
     pub fn listen(pipeline: &Pipeline, path: PathBuf, stop: &Arc<AtomicBool>) -> io::Result<Self> {
-        let has_terminal = || io::stderr().is_terminal();
-        let had_terminal = has_terminal();
+        let is_terminal = || io::stderr().is_terminal();
+        let had_terminal = is_terminal();
         let asked = Arc::<AtomicBool>::default();
         let _runtime = pipeline.runtime().enter();
         let mut hangup = signal(SignalKind::hangup())?;
         let (ask, stop) = (Arc::clone(&asked), Arc::clone(stop));
         pipeline.runtime().spawn(async move {
             while hangup.recv().await.is_some() {
-                let wish = if had_terminal && !has_terminal() { &stop } else { &ask };
+                let wish = if had_terminal && !is_terminal() { &stop } else { &ask };
                 wish.store(true, Ordering::Relaxed);
             }
         });

@@ -165,8 +165,12 @@ mod tests {
 
     #[test]
     fn certificates_are_read_again_each_time() {
-        let text = TEXT.replace("[admin]", "tls.ca_file = 'ca.pem'\n[admin]");
+        let file =
+            std::env::temp_dir().join(format!("changes-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        std::fs::write(&file, "").unwrap();
+        let text = TEXT.replace("[admin]", &format!("tls.ca_file = '{}'\n[admin]", file.display()));
         assert_eq!(parse(&text).changes_to(&parse(&text)).unwrap().to_string(), "influx");
+        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]

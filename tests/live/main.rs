@@ -33,6 +33,7 @@ mod holds;
 mod kills;
 mod offsets;
 mod refusals;
+mod reload;
 mod restarts;
 mod salvage;
 mod store_faults;

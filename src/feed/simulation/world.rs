@@ -29,7 +29,8 @@ const MAPPINGS: [&str; 3] = [
     "[[mapping]]\ntopics = ['a']\nbucket = 'c'\nKEYS\n[[mapping]]\ntopics = ['b']\nbucket = 'a'\nKEYS\n",
     "[[mapping]]\nKEYS\n",
 ];
-const KEYS: &str = "name_key = 'name'\ntopic_tag = 't'\npartition_tag = 'p'\nstrict = false\ntags = { g = 'NUMBER' }";
+const KEYS: &str =
+    "name_key = 'name'\ntopic_tag = 't'\npartition_tag = 'p'\nstrict = false\ntags = { g = 'NUMBER' }";
 const CONFIG: &str = r#"
 [kafka]
 brokers = ["b:1"]
@@ -146,8 +147,8 @@ impl World {
             45..70 => self.turn(),
             70..80 => self.answer(),
             80..86 => self.commit(),
-            86..89 => self.rebalance(),
-            89..90 => self.ask_for_reload(),
+            86..88 => self.rebalance(),
+            88..90 => self.ask_for_reload(),
             90..92 => self.change_holds(),
             92..94 => self.join(),
             94..96 => self.crash(),
