@@ -16,6 +16,7 @@ use crate::kafka::{GroupConsumer, Queue, REVOKE_DRAIN_MAX, Taken, TopicPartition
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -93,7 +94,7 @@ impl Feed {
             held.add_partition(&at.topic, at.partition);
         }
         let (mut again, mut switched) = (Vec::new(), Switched::default());
-        let paused = consumer.pause(&held);
+        let paused = consumer.pause(&held).and_then(|()| all_well(&held));
         let make_queue = || Taken::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
         self.desk.renew(setting, outlet, make_queue, |at, taken, unsettled| {
             taken.queue().forward(&at.topic, at.partition);
@@ -104,13 +105,18 @@ impl Feed {
             }
         });
         // Topics that hold were paused before: by the new rules they may go on.
-        let moved = paused.and_then(|()| seek(&consumer, &again)).and_then(|()| consumer.resume(&held));
-        if let Err(error) = moved {
-            error!(%error, "partitions can't be read on: restart the bridge, nothing is lost, and please report it with the log");
+        let moved = [paused, seek(&consumer, &again), consumer.resume(&held)];
+        if let Some(error) = moved.into_iter().find_map(Result::err) {
+            error!(%error, "a partition can't be read on by the new configuration: restart the bridge, and please report it with the log");
         }
         // Nobody waits any more.
         let _nobody = done.send(switched);
     }
+}
+
+/// What librdkafka found of each partition.
+fn all_well(partitions: &TopicPartitionList) -> KafkaResult<()> {
+    partitions.elements().iter().try_for_each(TopicPartitionListElem::error)
 }
 
 fn seek(consumer: &GroupConsumer, to: &[(TopicPartition, NextOffset)]) -> KafkaResult<()> {

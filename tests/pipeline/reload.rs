@@ -1,5 +1,6 @@
 //! Another configuration while records flow: each is stored once, by the old rules or, behind them in its partition, by the new.
 
+use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, tag, wait_until};
 use kafka_influx_bridge::admin::Counters;
 use kafka_influx_bridge::alarm::Scope;
@@ -8,7 +9,6 @@ use kafka_influx_bridge::receiver::Reply;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 const PARTITIONS: i32 = 4;
 
@@ -221,8 +221,8 @@ fn a_topic_that_holds_goes_on_by_a_corrected_mapping() {
         bridge.0.writer.alarms().iter().any(|alarm| alarm.scope == Scope::Topic("t".to_owned()))
     };
     wait_until("the topic holds", || holds(&bridge));
-    // Time for what is let go, and for the pause.
-    thread::sleep(Duration::from_secs(1));
+    // Then the topic is paused, and some of it was let go.
+    wait_until("what passed before is committed", || cluster.committed_in_all("t", PARTITIONS) == 999);
     reload(&mut bridge, &setup(&cluster, &sink, 1));
     sink.wait_for_points("main", 6_000 - 999);
     assert!(!holds(&bridge));
@@ -277,4 +277,32 @@ fn dead_letters_go_on_into_the_same_file_or_another() {
     assert_eq!((letters("a"), letters("b")), (2, 1));
     bridge.stop();
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_service_reloads_at_sighup_and_survives_a_wrong_file() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let mut service = Service::start(&setup(&cluster, &sink, 0));
+    cluster.produce("t", 0, [record("a")]);
+    sink.wait_for_points("main", 1);
+    std::fs::write(&service.file, "[kafka]\nnothing = 'of use'\n").unwrap();
+    service.signal("-HUP");
+    wait_until("what is wrong is told", || service.has_logged("the old one stays"));
+    assert!(service.has_logged("unknown key \"nothing\""));
+    cluster.produce("t", 0, [record("b")]);
+    sink.wait_for_points("main", 2);
+    std::fs::write(&service.file, setup(&cluster, &sink, 1).text()).unwrap();
+    service.signal("-HUP");
+    wait_until("it is reloaded", || service.has_logged("configuration reloaded: mapping"));
+    cluster.produce("t", 0, [record("c")]);
+    sink.wait_for_points("main", 3);
+    service.signal("-HUP");
+    wait_until("nothing has to be done", || service.has_logged("nothing changed"));
+    service.terminate();
+    assert_eq!(service.wait(), Some(0));
+    let mut rules: Vec<_> =
+        sink.points("main").iter().map(|point| (tag(point, "id"), tag(point, "rules"))).collect();
+    rules.sort();
+    let rules: Vec<_> = rules.into_iter().map(|(_, rules)| rules.unwrap()).collect();
+    assert_eq!(rules, ["00", "00", "01"]);
 }

@@ -1,19 +1,15 @@
-//! Members of a group that come, go, crash and lose their sessions.
+//! Members of a group that come, go, crash, lose their sessions and reload their configurations.
+
+mod reload;
 
 use super::kafka::{Kind, Logged, Queue};
 use super::seen::Seen;
+use super::settings;
 use super::store::{Lanes, Store};
-use crate::admin::Counters;
-use crate::alarm::{Alarm, Alarms, Listener};
-use crate::batch::{Budget, Limits};
 use crate::commit::NextOffset;
-use crate::config;
-use crate::feed::desk::{Desk, Reading, Setting};
-use crate::feed::routes::Routing;
+use crate::feed::desk::{Desk, Reading};
 use crate::kafka::TopicPartition;
-use crate::map::RecordLimits;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,51 +18,6 @@ const PARTITIONS: i32 = 3;
 const STEPS: usize = 400;
 /// After the chaos everything has to be settled within so many steps.
 const STEPS_TO_END: usize = 20_000;
-
-/// Configurations that members reload: what they store is told apart by the tag `g`, and some differ in their lanes.
-const MAPPINGS: [&str; 3] = [
-    "[[mapping]]\ntopics = ['a']\nbucket = 'a'\nKEYS\n[[mapping]]\nKEYS\n",
-    "[[mapping]]\ntopics = ['a']\nbucket = 'c'\nKEYS\n[[mapping]]\ntopics = ['b']\nbucket = 'a'\nKEYS\n",
-    "[[mapping]]\nKEYS\n",
-];
-const KEYS: &str =
-    "name_key = 'name'\ntopic_tag = 't'\npartition_tag = 'p'\nstrict = false\ntags = { g = 'NUMBER' }";
-const CONFIG: &str = r#"
-[kafka]
-brokers = ["b:1"]
-topics = ["a", "b"]
-[influx]
-url = "http://h"
-org = "o"
-bucket = "b"
-token = "t"
-[reject]
-rate_max = 1.0
-"#;
-/// As long as in the feed.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
-
-fn setting(configuration: usize) -> Setting {
-    let keys = KEYS.replace("NUMBER", &configuration.to_string());
-    let text = format!("{CONFIG}{}", MAPPINGS[configuration].replace("KEYS", &keys));
-    let loaded = config::parse(Path::new("bridge.toml"), &text, &|_| None).unwrap();
-    Setting {
-        routing: Arc::new(Routing::new(&loaded.config)),
-        limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
-        budget: Budget::new(1_500),
-        record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
-        counters: Arc::<Counters>::default(),
-        alarms: Alarms::new(Arc::new(Nobody)),
-        writes_letters: true,
-    }
-}
-
-struct Nobody;
-
-impl Listener for Nobody {
-    fn raised(&self, _: &Alarm) {}
-    fn mended(&self, _: &Alarm, _: Duration) {}
-}
 
 /// The settled prefixes of a revoke, once it is acknowledged.
 type Acknowledged = Arc<Mutex<Option<Vec<(TopicPartition, NextOffset)>>>>;
@@ -242,48 +193,6 @@ impl World {
         }
     }
 
-    fn ask_for_reload(&mut self) {
-        let Some(number) = self.any_member() else { return };
-        let configuration = self.rng.usize(0..MAPPINGS.len());
-        self.members.get_mut(&number).unwrap().reload.get_or_insert((configuration, self.now + DRAIN_MAX));
-    }
-
-    /// As the feed does it, and librdkafka.
-    fn reload_if_due(&mut self, number: u64) {
-        let Self { members, store, rng, logs, fetched, now, seen, .. } = self;
-        let member = members.get_mut(&number).unwrap();
-        let is_due = |(_, until): &mut (usize, Instant)| *now >= *until || member.desk.is_drained();
-        if member.stopping {
-            return;
-        }
-        let Some((configuration, _)) = member.reload.take_if(is_due) else { return };
-        let settled = member.desk.take_settled().settled;
-        // The old lanes end, and what was in flight may have landed or not.
-        let old_lanes = std::mem::take(&mut member.lanes);
-        for lane in old_lanes.0.borrow_mut().iter_mut() {
-            lane.half_write(store, rng);
-        }
-        let Member { desk, held, lanes, .. } = member;
-        desk.renew(setting(configuration), lanes.clone(), Queue::default, |at, queue, unsettled| {
-            let (before, next) = held.get_mut(at).unwrap();
-            // What was fetched and not taken is fetched again.
-            let taken = *next - before.count(at);
-            let log = &logs[at];
-            let goes_on = unsettled.map_or(taken, |unsettled| {
-                log.partition_point(|record| record.offset < unsettled.from.get())
-            });
-            assert!(goes_on <= taken, "{at:?} goes on at {goes_on}, behind {taken}");
-            if goes_on < taken {
-                let again = &log[goes_on..fetched[at]];
-                store.read_again.extend(again.iter().filter_map(Logged::points));
-                seen.reloads_with_rest += 1;
-            }
-            (*before, *next) = (queue.clone(), goes_on);
-        });
-        seen.reloads += 1;
-        self.commit_for(number, settled);
-    }
-
     fn answer(&mut self) {
         let Self { members, store, rng, .. } = self;
         for member in members.values_mut() {
@@ -341,7 +250,7 @@ impl World {
             return;
         }
         let lanes = Lanes::default();
-        let desk = Desk::new(setting(0), lanes.clone());
+        let desk = Desk::new(settings::setting(0), lanes.clone());
         let (held, revokes) = (BTreeMap::new(), Vec::new());
         let member = Member { desk, lanes, held, revokes, stopping: false, is_lost: false, reload: None };
         self.members.insert(self.next_member, member);
