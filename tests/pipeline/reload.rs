@@ -306,3 +306,33 @@ fn the_service_reloads_at_sighup_and_survives_a_wrong_file() {
     let rules: Vec<_> = rules.into_iter().map(|(_, rules)| rules.unwrap()).collect();
     assert_eq!(rules, ["00", "00", "01"]);
 }
+
+/// A reload may meet an assignment or a revoke at any of their steps. What a revoke gives up is stored by both rules, so only what is
+/// missing counts.
+#[test]
+fn reloads_while_members_come_and_go_lose_nothing() {
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    let mut first = setup(&cluster, &sink, 0).start();
+    let count = under_load(&cluster, || {
+        wait_until("records flow", || sink.lines_stored() > 500);
+        let mut rules = 0;
+        for _ in 0..3 {
+            let second = setup(&cluster, &sink, rules).start();
+            let has_share = || Counters::get(&second.0.counters.assigned_partitions) > 0;
+            wait_until("the second has a share", || {
+                rules += 1;
+                reload(&mut first, &setup(&cluster, &sink, rules));
+                has_share()
+            });
+            second.stop();
+        }
+        let stored = sink.lines_stored();
+        wait_until("records flow", || sink.lines_stored() > stored + 500);
+    });
+    wait_until("all are committed", || cluster.committed("t", PARTITIONS) == [Some(count as i64); 4]);
+    first.stop();
+    let mut stored = sink.ids("main");
+    stored.dedup();
+    let all = (0..PARTITIONS).flat_map(|partition| (0..count).map(move |n| format!("{partition}-{n:06}")));
+    assert_eq!(stored, all.collect::<Vec<_>>());
+}
