@@ -132,6 +132,11 @@ impl Alarms {
         })
     }
 
+    /// Says what lasts again the next time that it is met.
+    pub fn forget_said(&self) {
+        self.board().said.clear();
+    }
+
     /// One lane's view.
     pub fn watch(self: &Arc<Self>) -> Watch {
         let mut board = self.board();

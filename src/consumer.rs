@@ -2,7 +2,7 @@
 
 use crate::admin::{Counters, ExpiryWatch, LagReporter, Lags, Pulse, Pulses, partitions};
 use crate::config::{self, OffsetReset};
-use crate::feed::{Feed, Shared};
+use crate::feed::{Feed, Reload, Shared};
 use crate::kafka::{Member, MemberError, Resumed, UntilEnd};
 use crate::stop::Stop;
 use crate::summary::Summary;
@@ -10,6 +10,7 @@ use rdkafka::consumer::Consumer as _;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -39,6 +40,14 @@ pub enum ConsumerError {
     Thread,
 }
 
+/// A consumer that runs.
+pub struct Running {
+    /// Its control thread.
+    pub thread: JoinHandle<Result<(), ConsumerError>>,
+    /// What its data thread goes on with.
+    pub reloads: Sender<Reload>,
+}
+
 /// All consumers of this process.
 pub struct Consumers {
     shared: Shared,
@@ -57,11 +66,7 @@ impl Consumers {
     }
 
     /// Starts one; its thread ends after a stop was asked for, or with the reason why it can't go on.
-    pub fn start(
-        &self,
-        kafka: &config::Kafka,
-        number: usize,
-    ) -> Result<JoinHandle<Result<(), ConsumerError>>, ConsumerError> {
+    pub fn start(&self, kafka: &config::Kafka, number: usize) -> Result<Running, ConsumerError> {
         let data_pulse = self.pulses.of(format!("data-{number}"), DATA_SILENCE_MAX);
         let from_start = kafka.offset_reset == OffsetReset::Earliest;
         let mut watch = Watch {
@@ -79,7 +84,8 @@ impl Consumers {
             Member::new(kafka, number, self.shared.routing.lanes(), self.until_end.clone())?;
         // Members of one process wait apart from each other.
         let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
-        let feed = Feed::new(shared, Arc::clone(member.consumer()), events, data_pulse);
+        let (reloads, receiver) = channel();
+        let feed = Feed::new(shared, Arc::clone(member.consumer()), events, receiver, data_pulse);
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
         member.subscribe()?;
@@ -100,7 +106,8 @@ impl Consumers {
             member.leave();
             result
         };
-        Ok(thread::Builder::new().name(format!("control-{number}")).spawn(control)?)
+        let thread = thread::Builder::new().name(format!("control-{number}")).spawn(control)?;
+        Ok(Running { thread, reloads })
     }
 }
 

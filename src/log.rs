@@ -2,7 +2,41 @@
 
 use crate::config::{Log, LogFormat};
 use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::{MakeWriter, fmt};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+
+/// Which of [`LEVELS`] is logged, and those before it.
+static LEVEL: AtomicUsize = AtomicUsize::new(2);
+
+/// Lets through what `LEVEL` says. What it let through is remembered for each place in the code, so nothing is asked twice.
+struct Limit;
+
+impl<S: Subscriber> Layer<S> for Limit {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        *metadata.level() <= level()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(level().into())
+    }
+}
+
+fn level() -> Level {
+    LEVELS.get(LEVEL.load(Ordering::Relaxed)).copied().unwrap_or(Level::INFO)
+}
+
+/// Logs so much from now on.
+pub fn set_level(level: Level) {
+    LEVEL.store(LEVELS.iter().position(|known| *known == level).unwrap_or(2), Ordering::Relaxed);
+    tracing::callsite::rebuild_interest_cache();
+}
 
 /// Starts logging. Further calls change nothing.
 pub fn start(log: Log) {
@@ -17,9 +51,10 @@ where
     // Colour only for people, and only for those who want it: https://no-color.org.
     let colour =
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let builder = fmt().with_max_level(log.level).with_writer(writer).with_target(false).with_ansi(colour);
+    set_level(log.level);
+    let builder = fmt().with_max_level(Level::TRACE).with_writer(writer).with_target(false).with_ansi(colour);
     let _already_started = match log.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.finish().with(Limit).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().with(Limit).try_init(),
     };
 }

@@ -7,23 +7,30 @@
 //!                      Tracker (commit/) <- stored or refused
 //! ```
 
+mod reload;
+
+pub use reload::{Asked, ReloadError, Reloaded};
+
 use crate::admin::{About, Counters, History, Lags, Pulses, Server, Watched};
 use crate::batch::{Budget, Limits};
 use crate::config::{Config, ShowRecords};
 use crate::consumer::{ConsumerError, Consumers};
 use crate::dead_letter::{DeadLetterError, DeadLetters, Originals};
-use crate::feed::{LetterDesk, Routing, Shared};
-use crate::influx::{Client, ClientError, Delays, Observer, Writer, WriterOptions};
+use crate::feed::{LetterDesk, Reload, Routing, Shared};
+use crate::influx::{Client, ClientError, Delays, Destination, Observer, Writer, WriterOptions};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
 use crate::watchdog;
+use reload::Reloading;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 use thiserror::Error;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::AbortHandle;
 use tracing::{error, info};
 
 /// Threads for requests and compression, beside a control and a data thread for each consumer.
@@ -76,7 +83,39 @@ pub struct Pipeline {
     stop: Stop,
     shutdown_max: Duration,
     members: Vec<JoinHandle<Result<(), ConsumerError>>>,
+    /// To the data threads.
+    reloads: Vec<Sender<Reload>>,
+    reloading: Option<Reloading>,
+    /// What runs, or is about to.
+    config: Config,
+    watched: Arc<Watched>,
+    shared: Shared,
+    preparing: Preparing,
+    until_end: bool,
+    delays: Delays,
+    /// Queues of a consumer that its client's memory was shared out for.
+    lanes_max: usize,
     runtime: Runtime,
+}
+
+/// Asks whether destinations may be written, until it is dropped.
+struct Preparing(Vec<AbortHandle>);
+
+impl Preparing {
+    fn start(writer: &Arc<Writer>, destinations: Vec<Destination>, runtime: &Handle, seed: u64) -> Self {
+        let mut seeds = fastrand::Rng::with_seed(seed);
+        let prepare = |destination| {
+            runtime.spawn(Arc::clone(writer).prepare(destination, seeds.u64(..))).abort_handle()
+        };
+        Self(destinations.into_iter().map(prepare).collect())
+    }
+}
+
+/// Of a writer whose place another one takes, it would hold the others back.
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
 }
 
 impl Pipeline {
@@ -101,12 +140,11 @@ impl Pipeline {
         let delays = delays_of(options.delays, lanes);
         let writer = Writer::new(client(config)?, &config.influx, writer_options(config, delays), observer);
         let mut seeds = fastrand::Rng::with_seed(options.seed);
-        for destination in routing.destinations() {
-            runtime.spawn(Arc::clone(&writer).prepare(destination, seeds.u64(..)));
-        }
+        let preparing = Preparing::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
+        let lanes_max = routing.lanes();
         let about = About::new(config, routing.destinations());
         let counters = Arc::new(Counters::new(about.show_records != ShowRecords::Nobody));
-        let letters = letter_desk(config, &routing, &counters, &writer)?;
+        let letters = letter_desk(config, None, &routing, &counters, &writer)?;
         let shared = Shared {
             letters,
             routing,
@@ -127,21 +165,35 @@ impl Pipeline {
             pulses: Arc::clone(&pulses),
             lags: Arc::clone(&lags),
             started: SystemTime::now(),
-            about,
+            about: RwLock::new(Arc::new(about)),
             history: History::default(),
         });
         let admin = start_admin(config, &watched, &shared.runtime);
-        watchdog::start(watched, shared.stop.clone())?;
+        watchdog::start(Arc::clone(&watched), shared.stop.clone())?;
         let consumers =
             Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags, options.until_end);
-        let members = (0..config.kafka.consumers).map(|number| consumers.start(&config.kafka, number));
+        let (mut members, mut reloads) = (Vec::new(), Vec::new());
+        for number in 0..config.kafka.consumers {
+            let running = consumers.start(&config.kafka, number)?;
+            members.push(running.thread);
+            reloads.push(running.reloads);
+        }
         Ok(Self {
             counters: Arc::clone(&shared.counters),
             writer,
             admin,
             stop: shared.stop.clone(),
             shutdown_max: config.shutdown_max,
-            members: members.collect::<Result<_, _>>()?,
+            members,
+            reloads,
+            reloading: None,
+            config: config.clone(),
+            watched,
+            shared,
+            preparing,
+            until_end: options.until_end,
+            delays: options.delays,
+            lanes_max,
             runtime,
         })
     }
@@ -202,14 +254,21 @@ fn client(config: &Config) -> Result<Client, ClientError> {
     Ok(Client::new(&config.influx)?.with_reread(Box::new(move || credential.reread())))
 }
 
-/// None: no dead letter is configured.
+/// None: no dead letter is configured. `open`: the topic or file is open already.
 fn letter_desk(
     config: &Config,
+    open: Option<Arc<DeadLetters>>,
     routing: &Arc<Routing>,
     counters: &Arc<Counters>,
     writer: &Writer,
 ) -> Result<Option<Arc<LetterDesk>>, DeadLetterError> {
-    let Some(letters) = DeadLetters::open(config)? else { return Ok(None) };
+    let letters = match open {
+        Some(letters) => letters,
+        None => match DeadLetters::open(config)? {
+            Some(letters) => Arc::new(letters),
+            None => return Ok(None),
+        },
+    };
     Ok(Some(Arc::new(LetterDesk {
         letters,
         originals: Originals::new(&config.kafka),

@@ -17,5 +17,6 @@ mod pipeline {
     mod letters;
     mod offsets;
     mod outage;
+    mod reload;
     mod until_end;
 }

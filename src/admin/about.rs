@@ -4,7 +4,7 @@ use crate::config::{Config, ShowRecords};
 use crate::influx::Destination;
 use std::time::Duration;
 
-/// Fixed while the bridge runs.
+/// Fixed until a reload.
 #[derive(Clone, Debug, Default)]
 pub struct About {
     pub show_records: ShowRecords,

@@ -2,7 +2,7 @@
 
 use super::{ByTopic, OpenTimes, Rejections};
 use crate::map::{Drop, Drops, Reason};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Why an open batch was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +55,21 @@ pub struct Counters {
     pub open_times: OpenTimes,
     /// The last of the records that are counted as rejected or refused.
     pub rejections: Rejections,
+    /// Reloads of the configuration, by what came of them.
+    pub reloads: Reloads,
     rejected: [AtomicU64; Reason::ALL.len()],
     closed: [AtomicU64; Closed::ALL.len()],
     dropped: [AtomicU64; Drop::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+pub struct Reloads {
+    pub applied: AtomicU64,
+    pub unchanged: AtomicU64,
+    /// The file has errors, or says what wants a restart.
+    pub refused: AtomicU64,
+    /// Whether the last one was refused.
+    pub last_refused: AtomicBool,
 }
 
 impl Counters {

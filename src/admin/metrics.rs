@@ -6,12 +6,13 @@
 mod influx;
 mod kafka;
 
+use super::counters::Reloads;
 use super::exposition::{Exposition, Kind};
 use super::health::holds;
 use super::{Counters, Watched, process};
 use crate::alarm::Scope;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 /// All metrics, in the Prometheus text format.
@@ -27,6 +28,7 @@ pub fn page(watched: &Watched) -> String {
     influx::requests(watched.writer.counters(), &mut page);
     influx::addresses(watched, &mut page);
     influx::latency(&watched.writer.counters().latency, &mut page);
+    reloads(&watched.counters, &mut page);
     alarms(watched, &mut page);
     page.into_text()
 }
@@ -117,6 +119,21 @@ fn batches(watched: &Watched, page: &mut Exposition) {
     page.single(Kind::Gauge, "batch_memory_bytes", help, watched.budget.used());
     let help = "What batch.memory_max allows.";
     page.single(Kind::Gauge, "batch_memory_max_bytes", help, watched.budget.bytes_max());
+}
+
+fn reloads(counters: &Counters, page: &mut Exposition) {
+    let Reloads { applied, unchanged, refused, last_refused } = &counters.reloads;
+    let mut family = page.family(
+        Kind::Counter,
+        "config_reloads_total",
+        "Reloads of the configuration, by what came of them.",
+    );
+    for (outcome, count) in [("applied", applied), ("unchanged", unchanged), ("refused", refused)] {
+        family.sample(&[("outcome", outcome)], get(count));
+    }
+    let help = "0 while the last reload was refused: the file is not what runs.";
+    let is_successful = !last_refused.load(Ordering::Relaxed);
+    page.single(Kind::Gauge, "config_last_reload_successful", help, u8::from(is_successful));
 }
 
 fn alarms(watched: &Watched, page: &mut Exposition) {

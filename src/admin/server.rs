@@ -141,7 +141,7 @@ fn respond<B>(request: &Request<B>, site: &Site) -> Response<Full<Bytes>> {
         return with(response, ALLOW, "GET, HEAD");
     }
     let (watched, query) = (&*site.watched, request.uri().query());
-    let shows_records = shows_records(watched.about.show_records, header(request, &HOST));
+    let shows_records = shows_records(watched.about().show_records, header(request, &HOST));
     match request.uri().path() {
         "/" => with(root(request, site), VARY, "Accept"),
         "/status.json" => {

@@ -3,7 +3,7 @@
 use super::history::{Rates, Recent, Sample};
 use super::rejections::{Rejected, since_1970_ms};
 use super::state::State;
-use super::{Counters, OfTopic, PartitionLag, PartitionState, Watched, partitions};
+use super::{About, Counters, OfTopic, PartitionLag, PartitionState, Watched, partitions};
 use crate::alarm::{Alarm, Scope};
 use crate::influx::Destination;
 use serde_json::{Map, Value, json};
@@ -21,6 +21,7 @@ const DESTINATIONS_MAX: usize = 50;
 /// All that the page shows. `known`: how many samples of the plot it has already. `shows_records`: whether whoever asks
 /// may see what records hold.
 pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant) -> String {
+    let about = watched.about();
     let (alarms, held) = (watched.writer.alarms(), partitions(&watched.lags, &watched.counters));
     let recent = watched.history.recent(&watched.writer.counters().latency);
     let unread = held.iter().filter_map(|state| state.lag.unread).reduce(|all, more| all + more);
@@ -30,12 +31,12 @@ pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant
     let silent = watched.pulses.silent(now).into_iter();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "group": watched.about.group_id,
+        "group": about.group_id,
         "started_ms": since_1970_ms(watched.started),
         "now_ms": now_ms,
         "state": state.name(),
         "shows_records": shows_records,
-        "settles_s": settles_s(watched, &recent),
+        "settles_s": settles_s(&about, &recent),
         "done_s": done_s(unread, &recent),
         "growing": recent.catching_up.is_some_and(|fewer| fewer < 0.0),
         "alarms": alarms.iter().take(ALARMS_MAX).map(|of| alarm(of, now_ms, shows_records)).collect::<Value>(),
@@ -59,8 +60,8 @@ fn get(counter: &AtomicU64) -> u64 {
 }
 
 /// How long it takes at most until what comes is stored: waiting for others, and a write.
-fn settles_s(watched: &Watched, recent: &Recent) -> Option<f64> {
-    recent.latency_s.map(|(_, most)| watched.about.age_max.as_secs_f64() + most)
+fn settles_s(about: &About, recent: &Recent) -> Option<f64> {
+    recent.latency_s.map(|(_, most)| about.age_max.as_secs_f64() + most)
 }
 
 /// When nothing is unread any more, if it goes on like this.
@@ -174,14 +175,16 @@ fn added(one: Option<i64>, other: Option<i64>) -> Option<i64> {
 }
 
 fn influx(watched: &Watched, recent: &Recent, alarms: &[Alarm]) -> Value {
-    let (writer, addresses) = (watched.writer.counters(), watched.writer.client().addresses());
+    let (writer, client) = (watched.writer.counters(), watched.writer.client());
+    let addresses = client.addresses();
     let max_s = get(&writer.latency.max_micros) as f64 / 1e6;
     let used = addresses.current().as_str();
     let addresses = addresses.all().map(|address| {
         let name = address.as_str();
         json!({ "address": name, "up": !addresses.is_left_alone(address), "used": name == used })
     });
-    let destinations = watched.about.destinations.iter();
+    let about = watched.about();
+    let destinations = about.destinations.iter();
     json!({
         "lines_stored": get(&writer.lines_stored),
         "requests": {
@@ -220,7 +223,7 @@ fn not_stored(watched: &Watched) -> Value {
         "rejected": rejected.collect::<Map<_, _>>(),
         "refused_lines": get(&writer.lines_refused),
         "dead_letters": get(&counters.dead_letters),
-        "dead_letters_to": watched.about.dead_letters,
+        "dead_letters_to": watched.about().dead_letters,
         "filtered": get(&counters.filtered),
         "collisions": get(&counters.collisions),
         "dropped_values": dropped.collect::<Map<_, _>>(),

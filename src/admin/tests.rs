@@ -47,7 +47,7 @@ pub(super) fn watched(url: &str) -> Arc<Watched> {
         pulses: Arc::default(),
         lags: Arc::default(),
         started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500),
-        about: About::default(),
+        about: std::sync::RwLock::default(),
         history: History::default(),
     })
 }

@@ -3,7 +3,7 @@
 use super::{About, Counters, History, Lags, Pulses};
 use crate::batch::Budget;
 use crate::influx::Writer;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 /// Shared with the threads that keep it up to date.
@@ -15,6 +15,17 @@ pub struct Watched {
     pub pulses: Arc<Pulses>,
     pub lags: Arc<Lags>,
     pub started: SystemTime,
-    pub about: About,
+    /// A reload gives another one.
+    pub about: RwLock<Arc<About>>,
     pub history: History,
+}
+
+impl Watched {
+    pub fn about(&self) -> Arc<About> {
+        Arc::clone(&self.about.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn set_about(&self, about: About) {
+        *self.about.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(about);
+    }
 }

@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `batch.memory_max`, shared by all lanes of all consumers.
 #[derive(Clone, Debug)]
-pub struct Budget {
-    used: Arc<AtomicUsize>,
-    bytes_max: usize,
+pub struct Budget(Arc<Bytes>);
+
+#[derive(Debug)]
+struct Bytes {
+    used: AtomicUsize,
+    max: AtomicUsize,
 }
 
 /// Memory counted in a [`Budget`] until this is dropped.
@@ -19,7 +22,12 @@ pub struct Reserved {
 
 impl Budget {
     pub fn new(bytes_max: usize) -> Self {
-        Self { used: Arc::default(), bytes_max }
+        Self(Arc::new(Bytes { used: AtomicUsize::new(0), max: AtomicUsize::new(bytes_max) }))
+    }
+
+    /// Bounds it otherwise from now on.
+    pub fn set_max(&self, bytes_max: usize) {
+        self.0.max.store(bytes_max, Ordering::Relaxed);
     }
 
     /// Begins a reservation of nothing.
@@ -28,16 +36,16 @@ impl Budget {
     }
 
     pub fn bytes_max(&self) -> usize {
-        self.bytes_max
+        self.0.max.load(Ordering::Relaxed)
     }
 
     pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
+        self.0.used.load(Ordering::Relaxed)
     }
 
     /// Whether a batch may grow. A batch that is empty always may, so that each destination keeps room for one.
     pub fn has_room(&self) -> bool {
-        self.used() < self.bytes_max
+        self.used() < self.bytes_max()
     }
 }
 
@@ -45,9 +53,9 @@ impl Reserved {
     /// Counts `bytes` from now on, in place of what was counted before.
     pub fn set(&mut self, bytes: usize) {
         if bytes >= self.bytes {
-            self.budget.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+            self.budget.0.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);
         } else {
-            self.budget.used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.budget.0.used.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
         }
         self.bytes = bytes;
     }
@@ -74,6 +82,10 @@ mod tests {
         assert!(!budget.has_room());
         a.set(10);
         assert_eq!(budget.used(), 60);
+        budget.set_max(70);
+        assert!(budget.has_room());
+        budget.set_max(60);
+        assert!(!budget.has_room());
         drop(b);
         assert_eq!(budget.used(), 10);
     }

@@ -25,7 +25,7 @@ Examples:
 
 #[derive(Subcommand)]
 enum Command {
-    /// Read records, map them to points, write them, commit: the service
+    /// Read records, map them to points, write them, commit: the service. SIGHUP reloads the configuration
     Run {
         #[command(flatten)]
         config: ConfigFile,

@@ -11,6 +11,7 @@ pub mod map;
 pub mod migrate;
 mod progress;
 mod records;
+mod reload;
 pub mod replay;
 pub mod run;
 pub mod style;

@@ -1,5 +1,6 @@
 //! `run`: the service.
 
+use super::reload::Reloads;
 use super::{FAILED, WRONG};
 use crate::config::{self, Config};
 use crate::influx::LogObserver;
@@ -26,7 +27,7 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "kafka-influx-bridge starts");
     let options = Options { until_end, ..Options::default() };
     let started = Pipeline::start_with(&config, Arc::new(LogObserver), options);
-    let result = started.and_then(|pipeline| serve(pipeline, began));
+    let result = started.and_then(|pipeline| serve(pipeline, path, began));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -52,10 +53,12 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     Ok((path, loaded.config))
 }
 
-/// Waits for a signal or for the pipeline to end by itself, then for the end.
-fn serve(pipeline: Pipeline, began: Instant) -> Result<(), PipelineError> {
+/// Waits for a signal or for the pipeline to end by itself, then for the end; meanwhile reloads when it is asked to.
+fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), PipelineError> {
     let signals = Signals::listen(&pipeline)?;
+    let mut reloads = Reloads::listen(&pipeline, path, &signals.stop)?;
     while !signals.stop.load(Ordering::Relaxed) && !pipeline.is_finished() {
+        reloads.turn(&mut pipeline);
         std::thread::sleep(Duration::from_millis(20));
     }
     let by_itself = pipeline.is_finished();

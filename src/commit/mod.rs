@@ -4,4 +4,4 @@ mod offset;
 mod tracker;
 
 pub use offset::NextOffset;
-pub use tracker::{Tenure, Ticket, Times, Tracker};
+pub use tracker::{Tenure, Ticket, Times, Tracker, Unsettled};

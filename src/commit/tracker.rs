@@ -46,6 +46,17 @@ struct Partition {
     changed: bool,
     /// What was handed out last.
     handed: Option<NextOffset>,
+    /// From the first to behind the last of those that were taken and let go.
+    let_go: Option<Unsettled>,
+}
+
+/// Records that were taken and are not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// The first of them.
+    pub from: NextOffset,
+    /// Behind the last one.
+    pub to: NextOffset,
 }
 
 /// Records delivered one after another that settle together.
@@ -53,6 +64,8 @@ struct Partition {
 struct Span {
     ticket: Ticket,
     settled: bool,
+    /// The first record's own.
+    first: NextOffset,
     next_offset: NextOffset,
     /// When its first and its last record were made, in nanoseconds since 1970.
     first_ns: Option<i64>,
@@ -89,8 +102,9 @@ impl Tracker {
         match partition.spans.back_mut() {
             Some(span) if span.ticket == ticket && !span.settled => span.go_on(next_offset, time_ns),
             _ => {
-                let (first_ns, last_ns) = (time_ns, time_ns);
-                partition.spans.push_back(Span { ticket, settled: false, next_offset, first_ns, last_ns });
+                let (first, first_ns, last_ns) = (NextOffset::at(offset), time_ns, time_ns);
+                let span = Span { ticket, settled: false, first, next_offset, first_ns, last_ns };
+                partition.spans.push_back(span);
             }
         }
     }
@@ -106,11 +120,31 @@ impl Tracker {
         }
     }
 
-    /// A record was let go, as all that follow it in this tenure.
-    pub fn let_go(&mut self, tenure: Tenure, time_ns: Option<i64>) {
-        if let Some(partition) = self.partitions.get_mut(&tenure) {
-            partition.let_go_ns = partition.let_go_ns.or(time_ns);
-        }
+    /// A record was taken and is settled by nobody here: it has to be read again, as all that follow it in this tenure.
+    pub fn let_go(&mut self, tenure: Tenure, offset: i64, time_ns: Option<i64>) {
+        let Some(partition) = self.partitions.get_mut(&tenure) else { return };
+        partition.let_go_ns = partition.let_go_ns.or(time_ns);
+        let (from, to) = (NextOffset::at(offset), NextOffset::after(offset));
+        partition.let_go.get_or_insert(Unsettled { from, to }).to = to;
+    }
+
+    /// What was taken in this tenure and is not settled.
+    pub fn unsettled(&self, tenure: Tenure) -> Option<Unsettled> {
+        let partition = self.partitions.get(&tenure)?;
+        let span = |span: &Span| Unsettled { from: span.first, to: span.next_offset };
+        // What was let go came after all others.
+        let first = partition.spans.front().map(span).or(partition.let_go)?;
+        let last = partition.let_go.or(partition.spans.back().map(span)).unwrap_or(first);
+        Some(Unsettled { from: first.from, to: last.to })
+    }
+
+    /// Begins another tenure in the place of this one, with its prefix. What is open in it is never settled here.
+    pub fn renew(&mut self, tenure: Tenure) -> Tenure {
+        let before = self.partitions.remove(&tenure).unwrap_or_default();
+        let renewed = self.assign();
+        let partition = Partition { spans: VecDeque::new(), let_go: None, let_go_ns: None, ..before };
+        self.partitions.insert(renewed, partition);
+        renewed
     }
 
     /// All records of `ticket` in this tenure are settled.
@@ -267,8 +301,8 @@ mod tests {
         tracker.settle(tenure, one);
         f(&tracker, Some(3_000), Some(1_000));
         // The topic holds: what is open is settled, what follows waits.
-        tracker.let_go(tenure, Some(5_000));
-        tracker.let_go(tenure, Some(6_000));
+        tracker.let_go(tenure, 5, Some(5_000));
+        tracker.let_go(tenure, 6, Some(6_000));
         f(&tracker, Some(3_000), Some(1_000));
         tracker.settle(tenure, two);
         f(&tracker, Some(5_000), Some(4_000));
@@ -287,6 +321,33 @@ mod tests {
         tracker.delivered_settled(before, 2, None);
         assert_eq!(changed(&mut tracker), [0_i64; 0]);
         assert!(tracker.is_settled(after));
+    }
+
+    #[test]
+    fn a_renewed_tenure_keeps_the_prefix_and_says_what_has_to_be_read_again() {
+        let (mut tracker, one) = (Tracker::default(), Ticket::first());
+        let (two, before) = (one.next(), tracker.assign());
+        let unsettled = |tracker: &Tracker, tenure| {
+            tracker.unsettled(tenure).map(|unsettled| (unsettled.from.get(), unsettled.to.get()))
+        };
+        assert_eq!(unsettled(&tracker, before), None);
+        tracker.let_go(before, 3, None);
+        assert_eq!(unsettled(&tracker, before), Some((3, 4)));
+        let before = tracker.renew(before);
+        tracker.delivered(before, 4, None, one);
+        tracker.delivered(before, 7, None, two);
+        tracker.delivered_settled(before, 9, None);
+        assert_eq!(unsettled(&tracker, before), Some((4, 10)));
+        tracker.settle(before, one);
+        assert_eq!((unsettled(&tracker, before), changed(&mut tracker)), (Some((7, 10)), vec![5]));
+        tracker.let_go(before, 12, None);
+        tracker.let_go(before, 15, None);
+        assert_eq!(unsettled(&tracker, before), Some((7, 16)));
+        let after = tracker.renew(before);
+        tracker.settle(before, two);
+        assert!(tracker.is_settled(after));
+        assert_eq!((unsettled(&tracker, after), changed(&mut tracker)), (None, vec![]));
+        assert_eq!(tracker.revoke(after), Some(NextOffset::after(4)));
     }
 
     proptest! {

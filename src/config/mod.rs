@@ -7,6 +7,7 @@
 //!                               ConfigErrors: all of them, in the order of the file (report)
 //! ```
 
+mod changes;
 mod context;
 mod dead_letter;
 mod destination;
@@ -36,6 +37,7 @@ mod unknown;
 mod urls;
 mod words;
 
+pub use changes::{Changes, NeedsRestart};
 pub use load::{
     Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, parse_without_secrets, read,
 };
@@ -134,7 +136,7 @@ pub struct Mapping {
 }
 
 /// `[batch]`: when an open batch is closed, and how much all of them may hold.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
     pub lines_max: usize,
     pub bytes_max: usize,
@@ -163,7 +165,7 @@ pub enum DeadLetter {
 }
 
 /// `[admin]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admin {
     /// None: switched off by `listen = ""`.
     pub listen: Option<SocketAddr>,
@@ -194,7 +196,7 @@ impl Admin {
 }
 
 /// `[log]`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Log {
     pub level: tracing::Level,
     pub format: LogFormat,
@@ -229,6 +231,13 @@ impl TokenEndpoint {
     #[must_use]
     pub fn secret(&self) -> Secret {
         self.client_secret.reread().unwrap_or_else(|| self.client_secret.clone())
+    }
+}
+
+impl PartialEq for Topics {
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |topics: &Self| topics.patterns.iter().map(Regex::to_string).collect::<Vec<_>>();
+        self.names == other.names && self.excluded == other.excluded && texts(self) == texts(other)
     }
 }
 

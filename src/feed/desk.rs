@@ -8,7 +8,7 @@ use super::stage::Stage;
 use crate::admin::{Closed, Counters};
 use crate::alarm::Alarms;
 use crate::batch::{Batch, Budget, Limits};
-use crate::commit::{NextOffset, Tenure, Ticket, Times};
+use crate::commit::{NextOffset, Tenure, Ticket, Times, Unsettled};
 use crate::kafka::TopicPartition;
 use crate::map::RecordLimits;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub struct Settled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
     On,
-    /// What was taken from the queues, and no more.
+    /// What was taken from the queues, and no more: it is written at once.
     Taken,
     /// Nothing: what is open is written.
     Off,
@@ -87,6 +87,10 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
     /// Begins a tenure; returns the queue that the partition's records are to come by. It is made where the lane is new.
     pub fn assign(&mut self, at: TopicPartition, make_queue: impl FnOnce() -> Q) -> Option<&Q> {
         let tenure = self.stage.tracker.assign();
+        self.enter(at, tenure, make_queue)
+    }
+
+    fn enter(&mut self, at: TopicPartition, tenure: Tenure, make_queue: impl FnOnce() -> Q) -> Option<&Q> {
         let route = self.stage.routes.add(at, tenure);
         let existing = self.lanes.iter().position(|lane| lane.place == route.lane);
         let lane = existing.unwrap_or_else(|| self.open_lane(route, make_queue()));
@@ -123,6 +127,60 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         self.drains.push(Drain { partitions: revoked, until, acknowledge });
     }
 
+    /// Goes on by other rules and through other lanes, from the next record on. What is not settled is given up; `moved` hears
+    /// of each partition held which queue its records are to come by, and what of it has to be read again.
+    pub fn renew(
+        &mut self,
+        setting: Setting,
+        outlet: O,
+        make_queue: impl Fn() -> Q,
+        mut moved: impl FnMut(&TopicPartition, &Q, Option<Unsettled>),
+    ) {
+        self.let_go_taken();
+        for drain in std::mem::take(&mut self.drains) {
+            self.acknowledge(drain);
+        }
+        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits);
+        let held = self.stage.renew(routes, setting.writes_letters);
+        // Batches of the old lanes that come back late are nobody's. Their queues go when nothing is sent to them any more.
+        self.done = channel();
+        let _old_lanes = std::mem::take(&mut self.lanes);
+        (self.setting, self.outlet) = (setting, outlet);
+        for (at, before) in held {
+            let unsettled = self.stage.tracker.unsettled(before);
+            let tenure = self.stage.tracker.renew(before);
+            if let Some(queue) = self.enter(at.clone(), tenure, &make_queue) {
+                moved(&at, queue, unsettled);
+            }
+        }
+    }
+
+    fn let_go_taken(&mut self) {
+        let Self { lanes, stage, .. } = self;
+        stage.routes.forget_last();
+        for lane in lanes {
+            while lane.queue.next(false, |delivery| stage.let_go(&delivery)) {}
+        }
+    }
+
+    /// Whether everything that was taken is settled, except for what waits for somebody to mend something.
+    pub fn is_drained(&self) -> bool {
+        let is_done = |(number, lane): (usize, &Lane<Q>)| {
+            (lane.is_idle() && lane.queue.is_empty()) || self.outlet.holds(number, &lane.destination)
+        };
+        self.lanes.iter().enumerate().all(is_done)
+    }
+
+    /// The lanes' queues.
+    pub fn queues(&self) -> impl Iterator<Item = &Q> {
+        self.lanes.iter().map(|lane| &lane.queue)
+    }
+
+    /// The partitions held.
+    pub fn held(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.stage.routes.held()
+    }
+
     /// One turn over all lanes. Returns whether there may be more to read.
     pub fn turn(&mut self, now: Instant, reading: Reading) -> bool {
         let stopping = reading == Reading::Off;
@@ -134,7 +192,7 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         let mut busy = false;
         for lane in 0..self.lanes.len() {
             busy |= !stopping && self.serve(lane, now, reading);
-            self.flush_if_due(lane, now, stopping);
+            self.flush_if_due(lane, now, reading != Reading::On);
         }
         self.stage.tally.flush(&self.setting.counters);
         self.finish_drains(now);
@@ -218,7 +276,7 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         true
     }
 
-    fn flush_if_due(&mut self, lane: usize, now: Instant, stopping: bool) {
+    fn flush_if_due(&mut self, lane: usize, now: Instant, at_once: bool) {
         let draining = !self.drains.is_empty();
         let Some(lane) = self.lanes.get_mut(lane) else { return };
         let limits = &self.setting.limits;
@@ -229,7 +287,7 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
             Some(Closed::Full)
         } else if lane.open.due(limits).is_some_and(|due| due <= now) {
             Some(Closed::Age)
-        } else if stopping || draining {
+        } else if at_once || draining {
             Some(Closed::End)
         } else {
             (!self.setting.budget.has_room()).then_some(Closed::Memory)

@@ -122,7 +122,7 @@ impl Guard {
         );
         let remedy = || {
             "its records wait in Kafka, other topics flow: correct its [[mapping]] (`map --live 10` shows what records become) or the producer, \
-             or let them be skipped or dead-lettered with rate_max = 1.0 under [reject], then restart the bridge"
+             or let them be skipped or dead-lettered with rate_max = 1.0 under [reject], then reload (SIGHUP) or restart the bridge"
                 .to_owned()
         };
         let scope = Scope::Topic(topic.to_owned());

@@ -29,7 +29,7 @@ fn backoff() -> Backoff {
 
 /// What the lanes share.
 pub struct LetterDesk {
-    pub letters: DeadLetters,
+    pub letters: Arc<DeadLetters>,
     pub originals: Originals,
     pub routing: Arc<Routing>,
     pub record_limits: RecordLimits,

@@ -10,6 +10,7 @@ mod edges;
 mod guard;
 mod lane;
 mod letters;
+mod reload;
 mod report;
 mod routes;
 #[cfg(test)]
@@ -18,7 +19,8 @@ mod stage;
 mod write;
 
 pub use letters::LetterDesk;
-pub use routes::Routing;
+pub use reload::{Reload, Switched};
+pub use routes::{DESTINATIONS_WITH_LANES, Routing};
 
 use crate::admin::{Counters, OpenTimesPen, Pulse};
 use crate::batch::{Budget, Limits};
@@ -29,6 +31,7 @@ use crate::stop::Stop;
 use desk::{Desk, Reading, Setting, Settled};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
+use reload::{Waiting, parts_of};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -73,6 +76,9 @@ pub struct Feed {
     held: u64,
     times: OpenTimesPen,
     next_times: Instant,
+    reloads: Receiver<Reload>,
+    /// The one that is under way.
+    waiting: Option<Waiting>,
 }
 
 impl Feed {
@@ -80,24 +86,27 @@ impl Feed {
         shared: Shared,
         consumer: Arc<GroupConsumer>,
         events: Receiver<GroupEvent>,
+        reloads: Receiver<Reload>,
         pulse: Arc<Pulse>,
     ) -> Self {
         let Shared { counters, stop, .. } = &shared;
         let (counters, stop) = (Arc::clone(counters), stop.clone());
-        let setting = Setting {
-            routing: shared.routing,
-            limits: shared.limits,
-            budget: shared.budget,
-            record_limits: shared.record_limits,
-            counters: shared.counters,
-            alarms: Arc::clone(shared.writer.board()),
-            writes_letters: shared.letters.is_some(),
-        };
-        let desk =
-            Desk::new(setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime, shared.seed));
         let times = counters.open_times.pen();
-        let (next_store, next_times) = (Instant::now(), Instant::now());
-        Self { desk, consumer, events, counters, stop, next_store, pulse, held: 0, times, next_times }
+        let (setting, outlet) = parts_of(shared);
+        Self {
+            desk: Desk::new(setting, outlet),
+            consumer,
+            events,
+            counters,
+            stop,
+            next_store: Instant::now(),
+            pulse,
+            held: 0,
+            times,
+            next_times: Instant::now(),
+            reloads,
+            waiting: None,
+        }
     }
 
     /// Runs until a stop was asked for and everything open is settled.
@@ -105,9 +114,10 @@ impl Feed {
         loop {
             let now = Instant::now();
             self.pulse.beat(now);
+            self.handle_events(now);
+            self.reload(now);
             let reading = self.reading();
             let stopping = reading == Reading::Off;
-            self.handle_events(now);
             let busy = self.desk.turn(now, reading);
             self.read_failed_again();
             self.store_offsets(now, stopping);
@@ -142,6 +152,7 @@ impl Feed {
             return Reading::Off;
         }
         match (self.stop.is_finishing(), self.desk.has_taken()) {
+            (false, _) if self.waiting.is_some() => Reading::Taken,
             (false, _) => Reading::On,
             (true, true) => Reading::Taken,
             (true, false) => Reading::Off,

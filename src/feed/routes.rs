@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Lanes of one destination: requests in flight at once. Two keep a loopback database busy; each costs queues of its own.
 const LANES_PER_DESTINATION: usize = 2;
 /// From this many destinations on each has one lane, so that their queues stay few.
-const DESTINATIONS_WITH_LANES: usize = 4;
+pub const DESTINATIONS_WITH_LANES: usize = 4;
 
 /// What the configuration says of topics.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub struct Routing {
     destinations: Vec<Arc<Destination>>,
     /// `reject.rate_max`.
     reject_rate_max: f64,
+    lanes_per_destination: usize,
 }
 
 /// One lane among all: the destination's number, and which of its lanes.
@@ -74,7 +75,18 @@ impl Routing {
             });
             mappings.push((mapping.clone(), Arc::new(mapping.rules.clone()), number));
         }
-        Self { mappings, destinations, reject_rate_max: config.reject.rate_max }
+        let is_many = destinations.len() > DESTINATIONS_WITH_LANES;
+        let lanes_per_destination = if is_many { 1 } else { LANES_PER_DESTINATION };
+        Self { mappings, destinations, reject_rate_max: config.reject.rate_max, lanes_per_destination }
+    }
+
+    /// With one lane a destination where more would be too many.
+    #[must_use]
+    pub fn within(mut self, lanes_max: usize) -> Self {
+        if self.lanes() > lanes_max {
+            self.lanes_per_destination = 1;
+        }
+        self
     }
 
     pub fn destinations(&self) -> Vec<Destination> {
@@ -83,7 +95,7 @@ impl Routing {
 
     /// How many queues a consumer may have.
     pub fn lanes(&self) -> usize {
-        self.destinations.len() * self.lanes_per_destination()
+        self.destinations.len() * self.lanes_per_destination
     }
 
     pub fn wants_headers(&self) -> bool {
@@ -100,10 +112,6 @@ impl Routing {
         let matching = self.mappings.iter().find(|(mapping, ..)| mapping.is_match(topic));
         matching.map(|(_, rules, destination)| (rules, *destination))
     }
-
-    fn lanes_per_destination(&self) -> usize {
-        if self.destinations.len() > DESTINATIONS_WITH_LANES { 1 } else { LANES_PER_DESTINATION }
-    }
 }
 
 impl Routes {
@@ -117,7 +125,7 @@ impl Routes {
         let topic = self.topic_number(&at.topic);
         let destination = self.topics.get(topic).map_or(0, |topic| topic.destination);
         // Topics of one partition are spread too.
-        let slot = (topic + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination();
+        let slot = (topic + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination;
         let route = Route { tenure, topic, lane: LanePlace { destination, slot } };
         self.places.insert(tenure, Arc::new(at.clone()));
         self.held.insert(at, route);
@@ -138,6 +146,18 @@ impl Routes {
 
     pub fn partitions(&self) -> usize {
         self.held.len()
+    }
+
+    /// The partitions held.
+    pub fn held(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.held.keys()
+    }
+
+    /// In an order that does not change from run to run.
+    pub fn into_held(self) -> Vec<(TopicPartition, Tenure)> {
+        let mut held: Vec<_> = self.held.into_iter().map(|(at, route)| (at, route.tenure)).collect();
+        held.sort();
+        held
     }
 
     pub fn place_of(&self, tenure: Tenure) -> Option<&Arc<TopicPartition>> {

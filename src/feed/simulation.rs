@@ -1,4 +1,4 @@
-//! The data path under random schedules: records, answers, rebalances, lost sessions, crashes, stops and starts, with the
+//! The data path under random schedules: records, answers, rebalances, lost sessions, crashes, reloads, stops and starts, with the
 //! real desk, mapper and tracker between a Kafka and an InfluxDB in memory. After every commit and at the end a model is
 //! asked whether everything below the commit is settled.
 //!
@@ -6,6 +6,7 @@
 
 mod kafka;
 mod seen;
+mod settings;
 mod store;
 mod world;
 

@@ -6,7 +6,7 @@ use super::routes::{Route, Routes, Topic};
 use crate::admin::Counters;
 use crate::alarm::Alarms;
 use crate::batch::Batch;
-use crate::commit::{NextOffset, Tracker};
+use crate::commit::{NextOffset, Tenure, Tracker};
 use crate::dead_letter::{Elements, Letter, Stage as LetterStage};
 use crate::influx::Destination;
 use crate::kafka::{Delivery, TopicPartition};
@@ -67,12 +67,29 @@ impl Stage {
         }
     }
 
+    /// Notes what was taken and won't be read by these rules.
+    pub fn let_go(&mut self, delivery: &Delivery<'_>) {
+        let (place, offset, time_ns) = match delivery {
+            Delivery::Record { place, record, .. } => (place, Some(record.offset), record.time.kafka_ns()),
+            Delivery::Error { place, offset, .. } => (place, *offset, None),
+        };
+        if let (Some(route), Some(offset)) = (self.routes.find(place), offset) {
+            self.tracker.let_go(route.tenure, offset, time_ns);
+        }
+    }
+
+    /// Goes on by other rules; returns the partitions held, with the tenures that end with the old ones.
+    pub fn renew(&mut self, routes: Routes, writes_letters: bool) -> Vec<(TopicPartition, Tenure)> {
+        self.writes_letters = writes_letters;
+        std::mem::replace(&mut self.routes, routes).into_held()
+    }
+
     fn record(&mut self, arrival: &Arrival<'_>, open: &mut Batch) {
         let Arrival { route, record, now, .. } = arrival;
         let topic = self.routes.topic_mut(route.topic);
         // Its records wait in Kafka: nothing of it is settled any more.
         if topic.guard.holds() {
-            self.tracker.let_go(route.tenure, record.time.kafka_ns());
+            self.tracker.let_go(route.tenure, record.offset, record.time.kafka_ns());
             return;
         }
         let mark = open.lines.mark();
@@ -83,8 +100,8 @@ impl Stage {
         if became.has_rejected() {
             if topic.guard.reject(|| why(&became), *now) {
                 open.lines.truncate(mark);
-                self.tracker.let_go(route.tenure, record.time.kafka_ns());
                 topic.guard.alarm(&topic.name, &self.alarms, *now);
+                self.tracker.let_go(route.tenure, record.offset, record.time.kafka_ns());
                 return;
             }
         } else {

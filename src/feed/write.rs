@@ -11,6 +11,7 @@ use std::sync::mpsc::Sender;
 use std::thread::{self, Thread};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 /// Lanes that write to InfluxDB.
 pub struct WritingLanes {
@@ -22,11 +23,20 @@ pub struct WritingLanes {
     waits: Vec<Arc<AtomicBool>>,
     /// Of the lanes' jitter.
     seeds: fastrand::Rng,
+    tasks: Vec<AbortHandle>,
+}
+
+/// Nobody would hear what becomes of the batches in flight, and whoever reads their records again must not wait behind them.
+impl Drop for WritingLanes {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
 }
 
 impl WritingLanes {
     pub fn new(writer: Arc<Writer>, letters: Option<Arc<LetterDesk>>, runtime: Handle, seed: u64) -> Self {
-        Self { writer, letters, runtime, waits: Vec::new(), seeds: fastrand::Rng::with_seed(seed) }
+        let seeds = fastrand::Rng::with_seed(seed);
+        Self { writer, letters, runtime, waits: Vec::new(), seeds, tasks: Vec::new() }
     }
 }
 
@@ -50,7 +60,7 @@ impl Outlet for WritingLanes {
             done: done.clone(),
             data_thread: thread::current(),
         };
-        self.runtime.spawn(task.run(batches));
+        self.tasks.push(self.runtime.spawn(task.run(batches)).abort_handle());
         closed
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// How InfluxDB is reached.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Addresses of one and the same database, without a trailing slash; the first that works is used.
     pub urls: Vec<reqwest::Url>,
@@ -59,7 +59,7 @@ pub enum Compression {
     None,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// Certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,

@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::remedy::{self, advice};
 use crate::alarm::{Alarm, Alarms, Scope, Trouble, Watch};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 /// After this, a size that a 413 taught is forgotten: proxies are reconfigured, and one odd answer must not
@@ -43,14 +43,17 @@ pub struct WriterOptions {
 /// Writes lines to one database, on as many lanes as there are.
 #[derive(Debug)]
 pub struct Writer {
-    pub(super) client: Client,
-    pub(super) counters: Counters,
+    pub(super) client: Arc<Client>,
+    /// Shared with those that take its place.
+    pub(super) counters: Arc<Counters>,
     pub(super) alarms: Arc<Alarms>,
     observer: Arc<dyn Observer>,
     pub(super) options: WriterOptions,
     creates_databases: bool,
     pace: Option<Mutex<Pace>>,
     learned: Mutex<Learned>,
+    /// The client of the last one that took its place.
+    newest: Arc<RwLock<Arc<Client>>>,
 }
 
 /// What answers taught. Bounded by the number of destinations.
@@ -70,11 +73,30 @@ impl Writer {
         options: WriterOptions,
         observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
+        let client = Arc::new(client);
         Arc::new(Self {
+            newest: Arc::new(RwLock::new(Arc::clone(&client))),
             client,
-            counters: Counters::default(),
+            counters: Arc::default(),
             alarms: Alarms::new(Arc::new(Alarming(Arc::clone(&observer)))),
             observer,
+            options,
+            creates_databases: connection.create_database,
+            pace: options.points_per_second_max.map(|max| Mutex::new(Pace::new(max))),
+            learned: Mutex::default(),
+        })
+    }
+
+    /// The one that takes its place: it counts on, and its alarms stand on the same board.
+    pub fn succeed(&self, client: Client, connection: &Connection, options: WriterOptions) -> Arc<Self> {
+        let client = Arc::new(client);
+        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&client);
+        Arc::new(Self {
+            newest: Arc::clone(&self.newest),
+            client,
+            counters: Arc::clone(&self.counters),
+            alarms: Arc::clone(&self.alarms),
+            observer: Arc::clone(&self.observer),
             options,
             creates_databases: connection.create_database,
             pace: options.points_per_second_max.map(|max| Mutex::new(Pace::new(max))),
@@ -87,8 +109,9 @@ impl Writer {
         LaneWriter::new(Arc::clone(self), seed)
     }
 
-    pub fn client(&self) -> &Client {
-        &self.client
+    /// The client that writes now: also that of the one which took this one's place.
+    pub fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn counters(&self) -> &Counters {

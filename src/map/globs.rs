@@ -10,6 +10,12 @@ pub struct Globs {
     patterns: Vec<String>,
 }
 
+impl PartialEq for Globs {
+    fn eq(&self, other: &Self) -> bool {
+        self.patterns == other.patterns
+    }
+}
+
 /// A glob that can't be compiled.
 #[derive(Debug, Error)]
 #[error("{pattern:?} is not a glob: {why}")]

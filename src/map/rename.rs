@@ -3,14 +3,14 @@
 use thiserror::Error;
 
 /// Renaming rules; an exact name is tried before a pattern, the longest prefix first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rename {
     exact: Vec<(String, String)>,
     patterns: Vec<Pattern>,
 }
 
 /// `before*after` becomes `to_before` + what the star matched + `to_after`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
     before: String,
     after: String,

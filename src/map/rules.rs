@@ -5,7 +5,7 @@ use crate::decode::{Format, Path, Query};
 use jiff::tz::TimeZone;
 
 /// The rules of one mapping. Field names are the keys of `[[mapping]]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     pub format: Format,
     pub query: Query,
@@ -46,7 +46,7 @@ pub enum KeySelector {
 }
 
 /// A tag that is found by a JSONPath from the record's root.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagPath {
     /// The flattened path: the tag's key before `rename`.
     pub key: String,
@@ -61,7 +61,7 @@ pub enum Integers {
     Int,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TimeRule {
     pub key: KeySelector,
     pub format: TimeFormat,

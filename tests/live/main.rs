@@ -37,6 +37,7 @@ mod kills;
 mod metrics;
 mod offsets;
 mod refusals;
+mod reload;
 mod restarts;
 mod salvage;
 mod security;

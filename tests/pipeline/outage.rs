@@ -2,8 +2,10 @@
 
 use crate::support::{BY_ID, Cluster, GROUP, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::receiver::{Ending, Reply};
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::thread;
 use std::time::{Duration, Instant};
 
 fn ids(count: usize) -> Vec<String> {
@@ -71,31 +73,42 @@ fn lines_that_are_written_again_become_the_same_points() {
 }
 
 /// The service itself, because leaving with work undone ends the process.
-struct Service {
+pub struct Service {
     child: Child,
-    file: PathBuf,
+    pub file: PathBuf,
+    log: PathBuf,
 }
 
 impl Service {
-    fn start(setup: &Setup) -> Self {
+    pub fn start(setup: &Setup) -> Self {
         let name = format!("bridge-{}-{:x}.toml", std::process::id(), fastrand::u64(..));
         let file = std::env::temp_dir().join(name);
-        std::fs::write(&file, setup.text()).unwrap();
+        let log = file.with_extension("log");
+        fs::write(&file, setup.text()).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
             .args(["run", "--config"])
             .arg(&file)
+            .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        Self { child, file }
+        Self { child, file, log }
     }
 
-    fn terminate(&self) {
+    pub fn has_logged(&self, words: &str) -> bool {
+        fs::read_to_string(&self.log).unwrap().contains(words)
+    }
+
+    pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Exit status, once it has ended.
-    fn wait(&mut self) -> Option<i32> {
+    pub fn wait(&mut self) -> Option<i32> {
         let mut status = None;
         wait_until("the service ends", || {
             status = self.child.try_wait().unwrap();
@@ -110,7 +123,10 @@ impl Drop for Service {
         // Of a test that failed; otherwise it has ended.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
-        let _removed = std::fs::remove_file(&self.file);
+        if thread::panicking() {
+            eprintln!("the log of the service:\n{}", fs::read_to_string(&self.log).unwrap_or_default());
+        }
+        let _removed = [&self.file, &self.log].map(fs::remove_file);
     }
 }
 

@@ -2,11 +2,12 @@
 
 use kafka_influx_bridge::admin::Counters;
 use kafka_influx_bridge::config::{self, Config};
-use kafka_influx_bridge::influx::{Destination, LogObserver};
+use kafka_influx_bridge::influx::{Credential, Destination, LogObserver};
 use kafka_influx_bridge::kafka::{EmbeddedKafka, NewRecord};
 use kafka_influx_bridge::map::Reason;
 use kafka_influx_bridge::pipeline::{Options, Pipeline};
 use kafka_influx_bridge::receiver::{self, Receiver, Reply, StoredPoint};
+use kafka_influx_bridge::secret::Secret;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::fmt::Write as _;
@@ -137,6 +138,12 @@ impl Sink {
         sink
     }
 
+    /// Every bucket exists, for this token.
+    pub fn with_token(token: &str) -> Self {
+        let credential = Credential::Token(Secret::new(token));
+        Self::with(receiver::Options { credential, ..receiver::Options::default() })
+    }
+
     fn with(mut options: receiver::Options) -> Self {
         let script = Script::default();
         let read = Arc::clone(&script);
@@ -215,6 +222,22 @@ impl Setup {
 
     pub fn mapping(mut self, keys: &str) -> Self {
         writeln!(self.mappings, "[[mapping]]\n{keys}").unwrap();
+        self
+    }
+
+    /// More keys of the last mapping.
+    pub fn mapping_key(mut self, keys: &str) -> Self {
+        writeln!(self.mappings, "{keys}").unwrap();
+        self
+    }
+
+    pub fn clear_mappings(mut self) -> Self {
+        self.mappings.clear();
+        self
+    }
+
+    pub fn token(mut self, token: &str) -> Self {
+        self.influx = self.influx.replace("token = 'any'", &format!("token = '{token}'"));
         self
     }
 

@@ -41,7 +41,8 @@ pub fn requests(writer: &Counters, page: &mut Exposition) {
 }
 
 pub fn addresses(watched: &Watched, page: &mut Exposition) {
-    let addresses = watched.writer.client().addresses();
+    let client = watched.writer.client();
+    let addresses = client.addresses();
     let help = "0 while an address of influx.urls is left alone because it failed, 1 otherwise.";
     // One that is written twice has one sample.
     let up: BTreeMap<&str, bool> =

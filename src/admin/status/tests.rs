@@ -91,14 +91,14 @@ async fn what_a_record_holds_is_not_told_where_it_is_hidden() {
 
 #[tokio::test]
 async fn tells_what_was_counted() {
-    let mut watched = Arc::try_unwrap(watched("http://user:pass@127.0.0.1:1")).unwrap();
+    let watched = watched("http://user:pass@127.0.0.1:1");
     let bucket = |name: &str| Destination::Bucket { org: "o".to_owned(), bucket: name.to_owned() };
-    watched.about = About {
+    watched.set_about(About {
         destinations: vec![bucket("a"), bucket("b")],
         age_max: Duration::from_secs(1),
         dead_letters: Some("topic d".to_owned()),
         ..About::default()
-    };
+    });
     Counters::add(&watched.counters.records, 10);
     watched.counters.reject("t", crate::map::Reason::Empty, 3);
     let mut watch = watched.writer.board().watch();
@@ -159,9 +159,9 @@ async fn browsers_get_the_page_and_others_text() {
 
 #[tokio::test]
 async fn records_are_hidden_from_a_name_that_was_made_to_lead_here() {
-    let mut watched = Arc::try_unwrap(watched("http://127.0.0.1:1")).unwrap();
-    watched.about.show_records = ShowRecords::Local;
-    let server = start(&Arc::new(watched));
+    let watched = watched("http://127.0.0.1:1");
+    watched.set_about(About { show_records: ShowRecords::Local, ..About::default() });
+    let server = start(&watched);
     for (host, want) in [("localhost:9643", true), ("evil.example:9643", false)] {
         let (status, header, body) =
             ask_as(&server, "GET", "/status.json?since=0", &format!("Host: {host}\r\n")).await;

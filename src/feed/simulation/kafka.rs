@@ -67,6 +67,11 @@ impl Queue {
         self.0.borrow_mut().fetched.push_back(record);
     }
 
+    /// How much of a partition was fetched and not taken.
+    pub fn count(&self, at: &TopicPartition) -> usize {
+        self.0.borrow().fetched.iter().filter(|record| record.at == *at).count()
+    }
+
     /// What was fetched of a partition and not taken is dropped by the client when the partition is given up.
     pub fn forget(&self, at: &TopicPartition) {
         self.0.borrow_mut().fetched.retain(|record| record.at != *at);

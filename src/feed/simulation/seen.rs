@@ -13,6 +13,9 @@ pub struct Seen {
     pub revokes: usize,
     pub revokes_with_loss: usize,
     pub stops: usize,
+    pub reloads: usize,
+    /// Those of partitions whose records were not all settled.
+    pub reloads_with_rest: usize,
 }
 
 impl Seen {
@@ -28,6 +31,8 @@ impl Seen {
             revokes,
             revokes_with_loss,
             stops,
+            reloads,
+            reloads_with_rest,
         } = self;
         *records += other.records;
         *points += other.points;
@@ -39,12 +44,16 @@ impl Seen {
         *revokes += other.revokes;
         *revokes_with_loss += other.revokes_with_loss;
         *stops += other.stops;
+        *reloads += other.reloads;
+        *reloads_with_rest += other.reloads_with_rest;
     }
 
     pub fn assert_all_happened(&self) {
         let Self { points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops, .. } =
             self;
-        for happened in [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops] {
+        let Self { reloads, reloads_with_rest, .. } = self;
+        let all = [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops];
+        for happened in all.into_iter().chain([reloads, reloads_with_rest]) {
             assert!(*happened > 0, "{self:?}");
         }
     }

@@ -17,7 +17,9 @@ use tokio::sync::mpsc;
 pub struct Store {
     /// Series and time, to the field.
     points: BTreeMap<String, u64>,
-    ids: BTreeMap<u64, String>,
+    ids: BTreeMap<u64, BTreeSet<String>>,
+    /// Those that were read again, which other rules may make other points of.
+    pub read_again: BTreeSet<u64>,
     pub letters: BTreeSet<(TopicPartition, i64)>,
 }
 
@@ -36,7 +38,11 @@ impl Store {
         let id: u64 = field.strip_prefix("id=").unwrap().parse().unwrap();
         let point = format!("{destination} {series} {time}");
         assert_eq!(*self.points.entry(point.clone()).or_insert(id), id, "two records became {point}");
-        assert_eq!(*self.ids.entry(id).or_insert(point.clone()), point, "a record became two points");
+        let points = self.ids.entry(id).or_default();
+        points.insert(point.clone());
+        let by_the_same = points.iter().filter(|other| rules(other) == rules(&point));
+        assert_eq!(by_the_same.count(), 1, "a record became two points: {points:?}");
+        assert!(points.len() == 1 || self.read_again.contains(&id), "a reload doubled a record: {points:?}");
     }
 }
 
@@ -118,6 +124,11 @@ impl OpenLane {
             self.in_flight = self.batches.try_recv().ok();
         }
     }
+}
+
+/// The value of the tag `g`: which configuration a point was made by.
+fn rules(point: &str) -> &str {
+    point.split(",g=").nth(1).unwrap().split([',', ' ']).next().unwrap()
 }
 
 fn is_refused(line: &[u8]) -> bool {

@@ -1,19 +1,15 @@
-//! Members of a group that come, go, crash and lose their sessions.
+//! Members of a group that come, go, crash, lose their sessions and reload their configurations.
+
+mod reload;
 
 use super::kafka::{Kind, Logged, Queue};
 use super::seen::Seen;
+use super::settings;
 use super::store::{Lanes, Store};
-use crate::admin::Counters;
-use crate::alarm::{Alarm, Alarms, Listener};
-use crate::batch::{Budget, Limits};
 use crate::commit::NextOffset;
-use crate::config;
-use crate::feed::desk::{Desk, Reading, Setting};
-use crate::feed::routes::Routing;
+use crate::feed::desk::{Desk, Reading};
 use crate::kafka::TopicPartition;
-use crate::map::RecordLimits;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,36 +18,6 @@ const PARTITIONS: i32 = 3;
 const STEPS: usize = 400;
 /// After the chaos everything has to be settled within so many steps.
 const STEPS_TO_END: usize = 20_000;
-
-const CONFIG: &str = r#"
-[kafka]
-brokers = ["b:1"]
-topics = ["a", "b"]
-[[mapping]]
-topics = ["a"]
-name_key = "name"
-partition_tag = "p"
-strict = false
-bucket = "a"
-[[mapping]]
-name_key = "name"
-partition_tag = "p"
-strict = false
-[influx]
-url = "http://h"
-org = "o"
-bucket = "b"
-token = "t"
-[reject]
-rate_max = 1.0
-"#;
-
-struct Nobody;
-
-impl Listener for Nobody {
-    fn raised(&self, _: &Alarm) {}
-    fn mended(&self, _: &Alarm, _: Duration) {}
-}
 
 /// The settled prefixes of a revoke, once it is acknowledged.
 type Acknowledged = Arc<Mutex<Option<Vec<(TopicPartition, NextOffset)>>>>;
@@ -73,6 +39,8 @@ struct Member {
     stopping: bool,
     /// Its session is over and it has not heard of it: it has to before it is given anything.
     is_lost: bool,
+    /// A reload that waits for what is open: to which configuration, and until when.
+    reload: Option<(usize, Instant)>,
 }
 
 pub struct World {
@@ -80,6 +48,8 @@ pub struct World {
     now: Instant,
     logs: BTreeMap<TopicPartition, Vec<Logged>>,
     committed: BTreeMap<TopicPartition, i64>,
+    /// How many records of each were fetched by anybody.
+    fetched: BTreeMap<TopicPartition, usize>,
     /// Who the coordinator says holds a partition.
     owners: BTreeMap<TopicPartition, u64>,
     members: BTreeMap<u64, Member>,
@@ -100,6 +70,7 @@ impl World {
             now: Instant::now(),
             logs: all.map(|at| (at, Vec::new())).collect(),
             committed: BTreeMap::new(),
+            fetched: BTreeMap::new(),
             owners: BTreeMap::new(),
             members: BTreeMap::new(),
             next_member: 0,
@@ -127,7 +98,8 @@ impl World {
             45..70 => self.turn(),
             70..80 => self.answer(),
             80..86 => self.commit(),
-            86..90 => self.rebalance(),
+            86..88 => self.rebalance(),
+            88..90 => self.ask_for_reload(),
             90..92 => self.change_holds(),
             92..94 => self.join(),
             94..96 => self.crash(),
@@ -196,14 +168,28 @@ impl World {
                 let log = &self.logs[at];
                 let end = (*next + self.rng.usize(0..6)).min(log.len());
                 log[*next..end].iter().for_each(|record| queue.fetch(record.clone()));
+                if member.is_lost {
+                    // Its next owner reads them too.
+                    self.store.read_again.extend(log[*next..end].iter().filter_map(Logged::points));
+                }
                 *next = end;
+                let fetched = self.fetched.entry(at.clone()).or_default();
+                *fetched = end.max(*fetched);
             }
         }
     }
 
     fn turn(&mut self) {
-        for member in self.members.values_mut() {
-            member.desk.turn(self.now, if member.stopping { Reading::Off } else { Reading::On });
+        let numbers: Vec<u64> = self.members.keys().copied().collect();
+        for number in numbers {
+            self.reload_if_due(number);
+            let member = self.members.get_mut(&number).unwrap();
+            let reading = match member.reload {
+                _ if member.stopping => Reading::Off,
+                Some(_) => Reading::Taken,
+                None => Reading::On,
+            };
+            member.desk.turn(self.now, reading);
         }
     }
 
@@ -263,21 +249,11 @@ impl World {
         if self.members.len() == MEMBERS_MAX {
             return;
         }
-        let loaded = config::parse(Path::new("bridge.toml"), CONFIG, &|_| None).unwrap();
-        let setting = Setting {
-            routing: Arc::new(Routing::new(&loaded.config)),
-            limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
-            budget: Budget::new(1_500),
-            record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
-            counters: Arc::<Counters>::default(),
-            alarms: Alarms::new(Arc::new(Nobody)),
-            writes_letters: true,
-        };
         let lanes = Lanes::default();
-        let desk = Desk::new(setting, lanes.clone());
+        let desk = Desk::new(settings::setting(0), lanes.clone());
         let (held, revokes) = (BTreeMap::new(), Vec::new());
-        self.members
-            .insert(self.next_member, Member { desk, lanes, held, revokes, stopping: false, is_lost: false });
+        let member = Member { desk, lanes, held, revokes, stopping: false, is_lost: false, reload: None };
+        self.members.insert(self.next_member, member);
         self.next_member += 1;
         self.rebalance();
     }
@@ -312,6 +288,8 @@ impl World {
         let stored =
             self.logs[&at][next..].iter().filter_map(Logged::points).filter(|id| self.store.has(*id));
         self.seen.replayed += stored.count();
+        let fetched = self.fetched.get(&at).copied().unwrap_or(0).max(next);
+        self.store.read_again.extend(self.logs[&at][next..fetched].iter().filter_map(Logged::points));
         let member = self.members.get_mut(&number).unwrap();
         let queue = member.desk.assign(at.clone(), Queue::default).unwrap().clone();
         member.held.insert(at, (queue, next));

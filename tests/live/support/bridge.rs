@@ -67,6 +67,23 @@ impl Bridge {
         Self { child, started, folder, log, admin: None }
     }
 
+    /// Another bridge.toml, with the `[admin]` that it has, and SIGHUP.
+    pub fn ask_for_reload(&self, config: &str) {
+        let file = self.folder.join("bridge.toml");
+        let before = fs::read_to_string(&file).unwrap();
+        let admin = before.find("\n[admin]").map_or("", |at| &before[at..]);
+        fs::write(&file, format!("{config}{admin}")).unwrap();
+        signal(self.pid(), "HUP");
+    }
+
+    /// The same, and waits until it is used; says how long that took.
+    pub fn reload(&self, config: &str) -> Duration {
+        let reloads = || self.log_with(&["configuration reloaded"]).len();
+        let before = reloads();
+        self.ask_for_reload(config);
+        wait_for("the configuration is reloaded", PATIENCE, || (reloads() > before).then_some(())).1
+    }
+
     /// Waits for a line of the log that has all of these words; returns it and when it came, counted from the start.
     pub fn wait_for_log(&self, words: &[&str], within: Duration) -> (String, Duration) {
         let found = || {

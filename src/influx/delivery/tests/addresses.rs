@@ -123,7 +123,8 @@ async fn comes_back_to_the_first_address_when_it_works() {
     until("it was asked for, and was ill still", || first.requests() > 3).await;
     assert_eq!(lane.deliver(&bucket(), &good(5)).await.requests.total(), 1, "no lane tries it meanwhile");
     first.answer(None);
-    let addresses = writer.client().addresses();
+    let client = writer.client();
+    let addresses = client.addresses();
     let all: Vec<_> = addresses.all().collect();
     until("the first is well", || !addresses.is_left_alone(all[0])).await;
     lane.deliver(&bucket(), &good(7)).await;

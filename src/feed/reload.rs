@@ -1,0 +1,127 @@
+//! Other rules, lanes and a writer take the place of those that run, between two records of each partition.
+//!
+//! ```text
+//! Reload -> nothing more is fetched from the queues; what was taken is mapped, written and settled by the old rules
+//!        -> all lanes are settled, hold, or took too long: then they are given up
+//!        -> each partition gets a queue of the new lanes, and goes on behind what was settled
+//! ```
+//!
+//! librdkafka still has records in the old queues. Pausing a partition makes it forget them, and it fetches them again from
+//! where it was taken from last; from where it is told to, where something taken was given up.
+
+use super::write::WritingLanes;
+use super::{Feed, Setting, Shared};
+use crate::commit::NextOffset;
+use crate::kafka::{GroupConsumer, Queue, REVOKE_DRAIN_MAX, Taken, TopicPartition, offsets_of};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaResult;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant};
+use tracing::error;
+
+/// As long as a revoke: whoever waits for it should not wait longer for what a restart would give up too.
+const DRAIN_MAX: Duration = REVOKE_DRAIN_MAX;
+
+/// What a data thread is to go on with.
+pub struct Reload {
+    pub shared: Shared,
+    /// Hears when it does.
+    pub done: Sender<Switched>,
+}
+
+/// A data thread goes on by other rules.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Switched {
+    /// Records, by their offsets, that were taken and not settled: they are read again.
+    pub read_again: u64,
+}
+
+/// A reload that waits for what is open.
+pub(super) struct Waiting {
+    reload: Reload,
+    until: Instant,
+}
+
+/// The parts of a desk, on the thread that will run it.
+pub(super) fn parts_of(shared: Shared) -> (Setting, WritingLanes) {
+    let setting = Setting {
+        routing: shared.routing,
+        limits: shared.limits,
+        budget: shared.budget,
+        record_limits: shared.record_limits,
+        counters: shared.counters,
+        alarms: Arc::clone(shared.writer.board()),
+        writes_letters: shared.letters.is_some(),
+    };
+    (setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime, shared.seed))
+}
+
+impl Feed {
+    /// Takes up a reload, and goes on with what it brings once everything before is settled or given up.
+    pub(super) fn reload(&mut self, now: Instant) {
+        if self.waiting.is_none()
+            && let Ok(reload) = self.reloads.try_recv()
+        {
+            self.waiting = Some(Waiting { reload, until: now + DRAIN_MAX });
+        }
+        let Some(Waiting { until, .. }) = &self.waiting else { return };
+        let is_due = (now >= *until || self.desk.is_drained()) && self.all_are_forwarded();
+        // A stop ends it with the old ones.
+        if is_due
+            && !self.stop.is_asked()
+            && let Some(Waiting { reload, .. }) = self.waiting.take()
+        {
+            self.go_on_with(reload, now);
+        }
+    }
+
+    /// Whether no queue is with the control thread, which forwards partitions that were just assigned into it: then it would
+    /// undo what is forwarded here.
+    fn all_are_forwarded(&self) -> bool {
+        self.desk.queues().all(|taken| Arc::strong_count(taken.queue()) == 1)
+    }
+
+    fn go_on_with(&mut self, Reload { shared, done }: Reload, now: Instant) {
+        self.store_offsets(now, true);
+        let (setting, outlet) = parts_of(shared);
+        let consumer = Arc::clone(&self.consumer);
+        let mut held = TopicPartitionList::new();
+        for at in self.desk.held() {
+            held.add_partition(&at.topic, at.partition);
+        }
+        let (mut again, mut switched) = (Vec::new(), Switched::default());
+        let paused = consumer.pause(&held).and_then(|()| all_well(&held));
+        let make_queue = || Taken::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
+        self.desk.renew(setting, outlet, make_queue, |at, taken, unsettled| {
+            taken.queue().forward(&at.topic, at.partition);
+            if let Some(unsettled) = unsettled {
+                again.push((at.clone(), unsettled.from));
+                switched.read_again +=
+                    u64::try_from(unsettled.to.get() - unsettled.from.get()).unwrap_or_default();
+            }
+        });
+        // Topics that hold were paused before: by the new rules they may go on.
+        let moved = [paused, seek(&consumer, &again), consumer.resume(&held)];
+        if let Some(error) = moved.into_iter().find_map(Result::err) {
+            error!(%error, "a partition can't be read on by the new configuration: restart the bridge, and please report it with the log");
+        }
+        // Nobody waits any more.
+        let _nobody = done.send(switched);
+    }
+}
+
+/// What librdkafka found of each partition.
+fn all_well(partitions: &TopicPartitionList) -> KafkaResult<()> {
+    partitions.elements().iter().try_for_each(TopicPartitionListElem::error)
+}
+
+fn seek(consumer: &GroupConsumer, to: &[(TopicPartition, NextOffset)]) -> KafkaResult<()> {
+    if to.is_empty() {
+        return Ok(());
+    }
+    consumer.seek_partitions(offsets_of(to), Duration::ZERO).map(drop)
+}
