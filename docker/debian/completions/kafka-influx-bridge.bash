@@ -34,6 +34,9 @@ _kafka__influx__bridge() {
             kafka__influx__bridge,map)
                 cmd="kafka__influx__bridge__subcmd__map"
                 ;;
+            kafka__influx__bridge,migrate)
+                cmd="kafka__influx__bridge__subcmd__migrate"
+                ;;
             kafka__influx__bridge,replay-dead-letters)
                 cmd="kafka__influx__bridge__subcmd__replay__subcmd__dead__subcmd__letters"
                 ;;
@@ -58,6 +61,9 @@ _kafka__influx__bridge() {
             kafka__influx__bridge__subcmd__help,map)
                 cmd="kafka__influx__bridge__subcmd__help__subcmd__map"
                 ;;
+            kafka__influx__bridge__subcmd__help,migrate)
+                cmd="kafka__influx__bridge__subcmd__help__subcmd__migrate"
+                ;;
             kafka__influx__bridge__subcmd__help,replay-dead-letters)
                 cmd="kafka__influx__bridge__subcmd__help__subcmd__replay__subcmd__dead__subcmd__letters"
                 ;;
@@ -71,7 +77,7 @@ _kafka__influx__bridge() {
 
     case "${cmd}" in
         kafka__influx__bridge)
-            opts="-h -V --help --version run check map replay-dead-letters init health demo help"
+            opts="-h -V --help --version run check map migrate replay-dead-letters init health demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -139,7 +145,7 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__help)
-            opts="run check map replay-dead-letters init health demo help"
+            opts="run check map migrate replay-dead-letters init health demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -223,6 +229,20 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__help__subcmd__map)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kafka__subcmd__influx__subcmd__bridge__subcmd__help__subcmd__migrate)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -350,6 +370,32 @@ _kafka__influx__bridge() {
                     return 0
                     ;;
                 --live)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kafka__subcmd__influx__subcmd__bridge__subcmd__migrate)
+            opts="-o -h --output --force --diff --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --diff)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
