@@ -1,6 +1,6 @@
 //! Arguments, and which command they mean.
 
-use super::{WRONG, check, demo, health, init, map, migrate, replay, run, ways_to_begin};
+use super::{WRONG, check, demo, examples, health, init, map, migrate, replay, run, ways_to_begin};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,24 +8,16 @@ use std::time::Duration;
 
 /// Kafka topics of JSON metrics become points in InfluxDB.
 #[derive(Parser)]
-#[command(name = "kafka-influx-bridge", version, after_help = EXAMPLES)]
+#[command(name = "kafka-influx-bridge", version, after_help = examples::ALL)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  kafka-influx-bridge demo                         the whole thing, with nothing installed
-  kafka-influx-bridge init --brokers kafka:9092    a bridge.toml for the topics that are there, from their records
-  kafka-influx-bridge migrate telegraf.conf        the bridge.toml that does the same
-  kafka-influx-bridge check                        every error of ./bridge.toml, with its line and what to do
-  kafka-influx-bridge map records.jsonl            the lines that records would become
-  INFLUX_TOKEN=... kafka-influx-bridge run         the service";
-
 #[derive(Subcommand)]
 enum Command {
     /// Read records, map them to points, write them, commit: the service. SIGHUP reloads the configuration
+    #[command(after_help = examples::RUN)]
     Run {
         #[command(flatten)]
         config: ConfigFile,
@@ -34,6 +26,7 @@ enum Command {
         until_end: bool,
     },
     /// Show every error of the configuration, or in words what it will do
+    #[command(after_help = examples::CHECK)]
     Check {
         #[command(flatten)]
         config: ConfigFile,
@@ -42,6 +35,7 @@ enum Command {
         connect: bool,
     },
     /// Show the lines that records would become, without Kafka and InfluxDB
+    #[command(after_help = examples::MAP)]
     Map {
         #[command(flatten)]
         config: ConfigFile,
@@ -58,6 +52,7 @@ enum Command {
         files: Vec<PathBuf>,
     },
     /// Make a bridge.toml of a telegraf.conf, a fluent.conf or a Logstash pipeline; what has no counterpart is said, line by line
+    #[command(after_help = examples::MIGRATE)]
     Migrate {
         /// Files, and folders such as telegraf.d or conf.d, whose *.conf are read; "-" is standard input
         #[arg(required = true)]
@@ -74,6 +69,7 @@ enum Command {
         diff: Option<PathBuf>,
     },
     /// Put dead letters through the mapping as it is now, and write the points; their files or topic stay as they are
+    #[command(after_help = examples::REPLAY)]
     ReplayDeadLetters {
         #[command(flatten)]
         config: ConfigFile,
@@ -88,13 +84,16 @@ enum Command {
         files: Vec<PathBuf>,
     },
     /// Write a bridge.toml from sampled records, with the reason of each choice
+    #[command(after_help = examples::INIT)]
     Init(Init),
     /// Ask the running service whether it works: exit status 0, or 1 with the reason
+    #[command(after_help = examples::HEALTH)]
     Health {
         #[command(flatten)]
         config: ConfigFile,
     },
     /// Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB
+    #[command(after_help = examples::DEMO)]
     Demo {
         /// End by itself after so many seconds
         #[arg(long, value_name = "N")]
@@ -197,6 +196,36 @@ impl Arguments {
                 eprintln!("{}", ways_to_begin());
                 ExitCode::from(WRONG)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// What stands behind the command is for people: two spaces or more set it apart.
+    #[test]
+    fn examples_are_commands() {
+        Arguments::command().debug_assert();
+        let all = [
+            examples::ALL,
+            examples::RUN,
+            examples::CHECK,
+            examples::MAP,
+            examples::MIGRATE,
+            examples::REPLAY,
+            examples::INIT,
+            examples::HEALTH,
+            examples::DEMO,
+        ];
+        for line in all.iter().flat_map(|examples| examples.lines().skip(1)) {
+            let command = line.trim().split("  ").next().unwrap_or_default();
+            let command =
+                command.trim_start_matches("INFLUX_TOKEN=... ").split(" < ").next().unwrap_or_default();
+            let parsed = Arguments::try_parse_from(command.split(' '));
+            assert!(parsed.is_ok_and(|arguments| arguments.command.is_some()), "{line}");
         }
     }
 }

@@ -4,6 +4,7 @@ mod arguments;
 pub mod check;
 mod connect;
 pub mod demo;
+mod examples;
 pub mod health;
 pub mod init;
 mod live;
