@@ -2,6 +2,7 @@
 
 use super::amounts;
 use super::conf::Options;
+use super::rules::NAMES_AND_FILTERS;
 use super::variables::{has_variable, is_whole_variable};
 use super::work::Work;
 use crate::draft::Table;
@@ -101,7 +102,7 @@ const SILENT: [&str; 22] = [
 ];
 
 /// Options that the other modules read: for suggestions.
-const READ: [&str; 33] = [
+const READ: [&str; 22] = [
     "brokers",
     "topics",
     "topic_regexps",
@@ -114,17 +115,6 @@ const READ: [&str; 33] = [
     "msg_header_as_metric_name",
     "timestamp_source",
     "tags",
-    "name_override",
-    "name_prefix",
-    "name_suffix",
-    "namepass",
-    "namedrop",
-    "fieldinclude",
-    "fieldexclude",
-    "taginclude",
-    "tagexclude",
-    "tagpass",
-    "tagdrop",
     "tag_keys",
     "json_name_key",
     "json_string_fields",
@@ -227,6 +217,7 @@ pub fn report_unread(input: &Options, work: &mut Work) {
         .iter()
         .chain(&CONNECTION)
         .chain(&SILENT)
+        .chain(&NAMES_AND_FILTERS)
         .copied()
         .chain(NOTES.iter().map(|(name, _)| *name))
         .collect();

@@ -3,7 +3,7 @@
 use super::amounts;
 use super::conf::{Options, Plugin};
 use super::kafka::files;
-use super::rules::Rules;
+use super::rules::{NAMES_AND_FILTERS, Rules};
 use super::variables::has_variable;
 use super::work::Work;
 use crate::draft::Table;
@@ -75,24 +75,13 @@ const SILENT: [&str; 16] = [
     "database",
 ];
 
-const READ: [&str; 21] = [
+const READ: [&str; 10] = [
     "bucket_tag",
     "exclude_bucket_tag",
     "database_tag",
     "exclude_database_tag",
     "retention_policy",
     "retention_policy_tag",
-    "name_override",
-    "name_prefix",
-    "name_suffix",
-    "namepass",
-    "namedrop",
-    "fieldinclude",
-    "fieldexclude",
-    "taginclude",
-    "tagexclude",
-    "tagpass",
-    "tagdrop",
     "metricpass",
     "ssl_ca",
     "ssl_cert",
@@ -294,6 +283,7 @@ pub fn report_unread(output: &Plugin, work: &mut Work) {
         .iter()
         .chain(&SERVER)
         .chain(&SILENT)
+        .chain(&NAMES_AND_FILTERS)
         .copied()
         .chain(NOTES.iter().map(|(name, _)| *name))
         .collect();

@@ -2,7 +2,7 @@
 
 use super::super::diff::MARK;
 use super::conf::{Data, Options, Value};
-use super::rules::Rules;
+use super::rules::{NAMES_AND_FILTERS, Rules};
 use super::work::Work;
 use super::{INPUT, conf, output, processors};
 use crate::migrate::{Input, Machine, Notes};
@@ -43,21 +43,7 @@ const OF_INPUT: [&str; 31] = [
 ];
 /// Of inputs and of outputs.
 const NAMES: [&str; 2] = ["name_prefix", "name_suffix"];
-const OF_OUTPUT: [&str; 13] = [
-    "name_override",
-    "name_prefix",
-    "name_suffix",
-    "namepass",
-    "namedrop",
-    "fieldinclude",
-    "fieldexclude",
-    "taginclude",
-    "tagexclude",
-    "tagpass",
-    "tagdrop",
-    "metricpass",
-    "exclude_bucket_tag",
-];
+const OF_OUTPUT: [&str; 2] = ["metricpass", "exclude_bucket_tag"];
 
 /// For the first input that is migrated, and the first output that takes it; `{brokers}` and `{url}` stand for addresses.
 pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> {
@@ -95,7 +81,7 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     set(&mut reading, "msg_headers_as_tags", headers);
     let mut writing = toml::Table::new();
     if let Some(output) = output {
-        for key in OF_OUTPUT {
+        for key in NAMES_AND_FILTERS.iter().chain(&OF_OUTPUT) {
             copy(output, key, &mut writing);
         }
     }

@@ -39,6 +39,22 @@ pub struct Rules {
 
 /// The measurement of Telegraf where nothing names one.
 const DEFAULT_NAME: &str = "kafka_consumer";
+
+/// Options of every plugin: what its points are called, and which of them pass.
+pub const NAMES_AND_FILTERS: [&str; 11] = [
+    "name_override",
+    "name_prefix",
+    "name_suffix",
+    "namepass",
+    "namedrop",
+    "fieldinclude",
+    "fieldexclude",
+    "taginclude",
+    "tagexclude",
+    "tagpass",
+    "tagdrop",
+];
+
 const FILTERS_STAY: &str =
     "the bridge lets whole records pass by topic only: split the topics, or filter where the points are read";
 
