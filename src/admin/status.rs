@@ -119,7 +119,8 @@ fn topics(held: &[PartitionState], rejected: &BTreeMap<Arc<str>, OfTopic>) -> Va
     topics.sort_by_key(|(_, all)| std::cmp::Reverse(badness(&all.lag)));
     let shown = topics.iter().take(TOPICS_MAX);
     let shown = shown.map(|(topic, all)| {
-        let rejected = rejected.get(*topic).map_or(0, |of| of.rejected().map(|(_, count)| count).sum::<u64>());
+        let rejected =
+            rejected.get(*topic).map_or(0, |of| of.rejected().map(|(_, count)| count).sum::<u64>());
         json!({
             "topic": topic,
             "partitions": all.partitions,

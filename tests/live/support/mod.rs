@@ -7,6 +7,9 @@ mod example;
 mod exposition;
 #[path = "../../support/failures.rs"]
 mod failures;
+mod generator;
+#[path = "../../support/grafana.rs"]
+pub mod grafana;
 mod http;
 mod influx;
 mod kafka;
@@ -14,12 +17,14 @@ mod live;
 pub mod numbers;
 mod own_influx;
 mod points;
+mod prometheus;
 mod tmpfs;
 
 pub use bridge::{Bridge, Paused, binary as bridge_binary, run_command, signal};
 pub use config::Config;
 pub use example::Example;
 pub use exposition::Page;
+pub use generator::Generated;
 pub use http::{Http, block_on};
 pub use influx::Influx;
 pub use kafka::{Kafka, Produced};
@@ -27,6 +32,7 @@ pub use live::{Live, measured, variable};
 pub use numbers::Numbers;
 pub use own_influx::{OwnInflux, free_port};
 pub use points::{Stored, assert_points};
+pub use prometheus::Prometheus;
 pub use tmpfs::Tmpfs;
 
 use std::thread;
