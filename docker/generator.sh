@@ -1,6 +1,7 @@
 #!/bin/bash
 # Produces once a second what docker/bridge.toml reads: to "testtopic" a record for each of three EC2 hosts, to "resource"
-# one of the lab's. Runs in the image of Apache Kafka, for its console producer.
+# one of the lab's, to "kafka.metrics.processed" one for each of three brokers. Runs in the image of Apache Kafka, for its console
+# producer.
 set -euo pipefail
 
 brokers=${KAFKA_BROKERS:-kafka:9092}
@@ -30,6 +31,19 @@ lab_records() {
     done
 }
 
+broker_records() {
+    local broker number in_total=0 format='{"hostname":"%s","timestamp":%s,"BytesIn":%d,"Partitions":{"Leader":%d,"UnderReplicated":0},'
+    format+='"RequestQueueTimeMs":{"Mean":%s,"Max":null},"state":"RunningAsBroker","isController":%s,"listeners":["PLAINTEXT://:9092"]}\n'
+    while sleep 1; do
+        ((in_total += RANDOM)) || true # as above
+        for number in 1 2 3; do
+            broker=kafka-$number
+            # shellcheck disable=SC2059  # the format is the one above
+            printf "$format" "$broker" "$EPOCHSECONDS" $((in_total * number)) $((10 + number)) "$(number 5)" "$([[ $number == 1 ]] && echo true || echo false)"
+        done
+    done
+}
+
 # produce TOPIC: sends each line of standard input as a record.
 produce() {
     "$kafka/kafka-topics.sh" --bootstrap-server "$brokers" --create --if-not-exists --topic "$1" --partitions 3
@@ -41,4 +55,5 @@ trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 trap 'exit 0' INT TERM
 ec2_records | produce testtopic &
 lab_records | produce resource &
-wait -n # ends when either does, to be started again
+broker_records | produce kafka.metrics.processed &
+wait -n # ends when one does, to be started again

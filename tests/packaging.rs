@@ -1,6 +1,17 @@
 //! What the packages bring: completions as the arguments are now, and configurations that are right.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::float_cmp,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "support/grafana.rs"]
+mod given;
+#[path = "packaging/grafana.rs"]
+mod grafana;
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};

@@ -25,6 +25,8 @@ mod bad_records;
 mod bounded;
 mod connect;
 mod counting;
+mod dashboards;
+mod dashboards_of_metrics;
 mod dead_letters;
 mod dialects;
 mod examples;

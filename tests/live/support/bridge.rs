@@ -109,7 +109,12 @@ impl Bridge {
 
     /// All metrics; fails where the page is not in order.
     pub fn page(&self) -> Page {
-        Page::read(&self.admin.as_ref().expect("start_watched").get("/metrics").unwrap())
+        Page::read(&self.page_text())
+    }
+
+    /// As it stands.
+    pub fn page_text(&self) -> String {
+        self.admin.as_ref().expect("start_watched").get("/metrics").unwrap()
     }
 
     /// A metric's samples, by its name without the prefix that all share.

@@ -1,0 +1,184 @@
+//! Dashboards and alarms of the bridge's own metrics: every `PromQL` expression, over pages of a bridge in states that are made here.
+
+use crate::support::config::{v2, v2_with};
+use crate::support::grafana::{Language, Query, dashboards, rules, sources};
+use crate::support::{Bridge, Config, Influx, Kafka, Live, PATIENCE, Produced, Prometheus, wait_for};
+use regex::Regex;
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Panels that are empty while well.
+const EMPTY_WHILE_WELL: [&str; 3] =
+    ["bridge.json: Retention left", "bridge.json: Retention left by topic", "bridge.json: Held for"];
+const OFTEN: &str = "librdkafka.'statistics.interval.ms' = 200";
+/// More than the floor of the alarm of growing lag, beside what fits in batches.
+const WAITING: usize = 15_000;
+/// Of which the guard of `reject.rate_max` makes a verdict.
+const BAD: usize = 1_500;
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+/// Scrapes: the first ten minutes before now, the rest every 15 s up to now.
+fn scraped(live: &Live, state: &str, pages: &[String]) -> Prometheus {
+    let prometheus = Prometheus::new(live, state);
+    for (page, back) in pages.iter().zip([600, 45, 30, 15, 0]) {
+        prometheus.scrape(&format!("{page}up 1\n"), back);
+    }
+    prometheus.settle();
+    prometheus
+}
+
+fn expression(query: &Query, prometheus: &Prometheus) -> String {
+    let text = query.text.replace("$__rate_interval", "1m");
+    let text = text.replace("$instance", &prometheus.instance).replace("$topic", ".+");
+    assert!(!text.contains('$'), "{}: {text}", query.place);
+    text
+}
+
+/// The panels of which an expression gives no sample.
+fn empty_panels(prometheus: &Prometheus) -> BTreeSet<String> {
+    let sources = sources();
+    let mut empty = BTreeSet::new();
+    for dashboard in dashboards() {
+        for query in dashboard.queries() {
+            let is_asked = sources[&query.source].language == Language::PromQl;
+            if is_asked && prometheus.ask(&expression(&query, prometheus)).is_empty() {
+                empty.insert(query.place);
+            }
+        }
+    }
+    empty
+}
+
+/// The alarms whose expression gives a sample. What they say needs labels that the samples have.
+fn alarms(prometheus: &Prometheus) -> BTreeSet<String> {
+    let label = Regex::new(r"\$labels\.(\w+)").unwrap();
+    let mut fire = BTreeSet::new();
+    for rule in rules().into_iter().filter(|rule| rule.query.source == "prometheus") {
+        for sample in prometheus.ask(&rule.query.text) {
+            for found in label.captures_iter(&rule.json["annotations"].to_string()) {
+                let has = sample["metric"][&found[1]].is_string();
+                assert!(has, "{}: no label {} on {sample}", rule.title, &found[1]);
+            }
+            fire.insert(rule.title.clone());
+        }
+    }
+    fire
+}
+
+fn assert_alarms(prometheus: &Prometheus, want: &[&str]) {
+    let want: BTreeSet<String> = want.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(alarms(prometheus), want);
+}
+
+/// Returns when it has read a first record, before which it knows no lag.
+fn start(config: &Config<'_>, first: Produced) -> Bridge {
+    config.kafka.produce(config.topic, [first]);
+    let bridge = Bridge::start_watched(&config.text(), &[]);
+    bridge.wait_for_log(&["metrics, health and readiness are served"], PATIENCE);
+    let known = || bridge.samples("unread_records") == [0.0] && bridge.metric("records_total") == 1;
+    wait_for("the lag is known", PATIENCE, || known().then_some(()));
+    bridge
+}
+
+fn numbers(kafka: &Kafka, topic: &str, count: usize, at_ms: i64) {
+    kafka.produce(topic, (0..count).map(|_| number(at_ms)));
+}
+
+fn number(at_ms: i64) -> Produced {
+    Produced::new(r#"{"value":1.5}"#).at(at_ms)
+}
+
+#[test]
+fn panels_of_the_bridge_have_samples_and_its_alarms_fire_when_they_should() {
+    let Some(live) = Live::or_skip() else { return };
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let well = well(&live, &kafka, &influx);
+    assert_eq!(empty_panels(&well), EMPTY_WHILE_WELL.map(str::to_owned).into());
+    assert_alarms(&well, &[]);
+    for dashboard in dashboards() {
+        for (name, query) in
+            dashboard.variables().into_iter().filter(|(_, query)| query.source == "prometheus")
+        {
+            let inside = query.text.strip_prefix("label_values(").and_then(|text| text.strip_suffix(')'));
+            let (metric, label) = inside.unwrap().split_once(", ").unwrap();
+            let values = well.ask(metric);
+            assert!(!values.is_empty() && values.iter().all(|v| v["metric"][label].is_string()), "{name}");
+        }
+    }
+
+    let holding = holding(&live, &kafka, &influx);
+    assert_alarms(&holding, &["BridgeHolding", "BridgeLagGrowing", "BridgeRetentionNear"]);
+    let empty = empty_panels(&holding);
+    assert!(EMPTY_WHILE_WELL.iter().all(|panel| !empty.contains(*panel)), "{empty:?}");
+
+    let bad = bad(&live, &kafka, &influx);
+    assert_alarms(&bad, &["BridgeHolding", "BridgeRefused", "BridgeRejected", "BridgeTopicHolding"]);
+
+    let down = Prometheus::new(&live, "down");
+    assert_alarms(&down, &["BridgeDown"]);
+    down.scrape("up 0\n", 0);
+    down.settle();
+    assert_alarms(&down, &["BridgeDown"]);
+}
+
+fn well(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
+    let topic = kafka.create_topic(live.name("panels"), 1, 1);
+    let bucket = influx.create_bucket(live.name("panels"));
+    let bridge = start(&Config::new(kafka, &topic, v2(influx, &bucket)).kafka_more(OFTEN), number(now_ms()));
+    let round_trip = || bridge.samples("kafka_broker_round_trip_seconds").pop();
+    wait_for("statistics", PATIENCE, round_trip);
+    let mut pages = vec![bridge.page_text()];
+    for round in 1..=4 {
+        numbers(kafka, &topic, 100, now_ms());
+        let stored =
+            || bridge.metric("lines_stored_total") == round * 100 + 1 && bridge.metric("lag_records") == 0;
+        wait_for("all are stored and committed", PATIENCE, || stored().then_some(()));
+        pages.push(bridge.page_text());
+    }
+    bridge.stop();
+    scraped(live, "well", &pages)
+}
+
+/// A token that opens nothing, records that Kafka keeps for ten minutes more, and batches that hold few of them.
+fn holding(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
+    let topic = kafka.create_topic_with(live.name("panels_held"), 1, 1, &[("retention.ms", "3600000")]);
+    let batch = "\n[batch]\nbytes_max = '10KB'\nmemory_max = '20KB'\n";
+    let shut = v2_with(influx.url(), "ec2", "of-nobody") + batch;
+    let old = now_ms() - 3_000_000;
+    let bridge = start(&Config::new(kafka, &topic, shut).kafka_more(OFTEN), number(old));
+    let mut pages = vec![bridge.page_text()];
+    numbers(kafka, &topic, WAITING, old);
+    let held = || {
+        let is_held =
+            bridge.samples("holding") == [1.0] && !bridge.samples("retention_left_seconds").is_empty();
+        (is_held && bridge.metric("unread_records") > 10_000).then_some(())
+    };
+    wait_for("a hold with much unread", PATIENCE, held);
+    pages.extend((0..4).map(|_| bridge.page_text()));
+    bridge.kill();
+    scraped(live, "holding", &pages)
+}
+
+/// A line of another type than what is stored, then records that are no JSON.
+fn bad(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
+    let topic = kafka.create_topic(live.name("panels_bad"), 1, 1);
+    let bucket = influx.create_bucket(live.name("panels_bad"));
+    influx.write(&bucket, "m value=\"text\"");
+    let bridge = start(
+        &Config::new(kafka, &topic, v2(influx, &bucket)).mapping("measurement = 'm'"),
+        Produced::new(r#"{"other":1}"#),
+    );
+    let mut pages = vec![bridge.page_text()];
+    numbers(kafka, &topic, 1, now_ms());
+    let refused = || (bridge.metric("lines_refused_total") > 0).then_some(());
+    wait_for("a line is refused", PATIENCE, refused);
+    kafka.produce(&topic, (0..BAD).map(|_| Produced::new("no json")));
+    let held = || bridge.samples("topic_holding_seconds").iter().any(|seconds| *seconds > 0.0).then_some(());
+    wait_for("the topic is on hold", PATIENCE, held);
+    pages.extend((0..4).map(|_| bridge.page_text()));
+    bridge.kill();
+    scraped(live, "bad", &pages)
+}
