@@ -1,6 +1,6 @@
 //! Record bytes to tokens.
 //!
-//! [`Scanner`] reads JSON in one pass and builds nothing. [`locate`] finds the values that a mapping's query
+//! [`Scanner`] reads JSON in one pass and builds nothing. [`find`] finds the values that a mapping's query
 //! selects; what is selected is scanned again by the mapper, so that there is one way from bytes to points.
 
 mod locate;

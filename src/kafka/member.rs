@@ -100,7 +100,7 @@ impl Member {
         self.subscribe_to(named)
     }
 
-    /// One turn: group events, errors, new topics. It returns after at most [`POLL`] (or a listing's time).
+    /// One turn: group events, errors, new topics. It returns after at most `POLL` (or a listing's time).
     pub fn poll(&mut self) -> Result<(), MemberError> {
         let polled = self.consumer.poll(POLL);
         if let Some(failure) = self.consumer.context().take_failure() {

@@ -126,6 +126,11 @@ fn the_quick_start_works() {
 }
 
 #[test]
+fn the_page_in_korean_works() {
+    follow_ec2("README.ko.md");
+}
+
+#[test]
 fn the_way_from_telegraf_works() {
     follow_ec2("telegraf.md");
 }
