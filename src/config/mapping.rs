@@ -6,6 +6,7 @@ use super::section::Section;
 use super::topics::{self, TopicList};
 use super::{Mapping, destination, rules, schema, summary};
 use crate::map::Rules;
+use std::sync::Arc;
 
 /// One `[[mapping]]`, its topics and rules read.
 struct MappingRead<'a> {
@@ -36,7 +37,7 @@ pub fn read_all(
     }
     let mut destinations = destinations?.into_iter();
     if read.is_empty() {
-        let mapping = Mapping { topics: None, rules: Rules::default(), destination: destinations.next()?? };
+        let mapping = Mapping { topics: None, rules: Arc::default(), destination: destinations.next()?? };
         let summary = summary::of_default(&mapping);
         return Some((vec![mapping], vec![summary]));
     }
@@ -45,7 +46,7 @@ pub fn read_all(
     for (read, destination) in read.into_iter().zip(destinations) {
         let shown = read.topics.as_ref().map(|list| list.shown.join(", "));
         let topics = read.topics.map(|list| list.topics);
-        let mapping = Mapping { topics, rules: read.rules, destination: destination? };
+        let mapping = Mapping { topics, rules: Arc::new(read.rules), destination: destination? };
         summaries.push(summary::of(read.section, shown.as_deref(), &mapping));
         mappings.push(mapping);
     }

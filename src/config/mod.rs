@@ -53,6 +53,7 @@ use regex::Regex;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything that `bridge.toml` says, checked.
@@ -131,7 +132,8 @@ pub enum OffsetReset {
 pub struct Mapping {
     /// None: all topics.
     pub topics: Option<Topics>,
-    pub rules: Rules,
+    /// Shared, because a mapping may have thousands of compiled globs, and configurations are copied.
+    pub rules: Arc<Rules>,
     pub destination: Destination,
 }
 

@@ -272,6 +272,8 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
                 break;
             }
         }
+        // A lane without room keeps nothing that was read.
+        lane.queue.release_read();
         lane.open.account();
         true
     }

@@ -21,6 +21,9 @@ pub trait LaneQueue {
     /// Reads the next one, which may go from then on. Returns whether there was one.
     fn next(&mut self, headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool;
 
+    /// Lets go what was read: not one by one, because it costs less together.
+    fn release_read(&mut self);
+
     /// Lets those go that were taken and not read, where their topic and partition are told to.
     fn release(&mut self, goes: impl Fn(&str, i32) -> bool);
 }
@@ -51,6 +54,10 @@ impl<C: ConsumerContext> LaneQueue for Taken<C> {
 
     fn next(&mut self, headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool {
         Self::next(self, headers_wanted, read).is_some()
+    }
+
+    fn release_read(&mut self) {
+        Self::release_read(self);
     }
 
     fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {

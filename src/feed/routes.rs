@@ -73,7 +73,7 @@ impl Routing {
                 destinations.push(Arc::new(mapping.destination.clone()));
                 destinations.len() - 1
             });
-            mappings.push((mapping.clone(), Arc::new(mapping.rules.clone()), number));
+            mappings.push((mapping.clone(), Arc::clone(&mapping.rules), number));
         }
         let is_many = destinations.len() > DESTINATIONS_WITH_LANES;
         let lanes_per_destination = if is_many { 1 } else { LANES_PER_DESTINATION };

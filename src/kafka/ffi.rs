@@ -102,7 +102,7 @@ unsafe extern "C" fn unpark(_: *mut c::rd_kafka_t, opaque: *mut c_void) {
     unsafe { &*opaque.cast::<Thread>() }.unpark();
 }
 
-/// Records taken from a queue, in order, released together once all were read: librdkafka's fetch thread allocates what is
+/// Records taken from a queue, in order, and released together once read: librdkafka's fetch thread allocates what is
 /// freed here, and for each record alone the two would wait for each other. Until then they keep their memory in
 /// librdkafka's fetch buffers.
 pub struct Taken<C: ConsumerContext + 'static> {
@@ -149,24 +149,28 @@ impl<C: ConsumerContext> Taken<C> {
     /// Takes what the queue has, once everything taken before was read. Returns whether there is something to read.
     pub fn fill(&mut self, records_max: usize) -> bool {
         if self.is_empty() {
-            self.release(|_, _| false);
+            self.release_read();
             self.queue.take(&mut self.messages, records_max);
         }
         !self.is_empty()
     }
 
+    /// Releases those that were read.
+    pub fn release_read(&mut self) {
+        for message in self.messages.drain(..std::mem::take(&mut self.done)) {
+            // SAFETY: the pointer came from librdkafka, and nobody else has it any more.
+            drop(unsafe { Message::own(message) });
+        }
+    }
+
     /// Releases those that were read, and of the others those whose topic and partition are told to go.
     pub fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {
-        let read = std::mem::take(&mut self.done);
-        let mut number = 0;
+        self.release_read();
         self.messages.retain(|message| {
             // SAFETY: the pointer came from librdkafka; it is either kept or destroyed by this owner.
             let message = unsafe { Message::own(*message) };
-            number += 1;
-            let stays = number > read && {
-                let place = message.place();
-                !goes(place.topic, place.partition)
-            };
+            let place = message.place();
+            let stays = !goes(place.topic, place.partition);
             if stays {
                 message.disown();
             }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Of the whole process, by default.
 const RESIDENT_MAX_KB: u64 = 64_000;
 /// What a destination costs beside that: its lane's queue, with a batch of the producer in it, and what its mapping learns.
-const DESTINATION_KB: u64 = 100;
+const DESTINATION_KB: u64 = 150;
 /// Nothing was read for so long: the bridge holds all that it ever will.
 const STILL: Duration = Duration::from_secs(3);
 const PROCESSOR_OVER: Duration = Duration::from_secs(10);

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn rules(mapping: &str) -> Rules {
+    fn rules(mapping: &str) -> std::sync::Arc<Rules> {
         let text = format!(
             "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n[[mapping]]\n{mapping}\n\
              [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'"

@@ -106,6 +106,9 @@ impl LaneQueue for Queue {
         true
     }
 
+    // Records here own nothing.
+    fn release_read(&mut self) {}
+
     fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {
         self.0.borrow_mut().taken.retain(|record| !goes(&record.at.topic, record.at.partition));
     }
