@@ -101,8 +101,22 @@ const SILENT: [&str; 22] = [
     "metricpass",
 ];
 
-/// Options that the other modules read: for suggestions.
-const READ: [&str; 22] = [
+/// Options of the formats `json` and `json_v2`.
+pub const OF_JSON: [&str; 10] = [
+    "tag_keys",
+    "json_name_key",
+    "json_string_fields",
+    "json_query",
+    "json_time_key",
+    "json_time_format",
+    "json_timezone",
+    "json_strict",
+    "json_v2",
+    "metric_name",
+];
+
+/// Options that the other modules read beside those and the names and filters: for suggestions.
+const READ: [&str; 12] = [
     "brokers",
     "topics",
     "topic_regexps",
@@ -115,16 +129,6 @@ const READ: [&str; 22] = [
     "msg_header_as_metric_name",
     "timestamp_source",
     "tags",
-    "tag_keys",
-    "json_name_key",
-    "json_string_fields",
-    "json_query",
-    "json_time_key",
-    "json_time_format",
-    "json_timezone",
-    "json_strict",
-    "json_v2",
-    "metric_name",
 ];
 
 /// Whether inputs can be read by one bridge: where it is the same.
@@ -217,6 +221,7 @@ pub fn report_unread(input: &Options, work: &mut Work) {
         .iter()
         .chain(&CONNECTION)
         .chain(&SILENT)
+        .chain(&OF_JSON)
         .chain(&NAMES_AND_FILTERS)
         .copied()
         .chain(NOTES.iter().map(|(name, _)| *name))

@@ -2,47 +2,27 @@
 
 use super::super::diff::MARK;
 use super::conf::{Data, Options, Value};
+use super::kafka::OF_JSON;
 use super::rules::{NAMES_AND_FILTERS, Rules};
 use super::work::Work;
 use super::{INPUT, conf, output, processors};
 use crate::migrate::{Input, Machine, Notes};
 
-/// Options of the input that say what becomes of a record.
-const OF_INPUT: [&str; 31] = [
+/// Options of the input that say what becomes of a record, beside those of its format and the names and filters.
+const OF_INPUT: [&str; 12] = [
     "data_format",
-    "metric_name",
-    "tag_keys",
-    "json_name_key",
-    "json_string_fields",
-    "json_query",
-    "json_time_key",
-    "json_time_format",
-    "json_timezone",
-    "json_strict",
-    "json_v2",
     "topic_tag",
     "timestamp_source",
     "max_message_len",
     "msg_header_as_metric_name",
     "tags",
-    "namepass",
-    "namedrop",
-    "fieldinclude",
-    "fieldexclude",
     "fieldpass",
     "fielddrop",
     "pass",
     "drop",
-    "taginclude",
-    "tagexclude",
-    "tagpass",
-    "tagdrop",
     "metricpass",
     "precision",
-    "name_override",
 ];
-/// Of inputs and of outputs.
-const NAMES: [&str; 2] = ["name_prefix", "name_suffix"];
 const OF_OUTPUT: [&str; 2] = ["metricpass", "exclude_bucket_tag"];
 
 /// For the first input that is migrated, and the first output that takes it; `{brokers}` and `{url}` stand for addresses.
@@ -67,7 +47,7 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     // One that InfluxDB would refuse takes no other with it.
     set(&mut agent, "metric_batch_size", 1);
     let mut reading = toml::Table::new();
-    for key in OF_INPUT.iter().chain(&NAMES) {
+    for key in OF_INPUT.iter().chain(&OF_JSON).chain(&NAMES_AND_FILTERS) {
         copy(input, key, &mut reading);
     }
     set(&mut reading, "brokers", vec!["{brokers}"]);
