@@ -47,8 +47,8 @@ pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant
         "kafka": kafka(watched, &held),
         "topics": topics(&held, &watched.counters.by_topic.all()),
         "partitions": worst(&held),
-        "influx": influx(watched, &recent, &alarms),
-        "not_stored": not_stored(watched),
+        "influx": influx(watched, &about, &recent, &alarms),
+        "not_stored": not_stored(watched, &about),
         "last": watched.counters.rejections.last().iter().map(|of| last(of, shows_records)).collect::<Value>(),
         "history": history(watched, known),
     })
@@ -174,7 +174,7 @@ fn added(one: Option<i64>, other: Option<i64>) -> Option<i64> {
     one.zip(other).map(|(one, other)| one + other).or(one).or(other)
 }
 
-fn influx(watched: &Watched, recent: &Recent, alarms: &[Alarm]) -> Value {
+fn influx(watched: &Watched, about: &About, recent: &Recent, alarms: &[Alarm]) -> Value {
     let (writer, client) = (watched.writer.counters(), watched.writer.client());
     let addresses = client.addresses();
     let max_s = get(&writer.latency.max_micros) as f64 / 1e6;
@@ -183,7 +183,6 @@ fn influx(watched: &Watched, recent: &Recent, alarms: &[Alarm]) -> Value {
         let name = address.as_str();
         json!({ "address": name, "up": !addresses.is_left_alone(address), "used": name == used })
     });
-    let about = watched.about();
     let destinations = about.destinations.iter();
     json!({
         "lines_stored": get(&writer.lines_stored),
@@ -214,7 +213,7 @@ fn destination(destination: &Destination, alarms: &[Alarm]) -> Value {
 }
 
 /// Nothing is dropped without a counter.
-fn not_stored(watched: &Watched) -> Value {
+fn not_stored(watched: &Watched, about: &About) -> Value {
     let (counters, writer) = (&watched.counters, watched.writer.counters());
     let some = |(name, count): (&str, u64)| (count > 0).then(|| (name.to_owned(), Value::from(count)));
     let rejected = counters.rejected().filter_map(|(reason, count)| some((reason.name(), count)));
@@ -223,7 +222,7 @@ fn not_stored(watched: &Watched) -> Value {
         "rejected": rejected.collect::<Map<_, _>>(),
         "refused_lines": get(&writer.lines_refused),
         "dead_letters": get(&counters.dead_letters),
-        "dead_letters_to": watched.about().dead_letters,
+        "dead_letters_to": about.dead_letters,
         "filtered": get(&counters.filtered),
         "collisions": get(&counters.collisions),
         "dropped_values": dropped.collect::<Map<_, _>>(),
