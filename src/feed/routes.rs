@@ -17,7 +17,7 @@ pub const DESTINATIONS_WITH_LANES: usize = 4;
 /// What the configuration says of topics.
 #[derive(Debug)]
 pub struct Routing {
-    mappings: Vec<(crate::config::Mapping, Arc<Rules>, usize)>,
+    mappings: Vec<(crate::config::Mapping, usize)>,
     destinations: Vec<Arc<Destination>>,
     /// `reject.rate_max`.
     reject_rate_max: f64,
@@ -73,7 +73,7 @@ impl Routing {
                 destinations.push(Arc::new(mapping.destination.clone()));
                 destinations.len() - 1
             });
-            mappings.push((mapping.clone(), Arc::clone(&mapping.rules), number));
+            mappings.push((mapping.clone(), number));
         }
         let is_many = destinations.len() > DESTINATIONS_WITH_LANES;
         let lanes_per_destination = if is_many { 1 } else { LANES_PER_DESTINATION };
@@ -99,7 +99,7 @@ impl Routing {
     }
 
     pub fn wants_headers(&self) -> bool {
-        self.mappings.iter().any(|(_, rules, _)| !rules.header_tags.is_empty())
+        self.mappings.iter().any(|(mapping, _)| !mapping.rules.header_tags.is_empty())
     }
 
     #[expect(clippy::indexing_slicing, reason = "numbers come from this list, which never changes")]
@@ -109,8 +109,8 @@ impl Routing {
 
     /// The rules and the destination's number of the first mapping that matches.
     pub fn mapping_of(&self, topic: &str) -> Option<(&Arc<Rules>, usize)> {
-        let matching = self.mappings.iter().find(|(mapping, ..)| mapping.is_match(topic));
-        matching.map(|(_, rules, destination)| (rules, *destination))
+        let matching = self.mappings.iter().find(|(mapping, _)| mapping.is_match(topic));
+        matching.map(|(mapping, destination)| (&mapping.rules, *destination))
     }
 }
 

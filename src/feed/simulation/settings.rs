@@ -34,6 +34,7 @@ token = "t"
 [reject]
 rate_max = 1.0
 "#;
+
 /// What a desk is made of by one of them.
 pub fn setting(configuration: usize) -> Setting {
     let keys = KEYS.replace("NUMBER", &configuration.to_string());
