@@ -1,6 +1,7 @@
 //! The log: standard error, text for people or JSON for machines.
 
 use crate::config::{Log, LogFormat};
+use crate::text::refuses_colour;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tracing::level_filters::LevelFilter;
@@ -49,8 +50,7 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     // Colour only for people, and only for those who want it: https://no-color.org.
-    let colour =
-        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = io::stderr().is_terminal() && !refuses_colour();
     set_level(log.level);
     let builder = fmt().with_max_level(Level::TRACE).with_writer(writer).with_target(false).with_ansi(colour);
     let _already_started = match log.format {

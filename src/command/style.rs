@@ -1,5 +1,6 @@
 //! Colours, where somebody looks at a terminal.
 
+use crate::text::refuses_colour;
 use std::env;
 use std::io::IsTerminal;
 
@@ -22,9 +23,8 @@ impl Style {
 
     /// For what is written to `out`: in colours if that is a terminal, unless `NO_COLOR` (no-color.org) refuses them.
     pub fn of(out: &impl IsTerminal) -> Self {
-        let refuses = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        Self { is_coloured: out.is_terminal() && !refuses && !is_dumb }
+        Self { is_coloured: out.is_terminal() && !refuses_colour() && !is_dumb }
     }
 
     pub fn paint(self, colour: Colour, text: &str) -> String {

@@ -1,6 +1,6 @@
 //! What the demo shows: lines, and one running line that is rewritten in place on a terminal.
 
-use crate::text::printable;
+use crate::text::{printable, refuses_colour};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,7 +32,7 @@ impl Screen {
     pub fn new() -> Self {
         let terminal = io::stdout().is_terminal();
         // https://no-color.org
-        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour = terminal && !refuses_colour();
         Self { terminal, colour, running: Arc::default() }
     }
 

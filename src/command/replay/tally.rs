@@ -1,6 +1,7 @@
 //! What became of letters, in numbers and in words.
 
 use super::batches::Letters;
+use crate::text::counted;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -72,10 +73,6 @@ impl Tally {
         }
         text
     }
-}
-
-fn counted(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 #[cfg(test)]
