@@ -66,9 +66,9 @@ impl LaneWriter {
     /// Returns when every line is stored or refused, however long that takes. Dropped before, it leaves
     /// behind at most a request whose answer nobody hears; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
-        let mut batch = Batch { lines, delivered: Delivered::default(), watch: self.writer.alarms.watch() };
+        let mut batch = Batch { lines, delivered: Delivered::default(), watch: self.writer.board().watch() };
         let mut plan = Plan::new(lines);
-        let counters = &self.writer.counters;
+        let counters = self.writer.counters();
         let _under_way = counters.batches_in_flight.begin();
         if !lines.is_empty() {
             counters.batch_lines.add(lines.len());
@@ -91,8 +91,8 @@ impl LaneWriter {
                     plan.refused(lines, Refusal { status, message: &message, why: &why, is_cut });
                 }
             }
-            count(&self.writer.counters.lines_stored, plan.lines_stored() - stored);
-            count(&self.writer.counters.lines_refused, plan.lines_refused() - refused);
+            count(&self.writer.counters().lines_stored, plan.lines_stored() - stored);
+            count(&self.writer.counters().lines_refused, plan.lines_refused() - refused);
         }
         batch.delivered.lines_stored = plan.lines_stored();
         batch.delivered.refused = plan.into_refused();
@@ -166,7 +166,7 @@ impl LaneWriter {
         batch: &mut Batch<'_>,
     ) -> (Outcome, Answer) {
         let (bytes, gzipped) = body.for_address(address, &mut self.gzip);
-        let counters = &self.writer.counters;
+        let counters = self.writer.counters();
         count(&counters.bytes_plain, body.plain.len());
         count(&counters.bytes_sent, bytes.len());
         batch.delivered.bytes_sent += bytes.len() as u64;
@@ -188,7 +188,7 @@ impl LaneWriter {
     }
 
     fn tally(&self, outcome: &Outcome, requests: &mut Requests) {
-        let counters = &self.writer.counters;
+        let counters = self.writer.counters();
         let (total, here) = match outcome {
             Outcome::Stored => (&counters.stored, &mut requests.stored),
             Outcome::Retry { .. } => (&counters.retried, &mut requests.retried),

@@ -44,16 +44,21 @@ pub struct WriterOptions {
 #[derive(Debug)]
 pub struct Writer {
     pub(super) client: Arc<Client>,
-    /// Shared with those that take its place.
-    pub(super) counters: Arc<Counters>,
-    pub(super) alarms: Arc<Alarms>,
-    observer: Arc<dyn Observer>,
     pub(super) options: WriterOptions,
     creates_databases: bool,
     pace: Option<Mutex<Pace>>,
     learned: Mutex<Learned>,
-    /// The client of the last one that took its place.
-    newest: Arc<RwLock<Arc<Client>>>,
+    common: Common,
+}
+
+/// What a writer has in common with those that take its place.
+#[derive(Clone, Debug)]
+struct Common {
+    counters: Arc<Counters>,
+    alarms: Arc<Alarms>,
+    observer: Arc<dyn Observer>,
+    /// Of the last that took a place.
+    client: Arc<RwLock<Arc<Client>>>,
 }
 
 /// What answers taught. Bounded by the number of destinations.
@@ -74,33 +79,30 @@ impl Writer {
         observer: Arc<dyn Observer>,
     ) -> Arc<Self> {
         let client = Arc::new(client);
-        Arc::new(Self {
-            newest: Arc::new(RwLock::new(Arc::clone(&client))),
-            client,
+        let common = Common {
             counters: Arc::default(),
             alarms: Alarms::new(Arc::new(Alarming(Arc::clone(&observer)))),
             observer,
-            options,
-            creates_databases: connection.create_database,
-            pace: options.points_per_second_max.map(|max| Mutex::new(Pace::new(max))),
-            learned: Mutex::default(),
-        })
+            client: Arc::new(RwLock::new(Arc::clone(&client))),
+        };
+        Self::with(common, client, connection, options)
     }
 
     /// The one that takes its place: it counts on, and its alarms stand on the same board.
     pub fn succeed(&self, client: Client, connection: &Connection, options: WriterOptions) -> Arc<Self> {
         let client = Arc::new(client);
-        *self.newest.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&client);
+        *self.common.client.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&client);
+        Self::with(self.common.clone(), client, connection, options)
+    }
+
+    fn with(common: Common, client: Arc<Client>, connection: &Connection, options: WriterOptions) -> Arc<Self> {
         Arc::new(Self {
-            newest: Arc::clone(&self.newest),
             client,
-            counters: Arc::clone(&self.counters),
-            alarms: Arc::clone(&self.alarms),
-            observer: Arc::clone(&self.observer),
             options,
             creates_databases: connection.create_database,
             pace: options.points_per_second_max.map(|max| Mutex::new(Pace::new(max))),
             learned: Mutex::default(),
+            common,
         })
     }
 
@@ -111,33 +113,33 @@ impl Writer {
 
     /// The client that writes now: also that of the one which took this one's place.
     pub fn client(&self) -> Arc<Client> {
-        Arc::clone(&self.newest.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.common.client.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn counters(&self) -> &Counters {
-        &self.counters
+        &self.common.counters
     }
 
     /// Where everything that keeps records from being settled is entered.
     pub fn board(&self) -> &Arc<Alarms> {
-        &self.alarms
+        &self.common.alarms
     }
 
     /// What keeps records from being settled now.
     pub fn alarms(&self) -> Vec<Alarm> {
-        self.alarms.current(now())
+        self.common.alarms.current(now())
     }
 
     /// Whether lines for this destination wait until someone mends something.
     pub fn holds(&self, destination: &Destination) -> bool {
-        self.alarms.holds(&destination.to_string())
+        self.common.alarms.holds(&destination.to_string())
     }
 
     /// Creates the databases of 1.x, where `create_database` asks for it, and asks whether the destination may be written,
     /// so that what is wrong is named before there are lines. Returns when it may.
     pub async fn prepare(self: Arc<Self>, destination: Destination, seed: u64) {
         self.create_database(&destination).await;
-        let (mut watch, mut rng) = (self.alarms.watch(), fastrand::Rng::with_seed(seed));
+        let (mut watch, mut rng) = (self.common.alarms.watch(), fastrand::Rng::with_seed(seed));
         let mut backoff = Backoff::new(self.options.delays);
         loop {
             let address = self.client.addresses().current();
@@ -191,7 +193,7 @@ impl Writer {
     }
 
     pub(super) fn tell(&self, event: &Event) {
-        self.observer.observe(event);
+        self.common.observer.observe(event);
     }
 
     /// Enters what keeps lines from being stored.
@@ -288,7 +290,7 @@ impl Writer {
             Some(News::Restored { from, to }) => Event::AddressRestored { from: shown(from), to: shown(to) },
             None => return,
         };
-        count(&self.counters.address_changes, 1);
+        count(&self.common.counters.address_changes, 1);
         self.tell(&event);
     }
 }

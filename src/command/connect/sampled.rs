@@ -69,7 +69,7 @@ impl<'c> Sampled<'c> {
     }
 
     /// A topic that is sampled, though no record of it may come.
-    pub fn expect(&mut self, topic: &str) {
+    pub fn announce(&mut self, topic: &str) {
         let mapping = self.config.mappings.iter().position(|mapping| mapping.is_match(topic));
         let rules = self.routing.mapping_of(topic).map(|(rules, _)| Arc::clone(rules));
         let mapper = rules.map(|rules| Mapper::new(rules, topic, record_limits(self.config)));
