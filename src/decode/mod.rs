@@ -10,6 +10,7 @@ pub mod runs;
 mod scanner;
 mod text;
 mod tree;
+mod window;
 
 pub use locate::{find, select};
 pub use number::Number;

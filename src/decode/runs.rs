@@ -1,8 +1,6 @@
-//! Where runs of equal kind end in text, eight bytes at a time.
+//! Where runs of equal kind end in text, sixteen bytes at a time.
 
-const ONES: u64 = u64::from_ne_bytes([1; 8]);
-const HIGH: u64 = ONES << 7;
-const LOW: u64 = !HIGH;
+use super::window::{self, LENGTH, Window};
 
 /// Longest number that [`plain_number`] answers for: it stays far below the largest 64-bit floating point number (1.8e308).
 const PLAIN_NUMBER_MAX: usize = 64;
@@ -19,84 +17,84 @@ pub fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
 /// How many digits `bytes` begin with.
 #[inline]
 pub fn digits(bytes: &[u8]) -> usize {
-    run(bytes, |word| {
-        let value = word ^ (ONES * 0x30);
-        // Beyond 9 the high bit comes up.
-        ((value & LOW) + ONES * 0x76) | value
-    })
+    run(bytes, window::no_digits)
 }
 
 /// How many bytes stand before the next quote, backslash or control character.
 #[inline]
 pub fn plain(bytes: &[u8]) -> usize {
-    run(bytes, |word| equals(word, b'"') | equals(word, b'\\') | is_control(word))
+    run(bytes, window::no_plain_text)
 }
 
 /// How many bytes need no escape in a name, in line protocol: they stand before the next comma, equals sign,
 /// space, backslash or control character.
 #[inline]
 pub fn name(bytes: &[u8]) -> usize {
-    run(bytes, |word| {
-        equals(word, b',') | equals(word, b'=') | equals(word, b'\\') | equals(word, b' ') | is_control(word)
-    })
+    run(bytes, window::no_name)
 }
 
 /// The length of the number that `bytes` begin with, if it is of the plainest kind: no exponent, and so short that it is
 /// surely finite. None says nothing.
 #[inline]
 pub fn plain_number(bytes: &[u8]) -> Option<usize> {
-    let sign = usize::from(*bytes.first()? == b'-');
-    let whole = bytes.get(sign..)?;
-    let digits = self::digits(whole);
+    let window = first(bytes);
+    let sign = usize::from(bytes.starts_with(b"-"));
+    let ends = window::no_digits(&window) >> sign;
+    let digits = ends.trailing_zeros() as usize;
     // JSON writes no leading zeros.
-    if digits == 0 || (digits > 1 && whole.first() == Some(&b'0')) {
+    if digits == 0 || (digits > 1) & (bytes.get(sign) == Some(&b'0')) {
         return None;
     }
     let mut end = sign + digits;
-    let mut next = *bytes.get(end)?;
-    if next == b'.' {
-        let fraction = self::digits(bytes.get(end + 1..)?);
-        if fraction == 0 {
+    if end < LENGTH && *bytes.get(end)? == b'.' {
+        let behind = (ends & (ends - 1)).trailing_zeros() as usize;
+        if behind == digits + 1 {
             return None;
         }
-        end += 1 + fraction;
-        next = *bytes.get(end)?;
+        end = sign + behind;
     }
-    (next | 0x20 != b'e' && end <= PLAIN_NUMBER_MAX).then_some(end)
+    if end >= LENGTH {
+        return long_number(bytes);
+    }
+    (*bytes.get(end)? | 0x20 != b'e').then_some(end)
 }
 
-/// How many bytes stand before the first whose high bit is set in what `ends` makes of them.
+/// As [`plain_number`], of one that hardly fits into a window.
+#[cold]
+fn long_number(bytes: &[u8]) -> Option<usize> {
+    let mut end = usize::from(bytes.starts_with(b"-"));
+    end += digits(bytes.get(end..)?);
+    if bytes.get(end) == Some(&b'.') {
+        end += 1 + Some(digits(bytes.get(end + 1..)?)).filter(|fraction| *fraction > 0)?;
+    }
+    (bytes.get(end)? | 0x20 != b'e' && end <= PLAIN_NUMBER_MAX).then_some(end)
+}
+
+/// How many bytes stand before the first of those that `ends` finds.
 #[expect(clippy::inline_always, reason = "as in the scanner")]
 #[inline(always)]
-fn run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
-    // Most runs end within eight bytes.
-    if let Some(word) = bytes.first_chunk() {
-        let found = ends(u64::from_le_bytes(*word)) & HIGH;
-        if found != 0 {
-            return found.trailing_zeros() as usize / 8;
-        }
+fn run(bytes: &[u8], ends: impl Fn(&Window) -> u32) -> usize {
+    // Most runs end within a window.
+    match ends(&first(bytes)) {
+        0 => long_run(bytes, ends),
+        found => bytes.len().min(found.trailing_zeros() as usize),
     }
-    long_run(bytes, ends)
 }
 
 #[cold]
-fn long_run(bytes: &[u8], ends: impl Fn(u64) -> u64) -> usize {
-    let ends = words(bytes).map(|word| ends(word) & HIGH).enumerate().find(|(_, found)| *found != 0);
+fn long_run(bytes: &[u8], ends: impl Fn(&Window) -> u32) -> usize {
+    let windows = bytes.chunks(LENGTH).map(|chunk| ends(&first(chunk)));
+    let ends = windows.enumerate().find(|(_, found)| *found != 0);
     // The run ends with the text at the latest, not in the zeros behind it.
     ends.map_or(bytes.len(), |(place, found)| {
-        bytes.len().min(place * 8 + found.trailing_zeros() as usize / 8)
+        bytes.len().min(place * LENGTH + found.trailing_zeros() as usize)
     })
 }
 
+/// The bytes' beginning, with zeros behind it where there are fewer.
 #[inline]
-fn equals(word: u64, byte: u8) -> u64 {
-    let other = word ^ (ONES * u64::from(byte));
-    !(((other & LOW) + LOW) | other)
-}
-
-#[inline]
-fn is_control(word: u64) -> u64 {
-    !(((word & LOW) + ONES * 0x60) | word)
+fn first(bytes: &[u8]) -> Window {
+    bytes.first_chunk().copied().unwrap_or_else(|| window::padded(bytes))
 }
 
 #[cfg(test)]
@@ -107,7 +105,7 @@ mod tests {
     #[test]
     fn each_byte_ends_what_it_should() {
         for byte in 0..=255_u8 {
-            for length in 0..20 {
+            for length in 0..40 {
                 for at in 0..=length {
                     let place = |run: u8| {
                         let mut text = vec![run; length];
@@ -125,7 +123,35 @@ mod tests {
         }
     }
 
+    /// [`plain_number`], a byte at a time.
+    fn plain_number_by_bytes(bytes: &[u8]) -> Option<usize> {
+        let run = |start: usize| bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let start = usize::from(bytes.first()? == &b'-');
+        let mut end = start + run(start);
+        if end == start || (bytes[start] == b'0' && end > start + 1) {
+            return None;
+        }
+        if bytes.get(end)? == &b'.' {
+            let fraction = run(end + 1);
+            if fraction == 0 {
+                return None;
+            }
+            end += 1 + fraction;
+        }
+        (!b"eE".contains(bytes.get(end)?) && end <= PLAIN_NUMBER_MAX).then_some(end)
+    }
+
     proptest! {
+        #[test]
+        fn numbers_agree_with_a_loop(text in "-?[0-9]{0,70}[.]?[0-9]{0,40}[-.,}eE0]{0,3}[ -~]{0,20}") {
+            prop_assert_eq!(plain_number(text.as_bytes()), plain_number_by_bytes(text.as_bytes()));
+        }
+
+        #[test]
+        fn short_numbers_agree_with_a_loop(text in "-?[0-9]{0,9}[.]?[0-9]{0,9}[-.,}eE0]{0,3}[ -~]{0,20}") {
+            prop_assert_eq!(plain_number(text.as_bytes()), plain_number_by_bytes(text.as_bytes()));
+        }
+
         #[test]
         fn agrees_with_a_loop(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let until = |ends: fn(u8) -> bool| bytes.iter().position(|&b| ends(b)).unwrap_or(bytes.len());

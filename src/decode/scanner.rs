@@ -86,12 +86,17 @@ impl fmt::Display for Syntax {
 impl<'a> Scanner<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         let at = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        Self { bytes, at, utf8: std::str::from_utf8(bytes).is_ok() }
+        Self { bytes, at, utf8: bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() }
     }
 
     /// A scanner of `bytes[start..end]` that knows what is known of the whole.
     pub fn within(&self, start: usize, end: usize) -> Self {
         Self { bytes: self.bytes.get(..end).unwrap_or_default(), at: start, utf8: self.utf8 }
+    }
+
+    /// A scanner of the same bytes that stands elsewhere.
+    pub fn at(&self, position: usize) -> Self {
+        Self { at: position, ..self.clone() }
     }
 
     /// Whether the whole record is UTF-8.

@@ -95,7 +95,12 @@ impl Writer {
         Self::with(self.common.clone(), client, connection, options)
     }
 
-    fn with(common: Common, client: Arc<Client>, connection: &Connection, options: WriterOptions) -> Arc<Self> {
+    fn with(
+        common: Common,
+        client: Arc<Client>,
+        connection: &Connection,
+        options: WriterOptions,
+    ) -> Arc<Self> {
         Arc::new(Self {
             client,
             options,

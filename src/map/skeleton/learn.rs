@@ -1,6 +1,7 @@
 //! A skeleton is made from an object that the walk has just read.
 
-use super::shape::{Bytes, Skeleton, Slot, Tag};
+use super::bytes::{Gap, Prefix};
+use super::shape::{Skeleton, Slot, Tag};
 use crate::decode::{Scanner, Token};
 use crate::map::constants::{Constants, KafkaTag};
 use crate::map::finals::FinalId;
@@ -29,7 +30,7 @@ pub fn skeleton(
         tags: Vec::new(),
     };
     learner.object(NodeId::ROOT)?;
-    let end = Bytes::new(learner.scanner.since(learner.gap_start));
+    let end = Gap::new(learner.scanner.since(learner.gap_start));
     let Learner { slots, tags, .. } = learner;
     check(&slots, &tags, known, constants)?;
     let prefix_max = slots.iter().map(|slot| slot.prefix.len()).max()?;
@@ -91,17 +92,17 @@ impl Learner<'_, '_> {
         self.gap_start = self.scanner.position();
         let plan = self.known.plan(node, self.rules);
         let tag = self.tags.len();
-        let (mut prefix, mut copies_numbers) = (Bytes::default(), false);
+        let (mut prefix, mut copies_numbers) = (Prefix::default(), false);
         match plan.role {
             _ if plan.time => {}
             Role::Tag(key) => self.tags.push(key),
             Role::Field { key, integers, .. } => {
-                prefix = Bytes::new(&field_prefix(key, self.known));
+                prefix = Prefix::new(&field_prefix(key, self.known));
                 copies_numbers = integers == Integers::Float;
             }
             Role::Excluded | Role::Reserved => {}
         }
-        self.slots.push(Slot { gap: Bytes::new(gap), node, plan, copies_numbers, prefix, tag });
+        self.slots.push(Slot { gap: Gap::new(gap), node, plan, copies_numbers, prefix, tag });
         Some(())
     }
 }

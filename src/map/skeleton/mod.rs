@@ -2,6 +2,7 @@
 //!
 //! A skeleton gives the line that the walk would give, or none; then the walk decides.
 
+mod bytes;
 mod learn;
 mod shape;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One shape: how its values are found, and how its line is written.
 
+use super::bytes::{Gap, Pieces, Prefix};
 use crate::decode::{Scanner, Token, runs};
 use crate::influx::encode;
 use crate::map::constants::Constants;
@@ -16,7 +17,7 @@ use crate::record::Record;
 pub struct Skeleton {
     pub slots: Box<[Slot]>,
     /// What stands behind the last scalar, up to the object's end.
-    pub end: Bytes,
+    pub end: Gap,
     /// In the order in which they are written.
     pub tags: Box<[Tag]>,
     /// The longest field key, as it is written.
@@ -28,13 +29,13 @@ pub struct Skeleton {
 /// A scalar and what stands before it.
 #[derive(Debug)]
 pub struct Slot {
-    pub gap: Bytes,
+    pub gap: Gap,
     pub node: NodeId,
     pub plan: Plan,
     /// Whether it is a field, and numbers are written as they are.
     pub copies_numbers: bool,
     /// Of a field: `,key=`.
-    pub prefix: Bytes,
+    pub prefix: Prefix,
     /// Of a tag: its place among [`Found::tags`].
     pub tag: usize,
 }
@@ -58,7 +59,9 @@ pub struct Found {
     pub drops: Drops,
     tags: Vec<Option<Scalar>>,
     /// Each with a comma before it.
-    fields: Vec<u8>,
+    fields: Pieces,
+    /// A field of text.
+    text: Vec<u8>,
     scratch: Vec<u8>,
 }
 
@@ -80,19 +83,17 @@ impl Skeleton {
     /// Reads an object, behind its bracket. Returns whether it has this shape, and nothing that only the walk may decide;
     /// otherwise the scanner stands where it stood.
     pub fn find(&self, scanner: &mut Scanner<'_>, keys: &KeyTree, found: &mut Found) -> bool {
-        let mut ahead = scanner.clone();
         found.clear(self.tags.len());
-        let fits = self.slots.iter().all(|slot| {
-            slot.gap.is_next(&mut ahead)
-                && (slot.find_plain(&mut ahead, found) || slot.find(&mut ahead, keys, found))
+        let (bytes, start) = (scanner.bytes(), scanner.position());
+        let end = self.slots.iter().try_fold(start, |at, slot| {
+            let at = slot.gap.end_in(bytes, at)?;
+            slot.find_plain(bytes, at, found).or_else(|| slot.find(scanner.at(at), keys, found))
         });
-        let fits = fits && self.end.is_next(&mut ahead);
+        let end = end.and_then(|at| self.end.end_in(bytes, at));
         // An object without fields is no point.
-        let fits = fits && !found.fields.is_empty();
-        if fits {
-            *scanner = ahead;
-        }
-        fits
+        let Some(end) = end.filter(|_| found.fields.len() > 0) else { return false };
+        scanner.advance(end - start);
+        true
     }
 
     /// Appends the line without its time; none if only the walk may decide.
@@ -114,7 +115,7 @@ impl Skeleton {
             return None;
         }
         out.push(b' ');
-        out.extend_from_slice(found.fields.get(1..)?);
+        out.extend_from_slice(found.fields.written().get(1..)?);
         if !self.offset.is_empty() {
             out.extend_from_slice(&self.offset);
             value::push_offset(setting.record, out);
@@ -124,24 +125,27 @@ impl Skeleton {
 }
 
 impl Slot {
-    /// The usual case, a number that is copied, at once. False: nothing was read.
+    /// The usual case, a number that is copied, at once. Returns where it ends; none says nothing.
     #[inline]
-    fn find_plain(&self, scanner: &mut Scanner<'_>, found: &mut Found) -> bool {
-        let rest = scanner.rest();
-        let Some(length) = runs::plain_number(rest).filter(|_| self.copies_numbers) else { return false };
-        self.prefix.push_to(&mut found.fields);
-        push_short(rest, length, &mut found.fields);
-        scanner.advance(length);
-        true
+    fn find_plain(&self, bytes: &[u8], at: usize, found: &mut Found) -> Option<usize> {
+        let rest = bytes.get(at..).filter(|_| self.copies_numbers)?;
+        let length = runs::plain_number(rest)?;
+        self.prefix.push_with(rest, length, &mut found.fields);
+        Some(at + length)
     }
 
-    /// Does what the walk does with a scalar, and leaves to it what happens for the first time.
-    fn find(&self, scanner: &mut Scanner<'_>, keys: &KeyTree, found: &mut Found) -> bool {
-        let Ok(token) = scanner.plain_text().map_or_else(|| scanner.value(), |text| Ok(Token::Text(text)))
-        else {
-            return false;
-        };
-        let Some(scalar) = Scalar::of(token, scanner.position()) else { return token == Token::Null };
+    /// Does what the walk does with a scalar, and leaves to it what happens for the first time. Returns where it ends.
+    #[inline(never)]
+    fn find(&self, mut scanner: Scanner<'_>, keys: &KeyTree, found: &mut Found) -> Option<usize> {
+        let plain = scanner.plain_text();
+        let token = plain.map_or_else(|| scanner.value(), |text| Ok(Token::Text(text))).ok()?;
+        let end = scanner.position();
+        let Some(scalar) = Scalar::of(token, end) else { return (token == Token::Null).then_some(end) };
+        let fits = self.put(token, scalar, scanner.bytes(), keys, found);
+        fits.then_some(end)
+    }
+
+    fn put(&self, token: Token<'_>, scalar: Scalar, bytes: &[u8], keys: &KeyTree, found: &mut Found) -> bool {
         if self.plan.time {
             found.time = Some(scalar);
             return true;
@@ -151,7 +155,7 @@ impl Slot {
         }
         match self.plan.role {
             Role::Field { strings, integers, .. } => match walk::field(token, scalar, strings, integers) {
-                Ok(scalar) => found.push_field(&self.prefix, scalar, scanner),
+                Ok(scalar) => found.push_field(&self.prefix, scalar, bytes),
                 Err(Drop::String) if self.plan.name => true,
                 Err(drop) => self.drop(drop, keys, found),
             },
@@ -200,11 +204,12 @@ impl Found {
         self.fields.clear();
     }
 
-    fn push_field(&mut self, prefix: &Bytes, scalar: Scalar, scanner: &Scanner<'_>) -> bool {
+    fn push_field(&mut self, prefix: &Prefix, scalar: Scalar, bytes: &[u8]) -> bool {
+        self.text.clear();
+        value::push_field(scalar, bytes, &mut self.scratch, &mut self.text);
         prefix.push_to(&mut self.fields);
-        let start = self.fields.len();
-        value::push_field(scalar, scanner.bytes(), &mut self.scratch, &mut self.fields);
-        !scalar.is_text() || self.fields.len() - start <= encode::STRING_BYTES_MAX
+        self.fields.push(&self.text);
+        !scalar.is_text() || self.text.len() <= encode::STRING_BYTES_MAX
     }
 
     /// Appends a tag, unless nothing of its value can be written. `push` appends that, and returns whether something was left out.
@@ -223,66 +228,5 @@ impl Found {
         if trimmed {
             self.drops.add(Drop::Backslash);
         }
-    }
-}
-
-/// Bytes that are mostly short: then they are compared and copied without a loop.
-#[derive(Debug, Default)]
-pub struct Bytes {
-    all: Box<[u8]>,
-    /// The first of them; zeros behind them.
-    start: [u8; SHORT],
-    /// Which bits of `start` count.
-    mask: u128,
-}
-
-const SHORT: usize = 16;
-
-impl Bytes {
-    pub fn new(bytes: &[u8]) -> Self {
-        let mut start = [0; SHORT];
-        start.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        let unused = 8 * (SHORT - bytes.len().min(SHORT)) as u32;
-        Self { all: bytes.into(), start, mask: u128::MAX.checked_shr(unused).unwrap_or(0) }
-    }
-
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// Passes over them, if they stand where the scanner is.
-    #[inline]
-    fn is_next(&self, scanner: &mut Scanner<'_>) -> bool {
-        let Some(chunk) = scanner.rest().first_chunk::<SHORT>() else { return scanner.pass(&self.all) };
-        let differ = u128::from_le_bytes(*chunk) ^ u128::from_le_bytes(self.start);
-        if differ & self.mask != 0 {
-            return false;
-        }
-        if self.all.len() > SHORT {
-            return scanner.pass(&self.all);
-        }
-        scanner.advance(self.all.len());
-        true
-    }
-
-    #[inline]
-    fn push_to(&self, out: &mut Vec<u8>) {
-        if self.all.len() > SHORT {
-            return out.extend_from_slice(&self.all);
-        }
-        out.extend_from_slice(&self.start);
-        out.truncate(out.len() - SHORT + self.all.len());
-    }
-}
-
-/// Appends the first `length` of `bytes`.
-#[inline]
-fn push_short(bytes: &[u8], length: usize, out: &mut Vec<u8>) {
-    match bytes.first_chunk::<SHORT>() {
-        Some(chunk) if length <= SHORT => {
-            out.extend_from_slice(chunk);
-            out.truncate(out.len() - SHORT + length);
-        }
-        _ => out.extend_from_slice(bytes.get(..length).unwrap_or_default()),
     }
 }

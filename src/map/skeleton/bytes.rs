@@ -1,0 +1,140 @@
+//! Short bytes that are compared and copied without a loop: as a window of which only the first count.
+
+#![expect(clippy::inline_always, reason = "called for each number, most of whose cost a call would be")]
+
+/// Longer ones are compared and copied the usual way.
+const WINDOW: usize = 32;
+/// Of a number.
+const NUMBER: usize = 16;
+
+/// What has to stand between two scalars.
+#[derive(Debug)]
+pub struct Gap {
+    all: Box<[u8]>,
+    /// The first of them; zeros behind them.
+    start: [u8; WINDOW],
+    /// Which bits of `start` count.
+    mask: [u8; WINDOW],
+}
+
+/// What is written before a value.
+#[derive(Debug, Default)]
+pub struct Prefix {
+    all: Box<[u8]>,
+    /// The first of them; zeros behind them.
+    start: [u8; WINDOW],
+}
+
+/// What was written so far.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    /// As long as there is room.
+    room: Vec<u8>,
+    length: usize,
+}
+
+impl Gap {
+    pub fn new(bytes: &[u8]) -> Self {
+        Self { all: bytes.into(), start: window(bytes), mask: window(bytes.iter().map(|_| &u8::MAX)) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Where they end, if they stand at `at`.
+    #[inline(always)]
+    pub fn end_in(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        let rest = bytes.get(at..)?;
+        let Some(found) = rest.first_chunk::<WINDOW>().filter(|_| self.all.len() <= WINDOW) else {
+            return self.end_in_rest(rest, at);
+        };
+        let (mut found, mask) = (*found, &self.mask);
+        found.iter_mut().zip(mask).for_each(|(byte, mask)| *byte &= mask);
+        (found == self.start).then_some(at + self.all.len())
+    }
+
+    /// As [`Gap::end_in`], of a long one, or near the record's end.
+    #[inline(never)]
+    fn end_in_rest(&self, rest: &[u8], at: usize) -> Option<usize> {
+        rest.starts_with(&self.all).then_some(at + self.all.len())
+    }
+}
+
+impl Prefix {
+    pub fn new(bytes: &[u8]) -> Self {
+        Self { all: bytes.into(), start: window(bytes) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn push_to(&self, out: &mut Pieces) {
+        out.push(&self.all);
+    }
+
+    /// Appends them, and the first `length` of `bytes`.
+    #[inline(always)]
+    pub fn push_with(&self, bytes: &[u8], length: usize, out: &mut Pieces) {
+        let Some((from, to)) = bytes.first_chunk::<NUMBER>().zip(out.next::<{ WINDOW + NUMBER }>()) else {
+            return self.push_long_with(bytes, length, out);
+        };
+        let before = self.all.len();
+        if before > WINDOW || length > NUMBER {
+            return self.push_long_with(bytes, length, out);
+        }
+        if let Some(start) = to.first_chunk_mut() {
+            *start = self.start;
+        }
+        if let Some(number) = to.get_mut(before..).and_then(|to| to.first_chunk_mut()) {
+            *number = *from;
+        }
+        out.length += before + length;
+    }
+
+    /// As [`Prefix::push_with`], of what does not fit into a window, and to make room.
+    #[inline(never)]
+    fn push_long_with(&self, bytes: &[u8], length: usize, out: &mut Pieces) {
+        self.push_to(out);
+        out.push(bytes.get(..length).unwrap_or_default());
+    }
+}
+
+impl Pieces {
+    pub fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn written(&self) -> &[u8] {
+        self.room.get(..self.length).unwrap_or_default()
+    }
+
+    pub fn push(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if self.room.len() < end {
+            self.room.resize(2 * end + WINDOW + NUMBER, 0);
+        }
+        if let Some(to) = self.room.get_mut(self.length..end) {
+            to.copy_from_slice(bytes);
+            self.length = end;
+        }
+    }
+
+    /// The room behind what was written, if there is so much.
+    #[inline(always)]
+    fn next<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        self.room.get_mut(self.length..)?.first_chunk_mut()
+    }
+}
+
+/// The first bytes, with zeros behind them where there are fewer.
+fn window<'b>(bytes: impl IntoIterator<Item = &'b u8>) -> [u8; WINDOW] {
+    let mut window = [0; WINDOW];
+    window.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    window
+}
