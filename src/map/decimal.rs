@@ -1,5 +1,10 @@
 //! Decimal numbers as text, scaled by a power of ten, exactly: a double has 53 bits, a time in nanoseconds wants 61.
 
+use crate::decode::runs;
+
+/// So many digits always fit into 64 bits.
+const DIGITS_SURELY_FIT: usize = 18;
+
 /// Why a text is not a scaled number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -17,6 +22,11 @@ struct Decimal<'a> {
 
 /// `text` times ten to the power of `shift`; what is left of a fraction is cut off.
 pub fn scaled(text: &[u8], shift: u32) -> Result<i64, Error> {
+    if (1..=DIGITS_SURELY_FIT).contains(&text.len()) && runs::digits(text) == text.len() {
+        let value = text.iter().fold(0, |value, b| 10 * value + i64::from(b - b'0'));
+        let unit = 10_i64.checked_pow(shift);
+        return unit.and_then(|unit| unit.checked_mul(value)).ok_or(Error::TooLarge);
+    }
     let number = split(text).ok_or(Error::NotANumber)?;
     let kept = (number.whole.len() as i64).saturating_add(number.exponent).saturating_add(i64::from(shift));
     let digits = number.whole.iter().chain(number.fraction).map(|b| i64::from(b - b'0'));

@@ -15,8 +15,14 @@ pub fn kafka_time(ns: i64, distinct: DistinctTimes, record: &Record<'_>, element
 }
 
 /// A time of `time_key`, which leaves `room` nanoseconds for digits. Digits that it has of its own are kept.
-pub fn record_time(ns: i64, room: i64, distinct: DistinctTimes, record: &Record<'_>, element: usize) -> i64 {
-    if distinct == DistinctTimes::Always { fill(ns, room, record, element) } else { ns }
+pub fn record_time(
+    ns: i64,
+    room: impl FnOnce() -> i64,
+    distinct: DistinctTimes,
+    record: &Record<'_>,
+    element: usize,
+) -> i64 {
+    if distinct == DistinctTimes::Always { fill(ns, room(), record, element) } else { ns }
 }
 
 fn fill(ns: i64, room: i64, record: &Record<'_>, element: usize) -> i64 {
@@ -45,7 +51,7 @@ mod tests {
     #[test]
     fn fills_below_the_unit() {
         let f = |ns, room, distinct, want| {
-            assert_eq!(record_time(ns, room, distinct, &record(0, 2), 3), want, "{ns} {room:?}");
+            assert_eq!(record_time(ns, || room, distinct, &record(0, 2), 3), want, "{ns} {room:?}");
         };
         let always = DistinctTimes::Always;
         f(5_000_000_000, 1_000_000_000, always, 5_000_002_021);

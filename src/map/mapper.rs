@@ -340,7 +340,7 @@ impl Mapper {
         })?;
         Ok(Some(distinct::record_time(
             ns,
-            rule.format.room_ns(ns),
+            || rule.format.room_ns(ns),
             self.rules.distinct_times,
             pass.record,
             index,
