@@ -50,8 +50,10 @@ impl Databases {
         assert_whole(query, &text);
         let mut last = BTreeMap::new();
         for row in rows(&self.influx.flux(&text)) {
-            let times = ["", "result", "table", "_start", "_stop", "_time", "_value"];
-            let labels = row.iter().filter(|(key, _)| !times.contains(&key.as_str()));
+            // Of the last two Grafana makes names, which tell no series of an alarm from another.
+            let others =
+                ["", "result", "table", "_start", "_stop", "_time", "_value", "_measurement", "_field"];
+            let labels = row.iter().filter(|(key, _)| !others.contains(&key.as_str()));
             let labels: Vec<&str> = labels.map(|(_, value)| value.as_str()).collect();
             let value = row.iter().find(|(key, _)| key == "_value").map(|(_, value)| value.clone());
             last.insert(labels.join(" "), value.unwrap_or_default());

@@ -115,7 +115,7 @@ fn panels_of_the_bridge_have_samples_and_its_alarms_fire_when_they_should() {
     assert!(EMPTY_WHILE_WELL.iter().all(|panel| !empty.contains(*panel)), "{empty:?}");
 
     let bad = bad(&live, &kafka, &influx);
-    assert_alarms(&bad, &["BridgeHolding", "BridgeRefused", "BridgeRejected", "BridgeTopicHolding"]);
+    assert_alarms(&bad, &["BridgeRefused", "BridgeRejected", "BridgeTopicHolding"]);
 
     let down = Prometheus::new(&live, "down");
     assert_alarms(&down, &["BridgeDown"]);

@@ -119,11 +119,47 @@ fn rules_are_whole() {
             // Grafana would put a variable of its environment there.
             assert!(!text.is_empty() && !text.contains("${"), "{title}: {key}");
         }
+        // A notification links to what the annotations name, a list of Grafana's to what the keys do.
+        assert_eq!(rule.json["annotations"]["__dashboardUid__"], rule.json["dashboardUid"], "{title}");
+        let panel = rule.json["panelId"].to_string();
+        assert_eq!(rule.json["annotations"]["__panelId__"], *panel, "{title}");
         let board = boards.iter().find(|board| rule.json["dashboardUid"] == *board.uid);
         let board = board.unwrap_or_else(|| panic!("{title}: no dashboard {}", rule.json["dashboardUid"]));
         assert!(board.panels().any(|panel| panel["id"] == rule.json["panelId"]), "{title}: no such panel");
     }
     assert_eq!(uids.len(), 12);
+}
+
+/// Grafana makes a frame's name of Flux's `_measurement`, and a field's of `_field`, so neither is a label: an alarm whose series only
+/// they tell apart is an error.
+#[test]
+fn labels_that_are_named_are_labels_in_grafana() {
+    for rule in rules() {
+        for label in found(r"\$labels\.(\w+)", &rule.json["annotations"].to_string()) {
+            assert!(!label.starts_with('_'), "{}: {label}", rule.title);
+            let is_asked_for = Regex::new(&format!(r"\b{label}\b")).unwrap().is_match(&rule.query.text);
+            assert!(is_asked_for, "{}: {label} is not in its question", rule.title);
+        }
+    }
+    for dashboard in dashboards() {
+        for label in found(r"__field\.labels\.(\w+)", &dashboard.json.to_string()) {
+            assert!(!label.starts_with('_'), "{}: {label}", dashboard.file);
+        }
+    }
+}
+
+/// Where nothing is wrong there are no values, but Grafana fills in the texts all the same: a function of a missing value is an error
+/// in its log at each evaluation.
+#[test]
+fn functions_of_values_wait_for_values() {
+    let bare = Regex::new(r"^\$values\.[A-C]\.Value$").unwrap();
+    for rule in rules() {
+        for action in found(r"\{\{([^{}]*\$values[^{}]*)\}\}", &rule.json["annotations"].to_string()) {
+            let action = action.trim();
+            let waits = bare.is_match(action) || action.starts_with("with $values.");
+            assert!(waits, "{}: {action}", rule.title);
+        }
+    }
 }
 
 #[test]
