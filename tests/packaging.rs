@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "packaging/containers.rs"]
+mod containers;
 #[path = "support/grafana.rs"]
 mod given;
 #[path = "packaging/grafana.rs"]
