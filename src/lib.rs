@@ -34,5 +34,6 @@ pub mod record;
 pub mod secret;
 pub mod stop;
 pub mod summary;
+pub mod systemd;
 pub mod text;
 pub mod watchdog;

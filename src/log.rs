@@ -1,8 +1,9 @@
-//! The log: standard error, text for people or JSON for machines.
+//! The log: standard error, text for people or JSON for machines. In systemd's journal each line has its priority.
 
 use crate::config::{Log, LogFormat};
+use crate::systemd::logs_to_journal;
 use crate::text::refuses_colour;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
@@ -41,11 +42,23 @@ pub fn set_level(level: Level) {
 
 /// Starts logging. Further calls change nothing.
 pub fn start(log: Log) {
-    start_to(log, io::stderr);
+    if logs_to_journal() {
+        start_as(log, Journal, false);
+    } else {
+        start_to(log, io::stderr);
+    }
 }
 
 /// The same to standard error by way of `writer`, which hears of each line before it is written.
 pub fn start_to<W>(log: Log, writer: W)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    start_as(log, writer, true);
+}
+
+/// `timed`: text has the time, too.
+fn start_as<W>(log: Log, writer: W, timed: bool)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -54,7 +67,47 @@ where
     set_level(log.level);
     let builder = fmt().with_max_level(Level::TRACE).with_writer(writer).with_target(false).with_ansi(colour);
     let _already_started = match log.format {
-        LogFormat::Text => builder.finish().with(Limit).try_init(),
+        LogFormat::Text if timed => builder.finish().with(Limit).try_init(),
+        LogFormat::Text => builder.without_time().finish().with(Limit).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().with(Limit).try_init(),
     };
+}
+
+/// Standard error where the journal reads it, which notes the time by itself.
+struct Journal;
+
+/// One entry, with the priority that each of its lines begins with.
+struct Entry(&'static str);
+
+impl MakeWriter<'_> for Journal {
+    type Writer = Entry;
+
+    fn make_writer(&self) -> Entry {
+        Entry("<6>")
+    }
+
+    fn make_writer_for(&self, metadata: &Metadata<'_>) -> Entry {
+        Entry(match *metadata.level() {
+            Level::ERROR => "<3>",
+            Level::WARN => "<4>",
+            Level::INFO => "<6>",
+            Level::DEBUG | Level::TRACE => "<7>",
+        })
+    }
+}
+
+impl Write for Entry {
+    fn write(&mut self, entry: &[u8]) -> io::Result<usize> {
+        let mut lines = Vec::with_capacity(entry.len() + 16);
+        for line in entry.trim_ascii_start().split_inclusive(|byte| *byte == b'\n') {
+            lines.extend_from_slice(self.0.as_bytes());
+            lines.extend_from_slice(line);
+        }
+        io::stderr().write_all(&lines)?;
+        Ok(entry.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }

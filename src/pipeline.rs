@@ -213,6 +213,11 @@ impl Pipeline {
         self.stop.ask(drain_max(self.shutdown_max));
     }
 
+    /// How long a stop may take, by the configuration as it is now.
+    pub fn shutdown_max(&self) -> Duration {
+        self.shutdown_max
+    }
+
     /// Whether all consumers have left.
     pub fn is_finished(&self) -> bool {
         self.members.iter().all(JoinHandle::is_finished)

@@ -278,6 +278,24 @@ fn map_live_ends_well_with_ctrl_c_and_says_when_nothing_came() {
 }
 
 #[test]
+fn health_wants_no_secrets() {
+    let setup = Setup::with(
+        "health",
+        "127.0.0.1:1",
+        "['t']",
+        "http://127.0.0.1:1",
+        "[admin]\nlisten = '127.0.0.1:1'",
+    );
+    let path = setup.folder.join("bridge.toml");
+    let config =
+        std::fs::read_to_string(&path).unwrap().replace("'any'", "'${BRIDGE_TEST_VARIABLE_THAT_IS_NOT_SET}'");
+    std::fs::write(path, config).unwrap();
+    let output = setup.run(&["health"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("is the bridge running"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn without_a_command_it_says_how_to_begin() {
     let setup = Setup::new("begin", "127.0.0.1:1", "['t']", "http://127.0.0.1:1");
     let output = setup.run(&[]);

@@ -1,4 +1,4 @@
-//! What the packages bring: completions as the arguments are now, and configurations that are right.
+//! What the packages bring: completions as the arguments are now, configurations that are right, a unit that systemd can work with.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +15,8 @@ mod containers;
 mod given;
 #[path = "packaging/grafana.rs"]
 mod grafana;
+#[path = "packaging/systemd.rs"]
+mod systemd;
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};

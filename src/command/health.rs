@@ -31,8 +31,9 @@ pub fn health(named: Option<&Path>) -> ExitCode {
 
 fn listen_address(named: Option<&Path>) -> Result<Option<SocketAddr>, String> {
     let path = config::find(named).map_err(|not_found| not_found.to_string())?;
-    let loaded = config::read(&path).map_err(|errors| errors.to_string())?;
-    Ok(loaded.config.admin.listen)
+    // The variables of a service are not in the shell of who asks.
+    let config = config::load_without_secrets(&path).map_err(|errors| errors.to_string())?;
+    Ok(config.admin.listen)
 }
 
 fn ask(listen: SocketAddr, time_max: Duration) -> Result<(), String> {

@@ -5,7 +5,7 @@ use super::{FAILED, WRONG};
 use crate::config::{self, Config};
 use crate::influx::LogObserver;
 use crate::pipeline::{Options, Pipeline, PipelineError};
-use crate::summary;
+use crate::{summary, systemd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -57,6 +57,7 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
 fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), PipelineError> {
     let signals = Signals::listen(&pipeline)?;
     let mut reloads = Reloads::listen(&pipeline, path, &signals.stop)?;
+    systemd::tell_ready();
     while !signals.stop.load(Ordering::Relaxed) && !pipeline.is_finished() {
         reloads.turn(&mut pipeline);
         std::thread::sleep(Duration::from_millis(20));
@@ -64,6 +65,7 @@ fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), Pi
     let by_itself = pipeline.is_finished();
     if !by_itself {
         info!("stopping: writing what is open, committing, leaving the group");
+        systemd::tell_stopping(pipeline.shutdown_max());
         if !pipeline.stop_and_wait(|| signals.again.load(Ordering::Relaxed)) {
             warn!("leaving at once: what was not committed is read again at the next start");
             // Destroying the client could wait for a broker that is gone; the system takes everything back.

@@ -65,7 +65,7 @@ pub fn read(path: &Path) -> Result<Loaded, ConfigErrors> {
     read_with(path, Secrets::Needed)
 }
 
-/// For a dry run, which writes to no server: variables and files that are missing leave their secrets empty.
+/// For what logs in nowhere, such as a dry run: variables and files that are missing leave their secrets empty.
 ///
 /// # Errors
 /// Every other error of the file.
