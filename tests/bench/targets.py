@@ -29,8 +29,9 @@ REASONS = [
     ),
     (
         ("record to line",),
-        "a known shape spends half of its time on comparing what stands between its scalars and on checking and copying them, the rest on its name, tags, time and "
-        "UTF-8; a shape that is not known spends two fifths on reading JSON, a quarter on finding its keys, an eighth each on its values and on writing",
+        "a known shape takes 2,300 instructions (`ec2`) or 9,500 (`wide`), two to three fifths of them on comparing what stands between its scalars and on checking "
+        "and copying numbers, some 130 for each; the rest is its name, tags, strings, time and UTF-8; a shape that is not known spends two fifths on reading JSON, "
+        "a quarter on finding its keys, an eighth each on its values and on writing",
     ),
 ]
 

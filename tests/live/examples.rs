@@ -1,7 +1,7 @@
 //! The users' own cases: each example as it stands, with only its addresses and names replaced.
 
 use crate::support::{
-    Bridge, Example, Influx, Live, PATIENCE, Produced, Stored, assert_points, measured, wait_for,
+    Bridge, Example, Influx, Live, PATIENCE, Produced, Stored, assert_points, fields_of, measured, wait_for,
 };
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,12 +20,14 @@ fn start(example: &Example, variables: &[(&str, String)]) -> Bridge {
     Bridge::start(&example.config, &variables)
 }
 
-/// Waits until as many points are there as the example expects, then compares them.
+/// Waits until as many points with as many fields are there as the example expects, then compares them: while `InfluxDB` stores a
+/// request, a query may find a point with some of its fields.
 fn assert_expected(influx: &Influx, database: &str, expected: &str) {
-    let count = expected.lines().count();
-    let what = format!("{count} points in {database}");
-    let all = || influx.try_points(database).ok().filter(|points| points.len() >= count);
-    let (points, _) = wait_for(&what, PATIENCE, all);
+    let (count, fields) = (expected.lines().count(), fields_of(expected));
+    let what = format!("{count} points with {fields} fields in {database}");
+    let stored = |points: &[Stored]| points.iter().map(|point| point.fields.len()).sum::<usize>();
+    let is_all = |points: &Vec<Stored>| points.len() >= count && stored(points) >= fields;
+    let (points, _) = wait_for(&what, PATIENCE, || influx.try_points(database).ok().filter(is_all));
     assert_points(&points, expected);
 }
 

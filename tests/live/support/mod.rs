@@ -35,7 +35,7 @@ pub use kafka::{Kafka, Produced};
 pub use live::{Live, measured, variable};
 pub use numbers::Numbers;
 pub use own_influx::{OwnInflux, free_port};
-pub use points::{Stored, assert_points};
+pub use points::{Stored, assert_points, fields_of};
 pub use prometheus::Prometheus;
 pub use proxies::{Proxy, tls_before};
 pub use secure_kafka::{PLAIN_PASSWORD, SCRAM_PASSWORD, SecureKafka, USER};

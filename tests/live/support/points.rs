@@ -59,6 +59,11 @@ impl Stored {
     }
 }
 
+/// How many fields all lines have together.
+pub fn fields_of(lines: &str) -> usize {
+    lines.lines().map(|line| Stored::of_line(line).1.len()).sum()
+}
+
 /// Exactly these lines were stored, in any order; `got` is sorted by place.
 pub fn assert_points(got: &[Stored], lines: &str) {
     let mut want: Vec<_> = lines.lines().map(Stored::of_line).collect();
