@@ -119,20 +119,6 @@ impl<'a> Scanner<'a> {
         self.bytes.get(start..self.at).unwrap_or_default()
     }
 
-    /// Goes on behind `expected`, if that stands here.
-    #[inline(always)]
-    pub fn pass(&mut self, expected: &[u8]) -> bool {
-        let passed = self.rest().starts_with(expected);
-        self.at += if passed { expected.len() } else { 0 };
-        passed
-    }
-
-    /// Passes over bytes that were read elsewhere.
-    #[inline]
-    pub fn advance(&mut self, bytes: usize) {
-        self.at += bytes;
-    }
-
     /// A string of UTF-8 without escapes, if one begins right here. None: nothing was read.
     #[inline(always)]
     pub fn plain_text(&mut self) -> Option<Text<'a>> {

@@ -26,22 +26,13 @@ pub fn padded(bytes: &[u8]) -> Window {
 }
 
 /// Bytes that are no decimal digits.
-#[inline]
-pub fn no_digits(window: &Window) -> u32 {
-    kinds::no_digits(window)
-}
+pub use kinds::no_digits;
 
 /// Quotes, backslashes and control characters, which JSON does not let stand in a string as they are.
-#[inline]
-pub fn no_plain_text(window: &Window) -> u32 {
-    kinds::no_plain_text(window)
-}
+pub use kinds::no_plain_text;
 
 /// Commas, equals signs, spaces, backslashes and control characters, which line protocol does not let stand in a name as they are.
-#[inline]
-pub fn no_name(window: &Window) -> u32 {
-    kinds::no_name(window)
-}
+pub use kinds::no_name;
 
 #[cfg(target_arch = "x86_64")]
 mod kinds {

@@ -138,3 +138,43 @@ fn window<'b>(bytes: impl IntoIterator<Item = &'b u8>) -> [u8; WINDOW] {
     window.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     window
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_of_all_lengths_are_found_where_they_stand() {
+        let bytes: Vec<u8> = (0..80).collect();
+        for start in 0..bytes.len() {
+            for end in start..bytes.len() {
+                let mut all = bytes[start..end].to_vec();
+                assert_eq!(Gap::new(&all).end_in(&bytes, start), Some(end));
+                assert_eq!(Gap::new(&all).end_in(&bytes[..end], start), Some(end));
+                let Some(last) = all.last_mut() else { continue };
+                *last ^= 1;
+                assert_eq!(Gap::new(&all).end_in(&bytes, start), None);
+                assert_eq!(Gap::new(&all).end_in(&bytes[..end - 1], start), None);
+            }
+        }
+    }
+
+    #[test]
+    fn writes_pieces_of_all_lengths() {
+        let bytes: Vec<u8> = (0..80).collect();
+        for before in 0..40 {
+            for length in 0..40 {
+                let (mut out, prefix) = (Pieces::default(), Prefix::new(&bytes[..before]));
+                for _ in 0..3 {
+                    prefix.push_with(&bytes, length, &mut out);
+                    prefix.push_with(&bytes[..length], length, &mut out);
+                    prefix.push_to(&mut out);
+                }
+                let one = [&bytes[..before], &bytes[..length]].concat();
+                assert_eq!(out.written(), [&*one, &one, &bytes[..before]].concat().repeat(3));
+                out.clear();
+                assert!(out.written().is_empty());
+            }
+        }
+    }
+}

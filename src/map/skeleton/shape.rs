@@ -92,7 +92,7 @@ impl Skeleton {
         let end = end.and_then(|at| self.end.end_in(bytes, at));
         // An object without fields is no point.
         let Some(end) = end.filter(|_| found.fields.len() > 0) else { return false };
-        scanner.advance(end - start);
+        *scanner = scanner.at(end);
         true
     }
 
