@@ -35,6 +35,8 @@ pub enum Cause {
     Unavailable,
     CacheFull,
     DiskFull,
+    /// A limit of the server, such as its number of series, keeps lines out.
+    ServerLimit,
     /// Any other 5xx.
     ServerFailed,
 }
@@ -73,6 +75,7 @@ impl Cause {
             Self::Unavailable => "unavailable",
             Self::CacheFull => "cache_full",
             Self::DiskFull => "disk_full",
+            Self::ServerLimit => "server_limit",
             Self::ServerFailed => "server_failed",
         }
     }

@@ -22,9 +22,24 @@ pub struct Delivered {
     pub lines_stored: usize,
     /// By line.
     pub refused: Vec<Refused>,
+    /// Lines that a limit of the server keeps out while it stores others, by line. They are neither stored nor refused:
+    /// their records must not be settled.
+    pub blocked: Vec<Blocked>,
     pub requests: Requests,
     /// Of bodies as sent.
     pub bytes_sent: u64,
+}
+
+/// A line that waits for somebody to raise a limit of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Index of the line in the batch.
+    pub line: usize,
+    pub cause: Cause,
+    /// The server's words, printable and bounded.
+    pub why: Arc<str>,
+    /// One sentence that names the limit and its setting.
+    pub remedy: Arc<str>,
 }
 
 /// Attempts by outcome.

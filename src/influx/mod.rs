@@ -31,7 +31,7 @@ pub use cause::{Cause, Reach};
 pub use client::{Client, ClientError, Failure, Reread, Server};
 pub use connection::{Api, Compression, Connection, Credential, Destination, Tls};
 pub use counters::{Counters, LATENCY_BUCKETS, Latency};
-pub use delivery::{Delivered, LaneWriter, Requests};
+pub use delivery::{Blocked, Delivered, LaneWriter, Requests};
 pub use event::{Event, LogObserver, Observer};
 pub use gzip::Gzip;
 pub use http::http_builder;

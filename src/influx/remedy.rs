@@ -88,6 +88,7 @@ pub fn remedy(cause: Cause, place: Place<'_>) -> String {
                 .to_owned()
         }
         Cause::DiskFull => "the disk of InfluxDB is full: make room, and restart InfluxDB where it goes on saying so".to_owned(),
+        Cause::ServerLimit => "raise the limit that InfluxDB names".to_owned(),
         Cause::ServerFailed => "look at the log of InfluxDB".to_owned(),
     }
 }
