@@ -1,6 +1,6 @@
-//! What keeps records from being settled: one alarm for each cause and scope, whatever number of lanes it stops.
+//! Alarms: what keeps records from being settled. There is one for each cause and scope, whatever number of lanes it stops.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -85,17 +85,22 @@ pub trait Listener: Send + Sync {
     fn mended(&self, alarm: &Alarm, lasted: Duration);
 }
 
-/// All alarms. Bounded: one for each destination, topic and the like, times the causes.
+/// All alarms: one for each scope and cause, whatever number of lanes it stops.
 pub struct Alarms {
     listener: Arc<dyn Listener>,
     board: Mutex<Board>,
 }
 
+/// What an alarm is told apart by. Two lanes that fail for different reasons are two alarms.
+type Key = (Scope, &'static str);
+
 #[derive(Default)]
 struct Board {
-    open: BTreeMap<Scope, Open>,
-    /// When a cause was last said, also after it was mended: one that comes and goes is not said each time.
-    said: BTreeMap<(Scope, &'static str), Instant>,
+    /// Bounded: each watch is part of at most one.
+    open: BTreeMap<Key, Open>,
+    /// When an alarm was last said, also after its end: one that comes and goes is not said each time. Entries older than
+    /// `REPEAT` are removed.
+    said: BTreeMap<Key, Instant>,
     lanes: u64,
 }
 
@@ -104,7 +109,8 @@ struct Open {
     since: Instant,
     /// Whether people know of it, so that they hear of its end too.
     said: bool,
-    lanes: BTreeSet<u64>,
+    /// The lanes that wait, and whether each waits for somebody to mend something.
+    lanes: BTreeMap<u64, bool>,
 }
 
 impl Alarms {
@@ -112,7 +118,7 @@ impl Alarms {
         Arc::new(Self { listener, board: Mutex::default() })
     }
 
-    /// What is going on, for the readiness and status pages.
+    /// The alarms that last now, for the readiness and status pages.
     pub fn current(&self, now: Instant) -> Vec<Alarm> {
         let lasting = |open: &Open| now.saturating_duration_since(open.since);
         self.board()
@@ -122,7 +128,7 @@ impl Alarms {
             .collect()
     }
 
-    /// Whether something that has to be mended stops lines for this destination.
+    /// Whether an alarm that somebody has to mend stops lines for this destination.
     pub fn holds(&self, destination: &str) -> bool {
         let board = self.board();
         board.open.values().filter(|open| open.alarm.holds).any(|open| match &open.alarm.scope {
@@ -141,7 +147,7 @@ impl Alarms {
     pub fn watch(self: &Arc<Self>) -> Watch {
         let mut board = self.board();
         board.lanes += 1;
-        Watch { lane: board.lanes, alarms: Arc::clone(self), scope: None }
+        Watch { lane: board.lanes, alarms: Arc::clone(self), waits: None }
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -156,39 +162,38 @@ impl std::fmt::Debug for Alarms {
 }
 
 impl Board {
-    /// Enters a failure, and gives the alarm if it is time to say it.
-    fn enter(&mut self, lane: u64, trouble: Trouble<'_>, now: Instant) -> Option<Alarm> {
-        let scope = trouble.scope;
-        let open = self.open.entry(scope.clone()).or_insert_with(|| Open {
+    /// Enters a lane's failure, which began at `since`. Returns the alarm if it is time to say it.
+    fn enter(&mut self, lane: u64, trouble: Trouble<'_>, since: Instant, now: Instant) -> Option<Alarm> {
+        let key = (trouble.scope.clone(), trouble.cause);
+        let open = self.open.entry(key.clone()).or_insert_with(|| Open {
             alarm: alarm(trouble),
-            since: now,
+            since,
             said: false,
-            lanes: BTreeSet::new(),
+            lanes: BTreeMap::new(),
         });
-        open.lanes.insert(lane);
-        if open.alarm.cause != trouble.cause || open.alarm.why != trouble.why {
+        open.since = open.since.min(since);
+        if open.alarm.why != trouble.why {
             open.alarm = alarm(trouble);
         }
+        open.lanes.insert(lane, trouble.holds);
+        open.alarm.holds = open.lanes.values().any(|holds| *holds);
         open.alarm.lasting = now.saturating_duration_since(open.since);
-        let key = (scope.clone(), trouble.cause);
-        let due = self.said.get(&key).is_none_or(|said| now.saturating_duration_since(*said) >= REPEAT);
-        if !due {
+        let is_old = |said: &Instant| now.saturating_duration_since(*said) >= REPEAT;
+        if self.said.get(&key).is_some_and(|said| !is_old(said)) {
             return None;
         }
+        self.said.retain(|_, said| !is_old(said));
         self.said.insert(key, now);
         open.said = true;
         Some(open.alarm.clone())
     }
 
-    /// A lane waits no longer. Gives the alarm if that was the last lane and people know of it.
-    fn leave(&mut self, lane: u64, scope: &Scope, now: Instant) -> Option<(Alarm, Duration)> {
-        let open = self.open.get_mut(scope)?;
+    /// A lane waits for this alarm's end no longer. Returns the alarm if that was its last lane.
+    fn leave(&mut self, lane: u64, key: &Key) -> Option<Open> {
+        let open = self.open.get_mut(key)?;
         open.lanes.remove(&lane);
-        if !open.lanes.is_empty() {
-            return None;
-        }
-        let open = self.open.remove(scope)?;
-        open.said.then(|| (open.alarm, now.saturating_duration_since(open.since)))
+        open.alarm.holds = open.lanes.values().any(|holds| *holds);
+        if open.lanes.is_empty() { self.open.remove(key) } else { None }
     }
 }
 
@@ -198,21 +203,44 @@ fn alarm(trouble: Trouble<'_>) -> Alarm {
     Alarm { cause, holds, scope, at, why, remedy: remedy(), lasting: Duration::ZERO }
 }
 
-/// What one lane waits for. Dropping it, as when a lane is given up, takes the lane off the board.
+/// What one lane waits for: at most one alarm at a time. Dropping a watch, as when a lane is given up, ends its part of the alarm
+/// without a message.
 #[derive(Debug)]
 pub struct Watch {
     alarms: Arc<Alarms>,
     lane: u64,
-    scope: Option<Scope>,
+    waits: Option<Waits>,
+}
+
+#[derive(Debug)]
+struct Waits {
+    key: Key,
+    /// The first failure since the lane was last well in this scope.
+    since: Instant,
 }
 
 impl Watch {
+    /// The lane met this trouble, which takes the place of the one before. Another cause in the same scope means that the lane
+    /// still waits: then nothing is said to have ended, and the time counts on.
     pub fn failed(&mut self, trouble: Trouble<'_>, now: Instant) {
-        if self.scope.as_ref().is_some_and(|before| before != trouble.scope) {
+        if self.waits.as_ref().is_some_and(|waits| waits.key.0 != *trouble.scope) {
             self.well(now);
         }
-        let due = self.alarms.board().enter(self.lane, trouble, now);
-        self.scope = Some(trouble.scope.clone());
+        let key = (trouble.scope.clone(), trouble.cause);
+        let since = self.waits.as_ref().map_or(now, |waits| waits.since);
+        let before = self.waits.replace(Waits { key: key.clone(), since }).filter(|waits| waits.key != key);
+        let due = {
+            let mut board = self.alarms.board();
+            let left = before.and_then(|waits| board.leave(self.lane, &waits.key));
+            let due = board.enter(self.lane, trouble, since, now);
+            // Who heard of the first cause hears of the end, whatever the last cause was.
+            if left.is_some_and(|left| left.said)
+                && let Some(open) = board.open.get_mut(&key)
+            {
+                open.said = true;
+            }
+            due
+        };
         if let Some(alarm) = due {
             self.alarms.listener.raised(&alarm);
         }
@@ -220,19 +248,19 @@ impl Watch {
 
     /// An attempt was answered for what it was. Free of cost while nothing is wrong.
     pub fn well(&mut self, now: Instant) {
-        let Some(scope) = self.scope.take() else { return };
-        let mended = self.alarms.board().leave(self.lane, &scope, now);
-        if let Some((alarm, lasted)) = mended {
-            self.alarms.listener.mended(&alarm, lasted);
+        let Some(waits) = self.waits.take() else { return };
+        let ended = self.alarms.board().leave(self.lane, &waits.key);
+        if let Some(open) = ended.filter(|open| open.said) {
+            self.alarms.listener.mended(&open.alarm, now.saturating_duration_since(open.since));
         }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some(scope) = self.scope.take() {
+        if let Some(waits) = self.waits.take() {
             // Nothing was mended: nothing to say.
-            let _ = self.alarms.board().leave(self.lane, &scope, Instant::now());
+            let _ended = self.alarms.board().leave(self.lane, &waits.key);
         }
     }
 }
@@ -312,7 +340,80 @@ mod tests {
         assert_eq!(said.take(), ["bucket_missing mended 0"]);
         fail(&mut one, "timed_out", &Scope::Server, now);
         assert_eq!(said.take(), ["timed_out 0"]);
-        assert_eq!(alarms.current(now).len(), 1);
+        assert_eq!(alarms.current(now).len(), 2);
+    }
+
+    #[test]
+    fn two_lanes_that_fail_differently_are_two_alarms() {
+        let alarms = Alarms::new(Arc::new(Said::default()));
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let (mut one, mut two) = (alarms.watch(), alarms.watch());
+        let retry = |watch: &mut Watch, now: Instant| {
+            let remedy = String::new;
+            let scope = &Scope::Server;
+            let trouble =
+                Trouble { cause: "timed_out", holds: false, scope, at: "", why: "", remedy: &remedy };
+            watch.failed(trouble, now);
+        };
+        // Whichever failed last, the destination is held as long as one lane is.
+        for seconds in 0..10 {
+            fail(&mut one, "unauthorized", &Scope::Server, at(seconds));
+            assert!(alarms.holds("a"), "after {seconds} s");
+            retry(&mut two, at(seconds));
+            assert!(alarms.holds("a"), "after {seconds} s");
+        }
+        let causes: Vec<_> = alarms.current(at(9)).iter().map(|alarm| (alarm.cause, alarm.lasting)).collect();
+        let nine = Duration::from_secs(9);
+        assert_eq!(causes, [("timed_out", nine), ("unauthorized", nine)]);
+        one.well(at(10));
+        assert!(!alarms.holds("a"));
+        assert_eq!(alarms.current(at(10)).len(), 1);
+    }
+
+    #[test]
+    fn one_cause_holds_as_long_as_one_of_its_lanes_does() {
+        let alarms = Alarms::new(Arc::new(Said::default()));
+        let now = Instant::now();
+        let (mut one, mut two) = (alarms.watch(), alarms.watch());
+        fail(&mut one, "busy", &Scope::Server, now);
+        let (scope, remedy) = (&Scope::Server, String::new);
+        let trouble = Trouble { cause: "busy", holds: false, scope, at: "", why: "why", remedy: &remedy };
+        two.failed(trouble, now);
+        assert!(alarms.holds("a"));
+        one.well(now);
+        assert!(!alarms.holds("a"));
+    }
+
+    #[test]
+    fn another_cause_in_the_same_scope_is_no_end_and_the_time_counts_on() {
+        let said = Arc::new(Said::default());
+        let alarms = Alarms::new(said.clone());
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut lane = alarms.watch();
+        for seconds in 0..30 {
+            let cause = if seconds % 2 == 0 { "timed_out" } else { "disconnected" };
+            fail(&mut lane, cause, &Scope::Server, at(seconds));
+            let current = alarms.current(at(seconds));
+            assert_eq!((current.len(), current[0].lasting), (1, Duration::from_secs(seconds)));
+        }
+        assert_eq!(said.take(), ["timed_out 0", "disconnected 1"]);
+        lane.well(at(30));
+        assert_eq!(said.take(), ["disconnected mended 30"]);
+    }
+
+    #[test]
+    fn remembers_what_was_said_for_a_minute_only() {
+        let alarms = Alarms::new(Arc::new(Said::default()));
+        let start = Instant::now();
+        for number in 0..1_000 {
+            let mut watch = alarms.watch();
+            let now = start + Duration::from_secs(number);
+            fail(&mut watch, "reject_rate", &Scope::Topic(format!("t{number}")), now);
+            watch.well(now);
+            assert!(alarms.board().said.len() <= 60, "topic {number}");
+        }
     }
 
     #[test]
