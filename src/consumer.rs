@@ -2,7 +2,7 @@
 
 use crate::admin::{Counters, ExpiryWatch, LagReporter, Lags, Pulse, Pulses, partitions};
 use crate::config::{self, OffsetReset};
-use crate::feed::{Feed, Reload, Shared};
+use crate::feed::{Feed, Request, Shared, blocked_topic};
 use crate::kafka::{Member, MemberError, Resumed, UntilEnd};
 use crate::stop::Stop;
 use crate::summary::Summary;
@@ -26,6 +26,8 @@ const CONTROL_SILENCE_MAX: Duration = Duration::from_mins(3);
 const LAST_COMMIT_MAX: Duration = Duration::from_millis(1_500);
 /// The same where the process ends because all is done.
 const FINAL_COMMIT_MAX: Duration = Duration::from_secs(30);
+/// How long consumers that run may write on when another one can't start: what they have read is read again at the next start.
+const FAILED_START_DRAIN_MAX: Duration = Duration::ZERO;
 /// How long the rest is written after a failure of Kafka's.
 const FAILED_DRAIN_MAX: Duration = Duration::from_secs(5);
 
@@ -44,8 +46,32 @@ pub enum ConsumerError {
 pub struct Running {
     /// Its control thread.
     pub thread: JoinHandle<Result<(), ConsumerError>>,
-    /// What its data thread goes on with.
-    pub reloads: Sender<Reload>,
+    /// To its data thread.
+    pub requests: Sender<Request>,
+}
+
+/// Starts as many consumers. If one can't start, those that run are stopped, and with them everything that ends with `stop`:
+/// otherwise they would go on without anybody who could end them.
+pub fn start_all(
+    count: usize,
+    start: impl FnMut(usize) -> Result<Running, ConsumerError>,
+    stop: &Stop,
+) -> Result<Vec<Running>, ConsumerError> {
+    let mut running = Vec::with_capacity(count);
+    for started in (0..count).map(start) {
+        match started {
+            Ok(one) => running.push(one),
+            Err(error) => {
+                stop.ask(FAILED_START_DRAIN_MAX);
+                for Running { thread, .. } in running {
+                    // Why the others ended matters less than why this one did not start.
+                    let _its_own = thread.join();
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(running)
 }
 
 /// All consumers of this process.
@@ -82,13 +108,14 @@ impl Consumers {
         };
         let (mut member, events) =
             Member::new(kafka, number, self.shared.routing.lanes(), self.until_end.clone())?;
+        // Nothing is assigned before the first poll. What can fail comes before threads are started.
+        member.subscribe()?;
         // Members of one process wait apart from each other.
         let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
-        let (reloads, receiver) = channel();
+        let (requests, receiver) = channel();
         let feed = Feed::new(shared, Arc::clone(member.consumer()), events, receiver, data_pulse);
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
-        member.subscribe()?;
         let (shared, ends) = (self.shared.clone(), Arc::clone(&self.ends));
         let control = move || {
             let mut result = control(&mut member, &data, &shared, &mut watch);
@@ -107,7 +134,7 @@ impl Consumers {
             result
         };
         let thread = thread::Builder::new().name(format!("control-{number}")).spawn(control)?;
-        Ok(Running { thread, reloads })
+        Ok(Running { thread, requests })
     }
 }
 
@@ -173,6 +200,7 @@ fn control(
         watch.lags.report(member.statistics(), member.retentions());
         if watch.until_end.as_ref().is_some_and(|until_end| until_end.is_over(Instant::now()))
             && !shared.stop.is_finishing()
+            && !is_a_topic_blocked(shared)
         {
             info!("read to the end: writing what is open");
             shared.stop.finish();
@@ -193,6 +221,11 @@ fn control(
         }
     }
     Ok(())
+}
+
+/// Whether records that were taken are left unsettled: then the end was not reached, wherever reading stands.
+fn is_a_topic_blocked(shared: &Shared) -> bool {
+    shared.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
 }
 
 /// Whether lines can't be stored, which an alarm says, or are on their way: then records are left in Kafka.
@@ -252,6 +285,35 @@ impl Idle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::RecvTimeoutError;
+
+    #[test]
+    fn stops_the_consumers_that_run_when_another_one_can_not_start() {
+        let stop = Stop::default();
+        let (alive, ended) = channel::<()>();
+        let start = |number| {
+            if number == 2 {
+                return Err(ConsumerError::Threads(io::Error::other("no more threads")));
+            }
+            let (stop, alive) = (stop.clone(), alive.clone());
+            let thread = thread::spawn(move || {
+                let _alive = alive;
+                while !stop.is_asked() {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Ok(())
+            });
+            Ok(Running { thread, requests: channel().0 })
+        };
+        let Err(error) = start_all(4, start, &stop) else { panic!("the third can't start") };
+        assert!(error.to_string().contains("no more threads"), "{error}");
+        drop(alive);
+        assert_eq!(
+            ended.recv_timeout(Duration::ZERO),
+            Err(RecvTimeoutError::Disconnected),
+            "a thread is left"
+        );
+    }
 
     #[test]
     fn tells_why_no_records_come_once_and_not_while_something_else_explains_it() {

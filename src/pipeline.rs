@@ -14,9 +14,9 @@ pub use reload::{Asked, ReloadError, Reloaded};
 use crate::admin::{About, Counters, History, Lags, Pulses, Server, Watched};
 use crate::batch::{Budget, Limits};
 use crate::config::{Config, ShowRecords};
-use crate::consumer::{ConsumerError, Consumers};
+use crate::consumer::{self, ConsumerError, Consumers};
 use crate::dead_letter::{DeadLetterError, DeadLetters, Originals};
-use crate::feed::{LetterDesk, Reload, Routing, Shared};
+use crate::feed::{LetterDesk, ProbeDelays, Request, Routing, Shared};
 use crate::influx::{Client, ClientError, Delays, Destination, Observer, Writer, WriterOptions};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
@@ -67,11 +67,18 @@ pub struct Options {
     pub delays: Delays,
     /// Of the jitter of that.
     pub seed: u64,
+    /// When topics that the server blocks are tried again.
+    pub probes: ProbeDelays,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { until_end: false, delays: Delays::default(), seed: fastrand::u64(..) }
+        Self {
+            until_end: false,
+            delays: Delays::default(),
+            seed: fastrand::u64(..),
+            probes: ProbeDelays::default(),
+        }
     }
 }
 
@@ -84,7 +91,7 @@ pub struct Pipeline {
     shutdown_max: Duration,
     members: Vec<JoinHandle<Result<(), ConsumerError>>>,
     /// To the data threads.
-    reloads: Vec<Sender<Reload>>,
+    requests: Vec<Sender<Request>>,
     reloading: Option<Reloading>,
     /// What runs, or is about to.
     config: Config,
@@ -156,6 +163,7 @@ impl Pipeline {
             counters,
             stop: Stop::default(),
             seed: seeds.u64(..),
+            probes: options.probes,
         };
         let (pulses, lags) = (Arc::<Pulses>::default(), Arc::<Lags>::default());
         let watched = Arc::new(Watched {
@@ -172,12 +180,15 @@ impl Pipeline {
         watchdog::start(Arc::clone(&watched), shared.stop.clone())?;
         let consumers =
             Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags, options.until_end);
-        let (mut members, mut reloads) = (Vec::new(), Vec::new());
-        for number in 0..config.kafka.consumers {
-            let running = consumers.start(&config.kafka, number)?;
-            members.push(running.thread);
-            reloads.push(running.reloads);
-        }
+        let start = |number| consumers.start(&config.kafka, number);
+        let running = match consumer::start_all(config.kafka.consumers, start, &shared.stop) {
+            Ok(running) => running,
+            Err(error) => {
+                runtime.shutdown_background();
+                return Err(error.into());
+            }
+        };
+        let (members, requests) = running.into_iter().map(|one| (one.thread, one.requests)).unzip();
         Ok(Self {
             counters: Arc::clone(&shared.counters),
             writer,
@@ -185,7 +196,7 @@ impl Pipeline {
             stop: shared.stop.clone(),
             shutdown_max: config.shutdown_max,
             members,
-            reloads,
+            requests,
             reloading: None,
             config: config.clone(),
             watched,

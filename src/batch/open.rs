@@ -1,6 +1,6 @@
 //! The batch that a lane is filling.
 
-use super::{Budget, Collisions, LineBuffer, Reserved, Runs, collisions};
+use super::{Budget, Collisions, LineBuffer, Origin, Reserved, Runs, collisions};
 use crate::commit::{Tenure, Ticket};
 use crate::dead_letter::Letter;
 use crate::kafka::TopicPartition;
@@ -17,8 +17,8 @@ pub struct Batch {
     pub tenures: Vec<Tenure>,
     /// Where the tenures are, in the same order; known once the batch is closed. None: given up before.
     pub places: Vec<Option<Arc<TopicPartition>>>,
-    /// Of rejected records, to be written with the batch; they settle with it.
-    pub letters: Vec<Letter>,
+    /// Dead letters of rejected records, which settle with the batch, and the tenures that the records belong to.
+    pub letters: Vec<(Tenure, Letter)>,
     letter_bytes: usize,
     opened: Option<Instant>,
     reserved: Reserved,
@@ -60,7 +60,7 @@ impl Batch {
     /// Notes that a record, or elements of it, were rejected.
     pub fn push_letter(&mut self, tenure: Tenure, letter: Letter, now: Instant) {
         self.letter_bytes += letter.bytes();
-        self.letters.push(letter);
+        self.letters.push((tenure, letter));
         self.carry(tenure, now);
     }
 
@@ -85,9 +85,24 @@ impl Batch {
             || self.lines.bytes() + self.letter_bytes >= limits.bytes_max
     }
 
-    /// The topic and partition of a tenure, of a closed batch.
+    /// The record that a line of this batch came from. No line may be settled without its record: it would be lost silently.
+    pub fn origin(&self, line: usize) -> Origin {
+        match self.runs.origin(line) {
+            Some(origin) => origin,
+            #[expect(
+                clippy::panic,
+                reason = "a fact of this module: each line's record is noted when the line is appended"
+            )]
+            None => panic!("line {line} of a batch has no record"),
+        }
+    }
+
+    /// The topic and partition of a tenure, of a closed batch. None: the partition was given up before the batch was closed.
     pub fn place_of(&self, tenure: Tenure) -> Option<&Arc<TopicPartition>> {
-        self.places.get(self.tenures.iter().position(|carried| *carried == tenure)?)?.as_ref()
+        let number = self.tenures.iter().position(|carried| *carried == tenure);
+        let place = number.and_then(|number| self.places.get(number));
+        assert!(place.is_some(), "a closed batch knows the partition of each of its assignments");
+        place.and_then(Option::as_ref)
     }
 
     /// When it is to be closed; none while it is empty.

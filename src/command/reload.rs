@@ -56,6 +56,14 @@ impl Reloads {
                 info!("nothing changed in the configuration");
                 count(&counters, &counters.reloads.unchanged, false);
             }
+            Ok(Asked::BlocksLifted { topics }) => {
+                let topics = topics.into_iter().collect::<Vec<_>>().join(" ");
+                info!(
+                    topics,
+                    "nothing changed in the configuration; blocked topics are read again from their committed offsets"
+                );
+                count(&counters, &counters.reloads.unchanged, false);
+            }
             Err(Refused) => count(&counters, &counters.reloads.refused, true),
         }
     }

@@ -24,6 +24,7 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
             return ExitCode::from(WRONG);
         }
     };
+    end_process_on_panic();
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "kafka-influx-bridge starts");
     let options = Options { until_end, ..Options::default() };
     let started = Pipeline::start_with(&config, Arc::new(LogObserver), options);
@@ -35,6 +36,17 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// Makes a panic end the process also where it would unwind. The release build aborts by its profile (`panic = "abort"`); in other
+/// builds tokio would catch the panic of a task and go on without it, and a lane would stop without a word. The next process
+/// reads again from the committed offset.
+fn end_process_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
 }
 
 /// Reads the configuration and starts the log as it says.
@@ -112,5 +124,34 @@ impl Signals {
             }
         });
         Ok(signals)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    const CHILD: &str = "BRIDGE_TEST_PANICS_IN_A_TASK";
+    const SIGABRT: i32 = 6;
+
+    /// In a process of its own: this test calls itself there.
+    #[test]
+    fn a_panic_in_a_task_ends_the_process() {
+        let name = "command::run::tests::a_panic_in_a_task_ends_the_process";
+        if std::env::var_os(CHILD).is_some() {
+            end_process_on_panic();
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+            let task = runtime.spawn(async { panic!("a broken invariant") });
+            let _caught = runtime.block_on(task);
+            // Reached only if the runtime caught the panic.
+            std::process::exit(0);
+        }
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let output = child.args([name, "--exact", "--nocapture"]).env(CHILD, "1").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(SIGABRT), "{:?} {said}", output.status);
+        assert!(said.contains("a broken invariant"), "{said}");
     }
 }

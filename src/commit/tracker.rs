@@ -59,6 +59,13 @@ pub struct Unsettled {
     pub to: NextOffset,
 }
 
+impl Unsettled {
+    /// How many offsets that are. None where they went back, as those of a topic that was created again.
+    pub fn count(self) -> u64 {
+        u64::try_from(self.to.get() - self.from.get()).unwrap_or(0)
+    }
+}
+
 /// Records delivered one after another that settle together.
 #[derive(Debug)]
 struct Span {

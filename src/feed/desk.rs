@@ -2,6 +2,7 @@
 //! librdkafka nor the clock, so the simulation runs it as it is.
 
 use super::edges::{LaneQueue, Outlet};
+use super::guard::{ProbeDelays, Resumption};
 use super::lane::{Done, Lane};
 use super::routes::{Route, Routes, Routing};
 use super::stage::Stage;
@@ -18,8 +19,9 @@ use tracing::warn;
 
 /// Records taken at once: enough to make the call cheap, few enough that little is pinned while a lane has no room.
 const RECORDS_PER_TURN: usize = 256;
-/// The board of alarms decides when one is said again; this bounds how late it may.
-const REPEAT_ALARMS_EVERY: Duration = Duration::from_secs(1);
+/// How often alarms of blocked topics are repeated to the registry, which decides when one is logged again, and summaries of
+/// warnings that were kept back are due.
+const REPEAT_EVERY: Duration = Duration::from_secs(1);
 
 /// What a desk is made of.
 pub struct Setting {
@@ -31,6 +33,18 @@ pub struct Setting {
     pub alarms: Arc<Alarms>,
     /// Whether rejected records are dead-lettered.
     pub writes_letters: bool,
+    /// When topics that the server blocks are tried again.
+    pub probes: ProbeDelays,
+}
+
+/// A blocked topic that can go on once its partitions are read again from where they are unsettled.
+#[derive(Debug)]
+pub struct Resuming {
+    topic: usize,
+    how: Resumption,
+    pub name: Arc<str>,
+    /// The assigned partitions, with what of each was taken and is not settled.
+    pub partitions: Vec<(TopicPartition, Option<Unsettled>)>,
 }
 
 /// Lanes, and what is known of the records in them.
@@ -43,8 +57,7 @@ pub struct Desk<Q, O> {
     /// Revokes that wait for their partitions to be settled.
     drains: Vec<Drain>,
     stage: Stage,
-    /// When the alarms of topics that hold are repeated.
-    next_alarms: Option<Instant>,
+    next_repeat: Option<Instant>,
 }
 
 /// Where partitions may be committed.
@@ -76,12 +89,12 @@ struct Drain {
 
 impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
     pub fn new(setting: Setting, outlet: O) -> Self {
-        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits);
+        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits, setting.probes);
         let (counters, alarms) = (Arc::clone(&setting.counters), Arc::clone(&setting.alarms));
         let stage = Stage::new(routes, counters, alarms, setting.writes_letters);
         let (lanes, drains) = (Vec::new(), Vec::new());
         let next_ticket = Ticket::first();
-        Self { setting, outlet, lanes, done: channel(), next_ticket, drains, stage, next_alarms: None }
+        Self { setting, outlet, lanes, done: channel(), next_ticket, drains, stage, next_repeat: None }
     }
 
     /// Begins a tenure; returns the queue that the partition's records are to come by. It is made where the lane is new.
@@ -140,7 +153,7 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         for drain in std::mem::take(&mut self.drains) {
             self.acknowledge(drain);
         }
-        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits);
+        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits, setting.probes);
         let held = self.stage.renew(routes, setting.writes_letters);
         // Batches of the old lanes that come back late are nobody's. Their queues go when nothing is sent to them any more.
         self.done = channel();
@@ -171,11 +184,6 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         self.lanes.iter().enumerate().all(is_done)
     }
 
-    /// The lanes' queues.
-    pub fn queues(&self) -> impl Iterator<Item = &Q> {
-        self.lanes.iter().map(|lane| &lane.queue)
-    }
-
     /// The partitions held.
     pub fn held(&self) -> impl Iterator<Item = &TopicPartition> {
         self.stage.routes.held()
@@ -185,9 +193,10 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
     pub fn turn(&mut self, now: Instant, reading: Reading) -> bool {
         let stopping = reading == Reading::Off;
         self.settle_done(now);
-        if self.next_alarms.is_none_or(|next| next <= now) {
-            self.next_alarms = Some(now + REPEAT_ALARMS_EVERY);
+        if self.next_repeat.is_none_or(|next| next <= now) {
+            self.next_repeat = Some(now + REPEAT_EVERY);
             self.stage.repeat_alarms(now);
+            self.stage.reporter.summarize(now);
         }
         let mut busy = false;
         for lane in 0..self.lanes.len() {
@@ -209,9 +218,74 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         self.lanes.iter().all(Lane::is_idle)
     }
 
-    /// Partitions held of topics that hold.
-    pub fn partitions_on_hold(&self) -> Vec<TopicPartition> {
-        self.stage.routes.partitions_on_hold()
+    /// Assigned partitions whose records are left unsettled now.
+    pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
+        self.stage.routes.blocked_partitions()
+    }
+
+    /// Lifts the blocks of all topics; each goes on as soon as [`Desk::resuming`] says so. Returns how many there are.
+    pub fn lift_blocks(&mut self) -> usize {
+        let topics = self.stage.routes.not_open();
+        topics.iter().for_each(|topic| self.stage.routes.topic_mut(*topic).guard.lift());
+        topics.len()
+    }
+
+    /// Blocked topics that are to go on now: those whose probe is due or passed, or whose block was lifted, and of which nothing is
+    /// open or in flight any more.
+    pub fn resuming(&mut self, now: Instant) -> Vec<Resuming> {
+        let Self { lanes, stage, .. } = self;
+        let mut all = Vec::new();
+        for topic in stage.routes.not_open() {
+            let assigned = stage.routes.assigned_of(topic);
+            let is_open = |tenure: Tenure| lanes.iter().any(|lane| lane.carries(tenure));
+            if assigned.is_empty() || assigned.iter().any(|(_, tenure)| is_open(*tenure)) {
+                continue;
+            }
+            let known = stage.routes.topic_mut(topic);
+            known.guard.judge(now);
+            let Some(how) = known.guard.resumption(now) else { continue };
+            let name = Arc::clone(&known.name);
+            let unsettled = |(at, tenure): (TopicPartition, Tenure)| (at, stage.tracker.unsettled(tenure));
+            all.push(Resuming {
+                topic,
+                how,
+                name,
+                partitions: assigned.into_iter().map(unsettled).collect(),
+            });
+        }
+        all
+    }
+
+    /// The partitions of this topic are read again from where they are unsettled, each in a new tenure: the topic goes on. Records
+    /// that were taken of such a partition are released, because they come again behind the unsettled ones. A partition without
+    /// unsettled records is not read again, so what was taken of it stays.
+    pub fn resume(&mut self, resuming: &Resuming, now: Instant) {
+        let Self { lanes, stage, .. } = self;
+        let again: Vec<&TopicPartition> = resuming
+            .partitions
+            .iter()
+            .filter(|(_, unsettled)| unsettled.is_some())
+            .map(|(at, _)| at)
+            .collect();
+        for at in &again {
+            stage.routes.renew_tenure(at, |before| stage.tracker.renew(before));
+        }
+        for lane in lanes {
+            lane.queue.release(|topic, partition| {
+                again.iter().any(|at| at.partition == partition && at.topic == topic)
+            });
+        }
+        stage.routes.topic_mut(resuming.topic).guard.resume(resuming.how, now);
+    }
+
+    /// The partitions of this topic can't be read again now: it stays blocked for a while.
+    pub fn postpone(&mut self, resuming: &Resuming, now: Instant) {
+        self.stage.routes.topic_mut(resuming.topic).guard.postpone(now);
+    }
+
+    /// Logs what was kept back so far: nothing may follow.
+    pub fn summarize_all(&mut self) {
+        self.stage.reporter.summarize_all();
     }
 
     /// Partitions held.
@@ -306,7 +380,8 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
     /// Takes back the batches that came back settled.
     fn settle_done(&mut self, now: Instant) {
         while let Ok(done) = self.done.1.try_recv() {
-            for &tenure in &done.batch.tenures {
+            let blocked = done.delivered.blocked_tenures(&done.batch);
+            for &tenure in done.batch.tenures.iter().filter(|tenure| !blocked.contains(tenure)) {
                 self.stage.tracker.settle(tenure, done.batch.ticket);
             }
             let Some(lane) = self.lanes.get_mut(done.lane) else { continue };
@@ -330,12 +405,13 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         }
     }
 
-    /// Whether something of this tenure is open that no hold keeps from being settled.
+    /// Whether something of this tenure is on its way to be settled: open or in flight in a lane that is not held. What a limit of
+    /// the server kept out is in no lane any more.
     fn may_settle(&self, tenure: Tenure) -> bool {
-        let holds = |(number, lane): (usize, &Lane<Q>)| {
-            lane.carries(tenure) && self.outlet.holds(number, &lane.destination)
+        let moves = |(number, lane): (usize, &Lane<Q>)| {
+            lane.carries(tenure) && !self.outlet.holds(number, &lane.destination)
         };
-        !self.stage.tracker.is_settled(tenure) && !self.lanes.iter().enumerate().any(holds)
+        !self.stage.tracker.is_settled(tenure) && self.lanes.iter().enumerate().any(moves)
     }
 
     fn acknowledge(&mut self, drain: Drain) {

@@ -19,7 +19,8 @@ pub struct Lane<Q> {
     closed: mpsc::Sender<Batch>,
 }
 
-/// A batch that came back: all its lines are stored or refused, and all its dead letters are written.
+/// A batch that came back: all its lines are stored, refused or blocked, and the dead letters of the records that it settles are
+/// written.
 #[derive(Debug)]
 pub struct Done {
     pub lane: usize,
@@ -61,8 +62,15 @@ impl<Q> Lane<Q> {
         next.ticket = ticket;
         let batch = std::mem::replace(&mut self.open, next);
         self.in_flight.clone_from(&batch.tenures);
-        // The receiver ends only with the runtime, and then nothing is written any more.
-        self.closed.try_send(batch).is_ok()
+        match self.closed.try_send(batch) {
+            Ok(()) => true,
+            // Nothing of the batch could be settled any more, and the lane would stop without a word.
+            #[expect(
+                clippy::panic,
+                reason = "a fact of our own code; the process ends, and the next one reads again from the committed offset"
+            )]
+            Err(error) => panic!("a batch can't be handed to its lane's writer: {error}"),
+        }
     }
 
     /// The batch in flight came back.
@@ -81,6 +89,17 @@ impl<Q> Lane<Q> {
     /// Whether some records of this tenure are open or in flight here.
     pub fn carries(&self, tenure: Tenure) -> bool {
         self.in_flight.contains(&tenure) || self.open.tenures.contains(&tenure)
+    }
+}
+
+impl Delivered {
+    /// Whose records this batch must not settle: a limit of the server keeps lines of them out. Each once.
+    pub fn blocked_tenures(&self, batch: &Batch) -> Vec<Tenure> {
+        let mut tenures: Vec<Tenure> =
+            self.blocked.iter().map(|blocked| batch.origin(blocked.line).tenure).collect();
+        tenures.sort_unstable();
+        tenures.dedup();
+        tenures
     }
 }
 

@@ -5,6 +5,7 @@ use super::routes::Routing;
 use crate::admin::Counters;
 use crate::alarm::{Alarms, Scope, Trouble, Watch};
 use crate::batch::{Batch, LineBuffer};
+use crate::commit::Tenure;
 use crate::dead_letter::{
     DeadLetterError, DeadLetters, Elements, Letter, Original, Originals, REFUSED, Stage, Wanted,
 };
@@ -62,10 +63,14 @@ impl LaneLetters {
         Self { desk, watch, waits, rng: fastrand::Rng::new() }
     }
 
-    /// Returns when all letters of the batch are written, however long that takes.
+    /// Returns when the letters of all records that settle with this batch are written, however long that takes. Records of
+    /// partitions with blocked lines do not settle: they are read again, and their letters are written then.
     pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
-        let mut rejected = Drafts::new(std::mem::take(&mut batch.letters));
-        let refused = refused_records(batch, delivered);
+        let blocked = delivered.blocked_tenures(batch);
+        let letters = std::mem::take(&mut batch.letters).into_iter();
+        let settled = letters.filter(|(tenure, _)| !blocked.contains(tenure)).map(|(_, letter)| letter);
+        let mut rejected = Drafts::new(settled);
+        let refused = refused_records(batch, delivered, &blocked);
         let mut rest = refused.as_slice();
         while !rest.is_empty() {
             let originals = self.read_again(rest.get(..REREAD_RECORDS).unwrap_or(rest)).await;
@@ -196,9 +201,9 @@ impl LaneLetters {
 struct Drafts(BTreeMap<(Arc<str>, i32, i64), Letter>);
 
 impl Drafts {
-    fn new(letters: Vec<Letter>) -> Self {
+    fn new(letters: impl Iterator<Item = Letter>) -> Self {
         let place = |letter: &Letter| (Arc::clone(&letter.topic), letter.partition, letter.offset);
-        Self(letters.into_iter().map(|letter| (place(&letter), letter)).collect())
+        Self(letters.map(|letter| (place(&letter), letter)).collect())
     }
 
     /// One letter for both findings.
@@ -217,13 +222,18 @@ impl Drafts {
     }
 }
 
-/// Refused lines by record, in the order in which records are read again.
-fn refused_records(batch: &Batch, delivered: &Delivered) -> Vec<RefusedRecord> {
+/// Refused lines by record, in the order in which records are read again; without those of `blocked` tenures.
+fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[Tenure]) -> Vec<RefusedRecord> {
     let mut records: Vec<RefusedRecord> = Vec::new();
     let mut refused: Vec<_> = delivered.refused.iter().collect();
     refused.sort_by_key(|refused| refused.line);
     for refused in refused {
-        let Some(origin) = batch.runs.origin(refused.line) else { continue };
+        let origin = batch.origin(refused.line);
+        if blocked.contains(&origin.tenure) {
+            continue;
+        }
+        // A partition that was given up before the batch was closed: its records settle nowhere here, and its next owner writes
+        // their letters.
         let Some(at) = batch.place_of(origin.tenure) else { continue };
         let line = (refused.line, origin.line as usize);
         match records.last_mut() {

@@ -12,28 +12,32 @@ mod lane;
 mod letters;
 mod reload;
 mod report;
+mod resume;
 mod routes;
 #[cfg(test)]
 mod simulation;
 mod stage;
 mod write;
 
+pub use guard::{ProbeDelays, blocked_topic};
 pub use letters::LetterDesk;
-pub use reload::{Reload, Switched};
+pub use reload::{Reload, Request, Switched};
 pub use routes::{DESTINATIONS_WITH_LANES, Routing};
 
 use crate::admin::{Counters, OpenTimesPen, Pulse};
 use crate::batch::{Budget, Limits};
+use crate::commit::Unsettled;
 use crate::influx::Writer;
-use crate::kafka::{GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, Taken, offsets_of};
+use crate::kafka::{
+    Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, Taken, offsets_of,
+};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
 use desk::{Desk, Reading, Setting, Settled};
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
-use reload::{Waiting, parts_of};
+use reload::{Waiting, list_of, parts_of};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
@@ -61,6 +65,8 @@ pub struct Shared {
     pub stop: Stop,
     /// Of the lanes' jitter.
     pub seed: u64,
+    /// When topics that the server blocks are tried again.
+    pub probes: ProbeDelays,
 }
 
 /// One consumer's data thread.
@@ -76,9 +82,12 @@ pub struct Feed {
     held: u64,
     times: OpenTimesPen,
     next_times: Instant,
-    reloads: Receiver<Reload>,
+    requests: Receiver<Request>,
     /// The one that is under way.
     waiting: Option<Waiting>,
+    next_resuming: Instant,
+    /// Assignments whose queues the control thread has not forwarded partitions into yet.
+    forwarding: Vec<Receiver<Forwarded>>,
 }
 
 impl Feed {
@@ -86,7 +95,7 @@ impl Feed {
         shared: Shared,
         consumer: Arc<GroupConsumer>,
         events: Receiver<GroupEvent>,
-        reloads: Receiver<Reload>,
+        requests: Receiver<Request>,
         pulse: Arc<Pulse>,
     ) -> Self {
         let Shared { counters, stop, .. } = &shared;
@@ -104,8 +113,10 @@ impl Feed {
             held: 0,
             times,
             next_times: Instant::now(),
-            reloads,
+            requests,
             waiting: None,
+            next_resuming: Instant::now(),
+            forwarding: Vec::new(),
         }
     }
 
@@ -121,8 +132,10 @@ impl Feed {
             let busy = self.desk.turn(now, reading);
             self.read_failed_again();
             self.store_offsets(now, stopping);
+            self.resume_topics(now, reading);
             self.tell_times(now);
             if stopping && self.is_finished(now) {
+                self.desk.summarize_all();
                 return;
             }
             if !busy {
@@ -181,8 +194,10 @@ impl Feed {
                         .into_iter()
                         .filter_map(|at| Some(Arc::clone(self.desk.assign(at, make)?.queue())))
                         .collect();
+                    let (acknowledge, forwarded) = channel();
+                    self.forwarding.push(forwarded);
                     // Nobody waits any more: the control thread gave up, and said so.
-                    let _nobody = reply.send(queues);
+                    let _nobody = reply.send(Queues { queues, acknowledge });
                 }
                 GroupEvent::Revoked { partitions, reply } => {
                     let acknowledge = Box::new(move |settled| {
@@ -196,17 +211,14 @@ impl Feed {
         }
     }
 
-    /// Keeps librdkafka from fetching what is only let go. Pausing drops what was fetched, so it is for this alone; doing it
+    /// Keeps librdkafka from fetching what is only left unsettled. Pausing drops what was fetched, so it is for this alone; doing it
     /// again changes nothing, and covers partitions that were assigned since.
-    fn pause_topics_on_hold(&self) {
-        let mut list = TopicPartitionList::new();
-        for at in self.desk.partitions_on_hold() {
-            list.add_partition(&at.topic, at.partition);
-        }
+    fn pause_blocked_topics(&self) {
+        let list = list_of(self.desk.blocked_partitions().iter());
         if list.count() > 0
             && let Err(error) = self.consumer.pause(&list)
         {
-            debug!(%error, "a topic on hold could not be paused");
+            debug!(%error, "a blocked topic could not be paused");
         }
     }
 
@@ -224,7 +236,7 @@ impl Feed {
             return;
         }
         self.next_store = now + STORE_EVERY;
-        self.pause_topics_on_hold();
+        self.pause_blocked_topics();
         let Settled { settled, back } = self.desk.take_settled();
         if settled.is_empty() {
             return;

@@ -18,19 +18,29 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::error;
 
 /// As long as a revoke: whoever waits for it should not wait longer for what a restart would give up too.
 const DRAIN_MAX: Duration = REVOKE_DRAIN_MAX;
+/// librdkafka's own thread answers a seek within milliseconds, and asks no broker first.
+const SEEK_MAX: Duration = Duration::from_secs(2);
 
 /// What a data thread is to go on with.
 pub struct Reload {
     pub shared: Shared,
     /// Hears when it does.
     pub done: Sender<Switched>,
+}
+
+/// What a data thread is asked for while it runs.
+pub enum Request {
+    /// Another configuration.
+    Reload(Reload),
+    /// The configuration is the same; blocked topics are to be tried again.
+    LiftBlocks,
 }
 
 /// A data thread goes on by other rules.
@@ -56,17 +66,24 @@ pub(super) fn parts_of(shared: Shared) -> (Setting, WritingLanes) {
         counters: shared.counters,
         alarms: Arc::clone(shared.writer.board()),
         writes_letters: shared.letters.is_some(),
+        probes: shared.probes,
     };
     (setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime, shared.seed))
 }
 
 impl Feed {
-    /// Takes up a reload, and goes on with what it brings once everything before is settled or given up.
+    /// Takes up a request. A reload goes on once everything before is settled or given up.
     pub(super) fn reload(&mut self, now: Instant) {
         if self.waiting.is_none()
-            && let Ok(reload) = self.reloads.try_recv()
+            && let Ok(request) = self.requests.try_recv()
         {
-            self.waiting = Some(Waiting { reload, until: now + DRAIN_MAX });
+            match request {
+                Request::Reload(reload) => self.waiting = Some(Waiting { reload, until: now + DRAIN_MAX }),
+                Request::LiftBlocks => {
+                    self.desk.lift_blocks();
+                    self.next_resuming = now;
+                }
+            }
         }
         let Some(Waiting { until, .. }) = &self.waiting else { return };
         let is_due = (now >= *until || self.desk.is_drained()) && self.all_are_forwarded();
@@ -79,20 +96,19 @@ impl Feed {
         }
     }
 
-    /// Whether no queue is with the control thread, which forwards partitions that were just assigned into it: then it would
-    /// undo what is forwarded here.
-    fn all_are_forwarded(&self) -> bool {
-        self.desk.queues().all(|taken| Arc::strong_count(taken.queue()) == 1)
+    /// Whether the control thread has forwarded all partitions that were assigned. It would undo what is forwarded here if it did so
+    /// later.
+    fn all_are_forwarded(&mut self) -> bool {
+        // A control thread that gave up waiting for the queues forwards nothing any more: its end of the channel is gone.
+        self.forwarding.retain(|forwarded| forwarded.try_recv() == Err(TryRecvError::Empty));
+        self.forwarding.is_empty()
     }
 
     fn go_on_with(&mut self, Reload { shared, done }: Reload, now: Instant) {
         self.store_offsets(now, true);
         let (setting, outlet) = parts_of(shared);
         let consumer = Arc::clone(&self.consumer);
-        let mut held = TopicPartitionList::new();
-        for at in self.desk.held() {
-            held.add_partition(&at.topic, at.partition);
-        }
+        let held = list_of(self.desk.held());
         let (mut again, mut switched) = (Vec::new(), Switched::default());
         let paused = consumer.pause(&held).and_then(|()| all_well(&held));
         let make_queue = || Taken::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
@@ -100,8 +116,7 @@ impl Feed {
             taken.queue().forward(&at.topic, at.partition);
             if let Some(unsettled) = unsettled {
                 again.push((at.clone(), unsettled.from));
-                switched.read_again +=
-                    u64::try_from(unsettled.to.get() - unsettled.from.get()).unwrap_or_default();
+                switched.read_again += unsettled.count();
             }
         });
         // Topics that hold were paused before: by the new rules they may go on.
@@ -114,14 +129,25 @@ impl Feed {
     }
 }
 
-/// What librdkafka found of each partition.
-fn all_well(partitions: &TopicPartitionList) -> KafkaResult<()> {
+/// The list that librdkafka wants.
+pub(super) fn list_of<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for at in partitions {
+        list.add_partition(&at.topic, at.partition);
+    }
+    list
+}
+
+/// The first error that librdkafka found in one of the partitions.
+pub(super) fn all_well(partitions: &TopicPartitionList) -> KafkaResult<()> {
     partitions.elements().iter().try_for_each(TopicPartitionListElem::error)
 }
 
-fn seek(consumer: &GroupConsumer, to: &[(TopicPartition, NextOffset)]) -> KafkaResult<()> {
+/// Reads on from these offsets. It waits until librdkafka has taken up each of them: a seek that is lost would pass over what is
+/// not settled.
+pub(super) fn seek(consumer: &GroupConsumer, to: &[(TopicPartition, NextOffset)]) -> KafkaResult<()> {
     if to.is_empty() {
         return Ok(());
     }
-    consumer.seek_partitions(offsets_of(to), Duration::ZERO).map(drop)
+    consumer.seek_partitions(offsets_of(to), SEEK_MAX).and_then(|found| all_well(&found))
 }

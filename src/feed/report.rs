@@ -37,18 +37,31 @@ struct Throttle {
 
 impl Throttle {
     /// Whether to log now; if so, how many were kept back before.
-    fn pass(&mut self) -> Option<u64> {
-        self.pass_every(LOG_EVERY)
-    }
-
-    fn pass_every(&mut self, every: Duration) -> Option<u64> {
-        let now = Instant::now();
-        if self.last.is_some_and(|last| now.duration_since(last) < every) {
+    fn pass(&mut self, every: Duration, now: Instant) -> Option<u64> {
+        if self.is_recent(every, now) {
             self.kept_back += 1;
             return None;
         }
         self.last = Some(now);
         Some(std::mem::take(&mut self.kept_back))
+    }
+
+    /// How many were kept back, once it is time to say so although nothing followed.
+    fn summary(&mut self, every: Duration, now: Instant) -> Option<u64> {
+        if self.kept_back == 0 || self.is_recent(every, now) {
+            return None;
+        }
+        self.last = Some(now);
+        self.take()
+    }
+
+    /// How many were kept back.
+    fn take(&mut self) -> Option<u64> {
+        Some(std::mem::take(&mut self.kept_back)).filter(|kept_back| *kept_back > 0)
+    }
+
+    fn is_recent(&self, every: Duration, now: Instant) -> bool {
+        self.last.is_some_and(|last| now.saturating_duration_since(last) < every)
     }
 }
 
@@ -77,7 +90,54 @@ pub fn mapped(topic: &mut Topic, record: &Record<'_>, line: Option<&[u8]>, count
     }
 }
 
+/// The mapping's query selects nothing in this record: said once a topic, because a mistyped query would pass over all of it.
+pub fn selected_nothing(topic: &Topic, record: &Record<'_>) {
+    let (partition, offset) = (record.partition, record.offset);
+    warn!(
+        topic = &*topic.name,
+        partition,
+        offset,
+        "the mapping's `query` selects nothing in this record: it is counted as filtered and committed without a point, as are all \
+         others in which it selects nothing. If this record should become points, correct `query` (`map --live 10` shows what \
+         records become)"
+    );
+}
+
+/// None of the topic's first records became a point, and none was rejected.
+pub fn all_filtered(topic: &Topic) {
+    warn!(
+        topic = &*topic.name,
+        "all of the topic's first records were filtered: they are committed without a point, and so are others like them. If they \
+         should become points, look at `query`, `include` and `exclude` of the topic's [[mapping]] (`map --live 10` shows what \
+         records become)"
+    );
+}
+
 impl Reporter {
+    /// Logs how many warnings were kept back, where none of the same kind followed that says so.
+    pub fn summarize(&mut self, now: Instant) {
+        self.tell_kept_back(|throttle, every| throttle.summary(every, now));
+    }
+
+    /// As [`Reporter::summarize`], at the end: nothing may follow.
+    pub fn summarize_all(&mut self) {
+        self.tell_kept_back(|throttle, _| throttle.take());
+    }
+
+    fn tell_kept_back(&mut self, mut take: impl FnMut(&mut Throttle, Duration) -> Option<u64>) {
+        for (reason, throttle) in Reason::ALL.into_iter().zip(&mut self.rejected) {
+            if let Some(more) = take(throttle, LOG_EVERY) {
+                warn!(reason = reason.name(), more, "further records rejected for the same reason");
+            }
+        }
+        if let Some(more) = take(&mut self.refused, LOG_EVERY) {
+            warn!(more, "further lines refused by influxdb");
+        }
+        if let Some(more) = take(&mut self.kafka, LOG_EVERY) {
+            warn!(more, "further records can't be read");
+        }
+    }
+
     /// A record, or one element of it, can't become a point.
     pub fn rejected(
         &mut self,
@@ -86,12 +146,13 @@ impl Reporter {
         element: Option<usize>,
         rejection: &Rejection,
         last: &Rejections,
+        now: Instant,
     ) {
         let (partition, offset, reason) = (record.partition, record.offset, rejection.reason().name());
         let text = record.value.unwrap_or_default();
-        last.note(Seen { topic, partition, offset, element, reason, why: rejection, text }, Instant::now());
+        last.note(Seen { topic, partition, offset, element, reason, why: rejection, text }, now);
         let Some(throttle) = self.rejected.get_mut(rejection.reason() as usize) else { return };
-        let Some(more) = throttle.pass() else { return };
+        let Some(more) = throttle.pass(LOG_EVERY, now) else { return };
         let why = printable(&rejection.to_string(), SHOWN_MAX);
         warn!(topic, partition, offset, element, reason, more, why, "record rejected");
     }
@@ -104,20 +165,21 @@ impl Reporter {
         refused: &Refused,
         place: Option<(&TopicPartition, i64)>,
         last: &Rejections,
+        now: Instant,
     ) {
         let (topic, partition, offset) =
             place.map_or(("", -1, -1), |(at, offset)| (at.topic.as_str(), at.partition, offset));
         let text = done.lines.line(refused.line).trim_ascii_end();
         let (element, reason, why) = (None, REFUSED, &refused.why);
-        last.note(Seen { topic, partition, offset, element, reason, why, text }, Instant::now());
-        let Some(more) = self.refused.pass() else { return };
+        last.note(Seen { topic, partition, offset, element, reason, why, text }, now);
+        let Some(more) = self.refused.pass(LOG_EVERY, now) else { return };
         let line = printable_bytes(text, SHOWN_MAX);
         warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
     }
 
     /// Points of a batch overwrite those of other records.
-    pub fn collided(&mut self, done: &Done) {
-        let Some(_) = self.collided.pass_every(COLLISIONS_EVERY) else { return };
+    pub fn collided(&mut self, done: &Done, now: Instant) {
+        let Some(_) = self.collided.pass(COLLISIONS_EVERY, now) else { return };
         let Some(line) = done.collisions.example else { return };
         let line = printable_bytes(done.lines.line(line).trim_ascii_end(), SHOWN_MAX);
         let points = done.collisions.count;
@@ -130,8 +192,15 @@ impl Reporter {
     }
 
     /// librdkafka reports something in a record's place.
-    pub fn kafka_error(&mut self, topic: &str, partition: i32, code: RDKafkaErrorCode, text: &str) {
-        if let Some(more) = self.kafka.pass() {
+    pub fn kafka_error(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        code: RDKafkaErrorCode,
+        text: &str,
+        now: Instant,
+    ) {
+        if let Some(more) = self.kafka.pass(LOG_EVERY, now) {
             warn!(topic, partition, %code, more, text = printable(text, SHOWN_MAX), "records can't be read");
         }
     }
@@ -157,5 +226,28 @@ impl Tally {
         Counters::add(&counters.lines, self.lines);
         Counters::add(&counters.filtered, self.filtered);
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_back_is_told_although_nothing_follows() {
+        let (mut throttle, start) = (Throttle::default(), Instant::now());
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        assert_eq!(throttle.pass(LOG_EVERY, at(0)), Some(0));
+        for _ in 1..20 {
+            assert_eq!(throttle.pass(LOG_EVERY, at(1)), None);
+        }
+        assert_eq!(throttle.summary(LOG_EVERY, at(999)), None);
+        assert_eq!(throttle.summary(LOG_EVERY, at(1_000)), Some(19));
+        assert_eq!(throttle.summary(LOG_EVERY, at(5_000)), None, "it was told");
+        // What follows the summary at once is kept back too.
+        assert_eq!(throttle.pass(LOG_EVERY, at(1_500)), None);
+        assert_eq!(throttle.pass(LOG_EVERY, at(2_000)), Some(1));
+        assert_eq!(throttle.pass(LOG_EVERY, at(2_001)), None);
+        assert_eq!((throttle.take(), throttle.take()), (Some(1), None));
     }
 }

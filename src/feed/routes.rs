@@ -1,12 +1,12 @@
 //! Which partitions are held, and where their records go: topic to mapping, mapping to destination, partition to lane.
 
-use super::guard::Guard;
+use super::guard::{Guard, ProbeDelays};
 use crate::commit::Tenure;
 use crate::config::Config;
 use crate::influx::Destination;
 use crate::kafka::{Place, TopicPartition};
 use crate::map::{Mapper, RecordLimits, Rules};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Lanes of one destination: requests in flight at once. Two keep a loopback database busy; each costs queues of its own.
@@ -49,6 +49,8 @@ pub struct Topic {
     pub destination: usize,
     /// Whether its first line was shown.
     pub shown: bool,
+    /// Whether to warn of the next record in which the mapping's query selects nothing.
+    pub tells_empty_query: bool,
     pub guard: Guard,
 }
 
@@ -57,7 +59,10 @@ pub struct Topic {
 pub struct Routes {
     routing: Arc<Routing>,
     limits: RecordLimits,
+    probes: ProbeDelays,
     topics: Vec<Topic>,
+    /// Topics that the configuration before had blocked.
+    blocked_before: BTreeSet<Arc<str>>,
     held: HashMap<TopicPartition, Route>,
     places: HashMap<Tenure, Arc<TopicPartition>>,
     last: Option<(usize, i32, Option<Route>)>,
@@ -115,9 +120,15 @@ impl Routing {
 }
 
 impl Routes {
-    pub fn new(routing: Arc<Routing>, limits: RecordLimits) -> Self {
-        let (held, places) = (HashMap::new(), HashMap::new());
-        Self { routing, limits, topics: Vec::new(), held, places, last: None }
+    pub fn new(routing: Arc<Routing>, limits: RecordLimits, probes: ProbeDelays) -> Self {
+        let (held, places, blocked_before) = (HashMap::new(), HashMap::new(), BTreeSet::new());
+        Self { routing, limits, probes, topics: Vec::new(), blocked_before, held, places, last: None }
+    }
+
+    /// Takes over which topics were blocked by the configuration before: each flows again, and is blocked again sooner.
+    pub fn follow(&mut self, before: &Self) {
+        let blocked = before.topics.iter().filter(|topic| !topic.guard.is_open());
+        self.blocked_before = blocked.map(|topic| Arc::clone(&topic.name)).collect();
     }
 
     /// Routes a partition from now on.
@@ -137,6 +148,35 @@ impl Routes {
     pub fn remove(&mut self, at: &TopicPartition) -> Option<Tenure> {
         self.last = None;
         self.held.remove(at).map(|route| route.tenure)
+    }
+
+    /// Another tenure takes the place of the one in which this partition was assigned. Returns the old one.
+    pub fn renew_tenure(
+        &mut self,
+        at: &TopicPartition,
+        begin: impl FnOnce(Tenure) -> Tenure,
+    ) -> Option<Tenure> {
+        self.last = None;
+        let route = self.held.get_mut(at)?;
+        let before = route.tenure;
+        route.tenure = begin(before);
+        let place = self.places.remove(&before).unwrap_or_else(|| Arc::new(at.clone()));
+        self.places.insert(route.tenure, place);
+        Some(before)
+    }
+
+    /// The partitions of a topic that are assigned, with their tenures, in an order that does not change from run to run.
+    pub fn assigned_of(&self, topic: usize) -> Vec<(TopicPartition, Tenure)> {
+        let of_topic = self.held.iter().filter(|(_, route)| route.topic == topic);
+        let mut assigned: Vec<_> = of_topic.map(|(at, route)| (at.clone(), route.tenure)).collect();
+        assigned.sort();
+        assigned
+    }
+
+    /// The numbers of topics that do not flow.
+    pub fn not_open(&self) -> Vec<usize> {
+        let topics = self.topics.iter().enumerate();
+        topics.filter(|(_, topic)| !topic.guard.is_open()).map(|(number, _)| number).collect()
     }
 
     /// Forgets where a tenure was.
@@ -191,14 +231,11 @@ impl Routes {
         self.topics.iter_mut().find(|topic| *topic.name == *name)
     }
 
-    pub fn topics_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
-        self.topics.iter_mut()
-    }
-
-    /// Partitions held of topics that hold.
-    pub fn partitions_on_hold(&self) -> Vec<TopicPartition> {
-        let holds = |route: &Route| self.topics.get(route.topic).is_some_and(|topic| topic.guard.holds());
-        self.held.iter().filter(|(_, route)| holds(route)).map(|(at, _)| at.clone()).collect()
+    /// Assigned partitions whose records are left unsettled now.
+    pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
+        let is_blocked =
+            |route: &Route| self.topics.get(route.topic).is_some_and(|topic| topic.guard.is_blocked());
+        self.held.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()
     }
 
     fn topic_number(&mut self, name: &str) -> usize {
@@ -208,8 +245,10 @@ impl Routes {
         let mapping = self.routing.mapping_of(name);
         let mapper = mapping.map(|(rules, _)| Mapper::new(Arc::clone(rules), name, self.limits));
         let destination = mapping.map_or(0, |(_, destination)| destination);
-        let guard = Guard::new(self.routing.reject_rate_max);
-        self.topics.push(Topic { name: name.into(), mapper, destination, shown: false, guard });
+        let guard = Guard::new(self.routing.reject_rate_max, self.probes);
+        let guard = if self.blocked_before.contains(name) { guard.after_block() } else { guard };
+        let (shown, tells_empty_query) = (false, true);
+        self.topics.push(Topic { name: name.into(), mapper, destination, shown, tells_empty_query, guard });
         self.topics.len() - 1
     }
 }

@@ -1,5 +1,6 @@
 //! What happens to a record, from routing it to noting what it became.
 
+use super::guard::{Admission, ServerBlock};
 use super::lane::Done;
 use super::report::{self, Reporter, Tally};
 use super::routes::{Route, Routes, Topic};
@@ -62,7 +63,7 @@ impl Stage {
                     self.failed.push((at, NextOffset::at(offset)));
                 }
                 Counters::add(&self.counters.fetch_errors, 1);
-                self.reporter.kafka_error(place.topic, place.partition, code, &text);
+                self.reporter.kafka_error(place.topic, place.partition, code, &text, now);
             }
         }
     }
@@ -79,16 +80,16 @@ impl Stage {
     }
 
     /// Goes on by other rules; returns the partitions held, with the tenures that end with the old ones.
-    pub fn renew(&mut self, routes: Routes, writes_letters: bool) -> Vec<(TopicPartition, Tenure)> {
+    pub fn renew(&mut self, mut routes: Routes, writes_letters: bool) -> Vec<(TopicPartition, Tenure)> {
         self.writes_letters = writes_letters;
+        routes.follow(&self.routes);
         std::mem::replace(&mut self.routes, routes).into_held()
     }
 
     fn record(&mut self, arrival: &Arrival<'_>, open: &mut Batch) {
         let Arrival { route, record, now, .. } = arrival;
         let topic = self.routes.topic_mut(route.topic);
-        // Its records wait in Kafka: nothing of it is settled any more.
-        if topic.guard.holds() {
+        if topic.guard.admit() == Admission::Unsettled {
             self.tracker.let_go(route.tenure, record.offset, record.time.kafka_ns());
             return;
         }
@@ -97,15 +98,18 @@ impl Stage {
             Some(mapper) => mapper.map(record, &mut open.lines),
             None => Mapped::rejected_whole(Rejection::NoMapping),
         };
+        let mut all_filtered = false;
         if became.has_rejected() {
-            if topic.guard.reject(|| why(&became), *now) {
+            if topic.guard.reject(became.lines > 0, || why(&became), *now) {
                 open.lines.truncate(mark);
                 topic.guard.alarm(&topic.name, &self.alarms, *now);
                 self.tracker.let_go(route.tenure, record.offset, record.time.kafka_ns());
                 return;
             }
-        } else {
+        } else if became.lines > 0 {
             topic.guard.pass();
+        } else {
+            all_filtered = topic.guard.filter();
         }
         self.tally.records += 1;
         self.tally.bytes += record.value.map_or(0, <[u8]>::len) as u64;
@@ -125,35 +129,48 @@ impl Stage {
             self.counters.reject(&topic.name, reason, count);
         }
         for (element, rejection) in &became.rejected {
-            self.reporter.rejected(&topic.name, record, *element, rejection, &self.counters.rejections);
+            let last = &self.counters.rejections;
+            self.reporter.rejected(&topic.name, record, *element, rejection, last, *now);
         }
         let shows = became.lines > 0 && !topic.shown;
         let line = if shows { open.lines.line(mark.lines) } else { None };
         report::mapped(topic, record, line, &self.counters);
+        if became.selected_nothing && std::mem::take(&mut topic.tells_empty_query) {
+            report::selected_nothing(topic, record);
+        }
+        if all_filtered {
+            report::all_filtered(topic);
+        }
     }
 
-    /// A batch came back: names the records of refused lines, and counts them for their topics' guards.
+    /// A batch came back: blocks the topics of lines that a limit of the server keeps out, names the records of refused lines, and
+    /// counts them for their topics' guards.
     pub fn delivered(&mut self, done: &Done, destination: &Destination, now: Instant) {
+        for blocked in &done.delivered.blocked {
+            // A partition that was given up is its next owner's.
+            let Some(at) = done.batch.place_of(done.batch.origin(blocked.line).tenure) else { continue };
+            let Some(topic) = self.routes.topic_named(&at.topic) else { continue };
+            let (cause, place) = (blocked.cause.name(), destination.to_string());
+            let by = ServerBlock { cause, at: &place, why: &blocked.why, remedy: &blocked.remedy };
+            if topic.guard.block(&by, now) {
+                topic.guard.alarm(&topic.name, &self.alarms, now);
+            }
+        }
         if done.collisions.count > 0 {
             Counters::add(&self.counters.collisions, done.collisions.count);
-            self.reporter.collided(done);
+            self.reporter.collided(done, now);
         }
         let mut last = None;
         for refused in &done.delivered.refused {
-            let origin = done.batch.runs.origin(refused.line);
-            let place = origin.and_then(|origin| done.batch.place_of(origin.tenure));
-            self.reporter.refused(
-                done,
-                destination,
-                refused,
-                place.zip(origin).map(|(at, origin)| (at.as_ref(), origin.offset)),
-                &self.counters.rejections,
-            );
+            let origin = done.batch.origin(refused.line);
+            let place = done.batch.place_of(origin.tenure);
+            let named = place.map(|at| (at.as_ref(), origin.offset));
+            self.reporter.refused(done, destination, refused, named, &self.counters.rejections, now);
             if let Some(at) = place {
                 self.counters.refuse(&at.topic, 1);
             }
             // Several lines of one record are one record refused.
-            let record = origin.map(|origin| (origin.tenure, origin.offset));
+            let record = Some((origin.tenure, origin.offset));
             if std::mem::replace(&mut last, record) == record {
                 continue;
             }
@@ -164,10 +181,17 @@ impl Stage {
         }
     }
 
-    /// Repeats the alarms of topics that hold.
+    /// Repeats the alarms of blocked topics of which partitions are assigned, and ends those of the others.
     pub fn repeat_alarms(&mut self, now: Instant) {
-        let alarms = &self.alarms;
-        self.routes.topics_mut().for_each(|topic| topic.guard.alarm(&topic.name, alarms, now));
+        for number in self.routes.not_open() {
+            let is_assigned = !self.routes.assigned_of(number).is_empty();
+            let topic = self.routes.topic_mut(number);
+            if is_assigned {
+                topic.guard.alarm(&topic.name, &self.alarms, now);
+            } else {
+                topic.guard.forget_alarm();
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::edges::Outlet;
 use super::lane::Done;
 use super::letters::{LaneLetters, LetterDesk};
 use crate::batch::Batch;
-use crate::influx::{Destination, LaneWriter, Lines, Writer};
+use crate::influx::{Delivered, Destination, LaneWriter, Lines, Writer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -87,13 +87,19 @@ impl WriteTask {
             let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
             let lines = match Lines::new(text, ends) {
                 Ok(lines) => lines,
-                Err(error) => {
-                    // A bug in the line buffer. Nothing of the batch is settled, so nothing of it is committed.
-                    tracing::error!(%error, lane = self.lane, "a batch can't be written; its lane stops");
-                    return;
-                }
+                #[expect(
+                    clippy::panic,
+                    reason = "a fact of our own line buffer; a lane that only stopped would be noticed by nobody"
+                )]
+                Err(error) => panic!("a batch of lane {} can't be written: {error}", self.lane),
             };
             let delivered = self.writer.deliver(&self.destination, &lines).await;
+            let Delivered { lines_stored, refused, blocked, .. } = &delivered;
+            assert_eq!(
+                lines_stored + refused.len() + blocked.len(),
+                lines.len(),
+                "each line of a batch is stored, refused or blocked when it comes back"
+            );
             if let Some(letters) = &mut self.letters {
                 letters.write(&mut batch, &lines, &delivered).await;
             }

@@ -41,10 +41,22 @@ impl TopicPartition {
 #[derive(Debug)]
 pub enum GroupEvent {
     /// The reply says which queue each partition, in the same order, is to be forwarded to.
-    Assigned { partitions: Vec<TopicPartition>, reply: Sender<Vec<Arc<Queue>>> },
+    Assigned { partitions: Vec<TopicPartition>, reply: Sender<Queues> },
     /// The reply holds the ends of the settled prefixes; it comes when all is settled or given up.
     Revoked { partitions: Vec<TopicPartition>, reply: Sender<Vec<(TopicPartition, NextOffset)>> },
 }
+
+/// Where the control thread is to forward partitions that were assigned.
+#[derive(Debug)]
+pub struct Queues {
+    pub queues: Vec<Arc<Queue>>,
+    /// Hears when that is done.
+    pub acknowledge: Sender<Forwarded>,
+}
+
+/// All partitions of an assignment are forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forwarded;
 
 /// A queue of this consumer.
 pub type Queue = RecordQueue<GroupContext>;
@@ -180,8 +192,18 @@ impl GroupContext {
         let partitions = partitions(list);
         info!(partitions = %summary(&partitions), "assigned");
         let (reply, answer) = channel();
-        let queues = self.ask(GroupEvent::Assigned { partitions: partitions.clone(), reply }, &answer);
-        for (partition, queue) in partitions.iter().zip(queues.unwrap_or_default()) {
+        let asked = self.ask(GroupEvent::Assigned { partitions: partitions.clone(), reply }, &answer);
+        let Some(Queues { queues, acknowledge }) = asked else {
+            // The first record of a partition without a queue ends this consumer, before anything after it is committed.
+            error!(partitions = %summary(&partitions), "the data thread gave no queues for assigned partitions in time");
+            return;
+        };
+        assert_eq!(
+            queues.len(),
+            partitions.len(),
+            "the data thread gives a queue for each assigned partition"
+        );
+        for (partition, queue) in partitions.iter().zip(queues) {
             if !queue.forward(&partition.topic, partition.partition) {
                 error!(
                     topic = partition.topic,
@@ -189,6 +211,15 @@ impl GroupContext {
                     "no queue for the partition"
                 );
             }
+        }
+        // A data thread that has ended forwards nothing any more.
+        let _ended = acknowledge.send(Forwarded);
+    }
+
+    /// These partitions are read again from before where they are now.
+    pub fn goes_back<'a>(&self, partitions: impl Iterator<Item = &'a TopicPartition>) {
+        if let Some((consumer, until_end)) = &self.until_end {
+            until_end.goes_back(*consumer, partitions);
         }
     }
 

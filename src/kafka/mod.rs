@@ -23,8 +23,8 @@ mod until_end;
 
 pub use certificate::why_untrusted;
 pub use context::{
-    GroupConsumer, GroupContext, GroupEvent, Queue, REVOKE_DRAIN_MAX, TopicPartition, offsets_of,
-    summary as partitions_in_words,
+    Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, TopicPartition,
+    offsets_of, summary as partitions_in_words,
 };
 pub use embedded::{EmbeddedKafka, NewRecord};
 pub use error::MemberError;

@@ -71,6 +71,18 @@ impl UntilEnd {
         }
     }
 
+    /// A consumer reads these again from before where it was: their ends are not reached yet.
+    pub fn goes_back<'a>(&self, consumer: usize, partitions: impl Iterator<Item = &'a TopicPartition>) {
+        let mut state = self.lock();
+        // Statistics made before show how far it was.
+        state.shares.insert(consumer, (Instant::now(), SystemTime::now()));
+        for at in partitions {
+            if let Some(progress) = state.partitions.get_mut(at) {
+                progress.is_reached = false;
+            }
+        }
+    }
+
     /// Those of a consumer whose ends the brokers have still to say.
     pub fn without_end(&self, consumer: usize) -> Vec<TopicPartition> {
         let state = self.lock();

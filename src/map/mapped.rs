@@ -9,8 +9,11 @@ pub const REJECTED_ELEMENTS_MAX: usize = 100;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Mapped {
     pub lines: usize,
-    /// Elements without a field, and records in which the query found nothing.
+    /// Elements without a field; one for a record that has no elements, as a tombstone and a record in which the query selects
+    /// nothing.
     pub filtered: usize,
+    /// The query selected nothing, in the record or in one of its lines.
+    pub selected_nothing: bool,
     /// Elements that can't become points, with their index; index none: the record as a whole.
     pub rejected: Vec<(Option<usize>, Rejection)>,
     rejected_by_reason: [u64; Reason::ALL.len()],

@@ -91,7 +91,11 @@ impl Mapper {
         lines.make_room();
         let mark = lines.mark();
         let mut mapped = Mapped::default();
-        let whole = self.map_value(record, lines, &mut mapped);
+        // A tombstone says that a key's record may go. It is no point, and nothing is wrong with it.
+        let whole = match record.value {
+            Some(value) => self.map_value(value, record, lines, &mut mapped),
+            None => Ok(()),
+        };
         let rejected = whole.is_err() || (self.rules.strict && mapped.has_rejected());
         if let Err(rejection) = whole {
             mapped = Mapped::rejected_whole(rejection);
@@ -101,6 +105,9 @@ impl Mapper {
             mapped.filtered = 0;
         }
         mapped.lines = lines.lines() - mark.lines;
+        if mapped.lines == 0 && mapped.filtered == 0 && !mapped.has_rejected() {
+            mapped.filtered = 1;
+        }
         mapped
     }
 
@@ -128,11 +135,11 @@ impl Mapper {
 
     fn map_value(
         &mut self,
+        value: &[u8],
         record: &Record<'_>,
         lines: &mut LineBuffer,
         mapped: &mut Mapped,
     ) -> Result<(), Rejection> {
-        let value = record.value.ok_or(Rejection::Tombstone)?;
         let (bytes, bytes_max) = (value.len(), self.limits.record_bytes_max);
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
@@ -185,6 +192,7 @@ impl Mapper {
         select(&self.rules.query, scanner, &mut spans)?;
         if spans.is_empty() {
             pass.mapped.filtered += 1;
+            pass.mapped.selected_nothing = true;
         }
         let result = spans
             .iter()
@@ -220,6 +228,7 @@ impl Mapper {
             // What the query finds to be null is as if it had found nothing.
             Token::Null if self.rules.query != Query::Whole => {
                 pass.mapped.filtered += 1;
+                pass.mapped.selected_nothing = true;
                 Ok(())
             }
             other => {

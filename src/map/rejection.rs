@@ -8,8 +8,6 @@ use thiserror::Error;
 /// Why something was rejected. The text ends in what to do where there is something to do.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Rejection {
-    #[error("its value is null (a tombstone)")]
-    Tombstone,
     #[error("its value is empty")]
     Empty,
     #[error("it has {bytes} bytes, more than `record_bytes_max` = {bytes_max}")]
@@ -45,7 +43,6 @@ pub enum Rejection {
 /// The kinds of rejection, as they are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
-    Tombstone,
     Empty,
     TooLarge,
     Undecodable,
@@ -58,8 +55,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 10] = [
-        Self::Tombstone,
+    pub const ALL: [Self; 9] = [
         Self::Empty,
         Self::TooLarge,
         Self::Undecodable,
@@ -74,7 +70,6 @@ impl Reason {
     /// As it stands in logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Tombstone => "tombstone",
             Self::Empty => "empty",
             Self::TooLarge => "too_large",
             Self::Undecodable => "undecodable",
@@ -91,7 +86,6 @@ impl Reason {
 impl Rejection {
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Tombstone => Reason::Tombstone,
             Self::Empty => Reason::Empty,
             Self::TooLarge { .. } | Self::LinesTooLarge { .. } => Reason::TooLarge,
             Self::Undecodable(_) => Reason::Undecodable,

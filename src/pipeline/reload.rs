@@ -4,8 +4,11 @@ use super::{Pipeline, Preparing, client, delays_of, letter_desk, limits, record_
 use crate::admin::About;
 use crate::config::{Changes, Config, NeedsRestart};
 use crate::dead_letter::DeadLetterError;
-use crate::feed::{DESTINATIONS_WITH_LANES, LetterDesk, Reload, Routing, Shared, Switched};
+use crate::feed::{
+    DESTINATIONS_WITH_LANES, LetterDesk, Reload, Request, Routing, Shared, Switched, blocked_topic,
+};
 use crate::influx::{ClientError, Destination, Writer};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
@@ -34,6 +37,10 @@ pub enum ReloadError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     NothingChanged,
+    /// The configuration is the same; these topics were blocked, and are read again from their committed offsets.
+    BlocksLifted {
+        topics: BTreeSet<String>,
+    },
     /// It is handed to the data threads; [`Pipeline::take_reloaded`] says when they use it.
     Begun,
 }
@@ -68,7 +75,7 @@ impl Pipeline {
         }
         let changes = self.config.changes_to(config)?;
         if changes.is_empty() {
-            return Ok(Asked::NothingChanged);
+            return Ok(self.lift_blocks());
         }
         if self.until_end {
             return Err(ReloadError::UntilEnd);
@@ -88,12 +95,23 @@ impl Pipeline {
         });
         self.watched.set_about(About::new(config, shared.routing.destinations()));
         self.shared = shared;
-        for (number, reloads) in self.reloads.iter().enumerate() {
+        for (number, requests) in self.requests.iter().enumerate() {
             let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
             // A data thread that has ended takes up nothing any more.
-            let _ended = reloads.send(Reload { shared, done: done.clone() });
+            let _ended = requests.send(Request::Reload(Reload { shared, done: done.clone() }));
         }
         Ok(Asked::Begun)
+    }
+
+    /// Has blocked topics read again from their committed offsets: whoever asks for a reload may have mended the cause elsewhere.
+    fn lift_blocks(&self) -> Asked {
+        let alarms = self.writer.alarms();
+        let topics: BTreeSet<String> = alarms.iter().filter_map(blocked_topic).map(str::to_owned).collect();
+        for requests in &self.requests {
+            // A data thread that has ended has no blocked topics any more.
+            let _ended = requests.send(Request::LiftBlocks);
+        }
+        if topics.is_empty() { Asked::NothingChanged } else { Asked::BlocksLifted { topics } }
     }
 
     pub fn is_reloading(&self) -> bool {

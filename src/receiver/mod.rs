@@ -137,6 +137,11 @@ impl Receiver {
         self.shared.feed.subscribe()
     }
 
+    /// Forgets all points and the types of their fields, as if everything were deleted.
+    pub fn clear(&self) {
+        *self.shared.store() = Store::new(self.shared.options.keep_points);
+    }
+
     /// Makes a bucket or database exist, where only some do.
     pub fn create(&self, destination: Destination) {
         self.shared.create(destination);

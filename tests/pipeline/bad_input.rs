@@ -1,6 +1,8 @@
 //! A record that can't become a point is rejected alone: counted by its reason, with good ones before and behind it stored.
 
+use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
+use kafka_influx_bridge::admin::Counters;
 use kafka_influx_bridge::kafka::NewRecord;
 use kafka_influx_bridge::map::Reason;
 
@@ -50,7 +52,7 @@ fn each_bad_record_is_rejected_alone() {
     for (number, (value, _)) in bad.iter().enumerate() {
         cluster.produce("t", 0, [value.as_slice(), timed(&format!("good-{number:02}")).as_bytes()]);
     }
-    // A tombstone.
+    // A tombstone is no point, and nothing is wrong with it.
     cluster.send(NewRecord { topic: "t", partition: Some(0), value: None, time_ms: None });
     cluster.produce("t", 0, [timed("last")]);
     let bridge = Setup::new(&cluster, &sink, "'t'")
@@ -59,10 +61,10 @@ fn each_bad_record_is_rejected_alone() {
         .start();
     sink.wait_for_points("main", bad.len() + 2);
     for reason in Reason::ALL {
-        let want =
-            bad.iter().filter(|(_, of)| *of == reason).count() + usize::from(reason == Reason::Tombstone);
+        let want = bad.iter().filter(|(_, of)| *of == reason).count();
         assert_eq!(bridge.rejected(reason), want as u64, "{reason:?}");
     }
+    assert_eq!(Counters::get(&bridge.0.counters.filtered), 1);
     let produced = (2 * bad.len() + 3) as u64;
     assert_eq!(bridge.records(), produced);
     bridge.stop();
@@ -92,6 +94,53 @@ fn absurd_times_are_rejected_alone() {
     assert_eq!(bridge.rejected(Reason::Time), 4);
     bridge.stop();
     assert_eq!(sink.ids("main"), ["good", "now"]);
+}
+
+/// Far more than the guard lets pass, with a point now and then: none of them is rejected, or dead-lettered.
+#[test]
+fn tombstones_block_no_topic() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    for number in 0..2_500 {
+        cluster.send(NewRecord { topic: "t", partition: Some(0), value: None, time_ms: None });
+        if number % 500 == 499 {
+            cluster.produce("t", 0, [record(&number.to_string())]);
+        }
+    }
+    cluster.flush();
+    let file = std::env::temp_dir().join(format!("bridge-tombstones-{}.jsonl", std::process::id()));
+    let bridge = Setup::new(&cluster, &sink, "'t'")
+        .mapping(BY_ID)
+        .top(&format!("[dead_letter]\nfile = '{}'", file.display()))
+        .start();
+    sink.wait_for_points("main", 5);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(2_505)]);
+    assert!(bridge.0.writer.alarms().is_empty());
+    assert_eq!((rejected(&bridge), Counters::get(&bridge.0.counters.filtered)), (0, 2_500));
+    assert_eq!(Counters::get(&bridge.0.counters.dead_letters), 0);
+    bridge.stop();
+    let _absent = std::fs::remove_file(file);
+}
+
+#[test]
+fn a_query_that_selects_nothing_and_a_topic_without_points_are_told_once() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.create_topic("other", 1);
+    cluster.produce("t", 0, (0..250).map(|n| record(&n.to_string())));
+    // A query that selects nothing now and then is no fault, and nothing is known of a topic with few records.
+    cluster.produce("other", 0, ["{}".to_owned(), record("good")]);
+    let setup = Setup::new(&cluster, &sink, "['t', 'other']")
+        .mapping("topics = ['t']\nquery = '$.itmes[*]'")
+        .mapping(BY_ID);
+    let mut service = Service::start(&setup);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(250)]);
+    sink.wait_for_points("main", 1);
+    wait_until("both are told", || {
+        service.has_logged("`query` selects nothing") && service.has_logged("first records were filtered")
+    });
+    service.terminate();
+    assert_eq!(service.wait(), Some(0));
+    assert_eq!(service.count_logged("`query` selects nothing"), 1);
+    assert_eq!(service.count_logged("first records were filtered"), 1);
 }
 
 /// Nothing behind a rejected record has to come for it to be committed.

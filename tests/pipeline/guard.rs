@@ -1,10 +1,16 @@
-//! A topic whose records are nearly all rejected or refused holds; the others flow.
+//! A topic whose records are nearly all rejected or refused is blocked; the others flow.
 
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::alarm::Scope;
+use kafka_influx_bridge::feed::ProbeDelays;
+use kafka_influx_bridge::pipeline::{Asked, Options};
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-fn holds(bridge: &Bridge, topic: &str) -> bool {
+const PROBES: ProbeDelays =
+    ProbeDelays { first: Duration::from_millis(100), max: Duration::from_millis(400) };
+
+fn blocks(bridge: &Bridge, topic: &str) -> bool {
     bridge.0.writer.alarms().iter().any(|alarm| {
         alarm.holds && alarm.cause == "reject_rate" && alarm.scope == Scope::Topic(topic.to_owned())
     })
@@ -21,27 +27,27 @@ fn a_mistyped_time_key_skips_no_topic() {
             .mapping(BY_ID)
     };
     let bridge = setup("time_key = 'tiem'\ntime_format = 'unix'").start();
-    wait_until("the topic holds", || holds(&bridge, "typo"));
+    wait_until("the topic is blocked", || blocks(&bridge, "typo"));
     let alarm = bridge.0.writer.alarms().remove(0);
     assert!(alarm.why.contains("time_key") && alarm.remedy.contains("rate_max"), "{alarm:?}");
-    // What it holds stays held while others flow, also what comes later.
+    // Its records stay in Kafka while others flow, also what comes later.
     cluster.produce("typo", 0, (3_000..3_100).map(|n| record(&n.to_string())));
     cluster.produce("good", 0, (0..5_000).map(|n| record(&n.to_string())));
     sink.wait_for_points("main", 5_000);
     wait_until("the other topic is committed", || cluster.committed("good", 1) == [Some(5_000)]);
-    assert!(holds(&bridge, "typo"));
+    assert!(blocks(&bridge, "typo"));
     bridge.stop();
-    // The guard lets a thousand pass, less the one that made it hold.
-    assert_eq!(cluster.committed("typo", 1), [Some(999)]);
-    // Corrected, the bridge goes on where the topic held.
+    // None of the first hundred became a point. The hundredth blocked the topic, and is not settled.
+    assert_eq!(cluster.committed("typo", 1), [Some(99)]);
+    // Corrected, the bridge goes on where the topic was blocked.
     let bridge = setup("").start();
-    sink.wait_for_points("main", 5_000 + 3_100 - 999);
+    sink.wait_for_points("main", 5_000 + 3_100 - 99);
     bridge.stop();
     assert_eq!(cluster.committed("typo", 1), [Some(3_100)]);
 }
 
 #[test]
-fn a_topic_of_refused_lines_holds() {
+fn a_topic_of_refused_lines_is_blocked() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, [record("first")]);
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']"));
@@ -49,12 +55,91 @@ fn a_topic_of_refused_lines_holds() {
     sink.wait_for_points("main", 1);
     // The field is a number already. What is in flight and open when the first batch comes back is refused too.
     cluster.produce("t", 0, (0..30_000).map(|n| format!(r#"{{"id":"{n}","v":"text"}}"#)));
-    wait_until("the topic holds", || holds(&bridge, "t"));
+    wait_until("the topic is blocked", || blocks(&bridge, "t"));
     let refused = bridge.0.writer.counters().lines_refused.load(Relaxed);
     assert!((1_000..20_000).contains(&refused), "{refused}");
     bridge.stop();
     let committed = cluster.committed("t", 1)[0].unwrap();
     assert!((1_001..20_001).contains(&committed), "{committed}");
+}
+
+/// Nobody reloads or restarts: InfluxDB takes the lines again, and that is enough.
+#[test]
+fn a_topic_of_refused_lines_resumes_by_itself_and_loses_nothing() {
+    const PARTITIONS: i32 = 4;
+    const EACH: usize = 12_000;
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    cluster.create_topic("good", 1);
+    cluster.produce("good", 0, [record("first")]);
+    let setup = Setup::new(&cluster, &sink, "['t', 'good']")
+        .mapping(&format!("{BY_ID}\nmeasurement = 'm'\nstring_fields = ['v']"));
+    let bridge = setup.start_with(Options { probes: PROBES, ..Options::default() });
+    sink.wait_for_points("main", 1);
+    // The field is a number already.
+    for partition in 0..PARTITIONS {
+        let text = (0..EACH).map(|n| format!(r#"{{"id":"{partition}-{n:06}","v":"text"}}"#));
+        cluster.produce("t", partition, text);
+    }
+    wait_until("the topic is blocked", || blocks(&bridge, "t"));
+    let writer = bridge.0.writer.counters();
+    let at_first = writer.lines_refused.load(Relaxed);
+    wait_until("probes are refused", || writer.lines_refused.load(Relaxed) > at_first + 20);
+    assert!(blocks(&bridge, "t"));
+    cluster.produce("good", 0, (0..100).map(|n| record(&format!("good-{n}"))));
+    sink.wait_for_points("main", 101);
+    // As if the measurement were dropped.
+    sink.receiver.clear();
+    wait_until("the topic flows", || !blocks(&bridge, "t"));
+    let all = EACH as i64;
+    wait_until("all are committed", || cluster.committed("t", PARTITIONS) == [Some(all); 4]);
+    let refused = writer.lines_refused.load(Relaxed) as usize;
+    assert_eq!(sink.points("main").len() + refused, PARTITIONS as usize * EACH, "each is stored or refused");
+    assert!(
+        refused < PARTITIONS as usize * EACH / 2,
+        "{refused} were let through while the topic was blocked"
+    );
+    bridge.stop();
+}
+
+#[test]
+fn a_reload_without_changes_lifts_the_block_and_it_blocks_again_sooner() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [record("first")]);
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let mut bridge = setup.start();
+    sink.wait_for_points("main", 1);
+    assert_eq!(bridge.0.reload(&setup.config()).unwrap(), Asked::NothingChanged);
+    cluster.produce("t", 0, (0..5_000).map(|_| "no json"));
+    wait_until("the topic is blocked", || blocks(&bridge, "t"));
+    wait_until("what passed before is committed", || cluster.committed("t", 1) == [Some(1 + 999)]);
+    for lifted in 1..=3 {
+        let topics = ["t".to_owned()].into();
+        assert_eq!(bridge.0.reload(&setup.config()).unwrap(), Asked::BlocksLifted { topics });
+        let want = 1_000 + lifted * 99;
+        wait_until("it is blocked again", || cluster.committed("t", 1) == [Some(want)]);
+        wait_until("the alarm is raised again", || blocks(&bridge, "t"));
+    }
+    assert_eq!(bridge.records(), 1_000 + 3 * 99);
+    bridge.stop();
+}
+
+/// A run until the end has not come to the end of a topic that is blocked.
+#[test]
+fn a_run_until_the_end_waits_for_a_blocked_topic() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, (0..150).map(|_| "no json"));
+    cluster.produce("t", 0, (0..50).map(|n| record(&n.to_string())));
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let mut bridge = setup.start_until_end();
+    wait_until("the topic is blocked", || blocks(&bridge, "t"));
+    wait_until("what passed before is committed", || cluster.committed("t", 1) == [Some(99)]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert!(!bridge.0.is_finished(), "101 records are not settled");
+    // The other half of the bad records is not enough to block it again.
+    bridge.0.reload(&setup.config()).unwrap();
+    bridge.wait_for_end();
+    assert_eq!(cluster.committed("t", 1), [Some(200)]);
+    assert_eq!(sink.points("main").len(), 50);
 }
 
 #[test]

@@ -98,6 +98,11 @@ impl Service {
         fs::read_to_string(&self.log).unwrap().contains(words)
     }
 
+    /// How many lines of the log contain these words.
+    pub fn count_logged(&self, words: &str) -> usize {
+        fs::read_to_string(&self.log).unwrap().lines().filter(|line| line.contains(words)).count()
+    }
+
     pub fn terminate(&self) {
         self.signal("-TERM");
     }

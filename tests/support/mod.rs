@@ -280,10 +280,13 @@ impl Setup {
         Bridge(Pipeline::start(&self.config(), Arc::new(LogObserver)).unwrap())
     }
 
-    pub fn start_until_end(&self) -> Bridge {
+    pub fn start_with(&self, options: Options) -> Bridge {
         start_log();
-        let options = Options { until_end: true, ..Options::default() };
         Bridge(Pipeline::start_with(&self.config(), Arc::new(LogObserver), options).unwrap())
+    }
+
+    pub fn start_until_end(&self) -> Bridge {
+        self.start_with(Options { until_end: true, ..Options::default() })
     }
 }
 

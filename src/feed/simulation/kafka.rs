@@ -19,6 +19,10 @@ pub enum Kind {
     Refused,
     /// An array: a good element, one that is no object, and one whose line is refused.
     Mixed,
+    /// A limit may keep its line out for a while.
+    Limited,
+    /// No value.
+    Tombstone,
 }
 
 #[derive(Clone, Debug)]
@@ -31,20 +35,22 @@ pub struct Logged {
 }
 
 impl Logged {
-    pub fn value(&self) -> String {
+    pub fn value(&self) -> Option<String> {
         let (id, next) = (self.id, self.id + 2);
-        match self.kind {
+        Some(match self.kind {
+            Kind::Tombstone => return None,
+            Kind::Limited => format!(r#"{{"name":"limited","id":{id}}}"#),
             Kind::Good => format!(r#"{{"name":"good","id":{id}}}"#),
             Kind::Filtered => r#"{"name":"good"}"#.to_owned(),
             Kind::Rejected => format!("{{id {id}"),
             Kind::Refused => format!(r#"{{"name":"refused","id":{id}}}"#),
             Kind::Mixed => format!(r#"[{{"name":"good","id":{id}}},7,{{"name":"refused","id":{next}}}]"#),
-        }
+        })
     }
 
     /// The points that have to be stored.
     pub fn points(&self) -> Option<u64> {
-        matches!(self.kind, Kind::Good | Kind::Mixed).then_some(self.id)
+        matches!(self.kind, Kind::Good | Kind::Mixed | Kind::Limited).then_some(self.id)
     }
 
     pub fn wants_letter(&self) -> bool {
@@ -98,8 +104,14 @@ impl LaneQueue for Queue {
         // All records have one time, so only distinct times keep them apart.
         let time = RecordTime::from_kafka_ms(1_700_000_000_000);
         let (partition, offset) = (logged.at.partition, logged.offset);
-        let record =
-            Record { partition, offset, time, key: None, value: Some(value.as_bytes()), headers: &[] };
+        let record = Record {
+            partition,
+            offset,
+            time,
+            key: None,
+            value: value.as_deref().map(str::as_bytes),
+            headers: &[],
+        };
         let topic = logged.at.topic.as_str();
         let place = Place { topic, partition, topic_handle: usize::from(topic == "a") };
         read(Delivery::Record { place, record, headers: &Vec::new });

@@ -16,6 +16,10 @@ pub struct Seen {
     pub reloads: usize,
     /// Those of partitions whose records were not all settled.
     pub reloads_with_rest: usize,
+    /// Lines that a limit kept out.
+    pub blocked: usize,
+    /// Blocked topics that were read again, to be probed or opened.
+    pub resumed: usize,
 }
 
 impl Seen {
@@ -33,6 +37,8 @@ impl Seen {
             stops,
             reloads,
             reloads_with_rest,
+            blocked,
+            resumed,
         } = self;
         *records += other.records;
         *points += other.points;
@@ -46,14 +52,16 @@ impl Seen {
         *stops += other.stops;
         *reloads += other.reloads;
         *reloads_with_rest += other.reloads_with_rest;
+        *blocked += other.blocked;
+        *resumed += other.resumed;
     }
 
     pub fn assert_all_happened(&self) {
         let Self { points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops, .. } =
             self;
-        let Self { reloads, reloads_with_rest, .. } = self;
+        let Self { reloads, reloads_with_rest, blocked, resumed, .. } = self;
         let all = [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops];
-        for happened in all.into_iter().chain([reloads, reloads_with_rest]) {
+        for happened in all.into_iter().chain([reloads, reloads_with_rest, blocked, resumed]) {
             assert!(*happened > 0, "{self:?}");
         }
     }

@@ -5,6 +5,7 @@ use crate::alarm::{Alarm, Alarms, Listener};
 use crate::batch::{Budget, Limits};
 use crate::config;
 use crate::feed::desk::Setting;
+use crate::feed::guard::ProbeDelays;
 use crate::feed::routes::Routing;
 use crate::map::RecordLimits;
 use std::path::Path;
@@ -48,6 +49,7 @@ pub fn setting(configuration: usize) -> Setting {
         counters: Arc::<Counters>::default(),
         alarms: Alarms::new(Arc::new(Nobody)),
         writes_letters: true,
+        probes: ProbeDelays { first: Duration::from_millis(500), max: Duration::from_secs(3) },
     }
 }
 

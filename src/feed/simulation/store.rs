@@ -3,7 +3,7 @@
 use crate::batch::Batch;
 use crate::feed::edges::Outlet;
 use crate::feed::lane::Done;
-use crate::influx::{Delivered, Destination, Lines, Refused};
+use crate::influx::{Blocked, Cause, Delivered, Destination, Lines, Refused};
 use crate::kafka::TopicPartition;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,10 @@ pub struct Store {
     /// Those that were read again, which other rules may make other points of.
     pub read_again: BTreeSet<u64>,
     pub letters: BTreeSet<(TopicPartition, i64)>,
+    /// Whether a limit keeps limited lines out.
+    pub is_full: bool,
+    /// Lines that it kept out.
+    pub blocked: usize,
 }
 
 impl Store {
@@ -79,7 +83,7 @@ impl OpenLane {
         let Some(batch) = &self.in_flight else { return };
         for line in 0..batch.lines.lines() {
             let text = batch.lines.line(line).unwrap();
-            if rng.bool() && !is_refused(text) {
+            if rng.bool() && !is_refused(text) && !(store.is_full && is_limited(text)) {
                 store.store(&self.destination, std::str::from_utf8(text).unwrap());
             }
         }
@@ -96,19 +100,30 @@ impl OpenLane {
         let mut delivered = Delivered::default();
         for line in 0..lines.len() {
             let text = lines.line(line).trim_ascii_end();
-            if is_refused(text) {
+            if store.is_full && is_limited(text) {
+                let (why, remedy) = ("max-series-per-database".into(), "raise it".into());
+                delivered.blocked.push(Blocked { line, cause: Cause::ServerLimit, why, remedy });
+                store.blocked += 1;
+            } else if is_refused(text) {
                 delivered.refused.push(Refused { line, why: "422".into() });
             } else {
                 delivered.lines_stored += 1;
                 store.store(&self.destination, std::str::from_utf8(text).unwrap());
             }
         }
-        for letter in std::mem::take(&mut batch.letters) {
+        let blocked = delivered.blocked_tenures(&batch);
+        for (tenure, letter) in std::mem::take(&mut batch.letters) {
+            if blocked.contains(&tenure) {
+                continue;
+            }
             let at = TopicPartition { topic: letter.topic.to_string(), partition: letter.partition };
             store.letters.insert((at, letter.offset));
         }
         for refused in &delivered.refused {
-            let origin = batch.runs.origin(refused.line).unwrap();
+            let origin = batch.origin(refused.line);
+            if blocked.contains(&origin.tenure) {
+                continue;
+            }
             // Its partition may have been given up: then the next owner writes the letter.
             if let Some(at) = batch.place_of(origin.tenure) {
                 store.letters.insert((TopicPartition::clone(at), origin.offset));
@@ -129,6 +144,10 @@ impl OpenLane {
 /// The value of the tag `g`: which configuration a point was made by.
 fn rules(point: &str) -> &str {
     point.split(",g=").nth(1).unwrap().split([',', ' ']).next().unwrap()
+}
+
+fn is_limited(line: &[u8]) -> bool {
+    line.starts_with(b"limited")
 }
 
 fn is_refused(line: &[u8]) -> bool {

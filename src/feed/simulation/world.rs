@@ -88,6 +88,7 @@ impl World {
         self.end();
         self.seen.points = self.store.points();
         self.seen.letters = self.store.letters.len();
+        self.seen.blocked = self.store.blocked;
         self.seen
     }
 
@@ -100,7 +101,8 @@ impl World {
             80..86 => self.commit(),
             86..88 => self.rebalance(),
             88..90 => self.ask_for_reload(),
-            90..92 => self.change_holds(),
+            90 => self.change_holds(),
+            91 => self.change_limit(),
             92..94 => self.join(),
             94..96 => self.crash(),
             96..98 => self.lose_session(),
@@ -120,6 +122,7 @@ impl World {
             for member in self.members.values_mut() {
                 member.lanes.0.borrow_mut().iter_mut().for_each(|lane| lane.holds = false);
             }
+            self.store.is_full = false;
             self.rebalance();
             self.fetch();
             self.turn();
@@ -145,6 +148,8 @@ impl World {
                 1 => Kind::Refused,
                 2 => Kind::Mixed,
                 3 => Kind::Filtered,
+                4 => Kind::Limited,
+                5 => Kind::Tombstone,
                 _ => Kind::Good,
             };
             // Compaction and transactions leave gaps.
@@ -190,6 +195,9 @@ impl World {
                 None => Reading::On,
             };
             member.desk.turn(self.now, reading);
+            if reading == Reading::On {
+                self.resume_topics(number);
+            }
         }
     }
 
@@ -209,6 +217,14 @@ impl World {
             for lane in member.lanes.0.borrow_mut().iter_mut() {
                 lane.holds = self.rng.u32(0..3) == 0;
             }
+        }
+    }
+
+    fn change_limit(&mut self) {
+        self.store.is_full = self.rng.bool();
+        // As somebody who raises a limit does by hand.
+        if let Some(number) = self.any_member().filter(|_| self.rng.bool()) {
+            self.members.get_mut(&number).unwrap().desk.lift_blocks();
         }
     }
 

@@ -9,6 +9,35 @@ use std::time::{Duration, Instant};
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 impl World {
+    /// Blocked topics go on, as the feed does it, and librdkafka.
+    pub fn resume_topics(&mut self, number: u64) {
+        let Self { members, store, rng, logs, fetched, now, seen, .. } = self;
+        let member = members.get_mut(&number).unwrap();
+        for resuming in member.desk.resuming(*now) {
+            // A seek may fail.
+            if rng.u32(0..10) == 0 {
+                member.desk.postpone(&resuming, *now);
+                continue;
+            }
+            for (at, unsettled) in &resuming.partitions {
+                let (queue, next) = member.held.get_mut(at).unwrap();
+                // Pausing drops what was fetched and not taken.
+                let taken = *next - queue.count(at);
+                queue.forget(at);
+                let log = &logs[at];
+                let goes_on = unsettled.map_or(taken, |unsettled| {
+                    log.partition_point(|record| record.offset < unsettled.from.get())
+                });
+                assert!(goes_on <= taken, "{at:?} goes on at {goes_on}, behind {taken}");
+                let again = &log[goes_on..fetched[at].max(goes_on)];
+                store.read_again.extend(again.iter().filter_map(Logged::points));
+                *next = goes_on;
+            }
+            member.desk.resume(&resuming, *now);
+            seen.resumed += 1;
+        }
+    }
+
     pub fn ask_for_reload(&mut self) {
         let Some(number) = self.any_member() else { return };
         let configuration = self.rng.usize(0..settings::COUNT);
