@@ -6,13 +6,17 @@ use crate::config::Config;
 use crate::influx::Destination;
 use crate::kafka::{Place, TopicPartition};
 use crate::map::{Mapper, RecordLimits, Rules};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Lanes of one destination: requests in flight at once. Two keep a loopback database busy; each costs queues of its own.
 const LANES_PER_DESTINATION: usize = 2;
 /// From this many destinations on each has one lane, so that their queues stay few.
 pub const DESTINATIONS_WITH_LANES: usize = 4;
+
+/// Topics without an assigned partition that stay known, so that what was learned of them outlives a rebalance. Each costs up to some
+/// MB: see the formula of memory in ARCHITECTURE.md.
+const UNASSIGNED_TOPICS_MAX: usize = 100;
 
 /// What the configuration says of topics.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub struct Topic {
     /// None: no mapping matches.
     pub mapper: Option<Mapper>,
     pub destination: usize,
+    /// When a partition was last assigned, as a number that grows with each assignment.
+    last_assigned: u64,
     /// Whether its first line was shown.
     pub shown: bool,
     /// Whether to warn of the next record in which the mapping's query selects nothing.
@@ -54,13 +60,15 @@ pub struct Topic {
     pub guard: Guard,
 }
 
-/// The partitions held by one consumer. Topics stay known, so that what was learned outlives a rebalance.
+/// The partitions assigned to one consumer, and their topics.
 #[derive(Debug)]
 pub struct Routes {
     routing: Arc<Routing>,
     limits: RecordLimits,
     probes: ProbeDelays,
+    /// A topic's number is its place here. Places of topics without an assigned partition are used again.
     topics: Vec<Topic>,
+    assignments: u64,
     /// Topics that the configuration before had blocked.
     blocked_before: BTreeSet<Arc<str>>,
     held: HashMap<TopicPartition, Route>,
@@ -122,7 +130,17 @@ impl Routing {
 impl Routes {
     pub fn new(routing: Arc<Routing>, limits: RecordLimits, probes: ProbeDelays) -> Self {
         let (held, places, blocked_before) = (HashMap::new(), HashMap::new(), BTreeSet::new());
-        Self { routing, limits, probes, topics: Vec::new(), blocked_before, held, places, last: None }
+        Self {
+            routing,
+            limits,
+            probes,
+            topics: Vec::new(),
+            assignments: 0,
+            blocked_before,
+            held,
+            places,
+            last: None,
+        }
     }
 
     /// Takes over which topics were blocked by the configuration before: each flows again, and is blocked again sooner.
@@ -134,7 +152,11 @@ impl Routes {
     /// Routes a partition from now on.
     pub fn add(&mut self, at: TopicPartition, tenure: Tenure) -> Route {
         let topic = self.topic_number(&at.topic);
-        let destination = self.topics.get(topic).map_or(0, |topic| topic.destination);
+        self.assignments += 1;
+        let assigned = self.assignments;
+        let known = self.topic_mut(topic);
+        known.last_assigned = assigned;
+        let destination = known.destination;
         // Topics of one partition are spread too.
         let slot = (topic + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination;
         let route = Route { tenure, topic, lane: LanePlace { destination, slot } };
@@ -221,7 +243,7 @@ impl Routes {
         self.last = None;
     }
 
-    #[expect(clippy::indexing_slicing, reason = "numbers come from this list, which only grows")]
+    #[expect(clippy::indexing_slicing, reason = "numbers come from this list, which never shrinks")]
     pub fn topic_mut(&mut self, number: usize) -> &mut Topic {
         &mut self.topics[number]
     }
@@ -248,7 +270,61 @@ impl Routes {
         let guard = Guard::new(self.routing.reject_rate_max, self.probes);
         let guard = if self.blocked_before.contains(name) { guard.after_block() } else { guard };
         let (shown, tells_empty_query) = (false, true);
-        self.topics.push(Topic { name: name.into(), mapper, destination, shown, tells_empty_query, guard });
+        let topic = Topic {
+            name: name.into(),
+            mapper,
+            destination,
+            last_assigned: 0,
+            shown,
+            tells_empty_query,
+            guard,
+        };
+        if let Some(number) = self.place_to_use_again() {
+            *self.topic_mut(number) = topic;
+            return number;
+        }
+        self.topics.push(topic);
         self.topics.len() - 1
+    }
+
+    /// The topic that lost its last partition longest ago, where enough others without partitions stay known.
+    fn place_to_use_again(&self) -> Option<usize> {
+        let assigned: HashSet<usize> = self.held.values().map(|route| route.topic).collect();
+        let unassigned = self.topics.iter().enumerate().filter(|(number, _)| !assigned.contains(number));
+        if unassigned.clone().count() < UNASSIGNED_TOPICS_MAX {
+            return None;
+        }
+        unassigned.min_by_key(|(_, topic)| topic.last_assigned).map(|(number, _)| number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commit::Tracker;
+    use crate::config;
+    use std::path::Path;
+
+    #[test]
+    fn topics_that_come_and_go_do_not_add_up() {
+        let text = "kafka.brokers = 'b:1'\nkafka.topics = '^t'\ninflux = { url = 'http://i:1', org = 'o', bucket = 'b', token = 't' }\n";
+        let config = config::parse(Path::new("f"), text, &|_| None).unwrap().config;
+        let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
+        let mut routes = Routes::new(Arc::new(Routing::new(&config)), limits, ProbeDelays::default());
+        let (mut tracker, at) = (Tracker::default(), |topic: String| TopicPartition { topic, partition: 0 });
+        let stays = at("stays".to_owned());
+        let first = routes.add(stays.clone(), tracker.assign());
+        for number in 0..1_000 {
+            let topic = at(format!("t{number}"));
+            let route = routes.add(topic.clone(), tracker.assign());
+            assert_eq!(*routes.topic_mut(route.topic).name, *topic.topic);
+            let tenure = routes.remove(&topic).unwrap();
+            routes.forget(tenure);
+        }
+        assert_eq!(routes.topics.len(), 1 + UNASSIGNED_TOPICS_MAX);
+        assert_eq!(*routes.topic_mut(first.topic).name, *stays.topic, "an assigned topic keeps its place");
+        assert!(routes.topic_named("t999").is_some() && routes.topic_named("t900").is_some());
+        assert!(routes.topic_named("t899").is_none(), "the newest stay known");
+        assert_eq!((routes.held.len(), routes.places.len()), (1, 1));
     }
 }

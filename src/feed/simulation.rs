@@ -1,10 +1,11 @@
-//! The data path under random schedules: records, answers, rebalances, lost sessions, crashes, reloads, stops and starts, with the
-//! real desk, mapper and tracker between a Kafka and an InfluxDB in memory. After every commit and at the end a model is
+//! The data path under random schedules: records, answers, limits of the server, rebalances, lost sessions, crashes, reloads, stops
+//! and starts, with the real desk, mapper and tracker between a Kafka and an InfluxDB in memory. After every commit and at the end a model is
 //! asked whether everything below the commit is settled.
 //!
 //! `BRIDGE_SIMULATION_SEEDS` says how many schedules; a failure prints its seed, which `BRIDGE_SIMULATION_SEED` runs alone.
 
 mod kafka;
+mod resuming;
 mod seen;
 mod settings;
 mod store;

@@ -1,6 +1,7 @@
 //! The control thread: membership of the group, the topics subscribed to, and what librdkafka has to say.
 
 use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, offsets_of, summary};
+use super::gone::Gone;
 use super::recreated::Recreated;
 use super::resets::Resumed;
 use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, group, idle, properties};
@@ -42,6 +43,7 @@ pub struct Member {
     strategy: String,
     topics: Topics,
     subscribed: BTreeSet<String>,
+    gone: Gone,
     next_listing: Instant,
     /// Whether that was done; with `--until-end` it is done once.
     is_listed: bool,
@@ -76,6 +78,7 @@ impl Member {
             strategy: config.get("partition.assignment.strategy").unwrap_or_default().to_owned(),
             topics: kafka.topics.clone(),
             subscribed: BTreeSet::new(),
+            gone: Gone::default(),
             next_listing: Instant::now(),
             is_listed: false,
             next_apart: Instant::now(),
@@ -291,10 +294,18 @@ impl Member {
                 return Ok(());
             }
         };
-        let existing = metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name);
-        let matched = existing.filter(|name| self.topics.is_match(name)).map(str::to_owned);
-        // A topic that is gone stays subscribed, so that it goes on when it is created again.
-        let wanted: BTreeSet<String> = self.subscribed.iter().cloned().chain(matched).collect();
+        let existing: BTreeSet<&str> =
+            metadata.topics().iter().map(rdkafka::metadata::MetadataTopic::name).collect();
+        let matched =
+            existing.iter().filter(|name| self.topics.is_match(name)).map(|name| (*name).to_owned());
+        let mut wanted: BTreeSet<String> = self.subscribed.iter().cloned().chain(matched).collect();
+        let named = &self.topics.names;
+        let by_pattern = self.subscribed.iter().filter(|name| !named.contains(name)).cloned();
+        let gone = self.gone.look(by_pattern, &existing, Instant::now());
+        // A consumer without any topic would leave the group.
+        if gone.len() < wanted.len() {
+            wanted.retain(|name| !gone.contains(name));
+        }
         if wanted == self.subscribed { Ok(()) } else { self.subscribe_to(wanted) }
     }
 
@@ -330,8 +341,18 @@ impl Member {
 
     fn subscribe_to(&mut self, topics: BTreeSet<String>) -> Result<(), MemberError> {
         let new: Vec<&str> = topics.difference(&self.subscribed).map(String::as_str).collect();
+        let gone: Vec<&str> = self.subscribed.difference(&topics).map(String::as_str).collect();
+        if !gone.is_empty() {
+            info!(
+                topics = gone.join(" "),
+                group = self.group_id,
+                "no longer subscribed: the topics have not existed for ten minutes"
+            );
+        }
         if !new.is_empty() {
             info!(topics = new.join(" "), group = self.group_id, "subscribed");
+        }
+        if !new.is_empty() || !gone.is_empty() {
             let names: Vec<&str> = topics.iter().map(String::as_str).collect();
             self.consumer.subscribe(&names).map_err(MemberError::Subscribe)?;
         }

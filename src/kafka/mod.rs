@@ -7,6 +7,7 @@ mod context;
 mod embedded;
 mod error;
 mod ffi;
+mod gone;
 mod group;
 mod idle;
 mod member;
