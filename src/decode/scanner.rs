@@ -89,9 +89,11 @@ impl<'a> Scanner<'a> {
         Self { bytes, at, utf8: bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() }
     }
 
-    /// A scanner of `bytes[start..end]` that knows what is known of the whole.
+    /// A scanner of `bytes[start..end]` that knows what is known of the whole. Both ends come from positions of a scanner of the same
+    /// bytes: reading nothing instead would filter a record that has points.
+    #[expect(clippy::indexing_slicing, reason = "a fact of our own code, which must not pass silently")]
     pub fn within(&self, start: usize, end: usize) -> Self {
-        Self { bytes: self.bytes.get(..end).unwrap_or_default(), at: start, utf8: self.utf8 }
+        Self { bytes: &self.bytes[..end], at: start, utf8: self.utf8 }
     }
 
     /// A scanner of the same bytes that stands elsewhere.
@@ -114,9 +116,13 @@ impl<'a> Scanner<'a> {
         self.bytes
     }
 
-    /// What was read since the position `start`.
+    /// What was read since the position `start`, which was this scanner's own.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a fact of our own code: a value must not become empty silently"
+    )]
     pub fn since(&self, start: usize) -> &'a [u8] {
-        self.bytes.get(start..self.at).unwrap_or_default()
+        &self.bytes[start..self.at]
     }
 
     /// A string of UTF-8 without escapes, if one begins right here. None: nothing was read.
@@ -308,7 +314,7 @@ impl<'a> Scanner<'a> {
         Ok(number)
     }
 
-    /// What was not read yet.
+    /// What was not read yet. Nothing at the end, where whatever is expected next is a syntax error.
     #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()

@@ -74,7 +74,13 @@ impl LaneLetters {
         let mut rest = refused.as_slice();
         while !rest.is_empty() {
             let originals = self.read_again(rest.get(..REREAD_RECORDS).unwrap_or(rest)).await;
-            let (read, after) = rest.split_at(originals.len().clamp(1, rest.len()));
+            let count = originals.len();
+            assert!(
+                (1..=rest.len()).contains(&count),
+                "{count} originals were read for {} records",
+                rest.len()
+            );
+            let (read, after) = rest.split_at(count);
             rest = after;
             let letters = read.iter().zip(originals).map(|(record, original)| {
                 let letter = self.letter(record, original, lines);
@@ -176,6 +182,7 @@ impl LaneLetters {
     fn elements(&self, refused: &RefusedRecord, original: &Original, lines: &Lines) -> Option<Vec<usize>> {
         let (rules, _) = self.desk.routing.mapping_of(&refused.at.topic)?;
         let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.desk.record_limits);
+        // A header without a value is an empty one for the mapping, as when the record was read first.
         let named = original.headers.iter();
         let headers: Vec<(&str, &[u8])> =
             named.map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();

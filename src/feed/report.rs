@@ -149,6 +149,7 @@ impl Reporter {
         now: Instant,
     ) {
         let (partition, offset, reason) = (record.partition, record.offset, rejection.reason().name());
+        // A tombstone has none to show.
         let text = record.value.unwrap_or_default();
         last.note(Seen { topic, partition, offset, element, reason, why: rejection, text }, now);
         let Some(throttle) = self.rejected.get_mut(rejection.reason() as usize) else { return };

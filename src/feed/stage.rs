@@ -215,7 +215,7 @@ fn letter(topic: &Topic, arrival: &Arrival<'_>, became: &Mapped) -> Letter {
     }
 }
 
-/// The first of the reasons, in words.
+/// The first of the reasons, in words. A record that is rejected has at least one.
 fn why(became: &Mapped) -> String {
     let first = became.rejected.first().map(|(_, rejection)| rejection.to_string());
     printable(&first.unwrap_or_default(), WHY_MAX)

@@ -69,6 +69,7 @@ pub fn ends(consumer: &GroupConsumer, of: &[TopicPartition]) -> Vec<(TopicPartit
     }
     let answer = consumer.offsets_for_times(asked, ENDS_MAX);
     let answer = answer.inspect_err(|error| warn!(%error, "the ends of partitions are not known yet"));
+    // Without an answer no end is known, which callers ask for again or leave to librdkafka.
     let answer = answer.unwrap_or_default();
     let end = |at: &TopicPartition| {
         let element = answer.find_partition(&at.topic, at.partition)?;

@@ -232,6 +232,7 @@ impl GroupContext {
         info!(partitions = %summary(&partitions), lost = is_lost, "revoked");
         let (reply, answer) = channel();
         let event = GroupEvent::Revoked { partitions: partitions.clone(), reply };
+        // Without an answer in time nothing is stored or committed: the next owner reads from the offset committed before.
         let settled = self.ask(event, &answer).unwrap_or_default();
         lock(&self.resets).forget(&partitions);
         self.apart.forget(&partitions);

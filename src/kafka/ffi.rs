@@ -167,14 +167,14 @@ impl<C: ConsumerContext> Taken<C> {
     pub fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {
         self.release_read();
         self.messages.retain(|message| {
-            // SAFETY: the pointer came from librdkafka; it is either kept or destroyed by this owner.
-            let message = unsafe { Message::own(*message) };
+            // SAFETY: the pointer came from librdkafka. It is destroyed below or stays in `messages`, also if `goes` panics.
+            let message = std::mem::ManuallyDrop::new(unsafe { Message::own(*message) });
             let place = message.place();
-            let stays = !goes(place.topic, place.partition);
-            if stays {
-                message.disown();
+            let leaves = goes(place.topic, place.partition);
+            if leaves {
+                drop(std::mem::ManuallyDrop::into_inner(message));
             }
-            stays
+            !leaves
         });
     }
 
@@ -211,16 +211,12 @@ impl Message {
         Self(message)
     }
 
-    /// Leaves the message to whoever keeps the pointer.
-    fn disown(self) {
-        std::mem::forget(self);
-    }
-
     fn place(&self) -> Place<'_> {
         // SAFETY: the message is live while `self` is, and `rkt` is a live topic with a C string for its name.
         unsafe {
             let message = &*self.0;
             Place {
+                // Kafka allows ASCII only. No partition is assigned of a topic without a name, so nothing of it is read or committed.
                 topic: CStr::from_ptr(c::rd_kafka_topic_name(message.rkt)).to_str().unwrap_or_default(),
                 partition: message.partition,
                 topic_handle: message.rkt as usize,
@@ -259,6 +255,7 @@ impl Message {
     fn headers(&self) -> Vec<(&str, &[u8])> {
         // SAFETY: the message is live while `self` is.
         let headers = unsafe { headers(self.0) };
+        // A name that is not UTF-8 can't stand in a configuration, and a null value is an empty one for the mapping.
         headers
             .into_iter()
             .map(|(name, value)| (name.to_str().unwrap_or_default(), value.unwrap_or_default()))
@@ -434,5 +431,75 @@ unsafe fn described(topic: *const c::rd_kafka_TopicDescription_t) -> Option<(Str
         let id = c::rd_kafka_TopicDescription_topic_id(topic);
         let id = (c::rd_kafka_Uuid_most_significant_bits(id), c::rd_kafka_Uuid_least_significant_bits(id));
         Some((name.to_owned(), id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::{EmbeddedKafka, NewRecord};
+    use rdkafka::consumer::DefaultConsumerContext;
+    use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    /// Records of one partition, taken.
+    fn taken(kafka: &EmbeddedKafka, count: usize) -> Taken<DefaultConsumerContext> {
+        kafka.create_topic("t", 1).unwrap();
+        for _ in 0..count {
+            let record = NewRecord { topic: "t", partition: Some(0), value: Some(b"1"), time_ms: None };
+            kafka.send(record).unwrap();
+        }
+        kafka.flush(Duration::from_secs(40)).unwrap();
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", kafka.address())
+            .set("group.id", "g")
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("t", 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let queue = Arc::new(RecordQueue::new(Arc::new(consumer), thread::current()));
+        assert!(queue.forward("t", 0));
+        let (mut taken, deadline) = (Taken::new(queue), Instant::now() + Duration::from_secs(40));
+        while taken.messages.len() < count {
+            assert!(Instant::now() < deadline, "no records came");
+            thread::sleep(Duration::from_millis(10));
+            assert!(taken.done == 0);
+            if taken.messages.is_empty() {
+                taken.fill(count);
+            } else {
+                let mut more = Vec::new();
+                taken.queue.take(&mut more, count);
+                taken.messages.append(&mut more);
+            }
+        }
+        taken
+    }
+
+    /// Freed twice, a message ends the process, at the latest when the client is destroyed.
+    #[test]
+    fn a_panic_while_messages_are_released_frees_none_twice() {
+        let kafka = EmbeddedKafka::start().unwrap();
+        let mut taken = taken(&kafka, 10);
+        let asked = std::cell::Cell::new(0);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            taken.release(|topic, partition| {
+                assert_eq!((topic, partition), ("t", 0));
+                asked.set(asked.get() + 1);
+                assert!(asked.get() < 5, "the fifth is too many");
+                asked.get() % 2 == 0
+            });
+        }));
+        assert!(result.is_err());
+        assert_eq!(taken.messages.len(), 8, "two were released");
+        let mut left = Vec::new();
+        while taken.next(false, |delivery| {
+            let Delivery::Record { record, .. } = delivery else { panic!("an error in a record's place") };
+            left.push(record.offset);
+        }) == Some(())
+        {}
+        assert_eq!(left, [0, 2, 4, 5, 6, 7, 8, 9]);
     }
 }

@@ -193,6 +193,7 @@ impl Member {
         for gap in gaps {
             asked.add_partition(&gap.at.topic, gap.at.partition);
         }
+        // Without an answer none counts as committed, and nothing is committed here.
         let committed = self.consumer.committed_offsets(asked, COMMITTED_MAX).unwrap_or_default();
         let is_there = |gap: &&&Resumed| {
             let element = committed.find_partition(&gap.at.topic, gap.at.partition);

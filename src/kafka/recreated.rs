@@ -28,6 +28,7 @@ impl Recreated {
 
     /// Partitions held of topics that are others than before. It waits for nothing.
     pub fn look(&mut self, consumer: &GroupConsumer) -> Vec<TopicPartition> {
+        // Without an answer yet nothing has changed.
         let changed = self.ids.answer().map(|answer| self.known.learn(answer)).unwrap_or_default();
         let now = Instant::now();
         if changed.is_empty() && now < self.next_ask {

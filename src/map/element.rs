@@ -152,9 +152,13 @@ impl Scalar {
         self.start as usize
     }
 
-    /// As written.
+    /// The bytes of the value in the record that it was read from.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a fact of our own code: a value must not become empty silently"
+    )]
     pub fn raw<'a>(&self, record: &'a [u8]) -> &'a [u8] {
-        record.get(self.start as usize..self.end as usize).unwrap_or_default()
+        &record[self.start as usize..self.end as usize]
     }
 
     /// What it means. `scratch` is used where that differs from what is written.

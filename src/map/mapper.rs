@@ -115,6 +115,7 @@ impl Mapper {
     pub fn map_and_trace(&mut self, record: &Record<'_>, lines: &mut LineBuffer) -> Vec<usize> {
         self.trace = Some(Vec::new());
         self.map(record, lines);
+        // It was put there above, and nothing else takes it.
         self.trace.take().unwrap_or_default()
     }
 

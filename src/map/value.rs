@@ -69,6 +69,7 @@ pub fn push_kafka_tag(tag: &KafkaTag, record: &Record<'_>, scratch: &mut Vec<u8>
         }
         KafkaTag::Key | KafkaTag::Header(_) => {
             scratch.clear();
+            // A record without this key or header gets no such tag: empty tags are left out.
             push_lossy(kafka_text(tag, record).unwrap_or_default(), scratch);
             encode::push_key(scratch, out)
         }

@@ -95,9 +95,13 @@ impl Prefix {
 
     /// As [`Prefix::push_with`], of what does not fit into a window, and to make room.
     #[inline(never)]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a fact of our own code: a value must not become empty silently"
+    )]
     fn push_long_with(&self, bytes: &[u8], length: usize, out: &mut Pieces) {
         self.push_to(out);
-        out.push(bytes.get(..length).unwrap_or_default());
+        out.push(&bytes[..length]);
     }
 }
 
@@ -110,8 +114,9 @@ impl Pieces {
         self.length
     }
 
+    #[expect(clippy::indexing_slicing, reason = "`length` counts what was written into this room")]
     pub fn written(&self) -> &[u8] {
-        self.room.get(..self.length).unwrap_or_default()
+        &self.room[..self.length]
     }
 
     pub fn push(&mut self, bytes: &[u8]) {

@@ -40,6 +40,7 @@ pub fn skeleton(
         end,
         tags: in_order(&tags, known, constants).into(),
         prefix_max,
+        // Without such a field, nothing is written in front of it.
         offset: offset.unwrap_or_default(),
     })
 }
@@ -134,6 +135,7 @@ fn in_order(tags: &[FinalId], known: &Knowledge, constants: &Constants) -> Vec<T
     let constant = |key: FinalId, value: &[u8]| Tag::Constant([&*prefix(key), value].concat().into());
     let fallback = |key: FinalId| constants.fallback.iter().find(|(other, _)| *other == key);
     let of_slots = tags.iter().enumerate().map(|(tag, &key)| {
+        // Without a constant of this key, nothing is written where an object has no value for it.
         let otherwise = fallback(key).map(|(_, value)| [&*prefix(key), value].concat().into());
         (key, Tag::Slot { tag, prefix: prefix(key).into(), otherwise: otherwise.unwrap_or_default() })
     });

@@ -6,11 +6,11 @@ use crate::records::Shape;
 use crate::setup::{self, BODY_LINES};
 use clap::Args;
 use kafka_influx_bridge::feed::Routing;
-use kafka_influx_bridge::kafka::{Delivery, GroupContext, GroupEvent, Member, Queue, Taken};
+use kafka_influx_bridge::kafka::{Delivery, GroupContext, GroupEvent, Member, Queue, Queues, Taken};
 use libdeflater::{CompressionLvl, Compressor};
 use rdkafka::consumer::Consumer as _;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -76,7 +76,8 @@ fn consume(mut lanes: Vec<Taken<GroupContext>>, events: &Receiver<GroupEvent>, p
             match event {
                 GroupEvent::Assigned { partitions, reply } => {
                     let queue = |n: usize| Arc::clone(lanes[n % lanes.len()].queue());
-                    reply.send((0..partitions.len()).map(queue).collect()).unwrap();
+                    let queues = (0..partitions.len()).map(queue).collect();
+                    reply.send(Queues { queues, acknowledge: channel().0 }).unwrap();
                 }
                 GroupEvent::Revoked { reply, .. } => reply.send(Vec::new()).unwrap(),
             }
