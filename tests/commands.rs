@@ -13,7 +13,7 @@ mod support;
 use kafka_influx_bridge::receiver::Reply;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -109,28 +109,86 @@ fn renaming(to: &str, name: &'static [u8; 9]) -> String {
     thread::spawn(move || {
         for client in listener.incoming() {
             let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
-            let (mut from_client, mut to_client) = (client.try_clone().unwrap(), client.try_clone().unwrap());
-            let mut to_server = server.try_clone().unwrap();
-            thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
+            let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
             thread::spawn(move || {
-                let mut buffer = vec![0; 1 << 20];
-                while let Ok(length @ 1..) = server.read(&mut buffer) {
-                    let mut answer = buffer[..length].to_vec();
-                    for at in 0..=length.saturating_sub(name.len()) {
+                let _ended = std::io::copy(&mut from_client, &mut to_server);
+                let _closed = to_server.shutdown(Shutdown::Both);
+            });
+            thread::spawn(move || {
+                // Whole answers: a name could else arrive in two parts.
+                while let Some(mut answer) = kafka_frame(&mut server) {
+                    for at in 0..=answer.len().saturating_sub(name.len()) {
                         if answer[at..].starts_with(b"127.0.0.1") {
                             answer[at..at + name.len()].copy_from_slice(name);
                         }
                     }
-                    if to_client.write_all(&answer).is_err() {
+                    if client.write_all(&answer).is_err() {
+                        break;
+                    }
+                }
+                let _closed = client.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    address
+}
+
+/// One request or answer of Kafka's protocol with the four bytes of its size; none at the connection's end.
+fn kafka_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut frame = vec![0; 4];
+    stream.read_exact(&mut frame).ok()?;
+    let size = u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize;
+    frame.resize(4 + size, 0);
+    stream.read_exact(&mut frame[4..]).ok()?;
+    Some(frame)
+}
+
+/// A listener that answers like a KRaft controller's of Kafka 4.1: it names the requests that it serves, and metadata for
+/// clients is none of them.
+fn controller() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // Fetch, SaslHandshake, ApiVersions, CreateTopics, DescribeConfigs, Vote, DescribeQuorum, DescribeCluster.
+    let served: [(u16, u16, u16); 8] =
+        [(1, 0, 17), (17, 0, 1), (18, 0, 4), (19, 2, 7), (32, 1, 4), (52, 0, 2), (55, 0, 2), (60, 0, 2)];
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            thread::spawn(move || {
+                while let Some(request) = kafka_frame(&mut client) {
+                    const API_VERSIONS: [u8; 2] = [0, 18];
+                    if request[4..6] != API_VERSIONS {
+                        break;
+                    }
+                    // ApiVersions 3: correlation id, no error, a compact array, no throttling, no tags.
+                    let mut answer = [&request[8..12], &[0, 0, served.len() as u8 + 1]].concat();
+                    for (key, min, max) in served {
+                        answer.extend([key, min, max].map(u16::to_be_bytes).concat());
+                        answer.push(0);
+                    }
+                    answer.extend([0; 5]);
+                    let size = (answer.len() as u32).to_be_bytes();
+                    if client.write_all(&[&size[..], &answer].concat()).is_err() {
                         break;
                     }
                 }
             });
-            // Closed by whichever side ends.
-            let _nothing = client.flush();
         }
     });
     address
+}
+
+#[test]
+fn check_connect_names_the_port_of_a_controller() {
+    let sink = Sink::with_buckets(&["main"]);
+    let address = controller();
+    let setup = Setup::new("controller", &address, "['t']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let (shown, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{shown}{said}");
+    let line = format!("FAILED  broker {address}: connected, but this is a controller's port");
+    assert!(shown.contains(&line), "{shown}{said}");
+    assert!(!said.contains("panicked"), "{said}");
 }
 
 #[test]
