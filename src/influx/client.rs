@@ -165,7 +165,7 @@ impl Client {
     }
 
     pub(super) fn request(&self, address: &Address, method: Method, url: reqwest::Url) -> RequestBuilder {
-        let request = address.http.request(method, url);
+        let request = address.http().request(method, url);
         match &*self.credential.read().unwrap_or_else(PoisonError::into_inner) {
             Credential::None => request,
             Credential::Token(token) => match token_header(token.expose()) {

@@ -16,6 +16,7 @@ mod http;
 mod kept;
 pub mod line_reader;
 mod lines;
+mod no_proxy;
 mod pace;
 mod remedy;
 mod salvage;

@@ -1,9 +1,9 @@
 //! What to do about each cause, naming the key of bridge.toml or the command that mends it.
 
-use super::address::is_loopback;
 use super::cause::Cause;
 use super::client::identifier;
 use super::connection::{Credential, Destination};
+use super::http::takes_no_proxy;
 
 /// What a remedy may have to name.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,7 @@ fn may_be_proxied(address: &str) -> bool {
     let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_any = names.iter().any(|name| is_set(name) || is_set(&name.to_ascii_lowercase()));
-    is_any && !address.parse().is_ok_and(|url| is_loopback(&url))
+    is_any && !address.parse().is_ok_and(|url| takes_no_proxy(&url))
 }
 
 /// One sentence without a full stop.
