@@ -38,6 +38,8 @@ mod urls;
 mod words;
 
 pub use changes::{Changes, NeedsRestart};
+#[cfg(test)]
+pub(crate) use interpolate::{Surroundings, interpolate};
 pub use load::{
     Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, parse_without_secrets, read,
 };
