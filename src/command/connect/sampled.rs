@@ -210,6 +210,7 @@ fn place(message: &BorrowedMessage<'_>) -> String {
 fn words(rejection: &Rejection) -> String {
     match rejection {
         Rejection::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
+        Rejection::Undecodable { error, .. } => format!("it is not JSON: {error}"),
         Rejection::Comment(_) => {
             "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
         }
@@ -316,5 +317,8 @@ mod tests {
         let rejection = Rejection::Time { key: "t".into(), text: "hidden".into(), why };
         assert!(!words(&rejection).contains("hidden"));
         assert!(!words(&Rejection::Comment("#hidden".into())).contains("hidden"));
+        let error = crate::decode::SyntaxError { at: 0, why: crate::decode::Syntax::Value };
+        let undecodable = Rejection::from(error).with_excerpt(b"hidden", crate::decode::Format::Json);
+        assert!(undecodable.to_string().contains("hidden") && !words(&undecodable).contains("hidden"));
     }
 }
