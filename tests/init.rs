@@ -230,7 +230,7 @@ fn topics_that_are_named_are_all_that_is_looked_at() {
     };
     f(&["--topic", "one"], 0, "topics = [\"one\"]");
     f(&["--topic", "^o.*"], 0, "topics = [\"^o.*\"]");
-    f(&["--topic", "tow"], 2, "no topic is called tow; there are empty, one, two");
+    f(&["--topic", "tow"], 2, "no topic is called tow (did you mean \"two\"?); there are empty, one, two");
     f(&["--topic", "^("], 2, "is not a regular expression");
     f(&["--topic", "empty"], 1, "empty holds no records, and none came within 2 s");
     f(&["--topic", "two"], 1, "no JSON object is in 1 of the 1 sampled records of two");

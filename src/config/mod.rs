@@ -46,7 +46,7 @@ pub use load::{
 pub use mask::is_secret_name;
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
-pub use suggest::nearest;
+pub use suggest::{nearest, with_nearest};
 
 use crate::influx::{Connection, Destination};
 use crate::map::Rules;

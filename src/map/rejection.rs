@@ -126,6 +126,18 @@ impl From<SyntaxError> for Rejection {
 const EXCERPT_BYTES: usize = 24;
 
 impl Rejection {
+    /// The text without anything of the record's content.
+    pub fn without_values(&self) -> String {
+        match self {
+            Self::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
+            Self::Undecodable { error, .. } => format!("it is not JSON: {error}"),
+            Self::Comment(_) => {
+                "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// The same with an excerpt of the record, where reading its JSON failed.
     pub fn with_excerpt(self, record: &[u8], format: Format) -> Self {
         match self {
@@ -317,6 +329,19 @@ mod tests {
         f("{\"a\":1} {\"a\":2}", Format::JsonLines, Some(own_line));
         f("01", Format::Json, None);
         f("{\"a\":1},", Format::JsonLines, None);
+    }
+
+    #[test]
+    fn can_be_told_without_values() {
+        let why = TimeError::OutOfRange;
+        let time = Rejection::Time { key: "t".into(), text: "hidden".into(), why };
+        let comment = Rejection::Comment("#hidden".into());
+        let error = SyntaxError { at: 0, why: Syntax::Value };
+        let undecodable = Rejection::from(error).with_excerpt(b"hidden", Format::Json);
+        for rejection in [time, comment, undecodable] {
+            assert!(rejection.to_string().contains("hidden"));
+            assert!(!rejection.without_values().contains("hidden"));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::feed::Routing;
 use crate::influx::Destination;
 use crate::kafka::headers_of;
-use crate::map::{Drop, Mapper, Reason, Rejection};
+use crate::map::{Drop, Mapper, Reason};
 use crate::pipeline::record_limits;
 use crate::record::{OwnedHeaders, Record, RecordTime};
 use crate::text::counted;
@@ -152,7 +152,7 @@ impl<'c> Sampled<'c> {
         became.newest_ms = became.newest_ms.max(millis);
         became.rejected += u64::from(outcome.has_rejected());
         if let Some((_, rejection)) = outcome.rejected.first() {
-            let first = || format!("{}: {}", place(message), words(rejection));
+            let first = || format!("{}: {}", place(message), rejection.without_values());
             became.reasons.entry(rejection.reason()).or_insert_with(|| (0, first())).0 += 1;
         }
         for (drop, count) in mapper.take_drops().iter() {
@@ -204,18 +204,6 @@ fn times_of(lines: &LineBuffer) -> impl Iterator<Item = i64> {
 
 fn place(message: &BorrowedMessage<'_>) -> String {
     format!("{}[{}]@{}", message.topic(), message.partition(), message.offset())
-}
-
-/// Without what the record holds.
-fn words(rejection: &Rejection) -> String {
-    match rejection {
-        Rejection::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
-        Rejection::Undecodable { error, .. } => format!("it is not JSON: {error}"),
-        Rejection::Comment(_) => {
-            "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
-        }
-        other => other.to_string(),
-    }
 }
 
 impl Became {
@@ -309,16 +297,5 @@ mod tests {
         let mut times = Times::default();
         times.note_first(&lines, || "t[0]@1".to_owned());
         assert_eq!(times.first, Some((-3, "t[0]@1".to_owned())));
-    }
-
-    #[test]
-    fn shows_no_values() {
-        let why = crate::map::TimeError::OutOfRange;
-        let rejection = Rejection::Time { key: "t".into(), text: "hidden".into(), why };
-        assert!(!words(&rejection).contains("hidden"));
-        assert!(!words(&Rejection::Comment("#hidden".into())).contains("hidden"));
-        let error = crate::decode::SyntaxError { at: 0, why: crate::decode::Syntax::Value };
-        let undecodable = Rejection::from(error).with_excerpt(b"hidden", crate::decode::Format::Json);
-        assert!(undecodable.to_string().contains("hidden") && !words(&undecodable).contains("hidden"));
     }
 }
