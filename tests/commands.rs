@@ -17,6 +17,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 use support::{Cluster, GROUP, Sink, wait_until};
 
 /// A configuration in a folder of its own.
@@ -39,6 +40,14 @@ impl Setup {
         );
         std::fs::write(folder.join("bridge.toml"), text).unwrap();
         Self { folder }
+    }
+
+    /// With other keys of the mapping.
+    fn mapping(self, keys: &str) -> Self {
+        let file = self.folder.join("bridge.toml");
+        let text = std::fs::read_to_string(&file).unwrap().replace("tag_keys = ['host']", keys);
+        std::fs::write(file, text).unwrap();
+        self
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
@@ -72,7 +81,12 @@ fn check_connect_passes_where_everything_is_there() {
     for line in ["ok      topic t: 3 partitions", "may be written", "calls itself"] {
         assert!(shown.contains(line), "{shown}");
     }
-    assert!(!shown.contains("FAILED"), "{shown}");
+    assert!(!shown.contains("FAILED") && !shown.contains("no errors"), "{shown}");
+    let verdict = shown.lines().last().unwrap_or_default();
+    assert!(
+        verdict.starts_with("bridge.toml: PASSED: ") && verdict.ends_with(" checks, 1 warning"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -85,6 +99,110 @@ fn check_connect_names_what_is_missing_with_the_remedy() {
     for line in ["FAILED  topics ^none.*: 0 match", "influx bucket create --org test --name main"] {
         assert!(shown.contains(line), "{shown}");
     }
+    let verdict = shown.lines().last().unwrap_or_default();
+    assert!(verdict.starts_with("bridge.toml: FAILED: 2 of "), "{shown}");
+    assert!(!shown.contains("no errors"), "{shown}");
+}
+
+/// An HTTP server that answers everything with this.
+fn answering(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let _request = stream.read(&mut [0; 4096]);
+                let _sent = stream.write_all(answer.as_bytes());
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn check_connect_says_nothing_good_of_a_server_that_is_not_influxdb() {
+    let cluster = Cluster::with_topic("t", 1);
+    let f = |name: &str, answer: &'static str| {
+        let url = answering(answer);
+        let output = Setup::new(name, &cluster.address(), "['t']", &url).run(&["check", "--connect"]);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{name}: {shown}");
+        let of_server: Vec<&str> = shown.lines().filter(|line| line.contains(&url)).collect();
+        assert!(of_server.iter().any(|line| line.starts_with("FAILED")), "{name}: {shown}");
+        assert!(!of_server.iter().any(|line| line.starts_with("ok ")), "{name}: {shown}");
+    };
+    f(
+        "gateway",
+        "HTTP/1.1 502 Bad Gateway\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    );
+    f("elsewhere", "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nnot found");
+    f("website", "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n<html/>");
+}
+
+/// The remedies of `check` are those of `run`.
+#[test]
+fn check_connect_knows_tls_against_plain_http() {
+    let cluster = Cluster::with_topic("t", 1);
+    let url = answering("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let url = url.replace("http://", "https://");
+    let output = Setup::new("tls", &cluster.address(), "['t']", &url).run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert!(shown.contains("no TLS is spoken at") && shown.contains("begin with http://?"), "{shown}");
+    assert!(!shown.contains("certificate"), "{shown}");
+}
+
+/// With a wrong unit, points lie in 1970 or are rejected; the mapping's own unit passes.
+#[test]
+fn check_connect_fails_where_times_have_another_unit() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let records: Vec<String> = (0..20).map(|n| format!(r#"{{"v":{n},"ts":{}}}"#, now_ms + n)).collect();
+    cluster.produce("t", 0, records.iter().map(String::as_str));
+    let f = |format: &str, status: i32, lines: &[&str]| {
+        let keys = format!("time_key = 'ts'\ntime_format = '{format}'");
+        let setup = Setup::new(format, &cluster.address(), "['t']", &sink.receiver.url()).mapping(&keys);
+        let output = setup.run(&["check", "--connect"]);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(status), "{format}: {shown}");
+        for line in lines {
+            assert!(shown.contains(line), "{line}\n{shown}");
+        }
+    };
+    f("unix_ms", 0, &["ok      topic t: 20 sampled records become 20 points"]);
+    f(
+        "unix_us",
+        1,
+        &[
+            "FAILED  topic t: 20 of 20 sampled times are far from Kafka's, such as t[0]@0 becomes 1970-01-2",
+            "the values look like milliseconds since 1970: set `time_format = \"unix_ms\"`",
+        ],
+    );
+    f(
+        "unix",
+        1,
+        &[
+            "FAILED  topic t: 20 sampled records become 0 points; 20 are rejected, such as t[0]@0: its time",
+            "set `time_format = \"unix_ms\"`",
+        ],
+    );
+}
+
+#[test]
+fn check_connect_warns_of_points_that_overwrite_each_other() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    // Three meters in one record, which only their place tells apart.
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let meters: Vec<String> = (0..3).map(|n| format!(r#"{{"v":{n},"ts":{now_ms}}}"#)).collect();
+    cluster.produce("t", 0, [format!("[{}]", meters.join(",")).as_str()]);
+    let keys = "time_key = 'ts'\ntime_format = 'unix_ms'";
+    let setup = Setup::new("overwrite", &cluster.address(), "['t']", &sink.receiver.url()).mapping(keys);
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let line = "warn    bucket \"main\" of org \"test\": 2 of 3 sampled points overwrite another point of the same series and time, \
+                such as one of t[0]@0";
+    assert!(shown.contains(line), "{shown}");
 }
 
 #[test]
@@ -95,7 +213,7 @@ fn check_connect_names_servers_that_are_not_there() {
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{shown}");
     for line in
-        ["FAILED  broker 127.0.0.1:1: Connection refused", "check `kafka.brokers`", "check `influx.url`"]
+        ["FAILED  broker 127.0.0.1:1: Connection refused", "check `kafka.brokers`", "check influx.url"]
     {
         assert!(shown.contains(line), "{shown}");
     }

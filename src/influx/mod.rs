@@ -38,7 +38,7 @@ pub use gzip::Gzip;
 pub use http::http_builder;
 pub use kept::Kept;
 pub use lines::{Lines, LinesError};
-pub use remedy::{Place as Remedy, advice, remedy};
+pub use remedy::{Place as Remedy, advice};
 pub use salvage::Refused;
 pub use sizes::Sizes;
 pub use writer::{Writer, WriterOptions};

@@ -13,7 +13,7 @@ pub struct Place<'a> {
     pub credential: &'a Credential,
 }
 
-/// As [`remedy`], for one who also knows what was said: TLS and proxies fail in many ways that are one cause.
+/// What to do about a cause, in view of what was said: TLS and proxies fail in many ways that are one cause.
 pub fn advice(cause: Cause, why: &str, place: Place<'_>) -> String {
     let address = place.address;
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
@@ -51,7 +51,7 @@ fn may_be_proxied(address: &str) -> bool {
 }
 
 /// One sentence without a full stop.
-pub fn remedy(cause: Cause, place: Place<'_>) -> String {
+fn remedy(cause: Cause, place: Place<'_>) -> String {
     let address = place.address;
     match cause {
         Cause::Unauthorized => credential(place.credential).to_owned(),
