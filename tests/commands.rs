@@ -261,7 +261,7 @@ fn kafka_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(frame)
 }
 
-/// A listener that answers like a KRaft controller's of Kafka 4.1: it names the requests that it serves, and metadata for
+/// A listener that answers like a `KRaft` controller's of Kafka 4.1: it names the requests that it serves, and metadata for
 /// clients is none of them.
 fn controller() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

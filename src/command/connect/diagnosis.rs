@@ -47,7 +47,7 @@ impl Speaks {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Trouble {
     NoClient(String),
-    /// The port of a KRaft controller, which answers but serves no clients.
+    /// The port of a `KRaft` controller, which answers but serves no clients.
     Controller,
     /// With those that the broker offers.
     Mechanism(String),

@@ -112,7 +112,7 @@ fn check_group(
         positions = offsets::bounds(consumer, &places, ASK_MAX);
         committed = offsets::ask_committed(consumer, &mut positions, ASK_MAX);
     }
-    let answer = committed.as_ref().map(|()| ()).map_err(KafkaError::rdkafka_error_code);
+    let answer = committed.as_ref().copied().map_err(KafkaError::rdkafka_error_code);
     report.tell(&group::line(kafka, answer, describe_group(consumer, &kafka.group_id, ASK_MAX)))?;
     if committed.is_ok() && !places.is_empty() {
         for topic in read {

@@ -98,7 +98,7 @@ pub fn to_bridge(text: &str) -> String {
         let (reference, after) = from.split_at_checked(len.max(1)).unwrap_or((from, ""));
         match name_and_default(reference).filter(|_| len > 0) {
             Some((name, None)) if is_bare(reference) && FIXED.contains(&name.as_str()) => {
-                out.extend(["$$", &name])
+                out.extend(["$$", &name]);
             }
             // Variables are in capitals by convention. Any other such name may be text, so it keeps Telegraf's meaning: replaced where
             // it is set, as it is written where not.
