@@ -140,6 +140,37 @@ fn check_connect_says_nothing_good_of_a_server_that_is_not_influxdb() {
     f("website", "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n<html/>");
 }
 
+/// A name that does not resolve is reached through a proxy only; this one answers 502.
+#[test]
+fn check_connect_heeds_the_forms_of_no_proxy() {
+    let cluster = Cluster::with_topic("t", 1);
+    let proxy = answering("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let setup = Setup::new("no-proxy", &cluster.address(), "['t']", "http://influx.hidden.invalid:8086");
+    let f = |list: &str, is_direct: bool| {
+        let mut command = setup.command(&["check", "--connect"]);
+        for name in [
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+            "no_proxy",
+            "REQUEST_METHOD",
+        ] {
+            command.env_remove(name);
+        }
+        let output = command.env("HTTP_PROXY", &proxy).env("NO_PROXY", list).output().unwrap();
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{list}: {shown}");
+        assert_eq!(!shown.contains("502"), is_direct, "{list}: {shown}");
+    };
+    f("other.invalid", false);
+    f("influx.hidden.invalid:9999", false);
+    f("influx.hidden.invalid:8086", true);
+    f("*.hidden.invalid", true);
+    f("*", true);
+}
+
 /// The remedies of `check` are those of `run`.
 #[test]
 fn check_connect_knows_tls_against_plain_http() {
