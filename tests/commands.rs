@@ -13,10 +13,11 @@ mod support;
 use kafka_influx_bridge::receiver::Reply;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 use support::{Cluster, GROUP, Sink, wait_until};
 
 /// A configuration in a folder of its own.
@@ -39,6 +40,14 @@ impl Setup {
         );
         std::fs::write(folder.join("bridge.toml"), text).unwrap();
         Self { folder }
+    }
+
+    /// With other keys of the mapping.
+    fn mapping(self, keys: &str) -> Self {
+        let file = self.folder.join("bridge.toml");
+        let text = std::fs::read_to_string(&file).unwrap().replace("tag_keys = ['host']", keys);
+        std::fs::write(file, text).unwrap();
+        self
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
@@ -72,7 +81,12 @@ fn check_connect_passes_where_everything_is_there() {
     for line in ["ok      topic t: 3 partitions", "may be written", "calls itself"] {
         assert!(shown.contains(line), "{shown}");
     }
-    assert!(!shown.contains("FAILED"), "{shown}");
+    assert!(!shown.contains("FAILED") && !shown.contains("no errors"), "{shown}");
+    let verdict = shown.lines().last().unwrap_or_default();
+    assert!(
+        verdict.starts_with("bridge.toml: PASSED: ") && verdict.ends_with(" checks, 1 warning"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -85,6 +99,141 @@ fn check_connect_names_what_is_missing_with_the_remedy() {
     for line in ["FAILED  topics ^none.*: 0 match", "influx bucket create --org test --name main"] {
         assert!(shown.contains(line), "{shown}");
     }
+    let verdict = shown.lines().last().unwrap_or_default();
+    assert!(verdict.starts_with("bridge.toml: FAILED: 2 of "), "{shown}");
+    assert!(!shown.contains("no errors"), "{shown}");
+}
+
+/// An HTTP server that answers everything with this.
+fn answering(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let _request = stream.read(&mut [0; 4096]);
+                let _sent = stream.write_all(answer.as_bytes());
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn check_connect_says_nothing_good_of_a_server_that_is_not_influxdb() {
+    let cluster = Cluster::with_topic("t", 1);
+    let f = |name: &str, answer: &'static str| {
+        let url = answering(answer);
+        let output = Setup::new(name, &cluster.address(), "['t']", &url).run(&["check", "--connect"]);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{name}: {shown}");
+        let of_server: Vec<&str> = shown.lines().filter(|line| line.contains(&url)).collect();
+        assert!(of_server.iter().any(|line| line.starts_with("FAILED")), "{name}: {shown}");
+        assert!(!of_server.iter().any(|line| line.starts_with("ok ")), "{name}: {shown}");
+    };
+    f(
+        "gateway",
+        "HTTP/1.1 502 Bad Gateway\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    );
+    f("elsewhere", "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nnot found");
+    f("website", "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n<html/>");
+}
+
+/// A name that does not resolve is reached through a proxy only; this one answers 502.
+#[test]
+fn check_connect_heeds_the_forms_of_no_proxy() {
+    let cluster = Cluster::with_topic("t", 1);
+    let proxy = answering("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let setup = Setup::new("no-proxy", &cluster.address(), "['t']", "http://influx.hidden.invalid:8086");
+    let f = |list: &str, is_direct: bool| {
+        let mut command = setup.command(&["check", "--connect"]);
+        for name in [
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+            "no_proxy",
+            "REQUEST_METHOD",
+        ] {
+            command.env_remove(name);
+        }
+        let output = command.env("HTTP_PROXY", &proxy).env("NO_PROXY", list).output().unwrap();
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{list}: {shown}");
+        assert_eq!(!shown.contains("502"), is_direct, "{list}: {shown}");
+    };
+    f("other.invalid", false);
+    f("influx.hidden.invalid:9999", false);
+    f("influx.hidden.invalid:8086", true);
+    f("*.hidden.invalid", true);
+    f("*", true);
+}
+
+/// The remedies of `check` are those of `run`.
+#[test]
+fn check_connect_knows_tls_against_plain_http() {
+    let cluster = Cluster::with_topic("t", 1);
+    let url = answering("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let url = url.replace("http://", "https://");
+    let output = Setup::new("tls", &cluster.address(), "['t']", &url).run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert!(shown.contains("no TLS is spoken at") && shown.contains("begin with http://?"), "{shown}");
+    assert!(!shown.contains("certificate"), "{shown}");
+}
+
+/// With a wrong unit, points lie in 1970 or are rejected; the mapping's own unit passes.
+#[test]
+fn check_connect_fails_where_times_have_another_unit() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let records: Vec<String> = (0..20).map(|n| format!(r#"{{"v":{n},"ts":{}}}"#, now_ms + n)).collect();
+    cluster.produce("t", 0, records.iter().map(String::as_str));
+    let f = |format: &str, status: i32, lines: &[&str]| {
+        let keys = format!("time_key = 'ts'\ntime_format = '{format}'");
+        let setup = Setup::new(format, &cluster.address(), "['t']", &sink.receiver.url()).mapping(&keys);
+        let output = setup.run(&["check", "--connect"]);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(status), "{format}: {shown}");
+        for line in lines {
+            assert!(shown.contains(line), "{line}\n{shown}");
+        }
+    };
+    f("unix_ms", 0, &["ok      topic t: 20 sampled records become 20 points"]);
+    f(
+        "unix_us",
+        1,
+        &[
+            "FAILED  topic t: 20 of 20 sampled times are far from Kafka's, such as t[0]@0 becomes 1970-01-2",
+            "the values look like milliseconds since 1970: set `time_format = \"unix_ms\"`",
+        ],
+    );
+    f(
+        "unix",
+        1,
+        &[
+            "FAILED  topic t: 20 sampled records become 0 points; 20 are rejected, such as t[0]@0: its time",
+            "set `time_format = \"unix_ms\"`",
+        ],
+    );
+}
+
+#[test]
+fn check_connect_warns_of_points_that_overwrite_each_other() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    // Three meters in one record, which only their place tells apart.
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let meters: Vec<String> = (0..3).map(|n| format!(r#"{{"v":{n},"ts":{now_ms}}}"#)).collect();
+    cluster.produce("t", 0, [format!("[{}]", meters.join(",")).as_str()]);
+    let keys = "time_key = 'ts'\ntime_format = 'unix_ms'";
+    let setup = Setup::new("overwrite", &cluster.address(), "['t']", &sink.receiver.url()).mapping(keys);
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let line = "warn    bucket \"main\" of org \"test\": 2 of 3 sampled points overwrite another point of the same series and time, \
+                such as one of t[0]@0";
+    assert!(shown.contains(line), "{shown}");
 }
 
 #[test]
@@ -95,7 +244,7 @@ fn check_connect_names_servers_that_are_not_there() {
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{shown}");
     for line in
-        ["FAILED  broker 127.0.0.1:1: Connection refused", "check `kafka.brokers`", "check `influx.url`"]
+        ["FAILED  broker 127.0.0.1:1: Connection refused", "check `kafka.brokers`", "check influx.url"]
     {
         assert!(shown.contains(line), "{shown}");
     }
@@ -109,28 +258,86 @@ fn renaming(to: &str, name: &'static [u8; 9]) -> String {
     thread::spawn(move || {
         for client in listener.incoming() {
             let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
-            let (mut from_client, mut to_client) = (client.try_clone().unwrap(), client.try_clone().unwrap());
-            let mut to_server = server.try_clone().unwrap();
-            thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
+            let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
             thread::spawn(move || {
-                let mut buffer = vec![0; 1 << 20];
-                while let Ok(length @ 1..) = server.read(&mut buffer) {
-                    let mut answer = buffer[..length].to_vec();
-                    for at in 0..=length.saturating_sub(name.len()) {
+                let _ended = std::io::copy(&mut from_client, &mut to_server);
+                let _closed = to_server.shutdown(Shutdown::Both);
+            });
+            thread::spawn(move || {
+                // Whole answers: a name could else arrive in two parts.
+                while let Some(mut answer) = kafka_frame(&mut server) {
+                    for at in 0..=answer.len().saturating_sub(name.len()) {
                         if answer[at..].starts_with(b"127.0.0.1") {
                             answer[at..at + name.len()].copy_from_slice(name);
                         }
                     }
-                    if to_client.write_all(&answer).is_err() {
+                    if client.write_all(&answer).is_err() {
+                        break;
+                    }
+                }
+                let _closed = client.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    address
+}
+
+/// One request or answer of Kafka's protocol with the four bytes of its size; none at the connection's end.
+fn kafka_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut frame = vec![0; 4];
+    stream.read_exact(&mut frame).ok()?;
+    let size = u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize;
+    frame.resize(4 + size, 0);
+    stream.read_exact(&mut frame[4..]).ok()?;
+    Some(frame)
+}
+
+/// A listener that answers like a `KRaft` controller's of Kafka 4.1: it names the requests that it serves, and metadata for
+/// clients is none of them.
+fn controller() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // Fetch, SaslHandshake, ApiVersions, CreateTopics, DescribeConfigs, Vote, DescribeQuorum, DescribeCluster.
+    let served: [(u16, u16, u16); 8] =
+        [(1, 0, 17), (17, 0, 1), (18, 0, 4), (19, 2, 7), (32, 1, 4), (52, 0, 2), (55, 0, 2), (60, 0, 2)];
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            thread::spawn(move || {
+                while let Some(request) = kafka_frame(&mut client) {
+                    const API_VERSIONS: [u8; 2] = [0, 18];
+                    if request[4..6] != API_VERSIONS {
+                        break;
+                    }
+                    // ApiVersions 3: correlation id, no error, a compact array, no throttling, no tags.
+                    let mut answer = [&request[8..12], &[0, 0, served.len() as u8 + 1]].concat();
+                    for (key, min, max) in served {
+                        answer.extend([key, min, max].map(u16::to_be_bytes).concat());
+                        answer.push(0);
+                    }
+                    answer.extend([0; 5]);
+                    let size = (answer.len() as u32).to_be_bytes();
+                    if client.write_all(&[&size[..], &answer].concat()).is_err() {
                         break;
                     }
                 }
             });
-            // Closed by whichever side ends.
-            let _nothing = client.flush();
         }
     });
     address
+}
+
+#[test]
+fn check_connect_names_the_port_of_a_controller() {
+    let sink = Sink::with_buckets(&["main"]);
+    let address = controller();
+    let setup = Setup::new("controller", &address, "['t']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let (shown, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{shown}{said}");
+    let line = format!("FAILED  broker {address}: connected, but this is a controller's port");
+    assert!(shown.contains(&line), "{shown}{said}");
+    assert!(!said.contains("panicked"), "{said}");
 }
 
 #[test]

@@ -125,6 +125,28 @@ fn a_file_that_is_there_stays_without_force() {
 }
 
 #[test]
+fn names_the_keys_that_are_left_to_fill_in_and_no_others() {
+    let folder = Folder::new("fill-in");
+    folder.write("r.jsonl", "{\"v\":1}\n");
+    let f = |arguments: &[&str], want: &str| {
+        let said = folder.run(&[&["init", "--file", "r.jsonl", "--force"], arguments].concat());
+        assert_eq!(said.status, Some(0), "{}", said.err);
+        assert!(
+            said.err.contains(&format!("bridge.toml is written. Read it{want}, then:\n")),
+            "{}",
+            said.err
+        );
+    };
+    f(&[], ", fill in kafka.brokers, kafka.topics, influx.url, influx.org, influx.bucket");
+    let kafka = ["--topic", "t", "--brokers", "kafka:9092"];
+    f(&kafka, ", fill in influx.url, influx.org, influx.bucket");
+    let url = ["--influx-url", "http://h:8086"];
+    f(&[&kafka[..], &url, &["--org", "o"]].concat(), ", fill in influx.bucket");
+    f(&[&kafka[..], &url, &["--org", "o", "--bucket", "b"]].concat(), "");
+    f(&[&kafka[..], &url, &["--database", "d"]].concat(), "");
+}
+
+#[test]
 fn says_what_is_wrong_with_a_file() {
     let folder = Folder::new("wrong");
     folder.write("bad.jsonl", "5\nnot json\n\"a\"\n");
@@ -230,7 +252,7 @@ fn topics_that_are_named_are_all_that_is_looked_at() {
     };
     f(&["--topic", "one"], 0, "topics = [\"one\"]");
     f(&["--topic", "^o.*"], 0, "topics = [\"^o.*\"]");
-    f(&["--topic", "tow"], 2, "no topic is called tow; there are empty, one, two");
+    f(&["--topic", "tow"], 2, "no topic is called tow (did you mean \"two\"?); there are empty, one, two");
     f(&["--topic", "^("], 2, "is not a regular expression");
     f(&["--topic", "empty"], 1, "empty holds no records, and none came within 2 s");
     f(&["--topic", "two"], 1, "no JSON object is in 1 of the 1 sampled records of two");

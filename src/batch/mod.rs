@@ -7,7 +7,7 @@ mod open;
 mod runs;
 
 pub use budget::{Budget, Reserved};
-pub use collisions::Collisions;
+pub use collisions::{Collisions, count as count_collisions};
 pub use lines::{LineBuffer, Mark};
 pub use open::{Batch, Limits};
 pub use runs::{Origin, Runs};

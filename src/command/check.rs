@@ -1,7 +1,7 @@
 //! `check`: every error of the configuration, or in words what it will do.
 
-use super::connect::connect;
-use super::style::Style;
+use super::connect::{Tally, connect};
+use super::style::{Colour, Style};
 use super::{CONNECTION_FAILED, WRONG};
 use crate::config::{self, Config, ConfigErrors, Loaded, Problem};
 use crate::influx::Client;
@@ -43,12 +43,15 @@ fn check_to(
                 writeln!(err, "{}: {why}", path.display())?;
                 return Ok(WRONG);
             }
-            let status = show_content(&path, &loaded, out, err)?;
-            let passed = match connects {
-                Some(style) => connect(&loaded.config, out, style)?,
-                None => true,
+            show_content(&loaded, out, err)?;
+            let warnings = loaded.warnings.len();
+            let Some(style) = connects else {
+                writeln!(out, "{}: no errors{}", path.display(), with_warnings(warnings))?;
+                out.flush()?;
+                return Ok(0);
             };
-            Ok(if passed { status } else { CONNECTION_FAILED })
+            let tally = connect(&loaded.config, out, style)?;
+            show_verdict(&path, tally, warnings, style, out)
         }
         Err(errors) => show_errors(&errors, err),
     }
@@ -64,19 +67,37 @@ fn no_clients(config: &Config) -> Option<String> {
     Client::new(&config.influx).err().map(|error| error.to_string())
 }
 
-fn show_content(path: &Path, loaded: &Loaded, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+fn show_content(loaded: &Loaded, out: &mut impl Write, err: &mut impl Write) -> io::Result<()> {
     show(&loaded.warnings, err)?;
     err.flush()?;
     for summary in &loaded.summaries {
         writeln!(out, "{summary}")?;
     }
-    let warnings = match loaded.warnings.len() {
-        0 => String::new(),
-        count => format!(", {}", counted(count, "warning")),
+    out.flush()
+}
+
+fn with_warnings(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(", {}", counted(count, "warning")) }
+}
+
+/// The last line of `check --connect`: one verdict on file and servers.
+fn show_verdict(
+    path: &Path,
+    tally: Tally,
+    warnings: usize,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<u8> {
+    let Tally { passed, warned, failed } = tally;
+    let all = passed + warned + failed;
+    let warnings = with_warnings(warnings + warned);
+    let (word, colour, rest, status) = match failed {
+        0 => ("PASSED", Colour::Green, counted(all, "check"), 0),
+        _ => ("FAILED", Colour::Red, format!("{failed} of {}", counted(all, "check")), CONNECTION_FAILED),
     };
-    writeln!(out, "{}: no errors{warnings}", path.display())?;
+    writeln!(out, "{}: {}: {rest}{warnings}", path.display(), style.paint(colour, word))?;
     out.flush()?;
-    Ok(0)
+    Ok(status)
 }
 
 fn show_errors(errors: &ConfigErrors, err: &mut impl Write) -> io::Result<u8> {
@@ -143,6 +164,19 @@ mod tests {
         );
         assert!(err.ends_with("\nbridge.toml: 2 errors\n"), "{err}");
         assert!(run(&RIGHT.replace("brokers", "borkers")).2.ends_with("\nbridge.toml: 1 error\n"));
+    }
+
+    #[test]
+    fn ends_with_one_verdict() {
+        let f = |passed: usize, warned: usize, failed: usize, want: (u8, &str)| {
+            let mut out = Vec::new();
+            let tally = Tally { passed, warned, failed };
+            let status = show_verdict(Path::new("b.toml"), tally, 1, Style::PLAIN, &mut out).unwrap();
+            assert_eq!((status, String::from_utf8(out).unwrap().as_str()), want);
+        };
+        f(7, 0, 0, (0, "b.toml: PASSED: 7 checks, 1 warning\n"));
+        f(7, 2, 0, (0, "b.toml: PASSED: 9 checks, 3 warnings\n"));
+        f(7, 2, 1, (1, "b.toml: FAILED: 1 of 10 checks, 3 warnings\n"));
     }
 
     #[test]

@@ -38,13 +38,15 @@ mod urls;
 mod words;
 
 pub use changes::{Changes, NeedsRestart};
+#[cfg(test)]
+pub(crate) use interpolate::{Surroundings, interpolate};
 pub use load::{
     Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, parse_without_secrets, read,
 };
 pub use mask::is_secret_name;
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
-pub use suggest::nearest;
+pub use suggest::{nearest, with_nearest};
 
 use crate::influx::{Connection, Destination};
 use crate::map::Rules;

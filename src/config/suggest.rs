@@ -10,6 +10,14 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     (differences <= differences_max && plain.chars().count() > 1).then_some(candidate)
 }
 
+/// `name`, with the candidate that it was most likely meant to be: `tow (did you mean "two"?)`.
+pub fn with_nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(name, candidates) {
+        Some(near) => format!("{name} (did you mean {near:?}?)"),
+        None => name.to_owned(),
+    }
+}
+
 /// Without what differs between the spellings of one name: `groupId`, `group.id` and `group-id` are `group_id`.
 pub fn normalized(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' ')).flat_map(char::to_lowercase).collect()
@@ -72,5 +80,7 @@ mod tests {
         f("a", None);
         f("", None);
         assert_eq!(nearest("x", []), None);
+        assert_eq!(with_nearest("broker", keys), "broker (did you mean \"brokers\"?)");
+        assert_eq!(with_nearest("bucket", keys), "bucket");
     }
 }

@@ -1,6 +1,7 @@
 //! What is wrong with the TOML itself, said once for each cause.
 
 use super::source::{Source, Span};
+use crate::text::printable;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
@@ -78,9 +79,14 @@ fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
     let text = source.text().get(span.clone()).unwrap_or_default();
     let line = source.text().get(source.line_span(span.start)).unwrap_or_default();
     if message.starts_with("string values must be quoted") {
-        let remedy =
-            if text.is_empty() { "there is no value behind the \"=\"" } else { "text stands in quotes" };
-        return remedy.to_owned();
+        return if text.is_empty() {
+            "there is no value behind the \"=\"".to_owned()
+        } else {
+            needs_quotes(line)
+        };
+    }
+    if let Some(why) = unquoted(bare_value(source, span), message, line) {
+        return why;
     }
     if message.starts_with("duplicate key") {
         return if line.trim_start().starts_with('[') {
@@ -106,6 +112,54 @@ fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
         return "the table's name has no end bracket".to_owned();
     }
     message.to_owned()
+}
+
+/// What the parser takes for a number, a date, true or false by its first letter, and is none: mostly text without its quotes.
+fn unquoted(value: &str, message: &str, line: &str) -> Option<String> {
+    if value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false") {
+        return Some("true and false are written in small letters".to_owned());
+    }
+    let scalars = [
+        "invalid boolean",
+        "invalid float",
+        "invalid integer",
+        "invalid date",
+        "invalid time",
+        "invalid hexadecimal",
+    ];
+    let is_scalar = scalars.iter().any(|scalar| message.starts_with(scalar))
+        || message.contains("only go between digits");
+    let begins_a_word =
+        value.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_alphabetic() || c == '_');
+    let is_address = value.contains(':') || value.matches('.').count() > 1;
+    match is_scalar {
+        true if begins_a_word || is_address => Some(needs_quotes(line)),
+        true if value.contains(char::is_alphabetic) => {
+            Some(format!("neither a number nor a date; {}", needs_quotes(line)))
+        }
+        _ => None,
+    }
+}
+
+/// Names the key where the line has one; the value itself may be a secret.
+fn needs_quotes(line: &str) -> String {
+    let key = line.split_once('=').filter(|(_, value)| !value.trim_start().starts_with(['[', '{']));
+    match key {
+        Some((key, _)) => format!("text needs quotes, as in {} = \"...\"", printable(key.trim(), 60)),
+        None => "text needs quotes".to_owned(),
+    }
+}
+
+/// The value without quotes that an error is about or in.
+fn bare_value<'t>(source: &Source<'t>, span: &Span) -> &'t str {
+    const ENDS: [char; 8] = ['=', ',', '[', ']', '{', '}', '#', '"'];
+    let is_end = |c: char| c.is_whitespace() || ENDS.contains(&c);
+    let (before, behind) = source.text().split_at_checked(span.start).unwrap_or_default();
+    let start = before
+        .rfind(is_end)
+        .map_or(0, |at| at + before.get(at..).and_then(|b| b.chars().next()).map_or(0, char::len_utf8));
+    let end = span.start + behind.find(is_end).unwrap_or(behind.len());
+    source.text().get(start..end).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -136,15 +190,19 @@ mod tests {
             assert_eq!(got_misplaced, misplaced, "{text}");
         };
         f("a = 1\n", &[], false);
-        f("a = 5s\nb = \nc = 1 2\n", &[(1, 5, "in quotes"), (2, 5, "no value"), (3, 5, "in quotes")], false);
+        f(
+            "a = 5s\nb = \nc = 1 2\n",
+            &[(1, 5, "text needs quotes, as in a ="), (2, 5, "no value"), (3, 5, "needs quotes")],
+            false,
+        );
         f("[log]\na = 1\na = 2\n", &[(3, 1, "\"a\" is there twice")], false);
         f("[log]\n[kafka]\n[log]\n", &[(3, 2, "[log] is there twice")], true);
         f("a = [\"x\"\nb = 1\n[c]\nd = 'e'\n", &[(1, 5, "not closed")], true);
-        f("x = 5s\na = [\"x\"\nb = 1\n", &[(1, 5, "in quotes"), (2, 5, "not closed")], true);
-        f("a = [\"x\" \"y\"]\nb = 5s\n", &[(1, 10, "missing comma"), (2, 5, "in quotes")], false);
+        f("x = 5s\na = [\"x\"\nb = 1\n", &[(1, 5, "needs quotes"), (2, 5, "not closed")], true);
+        f("a = [\"x\" \"y\"]\nb = 5s\n", &[(1, 10, "missing comma"), (2, 5, "needs quotes")], false);
         f(
             "a = [\n  \"x\"\n  \"y\"\n  \"z\"\n]\nb = 5s\n",
-            &[(3, 3, "missing comma"), (6, 5, "in quotes")],
+            &[(3, 3, "missing comma"), (6, 5, "needs quotes")],
             false,
         );
         f("a = '''x\nb = 1\n", &[(1, 5, "not closed")], true);
@@ -155,9 +213,48 @@ mod tests {
         f("[kafka\na = 1\n", &[(1, 7, "no end bracket")], true);
     }
 
+    #[test]
+    fn says_that_text_needs_quotes() {
+        let values = [
+            "name",
+            "test",
+            "nan2",
+            "t",
+            "f",
+            "info",
+            "n#x",
+            "inf inity",
+            "-x",
+            "-info",
+            "_a",
+            "org-1",
+            "http://h",
+            "5s",
+            "0x5g",
+            "10.0.0.1:9092",
+            "1.2.3",
+            "2024-01-01x",
+        ];
+        for value in values {
+            let (errors, _) = run(&format!("name_key = {value}\n"));
+            let [(1, _, message)] = &errors[..] else { panic!("{value}: {errors:?}") };
+            assert!(message.contains("text needs quotes, as in name_key = \"...\""), "{value}: {message}");
+            assert!(value.len() < 5 || !message.contains(value), "it may be a secret: {message}");
+        }
+        for text in ["a = [name, 'x']", "a = {b = nope}"] {
+            let (errors, _) = run(text);
+            assert!(
+                errors.iter().any(|(_, _, message)| message == "text needs quotes"),
+                "{text}: {errors:?}"
+            );
+        }
+        let (errors, _) = run("a = True\n");
+        assert_eq!(errors[0].2, "true and false are written in small letters");
+    }
+
     proptest! {
         #[test]
-        fn nothing_panics(text in "([]\\[a={}'\"\n ,.#5]|온|\r\n){0,60}") {
+        fn nothing_panics(text in "([]\\[anft={}'\"\n ,.:#5-]|온|\r\n){0,60}") {
             run(&text);
         }
     }

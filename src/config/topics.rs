@@ -95,7 +95,10 @@ pub fn check_name(text: &Text) -> Result<(), String> {
         return Err(format!("{shown:?} is one string: write a list, such as [\"a\", \"b\"]"));
     }
     if !name.chars().all(is_legal) {
-        let remedy = "; a regular expression starts with \"^\"";
+        let remedy = match glob_as_regex(shown) {
+            Some(regex) => format!("; as a regular expression it is '{regex}'"),
+            None => "; a regular expression starts with \"^\"".to_owned(),
+        };
         return Err(format!(
             "topic names hold only letters, digits, \".\", \"_\" and \"-\", unlike {shown:?}{remedy}"
         ));
@@ -106,4 +109,43 @@ pub fn check_name(text: &Text) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// A glob such as `hn_*`, as other tools take them, written as a regular expression.
+fn glob_as_regex(glob: &str) -> Option<String> {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '*' | '?');
+    if !glob.contains(['*', '?']) || !glob.chars().all(is_legal) {
+        return None;
+    }
+    let mut regex = "^".to_owned();
+    for c in glob.chars() {
+        match c {
+            '*' => regex.push_str(".*"),
+            '?' => regex.push('.'),
+            '.' => regex.push_str("\\."),
+            c => regex.push(c),
+        }
+    }
+    // Without an end it matches all that begins so.
+    if !glob.ends_with('*') {
+        regex.push('$');
+    }
+    Some(regex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_globs_as_regular_expressions() {
+        let f = |glob: &str, want: Option<&str>| assert_eq!(glob_as_regex(glob).as_deref(), want, "{glob}");
+        f("hn_*", Some("^hn_.*"));
+        f("*", Some("^.*"));
+        f("*.metrics", Some(r"^.*\.metrics$"));
+        f("node-?", Some("^node-.$"));
+        f("a b*", None);
+        f("(a|b)*", None);
+        f("plain", None);
+    }
 }

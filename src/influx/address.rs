@@ -4,19 +4,19 @@ use super::breaker::{Breakers, Failed, News};
 use super::cause::Cause;
 use super::client::ClientError;
 use super::connection::{Compression, Connection, Credential, Destination};
-use super::http;
+use super::http::HttpClient;
+use super::writer::now;
 use reqwest::Url;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One of `influx.urls`.
-#[derive(Clone)]
 pub struct Address {
     index: usize,
     base: Url,
     shown: String,
-    pub(super) http: reqwest::Client,
+    http: HttpClient,
     gzip: bool,
 }
 
@@ -35,7 +35,12 @@ impl Address {
             Compression::None => false,
             Compression::Auto => !is_loopback(url),
         };
-        Ok(Self { index, base, shown, http: http::client(connection, url)?, gzip })
+        Ok(Self { index, base, shown, http: HttpClient::new(connection, url, now())?, gzip })
+    }
+
+    /// The client for one request to it.
+    pub(super) fn http(&self) -> reqwest::Client {
+        self.http.get(now())
     }
 
     /// For people: without a login.

@@ -55,6 +55,15 @@ pub struct Server {
     pub build: Option<String>,
     /// Its clock, in whole seconds.
     pub time: Option<SystemTime>,
+    /// What `/ping` was answered.
+    pub status: u16,
+}
+
+impl Server {
+    /// Whether this is how InfluxDB, or a server that speaks its protocol, answers `/ping`: with a version, or with 204.
+    pub fn is_influx(&self) -> bool {
+        self.version.is_some() || self.status == 204
+    }
 }
 
 /// Where a credential comes from anew, when it may change while the bridge runs.
@@ -154,7 +163,7 @@ impl Client {
     pub async fn ping(&self, address: &Address) -> Result<Server, Failure> {
         let request = self.request(address, Method::GET, address.url(&["ping"], &[]));
         let response = request.send().await.map_err(|error| failure(&error))?;
-        let ping = server(response.headers());
+        let ping = Server { status: response.status().as_u16(), ..server(response.headers()) };
         if ping.version.is_some() {
             return Ok(ping);
         }
@@ -165,7 +174,7 @@ impl Client {
     }
 
     pub(super) fn request(&self, address: &Address, method: Method, url: reqwest::Url) -> RequestBuilder {
-        let request = address.http.request(method, url);
+        let request = address.http().request(method, url);
         match &*self.credential.read().unwrap_or_else(PoisonError::into_inner) {
             Credential::None => request,
             Credential::Token(token) => match token_header(token.expose()) {
@@ -239,7 +248,7 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 fn server(headers: &HeaderMap) -> Server {
     let read = |name| text_of(headers, name).map(word);
     let time = text_of(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
-    Server { version: read(&VERSION_HEADER), build: read(&BUILD_HEADER), time }
+    Server { version: read(&VERSION_HEADER), build: read(&BUILD_HEADER), time, status: 0 }
 }
 
 fn word(text: &str) -> String {

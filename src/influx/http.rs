@@ -3,9 +3,11 @@
 use super::address::is_loopback;
 use super::client::ClientError;
 use super::connection::{Connection, Tls};
+use super::no_proxy;
 use reqwest::{Certificate, Identity, Url, redirect};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 const USER_AGENT: &str = concat!("kafka-influx-bridge/", env!("CARGO_PKG_VERSION"));
 
@@ -14,6 +16,10 @@ const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 
 /// InfluxDB closes idle connections after 3 minutes, proxies often after one: leave first.
 const IDLE_MAX: Duration = Duration::from_secs(50);
+
+/// Age at which connections are replaced. A connection in constant use never becomes idle, so it would stay with an address
+/// that the server's name no longer has, or with one server of several behind a load balancer.
+const CONNECTION_AGE_MAX: Duration = Duration::from_mins(5);
 
 /// What every client here has: a time-out, no redirects, the system's proxies except for this machine itself.
 pub fn http_builder(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
@@ -30,18 +36,81 @@ pub fn http_builder(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
         .http1_ignore_invalid_headers_in_responses(true)
         // Every attempt is the writer's own, which counts them.
         .retry(reqwest::retry::never());
-    if is_loopback(url) { builder.no_proxy() } else { builder }
+    if takes_no_proxy(url) { builder.no_proxy() } else { builder }
 }
 
-pub(super) fn client(connection: &Connection, url: &Url) -> Result<reqwest::Client, ClientError> {
-    let builder = http_builder(url, connection.timeout);
-    let builder = if url.scheme() == "https" {
-        tls(builder, &connection.tls)?
-    } else {
-        // Not to need, nor keep, the system's certificates where there is no TLS.
-        builder.tls_certs_only([])
-    };
-    builder.build().map_err(|error| ClientError::Build(super::client::causes(&error)))
+/// Whether the address is reached directly even if a proxy is set: this machine itself, and the forms of `NO_PROXY` that reqwest
+/// does not know.
+pub(super) fn takes_no_proxy(url: &Url) -> bool {
+    is_loopback(url) || no_proxy::is_direct(url)
+}
+
+/// The HTTP client of one address, with connections of bounded age.
+///
+/// reqwest has no maximum age of a connection. So the whole client, which is a pool of connections, is replaced. Requests in flight
+/// keep the old one until they are answered; its last reference closes its idle connections.
+#[derive(Debug)]
+pub(super) struct HttpClient {
+    settings: Settings,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    client: reqwest::Client,
+    since: Instant,
+}
+
+/// What a client is built of. Certificates are read once, so that a file that is being replaced can't end the writing.
+#[derive(Debug)]
+struct Settings {
+    url: Url,
+    timeout: Duration,
+    /// None: plain HTTP.
+    tls: Option<TlsSettings>,
+}
+
+struct TlsSettings {
+    authorities: Vec<Certificate>,
+    identity: Option<Identity>,
+    verify: bool,
+}
+
+impl HttpClient {
+    pub(super) fn new(connection: &Connection, url: &Url, now: Instant) -> Result<Self, ClientError> {
+        let tls = if url.scheme() == "https" { Some(TlsSettings::read(&connection.tls)?) } else { None };
+        let settings = Settings { url: url.clone(), timeout: connection.timeout, tls };
+        let client = settings.build()?;
+        Ok(Self { settings, current: Mutex::new(Current { client, since: now }) })
+    }
+
+    /// The client for one request.
+    pub(super) fn get(&self, now: Instant) -> reqwest::Client {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_duration_since(current.since) >= CONNECTION_AGE_MAX {
+            current.since = now;
+            match self.settings.build() {
+                Ok(client) => current.client = client,
+                Err(error) => tracing::warn!(
+                    %error,
+                    "connections to InfluxDB could not be renewed: the old ones are used on; this is tried again in 5 minutes"
+                ),
+            }
+        }
+        current.client.clone()
+    }
+}
+
+impl Settings {
+    fn build(&self) -> Result<reqwest::Client, ClientError> {
+        let builder = http_builder(&self.url, self.timeout);
+        let builder = match &self.tls {
+            Some(tls) => tls.apply(builder),
+            // Without TLS the system's certificates are neither needed nor kept in memory.
+            None => builder.tls_certs_only([]),
+        };
+        builder.build().map_err(|error| ClientError::Build(super::client::causes(&error)))
+    }
 }
 
 /// The process has one provider of cryptography; whoever installed one before is as good.
@@ -49,19 +118,39 @@ fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn tls(mut builder: reqwest::ClientBuilder, tls: &Tls) -> Result<reqwest::ClientBuilder, ClientError> {
-    if let Some(path) = &tls.ca_file {
-        let pem = read("influx.tls.ca_file", path)?;
-        let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-        if certificates.is_empty() {
-            return Err(ClientError::NoCertificate { path: path.clone() });
+impl TlsSettings {
+    fn read(tls: &Tls) -> Result<Self, ClientError> {
+        let mut authorities = Vec::new();
+        if let Some(path) = &tls.ca_file {
+            let pem = read("influx.tls.ca_file", path)?;
+            authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+            if authorities.is_empty() {
+                return Err(ClientError::NoCertificate { path: path.clone() });
+            }
         }
-        builder = builder.tls_certs_merge(certificates);
+        Ok(Self { authorities, identity: identity(tls)?, verify: tls.verify })
     }
-    if let Some(identity) = identity(tls)? {
-        builder = builder.identity(identity);
+
+    fn apply(&self, mut builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+        if !self.authorities.is_empty() {
+            builder = builder.tls_certs_merge(self.authorities.iter().cloned());
+        }
+        if let Some(identity) = &self.identity {
+            builder = builder.identity(identity.clone());
+        }
+        builder.tls_danger_accept_invalid_certs(!self.verify)
     }
-    Ok(builder.tls_danger_accept_invalid_certs(!tls.verify))
+}
+
+impl std::fmt::Debug for TlsSettings {
+    /// Without the client's key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsSettings")
+            .field("authorities", &self.authorities.len())
+            .field("has_identity", &self.identity.is_some())
+            .field("verify", &self.verify)
+            .finish()
+    }
 }
 
 /// Certificate and key may be in one file, named by either key.

@@ -1,9 +1,9 @@
 //! What to do about each cause, naming the key of bridge.toml or the command that mends it.
 
-use super::address::is_loopback;
 use super::cause::Cause;
 use super::client::identifier;
 use super::connection::{Credential, Destination};
+use super::http::takes_no_proxy;
 
 /// What a remedy may have to name.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,7 @@ pub struct Place<'a> {
     pub credential: &'a Credential,
 }
 
-/// As [`remedy`], for one who also knows what was said: TLS and proxies fail in many ways that are one cause.
+/// What to do about a cause, in view of what was said: TLS and proxies fail in many ways that are one cause.
 pub fn advice(cause: Cause, why: &str, place: Place<'_>) -> String {
     let address = place.address;
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
@@ -47,11 +47,11 @@ fn may_be_proxied(address: &str) -> bool {
     let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_any = names.iter().any(|name| is_set(name) || is_set(&name.to_ascii_lowercase()));
-    is_any && !address.parse().is_ok_and(|url| is_loopback(&url))
+    is_any && !address.parse().is_ok_and(|url| takes_no_proxy(&url))
 }
 
 /// One sentence without a full stop.
-pub fn remedy(cause: Cause, place: Place<'_>) -> String {
+fn remedy(cause: Cause, place: Place<'_>) -> String {
     let address = place.address;
     match cause {
         Cause::Unauthorized => credential(place.credential).to_owned(),

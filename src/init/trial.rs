@@ -110,7 +110,7 @@ impl Trial {
     }
 
     fn reject(&mut self, why: &Rejection) {
-        let reason = || (0, printable(&why.to_string(), 200));
+        let reason = || (0, printable(&why.without_values(), 200));
         self.rejected.entry(why.reason().name()).or_insert_with(reason).0 += 1;
     }
 

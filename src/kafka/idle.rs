@@ -2,9 +2,9 @@
 
 use super::context::GroupConsumer;
 use super::group;
-use crate::config::Topics;
+use crate::config::{Topics, with_nearest};
 use rdkafka::consumer::Consumer;
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -35,7 +35,12 @@ pub fn why(
     let missing: Vec<&str> =
         subscribed.iter().map(String::as_str).filter(|name| partitions_of(&metadata, name) == 0).collect();
     if !missing.is_empty() {
-        return Some(format!("missing topics: {}; they are read once they are created", missing.join(", ")));
+        let there = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
+        let there: Vec<&str> = there.map(MetadataTopic::name).collect();
+        return Some(format!(
+            "missing topics: {}; they are read once they are created",
+            each_with_nearest(&missing, &there)
+        ));
     }
     let assigned = consumer.assignment().map_or(0, |list| list.count());
     if assigned == 0 {
@@ -50,6 +55,12 @@ pub fn why(
     (!influx_is_waited_for).then(|| {
         format!("{waiting} records wait in {assigned} partitions and do not come: look at the brokers")
     })
+}
+
+/// Topics that do not exist, each with the existing one that it was most likely meant to be.
+pub fn each_with_nearest(missing: &[&str], there: &[&str]) -> String {
+    let named: Vec<String> = missing.iter().map(|name| with_nearest(name, there.iter().copied())).collect();
+    named.join(", ")
 }
 
 fn partitions_of(metadata: &Metadata, topic: &str) -> usize {
@@ -97,4 +108,17 @@ fn waiting(consumer: &GroupConsumer) -> i64 {
         waiting += next.map_or(0, |next| (end - next).max(0));
     }
     waiting
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suggests_the_nearest_topic() {
+        let there = ["metrics", "events"];
+        let f = |missing: &[&str], want: &str| assert_eq!(each_with_nearest(missing, &there), want);
+        f(&["metrcis"], "metrcis (did you mean \"metrics\"?)");
+        f(&["other", "event"], "other, event (did you mean \"events\"?)");
+    }
 }

@@ -328,7 +328,9 @@ impl Member {
         let (names, missing): (Vec<_>, Vec<_>) =
             self.topics.names.iter().cloned().partition(|name| existing.contains(name.as_str()));
         if !missing.is_empty() {
-            return Err(MemberError::MissingTopics(missing.join(", ")));
+            let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+            let there: Vec<&str> = existing.into_iter().collect();
+            return Err(MemberError::MissingTopics(idle::each_with_nearest(&missing, &there)));
         }
         let matched = existing.into_iter().filter(|name| self.topics.is_match(name)).map(str::to_owned);
         let wanted: BTreeSet<String> = matched.chain(names).collect();

@@ -49,6 +49,8 @@ struct Work {
     tags: Vec<(u32, FinalId, TagValue)>,
     spans: Vec<Range<usize>>,
     root_tags: Vec<(FinalId, Scalar)>,
+    /// Those whose key was reported to come twice.
+    told_root_tags: Vec<FinalId>,
 }
 
 /// Values that are looked for from the record's root.
@@ -98,6 +100,7 @@ impl Mapper {
         };
         let rejected = whole.is_err() || (self.rules.strict && mapped.has_rejected());
         if let Err(rejection) = whole {
+            let rejection = rejection.with_excerpt(record.value.unwrap_or_default(), self.rules.format);
             mapped = Mapped::rejected_whole(rejection);
         }
         if rejected {
@@ -128,6 +131,7 @@ impl Mapper {
     fn forget(&mut self) {
         self.skeletons.clear();
         self.known.keys.clear();
+        self.work.told_root_tags.clear();
         self.known.tags = Finals::default();
         self.known.fields = Finals::default();
         self.constants =
@@ -173,7 +177,7 @@ impl Mapper {
                 Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
                 Err(rejection) => {
                     pass.lines.truncate(mark);
-                    pass.reject(rejection);
+                    pass.reject(rejection.with_excerpt(pass.value, Format::JsonLines));
                     pass.index += 1;
                 }
             }
@@ -383,10 +387,15 @@ impl Mapper {
     }
 
     fn place_root_tags(&mut self) {
-        let Knowledge { tags, fields, drops, .. } = &mut self.known;
+        let Knowledge { tags, fields, drops, notices, .. } = &mut self.known;
         for &(key, scalar) in &self.work.root_tags {
             if self.element.put(Place::Tag(key), scalar, tags, fields) {
                 drops.add(Drop::Duplicate);
+                // Once for each mapper: making the notice's text for each record would allocate.
+                if !self.work.told_root_tags.contains(&key) {
+                    self.work.told_root_tags.push(key);
+                    notices.add(tags.get(key).key.to_string(), Drop::Duplicate);
+                }
             }
         }
     }

@@ -37,3 +37,47 @@ impl Notices {
         std::mem::take(&mut self.new)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::LineBuffer;
+    use crate::decode::Path;
+    use crate::map::{Mapper, RecordLimits, Rules, TagPath};
+    use crate::record::{Record, RecordTime};
+    use std::sync::Arc;
+
+    /// What is told of keys that come twice, in a record that comes three times.
+    fn told(rules: Rules, value: &str) -> Vec<Notice> {
+        let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
+        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+        let mut told = Vec::new();
+        for offset in 0..3 {
+            let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
+            let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
+            mapper.map(&record, &mut LineBuffer::default());
+            told.extend(mapper.take_notices().into_iter().filter(|notice| notice.drop == Drop::Duplicate));
+        }
+        told
+    }
+
+    #[test]
+    fn names_each_key_that_comes_twice_once() {
+        let duplicate = |key: &str| Notice { key: key.to_owned(), drop: Drop::Duplicate };
+        let f = |rules: Rules, value: &str, want: &[&str]| {
+            assert_eq!(
+                told(rules, value),
+                want.iter().map(|key| duplicate(key)).collect::<Vec<_>>(),
+                "{value}"
+            );
+        };
+        f(Rules::default(), r#"{"a":1,"a":2}"#, &["a"]);
+        f(Rules::default(), r#"{"a":{"x":1,"y":1},"a":{"x":2}}"#, &["a"]);
+        f(Rules::default(), r#"{"b":{"c":1},"b_c":2}"#, &["b_c"]);
+        f(Rules::default(), r#"{"a":1,"b":2}"#, &[]);
+        let path = |text: &str| TagPath { key: "host".to_owned(), path: Path::parse(text).unwrap() };
+        let tag_paths = vec![path("$.host"), path("$.also.host")];
+        let rules = Rules { tag_paths, ..Rules::default() };
+        f(rules, r#"{"host":"a","also":{"host":"b"},"v":1}"#, &["host"]);
+    }
+}

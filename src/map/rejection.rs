@@ -1,7 +1,8 @@
 //! Why a record, or one element of it, can't become a point; and what of a point was left out.
 
 use super::TimeError;
-use crate::decode::{Syntax, SyntaxError};
+use crate::decode::{Format, Syntax, SyntaxError};
+use crate::text::{printable, printable_bytes};
 use std::fmt;
 use thiserror::Error;
 
@@ -12,8 +13,12 @@ pub enum Rejection {
     Empty,
     #[error("it has {bytes} bytes, more than `record_bytes_max` = {bytes_max}")]
     TooLarge { bytes: usize, bytes_max: usize },
-    #[error("it is not JSON: {0}{hint}", hint = syntax_hint(.0.why))]
-    Undecodable(SyntaxError),
+    #[error("it is not JSON: {error}{detail}")]
+    Undecodable {
+        error: SyntaxError,
+        /// What was found there, with an excerpt, and a remedy where there is one: printable and bounded.
+        detail: String,
+    },
     #[error("it is nested too deeply: {0}")]
     TooDeep(SyntaxError),
     #[error("{0} is no object, and only objects become points")]
@@ -88,7 +93,7 @@ impl Rejection {
         match self {
             Self::Empty => Reason::Empty,
             Self::TooLarge { .. } | Self::LinesTooLarge { .. } => Reason::TooLarge,
-            Self::Undecodable(_) => Reason::Undecodable,
+            Self::Undecodable { .. } => Reason::Undecodable,
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::TimeMissing(_) | Self::Time { .. } | Self::KafkaTime(_) | Self::KafkaTimeMissing => {
@@ -103,15 +108,84 @@ impl Rejection {
 
 impl From<SyntaxError> for Rejection {
     fn from(error: SyntaxError) -> Self {
-        if error.why == Syntax::Depth { Self::TooDeep(error) } else { Self::Undecodable(error) }
+        if error.why == Syntax::Depth {
+            Self::TooDeep(error)
+        } else {
+            Self::Undecodable { error, detail: String::new() }
+        }
     }
 }
 
-fn syntax_hint(why: Syntax) -> &'static str {
-    match why {
-        Syntax::Trailing => "; for several JSON values in one record say `format = \"json_lines\"`",
-        _ => "",
+/// Bytes of the record that a message shows before and behind the place where reading stopped.
+const EXCERPT_BYTES: usize = 24;
+
+impl Rejection {
+    /// The text without anything of the record's content.
+    pub fn without_values(&self) -> String {
+        match self {
+            Self::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
+            Self::Undecodable { error, .. } => format!("it is not JSON: {error}"),
+            Self::Comment(_) => {
+                "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
+            }
+            other => other.to_string(),
+        }
     }
+
+    /// The same with an excerpt of the record, where reading its JSON failed.
+    pub fn with_excerpt(self, record: &[u8], format: Format) -> Self {
+        match self {
+            Self::Undecodable { error, .. } => {
+                Self::Undecodable { error, detail: detail(error, record, format) }
+            }
+            other => other,
+        }
+    }
+}
+
+fn detail(error: SyntaxError, record: &[u8], format: Format) -> String {
+    let at = error.at.min(record.len());
+    let (before, behind) = record.split_at(at);
+    let from = start_of_character(record, at.saturating_sub(EXCERPT_BYTES));
+    let to = start_of_character(record, at.saturating_add(EXCERPT_BYTES).min(record.len()));
+    let excerpt = printable_bytes(record.get(from..to).unwrap_or_default(), 2 * EXCERPT_BYTES);
+    let last_before = before.trim_ascii_end().last();
+    let found = match (error.why, behind.first()) {
+        (Syntax::Key | Syntax::Value, Some(bracket @ (b'}' | b']'))) if last_before == Some(&b',') => {
+            format!("\"{}\" behind a comma", char::from(*bracket))
+        }
+        (_, Some(b'\'')) => "a single quote; JSON has double quotes only".to_owned(),
+        (_, None) => "the end".to_owned(),
+        (_, Some(_)) => {
+            let first = String::from_utf8_lossy(behind.get(..4).unwrap_or(behind)).chars().next();
+            format!("{:?}", printable(&first.map(String::from).unwrap_or_default(), 1))
+        }
+    };
+    format!(": found {found}, in `{excerpt}`{}", hint(error.why, before, behind, format))
+}
+
+/// What to do about several values in one record.
+fn hint(why: Syntax, before: &[u8], behind: &[u8], format: Format) -> &'static str {
+    let is_value = matches!(behind.first(), Some(b'{' | b'['));
+    if why != Syntax::Trailing || !is_value {
+        return "";
+    }
+    let gap = before.get(before.trim_ascii_end().len()..).unwrap_or_default();
+    match format {
+        Format::Json if gap.contains(&b'\n') => {
+            "; for several JSON values in one record say `format = \"json_lines\"`"
+        }
+        Format::Json | Format::JsonLines => {
+            "; several values in one record must each have a line of their own (with `format = \"json_lines\"`), or stand in an array"
+        }
+    }
+}
+
+/// The position itself, or that of the next character where it is within one.
+fn start_of_character(bytes: &[u8], at: usize) -> usize {
+    const LONGEST: usize = 4;
+    let is_start = |at: &usize| bytes.get(*at).is_none_or(|byte| byte & 0b1100_0000 != 0b1000_0000);
+    (at..at + LONGEST).find(is_start).unwrap_or(at).min(bytes.len())
 }
 
 /// Why a value of a point was left out, or its text changed.
@@ -164,7 +238,8 @@ impl Drop {
                 "strings and booleans are dropped: add the key to `string_fields` (or `tag_keys`, or `number_fields` for quoted numbers), or to `exclude` to say that it is not wanted"
             }
             Self::NotANumber => {
-                "the string under `number_fields` is no number: take the key out, or add it to `string_fields`"
+                "the string under `number_fields` is no number, so this point lacks the field; words such as \"unavailable\" need no \
+                 remedy, and a key that always holds text belongs out of `number_fields`"
             }
             Self::IntegerRange => {
                 "an integer of more than 64 bits is dropped: `integers = \"float\"` keeps it, rounded"
@@ -186,5 +261,85 @@ impl Drop {
 impl fmt::Display for Drop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.remedy())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Scanner;
+
+    fn rejection(record: &[u8], format: Format) -> String {
+        let mut scanner = Scanner::new(record);
+        let read = scanner.value().and_then(|token| scanner.skip_rest(token, 0)).and_then(|()| scanner.end());
+        Rejection::from(read.unwrap_err()).with_excerpt(record, format).to_string()
+    }
+
+    #[test]
+    fn shows_what_is_not_json() {
+        let f = |record: &str, want: &str| {
+            let said = rejection(record.as_bytes(), Format::Json);
+            assert_eq!(said, format!("it is not JSON: {want}"), "{record}");
+        };
+        f(r#"{"a":1,}"#, r#"no key where one belongs at byte 7: found "}" behind a comma, in `{"a":1,}`"#);
+        f("[1, ]", "no JSON value at byte 4: found \"]\" behind a comma, in `[1, ]`");
+        f("{a:1}", "no key where one belongs at byte 1: found \"a\", in `{a:1}`");
+        f(
+            "{'a':1}",
+            "no key where one belongs at byte 1: found a single quote; JSON has double quotes only, in `{'a':1}`",
+        );
+        f(r#"{"a":1"#, r#"the value is cut off at byte 6: found the end, in `{"a":1`"#);
+        f("온도=1", "no JSON value at byte 0: found \"온\", in `온도=1`");
+    }
+
+    #[test]
+    fn an_excerpt_is_bounded_and_harmless() {
+        let long = format!("{{\"{}\":1,\u{1b}[2J{}", "온".repeat(100), "x".repeat(1_000));
+        let said = rejection(long.as_bytes(), Format::Json);
+        assert!(
+            said.chars().count() < 200 && !said.contains('\u{1b}') && !said.contains('\u{fffd}'),
+            "{said}"
+        );
+        let broken = [&b"{\"a\":\xff\xfe"[..], &[0x80; 100]].concat();
+        assert!(rejection(&broken, Format::Json).chars().count() < 200);
+        for at in (0..long.len() + 3).filter(|at| *at >= long.len() || long.is_char_boundary(*at)) {
+            let error = SyntaxError { at, why: Syntax::Comma };
+            assert!(!detail(error, long.as_bytes(), Format::Json).contains('\u{fffd}'), "{at}");
+        }
+    }
+
+    #[test]
+    fn advises_json_lines_only_where_it_helps() {
+        let lines = "say `format = \"json_lines\"`";
+        let own_line = "must each have a line of their own";
+        let f = |record: &str, format: Format, want: Option<&str>| {
+            let said = rejection(record.as_bytes(), format);
+            for hint in [lines, own_line] {
+                assert_eq!(said.contains(hint), want == Some(hint), "{said}");
+            }
+        };
+        f("{\"a\":1}\n{\"a\":2}", Format::Json, Some(lines));
+        f("{\"a\":1}{\"a\":2}", Format::Json, Some(own_line));
+        f("{\"a\":1} {\"a\":2}", Format::JsonLines, Some(own_line));
+        f("01", Format::Json, None);
+        f("{\"a\":1},", Format::JsonLines, None);
+    }
+
+    #[test]
+    fn can_be_told_without_values() {
+        let why = TimeError::OutOfRange;
+        let time = Rejection::Time { key: "t".into(), text: "hidden".into(), why };
+        let comment = Rejection::Comment("#hidden".into());
+        let error = SyntaxError { at: 0, why: Syntax::Value };
+        let undecodable = Rejection::from(error).with_excerpt(b"hidden", Format::Json);
+        for rejection in [time, comment, undecodable] {
+            assert!(rejection.to_string().contains("hidden"));
+            assert!(!rejection.without_values().contains("hidden"));
+        }
+    }
+
+    #[test]
+    fn no_advice_changes_the_type_of_a_field() {
+        assert!(!Drop::NotANumber.remedy().contains("string_fields"));
     }
 }

@@ -28,7 +28,9 @@ pub enum RenameError {
     StarLost { from: String, to: String },
     #[error("{to:?} has a \"*\", {from:?} has none, so there is nothing to put there")]
     StarFromNowhere { from: String, to: String },
-    #[error("{from:?} is renamed to nothing: to drop a key, put it into `exclude`")]
+    #[error(
+        "{from:?} is renamed to nothing: to drop a field, put its key into `exclude`; to drop a tag, take its key out of `tag_keys`"
+    )]
     Empty { from: String },
 }
 

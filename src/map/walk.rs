@@ -72,13 +72,18 @@ impl<'a> Walk<'_, 'a> {
     fn take_back(&mut self, node: NodeId) {
         let Knowledge { keys, tags, fields, drops, .. } = &mut *self.known;
         let seen = keys.seen(node);
+        let mut is_lost = false;
         for entry in seen.entries.clone() {
             if self.element.take_back(entry, tags, fields) {
                 drops.add(Drop::Duplicate);
+                is_lost = true;
             }
         }
         for slot in [&mut self.element.name, &mut self.element.time] {
             slot.take_if(|scalar| seen.bytes.contains(&scalar.start()));
+        }
+        if is_lost {
+            self.tell(node, Drop::Duplicate);
         }
     }
 
@@ -121,6 +126,11 @@ impl<'a> Walk<'_, 'a> {
 
     fn drop_value(&mut self, node: NodeId, drop: Drop) {
         self.known.drops.add(drop);
+        self.tell(node, drop);
+    }
+
+    /// Notes the first drop of a key's value for each reason, with the key's name.
+    fn tell(&mut self, node: NodeId, drop: Drop) {
         if self.known.keys.has_dropped(node, drop) {
             return;
         }

@@ -20,8 +20,13 @@ use std::time::{Duration, Instant};
 
 /// librdkafka takes it where none is named.
 const PORT: u16 = 9092;
-/// A client complains again and again.
-const COMPLAINTS_MAX: usize = 20;
+/// Bound on stored complaints: a client repeats the same ones until it is closed.
+const COMPLAINTS_MAX: usize = 100;
+/// Time limit of the first metadata request; it doubles for each further one.
+const FIRST_PATIENCE: Duration = Duration::from_millis(250);
+/// How long messages are collected after one that names a lasting cause. librdkafka's threads report in any order, and a
+/// more telling message, or an answer, may follow.
+const SETTLE: Duration = Duration::from_millis(300);
 
 /// Asks every address of `kafka.brokers`, all at once. The cluster is what the first says that answers.
 pub fn ask(kafka: &Kafka) -> (Option<Cluster>, Vec<Line>) {
@@ -80,7 +85,7 @@ struct Listening {
 impl Listening {
     fn add(&self, complaint: Complaint) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if heard.len() < COMPLAINTS_MAX {
+        if heard.len() < COMPLAINTS_MAX && !heard.contains(&complaint) {
             heard.push(complaint);
         }
     }
@@ -117,8 +122,28 @@ impl ClientContext for Listening {
 
 impl ConsumerContext for Listening {}
 
-/// What this address alone answers.
+/// Asks one address for the cluster's metadata, until it answers, a lasting cause is known, or `ASK_MAX` is over.
+///
+/// librdkafka asks for metadata by itself too, and closes the connection to the bootstrap address as soon as it knows the
+/// brokers. If their advertised addresses can't be reached, the answer to the request here is lost where it comes second:
+/// another client gets another try.
 fn hello(kafka: &Kafka, address: &str, speaks: &Speaks) -> Result<Cluster, Vec<Complaint>> {
+    let until = Instant::now() + ASK_MAX;
+    loop {
+        match ask_once(kafka, address, speaks, until) {
+            Err(heard) if diagnosis::left_bootstrap(&heard) && Instant::now() < until => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// Asks by one client.
+fn ask_once(
+    kafka: &Kafka,
+    address: &str,
+    speaks: &Speaks,
+    until: Instant,
+) -> Result<Cluster, Vec<Complaint>> {
     let tokens = Arc::new(Tokens::new(kafka.oauth.as_ref()));
     let listening = Listening { heard: Arc::default(), tokens };
     let mut config = probe_config(kafka);
@@ -127,21 +152,30 @@ fn hello(kafka: &Kafka, address: &str, speaks: &Speaks) -> Result<Cluster, Vec<C
     let client: Result<BaseConsumer<Listening>, KafkaError> = config.create_with_context(listening.clone());
     let client = client.map_err(|error| vec![diagnosis::no_client(&error)])?;
     serve_tokens(&client);
-    let until = Instant::now() + ASK_MAX;
-    // Asked again with more time, so that what can't get better is told at once.
-    let mut patience = Duration::from_millis(250);
+    let mut until = until;
+    let mut patience = FIRST_PATIENCE;
+    let mut is_settling = false;
     loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if let Ok(metadata) = client.fetch_metadata(None, patience.min(left).max(Duration::from_millis(10))) {
-            return Ok(Cluster::of(&metadata));
+        let asked = Instant::now();
+        let left = until.saturating_duration_since(asked);
+        match client.fetch_metadata(None, patience.min(left).max(Duration::from_millis(10))) {
+            Ok(metadata) => return Ok(Cluster::of(&metadata)),
+            Err(error) => listening.add(diagnosis::no_metadata(&error)),
         }
-        // Errors wait for somebody to poll.
+        // Errors are delivered to the context only while the client is polled.
         while client.poll(Duration::ZERO).is_some() {}
         let heard = listening.heard();
-        if left.is_zero() || diagnosis::is_final(&heard, speaks) {
+        if left.is_zero() || diagnosis::left_bootstrap(&heard) {
             return Err(heard);
         }
-        patience *= 2;
+        if !is_settling && diagnosis::is_final(&heard, speaks) {
+            is_settling = true;
+            until = until.min(Instant::now() + SETTLE);
+        }
+        // Some failures come back at once, such as that of a controller, which knows no such request.
+        let pause = FIRST_PATIENCE.min(patience).saturating_sub(asked.elapsed());
+        thread::sleep(pause.min(until.saturating_duration_since(Instant::now())));
+        patience = (patience * 2).min(ASK_MAX);
     }
 }
 

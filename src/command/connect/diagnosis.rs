@@ -42,28 +42,72 @@ impl Speaks {
     }
 }
 
-/// A kind of trouble.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why an address gives no metadata. The variants stand in the order of their rank: a client reports one fault in several
+/// messages, in any order, and the first variant among them is the diagnosis.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Trouble {
+    NoClient(String),
+    /// The port of a `KRaft` controller, which answers but serves no clients.
+    Controller,
     /// With those that the broker offers.
     Mechanism(String),
     NoLoginWanted,
     Login(String),
+    Http,
+    /// By the first bytes of the answer.
+    TlsAnswered,
+    NotKafka,
+    HostName,
+    Certificate(String),
+    ClientCertificate,
+    NoTls,
+    /// From here on librdkafka, or the moment of a disconnection, only suggests the cause.
     LoginWanted,
     TlsWanted,
-    NoTls,
-    Certificate(String),
-    HostName,
-    ClientCertificate,
-    Http,
-    NotKafka,
-    NoClient(String),
+    ClientCertificateWanted,
+    /// This address answered, but the address that a broker advertises can't be reached.
+    Advertised(String),
+    /// A name does not resolve, or a connection is refused.
+    Connect(String),
     Other(String),
+    /// A request that took too long, or a connection that ended.
+    Silent(String),
+}
+
+impl Trouble {
+    /// Whether waiting can't change it.
+    fn is_lasting(&self) -> bool {
+        !matches!(self, Self::Advertised(_) | Self::Connect(_) | Self::Other(_) | Self::Silent(_))
+    }
+}
+
+/// Whether the client has moved on from the address that it was given to one that a broker advertises, and can't reach that.
+pub fn left_bootstrap(heard: &[Complaint]) -> bool {
+    heard.iter().any(|complaint| is_of_unreached(complaint) && advertised_by(&complaint.text).is_some())
+}
+
+/// The number of the broker that a complaint is about: librdkafka writes `HOST:PORT/ID: ` in front, or `HOST:PORT/bootstrap: `.
+fn advertised_by(text: &str) -> Option<&str> {
+    let (name, _) = without_thread(text).split_once(": ")?;
+    let (_, id) = name.rsplit_once('/')?;
+    (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
+}
+
+fn is_of_unreached(complaint: &Complaint) -> bool {
+    let text = &complaint.text;
+    complaint.code == Some(Code::Resolve)
+        || text.contains("Connect to ")
+        || text.contains("Failed to resolve")
 }
 
 /// Whether waiting can't change what was heard.
 pub fn is_final(heard: &[Complaint], speaks: &Speaks) -> bool {
-    heard.iter().any(|complaint| !matches!(trouble(complaint, speaks), Trouble::Other(_)))
+    heard.iter().any(|complaint| trouble(complaint, speaks).is_lasting())
+}
+
+/// What the request itself failed with.
+pub fn no_metadata(error: &KafkaError) -> Complaint {
+    Complaint { code: error.rdkafka_error_code(), text: error.to_string() }
 }
 
 /// That the client can't even be made. The error may name a property's value, which may be a secret.
@@ -77,13 +121,17 @@ pub fn no_client(error: &KafkaError) -> Complaint {
 
 /// What is wrong, and what to do about it.
 pub fn of(heard: &[Complaint], speaks: &Speaks) -> (String, &'static str) {
-    // That all brokers are down says nothing of why.
+    // "All brokers down" follows from another complaint and names no cause.
     let telling = heard.iter().filter(|complaint| complaint.code != Some(Code::AllBrokersDown));
-    let troubles: Vec<Trouble> = telling.map(|complaint| trouble(complaint, speaks)).collect();
-    let known = troubles.iter().find(|trouble| !matches!(trouble, Trouble::Other(_)));
+    let most_telling = telling.map(|complaint| trouble(complaint, speaks)).min();
     let mechanism = speaks.sasl.as_deref().unwrap_or("SASL");
     let connected = |what: &str| format!("connected, but {what}");
-    match known.or(troubles.last()) {
+    match most_telling {
+        Some(Trouble::Controller) => (
+            connected("this is a controller's port: it answers, but serves no clients"),
+            "name the brokers' port in `kafka.brokers` (`listeners` or `advertised.listeners` of the broker's server.properties, \
+             not the listener of `controller.listener.names`)",
+        ),
         Some(Trouble::Mechanism(offered)) => (
             connected(&format!("the broker takes no login by {mechanism}, only by {offered}")),
             "set `mechanism` of [kafka.sasl] to what it takes",
@@ -99,6 +147,10 @@ pub fn of(heard: &[Complaint], speaks: &Speaks) -> (String, &'static str) {
         Some(Trouble::LoginWanted) => {
             (connected("it closes the connection: it seems to want a login"), "add [kafka.sasl]")
         }
+        Some(Trouble::TlsAnswered) => (
+            connected("it answers in TLS"),
+            "add [kafka.tls], which may be empty, or name the port of the listener without TLS",
+        ),
         Some(Trouble::TlsWanted) => (
             connected("it closes the connection at the first request: it seems to want TLS"),
             "add [kafka.tls], which may be empty, or name the port of the listener without TLS",
@@ -115,7 +167,7 @@ pub fn of(heard: &[Complaint], speaks: &Speaks) -> (String, &'static str) {
             connected("its certificate is for another name"),
             "write a name of the certificate into `kafka.brokers`, or give the broker a certificate for this one",
         ),
-        Some(Trouble::ClientCertificate) => (
+        Some(Trouble::ClientCertificate | Trouble::ClientCertificateWanted) => (
             connected("it wants a certificate of the client"),
             "set `cert_file` and `key_file` of [kafka.tls]",
         ),
@@ -129,7 +181,11 @@ pub fn of(heard: &[Complaint], speaks: &Speaks) -> (String, &'static str) {
         Some(Trouble::NoClient(why)) => {
             (format!("the Kafka client can't be made: {why}"), "look at [kafka] in bridge.toml")
         }
-        Some(Trouble::Other(why)) => (
+        Some(Trouble::Advertised(why)) => (
+            format!("it answers, but the address that a broker advertises can't be reached from here: {why}"),
+            "make that name and port reachable from here (DNS, /etc/hosts, firewalls), or correct the broker's advertised.listeners",
+        ),
+        Some(Trouble::Connect(why) | Trouble::Other(why) | Trouble::Silent(why)) => (
             connected(&format!("Kafka does not answer: {why}")),
             "check `kafka.brokers`, and [kafka.tls] and [kafka.sasl] where the brokers want them",
         ),
@@ -146,6 +202,9 @@ fn trouble(complaint: &Complaint, speaks: &Speaks) -> Trouble {
     let excerpt = || printable(reason(text), WORDS_CHARS_MAX);
     if complaint.code == Some(Code::InvalidArgument) {
         return Trouble::NoClient(excerpt());
+    }
+    if complaint.code == Some(Code::UnsupportedFeature) {
+        return Trouble::Controller;
     }
     if has(&["SASL "]) {
         return of_login(text);
@@ -172,13 +231,17 @@ fn trouble(complaint: &Complaint, speaks: &Speaks) -> Trouble {
         let (asks_version, is_up) = (has(&["in state APIVERSION_QUERY"]), has(&["in state UP"]));
         match (speaks.tls, speaks.sasl.is_some()) {
             (false, _) if asks_version => return Trouble::TlsWanted,
-            (true, _) if asks_version => return Trouble::ClientCertificate,
+            (true, _) if asks_version => return Trouble::ClientCertificateWanted,
             (_, false) if is_up => return Trouble::LoginWanted,
             _ => {}
         }
     }
     match complaint.code {
         Some(Code::Authentication | Code::SaslAuthenticationFailed) => Trouble::Login(excerpt()),
+        _ if is_of_unreached(complaint) && advertised_by(text).is_some() => Trouble::Advertised(excerpt()),
+        _ if is_of_unreached(complaint) => Trouble::Connect(excerpt()),
+        Some(Code::OperationTimedOut | Code::BrokerTransportFailure) => Trouble::Silent(excerpt()),
+        _ if has(&["timed out", "Disconnected", "closed by peer"]) => Trouble::Silent(excerpt()),
         _ => Trouble::Other(excerpt()),
     }
 }
@@ -252,17 +315,19 @@ fn of_size(size: &str) -> Trouble {
     match size.parse::<i32>().map(i32::to_be_bytes) {
         Ok([b'H', b'T', b'T', b'P']) => Trouble::Http,
         // An alert of TLS, or a handshake.
-        Ok([0x15 | 0x16, 0x03, ..]) => Trouble::TlsWanted,
+        Ok([0x15 | 0x16, 0x03, ..]) => Trouble::TlsAnswered,
         _ => Trouble::NotKafka,
     }
 }
 
-/// Without the names of threads and brokers before, and how long it took behind.
+/// Without the names of threads and of the bootstrap address in front, and the time that it took at the end.
 fn reason(text: &str) -> &str {
-    let text = text.rsplit_once(" (after ").map_or(text, |(before, _)| before);
-    let text =
-        text.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(text, |(_, rest)| rest);
+    let text = without_thread(text.rsplit_once(" (after ").map_or(text, |(before, _)| before));
     text.split_once("/bootstrap: ").map_or(text, |(_, rest)| rest)
+}
+
+fn without_thread(text: &str) -> &str {
+    text.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(text, |(_, rest)| rest)
 }
 
 #[cfg(test)]
@@ -346,7 +411,7 @@ mod tests {
             "speaks HTTP",
             "kafka.brokers",
         );
-        f("Receive failed: Invalid response size 352518912 (0..100000000)", "want TLS", "[kafka.tls]");
+        f("Receive failed: Invalid response size 352518912 (0..100000000)", "answers in TLS", "[kafka.tls]");
         f("Receive failed: Invalid response size -5 (0..100000000)", "is not Kafka", "kafka.brokers");
     }
 
@@ -367,6 +432,100 @@ mod tests {
         f(false, false, "UP", "want a login");
         f(true, false, "UP", "want a login");
         f(true, true, "UP", "Kafka does not answer: Disconnected: connection closed by peer");
+    }
+
+    #[test]
+    fn tells_the_given_address_from_an_advertised_one() {
+        let f = |text: &str, want: bool| {
+            let heard = [Complaint { code: Some(Code::Resolve), text: text.into() }];
+            assert_eq!(left_bootstrap(&heard), want, "{text}");
+            assert_eq!(of(&heard, &Speaks::default()).1.contains("advertised.listeners"), want, "{text}");
+            assert!(!is_final(&heard, &Speaks::default()), "{text}");
+        };
+        f(
+            "[thrd:n.invalid:9/1]: n.invalid:9/1: Failed to resolve 'n.invalid:9': Name or service not known",
+            true,
+        );
+        f(
+            "n.invalid:9/12: Connect to ipv4#127.0.0.1:9 failed: Connection refused (after 0ms in state CONNECT)",
+            true,
+        );
+        f("[thrd:n.invalid:9/bootstrap]: n.invalid:9/bootstrap: Failed to resolve 'n.invalid:9'", false);
+        f("GroupCoordinator: Failed to resolve", false);
+    }
+
+    #[test]
+    fn a_controller_knows_no_metadata_request() {
+        let unsupported = rdkafka::types::RDKafkaErrorCode::UnsupportedFeature;
+        let complaint = no_metadata(&KafkaError::MetadataFetch(unsupported));
+        let heard = [complaint];
+        let (what, remedy) = of(&heard, &Speaks::default());
+        assert!(what.contains("a controller's port"), "{what}");
+        assert!(remedy.contains("`kafka.brokers`"), "{remedy}");
+        assert!(is_final(&heard, &Speaks::default()));
+    }
+
+    /// librdkafka's threads report in any order.
+    #[test]
+    fn the_diagnosis_does_not_depend_on_the_order_of_messages() {
+        let complaint = |code: Option<Code>, text: &str| Complaint {
+            code,
+            text: format!("[thrd:x:1/bootstrap]: x:1/bootstrap: {text}"),
+        };
+        let transport = Some(Code::BrokerTransportFailure);
+        let heard = [
+            complaint(Some(Code::AllBrokersDown), "1/1 brokers are down"),
+            complaint(Some(Code::Resolve), "Failed to resolve 'n.invalid:1': Name or service not known"),
+            complaint(
+                transport,
+                "Connect to ipv4#127.0.0.1:1 failed: Connection refused (after 0ms in state CONNECT)",
+            ),
+            complaint(None, "Disconnected: connection closed by peer (after 3ms in state APIVERSION_QUERY)"),
+            complaint(transport, "Disconnected: connection closed by peer (after 3ms in state UP)"),
+            complaint(
+                None,
+                "Disconnected while requesting ApiVersion: might be caused by incorrect security.protocol \
+                configuration (connecting to a SSL listener?)",
+            ),
+            complaint(None, "Disconnected: broker might require SASL authentication"),
+            complaint(None, "ApiVersionRequest failed: Local: Timed out"),
+            complaint(None, "Receive failed: Invalid response size 352518912 (0..100000000)"),
+            complaint(None, "Receive failed: Invalid response size 1213486160 (0..100000000)"),
+            complaint(
+                None,
+                "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate \
+                could not be verified",
+            ),
+            complaint(
+                None,
+                "Failed to verify broker certificate: self-signed certificate in certificate chain",
+            ),
+            complaint(None, "Failed to verify broker certificate: hostname mismatch"),
+            complaint(
+                Some(Code::Authentication),
+                "SASL authentication error: Authentication failed (after 5ms in state AUTH_REQ)",
+            ),
+            complaint(Some(Code::Authentication), "SASL authentication error: no such user"),
+            no_metadata(&KafkaError::MetadataFetch(Code::OperationTimedOut)),
+            no_metadata(&KafkaError::MetadataFetch(Code::BrokerTransportFailure)),
+        ];
+        let all_speaks = [
+            Speaks::default(),
+            Speaks { tls: true, sasl: None },
+            Speaks { tls: true, sasl: Some("PLAIN".into()) },
+        ];
+        for speaks in &all_speaks {
+            for a in &heard {
+                for b in &heard {
+                    for c in &heard {
+                        let want = of(&[a.clone(), b.clone(), c.clone()], speaks);
+                        for order in [[a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] {
+                            assert_eq!(of(&order.map(Clone::clone), speaks), want, "{order:#?}");
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

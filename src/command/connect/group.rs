@@ -6,12 +6,26 @@ use crate::kafka::{GroupDescription, GroupMember};
 use crate::text::counted;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-const GRANT: &str = "grant READ on the group `kafka.group_id` to this user (kafka-acls --add --allow-principal User:NAME --operation Read --group)";
+/// What the coordinator's answers come to: that to the question for committed offsets, and the description of the group.
+pub fn line(
+    kafka: &Kafka,
+    committed: Result<(), Option<Code>>,
+    described: Result<GroupDescription, Code>,
+) -> Line {
+    const DENIED: Code = Code::GroupAuthorizationFailed;
+    match (committed, described) {
+        // A client that may not find the coordinator only waits for it, so one answer may be a time-out.
+        (Err(Some(DENIED)), _) | (_, Err(DENIED)) => not_allowed(kafka),
+        (_, Ok(group)) if group.may_read == Some(false) => not_allowed(kafka),
+        (Err(code), _) => refused(&kafka.group_id, code),
+        (Ok(()), Err(code)) => refused(&kafka.group_id, Some(code)),
+        (Ok(()), Ok(group)) => judge(kafka, &group),
+    }
+}
 
 /// That the coordinator does not answer, or not as it should.
-pub fn refused(group_id: &str, code: Option<Code>) -> Line {
+fn refused(group_id: &str, code: Option<Code>) -> Line {
     match code {
-        Some(Code::GroupAuthorizationFailed) => not_allowed(group_id),
         Some(Code::InconsistentGroupProtocol) => Line::failed(
             format!("group {group_id}: its members are no consumers, but of Kafka Connect or the like"),
             "take another `kafka.group_id`",
@@ -29,16 +43,24 @@ pub fn refused(group_id: &str, code: Option<Code>) -> Line {
     }
 }
 
-fn not_allowed(group_id: &str) -> Line {
-    Line::failed(format!("group {group_id}: this user may not join it"), GRANT)
+/// With the ACL to grant. The broker's name of the user is known only where the login has one.
+fn not_allowed(kafka: &Kafka) -> Line {
+    let (group_id, user) = (&kafka.group_id, property(kafka, "sasl.username").unwrap_or("NAME"));
+    Line::failed(
+        format!("group {group_id}: this user may not join it"),
+        format!(
+            "grant READ on the group to this user: kafka-acls --add --allow-principal 'User:{user}' --operation Read --group '{group_id}'"
+        ),
+    )
 }
 
-pub fn judge(kafka: &Kafka, group: &GroupDescription) -> Line {
-    if group.may_read == Some(false) {
-        return not_allowed(&kafka.group_id);
-    }
-    let strategy = kafka.properties.iter().rev().find(|(name, _)| name == "partition.assignment.strategy");
-    let strategy = strategy.map_or("cooperative-sticky", |(_, value)| value.expose());
+fn property<'k>(kafka: &'k Kafka, wanted: &str) -> Option<&'k str> {
+    let found = kafka.properties.iter().rev().find(|(name, _)| name == wanted);
+    found.map(|(_, value)| value.expose())
+}
+
+fn judge(kafka: &Kafka, group: &GroupDescription) -> Line {
+    let strategy = property(kafka, "partition.assignment.strategy").unwrap_or("cooperative-sticky");
     judge_members(&format!("group {}", kafka.group_id), group, strategy, &kafka.client_id)
 }
 
@@ -149,13 +171,36 @@ mod tests {
         assert!(matches!(judge_members("g", &group, "range,roundrobin", "bridge"), Line::Passed(_)));
     }
 
+    /// Either answer may be a time-out: a client that may not find the coordinator only waits for it.
     #[test]
-    fn names_what_to_grant() {
-        let line = refused("g", Some(Code::GroupAuthorizationFailed)).to_string();
-        assert!(
-            line.starts_with("FAILED  group g: this user may not join it: grant READ on the group"),
-            "{line}"
+    fn a_denied_group_is_named_with_what_to_grant() {
+        let text = "[kafka]\nbrokers = 'b:1'\ntopics = 't'\ngroup_id = 'g'\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'tower'\n\
+             password = 'hidden'\n[[mapping]]\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'";
+        let kafka =
+            crate::config::parse(std::path::Path::new("b.toml"), text, &|_| None).unwrap().config.kafka;
+        let denied = Code::GroupAuthorizationFailed;
+        let allowed = || Ok(group("", &[]));
+        let may_not_read = || Ok(GroupDescription { may_read: Some(false), ..group("", &[]) });
+        let f =
+            |committed: Result<(), Option<Code>>, described: Result<GroupDescription, Code>, want: &str| {
+                let line = line(&kafka, committed, described).to_string();
+                assert!(line.starts_with(want) && !line.contains("hidden"), "{line}");
+            };
+        let want = "FAILED  group g: this user may not join it: grant READ on the group to this user: kafka-acls --add \
+                    --allow-principal 'User:tower' --operation Read --group 'g'";
+        f(Err(Some(denied)), allowed(), want);
+        f(Err(Some(Code::OperationTimedOut)), Err(denied), want);
+        f(Err(Some(denied)), Err(Code::OperationTimedOut), want);
+        f(Ok(()), Err(denied), want);
+        f(Ok(()), may_not_read(), want);
+        f(Err(Some(Code::OperationTimedOut)), may_not_read(), want);
+        f(
+            Err(Some(Code::OperationTimedOut)),
+            Err(Code::OperationTimedOut),
+            "FAILED  group g: its coordinator does not answer",
         );
-        assert!(matches!(refused("g", Some(Code::UnsupportedFeature)), Line::Passed(_)));
+        f(Err(None), allowed(), "FAILED  group g: its coordinator does not answer: no words why");
+        f(Ok(()), Err(Code::UnsupportedFeature), "ok      group g: these brokers do not tell");
+        f(Ok(()), allowed(), "ok      group g: nobody is in it now");
     }
 }

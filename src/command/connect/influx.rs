@@ -6,7 +6,7 @@ use super::offsets::{shown, span};
 use super::report::{Line, Report};
 use super::sampled::{Sampled, Times};
 use crate::config::Config;
-use crate::influx::{Address, Cause, Client, Destination, Failure, Kept, Outcome, Remedy, remedy};
+use crate::influx::{Address, Cause, Client, Destination, Failure, Kept, Outcome, Remedy, advice};
 use crate::text::counted;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -21,8 +21,9 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
     };
     let destinations: BTreeSet<_> = config.mappings.iter().map(|mapping| &mapping.destination).collect();
     let mut is_kept_told = BTreeSet::new();
+    let Some(first) = destinations.first() else { return Ok(()) };
     for address in client.addresses().all() {
-        let (answers, lines) = runtime.block_on(server(&client, address));
+        let (answers, lines) = runtime.block_on(server(&client, address, first));
         report.tell_all(lines)?;
         if !answers {
             continue;
@@ -45,10 +46,19 @@ async fn within<T>(question: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(ASK_MAX, question).await.ok()
 }
 
-async fn server(client: &Client, address: &Address) -> (bool, Vec<Line>) {
+/// Which server answers, and its clock. `destination` is for the remedies' words.
+async fn server(client: &Client, address: &Address, destination: &Destination) -> (bool, Vec<Line>) {
     let url = address.as_str();
     let asked = SystemTime::now();
     match within(client.ping(address)).await.unwrap_or_else(|| Err(no_answer())) {
+        // A proxy may forward writes alone; and what is no InfluxDB refuses them, too.
+        Ok(server) if !server.is_influx() => {
+            let line = Line::warned(
+                format!("{url}: /ping is answered {}, not as InfluxDB does", server.status),
+                "check `influx.url` and proxies before it; the lines below say whether writes pass",
+            );
+            (true, vec![line])
+        }
         Ok(server) => {
             let version = server
                 .version
@@ -58,12 +68,9 @@ async fn server(client: &Client, address: &Address) -> (bool, Vec<Line>) {
             (true, lines.collect())
         }
         Err(failure) => {
-            let remedy = match failure.cause {
-                Cause::TlsFailed => {
-                    "check its certificate; one of an authority of your own wants `influx.tls.ca_file`"
-                }
-                _ => "check `influx.url`, and that InfluxDB runs there",
-            };
+            let credential = client.credential();
+            let place = Remedy { address: url, destination, credential: &credential };
+            let remedy = advice(failure.cause, &failure.why, place);
             (false, vec![Line::failed(format!("{url}: {}", failure.why), remedy)])
         }
     }
@@ -80,11 +87,19 @@ async fn writable(client: &Client, address: &Address, destination: &Destination)
     let place = Remedy { address: address.as_str(), destination, credential: &credential };
     match within(client.probe(address, destination)).await.unwrap_or_else(|| Err(no_answer())) {
         Ok(Outcome::Hold { cause, why } | Outcome::Retry { cause, why, .. }) => {
-            Line::failed(format!("{what}: {why}"), remedy(cause, place))
+            Line::failed(format!("{what}: {why}"), advice(cause, &why, place))
         }
-        // What the server says of an empty write otherwise is about the write.
-        Ok(_) => Line::passed(format!("{what}: may be written")),
-        Err(failure) => Line::failed(format!("{what}: {}", failure.why), remedy(failure.cause, place)),
+        Ok(Outcome::Stored) => Line::passed(format!("{what}: may be written")),
+        // It may be about the write being empty.
+        Ok(Outcome::Refused { why } | Outcome::Split { why }) => Line::warned(
+            format!(
+                "{what}: whether it may be written is not known: a write without lines is answered {why}"
+            ),
+            "look at the log of `run` for the first points, and at proxies before the server",
+        ),
+        Err(failure) => {
+            Line::failed(format!("{what}: {}", failure.why), advice(failure.cause, &failure.why, place))
+        }
     }
 }
 

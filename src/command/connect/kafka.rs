@@ -112,11 +112,8 @@ fn check_group(
         positions = offsets::bounds(consumer, &places, ASK_MAX);
         committed = offsets::ask_committed(consumer, &mut positions, ASK_MAX);
     }
-    report.tell(&match (&committed, describe_group(consumer, &kafka.group_id, ASK_MAX)) {
-        (Err(error), _) => group::refused(&kafka.group_id, error.rdkafka_error_code()),
-        (Ok(()), Err(code)) => group::refused(&kafka.group_id, Some(code)),
-        (Ok(()), Ok(group)) => group::judge(kafka, &group),
-    })?;
+    let answer = committed.as_ref().copied().map_err(KafkaError::rdkafka_error_code);
+    report.tell(&group::line(kafka, answer, describe_group(consumer, &kafka.group_id, ASK_MAX)))?;
     if committed.is_ok() && !places.is_empty() {
         for topic in read {
             report.tell_all(offsets::judge(&topic.name, kafka.offset_reset, &positions))?;

@@ -1,7 +1,7 @@
 //! `check --connect`: whether Kafka and InfluxDB are as bridge.toml says. Nothing that it does changes anything.
 //!
 //! ```text
-//! brokers (reach, diagnosis) -> topics -> group and offsets -> sampled records (keys, clock) -> influx (clock)
+//! brokers (reach, diagnosis) -> topics -> group and offsets -> sampled records (keys, times, clock) -> influx (clock)
 //!                                                              each line: report
 //! ```
 
@@ -17,11 +17,13 @@ mod offsets;
 mod reach;
 mod report;
 mod sampled;
+mod times;
 mod topics;
 
 use super::style::Style;
 use crate::config::{Config, DeadLetter};
 use crate::dead_letter::check_writable;
+pub use report::Tally;
 use report::{Line, Report};
 use sampled::Sampled;
 use std::io::{self, Write};
@@ -30,8 +32,8 @@ use std::time::Duration;
 /// How long each question may take.
 const ASK_MAX: Duration = Duration::from_secs(5);
 
-/// One line for each question: `ok`, or `warn` or `FAILED` with the remedy. Returns whether nothing failed.
-pub fn connect(config: &Config, out: &mut impl Write, style: Style) -> io::Result<bool> {
+/// One line for each question: `ok`, or `warn` or `FAILED` with the remedy. Returns how many there were of each.
+pub fn connect(config: &Config, out: &mut impl Write, style: Style) -> io::Result<Tally> {
     let mut report = Report::new(out, style);
     let mut sampled = Sampled::new(config);
     kafka::check(config, &mut sampled, &mut report)?;
@@ -42,5 +44,5 @@ pub fn connect(config: &Config, out: &mut impl Write, style: Style) -> io::Resul
         })?;
     }
     influx::check(config, &sampled, &mut report)?;
-    Ok(report.all_passed())
+    Ok(report.tally())
 }

@@ -53,25 +53,37 @@ impl fmt::Display for Line {
     }
 }
 
+/// How many answers there were of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub passed: usize,
+    pub warned: usize,
+    pub failed: usize,
+}
+
 pub struct Report<'o, W> {
     out: &'o mut W,
     style: Style,
-    all_passed: bool,
+    tally: Tally,
 }
 
 impl<'o, W: Write> Report<'o, W> {
     pub fn new(out: &'o mut W, style: Style) -> Self {
-        Self { out, style, all_passed: true }
+        Self { out, style, tally: Tally::default() }
     }
 
-    /// Whether nothing failed.
-    pub fn all_passed(&self) -> bool {
-        self.all_passed
+    pub fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// Shown at once: the next question may take seconds.
     pub fn tell(&mut self, line: &Line) -> io::Result<()> {
-        self.all_passed &= !matches!(line, Line::Failed { .. });
+        let count = match line {
+            Line::Passed(_) => &mut self.tally.passed,
+            Line::Warned { .. } => &mut self.tally.warned,
+            Line::Failed { .. } => &mut self.tally.failed,
+        };
+        *count += 1;
         let (word, colour, rest) = line.parts();
         let room = " ".repeat(8_usize.saturating_sub(word.len()));
         writeln!(self.out, "{}{room}{}", self.style.paint(colour, word), printable(&rest, CHARS_MAX))?;
@@ -103,9 +115,9 @@ mod tests {
         let mut out = Vec::new();
         let mut report = Report::new(&mut out, Style::PLAIN);
         report.tell_all([Line::passed("a"), Line::warned("b\u{1b}[2J", "do c")]).unwrap();
-        assert!(report.all_passed());
+        assert_eq!(report.tally(), Tally { passed: 1, warned: 1, failed: 0 });
         report.tell(&Line::failed("d", "do e")).unwrap();
-        assert!(!report.all_passed());
+        assert_eq!(report.tally(), Tally { passed: 1, warned: 1, failed: 1 });
         let shown = String::from_utf8(out).unwrap();
         assert_eq!(shown, "ok      a\nwarn    b\\u{1b}[2J: do c\nFAILED  d: do e\n");
         assert_eq!(Line::failed("d", "do e").to_string(), "FAILED  d: do e");

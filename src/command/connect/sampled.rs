@@ -4,12 +4,14 @@ use super::clock;
 use super::keys::SeenKeys;
 use super::offsets::Oldest;
 use super::report::{Line, some_of};
-use crate::batch::LineBuffer;
+use super::times::SampledTimes;
+use crate::batch::{LineBuffer, Runs, count_collisions};
+use crate::commit::Tracker;
 use crate::config::Config;
 use crate::feed::Routing;
 use crate::influx::Destination;
 use crate::kafka::headers_of;
-use crate::map::{Drop, Mapper, Reason, Rejection};
+use crate::map::{Drop, Mapped, Mapper, Reason, Rejection, Rules};
 use crate::pipeline::record_limits;
 use crate::record::{OwnedHeaders, Record, RecordTime};
 use crate::text::counted;
@@ -20,6 +22,8 @@ use std::time::SystemTime;
 
 /// Points whose times are kept of each destination.
 const TIMES_MAX: usize = 100_000;
+/// Bytes of lines of one destination that are compared with each other: more than 2,000 records of common size become.
+const COMPARED_BYTES_MAX: usize = 16 << 20;
 
 /// What came of the sampled records.
 pub struct Sampled<'c> {
@@ -29,6 +33,15 @@ pub struct Sampled<'c> {
     /// By the mappings' places.
     keys: Vec<SeenKeys>,
     times: BTreeMap<Destination, Times>,
+    lines: BTreeMap<Destination, Lines>,
+}
+
+/// The sampled lines of one destination.
+#[derive(Debug, Default)]
+struct Lines {
+    buffer: LineBuffer,
+    /// Where each record's lines begin, and its place.
+    places: Vec<(usize, String)>,
 }
 
 /// Times of points of one destination, in nanoseconds since 1970.
@@ -44,6 +57,8 @@ struct OfTopic {
     mapper: Option<Mapper>,
     mapping: Option<usize>,
     became: Became,
+    /// Of `time_key`.
+    times: SampledTimes,
     /// The oldest record that would be read first.
     oldest: Option<Oldest>,
 }
@@ -65,7 +80,7 @@ impl<'c> Sampled<'c> {
     pub fn new(config: &'c Config) -> Self {
         let keys = config.mappings.iter().map(|_| SeenKeys::default()).collect();
         let (routing, topics) = (Routing::new(config), BTreeMap::new());
-        Self { config, routing, topics, keys, times: BTreeMap::new() }
+        Self { config, routing, topics, keys, times: BTreeMap::new(), lines: BTreeMap::new() }
     }
 
     /// A topic that is sampled, though no record of it may come.
@@ -143,6 +158,8 @@ impl<'c> Sampled<'c> {
             return;
         }
         times.note(&lines);
+        self.lines.entry(mapping_of.destination.clone()).or_default().add(&lines, || place(message));
+        note_times(&mut of.times, &mapping_of.rules, &record, &lines, &outcome, || place(message));
         if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
             keys.look(&mapping_of.rules, value, &headers);
         }
@@ -152,7 +169,7 @@ impl<'c> Sampled<'c> {
         became.newest_ms = became.newest_ms.max(millis);
         became.rejected += u64::from(outcome.has_rejected());
         if let Some((_, rejection)) = outcome.rejected.first() {
-            let first = || format!("{}: {}", place(message), words(rejection));
+            let first = || format!("{}: {}", place(message), rejection.without_values());
             became.reasons.entry(rejection.reason()).or_insert_with(|| (0, first())).0 += 1;
         }
         for (drop, count) in mapper.take_drops().iter() {
@@ -168,6 +185,7 @@ impl<'c> Sampled<'c> {
         let mut lines = Vec::new();
         for (topic, of) in &self.topics {
             lines.extend(of.became.judge(topic, of.mapper.is_some(), holds(topic)));
+            lines.extend(of.times.judge(topic));
             lines.extend(of.became.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
         }
         for (number, (mapping, keys)) in self.config.mappings.iter().zip(&self.keys).enumerate() {
@@ -175,7 +193,62 @@ impl<'c> Sampled<'c> {
             let of: Vec<&str> = of.map(|(topic, _)| topic.as_str()).collect();
             lines.extend(keys.judge(&mapping.rules, &some_of(&of)));
         }
+        lines.extend(self.lines.iter().filter_map(|(destination, of)| of.judge(destination)));
         lines
+    }
+}
+
+/// Compares the times of a record's points with Kafka's time of it, where they come from `time_key`.
+fn note_times(
+    times: &mut SampledTimes,
+    rules: &Rules,
+    record: &Record<'_>,
+    lines: &LineBuffer,
+    outcome: &Mapped,
+    place: impl Fn() -> String,
+) {
+    let (Some(rule), Some(kafka_ns)) = (&rules.time, record.time.kafka_ns()) else { return };
+    for time_ns in times_of(lines) {
+        times.note(rule, time_ns, kafka_ns, &place);
+    }
+    for (_, rejection) in &outcome.rejected {
+        if let Rejection::Time { text, .. } = rejection {
+            times.note_rejected(rule, text, kafka_ns, &place);
+        }
+    }
+}
+
+impl Lines {
+    fn add(&mut self, lines: &LineBuffer, place: impl Fn() -> String) {
+        if lines.is_empty() || self.buffer.bytes() + lines.bytes() > COMPARED_BYTES_MAX {
+            return;
+        }
+        self.places.push((self.buffer.lines(), place()));
+        for line in (0..lines.lines()).filter_map(|line| lines.line(line)) {
+            self.buffer.text_mut().extend_from_slice(line);
+            self.buffer.end_line();
+        }
+    }
+
+    /// Points that InfluxDB takes for the same one.
+    fn judge(&self, destination: &Destination) -> Option<Line> {
+        // Each line counts as a record of its own, so that those of one record are compared, too.
+        let (tenure, mut runs) = (Tracker::default().assign(), Runs::default());
+        for line in 0..self.buffer.lines() {
+            runs.push(tenure, line as i64, line, 1);
+        }
+        let found = count_collisions(&self.buffer, &runs);
+        let example = found.example?;
+        let at = self.places.partition_point(|(first, _)| *first <= example).checked_sub(1)?;
+        let (_, place) = self.places.get(at)?;
+        Some(Line::warned(
+            format!(
+                "{destination}: {} of {} overwrite another point of the same series and time, such as one of {place}",
+                found.count,
+                counted(self.buffer.lines(), "sampled point")
+            ),
+            "name in `tag_keys` what tells them apart; records of one moment also want `distinct_times = \"always\"`",
+        ))
     }
 }
 
@@ -206,23 +279,14 @@ fn place(message: &BorrowedMessage<'_>) -> String {
     format!("{}[{}]@{}", message.topic(), message.partition(), message.offset())
 }
 
-/// Without what the record holds.
-fn words(rejection: &Rejection) -> String {
-    match rejection {
-        Rejection::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
-        Rejection::Comment(_) => {
-            "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
-        }
-        other => other.to_string(),
-    }
-}
-
 impl Became {
     fn judge(&self, topic: &str, has_mapping: bool, holds_records: bool) -> Vec<Line> {
         let of = counted(self.records, "sampled record");
         if !has_mapping {
             let what = format!("topic {topic}: no [[mapping]] matches it, so all its records are rejected");
-            return vec![Line::warned(what, "add one, or take the topic out of `kafka.topics`")];
+            let remedy = "add one, or take the topic out of `kafka.topics`";
+            let is_empty = self.records == 0;
+            return vec![if is_empty { Line::warned(what, remedy) } else { Line::failed(what, remedy) }];
         }
         if self.records == 0 && holds_records {
             let what = format!("topic {topic}: no record came in time to be sampled");
@@ -235,11 +299,13 @@ impl Became {
         let what = format!("topic {topic}: {of} become {}", counted(self.points, "point"));
         let commonest = self.reasons.values().max_by_key(|(count, _)| *count);
         let line = match commonest {
-            Some((_, first)) => Line::warned(
-                format!("{what}; {} rejected, such as {first}", are(self.rejected)),
-                format!("`map --live 10 --topic {topic}` shows them all"),
-            ),
-            None if self.points == 0 => Line::warned(
+            Some((_, first)) => {
+                let what = format!("{what}; {} rejected, such as {first}", are(self.rejected));
+                let remedy = format!("`map --live 10 --topic {topic}` shows them all");
+                // Where nothing becomes a point, `run` would store nothing.
+                if self.points == 0 { Line::failed(what, remedy) } else { Line::warned(what, remedy) }
+            }
+            None if self.points == 0 => Line::failed(
                 what,
                 "nothing in them is a field: look at `query`, `include` and `string_fields`, and with `map --live`",
             ),
@@ -276,11 +342,20 @@ mod tests {
             became(1, 0),
             true,
             true,
-            &["warn    topic t: 1 sampled record become 0 points: nothing in them is a field"],
+            &["FAILED  topic t: 1 sampled record become 0 points: nothing in them is a field"],
         );
         f(became(0, 0), true, false, &["warn    topic t: it holds no records: does its producer run"]);
         f(became(0, 0), true, true, &["warn    topic t: no record came in time"]);
-        f(became(5, 0), false, true, &["warn    topic t: no [[mapping]] matches it"]);
+        f(became(5, 0), false, true, &["FAILED  topic t: no [[mapping]] matches it"]);
+        f(became(0, 0), false, false, &["warn    topic t: no [[mapping]] matches it"]);
+        let all_rejected = BTreeMap::from([(Reason::Time, (5, "t[0]@1: no time".to_owned()))]);
+        let became_nothing = Became { rejected: 5, reasons: all_rejected, ..became(5, 0) };
+        f(
+            became_nothing,
+            true,
+            true,
+            &["FAILED  topic t: 5 sampled records become 0 points; 5 are rejected, such as t[0]@1: no time"],
+        );
         let reasons = BTreeMap::from([
             (Reason::Empty, (1, "t[0]@1: its value is empty".to_owned())),
             (Reason::Undecodable, (4, "t[0]@2: it is not JSON".to_owned())),
@@ -298,6 +373,34 @@ mod tests {
     }
 
     #[test]
+    fn counts_points_that_overwrite_each_other() {
+        let f = |records: &[&[&str]], want: Option<&str>| {
+            let mut lines = Lines::default();
+            for (offset, record) in records.iter().enumerate() {
+                let mut buffer = LineBuffer::default();
+                for line in *record {
+                    buffer.text_mut().extend_from_slice(line.as_bytes());
+                    buffer.end_line();
+                }
+                lines.add(&buffer, || format!("t[0]@{offset}"));
+            }
+            let bucket = Destination::Bucket { org: "o".into(), bucket: "b".into() };
+            let line = lines.judge(&bucket).map(|line| line.to_string());
+            assert_eq!(line.is_some(), want.is_some(), "{line:?}");
+            assert!(line.unwrap_or_default().contains(want.unwrap_or_default()));
+        };
+        f(&[&["m v=1 5"], &["m v=1 6"], &["m,a=b v=1 5"]], None);
+        f(&[&["m v=1 5"], &["m v=2 5"]], Some("1 of 2 sampled points overwrite another point"));
+        // Three meters in one record.
+        f(
+            &[&["m v=0 1"], &["m v=1 5", "m v=2 5", "m v=3 5"]],
+            Some(
+                "2 of 4 sampled points overwrite another point of the same series and time, such as one of t[0]@1",
+            ),
+        );
+    }
+
+    #[test]
     fn reads_the_times_of_lines() {
         let mut lines = LineBuffer::default();
         for line in ["a v=1 5", "a,b=x\\ y v=\"1 2\" -3"] {
@@ -308,13 +411,5 @@ mod tests {
         let mut times = Times::default();
         times.note_first(&lines, || "t[0]@1".to_owned());
         assert_eq!(times.first, Some((-3, "t[0]@1".to_owned())));
-    }
-
-    #[test]
-    fn shows_no_values() {
-        let why = crate::map::TimeError::OutOfRange;
-        let rejection = Rejection::Time { key: "t".into(), text: "hidden".into(), why };
-        assert!(!words(&rejection).contains("hidden"));
-        assert!(!words(&Rejection::Comment("#hidden".into())).contains("hidden"));
     }
 }

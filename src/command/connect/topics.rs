@@ -2,7 +2,7 @@
 
 use super::cluster::{Cluster, Topic};
 use super::report::{Line, some_of};
-use crate::config::Topics;
+use crate::config::{Topics, with_nearest};
 use crate::text::counted;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
@@ -38,7 +38,11 @@ pub fn judge(topics: &Topics, cluster: &Cluster, ask: impl Fn(&str) -> Option<Co
 fn named(name: &str, cluster: &Cluster, ask: impl Fn(&str) -> Option<Code>) -> Line {
     let listed = cluster.topic(name);
     match listed.map_or(0, |topic| topic.partitions.len()) {
-        0 => missing(name, listed.and_then(|topic| topic.error).or_else(|| ask(name))),
+        0 => {
+            let others = cluster.topics.iter().filter(|topic| !topic.partitions.is_empty());
+            let shown = with_nearest(name, others.map(|topic| topic.name.as_str()));
+            missing(&shown, listed.and_then(|topic| topic.error).or_else(|| ask(name)))
+        }
         partitions => Line::passed(format!("topic {name}: {}", counted(partitions, "partition"))),
     }
 }
@@ -119,6 +123,7 @@ mod tests {
             }
         };
         f(&["a"], "^b-2", None, &["ok      topic a: 1 partition", "ok      topics ^b-2: 1 match: b-2"]);
+        f(&["b_1"], "^a", None, &["FAILED  topic b_1 (did you mean \"b-1\"?): it does not exist", "ok "]);
         f(
             &[],
             "^b",

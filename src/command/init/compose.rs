@@ -43,6 +43,19 @@ pub fn draft(source: &Source<'_>, estimates: &[Composed<'_>]) -> Draft {
     Draft { comments, tables }
 }
 
+/// Keys whose values stand only for others, which nobody has said.
+pub fn fill_in(source: &Source<'_>) -> Vec<String> {
+    let Source { connection, found, options } = source;
+    let mut keys = Vec::new();
+    // What was sampled from the default address is there.
+    keys.extend((!connection.is_named && options.file.is_some()).then(|| "kafka.brokers".to_owned()));
+    keys.extend(found.topic_is_unknown.then(|| "kafka.topics".to_owned()));
+    if connection.influx.is_none() || options.influx.is_given() {
+        keys.extend(options.influx.missing().iter().map(|key| format!("influx.{key}")));
+    }
+    keys
+}
+
 fn kafka(source: &Source<'_>) -> Vec<Table> {
     let mut tables = source.connection.kafka_tables();
     let Some(first) = tables.first_mut() else { return tables };
@@ -90,19 +103,12 @@ fn mapping(group: &Group, topics: Option<&[String]>, estimates: &[Composed<'_>])
 
 fn influx(source: &Source<'_>) -> Vec<Table> {
     let given = &source.options.influx;
-    let is_given =
-        given.url.is_some() || given.org.is_some() || given.bucket.is_some() || given.database.is_some();
-    if let Some(tables) = source.connection.influx_tables().filter(|_| !is_given) {
+    if let Some(tables) = source.connection.influx_tables().filter(|_| !given.is_given()) {
         return tables;
     }
     let or = |given: &Option<String>, default: &str| given.clone().unwrap_or_else(|| default.to_owned());
     let mut table = Table::new("[influx]");
-    let mut missing = Vec::new();
-    missing.extend(given.url.is_none().then_some("url"));
-    if given.database.is_none() {
-        missing.extend(given.org.is_none().then_some("org"));
-        missing.extend(given.bucket.is_none().then_some("bucket"));
-    }
+    let missing = given.missing();
     if !missing.is_empty() {
         table.comment(format!("Fill in where points go: {}.", missing.join(", ")));
     }

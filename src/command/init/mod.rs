@@ -51,6 +51,23 @@ pub struct Influx {
     pub database: Option<String>,
 }
 
+impl Influx {
+    fn is_given(&self) -> bool {
+        self.url.is_some() || self.org.is_some() || self.bucket.is_some() || self.database.is_some()
+    }
+
+    /// The keys of [influx] that are not said.
+    fn missing(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        missing.extend(self.url.is_none().then_some("url"));
+        if self.database.is_none() {
+            missing.extend(self.org.is_none().then_some("org"));
+            missing.extend(self.bucket.is_none().then_some("bucket"));
+        }
+        missing
+    }
+}
+
 #[derive(Debug, Error)]
 pub(super) enum InitError {
     #[error("{} is there already: --force writes over it, -o FILE writes another, -o - only shows it", .0.display())]
@@ -126,7 +143,8 @@ fn write(options: &Options) -> Result<(), InitError> {
     let text = text(&connection, &found, options)?;
     if is_file {
         save(&options.output, &text, options.force)?;
-        say(&next_steps(&options.output, options));
+        let fill_in = compose::fill_in(&Source { connection: &connection, found: &found, options });
+        say(&next_steps(&options.output, options, &fill_in));
     } else {
         let shown = io::stdout().lock().write_all(text.as_bytes());
         shown.map_err(|why| InitError::Output { path: options.output.clone(), why })?;
@@ -205,7 +223,8 @@ fn save(path: &Path, text: &str, force: bool) -> Result<(), InitError> {
     })
 }
 
-fn next_steps(path: &Path, options: &Options) -> String {
+/// `fill_in`: keys whose values nobody has said.
+fn next_steps(path: &Path, options: &Options, fill_in: &[String]) -> String {
     let config = if path == Path::new("bridge.toml") {
         String::new()
     } else {
@@ -224,7 +243,8 @@ fn next_steps(path: &Path, options: &Options) -> String {
     let width = steps.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     let lines: Vec<String> =
         steps.iter().map(|(command, why)| format!("  {command:<width$}   {why}")).collect();
-    let fill_in = if options.config.is_some() { "" } else { ", fill in [influx]" };
+    let fill_in =
+        if fill_in.is_empty() { String::new() } else { format!(", fill in {}", fill_in.join(", ")) };
     format!("{} is written. Read it{fill_in}, then:\n{}", path.display(), lines.join("\n"))
 }
 

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::found::Found;
 use super::{InitError, Options, now_ns, say};
 use crate::command::progress::Bar;
+use crate::config::with_nearest;
 use crate::dead_letter::Progress;
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
 use crate::kafka::{Kept, Looked, Survey, SurveyedTopic};
@@ -138,11 +139,12 @@ fn no_such_topic(asked: &str, topics: &[SurveyedTopic]) -> InitError {
         .filter(|topic| why_no_metrics(&topic.name).is_none())
         .map(|topic| topic.name.clone())
         .collect();
+    let wanted = printable(&with_nearest(asked, there.iter().map(String::as_str)), 300);
     let there = match &there[..] {
         [] => "; there are none with records of anybody's own".to_owned(),
         there => format!("; there are {}", limited(there).join(", ")),
     };
-    InitError::NoSuchTopic { wanted: printable(asked, 300), there }
+    InitError::NoSuchTopic { wanted, there }
 }
 
 /// What each topic holds.

@@ -271,7 +271,7 @@ fn warnings() {
 #[test]
 fn broken_toml() {
     let small = format!("{SMALL}[log]\nlevel = debug\nformat = 'jsn'\n");
-    check(&small, &[(11, 9, "text stands in quotes"), (12, 10, "did you mean \"json\"?")]);
+    check(&small, &[(11, 9, "text needs quotes, as in "), (12, 10, "did you mean \"json\"?")]);
     // Nothing is said of keys that a broken header put into the wrong table.
     check(&SMALL.replace("[influx]", "[influx"), &[(5, 8, "no end bracket")]);
     check(&SMALL.replace("topics = \"metrics\"", "topics = [\"metrics\""), &[(4, 10, "not closed")]);

@@ -106,7 +106,7 @@ fn wrong_values_of_kafka() {
     f("\"localhost:9092\"", "[]", "names none");
     f("\"metrics\"", "[]", "name at least one topic");
     f("\"metrics\"", "\"a,b\"", "write a list, such as [\"a\", \"b\"]");
-    f("\"metrics\"", "\"metrics-*\"", "a regular expression starts with \"^\"");
+    f("\"metrics\"", "\"metrics-*\"", "as a regular expression it is '^metrics-.*'");
 }
 
 #[test]

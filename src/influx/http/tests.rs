@@ -9,8 +9,8 @@ use rustls::server::WebPkiClientVerifier;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 
 const AUTHORITY: &[u8] = include_bytes!("testdata/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("testdata/server.pem");
@@ -155,6 +155,82 @@ async fn fails_as_tls_where_plain_http_is_spoken() {
     });
     let tls = Tls { verify: false, ..no_tls() };
     assert_eq!(write(&https(address, tls)).await.unwrap_err().cause, Cause::TlsFailed);
+}
+
+/// Counts its connections, and keeps them open. A request for `/slow` is answered when the test says so.
+fn serve_kept(release: mpsc::Receiver<()>) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let (counted, release) = (Arc::clone(&connections), Arc::new(Mutex::new(release)));
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let release = Arc::clone(&release);
+            std::thread::spawn(move || {
+                let (mut buffer, mut request) = ([0; 4096], String::new());
+                while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                    request.push_str(&String::from_utf8_lossy(&buffer[..length]));
+                    if !request.ends_with("\r\n\r\n") {
+                        continue;
+                    }
+                    if request.starts_with("GET /slow ") {
+                        release.lock().unwrap().recv().unwrap();
+                    }
+                    request.clear();
+                    if stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    (address, connections)
+}
+
+#[tokio::test]
+async fn connections_are_replaced_after_five_minutes_and_requests_in_flight_are_answered() {
+    let (release, waiting) = mpsc::channel();
+    let (address, connections) = serve_kept(waiting);
+    let url: Url = format!("http://{address}").parse().unwrap();
+    let start = Instant::now();
+    let http = HttpClient::new(&connection(url.as_str()), &url, start).unwrap();
+    let request = async |age: Duration| {
+        let response = http.get(start + age).get(url.clone()).send().await.unwrap();
+        (response.status().as_u16(), connections.load(Ordering::SeqCst))
+    };
+    let before = |age: Duration| age.saturating_sub(Duration::from_secs(1));
+    assert_eq!(request(Duration::ZERO).await, (204, 1));
+    assert_eq!(request(before(CONNECTION_AGE_MAX)).await, (204, 1), "kept alive");
+    let slow = http.get(start).get(url.join("/slow").unwrap()).send();
+    let slow = tokio::spawn(slow);
+    assert_eq!(request(CONNECTION_AGE_MAX).await.0, 204);
+    let after_renewal = connections.load(Ordering::SeqCst);
+    assert!(after_renewal >= 2, "a new connection");
+    assert_eq!(request(before(CONNECTION_AGE_MAX * 2)).await, (204, after_renewal), "kept alive again");
+    release.send(()).unwrap();
+    assert_eq!(
+        slow.await.unwrap().unwrap().status().as_u16(),
+        204,
+        "the request in flight keeps its connection"
+    );
+    assert_eq!(request(CONNECTION_AGE_MAX * 2).await, (204, after_renewal + 1), "each five minutes");
+}
+
+/// The client keeps what it read at the start: the files may be replaced while it runs.
+#[tokio::test]
+async fn renewed_connections_need_no_files() {
+    let address = serve_tls(false);
+    let folder = std::env::temp_dir().join(format!("bridge-renewed-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let ca_file = folder.join("ca.pem");
+    std::fs::copy(file("ca.pem"), &ca_file).unwrap();
+    let connection = https(address, Tls { ca_file: Some(ca_file), ..no_tls() });
+    let start = Instant::now();
+    let http = HttpClient::new(&connection, &connection.urls[0], start).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let request = http.get(start + CONNECTION_AGE_MAX).post(connection.urls[0].clone()).body("m v=1 1\n");
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
 }
 
 #[test]

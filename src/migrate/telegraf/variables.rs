@@ -1,7 +1,10 @@
 //! Telegraf's variables as the bridge writes them.
 //!
 //! Telegraf replaces `$NAME`, `${NAME}` and `${NAME:-default}` in the whole text before it reads the TOML; the bridge
-//! does so in strings only, after it.
+//! does so in strings only, after it. Telegraf leaves a variable that is not set as it is written; the bridge refuses to start.
+
+/// Texts that look like variables and are none: Azure Event Hubs names its login and its default consumer group so.
+const FIXED: [&str; 2] = ["ConnectionString", "Default"];
 
 /// Puts what stands outside of strings into some, so that the text is TOML. Lines keep their numbers.
 /// Also the lines that were nothing but a variable: they are commented out.
@@ -94,6 +97,14 @@ pub fn to_bridge(text: &str) -> String {
         let len = reference_len(from);
         let (reference, after) = from.split_at_checked(len.max(1)).unwrap_or((from, ""));
         match name_and_default(reference).filter(|_| len > 0) {
+            Some((name, None)) if is_bare(reference) && FIXED.contains(&name.as_str()) => {
+                out.extend(["$$", &name]);
+            }
+            // Variables are in capitals by convention. Any other such name may be text, so it keeps Telegraf's meaning: replaced where
+            // it is set, as it is written where not.
+            Some((name, None)) if is_bare(reference) && name.contains(|c: char| c.is_ascii_lowercase()) => {
+                out.extend(["${", &name, ":-$", &name, "}"]);
+            }
             Some((name, None)) => out.extend(["${", &name, "}"]),
             Some((name, Some(default))) => out.extend(["${", &name, ":-", default, "}"]),
             None if reference.starts_with("${") => {
@@ -106,6 +117,11 @@ pub fn to_bridge(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// `$NAME`, without braces.
+fn is_bare(reference: &str) -> bool {
+    reference.strip_prefix('$').is_some_and(starts_name)
 }
 
 fn name_and_default(reference: &str) -> Option<(String, Option<&str>)> {
@@ -150,6 +166,8 @@ fn name_len(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Surroundings, interpolate};
+    use std::path::Path;
 
     #[test]
     fn puts_bare_variables_into_strings() {
@@ -182,5 +200,23 @@ mod tests {
         f("@{store:influx-token}", "${INFLUX_TOKEN}");
         f("a@b", "a@b");
         f("$", "$");
+        f("$ConnectionString", "$$ConnectionString");
+        f("$Default", "$$Default");
+        f("${Default}", "${Default}");
+        f("$Defaults", "${Defaults:-$Defaults}");
+        f("a-$b_1-$C", "a-${b_1:-$b_1}-${C}");
+    }
+
+    /// What Telegraf leaves as it is, the bridge's own reader gives back.
+    #[test]
+    fn an_unset_variable_of_telegraf_is_text() {
+        let around = Surroundings { env: &|_| None, folder: Path::new("/nowhere") };
+        for text in ["$ConnectionString", "$Default", "^$Default$", "a$b", "$$ConnectionString"] {
+            let read = interpolate(&to_bridge(text), around).unwrap();
+            assert_eq!(read.value, text.replace("$$", "$"), "{text}");
+        }
+        let env = |name: &str| (name == "b").then(|| "x".to_owned());
+        let around = Surroundings { env: &env, ..around };
+        assert_eq!(interpolate(&to_bridge("a$b"), around).unwrap().value, "ax");
     }
 }

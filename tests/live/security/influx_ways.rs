@@ -120,6 +120,11 @@ fn influxdb_behind_a_proxy_without_tls() {
     scene.assert_stores("loopback", influx.url(), "", &[("HTTP_PROXY", &address), ("ALL_PROXY", &address)]);
     let without = [("HTTP_PROXY", address.as_str()), ("NO_PROXY", "other.example,.hidden.example")];
     scene.assert_holds("no_proxy", &hidden, "", &without, &["unreachable", "influx.url"]);
+    for (number, list) in ["*.hidden.example", "influx.hidden.example:8086", "other, *"].iter().enumerate() {
+        let without = [("HTTP_PROXY", address.as_str()), ("NO_PROXY", list)];
+        let name = format!("no_proxy_{number}");
+        scene.assert_holds(&name, &hidden, "", &without, &["unreachable", "influx.url"]);
+    }
     // It is another one's, for https only.
     scene.assert_holds(
         "other_scheme",
