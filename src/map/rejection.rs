@@ -13,12 +13,8 @@ pub enum Rejection {
     Empty,
     #[error("it has {bytes} bytes, more than `record_bytes_max` = {bytes_max}")]
     TooLarge { bytes: usize, bytes_max: usize },
-    #[error("it is not JSON: {error}{detail}")]
-    Undecodable {
-        error: SyntaxError,
-        /// What was found there, with an excerpt, and a remedy where there is one: printable and bounded.
-        detail: String,
-    },
+    #[error("it is not JSON: {0}")]
+    Undecodable(NotJson),
     #[error("it is nested too deeply: {0}")]
     TooDeep(SyntaxError),
     #[error("{0} is no object, and only objects become points")]
@@ -93,7 +89,7 @@ impl Rejection {
         match self {
             Self::Empty => Reason::Empty,
             Self::TooLarge { .. } | Self::LinesTooLarge { .. } => Reason::TooLarge,
-            Self::Undecodable { .. } => Reason::Undecodable,
+            Self::Undecodable(_) => Reason::Undecodable,
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::TimeMissing(_) | Self::Time { .. } | Self::KafkaTime(_) | Self::KafkaTimeMissing => {
@@ -111,20 +107,17 @@ impl From<SyntaxError> for Rejection {
         if error.why == Syntax::Depth {
             Self::TooDeep(error)
         } else {
-            Self::Undecodable { error, detail: String::new() }
+            Self::Undecodable(NotJson { error, context: None })
         }
     }
 }
-
-/// Bytes of the record that a message shows before and behind the place where reading stopped.
-const EXCERPT_BYTES: usize = 24;
 
 impl Rejection {
     /// The text without anything of the record's content.
     pub fn without_values(&self) -> String {
         match self {
             Self::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
-            Self::Undecodable { error, .. } => format!("it is not JSON: {error}"),
+            Self::Undecodable(NotJson { error, .. }) => format!("it is not JSON: {error}"),
             Self::Comment(_) => {
                 "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
             }
@@ -135,33 +128,70 @@ impl Rejection {
     /// The same with an excerpt of the record, where reading its JSON failed.
     pub fn with_excerpt(self, record: &[u8], format: Format) -> Self {
         match self {
-            Self::Undecodable { error, .. } => {
-                Self::Undecodable { error, detail: detail(error, record, format) }
+            Self::Undecodable(NotJson { error, .. }) => {
+                Self::Undecodable(NotJson { error, context: Some(Context::of(error, record, format)) })
             }
             other => other,
         }
     }
 }
 
-fn detail(error: SyntaxError, record: &[u8], format: Format) -> String {
-    let at = error.at.min(record.len());
-    let (before, behind) = record.split_at(at);
-    let from = start_of_character(record, at.saturating_sub(EXCERPT_BYTES));
-    let to = start_of_character(record, at.saturating_add(EXCERPT_BYTES).min(record.len()));
-    let excerpt = printable_bytes(record.get(from..to).unwrap_or_default(), 2 * EXCERPT_BYTES);
-    let last_before = before.trim_ascii_end().last();
-    let found = match (error.why, behind.first()) {
-        (Syntax::Key | Syntax::Value, Some(bracket @ (b'}' | b']'))) if last_before == Some(&b',') => {
-            format!("\"{}\" behind a comma", char::from(*bracket))
+/// Why and where reading JSON failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotJson {
+    error: SyntaxError,
+    context: Option<Context>,
+}
+
+/// Bytes of the record that a message shows before the place where reading stopped, and as many behind it.
+const EXCERPT_BYTES: usize = 24;
+
+/// What stands around the place, as a copy of fixed size: a topic whose records are all broken must not cost allocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Context {
+    bytes: [u8; 2 * EXCERPT_BYTES],
+    before: usize,
+    len: usize,
+    hint: &'static str,
+}
+
+impl Context {
+    fn of(error: SyntaxError, record: &[u8], format: Format) -> Self {
+        let at = error.at.min(record.len());
+        let (before, behind) = record.split_at(at);
+        let from = start_of_character(record, at.saturating_sub(EXCERPT_BYTES)).min(at);
+        let to = end_of_character(record, at.saturating_add(EXCERPT_BYTES).min(record.len())).max(at);
+        let shown = record.get(from..to).unwrap_or_default();
+        let mut bytes = [0; 2 * EXCERPT_BYTES];
+        for (to, from) in bytes.iter_mut().zip(shown) {
+            *to = *from;
         }
-        (_, Some(b'\'')) => "a single quote; JSON has double quotes only".to_owned(),
-        (_, None) => "the end".to_owned(),
-        (_, Some(_)) => {
-            let first = String::from_utf8_lossy(behind.get(..4).unwrap_or(behind)).chars().next();
-            format!("{:?}", printable(&first.map(String::from).unwrap_or_default(), 1))
+        Self { bytes, before: at - from, len: shown.len(), hint: hint(error.why, before, behind, format) }
+    }
+}
+
+impl fmt::Display for NotJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.error)?;
+        let Some(context) = &self.context else { return Ok(()) };
+        let shown = context.bytes.get(..context.len).unwrap_or_default();
+        let (before, behind) = shown.split_at_checked(context.before).unwrap_or_default();
+        let excerpt = printable_bytes(shown, 2 * EXCERPT_BYTES);
+        let is_behind_comma = before.trim_ascii_end().last() == Some(&b',');
+        match (self.error.why, behind.first()) {
+            (Syntax::Key | Syntax::Value, Some(bracket @ (b'}' | b']'))) if is_behind_comma => {
+                write!(f, ": found \"{}\" behind a comma", char::from(*bracket))?;
+            }
+            (_, Some(b'\'')) => f.write_str(": found a single quote; JSON has double quotes only")?,
+            (_, None) => f.write_str(": found the end")?,
+            (_, Some(_)) => {
+                let first =
+                    String::from_utf8_lossy(behind).chars().next().map(String::from).unwrap_or_default();
+                write!(f, ": found \"{}\"", printable(&first, 1))?;
+            }
         }
-    };
-    format!(": found {found}, in `{excerpt}`{}", hint(error.why, before, behind, format))
+        write!(f, ", in `{excerpt}`{}", context.hint)
+    }
 }
 
 /// What to do about several values in one record.
@@ -181,11 +211,21 @@ fn hint(why: Syntax, before: &[u8], behind: &[u8], format: Format) -> &'static s
     }
 }
 
+/// Bytes of the longest character of UTF-8.
+const CHARACTER_BYTES_MAX: usize = 4;
+
 /// The position itself, or that of the next character where it is within one.
 fn start_of_character(bytes: &[u8], at: usize) -> usize {
-    const LONGEST: usize = 4;
-    let is_start = |at: &usize| bytes.get(*at).is_none_or(|byte| byte & 0b1100_0000 != 0b1000_0000);
-    (at..at + LONGEST).find(is_start).unwrap_or(at).min(bytes.len())
+    (at..at + CHARACTER_BYTES_MAX).find(|at| is_start(bytes, *at)).unwrap_or(at)
+}
+
+/// The position itself, or the beginning of the character that it is within.
+fn end_of_character(bytes: &[u8], at: usize) -> usize {
+    (at.saturating_sub(CHARACTER_BYTES_MAX - 1)..=at).rfind(|at| is_start(bytes, *at)).unwrap_or(at)
+}
+
+fn is_start(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_none_or(|byte| byte & 0b1100_0000 != 0b1000_0000)
 }
 
 /// Why a value of a point was left out, or its text changed.
@@ -304,7 +344,8 @@ mod tests {
         assert!(rejection(&broken, Format::Json).chars().count() < 200);
         for at in (0..long.len() + 3).filter(|at| *at >= long.len() || long.is_char_boundary(*at)) {
             let error = SyntaxError { at, why: Syntax::Comma };
-            assert!(!detail(error, long.as_bytes(), Format::Json).contains('\u{fffd}'), "{at}");
+            let said = Rejection::from(error).with_excerpt(long.as_bytes(), Format::Json).to_string();
+            assert!(!said.contains('\u{fffd}'), "{at}: {said}");
         }
     }
 
