@@ -67,6 +67,8 @@ struct OfTopic {
 #[derive(Debug, Default)]
 struct Became {
     records: u64,
+    /// Records without a value among them.
+    tombstones: u64,
     points: u64,
     rejected: u64,
     /// With the first of each.
@@ -165,6 +167,7 @@ impl<'c> Sampled<'c> {
         }
         let became = &mut of.became;
         became.records += 1;
+        became.tombstones += u64::from(record.value.is_none());
         became.points += outcome.lines as u64;
         became.newest_ms = became.newest_ms.max(millis);
         became.rejected += u64::from(outcome.has_rejected());
@@ -296,6 +299,13 @@ impl Became {
             let what = format!("topic {topic}: it holds no records");
             return vec![Line::warned(what, "does its producer run, and write to this topic?")];
         }
+        if self.records == self.tombstones {
+            let what = format!("topic {topic}: {of}, and all are tombstones, which become no points");
+            return vec![Line::warned(
+                what,
+                "what other records become is not known: try again when newer ones are there",
+            )];
+        }
         let what = format!("topic {topic}: {of} become {}", counted(self.points, "point"));
         let commonest = self.reasons.values().max_by_key(|(count, _)| *count);
         let line = match commonest {
@@ -347,6 +357,8 @@ mod tests {
         f(became(0, 0), true, false, &["warn    topic t: it holds no records: does its producer run"]);
         f(became(0, 0), true, true, &["warn    topic t: no record came in time"]);
         f(became(5, 0), false, true, &["FAILED  topic t: no [[mapping]] matches it"]);
+        let tombstones = Became { tombstones: 3, ..became(3, 0) };
+        f(tombstones, true, true, &["warn    topic t: 3 sampled records, and all are tombstones"]);
         f(became(0, 0), false, false, &["warn    topic t: no [[mapping]] matches it"]);
         let all_rejected = BTreeMap::from([(Reason::Time, (5, "t[0]@1: no time".to_owned()))]);
         let became_nothing = Became { rejected: 5, reasons: all_rejected, ..became(5, 0) };
