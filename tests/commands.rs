@@ -352,7 +352,8 @@ fn check_connect_names_a_broker_that_gives_a_name_nobody_knows() {
     let calls = format!(
         "FAILED  a bootstrap address answered, but broker 1 calls itself n.invalid:{port}, which does not resolve here"
     );
-    for line in [&*calls, "ok      topic t: 1 partition", "may be written"] {
+    // Topics are asked for only where the list of them arrived before librdkafka left the bootstrap address.
+    for line in [&*calls, "may be written"] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
 }

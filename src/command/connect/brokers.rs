@@ -24,6 +24,8 @@ const PORT: u16 = 9092;
 const COMPLAINTS_MAX: usize = 100;
 /// Time limit of the first metadata request; it doubles for each further one.
 const FIRST_PATIENCE: Duration = Duration::from_millis(250);
+/// Clients that one address is asked by, one after another.
+const CLIENTS_MAX: usize = 3;
 /// How long messages are collected after one that names a lasting cause. librdkafka's threads report in any order, and a
 /// more telling message, or an answer, may follow.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -41,7 +43,10 @@ pub fn ask(kafka: &Kafka) -> (Option<Cluster>, Vec<Line>) {
     let mut lines = Vec::new();
     for (answer, line) in answers {
         cluster = cluster.or(answer);
-        lines.push(line);
+        // Several bootstrap addresses lead to the same broker.
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
     }
     (cluster, lines)
 }
@@ -67,6 +72,7 @@ fn ask_one(kafka: &Kafka, address: &str, speaks: &Speaks) -> (Option<Cluster>, L
                 let line = Line::passed(format!("{what}: answers for {counts}{}", speaks.words()));
                 (Some(cluster), line)
             }
+            Err(complaints) if let Some(line) = unreachable(kafka, &complaints) => (None, line),
             Err(complaints) => {
                 let (why, remedy) = diagnosis::of(&complaints, speaks);
                 (None, Line::failed(format!("{what}: {why}"), remedy))
@@ -125,16 +131,32 @@ impl ConsumerContext for Listening {}
 /// Asks one address for the cluster's metadata, until it answers, a lasting cause is known, or `ASK_MAX` is over.
 ///
 /// librdkafka asks for metadata by itself too, and closes the connection to the bootstrap address as soon as it knows the
-/// brokers. If their advertised addresses can't be reached, the answer to the request here is lost where it comes second:
-/// another client gets another try.
+/// brokers. If their advertised addresses can't be reached, the answer to the request here is lost where it comes second.
+/// Another client gets another try; often each loses the race, and only the complaints tell the addresses.
 fn hello(kafka: &Kafka, address: &str, speaks: &Speaks) -> Result<Cluster, Vec<Complaint>> {
     let until = Instant::now() + ASK_MAX;
-    loop {
-        match ask_once(kafka, address, speaks, until) {
-            Err(heard) if diagnosis::left_bootstrap(&heard) && Instant::now() < until => {}
-            answer => return answer,
+    let mut answer = ask_once(kafka, address, speaks, until);
+    for _ in 1..CLIENTS_MAX {
+        if !answer.as_ref().is_err_and(|heard| diagnosis::left_bootstrap(heard)) {
+            break;
         }
+        answer = ask_once(kafka, address, speaks, until);
     }
+    answer
+}
+
+/// The advertised address that a client could not reach, if that is why it has no answer.
+fn unreachable(kafka: &Kafka, heard: &[Complaint]) -> Option<Line> {
+    let brokers = diagnosis::advertised_brokers(heard);
+    let is_local = is_local_wanted(kafka);
+    brokers.iter().find_map(|broker| match reach(&broker.address(), ASK_MAX) {
+        Reach::Open => None,
+        closed => Some(advertised(broker, &closed, is_local)),
+    })
+}
+
+fn is_local_wanted(kafka: &Kafka) -> bool {
+    kafka.brokers.iter().any(|address| is_local(&with_port(address)))
 }
 
 /// Asks by one client.
@@ -188,7 +210,7 @@ fn with_port(address: &str) -> String {
 pub fn ask_advertised(kafka: &Kafka, cluster: &Cluster) -> Vec<Line> {
     let addresses: Vec<String> = cluster.brokers.iter().map(Broker::address).collect();
     let reached = reach_all(&addresses, ASK_MAX);
-    let is_local = kafka.brokers.iter().any(|address| is_local(&with_port(address)));
+    let is_local = is_local_wanted(kafka);
     cluster.brokers.iter().zip(reached).map(|(broker, reach)| advertised(broker, &reach, is_local)).collect()
 }
 

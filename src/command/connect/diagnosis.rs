@@ -1,5 +1,6 @@
 //! Why a broker that takes the connection does not answer: librdkafka's words, and the key of bridge.toml that they mean.
 
+use super::cluster::Broker;
 use crate::secret::Secret;
 use crate::text::printable;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -86,11 +87,24 @@ pub fn left_bootstrap(heard: &[Complaint]) -> bool {
     heard.iter().any(|complaint| is_of_unreached(complaint) && advertised_by(&complaint.text).is_some())
 }
 
-/// The number of the broker that a complaint is about: librdkafka writes `HOST:PORT/ID: ` in front, or `HOST:PORT/bootstrap: `.
-fn advertised_by(text: &str) -> Option<&str> {
+/// The brokers whose advertised addresses the client can't reach, by their numbers, whatever order it complains in.
+pub fn advertised_brokers(heard: &[Complaint]) -> Vec<Broker> {
+    let of = heard.iter().filter(|complaint| is_of_unreached(complaint));
+    let mut brokers: Vec<Broker> = of.filter_map(|complaint| advertised_by(&complaint.text)).collect();
+    brokers.sort_by_key(|broker| broker.id);
+    brokers.dedup();
+    brokers
+}
+
+/// The broker that a complaint is about: librdkafka writes `PROTOCOL://HOST:PORT/ID: ` in front, the protocol only where it is not
+/// plaintext; of an address of `kafka.brokers` it writes `HOST:PORT/bootstrap: `.
+fn advertised_by(text: &str) -> Option<Broker> {
     let (name, _) = without_thread(text).split_once(": ")?;
-    let (_, id) = name.rsplit_once('/')?;
-    (!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())).then_some(id)
+    let (address, id) = name.rsplit_once('/')?;
+    let (_, address) = address.rsplit_once("://").unwrap_or(("", address));
+    let (host, port) = address.rsplit_once(':')?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Some(Broker { id: id.parse().ok()?, host, port: port.parse().ok()? })
 }
 
 fn is_of_unreached(complaint: &Complaint) -> bool {
@@ -452,6 +466,25 @@ mod tests {
         );
         f("[thrd:n.invalid:9/bootstrap]: n.invalid:9/bootstrap: Failed to resolve 'n.invalid:9'", false);
         f("GroupCoordinator: Failed to resolve", false);
+    }
+
+    #[test]
+    fn finds_the_brokers_that_can_not_be_reached() {
+        let complaint = |text: &str| Complaint { code: Some(Code::Resolve), text: text.into() };
+        let broker = |id, host: &str, port| Broker { id, host: host.into(), port };
+        let heard = [
+            complaint(
+                "[thrd:sasl_ssl://b.invalid:9/2]: sasl_ssl://b.invalid:9/2: Failed to resolve 'b.invalid:9'",
+            ),
+            complaint("given:9/bootstrap: Failed to resolve 'given:9'"),
+            complaint("a.invalid:9/1: Failed to resolve 'a.invalid:9'"),
+            complaint("[::1]:7/3: Connect to ipv6#[::1]:7 failed: Connection refused"),
+            complaint("a.invalid:9/1: Failed to resolve 'a.invalid:9'"),
+        ];
+        let want = [broker(1, "a.invalid", 9), broker(2, "b.invalid", 9), broker(3, "::1", 7)];
+        assert_eq!(advertised_brokers(&heard), want);
+        let reversed: Vec<Complaint> = heard.iter().rev().cloned().collect();
+        assert_eq!(advertised_brokers(&reversed), want);
     }
 
     #[test]
