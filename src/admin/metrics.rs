@@ -161,8 +161,7 @@ fn alarms(watched: &Watched, page: &mut Exposition) {
             *seconds = seconds.max(alarm.lasting.as_secs_f64());
         }
     }
-    let help =
-        "How long the topic has been on hold because too many of its records were rejected or refused.";
+    let help = "How long the topic has been blocked: too many of its records were rejected or refused, or a limit of the server keeps its lines out.";
     let mut family = page.family(Kind::Gauge, "topic_holding_seconds", help);
     for (topic, seconds) in &topics {
         family.sample(&[("topic", topic)], seconds);

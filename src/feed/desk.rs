@@ -226,7 +226,9 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
     /// Lifts the blocks of all topics; each goes on as soon as [`Desk::resuming`] says so. Returns how many there are.
     pub fn lift_blocks(&mut self) -> usize {
         let topics = self.stage.routes.not_open();
-        topics.iter().for_each(|topic| self.stage.routes.topic_mut(*topic).guard.lift());
+        for topic in &topics {
+            self.stage.routes.topic_mut(*topic).guard.lift();
+        }
         topics.len()
     }
 

@@ -227,12 +227,12 @@ impl Guard {
         if points {
             self.first = None;
         }
-        let never = self.first.as_mut().is_some_and(|first| {
+        let none_mapped = self.first.as_mut().is_some_and(|first| {
             first.rejected += 1;
-            first.rejected >= FIRST_RECORDS
+            first.rejected >= FIRST_RECORDS && self.rate_max < 1.0
         });
         let too_many = self.look(1, 1, now);
-        if !too_many && !(never && self.rate_max < 1.0) {
+        if !too_many && !none_mapped {
             return false;
         }
         let what = if too_many { self.many_were_rejected() } else { first_were_rejected() };

@@ -112,3 +112,26 @@ impl Done {
         batch
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commit::Ticket;
+    use std::time::Instant;
+
+    #[test]
+    #[should_panic(expected = "can't be handed to its lane's writer")]
+    fn a_lane_whose_writer_is_gone_does_not_stop_silently() {
+        let (closed, batches) = mpsc::channel(1);
+        let (ticket, budget) = (Ticket::first(), Budget::new(1_000));
+        let place = LanePlace { destination: 0, slot: 0 };
+        let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
+        let both = (Batch::new(ticket, &budget), Batch::new(ticket, &budget));
+        let mut lane = Lane::new(place, Arc::new(destination), (), both, closed);
+        lane.open.lines.text_mut().extend_from_slice(b"m v=1");
+        lane.open.lines.end_line();
+        lane.open.push(Tenure::for_test(0), 0, 0, Instant::now());
+        drop(batches);
+        lane.flush(ticket.next());
+    }
+}

@@ -67,9 +67,7 @@ impl LaneLetters {
     /// partitions with blocked lines do not settle: they are read again, and their letters are written then.
     pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
         let blocked = delivered.blocked_tenures(batch);
-        let letters = std::mem::take(&mut batch.letters).into_iter();
-        let settled = letters.filter(|(tenure, _)| !blocked.contains(tenure)).map(|(_, letter)| letter);
-        let mut rejected = Drafts::new(settled);
+        let mut rejected = Drafts::new(settling_letters(batch, &blocked));
         let refused = refused_records(batch, delivered, &blocked);
         let mut rest = refused.as_slice();
         while !rest.is_empty() {
@@ -229,6 +227,12 @@ impl Drafts {
     }
 }
 
+/// Letters of rejected records that settle with this batch.
+fn settling_letters(batch: &mut Batch, blocked: &[Tenure]) -> impl Iterator<Item = Letter> {
+    let letters = std::mem::take(&mut batch.letters).into_iter();
+    letters.filter(|(tenure, _)| !blocked.contains(tenure)).map(|(_, letter)| letter)
+}
+
 /// Refused lines by record, in the order in which records are read again; without those of `blocked` tenures.
 fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[Tenure]) -> Vec<RefusedRecord> {
     let mut records: Vec<RefusedRecord> = Vec::new();
@@ -255,4 +259,77 @@ fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[Tenure]) -> 
     }
     records.sort_by(|a, b| (&a.at, a.offset).cmp(&(&b.at, b.offset)));
     records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Budget;
+    use crate::commit::Ticket;
+    use crate::influx::{Blocked, Cause, Refused};
+
+    fn letter(partition: i32, offset: i64) -> Letter {
+        Letter {
+            topic: "t".into(),
+            partition,
+            offset,
+            timestamp_ms: None,
+            key: None,
+            value: None,
+            headers: Vec::new(),
+            stage: Stage::Map,
+            reason: "empty",
+            why: String::new(),
+            elements: Elements::default(),
+            lines: None,
+        }
+    }
+
+    /// Lines 0 to 3 of two partitions in turn, and a rejected record of each.
+    fn batch() -> Batch {
+        let (mut batch, now) = (Batch::new(Ticket::first(), &Budget::new(1_000)), Instant::now());
+        for line in 0..4_usize {
+            batch.lines.text_mut().extend_from_slice(b"m v=1");
+            batch.lines.end_line();
+            batch.push(Tenure::for_test(line as u64 % 2), 10 + line as i64, line, now);
+        }
+        for partition in 0..2 {
+            batch.push_letter(Tenure::for_test(partition as u64), letter(partition, 20), now);
+        }
+        let place = |partition| Some(Arc::new(TopicPartition { topic: "t".to_owned(), partition }));
+        batch.places = vec![place(0), place(1)];
+        batch
+    }
+
+    fn delivered(refused: &[usize], blocked_lines: &[usize]) -> Delivered {
+        let refused = refused.iter().map(|&line| Refused { line, why: "422".into() }).collect();
+        let cause = Cause::ServerLimit;
+        let blocked = |&line: &usize| Blocked { line, cause, why: "limit".into(), remedy: "raise it".into() };
+        Delivered { refused, blocked: blocked_lines.iter().map(blocked).collect(), ..Delivered::default() }
+    }
+
+    #[test]
+    fn partitions_with_blocked_lines_get_no_letters_and_the_others_do() {
+        let f = |refused: &[usize], blocked: &[usize], records: &[(i32, i64)], letters: &[(i32, i64)]| {
+            let (mut batch, delivered) = (batch(), delivered(refused, blocked));
+            let blocked = delivered.blocked_tenures(&batch);
+            let found = refused_records(&batch, &delivered, &blocked);
+            let found: Vec<_> = found.iter().map(|record| (record.at.partition, record.offset)).collect();
+            let written: Vec<_> = settling_letters(&mut batch, &blocked)
+                .map(|letter| (letter.partition, letter.offset))
+                .collect();
+            assert_eq!((found.as_slice(), written.as_slice()), (records, letters), "{refused:?} {blocked:?}");
+        };
+        f(&[], &[], &[], &[(0, 20), (1, 20)]);
+        f(&[0, 1, 2], &[], &[(0, 10), (0, 12), (1, 11)], &[(0, 20), (1, 20)]);
+        f(&[1, 2], &[0], &[(1, 11)], &[(1, 20)]);
+        f(&[0], &[1, 3], &[(0, 10)], &[(0, 20)]);
+        f(&[2], &[0, 1], &[], &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "line 4 of a batch has no record")]
+    fn a_refused_line_without_its_record_never_settles() {
+        refused_records(&batch(), &delivered(&[4], &[]), &[]);
+    }
 }

@@ -29,15 +29,15 @@ use crate::batch::{Budget, Limits};
 use crate::commit::Unsettled;
 use crate::influx::Writer;
 use crate::kafka::{
-    Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, Taken, offsets_of,
+    GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, Taken, offsets_of,
 };
 use crate::map::RecordLimits;
 use crate::stop::Stop;
 use desk::{Desk, Reading, Setting, Settled};
 use rdkafka::consumer::Consumer;
-use reload::{Waiting, list_of, parts_of};
+use reload::{Forwarding, Waiting, list_of, parts_of};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
@@ -86,8 +86,7 @@ pub struct Feed {
     /// The one that is under way.
     waiting: Option<Waiting>,
     next_resuming: Instant,
-    /// Assignments whose queues the control thread has not forwarded partitions into yet.
-    forwarding: Vec<Receiver<Forwarded>>,
+    forwarding: Forwarding,
 }
 
 impl Feed {
@@ -116,7 +115,7 @@ impl Feed {
             requests,
             waiting: None,
             next_resuming: Instant::now(),
-            forwarding: Vec::new(),
+            forwarding: Forwarding::default(),
         }
     }
 
@@ -194,8 +193,7 @@ impl Feed {
                         .into_iter()
                         .filter_map(|at| Some(Arc::clone(self.desk.assign(at, make)?.queue())))
                         .collect();
-                    let (acknowledge, forwarded) = channel();
-                    self.forwarding.push(forwarded);
+                    let acknowledge = self.forwarding.begin();
                     // Nobody waits any more: the control thread gave up, and said so.
                     let _nobody = reply.send(Queues { queues, acknowledge });
                 }

@@ -12,13 +12,13 @@
 use super::write::WritingLanes;
 use super::{Feed, Setting, Shared};
 use crate::commit::NextOffset;
-use crate::kafka::{GroupConsumer, Queue, REVOKE_DRAIN_MAX, Taken, TopicPartition, offsets_of};
+use crate::kafka::{Forwarded, GroupConsumer, Queue, REVOKE_DRAIN_MAX, Taken, TopicPartition, offsets_of};
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, TryRecvError};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::error;
@@ -71,6 +71,27 @@ pub(super) fn parts_of(shared: Shared) -> (Setting, WritingLanes) {
     (setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime, shared.seed))
 }
 
+/// Assignments whose partitions the control thread is about to forward into the lanes' queues. It would undo what a reload forwards
+/// elsewhere if it did so later.
+#[derive(Debug, Default)]
+pub(super) struct Forwarding(Vec<Receiver<Forwarded>>);
+
+impl Forwarding {
+    /// Begins one; the control thread says by the sender when it is done.
+    pub fn begin(&mut self) -> Sender<Forwarded> {
+        let (acknowledge, forwarded) = channel();
+        self.0.push(forwarded);
+        acknowledge
+    }
+
+    /// Whether all that began are done. A control thread that gave up waiting for the queues forwards nothing any more: its sender is
+    /// gone.
+    pub fn is_done(&mut self) -> bool {
+        self.0.retain(|forwarded| forwarded.try_recv() == Err(TryRecvError::Empty));
+        self.0.is_empty()
+    }
+}
+
 impl Feed {
     /// Takes up a request. A reload goes on once everything before is settled or given up.
     pub(super) fn reload(&mut self, now: Instant) {
@@ -86,7 +107,7 @@ impl Feed {
             }
         }
         let Some(Waiting { until, .. }) = &self.waiting else { return };
-        let is_due = (now >= *until || self.desk.is_drained()) && self.all_are_forwarded();
+        let is_due = (now >= *until || self.desk.is_drained()) && self.forwarding.is_done();
         // A stop ends it with the old ones.
         if is_due
             && !self.stop.is_asked()
@@ -94,14 +115,6 @@ impl Feed {
         {
             self.go_on_with(reload, now);
         }
-    }
-
-    /// Whether the control thread has forwarded all partitions that were assigned. It would undo what is forwarded here if it did so
-    /// later.
-    fn all_are_forwarded(&mut self) -> bool {
-        // A control thread that gave up waiting for the queues forwards nothing any more: its end of the channel is gone.
-        self.forwarding.retain(|forwarded| forwarded.try_recv() == Err(TryRecvError::Empty));
-        self.forwarding.is_empty()
     }
 
     fn go_on_with(&mut self, Reload { shared, done }: Reload, now: Instant) {
@@ -150,4 +163,21 @@ pub(super) fn seek(consumer: &GroupConsumer, to: &[(TopicPartition, NextOffset)]
         return Ok(());
     }
     consumer.seek_partitions(offsets_of(to), SEEK_MAX).and_then(|found| all_well(&found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_each_assignment_to_be_forwarded_or_given_up() {
+        let mut forwarding = Forwarding::default();
+        assert!(forwarding.is_done());
+        let (one, two) = (forwarding.begin(), forwarding.begin());
+        assert!(!forwarding.is_done());
+        one.send(Forwarded).unwrap();
+        assert!(!forwarding.is_done(), "the second is still with the control thread");
+        drop(two);
+        assert!(forwarding.is_done());
+    }
 }

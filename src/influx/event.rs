@@ -115,7 +115,9 @@ impl Observer for LogObserver {
 fn log_alarm(alarm: &Alarm) {
     let Alarm { scope, cause, at, why, remedy, .. } = alarm;
     let lasting = rounded(alarm.lasting);
-    if *scope == Scope::Bridge {
+    if matches!(scope, Scope::Topic(_)) {
+        tracing::error!(%scope, at, cause, why, remedy, ?lasting, "topic blocked");
+    } else if *scope == Scope::Bridge {
         tracing::error!(why, remedy, ?lasting, "stuck");
     } else if alarm.holds {
         tracing::error!(%scope, at, cause, why, remedy, ?lasting, "holding, records wait in Kafka");

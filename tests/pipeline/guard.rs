@@ -1,5 +1,6 @@
 //! A topic whose records are nearly all rejected or refused is blocked; the others flow.
 
+use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::alarm::Scope;
 use kafka_influx_bridge::feed::ProbeDelays;
@@ -140,6 +141,22 @@ fn a_run_until_the_end_waits_for_a_blocked_topic() {
     bridge.wait_for_end();
     assert_eq!(cluster.committed("t", 1), [Some(200)]);
     assert_eq!(sink.points("main").len(), 50);
+}
+
+/// Of many warnings of one kind one is logged, and how many more there were, although nothing follows.
+#[test]
+fn all_refused_lines_are_told() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']"));
+    let mut service = Service::start(&setup);
+    cluster.produce("t", 0, [record("first")]);
+    sink.wait_for_points("main", 1);
+    cluster.produce("t", 0, (0..20).map(|n| format!(r#"{{"id":"{n}","v":"text"}}"#)));
+    wait_until("they are told", || service.has_logged("further lines refused by influxdb"));
+    service.terminate();
+    assert_eq!(service.wait(), Some(0));
+    let more = service.sum_logged("refused by influxdb", "more=");
+    assert_eq!(more + service.count_logged("line refused by influxdb"), 20);
 }
 
 #[test]

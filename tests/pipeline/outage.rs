@@ -103,6 +103,16 @@ impl Service {
         fs::read_to_string(&self.log).unwrap().lines().filter(|line| line.contains(words)).count()
     }
 
+    /// The sum of the numbers behind `key` in lines of the log that contain these words.
+    pub fn sum_logged(&self, words: &str, key: &str) -> usize {
+        let log = fs::read_to_string(&self.log).unwrap();
+        let numbers = log.lines().filter(|line| line.contains(words)).filter_map(|line| line.split_once(key));
+        let number = |(_, rest): (&str, &str)| -> Option<usize> {
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        };
+        numbers.filter_map(number).sum()
+    }
+
     pub fn terminate(&self) {
         self.signal("-TERM");
     }
