@@ -144,11 +144,16 @@ fn controller() -> SocketAddr {
             thread::spawn(move || {
                 let mut size = [0; 4];
                 while stream.read_exact(&mut size).is_ok() {
-                    let mut request = vec![0; u32::from_be_bytes(size) as usize];
-                    stream.read_exact(&mut request).unwrap();
-                    assert_eq!(request[..2], [0, 18], "only the versions are asked for");
-                    // The request's number; no error; Fetch 4 to 17 and ApiVersions 0 to 4; not throttled; no tags.
-                    let mut answer = request[4..8].to_vec();
+                    // What is asked for, its version, and the request's number.
+                    let (mut head, mut number) = ([0; 4], [0; 4]);
+                    stream.read_exact(&mut head).unwrap();
+                    stream.read_exact(&mut number).unwrap();
+                    let [api_high, api_low, ..] = head;
+                    assert_eq!([api_high, api_low], [0, 18], "only the versions are asked for");
+                    let mut rest = vec![0; u32::from_be_bytes(size) as usize - 8];
+                    stream.read_exact(&mut rest).unwrap();
+                    // The number; no error; Fetch 4 to 17 and ApiVersions 0 to 4; not throttled; no tags.
+                    let mut answer = number.to_vec();
                     answer.extend([0, 0, 3, 0, 1, 0, 4, 0, 17, 0, 0, 18, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0]);
                     let size = u32::try_from(answer.len()).unwrap().to_be_bytes();
                     stream.write_all(&[&size[..], &answer].concat()).unwrap();
