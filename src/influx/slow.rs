@@ -63,7 +63,8 @@ mod tests {
     async fn a_write_that_hangs_is_logged_once_while_it_lasts() {
         let kept = Kept::default();
         let writer = kept.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let subscriber =
+            tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
         let _logged = tracing::subscriber::set_default(subscriber);
         let text = || String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         let client = Client::new(&connection("http://127.0.0.1:8086")).unwrap();
