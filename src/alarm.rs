@@ -11,6 +11,9 @@ const REPEAT: Duration = Duration::from_mins(1);
 /// In an alarm's reason, before words that may quote a record.
 pub const OF_A_RECORD: &str = "; the last: ";
 
+/// The cause of an alarm about a topic that may not be read; other alarms about topics are about their records.
+pub const TOPIC_DENIED: &str = "topic_denied";
+
 /// What waits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
@@ -22,6 +25,8 @@ pub enum Scope {
     DeadLetters,
     /// One topic.
     Topic(String),
+    /// All topics: the brokers, the login or the group is to blame.
+    Kafka,
     /// The bridge itself is stuck.
     Bridge,
 }
@@ -33,6 +38,7 @@ impl fmt::Display for Scope {
             Self::Destination(name) => f.write_str(name),
             Self::DeadLetters => f.write_str("dead letters"),
             Self::Topic(name) => write!(f, "topic {name}"),
+            Self::Kafka => f.write_str("all topics"),
             Self::Bridge => f.write_str("the bridge"),
         }
     }
@@ -134,7 +140,7 @@ impl Alarms {
         board.open.values().filter(|open| open.alarm.holds).any(|open| match &open.alarm.scope {
             Scope::Server => true,
             Scope::Destination(name) => name == destination,
-            Scope::DeadLetters | Scope::Topic(_) | Scope::Bridge => false,
+            Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka | Scope::Bridge => false,
         })
     }
 

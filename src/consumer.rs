@@ -106,8 +106,9 @@ impl Consumers {
             idle: Idle::new(),
             until_end: self.until_end.clone(),
         };
-        let (mut member, events) =
-            Member::new(kafka, number, self.shared.routing.lanes(), self.until_end.clone())?;
+        let alarms = Arc::clone(self.shared.writer.board());
+        let lanes = self.shared.routing.lanes();
+        let (mut member, events) = Member::new(kafka, number, lanes, self.until_end.clone(), alarms)?;
         // Nothing is assigned before the first poll. What can fail comes before threads are started.
         member.subscribe()?;
         // Members of one process wait apart from each other.
@@ -214,7 +215,9 @@ fn control(
         let resumed = member.take_resumed();
         Resumed::tell(&resumed);
         Counters::add(&shared.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
-        let why_idle = || member.why_idle(influx_is_waited_for(shared));
+        // An alarm says more, and repeats it.
+        let why_idle =
+            || if member.has_alarm() { None } else { member.why_idle(influx_is_waited_for(shared)) };
         if let Some(why) = watch.idle.look(Instant::now(), Counters::get(&shared.counters.records), why_idle)
         {
             info!("no records for {} s: {why}", IDLE_AFTER.as_secs());

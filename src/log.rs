@@ -3,12 +3,16 @@
 use crate::config::{Log, LogFormat};
 use crate::systemd::logs_to_journal;
 use crate::text::refuses_colour;
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::fmt::{MakeWriter, fmt};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::{FormatFields, Writer};
+use tracing_subscriber::fmt::{MakeWriter, fmt as log_to};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -65,12 +69,71 @@ where
     // Colour only for people, and only for those who want it: https://no-color.org.
     let colour = io::stderr().is_terminal() && !refuses_colour();
     set_level(log.level);
-    let builder = fmt().with_max_level(Level::TRACE).with_writer(writer).with_target(false).with_ansi(colour);
+    let builder =
+        log_to().with_max_level(Level::TRACE).with_writer(writer).with_target(false).with_ansi(colour);
     let _already_started = match log.format {
-        LogFormat::Text if timed => builder.finish().with(Limit).try_init(),
-        LogFormat::Text => builder.without_time().finish().with(Limit).try_init(),
+        LogFormat::Text if timed => builder.fmt_fields(Logfmt).finish().with(Limit).try_init(),
+        LogFormat::Text => builder.fmt_fields(Logfmt).without_time().finish().with(Limit).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().with(Limit).try_init(),
     };
+}
+
+/// Fields of text logs: the message, then `key=value` as logfmt has it, with quotes where a value is text or has spaces.
+struct Logfmt;
+
+impl<'writer> FormatFields<'writer> for Logfmt {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut pairs = Pairs { writer, is_first: true, result: Ok(()) };
+        fields.record(&mut pairs);
+        pairs.result
+    }
+}
+
+/// Fields that say nothing with this value: no further lines were left out, an alarm that has just begun.
+const NOISE: [(&str, &str); 2] = [("more", "0"), ("lasting", "0ns")];
+
+struct Pairs<'writer> {
+    writer: Writer<'writer>,
+    is_first: bool,
+    result: fmt::Result,
+}
+
+impl Pairs<'_> {
+    fn write(&mut self, key: &str, value: fmt::Arguments<'_>) {
+        if self.result.is_ok() {
+            let space = if std::mem::replace(&mut self.is_first, false) { "" } else { " " };
+            self.result = match key {
+                "message" => write!(self.writer, "{space}{value}"),
+                _ => write!(self.writer, "{space}{key}={value}"),
+            };
+        }
+    }
+}
+
+impl Visit for Pairs<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.write(field.name(), format_args!("{value:?}"));
+    }
+
+    /// Numbers, and what is recorded by `%` or `?`.
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        let key = field.name();
+        if NOISE.contains(&(key, text.as_str())) {
+            return;
+        }
+        // Debug of a string has quotes already.
+        let is_quoted = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
+        if key != "message" && !is_quoted && wants_quotes(&text) {
+            self.write(key, format_args!("{text:?}"));
+        } else {
+            self.write(key, format_args!("{text}"));
+        }
+    }
+}
+
+fn wants_quotes(value: &str) -> bool {
+    value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '"' | '='))
 }
 
 /// Standard error where the journal reads it, which notes the time by itself.
@@ -109,5 +172,47 @@ impl Write for Entry {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn text_is_logfmt_without_noise() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let builder = log_to().with_writer(move || writer.clone()).with_target(false).with_ansi(false);
+        let subscriber = builder.without_time().fmt_fields(Logfmt).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let scope = "all destinations";
+            let (none, begun, lasting) = (0_u64, Duration::ZERO, Duration::from_millis(1_500));
+            tracing::info!(%scope, at = "http://h", more = none, lasting = ?begun, "it holds");
+            tracing::info!(said = %"a=\"b\"", empty = %"", name = %"t", more = 3_u64, ?lasting, is = true, "two words");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+        let want = [
+            r#"INFO it holds scope="all destinations" at="http://h""#,
+            r#"INFO two words said="a=\"b\"" empty="" name=t more=3 lasting=1.5s is=true"#,
+        ];
+        assert_eq!(lines, want);
     }
 }

@@ -20,6 +20,8 @@ pub enum RecordTime {
     At(i64),
     /// Kafka's -1.
     Missing,
+    /// Milliseconds since 1970 that lie beyond the year 2262: nanoseconds of 64 bits do not hold them.
+    OutOfRange(i64),
     /// A dry run without timestamps: lines carry none.
     Omitted,
 }
@@ -27,7 +29,10 @@ pub enum RecordTime {
 impl RecordTime {
     /// From Kafka's milliseconds; negative ones mean that there is none.
     pub fn from_kafka_ms(ms: i64) -> Self {
-        u64::try_from(ms).ok().and_then(|_| ms.checked_mul(1_000_000)).map_or(Self::Missing, Self::At)
+        if ms < 0 {
+            return Self::Missing;
+        }
+        ms.checked_mul(1_000_000).map_or(Self::OutOfRange(ms), Self::At)
     }
 }
 
@@ -37,14 +42,32 @@ pub type OwnedHeaders = Vec<(String, Option<Vec<u8>>)>;
 impl RecordTime {
     /// Kafka's milliseconds; none where it holds none.
     pub fn kafka_ms(self) -> Option<i64> {
-        self.kafka_ns().map(|ns| ns.div_euclid(1_000_000))
+        match self {
+            Self::At(ns) => Some(ns.div_euclid(1_000_000)),
+            Self::OutOfRange(ms) => Some(ms),
+            Self::Missing | Self::Omitted => None,
+        }
     }
 
     /// The same in nanoseconds.
     pub fn kafka_ns(self) -> Option<i64> {
         match self {
             Self::At(ns) => Some(ns),
-            Self::Missing | Self::Omitted => None,
+            Self::Missing | Self::OutOfRange(_) | Self::Omitted => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_nanoseconds_do_not_hold_is_not_a_missing_one() {
+        assert_eq!(RecordTime::from_kafka_ms(1), RecordTime::At(1_000_000));
+        assert_eq!(RecordTime::from_kafka_ms(-1), RecordTime::Missing);
+        let year_3000 = RecordTime::from_kafka_ms(32_503_680_000_000);
+        assert_eq!(year_3000, RecordTime::OutOfRange(32_503_680_000_000));
+        assert_eq!((year_3000.kafka_ms(), year_3000.kafka_ns()), (Some(32_503_680_000_000), None));
     }
 }

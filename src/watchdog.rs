@@ -20,8 +20,10 @@ const STILL_MAX: Duration = Duration::from_mins(2);
 struct Sample {
     /// Anything that moves: records read, lines settled, requests answered, rebalances.
     steps: u64,
-    /// Records that are there to be read or settled.
-    work: i64,
+    /// Records in Kafka that are not read.
+    unread: i64,
+    /// Records that are read and not settled: in an open batch, in flight, or lost from sight.
+    unsettled: i64,
     /// Whether an alarm says why nothing moves.
     is_explained: bool,
     /// Threads that have not turned for too long.
@@ -45,16 +47,17 @@ impl Judge {
         if let Some((thread, silence)) = sample.silent.first() {
             return Some(format!("the thread {thread} has not turned for {} s", silence.as_secs()));
         }
-        if sample.steps != self.steps || sample.work == 0 || sample.is_explained {
+        if sample.steps != self.steps || sample.unread + sample.unsettled == 0 || sample.is_explained {
             (self.steps, self.since) = (sample.steps, now);
             return None;
         }
         let still = now.saturating_duration_since(self.since);
         (still >= STILL_MAX).then(|| {
-            let work = sample.work;
+            let Sample { unread, unsettled, .. } = sample;
+            let still = still.as_secs();
             format!(
-                "{work} records wait in Kafka, nothing has moved for {} s, and no hold says why",
-                still.as_secs()
+                "{unread} records wait in Kafka and {unsettled} are read and not stored, nothing has moved for {still} s, and no \
+                 hold says why"
             )
         })
     }
@@ -105,7 +108,8 @@ fn sample(watched: &Watched, now: Instant) -> Sample {
     ];
     Sample {
         steps: moving.into_iter().map(Counters::get).sum(),
-        work: watched.lags.unread().unwrap_or(0),
+        unread: watched.lags.unread().unwrap_or(0),
+        unsettled: watched.lags.unsettled().unwrap_or(0),
         is_explained: watched.writer.alarms().iter().any(|alarm| alarm.scope != Scope::Bridge),
         silent: watched.pulses.silent(now),
     }
@@ -119,7 +123,7 @@ mod tests {
     fn is_stuck_with_work_without_a_step_and_without_a_hold() {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let still = Sample { steps: 7, work: 10, ..Sample::default() };
+        let still = Sample { steps: 7, unread: 10, ..Sample::default() };
         let mut judge = Judge::new(start);
         assert_eq!(judge.look(&still, at(0)), None);
         assert_eq!(judge.look(&still, at(119)), None);
@@ -129,11 +133,22 @@ mod tests {
         for other in [
             Sample { steps: 8, ..still.clone() },
             Sample { is_explained: true, ..still.clone() },
-            Sample { work: 0, ..still.clone() },
+            Sample { unread: 0, ..still.clone() },
         ] {
             assert_eq!(judge.look(&other, at(200)), None, "{other:?}");
             assert_eq!(judge.look(&still, at(319)), None, "{other:?}");
         }
+    }
+
+    /// A batch that never comes back, on a topic that gets no further records.
+    #[test]
+    fn is_stuck_with_records_that_are_read_and_never_settled() {
+        let start = Instant::now();
+        let read = Sample { steps: 7, unsettled: 3, ..Sample::default() };
+        let mut judge = Judge::new(start);
+        assert_eq!(judge.look(&read, start), None);
+        let why = judge.look(&read, start + STILL_MAX).unwrap();
+        assert!(why.contains("0 records wait in Kafka and 3 are read and not stored"), "{why}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod pipeline {
     mod destinations;
     mod groups;
     mod guard;
+    mod kafka_alarms;
     mod letters;
     mod offsets;
     mod outage;

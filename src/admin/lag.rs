@@ -61,6 +61,11 @@ impl Lags {
         self.all().into_values().filter_map(|lag| lag.unread).reduce(|all, unread| all + unread)
     }
 
+    /// Records that are read and not settled, of all consumers; none while nothing is known.
+    pub fn unsettled(&self) -> Option<i64> {
+        self.all().into_values().filter_map(|lag| lag.buffered).reduce(|all, buffered| all + buffered)
+    }
+
     /// What is known of the topics held.
     pub fn retentions(&self) -> Retentions {
         self.told().values().flat_map(|told| told.retentions.clone()).collect()

@@ -10,7 +10,7 @@ use super::counters::Reloads;
 use super::exposition::{Exposition, Kind};
 use super::health::holds;
 use super::{Counters, Watched, process};
-use crate::alarm::Scope;
+use crate::alarm::{Scope, TOPIC_DENIED};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -156,7 +156,9 @@ fn alarms(watched: &Watched, page: &mut Exposition) {
     }
     let mut topics = BTreeMap::<String, f64>::new();
     for alarm in watched.writer.alarms() {
-        if let Scope::Topic(topic) = alarm.scope {
+        if let Scope::Topic(topic) = alarm.scope
+            && alarm.cause != TOPIC_DENIED
+        {
             let seconds = topics.entry(topic).or_default();
             *seconds = seconds.max(alarm.lasting.as_secs_f64());
         }

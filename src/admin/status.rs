@@ -205,7 +205,7 @@ fn destination(destination: &Destination, alarms: &[Alarm]) -> Value {
     let concerns = |alarm: &&Alarm| match &alarm.scope {
         Scope::Server | Scope::Bridge => true,
         Scope::Destination(concerned) => *concerned == name,
-        Scope::DeadLetters | Scope::Topic(_) => false,
+        Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka => false,
     };
     let states = alarms.iter().filter(concerns).map(State::of_alarm);
     let state = states.max_by_key(|state| *state as u8).unwrap_or(State::Well);

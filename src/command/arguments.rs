@@ -91,6 +91,9 @@ enum Command {
     Health {
         #[command(flatten)]
         config: ConfigFile,
+        /// Exit with 1 also while an alarm keeps records from being stored, as /readyz?strict answers 503
+        #[arg(long)]
+        strict: bool,
     },
     /// Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB
     #[command(after_help = examples::DEMO)]
@@ -190,7 +193,7 @@ impl Arguments {
                 replay::replay(&replay::Options { config: config.config, source, dry_run })
             }
             Some(Command::Init(arguments)) => init::init(&arguments.options()),
-            Some(Command::Health { config }) => health::health(config.config.as_deref()),
+            Some(Command::Health { config, strict }) => health::health(config.config.as_deref(), strict),
             Some(Command::Demo { seconds }) => demo::demo(seconds),
             None => {
                 eprintln!("{}", ways_to_begin());

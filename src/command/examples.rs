@@ -49,7 +49,8 @@ Examples:
 
 pub const HEALTH: &str = "\
 Examples:
-  kafka-influx-bridge health                       for a container's health check: by admin.listen of the configuration";
+  kafka-influx-bridge health                       for a container's health check: by admin.listen of the configuration
+  kafka-influx-bridge health --strict              for monitoring: also fails while an alarm keeps records from being stored";
 
 pub const DEMO: &str = "\
 Examples:

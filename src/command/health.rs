@@ -13,15 +13,22 @@ use std::time::{Duration, Instant};
 const TIME_MAX: Duration = Duration::from_secs(3);
 /// Of an answer; what is longer is not the bridge's.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024;
+/// Of one line of it.
+const LINE_CHARS_MAX: usize = 1_000;
 
-/// Says on standard error what is wrong.
+/// Prints the alarms, and on standard error what is wrong. `strict`: an alarm that holds records counts as wrong.
 #[must_use]
-pub fn health(named: Option<&Path>) -> ExitCode {
+pub fn health(named: Option<&Path>, strict: bool) -> ExitCode {
     let (status, why) = match listen_address(named) {
         Err(why) => (WRONG, why),
         Ok(None) => (UNWELL, "nobody to ask: admin.listen is \"\"".to_owned()),
-        Ok(Some(address)) => match ask(address, TIME_MAX) {
-            Ok(()) => return ExitCode::SUCCESS,
+        Ok(Some(address)) => match ask(address, strict, TIME_MAX) {
+            Ok(alarms) => {
+                if !alarms.is_empty() {
+                    println!("{alarms}");
+                }
+                return ExitCode::SUCCESS;
+            }
             Err(why) => (UNWELL, why),
         },
     };
@@ -36,18 +43,21 @@ fn listen_address(named: Option<&Path>) -> Result<Option<SocketAddr>, String> {
     Ok(config.admin.listen)
 }
 
-fn ask(listen: SocketAddr, time_max: Duration) -> Result<(), String> {
+/// The alarms of a bridge that works, empty where there are none.
+fn ask(listen: SocketAddr, strict: bool, time_max: Duration) -> Result<String, String> {
     let address = reachable(listen);
-    let answer = fetch(address, time_max).map_err(|error| {
+    // Without `strict` it is 200 as /healthz is, and tells the alarms, too.
+    let path = if strict { "/readyz?strict" } else { "/readyz" };
+    let answer = fetch(address, path, time_max).map_err(|error| {
         let why = match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 format!("no answer within {} s", time_max.as_secs_f32())
             }
             _ => error.to_string(),
         };
-        format!("http://{address}/healthz: {why}: is the bridge running, and with this admin.listen?")
+        format!("http://{address}{path}: {why}: is the bridge running, and with this admin.listen?")
     })?;
-    judge(&answer).map_err(|why| format!("http://{address}/healthz: {why}"))
+    judge(&answer).map_err(|why| format!("http://{address}{path}: {why}"))
 }
 
 /// All interfaces include this one.
@@ -60,11 +70,11 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-fn fetch(address: SocketAddr, time_max: Duration) -> io::Result<String> {
+fn fetch(address: SocketAddr, path: &str, time_max: Duration) -> io::Result<String> {
     let deadline = Instant::now() + time_max;
     let mut stream = TcpStream::connect_timeout(&address, time_max)?;
     stream.set_write_timeout(Some(time_max))?;
-    let request = format!("GET /healthz HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let (mut answer, mut part) = (Vec::new(), [0; 4096]);
     while (answer.len() as u64) < ANSWER_BYTES_MAX {
@@ -81,14 +91,18 @@ fn fetch(address: SocketAddr, time_max: Duration) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-fn judge(answer: &str) -> Result<(), String> {
+fn judge(answer: &str) -> Result<String, String> {
     let status = answer.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
     let status = status.ok_or("something that is not the bridge answered")?;
-    if status == "200" {
-        return Ok(());
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).trim_end();
+    // Each line by itself: they are for people.
+    let lines: Vec<String> = body.lines().map(|line| printable(line, LINE_CHARS_MAX)).collect();
+    let text = lines.join("\n");
+    match status {
+        "200" if text == "ok" => Ok(String::new()),
+        "200" => Ok(text),
+        _ => Err(format!("{} {text}", printable(status, 20))),
     }
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    Err(format!("{} {}", printable(status, 20), printable(body.trim_end(), 1_000)))
 }
 
 #[cfg(test)]
@@ -108,38 +122,49 @@ mod tests {
     }
 
     /// The result of asking a server that says this.
-    fn against(answer: &'static str) -> Result<(), String> {
+    fn against(answer: &'static str, strict: bool) -> Result<String, String> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 1024];
             let length = stream.read(&mut request).unwrap();
-            assert!(request[..length].starts_with(b"GET /healthz HTTP/1.0\r\n"));
+            let path = if strict { "/readyz?strict" } else { "/readyz" };
+            assert!(request[..length].starts_with(format!("GET {path} HTTP/1.0\r\n").as_bytes()));
             stream.write_all(answer.as_bytes()).unwrap();
         });
-        let result = ask(address, TIME_MAX).map_err(|why| why.replace(&address.to_string(), "A"));
+        let result = ask(address, strict, TIME_MAX).map_err(|why| why.replace(&address.to_string(), "A"));
         server.join().unwrap();
         result
     }
 
     #[test]
     fn believes_only_a_200() {
-        assert_eq!(against("HTTP/1.0 200 OK\r\n\r\nok\n"), Ok(()));
-        let unwell = against("HTTP/1.1 503 Service Unavailable\r\na: b\r\n\r\nthread data-0 ...\n");
-        assert_eq!(unwell, Err("http://A/healthz: 503 thread data-0 ...".to_owned()));
-        let other = against("SSH-2.0\r\n");
-        assert_eq!(other, Err("http://A/healthz: something that is not the bridge answered".to_owned()));
+        assert_eq!(against("HTTP/1.0 200 OK\r\n\r\nok\n", true), Ok(String::new()));
+        let unwell = against("HTTP/1.1 503 Service Unavailable\r\na: b\r\n\r\nthread data-0 ...\n", false);
+        assert_eq!(unwell, Err("http://A/readyz: 503 thread data-0 ...".to_owned()));
+        let other = against("SSH-2.0\r\n", false);
+        assert_eq!(other, Err("http://A/readyz: something that is not the bridge answered".to_owned()));
+    }
+
+    #[test]
+    fn alarms_are_shown_and_fail_only_a_strict_question() {
+        let alarms = "holding: kafka_unreachable, all topics at h:1, for 12 s\n  why: no\n  remedy: look";
+        let ready = "HTTP/1.0 200 OK\r\n\r\nholding: kafka_unreachable, all topics at h:1, for 12 s\n  why: no\n  remedy: look\n";
+        assert_eq!(against(ready, false), Ok(alarms.to_owned()));
+        let unready = "HTTP/1.0 503 Service Unavailable\r\n\r\nholding: kafka_unreachable, all topics at h:1, for 12 s\n";
+        let why = against(unready, true).unwrap_err();
+        assert!(why.starts_with("http://A/readyz?strict: 503 holding: kafka_unreachable, "), "{why}");
     }
 
     #[test]
     fn says_that_nobody_answers() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let hung = ask(address, Duration::from_millis(50)).unwrap_err();
+        let hung = ask(address, false, Duration::from_millis(50)).unwrap_err();
         assert!(hung.contains("no answer within 0.05 s: is the bridge running"), "{hung}");
         drop(listener);
-        let refused = ask(address, TIME_MAX).unwrap_err();
+        let refused = ask(address, false, TIME_MAX).unwrap_err();
         assert!(refused.contains("Connection refused"), "{refused}");
     }
 }

@@ -319,6 +319,11 @@ impl<Q: LaneQueue, O: Outlet> Desk<Q, O> {
         std::mem::take(&mut self.stage.failed)
     }
 
+    /// Topics of which a fetch was denied since the last time, with librdkafka's words.
+    pub fn take_denied(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.stage.denied)
+    }
+
     /// When an open batch has to be closed, if that is known.
     pub fn due(&self) -> Option<Instant> {
         let limits = &self.setting.limits;

@@ -173,6 +173,9 @@ impl Feed {
 
     /// librdkafka takes an error for a record that was read, and would go on behind it after the next rebalance.
     fn read_failed_again(&mut self) {
+        for (topic, text) in self.desk.take_denied() {
+            self.consumer.context().alarms().fetch_denied(&topic, &text, Instant::now());
+        }
         let failed = self.desk.take_failed();
         if failed.is_empty() {
             return;

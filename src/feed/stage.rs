@@ -14,6 +14,7 @@ use crate::kafka::{Delivery, TopicPartition};
 use crate::map::{Mapped, Rejection};
 use crate::record::{OwnedHeaders, Record};
 use crate::text::printable;
+use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,6 +29,8 @@ pub struct Stage {
     pub tally: Tally,
     /// Errors in the place of records, and at which offsets: those are read again.
     pub failed: Vec<(TopicPartition, NextOffset)>,
+    /// Topics of which a fetch was denied, with librdkafka's words.
+    pub denied: Vec<(String, String)>,
     counters: Arc<Counters>,
     alarms: Arc<Alarms>,
     /// Whether rejected records are dead-lettered; otherwise they are counted, logged and skipped.
@@ -45,7 +48,17 @@ struct Arrival<'a> {
 impl Stage {
     pub fn new(routes: Routes, counters: Arc<Counters>, alarms: Arc<Alarms>, writes_letters: bool) -> Self {
         let (tracker, reporter, tally) = (Tracker::default(), Reporter::default(), Tally::default());
-        Self { routes, tracker, reporter, tally, failed: Vec::new(), counters, alarms, writes_letters }
+        Self {
+            routes,
+            tracker,
+            reporter,
+            tally,
+            failed: Vec::new(),
+            denied: Vec::new(),
+            counters,
+            alarms,
+            writes_letters,
+        }
     }
 
     /// Reads what a lane's queue delivered; a record's lines are appended to the lane's open batch.
@@ -63,7 +76,12 @@ impl Stage {
                     self.failed.push((at, NextOffset::at(offset)));
                 }
                 Counters::add(&self.counters.fetch_errors, 1);
-                self.reporter.kafka_error(place.topic, place.partition, code, &text, now);
+                if code == RDKafkaErrorCode::TopicAuthorizationFailed {
+                    // An alarm reports it.
+                    self.denied.push((place.topic.to_owned(), text));
+                } else {
+                    self.reporter.kafka_error(place.topic, place.partition, code, &text, now);
+                }
             }
         }
     }
@@ -128,9 +146,12 @@ impl Stage {
         for (reason, count) in became.rejected_by_reason() {
             self.counters.reject(&topic.name, reason, count);
         }
+        // The number of the only element of a record says nothing.
+        let is_single = became.lines + became.filtered + became.rejected.len() == 1;
         for (element, rejection) in &became.rejected {
+            let element = element.filter(|element| !(is_single && *element == 0));
             let last = &self.counters.rejections;
-            self.reporter.rejected(&topic.name, record, *element, rejection, last, *now);
+            self.reporter.rejected(&topic.name, record, element, rejection, last, *now);
         }
         let shows = became.lines > 0 && !topic.shown;
         let line = if shows { open.lines.line(mark.lines) } else { None };

@@ -9,6 +9,7 @@ use super::counters::count;
 use super::gzip::Gzip;
 use super::lines::Lines;
 use super::salvage::{Plan, Refusal, Refused, Request};
+use super::slow::{SLOW_AFTER, Slow};
 use super::writer::{Writer, now};
 use crate::alarm::Watch;
 use bytes::Bytes;
@@ -187,7 +188,9 @@ impl LaneWriter {
         batch.delivered.bytes_sent += bytes.len() as u64;
         let start = now();
         let _under_way = counters.requests_in_flight.begin();
-        let (outcome, answer) = match self.writer.client.write(address, destination, bytes, gzipped).await {
+        let request = self.writer.client.write(address, destination, bytes, gzipped);
+        let slow = Slow { address, destination, lines: batch.lines.len() };
+        let (outcome, answer) = match slow.watch(SLOW_AFTER, request).await {
             Ok(answer) => {
                 counters.latency.add(now().saturating_duration_since(start));
                 (classify(destination.api(), &answer), answer)

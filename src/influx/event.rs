@@ -2,7 +2,7 @@
 
 use super::cause::Cause;
 use super::connection::Destination;
-use crate::alarm::{Alarm, Listener, Scope};
+use crate::alarm::{Alarm, Listener, Scope, TOPIC_DENIED};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,7 +86,11 @@ impl Observer for LogObserver {
             Event::Raised(alarm) => log_alarm(alarm),
             Event::Mended { alarm, lasted } => {
                 let (scope, cause, lasted) = (&alarm.scope, alarm.cause, rounded(*lasted));
-                tracing::info!(%scope, cause, ?lasted, "writing goes on");
+                if is_of_kafka(alarm) {
+                    tracing::info!(%scope, cause, ?lasted, "reading from Kafka goes on");
+                } else {
+                    tracing::info!(%scope, cause, ?lasted, "writing goes on");
+                }
             }
             Event::AddressChanged { from, to, cause } => {
                 tracing::info!(from, to, cause = cause.name(), "taking the next address");
@@ -119,11 +123,18 @@ fn log_alarm(alarm: &Alarm) {
         tracing::error!(%scope, at, cause, why, remedy, ?lasting, "topic blocked");
     } else if *scope == Scope::Bridge {
         tracing::error!(why, remedy, ?lasting, "stuck");
+    } else if is_of_kafka(alarm) {
+        tracing::error!(%scope, at, cause, why, remedy, ?lasting, "cannot read from Kafka, records wait there");
     } else if alarm.holds {
         tracing::error!(%scope, at, cause, why, remedy, ?lasting, "holding, records wait in Kafka");
     } else {
         tracing::warn!(%scope, at, cause, why, remedy, ?lasting, "cannot write, retrying");
     }
+}
+
+/// Whether it keeps records from being read, not from being written.
+fn is_of_kafka(alarm: &Alarm) -> bool {
+    alarm.scope == Scope::Kafka || alarm.cause == TOPIC_DENIED
 }
 
 /// To what a person wants to read.

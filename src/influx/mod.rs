@@ -21,6 +21,7 @@ mod pace;
 mod remedy;
 mod salvage;
 mod sizes;
+mod slow;
 #[cfg(test)]
 pub(crate) mod test_support;
 mod writer;

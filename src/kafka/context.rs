@@ -3,7 +3,8 @@
 use super::apart::Apart;
 use super::ffi::known_watermarks;
 use super::resets::{Resets, Resumed};
-use super::{MemberError, RecordQueue, Tokens, Trouble, UntilEnd, begin, why_untrusted};
+use super::{KafkaAlarms, MemberError, RecordQueue, Tokens, UntilEnd, begin, why_untrusted};
+use crate::alarm::Alarms;
 use crate::commit::NextOffset;
 use crate::config::{Kafka, OffsetReset};
 use crate::text::printable;
@@ -73,7 +74,7 @@ const REPLY_MAX: Duration = Duration::from_secs(7);
 pub struct GroupContext {
     events: Sender<GroupEvent>,
     data_thread: OnceLock<Thread>,
-    trouble: Mutex<Trouble>,
+    alarms: Mutex<KafkaAlarms>,
     statistics: Mutex<Option<Statistics>>,
     offset_reset: OffsetReset,
     resets: Mutex<Resets>,
@@ -88,12 +89,17 @@ pub struct GroupContext {
 }
 
 impl GroupContext {
-    pub fn new(kafka: &Kafka, until_end: Option<(usize, Arc<UntilEnd>)>) -> (Self, Receiver<GroupEvent>) {
+    pub fn new(
+        kafka: &Kafka,
+        until_end: Option<(usize, Arc<UntilEnd>)>,
+        alarms: Arc<Alarms>,
+    ) -> (Self, Receiver<GroupEvent>) {
         let (events, receiver) = channel();
+        let alarms = KafkaAlarms::new(alarms, &kafka.brokers, &kafka.group_id, Instant::now());
         let context = Self {
             events,
             data_thread: OnceLock::new(),
-            trouble: Mutex::default(),
+            alarms: Mutex::new(alarms),
             statistics: Mutex::default(),
             offset_reset: kafka.offset_reset,
             resets: Mutex::default(),
@@ -134,19 +140,19 @@ impl GroupContext {
         lock(&self.resets).take(Instant::now(), earliest)
     }
 
-    /// Logs trouble with Kafka, each kind at most once a minute.
+    /// Raises an alarm for an error, or logs it; each kind at most once a minute.
     pub fn report(&self, code: Option<RDKafkaErrorCode>, text: &str) {
-        let mut trouble = lock(&self.trouble);
+        let mut alarms = self.alarms();
         if code != Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
-            trouble.report(code, text);
-        } else if trouble.is_due(code) {
+            alarms.error(code, text, false, Instant::now());
+        } else if alarms.trouble.is_due(code) {
             self.held_by_others.store(true, Ordering::Relaxed);
         }
     }
 
-    /// What was last told that somebody has to do about the brokers.
-    pub fn standing_trouble(&self) -> Option<&'static str> {
-        lock(&self.trouble).standing()
+    /// The alarms for what keeps this consumer from reading. No callback may be waited for while they are locked.
+    pub fn alarms(&self) -> MutexGuard<'_, KafkaAlarms> {
+        lock(&self.alarms)
     }
 
     /// Whether to tell now that others hold the group.
@@ -191,6 +197,7 @@ impl GroupContext {
     fn assigned(&self, list: &TopicPartitionList) {
         let partitions = partitions(list);
         info!(partitions = %summary(&partitions), "assigned");
+        self.alarms().group_works(Instant::now());
         let (reply, answer) = channel();
         let asked = self.ask(GroupEvent::Assigned { partitions: partitions.clone(), reply }, &answer);
         let Some(Queues { queues, acknowledge }) = asked else {
@@ -300,21 +307,23 @@ impl ClientContext for GroupContext {
 
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         lock(&self.resets).note(facility, text, Instant::now());
+        self.alarms().log(facility, text, Instant::now());
         // What matters of these also comes as an error, with a code.
         debug!(facility, text = printable(text, 500), "librdkafka");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        let asks_why = lock(&self.trouble).asks_why(code, reason);
+        let asks_why = self.alarms().trouble.asks_why(code, reason);
         let why = asks_why.then(|| why_untrusted(reason, self.ca_file.as_deref())).flatten();
         match why {
-            Some(why) => self.report(code, &format!("{why}: {reason}")),
+            Some(why) => self.alarms().error(code, &format!("{why}: {reason}"), true, Instant::now()),
             None => self.report(code, reason),
         }
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.alarms().statistics(&statistics, Instant::now());
         *lock(&self.statistics) = Some(statistics);
     }
 
@@ -340,7 +349,11 @@ impl ConsumerContext for GroupContext {
 
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         match result {
-            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) | Ok(()) => {}
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
+            Ok(()) => self.alarms().committed(None, Instant::now()),
+            Err(KafkaError::ConsumerCommit(code @ RDKafkaErrorCode::GroupAuthorizationFailed)) => {
+                self.alarms().committed(Some(code), Instant::now());
+            }
             Err(error) => warn!(%error, "offsets could not be committed; the next commit covers them"),
         }
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Larger than what a real producer sends by default, so that oversized records can be made.
 const RECORD_BYTES_MAX: &str = "4000000";
 
-/// One broker; its topics are kept in memory, at most 5 MB a partition.
+/// One broker or several; their topics are kept in memory, at most 5 MB a partition.
 pub struct EmbeddedKafka {
     producer: BaseProducer,
 }
@@ -34,8 +34,13 @@ pub struct NewRecord<'a> {
 
 impl EmbeddedKafka {
     pub fn start() -> Result<Self, KafkaError> {
+        Self::start_with(1)
+    }
+
+    /// As [`EmbeddedKafka::start`], with so many brokers, numbered from 1.
+    pub fn start_with(brokers: usize) -> Result<Self, KafkaError> {
         let producer: BaseProducer = ClientConfig::new()
-            .set("test.mock.num.brokers", "1")
+            .set("test.mock.num.brokers", brokers.to_string())
             .set("client.id", "embedded")
             .set("message.max.bytes", RECORD_BYTES_MAX)
             .set("linger.ms", "5")
@@ -61,10 +66,43 @@ impl EmbeddedKafka {
     pub fn fail_fetches(&self, fails: bool) {
         // Each fetch takes one; it waits half a second after it.
         const MANY: [RDKafkaRespErr; 1_000] = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN; 1_000];
+        self.answer(RDKafkaApiKey::Fetch, fails.then_some(&MANY[..]));
+    }
+
+    /// Ends a broker's connections and refuses new ones, or takes them again.
+    pub fn set_broker_up(&self, broker: i32, is_up: bool) -> Result<(), KafkaError> {
+        self.producer.client().mock_cluster().map_or(Ok(()), |cluster| {
+            if is_up { cluster.broker_up(broker) } else { cluster.broker_down(broker) }
+        })
+    }
+
+    /// Answers the group's requests as to a user without permission from now on, or as before.
+    pub fn deny_group(&self, denies: bool) {
+        const DENIED: [RDKafkaRespErr; 1_000] =
+            [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 1_000];
+        self.answer(RDKafkaApiKey::FindCoordinator, denies.then_some(&DENIED[..]));
+    }
+
+    /// Answers fetches of records as to a user without permission from now on, or as before.
+    pub fn deny_fetches(&self, denies: bool) {
+        const DENIED: [RDKafkaRespErr; 1_000] =
+            [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000];
+        self.answer(RDKafkaApiKey::Fetch, denies.then_some(&DENIED[..]));
+    }
+
+    /// Hides a topic as from a user without permission from now on, or shows it.
+    pub fn hide_topic(&self, name: &str, hides: bool) -> Result<(), KafkaError> {
+        let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        let error = if hides { denied } else { RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR };
+        self.producer.client().mock_cluster().map_or(Ok(()), |cluster| cluster.topic_error(name, error))
+    }
+
+    /// Answers the next requests of this kind with errors; with none, as before.
+    fn answer(&self, api: RDKafkaApiKey, errors: Option<&[RDKafkaRespErr]>) {
         if let Some(cluster) = self.producer.client().mock_cluster() {
-            cluster.clear_request_errors(RDKafkaApiKey::Fetch);
-            if fails {
-                cluster.request_errors(RDKafkaApiKey::Fetch, &MANY);
+            cluster.clear_request_errors(api);
+            if let Some(errors) = errors {
+                cluster.request_errors(api, errors);
             }
         }
     }

@@ -1,12 +1,14 @@
 //! Why no records come: the questions that somebody would ask the brokers by hand.
 
 use super::context::GroupConsumer;
-use super::group;
+use super::trouble::THROTTLED;
+use super::{CONTROLLER_REMEDY, denied, group};
 use crate::config::{Topics, with_nearest};
 use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ASK_MAX: Duration = Duration::from_secs(3);
 
@@ -22,11 +24,7 @@ pub fn why(
 ) -> Option<String> {
     let metadata = match consumer.fetch_metadata(None, ASK_MAX) {
         Ok(metadata) => metadata,
-        Err(error) => {
-            let trouble = consumer.context().standing_trouble();
-            let remedy = trouble.unwrap_or("is `kafka.brokers` right and Kafka up?");
-            return Some(format!("the brokers do not answer ({error}): {remedy}"));
-        }
+        Err(error) => return Some(no_answer(consumer, &error)),
     };
     if subscribed.is_empty() {
         let patterns: Vec<&str> = topics.patterns.iter().map(regex::Regex::as_str).collect();
@@ -35,6 +33,13 @@ pub fn why(
     let missing: Vec<&str> =
         subscribed.iter().map(String::as_str).filter(|name| partitions_of(&metadata, name) == 0).collect();
     if !missing.is_empty() {
+        let denied = denied::among(consumer, subscribed, &[]).unwrap_or_default();
+        if !denied.is_empty() {
+            let topics = denied.join(", ");
+            return Some(format!(
+                "this user may not read the topics {topics}: grant READ and DESCRIBE on them, or take them out of `kafka.topics`"
+            ));
+        }
         let there = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
         let there: Vec<&str> = there.map(MetadataTopic::name).collect();
         return Some(format!(
@@ -52,9 +57,21 @@ pub fn why(
             "all {assigned} partitions are read to their end: waiting for new records (`kafka.offset_reset` decides where a new group begins)"
         ));
     }
-    (!influx_is_waited_for).then(|| {
-        format!("{waiting} records wait in {assigned} partitions and do not come: look at the brokers")
-    })
+    let is_throttled = consumer.context().alarms().is_throttled(Instant::now());
+    let remedy = if is_throttled { THROTTLED } else { "look at the brokers" };
+    (!influx_is_waited_for)
+        .then(|| format!("{waiting} records wait in {assigned} partitions and do not come: {remedy}"))
+}
+
+fn no_answer(consumer: &GroupConsumer, error: &KafkaError) -> String {
+    let alarms = consumer.context().alarms();
+    let is_controller = error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature);
+    let remedy = match alarms.trouble.standing() {
+        _ if is_controller => CONTROLLER_REMEDY,
+        _ if alarms.is_throttled(Instant::now()) => THROTTLED,
+        standing => standing.unwrap_or("is `kafka.brokers` right and Kafka up?"),
+    };
+    format!("the brokers do not answer ({error}): {remedy}")
 }
 
 /// Topics that do not exist, each with the existing one that it was most likely meant to be.

@@ -4,7 +4,8 @@ use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, of
 use super::gone::Gone;
 use super::recreated::Recreated;
 use super::resets::Resumed;
-use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, group, idle, properties};
+use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, denied, group, idle, properties};
+use crate::alarm::Alarms;
 use crate::commit::NextOffset;
 use crate::config::{Kafka, Topics};
 use rdkafka::consumer::{CommitMode, Consumer};
@@ -60,9 +61,10 @@ impl Member {
         number: usize,
         lanes: usize,
         until_end: Option<Arc<UntilEnd>>,
+        alarms: Arc<Alarms>,
     ) -> Result<(Self, Receiver<GroupEvent>), MemberError> {
         let until_end = until_end.map(|until_end| (number, until_end));
-        let (context, events) = GroupContext::new(kafka, until_end.clone());
+        let (context, events) = GroupContext::new(kafka, until_end.clone(), alarms);
         let mut config = properties::client_config(kafka, number, lanes);
         if until_end.is_some() {
             // They tell when the end is reached.
@@ -120,6 +122,7 @@ impl Member {
             }
         }
         self.begin_again();
+        self.look_at_alarms();
         if self.consumer.context().take_held_by_others() {
             error!("{}", group::held_by_others(&self.consumer, &self.group_id, &self.strategy));
         }
@@ -151,6 +154,25 @@ impl Member {
             }
         }
         Ok(())
+    }
+
+    /// Raises, repeats and ends alarms, and asks the brokers which topics are denied where that is due.
+    fn look_at_alarms(&self) {
+        let context = self.consumer.context();
+        let due = {
+            let mut alarms = context.alarms();
+            alarms.tick(Instant::now());
+            alarms.topics_to_check(Instant::now())
+        };
+        if let Some(known) = due {
+            let hidden = denied::among(&self.consumer, &self.subscribed, &known);
+            context.alarms().topics_checked(hidden.as_deref(), Instant::now());
+        }
+    }
+
+    /// Whether an alarm says why nothing is read.
+    pub fn has_alarm(&self) -> bool {
+        self.consumer.context().alarms().are_raised()
     }
 
     /// Keeps known how long the topics held keep their records.

@@ -1,9 +1,11 @@
 //! The consumer: one control thread that speaks to the group, one data thread that takes records.
 
+mod alarms;
 mod apart;
 mod begin;
 mod certificate;
 mod context;
+mod denied;
 mod embedded;
 mod error;
 mod ffi;
@@ -22,6 +24,7 @@ mod token;
 mod trouble;
 mod until_end;
 
+pub use alarms::{CONTROLLER_REMEDY, KafkaAlarms};
 pub use certificate::why_untrusted;
 pub use context::{
     Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, TopicPartition,
@@ -41,6 +44,5 @@ pub use retention::{Retention, RetentionWatch, Retentions, ask as ask_retentions
 pub use sample::Sample;
 pub use survey::{Kept, Looked, Survey, SurveyedTopic};
 pub use token::Tokens;
-use trouble::Trouble;
 pub use trouble::{advice, client_words, remedy_words};
 pub use until_end::UntilEnd;

@@ -143,6 +143,19 @@ mod tests {
         TopicPartition { topic: topic.to_owned(), partition }
     }
 
+    /// Resets and controllers are recognised by the text of librdkafka's log. A real reset of the embedded Kafka has to be
+    /// recognised, too: `what_retention_took_is_counted_and_reading_goes_on_at_the_earliest` in `tests/pipeline/offsets.rs`.
+    #[test]
+    fn the_text_is_that_of_the_bundled_librdkafka() {
+        let (_, version) = rdkafka::util::get_rdkafka_version();
+        assert_eq!(
+            version, "2.12.1",
+            "another librdkafka: compare rd_kafka_offset_reset in rdkafka_offset.c with `parse` and rd_kafka_metadata_refresh's log \
+             in rdkafka_metadata.c with `is_controller`, run the test named above and the one of the controller's port, then \
+             change the version here"
+        );
+    }
+
     #[test]
     fn reads_librdkafkas_words() {
         let f = |facility: &str, text: &str, want: Option<(&str, i32, i64)>| {

@@ -1,5 +1,6 @@
 //! What goes wrong with Kafka, in words that say what to do.
 
+use crate::alarm::TOPIC_DENIED;
 use crate::text::printable;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ pub struct Trouble {
     told: Vec<(Option<RDKafkaErrorCode>, Instant)>,
     /// The same for words: one cause has several codes.
     said: Vec<(&'static str, Instant)>,
+    /// The last handshake that asked why a certificate is not trusted.
+    asked_why: Option<Instant>,
 }
 
 impl Trouble {
@@ -26,25 +29,33 @@ impl Trouble {
         is_due(&mut self.told, code)
     }
 
-    pub fn report(&mut self, code: Option<RDKafkaErrorCode>, text: &str) {
+    /// Logs an error for which no alarm stands. `is_throttled`: the brokers make this client wait.
+    pub fn report(&mut self, code: Option<RDKafkaErrorCode>, text: &str, is_throttled: bool) {
         let reason = printable(text, 300);
-        match remedy(code, text) {
+        match code.and_then(|code| diagnose(code, text, is_throttled)) {
             // That all are down only follows from what was told of one: a refused login does not mean that Kafka is not up.
             Some(_) if code == Some(RDKafkaErrorCode::AllBrokersDown) && self.standing().is_some() => {}
-            Some(Remedy::Wait(what)) if self.is_due(code) => info!(reason, "{what}"),
+            Some(Advice { words, passes: true, .. }) if self.is_due(code) => info!(reason, "{words}"),
             // Each error comes twice, the second time without its reason.
-            Some(Remedy::Act(what)) if self.is_due(code) && is_due(&mut self.said, what) => {
-                error!(reason, "{what}");
+            Some(Advice { words, passes: false, .. })
+                if self.is_due(code) && is_due(&mut self.said, words) =>
+            {
+                error!(reason, "{words}");
             }
             None if self.is_due(code) => warn!(reason, "trouble with kafka"),
             _ => {}
         }
     }
 
-    /// Whether a second look at a broker's certificate is worth it.
-    pub fn asks_why(&self, code: Option<RDKafkaErrorCode>, text: &str) -> bool {
-        let was_told = self.told.iter().any(|(kind, told)| *kind == code && told.elapsed() < AGAIN);
-        code == Some(RDKafkaErrorCode::SSL) && !was_told && text.contains("certificate verify failed")
+    /// Whether a second handshake is due that finds out why a broker's certificate is not trusted. Then it counts as done.
+    pub fn asks_why(&mut self, code: Option<RDKafkaErrorCode>, text: &str) -> bool {
+        let is_wanted = code == Some(RDKafkaErrorCode::SSL)
+            && text.contains("certificate verify failed")
+            && self.asked_why.is_none_or(|asked| asked.elapsed() >= AGAIN);
+        if is_wanted {
+            self.asked_why = Some(Instant::now());
+        }
+        is_wanted
     }
 
     /// What was last said that somebody has to do.
@@ -69,7 +80,7 @@ pub fn remedy_words(code: RDKafkaErrorCode) -> Option<&'static str> {
 
 /// The same, which may look at what librdkafka says, too.
 pub fn advice(code: RDKafkaErrorCode, text: &str) -> Option<&'static str> {
-    remedy(Some(code), text).map(|(Remedy::Wait(words) | Remedy::Act(words))| words)
+    diagnose(code, text, false).map(|advice| advice.words)
 }
 
 /// Why librdkafka makes no client of these properties, and which key it is about.
@@ -97,62 +108,121 @@ pub fn client_words(error: &KafkaError) -> String {
     format!("{text}: {}", remedy.map_or("look at [kafka] in bridge.toml", |(_, remedy)| remedy))
 }
 
-enum Remedy {
-    /// It passes by itself.
-    Wait(&'static str),
-    /// Somebody has to do something.
-    Act(&'static str),
+/// The alarm that an error belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Unreachable,
+    Login,
+    Tls,
+    GroupDenied,
+    TopicDenied,
 }
 
-fn remedy(code: Option<RDKafkaErrorCode>, text: &str) -> Option<Remedy> {
+impl Cause {
+    /// The name in metrics and on the readiness page.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreachable => "kafka_unreachable",
+            Self::Login => "kafka_login",
+            Self::Tls => "kafka_tls",
+            Self::GroupDenied => "group_denied",
+            Self::TopicDenied => TOPIC_DENIED,
+        }
+    }
+}
+
+/// What an error means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// What is wrong and what to do, naming the key of bridge.toml.
+    pub words: &'static str,
+    /// The alarm for it, if the error can keep all records from being read.
+    pub cause: Option<Cause>,
+    /// It passes by itself.
+    pub passes: bool,
+    /// The broker says so itself, so that one error is enough for the alarm.
+    pub is_certain: bool,
+}
+
+impl Advice {
+    fn new(cause: Option<Cause>, words: &'static str) -> Self {
+        Self { words, cause, passes: false, is_certain: false }
+    }
+
+    fn certain(cause: Cause, words: &'static str) -> Self {
+        Self { is_certain: true, ..Self::new(Some(cause), words) }
+    }
+
+    fn passing(words: &'static str) -> Self {
+        Self { passes: true, ..Self::new(None, words) }
+    }
+}
+
+/// What an error of librdkafka means: the only table from its codes and words to causes and advice for a running bridge.
+/// `is_throttled`: the brokers make this client wait, so requests time out although the brokers are well.
+pub fn diagnose(code: RDKafkaErrorCode, text: &str, is_throttled: bool) -> Option<Advice> {
     use RDKafkaErrorCode as Code;
-    use Remedy::{Act, Wait};
-    Some(match code? {
-        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Wait(
+    Some(match code {
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Advice::passing(
             "a topic does not exist: it is read once it is created; is its name in `kafka.topics` right?",
         ),
+        Code::OperationTimedOut | Code::RequestTimedOut if is_throttled => Advice::passing(THROTTLED),
         // What tells its reason is told before it.
-        Code::AllBrokersDown => Act(
+        Code::AllBrokersDown => Advice::new(
+            Some(Cause::Unreachable),
             "no connection to a broker, trying on: is `kafka.brokers` right and Kafka up? Brokers that end connections at once want \
              TLS ([kafka.tls]) or a login ([kafka.sasl])",
         ),
-        Code::BrokerTransportFailure if text.contains("SSL routines") => Act(of_tls(text)),
-        Code::BrokerTransportFailure | Code::OperationTimedOut => Act(of_transport(text)),
-        Code::Resolve => Act(
+        Code::BrokerTransportFailure if text.contains("SSL routines") => {
+            Advice::new(Some(Cause::Tls), of_tls(text))
+        }
+        Code::BrokerTransportFailure | Code::OperationTimedOut => of_transport(text),
+        Code::Resolve => Advice::new(
+            Some(Cause::Unreachable),
             "a broker's name does not resolve: look at `kafka.brokers`, and at the names that the brokers advertise",
         ),
-        Code::Authentication | Code::SaslAuthenticationFailed => Act(of_login(text)),
-        Code::SSL => Act(of_tls(text)),
-        Code::TopicAuthorizationFailed => {
-            Act("this user may not read a topic: grant READ and DESCRIBE on the topics of `kafka.topics`")
+        Code::Authentication | Code::SaslAuthenticationFailed => {
+            Advice::certain(Cause::Login, of_login(text))
         }
-        Code::GroupAuthorizationFailed => {
-            Act("this user may not use the group: grant READ on the group `kafka.group_id`")
-        }
-        Code::PollExceeded => Act(
+        Code::SSL => Advice::certain(Cause::Tls, of_tls(text)),
+        Code::TopicAuthorizationFailed => Advice::certain(
+            Cause::TopicDenied,
+            "this user may not read a topic: grant READ and DESCRIBE on the topics of `kafka.topics`",
+        ),
+        Code::GroupAuthorizationFailed => Advice::certain(
+            Cause::GroupDenied,
+            "this user may not use the group: grant READ on the group `kafka.group_id`",
+        ),
+        Code::PollExceeded => Advice::new(
+            None,
             "the data thread was stuck for longer than max.poll.interval.ms, and the group took the partitions away",
         ),
         _ => return None,
     })
 }
 
+/// For requests that time out because of a quota.
+pub const THROTTLED: &str = "Kafka throttles this client by a quota, so records are read more slowly: raise consumer_byte_rate or \
+     request_percentage of its user or `kafka.client_id`, or accept the lag";
+
 const NO_TLS_THERE: &str = "the broker speaks no TLS at this port: is it the right one in `kafka.brokers`? Without TLS, [kafka.tls] goes";
 
 /// The first whose words are in the text, else the last.
-fn first(text: &str, known: &[(&[&str], &'static str)], otherwise: &'static str) -> &'static str {
+fn first<T: Copy>(text: &str, known: &[(&[&str], T)], otherwise: T) -> T {
     let found = known.iter().find(|(words, _)| words.iter().any(|word| text.contains(word)));
-    found.map_or(otherwise, |(_, remedy)| remedy)
+    found.map_or(otherwise, |(_, remedy)| *remedy)
 }
 
-fn of_transport(text: &str) -> &'static str {
-    let known: [(&[&str], _); 2] = [
-        (
-            &["SSL listener", "security.protocol"],
-            "the broker closes the connection at once: it may want TLS at this port ([kafka.tls]) or a login ([kafka.sasl])",
-        ),
-        (&["PLAINTEXT broker listener"], NO_TLS_THERE),
+fn of_transport(text: &str) -> Advice {
+    const ENDS: &str = "the broker closes the connection at once: it may want TLS at this port ([kafka.tls]) or a login ([kafka.sasl])";
+    let of = |cause, words| Advice::new(Some(cause), words);
+    let known: [(&[&str], _); 3] = [
+        (&["PLAINTEXT broker listener"], of(Cause::Tls, NO_TLS_THERE)),
+        (&["require SASL"], of(Cause::Login, ENDS)),
+        (&["SSL listener", "security.protocol"], of(Cause::Tls, ENDS)),
     ];
-    first(text, &known, "no connection to a broker, trying on: is `kafka.brokers` right and Kafka up?")
+    let words = "no connection to a broker, trying on: is `kafka.brokers` right and Kafka up?";
+    first(text, &known, of(Cause::Unreachable, words))
 }
 
 fn of_login(text: &str) -> &'static str {
@@ -220,19 +290,24 @@ mod tests {
         use RDKafkaErrorCode as Code;
         let mut trouble = Trouble::default();
         assert_eq!(trouble.standing(), None);
-        trouble.report(Some(Code::Authentication), "SASL authentication error: no");
+        trouble.report(Some(Code::Authentication), "SASL authentication error: no", false);
         let login = trouble.standing().unwrap();
         assert!(login.contains("kafka.sasl"), "{login}");
-        trouble.report(Some(Code::AllBrokersDown), "1/1 brokers are down");
+        trouble.report(Some(Code::AllBrokersDown), "1/1 brokers are down", false);
         assert_eq!((trouble.standing(), trouble.said.len()), (Some(login), 1));
         // The same again, with another code.
-        trouble.report(Some(Code::SSL), "error:0A000086:SSL routines::certificate verify failed: more");
+        trouble.report(
+            Some(Code::SSL),
+            "error:0A000086:SSL routines::certificate verify failed: more",
+            false,
+        );
         trouble.report(
             Some(Code::BrokerTransportFailure),
             "error:0A000086:SSL routines::certificate verify failed",
+            false,
         );
-        trouble
-            .report(Some(Code::BrokerTransportFailure), "Message consumption error: BrokerTransportFailure");
+        let bare = "Message consumption error: BrokerTransportFailure";
+        trouble.report(Some(Code::BrokerTransportFailure), bare, false);
         assert_eq!(trouble.said.len(), 2);
     }
 

@@ -335,6 +335,7 @@ impl Mapper {
             return match pass.record.time {
                 RecordTime::Omitted => Ok(None),
                 RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
+                RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
                 RecordTime::At(ns) => {
                     self.rules.times.check(ns).map_err(Rejection::KafkaTime)?;
                     Ok(Some(distinct::kafka_time(ns, self.rules.distinct_times, pass.record, index)))

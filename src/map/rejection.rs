@@ -27,6 +27,10 @@ pub enum Rejection {
     KafkaTime(TimeError),
     #[error("Kafka holds no timestamp for it: name a `time_key`")]
     KafkaTimeMissing,
+    #[error(
+        "Kafka's timestamp of it is out of range: {0} ms since 1970 lies beyond the year 2262; is the producer's clock right?"
+    )]
+    KafkaTimeOutOfRange(i64),
     #[error("its measurement {0:?} begins with \"#\", which InfluxDB reads as a comment")]
     Comment(String),
     #[error("it has no measurement: name and topic are empty")]
@@ -92,9 +96,11 @@ impl Rejection {
             Self::Undecodable(_) => Reason::Undecodable,
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
-            Self::TimeMissing(_) | Self::Time { .. } | Self::KafkaTime(_) | Self::KafkaTimeMissing => {
-                Reason::Time
-            }
+            Self::TimeMissing(_)
+            | Self::Time { .. }
+            | Self::KafkaTime(_)
+            | Self::KafkaTimeMissing
+            | Self::KafkaTimeOutOfRange(_) => Reason::Time,
             Self::Comment(_) | Self::MeasurementMissing => Reason::Measurement,
             Self::KeyTooLong { .. } | Self::StringTooLong { .. } => Reason::TooLong,
             Self::NoMapping => Reason::NoMapping,

@@ -127,7 +127,7 @@ fn rules_are_whole() {
         let board = board.unwrap_or_else(|| panic!("{title}: no dashboard {}", rule.json["dashboardUid"]));
         assert!(board.panels().any(|panel| panel["id"] == rule.json["panelId"]), "{title}: no such panel");
     }
-    assert_eq!(uids.len(), 12);
+    assert_eq!(uids.len(), 13);
 }
 
 /// Grafana makes a frame's name of Flux's `_measurement`, and a field's of `_field`, so neither is a label: an alarm whose series only

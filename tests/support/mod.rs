@@ -45,6 +45,33 @@ impl Cluster {
         cluster
     }
 
+    /// As [`Cluster::with_topic`], on three brokers.
+    pub fn of_three(name: &str, partitions: i32) -> Self {
+        let cluster = Self(EmbeddedKafka::start_with(3).unwrap());
+        cluster.create_topic(name, partitions);
+        cluster
+    }
+
+    /// Ends a broker's connections and refuses new ones, or takes them again.
+    pub fn set_broker_up(&self, broker: i32, is_up: bool) {
+        self.0.set_broker_up(broker, is_up).unwrap();
+    }
+
+    /// Answers as to a user who may not use the group from now on, or as before.
+    pub fn deny_group(&self, denies: bool) {
+        self.0.deny_group(denies);
+    }
+
+    /// Answers as to a user who may not fetch records from now on, or as before.
+    pub fn deny_fetches(&self, denies: bool) {
+        self.0.deny_fetches(denies);
+    }
+
+    /// Answers as to a user who may not see the topic from now on, or as before.
+    pub fn hide_topic(&self, name: &str, hides: bool) {
+        self.0.hide_topic(name, hides).unwrap();
+    }
+
     pub fn create_topic(&self, name: &str, partitions: i32) {
         self.0.create_topic(name, partitions).unwrap();
     }
@@ -271,8 +298,13 @@ impl Setup {
     }
 
     pub fn config(&self) -> Config {
-        let loaded = config::parse(Path::new("test.toml"), &self.text(), &|_| None);
-        loaded.map_err(|errors| errors.to_string()).unwrap().config
+        parse(&self.text())
+    }
+
+    /// Starts a bridge by a text that was changed.
+    pub fn start_text(text: &str) -> Bridge {
+        start_log();
+        Bridge(Pipeline::start(&parse(text), Arc::new(LogObserver)).unwrap())
     }
 
     pub fn start(&self) -> Bridge {
@@ -288,6 +320,11 @@ impl Setup {
     pub fn start_until_end(&self) -> Bridge {
         self.start_with(Options { until_end: true, ..Options::default() })
     }
+}
+
+fn parse(text: &str) -> Config {
+    let loaded = config::parse(Path::new("test.toml"), text, &|_| None);
+    loaded.map_err(|errors| errors.to_string()).unwrap().config
 }
 
 /// A running pipeline.

@@ -127,7 +127,7 @@ _kafka__influx__bridge() {
             return 0
             ;;
         kafka__subcmd__influx__subcmd__bridge__subcmd__health)
-            opts="-h --config --help"
+            opts="-h --config --strict --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -69,6 +69,7 @@ complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand 
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l force -d 'Write over a file that is there'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s h -l help -d 'Print help'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -l config -d 'The configuration [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -l strict -d 'Exit with 1 also while an alarm keeps records from being stored, as /readyz?strict answers 503'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -s h -l help -d 'Print help'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand demo" -l seconds -d 'End by itself after so many seconds' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand demo" -s h -l help -d 'Print help'

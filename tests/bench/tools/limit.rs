@@ -6,7 +6,9 @@ use crate::records::Shape;
 use crate::setup::{self, BODY_LINES};
 use clap::Args;
 use kafka_influx_bridge::feed::Routing;
+use kafka_influx_bridge::influx::LogObserver;
 use kafka_influx_bridge::kafka::{Delivery, GroupContext, GroupEvent, Member, Queue, Queues, Taken};
+use kafka_influx_bridge::pipeline;
 use libdeflater::{CompressionLvl, Compressor};
 use rdkafka::consumer::Consumer as _;
 use std::path::PathBuf;
@@ -53,7 +55,9 @@ pub fn limit(options: &Options) {
         thread::spawn(move || write(&bodies, &to_write, &receiver, gzip));
     }
     let lanes = Routing::new(&config).lanes();
-    let (mut member, events) = Member::new(&config.kafka, 0, lanes, None).unwrap();
+    let writer = pipeline::writer(&config, Arc::new(LogObserver)).unwrap();
+    let alarms = Arc::clone(writer.board());
+    let (mut member, events) = Member::new(&config.kafka, 0, lanes, None, alarms).unwrap();
     let consumer = Arc::clone(member.consumer());
     let (of_data, data) = sync_channel(1);
     thread::spawn(move || {

@@ -17,9 +17,10 @@ fn each_mistake_names_its_key() {
     let token = |token: &str| format!("[kafka.sasl]\nmechanism = 'OAUTHBEARER'\ntoken = '{token}'\n");
     // With a signature of nobody's.
     let forged = secure.token(Duration::from_mins(5)).rsplit_once('.').unwrap().0.to_owned() + ".c2ln";
-    let login_refused = ["ERROR", "kafka refuses the login", "username, password"];
-    let untrusted = ["ERROR", "certificate is not trusted", "kafka.tls.ca_file"];
-    let no_certificate = ["ERROR", "wants a certificate of this client", "kafka.tls.cert_file"];
+    let login_refused = ["ERROR", "cause=\"kafka_login\"", "kafka refuses the login", "username, password"];
+    let untrusted = ["ERROR", "cause=\"kafka_tls\"", "certificate is not trusted", "kafka.tls.ca_file"];
+    let no_certificate =
+        ["ERROR", "cause=\"kafka_tls\"", "wants a certificate of this client", "kafka.tls.cert_file"];
     let cases: Vec<(&str, &str, String, &[&str])> = vec![
         (
             "wrong password, SCRAM",
@@ -64,7 +65,7 @@ fn each_mistake_names_its_key() {
             "TLS to a listener without",
             &secure.open,
             with(""),
-            &["ERROR", "no TLS at this port", "[kafka.tls]"],
+            &["ERROR", "cause=\"kafka_tls\"", "no TLS at this port", "[kafka.tls]"],
         ),
         ("unknown authority", &secure.login, stranger + &login("PLAIN", USER, PLAIN_PASSWORD), &untrusted),
         ("authority of the system's", &secure.mutual, "[kafka.tls]\n".to_owned(), &untrusted),
@@ -100,6 +101,27 @@ fn each_mistake_names_its_key() {
             scope.spawn(move || assert_check_fails(name, &config));
         }
     });
+}
+
+/// Permissions that are taken away while the bridge reads, and given back.
+#[test]
+fn denied_topics_and_groups_are_alarms_until_they_are_allowed() {
+    let Some(live) = Live::or_skip() else { return };
+    let secure = SecureKafka::shared(&live);
+    let topic = secure.kafka().create_topic(live.name("denied"), 1, 1);
+    let bridge = Bridge::start(&config(&secure.login, &topic, &scram(secure), NOWHERE), &[]);
+    bridge.wait_until_assigned(&topic);
+    secure.deny(USER, "topic", &topic, true);
+    assert_says("topic denied", &bridge, &["ERROR", "cause=\"topic_denied\"", "grant READ"]);
+    secure.deny(USER, "topic", &topic, false);
+    assert_says("topic allowed", &bridge, &["reading from Kafka goes on", "cause=\"topic_denied\""]);
+    bridge.kill();
+    secure.deny(USER, "group", &topic, true);
+    let bridge = Bridge::start(&config(&secure.login, &topic, &scram(secure), NOWHERE), &[]);
+    assert_says("group denied", &bridge, &["ERROR", "cause=\"group_denied\"", "kafka.group_id"]);
+    secure.deny(USER, "group", &topic, false);
+    assert_says("group allowed", &bridge, &["reading from Kafka goes on", "cause=\"group_denied\""]);
+    bridge.kill();
 }
 
 /// `check` and `run` say it before anything is connected to.

@@ -109,6 +109,20 @@ impl SecureKafka {
         assert!(output.status.success(), "{output:?}");
     }
 
+    /// Denies a user to read a topic or use a group (`what`: `topic` or `group`) from now on, or takes that back.
+    pub fn deny(&self, user: &str, what: &str, name: &str, denies: bool) {
+        let mut command = java();
+        command.args(["org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.open, "--force"]);
+        command.args([
+            if denies { "--add" } else { "--remove" },
+            "--deny-principal",
+            &format!("User:{user}"),
+        ]);
+        command.args(["--operation", "Read", &format!("--{what}"), name]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
     /// A token that the broker takes for so long.
     pub fn token(&self, good_for: Duration) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -166,6 +180,7 @@ fn properties(folder: &Path, listeners: &[String], controller: &str, certificate
          listeners={}\ninter.broker.listener.name=OPEN\n\
          listener.security.protocol.map=CONTROLLER:PLAINTEXT,OPEN:PLAINTEXT,LOGIN:SASL_SSL,MUTUAL:SSL,EXPIRED:SSL,ELSEWHERE:SSL,CLEAR:SASL_PLAINTEXT\n\
          log.dirs={}\nauto.create.topics.enable=false\ngroup.initial.rebalance.delay.ms=0\n\
+         authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\nallow.everyone.if.no.acl.found=true\n\
          default.replication.factor=1\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
          share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n\
          transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\nlog.cleaner.dedupe.buffer.size=8388608\n\

@@ -1,0 +1,40 @@
+//! Topics that this user may not see. A listing of all topics leaves them out as if they did not exist; asked for by name, a broker
+//! says that they are denied.
+
+use super::context::GroupConsumer;
+use rdkafka::consumer::Consumer;
+use rdkafka::types::RDKafkaRespErr;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Time limit of one request. The thread that asks serves the group, too.
+const ASK_MAX: Duration = Duration::from_secs(1);
+/// Topics that are asked for by name at once, a request each.
+const ASKED_MAX: usize = 20;
+
+/// The denied ones among the topics subscribed to that a listing leaves out, and among `known`. None: the brokers do not answer.
+pub fn among(
+    consumer: &GroupConsumer,
+    subscribed: &BTreeSet<String>,
+    known: &[String],
+) -> Option<Vec<String>> {
+    let listing = consumer.fetch_metadata(None, ASK_MAX).ok()?;
+    let is_listed =
+        |name: &String| listing.topics().iter().any(|topic| topic.name() == name && topic.error().is_none());
+    let unlisted = subscribed.iter().filter(|name| !known.contains(name));
+    let asked = known.iter().chain(unlisted).filter(|name| !is_listed(name)).take(ASKED_MAX);
+    let mut denied = Vec::new();
+    for name in asked {
+        if is_denied(consumer, name)? {
+            denied.push(name.clone());
+        }
+    }
+    Some(denied)
+}
+
+/// Whether this user may not see the topic. None: the brokers do not answer.
+fn is_denied(consumer: &GroupConsumer, name: &str) -> Option<bool> {
+    let metadata = consumer.fetch_metadata(Some(name), ASK_MAX).ok()?;
+    let error = metadata.topics().iter().find(|topic| topic.name() == name)?.error();
+    Some(error == Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED))
+}
