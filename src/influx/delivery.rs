@@ -170,7 +170,7 @@ impl LaneWriter {
         loop {
             let addresses = writer.client.addresses();
             let address = addresses.pick(&tried.addresses).unwrap_or_else(|| addresses.current());
-            let Attempt { outcome, answer, reading, gzipped } =
+            let Attempt { outcome, answer, reading } =
                 self.attempt(address, destination, &mut body, &tried, batch).await;
             if outcome == Outcome::Stored
                 || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !is_blocked)
@@ -194,11 +194,7 @@ impl LaneWriter {
                 }
                 Outcome::Split { why } => return Verdict::TooLarge { why },
                 Outcome::Refused { why } => return Verdict::Refused { why, answer, reading },
-                // Without compression, words about it say nothing that is known.
-                Outcome::Uncompressed { why } if !gzipped && matches!(answer.status, 400 | 422) => {
-                    return Verdict::Refused { why, answer, reading };
-                }
-                Outcome::Uncompressed { why } if gzipped => {
+                Outcome::Uncompressed { why } => {
                     tried.uncompressed = Some(why);
                     continue;
                 }
@@ -208,11 +204,6 @@ impl LaneWriter {
                         continue;
                     }
                     backoff.retry(after, &mut self.rng)
-                }
-                Outcome::Uncompressed { why } => {
-                    let problem = (Cause::RequestRefused, why.as_str());
-                    self.raise(&mut batch.watch, true, (address, destination), problem);
-                    backoff.hold(&mut self.rng)
                 }
                 Outcome::Hold { cause, why } => {
                     self.raise(&mut batch.watch, true, (address, destination), (cause, &why));
@@ -260,12 +251,19 @@ impl LaneWriter {
                 counters.latency.add(now().saturating_duration_since(start));
                 let is_stored = answer.status == 204;
                 let reading = if is_stored { Reading::default() } else { Reading::of(&answer) };
-                let outcome = decide(destination.api(), &answer, &reading);
-                Attempt { outcome, answer, reading, gzipped }
+                let outcome = match decide(destination.api(), &answer, &reading) {
+                    // Without compression, words about it say nothing that is known.
+                    Outcome::Uncompressed { why } if !gzipped => match answer.status {
+                        400 | 422 => Outcome::Refused { why },
+                        _ => Outcome::Hold { cause: Cause::RequestRefused, why },
+                    },
+                    outcome => outcome,
+                };
+                Attempt { outcome, answer, reading }
             }
             Err(failure) => {
                 let outcome = Outcome::Retry { cause: failure.cause, after: None, why: failure.why };
-                Attempt { outcome, answer: Answer::default(), reading: Reading::default(), gzipped }
+                Attempt { outcome, answer: Answer::default(), reading: Reading::default() }
             }
         };
         let outcome = &attempt.outcome;
@@ -307,8 +305,6 @@ struct Attempt {
     outcome: Outcome,
     answer: Answer,
     reading: Reading,
-    /// Whether the body was compressed.
-    gzipped: bool,
 }
 
 /// What was done without a wait in between.

@@ -112,7 +112,9 @@ async fn a_limit_keeps_its_lines_out_and_stores_the_others() {
     let setup = Setup::faults(|request| {
         let text = String::from_utf8_lossy(&request.text).into_owned();
         let new = text.matches("s=new").count();
-        let body = format!(r#"{{"error":"partial write: max-series-per-database limit exceeded: (10) dropped={new}"}}"#);
+        let body = format!(
+            r#"{{"error":"partial write: max-series-per-database limit exceeded: (10) dropped={new}"}}"#
+        );
         (new > 0).then(|| Reply::status(400).body(body))
     })
     .await;
@@ -122,19 +124,24 @@ async fn a_limit_keeps_its_lines_out_and_stores_the_others() {
     assert_eq!(blocked, (0..100).step_by(3).collect::<Vec<_>>());
     assert!(delivered.refused.is_empty());
     let first = &delivered.blocked[0];
-    assert!(first.cause == Cause::ServerLimit && first.remedy.contains("max-series-per-database"), "{first:?}");
+    assert!(
+        first.cause == Cause::ServerLimit && first.remedy.contains("max-series-per-database"),
+        "{first:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_proxy_that_takes_no_gzip_gets_none() {
     let replies = [
         Reply::status(415),
-        Reply::status(400).body("{\"error\":\"unable to parse '\\u001f\u{fffd}\\b\\u0000': missing fields\"}"),
+        Reply::status(400)
+            .body("{\"error\":\"unable to parse '\\u001f\u{fffd}\\b\\u0000': missing fields\"}"),
     ];
     for reply in replies {
         let faults: Faults = Box::new(move |request| request.gzipped.then(|| reply.clone()));
         let options = Options { faults: Some(faults), ..Options::default() };
-        let setup = Setup::with(options, OPTIONS, |connection| connection.compression = Compression::Gzip).await;
+        let setup =
+            Setup::with(options, OPTIONS, |connection| connection.compression = Compression::Gzip).await;
         assert_eq!(setup.deliver(&bucket(), &good(100)).await.requests.total(), 2);
         assert_eq!(setup.deliver(&bucket(), &good(100)).await.requests.total(), 1);
         let said = setup.events.take();
