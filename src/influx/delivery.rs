@@ -71,7 +71,7 @@ pub struct LaneWriter {
 enum Verdict {
     Stored,
     TooLarge { why: String },
-    Refused { why: String, answer: Answer, reading: Reading },
+    Refused { why: String, answer: Box<Answer>, reading: Box<Reading> },
 }
 
 impl LaneWriter {
@@ -193,7 +193,9 @@ impl LaneWriter {
                     return Verdict::Stored;
                 }
                 Outcome::Split { why } => return Verdict::TooLarge { why },
-                Outcome::Refused { why } => return Verdict::Refused { why, answer, reading },
+                Outcome::Refused { why } => {
+                    return Verdict::Refused { why, answer: Box::new(answer), reading: Box::new(reading) };
+                }
                 Outcome::Uncompressed { why } => {
                     tried.uncompressed = Some(why);
                     continue;

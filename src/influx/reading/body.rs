@@ -43,7 +43,7 @@ impl Body {
     }
 }
 
-/// What the server said: 2.x and QuestDB in `message`, 1.x and 3.x in `error`, a proxy in whatever it likes.
+/// What the server said: 2.x and `QuestDB` in `message`, 1.x and 3.x in `error`, a proxy in whatever it likes.
 pub fn message(body: &[u8]) -> String {
     Body::read(body).message
 }
@@ -71,7 +71,7 @@ fn details(json: &Value) -> impl Iterator<Item = &Value> {
     one.into_iter().chain(many)
 }
 
-/// QuestDB and InfluxDB Cloud give one number, in `line`.
+/// `QuestDB` and InfluxDB Cloud give one number, in `line`.
 fn numbered(json: &Value) -> Vec<Numbered> {
     let number = |value: Option<&Value>| usize::try_from(value?.as_u64()?).ok().filter(|number| *number > 0);
     let of_detail = |detail: &Value| {

@@ -1,6 +1,6 @@
 //! Reads what an answer of InfluxDB is about, by the server's own words. Pure: an answer in, a typed reading out.
 //!
-//! 1. `body` finds the message in the body: JSON of InfluxDB 1.x, 2.x, 3.x or QuestDB, or text of somebody else.
+//! 1. `body` finds the message in the body: JSON of InfluxDB 1.x, 2.x, 3.x or `QuestDB`, or text of somebody else.
 //! 2. `own_words` cuts out of the message what the server quotes of records: lines, names, points.
 //! 3. The words that remain are looked up in `tables`, in this order: failures of the server, limits, causes of single lines,
 //!    mistakes of the request. The first table with a matching row decides.

@@ -135,7 +135,7 @@ pub(super) const LIMITS: &[Limit] = &[
     },
 ];
 
-/// Causes of single lines in the words of InfluxDB 3, Cloud and QuestDB. `complaint` reads those of 1.x and 2.x, which name
+/// Causes of single lines in the words of InfluxDB 3, Cloud and `QuestDB`. `complaint` reads those of 1.x and 2.x, which name
 /// more.
 pub(super) const LINE_CAUSES: &[Row<&str>] = &[
     // 3.10

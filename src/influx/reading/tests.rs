@@ -135,6 +135,8 @@ fn phrases() -> BTreeSet<&'static str> {
     server.chain(limits).chain(lines).chain(empty).chain(requests).chain(others).collect()
 }
 
+type Check<'a> = &'a dyn Fn(&About) -> bool;
+
 #[test]
 fn words_of_records_never_decide() {
     for phrase in phrases() {
@@ -156,7 +158,7 @@ fn words_of_records_never_decide() {
             let is_conflict = |about: &About| matches!(about, About::Line(Complaint::Conflict { .. }));
             let is_series =
                 |about: &About| matches!(about, About::Limit(limit) if limit.words.starts_with("max-"));
-            let cases: [(String, &dyn Fn(&About) -> bool); 7] = [
+            let cases: [(String, Check<'_>); 7] = [
                 (conflict(&name), &is_conflict),
                 (format!("failure writing points to database: {}", conflict(&escaped)), &is_conflict),
                 (format!("unable to parse '{line}': invalid number"), &|about| {

@@ -52,7 +52,7 @@ struct Salvaged {
 fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
     let lines = lines_of(sim.batch);
     let mut plan = Plan::new(&lines, false);
-    let (mut stored, mut stores) = (BTreeSet::new(), 0);
+    let (mut kept, mut stores) = (BTreeSet::new(), 0);
     let mut refused_alone = BTreeSet::new();
     let api = if sim.dialect == Dialect::V1 { Api::V1 } else { Api::V2 };
     while let Some(Step { request, wait }) = plan.next(&lines, size, stores) {
@@ -72,7 +72,7 @@ fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
                 plan.stored(&lines);
                 let more = plan.lines_stored() - before;
                 assert!(more == 0 || more == indices.len(), "{name}");
-                stored.extend(indices.iter().copied().take(more));
+                kept.extend(indices.iter().copied().take(more));
             }
             Outcome::Split { why } => {
                 size.bytes_max = size.bytes_max.min(request.bytes(&lines) / 2).max(1);
@@ -109,7 +109,7 @@ fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
         assert!(is_proven, "{name}: {index} was refused without proof");
     }
     let lost: Vec<usize> =
-        (0..sim.batch.len()).filter(|i| !bad(&sim.batch[*i].flaw) && !stored.contains(i)).collect();
+        (0..sim.batch.len()).filter(|i| !bad(&sim.batch[*i].flaw) && !kept.contains(i)).collect();
     assert!(lost.is_empty(), "{name}: never stored: {lost:?}");
     let mut latest = BTreeMap::new();
     for (i, line) in sim.batch.iter().enumerate().filter(|(_, line)| !bad(&line.flaw)) {
@@ -358,8 +358,8 @@ fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Ve
             }
         }
     }
-    let stored = plan.lines_stored();
-    (plan.into_lists().0.iter().map(|refused| refused.line).collect(), stored)
+    let count = plan.lines_stored();
+    (plan.into_lists().0.iter().map(|refused| refused.line).collect(), count)
 }
 
 /// A line quotes another one as the server would.

@@ -167,7 +167,7 @@ async fn an_interim_answer_is_a_timeout() {
         connection.timeout = Duration::from_millis(200);
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
             stream.write_all(format!("HTTP/1.1 {status} Interim\r\n\r\n").as_bytes()).await.unwrap();
             std::future::pending::<()>().await;
         });
