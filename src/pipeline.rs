@@ -327,6 +327,7 @@ fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
         bytes_max: batch.bytes_max,
         points_per_second_max: batch.points_per_second_max,
         delays,
+        accepts_unproven: config.reject.rate_max >= 1.0,
     }
 }
 

@@ -9,6 +9,7 @@ mod support;
 mod pipeline {
     mod addresses;
     mod admin;
+    mod answers;
     mod bad_input;
     mod delivery;
     mod destinations;

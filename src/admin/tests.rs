@@ -21,8 +21,13 @@ use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const OPTIONS: WriterOptions =
-    WriterOptions { lines_max: 100, bytes_max: 1_000_000, points_per_second_max: None, delays: DELAYS };
+const OPTIONS: WriterOptions = WriterOptions {
+    lines_max: 100,
+    bytes_max: 1_000_000,
+    points_per_second_max: None,
+    delays: DELAYS,
+    accepts_unproven: false,
+};
 const DELAYS: Delays = Delays {
     retry_first: MS,
     retry_max: MS,

@@ -9,6 +9,7 @@ use super::writer::now;
 use reqwest::Url;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One of `influx.urls`.
@@ -18,6 +19,8 @@ pub struct Address {
     shown: String,
     http: HttpClient,
     gzip: bool,
+    /// Set when a request was stored only without compression.
+    is_uncompressed: AtomicBool,
 }
 
 impl Address {
@@ -35,7 +38,8 @@ impl Address {
             Compression::None => false,
             Compression::Auto => !is_loopback(url),
         };
-        Ok(Self { index, base, shown, http: HttpClient::new(connection, url, now())?, gzip })
+        let http = HttpClient::new(connection, url, now())?;
+        Ok(Self { index, base, shown, http, gzip, is_uncompressed: AtomicBool::new(false) })
     }
 
     /// The client for one request to it.
@@ -55,7 +59,12 @@ impl Address {
 
     /// Whether request bodies to it are compressed.
     pub fn wants_gzip(&self) -> bool {
-        self.gzip
+        self.gzip && !self.is_uncompressed.load(Relaxed)
+    }
+
+    /// Bodies are not compressed from now on. Says whether they were before.
+    pub(super) fn keep_uncompressed(&self) -> bool {
+        self.gzip && !self.is_uncompressed.swap(true, Relaxed)
     }
 
     /// The address with this path and these parameters behind it.

@@ -16,14 +16,18 @@ pub enum Cause {
     MappingMissing,
     /// 1.x has the database, not its retention policy.
     PolicyMissing,
-    /// 404 without InfluxDB's words: nothing answers writes at this path.
+    /// 404, 410 or 421 without InfluxDB's words: nothing takes writes at this address.
     EndpointMissing,
     Redirected,
     MethodRefused,
     /// A 2xx that is not InfluxDB's 204.
     NotInflux,
-    /// 400 that no line caused.
+    /// A 4xx that no line caused.
     RequestRefused,
+    /// Lines are refused alone, nothing is stored meanwhile, and the answers name no cause that lies in the lines.
+    RefusalUnproven,
+    /// 413 for a line alone that is no larger than others take.
+    RequestTooLarge,
     Unreachable,
     TlsFailed,
     TimedOut,
@@ -67,6 +71,8 @@ impl Cause {
             Self::MethodRefused => "method_refused",
             Self::NotInflux => "not_influxdb",
             Self::RequestRefused => "request_refused",
+            Self::RefusalUnproven => "refusal_unproven",
+            Self::RequestTooLarge => "request_too_large",
             Self::Unreachable => "unreachable",
             Self::TlsFailed => "tls_failed",
             Self::TimedOut => "timed_out",
@@ -88,7 +94,10 @@ impl Cause {
             | Self::DatabaseMissing
             | Self::MappingMissing
             | Self::PolicyMissing
-            | Self::RequestRefused => Reach::Destination,
+            | Self::RequestRefused
+            | Self::RefusalUnproven
+            | Self::RequestTooLarge
+            | Self::ServerLimit => Reach::Destination,
             _ => Reach::Server,
         }
     }
@@ -105,6 +114,8 @@ impl Cause {
                 | Self::CacheFull
                 | Self::DiskFull
                 | Self::ServerFailed
+                | Self::EndpointMissing
+                | Self::MethodRefused
         )
     }
 }

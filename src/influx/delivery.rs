@@ -1,14 +1,15 @@
-//! One batch of lines from its closing to its settlement: every line is stored or refused when it returns.
+//! Delivers one batch of lines: returns when every line is stored, refused, or kept out by a limit of the server.
 
 use super::address::Address;
-use super::answer::{Answer, Outcome, classify, message};
+use super::answer::{Answer, Outcome, decide};
 use super::backoff::Backoff;
 use super::cause::Cause;
 use super::connection::Destination;
 use super::counters::count;
 use super::gzip::Gzip;
 use super::lines::Lines;
-use super::salvage::{Plan, Refusal, Refused, Request};
+use super::reading::Reading;
+use super::salvage::{KeptOut, Plan, Refusal, Refused, Request, Step, Wait};
 use super::slow::{SLOW_AFTER, Slow};
 use super::writer::{Writer, now};
 use crate::alarm::Watch;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What became of a batch: each of its lines is stored, or refused.
+/// What became of a batch: each of its lines is in one of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     pub lines_stored: usize,
@@ -71,7 +72,7 @@ pub struct LaneWriter {
 enum Verdict {
     Stored,
     TooLarge { why: String },
-    Refused { why: String, answer: Answer },
+    Refused { why: String, answer: Box<Answer>, reading: Box<Reading> },
 }
 
 impl LaneWriter {
@@ -79,48 +80,89 @@ impl LaneWriter {
         Self { writer, gzip: Gzip::new(), rng: fastrand::Rng::with_seed(seed) }
     }
 
-    /// Returns when every line is stored or refused, however long that takes. Dropped before, it leaves
+    /// Returns when every line is stored, refused or kept out by a limit, however long that takes. Dropped before, it leaves
     /// behind at most a request whose answer nobody hears; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
-        let mut batch = Batch { lines, delivered: Delivered::default(), watch: self.writer.board().watch() };
-        let mut plan = Plan::new(lines);
-        let counters = self.writer.counters();
+        let writer = Arc::clone(&self.writer);
+        let mut batch = Batch { lines, delivered: Delivered::default(), watch: writer.board().watch() };
+        let mut plan = Plan::new(lines, writer.options.accepts_unproven);
+        let counters = writer.counters();
         let _under_way = counters.batches_in_flight.begin();
         if !lines.is_empty() {
             counters.batch_lines.add(lines.len());
             counters.batch_bytes.add(lines.text().len());
-            self.writer.keep_pace(lines.len()).await;
+            writer.keep_pace(lines.len()).await;
         }
-        while let Some(request) = plan.next(lines, self.writer.size(destination)) {
-            let (stored, refused) = (plan.lines_stored(), plan.lines_refused());
-            match self.settle(destination, &mut batch, &request).await {
-                Verdict::Stored => plan.stored(),
+        let (mut counted_stored, mut counted_refused) = (0, 0);
+        let mut backoff = Backoff::new(writer.options.delays);
+        while let Some(step) = plan.next(lines, writer.size(destination), writer.stores(destination)) {
+            let Step { request, wait } = step;
+            if let Some(wait) = wait {
+                self.wait_blocked(destination, &mut batch, &wait, &mut backoff).await;
+            }
+            let verdict = self.settle(destination, &mut batch, &request, plan.is_blocked()).await;
+            let stores = writer.stores(destination);
+            match verdict {
+                Verdict::Stored => {
+                    plan.stored(lines);
+                    backoff = Backoff::new(writer.options.delays);
+                }
                 Verdict::TooLarge { why } => {
                     if request.len() > 1 {
-                        self.writer.lower_size(destination, request.bytes(lines), why.clone());
+                        writer.lower_size(destination, request.bytes(lines), why.clone());
                     }
-                    plan.too_large(&why);
+                    plan.too_large(lines, &why, stores);
                 }
-                Verdict::Refused { why, answer } => {
-                    let Answer { status, is_cut, .. } = answer;
-                    let message = message(&answer.body);
-                    plan.refused(lines, Refusal { status, message: &message, why: &why, is_cut });
+                Verdict::Refused { why, answer, reading } => {
+                    let refusal = Refusal { answer: &answer, reading: &reading, why: &why, stores };
+                    plan.refused(lines, refusal);
                 }
             }
-            count(&self.writer.counters().lines_stored, plan.lines_stored() - stored);
-            count(&self.writer.counters().lines_refused, plan.lines_refused() - refused);
+            // A batch that begins anew does not count twice.
+            count(&counters.lines_stored, plan.lines_stored().saturating_sub(counted_stored));
+            count(&counters.lines_refused, plan.lines_refused().saturating_sub(counted_refused));
+            counted_stored = counted_stored.max(plan.lines_stored());
+            counted_refused = counted_refused.max(plan.lines_refused());
         }
         batch.delivered.lines_stored = plan.lines_stored();
-        batch.delivered.refused = plan.into_refused();
+        let (refused, kept_out) = plan.into_lists();
+        batch.delivered.refused = refused;
+        let blocked = |line: KeptOut| Blocked {
+            line: line.line,
+            cause: Cause::ServerLimit,
+            why: line.why,
+            remedy: line.limit.remedy.into(),
+        };
+        batch.delivered.blocked = kept_out.into_iter().map(blocked).collect();
         batch.delivered
     }
 
-    /// Sends a request until an answer is about its lines: retries what passes, holds what has to be mended.
+    /// The server refuses lines, says of none what is wrong with it, and stores nothing.
+    async fn wait_blocked(
+        &mut self,
+        destination: &Destination,
+        batch: &mut Batch<'_>,
+        wait: &Wait,
+        backoff: &mut Backoff,
+    ) {
+        if wait.cause == Cause::RequestTooLarge {
+            // Sizes that were learned on the way to a line alone are no measure for others.
+            self.writer.forget_size(destination);
+        }
+        let address = self.writer.client.addresses().current();
+        self.raise(&mut batch.watch, true, (address, destination), (wait.cause, &wait.why));
+        let delay = backoff.hold(&mut self.rng);
+        self.pause(delay).await;
+    }
+
+    /// Sends a request until an answer is about its lines: retries what passes, waits for what has to be mended. `is_blocked`:
+    /// an answer about lines does not end the alarm of the batch.
     async fn settle(
         &mut self,
         destination: &Destination,
         batch: &mut Batch<'_>,
         request: &Request,
+        is_blocked: bool,
     ) -> Verdict {
         let writer = Arc::clone(&self.writer);
         let mut body = Body { plain: request.body(batch.lines), packed: None };
@@ -129,12 +171,15 @@ impl LaneWriter {
         loop {
             let addresses = writer.client.addresses();
             let address = addresses.pick(&tried.addresses).unwrap_or_else(|| addresses.current());
-            let (outcome, answer) = self.attempt(address, destination, &mut body, batch).await;
-            if matches!(outcome, Outcome::Stored | Outcome::Split { .. } | Outcome::Refused { .. }) {
+            let Attempt { outcome, answer, reading } =
+                self.attempt(address, destination, &mut body, &tried, batch).await;
+            if outcome == Outcome::Stored
+                || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !is_blocked)
+            {
                 batch.watch.well(now());
             }
             match outcome {
-                Outcome::Retry { cause, .. } if cause.is_of_address() => {
+                Outcome::Retry { cause, .. } | Outcome::Hold { cause, .. } if cause.is_of_address() => {
                     writer.leave(address, destination, cause);
                     tried.addresses.insert(address.index());
                 }
@@ -142,11 +187,20 @@ impl LaneWriter {
             }
             let delay = match outcome {
                 Outcome::Stored => {
+                    if let Some(why) = tried.uncompressed.take() {
+                        writer.keep_uncompressed(address, why);
+                    }
                     writer.note_stored(destination, address.as_str(), request.len());
                     return Verdict::Stored;
                 }
                 Outcome::Split { why } => return Verdict::TooLarge { why },
-                Outcome::Refused { why } => return Verdict::Refused { why, answer },
+                Outcome::Refused { why } => {
+                    return Verdict::Refused { why, answer: Box::new(answer), reading: Box::new(reading) };
+                }
+                Outcome::Uncompressed { why } => {
+                    tried.uncompressed = Some(why);
+                    continue;
+                }
                 Outcome::Retry { cause, after, why } => {
                     self.raise(&mut batch.watch, false, (address, destination), (cause, &why));
                     if cause.is_of_address() && addresses.pick(&tried.addresses).is_some() {
@@ -156,6 +210,9 @@ impl LaneWriter {
                 }
                 Outcome::Hold { cause, why } => {
                     self.raise(&mut batch.watch, true, (address, destination), (cause, &why));
+                    if cause.is_of_address() && addresses.pick(&tried.addresses).is_some() {
+                        continue;
+                    }
                     if !tried.mending && writer.mend(cause, destination).await {
                         tried.mending = true;
                         continue;
@@ -179,9 +236,13 @@ impl LaneWriter {
         address: &Address,
         destination: &Destination,
         body: &mut Body,
+        tried: &Tried,
         batch: &mut Batch<'_>,
-    ) -> (Outcome, Answer) {
-        let (bytes, gzipped) = body.for_address(address, &mut self.gzip);
+    ) -> Attempt {
+        let (bytes, gzipped) = match tried.uncompressed {
+            Some(_) => (body.plain.clone(), false),
+            None => body.for_address(address, &mut self.gzip),
+        };
         let counters = self.writer.counters();
         count(&counters.bytes_plain, body.plain.len());
         count(&counters.bytes_sent, bytes.len());
@@ -190,26 +251,39 @@ impl LaneWriter {
         let _under_way = counters.requests_in_flight.begin();
         let request = self.writer.client.write(address, destination, bytes, gzipped);
         let slow = Slow { address, destination, lines: batch.lines.len() };
-        let (outcome, answer) = match slow.watch(SLOW_AFTER, request).await {
+        let attempt = match slow.watch(SLOW_AFTER, request).await {
             Ok(answer) => {
                 counters.latency.add(now().saturating_duration_since(start));
-                (classify(destination.api(), &answer), answer)
+                let is_stored = answer.status == 204;
+                let reading = if is_stored { Reading::default() } else { Reading::of(&answer) };
+                let outcome = match decide(destination.api(), &answer, &reading) {
+                    // Without compression, words about it say nothing that is known.
+                    Outcome::Uncompressed { why } if !gzipped => match answer.status {
+                        400 | 422 => Outcome::Refused { why },
+                        _ => Outcome::Hold { cause: Cause::RequestRefused, why },
+                    },
+                    outcome => outcome,
+                };
+                Attempt { outcome, answer, reading }
             }
             Err(failure) => {
                 let outcome = Outcome::Retry { cause: failure.cause, after: None, why: failure.why };
-                (outcome, Answer::default())
+                Attempt { outcome, answer: Answer::default(), reading: Reading::default() }
             }
         };
-        self.tally(&outcome, &mut batch.delivered.requests);
+        let outcome = &attempt.outcome;
+        self.tally(outcome, &mut batch.delivered.requests);
         tracing::debug!(%destination, address = address.as_str(), ?outcome, "write attempted");
-        (outcome, answer)
+        attempt
     }
 
     fn tally(&self, outcome: &Outcome, requests: &mut Requests) {
         let counters = self.writer.counters();
         let (total, here) = match outcome {
             Outcome::Stored => (&counters.stored, &mut requests.stored),
-            Outcome::Retry { .. } => (&counters.retried, &mut requests.retried),
+            Outcome::Retry { .. } | Outcome::Uncompressed { .. } => {
+                (&counters.retried, &mut requests.retried)
+            }
             Outcome::Split { .. } => (&counters.split, &mut requests.split),
             Outcome::Refused { .. } => (&counters.refused, &mut requests.refused),
             Outcome::Hold { .. } => (&counters.held, &mut requests.held),
@@ -231,12 +305,21 @@ struct Batch<'a> {
     watch: Watch,
 }
 
+/// One request and its answer.
+struct Attempt {
+    outcome: Outcome,
+    answer: Answer,
+    reading: Reading,
+}
+
 /// What was done without a wait in between.
 #[derive(Default)]
 struct Tried {
     /// Those that failed.
     addresses: BTreeSet<usize>,
     mending: bool,
+    /// The body is sent without compression, for this reason.
+    uncompressed: Option<String>,
 }
 
 /// The body of a request, compressed when the first address wants it so, and then kept for every attempt.

@@ -38,6 +38,11 @@ pub enum Event {
         bytes_max: usize,
         why: String,
     },
+    /// A server or proxy takes only bodies that are not compressed.
+    CompressionRefused {
+        address: String,
+        why: String,
+    },
     CredentialReread,
     /// It was created, or was there already.
     DatabaseReady {
@@ -100,6 +105,13 @@ impl Observer for LogObserver {
             }
             Event::SizeLowered { destination, bytes_max, why } => {
                 tracing::info!(%destination, bytes_max, why, "requests were too large, sending smaller ones");
+            }
+            Event::CompressionRefused { address, why } => {
+                tracing::warn!(
+                    address,
+                    why,
+                    "compressed requests are refused, sending uncompressed ones from now on: set compression = \"none\" under [influx], or correct the proxy before InfluxDB, which has to pass Content-Encoding on"
+                );
             }
             Event::CredentialReread => {
                 tracing::info!("the credential of InfluxDB has changed, using the new one");

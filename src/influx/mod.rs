@@ -18,6 +18,7 @@ pub mod line_reader;
 mod lines;
 mod no_proxy;
 mod pace;
+mod reading;
 mod remedy;
 mod salvage;
 mod sizes;

@@ -4,6 +4,7 @@ use super::cause::Cause;
 use super::client::identifier;
 use super::connection::{Credential, Destination};
 use super::http::takes_no_proxy;
+use super::reading::limit;
 
 /// What a remedy may have to name.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +36,36 @@ pub fn advice(cause: Cause, why: &str, place: Place<'_>) -> String {
         Cause::RequestRefused if says(&["to an HTTPS server", "to HTTPS port"]) => {
             "TLS is spoken there: write https:// into influx.url".to_owned()
         }
+        Cause::Busy if says(&["limit", "plan", "quota", "Limit", "Plan"]) => {
+            "the limit of InfluxDB's plan is reached: raise the plan, or lower batch.points_per_second_max"
+                .to_owned()
+        }
+        Cause::RequestRefused if says(&["402"]) => {
+            "the server wants to be paid: look at the plan and the account of InfluxDB Cloud".to_owned()
+        }
+        Cause::Forbidden if is_foreign_page(why) => format!(
+            "a firewall or proxy before InfluxDB answered, not InfluxDB: let it pass POST requests from this machine to {address}"
+        ),
+        Cause::ServerFailed | Cause::Unavailable if says_status(why, &["502", "504"]) => format!(
+            "a proxy or load balancer answers in the place of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
+        ),
+        Cause::ServerLimit => limit(why).map_or_else(|| remedy(cause, place), str::to_owned),
         Cause::Unreachable if may_be_proxied(address) => format!(
             "{}; and the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (NO_PROXY names what goes without)",
             remedy(cause, place)
         ),
         _ => remedy(cause, place),
     }
+}
+
+fn says_status(why: &str, statuses: &[&str]) -> bool {
+    statuses.iter().any(|status| why.starts_with(status))
+}
+
+/// Whether these words are HTML, which no InfluxDB answers writes with.
+fn is_foreign_page(why: &str) -> bool {
+    let lower = why.to_ascii_lowercase();
+    ["<html", "<!doctype", "<head", "<body"].iter().any(|tag| lower.contains(tag))
 }
 
 fn may_be_proxied(address: &str) -> bool {
@@ -71,8 +96,15 @@ fn remedy(cause: Cause, place: Place<'_>) -> String {
             format!("something else than InfluxDB seems to answer at {address}: check influx.url")
         }
         Cause::RequestRefused => {
-            "InfluxDB refuses the request as such: check influx.url, influx.api and the names under [influx]".to_owned()
+            "InfluxDB, or a proxy before it, refuses the request as such: check influx.url, influx.api, the names under [influx], and the proxy".to_owned()
         }
+        Cause::RefusalUnproven => format!(
+            "{address} refuses every line and names no cause in it: check influx.url and what stands before InfluxDB; the lines are tried again. \
+             Where they are to blame, reject.rate_max = 1.0 and a reload skip them"
+        ),
+        Cause::RequestTooLarge => format!(
+            "a line alone is too large for {address}: raise the request size of the proxy before it, such as client_max_body_size of nginx"
+        ),
         Cause::Unreachable => format!("check influx.url, and that InfluxDB runs at {address}"),
         Cause::TlsFailed => format!(
             "check the certificate of {address}; one of an authority of your own wants influx.tls.ca_file"

@@ -14,7 +14,7 @@ use super::lines::Size;
 use super::pace::Pace;
 use super::remedy::{self, advice};
 use crate::alarm::{Alarm, Alarms, Scope, Trouble, Watch};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,9 @@ pub struct WriterOptions {
     /// Of all lanes together; what is sent again is not counted.
     pub points_per_second_max: Option<u64>,
     pub delays: Delays,
+    /// `reject.rate_max = 1.0`: lines that are refused alone with 400, 422 or 500 are refused also where nothing proves that they
+    /// are to blame.
+    pub accepts_unproven: bool,
 }
 
 /// Writes lines to one database, on as many lanes as there are.
@@ -65,8 +68,8 @@ struct Common {
 #[derive(Debug, Default)]
 struct Learned {
     bytes_max: BTreeMap<Destination, (usize, Instant)>,
-    /// Destinations that stored lines.
-    stored: BTreeSet<Destination>,
+    /// Requests that were stored, by destination.
+    stores: BTreeMap<Destination, u64>,
     /// Whether a database was ready when that was last said, and when that was.
     databases: BTreeMap<Destination, (bool, Instant)>,
 }
@@ -168,8 +171,13 @@ impl Writer {
         match self.client.probe(address, destination).await {
             Ok(Outcome::Hold { cause, why }) => Err((cause, true, why)),
             Ok(Outcome::Retry { cause, why, .. }) => Err((cause, false, why)),
-            // What is said of an empty write otherwise is no lasting trouble.
-            Ok(_) => Ok(()),
+            // A server may take lines and no empty write.
+            Ok(
+                Outcome::Stored
+                | Outcome::Split { .. }
+                | Outcome::Refused { .. }
+                | Outcome::Uncompressed { .. },
+            ) => Ok(()),
             Err(failure) => Err((failure.cause, false, failure.why)),
         }
     }
@@ -257,6 +265,23 @@ impl Writer {
         self.tell(&Event::SizeLowered { destination: destination.clone(), bytes_max, why });
     }
 
+    /// Requests may be as large as the configuration says again.
+    pub(super) fn forget_size(&self, destination: &Destination) {
+        self.learned().bytes_max.remove(destination);
+    }
+
+    /// How many requests to the destination were stored, by all lanes.
+    pub(super) fn stores(&self, destination: &Destination) -> u64 {
+        self.learned().stores.get(destination).copied().unwrap_or_default()
+    }
+
+    /// A request was stored only without compression: the next ones are sent so from now on.
+    pub(super) fn keep_uncompressed(&self, address: &Address, why: String) {
+        if address.keep_uncompressed() {
+            self.tell(&Event::CompressionRefused { address: address.as_str().to_owned(), why });
+        }
+    }
+
     pub(super) fn note_stored(&self, destination: &Destination, address: &str, lines: usize) {
         if self.learned().is_first_store(destination) {
             let (destination, address) = (destination.clone(), address.to_owned());
@@ -319,7 +344,12 @@ impl Learned {
     }
 
     fn is_first_store(&mut self, destination: &Destination) -> bool {
-        !self.stored.contains(destination) && self.stored.insert(destination.clone())
+        if let Some(stores) = self.stores.get_mut(destination) {
+            *stores += 1;
+            return false;
+        }
+        self.stores.insert(destination.clone(), 1);
+        true
     }
 
     fn is_news(&mut self, destination: &Destination, ready: bool, now: Instant) -> bool {

@@ -63,6 +63,7 @@ fn lane(connection: &Connection) -> LaneWriter {
         bytes_max: 100_000_000,
         points_per_second_max: None,
         delays: Delays::default(),
+        accepts_unproven: false,
     };
     let client = Client::new(connection).unwrap();
     Writer::new(client, connection, options, Arc::new(LogObserver)).lane(7)

@@ -10,6 +10,7 @@ fn kind(outcome: &Outcome) -> (&'static str, Option<Cause>) {
     match outcome {
         Outcome::Stored => ("stored", None),
         Outcome::Retry { cause, .. } => ("retry", Some(*cause)),
+        Outcome::Uncompressed { .. } => ("uncompressed", None),
         Outcome::Split { .. } => ("split", None),
         Outcome::Refused { .. } => ("refused", None),
         Outcome::Hold { cause, .. } => ("hold", Some(*cause)),
@@ -77,11 +78,59 @@ fn decides_by_status_and_words() {
         V2,
         400,
         r#"{"code":"invalid","message":"unable to read data: gzip: invalid header"}"#,
+        "uncompressed",
+        None,
+    );
+    f(V1, 400, r#"{"error":"database is required"}"#, "hold", Some(Cause::RequestRefused));
+    // Words that are not known: the line has to be refused alone, and again after others were stored.
+    for status in [400, 422] {
+        for body in [
+            "",
+            "<html>bad request</html>",
+            r#"{"error":"what"}"#,
+            r#"{"message":"partial write: what dropped=1"}"#,
+        ] {
+            f(V2, status, body, "refused", None);
+        }
+    }
+    // InfluxDB 1.6.7 with a full disk, 3.10 with one, and 3.10 at its limit of databases.
+    f(
+        V1,
+        400,
+        r#"{"error":"partial write: write /d/data/db/_series/07/0000: no space left on device dropped=3000"}"#,
+        "retry",
+        Some(Cause::DiskFull),
+    );
+    f(
+        V2,
+        400,
+        r#"{"code":"invalid","message":"write buffer error: error from wal: x: No space left on device (os error 28)"}"#,
+        "retry",
+        Some(Cause::DiskFull),
+    );
+    f(
+        V1,
+        422,
+        r#"{"error":"Adding a new database would exceed limit of 5 databases"}"#,
+        "hold",
+        Some(Cause::ServerLimit),
+    );
+    f(V2, 422, r#"{"message":"service limit reached"}"#, "hold", Some(Cause::ServerLimit));
+    // A limit for some lines: the others are stored.
+    f(
+        V1,
+        400,
+        r#"{"error":"partial write: max-series-per-database limit exceeded: (10) dropped=250"}"#,
+        "refused",
+        None,
+    );
+    f(
+        V2,
+        400,
+        r#"{"message":"write buffer error: incoming write was empty"}"#,
         "hold",
         Some(Cause::RequestRefused),
     );
-    f(V1, 400, r#"{"error":"database is required"}"#, "hold", Some(Cause::RequestRefused));
-    f(V2, 400, "", "hold", Some(Cause::RequestRefused));
     f(
         V2,
         422,
@@ -156,8 +205,14 @@ fn decides_by_status_and_words() {
         None,
     );
     f(V1, 413, r#"{"error":"Request Entity Too Large"}"#, "split", None);
-    for status in [402, 406, 409, 410, 415, 418, 421, 431, 451] {
-        f(V2, status, "", "refused", None);
+    f(V2, 415, "", "uncompressed", None);
+    for status in [410, 421] {
+        f(V2, status, "", "hold", Some(Cause::EndpointMissing));
+    }
+    for status in [402, 406, 409, 411, 412, 414, 416, 417, 418, 423, 425, 426, 428, 431, 451, 498] {
+        for body in ["", r#"{"message":"unable to parse 'm v=': missing field value"}"#] {
+            f(V2, status, body, "hold", Some(Cause::RequestRefused));
+        }
     }
 
     f(V2, 503, "", "retry", Some(Cause::Unavailable));
@@ -188,15 +243,23 @@ fn decides_by_status_and_words() {
         V2,
         500,
         r#"{"code":"internal error","message":"unexpected error writing points to database: [field type conflict]"}"#,
-        "refused",
-        None,
+        "retry",
+        Some(Cause::ServerFailed),
     );
     f(
         V2,
         500,
-        r#"{"code":"internal error","message":"partial write: field type conflict: input field \"timeout\" on measurement \"m\""}"#,
+        r#"{"message":"partial write: field type conflict: input field \"v\" on measurement \"m\" is type string, already exists as type float dropped=1"}"#,
         "refused",
         None,
+    );
+    f(V1, 500, r#"{"error":"partial write: a node is down dropped=5"}"#, "retry", Some(Cause::ServerFailed));
+    f(
+        V2,
+        500,
+        r#"{"code":"internal error","message":"partial write: field type conflict: input field \"timeout\" on measurement \"m\""}"#,
+        "retry",
+        Some(Cause::ServerFailed),
     );
     f(V1, 500, r#"{"error":"retention policy not found: nope"}"#, "hold", Some(Cause::PolicyMissing));
     f(V2, 100, "", "retry", Some(Cause::ServerFailed));
@@ -255,4 +318,29 @@ fn reads_retry_after() {
     assert!(
         matches!(classify(V2, &answer), Outcome::Retry { after: Some(after), .. } if after.as_secs() == 7)
     );
+}
+
+#[test]
+fn takes_the_credential_out_of_an_answer() {
+    let f = |words: &str, header: &str, want: &str| {
+        let credential = Some(HeaderValue::from_str(header).unwrap());
+        assert_eq!(Answer { credential, ..Answer::default() }.shown(words), want);
+    };
+    f("you sent: Token t0ken, t0ken", "Token t0ken", "you sent: Token (secret), (secret)");
+    f("you sent nothing", "Token t0ken", "you sent nothing");
+    f("Basic dTpw", "Basic dTpw", "Basic (secret)");
+    f("", "Token ", "");
+}
+
+/// The token `t` stands in the server's own words, which decide before it is masked.
+#[test]
+fn masks_the_credential_after_the_decision() {
+    let answer = Answer {
+        status: 400,
+        body: br#"{"message":"unable to parse 'm v=': missing field value"}"#.to_vec(),
+        credential: Some(HeaderValue::from_static("Token t")),
+        ..Answer::default()
+    };
+    let Outcome::Refused { why } = classify(V2, &answer) else { panic!("{answer:?}") };
+    assert!(why.starts_with("400: unable (secret)o parse"), "{why}");
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 mod addresses;
 mod hostile;
+mod statuses;
 
 const DELAYS: Delays = Delays {
     retry_first: Duration::from_millis(1),
@@ -18,8 +19,13 @@ const DELAYS: Delays = Delays {
     address_first: Duration::from_mins(1),
     address_max: Duration::from_mins(1),
 };
-const OPTIONS: WriterOptions =
-    WriterOptions { lines_max: 5000, bytes_max: 4_000_000, points_per_second_max: None, delays: DELAYS };
+const OPTIONS: WriterOptions = WriterOptions {
+    lines_max: 5000,
+    bytes_max: 4_000_000,
+    points_per_second_max: None,
+    delays: DELAYS,
+    accepts_unproven: false,
+};
 
 /// Of another shard than small times.
 const FAR: i64 = 1_000_000_000_000_000_000;
@@ -71,8 +77,11 @@ impl Setup {
     }
 
     async fn deliver(&self, destination: &Destination, lines: &Lines) -> Delivered {
-        let delivered = self.writer.lane(7).deliver(destination, lines).await;
-        assert_eq!(delivered.lines_stored + delivered.refused.len(), lines.len());
+        let mut lane = self.writer.lane(7);
+        let delivery = tokio::time::timeout(Duration::from_mins(1), lane.deliver(destination, lines));
+        let delivered = delivery.await.expect("the delivery ends");
+        let settled = delivered.lines_stored + delivered.refused.len() + delivered.blocked.len();
+        assert_eq!(settled, lines.len());
         delivered
     }
 }
@@ -262,7 +271,7 @@ async fn refuses_a_line_that_is_too_large_alone() {
     let setup =
         Setup::faults(|request| (request.text.len() > 500).then(|| Reply::status(413).body("too large")))
             .await;
-    let long = format!("m s=\"{}\" 5", "x".repeat(1000));
+    let long = format!("m s=\"{}\" 5", "x".repeat(70_000));
     let delivered = setup.deliver(&bucket(), &lines(["m v=1 1", &long, "m v=3 3"])).await;
     assert_eq!(refused_lines(&delivered), [1]);
     assert_eq!(&*delivered.refused[0].why, "413: too large");
@@ -309,10 +318,11 @@ async fn gives_the_reason_of_each_refused_line() {
 
 #[tokio::test]
 async fn keeps_few_reasons_for_many_refused_lines() {
-    let setup = Setup::faults(|request| {
+    let faults: crate::receiver::Faults = Box::new(|request| {
         Some(Reply::status(422).body(format!("cannot take {}", String::from_utf8_lossy(&request.text))))
-    })
-    .await;
+    });
+    let options = Options { faults: Some(faults), ..Options::default() };
+    let setup = Setup::with(options, WriterOptions { accepts_unproven: true, ..OPTIONS }, |_| ()).await;
     let delivered = setup.deliver(&bucket(), &good(1000)).await;
     assert_eq!(delivered.refused.len(), 1000);
     let distinct: BTreeSet<_> = delivered.refused.iter().map(|refused| &refused.why).collect();

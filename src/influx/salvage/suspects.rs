@@ -1,8 +1,8 @@
 //! The lines that a complaint may be about.
 
-use super::complaint::{Complaint, Quote};
 use crate::influx::line_reader::{Point, Value, read_line};
 use crate::influx::lines::Lines;
+use crate::influx::reading::{Complaint, Numbered, Quote};
 use memchr::memmem::Finder;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -32,7 +32,9 @@ pub(super) fn that_fit(
     complaint: &Complaint,
 ) -> Vec<Suspect> {
     let needle = match complaint {
-        Complaint::Unparsable | Complaint::Other => return Vec::new(),
+        Complaint::Unparsable | Complaint::Named(_) | Complaint::Limit(_) | Complaint::Other => {
+            return Vec::new();
+        }
         Complaint::Conflict { field, .. } | Complaint::TooLong { field, .. } => field.bytes(),
         Complaint::Retention => b"",
     };
@@ -65,8 +67,31 @@ fn fits(point: &Point, complaint: &Complaint) -> bool {
             matches!(value, Value::String(text) if text.len() > *bytes_max && field.is(&point.measurement, name))
         }),
         Complaint::Retention => point.time.is_some(),
-        Complaint::Unparsable | Complaint::Other => false,
+        Complaint::Unparsable | Complaint::Named(_) | Complaint::Limit(_) | Complaint::Other => false,
     }
+}
+
+/// Whether a complaint that names a field or the retention may be about this line.
+pub(super) fn fits_line(line: &[u8], complaint: &Complaint) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match complaint {
+        // A line without a time gets one from the server.
+        Complaint::Retention => true,
+        _ => read_line(line).is_ok_and(|point| fits(&point, complaint)),
+    }
+}
+
+/// Those that an answer names by number. `indices` are the lines of the request.
+pub(super) fn that_are_numbered(lines: &Lines, indices: &[usize], numbered: &[Numbered]) -> Vec<Suspect> {
+    let is_it = |index: usize, begins: &str| text(lines, index).starts_with(begins.trim().as_bytes());
+    let named = numbered.iter().filter_map(|named| {
+        let index = *indices.get(named.number.checked_sub(1)?)?;
+        named.begins.as_deref().is_none_or(|begins| is_it(index, begins)).then_some(index)
+    });
+    let mut named: Vec<usize> = named.collect();
+    named.sort_unstable();
+    named.dedup();
+    named.into_iter().map(|index| Suspect { line: index as u32, time: None, why: None }).collect()
 }
 
 /// Those that an answer quotes; both stand in the request's order. `words` makes a reason of the server's.
@@ -126,7 +151,6 @@ fn halves(suspects: &[Suspect]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::complaint::Report;
     use super::*;
 
     fn lines(texts: &[&str]) -> Lines {
@@ -138,7 +162,8 @@ mod tests {
     #[test]
     fn finds_the_lines_that_a_complaint_fits() {
         let f = |message: &str, texts: &[&str], want: &[u32]| {
-            let complaint = Report::read(&format!("partial write: {message} dropped=1")).complaint;
+            let complaint =
+                Complaint::read(&format!("partial write: {message} dropped=1")).unwrap_or(Complaint::Other);
             let suspects = that_fit(&lines(texts), 0..texts.len(), &complaint);
             let got: Vec<u32> = suspects.iter().map(|suspect| suspect.line).collect();
             assert_eq!(got, want, "{message}");

@@ -1,6 +1,6 @@
 use super::*;
 use crate::influx::Api;
-use crate::influx::answer::{Answer, Outcome, classify, message};
+use crate::influx::answer::{Answer, Outcome, decide};
 use sim::{Dialect, Flaw, Line, Shards, Sim};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,8 +26,8 @@ fn line(flaw: Flaw, series: usize, time: i64) -> Line {
     let fields = match &flaw {
         Flaw::Conflict { fields, .. } => strings(fields),
         Flaw::Unparsable => "f0=+1".to_owned(),
-        Flaw::Large => format!("g=1,s=\"{}\"", "x".repeat(3_000)),
-        Flaw::None | Flaw::Old | Flaw::Terse => "f0=1,f1=2".to_owned(),
+        Flaw::Large => format!("g=1,s=\"{}\"", "x".repeat(70_000)),
+        Flaw::None | Flaw::Old | Flaw::Terse | Flaw::Limited => "f0=1,f1=2".to_owned(),
     };
     Line { text: format!("m,s={series} {fields} {time}"), flaw, series, time }
 }
@@ -48,14 +48,15 @@ struct Salvaged {
     bytes: usize,
 }
 
-/// Runs a plan to its end and checks what it came to.
+/// Runs a plan to its end and checks what it came to. Whenever the batch is blocked, another lane stores something.
 fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
     let lines = lines_of(sim.batch);
-    let mut plan = Plan::new(&lines);
-    let mut stored = BTreeSet::new();
+    let mut plan = Plan::new(&lines, false);
+    let (mut kept, mut stores) = (BTreeSet::new(), 0);
     let mut refused_alone = BTreeSet::new();
     let api = if sim.dialect == Dialect::V1 { Api::V1 } else { Api::V2 };
-    while let Some(request) = plan.next(&lines, size) {
+    while let Some(Step { request, wait }) = plan.next(&lines, size, stores) {
+        stores += u64::from(wait.is_some());
         let indices: Vec<usize> = match &request {
             Request::Run(run) => run.clone().collect(),
             Request::Picked(picked) => picked.clone(),
@@ -63,38 +64,44 @@ fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
         assert!(!indices.is_empty() && indices.len() <= size.lines_max.max(1), "{name}");
         assert!(indices.is_sorted(), "{name}");
         let answer: Answer = sim.answer(&indices, &request.body(&lines));
+        let reading = Reading::of(&answer);
         let before = plan.lines_stored();
-        match classify(api, &answer) {
+        match decide(api, &answer, &reading) {
             Outcome::Stored => {
-                plan.stored();
+                stores += 1;
+                plan.stored(&lines);
                 let more = plan.lines_stored() - before;
                 assert!(more == 0 || more == indices.len(), "{name}");
-                stored.extend(indices.iter().copied().take(more));
+                kept.extend(indices.iter().copied().take(more));
             }
             Outcome::Split { why } => {
                 size.bytes_max = size.bytes_max.min(request.bytes(&lines) / 2).max(1);
-                plan.too_large(&why);
+                plan.too_large(&lines, &why, stores);
             }
             Outcome::Refused { why } => {
                 if let [alone] = *indices {
                     refused_alone.insert(alone);
                 }
-                let message = message(&answer.body);
-                let refusal =
-                    Refusal { status: answer.status, message: &message, why: &why, is_cut: answer.is_cut };
-                plan.refused(&lines, refusal);
+                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: &why, stores });
             }
             other => panic!("{name}: {other:?}"),
         }
         assert!(sim.requests < 10 * lines.len() + 10, "{name}: it does not end");
     }
     let count = plan.lines_stored();
-    let refused = plan.into_refused();
-    let bad = |flaw: &Flaw| *flaw != Flaw::None;
-    let want: Vec<usize> = (0..sim.batch.len()).filter(|&i| bad(&sim.batch[i].flaw)).collect();
+    let (refused, kept_out) = plan.into_lists();
+    let is_limited = |flaw: &Flaw| *flaw == Flaw::Limited;
+    let of = |is_it: &dyn Fn(&Flaw) -> bool| -> Vec<usize> {
+        (0..sim.batch.len()).filter(|&i| is_it(&sim.batch[i].flaw)).collect()
+    };
+    let want = of(&|flaw| *flaw != Flaw::None && !is_limited(flaw));
     let got: Vec<usize> = refused.iter().map(|refused| refused.line).collect();
     assert_eq!(got, want, "{name}: the wrong lines were refused");
-    assert_eq!(count + want.len(), sim.batch.len(), "{name}");
+    let want_out = of(&is_limited);
+    let got_out: Vec<usize> = kept_out.iter().map(|kept_out| kept_out.line).collect();
+    assert_eq!(got_out, want_out, "{name}: the wrong lines were kept out");
+    assert_eq!(count + want.len() + want_out.len(), sim.batch.len(), "{name}");
+    let bad = |flaw: &Flaw| *flaw != Flaw::None;
     for index in got {
         let flaw = &sim.batch[index].flaw;
         let one_alone = refused_alone.iter().any(|&alone| are_of_a_kind(flaw, &sim.batch[alone].flaw));
@@ -102,7 +109,7 @@ fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
         assert!(is_proven, "{name}: {index} was refused without proof");
     }
     let lost: Vec<usize> =
-        (0..sim.batch.len()).filter(|i| !bad(&sim.batch[*i].flaw) && !stored.contains(i)).collect();
+        (0..sim.batch.len()).filter(|i| !bad(&sim.batch[*i].flaw) && !kept.contains(i)).collect();
     assert!(lost.is_empty(), "{name}: never stored: {lost:?}");
     let mut latest = BTreeMap::new();
     for (i, line) in sim.batch.iter().enumerate().filter(|(_, line)| !bad(&line.flaw)) {
@@ -172,8 +179,10 @@ fn random_batch(rng: &mut fastrand::Rng, of: Shards) -> Vec<Line> {
     let (shards, fields) = (rng.i64(1..8), rng.usize(1..60));
     let conflicts: Vec<(i64, usize)> =
         (0..rng.usize(1..80)).map(|_| (rng.i64(0..shards), rng.usize(..fields))).collect();
-    let [conflicting, innocents, old, unparsable, terse] = std::array::from_fn(|_| random_share(rng));
+    let [conflicting, innocents, old, unparsable, terse, limited] =
+        std::array::from_fn(|_| random_share(rng));
     let terse = if rng.bool() { 0 } else { terse.min(20) };
+    let limited = if rng.bool() { 0 } else { limited };
     let within = if rng.bool() { of.nanos } else { 50 };
     let any = |rng: &mut fastrand::Rng| {
         let drawn = |rng: &mut fastrand::Rng, share: u32| rng.u32(..1_000) < share;
@@ -192,7 +201,12 @@ fn random_batch(rng: &mut fastrand::Rng, of: Shards) -> Vec<Line> {
             let fields = if conflicts.contains(&(shard, field)) { vec![] } else { vec![field] };
             return innocent(&fields, series, time(rng, shard));
         }
-        let flaws = [(old, Flaw::Old), (unparsable, Flaw::Unparsable), (terse, Flaw::Terse)];
+        let flaws = [
+            (old, Flaw::Old),
+            (unparsable, Flaw::Unparsable),
+            (terse, Flaw::Terse),
+            (limited, Flaw::Limited),
+        ];
         match flaws.into_iter().find(|(share, _)| drawn(rng, *share)) {
             Some((_, Flaw::Old)) => line(Flaw::Old, series, time(rng, -100)),
             Some((_, flaw)) => line(flaw, series, time(rng, shard)),
@@ -311,32 +325,41 @@ fn halves_where_answers_say_nothing() {
         let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "terse").requests;
         assert!(requests <= most, "{count} {every}: {requests}");
     };
-    f(1_000, 1, 2_000);
+    // Each is refused alone twice, the second time after something else was stored.
+    f(1_000, 1, bound(1_000, 1_000));
     f(1_000, 1_000, bound(1, 1_000));
     f(1_000, 100, bound(10, 1_000));
-    f(1, 1, 1);
+    f(1, 1, 2);
 }
 
-/// A plan for these lines, and what it sends to a server that refuses some of them with these words.
+/// A plan for these lines, and what it sends to a server that refuses some of them with these words. Whenever it waits, another
+/// lane stores something.
 fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Vec<usize>, usize) {
     let batch: Vec<Line> =
         texts.iter().map(|text| Line { text: (*text).to_owned(), ..line(Flaw::None, 0, 0) }).collect();
     let lines = lines_of(&batch);
-    let mut plan = Plan::new(&lines);
-    while let Some(request) = plan.next(&lines, SIZE) {
+    let (mut plan, mut stores) = (Plan::new(&lines, false), 0);
+    while let Some(Step { request, wait }) = plan.next(&lines, SIZE, stores) {
+        stores += u64::from(wait.is_some());
         let indices = match request {
             Request::Run(run) => run.collect(),
             Request::Picked(picked) => picked,
         };
         match refuses(&indices) {
-            None => plan.stored(),
+            None => {
+                stores += 1;
+                plan.stored(&lines);
+            }
             Some(message) => {
-                plan.refused(&lines, Refusal { status: 400, message: &message, why: "why", is_cut: false });
+                let body = serde_json::json!({ "message": message }).to_string().into_bytes();
+                let answer = Answer { status: 400, body, ..Answer::default() };
+                let reading = Reading::of(&answer);
+                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "why", stores });
             }
         }
     }
-    let stored = plan.lines_stored();
-    (plan.into_refused().iter().map(|refused| refused.line).collect(), stored)
+    let count = plan.lines_stored();
+    (plan.into_lists().0.iter().map(|refused| refused.line).collect(), count)
 }
 
 /// A line quotes another one as the server would.

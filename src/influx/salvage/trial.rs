@@ -3,11 +3,12 @@
 //! Suspects are in order of time, and what is refused of them are whole shards: runs of neighbours. An answer counts those of one
 //! shard, so that a half that drops fewer than the whole did tells where the run lies.
 
-use super::complaint::{Complaint, Report};
+use super::Refusal;
 use super::evidence::Evidence;
+use super::proof::Proof;
 use super::suspects::{Suspect, middle};
 use crate::influx::lines::{Lines, Size};
-use std::sync::Arc;
+use crate::influx::reading::Complaint;
 
 #[derive(Debug)]
 pub(super) struct Trial {
@@ -56,7 +57,7 @@ impl Trial {
     /// Lines that are all refused by the words of an answer about them.
     pub fn add_all_refused(&mut self, suspects: Vec<Suspect>, complaint: Complaint, evidence: &mut Evidence) {
         match evidence.proof(&complaint) {
-            Some(why) => evidence.refuse_all(suspects, &why),
+            Some(why) => evidence.refuse_all(suspects, &complaint, &why),
             None if suspects.is_empty() => {}
             None => self.steps.push(Step::Alone(suspects, complaint)),
         }
@@ -114,15 +115,21 @@ impl Trial {
     }
 
     /// The request was too large.
-    pub fn too_large(&mut self, why: &Arc<str>, evidence: &mut Evidence) {
+    pub fn too_large(&mut self, lines: &Lines, why: &str, stores: u64, evidence: &mut Evidence) {
+        let mut alone = |suspects: &[Suspect]| {
+            if let [alone, ..] = suspects {
+                evidence.too_large_alone(lines, alone.line as usize, why, stores);
+            }
+        };
         match self.sent.take() {
-            Some(Step::Alone(suspects, complaint)) => {
-                let rest = refuse_first(suspects, why, evidence);
+            Some(Step::Alone(mut suspects, complaint)) => {
+                let rest = suspects.split_off(suspects.len().min(1));
+                alone(&suspects);
                 self.add_all_refused(rest, complaint, evidence);
             }
-            Some(Step::Together(alone)) if alone.len() == 1 => evidence.refuse_all(alone, why),
-            Some(Step::Part { first: alone, rest, dropped }) if alone.len() == 1 => {
-                evidence.refuse_all(alone, why);
+            Some(Step::Together(suspects)) if suspects.len() == 1 => alone(&suspects),
+            Some(Step::Part { first, rest, dropped }) if first.len() == 1 => {
+                alone(&first);
                 self.part(rest, dropped);
             }
             // A smaller size holds from now on.
@@ -132,35 +139,37 @@ impl Trial {
     }
 
     /// Lines of the request were refused.
-    pub fn refused(&mut self, report: Report, why: &Arc<str>, evidence: &mut Evidence) {
+    pub fn refused(&mut self, lines: &Lines, refusal: Refusal<'_>, evidence: &mut Evidence) {
         match self.sent.take() {
-            Some(Step::Together(suspects)) => self.judge(suspects, report, why, evidence),
+            Some(Step::Together(suspects)) => self.judge(lines, suspects, refusal, evidence),
             Some(Step::Part { first, rest, dropped }) => {
-                let here = evidence.dropped(&report);
+                let here = evidence.dropped(refusal.reading);
                 let run = run(&first, &rest, here, dropped).filter(|_| evidence.has_runs);
                 if let Some((before, after)) = run {
                     self.seek_run(first, rest, before, after);
                 } else {
                     self.add(rest);
-                    self.judge(first, report, why, evidence);
+                    self.judge(lines, first, refusal, evidence);
                 }
             }
             Some(Step::Run { run, around }) => {
-                if evidence.dropped(&report) != Some(run.len()) {
+                if evidence.dropped(refusal.reading) != Some(run.len()) {
                     evidence.has_runs = false;
                     for lines in around {
                         self.add(lines);
                     }
                 }
-                self.judge(run, report, why, evidence);
+                self.judge(lines, run, refusal, evidence);
             }
-            Some(Step::Alone(suspects, complaint)) => {
-                evidence.note_alone(&report);
-                if report.complaint.is_kin(&complaint) && evidence.stands(&complaint) {
-                    evidence.prove(complaint, why);
-                    evidence.refuse_all(suspects, why);
+            Some(Step::Alone(mut suspects, complaint)) => {
+                let rest = suspects.split_off(suspects.len().min(1));
+                let proof = refuse_first(lines, &suspects, refusal, evidence);
+                let is_same = proof != Proof::None && refusal.reading.complaint().is_kin(&complaint);
+                if is_same && evidence.stands(&complaint) {
+                    let why = evidence.reason(refusal.why);
+                    evidence.refuse_all(rest, &complaint, &why);
+                    evidence.prove(complaint, &why);
                 } else {
-                    let rest = refuse_first(suspects, why, evidence);
                     self.add(rest);
                 }
             }
@@ -169,18 +178,27 @@ impl Trial {
     }
 
     /// Lines of a request that was refused.
-    fn judge(&mut self, suspects: Vec<Suspect>, report: Report, why: &Arc<str>, evidence: &mut Evidence) {
+    fn judge(
+        &mut self,
+        lines: &Lines,
+        suspects: Vec<Suspect>,
+        refusal: Refusal<'_>,
+        evidence: &mut Evidence,
+    ) {
         if suspects.len() == 1 {
-            evidence.note_alone(&report);
-            evidence.prove(report.complaint, why);
-            evidence.refuse_all(suspects, why);
+            refuse_first(lines, &suspects, refusal, evidence);
             return;
         }
-        match evidence.dropped(&report) {
-            Some(dropped) if dropped == suspects.len() => {
-                self.add_all_refused(suspects, report.complaint, evidence);
+        let complaint = refusal.reading.complaint();
+        match evidence.dropped(refusal.reading) {
+            // A count proves nothing where the words that go with it are not known.
+            Some(dropped) if dropped == suspects.len() && complaint != Complaint::Other => {
+                self.add_all_refused(suspects, complaint, evidence);
             }
-            dropped => self.part(suspects, dropped),
+            dropped => {
+                let dropped = dropped.filter(|dropped| *dropped != suspects.len());
+                self.part(suspects, dropped);
+            }
         }
     }
 
@@ -224,11 +242,12 @@ fn run(
     (here < first.len() && beyond <= rest.len()).then_some((here, beyond))
 }
 
-/// Returns the others.
-fn refuse_first(mut suspects: Vec<Suspect>, why: &Arc<str>, evidence: &mut Evidence) -> Vec<Suspect> {
-    let rest = suspects.split_off(suspects.len().min(1));
-    evidence.refuse_all(suspects, why);
-    rest
+/// The first was refused alone.
+fn refuse_first(lines: &Lines, suspects: &[Suspect], refusal: Refusal<'_>, evidence: &mut Evidence) -> Proof {
+    let [first, ..] = suspects else { return Proof::None };
+    // The server may have said something of this line before, in fewer words.
+    let why = first.why.as_deref().unwrap_or(refusal.why);
+    evidence.refused_alone(lines, first.line as usize, Refusal { why, ..refusal })
 }
 
 /// How many of the first suspects a request may hold; one always may.

@@ -154,7 +154,12 @@ async fn tries_all_addresses_while_none_works() {
 /// What is no fault of the address is the same at the next.
 #[tokio::test]
 async fn stays_where_lines_or_login_are_refused() {
-    for reply in [Reply::status(401), Reply::status(404), Reply::status(422), Reply::status(429)] {
+    for reply in [
+        Reply::status(401),
+        Reply::status(404).body(r#"{"message":"bucket \"b\" not found"}"#),
+        Reply::status(422),
+        Reply::status(429),
+    ] {
         let (first, second) = (Moody::start(Some(reply)).await, Moody::start(None).await);
         let (events, writer) = writer_to(&[&first, &second], LONG);
         let mut lane = writer.lane(7);

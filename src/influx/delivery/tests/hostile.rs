@@ -3,9 +3,10 @@
 use super::*;
 use crate::influx::answer::BODY_BYTES_MAX;
 
-/// What is made of a refusal with this body, for one line.
+/// What is made of a refusal with this body, for one line, where no proof is wanted.
 async fn why(reply: Reply) -> String {
-    let setup = Setup::faults(move |_| Some(reply.clone())).await;
+    let options = Options { faults: Some(Box::new(move |_| Some(reply.clone()))), ..Options::default() };
+    let setup = Setup::with(options, WriterOptions { accepts_unproven: true, ..OPTIONS }, |_| ()).await;
     let delivered = setup.deliver(&bucket(), &good(1)).await;
     assert_eq!(delivered.requests, Requests { refused: 1, ..Requests::default() });
     delivered.refused[0].why.to_string()

@@ -41,6 +41,8 @@ pub enum Flaw {
     Unparsable,
     /// A proxy takes no such line, and says nothing of it.
     Terse,
+    /// Of a series that the limit of the server keeps out.
+    Limited,
     /// Longer than any request may be.
     Large,
 }
@@ -81,7 +83,7 @@ impl Sim<'_> {
             return reply(413, "<html>too large</html>");
         }
         if indices.iter().any(|&i| self.batch[i].flaw == Flaw::Terse) {
-            return reply(418, "");
+            return reply(422, "");
         }
         let (unparsable, parsed): (Vec<usize>, Vec<usize>) =
             indices.iter().partition(|&&i| self.batch[i].flaw == Flaw::Unparsable);
@@ -114,7 +116,8 @@ impl Sim<'_> {
     fn write(&mut self, indices: &[usize]) -> Option<(String, usize)> {
         let mut shards: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         let old: Vec<usize> = indices.iter().copied().filter(|&i| self.batch[i].flaw == Flaw::Old).collect();
-        for &i in indices.iter().filter(|&&i| self.batch[i].flaw != Flaw::Old) {
+        let limited = indices.iter().filter(|&&i| self.batch[i].flaw == Flaw::Limited).count();
+        for &i in indices.iter().filter(|&&i| !matches!(self.batch[i].flaw, Flaw::Old | Flaw::Limited)) {
             shards.entry(self.shards.of(self.batch[i].time)).or_default().push(i);
         }
         let mut shards: Vec<Vec<usize>> = shards.into_values().collect();
@@ -139,7 +142,10 @@ impl Sim<'_> {
                 failed.get_or_insert((reason, bad.len()));
             }
         }
-        failed.or_else(|| (!old.is_empty()).then(|| (self.retention(&old), old.len())))
+        let limit = || ("max-series-per-database limit exceeded: (10)".to_owned(), limited);
+        failed
+            .or_else(|| (limited > 0).then(limit))
+            .or_else(|| (!old.is_empty()).then(|| (self.retention(&old), old.len())))
     }
 
     fn retention(&self, old: &[usize]) -> String {
@@ -167,7 +173,8 @@ impl Sim<'_> {
         for line in self.batch {
             match line.flaw {
                 Flaw::None => {}
-                Flaw::Terse | Flaw::Large => alone += 1,
+                // Where the words lead to no line, each run of lines costs as much as a cause.
+                Flaw::Terse | Flaw::Large | Flaw::Limited => alone += 1,
                 Flaw::Unparsable => {
                     quoted += 1;
                     quoted_bytes += line.text.len() + 60;

@@ -1,5 +1,6 @@
-//! What an answer says of the lines that it refuses, in the words of InfluxDB 1.x and 2.x. It tells where to look; by itself
-//! it settles no line.
+//! Causes of single lines in the words of InfluxDB 1.x and 2.x, which name the field. They tell where to look for the lines.
+
+use super::Limit;
 
 /// What parsers begin with, for each line that they quote.
 const UNPARSABLE: &str = "unable to parse '";
@@ -12,27 +13,26 @@ const PREFIXES: [&str; 2] =
 
 /// Why lines are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Complaint {
+pub(in crate::influx) enum Complaint {
     /// The parser does not read them; it quotes them.
     Unparsable,
     /// The field has another type already, in the shard of the line's time.
-    Conflict {
-        field: Field,
-        kind: String,
-    },
+    Conflict { field: Field, kind: String },
     /// A string of the field is longer than this.
-    TooLong {
-        field: Field,
-        bytes_max: usize,
-    },
+    TooLong { field: Field, bytes_max: usize },
     /// Older than what is kept.
     Retention,
+    /// One of the causes whose words name neither field nor lines.
+    Named(&'static str),
+    /// A limit keeps the lines out.
+    Limit(&'static Limit),
+    /// None of the known causes.
     Other,
 }
 
 /// A field as an answer names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Field {
+pub(in crate::influx) struct Field {
     /// (measurement, field): 1.x writes names as they are, 2.x as Go quotes them, and no answer says which it is.
     readings: Vec<(String, String)>,
 }
@@ -51,15 +51,21 @@ impl Field {
     }
 }
 
-/// What one answer says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Report {
-    pub complaint: Complaint,
-    /// Of the lines of its request, how many were dropped: the count of one shard, and so at least so many.
-    pub dropped: Option<usize>,
-}
-
 impl Complaint {
+    /// None if the message names no known cause in full.
+    pub fn read(message: &str) -> Option<Self> {
+        let said = without_prefix(message);
+        if quotes_begin(said) {
+            return Some(Self::Unparsable);
+        }
+        let reason = partial(message).map_or(said, |(reason, _)| reason);
+        let is_retention = || {
+            reason.starts_with("points beyond retention policy")
+                || (reason.starts_with("dropped ") && reason.contains("points outside retention policy"))
+        };
+        conflict(reason).or_else(|| too_long(reason)).or_else(|| is_retention().then_some(Self::Retention))
+    }
+
     /// Whether a line may well be refused for both, so that a server names either.
     pub fn is_kin(&self, other: &Self) -> bool {
         let of_field = |complaint: &Self| matches!(complaint, Self::Conflict { .. } | Self::TooLong { .. });
@@ -67,28 +73,25 @@ impl Complaint {
     }
 }
 
-impl Report {
-    pub fn read(message: &str) -> Self {
-        let said = PREFIXES.iter().find_map(|prefix| message.strip_prefix(prefix)).unwrap_or(message);
-        if quotes_begin(said) {
-            return Self { complaint: Complaint::Unparsable, dropped: None };
-        }
-        let Some((reason, rest)) =
-            said.strip_prefix(PARTIAL).and_then(|partial| partial.rsplit_once(" dropped="))
-        else {
-            return Self { complaint: complaint(said), dropped: None };
-        };
-        let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
-        Self { complaint: complaint(reason), dropped: digits.parse().ok() }
-    }
+/// The server's message without what it puts before its reason.
+fn without_prefix(message: &str) -> &str {
+    PREFIXES.iter().find_map(|prefix| message.strip_prefix(prefix)).unwrap_or(message)
 }
 
-fn complaint(reason: &str) -> Complaint {
-    conflict(reason).or_else(|| too_long(reason)).unwrap_or({
-        let is_retention = reason.starts_with("points beyond retention policy")
-            || (reason.starts_with("dropped ") && reason.contains("points outside retention policy"));
-        if is_retention { Complaint::Retention } else { Complaint::Other }
-    })
+/// A reason and the count of dropped lines behind it. A name may hold the same words, so the last ones count.
+fn partial(message: &str) -> Option<(&str, Option<usize>)> {
+    let (reason, rest) = without_prefix(message).strip_prefix(PARTIAL)?.rsplit_once(" dropped=")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    Some((reason, digits.parse().ok()))
+}
+
+/// How many lines of the request were dropped, at least.
+pub(super) fn dropped(message: &str) -> Option<usize> {
+    if quotes_begin(without_prefix(message)) {
+        // 1.6.7 writes `dropped=0` behind lines that it does not count.
+        return None;
+    }
+    partial(message)?.1
 }
 
 /// `field type conflict: input field "f" on measurement "m" is type integer, already exists as type float`
@@ -166,20 +169,20 @@ fn quotes_begin(said: &str) -> bool {
 }
 
 /// Whether quoting this text would make a list of quotes ambiguous.
-pub(super) fn may_forge_quotes(text: &[u8]) -> bool {
+pub(in crate::influx) fn may_forge_quotes(text: &[u8]) -> bool {
     memchr::memmem::find(text, UNPARSABLE.as_bytes()).is_some()
 }
 
 /// A line that an answer quotes, and what is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Quote<'a> {
+pub(in crate::influx) struct Quote<'a> {
     pub line: &'a str,
     pub why: &'a str,
 }
 
 /// The lines that an answer quotes, in the request's order. Only where none of the lines that were sent `may_forge_quotes`
 /// do the words between the quotes come from the server alone. Of an answer that was read to a cap the last may be cut.
-pub(super) fn quotes(message: &str, is_cut: bool) -> Vec<Quote<'_>> {
+pub(in crate::influx) fn quotes(message: &str, is_cut: bool) -> Vec<Quote<'_>> {
     let partial = message.strip_prefix(PARTIAL);
     let Some(list) = partial.unwrap_or(message).strip_prefix(UNPARSABLE) else { return Vec::new() };
     let list = match partial {
@@ -207,7 +210,8 @@ mod tests {
     #[test]
     fn reads_what_the_servers_say() {
         let f = |message: &str, complaint: Complaint, dropped: Option<usize>| {
-            assert_eq!(Report::read(message), Report { complaint, dropped }, "{message}");
+            assert_eq!(Complaint::read(message).unwrap_or(Complaint::Other), complaint, "{message}");
+            assert_eq!(super::dropped(message), dropped, "{message}");
         };
         let conflict = || Complaint::Conflict { field: field("m", "f"), kind: "integer".to_owned() };
         f(
@@ -263,10 +267,9 @@ mod tests {
     #[test]
     fn takes_the_count_that_the_server_wrote() {
         let said = r#"partial write: field type conflict: input field "f dropped=99 is" on measurement "m" is type string, already exists as type float dropped=1"#;
-        let report = Report::read(said);
-        assert_eq!(report.dropped, Some(1));
+        assert_eq!(dropped(said), Some(1));
         assert!(
-            matches!(report.complaint, Complaint::Conflict { field, .. } if field.is("m", "f dropped=99 is"))
+            matches!(Complaint::read(said), Some(Complaint::Conflict { field, .. }) if field.is("m", "f dropped=99 is"))
         );
     }
 
@@ -276,7 +279,7 @@ mod tests {
             let said = format!(
                 "partial write: field type conflict: input field {names} is type integer, already exists as type float dropped=1"
             );
-            let Complaint::Conflict { field, .. } = Report::read(&said).complaint else { panic!("{said}") };
+            let Some(Complaint::Conflict { field, .. }) = Complaint::read(&said) else { panic!("{said}") };
             assert!(field.is(measurement, name), "{said}");
         };
         // 2.7.12
