@@ -235,10 +235,11 @@ impl Lines {
 
     /// Points that InfluxDB takes for the same one.
     fn judge(&self, destination: &Destination) -> Option<Line> {
-        // Each line counts as a record of its own, so that those of one record are compared, too.
+        // A record's number among the sampled ones stands for its offset.
         let (tenure, mut runs) = (Tracker::default().assign(), Runs::default());
         for line in 0..self.buffer.lines() {
-            runs.push(tenure, line as i64, line, 1);
+            let record = self.places.partition_point(|(first, _)| *first <= line);
+            runs.push(tenure, record as i64, line, 1);
         }
         let found = count_collisions(&self.buffer, &runs);
         let example = found.example?;
