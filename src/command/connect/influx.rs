@@ -91,12 +91,14 @@ async fn writable(client: &Client, address: &Address, destination: &Destination)
         }
         Ok(Outcome::Stored) => Line::passed(format!("{what}: may be written")),
         // It may be about the write being empty.
-        Ok(Outcome::Refused { why } | Outcome::Split { why }) => Line::warned(
-            format!(
-                "{what}: whether it may be written is not known: a write without lines is answered {why}"
-            ),
-            "look at the log of `run` for the first points, and at proxies before the server",
-        ),
+        Ok(Outcome::Refused { why } | Outcome::Split { why } | Outcome::Uncompressed { why }) => {
+            Line::warned(
+                format!(
+                    "{what}: whether it may be written is not known: a write without lines is answered {why}"
+                ),
+                "look at the log of `run` for the first points, and at proxies before the server",
+            )
+        }
         Err(failure) => {
             Line::failed(format!("{what}: {}", failure.why), advice(failure.cause, &failure.why, place))
         }
