@@ -8,9 +8,12 @@
     reason = "a test fails by panicking; helpers are shared"
 )]
 
+#[path = "support/signals.rs"]
+mod signals;
 mod support;
 
 use kafka_influx_bridge::receiver::Reply;
+use signals::signal;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -471,8 +474,7 @@ fn map_live_ends_well_with_ctrl_c_and_says_when_nothing_came() {
     let mut shown = BufReader::new(child.stdout.take().unwrap());
     shown.read_line(&mut first).unwrap();
     assert!(first.starts_with("t,host=h1 v=1.5 "), "{first}");
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
+    signal(child.id(), "INT");
     let output = child.wait_with_output().unwrap();
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -539,7 +541,7 @@ impl<'s> Running<'s> {
 
     /// SIGTERM; returns whether it ended well.
     fn stop(&mut self) -> bool {
-        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        signal(self.child.id(), "TERM");
         self.child.wait().unwrap().success()
     }
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/signals.rs"]
+mod signals;
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -40,11 +43,6 @@ impl Demo {
         }
     }
 
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
-    }
-
     /// The rest of its output, after a good end.
     fn end(mut self) -> String {
         let mut rest = String::new();
@@ -73,7 +71,7 @@ fn totals(output: &str) -> [u64; 3] {
 fn ends_well_on(signal: &str) {
     let mut demo = Demo::start(&[]);
     let mut shown = demo.read_until("points/s stored");
-    demo.signal(signal);
+    signals::signal(demo.child.id(), signal);
     shown += &demo.end();
     for topic in ["ec2", "brokers", "sensors"] {
         let (into, out) = (format!("\nin  {topic}: {{"), format!("\nout {topic}: "));
@@ -90,12 +88,12 @@ fn ends_well_on(signal: &str) {
 
 #[test]
 fn ctrl_c_ends_it_with_totals_that_add_up() {
-    ends_well_on("-INT");
+    ends_well_on("INT");
 }
 
 #[test]
 fn sigterm_ends_it_with_totals_that_add_up() {
-    ends_well_on("-TERM");
+    ends_well_on("TERM");
 }
 
 #[test]

@@ -15,6 +15,8 @@ mod containers;
 mod given;
 #[path = "packaging/grafana.rs"]
 mod grafana;
+#[path = "support/signals.rs"]
+mod signals;
 #[path = "packaging/systemd.rs"]
 mod systemd;
 

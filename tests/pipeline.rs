@@ -4,6 +4,8 @@
 
 #[path = "support/exposition.rs"]
 mod exposition;
+#[path = "support/signals.rs"]
+mod signals;
 mod support;
 
 mod pipeline {

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking; helpers are shared"
 )]
 
+#[path = "support/signals.rs"]
+mod signals;
 mod support;
 
 use kafka_influx_bridge::admin::Counters;
@@ -16,6 +18,7 @@ use kafka_influx_bridge::dead_letter::{DeadLetters, Elements, Letter, REFUSED, S
 use kafka_influx_bridge::influx::LogObserver;
 use kafka_influx_bridge::pipeline::Pipeline;
 use kafka_influx_bridge::receiver::Reply;
+use signals::signal;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -275,8 +278,7 @@ fn waits_while_influxdb_holds_and_ends_when_it_is_interrupted() {
         (child, lines)
     };
     let (mut child, lines) = start();
-    let status = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
-    assert!(status.success());
+    signal(child.id(), "INT");
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let last = lines.last().unwrap();
     assert!(

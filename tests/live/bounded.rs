@@ -102,8 +102,9 @@ fn wide(rng: &mut fastrand::Rng) -> String {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_long_backlog_is_left_in_kafka() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let megabytes = std::env::var("BRIDGE_LIVE_BACKLOG_MB").map_or(2_000, |text| text.parse().unwrap());
     let topic = live.kafka().create_topic(live.name("backlog"), 6, 1);
     let (producer, mut rng) = (producer(1_000_000), fastrand::Rng::with_seed(1));
@@ -124,8 +125,9 @@ fn a_long_backlog_is_left_in_kafka() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_thousand_partitions_of_compressible_data() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let partitions = std::env::var("BRIDGE_LIVE_PARTITIONS").map_or(1_000, |text| text.parse().unwrap());
     let topic = live.kafka().create_topic(live.name("partitions"), partitions, 1);
     let producer = producer(1_000_000);
@@ -141,8 +143,9 @@ fn a_thousand_partitions_of_compressible_data() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_record_of_a_hundred_thousand_elements() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let topic = live.kafka().create_topic(live.name("elements"), 1, 1);
     let producer = producer(1_000_000);
     let elements: Vec<String> = (0..100_000).map(|n| format!(r#"{{"id":"{n}","v":{n}}}"#)).collect();
@@ -156,8 +159,9 @@ fn a_record_of_a_hundred_thousand_elements() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn two_hundred_destinations() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let kafka = live.kafka();
     let topics: Vec<String> = (0..200).map(|n| live.name(&format!("destination{n}"))).collect();
     kafka.create_topics(&topics, 1, 1, &[]);

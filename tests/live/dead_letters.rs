@@ -50,8 +50,9 @@ fn read_back(config: &Config, topic: &str) -> Vec<Found> {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_large_letter_is_cut_to_what_the_topic_takes() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic_with(live.name("dead"), 1, 1, &[("max.message.bytes", "20000")]);
     let config = config(&kafka, &topic);
@@ -68,8 +69,9 @@ fn a_large_letter_is_cut_to_what_the_topic_takes() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_is_missing_is_told_and_taken_up_once_it_is_there() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = live.name("dead_missing");
     let letters = DeadLetters::open(&config(&kafka, &topic)).unwrap().unwrap();
@@ -87,8 +89,9 @@ fn a_topic_that_is_missing_is_told_and_taken_up_once_it_is_there() {
 
 /// A compacted topic takes no record without a key.
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_refuses_letters_is_told() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic_with(live.name("dead_compacted"), 1, 1, &[("cleanup.policy", "compact")]);
     let letters = DeadLetters::open(&config(&kafka, &topic)).unwrap().unwrap();
@@ -99,9 +102,10 @@ fn a_topic_that_refuses_letters_is_told() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn many_letters_are_taken_by_three_replicas() {
     const LETTERS: usize = 20_000;
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let kafka = live.kafka3();
     for partitions in [1, 3] {
         let topic = kafka.create_topic(live.name(&format!("dead_many{partitions}")), partitions, 3);
@@ -121,8 +125,9 @@ fn many_letters_are_taken_by_three_replicas() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn originals_are_read_again_until_they_are_gone() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic(live.name("originals"), 2, 1);
     kafka.produce(&topic, (0..10_000).map(|n| Produced::new(format!("value {n}")).to(n % 2)));
@@ -159,8 +164,9 @@ fn originals_are_read_again_until_they_are_gone() {
 /// The whole way: what is rejected or refused is in the dead-letter topic when its offset is committed, a pattern that
 /// matches that topic does not read it, and a corrected mapping replays it.
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn records_become_letters_and_letters_become_points() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("letters"), 2, 1);
     let dead = kafka.create_topic_with(format!("{topic}_dead"), 2, 1, &[("max.message.bytes", "20000")]);

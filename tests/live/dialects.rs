@@ -11,8 +11,9 @@ fn numbers(range: std::ops::Range<u64>) -> impl Iterator<Item = Produced> {
 const MAPPING: &str = "measurement = 'm'\ntag_keys = ['host']";
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_database_that_is_dropped_is_created_again() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx1());
     let topic = kafka.create_topic(live.name("dropped"), 1, 1);
     let database = live.name("dropped");
@@ -29,8 +30,9 @@ fn a_database_that_is_dropped_is_created_again() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_missing_database_is_named_unless_it_may_be_created() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx1());
     let topic = kafka.create_topic(live.name("nodb"), 1, 1);
     let database = live.name("nodb");
@@ -44,8 +46,9 @@ fn a_missing_database_is_named_unless_it_may_be_created() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_login_is_sent_and_a_wrong_one_is_named() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let kafka = live.kafka();
     let (influx, database, user, password) = live.influx1_login();
     let topic = kafka.create_topic(live.name("login"), 1, 1);
@@ -76,8 +79,9 @@ fn a_login_is_sent_and_a_wrong_one_is_named() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn victoriametrics_takes_both_apis() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, victoria) = (live.kafka(), live.victoria());
     let topic = kafka.create_topic(live.name("victoria"), 1, 1);
     kafka.produce(&topic, numbers(0..100));
@@ -110,8 +114,9 @@ fn values(export: &str) -> usize {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_database_of_influxdb_2_without_a_mapping_is_named() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let (user, password) = live.influx2_v1_login();
     let topic = kafka.create_topic(live.name("dbrp"), 1, 1);

@@ -8,8 +8,9 @@ use std::time::Duration;
 const NAMED_MAX: Duration = Duration::from_secs(3);
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_first_run_shows_that_it_is_alive() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("alive"), 2, 1);
     let bucket = influx.create_bucket(live.name("alive"));
@@ -54,8 +55,9 @@ fn assert_named(kafka: &Kafka, topic: &str, influx: String, words: &[&str]) {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_wrong_token_is_named() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("token"), 1, 1);
     let bucket = influx.create_bucket(live.name("token"));
@@ -63,8 +65,9 @@ fn a_wrong_token_is_named() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_missing_bucket_is_named_with_the_command_that_makes_it() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("bucket"), 1, 1);
     let missing = live.name("missing");
@@ -81,8 +84,9 @@ fn a_missing_bucket_is_named_with_the_command_that_makes_it() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_wrong_address_is_named() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic(live.name("address"), 1, 1);
     // Nothing listens on port 1.
@@ -96,8 +100,9 @@ fn a_wrong_address_is_named() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_wrong_broker_is_named() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (Kafka::new("127.0.0.1:1"), live.influx2());
     let bridge = Bridge::start(&Config::new(&kafka, "t", v2(&influx, "b")).text(), &[]);
     let (_, took) = bridge.wait_for_log(&["ERROR", "kafka.brokers"], PATIENCE);
@@ -108,8 +113,9 @@ fn a_wrong_broker_is_named() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_missing_topic_is_named() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = live.name("no_topic");
     let bridge = Bridge::start(&Config::new(&kafka, &topic, v2(&influx, "b")).text(), &[]);
@@ -122,8 +128,9 @@ fn a_missing_topic_is_named() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn more_members_than_partitions_are_told() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("members"), 1, 1);
     let config = Config::new(&kafka, &topic, v2(&influx, "ec2")).text();

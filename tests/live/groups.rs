@@ -110,8 +110,9 @@ impl Watch {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_group_that_shares_otherwise_is_named_and_joined_once_it_is_free() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "held");
     let telegraf = scene.kafka.member(&scene.topic, &scene.topic, "telegraf-on-web-1", "range");
     scene.produce(0..600);
@@ -129,8 +130,9 @@ fn a_group_that_shares_otherwise_is_named_and_joined_once_it_is_free() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_bridge_may_share_by_range_with_others() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "range");
     let config = scene.config("librdkafka.'partition.assignment.strategy' = 'range'");
     let one = Bridge::start(&config, &[]);
@@ -152,8 +154,9 @@ fn a_bridge_may_share_by_range_with_others() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_second_process_with_one_instance_id_ends_the_first() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "fenced");
     let config = scene.config("instance_id = 'one'");
     let mut one = Bridge::start(&config, &[]);
@@ -172,8 +175,9 @@ fn a_second_process_with_one_instance_id_ends_the_first() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_revoke_while_influxdb_hangs_takes_its_5_s_and_commits_nothing_more() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx1());
     let topic = kafka.create_topic(live.name("revoke"), PARTITIONS, 1);
     let database = live.name("revoke");
@@ -202,8 +206,9 @@ fn a_revoke_while_influxdb_hangs_takes_its_5_s_and_commits_nothing_more() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_member_that_stood_still_commits_nothing_of_what_others_took_over() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "still");
     let one = Bridge::start(&scene.config(""), &[]);
     let load = Load::start(live.kafka(), &scene.topic);
@@ -228,8 +233,9 @@ fn a_member_that_stood_still_commits_nothing_of_what_others_took_over() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn members_come_and_go_under_load() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "churn");
     let seed =
         std::env::var("BRIDGE_LIVE_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
@@ -268,8 +274,9 @@ fn members_come_and_go_under_load() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_killed_coordinator_loses_nothing() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka3(), 3, "coordinator");
     let bridge = Bridge::start(&scene.config(""), &[]);
     bridge.wait_until_assigned(&scene.topic);

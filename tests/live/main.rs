@@ -1,8 +1,8 @@
 //! The released binary against real servers: Kafka, InfluxDB 2 and 1, VictoriaMetrics.
 //!
-//! They run with `BRIDGE_LIVE=1` and the variables that `tests/stack/env` prints (tests/stack/README.md); without it each says
-//! that it was skipped. With it, a missing variable or server is a failure. They run one at a time, because some of them stop
-//! a server. Every test has topics, groups, buckets and databases of its own, so all can be repeated on the same servers.
+//! Each is ignored unless `cargo test --test live -- --ignored` asks for it, with the variables that `tests/stack/env` prints
+//! (tests/stack/README.md). A missing variable or server is then a failure. The tests run one at a time, because some of them
+//! stop a server. Every test has topics, groups, buckets and databases of its own, so all can be repeated on the same servers.
 //!
 //! | variable | |
 //! |---|---|
@@ -48,3 +48,33 @@ mod support;
 mod text;
 mod topics;
 mod until_end;
+
+/// `cargo test` without real servers must report a live test as ignored, with the reason, and not as passed.
+#[test]
+fn every_live_test_is_ignored_with_its_reason() {
+    const REASON: &str = "#[ignore = \"needs real servers: ";
+    fn check(folder: &std::path::Path) -> usize {
+        let mut tests = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                tests += check(&path);
+            } else if path.file_name().unwrap() != "main.rs" {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let mut lines = text.lines().map(str::trim);
+                while lines.by_ref().any(|line| line == "#[test]") {
+                    tests += 1;
+                    let next = lines.next().unwrap_or_default();
+                    assert!(
+                        next.starts_with(REASON),
+                        "{}: {REASON}...\"] must follow #[test]: {next}",
+                        path.display()
+                    );
+                }
+            }
+        }
+        tests
+    }
+    let tests = check(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live"));
+    assert!(tests > 100, "only {tests} live tests were found");
+}

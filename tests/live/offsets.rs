@@ -20,8 +20,9 @@ fn count(influx: &Influx, bucket: &str, of: &str) -> u64 {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn what_retention_took_is_told_once_with_its_number() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("retention"), 2, 1);
     let bucket = influx.create_bucket(live.name("retention"));
@@ -50,8 +51,9 @@ fn what_retention_took_is_told_once_with_its_number() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn an_offset_beyond_the_end_is_told_and_committed_anew() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("beyond"), 2, 1);
     let bucket = influx.create_bucket(live.name("beyond"));
@@ -69,20 +71,23 @@ fn an_offset_beyond_the_end_is_told_and_committed_anew() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_is_created_again_is_read_from_its_beginning() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     recreated(&live, 300, Duration::ZERO);
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_is_created_again_after_a_while_is_read_from_its_beginning() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     recreated(&live, 6_000, Duration::from_secs(8));
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_topic_that_is_created_again_and_outgrows_the_old_one_is_read_from_its_beginning() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     recreated(&live, 60_000, Duration::ZERO);
 }
 
@@ -112,8 +117,9 @@ fn recreated(live: &Live, records: u64, after: Duration) {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn aborted_records_are_never_seen_and_the_gaps_are_committed() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("aborted"), 1, 1);
     let bucket = influx.create_bucket(live.name("aborted"));
@@ -145,8 +151,9 @@ fn aborted_records_are_never_seen_and_the_gaps_are_committed() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_compacted_topic_is_read_with_its_gaps_and_tombstones() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let settings = [
         ("cleanup.policy", "compact"),
@@ -179,8 +186,9 @@ fn a_compacted_topic_is_read_with_its_gaps_and_tombstones() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_rebalance_after_a_topic_was_created_again_skips_nothing() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("again"), 4, 1);
     let bucket = influx.create_bucket(live.name("again"));

@@ -56,8 +56,9 @@ fn survives(live: &Live, own: &mut OwnInflux, influx_more: &str, trouble: impl F
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_pause_longer_than_the_timeout_loses_and_doubles_nothing() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     survives(&live, &mut OwnInflux::start(&live, &[]), "timeout = '1s'", |trouble| {
         let paused = Paused::pause(trouble.own.pid());
         trouble.wait_until_told("timed_out");
@@ -71,8 +72,9 @@ fn a_pause_longer_than_the_timeout_loses_and_doubles_nothing() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn restarts_of_influxdb_under_load_lose_nothing_that_it_took() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let often = "[batch]\nage_max = '20ms'";
     survives(&live, &mut OwnInflux::start(&live, &[]), often, |trouble| {
         for with in ["KILL", "TERM", "KILL"] {
@@ -86,8 +88,9 @@ fn restarts_of_influxdb_under_load_lose_nothing_that_it_took() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_full_cache_is_waited_for() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     // It is written to disk when half full, which is looked at every second: until then it refuses.
     let small =
         ["--storage-cache-max-memory-size", "200000", "--storage-cache-snapshot-memory-size", "100000"];
@@ -100,9 +103,10 @@ fn a_full_cache_is_waited_for() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_full_disk_is_waited_for() {
-    let Some(live) = Live::or_skip() else { return };
-    let Some(disk) = Tmpfs::mount_or_skip(&live, "256m") else { return };
+    let live = Live::take_turn();
+    let disk = Tmpfs::mount(&live, "256m");
     let mut own = OwnInflux::start_in(&live.path("influxd"), &disk.path().join("engine"), &[]);
     survives(&live, &mut own, "", |trouble| {
         let filler = disk.fill();

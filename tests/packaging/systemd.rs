@@ -1,5 +1,6 @@
 //! The unit of the Debian package, and what the program tells systemd.
 
+use crate::signals::signal;
 use crate::{read, root};
 use clap::Parser as _;
 use kafka_influx_bridge::command::{Arguments, WRONG};
@@ -9,7 +10,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Neither Kafka nor InfluxDB is there.
@@ -42,10 +43,6 @@ fn told(socket: &UnixDatagram) -> String {
     String::from_utf8(state[..length].to_vec()).unwrap()
 }
 
-fn send(signal: &str, child: &Child) {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
-}
-
 #[test]
 fn the_unit_is_of_this_program() {
     let unit = read(&root().join("docker/debian/kafka-influx-bridge.service"));
@@ -76,8 +73,8 @@ fn systemd_hears_when_it_is_ready_and_when_it_stops() {
     let mut child = service(&folder).env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
     assert_eq!(told(&socket), "READY=1");
     // From now on SIGHUP does not end it, and SIGTERM ends it well.
-    send("-HUP", &child);
-    send("-TERM", &child);
+    signal(child.id(), "HUP");
+    signal(child.id(), "TERM");
     assert_eq!(told(&socket), "STOPPING=1\nEXTEND_TIMEOUT_USEC=10000000");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 
@@ -108,13 +105,13 @@ fn lines_in_the_journal_have_their_priority() {
         assert_eq!(told(&socket), "READY=1");
         // An error that is told in several lines.
         fs::write(&config, format!("{text}nonsense = 1\n")).unwrap();
-        send("-HUP", &child);
+        signal(child.id(), "HUP");
         let deadline = Instant::now() + Duration::from_secs(30);
         while !read(&log).contains("is not reloaded") {
             assert!(Instant::now() < deadline, "{}", read(&log));
             std::thread::sleep(Duration::from_millis(10));
         }
-        send("-TERM", &child);
+        signal(child.id(), "TERM");
         assert!(told(&socket).starts_with("STOPPING=1"));
         assert!(child.wait().unwrap().success());
 

@@ -1,5 +1,6 @@
 //! The receiver fails for a while: nothing is lost, and nothing is committed that is not stored.
 
+use crate::signals::signal;
 use crate::support::{BY_ID, Cluster, GROUP, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::receiver::{Ending, Reply};
 use std::fs::{self, File};
@@ -114,12 +115,11 @@ impl Service {
     }
 
     pub fn terminate(&self) {
-        self.signal("-TERM");
+        self.signal("TERM");
     }
 
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+        signal(self.child.id(), name);
     }
 
     /// Exit status, once it has ended.

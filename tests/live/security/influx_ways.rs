@@ -51,8 +51,9 @@ impl<'a> Scene<'a> {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn influxdb_behind_tls() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let of = &secure.certificates;
     let own = OwnInflux::start(&live, &["--tls-cert", &of.pem("server"), "--tls-key", &of.key("server")]);
@@ -88,8 +89,9 @@ fn influxdb_behind_tls() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn influxdb_behind_a_server_of_tls_that_wants_certificates() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let (of, influx) = (&secure.certificates, live.influx2());
     let scene = Scene::new(&live, influx.create_bucket(live.name("mutual")));
@@ -107,8 +109,9 @@ fn influxdb_behind_a_server_of_tls_that_wants_certificates() {
 }
 
 #[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn influxdb_behind_a_proxy_without_tls() {
-    let Some(live) = Live::or_skip() else { return };
+    let live = Live::take_turn();
     let influx = live.influx2();
     let scene = Scene::new(&live, influx.create_bucket(live.name("proxy")));
     let proxy = Proxy::to(influx.url());

@@ -1,6 +1,6 @@
 //! The released binary as a process.
 
-use super::{Http, PATIENCE, Page, free_port, wait_for};
+use super::{Http, PATIENCE, Page, free_port, signal, wait_for};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -210,12 +210,6 @@ pub fn binary() -> PathBuf {
 
 fn unique() -> u128 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
-}
-
-/// Sends a signal: `TERM`, `STOP`, `CONT`, `KILL`.
-pub fn signal(pid: u32, name: &str) {
-    let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
-    assert!(status.success(), "kill -{name} {pid}");
 }
 
 /// A process that stands still until this is dropped.

@@ -1,6 +1,6 @@
 //! docker/generator.sh with a stand-in for Kafka's programs.
 
-use super::bridge::signal;
+use super::signals::signal;
 use super::{Live, PATIENCE, wait_for};
 use std::collections::BTreeMap;
 use std::fs;

@@ -21,9 +21,11 @@ mod points;
 mod prometheus;
 mod proxies;
 mod secure_kafka;
+#[path = "../../support/signals.rs"]
+mod signals;
 mod tmpfs;
 
-pub use bridge::{Bridge, Paused, binary as bridge_binary, run_command, signal};
+pub use bridge::{Bridge, Paused, binary as bridge_binary, run_command};
 pub use certificates::{HIDDEN_HOST, KEY_PASSWORD};
 pub use config::Config;
 pub use example::Example;
@@ -39,6 +41,7 @@ pub use points::{Stored, assert_points, fields_of};
 pub use prometheus::Prometheus;
 pub use proxies::{Proxy, tls_before};
 pub use secure_kafka::{PLAIN_PASSWORD, SCRAM_PASSWORD, SecureKafka, USER};
+pub use signals::signal;
 pub use tmpfs::Tmpfs;
 
 use std::thread;

@@ -1,7 +1,7 @@
 //! An InfluxDB 2 of a test's own, for faults that would disturb others or want options of the server.
 
-use super::bridge::signal;
 use super::live::variable;
+use super::signals::signal;
 use super::{Influx, Live, PATIENCE, wait_for};
 use serde_json::json;
 use std::ffi::OsString;
