@@ -100,10 +100,106 @@ pub fn push_offset(record: &Record<'_>, out: &mut Vec<u8>) {
 /// Appends a number in its shortest decimal form, which makes equal numbers equal tags.
 fn push_shortest(raw: &[u8], out: &mut Vec<u8>) {
     match Number::whole(raw) {
-        Some(number) if !number.is_integer() => {
-            // Of no consequence for memory: writing to a Vec can't fail.
-            let _infallible = write!(out, "{}", number.as_f64());
-        }
+        Some(number) if !number.is_integer() => push_shortest_double(number.as_f64(), out),
         _ => out.extend_from_slice(raw),
+    }
+}
+
+/// Appends the shortest decimal that reads as `number`. Of two equally near ones it appends the one whose last digit is even, as
+/// Go's `strconv` does and so Telegraf, where the standard library's shortest form rounds up.
+fn push_shortest_double(number: f64, out: &mut Vec<u8>) {
+    /// A double lies halfway between two shortest decimals only if these have at least 15 digits: with fewer, half a unit of
+    /// the last digit is more than the distance to the next double.
+    const TIE_DIGITS_MIN: usize = 15;
+    let start = out.len();
+    // Writing to a Vec can't fail.
+    let _infallible = write!(out, "{number}");
+    let significant = |byte: &&u8| (b'1'..=b'9').contains(*byte);
+    let written = out.get(start..).unwrap_or_default();
+    let first = written.iter().position(|byte| significant(&byte));
+    let last = written.iter().rposition(|byte| significant(&byte));
+    let (Some(first), Some(last)) = (first, last) else { return };
+    let (first, last) = (start + first, start + last);
+    let digits =
+        out.get(first..=last).unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit()).count();
+    if digits < TIE_DIGITS_MIN {
+        return;
+    }
+    // With a given number of digits the standard library rounds half to even, and the nearest decimal of the shortest length
+    // is a shortest one. Its digits take the place of those written.
+    let end = out.len();
+    let _infallible = write!(out, "{:.*e}", digits - 1, number.abs());
+    let (shortest, nearest) = out.split_at_mut(end);
+    let places = shortest.iter_mut().take(last + 1).skip(first).filter(|byte| byte.is_ascii_digit());
+    for (place, digit) in places.zip(nearest.iter().filter(|byte| byte.is_ascii_digit())) {
+        *place = *digit;
+    }
+    out.truncate(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_shortest;
+
+    fn shortest(raw: &str) -> String {
+        let mut out = b"before".to_vec();
+        push_shortest(raw.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap().strip_prefix("before").unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_double_halfway_between_two_shortest_decimals_becomes_the_even_one() {
+        let f = |raw: &str, want: &str| assert_eq!(shortest(raw), want, "{raw}");
+        // As strconv.FormatFloat(x, 'f', -1, 64) of Go 1.26 writes them.
+        f("671922527667768.3", "671922527667768.2");
+        f("671922527667768.25", "671922527667768.2");
+        f("-671922527667768.25", "-671922527667768.2");
+        f("671922527667768.75", "671922527667768.8");
+        f("0.1", "0.1");
+        f("-0.0", "-0");
+        f("5e-324", &format!("0.{}5", "0".repeat(323)));
+        f("1.7976931348623157e308", &format!("17976931348623157{}", "0".repeat(292)));
+        f("9.5e15", "9500000000000000");
+    }
+
+    /// The reference: the exact value, `mantissa * 5^scale / 10^scale`, rounded half to even by integers to each length until it
+    /// reads as the same double.
+    fn reference(mantissa: u64, scale: u32) -> String {
+        let exact = u128::from(mantissa) * 5_u128.pow(scale);
+        let number = mantissa as f64 / 2_f64.powi(scale as i32);
+        let length = exact.to_string().len() as u32;
+        for dropped in (0..length).rev() {
+            let unit = 10_u128.pow(dropped);
+            let (quotient, rest) = (exact / unit, exact % unit);
+            let rounds_up = rest * 2 > unit || (rest * 2 == unit && quotient % 2 == 1);
+            let rounded = (quotient + u128::from(rounds_up)) * unit;
+            let digits = format!("{rounded:0width$}", width = scale as usize + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - scale as usize);
+            let text = format!("{whole}.{fraction}");
+            if text.parse() == Ok(number) {
+                return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+            }
+        }
+        unreachable!("the exact value reads as the double")
+    }
+
+    #[test]
+    fn shortest_decimals_are_those_of_exact_arithmetic() {
+        let seed = std::env::var("BRIDGE_SHORTEST_SEED")
+            .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
+        println!(
+            "repeat: BRIDGE_SHORTEST_SEED={seed} cargo test --lib shortest_decimals_are_those_of_exact_arithmetic"
+        );
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut ties = 0;
+        for _ in 0..30_000 {
+            // Few binary places, so that ties are frequent: the exact value then has one digit more than the shortest form.
+            let (mantissa, scale) = (random.u64(1 << 48..1 << 53), random.u32(1..12));
+            let number = mantissa as f64 / 2_f64.powi(scale as i32);
+            let want = reference(mantissa, scale);
+            ties += usize::from(want != number.to_string());
+            assert_eq!(shortest(&format!("{number:e}")), want, "{mantissa} / 2^{scale}");
+        }
+        assert!(ties > 100, "only {ties} ties were tried");
     }
 }
