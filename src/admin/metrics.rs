@@ -76,7 +76,7 @@ fn records(counters: &Counters, page: &mut Exposition) {
     let help =
         "Records whose dead letter is written; one that is read again after a crash may be written again.";
     page.single(counter, "dead_letters_total", help, get(&counters.dead_letters));
-    let help = "Points with the series and time of another record's in the same batch, which they overwrite.";
+    let help = "Points with the series and time of an earlier point of the same batch, which they overwrite.";
     page.single(counter, "collisions_total", help, get(&counters.collisions));
     let help = "Values left out of points, or changed, by reason.";
     let mut family = page.family(counter, "dropped_values_total", help);

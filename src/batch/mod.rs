@@ -7,7 +7,7 @@ mod open;
 mod runs;
 
 pub use budget::{Budget, Reserved};
-pub use collisions::{Collisions, count as count_collisions};
+pub use collisions::{CollisionSample, Collisions, REMEDY as COLLISION_REMEDY, count as count_collisions};
 pub use lines::{LineBuffer, Mark};
 pub use open::{Batch, Limits};
 pub use runs::{Origin, Runs};

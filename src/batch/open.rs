@@ -75,7 +75,7 @@ impl Batch {
         self.lines.is_empty() && self.letters.is_empty()
     }
 
-    /// Points that overwrite those of other records in this batch.
+    /// Points that overwrite earlier points of this batch.
     pub fn collisions(&self) -> Collisions {
         collisions::count(&self.lines, &self.runs)
     }

@@ -2,7 +2,7 @@
 
 use super::records::Records;
 use super::{REJECTED, WRONG, live};
-use crate::batch::LineBuffer;
+use crate::batch::{CollisionSample, LineBuffer};
 use crate::config::{self, Config};
 use crate::feed::Routing;
 use crate::map::Mapper;
@@ -80,6 +80,7 @@ pub(super) struct DryRun {
     offset: i64,
     rejected: usize,
     lines: usize,
+    collisions: CollisionSample,
     /// Counts of what was dropped, by remedy and key.
     dropped: BTreeMap<&'static str, (u64, Vec<String>)>,
 }
@@ -94,6 +95,7 @@ impl DryRun {
             offset: 0,
             rejected: 0,
             lines: 0,
+            collisions: CollisionSample::default(),
             dropped: BTreeMap::new(),
         })
     }
@@ -130,6 +132,7 @@ impl DryRun {
         let became = self.mapper.map(record, &mut lines);
         out.write_all(lines.text())?;
         self.lines += lines.lines();
+        self.collisions.add(&lines);
         if became.has_rejected() {
             self.rejected += 1;
             // In step with what follows on standard error.
@@ -153,9 +156,13 @@ impl DryRun {
         self.lines
     }
 
-    /// Says what was dropped, and which option keeps it. Returns how many records were rejected.
+    /// Reports dropped values and points that overwrite others, with the options that keep them. Returns how many records were
+    /// rejected.
     pub(super) fn finish(self) -> usize {
         self.tell_dropped();
+        if let Some(warning) = self.collisions.warning() {
+            eprintln!("{warning}");
+        }
         self.rejected
     }
 

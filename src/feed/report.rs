@@ -4,6 +4,7 @@
 use super::lane::Done;
 use super::routes::Topic;
 use crate::admin::{Counters, Rejections, Seen};
+use crate::batch::{COLLISION_REMEDY, Collisions};
 use crate::dead_letter::REFUSED;
 use crate::influx::{Destination, Refused};
 use crate::kafka::TopicPartition;
@@ -178,17 +179,17 @@ impl Reporter {
         warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
     }
 
-    /// Points of a batch overwrite those of other records.
+    /// Points of a batch overwrite earlier points of that batch.
     pub fn collided(&mut self, done: &Done, now: Instant) {
         let Some(_) = self.collided.pass(COLLISIONS_EVERY, now) else { return };
         let Some(line) = done.collisions.example else { return };
         let line = printable_bytes(done.lines.line(line).trim_ascii_end(), SHOWN_MAX);
-        let points = done.collisions.count;
+        let Collisions { count: points, within_records, .. } = done.collisions;
         warn!(
             points,
+            within_records,
             line,
-            "points of different records have the same series and time, and overwrite each other: say which tag tells them apart, \
-             or `distinct_times = \"always\"`; /metrics counts them"
+            "points have the series and time of an earlier point and overwrite it: {COLLISION_REMEDY}; collisions_total counts such points"
         );
     }
 

@@ -88,6 +88,18 @@ fn points_that_overwrite_each_other_are_counted() {
     assert!((1..300).contains(&collisions), "{collisions}");
 }
 
+/// Three meters in one record, with one timestamp and no tag, leave one point.
+#[test]
+fn elements_of_one_record_that_overwrite_each_other_are_counted() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [r#"[{"v":1,"ts":1700000000},{"v":2,"ts":1700000000},{"v":3,"ts":1700000000}]"#]);
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping("time_key = 'ts'\ntime_format = 'unix'").start();
+    wait_until("the record is settled", || cluster.committed("t", 1) == [Some(1)]);
+    let collisions = Counters::get(&bridge.0.counters.collisions);
+    bridge.stop();
+    assert_eq!((sink.points("main").len(), collisions), (1, 2));
+}
+
 fn number(value: &Value) -> u64 {
     match value {
         Value::Float(number) => *number as u64,
