@@ -24,12 +24,12 @@ impl Producer {
         let stop = Arc::<AtomicBool>::default();
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
-            let (start, mut produced) = (Instant::now(), 0);
+            let (start, start_ms, mut produced) = (Instant::now(), now_ms(), 0);
             while !stopped.load(Ordering::Relaxed) {
                 // As many as are due by now, so that the rate holds whatever the sleeps take.
                 let due = start.elapsed().as_millis() as u64 * RECORDS_PER_SECOND / 1_000;
                 while produced < due {
-                    produce(&kafka, &generator.next(now_ms()))?;
+                    produce(&kafka, &generator.next(record_time_ms(start_ms, produced)))?;
                     produced += 1;
                 }
                 thread::sleep(TICK);
@@ -51,6 +51,12 @@ impl Producer {
 pub fn produce(kafka: &EmbeddedKafka, record: &Generated) -> Result<(), KafkaError> {
     let value = Some(record.value.as_bytes());
     kafka.send(NewRecord { topic: record.topic, value, ..NewRecord::default() })
+}
+
+/// Time in the record with this number, as if records were made evenly. The clock would give all records of a burst one
+/// millisecond, and two points of one series with one time overwrite each other.
+pub fn record_time_ms(start_ms: u64, number: u64) -> u64 {
+    start_ms + number * 1_000 / RECORDS_PER_SECOND
 }
 
 pub fn now_ms() -> u64 {

@@ -123,6 +123,11 @@ impl Receiver {
         &self.shared.counts
     }
 
+    /// Points that replaced one of the last 100,000 written, because they have its destination, series and time.
+    pub fn overwrites(&self) -> u64 {
+        self.shared.store().overwrites()
+    }
+
     /// Points of a destination, by series and time; none are kept without `keep_points`.
     pub fn points(&self, destination: &Destination) -> Vec<StoredPoint> {
         self.shared.store().points(destination)

@@ -3,7 +3,8 @@
 
 use crate::influx::Destination;
 use crate::influx::line_reader::{Point, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What InfluxDB takes for a retention of 6 months and more.
 const SHARD_NANOS: i64 = 7 * 24 * 3600 * 1_000_000_000;
@@ -11,6 +12,9 @@ const SHARD_NANOS: i64 = 7 * 24 * 3600 * 1_000_000_000;
 /// Of field types over all destinations. More are taken without a check, so that memory stays bounded
 /// where points are not kept.
 const TYPES_MAX: usize = 100_000;
+
+/// Points of one generation of [`RecentPoints`]: 800 kB of hashes, and 50 s at the rate of the demo.
+const RECENT_MAX: usize = 100_000;
 
 /// A point as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +43,26 @@ pub(super) struct Store {
     points: BTreeMap<Destination, Points>,
     types: BTreeMap<TypeKey, &'static str>,
     conflicts: u64,
+    recent: RecentPoints,
+    /// Points that replaced one of `recent`.
+    overwrites: u64,
+}
+
+/// Hashes of the last points written, so that memory stays bounded where points are not kept.
+#[derive(Debug, Default)]
+struct RecentPoints {
+    current: HashSet<u64>,
+    previous: HashSet<u64>,
+}
+
+impl RecentPoints {
+    /// Adds a point. Returns whether it is among the last 100,000 to 200,000 already.
+    fn insert(&mut self, point: u64) -> bool {
+        if self.current.len() >= RECENT_MAX {
+            self.previous = std::mem::take(&mut self.current);
+        }
+        !self.current.insert(point) || self.previous.contains(&point)
+    }
 }
 
 /// Points were left out because a field has another type already.
@@ -51,7 +75,14 @@ pub(super) struct Conflict {
 
 impl Store {
     pub fn new(keeps_points: bool) -> Self {
-        Self { keeps_points, points: BTreeMap::new(), types: BTreeMap::new(), conflicts: 0 }
+        Self {
+            keeps_points,
+            points: BTreeMap::new(),
+            types: BTreeMap::new(),
+            conflicts: 0,
+            recent: RecentPoints::default(),
+            overwrites: 0,
+        }
     }
 
     /// The servers write shards concurrently and return at the first that fails, so that the points of other
@@ -124,14 +155,16 @@ impl Store {
     }
 
     fn keep(&mut self, destination: &Destination, points: Vec<(Point, i64)>) {
-        if !self.keeps_points || points.is_empty() {
-            return;
-        }
-        let kept = self.points.entry(destination.clone()).or_default();
         for (point, time) in points {
             let Point { measurement, mut tags, fields, .. } = point;
             tags.sort();
-            kept.entry((Series { measurement, tags }, time)).or_default().extend(fields);
+            let mut hasher = DefaultHasher::new();
+            (destination, &measurement, &tags, time).hash(&mut hasher);
+            self.overwrites += u64::from(self.recent.insert(hasher.finish()));
+            if self.keeps_points {
+                let kept = self.points.entry(destination.clone()).or_default();
+                kept.entry((Series { measurement, tags }, time)).or_default().extend(fields);
+            }
         }
     }
 
@@ -145,7 +178,26 @@ impl Store {
         self.points.get(destination).into_iter().flatten().map(stored).collect()
     }
 
+    pub fn overwrites(&self) -> u64 {
+        self.overwrites
+    }
+
     pub fn point_count(&self) -> usize {
         self.points.values().map(BTreeMap::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RECENT_MAX, RecentPoints};
+
+    #[test]
+    fn recent_points_are_recognized_and_bounded() {
+        let mut recent = RecentPoints::default();
+        let count = RECENT_MAX as u64 * 3;
+        assert!((0..count).all(|point| !recent.insert(point)));
+        assert!(recent.insert(count - 1) && recent.insert(count - RECENT_MAX as u64));
+        assert!(!recent.insert(0), "older points are forgotten");
+        assert!(recent.current.len() + recent.previous.len() <= 2 * RECENT_MAX);
     }
 }
