@@ -17,7 +17,7 @@ use crate::receiver::{Line, Options, Receiver};
 use crate::record::{Record, RecordTime};
 use crate::secret::Secret;
 use crate::text::grouped;
-use producer::{Producer, now_ms, produce, record_time_ms};
+use producer::{Producer, now_ms, produce};
 use rdkafka::error::KafkaError;
 use records::{Generated, Generator, TOPICS};
 use screen::{Colour, Screen};
@@ -302,6 +302,7 @@ fn as_read(record: &Generated) -> Record<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::producer::record_time_ms;
     use super::*;
 
     fn config() -> Config {
