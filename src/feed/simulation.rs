@@ -34,7 +34,9 @@ fn nothing_is_lost_or_committed_early_in_any_schedule() {
         match result {
             Ok(of_one) => seen.add(&of_one),
             Err(why) => {
-                eprintln!("the schedule of BRIDGE_SIMULATION_SEED={seed} failed");
+                eprintln!(
+                    "repeat: BRIDGE_SIMULATION_SEED={seed} cargo test --lib nothing_is_lost_or_committed_early"
+                );
                 panic::resume_unwind(why);
             }
         }

@@ -19,7 +19,9 @@ fn run(draw: Draw, blame: Blame) {
         let mut rng = fastrand::Rng::with_seed(seed);
         let one = AssertUnwindSafe(|| Model::new(draw, blame, seed).run(&mut rng));
         if let Err(why) = panic::catch_unwind(one) {
-            eprintln!("the fault failed with BRIDGE_FAULTS_SEED={seed}");
+            let thread = std::thread::current();
+            let test = thread.name().unwrap_or_default();
+            eprintln!("repeat: BRIDGE_FAULTS_SEED={seed} cargo test --test faults {test}");
             panic::resume_unwind(why);
         }
     }

@@ -237,10 +237,7 @@ fn a_member_that_stood_still_commits_nothing_of_what_others_took_over() {
 fn members_come_and_go_under_load() {
     let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "churn");
-    let seed =
-        std::env::var("BRIDGE_LIVE_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
-    measured("BRIDGE_LIVE_SEED", seed);
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = live.random();
     let config = scene.config("");
     let load = Load::start(live.kafka(), &scene.topic);
     let mut bridges = vec![Bridge::start(&config, &[])];

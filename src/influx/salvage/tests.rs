@@ -225,7 +225,10 @@ fn settles_every_line_within_the_bound_of_requests() {
         let dialect = [Dialect::V1, Dialect::V2, Dialect::OldV2][rng.usize(..3)];
         let mut sim = sim(&batch, dialect, shards, seed);
         let causes = sim.cause_count();
-        let name = format!("SALVAGE_SEED={seed}: {dialect:?}, {causes} causes in {} lines", batch.len());
+        let name = format!(
+            "SALVAGE_SEED={seed} cargo test --lib salvage::tests: {dialect:?}, {causes} causes in {} lines",
+            batch.len()
+        );
         let requests = salvage(&mut sim, SIZE, &name).requests;
         let bound = bound(causes, batch.len());
         assert!(requests <= bound, "{name}: {requests} requests > {bound}");
@@ -248,7 +251,7 @@ fn settles_every_line_in_requests_of_any_size() {
         }
         let mut sim = sim(&batch, Dialect::V2, shards, seed);
         (sim.bytes_max, sim.miscounts) = (bytes_max, rng.bool());
-        salvage(&mut sim, size, &format!("SALVAGE_SEED={seed}"));
+        salvage(&mut sim, size, &format!("SALVAGE_SEED={seed} cargo test --lib salvage::tests"));
     }
 }
 

@@ -99,7 +99,9 @@ impl Live {
     pub fn random(&self) -> fastrand::Rng {
         let seed =
             env::var("BRIDGE_LIVE_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
-        measured("BRIDGE_LIVE_SEED", seed);
+        let thread = thread::current();
+        let test = thread.name().unwrap_or_default();
+        measured("repeat", format!("BRIDGE_LIVE_SEED={seed} cargo test --test live {test} -- --ignored"));
         fastrand::Rng::with_seed(seed)
     }
 
