@@ -22,6 +22,8 @@ enum Fault {
 struct State {
     server: SocketAddr,
     faulty: AtomicBool,
+    /// One of this many pieces of data meets a fault.
+    one_in: u32,
     rng: Mutex<fastrand::Rng>,
     cuts: AtomicU64,
     half_opened: AtomicU64,
@@ -36,22 +38,28 @@ pub struct TcpProxy {
 }
 
 impl TcpProxy {
-    pub fn start(server: SocketAddr, seed: u64) -> Self {
-        Self::with(server, seed, |_| None)
+    pub fn start(server: SocketAddr, seed: u64, one_in: u32) -> Self {
+        Self::with(server, seed, one_in, |_| None)
     }
 
     /// Kafka's metadata names the broker's address: the client would pass by the proxy. The proxy puts its own port there.
-    pub fn before_kafka(server: SocketAddr, seed: u64) -> Self {
+    pub fn before_kafka(server: SocketAddr, seed: u64, one_in: u32) -> Self {
         let endpoint = |port: u16| [b"127.0.0.1".as_slice(), &u32::from(port).to_be_bytes()].concat();
-        Self::with(server, seed, |own| Some((endpoint(server.port()), endpoint(own))))
+        Self::with(server, seed, one_in, |own| Some((endpoint(server.port()), endpoint(own))))
     }
 
-    fn with(server: SocketAddr, seed: u64, rewrite: impl FnOnce(u16) -> Option<(Vec<u8>, Vec<u8>)>) -> Self {
+    fn with(
+        server: SocketAddr,
+        seed: u64,
+        one_in: u32,
+        rewrite: impl FnOnce(u16) -> Option<(Vec<u8>, Vec<u8>)>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             server,
-            faulty: AtomicBool::new(true),
+            faulty: AtomicBool::new(false),
+            one_in,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
             cuts: AtomicU64::new(0),
             half_opened: AtomicU64::new(0),
@@ -71,9 +79,9 @@ impl TcpProxy {
         Self { address, state }
     }
 
-    /// New data passes from now on. Connections that fell silent stay silent.
-    pub fn mend(&self) {
-        self.state.faulty.store(false, Relaxed);
+    /// Turns faults on or off for data that arrives from now on. Connections that fell silent stay silent.
+    pub fn set_faulty(&self, faulty: bool) {
+        self.state.faulty.store(faulty, Relaxed);
     }
 
     /// Cut, half-opened and slowed pieces of data.
@@ -88,12 +96,14 @@ impl State {
             return None;
         }
         let mut rng = self.rng.lock().unwrap();
-        let (fault, count) = match rng.u32(0..40) {
-            0 | 1 => (Fault::Cut, &self.cuts),
-            2 => (Fault::HalfOpen, &self.half_opened),
-            3..6 => (Fault::Delay(Duration::from_millis(rng.u64(1..300))), &self.slowed),
-            6 => (Fault::Trickle, &self.slowed),
-            _ => return None,
+        if rng.u32(0..self.one_in) > 0 {
+            return None;
+        }
+        let (fault, count) = match rng.u32(0..8) {
+            0..3 => (Fault::Cut, &self.cuts),
+            3 => (Fault::HalfOpen, &self.half_opened),
+            4..7 => (Fault::Delay(Duration::from_millis(rng.u64(1..300))), &self.slowed),
+            _ => (Fault::Trickle, &self.slowed),
         };
         count.fetch_add(1, Relaxed);
         Some(fault)

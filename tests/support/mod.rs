@@ -247,13 +247,6 @@ impl Setup {
         self
     }
 
-    /// Another address of Kafka, such as that of a proxy.
-    pub fn broker(mut self, address: &str) -> Self {
-        let (_, others) = self.kafka.split_once("topics = ").unwrap();
-        self.kafka = format!("[kafka]\nbrokers = '{address}'\ntopics = {others}");
-        self
-    }
-
     pub fn mapping(mut self, keys: &str) -> Self {
         writeln!(self.mappings, "[[mapping]]\n{keys}").unwrap();
         self
