@@ -73,7 +73,7 @@ fn config(cluster: &Cluster, sink: &Sink, format: &str, kafka: &str) -> String {
         "[kafka]\nbrokers = '{}'\ntopics = 't'\n{kafka}\n\
          [[mapping]]\ntag_keys = ['id']\nstring_fields = ['s']\ntime_key = 'time'\ntime_format = 'unix'\n\
          [influx]\nurl = '{}'\norg = 'test'\nbucket = 'main'\ntoken = '{token}'\n\
-         [batch]\nage_max = '20ms'\n[dead_letter]\nfile = 'letters.jsonl'\n\
+         [batch]\nage_max = '20ms'\n[dead_letter]\nfile = 'letters.jsonl'\n[reject]\nrate_max = 1.0\n\
          [admin]\nlisten = ''\n[log]\nlevel = 'trace'\nformat = '{format}'\n",
         cluster.address(),
         sink.receiver.url()

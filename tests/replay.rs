@@ -118,7 +118,8 @@ fn a_corrected_mapping_takes_the_dead_letters_of_the_wrong_one() {
         cluster.produce("t", partition, (0..300).map(|n| record(&format!("{partition}-{n:03}"))));
     }
     let file = folder.file("dead.jsonl");
-    let to_file = format!("[dead_letter]\nfile = '{}'\n", file.display());
+    // A topic that yields no point at all would be blocked.
+    let to_file = format!("[dead_letter]\nfile = '{}'\n[reject]\nrate_max = 1.0\n", file.display());
     let wrong = Setup::new(&cluster, &sink, "'t'")
         .mapping(&format!("{BY_ID}\ntime_key = 'tiem'\ntime_format = 'unix'\n{to_file}"));
     let bridge = wrong.start();
