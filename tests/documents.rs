@@ -5,7 +5,7 @@
 use kafka_influx_bridge::config;
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "ARCHITECTURE.md",
     "docs/README.md",
@@ -16,6 +16,7 @@ const DOCUMENTS: [&str; 11] = [
     "docs/operating.md",
     "docs/troubleshooting.md",
     "docs/faults.md",
+    "docs/bugs-found.md",
     "docs/benchmarks.md",
 ];
 
@@ -114,18 +115,33 @@ fn paths_in_documents_exist() {
     }
 }
 
-/// `FILE NAME` is a test in that file, `tests/loss/run NAME` a scenario.
-#[test]
-fn tests_in_the_table_of_faults_exist() {
-    let text = read("docs/faults.md");
+/// Asserts that each test that a document names exists: `FILE NAME` is a test in that file, `tests/loss/run NAME` a scenario.
+/// Returns how many the document names.
+fn assert_named_tests_exist(document: &str) -> usize {
+    let text = read(document);
     let named = text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once(' '));
     let named: Vec<_> =
         named.filter(|(file, _)| file.starts_with("tests/") || file.starts_with("src/")).collect();
-    assert!(named.len() > 20, "{named:?}");
-    for (file, name) in named {
+    for (file, name) in &named {
         let (file, head) =
-            if file == "tests/loss/run" { ("tests/loss/scenarios.py", "def") } else { (file, "fn") };
-        assert!(read(file).contains(&format!("{head} {name}(")), "docs/faults.md names {file} {name}");
+            if *file == "tests/loss/run" { ("tests/loss/scenarios.py", "def") } else { (*file, "fn") };
+        assert!(read(file).contains(&format!("{head} {name}(")), "{document} names {file} {name}");
+    }
+    named.len()
+}
+
+#[test]
+fn tests_in_the_table_of_faults_exist() {
+    assert!(assert_named_tests_exist("docs/faults.md") > 20);
+}
+
+#[test]
+fn tests_of_the_bugs_found_exist() {
+    assert!(assert_named_tests_exist("docs/bugs-found.md") > 40);
+    let rows = read("docs/bugs-found.md");
+    let rows = rows.lines().filter(|line| line.starts_with("| ") && line.contains(". | "));
+    for row in rows {
+        assert!(row.ends_with("` |") && row.contains(".rs "), "no test guards: {row}");
     }
 }
 
