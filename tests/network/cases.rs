@@ -1,6 +1,7 @@
 //! The bridge between two faulty networks.
 
 use super::proxy::TcpProxy;
+use crate::seed;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::config;
 use kafka_influx_bridge::influx::LogObserver;
@@ -55,9 +56,7 @@ impl Model {
 
 #[test]
 fn loses_nothing_between_faulty_networks() {
-    let seed =
-        std::env::var("BRIDGE_NETWORK_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
-    eprintln!("repeat with BRIDGE_NETWORK_SEED={seed} cargo test --test network");
+    let seed = seed::given_or_random("BRIDGE_NETWORK_SEED", "cargo test --test network");
     let mut rng = fastrand::Rng::with_seed(seed);
     let (cluster, sink) = (Cluster::with_topic(TOPIC, PARTITIONS), Sink::start());
     let kafka = TcpProxy::before_kafka(cluster.address().parse().unwrap(), rng.u64(..), KAFKA_ONE_IN);
