@@ -32,6 +32,9 @@ pub mod pipeline;
 pub mod receiver;
 pub mod record;
 pub mod secret;
+#[cfg(test)]
+#[path = "../tests/support/seed.rs"]
+mod seed;
 pub mod stop;
 pub mod summary;
 pub mod systemd;

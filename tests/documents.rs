@@ -46,20 +46,27 @@ fn headings(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// All of the program's text, with strings that go on in the next line put together.
-fn sources() -> String {
-    fn add(folder: &Path, all: &mut String) {
+/// The Rust files below a folder, with their text.
+fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
+    fn add(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                add(&path, all);
+                add(&path, files);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                all.push_str(&std::fs::read_to_string(path).unwrap());
+                let text = std::fs::read_to_string(&path).unwrap();
+                files.push((path, text));
             }
         }
     }
-    let mut all = String::new();
-    add(&root().join("src"), &mut all);
+    let mut files = Vec::new();
+    add(&root().join(folder), &mut files);
+    files
+}
+
+/// All of the program's text, with strings that go on in the next line put together.
+fn sources() -> String {
+    let all: String = rust_files("src").into_iter().map(|(_, text)| text).collect();
     let mut joined = String::new();
     for part in all.split("\\\n") {
         joined.push_str(if joined.is_empty() { part } else { part.trim_start() });
@@ -143,6 +150,27 @@ fn tests_of_the_bugs_found_exist() {
     for row in rows {
         assert!(row.ends_with("` |") && row.contains(".rs "), "no test guards: {row}");
     }
+}
+
+/// `tests/support/seed.rs` reads the seed of a randomised test and prints the command that repeats the run.
+#[test]
+fn each_seed_is_printed_with_the_command_that_repeats_it() {
+    let mut files = 0;
+    for (path, text) in rust_files("src").into_iter().chain(rust_files("tests")) {
+        if ["tests/documents.rs", "tests/support/seed.rs"].iter().any(|name| path.ends_with(name)) {
+            continue;
+        }
+        let reads_seed = text.contains("SEED\"");
+        let prints = ["seed::given_or_random(", "seed::Repeated::by("].iter().any(|call| text.contains(call));
+        assert!(!reads_seed || prints, "{}: call tests/support/seed.rs for the seed", path.display());
+        assert!(
+            !text.contains("with_seed(fastrand::u64(..))"),
+            "{}: a seed that nobody sees",
+            path.display()
+        );
+        files += usize::from(reads_seed);
+    }
+    assert!(files >= 8, "only {files} files with seeds were found");
 }
 
 /// Each word of the tables of causes and reasons is one of the program's.

@@ -2,8 +2,8 @@
 //! random. While it goes on and at its end a model says whether each record below the committed offset is stored, dead-lettered
 //! or filtered; at the end all of them are.
 //!
-//! `BRIDGE_FAULTS_SEEDS` says how many seeds each fault is run with (default: 1); a failure names its seed, which
-//! `BRIDGE_FAULTS_SEED` runs alone.
+//! `BRIDGE_FAULTS_SEEDS` sets the number of seeds that each fault is run with (default: 1). A failure prints the command that repeats
+//! its seed alone.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +15,9 @@
 
 #[expect(dead_code, reason = "shared with the tests of the pipeline")]
 mod support;
+
+#[path = "support/seed.rs"]
+mod seed;
 
 mod faults {
     mod cases;

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/seed.rs"]
+mod seed;
+
 use kafka_influx_bridge::config;
 use kafka_influx_bridge::migrate::diff::Mapping;
 use kafka_influx_bridge::migrate::{Input, Machine, Migration, migrate};
@@ -169,8 +172,7 @@ fn the_examples_are_met() {
 #[test]
 fn no_file_makes_it_panic() {
     let seed =
-        std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
+        seed::given_or_random("BRIDGE_MIGRATE_SEED", "cargo test --test migrate no_file_makes_it_panic");
     let mut random = fastrand::Rng::with_seed(seed);
     let files: Vec<Vec<Input>> = cases("telegraf").iter().map(|folder| inputs(folder)).collect();
     let words: Vec<String> = files

@@ -2,7 +2,7 @@
 //! Each proxy draws faults at random: connections are cut, fall silent without a FIN, are delayed, or deliver byte by byte.
 //! A model checks all the time that every record below the committed offset is stored, and at the end that every record is.
 //!
-//! `BRIDGE_NETWORK_SEED` sets the seed, which each run prints. Without the variable the seed is drawn.
+//! Each run prints its seed and the command that repeats it.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +14,9 @@
 
 #[expect(dead_code, reason = "shared with the tests of the pipeline")]
 mod support;
+
+#[path = "support/seed.rs"]
+mod seed;
 
 mod network {
     mod cases;

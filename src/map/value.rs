@@ -140,6 +140,7 @@ fn push_shortest_double(number: f64, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::push_shortest;
+    use crate::seed;
 
     fn shortest(raw: &str) -> String {
         let mut out = b"before".to_vec();
@@ -185,10 +186,9 @@ mod tests {
 
     #[test]
     fn shortest_decimals_are_those_of_exact_arithmetic() {
-        let seed = std::env::var("BRIDGE_SHORTEST_SEED")
-            .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
-        println!(
-            "repeat: BRIDGE_SHORTEST_SEED={seed} cargo test --lib shortest_decimals_are_those_of_exact_arithmetic"
+        let seed = seed::given_or_random(
+            "BRIDGE_SHORTEST_SEED",
+            "cargo test --lib shortest_decimals_are_those_of_exact_arithmetic",
         );
         let mut random = fastrand::Rng::with_seed(seed);
         let mut ties = 0;

@@ -5,6 +5,7 @@
 use super::diff::Mapping;
 use super::{Bridge, Input, Machine, MigrateError, Migration, migrate};
 use crate::config;
+use crate::seed;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -83,9 +84,7 @@ pub fn check(tool: &str, file: &str) {
 
 /// Damages the cases in random ways: nothing panics, and what comes out is TOML.
 pub fn damage(tool: &str, file: &str, pieces: &[&str]) {
-    let seed =
-        std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
+    let seed = seed::given_or_random("BRIDGE_MIGRATE_SEED", "cargo test --lib migrate::");
     let mut random = fastrand::Rng::with_seed(seed);
     let texts: Vec<String> =
         cases(tool).iter().map(|case| fs::read_to_string(case.join(file)).unwrap()).collect();
@@ -109,7 +108,7 @@ pub fn damage(tool: &str, file: &str, pieces: &[&str]) {
         if let Ok(migration) = of_text(file, &text) {
             for bridge in &migration.bridges {
                 let written = bridge.draft.to_string();
-                assert!(written.parse::<toml::Table>().is_ok(), "SEED={seed}\n{text}\n{written}");
+                assert!(written.parse::<toml::Table>().is_ok(), "{text}\n{written}");
             }
         }
     }

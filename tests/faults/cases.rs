@@ -2,28 +2,19 @@
 
 use super::model::{Blame, Model};
 use super::script::Draw;
+use crate::seed;
 use kafka_influx_bridge::receiver::{Ending, Reply};
-use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
 fn run(draw: Draw, blame: Blame) {
-    let seeds = match from_environment("BRIDGE_FAULTS_SEED") {
+    let seeds = match seed::given("BRIDGE_FAULTS_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..from_environment("BRIDGE_FAULTS_SEEDS").unwrap_or(1),
+        None => 0..seed::given("BRIDGE_FAULTS_SEEDS").unwrap_or(1),
     };
     for seed in seeds {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let one = AssertUnwindSafe(|| Model::new(draw, blame, seed).run(&mut rng));
-        if let Err(why) = panic::catch_unwind(one) {
-            let thread = std::thread::current();
-            let test = thread.name().unwrap_or_default();
-            eprintln!("repeat: BRIDGE_FAULTS_SEED={seed} cargo test --test faults {test}");
-            panic::resume_unwind(why);
-        }
+        let _repeated = seed::Repeated::by("BRIDGE_FAULTS_SEED", seed, "cargo test --test faults");
+        Model::new(draw, blame, seed).run(&mut rng);
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `BRIDGE_LIVE_BIN` | the binary; default: `release/kafka-influx-bridge` in the target folder |
 //! | `BRIDGE_LIVE_RECORDS` | of the tests that count many; default: 1000000 |
 //! | `BRIDGE_LIVE_KILLS` | of the test that kills again and again; default: 20 |
+//! | `BRIDGE_LIVE_SOAK_SECONDS` | duration of the soak test; default: 120 |
 //! | `BRIDGE_LIVE_SEED` | of what happens at random; default: another one each time, printed |
 //!
 //! Limits of time are two to three times what is promised, because the machine may be busy; what was measured is printed.
@@ -43,6 +44,7 @@ mod reload;
 mod restarts;
 mod salvage;
 mod security;
+mod soak;
 mod store_faults;
 mod support;
 mod text;

@@ -1,6 +1,7 @@
 //! The bridge between two faulty networks.
 
 use super::proxy::TcpProxy;
+use crate::seed;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::config;
 use kafka_influx_bridge::influx::LogObserver;
@@ -56,9 +57,7 @@ impl Model {
 #[test]
 #[ignore = "takes as long as its faults; tests/long runs it with several seeds"]
 fn loses_nothing_between_faulty_networks() {
-    let seed =
-        std::env::var("BRIDGE_NETWORK_SEED").map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
-    eprintln!("repeat with BRIDGE_NETWORK_SEED={seed} cargo test --test network -- --ignored");
+    let seed = seed::given_or_random("BRIDGE_NETWORK_SEED", "cargo test --test network -- --ignored");
     let mut rng = fastrand::Rng::with_seed(seed);
     let (cluster, sink) = (Cluster::with_topic(TOPIC, PARTITIONS), Sink::start());
     let kafka = TcpProxy::before_kafka(cluster.address().parse().unwrap(), rng.u64(..), KAFKA_ONE_IN);

@@ -3,6 +3,7 @@ use crate::influx::test_support::{Events, connection};
 use crate::influx::{Client, Compression, Connection, Credential, Delays, Event, WriterOptions};
 use crate::receiver::{Ending, Options, Receiver, Reply, WriteRequest};
 use crate::secret::Secret;
+use crate::seed;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -456,7 +457,13 @@ async fn leaves_nothing_behind_when_it_is_given_up() {
 /// line is stored or refused, and the right ones are.
 #[tokio::test]
 async fn settles_every_line_whatever_happens() {
-    for seed in 0..12 {
+    let seeds = seed::given("BRIDGE_DELIVERY_SEED").map_or(0..12, |seed| seed..seed + 1);
+    for seed in seeds {
+        let _repeated = seed::Repeated::by(
+            "BRIDGE_DELIVERY_SEED",
+            seed,
+            "cargo test --lib settles_every_line_whatever_happens",
+        );
         let mut rng = fastrand::Rng::with_seed(seed);
         let fault_rng = Mutex::new(fastrand::Rng::with_seed(seed ^ 0xfa17));
         let faults: crate::receiver::Faults = Box::new(move |request| {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::influx::Api;
 use crate::influx::answer::{Answer, Outcome, decide};
+use crate::seed;
 use sim::{Dialect, Flaw, Line, Shards, Sim};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -219,16 +220,14 @@ fn random_batch(rng: &mut fastrand::Rng, of: Shards) -> Vec<Line> {
 #[test]
 fn settles_every_line_within_the_bound_of_requests() {
     for seed in seeds(500) {
+        let _repeated = repeated(seed);
         let mut rng = fastrand::Rng::with_seed(seed);
         let shards = random_shards(&mut rng);
         let batch = random_batch(&mut rng, shards);
         let dialect = [Dialect::V1, Dialect::V2, Dialect::OldV2][rng.usize(..3)];
         let mut sim = sim(&batch, dialect, shards, seed);
         let causes = sim.cause_count();
-        let name = format!(
-            "SALVAGE_SEED={seed} cargo test --lib salvage::tests: {dialect:?}, {causes} causes in {} lines",
-            batch.len()
-        );
+        let name = format!("SALVAGE_SEED={seed}: {dialect:?}, {causes} causes in {} lines", batch.len());
         let requests = salvage(&mut sim, SIZE, &name).requests;
         let bound = bound(causes, batch.len());
         assert!(requests <= bound, "{name}: {requests} requests > {bound}");
@@ -239,6 +238,7 @@ fn settles_every_line_within_the_bound_of_requests() {
 #[test]
 fn settles_every_line_in_requests_of_any_size() {
     for seed in seeds(300) {
+        let _repeated = repeated(seed);
         let mut rng = fastrand::Rng::with_seed(seed);
         let shards = random_shards(&mut rng);
         let mut batch = random_batch(&mut rng, shards);
@@ -251,19 +251,22 @@ fn settles_every_line_in_requests_of_any_size() {
         }
         let mut sim = sim(&batch, Dialect::V2, shards, seed);
         (sim.bytes_max, sim.miscounts) = (bytes_max, rng.bool());
-        salvage(&mut sim, size, &format!("SALVAGE_SEED={seed} cargo test --lib salvage::tests"));
+        salvage(&mut sim, size, &format!("SALVAGE_SEED={seed}"));
     }
 }
 
-/// Some that are always the same, and some of the day.
+/// Seeds that are the same in each run, and 50 random ones.
 fn seeds(count: u64) -> Vec<u64> {
-    let given = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    match given("SALVAGE_SEED") {
-        Some(seed) => vec![seed],
-        None => {
-            (0..given("SALVAGE_SEEDS").unwrap_or(count)).chain((0..50).map(|_| fastrand::u64(..))).collect()
-        }
+    if let Some(seed) = seed::given("SALVAGE_SEED") {
+        return vec![seed];
     }
+    let count = seed::given("SALVAGE_SEEDS").unwrap_or(count);
+    (0..count).chain((0..50).map(|_| fastrand::u64(..))).collect()
+}
+
+/// Prints the command that repeats a seed alone when the test fails.
+fn repeated(seed: u64) -> seed::Repeated {
+    seed::Repeated::by("SALVAGE_SEED", seed, "cargo test --lib salvage")
 }
 
 /// One flaw in every so many lines.

@@ -1,6 +1,6 @@
 //! The servers that the live tests use, and the lock that runs these tests one at a time.
 
-use super::{Http, Influx, Kafka};
+use super::{Http, Influx, Kafka, seed};
 use std::env;
 use std::fmt::Display;
 use std::fs::File;
@@ -95,14 +95,13 @@ impl Live {
         assert!(output.status.success(), "cannot bring {server} up: {output:?}");
     }
 
-    /// For everything at random: `BRIDGE_LIVE_SEED`, or another one each time. It is printed, so that it can be given again.
+    /// The random numbers of the test that runs now, from the seed `BRIDGE_LIVE_SEED` or from a random one. Prints the command that
+    /// repeats the test.
     pub fn random(&self) -> fastrand::Rng {
-        let seed =
-            env::var("BRIDGE_LIVE_SEED").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
         let thread = thread::current();
         let test = thread.name().unwrap_or_default();
-        measured("repeat", format!("BRIDGE_LIVE_SEED={seed} cargo test --test live {test} -- --ignored"));
-        fastrand::Rng::with_seed(seed)
+        let command = format!("cargo test --test live {test} -- --ignored --nocapture");
+        fastrand::Rng::with_seed(seed::given_or_random("BRIDGE_LIVE_SEED", &command))
     }
 
     /// How often the test of kills does it.

@@ -21,6 +21,8 @@ mod points;
 mod prometheus;
 mod proxies;
 mod secure_kafka;
+#[path = "../../support/seed.rs"]
+mod seed;
 #[path = "../../support/signals.rs"]
 mod signals;
 mod tmpfs;
