@@ -246,7 +246,7 @@ fn faults_for_a_long_time_lose_nothing_and_leak_nothing() {
         counts: Counts::default(),
     };
     let bridge = Bridge::start_watched(&soak.config(), &[]);
-    let sampler = Sampler::start(bridge.pid());
+    let watched = Sampler::start(bridge.pid());
     soak.bridge = Some(bridge);
     let load = numbers.load(&soak.kafka, 0, RECORDS_A_SECOND);
 
@@ -263,7 +263,7 @@ fn faults_for_a_long_time_lose_nothing_and_leak_nothing() {
     measured("events", format!("{} in {:?}", soak.counts, begin.elapsed()));
     let took = soak.kafka.group(&soak.topic).wait_until_settled(&soak.topic, PARTITIONS, PATIENCE * 3);
     measured("records", format!("{records}, all settled {took:?} after the last one"));
-    let samples = sampler.end();
+    let samples = watched.end();
     numbers.assert_stored(&soak.own.influx, &soak.bucket, 0..records);
     assert!(
         soak.own.influx.count(&soak.bucket, "churn", "value") > 0,
