@@ -37,7 +37,7 @@ fn what_init_writes_runs() {
         assert!(text.contains(words) || text.replace("\n# ", " ").contains(words), "{words}: {text}");
     }
     for words in [
-        "of 502 sampled records, 500 become 500 points, 2 rejected",
+        "of 502 sampled records, 500 become 500 points, 1 without a value to store, 1 rejected",
         "5 series in the sample; about 86,000 points a day",
     ] {
         assert!(said.contains(words), "{words}: {said}");
