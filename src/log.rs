@@ -176,30 +176,18 @@ impl Write for Entry {
 }
 
 #[cfg(test)]
+pub(crate) mod captured;
+
+#[cfg(test)]
 mod tests {
+    use super::captured::Captured;
     use super::*;
-    use std::sync::{Arc, Mutex};
     use std::time::Duration;
-
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn text_is_logfmt_without_noise() {
-        let kept = Kept::default();
-        let writer = kept.clone();
-        let builder = log_to().with_writer(move || writer.clone()).with_target(false).with_ansi(false);
+        let log = Captured::default();
+        let builder = log_to().with_writer(log.clone()).with_target(false).with_ansi(false);
         let subscriber = builder.without_time().fmt_fields(Logfmt).finish();
         tracing::subscriber::with_default(subscriber, || {
             let scope = "all destinations";
@@ -207,7 +195,7 @@ mod tests {
             tracing::info!(%scope, at = "http://h", more = none, lasting = ?begun, "it holds");
             tracing::info!(said = %"a=\"b\"", empty = %"", name = %"t", more = 3_u64, ?lasting, is = true, "two words");
         });
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let text = log.text();
         let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
         let want = [
             r#"INFO it holds scope="all destinations" at="http://h""#,

@@ -143,8 +143,7 @@ fn alarms(watched: &Watched, page: &mut Exposition) {
         let entry = alarms.entry((alarm.cause, alarm.scope.to_string())).or_default();
         *entry = (entry.0 || holds(&alarm), entry.1.max(alarm.lasting.as_secs_f64()));
     }
-    let help =
-        "1 while records wait in Kafka for something that has to be mended, 0 while that may pass by itself.";
+    let help = "1 while records stay uncommitted until something is mended, 0 while that may pass by itself.";
     let mut family = page.family(Kind::Gauge, "holding", help);
     for ((cause, destination), (holds, _)) in &alarms {
         family.sample(&[("cause", cause), ("destination", destination)], u8::from(*holds));

@@ -6,50 +6,11 @@
 use super::cause::Cause;
 use super::connection::Api;
 use super::reading::{About, LimitScope, Reading};
-use crate::text::printable;
-use reqwest::header::HeaderValue;
-use std::borrow::Cow;
+use super::response::Answer;
 use std::time::{Duration, SystemTime};
-
-/// Longest part of an answer's body that is read. InfluxDB's list of unparsable lines may be as long as its request:
-/// then the batch goes on with those that were read.
-pub const BODY_BYTES_MAX: usize = 256 * 1024;
-
-/// Length of InfluxDB's words in logs and dead letters: a conflict with long names fits.
-pub const WORDS_CHARS_MAX: usize = 400;
 
 /// A server that asks for more is tried after this nevertheless.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
-
-/// What came back for one request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub retry_after: Option<Duration>,
-    /// Where a redirect points, harmless and without credentials.
-    pub location: Option<String>,
-    /// At most `BODY_BYTES_MAX` of it, as the server sent it: it may repeat the credential.
-    pub body: Vec<u8>,
-    /// Whether it went on beyond that.
-    pub is_cut: bool,
-    /// The `Authorization` header of the request.
-    pub credential: Option<HeaderValue>,
-}
-
-impl Answer {
-    /// Server's words for people. Some proxies repeat the request's headers on their error page, so the credential is masked:
-    /// here, behind every decision, because masking changes words (the token `t` stands in `unable to parse`).
-    pub(super) fn shown(&self, words: &str) -> String {
-        printable(&without_credential(words, self.credential.as_ref()), WORDS_CHARS_MAX)
-    }
-}
-
-fn without_credential<'a>(words: &'a str, header: Option<&HeaderValue>) -> Cow<'a, str> {
-    let Some(header) = header else { return words.into() };
-    let secret = header.as_bytes().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    let secret = String::from_utf8_lossy(secret);
-    if secret.is_empty() { words.into() } else { words.replace(&*secret, "(secret)").into() }
-}
 
 /// What follows for the lines of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Requests to InfluxDB: one at a time, without retry.
 
 use super::address::{Address, Addresses, shown};
-use super::answer::{Answer, BODY_BYTES_MAX, Outcome, WORDS_CHARS_MAX, classify, decide, retry_after};
+use super::answer::{Outcome, classify, decide, retry_after};
 use super::cause::Cause;
 use super::connection::{Connection, Credential, Destination};
 use super::reading::{About, Reading, message};
+use super::response::{Answer, BODY_BYTES_MAX, WORDS_CHARS_MAX};
 use crate::text::printable;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};

@@ -1,15 +1,16 @@
 //! Delivers one batch of lines: returns when every line is stored, refused, or kept out by a limit of the server.
 
 use super::address::Address;
-use super::answer::{Answer, Outcome, decide};
+use super::answer::{Outcome, decide};
 use super::backoff::Backoff;
 use super::cause::Cause;
 use super::connection::Destination;
 use super::counters::count;
 use super::gzip::Gzip;
 use super::lines::Lines;
-use super::reading::Reading;
-use super::salvage::{KeptOut, Plan, Refusal, Refused, Request, Step, Wait};
+use super::reading::{About, Complaint, Reading};
+use super::response::Answer;
+use super::salvage::{KeptOut, Plan, Refusal, Refused, RefusedAt, Request, Step, Wait};
 use super::slow::{SLOW_AFTER, Slow};
 use super::writer::{Writer, now};
 use crate::alarm::Watch;
@@ -71,8 +72,8 @@ pub struct LaneWriter {
 /// What a request came to, once an answer was about its lines.
 enum Verdict {
     Stored,
-    TooLarge { why: String },
-    Refused { why: String, answer: Box<Answer>, reading: Box<Reading> },
+    TooLarge { why: String, at: RefusedAt },
+    Refused { why: String, answer: Box<Answer>, reading: Box<Reading>, at: RefusedAt },
 }
 
 impl LaneWriter {
@@ -84,7 +85,8 @@ impl LaneWriter {
     /// behind at most a request whose answer nobody hears; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
         let writer = Arc::clone(&self.writer);
-        let mut batch = Batch { lines, delivered: Delivered::default(), watch: writer.board().watch() };
+        let watch = writer.board().watch();
+        let mut batch = Batch { lines, delivered: Delivered::default(), watch, sends_alone_plain: false };
         let mut plan = Plan::new(lines, writer.options.accepts_unproven);
         let counters = writer.counters();
         let _under_way = counters.batches_in_flight.begin();
@@ -95,26 +97,26 @@ impl LaneWriter {
         }
         let (mut counted_stored, mut counted_refused) = (0, 0);
         let mut backoff = Backoff::new(writer.options.delays);
-        while let Some(step) = plan.next(lines, writer.size(destination), writer.stores(destination)) {
+        let controls = |address| writer.control(destination, address);
+        while let Some(step) = plan.next(lines, writer.size(destination), &controls) {
             let Step { request, wait } = step;
             if let Some(wait) = wait {
                 self.wait_blocked(destination, &mut batch, &wait, &mut backoff).await;
             }
             let verdict = self.settle(destination, &mut batch, &request, plan.is_blocked()).await;
-            let stores = writer.stores(destination);
             match verdict {
                 Verdict::Stored => {
                     plan.stored(lines);
                     backoff = Backoff::new(writer.options.delays);
                 }
-                Verdict::TooLarge { why } => {
+                Verdict::TooLarge { why, at } => {
                     if request.len() > 1 {
                         writer.lower_size(destination, request.bytes(lines), why.clone());
                     }
-                    plan.too_large(lines, &why, stores);
+                    plan.too_large(lines, &why, at);
                 }
-                Verdict::Refused { why, answer, reading } => {
-                    let refusal = Refusal { answer: &answer, reading: &reading, why: &why, stores };
+                Verdict::Refused { why, answer, reading, at } => {
+                    let refusal = Refusal { answer: &answer, reading: &reading, why: &why, at };
                     plan.refused(lines, refusal);
                 }
             }
@@ -165,14 +167,19 @@ impl LaneWriter {
         is_blocked: bool,
     ) -> Verdict {
         let writer = Arc::clone(&self.writer);
-        let mut body = Body { plain: request.body(batch.lines), packed: None };
+        let mut body = Body { plain: request.body(batch.lines), packed: None, is_line: request.len() == 1 };
         let mut backoff = Backoff::new(writer.options.delays);
         let mut tried = Tried::default();
         loop {
             let addresses = writer.client.addresses();
             let address = addresses.pick(&tried.addresses).unwrap_or_else(|| addresses.current());
+            let sent = writer.moment();
             let Attempt { outcome, answer, reading } =
                 self.attempt(address, destination, &mut body, &tried, batch).await;
+            let at = || {
+                let (address, moment) = (address.index(), writer.moment());
+                RefusedAt { address, moment, control: writer.control(destination, address) }
+            };
             if outcome == Outcome::Stored
                 || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !is_blocked)
             {
@@ -190,12 +197,13 @@ impl LaneWriter {
                     if let Some(why) = tried.uncompressed.take() {
                         writer.keep_uncompressed(address, why);
                     }
-                    writer.note_stored(destination, address.as_str(), request.len());
+                    writer.note_stored(destination, address, sent, request.len());
                     return Verdict::Stored;
                 }
-                Outcome::Split { why } => return Verdict::TooLarge { why },
+                Outcome::Split { why } => return Verdict::TooLarge { why, at: at() },
                 Outcome::Refused { why } => {
-                    return Verdict::Refused { why, answer: Box::new(answer), reading: Box::new(reading) };
+                    let (answer, reading) = (Box::new(answer), Box::new(reading));
+                    return Verdict::Refused { why, answer, reading, at: at() };
                 }
                 Outcome::Uncompressed { why } => {
                     tried.uncompressed = Some(why);
@@ -239,9 +247,10 @@ impl LaneWriter {
         tried: &Tried,
         batch: &mut Batch<'_>,
     ) -> Attempt {
-        let (bytes, gzipped) = match tried.uncompressed {
-            Some(_) => (body.plain.clone(), false),
-            None => body.for_address(address, &mut self.gzip),
+        let is_plain = tried.uncompressed.is_some() || (body.is_line && batch.sends_alone_plain);
+        let (bytes, gzipped) = match is_plain {
+            true => (body.plain.clone(), false),
+            false => body.for_address(address, &mut self.gzip),
         };
         let counters = self.writer.counters();
         count(&counters.bytes_plain, body.plain.len());
@@ -262,6 +271,11 @@ impl LaneWriter {
                         400 | 422 => Outcome::Refused { why },
                         _ => Outcome::Hold { cause: Cause::RequestRefused, why },
                     },
+                    // Somebody may have taken compressed bytes for lines.
+                    Outcome::Refused { why } if gzipped && body.is_line && !was_read(body, &reading) => {
+                        batch.sends_alone_plain = true;
+                        Outcome::Uncompressed { why }
+                    }
                     outcome => outcome,
                 };
                 Attempt { outcome, answer, reading }
@@ -303,6 +317,8 @@ struct Batch<'a> {
     delivered: Delivered,
     /// Dropped with the future, so that a batch that is given up leaves no alarm behind.
     watch: Watch,
+    /// A line alone is sent uncompressed: a compressed one was refused by an answer that does not show that it was unpacked.
+    sends_alone_plain: bool,
 }
 
 /// One request and its answer.
@@ -326,6 +342,8 @@ struct Tried {
 struct Body {
     plain: Bytes,
     packed: Option<Bytes>,
+    /// Whether it is one line.
+    is_line: bool,
 }
 
 impl Body {
@@ -340,6 +358,17 @@ impl Body {
             Some(packed) => (packed.clone(), true),
             None => (self.plain.clone(), false),
         }
+    }
+}
+
+/// Whether a refusal of a line shows that the server unpacked it: it names what stands in the line, not only that it cannot be
+/// parsed. A proxy that takes `Content-Encoding` away makes a server parse compressed bytes.
+fn was_read(body: &Body, reading: &Reading) -> bool {
+    let line = String::from_utf8_lossy(&body.plain);
+    match &reading.about {
+        About::Line(Complaint::Unparsable) => reading.message.contains(line.trim_end()),
+        About::Line(Complaint::Named(_)) | About::Unknown => false,
+        _ => true,
     }
 }
 

@@ -138,7 +138,8 @@ fn log_alarm(alarm: &Alarm) {
     } else if is_of_kafka(alarm) {
         tracing::error!(%scope, at, cause, why, remedy, ?lasting, "cannot read from Kafka, records wait there");
     } else if alarm.holds {
-        tracing::error!(%scope, at, cause, why, remedy, ?lasting, "holding, records wait in Kafka");
+        // Whether a record was read before or is still unread in Kafka is not known here.
+        tracing::error!(%scope, at, cause, why, remedy, ?lasting, "holding, records stay uncommitted");
     } else {
         tracing::warn!(%scope, at, cause, why, remedy, ?lasting, "cannot write, retrying");
     }
@@ -152,4 +153,49 @@ fn is_of_kafka(alarm: &Alarm) -> bool {
 /// To what a person wants to read.
 fn rounded(duration: Duration) -> Duration {
     Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::captured::Captured;
+
+    fn logged(scope: Scope, cause: &'static str, holds: bool) -> String {
+        let log = Captured::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let (at, why, remedy) = ("at".to_owned(), "why".to_owned(), "remedy".to_owned());
+            log_alarm(&Alarm { cause, holds, scope, at, why, remedy, lasting: Duration::ZERO });
+        });
+        log.text()
+    }
+
+    /// Records that were read already are in memory, so only alarms about reading may say that they wait in Kafka.
+    #[test]
+    fn only_alarms_about_reading_say_that_records_wait_in_kafka() {
+        let of_kafka = [(Scope::Kafka, "kafka_unreachable"), (Scope::Topic("t".to_owned()), TOPIC_DENIED)];
+        for (scope, cause) in of_kafka {
+            let said = logged(scope, cause, true);
+            assert!(
+                said.contains("cannot read from Kafka, records wait there") || said.contains("topic blocked"),
+                "{said}"
+            );
+        }
+        let others = [
+            Scope::Server,
+            Scope::Destination("b".to_owned()),
+            Scope::DeadLetters,
+            Scope::Topic("t".to_owned()),
+            Scope::Bridge,
+        ];
+        for scope in others {
+            for holds in [true, false] {
+                let said = logged(scope.clone(), "any", holds);
+                assert!(!said.contains("wait in Kafka") && !said.contains("wait there"), "{said}");
+            }
+        }
+        for scope in [Scope::Server, Scope::Destination("b".to_owned()), Scope::DeadLetters] {
+            assert!(logged(scope, "any", true).contains("holding, records stay uncommitted"));
+        }
+    }
 }

@@ -46,6 +46,9 @@ pub fn advice(cause: Cause, why: &str, place: Place<'_>) -> String {
         Cause::Forbidden if is_foreign_page(why) => format!(
             "a firewall or proxy before InfluxDB answered, not InfluxDB: let it pass POST requests from this machine to {address}"
         ),
+        Cause::Forbidden if !is_about_permission(why) => format!(
+            "the answer has none of InfluxDB's words: let firewalls and proxies pass POST requests from this machine to {address}, then check what the credential may write to"
+        ),
         Cause::ServerFailed | Cause::Unavailable if says_status(why, &["502", "504"]) => format!(
             "a proxy or load balancer answers in the place of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
         ),
@@ -66,6 +69,12 @@ fn says_status(why: &str, statuses: &[&str]) -> bool {
 fn is_foreign_page(why: &str) -> bool {
     let lower = why.to_ascii_lowercase();
     ["<html", "<!doctype", "<head", "<body"].iter().any(|tag| lower.contains(tag))
+}
+
+/// Whether a 403 is about what the credential may do, in the words of InfluxDB 1.x, 2.x or 3.x.
+fn is_about_permission(why: &str) -> bool {
+    let lower = why.to_ascii_lowercase();
+    ["permission", "authorized"].iter().any(|word| lower.contains(word))
 }
 
 fn may_be_proxied(address: &str) -> bool {

@@ -42,46 +42,28 @@ mod tests {
     use super::super::client::Client;
     use super::super::test_support::connection;
     use super::*;
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
-
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::log::captured::Captured;
 
     #[tokio::test]
     async fn a_write_that_hangs_is_logged_once_while_it_lasts() {
-        let kept = Kept::default();
-        let writer = kept.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+        let log = Captured::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
         let _logged = tracing::subscriber::set_default(subscriber);
-        let text = || String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         let client = Client::new(&connection("http://127.0.0.1:8086")).unwrap();
         let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
         let slow = Slow { address: client.addresses().current(), destination: &destination, lines: 7 };
         assert_eq!(slow.watch(SLOW_AFTER, async { 1 }).await, 1);
-        assert_eq!(text(), "");
+        assert_eq!(log.text(), "");
         let (answer, hangs) = tokio::sync::oneshot::channel();
         let watching = slow.watch(Duration::from_millis(1), async { hangs.await.unwrap() });
         let answered = async {
-            while text().is_empty() {
+            while log.text().is_empty() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             answer.send(2).unwrap();
         };
         assert_eq!(tokio::join!(watching, answered).0, 2);
-        let text = text();
+        let text = log.text();
         assert_eq!(text.matches("has not answered").count(), 1, "{text}");
         assert!(text.contains("127.0.0.1:8086") && text.contains("lines=7"), "{text}");
     }

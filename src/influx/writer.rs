@@ -15,6 +15,7 @@ use super::pace::Pace;
 use super::remedy::{self, advice};
 use crate::alarm::{Alarm, Alarms, Scope, Trouble, Watch};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,8 @@ pub struct Writer {
     creates_databases: bool,
     pace: Option<Mutex<Pace>>,
     learned: Mutex<Learned>,
+    /// Counts requests and answers of all lanes, so that the order of two of them can be told.
+    moments: AtomicU64,
     common: Common,
 }
 
@@ -68,8 +71,8 @@ struct Common {
 #[derive(Debug, Default)]
 struct Learned {
     bytes_max: BTreeMap<Destination, (usize, Instant)>,
-    /// Requests that were stored, by destination.
-    stores: BTreeMap<Destination, u64>,
+    /// For each destination and address, when the latest stored request was sent.
+    controls: BTreeMap<Destination, BTreeMap<usize, u64>>,
     /// Whether a database was ready when that was last said, and when that was.
     databases: BTreeMap<Destination, (bool, Instant)>,
 }
@@ -110,6 +113,8 @@ impl Writer {
             creates_databases: connection.create_database,
             pace: options.points_per_second_max.map(|max| Mutex::new(Pace::new(max))),
             learned: Mutex::default(),
+            // 0 is before every request.
+            moments: AtomicU64::new(1),
             common,
         })
     }
@@ -270,9 +275,16 @@ impl Writer {
         self.learned().bytes_max.remove(destination);
     }
 
-    /// How many requests to the destination were stored, by all lanes.
-    pub(super) fn stores(&self, destination: &Destination) -> u64 {
-        self.learned().stores.get(destination).copied().unwrap_or_default()
+    /// A number that is greater than all before it.
+    pub(super) fn moment(&self) -> u64 {
+        self.moments.fetch_add(1, SeqCst)
+    }
+
+    /// When the latest request was sent that this address stored for the destination, by any lane; 0 where it stored none.
+    pub(super) fn control(&self, destination: &Destination, address: usize) -> u64 {
+        let learned = self.learned();
+        let control = learned.controls.get(destination).and_then(|controls| controls.get(&address));
+        control.copied().unwrap_or(0)
     }
 
     /// A request was stored only without compression: the next ones are sent so from now on.
@@ -282,9 +294,10 @@ impl Writer {
         }
     }
 
-    pub(super) fn note_stored(&self, destination: &Destination, address: &str, lines: usize) {
-        if self.learned().is_first_store(destination) {
-            let (destination, address) = (destination.clone(), address.to_owned());
+    /// An address stored a request that was sent at this moment.
+    pub(super) fn note_stored(&self, destination: &Destination, address: &Address, sent: u64, lines: usize) {
+        if self.learned().is_first_store(destination, address.index(), sent) {
+            let (destination, address) = (destination.clone(), address.as_str().to_owned());
             self.tell(&Event::FirstStored { destination, address, lines });
         }
     }
@@ -343,12 +356,13 @@ impl Learned {
         bytes_max
     }
 
-    fn is_first_store(&mut self, destination: &Destination) -> bool {
-        if let Some(stores) = self.stores.get_mut(destination) {
-            *stores += 1;
+    fn is_first_store(&mut self, destination: &Destination, address: usize, sent: u64) -> bool {
+        if let Some(controls) = self.controls.get_mut(destination) {
+            let control = controls.entry(address).or_default();
+            *control = sent.max(*control);
             return false;
         }
-        self.stores.insert(destination.clone(), 1);
+        self.controls.insert(destination.clone(), BTreeMap::from([(address, sent)]));
         true
     }
 

@@ -10,8 +10,10 @@ const PARTITIONS: i32 = 3;
 const RECORDS_A_SECOND: u64 = 5_000;
 
 fn wait_until_held(bridge: &Bridge, cause: &str) {
-    bridge
-        .wait_for_log(&["ERROR", "holding, records wait in Kafka", &format!("cause=\"{cause}\"")], PATIENCE);
+    bridge.wait_for_log(
+        &["ERROR", "holding, records stay uncommitted", &format!("cause=\"{cause}\"")],
+        PATIENCE,
+    );
     assert_eq!(bridge.samples("holding"), [1.0], "a hold shows on /metrics");
 }
 
@@ -116,7 +118,7 @@ fn a_missing_bucket_slows_no_other_one() {
     let group = live.name("both");
     let config = Config::new(&kafka, &topics, v2(&influx, &there)).group(&group).mapping(&both).text();
     let bridge = Bridge::start_watched(&config, &[]);
-    bridge.wait_for_log(&["holding, records wait in Kafka", &missing], PATIENCE);
+    bridge.wait_for_log(&["holding, records stay uncommitted", &missing], PATIENCE);
     bridge.wait_for_log(&["first record", &free], PATIENCE);
     let took = kafka.group(&group).wait_until_settled(&free, PARTITIONS, PATIENCE);
     measured(

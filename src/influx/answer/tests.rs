@@ -1,5 +1,6 @@
 use super::*;
 use Api::{V1, V2};
+use reqwest::header::HeaderValue;
 
 fn outcome(api: Api, status: u16, body: &str) -> Outcome {
     classify(api, &Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() })

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 mod addresses;
 mod hostile;
+mod messages;
 mod statuses;
 
 const DELAYS: Delays = Delays {

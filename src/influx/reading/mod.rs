@@ -16,8 +16,8 @@ pub use body::message;
 pub(super) use complaint::{Complaint, Quote, may_forge_quotes, quotes};
 pub use tables::{Limit, LimitScope};
 
-use super::answer::Answer;
 use super::cause::Cause;
+use super::response::Answer;
 use body::{Body, Form};
 use own_words::own_words;
 use tables::{EMPTY_WRITE, ENCODING, LIMITS, LINE_CAUSES, REQUEST_MISTAKES, Row, SERVER_FAILURES, find};

@@ -1,8 +1,8 @@
 //! What is known of the lines of a batch that were refused alone, or with one that was: which they are, why, and what proves it.
 
-use super::Refusal;
 use super::proof::{Proof, proof};
 use super::suspects::Suspect;
+use super::{Controls, Refusal, RefusedAt};
 use crate::influx::lines::Lines;
 use crate::influx::reading::{Complaint, Limit, Reading};
 use std::collections::BTreeSet;
@@ -40,10 +40,16 @@ pub(in crate::influx) struct KeptOut {
 pub(super) struct Unproven {
     pub line: usize,
     pub why: Arc<str>,
-    /// How many requests to the destination had been stored when the line was refused. When there are more, the server takes
-    /// writes, and one more refusal of the line is a proof.
-    pub stores: u64,
+    /// The latest refusal of the line.
+    pub at: RefusedAt,
     pub kind: UnprovenKind,
+}
+
+impl Unproven {
+    /// Whether the address that refused the line takes writes, so that one more refusal of it is a proof.
+    pub fn has_control(&self, controls: Controls<'_>) -> bool {
+        self.at.moment < controls(self.at.address)
+    }
 }
 
 /// Why a refusal is not proven.
@@ -164,7 +170,7 @@ impl Evidence {
 
     /// A request of this line alone was refused. Says what that proves.
     pub fn refused_alone(&mut self, lines: &Lines, line: usize, refusal: Refusal<'_>) -> Proof {
-        let Refusal { answer, reading, why, stores } = refusal;
+        let Refusal { answer, reading, why, at } = refusal;
         self.counts_lines &= reading.dropped.is_none_or(|dropped| dropped == 1);
         let text = lines.line(line);
         let proof = proof(text.strip_suffix(b"\n").unwrap_or(text), reading, answer.is_cut);
@@ -184,32 +190,32 @@ impl Evidence {
             Proof::None if self.accepts_unproven => self.refuse(line, why),
             Proof::None => {
                 let kind = if answer.status == 500 { UnprovenKind::Failure } else { UnprovenKind::Words };
-                self.set_aside(line, why, kind, stores);
+                self.set_aside(line, why, kind, at);
             }
         }
         proof
     }
 
     /// A request of this line alone was too large.
-    pub fn too_large_alone(&mut self, lines: &Lines, line: usize, why: &str, stores: u64) {
+    pub fn too_large_alone(&mut self, lines: &Lines, line: usize, why: &str, at: RefusedAt) {
         let is_large = lines.line(line).len() > LINE_BYTES_TAKEN;
         let kind = if is_large { UnprovenKind::TooLarge } else { UnprovenKind::SmallTooLarge };
         let why = self.reason(why);
-        self.set_aside(line, why, kind, stores);
+        self.set_aside(line, why, kind, at);
     }
 
-    /// A line that was set aside is refused for good if the server stored others since it was refused the last time.
-    fn set_aside(&mut self, line: usize, why: Arc<str>, kind: UnprovenKind, stores: u64) {
+    /// A line that was set aside is refused for good if the address that refused it stored others in between.
+    fn set_aside(&mut self, line: usize, why: Arc<str>, kind: UnprovenKind, at: RefusedAt) {
         if let Some(known) = self.unproven.iter().position(|unproven| unproven.line == line) {
             let before = self.unproven.remove(known);
-            if before.stores < stores && kind.can_be_confirmed() && before.kind.can_be_confirmed() {
+            if before.at.is_confirmed_by(at) && kind.can_be_confirmed() && before.kind.can_be_confirmed() {
                 self.refused.push(Refused { line, why });
             } else {
                 // Of several, the next one is tried the next time.
-                self.unproven.push(Unproven { line, why, stores, kind });
+                self.unproven.push(Unproven { line, why, at, kind });
             }
         } else if self.take_out(line) {
-            self.unproven.push(Unproven { line, why, stores, kind });
+            self.unproven.push(Unproven { line, why, at, kind });
         }
     }
 

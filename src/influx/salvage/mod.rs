@@ -13,7 +13,8 @@
 //! A refusal of a line is *proven* in one of two ways:
 //! - The answer names a cause that lies in the line, and the line was refused alone, or with others of which one was so alone
 //!   for the same cause: where the server quotes it, or drops as many lines as the request has.
-//! - The line was refused alone, the server stored another request to the destination afterwards, and it refused the line again.
+//! - The line was refused alone, the same address stored another request to the destination afterwards, and it refused the line
+//!   again.
 //!
 //! A line that is refused alone without proof is *set aside*. When too many are, with nothing stored in between, the batch is
 //! blocked: one line after the other is tried again, with a backoff, until the server takes it or something else.
@@ -33,10 +34,10 @@ pub(super) use evidence::KeptOut;
 pub use evidence::Refused;
 pub(super) use request::Request;
 
-use super::answer::Answer;
 use super::cause::Cause;
 use super::lines::{Lines, Size};
 use super::reading::{Complaint, Reading, may_forge_quotes, quotes};
+use super::response::Answer;
 use evidence::{Evidence, UnprovenKind};
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,11 +53,32 @@ const UNPROVEN_MAX: usize = 7;
 pub(super) struct Refusal<'a> {
     pub answer: &'a Answer,
     pub reading: &'a Reading,
-    /// The server's words for people, harmless.
+    /// The server's words for people, printable.
     pub why: &'a str,
-    /// How many requests to the destination were stored before, by all lanes.
-    pub stores: u64,
+    pub at: RefusedAt,
 }
+
+/// Where and when a request was refused. Moments are numbers that the writer gives to requests as they are sent and to answers
+/// as they come, so that a greater one is later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RefusedAt {
+    /// Index of the address that refused.
+    pub address: usize,
+    pub moment: u64,
+    /// When the latest request that this address stored for the destination was sent, by any lane; 0 where it stored none.
+    pub control: u64,
+}
+
+impl RefusedAt {
+    /// Whether the address that refused here stored another request that was sent afterwards, and has now refused again. An
+    /// address that stores says nothing of another one, which may stand behind a broken proxy.
+    fn is_confirmed_by(self, again: Self) -> bool {
+        self.address == again.address && self.moment < again.control
+    }
+}
+
+/// For each address, when the latest request that it stored for the destination was sent.
+pub(super) type Controls<'a> = &'a dyn Fn(usize) -> u64;
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,10 +183,10 @@ impl Plan {
         self.evidence.into_lists()
     }
 
-    /// The next request; none when every line is settled. One of `stored`, `too_large` and `refused` follows. `stores`: how many
-    /// requests to the destination were stored so far, by all lanes.
-    pub fn next(&mut self, lines: &Lines, size: Size, stores: u64) -> Option<Step> {
-        let unproven = self.evidence.unproven().iter().filter(|unproven| unproven.stores >= stores).count();
+    /// The next request; none when every line is settled. One of `stored`, `too_large` and `refused` follows.
+    pub fn next(&mut self, lines: &Lines, size: Size, controls: Controls<'_>) -> Option<Step> {
+        let unproven =
+            self.evidence.unproven().iter().filter(|unproven| !unproven.has_control(controls)).count();
         if unproven < UNPROVEN_MAX {
             let request = match &mut self.trial {
                 Some(trial) => trial.next(lines, size, &mut self.evidence).map(Request::Picked),
@@ -176,16 +198,16 @@ impl Plan {
         } else {
             self.give_up_trial();
         }
-        self.next_unproven(stores)
+        self.next_unproven(controls)
     }
 
     /// What tells whether the lines that are set aside are to blame.
-    fn next_unproven(&mut self, stores: u64) -> Option<Step> {
+    fn next_unproven(&mut self, controls: Controls<'_>) -> Option<Step> {
         let unproven = self.evidence.unproven();
         let first = unproven.first()?;
         let step = |line: usize, wait| Some(Step { request: Request::Run(line..line + 1), wait });
         let can_be_confirmed = || unproven.iter().filter(|unproven| unproven.kind.can_be_confirmed());
-        if let Some(next) = can_be_confirmed().find(|unproven| unproven.stores < stores) {
+        if let Some(next) = can_be_confirmed().find(|unproven| unproven.has_control(controls)) {
             self.probe = Some(Probe::Again(next.line));
             return step(next.line, None);
         }
@@ -313,19 +335,19 @@ impl Plan {
     }
 
     /// The request was too large, and `next` is told a smaller size from now on.
-    pub fn too_large(&mut self, lines: &Lines, why: &str, stores: u64) {
+    pub fn too_large(&mut self, lines: &Lines, why: &str, at: RefusedAt) {
         match self.probe.take() {
-            Some(Probe::Again(line)) => return self.evidence.too_large_alone(lines, line, why, stores),
+            Some(Probe::Again(line)) => return self.evidence.too_large_alone(lines, line, why, at),
             Some(Probe::Control) => return,
             None => {}
         }
         if let Some(trial) = &mut self.trial {
-            trial.too_large(lines, why, stores, &mut self.evidence);
+            trial.too_large(lines, why, at, &mut self.evidence);
             return self.end_trial();
         }
         let Some(piece) = self.sent.take() else { return };
         match self.alone(&piece) {
-            Some(line) => self.evidence.too_large_alone(lines, line, why, stores),
+            Some(line) => self.evidence.too_large_alone(lines, line, why, at),
             None => self.put_back(Piece { half: Half::None, ..piece }),
         }
     }

@@ -65,7 +65,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::influx::answer::Answer;
+    use crate::influx::response::Answer;
 
     fn reading(status: u16, body: &serde_json::Value) -> Reading {
         Reading::of(&Answer { status, body: body.to_string().into_bytes(), ..Answer::default() })

@@ -1,10 +1,12 @@
 use super::*;
 use crate::influx::Api;
-use crate::influx::answer::{Answer, Outcome, decide};
+use crate::influx::answer::{Outcome, decide};
+use crate::influx::response::Answer;
 use crate::seed;
 use sim::{Dialect, Flaw, Line, Shards, Sim};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod adversary;
 mod sim;
 
 /// 2026-01-05, a Monday.
@@ -56,8 +58,9 @@ fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
     let (mut kept, mut stores) = (BTreeSet::new(), 0);
     let mut refused_alone = BTreeSet::new();
     let api = if sim.dialect == Dialect::V1 { Api::V1 } else { Api::V2 };
-    while let Some(Step { request, wait }) = plan.next(&lines, size, stores) {
+    while let Some(Step { request, wait }) = plan.next(&lines, size, &|_| stores) {
         stores += u64::from(wait.is_some());
+        let at = RefusedAt { address: 0, moment: stores, control: stores };
         let indices: Vec<usize> = match &request {
             Request::Run(run) => run.clone().collect(),
             Request::Picked(picked) => picked.clone(),
@@ -77,13 +80,13 @@ fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
             }
             Outcome::Split { why } => {
                 size.bytes_max = size.bytes_max.min(request.bytes(&lines) / 2).max(1);
-                plan.too_large(&lines, &why, stores);
+                plan.too_large(&lines, &why, at);
             }
             Outcome::Refused { why } => {
                 if let [alone] = *indices {
                     refused_alone.insert(alone);
                 }
-                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: &why, stores });
+                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: &why, at });
             }
             other => panic!("{name}: {other:?}"),
         }
@@ -317,7 +320,7 @@ fn sends_few_lines_again_for_many_causes() {
 fn goes_on_with_the_quotes_that_it_read() {
     let batch = flawed(9_000, 1, |_| Flaw::Unparsable);
     let quoted = batch.len() * (batch[0].text.len() + 40);
-    assert!(quoted > 2 * crate::influx::answer::BODY_BYTES_MAX);
+    assert!(quoted > 2 * crate::influx::response::BODY_BYTES_MAX);
     let salvaged = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "a long list");
     assert!(salvaged.requests <= 8, "{}", salvaged.requests);
     let reasons: BTreeSet<&str> = salvaged.refused.iter().map(|refused| &*refused.why).collect();
@@ -345,8 +348,9 @@ fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Ve
         texts.iter().map(|text| Line { text: (*text).to_owned(), ..line(Flaw::None, 0, 0) }).collect();
     let lines = lines_of(&batch);
     let (mut plan, mut stores) = (Plan::new(&lines, false), 0);
-    while let Some(Step { request, wait }) = plan.next(&lines, SIZE, stores) {
+    while let Some(Step { request, wait }) = plan.next(&lines, SIZE, &|_| stores) {
         stores += u64::from(wait.is_some());
+        let at = RefusedAt { address: 0, moment: stores, control: stores };
         let indices = match request {
             Request::Run(run) => run.collect(),
             Request::Picked(picked) => picked,
@@ -360,7 +364,7 @@ fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Ve
                 let body = serde_json::json!({ "message": message }).to_string().into_bytes();
                 let answer = Answer { status: 400, body, ..Answer::default() };
                 let reading = Reading::of(&answer);
-                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "why", stores });
+                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "why", at });
             }
         }
     }

@@ -3,10 +3,10 @@
 //! Suspects are in order of time, and what is refused of them are whole shards: runs of neighbours. An answer counts those of one
 //! shard, so that a half that drops fewer than the whole did tells where the run lies.
 
-use super::Refusal;
 use super::evidence::Evidence;
 use super::proof::Proof;
-use super::suspects::{Suspect, middle};
+use super::suspects::{Suspect, fits_line, middle};
+use super::{Refusal, RefusedAt};
 use crate::influx::lines::{Lines, Size};
 use crate::influx::reading::Complaint;
 
@@ -115,10 +115,10 @@ impl Trial {
     }
 
     /// The request was too large.
-    pub fn too_large(&mut self, lines: &Lines, why: &str, stores: u64, evidence: &mut Evidence) {
+    pub fn too_large(&mut self, lines: &Lines, why: &str, at: RefusedAt, evidence: &mut Evidence) {
         let mut alone = |suspects: &[Suspect]| {
             if let [alone, ..] = suspects {
-                evidence.too_large_alone(lines, alone.line as usize, why, stores);
+                evidence.too_large_alone(lines, alone.line as usize, why, at);
             }
         };
         match self.sent.take() {
@@ -193,7 +193,15 @@ impl Trial {
         match evidence.dropped(refusal.reading) {
             // A count proves nothing where the words that go with it are not known.
             Some(dropped) if dropped == suspects.len() && complaint != Complaint::Other => {
-                self.add_all_refused(suspects, complaint, evidence);
+                // The count is about all of them, the cause only about those that it fits.
+                let (fitting, others): (Vec<Suspect>, Vec<Suspect>) =
+                    suspects.into_iter().partition(|suspect| may_be_about(lines, suspect, &complaint));
+                if fitting.is_empty() {
+                    self.part(others, None);
+                } else {
+                    self.add(others);
+                    self.add_all_refused(fitting, complaint, evidence);
+                }
             }
             dropped => {
                 let dropped = dropped.filter(|dropped| *dropped != suspects.len());
@@ -248,6 +256,15 @@ fn refuse_first(lines: &Lines, suspects: &[Suspect], refusal: Refusal<'_>, evide
     // The server may have said something of this line before, in fewer words.
     let why = first.why.as_deref().unwrap_or(refusal.why);
     evidence.refused_alone(lines, first.line as usize, Refusal { why, ..refusal })
+}
+
+/// Whether a complaint about several lines may be about this one.
+fn may_be_about(lines: &Lines, suspect: &Suspect, complaint: &Complaint) -> bool {
+    match complaint {
+        // A limit is about whole series, which no answer names in full, and refuses nothing.
+        Complaint::Limit(_) => true,
+        _ => fits_line(lines.line(suspect.line as usize), complaint),
+    }
 }
 
 /// How many of the first suspects a request may hold; one always may.

@@ -1,7 +1,7 @@
 //! Answers that no InfluxDB gives: too much, too slow, broken, or made to look like something else.
 
 use super::*;
-use crate::influx::answer::BODY_BYTES_MAX;
+use crate::influx::response::BODY_BYTES_MAX;
 
 /// What is made of a refusal with this body, for one line, where no proof is wanted.
 async fn why(reply: Reply) -> String {

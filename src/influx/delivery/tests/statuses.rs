@@ -150,6 +150,70 @@ async fn a_proxy_that_takes_no_gzip_gets_none() {
     }
 }
 
+/// A proxy takes `Content-Encoding` away, and the server parses compressed bytes without quoting them, as InfluxDB Cloud and
+/// `QuestDB` do: words that refuse lines, about no line.
+#[tokio::test]
+async fn a_line_is_refused_only_uncompressed() {
+    for message in [
+        "failed to parse line protocol: errors encountered on line(s): 1",
+        "line protocol parse failed: No fields were provided",
+        "unable to parse '\u{fffd}\u{fffd}=': missing fields",
+        "whatever",
+    ] {
+        let body = serde_json::json!({ "code": "invalid", "message": message }).to_string();
+        let faults: Faults =
+            Box::new(move |request| request.gzipped.then(|| Reply::status(400).body(body.clone())));
+        let options = Options { faults: Some(faults), ..Options::default() };
+        let setup =
+            Setup::with(options, OPTIONS, |connection| connection.compression = Compression::Gzip).await;
+        for count in [1, 100] {
+            let delivered = setup.deliver(&bucket(), &good(count)).await;
+            assert_eq!(delivered.lines_stored, count, "{message}: {:?}", delivered.refused);
+        }
+        assert_eq!(setup.deliver(&bucket(), &good(100)).await.requests.total(), 1, "{message}");
+    }
+}
+
+/// A broken proxy before one address refuses a line again and again; that another address stores others proves nothing of it.
+#[tokio::test]
+async fn what_another_address_stores_is_no_control() {
+    // The first address refuses every write, and is out of order every other time, so that the second one takes over.
+    let broken: Faults = Box::new(|request| {
+        let is_empty = request.text.is_empty();
+        Some(if is_empty || request.number.is_multiple_of(2) {
+            Reply::status(400)
+        } else {
+            Reply::status(503)
+        })
+    });
+    let first = Receiver::start(Options { faults: Some(broken), ..Options::default() }).await.unwrap();
+    let second = Receiver::start(Options::default()).await.unwrap();
+    let mut connection = connection("http://h");
+    connection.urls = [&first, &second].map(|receiver| receiver.url().parse().unwrap()).to_vec();
+    let soon = Duration::from_micros(100);
+    let delays = Delays { address_first: soon, address_max: soon, ..DELAYS };
+    let (_events, writer) = start_writer(&connection, WriterOptions { delays, ..OPTIONS });
+    let destination = bucket();
+    for round in 0..20 {
+        let mut lanes = [0, 1, 2, 3].map(|seed| writer.lane(seed + 4 * round));
+        let batches = [0, 1, 2, 3].map(|lane| lines([format!("m,lane={lane} v={round} {round}")]));
+        let [one, two, three, four] = lanes.each_mut();
+        let deliveries = async {
+            tokio::join!(
+                one.deliver(&destination, &batches[0]),
+                two.deliver(&destination, &batches[1]),
+                three.deliver(&destination, &batches[2]),
+                four.deliver(&destination, &batches[3])
+            )
+        };
+        let delivered = tokio::time::timeout(Duration::from_mins(1), deliveries).await.expect("all end");
+        for delivered in [delivered.0, delivered.1, delivered.2, delivered.3] {
+            assert_eq!(delivered.refused, [], "in round {round}");
+        }
+    }
+    assert_eq!(second.point_count(), 80);
+}
+
 #[tokio::test]
 async fn a_small_line_that_is_too_large_blocks() {
     let setup = Setup::faults(script(vec![Reply::status(413); 40])).await;

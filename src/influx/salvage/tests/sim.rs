@@ -1,6 +1,6 @@
 //! A server that refuses as InfluxDB 1.x and 2.x do, with what each line of a batch is known beforehand.
 
-use crate::influx::answer::{Answer, BODY_BYTES_MAX};
+use crate::influx::response::{Answer, BODY_BYTES_MAX};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where shards end: one follows the other, each as long, the first of all at some time.
