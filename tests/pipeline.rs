@@ -15,6 +15,7 @@ mod pipeline {
     mod bad_input;
     mod delivery;
     mod destinations;
+    mod front;
     mod groups;
     mod guard;
     mod kafka_alarms;

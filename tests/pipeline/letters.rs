@@ -6,16 +6,17 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-struct Folder(PathBuf);
+/// A folder with a dead-letter file, removed at the end.
+pub struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("bridge-letters-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
 
-    fn table(&self) -> String {
+    pub fn table(&self) -> String {
         format!("[dead_letter]\nfile = '{}'", self.file().display())
     }
 
@@ -23,7 +24,7 @@ impl Folder {
         self.0.join("letters.jsonl")
     }
 
-    fn letters(&self) -> Vec<Value> {
+    pub fn letters(&self) -> Vec<Value> {
         read(&self.file())
     }
 }

@@ -6,7 +6,7 @@ use kafka_influx_bridge::influx::{Credential, Destination, LogObserver};
 use kafka_influx_bridge::kafka::{EmbeddedKafka, NewRecord};
 use kafka_influx_bridge::map::Reason;
 use kafka_influx_bridge::pipeline::{Options, Pipeline};
-use kafka_influx_bridge::receiver::{self, Receiver, Reply, StoredPoint};
+use kafka_influx_bridge::receiver::{self, Faults, Receiver, Reply, StoredPoint};
 use kafka_influx_bridge::secret::Secret;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -171,10 +171,22 @@ impl Sink {
         Self::with(receiver::Options { credential, ..receiver::Options::default() })
     }
 
+    /// Answers by these faults; every destination exists.
+    pub fn answering(faults: Faults) -> Self {
+        Self::serve(
+            receiver::Options { faults: Some(faults), ..receiver::Options::default() },
+            Script::default(),
+        )
+    }
+
     fn with(mut options: receiver::Options) -> Self {
         let script = Script::default();
         let read = Arc::clone(&script);
         options.faults = Some(Box::new(move |_| read.lock().unwrap().clone()));
+        Self::serve(options, script)
+    }
+
+    fn serve(options: receiver::Options, script: Script) -> Self {
         let runtime = Runtime::new().unwrap();
         let receiver = runtime.block_on(Receiver::start(options)).unwrap();
         Self { receiver, script, _runtime: runtime }
@@ -203,11 +215,20 @@ impl Sink {
 
     /// The values of the tag `id`, sorted: which records arrived.
     pub fn ids(&self, name: &str) -> Vec<String> {
-        let points = self.points(name);
-        let mut ids: Vec<String> = points.iter().filter_map(|point| tag(point, "id")).collect();
-        ids.sort();
-        ids
+        ids(&self.points(name))
     }
+
+    /// The same of a database of 1.x.
+    pub fn ids_of_database(&self, name: &str) -> Vec<String> {
+        let destination = Destination::Database { database: name.to_owned(), retention_policy: None };
+        ids(&self.receiver.points(&destination))
+    }
+}
+
+fn ids(points: &[StoredPoint]) -> Vec<String> {
+    let mut ids: Vec<String> = points.iter().filter_map(|point| tag(point, "id")).collect();
+    ids.sort();
+    ids
 }
 
 pub fn bucket(name: &str) -> Destination {
@@ -282,6 +303,12 @@ impl Setup {
     pub fn urls(mut self, urls: &[String]) -> Self {
         let (_, others) = self.influx.split_once("org = ").unwrap();
         self.influx = format!("[influx]\nurls = {urls:?}\norg = {others}");
+        self
+    }
+
+    /// Writes as to InfluxDB 1.x, to the database `main`.
+    pub fn v1(mut self) -> Self {
+        self.influx = self.influx.replace("org = 'test'\nbucket = 'main'", "api = 'v1'\ndatabase = 'main'");
         self
     }
 
