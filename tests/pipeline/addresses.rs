@@ -1,7 +1,10 @@
-//! Two addresses of one database.
+//! Several addresses of one database.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
+use kafka_influx_bridge::influx::Delays;
+use kafka_influx_bridge::pipeline::Options;
 use kafka_influx_bridge::receiver::{Ending, Reply};
+use std::time::Duration;
 
 #[test]
 fn records_flow_to_the_second_address_until_the_first_is_back() {
@@ -30,4 +33,61 @@ fn records_flow_to_the_second_address_until_the_first_is_back() {
     wait_until("all is committed", || cluster.committed("t", 1) == [Some(300)]);
     assert_eq!(second.points("main").len(), 100);
     bridge.stop();
+}
+
+/// Somebody else answers at the first address: the second one is used.
+#[test]
+fn an_address_where_influxdb_is_not_is_passed_over() {
+    for (status, body) in [
+        (404, "<html>not found</html>"),
+        (404, r#"{"message":"no route"}"#),
+        (410, ""),
+        (421, "misdirected"),
+        (405, ""),
+    ] {
+        let (first, second) = (Sink::down(Reply::status(status).body(body)), Sink::start());
+        let cluster = Cluster::with_topic("t", 1);
+        cluster.produce("t", 0, (0..100).map(|id| record(&id.to_string())));
+        let urls = [first.receiver.url(), second.receiver.url()];
+        let bridge = Setup::new(&cluster, &first, "'t'").mapping(BY_ID).urls(&urls).start();
+        second.wait_for_points("main", 100);
+        wait_until(&format!("all is committed after {status} {body}"), || {
+            cluster.committed("t", 1) == [Some(100)]
+        });
+        assert!(bridge.0.writer.alarms().is_empty(), "{status} {body}: {:?}", bridge.0.writer.alarms());
+        bridge.stop();
+        assert_eq!(first.points("main").len(), 0);
+    }
+}
+
+/// InfluxDB says that the destination is missing: another address has the same database, so it is not asked.
+#[test]
+fn a_missing_destination_passes_over_no_address() {
+    let f = |body: &str, cause: &str, is_v1: bool| {
+        let (first, second) = (Sink::down(Reply::status(404).body(body)), Sink::start());
+        let cluster = Cluster::with_topic("t", 1);
+        cluster.produce("t", 0, (0..100).map(|id| record(&id.to_string())));
+        let urls = [first.receiver.url(), second.receiver.url()];
+        let setup = Setup::new(&cluster, &first, "'t'").mapping(BY_ID).urls(&urls);
+        let setup = if is_v1 { setup.v1() } else { setup };
+        let ms = Duration::from_millis;
+        let delays = Delays { hold_first: ms(20), hold_max: ms(50), ..Delays::default() };
+        let bridge = setup.start_with(Options { delays, ..Options::default() });
+        wait_until(&format!("{cause} is raised for {body}"), || {
+            bridge.0.writer.alarms().iter().any(|alarm| alarm.cause == cause && alarm.holds)
+        });
+        let requests = first.requests();
+        wait_until("it is tried again", || first.requests() > requests + 5);
+        assert_eq!(second.requests(), 0, "{body}");
+        assert_eq!(cluster.committed("t", 1), [None], "{body}");
+        first.answer(None);
+        wait_until(&format!("all is committed after {body}"), || cluster.committed("t", 1) == [Some(100)]);
+        assert_eq!(first.receiver.point_count(), 100);
+        assert_eq!(second.requests(), 0, "{body}");
+        bridge.stop();
+    };
+    f(r#"{"code":"not found","message":"bucket \"main\" not found"}"#, "bucket_missing", false);
+    f(r#"{"code":"not found","message":"organization name \"test\" not found"}"#, "org_missing", false);
+    f(r#"{"error":"database not found: \"main\""}"#, "database_missing", true);
+    f(r#"{"code":"not found","message":"no dbrp mapping found"}"#, "mapping_missing", true);
 }

@@ -3,6 +3,7 @@
 
 use super::front::{Fault, Front};
 use super::letters::Folder;
+use super::reload::reload;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::alarm::{Alarm, Scope};
 use kafka_influx_bridge::feed::ProbeDelays;
@@ -294,12 +295,17 @@ impl Met {
         }
     }
 
-    fn wait_for_faults(&self, bridge: &Bridge) {
-        for (index, case) in self.cases.iter().enumerate() {
+    /// Waits until the cases from `first` on came to what is expected of them.
+    fn wait_for_alarms(&self, bridge: &Bridge, first: usize) {
+        for (index, case) in self.cases.iter().enumerate().skip(first) {
             wait_until(&format!("case {index} of {:?} is met", case.row), || {
                 self.is_as_expected(index, &bridge.0.writer.alarms())
             });
         }
+    }
+
+    fn wait_for_faults(&self, bridge: &Bridge) {
+        self.wait_for_alarms(bridge, 0);
         for (index, case) in self.cases.iter().enumerate() {
             let row = case.row;
             match case.expect {
@@ -441,6 +447,64 @@ fn a_failed_tls_handshake_loses_nothing() {
     assert_eq!(met.committed(0), None);
     let bridge = Met::start(&setup);
     met.recover(&sink, bridge, in_bucket);
+}
+
+/// `reject.rate_max = 1.0` lets lines pass that are refused alone with 400, 422 or 500. Nothing else becomes a refusal by it.
+#[test]
+fn only_refusals_of_lines_pass_without_a_control() {
+    use Expect::{Blocked, Limited, Retried};
+    let other = message("unable to parse 'other v=': no");
+    let mut cases = vec![
+        always(UNKNOWN, 400, "<html>no</html>", Blocked("refusal_unproven")),
+        always(UNKNOWN, 422, "", Blocked("refusal_unproven")),
+        always(OF_LINES, 500, &other, Blocked("refusal_unproven")),
+    ];
+    let passing = cases.len();
+    for (status, body, expect) in [
+        (402, other.as_str(), Blocked("request_refused")),
+        (403, &other, Blocked("forbidden")),
+        (404, &other, Blocked("endpoint_missing")),
+        (413, "", Blocked("request_too_large")),
+        (415, &other, Blocked("request_refused")),
+        (429, &other, Retried("busy")),
+        (500, "<html>oops</html>", Retried("server_failed")),
+        (503, &other, Retried("unavailable")),
+        (400, &message("partial write: no space left on device dropped=1"), Retried("disk_full")),
+        (422, &message("open /d: too many open files"), Retried("server_failed")),
+        (422, &message("service limit reached"), Blocked("server_limit")),
+        (400, &message("partial write: max-series-per-database limit exceeded: (1) dropped=1"), Limited),
+    ] {
+        cases.push(always(("", ""), status, body, expect));
+    }
+    let (met, sink) = Met::new("answers-rate", cases);
+    let mut bridge = Met::start(&met.setup(&sink, "bucket"));
+    met.wait_for_faults(&bridge);
+    assert!(met.folder.letters().is_empty());
+
+    reload(&mut bridge, &met.setup(&sink, "bucket").top("[reject]\nrate_max = 1.0"));
+    let all = Some(RECORDS as i64);
+    for index in 0..passing {
+        wait_until(&format!("case {index} passes"), || met.committed(index) == all);
+    }
+    // Each of the others was asked for again after the reload.
+    let requests = sink.requests();
+    wait_until("the others are tried", || sink.requests() >= requests + 4 * met.cases.len() as u64);
+    met.wait_for_alarms(&bridge, passing);
+    for index in passing..met.cases.len() {
+        assert_eq!(met.committed(index), None, "case {index}");
+    }
+
+    met.is_well.store(true, Relaxed);
+    for index in passing..met.cases.len() {
+        wait_until(&format!("all of case {index} is committed"), || met.committed(index) == all);
+        assert_eq!(sink.ids(&topic(index)).len(), RECORDS, "case {index}");
+    }
+    bridge.stop();
+    let mut letters: Vec<_> =
+        met.folder.letters().iter().map(|letter| letter["topic"].as_str().unwrap().to_owned()).collect();
+    letters.sort();
+    let want: Vec<String> = (0..passing).flat_map(|index| vec![topic(index); RECORDS]).collect();
+    assert_eq!(letters, want, "one letter for each record that passed, none for the others");
 }
 
 /// The first two cells of each row of the table.

@@ -5,7 +5,9 @@ use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::alarm::Scope;
 use kafka_influx_bridge::feed::ProbeDelays;
 use kafka_influx_bridge::pipeline::{Asked, Options};
-use std::sync::atomic::Ordering::Relaxed;
+use kafka_influx_bridge::receiver::Reply;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 const PROBES: ProbeDelays =
@@ -169,5 +171,61 @@ fn the_guard_can_be_switched_off() {
         .start();
     wait_until("all are skipped", || cluster.committed("t", 1) == [Some(3_000)]);
     assert!(bridge.0.writer.alarms().is_empty());
+    bridge.stop();
+}
+
+/// A limit of InfluxDB keeps new series out. Their topic is blocked, another one with the same bucket flows, and all goes on by
+/// itself when the limit is raised: nobody reloads.
+#[test]
+fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
+    const EACH: usize = 1_000;
+    let is_raised = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&is_raised);
+    let sink = Sink::answering(Box::new(move |request| {
+        let dropped = String::from_utf8_lossy(&request.text).matches("id=new").count();
+        let body = format!(
+            r#"{{"error":"partial write: max-series-per-database limit exceeded: (1000000) dropped={dropped}"}}"#
+        );
+        (dropped > 0 && !raised.load(Relaxed)).then(|| Reply::status(400).body(body))
+    }));
+    let cluster = Cluster::with_topic("limited", 2);
+    cluster.create_topic("good", 1);
+    let mixed = |partition: usize| {
+        let id = move |n: usize| {
+            if n % 10 == 9 { format!("new-{partition}-{n}") } else { format!("old-{partition}-{n}") }
+        };
+        (0..EACH).map(move |n| record(&id(n)))
+    };
+    cluster.produce("limited", 0, mixed(0));
+    // Nothing of this partition meets the limit at first.
+    cluster.produce("limited", 1, (0..EACH).map(|n| record(&format!("old-1-{n}"))));
+    let setup = Setup::new(&cluster, &sink, "['limited', 'good']").mapping(BY_ID);
+    let bridge = setup.start_with(Options { probes: PROBES, ..Options::default() });
+    let alarm = || bridge.0.writer.alarms().into_iter().find(|alarm| alarm.cause == "server_limit");
+    wait_until("the topic is blocked", || alarm().is_some());
+    let alarm = alarm().unwrap();
+    assert_eq!((alarm.holds, &alarm.scope), (true, &Scope::Topic("limited".to_owned())));
+    assert!(alarm.remedy.contains("max-series-per-database"), "{}", alarm.remedy);
+
+    cluster.produce("good", 0, (0..EACH).map(|n| record(&format!("good-{n}"))));
+    wait_until("the other topic flows", || cluster.committed("good", 1) == [Some(EACH as i64)]);
+    let writer = bridge.0.writer.counters();
+    let requests = sink.requests();
+    wait_until("the topic is probed", || sink.requests() > requests + 10);
+    assert_eq!(
+        bridge.0.writer.alarms().len(),
+        1,
+        "only this topic is blocked: {:?}",
+        bridge.0.writer.alarms()
+    );
+    let committed = cluster.committed("limited", 2);
+    assert!(committed[0].is_none_or(|next| next <= 9), "the first new series is record 9: {committed:?}");
+
+    is_raised.store(true, Relaxed);
+    let all = Some(EACH as i64);
+    wait_until("all are committed", || cluster.committed("limited", 2) == [all, all]);
+    wait_until("the alarm is over", || bridge.0.writer.alarms().is_empty());
+    assert_eq!(sink.points("main").len(), 3 * EACH);
+    assert_eq!(writer.lines_refused.load(Relaxed), 0);
     bridge.stop();
 }

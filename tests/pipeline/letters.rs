@@ -2,6 +2,7 @@
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::admin::Counters;
+use kafka_influx_bridge::receiver::Reply;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -123,4 +124,31 @@ fn many_records_of_one_cause_all_have_their_letters() {
     let of = |stage: &str| letters.iter().filter(|letter| letter["stage"] == stage).count();
     assert_eq!((of("write"), of("map")), (3 * 334, 3 * 333));
     assert_eq!(sink.points("main").len(), 1 + 3 * 333);
+}
+
+/// InfluxDB 3 gives the reason apart from its message, and that is what helps.
+#[test]
+fn the_reason_that_influxdb_3_gives_is_in_the_letter() {
+    let sink = Sink::answering(Box::new(|request| {
+        let text = String::from_utf8_lossy(&request.text);
+        let number = text.lines().position(|line| line.contains("id=bad"))? + 1;
+        let data = serde_json::json!([{
+            "error_message": "invalid column type for column 'v', expected iox::column_type::field::integer, got iox::column_type::field::float",
+            "line_number": number,
+            "original_line": "m,id=bad",
+        }]);
+        let body = serde_json::json!({ "error": "partial write of line protocol occurred", "data": data });
+        Some(Reply::status(400).body(body.to_string()))
+    }));
+    let (cluster, folder) = (Cluster::with_topic("t", 1), Folder::new("v3"));
+    cluster.produce("t", 0, [record("a"), record("bad"), record("c")]);
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nmeasurement = 'm'"));
+    let bridge = setup.top(&folder.table()).start();
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(3)]);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ["a", "c"]);
+    let letters = folder.letters();
+    assert_eq!(letters.len(), 1);
+    let why = letters[0]["why"].as_str().unwrap();
+    assert!(why.contains("invalid column type for column 'v'"), "{why}");
 }

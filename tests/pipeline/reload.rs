@@ -12,7 +12,7 @@ use std::thread;
 
 const PARTITIONS: i32 = 4;
 
-fn reload(bridge: &mut Bridge, to: &Setup) -> Reloaded {
+pub fn reload(bridge: &mut Bridge, to: &Setup) -> Reloaded {
     assert_eq!(bridge.0.reload(&to.config()).unwrap(), Asked::Begun);
     let mut reloaded = None;
     wait_until("the reload is done", || {
