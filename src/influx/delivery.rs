@@ -264,7 +264,11 @@ impl LaneWriter {
             Ok(answer) => {
                 counters.latency.add(now().saturating_duration_since(start));
                 let is_stored = answer.status == 204;
-                let reading = if is_stored { Reading::default() } else { Reading::of(&answer) };
+                let reading = match (is_stored, gzipped) {
+                    (true, _) => Reading::default(),
+                    (false, true) => Reading::of(&answer),
+                    (false, false) => Reading::of_plain(&answer),
+                };
                 let outcome = match decide(destination.api(), &answer, &reading) {
                     // Without compression, words about it say nothing that is known.
                     Outcome::Uncompressed { why } if !gzipped => match answer.status {

@@ -210,6 +210,8 @@ fn cases_about_lines() -> Vec<Case> {
         (400, "Update to schema would exceed number of tables limit: 2000"),
         (422, "cardinality limit"),
         (500, "some other limit exceeded"),
+        (400, "another limit reached"),
+        (422, "the write would exceed something"),
     ] {
         let body = message(&format!("partial write: {words} dropped=1"));
         cases.push(for_bad(LIMIT_OF_LINES, status, &body, Expect::Limited));

@@ -69,13 +69,24 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// Of an answer to a request that may have been compressed.
     pub fn of(answer: &Answer) -> Self {
+        Self::read(answer, holds_gzip)
+    }
+
+    /// Of an answer to a request that was not compressed: what looks like compressed bytes in it comes from a record.
+    pub fn of_plain(answer: &Answer) -> Self {
+        Self::read(answer, |_| false)
+    }
+
+    fn read(answer: &Answer, holds_gzip: fn(&str) -> bool) -> Self {
         let Body { message, form, numbered } = Body::read(&answer.body);
         let own = own_words(&message, answer.is_cut);
         let about = match form {
+            _ if holds_gzip(&message) => About::Encoding,
             Form::Influx => about(&message, &own),
             // No InfluxDB writes such a body, and it may repeat records anywhere.
-            Form::Foreign => foreign(&message, &own, answer.status),
+            Form::Foreign => foreign(&own, answer.status),
         };
         let dropped = complaint::dropped(&message);
         Self { about, message, dropped, numbered }
@@ -92,9 +103,6 @@ impl Reading {
 }
 
 fn about(message: &str, own: &str) -> About {
-    if holds_gzip(message) {
-        return About::Encoding;
-    }
     if let Some(cause) = find(SERVER_FAILURES, own) {
         return About::Server(*cause);
     }
@@ -126,10 +134,8 @@ fn mistake(own: &str) -> About {
 }
 
 /// A proxy's words. They name a failure of the server only for a status that says the same.
-fn foreign(message: &str, own: &str, status: u16) -> About {
-    if holds_gzip(message) {
-        About::Encoding
-    } else if status >= 500 {
+fn foreign(own: &str, status: u16) -> About {
+    if status >= 500 {
         find(SERVER_FAILURES, own).map_or(About::Unknown, |cause| About::Server(*cause))
     } else {
         // A page may repeat records behind its first words.

@@ -243,3 +243,16 @@ async fn an_interim_answer_is_a_timeout() {
         server.abort();
     }
 }
+
+/// A record may hold what gzip begins with, and the server quotes it: without compression that is no sign of it.
+#[tokio::test]
+async fn a_record_with_the_bytes_of_gzip_is_refused_as_others_are() {
+    for compression in [Compression::None, Compression::Gzip] {
+        let setup =
+            Setup::with(Options::default(), OPTIONS, |connection| connection.compression = compression).await;
+        let batch = lines([r"m,t=\x1f\x8b\x08 v= 1", r"m,t=\x1f\x8b\x08 v= 2"]);
+        let delivered = setup.deliver(&bucket(), &batch).await;
+        assert_eq!(refused_lines(&delivered), [0, 1]);
+        assert!(setup.writer.alarms().is_empty() && causes(&setup.events.take()).is_empty());
+    }
+}
