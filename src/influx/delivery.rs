@@ -248,10 +248,8 @@ impl LaneWriter {
         batch: &mut Batch<'_>,
     ) -> Attempt {
         let is_plain = tried.uncompressed.is_some() || (body.is_line && batch.sends_alone_plain);
-        let (bytes, gzipped) = match is_plain {
-            true => (body.plain.clone(), false),
-            false => body.for_address(address, &mut self.gzip),
-        };
+        let (bytes, gzipped) =
+            if is_plain { (body.plain.clone(), false) } else { body.for_address(address, &mut self.gzip) };
         let counters = self.writer.counters();
         count(&counters.bytes_plain, body.plain.len());
         count(&counters.bytes_sent, bytes.len());

@@ -45,9 +45,14 @@ fn is_quoted(line: &str, message: &str, is_cut: bool) -> bool {
     let quoted = message.split_once("unable to parse '").map_or("", |(_, quoted)| quoted);
     quoted.starts_with(&format!("{line}': "))
         || (is_cut && !quoted.is_empty() && line.starts_with(quoted))
-        || quotes(message, is_cut)
-            .iter()
-            .any(|quote| !quote.line.trim().is_empty() && line.contains(quote.line))
+        || quotes(message, is_cut).iter().any(|quote| is_whole(quote.line, line))
+}
+
+/// Whether the quote is the line, or all of it between two line breaks: InfluxDB ends a line there, also within a string. Any other
+/// part of a line is what somebody who cuts requests off left of it.
+fn is_whole(quote: &str, line: &str) -> bool {
+    let quote = quote.trim();
+    !quote.is_empty() && (quote == line.trim() || line.split('\n').any(|part| part.trim() == quote))
 }
 
 /// The name that InfluxDB 3 puts between apostrophes.
@@ -87,6 +92,9 @@ mod tests {
         );
         f("m v=1 1", "unable to parse 'm v=2 2': invalid number", Proof::None);
         f("m v=1 1", "unable to parse '': missing fields", Proof::None);
+        // A request that was cut off on its way.
+        f("m v=1 1", "unable to parse 'm v': missing field value", Proof::None);
+        f("m v=1 1", "unable to parse 'm v=1 1 ': no", Proof::Refused);
         let conflict = r#"partial write: field type conflict: input field "v" on measurement "m" is type string, already exists as type float dropped=1"#;
         f("m v=\"s\" 1", conflict, Proof::Refused);
         f("m v=1 1", conflict, Proof::None);

@@ -155,12 +155,12 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
     let size = Size { lines_max: rng.usize(1..50), ..SIZE };
     let mut plan = Plan::new(&lines, accepts_unproven);
     let mut history: Vec<Sent> = Vec::new();
-    let (lies, stored_share) = (rng.usize(..400), rng.u8(..5));
+    let (lie_count, stored_share) = (rng.usize(..400), rng.u8(..5));
     let mut controls = [0; ADDRESSES];
     let (mut moment, mut ever_stored) = (1, BTreeSet::new());
     while let Some(Step { request, .. }) = plan.next(&lines, size, &|address| controls[address]) {
-        let is_honest = history.len() >= lies;
-        assert!(history.len() < lies + HONEST_REQUESTS_MAX, "seed {seed}: it does not end");
+        let is_honest = history.len() >= lie_count;
+        assert!(history.len() < lie_count + HONEST_REQUESTS_MAX, "seed {seed}: it does not end");
         let indices: Vec<usize> = match &request {
             Request::Run(run) => run.clone().collect(),
             Request::Picked(picked) => picked.clone(),
