@@ -248,14 +248,16 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
 #[test]
 fn no_answers_refuse_a_line_without_proof_or_lose_count_of_one() {
     let mut totals = [0; 3];
-    for seed in seeds(500) {
+    let seeds = seeds(500);
+    let is_one = seeds.len() == 1;
+    for seed in seeds {
         let _repeated = repeated(seed);
         for accepts_unproven in [false, true] {
             let ended = attack(seed, accepts_unproven);
             totals.iter_mut().zip(ended).for_each(|(total, more)| *total += more);
         }
     }
-    if seed::given("SALVAGE_SEED").is_none() {
+    if !is_one {
         assert!(totals.iter().all(|total| *total > 100), "the adversary meets every list: {totals:?}");
     }
 }
