@@ -22,7 +22,7 @@
 //! A line that meets a limit of the server is *kept out*: others are stored, and this one is neither stored nor refused.
 //!
 //! Nothing else that an answer says settles a line. Where answers help no further, pieces are halved in order. For k causes in
-//! n lines that makes at most 2 k log2(n/k) + 4 k requests.
+//! n lines that makes at most 2 k log2(n/k) + 4 k requests, and one more where a compressed line is sent again uncompressed.
 
 mod evidence;
 mod proof;
