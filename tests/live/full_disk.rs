@@ -78,6 +78,38 @@ fn waits_for_room(full: &Full, letters: Letters) {
     bridge.stop();
 }
 
+/// 1.6.7 answers 200 to a statement that fails, with the error in the body.
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_database_that_a_full_disk_keeps_from_being_created_is_waited_for() {
+    let live = Live::take_turn();
+    let disk = Tmpfs::mount(&live, "1m");
+    let own = OwnInflux1::start(&live, &[("INFLUXDB_META_DIR", &disk.path().join("meta"))]);
+    let filler = disk.fill();
+    let kafka = live.kafka();
+    let topic = kafka.create_topic(live.name("not_created"), PARTITIONS, 1);
+    let database = live.name("not_created");
+    let ids = Ids { topic: &topic, partitions: PARTITIONS as u64 };
+    let influx = v1(&own.influx, &database, "create_database = true");
+    let bridge = Bridge::start_watched(&Config::new(&kafka, &topic, influx).mapping(MAPPING).text(), &[]);
+    ids.produce(&kafka, 0..BEFORE);
+    let told = [
+        "cannot write, retrying",
+        "cause=\"disk_full\"",
+        "influx.create_database failed: write ",
+        "make room",
+    ];
+    bridge.wait_for_log(&told, PATIENCE);
+    assert_eq!(kafka.group(&topic).committed(&topic, PARTITIONS), [-1; 3], "committed and not stored");
+
+    fs::remove_file(filler).unwrap();
+    kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
+    ids.assert_stored(&own.influx, &database, 0..BEFORE);
+    assert_eq!(bridge.metric("lines_refused_total"), 0);
+    wait_for("the end of the alarm", PATIENCE, || bridge.samples("holding").is_empty().then_some(()));
+    bridge.stop();
+}
+
 /// 1.6.7 appends a new series to one of 8 files before it writes the points of any new series of the request.
 const SERIES: Full = Full {
     setting: "INFLUXDB_DATA_DIR",
