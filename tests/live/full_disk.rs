@@ -70,7 +70,7 @@ fn waits_for_room(full: &Full, letters: Letters) {
     drop(paused);
 
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
-    ids.assert_stored(&own.influx, &database, 0..ALL);
+    Ids::assert_stored(&own.influx, &database, 0..ALL);
     wait_for("the end of the alarm", PATIENCE, || bridge.samples("holding").is_empty().then_some(()));
     assert_eq!(bridge.metric("lines_refused_total"), 0);
     assert_eq!(bridge.metric("dead_letters_total"), 0);
@@ -105,7 +105,7 @@ fn a_database_that_a_full_disk_keeps_from_being_created_is_waited_for() {
 
     fs::remove_file(filler).unwrap();
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
-    ids.assert_stored(&own.influx, &database, 0..BEFORE);
+    Ids::assert_stored(&own.influx, &database, 0..BEFORE);
     assert_eq!(bridge.metric("lines_refused_total"), 0);
     wait_for("the end of the alarm", PATIENCE, || bridge.samples("holding").is_empty().then_some(()));
     bridge.stop();

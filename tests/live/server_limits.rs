@@ -74,7 +74,7 @@ fn blocks_the_topics_of_its_lines(limit: &Limit) {
     // A probe comes after a minute at the latest.
     kafka.group(&group).wait_until_settled(&limited, 1, PATIENCE * 2);
     measured("all settled after the limit was raised", format!("{:?}", raised.elapsed()));
-    ids.assert_stored(&own.influx, &database, 0..RECORDS);
+    Ids::assert_stored(&own.influx, &database, 0..RECORDS);
     wait_for("the end of all alarms", PATIENCE, || bridge.samples("holding").is_empty().then_some(()));
     assert_eq!(bridge.metric("lines_refused_total"), 0);
     assert_eq!(bridge.metric("dead_letters_total"), 0);

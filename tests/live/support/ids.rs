@@ -35,7 +35,7 @@ impl Ids<'_> {
     }
 
     /// Exactly these records are stored, each as one point.
-    pub fn assert_stored(&self, influx: &Influx, database: &str, numbers: Range<u64>) {
+    pub fn assert_stored(influx: &Influx, database: &str, numbers: Range<u64>) {
         let (want, got): (BTreeSet<u64>, _) = (numbers.collect(), Self::stored(influx, database));
         let lost: Vec<&u64> = want.difference(&got).take(20).collect();
         let strange: Vec<&u64> = got.difference(&want).take(20).collect();
