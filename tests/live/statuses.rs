@@ -75,7 +75,15 @@ fn sixteen_statuses_of_8_s_lose_no_record() {
         let Outage { status, bridge, receiver, .. } = outage;
         let requests = receiver.counts().requests.load(Ordering::Relaxed);
         assert!(requests > 0, "{status}: nothing was sent");
-        assert!(bridge.metric("holding") > 0, "{status}: no alarm that somebody has to mend something");
+        let cause = match status {
+            410 | 421 => "endpoint_missing",
+            422 => "refusal_unproven",
+            _ => "request_refused",
+        };
+        let page = bridge.page_text();
+        let alarm =
+            page.lines().find(|line| line.starts_with("kafka_influx_bridge_holding{")).unwrap_or_default();
+        assert!(alarm.contains(cause) && alarm.ends_with(" 1"), "{status}: not an alarm {cause}: {alarm:?}");
         let committed = outage.committed(&live);
         measured(
             &format!("{status} for {:.1} s", begin.elapsed().as_secs_f64()),
