@@ -4,7 +4,7 @@ use super::address::{Address, Addresses, shown};
 use super::answer::{Outcome, classify, decide, retry_after};
 use super::cause::Cause;
 use super::connection::{Connection, Credential, Destination};
-use super::reading::{About, Reading, message};
+use super::reading::{About, Reading, message, server_failure};
 use super::response::{Answer, BODY_BYTES_MAX, WORDS_CHARS_MAX};
 use crate::text::printable;
 use bytes::Bytes;
@@ -170,7 +170,11 @@ impl Client {
         }
         match statement_error(&answer.body) {
             None => Ok(()),
-            Some(why) => Err(Failure { cause: Cause::RequestRefused, why: answer.shown(&why) }),
+            Some(why) => {
+                // 1.6.7: 200 with the error of its operating system.
+                let cause = server_failure(&why).unwrap_or(Cause::RequestRefused);
+                Err(Failure { cause, why: answer.shown(&why) })
+            }
         }
     }
 

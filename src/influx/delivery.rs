@@ -8,6 +8,7 @@ use super::connection::Destination;
 use super::counters::count;
 use super::gzip::Gzip;
 use super::lines::Lines;
+use super::obstacle::Obstacle;
 use super::reading::{About, Complaint, Reading};
 use super::response::Answer;
 use super::salvage::{KeptOut, Plan, Refusal, Refused, RefusedAt, Request, Step, Wait};
@@ -217,12 +218,19 @@ impl LaneWriter {
                     backoff.retry(after, &mut self.rng)
                 }
                 Outcome::Hold { cause, why } => {
-                    self.raise(&mut batch.watch, true, (address, destination), (cause, &why));
-                    if cause.is_of_address() && addresses.pick(&tried.addresses).is_some() {
+                    let takes_next = cause.is_of_address() && addresses.pick(&tried.addresses).is_some();
+                    let mut obstacle = Obstacle::new(cause, true, why);
+                    if !takes_next && !tried.mending {
+                        obstacle = writer.mend(obstacle, destination).await;
+                    }
+                    let Obstacle { cause, holds, why, is_mended } = obstacle;
+                    if is_mended {
+                        // Raised if the next attempt meets the same.
+                        tried.mending = true;
                         continue;
                     }
-                    if !tried.mending && writer.mend(cause, destination).await {
-                        tried.mending = true;
+                    self.raise(&mut batch.watch, holds, (address, destination), (cause, &why));
+                    if takes_next {
                         continue;
                     }
                     backoff.hold(&mut self.rng)

@@ -17,6 +17,7 @@ mod kept;
 pub mod line_reader;
 mod lines;
 mod no_proxy;
+mod obstacle;
 mod pace;
 mod reading;
 mod remedy;

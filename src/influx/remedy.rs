@@ -4,6 +4,7 @@ use super::cause::Cause;
 use super::client::identifier;
 use super::connection::{Credential, Destination};
 use super::http::takes_no_proxy;
+use super::obstacle::NOT_CREATED;
 use super::reading::limit;
 
 /// What a remedy may have to name.
@@ -52,6 +53,7 @@ pub fn advice(cause: Cause, why: &str, place: Place<'_>) -> String {
         Cause::ServerFailed | Cause::Unavailable if says_status(why, &["502", "504"]) => format!(
             "a proxy or load balancer answers in the place of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
         ),
+        Cause::DatabaseMissing if says(&[NOT_CREATED]) => not_created(place),
         Cause::ServerLimit => limit(why).map_or_else(|| remedy(cause, place), str::to_owned),
         Cause::Unreachable if may_be_proxied(address) => format!(
             "{}; and the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (NO_PROXY names what goes without)",
@@ -182,11 +184,26 @@ fn missing(cause: Cause, place: Place<'_>) -> String {
             mapping(database, retention_policy.as_deref(), place.credential)
         }
         (_, Destination::Database { database, .. }) => format!(
-            "check influx.database, or set create_database = true under [influx], or create it: \
-             influx -execute {}",
-            word(&format!("CREATE DATABASE {}", identifier(database)))
+            "check influx.database, or set create_database = true under [influx], or create it: {}",
+            create(database)
         ),
     }
+}
+
+/// The database is missing although `create_database` is set: mostly because the user may not create one.
+fn not_created(place: Place<'_>) -> String {
+    match place.destination {
+        Destination::Database { database, .. } => format!(
+            "check influx.database, or create it as an administrator, who alone may do so where InfluxDB wants a login: {}",
+            create(database)
+        ),
+        Destination::Bucket { .. } => remedy(Cause::DatabaseMissing, place),
+    }
+}
+
+/// A command for 1.x.
+fn create(database: &str) -> String {
+    format!("influx -execute {}", word(&format!("CREATE DATABASE {}", identifier(database))))
 }
 
 /// 2.x writes to a database only where a mapping says which bucket that is.

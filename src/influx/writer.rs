@@ -5,12 +5,13 @@ use super::answer::Outcome;
 use super::backoff::{Backoff, Delays};
 use super::breaker::News;
 use super::cause::{Cause, Reach};
-use super::client::Client;
+use super::client::{Client, Failure};
 use super::connection::{Connection, Destination};
 use super::counters::{Counters, count};
 use super::delivery::LaneWriter;
 use super::event::{Alarming, Event, Observer};
 use super::lines::Size;
+use super::obstacle::Obstacle;
 use super::pace::Pace;
 use super::remedy::{self, advice};
 use crate::alarm::{Alarm, Alarms, Scope, Trouble, Watch};
@@ -151,13 +152,20 @@ impl Writer {
     /// Creates the databases of 1.x, where `create_database` asks for it, and asks whether the destination may be written,
     /// so that what is wrong is named before there are lines. Returns when it may.
     pub async fn prepare(self: Arc<Self>, destination: Destination, seed: u64) {
-        self.create_database(&destination).await;
+        // Where this fails, the probe finds the database missing.
+        let _created = self.create_database(&destination).await;
         let (mut watch, mut rng) = (self.common.alarms.watch(), fastrand::Rng::with_seed(seed));
         let mut backoff = Backoff::new(self.options.delays);
         loop {
             let address = self.client.addresses().current();
             let Err((cause, holds, why)) = self.probe(address, &destination).await else { break };
             let destination = &destination;
+            let mut obstacle = Obstacle::new(cause, holds, why);
+            // A credential is read again by the lanes, which then send at once.
+            if cause == Cause::DatabaseMissing {
+                obstacle = self.mend(obstacle, destination).await;
+            }
+            let Obstacle { cause, holds, why, .. } = obstacle;
             self.raise(&mut watch, holds, (address, destination), (cause, &why));
             if cause.is_of_address() {
                 self.leave(address, destination, cause);
@@ -187,23 +195,23 @@ impl Writer {
         }
     }
 
-    /// Says whether the destination is a database that was created or existed.
-    async fn create_database(&self, destination: &Destination) -> bool {
-        let Destination::Database { database, .. } = destination else { return false };
+    /// Creates the database, or finds that it exists. None: the configuration asks for no database to be created.
+    async fn create_database(&self, destination: &Destination) -> Option<Result<(), Failure>> {
+        let Destination::Database { database, .. } = destination else { return None };
         if !self.creates_databases {
-            return false;
+            return None;
         }
         let address = self.client.addresses().current();
         let result = self.client.create_database(address, database).await;
         let ready = result.is_ok();
         if self.learned().is_news(destination, ready, now()) {
             let database = database.clone();
-            self.tell(&match result {
+            self.tell(&match &result {
                 Ok(()) => Event::DatabaseReady { database },
-                Err(failure) => Event::DatabaseNotCreated { database, why: failure.why },
+                Err(failure) => Event::DatabaseNotCreated { database, why: failure.why.clone() },
             });
         }
-        ready
+        Some(result)
     }
 
     fn learned(&self) -> MutexGuard<'_, Learned> {
@@ -232,18 +240,22 @@ impl Writer {
         watch.failed(Trouble { cause: cause.name(), holds, scope: &scope, at, why, remedy: &remedy }, now());
     }
 
-    /// Tries to mend what the bridge itself can mend. Says whether another attempt is worth making at once.
-    pub(super) async fn mend(&self, cause: Cause, destination: &Destination) -> bool {
-        match cause {
-            Cause::DatabaseMissing => self.create_database(destination).await,
+    /// Tries to mend what the bridge itself can mend. Returns what stands in the way of lines afterwards.
+    pub(super) async fn mend(&self, obstacle: Obstacle, destination: &Destination) -> Obstacle {
+        match obstacle.cause {
+            Cause::DatabaseMissing => match self.create_database(destination).await {
+                None => obstacle,
+                Some(Ok(())) => Obstacle { is_mended: true, ..obstacle },
+                Some(Err(failure)) => obstacle.not_created(&failure),
+            },
             Cause::Unauthorized => {
-                let changed = self.client.reread_credential();
-                if changed {
+                let is_mended = self.client.reread_credential();
+                if is_mended {
                     self.tell(&Event::CredentialReread);
                 }
-                changed
+                Obstacle { is_mended, ..obstacle }
             }
-            _ => false,
+            _ => obstacle,
         }
     }
 

@@ -89,6 +89,8 @@ struct Shared {
     store: Mutex<Store>,
     feed: broadcast::Sender<Line>,
     counts: Counts,
+    /// What statements are answered instead of being done.
+    statement_error: Mutex<Option<String>>,
 }
 
 impl Receiver {
@@ -105,6 +107,7 @@ impl Receiver {
             store: Mutex::new(Store::new(options.keep_points)),
             feed: broadcast::channel(FEED_LINES_MAX).0,
             counts: Counts::default(),
+            statement_error: Mutex::default(),
             options,
         });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
@@ -147,6 +150,11 @@ impl Receiver {
         *self.shared.store() = Store::new(self.shared.options.keep_points);
     }
 
+    /// Answers statements such as `CREATE DATABASE` with this error from now on, or does them again.
+    pub fn fail_statements(&self, error: Option<&str>) {
+        *self.shared.statement_error() = error.map(str::to_owned);
+    }
+
     /// Makes a bucket or database exist, where only some do.
     pub fn create(&self, destination: Destination) {
         self.shared.create(destination);
@@ -162,6 +170,10 @@ impl Drop for Receiver {
 impl Shared {
     fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn statement_error(&self) -> MutexGuard<'_, Option<String>> {
+        self.statement_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn exists(&self, destination: &Destination) -> bool {

@@ -174,6 +174,11 @@ fn query(parts: &Parts, shared: &Shared) -> Reply {
     }
     let parameters = parameters(parts);
     let statement = parameters.get("q").map(String::as_str).unwrap_or_default();
+    // 1.6.7 answers 200 also where it fails to do a statement.
+    if let Some(error) = &*shared.statement_error() {
+        let failed = serde_json::json!({ "results": [{ "statement_id": 0, "error": error }] });
+        return Reply::status(200).body(failed.to_string());
+    }
     let result = match statement.strip_prefix("CREATE DATABASE ").and_then(read_identifier) {
         Some(database) => {
             shared.create(Destination::Database { database, retention_policy: None });

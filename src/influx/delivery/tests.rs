@@ -388,7 +388,7 @@ async fn takes_a_mended_token_at_once() {
     let delivered = writer.lane(7).deliver(&bucket(), &good(5)).await;
     assert_eq!(delivered.requests, Requests { stored: 1, held: 1, ..Requests::default() });
     let events = events.take();
-    assert_eq!(causes(&events), ["unauthorized"]);
+    assert_eq!(causes(&events), [""; 0], "nobody has to mend anything");
     assert!(events.iter().any(|event| matches!(event, Event::CredentialReread)));
 }
 
@@ -404,6 +404,37 @@ async fn creates_a_database_at_the_start_and_after_it_went() {
     let setup = Setup::with(none(), OPTIONS, creating).await;
     let delivered = setup.deliver(&database(), &good(5)).await;
     assert_eq!(delivered.requests, Requests { stored: 1, held: 1, ..Requests::default() });
+}
+
+/// In the words of 1.6.7 for a full disk, and for a user who may not create databases.
+#[tokio::test]
+async fn says_why_a_database_is_not_created() {
+    let f = async |error: &str, want: (&str, bool), remedy: &str| {
+        let none = Options { destinations: Some(BTreeSet::new()), ..Options::default() };
+        let setup = Setup::with(none, OPTIONS, |connection| connection.create_database = true).await;
+        setup.receiver.fail_statements(Some(error));
+        let (mut lane, destination, lines) = (setup.writer.lane(7), database(), good(5));
+        let waiting = lane.deliver(&destination, &lines);
+        let meanwhile = async {
+            while setup.writer.counters().held.load(Relaxed) < 3 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let alarms = setup.writer.alarms();
+            let [alarm] = &alarms[..] else { panic!("{alarms:?}") };
+            assert_eq!((alarm.cause, alarm.holds), want);
+            assert!(alarm.why.contains("database not found"), "{}", alarm.why);
+            assert!(alarm.why.ends_with(&format!("influx.create_database failed: {error}")), "{}", alarm.why);
+            assert!(alarm.remedy.contains(remedy), "{}", alarm.remedy);
+            assert!(!alarm.remedy.contains("create_database = true"), "it is set: {}", alarm.remedy);
+            setup.receiver.fail_statements(None);
+        };
+        let (delivered, ()) = tokio::join!(waiting, meanwhile);
+        assert_eq!((delivered.lines_stored, delivered.refused.len()), (5, 0));
+        assert_eq!(causes(&setup.events.take()), [want.0]);
+    };
+    f("write /meta/meta.dbtmp: no space left on device", ("disk_full", false), "make room").await;
+    let denied = "error authorizing query: u not authorized to execute statement 'CREATE DATABASE d', requires admin privilege";
+    f(denied, ("database_missing", true), "as an administrator").await;
 }
 
 #[tokio::test]

@@ -28,6 +28,11 @@ pub(super) fn limit(words: &str) -> Option<&'static str> {
     LIMITS.iter().find(|limit| own.contains(limit.words)).map(|limit| limit.remedy)
 }
 
+/// The failure of the server that its words name, for words that are no answer to a write.
+pub(super) fn server_failure(words: &str) -> Option<Cause> {
+    find(SERVER_FAILURES, &own_words(words, false)).copied()
+}
+
 /// What an answer is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum About {

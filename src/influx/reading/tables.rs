@@ -84,6 +84,7 @@ pub(super) const LIMITS: &[Limit] = &[
         scope: LimitScope::Lines,
         remedy: "the database has as many series as max-series-per-database allows: raise it under [data] in influxdb.conf (0 is no limit), or write fewer series",
     },
+    // 1.6.7 (400)
     Limit {
         words: "max-values-per-tag limit exceeded",
         scope: LimitScope::Lines,
