@@ -338,7 +338,7 @@ fn check_connect_names_the_port_of_a_controller() {
     let output = setup.run(&["check", "--connect"]);
     let (shown, said) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{shown}{said}");
-    let line = format!("FAILED  broker {address}: connected, but this is a controller's port");
+    let line = format!("FAILED  broker {address}: connected, but this is the port of a KRaft controller");
     assert!(shown.contains(&line), "{shown}{said}");
     assert!(!said.contains("panicked"), "{said}");
 }

@@ -39,12 +39,12 @@ pub fn read(mut run: DryRun, kafka: &Kafka, topic: &str, duration: Duration) -> 
                 out.flush()?;
             }
             Some(Err(error)) if passes(&error) => trouble = Some(error),
-            Some(Err(error)) => return Err(failed(error.to_string())),
+            Some(Err(error)) => return Err(failed(sample.explain(&error).to_string())),
             None => {}
         }
     }
     match (records, trouble) {
-        (0, Some(trouble)) => return Err(failed(trouble.to_string())),
+        (0, Some(trouble)) => return Err(failed(sample.explain(&trouble).to_string())),
         (0, None) => eprintln!("{topic}: no record is there, and none came; does its producer run?"),
         (records, _) => {
             eprintln!("{topic}: {} became {}", counted(records, "record"), counted(run.lines(), "line"));

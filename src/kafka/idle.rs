@@ -1,8 +1,8 @@
 //! Why no records come: the questions that somebody would ask the brokers by hand.
 
 use super::context::GroupConsumer;
-use super::trouble::THROTTLED;
-use super::{CONTROLLER_REMEDY, denied, group};
+use super::diagnosis::Fault;
+use super::{denied, group};
 use crate::config::{Topics, with_nearest};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -36,9 +36,7 @@ pub fn why(
         let denied = denied::among(consumer, subscribed, &[]).unwrap_or_default();
         if !denied.is_empty() {
             let topics = denied.join(", ");
-            return Some(format!(
-                "this user may not read the topics {topics}: grant READ and DESCRIBE on them, or take them out of `kafka.topics`"
-            ));
+            return Some(format!("{topics}: {}", Fault::TopicDenied));
         }
         let there = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
         let there: Vec<&str> = there.map(MetadataTopic::name).collect();
@@ -58,7 +56,7 @@ pub fn why(
         ));
     }
     let is_throttled = consumer.context().alarms().is_throttled(Instant::now());
-    let remedy = if is_throttled { THROTTLED } else { "look at the brokers" };
+    let remedy = if is_throttled { Fault::Throttled.to_string() } else { "look at the brokers".to_owned() };
     (!influx_is_waited_for)
         .then(|| format!("{waiting} records wait in {assigned} partitions and do not come: {remedy}"))
 }
@@ -66,12 +64,12 @@ pub fn why(
 fn no_answer(consumer: &GroupConsumer, error: &KafkaError) -> String {
     let alarms = consumer.context().alarms();
     let is_controller = error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature);
-    let remedy = match alarms.trouble.standing() {
-        _ if is_controller => CONTROLLER_REMEDY,
-        _ if alarms.is_throttled(Instant::now()) => THROTTLED,
-        standing => standing.unwrap_or("is `kafka.brokers` right and Kafka up?"),
+    let fault = match alarms.trouble.standing() {
+        _ if is_controller => Fault::Controller,
+        _ if alarms.is_throttled(Instant::now()) => Fault::Throttled,
+        standing => standing.unwrap_or(Fault::NotConnected),
     };
-    format!("the brokers do not answer ({error}): {remedy}")
+    format!("the brokers do not answer ({error}): {fault}")
 }
 
 /// Topics that do not exist, each with the existing one that it was most likely meant to be.

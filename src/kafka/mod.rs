@@ -6,6 +6,7 @@ mod begin;
 mod certificate;
 mod context;
 mod denied;
+mod diagnosis;
 mod embedded;
 mod error;
 mod ffi;
@@ -24,11 +25,15 @@ mod token;
 mod trouble;
 mod until_end;
 
-pub use alarms::{CONTROLLER_REMEDY, KafkaAlarms};
+pub use alarms::KafkaAlarms;
 pub use certificate::why_untrusted;
 pub use context::{
     Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, TopicPartition,
     offsets_of, summary as partitions_in_words,
+};
+pub use diagnosis::{
+    AdvertisedBroker, Complaint, Complaints, Diagnosis, Fault, Security, advertised_brokers, advice,
+    client_words, left_bootstrap,
 };
 pub use embedded::{EmbeddedKafka, NewRecord};
 pub use error::MemberError;
@@ -44,5 +49,4 @@ pub use retention::{Retention, RetentionWatch, Retentions, ask as ask_retentions
 pub use sample::Sample;
 pub use survey::{Kept, Looked, Survey, SurveyedTopic};
 pub use token::Tokens;
-pub use trouble::{advice, client_words, remedy_words};
 pub use until_end::UntilEnd;
