@@ -79,10 +79,12 @@ fn interrupted() -> io::Result<Arc<AtomicBool>> {
 fn show(run: &mut DryRun, message: &BorrowedMessage<'_>, out: &mut impl Write) -> Result<(), MapError> {
     let headers = headers_of(message);
     let headers: Vec<(&str, &[u8])> =
+        // A null header is an empty one for the mapping, as in `run`.
         headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
     let record = Record {
         partition: message.partition(),
         offset: message.offset(),
+        // -1 is Kafka's own "no timestamp", which rejects the record where its time is needed.
         time: RecordTime::from_kafka_ms(message.timestamp().to_millis().unwrap_or(-1)),
         key: message.key(),
         value: message.payload(),

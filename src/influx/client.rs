@@ -182,6 +182,7 @@ impl Client {
             return Ok(ping);
         }
         let health = answer(self.request(address, Method::GET, address.url(&["health"], &[]))).await?;
+        // What is no JSON does not tell its version.
         let json: Option<serde_json::Value> = serde_json::from_slice(&health.body).ok();
         let version = json.as_ref().and_then(|json| json.get("version")?.as_str()).map(word);
         Ok(Server { version, ..ping })

@@ -272,6 +272,7 @@ impl Writer {
 
     /// How many requests to the destination were stored, by all lanes.
     pub(super) fn stores(&self, destination: &Destination) -> u64 {
+        // Nothing was stored there yet.
         self.learned().stores.get(destination).copied().unwrap_or_default()
     }
 

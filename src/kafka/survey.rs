@@ -37,6 +37,7 @@ pub struct Kept {
 impl Kept {
     /// How many records, at most: transactions and compaction leave offsets without one.
     pub fn records(self) -> u64 {
+        // A partition whose start moved beyond the end between two requests holds none.
         u64::try_from(self.next - self.first).unwrap_or(0)
     }
 }

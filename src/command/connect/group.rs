@@ -61,6 +61,7 @@ fn property<'k>(kafka: &'k Kafka, wanted: &str) -> Option<&'k str> {
 }
 
 fn judge(kafka: &Kafka, group: &GroupDescription) -> Line {
+    // The strategy of properties.rs, which a user may replace.
     let strategy = property(kafka, "partition.assignment.strategy").unwrap_or("cooperative-sticky");
     judge_members(&format!("group {}", kafka.group_id), group, strategy, &kafka.client_id)
 }

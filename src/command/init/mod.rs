@@ -250,6 +250,7 @@ fn next_steps(path: &Path, options: &Options, fill_in: &[String]) -> String {
 }
 
 fn now_ns() -> i64 {
+    // A clock before 1970 makes no time plausible, so `init` proposes none.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }
