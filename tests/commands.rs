@@ -371,7 +371,9 @@ fn check_connect_names_what_is_not_kafka() {
     let output = setup.run(&["check", "--connect"]);
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{shown}");
-    let not_kafka = format!("FAILED  broker {http}: connected, but ");
+    let not_kafka = format!(
+        "FAILED  broker {http}: connected, but something that speaks HTTP answers: check `kafka.brokers`"
+    );
     // The other one is asked all the same.
     for line in [&*not_kafka, "answers for 1 broker", "ok      topic t: 1 partition"] {
         assert!(shown.contains(line), "{line}\n{shown}");

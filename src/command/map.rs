@@ -40,7 +40,7 @@ pub(super) enum MapError {
     NoMapping(String),
     #[error("{path} can't be read: {source}")]
     Input { path: String, source: io::Error },
-    #[error("the topic {topic} can't be read: {why}; `check --connect` tells more")]
+    #[error("the topic {topic} can't be read: {why} (`check --connect` tells more)")]
     Topic { topic: String, why: String },
     #[error("the lines can't be written: {0}")]
     Output(#[from] io::Error),

@@ -54,6 +54,8 @@ pub fn diagnose(code: Code, text: &str, is_throttled: bool) -> Option<Advice> {
         | Code::Authentication
         | Code::SaslAuthenticationFailed
         | Code::SSL => words::fault(Some(code), text, None),
+        // librdkafka has no code of its own for answers that are not Kafka's.
+        _ if text.contains(words::RESPONSE_SIZE) => words::fault(Some(code), text, None),
         _ => return None,
     };
     let is_certain = matches!(
@@ -79,9 +81,8 @@ pub fn client_words(error: &KafkaError) -> String {
 }
 
 /// Why a new client got no answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// The order of diagnoses is that of the faults first: the smallest one explains most.
     pub fault: Fault,
     /// librdkafka's words, where they say more than the fault.
     detail: String,
@@ -96,7 +97,9 @@ impl Diagnosis {
             let fault = words::fault(complaint.code, &complaint.text, Some(security));
             Self { fault, detail: words::detail(fault, &complaint.text) }
         };
-        telling.map(of).min().unwrap_or(Self { fault: Fault::Silent, detail: String::new() })
+        // The first fault explains most, and any words more than none.
+        let rank = |found: &Self| (found.fault, found.detail.is_empty(), found.detail.clone());
+        telling.map(of).min_by_key(rank).unwrap_or(Self { fault: Fault::Silent, detail: String::new() })
     }
 
     /// Whether waiting cannot change what is wrong.
@@ -112,6 +115,16 @@ impl Diagnosis {
     /// Whether librdkafka creates no client, so that nothing was asked.
     pub fn is_of_client(&self) -> bool {
         self.fault <= Fault::NoClient
+    }
+
+    /// Whether nothing is known but the silence, which another protocol may explain.
+    pub fn is_silent(&self) -> bool {
+        self.fault == Fault::Silent
+    }
+
+    /// The address answers a request of HTTP.
+    pub fn with_http(self) -> Self {
+        Self { fault: Fault::Http, detail: String::new() }
     }
 
     /// Replaces the detail by the cause that a second handshake found.

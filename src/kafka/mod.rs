@@ -12,6 +12,7 @@ mod error;
 mod ffi;
 mod gone;
 mod group;
+mod http_port;
 mod idle;
 mod member;
 mod probe;
@@ -41,6 +42,7 @@ pub use ffi::{
     Delivery, GroupDescription, GroupMember, Place, RecordQueue, Taken, describe_group, headers_of,
     mock_cluster_addresses,
 };
+pub use http_port::answers_http;
 pub use member::Member;
 pub use probe::{HasTokens, ProbeContext, probe, serve_tokens};
 pub use properties::{probe_config, producer_config, reader_config, unconnected_config};

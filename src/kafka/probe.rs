@@ -1,6 +1,7 @@
 //! A client that only asks, or reads what it is told to: it joins no group.
 
 use super::diagnosis::{Complaint, Complaints, Diagnosis, Security};
+use super::http_port::answers_http;
 use super::token::Tokens;
 use crate::config::Kafka;
 use crate::text::printable;
@@ -28,6 +29,8 @@ pub struct ProbeContext {
     tokens: Tokens,
     complaints: Complaints,
     security: Security,
+    /// `kafka.brokers`.
+    brokers: Vec<String>,
 }
 
 impl ProbeContext {
@@ -36,6 +39,7 @@ impl ProbeContext {
             tokens: Tokens::new(kafka.oauth.as_ref()),
             complaints: Complaints::default(),
             security: Security::of(&kafka.properties),
+            brokers: kafka.brokers.clone(),
         }
     }
 
@@ -50,7 +54,9 @@ pub fn explain(consumer: &BaseConsumer<ProbeContext>, error: &KafkaError) -> Dia
     while consumer.poll(Duration::ZERO).is_some() {}
     let context = consumer.context();
     context.complaints.add(Complaint::of(error));
-    Diagnosis::of(&context.complaints.heard(), &context.security)
+    let diagnosis = Diagnosis::of(&context.complaints.heard(), &context.security);
+    let is_http = diagnosis.is_silent() && context.brokers.iter().any(|address| answers_http(address));
+    if is_http { diagnosis.with_http() } else { diagnosis }
 }
 
 /// The client with these properties, ready to ask.

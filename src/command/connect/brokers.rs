@@ -7,8 +7,8 @@ use super::report::Line;
 use crate::config::Kafka;
 use crate::influx::is_loopback;
 use crate::kafka::{
-    AdvertisedBroker, Complaint, Diagnosis, Security, advertised_brokers, left_bootstrap, probe,
-    probe_config, why_untrusted,
+    AdvertisedBroker, Complaint, Diagnosis, Security, advertised_brokers, answers_http, left_bootstrap,
+    probe, probe_config, why_untrusted,
 };
 use crate::text::counted;
 use rdkafka::consumer::Consumer;
@@ -70,7 +70,7 @@ fn ask_one(kafka: &Kafka, address: &str, security: &Security) -> (Option<Cluster
             }
             Err(complaints) if let Some(line) = unreachable(kafka, &complaints) => (None, line),
             Err(complaints) => {
-                let diagnosis = diagnose(kafka, &complaints, security);
+                let diagnosis = diagnose(kafka, address, &complaints, security);
                 (None, Line::failed(format!("{what}: {}", in_words(&diagnosis)), diagnosis.fault.remedy()))
             }
         },
@@ -94,9 +94,12 @@ fn hello(kafka: &Kafka, address: &str, security: &Security) -> Result<Cluster, V
     answer
 }
 
-/// librdkafka says only that a certificate is not trusted; a second handshake finds out why.
-fn diagnose(kafka: &Kafka, heard: &[Complaint], security: &Security) -> Diagnosis {
+/// librdkafka says only that a certificate is not trusted, or that nothing answers; another connection finds out why.
+fn diagnose(kafka: &Kafka, address: &str, heard: &[Complaint], security: &Security) -> Diagnosis {
     let diagnosis = Diagnosis::of(heard, security);
+    if diagnosis.is_silent() && answers_http(&with_port(address)) {
+        return diagnosis.with_http();
+    }
     if !diagnosis.is_untrusted() {
         return diagnosis;
     }

@@ -86,7 +86,7 @@ pub(super) enum InitError {
     #[error("{0:?} is not a regular expression: a topic's name has no \"^\" in front")]
     Pattern(String),
     #[error(
-        "no broker answers at {brokers}: {why}; the addresses come from --brokers, [kafka.tls] and [kafka.sasl] from the file of --config"
+        "no broker answers at {brokers}: {why} (`kafka.brokers` is --brokers here; [kafka.tls] and [kafka.sasl] come from the file of --config)"
     )]
     Brokers { brokers: String, why: Diagnosis },
     #[error("no topic is called {wanted}{there}")]

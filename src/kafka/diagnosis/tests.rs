@@ -25,6 +25,7 @@ fn names_the_key_for_a_running_bridge() {
     f(Code::TopicAuthorizationFailed, "", "READ and DESCRIBE");
     f(Code::GroupAuthorizationFailed, "", "`kafka.group_id`");
     assert_eq!(advice(Code::Fail, "?"), None);
+    f(Code::BadMessage, "Receive failed: Invalid response size 1213486160 (0..100000000)", "speaks HTTP");
 }
 
 #[test]
@@ -268,6 +269,13 @@ fn waits_for_what_may_pass() {
     assert!(found.fault.remedy().contains("kafka.brokers"));
     let nothing = Diagnosis::of(&[], &Security::default());
     assert_eq!(nothing.what(), "Kafka does not answer");
+    // The code of the request adds nothing, and librdkafka's words do.
+    let request = Complaint::of(&KafkaError::MetadataFetch(Code::BrokerTransportFailure));
+    let found = Diagnosis::of(std::slice::from_ref(&request), &Security::default());
+    assert_eq!(found.what(), "Kafka does not answer");
+    let heard = [request, Complaint::logged("x:1/bootstrap: ApiVersionRequest failed: timed out")];
+    let want = "Kafka does not answer: ApiVersionRequest failed: timed out";
+    assert_eq!(Diagnosis::of(&heard, &Security::default()).what(), want);
     assert!(!nothing.is_final());
 }
 

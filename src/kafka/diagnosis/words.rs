@@ -50,6 +50,12 @@ const CLIENT: [(&str, Fault); 4] = [
     ("private key", Fault::KeyMismatch),
 ];
 
+/// librdkafka took the first bytes of an answer for its size.
+pub(super) const RESPONSE_SIZE: &str = "Invalid response size ";
+
+/// rdkafka's own words for a metadata request that failed, which say nothing beyond the code.
+const NO_METADATA: &str = "Meta data fetch error";
+
 /// The fault that an error or a line of the log is about. `new`: what a client that has just been created speaks, because the
 /// moment at which a broker closes its connections tells what the client lacks. Connections of a client in operation end for
 /// other reasons as well, such as a broker's restart.
@@ -84,7 +90,7 @@ pub(super) fn fault(code: Option<Code>, text: &str, new: Option<&Security>) -> F
     if has(&["SSL listener"]) {
         return Fault::TlsWanted;
     }
-    if let Some((_, size)) = text.split_once("Invalid response size ") {
+    if let Some((_, size)) = text.split_once(RESPONSE_SIZE) {
         return size.split(' ').next().map_or(Fault::NotKafka, response_size);
     }
     if let Some(security) = new
@@ -115,7 +121,11 @@ pub(super) fn detail(fault: Fault, text: &str) -> String {
         return offered(text)
             .map_or_else(String::new, |offered| format!("it offers {}", printable(offered, 100)));
     }
-    if fault.wants_detail() { printable(reason(text), WORDS_CHARS_MAX) } else { String::new() }
+    if fault.wants_detail() && !text.starts_with(NO_METADATA) {
+        printable(reason(text), WORDS_CHARS_MAX)
+    } else {
+        String::new()
+    }
 }
 
 fn no_client(text: &str) -> Fault {
