@@ -246,6 +246,7 @@ mod tests {
     #[test]
     fn a_query_that_selects_nothing_is_named_with_the_number_of_records() {
         const FOUND: &str = r#"{"items":[{"v":1}]}"#;
+        const WILD: &str = "query = '$.items[*]'";
         const NOT_FOUND: &str = r#"{"item":[{"v":1}]}"#;
         let f = |mapping: &str, records: &[&str], want: Option<&str>| {
             let got = warning(mapping, records);
@@ -254,7 +255,6 @@ mod tests {
             assert!(got.contains(want.unwrap_or_default()), "{got}");
             assert!(want.is_none() || got.contains("correct `query` in [[mapping]]"), "{got}");
         };
-        const WILD: &str = "query = '$.items[*]'";
         f(WILD, &[FOUND], None);
         f(
             WILD,

@@ -228,6 +228,7 @@ pub(super) async fn answer(request: RequestBuilder) -> Result<Answer, Failure> {
     };
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         let room = BODY_BYTES_MAX - answer.body.len();
+        // A chunk that is smaller than the room is kept whole.
         answer.body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if chunk.len() > room {
             answer.is_cut = true;

@@ -35,11 +35,8 @@ impl Trouble {
         match code.and_then(|code| diagnose(code, text, is_throttled)) {
             // "All brokers down" only follows from another error: a refused login does not mean that Kafka is down.
             Some(_) if code == Some(RDKafkaErrorCode::AllBrokersDown) && self.standing().is_some() => {}
-            Some(Advice { fault, .. }) if fault.passes() => {
-                if self.is_due(code) {
-                    info!(reason, "{fault}");
-                }
-            }
+            Some(Advice { fault, .. }) if fault.passes() && self.is_due(code) => info!(reason, "{fault}"),
+            Some(Advice { fault, .. }) if fault.passes() => {}
             // Each error comes twice, the second time without its reason.
             Some(Advice { fault, .. }) if self.is_due(code) && is_due(&mut self.said, fault) => {
                 error!(reason, "{fault}");

@@ -7,8 +7,8 @@ use super::report::Line;
 use crate::config::Kafka;
 use crate::influx::is_loopback;
 use crate::kafka::{
-    AdvertisedBroker, Complaint, Diagnosis, Security, advertised_brokers, answers_http, left_bootstrap,
-    probe, probe_config, why_untrusted,
+    AdvertisedBroker, Complaint, Diagnosis, Fault, Security, advertised_brokers, answers_http,
+    left_bootstrap, probe, probe_config, why_untrusted,
 };
 use crate::text::counted;
 use rdkafka::consumer::Consumer;
@@ -51,13 +51,11 @@ fn ask_one(kafka: &Kafka, address: &str, security: &Security) -> (Option<Cluster
     let what = format!("broker {address}");
     match reach(&with_port(address), ASK_MAX) {
         Reach::Unresolved(why) => {
-            let remedy = "check `kafka.brokers`, or let the name resolve here (DNS, /etc/hosts)";
-            (None, Line::failed(format!("{what}: the name does not resolve: {why}"), remedy))
+            let line =
+                Line::failed(format!("{what}: the name does not resolve: {why}"), Fault::Unresolved.remedy());
+            (None, line)
         }
-        Reach::Closed(why) => {
-            let remedy = "check `kafka.brokers`, that Kafka runs and listens there, and firewalls on the way";
-            (None, Line::failed(format!("{what}: {why}"), remedy))
-        }
+        Reach::Closed(why) => (None, Line::failed(format!("{what}: {why}"), Fault::NotConnected.remedy())),
         Reach::Open => match hello(kafka, address, security) {
             Ok(cluster) => {
                 let counts = format!(
@@ -207,7 +205,7 @@ fn advertised(broker: &AdvertisedBroker, reach: &Reach, is_local_wanted: bool) -
         ),
         Reach::Closed(why) => Line::failed(
             format!("{found}, which can't be reached from here ({why})"),
-            "make this name and port reachable from here, or correct the broker's advertised.listeners",
+            Fault::Advertised.remedy(),
         ),
     }
 }

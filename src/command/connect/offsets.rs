@@ -241,6 +241,7 @@ mod tests {
     #[test]
     fn says_where_reading_begins() {
         use OffsetReset::{Earliest, Error, Latest};
+        const SILENT: &str = "FAILED  topic t: the leaders of 1 partition do not say";
         let f = |reset: OffsetReset, of: &[Position], want: &[&str]| {
             let lines = judge("t", reset, of);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
@@ -298,7 +299,6 @@ mod tests {
             &["ok      topic t: reading starts", "warn    topic t: a committed offset lies beyond"],
         );
         let silent = Position { bounds: None, ..at(0, (0, 0), Some(1)) };
-        const SILENT: &str = "FAILED  topic t: the leaders of 1 partition do not say";
         f(Earliest, std::slice::from_ref(&silent), &[SILENT]);
         // Records that nobody could count are not "no record".
         let silent_and_fresh = Position { committed: None, ..silent.clone() };

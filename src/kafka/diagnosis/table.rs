@@ -84,7 +84,7 @@ pub enum Fault {
 const ADD_TLS: &str =
     "add [kafka.tls], which may be empty, or name the port of the listener without TLS in `kafka.brokers`";
 const ADD_CLIENT_CERTIFICATE: &str = "set `kafka.tls.cert_file` and key_file";
-const RIGHT_AND_UP: &str = "is `kafka.brokers` right and Kafka up?";
+const RIGHT_AND_UP: &str = "is `kafka.brokers` right and Kafka up? Look at firewalls on the way, too";
 const RIGHT_AND_UP_OR_SECURE: &str = "is `kafka.brokers` right and Kafka up? Brokers that end connections at once want TLS \
      ([kafka.tls]) or a login ([kafka.sasl])";
 const NOT_CONNECTED: &str = "no connection to a broker";
@@ -92,6 +92,7 @@ const NOT_TRUSTED: &str = "name the authority that signed it in `kafka.tls.ca_fi
 
 impl Fault {
     /// Alarm, what is wrong, what to do.
+    #[expect(clippy::too_many_lines, reason = "a table with a row for each fault")]
     fn entry(self) -> (Option<Cause>, &'static str, &'static str) {
         let login = |what, remedy| (Some(Cause::Login), what, remedy);
         let tls = |what, remedy| (Some(Cause::Tls), what, remedy);
@@ -195,7 +196,7 @@ impl Fault {
             ),
             Self::Unresolved => unreachable(
                 "a broker's name does not resolve",
-                "look at `kafka.brokers`, and at the names that the brokers advertise",
+                "check `kafka.brokers` and the names that the brokers advertise, or let the name resolve here (DNS, /etc/hosts)",
             ),
             Self::NotConnected => unreachable(NOT_CONNECTED, RIGHT_AND_UP),
             Self::AllBrokersDown => unreachable(NOT_CONNECTED, RIGHT_AND_UP_OR_SECURE),

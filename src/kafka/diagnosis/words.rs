@@ -106,10 +106,9 @@ pub(super) fn fault(code: Option<Code>, text: &str, new: Option<&Security>) -> F
         Some(Code::Resolve) => Fault::Unresolved,
         _ if has(&["Failed to resolve"]) => Fault::Unresolved,
         _ if is_unreached(code, text) || has(&["Connection refused"]) => Fault::NotConnected,
-        Some(Code::OperationTimedOut) => Fault::Silent,
         // A client in operation whose connection ends has none until it connects again.
         Some(Code::BrokerTransportFailure) if new.is_none() => Fault::NotConnected,
-        Some(Code::BrokerTransportFailure) => Fault::Silent,
+        Some(Code::OperationTimedOut | Code::BrokerTransportFailure) => Fault::Silent,
         _ if has(&["timed out", "Disconnected", "closed by peer"]) => Fault::Silent,
         _ => Fault::Other,
     }

@@ -32,14 +32,11 @@ pub fn add(output: &Plugin, changes: &mut Changes, table: &mut Table, parts: &mu
     coerce(coerced, by_event, table, changes, notes);
     server(&mut options, table, parts, notes);
     if let Some(setting) = options.take("idle_flush_time") {
-        match setting.value.text().and_then(|text| text.parse().ok()).and_then(duration) {
-            Some(age) => {
-                parts.batch.get_or_insert_with(|| Table::new("[batch]")).set("age_max", age);
-            }
-            None => {
-                let why = "age_max is 1ms to 1h: the bridge's default is used";
-                notes.add(setting.place.note("idle_flush_time", why));
-            }
+        if let Some(age) = setting.value.text().and_then(|text| text.parse().ok()).and_then(duration) {
+            parts.batch.get_or_insert_with(|| Table::new("[batch]")).set("age_max", age);
+        } else {
+            let why = "age_max is 1ms to 1h: the bridge's default is used";
+            notes.add(setting.place.note("idle_flush_time", why));
         }
     }
     options.finish(WITHOUT_COUNTERPART, REFUSED, notes);
