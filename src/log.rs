@@ -35,11 +35,13 @@ impl<S: Subscriber> Layer<S> for Limit {
 }
 
 fn level() -> Level {
+    // The number is always that of a level in the list.
     LEVELS.get(LEVEL.load(Ordering::Relaxed)).copied().unwrap_or(Level::INFO)
 }
 
 /// Logs so much from now on.
 pub fn set_level(level: Level) {
+    // The list has every level.
     LEVEL.store(LEVELS.iter().position(|known| *known == level).unwrap_or(2), Ordering::Relaxed);
     tracing::callsite::rebuild_interest_cache();
 }

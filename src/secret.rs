@@ -39,6 +39,7 @@ impl Secret {
     #[must_use]
     pub fn reread(&self) -> Option<Self> {
         let file = self.file.as_ref()?;
+        // The secret in use stays until the file can be read again.
         let value = read_trimmed(file).ok().filter(|value| !value.is_empty())?;
         Some(Self::of_file(value, file.clone()))
     }

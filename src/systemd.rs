@@ -26,6 +26,7 @@ pub fn tell_stopping(shutdown_max: Duration) {
 /// Nothing, where nobody wants to know.
 fn tell(state: &str) {
     if let Err(error) = send(state) {
+        // The first line names the state; the others are its parameters.
         warn!("systemd can't be told {}: {error}", state.lines().next().unwrap_or_default());
     }
 }

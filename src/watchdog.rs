@@ -108,6 +108,7 @@ fn sample(watched: &Watched, now: Instant) -> Sample {
     ];
     Sample {
         steps: moving.into_iter().map(Counters::get).sum(),
+        // Before the first statistics nothing is known to wait. A thread that stops reporting them is found by its silence.
         unread: watched.lags.unread().unwrap_or(0),
         unsettled: watched.lags.unsettled().unwrap_or(0),
         is_explained: watched.writer.alarms().iter().any(|alarm| alarm.scope != Scope::Bridge),

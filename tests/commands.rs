@@ -338,7 +338,7 @@ fn check_connect_names_the_port_of_a_controller() {
     let output = setup.run(&["check", "--connect"]);
     let (shown, said) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{shown}{said}");
-    let line = format!("FAILED  broker {address}: connected, but this is a controller's port");
+    let line = format!("FAILED  broker {address}: connected, but this is the port of a KRaft controller");
     assert!(shown.contains(&line), "{shown}{said}");
     assert!(!said.contains("panicked"), "{said}");
 }
@@ -371,7 +371,9 @@ fn check_connect_names_what_is_not_kafka() {
     let output = setup.run(&["check", "--connect"]);
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{shown}");
-    let not_kafka = format!("FAILED  broker {http}: connected, but ");
+    let not_kafka = format!(
+        "FAILED  broker {http}: connected, but something that speaks HTTP answers: check `kafka.brokers`"
+    );
     // The other one is asked all the same.
     for line in [&*not_kafka, "answers for 1 broker", "ok      topic t: 1 partition"] {
         assert!(shown.contains(line), "{line}\n{shown}");

@@ -212,3 +212,23 @@ fn readme_gives_the_two_commands() {
 fn architecture_is_read_in_one_sitting() {
     assert!(read("ARCHITECTURE.md").lines().count() <= 200);
 }
+
+/// A mutation whose text has moved would break nothing, and one without a row was never run.
+#[test]
+fn each_deliberate_fault_stands_in_the_sources_and_in_the_table() {
+    let mutations: toml::Table = read("tests/mutations/mutations.toml").parse().unwrap();
+    let mutations = mutations.get("mutation").and_then(toml::Value::as_array).unwrap();
+    assert!(mutations.len() >= 25, "{} deliberate faults", mutations.len());
+    let faults = read("docs/faults.md");
+    for mutation in mutations {
+        let text = |key: &str| mutation.get(key).and_then(toml::Value::as_str).unwrap();
+        let (name, file) = (text("name"), text("file"));
+        let times = read(file).matches(text("find")).count();
+        assert_eq!(times, 1, "{name}: its text stands {times} times in {file}");
+        let row = format!("| {} | `{file}` |", text("breaks"));
+        assert!(
+            faults.contains(&row),
+            "{name}: docs/faults.md has no row; write it with tests/mutations/run --write"
+        );
+    }
+}

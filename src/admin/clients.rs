@@ -66,6 +66,7 @@ fn is_told(broker: &Broker) -> bool {
 
 impl BrokerState {
     fn of(broker: &Broker) -> Self {
+        // librdkafka leaves out a count that is still zero.
         let positive = |number: Option<i64>| u64::try_from(number.unwrap_or(0)).unwrap_or(0);
         let round_trip = broker.rtt.as_ref().filter(|window| window.cnt > 0);
         // Microseconds, but for throttling.

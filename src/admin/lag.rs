@@ -124,6 +124,7 @@ impl Drop for LagReporter {
 
 /// By this machine's clock, which is what records' times are held against.
 pub fn now_ns() -> i64 {
+    // A clock before 1970 counts as 1970: ages of records are then zero, and nothing that is settled depends on them.
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
 }

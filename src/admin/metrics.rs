@@ -40,6 +40,7 @@ fn get(counter: &AtomicU64) -> u64 {
 fn this_process(started: SystemTime, page: &mut Exposition) {
     page.family(Kind::Gauge, "build_info", "The running version; the value is always 1.")
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+    // A clock before 1970 is reported as 1970.
     let since_1970 = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     page.family_as(Kind::Gauge, "process_start_time_seconds", "When the process started, since 1970.")
         .sample(&[], since_1970.as_secs_f64());

@@ -32,6 +32,7 @@ pub fn partitions(lags: &Lags, counters: &Counters) -> Vec<PartitionState> {
     let (times, retentions, now) = (counters.open_times.all(), lags.retentions(), now_ns());
     let state = |((topic, partition), lag): ((String, i32), PartitionLag)| {
         let at = TopicPartition { topic, partition };
+        // A partition of which nothing was read yet has no times.
         let behind = behind(&lag, times.get(&at).copied().unwrap_or_default(), now);
         let retention = retentions.get(&at.topic).and_then(|&Retention { time, .. }| time);
         let TopicPartition { topic, partition } = at;

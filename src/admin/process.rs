@@ -7,6 +7,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Memory that is in RAM.
 pub fn resident_bytes() -> Option<u64> {
+    // Without /proc, as on another system, the metric is left out.
     resident_of(&fs::read_to_string("/proc/self/status").ok()?)
 }
 

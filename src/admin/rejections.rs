@@ -106,6 +106,7 @@ impl Default for Rejections {
 }
 
 pub fn since_1970_ms(time: SystemTime) -> u64 {
+    // A clock before 1970 is shown as 1970. It is only shown.
     millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 

@@ -192,6 +192,7 @@ fn is_local(host: &str) -> bool {
 /// `?since=`, how many samples of the plot the page has.
 fn known_samples(query: Option<&str>) -> u64 {
     let since = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("since="));
+    // A page that has no samples yet, or says something else, gets all of them.
     since.and_then(|since| since.parse().ok()).unwrap_or_default()
 }
 

@@ -167,6 +167,7 @@ fn worst(held: &[PartitionState]) -> Value {
 }
 
 fn badness(lag: &PartitionLag) -> (i64, i64) {
+    // For the order only: unknown lags stand behind known ones.
     (lag.unread.unwrap_or(-1), lag.uncommitted.unwrap_or(-1))
 }
 
@@ -208,6 +209,7 @@ fn destination(destination: &Destination, alarms: &[Alarm]) -> Value {
         Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka => false,
     };
     let states = alarms.iter().filter(concerns).map(State::of_alarm);
+    // No alarm concerns the destination.
     let state = states.max_by_key(|state| *state as u8).unwrap_or(State::Well);
     json!({ "name": name, "state": state.name() })
 }

@@ -85,6 +85,7 @@ fn fetch(address: SocketAddr, path: &str, time_max: Duration) -> io::Result<Stri
         stream.set_read_timeout(Some(left))?;
         match stream.read(&mut part)? {
             0 => break,
+            // A read is never longer than its buffer.
             length => answer.extend_from_slice(part.get(..length).unwrap_or_default()),
         }
     }

@@ -39,12 +39,12 @@ pub fn read(mut run: DryRun, kafka: &Kafka, topic: &str, duration: Duration) -> 
                 out.flush()?;
             }
             Some(Err(error)) if passes(&error) => trouble = Some(error),
-            Some(Err(error)) => return Err(failed(error.to_string())),
+            Some(Err(error)) => return Err(failed(sample.explain(&error).to_string())),
             None => {}
         }
     }
     match (records, trouble) {
-        (0, Some(trouble)) => return Err(failed(trouble.to_string())),
+        (0, Some(trouble)) => return Err(failed(sample.explain(&trouble).to_string())),
         (0, None) => eprintln!("{topic}: no record is there, and none came; does its producer run?"),
         (records, _) => {
             eprintln!("{topic}: {} became {}", counted(records, "record"), counted(run.lines(), "line"));
@@ -79,10 +79,12 @@ fn interrupted() -> io::Result<Arc<AtomicBool>> {
 fn show(run: &mut DryRun, message: &BorrowedMessage<'_>, out: &mut impl Write) -> Result<(), MapError> {
     let headers = headers_of(message);
     let headers: Vec<(&str, &[u8])> =
+        // A null header is an empty one for the mapping, as in `run`.
         headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
     let record = Record {
         partition: message.partition(),
         offset: message.offset(),
+        // -1 is Kafka's own "no timestamp", which rejects the record where its time is needed.
         time: RecordTime::from_kafka_ms(message.timestamp().to_millis().unwrap_or(-1)),
         key: message.key(),
         value: message.payload(),

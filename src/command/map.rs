@@ -40,7 +40,7 @@ pub(super) enum MapError {
     NoMapping(String),
     #[error("{path} can't be read: {source}")]
     Input { path: String, source: io::Error },
-    #[error("the topic {topic} can't be read: {why}; `check --connect` tells more")]
+    #[error("the topic {topic} can't be read: {why} (`check --connect` tells more)")]
     Topic { topic: String, why: String },
     #[error("the lines can't be written: {0}")]
     Output(#[from] io::Error),
@@ -75,6 +75,8 @@ fn dry_run(options: &Options) -> Result<usize, MapError> {
 /// Maps records and remembers what became of them.
 pub(super) struct DryRun {
     mapper: Mapper,
+    /// The mapping's `query`, as text.
+    query: String,
     time: RecordTime,
     /// The next record's: its place in the input stands for it.
     offset: i64,
@@ -83,6 +85,9 @@ pub(super) struct DryRun {
     collisions: CollisionSample,
     /// Counts of what was dropped, by remedy and key.
     dropped: BTreeMap<&'static str, (u64, Vec<String>)>,
+    /// Records of which `query` selected nothing, or nothing in one of their lines.
+    without_selection: u64,
+    records: u64,
 }
 
 impl DryRun {
@@ -90,6 +95,7 @@ impl DryRun {
         let routing = Routing::new(config);
         let (rules, _) = routing.mapping_of(topic).ok_or_else(|| MapError::NoMapping(topic.to_owned()))?;
         Ok(Self {
+            query: rules.query.to_string(),
             mapper: Mapper::new(Arc::clone(rules), topic, record_limits(config)),
             time: timestamp.map_or(RecordTime::Omitted, RecordTime::At),
             offset: 0,
@@ -97,6 +103,8 @@ impl DryRun {
             lines: 0,
             collisions: CollisionSample::default(),
             dropped: BTreeMap::new(),
+            without_selection: 0,
+            records: 0,
         })
     }
 
@@ -133,6 +141,8 @@ impl DryRun {
         out.write_all(lines.text())?;
         self.lines += lines.lines();
         self.collisions.add(&lines);
+        self.records += 1;
+        self.without_selection += u64::from(became.selected_nothing);
         if became.has_rejected() {
             self.rejected += 1;
             // In step with what follows on standard error.
@@ -156,14 +166,34 @@ impl DryRun {
         self.lines
     }
 
-    /// Reports dropped values and points that overwrite others, with the options that keep them. Returns how many records were
-    /// rejected.
+    /// Reports dropped values, records without a selection and points that overwrite others, with the options that change that.
+    /// Returns how many records were rejected.
     pub(super) fn finish(self) -> usize {
         self.tell_dropped();
+        if let Some(warning) = self.empty_selections() {
+            eprintln!("{warning}");
+        }
         if let Some(warning) = self.collisions.warning() {
             eprintln!("{warning}");
         }
         self.rejected
+    }
+
+    /// A warning where `query` selected nothing: `run` commits such records without a point.
+    fn empty_selections(&self) -> Option<String> {
+        if self.without_selection == 0 {
+            return None;
+        }
+        let of = match (self.without_selection, self.records) {
+            (1, 1) => "the only record".to_owned(),
+            (without, all) if without == all => format!("all {all} records"),
+            (without, all) => format!("{without} of {all} records"),
+        };
+        Some(format!(
+            "selected nothing: `query` = {:?} found no object in {of}. `run` would commit such records without a point: \
+             correct `query` in [[mapping]], or remove it to map whole records",
+            self.query
+        ))
     }
 
     fn tell_dropped(&self) {
@@ -192,4 +222,52 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), MapError> {
     };
     result.map_err(|source| MapError::Input { path: name.clone(), source })?;
     Ok((name, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warning(mapping: &str, records: &[&str]) -> Option<String> {
+        let text = format!(
+            "[kafka]\nbrokers = 'a:1'\ntopics = 't'\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n[[mapping]]\n{mapping}"
+        );
+        let config = config::parse(Path::new("b.toml"), &text, &|_| None).unwrap().config;
+        let mut run = DryRun::new(&config, "t", Some(1)).unwrap();
+        for (value, offset) in records.iter().zip(0..) {
+            let value = Some(value.as_bytes());
+            let record =
+                Record { partition: 0, offset, time: RecordTime::At(1), key: None, value, headers: &[] };
+            run.record(&record, &mut io::sink(), || "f:1".to_owned()).unwrap();
+        }
+        run.empty_selections()
+    }
+
+    #[test]
+    fn a_query_that_selects_nothing_is_named_with_the_number_of_records() {
+        const FOUND: &str = r#"{"items":[{"v":1}]}"#;
+        const WILD: &str = "query = '$.items[*]'";
+        const NOT_FOUND: &str = r#"{"item":[{"v":1}]}"#;
+        let f = |mapping: &str, records: &[&str], want: Option<&str>| {
+            let got = warning(mapping, records);
+            assert_eq!(got.is_some(), want.is_some(), "{got:?}");
+            let got = got.unwrap_or_default();
+            assert!(got.contains(want.unwrap_or_default()), "{got}");
+            assert!(want.is_none() || got.contains("correct `query` in [[mapping]]"), "{got}");
+        };
+        f(WILD, &[FOUND], None);
+        f(
+            WILD,
+            &[NOT_FOUND, FOUND, NOT_FOUND],
+            Some("`query` = \"$.items[*]\" found no object in 2 of 3 records"),
+        );
+        f(WILD, &[NOT_FOUND; 2], Some("found no object in all 2 records"));
+        f(
+            "query = '$.items'",
+            &[NOT_FOUND],
+            Some("`query` = \"$.items\" found no object in the only record"),
+        );
+        f("query = '$.items'", &[r#"{"items":null}"#, FOUND], Some("in 1 of 2 records"));
+        f("", &[NOT_FOUND, "{}"], None);
+    }
 }

@@ -72,6 +72,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let written = if let Some(path) = &options.output {
         write_files(path, &texts, options.force)?
     } else {
+        assert!(!texts.is_empty(), "a migration without a bridge is an error before");
         let text = texts.first().map(String::as_str).unwrap_or_default();
         let wrote = io::stdout().lock().write_all(text.as_bytes());
         wrote.map_err(|source| CommandError::Write { path: "standard output".to_owned(), source })?;
@@ -119,6 +120,7 @@ fn input(path: &Path) -> Result<Input, CommandError> {
 }
 
 fn machine() -> Machine {
+    // Without a name the migration says what to write in its place.
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let hostname = hostname.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     Machine { hostname }
@@ -128,6 +130,7 @@ fn machine() -> Machine {
 fn write_files(path: &Path, texts: &[String], force: bool) -> Result<Vec<PathBuf>, CommandError> {
     let first = if path.is_dir() { path.join("bridge.toml") } else { path.to_owned() };
     let numbered = |number: usize| {
+        // The path names a file, so it has a stem.
         let stem = first.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let extension = first.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
         first.with_file_name(format!("{stem}-{number}{extension}"))
@@ -188,6 +191,7 @@ fn tell_open(bridge: &Bridge, text: &str, number: Option<usize>) {
 
 /// Errors of the new file, apart from variables and files that are not there yet.
 fn errors(text: &str) -> Vec<String> {
+    // A variable that is no Unicode counts as unset, as in `run`.
     let env = |name: &str| std::env::var(name).ok();
     let Err(errors) = config::parse(Path::new("bridge.toml"), text, &env) else { return Vec::new() };
     let is_absence =

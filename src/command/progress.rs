@@ -61,11 +61,13 @@ impl Bar {
 
 fn share(progress: Progress) -> String {
     let Progress { done, all } = progress;
+    // Nothing to do is all done.
     format!("{}%", (done.min(all) * 100).checked_div(all).unwrap_or(100))
 }
 
 fn cells(progress: Progress) -> String {
     let Progress { done, all } = progress;
+    // Nothing to do is all done.
     let full = (done.min(all) as usize * BAR_CELLS).checked_div(all as usize).unwrap_or(BAR_CELLS);
     format!("[{}{}]", "#".repeat(full), ".".repeat(BAR_CELLS.saturating_sub(full)))
 }

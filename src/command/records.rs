@@ -24,6 +24,7 @@ impl<'a> Records<'a> {
 
     /// Where the line that holds `at` ends, before its newline.
     fn line_end(&self, at: usize) -> usize {
+        // At the end of the file nothing is left.
         let rest = self.bytes.get(at..).unwrap_or_default();
         at + memchr::memchr(b'\n', rest).unwrap_or(rest.len())
     }
@@ -32,6 +33,7 @@ impl<'a> Records<'a> {
     fn value_end(&self, start: usize) -> Option<usize> {
         // What the scanner knows of the whole input is not found out again for each record.
         let mut scanner = self.scanner.within(start.max(self.scanner.position()), self.bytes.len());
+        // What is no JSON is a record of one line, whose mapping says why.
         let token = scanner.value().ok()?;
         scanner.skip_rest(token, 0).ok()?;
         Some(scanner.position())

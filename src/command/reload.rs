@@ -81,6 +81,7 @@ impl Reloads {
             Refused
         })?;
         for warning in &loaded.warnings {
+            // The excerpt below the first line is for terminals.
             warn!("{}", warning.to_string().lines().next().unwrap_or_default());
         }
         pipeline.reload(&loaded.config).map_err(|why| {

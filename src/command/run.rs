@@ -55,6 +55,7 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     let loaded = config::read(&path).map_err(|errors| errors.to_string())?;
     crate::log::start(loaded.config.log);
     for warning in &loaded.warnings {
+        // The excerpt below the first line is for terminals.
         warn!("{}", warning.to_string().lines().next().unwrap_or_default());
     }
     if loaded.config.dead_letter.is_none() {

@@ -78,6 +78,7 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
 fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
     let urls = urls::read(section);
     let credential = credential(section, api);
+    // A refused value is an error of the file, which is not used then: the default only stands where the key is missing.
     let create_database = section.flag("create_database").unwrap_or(false);
     let compression = section.word("compression", &COMPRESSIONS).unwrap_or_default();
     let timeout = section.duration("timeout", &TIMEOUT).unwrap_or(Duration::from_secs(30));

@@ -38,6 +38,7 @@ pub fn read(top: Section<'_>) -> Option<KafkaRead> {
     let kafka = Kafka {
         group_id: name("group_id", "kafka-influx-bridge"),
         client_id: name("client_id", "kafka-influx-bridge"),
+        // A refused value is an error of the file, which is not used then: the default only stands where the key is missing.
         offset_reset: section.word("offset_reset", &OFFSET_RESETS).unwrap_or(OffsetReset::Earliest),
         instance_id: section.text("instance_id").map(|text| text.value),
         consumers: section.number("consumers", &CONSUMERS).map_or(1, |number| number as usize),

@@ -82,6 +82,7 @@ fn read_with(path: &Path, secrets: Secrets) -> Result<Loaded, ConfigErrors> {
 
 fn as_text(bytes: &[u8]) -> Result<&str, String> {
     std::str::from_utf8(bytes).map_err(|error| {
+        // The valid part of the bytes lies within them.
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let line = before.split(|b| *b == b'\n').count();
         match bytes {
@@ -121,6 +122,7 @@ fn parse_with(
         source.mask(mask::secret_lines(source.text()));
     }
     let syntax = syntax::explain(&source, table, &errors);
+    // A file without a folder in its name stands in the current one.
     let folder = file.parent().unwrap_or(Path::new(""));
     let context = Context::new(Surroundings { env, folder }, secrets);
     let read = if syntax.misplaced { None } else { read_content(&context, table) };

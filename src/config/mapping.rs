@@ -56,6 +56,7 @@ pub fn read_all(
 /// Mappings that no record reaches, and topics that no mapping takes.
 fn check_reach(read: &[MappingRead<'_>], kafka: Option<&KafkaRead>) {
     for (index, mapping) in read.iter().enumerate() {
+        // The index is that of one of them.
         let earlier = read.get(..index).unwrap_or_default();
         let number = |index: usize| {
             if earlier.len() == 1 { String::new() } else { format!(" (number {})", index + 1) }

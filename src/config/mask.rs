@@ -44,6 +44,7 @@ fn walk_value(text: &str, name: &str, secret: bool, value: &Spanned<DeValue<'_>>
             }
         }
         DeValue::String(string) => {
+            // Spans of the parser lie within the text.
             let written = text.get(value.span()).unwrap_or_default();
             if (secret && !is_reference(written)) || has_login(string) {
                 spans.push(value.span());

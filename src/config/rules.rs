@@ -21,6 +21,7 @@ pub fn read(section: Section<'_>) -> Rules {
     let default = Rules::default();
     let (tag_keys, tag_paths) = tag_keys(section);
     Rules {
+        // A key that is missing has its default. So has one that was refused, but then the file has an error and is not used.
         format: section.word("format", &FORMATS).unwrap_or_default(),
         query: query(section).unwrap_or(default.query),
         measurement: measurement(section).unwrap_or(default.measurement),

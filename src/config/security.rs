@@ -167,6 +167,7 @@ pub struct TlsFiles {
 
 pub fn tls_files(section: Section<'_>) -> TlsFiles {
     check_pair(section);
+    // Certificates are verified unless the file says otherwise; a refused value is an error of the file.
     let verify = section.flag("verify").unwrap_or(true);
     if !verify {
         section.context.warning(&section.span("verify"), UNVERIFIED);

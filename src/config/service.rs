@@ -56,6 +56,7 @@ pub fn batch(top: Section<'_>) -> Batch {
     };
     let batch = Batch {
         lines_max: section.number("lines_max", &LINES).map_or(default.lines_max, |lines| lines as usize),
+        // A refused value is an error of the file, which is not used then: the default only stands where the key is missing.
         bytes_max: section.size("bytes_max", &BYTES).unwrap_or(default.bytes_max),
         age_max: section.duration("age_max", &AGE).unwrap_or(default.age_max),
         memory_max: section.size("memory_max", &BYTES).unwrap_or(default.memory_max),

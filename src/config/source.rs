@@ -48,6 +48,7 @@ impl<'a> Source<'a> {
     pub fn place(&self, offset: usize) -> Place {
         let line = self.line_span(offset);
         Place {
+            // Spans of the parser lie within the text. For any other the place is that of its beginning.
             line: self.text.get(..line.start).unwrap_or_default().matches('\n').count() + 1,
             column: self.text.get(line.start..offset).unwrap_or_default().chars().count() + 1,
         }

@@ -45,6 +45,7 @@ pub fn distance(a: &str, b: &str) -> usize {
         before_last = std::mem::replace(&mut last, next);
         previous = Some(x);
     }
+    // A row has a cell for the empty beginning at least.
     last.last().copied().unwrap_or_default()
 }
 

@@ -20,6 +20,7 @@ pub fn explain(source: &Source<'_>, table: &DeTable<'_>, errors: &[Error]) -> Sy
     collect_values(table, &mut values);
     let mut syntax = Syntax::default();
     let mut errors: Vec<(Span, &str)> =
+        // An error without a place is shown at the beginning of the file.
         errors.iter().map(|e| (e.span().unwrap_or_default(), e.message())).collect();
     errors.sort_by_key(|(span, _)| span.start);
     let is_unclosed =

@@ -1,11 +1,9 @@
 //! What a client last complained about: time-outs come without the reason why.
 
-use crate::kafka::advice;
+use crate::kafka::{Fault, advice};
 use crate::text::printable;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-const REMEDY: &str = "is `kafka.brokers` right and Kafka up?";
 
 /// The last reason.
 #[derive(Debug, Default)]
@@ -14,12 +12,14 @@ pub struct Complaints(Mutex<Option<Complaint>>);
 #[derive(Clone, Debug)]
 pub struct Complaint {
     pub why: String,
-    pub remedy: &'static str,
+    /// What is wrong and what to do.
+    pub remedy: String,
 }
 
 impl Complaint {
     pub fn new(code: RDKafkaErrorCode, why: &str) -> Self {
-        Self { why: printable(why, 300), remedy: advice(code, why).unwrap_or(REMEDY) }
+        let remedy = advice(code, why).unwrap_or_else(|| Fault::NotConnected.remedy().to_owned());
+        Self { why: printable(why, 300), remedy }
     }
 
     pub fn of(error: &KafkaError) -> Self {

@@ -8,7 +8,7 @@ use thiserror::Error;
 /// What keeps letters from being written, or originals from being read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DeadLetterError {
-    #[error("the Kafka client for dead letters can't be made: {why}: look at [kafka] in bridge.toml")]
+    #[error("the Kafka client for dead letters can't be made: {why}")]
     Client { why: String },
     #[error(
         "the dead-letter topic {topic} does not exist, and the brokers do not create it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic}"
@@ -27,7 +27,7 @@ pub enum DeadLetterError {
     )]
     TopicRefuses { topic: String, why: String },
     #[error("kafka does not take dead letters for the topic {topic} ({why}): {remedy}")]
-    Unreachable { topic: String, why: String, remedy: &'static str },
+    Unreachable { topic: String, why: String, remedy: String },
     #[error(
         "dead letters can't be written to {path}: another process writes there; each bridge needs its own file"
     )]
@@ -37,7 +37,7 @@ pub enum DeadLetterError {
     #[error("dead letters were not written to {path} within {seconds} s: is its disk well?")]
     FileSlow { path: Shown, seconds: u64 },
     #[error("kafka can't be asked for the original records now ({why}): {remedy}")]
-    Unreadable { why: String, remedy: &'static str },
+    Unreadable { why: String, remedy: String },
 }
 
 /// What is wrong with a file.

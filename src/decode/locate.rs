@@ -20,9 +20,10 @@ pub fn select(
         Query::Path(path) => spans.extend(find(path, scanner)?),
         Query::Tree(query) => {
             let tree = Tree::read(scanner)?;
-            // The library fails only on texts that are no query; this one was parsed when it was configured.
-            let selected = jsonpath_rust::query::js_path_process(query, &tree).unwrap_or_default();
-            spans.extend(selected.into_iter().map(|node| node.val().span()));
+            // An error taken for an empty selection would filter the record, and its offset would be committed.
+            let selected = jsonpath_rust::query::js_path_process(&query.query, &tree);
+            assert!(selected.is_ok(), "a parsed JSONPath selects values, whatever the record holds");
+            spans.extend(selected.into_iter().flatten().map(|node| node.val().span()));
         }
     }
     Ok(())

@@ -82,6 +82,7 @@ impl<'a> Number<'a> {
     }
 
     pub fn as_f64(&self) -> f64 {
+        // Every JSON number is one that Rust reads. Infinity would be a rejection by its reason, not a wrong value.
         self.parse().unwrap_or(f64::INFINITY)
     }
 

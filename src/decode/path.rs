@@ -2,6 +2,7 @@
 
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
+use std::fmt;
 use thiserror::Error;
 
 /// A singular path: at most one value.
@@ -21,7 +22,14 @@ pub enum Query {
     /// Found by skipping through the bytes.
     Path(Path),
     /// Wildcards, filters, slices and descendants want a tree of the record.
-    Tree(JpQuery),
+    Tree(TreeQuery),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TreeQuery {
+    pub query: JpQuery,
+    /// As the configuration has it.
+    text: String,
 }
 
 #[derive(Debug, Error)]
@@ -42,8 +50,33 @@ impl Query {
         Ok(match singular(&query) {
             Some(path) if path.0.is_empty() => Self::Whole,
             Some(path) => Self::Path(path),
-            None => Self::Tree(query),
+            None => Self::Tree(TreeQuery { query, text: text.to_owned() }),
         })
+    }
+}
+
+/// As a configuration has it, with plain names behind dots.
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Each JSONPath begins with it.
+        f.write_str("$")?;
+        match self {
+            Self::Whole => Ok(()),
+            Self::Path(path) => path.0.iter().try_for_each(|step| match step {
+                Step::Key(name) => write_name(name, f),
+                Step::Index(index) => write!(f, "[{index}]"),
+            }),
+            Self::Tree(query) => f.write_str(query.text.strip_prefix('$').unwrap_or(&query.text)),
+        }
+    }
+}
+
+fn write_name(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let is_plain = |c: char| c.is_alphanumeric() || c == '_';
+    if name.chars().all(is_plain) && name.starts_with(|c: char| !c.is_ascii_digit()) {
+        write!(f, ".{name}")
+    } else {
+        write!(f, "['{}']", name.replace('\\', r"\\").replace('\'', r"\'"))
     }
 }
 
@@ -95,6 +128,16 @@ mod tests {
         f("$['a b'][2]", vec![key("a b"), Step::Index(2)]);
         f("$.온도", vec![key("온도")]);
         assert_eq!(Path::parse("$.host.names[0]").unwrap().flattened(), "host_names_0");
+    }
+
+    #[test]
+    fn a_query_is_shown_as_it_is_written() {
+        let singular = ["$", "$.a.b", "$['a b'][2]", "$.온도", r"$['it\'s']"];
+        for text in
+            singular.iter().chain(&["$.items[*]", "$..a", "$.a[0:2]", "$.a[?@.b > 1]", "$.a['b','c']"])
+        {
+            assert_eq!(Query::parse(text).unwrap().to_string(), *text);
+        }
     }
 
     #[test]

@@ -69,6 +69,7 @@ fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxErr
 }
 
 fn read_number(number: Number<'_>) -> Value {
+    // What is no i64 is compared as a float.
     let integer = std::str::from_utf8(number.text()).ok().and_then(|text| text.parse().ok());
     integer.map_or_else(|| Value::Float(number.as_f64()), Value::Integer)
 }

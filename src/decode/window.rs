@@ -11,6 +11,7 @@ pub fn padded(bytes: &[u8]) -> Window {
     // The last word overlaps the first, whose bits are the same there.
     let all = match (bytes.first_chunk::<8>(), bytes.first_chunk::<4>()) {
         (Some(first), _) => {
+            // A text of at least eight bytes has a first and a last eight.
             let last = bytes.get(..length).and_then(|bytes| bytes.last_chunk::<8>()).unwrap_or(first);
             u128::from(u64::from_le_bytes(*first))
                 | u128::from(u64::from_le_bytes(*last)) << (8 * (length - 8))

@@ -162,6 +162,7 @@ impl Addresses {
         self.breakers().work(address.index, stores)
     }
 
+    /// Indexes come from the addresses themselves; any other would be that of the first, which holds the same database.
     pub(super) fn at(&self, index: usize) -> &Address {
         index.checked_sub(1).and_then(|other| self.others.get(other)).unwrap_or(&self.first)
     }

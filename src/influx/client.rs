@@ -187,6 +187,7 @@ impl Client {
             return Ok(ping);
         }
         let health = answer(self.request(address, Method::GET, address.url(&["health"], &[]))).await?;
+        // What is no JSON does not tell its version.
         let json: Option<serde_json::Value> = serde_json::from_slice(&health.body).ok();
         let version = json.as_ref().and_then(|json| json.get("version")?.as_str()).map(word);
         Ok(Server { version, ..ping })
@@ -232,6 +233,7 @@ pub(super) async fn answer(request: RequestBuilder) -> Result<Answer, Failure> {
     };
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         let room = BODY_BYTES_MAX - answer.body.len();
+        // A chunk that is smaller than the room is kept whole.
         answer.body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
         if chunk.len() > room {
             answer.is_cut = true;

@@ -54,6 +54,7 @@ fn push_name(text: &[u8], special: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> bo
     }
     let plain = |byte: u8| !(special(byte) || matches!(byte, b'\\' | b'\n' | b'\r' | b'\t' | 0x0C | 0));
     loop {
+        // All the rest is plain.
         let length = rest.iter().position(|&byte| !plain(byte)).unwrap_or(rest.len());
         let (before, after) = rest.split_at(length);
         out.extend_from_slice(before);

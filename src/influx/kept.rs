@@ -43,6 +43,7 @@ fn of_bucket(json: &Value, bucket: &str) -> Option<Duration> {
     let found = buckets.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(bucket))?;
     let rules = found.get("retentionRules")?.as_array()?;
     let seconds = rules.iter().filter_map(|rule| rule.get("everySeconds")?.as_u64());
+    // A bucket without a rule, or with one of 0 s, keeps its points for ever.
     Some(Duration::from_secs(seconds.filter(|seconds| *seconds > 0).min().unwrap_or(0)))
 }
 

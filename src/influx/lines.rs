@@ -51,13 +51,15 @@ impl Lines {
     pub fn into_buffers(self) -> (Vec<u8>, Vec<u32>) {
         let Self { text, mut ends } = self;
         ends.clear();
+        // The text of a request that was answered before all of it was read is in use for a moment longer.
         let mut text = text.try_into_mut().unwrap_or_default();
         text.clear();
         (text.into(), ends)
     }
 
-    /// Where a line starts, which is where the one before ends.
+    /// Where a line starts, which is where the one before ends. A range beyond the last line would become an empty request.
     fn start(&self, index: usize) -> usize {
+        assert!(index <= self.len(), "the start of line {index} of {} is asked for", self.len());
         index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize)
     }
 
@@ -73,6 +75,7 @@ impl Lines {
     /// How many lines from `first` on fit into a request; one always does.
     pub(super) fn fitting(&self, first: usize, size: Size) -> usize {
         let end = self.start(first).saturating_add(size.bytes_max);
+        // `start` has found the line to be there.
         let rest = self.ends.get(first..).unwrap_or_default();
         rest.partition_point(|line| *line as usize <= end).clamp(1, size.lines_max.max(1))
     }
@@ -148,5 +151,11 @@ mod tests {
         assert!(text.capacity() >= 7 && ends.capacity() >= 2);
         text.extend_from_slice(b"y");
         assert_eq!(text.as_ptr(), place);
+    }
+
+    #[test]
+    #[should_panic(expected = "the start of line 3 of 2 is asked for")]
+    fn a_range_beyond_the_lines_is_no_empty_request() {
+        lines(&[3, 4]).slice(&(0..3));
     }
 }

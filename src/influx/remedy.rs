@@ -121,7 +121,9 @@ fn remedy(cause: Cause, place: Place<'_>) -> String {
             "check the certificate of {address}; one of an authority of your own wants influx.tls.ca_file"
         ),
         Cause::TimedOut => format!("{address} is slow or hangs: look at it, or raise influx.timeout"),
-        Cause::Disconnected => format!("look at the log of InfluxDB, and of proxies before {address}"),
+        Cause::Disconnected => format!(
+            "check that influx.url names InfluxDB ({address}), and look at its log and at proxies before it"
+        ),
         Cause::Busy | Cause::Unavailable => {
             "InfluxDB is busy or starting: it is given time; give it more processor or disk speed if it lasts"
                 .to_owned()

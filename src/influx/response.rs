@@ -38,6 +38,7 @@ impl Answer {
 
 fn without_credential<'a>(words: &'a str, header: Option<&HeaderValue>) -> Cow<'a, str> {
     let Some(header) = header else { return words.into() };
+    // An empty credential is found in no answer.
     let secret = header.as_bytes().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
     let secret = String::from_utf8_lossy(secret);
     if secret.is_empty() { words.into() } else { words.replace(&*secret, "(secret)").into() }

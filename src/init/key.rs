@@ -129,6 +129,7 @@ impl Key {
         } else {
             self.fractions += 1;
         }
+        // The first value is both.
         let (least, most) = self.range.unwrap_or((value, value));
         self.range = Some((least.min(value), most.max(value)));
     }

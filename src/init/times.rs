@@ -56,6 +56,7 @@ pub fn guess(values: &[(String, Option<i64>)], now_ns: i64) -> Option<Guess> {
     let (format, words, times) = best.next()?;
     let rival = best.find(|(.., other)| other != times).map(|(format, ..)| *format);
     let local = zone_by_name("Asia/Seoul").and_then(|zone| {
+        // A text that is no format fits no time.
         let format = TimeFormat::parse(format).ok()?;
         let (text, _) = values.iter().zip(times).find(|(_, time)| time.is_some())?.0;
         Some(

@@ -57,6 +57,7 @@ impl Trial {
         for record in &sample.records {
             let time = match record.time_ms {
                 None if sample.is_file => RecordTime::Omitted,
+                // -1 is Kafka's own "no timestamp", which rejects the record where its time is needed.
                 ms => RecordTime::from_kafka_ms(ms.unwrap_or(-1)),
             };
             let (partition, offset, value) = (record.partition, record.offset, record.value.as_deref());

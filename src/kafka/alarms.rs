@@ -4,7 +4,8 @@
 //! seconds. An alarm begins with an error or with missing connections, and ends with evidence: a connected broker, a commit, an
 //! assignment, or a topic that is readable again.
 
-use super::trouble::{Cause, Trouble, diagnose};
+use super::diagnosis::{Advice, Cause, Fault, diagnose};
+use super::trouble::Trouble;
 use crate::alarm::{self, Alarms, Scope, Watch};
 use crate::text::printable;
 use rdkafka::error::RDKafkaErrorCode;
@@ -33,15 +34,20 @@ const WHY_MAX: usize = 300;
 /// What keeps the consumer from its brokers.
 #[derive(Clone, Debug)]
 struct Problem {
-    cause: Cause,
+    fault: Fault,
     why: String,
-    remedy: &'static str,
     at: Instant,
     /// The broker said so itself. Otherwise the cause is deduced from how a connection ended, and a restarting broker ends
     /// connections in the same way.
     is_certain: bool,
     /// A second handshake found out why the certificate is not trusted.
     is_detailed: bool,
+}
+
+impl Problem {
+    fn cause(&self) -> Option<Cause> {
+        self.fault.cause()
+    }
 }
 
 /// Whether any broker serves this client.
@@ -63,11 +69,13 @@ impl Link {
     }
 
     fn note(&mut self, problem: Problem) {
-        let is_specific = problem.cause != Cause::Unreachable || problem.is_detailed;
+        let is_specific = problem.cause() != Some(Cause::Unreachable) || problem.is_detailed;
         let slot = if is_specific { &mut self.specific } else { &mut self.transport };
         match slot {
             // The later report of the same problem says less.
-            Some(before) if before.cause == problem.cause && before.is_detailed && !problem.is_detailed => {
+            Some(before)
+                if before.cause() == problem.cause() && before.is_detailed && !problem.is_detailed =>
+            {
                 before.at = problem.at;
             }
             _ => *slot = Some(problem),
@@ -104,9 +112,8 @@ impl Link {
             return None;
         }
         Some(specific.or(self.transport.as_ref().filter(recent)).cloned().unwrap_or_else(|| Problem {
-            cause: Cause::Unreachable,
+            fault: Fault::NotConnected,
             why: format!("no broker has answered for {} s", UNREACHABLE_AFTER.as_secs()),
-            remedy: "no connection to a broker, trying on: is `kafka.brokers` right and Kafka up?",
             at: now,
             is_certain: false,
             is_detailed: false,
@@ -175,11 +182,11 @@ impl KafkaAlarms {
             return self.trouble.report(code, text, false);
         };
         let why = printable(text, WHY_MAX);
-        match advice.cause {
+        match advice.cause() {
             Some(Cause::GroupDenied) => self.deny_group(why, false, now),
             // Which topic is denied, the brokers are asked.
             Some(Cause::TopicDenied) => self.check_topics_at = Some(now),
-            Some(cause) => {
+            Some(_) => {
                 // Each error comes twice, the second time without its reason; that all brokers are down is no reason either.
                 let says_little = text.starts_with("Message consumption error")
                     || code == Some(RDKafkaErrorCode::AllBrokersDown);
@@ -187,15 +194,14 @@ impl KafkaAlarms {
                 let is_known =
                     known.into_iter().any(|problem| now.saturating_duration_since(problem.at) < RECENT);
                 if !(says_little && is_known) {
-                    let is_certain = advice.is_certain;
-                    let remedy = advice.words;
-                    self.link.note(Problem { cause, why, remedy, at: now, is_certain, is_detailed });
+                    let Advice { fault, is_certain } = advice;
+                    self.link.note(Problem { fault, why, at: now, is_certain, is_detailed });
                 }
                 self.tick(now);
             }
             None => {}
         }
-        let is_told = match advice.cause {
+        let is_told = match advice.cause() {
             Some(Cause::GroupDenied | Cause::TopicDenied) => true,
             Some(_) => self.link_alarm.is_some(),
             None => false,
@@ -209,9 +215,8 @@ impl KafkaAlarms {
     pub fn log(&mut self, facility: &str, text: &str, now: Instant) {
         if is_controller(facility, text) {
             self.link.note(Problem {
-                cause: Cause::Unreachable,
+                fault: Fault::Controller,
                 why: printable(text, WHY_MAX),
-                remedy: CONTROLLER_REMEDY,
                 at: now,
                 is_certain: false,
                 is_detailed: true,
@@ -313,7 +318,7 @@ impl KafkaAlarms {
         match self.link.failing(now) {
             Some(problem) => {
                 let watch = self.link_alarm.get_or_insert_with(|| self.alarms.watch());
-                fail(watch, problem.cause, &Scope::Kafka, (&self.brokers, &problem.why, problem.remedy), now);
+                fail(watch, problem.fault, &Scope::Kafka, (&self.brokers, &problem.why), now);
             }
             None => {
                 if let Some(mut watch) = self.link_alarm.take() {
@@ -323,27 +328,23 @@ impl KafkaAlarms {
         }
         if let Some(denied) = &mut self.group {
             let at = format!("group {}", self.group_id);
-            let remedy = "this user may not use the group: grant READ on the group `kafka.group_id`";
-            fail(&mut denied.watch, Cause::GroupDenied, &Scope::Kafka, (&at, &denied.why, remedy), now);
+            fail(&mut denied.watch, Fault::GroupDenied, &Scope::Kafka, (&at, &denied.why), now);
         }
         for (topic, denied) in &mut self.topics {
-            let remedy = "this user may not read the topic: grant READ and DESCRIBE on it, or take it out of `kafka.topics`";
-            let place = (self.brokers.as_str(), denied.why.as_str(), remedy);
-            fail(&mut denied.watch, Cause::TopicDenied, &Scope::Topic(topic.clone()), place, now);
+            let place = (self.brokers.as_str(), denied.why.as_str());
+            fail(&mut denied.watch, Fault::TopicDenied, &Scope::Topic(topic.clone()), place, now);
         }
     }
 }
 
-fn fail(watch: &mut Watch, cause: Cause, scope: &Scope, place: (&str, &str, &'static str), now: Instant) {
-    let (at, why, remedy) = place;
-    let trouble =
-        alarm::Trouble { cause: cause.name(), holds: true, scope, at, why, remedy: &|| remedy.to_owned() };
-    watch.failed(trouble, now);
+/// `place`: what is asked, and librdkafka's words.
+fn fail(watch: &mut Watch, fault: Fault, scope: &Scope, place: (&str, &str), now: Instant) {
+    let (at, why) = place;
+    // Only faults with an alarm are noted.
+    let cause = fault.cause().unwrap_or(Cause::Unreachable).name();
+    let remedy = || fault.to_string();
+    watch.failed(alarm::Trouble { cause, holds: true, scope, at, why, remedy: &remedy }, now);
 }
-
-/// The remedy for an address of `kafka.brokers` that belongs to a controller.
-pub const CONTROLLER_REMEDY: &str = "the server at this address answers, but serves no clients: it is probably the port of a KRaft controller. \
-     Name the brokers' own listener in `kafka.brokers`, often port 9092";
 
 /// librdkafka knows from the versions that a controller offers that the controller answers no metadata requests.
 fn is_controller(facility: &str, text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Why the service ends because of Kafka.
 
-use super::trouble::client_words;
+use super::diagnosis::client_words;
 use rdkafka::error::KafkaError;
 use thiserror::Error;
 

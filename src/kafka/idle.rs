@@ -1,8 +1,8 @@
 //! Why no records come: the questions that somebody would ask the brokers by hand.
 
 use super::context::GroupConsumer;
-use super::trouble::THROTTLED;
-use super::{CONTROLLER_REMEDY, denied, group};
+use super::diagnosis::Fault;
+use super::{denied, group};
 use crate::config::{Topics, with_nearest};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -33,12 +33,11 @@ pub fn why(
     let missing: Vec<&str> =
         subscribed.iter().map(String::as_str).filter(|name| partitions_of(&metadata, name) == 0).collect();
     if !missing.is_empty() {
+        // Without an answer none is known to be denied, and the text below names the topics all the same.
         let denied = denied::among(consumer, subscribed, &[]).unwrap_or_default();
         if !denied.is_empty() {
             let topics = denied.join(", ");
-            return Some(format!(
-                "this user may not read the topics {topics}: grant READ and DESCRIBE on them, or take them out of `kafka.topics`"
-            ));
+            return Some(format!("{topics}: {}", Fault::TopicDenied));
         }
         let there = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
         let there: Vec<&str> = there.map(MetadataTopic::name).collect();
@@ -51,14 +50,18 @@ pub fn why(
     if assigned == 0 {
         return Some(without_partitions(consumer, subscribed, &metadata, group_id, strategy));
     }
-    let waiting = waiting(consumer);
+    let Some(waiting) = waiting(consumer) else {
+        return Some(format!(
+            "the brokers do not say how many records wait in the {assigned} assigned partitions: look at the brokers"
+        ));
+    };
     if waiting == 0 {
         return Some(format!(
             "all {assigned} partitions are read to their end: waiting for new records (`kafka.offset_reset` decides where a new group begins)"
         ));
     }
     let is_throttled = consumer.context().alarms().is_throttled(Instant::now());
-    let remedy = if is_throttled { THROTTLED } else { "look at the brokers" };
+    let remedy = if is_throttled { Fault::Throttled.to_string() } else { "look at the brokers".to_owned() };
     (!influx_is_waited_for)
         .then(|| format!("{waiting} records wait in {assigned} partitions and do not come: {remedy}"))
 }
@@ -66,12 +69,12 @@ pub fn why(
 fn no_answer(consumer: &GroupConsumer, error: &KafkaError) -> String {
     let alarms = consumer.context().alarms();
     let is_controller = error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature);
-    let remedy = match alarms.trouble.standing() {
-        _ if is_controller => CONTROLLER_REMEDY,
-        _ if alarms.is_throttled(Instant::now()) => THROTTLED,
-        standing => standing.unwrap_or("is `kafka.brokers` right and Kafka up?"),
+    let fault = match alarms.trouble.standing() {
+        _ if is_controller => Fault::Controller,
+        _ if alarms.is_throttled(Instant::now()) => Fault::Throttled,
+        standing => standing.unwrap_or(Fault::NotConnected),
     };
-    format!("the brokers do not answer ({error}): {remedy}")
+    format!("the brokers do not answer ({error}): {fault}")
 }
 
 /// Topics that do not exist, each with the existing one that it was most likely meant to be.
@@ -113,18 +116,22 @@ fn without_partitions(
     }
 }
 
-/// Records that are there and not read, as far as that is quickly known.
-fn waiting(consumer: &GroupConsumer) -> i64 {
-    // Of many partitions a few tell enough; each costs a question.
+/// Records that are there and not read, in the first partitions. None: none is known to wait, and a leader did not answer.
+fn waiting(consumer: &GroupConsumer) -> Option<i64> {
+    // A few of many partitions tell enough; each costs a request.
     const ASKED_MAX: usize = 20;
-    let Ok(positions) = consumer.position() else { return 0 };
-    let mut waiting = 0;
+    let positions = consumer.position().ok()?;
+    let (mut waiting, mut is_silent) = (0, false);
     for at in positions.elements().iter().take(ASKED_MAX) {
-        let Ok((_, end)) = consumer.fetch_watermarks(at.topic(), at.partition(), ASK_MAX) else { continue };
+        let Ok((_, end)) = consumer.fetch_watermarks(at.topic(), at.partition(), ASK_MAX) else {
+            is_silent = true;
+            continue;
+        };
+        // A partition of which nothing was read yet has no position, and its fetch is under way.
         let next = at.offset().to_raw().filter(|offset| *offset >= 0);
         waiting += next.map_or(0, |next| (end - next).max(0));
     }
-    waiting
+    (waiting > 0 || !is_silent).then_some(waiting)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A client that only asks, or reads what it is told to: it joins no group.
 
+use super::diagnosis::{Complaint, Complaints, Diagnosis, Security};
+use super::http_port::answers_http;
 use super::token::Tokens;
 use crate::config::Kafka;
 use crate::text::printable;
@@ -21,16 +23,40 @@ pub trait HasTokens {
     fn tokens(&self) -> &Tokens;
 }
 
-/// Logs in with a token where that is wanted; else it does nothing.
+/// Logs in with a token where the brokers want one, and remembers why the client gets no answer.
 #[derive(Debug, Default)]
 pub struct ProbeContext {
     tokens: Tokens,
+    complaints: Complaints,
+    security: Security,
+    /// `kafka.brokers`.
+    brokers: Vec<String>,
 }
 
 impl ProbeContext {
     pub fn new(kafka: &Kafka) -> Self {
-        Self { tokens: Tokens::new(kafka.oauth.as_ref()) }
+        Self {
+            tokens: Tokens::new(kafka.oauth.as_ref()),
+            complaints: Complaints::default(),
+            security: Security::of(&kafka.properties),
+            brokers: kafka.brokers.clone(),
+        }
     }
+
+    pub fn complaints(&self) -> &Complaints {
+        &self.complaints
+    }
+}
+
+/// Why a request of a new client failed: by the request's error and by all that the client has complained of.
+pub fn explain(consumer: &BaseConsumer<ProbeContext>, error: &KafkaError) -> Diagnosis {
+    // Errors are delivered to the context only while the client is polled.
+    while consumer.poll(Duration::ZERO).is_some() {}
+    let context = consumer.context();
+    context.complaints.add(Complaint::of(error));
+    let diagnosis = Diagnosis::of(&context.complaints.heard(), &context.security);
+    let is_http = diagnosis.is_silent() && context.brokers.iter().any(|address| answers_http(address));
+    if is_http { diagnosis.with_http() } else { diagnosis }
 }
 
 /// The client with these properties, ready to ask.
@@ -62,16 +88,21 @@ impl HasTokens for ProbeContext {
 impl ClientContext for ProbeContext {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        // The property `debug` brings lines of lower levels.
+        if (level as i32) <= RDKafkaLogLevel::Info as i32 {
+            self.complaints.add(Complaint::logged(text));
+        }
         debug!(facility, text = printable(text, 500), "librdkafka");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         debug!(%error, reason = printable(reason, 300), "librdkafka");
+        self.complaints.add(Complaint { code: error.rdkafka_error_code(), text: reason.to_owned() });
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.next()
+        self.tokens.next().inspect_err(|error| self.complaints.add(Complaint::logged(&error.to_string())))
     }
 }
 

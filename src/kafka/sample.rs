@@ -1,6 +1,7 @@
 //! A look at the records of some topics, without joining a group and without committing.
 
-use super::probe::{ProbeContext, probe};
+use super::diagnosis::{Complaint, Diagnosis, Security};
+use super::probe::{ProbeContext, explain, probe};
 use super::properties::{probe_config, reader_config};
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -20,22 +21,26 @@ pub struct Sample {
 
 impl Sample {
     /// From the last `before` records of each partition on. None: one of the topics does not exist.
-    pub fn open(kafka: &Kafka, topics: &[&str], before: i64) -> KafkaResult<Option<Self>> {
+    pub fn open(kafka: &Kafka, topics: &[&str], before: i64) -> Result<Option<Self>, Diagnosis> {
         // The client wants a name of a group to assign partitions by hand; it is never joined.
-        let consumer = probe(kafka, probe_config(kafka).set("group.id", "(sample)"))?;
+        let consumer = probe(kafka, probe_config(kafka).set("group.id", "(sample)"));
+        let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
+        let consumer = consumer.map_err(no_client)?;
+        let failed = |error| explain(&consumer, &error);
         let mut list = TopicPartitionList::new();
         for topic in topics {
-            let metadata = consumer.fetch_metadata(Some(topic), ASK_MAX)?;
+            let metadata = consumer.fetch_metadata(Some(topic), ASK_MAX).map_err(failed)?;
             let found = metadata.topics().iter().find(|found| found.name() == *topic);
             let partitions = found.map_or(&[][..], MetadataTopic::partitions);
             if partitions.is_empty() {
                 return Ok(None);
             }
             for partition in partitions {
-                list.add_partition_offset(topic, partition.id(), Offset::OffsetTail(before))?;
+                list.add_partition_offset(topic, partition.id(), Offset::OffsetTail(before))
+                    .map_err(failed)?;
             }
         }
-        consumer.assign(&list)?;
+        consumer.assign(&list).map_err(failed)?;
         Ok(Some(Self { consumer }))
     }
 
@@ -52,6 +57,11 @@ impl Sample {
         list.add_partition(topic, partition);
         // At worst further records of it come.
         let _unknown = self.consumer.pause(&list);
+    }
+
+    /// Why an error of [`Sample::next`] came.
+    pub fn explain(&self, error: &KafkaError) -> Diagnosis {
+        explain(&self.consumer, error)
     }
 
     /// The next record, if one comes in this time.

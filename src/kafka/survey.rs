@@ -1,6 +1,7 @@
 //! The topics that there are, and the last records of some, without joining a group and without committing.
 
-use super::probe::{ProbeContext, probe};
+use super::diagnosis::{Complaint, Diagnosis, Security};
+use super::probe::{ProbeContext, explain, probe};
 use super::properties::reader_config;
 use crate::config::Kafka;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -36,6 +37,7 @@ pub struct Kept {
 impl Kept {
     /// How many records, at most: transactions and compaction leave offsets without one.
     pub fn records(self) -> u64 {
+        // A partition whose start moved beyond the end between two requests holds none.
         u64::try_from(self.next - self.first).unwrap_or(0)
     }
 }
@@ -53,16 +55,19 @@ pub enum Looked<'s> {
 impl Survey {
     /// # Errors
     /// The client can't be made.
-    pub fn open(kafka: &Kafka) -> KafkaResult<Self> {
-        Ok(Self { consumer: probe(kafka, &reader_config(kafka))? })
+    pub fn open(kafka: &Kafka) -> Result<Self, Diagnosis> {
+        let consumer = probe(kafka, &reader_config(kafka));
+        let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
+        Ok(Self { consumer: consumer.map_err(no_client)? })
     }
 
     /// All topics, by name.
     ///
     /// # Errors
     /// No broker answers.
-    pub fn topics(&self) -> KafkaResult<Vec<SurveyedTopic>> {
-        let metadata = self.consumer.fetch_metadata(None, ASK_MAX)?;
+    pub fn topics(&self) -> Result<Vec<SurveyedTopic>, Diagnosis> {
+        let metadata = self.consumer.fetch_metadata(None, ASK_MAX);
+        let metadata = metadata.map_err(|error| explain(&self.consumer, &error))?;
         let of = |topic: &rdkafka::metadata::MetadataTopic| SurveyedTopic {
             name: topic.name().to_owned(),
             partitions: topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect(),

@@ -145,7 +145,11 @@ fn ask(endpoint: &TokenEndpoint) -> Result<(String, Option<Duration>), TokenErro
 /// An endpoint inside a company has a certificate of the same authority as the brokers, mostly.
 fn trust(builder: reqwest::ClientBuilder, path: &PathBuf) -> Result<reqwest::ClientBuilder, TokenError> {
     let pem = std::fs::read(path).map_err(|error| TokenError::Trust(error.to_string()))?;
-    let certificates = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
+    let certificates =
+        reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| TokenError::Trust(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(TokenError::Trust("it holds no certificate in PEM".to_owned()));
+    }
     Ok(builder.tls_certs_merge(certificates))
 }
 
@@ -164,6 +168,7 @@ fn form(scope: Option<&str>) -> String {
 
 /// What the endpoint gave, or its reason, of which only the words that are meant for people are taken.
 fn read(status: u16, body: &[u8]) -> Result<(String, Option<Duration>), String> {
+    // An answer that is no JSON has neither a token nor a reason, so the status alone is reported.
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |key: &str| json.get(key).and_then(|value| value.as_str());
     if let Some(token) = text("access_token").filter(|token| status == 200 && !token.is_empty()) {
@@ -220,6 +225,17 @@ mod tests {
         assert!(error.contains("ended 10 s ago") && !error.contains(&ended), "{error}");
         std::fs::write(&path, format!("{good}\n")).unwrap();
         assert_eq!(configured(&token, NOW).ok().unwrap().token, good);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn a_file_of_authorities_without_certificates_is_named() {
+        let path = std::env::temp_dir().join(format!("ca-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        for text in ["", "no certificate", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            std::fs::write(&path, text).unwrap();
+            let error = trust(reqwest::Client::builder(), &path).err().unwrap().to_string();
+            assert!(error.contains("`kafka.tls.ca_file` can't be used"), "{text}: {error}");
+        }
         std::fs::remove_file(path).unwrap();
     }
 

@@ -106,6 +106,7 @@ impl UntilEnd {
         let mut state = self.lock();
         let Some((_, since)) = state.shares.get(&consumer) else { return };
         // While the group is rebalanced librdkafka throws away what it had fetched, and shows how far it was before.
+        // Both times come from this machine's clock; before 1970 both count as 1970.
         let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         if u64::try_from(statistics.time).unwrap_or(0) <= since + 1 {
             return;

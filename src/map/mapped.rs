@@ -61,4 +61,18 @@ mod tests {
         let counts: Vec<_> = mapped.rejected_by_reason().collect();
         assert_eq!(counts, [(Reason::Empty, 1), (Reason::NotAnObject, 150)]);
     }
+
+    /// A compacted topic is full of them, and rejections would block it.
+    #[test]
+    fn a_tombstone_is_filtered_and_not_rejected() {
+        use crate::batch::LineBuffer;
+        use crate::map::{Mapper, RecordLimits, Rules};
+        use crate::record::{Record, RecordTime};
+        let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 8_000 };
+        let mut mapper = Mapper::new(std::sync::Arc::new(Rules::default()), "t", limits);
+        let (time, headers) = (RecordTime::Missing, [].as_slice());
+        let tombstone = Record { partition: 0, offset: 0, time, key: Some(b"k"), value: None, headers };
+        let became = mapper.map(&tombstone, &mut LineBuffer::default());
+        assert_eq!(became, Mapped { filtered: 1, ..Mapped::default() });
+    }
 }

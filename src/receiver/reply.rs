@@ -99,6 +99,7 @@ impl Reply {
     }
 
     fn response(mut self) -> Result<Response<ReplyBody>, hyper::http::Error> {
+        // A status that HTTP does not have is answered as an error of the receiver.
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = self
             .headers

@@ -61,6 +61,7 @@ impl WriteRequest {
 
 /// Whether the request carries this login.
 pub(super) fn is_authorized(parts: &Parts, credential: &Credential) -> bool {
+    // A header that is no text is no credential, and the request is refused.
     let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).unwrap_or_default();
     match credential {
         Credential::None => true,

@@ -169,7 +169,7 @@ fn what_is_missing_in_kafka_is_named() {
     let tls = config.text().replace("[[mapping]]", "[kafka.tls]\n[[mapping]]");
     assert_lines(
         &check_text(&tls).1,
-        &[&format!("FAILED  broker {address}: connected, but it does not speak TLS: take")],
+        &[&format!("FAILED  broker {address}: connected, but the broker speaks no TLS at this port: take")],
     );
     let sasl = "[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'u'\npassword = 'wrong-secret'\n[[mapping]]";
     let sasl = config.text().replace("[[mapping]]", sasl);

@@ -1,27 +1,23 @@
 //! `kafka.brokers`, each by itself, and the addresses that the brokers give for themselves.
 
 use super::ASK_MAX;
-use super::cluster::{Broker, Cluster};
-use super::diagnosis::{self, Complaint, Speaks};
+use super::cluster::Cluster;
 use super::reach::{Reach, reach, reach_all};
 use super::report::Line;
 use crate::config::Kafka;
 use crate::influx::is_loopback;
-use crate::kafka::{HasTokens, Tokens, probe_config, serve_tokens};
+use crate::kafka::{
+    AdvertisedBroker, Complaint, Diagnosis, Fault, Security, advertised_brokers, answers_http,
+    left_bootstrap, probe, probe_config, why_untrusted,
+};
 use crate::text::counted;
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
-use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use rdkafka::consumer::Consumer;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// librdkafka takes it where none is named.
 const PORT: u16 = 9092;
-/// Bound on stored complaints: a client repeats the same ones until it is closed.
-const COMPLAINTS_MAX: usize = 100;
 /// Time limit of the first metadata request; it doubles for each further one.
 const FIRST_PATIENCE: Duration = Duration::from_millis(250);
 /// Clients that one address is asked by, one after another.
@@ -32,10 +28,10 @@ const SETTLE: Duration = Duration::from_millis(300);
 
 /// Asks every address of `kafka.brokers`, all at once. The cluster is what the first says that answers.
 pub fn ask(kafka: &Kafka) -> (Option<Cluster>, Vec<Line>) {
-    let speaks = Speaks::of(&kafka.properties);
+    let security = Security::of(&kafka.properties);
     let answers = thread::scope(|scope| {
         let asked: Vec<_> =
-            kafka.brokers.iter().map(|address| scope.spawn(|| ask_one(kafka, address, &speaks))).collect();
+            kafka.brokers.iter().map(|address| scope.spawn(|| ask_one(kafka, address, &security))).collect();
         let lost = || (None, Line::failed("a broker", "it could not be asked"));
         asked.into_iter().map(|one| one.join().unwrap_or_else(|_| lost())).collect::<Vec<_>>()
     });
@@ -51,103 +47,77 @@ pub fn ask(kafka: &Kafka) -> (Option<Cluster>, Vec<Line>) {
     (cluster, lines)
 }
 
-fn ask_one(kafka: &Kafka, address: &str, speaks: &Speaks) -> (Option<Cluster>, Line) {
+fn ask_one(kafka: &Kafka, address: &str, security: &Security) -> (Option<Cluster>, Line) {
     let what = format!("broker {address}");
     match reach(&with_port(address), ASK_MAX) {
         Reach::Unresolved(why) => {
-            let remedy = "check `kafka.brokers`, or let the name resolve here (DNS, /etc/hosts)";
-            (None, Line::failed(format!("{what}: the name does not resolve: {why}"), remedy))
+            let line =
+                Line::failed(format!("{what}: the name does not resolve: {why}"), Fault::Unresolved.remedy());
+            (None, line)
         }
-        Reach::Closed(why) => {
-            let remedy = "check `kafka.brokers`, that Kafka runs and listens there, and firewalls on the way";
-            (None, Line::failed(format!("{what}: {why}"), remedy))
-        }
-        Reach::Open => match hello(kafka, address, speaks) {
+        Reach::Closed(why) => (None, Line::failed(format!("{what}: {why}"), Fault::NotConnected.remedy())),
+        Reach::Open => match hello(kafka, address, security) {
             Ok(cluster) => {
                 let counts = format!(
                     "{} and {}",
                     counted(cluster.brokers.len(), "broker"),
                     counted(cluster.topics.len(), "topic")
                 );
-                let line = Line::passed(format!("{what}: answers for {counts}{}", speaks.words()));
+                let line = Line::passed(format!("{what}: answers for {counts}{}", security.words()));
                 (Some(cluster), line)
             }
             Err(complaints) if let Some(line) = unreachable(kafka, &complaints) => (None, line),
             Err(complaints) => {
-                let (why, remedy) = diagnosis::of(&complaints, speaks);
-                (None, Line::failed(format!("{what}: {why}"), remedy))
+                let diagnosis = diagnose(kafka, address, &complaints, security);
+                (None, Line::failed(format!("{what}: {}", in_words(&diagnosis)), diagnosis.fault.remedy()))
             }
         },
     }
 }
-
-/// What the client is told, and how it explains it.
-#[derive(Clone, Default)]
-struct Listening {
-    heard: Arc<Mutex<Vec<Complaint>>>,
-    tokens: Arc<Tokens>,
-}
-
-impl Listening {
-    fn add(&self, complaint: Complaint) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        if heard.len() < COMPLAINTS_MAX && !heard.contains(&complaint) {
-            heard.push(complaint);
-        }
-    }
-
-    fn heard(&self) -> Vec<Complaint> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl HasTokens for Listening {
-    fn tokens(&self) -> &Tokens {
-        &self.tokens
-    }
-}
-
-impl ClientContext for Listening {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.next().inspect_err(|error| self.add(Complaint { code: None, text: error.to_string() }))
-    }
-
-    fn log(&self, level: RDKafkaLogLevel, _: &str, text: &str) {
-        // `debug` in [kafka.librdkafka] brings others.
-        if (level as i32) <= RDKafkaLogLevel::Info as i32 {
-            self.add(Complaint { code: None, text: text.to_owned() });
-        }
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.add(Complaint { code: error.rdkafka_error_code(), text: reason.to_owned() });
-    }
-}
-
-impl ConsumerContext for Listening {}
 
 /// Asks one address for the cluster's metadata, until it answers, a lasting cause is known, or `ASK_MAX` is over.
 ///
 /// librdkafka asks for metadata by itself too, and closes the connection to the bootstrap address as soon as it knows the
 /// brokers. If their advertised addresses can't be reached, the answer to the request here is lost where it comes second.
 /// Another client gets another try; often each loses the race, and only the complaints tell the addresses.
-fn hello(kafka: &Kafka, address: &str, speaks: &Speaks) -> Result<Cluster, Vec<Complaint>> {
+fn hello(kafka: &Kafka, address: &str, security: &Security) -> Result<Cluster, Vec<Complaint>> {
     let until = Instant::now() + ASK_MAX;
-    let mut answer = ask_once(kafka, address, speaks, until);
+    let mut answer = ask_once(kafka, address, security, until);
     for _ in 1..CLIENTS_MAX {
-        if !answer.as_ref().is_err_and(|heard| diagnosis::left_bootstrap(heard)) {
+        if !answer.as_ref().is_err_and(|heard| left_bootstrap(heard)) {
             break;
         }
-        answer = ask_once(kafka, address, speaks, until);
+        answer = ask_once(kafka, address, security, until);
     }
     answer
 }
 
+/// librdkafka says only that a certificate is not trusted, or that nothing answers; another connection finds out why.
+fn diagnose(kafka: &Kafka, address: &str, heard: &[Complaint], security: &Security) -> Diagnosis {
+    let diagnosis = Diagnosis::of(heard, security);
+    if diagnosis.is_silent() && answers_http(&with_port(address)) {
+        return diagnosis.with_http();
+    }
+    if !diagnosis.is_untrusted() {
+        return diagnosis;
+    }
+    let ca_file = kafka.properties.iter().find(|(name, _)| name == "ssl.ca.location");
+    let ca_file = ca_file.map(|(_, path)| Path::new(path.expose()));
+    let why = heard.iter().find_map(|complaint| why_untrusted(&complaint.text, ca_file));
+    match why {
+        Some(why) => diagnosis.with_handshake(&why),
+        None => diagnosis,
+    }
+}
+
+/// The address took the connection before.
+fn in_words(diagnosis: &Diagnosis) -> String {
+    if diagnosis.is_of_client() { diagnosis.what() } else { format!("connected, but {}", diagnosis.what()) }
+}
+
 /// The advertised address that a client could not reach, if that is why it has no answer.
 fn unreachable(kafka: &Kafka, heard: &[Complaint]) -> Option<Line> {
-    let brokers = diagnosis::advertised_brokers(heard);
+    let brokers = advertised_brokers(heard);
     let is_local = is_local_wanted(kafka);
     brokers.iter().find_map(|broker| match reach(&broker.address(), ASK_MAX) {
         Reach::Open => None,
@@ -163,17 +133,14 @@ fn is_local_wanted(kafka: &Kafka) -> bool {
 fn ask_once(
     kafka: &Kafka,
     address: &str,
-    speaks: &Speaks,
+    security: &Security,
     until: Instant,
 ) -> Result<Cluster, Vec<Complaint>> {
-    let tokens = Arc::new(Tokens::new(kafka.oauth.as_ref()));
-    let listening = Listening { heard: Arc::default(), tokens };
     let mut config = probe_config(kafka);
     // A connection that is closed at once is what a wrong protocol looks like.
     config.set("bootstrap.servers", address).set("log.connection.close", "true");
-    let client: Result<BaseConsumer<Listening>, KafkaError> = config.create_with_context(listening.clone());
-    let client = client.map_err(|error| vec![diagnosis::no_client(&error)])?;
-    serve_tokens(&client);
+    let client = probe(kafka, &config).map_err(|error| vec![Complaint::no_client(&error)])?;
+    let complaints = client.context().complaints();
     let mut until = until;
     let mut patience = FIRST_PATIENCE;
     let mut is_settling = false;
@@ -182,15 +149,15 @@ fn ask_once(
         let left = until.saturating_duration_since(asked);
         match client.fetch_metadata(None, patience.min(left).max(Duration::from_millis(10))) {
             Ok(metadata) => return Ok(Cluster::of(&metadata)),
-            Err(error) => listening.add(diagnosis::no_metadata(&error)),
+            Err(error) => complaints.add(Complaint::of(&error)),
         }
         // Errors are delivered to the context only while the client is polled.
         while client.poll(Duration::ZERO).is_some() {}
-        let heard = listening.heard();
-        if left.is_zero() || diagnosis::left_bootstrap(&heard) {
+        let heard = complaints.heard();
+        if left.is_zero() || left_bootstrap(&heard) {
             return Err(heard);
         }
-        if !is_settling && diagnosis::is_final(&heard, speaks) {
+        if !is_settling && Diagnosis::of(&heard, security).is_final() {
             is_settling = true;
             until = until.min(Instant::now() + SETTLE);
         }
@@ -208,7 +175,7 @@ fn with_port(address: &str) -> String {
 
 /// Tries every address that the brokers give.
 pub fn ask_advertised(kafka: &Kafka, cluster: &Cluster) -> Vec<Line> {
-    let addresses: Vec<String> = cluster.brokers.iter().map(Broker::address).collect();
+    let addresses: Vec<String> = cluster.brokers.iter().map(AdvertisedBroker::address).collect();
     let reached = reach_all(&addresses, ASK_MAX);
     let is_local = is_local_wanted(kafka);
     cluster.brokers.iter().zip(reached).map(|(broker, reach)| advertised(broker, &reach, is_local)).collect()
@@ -219,7 +186,7 @@ fn is_local(address: &str) -> bool {
 }
 
 /// `is_local`: whether `kafka.brokers` names this machine itself.
-fn advertised(broker: &Broker, reach: &Reach, is_local_wanted: bool) -> Line {
+fn advertised(broker: &AdvertisedBroker, reach: &Reach, is_local_wanted: bool) -> Line {
     let address = broker.address();
     let calls = format!("broker {} calls itself {address}", broker.id);
     let elsewhere = is_local(&address) && !is_local_wanted;
@@ -238,7 +205,7 @@ fn advertised(broker: &Broker, reach: &Reach, is_local_wanted: bool) -> Line {
         ),
         Reach::Closed(why) => Line::failed(
             format!("{found}, which can't be reached from here ({why})"),
-            "make this name and port reachable from here, or correct the broker's advertised.listeners",
+            Fault::Advertised.remedy(),
         ),
     }
 }
@@ -259,7 +226,7 @@ mod tests {
     #[test]
     fn says_what_is_wrong_with_an_advertised_address() {
         let f = |host: &str, reach: Reach, is_local: bool, want: &str| {
-            let broker = Broker { id: 2, host: host.into(), port: 9092 };
+            let broker = AdvertisedBroker { id: 2, host: host.into(), port: 9092 };
             let line = advertised(&broker, &reach, is_local).to_string();
             assert!(line.starts_with(want), "{line}");
         };

@@ -10,6 +10,7 @@ const REMEDY: &str = "set the clocks right (NTP); times of points and what reten
 
 /// A server's clock against this machine's: `server` was read between `asked` and `answered`, in whole seconds.
 pub fn of_server(shown: &str, server: SystemTime, asked: SystemTime, answered: SystemTime) -> Line {
+    // A clock is ahead or behind, or neither: the other difference is negative and counts as zero.
     let ahead = server.duration_since(answered).unwrap_or_default();
     // Its second had begun up to a second before.
     let behind = asked.duration_since(server + Duration::from_secs(1)).unwrap_or_default();

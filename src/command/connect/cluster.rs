@@ -1,20 +1,14 @@
 //! What the brokers say of themselves, kept apart from the client's memory.
 
+use crate::kafka::AdvertisedBroker;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::types::RDKafkaRespErr;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cluster {
-    pub brokers: Vec<Broker>,
+    pub brokers: Vec<AdvertisedBroker>,
     pub topics: Vec<Topic>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broker {
-    pub id: i32,
-    pub host: String,
-    pub port: i32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +26,7 @@ pub struct Partition {
 
 impl Cluster {
     pub fn of(metadata: &Metadata) -> Self {
-        let brokers = metadata.brokers().iter().map(|broker| Broker {
+        let brokers = metadata.brokers().iter().map(|broker| AdvertisedBroker {
             id: broker.id(),
             host: broker.host().to_owned(),
             port: broker.port(),
@@ -42,17 +36,6 @@ impl Cluster {
 
     pub fn topic(&self, name: &str) -> Option<&Topic> {
         self.topics.iter().find(|topic| topic.name == name)
-    }
-}
-
-impl Broker {
-    /// An IPv6 address stands in brackets.
-    pub fn address(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
     }
 }
 

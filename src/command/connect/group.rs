@@ -2,7 +2,7 @@
 
 use super::report::{Line, some_of};
 use crate::config::Kafka;
-use crate::kafka::{GroupDescription, GroupMember};
+use crate::kafka::{Fault, GroupDescription, GroupMember};
 use crate::text::counted;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
@@ -47,9 +47,10 @@ fn refused(group_id: &str, code: Option<Code>) -> Line {
 fn not_allowed(kafka: &Kafka) -> Line {
     let (group_id, user) = (&kafka.group_id, property(kafka, "sasl.username").unwrap_or("NAME"));
     Line::failed(
-        format!("group {group_id}: this user may not join it"),
+        format!("group {group_id}: {}", Fault::GroupDenied.what()),
         format!(
-            "grant READ on the group to this user: kafka-acls --add --allow-principal 'User:{user}' --operation Read --group '{group_id}'"
+            "{} (kafka-acls --add --allow-principal 'User:{user}' --operation Read --group '{group_id}')",
+            Fault::GroupDenied.remedy()
         ),
     )
 }
@@ -60,6 +61,7 @@ fn property<'k>(kafka: &'k Kafka, wanted: &str) -> Option<&'k str> {
 }
 
 fn judge(kafka: &Kafka, group: &GroupDescription) -> Line {
+    // The strategy of properties.rs, which a user may replace.
     let strategy = property(kafka, "partition.assignment.strategy").unwrap_or("cooperative-sticky");
     judge_members(&format!("group {}", kafka.group_id), group, strategy, &kafka.client_id)
 }
@@ -186,8 +188,8 @@ mod tests {
                 let line = line(&kafka, committed, described).to_string();
                 assert!(line.starts_with(want) && !line.contains("hidden"), "{line}");
             };
-        let want = "FAILED  group g: this user may not join it: grant READ on the group to this user: kafka-acls --add \
-                    --allow-principal 'User:tower' --operation Read --group 'g'";
+        let want = "FAILED  group g: this user may not use the group: grant READ on the group `kafka.group_id` (kafka-acls --add \
+                    --allow-principal 'User:tower' --operation Read --group 'g')";
         f(Err(Some(denied)), allowed(), want);
         f(Err(Some(Code::OperationTimedOut)), Err(denied), want);
         f(Err(Some(denied)), Err(Code::OperationTimedOut), want);

@@ -34,6 +34,7 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
             // All addresses are of one database.
             if let (Some(times), true) = (times, is_kept_told.insert(*destination)) {
                 let kept = within(client.kept(address, destination));
+                // Without an answer in time nothing is claimed about retention.
                 let kept = runtime.block_on(kept).unwrap_or(Kept::Unknown);
                 report.tell_all(judge_kept(destination, kept, times, SystemTime::now()))?;
             }
@@ -137,6 +138,7 @@ fn judge_kept(destination: &Destination, kept: Kept, times: &Times, now: SystemT
 }
 
 fn oldest_kept(kept: Duration, now: SystemTime) -> Option<i64> {
+    // None: retention reaches back beyond 1970, so that no point is too old.
     let oldest = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.checked_sub(kept)?;
     i64::try_from(oldest.as_nanos()).ok()
 }

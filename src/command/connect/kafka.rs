@@ -59,6 +59,7 @@ pub fn check(
 /// What the brokers say of one topic that they do not list.
 fn error_of(consumer: &BaseConsumer<ProbeContext>, name: &str) -> Option<RDKafkaErrorCode> {
     let metadata = consumer.fetch_metadata(Some(name), ASK_MAX);
+    // Without an answer the topic is reported as missing or not visible, which is all that is known.
     let topic = metadata.as_ref().ok()?.topics().first().map(Topic::of)?;
     topic.error
 }
@@ -186,6 +187,7 @@ fn going_unread(
 }
 
 fn now_ms() -> i64 {
+    // A clock before 1970 counts as 1970: then no record is about to be deleted.
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
@@ -202,6 +204,7 @@ fn sample_ends(kafka: &Kafka, positions: &[Position], sampled: &mut Sampled<'_>)
         let partitions = positions.iter().filter(|other| other.topic == at.topic).count();
         let before = (RECORDS_MAX / partitions.max(1)).max(1);
         let Some((first, end)) = at.bounds else { continue };
+        // At least one record, at most RECORDS_MAX.
         let from = end.saturating_sub(i64::try_from(before).unwrap_or(1)).max(first);
         let _infallible = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(from));
     }

@@ -1,14 +1,13 @@
 //! `check --connect`: whether Kafka and InfluxDB are as bridge.toml says. Nothing that it does changes anything.
 //!
 //! ```text
-//! brokers (reach, diagnosis) -> topics -> group and offsets -> sampled records (keys, times, clock) -> influx (clock)
+//! brokers (reach) -> topics -> group and offsets -> sampled records (keys, times, clock) -> influx (clock)
 //!                                                              each line: report
 //! ```
 
 mod brokers;
 mod clock;
 mod cluster;
-mod diagnosis;
 mod group;
 mod influx;
 mod kafka;

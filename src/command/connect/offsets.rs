@@ -36,12 +36,14 @@ impl Position {
 
     fn unread(&self, reset: OffsetReset) -> u64 {
         let unread = self.start(reset).zip(self.bounds).map(|(start, (_, end))| end - start);
+        // Zero where nothing will be read; unknown bounds are left out by `begins`.
         u64::try_from(unread.unwrap_or(0)).unwrap_or(0)
     }
 
     /// Offsets that were committed and are not there any more: of how many the records are lost.
     fn lost(&self) -> u64 {
         let lost = self.committed.zip(self.bounds).map(|(committed, (first, _))| first - committed);
+        // Negative where the committed offset is still there.
         u64::try_from(lost.unwrap_or(0)).unwrap_or(0)
     }
 
@@ -62,6 +64,7 @@ pub fn bounds<C: ConsumerContext>(
             // In the place of a timestamp these ask for the first and the next offset.
             let _infallible = asked.add_partition_offset(topic, *partition, place);
         }
+        // Without an answer the bounds of all partitions stay unknown, which `judge` reports as a failure.
         consumer.offsets_for_times(asked, within).unwrap_or_default()
     };
     let (firsts, ends) = (ask(Offset::Beginning), ask(Offset::End));
@@ -81,7 +84,8 @@ pub fn bounds<C: ConsumerContext>(
     of.iter().map(position).collect()
 }
 
-/// Asks for what the group has committed. The consumer has the group's name, and does not join it.
+/// Asks for what the group has committed. The consumer has the group's name, and does not join it. An error about one
+/// partition fails the whole request: its committed offset is unknown, which is not the same as nothing committed.
 pub fn ask_committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     positions: &mut [Position],
@@ -93,11 +97,12 @@ pub fn ask_committed<C: ConsumerContext>(
     }
     let answer = consumer.committed_offsets(asked, within)?;
     for position in positions {
-        let found = answer.find_partition(&position.topic, position.partition);
-        position.committed = found.and_then(|element| match element.offset() {
+        let Some(element) = answer.find_partition(&position.topic, position.partition) else { continue };
+        element.error()?;
+        position.committed = match element.offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
-        });
+        };
     }
     Ok(())
 }
@@ -105,7 +110,7 @@ pub fn ask_committed<C: ConsumerContext>(
 /// Lines about one topic.
 pub fn judge(topic: &str, reset: OffsetReset, of: &[Position]) -> Vec<Line> {
     let of: Vec<&Position> = of.iter().filter(|position| position.topic == topic).collect();
-    let mut lines = vec![begins(topic, reset, &of)];
+    let mut lines: Vec<Line> = begins(topic, reset, &of).into_iter().collect();
     let silent = of.iter().filter(|position| position.bounds.is_none()).count();
     if silent > 0 {
         lines.push(Line::failed(
@@ -133,9 +138,14 @@ pub fn judge(topic: &str, reset: OffsetReset, of: &[Position]) -> Vec<Line> {
     lines
 }
 
-fn begins(topic: &str, reset: OffsetReset, of: &[&Position]) -> Line {
+/// None where no leader says where its partition begins and ends: how much would be read is unknown.
+fn begins(topic: &str, reset: OffsetReset, of: &[&Position]) -> Option<Line> {
+    let is_known = |position: &&&Position| position.bounds.is_some() || reset == OffsetReset::Error;
     let (committed, fresh): (Vec<&&Position>, Vec<&&Position>) =
-        of.iter().partition(|position| position.committed.is_some());
+        of.iter().filter(is_known).partition(|position| position.committed.is_some());
+    if committed.is_empty() && fresh.is_empty() {
+        return None;
+    }
     let unread = |of: &[&&Position]| of.iter().map(|position| position.unread(reset)).sum::<u64>();
     let mut said = Vec::new();
     if !committed.is_empty() {
@@ -167,11 +177,11 @@ fn begins(topic: &str, reset: OffsetReset, of: &[&Position]) -> Line {
             ),
             OffsetReset::Error => {
                 let what = format!("topic {topic}: nothing is committed{partitions}, and `offset_reset` is \"error\"");
-                return Line::failed(what, "commit where to begin, or say \"earliest\" or \"latest\"");
+                return Some(Line::failed(what, "commit where to begin, or say \"earliest\" or \"latest\""));
             }
         });
     }
-    Line::passed(format!("topic {topic}: {}", said.join("; ")))
+    Some(Line::passed(format!("topic {topic}: {}", said.join("; "))))
 }
 
 /// The oldest unread record of a topic: where it stands, and Kafka's time of it.
@@ -231,6 +241,7 @@ mod tests {
     #[test]
     fn says_where_reading_begins() {
         use OffsetReset::{Earliest, Error, Latest};
+        const SILENT: &str = "FAILED  topic t: the leaders of 1 partition do not say";
         let f = |reset: OffsetReset, of: &[Position], want: &[&str]| {
             let lines = judge("t", reset, of);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
@@ -288,7 +299,13 @@ mod tests {
             &["ok      topic t: reading starts", "warn    topic t: a committed offset lies beyond"],
         );
         let silent = Position { bounds: None, ..at(0, (0, 0), Some(1)) };
-        f(Earliest, &[silent], &["ok ", "FAILED  topic t: the leaders of 1 partition do not say"]);
+        f(Earliest, std::slice::from_ref(&silent), &[SILENT]);
+        // Records that nobody could count are not "no record".
+        let silent_and_fresh = Position { committed: None, ..silent.clone() };
+        f(Earliest, std::slice::from_ref(&silent_and_fresh), &[SILENT]);
+        f(Error, &[silent_and_fresh], &["FAILED  topic t: nothing is committed", SILENT]);
+        let begins = "ok      topic t: reading starts at the committed offsets, 10 records behind";
+        f(Earliest, &[at(0, (0, 100), Some(90)), silent], &[begins, SILENT]);
     }
 
     #[test]

@@ -139,12 +139,14 @@ impl<'c> Sampled<'c> {
         let Some(mapping_of) = self.config.mappings.get(mapping) else { return };
         let headers: Vec<(&str, &[u8])> = headers
             .iter()
+            // A null header is an empty one for the mapping, as in `run`.
             .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
             .collect();
         let millis = message.timestamp().to_millis();
         let record = Record {
             partition: message.partition(),
             offset: message.offset(),
+            // -1 is Kafka's own "no timestamp", which rejects the record where its time is needed.
             time: RecordTime::from_kafka_ms(millis.unwrap_or(-1)),
             key: message.key(),
             value: message.payload(),
@@ -275,6 +277,7 @@ fn times_of(lines: &LineBuffer) -> impl Iterator<Item = i64> {
     (0..lines.lines()).filter_map(|line| {
         let line = lines.line(line)?;
         let start = memchr::memrchr(b' ', line)? + 1;
+        // A line without a time, as of a record without a timestamp, has none to compare.
         std::str::from_utf8(line.get(start..)?).ok()?.trim_end().parse().ok()
     })
 }

@@ -41,6 +41,7 @@ impl SampledTimes {
         self.example.get_or_insert_with(said);
         let Some(text) = text else { return };
         for (name, count) in TimeFormat::NAMES.iter().zip(&mut self.near_as) {
+            // Each name of the list is a format.
             let format = TimeFormat::parse(name).ok().filter(|format| *format != rule.format);
             let time = format.and_then(|format| format.to_ns(text.as_bytes(), &rule.zone).ok());
             *count += u64::from(time.is_some_and(|time| is_near(time, kafka_ns)));

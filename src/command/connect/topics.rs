@@ -3,10 +3,12 @@
 use super::cluster::{Cluster, Topic};
 use super::report::{Line, some_of};
 use crate::config::{Topics, with_nearest};
+use crate::kafka::Fault;
 use crate::text::counted;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-const GRANT: &str = "grant READ and DESCRIBE on the topic to this user (kafka-acls --add --allow-principal User:NAME --operation Read)";
+/// The command for the remedy of a denied topic.
+const GRANT: &str = "kafka-acls --add --allow-principal User:NAME --operation Read --topic";
 
 /// Those that are read: named or matched, and there.
 pub fn read<'c>(topics: &Topics, cluster: &'c Cluster) -> Vec<&'c Topic> {
@@ -47,11 +49,17 @@ fn named(name: &str, cluster: &Cluster, ask: impl Fn(&str) -> Option<Code>) -> L
     }
 }
 
+fn denied(topic: &str, verb: &str) -> Line {
+    let remedy = Fault::TopicDenied.remedy();
+    Line::failed(
+        format!("topic {topic}: this user may not {verb} it"),
+        format!("{remedy} ({GRANT} '{topic}')"),
+    )
+}
+
 fn missing(name: &str, error: Option<Code>) -> Line {
     match error {
-        Some(Code::TopicAuthorizationFailed) => {
-            Line::failed(format!("topic {name}: this user may not see it"), GRANT)
-        }
+        Some(Code::TopicAuthorizationFailed) => denied(name, "see"),
         Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) | None => Line::failed(
             format!("topic {name}: it does not exist, or this user may not see it"),
             "create it, or correct `kafka.topics`",
@@ -65,9 +73,7 @@ fn missing(name: &str, error: Option<Code>) -> Line {
 /// What reading a topic was refused with.
 pub fn refused(topic: &str, code: Option<Code>, words: &str) -> Line {
     match code {
-        Some(Code::TopicAuthorizationFailed) => {
-            Line::failed(format!("topic {topic}: this user may see it, not read it"), GRANT)
-        }
+        Some(Code::TopicAuthorizationFailed) => denied(topic, "read"),
         _ => Line::failed(format!("topic {topic}: it can't be read: {words}"), "look at the brokers' logs"),
     }
 }

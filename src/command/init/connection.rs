@@ -34,6 +34,7 @@ impl Connection {
             Some(Value::Table(table)) => Some(table),
             _ => None,
         };
+        // A file without [kafka] leaves the addresses to --brokers or the default.
         let (mut kafka, influx) = (take("kafka").unwrap_or_default(), take("influx"));
         for other in ["topics", "group_id", "instance_id"] {
             kafka.remove(other);

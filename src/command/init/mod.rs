@@ -10,6 +10,7 @@ use super::records::Records;
 use super::{CONNECTION_FAILED, WRONG};
 use crate::config::{self, Config, ConfigErrors};
 use crate::init::{Sample, SampledRecord, Trial, propose};
+use crate::kafka::Diagnosis;
 use crate::text::{grouped, printable};
 use compose::{Composed, Source};
 use connection::Connection;
@@ -85,9 +86,9 @@ pub(super) enum InitError {
     #[error("{0:?} is not a regular expression: a topic's name has no \"^\" in front")]
     Pattern(String),
     #[error(
-        "no broker answers at {brokers}: {why}; check --brokers, and give --config FILE or --kafka-property where they want TLS or a login"
+        "no broker answers at {brokers}: {why} (`kafka.brokers` is --brokers here; [kafka.tls] and [kafka.sasl] come from the file of --config)"
     )]
-    Brokers { brokers: String, why: String },
+    Brokers { brokers: String, why: Diagnosis },
     #[error("no topic is called {wanted}{there}")]
     NoSuchTopic { wanted: String, there: String },
     #[error("there is no topic with records{left_out}; name one with --topic, or give a file with --file")]
@@ -249,6 +250,7 @@ fn next_steps(path: &Path, options: &Options, fill_in: &[String]) -> String {
 }
 
 fn now_ns() -> i64 {
+    // A clock before 1970 makes no time plausible, so `init` proposes none.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,7 @@ use crate::command::progress::Bar;
 use crate::config::with_nearest;
 use crate::dead_letter::Progress;
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
-use crate::kafka::{Kept, Looked, Survey, SurveyedTopic};
+use crate::kafka::{Diagnosis, Kept, Looked, Survey, SurveyedTopic};
 use crate::text::{grouped, printable};
 use rdkafka::message::Message;
 use regex::Regex;
@@ -46,10 +46,7 @@ impl Candidate {
 
 pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Result<Found, InitError> {
     let Some(kafka) = &connection.checked else { return Ok(Found::default()) };
-    let failed = |error: rdkafka::error::KafkaError| InitError::Brokers {
-        brokers: kafka.brokers.join(", "),
-        why: error.to_string(),
-    };
+    let failed = |why: Diagnosis| InitError::Brokers { brokers: kafka.brokers.join(", "), why };
     let survey = Survey::open(kafka).map_err(failed)?;
     let topics = survey.topics().map_err(failed)?;
     let mut left_out = Vec::new();

@@ -142,11 +142,13 @@ fn map(letter: &Letter, mapper: &mut Mapper, lines: &mut LineBuffer) -> Became {
     let headers: Vec<(&str, &[u8])> = letter
         .headers
         .iter()
+        // A null header is an empty one for the mapping, as in `run`.
         .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
         .collect();
     let record = Record {
         partition: letter.partition,
         offset: letter.offset,
+        // -1 is Kafka's own "no timestamp", which rejects the record where its time is needed.
         time: RecordTime::from_kafka_ms(letter.timestamp_ms.unwrap_or(-1)),
         key: letter.key.as_deref(),
         value: letter.value.as_deref(),

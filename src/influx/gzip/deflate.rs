@@ -154,7 +154,8 @@ impl First {
         end
     }
 
-    /// Passes the text on as it was read.
+    /// Passes the text on as it was read. The tokens cover the text; text that was left out would not fit the checksum of the
+    /// whole, so that InfluxDB would refuse the body and nothing would count as stored.
     fn replay(&self, mut text: &[u8], sink: &mut impl Sink) {
         for token in &self.tokens {
             let (run, rest) = text.split_at_checked(usize::from(token.literals)).unwrap_or_default();

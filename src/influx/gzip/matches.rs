@@ -37,7 +37,8 @@ impl Matches {
         self.places.fill(0);
     }
 
-    /// Passes the text from `start` on to the sink, up to `stop` or to the end of a repeat across it. Returns where.
+    /// Passes the text from `start` on to the sink, up to `stop` or to the end of a repeat across it. Returns where. The ranges lie
+    /// within the text; text that was left out would not fit the checksum of the whole, so that InfluxDB would refuse the body.
     #[inline]
     pub fn scan(&mut self, text: &[u8], start: usize, stop: usize, sink: &mut impl Sink) -> usize {
         let (mut at, mut run) = (start, start);

@@ -82,6 +82,7 @@ impl Gzip {
     }
 
     fn by_library(&mut self, plain: &[u8]) -> Option<Bytes> {
+        // The level is a constant that the library knows.
         let level = || CompressionLvl::new(LIBRARY_LEVEL).unwrap_or_default();
         let mut library = self.library.take().unwrap_or_else(|| Compressor::new(level()));
         let mut output = self.buffer(library.gzip_compress_bound(plain.len()));

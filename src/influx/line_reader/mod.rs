@@ -157,6 +157,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn rest(&self) -> &'a str {
+        // The position never passes the end; beyond it nothing would be left.
         self.text.get(self.pos..).unwrap_or_default()
     }
 

@@ -81,6 +81,7 @@ fn without_prefix(message: &str) -> &str {
 /// A reason and the count of dropped lines behind it. A name may hold the same words, so the last ones count.
 fn partial(message: &str) -> Option<(&str, Option<usize>)> {
     let (reason, rest) = without_prefix(message).strip_prefix(PARTIAL)?.rsplit_once(" dropped=")?;
+    // A count that is no number is no count.
     let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     Some((reason, digits.parse().ok()))
 }

@@ -32,6 +32,7 @@ pub(super) fn own_words(message: &str, is_cut: bool) -> String {
         let (before, after) = rest.split_at(at + quoting.begin.len());
         own.push_str(before);
         rest = match after.rfind(quoting.end) {
+            // `rfind` found the end within the text.
             Some(end) => after.get(end..).unwrap_or_default(),
             None if quoting.is_open || is_cut => return own,
             None => after,

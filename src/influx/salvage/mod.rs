@@ -436,6 +436,7 @@ impl Plan {
         let mut suspects = suspects::that_fit(lines, self.open(piece), complaint);
         if *complaint == Complaint::Retention {
             // Not what is older than some bound: beside a newer line of its shard, InfluxDB takes an older one.
+            // An answer without a count names no suspects in this way.
             suspects.truncate(dropped.unwrap_or(0));
         }
         if matches!(complaint, Complaint::Limit(_)) && dropped == Some(count) {

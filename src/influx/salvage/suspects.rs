@@ -40,6 +40,7 @@ pub(super) fn that_fit(
     };
     let finder = Finder::new(needle);
     let candidates = indices.filter(|&index| finder.find(text(lines, index)).is_some());
+    // A line that does not read back fits no complaint, so nothing is proven against it.
     let points = candidates.filter_map(|index| Some((index, read_line(text(lines, index)).ok()?)));
     let fitting = points.filter(|(_, point)| fits(point, complaint));
     by_time(fitting.map(|(index, point)| Suspect { line: index as u32, time: point.time, why: None }))

@@ -96,6 +96,7 @@ impl Telegraf {
 
     /// What it complained about.
     fn complaints(&self) -> String {
+        // Without a log there is no complaint to show; that Telegraf gave no lines is reported all the same.
         let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
         let text = String::from_utf8_lossy(&log).into_owned();
         let errors: Vec<&str> = text.lines().filter(|line| line.contains(" E! ")).take(10).collect();

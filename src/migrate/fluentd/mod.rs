@@ -96,6 +96,7 @@ fn note_what_is_beside(root: &Section, notes: &mut Notes) {
             format!("name {:?} as a file to migrate as well, if what it has is wanted", option.value.text);
         notes.add(option.place.note("@include", why));
     }
+    note_patterns(root, notes);
     for section in &root.sections {
         match section.name.as_str() {
             "system" => {
@@ -109,6 +110,21 @@ fn note_what_is_beside(root: &Section, notes: &mut Notes) {
             "source" | "match" | "filter" | "label" => {}
             other => notes.add(section.place.note(&format!("<{other}>"), "it has no counterpart")),
         }
+    }
+}
+
+/// Patterns of tags that match nothing here, so that their filters and outputs are missing from the result.
+fn note_patterns(section: &Section, notes: &mut Notes) {
+    for inside in &section.sections {
+        if matches!(inside.name.as_str(), "match" | "filter")
+            && let Some(pattern) = route::unreadable(&inside.argument)
+        {
+            let why = format!(
+                "{pattern} is no regular expression that can be read here, so it matches no tag: write a plain pattern"
+            );
+            notes.add(inside.place.note(&format!("<{}>", inside.name), why));
+        }
+        note_patterns(inside, notes);
     }
 }
 

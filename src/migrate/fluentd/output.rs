@@ -281,6 +281,7 @@ fn no_time_key(precision: &str, is_v2: bool, mapping: &mut Table) {
     mapping
         .comment("Points carry the time that Kafka gave their records, not the one at which they were read.");
     if !is_v2 {
+        // Only a suggestion, in a comment of the result; seconds are Fluentd's default.
         let format = time::of_precision(precision).unwrap_or("unix");
         let lines = ["Fluentd took a record's \"time\", where it had one. If all of yours have it:"];
         mapping.suggest("time_key", "time", &lines).suggest("time_format", format, &[]);

@@ -68,6 +68,11 @@ pub fn matches_tag(patterns: &str, tag: &str) -> bool {
     patterns.trim().is_empty() || patterns.split_whitespace().any(is_match)
 }
 
+/// The first of these patterns that this program can't read: Ruby's regular expressions know more than Rust's.
+pub fn unreadable(patterns: &str) -> Option<&str> {
+    patterns.split_whitespace().find(|pattern| regex_of(pattern).is_none())
+}
+
 /// `*` is one part of a tag, `**` any number of them, `{a,b}` either; `/.../` is a regular expression.
 fn regex_of(pattern: &str) -> Option<Regex> {
     if let Some(regex) = pattern.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {

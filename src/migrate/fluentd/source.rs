@@ -269,7 +269,9 @@ fn security(options: &mut Options<'_, Text>, parts: &mut Parts, notes: &mut Note
             if files.len() > 1 {
                 notes.add(setting.place.note(name, "only the first file is taken: join them into one"));
             }
-            set_once(parts.tls(), key, files.into_iter().next().unwrap_or_default());
+            if let Some(file) = files.into_iter().next() {
+                set_once(parts.tls(), key, file);
+            }
         }
     }
     if let Some(setting) = options.take("ssl_client_cert_key_password") {

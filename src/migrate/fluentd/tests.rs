@@ -149,3 +149,12 @@ fn without_kafka_there_is_nothing_to_migrate() {
     let error = of_text("td.conf", "<source>\n@type kafka_group\n").unwrap_err();
     assert!(error.to_string().starts_with("td.conf:1: "), "{error}");
 }
+
+#[test]
+fn a_pattern_that_can_not_be_read_is_noted() {
+    let text = "<source>\n@type kafka_group\nbrokers h:9092\ntopics t\nconsumer_group g\nformat json\n</source>\n\
+        <filter /^(?!a)t$/>\n@type stdout\n</filter>\n<match **>\n@type influxdb\nhost h\ndbname d\n</match>\n";
+    let migration = of_text("td.conf", text).unwrap();
+    let notes: Vec<String> = migration.notes.iter().map(ToString::to_string).collect();
+    assert!(notes.iter().any(|note| note.contains("/^(?!a)t$/ is no regular expression")), "{notes:?}");
+}

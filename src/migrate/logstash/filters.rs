@@ -137,13 +137,13 @@ fn date(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes
 fn mutate(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
     // Logstash's own order, not that of the file.
     for setting in options.take_all("rename") {
-        for (from, to) in setting.value.pairs() {
-            changes.rename(from, to.text().unwrap_or_default());
+        for (from, to) in texts_of(setting, notes) {
+            changes.rename(from, to);
         }
     }
     for setting in options.take_all("convert") {
-        for (name, kind) in setting.value.pairs() {
-            convert(name, kind.text().unwrap_or_default(), setting, changes, notes);
+        for (name, kind) in texts_of(setting, notes) {
+            convert(name, kind, setting, changes, notes);
         }
     }
     for (name, why) in [
@@ -183,11 +183,20 @@ fn convert(name: &str, kind: &str, setting: &Setting<Value>, changes: &mut Chang
     }
 }
 
+/// The pairs of an option; a note names those that hold more than a text.
+pub fn texts_of<'s>(setting: &'s Setting<Value>, notes: &mut Notes) -> Vec<(&'s str, &'s str)> {
+    let (texts, others) = setting.value.text_pairs();
+    for name in others {
+        let why = format!("{name} has a list or a hash, where one text is migrated");
+        notes.add(setting.place.note(&setting.name, why));
+    }
+    texts
+}
+
 /// What every filter may do beside.
 fn common(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
     for setting in options.take_all("add_field") {
-        for (name, value) in setting.value.pairs() {
-            let text = value.text().unwrap_or_default();
+        for (name, text) in texts_of(setting, notes) {
             match names::reference(text).map(|reference| (reference, names::of_kafka(reference))) {
                 Some((_, Some(of_kafka))) => changes.of_kafka.push((names::key(name), of_kafka)),
                 Some(_) => notes.add(setting.place.note("add_field", COPIED)),

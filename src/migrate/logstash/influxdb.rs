@@ -22,6 +22,7 @@ pub fn add(output: &Plugin, changes: &mut Changes, table: &mut Table, parts: &mu
     let points = options.take("data_points");
     let excluded = options.take("exclude_fields");
     let overrides = options.take("allow_time_override").and_then(|s| s.value.flag()) == Some(true);
+    // Logstash's default.
     let precision = options.take("time_precision").and_then(|s| s.value.text()).unwrap_or("ms");
     if by_event {
         event_fields(&tags, excluded, table, changes);
@@ -30,17 +31,20 @@ pub fn add(output: &Plugin, changes: &mut Changes, table: &mut Table, parts: &mu
     }
     coerce(coerced, by_event, table, changes, notes);
     server(&mut options, table, parts, notes);
-    if let Some(age) =
-        options.take("idle_flush_time").and_then(|s| s.value.text()?.parse().ok()).and_then(duration)
-    {
-        let batch = parts.batch.get_or_insert_with(|| Table::new("[batch]"));
-        batch.set("age_max", age);
+    if let Some(setting) = options.take("idle_flush_time") {
+        if let Some(age) = setting.value.text().and_then(|text| text.parse().ok()).and_then(duration) {
+            parts.batch.get_or_insert_with(|| Table::new("[batch]")).set("age_max", age);
+        } else {
+            let why = "age_max is 1ms to 1h: the bridge's default is used";
+            notes.add(setting.place.note("idle_flush_time", why));
+        }
     }
     options.finish(WITHOUT_COUNTERPART, REFUSED, notes);
 }
 
 fn measurement(options: &mut Options<'_, Value>, table: &mut Table, changes: &Changes, notes: &mut Notes) {
     let setting = options.take("measurement");
+    // Logstash's default.
     let text = setting.and_then(|setting| setting.value.text()).unwrap_or("logstash");
     let text =
         text.replace("%{[@metadata][kafka][topic]}", "{topic}").replace("%{[kafka][topic]}", "{topic}");
@@ -104,8 +108,7 @@ fn data_points(
     let coerced: Vec<&str> =
         coerced.map(|s| s.value.pairs().iter().map(|(name, _)| *name).collect()).unwrap_or_default();
     let (mut tag_keys, mut included, mut texts) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, value) in points.value.pairs() {
-        let text = value.text().unwrap_or_default();
+    for (name, text) in super::filters::texts_of(points, notes) {
         let is_tag = tags.iter().any(|tag| tag == name);
         let Some(reference) = names::reference(text) else {
             if names::is_fixed(text) {

@@ -44,13 +44,21 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
     if let Some(instance) = text(options.take("group_instance_id")) {
         parts.kafka.set("instance_id", instance);
     }
-    if let Some(threads) = text(options.take("consumer_threads")).and_then(|text| text.parse::<i64>().ok())
-        && threads > 1
-    {
-        let lines = [format!(
-            "Logstash had {threads} threads. One consumer outruns an InfluxDB; more only if one core is not enough."
-        )];
-        parts.kafka.suggest("consumers", threads.min(64), &[&lines[0]]);
+    if let Some(setting) = options.take("consumer_threads") {
+        match setting.value.text().and_then(|text| text.parse::<i64>().ok()) {
+            Some(threads) if threads > 1 => {
+                let line = format!(
+                    "Logstash had {threads} threads. One consumer outruns an InfluxDB; more only if one core is not enough."
+                );
+                parts.kafka.suggest("consumers", threads.min(64), &[&line]);
+            }
+            Some(_) => {}
+            None => {
+                let why =
+                    "it is no number: one consumer outruns an InfluxDB, and `kafka.consumers` takes more";
+                notes.add(setting.place.note("consumer_threads", why));
+            }
+        }
     }
     for (name, property) in [("client_rack", "client.rack"), ("isolation_level", "isolation.level")] {
         if let Some(value) = text(options.take(name)) {
@@ -66,6 +74,7 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
 fn topics(options: &mut Options<'_, Value>, parts: &mut Parts, notes: &mut Notes) {
     let named = options.take("topics");
     if let Some(setting) = options.take("topics_pattern") {
+        // A list of patterns is no pattern, and the empty text is refused as one.
         match topic_pattern(&setting.value.text().unwrap_or_default().replace("$$", "$"), Extent::Whole) {
             Ok(pattern) => {
                 parts.kafka.set("topics", vec![pattern]);
@@ -98,12 +107,8 @@ fn records(options: &mut Options<'_, Value>, input: &Plugin, notes: &mut Notes) 
         constants.push(("type".to_owned(), value.to_owned(), setting.place.clone()));
     }
     for setting in options.take_all("add_field") {
-        for (name, value) in setting.value.pairs() {
-            constants.push((
-                super::names::key(name),
-                value.text().unwrap_or_default().to_owned(),
-                setting.place.clone(),
-            ));
+        for (name, value) in super::filters::texts_of(setting, notes) {
+            constants.push((super::names::key(name), value.to_owned(), setting.place.clone()));
         }
     }
     if let Some(setting) = options.take("decorate_events")

@@ -60,6 +60,7 @@ fn login(
     parts: &mut Parts,
     notes: &mut Notes,
 ) {
+    // Logstash's default.
     let name = mechanism.and_then(|setting| setting.value.text()).unwrap_or("GSSAPI");
     let place = mechanism.map_or(&input.place, |setting| &setting.place);
     if name == "OAUTHBEARER" {

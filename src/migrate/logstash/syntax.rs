@@ -82,6 +82,18 @@ impl Value {
         }
     }
 
+    /// The pairs of a hash whose values are texts, and the names of the others, which have no counterpart.
+    pub fn text_pairs(&self) -> (Vec<(&str, &str)>, Vec<&str>) {
+        let (mut texts, mut others) = (Vec::new(), Vec::new());
+        for (name, value) in self.pairs() {
+            match value.text() {
+                Some(text) => texts.push((name, text)),
+                None => others.push(name),
+            }
+        }
+        (texts, others)
+    }
+
     /// Those of a hash; old files have them in a list, by turns.
     pub fn pairs(&self) -> Vec<(&str, &Value)> {
         match self {

@@ -138,3 +138,23 @@ fn without_kafka_there_is_nothing_to_migrate() {
     assert!(why.contains("kafka"), "{why}");
     assert!(notes[0].to_string().starts_with("a.conf:1: beats: the bridge reads Kafka only"), "{notes:?}");
 }
+
+/// An option that is read and can't be used would otherwise be missing from the result without a word.
+#[test]
+fn values_that_are_no_texts_are_noted() {
+    let f = |input: &str, filter: &str, output: &str, want: &str| {
+        let text = format!(
+            "input {{ kafka {{ codec => json {input} }} }} filter {{ {filter} }} output {{ influxdb {{ host => h db => d {output} }} }}"
+        );
+        let migration = of_text("a.conf", &text).unwrap();
+        let notes: Vec<String> = migration.notes.iter().map(ToString::to_string).collect();
+        assert!(notes.iter().any(|note| note.contains(want)), "{want}: {notes:?}");
+    };
+    f("consumer_threads => \"${THREADS}\"", "", "", "consumer_threads");
+    f("add_field => { a => [1, 2] }", "", "", "a has a list or a hash");
+    f("", "mutate { rename => { a => [b, c] } }", "", "a has a list or a hash");
+    f("", "mutate { convert => { a => { b => c } } }", "", "a has a list or a hash");
+    f("", "mutate { add_field => { a => [1, 2] } }", "", "a has a list or a hash");
+    f("", "", "data_points => { a => [1, 2] }", "a has a list or a hash");
+    f("", "", "idle_flush_time => \"${IDLE}\"", "idle_flush_time");
+}

@@ -23,6 +23,7 @@ pub fn read(input: &Options, rules: &mut Rules) {
             );
         }
     }
+    // Telegraf's default.
     rules.strict = input.flag("json_strict").unwrap_or(true);
     query(input, "json_query", rules);
     rules.time_key = key(input, "json_time_key", rules);

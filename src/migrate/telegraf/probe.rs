@@ -27,6 +27,7 @@ const OF_OUTPUT: [&str; 2] = ["metricpass", "exclude_bucket_tag"];
 
 /// For the first input that is migrated, and the first output that takes it; `{brokers}` and `{url}` stand for addresses.
 pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> {
+    // The migration before has reported what can't be read.
     let conf = conf::read(files, &mut Notes::default()).ok()?;
     let mut work = Work::default();
     let is_migrated = |options: &&Options| Rules::of(options, &conf, machine, &mut work).is_some();
