@@ -11,6 +11,7 @@ use kafka_influx_bridge::secret::Secret;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -171,12 +172,21 @@ impl Sink {
         Self::with(receiver::Options { credential, ..receiver::Options::default() })
     }
 
-    fn with(mut options: receiver::Options) -> Self {
+    /// At this address; every bucket exists.
+    pub fn at(address: SocketAddr) -> Self {
+        Self::listen(address, receiver::Options::default())
+    }
+
+    fn with(options: receiver::Options) -> Self {
+        Self::listen(SocketAddr::from(([127, 0, 0, 1], 0)), options)
+    }
+
+    fn listen(address: SocketAddr, mut options: receiver::Options) -> Self {
         let script = Script::default();
         let read = Arc::clone(&script);
         options.faults = Some(Box::new(move |_| read.lock().unwrap().clone()));
         let runtime = Runtime::new().unwrap();
-        let receiver = runtime.block_on(Receiver::start(options)).unwrap();
+        let receiver = runtime.block_on(Receiver::listen(address, options)).unwrap();
         Self { receiver, script, _runtime: runtime }
     }
 
@@ -361,7 +371,7 @@ pub fn record(id: &str) -> String {
 pub const BY_ID: &str = "tag_keys = ['id']";
 
 /// Shows the log of a test that is looked into: `TEST_LOG=debug cargo test --test pipeline NAME -- --nocapture`.
-fn start_log() {
+pub fn start_log() {
     let level = std::env::var("TEST_LOG").ok().and_then(|level| level.parse().ok());
     if let Some(level) = level {
         kafka_influx_bridge::log::start(config::Log { level, format: config::LogFormat::Text });
