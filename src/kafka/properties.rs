@@ -22,6 +22,11 @@ const FETCH_BYTES: usize = 131_072;
 /// is a revoke: 5 s of draining and a commit. A commit that takes longer than a session costs the membership anyway.
 const POLL_INTERVAL_MS: u64 = 60_000;
 
+/// librdkafka connects to `kafka.brokers` again when no broker has told it the metadata for this long: by its default after 5 minutes. It
+/// does so at once when all brokers are down, but can miss that (2.12.1): an answer with metadata that comes at this moment cancels the
+/// new start, and none follows. Brokers that have all moved, with silent connections left behind, were then not found.
+const BOOTSTRAP_AGAIN_MS: &str = "30000";
+
 /// Properties of one member of the group, the `member`-th of this process, whose records go to `lanes` queues.
 pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -45,6 +50,7 @@ pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig
         ("allow.auto.create.topics", "false".to_owned()),
         // A topic that is created later is found within this time.
         ("topic.metadata.refresh.interval.ms", "5000".to_owned()),
+        ("metadata.recovery.rebootstrap.trigger.ms", BOOTSTRAP_AGAIN_MS.to_owned()),
         // After a SIGKILL the group waits this long for the lost member.
         ("session.timeout.ms", "10000".to_owned()),
         ("heartbeat.interval.ms", "1000".to_owned()),
@@ -136,7 +142,7 @@ pub fn reader_config(kafka: &Kafka) -> ClientConfig {
 
 /// What a dead letter's producer may take over of the consumer's properties: how the brokers are reached, and how large a
 /// record may be. The others it would refuse, or they would undo what its own are for.
-const SHARED: [&str; 17] = [
+const SHARED: [&str; 18] = [
     "security.protocol",
     "sasl.",
     "ssl.",
@@ -151,6 +157,7 @@ const SHARED: [&str; 17] = [
     "retry.backoff.",
     "connections.max.idle.ms",
     "metadata.max.age.ms",
+    "metadata.recovery.",
     "allow.auto.create.topics",
     "message.max.bytes",
     "debug",
@@ -159,6 +166,7 @@ const SHARED: [&str; 17] = [
 /// Properties of a producer to the same brokers.
 pub fn producer_config(kafka: &Kafka) -> ClientConfig {
     let mut config = ClientConfig::new();
+    config.set("metadata.recovery.rebootstrap.trigger.ms", BOOTSTRAP_AGAIN_MS);
     for (name, value) in &kafka.properties {
         if SHARED.iter().any(|shared| name.starts_with(shared)) {
             config.set(name, value.expose());
@@ -220,6 +228,7 @@ mod tests {
             ("message.max.bytes", Some("2000000")),
             ("acks", Some("all")),
             ("linger.ms", Some("5")),
+            ("metadata.recovery.rebootstrap.trigger.ms", Some("30000")),
             ("transactional.id", None),
             ("fetch.min.bytes", None),
             ("session.timeout.ms", None),
@@ -229,6 +238,8 @@ mod tests {
             assert_eq!(config.get(name), want, "{name}");
         }
         config.create::<BaseProducer>().unwrap();
+        let consumer = client_config(&kafka, 0, 1);
+        assert_eq!(consumer.get("metadata.recovery.rebootstrap.trigger.ms"), Some("30000"));
         let config = reader_config(&kafka);
         assert_eq!(config.get("isolation.level"), Some("read_uncommitted"), "it reads what the members read");
         assert_eq!(

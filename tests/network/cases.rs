@@ -68,7 +68,7 @@ fn play(round: Round, model: &mut Model, rng: &mut fastrand::Rng) {
     match round {
         Round::AnswersLost => model.influx.lose_answers(answers),
         Round::InfluxMoves => model.move_influx(),
-        Round::KafkaMoves => model.kafka.move_away(),
+        Round::KafkaMoves => model.kafka.move_away(true),
         _ => {}
     }
     let (begin, shortest) = (Instant::now(), Duration::from_millis(rng.u64(300..1_200)));
@@ -142,5 +142,21 @@ fn a_connection_that_falls_silent_during_a_join_stops_reading_for_no_longer_than
     let took = model.wait_until("all is settled and committed", |model| model.check());
     assert_eq!(model.kafka.counts().answers_lost, 1, "no answer to a join was lost");
     eprintln!("settled after {:.1} s", took.as_secs_f64());
+    model.end();
+}
+
+/// The only broker moves, as a container does, and its old connections hang: the client has to ask `kafka.brokers` again.
+#[test]
+fn reading_follows_a_broker_that_moves_and_leaves_silent_connections() {
+    let mut rng = fastrand::Rng::new();
+    let mut model = Model::new("moves", &mut rng);
+    model.start(rng.u64(..));
+    model.begin();
+    for _ in 0..3 {
+        model.kafka.move_away(false);
+        model.produce(30, &mut rng);
+        let took = model.wait_until("all is settled and committed", |model| model.check());
+        eprintln!("settled {:.1} s after the move", took.as_secs_f64());
+    }
     model.end();
 }

@@ -21,8 +21,8 @@ const KAFKA_ONE_IN: u32 = 60;
 const INFLUX_ONE_IN: u32 = 5;
 /// A stop may take this long.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
-/// Silent connections are given up after 3 s, requests to join after 6 s, a lost member's session ends after 2 s, and a request to InfluxDB
-/// after 1 s. Several of these may follow each other, and a loaded machine may take a multiple.
+/// Silent connections are given up after 3 s, as are brokers that tell no metadata; requests to join after 6 s. A lost member's session ends
+/// after 2 s, a request to InfluxDB after 1 s. Several of these may follow each other, and a loaded machine may take a multiple.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -90,6 +90,7 @@ impl Model {
             // A silent connection is given up within the test.
             .kafka("librdkafka.'socket.timeout.ms' = 3000")
             .kafka("librdkafka.'max.poll.interval.ms' = 3000")
+            .kafka("librdkafka.'metadata.recovery.rebootstrap.trigger.ms' = 3000")
             .influx("timeout = '1s'")
             .mapping("tag_keys = ['id']\nstring_fields = ['v']\nmeasurement = 'm'");
         let brokers = self.kafka.addresses().map(|address| address.to_string()).join(",");
@@ -125,7 +126,7 @@ impl Model {
 
     /// The name of InfluxDB gets another address, and the old one answers no more.
     pub fn move_influx(&self) {
-        self.influx.move_away();
+        self.influx.move_away(true);
         names::set_address(&self.host, self.influx.address().ip());
     }
 

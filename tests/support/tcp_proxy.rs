@@ -161,13 +161,13 @@ impl TcpProxy {
         self.0.silenced_request.store(request, Relaxed);
     }
 
-    /// Moves to the other address. Connections to the old one are cut or fall silent; new ones are closed.
-    pub fn move_away(&self) {
+    /// Moves to the other address. Connections to the old one fall silent, or some of them are cut; new ones are closed.
+    pub fn move_away(&self, cuts_some: bool) {
         let state = &self.0;
         state.home.fetch_xor(1, Relaxed);
         state.counts.lock().unwrap().moves += 1;
         for connection in state.connections.lock().unwrap().values() {
-            if state.rng.lock().unwrap().bool() {
+            if cuts_some && state.rng.lock().unwrap().bool() {
                 connection.close();
             } else {
                 connection.silence();
