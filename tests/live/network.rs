@@ -3,7 +3,7 @@
 use crate::support::config::v2;
 use crate::support::numbers::MAPPING;
 use crate::support::tcp_proxy::TcpProxy;
-use crate::support::{Bridge, Config, Kafka, Live, Numbers, OwnInflux, SecureKafka, measured, wait_for};
+use crate::support::{Bridge, Config, Live, Numbers, OwnInflux, SecureKafka, measured, wait_for};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,20 +37,24 @@ fn faulty_networks_before_real_servers_lose_and_double_nothing() {
     let before_influx = TcpProxy::before_http(server, rng.u64(..), INFLUX_ONE_IN);
     let numbers = Numbers::new(&topic, PARTITIONS as u64);
     let start = || {
-        let brokers = before_kafka.addresses().map(|address| address.to_string()).join(",");
-        let influx = v2(&own.influx, &bucket)
-            .replace(own.influx.url(), &format!("http://{}", before_influx.address()));
-        let proxied = Kafka::new(&brokers);
-        let config = Config::new(&proxied, &topic, format!("{influx}\ntimeout = '2s'"));
-        Bridge::start_watched(&config.kafka_more(KAFKA_MORE).mapping(MAPPING).text(), &[])
+        let config = Config::new(&kafka, &topic, format!("{}\ntimeout = '2s'", v2(&own.influx, &bucket)));
+        let text = config.kafka_more(KAFKA_MORE).mapping(MAPPING).text();
+        let brokers = before_kafka.addresses().map(|address| address.to_string());
+        let text = text.replace(&kafka.brokers_toml(), &format!("{brokers:?}"));
+        let text = text.replace(own.influx.url(), &format!("http://{}", before_influx.address()));
+        Bridge::start_watched(&text, &[])
     };
     let mut bridge = start();
     let load = numbers.load(&kafka, 0, RECORDS_A_SECOND);
+    let _told = Telling(&before_kafka, &before_influx);
     let (begin, mut restarts) = (Instant::now(), 0);
-    while begin.elapsed() < FAULTS_LAST {
+    for phase in 0.. {
+        if begin.elapsed() > FAULTS_LAST {
+            break;
+        }
         before_kafka.set_faulty(rng.bool());
         before_influx.set_faulty(rng.bool());
-        match rng.u32(0..6) {
+        match phase % 6 {
             0 => before_influx.lose_answers(rng.u32(1..5)),
             1 => before_kafka.move_away(rng.bool()),
             2 => {
@@ -68,7 +72,6 @@ fn faulty_networks_before_real_servers_lose_and_double_nothing() {
     let records = load.end();
     let group = kafka.group(&topic);
     let settled = || (group.committed(&topic, PARTITIONS) == group.ends(&topic, PARTITIONS)).then_some(());
-    let told = Telling(&before_kafka, &before_influx);
     let (_, took) = wait_for("all is settled and committed", SETTLED_WITHIN, settled);
     measured("records", records);
     measured("kills", restarts);
@@ -76,7 +79,6 @@ fn faulty_networks_before_real_servers_lose_and_double_nothing() {
     measured("faults of InfluxDB's network", format!("{:?}", before_influx.counts()));
     measured("all settled after the last fault in", format!("{took:?}"));
     numbers.assert_stored(&own.influx, &bucket, 0..records);
-    drop(told);
     bridge.stop();
 }
 
