@@ -13,6 +13,7 @@ mod gone;
 mod group;
 mod idle;
 mod member;
+mod moved;
 mod probe;
 mod properties;
 mod recreated;

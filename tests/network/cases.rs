@@ -114,12 +114,13 @@ fn loses_nothing_between_faulty_networks() {
     model.produce(10, &mut rng);
     let took = model.wait_until("all is settled and committed", |model| model.check());
     eprintln!(
-        "{} records, {} points, {} lines stored again, {} letters; all settled {:.1} s after the last fault\n\
+        "{} records, {} points, {} lines stored again, {} letters, {} restarts by itself; all settled {:.1} s after the last fault\n\
          Kafka {:?}\nInfluxDB {:?}",
         model.records(),
         model.points(),
         model.stored_again(),
         model.letters(),
+        model.restarts,
         took.as_secs_f64(),
         model.kafka.counts(),
         model.influx.counts(),
@@ -145,18 +146,20 @@ fn a_connection_that_falls_silent_during_a_join_stops_reading_for_no_longer_than
     model.end();
 }
 
-/// The only broker moves, as a container does, and its old connections hang: the client has to ask `kafka.brokers` again.
+/// The only broker moves, as a container does, and its old connections hang: the client has to ask `kafka.brokers` again. Where librdkafka does
+/// not follow the coordinator, the bridge ends and is started again (`src/kafka/moved.rs`).
 #[test]
+#[ignore = "takes as long as its faults; tests/long runs it"]
 fn reading_follows_a_broker_that_moves_and_leaves_silent_connections() {
     let mut rng = fastrand::Rng::new();
     let mut model = Model::new("moves", &mut rng);
     model.start(rng.u64(..));
     model.begin();
-    for _ in 0..3 {
-        model.kafka.move_away(false);
+    for cuts_some in [false, true, true, true] {
+        model.kafka.move_away(cuts_some);
         model.produce(30, &mut rng);
         let took = model.wait_until("all is settled and committed", |model| model.check());
-        eprintln!("settled {:.1} s after the move", took.as_secs_f64());
+        eprintln!("settled {:.1} s after the move, {} restarts", took.as_secs_f64(), model.restarts);
     }
     model.end();
 }

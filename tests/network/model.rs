@@ -60,6 +60,8 @@ pub struct Model {
     begin_ms: i64,
     /// A name of this test's own.
     host: String,
+    /// How often the bridge ended by itself.
+    pub restarts: u32,
 }
 
 impl Model {
@@ -74,7 +76,7 @@ impl Model {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let produced = (0..PARTITIONS).map(|_| Vec::new()).collect();
         let begin_ms = now.as_millis() as i64;
-        Self { running: None, kafka, influx, cluster, sink, letters, produced, begin_ms, host }
+        Self { running: None, kafka, influx, cluster, sink, letters, produced, begin_ms, host, restarts: 0 }
     }
 
     /// `is_process`: the program's own resolver does not know the name.
@@ -90,6 +92,7 @@ impl Model {
             // A silent connection is given up within the test.
             .kafka("librdkafka.'socket.timeout.ms' = 3000")
             .kafka("librdkafka.'max.poll.interval.ms' = 3000")
+            .kafka("librdkafka.'statistics.interval.ms' = 500")
             .kafka("librdkafka.'metadata.recovery.rebootstrap.trigger.ms' = 3000")
             .influx("timeout = '1s'")
             .mapping("tag_keys = ['id']\nstring_fields = ['v']\nmeasurement = 'm'");
@@ -121,6 +124,15 @@ impl Model {
             // Twice the limit: the machine may be busy.
             let status = process.stop(2 * SHUTDOWN_MAX + Duration::from_secs(10));
             assert!(status.is_some_and(|status| status.success()), "SIGTERM ended it as {status:?}");
+        }
+    }
+
+    /// Starts a bridge again that ended by itself, as systemd and Docker do. It may end only because the group's coordinator moved.
+    fn restart_ended(&mut self) {
+        if self.running.as_mut().is_some_and(Running::ended) {
+            self.end();
+            self.restarts += 1;
+            self.start(0);
         }
     }
 
@@ -227,6 +239,7 @@ impl Model {
         let begin = Instant::now();
         loop {
             self.check();
+            self.restart_ended();
             if condition(self) {
                 return begin.elapsed();
             }

@@ -4,8 +4,10 @@ use crate::names;
 use crate::signals::signal;
 use crate::support::{Bridge, start_log};
 use kafka_influx_bridge::config;
+use kafka_influx_bridge::consumer::ConsumerError;
 use kafka_influx_bridge::influx::{Delays, Dialing, LogObserver};
-use kafka_influx_bridge::pipeline::{Options, Pipeline};
+use kafka_influx_bridge::kafka::MemberError;
+use kafka_influx_bridge::pipeline::{Options, Pipeline, PipelineError};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -57,12 +59,25 @@ impl Running {
         Self::Here(Bridge(Pipeline::start_with(&config, Arc::new(LogObserver), options).unwrap()))
     }
 
+    /// Whether it has ended by itself.
+    pub fn ended(&mut self) -> bool {
+        match self {
+            Self::Here(bridge) => bridge.0.is_finished(),
+            Self::Process(process) => process.child.try_wait().unwrap().is_some(),
+        }
+    }
+
     /// Stops it; what the network keeps it from doing in time is left to the next one.
     pub fn end(self) {
         match self {
             Self::Here(bridge) => {
                 let _in_time = bridge.0.stop_and_wait(|| false);
-                bridge.0.join().unwrap();
+                match bridge.0.join() {
+                    Ok(())
+                    | Err(PipelineError::Consumer(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) =>
+                        {}
+                    Err(error) => panic!("{error}"),
+                }
             }
             Self::Process(process) => process.kill(),
         }
