@@ -36,7 +36,7 @@ const TELLING: [&str; 12] = [
 ];
 
 pub enum Running {
-    Here(Bridge),
+    Here(Box<Bridge>),
     Process(Process),
 }
 
@@ -56,7 +56,8 @@ impl Running {
         };
         let dialing = Dialing { age_max: ms(500), resolver: Some(names::resolve) };
         let options = Options { delays, dialing, seed, ..Options::default() };
-        Self::Here(Bridge(Pipeline::start_with(&config, Arc::new(LogObserver), options).unwrap()))
+        let pipeline = Pipeline::start_with(&config, Arc::new(LogObserver), options).unwrap();
+        Self::Here(Box::new(Bridge(pipeline)))
     }
 
     /// Whether it has ended by itself.
