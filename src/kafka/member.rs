@@ -314,6 +314,14 @@ impl Member {
         }
     }
 
+    /// Ends without leaving the group, whose coordinator this client does not reach: closing the client would wait for the coordinator's
+    /// answers, without a bound. The client is never freed, because the process ends.
+    pub fn abandon(self) {
+        drop(self.recreated);
+        drop(self.retention);
+        std::mem::forget(self.consumer);
+    }
+
     fn list_topics(&mut self) -> Result<(), MemberError> {
         self.next_listing = Instant::now() + LIST_TOPICS_EVERY;
         let metadata = match self.consumer.fetch_metadata(None, LIST_TOPICS_MAX) {
