@@ -130,8 +130,13 @@ impl Consumers {
             if result.is_err() {
                 shared.stop.ask(FAILED_DRAIN_MAX);
             }
-            result = ends.commit(&mut member, &shared.stop, result);
-            member.leave();
+            if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
+                ends.pass();
+                member.abandon();
+            } else {
+                result = ends.commit(&mut member, &shared.stop, result);
+                member.leave();
+            }
             result
         };
         let thread = thread::Builder::new().name(format!("control-{number}")).spawn(control)?;
@@ -158,6 +163,12 @@ struct Ends {
 }
 
 impl Ends {
+    /// Lets the others end without the commit of a consumer that reaches no coordinator.
+    fn pass(&self) {
+        self.written.fetch_add(1, Ordering::Relaxed);
+        self.committed.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Commits what a consumer has written, and waits for the others.
     fn commit(
         &self,

@@ -17,7 +17,7 @@ use crate::config::{Config, ShowRecords};
 use crate::consumer::{self, ConsumerError, Consumers};
 use crate::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use crate::feed::{LetterDesk, ProbeDelays, Request, Routing, Shared};
-use crate::influx::{Client, ClientError, Delays, Destination, Observer, Writer, WriterOptions};
+use crate::influx::{Client, ClientError, Delays, Destination, Dialing, Observer, Writer, WriterOptions};
 use crate::map::RecordLimits;
 use crate::stop::Stop;
 use crate::watchdog;
@@ -69,6 +69,8 @@ pub struct Options {
     pub seed: u64,
     /// When topics that the server blocks are tried again.
     pub probes: ProbeDelays,
+    /// How connections to InfluxDB are made.
+    pub dialing: Dialing,
 }
 
 impl Default for Options {
@@ -78,6 +80,7 @@ impl Default for Options {
             delays: Delays::default(),
             seed: fastrand::u64(..),
             probes: ProbeDelays::default(),
+            dialing: Dialing::default(),
         }
     }
 }
@@ -100,6 +103,7 @@ pub struct Pipeline {
     preparing: Preparing,
     until_end: bool,
     delays: Delays,
+    dialing: Dialing,
     /// Queues of a consumer that its client's memory was shared out for.
     lanes_max: usize,
     runtime: Runtime,
@@ -145,7 +149,12 @@ impl Pipeline {
         let routing = Arc::new(Routing::new(config));
         let lanes = routing.lanes() * config.kafka.consumers;
         let delays = delays_of(options.delays, lanes);
-        let writer = Writer::new(client(config)?, &config.influx, writer_options(config, delays), observer);
+        let writer = Writer::new(
+            client(config, options.dialing)?,
+            &config.influx,
+            writer_options(config, delays),
+            observer,
+        );
         let mut seeds = fastrand::Rng::with_seed(options.seed);
         let preparing = Preparing::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
         let lanes_max = routing.lanes();
@@ -204,6 +213,7 @@ impl Pipeline {
             preparing,
             until_end: options.until_end,
             delays: options.delays,
+            dialing: options.dialing,
             lanes_max,
             runtime,
         })
@@ -261,13 +271,13 @@ impl Pipeline {
 /// The writing end by itself.
 pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer>, ClientError> {
     let options = writer_options(config, Delays::default());
-    Ok(Writer::new(client(config)?, &config.influx, options, observer))
+    Ok(Writer::new(client(config, Dialing::default())?, &config.influx, options, observer))
 }
 
 /// A token or password that comes from a file is read again when the server refuses it.
-fn client(config: &Config) -> Result<Client, ClientError> {
+fn client(config: &Config, dialing: Dialing) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();
-    Ok(Client::new(&config.influx)?.with_reread(Box::new(move || credential.reread())))
+    Ok(Client::with_dialing(&config.influx, dialing)?.with_reread(Box::new(move || credential.reread())))
 }
 
 /// None: no dead letter is configured. `open`: the topic or file is open already.

@@ -1,9 +1,11 @@
 //! Network faults: TCP proxies stand between the bridge and the embedded Kafka, and between the bridge and the embedded receiver.
-//! Each proxy draws faults at random: connections are cut, fall silent without a FIN, are delayed, or deliver byte by byte.
-//! A model checks all the time that every record below the committed offset is stored, and at the end that every record is.
+//! The proxies cut connections, silence them without a FIN, delay and trickle data, lose answers, and change their addresses.
+//! A model checks all the time that every record below the committed offset is stored or dead-lettered, and at the end that every
+//! record is, once.
 //!
-//! Each run prints its seed and the command that repeats it.
+//! Each run prints its seed and the command that repeats it. A test that fails prints the state of the bridge and of every connection.
 
+#![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,10 +17,17 @@
 #[expect(dead_code, reason = "shared with the tests of the pipeline")]
 mod support;
 
+#[path = "support/names.rs"]
+mod names;
 #[path = "support/seed.rs"]
 mod seed;
+#[path = "support/signals.rs"]
+mod signals;
+#[path = "support/tcp_proxy.rs"]
+mod tcp_proxy;
 
 mod network {
     mod cases;
-    pub mod proxy;
+    pub mod model;
+    pub mod running;
 }

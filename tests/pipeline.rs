@@ -4,6 +4,9 @@
 
 #[path = "support/exposition.rs"]
 mod exposition;
+#[cfg(target_os = "linux")]
+#[path = "support/names.rs"]
+mod names;
 #[path = "support/signals.rs"]
 mod signals;
 mod support;

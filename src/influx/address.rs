@@ -4,7 +4,7 @@ use super::breaker::{Breakers, Failed, News};
 use super::cause::Cause;
 use super::client::ClientError;
 use super::connection::{Compression, Connection, Credential, Destination};
-use super::http::HttpClient;
+use super::http::{Dialing, HttpClient};
 use super::writer::now;
 use reqwest::Url;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub struct Address {
 }
 
 impl Address {
-    fn new(index: usize, url: &Url, connection: &Connection) -> Result<Self, ClientError> {
+    fn new(index: usize, url: &Url, connection: &Connection, dialing: Dialing) -> Result<Self, ClientError> {
         let shown = shown(url);
         let mut base = url.clone();
         // Without a credential of its own, a login in the URL counts; the HTTP client moves it to a header.
@@ -38,7 +38,7 @@ impl Address {
             Compression::None => false,
             Compression::Auto => !is_loopback(url),
         };
-        let http = HttpClient::new(connection, url, now())?;
+        let http = HttpClient::new(connection, url, dialing, now())?;
         Ok(Self { index, base, shown, http, gzip, is_uncompressed: AtomicBool::new(false) })
     }
 
@@ -114,8 +114,9 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn new(connection: &Connection) -> Result<Self, ClientError> {
-        let mut all = connection.urls.iter().enumerate().map(|(i, url)| Address::new(i, url, connection));
+    pub(super) fn new(connection: &Connection, dialing: Dialing) -> Result<Self, ClientError> {
+        let new = |(index, url)| Address::new(index, url, connection, dialing);
+        let mut all = connection.urls.iter().enumerate().map(new);
         let first = all.next().ok_or(ClientError::NoAddress)??;
         let others: Vec<Address> = all.collect::<Result<_, _>>()?;
         let breakers = Mutex::new(Breakers::new(1 + others.len()));
@@ -229,7 +230,7 @@ mod tests {
             retention_policy: policy.map(Into::into),
         };
         let f = |base: &str, destination: Destination, want: &str| {
-            let addresses = Addresses::new(&connection(base)).unwrap();
+            let addresses = Addresses::new(&connection(base), Dialing::default()).unwrap();
             assert_eq!(addresses.current().write_url(&destination).as_str(), want);
         };
         f("http://h:1", bucket("o", "b"), "http://h:1/api/v2/write?org=o&bucket=b&precision=ns");
@@ -254,7 +255,11 @@ mod tests {
     fn compresses_unless_loopback() {
         let f = |url: &str, compression: Compression, want: bool| {
             let connection = Connection { compression, ..connection(url) };
-            assert_eq!(Addresses::new(&connection).unwrap().current().wants_gzip(), want, "{url}");
+            assert_eq!(
+                Addresses::new(&connection, Dialing::default()).unwrap().current().wants_gzip(),
+                want,
+                "{url}"
+            );
         };
         f("http://localhost:1", Compression::Auto, false);
         f("http://10.0.0.1:1", Compression::Auto, true);

@@ -4,6 +4,7 @@ use super::address::{Address, Addresses, shown};
 use super::answer::{Outcome, classify, decide, retry_after};
 use super::cause::Cause;
 use super::connection::{Connection, Credential, Destination};
+use super::http::Dialing;
 use super::reading::{About, Reading, message, server_failure};
 use super::response::{Answer, BODY_BYTES_MAX, WORDS_CHARS_MAX};
 use crate::text::printable;
@@ -80,11 +81,15 @@ pub struct Client {
 
 impl Client {
     pub fn new(connection: &Connection) -> Result<Self, ClientError> {
+        Self::with_dialing(connection, Dialing::default())
+    }
+
+    pub fn with_dialing(connection: &Connection, dialing: Dialing) -> Result<Self, ClientError> {
         if let Credential::Token(token) = &connection.credential {
             token_header(token.expose()).ok_or(ClientError::Token)?;
         }
         Ok(Self {
-            addresses: Addresses::new(connection)?,
+            addresses: Addresses::new(connection, dialing)?,
             credential: RwLock::new(connection.credential.clone()),
             reread: None,
         })

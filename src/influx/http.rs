@@ -4,9 +4,12 @@ use super::address::is_loopback;
 use super::client::ClientError;
 use super::connection::{Connection, Tls};
 use super::no_proxy;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Identity, Url, redirect};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const USER_AGENT: &str = concat!("kafka-influx-bridge/", env!("CARGO_PKG_VERSION"));
@@ -17,9 +20,41 @@ const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 /// InfluxDB closes idle connections after 3 minutes, proxies often after one: leave first.
 const IDLE_MAX: Duration = Duration::from_secs(50);
 
-/// Age at which connections are replaced. A connection in constant use never becomes idle, so it would stay with an address
+/// Default of [`Dialing::age_max`]. A connection in constant use never becomes idle, so it would stay with an address
 /// that the server's name no longer has, or with one server of several behind a load balancer.
 const CONNECTION_AGE_MAX: Duration = Duration::from_mins(5);
+
+/// Looks up the addresses of a host name.
+pub type Resolver = fn(&str) -> io::Result<Vec<IpAddr>>;
+
+/// How connections to InfluxDB are made. The bridge uses the default; tests shorten the age and move names.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialing {
+    /// Age at which connections are replaced.
+    pub age_max: Duration,
+    /// None: the system's resolver.
+    pub resolver: Option<Resolver>,
+}
+
+impl Default for Dialing {
+    fn default() -> Self {
+        Self { age_max: CONNECTION_AGE_MAX, resolver: None }
+    }
+}
+
+/// Adapts a [`Resolver`] to reqwest.
+struct NameService(Resolver);
+
+impl Resolve for NameService {
+    fn resolve(&self, name: Name) -> Resolving {
+        let found = (self.0)(name.as_str());
+        Box::pin(async move {
+            // Port 0 stands for the port of the URL.
+            let addresses = found?.into_iter().map(|ip| SocketAddr::new(ip, 0));
+            Ok(Box::new(addresses) as Addrs)
+        })
+    }
+}
 
 /// What every client here has: a time-out, no redirects, the system's proxies except for this machine itself.
 pub fn http_builder(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
@@ -68,6 +103,7 @@ struct Settings {
     timeout: Duration,
     /// None: plain HTTP.
     tls: Option<TlsSettings>,
+    dialing: Dialing,
 }
 
 struct TlsSettings {
@@ -77,9 +113,14 @@ struct TlsSettings {
 }
 
 impl HttpClient {
-    pub(super) fn new(connection: &Connection, url: &Url, now: Instant) -> Result<Self, ClientError> {
+    pub(super) fn new(
+        connection: &Connection,
+        url: &Url,
+        dialing: Dialing,
+        now: Instant,
+    ) -> Result<Self, ClientError> {
         let tls = if url.scheme() == "https" { Some(TlsSettings::read(&connection.tls)?) } else { None };
-        let settings = Settings { url: url.clone(), timeout: connection.timeout, tls };
+        let settings = Settings { url: url.clone(), timeout: connection.timeout, tls, dialing };
         let client = settings.build()?;
         Ok(Self { settings, current: Mutex::new(Current { client, since: now }) })
     }
@@ -87,13 +128,13 @@ impl HttpClient {
     /// The client for one request.
     pub(super) fn get(&self, now: Instant) -> reqwest::Client {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_duration_since(current.since) >= CONNECTION_AGE_MAX {
+        if now.saturating_duration_since(current.since) >= self.settings.dialing.age_max {
             current.since = now;
             match self.settings.build() {
                 Ok(client) => current.client = client,
                 Err(error) => tracing::warn!(
                     %error,
-                    "connections to InfluxDB could not be renewed: the old ones are used on; this is tried again in 5 minutes"
+                    "connections to InfluxDB could not be replaced: the bridge keeps using the old ones, and tries again in 5 minutes"
                 ),
             }
         }
@@ -108,6 +149,10 @@ impl Settings {
             Some(tls) => tls.apply(builder),
             // Without TLS the system's certificates are neither needed nor kept in memory.
             None => builder.tls_certs_only([]),
+        };
+        let builder = match self.dialing.resolver {
+            Some(resolver) => builder.dns_resolver(Arc::new(NameService(resolver))),
+            None => builder,
         };
         builder.build().map_err(|error| ClientError::Build(super::client::causes(&error)))
     }

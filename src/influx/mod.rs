@@ -39,7 +39,7 @@ pub use counters::{Counters, LATENCY_BUCKETS, Latency};
 pub use delivery::{Blocked, Delivered, LaneWriter, Requests};
 pub use event::{Event, LogObserver, Observer};
 pub use gzip::Gzip;
-pub use http::http_builder;
+pub use http::{Dialing, Resolver, http_builder};
 pub use kept::Kept;
 pub use lines::{Lines, LinesError};
 pub use remedy::{Place as Remedy, advice};

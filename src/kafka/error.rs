@@ -18,6 +18,12 @@ pub enum MemberError {
     #[error("the Kafka client failed for good: {0}")]
     Fatal(String),
     #[error(
+        "the broker that coordinates the group no longer has the address {0}, which the Kafka client keeps trying: nothing is read any more, and \
+         nothing is lost. Start the bridge again, which systemd and Docker do by themselves; advertised listeners that are names instead of IP \
+         addresses avoid this"
+    )]
+    CoordinatorMoved(String),
+    #[error(
         "there is no committed offset for {0}, and `kafka.offset_reset` is \"error\": commit one, or say earliest or latest"
     )]
     NoOffset(String),

@@ -2,6 +2,7 @@
 
 use super::context::{GroupConsumer, GroupContext, GroupEvent, TopicPartition, offsets_of, summary};
 use super::gone::Gone;
+use super::moved::Moved;
 use super::recreated::Recreated;
 use super::resets::Resumed;
 use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, denied, group, idle, properties};
@@ -45,6 +46,7 @@ pub struct Member {
     topics: Topics,
     subscribed: BTreeSet<String>,
     gone: Gone,
+    moved: Moved,
     next_listing: Instant,
     /// Whether that was done; with `--until-end` it is done once.
     is_listed: bool,
@@ -81,6 +83,7 @@ impl Member {
             topics: kafka.topics.clone(),
             subscribed: BTreeSet::new(),
             gone: Gone::default(),
+            moved: Moved::default(),
             next_listing: Instant::now(),
             is_listed: false,
             next_apart: Instant::now(),
@@ -137,6 +140,9 @@ impl Member {
                 until_end.look(*number, &statistics);
             }
             self.look_at_retention(&statistics);
+            if let Some(old) = self.moved.look(&statistics) {
+                return Err(MemberError::CoordinatorMoved(old));
+            }
             self.statistics = Some(statistics);
         }
         self.ask_for_ends();
@@ -306,6 +312,14 @@ impl Member {
         if Arc::into_inner(self.consumer).is_none() {
             warn!("the kafka client is still in use and leaves the group when its session ends");
         }
+    }
+
+    /// Ends without leaving the group, whose coordinator this client does not reach: closing the client would wait for the coordinator's
+    /// answers, without a bound. The client is never freed, because the process ends.
+    pub fn abandon(self) {
+        drop(self.recreated);
+        drop(self.retention);
+        std::mem::forget(self.consumer);
     }
 
     fn list_topics(&mut self) -> Result<(), MemberError> {

@@ -15,6 +15,7 @@ mod group;
 mod http_port;
 mod idle;
 mod member;
+mod moved;
 mod probe;
 mod properties;
 mod recreated;

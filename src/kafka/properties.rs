@@ -16,6 +16,17 @@ const QUEUED_RECORDS: usize = 20_000;
 /// a thousand were read a tenth faster.
 const FETCH_BYTES: usize = 131_072;
 
+/// librdkafka waits this long, and 3 s more, for the answer to a request to join the group. When a connection fails silently (no FIN,
+/// no RST) during that request, nothing is read until then: 5 minutes by librdkafka's default. The group in turn waits this long for
+/// members that have to join again, and a member that does not poll for so long leaves. The longest regular wait between two polls
+/// is a revoke: 5 s of draining and a commit. A commit that takes longer than a session costs the membership anyway.
+const POLL_INTERVAL_MS: u64 = 60_000;
+
+/// librdkafka connects to `kafka.brokers` again when no broker has told it the metadata for this long: by its default after 5 minutes. It
+/// does so at once when all brokers are down, but can miss that (2.12.1): an answer with metadata that comes at this moment cancels the
+/// new start, and none follows. Brokers that have all moved, with silent connections left behind, were then not found.
+const BOOTSTRAP_AGAIN_MS: &str = "30000";
+
 /// Properties of one member of the group, the `member`-th of this process, whose records go to `lanes` queues.
 pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -39,9 +50,11 @@ pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig
         ("allow.auto.create.topics", "false".to_owned()),
         // A topic that is created later is found within this time.
         ("topic.metadata.refresh.interval.ms", "5000".to_owned()),
+        ("metadata.recovery.rebootstrap.trigger.ms", BOOTSTRAP_AGAIN_MS.to_owned()),
         // After a SIGKILL the group waits this long for the lost member.
         ("session.timeout.ms", "10000".to_owned()),
         ("heartbeat.interval.ms", "1000".to_owned()),
+        ("max.poll.interval.ms", POLL_INTERVAL_MS.to_string()),
         ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
         // Small queues, filled again at once: the defaults hold 64 MB a partition or stall for a second.
         ("queued.max.messages.kbytes", queued_kbytes.to_string()),
@@ -66,6 +79,7 @@ pub fn client_config(kafka: &Kafka, member: usize, lanes: usize) -> ClientConfig
         config.set(name, value.expose());
     }
     allow_large_records(&mut config);
+    allow_long_sessions(&mut config, kafka);
     config.set_log_level(RDKafkaLogLevel::Info);
     config
 }
@@ -77,6 +91,15 @@ fn allow_large_records(config: &mut ClientConfig) {
         && record > fetch
     {
         config.set("fetch.max.bytes", record.to_string());
+    }
+}
+
+/// librdkafka wants `max.poll.interval.ms` to be at least `session.timeout.ms`. Who sets a long session need not set both.
+fn allow_long_sessions(config: &mut ClientConfig, kafka: &Kafka) {
+    let is_own = kafka.properties.iter().any(|(name, _)| name == "max.poll.interval.ms");
+    let session = config.get("session.timeout.ms").and_then(|value| value.parse::<u64>().ok());
+    if let Some(session) = session.filter(|session| !is_own && *session > POLL_INTERVAL_MS) {
+        config.set("max.poll.interval.ms", session.to_string());
     }
 }
 
@@ -119,7 +142,7 @@ pub fn reader_config(kafka: &Kafka) -> ClientConfig {
 
 /// What a dead letter's producer may take over of the consumer's properties: how the brokers are reached, and how large a
 /// record may be. The others it would refuse, or they would undo what its own are for.
-const SHARED: [&str; 17] = [
+const SHARED: [&str; 18] = [
     "security.protocol",
     "sasl.",
     "ssl.",
@@ -134,6 +157,7 @@ const SHARED: [&str; 17] = [
     "retry.backoff.",
     "connections.max.idle.ms",
     "metadata.max.age.ms",
+    "metadata.recovery.",
     "allow.auto.create.topics",
     "message.max.bytes",
     "debug",
@@ -142,6 +166,7 @@ const SHARED: [&str; 17] = [
 /// Properties of a producer to the same brokers.
 pub fn producer_config(kafka: &Kafka) -> ClientConfig {
     let mut config = ClientConfig::new();
+    config.set("metadata.recovery.rebootstrap.trigger.ms", BOOTSTRAP_AGAIN_MS);
     for (name, value) in &kafka.properties {
         if SHARED.iter().any(|shared| name.starts_with(shared)) {
             config.set(name, value.expose());
@@ -203,6 +228,7 @@ mod tests {
             ("message.max.bytes", Some("2000000")),
             ("acks", Some("all")),
             ("linger.ms", Some("5")),
+            ("metadata.recovery.rebootstrap.trigger.ms", Some("30000")),
             ("transactional.id", None),
             ("fetch.min.bytes", None),
             ("session.timeout.ms", None),
@@ -212,6 +238,8 @@ mod tests {
             assert_eq!(config.get(name), want, "{name}");
         }
         config.create::<BaseProducer>().unwrap();
+        let consumer = client_config(&kafka, 0, 1);
+        assert_eq!(consumer.get("metadata.recovery.rebootstrap.trigger.ms"), Some("30000"));
         let config = reader_config(&kafka);
         assert_eq!(config.get("isolation.level"), Some("read_uncommitted"), "it reads what the members read");
         assert_eq!(
@@ -219,6 +247,20 @@ mod tests {
             (Some("false"), None)
         );
         config.create::<BaseConsumer>().unwrap();
+    }
+
+    #[test]
+    fn a_lost_answer_to_a_join_is_waited_for_a_minute_and_a_long_session_may_be_set_alone() {
+        let f = |more: &str, want: &str| {
+            let config = client_config(&kafka(&format!("[kafka.librdkafka]\n{more}")), 0, 1);
+            assert_eq!(config.get("max.poll.interval.ms"), Some(want), "{more}");
+            config.create::<BaseConsumer>().unwrap();
+        };
+        f("", "60000");
+        f("session.timeout.ms = 45000", "60000");
+        f("session.timeout.ms = 120000", "120000");
+        f("session.timeout.ms = 120000\nmax.poll.interval.ms = 200000", "200000");
+        f("max.poll.interval.ms = 300000", "300000");
     }
 
     /// What 20,000 records of any size may take beside their bytes must not grow with the lanes, until each has few.

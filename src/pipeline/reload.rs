@@ -143,7 +143,7 @@ impl Pipeline {
             let wanted = routing.destinations().len();
             return Err(ReloadError::Destinations { wanted, max: lanes_max });
         }
-        let (client, letters) = (client(config)?, self.letters_by(config, &routing)?);
+        let (client, letters) = (client(config, self.dialing)?, self.letters_by(config, &routing)?);
         let lanes = routing.lanes() * config.kafka.consumers;
         let options = writer_options(config, delays_of(self.delays, lanes));
         self.shared.budget.set_max(config.batch.memory_max);

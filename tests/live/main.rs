@@ -39,6 +39,7 @@ mod holds;
 mod init;
 mod kills;
 mod metrics;
+mod network;
 mod offsets;
 mod refusals;
 mod reload;

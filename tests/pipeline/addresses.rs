@@ -1,4 +1,4 @@
-//! Several addresses of one database.
+//! Several addresses of one database: several URLs, or one name that moves.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use kafka_influx_bridge::influx::Delays;
@@ -90,4 +90,98 @@ fn a_missing_destination_passes_over_no_address() {
     f(r#"{"code":"not found","message":"organization name \"test\" not found"}"#, "org_missing", false);
     f(r#"{"error":"database not found: \"main\""}"#, "database_missing", true);
     f(r#"{"code":"not found","message":"no dbrp mapping found"}"#, "mapping_missing", true);
+}
+
+/// Linux has all of 127.0.0.0/8.
+#[cfg(target_os = "linux")]
+mod names {
+    use super::*;
+    use crate::names;
+    use crate::support::Bridge;
+    use kafka_influx_bridge::influx::Dialing;
+    use kafka_influx_bridge::pipeline::Options;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::time::Duration;
+
+    const NEW_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
+    /// A name that stands for the first of two servers with one port, and a bridge that writes to this name.
+    struct Moving {
+        name: &'static str,
+        cluster: Cluster,
+        old: Sink,
+        new: Sink,
+        bridge: Bridge,
+    }
+
+    impl Moving {
+        fn start(name: &'static str, age_max: Duration) -> Self {
+            let old = Sink::start();
+            let port = old.receiver.address().port();
+            let new = Sink::at(SocketAddr::new(NEW_ADDRESS, port));
+            names::set_address(name, old.receiver.address().ip());
+            let cluster = Cluster::with_topic("t", 1);
+            let setup = Setup::new(&cluster, &old, "'t'").mapping(BY_ID).influx("timeout = '1s'");
+            let dialing = Dialing { age_max, resolver: Some(names::resolve) };
+            let options = Options { dialing, ..Options::default() };
+            let bridge = setup.urls(&[format!("http://{name}:{port}")]).start_with(options);
+            cluster.produce("t", 0, [record("before")]);
+            old.wait_for_points("main", 1);
+            Self { name, cluster, old, new, bridge }
+        }
+
+        fn move_name(&self) {
+            names::set_address(self.name, NEW_ADDRESS);
+        }
+
+        /// Produces one record after another until the new server has one.
+        fn produce_until_moved(&self) -> usize {
+            let mut produced = 1;
+            wait_until("lines arrive at the new address", || {
+                self.cluster.produce("t", 0, [record(&produced.to_string())]);
+                produced += 1;
+                !self.new.points("main").is_empty()
+            });
+            produced
+        }
+
+        /// All is committed, and each record is stored at one of the addresses.
+        fn end(self, produced: usize) {
+            wait_until("all is committed", || self.cluster.committed("t", 1) == [Some(produced as i64)]);
+            let mut ids = [self.old.ids("main"), self.new.ids("main")].concat();
+            ids.sort();
+            ids.dedup();
+            assert_eq!(ids.len(), produced);
+            self.bridge.stop();
+        }
+    }
+
+    /// The old server still answers, as one that was replaced and is kept for a while: only the age ends its connections.
+    #[test]
+    fn a_name_is_resolved_again_when_its_connections_reach_their_greatest_age() {
+        let moving = Moving::start("aged.localhost", Duration::from_millis(300));
+        moving.move_name();
+        let produced = moving.produce_until_moved();
+        moving.end(produced);
+    }
+
+    #[test]
+    fn connections_below_their_greatest_age_are_kept() {
+        let moving = Moving::start("young.localhost", Dialing::default().age_max);
+        moving.move_name();
+        moving.cluster.produce("t", 0, (0..20).map(|id| record(&id.to_string())));
+        moving.old.wait_for_points("main", 21);
+        assert_eq!(moving.new.requests(), 0, "nothing ended the connection");
+        moving.end(21);
+    }
+
+    /// The old server hangs: no connection to it is used twice.
+    #[test]
+    fn a_name_is_resolved_again_when_its_old_address_falls_silent() {
+        let moving = Moving::start("silent.localhost", Dialing::default().age_max);
+        moving.old.answer(Some(Reply::status(204).ending(Ending::Hang)));
+        moving.move_name();
+        let produced = moving.produce_until_moved();
+        moving.end(produced);
+    }
 }

@@ -11,6 +11,7 @@ use kafka_influx_bridge::secret::Secret;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -139,6 +140,9 @@ impl Cluster {
 /// A script of faults that a test changes as it goes; None: none.
 pub type Script = Arc<Mutex<Option<Reply>>>;
 
+/// A free port of this machine.
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
 /// The embedded receiver.
 pub struct Sink {
     pub receiver: Receiver,
@@ -173,22 +177,29 @@ impl Sink {
 
     /// Answers by these faults; every destination exists.
     pub fn answering(faults: Faults) -> Self {
-        Self::serve(
-            receiver::Options { faults: Some(faults), ..receiver::Options::default() },
-            Script::default(),
-        )
+        let options = receiver::Options { faults: Some(faults), ..receiver::Options::default() };
+        Self::serve(LOOPBACK, options, Script::default())
     }
 
-    fn with(mut options: receiver::Options) -> Self {
+    /// At this address; every bucket exists.
+    pub fn at(address: SocketAddr) -> Self {
+        Self::listen(address, receiver::Options::default())
+    }
+
+    fn with(options: receiver::Options) -> Self {
+        Self::listen(LOOPBACK, options)
+    }
+
+    fn listen(address: SocketAddr, mut options: receiver::Options) -> Self {
         let script = Script::default();
         let read = Arc::clone(&script);
         options.faults = Some(Box::new(move |_| read.lock().unwrap().clone()));
-        Self::serve(options, script)
+        Self::serve(address, options, script)
     }
 
-    fn serve(options: receiver::Options, script: Script) -> Self {
+    fn serve(address: SocketAddr, options: receiver::Options, script: Script) -> Self {
         let runtime = Runtime::new().unwrap();
-        let receiver = runtime.block_on(Receiver::start(options)).unwrap();
+        let receiver = runtime.block_on(Receiver::listen(address, options)).unwrap();
         Self { receiver, script, _runtime: runtime }
     }
 
@@ -388,7 +399,7 @@ pub fn record(id: &str) -> String {
 pub const BY_ID: &str = "tag_keys = ['id']";
 
 /// Shows the log of a test that is looked into: `TEST_LOG=debug cargo test --test pipeline NAME -- --nocapture`.
-fn start_log() {
+pub fn start_log() {
     let level = std::env::var("TEST_LOG").ok().and_then(|level| level.parse().ok());
     if let Some(level) = level {
         kafka_influx_bridge::log::start(config::Log { level, format: config::LogFormat::Text });

@@ -152,6 +152,11 @@ impl Bridge {
         self.child.wait().unwrap();
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end; says how long that took.
     pub fn wait_for_end(&mut self, within: Duration) -> (ExitStatus, Duration) {
         wait_for("the bridge ends", within, || self.child.try_wait().unwrap())

@@ -28,6 +28,8 @@ mod secure_kafka;
 mod seed;
 #[path = "../../support/signals.rs"]
 mod signals;
+#[path = "../../support/tcp_proxy.rs"]
+pub mod tcp_proxy;
 mod tmpfs;
 
 pub use bridge::{Bridge, Paused, binary as bridge_binary, run_command};
