@@ -22,9 +22,8 @@ const FETCH_BYTES: usize = 131_072;
 /// is a revoke: 5 s of draining and a commit. A commit that takes longer than a session costs the membership anyway.
 const POLL_INTERVAL_MS: u64 = 60_000;
 
-/// librdkafka connects to `kafka.brokers` again when no broker has told it the metadata for this long: by its default after 5 minutes. It
-/// does so at once when all brokers are down, but can miss that (2.12.1): an answer with metadata that comes at this moment cancels the
-/// new start, and none follows. Brokers that have all moved, with silent connections left behind, were then not found.
+/// librdkafka connects to `kafka.brokers` again when no broker has told it the metadata for this long; its default is 5 minutes. It also does so
+/// when all brokers are down. In its source (2.12.1) an answer with metadata can cancel that; no test has shown this to happen.
 const BOOTSTRAP_AGAIN_MS: &str = "30000";
 
 /// Properties of one member of the group, the `member`-th of this process, whose records go to `lanes` queues.

@@ -66,14 +66,14 @@ fn faulty_networks_before_real_servers_lose_and_double_nothing() {
             _ => {}
         }
         thread::sleep(Duration::from_millis(rng.u64(PHASE_MS)));
-        ended += start_again(&mut bridge, &start);
+        ended += start_again(&mut bridge, start);
     }
     before_kafka.set_faulty(false);
     before_influx.set_faulty(false);
     let records = load.end();
     let group = kafka.group(&topic);
     let settled = || {
-        ended += start_again(&mut bridge, &start);
+        ended += start_again(&mut bridge, start);
         (group.committed(&topic, PARTITIONS) == group.ends(&topic, PARTITIONS)).then_some(())
     };
     let ((), took) = wait_for("all is settled and committed", SETTLED_WITHIN, settled);
