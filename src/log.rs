@@ -1,8 +1,8 @@
 //! The log: standard error, text for people or JSON for machines. In systemd's journal each line has its priority.
 
-use crate::config::{Log, LogFormat};
 use crate::systemd::logs_to_journal;
-use crate::text::refuses_colour;
+use base::text::refuses_colour;
+use configuration::{Log, LogFormat};
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -178,17 +178,14 @@ impl Write for Entry {
 }
 
 #[cfg(test)]
-pub(crate) mod captured;
-
-#[cfg(test)]
 mod tests {
-    use super::captured::Captured;
     use super::*;
     use std::time::Duration;
+    use testkit::CapturedLog;
 
     #[test]
     fn text_is_logfmt_without_noise() {
-        let log = Captured::default();
+        let log = CapturedLog::default();
         let builder = log_to().with_writer(log.clone()).with_target(false).with_ansi(false);
         let subscriber = builder.without_time().fmt_fields(Logfmt).finish();
         tracing::subscriber::with_default(subscriber, || {

@@ -11,16 +11,17 @@ mod reload;
 
 pub use reload::{Asked, ReloadError, Reloaded};
 
-use crate::admin::{About, Counters, History, Lags, Pulses, Server, Watched};
-use crate::batch::{Budget, Limits};
-use crate::config::{Config, ShowRecords};
-use crate::consumer::{self, ConsumerError, Consumers};
-use crate::dead_letter::{DeadLetterError, DeadLetters, Originals};
-use crate::feed::{LetterDesk, ProbeDelays, Request, Routing, Shared};
-use crate::influx::{Client, ClientError, Delays, Destination, Dialing, Observer, Writer, WriterOptions};
-use crate::map::RecordLimits;
-use crate::stop::Stop;
-use crate::watchdog;
+use crate::admin::{About, History, Server, Watched};
+use base::Destination;
+use base::stop::Stop;
+use configuration::{Config, ShowRecords};
+use engine::batch::{Budget, Limits};
+use engine::consumer::{self, ConsumerError, Consumers};
+use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
+use engine::feed::{LetterDesk, ProbeDelays, Request, Routing, Shared};
+use engine::telemetry::{Counters, Lags, Pulses};
+use engine::watchdog::{self, Signals};
+use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
 use reload::Reloading;
 use std::io;
 use std::net::SocketAddr;
@@ -146,7 +147,7 @@ impl Pipeline {
             .thread_name("writer")
             .enable_all()
             .build()?;
-        let routing = Arc::new(Routing::new(config));
+        let routing = Arc::new(config.routing());
         let lanes = routing.lanes() * config.kafka.consumers;
         let delays = delays_of(options.delays, lanes);
         let writer = Writer::new(
@@ -166,7 +167,7 @@ impl Pipeline {
             routing,
             limits: limits(config, lanes),
             budget: Budget::new(config.batch.memory_max),
-            record_limits: record_limits(config),
+            record_limits: config.record_limits(),
             writer: Arc::clone(&writer),
             runtime: runtime.handle().clone(),
             counters,
@@ -186,7 +187,13 @@ impl Pipeline {
             history: History::default(),
         });
         let admin = start_admin(config, &watched, &shared.runtime);
-        watchdog::start(Arc::clone(&watched), shared.stop.clone())?;
+        let signals = Signals {
+            counters: Arc::clone(&shared.counters),
+            writer: Arc::clone(&shared.writer),
+            lags: Arc::clone(&lags),
+            pulses: Arc::clone(&pulses),
+        };
+        watchdog::start(signals, shared.stop.clone())?;
         let consumers =
             Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags, options.until_end);
         let start = |number| consumers.start(&config.kafka, number);
@@ -290,7 +297,7 @@ fn letter_desk(
 ) -> Result<Option<Arc<LetterDesk>>, DeadLetterError> {
     let letters = match open {
         Some(letters) => letters,
-        None => match DeadLetters::open(config)? {
+        None => match DeadLetters::open(config.dead_letter.clone(), &config.kafka)? {
             Some(letters) => Arc::new(letters),
             None => return Ok(None),
         },
@@ -299,7 +306,7 @@ fn letter_desk(
         letters,
         originals: Originals::new(&config.kafka),
         routing: Arc::clone(routing),
-        record_limits: record_limits(config),
+        record_limits: config.record_limits(),
         counters: Arc::clone(counters),
         alarms: Arc::clone(writer.board()),
     })))
@@ -313,15 +320,6 @@ fn limits(config: &Config, lanes: usize) -> Limits {
     // Of many lanes, few are full at once.
     let bytes_max = if share >= BATCH_BYTES_MIN { batch.bytes_max.min(share) } else { batch.bytes_max };
     Limits { lines_max: batch.lines_max, bytes_max, age_max: batch.age_max }
-}
-
-/// What one record may be and become.
-pub fn record_limits(config: &Config) -> RecordLimits {
-    RecordLimits {
-        record_bytes_max: config.kafka.record_bytes_max,
-        // A record's lines beside those in flight must not pass the bound of all batches.
-        lines_bytes_max: config.batch.memory_max / 2,
-    }
 }
 
 /// Of many lanes each asks less often: what all of them together do while nothing can be written has to stay small.
@@ -367,14 +365,14 @@ fn drain_max(shutdown_max: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
     use std::path::Path;
 
     #[test]
     fn the_batches_of_few_lanes_fit_into_memory_together() {
         let text = "kafka.brokers = \"b:1\"\nkafka.topics = \"t\"\ninflux = { url = \"http://i:1\", org = \"o\", bucket = \"b\", token = \"t\" }\n";
-        let parse =
-            |more: &str| config::parse(Path::new("f"), &format!("{text}{more}"), &|_| None).unwrap().config;
+        let parse = |more: &str| {
+            configuration::parse(Path::new("f"), &format!("{text}{more}"), &|_| None).unwrap().config
+        };
         let f = |more: &str, lanes: usize, want: usize| {
             assert_eq!(limits(&parse(more), lanes).bytes_max, want, "{more} {lanes}");
         };

@@ -1,7 +1,7 @@
 //! What the status page says of the configuration.
 
-use crate::config::{Config, ShowRecords};
-use crate::influx::Destination;
+use base::Destination;
+use configuration::{Config, ShowRecords};
 use std::time::Duration;
 
 /// Fixed until a reload.

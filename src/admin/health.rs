@@ -1,7 +1,7 @@
 //! `/healthz`: does the process work? `/readyz`: does it also get rid of what it reads?
 
 use super::Watched;
-use crate::alarm::{Alarm, Scope};
+use base::alarm::{Alarm, Scope};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 

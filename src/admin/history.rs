@@ -1,8 +1,9 @@
 //! What went through in the last hour, in memory: the status page draws it, also when it is opened late.
 
-use super::rejections::since_1970_ms;
-use super::{Counters, Watched};
-use crate::influx::{LATENCY_BUCKETS, Latency};
+use super::Watched;
+use engine::telemetry::Counters;
+use engine::telemetry::rejections::since_1970_ms;
+use influx::{LATENCY_BUCKETS, Latency};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};

@@ -6,11 +6,12 @@
 mod influx;
 mod kafka;
 
-use super::counters::Reloads;
 use super::exposition::{Exposition, Kind};
 use super::health::holds;
-use super::{Counters, Watched, process};
-use crate::alarm::{Scope, TOPIC_DENIED};
+use super::{Watched, process};
+use base::alarm::{Scope, TOPIC_DENIED};
+use engine::telemetry::Counters;
+use engine::telemetry::counters::Reloads;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;

@@ -3,8 +3,8 @@
 use super::health::{Health, health, holds, readiness};
 use super::history::{TICK, Totals};
 use super::{Watched, exposition, metrics, page as status_page, status};
-use crate::config::ShowRecords;
 use bytes::Bytes;
+use configuration::ShowRecords;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{

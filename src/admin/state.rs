@@ -3,7 +3,7 @@
 use super::Watched;
 use super::health::holds;
 use super::history::Recent;
-use crate::alarm::{Alarm, Scope};
+use base::alarm::{Alarm, Scope};
 use std::time::Instant;
 
 /// Fewer unread records than this are on their way.
@@ -50,7 +50,7 @@ impl State {
         if !watched.pulses.silent(now).is_empty() {
             return Self::Stuck;
         }
-        let partitions = super::Counters::get(&watched.counters.assigned_partitions);
+        let partitions = engine::telemetry::Counters::get(&watched.counters.assigned_partitions);
         judge(alarms, partitions, recent, unread)
     }
 

@@ -1,11 +1,12 @@
 //! What the status page is told: one snapshot, as JSON. All lists in it are bounded.
 
 use super::history::{Rates, Recent, Sample};
-use super::rejections::{Rejected, since_1970_ms};
 use super::state::State;
-use super::{About, Counters, OfTopic, PartitionLag, PartitionState, Watched, partitions};
-use crate::alarm::{Alarm, Scope};
-use crate::influx::Destination;
+use super::{About, Watched};
+use base::Destination;
+use base::alarm::{Alarm, Scope};
+use engine::telemetry::rejections::{Rejected, since_1970_ms};
+use engine::telemetry::{Counters, OfTopic, PartitionLag, PartitionState, partitions};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,20 +4,22 @@
 mod exposition_reader;
 
 use super::*;
-use crate::batch::Budget;
-use crate::commit::Times;
-use crate::influx::test_support::{Events, connection};
-use crate::influx::{Client, Credential, Delays, Destination, Lines, Writer, WriterOptions};
-use crate::kafka::{Retention, TopicPartition};
-use crate::map::Reason;
-use crate::receiver::{Options, Receiver};
-use crate::secret::Secret;
+use base::TopicPartition;
+use base::secret::Secret;
+use base::{Credential, Destination};
+use engine::batch::Budget;
+use engine::commit::Times;
+use engine::telemetry::{Closed, Counters, LagReporter};
 use exposition_reader::Page;
+use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};
+use kafka::Retention;
+use mapping::Reason;
 use rdkafka::statistics::{Broker, ConsumerGroup, Partition, Statistics, Topic, Window};
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use testkit::receiver::{Options, Receiver};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -43,11 +45,11 @@ fn destination() -> Destination {
 }
 
 pub(super) fn watched(url: &str) -> Arc<Watched> {
-    let connection = connection(url);
+    let connection = Connection::new(url.parse().unwrap());
     let client = Client::new(&connection).unwrap();
     Arc::new(Watched {
         counters: Arc::default(),
-        writer: Writer::new(client, &connection, OPTIONS, Arc::new(Events::default())),
+        writer: Writer::new(client, &connection, OPTIONS, Arc::new(LogObserver)),
         budget: Budget::new(1_000),
         pulses: Arc::default(),
         lags: Arc::default(),

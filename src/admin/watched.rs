@@ -1,8 +1,9 @@
 //! Everything that the admin endpoint looks at.
 
-use super::{About, Counters, History, Lags, Pulses};
-use crate::batch::Budget;
-use crate::influx::Writer;
+use super::{About, History};
+use engine::batch::Budget;
+use engine::telemetry::{Counters, Lags, Pulses};
+use influx::Writer;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 

@@ -3,10 +3,10 @@
 use super::connect::{Tally, connect};
 use super::style::{Colour, Style};
 use super::{CONNECTION_FAILED, WRONG};
-use crate::config::{self, Config, ConfigErrors, Loaded, Problem};
-use crate::influx::Client;
-use crate::kafka::{client_words, unconnected_config};
-use crate::text::counted;
+use base::text::counted;
+use configuration::{Config, ConfigErrors, Loaded, Problem};
+use influx::Client;
+use kafka::{client_words, unconnected_config};
 use rdkafka::consumer::BaseConsumer;
 use std::io::{self, Write};
 use std::path::Path;
@@ -29,14 +29,14 @@ fn check_to(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<u8> {
-    let path = match config::find(named) {
+    let path = match configuration::find(named) {
         Ok(path) => path,
         Err(not_found) => {
             writeln!(err, "{not_found}")?;
             return Ok(WRONG);
         }
     };
-    match config::read(&path) {
+    match configuration::read(&path) {
         Ok(loaded) => {
             if let Some(why) = no_clients(&loaded.config) {
                 show(&loaded.warnings, err)?;

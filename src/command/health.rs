@@ -1,8 +1,7 @@
 //! `health`: asks the bridge that runs with this configuration whether it works, for container health checks.
 
 use super::{UNWELL, WRONG};
-use crate::config;
-use crate::text::printable;
+use base::text::printable;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
@@ -37,9 +36,9 @@ pub fn health(named: Option<&Path>, strict: bool) -> ExitCode {
 }
 
 fn listen_address(named: Option<&Path>) -> Result<Option<SocketAddr>, String> {
-    let path = config::find(named).map_err(|not_found| not_found.to_string())?;
+    let path = configuration::find(named).map_err(|not_found| not_found.to_string())?;
     // The variables of a service are not in the shell of who asks.
-    let config = config::load_without_secrets(&path).map_err(|errors| errors.to_string())?;
+    let config = configuration::load_without_secrets(&path).map_err(|errors| errors.to_string())?;
     Ok(config.admin.listen)
 }
 

@@ -1,10 +1,10 @@
 //! `map --live`: a topic's records, read without joining the group and without committing.
 
 use super::map::{DryRun, MapError};
-use crate::config::Kafka;
-use crate::kafka::{Sample, headers_of};
-use crate::record::{Record, RecordTime};
-use crate::text::counted;
+use base::record::{Record, RecordTime};
+use base::text::counted;
+use kafka::Settings;
+use kafka::{Sample, headers_of};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ const BEFORE: i64 = 5;
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Shows what comes in this time, or until Ctrl-C. Returns how many records were rejected.
-pub fn read(mut run: DryRun, kafka: &Kafka, topic: &str, duration: Duration) -> Result<usize, MapError> {
+pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) -> Result<usize, MapError> {
     let failed = |why: String| MapError::Topic { topic: topic.to_owned(), why };
     let sample = Sample::open(kafka, &[topic], BEFORE).map_err(|error| failed(error.to_string()))?;
     let sample = sample.ok_or_else(|| failed("it does not exist".to_owned()))?;

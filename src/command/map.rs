@@ -2,13 +2,12 @@
 
 use super::records::Records;
 use super::{REJECTED, WRONG, live};
-use crate::batch::{CollisionSample, LineBuffer};
-use crate::config::{self, Config};
-use crate::feed::Routing;
-use crate::map::Mapper;
-use crate::pipeline::record_limits;
-use crate::record::{Record, RecordTime};
-use crate::text::printable;
+use base::record::{Record, RecordTime};
+use base::text::printable;
+use configuration::Config;
+use engine::batch::CollisionSample;
+use line_protocol::LineBuffer;
+use mapping::Mapper;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -61,9 +60,9 @@ pub fn map(options: &Options) -> ExitCode {
 }
 
 fn dry_run(options: &Options) -> Result<usize, MapError> {
-    let path = config::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
+    let path = configuration::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
     // Lines go nowhere, so no token is needed.
-    let config = config::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
+    let config = configuration::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
     let topic = options.topic.clone().or_else(|| first_topic(&config)).ok_or(MapError::NoTopic)?;
     let run = DryRun::new(&config, &topic, options.timestamp)?;
     match options.live {
@@ -92,11 +91,11 @@ pub(super) struct DryRun {
 
 impl DryRun {
     fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
-        let routing = Routing::new(config);
+        let routing = config.routing();
         let (rules, _) = routing.mapping_of(topic).ok_or_else(|| MapError::NoMapping(topic.to_owned()))?;
         Ok(Self {
             query: rules.query.to_string(),
-            mapper: Mapper::new(Arc::clone(rules), topic, record_limits(config)),
+            mapper: Mapper::new(Arc::clone(rules), topic, config.record_limits()),
             time: timestamp.map_or(RecordTime::Omitted, RecordTime::At),
             offset: 0,
             rejected: 0,
@@ -232,7 +231,7 @@ mod tests {
         let text = format!(
             "[kafka]\nbrokers = 'a:1'\ntopics = 't'\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n[[mapping]]\n{mapping}"
         );
-        let config = config::parse(Path::new("b.toml"), &text, &|_| None).unwrap().config;
+        let config = configuration::parse(Path::new("b.toml"), &text, &|_| None).unwrap().config;
         let mut run = DryRun::new(&config, "t", Some(1)).unwrap();
         for (value, offset) in records.iter().zip(0..) {
             let value = Some(value.as_bytes());

@@ -1,9 +1,9 @@
 //! `migrate`: another tool's configuration becomes a bridge.toml.
 
 use super::{REJECTED, WRONG};
-use crate::config;
-use crate::migrate::{self, Bridge, Input, Machine, MigrateError, Migration, Note, diff};
-use crate::text::printable;
+use crate::parity;
+use base::text::printable;
+use migrate::{Bridge, Input, Machine, MigrateError, Migration, Note};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ enum CommandError {
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error(transparent)]
-    Diff(#[from] diff::DiffError),
+    Diff(#[from] parity::DiffError),
 }
 
 /// The new configuration goes to standard output or a file, and what is different to standard error.
@@ -65,7 +65,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         tell_notes(&migration.notes);
         let bytes = std::fs::read(records)
             .map_err(|source| CommandError::Read { path: records.display().to_string(), source })?;
-        let same = diff::diff(&files, &machine(), &migration, &bytes, &mut io::stdout().lock())?;
+        let same = parity::diff(&files, &machine(), &migration, &bytes, &mut io::stdout().lock())?;
         return Ok(if same { 0 } else { REJECTED });
     }
     let texts: Vec<String> = migration.bridges.iter().map(|bridge| bridge.draft.to_string()).collect();
@@ -193,7 +193,7 @@ fn tell_open(bridge: &Bridge, text: &str, number: Option<usize>) {
 fn errors(text: &str) -> Vec<String> {
     // A variable that is no Unicode counts as unset, as in `run`.
     let env = |name: &str| std::env::var(name).ok();
-    let Err(errors) = config::parse(Path::new("bridge.toml"), text, &env) else { return Vec::new() };
+    let Err(errors) = configuration::parse(Path::new("bridge.toml"), text, &env) else { return Vec::new() };
     let is_absence =
         |message: &str| message.contains("is not set: set it") || message.contains("can't be read");
     errors

@@ -35,7 +35,7 @@ pub const FAILED: u8 = 3;
 
 /// What to say to somebody who gave no command.
 pub fn ways_to_begin() -> String {
-    let found = crate::config::SEARCHED.iter().map(|path| {
+    let found = configuration::SEARCHED.iter().map(|path| {
         let is_there = std::path::Path::new(path).exists();
         format!("  {path}: {}\n", if is_there { "found" } else { "not there" })
     });

@@ -1,6 +1,6 @@
 //! How far a long command is: on a terminal a bar that is redrawn in place, otherwise a line now and then.
 
-use crate::dead_letter::Progress;
+use engine::dead_letter::Progress;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

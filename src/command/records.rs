@@ -1,6 +1,6 @@
 //! Records in a file.
 
-use crate::decode::Scanner;
+use mapping::decode::Scanner;
 
 /// The records of a file: one a line, or a JSON value that spans lines. What is no JSON is a record of one line.
 pub struct Records<'a> {

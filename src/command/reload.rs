@@ -1,8 +1,7 @@
 //! SIGHUP: `run` reads its configuration again.
 
-use crate::admin::Counters;
-use crate::config;
 use crate::pipeline::{Asked, Pipeline};
+use engine::telemetry::Counters;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,7 +69,7 @@ impl Reloads {
 
     /// Everything that is wrong is told.
     fn reload(&self, pipeline: &mut Pipeline) -> Result<Asked, Refused> {
-        let loaded = config::read(&self.path).map_err(|errors| {
+        let loaded = configuration::read(&self.path).map_err(|errors| {
             for problem in &errors.errors {
                 error!("{problem}");
             }

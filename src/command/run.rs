@@ -2,10 +2,11 @@
 
 use super::reload::Reloads;
 use super::{FAILED, WRONG};
-use crate::config::{self, Config};
-use crate::influx::LogObserver;
 use crate::pipeline::{Options, Pipeline, PipelineError};
-use crate::{summary, systemd};
+use crate::systemd;
+use configuration::Config;
+use engine::telemetry::summary;
+use influx::LogObserver;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -51,8 +52,8 @@ fn end_process_on_panic() {
 
 /// Reads the configuration and starts the log as it says.
 fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
-    let path = config::find(named).map_err(|not_found| not_found.to_string())?;
-    let loaded = config::read(&path).map_err(|errors| errors.to_string())?;
+    let path = configuration::find(named).map_err(|not_found| not_found.to_string())?;
+    let loaded = configuration::read(&path).map_err(|errors| errors.to_string())?;
     crate::log::start(loaded.config.log);
     for warning in &loaded.warnings {
         // The excerpt below the first line is for terminals.

@@ -1,6 +1,6 @@
 //! Colours, where somebody looks at a terminal.
 
-use crate::text::refuses_colour;
+use base::text::refuses_colour;
 use std::env;
 use std::io::IsTerminal;
 

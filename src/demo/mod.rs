@@ -4,19 +4,17 @@ mod producer;
 mod records;
 mod screen;
 
-use crate::admin::Counters;
-use crate::batch::LineBuffer;
 use crate::command::run::Signals;
-use crate::config::{self, Config, ConfigErrors, Log, LogFormat};
-use crate::feed::Routing;
-use crate::influx::{Credential, Destination, LogObserver};
-use crate::kafka::EmbeddedKafka;
-use crate::map::Mapper;
-use crate::pipeline::{Pipeline, PipelineError, record_limits};
-use crate::receiver::{Line, Options, Receiver};
-use crate::record::{Record, RecordTime};
-use crate::secret::Secret;
-use crate::text::grouped;
+use crate::pipeline::{Pipeline, PipelineError};
+use base::record::{Record, RecordTime};
+use base::secret::Secret;
+use base::text::grouped;
+use base::{Credential, Destination};
+use configuration::{Config, ConfigErrors, Log, LogFormat};
+use engine::telemetry::Counters;
+use influx::LogObserver;
+use line_protocol::LineBuffer;
+use mapping::Mapper;
 use producer::{Producer, now_ms, produce};
 use rdkafka::error::KafkaError;
 use records::{Generated, Generator, TOPICS};
@@ -28,6 +26,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
+use testkit::EmbeddedKafka;
+use testkit::receiver::{Line, Options, Receiver};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast;
@@ -179,9 +179,9 @@ impl Demo {
 
     /// The bridge counted and logged it; the reason is that of the same mapping.
     fn why_rejected(&self, record: &Generated) -> Option<String> {
-        let routing = Routing::new(&self.config);
+        let routing = self.config.routing();
         let (rules, _) = routing.mapping_of(record.topic)?;
-        let mut mapper = Mapper::new(Arc::clone(rules), record.topic, record_limits(&self.config));
+        let mut mapper = Mapper::new(Arc::clone(rules), record.topic, self.config.record_limits());
         let became = mapper.map(&as_read(record), &mut LineBuffer::default());
         became.rejected.first().map(|(_, why)| why.to_string())
     }
@@ -285,7 +285,7 @@ fn introduce(screen: &Screen, text: &str) -> io::Result<()> {
 
 fn parse(text: &str) -> Result<Config, ConfigErrors> {
     let token = |name: &str| (name == "INFLUX_TOKEN").then(|| TOKEN.to_owned());
-    let mut config = config::parse(Path::new("bridge.toml"), text, &token)?.config;
+    let mut config = configuration::parse(Path::new("bridge.toml"), text, &token)?.config;
     // The usual port may be that of a bridge which does real work.
     config.admin.listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     Ok(config)
@@ -313,14 +313,14 @@ mod tests {
     #[test]
     fn every_generated_record_becomes_one_point_and_bad_ones_none() {
         let (config, mut generator) = (config(), Generator::new(7));
-        let (routing, limits) = (Routing::new(&config), record_limits(&config));
+        let (routing, limits) = (config.routing(), config.record_limits());
         let mut mappers = TOPICS.map(|(topic, _)| {
             (topic, Mapper::new(Arc::clone(routing.mapping_of(topic).unwrap().0), topic, limits))
         });
         let mut lines_of = |record: &Generated| {
             let (_, mapper) = mappers.iter_mut().find(|(topic, _)| *topic == record.topic).unwrap();
             let became = mapper.map(&as_read(record), &mut LineBuffer::default());
-            assert_eq!(mapper.take_drops(), crate::map::Drops::default(), "{record:?}");
+            assert_eq!(mapper.take_drops(), mapping::Drops::default(), "{record:?}");
             assert_eq!(became.lines + became.rejected.len(), 1, "{record:?}: {became:?}");
             became.lines
         };
@@ -336,10 +336,10 @@ mod tests {
     #[test]
     fn no_generated_point_overwrites_another() {
         let (config, mut generator) = (config(), Generator::new(7));
-        let routing = Routing::new(&config);
+        let routing = config.routing();
         let rules = routing.mapping_of("brokers").unwrap().0;
-        let mut mapper = Mapper::new(Arc::clone(rules), "brokers", record_limits(&config));
-        let mut sample = crate::batch::CollisionSample::default();
+        let mut mapper = Mapper::new(Arc::clone(rules), "brokers", config.record_limits());
+        let mut sample = engine::batch::CollisionSample::default();
         for number in 0..6_000 {
             let record = generator.next(record_time_ms(1_767_225_600_123, number));
             if record.topic == "brokers" {

@@ -1,12 +1,12 @@
 //! Records into the embedded Kafka, at a moderate rate.
 
 use super::records::{Generated, Generator};
-use crate::kafka::{EmbeddedKafka, NewRecord};
 use rdkafka::error::KafkaError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
+use testkit::{EmbeddedKafka, NewRecord};
 
 const RECORDS_PER_SECOND: u64 = 2_000;
 const TICK: Duration = Duration::from_millis(20);

@@ -1,6 +1,6 @@
 //! What the demo shows: lines, and one running line that is rewritten in place on a terminal.
 
-use crate::text::{printable, refuses_colour};
+use base::text::{printable, refuses_colour};
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

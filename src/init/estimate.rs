@@ -2,7 +2,7 @@
 
 use super::words::duration;
 use super::{Proposal, Trial};
-use crate::text::grouped;
+use base::text::grouped;
 
 /// More series than this cost InfluxDB memory that one plans for.
 const SERIES_MAX: f64 = 1_000_000.0;

@@ -1,6 +1,6 @@
 //! What a sample shows of the values under one key.
 
-use crate::decode::{Number, Text, Token};
+use mapping::decode::{Number, Text, Token};
 use std::collections::HashMap;
 
 /// Different strings of a key that are remembered; with more it has "many".

@@ -3,7 +3,7 @@
 use super::key::{INDEX, Key, Segment};
 use super::names;
 use super::{SampledRecord, Shape};
-use crate::decode::{Scanner, SyntaxError, Token};
+use mapping::decode::{Scanner, SyntaxError, Token};
 use std::collections::HashMap;
 
 /// Keys that are remembered: more are hardly names.

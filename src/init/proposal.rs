@@ -1,7 +1,7 @@
 //! A `[[mapping]]` in the making: what it says, and why.
 
 use super::words::wrapped;
-use crate::draft::Table;
+use configuration::draft::Table;
 use toml::Value;
 
 /// A `[[mapping]]` in the making.

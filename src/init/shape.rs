@@ -4,7 +4,7 @@ use super::SampledRecord;
 use super::key::Segment;
 use super::names;
 use super::observe::{ArrayKey, Observation};
-use crate::decode::{Format, Query, Scanner, SyntaxError, Token, select};
+use mapping::decode::{Format, Query, Scanner, SyntaxError, Token, select};
 use std::ops::Range;
 
 /// What of records becomes points.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::draft::Draft;
+use configuration::draft::Draft;
 
 /// 2026-01-02T00:00:00Z.
 const NOW: i64 = 1_767_312_000_000_000_000;

@@ -1,7 +1,7 @@
 //! How the times under a key are written.
 
-use crate::map::{TimeFormat, zone_by_name};
 use jiff::tz::TimeZone;
+use mapping::{TimeFormat, zone_by_name};
 
 /// 2000-01-01, in nanoseconds since 1970: what lies before is another unit, or a clock that was never set.
 const EARLIEST: i64 = 946_684_800_000_000_000;

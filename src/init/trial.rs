@@ -1,13 +1,11 @@
 //! A sample, mapped by the configuration that was made for it: what would become of its records.
 
 use super::Sample;
-use crate::batch::LineBuffer;
-use crate::config::Config;
-use crate::feed::Routing;
-use crate::map::{Mapper, Rejection};
-use crate::pipeline::record_limits;
-use crate::record::{Record, RecordTime};
-use crate::text::{grouped, printable};
+use base::record::{Record, RecordTime};
+use base::text::{grouped, printable};
+use configuration::Config;
+use line_protocol::LineBuffer;
+use mapping::{Mapper, Rejection};
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -50,9 +48,9 @@ pub struct Trial {
 impl Trial {
     /// Of records of one topic. None: no mapping takes it.
     pub fn run(config: &Config, sample: &Sample) -> Option<Self> {
-        let routing = Routing::new(config);
+        let routing = config.routing();
         let (rules, _) = routing.mapping_of(&sample.topic)?;
-        let mut mapper = Mapper::new(Arc::clone(rules), &sample.topic, record_limits(config));
+        let mut mapper = Mapper::new(Arc::clone(rules), &sample.topic, config.record_limits());
         let mut trial = Self { rate: rate(sample), ..Self::default() };
         for record in &sample.records {
             let time = match record.time_ms {

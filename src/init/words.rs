@@ -1,7 +1,7 @@
 //! What comments say.
 
 use super::key::{DISTINCT_MAX, INDEX, Key};
-use crate::text::{grouped, printable};
+use base::text::{grouped, printable};
 
 /// Keys that a list or a comment names; of the others it says how many they are.
 pub const NAMED_MAX: usize = 30;

@@ -1,13 +1,14 @@
 //! Another configuration for a pipeline that runs: the group goes on as it is, what comes after it is made anew.
 
-use super::{Pipeline, Preparing, client, delays_of, letter_desk, limits, record_limits, writer_options};
+use super::{Pipeline, Preparing, client, delays_of, letter_desk, limits, writer_options};
 use crate::admin::About;
-use crate::config::{Changes, Config, NeedsRestart};
-use crate::dead_letter::DeadLetterError;
-use crate::feed::{
+use base::Destination;
+use configuration::{Changes, Config, NeedsRestart};
+use engine::dead_letter::DeadLetterError;
+use engine::feed::{
     DESTINATIONS_WITH_LANES, LetterDesk, Reload, Request, Routing, Shared, Switched, blocked_topic,
 };
-use crate::influx::{ClientError, Destination, Writer};
+use influx::{ClientError, Writer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -138,7 +139,7 @@ impl Pipeline {
     /// What data threads share by another configuration. Nothing has changed if it fails.
     fn shared_by(&self, config: &Config) -> Result<Shared, ReloadError> {
         let lanes_max = self.lanes_max.max(DESTINATIONS_WITH_LANES);
-        let routing = Arc::new(Routing::new(config).within(lanes_max));
+        let routing = Arc::new(config.routing().within(lanes_max));
         if routing.lanes() > lanes_max {
             let wanted = routing.destinations().len();
             return Err(ReloadError::Destinations { wanted, max: lanes_max });
@@ -151,7 +152,7 @@ impl Pipeline {
             letters,
             routing,
             limits: limits(config, lanes),
-            record_limits: record_limits(config),
+            record_limits: config.record_limits(),
             writer: self.shared.writer.succeed(client, &config.influx, options),
             seed: self.shared.seed.wrapping_mul(31),
             ..self.shared.clone()

@@ -2,10 +2,8 @@
 
 use crate::support::config::v2;
 use crate::support::{Bridge, Kafka, Live, PATIENCE, Produced, block_on, measured, run_command, wait_for};
-use kafka_influx_bridge::config::{self, Config};
-use kafka_influx_bridge::dead_letter::{
-    DeadLetters, Elements, Found, Letter, Next, Originals, Reading, Stage, Wanted,
-};
+use configuration::Config;
+use engine::dead_letter::{DeadLetters, Elements, Found, Letter, Next, Originals, Reading, Stage, Wanted};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -16,7 +14,7 @@ fn config(kafka: &Kafka, topic: &str) -> Config {
          [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n",
         kafka.brokers_toml()
     );
-    config::parse(Path::new("bridge.toml"), &text, &|_| None).unwrap().config
+    configuration::parse(Path::new("bridge.toml"), &text, &|_| None).unwrap().config
 }
 
 fn letter(offset: i64, value: Vec<u8>) -> Letter {
@@ -56,7 +54,7 @@ fn a_large_letter_is_cut_to_what_the_topic_takes() {
     let kafka = live.kafka();
     let topic = kafka.create_topic_with(live.name("dead"), 1, 1, &[("max.message.bytes", "20000")]);
     let config = config(&kafka, &topic);
-    let letters = DeadLetters::open(&config).unwrap().unwrap();
+    let letters = DeadLetters::open(config.dead_letter.clone(), &config.kafka).unwrap().unwrap();
     // Together they are larger than the topic takes; each small one is not.
     let mut waiting: Vec<Letter> = (0..100).map(|offset| letter(offset, vec![b'x'; 900])).collect();
     waiting.push(letter(100, vec![b'y'; 990_000]));
@@ -74,7 +72,8 @@ fn a_topic_that_is_missing_is_told_and_taken_up_once_it_is_there() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = live.name("dead_missing");
-    let letters = DeadLetters::open(&config(&kafka, &topic)).unwrap().unwrap();
+    let config = config(&kafka, &topic);
+    let letters = DeadLetters::open(config.dead_letter.clone(), &config.kafka).unwrap().unwrap();
     let mut waiting = vec![letter(0, b"x".to_vec())];
     let begin = Instant::now();
     let error = block_on(letters.send(&mut waiting)).unwrap_err();
@@ -94,7 +93,8 @@ fn a_topic_that_refuses_letters_is_told() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic_with(live.name("dead_compacted"), 1, 1, &[("cleanup.policy", "compact")]);
-    let letters = DeadLetters::open(&config(&kafka, &topic)).unwrap().unwrap();
+    let config = config(&kafka, &topic);
+    let letters = DeadLetters::open(config.dead_letter.clone(), &config.kafka).unwrap().unwrap();
     let mut waiting = vec![letter(0, b"x".to_vec())];
     let error = block_on(letters.send(&mut waiting)).unwrap_err();
     assert_eq!((error.cause_name(), waiting.len()), ("dead_letter_topic_refuses", 1));
@@ -110,7 +110,7 @@ fn many_letters_are_taken_by_three_replicas() {
     for partitions in [1, 3] {
         let topic = kafka.create_topic(live.name(&format!("dead_many{partitions}")), partitions, 3);
         let config = config(&kafka, &topic);
-        let letters = DeadLetters::open(&config).unwrap().unwrap();
+        let letters = DeadLetters::open(config.dead_letter.clone(), &config.kafka).unwrap().unwrap();
         let mut waiting: Vec<Letter> =
             (0..LETTERS as i64).map(|offset| letter(offset, vec![b'x'; 200])).collect();
         let begin = Instant::now();
@@ -138,9 +138,7 @@ fn originals_are_read_again_until_they_are_gone() {
         let begin = Instant::now();
         let found = block_on(originals.read(wanted)).unwrap();
         let value = |found: Option<_>| {
-            found.map(|it: kafka_influx_bridge::dead_letter::Original| {
-                String::from_utf8(it.value.unwrap()).unwrap()
-            })
+            found.map(|it: engine::dead_letter::Original| String::from_utf8(it.value.unwrap()).unwrap())
         };
         (found.into_iter().map(value).collect::<Vec<_>>(), begin.elapsed())
     };

@@ -1,11 +1,12 @@
 //! Refused lines among good ones, on the writer itself: what a real server refuses, and how many requests it takes to know.
 
 use crate::support::{Influx, Live, block_on, measured, variable};
-use kafka_influx_bridge::influx::{
-    Api, Client, Compression, Connection, Credential, Delays, Delivered, Destination, LaneWriter, Lines,
-    LogObserver, Tls, Writer, WriterOptions,
+use base::secret::Secret;
+use base::{Api, Credential, Destination};
+use influx::{
+    Client, Compression, Connection, Delays, Delivered, LaneWriter, Lines, LogObserver, Tls, Writer,
+    WriterOptions,
 };
-use kafka_influx_bridge::secret::Secret;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 

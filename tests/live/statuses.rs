@@ -3,13 +3,13 @@
 use crate::support::config::v2_with;
 use crate::support::ids::MAPPING;
 use crate::support::{Bridge, Config, Ids, Live, PATIENCE, block_on, measured, variable};
-use kafka_influx_bridge::influx::Destination;
-use kafka_influx_bridge::receiver::{Options, Receiver, Reply};
+use base::Destination;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use testkit::receiver::{Options, Receiver, Reply};
 
 const STATUSES: [u16; 16] = [402, 406, 409, 410, 411, 412, 414, 415, 418, 421, 422, 425, 426, 428, 431, 451];
 const OUTAGE: Duration = Duration::from_secs(8);
@@ -32,7 +32,7 @@ impl Outage {
         let lasts = Arc::new(AtomicBool::new(true));
         let fails = Arc::clone(&lasts);
         let reply = Reply::status(status).body("the service is not available in this way");
-        let faults: kafka_influx_bridge::receiver::Faults =
+        let faults: testkit::receiver::Faults =
             Box::new(move |_| fails.load(Ordering::Relaxed).then(|| reply.clone()));
         let options = Options { faults: Some(faults), ..Options::default() };
         let receiver = block_on(Receiver::start(options)).unwrap();

@@ -1,13 +1,12 @@
 //! What tests of the whole path share: an embedded Kafka, an embedded receiver, the bridge between them, and waiting.
 
-use kafka_influx_bridge::admin::Counters;
-use kafka_influx_bridge::config::{self, Config};
-use kafka_influx_bridge::influx::{Credential, Destination, LogObserver};
-use kafka_influx_bridge::kafka::{EmbeddedKafka, NewRecord};
-use kafka_influx_bridge::map::Reason;
+use base::secret::Secret;
+use base::{Credential, Destination};
+use configuration::Config;
+use engine::telemetry::Counters;
+use influx::LogObserver;
 use kafka_influx_bridge::pipeline::{Options, Pipeline};
-use kafka_influx_bridge::receiver::{self, Faults, Receiver, Reply, StoredPoint};
-use kafka_influx_bridge::secret::Secret;
+use mapping::Reason;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::fmt::Write as _;
@@ -17,6 +16,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use testkit::receiver::{self, Faults, Receiver, Reply, StoredPoint};
+use testkit::{EmbeddedKafka, NewRecord};
 use tokio::runtime::Runtime;
 
 pub const GROUP: &str = "test-group";
@@ -361,7 +362,7 @@ impl Setup {
 }
 
 fn parse(text: &str) -> Config {
-    let loaded = config::parse(Path::new("test.toml"), text, &|_| None);
+    let loaded = configuration::parse(Path::new("test.toml"), text, &|_| None);
     loaded.map_err(|errors| errors.to_string()).unwrap().config
 }
 
@@ -398,10 +399,10 @@ pub fn record(id: &str) -> String {
 /// The mapping for such records.
 pub const BY_ID: &str = "tag_keys = ['id']";
 
-/// Shows the log of a test that is looked into: `TEST_LOG=debug cargo test --test pipeline NAME -- --nocapture`.
+/// Shows the log of a test that is looked into: `TEST_LOG=debug cargo test --test hermetic pipeline NAME -- --nocapture`.
 pub fn start_log() {
     let level = std::env::var("TEST_LOG").ok().and_then(|level| level.parse().ok());
     if let Some(level) = level {
-        kafka_influx_bridge::log::start(config::Log { level, format: config::LogFormat::Text });
+        kafka_influx_bridge::log::start(configuration::Log { level, format: configuration::LogFormat::Text });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::exposition::{Exposition, Kind};
 use super::{Watched, get};
-use crate::influx::{Counters, LATENCY_BUCKETS, Latency, Sizes};
+use influx::{Counters, LATENCY_BUCKETS, Latency, Sizes};
 use std::collections::BTreeMap;
 
 pub fn lines(watched: &Watched, page: &mut Exposition) {

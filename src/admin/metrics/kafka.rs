@@ -1,9 +1,9 @@
 //! What is told of Kafka: the partitions held, and librdkafka's own.
 
 use super::super::exposition::{Exposition, Kind};
-use super::super::partitions::{self, PartitionState};
-use super::super::{BrokerState, ClientState, Counters};
 use super::{Watched, get};
+use engine::telemetry::partitions::{self, PartitionState};
+use engine::telemetry::{BrokerState, ClientState, Counters};
 
 pub fn consumers(counters: &Counters, page: &mut Exposition) {
     let help = "Partitions that this process reads now.";

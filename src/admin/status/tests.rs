@@ -1,12 +1,13 @@
 //! The snapshot, as it is and as it is served.
 
+use super::super::About;
 use super::super::health::readiness;
 use super::super::history::Totals;
 use super::super::tests::{ask_as, start, watched};
-use super::super::{About, Seen};
 use super::*;
-use crate::alarm::{OF_A_RECORD, Trouble};
-use crate::config::ShowRecords;
+use base::alarm::{OF_A_RECORD, Trouble};
+use configuration::ShowRecords;
+use engine::telemetry::Seen;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ fn lists_are_bounded_and_begin_with_the_worst() {
     let of = |n: i32| held(&format!("t{:03}", n / 2), n % 2, Some(i64::from(n)), n as u64);
     let all: Vec<_> = (0..600).map(of).collect();
     let counters = Counters::default();
-    counters.reject("t299", crate::map::Reason::Empty, 3);
+    counters.reject("t299", mapping::Reason::Empty, 3);
     let (topics, partitions) = (topics(&all, &counters.by_topic.all()), worst(&all));
     assert_eq!((topics.as_array().unwrap().len(), partitions.as_array().unwrap().len()), (100, 100));
     let worst = json!({
@@ -100,7 +101,7 @@ async fn tells_what_was_counted() {
         ..About::default()
     });
     Counters::add(&watched.counters.records, 10);
-    watched.counters.reject("t", crate::map::Reason::Empty, 3);
+    watched.counters.reject("t", mapping::Reason::Empty, 3);
     let mut watch = watched.writer.board().watch();
     let (scope, remedy) = (Scope::Destination(bucket("b").to_string()), String::new);
     let trouble = Trouble { cause: "c", holds: true, scope: &scope, at: "", why: "", remedy: &remedy };

@@ -4,13 +4,13 @@ use super::ASK_MAX;
 use super::cluster::Cluster;
 use super::reach::{Reach, reach, reach_all};
 use super::report::Line;
-use crate::config::Kafka;
-use crate::influx::is_loopback;
-use crate::kafka::{
+use base::http::is_loopback;
+use base::text::counted;
+use kafka::Settings;
+use kafka::{
     AdvertisedBroker, Complaint, Diagnosis, Fault, Security, advertised_brokers, answers_http,
     left_bootstrap, probe, probe_config, why_untrusted,
 };
-use crate::text::counted;
 use rdkafka::consumer::Consumer;
 use std::path::Path;
 use std::thread;
@@ -27,7 +27,7 @@ const CLIENTS_MAX: usize = 3;
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// Asks every address of `kafka.brokers`, all at once. The cluster is what the first says that answers.
-pub fn ask(kafka: &Kafka) -> (Option<Cluster>, Vec<Line>) {
+pub fn ask(kafka: &Settings) -> (Option<Cluster>, Vec<Line>) {
     let security = Security::of(&kafka.properties);
     let answers = thread::scope(|scope| {
         let asked: Vec<_> =
@@ -47,7 +47,7 @@ pub fn ask(kafka: &Kafka) -> (Option<Cluster>, Vec<Line>) {
     (cluster, lines)
 }
 
-fn ask_one(kafka: &Kafka, address: &str, security: &Security) -> (Option<Cluster>, Line) {
+fn ask_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cluster>, Line) {
     let what = format!("broker {address}");
     match reach(&with_port(address), ASK_MAX) {
         Reach::Unresolved(why) => {
@@ -80,7 +80,7 @@ fn ask_one(kafka: &Kafka, address: &str, security: &Security) -> (Option<Cluster
 /// librdkafka asks for metadata by itself too, and closes the connection to the bootstrap address as soon as it knows the
 /// brokers. If their advertised addresses can't be reached, the answer to the request here is lost where it comes second.
 /// Another client gets another try; often each loses the race, and only the complaints tell the addresses.
-fn hello(kafka: &Kafka, address: &str, security: &Security) -> Result<Cluster, Vec<Complaint>> {
+fn hello(kafka: &Settings, address: &str, security: &Security) -> Result<Cluster, Vec<Complaint>> {
     let until = Instant::now() + ASK_MAX;
     let mut answer = ask_once(kafka, address, security, until);
     for _ in 1..CLIENTS_MAX {
@@ -93,7 +93,7 @@ fn hello(kafka: &Kafka, address: &str, security: &Security) -> Result<Cluster, V
 }
 
 /// librdkafka says only that a certificate is not trusted, or that nothing answers; another connection finds out why.
-fn diagnose(kafka: &Kafka, address: &str, heard: &[Complaint], security: &Security) -> Diagnosis {
+fn diagnose(kafka: &Settings, address: &str, heard: &[Complaint], security: &Security) -> Diagnosis {
     let diagnosis = Diagnosis::of(heard, security);
     if diagnosis.is_silent() && answers_http(&with_port(address)) {
         return diagnosis.with_http();
@@ -116,7 +116,7 @@ fn in_words(diagnosis: &Diagnosis) -> String {
 }
 
 /// The advertised address that a client could not reach, if that is why it has no answer.
-fn unreachable(kafka: &Kafka, heard: &[Complaint]) -> Option<Line> {
+fn unreachable(kafka: &Settings, heard: &[Complaint]) -> Option<Line> {
     let brokers = advertised_brokers(heard);
     let is_local = is_local_wanted(kafka);
     brokers.iter().find_map(|broker| match reach(&broker.address(), ASK_MAX) {
@@ -125,13 +125,13 @@ fn unreachable(kafka: &Kafka, heard: &[Complaint]) -> Option<Line> {
     })
 }
 
-fn is_local_wanted(kafka: &Kafka) -> bool {
+fn is_local_wanted(kafka: &Settings) -> bool {
     kafka.brokers.iter().any(|address| is_local(&with_port(address)))
 }
 
 /// Asks by one client.
 fn ask_once(
-    kafka: &Kafka,
+    kafka: &Settings,
     address: &str,
     security: &Security,
     until: Instant,
@@ -174,7 +174,7 @@ fn with_port(address: &str) -> String {
 }
 
 /// Tries every address that the brokers give.
-pub fn ask_advertised(kafka: &Kafka, cluster: &Cluster) -> Vec<Line> {
+pub fn ask_advertised(kafka: &Settings, cluster: &Cluster) -> Vec<Line> {
     let addresses: Vec<String> = cluster.brokers.iter().map(AdvertisedBroker::address).collect();
     let reached = reach_all(&addresses, ASK_MAX);
     let is_local = is_local_wanted(kafka);

@@ -1,6 +1,6 @@
 //! What the brokers say of themselves, kept apart from the client's memory.
 
-use crate::kafka::AdvertisedBroker;
+use kafka::AdvertisedBroker;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::types::RDKafkaRespErr;

@@ -1,14 +1,14 @@
 //! The group: who is in it, and whether the bridge can be.
 
 use super::report::{Line, some_of};
-use crate::config::Kafka;
-use crate::kafka::{Fault, GroupDescription, GroupMember};
-use crate::text::counted;
+use base::text::counted;
+use kafka::Settings;
+use kafka::{Fault, GroupDescription, GroupMember};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 /// What the coordinator's answers come to: that to the question for committed offsets, and the description of the group.
 pub fn line(
-    kafka: &Kafka,
+    kafka: &Settings,
     committed: Result<(), Option<Code>>,
     described: Result<GroupDescription, Code>,
 ) -> Line {
@@ -44,7 +44,7 @@ fn refused(group_id: &str, code: Option<Code>) -> Line {
 }
 
 /// With the ACL to grant. The broker's name of the user is known only where the login has one.
-fn not_allowed(kafka: &Kafka) -> Line {
+fn not_allowed(kafka: &Settings) -> Line {
     let (group_id, user) = (&kafka.group_id, property(kafka, "sasl.username").unwrap_or("NAME"));
     Line::failed(
         format!("group {group_id}: {}", Fault::GroupDenied.what()),
@@ -55,12 +55,12 @@ fn not_allowed(kafka: &Kafka) -> Line {
     )
 }
 
-fn property<'k>(kafka: &'k Kafka, wanted: &str) -> Option<&'k str> {
+fn property<'k>(kafka: &'k Settings, wanted: &str) -> Option<&'k str> {
     let found = kafka.properties.iter().rev().find(|(name, _)| name == wanted);
     found.map(|(_, value)| value.expose())
 }
 
-fn judge(kafka: &Kafka, group: &GroupDescription) -> Line {
+fn judge(kafka: &Settings, group: &GroupDescription) -> Line {
     // The strategy of properties.rs, which a user may replace.
     let strategy = property(kafka, "partition.assignment.strategy").unwrap_or("cooperative-sticky");
     judge_members(&format!("group {}", kafka.group_id), group, strategy, &kafka.client_id)
@@ -179,7 +179,7 @@ mod tests {
         let text = "[kafka]\nbrokers = 'b:1'\ntopics = 't'\ngroup_id = 'g'\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'tower'\n\
              password = 'hidden'\n[[mapping]]\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'";
         let kafka =
-            crate::config::parse(std::path::Path::new("b.toml"), text, &|_| None).unwrap().config.kafka;
+            configuration::parse(std::path::Path::new("b.toml"), text, &|_| None).unwrap().config.kafka;
         let denied = Code::GroupAuthorizationFailed;
         let allowed = || Ok(group("", &[]));
         let may_not_read = || Ok(GroupDescription { may_read: Some(false), ..group("", &[]) });

@@ -6,10 +6,10 @@ use super::offsets::{self, Position};
 use super::report::{Line, Report};
 use super::sampled::Sampled;
 use super::{brokers, group, topics};
-use crate::config::{Config, DeadLetter, Kafka, OffsetReset};
-use crate::kafka::{
-    ProbeContext, Sample, ask_retentions, describe_group, probe, probe_config, producer_config,
-};
+use configuration::Config;
+use engine::dead_letter::Store;
+use kafka::{OffsetReset, Settings};
+use kafka::{ProbeContext, Sample, ask_retentions, describe_group, probe, probe_config, producer_config};
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -48,7 +48,7 @@ pub fn check(
     };
     let ask_topic = |name: &str| error_of(&consumer, name);
     report.tell_all(topics::judge(&config.kafka.topics, &cluster, ask_topic))?;
-    if let Some(DeadLetter::Topic(topic)) = &config.dead_letter {
+    if let Some(Store::Topic(topic)) = &config.dead_letter {
         report.tell(&topics::dead_letters(topic, &cluster, || brokers_create_topics(config, &cluster)))?;
     }
     let read = looked_into(topics::read(&config.kafka.topics, &cluster), report)?;
@@ -95,7 +95,7 @@ fn looked_into<'c>(read: Vec<&'c Topic>, report: &mut Report<'_, impl Write>) ->
 
 /// The group, and where each topic's reading would begin.
 fn check_group(
-    kafka: &Kafka,
+    kafka: &Settings,
     consumer: &BaseConsumer<ProbeContext>,
     read: &[&Topic],
     report: &mut Report<'_, impl Write>,
@@ -124,7 +124,7 @@ fn check_group(
 }
 
 fn check_samples(
-    kafka: &Kafka,
+    kafka: &Settings,
     consumer: &BaseConsumer<ProbeContext>,
     read: &[&Topic],
     positions: &[Position],
@@ -152,7 +152,7 @@ fn check_samples(
 }
 
 /// An error does not name its topic, so those without records are asked again, each by itself.
-fn name_refused<'t>(kafka: &Kafka, positions: &[Position], topics: &'t [String]) -> Vec<(&'t str, Line)> {
+fn name_refused<'t>(kafka: &Settings, positions: &[Position], topics: &'t [String]) -> Vec<(&'t str, Line)> {
     let ask = |topic: &'t String| {
         let mut list = TopicPartitionList::new();
         for at in positions.iter().filter(|at| at.topic == *topic) {
@@ -197,7 +197,7 @@ fn holds_records(at: &Position) -> bool {
 }
 
 /// The newest records of each topic. Returns an error that is no passing one.
-fn sample_ends(kafka: &Kafka, positions: &[Position], sampled: &mut Sampled<'_>) -> Option<KafkaError> {
+fn sample_ends(kafka: &Settings, positions: &[Position], sampled: &mut Sampled<'_>) -> Option<KafkaError> {
     let mut list = TopicPartitionList::new();
     // Of empty ones only whether they may be read.
     for at in positions {
@@ -213,7 +213,7 @@ fn sample_ends(kafka: &Kafka, positions: &[Position], sampled: &mut Sampled<'_>)
 }
 
 /// The first record of each partition that would be read.
-fn sample_starts(kafka: &Kafka, positions: &[Position], sampled: &mut Sampled<'_>) {
+fn sample_starts(kafka: &Settings, positions: &[Position], sampled: &mut Sampled<'_>) {
     let mut list = TopicPartitionList::new();
     for at in positions {
         let start = at.start(kafka.offset_reset).filter(|_| kafka.offset_reset != OffsetReset::Error);
@@ -236,7 +236,7 @@ fn sample_starts(kafka: &Kafka, positions: &[Position], sampled: &mut Sampled<'_
 
 /// Reads until all partitions were read to their ends, or so many records, or the time is up.
 fn read(
-    kafka: &Kafka,
+    kafka: &Settings,
     list: &TopicPartitionList,
     records_max: usize,
     mut take: impl FnMut(&Sample, &BorrowedMessage<'_>),

@@ -1,10 +1,10 @@
 //! Keys that bridge.toml names and sampled records do not have.
 
 use super::report::Line;
-use crate::config::nearest;
-use crate::decode::{Format, Scanner, Step, SyntaxError, Token, find, select};
-use crate::map::{Globs, KeySelector, Rules};
-use crate::text::counted;
+use base::suggest::nearest;
+use base::text::counted;
+use mapping::decode::{Format, Scanner, Step, SyntaxError, Token, find, select};
+use mapping::{Globs, KeySelector, Rules};
 use std::collections::BTreeSet;
 
 /// Different keys that are kept; topics whose keys never repeat have any number.
@@ -164,7 +164,7 @@ impl SeenKeys {
 }
 
 /// What the mapping looks for from the record's root.
-fn paths(rules: &Rules) -> impl Iterator<Item = &crate::decode::Path> {
+fn paths(rules: &Rules) -> impl Iterator<Item = &mapping::decode::Path> {
     let selectors = [rules.name_key.as_ref(), rules.time.as_ref().map(|time| &time.key)];
     let roots = selectors.into_iter().flatten().filter_map(|selector| match selector {
         KeySelector::Root(path) => Some(path),
@@ -173,7 +173,7 @@ fn paths(rules: &Rules) -> impl Iterator<Item = &crate::decode::Path> {
     rules.tag_paths.iter().map(|tag| &tag.path).chain(roots)
 }
 
-fn written(path: &crate::decode::Path) -> String {
+fn written(path: &mapping::decode::Path) -> String {
     path.0.iter().fold("$".to_owned(), |before, step| match step {
         Step::Key(key) => format!("{before}.{key}"),
         Step::Index(index) => format!("{before}[{index}]"),
@@ -190,7 +190,7 @@ mod tests {
             "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n[[mapping]]\n{mapping}\n\
              [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'"
         );
-        let loaded = crate::config::parse(Path::new("bridge.toml"), &text, &|_| None);
+        let loaded = configuration::parse(Path::new("bridge.toml"), &text, &|_| None);
         loaded.map_err(|errors| errors.to_string()).unwrap().config.mappings.remove(0).rules
     }
 

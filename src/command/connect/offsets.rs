@@ -1,8 +1,8 @@
 //! Where reading would begin, and how long what is unread there stays.
 
 use super::report::Line;
-use crate::config::OffsetReset;
-use crate::text::counted;
+use base::text::counted;
+use kafka::OffsetReset;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};

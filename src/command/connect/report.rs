@@ -1,7 +1,7 @@
 //! What was found, a line for each question.
 
 use crate::command::style::{Colour, Style};
-use crate::text::printable;
+use base::text::printable;
 use std::fmt;
 use std::io::{self, Write};
 

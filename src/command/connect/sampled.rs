@@ -5,16 +5,16 @@ use super::keys::SeenKeys;
 use super::offsets::Oldest;
 use super::report::{Line, some_of};
 use super::times::SampledTimes;
-use crate::batch::{LineBuffer, Runs, count_collisions};
-use crate::commit::Tracker;
-use crate::config::Config;
-use crate::feed::Routing;
-use crate::influx::Destination;
-use crate::kafka::headers_of;
-use crate::map::{Drop, Mapped, Mapper, Reason, Rejection, Rules};
-use crate::pipeline::record_limits;
-use crate::record::{OwnedHeaders, Record, RecordTime};
-use crate::text::counted;
+use base::Destination;
+use base::record::{OwnedHeaders, Record, RecordTime};
+use base::text::counted;
+use configuration::Config;
+use engine::batch::{Runs, count_collisions};
+use engine::commit::Tracker;
+use engine::feed::Routing;
+use kafka::headers_of;
+use line_protocol::LineBuffer;
+use mapping::{Drop, Mapped, Mapper, Reason, Rejection, Rules};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ struct Became {
 impl<'c> Sampled<'c> {
     pub fn new(config: &'c Config) -> Self {
         let keys = config.mappings.iter().map(|_| SeenKeys::default()).collect();
-        let (routing, topics) = (Routing::new(config), BTreeMap::new());
+        let (routing, topics) = (config.routing(), BTreeMap::new());
         Self { config, routing, topics, keys, times: BTreeMap::new(), lines: BTreeMap::new() }
     }
 
@@ -89,7 +89,7 @@ impl<'c> Sampled<'c> {
     pub fn announce(&mut self, topic: &str) {
         let mapping = self.config.mappings.iter().position(|mapping| mapping.is_match(topic));
         let rules = self.routing.mapping_of(topic).map(|(rules, _)| Arc::clone(rules));
-        let mapper = rules.map(|rules| Mapper::new(rules, topic, record_limits(self.config)));
+        let mapper = rules.map(|rules| Mapper::new(rules, topic, self.config.record_limits()));
         let of = OfTopic { mapper, mapping, ..OfTopic::default() };
         self.topics.insert(topic.to_owned(), of);
     }

@@ -1,7 +1,7 @@
 //! Whether the times of sampled points agree with Kafka's, and which `time_format` would.
 
 use super::report::Line;
-use crate::map::{TimeFormat, TimeRule};
+use mapping::{TimeFormat, TimeRule};
 
 /// Times up to this far apart agree: a backlog of months is plausible, and a wrong unit is off by a factor of a thousand.
 const NEAR_NS: i64 = 366 * 86_400 * 1_000_000_000;
@@ -93,8 +93,8 @@ fn shown(time_ns: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::KeySelector;
     use jiff::tz::TimeZone;
+    use mapping::KeySelector;
 
     /// 2026-01-02T03:04:05Z.
     const KAFKA_S: i64 = 1_767_323_045;

@@ -2,9 +2,10 @@
 
 use super::cluster::{Cluster, Topic};
 use super::report::{Line, some_of};
-use crate::config::{Topics, with_nearest};
-use crate::kafka::Fault;
-use crate::text::counted;
+use base::suggest::with_nearest;
+use base::text::counted;
+use kafka::Fault;
+use kafka::Topics;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 /// The command for the remedy of a denied topic.

@@ -3,8 +3,8 @@
 use super::Options;
 use super::connection::Connection;
 use super::found::{Found, Group};
-use crate::draft::{Draft, Table};
-use crate::text::grouped;
+use base::text::grouped;
+use configuration::draft::{Draft, Table};
 
 /// What there is to write about.
 pub struct Source<'s> {

@@ -2,8 +2,8 @@
 //! written have no secrets in them.
 
 use super::{InitError, Options};
-use crate::config::{self, Kafka};
-use crate::draft::{Draft, Table};
+use configuration::draft::{Draft, Table};
+use kafka::Settings;
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::Value;
@@ -19,7 +19,7 @@ pub struct Connection {
     pub kafka: toml::Table,
     pub influx: Option<toml::Table>,
     /// Checked, with its secrets. None: a file is read, so nobody is asked.
-    pub checked: Option<Kafka>,
+    pub checked: Option<Settings>,
     /// Whether brokers were named.
     pub is_named: bool,
 }
@@ -109,7 +109,7 @@ fn fill(table: &mut Table, parent: &str, values: &toml::Table, variable: Option<
 
 fn set(table: &mut Table, name: &str, value: &Value, variable: Option<&str>) {
     let is_open = value.as_str().is_some_and(|text| !text.contains("${"));
-    match variable.filter(|_| is_open && config::is_secret_name(name)) {
+    match variable.filter(|_| is_open && configuration::is_secret_name(name)) {
         Some(variable) => {
             let why = "No secret is written here: it is this variable of the environment.";
             table.set_because(name, format!("${{{variable}}}"), &[why])
@@ -128,7 +128,7 @@ fn read(path: &Path) -> Result<toml::Table, InitError> {
 }
 
 /// As `run` would, with the secrets, but for InfluxDB, which is not asked.
-fn check(kafka: &toml::Table, place: &Path) -> Result<Kafka, InitError> {
+fn check(kafka: &toml::Table, place: &Path) -> Result<Settings, InitError> {
     let mut own = tables(KAFKA, kafka, None);
     if let Some(first) = own.first_mut() {
         first.set("topics", vec!["init"]);
@@ -137,6 +137,6 @@ fn check(kafka: &toml::Table, place: &Path) -> Result<Kafka, InitError> {
     influx.set("url", "http://localhost").set("api", "v1").set("database", "init");
     own.push(influx);
     let text = Draft { comments: Vec::new(), tables: own }.to_string();
-    let loaded = config::parse(place, &text, &|name| std::env::var(name).ok());
+    let loaded = configuration::parse(place, &text, &|name| std::env::var(name).ok());
     loaded.map(|loaded| loaded.config.kafka).map_err(InitError::Connection)
 }

@@ -8,13 +8,13 @@ mod sampling;
 use super::progress::Bar;
 use super::records::Records;
 use super::{CONNECTION_FAILED, WRONG};
-use crate::config::{self, Config, ConfigErrors};
 use crate::init::{Sample, SampledRecord, Trial, propose};
-use crate::kafka::Diagnosis;
-use crate::text::{grouped, printable};
+use base::text::{grouped, printable};
 use compose::{Composed, Source};
+use configuration::{Config, ConfigErrors};
 use connection::Connection;
 use found::Found;
+use kafka::Diagnosis;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -179,7 +179,7 @@ fn text(connection: &Connection, found: &Found, options: &Options) -> Result<Str
 }
 
 fn check(text: &str, connection: &Connection) -> Result<Config, InitError> {
-    config::parse_without_secrets(&connection.place, text)
+    configuration::parse_without_secrets(&connection.place, text)
         .map(|loaded| loaded.config)
         .map_err(InitError::Wrong)
 }

@@ -1,15 +1,15 @@
 //! Letters become lines again: of each destination a batch, with the letter that each line came from.
 
-use crate::batch::LineBuffer;
-use crate::config::Config;
-use crate::dead_letter::Letter;
-use crate::feed::Routing;
-use crate::influx::line_reader::split_lines;
-use crate::influx::{Destination, Lines, LinesError};
-use crate::map::{Mapper, RecordLimits, Rejection};
-use crate::pipeline::record_limits;
-use crate::record::{Record, RecordTime};
-use crate::text::printable;
+use base::Destination;
+use base::record::{Record, RecordTime};
+use base::text::printable;
+use configuration::Config;
+use engine::dead_letter::Letter;
+use engine::feed::Routing;
+use influx::{Lines, LinesError};
+use line_protocol::LineBuffer;
+use line_protocol::reader::split_lines;
+use mapping::{Mapper, RecordLimits, Rejection};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -59,11 +59,11 @@ pub struct Closed {
 
 impl Batches {
     pub fn new(config: &Config) -> Self {
-        let routing = Routing::new(config);
+        let routing = config.routing();
         let open = routing.destinations().iter().map(|_| Open::default()).collect();
         Self {
             routing,
-            limits: record_limits(config),
+            limits: config.record_limits(),
             lines_max: config.batch.lines_max,
             bytes_max: config.batch.bytes_max,
             mappers: HashMap::new(),
@@ -171,7 +171,7 @@ fn append(text: &[u8], lines: &mut LineBuffer) -> Became {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dead_letter::{Elements, Stage};
+    use engine::dead_letter::{Elements, Stage};
     use std::path::Path;
 
     fn batches() -> Batches {
@@ -179,7 +179,7 @@ mod tests {
             [[mapping]]\ntopics = 'a'\nstrict = false\nheader_tags = ['site']\nkey_tag = 'key'\n\
             [[mapping]]\ntopics = 'b'\ndatabase = 'other'\n\
             [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n[batch]\nlines_max = 3\n";
-        Batches::new(&crate::config::parse(Path::new("bridge.toml"), text, &|_| None).unwrap().config)
+        Batches::new(&configuration::parse(Path::new("bridge.toml"), text, &|_| None).unwrap().config)
     }
 
     fn letter(topic: &str, offset: i64, value: &str) -> Letter {

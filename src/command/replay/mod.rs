@@ -6,12 +6,13 @@ mod tally;
 
 use super::progress::Bar;
 use super::{FAILED, NOT_ALL_STORED, WRONG};
-use crate::config::{self, Config, DeadLetter};
-use crate::dead_letter::{Found, Item, Next, Reading, ReadingError};
-use crate::influx::{ClientError, LaneWriter, LinesError, LogObserver};
 use crate::pipeline;
-use crate::text::printable;
+use base::text::printable;
 use batches::{Batches, Closed};
+use configuration::Config;
+use engine::dead_letter::Store;
+use engine::dead_letter::{Found, Item, Next, Reading, ReadingError};
+use influx::{ClientError, LaneWriter, LinesError, LogObserver};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -80,8 +81,8 @@ pub fn replay(options: &Options) -> ExitCode {
 
 fn run(options: &Options) -> Result<Tally, ReplayError> {
     let wrong = |error: &dyn std::error::Error| ReplayError::Config(error.to_string());
-    let path = config::find(options.config.as_deref()).map_err(|error| wrong(&error))?;
-    let load = if options.dry_run { config::load_without_secrets } else { config::load };
+    let path = configuration::find(options.config.as_deref()).map_err(|error| wrong(&error))?;
+    let load = if options.dry_run { configuration::load_without_secrets } else { configuration::load };
     let config = load(&path).map_err(|error| wrong(&error))?;
     let (mut reading, source) = open(options, &config)?;
     let bar = Bar::new();
@@ -113,7 +114,7 @@ fn open(options: &Options, config: &Config) -> Result<(Reading, String), ReplayE
             let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
             return Ok((Reading::files(files)?, names.join(", ")));
         }
-        (Source::Topic(Some(topic)), _) | (Source::Topic(None), Some(DeadLetter::Topic(topic))) => topic,
+        (Source::Topic(Some(topic)), _) | (Source::Topic(None), Some(Store::Topic(topic))) => topic,
         (Source::Topic(None), _) => return Err(ReplayError::NoTopic),
     };
     Ok((Reading::topic(&config.kafka, topic)?, format!("topic {topic}")))

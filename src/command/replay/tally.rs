@@ -1,7 +1,7 @@
 //! What became of letters, in numbers and in words.
 
 use super::batches::Letters;
-use crate::text::counted;
+use base::text::counted;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -9,8 +9,8 @@ use super::proposal::Proposal;
 use super::shape::path_of;
 use super::words::{joined, shown, values};
 use super::{Sample, Shape, names};
-use crate::decode::Format;
-use crate::text::grouped;
+use base::text::grouped;
+use mapping::decode::Format;
 
 /// None: the sample holds no objects.
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {

@@ -6,7 +6,7 @@ use super::super::names;
 use super::super::shape::path_of;
 use super::super::words::{NAMED_MAX, joined, limited, shown, values};
 use super::{Candidate, Proposer};
-use crate::map::Globs;
+use mapping::Globs;
 use std::collections::BTreeSet;
 use toml::Value;
 

@@ -5,7 +5,7 @@ use super::super::names;
 use super::super::times::{Guess, guess};
 use super::super::words::{duration, shown};
 use super::{Candidate, Proposer};
-use crate::text::grouped;
+use base::text::grouped;
 
 /// Where so many objects have a good time, the few others may be rejected.
 const TIME_OBJECTS_MIN: u64 = 50;

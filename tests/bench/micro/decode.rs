@@ -3,7 +3,7 @@
 use super::records::{Kind, Shape};
 use super::{BATCH, one_of};
 use divan::Bencher;
-use kafka_influx_bridge::decode::{Scanner, SyntaxError};
+use mapping::decode::{Scanner, SyntaxError};
 
 #[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
 fn scan(bencher: Bencher<'_, '_>, kind: Kind) {

@@ -3,7 +3,7 @@
 use super::one_of;
 use divan::{Bencher, black_box};
 use fastrand::Rng;
-use kafka_influx_bridge::influx::encode;
+use line_protocol::encode;
 
 /// Of what the texts are.
 const TEXTS: [&str; 3] = ["letters", "letters and spaces", "letters and specials"];

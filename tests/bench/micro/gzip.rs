@@ -6,8 +6,8 @@ use super::{BATCH, batch};
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use fastrand::Rng;
-use kafka_influx_bridge::influx::Gzip;
 use libdeflater::{CompressionLvl, Compressor};
+use line_protocol::Gzip;
 use std::fmt::{self, Write};
 
 #[divan::bench(args = bodies(&mut own_encoder()))]

@@ -20,8 +20,8 @@ mod tracker;
 
 use divan::AllocProfiler;
 use divan::counter::{BytesCount, ItemsCount};
-use kafka_influx_bridge::batch::{Batch, Budget};
-use kafka_influx_bridge::commit::{Ticket, Tracker};
+use engine::batch::{Batch, Budget};
+use engine::commit::{Ticket, Tracker};
 use records::{Kind, Shape, record};
 use std::time::Instant;
 

@@ -3,7 +3,7 @@
 use super::records::{Kind, Shape, record};
 use super::{BATCH, one_of};
 use divan::Bencher;
-use kafka_influx_bridge::batch::LineBuffer;
+use line_protocol::LineBuffer;
 
 #[divan::bench(args = Shape::ALL, sample_size = BATCH as u32)]
 fn ec2(bencher: Bencher<'_, '_>, shape: Shape) {

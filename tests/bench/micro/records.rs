@@ -1,11 +1,8 @@
 //! Records of the two kinds that speed is quoted for, seeded, and the mappings they are for.
 
+use base::record::{Record, RecordTime};
 use fastrand::Rng;
-use kafka_influx_bridge::config;
-use kafka_influx_bridge::feed::Routing;
-use kafka_influx_bridge::map::Mapper;
-use kafka_influx_bridge::pipeline::record_limits;
-use kafka_influx_bridge::record::{Record, RecordTime};
+use mapping::Mapper;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -148,10 +145,10 @@ impl fmt::Display for Shape {
 /// As the data thread makes it, of the first topic that a `bridge.toml` names.
 pub fn mapper(config: &str) -> Mapper {
     let env = |_: &str| Some("a-secret".to_owned());
-    let config = config::parse(Path::new("bridge.toml"), config, &env).unwrap().config;
-    let (routing, topic) = (Routing::new(&config), &config.kafka.topics.names[0]);
+    let config = configuration::parse(Path::new("bridge.toml"), config, &env).unwrap().config;
+    let (routing, topic) = (config.routing(), &config.kafka.topics.names[0]);
     let (rules, _) = routing.mapping_of(topic).unwrap();
-    Mapper::new(Arc::clone(rules), topic, record_limits(&config))
+    Mapper::new(Arc::clone(rules), topic, config.record_limits())
 }
 
 /// The record with this offset, as Kafka would deliver it.

@@ -3,7 +3,7 @@
 use super::{BATCH, PARTITIONS, RUN};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use kafka_influx_bridge::commit::{Ticket, Tracker};
+use engine::commit::{Ticket, Tracker};
 
 #[divan::bench]
 fn settle_batch(bencher: Bencher<'_, '_>) {

@@ -5,9 +5,8 @@ use crate::http::Poster;
 use crate::records::Shape;
 use crate::setup::{self, BODY_LINES};
 use clap::Args;
-use kafka_influx_bridge::feed::Routing;
-use kafka_influx_bridge::influx::LogObserver;
-use kafka_influx_bridge::kafka::{Delivery, GroupContext, GroupEvent, Member, Queue, Queues, Taken};
+use influx::LogObserver;
+use kafka::{Delivery, GroupContext, GroupEvent, Member, Queue, Queues, Taken};
 use kafka_influx_bridge::pipeline;
 use libdeflater::{CompressionLvl, Compressor};
 use rdkafka::consumer::Consumer as _;
@@ -54,7 +53,7 @@ pub fn limit(options: &Options) {
         let (receiver, gzip) = (options.receiver.clone(), options.gzip);
         thread::spawn(move || write(&bodies, &to_write, &receiver, gzip));
     }
-    let lanes = Routing::new(&config).lanes();
+    let lanes = config.routing().lanes();
     let writer = pipeline::writer(&config, Arc::new(LogObserver)).unwrap();
     let alarms = Arc::clone(writer.board());
     let (mut member, events) = Member::new(&config.kafka, 0, lanes, None, alarms).unwrap();

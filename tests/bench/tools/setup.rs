@@ -1,12 +1,10 @@
 //! The bridge's own configuration and mapping, for the tools that do what it does.
 
 use crate::records::{Generator, Shape};
-use kafka_influx_bridge::batch::LineBuffer;
-use kafka_influx_bridge::config::{self, Config};
-use kafka_influx_bridge::feed::Routing;
-use kafka_influx_bridge::map::Mapper;
-use kafka_influx_bridge::pipeline::record_limits;
-use kafka_influx_bridge::record::{Record, RecordTime};
+use base::record::{Record, RecordTime};
+use configuration::Config;
+use line_protocol::LineBuffer;
+use mapping::Mapper;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -20,7 +18,7 @@ const PER_MS: i64 = 700;
 pub fn read(path: &Path) -> Config {
     let text = std::fs::read_to_string(path).unwrap();
     let env = |name: &str| std::env::var(name).ok();
-    match config::parse(path, &text, &env) {
+    match configuration::parse(path, &text, &env) {
         Ok(loaded) => loaded.config,
         Err(errors) => panic!("{errors}"),
     }
@@ -31,9 +29,9 @@ pub fn read(path: &Path) -> Config {
 pub fn bodies(config: &Config, shape: Shape, records: usize) -> Vec<Vec<u8>> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
     let topic = &config.kafka.topics.names[0];
-    let routing = Routing::new(config);
+    let routing = config.routing();
     let (rules, _) = routing.mapping_of(topic).unwrap();
-    let mut mapper = Mapper::new(Arc::clone(rules), topic, record_limits(config));
+    let mut mapper = Mapper::new(Arc::clone(rules), topic, config.record_limits());
     let (mut generator, mut bodies) = (Generator::new(shape), Vec::new());
     for first in (0..records).step_by(BODY_LINES) {
         let mut lines = LineBuffer::default();

@@ -3,9 +3,7 @@
 
 #![no_main]
 
-use kafka_influx_bridge::decode::{
-    DEPTH_MAX, Path, Query, Scanner, Syntax, SyntaxError, Token, find, select,
-};
+use mapping::decode::{DEPTH_MAX, Path, Query, Scanner, Syntax, SyntaxError, Token, find, select};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::sync::LazyLock;

@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use kafka_influx_bridge::influx::encode::{push_key, push_measurement, push_string};
-use kafka_influx_bridge::influx::line_reader::{Value, read_line, split_lines};
+use line_protocol::encode::{push_key, push_measurement, push_string};
+use line_protocol::reader::{Value, read_line, split_lines};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

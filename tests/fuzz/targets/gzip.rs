@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use kafka_influx_bridge::influx::Gzip;
+use line_protocol::Gzip;
 use libdeflater::Decompressor;
 use libfuzzer_sys::fuzz_target;
 use std::cell::RefCell;

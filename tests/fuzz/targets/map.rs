@@ -3,14 +3,11 @@
 
 #![no_main]
 
-use kafka_influx_bridge::batch::LineBuffer;
-use kafka_influx_bridge::decode::{Format, Path, Query};
-use kafka_influx_bridge::influx::line_reader::{read_line, split_lines};
-use kafka_influx_bridge::map::{
-    DistinctTimes, Globs, Integers, KeySelector, Mapper, RecordLimits, Rename, Rules, TagPath, TimeFormat,
-    TimeRule, zone_by_name,
-};
-use kafka_influx_bridge::record::{Record, RecordTime};
+use line_protocol::LineBuffer;
+use mapping::decode::{Format, Path, Query};
+use line_protocol::reader::{read_line, split_lines};
+use mapping::{DistinctTimes, Globs, Integers, KeySelector, Mapper, RecordLimits, Rename, Rules, TagPath, TimeFormat, TimeRule, zone_by_name};
+use base::record::{Record, RecordTime};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Points as they were read back, against lines as they were expected.
 
-use kafka_influx_bridge::influx::line_reader::{Value as LineValue, read_line};
+use line_protocol::reader::{Value as LineValue, read_line};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

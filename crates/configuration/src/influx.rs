@@ -1,0 +1,180 @@
+//! `[influx]`: the server, and where on it lines go.
+
+use super::scalars::Bounds;
+use super::schema;
+use super::section::{Section, Text};
+use super::security::tls_files;
+use super::source::Span;
+use super::urls;
+use base::{Api, Credential};
+use influx::{Compression, Connection, Tls};
+use std::time::Duration;
+
+const TIMEOUT: Bounds<Duration> = Bounds::new(
+    Duration::from_millis(1)..=Duration::from_hours(1),
+    "a write that takes longer is tried again",
+);
+const APIS: [(&str, Api); 2] = [("v2", Api::V2), ("v1", Api::V1)];
+const COMPRESSIONS: [(&str, Compression); 3] =
+    [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
+
+/// What the other API calls it.
+const V1_ONLY: [(&str, &str); 5] = [
+    ("database", "v2 writes into a `bucket`"),
+    ("retention_policy", "v2 writes into a `bucket`, which has its own"),
+    ("username", "v2 logs in with a `token`"),
+    ("password", "v2 logs in with a `token`"),
+    ("create_database", "buckets are made with `influx bucket create`"),
+];
+const V2_ONLY: [(&str, &str); 2] = [
+    ("org", "v1 has no organizations"),
+    ("bucket", "v1 writes into a `database`; that of an InfluxDB 2 is the one of its DBRP mapping"),
+];
+
+/// The checked table; either part may have errors of its own.
+pub struct InfluxRead {
+    pub connection: Option<Connection>,
+    pub defaults: Defaults,
+}
+
+/// Where lines go if their mapping says nothing else.
+pub struct Defaults {
+    /// None: it could not be read.
+    pub api: Option<Api>,
+    pub api_is_written: bool,
+    pub header: Span,
+    pub org: Option<String>,
+    pub bucket: Option<String>,
+    pub database: Option<String>,
+    pub retention_policy: Option<String>,
+}
+
+pub fn read(top: Section<'_>) -> Option<InfluxRead> {
+    if !top.has("influx") {
+        top.missing("influx", "it has the server to write to");
+    }
+    let section = top.table("influx", &schema::INFLUX)?;
+    let api = if section.has("api") { section.word("api", &APIS) } else { Some(Api::V2) };
+    for key in ["bucket", "database"].into_iter().filter(|key| section.has(key)) {
+        // One that is there but wrong is not missing besides.
+        section.context.meant("influx", key);
+    }
+    let value = |key: &str| section.text(key).map(|text| text.value);
+    let defaults = Defaults {
+        api,
+        api_is_written: section.has("api"),
+        header: section.header_span(),
+        org: value("org"),
+        bucket: value("bucket"),
+        database: value("database"),
+        retention_policy: section.text_or_empty("retention_policy").map(|text| text.value),
+    };
+    if let Some(api) = api {
+        refuse_other_api(section, api, section.has("api"));
+        check_required(section, api);
+    }
+    Some(InfluxRead { connection: connection(section, api), defaults })
+}
+
+fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
+    let urls = urls::read(section);
+    let credential = credential(section, api);
+    // A refused value is an error of the file, which is not used then: the default only stands where the key is missing.
+    let create_database = section.flag("create_database").unwrap_or(false);
+    let compression = section.word("compression", &COMPRESSIONS).unwrap_or_default();
+    let timeout = section.duration("timeout", &TIMEOUT).unwrap_or(Duration::from_secs(30));
+    let tls = section.table("tls", &schema::INFLUX_TLS);
+    let files = tls.map(tls_files);
+    let urls = urls?;
+    if let Some(tls) = tls.filter(|_| urls.iter().all(|url| url.scheme() == "http")) {
+        section
+            .context
+            .warning(&tls.header_span(), "no `url` begins with https://, so nothing of this is used");
+    }
+    let tls = match files {
+        Some(files) => Tls {
+            ca_file: files.ca_file,
+            cert_file: files.cert_file,
+            key_file: files.key_file,
+            verify: files.verify,
+        },
+        None => Tls { ca_file: None, cert_file: None, key_file: None, verify: true },
+    };
+    Some(Connection { urls, api: api?, credential: credential?, create_database, compression, timeout, tls })
+}
+
+/// Keys that only the other API has, in `[influx]` or `[[mapping]]`.
+pub fn refuse_other_api(section: Section<'_>, api: Api, api_is_written: bool) {
+    let (others, other): (&[_], _) = match api {
+        Api::V2 => (&V1_ONLY, "v1"),
+        Api::V1 => (&V2_ONLY, "v2"),
+    };
+    for (key, why) in others {
+        if section.schema.keys.contains(key) && section.has(key) {
+            let remedy =
+                if api_is_written { "" } else { "; if that is what you want, add api = \"v1\" to [influx]" };
+            section.error(key, format!("`{key}` is of api = \"{other}\": {why}{remedy}"));
+        }
+    }
+    // Whoever writes a database and neither organization nor token forgot `api`, not those.
+    let is_influx = section.schema.name == schema::INFLUX.name;
+    let forgot_api = is_influx && api == Api::V2 && !api_is_written && section.has("database");
+    if forgot_api && !section.has("token") {
+        for key in ["org", "token", "bucket"] {
+            section.context.meant("influx", key);
+        }
+    }
+}
+
+fn check_required(section: Section<'_>, api: Api) {
+    let required: &[(&str, &str)] = match api {
+        Api::V2 => &[
+            ("org", "the organization that owns the bucket"),
+            ("token", "an API token with write access, such as token = \"${INFLUX_TOKEN}\""),
+        ],
+        Api::V1 => &[],
+    };
+    for (key, why) in required {
+        if !section.has(key) {
+            section.missing(key, why);
+        }
+    }
+}
+
+fn credential(section: Section<'_>, api: Option<Api>) -> Option<Credential> {
+    let token = section.secret("token");
+    let login = (section.text("username"), section.secret("password"));
+    if let Some(token) = &token {
+        check_header(section, token);
+    }
+    if section.has("token") && section.has("username") && api == Some(Api::V1) {
+        section.error(
+            "username",
+            "`token` and `username` are both here: one of them logs in, take the other out",
+        );
+    }
+    if api == Some(Api::V1) {
+        for (key, other) in [("username", "password"), ("password", "username")] {
+            if section.has(key) && !section.has(other) {
+                section.missing(other, &format!("`{key}` wants it beside it"));
+            }
+        }
+    }
+    if let Some(username) = login.0.as_ref().filter(|username| username.value.contains(':')) {
+        section.refuse(username, "`username` can't hold a \":\": HTTP ends it there");
+    }
+    Some(match (token, login) {
+        (Some(token), _) => Credential::Token(token.secret()),
+        (None, (Some(username), Some(password))) => {
+            Credential::Basic { username: username.value, password: password.secret() }
+        }
+        (None, (None, None)) if !section.has("token") => Credential::None,
+        _ => return None,
+    })
+}
+
+fn check_header(section: Section<'_>, token: &Text) {
+    if !token.value.chars().all(|c| c.is_ascii_graphic()) {
+        section.error("token", "`token` has a space, a line end or another character that no token has");
+    }
+}

@@ -1,0 +1,238 @@
+//! `${NAME}`, `${NAME:-default}` and `${file:PATH}` inside a string value.
+//!
+//! This happens after the TOML is read, so that no secret can change the structure. `$${` is a literal `${`, and
+//! `$$NAME` a literal `$NAME`; a `$` before anything else, as in regular expressions and JSONPaths, stays as it is.
+
+use base::secret;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// What stands around a configuration file: the variables of the process, and its own folder.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Relative file names start here.
+    pub folder: &'a Path,
+}
+
+/// A string value, replaced.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Interpolated {
+    pub value: String,
+    /// Whether anything was.
+    pub replaced: bool,
+    /// The file that holds the value and nothing else.
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Error)]
+pub enum InterpolateError {
+    #[error("the variable {name} is not set: set it, or give a default as in ${{{name}:-default}}")]
+    Unset { name: String },
+    #[error("${name} is not replaced: write ${{{name}}} for the variable, $${name} for the text as it is")]
+    Bare { name: String },
+    #[error("\"${{\" has no \"}}\"; a literal \"${{\" is written \"$${{\"")]
+    Unclosed,
+    #[error(
+        "${{{text}}} is not known: it is ${{NAME}}, ${{NAME:-default}} or ${{file:PATH}}; a literal \"${{\" is written \"$${{\""
+    )]
+    Unknown { text: String },
+    #[error("{} can't be read: {why}", .path.display())]
+    File { path: PathBuf, why: String },
+}
+
+impl InterpolateError {
+    /// Whether the text is right and only what it refers to is not there.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Unset { .. } | Self::File { .. })
+    }
+
+    /// The message for a value that may itself be the secret, of which a mistaken "$" would show a part.
+    pub fn without_value(&self) -> String {
+        match self {
+            Self::Bare { .. } => {
+                "a \"$\" before a letter: write ${NAME} for a variable, $$ for the character itself"
+                    .to_owned()
+            }
+            Self::Unknown { .. } => {
+                "after \"${\" comes NAME}, NAME:-default} or file:PATH}; a literal \"${\" is written \"$${\""
+                    .to_owned()
+            }
+            Self::Unset { .. } | Self::Unclosed | Self::File { .. } => self.to_string(),
+        }
+    }
+}
+
+/// Everything that is wrong is reported, not only the first.
+pub fn interpolate(text: &str, around: Surroundings<'_>) -> Result<Interpolated, Vec<InterpolateError>> {
+    let mut out = Interpolated::default();
+    let mut errors = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.value.push_str(before);
+        rest = after;
+        if let Some(after) =
+            rest.strip_prefix('$').filter(|after| after.starts_with('{') || starts_name(after))
+        {
+            let end = after.chars().next().map_or(0, char::len_utf8);
+            let (first, after) = after.split_at(end);
+            out.value.push('$');
+            out.value.push_str(first);
+            out.replaced = true;
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix('{') {
+            let Some((reference, after)) = after.split_once('}') else {
+                errors.push(InterpolateError::Unclosed);
+                break;
+            };
+            match resolve(reference, around) {
+                Ok((value, file)) => {
+                    out.value.push_str(&value);
+                    let alone = text.len() == reference.len() + "${}".len();
+                    out.file = file.filter(|_| alone);
+                }
+                Err(error) => errors.push(error),
+            }
+            out.replaced = true;
+            rest = after;
+        } else if starts_name(rest) {
+            let end = rest.find(|c| !is_name_char(c)).unwrap_or(rest.len());
+            let (name, after) = rest.split_at(end);
+            errors.push(InterpolateError::Bare { name: name.to_owned() });
+            rest = after;
+        } else {
+            out.value.push('$');
+        }
+    }
+    out.value.push_str(rest);
+    if errors.is_empty() { Ok(out) } else { Err(errors) }
+}
+
+fn resolve(reference: &str, around: Surroundings<'_>) -> Result<(String, Option<PathBuf>), InterpolateError> {
+    if let Some(path) = reference.strip_prefix("file:") {
+        let path = around.folder.join(path);
+        return match secret::read_trimmed(&path) {
+            Ok(value) => Ok((value, Some(path))),
+            Err(error) => Err(InterpolateError::File { path, why: error.to_string() }),
+        };
+    }
+    let (name, default) = match reference.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (reference, None),
+    };
+    if !starts_name(name) || !name.chars().all(is_name_char) {
+        return Err(InterpolateError::Unknown { text: reference.to_owned() });
+    }
+    // As in a shell, an empty variable counts as unset where there is a default.
+    let value = (around.env)(name).filter(|value| default.is_none() || !value.is_empty());
+    match value.or_else(|| default.map(str::to_owned)) {
+        Some(value) => Ok((value, None)),
+        None => Err(InterpolateError::Unset { name: name.to_owned() }),
+    }
+}
+
+fn starts_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn env(name: &str) -> Option<String> {
+        match name {
+            "TOKEN" => Some("to${ken}".to_owned()),
+            "EMPTY" => Some(String::new()),
+            _ => None,
+        }
+    }
+
+    fn run(text: &str) -> Result<Interpolated, Vec<InterpolateError>> {
+        interpolate(text, Surroundings { env: &env, folder: Path::new("/nowhere") })
+    }
+
+    #[test]
+    fn replaces() {
+        let f = |text: &str, want: &str| {
+            let got = run(text).unwrap();
+            assert_eq!((got.value.as_str(), got.replaced), (want, text != want), "{text}");
+        };
+        f("", "");
+        f("plain", "plain");
+        f("${TOKEN}", "to${ken}");
+        f("a${TOKEN}b${TOKEN}", "ato${ken}bto${ken}");
+        f("${NONE:-5}", "5");
+        f("${NONE:-}", "");
+        f("${NONE:-a:-b}", "a:-b");
+        f("${EMPTY}", "");
+        f("${EMPTY:-x}", "x");
+        f("$${TOKEN}", "${TOKEN}");
+        f("$$TOKEN", "$TOKEN");
+        f("pa$$5", "pa$$5");
+        f("^a.*$", "^a.*$");
+        f("^a$|^b$", "^a$|^b$");
+        f("$.items[*]", "$.items[*]");
+        f("$[0]['온도']", "$[0]['온도']");
+        f("100$ 온도", "100$ 온도");
+    }
+
+    #[test]
+    fn explains() {
+        let f = |text: &str, want: &[&str]| {
+            let errors = run(text).unwrap_err();
+            assert_eq!(errors.len(), want.len(), "{text}: {errors:?}");
+            for (error, want) in errors.iter().zip(want) {
+                assert!(error.to_string().contains(want), "{text}: {error}");
+            }
+        };
+        f("${NONE}", &["NONE is not set: set it, or give a default as in ${NONE:-default}"]);
+        f("${NONE} ${MORE}", &["NONE", "MORE"]);
+        f("a $TOKEN b", &["write ${TOKEN} for the variable, $$TOKEN for the text"]);
+        f("${TOKEN", &["has no \"}\""]);
+        f("${}", &["${NAME}"]);
+        f("${env:TOKEN}", &["${env:TOKEN} is not known: it is ${NAME}"]);
+        f("${NONE-x}", &["is not known"]);
+        f("${file:token}", &["/nowhere/token can't be read"]);
+    }
+
+    #[test]
+    fn shows_no_part_of_a_secret() {
+        for text in ["pa$sword", "pa${ssw ord}"] {
+            let error = run(text).unwrap_err().remove(0).without_value();
+            assert!(!error.contains("ss") && error.contains("$$"), "{error}");
+        }
+    }
+
+    #[test]
+    fn reads_files() {
+        let folder = std::env::temp_dir().join(format!("interpolate-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("token"), "hush\n").unwrap();
+        let f = |text: &str| interpolate(text, Surroundings { env: &env, folder: &folder }).unwrap();
+        let alone = f("${file:token}");
+        assert_eq!((alone.value.as_str(), alone.file), ("hush", Some(folder.join("token"))));
+        let part = f("a ${file:token}");
+        assert_eq!((part.value.as_str(), part.file), ("a hush", None));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn escaped_text_comes_back(text in "[$a{}:_ .-]{0,20}") {
+            // A "$" in front of one that means something can't be told from its escape.
+            prop_assume!(!text.contains("$$"));
+            let escaped = text.replace("${", "$${").replace("$a", "$$a").replace("$_", "$$_");
+            prop_assert_eq!(run(&escaped).unwrap().value, text);
+        }
+
+        #[test]
+        fn nothing_panics(text in "[$a{}:_ .-]{0,30}|.{0,20}") {
+            let _ = run(&text);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! `[kafka]`.
+
+use super::scalars::Bounds;
+use super::section::{Section, Text};
+use super::topics::{self, TopicList};
+use super::{librdkafka, schema, security};
+use kafka::{OffsetReset, Settings};
+
+/// librdkafka's own limit of what one fetch may bring.
+const RECORD_BYTES: Bounds<u64> =
+    Bounds::new(1..=1_000_000_000, "librdkafka fetches no more than 1GB at once");
+const CONSUMERS: Bounds<u64> = Bounds::new(
+    1..=64,
+    "each is a member of the group with threads and buffers of its own, and one outruns an InfluxDB",
+);
+
+const OFFSET_RESETS: [(&str, OffsetReset); 3] =
+    [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("error", OffsetReset::Error)];
+
+/// The checked table, and its topics with their places.
+pub struct KafkaRead {
+    pub kafka: Settings,
+    pub topics: TopicList,
+}
+
+pub fn read(top: Section<'_>) -> Option<KafkaRead> {
+    if !top.has("kafka") {
+        top.missing("kafka", "it has the brokers and topics to read");
+    }
+    let section = top.table("kafka", &schema::KAFKA)?;
+    let brokers = brokers(section);
+    if !section.has("topics") {
+        section.missing("topics", "which topics to read, such as topics = [\"metrics\"]");
+    }
+    let topics = topics::read(section);
+    let (mut properties, oauth) = security::read(section);
+    properties.extend(librdkafka::properties(section));
+    let default = Settings::default();
+    let name = |key: &str, default: String| section.text(key).map_or(default, |text| text.value);
+    let kafka = Settings {
+        group_id: name("group_id", default.group_id),
+        client_id: name("client_id", default.client_id),
+        // A refused value is an error of the file, which is not used then: the default only stands where the key is missing.
+        offset_reset: section.word("offset_reset", &OFFSET_RESETS).unwrap_or(default.offset_reset),
+        instance_id: section.text("instance_id").map(|text| text.value),
+        consumers: section
+            .number("consumers", &CONSUMERS)
+            .map_or(default.consumers, |number| number as usize),
+        record_bytes_max: section.size("record_bytes_max", &RECORD_BYTES).unwrap_or(default.record_bytes_max),
+        properties,
+        oauth,
+        brokers: brokers?,
+        topics: topics.as_ref()?.topics.clone(),
+    };
+    Some(KafkaRead { kafka, topics: topics? })
+}
+
+/// Also in one string, separated by commas, as librdkafka's `bootstrap.servers` has them.
+fn brokers(section: Section<'_>) -> Option<Vec<String>> {
+    if !section.has("brokers") {
+        section.missing("brokers", "where Kafka listens, such as brokers = [\"localhost:9092\"]");
+    }
+    let mut brokers = Vec::new();
+    let mut all_read = true;
+    for text in section.text_or_texts("brokers")? {
+        for broker in text.value.split(',').map(str::trim).filter(|broker| !broker.is_empty()) {
+            match check_broker(broker) {
+                Ok(()) => brokers.push(broker.to_owned()),
+                Err(why) => {
+                    section.refuse(&text, format!("{}: {why}", shown_broker(&text, broker)));
+                    all_read = false;
+                }
+            }
+        }
+    }
+    if brokers.is_empty() && all_read {
+        section.error("brokers", "`brokers` names none: write at least one \"host:port\"");
+    }
+    Some(brokers)
+}
+
+fn shown_broker(text: &Text, broker: &str) -> String {
+    if text.shown() == text.value { format!("{broker:?}") } else { format!("{:?}", text.shown()) }
+}
+
+fn check_broker(broker: &str) -> Result<(), &'static str> {
+    const FORM: &str = "a broker is written \"host:port\"";
+    if broker.contains("://") {
+        return Err("a broker is written \"host:port\", without a scheme; TLS is set in [kafka.tls]");
+    }
+    let (host, port) = match broker.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (broker, None),
+    };
+    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == '/') {
+        return Err(FORM);
+    }
+    if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
+        return Err("an IPv6 address stands in brackets, as in \"[::1]:9092\"");
+    }
+    match port.map(str::parse::<u16>) {
+        None | Some(Ok(1..)) => Ok(()),
+        Some(_) => Err("the port is a number from 1 to 65535"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_brokers() {
+        for broker in
+            ["localhost:9092", "b-1.example.com", "10.0.0.1:1", "[::1]:9092", "[::1]", "카프카:9092"]
+        {
+            assert_eq!(check_broker(broker), Ok(()), "{broker}");
+        }
+        for broker in [":9092", "a b:9092", "a:0", "a:99999", "a:b", "::1", "http://a:9092", "a/b"] {
+            assert!(check_broker(broker).is_err(), "{broker}");
+        }
+    }
+}

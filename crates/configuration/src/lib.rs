@@ -1,0 +1,172 @@
+//! `bridge.toml`: the reader that reports every error at once, and [`Config`], the checked result.
+//!
+//! Guarantees:
+//! - Every error names its line, the key, the value that was found, and what to write instead.
+//! - A secret never appears in an error, a log or a `Debug` text.
+//! - Variables are replaced inside strings after the TOML was read, so that a secret cannot change the structure.
+//!
+//! ```text
+//! load: text -> toml (syntax) -> Section by Section, key by key -> Config
+//!                                 | errors go into the Context
+//!                                 v
+//!                               ConfigErrors: all of them, in the order of the file (report)
+//! ```
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! let text = r#"
+//! [kafka]
+//! brokers = ["localhost:9092"]
+//! topics = ["metrics"]
+//! [influx]
+//! url = "http://localhost:8086"
+//! org = "o"
+//! buckt = "b"
+//! token = "${TOKEN}"
+//! "#;
+//! let errors = configuration::parse(Path::new("bridge.toml"), text, &|_| Some("t".to_owned())).unwrap_err();
+//! assert!(errors.to_string().contains("bucket"), "{errors}");
+//! ```
+
+mod changes;
+mod context;
+mod dead_letter;
+mod destination;
+pub mod draft;
+mod influx;
+mod interpolate;
+mod kafka;
+mod librdkafka;
+mod load;
+mod mapping;
+mod mask;
+mod report;
+mod rules;
+mod scalars;
+mod schema;
+mod section;
+mod security;
+mod service;
+mod sizes;
+mod source;
+mod summary;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod unknown;
+mod urls;
+mod words;
+
+pub use changes::{Changes, NeedsRestart};
+pub use load::{
+    Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, parse_without_secrets, read,
+};
+pub use mask::is_secret_name;
+pub use report::{ConfigErrors, Problem};
+pub use source::Place;
+
+use ::influx::Connection;
+use ::kafka::Settings;
+use ::mapping::RecordLimits;
+use engine::Mapping;
+use engine::dead_letter::Store;
+use engine::feed::Routing;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Everything that `bridge.toml` says, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub kafka: Settings,
+    /// At least one; the first whose topics match a record's is used.
+    pub mappings: Vec<Mapping>,
+    pub influx: Connection,
+    pub batch: Batch,
+    pub reject: Reject,
+    /// None: what is rejected or refused is counted and logged, and skipped.
+    pub dead_letter: Option<Store>,
+    pub admin: Admin,
+    pub log: Log,
+    /// How long a stop may drain.
+    pub shutdown_max: Duration,
+}
+
+impl Config {
+    /// Where the records of each topic go.
+    pub fn routing(&self) -> Routing {
+        Routing::new(&self.mappings, self.reject.rate_max)
+    }
+
+    /// What one record may be and become.
+    pub fn record_limits(&self) -> RecordLimits {
+        RecordLimits {
+            record_bytes_max: self.kafka.record_bytes_max,
+            // A record's lines beside those in flight must not pass the bound of all batches.
+            lines_bytes_max: self.batch.memory_max / 2,
+        }
+    }
+}
+
+/// `[batch]`: when an open batch is closed, and how much all of them may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    pub lines_max: usize,
+    pub bytes_max: usize,
+    pub age_max: Duration,
+    pub memory_max: usize,
+    /// Of all lanes together.
+    pub points_per_second_max: Option<u64>,
+}
+
+/// `[reject]`: when a topic holds, because too much of it is rejected or refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reject {
+    /// The share of a topic's records, from 0 to 1; 1 switches it off.
+    pub rate_max: f64,
+}
+
+/// `[admin]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// None: switched off by `listen = ""`.
+    pub listen: Option<SocketAddr>,
+    /// None: on a loopback address.
+    pub show_records: Option<bool>,
+}
+
+/// Who sees record values on the status page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ShowRecords {
+    #[default]
+    Nobody,
+    /// Who asks for a loopback name or address on this machine: not a site whose name was made to lead here.
+    Local,
+    Everybody,
+}
+
+impl Admin {
+    #[must_use]
+    pub fn shows_records(&self) -> ShowRecords {
+        let is_loopback = |listen: SocketAddr| listen.ip().to_canonical().is_loopback();
+        match (self.listen, self.show_records) {
+            (Some(_), Some(true)) => ShowRecords::Everybody,
+            (Some(listen), None) if is_loopback(listen) => ShowRecords::Local,
+            _ => ShowRecords::Nobody,
+        }
+    }
+}
+
+/// `[log]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub level: tracing::Level,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}

@@ -1,0 +1,189 @@
+//! `[kafka.librdkafka]`: client properties as librdkafka names them.
+
+use super::mask::is_secret_name;
+use super::section::Section;
+use super::source::Span;
+use base::secret::Secret;
+use base::suggest::nearest;
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What the bridge sets itself, and why nothing else would work.
+const OWNED: [(&str, &str); 13] = [
+    ("bootstrap.servers", "write `brokers` in [kafka]"),
+    ("metadata.broker.list", "write `brokers` in [kafka]"),
+    ("group.id", "write `group_id` in [kafka]"),
+    ("client.id", "write `client_id` in [kafka]"),
+    ("group.instance.id", "write `instance_id` in [kafka]"),
+    ("auto.offset.reset", "write `offset_reset` in [kafka]"),
+    ("enable.auto.offset.store", "offsets are stored only of settled records, or a crash would lose some"),
+    ("enable.auto.commit", "offsets are committed only of settled records, or a crash would lose some"),
+    ("auto.commit.enable", "offsets are committed only of settled records, or a crash would lose some"),
+    ("offset.store.method", "offsets are kept in Kafka, where the other members of the group find them"),
+    ("enable.partition.eof", "the bridge itself tells when it has read to the end"),
+    ("rebalance_cb", "the bridge answers rebalances itself"),
+    ("plugin.library.paths", "foreign code is not loaded into the bridge"),
+];
+
+/// Properties of other clients: what stands for them here.
+const FOREIGN: [(&str, &str); 14] = [
+    ("max.poll.records", "it is not needed: records are taken in batches, see [batch]"),
+    ("key.deserializer", "a mapping's `format` says how records are read"),
+    ("value.deserializer", "a mapping's `format` says how records are read"),
+    ("fetch.max.wait.ms", "librdkafka calls it \"fetch.wait.max.ms\""),
+    ("receive.buffer.bytes", "librdkafka calls it \"socket.receive.buffer.bytes\""),
+    ("send.buffer.bytes", "librdkafka calls it \"socket.send.buffer.bytes\""),
+    ("default.api.timeout.ms", "librdkafka calls it \"socket.timeout.ms\""),
+    ("ssl.truststore.location", "write the certificates as PEM into `ca_file` of [kafka.tls]"),
+    ("ssl.truststore.password", "write the certificates as PEM into `ca_file` of [kafka.tls]"),
+    ("ssl.truststore.type", "write the certificates as PEM into `ca_file` of [kafka.tls]"),
+    ("ssl.protocol", "TLS 1.2 and 1.3 are spoken"),
+    ("sasl.jaas.config", "write `username` and `password` in [kafka.sasl]"),
+    ("sasl.login.callback.handler.class", "Java classes can't be loaded"),
+    ("sasl.client.callback.handler.class", "Java classes can't be loaded"),
+];
+
+/// Those that people set most, to find the one that was mistyped; librdkafka has no list to ask for.
+const COMMON: [&str; 38] = [
+    "allow.auto.create.topics",
+    "broker.address.family",
+    "broker.address.ttl",
+    "check.crcs",
+    "client.dns.lookup",
+    "client.rack",
+    "connections.max.idle.ms",
+    "debug",
+    "fetch.error.backoff.ms",
+    "fetch.max.bytes",
+    "fetch.message.max.bytes",
+    "fetch.min.bytes",
+    "fetch.queue.backoff.ms",
+    "fetch.wait.max.ms",
+    "group.protocol",
+    "heartbeat.interval.ms",
+    "isolation.level",
+    "log_level",
+    "max.poll.interval.ms",
+    "metadata.max.age.ms",
+    "partition.assignment.strategy",
+    "queued.max.messages.kbytes",
+    "queued.min.messages",
+    "receive.message.max.bytes",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "sasl.mechanisms",
+    "security.protocol",
+    "session.timeout.ms",
+    "socket.keepalive.enable",
+    "socket.receive.buffer.bytes",
+    "socket.timeout.ms",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.endpoint.identification.algorithm",
+    "ssl.key.location",
+    "statistics.interval.ms",
+    "topic.metadata.refresh.interval.ms",
+];
+
+/// Every property in the table, those that librdkafka refuses reported in its words.
+pub fn properties(kafka: Section<'_>) -> Vec<(String, Secret)> {
+    let mut properties = Vec::new();
+    if let Some(value) = kafka.value("librdkafka") {
+        match value.get_ref() {
+            DeValue::Table(table) => collect(kafka, "", table, &mut properties),
+            _ => kafka.wants(value, "librdkafka", "a table"),
+        }
+    }
+    properties
+}
+
+/// `fetch.min.bytes = 1` without quotes is read by TOML as tables in tables.
+fn collect(kafka: Section<'_>, parent: &str, table: &DeTable<'_>, properties: &mut Vec<(String, Secret)>) {
+    for (key, value) in table {
+        let name =
+            if parent.is_empty() { key.get_ref().to_string() } else { format!("{parent}.{}", key.get_ref()) };
+        if let DeValue::Table(table) = value.get_ref() {
+            collect(kafka, &name, table, properties);
+        } else if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
+            kafka.context.error(&key.span(), format!("{name:?} belongs to the bridge: {why}"));
+        } else if let Some((_, advice)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
+            kafka.context.error(&key.span(), format!("{name:?} is of another Kafka client: {advice}"));
+        } else if let Some(property) = property(kafka, &key.span(), &name, value) {
+            properties.push((name, property));
+        }
+    }
+}
+
+fn property(kafka: Section<'_>, key: &Span, name: &str, value: &Spanned<DeValue<'_>>) -> Option<Secret> {
+    let property = match value.get_ref() {
+        DeValue::String(_) if is_secret_name(name) => kafka.secret_of(name, value)?.secret(),
+        DeValue::String(_) => kafka.text_of(name, value)?.secret(),
+        DeValue::Integer(number) => Secret::new(number.to_string()),
+        DeValue::Float(number) => Secret::new(number.as_str()),
+        DeValue::Boolean(flag) => Secret::new(flag.to_string()),
+        _ => {
+            kafka.wants(value, name, "a string, a number or true or false");
+            return None;
+        }
+    };
+    match refusal(name, property.expose()) {
+        None => Some(property),
+        Some(Refusal::UnknownName) => {
+            kafka.context.error(key, format!("librdkafka has no property {name:?}{}", advise(name)));
+            None
+        }
+        Some(Refusal::BadValue(why)) => {
+            let is_secret =
+                is_secret_name(name) || value.get_ref().as_str().is_some_and(|v| v.contains("${"));
+            let why = if is_secret { format!("librdkafka refuses the value of {name:?}") } else { why };
+            kafka.context.error(&value.span(), why);
+            None
+        }
+    }
+}
+
+enum Refusal {
+    UnknownName,
+    BadValue(String),
+}
+
+/// librdkafka itself is asked, for one property at a time; no client is made.
+fn refusal(name: &str, value: &str) -> Option<Refusal> {
+    match ClientConfig::new().set(name, value).create_native_config() {
+        Ok(_) => None,
+        Err(KafkaError::ClientConfig(rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..)) => {
+            Some(Refusal::UnknownName)
+        }
+        Err(KafkaError::ClientConfig(_, why, ..)) => {
+            Some(Refusal::BadValue(format!("librdkafka says: {why}")))
+        }
+        Err(error) => Some(Refusal::BadValue(format!("librdkafka says: {error}"))),
+    }
+}
+
+fn advise(name: &str) -> String {
+    match nearest(name, COMMON) {
+        Some(known) => format!("; did you mean {known:?}?"),
+        None => ": its CONFIGURATION.md lists them all".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_are_librdkafkas() {
+        for name in COMMON {
+            assert!(!matches!(refusal(name, ""), Some(Refusal::UnknownName)), "{name}");
+        }
+        for (name, _) in FOREIGN {
+            assert!(refusal(name, "1").is_some(), "{name} means something to librdkafka");
+        }
+        for (name, _) in OWNED {
+            assert!(!matches!(refusal(name, ""), Some(Refusal::UnknownName)), "{name}");
+        }
+    }
+}

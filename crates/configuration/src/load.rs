@@ -1,0 +1,173 @@
+//! From a file's name to its checked content.
+
+use super::context::{Context, Secrets};
+use super::interpolate::Surroundings;
+use super::report::{ConfigErrors, Problem};
+use super::section::Section;
+use super::source::Source;
+use super::{Config, dead_letter, influx, kafka, mapping, mask, schema, service, summary, syntax};
+use engine::dead_letter::Store;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use toml::de::DeTable;
+
+/// Where a configuration is looked for when none is named.
+pub const SEARCHED: [&str; 2] = ["bridge.toml", "/etc/kafka-influx-bridge/bridge.toml"];
+
+/// A configuration file and what is worth knowing about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    pub warnings: Vec<Problem>,
+    /// What each mapping will do, and where the rest goes, in words.
+    pub summaries: Vec<String>,
+}
+
+#[derive(Debug, Error)]
+#[error("no configuration file: looked for {}", shown(.looked_for))]
+pub struct NotFound {
+    pub looked_for: Vec<PathBuf>,
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ")
+}
+
+/// The file that was named, or the first that is where it is looked for.
+///
+/// # Errors
+/// With all places that were tried.
+pub fn find(named: Option<&Path>) -> Result<PathBuf, NotFound> {
+    let searched: Vec<PathBuf> = match named {
+        Some(path) => vec![path.to_owned()],
+        None => SEARCHED.iter().map(PathBuf::from).collect(),
+    };
+    match searched.iter().find(|path| path.exists()) {
+        Some(path) => Ok(path.clone()),
+        None => Err(NotFound { looked_for: searched }),
+    }
+}
+
+/// The configuration alone.
+///
+/// # Errors
+/// Every error of the file.
+pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    read(path).map(|loaded| loaded.config)
+}
+
+/// With the variables of this process.
+///
+/// # Errors
+/// Every error of the file.
+pub fn read(path: &Path) -> Result<Loaded, ConfigErrors> {
+    read_with(path, Secrets::Needed)
+}
+
+/// For what logs in nowhere, such as a dry run: variables and files that are missing leave their secrets empty.
+///
+/// # Errors
+/// Every other error of the file.
+pub fn load_without_secrets(path: &Path) -> Result<Config, ConfigErrors> {
+    read_with(path, Secrets::Optional).map(|loaded| loaded.config)
+}
+
+fn read_with(path: &Path, secrets: Secrets) -> Result<Loaded, ConfigErrors> {
+    let refuse = |message: String| ConfigErrors::of_file(path, message);
+    let bytes = std::fs::read(path).map_err(|error| refuse(format!("it can't be read: {error}")))?;
+    let text = as_text(&bytes).map_err(refuse)?;
+    parse_with(path, text, &|name| std::env::var(name).ok(), secrets)
+}
+
+fn as_text(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        // The valid part of the bytes lies within them.
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.split(|b| *b == b'\n').count();
+        match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it is UTF-16 text: save it as UTF-8".to_owned(),
+            _ => format!("line {line} is not UTF-8 text: save the file as UTF-8"),
+        }
+    })
+}
+
+/// The text of a configuration file, checked. `env` gives the value of a variable.
+///
+/// # Errors
+/// Every error of the text.
+pub fn parse(file: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
+    parse_with(file, text, env, Secrets::Needed)
+}
+
+/// As [`load_without_secrets`], of a text that was not written yet.
+///
+/// # Errors
+/// Every other error of the text.
+pub fn parse_without_secrets(file: &Path, text: &str) -> Result<Loaded, ConfigErrors> {
+    parse_with(file, text, &|name| std::env::var(name).ok(), Secrets::Optional)
+}
+
+fn parse_with(
+    file: &Path,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    secrets: Secrets,
+) -> Result<Loaded, ConfigErrors> {
+    let mut source = Source::new(text);
+    let (table, errors) = DeTable::parse_recoverable(source.text());
+    let table = table.get_ref();
+    source.mask(mask::secret_values(source.text(), table));
+    if !errors.is_empty() {
+        source.mask(mask::secret_lines(source.text()));
+    }
+    let syntax = syntax::explain(&source, table, &errors);
+    // A file without a folder in its name stands in the current one.
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let context = Context::new(Surroundings { env, folder }, secrets);
+    let read = if syntax.misplaced { None } else { read_content(&context, table) };
+    let mut findings = context.findings(file, &source, &syntax.broken_lines);
+    let problem = |(span, message): &(_, String)| Problem::at(file, &source, span, message.as_str());
+    findings.errors.extend(syntax.errors.iter().map(problem));
+    findings.errors.sort_by_key(|problem| problem.place);
+    match read {
+        Some((config, summaries)) if findings.errors.is_empty() => {
+            Ok(Loaded { config, warnings: findings.warnings, summaries })
+        }
+        _ => Err(ConfigErrors {
+            file: file.display().to_string(),
+            errors: findings.errors,
+            warnings: findings.warnings,
+        }),
+    }
+}
+
+/// Every part is read before the first that has errors ends it, so that all of them are found.
+fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, Vec<String>)> {
+    let top = Section::top(context, &schema::TOP, table);
+    let mut kafka = kafka::read(top);
+    let influx = influx::read(top);
+    let mappings = mapping::read_all(top, influx.as_ref(), kafka.as_ref());
+    let batch = service::batch(top);
+    let reject = dead_letter::reject(top);
+    let dead_letter = dead_letter::read(top, kafka.as_ref());
+    if let (Some(read), Some(Store::Topic(topic))) = (&mut kafka, &dead_letter) {
+        read.kafka.topics.excluded = Some(topic.clone());
+    }
+    let admin = service::admin(top);
+    let log = service::log(top);
+    let shutdown_max = service::shutdown_max(top);
+    let (mappings, mut summaries) = mappings?;
+    summaries.push(summary::of_dead_letter(dead_letter.as_ref()));
+    let config = Config {
+        kafka: kafka?.kafka,
+        mappings,
+        influx: influx?.connection?,
+        batch,
+        reject,
+        dead_letter,
+        admin,
+        log,
+        shutdown_max,
+    };
+    Some((config, summaries))
+}

@@ -1,0 +1,117 @@
+//! `[[mapping]]`: which topics each takes, and whether every topic is taken.
+
+use super::influx::InfluxRead;
+use super::kafka::KafkaRead;
+use super::section::Section;
+use super::topics::{self, TopicList};
+use super::{destination, rules, schema, summary};
+use engine::Mapping;
+use mapping::Rules;
+use std::sync::Arc;
+
+/// One `[[mapping]]`, its topics and rules read.
+struct MappingRead<'a> {
+    section: Section<'a>,
+    /// None: all topics.
+    topics: Option<TopicList>,
+    rules: Rules,
+}
+
+/// All mappings and, in words, what each will do. None if there are errors.
+pub fn read_all(
+    top: Section<'_>,
+    influx: Option<&InfluxRead>,
+    kafka: Option<&KafkaRead>,
+) -> Option<(Vec<Mapping>, Vec<String>)> {
+    let sections = top.tables("mapping", &schema::MAPPING);
+    let owns: Vec<_> = sections.iter().copied().map(destination::own).collect();
+    let destinations = influx.map(|influx| destination::resolve(top, &owns, &influx.defaults));
+    let mut read = Vec::new();
+    let mut topics_are_read = true;
+    for section in sections {
+        let topics = topics::read(section);
+        topics_are_read &= topics.is_some() || !section.has("topics");
+        read.push(MappingRead { section, topics, rules: rules::read(section) });
+    }
+    if topics_are_read {
+        check_reach(&read, kafka);
+    }
+    let mut destinations = destinations?.into_iter();
+    if read.is_empty() {
+        let mapping = Mapping { topics: None, rules: Arc::default(), destination: destinations.next()?? };
+        let summary = summary::of_default(&mapping);
+        return Some((vec![mapping], vec![summary]));
+    }
+    let mut mappings = Vec::new();
+    let mut summaries = Vec::new();
+    for (read, destination) in read.into_iter().zip(destinations) {
+        let shown = read.topics.as_ref().map(|list| list.shown.join(", "));
+        let topics = read.topics.map(|list| list.topics);
+        let mapping = Mapping { topics, rules: Arc::new(read.rules), destination: destination? };
+        summaries.push(summary::of(read.section, shown.as_deref(), &mapping));
+        mappings.push(mapping);
+    }
+    Some((mappings, summaries))
+}
+
+/// Mappings that no record reaches, and topics that no mapping takes.
+fn check_reach(read: &[MappingRead<'_>], kafka: Option<&KafkaRead>) {
+    for (index, mapping) in read.iter().enumerate() {
+        // The index is that of one of them.
+        let earlier = read.get(..index).unwrap_or_default();
+        let number = |index: usize| {
+            if earlier.len() == 1 { String::new() } else { format!(" (number {})", index + 1) }
+        };
+        if let Some(before) = earlier.iter().position(|earlier| takes_all_of(earlier, mapping)) {
+            let message = format!(
+                "this [[mapping]] is never used: one before it{} takes the same topics, and the first that matches is used; put the special ones first",
+                number(before)
+            );
+            mapping.section.context.error(&mapping.section.header_span(), message);
+        }
+    }
+    if let Some(kafka) = kafka {
+        check_topics(read, &kafka.topics);
+    }
+}
+
+fn takes_all_of(earlier: &MappingRead<'_>, later: &MappingRead<'_>) -> bool {
+    match (&earlier.topics, &later.topics) {
+        (None, _) => true,
+        (Some(earlier), Some(later)) => earlier.covers(later),
+        (Some(earlier), None) => earlier.matches_all(),
+    }
+}
+
+fn check_topics(read: &[MappingRead<'_>], subscribed: &TopicList) {
+    let matches = |mapping: &MappingRead<'_>, topic: &str| {
+        mapping.topics.as_ref().is_none_or(|list| list.topics.is_match(topic))
+    };
+    for mapping in read {
+        let context = mapping.section.context;
+        for topic in mapping.topics.iter().flat_map(|list| &list.names) {
+            if !subscribed.topics.is_match(&topic.value) {
+                let near =
+                    base::suggest::nearest(&topic.value, subscribed.topics.names.iter().map(String::as_str));
+                let meant = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+                let message = format!(
+                    "`topics` of [kafka] does not have {:?}, so nothing comes from it{meant}",
+                    topic.shown()
+                );
+                context.warning(&topic.span, message);
+            }
+        }
+    }
+    let Some(first) = read.first() else {
+        return;
+    };
+    for topic in &subscribed.names {
+        if !read.iter().any(|mapping| matches(mapping, &topic.value)) {
+            let message = format!(
+                "no [[mapping]] takes the topic {:?}: add it to the topics of one, or put a [[mapping]] without `topics` last",
+                topic.shown()
+            );
+            first.section.context.error(&topic.span, message);
+        }
+    }
+}

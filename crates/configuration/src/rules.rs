@@ -1,0 +1,333 @@
+//! What a `[[mapping]]` says of records: the input of the mapper.
+
+use super::section::{Section, Text, unknown_word};
+use base::suggest::nearest;
+use jiff::tz::TimeZone;
+use mapping::decode::{Format, Path, PathError, Query};
+use mapping::{
+    DistinctTimes, Globs, Integers, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError,
+    TimeRange, TimeRule,
+};
+use toml::de::DeValue;
+
+const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("json_lines", Format::JsonLines)];
+const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
+
+/// Keys that InfluxDB gives a meaning of its own: it refuses such tags, and drops a field called "time".
+const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
+
+/// What is wrong has its default, and an error.
+pub fn read(section: Section<'_>) -> Rules {
+    let default = Rules::default();
+    let (tag_keys, tag_paths) = tag_keys(section);
+    Rules {
+        // A key that is missing has its default. So has one that was refused, but then the file has an error and is not used.
+        format: section.word("format", &FORMATS).unwrap_or_default(),
+        query: query(section).unwrap_or(default.query),
+        measurement: measurement(section).unwrap_or(default.measurement),
+        name_key: selector(section, "name_key"),
+        tag_keys,
+        tag_paths,
+        string_fields: globs(section, "string_fields").unwrap_or_default(),
+        number_fields: globs(section, "number_fields").unwrap_or_default(),
+        integers: section.word("integers", &INTEGERS).unwrap_or_default(),
+        include: include(section).unwrap_or(default.include),
+        exclude: globs(section, "exclude").unwrap_or_default(),
+        rename: rename(section),
+        time: time(section),
+        times: times(section),
+        distinct_times: distinct_times(section).unwrap_or_default(),
+        topic_tag: key(section, "topic_tag"),
+        key_tag: key(section, "key_tag"),
+        partition_tag: key(section, "partition_tag"),
+        offset_field: key(section, "offset_field"),
+        header_tags: header_tags(section),
+        tags: tags(section),
+        strict: section.flag("strict").unwrap_or(true),
+    }
+}
+
+fn globs(section: Section<'_>, key: &str) -> Option<Globs> {
+    compile(section, &section.texts(key)?)
+}
+
+fn compile(section: Section<'_>, texts: &[Text]) -> Option<Globs> {
+    let patterns: Vec<&str> = texts.iter().map(|text| text.value.as_str()).collect();
+    let error = match Globs::compile(&patterns) {
+        Ok(globs) => return Some(globs),
+        Err(error) => error,
+    };
+    if let Some(text) = texts.get(error.index) {
+        section.refuse(text, error.to_string());
+    }
+    None
+}
+
+fn include(section: Section<'_>) -> Option<Globs> {
+    let texts = section.texts("include")?;
+    if texts.is_empty() {
+        section.error(
+            "include",
+            "`include` is an empty list, so no field would be left: leave it out to keep all",
+        );
+    }
+    compile(section, &texts)
+}
+
+/// Globs, and JSONPaths where an entry begins with "$".
+fn tag_keys(section: Section<'_>) -> (Globs, Vec<TagPath>) {
+    let texts = section.texts("tag_keys").unwrap_or_default();
+    let (paths, globs): (Vec<Text>, Vec<Text>) =
+        texts.into_iter().partition(|text| text.value.starts_with('$'));
+    let path = |text: &Text| {
+        let path = Path::parse(&text.value).map_err(|error| section.refuse(text, path_error(&error))).ok()?;
+        Some(TagPath { key: path.flattened(), path })
+    };
+    (compile(section, &globs).unwrap_or_default(), paths.iter().filter_map(path).collect())
+}
+
+fn selector(section: Section<'_>, key: &str) -> Option<KeySelector> {
+    let text = section.text(key)?;
+    if !text.value.starts_with('$') {
+        return Some(KeySelector::Flattened(text.value));
+    }
+    match Path::parse(&text.value) {
+        Ok(path) => Some(KeySelector::Root(path)),
+        Err(error) => {
+            section.refuse(&text, path_error(&error));
+            None
+        }
+    }
+}
+
+fn query(section: Section<'_>) -> Option<Query> {
+    let text = section.text("query")?;
+    match Query::parse(&text.value) {
+        Ok(query) => Some(query),
+        Err(error) => {
+            // GJSON, as Telegraf's json_query has it, has neither the "$" nor brackets.
+            let path = text.value.trim_start_matches('@').replace(".#", "[*]");
+            let path = format!("$.{}", path.trim_start_matches(['$', '.']));
+            let remedy = match Query::parse(&path) {
+                Ok(_) => format!("; did you mean {path:?}?"),
+                Err(_) => "; it begins with \"$\", as in \"$.items[*]\"".to_owned(),
+            };
+            section.refuse(&text, path_error(&error) + &remedy);
+            None
+        }
+    }
+}
+
+/// In one line; the parser draws its errors in several.
+fn path_error(error: &PathError) -> String {
+    match error {
+        PathError::NotSingular(_) => error.to_string(),
+        PathError::Syntax { text, why } => {
+            let place = why.split_once("--> 1:").map(|(_, rest)| rest);
+            let column: Option<String> =
+                place.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
+            let at = column.map(|column| format!(" (from its character {column} on)")).unwrap_or_default();
+            format!("{text:?} is not a JSONPath{at}")
+        }
+    }
+}
+
+fn measurement(section: Section<'_>) -> Option<String> {
+    let text = section.text("measurement")?;
+    let rest = text.value.replace("{topic}", "");
+    if rest.contains(['{', '}']) {
+        section.refuse(
+            &text,
+            "`measurement` knows {topic} only; the record's own name is taken with `name_key`",
+        );
+    }
+    if text.value.starts_with('#') {
+        section.refuse(&text, "a line that begins with \"#\" is a comment for InfluxDB: choose another name");
+    }
+    check_name(section, "measurement", &text);
+    Some(text.value)
+}
+
+/// A key of the bridge's own in every point: a tag or a field.
+fn key(section: Section<'_>, key: &str) -> Option<String> {
+    let text = section.text(key)?;
+    check_key(section, key, &text);
+    Some(text.value)
+}
+
+fn check_key(section: Section<'_>, key: &str, text: &Text) {
+    if RESERVED.contains(&text.value.as_str()) {
+        section.refuse(text, format!("InfluxDB keeps {:?} for itself: choose another name", text.shown()));
+    }
+    check_name(section, key, text);
+}
+
+/// Line protocol has no way to write these.
+fn check_name(section: Section<'_>, key: &str, text: &Text) {
+    if text.value.ends_with('\\') || text.value.contains(char::is_control) {
+        section.refuse(
+            text,
+            format!("`{key}` can't end in a backslash or hold line ends and other control characters"),
+        );
+    }
+}
+
+fn header_tags(section: Section<'_>) -> Vec<String> {
+    let texts = section.texts("header_tags").unwrap_or_default();
+    for text in &texts {
+        check_key(section, "header_tags", text);
+    }
+    texts.into_iter().map(|text| text.value).collect()
+}
+
+/// A table of strings, entry by entry, with the places of both sides.
+fn pairs(section: Section<'_>, key: &str) -> Vec<(Text, Text)> {
+    let Some(value) = section.value(key) else {
+        return Vec::new();
+    };
+    let DeValue::Table(table) = value.get_ref() else {
+        section.wants(value, key, "a table of strings, such as { from = \"to\" }");
+        return Vec::new();
+    };
+    let pair = |(name, value): (&toml::Spanned<_>, _)| {
+        let name = Text::plain(name);
+        let full = format!("{key}.{}", name.value);
+        Some((name, section.text_of(&full, value)?))
+    };
+    table.iter().filter_map(pair).collect()
+}
+
+fn tags(section: Section<'_>) -> Vec<(String, String)> {
+    let pairs = pairs(section, "tags");
+    for (name, value) in &pairs {
+        check_key(section, "tags", name);
+        check_name(section, "tags", value);
+        if value.value.is_empty() || name.value.is_empty() {
+            section.refuse(value, "InfluxDB has no empty tags: give it a value, or leave it out");
+        }
+    }
+    pairs.into_iter().map(|(name, value)| (name.value, value.value)).collect()
+}
+
+fn rename(section: Section<'_>) -> Rename {
+    let mut rename = Rename::default();
+    for (from, to) in pairs(section, "rename") {
+        check_key(section, "rename", &to);
+        if let Err(error) = rename.add(&from.value, &to.value) {
+            section.refuse(&to, error.to_string());
+        }
+    }
+    rename
+}
+
+fn distinct_times(section: Section<'_>) -> Option<DistinctTimes> {
+    let value = section.value("distinct_times")?;
+    match value.get_ref() {
+        DeValue::Boolean(true) => Some(DistinctTimes::Kafka),
+        DeValue::Boolean(false) => Some(DistinctTimes::Never),
+        DeValue::String(text) if text == "always" => Some(DistinctTimes::Always),
+        DeValue::String(text) => {
+            let message =
+                unknown_word("distinct_times", text, &["always"]) + "; without quotes it is true or false";
+            section.error("distinct_times", message);
+            None
+        }
+        _ => {
+            section.wants(value, "distinct_times", "true, false or \"always\"");
+            None
+        }
+    }
+}
+
+fn time(section: Section<'_>) -> Option<TimeRule> {
+    let key = selector(section, "time_key");
+    let format = time_format(section);
+    let zone = zone(section);
+    let formats = TimeFormat::NAMES.join(", ");
+    match (section.has("time_key"), section.has("time_format")) {
+        (true, false) => {
+            let message = format!(
+                "`time_key` wants a `time_format`: one of {formats}, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""
+            );
+            section.context.missing(Some(&section.span("time_key")), "mapping", "time_format", message);
+        }
+        (false, true) => {
+            let message = format!(
+                "`time_format` ({formats} or a pattern) is of `time_key`: name the key that has the time"
+            );
+            section.context.missing(Some(&section.span("time_format")), "mapping", "time_key", message);
+        }
+        (false, false) if section.has("timezone") => {
+            section.context.warning(
+                &section.span("timezone"),
+                "without `time_key` it has no effect: Kafka's own time has no zone",
+            );
+        }
+        _ => {}
+    }
+    Some(TimeRule { key: key?, format: format?, zone: zone.unwrap_or(TimeZone::UTC) })
+}
+
+fn times(section: Section<'_>) -> TimeRange {
+    let default = TimeRange::default();
+    let (min, max) = (time_end(section, "time_min"), time_end(section, "time_max"));
+    let times = TimeRange { min: min.unwrap_or(default.min), max: max.unwrap_or(default.max) };
+    if times.min > times.max {
+        section.error("time_max", "`time_max` lies before `time_min`, so every record would be rejected");
+    }
+    times
+}
+
+/// A string, or one of TOML's own dates.
+fn time_end(section: Section<'_>, key: &str) -> Option<i64> {
+    let value = section.value(key)?;
+    let written = match value.get_ref() {
+        DeValue::Datetime(date) => date.to_string(),
+        _ => section.text(key)?.value,
+    };
+    let end = TimeRange::parse_end(&written);
+    if end.is_none() {
+        let message = format!(
+            "`{key}` wants a time from 1677-09-22 to 2262-04-11, such as \"2020-01-01\" or \"2020-01-01T00:00:00Z\""
+        );
+        section.error(key, message);
+    }
+    end
+}
+
+fn time_format(section: Section<'_>) -> Option<TimeFormat> {
+    let text = section.text("time_format")?;
+    let error = match TimeFormat::parse(&text.value) {
+        Ok(format) => return Some(format),
+        Err(error) => error,
+    };
+    let message = match error {
+        TimeFormatError::Unknown(_) => {
+            unknown_word("time_format", text.shown(), &TimeFormat::NAMES)
+                + " (or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\")"
+        }
+        error => error.to_string(),
+    };
+    section.refuse(&text, message);
+    None
+}
+
+fn zone(section: Section<'_>) -> Option<TimeZone> {
+    let text = section.text("timezone")?;
+    let zone = mapping::zone_by_name(&text.value);
+    if zone.is_none() {
+        let names = mapping::zone_names();
+        // The city alone is what people know: "Seoul".
+        let city = names
+            .iter()
+            .find(|name| name.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(&text.value)));
+        let near =
+            city.map(String::as_str).or_else(|| nearest(&text.value, names.iter().map(String::as_str)));
+        let remedy = match near {
+            Some(near) => format!("; did you mean {near:?}?"),
+            None => ": write a name such as \"UTC\" or \"Europe/Berlin\"".to_owned(),
+        };
+        section.refuse(&text, format!("there is no time zone {:?}{remedy}", text.shown()));
+    }
+    zone
+}

@@ -1,0 +1,318 @@
+//! One table of the file, read key by key. What is wrong goes into the context; the reader goes on with `None`.
+
+use super::context::{Context, Secrets};
+use super::interpolate::{InterpolateError, interpolate};
+use super::schema::{Table, title};
+use super::source::Span;
+use super::{unknown, words};
+use base::secret::Secret;
+use base::suggest::nearest;
+use std::path::PathBuf;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+/// A table with the keys that it may have.
+#[derive(Clone, Copy)]
+pub struct Section<'a> {
+    pub context: &'a Context<'a>,
+    pub schema: &'static Table,
+    pub table: &'a DeTable<'a>,
+    /// Where the table begins; None at the top of the file.
+    header: Option<&'a Spanned<DeValue<'a>>>,
+}
+
+/// A string value, replaced.
+#[derive(Clone, Debug)]
+pub struct Text {
+    pub value: String,
+    pub span: Span,
+    /// As it stands in the file, where variables or files were put in: messages show this, because
+    /// what was put in may be a secret at the wrong place.
+    written: Option<String>,
+    file: Option<PathBuf>,
+}
+
+impl Text {
+    /// A key, in which nothing is replaced.
+    pub fn plain(key: &Spanned<DeString<'_>>) -> Self {
+        Self { value: key.get_ref().to_string(), span: key.span(), written: None, file: None }
+    }
+
+    /// The value as messages may show it.
+    pub fn shown(&self) -> &str {
+        self.written.as_deref().unwrap_or(&self.value)
+    }
+
+    pub fn secret(self) -> Secret {
+        match self.file {
+            Some(file) => Secret::of_file(self.value, file),
+            None => Secret::new(self.value),
+        }
+    }
+
+    /// A message of somebody who saw the value, without what was put in.
+    fn without_value(&self, message: String) -> String {
+        match &self.written {
+            Some(written) if !self.value.is_empty() => {
+                let escaped = format!("{:?}", self.value);
+                message.replace(escaped.trim_matches('"'), written).replace(&self.value, written)
+            }
+            _ => message,
+        }
+    }
+}
+
+impl<'a> Section<'a> {
+    /// The whole file.
+    pub fn top(context: &'a Context<'a>, schema: &'static Table, table: &'a DeTable<'a>) -> Self {
+        unknown::report(context, schema, table);
+        Self { context, schema, table, header: None }
+    }
+
+    fn open(self, schema: &'static Table, value: &'a Spanned<DeValue<'a>>, table: &'a DeTable<'a>) -> Self {
+        unknown::report(self.context, schema, table);
+        Self { context: self.context, schema, table, header: Some(value) }
+    }
+
+    pub fn value(self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+        debug_assert!(self.schema.keys.contains(&key) || self.schema.tables.contains(&key), "{key}");
+        self.table.get(key)
+    }
+
+    pub fn has(self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    /// Where the value of a key stands; the table's own place without it.
+    pub fn span(self, key: &str) -> Span {
+        self.value(key).or(self.header).map_or(0..0, Spanned::span)
+    }
+
+    pub fn header_span(self) -> Span {
+        self.header.map_or(0..0, Spanned::span)
+    }
+
+    /// An error at the value of `key`.
+    pub fn error(self, key: &str, message: impl Into<String>) {
+        self.context.error(&self.span(key), message);
+    }
+
+    /// An error about a text, whose message may quote it.
+    pub fn refuse(self, text: &Text, message: impl Into<String>) {
+        self.context.error(&text.span, text.without_value(message.into()));
+    }
+
+    /// `why` says what the key is for.
+    pub fn missing(self, key: &str, why: &str) {
+        let header = self.header.map(Spanned::span);
+        let message = match self.schema.name {
+            "" => format!("{} is missing: {why}", title(key)),
+            name => format!("{} has no `{key}`: {why}", title(name)),
+        };
+        self.context.missing(header.as_ref(), self.schema.name, key, message);
+    }
+
+    pub fn wants(self, value: &Spanned<DeValue<'_>>, key: &str, wanted: &str) {
+        let message = format!("`{key}` wants {wanted}, this is {}", kind(value.get_ref()));
+        self.context.error(&value.span(), message);
+    }
+
+    /// A table inside this one.
+    pub fn table(self, name: &str, schema: &'static Table) -> Option<Self> {
+        let value = self.value(name)?;
+        match value.get_ref() {
+            DeValue::Table(table) => Some(self.open(schema, value, table)),
+            DeValue::Array(_) => {
+                let message =
+                    format!("there is one {0} only: write it with single brackets", title(schema.name));
+                self.context.error(&value.span(), message);
+                None
+            }
+            _ => {
+                self.wants(value, name, &format!("a table of its own, {}", title(schema.name)));
+                None
+            }
+        }
+    }
+
+    /// Tables of one name, each under its own `[[name]]`.
+    pub fn tables(self, name: &str, schema: &'static Table) -> Vec<Self> {
+        let Some(value) = self.value(name) else {
+            return Vec::new();
+        };
+        match value.get_ref() {
+            DeValue::Array(values) => {
+                values.iter().filter_map(|value| self.one_of(schema, name, value)).collect()
+            }
+            DeValue::Table(_) => {
+                let message =
+                    format!("there may be several: write {} with double brackets", title(schema.name));
+                self.context.error(&value.span(), message);
+                Vec::new()
+            }
+            _ => {
+                self.wants(value, name, "tables");
+                Vec::new()
+            }
+        }
+    }
+
+    fn one_of(self, schema: &'static Table, name: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Self> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.wants(value, name, "tables");
+        }
+        table.map(|table| self.open(schema, value, table))
+    }
+
+    /// A string that is not empty.
+    pub fn text(self, key: &str) -> Option<Text> {
+        let value = self.value(key)?;
+        self.text_of(key, value).and_then(|text| self.not_empty(key, text))
+    }
+
+    pub fn text_or_empty(self, key: &str) -> Option<Text> {
+        self.text_of(key, self.value(key)?)
+    }
+
+    /// A string that has to be there.
+    pub fn required_text(self, key: &str, why: &str) -> Option<Text> {
+        if !self.has(key) {
+            self.missing(key, why);
+        }
+        self.text(key)
+    }
+
+    fn not_empty(self, key: &str, text: Text) -> Option<Text> {
+        if !text.value.is_empty() {
+            return Some(text);
+        }
+        let message = match &text.written {
+            Some(written) => format!("`{key}` is empty once {written} is replaced"),
+            None => format!("`{key}` is empty: give it a value, or leave the key out"),
+        };
+        self.context.error(&text.span, message);
+        None
+    }
+
+    /// A string as the value of `key`, or inside it.
+    pub fn text_of(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
+        let DeValue::String(written) = value.get_ref() else {
+            self.wants(value, key, "a string");
+            return None;
+        };
+        match interpolate(written, self.context.around) {
+            Ok(read) => {
+                let written = read.replaced.then(|| written.to_string());
+                Some(Text { value: read.value, span: value.span(), written, file: read.file })
+            }
+            Err(errors) => {
+                for error in errors {
+                    self.context.error(&value.span(), error.to_string());
+                }
+                None
+            }
+        }
+    }
+
+    /// A list of strings.
+    pub fn texts(self, key: &str) -> Option<Vec<Text>> {
+        let value = self.value(key)?;
+        let DeValue::Array(values) = value.get_ref() else {
+            self.wants(value, key, "a list of strings, such as [\"a\", \"b\"]");
+            return None;
+        };
+        let texts: Vec<Option<Text>> = values
+            .iter()
+            .map(|value| self.text_of(key, value).and_then(|text| self.not_empty(key, text)))
+            .collect();
+        texts.into_iter().collect()
+    }
+
+    /// A list of strings, or a string alone.
+    pub fn text_or_texts(self, key: &str) -> Option<Vec<Text>> {
+        match self.value(key)?.get_ref() {
+            DeValue::String(_) => self.text(key).map(|text| vec![text]),
+            _ => self.texts(key),
+        }
+    }
+
+    /// Like `text`, but no message shows any of it.
+    pub fn secret(self, key: &str) -> Option<Text> {
+        self.secret_of(key, self.value(key)?)
+    }
+
+    pub fn secret_of(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
+        let DeValue::String(written) = value.get_ref() else {
+            self.wants(value, key, "a string");
+            return None;
+        };
+        let span = value.span();
+        let optional = self.context.secrets == Secrets::Optional;
+        let text = |value, file| Some(Text { value, span: span.clone(), written: None, file });
+        match interpolate(written, self.context.around) {
+            Ok(read) if read.value.is_empty() && !optional => {
+                let when = if read.replaced { " once it is replaced" } else { "" };
+                self.context.error(&span, format!("`{key}` is empty{when}"));
+                None
+            }
+            Ok(read) => text(read.value, read.file),
+            Err(errors) if optional && errors.iter().all(InterpolateError::is_absence) => {
+                text(String::new(), None)
+            }
+            Err(errors) => {
+                for error in errors {
+                    self.context.error(&span, error.without_value());
+                }
+                None
+            }
+        }
+    }
+
+    /// A string out of a few.
+    pub fn word<T: Copy>(self, key: &str, known: &[(&'static str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        if let Some((_, meant)) = known.iter().find(|(word, _)| *word == text.value) {
+            return Some(*meant);
+        }
+        let known: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+        self.refuse(&text, unknown_word(key, text.shown(), &known));
+        None
+    }
+
+    /// A file that is there; relative names start at the configuration file's folder.
+    pub fn file(self, key: &str) -> Option<PathBuf> {
+        let text = self.text(key)?;
+        let path = self.context.around.folder.join(&text.value);
+        match std::fs::File::open(&path) {
+            Ok(_) => Some(path),
+            Err(error) => {
+                self.refuse(&text, format!("`{key}`: {} can't be read: {error}", path.display()));
+                None
+            }
+        }
+    }
+}
+
+/// What to say about a word that is none of the known ones.
+pub fn unknown_word(key: &str, word: &str, known: &[&'static str]) -> String {
+    let other = |(of, other, _): &&(&str, &str, &str)| *of == key && other.eq_ignore_ascii_case(word);
+    let other =
+        words::VALUES.iter().find(other).map(|(_, _, meant)| *meant).filter(|meant| known.contains(meant));
+    let meant = other.or_else(|| nearest(word, known.iter().copied()));
+    let meant = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
+    let known: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();
+    format!("`{key}` is one of {}, this is {word:?}{meant}", known.join(", "))
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

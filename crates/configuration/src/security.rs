@@ -1,0 +1,182 @@
+//! `[kafka.tls]` and `[kafka.sasl]` as properties of librdkafka, and where tokens come from.
+
+use super::section::{Section, Text, unknown_word};
+use super::{schema, urls};
+use base::secret::Secret;
+use kafka::{Oauth, TokenEndpoint};
+use reqwest::Url;
+use std::path::PathBuf;
+
+type Properties = Vec<(String, Secret)>;
+
+/// What this build of librdkafka can speak with a name and a password, or, for the last, with a token.
+const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
+
+/// The presence of the tables, even when they are empty, says which protocol is spoken.
+pub fn read(kafka: Section<'_>) -> (Properties, Option<Oauth>) {
+    let tls = kafka.table("tls", &schema::KAFKA_TLS);
+    let sasl = kafka.table("sasl", &schema::KAFKA_SASL);
+    let protocol = match (kafka.has("tls"), kafka.has("sasl")) {
+        (false, false) => return (Vec::new(), None),
+        (true, false) => "ssl",
+        (false, true) => "sasl_plaintext",
+        (true, true) => "sasl_ssl",
+    };
+    let mut properties = vec![("security.protocol".to_owned(), Secret::new(protocol))];
+    properties.extend(tls.map(tls_properties).unwrap_or_default());
+    let ca_file =
+        properties.iter().find(|(name, _)| name == "ssl.ca.location").map(|(_, path)| path.expose().into());
+    let login = sasl.map(|sasl| sasl_properties(sasl, ca_file));
+    let (login, oauth) = login.unwrap_or_default();
+    properties.extend(login);
+    (properties, oauth)
+}
+
+fn tls_properties(section: Section<'_>) -> Properties {
+    let mut properties = Vec::new();
+    for (key, property) in [
+        ("ca_file", "ssl.ca.location"),
+        ("cert_file", "ssl.certificate.location"),
+        ("key_file", "ssl.key.location"),
+    ] {
+        let path = section.file(key).map(|path| Secret::new(path.to_string_lossy()));
+        properties.extend(path.map(|path| (property.to_owned(), path)));
+    }
+    let password = section.secret("key_password").map(|text| ("ssl.key.password".to_owned(), text.secret()));
+    properties.extend(password);
+    check_pair(section);
+    if section.flag("verify") == Some(false) {
+        section.context.warning(&section.span("verify"), UNVERIFIED);
+        properties.push(("enable.ssl.certificate.verification".to_owned(), Secret::new("false")));
+    }
+    properties
+}
+
+pub const UNVERIFIED: &str = "with verify = false anybody on the way can read and change everything; ca_file makes a private certificate trusted";
+
+/// A certificate is nothing without its key.
+pub fn check_pair(section: Section<'_>) {
+    for (key, other) in [("cert_file", "key_file"), ("key_file", "cert_file")] {
+        if section.has(key) && !section.has(other) {
+            section.error(key, format!("`{key}` wants its `{other}` beside it"));
+        }
+    }
+}
+
+/// `ca_file`: what the brokers' certificates are trusted by.
+fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Properties, Option<Oauth>) {
+    let username = section.text("username").map(|text| ("sasl.username".to_owned(), text.secret()));
+    let password = section.secret("password").map(|text| ("sasl.password".to_owned(), text.secret()));
+    let tokens = TokenKeys::read(section);
+    let Some(mechanism) =
+        section.required_text("mechanism", "one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER")
+    else {
+        return (Vec::new(), None);
+    };
+    if !MECHANISMS.contains(&mechanism.value.as_str()) {
+        let kerberos = if mechanism.value == "GSSAPI" { " (Kerberos is not built in)" } else { "" };
+        section.refuse(&mechanism, unknown_word("mechanism", mechanism.shown(), &MECHANISMS) + kerberos);
+    }
+    let takes_login = mechanism.value != "OAUTHBEARER";
+    for key in LOGIN_KEYS {
+        if takes_login && !section.has(key) {
+            section.missing(key, &format!("{} wants a username and a password", mechanism.shown()));
+        }
+        if !takes_login && section.has(key) {
+            let other = "it logs in with a `token`, or with those of a `token_endpoint`";
+            section.error(key, format!("OAUTHBEARER has no `{key}`: {other}"));
+        }
+    }
+    for key in TOKEN_KEYS.into_iter().filter(|key| takes_login && section.has(key)) {
+        let other = format!("{} logs in with a username and a password", mechanism.shown());
+        section.error(key, format!("`{key}` is of mechanism = \"OAUTHBEARER\": {other}"));
+    }
+    let oauth = if takes_login { None } else { tokens.oauth(section, ca_file) };
+    let mut properties = vec![("sasl.mechanisms".to_owned(), mechanism.secret())];
+    properties.extend(username.into_iter().chain(password));
+    (properties, oauth)
+}
+
+const LOGIN_KEYS: [&str; 2] = ["username", "password"];
+const TOKEN_KEYS: [&str; 5] = ["token", "token_endpoint", "client_id", "client_secret", "scope"];
+
+/// What OAUTHBEARER has.
+struct TokenKeys {
+    token: Option<Text>,
+    endpoint: Option<Url>,
+    client_id: Option<String>,
+    client_secret: Option<Secret>,
+    scope: Option<String>,
+}
+
+impl TokenKeys {
+    fn read(section: Section<'_>) -> Self {
+        Self {
+            token: section.secret("token"),
+            endpoint: section.text("token_endpoint").and_then(|text| urls::endpoint(section, &text)),
+            client_id: section.text("client_id").map(|text| text.value),
+            client_secret: section.secret("client_secret").map(Text::secret),
+            scope: section.text("scope").map(|text| text.value),
+        }
+    }
+
+    fn oauth(self, section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
+        match (section.has("token"), section.has("token_endpoint")) {
+            (true, true) => {
+                section.error("token", "`token` and `token_endpoint` are both here: keep one of them");
+                None
+            }
+            (_, true) => self.of_endpoint(section, ca_file),
+            (has_token, false) => {
+                for key in ["client_id", "client_secret", "scope"].into_iter().filter(|key| section.has(key))
+                {
+                    section.missing("token_endpoint", &format!("`{key}` wants it beside it"));
+                }
+                if !has_token {
+                    let why = "OAUTHBEARER wants one, such as \"${file:kafka.token}\", or a `token_endpoint` that gives some";
+                    section.missing("token", why);
+                }
+                let token = self.token?;
+                if !token.value.trim().chars().all(|c| c.is_ascii_graphic()) {
+                    let why = "has a space, a line end or another character that no token has";
+                    section.error("token", format!("`token` {why}"));
+                }
+                Some(Oauth::Token(token.secret()))
+            }
+        }
+    }
+
+    fn of_endpoint(self, section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
+        for key in ["client_id", "client_secret"].into_iter().filter(|key| !section.has(key)) {
+            section.missing(key, "`token_endpoint` wants a client_id and a client_secret");
+        }
+        let (url, client_id, client_secret) = (self.endpoint?, self.client_id?, self.client_secret?);
+        if client_id.contains(':') {
+            section.error("client_id", "`client_id` can't hold a \":\": HTTP ends it there");
+        }
+        Some(Oauth::Endpoint(TokenEndpoint { url, client_id, client_secret, scope: self.scope, ca_file }))
+    }
+}
+
+/// `[influx.tls]` has the same files, for another client.
+pub struct TlsFiles {
+    pub ca_file: Option<PathBuf>,
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    pub verify: bool,
+}
+
+pub fn tls_files(section: Section<'_>) -> TlsFiles {
+    check_pair(section);
+    // Certificates are verified unless the file says otherwise; a refused value is an error of the file.
+    let verify = section.flag("verify").unwrap_or(true);
+    if !verify {
+        section.context.warning(&section.span("verify"), UNVERIFIED);
+    }
+    TlsFiles {
+        ca_file: section.file("ca_file"),
+        cert_file: section.file("cert_file"),
+        key_file: section.file("key_file"),
+        verify,
+    }
+}

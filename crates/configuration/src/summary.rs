@@ -1,0 +1,132 @@
+//! What a mapping will do, in words: one line of `check`.
+
+use super::section::Section;
+use base::Destination;
+use engine::Mapping;
+use engine::dead_letter::Store;
+use mapping::decode::Format;
+use mapping::{DistinctTimes, Integers, Rules};
+use toml::de::DeValue;
+
+pub fn of_default(mapping: &Mapping) -> String {
+    let destination = destination(&mapping.destination);
+    format!(
+        "all topics -> {destination}: measurement is the topic's name; no tags; {}",
+        kafka_time(&mapping.rules)
+    )
+}
+
+/// Where records go that can't be stored.
+pub fn of_dead_letter(dead_letter: Option<&Store>) -> String {
+    match dead_letter {
+        Some(dead_letter) => format!("what is rejected or refused -> {dead_letter}"),
+        None => "what is rejected or refused is counted and logged: there is no [dead_letter]".to_owned(),
+    }
+}
+
+/// `topics` as they are written.
+pub fn of(section: Section<'_>, topics: Option<&str>, mapping: &Mapping) -> String {
+    let rules = &mapping.rules;
+    let parts = [
+        Some(measurement(section, rules)),
+        Some(tags(section, rules)),
+        fields(section, rules),
+        Some(time(section, rules)),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!(
+        "{} -> {}: {}",
+        topics.unwrap_or("all topics"),
+        destination(&mapping.destination),
+        parts.join("; ")
+    )
+}
+
+fn destination(destination: &Destination) -> String {
+    match destination {
+        Destination::Bucket { org, bucket } => format!("bucket {bucket:?} of organization {org:?}"),
+        Destination::Database { database, retention_policy: None } => format!("database {database:?}"),
+        Destination::Database { database, retention_policy: Some(policy) } => {
+            format!("database {database:?}, retention policy {policy:?}")
+        }
+    }
+}
+
+fn measurement(section: Section<'_>, rules: &Rules) -> String {
+    let fixed = match rules.measurement.as_str() {
+        "{topic}" => "the topic's name".to_owned(),
+        measurement => format!("{measurement:?}"),
+    };
+    let objects = match (rules.format, shown(section, "query")) {
+        (_, Some(query)) => format!("a point for each of {query}, "),
+        (Format::JsonLines, None) => "a point for each line, ".to_owned(),
+        (Format::Json, None) => String::new(),
+    };
+    match shown(section, "name_key") {
+        Some(key) => format!("{objects}measurement from {key:?}, else {fixed}"),
+        None => format!("{objects}measurement is {fixed}"),
+    }
+}
+
+fn tags(section: Section<'_>, rules: &Rules) -> String {
+    let mut tags = list(section, "tag_keys");
+    let own = [
+        ("the topic", &rules.topic_tag),
+        ("the key", &rules.key_tag),
+        ("the partition", &rules.partition_tag),
+    ];
+    tags.extend(own.iter().filter_map(|(what, tag)| Some(format!("{}={what}", tag.as_ref()?))));
+    tags.extend(rules.header_tags.iter().map(|name| format!("header {name}")));
+    tags.extend(rules.tags.iter().map(|(name, value)| format!("{name}={value}")));
+    if tags.is_empty() { "no tags".to_owned() } else { format!("tags {}", tags.join(", ")) }
+}
+
+fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
+    let mut fields = Vec::new();
+    for (key, what) in [
+        ("include", "only the fields"),
+        ("exclude", "no fields"),
+        ("string_fields", "strings kept in"),
+        ("number_fields", "quoted numbers read in"),
+    ] {
+        let globs = list(section, key);
+        let says_all = key == "include" && globs == ["*"];
+        fields.extend((!globs.is_empty() && !says_all).then(|| format!("{what} {}", globs.join(", "))));
+    }
+    fields.extend((rules.integers == Integers::Int).then(|| "integers kept".to_owned()));
+    fields.extend(section.has("rename").then(|| "keys renamed".to_owned()));
+    (!fields.is_empty()).then(|| fields.join(", "))
+}
+
+fn time(section: Section<'_>, rules: &Rules) -> String {
+    let time = match (shown(section, "time_key"), shown(section, "time_format")) {
+        (Some(key), Some(format)) => format!("time from {key:?} as {format}"),
+        _ => kafka_time(rules),
+    };
+    let end = |key: &str, words: &str| {
+        let end = section.value(key)?.get_ref();
+        let end = end.as_str().map(str::to_owned).or_else(|| Some(end.as_datetime()?.to_string()))?;
+        Some(format!(", {words} {end}"))
+    };
+    let ends = [end("time_min", "not before"), end("time_max", "not after")];
+    ends.into_iter().flatten().fold(time, |time, end| time + &end)
+}
+
+fn kafka_time(rules: &Rules) -> String {
+    let distinct = if rules.distinct_times == DistinctTimes::Never { "" } else { ", made distinct" };
+    format!("time of the Kafka record{distinct}")
+}
+
+/// A string as it is written.
+fn shown(section: Section<'_>, key: &str) -> Option<String> {
+    section.value(key)?.get_ref().as_str().map(str::to_owned)
+}
+
+fn list(section: Section<'_>, key: &str) -> Vec<String> {
+    match section.value(key).map(toml::Spanned::get_ref) {
+        Some(DeValue::Array(values)) => {
+            values.iter().filter_map(|value| value.get_ref().as_str()).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    }
+}

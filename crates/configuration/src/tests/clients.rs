@@ -1,0 +1,61 @@
+//! Kafka clients, made by what the configuration says of them.
+
+use kafka::{Settings, client_config, producer_config, reader_config};
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::producer::BaseProducer;
+use std::path::Path;
+
+fn kafka(more: &str) -> Settings {
+    let text = format!(
+        "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n{more}\n[[mapping]]\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'"
+    );
+    crate::parse(Path::new("bridge.toml"), &text, &|_| None).unwrap().config.kafka
+}
+
+#[test]
+fn the_producer_takes_over_how_brokers_are_reached_and_nothing_else() {
+    let kafka = kafka(
+        "[kafka.tls]\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'u'\npassword = 'p'\n[kafka.librdkafka]\n\
+         fetch.min.bytes = 5\nsession.timeout.ms = 7000\nsocket.timeout.ms = 3000\nacks = 0\nlinger.ms = 900000\n\
+         transactional.id = 'x'\nmessage.max.bytes = 2000000\nisolation.level = 'read_uncommitted'",
+    );
+    let config = producer_config(&kafka);
+    for (name, want) in [
+        ("security.protocol", Some("sasl_ssl")),
+        ("sasl.username", Some("u")),
+        ("sasl.password", Some("p")),
+        ("socket.timeout.ms", Some("3000")),
+        ("message.max.bytes", Some("2000000")),
+        ("acks", Some("all")),
+        ("linger.ms", Some("5")),
+        ("metadata.recovery.rebootstrap.trigger.ms", Some("30000")),
+        ("transactional.id", None),
+        ("fetch.min.bytes", None),
+        ("session.timeout.ms", None),
+        ("isolation.level", None),
+        ("group.id", None),
+    ] {
+        assert_eq!(config.get(name), want, "{name}");
+    }
+    config.create::<BaseProducer>().unwrap();
+    let consumer = client_config(&kafka, 0, 1);
+    assert_eq!(consumer.get("metadata.recovery.rebootstrap.trigger.ms"), Some("30000"));
+    let config = reader_config(&kafka);
+    assert_eq!(config.get("isolation.level"), Some("read_uncommitted"), "it reads what the members read");
+    assert_eq!((config.get("enable.auto.commit"), config.get("group.instance.id")), (Some("false"), None));
+    config.create::<BaseConsumer>().unwrap();
+}
+
+#[test]
+fn a_lost_answer_to_a_join_is_waited_for_a_minute_and_a_long_session_may_be_set_alone() {
+    let f = |more: &str, want: &str| {
+        let config = client_config(&kafka(&format!("[kafka.librdkafka]\n{more}")), 0, 1);
+        assert_eq!(config.get("max.poll.interval.ms"), Some(want), "{more}");
+        config.create::<BaseConsumer>().unwrap();
+    };
+    f("", "60000");
+    f("session.timeout.ms = 45000", "60000");
+    f("session.timeout.ms = 120000", "120000");
+    f("session.timeout.ms = 120000\nmax.poll.interval.ms = 200000", "200000");
+    f("max.poll.interval.ms = 300000", "300000");
+}

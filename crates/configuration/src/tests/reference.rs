@@ -1,0 +1,171 @@
+//! `bridge.toml` at the root, the examples and the image's configuration.
+
+use super::*;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+pub(super) fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+pub(super) fn reference() -> String {
+    std::fs::read_to_string(root().join("bridge.toml")).unwrap()
+}
+
+/// A line of the reference that is commented out, without its "# ".
+pub(super) fn commented_out(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("# ")?;
+    let is_table = line.starts_with('[') && line.ends_with(']') && !line.contains(' ');
+    (is_table || key(line).is_some()).then_some(line)
+}
+
+pub(super) fn key(line: &str) -> Option<&str> {
+    let (key, _) = line.split_once(" = ")?;
+    let is_key = |c: char| c.is_ascii_lowercase() || "_.\"".contains(c);
+    key.chars().all(is_key).then(|| key.trim_matches('"'))
+}
+
+/// The reference with those lines in force that `wanted` names, by table and line.
+fn uncommented(wanted: impl Fn(&str, &str) -> bool) -> String {
+    let mut table = String::new();
+    let mut text = String::new();
+    for line in reference().lines() {
+        let out = commented_out(line);
+        if let Some(header) = out.unwrap_or(line).strip_prefix('[') {
+            header.trim_matches(['[', ']']).clone_into(&mut table);
+        }
+        let is_active = out.is_none() && key(line).is_some();
+        match out {
+            Some(out) if wanted(&table, out) => text.push_str(out),
+            _ if is_active && !wanted(&table, line) => {}
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Loads a text as if it stood in a folder that has the files of the reference.
+fn load_in_folder(text: &str) -> Loaded {
+    let folder =
+        std::env::temp_dir().join(format!("reference-{}-{:x}", std::process::id(), fastrand::u64(..)));
+    std::fs::create_dir_all(&folder).unwrap();
+    for file in ["ca.pem", "client.pem", "client.key"] {
+        std::fs::write(folder.join(file), "").unwrap();
+    }
+    std::fs::write(folder.join("kafka.token"), "token").unwrap();
+    let loaded = parse(&folder.join("bridge.toml"), text, &|name| Some(format!("of-{name}")));
+    std::fs::remove_dir_all(&folder).unwrap();
+    loaded.unwrap_or_else(|errors| panic!("{text}\n{errors}"))
+}
+
+/// Keys that exclude each other.
+fn is_of(api: &str, table: &str, line: &str) -> bool {
+    let key = key(line).unwrap_or_default();
+    let v1 = ["database", "retention_policy", "username", "password", "create_database"].contains(&key);
+    let v2 = ["org", "bucket", "token"].contains(&key);
+    let is_destination = table == "influx" || table == "mapping";
+    // Letters go to a topic with the one, to a file with the other.
+    let is_other_letter =
+        table == "dead_letter" && if api == "v1" { key.starts_with("file") } else { key == "topic" };
+    let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope"];
+    let is_token = table == "kafka.sasl" && of_tokens.contains(&key);
+    let is_other_api = is_destination && if api == "v1" { v2 } else { v1 };
+    key != "urls" && !is_token && !is_other_letter && !is_other_api
+}
+
+#[test]
+fn the_reference_is_right_as_it_stands() {
+    let config = load_in_folder(&reference()).config;
+    assert_eq!(config.kafka.topics.names, ["testtopic"]);
+}
+
+#[test]
+fn the_reference_is_right_with_every_key() {
+    let v2 = load_in_folder(&uncommented(|table, line| is_of("v2", table, line)));
+    assert!(v2.config.kafka.properties.len() > 8 && v2.config.mappings[0].rules.time.is_some());
+    let v1 = uncommented(|table, line| is_of("v1", table, line)).replace("api = \"v2\"", "api = \"v1\"");
+    load_in_folder(&v1);
+    for other in ["token", "token_endpoint"] {
+        let text = uncommented(|table, line| match key(line) {
+            Some("username" | "password") if table == "kafka.sasl" => false,
+            Some("client_id" | "client_secret" | "scope") if table == "kafka.sasl" => other != "token",
+            Some("token" | "token_endpoint") if table == "kafka.sasl" => key(line) == Some(other),
+            _ => table == "kafka.sasl" || is_of("v2", table, line),
+        });
+        let loaded = load_in_folder(&text.replace("\"SCRAM-SHA-512\"", "\"OAUTHBEARER\""));
+        assert!(loaded.config.kafka.oauth.is_some(), "{text}");
+    }
+    load_in_folder(&uncommented(|table, line| {
+        key(line) != Some("url") && (key(line) == Some("urls") || is_of("v2", table, line))
+    }));
+}
+
+#[test]
+fn the_defaults_of_the_reference_are_the_defaults() {
+    let has_default = |line: &str| key(line).is_some() && !line.contains("# no default");
+    let with_defaults = uncommented(|table, line| {
+        has_default(line)
+            && !table.ends_with("tls")
+            && table != "dead_letter"
+            && key(line) != Some("create_database")
+    });
+    let with_defaults = with_defaults.replace("\"fetch.wait.max.ms\"", "# \"fetch.wait.max.ms\"");
+    let (a, b) = (load_in_folder(&with_defaults), load_in_folder(&reference()));
+    assert_eq!(a.summaries, b.summaries);
+    let shown = |config: &Config| {
+        let rules = &config.mappings[0].rules;
+        let words =
+            (rules.format, rules.integers, rules.strict, rules.distinct_times, rules.include.is_match("x"));
+        let service = (config.batch, config.reject, config.admin, config.log, config.shutdown_max);
+        format!("{:#?}", (&config.kafka, &config.influx, words, &rules.measurement, service))
+    };
+    assert_eq!(shown(&a.config), shown(&b.config));
+}
+
+#[test]
+fn the_reference_has_every_key_and_no_other() {
+    let mut table = String::new();
+    let mut found = BTreeSet::new();
+    for line in reference().lines() {
+        let line = commented_out(line).unwrap_or(line);
+        if line.starts_with('[') {
+            line.trim_matches(['[', ']']).clone_into(&mut table);
+            found.insert(table.clone());
+        } else if let Some(key) = key(line).filter(|_| table != "kafka.librdkafka") {
+            let is_new = found.insert(format!("{table}.{key}"));
+            assert!(is_new, "{table}.{key} stands there twice");
+        }
+    }
+    let inner = |parent: &str, name: &str| {
+        if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
+    };
+    let mut known = BTreeSet::new();
+    for table in schema::TABLES {
+        known.extend(table.tables.iter().map(|name| inner(table.name, name)));
+        known.extend(table.keys.iter().map(|key| format!("{}.{key}", table.name)));
+    }
+    assert_eq!(found, known);
+}
+
+#[test]
+fn the_reference_is_pleasant_to_read() {
+    for line in reference().lines() {
+        assert!(line.chars().count() <= 132 && line == line.trim_end(), "{line}");
+    }
+}
+
+#[test]
+fn the_examples_are_right() {
+    let examples = std::fs::read_dir(root().join("examples")).unwrap();
+    let files = examples.map(|entry| entry.unwrap().path().join("bridge.toml")).filter(|file| file.exists());
+    let files: Vec<PathBuf> = files.chain([root().join("docker/bridge.toml")]).collect();
+    assert!(files.len() > 5);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        // A variable with a default has it, another one is a secret.
+        let env = |name: &str| (!text.contains(&format!("${{{name}:-"))).then(|| "secret".to_owned());
+        let loaded = parse(&file, &text, &env).unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
+}

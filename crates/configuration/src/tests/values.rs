@@ -1,0 +1,350 @@
+//! Files without mistakes.
+
+use super::*;
+use ::influx::Compression;
+use ::kafka::OffsetReset;
+use ::mapping::decode::{Format, Query};
+use ::mapping::{DistinctTimes, Integers, KeySelector, TimeFormat, TimeRange};
+use base::{Api, Credential, Destination};
+use engine::dead_letter::Store;
+
+fn bucket(name: &str) -> Destination {
+    Destination::Bucket { org: "test".to_owned(), bucket: name.to_owned() }
+}
+
+fn database(name: &str, policy: Option<&str>) -> Destination {
+    Destination::Database { database: name.to_owned(), retention_policy: policy.map(str::to_owned) }
+}
+
+#[test]
+fn a_small_file_has_the_defaults() {
+    let config = config(SMALL);
+    let kafka = &config.kafka;
+    assert_eq!(
+        (&kafka.brokers, &kafka.topics.names),
+        (&vec!["localhost:9092".into()], &vec!["metrics".into()])
+    );
+    assert_eq!(
+        (kafka.group_id.as_str(), kafka.client_id.as_str()),
+        ("kafka-influx-bridge", "kafka-influx-bridge")
+    );
+    assert_eq!(
+        (kafka.offset_reset, kafka.consumers, kafka.record_bytes_max),
+        (OffsetReset::Earliest, 1, 1_000_000)
+    );
+    assert!(kafka.instance_id.is_none() && kafka.properties.is_empty());
+    assert_eq!(config.mappings.len(), 1);
+    assert!(config.mappings[0].is_match("anything") && config.mappings[0].destination == bucket("ec2"));
+    assert_eq!(config.influx.urls[0].as_str(), "http://localhost:8086/");
+    assert_eq!((config.influx.api, config.influx.compression), (Api::V2, Compression::Auto));
+    assert!(matches!(&config.influx.credential, Credential::Token(token) if token.expose() == "hush-hush"));
+    assert_eq!(config.influx.timeout, Duration::from_secs(30));
+    assert!(config.influx.tls.verify && !config.influx.create_database);
+    let batch = config.batch;
+    assert_eq!((batch.lines_max, batch.bytes_max, batch.memory_max), (5_000, 4_000_000, 16_000_000));
+    assert_eq!((batch.age_max, config.shutdown_max), (Duration::from_secs(1), Duration::from_secs(8)));
+    assert_eq!(batch.points_per_second_max, None);
+    assert_eq!(config.admin.listen, Some("127.0.0.1:9643".parse().unwrap()));
+    assert_eq!((config.log.level, config.log.format), (tracing::Level::INFO, LogFormat::Text));
+}
+
+#[test]
+fn byte_order_mark_and_windows_line_ends_change_nothing() {
+    let text = format!("\u{feff}{}", with("mapping", "measurement = \"측정\"").replace('\n', "\r\n"));
+    assert_eq!(config(&text).mappings[0].rules.measurement, "측정");
+}
+
+#[test]
+fn reads_kafka() {
+    let f = |lines: &str| config(&with("kafka", lines)).kafka;
+    assert_eq!(f("group_id = 'g'\nclient_id = 'c'").group_id, "g");
+    assert_eq!(f("offset_reset = 'latest'").offset_reset, OffsetReset::Latest);
+    assert_eq!(f("instance_id = 'b-1'").instance_id.as_deref(), Some("b-1"));
+    assert_eq!(f("consumers = 4\nrecord_bytes_max = '2MiB'").record_bytes_max, 2 << 20);
+    let text = SMALL
+        .replace("\"localhost:9092\"", "['a:1', 'b:2,c:3']")
+        .replace("\"metrics\"", "['a', '^b\\d$', 'a']");
+    let kafka = config(&text).kafka;
+    assert_eq!(kafka.brokers, ["a:1", "b:2", "c:3"]);
+    assert_eq!(kafka.topics.names, ["a"]);
+    assert!(kafka.topics.is_match("b7") && !kafka.topics.is_match("b77"));
+}
+
+#[test]
+fn kafka_security_becomes_properties() {
+    let f = |lines: &str, want: &[(&str, &str)]| {
+        let properties = config(&format!("{SMALL}\n{lines}")).kafka.properties;
+        let got: Vec<(&str, &str)> =
+            properties.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        assert_eq!(got, want, "{lines}");
+    };
+    f("[kafka.tls]", &[("security.protocol", "ssl")]);
+    let scram = "mechanism = 'SCRAM-SHA-512'\nusername = 'u'\npassword = '${INFLUX_TOKEN}'";
+    let login =
+        [("sasl.mechanisms", "SCRAM-SHA-512"), ("sasl.username", "u"), ("sasl.password", "hush-hush")];
+    f(&format!("[kafka.sasl]\n{scram}"), &[&[("security.protocol", "sasl_plaintext")][..], &login].concat());
+    f(
+        &format!("[kafka.tls]\n[kafka.sasl]\n{scram}"),
+        &[&[("security.protocol", "sasl_ssl")][..], &login].concat(),
+    );
+    f(
+        "[kafka.tls]\nverify = false\nkey_password = 'p'",
+        &[
+            ("security.protocol", "ssl"),
+            ("ssl.key.password", "p"),
+            ("enable.ssl.certificate.verification", "false"),
+        ],
+    );
+    f(
+        "[kafka.librdkafka]\nfetch.min.bytes = 7\n\"fetch.wait.max.ms\" = 20\nsocket.keepalive.enable = true\ndebug = 'cgrp'",
+        &[
+            ("debug", "cgrp"),
+            ("fetch.min.bytes", "7"),
+            ("fetch.wait.max.ms", "20"),
+            ("socket.keepalive.enable", "true"),
+        ],
+    );
+}
+
+#[test]
+fn reads_mappings() {
+    let text = with(
+        "mapping",
+        r#"
+topics = ["metrics", "^edge\\."]
+format = "json_lines"
+query = "$.items[*]"
+measurement = "{topic}_x"
+name_key = "name"
+tag_keys = ["my_tag_1", "host_*", "$.meta.site"]
+string_fields = ["s"]
+number_fields = ["n*"]
+integers = "int"
+include = ["a*"]
+exclude = ["ab"]
+rename = { free_ram = "memory", "fields_*" = "*" }
+time_key = "$.meta.ts"
+time_format = "unix_ms"
+timezone = "Asia/Seoul"
+distinct_times = "always"
+topic_tag = "topic"
+key_tag = "key"
+partition_tag = "partition"
+offset_field = "offset"
+header_tags = ["trace"]
+tags = { site = "seoul" }
+strict = false
+bucket = "other"
+"#,
+    );
+    let mapping = config(&text).mappings.remove(0);
+    let rules = &mapping.rules;
+    assert!(mapping.is_match("metrics") && mapping.is_match("edge.1") && !mapping.is_match("x"));
+    assert_eq!(mapping.destination, bucket("other"));
+    assert_eq!((rules.format, rules.integers, rules.strict), (Format::JsonLines, Integers::Int, false));
+    assert!(matches!(rules.query, Query::Tree(_)));
+    assert_eq!(rules.measurement, "{topic}_x");
+    assert_eq!(rules.name_key, Some(KeySelector::Flattened("name".to_owned())));
+    assert!(rules.tag_keys.is_match("host_1") && !rules.tag_keys.is_match("$.meta.site"));
+    assert_eq!(rules.tag_paths[0].key, "meta_site");
+    assert!(rules.string_fields.is_match("s") && rules.number_fields.is_match("nn"));
+    assert!(rules.include.is_match("ab") && !rules.include.is_match("b") && rules.exclude.is_match("ab"));
+    assert_eq!(
+        (rules.rename.apply("free_ram"), rules.rename.apply("fields_x")),
+        ("memory".into(), "x".into())
+    );
+    let time = rules.time.as_ref().unwrap();
+    assert!(matches!(&time.key, KeySelector::Root(path) if path.flattened() == "meta_ts"));
+    assert_eq!(time.format, TimeFormat::Unix { unit_ns: 1_000_000 });
+    assert_eq!(time.zone.iana_name(), Some("Asia/Seoul"));
+    assert_eq!(rules.distinct_times, DistinctTimes::Always);
+    assert_eq!((rules.topic_tag.as_deref(), rules.key_tag.as_deref()), (Some("topic"), Some("key")));
+    assert_eq!(
+        (rules.partition_tag.as_deref(), rules.offset_field.as_deref()),
+        (Some("partition"), Some("offset"))
+    );
+    assert_eq!(rules.header_tags, ["trace"]);
+    assert_eq!(rules.tags, [("site".to_owned(), "seoul".to_owned())]);
+}
+
+#[test]
+fn reads_the_times_that_a_mapping_takes() {
+    let f = |keys: &str, min: i64, max: i64| {
+        let rules = &config(&with("mapping", keys)).mappings[0].rules;
+        assert_eq!(rules.times, TimeRange { min, max }, "{keys}");
+    };
+    let all = TimeRange::default();
+    f("", all.min, all.max);
+    f("time_min = '1970-01-02'", 86_400_000_000_000, all.max);
+    f("time_max = '1970-01-01T09:00:01.5+09:00'", all.min, 1_500_000_000);
+    // TOML has dates of its own.
+    f("time_min = 1970-01-01\ntime_max = 1970-01-01T00:00:01Z", 0, 1_000_000_000);
+}
+
+#[test]
+fn distinct_times_has_three_values() {
+    let f = |value: &str, want: DistinctTimes| {
+        let text = with("mapping", &format!("distinct_times = {value}"));
+        assert_eq!(config(&text).mappings[0].rules.distinct_times, want);
+    };
+    f("true", DistinctTimes::Kafka);
+    f("false", DistinctTimes::Never);
+    f("\"always\"", DistinctTimes::Always);
+}
+
+#[test]
+fn mappings_have_their_own_destinations() {
+    let v1 = "[influx]\nurl = 'http://h:1'\napi = 'v1'\ndatabase = 'd'\nretention_policy = 'week'\n";
+    let kafka = "[kafka]\nbrokers = 'a:1'\ntopics = ['a', 'b', 'c']\n";
+    let mappings = "[[mapping]]\ntopics = 'a'\ndatabase = 'e'\n[[mapping]]\ntopics = 'b'\nretention_policy = ''\n[[mapping]]\n";
+    let config = super::config(&format!("{kafka}{v1}{mappings}"));
+    let got: Vec<Destination> = config.mappings.into_iter().map(|mapping| mapping.destination).collect();
+    assert_eq!(got, [database("e", Some("week")), database("d", None), database("d", Some("week"))]);
+}
+
+#[test]
+fn reads_influx() {
+    let f = |lines: &str| {
+        super::config(&format!("[kafka]\nbrokers = 'a:1'\ntopics = 'a'\n[influx]\n{lines}")).influx
+    };
+    let v1 = f(
+        "url = 'http://h:1'\napi = 'v1'\ndatabase = 'd'\nusername = 'u'\npassword = 'p'\ncreate_database = true",
+    );
+    assert!(
+        matches!(&v1.credential, Credential::Basic { username, password } if username == "u" && password.expose() == "p")
+    );
+    assert!(v1.api == Api::V1 && v1.create_database);
+    let open = f(
+        "urls = ['http://h:1', 'https://i/influx/']\napi = 'v1'\ndatabase = 'd'\ncompression = 'gzip'\ntimeout = '5s'",
+    );
+    assert!(matches!(open.credential, Credential::None));
+    assert_eq!(
+        open.urls.iter().map(reqwest::Url::as_str).collect::<Vec<_>>(),
+        ["http://h:1/", "https://i/influx"]
+    );
+    assert_eq!((open.compression, open.timeout), (Compression::Gzip, Duration::from_secs(5)));
+    let token = f("url = 'http://h:1'\napi = 'v1'\ndatabase = 'd'\ntoken = 't'");
+    assert!(matches!(token.credential, Credential::Token(_)));
+}
+
+#[test]
+fn reads_the_rest() {
+    let text = with("", "shutdown_max = \"0s\"")
+        + "[batch]\nlines_max = \"${LINES}\"\nbytes_max = 2000\nage_max = \"250ms\"\nmemory_max = \"1MB\"\n"
+        + "points_per_second_max = 20000\n"
+        + "[admin]\nlisten = \"\"\n[log]\nlevel = \"debug\"\nformat = \"json\"\n";
+    let config = config(&text);
+    assert_eq!(config.shutdown_max, Duration::ZERO);
+    assert_eq!(
+        (config.batch.lines_max, config.batch.bytes_max, config.batch.memory_max),
+        (77, 2_000, 1_000_000)
+    );
+    assert_eq!((config.batch.age_max, config.admin.listen), (Duration::from_millis(250), None));
+    assert_eq!(config.batch.points_per_second_max, Some(20_000));
+    assert_eq!((config.log.level, config.log.format), (tracing::Level::DEBUG, LogFormat::Json));
+}
+
+#[test]
+fn records_are_shown_to_this_machine_unless_said_otherwise() {
+    let f = |lines: &str, want: ShowRecords| {
+        assert_eq!(config(&with("admin", lines)).admin.shows_records(), want, "{lines}");
+    };
+    f("", ShowRecords::Local);
+    f("listen = 'localhost:1'", ShowRecords::Local);
+    f("listen = '[::1]:1'", ShowRecords::Local);
+    f("listen = '[::ffff:127.0.0.1]:1'", ShowRecords::Local);
+    f("show_records = true", ShowRecords::Everybody);
+    f("show_records = false", ShowRecords::Nobody);
+    f("listen = '0.0.0.0:1'", ShowRecords::Nobody);
+    f("listen = '[::]:1'", ShowRecords::Nobody);
+    f("listen = '10.1.2.3:1'", ShowRecords::Nobody);
+    f("listen = '0.0.0.0:1'\nshow_records = true", ShowRecords::Everybody);
+    f("listen = ''\nshow_records = true", ShowRecords::Nobody);
+    assert_eq!(config(SMALL).admin.shows_records(), ShowRecords::Local);
+}
+
+#[test]
+fn a_dry_run_needs_no_secrets() {
+    let path = std::env::temp_dir().join(format!("dry-run-{}.toml", std::process::id()));
+    std::fs::write(&path, SMALL.replace("INFLUX_TOKEN", "BRIDGE_TEST_VARIABLE_THAT_IS_NOT_SET")).unwrap();
+    assert!(load(&path).is_err());
+    assert!(load_without_secrets(&path).is_ok());
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_secret_remembers_its_file() {
+    let path = std::env::temp_dir().join(format!("token-{}", std::process::id()));
+    std::fs::write(&path, "old\n").unwrap();
+    let text = SMALL.replace("${INFLUX_TOKEN}", &format!("${{file:{}}}", path.display()));
+    let Credential::Token(token) = config(&text).influx.credential else { panic!("no token") };
+    std::fs::write(&path, "new\n").unwrap();
+    assert_eq!((token.expose(), token.reread().unwrap().expose()), ("old", "new"));
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn reads_where_dead_letters_go() {
+    let f = |lines: &str, want: Option<Store>, summary: &str| {
+        let loaded = run(&format!("{SMALL}\n{lines}")).unwrap();
+        assert_eq!((loaded.config.dead_letter, loaded.summaries[1].as_str()), (want, summary), "{lines}");
+    };
+    let file = |path: &str, bytes_max| Some(Store::File { path: path.into(), bytes_max });
+    f("", None, "what is rejected or refused is counted and logged: there is no [dead_letter]");
+    f(
+        "[dead_letter]\ntopic = 'metrics-dead'",
+        Some(Store::Topic("metrics-dead".to_owned())),
+        "what is rejected or refused -> topic metrics-dead",
+    );
+    f(
+        "[dead_letter]\nfile = 'd.jsonl'",
+        file("d.jsonl", 100_000_000),
+        "what is rejected or refused -> file d.jsonl",
+    );
+    let limited = "[dead_letter]\nfile = '/var/d.jsonl'\nfile_bytes_max = '2MB'";
+    f(limited, file("/var/d.jsonl", 2_000_000), "what is rejected or refused -> file /var/d.jsonl");
+}
+
+#[test]
+fn no_pattern_matches_the_dead_letter_topic() {
+    let text =
+        SMALL.replace("\"metrics\"", "['metrics', '^metrics']") + "[dead_letter]\ntopic = 'metrics-dead'\n";
+    let topics = config(&text).kafka.topics;
+    for (topic, want) in [("metrics", true), ("metrics-deader", true), ("metrics-dead", false)] {
+        assert_eq!(topics.is_match(topic), want, "{topic}");
+    }
+}
+
+#[test]
+fn reads_the_share_that_may_be_rejected() {
+    let f = |lines: &str, want: f64| {
+        let config = config(&format!("{SMALL}\n{lines}"));
+        assert!((config.reject.rate_max - want).abs() < f64::EPSILON, "{lines}: {:?}", config.reject);
+    };
+    f("", 0.1);
+    f("[reject]", 0.1);
+    f("[reject]\nrate_max = 0.25", 0.25);
+    f("[reject]\nrate_max = 1", 1.0);
+    f("[reject]\nrate_max = 0", 0.0);
+    f("[reject]\nrate_max = \"${LINES}e-2\"", 0.77);
+}
+
+#[test]
+fn sums_up_each_mapping() {
+    let f = |lines: &str, want: &str| {
+        let text = if lines.is_empty() { SMALL.to_owned() } else { with("mapping", lines) };
+        assert_eq!(run(&text).unwrap().summaries[0], want, "{lines}");
+    };
+    f(
+        "",
+        "all topics -> bucket \"ec2\" of organization \"test\": measurement is the topic's name; no tags; time of the Kafka record, made distinct",
+    );
+    f(
+        "topics = ['metrics', '^m']\nname_key = 'n'\nmeasurement = 'm'\ntag_keys = ['h*']\ntopic_tag = 't'\ntags = { a = 'b' }\ntime_key = 'ts'\ntime_format = 'unix'\nstring_fields = ['s']\nrename = { a = 'b' }",
+        "metrics, ^m -> bucket \"ec2\" of organization \"test\": measurement from \"n\", else \"m\"; tags h*, t=the topic, a=b; strings kept in s, keys renamed; time from \"ts\" as unix",
+    );
+    f(
+        "query = '$.items[*]'\ndistinct_times = false",
+        "all topics -> bucket \"ec2\" of organization \"test\": a point for each of $.items[*], measurement is the topic's name; no tags; time of the Kafka record",
+    );
+}

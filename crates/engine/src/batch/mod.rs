@@ -1,0 +1,11 @@
+//! Lines on their way to one write.
+
+mod budget;
+mod collisions;
+mod open;
+mod runs;
+
+pub use budget::{Budget, Reserved};
+pub use collisions::{CollisionSample, Collisions, REMEDY as COLLISION_REMEDY, count as count_collisions};
+pub use open::{Batch, Limits};
+pub use runs::{Origin, Runs};

@@ -1,0 +1,5 @@
+//! What may be committed: the longest settled prefix of each partition.
+
+mod tracker;
+
+pub use tracker::{Tenure, Ticket, Times, Tracker, Unsettled};

@@ -1,0 +1,78 @@
+//! Records that could not be stored, kept with their reason and coordinates: in a Kafka topic or in a file.
+//!
+//! ```text
+//! Letter -> DeadLetters::send -> topic (acknowledged by all replicas) | file (synced)
+//! Originals: reads a record again whose line was refused long after it was released
+//! ```
+
+mod complaints;
+mod error;
+mod file;
+mod headers;
+mod json;
+mod letter;
+mod open_file;
+mod originals;
+mod reader;
+mod reading;
+mod settings;
+mod topic;
+
+pub use error::DeadLetterError;
+pub use letter::{Elements, Found, Headers, Letter, REFUSED, Stage};
+pub use originals::{Original, Originals, Wanted};
+pub use reading::{Item, Next, Progress, Reading, ReadingError};
+pub use settings::Store;
+
+pub use open_file::check_writable;
+
+use file::FileWriter;
+use jiff::{Timestamp, Unit};
+use topic::TopicWriter;
+
+/// Where letters go; shared by all lanes of all consumers.
+#[derive(Debug)]
+pub struct DeadLetters {
+    store: Store,
+    writer: LetterWriter,
+}
+
+#[derive(Debug)]
+enum LetterWriter {
+    Topic(Box<TopicWriter>),
+    File(FileWriter),
+}
+
+impl DeadLetters {
+    /// None: no dead letter is configured. A file is opened here; a topic's brokers are asked with the first letter.
+    pub fn open(store: Option<Store>, kafka: &kafka::Settings) -> Result<Option<Self>, DeadLetterError> {
+        let Some(store) = store else { return Ok(None) };
+        let writer = match &store {
+            Store::Topic(topic) => LetterWriter::Topic(Box::new(TopicWriter::new(kafka, topic)?)),
+            Store::File { path, bytes_max } => {
+                LetterWriter::File(FileWriter::open(path, *bytes_max, file::WRITE_MAX)?)
+            }
+        };
+        Ok(Some(Self { store, writer }))
+    }
+
+    /// One attempt to write all letters and have them acknowledged. Those that are acknowledged are taken out of `letters`,
+    /// so that a repeated call sends only the rest.
+    pub async fn send(&self, letters: &mut Vec<Letter>) -> Result<(), DeadLetterError> {
+        match &self.writer {
+            LetterWriter::Topic(writer) => writer.send(letters).await,
+            LetterWriter::File(writer) => writer.send(letters).await,
+        }
+    }
+
+    /// For logs and alarms: `topic metrics-dead-letter`, `file dead-letter.jsonl`.
+    pub fn destination(&self) -> String {
+        self.store.to_string()
+    }
+}
+
+/// RFC 3339, in milliseconds.
+fn now() -> String {
+    let now = Timestamp::now();
+    now.round(Unit::Millisecond).unwrap_or(now).to_string()
+}

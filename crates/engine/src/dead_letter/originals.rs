@@ -1,0 +1,135 @@
+//! Reads records again, by coordinates, with a consumer that joins no group and commits nothing.
+
+use super::DeadLetterError;
+use super::complaints::Complaint;
+use super::letter::Headers;
+use super::reader::Reader;
+use kafka::Settings;
+use rdkafka::error::RDKafkaErrorCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+/// The client is dropped when it was idle for so long: it has connections and threads.
+const IDLE_MAX: Duration = Duration::from_mins(1);
+
+/// Records that are read at once, by each lane that needs some; the last of them may go beyond.
+const BYTES_MAX: usize = 2_000_000;
+
+/// A record to read again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Wanted {
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// A record as Kafka still has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Original {
+    pub timestamp_ms: Option<i64>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Headers,
+}
+
+impl Original {
+    /// Of what it holds.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + of(value));
+        of(&self.key) + of(&self.value) + headers.sum::<usize>()
+    }
+}
+
+/// Reads records again. Its client is made when it is first needed, and dropped when it was idle for a minute.
+#[derive(Debug)]
+pub struct Originals {
+    kafka: Arc<Settings>,
+    slot: Arc<Mutex<Slot>>,
+    idle_max: Duration,
+}
+
+/// The client, for one reader at a time.
+#[derive(Debug, Default)]
+struct Slot {
+    reader: Option<Reader>,
+    used: Option<Instant>,
+    /// Whether a task waits to drop the client.
+    is_watched: bool,
+}
+
+impl Originals {
+    pub fn new(kafka: &Settings) -> Self {
+        Self { kafka: Arc::new(kafka.clone()), slot: Arc::default(), idle_max: IDLE_MAX }
+    }
+
+    /// The wanted records, which are in the order of topic, partition and offset; None where it is gone by retention,
+    /// compaction or deletion of its topic. From the first on, and not more than are to be in memory at once: at least one.
+    ///
+    /// # Errors
+    /// Kafka can't be asked now; asking again later may do.
+    pub async fn read(&self, wanted: &[Wanted]) -> Result<Vec<Option<Original>>, DeadLetterError> {
+        let mut slot = Arc::clone(&self.slot).lock_owned().await;
+        let (kafka, wanted) = (Arc::clone(&self.kafka), wanted.to_vec());
+        let job = spawn_blocking(move || {
+            // After an error the next call begins with a new client: what the old one was about to do is over with it.
+            let mut reader = slot.reader.take().map_or_else(|| Reader::new(&kafka), Ok)?;
+            let originals = reader.read(&wanted, BYTES_MAX)?;
+            slot.reader = Some(reader);
+            slot.used = Some(Instant::now());
+            let is_watched = std::mem::replace(&mut slot.is_watched, true);
+            Ok((originals, is_watched))
+        });
+        // The job does not panic, and is cancelled only by the end of the runtime.
+        let ended = job.await.map_err(|error| {
+            DeadLetterError::unreadable(Complaint::new(RDKafkaErrorCode::Fail, &error.to_string()))
+        });
+        let (originals, is_watched) = ended.flatten()?;
+        if !is_watched {
+            tokio::spawn(drop_when_idle(Arc::clone(&self.slot), self.idle_max));
+        }
+        Ok(originals)
+    }
+}
+
+/// Ends with the client.
+async fn drop_when_idle(slot: Arc<Mutex<Slot>>, idle_max: Duration) {
+    loop {
+        tokio::time::sleep(idle_max).await;
+        let mut slot = Arc::clone(&slot).lock_owned().await;
+        if slot.used.is_none_or(|used| used.elapsed() >= idle_max) {
+            slot.is_watched = false;
+            // Destroying a client can take its time.
+            spawn_blocking(move || slot.reader = None);
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::mocking::MockCluster;
+
+    #[tokio::test]
+    async fn the_client_is_dropped_when_it_is_idle_and_made_again() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let kafka = Settings { brokers: vec![cluster.bootstrap_servers()], ..Settings::default() };
+        let mut originals = Originals::new(&kafka);
+        originals.idle_max = Duration::from_millis(20);
+        let wanted = [Wanted { topic: "t".into(), partition: 0, offset: 0 }];
+        for _ in 0..3 {
+            assert_eq!(originals.read(&wanted).await, Ok(vec![None]));
+            let is_dropped = async {
+                while originals.slot.lock().await.reader.is_some() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), is_dropped).await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Reading single records: one partition after another, from the first wanted offset on, with a new start where the next
+//! one is far away.
+
+use super::complaints::{Complaint, Complaints};
+use super::{DeadLetterError, Original, Wanted};
+use base::text::printable;
+use kafka::Settings;
+use kafka::{HasTokens, Tokens, headers_of, reader_config, serve_tokens};
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::metadata::MetadataPartition;
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::time::{Duration, Instant};
+use tracing::debug;
+
+/// How long one question to the brokers may take, and the next record.
+const ASK_MAX: Duration = Duration::from_secs(5);
+const RECORD_MAX: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(100);
+/// A wanted record that is further away is fetched by itself; those in between come with one fetch.
+const SKIPPED_MAX: i64 = 1_000;
+/// A broker that just became the leader may not know the newest records yet, nor one that just started a topic.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A client that is assigned partitions by hand.
+pub struct Reader {
+    consumer: BaseConsumer<ReaderContext>,
+}
+
+/// Places in the answer, by offset.
+type Places = BTreeMap<i64, Vec<usize>>;
+
+/// Takes a record and its places in the answer. Where it is to be the last one, says so by its place.
+type Found<'f> = dyn FnMut(Vec<usize>, Original) -> Option<usize> + 'f;
+
+/// Until when the next record is waited for.
+#[derive(Debug)]
+pub(super) struct Wait {
+    until: Instant,
+}
+
+impl Wait {
+    pub(super) fn begin() -> Self {
+        Self { until: Instant::now() + RECORD_MAX }
+    }
+}
+
+/// What is known of a partition.
+pub(super) enum Extent {
+    /// The first offset, and the one behind the last.
+    Offsets(i64, i64),
+    /// There is no such topic or partition.
+    Missing,
+}
+
+impl Reader {
+    pub fn new(kafka: &Settings) -> Result<Self, DeadLetterError> {
+        let context =
+            ReaderContext { tokens: Tokens::new(kafka.oauth.as_ref()), complaints: Complaints::default() };
+        let consumer =
+            reader_config(kafka).create_with_context(context).map_err(|error| unreadable(&error))?;
+        Ok(Self { consumer })
+    }
+
+    /// The wanted records, in order, from the first on until together they have `bytes_max`. It blocks.
+    pub fn read(
+        &mut self,
+        wanted: &[Wanted],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Original>>, DeadLetterError> {
+        let mut partitions: BTreeMap<(&str, i32), Places> = BTreeMap::new();
+        for (place, at) in wanted.iter().enumerate() {
+            let places = partitions.entry((&at.topic, at.partition)).or_default();
+            places.entry(at.offset).or_default().push(place);
+        }
+        // In another order an end somewhere would leave gaps before it.
+        let bytes_max = if wanted.is_sorted() { bytes_max } else { usize::MAX };
+        let (mut found, mut bytes) = (vec![None; wanted.len()], 0);
+        for ((topic, partition), places) in partitions {
+            let end = self.read_partition(topic, partition, places, &mut |places, original| {
+                let last = places.iter().copied().max();
+                for place in places {
+                    bytes += original.bytes();
+                    found.get_mut(place).into_iter().for_each(|found| *found = Some(original.clone()));
+                }
+                last.filter(|_| bytes >= bytes_max)
+            })?;
+            if let Some(last) = end {
+                found.truncate(last + 1);
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn read_partition(
+        &self,
+        topic: &str,
+        partition: i32,
+        mut places: Places,
+        found: &mut Found<'_>,
+    ) -> Result<Option<usize>, DeadLetterError> {
+        serve_tokens(&self.consumer);
+        let mut extent = self.extent(topic, partition)?;
+        if extent.ends_before(&places) {
+            std::thread::sleep(AGAIN_AFTER);
+            extent = self.extent(topic, partition)?;
+        }
+        let Extent::Offsets(first, end) = extent else { return Ok(None) };
+        places.retain(|offset, _| (first..end).contains(offset));
+        while let Some((&offset, _)) = places.first_key_value() {
+            self.assign(topic, [(partition, offset)])?;
+            let last = self.read_on(partition, &mut places, found)?;
+            if last.is_some() {
+                self.consumer.unassign().map_err(|error| unreadable(&error))?;
+                return Ok(last);
+            }
+            // The topic was made anew meanwhile and ends before it.
+            places.remove_entry(&offset);
+        }
+        self.consumer.unassign().map_err(|error| unreadable(&error))?;
+        Ok(None)
+    }
+
+    /// Takes records until the next wanted one is far away; takes out of `places` what was found or is not there.
+    fn read_on(
+        &self,
+        partition: i32,
+        places: &mut Places,
+        found: &mut Found<'_>,
+    ) -> Result<Option<usize>, DeadLetterError> {
+        let mut wait = Wait::begin();
+        while let Some((&next, _)) = places.first_key_value() {
+            let Some((number, message)) = self.poll(&mut wait)? else { continue };
+            if number != partition {
+                continue;
+            }
+            let Some(message) = message else {
+                // Within what the partition holds only markers of transactions, or compacted records, end it.
+                places.clear();
+                return Ok(None);
+            };
+            if next - message.offset() > SKIPPED_MAX {
+                return Ok(None);
+            }
+            // What is before this one was taken by retention or compaction.
+            *places = places.split_off(&message.offset());
+            if let Some(wanted) = places.remove(&message.offset())
+                && let Some(last) = found(wanted, original(&message))
+            {
+                return Ok(Some(last));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next record and its partition; no record: that was the partition's last for now. None: nothing came yet.
+    pub(super) fn poll(
+        &self,
+        wait: &mut Wait,
+    ) -> Result<Option<(i32, Option<BorrowedMessage<'_>>)>, DeadLetterError> {
+        let polled = match self.consumer.poll(POLL) {
+            Some(Ok(message)) => Some((message.partition(), Some(message))),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Some((partition, None)),
+            Some(Err(error)) => {
+                self.consumer.context().complaints.note(&error, &error.to_string());
+                None
+            }
+            None => None,
+        };
+        if polled.is_some() {
+            *wait = Wait::begin();
+        } else if Instant::now() >= wait.until {
+            return Err(self.no_answer());
+        }
+        Ok(polled)
+    }
+
+    /// Reads these partitions from these offsets on.
+    pub(super) fn assign(
+        &self,
+        topic: &str,
+        partitions: impl IntoIterator<Item = (i32, i64)>,
+    ) -> Result<(), DeadLetterError> {
+        let mut list = TopicPartitionList::new();
+        let mut partitions = partitions.into_iter();
+        partitions
+            .try_for_each(|(number, offset)| list.add_partition_offset(topic, number, Offset::Offset(offset)))
+            .and_then(|()| self.consumer.assign(&list))
+            .map_err(|error| unreadable(&error))
+    }
+
+    /// The partitions of a topic; none where there is no such topic.
+    pub(super) fn partitions(&self, topic: &str) -> Result<Vec<i32>, DeadLetterError> {
+        let metadata =
+            self.consumer.fetch_metadata(Some(topic), ASK_MAX).map_err(|error| self.failed(&error))?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+            return Ok(Vec::new());
+        };
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => Ok(found.partitions().iter().map(MetadataPartition::id).collect()),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                Ok(Vec::new())
+            }
+            Some(code) => Err(unreadable(&KafkaError::MetadataFetch(code))),
+        }
+    }
+
+    pub(super) fn extent(&self, topic: &str, partition: i32) -> Result<Extent, DeadLetterError> {
+        if !self.partitions(topic)?.contains(&partition) {
+            return Ok(Extent::Missing);
+        }
+        let watermarks = self.consumer.fetch_watermarks(topic, partition, ASK_MAX);
+        watermarks.map(|(first, end)| Extent::Offsets(first, end)).map_err(|error| self.failed(&error))
+    }
+
+    /// A question that timed out did so for a reason that the client told before.
+    fn failed(&self, error: &KafkaError) -> DeadLetterError {
+        self.consumer.context().complaints.note(error, &error.to_string());
+        self.no_answer()
+    }
+
+    fn no_answer(&self) -> DeadLetterError {
+        let last = self.consumer.context().complaints.last();
+        let silence = || Complaint::new(RDKafkaErrorCode::OperationTimedOut, "no record came in time");
+        DeadLetterError::unreadable(last.unwrap_or_else(silence))
+    }
+}
+
+fn unreadable(error: &KafkaError) -> DeadLetterError {
+    DeadLetterError::unreadable(Complaint::of(error))
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+impl Extent {
+    /// Whether a wanted record is behind what is there.
+    fn ends_before(&self, places: &Places) -> bool {
+        match self {
+            Self::Missing => true,
+            Self::Offsets(_, end) => places.last_key_value().is_some_and(|(offset, _)| offset >= end),
+        }
+    }
+}
+
+pub(super) fn original(message: &BorrowedMessage<'_>) -> Original {
+    Original {
+        timestamp_ms: message.timestamp().to_millis().filter(|ms| *ms >= 0),
+        key: message.key().map(<[u8]>::to_vec),
+        value: message.payload().map(<[u8]>::to_vec),
+        headers: headers_of(message),
+    }
+}
+
+impl DeadLetterError {
+    pub(super) fn unreadable(complaint: Complaint) -> Self {
+        let Complaint { why, remedy } = complaint;
+        Self::Unreadable { why, remedy }
+    }
+}
+
+/// Remembers what the client complains about.
+#[derive(Debug, Default)]
+pub struct ReaderContext {
+    tokens: Tokens,
+    complaints: Complaints,
+}
+
+impl HasTokens for ReaderContext {
+    fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+}
+
+impl ClientContext for ReaderContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        debug!(facility, text = printable(text, 500), "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.complaints.note(&error, reason);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.next()
+    }
+}
+
+impl ConsumerContext for ReaderContext {}

@@ -1,0 +1,200 @@
+//! Letters that were written, read back one after another: from files, or from a topic up to its end as of now.
+
+use super::letter::Found;
+use super::reader::{Extent, Reader, Wait, original};
+use super::{DeadLetterError, Original, headers, json};
+use kafka::Settings;
+use rdkafka::message::Message;
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why reading can't go on.
+#[derive(Debug, Error)]
+pub enum ReadingError {
+    #[error("{path} can't be read: {why}", path = .path.display())]
+    File { path: PathBuf, why: io::Error },
+    #[error("the topic {0} does not exist: name the one of [dead_letter], or another with --topic NAME")]
+    NoTopic(String),
+    #[error("the dead letters of the topic {topic} can't be read: {why}")]
+    Topic { topic: String, why: DeadLetterError },
+}
+
+/// A letter, or what stands in its place.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Item {
+    /// `FILE:LINE`, `TOPIC[PARTITION]@OFFSET`.
+    pub place: String,
+    /// Otherwise why it is none.
+    pub found: Result<Found, String>,
+}
+
+/// What reading gives.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    Item(Box<Item>),
+    /// Nothing came for a moment: a good one to look whether it is still wanted.
+    Later,
+    End,
+}
+
+/// How far it is, in whatever unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub done: u64,
+    pub all: u64,
+}
+
+#[derive(Debug)]
+pub enum Reading {
+    Files(FilesReading),
+    Topic(TopicReading),
+}
+
+impl Reading {
+    /// # Errors
+    /// One of the files can't be opened; nothing was read then.
+    pub fn files(paths: &[PathBuf]) -> Result<Self, ReadingError> {
+        FilesReading::open(paths).map(Self::Files)
+    }
+
+    /// # Errors
+    /// The topic does not exist, or Kafka can't be asked.
+    pub fn topic(kafka: &Settings, topic: &str) -> Result<Self, ReadingError> {
+        TopicReading::open(kafka, topic).map(Self::Topic)
+    }
+
+    /// The next letter; it blocks for a moment.
+    pub fn read(&mut self) -> Result<Next, ReadingError> {
+        match self {
+            Self::Files(files) => files.read(),
+            Self::Topic(topic) => topic.read(),
+        }
+    }
+
+    pub fn progress(&self) -> Progress {
+        match self {
+            Self::Files(files) => files.progress,
+            Self::Topic(topic) => topic.progress(),
+        }
+    }
+}
+
+/// Files, in the order in which they are named.
+#[derive(Debug)]
+pub struct FilesReading {
+    files: VecDeque<(PathBuf, BufReader<File>)>,
+    /// Of the file that is first now.
+    line: usize,
+    progress: Progress,
+}
+
+impl FilesReading {
+    fn open(paths: &[PathBuf]) -> Result<Self, ReadingError> {
+        let (mut files, mut progress) = (VecDeque::new(), Progress::default());
+        for path in paths {
+            let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+            let (metadata, file) = opened.map_err(|why| ReadingError::File { path: path.clone(), why })?;
+            progress.all += metadata.len();
+            files.push_back((path.clone(), BufReader::new(file)));
+        }
+        Ok(Self { files, line: 0, progress })
+    }
+
+    fn read(&mut self) -> Result<Next, ReadingError> {
+        while let Some((path, file)) = self.files.front_mut() {
+            let mut line = Vec::new();
+            let read = file.read_until(b'\n', &mut line);
+            let bytes = read.map_err(|why| ReadingError::File { path: path.clone(), why })?;
+            if bytes == 0 {
+                self.files.pop_front();
+                self.line = 0;
+                continue;
+            }
+            self.line += 1;
+            self.progress.done += bytes as u64;
+            if !line.trim_ascii().is_empty() {
+                let item = Item { place: place(path, self.line), found: letter_of(&line) };
+                return Ok(Next::Item(Box::new(item)));
+            }
+        }
+        Ok(Next::End)
+    }
+}
+
+fn place(path: &Path, line: usize) -> String {
+    format!("{}:{line}", path.display())
+}
+
+fn letter_of(line: &[u8]) -> Result<Found, String> {
+    json::read(line).map_err(|why| {
+        if line.ends_with(b"\n") {
+            why
+        } else {
+            format!("{why}; it may be half-written: the line does not end")
+        }
+    })
+}
+
+/// A topic, all partitions at once.
+#[derive(Debug)]
+pub struct TopicReading {
+    topic: String,
+    reader: Reader,
+    partitions: BTreeMap<i32, Partition>,
+    wait: Wait,
+}
+
+#[derive(Debug)]
+struct Partition {
+    first: i64,
+    next: i64,
+    end: i64,
+}
+
+impl TopicReading {
+    fn open(kafka: &Settings, topic: &str) -> Result<Self, ReadingError> {
+        let failed = |why| ReadingError::Topic { topic: topic.to_owned(), why };
+        let reader = Reader::new(kafka).map_err(failed)?;
+        let mut partitions = BTreeMap::new();
+        for partition in reader.partitions(topic).map_err(failed)? {
+            if let Extent::Offsets(first, end) = reader.extent(topic, partition).map_err(failed)? {
+                partitions.insert(partition, Partition { first, next: first, end });
+            }
+        }
+        if partitions.is_empty() {
+            return Err(ReadingError::NoTopic(topic.to_owned()));
+        }
+        reader.assign(topic, partitions.iter().map(|(number, at)| (*number, at.first))).map_err(failed)?;
+        Ok(Self { topic: topic.to_owned(), reader, partitions, wait: Wait::begin() })
+    }
+
+    fn read(&mut self) -> Result<Next, ReadingError> {
+        while self.partitions.values().any(|at| at.next < at.end) {
+            let polled = self.reader.poll(&mut self.wait);
+            let polled = polled.map_err(|why| ReadingError::Topic { topic: self.topic.clone(), why })?;
+            let Some((number, message)) = polled else { return Ok(Next::Later) };
+            let Some(at) = self.partitions.get_mut(&number) else { continue };
+            let Some(message) = message else {
+                at.next = at.end;
+                continue;
+            };
+            let offset = message.offset();
+            at.next = offset + 1;
+            if offset < at.end {
+                let Original { key, value, headers, .. } = original(&message);
+                let place = format!("{}[{number}]@{offset}", self.topic);
+                let item = Item { place, found: headers::unpack(key, value, headers) };
+                return Ok(Next::Item(Box::new(item)));
+            }
+        }
+        Ok(Next::End)
+    }
+
+    fn progress(&self) -> Progress {
+        let of = |f: fn(&Partition) -> i64| self.partitions.values().map(f).sum::<i64>().unsigned_abs();
+        Progress { done: of(|at| at.next - at.first), all: of(|at| at.end - at.first) }
+    }
+}

@@ -1,0 +1,248 @@
+//! Letters to a Kafka topic: one attempt each, acknowledged by all replicas.
+
+use super::DeadLetterError;
+use super::complaints::{Complaint, Complaints};
+use super::headers::{Cut, Packed, pack};
+use super::letter::Letter;
+use base::text::printable;
+use kafka::{Oauth, Settings};
+use kafka::{Tokens, client_words, producer_config};
+use rdkafka::ClientConfig;
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{
+    BaseRecord, DeliveryResult, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
+};
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tracing::debug;
+
+/// Letters larger than the producer's queue are cut: they would wait for ever.
+const LETTER_BYTES_MAX: usize = 4 << 20;
+/// How long a letter waits for room in the producer's queue: those before it are acknowledged or given up within 10 s.
+const ROOM_WAIT_MAX: Duration = Duration::from_secs(15);
+const ROOM_PAUSE: Duration = Duration::from_millis(20);
+
+/// Letters of one call that are on the way: so few that a slow topic acknowledges them before their time is over.
+const ON_THE_WAY_MAX: usize = 1_000;
+
+/// Writes to one topic.
+pub struct TopicWriter {
+    topic: String,
+    brokers: String,
+    producer: LetterProducer,
+    /// Made for letters that are refused as too large: a broker says that of whole batches, and here each is its own.
+    single: OnceLock<LetterProducer>,
+    single_config: ClientConfig,
+    oauth: Option<Oauth>,
+}
+
+type LetterProducer = ThreadedProducer<LetterContext>;
+
+/// A letter and how it is sent.
+#[derive(Clone, Copy, Debug)]
+struct Sending {
+    letter: usize,
+    cut: Cut,
+    is_single: bool,
+}
+
+/// A letter on its way.
+struct Sent {
+    sending: Sending,
+    answer: oneshot::Receiver<Answer>,
+}
+
+type Answer = Result<(), RDKafkaErrorCode>;
+
+impl TopicWriter {
+    /// Makes the client; it connects by itself.
+    pub fn new(kafka: &Settings, topic: &str) -> Result<Self, DeadLetterError> {
+        let config = producer_config(kafka);
+        let producer = make(&config, kafka.oauth.as_ref())?;
+        let mut single_config = config;
+        single_config.set("batch.num.messages", "1").set("linger.ms", "0");
+        let (topic, brokers) = (topic.to_owned(), kafka.brokers.join(","));
+        let oauth = kafka.oauth.clone();
+        Ok(Self { topic, brokers, producer, single: OnceLock::new(), single_config, oauth })
+    }
+
+    pub async fn send(&self, letters: &mut Vec<Letter>) -> Result<(), DeadLetterError> {
+        let mut settled = vec![false; letters.len()];
+        let result = self.send_all(letters, &mut settled).await;
+        let mut settled = settled.into_iter();
+        letters.retain(|_| settled.next() == Some(false));
+        result
+    }
+
+    /// Sends every letter, cutting what is refused as too large, until all are acknowledged or one can't be.
+    async fn send_all(&self, letters: &[Letter], settled: &mut [bool]) -> Result<(), DeadLetterError> {
+        let time = super::now();
+        let whole = |letter| Sending { letter, cut: Cut::WHOLE, is_single: false };
+        let mut to_send: VecDeque<Sending> = (0..letters.len()).map(whole).collect();
+        let mut on_the_way: VecDeque<Sent> = VecDeque::new();
+        let mut failed = None;
+        let mut room_by = Instant::now() + ROOM_WAIT_MAX;
+        loop {
+            let has_room = failed.is_none() && on_the_way.len() < ON_THE_WAY_MAX;
+            if let Some(sending) = to_send.pop_front_if(|_| has_room) {
+                let Some(letter) = letters.get(sending.letter) else { continue };
+                match self.enqueue(&pack(letter, sending.cut, &time), sending) {
+                    Ok(answer) => {
+                        on_the_way.push_back(Sent { sending, answer });
+                        room_by = Instant::now() + ROOM_WAIT_MAX;
+                        continue;
+                    }
+                    Err(RDKafkaErrorCode::QueueFull) if Instant::now() < room_by => {
+                        to_send.push_front(sending);
+                        if on_the_way.is_empty() {
+                            // Letters of other lanes fill it.
+                            tokio::time::sleep(ROOM_PAUSE).await;
+                        }
+                    }
+                    Err(code) => self.refused(code, sending, &mut to_send, &mut failed),
+                }
+            } else if on_the_way.is_empty() {
+                return failed.map_or(Ok(()), Err);
+            }
+            let Some(Sent { sending, answer }) = on_the_way.pop_front() else { continue };
+            match answer.await.unwrap_or(Err(RDKafkaErrorCode::PurgeInflight)) {
+                Ok(()) => settled.get_mut(sending.letter).into_iter().for_each(|settled| *settled = true),
+                Err(code) => self.refused(code, sending, &mut to_send, &mut failed),
+            }
+        }
+    }
+
+    /// A letter that is too large is sent again, by itself and then ever smaller; anything else ends the attempt.
+    fn refused(
+        &self,
+        code: RDKafkaErrorCode,
+        sending: Sending,
+        to_send: &mut VecDeque<Sending>,
+        failed: &mut Option<DeadLetterError>,
+    ) {
+        debug!(%code, topic = self.topic, ?sending, "dead letter not taken");
+        let is_too_large = code == RDKafkaErrorCode::MessageSizeTooLarge;
+        let cut = if sending.is_single { sending.cut.smaller() } else { Some(sending.cut) };
+        match cut {
+            Some(cut) if is_too_large => to_send.push_front(Sending { cut, is_single: true, ..sending }),
+            _ => *failed = failed.take().or_else(|| Some(self.error(code))),
+        }
+    }
+
+    /// Hands a letter to the client, which copies it.
+    fn enqueue(
+        &self,
+        packed: &Packed<'_>,
+        sending: Sending,
+    ) -> Result<oneshot::Receiver<Answer>, RDKafkaErrorCode> {
+        if packed.value.map_or(0, <[u8]>::len) > LETTER_BYTES_MAX {
+            return Err(RDKafkaErrorCode::MessageSizeTooLarge);
+        }
+        let (answers, answer) = oneshot::channel();
+        let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topic, Box::new(answers));
+        (record.key, record.payload) = (packed.key, packed.value);
+        record.headers = Some(
+            packed
+                .headers
+                .iter()
+                .fold(OwnedHeaders::new_with_capacity(packed.headers.len()), |headers, (key, value)| {
+                    headers.insert(Header { key, value: value.as_deref() })
+                }),
+        );
+        let producer = if sending.is_single { self.single()? } else { &self.producer };
+        let refused = |error: KafkaError| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        producer.send(record).map_err(|(error, _)| refused(error))?;
+        Ok(answer)
+    }
+
+    fn single(&self) -> Result<&LetterProducer, RDKafkaErrorCode> {
+        if let Some(single) = self.single.get() {
+            return Ok(single);
+        }
+        let made = make(&self.single_config, self.oauth.as_ref())
+            .map_err(|_| RDKafkaErrorCode::CriticalSystemResource)?;
+        // Another lane may have been quicker.
+        Ok(self.single.get_or_init(|| made))
+    }
+
+    fn error(&self, code: RDKafkaErrorCode) -> DeadLetterError {
+        use RDKafkaErrorCode as Code;
+        let (topic, why) = (self.topic.clone(), code.to_string());
+        match code {
+            Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
+                DeadLetterError::TopicMissing { topic, brokers: self.brokers.clone() }
+            }
+            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+                DeadLetterError::TopicForbidden { topic, why }
+            }
+            Code::MessageSizeTooLarge => DeadLetterError::TopicTooSmall { topic },
+            Code::InvalidRecord | Code::InvalidTimestamp | Code::InvalidMessage | Code::PolicyViolation => {
+                DeadLetterError::TopicRefuses { topic, why }
+            }
+            _ => {
+                let last = self.producer.context().complaints.last();
+                let Complaint { why, remedy } = last.unwrap_or_else(|| Complaint::new(code, &why));
+                DeadLetterError::Unreachable { topic, why, remedy }
+            }
+        }
+    }
+}
+
+fn make(config: &ClientConfig, oauth: Option<&Oauth>) -> Result<LetterProducer, DeadLetterError> {
+    let context = LetterContext { tokens: Tokens::new(oauth), complaints: Complaints::default() };
+    let made = config.create_with_context::<_, ThreadedProducer<_, NoCustomPartitioner>>(context);
+    made.map_err(|error| DeadLetterError::Client { why: client_words(&error) })
+}
+
+impl fmt::Debug for TopicWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TopicWriter").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}
+
+/// Passes acknowledgements on.
+#[derive(Debug, Default)]
+pub struct LetterContext {
+    tokens: Tokens,
+    complaints: Complaints,
+}
+
+impl ClientContext for LetterContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
+        debug!(facility, text = printable(text, 500), "librdkafka");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.complaints.note(&error, reason);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.tokens.next()
+    }
+}
+
+impl ProducerContext for LetterContext {
+    type DeliveryOpaque = Box<oneshot::Sender<Answer>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, answers: Self::DeliveryOpaque) {
+        let answer = match result {
+            Ok(_) => {
+                self.complaints.clear();
+                Ok(())
+            }
+            Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
+        };
+        // Nobody waits any more: the letters were given up, or are sent again.
+        let _nobody = answers.send(answer);
+    }
+}

@@ -1,0 +1,47 @@
+//! The data path between Kafka and InfluxDB: routes records to lanes, closes batches, tracks which records are settled, writes dead
+//! letters, and reloads its rules while it runs.
+//!
+//! Guarantees:
+//! - The committed offset never passes a record that is not settled: stored, filtered, or dead-lettered and acknowledged.
+//! - Memory is bounded by `batch.memory_max`, whatever the server does.
+//! - A bad record, line, topic, destination or lane never stops another one.
+//!
+//! ```text
+//!              one data thread for each consumer                      one task for each lane
+//! records --> feed: route, map, append to the open batch --closed--> influx: stored or refused --> dead letters
+//!                     ^                                                                              |
+//!                     +---- commit: Tracker <------------------- settled --------------------------- +
+//! ```
+//!
+//! `feed` has no I/O and no clock of its own, so that the simulation (`feed/simulation.rs`) can drive it through random schedules.
+//!
+//! ```
+//! use base::NextOffset;
+//! use engine::commit::{Ticket, Tracker};
+//!
+//! let mut tracker = Tracker::default();
+//! let (assignment, first) = (tracker.assign(), Ticket::first());
+//! let second = first.next();
+//! tracker.delivered(assignment, 10, None, first);
+//! tracker.delivered(assignment, 11, None, second);
+//! tracker.settle(assignment, second);
+//! tracker.take_changed(|_, _, _| panic!("record 10 is still in flight"));
+//! tracker.settle(assignment, first);
+//! let mut settled = None;
+//! tracker.take_changed(|_, next_offset, _| settled = Some(next_offset));
+//! assert_eq!(settled, Some(NextOffset::after(11)));
+//! ```
+
+pub mod batch;
+pub mod commit;
+pub mod consumer;
+pub mod dead_letter;
+pub mod feed;
+pub mod telemetry;
+pub mod watchdog;
+
+pub use feed::Mapping;
+
+#[cfg(test)]
+#[path = "../../../tests/support/seed.rs"]
+mod seed;

@@ -1,0 +1,153 @@
+//! Warns before Kafka deletes records that are not settled.
+
+use super::PartitionState;
+use base::TopicPartition;
+use kafka::partitions_in_words;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+use tracing::warn;
+
+/// Between two looks. What is in danger at two of them in a row is told: a batch of old records passes by.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Of one topic.
+const REPEAT: Duration = Duration::from_mins(10);
+/// Topics that may be told of in one look.
+const TOPICS_MAX: usize = 10;
+
+/// Of the topics that are told of.
+#[derive(Debug)]
+pub struct ExpiryWatch {
+    next_look: Instant,
+    endangered: BTreeSet<(String, i32)>,
+    told: BTreeMap<String, Instant>,
+}
+
+impl ExpiryWatch {
+    pub fn new(now: Instant) -> Self {
+        Self { next_look: now, endangered: BTreeSet::new(), told: BTreeMap::new() }
+    }
+
+    /// Warns if it is time to, and there is something to warn of.
+    pub fn look(&mut self, now: Instant, partitions: impl FnOnce() -> Vec<PartitionState>) {
+        if now < self.next_look {
+            return;
+        }
+        self.next_look = now + LOOK_EVERY;
+        for warning in self.warnings(now, &partitions()) {
+            warn!("{warning}");
+        }
+    }
+
+    /// One for each topic.
+    fn warnings(&mut self, now: Instant, partitions: &[PartitionState]) -> Vec<String> {
+        let endangered: Vec<_> =
+            partitions.iter().filter_map(|state| Some((state, danger(state)?))).collect();
+        let key = |state: &PartitionState| (state.topic.clone(), state.partition);
+        let before = std::mem::take(&mut self.endangered);
+        self.endangered = endangered.iter().map(|(state, _)| key(state)).collect();
+        self.told.retain(|_, told| now.saturating_duration_since(*told) < REPEAT);
+        let lasting: Vec<_> =
+            endangered.into_iter().filter(|(state, _)| before.contains(&key(state))).collect();
+        let mut warnings = Vec::new();
+        for of_topic in lasting.chunk_by(|(a, _), (b, _)| a.topic == b.topic) {
+            let Some(left) = of_topic.iter().map(|(_, left)| *left).min() else { continue };
+            let Some((PartitionState { topic, .. }, _)) = of_topic.first() else { continue };
+            if self.told.contains_key(topic) || warnings.len() >= TOPICS_MAX {
+                continue;
+            }
+            self.told.insert(topic.clone(), now);
+            let at = |(state, _): &(&PartitionState, _)| TopicPartition {
+                topic: state.topic.clone(),
+                partition: state.partition,
+            };
+            warnings.push(words(&of_topic.iter().map(at).collect::<Vec<_>>(), left));
+        }
+        warnings
+    }
+}
+
+/// What is left, if that is little: a tenth of the topic's retention, or an hour of a day. Who keeps records for an hour
+/// hears of it when a quarter is left.
+fn danger(state: &PartitionState) -> Option<Duration> {
+    const HOUR: Duration = Duration::from_hours(1);
+    let (left, retention) = (state.retention_left()?, state.retention?);
+    let little = (retention / 10).max((retention / 4).min(HOUR));
+    (left < little).then_some(left)
+}
+
+fn words(partitions: &[TopicPartition], left: Duration) -> String {
+    let at = partitions_in_words(partitions);
+    let when = match left.as_secs() {
+        0 => "may be deleted by the topic's retention now".to_owned(),
+        left @ 1..120 => format!("are deleted by the topic's retention in {left} s"),
+        left @ 120..7_200 => format!("are deleted by the topic's retention in {} min", left / 60),
+        left => format!("are deleted by the topic's retention in {} h", left / 3_600),
+    };
+    format!(
+        "records of {at} that are not written yet {when}: mend what holds them (/readyz says it), give the bridge time to catch up, \
+         or let Kafka keep them longer: `kafka-configs.sh --alter --entity-type topics --entity-name TOPIC --add-config retention.ms=...`"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::PartitionLag;
+
+    const MIN: u64 = 60;
+
+    fn state(topic: &str, partition: i32, retention_min: u64, left_min: u64) -> PartitionState {
+        let retention = Duration::from_secs(retention_min * MIN);
+        PartitionState {
+            topic: topic.to_owned(),
+            partition,
+            lag: PartitionLag::default(),
+            behind: Some(
+                retention.saturating_sub(Duration::from_secs(left_min * MIN)).max(Duration::from_nanos(1)),
+            ),
+            retention: Some(retention),
+        }
+    }
+
+    #[test]
+    fn a_tenth_or_an_hour_is_little() {
+        let f = |retention: u64, left: u64, want: bool| {
+            assert_eq!(danger(&state("t", 0, retention, left)).is_some(), want, "{retention} {left}");
+        };
+        f(60, 16, false);
+        f(60, 14, true);
+        f(24 * 60, 150, false);
+        f(24 * 60, 140, true);
+        f(240, 61, false);
+        f(240, 59, true);
+        f(7 * 24 * 60, 16 * 60, true);
+        f(7 * 24 * 60, 17 * 60, false);
+        f(60, 0, true);
+        let well = PartitionState { behind: Some(Duration::ZERO), ..state("t", 0, 60, 1) };
+        assert_eq!(danger(&well), None);
+    }
+
+    #[test]
+    fn warns_of_what_lasts_once_in_a_while() {
+        let start = Instant::now();
+        let mut watch = ExpiryWatch::new(start);
+        let mut at = |minutes: u64, partitions: &[PartitionState]| {
+            watch.warnings(start + Duration::from_secs(minutes * MIN), partitions)
+        };
+        let (a, b) =
+            ([state("a", 0, 60, 10), state("a", 1, 60, 5), state("a", 2, 60, 50)], state("b", 0, 60, 0));
+        assert_eq!(at(0, &a), [""; 0]);
+        let told = at(1, &a);
+        assert_eq!(told.len(), 1);
+        let begin = "records of a[0-1] that are not written yet are deleted by the topic's retention in 5 min: mend what";
+        assert!(told[0].starts_with(begin), "{told:?}");
+        assert_eq!(at(2, &[a[0].clone(), b.clone()]), [""; 0]);
+        let told = at(3, &[a[0].clone(), b]);
+        assert!(
+            told.len() == 1 && told[0].contains("b[0] that are not written yet may be deleted"),
+            "{told:?}"
+        );
+        assert_eq!(at(10, &a), [""; 0]);
+        assert_eq!(at(11, &a).len(), 1);
+    }
+}

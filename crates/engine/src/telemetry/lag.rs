@@ -1,0 +1,292 @@
+//! How far reading and settling are behind, and how librdkafka does, from its statistics.
+
+use super::clients::ClientState;
+use kafka::Retentions;
+use rdkafka::statistics::{Partition, Statistics};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Records of a partition that are still to be done; none where librdkafka does not know yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartitionLag {
+    /// Not read yet.
+    pub unread: Option<i64>,
+    /// Not settled and committed yet.
+    pub uncommitted: Option<i64>,
+    /// Read and not settled yet.
+    pub buffered: Option<i64>,
+    /// Where reading goes on.
+    pub read_offset: Option<i64>,
+    /// Where it would after a crash.
+    pub committed_offset: Option<i64>,
+    /// When everything was read the last time, in nanoseconds since 1970.
+    pub caught_up_ns: Option<i64>,
+}
+
+type Snapshot = BTreeMap<(String, i32), PartitionLag>;
+
+/// What one consumer told last.
+#[derive(Debug, Default)]
+struct Told {
+    partitions: Snapshot,
+    retentions: Retentions,
+    client: ClientState,
+}
+
+/// The newest snapshot of each consumer, written by its control thread every few seconds.
+#[derive(Debug, Default)]
+pub struct Lags(Mutex<BTreeMap<usize, Told>>);
+
+impl Lags {
+    /// Of all partitions held. One that moves between two consumers may be in both their snapshots for a moment.
+    pub fn all(&self) -> Snapshot {
+        let mut all = Snapshot::new();
+        for told in self.told().values() {
+            for (at, lag) in &told.partitions {
+                let merged = all.entry(at.clone()).or_default();
+                merged.unread = merged.unread.max(lag.unread);
+                merged.uncommitted = merged.uncommitted.max(lag.uncommitted);
+                merged.buffered = merged.buffered.max(lag.buffered);
+                merged.read_offset = merged.read_offset.max(lag.read_offset);
+                merged.committed_offset = merged.committed_offset.max(lag.committed_offset);
+                merged.caught_up_ns = merged.caught_up_ns.max(lag.caught_up_ns);
+            }
+        }
+        all
+    }
+
+    /// Records in Kafka that no consumer has read yet; none while nothing is known.
+    pub fn unread(&self) -> Option<i64> {
+        self.all().into_values().filter_map(|lag| lag.unread).reduce(|all, unread| all + unread)
+    }
+
+    /// Records that are read and not settled, of all consumers; none while nothing is known.
+    pub fn unsettled(&self) -> Option<i64> {
+        self.all().into_values().filter_map(|lag| lag.buffered).reduce(|all, buffered| all + buffered)
+    }
+
+    /// What is known of the topics held.
+    pub fn retentions(&self) -> Retentions {
+        self.told().values().flat_map(|told| told.retentions.clone()).collect()
+    }
+
+    /// By consumer.
+    pub fn clients(&self) -> Vec<(usize, ClientState)> {
+        self.told().iter().map(|(consumer, told)| (*consumer, told.client.clone())).collect()
+    }
+
+    fn told(&self) -> MutexGuard<'_, BTreeMap<usize, Told>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One consumer's pen. What it wrote is gone when it is dropped.
+#[derive(Debug)]
+pub struct LagReporter {
+    lags: Arc<Lags>,
+    consumer: usize,
+    /// Whether a partition without a committed offset is read from its start.
+    from_start: bool,
+    /// The statistics that were reported last.
+    reported: Option<i64>,
+}
+
+impl LagReporter {
+    pub fn new(lags: Arc<Lags>, consumer: usize, from_start: bool) -> Self {
+        Self { lags, consumer, from_start, reported: None }
+    }
+
+    /// Reports statistics, and what is known of topics by then, unless they are known already.
+    pub fn report(&mut self, statistics: Option<&Statistics>, retentions: &Retentions) {
+        let Some(statistics) = statistics.filter(|statistics| self.reported != Some(statistics.ts)) else {
+            return;
+        };
+        self.reported = Some(statistics.ts);
+        let mut partitions = snapshot(statistics, self.from_start);
+        let (client, retentions) = (ClientState::of(statistics), retentions.clone());
+        let mut all = self.lags.told();
+        let told = all.entry(self.consumer).or_default();
+        let now = now_ns();
+        for (at, lag) in &mut partitions {
+            let before = || told.partitions.get(at).and_then(|before| before.caught_up_ns);
+            lag.caught_up_ns = if lag.unread == Some(0) { Some(now) } else { before() };
+        }
+        *told = Told { partitions, retentions, client };
+    }
+}
+
+impl Drop for LagReporter {
+    fn drop(&mut self) {
+        self.lags.told().remove(&self.consumer);
+    }
+}
+
+/// By this machine's clock, which is what records' times are held against.
+pub fn now_ns() -> i64 {
+    // A clock before 1970 counts as 1970: ages of records are then zero, and nothing that is settled depends on them.
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn snapshot(statistics: &Statistics, from_start: bool) -> Snapshot {
+    let partitions = statistics
+        .topics
+        .iter()
+        .flat_map(|(topic, of_topic)| of_topic.partitions.values().map(move |p| (topic, p)));
+    // Number -1 is librdkafka's own, and those that are not wanted belong to somebody else.
+    let held = partitions.filter(|(_, p)| p.partition >= 0 && p.desired);
+    held.map(|(topic, p)| ((topic.clone(), p.partition), lag(p, from_start))).collect()
+}
+
+fn lag(partition: &Partition, from_start: bool) -> PartitionLag {
+    let known = |offset: i64| (offset >= 0).then_some(offset);
+    // Records behind the last stable offset are of open transactions: nobody may read them yet.
+    let end = known(partition.ls_offset).or(known(partition.hi_offset));
+    let (stored, committed) = (known(partition.stored_offset), known(partition.committed_offset));
+    // Until the first record is read, reading goes on where settling ended.
+    let next = known(partition.app_offset).or(stored.max(committed));
+    let unread = end.zip(next).map(|(end, next)| (end - next).max(0));
+    // While nothing is committed, all that is there is to be settled, or what came since the start: at least the unread.
+    let retained = end.zip(known(partition.lo_offset)).map(|(end, first)| (end - first).max(0));
+    let whole = if from_start { retained.or(unread) } else { unread };
+    let uncommitted = known(partition.consumer_lag).or(whole);
+    // Kafka may have deleted what lies between, and a new group has settled nothing.
+    let begin = known(partition.lo_offset).filter(|_| from_start || stored.max(committed).is_some());
+    let settled = stored.max(committed).max(begin);
+    PartitionLag {
+        unread,
+        uncommitted,
+        buffered: next.zip(settled).map(|(next, settled)| (next - settled).max(0)),
+        read_offset: next,
+        committed_offset: committed,
+        caught_up_ns: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rdkafka::statistics::Topic;
+
+    fn partition(number: i32, app_offset: i64, consumer_lag: i64) -> Partition {
+        let desired = number != 9;
+        Partition {
+            partition: number,
+            desired,
+            lo_offset: 40,
+            ls_offset: 100,
+            hi_offset: 120,
+            app_offset,
+            stored_offset: 70,
+            committed_offset: 60,
+            consumer_lag,
+            ..Partition::default()
+        }
+    }
+
+    fn statistics(ts: i64, partitions: Vec<Partition>) -> Statistics {
+        let partitions = partitions.into_iter().map(|p| (p.partition, p)).collect();
+        let topic = Topic { topic: "t".to_owned(), partitions, ..Topic::default() };
+        Statistics { ts, topics: [("t".to_owned(), topic)].into(), ..Statistics::default() }
+    }
+
+    fn reports(lags: &Arc<Lags>, consumer: usize, ts: i64, partitions: Vec<Partition>) -> LagReporter {
+        let mut reporter = LagReporter::new(Arc::clone(lags), consumer, true);
+        reporter.report(Some(&statistics(ts, partitions)), &Retentions::new());
+        reporter
+    }
+
+    #[test]
+    fn sums_up_what_no_consumer_has_read() {
+        let lags = Arc::new(Lags::default());
+        assert_eq!(lags.unread(), None);
+        let _reporters =
+            [0, 1].map(|consumer| reports(&lags, consumer as usize, 1, vec![partition(consumer, 90, 10)]));
+        let of_each = lags.all().into_values().map(|lag| lag.unread.unwrap());
+        assert_eq!(lags.unread(), Some(of_each.sum()));
+        assert_eq!(lags.unread(), Some(20));
+    }
+
+    #[test]
+    fn tells_what_is_unread_and_what_is_uncommitted() {
+        let f = |partition: Partition, unread: Option<i64>, uncommitted: Option<i64>| {
+            let lag = lag(&partition, false);
+            assert_eq!((lag.unread, lag.uncommitted), (unread, uncommitted));
+        };
+        let fresh = |app_offset| Partition {
+            stored_offset: -1001,
+            committed_offset: -1001,
+            ..partition(0, app_offset, -1)
+        };
+        f(partition(0, 90, 30), Some(10), Some(30));
+        f(partition(0, 90, -1), Some(10), Some(10));
+        f(fresh(-1001), None, None);
+        f(fresh(90), Some(10), Some(10));
+        // Nothing was read since the start: it goes on behind what is settled.
+        f(partition(0, -1001, 40), Some(30), Some(40));
+        f(partition(0, 101, 0), Some(0), Some(0));
+        f(Partition { ls_offset: -1001, ..partition(0, 90, -1) }, Some(30), Some(30));
+        let of_all = |partition: Partition| lag(&partition, true).uncommitted;
+        assert_eq!(of_all(partition(0, 90, -1)), Some(60));
+        assert_eq!(of_all(partition(0, 90, 30)), Some(30));
+        assert_eq!(of_all(Partition { lo_offset: -1001, ..partition(0, 90, -1) }), Some(10));
+    }
+
+    #[test]
+    fn tells_what_is_read_and_not_settled() {
+        let f = |partition: Partition, from_start: bool, want: (Option<i64>, Option<i64>, Option<i64>)| {
+            let PartitionLag { buffered, read_offset, committed_offset, .. } = lag(&partition, from_start);
+            assert_eq!((buffered, read_offset, committed_offset), want);
+        };
+        let fresh = Partition { stored_offset: -1001, committed_offset: -1001, ..partition(0, 90, -1) };
+        f(partition(0, 90, 40), false, (Some(20), Some(90), Some(60)));
+        f(Partition { stored_offset: -1001, ..partition(0, 90, 40) }, false, (Some(30), Some(90), Some(60)));
+        // A new group read from the beginning.
+        f(fresh.clone(), true, (Some(50), Some(90), None));
+        f(fresh.clone(), false, (None, Some(90), None));
+        f(Partition { app_offset: -1001, ..fresh }, true, (None, None, None));
+        // Kafka deleted what was not read: that is not buffered.
+        f(Partition { lo_offset: 85, ..partition(0, 90, 40) }, false, (Some(5), Some(90), Some(60)));
+        f(partition(0, 65, 40), false, (Some(0), Some(65), Some(60)));
+    }
+
+    #[test]
+    fn remembers_when_everything_was_read() {
+        let lags = Arc::<Lags>::default();
+        let caught_up = || lags.all().into_values().next().and_then(|lag| lag.caught_up_ns);
+        let mut reporter = reports(&lags, 0, 1, vec![partition(0, 90, 10)]);
+        assert_eq!(caught_up(), None);
+        let mut at = |ts, app_offset| {
+            let statistics = statistics(ts, vec![partition(0, app_offset, 10)]);
+            reporter.report(Some(&statistics), &Retentions::new());
+            caught_up().unwrap()
+        };
+        let first = at(2, 100);
+        assert!((0..60_000_000_000).contains(&(now_ns() - first)));
+        assert_eq!(at(3, 99), first);
+        assert!(at(4, 100) > first);
+    }
+
+    #[test]
+    fn keeps_the_newest_snapshot_of_each_consumer() {
+        let lags = Arc::<Lags>::default();
+        let mut first = LagReporter::new(lags.clone(), 0, true);
+        first.report(None, &Retentions::new());
+        assert!(lags.all().is_empty());
+        let partitions = vec![partition(0, 90, 30), partition(-1, 0, 0), partition(9, 0, 5)];
+        first.report(Some(&statistics(1, partitions)), &Retentions::new());
+        let second = reports(&lags, 1, 1, vec![partition(0, 80, 10), partition(1, 100, 7)]);
+        let at = |number| ("t".to_owned(), number);
+        let of = |all: &Snapshot, number| all.get(&at(number)).map(|lag| (lag.unread, lag.uncommitted));
+        let all = lags.all();
+        assert_eq!(all.keys().cloned().collect::<Vec<_>>(), [at(0), at(1)]);
+        assert_eq!(of(&all, 0), Some((Some(20), Some(30))));
+        // A partition that was revoked leaves with the next statistics.
+        first.report(Some(&statistics(2, vec![])), &Retentions::new());
+        assert_eq!(of(&lags.all(), 0), Some((Some(20), Some(10))));
+        // What a consumer told goes with it.
+        drop(second);
+        assert!(lags.all().is_empty());
+    }
+}

@@ -1,0 +1,100 @@
+//! Each partition held, with how old its oldest record is that is not settled, and how long Kafka keeps that.
+
+use super::lag::{PartitionLag, now_ns};
+use super::{Counters, Lags};
+use crate::commit::Times;
+use base::TopicPartition;
+use kafka::Retention;
+use std::time::Duration;
+
+/// A partition held.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartitionState {
+    pub topic: String,
+    pub partition: i32,
+    pub lag: PartitionLag,
+    /// The age of the oldest record that is not settled; zero: all are. None: not known yet.
+    pub behind: Option<Duration>,
+    /// None: not known, or age deletes nothing.
+    pub retention: Option<Duration>,
+}
+
+impl PartitionState {
+    /// How long Kafka keeps the oldest record that is not settled at least, by its age. None where nothing waits, or nothing
+    /// is deleted, or that is not known.
+    pub fn retention_left(&self) -> Option<Duration> {
+        let behind = self.behind.filter(|behind| !behind.is_zero())?;
+        Some(self.retention?.saturating_sub(behind))
+    }
+}
+
+/// All partitions held, sorted.
+pub fn partitions(lags: &Lags, counters: &Counters) -> Vec<PartitionState> {
+    let (times, retentions, now) = (counters.open_times.all(), lags.retentions(), now_ns());
+    let state = |((topic, partition), lag): ((String, i32), PartitionLag)| {
+        let at = TopicPartition { topic, partition };
+        // A partition of which nothing was read yet has no times.
+        let behind = behind(&lag, times.get(&at).copied().unwrap_or_default(), now);
+        let retention = retentions.get(&at.topic).and_then(|&Retention { time, .. }| time);
+        let TopicPartition { topic, partition } = at;
+        PartitionState { topic, partition, lag, behind, retention }
+    };
+    lags.all().into_iter().map(state).collect()
+}
+
+/// How old the oldest record is that is not settled. Of records that are not read only this much is known: they are
+/// younger than the last that is settled, and came after everything was read.
+fn behind(lag: &PartitionLag, times: Times, now_ns: i64) -> Option<Duration> {
+    let since = match (times.open_ns, lag.unread) {
+        (Some(open), _) => open,
+        (None, Some(0)) => return Some(Duration::ZERO),
+        (None, Some(_)) => times.settled_ns.max(lag.caught_up_ns)?,
+        (None, None) => return None,
+    };
+    // A record from the future is of now. What is open is never zero behind.
+    let age = u64::try_from(now_ns.saturating_sub(since)).unwrap_or(0);
+    Some(Duration::from_nanos(age.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    #[test]
+    fn knows_the_age_of_what_is_open() {
+        let f = |unread: Option<i64>, times: [Option<i64>; 3], want: Option<u64>| {
+            let [open_ns, settled_ns, caught_up_ns] = times.map(|time| time.map(|seconds| seconds * SECOND));
+            let lag = PartitionLag { unread, caught_up_ns, ..PartitionLag::default() };
+            let age = behind(&lag, Times { open_ns, settled_ns }, 1_000 * SECOND);
+            assert_eq!(age.map(|age| age.as_secs()), want, "{unread:?} {times:?}");
+        };
+        f(None, [None, None, None], None);
+        f(Some(0), [None, Some(10), None], Some(0));
+        // What is open is known exactly, also while statistics know nothing, or are old.
+        f(None, [Some(400), Some(10), None], Some(600));
+        f(Some(0), [Some(400), Some(10), Some(999)], Some(600));
+        // A backlog: as old as what was settled last.
+        f(Some(5), [None, Some(900), None], Some(100));
+        // A quiet topic gets a record.
+        f(Some(1), [None, Some(10), Some(995)], Some(5));
+        f(Some(5), [None, None, None], None);
+        f(Some(5), [Some(2_000), None, None], Some(0));
+    }
+
+    #[test]
+    fn retention_is_left_where_something_waits() {
+        let f = |behind: Option<u64>, retention: Option<u64>, want: Option<u64>| {
+            let [behind, retention] = [behind, retention].map(|time| time.map(Duration::from_secs));
+            let (topic, lag) = ("t".to_owned(), PartitionLag::default());
+            let state = PartitionState { topic, partition: 0, lag, behind, retention };
+            assert_eq!(state.retention_left(), want.map(Duration::from_secs));
+        };
+        f(Some(50), Some(60), Some(10));
+        f(Some(90), Some(60), Some(0));
+        f(Some(0), Some(60), None);
+        f(None, Some(60), None);
+        f(Some(50), None, None);
+    }
+}

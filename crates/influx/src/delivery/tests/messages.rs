@@ -1,0 +1,69 @@
+//! What people read about an answer, over HTTP: the alarm that it raises and its remedy.
+
+use super::*;
+use base::alarm::Alarm;
+
+/// The first alarm that this answer raises.
+async fn alarm(reply: Reply) -> Alarm {
+    let setup = Setup::faults(script(vec![reply])).await;
+    setup.deliver(&bucket(), &good(1)).await;
+    let raised = setup.events.take().into_iter().find_map(|event| match event {
+        Event::Raised(alarm) => Some(alarm),
+        _ => None,
+    });
+    raised.unwrap()
+}
+
+#[tokio::test]
+async fn remedies_fit_who_answered() {
+    let f = async |reply: Reply, cause: &str, want: &[&str], unwanted: &[&str]| {
+        let shown = format!("{reply:?}");
+        let alarm = alarm(reply).await;
+        assert_eq!(alarm.cause, cause, "{shown}");
+        for words in want {
+            assert!(alarm.remedy.contains(words), "{words:?} is missing: {alarm:?}");
+        }
+        for words in unwanted {
+            assert!(!alarm.remedy.contains(words), "{words:?} is no help: {alarm:?}");
+        }
+    };
+    let plan = r#"{"code":"too many requests","message":"org 123 has exceeded limited_write plan limit"}"#;
+    f(Reply::status(429).header("Retry-After", "0").body(plan), "busy", &["raise the plan"], &["processor"])
+        .await;
+    f(Reply::status(429), "busy", &["processor"], &["plan"]).await;
+    let page = "<!DOCTYPE html><html><body>Your request was blocked</body></html>";
+    f(Reply::status(403).body(page), "forbidden", &["firewall"], &["influx auth create"]).await;
+    for body in ["", "Access denied", r#"{"error":{"type":"policy"}}"#] {
+        f(Reply::status(403).body(body), "forbidden", &["firewalls", "credential"], &["influx auth create"])
+            .await;
+    }
+    let denied = r#"{"code":"forbidden","message":"insufficient permissions for write"}"#;
+    f(Reply::status(403).body(denied), "forbidden", &["influx auth create"], &["firewall"]).await;
+    for status in [502, 504] {
+        f(
+            Reply::status(status).body("<html>Bad Gateway</html>"),
+            "server_failed",
+            &["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"],
+            &["log of InfluxDB"],
+        )
+        .await;
+    }
+    f(Reply::status(500), "server_failed", &["log of InfluxDB"], &["HTTP_PROXY"]).await;
+}
+
+/// InfluxDB 3.10 says so of the empty write that asks whether it takes writes.
+#[tokio::test]
+async fn an_empty_write_that_influxdb_3_refuses_raises_no_alarm() {
+    let setup = Setup::faults(|request| {
+        let body = r#"{"code":"invalid","message":"write buffer error: incoming write was empty"}"#;
+        request.text.is_empty().then(|| Reply::status(400).body(body))
+    })
+    .await;
+    let preparing = Arc::clone(&setup.writer).prepare(bucket(), 7);
+    tokio::time::timeout(Duration::from_mins(1), preparing).await.expect("the destination takes writes");
+    assert_eq!(setup.receiver.counts().requests.load(Relaxed), 1);
+    assert!(setup.writer.alarms().is_empty());
+    assert_eq!(causes(&setup.events.take()), [""; 0]);
+    setup.deliver(&bucket(), &good(10)).await;
+    assert_eq!(setup.receiver.point_count(), 10);
+}

@@ -1,0 +1,85 @@
+//! Lines to InfluxDB: [`LaneWriter::deliver`] returns when each line of a batch is stored, refused with proof, or kept out by a limit.
+//!
+//! Guarantees:
+//! - A line counts as stored only if a request that held it was answered 204, or 200 where the API says so.
+//! - A line counts as refused only on evidence about that line: see the table in `docs/faults.md`.
+//! - Every other answer is repeated with backoff, and raises an alarm that names the cause and a remedy.
+//!
+//! ```text
+//! LaneWriter::deliver -> Plan (salvage/): the next request -> Client: one HTTP request -> Answer
+//!          ^                                                                             |
+//!          +---- stored, retry, split, refused, blocked <- classify (answer.rs) <- reading/: the server's own words
+//! ```
+//!
+//! ```
+//! use base::{Credential, Destination};
+//! use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};
+//! use std::sync::Arc;
+//! use testkit::receiver::{Options, Receiver};
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let server = Receiver::start(Options::default()).await.unwrap();
+//! let connection = Connection::new(server.url().parse().unwrap());
+//! let options = WriterOptions {
+//!     lines_max: 5_000,
+//!     bytes_max: 4_000_000,
+//!     points_per_second_max: None,
+//!     delays: Delays::default(),
+//!     accepts_unproven: false,
+//! };
+//! let writer = Writer::new(Client::new(&connection).unwrap(), &connection, options, Arc::new(LogObserver));
+//!
+//! let bucket = Destination::Bucket { org: "o".to_owned(), bucket: "b".to_owned() };
+//! let lines = Lines::new(b"cpu load=0.5 1\n".to_vec(), vec![15]).unwrap();
+//! let delivered = writer.lane(1).deliver(&bucket, &lines).await;
+//! assert!(delivered.refused.is_empty());
+//! assert_eq!(server.points(&bucket).len(), 1);
+//! # });
+//! ```
+
+mod address;
+mod answer;
+mod backoff;
+mod breaker;
+mod cause;
+mod client;
+mod connection;
+mod counters;
+mod delivery;
+mod event;
+mod http;
+mod kept;
+mod lines;
+mod obstacle;
+mod pace;
+mod reading;
+mod remedy;
+mod response;
+mod salvage;
+mod sizes;
+mod slow;
+#[cfg(test)]
+pub(crate) mod test_support;
+mod writer;
+
+pub use address::{Address, Addresses, shown};
+pub use answer::{Outcome, classify};
+pub use backoff::{Backoff, Delays};
+pub use cause::{Cause, Reach};
+pub use client::{Client, ClientError, Failure, Reread, Server};
+pub use connection::{Compression, Connection, Tls};
+pub use counters::{Counters, LATENCY_BUCKETS, Latency};
+pub use delivery::{Blocked, Delivered, LaneWriter, Requests};
+pub use event::{Event, LogObserver, Observer};
+pub use http::{Dialing, Resolver};
+pub use kept::Kept;
+pub use lines::{Lines, LinesError};
+pub use remedy::{Place as Remedy, advice};
+pub use response::Answer;
+pub use salvage::Refused;
+pub use sizes::Sizes;
+pub use writer::{Writer, WriterOptions};
+
+#[cfg(test)]
+#[path = "../../../tests/support/seed.rs"]
+mod seed;

@@ -1,0 +1,453 @@
+use super::*;
+use crate::answer::{Outcome, decide};
+use crate::response::Answer;
+use crate::seed;
+use base::Api;
+use sim::{Dialect, Flaw, Line, Shards, Sim};
+use std::collections::{BTreeMap, BTreeSet};
+
+mod adversary;
+mod sim;
+
+/// 2026-01-05, a Monday.
+const MONDAY: i64 = 1_767_571_200_000_000_000;
+const HOUR: i64 = 3_600_000_000_000;
+const WEEKS: Shards = Shards { nanos: 7 * 24 * HOUR, first: MONDAY };
+const SIZE: Size = Size { lines_max: usize::MAX, bytes_max: usize::MAX };
+
+fn lines_of(batch: &[Line]) -> Lines {
+    let (mut text, mut ends) = (Vec::new(), Vec::new());
+    for line in batch {
+        text.extend_from_slice(line.text.as_bytes());
+        text.push(b'\n');
+        ends.push(text.len() as u32);
+    }
+    Lines::new(text, ends).unwrap()
+}
+
+fn line(flaw: Flaw, series: usize, time: i64) -> Line {
+    let fields = match &flaw {
+        Flaw::Conflict { fields, .. } => strings(fields),
+        Flaw::Unparsable => "f0=+1".to_owned(),
+        Flaw::Large => format!("g=1,s=\"{}\"", "x".repeat(70_000)),
+        Flaw::None | Flaw::Old | Flaw::Terse | Flaw::Limited => "f0=1,f1=2".to_owned(),
+    };
+    Line { text: format!("m,s={series} {fields} {time}"), flaw, series, time }
+}
+
+fn strings(fields: &[usize]) -> String {
+    let fields: Vec<String> = fields.iter().map(|field| format!("f{field}=\"text\",")).collect();
+    fields.concat() + "g=1"
+}
+
+/// As one in conflict, but of a shard where it is not.
+fn innocent(fields: &[usize], series: usize, time: i64) -> Line {
+    Line { text: format!("m,s={series} {} {time}", strings(fields)), ..line(Flaw::None, series, time) }
+}
+
+struct Salvaged {
+    refused: Vec<Refused>,
+    requests: usize,
+    bytes: usize,
+}
+
+/// Runs a plan to its end and checks what it came to. Whenever the batch is blocked, another lane stores something.
+fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
+    let lines = lines_of(sim.batch);
+    let mut plan = Plan::new(&lines, false);
+    let (mut kept, mut stores) = (BTreeSet::new(), 0);
+    let mut refused_alone = BTreeSet::new();
+    let api = if sim.dialect == Dialect::V1 { Api::V1 } else { Api::V2 };
+    while let Some(Step { request, wait }) = plan.next(&lines, size, &|_| stores) {
+        stores += u64::from(wait.is_some());
+        let at = RefusedAt { address: 0, moment: stores, control: stores };
+        let indices: Vec<usize> = match &request {
+            Request::Run(run) => run.clone().collect(),
+            Request::Picked(picked) => picked.clone(),
+        };
+        assert!(!indices.is_empty() && indices.len() <= size.lines_max.max(1), "{name}");
+        assert!(indices.is_sorted(), "{name}");
+        let answer: Answer = sim.answer(&indices, &request.body(&lines));
+        let reading = Reading::of(&answer);
+        let before = plan.lines_stored();
+        match decide(api, &answer, &reading) {
+            Outcome::Stored => {
+                stores += 1;
+                plan.stored(&lines);
+                let more = plan.lines_stored() - before;
+                assert!(more == 0 || more == indices.len(), "{name}");
+                kept.extend(indices.iter().copied().take(more));
+            }
+            Outcome::Split { why } => {
+                size.bytes_max = size.bytes_max.min(request.bytes(&lines) / 2).max(1);
+                plan.too_large(&lines, &why, at);
+            }
+            Outcome::Refused { why } => {
+                if let [alone] = *indices {
+                    refused_alone.insert(alone);
+                }
+                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: &why, at });
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+        assert!(sim.requests < 10 * lines.len() + 10, "{name}: it does not end");
+    }
+    let count = plan.lines_stored();
+    let (refused, kept_out) = plan.into_lists();
+    let is_limited = |flaw: &Flaw| *flaw == Flaw::Limited;
+    let of = |is_it: &dyn Fn(&Flaw) -> bool| -> Vec<usize> {
+        (0..sim.batch.len()).filter(|&i| is_it(&sim.batch[i].flaw)).collect()
+    };
+    let want = of(&|flaw| *flaw != Flaw::None && !is_limited(flaw));
+    let got: Vec<usize> = refused.iter().map(|refused| refused.line).collect();
+    assert_eq!(got, want, "{name}: the wrong lines were refused");
+    let want_out = of(&is_limited);
+    let got_out: Vec<usize> = kept_out.iter().map(|kept_out| kept_out.line).collect();
+    assert_eq!(got_out, want_out, "{name}: the wrong lines were kept out");
+    assert_eq!(count + want.len() + want_out.len(), sim.batch.len(), "{name}");
+    let bad = |flaw: &Flaw| *flaw != Flaw::None;
+    for index in got {
+        let flaw = &sim.batch[index].flaw;
+        let one_alone = refused_alone.iter().any(|&alone| are_of_a_kind(flaw, &sim.batch[alone].flaw));
+        let is_proven = refused_alone.contains(&index) || *flaw == Flaw::Large || one_alone;
+        assert!(is_proven, "{name}: {index} was refused without proof");
+    }
+    let lost: Vec<usize> =
+        (0..sim.batch.len()).filter(|i| !bad(&sim.batch[*i].flaw) && !kept.contains(i)).collect();
+    assert!(lost.is_empty(), "{name}: never stored: {lost:?}");
+    let mut latest = BTreeMap::new();
+    for (i, line) in sim.batch.iter().enumerate().filter(|(_, line)| !bad(&line.flaw)) {
+        latest.insert((line.series, line.time), i);
+    }
+    assert_eq!(sim.stored, latest, "{name}: of two lines with one key, not the later one stayed");
+    Salvaged { refused, requests: sim.requests, bytes: sim.bytes }
+}
+
+/// Whether one that is refused alone proves what is said of the other.
+fn are_of_a_kind(flaw: &Flaw, other: &Flaw) -> bool {
+    match (flaw, other) {
+        (Flaw::Conflict { .. }, Flaw::Conflict { .. }) => true,
+        (Flaw::Old | Flaw::Unparsable, other) => flaw == other,
+        _ => false,
+    }
+}
+
+fn sim(batch: &[Line], dialect: Dialect, shards: Shards, seed: u64) -> Sim<'_> {
+    Sim {
+        dialect,
+        shards,
+        batch,
+        bytes_max: usize::MAX,
+        miscounts: false,
+        rng: fastrand::Rng::with_seed(seed),
+        stored: BTreeMap::new(),
+        requests: 0,
+        bytes: 0,
+    }
+}
+
+/// The most requests for this many causes in this many lines.
+fn bound(causes: usize, lines: usize) -> usize {
+    if causes == 0 {
+        return 1;
+    }
+    let (k, n) = (causes as f64, lines as f64);
+    (2.0 * k * (n / k).max(1.0).log2() + 4.0 * k).floor() as usize
+}
+
+/// How many lines of a thousand are so: none, few, many, or all.
+fn random_share(rng: &mut fastrand::Rng) -> u32 {
+    match rng.u8(..7) {
+        0..3 => 0,
+        3 => rng.u32(1..5),
+        4 => rng.u32(5..100),
+        5 => rng.u32(100..1_000),
+        _ => 1_000,
+    }
+}
+
+/// As servers cut time, and as nobody would.
+fn random_shards(rng: &mut fastrand::Rng) -> Shards {
+    let odd = Shards { nanos: rng.i64(1..400) * HOUR / 7, first: MONDAY + rng.i64(0..HOUR) };
+    let [hours, days] = [1, 24].map(|hours| Shards { nanos: hours * HOUR, first: MONDAY });
+    [hours, days, WEEKS, odd][rng.usize(..4)]
+}
+
+/// Lines with flaws at random, of few series and times, so that keys come twice.
+fn random_batch(rng: &mut fastrand::Rng, of: Shards) -> Vec<Line> {
+    let count = match rng.u8(..4) {
+        0 => rng.usize(1..10),
+        1 => rng.usize(1..200),
+        _ => rng.usize(200..2_000),
+    };
+    let (shards, fields) = (rng.i64(1..8), rng.usize(1..60));
+    let conflicts: Vec<(i64, usize)> =
+        (0..rng.usize(1..80)).map(|_| (rng.i64(0..shards), rng.usize(..fields))).collect();
+    let [conflicting, innocents, old, unparsable, terse, limited] =
+        std::array::from_fn(|_| random_share(rng));
+    let terse = if rng.bool() { 0 } else { terse.min(20) };
+    let limited = if rng.bool() { 0 } else { limited };
+    let within = if rng.bool() { of.nanos } else { 50 };
+    let any = |rng: &mut fastrand::Rng| {
+        let drawn = |rng: &mut fastrand::Rng, share: u32| rng.u32(..1_000) < share;
+        let series = rng.usize(..10);
+        let time = |rng: &mut fastrand::Rng, shard: i64| of.start(shard) + rng.i64(0..within);
+        if drawn(rng, conflicting) {
+            let (shard, field) = conflicts[rng.usize(..conflicts.len())];
+            let (other_shard, other) = conflicts[rng.usize(..conflicts.len())];
+            let both = other_shard == shard && other != field && rng.bool();
+            let fields = if both { vec![field, other] } else { vec![field] };
+            return line(Flaw::Conflict { shard, fields }, series, time(rng, shard));
+        }
+        let shard = rng.i64(0..shards);
+        if drawn(rng, innocents) {
+            let (_, field) = conflicts[rng.usize(..conflicts.len())];
+            let fields = if conflicts.contains(&(shard, field)) { vec![] } else { vec![field] };
+            return innocent(&fields, series, time(rng, shard));
+        }
+        let flaws = [
+            (old, Flaw::Old),
+            (unparsable, Flaw::Unparsable),
+            (terse, Flaw::Terse),
+            (limited, Flaw::Limited),
+        ];
+        match flaws.into_iter().find(|(share, _)| drawn(rng, *share)) {
+            Some((_, Flaw::Old)) => line(Flaw::Old, series, time(rng, -100)),
+            Some((_, flaw)) => line(flaw, series, time(rng, shard)),
+            None => line(Flaw::None, series, time(rng, shard)),
+        }
+    };
+    (0..count).map(|_| any(rng)).collect()
+}
+
+#[test]
+fn settles_every_line_within_the_bound_of_requests() {
+    for seed in seeds(500) {
+        let _repeated = repeated(seed);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let shards = random_shards(&mut rng);
+        let batch = random_batch(&mut rng, shards);
+        let dialect = [Dialect::V1, Dialect::V2, Dialect::OldV2][rng.usize(..3)];
+        let mut sim = sim(&batch, dialect, shards, seed);
+        let causes = sim.cause_count();
+        let name = format!("SALVAGE_SEED={seed}: {dialect:?}, {causes} causes in {} lines", batch.len());
+        let requests = salvage(&mut sim, SIZE, &name).requests;
+        let bound = bound(causes, batch.len());
+        assert!(requests <= bound, "{name}: {requests} requests > {bound}");
+    }
+}
+
+/// Requests are cut by the configuration, by a proxy, or both, and the server's counts may be wrong.
+#[test]
+fn settles_every_line_in_requests_of_any_size() {
+    for seed in seeds(300) {
+        let _repeated = repeated(seed);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let shards = random_shards(&mut rng);
+        let mut batch = random_batch(&mut rng, shards);
+        batch.truncate(300);
+        let size = Size { lines_max: rng.usize(1..100), bytes_max: rng.usize(1..5_000) };
+        let bytes_max = rng.usize(500..3_000);
+        for _ in 0..rng.usize(..3) {
+            let at = rng.usize(..=batch.len());
+            batch.insert(at, line(Flaw::Large, 0, MONDAY + at as i64));
+        }
+        let mut sim = sim(&batch, Dialect::V2, shards, seed);
+        (sim.bytes_max, sim.miscounts) = (bytes_max, rng.bool());
+        salvage(&mut sim, size, &format!("SALVAGE_SEED={seed}"));
+    }
+}
+
+/// Seeds that are the same in each run, and 50 random ones.
+fn seeds(count: u64) -> Vec<u64> {
+    if let Some(seed) = seed::given("SALVAGE_SEED") {
+        return vec![seed];
+    }
+    let count = seed::given("SALVAGE_SEEDS").unwrap_or(count);
+    (0..count).chain((0..50).map(|_| fastrand::u64(..))).collect()
+}
+
+/// Prints the command that repeats a seed alone when the test fails.
+fn repeated(seed: u64) -> seed::Repeated {
+    seed::Repeated::by("SALVAGE_SEED", seed, "cargo test --lib salvage")
+}
+
+/// One flaw in every so many lines.
+fn flawed(count: usize, every: usize, flaw: impl Fn(usize) -> Flaw) -> Vec<Line> {
+    let flaw = |i: usize| if i.is_multiple_of(every) { flaw(i / every) } else { Flaw::None };
+    (0..count).map(|i| line(flaw(i), i % 10, MONDAY + i as i64)).collect()
+}
+
+fn conflict(field: usize) -> Flaw {
+    Flaw::Conflict { shard: 0, fields: vec![field] }
+}
+
+#[test]
+fn needs_a_handful_of_requests_for_few_causes() {
+    let f = |batch: &[Line], dialect: Dialect, want: usize| {
+        let name = format!("{dialect:?} {:?} {}", batch[0].flaw, batch.len());
+        assert_eq!(salvage(&mut sim(batch, dialect, WEEKS, 7), SIZE, &name).requests, want, "{name}");
+    };
+    for dialect in [Dialect::V1, Dialect::V2, Dialect::OldV2] {
+        f(&flawed(5_000, 1, |_| Flaw::None), dialect, 1);
+        f(&flawed(5_000, 5_000, |_| conflict(0)), dialect, 3);
+        f(&flawed(5_000, 100, |_| conflict(0)), dialect, 4);
+        f(&flawed(5_000, 1, |_| conflict(0)), dialect, 2);
+        f(&flawed(5_000, 5_000, |_| Flaw::Unparsable), dialect, 3);
+        f(&flawed(5_000, 2, |_| Flaw::Unparsable), dialect, 3);
+        f(&flawed(5_000, 10, |i| if i % 2 == 0 { Flaw::Unparsable } else { conflict(0) }), dialect, 7);
+    }
+}
+
+#[test]
+fn needs_few_requests_where_many_causes_refuse_every_line() {
+    let batch = flawed(5_000, 1, |i| conflict(i % 50));
+    let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "50 causes").requests;
+    assert!(requests <= 3 * 50, "{requests}");
+}
+
+/// What is sent again is not the whole batch for each of many causes.
+#[test]
+fn sends_few_lines_again_for_many_causes() {
+    let batch = flawed(5_000, 100, conflict);
+    let plain: usize = batch.iter().map(|line| line.text.len() + 1).sum();
+    let salvaged = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "50 causes");
+    assert!(salvaged.requests <= 3 * 50 + 1, "{}", salvaged.requests);
+    assert!(salvaged.bytes <= 8 * plain, "{} times", salvaged.bytes / plain);
+}
+
+#[test]
+fn goes_on_with_the_quotes_that_it_read() {
+    let batch = flawed(9_000, 1, |_| Flaw::Unparsable);
+    let quoted = batch.len() * (batch[0].text.len() + 40);
+    assert!(quoted > 2 * crate::response::BODY_BYTES_MAX);
+    let salvaged = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "a long list");
+    assert!(salvaged.requests <= 8, "{}", salvaged.requests);
+    let reasons: BTreeSet<&str> = salvaged.refused.iter().map(|refused| &*refused.why).collect();
+    assert_eq!(reasons, ["400: unable to parse: invalid boolean"].into(), "not one for each line");
+}
+
+#[test]
+fn halves_where_answers_say_nothing() {
+    let f = |count: usize, every: usize, most: usize| {
+        let batch = flawed(count, every, |_| Flaw::Terse);
+        let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "terse").requests;
+        assert!(requests <= most, "{count} {every}: {requests}");
+    };
+    // Each is refused alone twice, the second time after something else was stored.
+    f(1_000, 1, bound(1_000, 1_000));
+    f(1_000, 1_000, bound(1, 1_000));
+    f(1_000, 100, bound(10, 1_000));
+    f(1, 1, 2);
+}
+
+/// A plan for these lines, and what it sends to a server that refuses some of them with these words. Whenever it waits, another
+/// lane stores something.
+fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Vec<usize>, usize) {
+    let batch: Vec<Line> =
+        texts.iter().map(|text| Line { text: (*text).to_owned(), ..line(Flaw::None, 0, 0) }).collect();
+    let lines = lines_of(&batch);
+    let (mut plan, mut stores) = (Plan::new(&lines, false), 0);
+    while let Some(Step { request, wait }) = plan.next(&lines, SIZE, &|_| stores) {
+        stores += u64::from(wait.is_some());
+        let at = RefusedAt { address: 0, moment: stores, control: stores };
+        let indices = match request {
+            Request::Run(run) => run.collect(),
+            Request::Picked(picked) => picked,
+        };
+        match refuses(&indices) {
+            None => {
+                stores += 1;
+                plan.stored(&lines);
+            }
+            Some(message) => {
+                let body = serde_json::json!({ "message": message }).to_string().into_bytes();
+                let answer = Answer { status: 400, body, ..Answer::default() };
+                let reading = Reading::of(&answer);
+                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "why", at });
+            }
+        }
+    }
+    let count = plan.lines_stored();
+    (plan.into_lists().0.iter().map(|refused| refused.line).collect(), count)
+}
+
+/// A line quotes another one as the server would.
+#[test]
+fn believes_no_quote_within_a_line() {
+    let forging =
+        "m s=\"': invalid boolean\nunable to parse 'm v=1 1': invalid boolean\nunable to parse 'x\" 2=";
+    let texts = ["m v=+1 0", "m v=1 1", forging];
+    let refuses = |indices: &[usize]| {
+        let bad = indices.iter().filter(|index| **index != 1);
+        let quotes: Vec<_> =
+            bad.map(|&i| format!("unable to parse '{}': invalid boolean", texts[i])).collect();
+        (!quotes.is_empty()).then(|| quotes.join("\n"))
+    };
+    assert_eq!(answered(&texts, refuses), (vec![0, 2], 1));
+}
+
+/// All are dropped, then one alone is refused for something else, and then the others are taken.
+#[test]
+fn takes_one_for_another_only_if_the_reason_is_the_same() {
+    let texts = ["m f=\"s\" 0", "m f=\"s\" 1", "m f=\"s\" 2"];
+    let refuses = |indices: &[usize]| {
+        match indices {
+        [0] => Some("a whim".to_owned()),
+        [0, 1, 2] => Some("partial write: field type conflict: input field \"f\" on measurement \"m\" is type string, already exists as type float dropped=3".to_owned()),
+        _ => None,
+    }
+    };
+    assert_eq!(answered(&texts, refuses), (vec![0], 2));
+}
+
+/// Shards that end where nobody would guess: the counts of the answers tell.
+#[test]
+fn finds_a_run_by_its_counts() {
+    let shards = Shards { nanos: 774, first: MONDAY + 1_237 };
+    let conflicting = |i: usize| (1_237..1_237 + 774).contains(&i);
+    let batch: Vec<Line> = (0..4_000)
+        .map(|i| {
+            let time = MONDAY + i as i64;
+            if conflicting(i) { line(conflict(0), 0, time) } else { innocent(&[0], 0, time) }
+        })
+        .collect();
+    let requests = salvage(&mut sim(&batch, Dialect::V2, shards, 7), SIZE, "a run").requests;
+    assert!(requests <= 10, "{requests}");
+}
+
+/// One cause is found once, not in each request that the batch is cut into.
+#[test]
+fn finds_a_cause_once_for_all_requests_of_a_batch() {
+    let batch = flawed(5_000, 10, |_| conflict(0));
+    let size = Size { lines_max: 500, ..SIZE };
+    let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), size, "cut").requests;
+    assert!(requests <= 10 + 5, "{requests}");
+}
+
+/// Words that are no guide: they name lines that are stored when they are tried.
+#[test]
+fn is_not_misled() {
+    let texts: Vec<String> = (0..100).map(|i| format!("m f=\"s\",v={i} {i}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let f = |dropped: usize| {
+        let words = format!(
+            "partial write: field type conflict: input field \"f\" on measurement \"m\" is type string, already exists as type float dropped={dropped}"
+        );
+        let refuses = |indices: &[usize]| indices.contains(&50).then(|| words.clone());
+        assert_eq!(answered(&texts, refuses), (vec![50], 99), "{dropped}");
+    };
+    [0, 1, 2, 50, 101].into_iter().for_each(f);
+}
+
+/// Every count is one too many, also for one line: no line is refused for a count.
+#[test]
+fn takes_no_count_from_who_counts_wrong() {
+    let texts: Vec<String> = (0..9).map(|i| format!("m f=\"s\",v={i} {i}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let refuses = |indices: &[usize]| {
+        let dropped = indices.iter().filter(|index| **index != 4).count() + 1;
+        (dropped > 1).then(|| format!("partial write: field type conflict: input field \"f\" on measurement \"m\" is type string, already exists as type float dropped={dropped}"))
+    };
+    assert_eq!(answered(&texts, refuses), (vec![0, 1, 2, 3, 5, 6, 7, 8], 1));
+}

@@ -1,0 +1,312 @@
+//! A server that answers anything: statuses and words at random, true of the lines or not. Whatever it answers, each line ends in
+//! one list, and none is refused without what docs/faults.md calls proof. The history of all requests is checked here by rules of
+//! its own, without the code under test.
+
+use super::*;
+use crate::reading::{About, LimitScope};
+use line_protocol::reader::{Value, read_line};
+
+const ADDRESSES: usize = 2;
+/// More than any delivery needs once the server stores everything.
+const HONEST_REQUESTS_MAX: usize = 2_000;
+
+/// One answer to a request, with what the adversary knows of it.
+struct Sent {
+    indices: Vec<usize>,
+    address: usize,
+    answer: Answer,
+    kind: Kind,
+    is_stored: bool,
+}
+
+/// What the words of an answer say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    /// These lines are quoted.
+    Quotes(Vec<usize>),
+    /// A field is a string and should not be.
+    Conflict {
+        field: &'static str,
+        dropped: usize,
+    },
+    Retention {
+        dropped: usize,
+    },
+    /// A cause of single lines without a name, a count or a quote.
+    Named,
+    /// A limit that keeps lines out.
+    Limit,
+    /// Nothing about a line that was sent.
+    Other,
+}
+
+fn text_of(i: usize, rng: &mut fastrand::Rng) -> String {
+    let fields = ["v=1", "f=\"text\",v=1", "g=\"text\",v=1", "f=\"text\",g=\"text\"", "v="][rng.usize(..5)];
+    format!("m,s={} {fields} {i}", rng.usize(..5))
+}
+
+/// Status, body and what they say.
+fn lie(batch: &[Line], indices: &[usize], rng: &mut fastrand::Rng) -> (u16, String, Kind) {
+    let status = [400, 400, 400, 422, 422, 500, 413, 503, 301, 204][rng.usize(..10)];
+    let dropped = if rng.bool() { indices.len() } else { rng.usize(..indices.len() + 3) };
+    let quote = |i: usize| format!("unable to parse '{}': no", batch[i].text);
+    let conflict = |field: &str| {
+        format!(
+            "partial write: field type conflict: input field \"{field}\" on measurement \"m\" is type string, already exists as type float dropped={dropped}"
+        )
+    };
+    let (message, kind) = match rng.u8(..12) {
+        0 => ("what".to_owned(), Kind::Other),
+        1 | 2 => {
+            let quoted: Vec<usize> = indices.iter().copied().filter(|_| rng.bool()).collect();
+            let message = quoted.iter().map(|&i| quote(i)).collect::<Vec<_>>().join("\n");
+            (message, Kind::Quotes(quoted))
+        }
+        3 => {
+            let any = rng.usize(..batch.len());
+            (quote(any), Kind::Quotes(vec![any]))
+        }
+        4 => (conflict("f"), Kind::Conflict { field: "f", dropped }),
+        5 => (conflict("g"), Kind::Conflict { field: "g", dropped }),
+        6 => (
+            format!("partial write: points beyond retention policy dropped={dropped}"),
+            Kind::Retention { dropped },
+        ),
+        7 => ("line protocol parse failed: No fields were provided".to_owned(), Kind::Named),
+        8 => (
+            format!("partial write: max-series-per-database limit exceeded: (1) dropped={dropped}"),
+            Kind::Limit,
+        ),
+        9 => ("partial write: no space left on device dropped=9".to_owned(), Kind::Other),
+        10 => ("unable to parse 'other v=': no".to_owned(), Kind::Other),
+        _ => (format!("partial write: No fields were provided dropped={dropped}"), Kind::Named),
+    };
+    (status, serde_json::json!({ "message": message }).to_string(), kind)
+}
+
+fn has_string(line: &Line, field: &str) -> bool {
+    let point = read_line(line.text.as_bytes());
+    point.is_ok_and(|point| {
+        point.fields.iter().any(|(name, value)| name == field && matches!(value, Value::String(_)))
+    })
+}
+
+/// Whether the words of an answer may be about this line.
+fn is_about(sent: &Sent, line: usize, batch: &[Line]) -> bool {
+    match &sent.kind {
+        Kind::Quotes(quoted) => quoted.contains(&line),
+        Kind::Conflict { field, .. } => has_string(&batch[line], field),
+        Kind::Retention { .. } | Kind::Named => true,
+        Kind::Limit | Kind::Other => false,
+    }
+}
+
+fn is_refusal(sent: &Sent) -> bool {
+    matches!(sent.answer.status, 400 | 422 | 500)
+}
+
+/// Refused alone, in words about this line.
+fn is_proven_alone(history: &[Sent], line: usize, batch: &[Line]) -> bool {
+    history.iter().any(|sent| sent.indices == [line] && is_refusal(sent) && is_about(sent, line, batch))
+}
+
+/// Counted or quoted with others, of which one was refused alone.
+fn is_proven_with_others(history: &[Sent], line: usize, batch: &[Line]) -> bool {
+    history.iter().filter(|sent| is_refusal(sent) && sent.indices.contains(&line)).any(|sent| {
+        let counts_all = match sent.kind {
+            Kind::Conflict { dropped, .. } | Kind::Retention { dropped } => dropped == sent.indices.len(),
+            Kind::Quotes(_) => true,
+            _ => false,
+        };
+        counts_all
+            && is_about(sent, line, batch)
+            && (0..batch.len()).any(|other| other != line && is_proven_alone(history, other, batch))
+    })
+}
+
+/// Refused alone, others stored by the same address, refused alone again.
+fn is_confirmed(history: &[Sent], line: usize) -> bool {
+    let refusals = |address: usize| {
+        history.iter().enumerate().filter(move |(_, sent)| {
+            let is_it = matches!(sent.answer.status, 400 | 422 | 413 | 500);
+            is_it && sent.address == address && sent.indices == [line]
+        })
+    };
+    (0..ADDRESSES).any(|address| {
+        let (first, last) = (refusals(address).next(), refusals(address).last());
+        let (Some((first, _)), Some((last, _))) = (first, last) else { return false };
+        history[first..last].iter().any(|sent| sent.is_stored && sent.address == address)
+    })
+}
+
+fn is_proven(history: &[Sent], line: usize, batch: &[Line]) -> bool {
+    is_proven_alone(history, line, batch)
+        || is_proven_with_others(history, line, batch)
+        || is_confirmed(history, line)
+}
+
+/// Returns how many lines were stored, refused and kept out.
+fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let count = rng.usize(1..40);
+    let batch: Vec<Line> =
+        (0..count).map(|i| Line { text: text_of(i, &mut rng), ..line(Flaw::None, 0, i as i64) }).collect();
+    let lines = lines_of(&batch);
+    let size = Size { lines_max: rng.usize(1..50), ..SIZE };
+    let mut plan = Plan::new(&lines, accepts_unproven);
+    let mut history: Vec<Sent> = Vec::new();
+    let (lie_count, stored_share) = (rng.usize(..400), rng.u8(..5));
+    let mut controls = [0; ADDRESSES];
+    let (mut moment, mut ever_stored) = (1, BTreeSet::new());
+    while let Some(Step { request, .. }) = plan.next(&lines, size, &|address| controls[address]) {
+        let is_honest = history.len() >= lie_count;
+        assert!(history.len() < lie_count + HONEST_REQUESTS_MAX, "seed {seed}: it does not end");
+        let indices: Vec<usize> = match &request {
+            Request::Run(run) => run.clone().collect(),
+            Request::Picked(picked) => picked.clone(),
+        };
+        let address = if is_honest { 0 } else { rng.usize(..ADDRESSES) };
+        let (status, body, kind) = if is_honest || rng.u8(..10) < stored_share {
+            (204, String::new(), Kind::Other)
+        } else {
+            lie(&batch, &indices, &mut rng)
+        };
+        if !is_honest && rng.u8(..5) == 0 {
+            // Another lane's request.
+            let stored = rng.usize(..ADDRESSES);
+            moment += 1;
+            controls[stored] = moment;
+            let answer = Answer { status: 204, ..Answer::default() };
+            history.push(Sent {
+                indices: vec![],
+                address: stored,
+                answer,
+                kind: Kind::Other,
+                is_stored: true,
+            });
+        }
+        let answer = Answer { status, body: body.into_bytes(), ..Answer::default() };
+        let reading = Reading::of(&answer);
+        moment += 2;
+        let at = RefusedAt { address, moment, control: controls[address] };
+        let outcome = decide(Api::V2, &answer, &reading);
+        let is_stored = outcome == Outcome::Stored;
+        history.push(Sent { indices: indices.clone(), address, answer: answer.clone(), kind, is_stored });
+        match outcome {
+            Outcome::Stored => {
+                controls[address] = moment - 1;
+                plan.stored(&lines);
+                ever_stored.extend(indices);
+            }
+            Outcome::Split { why } => plan.too_large(&lines, &why, at),
+            Outcome::Refused { why } => {
+                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: &why, at });
+            }
+            // The same request again: here, as if the whole step were planned anew after the server was well.
+            Outcome::Retry { .. } | Outcome::Hold { .. } | Outcome::Uncompressed { .. } => {
+                plan.stored(&lines);
+                let sent = history.last_mut().unwrap();
+                (sent.answer.status, sent.kind, sent.is_stored) = (204, Kind::Other, true);
+                controls[address] = moment - 1;
+                ever_stored.extend(indices);
+            }
+        }
+        assert!(plan.lines_stored() + plan.lines_refused() <= count, "seed {seed}");
+    }
+    let stored_count = plan.lines_stored();
+    let (refused, kept_out) = plan.into_lists();
+    assert_eq!(
+        stored_count + refused.len() + kept_out.len(),
+        count,
+        "seed {seed}: a line is in no list or in two"
+    );
+    let out: BTreeSet<usize> =
+        refused.iter().map(|line| line.line).chain(kept_out.iter().map(|line| line.line)).collect();
+    assert_eq!(out.len(), refused.len() + kept_out.len(), "seed {seed}: a line is in two lists");
+    for index in (0..count).filter(|index| !out.contains(index)) {
+        assert!(ever_stored.contains(&index), "seed {seed}: line {index} was never stored");
+    }
+    for Refused { line, why } in &refused {
+        let is_alone = history.iter().any(|sent| sent.indices == [*line] && is_refusal(sent));
+        let is_allowed = accepts_unproven && is_alone;
+        assert!(
+            is_allowed || is_proven(&history, *line, &batch),
+            "seed {seed}: {line} was refused without proof: {why}"
+        );
+    }
+    for out in &kept_out {
+        let is_named = history.iter().any(|sent| {
+            let about = Reading::of(&sent.answer).about;
+            sent.indices.contains(&out.line)
+                && matches!(about, About::Limit(limit) if limit.scope == LimitScope::Lines)
+        });
+        assert!(is_named, "seed {seed}: no limit keeps {} out", out.line);
+    }
+    [stored_count, refused.len(), kept_out.len()]
+}
+
+#[test]
+fn no_answers_refuse_a_line_without_proof_or_lose_count_of_one() {
+    let mut totals = [0; 3];
+    let seeds = seeds(500);
+    let is_one = seeds.len() == 1;
+    for seed in seeds {
+        let _repeated = repeated(seed);
+        for accepts_unproven in [false, true] {
+            let ended = attack(seed, accepts_unproven);
+            totals.iter_mut().zip(ended).for_each(|(total, more)| *total += more);
+        }
+    }
+    if !is_one {
+        assert!(totals.iter().all(|total| *total > 100), "the adversary meets every list: {totals:?}");
+    }
+}
+
+/// All lines are dropped by the count, and one of them cannot be refused for the cause.
+#[test]
+fn a_count_refuses_no_line_that_the_cause_does_not_fit() {
+    let conflict = |field: &str, dropped: usize| {
+        format!(
+            "partial write: field type conflict: input field \"{field}\" on measurement \"m\" is type string, already exists as type float dropped={dropped}"
+        )
+    };
+    let texts = ["m f=\"s\",g=\"s\" 0", "m f=\"s\" 1", "m f=\"s\" 2", "m f=\"s\" 3", "m v=1 4"];
+    let refuses = |indices: &[usize]| match indices {
+        [0, 1, 2, 3, 4] => Some(conflict("f", 3)),
+        // Line 1 has no g.
+        [0, 1] => Some(conflict("g", 2)),
+        [0] => Some(conflict("g", 1)),
+        _ => None,
+    };
+    assert_eq!(answered(&texts, refuses), (vec![0], 4));
+}
+
+/// The address that refuses is not the one that stores.
+#[test]
+fn what_another_address_stores_confirms_no_refusal() {
+    let batch = [line(Flaw::None, 0, 0)];
+    let lines = lines_of(&batch);
+    let mut plan = Plan::new(&lines, false);
+    let answer = Answer { status: 400, ..Answer::default() };
+    let reading = Reading::of(&answer);
+    let mut controls = [0, 0];
+    for moment in (10..100).step_by(10) {
+        assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some(), "at {moment}");
+        let at = RefusedAt { address: 0, moment, control: controls[0] };
+        plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "no", at });
+        assert_eq!(plan.lines_refused(), 0, "at {moment}");
+        controls[1] = moment + 1;
+    }
+    // Sent before the last refusal: it says nothing of the time after.
+    controls[0] = 89;
+    assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some());
+    let at = RefusedAt { address: 0, moment: 100, control: controls[0] };
+    plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "no", at });
+    assert_eq!(plan.lines_refused(), 0);
+    controls[0] = 101;
+    assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some());
+    let at = RefusedAt { address: 0, moment: 110, control: controls[0] };
+    plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "no", at });
+    assert_eq!(plan.lines_refused(), 1);
+    assert_eq!(plan.next(&lines, SIZE, &|address| controls[address]), None);
+}

@@ -1,0 +1,70 @@
+//! Writes that InfluxDB does not answer for a while: `influx.timeout` may be long, and until then nothing else shows that the
+//! bridge waits.
+
+use super::address::Address;
+use base::Destination;
+use std::time::Duration;
+use tracing::warn;
+
+/// A healthy InfluxDB answers within a second. A write that takes longer than this is logged while it lasts.
+pub const SLOW_AFTER: Duration = Duration::from_secs(5);
+
+/// One request, as the log names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Slow<'a> {
+    pub address: &'a Address,
+    pub destination: &'a Destination,
+    pub lines: usize,
+}
+
+impl Slow<'_> {
+    /// Waits for the request, and logs once if it has no answer after `after`.
+    pub async fn watch<T>(self, after: Duration, request: impl Future<Output = T>) -> T {
+        let mut request = std::pin::pin!(request);
+        if let Ok(done) = tokio::time::timeout(after, &mut request).await {
+            return done;
+        }
+        let Self { address, destination, lines } = self;
+        warn!(
+            address = address.as_str(),
+            %destination,
+            waited_s = after.as_secs_f64(),
+            lines,
+            "InfluxDB has not answered a write yet: its lines stay in memory and their records are not committed; they are sent again \
+             after `influx.timeout`. Is InfluxDB overloaded, or does a proxy hold the request?"
+        );
+        request.await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::client::Client;
+    use super::super::test_support::connection;
+    use super::*;
+    use testkit::CapturedLog;
+
+    #[tokio::test]
+    async fn a_write_that_hangs_is_logged_once_while_it_lasts() {
+        let log = CapturedLog::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+        let _logged = tracing::subscriber::set_default(subscriber);
+        let client = Client::new(&connection("http://127.0.0.1:8086")).unwrap();
+        let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
+        let slow = Slow { address: client.addresses().current(), destination: &destination, lines: 7 };
+        assert_eq!(slow.watch(SLOW_AFTER, async { 1 }).await, 1);
+        assert_eq!(log.text(), "");
+        let (answer, hangs) = tokio::sync::oneshot::channel();
+        let watching = slow.watch(Duration::from_millis(1), async { hangs.await.unwrap() });
+        let answered = async {
+            while log.text().is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            answer.send(2).unwrap();
+        };
+        assert_eq!(tokio::join!(watching, answered).0, 2);
+        let text = log.text();
+        assert_eq!(text.matches("has not answered").count(), 1, "{text}");
+        assert!(text.contains("127.0.0.1:8086") && text.contains("lines=7"), "{text}");
+    }
+}

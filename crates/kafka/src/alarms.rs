@@ -1,0 +1,357 @@
+//! Alarms for everything that keeps a consumer from reading Kafka: brokers, login, TLS, permissions on the group and on topics.
+//!
+//! librdkafka reports errors once and never reports that they are over. Its statistics say which brokers are connected, every few
+//! seconds. An alarm begins with an error or with missing connections, and ends with evidence: a connected broker, a commit, an
+//! assignment, or a topic that is readable again.
+
+use super::diagnosis::{Advice, Cause, Fault, diagnose};
+use super::trouble::Trouble;
+use base::alarm::{self, Alarms, Scope, Watch};
+use base::text::printable;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::statistics::{Broker, Statistics};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Without a connected broker for this long, Kafka is unreachable. A restart of one broker, or a reconnect, takes less.
+pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(10);
+/// librdkafka suppresses an identical error for 30 s. An error that did not return within three times that is out of date.
+const RECENT: Duration = Duration::from_secs(90);
+/// A denied fetch is tried again, and reported again, every 5 s.
+const DENIED_FETCH_RECENT: Duration = Duration::from_secs(30);
+/// A group that was denied outside of a commit counts as usable again after this long as a member without another denial.
+const GROUP_STEADY: Duration = Duration::from_secs(15);
+/// Interval between two requests that ask whether denied topics are readable again.
+const CHECK_TOPICS_EVERY: Duration = Duration::from_secs(10);
+/// Topics with an alarm of their own. A user without any permission is denied all topics, and the first ones say enough.
+const TOPICS_MAX: usize = 20;
+/// Throttling shown by the statistics explains timeouts for this long.
+const THROTTLED_RECENT: Duration = Duration::from_mins(1);
+/// Characters of librdkafka's words in an alarm.
+const WHY_MAX: usize = 300;
+
+/// What keeps the consumer from its brokers.
+#[derive(Clone, Debug)]
+struct Problem {
+    fault: Fault,
+    why: String,
+    at: Instant,
+    /// The broker said so itself. Otherwise the cause is deduced from how a connection ended, and a restarting broker ends
+    /// connections in the same way.
+    is_certain: bool,
+    /// A second handshake found out why the certificate is not trusted.
+    is_detailed: bool,
+}
+
+impl Problem {
+    fn cause(&self) -> Option<Cause> {
+        self.fault.cause()
+    }
+}
+
+/// Whether any broker serves this client.
+#[derive(Debug)]
+struct Link {
+    is_connected: bool,
+    /// The last time at which a broker answered; before the first answer, the start of the client.
+    answered: Instant,
+    received_bytes: u64,
+    /// The newest problem that names its cause: login, TLS, wrong port.
+    specific: Option<Problem>,
+    /// The newest problem of the transport.
+    transport: Option<Problem>,
+}
+
+impl Link {
+    fn new(now: Instant) -> Self {
+        Self { is_connected: false, answered: now, received_bytes: 0, specific: None, transport: None }
+    }
+
+    fn note(&mut self, problem: Problem) {
+        let is_specific = problem.cause() != Some(Cause::Unreachable) || problem.is_detailed;
+        let slot = if is_specific { &mut self.specific } else { &mut self.transport };
+        match slot {
+            // The later report of the same problem says less.
+            Some(before)
+                if before.cause() == problem.cause() && before.is_detailed && !problem.is_detailed =>
+            {
+                before.at = problem.at;
+            }
+            _ => *slot = Some(problem),
+        }
+    }
+
+    fn statistics(&mut self, statistics: &Statistics, now: Instant) {
+        let real = || statistics.brokers.values().filter(|broker| is_real(broker));
+        let received = real().map(|broker| broker.rxbytes).sum();
+        let has_received = received > self.received_bytes;
+        self.received_bytes = received;
+        self.is_connected = real().any(|broker| broker.state == "UP");
+        // A broker that refuses the login answers, too, and so does a controller.
+        let is_refused = self.specific.as_ref().is_some_and(|problem| problem.at > self.answered);
+        if self.is_connected {
+            (self.answered, self.specific, self.transport) = (now, None, None);
+        } else if has_received && !is_refused {
+            // Connections that come and go between two statistics.
+            self.answered = now;
+        }
+    }
+
+    /// The problem to raise an alarm for.
+    fn failing(&self, now: Instant) -> Option<Problem> {
+        if self.is_connected {
+            return None;
+        }
+        let recent = |problem: &&Problem| now.saturating_duration_since(problem.at) < RECENT;
+        let specific = self.specific.as_ref().filter(recent);
+        if let Some(certain) = specific.filter(|problem| problem.is_certain) {
+            return Some(certain.clone());
+        }
+        if now.saturating_duration_since(self.answered) < UNREACHABLE_AFTER {
+            return None;
+        }
+        Some(specific.or(self.transport.as_ref().filter(recent)).cloned().unwrap_or_else(|| Problem {
+            fault: Fault::NotConnected,
+            why: format!("no broker has answered for {} s", UNREACHABLE_AFTER.as_secs()),
+            at: now,
+            is_certain: false,
+            is_detailed: false,
+        }))
+    }
+}
+
+/// A broker that the cluster itself named, or the group's coordinator. An address of `kafka.brokers` that no broker
+/// advertises has the number -1: it may be a controller's, or the advertised names may not resolve here.
+fn is_real(broker: &Broker) -> bool {
+    broker.nodeid >= 0 && broker.source != "internal"
+}
+
+/// A permission that is missing.
+#[derive(Debug)]
+struct Denied {
+    why: String,
+    at: Instant,
+    /// A commit was denied, so only a commit shows that the permission is there again.
+    by_commit: bool,
+    /// The permission to see the topic is missing, not only the one to fetch from it.
+    is_hidden: bool,
+    watch: Watch,
+}
+
+/// All alarms of one consumer, and the log of its other trouble.
+#[derive(Debug)]
+pub struct KafkaAlarms {
+    pub trouble: Trouble,
+    alarms: Arc<Alarms>,
+    /// `kafka.brokers`.
+    brokers: String,
+    group_id: String,
+    link: Link,
+    link_alarm: Option<Watch>,
+    group: Option<Denied>,
+    topics: BTreeMap<String, Denied>,
+    check_topics_at: Option<Instant>,
+    throttled_at: Option<Instant>,
+}
+
+impl KafkaAlarms {
+    pub fn new(alarms: Arc<Alarms>, brokers: &[String], group_id: &str, now: Instant) -> Self {
+        Self {
+            trouble: Trouble::default(),
+            alarms,
+            brokers: brokers.join(","),
+            group_id: group_id.to_owned(),
+            link: Link::new(now),
+            link_alarm: None,
+            group: None,
+            topics: BTreeMap::new(),
+            check_topics_at: None,
+            throttled_at: None,
+        }
+    }
+
+    /// Whether an alarm says why nothing is read.
+    pub fn are_raised(&self) -> bool {
+        self.link_alarm.is_some() || self.group.is_some() || !self.topics.is_empty()
+    }
+
+    /// An error that librdkafka reports. `is_detailed`: the text begins with what a second handshake found out.
+    pub fn error(&mut self, code: Option<RDKafkaErrorCode>, text: &str, is_detailed: bool, now: Instant) {
+        let Some(advice) = code.and_then(|code| diagnose(code, text, self.is_throttled(now))) else {
+            return self.trouble.report(code, text, false);
+        };
+        let why = printable(text, WHY_MAX);
+        match advice.cause() {
+            Some(Cause::GroupDenied) => self.deny_group(why, false, now),
+            // Which topic is denied, the brokers are asked.
+            Some(Cause::TopicDenied) => self.check_topics_at = Some(now),
+            Some(_) => {
+                // Each error comes twice, the second time without its reason; that all brokers are down is no reason either.
+                let says_little = text.starts_with("Message consumption error")
+                    || code == Some(RDKafkaErrorCode::AllBrokersDown);
+                let known = [&self.link.specific, &self.link.transport].into_iter().flatten();
+                let is_known =
+                    known.into_iter().any(|problem| now.saturating_duration_since(problem.at) < RECENT);
+                if !(says_little && is_known) {
+                    let Advice { fault, is_certain } = advice;
+                    self.link.note(Problem { fault, why, at: now, is_certain, is_detailed });
+                }
+                self.tick(now);
+            }
+            None => {}
+        }
+        let is_told = match advice.cause() {
+            Some(Cause::GroupDenied | Cause::TopicDenied) => true,
+            Some(_) => self.link_alarm.is_some(),
+            None => false,
+        };
+        if !is_told {
+            self.trouble.report(code, text, self.is_throttled(now));
+        }
+    }
+
+    /// A line of librdkafka's log: that an address is a controller's is said nowhere else.
+    pub fn log(&mut self, facility: &str, text: &str, now: Instant) {
+        if is_controller(facility, text) {
+            self.link.note(Problem {
+                fault: Fault::Controller,
+                why: printable(text, WHY_MAX),
+                at: now,
+                is_certain: false,
+                is_detailed: true,
+            });
+        }
+    }
+
+    pub fn statistics(&mut self, statistics: &Statistics, now: Instant) {
+        self.link.statistics(statistics, now);
+        let throttle = |broker: &Broker| broker.throttle.as_ref().is_some_and(|window| window.avg > 0);
+        if statistics.brokers.values().any(throttle) {
+            self.throttled_at = Some(now);
+        }
+        let is_steady = statistics.cgrp.as_ref().is_some_and(|group| group.join_state == "steady");
+        let is_over =
+            |denied: &Denied| !denied.by_commit && now.saturating_duration_since(denied.at) >= GROUP_STEADY;
+        if is_steady && self.group.as_ref().is_some_and(is_over) {
+            self.group_works(now);
+        }
+        self.tick(now);
+    }
+
+    /// The outcome of a commit.
+    pub fn committed(&mut self, error: Option<RDKafkaErrorCode>, now: Instant) {
+        match error {
+            None => self.group_works(now),
+            Some(RDKafkaErrorCode::GroupAuthorizationFailed) => {
+                self.deny_group("a commit was refused: Group authorization failed".to_owned(), true, now);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The group assigned partitions, or the outcome of a commit showed that the group may be used.
+    pub fn group_works(&mut self, now: Instant) {
+        if let Some(mut denied) = self.group.take() {
+            denied.watch.well(now);
+        }
+    }
+
+    fn deny_group(&mut self, why: String, by_commit: bool, now: Instant) {
+        let watch = self.group.take().map_or_else(|| self.alarms.watch(), |before| before.watch);
+        self.group = Some(Denied { why, at: now, by_commit, is_hidden: false, watch });
+        self.tick(now);
+    }
+
+    /// A fetch from this topic was denied.
+    pub fn fetch_denied(&mut self, topic: &str, text: &str, now: Instant) {
+        self.deny_topic(topic, printable(text, WHY_MAX), false, now);
+        self.tick(now);
+    }
+
+    fn deny_topic(&mut self, topic: &str, why: String, is_hidden: bool, now: Instant) {
+        if let Some(denied) = self.topics.get_mut(topic) {
+            (denied.at, denied.is_hidden) = (now, is_hidden);
+        } else if self.topics.len() < TOPICS_MAX {
+            let watch = self.alarms.watch();
+            self.topics.insert(topic.to_owned(), Denied { why, at: now, by_commit: false, is_hidden, watch });
+        }
+        let next = now + CHECK_TOPICS_EVERY;
+        self.check_topics_at = Some(self.check_topics_at.map_or(next, |due| due.min(next)));
+    }
+
+    /// Topics whose alarms stand, where it is time to ask the brokers about the topics. The answer is
+    /// [`KafkaAlarms::topics_checked`]'s.
+    pub fn topics_to_check(&mut self, now: Instant) -> Option<Vec<String>> {
+        self.check_topics_at.take_if(|due| *due <= now)?;
+        Some(self.topics.keys().cloned().collect())
+    }
+
+    /// The brokers were asked: these topics are denied, and others are not. None: the brokers did not answer.
+    pub fn topics_checked(&mut self, hidden: Option<&[String]>, now: Instant) {
+        let Some(hidden) = hidden else {
+            self.check_topics_at = Some(now + CHECK_TOPICS_EVERY);
+            return;
+        };
+        for topic in hidden {
+            self.deny_topic(topic, "Broker: Topic authorization failed".to_owned(), true, now);
+        }
+        let is_over = |topic: &String, denied: &Denied| {
+            let is_quiet = now.saturating_duration_since(denied.at) >= DENIED_FETCH_RECENT;
+            !hidden.contains(topic) && (denied.is_hidden || is_quiet)
+        };
+        for (_, mut denied) in self.topics.extract_if(.., |topic, denied| is_over(topic, denied)) {
+            denied.watch.well(now);
+        }
+        if !self.topics.is_empty() {
+            self.check_topics_at = Some(now + CHECK_TOPICS_EVERY);
+        }
+    }
+
+    /// The mean time by which brokers make this client wait is not zero, or was not a moment ago.
+    pub fn is_throttled(&self, now: Instant) -> bool {
+        self.throttled_at.is_some_and(|at| now.saturating_duration_since(at) < THROTTLED_RECENT)
+    }
+
+    /// Raises, repeats and ends alarms; called several times a second.
+    pub fn tick(&mut self, now: Instant) {
+        match self.link.failing(now) {
+            Some(problem) => {
+                let watch = self.link_alarm.get_or_insert_with(|| self.alarms.watch());
+                fail(watch, problem.fault, &Scope::Kafka, (&self.brokers, &problem.why), now);
+            }
+            None => {
+                if let Some(mut watch) = self.link_alarm.take() {
+                    watch.well(now);
+                }
+            }
+        }
+        if let Some(denied) = &mut self.group {
+            let at = format!("group {}", self.group_id);
+            fail(&mut denied.watch, Fault::GroupDenied, &Scope::Kafka, (&at, &denied.why), now);
+        }
+        for (topic, denied) in &mut self.topics {
+            let place = (self.brokers.as_str(), denied.why.as_str());
+            fail(&mut denied.watch, Fault::TopicDenied, &Scope::Topic(topic.clone()), place, now);
+        }
+    }
+}
+
+/// `place`: what is asked, and librdkafka's words.
+fn fail(watch: &mut Watch, fault: Fault, scope: &Scope, place: (&str, &str), now: Instant) {
+    let (at, why) = place;
+    // Only faults with an alarm are noted.
+    let cause = fault.cause().unwrap_or(Cause::Unreachable).name();
+    let remedy = || fault.to_string();
+    watch.failed(alarm::Trouble { cause, holds: true, scope, at, why, remedy: &remedy }, now);
+}
+
+/// librdkafka knows from the versions that a controller offers that the controller answers no metadata requests.
+fn is_controller(facility: &str, text: &str) -> bool {
+    facility == "METADATA"
+        && text.contains("Metadata request failed")
+        && text.contains("Required feature not supported by broker")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! The only table from librdkafka's error codes and words to what is wrong and what to do. `run`, `check`, `init`, `map --live`
+//! and the dead letters all take their advice from it.
+
+mod heard;
+mod security;
+mod table;
+mod words;
+
+pub use heard::{AdvertisedBroker, Complaint, Complaints, advertised_brokers, left_bootstrap};
+pub use security::Security;
+pub use table::{Cause, Fault};
+
+use base::text::printable;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use std::fmt;
+
+/// Characters of librdkafka's words in a message.
+const WORDS_CHARS_MAX: usize = 300;
+
+/// What an error means for a running bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advice {
+    pub fault: Fault,
+    /// The broker says so itself, so that one error is enough for the alarm.
+    pub is_certain: bool,
+}
+
+impl Advice {
+    /// The alarm for the error, if the error can keep all records from being read.
+    pub fn cause(self) -> Option<Cause> {
+        self.fault.cause()
+    }
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.fmt(f)
+    }
+}
+
+/// What an error of a client in operation means. None: the table has no entry for the code.
+/// `is_throttled`: the brokers make this client wait, so requests time out although the brokers are healthy.
+pub fn diagnose(code: Code, text: &str, is_throttled: bool) -> Option<Advice> {
+    let fault = match code {
+        Code::OperationTimedOut | Code::RequestTimedOut if is_throttled => Fault::Throttled,
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => Fault::TopicMissing,
+        Code::TopicAuthorizationFailed => Fault::TopicDenied,
+        Code::GroupAuthorizationFailed => Fault::GroupDenied,
+        Code::PollExceeded => Fault::PollExceeded,
+        Code::AllBrokersDown
+        | Code::BrokerTransportFailure
+        | Code::OperationTimedOut
+        | Code::Resolve
+        | Code::Authentication
+        | Code::SaslAuthenticationFailed
+        | Code::SSL => words::fault(Some(code), text, None),
+        // librdkafka has no code of its own for answers that are not Kafka's.
+        _ if text.contains(words::RESPONSE_SIZE) => words::fault(Some(code), text, None),
+        _ => return None,
+    };
+    let is_certain = matches!(
+        code,
+        Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::SSL
+            | Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+    );
+    Some(Advice { fault, is_certain })
+}
+
+/// What is wrong and what to do, where the table has an entry for the error.
+pub fn advice(code: Code, text: &str) -> Option<String> {
+    diagnose(code, text, false).map(|advice| advice.to_string())
+}
+
+/// Why librdkafka creates no client from these properties, and which key is to blame.
+pub fn client_words(error: &KafkaError) -> String {
+    let diagnosis = Diagnosis::of(&[Complaint::no_client(error)], &Security::default());
+    format!("{}: {}", diagnosis.detail, diagnosis.fault.remedy())
+}
+
+/// Why a new client got no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    pub fault: Fault,
+    /// librdkafka's words, where they say more than the fault.
+    detail: String,
+}
+
+impl Diagnosis {
+    /// The diagnosis that explains most, whatever order the complaints came in.
+    pub fn of(heard: &[Complaint], security: &Security) -> Self {
+        // "All brokers down" follows from another complaint and names no cause.
+        let telling = heard.iter().filter(|complaint| complaint.code != Some(Code::AllBrokersDown));
+        let of = |complaint: &Complaint| {
+            let fault = words::fault(complaint.code, &complaint.text, Some(security));
+            Self { fault, detail: words::detail(fault, &complaint.text) }
+        };
+        // The first fault explains most, and any words more than none.
+        let rank = |found: &Self| (found.fault, found.detail.is_empty(), found.detail.clone());
+        telling.map(of).min_by_key(rank).unwrap_or(Self { fault: Fault::Silent, detail: String::new() })
+    }
+
+    /// Whether waiting cannot change what is wrong.
+    pub fn is_final(&self) -> bool {
+        self.fault.is_final()
+    }
+
+    /// Whether a second handshake may find out more.
+    pub fn is_untrusted(&self) -> bool {
+        self.fault == Fault::Untrusted
+    }
+
+    /// Whether librdkafka creates no client, so that nothing was asked.
+    pub fn is_of_client(&self) -> bool {
+        self.fault <= Fault::NoClient
+    }
+
+    /// Whether nothing is known but the silence, which another protocol may explain.
+    pub fn is_silent(&self) -> bool {
+        self.fault == Fault::Silent
+    }
+
+    /// The address answers a request of HTTP.
+    pub fn with_http(self) -> Self {
+        Self { fault: Fault::Http, detail: String::new() }
+    }
+
+    /// Replaces the detail by the cause that a second handshake found.
+    pub fn with_handshake(mut self, why: &str) -> Self {
+        self.fault = words::fault(Some(Code::SSL), why, None);
+        self.detail = printable(why, WORDS_CHARS_MAX);
+        self
+    }
+
+    /// What is wrong, without the remedy.
+    pub fn what(&self) -> String {
+        let what = self.fault.what();
+        if self.detail.is_empty() { what.to_owned() } else { format!("{what}: {}", self.detail) }
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what(), self.fault.remedy())
+    }
+}
+
+#[cfg(test)]
+mod tests;

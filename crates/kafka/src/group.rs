@@ -1,0 +1,76 @@
+//! The other members of the group, for people.
+
+use super::context::GroupConsumer;
+use base::text::printable;
+use rdkafka::consumer::Consumer;
+use std::time::Duration;
+
+const ASK_MAX: Duration = Duration::from_secs(3);
+/// Members that are named.
+const NAMED_MAX: usize = 5;
+
+/// Why a member with `strategy` can't join, and what to do.
+pub fn held_by_others(consumer: &GroupConsumer, group_id: &str, strategy: &str) -> String {
+    let groups = consumer.fetch_group_list(Some(group_id), ASK_MAX);
+    let group = groups.as_ref().ok().and_then(|list| list.groups().first());
+    let theirs = group.map(rdkafka::groups::GroupInfo::protocol).filter(|protocol| !protocol.is_empty());
+    let members = group.map_or(&[][..], |group| group.members());
+    let named: Vec<(&str, &str)> =
+        members.iter().map(|member| (member.client_id(), member.client_host())).collect();
+    words(group_id, strategy, theirs, &named)
+}
+
+fn words(group_id: &str, ours: &str, theirs: Option<&str>, members: &[(&str, &str)]) -> String {
+    let who = if members.is_empty() { String::new() } else { format!(" ({})", named(members)) };
+    let theirs =
+        theirs.map_or("another strategy".to_owned(), |theirs| format!("{:?}", printable(theirs, 100)));
+    let as_they_do = if theirs.starts_with('"') {
+        format!(", or share as they do: \"partition.assignment.strategy\" = {theirs} in [kafka.librdkafka]")
+    } else {
+        String::new()
+    };
+    format!(
+        "the group {group_id} can't be joined: its members{who} share partitions by {theirs}, this one by {ours:?}. \
+         Stop them first if one is a Telegraf that this bridge replaces, take another `kafka.group_id`{as_they_do}. Trying on"
+    )
+}
+
+fn named(members: &[(&str, &str)]) -> String {
+    let names = members.iter().take(NAMED_MAX).map(|(client_id, host)| {
+        let (client_id, host) = (printable(client_id, 100), printable(host, 100));
+        format!("{client_id} at {}", host.trim_start_matches('/'))
+    });
+    let names = names.collect::<Vec<_>>().join(", ");
+    match members.len().saturating_sub(NAMED_MAX) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_who_holds_the_group() {
+        let f = |theirs: Option<&str>, members: &[(&str, &str)], want: &str| {
+            assert_eq!(words("g", "cooperative-sticky", theirs, members), want);
+        };
+        f(
+            Some("range"),
+            &[("telegraf", "/10.0.0.1")],
+            "the group g can't be joined: its members (telegraf at 10.0.0.1) share partitions by \"range\", this one by \
+             \"cooperative-sticky\". Stop them first if one is a Telegraf that this bridge replaces, take another \
+             `kafka.group_id`, or share as they do: \"partition.assignment.strategy\" = \"range\" in [kafka.librdkafka]. \
+             Trying on",
+        );
+        f(
+            None,
+            &[],
+            "the group g can't be joined: its members share partitions by another strategy, this one by \
+             \"cooperative-sticky\". Stop them first if one is a Telegraf that this bridge replaces, take another \
+             `kafka.group_id`. Trying on",
+        );
+        assert_eq!(named(&[("a", "/b"); 7]), "a at b, a at b, a at b, a at b, a at b and 2 more");
+    }
+}

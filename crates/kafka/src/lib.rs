@@ -1,0 +1,77 @@
+//! Records from Kafka: membership in a consumer group, partition queues in the memory of librdkafka, and commits by the caller only.
+//!
+//! Guarantees:
+//! - No offset is committed that the caller did not hand over. librdkafka's own storing of offsets is off.
+//! - A partition is revoked only after the data thread has acknowledged it, within [`REVOKE_DRAIN_MAX`].
+//! - Every failure of the brokers, the login, the group or a topic becomes an alarm with a remedy; one table turns errors into advice.
+//!
+//! ```text
+//! brokers -> librdkafka -> RecordQueue (one for each lane) -> FetchedRecords -> data thread
+//!              |  callbacks: GroupContext                                            |
+//!              +-> Member (control thread): subscribe, poll, commit <- settled offsets
+//! ```
+//!
+//! All `unsafe` code that calls librdkafka is in `ffi.rs` and its children.
+//!
+//! ```
+//! use kafka::{Settings, Topics};
+//! use regex::Regex;
+//!
+//! let topics = Topics { names: vec!["metrics".to_owned()], patterns: vec![Regex::new("^host_").unwrap()], excluded: None };
+//! assert!(topics.is_match("metrics") && topics.is_match("host_7") && !topics.is_match("other"));
+//! let settings = Settings { brokers: vec!["localhost:9092".to_owned()], topics, ..Settings::default() };
+//! assert_eq!(settings.group_id, "kafka-influx-bridge");
+//! ```
+
+mod alarms;
+mod apart;
+mod begin;
+mod certificate;
+mod context;
+mod denied;
+mod diagnosis;
+mod error;
+mod ffi;
+mod gone;
+mod group;
+mod http_port;
+mod idle;
+mod member;
+mod moved;
+mod probe;
+mod properties;
+mod recreated;
+mod resets;
+mod retention;
+mod sample;
+mod settings;
+mod survey;
+mod token;
+mod trouble;
+mod until_end;
+
+pub use alarms::KafkaAlarms;
+pub use certificate::why_untrusted;
+pub use context::{
+    Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, offsets_of,
+    summary as partitions_in_words,
+};
+pub use diagnosis::{
+    AdvertisedBroker, Complaint, Complaints, Diagnosis, Fault, Security, advertised_brokers, advice,
+    client_words, left_bootstrap,
+};
+pub use error::MemberError;
+pub use ffi::{
+    Delivery, GroupDescription, GroupMember, Place, RecordQueue, Taken, describe_group, headers_of,
+};
+pub use http_port::answers_http;
+pub use member::Member;
+pub use probe::{HasTokens, ProbeContext, probe, serve_tokens};
+pub use properties::{client_config, probe_config, producer_config, reader_config, unconnected_config};
+pub use resets::Resumed;
+pub use retention::{Retention, RetentionWatch, Retentions, ask as ask_retentions};
+pub use sample::Sample;
+pub use settings::{Oauth, OffsetReset, Settings, TokenEndpoint, Topics};
+pub use survey::{Kept, Looked, Survey, SurveyedTopic};
+pub use token::Tokens;
+pub use until_end::UntilEnd;

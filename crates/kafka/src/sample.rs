@@ -1,0 +1,71 @@
+//! A look at the records of some topics, without joining a group and without committing.
+
+use super::diagnosis::{Complaint, Diagnosis, Security};
+use super::probe::{ProbeContext, explain, probe};
+use super::properties::{probe_config, reader_config};
+use crate::Settings;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// How long the brokers may take to tell the topics' partitions.
+const ASK_MAX: Duration = Duration::from_secs(5);
+
+/// Reads some topics from near their ends.
+pub struct Sample {
+    consumer: BaseConsumer<ProbeContext>,
+}
+
+impl Sample {
+    /// From the last `before` records of each partition on. None: one of the topics does not exist.
+    pub fn open(kafka: &Settings, topics: &[&str], before: i64) -> Result<Option<Self>, Diagnosis> {
+        // The client wants a name of a group to assign partitions by hand; it is never joined.
+        let consumer = probe(kafka, probe_config(kafka).set("group.id", "(sample)"));
+        let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
+        let consumer = consumer.map_err(no_client)?;
+        let failed = |error| explain(&consumer, &error);
+        let mut list = TopicPartitionList::new();
+        for topic in topics {
+            let metadata = consumer.fetch_metadata(Some(topic), ASK_MAX).map_err(failed)?;
+            let found = metadata.topics().iter().find(|found| found.name() == *topic);
+            let partitions = found.map_or(&[][..], MetadataTopic::partitions);
+            if partitions.is_empty() {
+                return Ok(None);
+            }
+            for partition in partitions {
+                list.add_partition_offset(topic, partition.id(), Offset::OffsetTail(before))
+                    .map_err(failed)?;
+            }
+        }
+        consumer.assign(&list).map_err(failed)?;
+        Ok(Some(Self { consumer }))
+    }
+
+    /// From these offsets on. Where a partition ends is told.
+    pub fn at(kafka: &Settings, offsets: &TopicPartitionList) -> KafkaResult<Self> {
+        let consumer = probe(kafka, &reader_config(kafka))?;
+        consumer.assign(offsets)?;
+        Ok(Self { consumer })
+    }
+
+    /// Leaves the rest of a partition unread.
+    pub fn no_more_of(&self, topic: &str, partition: i32) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        // At worst further records of it come.
+        let _unknown = self.consumer.pause(&list);
+    }
+
+    /// Why an error of [`Sample::next`] came.
+    pub fn explain(&self, error: &KafkaError) -> Diagnosis {
+        explain(&self.consumer, error)
+    }
+
+    /// The next record, if one comes in this time.
+    pub fn next(&self, within: Duration) -> Option<Result<BorrowedMessage<'_>, KafkaError>> {
+        self.consumer.poll(within)
+    }
+}

@@ -1,0 +1,41 @@
+//! InfluxDB's line protocol: escaping and writing, a strict reader, and gzip that is tuned for it.
+//!
+//! Guarantees:
+//! - Text from outside cannot inject a line, a tag or a field: every writer escapes it or reports that it cannot be written.
+//! - The reader takes what InfluxDB 1.x and 2.x take, and nothing else, so that tests notice a line that a server would refuse.
+//! - A compressed body reads back byte for byte.
+//!
+//! ```text
+//! measurement, tags, fields --encode--> LineBuffer --Gzip--> body of a request
+//!                                           |
+//!                                        reader --> Point (tests, the receiver of the test kit)
+//! ```
+//!
+//! ```
+//! use line_protocol::reader::read_line;
+//! use line_protocol::{LineBuffer, encode};
+//!
+//! let mut lines = LineBuffer::default();
+//! let is_cut = encode::push_measurement(b"cpu load", lines.text_mut());
+//! assert!(!is_cut);
+//! lines.text_mut().extend_from_slice(b" value=0.5 1700000000000000000");
+//! lines.end_line();
+//! assert_eq!(lines.line(0), Some(&br"cpu\ load value=0.5 1700000000000000000"[..]));
+//!
+//! let point = read_line(lines.line(0).unwrap()).unwrap();
+//! assert_eq!(point.measurement, "cpu load");
+//! ```
+
+pub mod encode;
+mod gzip;
+mod lines;
+pub mod reader;
+pub mod runs;
+mod window;
+
+pub use gzip::Gzip;
+pub use lines::{LineBuffer, Mark};
+
+#[cfg(test)]
+#[path = "../../../tests/support/seed.rs"]
+mod seed;

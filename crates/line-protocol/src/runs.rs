@@ -1,0 +1,162 @@
+//! Where runs of equal kind end in text, sixteen bytes at a time.
+
+use crate::window::{self, LENGTH, Window};
+
+/// Longest number that [`plain_number`] answers for: it stays far below the largest 64-bit floating point number (1.8e308).
+const PLAIN_NUMBER_MAX: usize = 64;
+
+/// Eight bytes at a time; the last ones, perhaps none, with zeros behind them.
+#[inline]
+pub fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last.iter_mut().zip(tail).for_each(|(to, from)| *to = *from);
+    words.iter().copied().chain([last]).map(u64::from_le_bytes)
+}
+
+/// How many digits `bytes` begin with.
+#[inline]
+pub fn digits(bytes: &[u8]) -> usize {
+    run(bytes, window::no_digits)
+}
+
+/// How many bytes stand before the next quote, backslash or control character.
+#[inline]
+pub fn plain(bytes: &[u8]) -> usize {
+    run(bytes, window::no_plain_text)
+}
+
+/// How many bytes need no escape in a name, in line protocol: they stand before the next comma, equals sign,
+/// space, backslash or control character.
+#[inline]
+pub fn name(bytes: &[u8]) -> usize {
+    run(bytes, window::no_name)
+}
+
+/// The length of the number that `bytes` begin with, if it is of the plainest kind: no exponent, and so short that it is
+/// surely finite. None says nothing.
+#[inline]
+pub fn plain_number(bytes: &[u8]) -> Option<usize> {
+    let window = first(bytes);
+    let sign = usize::from(bytes.starts_with(b"-"));
+    let ends = window::no_digits(&window) >> sign;
+    let digits = ends.trailing_zeros() as usize;
+    // JSON writes no leading zeros.
+    if digits == 0 || (digits > 1) & (bytes.get(sign) == Some(&b'0')) {
+        return None;
+    }
+    let mut end = sign + digits;
+    if end < LENGTH && *bytes.get(end)? == b'.' {
+        let behind = (ends & (ends - 1)).trailing_zeros() as usize;
+        if behind == digits + 1 {
+            return None;
+        }
+        end = sign + behind;
+    }
+    if end >= LENGTH {
+        return long_number(bytes);
+    }
+    (*bytes.get(end)? | 0x20 != b'e').then_some(end)
+}
+
+/// As [`plain_number`], of one that hardly fits into a window.
+#[cold]
+fn long_number(bytes: &[u8]) -> Option<usize> {
+    let mut end = usize::from(bytes.starts_with(b"-"));
+    end += digits(bytes.get(end..)?);
+    if bytes.get(end) == Some(&b'.') {
+        end += 1 + Some(digits(bytes.get(end + 1..)?)).filter(|fraction| *fraction > 0)?;
+    }
+    (bytes.get(end)? | 0x20 != b'e' && end <= PLAIN_NUMBER_MAX).then_some(end)
+}
+
+/// How many bytes stand before the first of those that `ends` finds.
+#[expect(clippy::inline_always, reason = "as in the scanner")]
+#[inline(always)]
+fn run(bytes: &[u8], ends: impl Fn(&Window) -> u32) -> usize {
+    // Most runs end within a window.
+    match ends(&first(bytes)) {
+        0 => long_run(bytes, ends),
+        found => bytes.len().min(found.trailing_zeros() as usize),
+    }
+}
+
+#[cold]
+fn long_run(bytes: &[u8], ends: impl Fn(&Window) -> u32) -> usize {
+    let windows = bytes.chunks(LENGTH).map(|chunk| ends(&first(chunk)));
+    let ends = windows.enumerate().find(|(_, found)| *found != 0);
+    // The run ends with the text at the latest, not in the zeros behind it.
+    ends.map_or(bytes.len(), |(place, found)| {
+        bytes.len().min(place * LENGTH + found.trailing_zeros() as usize)
+    })
+}
+
+/// The bytes' beginning, with zeros behind it where there are fewer.
+#[inline]
+fn first(bytes: &[u8]) -> Window {
+    bytes.first_chunk().copied().unwrap_or_else(|| window::padded(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn each_byte_ends_what_it_should() {
+        for byte in 0..=255_u8 {
+            for length in 0..40 {
+                for at in 0..=length {
+                    let place = |run: u8| {
+                        let mut text = vec![run; length];
+                        text.insert(at, byte);
+                        text
+                    };
+                    let end = |ends: bool, text: &[u8]| if ends { at } else { text.len() };
+                    let text = place(b'7');
+                    assert_eq!(digits(&text), end(!byte.is_ascii_digit(), &text), "{byte}");
+                    let text = place(b'\xC3');
+                    assert_eq!(plain(&text), end(byte < 0x20 || b"\"\\".contains(&byte), &text), "{byte}");
+                    assert_eq!(name(&text), end(byte < 0x20 || b",= \\".contains(&byte), &text), "{byte}");
+                }
+            }
+        }
+    }
+
+    /// [`plain_number`], a byte at a time.
+    fn plain_number_by_bytes(bytes: &[u8]) -> Option<usize> {
+        let run = |start: usize| bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let start = usize::from(bytes.first()? == &b'-');
+        let mut end = start + run(start);
+        if end == start || (bytes[start] == b'0' && end > start + 1) {
+            return None;
+        }
+        if bytes.get(end)? == &b'.' {
+            let fraction = run(end + 1);
+            if fraction == 0 {
+                return None;
+            }
+            end += 1 + fraction;
+        }
+        (!b"eE".contains(bytes.get(end)?) && end <= PLAIN_NUMBER_MAX).then_some(end)
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_agree_with_a_loop(text in "-?[0-9]{0,70}[.]?[0-9]{0,40}[-.,}eE0]{0,3}[ -~]{0,20}") {
+            prop_assert_eq!(plain_number(text.as_bytes()), plain_number_by_bytes(text.as_bytes()));
+        }
+
+        #[test]
+        fn short_numbers_agree_with_a_loop(text in "-?[0-9]{0,9}[.]?[0-9]{0,9}[-.,}eE0]{0,3}[ -~]{0,20}") {
+            prop_assert_eq!(plain_number(text.as_bytes()), plain_number_by_bytes(text.as_bytes()));
+        }
+
+        #[test]
+        fn agrees_with_a_loop(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let until = |ends: fn(u8) -> bool| bytes.iter().position(|&b| ends(b)).unwrap_or(bytes.len());
+            prop_assert_eq!(digits(&bytes), until(|b| !b.is_ascii_digit()));
+            prop_assert_eq!(plain(&bytes), until(|b| b < 0x20 || b"\"\\".contains(&b)));
+        }
+    }
+}

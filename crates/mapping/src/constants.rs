@@ -1,0 +1,87 @@
+//! What every point of a topic has in common.
+
+use super::Rules;
+use super::finals::{FinalId, Finals};
+use line_protocol::encode;
+
+/// The parts of a line that come from the configuration and the topic, written once.
+#[derive(Debug)]
+pub struct Constants {
+    /// The measurement of points without a name, as it is written; empty where there is none.
+    pub measurement: Vec<u8>,
+    /// Tags of the topic, the record's key, partition and headers: they replace the record's own.
+    pub from_kafka: Vec<(FinalId, KafkaTag)>,
+    /// Static tags, as they are written.
+    pub fallback: Vec<(FinalId, Vec<u8>)>,
+    pub offset_field: Option<FinalId>,
+}
+
+/// What of Kafka becomes a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KafkaTag {
+    /// The topic's name, as it is written.
+    Topic(Vec<u8>),
+    Key,
+    Partition,
+    Header(String),
+}
+
+impl Constants {
+    pub fn new(rules: &Rules, topic: &str, tags: &mut Finals, fields: &mut Finals) -> Self {
+        let mut measurement = Vec::new();
+        let _trimmed = encode::push_measurement(
+            rules.measurement.replace("{topic}", topic).as_bytes(),
+            &mut measurement,
+        );
+        let named = [
+            (rules.topic_tag.as_deref(), KafkaTag::Topic(written(topic))),
+            (rules.key_tag.as_deref(), KafkaTag::Key),
+            (rules.partition_tag.as_deref(), KafkaTag::Partition),
+        ];
+        let headers = rules.header_tags.iter().map(|name| (name.as_str(), KafkaTag::Header(name.clone())));
+        let from_kafka = named.into_iter().filter_map(|(key, tag)| Some((key?, tag))).chain(headers);
+        let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag))).collect();
+        let fallback = rules.tags.iter().map(|(key, value)| (key, written(value)));
+        let fallback = fallback.filter(|(_, value)| !value.is_empty());
+        let fallback = fallback.filter_map(|(key, value)| Some((tags.intern(key)?, value)));
+        Self {
+            measurement,
+            from_kafka,
+            fallback: last_of_each(fallback),
+            offset_field: rules.offset_field.as_deref().and_then(|key| fields.intern(key)),
+        }
+    }
+}
+
+/// Keys that are written alike are one tag.
+fn last_of_each(tags: impl Iterator<Item = (FinalId, Vec<u8>)>) -> Vec<(FinalId, Vec<u8>)> {
+    let mut kept: Vec<(FinalId, Vec<u8>)> = Vec::new();
+    for (key, value) in tags {
+        kept.retain(|(earlier, _)| *earlier != key);
+        kept.push((key, value));
+    }
+    kept
+}
+
+fn written(value: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let _trimmed = encode::push_key(value.as_bytes(), &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finals::Finals;
+
+    #[test]
+    fn static_tags_that_are_written_alike_are_one() {
+        let tags = [("a\n", "1"), ("b", "2"), (r"a\n", "3"), ("c", "\0")];
+        let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let rules = Rules { tags, ..Rules::default() };
+        let (mut tags, mut fields) = (Finals::default(), Finals::default());
+        let constants = Constants::new(&rules, "t", &mut tags, &mut fields);
+        let [b, a] = ["b", "a\n"].map(|key| tags.intern(key).unwrap());
+        assert_eq!(constants.fallback, [(b, b"2".to_vec()), (a, b"3".to_vec())]);
+    }
+}

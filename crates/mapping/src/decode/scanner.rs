@@ -1,0 +1,400 @@
+//! One pass over JSON text (RFC 8259), without a tree and without copying.
+//!
+//! As lenient as Telegraf: a leading BOM, lone surrogates and bytes that are not UTF-8 are accepted within
+//! strings (they become U+FFFD where the text is used); control characters in strings are not.
+
+#![expect(
+    clippy::inline_always,
+    reason = "tokens that are handed on through memory cost more than what is done to read them"
+)]
+
+use super::{Number, Text};
+use line_protocol::runs;
+use std::fmt;
+use thiserror::Error;
+
+/// How many objects and arrays may stand in each other. It bounds the walk's stack.
+pub const DEPTH_MAX: usize = 64;
+
+/// Reads values one after another; the caller descends into objects and arrays.
+#[derive(Clone, Debug)]
+pub struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    utf8: bool,
+}
+
+/// A value, or the beginning of one that holds others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Token<'a> {
+    Null,
+    True,
+    False,
+    Number(Number<'a>),
+    Text(Text<'a>),
+    /// Go on with [`Scanner::key`].
+    Object,
+    /// Go on with [`Scanner::element`].
+    Array,
+}
+
+/// Where and why reading stopped.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("{why} at byte {at}")]
+pub struct SyntaxError {
+    pub at: usize,
+    pub why: Syntax,
+}
+
+/// As wide as an address, as [`Text`]'s form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Syntax {
+    End,
+    Value,
+    Text,
+    Escape,
+    Control,
+    Number,
+    NumberRange,
+    Key,
+    Colon,
+    Comma,
+    Trailing,
+    Depth,
+}
+
+impl fmt::Display for Syntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::End => "the value is cut off",
+            Self::Value => "no JSON value",
+            Self::Text => "a string without its closing quote",
+            Self::Escape => "an unknown escape in a string",
+            Self::Control => "a control character in a string",
+            Self::Number => "a malformed number",
+            Self::NumberRange => "a number beyond what 64-bit floating point holds",
+            Self::Key => "no key where one belongs",
+            Self::Colon => "no colon after a key",
+            Self::Comma => "neither a comma nor a closing bracket",
+            Self::Trailing => "something after the value's end",
+            Self::Depth => "more than 64 objects and arrays in each other",
+        })
+    }
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        let at = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        Self { bytes, at, utf8: bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() }
+    }
+
+    /// A scanner of `bytes[start..end]` that knows what is known of the whole. Both ends come from positions of a scanner of the same
+    /// bytes: reading nothing instead would filter a record that has points.
+    #[expect(clippy::indexing_slicing, reason = "a fact of our own code, which must not pass silently")]
+    pub fn within(&self, start: usize, end: usize) -> Self {
+        Self { bytes: &self.bytes[..end], at: start, utf8: self.utf8 }
+    }
+
+    /// A scanner of the same bytes that stands elsewhere.
+    pub fn at(&self, position: usize) -> Self {
+        Self { at: position, ..self.clone() }
+    }
+
+    /// Whether the whole record is UTF-8.
+    pub fn is_utf8(&self) -> bool {
+        self.utf8
+    }
+
+    /// Where the next byte is read.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// All that positions point into.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// What was read since the position `start`, which was this scanner's own.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a fact of our own code: a value must not become empty silently"
+    )]
+    pub fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.at]
+    }
+
+    /// A string of UTF-8 without escapes, if one begins right here. None: nothing was read.
+    #[inline(always)]
+    pub fn plain_text(&mut self) -> Option<Text<'a>> {
+        let text = self.rest().strip_prefix(b"\"").filter(|_| self.utf8)?;
+        let length = runs::plain(text);
+        let (raw, rest) = text.split_at_checked(length)?;
+        rest.starts_with(b"\"").then(|| {
+            self.at += length + 2;
+            Text::new(raw, true)
+        })
+    }
+
+    /// The next value, or the opening bracket of one.
+    #[inline(always)]
+    pub fn value(&mut self) -> Result<Token<'a>, SyntaxError> {
+        self.skip_whitespace();
+        match self.peek() {
+            Some(b'"') => self.text().map(Token::Text),
+            Some(b'{') => Ok(self.open(Token::Object)),
+            Some(b'[') => Ok(self.open(Token::Array)),
+            Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
+            Some(b't') => self.word(b"true", Token::True),
+            Some(b'f') => self.word(b"false", Token::False),
+            Some(b'n') => self.word(b"null", Token::Null),
+            Some(_) => self.fail(Syntax::Value),
+            None => self.fail(Syntax::End),
+        }
+    }
+
+    /// Within an object: its next key, with the colon behind it; none at its end.
+    #[inline(always)]
+    pub fn key(&mut self, first: bool) -> Result<Option<Text<'a>>, SyntaxError> {
+        if !self.more(b'}', first)? {
+            return Ok(None);
+        }
+        if self.peek() != Some(b'"') {
+            return self.fail(Syntax::Key);
+        }
+        let key = self.text()?;
+        self.skip_whitespace();
+        if self.peek() != Some(b':') {
+            return self.fail(Syntax::Colon);
+        }
+        self.at += 1;
+        Ok(Some(key))
+    }
+
+    /// Within an array: whether there is another element.
+    #[inline]
+    pub fn element(&mut self, first: bool) -> Result<bool, SyntaxError> {
+        self.more(b']', first)
+    }
+
+    /// Nothing but whitespace may follow.
+    pub fn end(&mut self) -> Result<(), SyntaxError> {
+        self.skip_whitespace();
+        if self.at == self.bytes.len() { Ok(()) } else { self.fail(Syntax::Trailing) }
+    }
+
+    /// Whether only whitespace is left.
+    pub fn is_at_end(&mut self) -> bool {
+        self.skip_whitespace();
+        self.at == self.bytes.len()
+    }
+
+    /// Passes over the rest of a value whose first token was `token`.
+    pub fn skip_rest(&mut self, token: Token<'a>, depth: usize) -> Result<(), SyntaxError> {
+        self.check_depth(token, depth)?;
+        match token {
+            Token::Object => {
+                let mut first = true;
+                while self.key(first)?.is_some() {
+                    first = false;
+                    let token = self.value()?;
+                    self.skip_rest(token, depth + 1)?;
+                }
+            }
+            Token::Array => {
+                let mut first = true;
+                while self.element(first)? {
+                    first = false;
+                    let token = self.value()?;
+                    self.skip_rest(token, depth + 1)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Refuses an object or array at `depth` (0: the record itself) that would be the 65th in each other.
+    #[inline]
+    pub fn check_depth(&self, token: Token<'a>, depth: usize) -> Result<(), SyntaxError> {
+        if depth >= DEPTH_MAX && matches!(token, Token::Object | Token::Array) {
+            return self.fail(Syntax::Depth);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn more(&mut self, close: u8, first: bool) -> Result<bool, SyntaxError> {
+        self.skip_whitespace();
+        match self.peek() {
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            Some(b',') if !first => {
+                self.at += 1;
+                self.skip_whitespace();
+                Ok(true)
+            }
+            Some(_) if first => Ok(true),
+            Some(_) => self.fail(Syntax::Comma),
+            None => self.fail(Syntax::End),
+        }
+    }
+
+    #[inline]
+    fn open(&mut self, token: Token<'a>) -> Token<'a> {
+        self.at += 1;
+        token
+    }
+
+    fn word(&mut self, word: &[u8], token: Token<'a>) -> Result<Token<'a>, SyntaxError> {
+        if self.rest().starts_with(word) {
+            self.at += word.len();
+            return Ok(token);
+        }
+        self.fail(Syntax::Value)
+    }
+
+    /// The string whose quote stands here.
+    #[inline(always)]
+    fn text(&mut self) -> Result<Text<'a>, SyntaxError> {
+        if let Some(text) = self.plain_text() {
+            return Ok(text);
+        }
+        self.any_text()
+    }
+
+    #[cold]
+    fn any_text(&mut self) -> Result<Text<'a>, SyntaxError> {
+        self.at += 1;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            self.at += runs::plain(self.rest());
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return self.fail(Syntax::Control),
+                None => return self.fail(Syntax::Text),
+            }
+        }
+        let raw = self.since(start);
+        self.at += 1;
+        Ok(Text::new(raw, !escaped && self.utf8))
+    }
+
+    fn escape(&mut self) -> Result<(), SyntaxError> {
+        match self.bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
+            Some(b'u') => {
+                let digits = self.bytes.get(self.at + 2..self.at + 6);
+                if !digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) {
+                    return self.fail(Syntax::Escape);
+                }
+                self.at += 6;
+            }
+            Some(_) => return self.fail(Syntax::Escape),
+            None => return self.fail(Syntax::Text),
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn number(&mut self) -> Result<Number<'a>, SyntaxError> {
+        let Some(number) = Number::prefix_of(self.rest()) else { return self.fail(Syntax::Number) };
+        if !number.is_finite() {
+            return self.fail(Syntax::NumberRange);
+        }
+        self.at += number.text().len();
+        Ok(number)
+    }
+
+    /// What was not read yet. Nothing at the end, where whatever is expected next is a syntax error.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline(always)]
+    pub fn skip_whitespace(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    #[cold]
+    fn fail<T>(&self, why: Syntax) -> Result<T, SyntaxError> {
+        Err(SyntaxError { at: self.at, why })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(bytes: &[u8]) -> Result<(), SyntaxError> {
+        let mut scanner = Scanner::new(bytes);
+        let token = scanner.value()?;
+        scanner.skip_rest(token, 0)?;
+        scanner.end()
+    }
+
+    #[test]
+    fn accepts_what_is_json() {
+        let f = |text: &[u8]| assert_eq!(whole(text), Ok(()), "{}", text.escape_ascii());
+        f(b"{}");
+        f(b" [1, 2.5, -0, 1e5, 1E+5, 1.0e-7] ");
+        f(b"\xEF\xBB\xBF{\"a\":null}");
+        f(b"{\"a\":{\"b\":[true,false,{\"c\":\"\\u00e9\\n\"}]},\"d\":\"\"}");
+        f("{\"온도\":\"🌡\"}".as_bytes());
+        f(b"{\"a\":\"\xB0\xA1\"}");
+        f(b"{\"a\":\"\\ud800\"}");
+        f(b"{\r\n\t\"a\" : 1\r\n}\r\n");
+        f(&[b"[".repeat(64), b"]".repeat(64)].concat());
+    }
+
+    #[test]
+    fn refuses_what_is_not() {
+        let f = |text: &[u8], at: usize, why: Syntax| {
+            assert_eq!(whole(text), Err(SyntaxError { at, why }), "{}", text.escape_ascii());
+        };
+        f(b"", 0, Syntax::End);
+        f(b"{", 1, Syntax::End);
+        f(b"{\"a\"", 4, Syntax::Colon);
+        f(b"{\"a\":}", 5, Syntax::Value);
+        f(b"{\"a\":1,}", 7, Syntax::Key);
+        f(b"[1,]", 3, Syntax::Value);
+        f(b"[1 2]", 3, Syntax::Comma);
+        f(b"{a:1}", 1, Syntax::Key);
+        f(b"{,}", 1, Syntax::Key);
+        f(b"\"a", 2, Syntax::Text);
+        f(b"\"a\\", 2, Syntax::Text);
+        f(b"\"\\x\"", 1, Syntax::Escape);
+        f(b"\"\\u12g4\"", 1, Syntax::Escape);
+        f(b"\"a\nb\"", 2, Syntax::Control);
+        f(b"01", 1, Syntax::Trailing);
+        f(b"-", 0, Syntax::Number);
+        f(b"1.", 0, Syntax::Number);
+        f(b"1e", 0, Syntax::Number);
+        f(b".5", 0, Syntax::Value);
+        f(b"+1", 0, Syntax::Value);
+        f(b"NaN", 0, Syntax::Value);
+        f(b"nul", 0, Syntax::Value);
+        f(b"1e400", 0, Syntax::NumberRange);
+        f(b"{\"a\":1}\n{\"b\":2}", 8, Syntax::Trailing);
+        f(&[b"[".repeat(65), b"]".repeat(65)].concat(), 65, Syntax::Depth);
+        f(&b"[".repeat(1_000_000), 65, Syntax::Depth);
+        f(b"\xFF", 0, Syntax::Value);
+    }
+}

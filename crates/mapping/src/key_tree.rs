@@ -1,0 +1,241 @@
+//! The keys that records have shown so far, as a tree of paths: a key that comes again is found without
+//! building its flattened name, mostly by one comparison with the key that came next the last time.
+
+use super::plan::Plan;
+use super::rejection::Drop;
+use line_protocol::runs;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+
+/// Nodes of one mapper before it forgets all and learns anew: room for the keys of real topics, and a bound for
+/// topics whose keys never repeat.
+const NODES_MAX: usize = 4_096;
+/// Bytes of keys of one mapper, likewise.
+const KEY_BYTES_MAX: usize = 1 << 20;
+
+/// A place in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    pub const ROOT: Self = Self(0);
+    const NONE: Self = Self(u32::MAX);
+}
+
+#[derive(Debug)]
+pub struct KeyTree {
+    nodes: Vec<Node>,
+    /// Open addressing: node numbers, `NONE` where free; a power of two, at most half full.
+    slots: Vec<u32>,
+    key_bytes: usize,
+    seeds: [u64; 2],
+}
+
+#[derive(Debug)]
+struct Node {
+    parent: NodeId,
+    key: Box<[u8]>,
+    /// Which sibling came after this one the last time, and which child came first.
+    next: NodeId,
+    first_child: NodeId,
+    plan: Option<Plan>,
+    seen: Seen,
+    /// A bit for each reason for which a value here was dropped before.
+    dropped: u8,
+}
+
+/// What the current element left under a node, so that a duplicate key can take it back.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    pub generation: u64,
+    pub entries: Range<usize>,
+    pub bytes: Range<usize>,
+}
+
+impl KeyTree {
+    pub fn new() -> Self {
+        // Keys come from outside: without a secret, they could be chosen to meet in one slot.
+        let seed = |of: u64| RandomState::new().hash_one(of) | 1;
+        let seeds = [seed(0), seed(1)];
+        let mut tree = Self { nodes: Vec::new(), slots: Vec::new(), key_bytes: 0, seeds };
+        tree.clear();
+        tree
+    }
+
+    /// Whether it has grown to its bound and should be cleared before the next record.
+    pub fn is_full(&self) -> bool {
+        self.nodes.len() > NODES_MAX || self.key_bytes > KEY_BYTES_MAX
+    }
+
+    pub fn clear(&mut self) {
+        self.nodes.clear();
+        self.nodes.shrink_to(NODES_MAX);
+        self.nodes.push(Node::new(NodeId::NONE, b""));
+        self.slots = vec![NodeId::NONE.0; 64];
+        self.key_bytes = 0;
+    }
+
+    /// The child of `parent` named `key` that comes after `before` (none: first). `before` guides the search only.
+    pub fn child(&mut self, parent: NodeId, before: Option<NodeId>, key: &[u8]) -> NodeId {
+        let expected = match before {
+            None => self.node(parent).first_child,
+            Some(before) => self.node(before).next,
+        };
+        if expected != NodeId::NONE && self.is(expected, parent, key) {
+            return expected;
+        }
+        let found = self.find_or_insert(parent, key);
+        match before {
+            None => self.node_mut(parent).first_child = found,
+            Some(before) => self.node_mut(before).next = found,
+        }
+        found
+    }
+
+    pub fn plan(&self, id: NodeId) -> Option<Plan> {
+        self.node(id).plan
+    }
+
+    pub fn set_plan(&mut self, id: NodeId, plan: Plan) {
+        self.node_mut(id).plan = Some(plan);
+    }
+
+    /// Whether a value here was dropped for this reason before.
+    pub fn has_dropped(&self, id: NodeId, drop: Drop) -> bool {
+        self.node(id).dropped & (1 << drop as u8) != 0
+    }
+
+    pub fn set_dropped(&mut self, id: NodeId, drop: Drop) {
+        self.node_mut(id).dropped |= 1 << drop as u8;
+    }
+
+    pub fn seen(&self, id: NodeId) -> &Seen {
+        &self.node(id).seen
+    }
+
+    pub fn set_seen(&mut self, id: NodeId, seen: Seen) {
+        self.node_mut(id).seen = seen;
+    }
+
+    /// The keys from the root to the node, joined with "_".
+    pub fn flattened(&self, id: NodeId) -> String {
+        let mut keys = Vec::new();
+        let mut at = id;
+        while at != NodeId::ROOT {
+            let node = self.node(at);
+            keys.push(String::from_utf8_lossy(&node.key));
+            at = node.parent;
+        }
+        keys.reverse();
+        keys.join("_")
+    }
+
+    fn find_or_insert(&mut self, parent: NodeId, key: &[u8]) -> NodeId {
+        let mut slot = self.hash(parent, key);
+        while let Some(found) = self.in_slot(slot) {
+            if self.is(found, parent, key) {
+                return found;
+            }
+            slot += 1;
+        }
+        let id = NodeId(self.nodes.len() as u32);
+        self.nodes.push(Node::new(parent, key));
+        self.key_bytes += key.len();
+        self.fill_slot(slot, id);
+        if self.nodes.len() * 2 > self.slots.len() {
+            self.grow();
+        }
+        id
+    }
+
+    fn grow(&mut self) {
+        self.slots = vec![NodeId::NONE.0; self.slots.len() * 2];
+        for id in (1..self.nodes.len() as u32).map(NodeId) {
+            let node = self.node(id);
+            let mut slot = self.hash(node.parent, &node.key);
+            while self.in_slot(slot).is_some() {
+                slot += 1;
+            }
+            self.fill_slot(slot, id);
+        }
+    }
+
+    fn is(&self, id: NodeId, parent: NodeId, key: &[u8]) -> bool {
+        let node = self.node(id);
+        node.parent == parent && *node.key == *key
+    }
+
+    fn hash(&self, parent: NodeId, key: &[u8]) -> usize {
+        let [seed, multiplier] = self.seeds;
+        let fold = |hash: u64, word: u64| {
+            let product = u128::from(hash ^ word) * u128::from(multiplier);
+            (product as u64) ^ (product >> 64) as u64
+        };
+        let first = (u64::from(parent.0) << 32) | key.len() as u64;
+        runs::words(key).fold(fold(seed, first), fold) as usize
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside, the length is a power of two")]
+    fn in_slot(&self, slot: usize) -> Option<NodeId> {
+        let id = NodeId(self.slots[slot & (self.slots.len() - 1)]);
+        (id != NodeId::NONE).then_some(id)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the mask keeps it inside, the length is a power of two")]
+    fn fill_slot(&mut self, slot: usize, id: NodeId) {
+        let mask = self.slots.len() - 1;
+        self.slots[slot & mask] = id.0;
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "ids come from this tree and end with the record")]
+    fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "ids come from this tree and end with the record")]
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[id.0 as usize]
+    }
+}
+
+impl Node {
+    fn new(parent: NodeId, key: &[u8]) -> Self {
+        let (next, first_child) = (NodeId::NONE, NodeId::NONE);
+        Self { parent, key: key.into(), next, first_child, plan: None, seen: Seen::default(), dropped: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_it_has_seen() {
+        let mut tree = KeyTree::new();
+        let a = tree.child(NodeId::ROOT, None, b"a");
+        let b = tree.child(a, None, b"b");
+        let c = tree.child(a, Some(b), b"c");
+        assert_eq!(tree.flattened(c), "a_c");
+        // Another order, and again the first.
+        assert_eq!(tree.child(a, None, b"c"), c);
+        assert_eq!(tree.child(a, Some(c), b"b"), b);
+        assert_eq!(tree.child(a, None, b"b"), b);
+        // The same key elsewhere is another node.
+        assert_ne!(tree.child(NodeId::ROOT, Some(a), b"b"), b);
+    }
+
+    #[test]
+    fn finds_every_one_of_many() {
+        let mut tree = KeyTree::new();
+        let keys: Vec<String> = (0..5_000).map(|n| format!("k{n}")).collect();
+        let ids: Vec<NodeId> = keys.iter().map(|k| tree.child(NodeId::ROOT, None, k.as_bytes())).collect();
+        for (key, id) in keys.iter().zip(ids) {
+            assert_eq!(tree.child(NodeId::ROOT, None, key.as_bytes()), id);
+            assert_eq!(tree.flattened(id), *key);
+        }
+        assert!(tree.is_full());
+        tree.clear();
+        assert!(!tree.is_full());
+        assert_eq!(tree.child(NodeId::ROOT, None, b"x"), NodeId(1));
+    }
+}

@@ -1,0 +1,69 @@
+//! Record bytes to lines: what one `[[mapping]]` makes of the records of a topic.
+//!
+//! Guarantees:
+//! - The same record gives the same lines, whatever came before it: series, fields and timestamp depend on the record alone.
+//! - A record that cannot become points is rejected with a reason, and leaves no line behind.
+//! - Nothing panics on the bytes of a record, and the hot path allocates nothing per record.
+//!
+//! There is no input or output here, no clock, and no type of Kafka or of the configuration file.
+//!
+//! ```text
+//! Rules -> Mapper::map(record) -> decode (bytes to tokens) -> element (tags, fields, time) -> line
+//!                              \> skeleton (a known shape: compares the bytes between values) /
+//! ```
+//!
+//! ```
+//! use base::record::{Record, RecordTime};
+//! use line_protocol::LineBuffer;
+//! use mapping::{KeySelector, Mapper, RecordLimits, Rules};
+//! use std::sync::Arc;
+//!
+//! let rules = Rules { name_key: Some(KeySelector::Flattened("name".to_owned())), ..Rules::default() };
+//! let limits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 1_000_000 };
+//! let mut mapper = Mapper::new(Arc::new(rules), "metrics", limits);
+//!
+//! let value = br#"{"name": "cpu", "load": {"avg": 0.5}}"#;
+//! let time = RecordTime::from_kafka_ms(1_700_000_000_123);
+//! let record = Record { partition: 0, offset: 0, time, key: None, value: Some(value), headers: &[] };
+//! let mut lines = LineBuffer::default();
+//! let mapped = mapper.map(&record, &mut lines);
+//! assert_eq!(mapped.lines, 1);
+//! assert_eq!(lines.line(0), Some(&b"cpu load_avg=0.5 1700000000123000000"[..]));
+//! ```
+
+mod constants;
+mod decimal;
+pub mod decode;
+mod distinct;
+mod element;
+mod finals;
+mod globs;
+pub mod go_layout;
+mod key_tree;
+mod line;
+mod mapped;
+mod mapper;
+mod notices;
+mod plan;
+mod rejection;
+mod rename;
+mod rules;
+mod skeleton;
+mod time;
+mod value;
+mod walk;
+
+pub use element::Drops;
+pub use globs::{GlobError, Globs};
+pub use go_layout::to_time_format;
+pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};
+pub use mapper::{Mapper, RecordLimits};
+pub use notices::{NOTICES_MAX, Notice};
+pub use rejection::{Drop, Reason, Rejection};
+pub use rename::{Rename, RenameError};
+pub use rules::{DistinctTimes, Integers, KeySelector, Rules, TagPath, TimeRule};
+pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, zone_names};
+
+#[cfg(test)]
+#[path = "../../../tests/support/seed.rs"]
+mod seed;

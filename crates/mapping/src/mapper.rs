@@ -1,0 +1,447 @@
+//! A record's bytes become lines.
+
+use super::constants::Constants;
+use super::element::{Drops, Element, Place, Scalar};
+use super::finals::{FinalId, Finals};
+use super::key_tree::{KeyTree, NodeId};
+use super::line::{LineWriter, TagValue};
+use super::mapped::Mapped;
+use super::notices::{Notice, Notices};
+use super::plan::{Plan, Role};
+use super::rejection::{Drop, Rejection};
+use super::skeleton::{Setting, Skeletons};
+use super::walk::{Knowledge, Walk};
+use super::{KeySelector, Rules, distinct};
+use crate::decode::{Format, Path, Query, Scanner, SyntaxError, Token, find, select};
+use base::record::{Record, RecordTime};
+use line_protocol::LineBuffer;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Maps the records of one topic. It learns the topic's keys, so it is kept from record to record.
+#[derive(Debug)]
+pub struct Mapper {
+    rules: Arc<Rules>,
+    topic: String,
+    limits: RecordLimits,
+    constants: Constants,
+    known: Knowledge,
+    element: Element,
+    skeletons: Skeletons,
+    work: Work,
+    /// The element of each line, where that was asked for.
+    trace: Option<Vec<usize>>,
+}
+
+/// How large a record may be, and may become.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordLimits {
+    /// Of its value: `kafka.record_bytes_max`.
+    pub record_bytes_max: usize,
+    /// Of its lines: a record has to fit into a batch.
+    pub lines_bytes_max: usize,
+}
+
+/// Memory that is used again from record to record.
+#[derive(Debug, Default)]
+struct Work {
+    scratch: Vec<u8>,
+    tags: Vec<(u32, FinalId, TagValue)>,
+    spans: Vec<Range<usize>>,
+    root_tags: Vec<(FinalId, Scalar)>,
+    /// Those whose key was reported to come twice.
+    told_root_tags: Vec<FinalId>,
+}
+
+/// Values that are looked for from the record's root.
+#[derive(Clone, Copy, Debug, Default)]
+struct Roots {
+    name: Option<Scalar>,
+    time: Option<Scalar>,
+}
+
+impl Mapper {
+    pub fn new(rules: Arc<Rules>, topic: &str, limits: RecordLimits) -> Self {
+        let mut known = Knowledge {
+            keys: KeyTree::new(),
+            tags: Finals::default(),
+            fields: Finals::default(),
+            notices: Notices::default(),
+            drops: Drops::default(),
+        };
+        let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
+        let (element, skeletons, work) = (Element::default(), Skeletons::default(), Work::default());
+        let topic = topic.to_owned();
+        Self { rules, topic, limits, constants, known, element, skeletons, work, trace: None }
+    }
+
+    /// What was dropped since the last time, by reason.
+    pub fn take_drops(&mut self) -> Drops {
+        self.known.drops.take()
+    }
+
+    /// Keys whose value was dropped for the first time.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        self.known.notices.take()
+    }
+
+    /// Appends the lines of a record. A record that is rejected as a whole leaves `lines` as it was.
+    pub fn map(&mut self, record: &Record<'_>, lines: &mut LineBuffer) -> Mapped {
+        if self.known.keys.is_full() {
+            self.forget();
+        }
+        lines.make_room();
+        let mark = lines.mark();
+        let mut mapped = Mapped::default();
+        // A tombstone says that a key's record may go. It is no point, and nothing is wrong with it.
+        let whole = match record.value {
+            Some(value) => self.map_value(value, record, lines, &mut mapped),
+            None => Ok(()),
+        };
+        let rejected = whole.is_err() || (self.rules.strict && mapped.has_rejected());
+        if let Err(rejection) = whole {
+            let rejection = rejection.with_excerpt(record.value.unwrap_or_default(), self.rules.format);
+            mapped = Mapped::rejected_whole(rejection);
+        }
+        if rejected {
+            lines.truncate(mark);
+            mapped.filtered = 0;
+        }
+        mapped.lines = lines.lines() - mark.lines;
+        if mapped.lines == 0 && mapped.filtered == 0 && !mapped.has_rejected() {
+            mapped.filtered = 1;
+        }
+        mapped
+    }
+
+    /// Appends the lines of a record, as [`Mapper::map`], and tells the index of the element that each came from.
+    pub fn map_and_trace(&mut self, record: &Record<'_>, lines: &mut LineBuffer) -> Vec<usize> {
+        self.trace = Some(Vec::new());
+        self.map(record, lines);
+        // It was put there above, and nothing else takes it.
+        self.trace.take().unwrap_or_default()
+    }
+
+    #[cfg(test)]
+    pub(super) fn skeletons(&self) -> &Skeletons {
+        &self.skeletons
+    }
+
+    /// Starts to learn anew, when a topic's keys never repeat.
+    fn forget(&mut self) {
+        self.skeletons.clear();
+        self.known.keys.clear();
+        self.work.told_root_tags.clear();
+        self.known.tags = Finals::default();
+        self.known.fields = Finals::default();
+        self.constants =
+            Constants::new(&self.rules, &self.topic, &mut self.known.tags, &mut self.known.fields);
+    }
+
+    fn map_value(
+        &mut self,
+        value: &[u8],
+        record: &Record<'_>,
+        lines: &mut LineBuffer,
+        mapped: &mut Mapped,
+    ) -> Result<(), Rejection> {
+        let (bytes, bytes_max) = (value.len(), self.limits.record_bytes_max);
+        if bytes > bytes_max {
+            return Err(Rejection::TooLarge { bytes, bytes_max });
+        }
+        let mut scanner = Scanner::new(value);
+        if scanner.is_at_end() {
+            return Err(Rejection::Empty);
+        }
+        let mut pass = Pass { record, value, lines, mapped, index: 0, bytes_before: 0 };
+        pass.bytes_before = pass.lines.bytes();
+        match self.rules.format {
+            Format::Json => self.map_document(&mut scanner, &mut pass),
+            Format::JsonLines => self.map_lines(&scanner, &mut pass),
+        }
+    }
+
+    fn map_lines(&mut self, whole: &Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        let mut start = whole.position();
+        while start < pass.value.len() {
+            let rest = pass.value.get(start..).unwrap_or_default();
+            let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let mut line = whole.within(start, end);
+            start = end + 1;
+            if line.is_at_end() {
+                continue;
+            }
+            let mark = pass.lines.mark();
+            match self.map_document(&mut line, pass) {
+                Ok(()) => {}
+                Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
+                Err(rejection) => {
+                    pass.lines.truncate(mark);
+                    pass.reject(rejection.with_excerpt(pass.value, Format::JsonLines));
+                    pass.index += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One JSON value: what the query selects of it becomes points.
+    fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        let roots = self.find_roots(scanner)?;
+        if self.rules.query == Query::Whole {
+            self.map_selected(scanner, roots, pass)?;
+            return Ok(scanner.end()?);
+        }
+        let mut spans = std::mem::take(&mut self.work.spans);
+        spans.clear();
+        select(&self.rules.query, scanner, &mut spans)?;
+        if spans.is_empty() {
+            pass.mapped.filtered += 1;
+            pass.mapped.selected_nothing = true;
+        }
+        let result = spans
+            .iter()
+            .try_for_each(|span| self.map_selected(&mut scanner.within(span.start, span.end), roots, pass));
+        self.work.spans = spans;
+        result
+    }
+
+    /// A selected value: an object is a point, an array holds some.
+    fn map_selected(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        roots: Roots,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
+        match scanner.value()? {
+            Token::Object => self.map_object(scanner, roots, 0, pass),
+            Token::Array => {
+                let mut first = true;
+                while scanner.element(first)? {
+                    first = false;
+                    match scanner.value()? {
+                        Token::Object => self.map_object(scanner, roots, 1, pass)?,
+                        other => {
+                            scanner.skip_rest(other, 1)?;
+                            pass.reject(Rejection::NotAnObject(kind_of(other)));
+                            pass.index += 1;
+                        }
+                    }
+                }
+                Ok(())
+            }
+            // What the query finds to be null is as if it had found nothing.
+            Token::Null if self.rules.query != Query::Whole => {
+                pass.mapped.filtered += 1;
+                pass.mapped.selected_nothing = true;
+                Ok(())
+            }
+            other => {
+                pass.reject(Rejection::NotAnObject(kind_of(other)));
+                pass.index += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// The object whose bracket was just read.
+    fn map_object(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        roots: Roots,
+        depth: usize,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
+        let (index, mark, object) = (pass.index, pass.lines.mark(), scanner.clone());
+        if self.map_known_shape(scanner, roots, index, pass).is_some() {
+            pass.index += 1;
+        } else {
+            pass.lines.truncate(mark);
+            *scanner = object.clone();
+            self.walk(scanner, roots, depth)?;
+            pass.index += 1;
+            if !self.element.has_fields() {
+                pass.mapped.filtered += 1;
+                return Ok(());
+            }
+            if let Err(rejection) = self.write_line(index, pass) {
+                pass.lines.truncate(mark);
+                pass.mapped.reject(Some(index), rejection);
+                return Ok(());
+            }
+            self.skeletons.learn(&object, &mut self.known, &self.rules, &self.constants);
+        }
+        self.trace.iter_mut().for_each(|trace| trace.push(index));
+        let bytes = pass.lines.bytes() - pass.bytes_before;
+        if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
+    }
+
+    /// The line of an object whose shape came before. None: it is the walk's, and nothing is counted; a part of a line may
+    /// stand there.
+    fn map_known_shape(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        roots: Roots,
+        index: usize,
+        pass: &mut Pass<'_, '_>,
+    ) -> Option<()> {
+        let mut fitting = self.skeletons.find(scanner, &self.known)?;
+        fitting.found.name = fitting.found.name.or(roots.name);
+        self.element.time = fitting.found.time.or(roots.time);
+        let setting = Setting { constants: &self.constants, record: pass.record, value: pass.value };
+        fitting.write(&setting, &mut self.work.scratch, pass.lines.text_mut())?;
+        let drops = fitting.found.drops;
+        let time = self.time(index, pass).ok()?;
+        end_line(time, pass.lines);
+        self.known.drops.add_all(&drops);
+        Some(())
+    }
+
+    fn walk(&mut self, scanner: &mut Scanner<'_>, roots: Roots, depth: usize) -> Result<(), SyntaxError> {
+        self.element.begin();
+        self.place_root_tags();
+        let mut walk = Walk {
+            scanner,
+            rules: &self.rules,
+            known: &mut self.known,
+            element: &mut self.element,
+            scratch: &mut self.work.scratch,
+        };
+        walk.object(NodeId::ROOT, depth)?;
+        self.element.name = self.element.name.or(roots.name);
+        self.element.time = self.element.time.or(roots.time);
+        Ok(())
+    }
+
+    fn write_line(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        let time = self.time(index, pass)?;
+        let mut writer = LineWriter {
+            element: &mut self.element,
+            known: &mut self.known,
+            constants: &self.constants,
+            record: pass.record,
+            value: pass.value,
+            tags: &mut self.work.tags,
+            scratch: &mut self.work.scratch,
+        };
+        writer.write(pass.lines.text_mut())?;
+        end_line(time, pass.lines);
+        Ok(())
+    }
+
+    /// The point's time: the value under `time_key`, else Kafka's.
+    fn time(&mut self, index: usize, pass: &Pass<'_, '_>) -> Result<Option<i64>, Rejection> {
+        let Some(rule) = &self.rules.time else {
+            return match pass.record.time {
+                RecordTime::Omitted => Ok(None),
+                RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
+                RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
+                RecordTime::At(ns) => {
+                    self.rules.times.check(ns).map_err(Rejection::KafkaTime)?;
+                    Ok(Some(distinct::kafka_time(ns, self.rules.distinct_times, pass.record, index)))
+                }
+            };
+        };
+        let key = || match &rule.key {
+            KeySelector::Flattened(key) => key.clone(),
+            KeySelector::Root(path) => format!("$.{}", path.flattened()),
+        };
+        let scalar = self.element.time.ok_or_else(|| Rejection::TimeMissing(key()))?;
+        let text = scalar.decode(pass.value, &mut self.work.scratch);
+        let read = rule.format.to_ns(text, &rule.zone).and_then(|ns| self.rules.times.check(ns).map(|()| ns));
+        let ns = read.map_err(|why| {
+            let text = String::from_utf8_lossy(text).chars().take(100).collect();
+            Rejection::Time { key: key(), text, why }
+        })?;
+        Ok(Some(distinct::record_time(
+            ns,
+            || rule.format.room_ns(ns),
+            self.rules.distinct_times,
+            pass.record,
+            index,
+        )))
+    }
+
+    /// Finds what the mapping wants from the record's root.
+    fn find_roots(&mut self, scanner: &Scanner<'_>) -> Result<Roots, SyntaxError> {
+        let root = |selector: Option<&KeySelector>| match selector {
+            Some(KeySelector::Root(path)) => find_scalar(path, scanner),
+            _ => Ok(None),
+        };
+        let name = root(self.rules.name_key.as_ref())?.filter(Scalar::is_text);
+        let time = root(self.rules.time.as_ref().map(|time| &time.key))?;
+        self.work.root_tags.clear();
+        if self.rules.tag_paths.is_empty() {
+            return Ok(Roots { name, time });
+        }
+        let rules = Arc::clone(&self.rules);
+        for tag in &rules.tag_paths {
+            let plan = Plan::of(&tag.key, &rules, &mut self.known.tags, &mut self.known.fields);
+            let key = match plan.role {
+                Role::Tag(key) => Some(key),
+                _ => self.known.tags.intern(&rules.rename.apply(&tag.key)),
+            };
+            let found = find_scalar(&tag.path, scanner)?.filter(|scalar| !scalar.is_empty_text());
+            self.work.root_tags.extend(key.zip(found));
+        }
+        Ok(Roots { name, time })
+    }
+
+    fn place_root_tags(&mut self) {
+        let Knowledge { tags, fields, drops, notices, .. } = &mut self.known;
+        for &(key, scalar) in &self.work.root_tags {
+            if self.element.put(Place::Tag(key), scalar, tags, fields) {
+                drops.add(Drop::Duplicate);
+                // Once for each mapper: making the notice's text for each record would allocate.
+                if !self.work.told_root_tags.contains(&key) {
+                    self.work.told_root_tags.push(key);
+                    notices.add(tags.get(key).key.to_string(), Drop::Duplicate);
+                }
+            }
+        }
+    }
+}
+
+/// One record on its way through the mapper.
+struct Pass<'p, 'r> {
+    record: &'p Record<'r>,
+    value: &'p [u8],
+    lines: &'p mut LineBuffer,
+    mapped: &'p mut Mapped,
+    /// Of the next element.
+    index: usize,
+    bytes_before: usize,
+}
+
+impl Pass<'_, '_> {
+    fn reject(&mut self, rejection: Rejection) {
+        self.mapped.reject(Some(self.index), rejection);
+    }
+}
+
+fn end_line(time: Option<i64>, lines: &mut LineBuffer) {
+    if let Some(time) = time {
+        let out = lines.text_mut();
+        out.push(b' ');
+        out.extend_from_slice(itoa::Buffer::new().format(time).as_bytes());
+    }
+    lines.end_line();
+}
+
+fn find_scalar(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Scalar>, SyntaxError> {
+    let Some(span) = find(path, scanner)? else { return Ok(None) };
+    let mut scanner = scanner.within(span.start, span.end);
+    let token = scanner.value()?;
+    Ok(Scalar::of(token, span.end))
+}
+
+fn kind_of(token: Token<'_>) -> &'static str {
+    match token {
+        Token::Null => "null",
+        Token::True | Token::False => "a boolean",
+        Token::Number(_) => "a number",
+        Token::Text(_) => "a string",
+        Token::Array => "an array",
+        Token::Object => "an object",
+    }
+}

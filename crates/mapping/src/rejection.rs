@@ -1,0 +1,392 @@
+//! Why a record, or one element of it, can't become a point; and what of a point was left out.
+
+use super::TimeError;
+use crate::decode::{Format, Syntax, SyntaxError};
+use base::text::{printable, printable_bytes};
+use std::fmt;
+use thiserror::Error;
+
+/// Why something was rejected. The text ends in what to do where there is something to do.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Rejection {
+    #[error("its value is empty")]
+    Empty,
+    #[error("it has {bytes} bytes, more than `record_bytes_max` = {bytes_max}")]
+    TooLarge { bytes: usize, bytes_max: usize },
+    #[error("it is not JSON: {0}")]
+    Undecodable(NotJson),
+    #[error("it is nested too deeply: {0}")]
+    TooDeep(SyntaxError),
+    #[error("{0} is no object, and only objects become points")]
+    NotAnObject(&'static str),
+    #[error("it has no value under `time_key` {0:?}")]
+    TimeMissing(String),
+    #[error("its time {text:?} under {key:?} can't be used: {why}")]
+    Time { key: String, text: String, why: TimeError },
+    #[error("Kafka's timestamp of it can't be used: {0}; is the producer's clock right?")]
+    KafkaTime(TimeError),
+    #[error("Kafka holds no timestamp for it: name a `time_key`")]
+    KafkaTimeMissing,
+    #[error(
+        "Kafka's timestamp of it is out of range: {0} ms since 1970 lies beyond the year 2262; is the producer's clock right?"
+    )]
+    KafkaTimeOutOfRange(i64),
+    #[error("its measurement {0:?} begins with \"#\", which InfluxDB reads as a comment")]
+    Comment(String),
+    #[error("it has no measurement: name and topic are empty")]
+    MeasurementMissing,
+    #[error("its measurement and tags, with the key {key:?}, have {bytes} bytes, InfluxDB stores 65535")]
+    KeyTooLong { key: String, bytes: usize },
+    #[error("its string under {key:?} has {bytes} bytes, InfluxDB stores 1048576")]
+    StringTooLong { key: String, bytes: usize },
+    #[error("it becomes {bytes} bytes of lines, more than half of `batch.memory_max`")]
+    LinesTooLarge { bytes: usize },
+    #[error("no [[mapping]] matches its topic")]
+    NoMapping,
+}
+
+/// The kinds of rejection, as they are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    Empty,
+    TooLarge,
+    Undecodable,
+    TooDeep,
+    NotAnObject,
+    Time,
+    Measurement,
+    TooLong,
+    NoMapping,
+}
+
+impl Reason {
+    pub const ALL: [Self; 9] = [
+        Self::Empty,
+        Self::TooLarge,
+        Self::Undecodable,
+        Self::TooDeep,
+        Self::NotAnObject,
+        Self::Time,
+        Self::Measurement,
+        Self::TooLong,
+        Self::NoMapping,
+    ];
+
+    /// As it stands in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooLarge => "too_large",
+            Self::Undecodable => "undecodable",
+            Self::TooDeep => "too_deep",
+            Self::NotAnObject => "not_an_object",
+            Self::Time => "time",
+            Self::Measurement => "measurement",
+            Self::TooLong => "too_long",
+            Self::NoMapping => "no_mapping",
+        }
+    }
+}
+
+impl Rejection {
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Empty => Reason::Empty,
+            Self::TooLarge { .. } | Self::LinesTooLarge { .. } => Reason::TooLarge,
+            Self::Undecodable(_) => Reason::Undecodable,
+            Self::TooDeep(_) => Reason::TooDeep,
+            Self::NotAnObject(_) => Reason::NotAnObject,
+            Self::TimeMissing(_)
+            | Self::Time { .. }
+            | Self::KafkaTime(_)
+            | Self::KafkaTimeMissing
+            | Self::KafkaTimeOutOfRange(_) => Reason::Time,
+            Self::Comment(_) | Self::MeasurementMissing => Reason::Measurement,
+            Self::KeyTooLong { .. } | Self::StringTooLong { .. } => Reason::TooLong,
+            Self::NoMapping => Reason::NoMapping,
+        }
+    }
+}
+
+impl From<SyntaxError> for Rejection {
+    fn from(error: SyntaxError) -> Self {
+        if error.why == Syntax::Depth {
+            Self::TooDeep(error)
+        } else {
+            Self::Undecodable(NotJson { error, context: None })
+        }
+    }
+}
+
+impl Rejection {
+    /// The text without anything of the record's content.
+    pub fn without_values(&self) -> String {
+        match self {
+            Self::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
+            Self::Undecodable(NotJson { error, .. }) => format!("it is not JSON: {error}"),
+            Self::Comment(_) => {
+                "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// The same with an excerpt of the record, where reading its JSON failed.
+    pub fn with_excerpt(self, record: &[u8], format: Format) -> Self {
+        match self {
+            Self::Undecodable(NotJson { error, .. }) => {
+                Self::Undecodable(NotJson { error, context: Some(Context::of(error, record, format)) })
+            }
+            other => other,
+        }
+    }
+}
+
+/// Why and where reading JSON failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotJson {
+    error: SyntaxError,
+    context: Option<Context>,
+}
+
+/// Bytes of the record that a message shows before the place where reading stopped, and as many behind it.
+const EXCERPT_BYTES: usize = 24;
+
+/// What stands around the place, as a copy of fixed size: a topic whose records are all broken must not cost allocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Context {
+    bytes: [u8; 2 * EXCERPT_BYTES],
+    before: usize,
+    len: usize,
+    hint: &'static str,
+}
+
+impl Context {
+    fn of(error: SyntaxError, record: &[u8], format: Format) -> Self {
+        let at = error.at.min(record.len());
+        let (before, behind) = record.split_at(at);
+        let from = start_of_character(record, at.saturating_sub(EXCERPT_BYTES)).min(at);
+        let to = end_of_character(record, at.saturating_add(EXCERPT_BYTES).min(record.len())).max(at);
+        let shown = record.get(from..to).unwrap_or_default();
+        let mut bytes = [0; 2 * EXCERPT_BYTES];
+        for (to, from) in bytes.iter_mut().zip(shown) {
+            *to = *from;
+        }
+        Self { bytes, before: at - from, len: shown.len(), hint: hint(error.why, before, behind, format) }
+    }
+}
+
+impl fmt::Display for NotJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.error)?;
+        let Some(context) = &self.context else { return Ok(()) };
+        let shown = context.bytes.get(..context.len).unwrap_or_default();
+        let (before, behind) = shown.split_at_checked(context.before).unwrap_or_default();
+        let excerpt = printable_bytes(shown, 2 * EXCERPT_BYTES);
+        let is_behind_comma = before.trim_ascii_end().last() == Some(&b',');
+        match (self.error.why, behind.first()) {
+            (Syntax::Key | Syntax::Value, Some(bracket @ (b'}' | b']'))) if is_behind_comma => {
+                write!(f, ": found \"{}\" behind a comma", char::from(*bracket))?;
+            }
+            (_, Some(b'\'')) => f.write_str(": found a single quote; JSON has double quotes only")?,
+            (_, None) => f.write_str(": found the end")?,
+            (_, Some(_)) => {
+                let first =
+                    String::from_utf8_lossy(behind).chars().next().map(String::from).unwrap_or_default();
+                write!(f, ": found \"{}\"", printable(&first, 1))?;
+            }
+        }
+        write!(f, ", in `{excerpt}`{}", context.hint)
+    }
+}
+
+/// What to do about several values in one record.
+fn hint(why: Syntax, before: &[u8], behind: &[u8], format: Format) -> &'static str {
+    let is_value = matches!(behind.first(), Some(b'{' | b'['));
+    if why != Syntax::Trailing || !is_value {
+        return "";
+    }
+    let gap = before.get(before.trim_ascii_end().len()..).unwrap_or_default();
+    match format {
+        Format::Json if gap.contains(&b'\n') => {
+            "; for several JSON values in one record say `format = \"json_lines\"`"
+        }
+        Format::Json | Format::JsonLines => {
+            "; several values in one record must each have a line of their own (with `format = \"json_lines\"`), or stand in an array"
+        }
+    }
+}
+
+/// Bytes of the longest character of UTF-8.
+const CHARACTER_BYTES_MAX: usize = 4;
+
+/// The position itself, or that of the next character where it is within one.
+fn start_of_character(bytes: &[u8], at: usize) -> usize {
+    (at..at + CHARACTER_BYTES_MAX).find(|at| is_start(bytes, *at)).unwrap_or(at)
+}
+
+/// The position itself, or the beginning of the character that it is within.
+fn end_of_character(bytes: &[u8], at: usize) -> usize {
+    (at.saturating_sub(CHARACTER_BYTES_MAX - 1)..=at).rfind(|at| is_start(bytes, *at)).unwrap_or(at)
+}
+
+fn is_start(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at).is_none_or(|byte| byte & 0b1100_0000 != 0b1000_0000)
+}
+
+/// Why a value of a point was left out, or its text changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Drop {
+    /// A string or boolean that no option keeps.
+    String,
+    /// A string under `number_fields` that is no number.
+    NotANumber,
+    /// An integer of more than 64 bits, with `integers = "int"`.
+    IntegerRange,
+    /// A final key that InfluxDB reserves: `time`, `_field`, `_measurement`; or an empty one.
+    ReservedKey,
+    /// A value whose final key occurs again in the same point: the last stays.
+    Duplicate,
+    /// Backslashes that can't be written at the end of a name or before an escaped character.
+    Backslash,
+    /// Bytes that are not UTF-8, written as U+FFFD.
+    NotUtf8,
+}
+
+impl Drop {
+    pub const ALL: [Self; 7] = [
+        Self::String,
+        Self::NotANumber,
+        Self::IntegerRange,
+        Self::ReservedKey,
+        Self::Duplicate,
+        Self::Backslash,
+        Self::NotUtf8,
+    ];
+
+    /// As it stands in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::NotANumber => "not_a_number",
+            Self::IntegerRange => "integer_range",
+            Self::ReservedKey => "reserved_key",
+            Self::Duplicate => "duplicate",
+            Self::Backslash => "backslash",
+            Self::NotUtf8 => "not_utf8",
+        }
+    }
+
+    /// What happened, and the option that keeps the value.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::String => {
+                "strings and booleans are dropped: add the key to `string_fields` (or `tag_keys`, or `number_fields` for quoted numbers), or to `exclude` to say that it is not wanted"
+            }
+            Self::NotANumber => {
+                "the string under `number_fields` is no number, so this point lacks the field; words such as \"unavailable\" need no \
+                 remedy, and a key that always holds text belongs out of `number_fields`"
+            }
+            Self::IntegerRange => {
+                "an integer of more than 64 bits is dropped: `integers = \"float\"` keeps it, rounded"
+            }
+            Self::ReservedKey => {
+                "InfluxDB reserves this key or can't store it: give it another with `rename`"
+            }
+            Self::Duplicate => {
+                "two values of a point have this final key, the last stays: keep both with `rename`"
+            }
+            Self::Backslash => {
+                "backslashes at the end of a name or before a comma, equals sign or space can't be written and are left out"
+            }
+            Self::NotUtf8 => "bytes that are not UTF-8 are written as U+FFFD: let the producer send UTF-8",
+        }
+    }
+}
+
+impl fmt::Display for Drop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.remedy())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Scanner;
+
+    fn rejection(record: &[u8], format: Format) -> String {
+        let mut scanner = Scanner::new(record);
+        let read = scanner.value().and_then(|token| scanner.skip_rest(token, 0)).and_then(|()| scanner.end());
+        Rejection::from(read.unwrap_err()).with_excerpt(record, format).to_string()
+    }
+
+    #[test]
+    fn shows_what_is_not_json() {
+        let f = |record: &str, want: &str| {
+            let said = rejection(record.as_bytes(), Format::Json);
+            assert_eq!(said, format!("it is not JSON: {want}"), "{record}");
+        };
+        f(r#"{"a":1,}"#, r#"no key where one belongs at byte 7: found "}" behind a comma, in `{"a":1,}`"#);
+        f("[1, ]", "no JSON value at byte 4: found \"]\" behind a comma, in `[1, ]`");
+        f("{a:1}", "no key where one belongs at byte 1: found \"a\", in `{a:1}`");
+        f(
+            "{'a':1}",
+            "no key where one belongs at byte 1: found a single quote; JSON has double quotes only, in `{'a':1}`",
+        );
+        f(r#"{"a":1"#, r#"the value is cut off at byte 6: found the end, in `{"a":1`"#);
+        f("온도=1", "no JSON value at byte 0: found \"온\", in `온도=1`");
+    }
+
+    #[test]
+    fn an_excerpt_is_bounded_and_harmless() {
+        let long = format!("{{\"{}\":1,\u{1b}[2J{}", "온".repeat(100), "x".repeat(1_000));
+        let said = rejection(long.as_bytes(), Format::Json);
+        assert!(
+            said.chars().count() < 200 && !said.contains('\u{1b}') && !said.contains('\u{fffd}'),
+            "{said}"
+        );
+        let broken = [&b"{\"a\":\xff\xfe"[..], &[0x80; 100]].concat();
+        assert!(rejection(&broken, Format::Json).chars().count() < 200);
+        for at in (0..long.len() + 3).filter(|at| *at >= long.len() || long.is_char_boundary(*at)) {
+            let error = SyntaxError { at, why: Syntax::Comma };
+            let said = Rejection::from(error).with_excerpt(long.as_bytes(), Format::Json).to_string();
+            assert!(!said.contains('\u{fffd}'), "{at}: {said}");
+        }
+    }
+
+    #[test]
+    fn advises_json_lines_only_where_it_helps() {
+        let lines = "say `format = \"json_lines\"`";
+        let own_line = "must each have a line of their own";
+        let f = |record: &str, format: Format, want: Option<&str>| {
+            let said = rejection(record.as_bytes(), format);
+            for hint in [lines, own_line] {
+                assert_eq!(said.contains(hint), want == Some(hint), "{said}");
+            }
+        };
+        f("{\"a\":1}\n{\"a\":2}", Format::Json, Some(lines));
+        f("{\"a\":1}{\"a\":2}", Format::Json, Some(own_line));
+        f("{\"a\":1} {\"a\":2}", Format::JsonLines, Some(own_line));
+        f("01", Format::Json, None);
+        f("{\"a\":1},", Format::JsonLines, None);
+    }
+
+    #[test]
+    fn can_be_told_without_values() {
+        let why = TimeError::OutOfRange;
+        let time = Rejection::Time { key: "t".into(), text: "hidden".into(), why };
+        let comment = Rejection::Comment("#hidden".into());
+        let error = SyntaxError { at: 0, why: Syntax::Value };
+        let undecodable = Rejection::from(error).with_excerpt(b"hidden", Format::Json);
+        for rejection in [time, comment, undecodable] {
+            assert!(rejection.to_string().contains("hidden"));
+            assert!(!rejection.without_values().contains("hidden"));
+        }
+    }
+
+    #[test]
+    fn no_advice_changes_the_type_of_a_field() {
+        assert!(!Drop::NotANumber.remedy().contains("string_fields"));
+    }
+}

@@ -1,0 +1,304 @@
+//! Times of records, to nanoseconds since 1970.
+
+use super::decimal;
+use super::go_layout;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::fmt::strtime::BrokenDownTime;
+use jiff::fmt::temporal::DateTimeParser;
+use jiff::tz::TimeZone;
+use line_protocol::encode::{TIME_MAX, TIME_MIN};
+use thiserror::Error;
+
+static RFC3339: DateTimeParser = DateTimeParser::new();
+
+/// How `time_key`'s value is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// Numbers since 1970, quoted or not, with a fraction or an exponent; `unit_ns` nanoseconds are one.
+    /// The unit is a power of ten.
+    Unix { unit_ns: i64 },
+    /// With or without an offset; without one, the mapping's zone holds.
+    Rfc3339,
+    /// A pattern of strptime. Where it ends in an offset (`%z` and its like), the text may also end in "Z".
+    Pattern(String),
+}
+
+#[derive(Debug, Error)]
+pub enum TimeFormatError {
+    #[error(
+        "{0:?} is neither unix, unix_ms, unix_us, unix_ns, rfc3339 nor a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""
+    )]
+    Unknown(String),
+    #[error("{layout:?} is a Go layout; as a pattern it is {pattern:?}")]
+    GoLayout { layout: String, pattern: String },
+    #[error("{pattern:?} is not a strptime pattern: {why}")]
+    Pattern { pattern: String, why: String },
+    #[error(
+        "{0:?} has no year: a record that is replayed in another year would get another time; add \"%Y\" and have the producer write it"
+    )]
+    NoYear(String),
+    #[error("{pattern:?} does not fix a time: {why}")]
+    Incomplete { pattern: String, why: String },
+}
+
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TimeError {
+    #[error("it is not written as {0}")]
+    Unreadable(String),
+    #[error("it lies outside what InfluxDB can store (1677-09-21 to 2262-04-11): is time_format right?")]
+    OutOfRange,
+    #[error("it lies before `time_min` = {min}: that is {time}", min = shown(*.min), time = shown(*.time))]
+    TooEarly { time: i64, min: i64 },
+    #[error("it lies after `time_max` = {max}: that is {time}", max = shown(*.max), time = shown(*.time))]
+    TooLate { time: i64, max: i64 },
+}
+
+/// The times that a mapping takes, in nanoseconds since 1970, both ends with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeRange {
+    pub min: i64,
+    pub max: i64,
+}
+
+impl Default for TimeRange {
+    /// Every time that InfluxDB can store.
+    fn default() -> Self {
+        Self { min: TIME_MIN, max: TIME_MAX }
+    }
+}
+
+impl TimeRange {
+    /// # Errors
+    /// When the time lies outside.
+    pub fn check(self, time: i64) -> Result<(), TimeError> {
+        if time < self.min {
+            Err(TimeError::TooEarly { time, min: self.min })
+        } else if time > self.max {
+            Err(TimeError::TooLate { time, max: self.max })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// An end: RFC 3339, or a date for its beginning; in UTC where it names no offset.
+    #[must_use]
+    pub fn parse_end(text: &str) -> Option<i64> {
+        let text = text.trim();
+        let whole = if text.len() > 10 { text.to_owned() } else { format!("{text}T00:00:00") };
+        TimeFormat::Rfc3339.to_ns(whole.as_bytes(), &TimeZone::UTC).ok()
+    }
+}
+
+fn shown(ns: i64) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(ns)).unwrap_or_default()
+}
+
+impl TimeFormat {
+    /// The words that `parse` knows beside patterns.
+    pub const NAMES: [&str; 5] = ["unix", "unix_ms", "unix_us", "unix_ns", "rfc3339"];
+
+    /// # Errors
+    /// When the text is no format; a Go layout is answered with its pattern.
+    pub fn parse(text: &str) -> Result<Self, TimeFormatError> {
+        let unix = |unit_ns| Ok(Self::Unix { unit_ns });
+        match text {
+            "unix" => unix(1_000_000_000),
+            "unix_ms" => unix(1_000_000),
+            "unix_us" => unix(1_000),
+            "unix_ns" => unix(1),
+            "rfc3339" => Ok(Self::Rfc3339),
+            _ if text.contains('%') => check_pattern(text).map(|()| Self::Pattern(text.to_owned())),
+            _ => Err(explain_layout(text)),
+        }
+    }
+
+    /// The time that `text` names: the contents of a string, or a number as it is written.
+    /// Times that a change of clocks skips or repeats are taken as RFC 5545 takes them: a skipped one moves
+    /// forward by the gap, of a repeated one it is the first.
+    ///
+    /// # Errors
+    /// When the text is written differently, or names a time that InfluxDB can't store.
+    pub fn to_ns(&self, text: &[u8], zone: &TimeZone) -> Result<i64, TimeError> {
+        let text = text.trim_ascii();
+        match self {
+            Self::Unix { unit_ns } => {
+                let ns =
+                    decimal::scaled(text, unit_ns.checked_ilog10().unwrap_or(0)).map_err(|e| match e {
+                        decimal::Error::NotANumber => TimeError::Unreadable("a number".to_owned()),
+                        decimal::Error::TooLarge => TimeError::OutOfRange,
+                    })?;
+                in_range(i128::from(ns))
+            }
+            Self::Rfc3339 => as_text(text).and_then(|t| rfc3339(t, zone)).map_or_else(
+                || Err(TimeError::Unreadable("rfc3339, such as 2024-07-08T21:34:34.5Z".to_owned())),
+                |time| in_range(time.as_nanosecond()),
+            ),
+            Self::Pattern(pattern) => as_text(text).and_then(|t| by_pattern(pattern, t, zone)).map_or_else(
+                || Err(TimeError::Unreadable(pattern.clone())),
+                |time| in_range(time.as_nanosecond()),
+            ),
+        }
+    }
+
+    /// The unit of the number; none where the text decides how many digits of a second it writes.
+    #[must_use]
+    pub fn unit_ns(&self) -> Option<i64> {
+        match self {
+            Self::Unix { unit_ns } => Some(*unit_ns),
+            Self::Rfc3339 | Self::Pattern(_) => None,
+        }
+    }
+
+    /// How many nanoseconds after `time_ns`, which was read in this format, belong to no other time of the
+    /// record's own precision: the room for `distinct_times = "always"`. That is the format's unit where it
+    /// has one and the time is a multiple of it, otherwise by the digits that the time has: a millisecond, a
+    /// microsecond, or 1: no room. A whole second of text counts as milliseconds, since the next record's may have them.
+    #[must_use]
+    pub fn room_ns(&self, time_ns: i64) -> i64 {
+        let fits = |unit: &i64| time_ns.checked_rem(*unit) == Some(0);
+        let by_digits = || [1_000_000, 1_000].into_iter().find(fits).unwrap_or(1);
+        self.unit_ns().filter(fits).unwrap_or_else(by_digits)
+    }
+}
+
+/// A zone of the built-in database.
+#[must_use]
+pub fn zone_by_name(name: &str) -> Option<TimeZone> {
+    TimeZone::get(name).ok()
+}
+
+/// The names that [`zone_by_name`] knows.
+#[must_use]
+pub fn zone_names() -> Vec<String> {
+    jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect()
+}
+
+fn in_range(ns: i128) -> Result<i64, TimeError> {
+    match i64::try_from(ns) {
+        Ok(ns) if (TIME_MIN..=TIME_MAX).contains(&ns) => Ok(ns),
+        _ => Err(TimeError::OutOfRange),
+    }
+}
+
+fn as_text(text: &[u8]) -> Option<&str> {
+    std::str::from_utf8(text).ok()
+}
+
+fn rfc3339(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    // jiff also reads a bare date and the basic form without separators: neither is RFC 3339, and 20240708
+    // in such a place is more likely a number of another format.
+    if !text.as_bytes().get(10).is_some_and(|b| matches!(b, b'T' | b't' | b' ')) {
+        return None;
+    }
+    if let Ok(time) = RFC3339.parse_timestamp(text) {
+        return Some(time);
+    }
+    let zone_is_annotated = text.ends_with(']');
+    let local = if zone_is_annotated { None } else { RFC3339.parse_datetime(text).ok() };
+    local.and_then(|local| in_zone(local, zone))
+}
+
+fn in_zone(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    zone.to_ambiguous_timestamp(local).compatible().ok()
+}
+
+fn by_pattern(pattern: &str, text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    if let Some((pattern, text)) = without_zulu(pattern, text) {
+        let parts = BrokenDownTime::parse(pattern, text).ok()?;
+        return in_zone(parts.to_datetime().ok()?, &TimeZone::UTC);
+    }
+    let parts = BrokenDownTime::parse(pattern, text).ok()?;
+    if parts.iana_time_zone().is_some() {
+        return parts.to_zoned().ok().map(|zoned| zoned.timestamp());
+    }
+    if parts.offset().is_some() || parts.timestamp().is_some() {
+        return parts.to_timestamp().ok();
+    }
+    in_zone(parts.to_datetime().ok()?, zone)
+}
+
+/// Pattern and text without their ends, where those are an offset and the "Z" that stands for +00:00:
+/// strptime's `%z` takes digits only, Go's and Java's layouts take both.
+fn without_zulu<'a>(pattern: &'a str, text: &'a str) -> Option<(&'a str, &'a str)> {
+    let text = text.strip_suffix(['Z', 'z'])?;
+    let pattern = pattern.strip_suffix('z')?.trim_end_matches(':').strip_suffix('%')?;
+    let percents = pattern.len() - pattern.trim_end_matches('%').len();
+    (percents % 2 == 0).then_some((pattern, text))
+}
+
+/// A pattern is tried on a time whose parts all differ: what it writes it must read back.
+fn check_pattern(pattern: &str) -> Result<(), TimeFormatError> {
+    let refuse = |why: String| TimeFormatError::Pattern { pattern: pattern.to_owned(), why };
+    let incomplete =
+        |why: &str| TimeFormatError::Incomplete { pattern: pattern.to_owned(), why: why.to_owned() };
+    if let Some(why) = unreadable_specifier(pattern) {
+        return Err(refuse(why.to_owned()));
+    }
+    let sample = jiff::civil::datetime(2024, 11, 28, 21, 43, 58, 123_456_789);
+    let sample = sample.in_tz("Asia/Seoul").map_err(|e| refuse(e.to_string()))?;
+    let written = jiff::fmt::strtime::format(pattern, &sample).map_err(|e| refuse(last_words(&e)))?;
+    let parts = BrokenDownTime::parse(pattern, &written).map_err(|e| refuse(last_words(&e)))?;
+    if parts.timestamp().is_some() {
+        return match parts.subsec_nanosecond() {
+            None => Ok(()),
+            Some(_) => Err(incomplete("\"%s\" with a fraction is time_format = \"unix\"")),
+        };
+    }
+    if parts.year().is_none() && parts.iso_week_year().is_none() {
+        return Err(TimeFormatError::NoYear(pattern.to_owned()));
+    }
+    parts.to_date().map_err(|_| incomplete("it wants a day too, such as \"%Y-%m-%d\" or \"%Y-%j\""))?;
+    parts
+        .to_time()
+        .map_err(|_| incomplete("it has minutes, seconds or a fraction, but not all that is larger"))?;
+    if parts.hour().is_some_and(|hour| hour != sample.hour()) {
+        return Err(incomplete("\"%I\" and \"%l\" count to 12: add \"%p\" for AM and PM, or use \"%H\""));
+    }
+    Ok(())
+}
+
+/// Why a pattern can't be read though it can be written, for those that people try.
+fn unreadable_specifier(pattern: &str) -> Option<&'static str> {
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match (c == '%').then(|| chars.next()).flatten() {
+            Some('Z') => {
+                return Some(
+                    "names such as EST or KST mean several zones, so %Z can't be read; have the offset written (%z) or set `timezone`",
+                );
+            }
+            Some('c' | 'r' | 'x' | 'X') => {
+                return Some(
+                    "%c, %r, %x and %X depend on a locale; write the parts, such as \"%Y-%m-%d %H:%M:%S\"",
+                );
+            }
+            Some('L') => return Some("%L is not known; a fraction is \"%f\", with its dot \"%.f\""),
+            Some('+') => return Some("%+ is not known; use \"rfc3339\""),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What jiff says, without its own function's name in front.
+fn last_words(error: &jiff::Error) -> String {
+    let words = error.to_string();
+    words.split_once("failed: ").map_or(words.clone(), |(_, why)| why.to_owned())
+}
+
+fn explain_layout(text: &str) -> TimeFormatError {
+    match go_layout::to_time_format(text) {
+        None => TimeFormatError::Unknown(text.to_owned()),
+        Some(Err(why)) => TimeFormatError::Pattern { pattern: text.to_owned(), why: why.to_string() },
+        Some(Ok(pattern)) => match TimeFormat::parse(&pattern) {
+            // A pattern that would itself be refused is no remedy.
+            Err(error) => error,
+            Ok(_) => TimeFormatError::GoLayout { layout: text.to_owned(), pattern },
+        },
+    }
+}
+
+#[cfg(test)]
+#[path = "time_tests.rs"]
+mod tests;

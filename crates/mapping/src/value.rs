@@ -1,0 +1,205 @@
+//! A value of a record, or of Kafka, as it is written into a line.
+
+use super::constants::{Constants, KafkaTag};
+use super::element::{Kind, Scalar};
+use super::rejection::Rejection;
+use crate::decode::{Number, push_lossy};
+use base::record::Record;
+use line_protocol::encode;
+use std::io::Write as _;
+
+/// Appends the measurement: `name`, which is somewhere in `record`, or what the configuration says. Returns whether
+/// something was left out.
+pub fn push_measurement(
+    name: Option<Scalar>,
+    record: &[u8],
+    constants: &Constants,
+    scratch: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<bool, Rejection> {
+    let start = out.len();
+    let trimmed = name.is_some_and(|name| encode::push_measurement(name.decode(record, scratch), out));
+    if out.len() == start {
+        out.extend_from_slice(&constants.measurement);
+    }
+    match out.get(start) {
+        Some(b'#') => {
+            let name = String::from_utf8_lossy(out.get(start..).unwrap_or_default());
+            Err(Rejection::Comment(name.chars().take(100).collect()))
+        }
+        Some(_) => Ok(trimmed),
+        None => Err(Rejection::MeasurementMissing),
+    }
+}
+
+/// Appends a tag's value. Returns whether something was left out.
+pub fn push_tag(scalar: Scalar, record: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+    match scalar.kind {
+        Kind::Number | Kind::Integer => {
+            push_shortest(scalar.raw(record), out);
+            false
+        }
+        _ => encode::push_key(scalar.decode(record, scratch), out),
+    }
+}
+
+/// What Kafka holds for a tag; none where the tag is left away, or is the partition.
+pub fn kafka_text<'v>(tag: &'v KafkaTag, record: &'v Record<'_>) -> Option<&'v [u8]> {
+    match tag {
+        KafkaTag::Topic(written) => Some(written),
+        KafkaTag::Key => record.key,
+        KafkaTag::Partition => None,
+        // The last of several headers of one name counts, as in Telegraf.
+        KafkaTag::Header(name) => {
+            record.headers.iter().rev().find(|(header, _)| header == name).map(|&(_, value)| value)
+        }
+    }
+}
+
+/// Appends the value of a tag that comes from Kafka. Returns whether something was left out.
+pub fn push_kafka_tag(tag: &KafkaTag, record: &Record<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+    match tag {
+        KafkaTag::Topic(written) => {
+            out.extend_from_slice(written);
+            false
+        }
+        KafkaTag::Partition => {
+            out.extend_from_slice(itoa::Buffer::new().format(record.partition).as_bytes());
+            false
+        }
+        KafkaTag::Key | KafkaTag::Header(_) => {
+            scratch.clear();
+            // A record without this key or header gets no such tag: empty tags are left out.
+            push_lossy(kafka_text(tag, record).unwrap_or_default(), scratch);
+            encode::push_key(scratch, out)
+        }
+    }
+}
+
+/// Appends a field's value.
+#[inline]
+pub fn push_field(scalar: Scalar, record: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+    match scalar.kind {
+        Kind::True => out.extend_from_slice(b"true"),
+        Kind::False => out.extend_from_slice(b"false"),
+        Kind::Number => out.extend_from_slice(scalar.raw(record)),
+        Kind::Integer => {
+            out.extend_from_slice(scalar.raw(record));
+            out.push(b'i');
+        }
+        Kind::Plain | Kind::Escaped => encode::push_string(scalar.decode(record, scratch), out),
+    }
+}
+
+/// Appends the record's offset as a field's value.
+pub fn push_offset(record: &Record<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(record.offset).as_bytes());
+    out.push(b'i');
+}
+
+/// Appends a number in its shortest decimal form, which makes equal numbers equal tags.
+fn push_shortest(raw: &[u8], out: &mut Vec<u8>) {
+    match Number::whole(raw) {
+        Some(number) if !number.is_integer() => push_shortest_double(number.as_f64(), out),
+        _ => out.extend_from_slice(raw),
+    }
+}
+
+/// Appends the shortest decimal that reads as `number`. Of two equally near ones it appends the one whose last digit is even, as
+/// Go's `strconv` does and so Telegraf, where the standard library's shortest form rounds up.
+fn push_shortest_double(number: f64, out: &mut Vec<u8>) {
+    /// A double lies halfway between two shortest decimals only if these have at least 15 digits: with fewer, half a unit of
+    /// the last digit is more than the distance to the next double.
+    const TIE_DIGITS_MIN: usize = 15;
+    let start = out.len();
+    // Writing to a Vec can't fail.
+    let _infallible = write!(out, "{number}");
+    let significant = |byte: &&u8| (b'1'..=b'9').contains(*byte);
+    let written = out.get(start..).unwrap_or_default();
+    let first = written.iter().position(|byte| significant(&byte));
+    let last = written.iter().rposition(|byte| significant(&byte));
+    let (Some(first), Some(last)) = (first, last) else { return };
+    let (first, last) = (start + first, start + last);
+    let digits =
+        out.get(first..=last).unwrap_or_default().iter().filter(|byte| byte.is_ascii_digit()).count();
+    if digits < TIE_DIGITS_MIN {
+        return;
+    }
+    // With a given number of digits the standard library rounds half to even, and the nearest decimal of the shortest length
+    // is a shortest one. Its digits take the place of those written.
+    let end = out.len();
+    let _infallible = write!(out, "{:.*e}", digits - 1, number.abs());
+    let (shortest, nearest) = out.split_at_mut(end);
+    let places = shortest.iter_mut().take(last + 1).skip(first).filter(|byte| byte.is_ascii_digit());
+    for (place, digit) in places.zip(nearest.iter().filter(|byte| byte.is_ascii_digit())) {
+        *place = *digit;
+    }
+    out.truncate(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_shortest;
+    use crate::seed;
+
+    fn shortest(raw: &str) -> String {
+        let mut out = b"before".to_vec();
+        push_shortest(raw.as_bytes(), &mut out);
+        String::from_utf8(out).unwrap().strip_prefix("before").unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_double_halfway_between_two_shortest_decimals_becomes_the_even_one() {
+        let f = |raw: &str, want: &str| assert_eq!(shortest(raw), want, "{raw}");
+        // As strconv.FormatFloat(x, 'f', -1, 64) of Go 1.26 writes them.
+        f("671922527667768.3", "671922527667768.2");
+        f("671922527667768.25", "671922527667768.2");
+        f("-671922527667768.25", "-671922527667768.2");
+        f("671922527667768.75", "671922527667768.8");
+        f("0.1", "0.1");
+        f("-0.0", "-0");
+        f("5e-324", &format!("0.{}5", "0".repeat(323)));
+        f("1.7976931348623157e308", &format!("17976931348623157{}", "0".repeat(292)));
+        f("9.5e15", "9500000000000000");
+    }
+
+    /// The reference: the exact value, `mantissa * 5^scale / 10^scale`, rounded half to even by integers to each length until it
+    /// reads as the same double.
+    fn reference(mantissa: u64, scale: u32) -> String {
+        let exact = u128::from(mantissa) * 5_u128.pow(scale);
+        let number = mantissa as f64 / 2_f64.powi(scale as i32);
+        let length = exact.to_string().len() as u32;
+        for dropped in (0..length).rev() {
+            let unit = 10_u128.pow(dropped);
+            let (quotient, rest) = (exact / unit, exact % unit);
+            let rounds_up = rest * 2 > unit || (rest * 2 == unit && quotient % 2 == 1);
+            let rounded = (quotient + u128::from(rounds_up)) * unit;
+            let digits = format!("{rounded:0width$}", width = scale as usize + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - scale as usize);
+            let text = format!("{whole}.{fraction}");
+            if text.parse() == Ok(number) {
+                return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+            }
+        }
+        unreachable!("the exact value reads as the double")
+    }
+
+    #[test]
+    fn shortest_decimals_are_those_of_exact_arithmetic() {
+        let seed = seed::given_or_random(
+            "BRIDGE_SHORTEST_SEED",
+            "cargo test --lib shortest_decimals_are_those_of_exact_arithmetic",
+        );
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut ties = 0;
+        for _ in 0..30_000 {
+            // Few binary places, so that ties are frequent: the exact value then has one digit more than the shortest form.
+            let (mantissa, scale) = (random.u64(1 << 48..1 << 53), random.u32(1..12));
+            let number = mantissa as f64 / 2_f64.powi(scale as i32);
+            let want = reference(mantissa, scale);
+            ties += usize::from(want != number.to_string());
+            assert_eq!(shortest(&format!("{number:e}")), want, "{mantissa} / 2^{scale}");
+        }
+        assert!(ties > 100, "only {ties} ties were tried");
+    }
+}

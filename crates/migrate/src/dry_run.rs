@@ -1,0 +1,83 @@
+//! What the new configuration makes of a record.
+
+use crate::Bridge;
+use base::record::{Record, RecordTime};
+use configuration::draft::Draft;
+use configuration::{Config, ConfigErrors};
+use line_protocol::LineBuffer;
+use line_protocol::reader::split_lines;
+use mapping::Mapper;
+use std::path::Path;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// Maps records as the bridge would; lines without a time key have no time.
+pub struct DryRun {
+    mapper: Mapper,
+    offset: i64,
+}
+
+/// Why no record can be mapped.
+#[derive(Debug, Error)]
+pub enum DryRunError {
+    #[error(
+        "the new configuration is not right yet:
+{0}"
+    )]
+    Config(#[from] ConfigErrors),
+    #[error("no [[mapping]] takes the topic {0:?}, which stands for those of the first input")]
+    NoMapping(String),
+}
+
+/// The lines of a record, or why it is rejected.
+pub type Became = Result<Vec<String>, String>;
+
+impl DryRun {
+    /// # Errors
+    /// When the bridge's mappings are not right, or none takes the topic.
+    pub fn new(bridge: &Bridge, topic: &str) -> Result<Self, DryRunError> {
+        let config = mappings_only(bridge)?;
+        let mapping = config.mappings.iter().find(|mapping| mapping.is_match(topic));
+        let mapping = mapping.ok_or_else(|| DryRunError::NoMapping(topic.to_owned()))?;
+        let mapper = Mapper::new(Arc::clone(&mapping.rules), topic, config.record_limits());
+        Ok(Self { mapper, offset: 0 })
+    }
+
+    pub fn map(&mut self, record: &[u8]) -> Became {
+        let (time, value, headers) = (RecordTime::Omitted, Some(record), [].as_slice());
+        let record = Record { partition: 0, offset: self.offset, time, key: None, value, headers };
+        self.offset += 1;
+        let mut lines = LineBuffer::default();
+        let became = self.mapper.map(&record, &mut lines);
+        match became.rejected.first() {
+            Some((_, why)) if lines.text().is_empty() => Err(why.to_string()),
+            _ => Ok(split_lines(lines.text())
+                .filter(|line| !line.is_empty())
+                .map(|line| String::from_utf8_lossy(line).into_owned())
+                .collect()),
+        }
+    }
+}
+
+/// The mappings with stand-ins for the servers, which are not asked.
+fn mappings_only(bridge: &Bridge) -> Result<Config, ConfigErrors> {
+    let is_v1 = bridge.draft.tables.iter().any(|table| table.get("api").is_some());
+    let mut draft = Draft { comments: Vec::new(), tables: bridge.draft.tables.clone() };
+    draft.tables.retain(|table| table.header == "[[mapping]]");
+    let servers = if is_v1 { "api = 'v1'\ndatabase = 'x'" } else { "org = 'x'\nbucket = 'x'\ntoken = 'x'" };
+    let text = format!(
+        "{draft}\n[kafka]\nbrokers = 'x:1'\ntopics = '^.*'\n[influx]\nurl = 'http://localhost'\n{servers}\n"
+    );
+    let env = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| stand_in(name)));
+    configuration::parse(Path::new("bridge.toml"), &text, &env).map(|loaded| loaded.config)
+}
+
+/// Where a variable is not set, and the same on every machine.
+fn stand_in(variable: &str) -> String {
+    match variable {
+        _ if variable.contains("FILL_IN_QUERY") => "$".to_owned(),
+        _ if variable.contains("TIME_FORMAT") => "unix".to_owned(),
+        _ if variable.contains("TIMEZONE") => "UTC".to_owned(),
+        _ => variable.to_lowercase(),
+    }
+}

@@ -1,0 +1,259 @@
+//! A fluent.conf: each `<source>` that reads Kafka, and the `<match>` that its records reach.
+
+mod buffer;
+mod filter;
+mod output;
+mod route;
+mod server;
+mod source;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod text;
+mod time;
+
+use self::output::Incoming;
+use self::route::Route;
+use self::source::{Source, Topic};
+use self::syntax::Section;
+use super::parts::Parts;
+use super::{Bridge, Input, Machine, MigrateError, Migration, Notes};
+use std::rc::Rc;
+
+/// Whether a text looks like one.
+#[must_use]
+pub fn is_one(text: &str) -> bool {
+    let is_section = |line: &str| {
+        let line = line.trim_start();
+        ["<source>", "<match ", "<match>", "<label ", "<system>"].iter().any(|start| line.starts_with(start))
+    };
+    text.lines().any(is_section)
+}
+
+/// # Errors
+/// When a file can't be read, or no source reads Kafka.
+pub fn migrate(files: &[Input], _machine: &Machine) -> Result<Migration, MigrateError> {
+    let root = read(files)?;
+    let mut notes = Notes::default();
+    note_what_is_beside(&root, &mut notes);
+    let mut bridges = Vec::new();
+    for section in root.sections.iter().filter(|section| source::is_one(section)) {
+        note_ruby(section, &mut notes);
+        let source = Source::read(section, &mut notes);
+        if source.topics.is_empty() {
+            notes.add(section.place.note("<source>", "it names no topic that can be read: left out"));
+        } else {
+            bridges.extend(bridges_of(&root, &source, &mut notes));
+        }
+    }
+    if bridges.is_empty() {
+        let file = files.first().map(|file| file.name.clone()).unwrap_or_default();
+        let why = "it has no <source> that reads topics of Kafka (@type kafka_group, kafka or rdkafka_group)"
+            .to_owned();
+        return Err(MigrateError::Nothing { file, why, notes: notes.sorted() });
+    }
+    Ok(Migration { bridges, notes: notes.sorted(), cut_over: cut_over() })
+}
+
+fn cut_over() -> Vec<String> {
+    [
+        "1. `kafka-influx-bridge check --connect`, and `map --live 10` to see the points",
+        "2. stop Fluentd, or take these sources out of it, and wait until it has flushed; then start the bridge: in Fluentd's group it goes on where Fluentd committed",
+        "   or run them side by side for a while: another `group_id` and another database for the bridge, and compare",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// All files as one, what stands in `<worker>` as if it stood outside.
+fn read(files: &[Input]) -> Result<Section, MigrateError> {
+    let mut whole: Option<Section> = None;
+    for file in files {
+        let name: Rc<str> = file.name.as_str().into();
+        let read = syntax::parse(&name, &file.text).map_err(|error| MigrateError::Syntax {
+            file: file.name.clone(),
+            line: error.line,
+            why: error.why,
+        })?;
+        match &mut whole {
+            None => whole = Some(read),
+            Some(whole) => {
+                whole.options.extend(read.options);
+                whole.sections.extend(read.sections);
+            }
+        }
+    }
+    let mut whole = whole.ok_or_else(|| MigrateError::Unknown(String::new()))?;
+    let (workers, others): (Vec<_>, Vec<_>) =
+        whole.sections.into_iter().partition(|section| section.name == "worker");
+    whole.sections = workers.into_iter().flat_map(|worker| worker.sections).chain(others).collect();
+    Ok(whole)
+}
+
+fn note_what_is_beside(root: &Section, notes: &mut Notes) {
+    for option in root.options.iter().filter(|option| option.name.starts_with("@include")) {
+        let why =
+            format!("name {:?} as a file to migrate as well, if what it has is wanted", option.value.text);
+        notes.add(option.place.note("@include", why));
+    }
+    note_patterns(root, notes);
+    for section in &root.sections {
+        match section.name.as_str() {
+            "system" => {
+                let why = "the log is set in [log], and one process with one consumer outruns an InfluxDB";
+                notes.add(section.place.note("<system>", why));
+            }
+            "source" if !source::is_one(section) => {
+                let why = format!("@type {} is not read from Kafka: it stays with Fluentd", section.plugin());
+                notes.add(section.place.note("<source>", why));
+            }
+            "source" | "match" | "filter" | "label" => {}
+            other => notes.add(section.place.note(&format!("<{other}>"), "it has no counterpart")),
+        }
+    }
+}
+
+/// Patterns of tags that match nothing here, so that their filters and outputs are missing from the result.
+fn note_patterns(section: &Section, notes: &mut Notes) {
+    for inside in &section.sections {
+        if matches!(inside.name.as_str(), "match" | "filter")
+            && let Some(pattern) = route::unreadable(&inside.argument)
+        {
+            let why = format!(
+                "{pattern} is no regular expression that can be read here, so it matches no tag: write a plain pattern"
+            );
+            notes.add(inside.place.note(&format!("<{}>", inside.name), why));
+        }
+        note_patterns(inside, notes);
+    }
+}
+
+/// Ruby that could not be read, wherever it stands in a section that is used.
+fn note_ruby(section: &Section, notes: &mut Notes) {
+    for option in &section.options {
+        if let Some(code) = &option.value.ruby {
+            let why = format!("Ruby is not run: put the value of {code:?} in place of ${{FILL_IN}}");
+            notes.add(option.place.note(&option.name, why));
+        }
+    }
+    section.sections.iter().for_each(|section| note_ruby(section, notes));
+}
+
+/// Topics that go one way.
+struct Way<'a> {
+    topics: Vec<&'a Topic>,
+    route: Route<'a>,
+}
+
+impl Way<'_> {
+    fn is_same(&self, route: &Route<'_>) -> bool {
+        let is_same = |a: &&Section, b: &&Section| std::ptr::eq::<Section>(*a, *b);
+        let are_same = |a: &[&Section], b: &[&Section]| {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+        };
+        let outputs = match (&self.route.output, &route.output) {
+            (Some(a), Some(b)) => is_same(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        outputs
+            && are_same(&self.route.filters, &route.filters)
+            && are_same(&self.route.elsewhere, &route.elsewhere)
+    }
+}
+
+/// One for each InfluxDB that the topics of a source reach; one to fill in where they reach none.
+fn bridges_of(root: &Section, source: &Source<'_>, notes: &mut Notes) -> Vec<Bridge> {
+    let mut ways: Vec<Way<'_>> = Vec::new();
+    for topic in &source.topics {
+        let route = route::of(root, source.section, &topic.tag);
+        match ways.iter_mut().find(|way| way.is_same(&route)) {
+            Some(way) => way.topics.push(topic),
+            None => ways.push(Way { topics: vec![topic], route }),
+        }
+    }
+    // Of several mappings the first that matches is used: a pattern may match what others name.
+    ways.sort_by_key(|way| way.topics.iter().any(|topic| topic.is_pattern));
+    for way in &ways {
+        note_elsewhere(source, way, notes);
+    }
+    let (stored, elsewhere): (Vec<_>, Vec<_>) = ways.into_iter().partition(|way| way.route.output.is_some());
+    if stored.is_empty() {
+        return vec![to_fill_in(source, &elsewhere, notes)];
+    }
+    let mut by_server: Vec<(String, Vec<Way<'_>>)> = Vec::new();
+    for way in stored {
+        let identity = way.route.output.map(server::identity).unwrap_or_default();
+        match by_server.iter_mut().find(|(known, _)| *known == identity) {
+            Some((_, ways)) => ways.push(way),
+            None => by_server.push((identity, vec![way])),
+        }
+    }
+    by_server.into_iter().map(|(_, ways)| bridge(source, ways, notes)).collect()
+}
+
+fn note_elsewhere(source: &Source<'_>, way: &Way<'_>, notes: &mut Notes) {
+    let topics: Vec<&str> = way.topics.iter().map(|topic| topic.entry.as_str()).collect();
+    for output in &way.route.elsewhere {
+        let kind = output.plugin();
+        let why = if route::is_influx(output) {
+            "a second InfluxDB for the same records: run a second bridge, with a group of its own".to_owned()
+        } else {
+            format!(
+                "{} of {} goes to @type {kind}: the bridge writes to InfluxDB only",
+                "what",
+                topics.join(", ")
+            )
+        };
+        notes.add(output.place.note(&format!("<{}>", output.name), why));
+    }
+    if way.route.elsewhere.is_empty() && way.route.output.is_none() {
+        let why = format!("no <match> takes {}, so Fluentd dropped it", topics.join(", "));
+        notes.add(source.section.place.note("topics", why));
+    }
+    if way.topics.iter().any(|topic| topic.is_pattern) && !way.route.filters.is_empty() {
+        let why = "filters and outputs were chosen as for one topic of the pattern";
+        notes.add(source.section.place.note("topics", why));
+    }
+}
+
+fn to_fill_in(source: &Source<'_>, ways: &[Way<'_>], notes: &mut Notes) -> Bridge {
+    let topics: Vec<&str> =
+        ways.iter().flat_map(|way| &way.topics).map(|topic| topic.entry.as_str()).collect();
+    let (mut parts, _) = source.parts(&topics, notes);
+    parts.comments = heading(source);
+    let mut mapping = configuration::draft::Table::new("[[mapping]]");
+    if source.has_affixes() {
+        mapping.set("measurement", source.tag());
+    }
+    mapping.set("string_fields", vec!["*"]).suggest(
+        "tag_keys",
+        vec!["KEY"],
+        &["What you filter and group by:"],
+    );
+    parts.mappings.push(mapping);
+    parts.influx_to_fill_in();
+    parts.bridge()
+}
+
+fn heading(source: &Source<'_>) -> Vec<String> {
+    vec![format!("Migrated from the <source> of {}.", source.section.place.short())]
+}
+
+fn bridge(source: &Source<'_>, ways: Vec<Way<'_>>, notes: &mut Notes) -> Bridge {
+    let topics: Vec<&str> =
+        ways.iter().flat_map(|way| &way.topics).map(|topic| topic.entry.as_str()).collect();
+    let (mut parts, time): (Parts, _) = source.parts(&topics, notes);
+    parts.comments = heading(source);
+    let is_one_of_several = ways.len() > 1;
+    for way in ways {
+        let Some(section) = way.route.output else { continue };
+        way.route.filters.iter().for_each(|filter| note_ruby(filter, notes));
+        note_ruby(section, notes);
+        let changes = filter::read(&way.route.filters, notes);
+        let incoming =
+            Incoming { source, topics: way.topics, changes, time: time.clone(), is_one_of_several };
+        output::add(section, &incoming, &mut parts, notes);
+    }
+    parts.bridge()
+}

@@ -1,0 +1,393 @@
+//! `<source>` of `kafka_group`, `kafka` and `rdkafka_group`: `[kafka]`, and what it says of records.
+
+use super::syntax::Section;
+use super::text::Text;
+use super::time;
+use crate::parts::{Extent, Parts, set_once, topic_pattern};
+use crate::plugin::{Options, Setting};
+use crate::{Note, Notes};
+
+/// One that reads Kafka.
+pub struct Source<'a> {
+    pub section: &'a Section,
+    pub topics: Vec<Topic>,
+    prefix: String,
+    suffix: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// As an entry of `topics`.
+    pub entry: String,
+    /// The tag of its records, or one like it where the topic is a pattern.
+    pub tag: String,
+    pub is_pattern: bool,
+}
+
+/// What a source says of its records' times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceTime {
+    pub key: String,
+    /// None: a number of seconds, or what can't be said.
+    pub format: Option<String>,
+}
+
+pub fn is_one(section: &Section) -> bool {
+    section.name == "source" && matches!(section.plugin(), "kafka" | "kafka_group" | "rdkafka_group")
+}
+
+impl<'a> Source<'a> {
+    pub fn read(section: &'a Section, notes: &mut Notes) -> Self {
+        let part = |name: &str| section.option(name).map(|option| option.value.text.clone());
+        let prefix = part("add_prefix").map(|prefix| prefix + ".").unwrap_or_default();
+        let suffix = part("add_suffix").map(|suffix| format!(".{suffix}")).unwrap_or_default();
+        let mut source = Self { section, topics: Vec::new(), prefix, suffix };
+        if let Some(setting) = section.option("topics") {
+            for entry in setting.value.list() {
+                match source.topic(&entry) {
+                    Ok(topic) => source.topics.push(topic),
+                    Err(why) => notes.add(setting.place.note("topics", why)),
+                }
+            }
+        }
+        for option in section.children("topic").filter_map(|topic| topic.option("topic")) {
+            source.topics.extend(source.topic(&option.value.text));
+        }
+        source
+    }
+
+    fn topic(&self, entry: &str) -> Result<Topic, String> {
+        let regex = entry.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        let is_rdkafka = self.section.plugin() == "rdkafka_group";
+        let extent = if is_rdkafka { Extent::Beginning } else { Extent::Anywhere };
+        let (entry, like) = match regex {
+            Some(regex) => (topic_pattern(&regex.replace("$$", "$"), extent)?, like(regex)),
+            None => (entry.to_owned(), entry.to_owned()),
+        };
+        let tag = format!("{}{like}{}", self.prefix, self.suffix);
+        Ok(Topic { entry, tag, is_pattern: regex.is_some() })
+    }
+
+    /// The tag of its records, as `measurement` writes it.
+    pub fn tag(&self) -> String {
+        format!("{}{{topic}}{}", self.prefix, self.suffix)
+    }
+
+    pub fn has_affixes(&self) -> bool {
+        !self.prefix.is_empty() || !self.suffix.is_empty()
+    }
+
+    /// `[kafka]` of a bridge that reads `topics`, and the key of the records' times where the source says it.
+    pub fn parts(&self, topics: &[&str], notes: &mut Notes) -> (Parts, Option<SourceTime>) {
+        let mut parts = Parts::default();
+        let mut options = Options::new(self.section.plugin(), &self.section.options);
+        for name in ["@type", "type", "topics", "add_prefix", "add_suffix"] {
+            options.take(name);
+        }
+        self.group(&mut options, topics, &mut parts, notes);
+        security(&mut options, &mut parts, notes);
+        if let Some(setting) = options.take("kafka_message_key") {
+            let why = format!(
+                "the record's key becomes a tag here: key_tag = {:?} in [[mapping]]",
+                setting.value.text
+            );
+            notes.add(setting.place.note("kafka_message_key", why));
+        }
+        let time = times(&mut options, notes);
+        options.finish(WITHOUT_COUNTERPART, IGNORED, notes);
+        self.parsing(notes);
+        (parts, time)
+    }
+
+    fn group(&self, options: &mut Options<'_, Text>, topics: &[&str], parts: &mut Parts, notes: &mut Notes) {
+        let own = options.take("kafka_configs").map(|setting| (setting, setting.value.pairs()));
+        let (own_place, own) = own.map_or((None, Vec::new()), |(setting, pairs)| (Some(setting), pairs));
+        let of_own = |names: &[&str]| {
+            let pair = own.iter().find(|(name, _)| names.contains(&name.as_str()));
+            pair.map(|(_, value)| value.clone())
+        };
+        let text = |setting: Option<&Setting<Text>>| setting.map(|setting| setting.value.text.clone());
+        let brokers = options.take("brokers").map(|setting| setting.value.list());
+        let listed = || of_own(&["bootstrap.servers", "metadata.broker.list"]).map(|list| split(&list));
+        let host = text(options.take("host"));
+        let port = text(options.take("port")).unwrap_or_else(|| "9092".to_owned());
+        let brokers = brokers
+            .or_else(listed)
+            .or_else(|| Some(vec![format!("{}:{port}", host?)]))
+            .unwrap_or_else(|| vec!["localhost:9092".to_owned()]);
+        parts
+            .kafka
+            .set("brokers", brokers)
+            .set("topics", topics.iter().map(ToString::to_string).collect::<Vec<_>>());
+        if let Some(group) = text(options.take("consumer_group")).or_else(|| of_own(&["group.id"])) {
+            parts.kafka.set_because(
+                "group_id",
+                group,
+                &["Fluentd's group: the bridge goes on where Fluentd committed last."],
+            );
+        } else {
+            let why = "it reads without a group, so there is no place to go on from: the bridge makes the group \"kafka-influx-bridge\"";
+            notes.add_to(&mut parts.kafka, self.section.place.note("@type", why));
+        }
+        if let Some(client) = text(options.take("client_id")).or_else(|| of_own(&["client.id"])) {
+            parts.kafka.set("client_id", client);
+        }
+        let from_beginning = options.take("start_from_beginning").and_then(|setting| setting.value.flag());
+        let reset = of_own(&["auto.offset.reset"]);
+        let is_latest = from_beginning == Some(false)
+            || matches!(reset.as_deref(), Some("latest" | "largest" | "end"))
+            || self.section.plugin() == "kafka"
+                && options.take("offset").is_none_or(|o| o.value.text == "-1");
+        if is_latest {
+            parts.kafka.set("offset_reset", "latest");
+        }
+        if let Some(place) = own_place {
+            librdkafka(place, &own, parts, notes);
+        }
+    }
+
+    /// The bridge reads JSON only.
+    fn parsing(&self, notes: &mut Notes) {
+        let format =
+            self.section.option("format").filter(|_| self.section.children("parse").next().is_none());
+        if let Some(format) = format.filter(|format| format.value.text != "json") {
+            notes.add(format.place.note("format", not_json(&format.value.text)));
+        }
+        for parse in self.section.children("parse") {
+            if !matches!(parse.plugin(), "json" | "") {
+                notes.add(parse.place.note("<parse>", not_json(parse.plugin())));
+            }
+            let why = "this source takes no time from its parser: it has no effect";
+            let inert = ["time_key", "time_format", "time_type", "keep_time_key"];
+            for setting in inert.iter().filter_map(|name| parse.option(name)) {
+                notes.add(setting.place.note(&setting.name, why));
+            }
+        }
+        for section in
+            self.section.sections.iter().filter(|section| !matches!(section.name.as_str(), "parse" | "topic"))
+        {
+            notes.add(section.place.note(&format!("<{}>", section.name), "it has no counterpart"));
+        }
+        for topic in self.section.children("topic") {
+            let why = "a partition or offset can't be chosen: the whole topic is read";
+            notes.add(topic.place.note("<topic>", why));
+        }
+    }
+}
+
+fn split(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// A name that a pattern may match: what it begins with, and something more.
+fn like(regex: &str) -> String {
+    let mut name = String::new();
+    let mut chars = regex.trim_start_matches("\\A").trim_start_matches('^').chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some(escaped) if !escaped.is_ascii_alphanumeric() => name.push(escaped),
+                _ => break,
+            },
+            '.' | '*' | '+' | '?' | '[' | '(' | '{' | '|' | '$' | ')' | ']' | '}' => break,
+            c => name.push(c),
+        }
+    }
+    name + "x"
+}
+
+fn not_json(format: &str) -> String {
+    format!(
+        "the bridge reads JSON, not {format:?}: have the producer write JSON, or leave these topics to Fluentd"
+    )
+}
+
+/// `kafka_configs` of `rdkafka_group` are properties of librdkafka already.
+fn librdkafka(place: &Setting<Text>, own: &[(String, String)], parts: &mut Parts, notes: &mut Notes) {
+    let protocol =
+        own.iter().find(|(name, _)| name == "security.protocol").map(|(_, value)| value.to_lowercase());
+    if protocol.as_deref().is_some_and(|protocol| protocol.contains("ssl")) {
+        parts.tls();
+    }
+    for (name, value) in own {
+        match name.as_str() {
+            "bootstrap.servers"
+            | "metadata.broker.list"
+            | "group.id"
+            | "client.id"
+            | "auto.offset.reset"
+            | "security.protocol" => {}
+            "sasl.mechanism" | "sasl.mechanisms" => {
+                set_once(parts.sasl(), "mechanism", value.as_str());
+            }
+            "sasl.username" => {
+                set_once(parts.sasl(), "username", value.as_str());
+            }
+            "sasl.password" => {
+                let password = parts.secret("kafka.sasl.password", "KAFKA_PASSWORD", value, &place.place);
+                set_once(parts.sasl(), "password", password);
+            }
+            "ssl.ca.location" => {
+                set_once(parts.tls(), "ca_file", value.as_str());
+            }
+            "ssl.certificate.location" => {
+                set_once(parts.tls(), "cert_file", value.as_str());
+            }
+            "ssl.key.location" => {
+                set_once(parts.tls(), "key_file", value.as_str());
+            }
+            "ssl.key.password" => {
+                let password =
+                    parts.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", value, &place.place);
+                set_once(parts.tls(), "key_password", password);
+            }
+            "enable.auto.commit" | "enable.auto.offset.store" | "auto.commit.interval.ms" => {
+                notes.add(place.place.note(name, COMMITS));
+            }
+            "group.instance.id" => {
+                set_once(&mut parts.kafka, "instance_id", value.as_str());
+            }
+            name if name.contains("password") || name.contains("secret") => {
+                let variable = name.to_uppercase().replace('.', "_");
+                let secret =
+                    parts.secret(&format!("kafka.librdkafka.{name:?}"), &variable, value, &place.place);
+                set_once(parts.librdkafka(), name, secret);
+            }
+            name => {
+                set_once(parts.librdkafka(), name, value.as_str());
+            }
+        }
+    }
+}
+
+fn security(options: &mut Options<'_, Text>, parts: &mut Parts, notes: &mut Notes) {
+    for (name, key) in
+        [("ssl_ca_cert", "ca_file"), ("ssl_client_cert", "cert_file"), ("ssl_client_cert_key", "key_file")]
+    {
+        if let Some(setting) = options.take(name) {
+            let files = setting.value.list();
+            if files.len() > 1 {
+                notes.add(setting.place.note(name, "only the first file is taken: join them into one"));
+            }
+            if let Some(file) = files.into_iter().next() {
+                set_once(parts.tls(), key, file);
+            }
+        }
+    }
+    if let Some(setting) = options.take("ssl_client_cert_key_password") {
+        let text = &setting.value.text;
+        let password = parts.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", text, &setting.place);
+        set_once(parts.tls(), "key_password", password);
+    }
+    if options.take("ssl_ca_certs_from_system").and_then(|setting| setting.value.flag()) == Some(true) {
+        parts.tls();
+    }
+    if options.take("ssl_verify_hostname").and_then(|setting| setting.value.flag()) == Some(false) {
+        set_once(parts.librdkafka(), "ssl.endpoint.identification.algorithm", "none");
+    }
+    let over_tls = options.take("sasl_over_ssl").is_none_or(|setting| setting.value.flag() != Some(false));
+    let mechanism = options.take("scram_mechanism");
+    let username = options.take("username");
+    let password = options.take("password");
+    if let (Some(username), Some(password)) = (username, password) {
+        let mechanism = match mechanism.map(|setting| setting.value.text.as_str()) {
+            None => "PLAIN",
+            Some("sha256") => "SCRAM-SHA-256",
+            Some(_) => "SCRAM-SHA-512",
+        };
+        let secret =
+            parts.secret("kafka.sasl.password", "KAFKA_PASSWORD", &password.value.text, &password.place);
+        set_once(parts.sasl(), "mechanism", mechanism);
+        set_once(parts.sasl(), "username", username.value.text.as_str());
+        set_once(parts.sasl(), "password", secret);
+        if over_tls {
+            parts.tls();
+        }
+    }
+    for name in ["principal", "keytab"] {
+        if let Some(setting) = options.take(name) {
+            let why = "Kerberos is not built in: use SCRAM-SHA-512, PLAIN or OAUTHBEARER in [kafka.sasl]";
+            notes.add(setting.place.note(name, why));
+        }
+    }
+}
+
+fn times(options: &mut Options<'_, Text>, notes: &mut Notes) -> Option<SourceTime> {
+    let by_record = options.take("use_record_time").and_then(|setting| setting.value.flag()) == Some(true);
+    let source = options.take("time_source");
+    let key = options.take("record_time_key").map_or("time", |setting| setting.value.text.as_str());
+    let format = options.take("time_format");
+    let source_text = source.map(|setting| setting.value.text.as_str());
+    if !by_record && source_text != Some("record") {
+        let inert = format.filter(|_| source_text.is_none_or(|source| source != "record"));
+        notes_of_inert_format(inert, notes);
+        return None;
+    }
+    let mut time = SourceTime { key: key.to_owned(), format: Some("unix".to_owned()) };
+    if let Some(setting) = format {
+        time.format = match time::format(&setting.value.text) {
+            Ok(format) => Some(format),
+            Err(why) => {
+                notes.add(setting.place.note("time_format", why));
+                None
+            }
+        };
+    }
+    Some(time)
+}
+
+fn notes_of_inert_format(format: Option<&Setting<Text>>, notes: &mut Notes) {
+    let note = |setting: &Setting<Text>| -> Note {
+        let why = "it had no effect without `time_source record`: the points were dated otherwise";
+        setting.place.note("time_format", why)
+    };
+    if let Some(setting) = format {
+        notes.add(note(setting));
+    }
+}
+
+/// Fluentd warns of an option that no plugin asks for, and goes on.
+pub const IGNORED: &str = ", so it had no effect";
+
+const COMMITS: &str = "the bridge commits by itself, only what InfluxDB has stored";
+const TUNING: &str = "it is not needed: the bridge fetches ahead by itself, within bounds of its own";
+const RETRIES: &str = "it is not needed: the bridge tries again for ever, and loses nothing meanwhile";
+
+const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
+    ("@id", ""),
+    ("@label", ""),
+    ("@log_level", "here it is `level` of [log]"),
+    ("format", ""),
+    ("message_key", ""),
+    ("offset_commit_interval", COMMITS),
+    ("offset_commit_threshold", COMMITS),
+    ("max_bytes", TUNING),
+    ("min_bytes", TUNING),
+    ("max_wait_time", TUNING),
+    ("max_wait_ms", TUNING),
+    ("max_wait_time_ms", TUNING),
+    ("max_batch_size", TUNING),
+    ("buffer_size", TUNING),
+    ("fetcher_max_queue_size", TUNING),
+    ("interval", TUNING),
+    ("connect_timeout", TUNING),
+    ("socket_timeout", TUNING),
+    ("session_timeout", "sessions have 10 s here; \"session.timeout.ms\" in [kafka.librdkafka] sets another"),
+    ("refresh_topic_interval", "it is not needed: new topics are found within 10 s"),
+    ("retry_emit_limit", RETRIES),
+    ("retry_wait_seconds", RETRIES),
+    ("disable_retry_limit", RETRIES),
+    ("retry_limit", RETRIES),
+    ("get_kafka_client_log", "here it is level = \"debug\" of [log]"),
+    ("add_headers", "headers become tags here, by name: header_tags = [\"NAME\"] in [[mapping]]"),
+    ("add_offset_in_record", "here it is offset_field = \"offset\" in [[mapping]]"),
+    ("offset_zookeeper", "offsets are kept in Kafka"),
+    ("offset_zk_root_node", "offsets are kept in Kafka"),
+    ("partition", "a partition can't be chosen: the whole topic is read"),
+    ("tag", "it had no effect: the tag is the topic"),
+    ("tag_source", "the name of a point is the topic here, or a key of the record: name_key in [[mapping]]"),
+    (
+        "record_tag_key",
+        "the name of a point is the topic here, or a key of the record: name_key in [[mapping]]",
+    ),
+];

@@ -1,0 +1,161 @@
+use super::syntax::{DEPTH_MAX, Section, parse};
+use crate::MigrateError;
+use crate::golden;
+use crate::golden::of_text;
+
+fn read(text: &str) -> Section {
+    parse(&"f".into(), text).unwrap()
+}
+
+/// The one option of a file, as bridge.toml would have it.
+fn value(text: &str) -> String {
+    let root = read(&format!("key {text}\nnext 1\n"));
+    assert_eq!(root.options.len(), 2, "{text}: {root:?}");
+    assert_eq!(
+        (root.options[1].name.as_str(), root.options[1].place.line),
+        ("next", 1 + text.split('\n').count())
+    );
+    root.options[0].value.text.clone()
+}
+
+#[test]
+fn reads_values() {
+    let f = |text: &str, want: &str| assert_eq!(value(text), want, "{text}");
+    f("plain", "plain");
+    f("a b  c ", "a b  c");
+    f("a # comment", "a");
+    f("a#b", "a#b");
+    f("/^a.*$/, b", "/^a.*$/, b");
+    f("\"a # b\" # comment", "a # b");
+    f("\"a\\tb\\\"c\\\\\"", "a\tb\"c\\");
+    f("\"two\nlines\"", "two\nlines");
+    f("'a \"b\" #{c} \\' \\n'", "a \"b\" #{c} ' \\n");
+    f("[\"a\", \"b\"]", "[\"a\",\"b\"]");
+    f("[\n  \"a\", # first\n  \"b\"\n]", "[\"a\",\"b\"]");
+    f("{ \"a b\": [1, {\"c\": \"}\"}] }", "{\"a b\":[1,{\"c\":\"}\"}]}");
+    f("${tag}.x", "$${tag}.x");
+    f("pa$word", "pa$$word");
+    f("온도", "온도");
+    f("\r", "");
+}
+
+#[test]
+fn reads_the_ruby_that_gives_settings() {
+    let f = |text: &str, want: &str| {
+        assert_eq!(value(&format!("\"{text}\"")), want, "{text}");
+        assert_eq!(value(text), want, "unquoted {text}");
+    };
+    f("#{ENV['HOST']}", "${HOST}");
+    f("#{ENV[\"HOST\"]}:8086", "${HOST}:8086");
+    f("http://#{ENV['A']}:#{ENV['B'] || 80}", "http://${A}:${B:-80}");
+    f("#{ENV.fetch('A', 'x')}", "${A:-x}");
+    f("#{ENV['A'] || use_default}", "${A}");
+    f("#{File.read('/run/secrets/token').strip}", "${file:/run/secrets/token}");
+    f("#{Socket.gethostname}", "${HOSTNAME}");
+    f("a#{rand({a: 1})}b", "a${FILL_IN}b");
+    f("#{ENV['not a name']}", "${FILL_IN}");
+}
+
+#[test]
+fn reads_sections_with_their_lines() {
+    let root = read(
+        "# c\n<source> # comment\n  @type a\n  <parse>\n    @type json\n  </parse>\n</source>\n<match \"a b\">\n</match>\n",
+    );
+    let source = &root.sections[0];
+    assert_eq!((source.name.as_str(), source.place.line, source.plugin()), ("source", 2, "a"));
+    assert_eq!((source.sections[0].name.as_str(), source.sections[0].plugin()), ("parse", "json"));
+    assert_eq!((root.sections[1].argument.as_str(), root.sections[1].place.line), ("a b", 8));
+    assert_eq!(read("").sections.len(), 0);
+}
+
+#[test]
+fn says_where_a_file_can_not_be_read() {
+    let f = |text: &str, line: usize, want: &str| {
+        let error = parse(&"f".into(), text).unwrap_err();
+        assert_eq!(error.line, line, "{text}: {error:?}");
+        assert!(error.why.contains(want), "{text}: {error:?}");
+    };
+    f("a 1\n<source>\n", 2, "is not closed by </source>");
+    f("<source>\n</match>\n", 2, "<source> of line 1 is open");
+    f("</match>\n", 1, "closes nothing");
+    f("<source\n", 1, "a section begins");
+    f("\na \"b\nc\n", 2, "not closed");
+    f("a [1,\n", 1, "not closed");
+    f("a \"#{b\n\"", 1, "not closed");
+    f(&"<a>\n".repeat(1000), DEPTH_MAX + 1, "sections in each other");
+}
+
+#[test]
+fn cases_become_what_they_became() {
+    golden::check("fluentd", "fluent.conf");
+}
+
+#[test]
+fn damaged_files_do_no_harm() {
+    let pieces = [
+        "<",
+        ">",
+        "</",
+        "\"",
+        "'",
+        "#{",
+        "}",
+        "[",
+        "{",
+        "\n",
+        "\\",
+        "$",
+        "${",
+        "<source>\n",
+        "</match>\n",
+        "온",
+        "%",
+        "*",
+        ",",
+    ];
+    golden::damage("fluentd", "fluent.conf", &pieces);
+}
+
+/// The points of the example are those that Fluentd stored, as its README says.
+#[test]
+fn the_example_of_a_fluentd_user_gives_its_points() {
+    let case = golden::folder("fluentd").join("broker-metrics");
+    let text = std::fs::read_to_string(case.join("fluent.conf")).unwrap();
+    let migration = of_text("fluent.conf", &text).unwrap();
+    let config = golden::parse(&migration.bridges[0].draft.to_string());
+    let example = golden::folder("../../examples/broker-metrics");
+    let read = |name: &str| std::fs::read_to_string(example.join(name)).unwrap();
+    let wanted = golden::parse(&read("bridge.toml"));
+    assert_eq!(config.kafka.group_id, wanted.kafka.group_id);
+    assert_eq!(
+        format!("{:?}", config.mappings[0].destination),
+        format!("{:?}", wanted.mappings[0].destination)
+    );
+    assert_eq!(
+        golden::lines(&migration.bridges[0], "kafka.metrics.processed", &read("records.jsonl")),
+        read("expected.lp")
+    );
+}
+
+#[test]
+fn without_kafka_there_is_nothing_to_migrate() {
+    let error = of_text("td.conf", "<source>\n@type tail\n</source>\n<match **>\n@type influxdb\n</match>\n")
+        .unwrap_err();
+    let MigrateError::Nothing { why, notes, .. } = error else { panic!("{error}") };
+    assert!(why.contains("kafka_group"), "{why}");
+    assert!(
+        notes[0].to_string().starts_with("td.conf:1: <source>: @type tail is not read from Kafka"),
+        "{notes:?}"
+    );
+    let error = of_text("td.conf", "<source>\n@type kafka_group\n").unwrap_err();
+    assert!(error.to_string().starts_with("td.conf:1: "), "{error}");
+}
+
+#[test]
+fn a_pattern_that_can_not_be_read_is_noted() {
+    let text = "<source>\n@type kafka_group\nbrokers h:9092\ntopics t\nconsumer_group g\nformat json\n</source>\n\
+        <filter /^(?!a)t$/>\n@type stdout\n</filter>\n<match **>\n@type influxdb\nhost h\ndbname d\n</match>\n";
+    let migration = of_text("td.conf", text).unwrap();
+    let notes: Vec<String> = migration.notes.iter().map(ToString::to_string).collect();
+    assert!(notes.iter().any(|note| note.contains("/^(?!a)t$/ is no regular expression")), "{notes:?}");
+}

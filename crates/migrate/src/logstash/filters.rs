@@ -1,0 +1,234 @@
+//! Filters: what of them a mapping can say.
+
+use super::conditions::Known;
+use super::names::{self, OfKafka};
+use super::syntax::{Plugin, Value};
+use super::{REFUSED, joda};
+use crate::Notes;
+use crate::plugin::{Options, Place, Setting};
+
+/// What the filters do to events.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// `json` reads the text of the record.
+    pub reads_json: bool,
+    /// Under which key it puts what it reads.
+    pub target: Option<String>,
+    /// A record's flattened key, and its last name.
+    pub renamed: Vec<(String, String)>,
+    /// Keys of the record whose quoted numbers become numbers.
+    pub numbers: Vec<String>,
+    /// Keys of the record, by what they become.
+    pub as_floats: Vec<String>,
+    /// Fields with one value in every event.
+    pub constants: Vec<(String, String, Place)>,
+    /// Fields that hold what Kafka says of a record.
+    pub of_kafka: Vec<(String, OfKafka)>,
+    /// Keys of the record.
+    pub removed: Vec<String>,
+    pub time: Option<Time>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// A key of the record.
+    pub key: String,
+    pub format: Option<String>,
+    pub zone: Option<String>,
+}
+
+impl Changes {
+    /// The record's key behind a field's name, as it is at this place among the filters.
+    pub fn original(&self, reference: &str) -> String {
+        let name = names::key(reference);
+        if let Some((from, _)) = self.renamed.iter().find(|(_, to)| *to == name) {
+            return from.clone();
+        }
+        let of_target =
+            self.target.as_ref().and_then(|target| name.strip_prefix(target.as_str())?.strip_prefix('_'));
+        of_target.map_or_else(|| name.clone(), str::to_owned)
+    }
+
+    fn rename(&mut self, from: &str, to: &str) {
+        let (from, to) = (self.original(from), names::key(to));
+        self.renamed.retain(|(known, _)| *known != from);
+        self.renamed.push((from, to));
+    }
+}
+
+/// `known` decides which of them work on every record; a condition on others is said.
+pub fn read(plugins: &[&Plugin], known: &Known, notes: &mut Notes) -> Changes {
+    let mut changes = Changes::default();
+    for filter in plugins.iter().filter(|plugin| plugin.section == "filter") {
+        let mut options = Options::new(&filter.name, &filter.settings);
+        match filter.name.as_str() {
+            "json" => json(filter, &mut options, &mut changes, notes),
+            "mutate" => mutate(&mut options, &mut changes, notes),
+            "date" => date(filter, &mut options, &mut changes, notes),
+            other => {
+                notes.add(filter.place.note(other, without_counterpart(other)));
+                continue;
+            }
+        }
+        super::note_conditions(filter, known, notes);
+        common(&mut options, &mut changes, notes);
+        options.finish(KNOWN, REFUSED, notes);
+    }
+    changes
+}
+
+fn without_counterpart(filter: &str) -> String {
+    let instead = match filter {
+        "grok" | "dissect" | "kv" | "csv" | "xml" => "text is not taken apart: have the producer write JSON",
+        "drop" | "throttle" => "the bridge takes every record of a topic, it filters none by value",
+        "split" => {
+            "`query` of [[mapping]] makes a point of each object of an array, as in query = \"$.items[*]\""
+        }
+        "prune" => "`include` and `exclude` of [[mapping]] say which fields stay",
+        "ruby" => "the bridge runs no code",
+        "geoip" | "translate" | "dns" | "useragent" | "elasticsearch" | "jdbc_streaming" | "memcached" => {
+            "nothing is looked up"
+        }
+        "aggregate" | "metrics" => "the bridge does not aggregate: InfluxDB's tasks do",
+        "fingerprint" | "uuid" => "points need no identifiers: the same record is the same point again",
+        _ => "records are mapped, not transformed",
+    };
+    format!("it has no counterpart: {instead}")
+}
+
+fn json(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
+    let source = options.take("source").and_then(|setting| setting.value.text()).unwrap_or("message");
+    let target = options.take("target").and_then(|setting| setting.value.text());
+    if names::key(source) == "message" {
+        changes.reads_json = true;
+        changes.target = target.map(names::key);
+    } else {
+        let why = "JSON in a string of the record is not read: have the producer write it as it is";
+        notes.add(filter.place.note("json", why));
+    }
+}
+
+fn date(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
+    let target = options.take("target").and_then(|setting| setting.value.text());
+    let zone = options.take("timezone").and_then(|setting| setting.value.text()).map(str::to_owned);
+    let Some(setting) = options.take("match") else { return };
+    let list = setting.value.list();
+    let [field, formats @ ..] = &list[..] else { return };
+    if target.is_some_and(|target| names::key(target) != "@timestamp") {
+        let why = "only the point's time is read; other times stay as they are written";
+        notes.add(filter.place.note("date", why));
+        return;
+    }
+    if formats.len() > 1 {
+        notes.add(
+            setting
+                .place
+                .note("match", "a mapping has one time_format: the first that can be migrated is taken"),
+        );
+    }
+    let tried: Vec<_> = formats.iter().map(|format| joda::format(format)).collect();
+    let format = tried.iter().find_map(|format| format.as_ref().ok()).cloned();
+    if let (None, Some(Err(why))) = (&format, tried.first()) {
+        notes.add(setting.place.note("match", why.as_str()));
+    }
+    changes.time = Some(Time { key: changes.original(field), format, zone });
+}
+
+fn mutate(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
+    // Logstash's own order, not that of the file.
+    for setting in options.take_all("rename") {
+        for (from, to) in texts_of(setting, notes) {
+            changes.rename(from, to);
+        }
+    }
+    for setting in options.take_all("convert") {
+        for (name, kind) in texts_of(setting, notes) {
+            convert(name, kind, setting, changes, notes);
+        }
+    }
+    for (name, why) in [
+        ("coerce", "a missing value is not filled in"),
+        ("update", COMPUTED),
+        ("replace", COMPUTED),
+        ("gsub", COMPUTED),
+        ("uppercase", COMPUTED),
+        ("lowercase", COMPUTED),
+        ("capitalize", COMPUTED),
+        ("strip", COMPUTED),
+        ("split", COMPUTED),
+        ("join", COMPUTED),
+        ("merge", COMPUTED),
+        ("copy", "a key becomes one tag or field; a record's key can't become two"),
+    ] {
+        for setting in options.take_all(name) {
+            notes.add(setting.place.note(name, why));
+        }
+    }
+}
+
+const COMPUTED: &str = "values are not changed: have the producer write them so";
+
+fn convert(name: &str, kind: &str, setting: &Setting<Value>, changes: &mut Changes, notes: &mut Notes) {
+    let key = changes.original(name);
+    match kind {
+        "integer" | "integer_eu" => changes.numbers.push(key),
+        "float" | "float_eu" => {
+            changes.numbers.push(key.clone());
+            changes.as_floats.push(key);
+        }
+        _ => {
+            let why = format!("{name} does not become a {kind}: it is stored as the record has it");
+            notes.add(setting.place.note("convert", why));
+        }
+    }
+}
+
+/// The pairs of an option; a note names those that hold more than a text.
+pub fn texts_of<'s>(setting: &'s Setting<Value>, notes: &mut Notes) -> Vec<(&'s str, &'s str)> {
+    let (texts, others) = setting.value.text_pairs();
+    for name in others {
+        let why = format!("{name} has a list or a hash, where one text is migrated");
+        notes.add(setting.place.note(&setting.name, why));
+    }
+    texts
+}
+
+/// What every filter may do beside.
+fn common(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
+    for setting in options.take_all("add_field") {
+        for (name, text) in texts_of(setting, notes) {
+            match names::reference(text).map(|reference| (reference, names::of_kafka(reference))) {
+                Some((_, Some(of_kafka))) => changes.of_kafka.push((names::key(name), of_kafka)),
+                Some(_) => notes.add(setting.place.note("add_field", COPIED)),
+                None if names::is_fixed(text) => {
+                    changes.constants.push((names::key(name), text.to_owned(), setting.place.clone()));
+                }
+                None => {
+                    notes.add(setting.place.note("add_field", "a field can't be put together from others"));
+                }
+            }
+        }
+    }
+    for setting in options.take_all("remove_field") {
+        let names = setting.value.list();
+        let removed = names.iter().map(|name| changes.original(name));
+        let removed: Vec<String> = removed.filter(|key| !names::is_of_logstash(key)).collect();
+        changes.removed.extend(removed);
+    }
+}
+
+const COPIED: &str = "a key becomes one tag or field; `rename` gives it another name";
+
+const KNOWN: &[(&str, &str)] = &[
+    ("id", ""),
+    ("enable_metric", ""),
+    ("periodic_flush", ""),
+    ("locale", "names of months and days are read in English"),
+    (
+        "skip_on_invalid_json",
+        "a record that is not JSON is rejected alone, counted, and kept as a dead letter",
+    ),
+    ("tag_on_failure", "a record that can't be read is rejected alone, counted, and kept as a dead letter"),
+    ("add_tag", "events are not marked"),
+    ("remove_tag", "events are not marked"),
+];

@@ -1,0 +1,286 @@
+//! The output `influxdb`: a `[[mapping]]` and `[influx]`.
+
+use super::filters::Changes;
+use super::names::{self, OfKafka};
+use super::syntax::{Plugin, Value};
+use super::{REFUSED, mapping};
+use crate::Notes;
+use crate::parts::{Parts, duration, exact_glob};
+use crate::plugin::{Options, Setting};
+use configuration::draft::Table;
+
+/// Fills `[influx]` and a mapping.
+pub fn add(output: &Plugin, changes: &mut Changes, table: &mut Table, parts: &mut Parts, notes: &mut Notes) {
+    let mut options = Options::new("the influxdb output", &output.settings);
+    measurement(&mut options, table, changes, notes);
+    let sends_tags = options.take("send_as_tags");
+    let tags = sends_tags.map_or_else(|| vec!["host"], |setting| setting.value.list());
+    let tags: Vec<String> = tags.into_iter().map(names::key).collect();
+    let by_event =
+        options.take("use_event_fields_for_data_points").and_then(|s| s.value.flag()) == Some(true);
+    let coerced = options.take("coerce_values");
+    let points = options.take("data_points");
+    let excluded = options.take("exclude_fields");
+    let overrides = options.take("allow_time_override").and_then(|s| s.value.flag()) == Some(true);
+    // Logstash's default.
+    let precision = options.take("time_precision").and_then(|s| s.value.text()).unwrap_or("ms");
+    if by_event {
+        event_fields(&tags, excluded, table, changes);
+    } else if let Some(points) = points {
+        data_points(points, &tags, coerced, (overrides, precision), table, changes, notes);
+    }
+    coerce(coerced, by_event, table, changes, notes);
+    server(&mut options, table, parts, notes);
+    if let Some(setting) = options.take("idle_flush_time") {
+        if let Some(age) = setting.value.text().and_then(|text| text.parse().ok()).and_then(duration) {
+            parts.batch.get_or_insert_with(|| Table::new("[batch]")).set("age_max", age);
+        } else {
+            let why = "age_max is 1ms to 1h: the bridge's default is used";
+            notes.add(setting.place.note("idle_flush_time", why));
+        }
+    }
+    options.finish(WITHOUT_COUNTERPART, REFUSED, notes);
+}
+
+fn measurement(options: &mut Options<'_, Value>, table: &mut Table, changes: &Changes, notes: &mut Notes) {
+    let setting = options.take("measurement");
+    // Logstash's default.
+    let text = setting.and_then(|setting| setting.value.text()).unwrap_or("logstash");
+    let text =
+        text.replace("%{[@metadata][kafka][topic]}", "{topic}").replace("%{[kafka][topic]}", "{topic}");
+    match (names::reference(&text), setting) {
+        (Some(reference), _) => {
+            table.set("name_key", changes.original(reference));
+            table.set_because("measurement", "logstash", &["Where the record has no such key."]);
+        }
+        (None, Some(setting)) if !names::is_fixed(&text) => {
+            let why = "it can't be put together from parts of the record: `measurement` knows {topic}, and `name_key` one key";
+            notes.add_to(table, setting.place.note("measurement", why));
+        }
+        _ => {
+            table.set("measurement", text);
+        }
+    }
+}
+
+fn globs<'a>(keys: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    keys.into_iter().map(|key| exact_glob(key)).collect()
+}
+
+/// All fields of an event are stored.
+fn event_fields(
+    tags: &[String],
+    excluded: Option<&Setting<Value>>,
+    table: &mut Table,
+    changes: &mut Changes,
+) {
+    let keys: Vec<String> = tags.iter().map(|tag| changes.original(tag)).collect();
+    mapping::tags(tags, &keys, table, changes);
+    table
+        .set_because("string_fields", vec!["*"], &["Every string and boolean is a field, unless it is a tag."])
+        .set_because(
+            "integers",
+            "int",
+            &["As Logstash stored them. A field that is sometimes 5 and sometimes 5.5 wants \"float\", in a new measurement."],
+        );
+    let standard = || ["@timestamp", "@version", "sequence", "message", "type"].map(str::to_owned).to_vec();
+    let listed =
+        |setting: &Setting<Value>| setting.value.list().iter().map(|name| changes.original(name)).collect();
+    let mut exclude: Vec<String> = excluded.map_or_else(standard, listed);
+    exclude.extend(changes.removed.iter().cloned());
+    exclude.dedup();
+    if !exclude.is_empty() {
+        table.set("exclude", globs(&exclude));
+    }
+    changes.removed.clear();
+}
+
+/// Only what is listed is stored, as text where nothing else is said.
+fn data_points(
+    points: &Setting<Value>,
+    tags: &[String],
+    coerced: Option<&Setting<Value>>,
+    (overrides_time, precision): (bool, &str),
+    table: &mut Table,
+    changes: &mut Changes,
+    notes: &mut Notes,
+) {
+    let coerced: Vec<&str> =
+        coerced.map(|s| s.value.pairs().iter().map(|(name, _)| *name).collect()).unwrap_or_default();
+    let (mut tag_keys, mut included, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+    for (name, text) in super::filters::texts_of(points, notes) {
+        let is_tag = tags.iter().any(|tag| tag == name);
+        let Some(reference) = names::reference(text) else {
+            if names::is_fixed(text) {
+                changes.constants.push((name.to_owned(), text.to_owned(), points.place.clone()));
+            } else {
+                let why = format!("{name} can't be put together from parts of the record");
+                notes.add(points.place.note("data_points", why));
+            }
+            continue;
+        };
+        if name == "time" {
+            if overrides_time {
+                time_of(reference, precision, points, changes, notes);
+            }
+            continue;
+        }
+        if let Some(of_kafka) = names::of_kafka(reference) {
+            changes.of_kafka.push((name.to_owned(), of_kafka));
+            continue;
+        }
+        if is_of_kafka(name, reference, changes) {
+            continue;
+        }
+        let key = changes.original(reference);
+        changes.renamed.retain(|(from, _)| *from != key);
+        if key != name {
+            changes.renamed.push((key.clone(), name.to_owned()));
+        }
+        if is_tag {
+            tag_keys.push(key);
+        } else {
+            if !coerced.contains(&name) {
+                texts.push(key.clone());
+            }
+            included.push(key);
+        }
+    }
+    // Names that are not among the fields are of no use here.
+    let used: Vec<&String> = tag_keys.iter().chain(&included).collect();
+    changes.renamed.retain(|(from, _)| used.contains(&from));
+    mapping::tags(tags, &tag_keys, table, changes);
+    if !included.is_empty() {
+        table.set("include", globs(&included));
+    }
+    if !texts.is_empty() {
+        table.set_because(
+            "string_fields",
+            globs(&texts),
+            &["Logstash stored these as text, numbers too. Here numbers are numbers: a field that is text by now takes none,",
+              "so begin a new measurement where they are."],
+        );
+    }
+    changes.removed.clear();
+}
+
+/// Whether it is a field that a filter filled with what Kafka says; then it is there under its last name.
+fn is_of_kafka(name: &str, reference: &str, changes: &mut Changes) -> bool {
+    let key = names::key(reference);
+    match changes.of_kafka.iter_mut().find(|(known, _)| *known == key) {
+        Some((known, _)) => {
+            name.clone_into(known);
+            true
+        }
+        None => false,
+    }
+}
+
+fn time_of(
+    reference: &str,
+    precision: &str,
+    points: &Setting<Value>,
+    changes: &mut Changes,
+    notes: &mut Notes,
+) {
+    if names::of_kafka(reference) == Some(OfKafka::Timestamp) {
+        changes.time = None;
+        return;
+    }
+    let format = match precision {
+        "s" => "unix",
+        "ms" => "unix_ms",
+        "u" => "unix_us",
+        "n" => "unix_ns",
+        other => {
+            let why = format!("numbers of the unit {other:?} can't be read as times");
+            notes.add(points.place.note("time_precision", why));
+            return;
+        }
+    };
+    let key = changes.original(reference);
+    changes.time = Some(super::filters::Time { key, format: Some(format.to_owned()), zone: None });
+}
+
+/// One setting holds for all integers of a mapping.
+fn coerce(
+    coerced: Option<&Setting<Value>>,
+    by_event: bool,
+    table: &mut Table,
+    changes: &mut Changes,
+    notes: &mut Notes,
+) {
+    let Some(setting) = coerced else { return };
+    let pairs = setting.value.pairs();
+    let of_kind = |kind: &str| pairs.iter().filter(|(_, value)| value.text() == Some(kind)).count();
+    let (integers, floats) = (of_kind("integer"), of_kind("float"));
+    for (name, value) in &pairs {
+        if matches!(value.text(), Some("integer" | "float")) {
+            let key = changes.original(name);
+            changes.numbers.push(key);
+        }
+    }
+    if !by_event && integers > 0 && floats == 0 {
+        table.set("integers", "int");
+    } else if (integers > 0 || by_event) && floats > 0 {
+        let why = "one setting holds for all whole numbers of a mapping: `integers`; a mapping of its own topics can have another";
+        notes.add_to(table, setting.place.note("coerce_values", why));
+    }
+}
+
+fn server(options: &mut Options<'_, Value>, table: &mut Table, parts: &mut Parts, notes: &mut Notes) {
+    let text = |setting: Option<&Setting<Value>>| {
+        setting.and_then(|setting| setting.value.text()).map(str::to_owned)
+    };
+    let host = text(options.take("host")).unwrap_or_else(|| "localhost".to_owned());
+    let port = text(options.take("port")).unwrap_or_else(|| "8086".to_owned());
+    let is_tls = options.take("ssl").and_then(|setting| setting.value.flag()) == Some(true);
+    let scheme = if is_tls { "https" } else { "http" };
+    parts.influx.set("url", format!("{scheme}://{host}:{port}")).set("api", "v1");
+    let db = options.take("db");
+    match db.and_then(|setting| Some((setting, setting.value.text()?))) {
+        Some((_, name)) if names::is_fixed(name) => {
+            parts.influx.set("database", name);
+        }
+        Some((setting, _)) => {
+            let why = "a record can't choose its database: each database has a [[mapping]] of its own topics";
+            notes.add_to(table, setting.place.note("db", why));
+            parts.influx.set("database", "${INFLUX_DATABASE}");
+            parts.fill_in.push("influx.database: write it, or set INFLUX_DATABASE".to_owned());
+        }
+        None => {
+            parts.influx.set("database", "statistics");
+        }
+    }
+    let policy = text(options.take("retention_policy")).unwrap_or_else(|| "autogen".to_owned());
+    parts.influx.set("retention_policy", policy);
+    if let Some(user) = text(options.take("user")) {
+        parts.influx.set("username", user);
+    }
+    if let Some(setting) = options.take("password") {
+        let text = setting.value.text().unwrap_or_default();
+        let secret = parts.secret("influx.password", "INFLUX_PASSWORD", text, &setting.place);
+        parts.influx.set("password", secret);
+    }
+    if is_tls {
+        let lines = [
+            "Logstash trusted any certificate. Where it is a private one, name it by ca_file, or, for a test:",
+        ];
+        parts.influx_tls().suggest("verify", false, &lines);
+    }
+}
+
+const RETRIES: &str = "it is not needed: the bridge tries again for ever, and loses nothing meanwhile";
+
+const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
+    ("id", ""),
+    ("enable_metric", ""),
+    ("codec", ""),
+    (
+        "workers",
+        "it is not needed: a destination has one write at a time, and a bridge with one outruns an InfluxDB",
+    ),
+    ("flush_size", "a write has up to lines_max = 5000 lines of [batch]"),
+    ("initial_delay", RETRIES),
+    ("max_retries", RETRIES),
+];

@@ -1,0 +1,173 @@
+//! The input `kafka`: `[kafka]`, and how its records are written.
+
+use super::syntax::{Plugin, Value};
+use crate::Notes;
+use crate::parts::{Extent, Parts, topic_pattern};
+use crate::plugin::{Options, Place, Setting};
+
+/// What an input says of records.
+pub struct Records {
+    /// None: text that only a filter can make JSON of.
+    pub format: Option<&'static str>,
+    pub codec_place: Place,
+    /// Fields with one value in every event: name and value.
+    pub constants: Vec<(String, String, Place)>,
+}
+
+pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
+    let mut options = Options::new("the kafka input", &input.settings);
+    let text = |setting: Option<&Setting<Value>>| {
+        setting.and_then(|setting| setting.value.text()).map(str::to_owned)
+    };
+    let brokers = options.take("bootstrap_servers").map(|setting| setting.value.list().join(","));
+    let brokers = brokers.unwrap_or_else(|| "localhost:9092".to_owned());
+    let brokers: Vec<&str> = brokers.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    parts.kafka.set("brokers", brokers);
+    topics(&mut options, parts, notes);
+    parts.kafka.set_because(
+        "group_id",
+        text(options.take("group_id")).unwrap_or_else(|| "logstash".to_owned()),
+        &["Logstash's group: the bridge goes on where Logstash committed last."],
+    );
+    if let Some(client) = text(options.take("client_id")) {
+        parts.kafka.set("client_id", client);
+    }
+    match text(options.take("auto_offset_reset")).as_deref() {
+        Some("none") => parts.kafka.set("offset_reset", "error"),
+        Some(reset) => parts.kafka.set("offset_reset", reset),
+        None => parts.kafka.suggest(
+            "offset_reset",
+            "latest",
+            &["Logstash's default for partitions of which nothing is committed; the bridge's, \"earliest\", misses none."],
+        ),
+    };
+    if let Some(instance) = text(options.take("group_instance_id")) {
+        parts.kafka.set("instance_id", instance);
+    }
+    if let Some(setting) = options.take("consumer_threads") {
+        match setting.value.text().and_then(|text| text.parse::<i64>().ok()) {
+            Some(threads) if threads > 1 => {
+                let line = format!(
+                    "Logstash had {threads} threads. One consumer outruns an InfluxDB; more only if one core is not enough."
+                );
+                parts.kafka.suggest("consumers", threads.min(64), &[&line]);
+            }
+            Some(_) => {}
+            None => {
+                let why =
+                    "it is no number: one consumer outruns an InfluxDB, and `kafka.consumers` takes more";
+                notes.add(setting.place.note("consumer_threads", why));
+            }
+        }
+    }
+    for (name, property) in [("client_rack", "client.rack"), ("isolation_level", "isolation.level")] {
+        if let Some(value) = text(options.take(name)) {
+            parts.librdkafka().set(property, value);
+        }
+    }
+    super::security::add(&mut options, input, parts, notes);
+    let records = records(&mut options, input, notes);
+    options.finish(WITHOUT_COUNTERPART, super::REFUSED, notes);
+    records
+}
+
+fn topics(options: &mut Options<'_, Value>, parts: &mut Parts, notes: &mut Notes) {
+    let named = options.take("topics");
+    if let Some(setting) = options.take("topics_pattern") {
+        // A list of patterns is no pattern, and the empty text is refused as one.
+        match topic_pattern(&setting.value.text().unwrap_or_default().replace("$$", "$"), Extent::Whole) {
+            Ok(pattern) => {
+                parts.kafka.set("topics", vec![pattern]);
+                return;
+            }
+            Err(why) => notes.add(setting.place.note("topics_pattern", why)),
+        }
+    }
+    let topics = named.map(|setting| setting.value.list()).filter(|topics| !topics.is_empty());
+    parts.kafka.set("topics", topics.unwrap_or_else(|| vec!["logstash"]));
+}
+
+fn records(options: &mut Options<'_, Value>, input: &Plugin, notes: &mut Notes) -> Records {
+    let codec = options.take("codec");
+    let codec_place = codec.map_or_else(|| input.place.clone(), |setting| setting.place.clone());
+    let format = match codec.and_then(|setting| setting.value.text()) {
+        Some("json") => Some("json"),
+        Some("json_lines") => Some("json_lines"),
+        Some("plain" | "line") | None => None,
+        Some(other) => {
+            let why = format!("the bridge reads JSON, not {other:?}: have the producer write JSON");
+            notes.add(codec_place.note("codec", why));
+            Some("json")
+        }
+    };
+    let mut constants = Vec::new();
+    if let Some(setting) = options.take("type")
+        && let Some(value) = setting.value.text()
+    {
+        constants.push(("type".to_owned(), value.to_owned(), setting.place.clone()));
+    }
+    for setting in options.take_all("add_field") {
+        for (name, value) in super::filters::texts_of(setting, notes) {
+            constants.push((super::names::key(name), value.to_owned(), setting.place.clone()));
+        }
+    }
+    if let Some(setting) = options.take("decorate_events")
+        && !matches!(setting.value.text(), Some("false" | "none"))
+    {
+        let why = "here topic_tag, partition_tag, key_tag, header_tags and offset_field of [[mapping]] say what of a record's place is kept";
+        notes.add(setting.place.note("decorate_events", why));
+    }
+    Records { format, codec_place, constants }
+}
+
+const COMMITS: &str = "the bridge commits by itself, only what InfluxDB has stored";
+const TUNING: &str = "it is not needed: the bridge fetches ahead by itself, within bounds of its own";
+const SESSION: &str =
+    "the bridge has values of its own, which fit its way of polling; [kafka.librdkafka] sets others";
+const REGISTRY: &str = "no schema registry is asked: the bridge reads JSON";
+const BY_FORMAT: &str = "`format` of [[mapping]] says how records are read";
+
+const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
+    ("id", ""),
+    ("enable_metric", ""),
+    ("tags", "events are not marked; `tags` of [[mapping]] has fixed tags of points"),
+    ("auto_commit_interval_ms", COMMITS),
+    ("enable_auto_commit", COMMITS),
+    ("auto_create_topics", "the bridge creates no topics"),
+    ("check_crcs", TUNING),
+    ("client_dns_lookup", TUNING),
+    ("connections_max_idle_ms", TUNING),
+    ("exclude_internal_topics", "the bridge reads the topics that it is told, and those that match"),
+    ("fetch_max_bytes", TUNING),
+    ("fetch_max_wait_ms", TUNING),
+    ("fetch_min_bytes", TUNING),
+    ("heartbeat_interval_ms", SESSION),
+    ("key_deserializer_class", BY_FORMAT),
+    ("max_partition_fetch_bytes", TUNING),
+    ("max_poll_interval_ms", SESSION),
+    ("max_poll_records", TUNING),
+    ("metadata_max_age_ms", "new topics and partitions are found within 10 s"),
+    (
+        "partition_assignment_strategy",
+        "the bridge's is cooperative-sticky; \"partition.assignment.strategy\" in [kafka.librdkafka] sets another",
+    ),
+    ("poll_timeout_ms", TUNING),
+    ("receive_buffer_bytes", TUNING),
+    ("reconnect_backoff_ms", TUNING),
+    ("request_timeout_ms", TUNING),
+    ("retry_backoff_ms", TUNING),
+    ("send_buffer_bytes", TUNING),
+    ("session_timeout_ms", SESSION),
+    ("value_deserializer_class", BY_FORMAT),
+    ("schema_registry_key", REGISTRY),
+    ("schema_registry_proxy", REGISTRY),
+    ("schema_registry_secret", REGISTRY),
+    ("schema_registry_ssl_keystore_location", REGISTRY),
+    ("schema_registry_ssl_keystore_password", REGISTRY),
+    ("schema_registry_ssl_keystore_type", REGISTRY),
+    ("schema_registry_ssl_truststore_location", REGISTRY),
+    ("schema_registry_ssl_truststore_password", REGISTRY),
+    ("schema_registry_ssl_truststore_type", REGISTRY),
+    ("schema_registry_url", REGISTRY),
+    ("schema_registry_validation", REGISTRY),
+];

@@ -1,0 +1,138 @@
+//! A Logstash pipeline: each input `kafka`, all filters, and the output `influxdb`.
+
+mod conditions;
+mod filters;
+mod influxdb;
+mod joda;
+mod kafka;
+mod mapping;
+mod names;
+mod security;
+mod syntax;
+#[cfg(test)]
+mod tests;
+
+use self::conditions::Known;
+use self::syntax::Plugin;
+use super::parts::Parts;
+use super::{Bridge, Input, Machine, MigrateError, Migration, Notes};
+use configuration::draft::Table;
+use std::rc::Rc;
+
+/// Logstash does not start with an option that a plugin does not know.
+const REFUSED: &str = ", and Logstash does not start with it";
+
+/// Whether a text looks like one.
+#[must_use]
+pub fn is_one(text: &str) -> bool {
+    let is_section = |line: &str| {
+        let name = line.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+        matches!(name, "input" | "filter" | "output")
+            && line.trim_start().get(name.len()..).is_some_and(|rest| rest.trim_start().starts_with('{'))
+    };
+    let is_name_alone = |line: &str| matches!(line.trim(), "input" | "filter" | "output");
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let in_two_lines = lines
+        .windows(2)
+        .any(|pair| matches!(pair, [name, bracket] if is_name_alone(name) && bracket.starts_with('{')));
+    in_two_lines || lines.iter().any(|line| is_section(line))
+}
+
+/// # Errors
+/// When a file can't be read, or no input reads Kafka.
+pub fn migrate(files: &[Input], _machine: &Machine) -> Result<Migration, MigrateError> {
+    let mut plugins = Vec::new();
+    for file in files {
+        let name: Rc<str> = file.name.as_str().into();
+        plugins.extend(syntax::parse(&name, &file.text).map_err(|error| MigrateError::Syntax {
+            file: file.name.clone(),
+            line: error.line,
+            why: error.why,
+        })?);
+    }
+    let mut notes = Notes::default();
+    let inputs: Vec<&Plugin> =
+        plugins.iter().filter(|plugin| plugin.section == "input" && plugin.name == "kafka").collect();
+    note_what_is_beside(&plugins, &mut notes);
+    if inputs.is_empty() {
+        let file = files.first().map(|file| file.name.clone()).unwrap_or_default();
+        let why = "it has no input that reads Kafka: input { kafka { ... } }".to_owned();
+        return Err(MigrateError::Nothing { file, why, notes: notes.sorted() });
+    }
+    let bridges = inputs.into_iter().map(|input| bridge(input, &plugins, &mut notes)).collect();
+    let cut_over = [
+        "1. `kafka-influx-bridge check --connect`, and `map --live 10` to see the points",
+        "2. stop Logstash, or take this pipeline out of it, and wait until it has ended; then start the bridge: in Logstash's group it goes on where Logstash committed",
+        "   or run them side by side for a while: another `group_id` and another database for the bridge, and compare",
+    ];
+    Ok(Migration { bridges, notes: notes.sorted(), cut_over: cut_over.map(str::to_owned).to_vec() })
+}
+
+fn outputs<'a>(plugins: &[&'a Plugin]) -> impl Iterator<Item = &'a Plugin> {
+    plugins.iter().copied().filter(|plugin| plugin.section == "output" && plugin.name == "influxdb")
+}
+
+fn note_what_is_beside(plugins: &[Plugin], notes: &mut Notes) {
+    for plugin in plugins {
+        match (plugin.section.as_str(), plugin.name.as_str()) {
+            ("input", "kafka") | ("output", "influxdb") | ("filter", _) => {}
+            ("input", name) => {
+                notes.add(plugin.place.note(name, "the bridge reads Kafka only: it stays with Logstash"));
+            }
+            (_, "stdout") => notes.add(
+                plugin
+                    .place
+                    .note("stdout", "`kafka-influx-bridge map --live 10` shows the points of a topic"),
+            ),
+            (_, name) => notes.add(plugin.place.note(name, "the bridge writes to InfluxDB only")),
+        }
+    }
+}
+
+/// Other conditions are on values, of which a mapping knows none.
+fn note_conditions(plugin: &Plugin, known: &Known, notes: &mut Notes) {
+    if let (None, Some(condition)) = (known.reaches(plugin), plugin.conditions.last()) {
+        let why = format!(
+            "it is taken as if it stood without the condition `{}`: a [[mapping]] chooses by topic only",
+            condition.shown()
+        );
+        notes.add(plugin.place.note(&plugin.name, why));
+    }
+}
+
+fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
+    let mut parts = Parts::default();
+    parts.comments.push(format!("Migrated from the input of {}.", input.place.short()));
+    let known = Known::of(input);
+    note_conditions(input, &known, notes);
+    let mut records = kafka::read(input, &mut parts, notes);
+    let reached: Vec<&Plugin> =
+        plugins.iter().filter(|plugin| known.reaches(plugin) != Some(false)).collect();
+    let mut changes = filters::read(&reached, &known, notes);
+    // Logstash's "type" chooses between outputs and is stored by none.
+    changes.constants.extend(records.constants.drain(..).filter(|(name, ..)| name != "type"));
+    let mut table = Table::new("[[mapping]]");
+    let mut outputs = outputs(&reached);
+    if let Some(output) = outputs.next() {
+        note_conditions(output, &known, notes);
+        influxdb::add(output, &mut changes, &mut table, &mut parts, notes);
+    } else {
+        table.set("string_fields", vec!["*"]).suggest(
+            "tag_keys",
+            vec!["KEY"],
+            &["What you filter and group by:"],
+        );
+        parts.influx_to_fill_in();
+    }
+    for second in outputs {
+        let why = format!(
+            "of several outputs to InfluxDB that the input of {} reaches the first is migrated; another one is a [[mapping]] of its own topics, or a second bridge",
+            input.place.shown()
+        );
+        notes.add(second.place.note("influxdb", why));
+    }
+    mapping::finish(&mut table, changes, &records, notes);
+    parts.mappings.push(table);
+    parts.bridge()
+}

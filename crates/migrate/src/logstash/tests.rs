@@ -1,0 +1,161 @@
+use super::syntax::{Plugin, Value, parse};
+use crate::golden;
+use crate::golden::of_text;
+use crate::{Kind, MigrateError};
+
+fn read(text: &str) -> Vec<Plugin> {
+    parse(&"f".into(), text).unwrap()
+}
+
+#[test]
+fn reads_values() {
+    let f = |text: &str, want: &str| {
+        let plugins = read(&format!("input {{ a {{ x => {text} y => 1 }} }}"));
+        assert_eq!(plugins[0].settings.len(), 2, "{text}");
+        assert_eq!(shown(&plugins[0].settings[0].value), want, "{text}");
+    };
+    f("word", "word");
+    f("-1.5", "-1.5");
+    f("\"a # b\"", "a # b");
+    f("'a \"b\"'", "a \"b\"");
+    f("\"a \\\" \\d\"", "a \" \\d");
+    f("[1, \"b\", c]", "[1,b,c]");
+    f("[ ]", "[]");
+    f("{ \"a\" => 1 b => [2] \"[c][d]\" => { e => f } }", "{a=1,b=[2],[c][d]={e=f}}");
+    f("json { charset => \"UTF-8\" }", "json");
+    f("\"${A}:${B:x:y} ${C:}\"", "${A}:${B:-x:y} ${C}");
+    f("\"${not a name} $x ${\"", "$${not a name} $$x $${");
+    f("\"%{[a][b]}\"", "%{[a][b]}");
+    f("\"two\nlines\"", "two\nlines");
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::List(values) => format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(",")),
+        Value::Hash(pairs) => {
+            let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}={}", shown(value))).collect();
+            format!("{{{}}}", pairs.join(","))
+        }
+        Value::Plugin(plugin) => plugin.name.clone(),
+    }
+}
+
+#[test]
+fn reads_plugins_with_their_lines_and_conditions() {
+    let plugins = read(
+        "# c\ninput { a { } }\nfilter {\n  if [x] =~ /a{2}\\/{/ and [y] == \"{\" {\n    b { # c\n      id => \"1\"\n    }\n  } else if !([z]) { c {} } else { d {} }\n  e {}\n}\n",
+    );
+    let got: Vec<_> = plugins
+        .iter()
+        .map(|p| {
+            format!(
+                "{} {} {} {}",
+                p.section,
+                p.name,
+                p.place.line,
+                p.conditions.iter().map(super::syntax::Condition::shown).collect::<Vec<_>>().join("/")
+            )
+        })
+        .collect();
+    assert_eq!(
+        got,
+        [
+            "input a 2 ",
+            "filter b 5 if [x] =~ /a{2}\\/{/ and [y] == \"{\"",
+            "filter c 8 else if !([z])",
+            "filter d 8 else",
+            "filter e 9 ",
+        ]
+    );
+    assert_eq!(plugins[1].settings[0].place.line, 6);
+    assert!(read("").is_empty());
+}
+
+#[test]
+fn says_where_a_file_can_not_be_read() {
+    let f = |text: &str, line: usize, want: &str| {
+        let error = parse(&"f".into(), text).unwrap_err();
+        assert_eq!(error.line, line, "{text}: {error:?}");
+        assert!(error.why.contains(want), "{text}: {error:?}");
+    };
+    f("\nkafka { }", 2, "an input, filter or output section");
+    f("input {\n a { b 1 } }", 2, "\"=>\" is missing");
+    f("input { a { b => } }", 1, "a value is missing");
+    f("input {\n", 2, "a name or \"}\"");
+    f("input { a {\n b => \"c\n } }", 2, "quote");
+    f("filter { if [a] ", 1, "no \"{\" behind it");
+    f(&format!("input {{ a {{ b => {}", "[".repeat(10_000)), 1, "brackets in each other");
+    f(&format!("filter {{ {}", "if [a] { ".repeat(10_000)), 1, "conditions in each other");
+    f(&format!("input {{ a {{ b => {}", "c { d => ".repeat(10_000)), 1, "brackets in each other");
+}
+
+#[test]
+fn is_known_by_its_sections() {
+    let f = |text: &str, want: Option<Kind>| assert_eq!(Kind::of(text), want, "{text}");
+    f("# c\ninput {\n}", Some(Kind::Logstash));
+    f("input{kafka{}}", Some(Kind::Logstash));
+    f("input\n{\n", Some(Kind::Logstash));
+    f("<source>\n  @type x\n  input {\n", Some(Kind::Fluentd));
+    f("[[inputs.kafka_consumer]]\n", Some(Kind::Telegraf));
+    f("inputs {", None);
+    f("", None);
+}
+
+#[test]
+fn cases_become_what_they_became() {
+    golden::check("logstash", "logstash.conf");
+}
+
+#[test]
+fn damaged_files_do_no_harm() {
+    let pieces = [
+        "{", "}", "[", "]", "\"", "'", "=>", "%{", "${", "$", "if [a] {", "else", "\n", "\\", "#", "/", "온",
+        "*", ",",
+    ];
+    golden::damage("logstash", "logstash.conf", &pieces);
+}
+
+#[test]
+fn what_is_stored_is_what_logstash_stored() {
+    let case = golden::folder("logstash").join("event-fields");
+    let text = std::fs::read_to_string(case.join("logstash.conf")).unwrap();
+    let migration = of_text("logstash.conf", &text).unwrap();
+    let records = concat!(
+        r#"{"name":"cpu","host":{"name":"h1"},"cpu_load":0.5,"count":7,"ok":true,"debug":"x","message":"m","@timestamp":"t","ts":1767225600123}"#,
+        "\n",
+        r#"{"host":{"name":"h2"},"count":8,"internal":{"id":"a","n":1},"region":"kr","ts":1767225600124}"#,
+        "\n",
+    );
+    let want = "cpu,host=h1,site=seoul,topic=metrics name=\"cpu\",load=0.5,count=7i,ok=true 1767225600123000000\n\
+        logstash,host=h2,region=kr,site=seoul,topic=metrics count=8i,internal_n=1i 1767225600124000000\n";
+    assert_eq!(golden::lines(&migration.bridges[0], "metrics", records), want);
+}
+
+#[test]
+fn without_kafka_there_is_nothing_to_migrate() {
+    let error = of_text("a.conf", "input { beats { } }").unwrap_err();
+    let MigrateError::Nothing { why, notes, .. } = error else { panic!("{error}") };
+    assert!(why.contains("kafka"), "{why}");
+    assert!(notes[0].to_string().starts_with("a.conf:1: beats: the bridge reads Kafka only"), "{notes:?}");
+}
+
+/// An option that is read and can't be used would otherwise be missing from the result without a word.
+#[test]
+fn values_that_are_no_texts_are_noted() {
+    let f = |input: &str, filter: &str, output: &str, want: &str| {
+        let text = format!(
+            "input {{ kafka {{ codec => json {input} }} }} filter {{ {filter} }} output {{ influxdb {{ host => h db => d {output} }} }}"
+        );
+        let migration = of_text("a.conf", &text).unwrap();
+        let notes: Vec<String> = migration.notes.iter().map(ToString::to_string).collect();
+        assert!(notes.iter().any(|note| note.contains(want)), "{want}: {notes:?}");
+    };
+    f("consumer_threads => \"${THREADS}\"", "", "", "consumer_threads");
+    f("add_field => { a => [1, 2] }", "", "", "a has a list or a hash");
+    f("", "mutate { rename => { a => [b, c] } }", "", "a has a list or a hash");
+    f("", "mutate { convert => { a => { b => c } } }", "", "a has a list or a hash");
+    f("", "mutate { add_field => { a => [1, 2] } }", "", "a has a list or a hash");
+    f("", "", "data_points => { a => [1, 2] }", "a has a list or a hash");
+    f("", "", "idle_flush_time => \"${IDLE}\"", "idle_flush_time");
+}

@@ -1,0 +1,124 @@
+//! `[batch]` and `[log]` from `[agent]` and from what an output says differently.
+
+use super::amounts;
+use super::conf::Options;
+use super::variables::has_variable;
+use super::work::Work;
+use configuration::draft::Table;
+
+const NOTES: [(&str, &str); 9] = [
+    ("metric_buffer_limit", "Kafka is the buffer, and batch.memory_max bounds the memory"),
+    ("logfile", "the log goes to standard error: systemd and containers keep it, or redirect it"),
+    ("logtarget", "the log goes to standard error"),
+    ("logfile_rotation_interval", "the log goes to standard error: whatever keeps it rotates it"),
+    ("logfile_rotation_max_size", "the log goes to standard error: whatever keeps it rotates it"),
+    ("logfile_rotation_max_archives", "the log goes to standard error: whatever keeps it rotates it"),
+    ("statefile", "Kafka keeps the offsets: there is no other state"),
+    ("buffer_strategy", "Kafka is the buffer, also through restarts"),
+    ("buffer_directory", "Kafka is the buffer, also through restarts"),
+];
+
+const SILENT: [&str; 20] = [
+    "interval",
+    "round_interval",
+    "collection_jitter",
+    "collection_offset",
+    "flush_jitter",
+    "flush_buffer_when_full",
+    "precision",
+    "hostname",
+    "omit_hostname",
+    "metric_batch_size",
+    "flush_interval",
+    "debug",
+    "quiet",
+    "logformat",
+    "log_with_timezone",
+    "structured_log_message_key",
+    "snmp_translator",
+    "skip_processors_after_aggregators",
+    "config_url_retry_attempts",
+    "always_include_global_tags",
+];
+
+/// The values that every telegraf.conf has because `telegraf config` writes them: no choice of anybody's.
+const COMMON_BATCH: &str = "1000";
+const COMMON_INTERVAL: &str = "10s";
+
+pub fn tables(agent: &Options, output: Option<&Options>, work: &mut Work) -> Vec<Table> {
+    let mut batch = Table::new("[batch]");
+    let mut log = Table::new("[log]");
+    for (option, why) in NOTES {
+        if agent.text(option).is_some() {
+            let table = if option.starts_with("log") { &mut log } else { &mut batch };
+            work.note(table, agent, option, why);
+        }
+    }
+    let from = |option: &str| {
+        output.filter(|output| output.has(option)).or_else(|| Some(agent).filter(|agent| agent.has(option)))
+    };
+    if let Some(options) = from("metric_batch_size") {
+        lines_max(options, &mut batch, work);
+    }
+    if let Some(options) = from("flush_interval") {
+        age_max(options, &mut batch, work);
+    }
+    if agent.flag("debug") == Some(true) {
+        log.set("level", "debug");
+    } else if agent.flag("quiet") == Some(true) {
+        log.set("level", "error");
+    }
+    if matches!(agent.text("logformat").as_deref(), Some("structured" | "json")) {
+        log.set("format", "json");
+    }
+    [batch, log].into_iter().filter(|table| !table.is_empty()).collect()
+}
+
+fn lines_max(options: &Options, batch: &mut Table, work: &mut Work) {
+    let text = options.text("metric_batch_size").unwrap_or_default();
+    match text.parse::<i64>() {
+        Ok(_) if text == COMMON_BATCH => {
+            batch.comment(format!(
+                "metric_batch_size ({}) is Telegraf's default; the bridge's is lines_max = 5000.",
+                options.place("metric_batch_size")
+            ));
+        }
+        Ok(lines @ 1..=1_000_000) => {
+            batch.set("lines_max", lines);
+        }
+        Err(_) if has_variable(&text) => {
+            batch.set("lines_max", text);
+        }
+        _ => work.note(
+            batch,
+            options,
+            "metric_batch_size",
+            "lines_max is 1 to 1000000: the bridge's default is used",
+        ),
+    }
+}
+
+fn age_max(options: &Options, batch: &mut Table, work: &mut Work) {
+    let text = options.text("flush_interval").unwrap_or_default();
+    if text == COMMON_INTERVAL {
+        batch.comment(format!("flush_interval ({}) is Telegraf's default; the bridge's is age_max = \"1s\", so points are there sooner.", options.place("flush_interval")));
+        return;
+    }
+    match amounts::duration(&text) {
+        Some(age) if (1..=3_600_000).contains(&age.as_millis()) => {
+            batch.set("age_max", amounts::shown(age));
+        }
+        None if has_variable(&text) => {
+            batch.set("age_max", text);
+        }
+        _ => {
+            work.note(batch, options, "flush_interval", "age_max is 1ms to 1h: the bridge's default is used");
+        }
+    }
+}
+
+pub fn report_unread(agent: &Options, work: &mut Work) {
+    let known: Vec<&str> = SILENT.iter().copied().chain(NOTES.iter().map(|(name, _)| *name)).collect();
+    agent.mark(known.iter().copied());
+    work.unread("[agent]", agent, &known);
+}

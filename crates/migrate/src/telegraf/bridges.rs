@@ -1,0 +1,177 @@
+//! Which inputs and outputs go together into one bridge.
+
+use super::super::{Bridge, Machine};
+use super::conf::{Conf, Options, Plugin};
+use super::rules::Rules;
+use super::work::Work;
+use super::{INPUT, agent, kafka, output};
+use configuration::draft::{Draft, Table};
+
+/// An input with its rules.
+struct Reading<'a> {
+    options: &'a Options,
+    topics: Vec<String>,
+    rules: Rules,
+    /// What its topics left to fill in.
+    fill_in: Vec<String>,
+}
+
+/// An input on its way to an output.
+struct Flow<'a> {
+    /// Which of the inputs.
+    input: usize,
+    options: &'a Options,
+    topics: Vec<String>,
+    rules: Rules,
+    destination: Vec<(&'static str, String)>,
+}
+
+/// Flows that one process can do.
+struct Group<'a> {
+    kafka: String,
+    server: String,
+    output: Option<&'a Plugin>,
+    flows: Vec<Flow<'a>>,
+}
+
+/// All bridges that are needed.
+pub fn of(conf: &Conf, machine: &Machine, work: &mut Work) -> Vec<Bridge> {
+    let inputs: Vec<Reading<'_>> =
+        conf.of_kind(INPUT).filter_map(|plugin| reading(&plugin.options, conf, machine, work)).collect();
+    let outputs: Vec<&Plugin> =
+        conf.plugins.iter().filter(|plugin| plugin.kind == output::V2 || plugin.kind == output::V1).collect();
+    let mut groups = Vec::new();
+    for (number, input) in inputs.iter().enumerate() {
+        for output in &outputs {
+            if let Some(mut rules) = input.rules.through(&output.options, &input.topics) {
+                let destination = output::destination(output, &mut rules, &input.topics);
+                add(&mut groups, flow(number, input, rules, destination), Some(output), work);
+            }
+        }
+        if outputs.is_empty() {
+            add(&mut groups, flow(number, input, input.rules.clone(), Vec::new()), None, work);
+        }
+    }
+    let fill_in: Vec<Vec<String>> = inputs.into_iter().map(|input| input.fill_in).collect();
+    let count = groups.len();
+    let mut bridges = Vec::new();
+    for (number, group) in groups.iter().enumerate() {
+        let earlier = groups.get(..number).unwrap_or_default();
+        work.fill_in =
+            group.flows.iter().filter_map(|flow| fill_in.get(flow.input)).flatten().cloned().collect();
+        bridges.push(bridge(group, earlier, conf, (number + 1, count), work));
+    }
+    bridges
+}
+
+fn reading<'a>(options: &'a Options, conf: &Conf, machine: &Machine, work: &mut Work) -> Option<Reading<'a>> {
+    work.fill_in.clear();
+    let rules = Rules::of(options, conf, machine, work)?;
+    let topics = kafka::topics(options, work);
+    Some(Reading { options, topics, rules, fill_in: std::mem::take(&mut work.fill_in) })
+}
+
+fn flow<'a>(
+    input: usize,
+    reading: &Reading<'a>,
+    rules: Rules,
+    destination: Vec<(&'static str, String)>,
+) -> Flow<'a> {
+    Flow { input, options: reading.options, topics: reading.topics.clone(), rules, destination }
+}
+
+/// Puts a flow into the first group that can have it, or into one of its own.
+fn add<'a>(groups: &mut Vec<Group<'a>>, mut flow: Flow<'a>, output: Option<&'a Plugin>, work: &mut Work) {
+    let kafka = kafka::identity(flow.options);
+    let server = output.map(output::identity).unwrap_or_default();
+    let group = groups
+        .iter_mut()
+        .filter(|group| group.kafka == kafka && group.server == server)
+        .find(|group| group.flows.iter().all(|other| other.input != flow.input));
+    let Some(group) = group else {
+        groups.push(Group { kafka, server, output, flows: vec![flow] });
+        return;
+    };
+    // Inputs of one group share a topic's partitions in Telegraf, so that chance decides which makes a point of a record.
+    let taken = |topic: &String| group.flows.iter().any(|other| other.topics.contains(topic));
+    let (double, own): (Vec<String>, Vec<String>) = flow.topics.into_iter().partition(taken);
+    if !double.is_empty() {
+        let why = format!(
+            "{} is read by an earlier input of the same group, whose mapping is used",
+            double.join(", ")
+        );
+        work.notes.add(flow.options.note("topics", why));
+    }
+    flow.topics = own;
+    if !flow.topics.is_empty() {
+        group.flows.push(flow);
+    }
+}
+
+fn bridge(
+    group: &Group<'_>,
+    earlier: &[Group<'_>],
+    conf: &Conf,
+    of: (usize, usize),
+    work: &mut Work,
+) -> Bridge {
+    let inputs: Vec<&Options> = group.flows.iter().map(|flow| flow.options).collect();
+    let topics: Vec<String> = group.flows.iter().flat_map(|flow| flow.topics.clone()).collect();
+    let is_second = |before: &&Group<'_>| {
+        before.kafka == group.kafka
+            && before.flows.iter().any(|a| group.flows.iter().any(|b| a.input == b.input))
+    };
+    let seconds = earlier.iter().filter(is_second).count();
+    let suffix = if seconds == 0 { String::new() } else { format!("-{}", seconds + 1) };
+    let mut tables = kafka::tables(&inputs, &topics, &suffix, work);
+    let shared = shared_destination(&group.flows);
+    let has_many = group.flows.len() > 1;
+    for flow in &group.flows {
+        let own: &[_] = if shared.is_some() { &[] } else { &flow.destination };
+        tables.push(flow.rules.table(has_many.then_some(flow.topics.as_slice()), own, work));
+    }
+    match group.output {
+        Some(output) => tables.extend(output::tables(output, shared.unwrap_or_default(), work)),
+        None => tables.push(no_output(work)),
+    }
+    tables.extend(agent::tables(&conf.agent, group.output.map(|output| &output.options), work));
+    let fill_in = std::mem::take(&mut work.fill_in);
+    Bridge { draft: Draft { comments: head(&inputs, of, &fill_in), tables }, fill_in }
+}
+
+/// The destination of all flows, if it is one.
+fn shared_destination<'f>(flows: &'f [Flow<'_>]) -> Option<&'f [(&'static str, String)]> {
+    let first = flows.first()?;
+    flows.iter().all(|flow| flow.destination == first.destination).then_some(first.destination.as_slice())
+}
+
+fn no_output(work: &mut Work) -> Table {
+    let mut influx = Table::new("[influx]");
+    influx.comment("FILL IN: there is no [[outputs.influxdb_v2]] and no [[outputs.influxdb]].");
+    for (key, variable) in [
+        ("url", "FILL_IN_INFLUX_URL"),
+        ("org", "FILL_IN_INFLUX_ORG"),
+        ("bucket", "FILL_IN_INFLUX_BUCKET"),
+        ("token", "INFLUX_TOKEN"),
+    ] {
+        influx.set(key, format!("${{{variable}}}"));
+        work.fill_in.push(format!("influx.{key}: there is no output: write it, or set {variable}"));
+    }
+    influx
+}
+
+fn head(inputs: &[&Options], (number, count): (usize, usize), fill_in: &[String]) -> Vec<String> {
+    let mut files: Vec<&str> = inputs.iter().map(|input| input.file.as_str()).collect();
+    files.dedup();
+    let mut head = vec![format!("Written by `kafka-influx-bridge migrate` from {}.", files.join(", "))];
+    if count > 1 {
+        head.push(format!("This is number {number} of {count}: each is a process of its own."));
+    }
+    head.push("`kafka-influx-bridge check` finds what is missing; every key is explained in the reference bridge.toml.".to_owned());
+    if !fill_in.is_empty() {
+        head.push(String::new());
+        head.push("To fill in:".to_owned());
+        head.extend(fill_in.iter().map(|told| format!("  {told}")));
+    }
+    head
+}

@@ -1,0 +1,375 @@
+//! `[kafka]`, `[kafka.tls]` and `[kafka.sasl]` from `inputs.kafka_consumer`.
+
+use super::amounts;
+use super::conf::Options;
+use super::rules::NAMES_AND_FILTERS;
+use super::variables::{has_variable, is_whole_variable};
+use super::work::Work;
+use configuration::draft::Table;
+use regex::Regex;
+
+pub const DEFAULT_GROUP: &str = "telegraf_metrics_consumers";
+
+/// What must be the same for two inputs to be read by one bridge.
+const CONNECTION: [&str; 17] = [
+    "brokers",
+    "consumer_group",
+    "client_id",
+    "offset",
+    "enable_tls",
+    "tls_enable",
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
+    "tls_key_pwd",
+    "insecure_skip_verify",
+    "sasl_username",
+    "sasl_password",
+    "sasl_mechanism",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_key",
+];
+
+/// Options without a counterpart, and why that is well or what to do.
+const NOTES: [(&str, &str); 34] = [
+    ("kafka_version", "the bridge asks the brokers for their version"),
+    ("version", "the bridge asks the brokers for their version"),
+    ("balance_strategy", "the bridge's is cooperative-sticky, which moves no partition that need not move"),
+    ("max_undelivered_messages", "Kafka is the buffer, and batch.memory_max bounds the memory"),
+    ("max_processing_time", "it is not needed: a slow InfluxDB does not hold up the group"),
+    ("consumer_fetch_default", "it is not needed: the bridge fetches what fits into its memory"),
+    ("compression_codec", "it is for producers: every codec is read"),
+    ("idempotent_writes", "it is for producers"),
+    ("connection_strategy", "the bridge starts without brokers, and tries on"),
+    ("startup_error_behavior", "the bridge starts without brokers, and tries on"),
+    (
+        "resolve_canonical_bootstrap_servers_only",
+        "write \"client.dns.lookup\" = \"resolve_canonical_bootstrap_servers_only\" into [kafka.librdkafka]",
+    ),
+    ("metadata_full", "only the topics that are read are asked for"),
+    ("metadata_retry_max", "the bridge tries on for as long as it takes"),
+    ("metadata_retry_type", "the bridge tries on for as long as it takes"),
+    ("metadata_retry_backoff", "the bridge tries on for as long as it takes"),
+    ("metadata_retry_max_duration", "the bridge tries on for as long as it takes"),
+    ("keep_alive_period", "write \"socket.keepalive.enable\" = true into [kafka.librdkafka]"),
+    ("sasl_version", "the bridge asks the brokers for it"),
+    ("sasl_extensions", "write \"sasl.oauthbearer.extensions\" into [kafka.librdkafka]"),
+    ("sasl_access_token", "a fixed token has no counterpart: see OAUTHBEARER in bridge.toml, or use SCRAM"),
+    ("sasl_gssapi_service_name", "Kerberos is not built in: have the brokers offer SCRAM"),
+    ("sasl_gssapi_auth_type", "Kerberos is not built in: have the brokers offer SCRAM"),
+    ("sasl_gssapi_kerberos_config_path", "Kerberos is not built in: have the brokers offer SCRAM"),
+    ("sasl_gssapi_key_tab_path", "Kerberos is not built in: have the brokers offer SCRAM"),
+    ("sasl_gssapi_realm", "Kerberos is not built in: have the brokers offer SCRAM"),
+    ("sasl_gssapi_disable_pafxfast", "Kerberos is not built in: have the brokers offer SCRAM"),
+    ("socks5_enabled", "the bridge speaks no SOCKS: reach the brokers through a tunnel or a TCP proxy"),
+    ("socks5_address", "the bridge speaks no SOCKS: reach the brokers through a tunnel or a TCP proxy"),
+    (
+        "tls_server_name",
+        "the name of each broker is checked as it is connected to: have it in the certificate",
+    ),
+    ("tls_min_version", "TLS 1.2 and later are spoken"),
+    ("tls_cipher_suites", "write \"ssl.cipher.suites\" into [kafka.librdkafka]"),
+    ("tls_renegotiation_method", "the bridge does not renegotiate"),
+    ("sasl_aws_msk_iam_region", "IAM is not built in: MSK offers SCRAM (a secret of AWS Secrets Manager)"),
+    ("zookeeper_peers", "ZooKeeper is not asked: name the brokers"),
+];
+
+/// Options without a meaning for the bridge, of which nothing needs to be said.
+const SILENT: [&str; 22] = [
+    "alias",
+    "interval",
+    "collection_jitter",
+    "collection_offset",
+    "log_level",
+    "labels",
+    "lvm",
+    "socks5_username",
+    "socks5_password",
+    "sasl_aws_msk_iam_profile",
+    "sasl_aws_msk_iam_role",
+    "sasl_aws_msk_iam_session",
+    "always_include_local_tags",
+    "always_include_global_tags",
+    "buffer_strategy",
+    "buffer_directory",
+    "data_format",
+    "data_type",
+    "influx_parser_type",
+    "precision",
+    "time_source",
+    "metricpass",
+];
+
+/// Options of the formats `json` and `json_v2`.
+pub const OF_JSON: [&str; 10] = [
+    "tag_keys",
+    "json_name_key",
+    "json_string_fields",
+    "json_query",
+    "json_time_key",
+    "json_time_format",
+    "json_timezone",
+    "json_strict",
+    "json_v2",
+    "metric_name",
+];
+
+/// Options that the other modules read beside those and the names and filters: for suggestions.
+const READ: [&str; 12] = [
+    "brokers",
+    "topics",
+    "topic_regexps",
+    "topic_tag",
+    "consumer_group",
+    "client_id",
+    "offset",
+    "max_message_len",
+    "msg_headers_as_tags",
+    "msg_header_as_metric_name",
+    "timestamp_source",
+    "tags",
+];
+
+/// Whether inputs can be read by one bridge: where it is the same.
+pub fn identity(input: &Options) -> String {
+    input.identity(&CONNECTION)
+}
+
+/// Names, and regular expressions in the bridge's spelling.
+pub fn topics(input: &Options, work: &mut Work) -> Vec<String> {
+    let mut topics = input.texts("topics");
+    if topics.is_empty() {
+        topics = input.texts("topic");
+    }
+    for topic in &mut topics {
+        if is_whole_variable(topic) {
+            let note = input.note(
+                "topics",
+                format!("{topic} must hold one name: a list of them in one variable is not taken apart"),
+            );
+            work.notes.add(note);
+        }
+        *topic = work.value(input, "topics", "kafka.topics", topic).0;
+    }
+    for pattern in input.texts("topic_regexps") {
+        let anchored = if pattern.starts_with('^') { pattern.clone() } else { format!("^.*(?:{pattern})") };
+        if !has_variable(&anchored) && Regex::new(&anchored).is_err() {
+            work.notes.add(input.note(
+                "topic_regexps",
+                format!("{pattern:?} is not an expression that the bridge reads: `check` says where"),
+            ));
+        }
+        topics.push(anchored);
+    }
+    if topics.is_empty() {
+        work.fill_in.push(format!("kafka.topics: {} names none", input.place("topics")));
+        topics.push("${FILL_IN_KAFKA_TOPICS}".to_owned());
+    }
+    let mut distinct = Vec::new();
+    for topic in topics {
+        if !distinct.contains(&topic) {
+            distinct.push(topic);
+        }
+    }
+    distinct
+}
+
+/// The tables for inputs that share a connection.
+pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, work: &mut Work) -> Vec<Table> {
+    let Some(input) = inputs.first() else { return Vec::new() };
+    let mut kafka = Table::new("[kafka]");
+    for input in inputs {
+        work.note_all(&mut kafka, input, &NOTES);
+    }
+    brokers(input, &mut kafka, work);
+    kafka.set("topics", topics.to_vec());
+    group(input, group_suffix, &mut kafka);
+    if let Some(id) = input.text("client_id") {
+        kafka.set("client_id", id);
+    }
+    match input.text("offset").map(|offset| offset.to_ascii_lowercase()).as_deref() {
+        Some("newest") => {
+            kafka.set("offset_reset", "latest");
+        }
+        None | Some("oldest") => {}
+        Some(other) => work.note(
+            &mut kafka,
+            input,
+            "offset",
+            format!("{other:?} is neither oldest nor newest: the bridge begins with the earliest"),
+        ),
+    }
+    record_bytes_max(inputs, &mut kafka, work);
+    let mut tables = vec![kafka];
+    tables.extend(tls(input, work));
+    let sasl = sasl(input, &mut tables, work);
+    tables.extend(sasl);
+    for input in inputs {
+        input.mark(SILENT);
+    }
+    tables
+}
+
+/// Reports options that nothing knows.
+pub fn report_unread(input: &Options, work: &mut Work) {
+    if !matches!(input.text("data_format").as_deref(), Some("json" | "json_v2")) {
+        // It stays with Telegraf, and may have options of its own format.
+        return;
+    }
+    let known: Vec<&str> = READ
+        .iter()
+        .chain(&CONNECTION)
+        .chain(&SILENT)
+        .chain(&OF_JSON)
+        .chain(&NAMES_AND_FILTERS)
+        .copied()
+        .chain(NOTES.iter().map(|(name, _)| *name))
+        .collect();
+    input.mark(known.iter().copied());
+    work.unread("kafka_consumer", input, &known);
+}
+
+fn brokers(input: &Options, kafka: &mut Table, work: &mut Work) {
+    let mut comments = Vec::new();
+    let mut brokers: Vec<String> = Vec::new();
+    for broker in input.texts("brokers") {
+        let (broker, why) = work.value(input, "brokers", "kafka.brokers", &broker);
+        comments.extend(why);
+        brokers.push(broker);
+    }
+    if brokers.is_empty() {
+        comments.push(format!("FILL IN: {} names none", input.place("brokers")));
+        work.fill_in.push(format!("kafka.brokers: {} names none", input.place("brokers")));
+        brokers.push("${FILL_IN_KAFKA_BROKERS}".to_owned());
+    }
+    kafka.set_because("brokers", brokers, &comments.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+fn group(input: &Options, suffix: &str, kafka: &mut Table) {
+    let group = input.text("consumer_group").unwrap_or_else(|| DEFAULT_GROUP.to_owned());
+    if suffix.is_empty() {
+        kafka.set_because(
+            "group_id",
+            group,
+            &["Telegraf's group: reading goes on where it stopped. Stop Telegraf before the bridge starts."],
+        );
+    } else {
+        kafka.set_because(
+            "group_id",
+            group + suffix,
+            &["A group of its own: another bridge has Telegraf's, and each wants every record. It begins where `offset_reset` says."],
+        );
+    }
+}
+
+/// The largest of the inputs'.
+fn record_bytes_max(inputs: &[&Options], kafka: &mut Table, work: &mut Work) {
+    let mut largest = None;
+    for input in inputs {
+        let Some(text) = input.text("max_message_len") else { continue };
+        match amounts::size(&text) {
+            Some(0) => work.note(
+                kafka,
+                input,
+                "max_message_len",
+                "0 is no limit; here it is record_bytes_max = \"1MB\", or more if you write it",
+            ),
+            Some(bytes) => largest = largest.max(Some(bytes.min(1_000_000_000))),
+            None if has_variable(&text) => {
+                kafka.set("record_bytes_max", text);
+            }
+            None => work.note(kafka, input, "max_message_len", "it is no number"),
+        }
+    }
+    if let Some(bytes) = largest.filter(|_| kafka.get("record_bytes_max").is_none()) {
+        kafka.set("record_bytes_max", amounts::shown_size(bytes));
+    }
+}
+
+/// Telegraf speaks TLS where it is enabled, or where any of its options is there.
+fn tls(input: &Options, work: &mut Work) -> Option<Table> {
+    let mut table = Table::new("[kafka.tls]");
+    let is_file = files(input, &mut table);
+    let is_unverified = input.flag("insecure_skip_verify") == Some(true);
+    let is_enabled = input.flag("enable_tls").or_else(|| input.flag("tls_enable"));
+    if !is_enabled.unwrap_or(is_file || is_unverified) {
+        if is_file {
+            work.notes.add(input.note("enable_tls", "TLS is switched off, so its files were left out"));
+        }
+        return None;
+    }
+    if input.text("tls_key_pwd").is_some() {
+        work.set_secret(&mut table, input, "tls_key_pwd", "key_password", "KAFKA_KEY_PASSWORD");
+    }
+    if is_unverified {
+        table.set_because(
+            "verify",
+            false,
+            &["As insecure_skip_verify: anybody on the way can read and change everything."],
+        );
+    }
+    Some(table)
+}
+
+/// Certificates, for Kafka and for InfluxDB; whether there are any.
+pub fn files(options: &Options, table: &mut Table) -> bool {
+    let mut any = false;
+    for (option, old, key) in [
+        ("tls_ca", "ssl_ca", "ca_file"),
+        ("tls_cert", "ssl_cert", "cert_file"),
+        ("tls_key", "ssl_key", "key_file"),
+    ] {
+        let Some(file) = options.text(option).or_else(|| options.text(old)) else { continue };
+        any = true;
+        let comment = "A relative name starts from this file's folder.";
+        let comments: &[&str] = if file.starts_with(['/', '$']) { &[] } else { &[comment] };
+        table.set_because(key, file, comments);
+    }
+    any
+}
+
+fn sasl(input: &Options, tables: &mut [Table], work: &mut Work) -> Option<Table> {
+    let mechanism = input.text("sasl_mechanism");
+    if mechanism.is_none() && input.text("sasl_username").is_none() {
+        return None;
+    }
+    let mechanism = mechanism.unwrap_or_else(|| "PLAIN".to_owned());
+    let mut table = Table::new("[kafka.sasl]");
+    let why = match mechanism.as_str() {
+        "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" => None,
+        "OAUTHBEARER" => Some(
+            "the bridge gets tokens itself: write \"sasl.oauthbearer.config\" and its like into [kafka.librdkafka]",
+        ),
+        "GSSAPI" => Some("Kerberos is not built in: have the brokers offer SCRAM"),
+        "AWS-MSK-IAM" => Some("IAM is not built in: MSK offers SCRAM (a secret of AWS Secrets Manager)"),
+        text if has_variable(text) => None,
+        _ => Some("this mechanism is not known: one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+    };
+    if let Some(why) = why {
+        match tables.first_mut() {
+            Some(kafka) => work.note(kafka, input, "sasl_mechanism", why),
+            None => work.notes.add(input.note("sasl_mechanism", why)),
+        }
+        work.fill_in.push(format!(
+            "kafka.sasl: {} has {mechanism}, which has no counterpart: {why}",
+            input.place("sasl_mechanism")
+        ));
+        if mechanism == "OAUTHBEARER" {
+            table.set_because("mechanism", mechanism, &[&format!("FILL IN: {why}.")]);
+            return Some(table);
+        }
+        table.set_because(
+            "mechanism",
+            "SCRAM-SHA-512",
+            &[&format!("FILL IN: instead of {mechanism}: {why}.")],
+        );
+        work.require(&mut table, input, "sasl_username", "username");
+        work.set_secret(&mut table, input, "sasl_password", "password", "KAFKA_PASSWORD");
+        return Some(table);
+    }
+    table.set("mechanism", mechanism);
+    work.require(&mut table, input, "sasl_username", "username");
+    work.set_secret(&mut table, input, "sasl_password", "password", "KAFKA_PASSWORD");
+    Some(table)
+}

@@ -1,0 +1,122 @@
+//! A telegraf.conf, and the files of telegraf.d.
+//!
+//! ```text
+//! conf (files, lines) -> kafka            [kafka] and its security     --+
+//!   |                 -> rules <- json, json_v2, filters  [[mapping]]  --+-> bridges: one for each Kafka and server
+//!   variables         -> output, agent    [influx], [batch], [log]     --+
+//! ```
+
+mod agent;
+mod amounts;
+mod bridges;
+mod conf;
+mod filters;
+mod gjson;
+mod json;
+mod json_v2;
+mod kafka;
+mod output;
+mod probe;
+mod processors;
+mod rules;
+mod variables;
+mod work;
+
+pub use probe::{MARK, probe};
+
+use super::{Input, Machine, MigrateError, Migration, Note};
+use conf::Conf;
+use work::Work;
+
+const INPUT: &str = "inputs.kafka_consumer";
+
+/// Whether a text looks like one.
+#[must_use]
+pub fn is_one(text: &str) -> bool {
+    const STARTS: [&str; 7] =
+        ["inputs.", "outputs.", "agent]", "global_tags]", "processors.", "aggregators.", "secretstores."];
+    let is_header = |line: &str| {
+        let line = line.trim_start();
+        let name = line.trim_start_matches('[').trim_start();
+        line.starts_with('[') && STARTS.iter().any(|start| name.starts_with(start))
+    };
+    text.trim_start_matches('\u{feff}').lines().any(is_header)
+}
+
+/// # Errors
+/// When the files can't be read, or no input of theirs is one that the bridge can do.
+pub fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, MigrateError> {
+    let mut work = Work::default();
+    let conf = conf::read(files, &mut work.notes)?;
+    for plugin in &conf.plugins {
+        if let Some(why) = advice(&plugin.kind) {
+            let (file, line, what) = (plugin.options.file.clone(), plugin.options.line, plugin.kind.clone());
+            work.notes.add(Note { file, line, what, why });
+        }
+    }
+    let bridges = bridges::of(&conf, machine, &mut work);
+    report_unread(&conf, &mut work);
+    if bridges.is_empty() {
+        let has_input = conf.of_kind(INPUT).next().is_some();
+        let why = if has_input {
+            "no [[inputs.kafka_consumer]] of it is one that the bridge can do, or no output takes its points"
+        } else {
+            "it has no [[inputs.kafka_consumer]]"
+        };
+        let file = files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(MigrateError::Nothing { file, why: why.to_owned(), notes: work.notes.sorted() });
+    }
+    Ok(Migration { bridges, notes: work.notes.sorted(), cut_over: cut_over() })
+}
+
+fn report_unread(conf: &Conf, work: &mut Work) {
+    agent::report_unread(&conf.agent, work);
+    for plugin in &conf.plugins {
+        match plugin.kind.as_str() {
+            INPUT => kafka::report_unread(&plugin.options, work),
+            output::V2 | output::V1 => output::report_unread(plugin, work),
+            _ => {}
+        }
+    }
+}
+
+/// What becomes of a plugin that the bridge has not.
+fn advice(kind: &str) -> Option<String> {
+    let words = match kind {
+        INPUT | output::V2 | output::V1 | processors::RENAME => return None,
+        "processors.converter" => {
+            "see `integers`, `number_fields`, `string_fields` and `tag_keys` of the [[mapping]]"
+        }
+        "processors.defaults" => {
+            "a fixed tag is written in `tags` of the [[mapping]]; fixed fields have no counterpart"
+        }
+        "processors.tag_limit" | "processors.filter" | "processors.override" => {
+            "see `tags`, `tag_keys`, `include` and `exclude` of the [[mapping]]"
+        }
+        "processors.dedup" => {
+            "it is not needed against records that are read twice: they overwrite the same points"
+        }
+        _ if kind.starts_with("inputs.") => "the bridge reads Kafka only: keep Telegraf for this input",
+        _ if kind.starts_with("outputs.") => {
+            "the bridge writes to InfluxDB only: keep Telegraf for this output, with a consumer group of its own"
+        }
+        _ if kind.starts_with("processors.") => {
+            "it has no counterpart: do it at the producer, or keep Telegraf where its points need it"
+        }
+        _ if kind.starts_with("aggregators.") => {
+            "the bridge stores every point and aggregates none: use a task or a continuous query of InfluxDB"
+        }
+        _ => "secrets are ${NAME} or ${file:PATH} in bridge.toml: an @{store:key} became ${KEY}",
+    };
+    Some(words.to_owned())
+}
+
+fn cut_over() -> Vec<String> {
+    [
+        "1. `kafka-influx-bridge check --connect`, and `migrate --diff RECORDS` or `map --live 10` to see the points",
+        "2. stop Telegraf, then start the bridge: it goes on at Telegraf's offsets. Both in one group do not go together: Telegraf's range strategy and the bridge's cooperative-sticky refuse each other",
+        "   or run them side by side for a while: another `group_id` and another bucket for the bridge, and compare",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}

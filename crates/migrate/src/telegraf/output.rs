@@ -1,0 +1,292 @@
+//! `[influx]` from `outputs.influxdb_v2` and `outputs.influxdb`.
+
+use super::amounts;
+use super::conf::{Options, Plugin};
+use super::kafka::files;
+use super::rules::{NAMES_AND_FILTERS, Rules};
+use super::variables::has_variable;
+use super::work::Work;
+use configuration::draft::Table;
+
+pub const V2: &str = "outputs.influxdb_v2";
+pub const V1: &str = "outputs.influxdb";
+
+/// What must be the same for two outputs to be written by one bridge.
+const SERVER: [&str; 14] = [
+    "urls",
+    "url",
+    "token",
+    "organization",
+    "username",
+    "password",
+    "timeout",
+    "content_encoding",
+    "skip_database_creation",
+    "tls_ca",
+    "tls_cert",
+    "tls_key",
+    "insecure_skip_verify",
+    "flush_interval",
+];
+
+const NOTES: [(&str, &str); 18] = [
+    ("metric_buffer_limit", "Kafka is the buffer, and batch.memory_max bounds the memory"),
+    ("http_headers", "no headers can be added: have a proxy before InfluxDB add them"),
+    ("http_proxy", "the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY say it"),
+    ("user_agent", "it is the bridge's own"),
+    (
+        "influx_omit_timestamp",
+        "every point has its time, so that records that are read again overwrite the same points",
+    ),
+    (
+        "concurrent_writes",
+        "the bridge writes with several requests by itself, in the order of each partition",
+    ),
+    ("rate_limit", "points are limited, not bytes: batch.points_per_second_max"),
+    ("rate_limit_period", "points are limited, not bytes: batch.points_per_second_max"),
+    ("local_address", "the system chooses the address"),
+    ("write_consistency", "it is for InfluxDB Enterprise, and its default is used"),
+    ("udp_payload", "the bridge writes by HTTP only"),
+    ("tls_key_pwd", "the key of [influx.tls] must have no password"),
+    ("tls_server_name", "the name in the address is checked: have it in the certificate"),
+    ("tls_min_version", "TLS 1.2 and later are spoken"),
+    ("tls_cipher_suites", "those of rustls are used"),
+    ("tls_renegotiation_method", "the bridge does not renegotiate"),
+    ("startup_error_behavior", "the bridge starts without InfluxDB, and holds until it answers"),
+    ("exclude_retention_policy_tag", "take the tag out of `tags` if it is there"),
+];
+
+const SILENT: [&str; 16] = [
+    "alias",
+    "log_level",
+    "flush_jitter",
+    "flush_interval",
+    "metric_batch_size",
+    "influx_uint_support",
+    "ping_timeout",
+    "read_idle_timeout",
+    "use_dynamic_secret",
+    "buffer_strategy",
+    "buffer_directory",
+    "tls_enable",
+    "labels",
+    "precision",
+    "bucket",
+    "database",
+];
+
+const READ: [&str; 10] = [
+    "bucket_tag",
+    "exclude_bucket_tag",
+    "database_tag",
+    "exclude_database_tag",
+    "retention_policy",
+    "retention_policy_tag",
+    "metricpass",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_key",
+];
+
+/// Where two outputs are one server: where it is the same.
+pub fn identity(output: &Plugin) -> String {
+    format!("{}\0{}", output.kind, output.options.identity(&SERVER))
+}
+
+/// Where the points of one input go at an output: its bucket, or its database and retention policy.
+pub fn destination(output: &Plugin, rules: &mut Rules, topics: &[String]) -> Vec<(&'static str, String)> {
+    let options = &output.options;
+    if output.kind == V2 {
+        let bucket = by_tag(options, "bucket_tag", "exclude_bucket_tag", "bucket", rules, topics)
+            .or_else(|| options.text("bucket"));
+        return bucket.map(|bucket| ("bucket", bucket)).into_iter().collect();
+    }
+    let database = by_tag(options, "database_tag", "exclude_database_tag", "database", rules, topics)
+        .or_else(|| options.text("database"))
+        .unwrap_or_else(|| "telegraf".to_owned());
+    let policy = by_tag(
+        options,
+        "retention_policy_tag",
+        "exclude_retention_policy_tag",
+        "retention_policy",
+        rules,
+        topics,
+    )
+    .or_else(|| options.text("retention_policy"));
+    let policy = policy.map(|policy| ("retention_policy", policy));
+    std::iter::once(("database", database)).chain(policy).collect()
+}
+
+/// `bucket_tag` and its like: known where the tag is a fixed one.
+fn by_tag(
+    options: &Options,
+    option: &str,
+    exclude: &str,
+    key: &str,
+    rules: &mut Rules,
+    topics: &[String],
+) -> Option<String> {
+    let tag = options.text(option)?;
+    let is_excluded = options.flag(exclude) == Some(true);
+    let value = rules.known_tags(topics).into_iter().find(|(name, _)| *name == tag).map(|(_, value)| value);
+    if is_excluded {
+        rules.tags.retain(|(name, _)| *name != tag);
+        rules.topic_tag = rules.topic_tag.take().filter(|name| *name != tag);
+    }
+    if value.is_none() && rules.can_have(&tag) {
+        let why = format!(
+            "a record can't choose where it goes: give each topic a [[mapping]] with its own `{key}`"
+        );
+        rules.note(options, option, why);
+    }
+    value
+}
+
+/// The tables of an output. `destination`: where all mappings have the same.
+pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mut Work) -> Vec<Table> {
+    let options = &output.options;
+    let mut influx = Table::new("[influx]");
+    work.note_all(&mut influx, options, &NOTES);
+    let login = urls(options, &mut influx, work);
+    if output.kind == V2 {
+        work.require(&mut influx, options, "organization", "org");
+    } else {
+        influx.set("api", "v1");
+    }
+    for (key, value) in destination {
+        work.set(&mut influx, options, key, key, value);
+    }
+    if output.kind == V2 && options.text("bucket").is_none() && destination.is_empty() {
+        work.require(&mut influx, options, "bucket", "bucket");
+    }
+    if output.kind == V2 {
+        work.set_secret(&mut influx, options, "token", "token", "INFLUX_TOKEN");
+    } else {
+        login_v1(options, login, &mut influx, work);
+        if options.flag("skip_database_creation") != Some(true) {
+            influx.set_because(
+                "create_database",
+                true,
+                &["As Telegraf does without skip_database_creation."],
+            );
+        }
+    }
+    let encoding = options.text("content_encoding");
+    match encoding.as_deref() {
+        Some("identity") => {
+            influx.set("compression", "none");
+        }
+        Some("gzip") | None => {}
+        Some(other) => work.note(
+            &mut influx,
+            options,
+            "content_encoding",
+            format!("{other:?} is neither gzip nor identity"),
+        ),
+    }
+    timeout(options, &mut influx, work);
+    let mut tables = vec![influx];
+    tables.extend(tls(options));
+    tables
+}
+
+/// Sets the addresses; returns the name of a login that one of them had.
+fn urls(options: &Options, influx: &mut Table, work: &mut Work) -> Option<String> {
+    let mut written = options.texts("urls");
+    if written.is_empty() {
+        written = options.texts("url");
+    }
+    if written.is_empty() {
+        written.push("http://localhost:8086".to_owned());
+    }
+    let (mut urls, mut comments, mut login) = (Vec::new(), Vec::new(), None);
+    for url in written {
+        let (url, user) = without_login(&url);
+        if url.starts_with("udp://") || url.starts_with("unix://") {
+            work.note(influx, options, "urls", format!("{url}: the bridge writes by HTTP only, where InfluxDB says what it stored: write its http:// address"));
+            let (url, why) = work.missing(options, "urls", "influx.url", &format!("has {url}"));
+            urls.push(url);
+            comments.extend(why);
+            continue;
+        }
+        login = login.or(user);
+        let (url, why) = work.value(options, "urls", "influx.url", &url);
+        comments.extend(why);
+        urls.push(url);
+    }
+    let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
+    match urls.as_slice() {
+        [url] => influx.set_because("url", url.clone(), &comments),
+        _ => influx.set_because("urls", urls, &comments),
+    };
+    login
+}
+
+/// `http://user:password@host` without its login, and the user.
+fn without_login(url: &str) -> (String, Option<String>) {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| {
+        let authority_len = rest.find('/').unwrap_or(rest.len());
+        let at = rest.get(..authority_len)?.rfind('@')?;
+        Some((scheme, rest.get(..at)?, rest.get(at + 1..)?))
+    });
+    match parts {
+        Some((scheme, login, rest)) => {
+            let user = login.split_once(':').map_or(login, |(user, _)| user);
+            (format!("{scheme}://{rest}"), Some(user.to_owned()))
+        }
+        None => (url.to_owned(), None),
+    }
+}
+
+fn login_v1(options: &Options, in_url: Option<String>, influx: &mut Table, work: &mut Work) {
+    if let Some(user) = options.text("username") {
+        work.set(influx, options, "username", "username", &user);
+        work.set_secret(influx, options, "password", "password", "INFLUX_PASSWORD");
+    } else if let Some(user) = in_url {
+        influx.set("username", user);
+        let place = options.place("urls");
+        work.fill_in
+            .push(format!("influx.password: set INFLUX_PASSWORD to the password in the address of {place}"));
+        influx.set_because("password", "${INFLUX_PASSWORD}", &[&format!("{place} has it in the address")]);
+    }
+}
+
+fn timeout(options: &Options, influx: &mut Table, work: &mut Work) {
+    let Some(text) = options.text("timeout") else { return };
+    match amounts::duration(&text) {
+        Some(timeout) if (1..=3_600_000).contains(&timeout.as_millis()) => {
+            influx.set("timeout", amounts::shown(timeout));
+        }
+        None if has_variable(&text) => {
+            influx.set("timeout", text);
+        }
+        _ => work.note(influx, options, "timeout", "the bridge's is 30 s, and 1 ms to 1 h can be written"),
+    }
+}
+
+fn tls(options: &Options) -> Option<Table> {
+    let mut table = Table::new("[influx.tls]");
+    let has_files = files(options, &mut table);
+    let is_unverified = options.flag("insecure_skip_verify") == Some(true);
+    if is_unverified {
+        table.set_because(
+            "verify",
+            false,
+            &["As insecure_skip_verify: anybody on the way can read and change everything."],
+        );
+    }
+    (has_files || is_unverified).then_some(table)
+}
+
+pub fn report_unread(output: &Plugin, work: &mut Work) {
+    let known: Vec<&str> = READ
+        .iter()
+        .chain(&SERVER)
+        .chain(&SILENT)
+        .chain(&NAMES_AND_FILTERS)
+        .copied()
+        .chain(NOTES.iter().map(|(name, _)| *name))
+        .collect();
+    output.options.mark(known.iter().copied());
+    work.unread(&output.kind, &output.options, &known);
+}

@@ -1,0 +1,204 @@
+//! A small InfluxDB in this process: it reads strictly what it is sent, keeps points as InfluxDB does,
+//! and answers in InfluxDB's words. Tests of writing run against it, and the demo shows what arrives.
+//!
+//! `/api/v2/write` behaves as on 2.7 (one unparsable line refuses all of its request), `/write` as on 1.6
+//! (the other lines are stored). A script of faults may answer in its place.
+
+mod reply;
+mod request;
+mod server;
+mod store;
+
+pub use reply::{Ending, Reply};
+pub use request::WriteRequest;
+pub use store::StoredPoint;
+
+use base::{Credential, Destination};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+
+/// Of lines that a slow subscriber has not taken yet; then it misses some, and is told how many.
+const FEED_LINES_MAX: usize = 1024;
+
+/// A script of faults: what it answers instead of the receiver, for each request that it wants to answer.
+pub type Faults = Box<dyn Fn(&WriteRequest) -> Option<Reply> + Send + Sync>;
+
+/// What a receiver expects and keeps.
+pub struct Options {
+    pub credential: Credential,
+    /// The buckets and databases that exist; None: every one.
+    pub destinations: Option<BTreeSet<Destination>>,
+    /// Whether points are kept, to be asked for; without, only counts and types of fields are.
+    pub keep_points: bool,
+    pub faults: Option<Faults>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { credential: Credential::None, destinations: None, keep_points: true, faults: None }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("destinations", &self.destinations)
+            .field("keep_points", &self.keep_points)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A line that was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub destination: Arc<Destination>,
+    pub text: Arc<str>,
+}
+
+/// Totals since the start.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Write requests, whatever they were answered.
+    pub requests: AtomicU64,
+    /// Those answered 204.
+    pub requests_stored: AtomicU64,
+    /// Of requests answered 204; a line that is sent twice counts twice.
+    pub lines_stored: AtomicU64,
+    /// Of bodies as sent.
+    pub bytes_received: AtomicU64,
+}
+
+/// A receiver that runs until it is dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+/// What the connections share.
+struct Shared {
+    options: Options,
+    destinations: Mutex<Option<BTreeSet<Destination>>>,
+    store: Mutex<Store>,
+    feed: broadcast::Sender<Line>,
+    counts: Counts,
+    /// What statements are answered instead of being done.
+    statement_error: Mutex<Option<String>>,
+}
+
+impl Receiver {
+    /// Listens on a free port of 127.0.0.1.
+    pub async fn start(options: Options) -> std::io::Result<Self> {
+        Self::listen(SocketAddr::from(([127, 0, 0, 1], 0)), options).await
+    }
+
+    pub async fn listen(address: SocketAddr, options: Options) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            destinations: Mutex::new(options.destinations.clone()),
+            store: Mutex::new(Store::new(options.keep_points)),
+            feed: broadcast::channel(FEED_LINES_MAX).0,
+            counts: Counts::default(),
+            statement_error: Mutex::default(),
+            options,
+        });
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
+        Ok(Self { address, shared, server })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.shared.counts
+    }
+
+    /// Points that replaced one of the last 100,000 written, because they have its destination, series and time.
+    pub fn overwrites(&self) -> u64 {
+        self.shared.store().overwrites()
+    }
+
+    /// Points of a destination, by series and time; none are kept without `keep_points`.
+    pub fn points(&self, destination: &Destination) -> Vec<StoredPoint> {
+        self.shared.store().points(destination)
+    }
+
+    pub fn point_count(&self) -> usize {
+        self.shared.store().point_count()
+    }
+
+    /// Lines as they are stored, from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Line> {
+        self.shared.feed.subscribe()
+    }
+
+    /// Forgets all points and the types of their fields, as if everything were deleted.
+    pub fn clear(&self) {
+        *self.shared.store() = Store::new(self.shared.options.keep_points);
+    }
+
+    /// Answers statements such as `CREATE DATABASE` with this error from now on, or does them again.
+    pub fn fail_statements(&self, error: Option<&str>) {
+        *self.shared.statement_error() = error.map(str::to_owned);
+    }
+
+    /// Makes a bucket or database exist, where only some do.
+    pub fn create(&self, destination: Destination) {
+        self.shared.create(destination);
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Shared {
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn statement_error(&self) -> MutexGuard<'_, Option<String>> {
+        self.statement_error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn exists(&self, destination: &Destination) -> bool {
+        let destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        destinations.as_ref().is_none_or(|some| some.contains(destination))
+    }
+
+    fn create(&self, destination: Destination) {
+        let mut destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(some) = destinations.as_mut() {
+            some.insert(destination);
+        }
+    }
+
+    fn count_stored(&self, lines: usize) {
+        self.counts.requests_stored.fetch_add(1, Relaxed);
+        self.counts.lines_stored.fetch_add(lines as u64, Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! Write requests as they come in.
+
+use super::reply::Reply;
+use base::{Api, Credential, Destination};
+use bytes::Bytes;
+use hyper::header::{AUTHORIZATION, CONTENT_ENCODING};
+use hyper::http::request::Parts;
+use libdeflater::Decompressor;
+use reqwest::Url;
+use std::collections::BTreeMap;
+
+/// Of a body unpacked. Batches are a few megabytes; a bomb stops here.
+const BODY_BYTES_MAX: usize = 64 << 20;
+
+/// A request to write lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteRequest {
+    /// From 1, over all destinations.
+    pub number: u64,
+    pub destination: Destination,
+    pub precision: Option<String>,
+    pub gzipped: bool,
+    /// Lines, unpacked.
+    pub text: Bytes,
+}
+
+impl WriteRequest {
+    pub fn api(&self) -> Api {
+        self.destination.api()
+    }
+
+    pub fn line_count(&self) -> usize {
+        line_protocol::reader::split_lines(&self.text).count()
+    }
+
+    /// As InfluxDB checks it: login, then parameters, then the body.
+    pub(super) fn new(number: u64, parts: &Parts, body: Bytes) -> Result<Self, Reply> {
+        let api = if parts.uri.path() == "/write" { Api::V1 } else { Api::V2 };
+        let parameters = parameters(parts);
+        let get = |name: &str| parameters.get(name).filter(|value| !value.is_empty()).cloned();
+        let destination = match api {
+            Api::V2 => {
+                let org = get("org").ok_or_else(|| invalid("Please provide either orgID or org"))?;
+                let bucket = get("bucket").ok_or_else(|| Reply::v2(404, "not found", "bucket not found"))?;
+                Destination::Bucket { org, bucket }
+            }
+            Api::V1 => {
+                let database = get("db").ok_or_else(|| Reply::v1(400, "database is required"))?;
+                Destination::Database { database, retention_policy: get("rp") }
+            }
+        };
+        let precision = get("precision");
+        if api == Api::V2 && !matches!(precision.as_deref(), None | Some("ns" | "us" | "ms" | "s")) {
+            return Err(invalid("invalid precision; valid precision units are ns, us, ms, and s"));
+        }
+        let gzipped = parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+        let text = if gzipped { gunzip(&body)? } else { body };
+        Ok(Self { number, destination, precision, gzipped, text })
+    }
+}
+
+/// Whether the request carries this login.
+pub(super) fn is_authorized(parts: &Parts, credential: &Credential) -> bool {
+    // A header that is no text is no credential, and the request is refused.
+    let header = parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()).unwrap_or_default();
+    match credential {
+        Credential::None => true,
+        Credential::Token(token) => {
+            header.split_once(' ').is_some_and(|(scheme, sent)| scheme == "Token" && sent == token.expose())
+        }
+        Credential::Basic { username, password } => {
+            header.strip_prefix("Basic ").and_then(decode_base64)
+                == Some(format!("{username}:{}", password.expose()).into_bytes())
+        }
+    }
+}
+
+pub(super) fn parameters(parts: &Parts) -> BTreeMap<String, String> {
+    let url = Url::parse(&format!("http://receiver{}", parts.uri)).ok();
+    url.map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default()
+}
+
+fn invalid(message: &str) -> Reply {
+    Reply::v2(400, "invalid", message)
+}
+
+fn gunzip(packed: &[u8]) -> Result<Bytes, Reply> {
+    let bad = || invalid("unable to read data: gzip: invalid header");
+    if !packed.starts_with(&[0x1f, 0x8b]) {
+        return Err(bad());
+    }
+    // The last four bytes are the length of the text.
+    let length = packed.last_chunk::<4>().map_or(0, |length| u32::from_le_bytes(*length) as usize);
+    if length > BODY_BYTES_MAX {
+        return Err(Reply::v2(413, "request too large", "unable to read data: points batch is too large"));
+    }
+    let mut text = vec![0; length];
+    match Decompressor::new().gzip_decompress(packed, &mut text) {
+        Ok(read) if read == length => Ok(text.into()),
+        _ => Err(bad()),
+    }
+}
+
+/// Standard alphabet, with padding.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=');
+    let mut decoded = Vec::with_capacity(digits.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in digits.bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            decoded.push((bits >> count) as u8);
+        }
+    }
+    Some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes_base64() {
+        let f = |text: &str, want: Option<&str>| {
+            assert_eq!(decode_base64(text), want.map(|want| want.as_bytes().to_vec()), "{text}");
+        };
+        f("", Some(""));
+        f("dQ==", Some("u"));
+        f("dTpw", Some("u:p"));
+        f("dG93ZXI6cMO2Pz4=", Some("tower:pö?>"));
+        f("not base64!", None);
+    }
+
+    #[test]
+    fn unpacks_only_what_gzip_packed() {
+        let packed = line_protocol::Gzip::new().compress(b"m v=1\n").unwrap();
+        assert_eq!(gunzip(&packed).unwrap(), "m v=1\n");
+        let wrong: [&[u8]; 3] = [b"", b"m v=1\n\0\0\0", &packed[..packed.len() - 1]];
+        for packed in wrong {
+            assert!([400, 413].contains(&gunzip(packed).unwrap_err().status), "{packed:?}");
+        }
+        let bomb = [&packed[..packed.len() - 4], &[255; 4]].concat();
+        assert_eq!(gunzip(&bomb).unwrap_err().status, 413);
+    }
+}

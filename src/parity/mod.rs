@@ -1,0 +1,178 @@
+//! `migrate --diff`: what the new configuration makes of records, beside what Telegraf makes of them.
+
+mod compare;
+mod telegraf;
+
+use crate::command::Records;
+use base::text::printable;
+use compare::Verdict;
+use migrate::{Became, DryRun, DryRunError, Input, Kind, Machine, Migration};
+use rdkafka::error::KafkaError;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Each is a request of its own for Telegraf's output, and all of them are kept.
+const RECORDS_MAX: usize = 1_000;
+const CHARS_MAX: usize = 2_000;
+
+#[derive(Debug, Error)]
+pub enum DiffError {
+    #[error(transparent)]
+    DryRun(#[from] DryRunError),
+    #[error("the embedded Kafka failed: {0}")]
+    Kafka(#[from] KafkaError),
+    #[error("{program} can't be run: {source}")]
+    Telegraf { program: String, source: io::Error },
+    #[error("Telegraf ended before it had read the records:\n{0}")]
+    Ended(String),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Writes what becomes of each record. Returns whether Telegraf, where there is one, makes the same of all.
+///
+/// # Errors
+/// When the mappings are not right, Telegraf does not run, or the output is closed.
+pub fn diff(
+    files: &[Input],
+    machine: &Machine,
+    migration: &Migration,
+    records: &[u8],
+    out: &mut impl Write,
+) -> Result<bool, DiffError> {
+    let Some(bridge) = migration.bridges.first() else { return Ok(true) };
+    let topic = topic(migration);
+    let mut mapping = DryRun::new(bridge, &topic)?;
+    let records: Vec<&[u8]> = Records::new(records).map(|record| record.bytes).take(RECORDS_MAX).collect();
+    let ours: Vec<Became> = records.iter().map(|record| mapping.map(record)).collect();
+    let is_telegraf = files.iter().any(|file| Kind::of(&file.text) == Some(Kind::Telegraf));
+    let probe = if is_telegraf { migrate::telegraf::probe(files, machine, &topic) } else { None };
+    let (Some(probe), Some(program)) = (probe, program()) else {
+        show_ours(&ours, out)?;
+        eprintln!(
+            "these are the bridge's points; with Telegraf on PATH, or named by TELEGRAF, its own stand beside them"
+        );
+        return Ok(true);
+    };
+    let wanted: Vec<usize> = ours.iter().map(|became| became.as_ref().map_or(0, Vec::len)).collect();
+    let mut theirs = match telegraf::run(&program, &probe, &topic, &records, &wanted) {
+        Ok(theirs) => theirs,
+        Err(error) => {
+            show_ours(&ours, out)?;
+            return Err(error);
+        }
+    };
+    if !bridge.draft.tables.iter().any(|table| table.get("time_key").is_some()) {
+        // It is the moment of reading, another one each time.
+        theirs.iter_mut().flatten().for_each(drop_time);
+    }
+    let name_key = bridge.draft.tables.iter().find_map(|table| table.get("name_key")?.as_str());
+    let pairs: Vec<Pair<'_>> = records
+        .iter()
+        .zip(&ours)
+        .zip(&theirs)
+        .map(|((record, ours), theirs)| Pair {
+            has_empty_name: has_empty_name(record, name_key),
+            ours,
+            theirs,
+        })
+        .collect();
+    show_both(&pairs, out)
+}
+
+fn drop_time(line: &mut String) {
+    if let Some((before, time)) = line.rsplit_once(' ')
+        && time.bytes().all(|b| b.is_ascii_digit())
+    {
+        line.truncate(before.len());
+    }
+}
+
+/// A record on its two ways.
+struct Pair<'a> {
+    has_empty_name: bool,
+    ours: &'a Became,
+    theirs: &'a [String],
+}
+
+fn has_empty_name(record: &[u8], name_key: Option<&str>) -> bool {
+    let record: Option<serde_json::Value> = serde_json::from_slice(record).ok();
+    let name = record.as_ref().zip(name_key).and_then(|(record, key)| record.get(key));
+    name.and_then(serde_json::Value::as_str) == Some("")
+}
+
+/// A name that the first mapping takes.
+fn topic(migration: &Migration) -> String {
+    let tables = migration.bridges.iter().flat_map(|bridge| &bridge.draft.tables);
+    let topics = tables.filter(|table| table.header == "[kafka]").find_map(|table| table.get("topics"));
+    let names = topics.and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_str);
+    let mut plain = names.filter(|name| !name.starts_with('^') && !name.contains('$'));
+    plain.next().unwrap_or("records").to_owned()
+}
+
+/// Named by the variable, or found on the path.
+fn program() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("TELEGRAF") {
+        return Some(named.into());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join("telegraf")).find(|program| program.is_file())
+}
+
+fn show_ours(ours: &[Became], out: &mut impl Write) -> io::Result<()> {
+    for became in ours {
+        match became {
+            Ok(lines) => lines.iter().try_for_each(|line| writeln!(out, "{}", printable(line, CHARS_MAX)))?,
+            Err(why) => writeln!(out, "(rejected: {})", printable(why, CHARS_MAX))?,
+        }
+    }
+    out.flush()
+}
+
+fn show_both(pairs: &[Pair<'_>], out: &mut impl Write) -> Result<bool, DiffError> {
+    let mut same = 0;
+    let mut better: Vec<(&'static str, usize)> = Vec::new();
+    for (number, Pair { has_empty_name, ours, theirs }) in pairs.iter().enumerate() {
+        let lines = ours.as_deref().unwrap_or_default();
+        match compare::compare(lines, theirs) {
+            Verdict::Differs if *has_empty_name && theirs.is_empty() => {
+                count(&mut better, compare::EMPTY_NAME);
+            }
+            Verdict::Same => {
+                same += 1;
+                lines
+                    .iter()
+                    .try_for_each(|line| writeln!(out, "          {}", printable(line, CHARS_MAX)))?;
+                continue;
+            }
+            Verdict::Better(why) => count(&mut better, why),
+            Verdict::Differs => {}
+        }
+        writeln!(out, "record {}:", number + 1)?;
+        show(out, "telegraf: ", theirs, None)?;
+        show(out, "bridge:   ", lines, ours.as_ref().err())?;
+    }
+    let explained: usize = better.iter().map(|(_, count)| count).sum();
+    writeln!(out, "{same} of {} records give the same points", pairs.len())?;
+    for (why, count) in better {
+        writeln!(out, "{count} of the others: {why}")?;
+    }
+    out.flush()?;
+    Ok(same + explained == pairs.len())
+}
+
+fn count(reasons: &mut Vec<(&'static str, usize)>, why: &'static str) {
+    match reasons.iter_mut().find(|(known, _)| *known == why) {
+        Some((_, count)) => *count += 1,
+        None => reasons.push((why, 1)),
+    }
+}
+
+fn show(out: &mut impl Write, who: &str, lines: &[String], why: Option<&String>) -> io::Result<()> {
+    if lines.is_empty() {
+        let why = why.map(|why| format!(": {}", printable(why, CHARS_MAX))).unwrap_or_default();
+        writeln!(out, "{who}(nothing{why})")?;
+    }
+    lines.iter().try_for_each(|line| writeln!(out, "{who}{}", printable(line, CHARS_MAX)))
+}

@@ -1,0 +1,165 @@
+//! Real Telegraf between an embedded Kafka and an embedded InfluxDB: its own consumer and output, as the users run them.
+
+use super::DiffError;
+use base::Credential;
+use line_protocol::reader::split_lines;
+use migrate::telegraf::MARK;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use testkit::receiver::{Faults, Options, Receiver, Reply, WriteRequest};
+use testkit::{EmbeddedKafka, NewRecord};
+use tokio::runtime::{Builder, Runtime};
+
+/// Until the first point; joining a group takes some seconds.
+const BEGIN_MAX: Duration = Duration::from_secs(30);
+/// After the last point, while records are left of which the bridge makes points.
+const QUIET_MAX: Duration = Duration::from_secs(5);
+/// After every expected point came: records of which only Telegraf makes points.
+const REST_MAX: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Telegraf's lines of each record. `probe` is its configuration, but for addresses; `wanted` how many lines are expected.
+pub fn run(
+    program: &Path,
+    probe: &str,
+    topic: &str,
+    records: &[&[u8]],
+    wanted: &[usize],
+) -> Result<Vec<Vec<String>>, DiffError> {
+    let kafka = EmbeddedKafka::start()?;
+    kafka.create_topic(topic, 1)?;
+    for (number, record) in records.iter().enumerate() {
+        let new = NewRecord { topic, partition: Some(0), value: Some(record), time_ms: None };
+        kafka.send_with_header(new, MARK, &number.to_string())?;
+    }
+    kafka.flush(BEGIN_MAX)?;
+    let (receiver, _runtime, arrived) = receiver()?;
+    let text = probe.replace("{brokers}", &kafka.address()).replace("{url}", &receiver.url());
+    let telegraf = Telegraf::start(program, &text)?;
+    Collector { lines: vec![Vec::new(); records.len()], wanted }.collect(&arrived, telegraf)
+}
+
+/// It takes every line, also what InfluxDB would refuse, and hands it on.
+fn receiver() -> Result<(Receiver, Runtime, mpsc::Receiver<String>), DiffError> {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let (sender, arrived) = mpsc::channel();
+    let take = move |request: &WriteRequest| {
+        for line in split_lines(&request.text).filter(|line| !line.is_empty()) {
+            let _nobody_listens_at_the_end = sender.send(String::from_utf8_lossy(line).into_owned());
+        }
+        Some(Reply::status(204))
+    };
+    let faults: Faults = Box::new(take);
+    let options = Options {
+        credential: Credential::None,
+        destinations: None,
+        keep_points: false,
+        faults: Some(faults),
+    };
+    let receiver = runtime.block_on(Receiver::start(options))?;
+    Ok((receiver, runtime, arrived))
+}
+
+/// The process and its folder, both gone at the end.
+struct Telegraf {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Telegraf {
+    fn start(program: &Path, config: &str) -> Result<Self, DiffError> {
+        let folder =
+            std::env::temp_dir().join(format!("bridge-diff-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        std::fs::create_dir(&folder)?;
+        let file = folder.join("telegraf.conf");
+        std::fs::write(&file, config)?;
+        let log = File::create(folder.join("log"))?;
+        let child = Command::new(program)
+            .arg("--config")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
+        match child {
+            Ok(child) => Ok(Self { child, folder }),
+            Err(source) => {
+                let _left_behind = std::fs::remove_dir_all(&folder);
+                Err(DiffError::Telegraf { program: program.display().to_string(), source })
+            }
+        }
+    }
+
+    /// What it complained about.
+    fn complaints(&self) -> String {
+        // Without a log there is no complaint to show; that Telegraf gave no lines is reported all the same.
+        let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&log).into_owned();
+        let errors: Vec<&str> = text.lines().filter(|line| line.contains(" E! ")).take(10).collect();
+        errors.join("\n")
+    }
+}
+
+impl Drop for Telegraf {
+    fn drop(&mut self) {
+        let _ended_before = self.child.kill();
+        let _ended_before = self.child.wait();
+        let _left_behind = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+struct Collector<'a> {
+    lines: Vec<Vec<String>>,
+    wanted: &'a [usize],
+}
+
+impl Collector<'_> {
+    fn collect(
+        mut self,
+        arrived: &mpsc::Receiver<String>,
+        mut telegraf: Telegraf,
+    ) -> Result<Vec<Vec<String>>, DiffError> {
+        let start = Instant::now();
+        let mut last = None;
+        loop {
+            while let Ok(line) = arrived.try_recv() {
+                self.add(&line);
+                last = Some(Instant::now());
+            }
+            let is_over = match last {
+                None => start.elapsed() > BEGIN_MAX,
+                Some(last) => last.elapsed() > if self.is_complete() { REST_MAX } else { QUIET_MAX },
+            };
+            if is_over {
+                break;
+            }
+            if telegraf.child.try_wait()?.is_some() {
+                return Err(DiffError::Ended(telegraf.complaints()));
+            }
+            std::thread::sleep(PAUSE);
+        }
+        if last.is_none() && self.wanted.iter().any(|count| *count > 0) {
+            eprintln!("Telegraf stored no point in {} s:\n{}", BEGIN_MAX.as_secs(), telegraf.complaints());
+        }
+        Ok(self.lines)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.lines.iter().zip(self.wanted).all(|(lines, wanted)| lines.len() >= *wanted)
+    }
+
+    /// A line without its mark, to the record that it is of.
+    fn add(&mut self, line: &str) {
+        let mark = format!(",{MARK}=");
+        let Some((before, after)) = line.split_once(&mark) else { return };
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let Some((number, rest)) = after.split_at_checked(digits) else { return };
+        let record = number.parse().ok().and_then(|number: usize| self.lines.get_mut(number));
+        if let Some(lines) = record {
+            lines.push(format!("{before}{rest}"));
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What the data thread does with a record allocates nothing, once the topic's keys are known and the batch has its size.
+
+use crate::records::{Kind, RECORDS, Shape, mapper, record};
+use base::record::Record;
+use engine::batch::{Batch, Budget};
+use engine::commit::{Tenure, Ticket, Tracker};
+use mapping::Mapper;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+const HEAD: &str = "[kafka]\nbrokers = [\"localhost:9092\"]\ntopics = [\"testtopic\"]\n[[mapping]]";
+const TAIL: &str =
+    "[influx]\nurl = \"http://localhost:8086\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"${TOKEN}\"";
+
+/// From so many records on, shapes that never come again are hardly learned any more.
+const LEARNED_AFTER: usize = 5_000;
+
+/// A record's way on the data thread, but for Kafka, logs and dead letters.
+struct Way {
+    mapper: Mapper,
+    batch: Batch,
+    tracker: Tracker,
+    tenure: Tenure,
+    offset: usize,
+    rejected: u64,
+}
+
+impl Way {
+    fn new(mapper: Mapper) -> Self {
+        let mut tracker = Tracker::default();
+        let (batch, tenure) = (Batch::new(Ticket::first(), &Budget::new(usize::MAX)), tracker.assign());
+        Self { mapper, batch, tracker, tenure, offset: 0, rejected: 0 }
+    }
+
+    fn take(&mut self, value: &[u8]) {
+        let offset = self.offset as i64;
+        self.offset += 1;
+        let record = Record {
+            key: Some(b"key \x01"),
+            headers: &[("unit", b"\xC2\xB0C")],
+            ..record(self.offset, value)
+        };
+        let first = self.batch.lines.lines();
+        let became = self.mapper.map(&record, &mut self.batch.lines);
+        self.rejected += u64::from(became.has_rejected());
+        self.batch.push(self.tenure, offset, first, Instant::now());
+        if became.lines > 0 {
+            self.tracker.delivered(self.tenure, offset, record.time.kafka_ns(), self.batch.ticket);
+        } else {
+            self.tracker.delivered_settled(self.tenure, offset, record.time.kafka_ns());
+        }
+        self.mapper.take_drops();
+    }
+
+    fn settle(&mut self) {
+        self.batch.account();
+        self.tracker.settle(self.tenure, self.batch.ticket);
+        let mut settled = 0;
+        self.tracker.take_changed(|_, next, _| settled = next.get());
+        assert_eq!(settled as usize, self.offset);
+        self.batch.reset(self.batch.ticket.next(), usize::MAX);
+    }
+
+    /// How many allocations `records` take, after others like them were taken often enough to learn all that can be learned.
+    fn allocations(&mut self, others: &[impl AsRef<[u8]>], records: &[impl AsRef<[u8]>]) -> u64 {
+        let often = LEARNED_AFTER.max(others.len() * 2);
+        others.iter().cycle().take(often).for_each(|value| self.take(value.as_ref()));
+        self.settle();
+        self.mapper.take_notices();
+        self.rejected = 0;
+        let counted = allocation_counter::measure(|| {
+            for value in records {
+                self.take(value.as_ref());
+            }
+            self.settle();
+        });
+        counted.count_total
+    }
+}
+
+#[test]
+fn records_of_any_shape_allocate_nothing() {
+    for kind in Kind::ALL {
+        for shape in Shape::ALL {
+            let records = kind.records(shape);
+            let (others, records) = records.split_at(RECORDS / 2);
+            let mut way = Way::new(kind.mapper());
+            let allocations = way.allocations(others, records);
+            // One shape in a thousand is learned, in case that it comes again.
+            let most = if matches!(shape, Shape::Known) { 0 } else { records.len() as u64 / 5 };
+            assert!(allocations <= most, "{kind}, {shape}: {allocations}");
+            assert_eq!(way.rejected, 0, "{kind}, {shape}");
+        }
+    }
+}
+
+#[test]
+fn examples_allocate_nothing() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut examples = 0;
+    for example in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let Ok(config) = fs::read_to_string(example.join("bridge.toml")) else { continue };
+        examples += 1;
+        let records = fs::read_to_string(example.join("records.jsonl")).unwrap();
+        let mut way = Way::new(mapper(&config));
+        for record in records.lines() {
+            // Each for itself, after all of them: what one drops is not laid to another.
+            let others: Vec<_> = records.lines().chain([record; 10]).collect();
+            let allocations = way.allocations(&others, &[record; 10]);
+            assert!(way.rejected > 0 || allocations == 0, "{allocations}: {} {record}", example.display());
+        }
+    }
+    assert!(examples >= 6, "examples are missing");
+}
+
+/// Allocations while these records are mapped by this mapping.
+fn allocations(mapping: &str, records: &[&str]) -> u64 {
+    let config = format!("{HEAD}\n{mapping}\n{TAIL}");
+    Way::new(mapper(&config)).allocations(records, records)
+}
+
+#[test]
+fn texts_and_gaps_allocate_nothing() {
+    let f = |mapping: &str, records: &[&str]| {
+        assert_eq!(allocations(mapping, records), 0, "{mapping}\n{records:?}");
+    };
+    let escaped = [
+        r#"{"n":"a\u0020b\n","t":"x\\ty, z=\u00e9","s":"\"q\" \ud83d\ude00\\","v":1}"#,
+        r#"{"n":"온도, 실내","t":"C:\\dir\\","s":"plain","v":2.5e3}"#,
+        r#"{"\u006e":"short","\u0074":"","s":"","v":3}"#,
+    ];
+    f("name_key = \"n\"\ntag_keys = [\"t\"]\nstring_fields = [\"s\"]", &escaped);
+    let changing = [
+        r#"{"a":1,"b":{"c":[1,2,3],"d":null},"t":"x"}"#,
+        r#"{"b":{"d":5},"t":"","a":null}"#,
+        r#"{"b":{"c":[1,[2,{"e":1}]]},"a":-0.5}"#,
+        r#"{"t":7.50,"a":1}"#,
+        r#"{"b":{},"a":1,"a":2}"#,
+        r#"[{"a":1},{"a":2,"t":"x"}]"#,
+    ];
+    f("tag_keys = [\"t\"]", &changing);
+    let kafka = "key_tag = \"key\"\nheader_tags = [\"unit\"]\ntopic_tag = \"topic\"\npartition_tag = \"p\"";
+    f(
+        &format!("{kafka}\ntag_keys = [\"t\"]\noffset_field = \"o\"\ntags = {{ z = \"1\", key = \"2\" }}"),
+        &changing,
+    );
+}
+
+#[test]
+fn mappings_allocate_nothing() {
+    let f = |mapping: &str, records: &[&str]| {
+        assert_eq!(allocations(mapping, records), 0, "{mapping}\n{records:?}");
+    };
+    let numbers = [r#"{"n":" 5.5 ","a":{"b":123}}"#, r#"{"n":"7","a":{"b":-1}}"#];
+    f("integers = \"int\"\nnumber_fields = [\"n\"]\nrename = { \"a_*\" = \"*\" }", &numbers);
+    let time = |format: &str| format!("time_key = \"t\"\ntime_format = \"{format}\"");
+    f(&time("rfc3339"), &[r#"{"t":"2026-01-01T09:00:00.123+09:00","v":1}"#]);
+    f(&time("unix"), &[r#"{"t":1767225600.5,"v":1}"#, r#"{"t":"1767225601","v":1}"#]);
+    f(&format!("{}\ndistinct_times = \"always\"", time("unix_ms")), &[r#"{"t":1767225600123,"v":1}"#]);
+    let seoul = format!("{}\ntimezone = \"Asia/Seoul\"", time("%Y-%m-%d %H:%M:%S"));
+    f(&seoul, &[r#"{"t":"2026-01-01 09:00:00","v":1}"#]);
+    f("format = \"json_lines\"", &["{\"v\":1}\n\n{\"v\":2}\n"]);
+    f("", &[r#"{"a":"dropped","b":1}"#]);
+    f("integers = \"int\"", &[r#"{"a":12345678901234567890123,"b":1}"#]);
+    let sites = [r#"{"site":"a","items":[{"v":1},{"v":2}]}"#, r#"{"items":[{"v":1}]}"#, r#"{"site":"b"}"#];
+    f("query = \"$.items\"\nname_key = \"$.site\"", &sites);
+}
+
+/// Known exceptions, so that they do not grow.
+#[test]
+fn what_allocates_allocates_little() {
+    let f = |mapping: &str, record: &str, most: u64| {
+        let got = allocations(mapping, &[record; 10]);
+        assert!(got <= most * 10, "{got} for 10 records: {mapping}\n{record}");
+    };
+    // A rejected record: the list of its rejections, and the texts of the reason.
+    f("", r#"{"a":tru}"#, 1);
+    f("", "5", 1);
+    f("", "", 1);
+    f("strict = false", r#"[{"v":1},5]"#, 1);
+    let time = "time_key = \"t\"\ntime_format = \"unix_ms\"";
+    f(time, r#"{"v":1}"#, 2);
+    f(time, r#"{"t":"x","v":1}"#, 4);
+    f("name_key = \"n\"", r##"{"n":"#x","v":1}"##, 2);
+    // A tag from the record's root; a JSONPath that wants a tree.
+    f("query = \"$.items\"\ntag_keys = [\"$.site\"]", r#"{"site":"a","items":[{"v":1},{"v":2}]}"#, 4);
+    f("query = \"$.items[*]\"", r#"{"site":"a","items":[{"v":1},{"v":2}]}"#, 30);
+}

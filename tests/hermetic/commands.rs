@@ -1,0 +1,601 @@
+//! The commands that ask servers, as a user runs them, between the embedded Kafka and receiver.
+
+use crate::signals::signal;
+use crate::support::{Cluster, GROUP, Sink, wait_until};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+use testkit::receiver::Reply;
+
+/// A configuration in a folder of its own.
+struct Setup {
+    folder: PathBuf,
+}
+
+impl Setup {
+    fn new(name: &str, brokers: &str, topics: &str, url: &str) -> Self {
+        Self::with(name, brokers, topics, url, "")
+    }
+
+    /// With further tables.
+    fn with(name: &str, brokers: &str, topics: &str, url: &str, more: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("bridge-commands-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = format!(
+            "[kafka]\nbrokers = '{brokers}'\ntopics = {topics}\n[[mapping]]\ntag_keys = ['host']\n\
+             [influx]\nurl = '{url}'\norg = 'test'\nbucket = 'main'\ntoken = 'any'\n{more}"
+        );
+        std::fs::write(folder.join("bridge.toml"), text).unwrap();
+        Self { folder }
+    }
+
+    /// With other keys of the mapping.
+    fn mapping(self, keys: &str) -> Self {
+        let file = self.folder.join("bridge.toml");
+        let text = std::fs::read_to_string(&file).unwrap().replace("tag_keys = ['host']", keys);
+        std::fs::write(file, text).unwrap();
+        self
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+        command.args(arguments).current_dir(&self.folder);
+        command
+    }
+}
+
+impl Drop for Setup {
+    fn drop(&mut self) {
+        let _left_behind = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn check_connect_passes_where_everything_is_there() {
+    let (cluster, sink) = (Cluster::with_topic("t", 3), Sink::with_buckets(&["main"]));
+    let setup = Setup::new("there", &cluster.address(), "['t']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
+    for line in ["ok      topic t: 3 partitions", "may be written", "calls itself"] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    assert!(!shown.contains("FAILED") && !shown.contains("no errors"), "{shown}");
+    let verdict = shown.lines().last().unwrap_or_default();
+    assert!(
+        verdict.starts_with("bridge.toml: PASSED: ") && verdict.ends_with(" checks, 1 warning"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn check_connect_names_what_is_missing_with_the_remedy() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&[]));
+    let setup = Setup::new("missing", &cluster.address(), "['t', '^none.*']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    for line in ["FAILED  topics ^none.*: 0 match", "influx bucket create --org test --name main"] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let verdict = shown.lines().last().unwrap_or_default();
+    assert!(verdict.starts_with("bridge.toml: FAILED: 2 of "), "{shown}");
+    assert!(!shown.contains("no errors"), "{shown}");
+}
+
+/// An HTTP server that answers everything with this.
+fn answering(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let _request = stream.read(&mut [0; 4096]);
+                let _sent = stream.write_all(answer.as_bytes());
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn check_connect_says_nothing_good_of_a_server_that_is_not_influxdb() {
+    let cluster = Cluster::with_topic("t", 1);
+    let f = |name: &str, answer: &'static str| {
+        let url = answering(answer);
+        let output = Setup::new(name, &cluster.address(), "['t']", &url).run(&["check", "--connect"]);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{name}: {shown}");
+        let of_server: Vec<&str> = shown.lines().filter(|line| line.contains(&url)).collect();
+        assert!(of_server.iter().any(|line| line.starts_with("FAILED")), "{name}: {shown}");
+        assert!(!of_server.iter().any(|line| line.starts_with("ok ")), "{name}: {shown}");
+    };
+    f(
+        "gateway",
+        "HTTP/1.1 502 Bad Gateway\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    );
+    f("elsewhere", "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nnot found");
+    f("website", "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n<html/>");
+}
+
+/// A name that does not resolve is reached through a proxy only; this one answers 502.
+#[test]
+fn check_connect_heeds_the_forms_of_no_proxy() {
+    let cluster = Cluster::with_topic("t", 1);
+    let proxy = answering("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let setup = Setup::new("no-proxy", &cluster.address(), "['t']", "http://influx.hidden.invalid:8086");
+    let f = |list: &str, is_direct: bool| {
+        let mut command = setup.command(&["check", "--connect"]);
+        for name in [
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "http_proxy",
+            "https_proxy",
+            "all_proxy",
+            "no_proxy",
+            "REQUEST_METHOD",
+        ] {
+            command.env_remove(name);
+        }
+        let output = command.env("HTTP_PROXY", &proxy).env("NO_PROXY", list).output().unwrap();
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{list}: {shown}");
+        assert_eq!(!shown.contains("502"), is_direct, "{list}: {shown}");
+    };
+    f("other.invalid", false);
+    f("influx.hidden.invalid:9999", false);
+    f("influx.hidden.invalid:8086", true);
+    f("*.hidden.invalid", true);
+    f("*", true);
+}
+
+/// The remedies of `check` are those of `run`.
+#[test]
+fn check_connect_knows_tls_against_plain_http() {
+    let cluster = Cluster::with_topic("t", 1);
+    let url = answering("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let url = url.replace("http://", "https://");
+    let output = Setup::new("tls", &cluster.address(), "['t']", &url).run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert!(shown.contains("no TLS is spoken at") && shown.contains("begin with http://?"), "{shown}");
+    assert!(!shown.contains("certificate"), "{shown}");
+}
+
+/// With a wrong unit, points lie in 1970 or are rejected; the mapping's own unit passes.
+#[test]
+fn check_connect_fails_where_times_have_another_unit() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let records: Vec<String> = (0..20).map(|n| format!(r#"{{"v":{n},"ts":{}}}"#, now_ms + n)).collect();
+    cluster.produce("t", 0, records.iter().map(String::as_str));
+    let f = |format: &str, status: i32, lines: &[&str]| {
+        let keys = format!("time_key = 'ts'\ntime_format = '{format}'");
+        let setup = Setup::new(format, &cluster.address(), "['t']", &sink.receiver.url()).mapping(&keys);
+        let output = setup.run(&["check", "--connect"]);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(status), "{format}: {shown}");
+        for line in lines {
+            assert!(shown.contains(line), "{line}\n{shown}");
+        }
+    };
+    f("unix_ms", 0, &["ok      topic t: 20 sampled records become 20 points"]);
+    f(
+        "unix_us",
+        1,
+        &[
+            "FAILED  topic t: 20 of 20 sampled times are far from Kafka's, such as t[0]@0 becomes 1970-01-2",
+            "the values look like milliseconds since 1970: set `time_format = \"unix_ms\"`",
+        ],
+    );
+    f(
+        "unix",
+        1,
+        &[
+            "FAILED  topic t: 20 sampled records become 0 points; 20 are rejected, such as t[0]@0: its time",
+            "set `time_format = \"unix_ms\"`",
+        ],
+    );
+}
+
+#[test]
+fn check_connect_warns_of_points_that_overwrite_each_other() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    // Three meters in one record, which only their place tells apart.
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let meters: Vec<String> = (0..3).map(|n| format!(r#"{{"v":{n},"ts":{now_ms}}}"#)).collect();
+    cluster.produce("t", 0, [format!("[{}]", meters.join(",")).as_str()]);
+    let keys = "time_key = 'ts'\ntime_format = 'unix_ms'";
+    let setup = Setup::new("overwrite", &cluster.address(), "['t']", &sink.receiver.url()).mapping(keys);
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let line = "warn    bucket \"main\" of org \"test\": 2 of 3 sampled points overwrite another point of the same series and time, \
+                such as one of t[0]@0";
+    assert!(shown.contains(line), "{shown}");
+}
+
+#[test]
+fn check_connect_names_servers_that_are_not_there() {
+    // Port 1 has no service on any machine that tests run on.
+    let setup = Setup::new("nowhere", "127.0.0.1:1", "['t']", "http://127.0.0.1:1");
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    for line in
+        ["FAILED  broker 127.0.0.1:1: Connection refused", "check `kafka.brokers`", "check influx.url"]
+    {
+        assert!(shown.contains(line), "{shown}");
+    }
+}
+
+/// A broker that gives another name of itself: what comes from `to` has it in the place of "127.0.0.1", which is as long.
+fn renaming(to: &str, name: &'static [u8; 9]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let to = to.to_owned();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (mut client, mut server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
+            let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            thread::spawn(move || {
+                let _ended = std::io::copy(&mut from_client, &mut to_server);
+                let _closed = to_server.shutdown(Shutdown::Both);
+            });
+            thread::spawn(move || {
+                // Whole answers: a name could else arrive in two parts.
+                while let Some(mut answer) = kafka_frame(&mut server) {
+                    for at in 0..=answer.len().saturating_sub(name.len()) {
+                        if answer[at..].starts_with(b"127.0.0.1") {
+                            answer[at..at + name.len()].copy_from_slice(name);
+                        }
+                    }
+                    if client.write_all(&answer).is_err() {
+                        break;
+                    }
+                }
+                let _closed = client.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    address
+}
+
+/// One request or answer of Kafka's protocol with the four bytes of its size; none at the connection's end.
+fn kafka_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut frame = vec![0; 4];
+    stream.read_exact(&mut frame).ok()?;
+    let size = u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]) as usize;
+    frame.resize(4 + size, 0);
+    stream.read_exact(&mut frame[4..]).ok()?;
+    Some(frame)
+}
+
+/// A listener that answers like a `KRaft` controller's of Kafka 4.1: it names the requests that it serves, and metadata for
+/// clients is none of them.
+fn controller() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    // Fetch, SaslHandshake, ApiVersions, CreateTopics, DescribeConfigs, Vote, DescribeQuorum, DescribeCluster.
+    let served: [(u16, u16, u16); 8] =
+        [(1, 0, 17), (17, 0, 1), (18, 0, 4), (19, 2, 7), (32, 1, 4), (52, 0, 2), (55, 0, 2), (60, 0, 2)];
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            thread::spawn(move || {
+                while let Some(request) = kafka_frame(&mut client) {
+                    const API_VERSIONS: [u8; 2] = [0, 18];
+                    if request[4..6] != API_VERSIONS {
+                        break;
+                    }
+                    // ApiVersions 3: correlation id, no error, a compact array, no throttling, no tags.
+                    let mut answer = [&request[8..12], &[0, 0, served.len() as u8 + 1]].concat();
+                    for (key, min, max) in served {
+                        answer.extend([key, min, max].map(u16::to_be_bytes).concat());
+                        answer.push(0);
+                    }
+                    answer.extend([0; 5]);
+                    let size = (answer.len() as u32).to_be_bytes();
+                    if client.write_all(&[&size[..], &answer].concat()).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn check_connect_names_the_port_of_a_controller() {
+    let sink = Sink::with_buckets(&["main"]);
+    let address = controller();
+    let setup = Setup::new("controller", &address, "['t']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let (shown, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{shown}{said}");
+    let line = format!("FAILED  broker {address}: connected, but this is the port of a KRaft controller");
+    assert!(shown.contains(&line), "{shown}{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn check_connect_names_a_broker_that_gives_a_name_nobody_knows() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    let brokers = cluster.address();
+    let port = brokers.rsplit(':').next().unwrap();
+    let setup = Setup::new("renamed", &renaming(&brokers, b"n.invalid"), "['t']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    let calls = format!(
+        "FAILED  a bootstrap address answered, but broker 1 calls itself n.invalid:{port}, which does not resolve here"
+    );
+    // Topics are asked for only where the list of them arrived before librdkafka left the bootstrap address.
+    for line in [&*calls, "may be written"] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn check_connect_names_what_is_not_kafka() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    let http = sink.receiver.url();
+    let http = http.trim_start_matches("http://");
+    let brokers = format!("{http},{}", cluster.address());
+    let setup = Setup::new("http", &brokers, "['t']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    let not_kafka = format!(
+        "FAILED  broker {http}: connected, but something that speaks HTTP answers: check `kafka.brokers`"
+    );
+    // The other one is asked all the same.
+    for line in [&*not_kafka, "answers for 1 broker", "ok      topic t: 1 partition"] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn check_connect_puts_samples_through_the_mapping() {
+    let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::with_buckets(&["main"]));
+    let record = r#"{"hots":"h","v":1,"state":"on"}"#;
+    cluster.produce("t", 0, std::iter::repeat_n(record, 300));
+    cluster.produce("t", 1, [record, "bad"]);
+    cluster.create_topic("empty", 1);
+    let setup = Setup::new("samples", &cluster.address(), "['t', 'empty']", &sink.receiver.url());
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    for line in [
+        "ok      topic t: nothing is committed: by `offset_reset` = \"earliest\" all 302 records there are read",
+        "warn    topic t: 52 sampled records become 51 points; 1 is rejected, such as t[1]@1: it is not JSON",
+        "warn    topic t: 102 values under hots, state: strings and booleans are dropped",
+        "warn    topic empty: it holds no records",
+        "warn    t: `host` of `tag_keys` is in none of 51 sampled records: did you mean `hots`?",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+    assert_eq!(cluster.committed("t", 2), [None, None]);
+    assert!(sink.points("main").is_empty());
+    assert!(!shown.contains('\x1b'), "no terminal, no colours");
+}
+
+#[test]
+fn check_connect_says_how_far_behind_the_group_is() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    cluster.produce("t", 0, std::iter::repeat_n(r#"{"v":1}"#, 10));
+    cluster.commit("t", 0, 7);
+    let setup = Setup::new("behind", &cluster.address(), "['t']", &sink.receiver.url());
+    let toml = std::fs::read_to_string(setup.folder.join("bridge.toml")).unwrap();
+    let toml = toml.replace("[[mapping]]", &format!("group_id = '{GROUP}'\n[[mapping]]"));
+    std::fs::write(setup.folder.join("bridge.toml"), toml).unwrap();
+    let output = setup.run(&["check", "--connect"]);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let line = "ok      topic t: reading starts at the committed offsets, 3 records behind";
+    assert!(shown.contains(line), "{shown}");
+    assert_eq!(cluster.committed("t", 1), [Some(7)]);
+}
+
+#[test]
+fn check_connect_asks_whether_dead_letters_can_be_written() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
+    cluster.create_topic("t-dead", 2);
+    let f = |name: &str, dead_letter: &str, status: i32, want: &str| {
+        let table = format!("[dead_letter]\n{dead_letter}\n");
+        let setup = Setup::with(name, &cluster.address(), "['t', '^t-']", &sink.receiver.url(), &table);
+        cluster.create_topic(&format!("t-{name}"), 1);
+        let output = setup.run(&["check", "--connect"]);
+        let shown = text(&output.stdout);
+        assert!(shown.contains(want), "{want}\n{shown}");
+        assert_eq!(output.status.code(), Some(status), "{shown}");
+        assert!(!setup.folder.join("dead.jsonl").exists());
+    };
+    f("topic", "topic = 't-dead'", 0, "ok      dead-letter topic t-dead: 2 partitions");
+    // It is not counted among those that are read.
+    f("pattern", "topic = 't-dead'", 0, "ok      topics ^t-: 2 match");
+    // The mock cluster does not say whether it creates topics.
+    f("later", "topic = 'later'", 0, "ok      dead-letter topic later: it does not exist; create it, unless");
+    f("file", "file = 'dead.jsonl'", 0, "ok      dead-letter file dead.jsonl: may be written");
+    f(
+        "folder",
+        "file = 'none/dead.jsonl'",
+        1,
+        "FAILED  dead-letter file: dead letters can't be written to none/dead.jsonl: No such file or directory (os error 2): create its folder",
+    );
+}
+
+#[test]
+fn map_live_shows_a_topic_without_joining_the_group() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [r#"{"host":"h1","v":1.5}"#, "bad"]);
+    let setup = Setup::new("live", &cluster.address(), "['t']", &sink.receiver.url());
+    let output = setup.run(&["map", "--live", "3"]);
+    let (shown, said) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{shown}{said}");
+    assert!(shown.starts_with("t,host=h1 v=1.5 "), "{shown}");
+    assert!(said.contains("t[0]@1: it is not JSON"), "{said}");
+    assert_eq!(cluster.committed("t", 1), [None]);
+    assert!(sink.points("main").is_empty());
+}
+
+#[test]
+fn map_live_ends_well_with_ctrl_c_and_says_when_nothing_came() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [r#"{"host":"h1","v":1.5,"state":"on"}"#]);
+    cluster.create_topic("empty", 1);
+    let setup = Setup::new("interrupted", &cluster.address(), "['t']", &sink.receiver.url());
+    let mut command = setup.command(&["map", "--live", "600"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    let mut shown = BufReader::new(child.stdout.take().unwrap());
+    shown.read_line(&mut first).unwrap();
+    assert!(first.starts_with("t,host=h1 v=1.5 "), "{first}");
+    signal(child.id(), "INT");
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for line in ["t: 1 record became 1 line", "dropped or changed: 1 values under state"] {
+        assert!(said.contains(line), "{said}");
+    }
+    let output = setup.run(&["map", "--live", "1", "--topic", "empty"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("empty: no record is there, and none came"), "{said}");
+}
+
+#[test]
+fn health_wants_no_secrets() {
+    let setup = Setup::with(
+        "health",
+        "127.0.0.1:1",
+        "['t']",
+        "http://127.0.0.1:1",
+        "[admin]\nlisten = '127.0.0.1:1'",
+    );
+    let path = setup.folder.join("bridge.toml");
+    let config =
+        std::fs::read_to_string(&path).unwrap().replace("'any'", "'${BRIDGE_TEST_VARIABLE_THAT_IS_NOT_SET}'");
+    std::fs::write(path, config).unwrap();
+    let output = setup.run(&["health"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("is the bridge running"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn without_a_command_it_says_how_to_begin() {
+    let setup = Setup::new("begin", "127.0.0.1:1", "['t']", "http://127.0.0.1:1");
+    let output = setup.run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    for line in ["bridge.toml: found", "demo", "init", "migrate", "--help"] {
+        assert!(said.contains(line), "{said}");
+    }
+}
+
+/// `run`, until it is dropped, with its log in a file.
+struct Running<'s> {
+    child: Child,
+    setup: &'s Setup,
+}
+
+impl<'s> Running<'s> {
+    fn start(setup: &'s Setup) -> Self {
+        let log = File::create(setup.folder.join("log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+        command.arg("run").current_dir(&setup.folder).stdin(Stdio::null()).stdout(Stdio::null());
+        Self { child: command.stderr(log).spawn().unwrap(), setup }
+    }
+
+    fn log(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.setup.folder.join("log")).unwrap();
+        log.lines().map(str::to_owned).collect()
+    }
+
+    fn has_told(&self, words: &str) -> bool {
+        self.log().iter().any(|line| line.contains(words))
+    }
+
+    /// SIGTERM; returns whether it ended well.
+    fn stop(&mut self) -> bool {
+        signal(self.child.id(), "TERM");
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ended = self.child.kill();
+        let _ended = self.child.wait();
+    }
+}
+
+#[test]
+fn run_logs_json_and_is_quiet_when_well() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)));
+    cluster.produce("t", 0, (0..100).map(|n| format!(r#"{{"host":"h{n}","v":{n},"note":"text"}}"#)));
+    cluster.produce("t", 0, ["no json"]);
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!("[log]\nformat = 'json'\n[admin]\nlisten = '{listen}'\n");
+    let setup = Setup::with("json-log", &cluster.address(), "['t']", &sink.receiver.url(), &more);
+    let mut bridge = Running::start(&setup);
+    wait_until("it says that it holds", || bridge.has_told("holding, records stay uncommitted"));
+    // A hold is no illness: a restart would not mend it.
+    let health = setup.run(&["health"]);
+    assert_eq!(health.status.code(), Some(0), "{}", text(&health.stderr));
+    sink.answer(None);
+    wait_until("it says that it goes on", || bridge.has_told("writing goes on"));
+    wait_until("all is stored", || sink.lines_stored() == 100);
+    wait_until("the first lines are told", || bridge.has_told("first lines stored"));
+    let told = bridge.log();
+    cluster.produce("t", 0, (100..5_000).map(|n| format!(r#"{{"host":"h{n}","v":{n}}}"#)));
+    wait_until("the others are stored", || sink.lines_stored() == 5_000);
+    assert_eq!(bridge.log(), told, "nothing is told while all is well");
+    assert!(bridge.stop());
+    assert_eq!(setup.run(&["health"]).status.code(), Some(1), "it has stopped");
+
+    let log = bridge.log();
+    let lines: Vec<(String, String)> = log.iter().map(|line| level_and_message(line)).collect();
+    let shown = log.join("\n");
+    let of_level = |level: &str| lines.iter().filter(|line| line.0 == level).count();
+    let messages = |words: &[&str]| {
+        for word in words {
+            assert!(lines.iter().any(|(_, message)| message == word), "no {word:?} in\n{shown}");
+        }
+    };
+    messages(&["kafka-influx-bridge starts", "subscribed", "assigned", "first record", "record rejected"]);
+    messages(&["holding, records stay uncommitted", "writing goes on", "first lines stored", "stopped"]);
+    assert!(of_level("ERROR") == 1 && of_level("WARN") <= 4 && lines.len() < 18, "{shown}");
+}
+
+/// Of a line of the log, which has to be JSON in the documents' words.
+fn level_and_message(line: &str) -> (String, String) {
+    let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    let field = |key: &str| {
+        let text = value.get(key).and_then(serde_json::Value::as_str);
+        text.unwrap_or_else(|| panic!("no {key}: {line}")).to_owned()
+    };
+    let (time, level, message) = (field("timestamp"), field("level"), field("message"));
+    assert!(time.len() >= 20 && time.find('T') == Some(10) && time.ends_with('Z'), "{line}");
+    assert!(["ERROR", "WARN", "INFO"].contains(&level.as_str()), "{line}");
+    assert!(!message.is_empty() && !line.contains('\u{1b}'), "{line}");
+    for word in ["message ", "messages", "metric ", "metrics ", "event", "sink", "acked", "chunk", "blocked"]
+    {
+        assert!(!message.replace("metrics, health", "").contains(word), "{word:?} in {line}");
+    }
+    (level, message)
+}

@@ -1,0 +1,233 @@
+//! What the documents say is true: paths exist, commands and configurations work.
+
+use std::path::{Path, PathBuf};
+
+const DOCUMENTS: [&str; 12] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "docs/README.md",
+    "docs/README.ko.md",
+    "docs/telegraf.md",
+    "docs/others.md",
+    "docs/configuration.md",
+    "docs/operating.md",
+    "docs/troubleshooting.md",
+    "docs/faults.md",
+    "docs/bugs-found.md",
+    "docs/benchmarks.md",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The contents of fenced blocks of this language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
+}
+
+/// The names under which browsers find the headings of a document.
+fn headings(text: &str) -> impl Iterator<Item = String> {
+    let titles = text
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .map(|rest| rest.trim_start_matches('#').trim());
+    titles.map(|title| {
+        let kept = title.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
+    })
+}
+
+/// The Rust files below a folder, with their text.
+fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
+    fn add(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                add(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                files.push((path, text));
+            }
+        }
+    }
+    let mut files = Vec::new();
+    add(&root().join(folder), &mut files);
+    files
+}
+
+/// All of the program's text, with strings that go on in the next line put together.
+fn sources() -> String {
+    let all: String = ["src", "crates"].into_iter().flat_map(rust_files).map(|(_, text)| text).collect();
+    let mut joined = String::new();
+    for part in all.split("\\\n") {
+        joined.push_str(if joined.is_empty() { part } else { part.trim_start() });
+    }
+    joined
+}
+
+#[test]
+fn messages_in_troubleshooting_are_those_of_the_program() {
+    let sources = sources();
+    for (document, begin) in [("docs/troubleshooting.md", "### \""), ("docs/README.ko.md", "| \"")] {
+        let text = read(document);
+        let messages: Vec<&str> =
+            text.lines().filter_map(|line| line.strip_prefix(begin)?.split('"').next()).collect();
+        assert!(messages.len() >= 8, "{messages:?}");
+        for message in messages {
+            for part in message.split('…') {
+                assert!(sources.contains(part), "{document}: the bridge does not say {part:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn paths_in_documents_exist() {
+    for document in DOCUMENTS {
+        let text = read(document);
+        let quoted = text.split('`').skip(1).step_by(2);
+        let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        let of_project = |path: &&str| {
+            ["src/", "crates/", "tests/", "docker/", "examples/"].iter().any(|top| path.starts_with(top))
+        };
+        // Links begin at the document, as browsers take them.
+        let folder = root().join(document).parent().unwrap().to_owned();
+        let links = linked.filter(|link| !link.contains("://")).map(|link| {
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let path = if path.is_empty() { root().join(document) } else { folder.join(path) };
+            let has = |text: &str| headings(text).any(|found| found == heading);
+            assert!(
+                heading.is_empty() || has(&std::fs::read_to_string(&path).unwrap()),
+                "{document}: {link}"
+            );
+            path
+        });
+        let paths: Vec<PathBuf> = quoted
+            .filter(of_project)
+            .map(|path| root().join(path.split(' ').next().unwrap()))
+            .chain(links)
+            .collect();
+        assert!(!paths.is_empty(), "{document}");
+        for path in paths {
+            assert!(path.exists(), "{document} names {}", path.display());
+        }
+    }
+}
+
+/// Asserts that each test that a document names exists: `FILE NAME` is a test in that file, `tests/loss/run NAME` a scenario.
+/// Returns how many the document names.
+fn assert_named_tests_exist(document: &str) -> usize {
+    let text = read(document);
+    let named = text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once(' '));
+    let named: Vec<_> = named
+        .filter(|(file, _)| ["tests/", "src/", "crates/"].iter().any(|top| file.starts_with(top)))
+        .collect();
+    for (file, name) in &named {
+        let (file, head) =
+            if *file == "tests/loss/run" { ("tests/loss/scenarios.py", "def") } else { (*file, "fn") };
+        assert!(read(file).contains(&format!("{head} {name}(")), "{document} names {file} {name}");
+    }
+    named.len()
+}
+
+#[test]
+fn tests_in_the_table_of_faults_exist() {
+    assert!(assert_named_tests_exist("docs/faults.md") > 20);
+}
+
+#[test]
+fn tests_of_the_bugs_found_exist() {
+    assert!(assert_named_tests_exist("docs/bugs-found.md") > 40);
+    let rows = read("docs/bugs-found.md");
+    let rows = rows.lines().filter(|line| line.starts_with("| ") && line.contains(". | "));
+    for row in rows {
+        assert!(row.ends_with("` |") && row.contains(".rs "), "no test guards: {row}");
+    }
+}
+
+/// `tests/support/seed.rs` reads the seed of a randomised test and prints the command that repeats the run.
+#[test]
+fn each_seed_is_printed_with_the_command_that_repeats_it() {
+    let mut files = 0;
+    for (path, text) in ["src", "crates", "tests"].into_iter().flat_map(rust_files) {
+        if ["tests/hermetic/documents.rs", "tests/support/seed.rs"].iter().any(|name| path.ends_with(name)) {
+            continue;
+        }
+        let reads_seed = text.contains("SEED\"");
+        let prints = ["seed::given_or_random(", "seed::Repeated::by("].iter().any(|call| text.contains(call));
+        assert!(!reads_seed || prints, "{}: call tests/support/seed.rs for the seed", path.display());
+        assert!(
+            !text.contains("with_seed(fastrand::u64(..))"),
+            "{}: a seed that nobody sees",
+            path.display()
+        );
+        files += usize::from(reads_seed);
+    }
+    assert!(files >= 8, "only {files} files with seeds were found");
+}
+
+/// Each word of the tables of causes and reasons is one of the program's.
+#[test]
+fn causes_in_troubleshooting_are_those_of_the_program() {
+    let sources = sources();
+    let text = read("docs/troubleshooting.md");
+    let by_message = text.split("## By message").nth(1).unwrap();
+    let cells = by_message.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+    let words: Vec<&str> =
+        cells.flat_map(|cell| cell.split('`')).map(|word| word.trim_matches([' ', ','])).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    assert!(words.len() > 20, "{words:?}");
+    for word in words {
+        assert!(sources.contains(&format!("\"{word}\"")), "docs/troubleshooting.md names {word}");
+    }
+}
+
+#[test]
+fn the_first_configuration_is_one() {
+    let text = read("README.md");
+    let [configuration] = &blocks(&text, "toml")[..] else { panic!("one configuration") };
+    let env = |name: &str| (name == "INFLUX_TOKEN").then(|| "token".to_owned());
+    let loaded = configuration::parse(Path::new("bridge.toml"), configuration, &env);
+    assert!(loaded.is_ok(), "{:?}", loaded.err());
+    let lines = configuration.lines().filter(|line| !line.trim().is_empty()).count();
+    assert!(lines <= 12, "a first configuration in ten lines, or about: {lines}");
+}
+
+#[test]
+fn readme_gives_the_two_commands() {
+    let commands = blocks(&read("README.md"), "sh").concat();
+    for command in ["cargo run --release -- demo\n", "cargo test\n"] {
+        assert!(commands.contains(command), "{command}");
+    }
+}
+
+#[test]
+fn architecture_is_read_in_one_sitting() {
+    assert!(read("ARCHITECTURE.md").lines().count() <= 200);
+}
+
+/// A mutation whose text has moved would break nothing, and one without a row was never run.
+#[test]
+fn each_deliberate_fault_stands_in_the_sources_and_in_the_table() {
+    let mutations: toml::Table = read("tests/mutations/mutations.toml").parse().unwrap();
+    let mutations = mutations.get("mutation").and_then(toml::Value::as_array).unwrap();
+    assert!(mutations.len() >= 25, "{} deliberate faults", mutations.len());
+    let faults = read("docs/faults.md");
+    for mutation in mutations {
+        let text = |key: &str| mutation.get(key).and_then(toml::Value::as_str).unwrap();
+        let (name, file) = (text("name"), text("file"));
+        let times = read(file).matches(text("find")).count();
+        assert_eq!(times, 1, "{name}: its text stands {times} times in {file}");
+        let row = format!("| {} | `{file}` |", text("breaks"));
+        assert!(
+            faults.contains(&row),
+            "{name}: docs/faults.md has no row; write it with tests/mutations/run --write"
+        );
+    }
+}

@@ -1,0 +1,218 @@
+//! What has to become of each record, and whether it did.
+
+use super::script::{Draw, Faulty};
+use crate::support::{Cluster, bucket, wait_until};
+use engine::dead_letter::DeadLetterError;
+use influx::{Delays, LogObserver};
+use kafka_influx_bridge::pipeline::{Options, Pipeline, PipelineError};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use testkit::NewRecord;
+
+const TOPIC: &str = "t";
+const PARTITIONS: i32 = 3;
+/// As long as a fault lasts, and at least so many requests have to meet it.
+const FAULTY: Duration = Duration::from_millis(1_500);
+const FAULTS_MIN: u64 = 3;
+
+/// What a record is meant to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Good,
+    Filtered,
+    Rejected,
+    /// A field of it has another type than the one that InfluxDB knows.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Produced {
+    partition: i32,
+    offset: i64,
+    id: u64,
+    kind: Kind,
+}
+
+/// What a fault may do to good records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Nothing: they are stored in the end.
+    Nobody,
+    /// It says that their lines are to blame, so they may be dead-lettered instead.
+    Lines,
+}
+
+/// The bridge under one fault, with one seed.
+pub struct Model {
+    cluster: Cluster,
+    faulty: Faulty,
+    letters: PathBuf,
+    produced: Vec<Produced>,
+    next_offsets: [i64; PARTITIONS as usize],
+    blame: Blame,
+}
+
+impl Model {
+    pub fn new(draw: Draw, blame: Blame, seed: u64) -> Self {
+        static MODELS: AtomicU64 = AtomicU64::new(0);
+        let (process, number) = (std::process::id(), MODELS.fetch_add(1, Relaxed));
+        let letters = std::env::temp_dir().join(format!("bridge-faults-{process}-{number}.jsonl"));
+        let _absent = std::fs::remove_file(&letters);
+        let cluster = Cluster::with_topic(TOPIC, PARTITIONS);
+        let next_offsets = [0; PARTITIONS as usize];
+        Self {
+            cluster,
+            faulty: Faulty::start(draw, seed),
+            letters,
+            produced: Vec::new(),
+            next_offsets,
+            blame,
+        }
+    }
+
+    /// Produces before, under and after the fault, with a restart of the bridge in the middle, and asks for everything.
+    pub fn run(mut self, rng: &mut fastrand::Rng) {
+        // The type that the field has, before anything can conflict with it.
+        self.produce(1, &mut fastrand::Rng::with_seed(0));
+        self.faulty.mend_while(|| {
+            let pipeline = self.start(rng.u64(..));
+            wait_until("the first record is stored", || !self.stored().is_empty());
+            assert!(pipeline.stop_and_wait(|| false));
+            pipeline.join().unwrap();
+        });
+        let begin = Instant::now();
+        let mut pipeline = self.start(rng.u64(..));
+        let restart = begin + FAULTY.mul_f64(rng.f64());
+        let mut restarted = false;
+        while begin.elapsed() < FAULTY || self.faulty.faults() < FAULTS_MIN {
+            self.produce(rng.usize(1..200), rng);
+            self.check();
+            if !restarted && Instant::now() >= restart {
+                restarted = true;
+                pipeline.stop();
+                // What hangs is given up.
+                pipeline.stop_and_wait(|| begin.elapsed() > FAULTY);
+                drop(pipeline.join());
+                pipeline = self.start(rng.u64(..));
+            }
+        }
+        self.faulty.mend();
+        self.produce(50, rng);
+        wait_until("all is committed", || {
+            self.check();
+            self.committed() == self.next_offsets.map(Some)
+        });
+        assert!(pipeline.stop_and_wait(|| false), "the bridge does not end");
+        pipeline.join().unwrap();
+        self.check();
+        let _gone = std::fs::remove_file(&self.letters);
+    }
+
+    fn start(&self, seed: u64) -> Pipeline {
+        let text = format!(
+            "shutdown_max = '2s'\n\
+             [kafka]\nbrokers = '{}'\ntopics = '{TOPIC}'\ngroup_id = 'test-group'\n\
+             librdkafka.'session.timeout.ms' = 2000\nlibrdkafka.'heartbeat.interval.ms' = 200\n\
+             [[mapping]]\nstring_fields = ['type']\nnumber_fields = ['type']\n\
+             [influx]\nurl = '{}'\norg = 'test'\nbucket = 'main'\ntoken = 'any'\ntimeout = '1s'\n\
+             [batch]\nage_max = '20ms'\nlines_max = 100\n[admin]\nlisten = ''\n\
+             [reject]\nrate_max = 1.0\n[dead_letter]\nfile = '{}'\n",
+            self.cluster.address(),
+            self.faulty.receiver.url(),
+            self.letters.display()
+        );
+        let config =
+            configuration::parse(Path::new("faults.toml"), &text, &|_| None).map_err(|e| e.to_string());
+        let ms = Duration::from_millis;
+        let delays = Delays {
+            retry_first: ms(5),
+            retry_max: ms(50),
+            hold_first: ms(10),
+            hold_max: ms(50),
+            ..Delays::default()
+        };
+        let options = Options { delays, seed, ..Options::default() };
+        let config = config.unwrap().config;
+        // Requests that were given up keep the file of dead letters a moment longer than their pipeline.
+        let mut started = None;
+        wait_until("the bridge starts", || {
+            let result = Pipeline::start_with(&config, Arc::new(LogObserver), options);
+            started = match result {
+                Err(PipelineError::DeadLetter(DeadLetterError::FileLocked { .. })) => None,
+                result => Some(result.unwrap()),
+            };
+            started.is_some()
+        });
+        started.unwrap()
+    }
+
+    fn produce(&mut self, count: usize, rng: &mut fastrand::Rng) {
+        let first = self.produced.is_empty();
+        for _ in 0..count {
+            let kind = match rng.u32(0..30) {
+                _ if first => Kind::Good,
+                0 => Kind::Rejected,
+                1 => Kind::Refused,
+                2 => Kind::Filtered,
+                _ => Kind::Good,
+            };
+            let (id, partition) = (self.produced.len() as u64, rng.i32(0..PARTITIONS));
+            let value = match kind {
+                Kind::Good => format!(r#"{{"id":{id},"type":1.5}}"#),
+                Kind::Filtered => r#"{"dropped":"text"}"#.to_owned(),
+                Kind::Rejected => format!("{{id {id}"),
+                Kind::Refused => format!(r#"{{"id":{id},"type":"text"}}"#),
+            };
+            let value = Some(value.as_bytes());
+            self.cluster.send(NewRecord { topic: TOPIC, partition: Some(partition), value, time_ms: None });
+            let next = &mut self.next_offsets[partition as usize];
+            self.produced.push(Produced { partition, offset: *next, id, kind });
+            *next += 1;
+        }
+        self.cluster.flush();
+    }
+
+    fn committed(&self) -> [Option<i64>; PARTITIONS as usize] {
+        self.cluster.committed(TOPIC, PARTITIONS).try_into().unwrap()
+    }
+
+    fn stored(&self) -> BTreeSet<u64> {
+        self.faulty.stored(&bucket("main"))
+    }
+
+    /// The coordinates in the file of dead letters. A line that is being written may be there in part.
+    fn letters(&self) -> BTreeSet<(i32, i64)> {
+        let text = std::fs::read_to_string(&self.letters).unwrap_or_default();
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let letters = whole.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let place = |letter: serde_json::Value| {
+            (letter["partition"].as_i64().unwrap() as i32, letter["offset"].as_i64().unwrap())
+        };
+        letters.map(place).collect()
+    }
+
+    /// Every record below the committed offset is settled. What is settled stays so, so asking for the commit first is safe.
+    fn check(&self) {
+        let committed = self.committed();
+        let (stored, letters) = (self.stored(), self.letters());
+        for record in &self.produced {
+            if record.offset >= committed[record.partition as usize].unwrap_or(0) {
+                continue;
+            }
+            let is_stored = stored.contains(&record.id);
+            let has_letter = letters.contains(&(record.partition, record.offset));
+            let is_settled = match record.kind {
+                Kind::Good => is_stored || (has_letter && self.blame == Blame::Lines),
+                Kind::Filtered => true,
+                Kind::Rejected | Kind::Refused => has_letter && !is_stored,
+            };
+            assert!(
+                is_settled,
+                "committed and not settled: {record:?}, stored {is_stored}, letter {has_letter}"
+            );
+        }
+    }
+}

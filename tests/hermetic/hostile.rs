@@ -1,0 +1,150 @@
+//! Text from outside (records, answers of InfluxDB) can inject nothing into the log, and secrets never stand there: the binary
+//! itself, at the most talkative level.
+
+use crate::support::{Cluster, Sink, wait_until};
+use std::fs;
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::{self, JoinHandle};
+use testkit::receiver::Reply;
+
+/// What must not come out as it goes in: a line of its own, terminal escapes, text that runs backwards.
+const HOSTILE: &str = "\u{1b}[31mred\u{1b}]0;title\u{7}\r\n2026-01-01T00:00:00.000000Z ERROR faked\u{2028}line\u{202e}back\u{9b}31m\u{0}";
+const SECRETS: [&str; 3] =
+    ["TOKEN-that-nobody-may-see", "PASSWORD-that-nobody-may-see", "LOGIN-that-nobody-may-see"];
+
+/// The binary with a bridge.toml in a folder of its own; its log is read as it comes.
+struct Running {
+    child: Child,
+    log: Option<JoinHandle<String>>,
+    folder: PathBuf,
+}
+
+impl Running {
+    fn start(name: &str, config: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("bridge-hostile-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("bridge.toml"), config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+        command.arg("run").current_dir(&folder).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut errors = child.stderr.take().unwrap();
+        let log = thread::spawn(move || {
+            let mut log = Vec::new();
+            errors.read_to_end(&mut log).unwrap();
+            String::from_utf8(log).unwrap()
+        });
+        Self { child, log: Some(log), folder }
+    }
+
+    fn letters(&self) -> usize {
+        fs::read_to_string(self.folder.join("letters.jsonl")).map_or(0, |text| text.lines().count())
+    }
+
+    fn end(mut self) -> String {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.log.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
+        let _gone = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn config(cluster: &Cluster, sink: &Sink, format: &str, kafka: &str) -> String {
+    let [token, ..] = SECRETS;
+    format!(
+        "[kafka]\nbrokers = '{}'\ntopics = 't'\n{kafka}\n\
+         [[mapping]]\ntag_keys = ['id']\nstring_fields = ['s']\ntime_key = 'time'\ntime_format = 'unix'\n\
+         [influx]\nurl = '{}'\norg = 'test'\nbucket = 'main'\ntoken = '{token}'\n\
+         [batch]\nage_max = '20ms'\n[dead_letter]\nfile = 'letters.jsonl'\n[reject]\nrate_max = 1.0\n\
+         [admin]\nlisten = ''\n[log]\nlevel = 'trace'\nformat = '{format}'\n",
+        cluster.address(),
+        sink.receiver.url()
+    )
+}
+
+fn assert_harmless(log: &str, format: &str) {
+    assert!(!log.is_empty());
+    for line in log.lines() {
+        assert!(!line.contains(|c: char| c.is_control() || "\u{2028}\u{202e}".contains(c)), "{line:?}");
+        assert!(!line.starts_with("2026-01-01T00:00:00"), "{line:?}");
+        match format {
+            "json" => {
+                let entry: serde_json::Value =
+                    serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+                assert!(entry["timestamp"].is_string() && entry["level"].is_string(), "{line}");
+            }
+            // 2026-11-21T17:40:00.123456Z  WARN ...
+            _ => assert!(line.as_bytes().get(10) == Some(&b'T') && line.starts_with("20"), "{line:?}"),
+        }
+    }
+    for secret in SECRETS {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn records_and_answers_inject_nothing_into_the_log() {
+    for format in ["text", "json"] {
+        let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+        let text = serde_json::Value::from(HOSTILE).to_string();
+        let fine = r#"{"id":"fine","v":1,"time":1700000000}"#.to_owned();
+        let records = [
+            format!("not json {HOSTILE}"),
+            format!(r#"{{"id":"a","v":1,"time":{text}}}"#),
+            format!(r#"{{"id":{text},{text}:{text},"s":{text},"v":1,"time":1700000001}}"#),
+            fine.clone(),
+        ];
+        cluster.produce("t", 0, &records);
+        sink.answer(Some(Reply::status(503).body(HOSTILE)));
+        let running = Running::start(format, &config(&cluster, &sink, format, ""));
+        // Whatever an answer means, its words are told.
+        let statuses = [503, 401, 404, 400, 200, 301, 429];
+        for status in statuses {
+            let before = sink.requests();
+            let json = serde_json::json!({ "code": HOSTILE, "message": HOSTILE, "error": HOSTILE });
+            let reply = Reply::status(status).header("Location", "/\t\u{a0}else").body(json.to_string());
+            sink.answer(Some(reply));
+            wait_until("the answer is heard", || sink.requests() > before);
+        }
+        let partial = format!("partial write: unable to parse 'x': {HOSTILE}");
+        sink.answer(Some(Reply::status(422).body(serde_json::json!({ "message": partial }).to_string())));
+        wait_until("the refused lines have their letters", || running.letters() >= 4);
+        sink.answer(None);
+        cluster.produce("t", 0, [fine]);
+        sink.wait_for_points("main", 1);
+        let log = running.end();
+        assert!(log.contains("record rejected") && log.contains("line refused"), "{log}");
+        assert_harmless(&log, format);
+    }
+}
+
+#[test]
+fn secrets_stay_out_of_the_log_also_of_librdkafkas() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)));
+    let [_, password, login] = SECRETS;
+    let kafka = format!(
+        "librdkafka.debug = 'all'\nsasl = {{ mechanism = 'PLAIN', username = 'user', password = '{password}' }}"
+    );
+    let text = config(&cluster, &sink, "text", &kafka);
+    let log = run_for_a_while(&text);
+    assert!(log.contains("sasl") && log.contains("unauthorized"), "{log}");
+    assert_harmless(&log, "text");
+    // A login in the address is refused, and the refusal does not show it.
+    let refusal = run_for_a_while(&text.replace("http://", &format!("http://user:{login}@")));
+    assert!(refusal.contains("a login in the address"), "{refusal}");
+    assert!(SECRETS.iter().all(|secret| !refusal.contains(secret)), "{refusal}");
+}
+
+/// Long enough for the clients to say what they do.
+fn run_for_a_while(text: &str) -> String {
+    let running = Running::start("secrets", text);
+    thread::sleep(std::time::Duration::from_secs(2));
+    running.end()
+}

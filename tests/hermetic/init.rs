@@ -1,0 +1,267 @@
+//! `init` as a user runs it: of each example's records, and of the embedded Kafka's topics.
+
+use crate::support::Cluster;
+use configuration::load_without_secrets;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A folder of a test's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("bridge-init-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        run(&self.0, arguments)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.join(name)).unwrap()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _left_behind = fs::remove_dir_all(&self.0);
+    }
+}
+
+struct Said {
+    status: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+    let command = command.args(arguments).current_dir(folder).env("INFLUX_TOKEN", "a-token");
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Said { status: status.code(), out: text(stdout), err: text(stderr) }
+}
+
+/// Whether a line is an object, or an array of objects: what no mapping may reject.
+fn is_good(line: &str) -> bool {
+    match serde_json::from_str(line) {
+        Ok(serde_json::Value::Object(_)) => true,
+        Ok(serde_json::Value::Array(values)) => values.iter().all(serde_json::Value::is_object),
+        _ => false,
+    }
+}
+
+/// `UPDATE=1` writes the files anew.
+#[test]
+fn examples_give_these_files_and_no_good_record_is_rejected() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for entry in fs::read_dir(root.join("examples")).unwrap() {
+        let folder = entry.unwrap().path();
+        if !folder.is_dir() {
+            continue;
+        }
+        count += 1;
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let made = run(&folder, &["init", "--file", "records.jsonl", "-o", "-"]);
+        assert_eq!(made.status, Some(0), "{name}: {}", made.err);
+        let golden = root.join("tests/init").join(format!("{name}.toml"));
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&golden, &made.out).unwrap();
+        }
+        let want = fs::read_to_string(&golden).unwrap();
+        assert_eq!(made.out, want, "{name}: UPDATE=1 writes it anew");
+
+        load_without_secrets(&golden).unwrap();
+        let config = golden.to_str().unwrap();
+        let checked = run(&folder, &["check", "--config", config]);
+        assert_eq!((checked.status, checked.err.as_str()), (Some(0), ""), "{name}");
+        let mapped = run(&folder, &["map", "--config", config, "records.jsonl"]);
+        let records = fs::read_to_string(folder.join("records.jsonl")).unwrap();
+        let bad = records.lines().filter(|line| !is_good(line)).count();
+        let rejected: Vec<&str> =
+            mapped.err.lines().filter(|line| line.starts_with("records.jsonl:")).collect();
+        assert_eq!(rejected.len(), bad, "{name}: {rejected:?}");
+        assert!(mapped.out.lines().count() > 0, "{name}");
+    }
+    assert!(count >= 6);
+}
+
+#[test]
+fn a_file_that_is_there_stays_without_force() {
+    let folder = Folder::new("force");
+    folder.write("r.jsonl", "{\"v\":1}\n");
+    folder.write("bridge.toml", "mine");
+    let refused = folder.run(&["init", "--file", "r.jsonl"]);
+    assert_eq!(refused.status, Some(2));
+    assert!(refused.err.contains("bridge.toml is there already: --force writes over it"), "{}", refused.err);
+    assert_eq!(folder.read("bridge.toml"), "mine");
+    let written = folder.run(&["init", "--file", "r.jsonl", "--topic", "boxes", "--force"]);
+    assert_eq!(written.status, Some(0), "{}", written.err);
+    assert!(folder.read("bridge.toml").contains("\ntopics = [\"boxes\"]\n"));
+    for words in
+        ["of 1 sampled record, 1 becomes 1 point", "check --connect", "map --live 10", "INFLUX_TOKEN=... "]
+    {
+        assert!(written.err.contains(words), "{words}: {}", written.err);
+    }
+    assert!(!written.err.contains('\u{1b}'), "no colours where nobody sees them");
+}
+
+#[test]
+fn names_the_keys_that_are_left_to_fill_in_and_no_others() {
+    let folder = Folder::new("fill-in");
+    folder.write("r.jsonl", "{\"v\":1}\n");
+    let f = |arguments: &[&str], want: &str| {
+        let said = folder.run(&[&["init", "--file", "r.jsonl", "--force"], arguments].concat());
+        assert_eq!(said.status, Some(0), "{}", said.err);
+        assert!(
+            said.err.contains(&format!("bridge.toml is written. Read it{want}, then:\n")),
+            "{}",
+            said.err
+        );
+    };
+    f(&[], ", fill in kafka.brokers, kafka.topics, influx.url, influx.org, influx.bucket");
+    let kafka = ["--topic", "t", "--brokers", "kafka:9092"];
+    f(&kafka, ", fill in influx.url, influx.org, influx.bucket");
+    let url = ["--influx-url", "http://h:8086"];
+    f(&[&kafka[..], &url, &["--org", "o"]].concat(), ", fill in influx.bucket");
+    f(&[&kafka[..], &url, &["--org", "o", "--bucket", "b"]].concat(), "");
+    f(&[&kafka[..], &url, &["--database", "d"]].concat(), "");
+}
+
+#[test]
+fn says_what_is_wrong_with_a_file() {
+    let folder = Folder::new("wrong");
+    folder.write("bad.jsonl", "5\nnot json\n\"a\"\n");
+    let f = |arguments: &[&str], status: i32, want: &str| {
+        let said = folder.run(&[&["init"], arguments].concat());
+        assert_eq!(said.status, Some(status), "{}", said.err);
+        assert!(said.err.contains(want), "{want}: {}", said.err);
+        assert!(!folder.0.join("bridge.toml").exists());
+    };
+    f(&["--file", "none.jsonl"], 2, "none.jsonl can't be read: No such file");
+    f(&["--file", "bad.jsonl"], 1, "no JSON object is in the 3 records of bad.jsonl");
+    f(&["--file", "bad.jsonl", "--records", "0"], 2, "--records");
+    f(&["--file", "bad.jsonl", "--database", "d", "--org", "o"], 2, "cannot be used with");
+    folder.write("good.jsonl", "{\"v\":1}");
+    f(&["--file", "good.jsonl", "--influx-url", "ftp://h"], 2, "the file that would be written has errors");
+}
+
+#[test]
+fn the_influx_half_is_what_was_said() {
+    let folder = Folder::new("influx");
+    folder.write("r.jsonl", "{\"v\":1}\n");
+    let f = |arguments: &[&str], want: &str| {
+        let said = folder.run(&[&["init", "--file", "r.jsonl", "-o", "-"], arguments].concat());
+        assert_eq!(said.status, Some(0), "{}", said.err);
+        assert!(said.out.contains(want), "{}", said.out);
+    };
+    f(
+        &["--influx-url", "http://h:1", "--org", "o", "--bucket", "b"],
+        "\n[influx]\nurl = \"http://h:1\"\norg = \"o\"\nbucket = \"b\"\n",
+    );
+    f(&["--database", "d"], "api = \"v1\"\ndatabase = \"d\"\n");
+    let old = "[kafka]\nbrokers = 'b:1'\ntopics = 'old'\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'u'\npassword = 'hidden'\n\
+        [influx]\nurl = 'http://other'\norg = 'o'\nbucket = 'b'\ntoken = 'hidden'\n";
+    folder.write("old.toml", old);
+    let said = folder.run(&["init", "--file", "r.jsonl", "-o", "-", "--config", "old.toml"]);
+    for words in ["brokers = \"b:1\"", "[kafka.sasl]", "${KAFKA_PASSWORD}", "http://other", "${INFLUX_TOKEN}"]
+    {
+        assert!(said.out.contains(words), "{words}: {}{}", said.out, said.err);
+    }
+    assert!(!said.out.contains("hidden") && !said.err.contains("hidden"), "{}", said.out);
+}
+
+#[test]
+fn topics_are_listed_and_sampled() {
+    let cluster = Cluster::with_topic("boxes", 3);
+    for topic in ["more-boxes", "sensors", "texts", "boxes-dlq", "empty", "_schemas"] {
+        cluster.create_topic(topic, 1);
+    }
+    let record = |n: usize| format!(r#"{{"host":"h{}","load":{n}.5}}"#, n % 4);
+    for partition in 0..3 {
+        cluster.produce("boxes", partition, (0..100).map(record));
+    }
+    cluster.produce("more-boxes", 0, (0..100).map(record));
+    cluster.produce("sensors", 0, (0..50).map(|n| format!(r#"{{"name":"heat","value":{n}.25}}"#)));
+    cluster.produce("texts", 0, ["a", "b"]);
+    cluster.produce("boxes-dlq", 0, [record(1)]);
+    let folder = Folder::new("topics");
+    let said = folder.run(&["init", "--brokers", &cluster.address(), "--records", "150"]);
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    for words in [
+        "boxes: 3 partitions, about 300 records\n",
+        "boxes-dlq (dead letters)",
+        "_schemas (internal)",
+        "empty (empty)",
+        "texts (no JSON objects)",
+        "boxes: of 150 sampled records, 150 become 150 points, none is rejected.\n4 series",
+        "sensors: of 50 sampled records",
+        "bridge.toml is written",
+    ] {
+        assert!(said.err.contains(words), "{words}: {}", said.err);
+    }
+    let text = folder.read("bridge.toml");
+    for words in [
+        "\ntopics = [\"boxes\", \"more-boxes\", \"sensors\"]\n",
+        "[[mapping]]\ntopics = [\"boxes\", \"more-boxes\"]\n",
+        "\ntag_keys = [\"host\"]\n",
+        "[[mapping]]\ntopics = [\"sensors\"]\n",
+        "\nname_key = \"name\"\n",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(text.matches("[[mapping]]").count(), 2, "{text}");
+    let checked = folder.run(&["check"]);
+    assert_eq!((checked.status, checked.err.as_str()), (Some(0), ""));
+    // Nothing is committed, and no group was joined.
+    assert_eq!(cluster.committed("boxes", 3), [None, None, None]);
+}
+
+#[test]
+fn topics_that_are_named_are_all_that_is_looked_at() {
+    let cluster = Cluster::with_topic("one", 2);
+    cluster.create_topic("two", 1);
+    cluster.create_topic("empty", 1);
+    cluster.produce("one", 1, (0..10).map(|n| format!(r#"{{"v":{n}}}"#)));
+    cluster.produce("two", 0, ["text"]);
+    let folder = Folder::new("named");
+    let address = cluster.address();
+    let f = |arguments: &[&str], status: i32, want: &str| {
+        let arguments = [&["init", "--brokers", &address, "-o", "-", "--seconds", "2"], arguments].concat();
+        let said = folder.run(&arguments);
+        assert_eq!(said.status, Some(status), "{}{}", said.err, said.out);
+        assert!(said.err.contains(want) || said.out.contains(want), "{want}: {}{}", said.err, said.out);
+    };
+    f(&["--topic", "one"], 0, "topics = [\"one\"]");
+    f(&["--topic", "^o.*"], 0, "topics = [\"^o.*\"]");
+    f(&["--topic", "tow"], 2, "no topic is called tow (did you mean \"two\"?); there are empty, one, two");
+    f(&["--topic", "^("], 2, "is not a regular expression");
+    f(&["--topic", "empty"], 1, "empty holds no records, and none came within 2 s");
+    f(&["--topic", "two"], 1, "no JSON object is in 1 of the 1 sampled records of two");
+    f(&["--topic", "one", "--topic", "two"], 0, "left out: two (no JSON objects)");
+    let ssl = ["--topic", "one", "--kafka-property", "security.protocol=plaintext"];
+    f(&ssl, 0, "[kafka.librdkafka]\n\"security.protocol\" = \"plaintext\"");
+    f(&["--kafka-property", "securty.protocol=ssl"], 2, "did you mean \"security.protocol\"?");
+    f(&["--kafka-property", "x"], 2, "write --kafka-property NAME=VALUE");
+}
+
+#[test]
+fn says_that_no_broker_answers() {
+    // Port 1 has no service on any machine that tests run on.
+    let folder = Folder::new("nowhere");
+    let said = folder.run(&["init", "--brokers", "127.0.0.1:1"]);
+    assert_eq!(said.status, Some(1));
+    assert!(said.err.contains("no broker answers at 127.0.0.1:1"), "{}", said.err);
+    let none = Cluster::start();
+    let said = folder.run(&["init", "--brokers", &none.address()]);
+    assert_eq!(said.status, Some(1));
+    assert!(said.err.contains("there is no topic with records"), "{}", said.err);
+}

@@ -1,0 +1,53 @@
+//! Tests of the whole program that need no server: Kafka is librdkafka's mock cluster, InfluxDB is the receiver of the test kit.
+//!
+//! Two modules are ignored by plain `cargo test`: `page` needs a browser, `network` takes as long as its faults last.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::float_cmp,
+    clippy::format_collect,
+    clippy::format_push_string,
+    reason = "a test fails by panicking"
+)]
+
+mod allocations;
+mod commands;
+mod dead_letters;
+mod demo;
+mod devtools;
+mod documents;
+mod examples;
+mod faults;
+mod hostile;
+mod init;
+mod migrate;
+#[cfg(target_os = "linux")]
+mod network;
+mod packaging;
+mod page;
+mod pipeline;
+mod properties;
+mod replay;
+mod telegraf_parity;
+
+#[path = "../support/exposition.rs"]
+mod exposition;
+#[path = "../support/grafana.rs"]
+mod given;
+#[cfg(target_os = "linux")]
+#[path = "../support/names.rs"]
+mod names;
+#[path = "../bench/micro/records.rs"]
+mod records;
+#[path = "../support/seed.rs"]
+mod seed;
+#[path = "../support/signals.rs"]
+mod signals;
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(target_os = "linux")]
+#[path = "../support/tcp_proxy.rs"]
+mod tcp_proxy;

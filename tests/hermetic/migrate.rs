@@ -1,0 +1,372 @@
+//! Configurations of other tools, and what `migrate` makes of them: `tests/migrate/TOOL/CASE/`. With the variable UPDATE the
+//! expected files are written anew.
+
+use migrate::DryRun;
+use migrate::{Input, Machine, Migration, migrate};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn cases(tool: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("tests/migrate").join(tool)).unwrap();
+    let mut folders: Vec<_> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    assert!(folders.len() >= 10, "{folders:?}");
+    folders
+}
+
+fn machine() -> Machine {
+    Machine { hostname: Some("this-machine".to_owned()) }
+}
+
+/// The files of a case that are to be migrated.
+fn inputs(folder: &Path) -> Vec<Input> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "conf")).collect();
+    files.sort();
+    let input = |path: &PathBuf| Input {
+        name: path.file_name().unwrap().to_string_lossy().into_owned(),
+        text: fs::read_to_string(path).unwrap(),
+    };
+    files.iter().map(input).collect()
+}
+
+fn migrated(folder: &Path) -> Migration {
+    migrate(&inputs(folder), &machine()).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+}
+
+fn assert_golden(path: &Path, got: &str) {
+    if std::env::var_os("UPDATE").is_some() {
+        return fs::write(path, got).unwrap();
+    }
+    let want = fs::read_to_string(path).unwrap_or_default();
+    for (number, (got, want)) in got.lines().zip(want.lines()).enumerate() {
+        assert_eq!(got, want, "{}:{}", path.display(), number + 1);
+    }
+    assert_eq!(got, want, "{}", path.display());
+}
+
+fn name(number: usize) -> String {
+    if number == 0 { "bridge.toml".to_owned() } else { format!("bridge-{}.toml", number + 1) }
+}
+
+/// What goes to standard error.
+fn told(migration: &Migration) -> String {
+    let notes = migration.notes.iter().map(|note| format!("{note}\n"));
+    let fill_in = migration.bridges.iter().enumerate().flat_map(|(number, bridge)| {
+        bridge.fill_in.iter().map(move |told| format!("to fill in: {}: {told}\n", name(number)))
+    });
+    notes.chain(fill_in).collect()
+}
+
+#[test]
+fn telegraf_becomes_what_is_expected() {
+    for folder in cases("telegraf") {
+        let migration = migrated(&folder);
+        for (number, bridge) in migration.bridges.iter().enumerate() {
+            assert_golden(&folder.join(name(number)), &bridge.draft.to_string());
+        }
+        assert_golden(&folder.join("notes.txt"), &told(&migration));
+        assert!(!folder.join(name(migration.bridges.len())).exists(), "{}", folder.display());
+    }
+}
+
+/// A variable's value that fits where it stands.
+fn variable(name: &str) -> String {
+    match name {
+        _ if name.contains("URL") => "http://localhost:8086",
+        _ if name.contains("TIME_FORMAT") => "unix",
+        _ if name.contains("TIMEZONE") => "UTC",
+        _ if name.contains("MECHANISM") => "PLAIN",
+        _ if name.contains("QUERY") => "$.items",
+        "BATCH" => "100",
+        "FLUSH" => "5s",
+        "MAX" => "2MB",
+        _ => "x",
+    }
+    .to_owned()
+}
+
+#[test]
+fn the_new_files_are_right() {
+    let files = std::env::temp_dir().join(format!("migrated-{}", std::process::id()));
+    fs::create_dir_all(&files).unwrap();
+    for file in ["ca.pem", "client.pem", "client.key"] {
+        fs::write(files.join(file), "").unwrap();
+    }
+    for folder in cases("telegraf") {
+        for bridge in migrated(&folder).bridges {
+            let text = bridge.draft.to_string();
+            let read = configuration::parse(&files.join("bridge.toml"), &text, &|name| Some(variable(name)));
+            read.unwrap_or_else(|errors| panic!("{}\n{text}\n{errors}", folder.display()));
+            // What has to be filled in is refused until it is.
+            let unfilled = configuration::parse(&files.join("bridge.toml"), &text, &|_| None);
+            assert_eq!(unfilled.is_err(), text.contains("${"), "{}", folder.display());
+        }
+    }
+    fs::remove_dir_all(&files).unwrap();
+}
+
+#[test]
+fn secrets_are_left_behind() {
+    for folder in cases("telegraf") {
+        let migration = migrated(&folder);
+        let texts: String = migration.bridges.iter().map(|bridge| bridge.draft.to_string()).collect();
+        for secret in ["hush", "not-a-real-token"] {
+            assert!(!texts.contains(secret) && !told(&migration).contains(secret), "{}", folder.display());
+        }
+    }
+}
+
+fn lines(folder: &Path, records: &str, topic: &str) -> Vec<String> {
+    let migration = migrated(folder);
+    let mut mapping = DryRun::new(&migration.bridges[0], topic).unwrap();
+    records.lines().flat_map(|record| mapping.map(record.as_bytes()).unwrap_or_default()).collect()
+}
+
+#[test]
+fn the_new_mappings_give_the_expected_lines() {
+    let mut compared = 0;
+    for folder in cases("telegraf") {
+        let Ok(records) = fs::read_to_string(folder.join("records.jsonl")) else { continue };
+        let topic =
+            configuration::parse(Path::new("b"), &migrated(&folder).bridges[0].draft.to_string(), &|name| {
+                Some(variable(name))
+            });
+        let topic = topic.unwrap().config.kafka.topics.names[0].clone();
+        assert_golden(&folder.join("expected.lp"), &(lines(&folder, &records, &topic).join("\n") + "\n"));
+        compared += 1;
+    }
+    assert!(compared >= 3);
+}
+
+/// The files that users of Telegraf have, and the examples that stand for them here.
+#[test]
+fn the_examples_are_met() {
+    for (case, topic) in [("ec2-telegraf", "testtopic"), ("telegraf-json-doc", "telegraf")] {
+        let example = root().join("examples").join(case);
+        let read = |file: &str| fs::read_to_string(example.join(file)).unwrap();
+        let got = lines(&root().join("tests/migrate/telegraf").join(case), &read("records.jsonl"), topic);
+        let has_time = read("bridge.toml").contains("\ntime_key");
+        let expected = read("expected.lp");
+        let want =
+            expected.lines().map(|line| if has_time { line } else { line.rsplit_once(' ').unwrap().0 });
+        // Without a name Telegraf says kafka_consumer, the example's own bridge.toml the topic.
+        let named = |line: &str| {
+            line.replacen(&format!("{topic},"), "kafka_consumer,", usize::from(line.starts_with(topic)))
+        };
+        assert_eq!(got, want.map(named).collect::<Vec<_>>(), "{case}");
+    }
+}
+
+/// Whatever is in a file, it is read or refused with a reason.
+#[test]
+fn no_file_makes_it_panic() {
+    let seed = crate::seed::given_or_random(
+        "BRIDGE_MIGRATE_SEED",
+        "cargo test --test hermetic migrate no_file_makes_it_panic",
+    );
+    let mut random = fastrand::Rng::with_seed(seed);
+    let files: Vec<Vec<Input>> = cases("telegraf").iter().map(|folder| inputs(folder)).collect();
+    let words: Vec<String> = files
+        .iter()
+        .flatten()
+        .flat_map(|file| file.text.split_inclusive(char::is_whitespace))
+        .map(str::to_owned)
+        .collect();
+    let marks = [
+        "\"", "'", "[", "]", "[[", "{", "}", "$", "${", "\n", "=", ".", "#", "0", "-1", "9e999", "\"\"\"",
+        "\\", "온도", "true", "@{",
+    ];
+    let mut migrated = 0;
+    for _ in 0..400 {
+        let mut files = files[random.usize(..files.len())].clone();
+        for _ in 0..random.usize(1..4) {
+            let text = &mut files[0].text;
+            let at = text.floor_char_boundary(random.usize(..=text.len()));
+            match random.u8(..4) {
+                0 => text.insert_str(at, marks[random.usize(..marks.len())]),
+                1 => text.insert_str(at, &words[random.usize(..words.len())]),
+                2 => {
+                    let end = text.floor_char_boundary((at + random.usize(..30)).min(text.len()));
+                    text.replace_range(at..end, "");
+                }
+                _ => {
+                    // A value of another type.
+                    let value = ["5", "'x'", "[1, 'a', {}]", "{ a = 1 }", "1979-05-27", "false", "''"]
+                        [random.usize(..7)];
+                    let start = text[..at].rfind(" = ").map_or(at, |start| start + 3);
+                    let end = text[start..].find('\n').map_or(text.len(), |end| start + end);
+                    text.replace_range(start..end, value);
+                }
+            }
+        }
+        if let Ok(migration) = migrate(&files, &machine()) {
+            migrated += 1;
+            for bridge in migration.bridges {
+                let text = bridge.draft.to_string();
+                let read = text.parse::<toml::Table>();
+                assert!(read.is_ok(), "{}\n{text}", files[0].text);
+            }
+        }
+    }
+    assert!(migrated > 80, "{migrated}");
+}
+
+mod command {
+    use super::*;
+    use std::process::{Command, Output};
+
+    /// A folder of its own.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("bridge-migrate-{}-{name}", std::process::id()));
+            fs::create_dir_all(folder.join("telegraf.d")).unwrap();
+            let case = root().join("tests/migrate/telegraf/many/telegraf.conf");
+            fs::copy(case, folder.join("telegraf.conf")).unwrap();
+            Self(folder)
+        }
+
+        fn run(&self, arguments: &[&str]) -> Output {
+            let binary = env!("CARGO_BIN_EXE_kafka-influx-bridge");
+            Command::new(binary).arg("migrate").args(arguments).current_dir(&self.0).output().unwrap()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _left_behind = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn text(bytes: &[u8]) -> String {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    #[test]
+    fn writes_the_first_to_standard_output_and_says_what_is_different() {
+        let folder = Folder::new("output");
+        let output = folder.run(&["telegraf.conf"]);
+        assert_eq!(output.status.code(), Some(0));
+        let golden = fs::read_to_string(root().join("tests/migrate/telegraf/many/bridge.toml")).unwrap();
+        assert_eq!(text(&output.stdout), golden);
+        let said = text(&output.stderr);
+        for line in [
+            "telegraf.conf:26: data_format: the bridge reads JSON only",
+            "this is the first of 4 bridges",
+            "to fill in (bridge 2): influx.url: ",
+            "stop Telegraf, then start the bridge",
+        ] {
+            assert!(said.contains(line), "{line}\n{said}");
+        }
+    }
+
+    #[test]
+    fn writes_all_into_files_but_over_none() {
+        let folder = Folder::new("files");
+        let output = folder.run(&["telegraf.conf", "-o", "new.toml"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(output.stdout.is_empty());
+        for name in ["new.toml", "new-2.toml", "new-3.toml", "new-4.toml"] {
+            assert!(text(&output.stderr).contains(&format!("written: {name}")), "{name}");
+        }
+        fs::remove_file(folder.0.join("new.toml")).unwrap();
+        let again = folder.run(&["telegraf.conf", "-o", "new.toml"]);
+        assert_eq!(again.status.code(), Some(2));
+        assert!(text(&again.stderr).contains("new-2.toml is there already"), "{}", text(&again.stderr));
+        assert!(!folder.0.join("new.toml").exists());
+        assert_eq!(folder.run(&["telegraf.conf", "-o", ".", "--force"]).status.code(), Some(0));
+        assert!(folder.0.join("bridge-4.toml").exists());
+    }
+
+    #[test]
+    fn reads_a_folder_as_one_configuration() {
+        let folder = Folder::new("folder");
+        let empty = folder.run(&["telegraf.d"]);
+        assert!(text(&empty.stderr).contains("telegraf.d has no file that ends in .conf"));
+        let conf = fs::read_to_string(folder.0.join("telegraf.conf")).unwrap();
+        let (inputs, outputs) = conf.split_at(conf.find("# Points go").unwrap());
+        fs::write(folder.0.join("telegraf.conf"), inputs).unwrap();
+        fs::write(folder.0.join("telegraf.d/out.conf"), outputs).unwrap();
+        fs::write(folder.0.join("telegraf.d/README"), "no toml").unwrap();
+        let output = folder.run(&["telegraf.conf", "telegraf.d"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stdout).contains("bucket = \"ops\""));
+        assert!(text(&output.stderr).contains("telegraf.d/out.conf:"), "{}", text(&output.stderr));
+    }
+
+    #[test]
+    fn says_why_there_is_nothing_to_migrate() {
+        let folder = Folder::new("nothing");
+        let f = |content: &str, want: &[&str]| {
+            fs::write(folder.0.join("x.conf"), content).unwrap();
+            let output = folder.run(&["x.conf"]);
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{content}");
+            let said = text(&output.stderr);
+            for want in want {
+                assert!(said.contains(want), "{want}\n{said}");
+            }
+        };
+        f("[server]\nport = 1\n", &["x.conf is no configuration that can be migrated"]);
+        f(
+            "[[inputs.cpu]]\n",
+            &["x.conf:1: inputs.cpu: the bridge reads Kafka only", "no [[inputs.kafka_consumer]]"],
+        );
+        f(
+            "[[inputs.kafka_consumer]]\ntopics = ['a']\ndata_format = 'avro'\n",
+            &[
+                "x.conf:3: data_format: the bridge reads JSON only, and this input has avro: keep Telegraf for it",
+            ],
+        );
+        f("[agent]\ninterval = 10s\n", &["x.conf:2: this can't be read: "]);
+    }
+
+    #[test]
+    fn shows_what_becomes_of_records() {
+        let folder = Folder::new("diff");
+        let case = root().join("tests/migrate/telegraf/telegraf-json-doc/telegraf.conf");
+        fs::copy(case, folder.0.join("telegraf.conf")).unwrap();
+        let records = root().join("examples/telegraf-json-doc/records.jsonl");
+        let binary = env!("CARGO_BIN_EXE_kafka-influx-bridge");
+        let output = Command::new(binary)
+            .args(["migrate", "telegraf.conf", "--diff", records.to_str().unwrap()])
+            .env_remove("TELEGRAF")
+            .env("PATH", "")
+            .current_dir(&folder.0)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let shown = text(&output.stdout);
+        assert!(shown.starts_with("my_json,my_tag_1=foo a=5,b_c=6,b_my_field=\"description\"\n"), "{shown}");
+        assert!(text(&output.stderr).contains("with Telegraf on PATH"));
+    }
+
+    /// Real Telegraf between the embedded Kafka and the embedded receiver.
+    #[test]
+    #[ignore = "needs Telegraf (tests/stack/telegraf/build): TELEGRAF=BINARY cargo test --test hermetic migrate -- --ignored"]
+    fn telegraf_itself_makes_the_same_points() {
+        assert!(
+            std::env::var_os("TELEGRAF").is_some(),
+            "TELEGRAF is not set: it must name Telegraf's binary"
+        );
+        let folder = Folder::new("telegraf");
+        for case in ["ec2-telegraf", "telegraf-json-doc"] {
+            fs::copy(
+                root().join("tests/migrate/telegraf").join(case).join("telegraf.conf"),
+                folder.0.join("telegraf.conf"),
+            )
+            .unwrap();
+            let records = root().join("examples").join(case).join("records.jsonl");
+            let output = folder.run(&["telegraf.conf", "--diff", records.to_str().unwrap()]);
+            let shown = text(&output.stdout);
+            assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
+            assert!(shown.ends_with("7 of 7 records give the same points\n"), "{shown}");
+        }
+    }
+}

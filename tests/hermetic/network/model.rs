@@ -1,0 +1,307 @@
+//! What becomes of each record between two faulty networks.
+
+use super::running::{Process, Running};
+use crate::names;
+use crate::support::{Cluster, Setup, Sink, tag};
+use crate::tcp_proxy::TcpProxy;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use testkit::NewRecord;
+
+const TOPIC: &str = "t";
+const LETTERS: &str = "letters";
+const PARTITIONS: i32 = 3;
+/// One of this many pieces of data meets a fault. Kafka's sessions exchange many pieces: with more faults the group never becomes
+/// stable, and nothing reaches InfluxDB.
+const KAFKA_ONE_IN: u32 = 60;
+const INFLUX_ONE_IN: u32 = 5;
+/// A stop may take this long.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
+/// Silent connections are given up after 3 s, as are brokers that tell no metadata; requests to join after 6 s. A lost member's session ends
+/// after 2 s, a request to InfluxDB after 1 s. Several of these may follow each other, and a loaded machine may take a multiple.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Pause between two checks.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What a record has to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A point.
+    Good,
+    /// A dead letter: no JSON.
+    Rejected,
+    /// A dead letter: its field has another type than the field that InfluxDB knows. Its original is read again from Kafka.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Produced {
+    id: String,
+    kind: Kind,
+    value: String,
+    /// Nanoseconds of the point.
+    time: i64,
+}
+
+pub struct Model {
+    // Clients are dropped before their servers: a consumer whose cluster is gone takes most of a minute to close.
+    pub running: Option<Running>,
+    letters: Letters,
+    pub kafka: TcpProxy,
+    pub influx: TcpProxy,
+    cluster: Cluster,
+    sink: Sink,
+    /// The records of each partition; their index is their offset.
+    produced: Vec<Vec<Produced>>,
+    begin_ms: i64,
+    /// A name of this test's own.
+    host: String,
+    /// How often the bridge ended by itself.
+    pub restarts: u32,
+}
+
+impl Model {
+    pub fn new(name: &str, rng: &mut fastrand::Rng) -> Self {
+        let (cluster, sink) = (Cluster::with_topic(TOPIC, PARTITIONS), Sink::start());
+        cluster.create_topic(LETTERS, 1);
+        let kafka = TcpProxy::before_kafka(cluster.address().parse().unwrap(), rng.u64(..), KAFKA_ONE_IN);
+        let influx = TcpProxy::before_http(sink.receiver.address(), rng.u64(..), INFLUX_ONE_IN);
+        let letters = Letters::of(&cluster);
+        let host = format!("{name}.localhost");
+        names::set_address(&host, influx.address().ip());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let produced = (0..PARTITIONS).map(|_| Vec::new()).collect();
+        let begin_ms = now.as_millis() as i64;
+        Self { running: None, kafka, influx, cluster, sink, letters, produced, begin_ms, host, restarts: 0 }
+    }
+
+    /// `is_process`: the program's own resolver does not know the name.
+    fn text(&self, is_process: bool) -> String {
+        let influx = self.influx.address();
+        let host = if is_process { influx.ip().to_string() } else { self.host.clone() };
+        let setup = Setup::new(&self.cluster, &self.sink, "['t']")
+            .urls(&[format!("http://{host}:{}", influx.port())])
+            .top(&format!(
+                "shutdown_max = '{}s'\n[dead_letter]\ntopic = '{LETTERS}'\n[reject]\nrate_max = 1.0",
+                SHUTDOWN_MAX.as_secs()
+            ))
+            // A silent connection is given up within the test.
+            .kafka("librdkafka.'socket.timeout.ms' = 3000")
+            .kafka("librdkafka.'max.poll.interval.ms' = 3000")
+            .kafka("librdkafka.'statistics.interval.ms' = 500")
+            .kafka("librdkafka.'metadata.recovery.rebootstrap.trigger.ms' = 3000")
+            .influx("timeout = '1s'")
+            .mapping("tag_keys = ['id']\nstring_fields = ['v']\nmeasurement = 'm'");
+        let brokers = self.kafka.addresses().map(|address| address.to_string()).join(",");
+        setup.text().replace(&self.cluster.address(), &brokers)
+    }
+
+    pub fn start(&mut self, seed: u64) {
+        let text = self.text(false);
+        self.running = Some(Running::here(&text, seed));
+    }
+
+    pub fn start_process(&mut self, seed: u64) {
+        let text = self.text(true);
+        self.running = Some(Running::Process(Process::start(&text, seed)));
+    }
+
+    /// Ends the bridge in this process.
+    pub fn end(&mut self) {
+        self.running.take().into_iter().for_each(Running::end);
+    }
+
+    /// Ends the process of the bridge by a signal.
+    pub fn end_process(&mut self, kills: bool) {
+        let Some(Running::Process(process)) = self.running.take() else { panic!("no process runs") };
+        if kills {
+            process.kill();
+        } else {
+            // Twice the limit: the machine may be busy.
+            let status = process.stop(2 * SHUTDOWN_MAX + Duration::from_secs(10));
+            assert!(status.is_some_and(|status| status.success()), "SIGTERM ended it as {status:?}");
+        }
+    }
+
+    /// Starts a bridge again that ended by itself, as systemd and Docker do. It may end only because the group's coordinator moved.
+    fn restart_ended(&mut self) {
+        if self.running.as_mut().is_some_and(Running::ended) {
+            self.end();
+            self.restarts += 1;
+            self.start(0);
+        }
+    }
+
+    /// The name of InfluxDB gets another address, and the old one answers no more.
+    pub fn move_influx(&self) {
+        self.influx.move_away(true);
+        names::set_address(&self.host, self.influx.address().ip());
+    }
+
+    /// Produces the first record, which gives its field a type, and waits until it is stored.
+    pub fn begin(&mut self) {
+        self.produce_kind(0, Kind::Good);
+        self.wait_until("the first record is stored", |model| !model.sink.points("main").is_empty());
+    }
+
+    pub fn produce(&mut self, count: usize, rng: &mut fastrand::Rng) {
+        for _ in 0..count {
+            let kind = match rng.u32(0..30) {
+                0 => Kind::Rejected,
+                1 => Kind::Refused,
+                _ => Kind::Good,
+            };
+            self.produce_kind(rng.usize(0..PARTITIONS as usize), kind);
+        }
+        self.cluster.flush();
+    }
+
+    fn produce_kind(&mut self, partition: usize, kind: Kind) {
+        let offset = self.produced[partition].len() as i64;
+        let id = format!("{partition}-{offset}");
+        let value = match kind {
+            Kind::Good => format!(r#"{{"id":"{id}","v":1.5}}"#),
+            Kind::Rejected => format!("no JSON {id}"),
+            Kind::Refused => format!(r#"{{"id":"{id}","v":"text"}}"#),
+        };
+        let time_ms = self.begin_ms + offset;
+        let number = Some(partition as i32);
+        let new = NewRecord {
+            topic: TOPIC,
+            partition: number,
+            value: Some(value.as_bytes()),
+            time_ms: Some(time_ms),
+        };
+        self.cluster.send(new);
+        // As the configuration's reference promises it: the digits below the millisecond come from offset and partition.
+        let time = time_ms * 1_000_000 + (offset * 1009 + partition as i64 * 499_979) % 1_000_000;
+        self.produced[partition].push(Produced { id, kind, value, time });
+    }
+
+    pub fn records(&self) -> usize {
+        self.produced.iter().map(Vec::len).sum()
+    }
+
+    pub fn points(&self) -> usize {
+        self.sink.points("main").len()
+    }
+
+    /// Lines that were stored more than once.
+    pub fn stored_again(&self) -> u64 {
+        self.sink.lines_stored().saturating_sub(self.points() as u64)
+    }
+
+    pub fn letters(&self) -> usize {
+        self.letters.count()
+    }
+
+    /// Checks that every record below the committed offset is settled, and that no record has a second point; returns whether all records
+    /// are committed. The committed offsets are read first: what is settled stays so.
+    pub fn check(&self) -> bool {
+        let committed = self.cluster.committed(TOPIC, PARTITIONS);
+        let letters = self.letters.read();
+        let mut points = BTreeMap::new();
+        for point in self.sink.points("main") {
+            let id = tag(&point, "id").unwrap();
+            let before = points.insert(id.clone(), point.time);
+            assert_eq!(before, None, "{id} has two points, and the other one is at {}", point.time);
+        }
+        let mut complete = true;
+        for (records, committed) in self.produced.iter().zip(committed) {
+            let committed = committed.unwrap_or(0) as usize;
+            assert!(committed <= records.len(), "offset {committed} is committed beyond {}", records.len());
+            complete &= committed == records.len();
+            for record in &records[..committed] {
+                let (point, letter) = (points.get(&record.id), letters.contains(record.value.as_bytes()));
+                match record.kind {
+                    Kind::Good => assert_eq!(
+                        (point, letter),
+                        (Some(&record.time), false),
+                        "committed and not stored: {record:?}"
+                    ),
+                    Kind::Rejected | Kind::Refused => assert_eq!(
+                        (point, letter),
+                        (None, true),
+                        "committed and not dead-lettered: {record:?}"
+                    ),
+                }
+            }
+        }
+        complete
+    }
+
+    /// Checks until the condition comes; fails after [`PATIENCE`]. Returns how long that took.
+    pub fn wait_until(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> bool) -> Duration {
+        let begin = Instant::now();
+        loop {
+            self.check();
+            self.restart_ended();
+            if condition(self) {
+                return begin.elapsed();
+            }
+            assert!(begin.elapsed() < PATIENCE, "waited in vain until {what}");
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let bridge =
+                self.running.as_ref().map_or_else(|| "no bridge runs\n".to_owned(), Running::describe);
+            eprintln!(
+                "{bridge}Kafka: {}InfluxDB: {}committed: {:?} of {:?}",
+                self.kafka.describe(),
+                self.influx.describe(),
+                self.cluster.committed(TOPIC, PARTITIONS),
+                self.produced.iter().map(Vec::len).collect::<Vec<_>>(),
+            );
+        }
+    }
+}
+
+/// The dead letters, read past the proxy.
+struct Letters {
+    consumer: BaseConsumer,
+    /// The values of all that were read, and how many letters those were.
+    read: RefCell<(BTreeSet<Vec<u8>>, i64)>,
+}
+
+impl Letters {
+    fn of(cluster: &Cluster) -> Self {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", cluster.address())
+            .set("group.id", "letters-reader")
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(LETTERS, 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        Self { consumer, read: RefCell::default() }
+    }
+
+    /// The values of all letters that are there now.
+    fn read(&self) -> BTreeSet<Vec<u8>> {
+        let (_, end) = self.consumer.fetch_watermarks(LETTERS, 0, PATIENCE).unwrap();
+        let (values, next) = &mut *self.read.borrow_mut();
+        let until = Instant::now() + PATIENCE;
+        while *next < end {
+            assert!(Instant::now() < until, "the letters can't be read");
+            if let Some(letter) = self.consumer.poll(PAUSE) {
+                let letter = letter.unwrap();
+                values.insert(letter.payload().unwrap().to_vec());
+                *next = letter.offset() + 1;
+            }
+        }
+        values.clone()
+    }
+
+    fn count(&self) -> usize {
+        self.read.borrow().1 as usize
+    }
+}

@@ -1,0 +1,183 @@
+//! The bridge under test: in this process, where names can be moved, or as a process of its own, which can be killed.
+
+use crate::names;
+use crate::signals::signal;
+use crate::support::{Bridge, start_log};
+use engine::consumer::ConsumerError;
+use influx::{Delays, Dialing, LogObserver};
+use kafka::MemberError;
+use kafka_influx_bridge::pipeline::{Options, Pipeline, PipelineError};
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+/// How long the page of the bridge is waited for.
+const PAGE_MAX: Duration = Duration::from_secs(5);
+/// Metrics that say why records stand still.
+const TELLING: [&str; 12] = [
+    "assigned_partitions",
+    "batches_in_flight",
+    "fetch_errors",
+    "holding",
+    "lag_records",
+    "oldest",
+    "open",
+    "rebalances",
+    "records_total",
+    "requests_in_flight",
+    "retries",
+    "unread_records",
+];
+
+pub enum Running {
+    Here(Box<Bridge>),
+    Process(Process),
+}
+
+impl Running {
+    /// In this process, with short delays and connections that live for half a second.
+    pub fn here(text: &str, seed: u64) -> Self {
+        start_log();
+        let config = configuration::parse(Path::new("network.toml"), text, &|_| None);
+        let config = config.map_err(|errors| errors.to_string()).unwrap().config;
+        let ms = Duration::from_millis;
+        let delays = Delays {
+            retry_first: ms(5),
+            retry_max: ms(200),
+            hold_first: ms(50),
+            hold_max: ms(500),
+            ..Delays::default()
+        };
+        let dialing = Dialing { age_max: ms(500), resolver: Some(names::resolve) };
+        let options = Options { delays, dialing, seed, ..Options::default() };
+        let pipeline = Pipeline::start_with(&config, Arc::new(LogObserver), options).unwrap();
+        Self::Here(Box::new(Bridge(pipeline)))
+    }
+
+    /// Whether it has ended by itself.
+    pub fn ended(&mut self) -> bool {
+        match self {
+            Self::Here(bridge) => bridge.0.is_finished(),
+            Self::Process(process) => process.child.try_wait().unwrap().is_some(),
+        }
+    }
+
+    /// Stops it; what the network keeps it from doing in time is left to the next one.
+    pub fn end(self) {
+        match self {
+            Self::Here(bridge) => {
+                let _in_time = bridge.0.stop_and_wait(|| false);
+                match bridge.0.join() {
+                    Ok(())
+                    | Err(PipelineError::Consumer(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) =>
+                        {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            Self::Process(process) => process.kill(),
+        }
+    }
+
+    /// What it says of itself.
+    pub fn describe(&self) -> String {
+        let (address, log) = match self {
+            Self::Here(bridge) => {
+                let alarms: String = bridge
+                    .0
+                    .writer
+                    .alarms()
+                    .iter()
+                    .fold(String::new(), |text, alarm| format!("{text}  {alarm:?}\n"));
+                (bridge.0.admin_address(), format!("alarms:\n{alarms}"))
+            }
+            Self::Process(process) => (process.admin_address(), format!("log:\n{}", process.log())),
+        };
+        let page = address.map_or_else(|| "no admin endpoint".to_owned(), |address| get(address, "/metrics"));
+        let telling = |line: &&str| !line.starts_with('#') && TELLING.iter().any(|name| line.contains(name));
+        let metrics = page.lines().filter(telling).fold(String::new(), |mut text, line| {
+            writeln!(text, "  {line}").unwrap();
+            text
+        });
+        let status = address.map_or_else(String::new, |address| get(address, "/readyz?strict"));
+        format!("bridge\n{log}readiness: {}\n{metrics}", status.split("\r\n\r\n").last().unwrap_or_default())
+    }
+}
+
+/// An answer of the admin endpoint, or why there is none.
+fn get(address: SocketAddr, path: &str) -> String {
+    let ask = || {
+        let mut stream = TcpStream::connect_timeout(&address, PAGE_MAX)?;
+        stream.set_read_timeout(Some(PAGE_MAX))?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    ask().unwrap_or_else(|error| format!("no answer to {path}: {error}"))
+}
+
+/// The program as a process.
+pub struct Process {
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Process {
+    pub fn start(text: &str, seed: u64) -> Self {
+        let folder = env::temp_dir().join(format!("bridge-network-{}-{seed:x}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("bridge.toml"), text).unwrap();
+        let log = fs::File::create(folder.join("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
+            .args(["run", "--config", "bridge.toml"])
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { child, folder }
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM. Returns how it ended, or None if it did not end in time.
+    pub fn stop(mut self, within: Duration) -> Option<ExitStatus> {
+        signal(self.child.id(), "TERM");
+        let until = Instant::now() + within;
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return Some(status);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    fn admin_address(&self) -> Option<SocketAddr> {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("the status page"))?;
+        line.split_once("address=")?.1.split_whitespace().next()?.parse().ok()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ended = (self.child.kill(), self.child.wait());
+        let _in_use = fs::remove_dir_all(&self.folder);
+    }
+}

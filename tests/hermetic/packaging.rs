@@ -1,0 +1,63 @@
+//! What the packages bring: completions as the arguments are now, configurations that are right, a unit that systemd can work with.
+
+mod containers;
+mod grafana;
+mod systemd;
+
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+use kafka_influx_bridge::command::Arguments;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// `UPDATE=1 cargo test --test hermetic packaging` writes them anew.
+#[test]
+fn completions_are_those_of_the_arguments() {
+    for (shell, file) in [
+        (Shell::Bash, "kafka-influx-bridge.bash"),
+        (Shell::Zsh, "_kafka-influx-bridge"),
+        (Shell::Fish, "kafka-influx-bridge.fish"),
+    ] {
+        let mut want = Vec::new();
+        generate(shell, &mut Arguments::command(), "kafka-influx-bridge", &mut want);
+        let path = root().join("docker/debian/completions").join(file);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &want).unwrap();
+        }
+        let is = std::fs::read(&path).unwrap_or_default();
+        assert!(
+            is == want,
+            "{} is of other arguments: UPDATE=1 cargo test --test hermetic packaging",
+            path.display()
+        );
+    }
+}
+
+/// The text under `bridge.toml: |` of each manifest.
+#[test]
+fn configurations_in_manifests_are_right() {
+    let folder = root().join("docker/kubernetes");
+    let files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut found = 0;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "yaml")) {
+        let text = read(file);
+        for block in text.split("  bridge.toml: |\n").skip(1) {
+            let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
+            let toml = lines.fold(String::new(), |toml, line| toml + line.trim_start_matches("    ") + "\n");
+            // A secret that is mounted there is not here.
+            let toml = toml.replace("${file:/var/run/secrets/influxdb/token}", "${INFLUX_TOKEN}");
+            let loaded = configuration::parse(file, &toml, &|name| Some(format!("of-{name}")));
+            let loaded = loaded.unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()));
+            assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+            found += 1;
+        }
+    }
+    assert_eq!(found, 2);
+}

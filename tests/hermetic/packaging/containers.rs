@@ -1,0 +1,41 @@
+//! What the image, docker/compose.yml and the manifests want of the files beside them, without a container engine.
+
+use super::{read, root};
+
+/// InfluxDB's image passes over scripts that may not be executed without a word, and the buckets would be missing.
+#[cfg(unix)]
+#[test]
+fn scripts_that_containers_run_may_be_executed() {
+    use std::os::unix::fs::PermissionsExt;
+
+    for script in ["docker/generator.sh", "docker/influxdb/init/buckets.sh"] {
+        let mode = std::fs::metadata(root().join(script)).unwrap().permissions().mode();
+        assert_ne!(mode & 0o100, 0, "{script} may not be executed: {mode:o}");
+    }
+}
+
+#[test]
+fn images_have_the_versions_of_the_package_and_its_toolchain() {
+    let dockerfile = read(&root().join("docker/Dockerfile"));
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(
+        dockerfile.contains(&format!("\nARG VERSION={version}\n")),
+        "the Dockerfile's VERSION is not {version}"
+    );
+
+    let toolchain = read(&root().join("rust-toolchain.toml"));
+    let channel = toolchain.split('"').nth(1).unwrap();
+    let (minor, _patch) = channel.rsplit_once('.').unwrap();
+    assert!(
+        dockerfile.contains(&format!("\nFROM rust:{minor}-bookworm ")),
+        "the Dockerfile's Rust is not {minor}"
+    );
+
+    for manifest in ["sidecar.yaml", "deployment.yaml"] {
+        let text = read(&root().join("docker/kubernetes").join(manifest));
+        assert!(
+            text.contains(&format!("image: kafka-influx-bridge:{version}\n")),
+            "{manifest}: not {version}"
+        );
+    }
+}

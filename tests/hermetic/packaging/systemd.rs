@@ -1,0 +1,138 @@
+//! The unit of the Debian package, and what the program tells systemd.
+
+use super::{read, root};
+use crate::signals::signal;
+use clap::Parser as _;
+use kafka_influx_bridge::command::{Arguments, WRONG};
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Neither Kafka nor InfluxDB is there.
+const CONFIG: &str = "shutdown_max = '3s'\n[kafka]\nbrokers = '127.0.0.1:1'\ntopics = 't'\n[[mapping]]\n\
+    [influx]\nurl = 'http://127.0.0.1:1'\norg = 'o'\nbucket = 'b'\ntoken = 't'\n[admin]\nlisten = ''\n";
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("bridge-systemd-{}-{name}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn service(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+    command.arg("run").current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+/// systemd's end of what it wants to be told.
+fn listener(folder: &Path) -> (UnixDatagram, PathBuf) {
+    let path = folder.join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    (socket, path)
+}
+
+fn told(socket: &UnixDatagram) -> String {
+    let mut state = [0; 1_000];
+    let length = socket.recv(&mut state).unwrap();
+    String::from_utf8(state[..length].to_vec()).unwrap()
+}
+
+#[test]
+fn the_unit_is_of_this_program() {
+    let unit = read(&root().join("docker/debian/kafka-influx-bridge.service"));
+    let value = |key: &str| {
+        let found = unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        found.unwrap_or_else(|| panic!("the unit has no {key}"))
+    };
+    let start: Vec<&str> = value("ExecStart").split(' ').collect();
+    assert!(Arguments::try_parse_from(&start).is_ok());
+    assert_eq!(value("Type"), "notify");
+    assert_eq!(value("RestartPreventExitStatus"), WRONG.to_string());
+    assert_eq!(value("WorkingDirectory"), format!("/var/lib/{}", value("StateDirectory")));
+    let config =
+        configuration::parse(Path::new(""), CONFIG.split_once('\n').unwrap().1, &|_| None).unwrap().config;
+    assert!(config.shutdown_max.as_secs() < value("TimeoutStopSec").parse().unwrap());
+
+    let build = read(&root().join("docker/debian/build")).replace("$name", "kafka-influx-bridge");
+    let files = [start[0], start[3], value("EnvironmentFile").trim_start_matches('-')];
+    for file in files {
+        assert!(build.lines().any(|line| line.starts_with("put ") && line.ends_with(file)), "{file}");
+    }
+}
+
+#[test]
+fn systemd_hears_when_it_is_ready_and_when_it_stops() {
+    let folder = folder("told");
+    let (socket, path) = listener(&folder);
+    fs::write(folder.join("bridge.toml"), CONFIG).unwrap();
+    let mut child = service(&folder).env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
+    assert_eq!(told(&socket), "READY=1");
+    // From now on SIGHUP does not end it, and SIGTERM ends it well.
+    signal(child.id(), "HUP");
+    signal(child.id(), "TERM");
+    assert_eq!(told(&socket), "STOPPING=1\nEXTEND_TIMEOUT_USEC=10000000");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+
+    fs::write(folder.join("bridge.toml"), format!("{CONFIG}nonsense = 1\n")).unwrap();
+    let output = service(&folder).env("NOTIFY_SOCKET", &path).output().unwrap();
+    assert_eq!(output.status.code(), Some(WRONG.into()));
+    socket.set_nonblocking(true).unwrap();
+    assert_eq!(socket.recv(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock, "it was not ready");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn lines_in_the_journal_have_their_priority() {
+    let folder = folder("journal");
+    let (socket, path) = listener(&folder);
+    let config = folder.join("bridge.toml");
+    let log = folder.join("log");
+    // Whether what JOURNAL_STREAM names is standard error, and how text and JSON begin then.
+    for (format, is_journal) in [("text", true), ("json", true), ("text", false)] {
+        let text = format!("{CONFIG}[log]\nformat = '{format}'\n");
+        fs::write(&config, &text).unwrap();
+        let errors = File::create(&log).unwrap();
+        let is = errors.metadata().unwrap();
+        let stream = format!("{}:{}", is.dev(), is.ino() + u64::from(!is_journal));
+        let mut command = service(&folder);
+        command.env("NOTIFY_SOCKET", &path).env("JOURNAL_STREAM", stream).stderr(errors);
+        let mut child = command.spawn().unwrap();
+        assert_eq!(told(&socket), "READY=1");
+        // An error that is told in several lines.
+        fs::write(&config, format!("{text}nonsense = 1\n")).unwrap();
+        signal(child.id(), "HUP");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !read(&log).contains("is not reloaded") {
+            assert!(Instant::now() < deadline, "{}", read(&log));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        signal(child.id(), "TERM");
+        assert!(told(&socket).starts_with("STOPPING=1"));
+        assert!(child.wait().unwrap().success());
+
+        let shown = read(&log);
+        let has = |text: &str| shown.lines().any(|line| line.starts_with(text));
+        match (format, is_journal) {
+            ("text", true) => {
+                for begin in
+                    ["<4>WARN no dead letter", "<6>INFO kafka-influx-bridge starts", "<3>ERROR the conf"]
+                {
+                    assert!(has(begin), "{begin}: {shown}");
+                }
+                assert!(shown.lines().all(|line| line.starts_with('<')), "{shown}");
+                assert!(has("<3>") && shown.contains("\n<3>   |"), "{shown}");
+            }
+            ("json", _) => {
+                assert!(has("<4>{\"timestamp\"") && has("<3>{\"timestamp\""), "{shown}");
+                assert!(shown.lines().all(|line| line.starts_with('<')), "{shown}");
+            }
+            _ => assert!(has("20") && !has("<"), "{shown}"),
+        }
+    }
+    fs::remove_dir_all(folder).unwrap();
+}

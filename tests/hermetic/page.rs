@@ -1,0 +1,195 @@
+//! The status page in a real browser: Debian's chromium, headless, which `tests/browser/install` installs. Ignored unless
+//! `cargo test --test hermetic page -- --ignored` asks for it. Screenshots are stored in `screenshots` of the target folder.
+
+use crate::devtools::{Browser, Tab};
+use crate::support::{Bridge, Cluster, Setup, Sink, wait_until};
+use influx::LogObserver;
+use kafka_influx_bridge::pipeline::Pipeline;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+use testkit::receiver::Reply;
+
+const DESKTOP: (u32, u32) = (1120, 800);
+const PHONE: (u32, u32) = (360, 740);
+/// What must be shown and not done.
+const EVIL: &str = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">";
+
+/// An hour, so that the plot is seen as it mostly is; the bridge of this test is younger.
+const HOUR: &str = "
+    samples = Array.from({ length: 720 }, (_, n) => {
+        const held = n > 400 && n < 460, behind = n >= 460 && n < 520, rate = 1200 + 300 * Math.sin(n / 60) + 60 * Math.sin(n * 7);
+        const read = held ? 0 : behind ? 3600 : rate;
+        return [Date.now() - (719 - n) * 5000, read, read * .99, held ? (n - 400) * 6000 : behind ? (520 - n) * 6000 : 40, +held];
+    });
+    draw()";
+
+fn record(id: u64, value: &str) -> String {
+    format!(r#"{{"name":"cpu","id":"{}","v":{value},"n":{id}}}"#, id % 50)
+}
+
+/// Looks of the page, none of which has to be scrolled sideways.
+fn shoot(tab: &Tab<'_>, name: &str) {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
+    tab.bring_to_front();
+    let looks = [
+        (DESKTOP, false, "light", "desktop-light"),
+        (PHONE, true, "dark", "phone-dark"),
+        (DESKTOP, false, "dark", "desktop-dark"),
+        (PHONE, true, "light", "phone-light"),
+    ];
+    // Every state in two, and one of them in all.
+    let count = if name == "well" { looks.len() } else { 2 };
+    for (size, is_phone, scheme, look) in looks.into_iter().take(count) {
+        tab.emulate(size, is_phone, scheme);
+        // The plot is drawn anew when its size has changed.
+        wait_until("the plot fits", || {
+            tab.value("document.getElementById('plot').viewBox.baseVal.width === document.getElementById('plot').clientWidth")
+                == true
+        });
+        let width = tab.value("document.documentElement.scrollWidth").as_u64().unwrap();
+        assert!(width <= u64::from(size.0), "{name} {look}: {width} wide");
+        tab.screenshot(&folder.join(format!("{name}-{look}.png")));
+    }
+    tab.emulate(DESKTOP, false, "light");
+}
+
+/// Produces some records a second until it is dropped.
+struct Flow {
+    stop: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Flow {
+    fn start(cluster: &Arc<Cluster>) -> Self {
+        let (stop, cluster) = (Arc::<AtomicBool>::default(), Arc::clone(cluster));
+        let stopped = Arc::clone(&stop);
+        let produce = move || {
+            for round in 0.. {
+                if stopped.load(Relaxed) {
+                    return;
+                }
+                cluster.produce("metrics", round % 4, (0..60).map(|n| record(n, "1.5")));
+                thread::sleep(Duration::from_millis(50));
+            }
+        };
+        Self { stop, thread: Some(thread::spawn(produce)) }
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn page(bridge: &Bridge) -> String {
+    format!("http://127.0.0.1:{}/", bridge.0.admin_address().unwrap().port())
+}
+
+#[test]
+#[ignore = "needs a browser: tests/browser/install, then cargo test --test hermetic page -- --ignored"]
+fn the_status_page_tells_how_it_goes() {
+    let (cluster, sink) = (Arc::new(Cluster::with_topic("metrics", 4)), Sink::start());
+    cluster.create_topic("sensors", 2);
+    let setup = Setup::new(&cluster, &sink, "['metrics', 'sensors']")
+        .mapping("topics = 'metrics'\nname_key = 'name'\ntag_keys = ['id']\nstring_fields = ['v']")
+        .mapping("topics = 'sensors'\nbucket = 'sensors'")
+        .batch("lines_max = 500");
+    let bridge = setup.start();
+    let browser = Browser::start();
+    let tab = browser.open(&page(&bridge));
+    tab.emulate(DESKTOP, false, "light");
+    let says = |what: &str, selector: &str, text: &str| {
+        wait_until(what, || tab.text(selector).contains(text));
+    };
+
+    // Well, with numbers that move.
+    let flow = Flow::start(&cluster);
+    says("records flow", "#say", " records/s, everything stored within ");
+    assert_eq!((tab.text("#word").as_str(), tab.title().as_str()), ("Well", "Well · kafka-influx-bridge"));
+    let stored = || tab.value("document.querySelector('#influx').innerText");
+    let before = stored();
+    wait_until("the numbers move", || stored() != before);
+    says("lag is known", "#topics", "metrics");
+    tab.value("document.querySelector('#topics summary').click()");
+    says("a topic's partitions unfold", "#topics", "partition 3");
+    says("destinations are listed", "#destinations", "bucket \"sensors\" of org \"test\"\nwell");
+    says("the last record is not there yet", "#last_note", "None since the start.");
+
+    // What comes from outside is text.
+    cluster.produce("metrics", 0, [EVIL]);
+    let name = EVIL.replace('"', "'");
+    let evil =
+        |value: &str| format!(r#"{{"name":{},"id":"a","v":{value}}}"#, serde_json::to_string(&name).unwrap());
+    cluster.produce("metrics", 0, [evil("1.5")]);
+    cluster.produce("metrics", 0, [evil("\"word\"")]);
+    says("the rejected record is shown", "#last", EVIL);
+    says("its reason is", "#last", "undecodable");
+    says("it is not JSON", "#last", "it is not JSON");
+    says("it is where it came from", "#last", "metrics[0]@");
+    says("the refused line is shown", "#last", "v=\"word\"");
+    assert_eq!(tab.value("document.querySelectorAll('main script, main img').length"), 0);
+    assert!(tab.title().ends_with("kafka-influx-bridge"), "{}", tab.title());
+    assert_eq!(
+        tab.value("document.querySelector('#topics details').open"),
+        true,
+        "what was unfolded stays so"
+    );
+    wait_until("a sample is drawn", || {
+        tab.value("document.querySelectorAll('#plot path').length > 0") == true
+    });
+    tab.value(HOUR);
+    shoot(&tab, "well");
+
+    // Behind: each write of 500 lines takes its time, so that 60,000 take half a minute; what is unread is known every 5 s.
+    sink.answer(Some(Reply::status(204).after(Duration::from_millis(250)).storing()));
+    cluster.produce("sensors", 0, (0..60_000).map(|n| record(n, "1.5")));
+    says("it is behind", "#word", "Behind");
+    says("it says how long it takes", "#say", " at the present rate");
+    assert!(tab.text("#say").contains(" records unread, done in about "), "{}", tab.text("#say"));
+    assert!(tab.title().starts_with("BEHIND "), "{}", tab.title());
+    tab.value(HOUR);
+    shoot(&tab, "behind");
+
+    // A hold, in words and in the title of the tab.
+    sink.answer(Some(Reply::status(401).body(r#"{"code":"unauthorized","message":"unauthorized access"}"#)));
+    says("it holds", "#word", "Holding");
+    says("since when", "#word", "Holding since ");
+    says("what waits", "#say", " in Kafka, nothing is lost");
+    says("all wait", "#alarms", " destinations");
+    says("why", "#alarms", "401");
+    says("what to do", "#alarms", "token");
+    says("every destination", "#destinations", "holding");
+    assert_eq!(tab.title(), "HOLDING · kafka-influx-bridge");
+    tab.value(HOUR);
+    shoot(&tab, "holding");
+    sink.answer(None);
+    says("it goes on by itself", "#word", "Well");
+    assert_eq!(tab.text("#alarms"), "");
+    assert_eq!(tab.complaints(), [""; 0]);
+
+    // Another bridge, which others reach too: no values.
+    let mut config = setup.config();
+    config.admin.listen = Some("0.0.0.0:0".parse().unwrap());
+    config.kafka.group_id = "another".to_owned();
+    let open = Bridge(Pipeline::start(&config, Arc::new(LogObserver)).unwrap());
+    let hidden = browser.open(&page(&open));
+    wait_until("its rejected record is listed", || hidden.text("#last").contains("metrics[0]@"));
+    assert!(hidden.text("#last_note").contains("hidden"));
+    for word in ["script", "JSON", "word"] {
+        assert!(!hidden.text("#last").contains(word), "{}", hidden.text("#last"));
+    }
+    assert_eq!(hidden.complaints(), [""; 0]);
+    open.stop();
+
+    // And none at all.
+    drop(flow);
+    bridge.stop();
+    says("nobody answers", "#say", "The bridge does not answer since ");
+    assert!(tab.title().starts_with("NO ANSWER"), "{}", tab.title());
+    shoot(&tab, "gone");
+}

@@ -1,0 +1,174 @@
+//! A record that can't become a point is rejected alone: counted by its reason, with good ones before and behind it stored.
+
+use super::outage::Service;
+use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
+use engine::telemetry::Counters;
+use mapping::Reason;
+use testkit::NewRecord;
+
+/// What is bad, and the reason that counts it.
+fn bad_records() -> Vec<(Vec<u8>, Reason)> {
+    let deep = |levels: usize| {
+        let (open, close) = (r#"{"a":"#.repeat(levels), "}".repeat(levels));
+        format!(r#"{{"id":"deep","at":1767225600,"v":{open}1{close}}}"#).into_bytes()
+    };
+    let garbage: Vec<u8> = (0..1_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    vec![
+        (b"not JSON".to_vec(), Reason::Undecodable),
+        (br#"{"id":"cut","at":1767225600,"v":1"#.to_vec(), Reason::Undecodable),
+        (b"{\"id\":\"x\",\"at\":1767225600,\xFF\xFE\"v\":1}".to_vec(), Reason::Undecodable),
+        (b"".to_vec(), Reason::Empty),
+        (b" \r\n".to_vec(), Reason::Empty),
+        (b"5".to_vec(), Reason::NotAnObject),
+        (br#"["a"]"#.to_vec(), Reason::NotAnObject),
+        (br#"{"id":"no time","v":1}"#.to_vec(), Reason::Time),
+        (br#"{"id":"absurd","at":"yesterday","v":1}"#.to_vec(), Reason::Time),
+        (br#"{"id":"absurd","at":1e300,"v":1}"#.to_vec(), Reason::Time),
+        (br#"{"id":"absurd","at":true,"v":1}"#.to_vec(), Reason::Time),
+        (deep(65), Reason::TooDeep),
+        (deep(10_000), Reason::TooDeep),
+        (garbage, Reason::Undecodable),
+        (too_large(), Reason::TooLarge),
+    ]
+}
+
+fn too_large() -> Vec<u8> {
+    format!(r#"{{"id":"large","at":1767225600,"v":1,"text":"{}"}}"#, "x".repeat(1_500_000)).into_bytes()
+}
+
+fn rejected(bridge: &Bridge) -> u64 {
+    bridge.0.counters.rejected().map(|(_, count)| count).sum()
+}
+
+fn timed(id: &str) -> String {
+    format!(r#"{{"id":"{id}","at":1767225600,"v":1}}"#)
+}
+
+#[test]
+fn each_bad_record_is_rejected_alone() {
+    let bad = bad_records();
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [timed("first")]);
+    for (number, (value, _)) in bad.iter().enumerate() {
+        cluster.produce("t", 0, [value.as_slice(), timed(&format!("good-{number:02}")).as_bytes()]);
+    }
+    // A tombstone is no point, and nothing is wrong with it.
+    cluster.send(NewRecord { topic: "t", partition: Some(0), value: None, time_ms: None });
+    cluster.produce("t", 0, [timed("last")]);
+    let bridge = Setup::new(&cluster, &sink, "'t'")
+        .kafka("record_bytes_max = '1200kB'")
+        .mapping(&format!("{BY_ID}\ntime_key = 'at'\ntime_format = 'unix'"))
+        .start();
+    sink.wait_for_points("main", bad.len() + 2);
+    for reason in Reason::ALL {
+        let want = bad.iter().filter(|(_, of)| *of == reason).count();
+        assert_eq!(bridge.rejected(reason), want as u64, "{reason:?}");
+    }
+    assert_eq!(Counters::get(&bridge.0.counters.filtered), 1);
+    let produced = (2 * bad.len() + 3) as u64;
+    assert_eq!(bridge.records(), produced);
+    bridge.stop();
+    assert_eq!(cluster.committed("t", 1), [Some(produced as i64)], "a rejected record is settled too");
+}
+
+#[test]
+fn absurd_times_are_rejected_alone() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.create_topic("k", 1);
+    let at = |id: &str, at: i64| format!(r#"{{"id":"{id}","at":{at},"v":1}}"#);
+    // Of 2026, and the same read as if it were of another unit.
+    cluster.produce("t", 0, [at("good", 1_767_225_600), at("early", 1_767_225), at("late", 8_000_000_000)]);
+    for (id, time_ms) in [("past", 86_400_000), ("now", 1_767_225_600_000), ("future", 8_000_000_000_000)] {
+        let value = record(id);
+        let value = Some(value.as_bytes());
+        cluster.send(NewRecord { topic: "k", partition: Some(0), value, time_ms: Some(time_ms) });
+    }
+    cluster.flush();
+    let ends = "time_min = '2000-01-01'\ntime_max = '2100-01-01'";
+    let bridge = Setup::new(&cluster, &sink, "['t', 'k']")
+        .mapping(&format!("topics = 't'\n{BY_ID}\ntime_key = 'at'\ntime_format = 'unix'\n{ends}"))
+        .mapping(&format!("{BY_ID}\n{ends}"))
+        .start();
+    wait_until("all are read", || bridge.records() == 6);
+    sink.wait_for_points("main", 2);
+    assert_eq!(bridge.rejected(Reason::Time), 4);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ["good", "now"]);
+}
+
+/// Far more than the guard lets pass, with a point now and then: none of them is rejected, or dead-lettered.
+#[test]
+fn tombstones_block_no_topic() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    for number in 0..2_500 {
+        cluster.send(NewRecord { topic: "t", partition: Some(0), value: None, time_ms: None });
+        if number % 500 == 499 {
+            cluster.produce("t", 0, [record(&number.to_string())]);
+        }
+    }
+    cluster.flush();
+    let file = std::env::temp_dir().join(format!("bridge-tombstones-{}.jsonl", std::process::id()));
+    let bridge = Setup::new(&cluster, &sink, "'t'")
+        .mapping(BY_ID)
+        .top(&format!("[dead_letter]\nfile = '{}'", file.display()))
+        .start();
+    sink.wait_for_points("main", 5);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(2_505)]);
+    assert!(bridge.0.writer.alarms().is_empty());
+    assert_eq!((rejected(&bridge), Counters::get(&bridge.0.counters.filtered)), (0, 2_500));
+    assert_eq!(Counters::get(&bridge.0.counters.dead_letters), 0);
+    bridge.stop();
+    let _absent = std::fs::remove_file(file);
+}
+
+#[test]
+fn a_query_that_selects_nothing_and_a_topic_without_points_are_told_once() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.create_topic("other", 1);
+    cluster.produce("t", 0, (0..250).map(|n| record(&n.to_string())));
+    // A query that selects nothing now and then is no fault, and nothing is known of a topic with few records.
+    cluster.produce("other", 0, ["{}".to_owned(), record("good")]);
+    let setup = Setup::new(&cluster, &sink, "['t', 'other']")
+        .mapping("topics = ['t']\nquery = '$.itmes[*]'")
+        .mapping(BY_ID);
+    let mut service = Service::start(&setup);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(250)]);
+    sink.wait_for_points("main", 1);
+    wait_until("both are told", || {
+        service.has_logged("`query` selects nothing") && service.has_logged("first records were filtered")
+    });
+    service.terminate();
+    assert_eq!(service.wait(), Some(0));
+    assert_eq!(service.count_logged("`query` selects nothing"), 1);
+    assert_eq!(service.count_logged("first records were filtered"), 1);
+}
+
+/// Nothing behind a rejected record has to come for it to be committed.
+#[test]
+fn a_topic_of_bad_records_alone_is_committed() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, ["bad", "worse", "worst"]);
+    let bridge = Setup::new(&cluster, &sink, "'t'").start();
+    wait_until("all are rejected", || rejected(&bridge) == 3);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(3)]);
+    bridge.stop();
+    assert_eq!(sink.lines_stored(), 0);
+}
+
+/// Text that InfluxDB's lines give a meaning to stays text.
+#[test]
+fn untrusted_text_injects_nothing() {
+    let hostile =
+        ["a,b=c d=1 1\nevil v=1", "\\", "\\,", "\"", "x\r\ny", "한글 🙂, =", "\u{0}\u{1b}[31m", "#"];
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let quoted = hostile.map(|text| serde_json::Value::from(text).to_string());
+    cluster.produce("t", 0, quoted.iter().map(|text| format!(r#"{{"id":{text},{text}:1,"s":{text}}}"#)));
+    cluster.produce("t", 0, [record("last")]);
+    let bridge =
+        Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['s']")).start();
+    sink.wait_for_points("main", hostile.len() + 1);
+    bridge.stop();
+    let points = sink.points("main");
+    assert!(points.iter().all(|point| point.measurement == "t"), "{points:?}");
+    assert!(points.iter().all(|point| point.tags.len() <= 1 && point.fields.len() <= 2), "{points:?}");
+}

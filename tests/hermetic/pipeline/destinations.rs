@@ -1,0 +1,80 @@
+//! What concerns one line or one destination concerns no other.
+
+use crate::support::{BY_ID, Cluster, Setup, Sink, bucket, record, wait_until};
+use line_protocol::reader::Value;
+use std::sync::atomic::Ordering::Relaxed;
+
+#[test]
+fn a_refused_line_is_skipped_alone() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    // InfluxDB keeps the type that a field had first.
+    cluster.produce("t", 0, [record("first")]);
+    let bridge =
+        Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']")).start();
+    sink.wait_for_points("main", 1);
+    let ids: Vec<String> = (0..500).map(|n| format!("{n:03}")).collect();
+    let conflict = r#"{"id":"conflict","v":"text"}"#.to_owned();
+    let values = ids.iter().enumerate().map(|(n, id)| if n == 123 { conflict.clone() } else { record(id) });
+    cluster.produce("t", 0, values);
+    sink.wait_for_points("main", 500);
+    let refused = &bridge.0.writer.counters().lines_refused;
+    wait_until("the line is refused", || refused.load(Relaxed) == 1);
+    wait_until("it is settled too", || cluster.committed("t", 1) == [Some(501)]);
+    bridge.stop();
+    let points = sink.points("main");
+    assert!(points.iter().all(|point| point.fields["v"] == Value::Float(1.5)), "the conflict was stored");
+}
+
+#[test]
+fn a_missing_bucket_holds_its_own_records_only() {
+    let (cluster, sink) = (Cluster::with_topic("good", 2), Sink::with_buckets(&["main"]));
+    cluster.create_topic("bad", 2);
+    let ids: Vec<String> = (0..200).map(|n| format!("{n:03}")).collect();
+    let produce = |from: usize, to: usize| {
+        for topic in ["bad", "good"] {
+            cluster.produce(topic, 0, ids[from..to].iter().map(|id| record(id)));
+        }
+    };
+    produce(0, 100);
+    let bridge = Setup::new(&cluster, &sink, "['good', 'bad']")
+        .mapping(&format!("{BY_ID}\ntopics = ['bad']\nbucket = 'missing'"))
+        .mapping(&format!("{BY_ID}\ntopics = ['good']"))
+        .start();
+    wait_until("the missing bucket is told", || bridge.0.writer.holds(&bucket("missing")));
+    produce(100, 200);
+    sink.wait_for_points("main", 200);
+    wait_until("the good topic is committed", || cluster.committed_in_all("good", 2) == 200);
+    assert_eq!(cluster.committed("bad", 2), [None, None]);
+    sink.receiver.create(bucket("missing"));
+    sink.wait_for_points("missing", 200);
+    bridge.stop();
+    assert_eq!(cluster.committed_in_all("bad", 2), 200);
+    assert_eq!(sink.ids("missing"), ids);
+}
+
+/// A destination whose lines are refused without end costs the other one nothing.
+#[test]
+fn endless_salvage_stops_no_other_destination() {
+    let (cluster, sink) = (Cluster::with_topic("good", 2), Sink::start());
+    cluster.create_topic("bad", 1);
+    cluster.produce("bad", 0, [record("first")]);
+    let bridge = Setup::new(&cluster, &sink, "['good', 'bad']")
+        .mapping(&format!("{BY_ID}\nstring_fields = ['v']\ntopics = ['bad']\nbucket = 'refusing'"))
+        .mapping(&format!("{BY_ID}\ntopics = ['good']"))
+        .top("[reject]\nrate_max = 1.0")
+        .start();
+    sink.wait_for_points("refusing", 1);
+    // Every other line is refused, so that no batch gets by with few requests.
+    let mixed = |n: usize| {
+        if n.is_multiple_of(2) { record(&n.to_string()) } else { format!(r#"{{"id":"{n}","v":"text"}}"#) }
+    };
+    cluster.produce("bad", 0, (0..20_000).map(mixed));
+    let refused = &bridge.0.writer.counters().lines_refused;
+    wait_until("lines are refused", || refused.load(Relaxed) > 0);
+    cluster.produce("good", 0, (0..2_000).map(|n| record(&n.to_string())));
+    sink.wait_for_points("main", 2_000);
+    wait_until("the good topic is committed", || cluster.committed_in_all("good", 2) == 2_000);
+    wait_until("the bad one is settled", || cluster.committed("bad", 1) == [Some(20_001)]);
+    bridge.stop();
+    assert_eq!(sink.points("refusing").len(), 10_001);
+}

@@ -1,0 +1,231 @@
+//! A topic whose records are nearly all rejected or refused is blocked; the others flow.
+
+use super::outage::Service;
+use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
+use base::alarm::Scope;
+use engine::feed::ProbeDelays;
+use kafka_influx_bridge::pipeline::{Asked, Options};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+use testkit::receiver::Reply;
+
+const PROBES: ProbeDelays =
+    ProbeDelays { first: Duration::from_millis(100), max: Duration::from_millis(400) };
+
+fn blocks(bridge: &Bridge, topic: &str) -> bool {
+    bridge.0.writer.alarms().iter().any(|alarm| {
+        alarm.holds && alarm.cause == "reject_rate" && alarm.scope == Scope::Topic(topic.to_owned())
+    })
+}
+
+#[test]
+fn a_mistyped_time_key_skips_no_topic() {
+    let (cluster, sink) = (Cluster::with_topic("typo", 1), Sink::start());
+    cluster.create_topic("good", 1);
+    cluster.produce("typo", 0, (0..3_000).map(|n| record(&n.to_string())));
+    let setup = |time_key: &str| {
+        Setup::new(&cluster, &sink, "['typo', 'good']")
+            .mapping(&format!("topics = ['typo']\n{BY_ID}\n{time_key}"))
+            .mapping(BY_ID)
+    };
+    let bridge = setup("time_key = 'tiem'\ntime_format = 'unix'").start();
+    wait_until("the topic is blocked", || blocks(&bridge, "typo"));
+    let alarm = bridge.0.writer.alarms().remove(0);
+    assert!(alarm.why.contains("time_key") && alarm.remedy.contains("rate_max"), "{alarm:?}");
+    // Its records stay in Kafka while others flow, also what comes later.
+    cluster.produce("typo", 0, (3_000..3_100).map(|n| record(&n.to_string())));
+    cluster.produce("good", 0, (0..5_000).map(|n| record(&n.to_string())));
+    sink.wait_for_points("main", 5_000);
+    wait_until("the other topic is committed", || cluster.committed("good", 1) == [Some(5_000)]);
+    assert!(blocks(&bridge, "typo"));
+    bridge.stop();
+    // None of the first hundred became a point. The hundredth blocked the topic, and is not settled.
+    assert_eq!(cluster.committed("typo", 1), [Some(99)]);
+    // Corrected, the bridge goes on where the topic was blocked.
+    let bridge = setup("").start();
+    sink.wait_for_points("main", 5_000 + 3_100 - 99);
+    bridge.stop();
+    assert_eq!(cluster.committed("typo", 1), [Some(3_100)]);
+}
+
+#[test]
+fn a_topic_of_refused_lines_is_blocked() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [record("first")]);
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']"));
+    let bridge = setup.start();
+    sink.wait_for_points("main", 1);
+    // The field is a number already. What is in flight and open when the first batch comes back is refused too.
+    cluster.produce("t", 0, (0..30_000).map(|n| format!(r#"{{"id":"{n}","v":"text"}}"#)));
+    wait_until("the topic is blocked", || blocks(&bridge, "t"));
+    let refused = bridge.0.writer.counters().lines_refused.load(Relaxed);
+    assert!((1_000..20_000).contains(&refused), "{refused}");
+    bridge.stop();
+    let committed = cluster.committed("t", 1)[0].unwrap();
+    assert!((1_001..20_001).contains(&committed), "{committed}");
+}
+
+/// Nobody reloads or restarts: InfluxDB takes the lines again, and that is enough.
+#[test]
+fn a_topic_of_refused_lines_resumes_by_itself_and_loses_nothing() {
+    const PARTITIONS: i32 = 4;
+    const EACH: usize = 12_000;
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    cluster.create_topic("good", 1);
+    cluster.produce("good", 0, [record("first")]);
+    let setup = Setup::new(&cluster, &sink, "['t', 'good']")
+        .mapping(&format!("{BY_ID}\nmeasurement = 'm'\nstring_fields = ['v']"));
+    let bridge = setup.start_with(Options { probes: PROBES, ..Options::default() });
+    sink.wait_for_points("main", 1);
+    // The field is a number already.
+    for partition in 0..PARTITIONS {
+        let text = (0..EACH).map(|n| format!(r#"{{"id":"{partition}-{n:06}","v":"text"}}"#));
+        cluster.produce("t", partition, text);
+    }
+    wait_until("the topic is blocked", || blocks(&bridge, "t"));
+    let writer = bridge.0.writer.counters();
+    let at_first = writer.lines_refused.load(Relaxed);
+    wait_until("probes are refused", || writer.lines_refused.load(Relaxed) > at_first + 20);
+    assert!(blocks(&bridge, "t"));
+    cluster.produce("good", 0, (0..100).map(|n| record(&format!("good-{n}"))));
+    sink.wait_for_points("main", 101);
+    // As if the measurement were dropped.
+    sink.receiver.clear();
+    wait_until("the topic flows", || !blocks(&bridge, "t"));
+    let all = EACH as i64;
+    wait_until("all are committed", || cluster.committed("t", PARTITIONS) == [Some(all); 4]);
+    let refused = writer.lines_refused.load(Relaxed) as usize;
+    assert_eq!(sink.points("main").len() + refused, PARTITIONS as usize * EACH, "each is stored or refused");
+    assert!(
+        refused < PARTITIONS as usize * EACH / 2,
+        "{refused} were let through while the topic was blocked"
+    );
+    bridge.stop();
+}
+
+#[test]
+fn a_reload_without_changes_lifts_the_block_and_it_blocks_again_sooner() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [record("first")]);
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let mut bridge = setup.start();
+    sink.wait_for_points("main", 1);
+    assert_eq!(bridge.0.reload(&setup.config()).unwrap(), Asked::NothingChanged);
+    cluster.produce("t", 0, (0..5_000).map(|_| "no json"));
+    wait_until("the topic is blocked", || blocks(&bridge, "t"));
+    wait_until("what passed before is committed", || cluster.committed("t", 1) == [Some(1 + 999)]);
+    for lifted in 1..=3 {
+        let topics = ["t".to_owned()].into();
+        assert_eq!(bridge.0.reload(&setup.config()).unwrap(), Asked::BlocksLifted { topics });
+        let want = 1_000 + lifted * 99;
+        wait_until("it is blocked again", || cluster.committed("t", 1) == [Some(want)]);
+        wait_until("the alarm is raised again", || blocks(&bridge, "t"));
+    }
+    assert_eq!(bridge.records(), 1_000 + 3 * 99);
+    bridge.stop();
+}
+
+/// A run until the end has not come to the end of a topic that is blocked.
+#[test]
+fn a_run_until_the_end_waits_for_a_blocked_topic() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, (0..150).map(|_| "no json"));
+    cluster.produce("t", 0, (0..50).map(|n| record(&n.to_string())));
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let mut bridge = setup.start_until_end();
+    wait_until("the topic is blocked", || blocks(&bridge, "t"));
+    wait_until("what passed before is committed", || cluster.committed("t", 1) == [Some(99)]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert!(!bridge.0.is_finished(), "101 records are not settled");
+    // The other half of the bad records is not enough to block it again.
+    bridge.0.reload(&setup.config()).unwrap();
+    bridge.wait_for_end();
+    assert_eq!(cluster.committed("t", 1), [Some(200)]);
+    assert_eq!(sink.points("main").len(), 50);
+}
+
+/// Of many warnings of one kind one is logged, and how many more there were, although nothing follows.
+#[test]
+fn all_refused_lines_are_told() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']"));
+    let mut service = Service::start(&setup);
+    cluster.produce("t", 0, [record("first")]);
+    sink.wait_for_points("main", 1);
+    cluster.produce("t", 0, (0..20).map(|n| format!(r#"{{"id":"{n}","v":"text"}}"#)));
+    wait_until("they are told", || service.has_logged("further lines refused by influxdb"));
+    service.terminate();
+    assert_eq!(service.wait(), Some(0));
+    let more = service.sum_logged("refused by influxdb", "more=");
+    assert_eq!(more + service.count_logged("line refused by influxdb"), 20);
+}
+
+#[test]
+fn the_guard_can_be_switched_off() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, (0..3_000).map(|n| record(&n.to_string())));
+    let bridge = Setup::new(&cluster, &sink, "'t'")
+        .mapping("time_key = 'tiem'\ntime_format = 'unix'")
+        .top("[reject]\nrate_max = 1.0")
+        .start();
+    wait_until("all are skipped", || cluster.committed("t", 1) == [Some(3_000)]);
+    assert!(bridge.0.writer.alarms().is_empty());
+    bridge.stop();
+}
+
+/// A limit of InfluxDB keeps new series out. Their topic is blocked, another one with the same bucket flows, and all goes on by
+/// itself when the limit is raised: nobody reloads.
+#[test]
+fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
+    const EACH: usize = 1_000;
+    let is_raised = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&is_raised);
+    let sink = Sink::answering(Box::new(move |request| {
+        let dropped = String::from_utf8_lossy(&request.text).matches("id=new").count();
+        let body = format!(
+            r#"{{"error":"partial write: max-series-per-database limit exceeded: (1000000) dropped={dropped}"}}"#
+        );
+        (dropped > 0 && !raised.load(Relaxed)).then(|| Reply::status(400).body(body))
+    }));
+    let cluster = Cluster::with_topic("limited", 2);
+    cluster.create_topic("good", 1);
+    let mixed = |partition: usize| {
+        let id = move |n: usize| {
+            if n % 10 == 9 { format!("new-{partition}-{n}") } else { format!("old-{partition}-{n}") }
+        };
+        (0..EACH).map(move |n| record(&id(n)))
+    };
+    cluster.produce("limited", 0, mixed(0));
+    // Nothing of this partition meets the limit at first.
+    cluster.produce("limited", 1, (0..EACH).map(|n| record(&format!("old-1-{n}"))));
+    let setup = Setup::new(&cluster, &sink, "['limited', 'good']").mapping(BY_ID);
+    let bridge = setup.start_with(Options { probes: PROBES, ..Options::default() });
+    let alarm = || bridge.0.writer.alarms().into_iter().find(|alarm| alarm.cause == "server_limit");
+    wait_until("the topic is blocked", || alarm().is_some());
+    let alarm = alarm().unwrap();
+    assert_eq!((alarm.holds, &alarm.scope), (true, &Scope::Topic("limited".to_owned())));
+    assert!(alarm.remedy.contains("max-series-per-database"), "{}", alarm.remedy);
+
+    cluster.produce("good", 0, (0..EACH).map(|n| record(&format!("good-{n}"))));
+    wait_until("the other topic flows", || cluster.committed("good", 1) == [Some(EACH as i64)]);
+    let writer = bridge.0.writer.counters();
+    let requests = sink.requests();
+    wait_until("the topic is probed", || sink.requests() > requests + 10);
+    assert_eq!(
+        bridge.0.writer.alarms().len(),
+        1,
+        "only this topic is blocked: {:?}",
+        bridge.0.writer.alarms()
+    );
+    let committed = cluster.committed("limited", 2);
+    assert!(committed[0].is_none_or(|next| next <= 9), "the first new series is record 9: {committed:?}");
+
+    is_raised.store(true, Relaxed);
+    let all = Some(EACH as i64);
+    wait_until("all are committed", || cluster.committed("limited", 2) == [all, all]);
+    wait_until("the alarm is over", || bridge.0.writer.alarms().is_empty());
+    assert_eq!(sink.points("main").len(), 3 * EACH);
+    assert_eq!(writer.lines_refused.load(Relaxed), 0);
+    bridge.stop();
+}

@@ -1,0 +1,117 @@
+//! Where reading begins: where nothing is committed, and where what is committed is not in Kafka any more.
+
+use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
+use engine::consumer::ConsumerError;
+use engine::telemetry::Counters;
+use kafka::MemberError;
+use kafka_influx_bridge::pipeline::PipelineError;
+
+fn records(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|n| record(&format!("{prefix}{n:03}"))).collect()
+}
+
+fn ids(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("{prefix}{n:03}")).collect()
+}
+
+#[test]
+fn what_retention_took_is_counted_and_reading_goes_on_at_the_earliest() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    cluster.produce("t", 0, records("a", 2));
+    let bridge = setup.start();
+    sink.wait_for_points("main", 2);
+    bridge.stop();
+    assert_eq!(cluster.committed("t", 1), [Some(2)]);
+    // The mock cluster keeps 5 MB: of these the last ones.
+    let pad = "x".repeat(900_000);
+    for n in 0..10 {
+        cluster.produce("t", 0, [format!(r#"{{"id":"b{n:03}","v":1,"pad":"{pad}"}}"#)]);
+    }
+    let bridge = setup.start();
+    wait_until("the last is stored", || sink.ids("main").contains(&"b009".to_owned()));
+    let stored = sink.ids("main").len() as u64 - 2;
+    let skipped = || Counters::get(&bridge.0.counters.skipped);
+    wait_until("the skipped ones are counted", || skipped() > 0);
+    assert!(stored < 10, "nothing was deleted");
+    assert_eq!((skipped(), stored), (10 - stored, 10 - skipped()));
+    bridge.stop();
+    assert_eq!(cluster.committed("t", 1), [Some(12)]);
+}
+
+#[test]
+fn an_offset_beyond_the_end_is_committed_anew() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, records("a", 5));
+    cluster.commit("t", 0, 1_000);
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start();
+    sink.wait_for_points("main", 5);
+    wait_until("it is committed", || cluster.committed("t", 1) == [Some(5)]);
+    cluster.produce("t", 0, records("b", 5));
+    wait_until("the next are committed as usual", || cluster.committed("t", 1) == [Some(10)]);
+    assert_eq!(Counters::get(&bridge.0.counters.skipped), 0);
+    bridge.stop();
+}
+
+#[test]
+fn latest_begins_at_the_end_and_remembers_it() {
+    let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::start());
+    cluster.produce("t", 0, records("old", 5));
+    cluster.produce("t", 1, records("seen", 5));
+    cluster.commit("t", 1, 3);
+    let setup = Setup::new(&cluster, &sink, "'t'").kafka("offset_reset = 'latest'").mapping(BY_ID);
+    let bridge = setup.start();
+    // What is committed is read on, and the end of the other is committed before any record of it came.
+    wait_until("both are committed", || cluster.committed("t", 2) == [Some(5), Some(5)]);
+    bridge.stop();
+    cluster.produce("t", 0, records("between", 3));
+    let bridge = setup.start();
+    wait_until("what came in between is read", || sink.ids("main").len() >= 5);
+    bridge.stop();
+    let want: Vec<String> =
+        ids("between", 3).into_iter().chain(["seen003".to_owned(), "seen004".to_owned()]).collect();
+    assert_eq!(sink.ids("main"), want);
+    assert_eq!(cluster.committed("t", 2), [Some(8), Some(5)]);
+}
+
+#[test]
+fn latest_goes_back_to_the_earliest_where_the_committed_offset_is_gone() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, records("a", 5));
+    cluster.commit("t", 0, 1_000);
+    let bridge = Setup::new(&cluster, &sink, "'t'").kafka("offset_reset = 'latest'").mapping(BY_ID).start();
+    sink.wait_for_points("main", 5);
+    bridge.stop();
+    assert_eq!(cluster.committed("t", 1), [Some(5)]);
+}
+
+#[test]
+fn error_ends_the_service_where_nothing_is_committed_and_names_it() {
+    let (cluster, sink) = (Cluster::with_topic("t", 3), Sink::start());
+    cluster.produce("t", 0, records("a", 5));
+    cluster.produce("t", 1, records("b", 5));
+    cluster.commit("t", 1, 2);
+    let setup = Setup::new(&cluster, &sink, "'t'").kafka("offset_reset = 'error'").mapping(BY_ID);
+    let bridge = setup.start();
+    wait_until("the service ends", || bridge.0.is_finished());
+    match bridge.0.join() {
+        Err(PipelineError::Consumer(ConsumerError::Member(MemberError::NoOffset(named)))) => {
+            assert_eq!(named, "t[0,2]");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cluster.committed("t", 3), [None, Some(2), None]);
+}
+
+#[test]
+fn error_reads_on_where_all_is_committed() {
+    let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::start());
+    cluster.produce("t", 0, records("a", 5));
+    cluster.produce("t", 1, records("b", 5));
+    cluster.commit("t", 0, 0);
+    cluster.commit("t", 1, 2);
+    let bridge = Setup::new(&cluster, &sink, "'t'").kafka("offset_reset = 'error'").mapping(BY_ID).start();
+    sink.wait_for_points("main", 8);
+    bridge.stop();
+    assert_eq!(cluster.committed("t", 2), [Some(5), Some(5)]);
+}

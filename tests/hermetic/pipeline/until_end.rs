@@ -1,0 +1,113 @@
+//! `run --until-end`: everything that is there is settled and committed, then it ends by itself.
+
+use super::groups::{PARTITIONS, produce};
+use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
+use engine::consumer::ConsumerError;
+use engine::telemetry::Counters;
+use kafka::MemberError;
+use kafka_influx_bridge::pipeline::PipelineError;
+use testkit::receiver::Reply;
+
+fn stored(bridge: &Bridge) -> u64 {
+    Counters::get(&bridge.0.writer.counters().lines_stored)
+}
+
+#[test]
+fn reads_to_the_end_commits_and_ends() {
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    let want = produce(&cluster, "a");
+    cluster.produce("t", 0, ["no json"]);
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    setup.start_until_end().wait_for_end();
+    assert_eq!(sink.ids("main"), want);
+    assert_eq!(cluster.committed_in_all("t", PARTITIONS), 601);
+    // Once more, with nothing to do.
+    setup.start_until_end().wait_for_end();
+    assert_eq!(cluster.committed_in_all("t", PARTITIONS), 601);
+    assert_eq!(sink.lines_stored(), 600);
+}
+
+#[test]
+fn consumers_of_one_process_end_together() {
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    let want = produce(&cluster, "a");
+    let setup = Setup::new(&cluster, &sink, "'t'").kafka("consumers = 3").mapping(BY_ID);
+    setup.start_until_end().wait_for_end();
+    assert_eq!(sink.ids("main"), want);
+    assert_eq!(cluster.committed("t", PARTITIONS), [Some(100); 6]);
+}
+
+#[test]
+fn several_processes_each_read_their_share_to_its_end() {
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
+    let want = produce(&cluster, "a");
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let bridges = [setup.start_until_end(), setup.start_until_end()];
+    bridges.into_iter().for_each(Bridge::wait_for_end);
+    assert_eq!(sink.ids("main"), want);
+    assert_eq!(cluster.committed("t", PARTITIONS), [Some(100); 6]);
+}
+
+#[test]
+fn records_that_keep_coming_do_not_keep_it() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, (0..100).map(|n| record(&format!("a{n:04}"))));
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start_until_end();
+    let mut n = 0;
+    wait_until("it ends", || {
+        cluster.produce("t", 0, [record(&format!("b{n:04}"))]);
+        n += 1;
+        bridge.0.is_finished()
+    });
+    let stored = stored(&bridge);
+    bridge.wait_for_end();
+    assert!(stored >= 100);
+    // What was stored is committed, and nothing else.
+    assert_eq!(cluster.committed("t", 1), [Some(stored as i64)]);
+}
+
+#[test]
+fn waits_for_an_influxdb_that_is_away() {
+    let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::down(Reply::status(503)));
+    let want = produce(&cluster, "a");
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start_until_end();
+    wait_until("all is read", || bridge.records() == want.len() as u64);
+    wait_until("it tries again and again", || sink.requests() >= 12);
+    assert!(!bridge.0.is_finished());
+    sink.answer(None);
+    bridge.wait_for_end();
+    assert_eq!(sink.ids("main"), want);
+    assert_eq!(cluster.committed("t", PARTITIONS), [Some(100); 6]);
+}
+
+#[test]
+fn topics_of_a_pattern_are_those_at_the_start() {
+    let (cluster, sink) = (Cluster::with_topic("a1", 1), Sink::start());
+    cluster.create_topic("b1", 1);
+    for topic in ["a1", "b1"] {
+        cluster.produce(topic, 0, [record(topic)]);
+    }
+    let setup = Setup::new(&cluster, &sink, "['b1', '^a[0-9]$']").mapping(BY_ID);
+    setup.start_until_end().wait_for_end();
+    assert_eq!(sink.ids("main"), ["a1", "b1"]);
+}
+
+#[test]
+fn without_a_topic_there_is_nothing_to_wait_for() {
+    let (cluster, sink) = (Cluster::with_topic("other", 1), Sink::start());
+    Setup::new(&cluster, &sink, "'^a[0-9]$'").mapping(BY_ID).start_until_end().wait_for_end();
+    assert_eq!(sink.lines_stored(), 0);
+}
+
+#[test]
+fn a_missing_topic_is_an_error() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    let bridge = Setup::new(&cluster, &sink, "['t', 'missing']").mapping(BY_ID).start_until_end();
+    wait_until("it ends", || bridge.0.is_finished());
+    match bridge.0.join() {
+        Err(PipelineError::Consumer(ConsumerError::Member(MemberError::MissingTopics(named)))) => {
+            assert_eq!(named, "missing");
+        }
+        other => panic!("{other:?}"),
+    }
+}

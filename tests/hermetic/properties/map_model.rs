@@ -1,0 +1,248 @@
+//! What a record becomes, said as plainly as possible: no bytes, no tables, nothing learned.
+
+use super::json::{Json, Text};
+use super::options::{Options, Origin};
+use line_protocol::reader::{Point, Value};
+use std::collections::BTreeMap;
+
+/// The points of a record; an element that is rejected leaves none, and all go if the mapping is strict.
+pub fn map_model(record: &Json, options: &Options, origin: &Origin) -> Vec<Point> {
+    let elements = match record {
+        Json::Array(elements) => elements.iter().collect(),
+        other => vec![other],
+    };
+    let points = elements.into_iter().enumerate();
+    let points: Vec<_> = points.map(|(index, element)| point(element, index, options, origin)).collect();
+    if options.strict && points.iter().any(Result::is_err) {
+        return Vec::new();
+    }
+    points.into_iter().flatten().flatten().collect()
+}
+
+/// Rejected.
+struct Rejected;
+
+type Flat<'j> = Vec<(String, &'j Json)>;
+
+fn point(
+    element: &Json,
+    index: usize,
+    options: &Options,
+    origin: &Origin,
+) -> Result<Option<Point>, Rejected> {
+    let Json::Object(members) = element else { return Err(Rejected) };
+    let mut flat = Flat::new();
+    flatten(members, "", &mut flat);
+    let clock = options.clock.then(|| last(&flat, "clock"));
+    flat.retain(|(key, _)| !(options.clock && key == "clock"));
+    let fields = fields(&flat, options);
+    if fields.is_empty() {
+        return Ok(None);
+    }
+    let tags = tags(&flat, options, origin);
+    let time = match clock {
+        Some(value) => clock_ns(value.ok_or(Rejected)?)?,
+        None => kafka_ns(index, options, origin)?,
+    };
+    let fields = with_offset(fields, options, origin);
+    Ok(Some(Point { measurement: measurement(&flat, options, origin)?, tags, fields, time: Some(time) }))
+}
+
+/// Scalars with their flattened keys; of equal keys in one object the last counts, where it stands.
+fn flatten<'j>(members: &'j [(Text, Json)], prefix: &str, flat: &mut Flat<'j>) {
+    for (place, (key, value)) in members.iter().enumerate() {
+        let key = key.meaning();
+        if members[place + 1..].iter().all(|(later, _)| later.meaning() != key) {
+            flatten_value(value, format!("{prefix}{key}"), flat);
+        }
+    }
+}
+
+fn flatten_value<'j>(value: &'j Json, key: String, flat: &mut Flat<'j>) {
+    match value {
+        Json::Null => {}
+        Json::Object(members) => flatten(members, &format!("{key}_"), flat),
+        Json::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                flatten_value(element, format!("{key}_{index}"), flat);
+            }
+        }
+        scalar => flat.push((key, scalar)),
+    }
+}
+
+fn last<'j>(flat: &Flat<'j>, key: &str) -> Option<&'j Json> {
+    flat.iter().rev().find(|(k, _)| k == key).map(|(_, value)| *value)
+}
+
+fn measurement(flat: &Flat<'_>, options: &Options, origin: &Origin) -> Result<String, Rejected> {
+    let mut texts = flat.iter().rev().filter_map(|(key, value)| match value {
+        Json::Text(text) if options.name_key && key == "name" => Some(text.meaning()),
+        _ => None,
+    });
+    let named = texts.next().map(|name| written_name(&name)).filter(|name| !name.is_empty());
+    let name = named.unwrap_or_else(|| written_name(&origin.topic));
+    if name.is_empty() || name.starts_with('#') { Err(Rejected) } else { Ok(name) }
+}
+
+/// A final key, unless it can't be written.
+fn final_key(key: &str, options: &Options) -> Option<String> {
+    writable(&renamed(key, options))
+}
+
+fn writable(key: &str) -> Option<String> {
+    let key = written_name(key);
+    let reserved = ["", "time", "_field", "_measurement"].contains(&key.as_str());
+    (!reserved).then_some(key)
+}
+
+fn renamed(key: &str, options: &Options) -> String {
+    let exact = options.rename.iter().find(|(from, _)| *from == key);
+    if let Some((_, to)) = exact {
+        return (*to).to_owned();
+    }
+    let by_prefix = options.rename.iter().find_map(|(from, to)| {
+        let kept = key.strip_prefix(from.strip_suffix('*')?)?;
+        Some(to.replace('*', kept)).filter(|to| !to.is_empty())
+    });
+    by_prefix.unwrap_or_else(|| key.to_owned())
+}
+
+/// What is read where this was written as a name.
+fn written_name(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::new();
+    for (place, &c) in chars.iter().enumerate() {
+        let after_run = chars[place..].iter().find(|&&c| c != '\\');
+        match c {
+            '\0' => {}
+            '\\' if after_run.is_none_or(|c| matches!(c, ',' | '=' | ' ' | '"' | '\0')) => {}
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{c}' => out.push_str("\\f"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn fields(flat: &Flat<'_>, options: &Options) -> Vec<(String, Value)> {
+    let mut fields: Vec<(String, Value)> = Vec::new();
+    for (key, value) in flat {
+        let kept = !is_match(&options.tag_keys, key)
+            && is_match(&options.include, key)
+            && !is_match(&options.exclude, key);
+        let named = final_key(key, options).filter(|_| kept).zip(field(key, value, options));
+        if let Some((key, value)) = named {
+            fields.retain(|(earlier, _)| *earlier != key);
+            fields.push((key, value));
+        }
+    }
+    fields
+}
+
+fn field(key: &str, value: &Json, options: &Options) -> Option<Value> {
+    let strings = is_match(&options.string_fields, key);
+    match value {
+        Json::Number(text) => number(text, options),
+        Json::Text(text) if strings => Some(Value::String(text.meaning())),
+        Json::Bool(value) if strings => Some(Value::Boolean(*value)),
+        Json::Text(text) if is_match(&options.number_fields, key) => {
+            let text = text.unescaped()?;
+            let text = text.trim_matches(' ');
+            let parsed: serde_json::Number = serde_json::from_str(text).ok()?;
+            parsed.as_f64().filter(|f| f.is_finite())?;
+            number(text, options)
+        }
+        _ => None,
+    }
+}
+
+fn number(text: &str, options: &Options) -> Option<Value> {
+    if options.integers && !text.contains(['.', 'e', 'E']) {
+        return text.parse().ok().map(Value::Integer);
+    }
+    text.parse().ok().map(Value::Float)
+}
+
+fn with_offset(mut fields: Vec<(String, Value)>, options: &Options, origin: &Origin) -> Vec<(String, Value)> {
+    if let Some(key) = options.offset_field.and_then(writable)
+        && fields.iter().all(|(field, _)| *field != key)
+    {
+        fields.push((key, Value::Integer(origin.offset)));
+    }
+    fields
+}
+
+/// Kafka's replace the record's, which replace the static ones. A tag of which nothing can be written is none.
+fn tags(flat: &Flat<'_>, options: &Options, origin: &Origin) -> Vec<(String, String)> {
+    let mut tags = BTreeMap::new();
+    for (key, value) in options.tags.iter().filter(|(_, value)| !written_name(value).is_empty()) {
+        tags.extend(writable(key).map(|key| (key, value.clone())));
+    }
+    for (key, value) in flat.iter().filter(|(key, _)| is_match(&options.tag_keys, key)) {
+        tags.extend(final_key(key, options).zip(tag_value(value)));
+    }
+    let key = origin.key.as_ref().map(|key| lossy(key)).unwrap_or_default();
+    for (tag, value) in [(options.topic_tag, &origin.topic), (options.key_tag, &key)] {
+        if !value.is_empty() {
+            tags.extend(tag.and_then(writable).map(|tag| (tag, value.clone())));
+        }
+    }
+    let tags = tags.into_iter().map(|(key, value)| (key, written_name(&value)));
+    tags.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+fn tag_value(value: &Json) -> Option<String> {
+    match value {
+        Json::Bool(value) => Some(value.to_string()),
+        Json::Number(text) if text.contains(['.', 'e', 'E']) => Some(text.parse::<f64>().ok()?.to_string()),
+        Json::Number(text) => Some(text.clone()),
+        Json::Text(text) => Some(text.meaning()).filter(|text| !text.is_empty()),
+        _ => None,
+    }
+}
+
+/// U+FFFD for each byte that is not UTF-8.
+fn lossy(bytes: &[u8]) -> String {
+    let (mut text, mut rest) = (String::new(), bytes);
+    while let Some((_, after)) = rest.split_first() {
+        let longest = (1..=rest.len().min(4)).rev().find_map(|n| Some((str::from_utf8(&rest[..n]).ok()?, n)));
+        let (valid, length) = longest.unwrap_or(("\u{FFFD}", 1));
+        text.push_str(valid);
+        rest = if length == 1 { after } else { &rest[length..] };
+    }
+    text
+}
+
+/// Only seconds, as numbers or in quotes.
+fn clock_ns(value: &Json) -> Result<i64, Rejected> {
+    let text = match value {
+        Json::Number(text) => text.clone(),
+        Json::Text(text) => text.meaning(),
+        _ => return Err(Rejected),
+    };
+    let seconds: i64 = text.parse().map_err(|_| Rejected)?;
+    Ok(seconds * 1_000_000_000)
+}
+
+fn kafka_ns(index: usize, options: &Options, origin: &Origin) -> Result<i64, Rejected> {
+    if origin.time_ms < 0 {
+        return Err(Rejected);
+    }
+    let ns = i128::from(origin.time_ms) * 1_000_000;
+    let digits = (i128::from(origin.offset) * 1009 + index as i128 + i128::from(origin.partition) * 499_979)
+        % 1_000_000;
+    let ns = if options.distinct_times { ns + digits } else { ns };
+    Ok(ns.min(i128::from(i64::MAX - 1)) as i64)
+}
+
+fn is_match(globs: &[&str], key: &str) -> bool {
+    globs.iter().any(|glob| match glob.split_once('*') {
+        None => *glob == key,
+        Some((before, after)) => {
+            key.len() >= before.len() + after.len() && key.starts_with(before) && key.ends_with(after)
+        }
+    })
+}

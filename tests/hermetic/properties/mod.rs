@@ -1,0 +1,177 @@
+//! Whatever a record holds: its lines read back as the points that a simple model expects, and nothing that a mapper
+//! learned from other records changes them.
+
+mod json;
+mod map_model;
+mod options;
+
+use json::Json;
+use line_protocol::LineBuffer;
+use line_protocol::encode;
+use line_protocol::reader::{Point, read_line, split_lines};
+use mapping::decode::{Format, Path, Query};
+use mapping::{KeySelector, Mapped, Mapper, RecordLimits, Rules, TagPath};
+use options::{Options, Origin};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+const LIMITS: RecordLimits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
+
+fn mapper(rules: Rules, topic: &str) -> Mapper {
+    Mapper::new(Arc::new(rules), topic, LIMITS)
+}
+
+/// Maps one record into a buffer that already holds a line, which has to stay.
+fn map(mapper: &mut Mapper, origin: &Origin, value: &[u8]) -> (Mapped, Vec<Vec<u8>>) {
+    let mut lines = LineBuffer::default();
+    lines.text_mut().extend_from_slice(b"before v=1");
+    lines.end_line();
+    let became = mapper.map(&origin.record(value), &mut lines);
+    assert_eq!(lines.line(0), Some(&b"before v=1"[..]));
+    let appended: Vec<_> = (1..lines.lines()).map(|line| lines.line(line).unwrap().to_vec()).collect();
+    let split: Vec<_> = split_lines(lines.text()).skip(1).map(<[u8]>::to_vec).collect();
+    assert_eq!(appended, split, "servers find other lines");
+    assert_eq!(appended.len(), became.lines);
+    (became, appended)
+}
+
+fn read_back(lines: &[Vec<u8>]) -> Vec<Point> {
+    lines
+        .iter()
+        .map(|line| read_line(line).unwrap_or_else(|e| panic!("{}: {e}", line.escape_ascii())))
+        .collect()
+}
+
+/// Tags stand in the order in which InfluxDB sorts them; then they are compared without it.
+fn sorted(mut point: Point) -> Point {
+    let written = |key: &str| {
+        let mut out = Vec::new();
+        let _trimmed = encode::push_key(key.as_bytes(), &mut out);
+        out
+    };
+    assert!(point.tags.is_sorted_by_key(|(key, _)| written(key)), "{:?}", point.tags);
+    point.tags.sort();
+    point
+}
+
+/// Rules of which the model knows nothing: they only have to give lines that read back.
+#[derive(Clone, Debug)]
+struct Further {
+    options: Options,
+    query: &'static str,
+    /// A name and tags from the record's root.
+    roots: &'static [&'static str],
+    is_lines: bool,
+}
+
+fn further() -> impl Strategy<Value = Further> {
+    let queries = vec!["$", "$.a", "$.a[0]", "$[*]", "$..b", "$.a[?@.b]"];
+    let roots: Vec<&[&str]> = vec![&[], &["$.name"], &["$.a.b", "$.a_b"], &["$[0].name"]];
+    (options::options(), select(queries), select(roots), any::<bool>())
+        .prop_map(|(options, query, roots, is_lines)| Further { options, query, roots, is_lines })
+}
+
+impl Further {
+    fn rules(&self) -> Rules {
+        let paths: Vec<_> = self.roots.iter().map(|root| Path::parse(root).unwrap()).collect();
+        let tag = |path: &Path| TagPath { key: path.flattened(), path: path.clone() };
+        let mut rules = self.options.rules();
+        rules.query = Query::parse(self.query).unwrap();
+        rules.tag_paths = paths.iter().map(tag).collect();
+        rules.name_key = paths.first().cloned().map(KeySelector::Root).or(rules.name_key);
+        rules.format = if self.is_lines { Format::JsonLines } else { Format::Json };
+        rules
+    }
+}
+
+/// JSON, pieces of JSON, and bytes.
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    let cut = (json::record(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(json, index, byte)| {
+        let mut bytes = json.bytes();
+        let at = index.index(bytes.len());
+        bytes[at] = byte;
+        bytes
+    });
+    let several = vec(json::record(), 0..4)
+        .prop_map(|records| records.iter().map(Json::bytes).collect::<Vec<_>>().join(&b'\n'));
+    prop_oneof![4 => json::record().prop_map(|json| json.bytes()), 2 => cut, 2 => several, 1 => vec(any::<u8>(), 0..64)]
+}
+
+fn check_model(record: &Json, options: &Options, origin: &Origin) -> Result<(), TestCaseError> {
+    let (_, lines) = map(&mut mapper(options.rules(), &origin.topic), origin, &record.bytes());
+    let points: Vec<Point> = read_back(&lines).into_iter().map(sorted).collect();
+    let wanted = map_model::map_model(record, options, origin);
+    prop_assert_eq!(points, wanted, "{}", record.bytes().escape_ascii());
+    Ok(())
+}
+
+/// Records of one shape, one after the other: as if each came first.
+fn check_shape(
+    record: &Json,
+    others: &[Vec<Option<Json>>],
+    further: &Further,
+    origin: &Origin,
+) -> Result<(), TestCaseError> {
+    let mut learned = mapper(further.rules(), &origin.topic);
+    let (mut noticed, mut wanted) = (HashSet::new(), HashSet::new());
+    for scalars in others {
+        let bytes = record.with_scalars(&mut scalars.iter().cloned()).bytes();
+        let mut fresh = mapper(further.rules(), &origin.topic);
+        prop_assert_eq!(
+            map(&mut learned, origin, &bytes),
+            map(&mut fresh, origin, &bytes),
+            "{}",
+            bytes.escape_ascii()
+        );
+        prop_assert_eq!(learned.take_drops(), fresh.take_drops(), "{}", bytes.escape_ascii());
+        noticed.extend(learned.take_notices());
+        wanted.extend(fresh.take_notices());
+        prop_assert_eq!(&noticed, &wanted);
+    }
+    Ok(())
+}
+
+/// `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(1_000), failure_persistence: None, ..default }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn lines_are_what_the_model_expects(
+        record in json::record(), options in options::options(), origin in options::origin(),
+    ) {
+        check_model(&record, &options, &origin)?;
+    }
+
+    #[test]
+    fn a_shape_that_came_before_changes_nothing(
+        record in prop_oneof![json::record(), json::record_of_meeting_keys()],
+        others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 3..8),
+        further in further(), origin in options::origin(),
+    ) {
+        check_shape(&record, &others, &further, &origin)?;
+    }
+
+    #[test]
+    fn nothing_learned_changes_a_record(
+        others in vec(value(), 0..4), bytes in value(), further in further(), origin in options::origin(),
+    ) {
+        let first = map(&mut mapper(further.rules(), &origin.topic), &origin, &bytes);
+        read_back(&first.1);
+        let mut learned = mapper(further.rules(), &origin.topic);
+        for other in &others {
+            map(&mut learned, &origin, other);
+        }
+        for _ in 0..2 {
+            prop_assert_eq!(&map(&mut learned, &origin, &bytes), &first);
+        }
+    }
+}

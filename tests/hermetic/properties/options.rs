@@ -1,0 +1,131 @@
+//! What a mapping may say, as text, so that the mapper and the model each read it their own way.
+
+use super::json::{KEYS, text};
+use base::record::{Record, RecordTime};
+use mapping::{
+    DistinctTimes, Globs, Integers, KeySelector, Rename, Rules, TimeFormat, TimeRule, zone_by_name,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a configuration, in any combination")]
+pub struct Options {
+    pub name_key: bool,
+    pub tag_keys: Vec<&'static str>,
+    pub string_fields: Vec<&'static str>,
+    pub number_fields: Vec<&'static str>,
+    pub include: Vec<&'static str>,
+    pub exclude: Vec<&'static str>,
+    pub rename: Vec<(&'static str, &'static str)>,
+    pub integers: bool,
+    pub clock: bool,
+    pub distinct_times: bool,
+    pub topic_tag: Option<&'static str>,
+    pub key_tag: Option<&'static str>,
+    pub offset_field: Option<&'static str>,
+    pub tags: Vec<(&'static str, String)>,
+    pub strict: bool,
+}
+
+/// What Kafka says of a record.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub time_ms: i64,
+    pub key: Option<Vec<u8>>,
+}
+
+const GLOBS: [&str; 9] = ["a", "a*", "t*", "*_1", "s*", "b*", "*_b", "x y", "*"];
+
+fn globs() -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence(&GLOBS[..8], 0..4)
+}
+
+pub fn options() -> impl Strategy<Value = Options> {
+    let keys = (any::<bool>(), globs(), subsequence(&GLOBS[..], 0..3), globs());
+    let include = prop_oneof![3 => Just(vec!["*"]), 1 => globs()];
+    let renames =
+        vec![("a", "b"), ("t", "a"), ("t_1", "time"), ("s_*", "*"), ("a_*", "x\n*"), ("c", "k=,1\\")];
+    let kept = (include, subsequence(&["a_*", "c", "t*"][..], 0..2), subsequence(renames, 0..4));
+    let tag = || option::of(select(&KEYS[..]));
+    let from_kafka = (tag(), tag(), tag(), vec((select(&KEYS[..]), text()), 0..3));
+    let flags = any::<[bool; 4]>();
+    (keys, kept, from_kafka, flags).prop_map(|(keys, kept, from_kafka, flags)| Options {
+        name_key: keys.0,
+        tag_keys: keys.1,
+        string_fields: keys.2,
+        number_fields: keys.3,
+        include: kept.0,
+        exclude: kept.1,
+        rename: kept.2,
+        integers: flags[0],
+        clock: flags[1],
+        distinct_times: flags[2],
+        strict: flags[3],
+        topic_tag: from_kafka.0,
+        key_tag: from_kafka.1,
+        offset_field: from_kafka.2,
+        tags: from_kafka.3.into_iter().map(|(key, text)| (key, text.meaning())).collect(),
+    })
+}
+
+pub fn origin() -> impl Strategy<Value = Origin> {
+    let time = prop_oneof![4 => 0_i64..2_000_000_000_000, 1 => Just(-1_i64), 1 => Just(9_223_372_036_854)];
+    let topic = prop_oneof![Just("testtopic".to_owned()), text().prop_map(|text| text.meaning())];
+    let key = option::of(vec(prop_oneof![any::<u8>(), select(&b"a,= \\\n\""[..])], 0..6));
+    (topic, 0..1_000_i32, 0..i64::MAX, time, key).prop_map(|(topic, partition, offset, time_ms, key)| {
+        Origin { topic, partition, offset, time_ms, key }
+    })
+}
+
+impl Origin {
+    pub fn record<'a>(&'a self, value: &'a [u8]) -> Record<'a> {
+        Record {
+            partition: self.partition,
+            offset: self.offset,
+            time: RecordTime::from_kafka_ms(self.time_ms),
+            key: self.key.as_deref(),
+            value: Some(value),
+            headers: &[],
+        }
+    }
+}
+
+impl Options {
+    pub fn rules(&self) -> Rules {
+        let globs = |patterns: &[&str]| Globs::compile(patterns).unwrap();
+        let owned = |text: &str| text.to_owned();
+        let mut rename = Rename::default();
+        for (from, to) in &self.rename {
+            rename.add(from, to).unwrap();
+        }
+        let time = TimeRule {
+            key: KeySelector::Flattened("clock".to_owned()),
+            format: TimeFormat::parse("unix").unwrap(),
+            zone: zone_by_name("UTC").unwrap(),
+        };
+        Rules {
+            name_key: self.name_key.then(|| KeySelector::Flattened("name".to_owned())),
+            tag_keys: globs(&self.tag_keys),
+            string_fields: globs(&self.string_fields),
+            number_fields: globs(&self.number_fields),
+            include: globs(&self.include),
+            exclude: globs(&self.exclude),
+            rename,
+            integers: if self.integers { Integers::Int } else { Integers::Float },
+            time: self.clock.then_some(time),
+            distinct_times: if self.distinct_times { DistinctTimes::Kafka } else { DistinctTimes::Never },
+            topic_tag: self.topic_tag.map(owned),
+            key_tag: self.key_tag.map(owned),
+            offset_field: self.offset_field.map(owned),
+            tags: self.tags.iter().map(|(key, value)| (owned(key), value.clone())).collect(),
+            strict: self.strict,
+            ..Rules::default()
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! From a record that can't be stored to its dead letter, and back by `replay-dead-letters`, as a user runs it.
+
+use crate::signals::signal;
+use crate::support::{BY_ID, Bridge, Cluster, GROUP, Setup, Sink, record, wait_until};
+use configuration::Config;
+use engine::dead_letter::{DeadLetters, Elements, Letter, REFUSED, Stage};
+use engine::telemetry::Counters;
+use influx::LogObserver;
+use kafka_influx_bridge::pipeline::Pipeline;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use testkit::receiver::Reply;
+
+const TIME_MS: i64 = 1_767_225_600_123;
+
+/// The configuration of a bridge, in a folder of its own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!(
+            "bridge-replay-{}-{:x}",
+            std::process::id(),
+            fastrand::u64(..)
+        ));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn configure(&self, text: &str) {
+        fs::write(self.file("bridge.toml"), text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
+        command.arg("replay-dead-letters").args(arguments).current_dir(&self.0);
+        command
+    }
+
+    /// Exit status, standard output and standard error.
+    fn replay(&self, arguments: &[&str]) -> (i32, String, String) {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (status.code().unwrap(), text(stdout), text(stderr))
+    }
+
+    /// Writes letters to where the configuration says.
+    fn write(&self, mut letters: Vec<Letter>) {
+        let text = fs::read_to_string(self.file("bridge.toml")).unwrap();
+        // File names start at the working directory, which is this test's here.
+        let text = text.replace("file = '", &format!("file = '{}/", self.0.display()));
+        let config = parse(&text);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let writer = DeadLetters::open(config.dead_letter.clone(), &config.kafka).unwrap().unwrap();
+        runtime.block_on(writer.send(&mut letters)).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _left_behind = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn parse(text: &str) -> Config {
+    let loaded = configuration::parse(Path::new("bridge.toml"), text, &|_| None);
+    loaded.map_err(|errors| errors.to_string()).unwrap().config
+}
+
+const TO_FILE: &str = "[dead_letter]\nfile = 'dead.jsonl'\n";
+const TO_TOPIC: &str = "[dead_letter]\ntopic = 'dead'\n";
+
+fn letter(offset: i64, value: &str) -> Letter {
+    Letter {
+        topic: "t".into(),
+        partition: 0,
+        offset,
+        timestamp_ms: Some(TIME_MS),
+        key: Some(b"key".to_vec()),
+        value: Some(value.as_bytes().to_vec()),
+        headers: vec![("site".to_owned(), Some(b"seoul".to_vec()))],
+        stage: Stage::Map,
+        reason: "time",
+        why: "it has no time".to_owned(),
+        elements: Elements::default(),
+        lines: None,
+    }
+}
+
+fn setup(cluster: &Cluster, sink: &Sink) -> Setup {
+    Setup::new(cluster, sink, "'t'").mapping(BY_ID)
+}
+
+/// What a mistyped mapping rejects arrives as if it had been right from the beginning.
+#[test]
+fn a_corrected_mapping_takes_the_dead_letters_of_the_wrong_one() {
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 2), Sink::start(), Folder::new());
+    for partition in 0..2 {
+        cluster.produce("t", partition, (0..300).map(|n| record(&format!("{partition}-{n:03}"))));
+    }
+    let file = folder.file("dead.jsonl");
+    // A topic that yields no point at all would be blocked.
+    let to_file = format!("[dead_letter]\nfile = '{}'\n[reject]\nrate_max = 1.0\n", file.display());
+    let wrong = Setup::new(&cluster, &sink, "'t'")
+        .mapping(&format!("{BY_ID}\ntime_key = 'tiem'\ntime_format = 'unix'\n{to_file}"));
+    let bridge = wrong.start();
+    wait_until("all are committed", || cluster.committed_in_all("t", 2) == 600);
+    assert_eq!(Counters::get(&bridge.0.counters.dead_letters), 600);
+    bridge.stop();
+    assert!(sink.points("main").is_empty());
+    let letters = fs::read(&file).unwrap();
+    // A bridge that was right reads the same records as another group.
+    folder.configure(&setup(&cluster, &sink).text());
+    let (status, out, err) = folder.replay(&["dead.jsonl"]);
+    assert_eq!((status, out.as_str()), (0, ""), "{err}");
+    assert!(err.ends_with("600 dead letters of dead.jsonl: 600 replayed, stored as 600 points\n"), "{err}");
+    let replayed = sink.points("main");
+    assert_eq!(replayed.len(), 600);
+    let direct = Sink::start();
+    let bridge = Pipeline::start(
+        &parse(&setup(&cluster, &direct).text().replace(GROUP, "another")),
+        Arc::new(LogObserver),
+    );
+    direct.wait_for_points("main", 600);
+    Bridge(bridge.unwrap()).stop();
+    assert_eq!(replayed, direct.points("main"));
+    // Once more changes nothing, neither there nor in the file.
+    assert_eq!(folder.replay(&["dead.jsonl"]).0, 0);
+    assert_eq!(sink.points("main"), replayed);
+    assert_eq!(fs::read(&file).unwrap(), letters);
+}
+
+#[test]
+fn a_topic_is_read_up_to_its_end_without_a_group() {
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
+    folder.configure(&format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
+    folder.write((0..200).map(|n| letter(n, &record(&format!("{n:03}")))).collect());
+    let (status, _, err) = folder.replay(&["--topic"]);
+    assert_eq!(status, 0, "{err}");
+    assert!(err.ends_with("200 dead letters of topic dead: 200 replayed, stored as 200 points\n"), "{err}");
+    assert_eq!(sink.ids("main").len(), 200);
+    assert_eq!(cluster.committed("dead", 4), [None; 4]);
+    // Also by name, from another configuration.
+    folder.configure(&setup(&cluster, &sink).text());
+    assert_eq!(folder.replay(&["--topic", "dead"]).0, 0);
+    let (status, _, err) = folder.replay(&["--topic", "none"]);
+    assert!(status == 2 && err.contains("the topic none does not exist"), "{status} {err}");
+    let (status, _, err) = folder.replay(&["--topic"]);
+    assert!(status == 2 && err.contains("[dead_letter] names no topic"), "{status} {err}");
+}
+
+#[test]
+fn says_what_is_still_not_stored_and_stores_the_rest() {
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
+    folder.configure(&format!(
+        "{}{TO_FILE}",
+        Setup::new(&cluster, &sink, "'t'")
+            .mapping(&format!("topics = ['t']\n{BY_ID}\nstring_fields = ['v']"))
+            .text()
+    ));
+    let gone = Letter {
+        key: None,
+        value: None,
+        headers: Vec::new(),
+        stage: Stage::Write,
+        reason: REFUSED,
+        lines: Some(format!("t,id=gone v=2 {TIME_MS}000000\n").into_bytes()),
+        ..letter(5, "")
+    };
+    let elsewhere = Letter { topic: "elsewhere".into(), ..letter(6, &record("elsewhere")) };
+    folder.write(vec![
+        letter(0, &record("good")),
+        letter(1, r#"{"id":"conflict","v":"text"}"#),
+        letter(2, r#"{"id":"cut","#),
+        letter(3, r#"[{"id":"first","v":1},5]"#),
+        letter(4, "{}"),
+        gone,
+        elsewhere,
+    ]);
+    let file = folder.file("dead.jsonl");
+    let mut text = fs::read(&file).unwrap();
+    text.extend_from_slice(b"{\"reason\":\"time\",\"sta");
+    fs::write(&file, &text).unwrap();
+    let (status, out, err) = folder.replay(&["dead.jsonl"]);
+    assert_eq!((status, out.as_str()), (1, ""), "{err}");
+    for want in [
+        "dead.jsonl:2: t[0]@1: InfluxDB refuses a line: ",
+        "dead.jsonl:3: t[0]@2: it is not JSON",
+        "dead.jsonl:4: t[0]@3: element 1: a number is no object",
+        "dead.jsonl:7: elsewhere[0]@6: no [[mapping]] matches its topic",
+        "dead.jsonl:8: it is no JSON",
+        "the line does not end",
+        "8 dead letters of dead.jsonl: 2 replayed, stored as 2 points; \
+         1 of them from their lines, because the record is gone; 1 no points any more, by the configuration; \
+         3 still rejected (no_mapping 1, not_an_object 1, undecodable 1); \
+         1 still refused by InfluxDB; 1 unreadable",
+    ] {
+        assert!(err.contains(want), "{want}\n{err}");
+    }
+    assert_eq!(sink.ids("main"), ["gone", "good"]);
+    assert_eq!(fs::read(&file).unwrap(), text);
+}
+
+/// Only a topic has letters that are cut.
+#[test]
+fn a_truncated_letter_is_left_to_people() {
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
+    folder.configure(&format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
+    let large = format!(r#"{{"id":"large","v":1,"text":"{}"}}"#, "x".repeat(1_000_000));
+    folder.write(vec![letter(0, &record("good")), letter(1, &large)]);
+    let (status, _, err) = folder.replay(&["--topic"]);
+    assert_eq!(status, 1, "{err}");
+    for want in ["t[0]@1: its original is truncated", "1 truncated, so that the record can't be mapped"] {
+        assert!(err.contains(want), "{want}\n{err}");
+    }
+    assert_eq!(sink.ids("main"), ["good"]);
+}
+
+#[test]
+fn a_dry_run_shows_the_lines_and_writes_nothing() {
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
+    folder.configure(&format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
+    folder.write(vec![letter(7, &record("a")), letter(8, &record("b"))]);
+    let (status, out, err) = folder.replay(&["--dry-run", "dead.jsonl"]);
+    assert_eq!(status, 0, "{err}");
+    // The digits below the millisecond come from the original's offset.
+    let want = format!("t,id=a v=1.5 {TIME_MS}007063\nt,id=b v=1.5 {TIME_MS}008072\n");
+    assert_eq!(out, want);
+    assert_eq!(err, "2 dead letters of dead.jsonl: 2 mapped, as 2 points\n");
+    assert_eq!(sink.requests(), 0);
+}
+
+#[test]
+fn several_files_are_one_replay() {
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
+    folder.configure(&format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
+    folder.write(vec![letter(0, &record("a"))]);
+    fs::rename(folder.file("dead.jsonl"), folder.file("dead.jsonl.1")).unwrap();
+    folder.write(vec![letter(1, &record("b"))]);
+    let (status, _, err) = folder.replay(&["dead.jsonl.1", "dead.jsonl"]);
+    assert_eq!(status, 0, "{err}");
+    assert_eq!(sink.ids("main"), ["a", "b"]);
+    let (status, _, err) = folder.replay(&["none.jsonl", "dead.jsonl"]);
+    assert!(status == 2 && err.contains("none.jsonl can't be read"), "{status} {err}");
+    let (status, _, err) = folder.replay(&[]);
+    assert!(status == 2 && err.contains("<FILES>..."), "{status} {err}");
+}
+
+#[test]
+fn waits_while_influxdb_holds_and_ends_when_it_is_interrupted() {
+    let (cluster, sink, folder) =
+        (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)), Folder::new());
+    folder.configure(&format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
+    folder.write(vec![letter(0, &record("a"))]);
+    let start = || {
+        let mut child = folder.command(&["dead.jsonl"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let told = lines.find(|line| line.contains("holding")).expect("an alarm");
+        assert!(told.contains("unauthorized"), "{told}");
+        (child, lines)
+    };
+    let (mut child, lines) = start();
+    signal(child.id(), "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let last = lines.last().unwrap();
+    assert!(
+        last.starts_with("1 dead letter of dead.jsonl: 0 replayed") && last.contains("interrupted"),
+        "{last}"
+    );
+    assert!(sink.points("main").is_empty());
+    let (mut child, lines) = start();
+    sink.answer(None);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(lines.last().unwrap(), "1 dead letter of dead.jsonl: 1 replayed, stored as 1 point");
+    assert_eq!(sink.ids("main"), ["a"]);
+}
