@@ -18,9 +18,9 @@ use configuration::{Config, ShowRecords};
 use engine::batch::{Budget, Limits};
 use engine::consumer::{self, ConsumerError, Consumers};
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
-use engine::feed::{LetterDesk, ProbeDelays, Request, Routing, Shared};
-use engine::telemetry::{Counters, Lags, Pulses};
+use engine::telemetry::{Counters, Heartbeats, Lags};
 use engine::watchdog::{self, Signals};
+use engine::{LetterContext, ProbeDelays, Request, Routing, Shared};
 use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
 use reload::Reloading;
 use std::io;
@@ -161,7 +161,7 @@ impl Pipeline {
         let lanes_max = routing.lanes();
         let about = About::new(config, routing.destinations());
         let counters = Arc::new(Counters::new(about.show_records != ShowRecords::Nobody));
-        let letters = letter_desk(config, None, &routing, &counters, &writer)?;
+        let letters = letter_context(config, None, &routing, &counters, &writer)?;
         let shared = Shared {
             letters,
             routing,
@@ -175,12 +175,12 @@ impl Pipeline {
             seed: seeds.u64(..),
             probes: options.probes,
         };
-        let (pulses, lags) = (Arc::<Pulses>::default(), Arc::<Lags>::default());
+        let (heartbeats, lags) = (Arc::<Heartbeats>::default(), Arc::<Lags>::default());
         let watched = Arc::new(Watched {
             counters: Arc::clone(&shared.counters),
             writer: Arc::clone(&shared.writer),
             budget: shared.budget.clone(),
-            pulses: Arc::clone(&pulses),
+            heartbeats: Arc::clone(&heartbeats),
             lags: Arc::clone(&lags),
             started: SystemTime::now(),
             about: RwLock::new(Arc::new(about)),
@@ -191,11 +191,11 @@ impl Pipeline {
             counters: Arc::clone(&shared.counters),
             writer: Arc::clone(&shared.writer),
             lags: Arc::clone(&lags),
-            pulses: Arc::clone(&pulses),
+            heartbeats: Arc::clone(&heartbeats),
         };
         watchdog::start(signals, shared.stop.clone())?;
         let consumers =
-            Consumers::new(config.kafka.consumers, shared.clone(), pulses, lags, options.until_end);
+            Consumers::new(config.kafka.consumers, shared.clone(), heartbeats, lags, options.until_end);
         let start = |number| consumers.start(&config.kafka, number);
         let running = match consumer::start_all(config.kafka.consumers, start, &shared.stop) {
             Ok(running) => running,
@@ -288,13 +288,13 @@ fn client(config: &Config, dialing: Dialing) -> Result<Client, ClientError> {
 }
 
 /// None: no dead letter is configured. `open`: the topic or file is open already.
-fn letter_desk(
+fn letter_context(
     config: &Config,
     open: Option<Arc<DeadLetters>>,
     routing: &Arc<Routing>,
     counters: &Arc<Counters>,
     writer: &Writer,
-) -> Result<Option<Arc<LetterDesk>>, DeadLetterError> {
+) -> Result<Option<Arc<LetterContext>>, DeadLetterError> {
     let letters = match open {
         Some(letters) => letters,
         None => match DeadLetters::open(config.dead_letter.clone(), &config.kafka)? {
@@ -302,13 +302,13 @@ fn letter_desk(
             None => return Ok(None),
         },
     };
-    Ok(Some(Arc::new(LetterDesk {
+    Ok(Some(Arc::new(LetterContext {
         letters,
         originals: Originals::new(&config.kafka),
         routing: Arc::clone(routing),
         record_limits: config.record_limits(),
         counters: Arc::clone(counters),
-        alarms: Arc::clone(writer.board()),
+        alarms: Arc::clone(writer.alarm_registry()),
     })))
 }
 

@@ -17,12 +17,12 @@ pub struct Health {
 
 /// Well while all threads turn. A hold is no illness: a restart would not mend it.
 pub fn health(watched: &Watched, now: Instant) -> Health {
-    let silent = watched.pulses.silent(now);
-    if silent.is_empty() {
+    let overdue = watched.heartbeats.overdue(now);
+    if overdue.is_empty() {
         return Health { is_well: true, text: "ok\n".to_owned() };
     }
     let mut text = String::new();
-    for (thread, silence) in silent {
+    for (thread, silence) in overdue {
         let seconds = silence.as_secs();
         let _infallible = writeln!(
             text,

@@ -1,8 +1,8 @@
 //! The bridge's own telemetry: what it counts, and the HTTP endpoint that shows it.
 //!
 //! ```text
-//! data threads -> Counters, Pulse --.
-//! control threads -> Lags, Pulse ---+-> Watched -> Server: / /status.json /metrics /healthz /readyz
+//! data threads -> Counters, Heartbeat --.
+//! control threads -> Lags, Heartbeat ---+-> Watched -> Server: / /status.json /metrics /healthz /readyz
 //! writer -> its counters, alarms ---'      ^---- History, once a second
 //! ```
 

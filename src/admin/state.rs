@@ -47,7 +47,7 @@ impl State {
         unread: Option<u64>,
         now: Instant,
     ) -> Self {
-        if !watched.pulses.silent(now).is_empty() {
+        if !watched.heartbeats.overdue(now).is_empty() {
             return Self::Stuck;
         }
         let partitions = engine::telemetry::Counters::get(&watched.counters.assigned_partitions);

@@ -29,7 +29,7 @@ pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant
     let unread = unread.and_then(|unread| u64::try_from(unread).ok());
     let state = State::of(watched, &alarms, &recent, unread, now);
     let now_ms = since_1970_ms(SystemTime::now());
-    let silent = watched.pulses.silent(now).into_iter();
+    let overdue = watched.heartbeats.overdue(now).into_iter();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "group": about.group_id,
@@ -42,7 +42,7 @@ pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant
         "growing": recent.catching_up.is_some_and(|fewer| fewer < 0.0),
         "alarms": alarms.iter().take(ALARMS_MAX).map(|of| alarm(of, now_ms, shows_records)).collect::<Value>(),
         "alarms_more": alarms.len().saturating_sub(ALARMS_MAX),
-        "silent": silent.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
+        "overdue": overdue.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
         "rates": rates(recent.rates),
         "unread": unread,
         "kafka": kafka(watched, &held),

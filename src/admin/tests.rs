@@ -9,7 +9,7 @@ use base::secret::Secret;
 use base::{Credential, Destination};
 use engine::batch::Budget;
 use engine::commit::Times;
-use engine::telemetry::{Closed, Counters, LagReporter};
+use engine::telemetry::{CloseReason, Counters, LagReporter};
 use exposition_reader::Page;
 use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};
 use kafka::Retention;
@@ -51,7 +51,7 @@ pub(super) fn watched(url: &str) -> Arc<Watched> {
         counters: Arc::default(),
         writer: Writer::new(client, &connection, OPTIONS, Arc::new(LogObserver)),
         budget: Budget::new(1_000),
-        pulses: Arc::default(),
+        heartbeats: Arc::default(),
         lags: Arc::default(),
         started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500),
         about: std::sync::RwLock::default(),
@@ -124,9 +124,9 @@ async fn answers_what_is_asked() {
 async fn is_well_while_all_threads_turn() {
     let watched = watched("http://127.0.0.1:1");
     let server = start(&watched);
-    watched.pulses.of("data-0".to_owned(), Duration::from_secs(30));
+    watched.heartbeats.of("data-0".to_owned(), Duration::from_secs(30));
     assert_eq!(get(&server, "/healthz").await, (200, "ok\n".to_owned()));
-    watched.pulses.of("data-1".to_owned(), MS);
+    watched.heartbeats.of("data-1".to_owned(), MS);
     tokio::time::sleep(20 * MS).await;
     for path in ["/healthz", "/readyz", "/readyz?strict"] {
         let (status, body) = get(&server, path).await;
@@ -167,13 +167,13 @@ async fn a_retry_that_has_just_begun_is_no_hold() {
 #[tokio::test]
 async fn a_connection_that_says_nothing_keeps_nobody_out() {
     let server = start(&watched("http://127.0.0.1:1"));
-    let mut silent = Vec::new();
+    let mut overdue = Vec::new();
     for _ in 0..31 {
-        silent.push(TcpStream::connect(server.address()).await.unwrap());
+        overdue.push(TcpStream::connect(server.address()).await.unwrap());
     }
     assert_eq!(get(&server, "/healthz").await.0, 200);
     // With all places taken, the next one is served when theirs end.
-    silent.push(TcpStream::connect(server.address()).await.unwrap());
+    overdue.push(TcpStream::connect(server.address()).await.unwrap());
     assert_eq!(get(&server, "/healthz").await.0, 200);
 }
 
@@ -193,7 +193,7 @@ async fn metrics_say_what_was_counted() {
     Counters::add(&watched.counters.skipped, 5);
     watched.counters.reject("t", Reason::Time, 1);
     watched.counters.refuse("t\"", 4);
-    watched.counters.close_batch(Closed::Age);
+    watched.counters.close_batch(CloseReason::Age);
     Counters::add(&watched.counters.lines, 5);
     watched.counters.hold_partitions(0, 4);
     watched.counters.hold_partitions(4, 1);
@@ -306,7 +306,7 @@ async fn metrics_say_how_far_partitions_are_and_how_clients_do() {
     let at = |partition| Arc::new(TopicPartition { topic: topic.to_owned(), partition });
     let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
     let open_ns = Some(now.unwrap() - 50 * 60 * 1_000_000_000);
-    let pen = watched.counters.open_times.pen();
+    let pen = watched.counters.unsettled_times.pen();
     pen.write(vec![(at(0), Times { open_ns, settled_ns: None }), (at(1), Times::default())]);
     let server = start(&watched);
     let page = Page::read(&get(&server, "/metrics").await.1);
@@ -349,7 +349,7 @@ fn a_page_of_a_thousand_partitions_is_small() {
     let open = |(topic, partition): (String, i32)| {
         (Arc::new(TopicPartition { topic, partition }), Times { open_ns: Some(1), settled_ns: None })
     };
-    let pen = watched.counters.open_times.pen();
+    let pen = watched.counters.unsettled_times.pen();
     pen.write(watched.lags.all().into_keys().map(open).collect());
     let begin = std::time::Instant::now();
     let page = metrics::page(&watched);

@@ -2,7 +2,7 @@
 
 use super::{About, History};
 use engine::batch::Budget;
-use engine::telemetry::{Counters, Lags, Pulses};
+use engine::telemetry::{Counters, Heartbeats, Lags};
 use influx::Writer;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ pub struct Watched {
     pub counters: Arc<Counters>,
     pub writer: Arc<Writer>,
     pub budget: Budget,
-    pub pulses: Arc<Pulses>,
+    pub heartbeats: Arc<Heartbeats>,
     pub lags: Arc<Lags>,
     pub started: SystemTime,
     /// A reload gives another one.

@@ -154,7 +154,7 @@ impl DryRun {
         for (drop, count) in self.mapper.take_drops().iter() {
             self.dropped.entry(drop.remedy()).or_default().0 += count;
         }
-        for notice in self.mapper.take_notices() {
+        for notice in self.mapper.take_first_drops() {
             self.dropped.entry(notice.drop.remedy()).or_default().1.push(notice.key);
         }
         Ok(())

@@ -1,12 +1,12 @@
 //! Another configuration for a pipeline that runs: the group goes on as it is, what comes after it is made anew.
 
-use super::{Pipeline, Preparing, client, delays_of, letter_desk, limits, writer_options};
+use super::{Pipeline, Preparing, client, delays_of, letter_context, limits, writer_options};
 use crate::admin::About;
 use base::Destination;
 use configuration::{Changes, Config, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
-use engine::feed::{
-    DESTINATIONS_WITH_LANES, LetterDesk, Reload, Request, Routing, Shared, Switched, blocked_topic,
+use engine::{
+    DESTINATIONS_WITH_LANES, LetterContext, Reload, Request, Routing, Shared, Switched, blocked_topic,
 };
 use influx::{ClientError, Writer};
 use std::collections::BTreeSet;
@@ -131,7 +131,7 @@ impl Pipeline {
         }
         let Reloading { changes, began, read_again, writer, destinations, .. } = self.reloading.take()?;
         // What lasts is said again, at once: somebody waits to see whether the new configuration mends it.
-        writer.board().forget_said();
+        writer.alarm_registry().forget_said();
         self.preparing = Preparing::start(&writer, destinations, &self.shared.runtime, self.shared.seed);
         Some(Reloaded { changes, took: began.elapsed(), read_again })
     }
@@ -153,7 +153,7 @@ impl Pipeline {
             routing,
             limits: limits(config, lanes),
             record_limits: config.record_limits(),
-            writer: self.shared.writer.succeed(client, &config.influx, options),
+            writer: self.shared.writer.replace_client(client, &config.influx, options),
             seed: self.shared.seed.wrapping_mul(31),
             ..self.shared.clone()
         })
@@ -164,9 +164,9 @@ impl Pipeline {
         &self,
         config: &Config,
         routing: &Arc<Routing>,
-    ) -> Result<Option<Arc<LetterDesk>>, DeadLetterError> {
+    ) -> Result<Option<Arc<LetterContext>>, DeadLetterError> {
         let open = self.shared.letters.as_ref().filter(|_| self.config.dead_letter == config.dead_letter);
-        let open = open.map(|desk| Arc::clone(&desk.letters));
-        letter_desk(config, open, routing, &self.shared.counters, &self.shared.writer)
+        let open = open.map(|dispatcher| Arc::clone(&dispatcher.letters));
+        letter_context(config, open, routing, &self.shared.counters, &self.shared.writer)
     }
 }

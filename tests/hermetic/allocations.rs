@@ -3,7 +3,7 @@
 use crate::records::{Kind, RECORDS, Shape, mapper, record};
 use base::record::Record;
 use engine::batch::{Batch, Budget};
-use engine::commit::{Tenure, Ticket, Tracker};
+use engine::commit::{AssignmentId, BatchId, Tracker};
 use mapping::Mapper;
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ struct Way {
     mapper: Mapper,
     batch: Batch,
     tracker: Tracker,
-    tenure: Tenure,
+    assignment: AssignmentId,
     offset: usize,
     rejected: u64,
 }
@@ -29,8 +29,8 @@ struct Way {
 impl Way {
     fn new(mapper: Mapper) -> Self {
         let mut tracker = Tracker::default();
-        let (batch, tenure) = (Batch::new(Ticket::first(), &Budget::new(usize::MAX)), tracker.assign());
-        Self { mapper, batch, tracker, tenure, offset: 0, rejected: 0 }
+        let (batch, assignment) = (Batch::new(BatchId::first(), &Budget::new(usize::MAX)), tracker.assign());
+        Self { mapper, batch, tracker, assignment, offset: 0, rejected: 0 }
     }
 
     fn take(&mut self, value: &[u8]) {
@@ -44,22 +44,22 @@ impl Way {
         let first = self.batch.lines.lines();
         let became = self.mapper.map(&record, &mut self.batch.lines);
         self.rejected += u64::from(became.has_rejected());
-        self.batch.push(self.tenure, offset, first, Instant::now());
+        self.batch.push(self.assignment, offset, first, Instant::now());
         if became.lines > 0 {
-            self.tracker.delivered(self.tenure, offset, record.time.kafka_ns(), self.batch.ticket);
+            self.tracker.delivered(self.assignment, offset, record.time.kafka_ns(), self.batch.batch_id);
         } else {
-            self.tracker.delivered_settled(self.tenure, offset, record.time.kafka_ns());
+            self.tracker.delivered_settled(self.assignment, offset, record.time.kafka_ns());
         }
         self.mapper.take_drops();
     }
 
     fn settle(&mut self) {
         self.batch.account();
-        self.tracker.settle(self.tenure, self.batch.ticket);
+        self.tracker.settle(self.assignment, self.batch.batch_id);
         let mut settled = 0;
         self.tracker.take_changed(|_, next, _| settled = next.get());
         assert_eq!(settled as usize, self.offset);
-        self.batch.reset(self.batch.ticket.next(), usize::MAX);
+        self.batch.reset(self.batch.batch_id.next(), usize::MAX);
     }
 
     /// How many allocations `records` take, after others like them were taken often enough to learn all that can be learned.
@@ -67,7 +67,7 @@ impl Way {
         let often = LEARNED_AFTER.max(others.len() * 2);
         others.iter().cycle().take(often).for_each(|value| self.take(value.as_ref()));
         self.settle();
-        self.mapper.take_notices();
+        self.mapper.take_first_drops();
         self.rejected = 0;
         let counted = allocation_counter::measure(|| {
             for value in records {

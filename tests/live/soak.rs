@@ -162,7 +162,7 @@ struct Soak<'l> {
 
 impl Soak<'_> {
     fn config(&self) -> String {
-        // Another exclude each time, which no record notices.
+        // Another exclude each time, which no record first_drops.
         let mapping = format!(
             "topics = ['{}']\n{MAPPING}\nexclude = ['nothing_{}']\n[[mapping]]\nmeasurement = 'churn'",
             self.topic, self.counts.reloads

@@ -1,4 +1,4 @@
-//! Alarms: what keeps records from being settled. There is one for each cause and scope, whatever number of lanes it stops.
+//! AlarmRegistry: what keeps records from being settled. There is one for each cause and scope, whatever number of lanes it stops.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -92,16 +92,16 @@ pub trait Listener: Send + Sync {
 }
 
 /// All alarms: one for each scope and cause, whatever number of lanes it stops.
-pub struct Alarms {
+pub struct AlarmRegistry {
     listener: Arc<dyn Listener>,
-    board: Mutex<Board>,
+    registry: Mutex<Registered>,
 }
 
 /// What an alarm is told apart by. Two lanes that fail for different reasons are two alarms.
 type Key = (Scope, &'static str);
 
 #[derive(Default)]
-struct Board {
+struct Registered {
     /// Bounded: each watch is part of at most one.
     open: BTreeMap<Key, Open>,
     /// When an alarm was last said, also after its end: one that comes and goes is not said each time. Entries older than
@@ -119,15 +119,15 @@ struct Open {
     lanes: BTreeMap<u64, bool>,
 }
 
-impl Alarms {
+impl AlarmRegistry {
     pub fn new(listener: Arc<dyn Listener>) -> Arc<Self> {
-        Arc::new(Self { listener, board: Mutex::default() })
+        Arc::new(Self { listener, registry: Mutex::default() })
     }
 
     /// The alarms that last now, for the readiness and status pages.
     pub fn current(&self, now: Instant) -> Vec<Alarm> {
         let lasting = |open: &Open| now.saturating_duration_since(open.since);
-        self.board()
+        self.registry()
             .open
             .values()
             .map(|open| Alarm { lasting: lasting(open), ..open.alarm.clone() })
@@ -136,8 +136,8 @@ impl Alarms {
 
     /// Whether an alarm that somebody has to mend stops lines for this destination.
     pub fn holds(&self, destination: &str) -> bool {
-        let board = self.board();
-        board.open.values().filter(|open| open.alarm.holds).any(|open| match &open.alarm.scope {
+        let registry = self.registry();
+        registry.open.values().filter(|open| open.alarm.holds).any(|open| match &open.alarm.scope {
             Scope::Server => true,
             Scope::Destination(name) => name == destination,
             Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka | Scope::Bridge => false,
@@ -146,28 +146,28 @@ impl Alarms {
 
     /// Says what lasts again the next time that it is met.
     pub fn forget_said(&self) {
-        self.board().said.clear();
+        self.registry().said.clear();
     }
 
     /// One lane's view.
-    pub fn watch(self: &Arc<Self>) -> Watch {
-        let mut board = self.board();
-        board.lanes += 1;
-        Watch { lane: board.lanes, alarms: Arc::clone(self), waits: None }
+    pub fn guard(self: &Arc<Self>) -> AlarmGuard {
+        let mut registry = self.registry();
+        registry.lanes += 1;
+        AlarmGuard { lane: registry.lanes, alarms: Arc::clone(self), waits: None }
     }
 
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, Registered> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl std::fmt::Debug for Alarms {
+impl std::fmt::Debug for AlarmRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Alarms").field("open", &self.board().open.len()).finish_non_exhaustive()
+        f.debug_struct("AlarmRegistry").field("open", &self.registry().open.len()).finish_non_exhaustive()
     }
 }
 
-impl Board {
+impl Registered {
     /// Enters a lane's failure, which began at `since`. Returns the alarm if it is time to say it.
     fn enter(&mut self, lane: u64, trouble: Trouble<'_>, since: Instant, now: Instant) -> Option<Alarm> {
         let key = (trouble.scope.clone(), trouble.cause);
@@ -212,8 +212,8 @@ fn alarm(trouble: Trouble<'_>) -> Alarm {
 /// What one lane waits for: at most one alarm at a time. Dropping a watch, as when a lane is given up, ends its part of the alarm
 /// without a message.
 #[derive(Debug)]
-pub struct Watch {
-    alarms: Arc<Alarms>,
+pub struct AlarmGuard {
+    alarms: Arc<AlarmRegistry>,
     lane: u64,
     waits: Option<Waits>,
 }
@@ -225,7 +225,7 @@ struct Waits {
     since: Instant,
 }
 
-impl Watch {
+impl AlarmGuard {
     /// The lane met this trouble, which takes the place of the one before. Another cause in the same scope means that the lane
     /// still waits: then nothing is said to have ended, and the time counts on.
     pub fn failed(&mut self, trouble: Trouble<'_>, now: Instant) {
@@ -236,12 +236,12 @@ impl Watch {
         let since = self.waits.as_ref().map_or(now, |waits| waits.since);
         let before = self.waits.replace(Waits { key: key.clone(), since }).filter(|waits| waits.key != key);
         let due = {
-            let mut board = self.alarms.board();
-            let left = before.and_then(|waits| board.leave(self.lane, &waits.key));
-            let due = board.enter(self.lane, trouble, since, now);
+            let mut registry = self.alarms.registry();
+            let left = before.and_then(|waits| registry.leave(self.lane, &waits.key));
+            let due = registry.enter(self.lane, trouble, since, now);
             // Who heard of the first cause hears of the end, whatever the last cause was.
             if left.is_some_and(|left| left.said)
-                && let Some(open) = board.open.get_mut(&key)
+                && let Some(open) = registry.open.get_mut(&key)
             {
                 open.said = true;
             }
@@ -255,18 +255,18 @@ impl Watch {
     /// An attempt was answered for what it was. Free of cost while nothing is wrong.
     pub fn well(&mut self, now: Instant) {
         let Some(waits) = self.waits.take() else { return };
-        let ended = self.alarms.board().leave(self.lane, &waits.key);
+        let ended = self.alarms.registry().leave(self.lane, &waits.key);
         if let Some(open) = ended.filter(|open| open.said) {
             self.alarms.listener.mended(&open.alarm, now.saturating_duration_since(open.since));
         }
     }
 }
 
-impl Drop for Watch {
+impl Drop for AlarmGuard {
     fn drop(&mut self) {
         if let Some(waits) = self.waits.take() {
             // Nothing was mended: nothing to say.
-            let _ended = self.alarms.board().leave(self.lane, &waits.key);
+            let _ended = self.alarms.registry().leave(self.lane, &waits.key);
         }
     }
 }
@@ -299,7 +299,7 @@ mod tests {
         Scope::Destination(bucket.to_owned())
     }
 
-    fn fail(watch: &mut Watch, cause: &'static str, scope: &Scope, now: Instant) {
+    fn fail(watch: &mut AlarmGuard, cause: &'static str, scope: &Scope, now: Instant) {
         let remedy = || "do this".to_owned();
         watch.failed(Trouble { cause, holds: true, scope, at: "http://h", why: "why", remedy: &remedy }, now);
     }
@@ -307,10 +307,10 @@ mod tests {
     #[test]
     fn speaks_at_once_then_once_a_minute_then_of_the_end() {
         let said = Arc::new(Said::default());
-        let alarms = Alarms::new(said.clone());
+        let alarms = AlarmRegistry::new(said.clone());
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let mut lanes: Vec<Watch> = (0..4).map(|_| alarms.watch()).collect();
+        let mut lanes: Vec<AlarmGuard> = (0..4).map(|_| alarms.guard()).collect();
         for seconds in 0..=130 {
             for lane in &mut lanes {
                 fail(lane, "unauthorized", &Scope::Server, at(seconds));
@@ -331,9 +331,9 @@ mod tests {
     #[test]
     fn keeps_scopes_and_causes_apart() {
         let said = Arc::new(Said::default());
-        let alarms = Alarms::new(said.clone());
+        let alarms = AlarmRegistry::new(said.clone());
         let now = Instant::now();
-        let (mut one, mut two) = (alarms.watch(), alarms.watch());
+        let (mut one, mut two) = (alarms.guard(), alarms.guard());
         fail(&mut one, "bucket_missing", &of("a"), now);
         fail(&mut two, "bucket_missing", &of("b"), now);
         assert_eq!(said.take(), ["bucket_missing 0"; 2]);
@@ -351,11 +351,11 @@ mod tests {
 
     #[test]
     fn two_lanes_that_fail_differently_are_two_alarms() {
-        let alarms = Alarms::new(Arc::new(Said::default()));
+        let alarms = AlarmRegistry::new(Arc::new(Said::default()));
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let (mut one, mut two) = (alarms.watch(), alarms.watch());
-        let retry = |watch: &mut Watch, now: Instant| {
+        let (mut one, mut two) = (alarms.guard(), alarms.guard());
+        let retry = |watch: &mut AlarmGuard, now: Instant| {
             let remedy = String::new;
             let scope = &Scope::Server;
             let trouble =
@@ -379,9 +379,9 @@ mod tests {
 
     #[test]
     fn one_cause_holds_as_long_as_one_of_its_lanes_does() {
-        let alarms = Alarms::new(Arc::new(Said::default()));
+        let alarms = AlarmRegistry::new(Arc::new(Said::default()));
         let now = Instant::now();
-        let (mut one, mut two) = (alarms.watch(), alarms.watch());
+        let (mut one, mut two) = (alarms.guard(), alarms.guard());
         fail(&mut one, "busy", &Scope::Server, now);
         let (scope, remedy) = (&Scope::Server, String::new);
         let trouble = Trouble { cause: "busy", holds: false, scope, at: "", why: "why", remedy: &remedy };
@@ -394,10 +394,10 @@ mod tests {
     #[test]
     fn another_cause_in_the_same_scope_is_no_end_and_the_time_counts_on() {
         let said = Arc::new(Said::default());
-        let alarms = Alarms::new(said.clone());
+        let alarms = AlarmRegistry::new(said.clone());
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let mut lane = alarms.watch();
+        let mut lane = alarms.guard();
         for seconds in 0..30 {
             let cause = if seconds % 2 == 0 { "timed_out" } else { "disconnected" };
             fail(&mut lane, cause, &Scope::Server, at(seconds));
@@ -411,21 +411,21 @@ mod tests {
 
     #[test]
     fn remembers_what_was_said_for_a_minute_only() {
-        let alarms = Alarms::new(Arc::new(Said::default()));
+        let alarms = AlarmRegistry::new(Arc::new(Said::default()));
         let start = Instant::now();
         for number in 0..1_000 {
-            let mut watch = alarms.watch();
+            let mut watch = alarms.guard();
             let now = start + Duration::from_secs(number);
             fail(&mut watch, "reject_rate", &Scope::Topic(format!("t{number}")), now);
             watch.well(now);
-            assert!(alarms.board().said.len() <= 60, "topic {number}");
+            assert!(alarms.registry().said.len() <= 60, "topic {number}");
         }
     }
 
     #[test]
     fn a_topic_or_dead_letters_hold_no_destination() {
-        let alarms = Alarms::new(Arc::new(Said::default()));
-        let (mut one, mut two) = (alarms.watch(), alarms.watch());
+        let alarms = AlarmRegistry::new(Arc::new(Said::default()));
+        let (mut one, mut two) = (alarms.guard(), alarms.guard());
         fail(&mut one, "reject_rate", &Scope::Topic("a".to_owned()), Instant::now());
         fail(&mut two, "dead_letters", &Scope::DeadLetters, Instant::now());
         assert!(!alarms.holds("a"));
@@ -435,9 +435,9 @@ mod tests {
     #[test]
     fn says_once_a_minute_what_comes_and_goes() {
         let said = Arc::new(Said::default());
-        let alarms = Alarms::new(said.clone());
+        let alarms = AlarmRegistry::new(said.clone());
         let start = Instant::now();
-        let mut lane = alarms.watch();
+        let mut lane = alarms.guard();
         for seconds in 0..120 {
             fail(&mut lane, "busy", &Scope::Server, start + Duration::from_secs(seconds));
             lane.well(start + Duration::from_secs(seconds));
@@ -448,8 +448,8 @@ mod tests {
     #[test]
     fn forgets_a_lane_that_is_given_up() {
         let said = Arc::new(Said::default());
-        let alarms = Alarms::new(said.clone());
-        let mut lane = alarms.watch();
+        let alarms = AlarmRegistry::new(said.clone());
+        let mut lane = alarms.guard();
         fail(&mut lane, "bucket_missing", &of("b"), Instant::now());
         drop(lane);
         assert!(alarms.current(Instant::now()).is_empty());

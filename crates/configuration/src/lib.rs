@@ -71,8 +71,8 @@ use ::influx::Connection;
 use ::kafka::Settings;
 use ::mapping::RecordLimits;
 use engine::Mapping;
+use engine::Routing;
 use engine::dead_letter::Store;
-use engine::feed::Routing;
 use std::net::SocketAddr;
 use std::time::Duration;
 

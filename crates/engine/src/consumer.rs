@@ -1,8 +1,8 @@
 //! One consumer: a control thread that serves the group, and the data thread that it starts and outlives.
 
-use crate::feed::{Feed, Request, Shared, blocked_topic};
 use crate::telemetry::summary::Summary;
-use crate::telemetry::{Counters, ExpiryWatch, LagReporter, Lags, Pulse, Pulses, partitions};
+use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
+use crate::{DataThread, Request, Shared, blocked_topic};
 use base::stop::Stop;
 use kafka::OffsetReset;
 use kafka::{Member, MemberError, Resumed, UntilEnd};
@@ -77,7 +77,7 @@ pub fn start_all(
 /// All consumers of this process.
 pub struct Consumers {
     shared: Shared,
-    pulses: Arc<Pulses>,
+    heartbeats: Arc<Heartbeats>,
     lags: Arc<Lags>,
     ends: Arc<Ends>,
     until_end: Option<Arc<UntilEnd>>,
@@ -85,18 +85,24 @@ pub struct Consumers {
 
 impl Consumers {
     /// All of them end by themselves where `until_end` says so.
-    pub fn new(all: usize, shared: Shared, pulses: Arc<Pulses>, lags: Arc<Lags>, until_end: bool) -> Self {
+    pub fn new(
+        all: usize,
+        shared: Shared,
+        heartbeats: Arc<Heartbeats>,
+        lags: Arc<Lags>,
+        until_end: bool,
+    ) -> Self {
         let ends = Ends { written: AtomicUsize::new(0), committed: AtomicUsize::new(0), all };
         let until_end = until_end.then(|| Arc::new(UntilEnd::new(all)));
-        Self { shared, pulses, lags, ends: Arc::new(ends), until_end }
+        Self { shared, heartbeats, lags, ends: Arc::new(ends), until_end }
     }
 
     /// Starts one; its thread ends after a stop was asked for, or with the reason why it can't go on.
     pub fn start(&self, kafka: &kafka::Settings, number: usize) -> Result<Running, ConsumerError> {
-        let data_pulse = self.pulses.of(format!("data-{number}"), DATA_SILENCE_MAX);
+        let data_pulse = self.heartbeats.of(format!("data-{number}"), DATA_SILENCE_MAX);
         let from_start = kafka.offset_reset == OffsetReset::Earliest;
         let mut watch = Watch {
-            pulse: self.pulses.of(format!("control-{number}"), CONTROL_SILENCE_MAX),
+            heartbeat: self.heartbeats.of(format!("control-{number}"), CONTROL_SILENCE_MAX),
             lags: LagReporter::new(Arc::clone(&self.lags), number, from_start),
             summary: (number == 0).then(|| {
                 let shared = &self.shared;
@@ -106,7 +112,7 @@ impl Consumers {
             idle: Idle::new(),
             until_end: self.until_end.clone(),
         };
-        let alarms = Arc::clone(self.shared.writer.board());
+        let alarms = Arc::clone(self.shared.writer.alarm_registry());
         let lanes = self.shared.routing.lanes();
         let (mut member, events) = Member::new(kafka, number, lanes, self.until_end.clone(), alarms)?;
         // Nothing is assigned before the first poll. What can fail comes before threads are started.
@@ -114,7 +120,7 @@ impl Consumers {
         // Members of one process wait apart from each other.
         let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
         let (requests, receiver) = channel();
-        let feed = Feed::new(shared, Arc::clone(member.consumer()), events, receiver, data_pulse);
+        let feed = DataThread::new(shared, Arc::clone(member.consumer()), events, receiver, data_pulse);
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
         let (shared, ends) = (self.shared.clone(), Arc::clone(&self.ends));
@@ -208,7 +214,7 @@ fn control(
 ) -> Result<(), ConsumerError> {
     while !shared.stop.is_asked() && !data.is_finished() {
         member.poll()?;
-        watch.pulse.beat(Instant::now());
+        watch.heartbeat.record(Instant::now());
         watch.lags.report(member.statistics(), member.retentions());
         if watch.until_end.as_ref().is_some_and(|until_end| until_end.is_over(Instant::now()))
             && !shared.stop.is_finishing()
@@ -237,7 +243,7 @@ fn control(
     Ok(())
 }
 
-/// Whether records that were taken are left unsettled: then the end was not reached, wherever reading stands.
+/// Whether records that were fetched are left unsettled: then the end was not reached, wherever reading stands.
 fn is_a_topic_blocked(shared: &Shared) -> bool {
     shared.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
 }
@@ -251,7 +257,7 @@ fn influx_is_waited_for(shared: &Shared) -> bool {
 
 /// What a control thread tells of its consumer.
 struct Watch {
-    pulse: Arc<Pulse>,
+    heartbeat: Arc<Heartbeat>,
     lags: LagReporter,
     /// The first consumer's tells of all.
     summary: Option<Summary>,

@@ -17,10 +17,10 @@
 //!
 //! ```
 //! use base::NextOffset;
-//! use engine::commit::{Ticket, Tracker};
+//! use engine::commit::{BatchId, Tracker};
 //!
 //! let mut tracker = Tracker::default();
-//! let (assignment, first) = (tracker.assign(), Ticket::first());
+//! let (assignment, first) = (tracker.assign(), BatchId::first());
 //! let second = first.next();
 //! tracker.delivered(assignment, 10, None, first);
 //! tracker.delivered(assignment, 11, None, second);
@@ -35,12 +35,28 @@
 pub mod batch;
 pub mod commit;
 pub mod consumer;
+mod data_thread;
 pub mod dead_letter;
-pub mod feed;
+mod dispatcher;
+mod lane;
+mod lane_tasks;
+mod ports;
+mod record_handler;
+mod refused_letters;
+mod reject_limiter;
+mod report;
+mod routes;
+#[cfg(test)]
+mod simulation;
 pub mod telemetry;
+mod topic_mapping;
 pub mod watchdog;
 
-pub use feed::Mapping;
+pub use data_thread::{DataThread, Reload, Request, Shared, Switched};
+pub use refused_letters::LetterContext;
+pub use reject_limiter::{ProbeDelays, blocked_topic};
+pub use routes::{DESTINATIONS_WITH_LANES, Routing};
+pub use topic_mapping::Mapping;
 
 #[cfg(test)]
 #[path = "../../../tests/support/seed.rs"]

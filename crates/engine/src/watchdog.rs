@@ -1,8 +1,8 @@
 //! Tells *stuck* from *holding*: a bridge that holds says so and goes on by itself; one that is stuck has work, no reason to
 //! wait, and does not move.
 
-use crate::telemetry::{Counters, Lags, Pulses};
-use base::alarm::{Scope, Trouble, Watch};
+use crate::telemetry::{Counters, Heartbeats, Lags};
+use base::alarm::{AlarmGuard, Scope, Trouble};
 use base::stop::Stop;
 use influx::Writer;
 use std::io;
@@ -22,7 +22,7 @@ pub struct Signals {
     pub counters: Arc<Counters>,
     pub writer: Arc<Writer>,
     pub lags: Arc<Lags>,
-    pub pulses: Arc<Pulses>,
+    pub heartbeats: Arc<Heartbeats>,
 }
 
 /// What is looked at.
@@ -37,7 +37,7 @@ struct Sample {
     /// Whether an alarm says why nothing moves.
     is_explained: bool,
     /// Threads that have not turned for too long.
-    silent: Vec<(String, Duration)>,
+    overdue: Vec<(String, Duration)>,
 }
 
 /// Remembers when something moved last.
@@ -54,7 +54,7 @@ impl Judge {
 
     /// Why the bridge is stuck, if it is.
     fn look(&mut self, sample: &Sample, now: Instant) -> Option<String> {
-        if let Some((thread, silence)) = sample.silent.first() {
+        if let Some((thread, silence)) = sample.overdue.first() {
             return Some(format!("the thread {thread} has not turned for {} s", silence.as_secs()));
         }
         if sample.steps != self.steps || sample.unread + sample.unsettled == 0 || sample.is_explained {
@@ -77,7 +77,7 @@ impl Judge {
 pub fn start(signals: Signals, stop: Stop) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
         let mut judge = Judge::new(Instant::now());
-        let mut watch = signals.writer.board().watch();
+        let mut watch = signals.writer.alarm_registry().guard();
         while !stop.is_asked() {
             thread::sleep(LOOK_EVERY);
             let now = Instant::now();
@@ -89,7 +89,7 @@ pub fn start(signals: Signals, stop: Stop) -> io::Result<JoinHandle<()>> {
     })
 }
 
-fn raise(watch: &mut Watch, why: &str, now: Instant) {
+fn raise(watch: &mut AlarmGuard, why: &str, now: Instant) {
     let remedy = || {
         "restart the bridge: nothing is lost, it goes on where it committed; and please report it with the log".to_owned()
     };
@@ -122,7 +122,7 @@ fn sample(signals: &Signals, now: Instant) -> Sample {
         unread: signals.lags.unread().unwrap_or(0),
         unsettled: signals.lags.unsettled().unwrap_or(0),
         is_explained: signals.writer.alarms().iter().any(|alarm| alarm.scope != Scope::Bridge),
-        silent: signals.pulses.silent(now),
+        overdue: signals.heartbeats.overdue(now),
     }
 }
 
@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn names_a_thread_that_does_not_turn() {
-        let silent = vec![("data-0".to_owned(), Duration::from_secs(31))];
-        let why = Judge::new(Instant::now()).look(&Sample { silent, ..Sample::default() }, Instant::now());
+        let overdue = vec![("data-0".to_owned(), Duration::from_secs(31))];
+        let why = Judge::new(Instant::now()).look(&Sample { overdue, ..Sample::default() }, Instant::now());
         assert!(why.unwrap().contains("data-0 has not turned for 31 s"));
     }
 }

@@ -13,7 +13,7 @@ use super::salvage::{KeptOut, Plan, Refusal, Refused, RefusedAt, Request, Step, 
 use super::slow::{SLOW_AFTER, Slow};
 use super::writer::{Writer, now};
 use base::Destination;
-use base::alarm::Watch;
+use base::alarm::AlarmGuard;
 use bytes::Bytes;
 use line_protocol::Gzip;
 use std::collections::BTreeSet;
@@ -86,7 +86,7 @@ impl LaneWriter {
     /// behind at most a request whose answer nobody hears; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
         let writer = Arc::clone(&self.writer);
-        let watch = writer.board().watch();
+        let watch = writer.alarm_registry().guard();
         let mut batch = Batch { lines, delivered: Delivered::default(), watch, sends_alone_plain: false };
         let mut plan = Plan::new(lines, writer.options.accepts_unproven);
         let counters = writer.counters();
@@ -316,7 +316,13 @@ impl LaneWriter {
         *here = here.saturating_add(1);
     }
 
-    fn raise(&self, watch: &mut Watch, holds: bool, place: (&Address, &Destination), problem: (Cause, &str)) {
+    fn raise(
+        &self,
+        watch: &mut AlarmGuard,
+        holds: bool,
+        place: (&Address, &Destination),
+        problem: (Cause, &str),
+    ) {
         self.writer.raise(watch, holds, place, problem);
     }
 }
@@ -326,7 +332,7 @@ struct Batch<'a> {
     lines: &'a Lines,
     delivered: Delivered,
     /// Dropped with the future, so that a batch that is given up leaves no alarm behind.
-    watch: Watch,
+    watch: AlarmGuard,
     /// A line alone is sent uncompressed: a compressed one was refused by an answer that does not show that it was unpacked.
     sends_alone_plain: bool,
 }

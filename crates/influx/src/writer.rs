@@ -15,7 +15,7 @@ use super::obstacle::Obstacle;
 use super::pace::Pace;
 use super::remedy::{self, advice};
 use base::Destination;
-use base::alarm::{Alarm, Alarms, Scope, Trouble, Watch};
+use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, Scope, Trouble};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
@@ -63,7 +63,7 @@ pub struct Writer {
 #[derive(Clone, Debug)]
 struct Common {
     counters: Arc<Counters>,
-    alarms: Arc<Alarms>,
+    alarms: Arc<AlarmRegistry>,
     observer: Arc<dyn Observer>,
     /// Of the last that took a place.
     client: Arc<RwLock<Arc<Client>>>,
@@ -89,7 +89,7 @@ impl Writer {
         let client = Arc::new(client);
         let common = Common {
             counters: Arc::default(),
-            alarms: Alarms::new(Arc::new(Alarming(Arc::clone(&observer)))),
+            alarms: AlarmRegistry::new(Arc::new(Alarming(Arc::clone(&observer)))),
             observer,
             client: Arc::new(RwLock::new(Arc::clone(&client))),
         };
@@ -97,7 +97,12 @@ impl Writer {
     }
 
     /// The one that takes its place: it counts on, and its alarms stand on the same board.
-    pub fn succeed(&self, client: Client, connection: &Connection, options: WriterOptions) -> Arc<Self> {
+    pub fn replace_client(
+        &self,
+        client: Client,
+        connection: &Connection,
+        options: WriterOptions,
+    ) -> Arc<Self> {
         let client = Arc::new(client);
         *self.common.client.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&client);
         Self::with(self.common.clone(), client, connection, options)
@@ -136,7 +141,7 @@ impl Writer {
     }
 
     /// Where everything that keeps records from being settled is entered.
-    pub fn board(&self) -> &Arc<Alarms> {
+    pub fn alarm_registry(&self) -> &Arc<AlarmRegistry> {
         &self.common.alarms
     }
 
@@ -155,7 +160,7 @@ impl Writer {
     pub async fn prepare(self: Arc<Self>, destination: Destination, seed: u64) {
         // Where this fails, the probe finds the database missing.
         let _created = self.create_database(&destination).await;
-        let (mut watch, mut rng) = (self.common.alarms.watch(), fastrand::Rng::with_seed(seed));
+        let (mut watch, mut rng) = (self.common.alarms.guard(), fastrand::Rng::with_seed(seed));
         let mut backoff = Backoff::new(self.options.delays);
         loop {
             let address = self.client.addresses().current();
@@ -226,7 +231,7 @@ impl Writer {
     /// Enters what keeps lines from being stored.
     pub(super) fn raise(
         &self,
-        watch: &mut Watch,
+        watch: &mut AlarmGuard,
         holds: bool,
         (address, destination): (&Address, &Destination),
         (cause, why): (Cause, &str),

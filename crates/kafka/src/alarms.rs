@@ -1,4 +1,4 @@
-//! Alarms for everything that keeps a consumer from reading Kafka: brokers, login, TLS, permissions on the group and on topics.
+//! AlarmRegistry for everything that keeps a consumer from reading Kafka: brokers, login, TLS, permissions on the group and on topics.
 //!
 //! librdkafka reports errors once and never reports that they are over. Its statistics say which brokers are connected, every few
 //! seconds. An alarm begins with an error or with missing connections, and ends with evidence: a connected broker, a commit, an
@@ -6,7 +6,7 @@
 
 use super::diagnosis::{Advice, Cause, Fault, diagnose};
 use super::trouble::Trouble;
-use base::alarm::{self, Alarms, Scope, Watch};
+use base::alarm::{self, AlarmGuard, AlarmRegistry, Scope};
 use base::text::printable;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::statistics::{Broker, Statistics};
@@ -136,19 +136,19 @@ struct Denied {
     by_commit: bool,
     /// The permission to see the topic is missing, not only the one to fetch from it.
     is_hidden: bool,
-    watch: Watch,
+    watch: AlarmGuard,
 }
 
 /// All alarms of one consumer, and the log of its other trouble.
 #[derive(Debug)]
 pub struct KafkaAlarms {
     pub trouble: Trouble,
-    alarms: Arc<Alarms>,
+    alarms: Arc<AlarmRegistry>,
     /// `kafka.brokers`.
     brokers: String,
     group_id: String,
     link: Link,
-    link_alarm: Option<Watch>,
+    link_alarm: Option<AlarmGuard>,
     group: Option<Denied>,
     topics: BTreeMap<String, Denied>,
     check_topics_at: Option<Instant>,
@@ -156,7 +156,7 @@ pub struct KafkaAlarms {
 }
 
 impl KafkaAlarms {
-    pub fn new(alarms: Arc<Alarms>, brokers: &[String], group_id: &str, now: Instant) -> Self {
+    pub fn new(alarms: Arc<AlarmRegistry>, brokers: &[String], group_id: &str, now: Instant) -> Self {
         Self {
             trouble: Trouble::default(),
             alarms,
@@ -258,7 +258,7 @@ impl KafkaAlarms {
     }
 
     fn deny_group(&mut self, why: String, by_commit: bool, now: Instant) {
-        let watch = self.group.take().map_or_else(|| self.alarms.watch(), |before| before.watch);
+        let watch = self.group.take().map_or_else(|| self.alarms.guard(), |before| before.watch);
         self.group = Some(Denied { why, at: now, by_commit, is_hidden: false, watch });
         self.tick(now);
     }
@@ -273,7 +273,7 @@ impl KafkaAlarms {
         if let Some(denied) = self.topics.get_mut(topic) {
             (denied.at, denied.is_hidden) = (now, is_hidden);
         } else if self.topics.len() < TOPICS_MAX {
-            let watch = self.alarms.watch();
+            let watch = self.alarms.guard();
             self.topics.insert(topic.to_owned(), Denied { why, at: now, by_commit: false, is_hidden, watch });
         }
         let next = now + CHECK_TOPICS_EVERY;
@@ -317,7 +317,7 @@ impl KafkaAlarms {
     pub fn tick(&mut self, now: Instant) {
         match self.link.failing(now) {
             Some(problem) => {
-                let watch = self.link_alarm.get_or_insert_with(|| self.alarms.watch());
+                let watch = self.link_alarm.get_or_insert_with(|| self.alarms.guard());
                 fail(watch, problem.fault, &Scope::Kafka, (&self.brokers, &problem.why), now);
             }
             None => {
@@ -338,7 +338,7 @@ impl KafkaAlarms {
 }
 
 /// `place`: what is asked, and librdkafka's words.
-fn fail(watch: &mut Watch, fault: Fault, scope: &Scope, place: (&str, &str), now: Instant) {
+fn fail(watch: &mut AlarmGuard, fault: Fault, scope: &Scope, place: (&str, &str), now: Instant) {
     let (at, why) = place;
     // Only faults with an alarm are noted.
     let cause = fault.cause().unwrap_or(Cause::Unreachable).name();

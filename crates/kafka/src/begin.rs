@@ -1,7 +1,7 @@
 //! Where partitions begin that nothing is committed of, if that is not at their earliest record.
 //!
 //! librdkafka has one property for this and for offsets that are not in Kafka any more, and those always resume at the
-//! earliest. So that property says "earliest", and the other two choices are made here, before the partitions are taken.
+//! earliest. So that property says "earliest", and the other two choices are made here, before the partitions are fetched.
 
 use super::MemberError;
 use super::context::{GroupConsumer, summary};

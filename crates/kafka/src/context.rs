@@ -1,11 +1,11 @@
 //! librdkafka's callbacks, which run on the control thread: rebalances become events that the data thread acknowledges.
 
-use super::apart::Apart;
+use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
 use super::resets::{Resets, Resumed};
 use super::{KafkaAlarms, MemberError, RecordQueue, Tokens, UntilEnd, begin, why_untrusted};
 use crate::{OffsetReset, Settings};
-use base::alarm::Alarms;
+use base::alarm::AlarmRegistry;
 use base::text::printable;
 use base::{NextOffset, TopicPartition};
 use rdkafka::client::{ClientContext, OAuthToken};
@@ -70,7 +70,7 @@ pub struct GroupContext {
     statistics: Mutex<Option<Statistics>>,
     offset_reset: OffsetReset,
     resets: Mutex<Resets>,
-    pub apart: Apart,
+    pub explicit_commits: ExplicitCommits,
     failure: Mutex<Option<MemberError>>,
     held_by_others: AtomicBool,
     /// With the consumer's number, where reading ends.
@@ -84,7 +84,7 @@ impl GroupContext {
     pub fn new(
         kafka: &Settings,
         until_end: Option<(usize, Arc<UntilEnd>)>,
-        alarms: Arc<Alarms>,
+        alarms: Arc<AlarmRegistry>,
     ) -> (Self, Receiver<GroupEvent>) {
         let (events, receiver) = channel();
         let alarms = KafkaAlarms::new(alarms, &kafka.brokers, &kafka.group_id, Instant::now());
@@ -95,7 +95,7 @@ impl GroupContext {
             statistics: Mutex::default(),
             offset_reset: kafka.offset_reset,
             resets: Mutex::default(),
-            apart: Apart::default(),
+            explicit_commits: ExplicitCommits::default(),
             failure: Mutex::default(),
             held_by_others: AtomicBool::new(false),
             until_end,
@@ -164,12 +164,12 @@ impl GroupContext {
         if begun.is_ok() {
             self.assigned(list);
         }
-        let taken = match consumer.rebalance_protocol() {
+        let fetched = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
             _ => consumer.assign(list),
         };
-        if let Err(error) = taken {
-            error!(%error, "the partitions could not be taken");
+        if let Err(error) = fetched {
+            error!(%error, "the partitions could not be fetched");
         }
         if let Some((consumer, until_end)) = &self.until_end {
             until_end.assigned(*consumer, &partitions(list));
@@ -234,7 +234,7 @@ impl GroupContext {
         // Without an answer in time nothing is stored or committed: the next owner reads from the offset committed before.
         let settled = self.ask(event, &answer).unwrap_or_default();
         lock(&self.resets).forget(&partitions);
-        self.apart.forget(&partitions);
+        self.explicit_commits.forget(&partitions);
         if let Some((consumer, until_end)) = &self.until_end {
             until_end.revoked(*consumer, &partitions);
         }

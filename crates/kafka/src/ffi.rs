@@ -33,7 +33,7 @@ pub struct RecordQueue<C: ConsumerContext + 'static> {
 
 // SAFETY: librdkafka's queues are locked inside, and every function called here is documented as thread-safe.
 unsafe impl<C: ConsumerContext> Send for RecordQueue<C> {}
-// SAFETY: as above. `take` wants one thread at a time, which `Taken` being `&mut` and one per queue provides.
+// SAFETY: as above. `take` wants one thread at a time, which `FetchedRecords` being `&mut` and one per queue provides.
 unsafe impl<C: ConsumerContext> Sync for RecordQueue<C> {}
 
 impl<C: ConsumerContext> RecordQueue<C> {
@@ -67,14 +67,14 @@ impl<C: ConsumerContext> RecordQueue<C> {
         true
     }
 
-    /// Fills `taken`, which must be empty, with what is there now.
-    fn take(&self, taken: &mut Vec<*mut c::rd_kafka_message_t>, records_max: usize) {
-        taken.clear();
-        taken.reserve_exact(records_max);
-        // SAFETY: `taken` has room for `records_max` pointers, and librdkafka says how many it wrote (-1: none).
+    /// Fills `fetched`, which must be empty, with what is there now.
+    fn take(&self, fetched: &mut Vec<*mut c::rd_kafka_message_t>, records_max: usize) {
+        fetched.clear();
+        fetched.reserve_exact(records_max);
+        // SAFETY: `fetched` has room for `records_max` pointers, and librdkafka says how many it wrote (-1: none).
         unsafe {
-            let count = c::rd_kafka_consume_batch_queue(self.queue, 0, taken.as_mut_ptr(), records_max);
-            taken.set_len(usize::try_from(count).unwrap_or(0));
+            let count = c::rd_kafka_consume_batch_queue(self.queue, 0, fetched.as_mut_ptr(), records_max);
+            fetched.set_len(usize::try_from(count).unwrap_or(0));
         }
     }
 }
@@ -101,10 +101,10 @@ unsafe extern "C" fn unpark(_: *mut c::rd_kafka_t, opaque: *mut c_void) {
     unsafe { &*opaque.cast::<Thread>() }.unpark();
 }
 
-/// Records taken from a queue, in order, and released together once read: librdkafka's fetch thread allocates what is
+/// Records fetched from a queue, in order, and released together once read: librdkafka's fetch thread allocates what is
 /// freed here, and for each record alone the two would wait for each other. Until then they keep their memory in
 /// librdkafka's fetch buffers.
-pub struct Taken<C: ConsumerContext + 'static> {
+pub struct FetchedRecords<C: ConsumerContext + 'static> {
     messages: Vec<*mut c::rd_kafka_message_t>,
     /// How many of them were read.
     done: usize,
@@ -113,7 +113,7 @@ pub struct Taken<C: ConsumerContext + 'static> {
 }
 
 // SAFETY: messages are owned by whoever holds them and may be read and destroyed on any thread.
-unsafe impl<C: ConsumerContext> Send for Taken<C> {}
+unsafe impl<C: ConsumerContext> Send for FetchedRecords<C> {}
 
 /// One record as librdkafka holds it, or an error that it reports in the record's place.
 pub enum Delivery<'a> {
@@ -128,11 +128,11 @@ pub enum Delivery<'a> {
 pub struct Place<'a> {
     pub topic: &'a str,
     pub partition: i32,
-    /// The same for all records of one topic within one [`Taken::fill`]: cheaper to compare than the name.
+    /// The same for all records of one topic within one [`FetchedRecords::fill`]: cheaper to compare than the name.
     pub topic_handle: usize,
 }
 
-impl<C: ConsumerContext> Taken<C> {
+impl<C: ConsumerContext> FetchedRecords<C> {
     pub fn new(queue: Arc<RecordQueue<C>>) -> Self {
         Self { messages: Vec::new(), done: 0, queue }
     }
@@ -145,7 +145,7 @@ impl<C: ConsumerContext> Taken<C> {
         self.done == self.messages.len()
     }
 
-    /// Takes what the queue has, once everything taken before was read. Returns whether there is something to read.
+    /// Takes what the queue has, once everything fetched before was read. Returns whether there is something to read.
     pub fn fill(&mut self, records_max: usize) -> bool {
         if self.is_empty() {
             self.release_read();
@@ -188,15 +188,17 @@ impl<C: ConsumerContext> Taken<C> {
     }
 }
 
-impl<C: ConsumerContext> Drop for Taken<C> {
+impl<C: ConsumerContext> Drop for FetchedRecords<C> {
     fn drop(&mut self) {
         self.release(|_, _| true);
     }
 }
 
-impl<C: ConsumerContext> fmt::Debug for Taken<C> {
+impl<C: ConsumerContext> fmt::Debug for FetchedRecords<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Taken").field("left", &(self.messages.len() - self.done)).finish_non_exhaustive()
+        f.debug_struct("FetchedRecords")
+            .field("left", &(self.messages.len() - self.done))
+            .finish_non_exhaustive()
     }
 }
 
@@ -267,7 +269,7 @@ impl Message {
     }
 }
 
-/// The headers of a message, null values kept apart from empty ones. The crate's own way to them panics where a name is not UTF-8.
+/// The headers of a message, null values kept explicit_commits from empty ones. The crate's own way to them panics where a name is not UTF-8.
 pub fn headers_of(message: &BorrowedMessage<'_>) -> OwnedHeaders {
     // SAFETY: the message is live while it is borrowed, and what is borrowed of it is copied.
     owned(unsafe { headers(message.ptr()) })
@@ -348,7 +350,7 @@ pub fn known_watermarks<C: ConsumerContext>(
 /// What tells a topic from an earlier one of its name; zero where brokers have none (before Kafka 2.8).
 pub type TopicId = (i64, i64);
 
-/// Questions for the ids of topics. Answers are taken later, so that nobody waits. To be dropped before the client.
+/// Questions for the ids of topics. Answers are fetched later, so that nobody waits. To be dropped before the client.
 pub struct TopicIds(*mut c::rd_kafka_queue_t);
 
 // SAFETY: librdkafka's queues are locked inside; there is no other state.
@@ -428,8 +430,8 @@ mod tests {
     use std::time::{Duration, Instant};
     use testkit::{EmbeddedKafka, NewRecord};
 
-    /// Records of one partition, taken.
-    fn taken(kafka: &EmbeddedKafka, count: usize) -> Taken<DefaultConsumerContext> {
+    /// Records of one partition, fetched.
+    fn fetched(kafka: &EmbeddedKafka, count: usize) -> FetchedRecords<DefaultConsumerContext> {
         kafka.create_topic("t", 1).unwrap();
         for _ in 0..count {
             let record = NewRecord { topic: "t", partition: Some(0), value: Some(b"1"), time_ms: None };
@@ -446,30 +448,30 @@ mod tests {
         consumer.assign(&list).unwrap();
         let queue = Arc::new(RecordQueue::new(Arc::new(consumer), thread::current()));
         assert!(queue.forward("t", 0));
-        let (mut taken, deadline) = (Taken::new(queue), Instant::now() + Duration::from_secs(40));
-        while taken.messages.len() < count {
+        let (mut fetched, deadline) = (FetchedRecords::new(queue), Instant::now() + Duration::from_secs(40));
+        while fetched.messages.len() < count {
             assert!(Instant::now() < deadline, "no records came");
             thread::sleep(Duration::from_millis(10));
-            assert!(taken.done == 0);
-            if taken.messages.is_empty() {
-                taken.fill(count);
+            assert!(fetched.done == 0);
+            if fetched.messages.is_empty() {
+                fetched.fill(count);
             } else {
                 let mut more = Vec::new();
-                taken.queue.take(&mut more, count);
-                taken.messages.append(&mut more);
+                fetched.queue.take(&mut more, count);
+                fetched.messages.append(&mut more);
             }
         }
-        taken
+        fetched
     }
 
     /// Freed twice, a message ends the process, at the latest when the client is destroyed.
     #[test]
     fn a_panic_while_messages_are_released_frees_none_twice() {
         let kafka = EmbeddedKafka::start().unwrap();
-        let mut taken = taken(&kafka, 10);
+        let mut fetched = fetched(&kafka, 10);
         let asked = std::cell::Cell::new(0);
         let result = catch_unwind(AssertUnwindSafe(|| {
-            taken.release(|topic, partition| {
+            fetched.release(|topic, partition| {
                 assert_eq!((topic, partition), ("t", 0));
                 asked.set(asked.get() + 1);
                 assert!(asked.get() < 5, "the fifth is too many");
@@ -477,9 +479,9 @@ mod tests {
             });
         }));
         assert!(result.is_err());
-        assert_eq!(taken.messages.len(), 8, "two were released");
+        assert_eq!(fetched.messages.len(), 8, "two were released");
         let mut left = Vec::new();
-        while taken.next(false, |delivery| {
+        while fetched.next(false, |delivery| {
             let Delivery::Record { record, .. } = delivery else { panic!("an error in a record's place") };
             left.push(record.offset);
         }) == Some(())

@@ -24,13 +24,13 @@
 //! ```
 
 mod alarms;
-mod apart;
 mod begin;
 mod certificate;
 mod context;
 mod denied;
 mod diagnosis;
 mod error;
+mod explicit_commits;
 mod ffi;
 mod gone;
 mod group;
@@ -62,7 +62,7 @@ pub use diagnosis::{
 };
 pub use error::MemberError;
 pub use ffi::{
-    Delivery, GroupDescription, GroupMember, Place, RecordQueue, Taken, describe_group, headers_of,
+    Delivery, FetchedRecords, GroupDescription, GroupMember, Place, RecordQueue, describe_group, headers_of,
 };
 pub use http_port::answers_http;
 pub use member::Member;

@@ -9,7 +9,7 @@ use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, denied, gr
 use crate::{Settings, Topics};
 use base::NextOffset;
 use base::TopicPartition;
-use base::alarm::Alarms;
+use base::alarm::AlarmRegistry;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::{Statistics, Topic};
@@ -51,7 +51,7 @@ pub struct Member {
     next_listing: Instant,
     /// Whether that was done; with `--until-end` it is done once.
     is_listed: bool,
-    next_apart: Instant,
+    next_explicit_commit: Instant,
     next_ends: Instant,
     statistics: Option<Statistics>,
     until_end: Option<(usize, Arc<UntilEnd>)>,
@@ -64,7 +64,7 @@ impl Member {
         number: usize,
         lanes: usize,
         until_end: Option<Arc<UntilEnd>>,
-        alarms: Arc<Alarms>,
+        alarms: Arc<AlarmRegistry>,
     ) -> Result<(Self, Receiver<GroupEvent>), MemberError> {
         let until_end = until_end.map(|until_end| (number, until_end));
         let (context, events) = GroupContext::new(kafka, until_end.clone(), alarms);
@@ -87,7 +87,7 @@ impl Member {
             moved: Moved::default(),
             next_listing: Instant::now(),
             is_listed: false,
-            next_apart: Instant::now(),
+            next_explicit_commit: Instant::now(),
             next_ends: Instant::now(),
             statistics: None,
             until_end,
@@ -147,8 +147,8 @@ impl Member {
             self.statistics = Some(statistics);
         }
         self.ask_for_ends();
-        if Instant::now() >= self.next_apart {
-            self.next_apart = Instant::now() + APART_EVERY;
+        if Instant::now() >= self.next_explicit_commit {
+            self.next_explicit_commit = Instant::now() + APART_EVERY;
             if let Err(error) = self.commit_apart() {
                 debug!(%error, "offsets were not committed yet");
             }
@@ -207,9 +207,9 @@ impl Member {
         let resumed = context.take_resumed(&self.consumer);
         let (back, forth): (Vec<_>, Vec<_>) = resumed.iter().partition(|one| one.went_back());
         // Else a restart would pass over what is not settled, once reading has come as far as the offset that is gone.
-        context.apart.ask(back.into_iter().filter_map(Resumed::beginning));
+        context.explicit_commits.ask(back.into_iter().filter_map(Resumed::beginning));
         // Else a partition without new records would tell the same at each start.
-        context.apart.ask(self.committed_as_far_as(&forth));
+        context.explicit_commits.ask(self.committed_as_far_as(&forth));
         resumed
     }
 
@@ -276,11 +276,11 @@ impl Member {
 
     /// What the automatic commit leaves out.
     fn commit_apart(&self) -> KafkaResult<()> {
-        let apart = &self.consumer.context().apart;
-        let open = apart.open();
+        let explicit_commits = &self.consumer.context().explicit_commits;
+        let open = explicit_commits.open();
         if !open.is_empty() {
             self.consumer.commit(&offsets_of(&open), CommitMode::Sync)?;
-            apart.done(&open);
+            explicit_commits.done(&open);
         }
         Ok(())
     }

@@ -110,16 +110,16 @@ impl Resets {
         if !self.open.iter().any(|reset| now.duration_since(reset.seen) >= GATHER) {
             return Vec::new();
         }
-        let mut taken = Vec::new();
+        let mut fetched = Vec::new();
         self.open.retain(|reset| {
             let earliest = earliest(&reset.at);
             if earliest.is_none() && now.duration_since(reset.seen) < WATERMARKS_MAX {
                 return true;
             }
-            taken.push(Resumed { at: reset.at.clone(), from: reset.from, earliest });
+            fetched.push(Resumed { at: reset.at.clone(), from: reset.from, earliest });
             false
         });
-        taken
+        fetched
     }
 }
 

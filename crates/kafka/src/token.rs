@@ -166,7 +166,7 @@ fn form(scope: Option<&str>) -> String {
     form.and_then(|form| form.query().map(str::to_owned)).unwrap_or_default()
 }
 
-/// What the endpoint gave, or its reason, of which only the words that are meant for people are taken.
+/// What the endpoint gave, or its reason, of which only the words that are meant for people are fetched.
 fn read(status: u16, body: &[u8]) -> Result<(String, Option<Duration>), String> {
     // An answer that is no JSON has neither a token nor a reason, so the status alone is reported.
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();

@@ -142,7 +142,7 @@ impl UntilEnd {
     }
 }
 
-/// Whether everything before `end` was taken from librdkafka, or is no record.
+/// Whether everything before `end` was fetched from librdkafka, or is no record.
 fn reaches(shown: &Partition, end: i64) -> bool {
     shown.app_offset >= end
         || (shown.next_offset >= end && shown.fetchq_cnt == 0 && shown.fetch_state == "active")

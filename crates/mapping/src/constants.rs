@@ -1,7 +1,7 @@
 //! What every point of a topic has in common.
 
 use super::Rules;
-use super::finals::{FinalId, Finals};
+use super::interned_keys::{InternedKeys, KeyId};
 use line_protocol::encode;
 
 /// The parts of a line that come from the configuration and the topic, written once.
@@ -10,10 +10,10 @@ pub struct Constants {
     /// The measurement of points without a name, as it is written; empty where there is none.
     pub measurement: Vec<u8>,
     /// Tags of the topic, the record's key, partition and headers: they replace the record's own.
-    pub from_kafka: Vec<(FinalId, KafkaTag)>,
+    pub from_kafka: Vec<(KeyId, KafkaTag)>,
     /// Static tags, as they are written.
-    pub fallback: Vec<(FinalId, Vec<u8>)>,
-    pub offset_field: Option<FinalId>,
+    pub fallback: Vec<(KeyId, Vec<u8>)>,
+    pub offset_field: Option<KeyId>,
 }
 
 /// What of Kafka becomes a tag.
@@ -27,7 +27,7 @@ pub enum KafkaTag {
 }
 
 impl Constants {
-    pub fn new(rules: &Rules, topic: &str, tags: &mut Finals, fields: &mut Finals) -> Self {
+    pub fn new(rules: &Rules, topic: &str, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
         let mut measurement = Vec::new();
         let _trimmed = encode::push_measurement(
             rules.measurement.replace("{topic}", topic).as_bytes(),
@@ -54,8 +54,8 @@ impl Constants {
 }
 
 /// Keys that are written alike are one tag.
-fn last_of_each(tags: impl Iterator<Item = (FinalId, Vec<u8>)>) -> Vec<(FinalId, Vec<u8>)> {
-    let mut kept: Vec<(FinalId, Vec<u8>)> = Vec::new();
+fn last_of_each(tags: impl Iterator<Item = (KeyId, Vec<u8>)>) -> Vec<(KeyId, Vec<u8>)> {
+    let mut kept: Vec<(KeyId, Vec<u8>)> = Vec::new();
     for (key, value) in tags {
         kept.retain(|(earlier, _)| *earlier != key);
         kept.push((key, value));
@@ -72,14 +72,14 @@ fn written(value: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finals::Finals;
+    use crate::interned_keys::InternedKeys;
 
     #[test]
     fn static_tags_that_are_written_alike_are_one() {
         let tags = [("a\n", "1"), ("b", "2"), (r"a\n", "3"), ("c", "\0")];
         let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
         let rules = Rules { tags, ..Rules::default() };
-        let (mut tags, mut fields) = (Finals::default(), Finals::default());
+        let (mut tags, mut fields) = (InternedKeys::default(), InternedKeys::default());
         let constants = Constants::new(&rules, "t", &mut tags, &mut fields);
         let [b, a] = ["b", "a\n"].map(|key| tags.intern(key).unwrap());
         assert_eq!(constants.fallback, [(b, b"2".to_vec()), (a, b"3".to_vec())]);

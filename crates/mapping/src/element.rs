@@ -1,6 +1,6 @@
 //! What one pass over an element found: values with their places in the record's bytes, not yet written.
 
-use super::finals::{FinalId, Finals};
+use super::interned_keys::{InternedKeys, KeyId};
 use super::rejection::Drop;
 use crate::decode::{Number, Text, Token};
 
@@ -37,8 +37,8 @@ pub enum State {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Place {
-    Tag(FinalId),
-    Field(FinalId),
+    Tag(KeyId),
+    Field(KeyId),
 }
 
 /// A scalar value, as a place in the record's bytes.
@@ -71,7 +71,13 @@ impl Element {
     }
 
     /// Adds a value under its final key. Returns whether it replaces an earlier one.
-    pub fn put(&mut self, place: Place, scalar: Scalar, tags: &mut Finals, fields: &mut Finals) -> bool {
+    pub fn put(
+        &mut self,
+        place: Place,
+        scalar: Scalar,
+        tags: &mut InternedKeys,
+        fields: &mut InternedKeys,
+    ) -> bool {
         let (table, key) = place.in_tables(tags, fields);
         let before = table.claim(key, self.generation, self.entries.len());
         let earlier = before.and_then(|at| self.entries.get_mut(at));
@@ -84,7 +90,7 @@ impl Element {
     }
 
     /// Takes a value back; the one that it had replaced stands again. Returns whether it stood.
-    pub fn take_back(&mut self, at: usize, tags: &mut Finals, fields: &mut Finals) -> bool {
+    pub fn take_back(&mut self, at: usize, tags: &mut InternedKeys, fields: &mut InternedKeys) -> bool {
         let Some(entry) = self.entries.get_mut(at) else { return false };
         let stood = std::mem::replace(&mut entry.state, State::TakenBack) == State::Stands;
         if stood {
@@ -112,7 +118,11 @@ impl Element {
 }
 
 impl Place {
-    fn in_tables<'f>(self, tags: &'f mut Finals, fields: &'f mut Finals) -> (&'f mut Finals, FinalId) {
+    fn in_tables<'f>(
+        self,
+        tags: &'f mut InternedKeys,
+        fields: &'f mut InternedKeys,
+    ) -> (&'f mut InternedKeys, KeyId) {
         match self {
             Self::Tag(key) => (tags, key),
             Self::Field(key) => (fields, key),

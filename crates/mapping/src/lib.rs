@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! Rules -> Mapper::map(record) -> decode (bytes to tokens) -> element (tags, fields, time) -> line
-//!                              \> skeleton (a known shape: compares the bytes between values) /
+//!                              \> record_shape (a known shape: compares the bytes between values) /
 //! ```
 //!
 //! ```
@@ -36,29 +36,29 @@ mod decimal;
 pub mod decode;
 mod distinct;
 mod element;
-mod finals;
+mod element_parser;
+mod first_drops;
 mod globs;
 pub mod go_layout;
+mod interned_keys;
 mod key_tree;
 mod line;
 mod mapped;
 mod mapper;
-mod notices;
 mod plan;
+mod record_shape;
 mod rejection;
 mod rename;
 mod rules;
-mod skeleton;
 mod time;
 mod value;
-mod walk;
 
 pub use element::Drops;
+pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
 pub use globs::{GlobError, Globs};
 pub use go_layout::to_time_format;
 pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};
 pub use mapper::{Mapper, RecordLimits};
-pub use notices::{NOTICES_MAX, Notice};
 pub use rejection::{Drop, Reason, Rejection};
 pub use rename::{Rename, RenameError};
 pub use rules::{DistinctTimes, Integers, KeySelector, Rules, TagPath, TimeRule};

@@ -2,10 +2,10 @@
 
 use super::constants::{Constants, KafkaTag};
 use super::element::{Element, Entry, Place, Scalar, State};
-use super::finals::FinalId;
+use super::element_parser::Knowledge;
+use super::interned_keys::KeyId;
 use super::rejection::{Drop, Rejection};
 use super::value;
-use super::walk::Knowledge;
 use base::record::Record;
 use line_protocol::encode;
 
@@ -18,7 +18,7 @@ pub struct LineWriter<'m> {
     pub record: &'m Record<'m>,
     /// The bytes that the element's scalars point into.
     pub value: &'m [u8],
-    pub tags: &'m mut Vec<(u32, FinalId, TagValue)>,
+    pub tags: &'m mut Vec<(u32, KeyId, TagValue)>,
     pub scratch: &'m mut Vec<u8>,
 }
 

@@ -2,15 +2,15 @@
 
 use super::constants::Constants;
 use super::element::{Drops, Element, Place, Scalar};
-use super::finals::{FinalId, Finals};
+use super::element_parser::{ElementParser, Knowledge};
+use super::first_drops::{FirstDrop, FirstDrops};
+use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{LineWriter, TagValue};
 use super::mapped::Mapped;
-use super::notices::{Notice, Notices};
 use super::plan::{Plan, Role};
+use super::record_shape::{RecordShapes, Setting};
 use super::rejection::{Drop, Rejection};
-use super::skeleton::{Setting, Skeletons};
-use super::walk::{Knowledge, Walk};
 use super::{KeySelector, Rules, distinct};
 use crate::decode::{Format, Path, Query, Scanner, SyntaxError, Token, find, select};
 use base::record::{Record, RecordTime};
@@ -27,7 +27,7 @@ pub struct Mapper {
     constants: Constants,
     known: Knowledge,
     element: Element,
-    skeletons: Skeletons,
+    record_shape: RecordShapes,
     work: Work,
     /// The element of each line, where that was asked for.
     trace: Option<Vec<usize>>,
@@ -46,11 +46,11 @@ pub struct RecordLimits {
 #[derive(Debug, Default)]
 struct Work {
     scratch: Vec<u8>,
-    tags: Vec<(u32, FinalId, TagValue)>,
+    tags: Vec<(u32, KeyId, TagValue)>,
     spans: Vec<Range<usize>>,
-    root_tags: Vec<(FinalId, Scalar)>,
+    root_tags: Vec<(KeyId, Scalar)>,
     /// Those whose key was reported to come twice.
-    told_root_tags: Vec<FinalId>,
+    told_root_tags: Vec<KeyId>,
 }
 
 /// Values that are looked for from the record's root.
@@ -64,15 +64,15 @@ impl Mapper {
     pub fn new(rules: Arc<Rules>, topic: &str, limits: RecordLimits) -> Self {
         let mut known = Knowledge {
             keys: KeyTree::new(),
-            tags: Finals::default(),
-            fields: Finals::default(),
-            notices: Notices::default(),
+            tags: InternedKeys::default(),
+            fields: InternedKeys::default(),
+            first_drops: FirstDrops::default(),
             drops: Drops::default(),
         };
         let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
-        let (element, skeletons, work) = (Element::default(), Skeletons::default(), Work::default());
+        let (element, record_shape, work) = (Element::default(), RecordShapes::default(), Work::default());
         let topic = topic.to_owned();
-        Self { rules, topic, limits, constants, known, element, skeletons, work, trace: None }
+        Self { rules, topic, limits, constants, known, element, record_shape, work, trace: None }
     }
 
     /// What was dropped since the last time, by reason.
@@ -81,8 +81,8 @@ impl Mapper {
     }
 
     /// Keys whose value was dropped for the first time.
-    pub fn take_notices(&mut self) -> Vec<Notice> {
-        self.known.notices.take()
+    pub fn take_first_drops(&mut self) -> Vec<FirstDrop> {
+        self.known.first_drops.take()
     }
 
     /// Appends the lines of a record. A record that is rejected as a whole leaves `lines` as it was.
@@ -123,17 +123,17 @@ impl Mapper {
     }
 
     #[cfg(test)]
-    pub(super) fn skeletons(&self) -> &Skeletons {
-        &self.skeletons
+    pub(super) fn record_shape(&self) -> &RecordShapes {
+        &self.record_shape
     }
 
     /// Starts to learn anew, when a topic's keys never repeat.
     fn forget(&mut self) {
-        self.skeletons.clear();
+        self.record_shape.clear();
         self.known.keys.clear();
         self.work.told_root_tags.clear();
-        self.known.tags = Finals::default();
-        self.known.fields = Finals::default();
+        self.known.tags = InternedKeys::default();
+        self.known.fields = InternedKeys::default();
         self.constants =
             Constants::new(&self.rules, &self.topic, &mut self.known.tags, &mut self.known.fields);
     }
@@ -258,7 +258,7 @@ impl Mapper {
         } else {
             pass.lines.truncate(mark);
             *scanner = object.clone();
-            self.walk(scanner, roots, depth)?;
+            self.parser(scanner, roots, depth)?;
             pass.index += 1;
             if !self.element.has_fields() {
                 pass.mapped.filtered += 1;
@@ -269,14 +269,14 @@ impl Mapper {
                 pass.mapped.reject(Some(index), rejection);
                 return Ok(());
             }
-            self.skeletons.learn(&object, &mut self.known, &self.rules, &self.constants);
+            self.record_shape.learn(&object, &mut self.known, &self.rules, &self.constants);
         }
         self.trace.iter_mut().for_each(|trace| trace.push(index));
         let bytes = pass.lines.bytes() - pass.bytes_before;
         if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
     }
 
-    /// The line of an object whose shape came before. None: it is the walk's, and nothing is counted; a part of a line may
+    /// The line of an object whose shape came before. None: it is the parser's, and nothing is counted; a part of a line may
     /// stand there.
     fn map_known_shape(
         &mut self,
@@ -285,7 +285,7 @@ impl Mapper {
         index: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Option<()> {
-        let mut fitting = self.skeletons.find(scanner, &self.known)?;
+        let mut fitting = self.record_shape.find(scanner, &self.known)?;
         fitting.found.name = fitting.found.name.or(roots.name);
         self.element.time = fitting.found.time.or(roots.time);
         let setting = Setting { constants: &self.constants, record: pass.record, value: pass.value };
@@ -297,17 +297,17 @@ impl Mapper {
         Some(())
     }
 
-    fn walk(&mut self, scanner: &mut Scanner<'_>, roots: Roots, depth: usize) -> Result<(), SyntaxError> {
+    fn parser(&mut self, scanner: &mut Scanner<'_>, roots: Roots, depth: usize) -> Result<(), SyntaxError> {
         self.element.begin();
         self.place_root_tags();
-        let mut walk = Walk {
+        let mut parser = ElementParser {
             scanner,
             rules: &self.rules,
             known: &mut self.known,
             element: &mut self.element,
             scratch: &mut self.work.scratch,
         };
-        walk.object(NodeId::ROOT, depth)?;
+        parser.object(NodeId::ROOT, depth)?;
         self.element.name = self.element.name.or(roots.name);
         self.element.time = self.element.time.or(roots.time);
         Ok(())
@@ -388,14 +388,14 @@ impl Mapper {
     }
 
     fn place_root_tags(&mut self) {
-        let Knowledge { tags, fields, drops, notices, .. } = &mut self.known;
+        let Knowledge { tags, fields, drops, first_drops, .. } = &mut self.known;
         for &(key, scalar) in &self.work.root_tags {
             if self.element.put(Place::Tag(key), scalar, tags, fields) {
                 drops.add(Drop::Duplicate);
                 // Once for each mapper: making the notice's text for each record would allocate.
                 if !self.work.told_root_tags.contains(&key) {
                     self.work.told_root_tags.push(key);
-                    notices.add(tags.get(key).key.to_string(), Drop::Duplicate);
+                    first_drops.add(tags.get(key).key.to_string(), Drop::Duplicate);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! What becomes of the values under one flattened key: decided once, when the key is first seen.
 
-use super::finals::{FinalId, Finals};
+use super::interned_keys::{InternedKeys, KeyId};
 use super::{Integers, KeySelector, Rules};
 
 /// The rules of a mapping, applied to one flattened key.
@@ -15,9 +15,9 @@ pub struct Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    Tag(FinalId),
+    Tag(KeyId),
     Field {
-        key: FinalId,
+        key: KeyId,
         strings: Strings,
         integers: Integers,
     },
@@ -36,7 +36,7 @@ pub enum Strings {
 }
 
 impl Plan {
-    pub fn of(key: &str, rules: &Rules, tags: &mut Finals, fields: &mut Finals) -> Self {
+    pub fn of(key: &str, rules: &Rules, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
         let is = |selector: Option<&KeySelector>| matches!(selector, Some(KeySelector::Flattened(wanted)) if wanted == key);
         Self {
             name: is(rules.name_key.as_ref()),
@@ -47,7 +47,7 @@ impl Plan {
 }
 
 impl Role {
-    fn of(key: &str, rules: &Rules, tags: &mut Finals, fields: &mut Finals) -> Self {
+    fn of(key: &str, rules: &Rules, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
         if rules.tag_keys.is_match(key) {
             return tags.intern(&rules.rename.apply(key)).map_or(Self::Reserved, Self::Tag);
         }

@@ -68,7 +68,7 @@ async fn what_a_record_holds_is_not_told_where_it_is_hidden() {
     let (topic, why) = ("t", &format!("it is {SECRET}"));
     let seen = Seen { topic, partition: 1, offset: 2, element: Some(3), reason: "time", why, text };
     watched.counters.rejections.note(seen, Instant::now());
-    let mut watch = watched.writer.board().watch();
+    let mut watch = watched.writer.alarm_registry().guard();
     let why = format!("too many{OF_A_RECORD}{SECRET}");
     let (scope, remedy) = (Scope::Topic("t".to_owned()), || "mend it".to_owned());
     let (at, remedy) = ("kafka", &remedy);
@@ -102,7 +102,7 @@ async fn tells_what_was_counted() {
     });
     Counters::add(&watched.counters.records, 10);
     watched.counters.reject("t", mapping::Reason::Empty, 3);
-    let mut watch = watched.writer.board().watch();
+    let mut watch = watched.writer.alarm_registry().guard();
     let (scope, remedy) = (Scope::Destination(bucket("b").to_string()), String::new);
     let trouble = Trouble { cause: "c", holds: true, scope: &scope, at: "", why: "", remedy: &remedy };
     watch.failed(trouble, Instant::now());

@@ -9,9 +9,9 @@ use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime};
 use base::text::counted;
 use configuration::Config;
+use engine::Routing;
 use engine::batch::{Runs, count_collisions};
 use engine::commit::Tracker;
-use engine::feed::Routing;
 use kafka::headers_of;
 use line_protocol::LineBuffer;
 use mapping::{Drop, Mapped, Mapper, Reason, Rejection, Rules};
@@ -158,7 +158,7 @@ impl<'c> Sampled<'c> {
         if is_first {
             times.note_first(&lines, || place(message));
             // These are counted with the newest records only.
-            let _counted = (mapper.take_drops(), mapper.take_notices());
+            let _counted = (mapper.take_drops(), mapper.take_first_drops());
             return;
         }
         times.note(&lines);
@@ -180,7 +180,7 @@ impl<'c> Sampled<'c> {
         for (drop, count) in mapper.take_drops().iter() {
             became.dropped.entry(drop).or_default().0 += count;
         }
-        for notice in mapper.take_notices() {
+        for notice in mapper.take_first_drops() {
             became.dropped.entry(notice.drop).or_default().1.push(notice.key);
         }
     }
@@ -238,10 +238,10 @@ impl Lines {
     /// Points that InfluxDB takes for the same one.
     fn judge(&self, destination: &Destination) -> Option<Line> {
         // A record's number among the sampled ones stands for its offset.
-        let (tenure, mut runs) = (Tracker::default().assign(), Runs::default());
+        let (assignment, mut runs) = (Tracker::default().assign(), Runs::default());
         for line in 0..self.buffer.lines() {
             let record = self.places.partition_point(|(first, _)| *first <= line);
-            runs.push(tenure, record as i64, line, 1);
+            runs.push(assignment, record as i64, line, 1);
         }
         let found = count_collisions(&self.buffer, &runs);
         let example = found.example?;

@@ -21,7 +21,7 @@ mod tracker;
 use divan::AllocProfiler;
 use divan::counter::{BytesCount, ItemsCount};
 use engine::batch::{Batch, Budget};
-use engine::commit::{Ticket, Tracker};
+use engine::commit::{BatchId, Tracker};
 use records::{Kind, Shape, record};
 use std::time::Instant;
 
@@ -42,12 +42,12 @@ fn main() {
 fn batch(kind: Kind) -> Batch {
     let (mut mapper, records) = (kind.mapper(), kind.records(Shape::Known));
     let (mut tracker, mut batch) =
-        (Tracker::default(), Batch::new(Ticket::first(), &Budget::new(usize::MAX)));
-    let tenures: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
+        (Tracker::default(), Batch::new(BatchId::first(), &Budget::new(usize::MAX)));
+    let assignments: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
     for (offset, value) in records.iter().cycle().take(BATCH).enumerate() {
         let first = batch.lines.lines();
         mapper.map(&record(offset, value), &mut batch.lines);
-        batch.push(tenures[offset / RUN % PARTITIONS], offset as i64, first, Instant::now());
+        batch.push(assignments[offset / RUN % PARTITIONS], offset as i64, first, Instant::now());
     }
     assert_eq!(batch.lines.lines(), BATCH);
     batch

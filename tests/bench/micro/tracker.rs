@@ -3,21 +3,21 @@
 use super::{BATCH, PARTITIONS, RUN};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use engine::commit::{Ticket, Tracker};
+use engine::commit::{BatchId, Tracker};
 
 #[divan::bench]
 fn settle_batch(bencher: Bencher<'_, '_>) {
-    let (mut tracker, mut ticket, mut offset) = (Tracker::default(), Ticket::first(), 0);
-    let tenures: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
+    let (mut tracker, mut batch_id, mut offset) = (Tracker::default(), BatchId::first(), 0);
+    let assignments: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for record in 0..BATCH {
-            tracker.delivered(tenures[record / RUN % PARTITIONS], offset, Some(offset), ticket);
+            tracker.delivered(assignments[record / RUN % PARTITIONS], offset, Some(offset), batch_id);
             offset += 1;
         }
-        for tenure in &tenures {
-            tracker.settle(*tenure, ticket);
+        for assignment in &assignments {
+            tracker.settle(*assignment, batch_id);
         }
-        ticket = ticket.next();
+        batch_id = batch_id.next();
         let mut changed = 0;
         tracker.take_changed(|_, next, _| changed += next.get());
         changed

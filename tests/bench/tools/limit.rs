@@ -6,7 +6,7 @@ use crate::records::Shape;
 use crate::setup::{self, BODY_LINES};
 use clap::Args;
 use influx::LogObserver;
-use kafka::{Delivery, GroupContext, GroupEvent, Member, Queue, Queues, Taken};
+use kafka::{Delivery, FetchedRecords, GroupContext, GroupEvent, Member, Queue, Queues};
 use kafka_influx_bridge::pipeline;
 use libdeflater::{CompressionLvl, Compressor};
 use rdkafka::consumer::Consumer as _;
@@ -55,13 +55,13 @@ pub fn limit(options: &Options) {
     }
     let lanes = config.routing().lanes();
     let writer = pipeline::writer(&config, Arc::new(LogObserver)).unwrap();
-    let alarms = Arc::clone(writer.board());
+    let alarms = Arc::clone(writer.alarm_registry());
     let (mut member, events) = Member::new(&config.kafka, 0, lanes, None, alarms).unwrap();
     let consumer = Arc::clone(member.consumer());
     let (of_data, data) = sync_channel(1);
     thread::spawn(move || {
         let queue = || Arc::new(Queue::new(Arc::clone(&consumer), thread::current()));
-        let queues = (0..lanes).map(|_| Taken::new(queue())).collect();
+        let queues = (0..lanes).map(|_| FetchedRecords::new(queue())).collect();
         of_data.send(thread::current()).unwrap();
         consume(queues, &events, &pieces);
     });
@@ -72,7 +72,11 @@ pub fn limit(options: &Options) {
     }
 }
 
-fn consume(mut lanes: Vec<Taken<GroupContext>>, events: &Receiver<GroupEvent>, pieces: &SyncSender<Piece>) {
+fn consume(
+    mut lanes: Vec<FetchedRecords<GroupContext>>,
+    events: &Receiver<GroupEvent>,
+    pieces: &SyncSender<Piece>,
+) {
     let (mut records, mut body, mut last) = (0, 0, Instant::now());
     loop {
         for event in events.try_iter() {

@@ -7,7 +7,7 @@ use super::reload::reload;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use base::Destination;
 use base::alarm::{Alarm, Scope};
-use engine::feed::ProbeDelays;
+use engine::ProbeDelays;
 use influx::Delays;
 use kafka_influx_bridge::pipeline::Options;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use base::alarm::Scope;
-use engine::feed::ProbeDelays;
+use engine::ProbeDelays;
 use kafka_influx_bridge::pipeline::{Asked, Options};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -33,7 +33,7 @@ pub struct Collisions {
 
 /// Counts lines whose series and time an earlier line has.
 pub fn count(lines: &LineBuffer, runs: &Runs) -> Collisions {
-    let record = |line| runs.origin(line).map(|origin| (origin.tenure, origin.offset));
+    let record = |line| runs.origin(line).map(|origin| (origin.assignment, origin.offset));
     count_lines(lines, |earlier, later| record(earlier) == record(later))
 }
 
@@ -256,7 +256,7 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::Tenure;
+    use crate::commit::AssignmentId;
     use proptest::prelude::*;
     use std::collections::HashSet;
 
@@ -265,7 +265,7 @@ mod tests {
         for (number, (offset, line)) in lines.iter().enumerate() {
             buffer.text_mut().extend_from_slice(line.as_bytes());
             buffer.end_line();
-            runs.push(Tenure::for_test(1), *offset, number, 1);
+            runs.push(AssignmentId::for_test(1), *offset, number, 1);
         }
         count(&buffer, &runs)
     }
@@ -298,7 +298,7 @@ mod tests {
             buffer.text_mut().extend_from_slice(line.as_bytes());
             buffer.end_line();
         }
-        runs.push(Tenure::for_test(1), 7, 0, lines.len());
+        runs.push(AssignmentId::for_test(1), 7, 0, lines.len());
         count(&buffer, &runs)
     }
 

@@ -1,7 +1,7 @@
 //! The batch that a lane is filling.
 
 use super::{Budget, Collisions, Origin, Reserved, Runs, collisions};
-use crate::commit::{Tenure, Ticket};
+use crate::commit::{AssignmentId, BatchId};
 use crate::dead_letter::Letter;
 use base::TopicPartition;
 use influx::Blocked;
@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 /// Lines of one destination, with what is needed to settle them and to trace them to their records.
 #[derive(Debug)]
 pub struct Batch {
-    pub ticket: Ticket,
+    pub batch_id: BatchId,
     pub lines: LineBuffer,
     pub runs: Runs,
     /// Whose records it settles; also those of records without lines that stand between others.
-    pub tenures: Vec<Tenure>,
-    /// Where the tenures are, in the same order; known once the batch is closed. None: given up before.
+    pub assignments: Vec<AssignmentId>,
+    /// Where the assignments are, in the same order; known once the batch is closed. None: given up before.
     pub places: Vec<Option<Arc<TopicPartition>>>,
-    /// Dead letters of rejected records, which settle with the batch, and the tenures that the records belong to.
-    pub letters: Vec<(Tenure, Letter)>,
+    /// Dead letters of rejected records, which settle with the batch, and the assignments that the records belong to.
+    pub letters: Vec<(AssignmentId, Letter)>,
     letter_bytes: usize,
     opened: Option<Instant>,
     reserved: Reserved,
@@ -35,12 +35,12 @@ pub struct Limits {
 }
 
 impl Batch {
-    pub fn new(ticket: Ticket, budget: &Budget) -> Self {
+    pub fn new(batch_id: BatchId, budget: &Budget) -> Self {
         Self {
-            ticket,
+            batch_id,
             lines: LineBuffer::default(),
             runs: Runs::default(),
-            tenures: Vec::new(),
+            assignments: Vec::new(),
             places: Vec::new(),
             letters: Vec::new(),
             letter_bytes: 0,
@@ -50,25 +50,25 @@ impl Batch {
     }
 
     /// Notes that a record's lines, from `first_line` on, were appended.
-    pub fn push(&mut self, tenure: Tenure, offset: i64, first_line: usize, now: Instant) {
+    pub fn push(&mut self, assignment: AssignmentId, offset: i64, first_line: usize, now: Instant) {
         let lines = self.lines.lines() - first_line;
         if lines == 0 {
             return;
         }
-        self.runs.push(tenure, offset, first_line, lines);
-        self.carry(tenure, now);
+        self.runs.push(assignment, offset, first_line, lines);
+        self.carry(assignment, now);
     }
 
     /// Notes that a record, or elements of it, were rejected.
-    pub fn push_letter(&mut self, tenure: Tenure, letter: Letter, now: Instant) {
+    pub fn push_letter(&mut self, assignment: AssignmentId, letter: Letter, now: Instant) {
         self.letter_bytes += letter.bytes();
-        self.letters.push((tenure, letter));
-        self.carry(tenure, now);
+        self.letters.push((assignment, letter));
+        self.carry(assignment, now);
     }
 
-    fn carry(&mut self, tenure: Tenure, now: Instant) {
-        if self.tenures.last() != Some(&tenure) && !self.tenures.contains(&tenure) {
-            self.tenures.push(tenure);
+    fn carry(&mut self, assignment: AssignmentId, now: Instant) {
+        if self.assignments.last() != Some(&assignment) && !self.assignments.contains(&assignment) {
+            self.assignments.push(assignment);
         }
         self.opened.get_or_insert(now);
     }
@@ -100,17 +100,17 @@ impl Batch {
     }
 
     /// Whose records this batch must not settle: a limit of the server keeps lines of them out. Each once.
-    pub fn blocked_tenures(&self, blocked: &[Blocked]) -> Vec<Tenure> {
-        let mut tenures: Vec<Tenure> =
-            blocked.iter().map(|blocked| self.origin(blocked.line).tenure).collect();
-        tenures.sort_unstable();
-        tenures.dedup();
-        tenures
+    pub fn blocked_assignments(&self, blocked: &[Blocked]) -> Vec<AssignmentId> {
+        let mut assignments: Vec<AssignmentId> =
+            blocked.iter().map(|blocked| self.origin(blocked.line).assignment).collect();
+        assignments.sort_unstable();
+        assignments.dedup();
+        assignments
     }
 
-    /// The topic and partition of a tenure, of a closed batch. None: the partition was given up before the batch was closed.
-    pub fn place_of(&self, tenure: Tenure) -> Option<&Arc<TopicPartition>> {
-        let number = self.tenures.iter().position(|carried| *carried == tenure);
+    /// The topic and partition of a assignment, of a closed batch. None: the partition was given up before the batch was closed.
+    pub fn place_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
+        let number = self.assignments.iter().position(|carried| *carried == assignment);
         let place = number.and_then(|number| self.places.get(number));
         assert!(place.is_some(), "a closed batch knows the partition of each of its assignments");
         place.and_then(Option::as_ref)
@@ -125,19 +125,19 @@ impl Batch {
     pub fn account(&mut self) {
         let bytes = self.lines.capacity()
             + self.runs.capacity_bytes()
-            + self.tenures.capacity() * size_of::<Tenure>()
+            + self.assignments.capacity() * size_of::<AssignmentId>()
             + self.letter_bytes;
         self.reserved.set(bytes);
     }
 
     /// Empties it for another use; its memory is kept up to `bytes_kept`, so that one large batch does not hold it for ever.
-    pub fn reset(&mut self, ticket: Ticket, bytes_kept: usize) {
-        self.ticket = ticket;
+    pub fn reset(&mut self, batch_id: BatchId, bytes_kept: usize) {
+        self.batch_id = batch_id;
         let (text, ends) = std::mem::take(&mut self.lines).into_parts();
         self.lines =
             if text.capacity() <= bytes_kept { LineBuffer::reuse(text, ends) } else { LineBuffer::default() };
         self.runs.clear();
-        self.tenures.clear();
+        self.assignments.clear();
         self.places.clear();
         self.letters = Vec::new();
         self.letter_bytes = 0;
@@ -156,18 +156,18 @@ mod tests {
         let first = batch.lines.lines();
         batch.lines.text_mut().extend_from_slice(text.as_bytes());
         batch.lines.end_line();
-        batch.push(Tenure::for_test(1), first as i64, first, now);
+        batch.push(AssignmentId::for_test(1), first as i64, first, now);
     }
 
     #[test]
     fn is_full_by_lines_or_bytes_and_due_by_the_first_line() {
-        let (now, mut batch) = (Instant::now(), Batch::new(Ticket::first(), &Budget::new(1_000)));
+        let (now, mut batch) = (Instant::now(), Batch::new(BatchId::first(), &Budget::new(1_000)));
         assert_eq!(batch.due(&LIMITS), None);
         push(&mut batch, "a v=1", now);
         push(&mut batch, "a v=2", now + Duration::from_millis(10));
         assert_eq!(batch.due(&LIMITS), Some(now + LIMITS.age_max));
         assert!(batch.is_full(&LIMITS));
-        batch.reset(Ticket::first().next(), 1_000);
+        batch.reset(BatchId::first().next(), 1_000);
         assert_eq!((batch.due(&LIMITS), batch.is_full(&LIMITS)), (None, false));
         push(&mut batch, &"x".repeat(100), now);
         assert!(batch.is_full(&LIMITS));

@@ -1,6 +1,6 @@
 //! Which record a line came from, without bookkeeping for each record.
 
-use crate::commit::Tenure;
+use crate::commit::AssignmentId;
 
 /// Runs of consecutive records of one partition that became the same number of lines each.
 #[derive(Debug, Default)]
@@ -8,7 +8,7 @@ pub struct Runs(Vec<Run>);
 
 #[derive(Clone, Copy, Debug)]
 struct Run {
-    tenure: Tenure,
+    assignment: AssignmentId,
     first_offset: i64,
     records: u32,
     first_line: u32,
@@ -18,7 +18,7 @@ struct Run {
 /// The record that a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
-    pub tenure: Tenure,
+    pub assignment: AssignmentId,
     pub offset: i64,
     /// Which of the record's lines it is.
     pub line: u32,
@@ -26,19 +26,19 @@ pub struct Origin {
 
 impl Runs {
     /// Notes that the record became `lines` lines, the first of which is `first_line`. Records without lines are not noted.
-    pub fn push(&mut self, tenure: Tenure, offset: i64, first_line: usize, lines: usize) {
+    pub fn push(&mut self, assignment: AssignmentId, offset: i64, first_line: usize, lines: usize) {
         if lines == 0 {
             return;
         }
         // Batches hold far fewer than 2^32 lines: `memory_max` bounds them.
         let (first_line, lines_each) = (first_line as u32, lines as u32);
         if let Some(run) = self.0.last_mut()
-            && run.goes_on_with(tenure, offset, lines_each)
+            && run.goes_on_with(assignment, offset, lines_each)
         {
             run.records += 1;
             return;
         }
-        self.0.push(Run { tenure, first_offset: offset, records: 1, first_line, lines_each });
+        self.0.push(Run { assignment, first_offset: offset, records: 1, first_line, lines_each });
     }
 
     /// The record that the line with this index came from.
@@ -49,7 +49,7 @@ impl Runs {
         let within = line - run.first_line;
         let record = within / run.lines_each;
         (record < run.records).then(|| Origin {
-            tenure: run.tenure,
+            assignment: run.assignment,
             offset: run.first_offset + i64::from(record),
             line: within % run.lines_each,
         })
@@ -65,8 +65,8 @@ impl Runs {
 }
 
 impl Run {
-    fn goes_on_with(&self, tenure: Tenure, offset: i64, lines: u32) -> bool {
-        self.tenure == tenure
+    fn goes_on_with(&self, assignment: AssignmentId, offset: i64, lines: u32) -> bool {
+        self.assignment == assignment
             && self.lines_each == lines
             && self.first_offset + i64::from(self.records) == offset
     }
@@ -81,10 +81,13 @@ mod tests {
     fn keeps_one_run_for_a_regular_partition() {
         let mut runs = Runs::default();
         for record in 0..1_000 {
-            runs.push(Tenure::for_test(1), 50 + record as i64, record * 3, 3);
+            runs.push(AssignmentId::for_test(1), 50 + record as i64, record * 3, 3);
         }
         assert_eq!(runs.0.len(), 1);
-        assert_eq!(runs.origin(2_999), Some(Origin { tenure: Tenure::for_test(1), offset: 1_049, line: 2 }));
+        assert_eq!(
+            runs.origin(2_999),
+            Some(Origin { assignment: AssignmentId::for_test(1), offset: 1_049, line: 2 })
+        );
         assert_eq!(runs.origin(3_000), None);
     }
 
@@ -93,10 +96,10 @@ mod tests {
         fn traces_every_line(records in prop::collection::vec((0_u64..3, 1_i64..3, 0_usize..4), 0..200)) {
             let (mut runs, mut want, mut offsets) = (Runs::default(), Vec::new(), [0_i64; 3]);
             for (partition, step, lines) in records {
-                let (tenure, offset) = (Tenure::for_test(partition), offsets[partition as usize]);
+                let (assignment, offset) = (AssignmentId::for_test(partition), offsets[partition as usize]);
                 offsets[partition as usize] += step;
-                runs.push(tenure, offset, want.len(), lines);
-                want.extend((0..lines as u32).map(|line| Origin { tenure, offset, line }));
+                runs.push(assignment, offset, want.len(), lines);
+                want.extend((0..lines as u32).map(|line| Origin { assignment, offset, line }));
             }
             for (line, want) in want.iter().enumerate() {
                 prop_assert_eq!(runs.origin(line), Some(*want));

@@ -2,4 +2,4 @@
 
 mod tracker;
 
-pub use tracker::{Tenure, Ticket, Times, Tracker, Unsettled};
+pub use tracker::{AssignmentId, BatchId, Times, Tracker, Unsettled};

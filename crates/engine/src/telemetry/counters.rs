@@ -1,12 +1,12 @@
 //! What the bridge counts: nothing is dropped without one of these.
 
-use super::{ByTopic, OpenTimes, Rejections};
+use super::{ByTopic, Rejections, UnsettledTimes};
 use mapping::{Drop, Drops, Reason};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Why an open batch was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closed {
+pub enum CloseReason {
     /// It had as many lines or bytes as a batch may.
     Full,
     /// Its first line was as old as one may be.
@@ -17,7 +17,7 @@ pub enum Closed {
     End,
 }
 
-impl Closed {
+impl CloseReason {
     pub const ALL: [Self; 4] = [Self::Full, Self::Age, Self::Memory, Self::End];
 
     /// As it stands in metrics.
@@ -52,13 +52,13 @@ pub struct Counters {
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
     pub by_topic: ByTopic,
-    pub open_times: OpenTimes,
+    pub unsettled_times: UnsettledTimes,
     /// The last of the records that are counted as rejected or refused.
     pub rejections: Rejections,
     /// Reloads of the configuration, by what came of them.
     pub reloads: Reloads,
     rejected: [AtomicU64; Reason::ALL.len()],
-    closed: [AtomicU64; Closed::ALL.len()],
+    closed: [AtomicU64; CloseReason::ALL.len()],
     dropped: [AtomicU64; Drop::ALL.len()],
 }
 
@@ -99,14 +99,14 @@ impl Counters {
         self.by_topic.refuse(topic, lines);
     }
 
-    pub fn close_batch(&self, why: Closed) {
+    pub fn close_batch(&self, why: CloseReason) {
         if let Some(counter) = self.closed.get(why as usize) {
             Self::add(counter, 1);
         }
     }
 
-    pub fn batches(&self) -> impl Iterator<Item = (Closed, u64)> + '_ {
-        Closed::ALL.into_iter().zip(self.closed.iter().map(Self::get))
+    pub fn batches(&self) -> impl Iterator<Item = (CloseReason, u64)> + '_ {
+        CloseReason::ALL.into_iter().zip(self.closed.iter().map(Self::get))
     }
 
     /// A consumer that held `before` partitions holds `now`.

@@ -30,7 +30,7 @@ impl PartitionState {
 
 /// All partitions held, sorted.
 pub fn partitions(lags: &Lags, counters: &Counters) -> Vec<PartitionState> {
-    let (times, retentions, now) = (counters.open_times.all(), lags.retentions(), now_ns());
+    let (times, retentions, now) = (counters.unsettled_times.all(), lags.retentions(), now_ns());
     let state = |((topic, partition), lag): ((String, i32), PartitionLag)| {
         let at = TopicPartition { topic, partition };
         // A partition of which nothing was read yet has no times.

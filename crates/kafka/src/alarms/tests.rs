@@ -15,13 +15,13 @@ impl Listener for Nobody {
 /// The alarms of one consumer at times that the test gives, in seconds.
 struct Scene {
     start: Instant,
-    registry: Arc<Alarms>,
+    registry: Arc<AlarmRegistry>,
     kafka: KafkaAlarms,
 }
 
 impl Scene {
     fn new() -> Self {
-        let (start, registry) = (Instant::now(), Alarms::new(Arc::new(Nobody)));
+        let (start, registry) = (Instant::now(), AlarmRegistry::new(Arc::new(Nobody)));
         let kafka = KafkaAlarms::new(Arc::clone(&registry), &["h:1".to_owned()], "g", start);
         Self { start, registry, kafka }
     }

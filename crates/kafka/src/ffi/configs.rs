@@ -13,7 +13,7 @@ pub struct TopicConfig {
     pub values: Vec<(String, String)>,
 }
 
-/// Questions for values of topics. Answers are taken later, so that nobody has to wait. To be dropped before the client.
+/// Questions for values of topics. Answers are fetched later, so that nobody has to wait. To be dropped before the client.
 pub struct TopicConfigs(*mut c::rd_kafka_queue_t);
 
 // SAFETY: librdkafka's queues are locked inside; there is no other state.

@@ -1,0 +1,452 @@
+//! The data path between its edges: which lane a record goes to, when batches close, what is settled. It knows neither
+//! librdkafka nor the clock, so the simulation runs it as it is.
+
+use crate::batch::{Batch, Budget, Limits};
+use crate::commit::{AssignmentId, BatchId, Times, Unsettled};
+use crate::lane::{Done, Lane};
+use crate::ports::{LaneQueue, Outlet};
+use crate::record_handler::RecordHandler;
+use crate::reject_limiter::{ProbeDelays, Resumption};
+use crate::routes::{Route, Routes, Routing};
+use crate::telemetry::{CloseReason, Counters};
+use base::NextOffset;
+use base::TopicPartition;
+use base::alarm::AlarmRegistry;
+use mapping::RecordLimits;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+use tracing::warn;
+
+/// Records fetched at once: enough to make the call cheap, few enough that little is pinned while a lane has no room.
+const RECORDS_PER_TURN: usize = 256;
+/// How often alarms of blocked topics are repeated to the registry, which decides when one is logged again, and summaries of
+/// warnings that were kept back are due.
+const REPEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// What a dispatcher is made of.
+pub struct Setting {
+    pub routing: Arc<Routing>,
+    pub limits: Limits,
+    pub budget: Budget,
+    pub record_limits: RecordLimits,
+    pub counters: Arc<Counters>,
+    pub alarms: Arc<AlarmRegistry>,
+    /// Whether rejected records are dead-lettered.
+    pub writes_letters: bool,
+    /// When topics that the server blocks are tried again.
+    pub probes: ProbeDelays,
+}
+
+/// A blocked topic that can go on once its partitions are read again from where they are unsettled.
+#[derive(Debug)]
+pub struct Resuming {
+    topic: usize,
+    how: Resumption,
+    pub name: Arc<str>,
+    /// The assigned partitions, with what of each was fetched and is not settled.
+    pub partitions: Vec<(TopicPartition, Option<Unsettled>)>,
+}
+
+/// Lanes, and what is known of the records in them.
+pub struct Dispatcher<Q, O> {
+    setting: Setting,
+    outlet: O,
+    lanes: Vec<Lane<Q>>,
+    done: (Sender<Done>, Receiver<Done>),
+    next_ticket: BatchId,
+    /// Revokes that wait for their partitions to be settled.
+    drains: Vec<Drain>,
+    handler: RecordHandler,
+    next_repeat: Option<Instant>,
+}
+
+/// Where partitions may be committed.
+#[derive(Debug, Default)]
+pub struct Settled {
+    pub settled: Vec<(TopicPartition, NextOffset)>,
+    /// Those of them that are smaller than before: their topic was created again.
+    pub back: Vec<(TopicPartition, NextOffset)>,
+}
+
+/// What a turn may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    On,
+    /// What was fetched from the queues, and no more: it is written at once.
+    FetchedRecords,
+    /// Nothing: what is open is written.
+    Off,
+}
+
+/// Hears what the revoked partitions were settled up to.
+pub type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
+
+struct Drain {
+    partitions: Vec<(TopicPartition, AssignmentId)>,
+    until: Instant,
+    acknowledge: Acknowledge,
+}
+
+impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
+    pub fn new(setting: Setting, outlet: O) -> Self {
+        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits, setting.probes);
+        let (counters, alarms) = (Arc::clone(&setting.counters), Arc::clone(&setting.alarms));
+        let handler = RecordHandler::new(routes, counters, alarms, setting.writes_letters);
+        let (lanes, drains) = (Vec::new(), Vec::new());
+        let next_ticket = BatchId::first();
+        Self { setting, outlet, lanes, done: channel(), next_ticket, drains, handler, next_repeat: None }
+    }
+
+    /// Begins a assignment; returns the queue that the partition's records are to come by. It is made where the lane is new.
+    pub fn assign(&mut self, at: TopicPartition, make_queue: impl FnOnce() -> Q) -> Option<&Q> {
+        let assignment = self.handler.tracker.assign();
+        self.enter(at, assignment, make_queue)
+    }
+
+    fn enter(
+        &mut self,
+        at: TopicPartition,
+        assignment: AssignmentId,
+        make_queue: impl FnOnce() -> Q,
+    ) -> Option<&Q> {
+        let route = self.handler.routes.add(at, assignment);
+        let existing = self.lanes.iter().position(|lane| lane.place == route.lane);
+        let lane = existing.unwrap_or_else(|| self.open_lane(route, make_queue()));
+        self.lanes.get(lane).map(|lane| &lane.queue)
+    }
+
+    fn open_lane(&mut self, route: Route, queue: Q) -> usize {
+        let number = self.lanes.len();
+        let destination = Arc::clone(self.setting.routing.destination(route.lane.destination));
+        let closed = self.outlet.open(number, &destination, &self.done.0);
+        let batch_id = self.new_ticket();
+        let batch = || Batch::new(batch_id, &self.setting.budget);
+        self.lanes.push(Lane::new(route.lane, destination, queue, (batch(), batch()), closed));
+        number
+    }
+
+    fn new_ticket(&mut self) -> BatchId {
+        let batch_id = self.next_ticket;
+        self.next_ticket = batch_id.next();
+        batch_id
+    }
+
+    /// Stops routing the partitions. What of them was fetched and not read is let go: their next owner reads it. The
+    /// acknowledgement comes when they are settled, when their lanes hold, or at `until`.
+    pub fn revoke(&mut self, partitions: Vec<TopicPartition>, until: Instant, acknowledge: Acknowledge) {
+        let revoked = partitions
+            .into_iter()
+            .filter_map(|at| self.handler.routes.remove(&at).map(|assignment| (at, assignment)));
+        let revoked: Vec<_> = revoked.collect();
+        for lane in &mut self.lanes {
+            lane.queue.release(|topic, partition| {
+                revoked.iter().any(|(at, _)| at.partition == partition && at.topic == topic)
+            });
+        }
+        self.drains.push(Drain { partitions: revoked, until, acknowledge });
+    }
+
+    /// Goes on by other rules and through other lanes, from the next record on. What is not settled is given up; `moved` hears
+    /// of each partition held which queue its records are to come by, and what of it has to be read again.
+    pub fn renew(
+        &mut self,
+        setting: Setting,
+        outlet: O,
+        make_queue: impl Fn() -> Q,
+        mut moved: impl FnMut(&TopicPartition, &Q, Option<Unsettled>),
+    ) {
+        self.let_go_taken();
+        for drain in std::mem::take(&mut self.drains) {
+            self.acknowledge(drain);
+        }
+        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits, setting.probes);
+        let held = self.handler.renew(routes, setting.writes_letters);
+        // Batches of the old lanes that come back late are nobody's. Their queues go when nothing is sent to them any more.
+        self.done = channel();
+        let _old_lanes = std::mem::take(&mut self.lanes);
+        (self.setting, self.outlet) = (setting, outlet);
+        for (at, before) in held {
+            let unsettled = self.handler.tracker.unsettled(before);
+            let assignment = self.handler.tracker.renew(before);
+            if let Some(queue) = self.enter(at.clone(), assignment, &make_queue) {
+                moved(&at, queue, unsettled);
+            }
+        }
+    }
+
+    fn let_go_taken(&mut self) {
+        let Self { lanes, handler, .. } = self;
+        handler.routes.forget_last();
+        for lane in lanes {
+            while lane.queue.next(false, |delivery| handler.leave_unsettled(&delivery)) {}
+        }
+    }
+
+    /// Whether everything that was fetched is settled, except for what waits for somebody to mend something.
+    pub fn is_drained(&self) -> bool {
+        let is_done = |(number, lane): (usize, &Lane<Q>)| {
+            (lane.is_idle() && lane.queue.is_empty()) || self.outlet.holds(number, &lane.destination)
+        };
+        self.lanes.iter().enumerate().all(is_done)
+    }
+
+    /// The partitions held.
+    pub fn held(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.handler.routes.held()
+    }
+
+    /// One turn over all lanes. Returns whether there may be more to read.
+    pub fn turn(&mut self, now: Instant, reading: Reading) -> bool {
+        let stopping = reading == Reading::Off;
+        self.settle_done(now);
+        if self.next_repeat.is_none_or(|next| next <= now) {
+            self.next_repeat = Some(now + REPEAT_EVERY);
+            self.handler.repeat_alarms(now);
+            self.handler.reporter.summarize(now);
+        }
+        let mut busy = false;
+        for lane in 0..self.lanes.len() {
+            busy |= !stopping && self.serve(lane, now, reading);
+            self.flush_if_due(lane, now, reading != Reading::On);
+        }
+        self.handler.tally.flush(&self.setting.counters);
+        self.finish_drains(now);
+        busy
+    }
+
+    /// Whether some records were fetched and not read.
+    pub fn has_fetched(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.queue.is_empty())
+    }
+
+    /// Whether nothing is open or in flight.
+    pub fn is_idle(&self) -> bool {
+        self.lanes.iter().all(Lane::is_idle)
+    }
+
+    /// Assigned partitions whose records are left unsettled now.
+    pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
+        self.handler.routes.blocked_partitions()
+    }
+
+    /// Lifts the blocks of all topics; each goes on as soon as [`Dispatcher::resuming`] says so. Returns how many there are.
+    pub fn lift_blocks(&mut self) -> usize {
+        let topics = self.handler.routes.not_open();
+        for topic in &topics {
+            self.handler.routes.topic_mut(*topic).limiter.lift();
+        }
+        topics.len()
+    }
+
+    /// Blocked topics that are to go on now: those whose probe is due or passed, or whose block was lifted, and of which nothing is
+    /// open or in flight any more.
+    pub fn resuming(&mut self, now: Instant) -> Vec<Resuming> {
+        let Self { lanes, handler, .. } = self;
+        let mut all = Vec::new();
+        for topic in handler.routes.not_open() {
+            let assigned = handler.routes.assigned_of(topic);
+            let is_open = |assignment: AssignmentId| lanes.iter().any(|lane| lane.carries(assignment));
+            if assigned.is_empty() || assigned.iter().any(|(_, assignment)| is_open(*assignment)) {
+                continue;
+            }
+            let known = handler.routes.topic_mut(topic);
+            known.limiter.judge(now);
+            let Some(how) = known.limiter.resumption(now) else { continue };
+            let name = Arc::clone(&known.name);
+            let unsettled = |(at, assignment): (TopicPartition, AssignmentId)| {
+                (at, handler.tracker.unsettled(assignment))
+            };
+            all.push(Resuming {
+                topic,
+                how,
+                name,
+                partitions: assigned.into_iter().map(unsettled).collect(),
+            });
+        }
+        all
+    }
+
+    /// The partitions of this topic are read again from where they are unsettled, each in a new assignment: the topic goes on. Records
+    /// that were fetched of such a partition are released, because they come again behind the unsettled ones. A partition without
+    /// unsettled records is not read again, so what was fetched of it stays.
+    pub fn resume(&mut self, resuming: &Resuming, now: Instant) {
+        let Self { lanes, handler, .. } = self;
+        let again: Vec<&TopicPartition> = resuming
+            .partitions
+            .iter()
+            .filter(|(_, unsettled)| unsettled.is_some())
+            .map(|(at, _)| at)
+            .collect();
+        for at in &again {
+            handler.routes.renew_assignment(at, |before| handler.tracker.renew(before));
+        }
+        for lane in lanes {
+            lane.queue.release(|topic, partition| {
+                again.iter().any(|at| at.partition == partition && at.topic == topic)
+            });
+        }
+        handler.routes.topic_mut(resuming.topic).limiter.resume(resuming.how, now);
+    }
+
+    /// The partitions of this topic can't be read again now: it stays blocked for a while.
+    pub fn postpone(&mut self, resuming: &Resuming, now: Instant) {
+        self.handler.routes.topic_mut(resuming.topic).limiter.postpone(now);
+    }
+
+    /// Logs what was kept back so far: nothing may follow.
+    pub fn summarize_all(&mut self) {
+        self.handler.reporter.summarize_all();
+    }
+
+    /// Partitions held.
+    pub fn partitions(&self) -> usize {
+        self.handler.routes.partitions()
+    }
+
+    /// The settled prefixes that changed since the last time.
+    pub fn take_settled(&mut self) -> Settled {
+        let mut all = Settled::default();
+        let routes = &self.handler.routes;
+        self.handler.tracker.take_changed(|assignment, next, went_back| {
+            let place = || routes.place_of(assignment).map(|at| (TopicPartition::clone(at), next));
+            all.settled.extend(place());
+            all.back.extend(place().filter(|_| went_back));
+        });
+        all
+    }
+
+    /// How old the records are that are open in the partitions held.
+    pub fn times(&self) -> Vec<(Arc<TopicPartition>, Times)> {
+        let RecordHandler { tracker, routes, .. } = &self.handler;
+        let of_place = |(assignment, times)| Some((Arc::clone(routes.place_of(assignment)?), times));
+        tracker.times().filter_map(of_place).collect()
+    }
+
+    /// Where reading failed since the last time: it has to go on there.
+    pub fn take_failed(&mut self) -> Vec<(TopicPartition, NextOffset)> {
+        std::mem::take(&mut self.handler.failed)
+    }
+
+    /// Topics of which a fetch was denied since the last time, with librdkafka's words.
+    pub fn take_denied(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.handler.denied)
+    }
+
+    /// When an open batch has to be closed, if that is known.
+    pub fn due(&self) -> Option<Instant> {
+        let limits = &self.setting.limits;
+        self.lanes.iter().filter(|lane| lane.can_flush()).filter_map(|lane| lane.open.due(limits)).min()
+    }
+
+    /// Reads from a lane's queue until its batch is full or the turn is over. Returns whether there may be more.
+    fn serve(&mut self, lane: usize, now: Instant, reading: Reading) -> bool {
+        let Some(lane) = self.lanes.get_mut(lane) else { return false };
+        let Setting { limits, budget, routing, .. } = &self.setting;
+        let headers = routing.wants_headers();
+        if !lane.has_room(limits, budget) {
+            return false;
+        }
+        let has_some = match reading {
+            Reading::On => lane.queue.fill(RECORDS_PER_TURN),
+            Reading::FetchedRecords | Reading::Off => !lane.queue.is_empty(),
+        };
+        if !has_some {
+            return false;
+        }
+        // Handles of topics are comparable only while their records are held.
+        self.handler.routes.forget_last();
+        while lane.has_room(limits, budget) {
+            let (open, handler) = (&mut lane.open, &mut self.handler);
+            if !lane.queue.next(headers, |delivery| handler.take(delivery, open, now)) {
+                break;
+            }
+        }
+        // A lane without room keeps nothing that was read.
+        lane.queue.release_read();
+        lane.open.account();
+        true
+    }
+
+    fn flush_if_due(&mut self, lane: usize, now: Instant, at_once: bool) {
+        let draining = !self.drains.is_empty();
+        let Some(lane) = self.lanes.get_mut(lane) else { return };
+        let limits = &self.setting.limits;
+        if !lane.can_flush() {
+            return;
+        }
+        let why = if lane.open.is_full(limits) {
+            Some(CloseReason::Full)
+        } else if lane.open.due(limits).is_some_and(|due| due <= now) {
+            Some(CloseReason::Age)
+        } else if at_once || draining {
+            Some(CloseReason::End)
+        } else {
+            (!self.setting.budget.has_room()).then_some(CloseReason::Memory)
+        };
+        if let Some(why) = why {
+            self.setting.counters.close_batch(why);
+            let place_of =
+                |assignment: &AssignmentId| self.handler.routes.place_of(*assignment).map(Arc::clone);
+            lane.open.places = lane.open.assignments.iter().map(place_of).collect();
+            lane.flush(self.next_ticket);
+            self.next_ticket = self.next_ticket.next();
+        }
+    }
+
+    /// Takes back the batches that came back settled.
+    fn settle_done(&mut self, now: Instant) {
+        while let Ok(done) = self.done.1.try_recv() {
+            let blocked = done.batch.blocked_assignments(&done.delivered.blocked);
+            for &assignment in
+                done.batch.assignments.iter().filter(|assignment| !blocked.contains(assignment))
+            {
+                self.handler.tracker.settle(assignment, done.batch.batch_id);
+            }
+            let Some(lane) = self.lanes.get_mut(done.lane) else { continue };
+            self.handler.delivered(&done, &lane.destination, now);
+            // Memory that is kept for the next batch counts too: where it is scarce, it goes to those who write.
+            let bytes_max = self.setting.limits.bytes_max;
+            let kept = if self.setting.budget.has_room() { bytes_max + bytes_max / 8 } else { 0 };
+            lane.take_back(done.into_batch(), kept);
+        }
+    }
+
+    /// Acknowledges revokes whose partitions are settled, whose lanes hold, or whose time is up.
+    fn finish_drains(&mut self, now: Instant) {
+        for drain in std::mem::take(&mut self.drains) {
+            let is_open = drain.partitions.iter().any(|(_, assignment)| self.may_settle(*assignment));
+            if now < drain.until && is_open {
+                self.drains.push(drain);
+            } else {
+                self.acknowledge(drain);
+            }
+        }
+    }
+
+    /// Whether something of this assignment is on its way to be settled: open or in flight in a lane that is not held. What a limit of
+    /// the server kept out is in no lane any more.
+    fn may_settle(&self, assignment: AssignmentId) -> bool {
+        let moves = |(number, lane): (usize, &Lane<Q>)| {
+            lane.carries(assignment) && !self.outlet.holds(number, &lane.destination)
+        };
+        !self.handler.tracker.is_settled(assignment) && self.lanes.iter().enumerate().any(moves)
+    }
+
+    fn acknowledge(&mut self, drain: Drain) {
+        let RecordHandler { tracker, routes, .. } = &mut self.handler;
+        let abandoned =
+            drain.partitions.iter().filter(|(_, assignment)| !tracker.is_settled(*assignment)).count();
+        if abandoned > 0 {
+            warn!(
+                partitions = abandoned,
+                "revoked before everything was stored: the next owner writes the rest again"
+            );
+        }
+        let settled = drain.partitions.into_iter().filter_map(|(at, assignment)| {
+            routes.forget(assignment);
+            Some((at, tracker.revoke(assignment)?))
+        });
+        (drain.acknowledge)(settled.collect());
+    }
+}

@@ -1,0 +1,127 @@
+//! A lane: one queue of records, one open batch, one batch in flight.
+
+use crate::batch::{Batch, Budget, Collisions, Limits};
+use crate::commit::{AssignmentId, BatchId};
+use crate::routes::LanePlace;
+use base::Destination;
+use influx::{Delivered, Lines};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The data thread's end of a lane.
+pub struct Lane<Q> {
+    pub place: LanePlace,
+    pub destination: Arc<Destination>,
+    pub queue: Q,
+    pub open: Batch,
+    /// None while it is in flight; then its assignments are kept here.
+    spare: Option<Batch>,
+    in_flight: Vec<AssignmentId>,
+    closed: mpsc::Sender<Batch>,
+}
+
+/// A batch that came back: all its lines are stored, refused or blocked, and the dead letters of the records that it settles are
+/// written.
+#[derive(Debug)]
+pub struct Done {
+    pub lane: usize,
+    pub batch: Batch,
+    pub lines: Lines,
+    pub delivered: Delivered,
+    pub collisions: Collisions,
+}
+
+impl<Q> Lane<Q> {
+    /// `closed` is where full batches go.
+    pub fn new(
+        place: LanePlace,
+        destination: Arc<Destination>,
+        queue: Q,
+        (open, spare): (Batch, Batch),
+        closed: mpsc::Sender<Batch>,
+    ) -> Self {
+        Self { place, destination, queue, open, spare: Some(spare), in_flight: Vec::new(), closed }
+    }
+
+    /// Whether the next record may be read. An empty batch always has room, so that each destination keeps moving.
+    pub fn has_room(&self, limits: &Limits, budget: &Budget) -> bool {
+        !self.open.is_full(limits) && (budget.has_room() || self.open.is_empty())
+    }
+
+    /// Whether a closed batch could be handed over now.
+    pub fn can_flush(&self) -> bool {
+        self.spare.is_some() && !self.open.is_empty()
+    }
+
+    /// Closes the open batch and hands it over, unless one is in flight. Returns whether it did; then the
+    /// batch_id was used.
+    pub fn flush(&mut self, batch_id: BatchId) -> bool {
+        if self.open.is_empty() {
+            return false;
+        }
+        let Some(mut next) = self.spare.take() else { return false };
+        next.batch_id = batch_id;
+        let batch = std::mem::replace(&mut self.open, next);
+        self.in_flight.clone_from(&batch.assignments);
+        match self.closed.try_send(batch) {
+            Ok(()) => true,
+            // Nothing of the batch could be settled any more, and the lane would stop without a word.
+            #[expect(
+                clippy::panic,
+                reason = "a fact of our own code; the process ends, and the next one reads again from the committed offset"
+            )]
+            Err(error) => panic!("a batch can't be handed to its lane's writer: {error}"),
+        }
+    }
+
+    /// The batch in flight came back.
+    pub fn take_back(&mut self, mut batch: Batch, bytes_kept: usize) {
+        let batch_id = batch.batch_id;
+        batch.reset(batch_id, bytes_kept);
+        self.in_flight.clear();
+        self.spare = Some(batch);
+    }
+
+    /// Whether nothing is open or in flight.
+    pub fn is_idle(&self) -> bool {
+        self.spare.is_some() && self.open.is_empty()
+    }
+
+    /// Whether some records of this assignment are open or in flight here.
+    pub fn carries(&self, assignment: AssignmentId) -> bool {
+        self.in_flight.contains(&assignment) || self.open.assignments.contains(&assignment)
+    }
+}
+
+impl Done {
+    /// Gives the buffers back to the batch.
+    pub fn into_batch(self) -> Batch {
+        let Self { mut batch, lines, .. } = self;
+        let (text, ends) = lines.into_buffers();
+        batch.lines = line_protocol::LineBuffer::reuse(text, ends);
+        batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commit::BatchId;
+    use std::time::Instant;
+
+    #[test]
+    #[should_panic(expected = "can't be handed to its lane's writer")]
+    fn a_lane_whose_writer_is_gone_does_not_stop_silently() {
+        let (closed, batches) = mpsc::channel(1);
+        let (batch_id, budget) = (BatchId::first(), Budget::new(1_000));
+        let place = LanePlace { destination: 0, slot: 0 };
+        let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
+        let both = (Batch::new(batch_id, &budget), Batch::new(batch_id, &budget));
+        let mut lane = Lane::new(place, Arc::new(destination), (), both, closed);
+        lane.open.lines.text_mut().extend_from_slice(b"m v=1");
+        lane.open.lines.end_line();
+        lane.open.push(AssignmentId::for_test(0), 0, 0, Instant::now());
+        drop(batches);
+        lane.flush(batch_id.next());
+    }
+}

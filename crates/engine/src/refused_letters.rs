@@ -1,0 +1,339 @@
+//! Dead letters of a batch: of records that the mapping rejected, which wait in the batch, and of records that InfluxDB
+//! refused lines of, which are read again from Kafka. All are written before the batch settles.
+
+use crate::batch::Batch;
+use crate::commit::AssignmentId;
+use crate::dead_letter::{
+    DeadLetterError, DeadLetters, Elements, Letter, Original, Originals, REFUSED, Stage, Wanted,
+};
+use crate::routes::Routing;
+use crate::telemetry::Counters;
+use base::TopicPartition;
+use base::alarm::{AlarmGuard, AlarmRegistry, Scope, Trouble};
+use base::record::{Record, RecordTime};
+use influx::{Backoff, Delays, Delivered, Lines};
+use line_protocol::LineBuffer;
+use mapping::{Mapper, REJECTED_ELEMENTS_MAX, RecordLimits};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Records read again at once, if they are small.
+const REREAD_RECORDS: usize = 1_000;
+/// Between attempts, while letters can't be written.
+const DELAY_FIRST: Duration = Duration::from_secs(1);
+const DELAY_MAX: Duration = Duration::from_secs(30);
+
+fn backoff() -> Backoff {
+    Backoff::new(Delays { hold_first: DELAY_FIRST, hold_max: DELAY_MAX, ..Delays::default() })
+}
+
+/// What the lanes share.
+pub struct LetterContext {
+    pub letters: Arc<DeadLetters>,
+    pub originals: Originals,
+    pub routing: Arc<Routing>,
+    pub record_limits: RecordLimits,
+    pub counters: Arc<Counters>,
+    pub alarms: Arc<AlarmRegistry>,
+}
+
+/// One lane's end.
+pub struct LaneLetters {
+    dispatcher: Arc<LetterContext>,
+    watch: AlarmGuard,
+    /// Whether the lane waits until letters can be written.
+    waits: Arc<AtomicBool>,
+    /// Of the jitter.
+    rng: fastrand::Rng,
+}
+
+/// A record with refused lines.
+struct RefusedRecord {
+    at: Arc<TopicPartition>,
+    offset: i64,
+    /// Their index in the batch, and among the lines of their record.
+    lines: Vec<(usize, usize)>,
+    why: Arc<str>,
+}
+
+impl LaneLetters {
+    pub fn new(dispatcher: Arc<LetterContext>, waits: Arc<AtomicBool>) -> Self {
+        let watch = dispatcher.alarms.guard();
+        Self { dispatcher, watch, waits, rng: fastrand::Rng::new() }
+    }
+
+    /// Returns when the letters of all records that settle with this batch are written, however long that takes. Records of
+    /// partitions with blocked lines do not settle: they are read again, and their letters are written then.
+    pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
+        let blocked = batch.blocked_assignments(&delivered.blocked);
+        let mut rejected = Drafts::new(settling_letters(batch, &blocked));
+        let refused = refused_records(batch, delivered, &blocked);
+        let mut rest = refused.as_slice();
+        while !rest.is_empty() {
+            let originals = self.read_again(rest.get(..REREAD_RECORDS).unwrap_or(rest)).await;
+            let count = originals.len();
+            assert!(
+                (1..=rest.len()).contains(&count),
+                "{count} originals were read for {} records",
+                rest.len()
+            );
+            let (read, after) = rest.split_at(count);
+            rest = after;
+            let letters = read.iter().zip(originals).map(|(record, original)| {
+                let letter = self.letter(record, original, lines);
+                rejected.merged(letter)
+            });
+            let letters = letters.collect();
+            self.send(letters).await;
+        }
+        self.send(rejected.into_letters()).await;
+    }
+
+    async fn read_again(&mut self, records: &[RefusedRecord]) -> Vec<Option<Original>> {
+        let wanted: Vec<Wanted> = records
+            .iter()
+            .map(|record| Wanted {
+                topic: record.at.topic.as_str().into(),
+                partition: record.at.partition,
+                offset: record.offset,
+            })
+            .collect();
+        let mut backoff = backoff();
+        loop {
+            match self.dispatcher.originals.read(&wanted).await {
+                Ok(originals) => {
+                    self.go_on();
+                    return originals;
+                }
+                Err(error) => self.wait(&error, &mut backoff).await,
+            }
+        }
+    }
+
+    async fn send(&mut self, mut letters: Vec<Letter>) {
+        let mut backoff = backoff();
+        while !letters.is_empty() {
+            let before = letters.len();
+            let result = self.dispatcher.letters.send(&mut letters).await;
+            Counters::add(
+                &self.dispatcher.counters.dead_letters,
+                before.saturating_sub(letters.len()) as u64,
+            );
+            match result {
+                Ok(()) => self.go_on(),
+                Err(error) => self.wait(&error, &mut backoff).await,
+            }
+        }
+    }
+
+    fn go_on(&mut self) {
+        self.waits.store(false, Ordering::Relaxed);
+        self.watch.well(Instant::now());
+    }
+
+    async fn wait(&mut self, error: &DeadLetterError, backoff: &mut Backoff) {
+        self.waits.store(true, Ordering::Relaxed);
+        let (at, why) = (self.dispatcher.letters.destination(), error.to_string());
+        let remedy = || {
+            "rejected and refused records wait for their dead letters, and their lanes with them: mend it, and the bridge goes on"
+                .to_owned()
+        };
+        let trouble = Trouble {
+            cause: error.cause_name(),
+            holds: true,
+            scope: &Scope::DeadLetters,
+            at: &at,
+            why: &why,
+            remedy: &remedy,
+        };
+        self.watch.failed(trouble, Instant::now());
+        tokio::time::sleep(backoff.hold(&mut self.rng)).await;
+    }
+
+    fn letter(&self, record: &RefusedRecord, original: Option<Original>, lines: &Lines) -> Letter {
+        let topic: Arc<str> = record.at.topic.as_str().into();
+        let found = original.and_then(|original| Some((self.elements(record, &original, lines)?, original)));
+        let (listed, original, gone) = if let Some((listed, original)) = found {
+            (listed, original, None)
+        } else {
+            let listed = record.lines.iter().map(|(_, line)| *line).collect();
+            let text = record.lines.iter().flat_map(|(line, _)| lines.line(*line).iter().copied());
+            (listed, Original::default(), Some(text.collect()))
+        };
+        let count = listed.len() as u64;
+        let listed = listed.into_iter().take(REJECTED_ELEMENTS_MAX).collect();
+        Letter {
+            topic,
+            partition: record.at.partition,
+            offset: record.offset,
+            timestamp_ms: original.timestamp_ms,
+            key: original.key,
+            value: original.value,
+            headers: original.headers,
+            stage: Stage::Write,
+            reason: REFUSED,
+            why: record.why.to_string(),
+            elements: Elements { listed, count },
+            lines: gone,
+        }
+    }
+
+    /// The elements that the refused lines came from. None: what stands at this offset now gives other lines.
+    fn elements(&self, refused: &RefusedRecord, original: &Original, lines: &Lines) -> Option<Vec<usize>> {
+        let (rules, _) = self.dispatcher.routing.mapping_of(&refused.at.topic)?;
+        let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.dispatcher.record_limits);
+        // A header without a value is an empty one for the mapping, as when the record was read first.
+        let named = original.headers.iter();
+        let headers: Vec<(&str, &[u8])> =
+            named.map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
+        let record = Record {
+            partition: refused.at.partition,
+            offset: refused.offset,
+            time: RecordTime::from_kafka_ms(original.timestamp_ms.unwrap_or(-1)),
+            key: original.key.as_deref(),
+            value: original.value.as_deref(),
+            headers: &headers,
+        };
+        let mut again = LineBuffer::default();
+        let elements = mapper.map_and_trace(&record, &mut again);
+        let element = |(in_batch, in_record): &(usize, usize)| {
+            let same = again.line(*in_record)? == lines.line(*in_batch).strip_suffix(b"\n")?;
+            same.then(|| elements.get(*in_record).copied()).flatten()
+        };
+        refused.lines.iter().map(element).collect()
+    }
+}
+
+/// Letters of rejected records, by their coordinates: a record may have rejected elements and refused lines.
+struct Drafts(BTreeMap<(Arc<str>, i32, i64), Letter>);
+
+impl Drafts {
+    fn new(letters: impl Iterator<Item = Letter>) -> Self {
+        let place = |letter: &Letter| (Arc::clone(&letter.topic), letter.partition, letter.offset);
+        Self(letters.map(|letter| (place(&letter), letter)).collect())
+    }
+
+    /// One letter for both findings.
+    fn merged(&mut self, letter: Letter) -> Letter {
+        match self.0.remove(&(Arc::clone(&letter.topic), letter.partition, letter.offset)) {
+            Some(mut draft) => {
+                draft.merge(letter);
+                draft
+            }
+            None => letter,
+        }
+    }
+
+    fn into_letters(self) -> Vec<Letter> {
+        self.0.into_values().collect()
+    }
+}
+
+/// Letters of rejected records that settle with this batch.
+fn settling_letters(batch: &mut Batch, blocked: &[AssignmentId]) -> impl Iterator<Item = Letter> {
+    let letters = std::mem::take(&mut batch.letters).into_iter();
+    letters.filter(|(assignment, _)| !blocked.contains(assignment)).map(|(_, letter)| letter)
+}
+
+/// Refused lines by record, in the order in which records are read again; without those of `blocked` assignments.
+fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[AssignmentId]) -> Vec<RefusedRecord> {
+    let mut records: Vec<RefusedRecord> = Vec::new();
+    let mut refused: Vec<_> = delivered.refused.iter().collect();
+    refused.sort_by_key(|refused| refused.line);
+    for refused in refused {
+        let origin = batch.origin(refused.line);
+        if blocked.contains(&origin.assignment) {
+            continue;
+        }
+        // A partition that was given up before the batch was closed: its records settle nowhere here, and its next owner writes
+        // their letters.
+        let Some(at) = batch.place_of(origin.assignment) else { continue };
+        let line = (refused.line, origin.line as usize);
+        match records.last_mut() {
+            Some(last) if last.offset == origin.offset && last.at == *at => last.lines.push(line),
+            _ => records.push(RefusedRecord {
+                at: Arc::clone(at),
+                offset: origin.offset,
+                lines: vec![line],
+                why: Arc::clone(&refused.why),
+            }),
+        }
+    }
+    records.sort_by(|a, b| (&a.at, a.offset).cmp(&(&b.at, b.offset)));
+    records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Budget;
+    use crate::commit::BatchId;
+    use influx::{Blocked, Cause, Refused};
+
+    fn letter(partition: i32, offset: i64) -> Letter {
+        Letter {
+            topic: "t".into(),
+            partition,
+            offset,
+            timestamp_ms: None,
+            key: None,
+            value: None,
+            headers: Vec::new(),
+            stage: Stage::Map,
+            reason: "empty",
+            why: String::new(),
+            elements: Elements::default(),
+            lines: None,
+        }
+    }
+
+    /// Lines 0 to 3 of two partitions in turn, and a rejected record of each.
+    fn batch() -> Batch {
+        let (mut batch, now) = (Batch::new(BatchId::first(), &Budget::new(1_000)), Instant::now());
+        for line in 0..4_usize {
+            batch.lines.text_mut().extend_from_slice(b"m v=1");
+            batch.lines.end_line();
+            batch.push(AssignmentId::for_test(line as u64 % 2), 10 + line as i64, line, now);
+        }
+        for partition in 0..2 {
+            batch.push_letter(AssignmentId::for_test(partition as u64), letter(partition, 20), now);
+        }
+        let place = |partition| Some(Arc::new(TopicPartition { topic: "t".to_owned(), partition }));
+        batch.places = vec![place(0), place(1)];
+        batch
+    }
+
+    fn delivered(refused: &[usize], blocked_lines: &[usize]) -> Delivered {
+        let refused = refused.iter().map(|&line| Refused { line, why: "422".into() }).collect();
+        let cause = Cause::ServerLimit;
+        let blocked = |&line: &usize| Blocked { line, cause, why: "limit".into(), remedy: "raise it".into() };
+        Delivered { refused, blocked: blocked_lines.iter().map(blocked).collect(), ..Delivered::default() }
+    }
+
+    #[test]
+    fn partitions_with_blocked_lines_get_no_letters_and_the_others_do() {
+        let f = |refused: &[usize], blocked: &[usize], records: &[(i32, i64)], letters: &[(i32, i64)]| {
+            let (mut batch, delivered) = (batch(), delivered(refused, blocked));
+            let blocked = batch.blocked_assignments(&delivered.blocked);
+            let found = refused_records(&batch, &delivered, &blocked);
+            let found: Vec<_> = found.iter().map(|record| (record.at.partition, record.offset)).collect();
+            let written: Vec<_> = settling_letters(&mut batch, &blocked)
+                .map(|letter| (letter.partition, letter.offset))
+                .collect();
+            assert_eq!((found.as_slice(), written.as_slice()), (records, letters), "{refused:?} {blocked:?}");
+        };
+        f(&[], &[], &[], &[(0, 20), (1, 20)]);
+        f(&[0, 1, 2], &[], &[(0, 10), (0, 12), (1, 11)], &[(0, 20), (1, 20)]);
+        f(&[1, 2], &[0], &[(1, 11)], &[(1, 20)]);
+        f(&[0], &[1, 3], &[(0, 10)], &[(0, 20)]);
+        f(&[2], &[0, 1], &[], &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "line 4 of a batch has no record")]
+    fn a_refused_line_without_its_record_never_settles() {
+        refused_records(&batch(), &delivered(&[4], &[]), &[]);
+    }
+}

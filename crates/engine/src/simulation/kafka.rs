@@ -1,0 +1,128 @@
+//! Kafka: partitions with gaps in their offsets, and queues that they are fetched into.
+
+use crate::ports::LaneQueue;
+use base::TopicPartition;
+use base::record::{Record, RecordTime};
+use kafka::{Delivery, Place};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// What a record is meant to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Good,
+    /// It has no field.
+    Filtered,
+    /// No JSON.
+    Rejected,
+    /// InfluxDB refuses its line.
+    Refused,
+    /// An array: a good element, one that is no object, and one whose line is refused.
+    Mixed,
+    /// A limit may keep its line out for a while.
+    Limited,
+    /// No value.
+    Tombstone,
+}
+
+#[derive(Clone, Debug)]
+pub struct Logged {
+    pub at: TopicPartition,
+    pub offset: i64,
+    pub kind: Kind,
+    /// Unique among all elements; a record has up to three from here on.
+    pub id: u64,
+}
+
+impl Logged {
+    pub fn value(&self) -> Option<String> {
+        let (id, next) = (self.id, self.id + 2);
+        Some(match self.kind {
+            Kind::Tombstone => return None,
+            Kind::Limited => format!(r#"{{"name":"limited","id":{id}}}"#),
+            Kind::Good => format!(r#"{{"name":"good","id":{id}}}"#),
+            Kind::Filtered => r#"{"name":"good"}"#.to_owned(),
+            Kind::Rejected => format!("{{id {id}"),
+            Kind::Refused => format!(r#"{{"name":"refused","id":{id}}}"#),
+            Kind::Mixed => format!(r#"[{{"name":"good","id":{id}}},7,{{"name":"refused","id":{next}}}]"#),
+        })
+    }
+
+    /// The points that have to be stored.
+    pub fn points(&self) -> Option<u64> {
+        matches!(self.kind, Kind::Good | Kind::Mixed | Kind::Limited).then_some(self.id)
+    }
+
+    pub fn wants_letter(&self) -> bool {
+        matches!(self.kind, Kind::Rejected | Kind::Refused | Kind::Mixed)
+    }
+}
+
+/// A lane's queue. The world fetches into it; the dispatcher takes from it.
+#[derive(Clone, Debug, Default)]
+pub struct Queue(Rc<RefCell<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    fetched: VecDeque<Logged>,
+    taken: VecDeque<Logged>,
+}
+
+impl Queue {
+    pub fn fetch(&self, record: Logged) {
+        self.0.borrow_mut().fetched.push_back(record);
+    }
+
+    /// How much of a partition was fetched and not taken.
+    pub fn count(&self, at: &TopicPartition) -> usize {
+        self.0.borrow().fetched.iter().filter(|record| record.at == *at).count()
+    }
+
+    /// What was fetched of a partition and not taken is dropped by the client when the partition is given up.
+    pub fn forget(&self, at: &TopicPartition) {
+        self.0.borrow_mut().fetched.retain(|record| record.at != *at);
+    }
+}
+
+impl LaneQueue for Queue {
+    fn fill(&mut self, records_max: usize) -> bool {
+        let Inner { fetched, taken } = &mut *self.0.borrow_mut();
+        if taken.is_empty() {
+            // Small batches, so that some records are left over when partitions go.
+            taken.extend(fetched.drain(..fetched.len().min(records_max).min(5)));
+        }
+        !taken.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.borrow().taken.is_empty()
+    }
+
+    fn next(&mut self, _headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool {
+        let Some(logged) = self.0.borrow_mut().taken.pop_front() else { return false };
+        let value = logged.value();
+        // All records have one time, so only distinct times keep them apart.
+        let time = RecordTime::from_kafka_ms(1_700_000_000_000);
+        let (partition, offset) = (logged.at.partition, logged.offset);
+        let record = Record {
+            partition,
+            offset,
+            time,
+            key: None,
+            value: value.as_deref().map(str::as_bytes),
+            headers: &[],
+        };
+        let topic = logged.at.topic.as_str();
+        let place = Place { topic, partition, topic_handle: usize::from(topic == "a") };
+        read(Delivery::Record { place, record, headers: &Vec::new });
+        true
+    }
+
+    // Records here own nothing.
+    fn release_read(&mut self) {}
+
+    fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {
+        self.0.borrow_mut().taken.retain(|record| !goes(&record.at.topic, record.at.partition));
+    }
+}

@@ -1,0 +1,108 @@
+//! A blocked topic goes on while records of it are taken and not read: the one order of events in which going on could lose a record
+//! or settle one too early, and which random schedules seldom meet.
+
+use super::kafka::{Kind, Logged, Queue};
+use super::settings;
+use super::store::{Lanes, Store};
+use crate::dispatcher::{Dispatcher, Reading};
+use base::TopicPartition;
+use std::time::{Duration, Instant};
+
+/// One configuration for all topics, so that they share lanes.
+const ONE_MAPPING: usize = 2;
+
+struct Bench {
+    dispatcher: Dispatcher<Queue, Lanes>,
+    lanes: Lanes,
+    store: Store,
+    now: Instant,
+    next_id: u64,
+}
+
+fn at(topic: &str, partition: i32) -> TopicPartition {
+    TopicPartition { topic: topic.to_owned(), partition }
+}
+
+impl Bench {
+    fn fetch(&mut self, queue: &Queue, at: &TopicPartition, offset: i64, kind: Kind) {
+        queue.fetch(Logged { at: at.clone(), offset, kind, id: self.next_id });
+        self.next_id += 3;
+    }
+
+    fn turn(&mut self) {
+        self.dispatcher.turn(self.now, Reading::On);
+    }
+
+    fn answer(&mut self) {
+        for (number, lane) in self.lanes.0.borrow_mut().iter_mut().enumerate() {
+            lane.answer(number, &mut self.store);
+        }
+    }
+
+    fn settled(&mut self, at: &TopicPartition) -> Option<i64> {
+        let settled = self.dispatcher.take_settled().settled;
+        settled.into_iter().find(|(settled, _)| settled == at).map(|(_, next)| next.get())
+    }
+}
+
+#[test]
+fn records_that_were_taken_and_not_read_are_neither_lost_nor_settled_early() {
+    let lanes = Lanes::default();
+    let dispatcher = Dispatcher::new(settings::setting(ONE_MAPPING), lanes.clone());
+    let mut bench = Bench { dispatcher, lanes, store: Store::default(), now: Instant::now(), next_id: 0 };
+    // All in one lane: of the blocked topic a partition with unsettled records and one without, and another topic.
+    let (with, without, other) = (at("a", 0), at("a", 2), at("b", 1));
+    let queue = bench.dispatcher.assign(with.clone(), Queue::default).unwrap().clone();
+    bench.dispatcher.assign(without.clone(), || panic!("another lane"));
+    bench.dispatcher.assign(other.clone(), || panic!("another lane"));
+    bench.store.is_full = true;
+    bench.fetch(&queue, &with, 0, Kind::Limited);
+    bench.turn();
+    bench.now += Duration::from_secs(1);
+    bench.turn();
+    bench.answer();
+    bench.turn();
+    assert_eq!(bench.dispatcher.blocked_partitions().len(), 2, "the topic is blocked");
+    for offset in 1..3 {
+        bench.fetch(&queue, &with, offset, Kind::Good);
+    }
+    bench.turn();
+    // The other topic has a record in flight and one open, which is all that memory allows; behind it are two of the blocked topic.
+    bench.fetch(&queue, &other, 0, Kind::Good);
+    bench.turn();
+    bench.fetch(&queue, &other, 1, Kind::Good);
+    bench.fetch(&queue, &with, 3, Kind::Good);
+    bench.fetch(&queue, &without, 0, Kind::Good);
+    bench.turn();
+    assert!(bench.dispatcher.has_fetched());
+
+    bench.now += Duration::from_secs(1);
+    let resuming = bench.dispatcher.resuming(bench.now);
+    let from = |number: usize| resuming[0].partitions[number].1.map(|unsettled| unsettled.from.get());
+    assert_eq!((resuming.len(), from(0), from(1)), (1, Some(0), None));
+    bench.dispatcher.resume(&resuming[0], bench.now);
+    bench.store.is_full = false;
+    for _ in 0..5 {
+        bench.now += Duration::from_secs(1);
+        bench.turn();
+        bench.answer();
+    }
+    assert_eq!(bench.settled(&with), None, "settled before the records in front were read again");
+    assert_eq!(
+        bench.store.points(),
+        2 + 1,
+        "what was taken of the partition without unsettled records is written"
+    );
+    // Read again from the first unsettled one.
+    for (offset, kind) in [(0, Kind::Limited), (1, Kind::Good), (2, Kind::Good), (3, Kind::Good)] {
+        bench.fetch(&queue, &with, offset, kind);
+    }
+    for _ in 0..5 {
+        bench.now += Duration::from_secs(1);
+        bench.turn();
+        bench.answer();
+    }
+    bench.turn();
+    assert_eq!(bench.settled(&with), Some(4));
+    assert_eq!(bench.store.points(), 2 + 5);
+}

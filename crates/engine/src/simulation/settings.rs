@@ -1,0 +1,62 @@
+//! Configurations that members run by and reload.
+
+use crate::batch::{Budget, Limits};
+use crate::dispatcher::Setting;
+use crate::reject_limiter::ProbeDelays;
+use crate::routes::Routing;
+use crate::telemetry::Counters;
+use crate::topic_mapping::Mapping;
+use base::Destination;
+use base::alarm::{Alarm, AlarmRegistry, Listener};
+use kafka::Topics;
+use mapping::{KeySelector, RecordLimits, Rules};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many there are.
+pub const COUNT: usize = 3;
+
+/// A topic, or all of them, and the bucket of its lines.
+type TopicBucket = (Option<&'static str>, &'static str);
+
+/// What they store is told apart by the tag `g`, and some differ in their lanes.
+const MAPPINGS: [&[TopicBucket]; COUNT] =
+    [&[(Some("a"), "a"), (None, "b")], &[(Some("a"), "c"), (Some("b"), "a")], &[(None, "b")]];
+
+fn mappings(configuration: usize) -> Vec<Mapping> {
+    let rules = Arc::new(Rules {
+        name_key: Some(KeySelector::Flattened("name".to_owned())),
+        topic_tag: Some("t".to_owned()),
+        partition_tag: Some("p".to_owned()),
+        strict: false,
+        tags: vec![("g".to_owned(), configuration.to_string())],
+        ..Rules::default()
+    });
+    let mapping = |(topic, bucket): &TopicBucket| Mapping {
+        topics: topic.map(|topic| Topics { names: vec![topic.to_owned()], ..Topics::default() }),
+        rules: Arc::clone(&rules),
+        destination: Destination::Bucket { org: "o".to_owned(), bucket: (*bucket).to_owned() },
+    };
+    MAPPINGS[configuration].iter().map(mapping).collect()
+}
+
+/// What a dispatcher is made of by one of them.
+pub fn setting(configuration: usize) -> Setting {
+    Setting {
+        routing: Arc::new(Routing::new(&mappings(configuration), 1.0)),
+        limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
+        budget: Budget::new(1_500),
+        record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
+        counters: Arc::<Counters>::default(),
+        alarms: AlarmRegistry::new(Arc::new(Nobody)),
+        writes_letters: true,
+        probes: ProbeDelays { first: Duration::from_millis(500), max: Duration::from_secs(3) },
+    }
+}
+
+struct Nobody;
+
+impl Listener for Nobody {
+    fn raised(&self, _: &Alarm) {}
+    fn mended(&self, _: &Alarm, _: Duration) {}
+}

@@ -1,0 +1,156 @@
+//! InfluxDB, the dead letters, and lanes that wait for answers.
+
+use crate::batch::Batch;
+use crate::lane::Done;
+use crate::ports::Outlet;
+use base::Destination;
+use base::TopicPartition;
+use influx::{Blocked, Cause, Delivered, Lines, Refused};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use tokio::sync::mpsc;
+
+/// What was stored and what was dead-lettered.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// Series and time, to the field.
+    points: BTreeMap<String, u64>,
+    ids: BTreeMap<u64, BTreeSet<String>>,
+    /// Those that were read again, which other rules may make other points of.
+    pub read_again: BTreeSet<u64>,
+    pub letters: BTreeSet<(TopicPartition, i64)>,
+    /// Whether a limit keeps limited lines out.
+    pub is_full: bool,
+    /// Lines that it kept out.
+    pub blocked: usize,
+}
+
+impl Store {
+    pub fn has(&self, id: u64) -> bool {
+        self.ids.contains_key(&id)
+    }
+
+    pub fn points(&self) -> usize {
+        self.points.len()
+    }
+
+    /// Lines that were written again must be the same points, and no two records may share one.
+    fn store(&mut self, destination: &Destination, line: &str) {
+        let [series, field, time] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let id: u64 = field.strip_prefix("id=").unwrap().parse().unwrap();
+        let point = format!("{destination} {series} {time}");
+        assert_eq!(*self.points.entry(point.clone()).or_insert(id), id, "two records became {point}");
+        let points = self.ids.entry(id).or_default();
+        points.insert(point.clone());
+        let by_the_same = points.iter().filter(|other| rules(other) == rules(&point));
+        assert_eq!(by_the_same.count(), 1, "a record became two points: {points:?}");
+        assert!(points.len() == 1 || self.read_again.contains(&id), "a reload doubled a record: {points:?}");
+    }
+}
+
+/// The lanes of one member.
+#[derive(Clone, Debug, Default)]
+pub struct Lanes(pub Rc<RefCell<Vec<OpenLane>>>);
+
+#[derive(Debug)]
+pub struct OpenLane {
+    destination: Arc<Destination>,
+    batches: mpsc::Receiver<Batch>,
+    done: Sender<Done>,
+    in_flight: Option<Batch>,
+    pub holds: bool,
+}
+
+impl Outlet for Lanes {
+    fn open(&mut self, _: usize, destination: &Arc<Destination>, done: &Sender<Done>) -> mpsc::Sender<Batch> {
+        let (closed, batches) = mpsc::channel(1);
+        let (destination, done) = (Arc::clone(destination), done.clone());
+        self.0.borrow_mut().push(OpenLane { destination, batches, done, in_flight: None, holds: false });
+        closed
+    }
+
+    fn holds(&self, lane: usize, _: &Destination) -> bool {
+        self.0.borrow()[lane].holds
+    }
+}
+
+impl OpenLane {
+    /// Some lines land without an answer that anybody hears.
+    pub fn half_write(&mut self, store: &mut Store, rng: &mut fastrand::Rng) {
+        self.take();
+        let Some(batch) = &self.in_flight else { return };
+        for line in 0..batch.lines.lines() {
+            let text = batch.lines.line(line).unwrap();
+            if rng.bool() && !is_refused(text) && !(store.is_full && is_limited(text)) {
+                store.store(&self.destination, std::str::from_utf8(text).unwrap());
+            }
+        }
+    }
+
+    /// The batch in flight is settled: its good lines are stored, its letters written. Says whether there was one.
+    pub fn answer(&mut self, lane: usize, store: &mut Store) -> bool {
+        self.take();
+        let Some(mut batch) = self.in_flight.take() else { return false };
+        let collisions = batch.collisions();
+        assert_eq!(collisions.count, 0, "distinct times keep records apart");
+        let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
+        let lines = Lines::new(text, ends).unwrap();
+        let mut delivered = Delivered::default();
+        for line in 0..lines.len() {
+            let text = lines.line(line).trim_ascii_end();
+            if store.is_full && is_limited(text) {
+                let (why, remedy) = ("max-series-per-database".into(), "raise it".into());
+                delivered.blocked.push(Blocked { line, cause: Cause::ServerLimit, why, remedy });
+                store.blocked += 1;
+            } else if is_refused(text) {
+                delivered.refused.push(Refused { line, why: "422".into() });
+            } else {
+                delivered.lines_stored += 1;
+                store.store(&self.destination, std::str::from_utf8(text).unwrap());
+            }
+        }
+        let blocked = batch.blocked_assignments(&delivered.blocked);
+        for (assignment, letter) in std::mem::take(&mut batch.letters) {
+            if blocked.contains(&assignment) {
+                continue;
+            }
+            let at = TopicPartition { topic: letter.topic.to_string(), partition: letter.partition };
+            store.letters.insert((at, letter.offset));
+        }
+        for refused in &delivered.refused {
+            let origin = batch.origin(refused.line);
+            if blocked.contains(&origin.assignment) {
+                continue;
+            }
+            // Its partition may have been given up: then the next owner writes the letter.
+            if let Some(at) = batch.place_of(origin.assignment) {
+                store.letters.insert((TopicPartition::clone(at), origin.offset));
+            }
+        }
+        // The dispatcher may be gone: then nobody hears of it.
+        let _ = self.done.send(Done { lane, batch, lines, delivered, collisions });
+        true
+    }
+
+    fn take(&mut self) {
+        if self.in_flight.is_none() {
+            self.in_flight = self.batches.try_recv().ok();
+        }
+    }
+}
+
+/// The value of the tag `g`: which configuration a point was made by.
+fn rules(point: &str) -> &str {
+    point.split(",g=").nth(1).unwrap().split([',', ' ']).next().unwrap()
+}
+
+fn is_limited(line: &[u8]) -> bool {
+    line.starts_with(b"limited")
+}
+
+fn is_refused(line: &[u8]) -> bool {
+    line.starts_with(b"refused")
+}

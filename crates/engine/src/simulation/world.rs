@@ -1,0 +1,413 @@
+//! Members of a group that come, go, crash, lose their sessions and reload their configurations.
+
+mod reload;
+
+use super::kafka::{Kind, Logged, Queue};
+use super::seen::Seen;
+use super::settings;
+use super::store::{Lanes, Store};
+use crate::dispatcher::{Dispatcher, Reading};
+use base::NextOffset;
+use base::TopicPartition;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const MEMBERS_MAX: usize = 3;
+const PARTITIONS: i32 = 3;
+const STEPS: usize = 400;
+/// After the chaos everything has to be settled within so many steps.
+const STEPS_TO_END: usize = 20_000;
+
+/// The settled prefixes of a revoke, once it is acknowledged.
+type Acknowledged = Arc<Mutex<Option<Vec<(TopicPartition, NextOffset)>>>>;
+
+struct Revoke {
+    partitions: Vec<TopicPartition>,
+    acknowledged: Acknowledged,
+    /// With the session lost, nothing is committed.
+    is_lost: bool,
+}
+
+struct Member {
+    dispatcher: Dispatcher<Queue, Lanes>,
+    lanes: Lanes,
+    /// Partitions as this member believes to hold them: the queue, and the index of the next record to fetch.
+    held: BTreeMap<TopicPartition, (Queue, usize)>,
+    /// The thread that serves the group waits for them, so nothing is assigned meanwhile.
+    revokes: Vec<Revoke>,
+    stopping: bool,
+    /// Its session is over and it has not heard of it: it has to before it is given anything.
+    is_lost: bool,
+    /// A reload that waits for what is open: to which configuration, and until when.
+    reload: Option<(usize, Instant)>,
+}
+
+pub struct World {
+    rng: fastrand::Rng,
+    now: Instant,
+    logs: BTreeMap<TopicPartition, Vec<Logged>>,
+    committed: BTreeMap<TopicPartition, i64>,
+    /// How many records of each were fetched by anybody.
+    fetched: BTreeMap<TopicPartition, usize>,
+    /// Who the coordinator says holds a partition.
+    owners: BTreeMap<TopicPartition, u64>,
+    members: BTreeMap<u64, Member>,
+    next_member: u64,
+    next_id: u64,
+    store: Store,
+    seen: Seen,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let topics = ["a", "b"].into_iter();
+        let all = topics.flat_map(|topic| {
+            (0..PARTITIONS).map(move |partition| TopicPartition { topic: topic.to_owned(), partition })
+        });
+        Self {
+            rng: fastrand::Rng::with_seed(seed),
+            now: Instant::now(),
+            logs: all.map(|at| (at, Vec::new())).collect(),
+            committed: BTreeMap::new(),
+            fetched: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            members: BTreeMap::new(),
+            next_member: 0,
+            next_id: 0,
+            store: Store::default(),
+            seen: Seen::default(),
+        }
+    }
+
+    pub fn run(mut self) -> Seen {
+        for _ in 0..STEPS {
+            self.step();
+            self.now += Duration::from_millis(self.rng.u64(0..300));
+        }
+        self.end();
+        self.seen.points = self.store.points();
+        self.seen.letters = self.store.letters.len();
+        self.seen.blocked = self.store.blocked;
+        self.seen
+    }
+
+    fn step(&mut self) {
+        match self.rng.u32(0..100) {
+            0..25 => self.produce(),
+            25..45 => self.fetch(),
+            45..70 => self.turn(),
+            70..80 => self.answer(),
+            80..86 => self.commit(),
+            86..88 => self.rebalance(),
+            88..90 => self.ask_for_reload(),
+            90 => self.change_holds(),
+            91 => self.change_limit(),
+            92..94 => self.join(),
+            94..96 => self.crash(),
+            96..98 => self.lose_session(),
+            _ => self.stop(),
+        }
+        self.finish_revokes();
+        self.finish_stops();
+    }
+
+    /// No more faults: everything has to be settled and committed.
+    fn end(&mut self) {
+        for steps in 0.. {
+            assert!(steps < STEPS_TO_END, "not everything is committed: {:?}", self.committed);
+            if self.members.values().all(|member| member.stopping) {
+                self.join();
+            }
+            for member in self.members.values_mut() {
+                member.lanes.0.borrow_mut().iter_mut().for_each(|lane| lane.holds = false);
+            }
+            self.store.is_full = false;
+            self.rebalance();
+            self.fetch();
+            self.turn();
+            self.answer();
+            self.commit();
+            self.finish_revokes();
+            self.finish_stops();
+            self.now += Duration::from_millis(100);
+            let ends = self.logs.iter().filter_map(|(at, log)| Some((at, log.last()?.offset + 1)));
+            let mut is_committed = ends.map(|(at, end)| self.committed.get(at) == Some(&end));
+            if is_committed.all(|committed| committed) {
+                return;
+            }
+        }
+    }
+
+    fn produce(&mut self) {
+        let partition = self.rng.usize(0..self.logs.len());
+        let Some((at, log)) = self.logs.iter_mut().nth(partition) else { return };
+        for _ in 0..self.rng.usize(1..8) {
+            let kind = match self.rng.u32(0..20) {
+                0 => Kind::Rejected,
+                1 => Kind::Refused,
+                2 => Kind::Mixed,
+                3 => Kind::Filtered,
+                4 => Kind::Limited,
+                5 => Kind::Tombstone,
+                _ => Kind::Good,
+            };
+            // Compaction and transactions leave gaps.
+            let gap = if self.rng.u32(0..5) == 0 { self.rng.i64(1..4) } else { 0 };
+            let offset = log.last().map_or(0, |last| last.offset + 1) + gap;
+            log.push(Logged { at: at.clone(), offset, kind, id: self.next_id });
+            self.next_id += 3;
+            self.seen.records += 1;
+        }
+    }
+
+    fn any_member(&mut self) -> Option<u64> {
+        let count = self.members.len();
+        (count > 0).then(|| *self.members.keys().nth(self.rng.usize(0..count)).unwrap())
+    }
+
+    /// Every member fetches some of what it holds, also one that has lost its session and does not know.
+    fn fetch(&mut self) {
+        for member in self.members.values_mut() {
+            for (at, (queue, next)) in &mut member.held {
+                let log = &self.logs[at];
+                let end = (*next + self.rng.usize(0..6)).min(log.len());
+                log[*next..end].iter().for_each(|record| queue.fetch(record.clone()));
+                if member.is_lost {
+                    // Its next owner reads them too.
+                    self.store.read_again.extend(log[*next..end].iter().filter_map(Logged::points));
+                }
+                *next = end;
+                let fetched = self.fetched.entry(at.clone()).or_default();
+                *fetched = end.max(*fetched);
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        let numbers: Vec<u64> = self.members.keys().copied().collect();
+        for number in numbers {
+            self.reload_if_due(number);
+            let member = self.members.get_mut(&number).unwrap();
+            let reading = match member.reload {
+                _ if member.stopping => Reading::Off,
+                Some(_) => Reading::FetchedRecords,
+                None => Reading::On,
+            };
+            member.dispatcher.turn(self.now, reading);
+            if reading == Reading::On {
+                self.resume_topics(number);
+            }
+        }
+    }
+
+    fn answer(&mut self) {
+        let Self { members, store, rng, .. } = self;
+        for member in members.values_mut() {
+            for (number, lane) in member.lanes.0.borrow_mut().iter_mut().enumerate() {
+                if !lane.holds && rng.bool() {
+                    lane.answer(number, store);
+                }
+            }
+        }
+    }
+
+    fn change_holds(&mut self) {
+        for member in self.members.values_mut() {
+            for lane in member.lanes.0.borrow_mut().iter_mut() {
+                lane.holds = self.rng.u32(0..3) == 0;
+            }
+        }
+    }
+
+    fn change_limit(&mut self) {
+        self.store.is_full = self.rng.bool();
+        // As somebody who raises a limit does by hand.
+        if let Some(number) = self.any_member().filter(|_| self.rng.bool()) {
+            self.members.get_mut(&number).unwrap().dispatcher.lift_blocks();
+        }
+    }
+
+    fn commit(&mut self) {
+        let Some(number) = self.any_member() else { return };
+        let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().settled;
+        self.commit_for(number, settled);
+    }
+
+    /// The coordinator takes commits of a partition's owner only.
+    fn commit_for(&mut self, member: u64, settled: Vec<(TopicPartition, NextOffset)>) {
+        for (at, next) in settled {
+            if self.owners.get(&at) != Some(&member) {
+                continue;
+            }
+            let next = next.get();
+            let before = self.committed.insert(at.clone(), next).unwrap_or(0);
+            assert!(before <= next, "{at:?} went back from {before} to {next}");
+            self.seen.commits += 1;
+            let passed = self.logs[&at].iter().filter(|record| (before..next).contains(&record.offset));
+            for record in passed {
+                self.assert_settled(record);
+            }
+        }
+    }
+
+    fn assert_settled(&self, record: &Logged) {
+        if let Some(id) = record.points() {
+            assert!(self.store.has(id), "committed and not stored: {record:?}");
+        }
+        if record.wants_letter() {
+            let place = (record.at.clone(), record.offset);
+            assert!(self.store.letters.contains(&place), "committed without a dead letter: {record:?}");
+        }
+    }
+
+    fn join(&mut self) {
+        if self.members.len() == MEMBERS_MAX {
+            return;
+        }
+        let lanes = Lanes::default();
+        let dispatcher = Dispatcher::new(settings::setting(0), lanes.clone());
+        let (held, revokes) = (BTreeMap::new(), Vec::new());
+        let member =
+            Member { dispatcher, lanes, held, revokes, stopping: false, is_lost: false, reload: None };
+        self.members.insert(self.next_member, member);
+        self.next_member += 1;
+        self.rebalance();
+    }
+
+    /// Gives away a partition that nobody has, or takes one from a member, as a cooperative group does.
+    fn rebalance(&mut self) {
+        let takers: Vec<u64> = self
+            .members
+            .iter()
+            .filter(|(_, member)| !member.stopping && !member.is_lost && member.revokes.is_empty())
+            .map(|(number, _)| *number)
+            .collect();
+        let free: Vec<TopicPartition> =
+            self.logs.keys().filter(|at| !self.owners.contains_key(*at)).cloned().collect();
+        if takers.is_empty() {
+            return;
+        }
+        if free.is_empty() && self.rng.u32(0..4) == 0 {
+            let number = takers[self.rng.usize(0..takers.len())];
+            self.revoke(number);
+        }
+        for at in free {
+            let taker = takers[self.rng.usize(0..takers.len())];
+            self.owners.insert(at.clone(), taker);
+            self.assign(taker, at);
+        }
+    }
+
+    fn assign(&mut self, number: u64, at: TopicPartition) {
+        let from = self.committed.get(&at).copied().unwrap_or(0);
+        let next = self.logs[&at].partition_point(|record| record.offset < from);
+        let stored =
+            self.logs[&at][next..].iter().filter_map(Logged::points).filter(|id| self.store.has(*id));
+        self.seen.replayed += stored.count();
+        let fetched = self.fetched.get(&at).copied().unwrap_or(0).max(next);
+        self.store.read_again.extend(self.logs[&at][next..fetched].iter().filter_map(Logged::points));
+        let member = self.members.get_mut(&number).unwrap();
+        let queue = member.dispatcher.assign(at.clone(), Queue::default).unwrap().clone();
+        member.held.insert(at, (queue, next));
+    }
+
+    fn revoke(&mut self, number: u64) {
+        let member = self.members.get_mut(&number).unwrap();
+        let count = member.held.len();
+        let some: Vec<_> = member.held.keys().take(self.rng.usize(0..=count)).cloned().collect();
+        if !some.is_empty() {
+            member.revoke(some, self.now, false);
+            self.seen.revokes += 1;
+        }
+    }
+
+    /// Acknowledged revokes commit; then the partitions are free.
+    fn finish_revokes(&mut self) {
+        let numbers: Vec<u64> = self.members.keys().copied().collect();
+        for number in numbers {
+            let member = self.members.get_mut(&number).unwrap();
+            let (mut done, mut open) = (Vec::new(), Vec::new());
+            for revoke in std::mem::take(&mut member.revokes) {
+                let settled = revoke.acknowledged.lock().unwrap().take();
+                match settled {
+                    Some(settled) => done.push((revoke, settled)),
+                    None => open.push(revoke),
+                }
+            }
+            member.revokes = open;
+            for (revoke, settled) in done.into_iter().filter(|(revoke, _)| !revoke.is_lost) {
+                self.commit_for(number, settled);
+                self.owners.retain(|at, owner| *owner != number || !revoke.partitions.contains(at));
+            }
+        }
+    }
+
+    /// What was settled and not committed is forgotten, and what was in flight may have landed or not.
+    fn crash(&mut self) {
+        let Some(number) = self.any_member() else { return };
+        let member = self.members.remove(&number).unwrap();
+        for lane in member.lanes.0.borrow_mut().iter_mut() {
+            lane.half_write(&mut self.store, &mut self.rng);
+        }
+        self.owners.retain(|_, owner| *owner != number);
+        self.seen.crashes += 1;
+    }
+
+    /// The group gives the partitions to others; the member goes on writing until it hears of it.
+    fn lose_session(&mut self) {
+        let Some(number) = self.any_member() else { return };
+        self.owners.retain(|_, owner| *owner != number);
+        self.members.get_mut(&number).unwrap().is_lost = true;
+        self.rebalance();
+        for _ in 0..self.rng.usize(0..10) {
+            self.fetch();
+            self.turn();
+            self.answer();
+            self.commit();
+        }
+        let now = self.now;
+        let Some(member) = self.members.get_mut(&number) else { return };
+        member.is_lost = false;
+        let lost: Vec<_> = member.held.keys().cloned().collect();
+        if !lost.is_empty() {
+            member.revoke(lost, now, true);
+            self.seen.revokes_with_loss += 1;
+        }
+        self.seen.sessions_lost += 1;
+    }
+
+    fn stop(&mut self) {
+        let Some(number) = self.any_member() else { return };
+        self.members.get_mut(&number).unwrap().stopping = true;
+    }
+
+    /// A member that has nothing open commits and leaves.
+    fn finish_stops(&mut self) {
+        let idle =
+            |member: &Member| member.stopping && member.dispatcher.is_idle() && member.revokes.is_empty();
+        let leaving = self.members.iter().filter(|(_, member)| idle(member)).map(|(number, _)| *number);
+        for number in leaving.collect::<Vec<_>>() {
+            let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().settled;
+            self.commit_for(number, settled);
+            self.members.remove(&number);
+            self.owners.retain(|_, owner| *owner != number);
+            self.seen.stops += 1;
+        }
+    }
+}
+
+impl Member {
+    fn revoke(&mut self, partitions: Vec<TopicPartition>, now: Instant, is_lost: bool) {
+        for at in &partitions {
+            if let Some((queue, _)) = self.held.remove(at) {
+                queue.forget(at);
+            }
+        }
+        let acknowledged = Acknowledged::default();
+        let answer = Arc::clone(&acknowledged);
+        let acknowledge = Box::new(move |settled| *answer.lock().unwrap() = Some(settled));
+        self.dispatcher.revoke(partitions.clone(), now + Duration::from_secs(5), acknowledge);
+        self.revokes.push(Revoke { partitions, acknowledged, is_lost });
+    }
+}

@@ -1,0 +1,77 @@
+//! Whether the threads turn: each beats once in every turn of its loop.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One thread's sign of life.
+#[derive(Debug)]
+pub struct Heartbeat {
+    name: String,
+    /// A thread that has not beaten for this long does not work any more.
+    silence_max: Duration,
+    start: Instant,
+    /// Since `start`.
+    last_ms: AtomicU64,
+}
+
+impl Heartbeat {
+    pub fn record(&self, now: Instant) {
+        self.last_ms.store(millis(now.saturating_duration_since(self.start)), Ordering::Relaxed);
+    }
+
+    /// How long it has been overdue, if that is too long.
+    fn overdue(&self, now: Instant) -> Option<Duration> {
+        let last = self.start + Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
+        Some(now.saturating_duration_since(last)).filter(|silence| *silence > self.silence_max)
+    }
+}
+
+/// The heartbeats of all threads.
+#[derive(Debug, Default)]
+pub struct Heartbeats(Mutex<Vec<Arc<Heartbeat>>>);
+
+impl Heartbeats {
+    /// For a thread that is about to start.
+    pub fn of(&self, name: String, silence_max: Duration) -> Arc<Heartbeat> {
+        let heartbeat = Heartbeat { name, silence_max, start: Instant::now(), last_ms: AtomicU64::new(0) };
+        let heartbeat = Arc::new(heartbeat);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&heartbeat));
+        heartbeat
+    }
+
+    /// The threads that have been overdue for too long, and since when.
+    pub fn overdue(&self, now: Instant) -> Vec<(String, Duration)> {
+        let heartbeats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        heartbeats
+            .iter()
+            .filter_map(|heartbeat| Some((heartbeat.name.clone(), heartbeat.overdue(now)?)))
+            .collect()
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_who_is_silent() {
+        let heartbeats = Heartbeats::default();
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let data = heartbeats.of("data-0".to_owned(), Duration::from_secs(30));
+        let _control = heartbeats.of("control-0".to_owned(), Duration::from_mins(2));
+        assert_eq!(heartbeats.overdue(at(29)), []);
+        let overdue = heartbeats.overdue(at(40));
+        assert_eq!(overdue.len(), 1);
+        assert_eq!(overdue[0].0, "data-0");
+        assert!(overdue[0].1 > Duration::from_secs(38));
+        data.record(at(40));
+        assert_eq!(heartbeats.overdue(at(69)), []);
+        assert_eq!(heartbeats.overdue(at(200)).len(), 2);
+    }
+}

@@ -1,0 +1,176 @@
+//! One pass over an element's bytes: which values become tags and fields, and which is the name and the time.
+
+use super::element::{Drops, Element, Kind, Place, Scalar};
+use super::first_drops::FirstDrops;
+use super::interned_keys::InternedKeys;
+use super::key_tree::{KeyTree, NodeId, Seen};
+use super::plan::{Plan, Role, Strings};
+use super::rejection::Drop;
+use super::{Integers, Rules};
+use crate::decode::{Number, Scanner, SyntaxError, Token};
+
+/// What a mapper has learned of a topic's keys.
+#[derive(Debug)]
+pub struct Knowledge {
+    pub keys: KeyTree,
+    pub tags: InternedKeys,
+    pub fields: InternedKeys,
+    pub first_drops: FirstDrops,
+    pub drops: Drops,
+}
+
+/// A pass over one element.
+pub struct ElementParser<'m, 'a> {
+    pub scanner: &'m mut Scanner<'a>,
+    pub rules: &'m Rules,
+    pub known: &'m mut Knowledge,
+    pub element: &'m mut Element,
+    pub scratch: &'m mut Vec<u8>,
+}
+
+impl<'a> ElementParser<'_, 'a> {
+    /// The members of an object whose bracket was just read.
+    pub fn object(&mut self, node: NodeId, depth: usize) -> Result<(), SyntaxError> {
+        let mut before = None;
+        while let Some(key) = self.scanner.key(before.is_none())? {
+            let child = self.known.keys.child(node, before, key.decode(self.scratch));
+            before = Some(child);
+            self.member(child, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, node: NodeId, depth: usize) -> Result<(), SyntaxError> {
+        let (mut before, mut index, mut digits) = (None, 0_usize, itoa::Buffer::new());
+        while self.scanner.element(before.is_none())? {
+            let child = self.known.keys.child(node, before, digits.format(index).as_bytes());
+            before = Some(child);
+            index += 1;
+            self.member(child, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    /// The value under a key or index; if the key was there before in this element, its earlier value goes whole.
+    fn member(&mut self, node: NodeId, depth: usize) -> Result<(), SyntaxError> {
+        if self.known.keys.seen(node).generation == self.element.generation {
+            self.take_back(node);
+        }
+        let (entries, bytes) = (self.element.entries.len(), self.scanner.position());
+        let token = self.scanner.value()?;
+        self.scanner.check_depth(token, depth)?;
+        match token {
+            Token::Object => self.object(node, depth)?,
+            Token::Array => self.array(node, depth)?,
+            scalar => self.scalar(node, scalar),
+        }
+        let (entries, bytes) = (entries..self.element.entries.len(), bytes..self.scanner.position());
+        self.known.keys.set_seen(node, Seen { generation: self.element.generation, entries, bytes });
+        Ok(())
+    }
+
+    fn take_back(&mut self, node: NodeId) {
+        let Knowledge { keys, tags, fields, drops, .. } = &mut *self.known;
+        let seen = keys.seen(node);
+        let mut is_lost = false;
+        for entry in seen.entries.clone() {
+            if self.element.take_back(entry, tags, fields) {
+                drops.add(Drop::Duplicate);
+                is_lost = true;
+            }
+        }
+        for slot in [&mut self.element.name, &mut self.element.time] {
+            slot.take_if(|scalar| seen.bytes.contains(&scalar.start()));
+        }
+        if is_lost {
+            self.tell(node, Drop::Duplicate);
+        }
+    }
+
+    fn scalar(&mut self, node: NodeId, token: Token<'a>) {
+        let Some(scalar) = Scalar::of(token, self.scanner.position()) else { return };
+        let plan = self.known.plan(node, self.rules);
+        if plan.time {
+            self.element.time = Some(scalar);
+            return;
+        }
+        if plan.name && scalar.is_text() {
+            self.element.name = Some(scalar);
+        }
+        match plan.role {
+            Role::Tag(key) => self.push(node, Place::Tag(key), scalar, token),
+            Role::Excluded => {}
+            Role::Reserved => self.drop_value(node, Drop::ReservedKey),
+            Role::Field { key, strings, integers } => match field(token, scalar, strings, integers) {
+                Ok(scalar) => self.push(node, Place::Field(key), scalar, token),
+                // The name is not lost.
+                Err(Drop::String) if plan.name => {}
+                Err(drop) => self.drop_value(node, drop),
+            },
+        }
+    }
+
+    fn push(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'a>) {
+        if matches!(token, Token::Text(text) if !self.scanner.is_utf8() && text.is_not_utf8()) {
+            self.drop_value(node, Drop::NotUtf8);
+        }
+        // An empty tag can't be written: it is left away, as if the record had none.
+        if matches!(place, Place::Tag(_)) && scalar.is_empty_text() {
+            return;
+        }
+        let Knowledge { tags, fields, .. } = &mut *self.known;
+        if self.element.put(place, scalar, tags, fields) {
+            self.drop_value(node, Drop::Duplicate);
+        }
+    }
+
+    fn drop_value(&mut self, node: NodeId, drop: Drop) {
+        self.known.drops.add(drop);
+        self.tell(node, drop);
+    }
+
+    /// Notes the first drop of a key's value for each reason, with the key's name.
+    fn tell(&mut self, node: NodeId, drop: Drop) {
+        if self.known.keys.has_dropped(node, drop) {
+            return;
+        }
+        self.known.keys.set_dropped(node, drop);
+        if self.known.first_drops.is_open() {
+            self.known.first_drops.add(self.known.keys.flattened(node), drop);
+        }
+    }
+}
+
+impl Knowledge {
+    /// What becomes of the values under a node's key.
+    pub fn plan(&mut self, node: NodeId, rules: &Rules) -> Plan {
+        if let Some(plan) = self.keys.plan(node) {
+            return plan;
+        }
+        let plan = Plan::of(&self.keys.flattened(node), rules, &mut self.tags, &mut self.fields);
+        self.keys.set_plan(node, plan);
+        plan
+    }
+}
+
+/// What a value under a field's key is written as.
+#[inline]
+pub fn field(token: Token<'_>, scalar: Scalar, strings: Strings, integers: Integers) -> Result<Scalar, Drop> {
+    match (token, strings) {
+        (Token::Number(number), _) => numeric(number, scalar, integers),
+        (_, Strings::Keep) => Ok(scalar),
+        (Token::Text(text), Strings::ToNumber) => {
+            let unquoted = scalar.unquoted(text).zip(Number::whole(text.raw()));
+            unquoted.map_or(Err(Drop::NotANumber), |(scalar, number)| numeric(number, scalar, integers))
+        }
+        _ => Err(Drop::String),
+    }
+}
+
+fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Scalar, Drop> {
+    match integers {
+        Integers::Int if number.is_i64() => Ok(scalar.with_kind(Kind::Integer)),
+        Integers::Int if number.is_integer() => Err(Drop::IntegerRange),
+        _ => Ok(scalar),
+    }
+}

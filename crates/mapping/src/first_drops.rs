@@ -1,0 +1,85 @@
+//! The first time that a key's value is dropped, once for each key and reason.
+
+use super::rejection::Drop;
+use std::collections::HashSet;
+
+/// Keys that are told of; further ones are only counted, so that topics whose keys never repeat can't fill the log.
+pub const FIRST_DROPS_MAX: usize = 100;
+
+/// A flattened key whose value was dropped for the first time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FirstDrop {
+    pub key: String,
+    pub drop: Drop,
+}
+
+#[derive(Debug, Default)]
+pub struct FirstDrops {
+    told: HashSet<FirstDrop>,
+    new: Vec<FirstDrop>,
+}
+
+impl FirstDrops {
+    /// Whether further keys would be told of.
+    pub fn is_open(&self) -> bool {
+        self.told.len() < FIRST_DROPS_MAX
+    }
+
+    pub fn add(&mut self, key: String, drop: Drop) {
+        let notice = FirstDrop { key, drop };
+        if self.is_open() && self.told.insert(notice.clone()) {
+            self.new.push(notice);
+        }
+    }
+
+    /// Those that came since the last time.
+    pub fn take(&mut self) -> Vec<FirstDrop> {
+        std::mem::take(&mut self.new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Path;
+    use crate::{Mapper, RecordLimits, Rules, TagPath};
+    use base::record::{Record, RecordTime};
+    use line_protocol::LineBuffer;
+    use std::sync::Arc;
+
+    /// What is told of keys that come twice, in a record that comes three times.
+    fn told(rules: Rules, value: &str) -> Vec<FirstDrop> {
+        let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
+        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+        let mut told = Vec::new();
+        for offset in 0..3 {
+            let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
+            let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
+            mapper.map(&record, &mut LineBuffer::default());
+            told.extend(
+                mapper.take_first_drops().into_iter().filter(|notice| notice.drop == Drop::Duplicate),
+            );
+        }
+        told
+    }
+
+    #[test]
+    fn names_each_key_that_comes_twice_once() {
+        let duplicate = |key: &str| FirstDrop { key: key.to_owned(), drop: Drop::Duplicate };
+        let f = |rules: Rules, value: &str, want: &[&str]| {
+            assert_eq!(
+                told(rules, value),
+                want.iter().map(|key| duplicate(key)).collect::<Vec<_>>(),
+                "{value}"
+            );
+        };
+        f(Rules::default(), r#"{"a":1,"a":2}"#, &["a"]);
+        f(Rules::default(), r#"{"a":{"x":1,"y":1},"a":{"x":2}}"#, &["a"]);
+        f(Rules::default(), r#"{"b":{"c":1},"b_c":2}"#, &["b_c"]);
+        f(Rules::default(), r#"{"a":1,"b":2}"#, &[]);
+        let path = |text: &str| TagPath { key: "host".to_owned(), path: Path::parse(text).unwrap() };
+        let tag_paths = vec![path("$.host"), path("$.also.host")];
+        let rules = Rules { tag_paths, ..Rules::default() };
+        f(rules, r#"{"host":"a","also":{"host":"b"},"v":1}"#, &["host"]);
+    }
+}

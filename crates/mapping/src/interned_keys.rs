@@ -1,0 +1,142 @@
+//! Final keys, ready to be written: escaped once, when a key is first seen.
+
+use line_protocol::encode;
+use std::collections::HashMap;
+
+/// Where a final key stands in its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyId(u32);
+
+/// The final tag keys, or the final field keys, of one mapper.
+#[derive(Debug, Default)]
+pub struct InternedKeys {
+    list: Vec<Final>,
+    /// By what is written: different keys may be written alike, and a line must not hold one twice.
+    ids: HashMap<Box<[u8]>, KeyId>,
+    ranked: usize,
+}
+
+/// A final key, and where the current element last used it.
+#[derive(Debug)]
+pub struct Final {
+    pub key: Box<str>,
+    /// The key as it is written, with the equals sign behind it.
+    pub prefix: Box<[u8]>,
+    /// Place among the keys sorted by bytes, after [`InternedKeys::rank`].
+    pub rank: u32,
+    generation: u64,
+    entry: usize,
+}
+
+impl InternedKeys {
+    /// The table's entry for `key`; none when it can't be written: an empty key, or one that InfluxDB reserves.
+    pub fn intern(&mut self, key: &str) -> Option<KeyId> {
+        let mut prefix = Vec::with_capacity(key.len() + 1);
+        let _trimmed = encode::push_key(key.as_bytes(), &mut prefix);
+        if matches!(prefix.as_slice(), b"" | b"time" | b"_field" | b"_measurement") {
+            return None;
+        }
+        prefix.push(b'=');
+        if let Some(&id) = self.ids.get(prefix.as_slice()) {
+            return Some(id);
+        }
+        let id = KeyId(u32::try_from(self.list.len()).ok()?);
+        let prefix = prefix.into_boxed_slice();
+        self.ids.insert(prefix.clone(), id);
+        self.list.push(Final { key: key.into(), prefix, rank: 0, generation: 0, entry: 0 });
+        Some(id)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids come from this table, which only grows until it is cleared whole"
+    )]
+    pub fn get(&self, id: KeyId) -> &Final {
+        &self.list[id.0 as usize]
+    }
+
+    /// Notes that the element `generation` uses the key in `entry`; returns the entry that used it before.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids come from this table, which only grows until it is cleared whole"
+    )]
+    pub fn claim(&mut self, id: KeyId, generation: u64, entry: usize) -> Option<usize> {
+        let slot = &mut self.list[id.0 as usize];
+        let before = (slot.generation == generation).then_some(slot.entry);
+        (slot.generation, slot.entry) = (generation, entry);
+        before
+    }
+
+    /// Nothing of the current element uses the key any more.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids come from this table, which only grows until it is cleared whole"
+    )]
+    pub fn release(&mut self, id: KeyId) {
+        // Generations begin at 1.
+        self.list[id.0 as usize].generation = 0;
+    }
+
+    /// The entry that the element `generation` last used the key in.
+    pub fn used(&self, id: KeyId, generation: u64) -> Option<usize> {
+        let slot = self.get(id);
+        (slot.generation == generation).then_some(slot.entry)
+    }
+
+    /// The key as it is written.
+    fn written(&self, place: usize) -> Option<&[u8]> {
+        self.list.get(place)?.prefix.strip_suffix(b"=")
+    }
+
+    /// Brings the ranks up to date.
+    pub fn rank(&mut self) {
+        if self.ranked == self.list.len() {
+            return;
+        }
+        self.ranked = self.list.len();
+        let mut order: Vec<usize> = (0..self.list.len()).collect();
+        // As InfluxDB sorts: by what is written.
+        order.sort_by(|&a, &b| self.written(a).cmp(&self.written(b)));
+        for (rank, place) in order.into_iter().enumerate() {
+            if let Some(slot) = self.list.get_mut(place) {
+                slot.rank = rank as u32;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_and_refuses() {
+        let mut interned_keys = InternedKeys::default();
+        let [b, a, c] = ["b", "a", "c d"].map(|key| interned_keys.intern(key).unwrap());
+        interned_keys.rank();
+        assert_eq!([a, b, c].map(|id| interned_keys.get(id).rank), [0, 1, 2]);
+        assert_eq!(&*interned_keys.get(c).prefix, br"c\ d=");
+        assert_eq!(interned_keys.intern("b"), Some(b));
+        for reserved in ["", r"\", "time", "_field", "_measurement", "time\0", r"_field\"] {
+            assert_eq!(interned_keys.intern(reserved), None, "{reserved}");
+        }
+        for alike in ["b\0", r"b\", r"\\ d"] {
+            assert!(interned_keys.intern(alike).is_some());
+        }
+        assert_eq!(interned_keys.intern("b\0"), Some(b));
+        assert_eq!(interned_keys.intern("x\n"), interned_keys.intern(r"x\n"));
+    }
+
+    #[test]
+    fn remembers_who_used_a_key_in_this_element() {
+        let mut interned_keys = InternedKeys::default();
+        let a = interned_keys.intern("a").unwrap();
+        assert_eq!(interned_keys.claim(a, 1, 7), None);
+        assert_eq!(interned_keys.claim(a, 1, 8), Some(7));
+        assert_eq!(interned_keys.used(a, 1), Some(8));
+        assert_eq!(interned_keys.used(a, 2), None);
+        assert_eq!(interned_keys.claim(a, 2, 0), None);
+        interned_keys.release(a);
+        assert_eq!(interned_keys.used(a, 2), None);
+    }
+}

@@ -1,0 +1,97 @@
+use crate::{Globs, KeySelector, Mapper, RecordLimits, Rules};
+use base::record::{Record, RecordTime};
+use line_protocol::LineBuffer;
+use std::sync::Arc;
+
+const LIMITS: RecordLimits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
+
+fn mapper(rules: Rules) -> Mapper {
+    Mapper::new(Arc::new(rules), "topic", LIMITS)
+}
+
+/// The lines of a record; how many objects fitted a record_shape by then.
+fn map(mapper: &mut Mapper, value: &str) -> (String, u32) {
+    let mut lines = LineBuffer::default();
+    let record = Record {
+        partition: 0,
+        offset: 0,
+        time: RecordTime::Omitted,
+        key: None,
+        value: Some(value.as_bytes()),
+        headers: &[],
+    };
+    mapper.map(&record, &mut lines);
+    (String::from_utf8(lines.text().to_vec()).unwrap(), mapper.record_shape().counts().1)
+}
+
+#[test]
+fn fits_from_the_second_record_of_a_shape_on() {
+    let tags = vec![("t".to_owned(), "static".to_owned()), ("u".to_owned(), "v".to_owned())];
+    let rules = Rules {
+        name_key: Some(KeySelector::Flattened("n".to_owned())),
+        tag_keys: Globs::compile(&["t"]).unwrap(),
+        string_fields: Globs::compile(&["s"]).unwrap(),
+        topic_tag: Some("k".to_owned()),
+        tags,
+        ..Rules::default()
+    };
+    let mut mapper = mapper(rules);
+    let mut f = |value: &str, line: &str, hits: u32| {
+        assert_eq!(map(&mut mapper, value), (line.to_owned(), hits), "{value}");
+    };
+    f(r#"{"n":"a","t":"x","v":[1,-2.5e3],"s":"y"}"#, "a,k=topic,t=x,u=v v_0=1,v_1=-2.5e3,s=\"y\"\n", 0);
+    f(r#"{"n":"b c","t":"x","v":[10,20],"s":"y"}"#, "b\\ c,k=topic,t=x,u=v v_0=10,v_1=20,s=\"y\"\n", 1);
+    f(r#"{"n":"","t":null,"v":[1e400,20],"s":"y"}"#, "", 1);
+    f(r#"{"n":"","t":null,"v":[null,20],"s":true}"#, "topic,k=topic,t=static,u=v v_1=20,s=true\n", 2);
+    f("{\"n\":7,\"t\":\"\",\"v\":[0,20],\"s\":\"\n\"}", "", 2);
+    f(r#"{"n":7,"t":"","v":[0,20],"s":"\""}"#, "topic,k=topic,t=static,u=v n=7,v_0=0,v_1=20,s=\"\\\"\"\n", 3);
+    // Another shape: one value more.
+    f(r#"{"n":"a","t":"x","v":[1,2,3],"s":"y"}"#, "a,k=topic,t=x,u=v v_0=1,v_1=2,v_2=3,s=\"y\"\n", 3);
+    // Nothing of it is a field.
+    f(r#"{"n":"a","t":"x","v":[null,null],"s":null}"#, "", 3);
+    f(r#"{"n":"a","t":"x","v":[01,2],"s":"y"}"#, "", 3);
+    f(r#"{"n":"a","t":"x","v":[1,2],"s":"y"},"#, "", 4);
+}
+
+#[test]
+fn leaves_values_that_compete_for_a_key_to_the_walk() {
+    let both = |topic_tag: &str, tag: &str, record: &str| {
+        let tags = vec![(tag.to_owned(), "static".to_owned())];
+        let rules = Rules {
+            tag_keys: Globs::compile(&["t"]).unwrap(),
+            topic_tag: Some(topic_tag.to_owned()),
+            tags,
+            ..Rules::default()
+        };
+        let mut mapper = mapper(rules);
+        (0..2).for_each(|_| drop(map(&mut mapper, record)));
+        map(&mut mapper, record)
+    };
+    let f = |topic_tag: &str, tag: &str, record: &str, line: &str| {
+        assert_eq!(both(topic_tag, tag, record), (line.to_owned(), 0), "{record}");
+    };
+    f("k", "k", r#"{"v":1}"#, "topic,k=topic v=1\n");
+    f("t", "u", r#"{"t":"x","v":1}"#, "topic,t=topic,u=static v=1\n");
+    f("k", "u", r#"{"a_b":1,"a":{"b":2}}"#, "topic,k=topic,u=static a_b=2\n");
+    f("k", "u", r#"{"v":1,"v":2}"#, "topic,k=topic,u=static v=2\n");
+}
+
+#[test]
+fn learns_shapes_that_come_by_turns_and_gives_up_those_that_never_come_again() {
+    let mut mapper = mapper(Rules::default());
+    let mut all = |numbers: &mut dyn Iterator<Item = usize>| {
+        for number in numbers {
+            map(&mut mapper, &format!(r#"{{"k{number}":1}}"#));
+        }
+        mapper.record_shape().counts()
+    };
+    let turns = |count| (0..count).map(|n| n % 12);
+    // As many as one agent's topic has.
+    let before = all(&mut turns(1_200));
+    assert_eq!(all(&mut turns(1_200)), (12, before.1 + 1_200));
+    // Shapes that never come again are hardly learned, and drive out nothing.
+    let before = all(&mut (100..2_000));
+    assert!(before.0 <= 13);
+    let after = all(&mut turns(1_200));
+    assert!(after.1 - before.1 > 1_000, "{before:?} {after:?}");
+}
