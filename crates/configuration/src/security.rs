@@ -3,7 +3,7 @@
 use super::section::{Section, Text, unknown_word};
 use super::{schema, urls};
 use base::secret::Secret;
-use kafka::{Oauth, TokenEndpoint};
+use kafka::token::{Oauth, TokenEndpoint, TokenSource};
 use reqwest::Url;
 use std::path::PathBuf;
 
@@ -141,7 +141,7 @@ impl TokenKeys {
                     let why = "has a space, a line end or another character that no token has";
                     section.error("token", format!("`token` {why}"));
                 }
-                Some(Oauth::Token(token.secret()))
+                Some(Oauth { source: TokenSource::Token(token.secret()) })
             }
         }
     }
@@ -154,7 +154,8 @@ impl TokenKeys {
         if client_id.contains(':') {
             section.error("client_id", "`client_id` can't hold a \":\": HTTP ends it there");
         }
-        Some(Oauth::Endpoint(TokenEndpoint { url, client_id, client_secret, scope: self.scope, ca_file }))
+        let endpoint = TokenEndpoint { url, client_id, client_secret, scope: self.scope, ca_file };
+        Some(Oauth { source: TokenSource::Endpoint(endpoint) })
     }
 }
 

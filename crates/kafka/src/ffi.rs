@@ -9,7 +9,8 @@ mod client;
 mod configs;
 mod groups;
 
-pub use client::{Client, TokenSink};
+pub use client::Client;
+pub(crate) use client::TokenSink;
 pub use configs::{TopicConfig, TopicConfigs};
 pub use groups::{GroupDescription, GroupMember, describe_group};
 

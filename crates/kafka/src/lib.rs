@@ -47,7 +47,7 @@ mod retry;
 mod sample;
 mod settings;
 mod survey;
-mod token;
+pub mod token;
 mod trouble;
 mod until_end;
 
@@ -76,5 +76,4 @@ pub use retry::retry;
 pub use sample::Sample;
 pub use settings::{OffsetReset, Settings, Topics};
 pub use survey::{Kept, Looked, Survey, SurveyedTopic};
-pub use token::{Oauth, TokenEndpoint};
 pub use until_end::UntilEnd;

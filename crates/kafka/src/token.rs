@@ -29,9 +29,15 @@ const REQUEST_MAX: Duration = Duration::from_secs(5);
 /// A response has a few kB.
 const RESPONSE_BYTES_MAX: usize = 256 << 10;
 
-/// Source of OAUTHBEARER tokens.
+/// A login with OAUTHBEARER.
 #[derive(Clone, Debug)]
-pub enum Oauth {
+pub struct Oauth {
+    pub source: TokenSource,
+}
+
+/// Source of tokens.
+#[derive(Clone, Debug)]
+pub enum TokenSource {
     /// The token itself; one from a file is read again for each use.
     Token(Secret),
     Endpoint(TokenEndpoint),
@@ -49,7 +55,7 @@ pub struct TokenEndpoint {
 }
 
 /// A token with everything that librdkafka wants to know about it.
-pub struct Token {
+pub(crate) struct Token {
     pub value: String,
     /// For librdkafka's own messages; the brokers read the token.
     pub principal: String,
@@ -75,7 +81,7 @@ enum TokenError {
 
 /// Keeps one client supplied with tokens until it is dropped.
 #[derive(Debug)]
-pub struct TokenRenewal(Arc<Shared>);
+pub(crate) struct TokenRenewal(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -158,13 +164,33 @@ impl Shared {
 impl Oauth {
     /// A token that is valid now. A token endpoint may take up to `REQUEST_MAX`.
     fn token(&self) -> Result<Token, Box<dyn Error>> {
-        match self {
-            Self::Token(token) => Ok(configured(token, now())?),
-            Self::Endpoint(endpoint) => {
+        match &self.source {
+            TokenSource::Token(token) => Ok(configured(token, now())?),
+            TokenSource::Endpoint(endpoint) => {
                 let (token, life) = request(endpoint)?;
                 let now = now();
                 Ok(token_until(&token, now, now + life.unwrap_or(LIFE_ASSUMED).min(LIFE_MAX)))
             }
+        }
+    }
+}
+
+impl Oauth {
+    /// Whether `new`, which was read from the configuration later, is the same login. A secret whose file was rotated stays
+    /// the same secret, because it is read again for each use.
+    pub fn is_same(&self, new: &Self) -> bool {
+        let is_same_secret =
+            |old: &Secret, new: &Secret| old == new || old.reread().is_some_and(|reread| reread == *new);
+        match (&self.source, &new.source) {
+            (TokenSource::Token(old), TokenSource::Token(new)) => is_same_secret(old, new),
+            (TokenSource::Endpoint(old), TokenSource::Endpoint(new)) => {
+                let plain = |endpoint: &TokenEndpoint| {
+                    let TokenEndpoint { url, client_id, scope, ca_file, .. } = endpoint.clone();
+                    (url, client_id, scope, ca_file)
+                };
+                plain(old) == plain(new) && is_same_secret(&old.client_secret, &new.client_secret)
+            }
+            _ => false,
         }
     }
 }

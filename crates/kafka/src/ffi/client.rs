@@ -85,7 +85,7 @@ impl<T> fmt::Debug for Client<T> {
 }
 
 /// Sets the tokens of one client. Only [`Client::new`] makes one, and [`TokenRenewal`] destroys it before the client is dropped.
-pub struct TokenSink(*mut c::rd_kafka_t);
+pub(crate) struct TokenSink(*mut c::rd_kafka_t);
 
 // SAFETY: librdkafka documents the functions that are called here as thread-safe; there is no other state.
 unsafe impl Send for TokenSink {}
@@ -136,7 +136,8 @@ impl fmt::Debug for TokenSink {
 
 #[cfg(test)]
 mod tests {
-    use crate::{ClientKind, Oauth, Settings, StandaloneConsumer};
+    use crate::token::{Oauth, TokenSource};
+    use crate::{ClientKind, Settings, StandaloneConsumer};
     use base::secret::Secret;
     use rdkafka::consumer::Consumer;
     use std::io::{Read, Write};
@@ -193,14 +194,14 @@ mod tests {
 
     #[test]
     fn a_login_sends_the_token() {
-        let message = first_message(Oauth::Token(Secret::new("the-token")));
+        let message = first_message(Oauth { source: TokenSource::Token(Secret::new("the-token")) });
         assert_eq!(message, "n,,\u{1}auth=Bearer the-token\u{1}\u{1}");
     }
 
     #[test]
     fn a_client_without_a_token_reports_why() {
         // It expired in 2001.
-        let expired = Oauth::Token(Secret::new("e30.eyJleHAiOjEwMDAwMDAwMDB9.c2ln"));
+        let expired = Oauth { source: TokenSource::Token(Secret::new("e30.eyJleHAiOjEwMDAwMDAwMDB9.c2ln")) };
         let kafka = settings("127.0.0.1:1".to_owned(), expired);
         let client = StandaloneConsumer::of(&kafka, ClientKind::Query).unwrap();
         let error = client.fetch_metadata(None, Duration::from_millis(10)).err().unwrap();
