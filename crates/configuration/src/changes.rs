@@ -204,8 +204,10 @@ mod tests {
         let before = with(&from_file);
         std::fs::write(&file, "new").unwrap();
         assert!(before.changes_to(&with(&from_file)).unwrap().is_empty());
-        let refused = before.changes_to(&with("other")).map_err(|needs| needs.keys);
-        assert_eq!(refused.err().unwrap(), ["kafka.tls, kafka.sasl or kafka.librdkafka"]);
+        for other in ["other", &format!("{from_file}'\nextensions.a = 'b")] {
+            let refused = before.changes_to(&with(other)).map_err(|needs| needs.keys);
+            assert_eq!(refused.err().unwrap(), ["kafka.tls, kafka.sasl or kafka.librdkafka"], "{other}");
+        }
         std::fs::remove_file(&file).unwrap();
     }
 }

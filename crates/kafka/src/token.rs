@@ -33,6 +33,8 @@ const RESPONSE_BYTES_MAX: usize = 256 << 10;
 #[derive(Clone, Debug)]
 pub struct Oauth {
     pub source: TokenSource,
+    /// SASL extensions that go with each token (RFC 7628, section 3.1).
+    pub extensions: Vec<(String, String)>,
 }
 
 /// Source of tokens.
@@ -61,7 +63,6 @@ pub(crate) struct Token {
     pub principal: String,
     /// Milliseconds since 1970.
     pub end_ms: i64,
-    /// SASL extensions (RFC 7628, section 3.1).
     pub extensions: Vec<(String, String)>,
 }
 
@@ -164,14 +165,15 @@ impl Shared {
 impl Oauth {
     /// A token that is valid now. A token endpoint may take up to `REQUEST_MAX`.
     fn token(&self) -> Result<Token, Box<dyn Error>> {
-        match &self.source {
-            TokenSource::Token(token) => Ok(configured(token, now())?),
+        let token = match &self.source {
+            TokenSource::Token(token) => configured(token, now())?,
             TokenSource::Endpoint(endpoint) => {
                 let (token, life) = request(endpoint)?;
                 let now = now();
-                Ok(token_until(&token, now, now + life.unwrap_or(LIFE_ASSUMED).min(LIFE_MAX)))
+                token_until(&token, now, now + life.unwrap_or(LIFE_ASSUMED).min(LIFE_MAX))
             }
-        }
+        };
+        Ok(Token { extensions: self.extensions.clone(), ..token })
     }
 }
 
@@ -181,7 +183,7 @@ impl Oauth {
     pub fn is_same(&self, new: &Self) -> bool {
         let is_same_secret =
             |old: &Secret, new: &Secret| old == new || old.reread().is_some_and(|reread| reread == *new);
-        match (&self.source, &new.source) {
+        let is_same_source = match (&self.source, &new.source) {
             (TokenSource::Token(old), TokenSource::Token(new)) => is_same_secret(old, new),
             (TokenSource::Endpoint(old), TokenSource::Endpoint(new)) => {
                 let plain = |endpoint: &TokenEndpoint| {
@@ -191,7 +193,8 @@ impl Oauth {
                 plain(old) == plain(new) && is_same_secret(&old.client_secret, &new.client_secret)
             }
             _ => false,
-        }
+        };
+        is_same_source && self.extensions == new.extensions
     }
 }
 

@@ -192,16 +192,31 @@ mod tests {
         broker.join().unwrap()
     }
 
+    fn with_extensions(token: &str, extensions: &[(&str, &str)]) -> Oauth {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let source = TokenSource::Token(Secret::new(token));
+        Oauth { source, extensions: extensions.iter().map(owned).collect() }
+    }
+
     #[test]
     fn a_login_sends_the_token() {
-        let message = first_message(Oauth { source: TokenSource::Token(Secret::new("the-token")) });
+        let message = first_message(with_extensions("the-token", &[]));
         assert_eq!(message, "n,,\u{1}auth=Bearer the-token\u{1}\u{1}");
+    }
+
+    #[test]
+    fn a_login_sends_the_extensions_with_the_token() {
+        let extensions = [("logicalCluster", "lkc-1"), ("identityPoolId", "pool-2")];
+        let message = first_message(with_extensions("the-token", &extensions));
+        let want =
+            "n,,\u{1}auth=Bearer the-token\u{1}logicalCluster=lkc-1\u{1}identityPoolId=pool-2\u{1}\u{1}";
+        assert_eq!(message, want);
     }
 
     #[test]
     fn a_client_without_a_token_reports_why() {
         // It expired in 2001.
-        let expired = Oauth { source: TokenSource::Token(Secret::new("e30.eyJleHAiOjEwMDAwMDAwMDB9.c2ln")) };
+        let expired = with_extensions("e30.eyJleHAiOjEwMDAwMDAwMDB9.c2ln", &[]);
         let kafka = settings("127.0.0.1:1".to_owned(), expired);
         let client = StandaloneConsumer::of(&kafka, ClientKind::Query).unwrap();
         let error = client.fetch_metadata(None, Duration::from_millis(10)).err().unwrap();
