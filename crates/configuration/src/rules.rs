@@ -181,7 +181,7 @@ fn header_tags(section: Section<'_>) -> Vec<String> {
 }
 
 /// A table of strings, entry by entry, with the places of both sides.
-fn pairs(section: Section<'_>, key: &str) -> Vec<(Text, Text)> {
+pub fn pairs(section: Section<'_>, key: &str) -> Vec<(Text, Text)> {
     let Some(value) = section.value(key) else {
         return Vec::new();
     };
