@@ -9,7 +9,7 @@
 
 mod reload;
 
-pub use reload::{Asked, ReloadError, Reloaded};
+pub use reload::{ReloadError, ReloadOutcome, Reloaded};
 
 use crate::admin::{About, History, Server, Watched};
 use base::Destination;
@@ -20,7 +20,7 @@ use engine::consumer::{self, ConsumerError, Consumers};
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use engine::telemetry::{Counters, Heartbeats, Lags};
 use engine::watchdog::{self, Signals};
-use engine::{LetterContext, ProbeDelays, Request, Routing, Shared};
+use engine::{DeadLetterContext, EngineContext, ProbeDelays, Request, Routing};
 use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
 use reload::Reloading;
 use std::io;
@@ -100,8 +100,8 @@ pub struct Pipeline {
     /// What runs, or is about to.
     config: Config,
     watched: Arc<Watched>,
-    shared: Shared,
-    preparing: Preparing,
+    context: EngineContext,
+    destination_checks: DestinationChecks,
     until_end: bool,
     delays: Delays,
     dialing: Dialing,
@@ -111,9 +111,9 @@ pub struct Pipeline {
 }
 
 /// Asks whether destinations may be written, until it is dropped.
-struct Preparing(Vec<AbortHandle>);
+struct DestinationChecks(Vec<AbortHandle>);
 
-impl Preparing {
+impl DestinationChecks {
     fn start(writer: &Arc<Writer>, destinations: Vec<Destination>, runtime: &Handle, seed: u64) -> Self {
         let mut seeds = fastrand::Rng::with_seed(seed);
         let prepare = |destination| {
@@ -124,7 +124,7 @@ impl Preparing {
 }
 
 /// Of a writer whose place another one takes, it would hold the others back.
-impl Drop for Preparing {
+impl Drop for DestinationChecks {
     fn drop(&mut self) {
         self.0.iter().for_each(AbortHandle::abort);
     }
@@ -157,12 +157,13 @@ impl Pipeline {
             observer,
         );
         let mut seeds = fastrand::Rng::with_seed(options.seed);
-        let preparing = Preparing::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
+        let destination_checks =
+            DestinationChecks::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
         let lanes_max = routing.lanes();
         let about = About::new(config, routing.destinations());
         let counters = Arc::new(Counters::new(about.show_records != ShowRecords::Nobody));
-        let letters = letter_context(config, None, &routing, &counters, &writer)?;
-        let shared = Shared {
+        let letters = dead_letter_context(config, None, &routing, &counters, &writer)?;
+        let context = EngineContext {
             letters,
             routing,
             limits: limits(config, lanes),
@@ -177,27 +178,27 @@ impl Pipeline {
         };
         let (heartbeats, lags) = (Arc::<Heartbeats>::default(), Arc::<Lags>::default());
         let watched = Arc::new(Watched {
-            counters: Arc::clone(&shared.counters),
-            writer: Arc::clone(&shared.writer),
-            budget: shared.budget.clone(),
+            counters: Arc::clone(&context.counters),
+            writer: Arc::clone(&context.writer),
+            budget: context.budget.clone(),
             heartbeats: Arc::clone(&heartbeats),
             lags: Arc::clone(&lags),
             started: SystemTime::now(),
             about: RwLock::new(Arc::new(about)),
             history: History::default(),
         });
-        let admin = start_admin(config, &watched, &shared.runtime);
+        let admin = start_admin(config, &watched, &context.runtime);
         let signals = Signals {
-            counters: Arc::clone(&shared.counters),
-            writer: Arc::clone(&shared.writer),
+            counters: Arc::clone(&context.counters),
+            writer: Arc::clone(&context.writer),
             lags: Arc::clone(&lags),
             heartbeats: Arc::clone(&heartbeats),
         };
-        watchdog::start(signals, shared.stop.clone())?;
+        watchdog::start(signals, context.stop.clone())?;
         let consumers =
-            Consumers::new(config.kafka.consumers, shared.clone(), heartbeats, lags, options.until_end);
+            Consumers::new(config.kafka.consumers, context.clone(), heartbeats, lags, options.until_end);
         let start = |number| consumers.start(&config.kafka, number);
-        let running = match consumer::start_all(config.kafka.consumers, start, &shared.stop) {
+        let running = match consumer::start_all(config.kafka.consumers, start, &context.stop) {
             Ok(running) => running,
             Err(error) => {
                 runtime.shutdown_background();
@@ -206,18 +207,18 @@ impl Pipeline {
         };
         let (members, requests) = running.into_iter().map(|one| (one.thread, one.requests)).unzip();
         Ok(Self {
-            counters: Arc::clone(&shared.counters),
+            counters: Arc::clone(&context.counters),
             writer,
             admin,
-            stop: shared.stop.clone(),
+            stop: context.stop.clone(),
             shutdown_max: config.shutdown_max,
             members,
             requests,
             reloading: None,
             config: config.clone(),
             watched,
-            shared,
-            preparing,
+            context,
+            destination_checks,
             until_end: options.until_end,
             delays: options.delays,
             dialing: options.dialing,
@@ -288,13 +289,13 @@ fn client(config: &Config, dialing: Dialing) -> Result<Client, ClientError> {
 }
 
 /// None: no dead letter is configured. `open`: the topic or file is open already.
-fn letter_context(
+fn dead_letter_context(
     config: &Config,
     open: Option<Arc<DeadLetters>>,
     routing: &Arc<Routing>,
     counters: &Arc<Counters>,
     writer: &Writer,
-) -> Result<Option<Arc<LetterContext>>, DeadLetterError> {
+) -> Result<Option<Arc<DeadLetterContext>>, DeadLetterError> {
     let letters = match open {
         Some(letters) => letters,
         None => match DeadLetters::open(config.dead_letter.clone(), &config.kafka)? {
@@ -302,8 +303,8 @@ fn letter_context(
             None => return Ok(None),
         },
     };
-    Ok(Some(Arc::new(LetterContext {
-        letters,
+    Ok(Some(Arc::new(DeadLetterContext {
+        dead_letters: letters,
         originals: Originals::new(&config.kafka),
         routing: Arc::clone(routing),
         record_limits: config.record_limits(),

@@ -89,7 +89,7 @@ fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), Pi
     let (counters, writer) = (Arc::clone(&pipeline.counters), Arc::clone(&pipeline.writer));
     pipeline.join()?;
     if by_itself {
-        summary::tell_all(&counters, &writer, began);
+        summary::log_totals(&counters, &writer, began);
     } else {
         info!("stopped");
     }

@@ -2,7 +2,7 @@
 
 use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
-use crate::{DataThread, Request, Shared, blocked_topic};
+use crate::{DataThread, EngineContext, Request, blocked_topic};
 use base::stop::Stop;
 use kafka::OffsetReset;
 use kafka::{Member, MemberError, Resumed, UntilEnd};
@@ -76,7 +76,7 @@ pub fn start_all(
 
 /// All consumers of this process.
 pub struct Consumers {
-    shared: Shared,
+    context: EngineContext,
     heartbeats: Arc<Heartbeats>,
     lags: Arc<Lags>,
     ends: Arc<Ends>,
@@ -87,60 +87,65 @@ impl Consumers {
     /// All of them end by themselves where `until_end` says so.
     pub fn new(
         all: usize,
-        shared: Shared,
+        context: EngineContext,
         heartbeats: Arc<Heartbeats>,
         lags: Arc<Lags>,
         until_end: bool,
     ) -> Self {
         let ends = Ends { written: AtomicUsize::new(0), committed: AtomicUsize::new(0), all };
         let until_end = until_end.then(|| Arc::new(UntilEnd::new(all)));
-        Self { shared, heartbeats, lags, ends: Arc::new(ends), until_end }
+        Self { context, heartbeats, lags, ends: Arc::new(ends), until_end }
     }
 
     /// Starts one; its thread ends after a stop was asked for, or with the reason why it can't go on.
     pub fn start(&self, kafka: &kafka::Settings, number: usize) -> Result<Running, ConsumerError> {
-        let data_pulse = self.heartbeats.of(format!("data-{number}"), DATA_SILENCE_MAX);
+        let data_pulse = self.heartbeats.register(format!("data-{number}"), DATA_SILENCE_MAX);
         let from_start = kafka.offset_reset == OffsetReset::Earliest;
         let mut watch = Watch {
-            heartbeat: self.heartbeats.of(format!("control-{number}"), CONTROL_SILENCE_MAX),
+            heartbeat: self.heartbeats.register(format!("control-{number}"), CONTROL_SILENCE_MAX),
             lags: LagReporter::new(Arc::clone(&self.lags), number, from_start),
             summary: (number == 0).then(|| {
-                let shared = &self.shared;
-                Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer), Arc::clone(&self.lags))
+                let context = &self.context;
+                Summary::new(
+                    Arc::clone(&context.counters),
+                    Arc::clone(&context.writer),
+                    Arc::clone(&self.lags),
+                )
             }),
             expiry: (number == 0).then(|| (ExpiryWatch::new(Instant::now()), Arc::clone(&self.lags))),
             idle: Idle::new(),
             until_end: self.until_end.clone(),
         };
-        let alarms = Arc::clone(self.shared.writer.alarm_registry());
-        let lanes = self.shared.routing.lanes();
+        let alarms = Arc::clone(self.context.writer.alarm_registry());
+        let lanes = self.context.routing.lanes();
         let (mut member, events) = Member::new(kafka, number, lanes, self.until_end.clone(), alarms)?;
         // Nothing is assigned before the first poll. What can fail comes before threads are started.
         member.subscribe()?;
         // Members of one process wait apart from each other.
-        let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
+        let context =
+            EngineContext { seed: self.context.seed.wrapping_add(number as u64), ..self.context.clone() };
         let (requests, receiver) = channel();
-        let feed = DataThread::new(shared, Arc::clone(member.consumer()), events, receiver, data_pulse);
+        let feed = DataThread::new(context, Arc::clone(member.consumer()), events, receiver, data_pulse);
         let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
-        let (shared, ends) = (self.shared.clone(), Arc::clone(&self.ends));
+        let (context, ends) = (self.context.clone(), Arc::clone(&self.ends));
         let control = move || {
-            let mut result = control(&mut member, &data, &shared, &mut watch);
-            if result.is_err() || !shared.stop.is_finishing() {
+            let mut result = control(&mut member, &data, &context, &mut watch);
+            if result.is_err() || !context.stop.is_finishing() {
                 // Whatever ended it, the others end too.
-                shared.stop.ask(FAILED_DRAIN_MAX);
+                context.stop.ask(FAILED_DRAIN_MAX);
             }
             data.thread().unpark();
             serve_while(&mut member, || !data.is_finished());
             result = result.and(data.join().map_err(|_| ConsumerError::Thread));
             if result.is_err() {
-                shared.stop.ask(FAILED_DRAIN_MAX);
+                context.stop.ask(FAILED_DRAIN_MAX);
             }
             if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
                 ends.pass();
                 member.abandon();
             } else {
-                result = ends.commit(&mut member, &shared.stop, result);
+                result = ends.commit(&mut member, &context.stop, result);
                 member.leave();
             }
             result
@@ -209,33 +214,34 @@ impl Ends {
 fn control(
     member: &mut Member,
     data: &JoinHandle<()>,
-    shared: &Shared,
+    context: &EngineContext,
     watch: &mut Watch,
 ) -> Result<(), ConsumerError> {
-    while !shared.stop.is_asked() && !data.is_finished() {
+    while !context.stop.is_asked() && !data.is_finished() {
         member.poll()?;
         watch.heartbeat.record(Instant::now());
         watch.lags.report(member.statistics(), member.retentions());
         if watch.until_end.as_ref().is_some_and(|until_end| until_end.is_over(Instant::now()))
-            && !shared.stop.is_finishing()
-            && !is_a_topic_blocked(shared)
+            && !context.stop.is_finishing()
+            && !is_a_topic_blocked(context)
         {
             info!("read to the end: writing what is open");
-            shared.stop.finish();
+            context.stop.finish();
         }
         if let Some(summary) = &mut watch.summary {
-            summary.tell_if_due();
+            summary.log_if_due();
         }
         if let Some((expiry, lags)) = &mut watch.expiry {
-            expiry.look(Instant::now(), || partitions(lags, &shared.counters));
+            expiry.check(Instant::now(), || partitions(lags, &context.counters));
         }
         let resumed = member.take_resumed();
         Resumed::tell(&resumed);
-        Counters::add(&shared.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
+        Counters::add(&context.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
         // An alarm says more, and repeats it.
         let why_idle =
-            || if member.has_alarm() { None } else { member.why_idle(influx_is_waited_for(shared)) };
-        if let Some(why) = watch.idle.look(Instant::now(), Counters::get(&shared.counters.records), why_idle)
+            || if member.has_alarm() { None } else { member.why_idle(influx_is_waited_for(context)) };
+        if let Some(why) =
+            watch.idle.check(Instant::now(), Counters::get(&context.counters.records), why_idle)
         {
             info!("no records for {} s: {why}", IDLE_AFTER.as_secs());
         }
@@ -244,15 +250,15 @@ fn control(
 }
 
 /// Whether records that were fetched are left unsettled: then the end was not reached, wherever reading stands.
-fn is_a_topic_blocked(shared: &Shared) -> bool {
-    shared.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
+fn is_a_topic_blocked(context: &EngineContext) -> bool {
+    context.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
 }
 
 /// Whether lines can't be stored, which an alarm says, or are on their way: then records are left in Kafka.
-fn influx_is_waited_for(shared: &Shared) -> bool {
-    let (counters, writer) = (&shared.counters, shared.writer.counters());
+fn influx_is_waited_for(context: &EngineContext) -> bool {
+    let (counters, writer) = (&context.counters, context.writer.counters());
     let settled = Counters::get(&writer.lines_stored) + Counters::get(&writer.lines_refused);
-    !shared.writer.alarms().is_empty() || Counters::get(&counters.lines) > settled
+    !context.writer.alarms().is_empty() || Counters::get(&counters.lines) > settled
 }
 
 /// What a control thread tells of its consumer.
@@ -281,7 +287,7 @@ impl Idle {
     }
 
     /// The reason, where it has to be told; `why` has none to give while something else explains it.
-    fn look(&mut self, now: Instant, records: u64, why: impl FnOnce() -> Option<String>) -> Option<String> {
+    fn check(&mut self, now: Instant, records: u64, why: impl FnOnce() -> Option<String>) -> Option<String> {
         if records != self.records {
             (self.records, self.since, self.looked) = (records, now, false);
         }
@@ -289,7 +295,7 @@ impl Idle {
             return None;
         }
         let Some(why) = why() else {
-            // Asked again when as much time has gone by.
+            // ReloadOutcome again when as much time has gone by.
             self.since = now;
             return None;
         };
@@ -339,7 +345,7 @@ mod tests {
     fn tells_why_no_records_come_once_and_not_while_something_else_explains_it() {
         let (mut idle, begin) = (Idle::new(), Instant::now());
         let mut f = |seconds: u64, records: u64, why: Option<&str>, want: Option<&str>| {
-            let told = idle.look(begin + Duration::from_secs(seconds), records, || why.map(str::to_owned));
+            let told = idle.check(begin + Duration::from_secs(seconds), records, || why.map(str::to_owned));
             assert_eq!(told.as_deref(), want, "after {seconds} s");
         };
         f(9, 0, Some("no topic"), None);

@@ -2,20 +2,20 @@
 //! and settles what comes back.
 //!
 //! ```text
-//! DataThread (thread, group events) -> Dispatcher: Stage (record to lines) -> Lane (open batch) -> Outlet (write) -> Done -> settle
+//! DataThread (thread, group events) -> Dispatcher: Stage (record to lines) -> Lane (open batch) -> Outlet (write) -> FinishedBatch -> settle
 //! ```
 
 mod reload;
 mod resume;
 
-pub use reload::{Reload, Request, Switched};
+pub use reload::{Reload, ReloadApplied, Request};
 
 use crate::batch::{Budget, Limits};
 use crate::commit::Unsettled;
-use crate::dispatcher::{Dispatcher, Reading, Setting, Settled};
+use crate::dispatcher::{Dispatcher, DispatcherSettings, ReadMode, SettledOffsets};
 use crate::lane_tasks::WritingLanes;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimesWriter};
-use crate::{LetterContext, ProbeDelays, Routing};
+use crate::{DeadLetterContext, ProbeDelays, Routing};
 use ::mapping::RecordLimits;
 use base::stop::Stop;
 use influx::Writer;
@@ -33,20 +33,20 @@ use tracing::{debug, warn};
 /// How often settled offsets are stored, for librdkafka to commit.
 const STORE_EVERY: Duration = Duration::from_millis(500);
 /// A thousand partitions take some 50 us.
-const TELL_TIMES_EVERY: Duration = Duration::from_secs(1);
+const REPORT_TIMES_EVERY: Duration = Duration::from_secs(1);
 /// The longest sleep. Queues and lanes wake the thread; this bounds what a lost wake-up costs.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
 /// What all data threads share.
 #[derive(Clone)]
-pub struct Shared {
+pub struct EngineContext {
     pub routing: Arc<Routing>,
     pub limits: Limits,
     pub budget: Budget,
     pub record_limits: RecordLimits,
     pub writer: Arc<Writer>,
     /// None: no dead letter is configured.
-    pub letters: Option<Arc<LetterContext>>,
+    pub letters: Option<Arc<DeadLetterContext>>,
     pub runtime: tokio::runtime::Handle,
     pub counters: Arc<Counters>,
     pub stop: Stop,
@@ -65,8 +65,8 @@ pub struct DataThread {
     stop: Stop,
     next_store: Instant,
     heartbeat: Arc<Heartbeat>,
-    /// Partitions held, as the counters know it.
-    held: u64,
+    /// Partitions assigned, as the counters know it.
+    assigned: u64,
     times: UnsettledTimesWriter,
     next_times: Instant,
     requests: Receiver<Request>,
@@ -78,25 +78,25 @@ pub struct DataThread {
 
 impl DataThread {
     pub fn new(
-        shared: Shared,
+        context: EngineContext,
         consumer: Arc<GroupConsumer>,
         events: Receiver<GroupEvent>,
         requests: Receiver<Request>,
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
-        let Shared { counters, stop, .. } = &shared;
+        let EngineContext { counters, stop, .. } = &context;
         let (counters, stop) = (Arc::clone(counters), stop.clone());
-        let times = counters.unsettled_times.pen();
-        let (setting, outlet) = parts_of(shared);
+        let times = counters.unsettled_times.writer();
+        let (settings, outlet) = parts_of(context);
         Self {
-            dispatcher: Dispatcher::new(setting, outlet),
+            dispatcher: Dispatcher::new(settings, outlet),
             consumer,
             events,
             counters,
             stop,
             next_store: Instant::now(),
             heartbeat,
-            held: 0,
+            assigned: 0,
             times,
             next_times: Instant::now(),
             requests,
@@ -113,13 +113,13 @@ impl DataThread {
             self.heartbeat.record(now);
             self.handle_events(now);
             self.reload(now);
-            let reading = self.reading();
-            let stopping = reading == Reading::Off;
-            let busy = self.dispatcher.turn(now, reading);
+            let read_mode = self.read_mode();
+            let stopping = read_mode == ReadMode::Nothing;
+            let busy = self.dispatcher.turn(now, read_mode);
             self.read_failed_again();
             self.store_offsets(now, stopping);
-            self.resume_topics(now, reading);
-            self.tell_times(now);
+            self.resume_topics(now, read_mode);
+            self.report_unsettled_times(now);
             if stopping && self.is_finished(now) {
                 self.dispatcher.summarize_all();
                 return;
@@ -146,15 +146,15 @@ impl DataThread {
     }
 
     /// What may be read now. A run until the end still reads what was fetched when the last end was seen.
-    fn reading(&self) -> Reading {
+    fn read_mode(&self) -> ReadMode {
         if self.stop.is_asked() {
-            return Reading::Off;
+            return ReadMode::Nothing;
         }
         match (self.stop.is_finishing(), self.dispatcher.has_fetched()) {
-            (false, _) if self.waiting.is_some() => Reading::FetchedRecords,
-            (false, _) => Reading::On,
-            (true, true) => Reading::FetchedRecords,
-            (true, false) => Reading::Off,
+            (false, _) if self.waiting.is_some() => ReadMode::FetchedOnly,
+            (false, _) => ReadMode::Fetch,
+            (true, true) => ReadMode::FetchedOnly,
+            (true, false) => ReadMode::Nothing,
         }
     }
 
@@ -195,8 +195,9 @@ impl DataThread {
                     self.dispatcher.revoke(partitions, now + REVOKE_DRAIN_MAX, acknowledge);
                 }
             }
-            let held = self.dispatcher.partitions() as u64;
-            self.counters.hold_partitions(std::mem::replace(&mut self.held, held), held);
+            let assigned = self.dispatcher.partitions() as u64;
+            self.counters
+                .change_assigned_partitions(std::mem::replace(&mut self.assigned, assigned), assigned);
         }
     }
 
@@ -212,9 +213,9 @@ impl DataThread {
     }
 
     /// Tells `/metrics` how old the open records are.
-    fn tell_times(&mut self, now: Instant) {
+    fn report_unsettled_times(&mut self, now: Instant) {
         if now >= self.next_times {
-            self.next_times = now + TELL_TIMES_EVERY;
+            self.next_times = now + REPORT_TIMES_EVERY;
             self.times.write(self.dispatcher.times());
         }
     }
@@ -226,12 +227,12 @@ impl DataThread {
         }
         self.next_store = now + STORE_EVERY;
         self.pause_blocked_topics();
-        let Settled { settled, back } = self.dispatcher.take_settled();
-        if settled.is_empty() {
+        let SettledOffsets { offsets, went_back } = self.dispatcher.take_settled();
+        if offsets.is_empty() {
             return;
         }
-        self.consumer.context().explicit_commits.ask(back);
-        if let Err(error) = self.consumer.store_offsets(&offsets_of(&settled)) {
+        self.consumer.context().explicit_commits.ask(went_back);
+        if let Err(error) = self.consumer.store_offsets(&offsets_of(&offsets)) {
             // A partition that is being revoked: its revoke commits it.
             debug!(%error, "offsets were not stored");
         }

@@ -2,7 +2,7 @@
 
 use crate::batch::{Batch, Budget, Collisions, Limits};
 use crate::commit::{AssignmentId, BatchId};
-use crate::routes::LanePlace;
+use crate::routes::LaneKey;
 use base::Destination;
 use influx::{Delivered, Lines};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 /// The data thread's end of a lane.
 pub struct Lane<Q> {
-    pub place: LanePlace,
+    pub key: LaneKey,
     pub destination: Arc<Destination>,
     pub queue: Q,
     pub open: Batch,
@@ -23,7 +23,7 @@ pub struct Lane<Q> {
 /// A batch that came back: all its lines are stored, refused or blocked, and the dead letters of the records that it settles are
 /// written.
 #[derive(Debug)]
-pub struct Done {
+pub struct FinishedBatch {
     pub lane: usize,
     pub batch: Batch,
     pub lines: Lines,
@@ -34,13 +34,13 @@ pub struct Done {
 impl<Q> Lane<Q> {
     /// `closed` is where full batches go.
     pub fn new(
-        place: LanePlace,
+        key: LaneKey,
         destination: Arc<Destination>,
         queue: Q,
         (open, spare): (Batch, Batch),
         closed: mpsc::Sender<Batch>,
     ) -> Self {
-        Self { place, destination, queue, open, spare: Some(spare), in_flight: Vec::new(), closed }
+        Self { key, destination, queue, open, spare: Some(spare), in_flight: Vec::new(), closed }
     }
 
     /// Whether the next record may be read. An empty batch always has room, so that each destination keeps moving.
@@ -93,7 +93,7 @@ impl<Q> Lane<Q> {
     }
 }
 
-impl Done {
+impl FinishedBatch {
     /// Gives the buffers back to the batch.
     pub fn into_batch(self) -> Batch {
         let Self { mut batch, lines, .. } = self;
@@ -114,10 +114,10 @@ mod tests {
     fn a_lane_whose_writer_is_gone_does_not_stop_silently() {
         let (closed, batches) = mpsc::channel(1);
         let (batch_id, budget) = (BatchId::first(), Budget::new(1_000));
-        let place = LanePlace { destination: 0, slot: 0 };
+        let key = LaneKey { destination: 0, slot: 0 };
         let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
         let both = (Batch::new(batch_id, &budget), Batch::new(batch_id, &budget));
-        let mut lane = Lane::new(place, Arc::new(destination), (), both, closed);
+        let mut lane = Lane::new(key, Arc::new(destination), (), both, closed);
         lane.open.lines.text_mut().extend_from_slice(b"m v=1");
         lane.open.lines.end_line();
         lane.open.push(AssignmentId::for_test(0), 0, 0, Instant::now());

@@ -1,9 +1,9 @@
 //! The writing end of lanes: one task each, on the writer's threads.
 
 use crate::batch::Batch;
-use crate::lane::Done;
+use crate::lane::FinishedBatch;
 use crate::ports::Outlet;
-use crate::refused_letters::{LaneLetters, LetterContext};
+use crate::refused_letters::{DeadLetterContext, LaneDeadLetters};
 use base::Destination;
 use influx::{Delivered, LaneWriter, Lines, Writer};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 pub struct WritingLanes {
     writer: Arc<Writer>,
     /// None: no dead letter is configured.
-    letters: Option<Arc<LetterContext>>,
+    letters: Option<Arc<DeadLetterContext>>,
     runtime: Handle,
     /// For each lane, whether it waits until dead letters can be written.
     waits: Vec<Arc<AtomicBool>>,
@@ -35,7 +35,12 @@ impl Drop for WritingLanes {
 }
 
 impl WritingLanes {
-    pub fn new(writer: Arc<Writer>, letters: Option<Arc<LetterContext>>, runtime: Handle, seed: u64) -> Self {
+    pub fn new(
+        writer: Arc<Writer>,
+        letters: Option<Arc<DeadLetterContext>>,
+        runtime: Handle,
+        seed: u64,
+    ) -> Self {
         let seeds = fastrand::Rng::with_seed(seed);
         Self { writer, letters, runtime, waits: Vec::new(), seeds, tasks: Vec::new() }
     }
@@ -46,13 +51,13 @@ impl Outlet for WritingLanes {
         &mut self,
         lane: usize,
         destination: &Arc<Destination>,
-        done: &Sender<Done>,
+        done: &Sender<FinishedBatch>,
     ) -> mpsc::Sender<Batch> {
         // One batch at a time is sent, so this never waits.
         let (closed, batches) = mpsc::channel(1);
         let waits = Arc::<AtomicBool>::default();
         self.waits.push(Arc::clone(&waits));
-        let letters = self.letters.as_ref().map(|dispatcher| LaneLetters::new(Arc::clone(dispatcher), waits));
+        let letters = self.letters.as_ref().map(|context| LaneDeadLetters::new(Arc::clone(context), waits));
         let task = WriteTask {
             lane,
             letters,
@@ -75,9 +80,9 @@ impl Outlet for WritingLanes {
 struct WriteTask {
     lane: usize,
     writer: LaneWriter,
-    letters: Option<LaneLetters>,
+    letters: Option<LaneDeadLetters>,
     destination: Arc<Destination>,
-    done: Sender<Done>,
+    done: Sender<FinishedBatch>,
     data_thread: Thread,
 }
 
@@ -104,7 +109,8 @@ impl WriteTask {
             if let Some(letters) = &mut self.letters {
                 letters.write(&mut batch, &lines, &delivered).await;
             }
-            if self.done.send(Done { lane: self.lane, batch, lines, delivered, collisions }).is_err() {
+            if self.done.send(FinishedBatch { lane: self.lane, batch, lines, delivered, collisions }).is_err()
+            {
                 return;
             }
             self.data_thread.unpark();

@@ -52,8 +52,8 @@ pub mod telemetry;
 mod topic_mapping;
 pub mod watchdog;
 
-pub use data_thread::{DataThread, Reload, Request, Shared, Switched};
-pub use refused_letters::LetterContext;
+pub use data_thread::{DataThread, EngineContext, Reload, ReloadApplied, Request};
+pub use refused_letters::DeadLetterContext;
 pub use reject_limiter::{ProbeDelays, blocked_topic};
 pub use routes::{DESTINATIONS_WITH_LANES, Routing};
 pub use topic_mapping::Mapping;

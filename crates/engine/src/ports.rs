@@ -2,7 +2,7 @@
 //! the simulation runs everything between them.
 
 use crate::batch::Batch;
-use crate::lane::Done;
+use crate::lane::FinishedBatch;
 use base::Destination;
 use kafka::{Delivery, FetchedRecords};
 use rdkafka::consumer::ConsumerContext;
@@ -28,7 +28,7 @@ pub trait LaneQueue {
     fn release(&mut self, goes: impl Fn(&str, i32) -> bool);
 }
 
-/// Settles batches: each handed in comes back as `Done`, when all its lines are stored or refused, and all its dead
+/// Settles batches: each handed in comes back as `FinishedBatch`, when all its lines are stored or refused, and all its dead
 /// letters are written.
 pub trait Outlet {
     /// Opens a lane: one batch at a time is sent.
@@ -36,7 +36,7 @@ pub trait Outlet {
         &mut self,
         lane: usize,
         destination: &Arc<Destination>,
-        done: &Sender<Done>,
+        done: &Sender<FinishedBatch>,
     ) -> mpsc::Sender<Batch>;
 
     /// Whether the lane waits for somebody to mend something.

@@ -3,9 +3,9 @@
 use crate::batch::Batch;
 use crate::commit::{AssignmentId, Tracker};
 use crate::dead_letter::{Elements, Letter, Stage};
-use crate::lane::Done;
+use crate::lane::FinishedBatch;
 use crate::reject_limiter::{Admission, ServerBlock};
-use crate::report::{self, Reporter, Tally};
+use crate::report::{self, Reporter, TurnCounts};
 use crate::routes::{Route, Routes, Topic};
 use crate::telemetry::Counters;
 use base::Destination;
@@ -28,7 +28,7 @@ pub struct RecordHandler {
     pub routes: Routes,
     pub tracker: Tracker,
     pub reporter: Reporter,
-    pub tally: Tally,
+    pub counts: TurnCounts,
     /// Errors in the place of records, and at which offsets: those are read again.
     pub failed: Vec<(TopicPartition, NextOffset)>,
     /// Topics of which a fetch was denied, with librdkafka's words.
@@ -36,7 +36,7 @@ pub struct RecordHandler {
     counters: Arc<Counters>,
     alarms: Arc<AlarmRegistry>,
     /// Whether rejected records are dead-lettered; otherwise they are counted, logged and skipped.
-    writes_letters: bool,
+    writes_dead_letters: bool,
 }
 
 /// A record with where it goes.
@@ -52,19 +52,19 @@ impl RecordHandler {
         routes: Routes,
         counters: Arc<Counters>,
         alarms: Arc<AlarmRegistry>,
-        writes_letters: bool,
+        writes_dead_letters: bool,
     ) -> Self {
-        let (tracker, reporter, tally) = (Tracker::default(), Reporter::default(), Tally::default());
+        let (tracker, reporter, counts) = (Tracker::default(), Reporter::default(), TurnCounts::default());
         Self {
             routes,
             tracker,
             reporter,
-            tally,
+            counts,
             failed: Vec::new(),
             denied: Vec::new(),
             counters,
             alarms,
-            writes_letters,
+            writes_dead_letters,
         }
     }
 
@@ -72,7 +72,7 @@ impl RecordHandler {
     pub fn take(&mut self, delivery: Delivery<'_>, open: &mut Batch, now: Instant) {
         match delivery {
             Delivery::Record { place, record, headers } => {
-                // A record of a partition that is not held any more: its owner reads it.
+                // A record of a partition that is not assigned any more: its owner reads it.
                 if let Some(route) = self.routes.find(&place) {
                     self.record(&Arrival { route, record, headers, now }, open);
                 }
@@ -104,11 +104,15 @@ impl RecordHandler {
         }
     }
 
-    /// Goes on by other rules; returns the partitions held, with the assignments that end with the old ones.
-    pub fn renew(&mut self, mut routes: Routes, writes_letters: bool) -> Vec<(TopicPartition, AssignmentId)> {
-        self.writes_letters = writes_letters;
+    /// Goes on by other rules; returns the partitions assigned, with the assignments that end with the old ones.
+    pub fn renew(
+        &mut self,
+        mut routes: Routes,
+        writes_dead_letters: bool,
+    ) -> Vec<(TopicPartition, AssignmentId)> {
+        self.writes_dead_letters = writes_dead_letters;
         routes.follow(&self.routes);
-        std::mem::replace(&mut self.routes, routes).into_held()
+        std::mem::replace(&mut self.routes, routes).into_assigned()
     }
 
     fn record(&mut self, arrival: &Arrival<'_>, open: &mut Batch) {
@@ -136,12 +140,12 @@ impl RecordHandler {
         } else {
             all_filtered = topic.limiter.filter();
         }
-        self.tally.records += 1;
-        self.tally.bytes += record.value.map_or(0, <[u8]>::len) as u64;
-        self.tally.lines += became.lines as u64;
-        self.tally.filtered += became.filtered as u64;
+        self.counts.records += 1;
+        self.counts.bytes += record.value.map_or(0, <[u8]>::len) as u64;
+        self.counts.lines += became.lines as u64;
+        self.counts.filtered += became.filtered as u64;
         open.push(route.assignment, record.offset, mark.lines, *now);
-        let has_letter = became.has_rejected() && self.writes_letters;
+        let has_letter = became.has_rejected() && self.writes_dead_letters;
         if has_letter {
             open.push_letter(route.assignment, letter(topic, arrival, &became), *now);
         }
@@ -173,10 +177,12 @@ impl RecordHandler {
 
     /// A batch came back: blocks the topics of lines that a limit of the server keeps out, names the records of refused lines, and
     /// counts them for their topics' guards.
-    pub fn delivered(&mut self, done: &Done, destination: &Destination, now: Instant) {
+    pub fn delivered(&mut self, done: &FinishedBatch, destination: &Destination, now: Instant) {
         for blocked in &done.delivered.blocked {
             // A partition that was given up is its next owner's.
-            let Some(at) = done.batch.place_of(done.batch.origin(blocked.line).assignment) else { continue };
+            let Some(at) = done.batch.partition_of(done.batch.origin(blocked.line).assignment) else {
+                continue;
+            };
             let Some(topic) = self.routes.topic_named(&at.topic) else { continue };
             let (cause, place) = (blocked.cause.name(), destination.to_string());
             let by = ServerBlock { cause, at: &place, why: &blocked.why, remedy: &blocked.remedy };
@@ -191,7 +197,7 @@ impl RecordHandler {
         let mut last = None;
         for refused in &done.delivered.refused {
             let origin = done.batch.origin(refused.line);
-            let place = done.batch.place_of(origin.assignment);
+            let place = done.batch.partition_of(origin.assignment);
             let named = place.map(|at| (at.as_ref(), origin.offset));
             self.reporter.refused(done, destination, refused, named, &self.counters.rejections, now);
             if let Some(at) = place {

@@ -30,8 +30,8 @@ fn backoff() -> Backoff {
 }
 
 /// What the lanes share.
-pub struct LetterContext {
-    pub letters: Arc<DeadLetters>,
+pub struct DeadLetterContext {
+    pub dead_letters: Arc<DeadLetters>,
     pub originals: Originals,
     pub routing: Arc<Routing>,
     pub record_limits: RecordLimits,
@@ -40,8 +40,8 @@ pub struct LetterContext {
 }
 
 /// One lane's end.
-pub struct LaneLetters {
-    dispatcher: Arc<LetterContext>,
+pub struct LaneDeadLetters {
+    context: Arc<DeadLetterContext>,
     watch: AlarmGuard,
     /// Whether the lane waits until letters can be written.
     waits: Arc<AtomicBool>,
@@ -58,10 +58,10 @@ struct RefusedRecord {
     why: Arc<str>,
 }
 
-impl LaneLetters {
-    pub fn new(dispatcher: Arc<LetterContext>, waits: Arc<AtomicBool>) -> Self {
-        let watch = dispatcher.alarms.guard();
-        Self { dispatcher, watch, waits, rng: fastrand::Rng::new() }
+impl LaneDeadLetters {
+    pub fn new(context: Arc<DeadLetterContext>, waits: Arc<AtomicBool>) -> Self {
+        let watch = context.alarms.guard();
+        Self { context, watch, waits, rng: fastrand::Rng::new() }
     }
 
     /// Returns when the letters of all records that settle with this batch are written, however long that takes. Records of
@@ -102,7 +102,7 @@ impl LaneLetters {
             .collect();
         let mut backoff = backoff();
         loop {
-            match self.dispatcher.originals.read(&wanted).await {
+            match self.context.originals.read(&wanted).await {
                 Ok(originals) => {
                     self.go_on();
                     return originals;
@@ -116,11 +116,8 @@ impl LaneLetters {
         let mut backoff = backoff();
         while !letters.is_empty() {
             let before = letters.len();
-            let result = self.dispatcher.letters.send(&mut letters).await;
-            Counters::add(
-                &self.dispatcher.counters.dead_letters,
-                before.saturating_sub(letters.len()) as u64,
-            );
+            let result = self.context.dead_letters.send(&mut letters).await;
+            Counters::add(&self.context.counters.dead_letters, before.saturating_sub(letters.len()) as u64);
             match result {
                 Ok(()) => self.go_on(),
                 Err(error) => self.wait(&error, &mut backoff).await,
@@ -135,7 +132,7 @@ impl LaneLetters {
 
     async fn wait(&mut self, error: &DeadLetterError, backoff: &mut Backoff) {
         self.waits.store(true, Ordering::Relaxed);
-        let (at, why) = (self.dispatcher.letters.destination(), error.to_string());
+        let (at, why) = (self.context.dead_letters.destination(), error.to_string());
         let remedy = || {
             "rejected and refused records wait for their dead letters, and their lanes with them: mend it, and the bridge goes on"
                 .to_owned()
@@ -182,8 +179,8 @@ impl LaneLetters {
 
     /// The elements that the refused lines came from. None: what stands at this offset now gives other lines.
     fn elements(&self, refused: &RefusedRecord, original: &Original, lines: &Lines) -> Option<Vec<usize>> {
-        let (rules, _) = self.dispatcher.routing.mapping_of(&refused.at.topic)?;
-        let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.dispatcher.record_limits);
+        let (rules, _) = self.context.routing.mapping_of(&refused.at.topic)?;
+        let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.context.record_limits);
         // A header without a value is an empty one for the mapping, as when the record was read first.
         let named = original.headers.iter();
         let headers: Vec<(&str, &[u8])> =
@@ -249,7 +246,7 @@ fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[AssignmentId
         }
         // A partition that was given up before the batch was closed: its records settle nowhere here, and its next owner writes
         // their letters.
-        let Some(at) = batch.place_of(origin.assignment) else { continue };
+        let Some(at) = batch.partition_of(origin.assignment) else { continue };
         let line = (refused.line, origin.line as usize);
         match records.last_mut() {
             Some(last) if last.offset == origin.offset && last.at == *at => last.lines.push(line),
@@ -301,7 +298,7 @@ mod tests {
             batch.push_letter(AssignmentId::for_test(partition as u64), letter(partition, 20), now);
         }
         let place = |partition| Some(Arc::new(TopicPartition { topic: "t".to_owned(), partition }));
-        batch.places = vec![place(0), place(1)];
+        batch.partitions = vec![place(0), place(1)];
         batch
     }
 

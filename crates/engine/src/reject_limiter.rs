@@ -177,7 +177,7 @@ impl RejectLimiter {
         Self { rejected_min: REJECTED_AGAIN_MIN, ..self }
     }
 
-    /// Asked for each record, before it is mapped.
+    /// ReloadOutcome for each record, before it is mapped.
     pub fn admit(&mut self) -> Admission {
         match &mut self.state {
             State::Open => Admission::Admitted,

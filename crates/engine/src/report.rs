@@ -3,9 +3,9 @@
 
 use crate::batch::{COLLISION_REMEDY, Collisions};
 use crate::dead_letter::REFUSED;
-use crate::lane::Done;
+use crate::lane::FinishedBatch;
 use crate::routes::Topic;
-use crate::telemetry::{Counters, Rejections, Seen};
+use crate::telemetry::{Counters, RejectedRecord, Rejections};
 use base::Destination;
 use base::TopicPartition;
 use base::record::Record;
@@ -34,23 +34,23 @@ pub struct Reporter {
 #[derive(Debug, Default)]
 struct Throttle {
     last: Option<Instant>,
-    kept_back: u64,
+    suppressed: u64,
 }
 
 impl Throttle {
     /// Whether to log now; if so, how many were kept back before.
     fn pass(&mut self, every: Duration, now: Instant) -> Option<u64> {
         if self.is_recent(every, now) {
-            self.kept_back += 1;
+            self.suppressed += 1;
             return None;
         }
         self.last = Some(now);
-        Some(std::mem::take(&mut self.kept_back))
+        Some(std::mem::take(&mut self.suppressed))
     }
 
     /// How many were kept back, once it is time to say so although nothing followed.
     fn summary(&mut self, every: Duration, now: Instant) -> Option<u64> {
-        if self.kept_back == 0 || self.is_recent(every, now) {
+        if self.suppressed == 0 || self.is_recent(every, now) {
             return None;
         }
         self.last = Some(now);
@@ -59,7 +59,7 @@ impl Throttle {
 
     /// How many were kept back.
     fn take(&mut self) -> Option<u64> {
-        Some(std::mem::take(&mut self.kept_back)).filter(|kept_back| *kept_back > 0)
+        Some(std::mem::take(&mut self.suppressed)).filter(|suppressed| *suppressed > 0)
     }
 
     fn is_recent(&self, every: Duration, now: Instant) -> bool {
@@ -118,15 +118,15 @@ pub fn all_filtered(topic: &Topic) {
 impl Reporter {
     /// Logs how many warnings were kept back, where none of the same kind followed that says so.
     pub fn summarize(&mut self, now: Instant) {
-        self.tell_kept_back(|throttle, every| throttle.summary(every, now));
+        self.log_suppressed(|throttle, every| throttle.summary(every, now));
     }
 
     /// As [`Reporter::summarize`], at the end: nothing may follow.
     pub fn summarize_all(&mut self) {
-        self.tell_kept_back(|throttle, _| throttle.take());
+        self.log_suppressed(|throttle, _| throttle.take());
     }
 
-    fn tell_kept_back(&mut self, mut take: impl FnMut(&mut Throttle, Duration) -> Option<u64>) {
+    fn log_suppressed(&mut self, mut take: impl FnMut(&mut Throttle, Duration) -> Option<u64>) {
         for (reason, throttle) in Reason::ALL.into_iter().zip(&mut self.rejected) {
             if let Some(more) = take(throttle, LOG_EVERY) {
                 warn!(reason = reason.name(), more, "further records rejected for the same reason");
@@ -153,7 +153,7 @@ impl Reporter {
         let (partition, offset, reason) = (record.partition, record.offset, rejection.reason().name());
         // A tombstone has none to show.
         let text = record.value.unwrap_or_default();
-        last.note(Seen { topic, partition, offset, element, reason, why: rejection, text }, now);
+        last.record(RejectedRecord { topic, partition, offset, element, reason, why: rejection, text }, now);
         let Some(throttle) = self.rejected.get_mut(rejection.reason() as usize) else { return };
         let Some(more) = throttle.pass(LOG_EVERY, now) else { return };
         let why = printable(&rejection.to_string(), SHOWN_MAX);
@@ -163,7 +163,7 @@ impl Reporter {
     /// InfluxDB refused a line: names its record.
     pub fn refused(
         &mut self,
-        done: &Done,
+        done: &FinishedBatch,
         destination: &Destination,
         refused: &Refused,
         place: Option<(&TopicPartition, i64)>,
@@ -174,14 +174,14 @@ impl Reporter {
             place.map_or(("", -1, -1), |(at, offset)| (at.topic.as_str(), at.partition, offset));
         let text = done.lines.line(refused.line).trim_ascii_end();
         let (element, reason, why) = (None, REFUSED, &refused.why);
-        last.note(Seen { topic, partition, offset, element, reason, why, text }, now);
+        last.record(RejectedRecord { topic, partition, offset, element, reason, why, text }, now);
         let Some(more) = self.refused.pass(LOG_EVERY, now) else { return };
         let line = printable_bytes(text, SHOWN_MAX);
         warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
     }
 
     /// Points of a batch overwrite earlier points of that batch.
-    pub fn collided(&mut self, done: &Done, now: Instant) {
+    pub fn collided(&mut self, done: &FinishedBatch, now: Instant) {
         let Some(_) = self.collided.pass(COLLISIONS_EVERY, now) else { return };
         let Some(line) = done.collisions.example else { return };
         let line = printable_bytes(done.lines.line(line).trim_ascii_end(), SHOWN_MAX);
@@ -211,14 +211,14 @@ impl Reporter {
 
 /// Counts of one turn.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct TurnCounts {
     pub records: u64,
     pub bytes: u64,
     pub lines: u64,
     pub filtered: u64,
 }
 
-impl Tally {
+impl TurnCounts {
     /// Adds them up where `/metrics` looks.
     pub fn flush(&mut self, counters: &Counters) {
         if self.records == 0 {

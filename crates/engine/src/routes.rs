@@ -1,4 +1,4 @@
-//! Which partitions are held, and where their records go: topic to mapping, mapping to destination, partition to lane.
+//! Which partitions are assigned, and where their records go: topic to mapping, mapping to destination, partition to lane.
 
 use crate::commit::AssignmentId;
 use crate::reject_limiter::{ProbeDelays, RejectLimiter};
@@ -31,7 +31,7 @@ pub struct Routing {
 
 /// One lane among all: the destination's number, and which of its lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LanePlace {
+pub struct LaneKey {
     pub destination: usize,
     pub slot: usize,
 }
@@ -42,7 +42,7 @@ pub struct Route {
     pub assignment: AssignmentId,
     /// The topic's number.
     pub topic: usize,
-    pub lane: LanePlace,
+    pub lane: LaneKey,
 }
 
 /// A topic that partitions were assigned of, with what was learned of it.
@@ -72,8 +72,8 @@ pub struct Routes {
     assignments: u64,
     /// Topics that the configuration before had blocked.
     blocked_before: BTreeSet<Arc<str>>,
-    held: HashMap<TopicPartition, Route>,
-    places: HashMap<AssignmentId, Arc<TopicPartition>>,
+    assigned: HashMap<TopicPartition, Route>,
+    partitions_by_assignment: HashMap<AssignmentId, Arc<TopicPartition>>,
     last: Option<(usize, i32, Option<Route>)>,
 }
 
@@ -130,7 +130,8 @@ impl Routing {
 
 impl Routes {
     pub fn new(routing: Arc<Routing>, limits: RecordLimits, probes: ProbeDelays) -> Self {
-        let (held, places, blocked_before) = (HashMap::new(), HashMap::new(), BTreeSet::new());
+        let (assigned, partitions_by_assignment, blocked_before) =
+            (HashMap::new(), HashMap::new(), BTreeSet::new());
         Self {
             routing,
             limits,
@@ -138,8 +139,8 @@ impl Routes {
             topics: Vec::new(),
             assignments: 0,
             blocked_before,
-            held,
-            places,
+            assigned,
+            partitions_by_assignment,
             last: None,
         }
     }
@@ -160,9 +161,9 @@ impl Routes {
         let destination = known.destination;
         // Topics of one partition are spread too.
         let slot = (topic + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination;
-        let route = Route { assignment, topic, lane: LanePlace { destination, slot } };
-        self.places.insert(assignment, Arc::new(at.clone()));
-        self.held.insert(at, route);
+        let route = Route { assignment, topic, lane: LaneKey { destination, slot } };
+        self.partitions_by_assignment.insert(assignment, Arc::new(at.clone()));
+        self.assigned.insert(at, route);
         self.last = None;
         route
     }
@@ -170,7 +171,7 @@ impl Routes {
     /// Stops routing a partition; its place stays known until [`Routes::forget`].
     pub fn remove(&mut self, at: &TopicPartition) -> Option<AssignmentId> {
         self.last = None;
-        self.held.remove(at).map(|route| route.assignment)
+        self.assigned.remove(at).map(|route| route.assignment)
     }
 
     /// Another assignment takes the place of the one in which this partition was assigned. Returns the old one.
@@ -180,17 +181,17 @@ impl Routes {
         begin: impl FnOnce(AssignmentId) -> AssignmentId,
     ) -> Option<AssignmentId> {
         self.last = None;
-        let route = self.held.get_mut(at)?;
+        let route = self.assigned.get_mut(at)?;
         let before = route.assignment;
         route.assignment = begin(before);
-        let place = self.places.remove(&before).unwrap_or_else(|| Arc::new(at.clone()));
-        self.places.insert(route.assignment, place);
+        let place = self.partitions_by_assignment.remove(&before).unwrap_or_else(|| Arc::new(at.clone()));
+        self.partitions_by_assignment.insert(route.assignment, place);
         Some(before)
     }
 
     /// The partitions of a topic that are assigned, with their assignments, in an order that does not change from run to run.
     pub fn assigned_of(&self, topic: usize) -> Vec<(TopicPartition, AssignmentId)> {
-        let of_topic = self.held.iter().filter(|(_, route)| route.topic == topic);
+        let of_topic = self.assigned.iter().filter(|(_, route)| route.topic == topic);
         let mut assigned: Vec<_> = of_topic.map(|(at, route)| (at.clone(), route.assignment)).collect();
         assigned.sort();
         assigned
@@ -204,30 +205,31 @@ impl Routes {
 
     /// Forgets where a assignment was.
     pub fn forget(&mut self, assignment: AssignmentId) {
-        self.places.remove(&assignment);
+        self.partitions_by_assignment.remove(&assignment);
     }
 
     pub fn partitions(&self) -> usize {
-        self.held.len()
+        self.assigned.len()
     }
 
-    /// The partitions held.
-    pub fn held(&self) -> impl Iterator<Item = &TopicPartition> {
-        self.held.keys()
+    /// The partitions assigned.
+    pub fn assigned(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.assigned.keys()
     }
 
     /// In an order that does not change from run to run.
-    pub fn into_held(self) -> Vec<(TopicPartition, AssignmentId)> {
-        let mut held: Vec<_> = self.held.into_iter().map(|(at, route)| (at, route.assignment)).collect();
-        held.sort();
-        held
+    pub fn into_assigned(self) -> Vec<(TopicPartition, AssignmentId)> {
+        let mut assigned: Vec<_> =
+            self.assigned.into_iter().map(|(at, route)| (at, route.assignment)).collect();
+        assigned.sort();
+        assigned
     }
 
-    pub fn place_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
-        self.places.get(&assignment)
+    pub fn partition_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
+        self.partitions_by_assignment.get(&assignment)
     }
 
-    /// The route of a record's partition, if it is held. Records come in runs of one partition, so the last is tried first.
+    /// The route of a record's partition, if it is assigned. Records come in runs of one partition, so the last is tried first.
     pub fn find(&mut self, place: &Place<'_>) -> Option<Route> {
         if let Some((topic, partition, route)) = self.last
             && (topic, partition) == (place.topic_handle, place.partition)
@@ -235,7 +237,7 @@ impl Routes {
             return route;
         }
         let at = TopicPartition { topic: place.topic.to_owned(), partition: place.partition };
-        let route = self.held.get(&at).copied();
+        let route = self.assigned.get(&at).copied();
         self.last = Some((place.topic_handle, place.partition, route));
         route
     }
@@ -258,7 +260,7 @@ impl Routes {
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
         let is_blocked =
             |route: &Route| self.topics.get(route.topic).is_some_and(|topic| topic.limiter.is_blocked());
-        self.held.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()
+        self.assigned.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()
     }
 
     fn topic_number(&mut self, name: &str) -> usize {
@@ -290,7 +292,7 @@ impl Routes {
 
     /// The topic that lost its last partition longest ago, where enough others without partitions stay known.
     fn place_to_use_again(&self) -> Option<usize> {
-        let assigned: HashSet<usize> = self.held.values().map(|route| route.topic).collect();
+        let assigned: HashSet<usize> = self.assigned.values().map(|route| route.topic).collect();
         let unassigned = self.topics.iter().enumerate().filter(|(number, _)| !assigned.contains(number));
         if unassigned.clone().count() < UNASSIGNED_TOPICS_MAX {
             return None;
@@ -324,6 +326,6 @@ mod tests {
         assert_eq!(*routes.topic_mut(first.topic).name, *stays.topic, "an assigned topic keeps its place");
         assert!(routes.topic_named("t999").is_some() && routes.topic_named("t900").is_some());
         assert!(routes.topic_named("t899").is_none(), "the newest stay known");
-        assert_eq!((routes.held.len(), routes.places.len()), (1, 1));
+        assert_eq!((routes.assigned.len(), routes.partitions_by_assignment.len()), (1, 1));
     }
 }

@@ -12,7 +12,7 @@ mod store;
 mod world;
 
 use crate::seed;
-use seen::Seen;
+use seen::Coverage;
 use world::World;
 
 /// Of a test run without optimisation: a few seconds.
@@ -24,7 +24,7 @@ fn nothing_is_lost_or_committed_early_in_any_schedule() {
         Some(seed) => seed..seed + 1,
         None => 0..seed::given("BRIDGE_SIMULATION_SEEDS").unwrap_or(SCHEDULES),
     };
-    let mut seen = Seen::default();
+    let mut seen = Coverage::default();
     for seed in seeds {
         let _repeated = seed::Repeated::by("BRIDGE_SIMULATION_SEED", seed, "cargo test --lib simulation");
         seen.add(&World::new(seed).run());

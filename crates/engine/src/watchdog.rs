@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Between two looks; a stop is noticed within this time.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const CHECK_EVERY: Duration = Duration::from_millis(500);
 /// Longer than a request may take by default (30 s) and than a group takes to balance: after this long without a step,
 /// something is wrong that no alarm names.
 const STILL_MAX: Duration = Duration::from_mins(2);
@@ -42,18 +42,18 @@ struct Sample {
 
 /// Remembers when something moved last.
 #[derive(Debug)]
-struct Judge {
+struct StallDetector {
     steps: u64,
     since: Instant,
 }
 
-impl Judge {
+impl StallDetector {
     fn new(now: Instant) -> Self {
         Self { steps: 0, since: now }
     }
 
     /// Why the bridge is stuck, if it is.
-    fn look(&mut self, sample: &Sample, now: Instant) -> Option<String> {
+    fn check(&mut self, sample: &Sample, now: Instant) -> Option<String> {
         if let Some((thread, silence)) = sample.overdue.first() {
             return Some(format!("the thread {thread} has not turned for {} s", silence.as_secs()));
         }
@@ -76,12 +76,12 @@ impl Judge {
 /// Starts the thread that looks, until a stop is asked for.
 pub fn start(signals: Signals, stop: Stop) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
-        let mut judge = Judge::new(Instant::now());
+        let mut detector = StallDetector::new(Instant::now());
         let mut watch = signals.writer.alarm_registry().guard();
         while !stop.is_asked() {
-            thread::sleep(LOOK_EVERY);
+            thread::sleep(CHECK_EVERY);
             let now = Instant::now();
-            match judge.look(&sample(&signals, now), now) {
+            match detector.check(&sample(&signals, now), now) {
                 Some(why) => raise(&mut watch, &why, now),
                 None => watch.well(now),
             }
@@ -135,10 +135,10 @@ mod tests {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let still = Sample { steps: 7, unread: 10, ..Sample::default() };
-        let mut judge = Judge::new(start);
-        assert_eq!(judge.look(&still, at(0)), None);
-        assert_eq!(judge.look(&still, at(119)), None);
-        let why = judge.look(&still, at(120)).unwrap();
+        let mut detector = StallDetector::new(start);
+        assert_eq!(detector.check(&still, at(0)), None);
+        assert_eq!(detector.check(&still, at(119)), None);
+        let why = detector.check(&still, at(120)).unwrap();
         assert!(why.contains("10 records") && why.contains("120 s"), "{why}");
         // A step, an explanation or the end of the work begins the time anew.
         for other in [
@@ -146,8 +146,8 @@ mod tests {
             Sample { is_explained: true, ..still.clone() },
             Sample { unread: 0, ..still.clone() },
         ] {
-            assert_eq!(judge.look(&other, at(200)), None, "{other:?}");
-            assert_eq!(judge.look(&still, at(319)), None, "{other:?}");
+            assert_eq!(detector.check(&other, at(200)), None, "{other:?}");
+            assert_eq!(detector.check(&still, at(319)), None, "{other:?}");
         }
     }
 
@@ -156,16 +156,17 @@ mod tests {
     fn is_stuck_with_records_that_are_read_and_never_settled() {
         let start = Instant::now();
         let read = Sample { steps: 7, unsettled: 3, ..Sample::default() };
-        let mut judge = Judge::new(start);
-        assert_eq!(judge.look(&read, start), None);
-        let why = judge.look(&read, start + STILL_MAX).unwrap();
+        let mut detector = StallDetector::new(start);
+        assert_eq!(detector.check(&read, start), None);
+        let why = detector.check(&read, start + STILL_MAX).unwrap();
         assert!(why.contains("0 records wait in Kafka and 3 are read and not stored"), "{why}");
     }
 
     #[test]
     fn names_a_thread_that_does_not_turn() {
         let overdue = vec![("data-0".to_owned(), Duration::from_secs(31))];
-        let why = Judge::new(Instant::now()).look(&Sample { overdue, ..Sample::default() }, Instant::now());
+        let why = StallDetector::new(Instant::now())
+            .check(&Sample { overdue, ..Sample::default() }, Instant::now());
         assert!(why.unwrap().contains("data-0 has not turned for 31 s"));
     }
 }

@@ -8,4 +8,4 @@ mod runs;
 pub use budget::{Budget, Reserved};
 pub use collisions::{CollisionSample, Collisions, REMEDY as COLLISION_REMEDY, count as count_collisions};
 pub use open::{Batch, Limits};
-pub use runs::{Origin, Runs};
+pub use runs::{LineOrigin, Runs};

@@ -1,6 +1,6 @@
 //! The batch that a lane is filling.
 
-use super::{Budget, Collisions, Origin, Reserved, Runs, collisions};
+use super::{Budget, Collisions, LineOrigin, Reserved, Runs, collisions};
 use crate::commit::{AssignmentId, BatchId};
 use crate::dead_letter::Letter;
 use base::TopicPartition;
@@ -18,7 +18,7 @@ pub struct Batch {
     /// Whose records it settles; also those of records without lines that stand between others.
     pub assignments: Vec<AssignmentId>,
     /// Where the assignments are, in the same order; known once the batch is closed. None: given up before.
-    pub places: Vec<Option<Arc<TopicPartition>>>,
+    pub partitions: Vec<Option<Arc<TopicPartition>>>,
     /// Dead letters of rejected records, which settle with the batch, and the assignments that the records belong to.
     pub letters: Vec<(AssignmentId, Letter)>,
     letter_bytes: usize,
@@ -41,7 +41,7 @@ impl Batch {
             lines: LineBuffer::default(),
             runs: Runs::default(),
             assignments: Vec::new(),
-            places: Vec::new(),
+            partitions: Vec::new(),
             letters: Vec::new(),
             letter_bytes: 0,
             opened: None,
@@ -88,7 +88,7 @@ impl Batch {
     }
 
     /// The record that a line of this batch came from. No line may be settled without its record: it would be lost silently.
-    pub fn origin(&self, line: usize) -> Origin {
+    pub fn origin(&self, line: usize) -> LineOrigin {
         match self.runs.origin(line) {
             Some(origin) => origin,
             #[expect(
@@ -109,9 +109,9 @@ impl Batch {
     }
 
     /// The topic and partition of a assignment, of a closed batch. None: the partition was given up before the batch was closed.
-    pub fn place_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
+    pub fn partition_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
         let number = self.assignments.iter().position(|carried| *carried == assignment);
-        let place = number.and_then(|number| self.places.get(number));
+        let place = number.and_then(|number| self.partitions.get(number));
         assert!(place.is_some(), "a closed batch knows the partition of each of its assignments");
         place.and_then(Option::as_ref)
     }
@@ -138,7 +138,7 @@ impl Batch {
             if text.capacity() <= bytes_kept { LineBuffer::reuse(text, ends) } else { LineBuffer::default() };
         self.runs.clear();
         self.assignments.clear();
-        self.places.clear();
+        self.partitions.clear();
         self.letters = Vec::new();
         self.letter_bytes = 0;
         self.opened = None;

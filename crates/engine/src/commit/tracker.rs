@@ -26,7 +26,7 @@ impl BatchId {
     }
 }
 
-/// The partitions held, each with its prefix.
+/// The partitions assigned, each with its prefix.
 #[derive(Debug, Default)]
 pub struct Tracker {
     next_assignment: u64,
@@ -191,7 +191,7 @@ impl Tracker {
         self.partitions.get(&assignment).is_none_or(|partition| partition.spans.is_empty())
     }
 
-    /// Of all partitions held.
+    /// Of all partitions assigned.
     pub fn times(&self) -> impl Iterator<Item = (AssignmentId, Times)> + '_ {
         self.partitions.iter().map(|(assignment, partition)| (*assignment, partition.times()))
     }

@@ -9,7 +9,7 @@
 //! librdkafka still has records in the old queues. Pausing a partition makes it forget them, and it fetches them again from
 //! where it was fetched from last; from where it is told to, where something fetched was given up.
 
-use super::{DataThread, Setting, Shared};
+use super::{DataThread, DispatcherSettings, EngineContext};
 use crate::lane_tasks::WritingLanes;
 use base::NextOffset;
 use base::TopicPartition;
@@ -31,9 +31,9 @@ const SEEK_MAX: Duration = Duration::from_secs(2);
 
 /// What a data thread is to go on with.
 pub struct Reload {
-    pub shared: Shared,
+    pub context: EngineContext,
     /// Hears when it does.
-    pub done: Sender<Switched>,
+    pub done: Sender<ReloadApplied>,
 }
 
 /// What a data thread is asked for while it runs.
@@ -46,7 +46,7 @@ pub enum Request {
 
 /// A data thread goes on by other rules.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Switched {
+pub struct ReloadApplied {
     /// Records, by their offsets, that were fetched and not settled: they are read again.
     pub read_again: u64,
 }
@@ -58,18 +58,18 @@ pub(super) struct Waiting {
 }
 
 /// The parts of a dispatcher, on the thread that will run it.
-pub(super) fn parts_of(shared: Shared) -> (Setting, WritingLanes) {
-    let setting = Setting {
-        routing: shared.routing,
-        limits: shared.limits,
-        budget: shared.budget,
-        record_limits: shared.record_limits,
-        counters: shared.counters,
-        alarms: Arc::clone(shared.writer.alarm_registry()),
-        writes_letters: shared.letters.is_some(),
-        probes: shared.probes,
+pub(super) fn parts_of(context: EngineContext) -> (DispatcherSettings, WritingLanes) {
+    let settings = DispatcherSettings {
+        routing: context.routing,
+        limits: context.limits,
+        budget: context.budget,
+        record_limits: context.record_limits,
+        counters: context.counters,
+        alarms: Arc::clone(context.writer.alarm_registry()),
+        writes_dead_letters: context.letters.is_some(),
+        probes: context.probes,
     };
-    (setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime, shared.seed))
+    (settings, WritingLanes::new(context.writer, context.letters, context.runtime, context.seed))
 }
 
 /// Assignments whose partitions the control thread is about to forward into the lanes' queues. It would undo what a reload forwards
@@ -118,29 +118,29 @@ impl DataThread {
         }
     }
 
-    fn go_on_with(&mut self, Reload { shared, done }: Reload, now: Instant) {
+    fn go_on_with(&mut self, Reload { context, done }: Reload, now: Instant) {
         self.store_offsets(now, true);
-        let (setting, outlet) = parts_of(shared);
+        let (settings, outlet) = parts_of(context);
         let consumer = Arc::clone(&self.consumer);
-        let held = list_of(self.dispatcher.held());
-        let (mut again, mut switched) = (Vec::new(), Switched::default());
-        let paused = consumer.pause(&held).and_then(|()| all_well(&held));
+        let assigned = list_of(self.dispatcher.assigned());
+        let (mut again, mut applied) = (Vec::new(), ReloadApplied::default());
+        let paused = consumer.pause(&assigned).and_then(|()| all_well(&assigned));
         let make_queue =
             || FetchedRecords::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
-        self.dispatcher.renew(setting, outlet, make_queue, |at, fetched, unsettled| {
+        self.dispatcher.renew(settings, outlet, make_queue, |at, fetched, unsettled| {
             fetched.queue().forward(&at.topic, at.partition);
             if let Some(unsettled) = unsettled {
                 again.push((at.clone(), unsettled.from));
-                switched.read_again += unsettled.count();
+                applied.read_again += unsettled.count();
             }
         });
         // Topics that hold were paused before: by the new rules they may go on.
-        let moved = [paused, seek(&consumer, &again), consumer.resume(&held)];
+        let moved = [paused, seek(&consumer, &again), consumer.resume(&assigned)];
         if let Some(error) = moved.into_iter().find_map(Result::err) {
             error!(%error, "a partition can't be read on by the new configuration: restart the bridge, and please report it with the log");
         }
         // Nobody waits any more.
-        let _nobody = done.send(switched);
+        let _nobody = done.send(applied);
     }
 }
 

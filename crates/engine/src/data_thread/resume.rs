@@ -12,42 +12,42 @@
 
 use super::{DataThread, Unsettled};
 use crate::data_thread::reload::{all_well, list_of, seek};
-use crate::dispatcher::{Reading, Resuming};
+use crate::dispatcher::{ReadMode, ResumableTopic};
 use base::TopicPartition;
 use rdkafka::consumer::Consumer;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 /// How often blocked topics are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const CHECK_EVERY: Duration = Duration::from_millis(100);
 
 impl DataThread {
-    pub(super) fn resume_topics(&mut self, now: Instant, reading: Reading) {
+    pub(super) fn resume_topics(&mut self, now: Instant, read_mode: ReadMode) {
         // A reload reads everything again by itself, and after a stop nothing is read any more.
-        if reading != Reading::On || now < self.next_resuming {
+        if read_mode != ReadMode::Fetch || now < self.next_resuming {
             return;
         }
-        self.next_resuming = now + LOOK_EVERY;
-        for resuming in self.dispatcher.resuming(now) {
-            self.resume_topic(&resuming, now);
+        self.next_resuming = now + CHECK_EVERY;
+        for resumable in self.dispatcher.resumable_topics(now) {
+            self.resume_topic(&resumable, now);
         }
     }
 
-    fn resume_topic(&mut self, resuming: &Resuming, now: Instant) {
-        let Resuming { name, partitions, .. } = resuming;
+    fn resume_topic(&mut self, resumable: &ResumableTopic, now: Instant) {
+        let ResumableTopic { name, partitions, .. } = resumable;
         let list = list_of(partitions.iter().map(|(at, _)| at));
         let from =
             |(at, unsettled): &(TopicPartition, Option<Unsettled>)| Some((at.clone(), (*unsettled)?.from));
         let again: Vec<_> = partitions.iter().filter_map(from).collect();
         let paused = self.consumer.pause(&list).and_then(|()| all_well(&list));
         if let Err(error) = paused.and_then(|()| seek(&self.consumer, &again)) {
-            self.dispatcher.postpone(resuming, now);
+            self.dispatcher.postpone(resumable, now);
             warn!(topic = &**name, %error, "a blocked topic can't be read again yet: it stays blocked, and is tried again later");
             return;
         }
         // Before the alarm ends: a run until the end must not end in between.
         self.consumer.context().goes_back(again.iter().map(|(at, _)| at));
-        self.dispatcher.resume(resuming, now);
+        self.dispatcher.resume(resumable, now);
         if let Err(error) = self.consumer.resume(&list).and_then(|()| all_well(&list)) {
             error!(topic = &**name, %error, "a blocked topic can't be read on: restart the bridge, and please report it with the log");
         }

@@ -4,7 +4,7 @@
 use super::kafka::{Kind, Logged, Queue};
 use super::settings;
 use super::store::{Lanes, Store};
-use crate::dispatcher::{Dispatcher, Reading};
+use crate::dispatcher::{Dispatcher, ReadMode};
 use base::TopicPartition;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ impl Bench {
     }
 
     fn turn(&mut self) {
-        self.dispatcher.turn(self.now, Reading::On);
+        self.dispatcher.turn(self.now, ReadMode::Fetch);
     }
 
     fn answer(&mut self) {
@@ -40,7 +40,7 @@ impl Bench {
     }
 
     fn settled(&mut self, at: &TopicPartition) -> Option<i64> {
-        let settled = self.dispatcher.take_settled().settled;
+        let settled = self.dispatcher.take_settled().offsets;
         settled.into_iter().find(|(settled, _)| settled == at).map(|(_, next)| next.get())
     }
 }
@@ -48,7 +48,7 @@ impl Bench {
 #[test]
 fn records_that_were_taken_and_not_read_are_neither_lost_nor_settled_early() {
     let lanes = Lanes::default();
-    let dispatcher = Dispatcher::new(settings::setting(ONE_MAPPING), lanes.clone());
+    let dispatcher = Dispatcher::new(settings::dispatcher_settings(ONE_MAPPING), lanes.clone());
     let mut bench = Bench { dispatcher, lanes, store: Store::default(), now: Instant::now(), next_id: 0 };
     // All in one lane: of the blocked topic a partition with unsettled records and one without, and another topic.
     let (with, without, other) = (at("a", 0), at("a", 2), at("b", 1));
@@ -77,10 +77,10 @@ fn records_that_were_taken_and_not_read_are_neither_lost_nor_settled_early() {
     assert!(bench.dispatcher.has_fetched());
 
     bench.now += Duration::from_secs(1);
-    let resuming = bench.dispatcher.resuming(bench.now);
-    let from = |number: usize| resuming[0].partitions[number].1.map(|unsettled| unsettled.from.get());
-    assert_eq!((resuming.len(), from(0), from(1)), (1, Some(0), None));
-    bench.dispatcher.resume(&resuming[0], bench.now);
+    let resumable = bench.dispatcher.resumable_topics(bench.now);
+    let from = |number: usize| resumable[0].partitions[number].1.map(|unsettled| unsettled.from.get());
+    assert_eq!((resumable.len(), from(0), from(1)), (1, Some(0), None));
+    bench.dispatcher.resume(&resumable[0], bench.now);
     bench.store.is_full = false;
     for _ in 0..5 {
         bench.now += Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 /// How often things happened, so that a schedule that does nothing is noticed.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct Coverage {
     pub records: usize,
     pub points: usize,
     pub letters: usize,
@@ -22,7 +22,7 @@ pub struct Seen {
     pub resumed: usize,
 }
 
-impl Seen {
+impl Coverage {
     pub fn add(&mut self, other: &Self) {
         let Self {
             records,

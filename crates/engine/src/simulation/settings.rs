@@ -1,7 +1,7 @@
 //! Configurations that members run by and reload.
 
 use crate::batch::{Budget, Limits};
-use crate::dispatcher::Setting;
+use crate::dispatcher::DispatcherSettings;
 use crate::reject_limiter::ProbeDelays;
 use crate::routes::Routing;
 use crate::telemetry::Counters;
@@ -41,15 +41,15 @@ fn mappings(configuration: usize) -> Vec<Mapping> {
 }
 
 /// What a dispatcher is made of by one of them.
-pub fn setting(configuration: usize) -> Setting {
-    Setting {
+pub fn dispatcher_settings(configuration: usize) -> DispatcherSettings {
+    DispatcherSettings {
         routing: Arc::new(Routing::new(&mappings(configuration), 1.0)),
         limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
         budget: Budget::new(1_500),
         record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
         counters: Arc::<Counters>::default(),
         alarms: AlarmRegistry::new(Arc::new(Nobody)),
-        writes_letters: true,
+        writes_dead_letters: true,
         probes: ProbeDelays { first: Duration::from_millis(500), max: Duration::from_secs(3) },
     }
 }

@@ -1,7 +1,7 @@
 //! InfluxDB, the dead letters, and lanes that wait for answers.
 
 use crate::batch::Batch;
-use crate::lane::Done;
+use crate::lane::FinishedBatch;
 use crate::ports::Outlet;
 use base::Destination;
 use base::TopicPartition;
@@ -59,13 +59,18 @@ pub struct Lanes(pub Rc<RefCell<Vec<OpenLane>>>);
 pub struct OpenLane {
     destination: Arc<Destination>,
     batches: mpsc::Receiver<Batch>,
-    done: Sender<Done>,
+    done: Sender<FinishedBatch>,
     in_flight: Option<Batch>,
     pub holds: bool,
 }
 
 impl Outlet for Lanes {
-    fn open(&mut self, _: usize, destination: &Arc<Destination>, done: &Sender<Done>) -> mpsc::Sender<Batch> {
+    fn open(
+        &mut self,
+        _: usize,
+        destination: &Arc<Destination>,
+        done: &Sender<FinishedBatch>,
+    ) -> mpsc::Sender<Batch> {
         let (closed, batches) = mpsc::channel(1);
         let (destination, done) = (Arc::clone(destination), done.clone());
         self.0.borrow_mut().push(OpenLane { destination, batches, done, in_flight: None, holds: false });
@@ -126,12 +131,12 @@ impl OpenLane {
                 continue;
             }
             // Its partition may have been given up: then the next owner writes the letter.
-            if let Some(at) = batch.place_of(origin.assignment) {
+            if let Some(at) = batch.partition_of(origin.assignment) {
                 store.letters.insert((TopicPartition::clone(at), origin.offset));
             }
         }
         // The dispatcher may be gone: then nobody hears of it.
-        let _ = self.done.send(Done { lane, batch, lines, delivered, collisions });
+        let _ = self.done.send(FinishedBatch { lane, batch, lines, delivered, collisions });
         true
     }
 

@@ -3,10 +3,10 @@
 mod reload;
 
 use super::kafka::{Kind, Logged, Queue};
-use super::seen::Seen;
+use super::seen::Coverage;
 use super::settings;
 use super::store::{Lanes, Store};
-use crate::dispatcher::{Dispatcher, Reading};
+use crate::dispatcher::{Dispatcher, ReadMode};
 use base::NextOffset;
 use base::TopicPartition;
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ struct Member {
     dispatcher: Dispatcher<Queue, Lanes>,
     lanes: Lanes,
     /// Partitions as this member believes to hold them: the queue, and the index of the next record to fetch.
-    held: BTreeMap<TopicPartition, (Queue, usize)>,
+    assigned: BTreeMap<TopicPartition, (Queue, usize)>,
     /// The thread that serves the group waits for them, so nothing is assigned meanwhile.
     revokes: Vec<Revoke>,
     stopping: bool,
@@ -56,7 +56,7 @@ pub struct World {
     next_member: u64,
     next_id: u64,
     store: Store,
-    seen: Seen,
+    seen: Coverage,
 }
 
 impl World {
@@ -76,11 +76,11 @@ impl World {
             next_member: 0,
             next_id: 0,
             store: Store::default(),
-            seen: Seen::default(),
+            seen: Coverage::default(),
         }
     }
 
-    pub fn run(mut self) -> Seen {
+    pub fn run(mut self) -> Coverage {
         for _ in 0..STEPS {
             self.step();
             self.now += Duration::from_millis(self.rng.u64(0..300));
@@ -100,7 +100,7 @@ impl World {
             70..80 => self.answer(),
             80..86 => self.commit(),
             86..88 => self.rebalance(),
-            88..90 => self.ask_for_reload(),
+            88..90 => self.request_reload(),
             90 => self.change_holds(),
             91 => self.change_limit(),
             92..94 => self.join(),
@@ -169,7 +169,7 @@ impl World {
     /// Every member fetches some of what it holds, also one that has lost its session and does not know.
     fn fetch(&mut self) {
         for member in self.members.values_mut() {
-            for (at, (queue, next)) in &mut member.held {
+            for (at, (queue, next)) in &mut member.assigned {
                 let log = &self.logs[at];
                 let end = (*next + self.rng.usize(0..6)).min(log.len());
                 log[*next..end].iter().for_each(|record| queue.fetch(record.clone()));
@@ -189,13 +189,13 @@ impl World {
         for number in numbers {
             self.reload_if_due(number);
             let member = self.members.get_mut(&number).unwrap();
-            let reading = match member.reload {
-                _ if member.stopping => Reading::Off,
-                Some(_) => Reading::FetchedRecords,
-                None => Reading::On,
+            let read_mode = match member.reload {
+                _ if member.stopping => ReadMode::Nothing,
+                Some(_) => ReadMode::FetchedOnly,
+                None => ReadMode::Fetch,
             };
-            member.dispatcher.turn(self.now, reading);
-            if reading == Reading::On {
+            member.dispatcher.turn(self.now, read_mode);
+            if read_mode == ReadMode::Fetch {
                 self.resume_topics(number);
             }
         }
@@ -230,7 +230,7 @@ impl World {
 
     fn commit(&mut self) {
         let Some(number) = self.any_member() else { return };
-        let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().settled;
+        let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().offsets;
         self.commit_for(number, settled);
     }
 
@@ -266,10 +266,10 @@ impl World {
             return;
         }
         let lanes = Lanes::default();
-        let dispatcher = Dispatcher::new(settings::setting(0), lanes.clone());
-        let (held, revokes) = (BTreeMap::new(), Vec::new());
+        let dispatcher = Dispatcher::new(settings::dispatcher_settings(0), lanes.clone());
+        let (assigned, revokes) = (BTreeMap::new(), Vec::new());
         let member =
-            Member { dispatcher, lanes, held, revokes, stopping: false, is_lost: false, reload: None };
+            Member { dispatcher, lanes, assigned, revokes, stopping: false, is_lost: false, reload: None };
         self.members.insert(self.next_member, member);
         self.next_member += 1;
         self.rebalance();
@@ -309,13 +309,13 @@ impl World {
         self.store.read_again.extend(self.logs[&at][next..fetched].iter().filter_map(Logged::points));
         let member = self.members.get_mut(&number).unwrap();
         let queue = member.dispatcher.assign(at.clone(), Queue::default).unwrap().clone();
-        member.held.insert(at, (queue, next));
+        member.assigned.insert(at, (queue, next));
     }
 
     fn revoke(&mut self, number: u64) {
         let member = self.members.get_mut(&number).unwrap();
-        let count = member.held.len();
-        let some: Vec<_> = member.held.keys().take(self.rng.usize(0..=count)).cloned().collect();
+        let count = member.assigned.len();
+        let some: Vec<_> = member.assigned.keys().take(self.rng.usize(0..=count)).cloned().collect();
         if !some.is_empty() {
             member.revoke(some, self.now, false);
             self.seen.revokes += 1;
@@ -369,7 +369,7 @@ impl World {
         let now = self.now;
         let Some(member) = self.members.get_mut(&number) else { return };
         member.is_lost = false;
-        let lost: Vec<_> = member.held.keys().cloned().collect();
+        let lost: Vec<_> = member.assigned.keys().cloned().collect();
         if !lost.is_empty() {
             member.revoke(lost, now, true);
             self.seen.revokes_with_loss += 1;
@@ -388,7 +388,7 @@ impl World {
             |member: &Member| member.stopping && member.dispatcher.is_idle() && member.revokes.is_empty();
         let leaving = self.members.iter().filter(|(_, member)| idle(member)).map(|(number, _)| *number);
         for number in leaving.collect::<Vec<_>>() {
-            let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().settled;
+            let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().offsets;
             self.commit_for(number, settled);
             self.members.remove(&number);
             self.owners.retain(|_, owner| *owner != number);
@@ -400,7 +400,7 @@ impl World {
 impl Member {
     fn revoke(&mut self, partitions: Vec<TopicPartition>, now: Instant, is_lost: bool) {
         for at in &partitions {
-            if let Some((queue, _)) = self.held.remove(at) {
+            if let Some((queue, _)) = self.assigned.remove(at) {
                 queue.forget(at);
             }
         }

@@ -10,12 +10,12 @@ const OTHERS: &str = "(others)";
 
 /// Counts of one topic.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct OfTopic {
+pub struct TopicCounts {
     rejected: [u64; Reason::ALL.len()],
     pub lines_refused: u64,
 }
 
-impl OfTopic {
+impl TopicCounts {
     /// The reasons there were.
     pub fn rejected(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
         Reason::ALL.into_iter().zip(self.rejected).filter(|(_, count)| *count > 0)
@@ -24,7 +24,7 @@ impl OfTopic {
 
 /// Only topics that had some.
 #[derive(Debug, Default)]
-pub struct ByTopic(Mutex<BTreeMap<Arc<str>, OfTopic>>);
+pub struct ByTopic(Mutex<BTreeMap<Arc<str>, TopicCounts>>);
 
 impl ByTopic {
     pub fn reject(&self, topic: &str, reason: Reason, count: u64) {
@@ -39,11 +39,11 @@ impl ByTopic {
         self.of(topic, |of| of.lines_refused += lines);
     }
 
-    pub fn all(&self) -> BTreeMap<Arc<str>, OfTopic> {
+    pub fn all(&self) -> BTreeMap<Arc<str>, TopicCounts> {
         self.lock().clone()
     }
 
-    fn of<T>(&self, topic: &str, count: impl FnOnce(&mut OfTopic) -> T) -> T {
+    fn of<T>(&self, topic: &str, count: impl FnOnce(&mut TopicCounts) -> T) -> T {
         let mut topics = self.lock();
         if let Some(of) = topics.get_mut(topic) {
             return count(of);
@@ -52,7 +52,7 @@ impl ByTopic {
         count(topics.entry(name.into()).or_default())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, OfTopic>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, TopicCounts>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

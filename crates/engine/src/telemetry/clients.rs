@@ -39,8 +39,9 @@ pub struct BrokerState {
 
 impl ClientState {
     pub fn of(statistics: &Statistics) -> Self {
-        let held = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        let held: Vec<_> = held.filter(|partition| partition.partition >= 0 && partition.desired).collect();
+        let assigned = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let assigned: Vec<_> =
+            assigned.filter(|partition| partition.partition >= 0 && partition.desired).collect();
         let group = statistics.cgrp.as_ref();
         let mut brokers: Vec<&Broker> =
             statistics.brokers.values().filter(|broker| is_told(broker)).collect();
@@ -52,8 +53,8 @@ impl ClientState {
         Self {
             is_member: group.is_some_and(|group| group.join_state == "steady"),
             rebalance_age_seconds: group.map_or(0.0, |group| group.rebalance_age.max(0) as f64 / 1e3),
-            fetch_queue_records: held.iter().map(|partition| partition.fetchq_cnt.max(0)).sum(),
-            fetch_queue_bytes: held.iter().map(|partition| partition.fetchq_size).sum(),
+            fetch_queue_records: assigned.iter().map(|partition| partition.fetchq_cnt.max(0)).sum(),
+            fetch_queue_bytes: assigned.iter().map(|partition| partition.fetchq_size).sum(),
             brokers: brokers.into_iter().map(BrokerState::of).collect(),
         }
     }

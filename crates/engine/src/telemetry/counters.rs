@@ -48,7 +48,7 @@ pub struct Counters {
     pub skipped: AtomicU64,
     /// Errors that came in the place of records.
     pub fetch_errors: AtomicU64,
-    /// Partitions held now, by all consumers together.
+    /// Partitions assigned now, by all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
     pub by_topic: ByTopic,
@@ -109,8 +109,8 @@ impl Counters {
         CloseReason::ALL.into_iter().zip(self.closed.iter().map(Self::get))
     }
 
-    /// A consumer that held `before` partitions holds `now`.
-    pub fn hold_partitions(&self, before: u64, now: u64) {
+    /// A consumer that assigned `before` partitions holds `now`.
+    pub fn change_assigned_partitions(&self, before: u64, now: u64) {
         self.assigned_partitions.fetch_add(now, Ordering::Relaxed);
         self.assigned_partitions.fetch_sub(before, Ordering::Relaxed);
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 /// Between two looks. What is in danger at two of them in a row is told: a batch of old records passes by.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Of one topic.
 const REPEAT: Duration = Duration::from_mins(10);
 /// Topics that may be told of in one look.
@@ -28,11 +28,11 @@ impl ExpiryWatch {
     }
 
     /// Warns if it is time to, and there is something to warn of.
-    pub fn look(&mut self, now: Instant, partitions: impl FnOnce() -> Vec<PartitionState>) {
+    pub fn check(&mut self, now: Instant, partitions: impl FnOnce() -> Vec<PartitionState>) {
         if now < self.next_look {
             return;
         }
-        self.next_look = now + LOOK_EVERY;
+        self.next_look = now + CHECK_EVERY;
         for warning in self.warnings(now, &partitions()) {
             warn!("{warning}");
         }

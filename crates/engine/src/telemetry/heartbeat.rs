@@ -33,7 +33,7 @@ pub struct Heartbeats(Mutex<Vec<Arc<Heartbeat>>>);
 
 impl Heartbeats {
     /// For a thread that is about to start.
-    pub fn of(&self, name: String, silence_max: Duration) -> Arc<Heartbeat> {
+    pub fn register(&self, name: String, silence_max: Duration) -> Arc<Heartbeat> {
         let heartbeat = Heartbeat { name, silence_max, start: Instant::now(), last_ms: AtomicU64::new(0) };
         let heartbeat = Arc::new(heartbeat);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&heartbeat));
@@ -63,8 +63,8 @@ mod tests {
         let heartbeats = Heartbeats::default();
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let data = heartbeats.of("data-0".to_owned(), Duration::from_secs(30));
-        let _control = heartbeats.of("control-0".to_owned(), Duration::from_mins(2));
+        let data = heartbeats.register("data-0".to_owned(), Duration::from_secs(30));
+        let _control = heartbeats.register("control-0".to_owned(), Duration::from_mins(2));
         assert_eq!(heartbeats.overdue(at(29)), []);
         let overdue = heartbeats.overdue(at(40));
         assert_eq!(overdue.len(), 1);

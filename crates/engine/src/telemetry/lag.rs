@@ -28,7 +28,7 @@ type Snapshot = BTreeMap<(String, i32), PartitionLag>;
 
 /// What one consumer told last.
 #[derive(Debug, Default)]
-struct Told {
+struct ConsumerReport {
     partitions: Snapshot,
     retentions: Retentions,
     client: ClientState,
@@ -36,10 +36,10 @@ struct Told {
 
 /// The newest snapshot of each consumer, written by its control thread every few seconds.
 #[derive(Debug, Default)]
-pub struct Lags(Mutex<BTreeMap<usize, Told>>);
+pub struct Lags(Mutex<BTreeMap<usize, ConsumerReport>>);
 
 impl Lags {
-    /// Of all partitions held. One that moves between two consumers may be in both their snapshots for a moment.
+    /// Of all partitions assigned. One that moves between two consumers may be in both their snapshots for a moment.
     pub fn all(&self) -> Snapshot {
         let mut all = Snapshot::new();
         for told in self.told().values() {
@@ -66,7 +66,7 @@ impl Lags {
         self.all().into_values().filter_map(|lag| lag.buffered).reduce(|all, buffered| all + buffered)
     }
 
-    /// What is known of the topics held.
+    /// What is known of the topics assigned.
     pub fn retentions(&self) -> Retentions {
         self.told().values().flat_map(|told| told.retentions.clone()).collect()
     }
@@ -76,7 +76,7 @@ impl Lags {
         self.told().iter().map(|(consumer, told)| (*consumer, told.client.clone())).collect()
     }
 
-    fn told(&self) -> MutexGuard<'_, BTreeMap<usize, Told>> {
+    fn told(&self) -> MutexGuard<'_, BTreeMap<usize, ConsumerReport>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -112,7 +112,7 @@ impl LagReporter {
             let before = || told.partitions.get(at).and_then(|before| before.caught_up_ns);
             lag.caught_up_ns = if lag.unread == Some(0) { Some(now) } else { before() };
         }
-        *told = Told { partitions, retentions, client };
+        *told = ConsumerReport { partitions, retentions, client };
     }
 }
 
@@ -122,7 +122,7 @@ impl Drop for LagReporter {
     }
 }
 
-/// By this machine's clock, which is what records' times are held against.
+/// By this machine's clock, which is what records' times are assigned against.
 pub fn now_ns() -> i64 {
     // A clock before 1970 counts as 1970: ages of records are then zero, and nothing that is settled depends on them.
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -135,8 +135,8 @@ fn snapshot(statistics: &Statistics, from_start: bool) -> Snapshot {
         .iter()
         .flat_map(|(topic, of_topic)| of_topic.partitions.values().map(move |p| (topic, p)));
     // Number -1 is librdkafka's own, and those that are not wanted belong to somebody else.
-    let held = partitions.filter(|(_, p)| p.partition >= 0 && p.desired);
-    held.map(|(topic, p)| ((topic.clone(), p.partition), lag(p, from_start))).collect()
+    let assigned = partitions.filter(|(_, p)| p.partition >= 0 && p.desired);
+    assigned.map(|(topic, p)| ((topic.clone(), p.partition), lag(p, from_start))).collect()
 }
 
 fn lag(partition: &Partition, from_start: bool) -> PartitionLag {

@@ -1,4 +1,4 @@
-//! Each partition held, with how old its oldest record is that is not settled, and how long Kafka keeps that.
+//! Each partition assigned, with how old its oldest record is that is not settled, and how long Kafka keeps that.
 
 use super::lag::{PartitionLag, now_ns};
 use super::{Counters, Lags};
@@ -7,7 +7,7 @@ use base::TopicPartition;
 use kafka::Retention;
 use std::time::Duration;
 
-/// A partition held.
+/// A partition assigned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionState {
     pub topic: String,
@@ -28,7 +28,7 @@ impl PartitionState {
     }
 }
 
-/// All partitions held, sorted.
+/// All partitions assigned, sorted.
 pub fn partitions(lags: &Lags, counters: &Counters) -> Vec<PartitionState> {
     let (times, retentions, now) = (counters.unsettled_times.all(), lags.retentions(), now_ns());
     let state = |((topic, partition), lag): ((String, i32), PartitionLag)| {

@@ -30,7 +30,7 @@ pub struct Rejections {
 
 /// A record that can't become a point, or of which a line was refused.
 #[derive(Clone, Copy)]
-pub struct Seen<'a> {
+pub struct RejectedRecord<'a> {
     pub topic: &'a str,
     pub partition: i32,
     pub offset: i64,
@@ -63,25 +63,25 @@ impl Rejections {
     }
 
     /// Keeps it, unless there are too many now.
-    pub fn note(&self, seen: Seen<'_>, now: Instant) {
+    pub fn record(&self, rejected: RejectedRecord<'_>, now: Instant) {
         if !self.has_place(now) {
             return;
         }
-        let rejected = Rejected {
+        let entry = Rejected {
             time_ms: since_1970_ms(SystemTime::now()),
-            topic: printable(seen.topic, TOPIC_SHOWN_MAX),
-            partition: seen.partition,
-            offset: seen.offset,
-            element: seen.element,
-            reason: seen.reason,
-            why: printable(&seen.why.to_string(), SHOWN_MAX),
-            text: self.keeps_text.then(|| printable_bytes(seen.text, SHOWN_MAX)),
+            topic: printable(rejected.topic, TOPIC_SHOWN_MAX),
+            partition: rejected.partition,
+            offset: rejected.offset,
+            element: rejected.element,
+            reason: rejected.reason,
+            why: printable(&rejected.why.to_string(), SHOWN_MAX),
+            text: self.keeps_text.then(|| printable_bytes(rejected.text, SHOWN_MAX)),
         };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == KEPT_MAX {
             last.pop_front();
         }
-        last.push_back(rejected);
+        last.push_back(entry);
     }
 
     /// The newest first.
@@ -118,9 +118,17 @@ fn millis(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn seen(offset: i64, text: &str) -> Seen<'_> {
+    fn seen(offset: i64, text: &str) -> RejectedRecord<'_> {
         let text = text.as_bytes();
-        Seen { topic: "t", partition: 3, offset, element: None, reason: "empty", why: &"why\n", text }
+        RejectedRecord {
+            topic: "t",
+            partition: 3,
+            offset,
+            element: None,
+            reason: "empty",
+            why: &"why\n",
+            text,
+        }
     }
 
     fn offsets(rejections: &Rejections) -> Vec<i64> {
@@ -132,14 +140,14 @@ mod tests {
         let rejections = Rejections::new(true);
         let at = |ms: u64| rejections.start + Duration::from_millis(ms);
         for offset in 0..1_000 {
-            rejections.note(seen(offset, ""), at(0));
+            rejections.record(seen(offset, ""), at(0));
         }
         assert_eq!(offsets(&rejections), (0..20).rev().collect::<Vec<_>>());
-        rejections.note(seen(1_000, ""), at(99));
+        rejections.record(seen(1_000, ""), at(99));
         assert_eq!(offsets(&rejections)[0], 19);
         // A second of a thousand is ten more.
         for offset in 2_000..3_000 {
-            rejections.note(seen(offset, ""), at(offset as u64 - 2_000 + 100));
+            rejections.record(seen(offset, ""), at(offset as u64 - 2_000 + 100));
         }
         let new = offsets(&rejections).into_iter().filter(|offset| *offset >= 2_000).collect::<Vec<_>>();
         assert_eq!(new, (0..10).rev().map(|n| 2_000 + n * 100).collect::<Vec<_>>());
@@ -149,7 +157,7 @@ mod tests {
     fn keeps_the_beginning_of_a_record_only_where_it_may_be_shown() {
         let f = |keeps_text: bool, text: &str, want: Option<&str>| {
             let rejections = Rejections::new(keeps_text);
-            rejections.note(seen(7, text), Instant::now());
+            rejections.record(seen(7, text), Instant::now());
             let last = rejections.last();
             assert_eq!((last[0].text.as_deref(), last[0].why.as_str()), (want, "why\\n"));
         };

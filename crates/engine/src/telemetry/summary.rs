@@ -32,7 +32,7 @@ impl Summary {
         Self { counters, writer, lags, last: Instant::now(), before: Counts::default() }
     }
 
-    pub fn tell_if_due(&mut self) {
+    pub fn log_if_due(&mut self) {
         if self.last.elapsed() < EVERY {
             return;
         }
@@ -70,7 +70,7 @@ impl Counts {
 }
 
 /// What came of everything since the start, once all is done.
-pub fn tell_all(counters: &Counters, writer: &Writer, began: Instant) {
+pub fn log_totals(counters: &Counters, writer: &Writer, began: Instant) {
     let Counts { records, lines_stored, rejected, refused, filtered } = Counts::of(counters, writer);
     let seconds = began.elapsed().as_secs_f64();
     info!(

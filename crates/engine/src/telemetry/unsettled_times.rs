@@ -5,11 +5,11 @@ use base::TopicPartition;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-type ByPen = BTreeMap<u64, Vec<(Arc<TopicPartition>, Times)>>;
+type ByWriter = BTreeMap<u64, Vec<(Arc<TopicPartition>, Times)>>;
 
 /// What each data thread told last.
 #[derive(Clone, Debug, Default)]
-pub struct UnsettledTimes(Arc<Mutex<(u64, ByPen)>>);
+pub struct UnsettledTimes(Arc<Mutex<(u64, ByWriter)>>);
 
 /// One data thread's pen. What it wrote is gone when it is dropped.
 #[derive(Debug)]
@@ -19,12 +19,12 @@ pub struct UnsettledTimesWriter {
 }
 
 impl UnsettledTimes {
-    pub fn pen(&self) -> UnsettledTimesWriter {
-        self.with(|(pens, _)| *pens += 1);
-        UnsettledTimesWriter { all: self.clone(), number: self.with(|(pens, _)| *pens) }
+    pub fn writer(&self) -> UnsettledTimesWriter {
+        self.with(|(writers, _)| *writers += 1);
+        UnsettledTimesWriter { all: self.clone(), number: self.with(|(writers, _)| *writers) }
     }
 
-    /// Of all partitions held. One that moves between two consumers is as old as the older of them says.
+    /// Of all partitions assigned. One that moves between two consumers is as old as the older of them says.
     pub fn all(&self) -> BTreeMap<Arc<TopicPartition>, Times> {
         let older = |a: Option<i64>, b: Option<i64>| a.into_iter().chain(b).min();
         let mut all = BTreeMap::<Arc<TopicPartition>, Times>::new();
@@ -38,7 +38,7 @@ impl UnsettledTimes {
         all
     }
 
-    fn with<T>(&self, read: impl FnOnce(&mut (u64, ByPen)) -> T) -> T {
+    fn with<T>(&self, read: impl FnOnce(&mut (u64, ByWriter)) -> T) -> T {
         read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn tells_the_older_where_two_tell() {
         let all = UnsettledTimes::default();
-        let (one, two) = (all.pen(), all.pen());
+        let (one, two) = (all.writer(), all.writer());
         let at = |partition| Arc::new(TopicPartition { topic: "t".to_owned(), partition });
         let times = |open_ns, settled_ns| Times { open_ns, settled_ns };
         one.write(vec![(at(0), times(Some(5), Some(1))), (at(1), times(None, None))]);

@@ -13,14 +13,14 @@ impl World {
     pub fn resume_topics(&mut self, number: u64) {
         let Self { members, store, rng, logs, fetched, now, seen, .. } = self;
         let member = members.get_mut(&number).unwrap();
-        for resuming in member.dispatcher.resuming(*now) {
+        for resumable in member.dispatcher.resumable_topics(*now) {
             // A seek may fail.
             if rng.u32(0..10) == 0 {
-                member.dispatcher.postpone(&resuming, *now);
+                member.dispatcher.postpone(&resumable, *now);
                 continue;
             }
-            for (at, unsettled) in &resuming.partitions {
-                let (queue, next) = member.held.get_mut(at).unwrap();
+            for (at, unsettled) in &resumable.partitions {
+                let (queue, next) = member.assigned.get_mut(at).unwrap();
                 // Pausing drops what was fetched and not taken.
                 let taken = *next - queue.count(at);
                 queue.forget(at);
@@ -33,12 +33,12 @@ impl World {
                 store.read_again.extend(again.iter().filter_map(Logged::points));
                 *next = goes_on;
             }
-            member.dispatcher.resume(&resuming, *now);
+            member.dispatcher.resume(&resumable, *now);
             seen.resumed += 1;
         }
     }
 
-    pub fn ask_for_reload(&mut self) {
+    pub fn request_reload(&mut self) {
         let Some(number) = self.any_member() else { return };
         let configuration = self.rng.usize(0..settings::COUNT);
         self.members.get_mut(&number).unwrap().reload.get_or_insert((configuration, self.now + DRAIN_MAX));
@@ -53,19 +53,19 @@ impl World {
             return;
         }
         let Some((configuration, _)) = member.reload.take_if(is_due) else { return };
-        let settled = member.dispatcher.take_settled().settled;
+        let settled = member.dispatcher.take_settled().offsets;
         // The old lanes end, and what was in flight may have landed or not.
         let old_lanes = std::mem::take(&mut member.lanes);
         for lane in old_lanes.0.borrow_mut().iter_mut() {
             lane.half_write(store, rng);
         }
-        let Member { dispatcher, held, lanes, .. } = member;
+        let Member { dispatcher, assigned, lanes, .. } = member;
         dispatcher.renew(
-            settings::setting(configuration),
+            settings::dispatcher_settings(configuration),
             lanes.clone(),
             Queue::default,
             |at, queue, unsettled| {
-                let (before, next) = held.get_mut(at).unwrap();
+                let (before, next) = assigned.get_mut(at).unwrap();
                 // What was fetched and not taken is fetched again.
                 let taken = *next - before.count(at);
                 let log = &logs[at];
