@@ -195,7 +195,7 @@ impl DataThread {
                     self.dispatcher.revoke(partitions, now + REVOKE_DRAIN_MAX, acknowledge);
                 }
             }
-            let assigned = self.dispatcher.partitions() as u64;
+            let assigned = self.dispatcher.assigned().len() as u64;
             self.counters
                 .change_assigned_partitions(std::mem::replace(&mut self.assigned, assigned), assigned);
         }

@@ -6,7 +6,7 @@ use crate::commit::AssignmentId;
 use crate::dead_letter::{
     DeadLetterError, DeadLetters, Elements, Letter, Original, Originals, REFUSED, Stage, Wanted,
 };
-use crate::routes::Routing;
+use crate::routing::Routing;
 use crate::telemetry::Counters;
 use base::TopicPartition;
 use base::alarm::{AlarmGuard, AlarmRegistry, Scope, Trouble};
@@ -292,7 +292,7 @@ mod tests {
         for line in 0..4_usize {
             batch.lines.text_mut().extend_from_slice(b"m v=1");
             batch.lines.end_line();
-            batch.push(AssignmentId::for_test(line as u64 % 2), 10 + line as i64, line, now);
+            batch.push(AssignmentId::for_test(line as u64 % 2), 10 + line as i64, 1, now);
         }
         for partition in 0..2 {
             batch.push_letter(AssignmentId::for_test(partition as u64), letter(partition, 20), now);

@@ -1,4 +1,4 @@
-//! Lines on their way to one write.
+//! Batches: lines of one destination on their way to one write request.
 
 mod budget;
 mod collisions;

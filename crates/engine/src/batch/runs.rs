@@ -1,4 +1,4 @@
-//! Which record a line came from, without bookkeeping for each record.
+//! Traces lines to their records, without an entry for each record.
 
 use crate::commit::AssignmentId;
 
@@ -15,17 +15,17 @@ struct Run {
     lines_each: u32,
 }
 
-/// The record that a line came from.
+/// The record that a line came from: an offset within an assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineOrigin {
     pub assignment: AssignmentId,
     pub offset: i64,
-    /// Which of the record's lines it is.
+    /// Index among the lines of the record.
     pub line: u32,
 }
 
 impl Runs {
-    /// Notes that the record became `lines` lines, the first of which is `first_line`. Records without lines are not noted.
+    /// Records that `lines` lines from `first_line` on came from this record. A record without lines has no entry.
     pub fn push(&mut self, assignment: AssignmentId, offset: i64, first_line: usize, lines: usize) {
         if lines == 0 {
             return;

@@ -3,9 +3,8 @@
 use crate::batch::{Budget, Limits};
 use crate::dispatcher::DispatcherSettings;
 use crate::reject_limiter::ProbeDelays;
-use crate::routes::Routing;
+use crate::routing::{Mapping, Routing};
 use crate::telemetry::Counters;
-use crate::topic_mapping::Mapping;
 use base::Destination;
 use base::alarm::{Alarm, AlarmRegistry, Listener};
 use kafka::Topics;

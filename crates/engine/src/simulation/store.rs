@@ -61,7 +61,7 @@ pub struct OpenLane {
     batches: mpsc::Receiver<Batch>,
     done: Sender<FinishedBatch>,
     in_flight: Option<Batch>,
-    pub holds: bool,
+    pub is_blocked: bool,
 }
 
 impl Outlet for Lanes {
@@ -73,12 +73,12 @@ impl Outlet for Lanes {
     ) -> mpsc::Sender<Batch> {
         let (closed, batches) = mpsc::channel(1);
         let (destination, done) = (Arc::clone(destination), done.clone());
-        self.0.borrow_mut().push(OpenLane { destination, batches, done, in_flight: None, holds: false });
+        self.0.borrow_mut().push(OpenLane { destination, batches, done, in_flight: None, is_blocked: false });
         closed
     }
 
-    fn holds(&self, lane: usize, _: &Destination) -> bool {
-        self.0.borrow()[lane].holds
+    fn is_blocked(&self, lane: usize, _: &Destination) -> bool {
+        self.0.borrow()[lane].is_blocked
     }
 }
 

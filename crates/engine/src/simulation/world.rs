@@ -101,7 +101,7 @@ impl World {
             80..86 => self.commit(),
             86..88 => self.rebalance(),
             88..90 => self.request_reload(),
-            90 => self.change_holds(),
+            90 => self.change_blocked_lanes(),
             91 => self.change_limit(),
             92..94 => self.join(),
             94..96 => self.crash(),
@@ -120,7 +120,7 @@ impl World {
                 self.join();
             }
             for member in self.members.values_mut() {
-                member.lanes.0.borrow_mut().iter_mut().for_each(|lane| lane.holds = false);
+                member.lanes.0.borrow_mut().iter_mut().for_each(|lane| lane.is_blocked = false);
             }
             self.store.is_full = false;
             self.rebalance();
@@ -205,17 +205,17 @@ impl World {
         let Self { members, store, rng, .. } = self;
         for member in members.values_mut() {
             for (number, lane) in member.lanes.0.borrow_mut().iter_mut().enumerate() {
-                if !lane.holds && rng.bool() {
+                if !lane.is_blocked && rng.bool() {
                     lane.answer(number, store);
                 }
             }
         }
     }
 
-    fn change_holds(&mut self) {
+    fn change_blocked_lanes(&mut self) {
         for member in self.members.values_mut() {
             for lane in member.lanes.0.borrow_mut().iter_mut() {
-                lane.holds = self.rng.u32(0..3) == 0;
+                lane.is_blocked = self.rng.u32(0..3) == 0;
             }
         }
     }
