@@ -1,4 +1,4 @@
-//! What the data path counts and observes.
+//! Counters and observations of the data path, for logs, metrics and the status page.
 
 mod by_topic;
 mod clients;
