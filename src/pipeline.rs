@@ -1,10 +1,9 @@
-//! The whole path of a record, put together:
+//! Composition of the running service: consumers, writer, dead letters, watchdog and admin endpoint of one configuration.
 //!
 //! ```text
 //! Kafka -> RecordQueue -> Mapper -> Batch -> LaneWriter -> InfluxDB
-//!          kafka/         map/      batch/   influx/
-//!                 |__________ feed/ _________|
-//!                      Tracker (commit/) <- stored or refused
+//!          kafka          mapping   engine   influx
+//!                         Tracker (engine) <- stored or refused
 //! ```
 
 mod reload;
@@ -34,19 +33,19 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::AbortHandle;
 use tracing::{error, info};
 
-/// Threads for requests and compression, beside a control and a data thread for each consumer.
+/// Threads for requests and compression. Each consumer has a control and a data thread besides.
 const WRITER_THREADS: usize = 2;
 
-/// The longest retry delay is at least this, times the lanes: some 30 attempts a second of all lanes together.
+/// The longest retry delay is at least this times the number of lanes: all lanes together make some 30 attempts per second.
 const RETRY_DELAY_OF_LANE: Duration = Duration::from_millis(60);
 
-/// A batch is not made smaller than this for the sake of the others: requests would be many.
+/// Sharing `batch.memory_max` between lanes makes no batch smaller than this, because requests would become too many.
 const BATCH_BYTES_MIN: usize = 1_000_000;
 
-/// What a stop keeps of `shutdown_max` for committing and leaving the group.
+/// The part of `shutdown_max` that a stop reserves for committing and leaving the group.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
 
-/// Why the service can't run, or stopped by itself.
+/// The error that keeps the service from starting, or that ended it.
 #[derive(Debug, Error)]
 pub enum PipelineError {
     #[error("threads can't be started: {0}")]
@@ -59,22 +58,22 @@ pub enum PipelineError {
     DeadLetter(#[from] DeadLetterError),
 }
 
-/// How a pipeline runs.
+/// PipelineOptions of a pipeline that do not come from the configuration file.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// It ends by itself when everything is settled and committed that is in Kafka when its partitions are assigned.
+pub struct PipelineOptions {
+    /// Ends when all records that were in Kafka at the assignment of their partitions are settled and committed.
     pub until_end: bool,
-    /// How lanes wait before they try again.
+    /// Retry delays of the lanes.
     pub delays: Delays,
-    /// Of the jitter of that.
+    /// Seed of the retry jitter.
     pub seed: u64,
-    /// When topics that the server blocks are tried again.
+    /// Delays before a topic that the server blocks is probed.
     pub probes: ProbeDelays,
-    /// How connections to InfluxDB are made.
+    /// Makes the connections to InfluxDB.
     pub dialing: Dialing,
 }
 
-impl Default for Options {
+impl Default for PipelineOptions {
     fn default() -> Self {
         Self {
             until_end: false,
@@ -94,10 +93,10 @@ pub struct Pipeline {
     stop: Stop,
     shutdown_max: Duration,
     members: Vec<JoinHandle<Result<(), ConsumerError>>>,
-    /// To the data threads.
+    /// Sends requests to the data threads.
     requests: Vec<Sender<Request>>,
     reloading: Option<Reloading>,
-    /// What runs, or is about to.
+    /// The configuration that is applied, or about to be.
     config: Config,
     watched: Arc<Watched>,
     context: EngineContext,
@@ -105,12 +104,12 @@ pub struct Pipeline {
     until_end: bool,
     delays: Delays,
     dialing: Dialing,
-    /// Queues of a consumer that its client's memory was shared out for.
+    /// Number of queues per consumer that the client's memory was divided by at the start.
     lanes_max: usize,
     runtime: Runtime,
 }
 
-/// Asks whether destinations may be written, until it is dropped.
+/// Tasks that check whether destinations can be written. Dropping aborts them.
 struct DestinationChecks(Vec<AbortHandle>);
 
 impl DestinationChecks {
@@ -123,7 +122,7 @@ impl DestinationChecks {
     }
 }
 
-/// Of a writer whose place another one takes, it would hold the others back.
+/// Aborts the tasks: checks of a replaced writer would keep its lanes blocked.
 impl Drop for DestinationChecks {
     fn drop(&mut self) {
         self.0.iter().for_each(AbortHandle::abort);
@@ -131,16 +130,16 @@ impl Drop for DestinationChecks {
 }
 
 impl Pipeline {
-    /// Starts everything; records flow from now on.
+    /// Starts all threads with default options.
     pub fn start(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
-        Self::start_with(config, observer, Options::default())
+        Self::start_with(config, observer, PipelineOptions::default())
     }
 
-    /// As [`Pipeline::start`], and otherwise where the options say so.
+    /// Starts all threads with these options.
     pub fn start_with(
         config: &Config,
         observer: Arc<dyn Observer>,
-        options: Options,
+        options: PipelineOptions,
     ) -> Result<Self, PipelineError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WRITER_THREADS)
@@ -162,9 +161,9 @@ impl Pipeline {
         let lanes_max = routing.lanes();
         let about = About::new(config, routing.destinations());
         let counters = Arc::new(Counters::new(about.show_records != ShowRecords::Nobody));
-        let letters = dead_letter_context(config, None, &routing, &counters, &writer)?;
+        let dead_letters = dead_letter_context(config, None, &routing, &counters, &writer)?;
         let context = EngineContext {
-            letters,
+            dead_letters,
             routing,
             limits: limits(config, lanes),
             budget: Budget::new(config.batch.memory_max),
@@ -227,22 +226,22 @@ impl Pipeline {
         })
     }
 
-    /// Where the admin endpoint listens, if it does.
+    /// Address of the admin endpoint, if it listens.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Server::address)
     }
 
-    /// For tasks beside the pipeline's own.
+    /// The runtime, for further tasks of the program.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
     }
 
-    /// Stop reading, write what is open, commit, leave the group.
+    /// Requests a stop: the consumers stop reading, write open batches, commit, and leave the group.
     pub fn stop(&self) {
         self.stop.ask(drain_max(self.shutdown_max));
     }
 
-    /// How long a stop may take, by the configuration as it is now.
+    /// `shutdown_max` of the applied configuration.
     pub fn shutdown_max(&self) -> Duration {
         self.shutdown_max
     }
@@ -265,30 +264,30 @@ impl Pipeline {
         true
     }
 
-    /// Waits for the consumers to leave, and says why one left by itself.
+    /// Waits for the consumers to leave. Returns the error of a consumer that ended by itself.
     pub fn join(self) -> Result<(), PipelineError> {
         let results =
             self.members.into_iter().map(|member| member.join().unwrap_or(Err(ConsumerError::Thread)));
         let result = results.fold(Ok(()), Result::and).map_err(PipelineError::Consumer);
-        // A request whose answer nobody waits for must not delay the end.
+        // A request in flight must not delay the end.
         self.runtime.shutdown_background();
         result
     }
 }
 
-/// The writing end by itself.
+/// Makes a writer without consumers.
 pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer>, ClientError> {
     let options = writer_options(config, Delays::default());
     Ok(Writer::new(client(config, Dialing::default())?, &config.influx, options, observer))
 }
 
-/// A token or password that comes from a file is read again when the server refuses it.
+/// Makes a client that reads a token or password file again when the server refuses the login.
 fn client(config: &Config, dialing: Dialing) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();
     Ok(Client::with_dialing(&config.influx, dialing)?.with_reread(Box::new(move || credential.reread())))
 }
 
-/// None: no dead letter is configured. `open`: the topic or file is open already.
+/// Opens the dead letters, or reuses the `open` ones. None: none are configured.
 fn dead_letter_context(
     config: &Config,
     open: Option<Arc<DeadLetters>>,
@@ -296,15 +295,15 @@ fn dead_letter_context(
     counters: &Arc<Counters>,
     writer: &Writer,
 ) -> Result<Option<Arc<DeadLetterContext>>, DeadLetterError> {
-    let letters = match open {
-        Some(letters) => letters,
+    let dead_letters = match open {
+        Some(dead_letters) => dead_letters,
         None => match DeadLetters::open(config.dead_letter.clone(), &config.kafka)? {
-            Some(letters) => Arc::new(letters),
+            Some(dead_letters) => Arc::new(dead_letters),
             None => return Ok(None),
         },
     };
     Ok(Some(Arc::new(DeadLetterContext {
-        dead_letters: letters,
+        dead_letters,
         originals: Originals::new(&config.kafka),
         routing: Arc::clone(routing),
         record_limits: config.record_limits(),
@@ -313,17 +312,17 @@ fn dead_letter_context(
     })))
 }
 
-/// Of one batch. Two of each lane, the open one and the one in flight, have to fit into what all may take, with the room
-/// by which they grow; otherwise they would be closed half empty, and their memory made anew each time.
+/// Limits of one batch. The open batch and the batch in flight of each lane have to fit into `batch.memory_max` together, including the
+/// spare capacity of growing buffers. Otherwise they would be closed half empty, and their memory allocated again each time.
 fn limits(config: &Config, lanes: usize) -> Limits {
     let batch = config.batch;
     let share = batch.memory_max / (2 * lanes.max(1)) / 8 * 7;
-    // Of many lanes, few are full at once.
+    // With many lanes, few are full at once.
     let bytes_max = if share >= BATCH_BYTES_MIN { batch.bytes_max.min(share) } else { batch.bytes_max };
     Limits { lines_max: batch.lines_max, bytes_max, age_max: batch.age_max }
 }
 
-/// Of many lanes each asks less often: what all of them together do while nothing can be written has to stay small.
+/// Raises the longest retry delay with the number of lanes, so that the attempts of all lanes together stay few.
 fn delays_of(delays: Delays, lanes: usize) -> Delays {
     let retry_max = delays.retry_max.max(RETRY_DELAY_OF_LANE * lanes as u32);
     Delays { retry_max, ..delays }
@@ -340,7 +339,7 @@ fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
     }
 }
 
-/// Starts the admin endpoint. A second bridge on this machine finds the port taken, and must run all the same.
+/// Starts the admin endpoint. A taken port is no error: a second bridge on the same machine must run without it.
 fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Option<Server> {
     let listen = config.admin.listen?;
     match Server::start(listen, Arc::clone(watched), runtime) {
@@ -358,7 +357,7 @@ fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Opt
     }
 }
 
-/// How long a stop may write.
+/// The time for which a stop may write open batches.
 fn drain_max(shutdown_max: Duration) -> Duration {
     shutdown_max.saturating_sub(LEAVE_MAX).max(shutdown_max / 2)
 }

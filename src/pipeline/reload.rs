@@ -1,4 +1,4 @@
-//! Another configuration for a pipeline that runs: the group goes on as it is, what comes after it is made anew.
+//! Reload of a running pipeline: the group members stay, and everything after them is replaced.
 
 use super::{DestinationChecks, Pipeline, client, dead_letter_context, delays_of, limits, writer_options};
 use crate::admin::About;
@@ -16,17 +16,17 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// Why the configuration that runs stays.
+/// The reason why a reload is refused and the old configuration stays.
 #[derive(Debug, Error)]
 pub enum ReloadError {
     #[error(transparent)]
     NeedsRestart(#[from] NeedsRestart),
     #[error("a run until the end keeps the configuration that it began with: stop it, and start it again")]
     UntilEnd,
-    #[error("another reload is under way: ask again when it is done")]
+    #[error("another reload is under way: request it again when that one is done")]
     UnderWay,
     #[error(
-        "{wanted} destinations want more memory than was shared out at the start, which is enough for {max}: restart the bridge to apply it"
+        "{wanted} destinations need more memory than was reserved at the start, which is enough for {max}: restart the bridge to apply it"
     )]
     Destinations { wanted: usize, max: usize },
     #[error(transparent)]
@@ -35,28 +35,28 @@ pub enum ReloadError {
     DeadLetter(#[from] DeadLetterError),
 }
 
-/// What came of asking for a reload.
+/// The outcome of a reload request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReloadOutcome {
     NothingChanged,
-    /// The configuration is the same; these topics were blocked, and are read again from their committed offsets.
+    /// The configuration is unchanged. These topics were blocked, and are read again from their committed offsets.
     BlocksLifted {
         topics: BTreeSet<String>,
     },
-    /// It is handed to the data threads; [`Pipeline::take_reloaded`] says when they use it.
+    /// The data threads apply the new configuration; [`Pipeline::take_reloaded`] reports the end.
     Begun,
 }
 
-/// Another configuration is used from now on.
+/// A reload that all data threads have applied.
 #[derive(Clone, Debug)]
 pub struct Reloaded {
     pub changes: Changes,
     pub took: Duration,
-    /// Records, by their offsets, that were taken and not settled under the old one.
+    /// Number of offsets that were fetched and not settled under the old configuration, and are read again.
     pub read_again: u64,
 }
 
-/// A reload that data threads have not all taken up yet.
+/// A reload that not all data threads have applied yet.
 pub(super) struct Reloading {
     changes: Changes,
     began: Instant,
@@ -67,10 +67,10 @@ pub(super) struct Reloading {
 }
 
 impl Pipeline {
-    /// Goes on by this configuration once what was taken before is settled. Where that can't be, the old one stays as it is.
+    /// Applies a configuration once the fetched records are settled. On an error the old configuration stays.
     ///
     /// # Errors
-    /// It says something that wants a restart, or its server or dead letters can't be opened.
+    /// A changed key needs a restart, or the client or the dead letters can't be opened.
     pub fn reload(&mut self, config: &Config) -> Result<ReloadOutcome, ReloadError> {
         if self.is_reloading() {
             return Err(ReloadError::UnderWay);
@@ -82,7 +82,7 @@ impl Pipeline {
         if self.until_end {
             return Err(ReloadError::UntilEnd);
         }
-        let context = self.shared_by(config)?;
+        let context = self.context_for(config)?;
         crate::log::set_level(config.log.level);
         self.shutdown_max = config.shutdown_max;
         self.config = config.clone();
@@ -100,18 +100,18 @@ impl Pipeline {
         for (number, requests) in self.requests.iter().enumerate() {
             let context =
                 EngineContext { seed: self.context.seed.wrapping_add(number as u64), ..self.context.clone() };
-            // A data thread that has ended takes up nothing any more.
+            // A data thread that has ended needs no reload.
             let _ended = requests.send(Request::Reload(Reload { context, done: done.clone() }));
         }
         Ok(ReloadOutcome::Begun)
     }
 
-    /// Has blocked topics read again from their committed offsets: whoever asks for a reload may have mended the cause elsewhere.
+    /// Lets blocked topics be read again from their committed offsets: a SIGHUP may mean that the cause was fixed elsewhere.
     fn lift_blocks(&self) -> ReloadOutcome {
         let alarms = self.writer.alarms();
         let topics: BTreeSet<String> = alarms.iter().filter_map(blocked_topic).map(str::to_owned).collect();
         for requests in &self.requests {
-            // A data thread that has ended has no blocked topics any more.
+            // A data thread that has ended has no blocked topics.
             let _ended = requests.send(Request::LiftBlocks);
         }
         if topics.is_empty() { ReloadOutcome::NothingChanged } else { ReloadOutcome::BlocksLifted { topics } }
@@ -121,7 +121,7 @@ impl Pipeline {
         self.reloading.is_some()
     }
 
-    /// The reload that was asked for, once all data threads have taken it up, or have ended.
+    /// Returns the reload once all data threads have applied it, or have ended.
     pub fn take_reloaded(&mut self) -> Option<Reloaded> {
         let reloading = self.reloading.as_mut()?;
         loop {
@@ -132,27 +132,28 @@ impl Pipeline {
             }
         }
         let Reloading { changes, began, read_again, writer, destinations, .. } = self.reloading.take()?;
-        // What lasts is said again, at once: somebody waits to see whether the new configuration mends it.
+        // Lasting alarms are logged again at once, so that the effect of the new configuration is visible.
         writer.alarm_registry().forget_said();
         self.destination_checks =
             DestinationChecks::start(&writer, destinations, &self.context.runtime, self.context.seed);
         Some(Reloaded { changes, took: began.elapsed(), read_again })
     }
 
-    /// What data threads share by another configuration. Nothing has changed if it fails.
-    fn shared_by(&self, config: &Config) -> Result<EngineContext, ReloadError> {
+    /// The context of the data threads under a new configuration. Changes nothing if it fails.
+    fn context_for(&self, config: &Config) -> Result<EngineContext, ReloadError> {
         let lanes_max = self.lanes_max.max(DESTINATIONS_WITH_LANES);
         let routing = Arc::new(config.routing().within(lanes_max));
         if routing.lanes() > lanes_max {
             let wanted = routing.destinations().len();
             return Err(ReloadError::Destinations { wanted, max: lanes_max });
         }
-        let (client, letters) = (client(config, self.dialing)?, self.letters_by(config, &routing)?);
+        let (client, dead_letters) =
+            (client(config, self.dialing)?, self.dead_letters_for(config, &routing)?);
         let lanes = routing.lanes() * config.kafka.consumers;
         let options = writer_options(config, delays_of(self.delays, lanes));
         self.context.budget.set_max(config.batch.memory_max);
         Ok(EngineContext {
-            letters,
+            dead_letters,
             routing,
             limits: limits(config, lanes),
             record_limits: config.record_limits(),
@@ -162,13 +163,14 @@ impl Pipeline {
         })
     }
 
-    /// The same topic or file stays open: it is this process's alone.
-    fn letters_by(
+    /// Dead letters under a new configuration. An unchanged topic or file stays open, because only one writer may have it open.
+    fn dead_letters_for(
         &self,
         config: &Config,
         routing: &Arc<Routing>,
     ) -> Result<Option<Arc<DeadLetterContext>>, DeadLetterError> {
-        let open = self.context.letters.as_ref().filter(|_| self.config.dead_letter == config.dead_letter);
+        let open =
+            self.context.dead_letters.as_ref().filter(|_| self.config.dead_letter == config.dead_letter);
         let open = open.map(|context| Arc::clone(&context.dead_letters));
         dead_letter_context(config, open, routing, &self.context.counters, &self.context.writer)
     }

@@ -297,7 +297,7 @@ impl Idle {
             return None;
         }
         let Some(why) = why() else {
-            // ReloadOutcome again when as much time has gone by.
+            // Check again after the same time.
             self.since = now;
             return None;
         };

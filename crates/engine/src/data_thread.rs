@@ -45,7 +45,7 @@ pub struct EngineContext {
     pub record_limits: RecordLimits,
     pub writer: Arc<Writer>,
     /// None: no dead letter is configured.
-    pub letters: Option<Arc<DeadLetterContext>>,
+    pub dead_letters: Option<Arc<DeadLetterContext>>,
     pub runtime: tokio::runtime::Handle,
     pub counters: Arc<Counters>,
     pub stop: Stop,

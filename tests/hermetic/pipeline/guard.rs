@@ -4,7 +4,7 @@ use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use base::alarm::Scope;
 use engine::ProbeDelays;
-use kafka_influx_bridge::pipeline::{Options, ReloadOutcome};
+use kafka_influx_bridge::pipeline::{PipelineOptions, ReloadOutcome};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -76,7 +76,7 @@ fn a_topic_of_refused_lines_resumes_by_itself_and_loses_nothing() {
     cluster.produce("good", 0, [record("first")]);
     let setup = Setup::new(&cluster, &sink, "['t', 'good']")
         .mapping(&format!("{BY_ID}\nmeasurement = 'm'\nstring_fields = ['v']"));
-    let bridge = setup.start_with(Options { probes: PROBES, ..Options::default() });
+    let bridge = setup.start_with(PipelineOptions { probes: PROBES, ..PipelineOptions::default() });
     sink.wait_for_points("main", 1);
     // The field is a number already.
     for partition in 0..PARTITIONS {
@@ -200,7 +200,7 @@ fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
     // Nothing of this partition meets the limit at first.
     cluster.produce("limited", 1, (0..EACH).map(|n| record(&format!("old-1-{n}"))));
     let setup = Setup::new(&cluster, &sink, "['limited', 'good']").mapping(BY_ID);
-    let bridge = setup.start_with(Options { probes: PROBES, ..Options::default() });
+    let bridge = setup.start_with(PipelineOptions { probes: PROBES, ..PipelineOptions::default() });
     let alarm = || bridge.0.writer.alarms().into_iter().find(|alarm| alarm.cause == "server_limit");
     wait_until("the topic is blocked", || alarm().is_some());
     let alarm = alarm().unwrap();

@@ -64,10 +64,10 @@ pub(super) fn parts_of(context: EngineContext) -> (DispatcherSettings, WritingLa
         record_limits: context.record_limits,
         counters: context.counters,
         alarms: Arc::clone(context.writer.alarm_registry()),
-        writes_dead_letters: context.letters.is_some(),
+        writes_dead_letters: context.dead_letters.is_some(),
         probes: context.probes,
     };
-    (settings, WritingLanes::new(context.writer, context.letters, context.runtime, context.seed))
+    (settings, WritingLanes::new(context.writer, context.dead_letters, context.runtime, context.seed))
 }
 
 /// Assignments whose partitions the control thread has not forwarded to the lanes' queues yet. A reload waits for them: forwarding

@@ -1,4 +1,4 @@
-//! Configurations that members run by and reload.
+//! Configurations that members run with and reload.
 
 use crate::batch::{Budget, Limits};
 use crate::dispatcher::DispatcherSettings;
@@ -12,13 +12,13 @@ use mapping::{KeySelector, RecordLimits, Rules};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many there are.
+/// Number of configurations.
 pub const COUNT: usize = 3;
 
-/// A topic, or all of them, and the bucket of its lines.
+/// A topic (None: all topics) and the bucket of its lines.
 type TopicBucket = (Option<&'static str>, &'static str);
 
-/// What they store is told apart by the tag `g`, and some differ in their lanes.
+/// The mappings of each configuration. The tag `g` marks the points of a configuration, and some differ in their lanes.
 const MAPPINGS: [&[TopicBucket]; COUNT] =
     [&[(Some("a"), "a"), (None, "b")], &[(Some("a"), "c"), (Some("b"), "a")], &[(None, "b")]];
 
@@ -39,7 +39,7 @@ fn mappings(configuration: usize) -> Vec<Mapping> {
     MAPPINGS[configuration].iter().map(mapping).collect()
 }
 
-/// What a dispatcher is made of by one of them.
+/// Settings of a dispatcher under one of the configurations.
 pub fn dispatcher_settings(configuration: usize) -> DispatcherSettings {
     DispatcherSettings {
         routing: Arc::new(Routing::new(&mappings(configuration), 1.0)),

@@ -122,7 +122,7 @@ impl Drop for LagReporter {
     }
 }
 
-/// By this machine's clock, which is what records' times are assigned against.
+/// The time of this machine's clock, with which record timestamps are compared.
 pub fn now_ns() -> i64 {
     // A clock before 1970 counts as 1970: ages of records are zero then, and settling does not depend on them.
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What happened in schedules.
+//! Counts of the events in schedules, so that a test notices schedules in which nothing happens.
 
-/// How often things happened, so that a schedule that does nothing is noticed.
+/// Number of events of each kind.
 #[derive(Debug, Default)]
 pub struct Coverage {
     pub records: usize,
@@ -14,11 +14,11 @@ pub struct Coverage {
     pub revokes_with_loss: usize,
     pub stops: usize,
     pub reloads: usize,
-    /// Those of partitions whose records were not all settled.
+    /// Reloads of partitions with unsettled records.
     pub reloads_with_rest: usize,
-    /// Lines that a limit kept out.
+    /// Lines that a limit of the server kept out.
     pub blocked: usize,
-    /// Blocked topics that were read again, to be probed or opened.
+    /// Resumptions of blocked topics.
     pub resumed: usize,
 }
 
