@@ -41,10 +41,9 @@ impl Way {
             headers: &[("unit", b"\xC2\xB0C")],
             ..record(self.offset, value)
         };
-        let first = self.batch.lines.lines();
         let became = self.mapper.map(&record, &mut self.batch.lines);
         self.rejected += u64::from(became.has_rejected());
-        self.batch.push(self.assignment, offset, first, Instant::now());
+        self.batch.push(self.assignment, offset, became.lines, Instant::now());
         if became.lines > 0 {
             self.tracker.delivered(self.assignment, offset, record.time.kafka_ns(), self.batch.batch_id);
         } else {
