@@ -136,7 +136,7 @@ impl<'a> ElementParser<'_, 'a> {
         }
         self.known.keys.set_dropped(node, drop);
         if self.known.first_drops.is_open() {
-            self.known.first_drops.add(self.known.keys.flattened(node), drop);
+            self.known.first_drops.add(&self.known.keys.flattened(node), drop);
         }
     }
 }

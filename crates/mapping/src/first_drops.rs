@@ -1,9 +1,9 @@
 //! The first time that a key's value is dropped, once for each key and reason.
 
 use super::rejection::Drop;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-/// Keys that are told of; further ones are only counted, so that topics whose keys never repeat can't fill the log.
+/// Keys that are reported; further ones are only counted, so that topics whose keys never repeat can't fill the log.
 pub const FIRST_DROPS_MAX: usize = 100;
 
 /// A flattened key whose value was dropped for the first time.
@@ -15,20 +15,24 @@ pub struct FirstDrop {
 
 #[derive(Debug, Default)]
 pub struct FirstDrops {
-    told: HashSet<FirstDrop>,
+    reported: HashMap<Drop, HashSet<String>>,
+    count: usize,
     new: Vec<FirstDrop>,
 }
 
 impl FirstDrops {
-    /// Whether further keys would be told of.
+    /// Whether further keys would be reported.
     pub fn is_open(&self) -> bool {
-        self.told.len() < FIRST_DROPS_MAX
+        self.count < FIRST_DROPS_MAX
     }
 
-    pub fn add(&mut self, key: String, drop: Drop) {
-        let notice = FirstDrop { key, drop };
-        if self.is_open() && self.told.insert(notice.clone()) {
-            self.new.push(notice);
+    /// Reports a key once for each reason. A key that was reported before allocates nothing.
+    pub fn add(&mut self, key: &str, drop: Drop) {
+        let keys = self.reported.entry(drop).or_default();
+        if self.count < FIRST_DROPS_MAX && !keys.contains(key) {
+            keys.insert(key.to_owned());
+            self.count += 1;
+            self.new.push(FirstDrop { key: key.to_owned(), drop });
         }
     }
 

@@ -41,7 +41,7 @@ struct Node {
     plan: Option<Plan>,
     seen: Seen,
     /// A bit for each reason for which a value here was dropped before.
-    dropped: u8,
+    dropped: u16,
 }
 
 /// What the current element left under a node, so that a duplicate key can take it back.

@@ -4,6 +4,7 @@ use super::constants::Constants;
 use super::element::{Drops, Element, Place, Scalar};
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
+use super::formats::JsonText;
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{LineWriter, TagValue};
@@ -11,8 +12,8 @@ use super::mapped::Mapped;
 use super::plan::{Plan, Role};
 use super::record_shape::{RecordShapes, Setting};
 use super::rejection::{Drop, Rejection};
-use super::{KeySelector, Rules, distinct};
-use crate::decode::{Format, Path, Query, Scanner, SyntaxError, Token, find, select};
+use super::{KeySelector, Rules, TimeError, TimeFormat, distinct};
+use crate::decode::{Path, Query, Scanner, SyntaxError, Token, find, select};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::ops::Range;
@@ -45,6 +46,7 @@ pub struct RecordLimits {
 /// Memory that is used again from record to record.
 #[derive(Debug, Default)]
 struct Work {
+    json: JsonText,
     scratch: Vec<u8>,
     tags: Vec<(u32, KeyId, TagValue)>,
     spans: Vec<Range<usize>>,
@@ -149,15 +151,47 @@ impl Mapper {
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
         }
+        // The text is a local variable meanwhile, since the mapper changes while it reads the text.
+        let mut json = std::mem::take(&mut self.work.json);
+        let result = self.map_json(value, &mut json, record, lines, mapped);
+        self.work.json = json;
+        result
+    }
+
+    fn map_json(
+        &mut self,
+        value: &[u8],
+        json: &mut JsonText,
+        record: &Record<'_>,
+        lines: &mut LineBuffer,
+        mapped: &mut Mapped,
+    ) -> Result<(), Rejection> {
+        let format = self.rules.format;
+        let value = if json.read(format, value)? {
+            self.report_dropped(json);
+            &json.bytes
+        } else {
+            value
+        };
         let mut scanner = Scanner::new(value);
         if scanner.is_at_end() {
             return Err(Rejection::Empty);
         }
-        let mut pass = Pass { record, value, lines, mapped, index: 0, bytes_before: 0 };
-        pass.bytes_before = pass.lines.bytes();
-        match self.rules.format {
-            Format::Json => self.map_document(&mut scanner, &mut pass),
-            Format::JsonLines => self.map_lines(&scanner, &mut pass),
+        let (timestamps, bytes_before) = (json.timestamps.as_slice(), lines.bytes());
+        let mut pass = Pass { record, value, timestamps, lines, mapped, index: 0, bytes_before };
+        if format.has_lines() {
+            self.map_lines(&scanner, &mut pass)
+        } else {
+            self.map_document(&mut scanner, &mut pass)
+        }
+    }
+
+    /// Counts the values that the record's format could not write as JSON.
+    fn report_dropped(&mut self, json: &JsonText) {
+        for (drop, key) in &json.dropped {
+            self.known.drops.add(*drop);
+            let key = json.dropped_keys.get(key.clone()).unwrap_or_default();
+            self.known.first_drops.add(&String::from_utf8_lossy(key), *drop);
         }
     }
 
@@ -177,7 +211,7 @@ impl Mapper {
                 Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
                 Err(rejection) => {
                     pass.lines.truncate(mark);
-                    pass.reject(rejection.with_excerpt(pass.value, Format::JsonLines));
+                    pass.reject(rejection.with_excerpt(pass.value, self.rules.format));
                     pass.index += 1;
                 }
             }
@@ -348,14 +382,20 @@ impl Mapper {
         };
         let scalar = self.element.time.ok_or_else(|| Rejection::TimeMissing(key()))?;
         let text = scalar.decode(pass.value, &mut self.work.scratch);
-        let read = rule.format.to_ns(text, &rule.zone).and_then(|ns| self.rules.times.check(ns).map(|()| ns));
+        let is_timestamp = pass.timestamps.binary_search(&scalar.start()).is_ok();
+        let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
+        let read = match format {
+            TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
+            format => format.to_ns(text, &rule.zone),
+        };
+        let read = read.and_then(|ns| self.rules.times.check(ns).map(|()| ns));
         let ns = read.map_err(|why| {
             let text = String::from_utf8_lossy(text).chars().take(100).collect();
             Rejection::Time { key: key(), text, why }
         })?;
         Ok(Some(distinct::record_time(
             ns,
-            || rule.format.room_ns(ns),
+            || format.room_ns(ns),
             self.rules.distinct_times,
             pass.record,
             index,
@@ -395,17 +435,23 @@ impl Mapper {
                 // Once for each mapper: making the notice's text for each record would allocate.
                 if !self.work.told_root_tags.contains(&key) {
                     self.work.told_root_tags.push(key);
-                    first_drops.add(tags.get(key).key.to_string(), Drop::Duplicate);
+                    first_drops.add(&tags.get(key).key.to_string(), Drop::Duplicate);
                 }
             }
         }
     }
 }
 
+/// What a time has to be where the mapping has no `time_format`.
+const NO_TIMESTAMP: &str = "a timestamp of the record's format; other times need a `time_format`";
+
 /// One record on its way through the mapper.
 struct Pass<'p, 'r> {
     record: &'p Record<'r>,
+    /// JSON text.
     value: &'p [u8],
+    /// Positions in `value` of numbers that are timestamps of the record's format, ascending.
+    timestamps: &'p [usize],
     lines: &'p mut LineBuffer,
     mapped: &'p mut Mapped,
     /// Of the next element.

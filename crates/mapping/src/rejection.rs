@@ -1,7 +1,7 @@
 //! Why a record, or one element of it, can't become a point; and what of a point was left out.
 
-use super::TimeError;
-use crate::decode::{Format, Syntax, SyntaxError};
+use super::{Format, TimeError};
+use crate::decode::{Syntax, SyntaxError};
 use base::text::{printable, printable_bytes};
 use std::fmt;
 use thiserror::Error;
@@ -15,6 +15,8 @@ pub enum Rejection {
     TooLarge { bytes: usize, bytes_max: usize },
     #[error("it is not JSON: {0}")]
     Undecodable(NotJson),
+    #[error("it is not {format}: {why} at byte {at}")]
+    Unreadable { format: &'static str, why: &'static str, at: usize },
     #[error("it is nested too deeply: {0}")]
     TooDeep(SyntaxError),
     #[error("{0} is no object, and only objects become points")]
@@ -93,7 +95,7 @@ impl Rejection {
         match self {
             Self::Empty => Reason::Empty,
             Self::TooLarge { .. } | Self::LinesTooLarge { .. } => Reason::TooLarge,
-            Self::Undecodable(_) => Reason::Undecodable,
+            Self::Undecodable(_) | Self::Unreadable { .. } => Reason::Undecodable,
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::TimeMissing(_)
@@ -211,7 +213,7 @@ fn hint(why: Syntax, before: &[u8], behind: &[u8], format: Format) -> &'static s
         Format::Json if gap.contains(&b'\n') => {
             "; for several JSON values in one record say `format = \"json_lines\"`"
         }
-        Format::Json | Format::JsonLines => {
+        _ => {
             "; several values in one record must each have a line of their own (with `format = \"json_lines\"`), or stand in an array"
         }
     }

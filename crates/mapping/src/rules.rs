@@ -1,7 +1,7 @@
 //! What one `[[mapping]]` says, checked and compiled: the input of the mapper.
 
-use super::{Globs, Rename, TimeFormat, TimeRange};
-use crate::decode::{Format, Path, Query};
+use super::{Format, Globs, Rename, TimeFormat, TimeRange};
+use crate::decode::{Path, Query};
 use jiff::tz::TimeZone;
 
 /// The rules of one mapping. Field names are the keys of `[[mapping]]`.

@@ -22,6 +22,8 @@ pub enum TimeFormat {
     Rfc3339,
     /// A pattern of strptime. Where it ends in an offset (`%z` and its like), the text may also end in "Z".
     Pattern(String),
+    /// A timestamp of the record's own format, such as MessagePack's: the mapper reads it as nanoseconds since 1970.
+    Timestamp,
 }
 
 #[derive(Debug, Error)]
@@ -130,6 +132,9 @@ impl TimeFormat {
                     })?;
                 in_range(i128::from(ns))
             }
+            Self::Timestamp => decimal::scaled(text, 0)
+                .map_err(|_| TimeError::OutOfRange)
+                .and_then(|ns| in_range(i128::from(ns))),
             Self::Rfc3339 => as_text(text).and_then(|t| rfc3339(t, zone)).map_or_else(
                 || Err(TimeError::Unreadable("rfc3339, such as 2024-07-08T21:34:34.5Z".to_owned())),
                 |time| in_range(time.as_nanosecond()),
@@ -146,7 +151,7 @@ impl TimeFormat {
     pub fn unit_ns(&self) -> Option<i64> {
         match self {
             Self::Unix { unit_ns } => Some(*unit_ns),
-            Self::Rfc3339 | Self::Pattern(_) => None,
+            Self::Rfc3339 | Self::Pattern(_) | Self::Timestamp => None,
         }
     }
 

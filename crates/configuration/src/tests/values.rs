@@ -3,8 +3,8 @@
 use super::*;
 use ::influx::Compression;
 use ::kafka::OffsetReset;
-use ::mapping::decode::{Format, Query};
-use ::mapping::{DistinctTimes, Integers, KeySelector, TimeFormat, TimeRange};
+use ::mapping::decode::Query;
+use ::mapping::{DistinctTimes, Format, Integers, KeySelector, TimeFormat, TimeRange};
 use base::{Api, Credential, Destination};
 use engine::dead_letter::Store;
 

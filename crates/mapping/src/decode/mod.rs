@@ -15,13 +15,3 @@ pub use number::Number;
 pub use path::{Path, PathError, Query, Step};
 pub use scanner::{DEPTH_MAX, Scanner, Syntax, SyntaxError, Token};
 pub use text::{Text, push_lossy};
-
-/// How a record's value is laid out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON object, or an array of objects.
-    #[default]
-    Json,
-    /// Several JSON values, one a line.
-    JsonLines,
-}
