@@ -238,7 +238,7 @@ impl Pipeline {
 
     /// Stop reading, write what is open, commit, leave the group.
     pub fn stop(&self) {
-        self.stop.ask(drain_max(self.shutdown_max));
+        self.stop.request(drain_max(self.shutdown_max));
     }
 
     /// How long a stop may take, by the configuration as it is now.
@@ -284,7 +284,8 @@ pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer
 /// A token or password that comes from a file is read again when the server refuses it.
 fn client(config: &Config, dialing: Dialing) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();
-    Ok(Client::with_dialing(&config.influx, dialing)?.with_reread(Box::new(move || credential.reread())))
+    Ok(Client::with_dialing(&config.influx, dialing)?
+        .with_credential_source(Box::new(move || credential.reread())))
 }
 
 /// None: no dead letter is configured. `open`: the topic or file is open already.

@@ -131,7 +131,7 @@ impl Pipeline {
         }
         let Reloading { changes, began, read_again, writer, destinations, .. } = self.reloading.take()?;
         // What lasts is said again, at once: somebody waits to see whether the new configuration mends it.
-        writer.alarm_registry().forget_said();
+        writer.alarm_registry().forget_reports();
         self.preparing = Preparing::start(&writer, destinations, &self.shared.runtime, self.shared.seed);
         Some(Reloaded { changes, took: began.elapsed(), read_again })
     }

@@ -62,7 +62,7 @@ pub fn start_all(
         match started {
             Ok(one) => running.push(one),
             Err(error) => {
-                stop.ask(FAILED_START_DRAIN_MAX);
+                stop.request(FAILED_START_DRAIN_MAX);
                 for Running { thread, .. } in running {
                     // Why the others ended matters less than why this one did not start.
                     let _its_own = thread.join();
@@ -128,13 +128,13 @@ impl Consumers {
             let mut result = control(&mut member, &data, &shared, &mut watch);
             if result.is_err() || !shared.stop.is_finishing() {
                 // Whatever ended it, the others end too.
-                shared.stop.ask(FAILED_DRAIN_MAX);
+                shared.stop.request(FAILED_DRAIN_MAX);
             }
             data.thread().unpark();
             serve_while(&mut member, || !data.is_finished());
             result = result.and(data.join().map_err(|_| ConsumerError::Thread));
             if result.is_err() {
-                shared.stop.ask(FAILED_DRAIN_MAX);
+                shared.stop.request(FAILED_DRAIN_MAX);
             }
             if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
                 ends.pass();
@@ -185,7 +185,7 @@ impl Ends {
         self.written.fetch_add(1, Ordering::Relaxed);
         let all_in_time = stop.is_finishing();
         if all_in_time {
-            serve_while(member, || self.written.load(Ordering::Relaxed) < self.all && !stop.is_asked());
+            serve_while(member, || self.written.load(Ordering::Relaxed) < self.all && !stop.is_requested());
         }
         let until = Instant::now() + if all_in_time { FINAL_COMMIT_MAX } else { LAST_COMMIT_MAX };
         let committed = member.commit(until);
@@ -212,7 +212,7 @@ fn control(
     shared: &Shared,
     watch: &mut Watch,
 ) -> Result<(), ConsumerError> {
-    while !shared.stop.is_asked() && !data.is_finished() {
+    while !shared.stop.is_requested() && !data.is_finished() {
         member.poll()?;
         watch.heartbeat.record(Instant::now());
         watch.lags.report(member.statistics(), member.retentions());
@@ -318,7 +318,7 @@ mod tests {
             let (stop, alive) = (stop.clone(), alive.clone());
             let thread = thread::spawn(move || {
                 let _alive = alive;
-                while !stop.is_asked() {
+                while !stop.is_requested() {
                     thread::sleep(Duration::from_millis(1));
                 }
                 Ok(())

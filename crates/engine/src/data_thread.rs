@@ -136,7 +136,7 @@ impl DataThread {
         if self.dispatcher.is_idle() {
             return true;
         }
-        let is_over = self.stop.is_over(now);
+        let is_over = self.stop.has_expired(now);
         if is_over {
             warn!(
                 "stopping before everything was stored: what was not committed is read again at the next start"
@@ -147,7 +147,7 @@ impl DataThread {
 
     /// What may be read now. A run until the end still reads what was fetched when the last end was seen.
     fn reading(&self) -> Reading {
-        if self.stop.is_asked() {
+        if self.stop.is_requested() {
             return Reading::Off;
         }
         match (self.stop.is_finishing(), self.dispatcher.has_fetched()) {

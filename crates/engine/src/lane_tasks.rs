@@ -67,7 +67,7 @@ impl Outlet for WritingLanes {
 
     fn holds(&self, lane: usize, destination: &Destination) -> bool {
         let waits = self.waits.get(lane).is_some_and(|waits| waits.load(Ordering::Relaxed));
-        waits || self.writer.holds(destination)
+        waits || self.writer.is_blocked(destination)
     }
 }
 

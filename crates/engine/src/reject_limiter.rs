@@ -12,7 +12,7 @@
 //! While a topic is blocked its records are fetched from librdkafka and left unsettled. So each way out of `Blocked` and `Probing`
 //! reads again from the first unsettled record: see [`crate::data_thread::resume`].
 
-use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, OF_A_RECORD, Scope, Trouble};
+use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, BEFORE_RECORD_TEXT, FailureReport, Scope};
 use influx::Cause;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -239,7 +239,7 @@ impl RejectLimiter {
         let block = Block {
             cause: REJECT_RATE,
             at: "kafka".to_owned(),
-            why: format!("{what}{OF_A_RECORD}{}", why()),
+            why: format!("{what}{BEFORE_RECORD_TEXT}{}", why()),
             remedy: format!(
                 "{STAY_IN_KAFKA}: {CORRECT}, or {LET_PASS}, then reload (SIGHUP) or restart the bridge"
             ),
@@ -261,7 +261,7 @@ impl RejectLimiter {
         let block = Block {
             cause: REJECT_RATE,
             at: "influxdb".to_owned(),
-            why: format!("{}{OF_A_RECORD}{}", self.many_were_rejected(), why()),
+            why: format!("{}{BEFORE_RECORD_TEXT}{}", self.many_were_rejected(), why()),
             remedy: format!(
                 "{STAY_IN_KAFKA}. A few records are tried again, at least once a minute, and the topic resumes once they are stored: \
                  mend what InfluxDB refuses, or {CORRECT}, or {LET_PASS}, and reload (SIGHUP)"
@@ -375,7 +375,7 @@ impl RejectLimiter {
             }
             Resumption::Open => {
                 if let Some(watch) = &mut block.watch {
-                    watch.well(now);
+                    watch.recovered(now);
                 }
                 self.steps.clear();
                 (self.passed, self.rejected, self.rejected_min) = (0, 0, REJECTED_AGAIN_MIN);
@@ -441,7 +441,7 @@ impl RejectLimiter {
         let (State::Blocked { block, .. } | State::Probing { block, .. }) = &mut self.state else { return };
         let Block { cause, at, why, remedy, watch } = block;
         let (scope, remedy) = (Scope::Topic(topic.to_owned()), || remedy.clone());
-        let trouble = Trouble { cause, holds: true, scope: &scope, at, why, remedy: &remedy };
+        let trouble = FailureReport { cause, blocks: true, scope: &scope, at, why, remedy: &remedy };
         watch.get_or_insert_with(|| alarms.guard()).failed(trouble, now);
     }
 

@@ -10,7 +10,7 @@ use base::Destination;
 use base::TopicPartition;
 use base::record::Record;
 use base::text::{printable, printable_bytes};
-use influx::Refused;
+use influx::RefusedLine;
 use mapping::{Drops, Reason, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::time::{Duration, Instant};
@@ -165,7 +165,7 @@ impl Reporter {
         &mut self,
         done: &Done,
         destination: &Destination,
-        refused: &Refused,
+        refused: &RefusedLine,
         place: Option<(&TopicPartition, i64)>,
         last: &Rejections,
         now: Instant,

@@ -2,7 +2,7 @@
 //! wait, and does not move.
 
 use crate::telemetry::{Counters, Heartbeats, Lags};
-use base::alarm::{AlarmGuard, Scope, Trouble};
+use base::alarm::{AlarmGuard, FailureReport, Scope};
 use base::stop::Stop;
 use influx::Writer;
 use std::io;
@@ -78,12 +78,12 @@ pub fn start(signals: Signals, stop: Stop) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
         let mut judge = Judge::new(Instant::now());
         let mut watch = signals.writer.alarm_registry().guard();
-        while !stop.is_asked() {
+        while !stop.is_requested() {
             thread::sleep(LOOK_EVERY);
             let now = Instant::now();
             match judge.look(&sample(&signals, now), now) {
                 Some(why) => raise(&mut watch, &why, now),
-                None => watch.well(now),
+                None => watch.recovered(now),
             }
         }
     })
@@ -93,9 +93,9 @@ fn raise(watch: &mut AlarmGuard, why: &str, now: Instant) {
     let remedy = || {
         "restart the bridge: nothing is lost, it goes on where it committed; and please report it with the log".to_owned()
     };
-    let trouble = Trouble {
+    let trouble = FailureReport {
         cause: "stuck",
-        holds: true,
+        blocks: true,
         scope: &Scope::Bridge,
         at: "this process",
         why,

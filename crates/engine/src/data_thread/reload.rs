@@ -111,7 +111,7 @@ impl DataThread {
         let is_due = (now >= *until || self.dispatcher.is_drained()) && self.forwarding.is_done();
         // A stop ends it with the old ones.
         if is_due
-            && !self.stop.is_asked()
+            && !self.stop.is_requested()
             && let Some(Waiting { reload, .. }) = self.waiting.take()
         {
             self.go_on_with(reload, now);

@@ -7,7 +7,7 @@ use crate::routes::Routing;
 use crate::telemetry::Counters;
 use crate::topic_mapping::Mapping;
 use base::Destination;
-use base::alarm::{Alarm, AlarmRegistry, Listener};
+use base::alarm::{Alarm, AlarmListener, AlarmRegistry};
 use kafka::Topics;
 use mapping::{KeySelector, RecordLimits, Rules};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub fn setting(configuration: usize) -> Setting {
 
 struct Nobody;
 
-impl Listener for Nobody {
+impl AlarmListener for Nobody {
     fn raised(&self, _: &Alarm) {}
-    fn mended(&self, _: &Alarm, _: Duration) {}
+    fn resolved(&self, _: &Alarm, _: Duration) {}
 }
