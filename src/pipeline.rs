@@ -238,7 +238,7 @@ impl Pipeline {
 
     /// Requests a stop: the consumers stop reading, write open batches, commit, and leave the group.
     pub fn stop(&self) {
-        self.stop.ask(drain_max(self.shutdown_max));
+        self.stop.request(drain_max(self.shutdown_max));
     }
 
     /// `shutdown_max` of the applied configuration.
@@ -284,7 +284,8 @@ pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer
 /// Makes a client that reads a token or password file again when the server refuses the login.
 fn client(config: &Config, dialing: Dialing) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();
-    Ok(Client::with_dialing(&config.influx, dialing)?.with_reread(Box::new(move || credential.reread())))
+    Ok(Client::with_dialing(&config.influx, dialing)?
+        .with_credential_source(Box::new(move || credential.reread())))
 }
 
 /// Opens the dead letters, or reuses the `open` ones. None: none are configured.

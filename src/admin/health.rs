@@ -46,7 +46,7 @@ pub fn readiness(watched: &Watched, strict: bool, shows_records: bool, now: Inst
 
 /// Whether records wait for something that does not pass soon.
 pub fn holds(alarm: &Alarm) -> bool {
-    alarm.holds || alarm.lasting >= RETRY_PASSES
+    alarm.blocks || alarm.lasting >= RETRY_PASSES
 }
 
 fn describe(alarm: &Alarm, shows_records: bool) -> String {

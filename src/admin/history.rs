@@ -3,7 +3,7 @@
 use super::Watched;
 use engine::telemetry::Counters;
 use engine::telemetry::rejections::since_1970_ms;
-use influx::{LATENCY_BUCKETS, Latency};
+use influx::{LATENCY_BUCKETS, LatencyHistogram};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -89,7 +89,7 @@ struct Kept {
 impl Totals {
     pub fn of(watched: &Watched) -> Self {
         let (counters, writer) = (&watched.counters, watched.writer.counters());
-        let failed = Counters::get(&writer.retried) + Counters::get(&writer.held);
+        let failed = Counters::get(&writer.retried) + Counters::get(&writer.blocked);
         let answered = [&writer.stored, &writer.split, &writer.refused].into_iter().map(Counters::get);
         let mut latency = [0; BUCKETS];
         for (count, bucket) in latency.iter_mut().zip(&writer.latency.buckets) {
@@ -126,7 +126,7 @@ impl History {
         }
     }
 
-    pub fn recent(&self, max: &Latency) -> Recent {
+    pub fn recent(&self, max: &LatencyHistogram) -> Recent {
         let kept = self.kept();
         let latency_s = kept.latency(Duration::from_micros(Counters::get(&max.max_micros)));
         Recent { rates: kept.rates(), catching_up: kept.catching_up(), is_still: kept.is_still(), latency_s }

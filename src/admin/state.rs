@@ -88,9 +88,9 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn alarm(scope: Scope, holds: bool, seconds: u64) -> Alarm {
+    fn alarm(scope: Scope, blocks: bool, seconds: u64) -> Alarm {
         let (at, why, remedy) = (String::new(), String::new(), String::new());
-        Alarm { cause: "c", holds, scope, at, why, remedy, lasting: Duration::from_secs(seconds) }
+        Alarm { cause: "c", blocks, scope, at, why, remedy, lasting: Duration::from_secs(seconds) }
     }
 
     #[test]

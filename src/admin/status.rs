@@ -183,7 +183,7 @@ fn influx(watched: &Watched, about: &About, recent: &Recent, alarms: &[Alarm]) -
     let used = addresses.current().as_str();
     let addresses = addresses.all().map(|address| {
         let name = address.as_str();
-        json!({ "address": name, "up": !addresses.is_left_alone(address), "used": name == used })
+        json!({ "address": name, "up": !addresses.is_down(address), "used": name == used })
     });
     let destinations = about.destinations.iter();
     json!({
@@ -191,7 +191,7 @@ fn influx(watched: &Watched, about: &About, recent: &Recent, alarms: &[Alarm]) -
         "requests": {
             "stored": get(&writer.stored),
             "retry": get(&writer.retried),
-            "hold": get(&writer.held),
+            "hold": get(&writer.blocked),
             "split": get(&writer.split),
             "refused": get(&writer.refused),
         },

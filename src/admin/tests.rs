@@ -33,8 +33,8 @@ const OPTIONS: WriterOptions = WriterOptions {
 const DELAYS: Delays = Delays {
     retry_first: MS,
     retry_max: MS,
-    hold_first: MS,
-    hold_max: MS,
+    blocked_first: MS,
+    blocked_max: MS,
     address_first: MS,
     address_max: MS,
 };

@@ -133,7 +133,7 @@ impl Pipeline {
         }
         let Reloading { changes, began, read_again, writer, destinations, .. } = self.reloading.take()?;
         // Lasting alarms are logged again at once, so that the effect of the new configuration is visible.
-        writer.alarm_registry().forget_said();
+        writer.alarm_registry().forget_reports();
         self.destination_checks =
             DestinationChecks::start(&writer, destinations, &self.context.runtime, self.context.seed);
         Some(Reloaded { changes, took: began.elapsed(), read_again })

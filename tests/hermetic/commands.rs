@@ -170,7 +170,7 @@ fn check_connect_knows_tls_against_plain_http() {
     let url = url.replace("http://", "https://");
     let output = Setup::new("tls", &cluster.address(), "['t']", &url).run(&["check", "--connect"]);
     let shown = text(&output.stdout);
-    assert!(shown.contains("no TLS is spoken at") && shown.contains("begin with http://?"), "{shown}");
+    assert!(shown.contains("does not use TLS") && shown.contains("begin with http://?"), "{shown}");
     assert!(!shown.contains("certificate"), "{shown}");
 }
 
@@ -555,7 +555,7 @@ fn run_logs_json_and_is_quiet_when_well() {
     let more = format!("[log]\nformat = 'json'\n[admin]\nlisten = '{listen}'\n");
     let setup = Setup::with("json-log", &cluster.address(), "['t']", &sink.receiver.url(), &more);
     let mut bridge = Running::start(&setup);
-    wait_until("it says that it holds", || bridge.has_told("holding, records stay uncommitted"));
+    wait_until("it says that it holds", || bridge.has_told("blocked, records stay uncommitted"));
     // A hold is no illness: a restart would not mend it.
     let health = setup.run(&["health"]);
     assert_eq!(health.status.code(), Some(0), "{}", text(&health.stderr));
@@ -580,7 +580,7 @@ fn run_logs_json_and_is_quiet_when_well() {
         }
     };
     messages(&["kafka-influx-bridge starts", "subscribed", "assigned", "first record", "record rejected"]);
-    messages(&["holding, records stay uncommitted", "writing goes on", "first lines stored", "stopped"]);
+    messages(&["blocked, records stay uncommitted", "writing goes on", "first lines stored", "stopped"]);
     assert!(of_level("ERROR") == 1 && of_level("WARN") <= 4 && lines.len() < 18, "{shown}");
 }
 

@@ -262,7 +262,7 @@ fn waits_while_influxdb_holds_and_ends_when_it_is_interrupted() {
     let start = || {
         let mut child = folder.command(&["dead.jsonl"]).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let told = lines.find(|line| line.contains("holding")).expect("an alarm");
+        let told = lines.find(|line| line.contains("blocked, records")).expect("an alarm");
         assert!(told.contains("unauthorized"), "{told}");
         (child, lines)
     };

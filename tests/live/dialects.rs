@@ -20,7 +20,7 @@ fn a_database_that_is_dropped_is_created_again() {
     let config =
         Config::new(&kafka, &topic, v1(&influx, &database, "create_database = true")).mapping(MAPPING);
     let bridge = Bridge::start(&config.text(), &[]);
-    bridge.wait_for_log(&["the database is there", &database], PATIENCE);
+    bridge.wait_for_log(&["the database exists", &database], PATIENCE);
     kafka.produce(&topic, numbers(0..10));
     influx.wait_for_count(10, PATIENCE, |influx| influx.count(&database, "m", "value"));
     influx.query("", &format!("DROP DATABASE \"{database}\""));

@@ -11,7 +11,7 @@ const RECORDS_A_SECOND: u64 = 5_000;
 
 fn wait_until_held(bridge: &Bridge, cause: &str) {
     bridge.wait_for_log(
-        &["ERROR", "holding, records stay uncommitted", &format!("cause=\"{cause}\"")],
+        &["ERROR", "blocked, records stay uncommitted", &format!("cause=\"{cause}\"")],
         PATIENCE,
     );
     assert_eq!(bridge.samples("holding"), [1.0], "a hold shows on /metrics");
@@ -72,7 +72,7 @@ fn a_token_that_is_revoked_is_read_again_from_its_file() {
     let (_, second) = influx.create_token(&bucket);
     file.write(&second);
     wait_until_mended(&bridge, "unauthorized");
-    assert_eq!(bridge.log_with(&["the credential of InfluxDB has changed"]).len(), 1);
+    assert_eq!(bridge.log_with(&["the credential for InfluxDB has changed"]).len(), 1);
     let records = load.end();
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
     numbers.assert_stored(&influx, &bucket, 0..records);
@@ -118,7 +118,7 @@ fn a_missing_bucket_slows_no_other_one() {
     let group = live.name("both");
     let config = Config::new(&kafka, &topics, v2(&influx, &there)).group(&group).mapping(&both).text();
     let bridge = Bridge::start_watched(&config, &[]);
-    bridge.wait_for_log(&["holding, records stay uncommitted", &missing], PATIENCE);
+    bridge.wait_for_log(&["blocked, records stay uncommitted", &missing], PATIENCE);
     bridge.wait_for_log(&["first record", &free], PATIENCE);
     let took = kafka.group(&group).wait_until_settled(&free, PARTITIONS, PATIENCE);
     measured(

@@ -1,31 +1,31 @@
-//! AlarmRegistry: what keeps records from being settled. There is one for each cause and scope, whatever number of lanes it stops.
+//! Alarms: everything that keeps records from being settled. There is one alarm for each scope and cause, however many lanes it stops.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// An alarm that lasts is said again after this.
+/// Time after which a lasting alarm is reported again.
 const REPEAT: Duration = Duration::from_mins(1);
 
-/// In an alarm's reason, before words that may quote a record.
-pub const OF_A_RECORD: &str = "; the last: ";
+/// Separates an alarm's reason from text that may quote a record.
+pub const BEFORE_RECORD_TEXT: &str = "; the last: ";
 
-/// The cause of an alarm about a topic that may not be read; other alarms about topics are about their records.
+/// The cause of an alarm about a topic that the bridge may not read. Other alarms about topics concern their records.
 pub const TOPIC_DENIED: &str = "topic_denied";
 
-/// What waits.
+/// What an alarm stops.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
-    /// Every destination: the address or its credential is to blame.
+    /// Every destination: the cause is the address or its credential.
     Server,
     /// One bucket or database.
     Destination(String),
-    /// Records that can't be settled before their dead letters are written.
+    /// Records whose dead letters cannot be written.
     DeadLetters,
     /// One topic.
     Topic(String),
-    /// All topics: the brokers, the login or the group is to blame.
+    /// All topics: the cause is the brokers, the login or the group.
     Kafka,
     /// The bridge itself is stuck.
     Bridge,
@@ -47,109 +47,111 @@ impl fmt::Display for Scope {
 /// Something that keeps records from being settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
-    /// As metrics and the readiness page name it.
+    /// Name of the cause in metrics and on the readiness page.
     pub cause: &'static str,
-    /// Someone has to mend it; otherwise it is expected to pass.
-    pub holds: bool,
+    /// Records are blocked until someone acts. Otherwise the failure may pass.
+    pub blocks: bool,
     pub scope: Scope,
-    /// Where it was met: an address, a topic or file.
+    /// Where it happened: an address, a topic or a file.
     pub at: String,
-    /// The other side's own words, harmless.
+    /// The other side's message, printable and bounded.
     pub why: String,
     pub remedy: String,
-    /// Since the first failure.
+    /// Time since the first failure.
     pub lasting: Duration,
 }
 
 impl Alarm {
-    /// The reason, without words that may quote a record unless those may be shown.
+    /// The reason. Text that may quote a record is left out unless records may be shown.
     pub fn why(&self, shows_records: bool) -> &str {
-        match self.why.split_once(OF_A_RECORD) {
+        match self.why.split_once(BEFORE_RECORD_TEXT) {
             Some((why, _)) if !shows_records => why,
             _ => &self.why,
         }
     }
 }
 
-/// One failure.
+/// A failure, as its lane reports it.
 #[derive(Clone, Copy)]
-pub struct Trouble<'a> {
+pub struct FailureReport<'a> {
     pub cause: &'static str,
-    pub holds: bool,
+    pub blocks: bool,
     pub scope: &'a Scope,
     pub at: &'a str,
     pub why: &'a str,
-    /// Asked for only when the words of the alarm change.
+    /// Called only when the reason of the alarm changes.
     pub remedy: &'a dyn Fn() -> String,
 }
 
-/// Hears of alarms as they happen, on the thread where they do: it must not wait.
-pub trait Listener: Send + Sync {
-    /// Said at once, and again once a minute while it lasts.
+/// Receives alarms on the thread where they happen. It must not wait.
+pub trait AlarmListener: Send + Sync {
+    /// Called when an alarm begins, and once a minute while it lasts.
     fn raised(&self, alarm: &Alarm);
-    /// What was raised is over.
-    fn mended(&self, alarm: &Alarm, lasted: Duration);
+    /// Called when a reported alarm ends.
+    fn resolved(&self, alarm: &Alarm, lasted: Duration);
 }
 
-/// All alarms: one for each scope and cause, whatever number of lanes it stops.
+/// All active alarms.
 pub struct AlarmRegistry {
-    listener: Arc<dyn Listener>,
+    listener: Arc<dyn AlarmListener>,
     registry: Mutex<Registered>,
 }
 
-/// What an alarm is told apart by. Two lanes that fail for different reasons are two alarms.
-type Key = (Scope, &'static str);
+/// Identity of an alarm. Two lanes that fail for different causes have two alarms.
+type AlarmKey = (Scope, &'static str);
 
 #[derive(Default)]
 struct Registered {
-    /// Bounded: each watch is part of at most one.
-    open: BTreeMap<Key, Open>,
-    /// When an alarm was last said, also after its end: one that comes and goes is not said each time. Entries older than
+    /// Bounded: each guard is part of at most one alarm.
+    active: BTreeMap<AlarmKey, ActiveAlarm>,
+    /// Time of the last report of an alarm, also after its end: an alarm that comes and goes is not reported each time. Entries older than
     /// `REPEAT` are removed.
-    said: BTreeMap<Key, Instant>,
+    reported: BTreeMap<AlarmKey, Instant>,
     lanes: u64,
 }
 
-struct Open {
+struct ActiveAlarm {
     alarm: Alarm,
     since: Instant,
-    /// Whether people know of it, so that they hear of its end too.
-    said: bool,
-    /// The lanes that wait, and whether each waits for somebody to mend something.
+    /// Whether the alarm was reported, so that its end is reported too.
+    is_reported: bool,
+    /// The lanes that the alarm stops, and whether each is blocked until someone acts.
     lanes: BTreeMap<u64, bool>,
 }
 
 impl AlarmRegistry {
-    pub fn new(listener: Arc<dyn Listener>) -> Arc<Self> {
+    pub fn new(listener: Arc<dyn AlarmListener>) -> Arc<Self> {
         Arc::new(Self { listener, registry: Mutex::default() })
     }
 
-    /// The alarms that last now, for the readiness and status pages.
+    /// The active alarms, for the readiness and status pages.
     pub fn current(&self, now: Instant) -> Vec<Alarm> {
-        let lasting = |open: &Open| now.saturating_duration_since(open.since);
+        let lasting = |active: &ActiveAlarm| now.saturating_duration_since(active.since);
         self.registry()
-            .open
+            .active
             .values()
-            .map(|open| Alarm { lasting: lasting(open), ..open.alarm.clone() })
+            .map(|active| Alarm { lasting: lasting(active), ..active.alarm.clone() })
             .collect()
     }
 
-    /// Whether an alarm that somebody has to mend stops lines for this destination.
-    pub fn holds(&self, destination: &str) -> bool {
+    /// Whether lines for this destination are blocked until someone acts.
+    pub fn is_blocked(&self, destination: &str) -> bool {
         let registry = self.registry();
-        registry.open.values().filter(|open| open.alarm.holds).any(|open| match &open.alarm.scope {
-            Scope::Server => true,
-            Scope::Destination(name) => name == destination,
-            Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka | Scope::Bridge => false,
+        registry.active.values().filter(|active| active.alarm.blocks).any(|active| {
+            match &active.alarm.scope {
+                Scope::Server => true,
+                Scope::Destination(name) => name == destination,
+                Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka | Scope::Bridge => false,
+            }
         })
     }
 
-    /// Says what lasts again the next time that it is met.
-    pub fn forget_said(&self) {
-        self.registry().said.clear();
+    /// Reports every lasting alarm again at its next failure.
+    pub fn forget_reports(&self) {
+        self.registry().reported.clear();
     }
 
-    /// One lane's view.
+    /// Creates the guard of one lane.
     pub fn guard(self: &Arc<Self>) -> AlarmGuard {
         let mut registry = self.registry();
         registry.lanes += 1;
@@ -163,87 +165,87 @@ impl AlarmRegistry {
 
 impl std::fmt::Debug for AlarmRegistry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AlarmRegistry").field("open", &self.registry().open.len()).finish_non_exhaustive()
+        f.debug_struct("AlarmRegistry").field("active", &self.registry().active.len()).finish_non_exhaustive()
     }
 }
 
 impl Registered {
-    /// Enters a lane's failure, which began at `since`. Returns the alarm if it is time to say it.
-    fn enter(&mut self, lane: u64, trouble: Trouble<'_>, since: Instant, now: Instant) -> Option<Alarm> {
-        let key = (trouble.scope.clone(), trouble.cause);
-        let open = self.open.entry(key.clone()).or_insert_with(|| Open {
-            alarm: alarm(trouble),
+    /// Adds a lane's failure, which began at `since`. Returns the alarm if it is due for a report.
+    fn add(&mut self, lane: u64, failure: FailureReport<'_>, since: Instant, now: Instant) -> Option<Alarm> {
+        let key = (failure.scope.clone(), failure.cause);
+        let active = self.active.entry(key.clone()).or_insert_with(|| ActiveAlarm {
+            alarm: alarm(failure),
             since,
-            said: false,
+            is_reported: false,
             lanes: BTreeMap::new(),
         });
-        open.since = open.since.min(since);
-        if open.alarm.why != trouble.why {
-            open.alarm = alarm(trouble);
+        active.since = active.since.min(since);
+        if active.alarm.why != failure.why {
+            active.alarm = alarm(failure);
         }
-        open.lanes.insert(lane, trouble.holds);
-        open.alarm.holds = open.lanes.values().any(|holds| *holds);
-        open.alarm.lasting = now.saturating_duration_since(open.since);
-        let is_old = |said: &Instant| now.saturating_duration_since(*said) >= REPEAT;
-        if self.said.get(&key).is_some_and(|said| !is_old(said)) {
+        active.lanes.insert(lane, failure.blocks);
+        active.alarm.blocks = active.lanes.values().any(|blocks| *blocks);
+        active.alarm.lasting = now.saturating_duration_since(active.since);
+        let is_old = |reported: &Instant| now.saturating_duration_since(*reported) >= REPEAT;
+        if self.reported.get(&key).is_some_and(|reported| !is_old(reported)) {
             return None;
         }
-        self.said.retain(|_, said| !is_old(said));
-        self.said.insert(key, now);
-        open.said = true;
-        Some(open.alarm.clone())
+        self.reported.retain(|_, reported| !is_old(reported));
+        self.reported.insert(key, now);
+        active.is_reported = true;
+        Some(active.alarm.clone())
     }
 
-    /// A lane waits for this alarm's end no longer. Returns the alarm if that was its last lane.
-    fn leave(&mut self, lane: u64, key: &Key) -> Option<Open> {
-        let open = self.open.get_mut(key)?;
-        open.lanes.remove(&lane);
-        open.alarm.holds = open.lanes.values().any(|holds| *holds);
-        if open.lanes.is_empty() { self.open.remove(key) } else { None }
+    /// Removes a lane from an alarm. Returns the alarm if that was its last lane.
+    fn remove(&mut self, lane: u64, key: &AlarmKey) -> Option<ActiveAlarm> {
+        let active = self.active.get_mut(key)?;
+        active.lanes.remove(&lane);
+        active.alarm.blocks = active.lanes.values().any(|blocks| *blocks);
+        if active.lanes.is_empty() { self.active.remove(key) } else { None }
     }
 }
 
-fn alarm(trouble: Trouble<'_>) -> Alarm {
-    let Trouble { cause, holds, scope, at, why, remedy } = trouble;
+fn alarm(failure: FailureReport<'_>) -> Alarm {
+    let FailureReport { cause, blocks, scope, at, why, remedy } = failure;
     let (scope, at, why) = (scope.clone(), at.to_owned(), why.to_owned());
-    Alarm { cause, holds, scope, at, why, remedy: remedy(), lasting: Duration::ZERO }
+    Alarm { cause, blocks, scope, at, why, remedy: remedy(), lasting: Duration::ZERO }
 }
 
-/// What one lane waits for: at most one alarm at a time. Dropping a watch, as when a lane is given up, ends its part of the alarm
-/// without a message.
+/// The alarm that stops one lane, at most one at a time. Dropping the guard removes the lane from its alarm without a report.
 #[derive(Debug)]
 pub struct AlarmGuard {
     alarms: Arc<AlarmRegistry>,
     lane: u64,
-    waits: Option<Waits>,
+    waits: Option<GuardedAlarm>,
 }
 
 #[derive(Debug)]
-struct Waits {
-    key: Key,
-    /// The first failure since the lane was last well in this scope.
+struct GuardedAlarm {
+    key: AlarmKey,
+    /// First failure since the lane last worked in this scope.
     since: Instant,
 }
 
 impl AlarmGuard {
-    /// The lane met this trouble, which takes the place of the one before. Another cause in the same scope means that the lane
-    /// still waits: then nothing is said to have ended, and the time counts on.
-    pub fn failed(&mut self, trouble: Trouble<'_>, now: Instant) {
-        if self.waits.as_ref().is_some_and(|waits| waits.key.0 != *trouble.scope) {
-            self.well(now);
+    /// Records a failure of the lane, which replaces the one before. Another cause in the same scope does not end the alarm for the lane:
+    /// no end is reported, and its duration continues.
+    pub fn failed(&mut self, failure: FailureReport<'_>, now: Instant) {
+        if self.waits.as_ref().is_some_and(|waits| waits.key.0 != *failure.scope) {
+            self.recovered(now);
         }
-        let key = (trouble.scope.clone(), trouble.cause);
+        let key = (failure.scope.clone(), failure.cause);
         let since = self.waits.as_ref().map_or(now, |waits| waits.since);
-        let before = self.waits.replace(Waits { key: key.clone(), since }).filter(|waits| waits.key != key);
+        let before =
+            self.waits.replace(GuardedAlarm { key: key.clone(), since }).filter(|waits| waits.key != key);
         let due = {
             let mut registry = self.alarms.registry();
-            let left = before.and_then(|waits| registry.leave(self.lane, &waits.key));
-            let due = registry.enter(self.lane, trouble, since, now);
-            // Who heard of the first cause hears of the end, whatever the last cause was.
-            if left.is_some_and(|left| left.said)
-                && let Some(open) = registry.open.get_mut(&key)
+            let ended = before.and_then(|waits| registry.remove(self.lane, &waits.key));
+            let due = registry.add(self.lane, failure, since, now);
+            // If the first cause was reported, the end is reported too, whatever the last cause was.
+            if ended.is_some_and(|ended| ended.is_reported)
+                && let Some(active) = registry.active.get_mut(&key)
             {
-                open.said = true;
+                active.is_reported = true;
             }
             due
         };
@@ -252,12 +254,12 @@ impl AlarmGuard {
         }
     }
 
-    /// An attempt was answered for what it was. Free of cost while nothing is wrong.
-    pub fn well(&mut self, now: Instant) {
+    /// Records that the lane works again. Costs nothing while no alarm is active.
+    pub fn recovered(&mut self, now: Instant) {
         let Some(waits) = self.waits.take() else { return };
-        let ended = self.alarms.registry().leave(self.lane, &waits.key);
-        if let Some(open) = ended.filter(|open| open.said) {
-            self.alarms.listener.mended(&open.alarm, now.saturating_duration_since(open.since));
+        let ended = self.alarms.registry().remove(self.lane, &waits.key);
+        if let Some(ended) = ended.filter(|ended| ended.is_reported) {
+            self.alarms.listener.resolved(&ended.alarm, now.saturating_duration_since(ended.since));
         }
     }
 }
@@ -265,8 +267,8 @@ impl AlarmGuard {
 impl Drop for AlarmGuard {
     fn drop(&mut self) {
         if let Some(waits) = self.waits.take() {
-            // Nothing was mended: nothing to say.
-            let _ended = self.alarms.registry().leave(self.lane, &waits.key);
+            // The alarm did not end, so no end is reported.
+            let _ended = self.alarms.registry().remove(self.lane, &waits.key);
         }
     }
 }
@@ -275,39 +277,42 @@ impl Drop for AlarmGuard {
 mod tests {
     use super::*;
 
-    /// What was said since the last call, shortened.
+    /// Records reports in short form.
     #[derive(Default)]
-    struct Said(Mutex<Vec<String>>);
+    struct Reports(Mutex<Vec<String>>);
 
-    impl Said {
+    impl Reports {
         fn take(&self) -> Vec<String> {
             std::mem::take(&mut self.0.lock().unwrap())
         }
     }
 
-    impl Listener for Said {
+    impl AlarmListener for Reports {
         fn raised(&self, alarm: &Alarm) {
             self.0.lock().unwrap().push(format!("{} {}", alarm.cause, alarm.lasting.as_secs()));
         }
 
-        fn mended(&self, alarm: &Alarm, lasted: Duration) {
-            self.0.lock().unwrap().push(format!("{} mended {}", alarm.cause, lasted.as_secs()));
+        fn resolved(&self, alarm: &Alarm, lasted: Duration) {
+            self.0.lock().unwrap().push(format!("{} resolved {}", alarm.cause, lasted.as_secs()));
         }
     }
 
-    fn of(bucket: &str) -> Scope {
+    fn bucket(bucket: &str) -> Scope {
         Scope::Destination(bucket.to_owned())
     }
 
-    fn fail(watch: &mut AlarmGuard, cause: &'static str, scope: &Scope, now: Instant) {
+    fn fail(guard: &mut AlarmGuard, cause: &'static str, scope: &Scope, now: Instant) {
         let remedy = || "do this".to_owned();
-        watch.failed(Trouble { cause, holds: true, scope, at: "http://h", why: "why", remedy: &remedy }, now);
+        guard.failed(
+            FailureReport { cause, blocks: true, scope, at: "http://h", why: "why", remedy: &remedy },
+            now,
+        );
     }
 
     #[test]
-    fn speaks_at_once_then_once_a_minute_then_of_the_end() {
-        let said = Arc::new(Said::default());
-        let alarms = AlarmRegistry::new(said.clone());
+    fn reports_at_once_then_once_a_minute_then_the_end() {
+        let reports = Arc::new(Reports::default());
+        let alarms = AlarmRegistry::new(reports.clone());
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let mut lanes: Vec<AlarmGuard> = (0..4).map(|_| alarms.guard()).collect();
@@ -316,85 +321,86 @@ mod tests {
                 fail(lane, "unauthorized", &Scope::Server, at(seconds));
             }
         }
-        assert_eq!(said.take(), ["unauthorized 0", "unauthorized 60", "unauthorized 120"]);
+        assert_eq!(reports.take(), ["unauthorized 0", "unauthorized 60", "unauthorized 120"]);
         assert_eq!(alarms.current(at(130)).len(), 1);
         assert_eq!(alarms.current(at(130))[0].lasting, Duration::from_secs(130));
         for lane in &mut lanes[..3] {
-            lane.well(at(131));
+            lane.recovered(at(131));
         }
-        assert_eq!(said.take(), [""; 0], "one lane still waits");
-        lanes[3].well(at(140));
-        assert_eq!(said.take(), ["unauthorized mended 140"]);
+        assert_eq!(reports.take(), [""; 0], "one lane still waits");
+        lanes[3].recovered(at(140));
+        assert_eq!(reports.take(), ["unauthorized resolved 140"]);
         assert!(alarms.current(at(140)).is_empty());
     }
 
     #[test]
-    fn keeps_scopes_and_causes_apart() {
-        let said = Arc::new(Said::default());
-        let alarms = AlarmRegistry::new(said.clone());
+    fn separates_scopes_and_causes() {
+        let reports = Arc::new(Reports::default());
+        let alarms = AlarmRegistry::new(reports.clone());
         let now = Instant::now();
         let (mut one, mut two) = (alarms.guard(), alarms.guard());
-        fail(&mut one, "bucket_missing", &of("a"), now);
-        fail(&mut two, "bucket_missing", &of("b"), now);
-        assert_eq!(said.take(), ["bucket_missing 0"; 2]);
-        assert!(alarms.holds("a") && !alarms.holds("c"));
-        // The bucket is not what keeps this lane any more.
+        fail(&mut one, "bucket_missing", &bucket("a"), now);
+        fail(&mut two, "bucket_missing", &bucket("b"), now);
+        assert_eq!(reports.take(), ["bucket_missing 0"; 2]);
+        assert!(alarms.is_blocked("a") && !alarms.is_blocked("c"));
+        // Another scope ends the alarm of the bucket.
         fail(&mut one, "unreachable", &Scope::Server, now);
-        assert_eq!(said.take(), ["bucket_missing mended 0", "unreachable 0"]);
-        assert!(alarms.holds("c"), "it concerns all");
+        assert_eq!(reports.take(), ["bucket_missing resolved 0", "unreachable 0"]);
+        assert!(alarms.is_blocked("c"), "it concerns every destination");
         fail(&mut two, "unreachable", &Scope::Server, now);
-        assert_eq!(said.take(), ["bucket_missing mended 0"]);
+        assert_eq!(reports.take(), ["bucket_missing resolved 0"]);
         fail(&mut one, "timed_out", &Scope::Server, now);
-        assert_eq!(said.take(), ["timed_out 0"]);
+        assert_eq!(reports.take(), ["timed_out 0"]);
         assert_eq!(alarms.current(now).len(), 2);
     }
 
     #[test]
     fn two_lanes_that_fail_differently_are_two_alarms() {
-        let alarms = AlarmRegistry::new(Arc::new(Said::default()));
+        let alarms = AlarmRegistry::new(Arc::new(Reports::default()));
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let (mut one, mut two) = (alarms.guard(), alarms.guard());
-        let retry = |watch: &mut AlarmGuard, now: Instant| {
+        let retry = |guard: &mut AlarmGuard, now: Instant| {
             let remedy = String::new;
             let scope = &Scope::Server;
-            let trouble =
-                Trouble { cause: "timed_out", holds: false, scope, at: "", why: "", remedy: &remedy };
-            watch.failed(trouble, now);
+            let failure =
+                FailureReport { cause: "timed_out", blocks: false, scope, at: "", why: "", remedy: &remedy };
+            guard.failed(failure, now);
         };
-        // Whichever failed last, the destination is held as long as one lane is.
+        // Whichever lane failed last, the destination is blocked as long as one lane is.
         for seconds in 0..10 {
             fail(&mut one, "unauthorized", &Scope::Server, at(seconds));
-            assert!(alarms.holds("a"), "after {seconds} s");
+            assert!(alarms.is_blocked("a"), "after {seconds} s");
             retry(&mut two, at(seconds));
-            assert!(alarms.holds("a"), "after {seconds} s");
+            assert!(alarms.is_blocked("a"), "after {seconds} s");
         }
         let causes: Vec<_> = alarms.current(at(9)).iter().map(|alarm| (alarm.cause, alarm.lasting)).collect();
         let nine = Duration::from_secs(9);
         assert_eq!(causes, [("timed_out", nine), ("unauthorized", nine)]);
-        one.well(at(10));
-        assert!(!alarms.holds("a"));
+        one.recovered(at(10));
+        assert!(!alarms.is_blocked("a"));
         assert_eq!(alarms.current(at(10)).len(), 1);
     }
 
     #[test]
-    fn one_cause_holds_as_long_as_one_of_its_lanes_does() {
-        let alarms = AlarmRegistry::new(Arc::new(Said::default()));
+    fn a_cause_blocks_as_long_as_one_of_its_lanes_is_blocked() {
+        let alarms = AlarmRegistry::new(Arc::new(Reports::default()));
         let now = Instant::now();
         let (mut one, mut two) = (alarms.guard(), alarms.guard());
         fail(&mut one, "busy", &Scope::Server, now);
         let (scope, remedy) = (&Scope::Server, String::new);
-        let trouble = Trouble { cause: "busy", holds: false, scope, at: "", why: "why", remedy: &remedy };
-        two.failed(trouble, now);
-        assert!(alarms.holds("a"));
-        one.well(now);
-        assert!(!alarms.holds("a"));
+        let failure =
+            FailureReport { cause: "busy", blocks: false, scope, at: "", why: "why", remedy: &remedy };
+        two.failed(failure, now);
+        assert!(alarms.is_blocked("a"));
+        one.recovered(now);
+        assert!(!alarms.is_blocked("a"));
     }
 
     #[test]
-    fn another_cause_in_the_same_scope_is_no_end_and_the_time_counts_on() {
-        let said = Arc::new(Said::default());
-        let alarms = AlarmRegistry::new(said.clone());
+    fn another_cause_in_the_same_scope_continues_the_alarm() {
+        let reports = Arc::new(Reports::default());
+        let alarms = AlarmRegistry::new(reports.clone());
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let mut lane = alarms.guard();
@@ -404,55 +410,55 @@ mod tests {
             let current = alarms.current(at(seconds));
             assert_eq!((current.len(), current[0].lasting), (1, Duration::from_secs(seconds)));
         }
-        assert_eq!(said.take(), ["timed_out 0", "disconnected 1"]);
-        lane.well(at(30));
-        assert_eq!(said.take(), ["disconnected mended 30"]);
+        assert_eq!(reports.take(), ["timed_out 0", "disconnected 1"]);
+        lane.recovered(at(30));
+        assert_eq!(reports.take(), ["disconnected resolved 30"]);
     }
 
     #[test]
-    fn remembers_what_was_said_for_a_minute_only() {
-        let alarms = AlarmRegistry::new(Arc::new(Said::default()));
+    fn forgets_reports_after_a_minute() {
+        let alarms = AlarmRegistry::new(Arc::new(Reports::default()));
         let start = Instant::now();
         for number in 0..1_000 {
-            let mut watch = alarms.guard();
+            let mut guard = alarms.guard();
             let now = start + Duration::from_secs(number);
-            fail(&mut watch, "reject_rate", &Scope::Topic(format!("t{number}")), now);
-            watch.well(now);
-            assert!(alarms.registry().said.len() <= 60, "topic {number}");
+            fail(&mut guard, "reject_rate", &Scope::Topic(format!("t{number}")), now);
+            guard.recovered(now);
+            assert!(alarms.registry().reported.len() <= 60, "topic {number}");
         }
     }
 
     #[test]
-    fn a_topic_or_dead_letters_hold_no_destination() {
-        let alarms = AlarmRegistry::new(Arc::new(Said::default()));
+    fn topics_and_dead_letters_block_no_destination() {
+        let alarms = AlarmRegistry::new(Arc::new(Reports::default()));
         let (mut one, mut two) = (alarms.guard(), alarms.guard());
         fail(&mut one, "reject_rate", &Scope::Topic("a".to_owned()), Instant::now());
         fail(&mut two, "dead_letters", &Scope::DeadLetters, Instant::now());
-        assert!(!alarms.holds("a"));
+        assert!(!alarms.is_blocked("a"));
         assert_eq!(alarms.current(Instant::now()).len(), 2);
     }
 
     #[test]
-    fn says_once_a_minute_what_comes_and_goes() {
-        let said = Arc::new(Said::default());
-        let alarms = AlarmRegistry::new(said.clone());
+    fn reports_an_alarm_that_comes_and_goes_once_a_minute() {
+        let reports = Arc::new(Reports::default());
+        let alarms = AlarmRegistry::new(reports.clone());
         let start = Instant::now();
         let mut lane = alarms.guard();
         for seconds in 0..120 {
             fail(&mut lane, "busy", &Scope::Server, start + Duration::from_secs(seconds));
-            lane.well(start + Duration::from_secs(seconds));
+            lane.recovered(start + Duration::from_secs(seconds));
         }
-        assert_eq!(said.take(), ["busy 0", "busy mended 0", "busy 0", "busy mended 0"]);
+        assert_eq!(reports.take(), ["busy 0", "busy resolved 0", "busy 0", "busy resolved 0"]);
     }
 
     #[test]
-    fn forgets_a_lane_that_is_given_up() {
-        let said = Arc::new(Said::default());
-        let alarms = AlarmRegistry::new(said.clone());
+    fn dropping_a_guard_ends_its_alarm_without_a_report() {
+        let reports = Arc::new(Reports::default());
+        let alarms = AlarmRegistry::new(reports.clone());
         let mut lane = alarms.guard();
-        fail(&mut lane, "bucket_missing", &of("b"), Instant::now());
+        fail(&mut lane, "bucket_missing", &bucket("b"), Instant::now());
         drop(lane);
         assert!(alarms.current(Instant::now()).is_empty());
-        assert_eq!(said.take(), ["bucket_missing 0"]);
+        assert_eq!(reports.take(), ["bucket_missing 0"]);
     }
 }

@@ -1,9 +1,9 @@
-//! Where lines go in InfluxDB, by which API, and with which credential.
+//! Destinations in InfluxDB, their APIs, and credentials.
 
 use crate::secret::Secret;
 use std::fmt;
 
-/// Which write endpoint is spoken.
+/// The write endpoint of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     /// `/write` of 1.x, also of 2.x through a DBRP mapping.
@@ -12,6 +12,7 @@ pub enum Api {
     V2,
 }
 
+/// A login for InfluxDB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     None,
@@ -20,7 +21,7 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// The same with the secret read from its file again; none where it comes from no file.
+    /// The credential with its secret read from the file again; `None` if the secret comes from no file.
     pub fn reread(&self) -> Option<Self> {
         match self {
             Self::None => None,
@@ -33,7 +34,7 @@ impl Credential {
     }
 }
 
-/// Where the lines of a mapping go. Batches are kept for each.
+/// Where the lines of a mapping are written. Each destination has its own batches.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Destination {
     Bucket { org: String, bucket: String },
@@ -41,7 +42,7 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// The endpoint that takes its lines.
+    /// The endpoint for the lines of this destination.
     #[must_use]
     pub fn api(&self) -> Api {
         match self {
@@ -68,10 +69,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rereads_only_what_comes_from_a_file() {
+    fn rereads_only_secrets_from_files() {
         let file = std::env::temp_dir().join(format!("bridge-token-{}", std::process::id()));
         std::fs::write(&file, "old\n").unwrap();
-        let token = Secret::of_file("old", file.clone());
+        let token = Secret::from_file("old", file.clone());
         std::fs::write(&file, "new\n").unwrap();
         let reread = |credential: &Credential| match credential.reread() {
             Some(Credential::Token(secret) | Credential::Basic { password: secret, .. }) => {

@@ -1,4 +1,4 @@
-//! What every HTTP client of the bridge has in common: time-outs, proxies, no redirects, one provider of cryptography.
+//! Settings shared by all HTTP clients of the bridge: timeouts, proxies, no redirects, one provider of cryptography.
 
 use crate::no_proxy;
 use reqwest::{Url, redirect};
@@ -7,13 +7,13 @@ use std::time::Duration;
 
 const USER_AGENT: &str = concat!("kafka-influx-bridge/", env!("CARGO_PKG_VERSION"));
 
-/// A packet to nowhere gets no answer: long enough for two lost ones, short enough to try the next address.
+/// Longest time to connect: two lost packets do not fail it, and the next address is tried soon enough.
 const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(5);
 
-/// InfluxDB closes idle connections after 3 minutes, proxies often after one: leave first.
+/// Time after which the client closes an idle connection, before InfluxDB (3 minutes) or a proxy (often 1 minute) does.
 const IDLE_MAX: Duration = Duration::from_secs(50);
 
-/// What every client here has: a time-out, no redirects, the system's proxies except for this machine itself.
+/// A client builder with these settings. Addresses of this machine bypass the system's proxies.
 pub fn http_builder(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
     install_crypto();
     let builder = reqwest::Client::builder()
@@ -21,23 +21,22 @@ pub fn http_builder(url: &Url, timeout: Duration) -> reqwest::ClientBuilder {
         .timeout(timeout)
         .connect_timeout(timeout.min(CONNECT_TIMEOUT_MAX))
         .pool_idle_timeout(IDLE_MAX)
-        // A redirected POST would lose its body or its credential: the answer says so instead.
+        // A redirected POST would lose its body or its credential, so the redirect is reported instead.
         .redirect(redirect::Policy::none())
-        // 1.x repeats its error in a header, with control characters if a name has some: the status must be heard all the same,
-        // or the line would be sent for ever.
+        // 1.x repeats its error in a header, with the control characters of a name. The status must be read nevertheless, or the line
+        // would be sent for ever.
         .http1_ignore_invalid_headers_in_responses(true)
-        // Every attempt is the writer's own, which counts them.
+        // The writer retries itself, and counts its attempts.
         .retry(reqwest::retry::never());
-    if takes_no_proxy(url) { builder.no_proxy() } else { builder }
+    if bypasses_proxy(url) { builder.no_proxy() } else { builder }
 }
 
-/// Whether the address is reached directly even if a proxy is set: this machine itself, and the forms of `NO_PROXY` that reqwest
-/// does not know.
-pub fn takes_no_proxy(url: &Url) -> bool {
+/// Whether the address bypasses a proxy: addresses of this machine, and forms of `NO_PROXY` that reqwest does not support.
+pub fn bypasses_proxy(url: &Url) -> bool {
     is_loopback(url) || no_proxy::is_direct(url)
 }
 
-/// Whether the address is this machine's own: not worth compressing for, and no proxy's business.
+/// Whether the address belongs to this machine, so that neither compression nor a proxy is useful.
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_end_matches('.');
     if host == "localhost" || host.ends_with(".localhost") {
@@ -50,7 +49,7 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The process has one provider of cryptography; whoever installed one before is as good.
+/// Installs the provider of cryptography of the process, unless one is installed.
 pub fn install_crypto() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_loopback_addresses() {
+    fn recognizes_loopback_addresses() {
         let f = |url: &str, want: bool| assert_eq!(is_loopback(&url.parse().unwrap()), want, "{url}");
         f("http://localhost:8086", true);
         f("http://LOCALHOST.:8086", true);

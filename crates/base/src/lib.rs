@@ -3,12 +3,12 @@
 //! | module | content |
 //! |---|---|
 //! | [`record`] | a Kafka record, borrowed from the memory of the client |
-//! | [`TopicPartition`], [`NextOffset`] | the name of a partition; the only place that computes `offset + 1` |
+//! | [`TopicPartition`], [`NextOffset`] | a partition; the offset to resume at |
 //! | [`Destination`], [`Credential`] | a bucket or database of InfluxDB, and the login for it |
 //! | [`alarm`] | the registry of everything that keeps records from being settled |
 //! | [`http`] | the settings that all HTTP clients share: timeouts, proxies, no redirects |
-//! | [`secret`], [`text`] | text that logs never show; text that logs may show without harm |
-//! | [`suggest`] | the nearest of several words, for error messages |
+//! | [`secret`], [`text`] | values that logs never show; text made safe for logs |
+//! | [`suggest`] | the nearest of several names, for error messages |
 //! | [`stop`] | the request to stop, shared by all threads |
 //!
 //! ```
@@ -22,15 +22,13 @@
 pub mod alarm;
 mod destination;
 pub mod http;
-mod next_offset;
 mod no_proxy;
+mod partition;
 pub mod record;
 pub mod secret;
 pub mod stop;
 pub mod suggest;
 pub mod text;
-mod topic_partition;
 
 pub use destination::{Api, Credential, Destination};
-pub use next_offset::NextOffset;
-pub use topic_partition::TopicPartition;
+pub use partition::{NextOffset, TopicPartition};

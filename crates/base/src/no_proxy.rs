@@ -1,12 +1,11 @@
-//! `NO_PROXY`: the forms that curl and Go know and reqwest does not.
+//! Forms of `NO_PROXY` that curl and Go support and reqwest does not: "*" for everything, `host:port` and `*.suffix`.
 //!
-//! reqwest itself takes names (with their subdomains), `.suffix`, IP addresses and networks such as `10.0.0.0/8`, and "*" for
-//! names only. Here are "*" for everything, `host:port` and `*.suffix`.
+//! reqwest supports names (with their subdomains), `.suffix`, IP addresses, networks such as `10.0.0.0/8`, and "*" for names only.
 
 use reqwest::Url;
 use std::net::IpAddr;
 
-/// Whether the environment says that this address is reached without a proxy, in one of these forms.
+/// Whether `NO_PROXY` lists this address in one of these forms.
 pub fn is_direct(url: &Url) -> bool {
     let list = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy"));
     list.is_ok_and(|list| is_listed(url, &list))
@@ -22,13 +21,13 @@ fn is_listed(url: &Url, list: &str) -> bool {
             Some(suffix) if suffix.starts_with('.') => (suffix, true),
             _ => (name, false),
         };
-        // A plain name without a port is reqwest's to judge.
+        // reqwest handles a plain name without a port.
         is_port && (has_star || port.is_some()) && is_host(host, name)
     };
     list.split(',').map(str::trim).any(|entry| entry == "*" || is_named(entry))
 }
 
-/// `name` means itself and its subdomains; `.name` only the subdomains.
+/// Whether an entry covers a host. `name` covers itself and its subdomains, `.name` only the subdomains.
 fn is_host(host: &str, name: &str) -> bool {
     if let (Ok(host), Ok(name)) = (host.parse::<IpAddr>(), name.parse::<IpAddr>()) {
         return host == name;
@@ -41,7 +40,7 @@ fn is_host(host: &str, name: &str) -> bool {
     is_end && !name.is_empty() && is_whole_label && (before == 0 || host.parse::<IpAddr>().is_err())
 }
 
-/// `host:port`, also `[::1]:8086`; an IPv6 address without brackets has no port.
+/// Splits `host:port`, also `[::1]:8086`. An IPv6 address without brackets has no port.
 fn split_port(entry: &str) -> (&str, Option<u16>) {
     match entry.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') || name.ends_with(']') => match port.parse() {

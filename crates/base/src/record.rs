@@ -1,46 +1,40 @@
-//! The Kafka unit, borrowed from the client's memory for as long as it is mapped.
+//! A Kafka record, borrowed from the client's memory while it is mapped.
 
-/// One record as it was read.
+/// A record as it was read.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     pub partition: i32,
     pub offset: i64,
     pub time: RecordTime,
     pub key: Option<&'a [u8]>,
-    /// None: a tombstone.
+    /// `None` for a tombstone.
     pub value: Option<&'a [u8]>,
-    /// Only filled where a mapping asks for headers.
+    /// Empty unless the mapping uses headers.
     pub headers: &'a [(&'a str, &'a [u8])],
 }
 
-/// The timestamp that Kafka holds for a record.
+/// The timestamp of a record in Kafka.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordTime {
     /// Nanoseconds since 1970.
     At(i64),
-    /// Kafka's -1.
+    /// Kafka's -1: the record has no timestamp.
     Missing,
-    /// Milliseconds since 1970 that lie beyond the year 2262: nanoseconds of 64 bits do not hold them.
+    /// Milliseconds since 1970, beyond the year 2262: 64 bits cannot express them in nanoseconds.
     OutOfRange(i64),
-    /// A dry run without timestamps: lines carry none.
+    /// A dry run without timestamps: lines have none.
     Omitted,
 }
 
 impl RecordTime {
-    /// From Kafka's milliseconds; negative ones mean that there is none.
+    /// Converts Kafka's milliseconds. A negative number means that the record has no timestamp.
     pub fn from_kafka_ms(ms: i64) -> Self {
         if ms < 0 {
             return Self::Missing;
         }
         ms.checked_mul(1_000_000).map_or(Self::OutOfRange(ms), Self::At)
     }
-}
-
-/// Headers as they are kept beyond the record, untouched: a name may come twice, and a value may be null.
-pub type OwnedHeaders = Vec<(String, Option<Vec<u8>>)>;
-
-impl RecordTime {
-    /// Kafka's milliseconds; none where it holds none.
+    /// The timestamp in milliseconds, as Kafka stores it.
     pub fn kafka_ms(self) -> Option<i64> {
         match self {
             Self::At(ns) => Some(ns.div_euclid(1_000_000)),
@@ -49,7 +43,7 @@ impl RecordTime {
         }
     }
 
-    /// The same in nanoseconds.
+    /// The timestamp in nanoseconds, if 64 bits can express it.
     pub fn kafka_ns(self) -> Option<i64> {
         match self {
             Self::At(ns) => Some(ns),
@@ -58,12 +52,15 @@ impl RecordTime {
     }
 }
 
+/// Headers that outlive the record. A name may occur twice, and a value may be null.
+pub type OwnedHeaders = Vec<(String, Option<Vec<u8>>)>;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_time_that_nanoseconds_do_not_hold_is_not_a_missing_one() {
+    fn a_time_beyond_nanoseconds_is_not_a_missing_one() {
         assert_eq!(RecordTime::from_kafka_ms(1), RecordTime::At(1_000_000));
         assert_eq!(RecordTime::from_kafka_ms(-1), RecordTime::Missing);
         let year_3000 = RecordTime::from_kafka_ms(32_503_680_000_000);

@@ -1,18 +1,18 @@
-//! Values that must never be shown.
+//! Secrets, which are never shown.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Secrets and other values kept in files are short; more is a wrong path, and some paths never end.
+/// Bound of values that are read from files. A larger file is a wrong path, and some paths never end.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A token or password. It has no `Display`, and its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     value: String,
-    /// The file that holds it and nothing else.
+    /// The file whose whole content the secret is.
     file: Option<PathBuf>,
 }
 
@@ -22,26 +22,26 @@ impl Secret {
         Self { value: value.into(), file: None }
     }
 
-    /// A secret that is the whole content of `file`, read just now.
+    /// A secret that is the whole content of `file`, which was just read.
     #[must_use]
-    pub fn of_file(value: impl Into<String>, file: PathBuf) -> Self {
+    pub fn from_file(value: impl Into<String>, file: PathBuf) -> Self {
         Self { value: value.into(), file: Some(file) }
     }
 
-    /// The value itself, for the one place that sends it.
+    /// The value itself, for the code that sends it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.value
     }
 
-    /// What its file holds now, so that a corrected or rotated secret is picked up without a restart.
-    /// Nothing if it did not come from a file, or if that can't be read or is empty (it may be about to be written).
+    /// The secret as its file contains it now, so that a corrected or rotated secret needs no restart. `None` if the secret comes from no
+    /// file, or the file cannot be read or is empty (another program may be writing it).
     #[must_use]
     pub fn reread(&self) -> Option<Self> {
         let file = self.file.as_ref()?;
-        // The secret in use stays until the file can be read again.
+        // The current secret stays in use until the file can be read again.
         let value = read_trimmed(file).ok().filter(|value| !value.is_empty())?;
-        Some(Self::of_file(value, file.clone()))
+        Some(Self::from_file(value, file.clone()))
     }
 }
 
@@ -51,7 +51,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The text of a file without the newlines at its end, as editors and `echo` leave them.
+/// The text of a file without the newlines at its end, which editors and `echo` add.
 pub fn read_trimmed(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn shows_nothing() {
-        assert_eq!(format!("{:?}", Some(Secret::of_file("hush", "/run/token".into()))), "Some((secret))");
+        assert_eq!(format!("{:?}", Some(Secret::from_file("hush", "/run/token".into()))), "Some((secret))");
     }
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
         let path =
             std::env::temp_dir().join(format!("secret-{}-{:x}", std::process::id(), fastrand::u64(..)));
         std::fs::write(&path, "old\r\n\n").unwrap();
-        let secret = Secret::of_file(read_trimmed(&path).unwrap(), path.clone());
+        let secret = Secret::from_file(read_trimmed(&path).unwrap(), path.clone());
         assert_eq!(secret.expose(), "old");
         std::fs::write(&path, "new\n").unwrap();
         assert_eq!(secret.reread().unwrap().expose(), "new");
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn does_not_read_without_end() {
+    fn does_not_read_endless_files() {
         assert!(read_trimmed(Path::new("/dev/zero")).is_err());
     }
 }

@@ -1,35 +1,35 @@
-//! The wish to stop, shared by all threads, with the time until which the rest may be written.
+//! The request to stop, shared by all threads, with the deadline for writing what is left.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Asked for once; asking again changes nothing.
+/// A request to stop. Only the first call of `request` counts.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<Wishes>);
+pub struct Stop(Arc<StopState>);
 
 #[derive(Debug, Default)]
-struct Wishes {
+struct StopState {
     until: OnceLock<Instant>,
     finishes: AtomicBool,
 }
 
 impl Stop {
-    /// Stop reading now; what is open may be written for this long.
-    pub fn ask(&self, drain_max: Duration) {
-        let _asked_before = self.0.until.set(Instant::now() + drain_max);
+    /// Stops reading now. Open batches may be written for `drain_max`.
+    pub fn request(&self, drain_max: Duration) {
+        let _requested_before = self.0.until.set(Instant::now() + drain_max);
     }
 
-    pub fn is_asked(&self) -> bool {
+    pub fn is_requested(&self) -> bool {
         self.0.until.get().is_some()
     }
 
-    /// Whether what is open has to be given up: it is replayed at the next start.
-    pub fn is_over(&self, now: Instant) -> bool {
+    /// Whether the deadline has passed: open batches are abandoned, and the next start reads their records again.
+    pub fn has_expired(&self, now: Instant) -> bool {
         self.0.until.get().is_some_and(|until| now >= *until)
     }
 
-    /// Everything was read: write it, however long that takes, and end.
+    /// Stops after everything that was read is written, however long that takes.
     pub fn finish(&self) {
         self.0.finishes.store(true, Ordering::Relaxed);
     }
@@ -44,12 +44,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_over_after_the_first_wish() {
+    fn expires_after_the_first_request() {
         let (stop, now) = (Stop::default(), Instant::now());
-        assert!(!stop.is_asked() && !stop.is_over(now));
-        stop.ask(Duration::from_mins(1));
-        stop.ask(Duration::ZERO);
-        assert!(stop.is_asked() && !stop.is_over(now));
-        assert!(stop.is_over(now + Duration::from_mins(2)));
+        assert!(!stop.is_requested() && !stop.has_expired(now));
+        stop.request(Duration::from_mins(1));
+        stop.request(Duration::ZERO);
+        assert!(stop.is_requested() && !stop.has_expired(now));
+        assert!(stop.has_expired(now + Duration::from_mins(2)));
     }
 }

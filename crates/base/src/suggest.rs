@@ -1,6 +1,9 @@
-//! The nearest of the words that would have been right.
+//! Finds the nearest correct name for a misspelt one.
 
-/// The candidate that `word` was most likely meant to be, if one is near enough to be named.
+/// Number of letters to add, remove, replace or swap with their neighbour.
+pub use strsim::osa_distance as distance;
+
+/// The candidate that `word` most likely stands for, if one is near enough.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = normalized(word);
     // A third of the letters may differ: "tag_kes" is tag_keys, "site" is not time.
@@ -10,7 +13,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     (differences <= differences_max && plain.chars().count() > 1).then_some(candidate)
 }
 
-/// `name`, with the candidate that it was most likely meant to be: `tow (did you mean "two"?)`.
+/// `name` with the nearest candidate: `tow (did you mean "two"?)`.
 pub fn with_nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(name, candidates) {
         Some(near) => format!("{name} (did you mean {near:?}?)"),
@@ -18,35 +21,9 @@ pub fn with_nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str
     }
 }
 
-/// Without what differs between the spellings of one name: `groupId`, `group.id` and `group-id` are `group_id`.
+/// Removes the differences between spellings of one name, such as `groupId`, `group.id` and `group-id` for `group_id`.
 pub fn normalized(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' ')).flat_map(char::to_lowercase).collect()
-}
-
-/// How many letters must be added, removed, replaced or swapped with their neighbour.
-pub fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    let mut previous = None;
-    for (row, x) in a.chars().enumerate() {
-        let mut next = vec![row + 1];
-        for (column, y) in b.iter().enumerate() {
-            let at = |cells: &[usize], i: usize| cells.get(i).copied().unwrap_or(usize::MAX - 1);
-            let replaced = at(&last, column) + usize::from(x != *y);
-            let added_or_removed = at(&next, column).min(at(&last, column + 1)) + 1;
-            let neighbour = column.checked_sub(1).and_then(|i| Some((i, *b.get(i)?)));
-            let swapped = match neighbour {
-                Some((i, left)) if previous == Some(*y) && left == x => at(&before_last, i) + 1,
-                _ => usize::MAX,
-            };
-            next.push(replaced.min(added_or_removed).min(swapped));
-        }
-        before_last = std::mem::replace(&mut last, next);
-        previous = Some(x);
-    }
-    // A row has a cell for the empty beginning at least.
-    last.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Text from outside, made harmless for logs and terminals.
+//! Makes text from outside safe for logs and terminals, and formats numbers.
 
 use std::fmt::Write as _;
 
-/// At most `chars_max` characters; control characters and those that turn the direction of text are written as escapes.
+/// The first `chars_max` characters, with control characters and characters that change the direction of text escaped.
 pub fn printable(text: &str, chars_max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(chars_max * 4));
     for (count, c) in text.chars().enumerate() {
@@ -10,8 +10,8 @@ pub fn printable(text: &str, chars_max: usize) -> String {
             out.push('…');
             break;
         }
-        if c.is_control() || deceives(c) {
-            // Writing to a String can't fail.
+        if c.is_control() || misleads(c) {
+            // Writing to a String cannot fail.
             let _infallible = write!(out, "{}", c.escape_default());
         } else {
             out.push(c);
@@ -20,28 +20,28 @@ pub fn printable(text: &str, chars_max: usize) -> String {
     out
 }
 
-/// Breaks a line, or turns the direction of what follows, without being a control character.
-fn deceives(c: char) -> bool {
+/// Whether a character that is no control character breaks a line or changes the direction of text.
+fn misleads(c: char) -> bool {
     matches!(
         c,
         '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}'
     )
 }
 
-/// The same of bytes that may not be UTF-8.
+/// Like [`printable`], for bytes that may not be UTF-8.
 pub fn printable_bytes(bytes: &[u8], chars_max: usize) -> String {
     // A character has at most four bytes.
     let bytes = bytes.get(..chars_max.saturating_mul(4).saturating_add(4)).unwrap_or(bytes);
     printable(&String::from_utf8_lossy(bytes), chars_max)
 }
 
-/// `1 record`, `2 records`.
+/// A count with its noun: `1 record`, `2 records`.
 pub fn counted(count: impl TryInto<u64>, what: &str) -> String {
     let count = count.try_into().unwrap_or(0);
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// `1,234,567`.
+/// A number with separators: `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() * 4 / 3);
@@ -54,7 +54,7 @@ pub fn grouped(number: u64) -> String {
     grouped
 }
 
-/// Whether who runs this wants no colours (no-color.org).
+/// Whether the user wants no colours (no-color.org).
 pub fn refuses_colour() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_and_cuts() {
+    fn escapes_and_shortens_text() {
         assert_eq!(printable("온도 cpu,a=b v=1", 100), "온도 cpu,a=b v=1");
         assert_eq!(printable("a\nb\u{1b}[31m\u{202e}", 100), "a\\nb\\u{1b}[31m\\u{202e}");
         assert_eq!(printable("a\u{2028}b\u{85}\u{feff}", 100), "a\\u{2028}b\\u{85}\\u{feff}");
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn counts() {
+    fn counts_in_singular_and_plural() {
         assert_eq!((counted(1, "record"), counted(0, "record")), ("1 record".into(), "0 records".into()));
         assert_eq!(counted(-1_i64, "record"), "0 records");
     }

@@ -45,7 +45,7 @@ impl Text {
 
     pub fn secret(self) -> Secret {
         match self.file {
-            Some(file) => Secret::of_file(self.value, file),
+            Some(file) => Secret::from_file(self.value, file),
             None => Secret::new(self.value),
         }
     }

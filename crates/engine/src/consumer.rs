@@ -62,7 +62,7 @@ pub fn start_all(
         match started {
             Ok(one) => running.push(one),
             Err(error) => {
-                stop.ask(FAILED_START_DRAIN_MAX);
+                stop.request(FAILED_START_DRAIN_MAX);
                 for Running { thread, .. } in running {
                     // The reason why this consumer did not start matters more than how the others ended.
                     let _result = thread.join();
@@ -134,13 +134,13 @@ impl Consumers {
             let mut result = control(&mut member, &data, &context, &mut monitor);
             if result.is_err() || !context.stop.is_finishing() {
                 // The other consumers end too.
-                context.stop.ask(FAILED_DRAIN_MAX);
+                context.stop.request(FAILED_DRAIN_MAX);
             }
             data.thread().unpark();
             poll_while(&mut member, || !data.is_finished());
             result = result.and(data.join().map_err(|_| ConsumerError::Thread));
             if result.is_err() {
-                context.stop.ask(FAILED_DRAIN_MAX);
+                context.stop.request(FAILED_DRAIN_MAX);
             }
             if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
                 ends.skip();
@@ -192,7 +192,9 @@ impl Ends {
         self.written.fetch_add(1, Ordering::Relaxed);
         let all_in_time = stop.is_finishing();
         if all_in_time {
-            poll_while(member, || self.written.load(Ordering::Relaxed) < self.consumers && !stop.is_asked());
+            poll_while(member, || {
+                self.written.load(Ordering::Relaxed) < self.consumers && !stop.is_requested()
+            });
         }
         let until = Instant::now() + if all_in_time { FINAL_COMMIT_MAX } else { LAST_COMMIT_MAX };
         let committed = member.commit(until);
@@ -219,7 +221,7 @@ fn control(
     context: &EngineContext,
     monitor: &mut Monitor,
 ) -> Result<(), ConsumerError> {
-    while !context.stop.is_asked() && !data.is_finished() {
+    while !context.stop.is_requested() && !data.is_finished() {
         member.poll()?;
         monitor.heartbeat.record(Instant::now());
         monitor.lags.report(member.statistics(), member.retentions());
@@ -326,7 +328,7 @@ mod tests {
             let (stop, alive) = (stop.clone(), alive.clone());
             let thread = thread::spawn(move || {
                 let _alive = alive;
-                while !stop.is_asked() {
+                while !stop.is_requested() {
                     thread::sleep(Duration::from_millis(1));
                 }
                 Ok(())

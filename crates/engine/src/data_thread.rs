@@ -135,7 +135,7 @@ impl DataThread {
         if self.dispatcher.is_idle() {
             return true;
         }
-        let is_over = self.stop.is_over(now);
+        let is_over = self.stop.has_expired(now);
         if is_over {
             warn!(
                 "stopping before everything was stored: what was not committed is read again at the next start"
@@ -146,7 +146,7 @@ impl DataThread {
 
     /// The mode of the next turn. A run until the end still reads the records that were fetched when the last end was seen.
     fn read_mode(&self) -> ReadMode {
-        if self.stop.is_asked() {
+        if self.stop.is_requested() {
             return ReadMode::Nothing;
         }
         match (self.stop.is_finishing(), self.dispatcher.has_fetched()) {

@@ -72,7 +72,7 @@ impl Outlet for WritingLanes {
 
     fn is_blocked(&self, lane: usize, destination: &Destination) -> bool {
         let awaits = self.awaits_dead_letters.get(lane);
-        awaits.is_some_and(|awaits| awaits.load(Ordering::Relaxed)) || self.writer.holds(destination)
+        awaits.is_some_and(|awaits| awaits.load(Ordering::Relaxed)) || self.writer.is_blocked(destination)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::dead_letter::{
 use crate::routing::Routing;
 use crate::telemetry::Counters;
 use base::TopicPartition;
-use base::alarm::{AlarmGuard, AlarmRegistry, Scope, Trouble};
+use base::alarm::{AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use base::record::{Record, RecordTime};
 use influx::{Backoff, Delays, Delivered, Lines};
 use line_protocol::LineBuffer;
@@ -26,7 +26,7 @@ const DELAY_FIRST: Duration = Duration::from_secs(1);
 const DELAY_MAX: Duration = Duration::from_secs(30);
 
 fn backoff() -> Backoff {
-    Backoff::new(Delays { hold_first: DELAY_FIRST, hold_max: DELAY_MAX, ..Delays::default() })
+    Backoff::new(Delays { blocked_first: DELAY_FIRST, blocked_max: DELAY_MAX, ..Delays::default() })
 }
 
 /// Objects that the lanes share for dead letters.
@@ -127,7 +127,7 @@ impl LaneDeadLetters {
 
     fn end_wait(&mut self) {
         self.is_waiting.store(false, Ordering::Relaxed);
-        self.alarm.well(Instant::now());
+        self.alarm.recovered(Instant::now());
     }
 
     async fn wait(&mut self, error: &DeadLetterError, backoff: &mut Backoff) {
@@ -137,16 +137,16 @@ impl LaneDeadLetters {
             "rejected and refused records wait for their dead letters, and their lanes with them: mend it, and the bridge goes on"
                 .to_owned()
         };
-        let trouble = Trouble {
+        let trouble = FailureReport {
             cause: error.cause_name(),
-            holds: true,
+            blocks: true,
             scope: &Scope::DeadLetters,
             at: &at,
             why: &why,
             remedy: &remedy,
         };
         self.alarm.failed(trouble, Instant::now());
-        tokio::time::sleep(backoff.hold(&mut self.rng)).await;
+        tokio::time::sleep(backoff.blocked(&mut self.rng)).await;
     }
 
     fn letter(&self, record: &RefusedRecord, original: Option<Original>, lines: &Lines) -> Letter {
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
     use crate::batch::Budget;
     use crate::commit::BatchId;
-    use influx::{Blocked, Cause, Refused};
+    use influx::{BlockedLine, Cause, RefusedLine};
 
     fn letter(partition: i32, offset: i64) -> Letter {
         Letter {
@@ -302,9 +302,10 @@ mod tests {
     }
 
     fn delivered(refused: &[usize], blocked_lines: &[usize]) -> Delivered {
-        let refused = refused.iter().map(|&line| Refused { line, why: "422".into() }).collect();
+        let refused = refused.iter().map(|&line| RefusedLine { line, why: "422".into() }).collect();
         let cause = Cause::ServerLimit;
-        let blocked = |&line: &usize| Blocked { line, cause, why: "limit".into(), remedy: "raise it".into() };
+        let blocked =
+            |&line: &usize| BlockedLine { line, cause, why: "limit".into(), remedy: "raise it".into() };
         Delivered { refused, blocked: blocked_lines.iter().map(blocked).collect(), ..Delivered::default() }
     }
 

@@ -291,7 +291,7 @@ impl RejectLimiter {
             Resumption::Open => {
                 self.replace_state(|block| {
                     if let Some(mut alarm) = block.alarm {
-                        alarm.well(now);
+                        alarm.recovered(now);
                     }
                     State::Open
                 });

@@ -8,7 +8,7 @@ use base::Destination;
 use base::TopicPartition;
 use base::record::Record;
 use base::text::{printable, printable_bytes};
-use influx::Refused;
+use influx::RefusedLine;
 use mapping::{Drops, Mapper, Reason, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::time::{Duration, Instant};
@@ -160,7 +160,7 @@ impl Reporter {
         &mut self,
         finished: &FinishedBatch,
         destination: &Destination,
-        refused: &Refused,
+        refused: &RefusedLine,
         record: Option<(&TopicPartition, i64)>,
         last: &Rejections,
         now: Instant,

@@ -2,7 +2,7 @@
 //! bridge has work and no alarm, and makes no progress.
 
 use crate::telemetry::{Counters, Heartbeats, Lags};
-use base::alarm::{AlarmGuard, Scope, Trouble};
+use base::alarm::{AlarmGuard, FailureReport, Scope};
 use base::stop::Stop;
 use influx::Writer;
 use std::io;
@@ -77,12 +77,12 @@ pub fn start(signals: Signals, stop: Stop) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
         let mut detector = StallDetector::new(Instant::now());
         let mut watch = signals.writer.alarm_registry().guard();
-        while !stop.is_asked() {
+        while !stop.is_requested() {
             thread::sleep(CHECK_EVERY);
             let now = Instant::now();
             match detector.check(&sample(&signals, now), now) {
                 Some(why) => raise(&mut watch, &why, now),
-                None => watch.well(now),
+                None => watch.recovered(now),
             }
         }
     })
@@ -92,9 +92,9 @@ fn raise(watch: &mut AlarmGuard, why: &str, now: Instant) {
     let remedy = || {
         "restart the bridge: nothing is lost, it goes on where it committed; and please report it with the log".to_owned()
     };
-    let trouble = Trouble {
+    let trouble = FailureReport {
         cause: "stuck",
-        holds: true,
+        blocks: true,
         scope: &Scope::Bridge,
         at: "this process",
         why,

@@ -1,13 +1,14 @@
-//! The addresses of one database: how each is reached, and which is used now.
+//! The addresses of one database: a client for each, and the one that is used now.
 
-use super::breaker::{Breakers, Failed, News};
-use super::cause::Cause;
-use super::client::ClientError;
-use super::connection::{Compression, Connection};
-use super::http::{Dialing, HttpClient};
-use super::writer::now;
+use crate::backoff::now;
+use crate::breaker::{AddressChange, Breakers, FailureEffect};
+use crate::cause::Cause;
+use crate::connection::{Compression, Connection};
+use crate::dialects::Target;
+use crate::error::ClientError;
+use crate::http::{Dialing, HttpClient};
+use base::Credential;
 use base::http::is_loopback;
-use base::{Credential, Destination};
 use reqwest::Url;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -28,7 +29,7 @@ impl Address {
     fn new(index: usize, url: &Url, connection: &Connection, dialing: Dialing) -> Result<Self, ClientError> {
         let shown = shown(url);
         let mut base = url.clone();
-        // Without a credential of its own, a login in the URL counts; the HTTP client moves it to a header.
+        // A login in the URL is used if no credential is configured; the HTTP client moves it to a header.
         if !matches!(connection.credential, Credential::None) {
             strip_login(&mut base);
         }
@@ -43,60 +44,42 @@ impl Address {
         Ok(Self { index, base, shown, http, gzip, is_uncompressed: AtomicBool::new(false) })
     }
 
-    /// The client for one request to it.
-    pub(super) fn http(&self) -> reqwest::Client {
+    /// The HTTP client for one request.
+    pub(crate) fn http(&self) -> reqwest::Client {
         self.http.get(now())
     }
 
-    /// For people: without a login.
+    /// The URL for display, without a login.
     pub fn as_str(&self) -> &str {
         &self.shown
     }
 
-    /// Its place in the configuration.
-    pub(super) fn index(&self) -> usize {
+    /// Position in the configuration.
+    pub(crate) fn index(&self) -> usize {
         self.index
     }
 
-    /// Whether request bodies to it are compressed.
+    /// Whether request bodies are compressed.
     pub fn wants_gzip(&self) -> bool {
         self.gzip && !self.is_uncompressed.load(Relaxed)
     }
 
-    /// Bodies are not compressed from now on. Says whether they were before.
-    pub(super) fn keep_uncompressed(&self) -> bool {
+    /// Switches compression off. Returns whether it was on.
+    pub(crate) fn stop_compressing(&self) -> bool {
         self.gzip && !self.is_uncompressed.swap(true, Relaxed)
     }
 
-    /// The address with this path and these parameters behind it.
-    pub(super) fn url(&self, path: &[&str], parameters: &[(&str, &str)]) -> Url {
+    /// The URL of a request to this address.
+    pub(crate) fn url(&self, target: &Target<'_>) -> Url {
         let mut url = self.base.clone();
-        // Only a URL that can't be a base has no path, and such a one is no HTTP address.
+        // A URL without a path is no HTTP address.
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
+            segments.pop_if_empty().extend(target.path);
         }
-        if !parameters.is_empty() {
-            url.query_pairs_mut().extend_pairs(parameters);
+        if !target.parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(&target.parameters);
         }
         url
-    }
-
-    /// Where lines for this destination are posted. Nanoseconds always: what 2.x does not know of
-    /// `precision`, its `/write` reads as nanoseconds.
-    pub(super) fn write_url(&self, destination: &Destination) -> Url {
-        match destination {
-            Destination::Bucket { org, bucket } => {
-                let parameters = [("org", org.as_str()), ("bucket", bucket), ("precision", "ns")];
-                self.url(&["api", "v2", "write"], &parameters)
-            }
-            Destination::Database { database, retention_policy: Some(policy) } => {
-                let parameters = [("db", database.as_str()), ("rp", policy), ("precision", "ns")];
-                self.url(&["write"], &parameters)
-            }
-            Destination::Database { database, retention_policy: None } => {
-                self.url(&["write"], &[("db", database), ("precision", "ns")])
-            }
-        }
     }
 }
 
@@ -106,7 +89,7 @@ impl std::fmt::Debug for Address {
     }
 }
 
-/// All of them, in the order of the configuration; every lane uses the first that works.
+/// All addresses, in the order of the configuration. Every lane uses the first that works.
 #[derive(Debug)]
 pub struct Addresses {
     first: Address,
@@ -133,38 +116,38 @@ impl Addresses {
         self.at(current)
     }
 
-    /// Whether it failed, and was not seen to work since.
-    pub fn is_left_alone(&self, address: &Address) -> bool {
-        self.breakers().is_left_alone(address.index)
+    /// Whether the address failed and has not worked since.
+    pub fn is_down(&self, address: &Address) -> bool {
+        self.breakers().is_down(address.index)
     }
 
-    /// The next to try after these failed; None when all did.
+    /// The next address to try after these failed; `None` if all failed.
     pub(super) fn pick(&self, tried: &BTreeSet<usize>) -> Option<&Address> {
         let pick = self.breakers().pick(tried);
         pick.map(|index| self.at(index))
     }
 
-    /// A request failed for the address's own sake.
-    pub(super) fn fail(&self, address: &Address, cause: Cause) -> Failed {
+    /// Records a failure of the address itself.
+    pub(super) fn fail(&self, address: &Address, cause: Cause) -> FailureEffect {
         self.breakers().fail(address.index, cause)
     }
 
-    /// How often it failed in a row, while it is left alone.
+    /// Failures in a row; `None` if the address is not down.
     pub(super) fn failures(&self, address: &Address) -> Option<u32> {
         self.breakers().failures(address.index)
     }
 
-    /// It was asked for, and fails still.
+    /// Records that a check of the address failed again.
     pub(super) fn fail_again(&self, address: &Address) {
         self.breakers().fail_again(address.index);
     }
 
-    /// It answers, and stores lines or not.
-    pub(super) fn work(&self, address: &Address, stores: bool) -> Option<News> {
-        self.breakers().work(address.index, stores)
+    /// Records an answer of the address. `stores`: it stored lines.
+    pub(super) fn answered(&self, address: &Address, stores: bool) -> Option<AddressChange> {
+        self.breakers().answered(address.index, stores)
     }
 
-    /// Indexes come from the addresses themselves; any other would be that of the first, which holds the same database.
+    /// The address with this index, which an address itself gave.
     pub(super) fn at(&self, index: usize) -> &Address {
         index.checked_sub(1).and_then(|other| self.others.get(other)).unwrap_or(&self.first)
     }
@@ -174,7 +157,7 @@ impl Addresses {
     }
 }
 
-/// The URL as it may be shown.
+/// The URL without login and query, for display.
 pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
     strip_login(&mut url);
@@ -184,7 +167,7 @@ pub fn shown(url: &Url) -> String {
 }
 
 fn strip_login(url: &mut Url) {
-    // Fails only for URLs that can't have one.
+    // Fails only for URLs that cannot have a login.
     let _ = url.set_username("");
     let _ = url.set_password(None);
 }
@@ -192,7 +175,9 @@ fn strip_login(url: &mut Url) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialects::dialect;
     use crate::test_support::connection;
+    use base::Destination;
 
     #[test]
     fn builds_write_urls() {
@@ -203,7 +188,7 @@ mod tests {
         };
         let f = |base: &str, destination: Destination, want: &str| {
             let addresses = Addresses::new(&connection(base), Dialing::default()).unwrap();
-            assert_eq!(addresses.current().write_url(&destination).as_str(), want);
+            assert_eq!(addresses.current().url(&dialect(&destination).write_target()).as_str(), want);
         };
         f("http://h:1", bucket("o", "b"), "http://h:1/api/v2/write?org=o&bucket=b&precision=ns");
         f(
@@ -217,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn shows_no_login() {
+    fn shown_urls_have_no_login() {
         let f = |url: &str, want: &str| assert_eq!(shown(&url.parse().unwrap()), want);
         f("http://user:secret@h:1/p?token=secret#x", "http://h:1/p");
         f("https://h/", "https://h");
     }
 
     #[test]
-    fn compresses_unless_loopback() {
+    fn compresses_except_to_loopback_addresses() {
         let f = |url: &str, compression: Compression, want: bool| {
             let connection = Connection { compression, ..connection(url) };
             assert_eq!(

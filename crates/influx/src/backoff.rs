@@ -1,35 +1,35 @@
-//! How long to wait before the next attempt.
+//! Delays before the next attempt, and the clock by which they run.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A connection that was refused once often works at once.
 const RETRY_DELAY_FIRST: Duration = Duration::from_millis(100);
 
-/// How long a database that is back may go unnoticed. A few lanes that ask this often are no load to it.
+/// Longest time until the bridge notices that a database is back. A few lanes that try this often are no load.
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(5);
 
-/// A hold ends when someone mends something: often enough to go on soon, seldom enough not to fill the
-/// log of a server that refuses a credential.
-const HOLD_DELAY_FIRST: Duration = Duration::from_secs(5);
+/// A block ends when someone acts: often enough to continue soon, seldom enough not to fill the log of a server that refuses a
+/// credential.
+const BLOCKED_DELAY_FIRST: Duration = Duration::from_secs(5);
 
-/// For how long an address that failed is left alone, while another one works.
+/// Time for which a failed address is not tried while another one works.
 const ADDRESS_DELAY_FIRST: Duration = Duration::from_secs(5);
 const ADDRESS_DELAY_MAX: Duration = Duration::from_mins(1);
 
-/// The ceilings of all kinds of delay.
+/// First and longest delay of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delays {
     pub retry_first: Duration,
     pub retry_max: Duration,
-    pub hold_first: Duration,
-    pub hold_max: Duration,
+    pub blocked_first: Duration,
+    pub blocked_max: Duration,
     pub address_first: Duration,
     pub address_max: Duration,
 }
 
 impl Delays {
-    /// For how long an address is left alone after so many failures in a row: at least half of the ceiling.
-    pub fn leave_alone(&self, failures: u32, rng: &mut fastrand::Rng) -> Duration {
+    /// Time for which an address is not tried after this many failures in a row: at least half of the ceiling.
+    pub fn down_delay(&self, failures: u32, rng: &mut fastrand::Rng) -> Duration {
         half_at_least(doubled(self.address_first, failures.saturating_sub(1), self.address_max), rng)
     }
 }
@@ -39,8 +39,8 @@ impl Default for Delays {
         Self {
             retry_first: RETRY_DELAY_FIRST,
             retry_max: RETRY_DELAY_MAX,
-            hold_first: HOLD_DELAY_FIRST,
-            hold_max: Duration::from_secs(30),
+            blocked_first: BLOCKED_DELAY_FIRST,
+            blocked_max: Duration::from_secs(30),
             address_first: ADDRESS_DELAY_FIRST,
             address_max: ADDRESS_DELAY_MAX,
         }
@@ -51,7 +51,7 @@ impl Default for Delays {
 #[derive(Clone, Debug)]
 pub struct Backoff {
     delays: Delays,
-    /// In a row, of either kind.
+    /// Failures in a row, of either kind.
     failures: u32,
 }
 
@@ -60,16 +60,16 @@ impl Backoff {
         Self { delays, failures: 0 }
     }
 
-    /// Full jitter: anything from nothing to the ceiling. What the server asked for comes on top, because
-    /// it gives the same number to everyone.
-    pub fn retry(&mut self, asked: Option<Duration>, rng: &mut fastrand::Rng) -> Duration {
+    /// Delay before a retry, with full jitter: between zero and the ceiling. The server's `Retry-After` is added, because the server gives
+    /// the same number to all clients.
+    pub fn retry(&mut self, retry_after: Option<Duration>, rng: &mut fastrand::Rng) -> Duration {
         let ceiling = self.ceiling(self.delays.retry_first, self.delays.retry_max);
-        asked.unwrap_or_default() + ceiling.mul_f64(rng.f64())
+        retry_after.unwrap_or_default() + ceiling.mul_f64(rng.f64())
     }
 
-    /// At least half of the ceiling: whoever says no is not asked again at once.
-    pub fn hold(&mut self, rng: &mut fastrand::Rng) -> Duration {
-        half_at_least(self.ceiling(self.delays.hold_first, self.delays.hold_max), rng)
+    /// Delay while blocked: at least half of the ceiling, so that a server that refuses is not tried again at once.
+    pub fn blocked(&mut self, rng: &mut fastrand::Rng) -> Duration {
+        half_at_least(self.ceiling(self.delays.blocked_first, self.delays.blocked_max), rng)
     }
 
     fn ceiling(&mut self, first: Duration, max: Duration) -> Duration {
@@ -77,6 +77,11 @@ impl Backoff {
         self.failures = self.failures.saturating_add(1);
         ceiling
     }
+}
+
+/// The runtime's clock, which tests may pause.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn doubled(first: Duration, times: u32, max: Duration) -> Duration {
@@ -92,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn grows_to_its_ceiling_and_stays_there() {
+    fn delays_grow_to_the_ceiling_and_stay_there() {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut backoff = Backoff::new(Delays::default());
         for failures in 0..100_u32 {
@@ -105,30 +110,30 @@ mod tests {
     }
 
     #[test]
-    fn holds_slowly() {
+    fn waits_longer_while_blocked() {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut backoff = Backoff::new(Delays::default());
         for ceiling in [5, 10, 20, 30, 30, 30].map(Duration::from_secs) {
-            let delay = backoff.hold(&mut rng);
+            let delay = backoff.blocked(&mut rng);
             assert!(delay >= ceiling / 2 && delay <= ceiling, "{ceiling:?}: {delay:?}");
         }
     }
 
     #[test]
-    fn leaves_an_address_alone_for_longer_each_time() {
+    fn an_address_that_fails_again_is_down_for_longer() {
         let mut rng = fastrand::Rng::with_seed(7);
         for (failures, ceiling) in [(1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (6, 60), (u32::MAX, 60)] {
             let ceiling = Duration::from_secs(ceiling);
-            let delay = Delays::default().leave_alone(failures, &mut rng);
+            let delay = Delays::default().down_delay(failures, &mut rng);
             assert!(delay >= ceiling / 2 && delay <= ceiling, "{failures}: {delay:?}");
         }
     }
 
     #[test]
-    fn waits_at_least_as_long_as_asked() {
+    fn waits_at_least_as_long_as_retry_after_says() {
         let mut rng = fastrand::Rng::with_seed(7);
-        let asked = Duration::from_mins(1);
-        let delay = Backoff::new(Delays::default()).retry(Some(asked), &mut rng);
-        assert!(delay >= asked && delay <= asked + RETRY_DELAY_FIRST);
+        let retry_after = Duration::from_mins(1);
+        let delay = Backoff::new(Delays::default()).retry(Some(retry_after), &mut rng);
+        assert!(delay >= retry_after && delay <= retry_after + RETRY_DELAY_FIRST);
     }
 }

@@ -1,117 +1,118 @@
-//! Which of several addresses are left alone, because they failed and were not seen to work since. Pure.
+//! Circuit breakers of several addresses: which are down, and which one is used. Pure.
 
-use super::cause::Cause;
+use crate::cause::Cause;
 use std::collections::BTreeSet;
 
-/// Addresses by their place in the configuration: the first that is not left alone is used.
+/// The state of each address, by its position in the configuration. The first address that is not down is used.
 #[derive(Debug)]
 pub(super) struct Breakers {
-    states: Vec<State>,
-    /// The one that people were told of.
-    told: usize,
+    states: Vec<AddressState>,
+    /// The address in use according to the last reported change.
+    reported: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
-    is_left_alone: bool,
+struct AddressState {
+    /// The address failed and has not worked since.
+    is_down: bool,
     cause: Option<Cause>,
-    /// In a row, without lines stored in between.
+    /// Failures in a row, without lines stored in between.
     failures: u32,
-    /// Somebody asks for it from time to time.
-    is_watched: bool,
+    /// A task checks the address from time to time.
+    has_watcher: bool,
 }
 
-/// Another address is used from now on.
+/// A change of the address in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
-    /// The one before failed.
-    Next { from: usize, to: usize, cause: Cause },
-    /// An earlier one works again.
-    Restored { from: usize, to: usize },
+pub(super) enum AddressChange {
+    /// The address before failed.
+    Failover { from: usize, to: usize, cause: Cause },
+    /// An earlier address works again.
+    Failback { from: usize, to: usize },
 }
 
-/// What follows from a failure.
+/// The consequences of a failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Failed {
-    /// Somebody has to ask for the address from time to time.
-    pub wants_watch: bool,
-    pub news: Option<News>,
+pub(super) struct FailureEffect {
+    /// A task has to check the address from time to time.
+    pub needs_watcher: bool,
+    pub change: Option<AddressChange>,
 }
 
 impl Breakers {
     pub fn new(count: usize) -> Self {
-        Self { states: vec![State::default(); count], told: 0 }
+        Self { states: vec![AddressState::default(); count], reported: 0 }
     }
 
-    pub fn is_left_alone(&self, index: usize) -> bool {
-        self.states.get(index).is_some_and(|state| state.is_left_alone)
+    pub fn is_down(&self, index: usize) -> bool {
+        self.states.get(index).is_some_and(|state| state.is_down)
     }
 
     fn first_working(&self) -> Option<usize> {
-        self.states.iter().position(|state| !state.is_left_alone)
+        self.states.iter().position(|state| !state.is_down)
     }
 
-    /// The one to use: where none is known to work, the last one that did.
+    /// The address in use. If all are down, the last one that worked.
     pub fn current(&self) -> usize {
-        self.first_working().unwrap_or(self.told)
+        self.first_working().unwrap_or(self.reported)
     }
 
-    /// The next to try, after these failed. Before giving up, also those that are left alone are tried.
+    /// The next address to try after these failed. Addresses that are down are tried last.
     pub fn pick(&self, tried: &BTreeSet<usize>) -> Option<usize> {
         let all = || (0..self.states.len()).filter(|index| !tried.contains(index));
-        let working = all().find(|&index| !self.is_left_alone(index));
-        working.or_else(|| all().find(|&index| index == self.told)).or_else(|| all().next())
+        let working = all().find(|&index| !self.is_down(index));
+        working.or_else(|| all().find(|&index| index == self.reported)).or_else(|| all().next())
     }
 
-    /// A request failed for the address's own sake. Requests of several lanes fail together: the first one counts.
-    pub fn fail(&mut self, index: usize, cause: Cause) -> Failed {
-        // There is no use in leaving the only one.
+    /// Records a failure of the address itself. Requests of several lanes fail together; only the first one counts.
+    pub fn fail(&mut self, index: usize, cause: Cause) -> FailureEffect {
+        // The only address is never down.
         let is_only = self.states.len() < 2;
-        let Some(state) = self.states.get_mut(index).filter(|state| !is_only && !state.is_left_alone) else {
-            return Failed::default();
+        let Some(state) = self.states.get_mut(index).filter(|state| !is_only && !state.is_down) else {
+            return FailureEffect::default();
         };
-        let wants_watch = !state.is_watched;
-        *state = State {
-            is_left_alone: true,
+        let needs_watcher = !state.has_watcher;
+        *state = AddressState {
+            is_down: true,
             cause: Some(cause),
             failures: state.failures.saturating_add(1),
-            is_watched: true,
+            has_watcher: true,
         };
-        Failed { wants_watch, news: self.news() }
+        FailureEffect { needs_watcher, change: self.take_change() }
     }
 
-    /// How often it failed in a row, while it is left alone; None ends the watch.
+    /// Failures in a row; `None` if the address is not down, which ends its watcher.
     pub fn failures(&mut self, index: usize) -> Option<u32> {
         let state = self.states.get_mut(index)?;
-        state.is_watched = state.is_left_alone;
-        state.is_left_alone.then_some(state.failures)
+        state.has_watcher = state.is_down;
+        state.is_down.then_some(state.failures)
     }
 
-    /// It was asked for, and fails still.
+    /// Records that a check of the address failed again.
     pub fn fail_again(&mut self, index: usize) {
         if let Some(state) = self.states.get_mut(index) {
             state.failures = state.failures.saturating_add(1);
         }
     }
 
-    /// It answers. Only lines that are stored end its row of failures: one that answers and stores nothing is left alone for
-    /// longer each time.
-    pub fn work(&mut self, index: usize, stores: bool) -> Option<News> {
+    /// Records an answer. Only stored lines reset the failures: an address that answers and stores nothing stays down for longer each
+    /// time.
+    pub fn answered(&mut self, index: usize, stores: bool) -> Option<AddressChange> {
         let state = self.states.get_mut(index)?;
-        state.is_left_alone = false;
+        state.is_down = false;
         if stores {
             state.failures = 0;
         }
-        self.news()
+        self.take_change()
     }
 
-    fn news(&mut self) -> Option<News> {
-        let (from, to) = (self.told, self.first_working()?);
-        self.told = to;
+    fn take_change(&mut self) -> Option<AddressChange> {
+        let (from, to) = (self.reported, self.first_working()?);
+        self.reported = to;
         let cause = self.states.get(from).and_then(|state| state.cause);
         match (to.cmp(&from), cause) {
-            (std::cmp::Ordering::Less, _) => Some(News::Restored { from, to }),
-            (std::cmp::Ordering::Greater, Some(cause)) => Some(News::Next { from, to, cause }),
+            (std::cmp::Ordering::Less, _) => Some(AddressChange::Failback { from, to }),
+            (std::cmp::Ordering::Greater, Some(cause)) => Some(AddressChange::Failover { from, to, cause }),
             _ => None,
         }
     }
@@ -123,30 +124,33 @@ mod tests {
 
     const CAUSE: Cause = Cause::Unreachable;
 
-    fn next(from: usize, to: usize) -> News {
-        News::Next { from, to, cause: CAUSE }
+    fn failover(from: usize, to: usize) -> AddressChange {
+        AddressChange::Failover { from, to, cause: CAUSE }
     }
 
-    fn restored(from: usize, to: usize) -> News {
-        News::Restored { from, to }
+    fn failback(from: usize, to: usize) -> AddressChange {
+        AddressChange::Failback { from, to }
     }
 
     #[test]
-    fn takes_the_first_that_works_and_tells_it_once() {
+    fn uses_the_first_working_address_and_reports_each_change_once() {
         let mut breakers = Breakers::new(3);
         assert_eq!(breakers.current(), 0);
-        assert_eq!(breakers.fail(0, CAUSE), Failed { wants_watch: true, news: Some(next(0, 1)) });
-        assert_eq!(breakers.fail(0, CAUSE), Failed::default(), "of another lane");
-        assert_eq!(breakers.fail(1, CAUSE).news, Some(next(1, 2)));
+        assert_eq!(
+            breakers.fail(0, CAUSE),
+            FailureEffect { needs_watcher: true, change: Some(failover(0, 1)) }
+        );
+        assert_eq!(breakers.fail(0, CAUSE), FailureEffect::default(), "a failure of another lane");
+        assert_eq!(breakers.fail(1, CAUSE).change, Some(failover(1, 2)));
         assert_eq!(breakers.current(), 2);
-        assert_eq!(breakers.work(0, false), Some(restored(2, 0)));
-        assert_eq!(breakers.work(0, true), None);
-        assert_eq!(breakers.work(1, false), None, "nobody uses it");
+        assert_eq!(breakers.answered(0, false), Some(failback(2, 0)));
+        assert_eq!(breakers.answered(0, true), None);
+        assert_eq!(breakers.answered(1, false), None, "nobody uses it");
         assert_eq!(breakers.current(), 0);
     }
 
     #[test]
-    fn tries_all_before_giving_up() {
+    fn tries_all_addresses_before_giving_up() {
         let mut breakers = Breakers::new(3);
         let f = |breakers: &Breakers, tried: &[usize], want: Option<usize>| {
             assert_eq!(breakers.pick(&tried.iter().copied().collect()), want, "{tried:?}");
@@ -158,24 +162,24 @@ mod tests {
         f(&breakers, &[1, 2], Some(0));
         f(&breakers, &[0, 1, 2], None);
         breakers.fail(1, CAUSE);
-        assert_eq!(breakers.fail(2, CAUSE).news, None, "there is no other");
+        assert_eq!(breakers.fail(2, CAUSE).change, None, "there is no other");
         assert_eq!(breakers.current(), 2);
         f(&breakers, &[], Some(2));
         f(&breakers, &[2], Some(0));
         f(&breakers, &[2, 0], Some(1));
-        assert_eq!(breakers.work(1, true), Some(restored(2, 1)));
+        assert_eq!(breakers.answered(1, true), Some(failback(2, 1)));
         assert_eq!(breakers.current(), 1);
-        assert_eq!(breakers.work(0, true), Some(restored(1, 0)));
+        assert_eq!(breakers.answered(0, true), Some(failback(1, 0)));
     }
 
     #[test]
-    fn says_which_one_follows_when_all_had_failed() {
+    fn keeps_the_reported_address_after_all_failed() {
         let mut breakers = Breakers::new(2);
         breakers.fail(0, CAUSE);
-        breakers.work(0, true);
+        breakers.answered(0, true);
         breakers.fail(0, Cause::TimedOut);
         breakers.fail(1, CAUSE);
-        assert_eq!(breakers.work(1, true), None, "it was told");
+        assert_eq!(breakers.answered(1, true), None, "it was reported");
         assert_eq!(breakers.current(), 1);
     }
 
@@ -186,20 +190,20 @@ mod tests {
         assert_eq!(breakers.failures(0), Some(1));
         breakers.fail_again(0);
         assert_eq!(breakers.failures(0), Some(2));
-        breakers.work(0, false);
-        assert!(!breakers.fail(0, CAUSE).wants_watch, "its watch has not ended");
+        breakers.answered(0, false);
+        assert!(!breakers.fail(0, CAUSE).needs_watcher, "its watcher has not ended");
         assert_eq!(breakers.failures(0), Some(3));
-        breakers.work(0, true);
+        breakers.answered(0, true);
         assert_eq!(breakers.failures(0), None);
-        assert!(breakers.fail(0, CAUSE).wants_watch);
+        assert!(breakers.fail(0, CAUSE).needs_watcher);
         assert_eq!(breakers.failures(0), Some(1));
     }
 
     #[test]
-    fn never_leaves_the_only_one() {
+    fn the_only_address_is_never_down() {
         let mut breakers = Breakers::new(1);
-        assert_eq!(breakers.fail(0, CAUSE), Failed::default());
-        assert!(!breakers.is_left_alone(0));
+        assert_eq!(breakers.fail(0, CAUSE), FailureEffect::default());
+        assert!(!breakers.is_down(0));
         assert_eq!(breakers.pick(&BTreeSet::new()), Some(0));
     }
 }

@@ -1,22 +1,22 @@
-//! Why writing does not go on.
+//! Causes that keep lines from being stored.
 
-/// What keeps lines from being stored, apart from the lines themselves.
+/// A cause that keeps lines from being stored and lies outside the lines themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cause {
     /// 401: the credential is missing or wrong.
     Unauthorized,
     /// 403: the credential may not write there.
     Forbidden,
-    /// 407: a proxy in between wants a login.
+    /// 407: a proxy requires a login.
     ProxyLogin,
     OrgMissing,
     BucketMissing,
     DatabaseMissing,
-    /// 2.x knows no bucket for this database and retention policy.
+    /// 2.x has no mapping from this database and retention policy to a bucket.
     MappingMissing,
-    /// 1.x has the database, not its retention policy.
+    /// 1.x has the database, but not the retention policy.
     PolicyMissing,
-    /// 404, 410 or 421 without InfluxDB's words: nothing takes writes at this address.
+    /// 404, 410 or 421 without InfluxDB's message: no endpoint takes writes at this address.
     EndpointMissing,
     Redirected,
     MethodRefused,
@@ -24,16 +24,16 @@ pub enum Cause {
     NotInflux,
     /// A 4xx that no line caused.
     RequestRefused,
-    /// Lines are refused alone, nothing is stored meanwhile, and the answers name no cause that lies in the lines.
+    /// Lines are refused alone, nothing is stored meanwhile, and the answers name no cause in the lines.
     RefusalUnproven,
-    /// 413 for a line alone that is no larger than others take.
+    /// 413 for a single line that is no larger than other servers take.
     RequestTooLarge,
     Unreachable,
     TlsFailed,
     TimedOut,
     /// The connection ended before the answer did.
     Disconnected,
-    /// 408, 429, 499: asked to come back later.
+    /// 408, 429, 499: the server asks for a later retry.
     Busy,
     /// 503, or InfluxDB's own write timeout.
     Unavailable,
@@ -45,17 +45,17 @@ pub enum Cause {
     ServerFailed,
 }
 
-/// What a cause holds up.
+/// What a cause stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// The address and its credential: every destination.
+    /// Every destination: the cause is the address or its credential.
     Server,
     /// One bucket or database.
     Destination,
 }
 
 impl Cause {
-    /// As metrics and the readiness page name it.
+    /// Name in metrics and on the readiness page.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",
@@ -102,7 +102,7 @@ impl Cause {
         }
     }
 
-    /// Whether another address of the same database may do better.
+    /// Whether another address of the same database may work.
     pub fn is_of_address(self) -> bool {
         matches!(
             self,

@@ -1,13 +1,13 @@
-//! How InfluxDB is reached.
+//! Settings of the connection to InfluxDB.
 
 use base::{Api, Credential};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// As Telegraf and most clients have it, long enough for a busy server.
+/// Long enough for a busy server.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 
-/// How InfluxDB is reached.
+/// Settings of the connection to InfluxDB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Addresses of one and the same database, without a trailing slash; the first that works is used.
@@ -17,13 +17,13 @@ pub struct Connection {
     /// Create a missing 1.x database at the start and after a 404.
     pub create_database: bool,
     pub compression: Compression,
-    /// Of one request, from connecting to the last byte of the answer.
+    /// Timeout of one request, from connecting to the last byte of the answer.
     pub timeout: Duration,
     pub tls: Tls,
 }
 
 impl Connection {
-    /// One address without a login, everything else as it is by default.
+    /// Default settings for one address without a login.
     pub fn new(url: reqwest::Url) -> Self {
         Self {
             urls: vec![url],
@@ -39,7 +39,7 @@ impl Connection {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// None to a loopback address, else gzip.
+    /// No compression to a loopback address, else gzip.
     #[default]
     Auto,
     Gzip,
@@ -48,7 +48,7 @@ pub enum Compression {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// Certificates to trust beside the system's.
+    /// Trusted certificates in addition to the system's.
     pub ca_file: Option<PathBuf>,
     pub cert_file: Option<PathBuf>,
     pub key_file: Option<PathBuf>,

@@ -1,17 +1,17 @@
 //! Delivers one batch of lines: returns when every line is stored, refused, or kept out by a limit of the server.
 
-use super::address::Address;
-use super::answer::{Outcome, decide};
-use super::backoff::Backoff;
-use super::cause::Cause;
-use super::counters::count;
-use super::lines::Lines;
-use super::obstacle::Obstacle;
-use super::reading::{About, Complaint, Reading};
-use super::response::Answer;
-use super::salvage::{KeptOut, Plan, Refusal, Refused, RefusedAt, Request, Step, Wait};
-use super::slow::{SLOW_AFTER, Slow};
-use super::writer::{Writer, now};
+use crate::address::Address;
+use crate::answer::Answer;
+use crate::backoff::{Backoff, now};
+use crate::cause::Cause;
+use crate::counters::count;
+use crate::lines::Lines;
+use crate::obstacle::Obstacle;
+use crate::outcome::{Outcome, decide};
+use crate::reading::{Complaint, ParsedAnswer, Subject};
+use crate::salvage::{BlockedReason, KeptOut, NextRequest, Plan, Refusal, RefusedAt, RefusedLine, Request};
+use crate::slow::{SLOW_AFTER, SlowWatch};
+use crate::writer::Writer;
 use base::Destination;
 use base::alarm::AlarmGuard;
 use bytes::Bytes;
@@ -20,49 +20,49 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What became of a batch: each of its lines is in one of these.
+/// The result of a batch: each line is stored, refused or blocked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     pub lines_stored: usize,
-    /// By line.
-    pub refused: Vec<Refused>,
-    /// Lines that a limit of the server keeps out while it stores others, by line. They are neither stored nor refused:
+    /// In the batch's order.
+    pub refused: Vec<RefusedLine>,
+    /// Lines that a limit of the server keeps out while it stores others, in the batch's order. They are neither stored nor refused, so
     /// their records must not be settled.
-    pub blocked: Vec<Blocked>,
-    pub requests: Requests,
-    /// Of bodies as sent.
+    pub blocked: Vec<BlockedLine>,
+    pub requests: RequestCounts,
+    /// Bytes of request bodies as sent.
     pub bytes_sent: u64,
 }
 
-/// A line that waits for somebody to raise a limit of the server.
+/// A line that waits until a limit of the server is raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Blocked {
+pub struct BlockedLine {
     /// Index of the line in the batch.
     pub line: usize,
     pub cause: Cause,
-    /// The server's words, printable and bounded.
+    /// The server's message, printable and bounded.
     pub why: Arc<str>,
     /// One sentence that names the limit and its setting.
     pub remedy: Arc<str>,
 }
 
-/// Attempts by outcome.
+/// Requests by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Requests {
+pub struct RequestCounts {
     pub stored: u32,
     pub retried: u32,
     pub split: u32,
     pub refused: u32,
-    pub held: u32,
+    pub blocked: u32,
 }
 
-impl Requests {
+impl RequestCounts {
     pub fn total(&self) -> u32 {
-        self.stored + self.retried + self.split + self.refused + self.held
+        self.stored + self.retried + self.split + self.refused + self.blocked
     }
 }
 
-/// The writing end of one lane: one request in flight.
+/// Writes the batches of one lane, with one request in flight.
 #[derive(Debug)]
 pub struct LaneWriter {
     writer: Arc<Writer>,
@@ -70,39 +70,43 @@ pub struct LaneWriter {
     rng: fastrand::Rng,
 }
 
-/// What a request came to, once an answer was about its lines.
+/// An answer about the lines of a request.
 enum Verdict {
     Stored,
     TooLarge { why: String, at: RefusedAt },
-    Refused { why: String, answer: Box<Answer>, reading: Box<Reading>, at: RefusedAt },
+    Refused { why: String, answer: Box<Answer>, parsed: Box<ParsedAnswer>, at: RefusedAt },
+}
+
+impl Writer {
+    /// Creates the writer of one lane. `seed` is for the jitter of its delays.
+    pub fn lane(self: &Arc<Self>, seed: u64) -> LaneWriter {
+        LaneWriter { writer: Arc::clone(self), gzip: Gzip::new(), rng: fastrand::Rng::with_seed(seed) }
+    }
 }
 
 impl LaneWriter {
-    pub(super) fn new(writer: Arc<Writer>, seed: u64) -> Self {
-        Self { writer, gzip: Gzip::new(), rng: fastrand::Rng::with_seed(seed) }
-    }
-
-    /// Returns when every line is stored, refused or kept out by a limit, however long that takes. Dropped before, it leaves
-    /// behind at most a request whose answer nobody hears; sending the lines again gives the same points.
+    /// Returns when every line is stored, refused or kept out by a limit, however long that takes. A future that is dropped before leaves
+    /// at most one request unanswered; sending the lines again gives the same points.
     pub async fn deliver(&mut self, destination: &Destination, lines: &Lines) -> Delivered {
         let writer = Arc::clone(&self.writer);
-        let watch = writer.alarm_registry().guard();
-        let mut batch = Batch { lines, delivered: Delivered::default(), watch, sends_alone_plain: false };
+        let alarm = writer.alarm_registry().guard();
+        let mut batch =
+            BatchDelivery { lines, delivered: Delivered::default(), alarm, sends_alone_plain: false };
         let mut plan = Plan::new(lines, writer.options.accepts_unproven);
         let counters = writer.counters();
-        let _under_way = counters.batches_in_flight.begin();
+        let _in_flight = counters.batches_in_flight.begin();
         if !lines.is_empty() {
             counters.batch_lines.add(lines.len());
             counters.batch_bytes.add(lines.text().len());
-            writer.keep_pace(lines.len()).await;
+            writer.wait_for_pace(lines.len()).await;
         }
         let (mut counted_stored, mut counted_refused) = (0, 0);
         let mut backoff = Backoff::new(writer.options.delays);
-        let controls = |address| writer.control(destination, address);
-        while let Some(step) = plan.next(lines, writer.size(destination), &controls) {
-            let Step { request, wait } = step;
-            if let Some(wait) = wait {
-                self.wait_blocked(destination, &mut batch, &wait, &mut backoff).await;
+        let controls = |address| writer.latest_control(destination, address);
+        while let Some(next) = plan.next(lines, writer.size(destination), &controls) {
+            let NextRequest { request, blocked } = next;
+            if let Some(reason) = blocked {
+                self.wait_blocked(destination, &mut batch, &reason, &mut backoff).await;
             }
             let verdict = self.settle(destination, &mut batch, &request, plan.is_blocked()).await;
             match verdict {
@@ -116,12 +120,12 @@ impl LaneWriter {
                     }
                     plan.too_large(lines, &why, at);
                 }
-                Verdict::Refused { why, answer, reading, at } => {
-                    let refusal = Refusal { answer: &answer, reading: &reading, why: &why, at };
+                Verdict::Refused { why, answer, parsed, at } => {
+                    let refusal = Refusal { answer: &answer, parsed: &parsed, why: &why, at };
                     plan.refused(lines, refusal);
                 }
             }
-            // A batch that begins anew does not count twice.
+            // A batch that starts again does not count its lines twice.
             count(&counters.lines_stored, plan.lines_stored().saturating_sub(counted_stored));
             count(&counters.lines_refused, plan.lines_refused().saturating_sub(counted_refused));
             counted_stored = counted_stored.max(plan.lines_stored());
@@ -130,7 +134,7 @@ impl LaneWriter {
         batch.delivered.lines_stored = plan.lines_stored();
         let (refused, kept_out) = plan.into_lists();
         batch.delivered.refused = refused;
-        let blocked = |line: KeptOut| Blocked {
+        let blocked = |line: KeptOut| BlockedLine {
             line: line.line,
             cause: Cause::ServerLimit,
             why: line.why,
@@ -140,104 +144,105 @@ impl LaneWriter {
         batch.delivered
     }
 
-    /// The server refuses lines, says of none what is wrong with it, and stores nothing.
+    /// Waits with an alarm, because the server refuses lines without a cause in a line, and stores nothing.
     async fn wait_blocked(
         &mut self,
         destination: &Destination,
-        batch: &mut Batch<'_>,
-        wait: &Wait,
+        batch: &mut BatchDelivery<'_>,
+        reason: &BlockedReason,
         backoff: &mut Backoff,
     ) {
-        if wait.cause == Cause::RequestTooLarge {
-            // Sizes that were learned on the way to a line alone are no measure for others.
+        if reason.cause == Cause::RequestTooLarge {
+            // SizeHistogram that were learned on the way to a line alone are no measure for others.
             self.writer.forget_size(destination);
         }
         let address = self.writer.client.addresses().current();
-        self.raise(&mut batch.watch, true, (address, destination), (wait.cause, &wait.why));
-        let delay = backoff.hold(&mut self.rng);
+        self.raise_alarm(&mut batch.alarm, true, (address, destination), (reason.cause, &reason.why));
+        let delay = backoff.blocked(&mut self.rng);
         self.pause(delay).await;
     }
 
-    /// Sends a request until an answer is about its lines: retries what passes, waits for what has to be mended. `is_blocked`:
-    /// an answer about lines does not end the alarm of the batch.
+    /// Sends a request until an answer is about its lines: retries failures that may pass, waits while blocked. `is_blocked`: an answer
+    /// about lines does not end the alarm of the batch.
     async fn settle(
         &mut self,
         destination: &Destination,
-        batch: &mut Batch<'_>,
+        batch: &mut BatchDelivery<'_>,
         request: &Request,
         is_blocked: bool,
     ) -> Verdict {
         let writer = Arc::clone(&self.writer);
-        let mut body = Body { plain: request.body(batch.lines), packed: None, is_line: request.len() == 1 };
+        let mut body =
+            RequestBody { plain: request.body(batch.lines), packed: None, is_line: request.len() == 1 };
         let mut backoff = Backoff::new(writer.options.delays);
-        let mut tried = Tried::default();
+        let mut tried = TriedAtOnce::default();
         loop {
             let addresses = writer.client.addresses();
             let address = addresses.pick(&tried.addresses).unwrap_or_else(|| addresses.current());
-            let sent = writer.moment();
-            let Attempt { outcome, answer, reading } =
+            let sent = writer.next_moment();
+            let Attempt { outcome, answer, parsed } =
                 self.attempt(address, destination, &mut body, &tried, batch).await;
             let at = || {
-                let (address, moment) = (address.index(), writer.moment());
-                RefusedAt { address, moment, control: writer.control(destination, address) }
+                let (address, moment) = (address.index(), writer.next_moment());
+                RefusedAt { address, moment, control: writer.latest_control(destination, address) }
             };
             if outcome == Outcome::Stored
                 || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !is_blocked)
             {
-                batch.watch.well(now());
+                batch.alarm.recovered(now());
             }
             match outcome {
-                Outcome::Retry { cause, .. } | Outcome::Hold { cause, .. } if cause.is_of_address() => {
-                    writer.leave(address, destination, cause);
+                Outcome::Retry { cause, .. } | Outcome::Blocked { cause, .. } if cause.is_of_address() => {
+                    writer.mark_down(address, destination, cause);
                     tried.addresses.insert(address.index());
                 }
-                _ => writer.note_answer(address, outcome == Outcome::Stored),
+                _ => writer.record_answer(address, outcome == Outcome::Stored),
             }
             let delay = match outcome {
                 Outcome::Stored => {
                     if let Some(why) = tried.uncompressed.take() {
-                        writer.keep_uncompressed(address, why);
+                        writer.stop_compressing(address, why);
                     }
-                    writer.note_stored(destination, address, sent, request.len());
+                    writer.record_stored(destination, address, sent, request.len());
                     return Verdict::Stored;
                 }
                 Outcome::Split { why } => return Verdict::TooLarge { why, at: at() },
                 Outcome::Refused { why } => {
-                    let (answer, reading) = (Box::new(answer), Box::new(reading));
-                    return Verdict::Refused { why, answer, reading, at: at() };
+                    let (answer, parsed) = (Box::new(answer), Box::new(parsed));
+                    return Verdict::Refused { why, answer, parsed, at: at() };
                 }
                 Outcome::Uncompressed { why } => {
                     tried.uncompressed = Some(why);
                     continue;
                 }
                 Outcome::Retry { cause, after, why } => {
-                    self.raise(&mut batch.watch, false, (address, destination), (cause, &why));
+                    self.raise_alarm(&mut batch.alarm, false, (address, destination), (cause, &why));
                     if cause.is_of_address() && addresses.pick(&tried.addresses).is_some() {
                         continue;
                     }
                     backoff.retry(after, &mut self.rng)
                 }
-                Outcome::Hold { cause, why } => {
+                Outcome::Blocked { cause, why } => {
                     let takes_next = cause.is_of_address() && addresses.pick(&tried.addresses).is_some();
                     let mut obstacle = Obstacle::new(cause, true, why);
-                    if !takes_next && !tried.mending {
-                        obstacle = writer.mend(obstacle, destination).await;
+                    if !takes_next && !tried.repaired {
+                        obstacle = writer.repair(obstacle, destination).await;
                     }
-                    let Obstacle { cause, holds, why, is_mended } = obstacle;
-                    if is_mended {
-                        // Raised if the next attempt meets the same.
-                        tried.mending = true;
+                    let Obstacle { cause, blocks, why, is_repaired } = obstacle;
+                    if is_repaired {
+                        // The alarm is raised if the next attempt fails for the same cause.
+                        tried.repaired = true;
                         continue;
                     }
-                    self.raise(&mut batch.watch, holds, (address, destination), (cause, &why));
+                    self.raise_alarm(&mut batch.alarm, blocks, (address, destination), (cause, &why));
                     if takes_next {
                         continue;
                     }
-                    backoff.hold(&mut self.rng)
+                    backoff.blocked(&mut self.rng)
                 }
             };
             self.pause(delay).await;
-            tried = Tried::default();
+            tried = TriedAtOnce::default();
         }
     }
 
@@ -246,14 +251,14 @@ impl LaneWriter {
         tokio::time::sleep(delay).await;
     }
 
-    /// One request.
+    /// Sends one request.
     async fn attempt(
         &mut self,
         address: &Address,
         destination: &Destination,
-        body: &mut Body,
-        tried: &Tried,
-        batch: &mut Batch<'_>,
+        body: &mut RequestBody,
+        tried: &TriedAtOnce,
+        batch: &mut BatchDelivery<'_>,
     ) -> Attempt {
         let is_plain = tried.uncompressed.is_some() || (body.is_line && batch.sends_alone_plain);
         let (bytes, gzipped) =
@@ -263,36 +268,36 @@ impl LaneWriter {
         count(&counters.bytes_sent, bytes.len());
         batch.delivered.bytes_sent += bytes.len() as u64;
         let start = now();
-        let _under_way = counters.requests_in_flight.begin();
+        let _in_flight = counters.requests_in_flight.begin();
         let request = self.writer.client.write(address, destination, bytes, gzipped);
-        let slow = Slow { address, destination, lines: batch.lines.len() };
+        let slow = SlowWatch { address, destination, lines: batch.lines.len() };
         let attempt = match slow.watch(SLOW_AFTER, request).await {
             Ok(answer) => {
                 counters.latency.add(now().saturating_duration_since(start));
                 let is_stored = answer.status == 204;
-                let reading = match (is_stored, gzipped) {
-                    (true, _) => Reading::default(),
-                    (false, true) => Reading::of(&answer),
-                    (false, false) => Reading::of_plain(&answer),
+                let parsed = match (is_stored, gzipped) {
+                    (true, _) => ParsedAnswer::default(),
+                    (false, true) => ParsedAnswer::of(&answer),
+                    (false, false) => ParsedAnswer::of_plain(&answer),
                 };
-                let outcome = match decide(destination.api(), &answer, &reading) {
-                    // Without compression, words about it say nothing that is known.
+                let outcome = match decide(destination.api(), &answer, &parsed) {
+                    // The body was not compressed, so an answer about compression is not understood.
                     Outcome::Uncompressed { why } if !gzipped => match answer.status {
                         400 | 422 => Outcome::Refused { why },
-                        _ => Outcome::Hold { cause: Cause::RequestRefused, why },
+                        _ => Outcome::Blocked { cause: Cause::RequestRefused, why },
                     },
-                    // Somebody may have taken compressed bytes for lines.
-                    Outcome::Refused { why } if gzipped && body.is_line && !was_read(body, &reading) => {
+                    // The server may have parsed compressed bytes as lines.
+                    Outcome::Refused { why } if gzipped && body.is_line && !was_unpacked(body, &parsed) => {
                         batch.sends_alone_plain = true;
                         Outcome::Uncompressed { why }
                     }
                     outcome => outcome,
                 };
-                Attempt { outcome, answer, reading }
+                Attempt { outcome, answer, parsed }
             }
             Err(failure) => {
                 let outcome = Outcome::Retry { cause: failure.cause, after: None, why: failure.why };
-                Attempt { outcome, answer: Answer::default(), reading: Reading::default() }
+                Attempt { outcome, answer: Answer::default(), parsed: ParsedAnswer::default() }
             }
         };
         let outcome = &attempt.outcome;
@@ -301,7 +306,7 @@ impl LaneWriter {
         attempt
     }
 
-    fn tally(&self, outcome: &Outcome, requests: &mut Requests) {
+    fn tally(&self, outcome: &Outcome, requests: &mut RequestCounts) {
         let counters = self.writer.counters();
         let (total, here) = match outcome {
             Outcome::Stored => (&counters.stored, &mut requests.stored),
@@ -310,30 +315,30 @@ impl LaneWriter {
             }
             Outcome::Split { .. } => (&counters.split, &mut requests.split),
             Outcome::Refused { .. } => (&counters.refused, &mut requests.refused),
-            Outcome::Hold { .. } => (&counters.held, &mut requests.held),
+            Outcome::Blocked { .. } => (&counters.blocked, &mut requests.blocked),
         };
         count(total, 1);
         *here = here.saturating_add(1);
     }
 
-    fn raise(
+    fn raise_alarm(
         &self,
-        watch: &mut AlarmGuard,
-        holds: bool,
+        alarm: &mut AlarmGuard,
+        blocks: bool,
         place: (&Address, &Destination),
         problem: (Cause, &str),
     ) {
-        self.writer.raise(watch, holds, place, problem);
+        self.writer.raise_alarm(alarm, blocks, place, problem);
     }
 }
 
-/// A batch on its way.
-struct Batch<'a> {
+/// The batch in flight.
+struct BatchDelivery<'a> {
     lines: &'a Lines,
     delivered: Delivered,
-    /// Dropped with the future, so that a batch that is given up leaves no alarm behind.
-    watch: AlarmGuard,
-    /// A line alone is sent uncompressed: a compressed one was refused by an answer that does not show that it was unpacked.
+    /// Dropped with the future, so an abandoned batch leaves no alarm behind.
+    alarm: AlarmGuard,
+    /// Single lines are sent uncompressed, because the refusal of a compressed line did not show that the server unpacked it.
     sends_alone_plain: bool,
 }
 
@@ -341,28 +346,29 @@ struct Batch<'a> {
 struct Attempt {
     outcome: Outcome,
     answer: Answer,
-    reading: Reading,
+    parsed: ParsedAnswer,
 }
 
-/// What was done without a wait in between.
+/// What was tried since the last wait.
 #[derive(Default)]
-struct Tried {
-    /// Those that failed.
+struct TriedAtOnce {
+    /// Addresses that failed.
     addresses: BTreeSet<usize>,
-    mending: bool,
-    /// The body is sent without compression, for this reason.
+    /// The bridge removed a cause itself.
+    repaired: bool,
+    /// Why the body is sent without compression.
     uncompressed: Option<String>,
 }
 
-/// The body of a request, compressed when the first address wants it so, and then kept for every attempt.
-struct Body {
+/// The body of a request. It is compressed for the first address that wants it, and kept for every attempt.
+struct RequestBody {
     plain: Bytes,
     packed: Option<Bytes>,
-    /// Whether it is one line.
+    /// Whether the body is one line.
     is_line: bool,
 }
 
-impl Body {
+impl RequestBody {
     fn for_address(&mut self, address: &Address, gzip: &mut Gzip) -> (Bytes, bool) {
         if !address.wants_gzip() {
             return (self.plain.clone(), false);
@@ -377,13 +383,13 @@ impl Body {
     }
 }
 
-/// Whether a refusal of a line shows that the server unpacked it: it names what stands in the line, not only that it cannot be
-/// parsed. A proxy that takes `Content-Encoding` away makes a server parse compressed bytes.
-fn was_read(body: &Body, reading: &Reading) -> bool {
+/// Whether the refusal of a line shows that the server unpacked it: the answer names text of the line, not only that it cannot be parsed. A
+/// proxy that removes `Content-Encoding` makes a server parse compressed bytes.
+fn was_unpacked(body: &RequestBody, parsed: &ParsedAnswer) -> bool {
     let line = String::from_utf8_lossy(&body.plain);
-    match &reading.about {
-        About::Line(Complaint::Unparsable) => reading.message.contains(line.trim_end()),
-        About::Line(Complaint::Named(_)) | About::Unknown => false,
+    match &parsed.subject {
+        Subject::Line(Complaint::Unparsable) => parsed.message.contains(line.trim_end()),
+        Subject::Line(Complaint::Named(_)) | Subject::Unknown => false,
         _ => true,
     }
 }

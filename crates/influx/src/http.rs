@@ -1,7 +1,7 @@
-//! The HTTP client behind one address: TLS, proxies, time-outs.
+//! The HTTP client of one address: TLS, proxies, timeouts.
 
-use super::client::ClientError;
-use super::connection::{Connection, Tls};
+use crate::connection::{Connection, Tls};
+use crate::error::{ClientError, error_chain};
 use base::http::http_builder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Identity, Url};
@@ -18,12 +18,12 @@ const CONNECTION_AGE_MAX: Duration = Duration::from_mins(5);
 /// Looks up the addresses of a host name.
 pub type Resolver = fn(&str) -> io::Result<Vec<IpAddr>>;
 
-/// How connections to InfluxDB are made. The bridge uses the default; tests shorten the age and move names.
+/// Settings for opening connections to InfluxDB. The bridge uses the default; tests shorten the age and change what names resolve to.
 #[derive(Clone, Copy, Debug)]
 pub struct Dialing {
     /// Age at which connections are replaced.
     pub age_max: Duration,
-    /// None: the system's resolver.
+    /// `None`: the system's resolver.
     pub resolver: Option<Resolver>,
 }
 
@@ -49,26 +49,26 @@ impl Resolve for NameService {
 
 /// The HTTP client of one address, with connections of bounded age.
 ///
-/// reqwest has no maximum age of a connection. So the whole client, which is a pool of connections, is replaced. Requests in flight
-/// keep the old one until they are answered; its last reference closes its idle connections.
+/// reqwest has no maximum age of a connection, so the whole client, which is a pool of connections, is replaced. Requests in flight keep
+/// the old client until they are answered; dropping its last reference closes its idle connections.
 #[derive(Debug)]
 pub(super) struct HttpClient {
-    settings: Settings,
-    current: Mutex<Current>,
+    settings: ClientSettings,
+    current: Mutex<CurrentClient>,
 }
 
 #[derive(Debug)]
-struct Current {
+struct CurrentClient {
     client: reqwest::Client,
     since: Instant,
 }
 
-/// What a client is built of. Certificates are read once, so that a file that is being replaced can't end the writing.
+/// Settings from which a client is built. Certificates are read once, so a file that is being replaced cannot stop writing.
 #[derive(Debug)]
-struct Settings {
+struct ClientSettings {
     url: Url,
     timeout: Duration,
-    /// None: plain HTTP.
+    /// `None`: plain HTTP.
     tls: Option<TlsSettings>,
     dialing: Dialing,
 }
@@ -87,9 +87,9 @@ impl HttpClient {
         now: Instant,
     ) -> Result<Self, ClientError> {
         let tls = if url.scheme() == "https" { Some(TlsSettings::read(&connection.tls)?) } else { None };
-        let settings = Settings { url: url.clone(), timeout: connection.timeout, tls, dialing };
+        let settings = ClientSettings { url: url.clone(), timeout: connection.timeout, tls, dialing };
         let client = settings.build()?;
-        Ok(Self { settings, current: Mutex::new(Current { client, since: now }) })
+        Ok(Self { settings, current: Mutex::new(CurrentClient { client, since: now }) })
     }
 
     /// The client for one request.
@@ -109,19 +109,19 @@ impl HttpClient {
     }
 }
 
-impl Settings {
+impl ClientSettings {
     fn build(&self) -> Result<reqwest::Client, ClientError> {
         let builder = http_builder(&self.url, self.timeout);
         let builder = match &self.tls {
             Some(tls) => tls.apply(builder),
-            // Without TLS the system's certificates are neither needed nor kept in memory.
+            // Without TLS the system's certificates are not loaded.
             None => builder.tls_certs_only([]),
         };
         let builder = match self.dialing.resolver {
             Some(resolver) => builder.dns_resolver(Arc::new(NameService(resolver))),
             None => builder,
         };
-        builder.build().map_err(|error| ClientError::Build(super::client::causes(&error)))
+        builder.build().map_err(|error| ClientError::Build(error_chain(&error)))
     }
 }
 
@@ -150,7 +150,7 @@ impl TlsSettings {
 }
 
 impl std::fmt::Debug for TlsSettings {
-    /// Without the client's key.
+    /// Leaves out the client's key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TlsSettings")
             .field("authorities", &self.authorities.len())
@@ -160,7 +160,7 @@ impl std::fmt::Debug for TlsSettings {
     }
 }
 
-/// Certificate and key may be in one file, named by either key.
+/// Reads certificate and key, which may be in one file that either setting names.
 fn identity(tls: &Tls) -> Result<Option<Identity>, ClientError> {
     let mut pem = Vec::new();
     for (key, path) in [("influx.tls.cert_file", &tls.cert_file), ("influx.tls.key_file", &tls.key_file)] {

@@ -1,15 +1,18 @@
-//! Lines to InfluxDB: [`LaneWriter::deliver`] returns when each line of a batch is stored, refused with proof, or kept out by a limit.
+//! Writes lines to InfluxDB. [`LaneWriter::deliver`] returns when each line of a batch is stored, refused with proof, or kept out by a
+//! limit of the server.
 //!
 //! Guarantees:
-//! - A line counts as stored only if a request that held it was answered 204, or 200 where the API says so.
+//! - A line counts as stored only if a request that contained it was answered 204.
 //! - A line counts as refused only on evidence about that line: see the table in `docs/faults.md`.
-//! - Every other answer is repeated with backoff, and raises an alarm that names the cause and a remedy.
+//! - After every other answer the request is retried with backoff, and an alarm names the cause and a remedy.
 //!
 //! ```text
 //! LaneWriter::deliver -> Plan (salvage/): the next request -> Client: one HTTP request -> Answer
 //!          ^                                                                             |
-//!          +---- stored, retry, split, refused, blocked <- classify (answer.rs) <- reading/: the server's own words
+//!          +---- stored, retry, split, refused, blocked <- decide (outcome.rs) <- reading/: the server's own words
 //! ```
+//!
+//! `dialects/` has one file for each server family: its URLs, its phrases, its remedies.
 //!
 //! ```
 //! use base::{Credential, Destination};
@@ -46,38 +49,37 @@ mod client;
 mod connection;
 mod counters;
 mod delivery;
+mod dialects;
+mod error;
 mod event;
 mod http;
 mod lines;
 mod obstacle;
+mod outcome;
 mod pace;
 mod reading;
 mod remedy;
-mod response;
-mod retention;
 mod salvage;
-mod sizes;
 mod slow;
 #[cfg(test)]
 pub(crate) mod test_support;
 mod writer;
 
-pub use address::{Address, Addresses, shown};
-pub use answer::{Outcome, classify};
+pub use address::{Address, Addresses};
+pub use answer::Answer;
 pub use backoff::{Backoff, Delays};
 pub use cause::{Cause, Reach};
-pub use client::{Client, ClientError, Failure, Reread, Server};
+pub use client::{Client, CredentialSource, Retention, ServerInfo};
 pub use connection::{Compression, Connection, Tls};
-pub use counters::{Counters, LATENCY_BUCKETS, Latency};
-pub use delivery::{Blocked, Delivered, LaneWriter, Requests};
+pub use counters::{Counters, LATENCY_BUCKETS, LatencyHistogram, SizeHistogram};
+pub use delivery::{BlockedLine, Delivered, LaneWriter, RequestCounts};
+pub use error::{ClientError, RequestFailure};
 pub use event::{Event, LogObserver, Observer};
 pub use http::{Dialing, Resolver};
 pub use lines::{Lines, LinesError};
-pub use remedy::{Place as Remedy, advice};
-pub use response::Answer;
-pub use retention::Retention;
-pub use salvage::Refused;
-pub use sizes::Sizes;
+pub use outcome::{Outcome, classify};
+pub use remedy::{RemedyContext, advice};
+pub use salvage::RefusedLine;
 pub use writer::{Writer, WriterOptions};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use std::ops::Range;
 
-/// The text and the ends don't fit each other: a bug in whoever made them.
+/// The line ends do not fit the text, which is a bug of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line ends do not rise to the end of the text")]
 pub struct LinesError;
@@ -16,7 +16,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// `ends[i]` is where line i ends in `text`, after its newline.
+    /// Creates a batch. `ends[i]` is the end of line i in `text`, after its newline.
     pub fn new(text: Vec<u8>, ends: Vec<u32>) -> Result<Self, LinesError> {
         let rising = ends.is_sorted_by(|a, b| a < b) && ends.first() != Some(&0);
         if rising && ends.last().map_or(0, |end| *end as usize) == text.len() {
@@ -38,52 +38,51 @@ impl Lines {
         &self.text
     }
 
-    /// One line with its newline. A line that is not there would be sent as an empty request, and an empty request is answered as if
-    /// it were stored.
+    /// One line with its newline. Panics beyond the last line: it would be sent as an empty request, which a server answers as if it were
+    /// stored.
     #[expect(clippy::indexing_slicing, reason = "ends rise to the end of the text, see `new`")]
     pub fn line(&self, index: usize) -> &[u8] {
-        assert!(index < self.len(), "line {index} of {} is asked for", self.len());
+        assert!(index < self.len(), "line {index} of {} does not exist", self.len());
         &self.text[self.start(index)..self.start(index + 1)]
     }
 
-    /// The buffers, emptied, for the next batch. A request that was answered before all of it was read may
-    /// hold the text a moment longer; then the next batch gets a new buffer.
+    /// The emptied buffers, for the next batch. The text buffer is new if a request still uses the old one, because it was answered before
+    /// all of it was read.
     pub fn into_buffers(self) -> (Vec<u8>, Vec<u32>) {
         let Self { text, mut ends } = self;
         ends.clear();
-        // The text of a request that was answered before all of it was read is in use for a moment longer.
         let mut text = text.try_into_mut().unwrap_or_default();
         text.clear();
         (text.into(), ends)
     }
 
-    /// Where a line starts, which is where the one before ends. A range beyond the last line would become an empty request.
+    /// Start of a line, which is the end of the line before.
     fn start(&self, index: usize) -> usize {
-        assert!(index <= self.len(), "the start of line {index} of {} is asked for", self.len());
+        assert!(index <= self.len(), "line {index} of {} has no start", self.len());
         index.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize)
     }
 
     /// Neighbouring lines, without a copy.
-    pub(super) fn slice(&self, lines: &Range<usize>) -> Bytes {
+    pub(crate) fn slice(&self, lines: &Range<usize>) -> Bytes {
         self.text.slice(self.start(lines.start)..self.start(lines.end))
     }
 
-    pub(super) fn bytes(&self, lines: &Range<usize>) -> usize {
+    pub(crate) fn bytes(&self, lines: &Range<usize>) -> usize {
         self.start(lines.end).saturating_sub(self.start(lines.start))
     }
 
-    /// How many lines from `first` on fit into a request; one always does.
-    pub(super) fn fitting(&self, first: usize, size: Size) -> usize {
+    /// Number of lines from `first` on that fit into a request; at least one.
+    pub(crate) fn fitting(&self, first: usize, size: RequestSize) -> usize {
         let end = self.start(first).saturating_add(size.bytes_max);
-        // `start` has found the line to be there.
+        // `start` has checked the index.
         let rest = self.ends.get(first..).unwrap_or_default();
         rest.partition_point(|line| *line as usize <= end).clamp(1, size.lines_max.max(1))
     }
 }
 
-/// What one request may hold; a line alone may be larger.
+/// Bounds of one request; a single line may be larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size {
+pub(crate) struct RequestSize {
     pub lines_max: usize,
     pub bytes_max: usize,
 }
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_ends_that_do_not_fit() {
+    fn refuses_ends_that_do_not_fit_the_text() {
         let f = |text: &str, ends: &[u32], fits: bool| {
             assert_eq!(
                 Lines::new(text.as_bytes().to_vec(), ends.to_vec()).is_ok(),
@@ -122,10 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn says_how_many_lines_fit() {
+    fn counts_the_lines_that_fit_into_a_request() {
         let f = |lengths: &[usize], lines_max: usize, bytes_max: usize, want: &[usize]| {
             let lines = lines(lengths);
-            let size = Size { lines_max, bytes_max };
+            let size = RequestSize { lines_max, bytes_max };
             let fitting: Vec<_> = (0..lengths.len()).map(|first| lines.fitting(first, size)).collect();
             assert_eq!(fitting, want, "{lengths:?} {lines_max} {bytes_max}");
         };
@@ -138,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn gives_buffers_back() {
+    fn reuses_buffers_that_no_request_uses() {
         let lines = lines(&[3, 4]);
         let place = lines.text().as_ptr();
         assert_eq!(lines.line(1), b"xxx\n");
         assert_eq!((lines.bytes(&(0..2)), lines.bytes(&(1..2))), (7, 4));
         assert_eq!(lines.slice(&(0..1)), "xx\n");
         let (text, ends) = lines.clone().into_buffers();
-        assert!(text.is_empty() && ends.is_empty(), "held elsewhere: a new buffer");
+        assert!(text.is_empty() && ends.is_empty(), "in use elsewhere: a new buffer");
         let (mut text, ends) = lines.into_buffers();
         assert!(text.is_empty() && ends.is_empty());
         assert!(text.capacity() >= 7 && ends.capacity() >= 2);
@@ -154,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the start of line 3 of 2 is asked for")]
-    fn a_range_beyond_the_lines_is_no_empty_request() {
+    #[should_panic(expected = "line 3 of 2 has no start")]
+    fn a_range_beyond_the_lines_panics() {
         lines(&[3, 4]).slice(&(0..3));
     }
 }

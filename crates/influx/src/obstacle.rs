@@ -1,33 +1,33 @@
-//! What stands in the way of lines for one destination.
+//! One failed attempt to write, before an alarm is raised.
 
-use super::cause::Cause;
-use super::client::Failure;
+use crate::cause::Cause;
+use crate::error::RequestFailure;
 
-/// Follows the server's words about a missing database where the bridge could not create it.
-pub(super) const NOT_CREATED: &str = "; influx.create_database failed: ";
+/// Separates the server's message about a missing database from the reason why the bridge could not create it.
+pub const NOT_CREATED: &str = "; influx.create_database failed: ";
 
+/// What keeps lines from one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Obstacle {
+pub struct Obstacle {
     pub cause: Cause,
-    /// Somebody has to mend it; otherwise it is expected to pass.
-    pub holds: bool,
+    /// Lines are blocked until someone acts. Otherwise the failure may pass.
+    pub blocks: bool,
     pub why: String,
-    /// The bridge has just mended it: another attempt is worth making at once.
-    pub is_mended: bool,
+    /// The bridge has just removed the cause, so the next attempt follows at once.
+    pub is_repaired: bool,
 }
 
 impl Obstacle {
-    /// Something that nobody has mended yet.
-    pub fn new(cause: Cause, holds: bool, why: String) -> Self {
-        Self { cause, holds, why, is_mended: false }
+    pub fn new(cause: Cause, blocks: bool, why: String) -> Self {
+        Self { cause, blocks, why, is_repaired: false }
     }
 
-    /// The database is missing because it could not be created. Where the server failed, its failure is the cause to mend.
-    pub fn not_created(self, failure: &Failure) -> Self {
+    /// The database is missing because it could not be created. If the server failed, its failure is the cause.
+    pub fn not_created(self, failure: &RequestFailure) -> Self {
         let why = format!("{}{NOT_CREATED}{}", self.why, failure.why);
         match failure.cause {
             Cause::DiskFull | Cause::CacheFull | Cause::ServerFailed | Cause::Unavailable => {
-                Self { cause: failure.cause, holds: false, why, is_mended: false }
+                Self { cause: failure.cause, blocks: false, why, is_repaired: false }
             }
             _ => Self { why, ..self },
         }
@@ -39,11 +39,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_of_the_server_is_the_cause_of_a_database_that_was_not_created() {
+    fn a_server_failure_is_the_cause_of_a_database_that_was_not_created() {
         let f = |cause: Cause, want: (Cause, bool)| {
             let missing = Obstacle::new(Cause::DatabaseMissing, true, "404: database not found".to_owned());
-            let got = missing.not_created(&Failure { cause, why: "words".to_owned() });
-            assert_eq!((got.cause, got.holds), want);
+            let got = missing.not_created(&RequestFailure { cause, why: "words".to_owned() });
+            assert_eq!((got.cause, got.blocks), want);
             assert_eq!(got.why, "404: database not found; influx.create_database failed: words");
         };
         f(Cause::DiskFull, (Cause::DiskFull, false));

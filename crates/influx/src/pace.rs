@@ -1,13 +1,13 @@
-//! How fast lines are written, where the configuration limits it.
+//! Limits the rate of lines to `batch.points_per_second_max`.
 
 use std::time::{Duration, Instant};
 
-/// One batch at a time, and after it as long a pause as its lines are worth: what was not used is not saved up, so that a burst
-/// is never more than one batch.
+/// Delays each batch until the batches before it are paid for at the configured rate. Unused time is not saved up, so a burst is never more
+/// than one batch.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     lines_per_second_max: u64,
-    /// When the next batch may go out.
+    /// Earliest time of the next batch.
     next: Option<Instant>,
 }
 
@@ -16,11 +16,11 @@ impl Pace {
         Self { lines_per_second_max: lines_per_second_max.max(1), next: None }
     }
 
-    /// Takes a batch's turn; says how long it is until then. Batches go in the order of these calls.
+    /// Reserves the time of a batch and returns the delay until then. Batches are sent in the order of these calls.
     pub fn take(&mut self, lines: usize, now: Instant) -> Duration {
         let start = self.next.map_or(now, |next| next.max(now));
-        let worth = Duration::from_secs_f64(lines as f64 / self.lines_per_second_max as f64);
-        self.next = start.checked_add(worth);
+        let duration = Duration::from_secs_f64(lines as f64 / self.lines_per_second_max as f64);
+        self.next = start.checked_add(duration);
         start.saturating_duration_since(now)
     }
 }
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_to_the_rate_whoever_writes() {
+    fn delays_batches_to_the_rate() {
         let start = Instant::now();
         let mut pace = Pace::new(1_000);
         let mut f = |at_ms: u64, lines: usize, want_ms: u64| {
@@ -42,14 +42,14 @@ mod tests {
         f(100, 400, 500);
         f(1_000, 5_000, 0);
         f(5_999, 1, 1);
-        // Nothing was saved up in an hour.
+        // An idle hour allows no larger burst.
         f(3_600_000, 1_000, 0);
         f(3_600_000, 1_000, 1_000);
         f(3_600_000, 0, 2_000);
     }
 
     #[test]
-    fn writes_no_faster_over_a_long_time() {
+    fn keeps_the_rate_over_a_long_time() {
         let (start, mut rng) = (Instant::now(), fastrand::Rng::with_seed(7));
         let mut pace = Pace::new(10_000);
         let (mut now, mut lines) = (start, 0);
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn bears_any_number() {
+    fn takes_any_rate() {
         let now = Instant::now();
         assert_eq!(Pace::new(0).take(5, now), Duration::ZERO);
         let mut pace = Pace::new(u64::MAX);

@@ -1,65 +1,68 @@
-//! What to do about each cause, naming the key of bridge.toml or the command that mends it.
+//! What to do about each cause: the key of bridge.toml to change, or the command to run.
 
-use super::cause::Cause;
-use super::client::identifier;
-use super::obstacle::NOT_CREATED;
-use super::reading::limit;
-use base::http::takes_no_proxy;
+use crate::cause::Cause;
+use crate::dialects::dialect;
+use crate::obstacle::NOT_CREATED;
+use crate::reading::limit_remedy;
+use base::http::bypasses_proxy;
 use base::{Credential, Destination};
 
-/// What a remedy may have to name.
+/// What a remedy may name.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct RemedyContext<'a> {
     pub address: &'a str,
     pub destination: &'a Destination,
     pub credential: &'a Credential,
 }
 
-/// What to do about a cause, in view of what was said: TLS and proxies fail in many ways that are one cause.
-pub fn advice(cause: Cause, why: &str, place: Place<'_>) -> String {
-    let address = place.address;
+/// What to do about a cause: one sentence without a full stop. `why` is the error's text, because TLS and proxies fail in many ways that
+/// have one cause.
+pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
+    let address = context.address;
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
     match cause {
         Cause::TlsFailed if says(&["received fatal alert"]) => format!(
-            "{address} wants a certificate of the bridge, of an authority that it trusts: look at influx.tls.cert_file and key_file"
+            "{address} requires a client certificate from an authority that it trusts: set influx.tls.cert_file and key_file"
         ),
         Cause::TlsFailed if says(&["InvalidContentType", "InvalidMessage", "corrupt message"]) => {
-            format!("no TLS is spoken at {address}: should influx.url begin with http://?")
+            format!("{address} does not use TLS: should influx.url begin with http://?")
         }
         Cause::TlsFailed if says(&["expired"]) => {
             format!(
-                "the certificate of {address} has expired: renew it there, or set this machine's clock right"
+                "the certificate of {address} has expired: renew it there, or correct this machine's clock"
             )
         }
         Cause::TlsFailed if says(&["not valid for name"]) => {
-            format!("the certificate of {address} is for other names: write one of those into influx.url")
+            format!("the certificate of {address} is for other names: set influx.url to one of them")
         }
         Cause::RequestRefused if says(&["to an HTTPS server", "to HTTPS port"]) => {
-            "TLS is spoken there: write https:// into influx.url".to_owned()
+            "the server uses TLS: write https:// into influx.url".to_owned()
         }
         Cause::Busy if says(&["limit", "plan", "quota", "Limit", "Plan"]) => {
             "the limit of InfluxDB's plan is reached: raise the plan, or lower batch.points_per_second_max"
                 .to_owned()
         }
         Cause::RequestRefused if says(&["402"]) => {
-            "the server wants to be paid: look at the plan and the account of InfluxDB Cloud".to_owned()
+            "the server requires payment: check the plan and the account of InfluxDB Cloud".to_owned()
         }
         Cause::Forbidden if is_foreign_page(why) => format!(
             "a firewall or proxy before InfluxDB answered, not InfluxDB: let it pass POST requests from this machine to {address}"
         ),
         Cause::Forbidden if !is_about_permission(why) => format!(
-            "the answer has none of InfluxDB's words: let firewalls and proxies pass POST requests from this machine to {address}, then check what the credential may write to"
+            "the answer is not InfluxDB's: let firewalls and proxies pass POST requests from this machine to {address}, then check what the credential may write to"
         ),
         Cause::ServerFailed | Cause::Unavailable if says_status(why, &["502", "504"]) => format!(
-            "a proxy or load balancer answers in the place of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
+            "a proxy or load balancer answers instead of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
         ),
-        Cause::DatabaseMissing if says(&[NOT_CREATED]) => not_created(place),
-        Cause::ServerLimit => limit(why).map_or_else(|| remedy(cause, place), str::to_owned),
+        Cause::DatabaseMissing if says(&[NOT_CREATED]) => {
+            dialect(context.destination).not_created_remedy(context.credential)
+        }
+        Cause::ServerLimit => limit_remedy(why).map_or_else(|| remedy(cause, context), str::to_owned),
         Cause::Unreachable if may_be_proxied(address) => format!(
             "{}; and the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (NO_PROXY names what goes without)",
-            remedy(cause, place)
+            remedy(cause, context)
         ),
-        _ => remedy(cause, place),
+        _ => remedy(cause, context),
     }
 }
 
@@ -67,13 +70,13 @@ fn says_status(why: &str, statuses: &[&str]) -> bool {
     statuses.iter().any(|status| why.starts_with(status))
 }
 
-/// Whether these words are HTML, which no InfluxDB answers writes with.
+/// Whether the answer is HTML, which InfluxDB never sends to a write.
 fn is_foreign_page(why: &str) -> bool {
     let lower = why.to_ascii_lowercase();
     ["<html", "<!doctype", "<head", "<body"].iter().any(|tag| lower.contains(tag))
 }
 
-/// Whether a 403 is about what the credential may do, in the words of InfluxDB 1.x, 2.x or 3.x.
+/// Whether a 403 of InfluxDB 1.x, 2.x or 3.x is about the credential's permissions.
 fn is_about_permission(why: &str) -> bool {
     let lower = why.to_ascii_lowercase();
     ["permission", "authorized"].iter().any(|word| lower.contains(word))
@@ -83,153 +86,68 @@ fn may_be_proxied(address: &str) -> bool {
     let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let is_any = names.iter().any(|name| is_set(name) || is_set(&name.to_ascii_lowercase()));
-    is_any && !address.parse().is_ok_and(|url| takes_no_proxy(&url))
+    is_any && !address.parse().is_ok_and(|url| bypasses_proxy(&url))
 }
 
-/// One sentence without a full stop.
-fn remedy(cause: Cause, place: Place<'_>) -> String {
-    let address = place.address;
+/// The remedy that depends on the cause alone.
+fn remedy(cause: Cause, context: RemedyContext<'_>) -> String {
+    let address = context.address;
     match cause {
-        Cause::Unauthorized => credential(place.credential).to_owned(),
-        Cause::Forbidden => permission(place),
+        Cause::Unauthorized => credential(context.credential).to_owned(),
+        Cause::Forbidden => dialect(context.destination).permission_remedy(context.credential),
         Cause::ProxyLogin => "put the proxy's login into HTTP_PROXY or HTTPS_PROXY, or the address into NO_PROXY".to_owned(),
         Cause::OrgMissing | Cause::BucketMissing | Cause::DatabaseMissing | Cause::MappingMissing => {
-            missing(cause, place)
+            dialect(context.destination).missing_remedy(cause, context.credential)
         }
         Cause::PolicyMissing => {
             "check influx.retention_policy (or the mapping's), or leave it out for the database's default".to_owned()
         }
         Cause::EndpointMissing => format!(
-            "nothing takes writes at {address}: check influx.url, and influx.api (v1 for InfluxDB 1.x, v2 for 2.x)"
+            "no endpoint takes writes at {address}: check influx.url, and influx.api (v1 for InfluxDB 1.x, v2 for 2.x)"
         ),
-        Cause::Redirected => "write the address that it points to into influx.url".to_owned(),
+        Cause::Redirected => "set influx.url to the address that the redirect names".to_owned(),
         Cause::MethodRefused | Cause::NotInflux => {
-            format!("something else than InfluxDB seems to answer at {address}: check influx.url")
+            format!("the server at {address} does not answer like InfluxDB: check influx.url")
         }
         Cause::RequestRefused => {
-            "InfluxDB, or a proxy before it, refuses the request as such: check influx.url, influx.api, the names under [influx], and the proxy".to_owned()
+            "InfluxDB, or a proxy before it, refuses the request itself: check influx.url, influx.api, the names under [influx], and the proxy".to_owned()
         }
         Cause::RefusalUnproven => format!(
-            "{address} refuses every line and names no cause in it: check influx.url and what stands before InfluxDB; the lines are tried again. \
-             Where they are to blame, reject.rate_max = 1.0 and a reload skip them"
+            "{address} refuses every line and names no cause in a line: check influx.url and the proxies before InfluxDB; the lines are retried. \
+             If the lines are to blame, set reject.rate_max = 1.0 and reload to skip them"
         ),
         Cause::RequestTooLarge => format!(
-            "a line alone is too large for {address}: raise the request size of the proxy before it, such as client_max_body_size of nginx"
+            "a single line is too large for {address}: raise the request size of the proxy before it, such as client_max_body_size of nginx"
         ),
         Cause::Unreachable => format!("check influx.url, and that InfluxDB runs at {address}"),
         Cause::TlsFailed => format!(
-            "check the certificate of {address}; one of an authority of your own wants influx.tls.ca_file"
+            "check the certificate of {address}; for an authority of your own set influx.tls.ca_file"
         ),
-        Cause::TimedOut => format!("{address} is slow or hangs: look at it, or raise influx.timeout"),
+        Cause::TimedOut => format!("{address} is slow or hangs: check its load and its log, or raise influx.timeout"),
         Cause::Disconnected => format!(
-            "check that influx.url names InfluxDB ({address}), and look at its log and at proxies before it"
+            "check that influx.url names InfluxDB ({address}), and check its log and the proxies before it"
         ),
         Cause::Busy | Cause::Unavailable => {
-            "InfluxDB is busy or starting: it is given time; give it more processor or disk speed if it lasts"
+            "InfluxDB is busy or starting, and the bridge retries; give InfluxDB more processor or disk speed if this lasts"
                 .to_owned()
         }
         Cause::CacheFull => {
             "InfluxDB's write cache is full: give it more memory or disk speed, or raise storage-cache-max-memory-size"
                 .to_owned()
         }
-        Cause::DiskFull => "the disk of InfluxDB is full: make room, and restart InfluxDB where it goes on saying so".to_owned(),
+        Cause::DiskFull => "the disk of InfluxDB is full: make room, and restart InfluxDB if it still reports this".to_owned(),
         Cause::ServerLimit => "raise the limit that InfluxDB names".to_owned(),
-        Cause::ServerFailed => "look at the log of InfluxDB".to_owned(),
+        Cause::ServerFailed => "check the log of InfluxDB".to_owned(),
     }
 }
 
 fn credential(credential: &Credential) -> &'static str {
     match credential {
         Credential::None => {
-            "InfluxDB wants a login: set influx.token, or influx.username and influx.password"
+            "InfluxDB requires a login: set influx.token, or influx.username and influx.password"
         }
         Credential::Token(_) => "check influx.token",
         Credential::Basic { .. } => "check influx.username and influx.password",
-    }
-}
-
-fn permission(place: Place<'_>) -> String {
-    match (place.destination, place.credential) {
-        (Destination::Bucket { org, bucket }, _) => format!(
-            "give influx.token permission to write to bucket {}, or make one that has it: \
-             influx auth create --org {} --write-buckets",
-            word(bucket),
-            word(org)
-        ),
-        (Destination::Database { database, .. }, Credential::Basic { username, .. }) => {
-            let grant = format!("GRANT WRITE ON {} TO {}", identifier(database), identifier(username));
-            format!(
-                "let influx.username write there: influx -execute {}; on 2.x: \
-                 influx v1 auth create --username {} --write-bucket ID",
-                word(&grant),
-                word(username)
-            )
-        }
-        (Destination::Database { .. }, _) => {
-            "check influx.username and influx.password, or influx.token, and what it may write to".to_owned()
-        }
-    }
-}
-
-fn missing(cause: Cause, place: Place<'_>) -> String {
-    match (cause, place.destination) {
-        (Cause::OrgMissing, Destination::Bucket { org, .. }) => {
-            format!("check influx.org, or create it: influx org create --name {}", word(org))
-        }
-        (_, Destination::Bucket { org, bucket }) => format!(
-            "check influx.bucket and influx.org, or create it: \
-             influx bucket create --org {} --name {} --retention 0",
-            word(org),
-            word(bucket)
-        ),
-        (Cause::MappingMissing, Destination::Database { database, retention_policy }) => {
-            mapping(database, retention_policy.as_deref(), place.credential)
-        }
-        (_, Destination::Database { database, .. }) => format!(
-            "check influx.database, or set create_database = true under [influx], or create it: {}",
-            create(database)
-        ),
-    }
-}
-
-/// The database is missing although `create_database` is set: mostly because the user may not create one.
-fn not_created(place: Place<'_>) -> String {
-    match place.destination {
-        Destination::Database { database, .. } => format!(
-            "check influx.database, or create it as an administrator, who alone may do so where InfluxDB wants a login: {}",
-            create(database)
-        ),
-        Destination::Bucket { .. } => remedy(Cause::DatabaseMissing, place),
-    }
-}
-
-/// A command for 1.x.
-fn create(database: &str) -> String {
-    format!("influx -execute {}", word(&format!("CREATE DATABASE {}", identifier(database))))
-}
-
-/// 2.x writes to a database only where a mapping says which bucket that is.
-fn mapping(database: &str, policy: Option<&str>, credential: &Credential) -> String {
-    let username = match credential {
-        Credential::Basic { username, .. } => username.as_str(),
-        _ => "NAME",
-    };
-    format!(
-        "map it to a bucket: influx v1 dbrp create --db {} --rp {} --default --bucket-id ID; \
-         and let a user write there: influx v1 auth create --username {} --write-bucket ID",
-        word(database),
-        word(policy.unwrap_or("autogen")),
-        word(username)
-    )
-}
-
-/// One word of a shell command.
-fn word(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_-./:".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 
@@ -251,8 +169,8 @@ mod tests {
         let basic = Credential::Basic { username: "tower".into(), password: Secret::new("hidden") };
         let token = Credential::Token(Secret::new("hidden"));
         let f = |cause: Cause, destination: Destination, credential: &Credential, want: &str| {
-            let place = Place { address: "http://h:1", destination: &destination, credential };
-            let said = remedy(cause, place);
+            let context = RemedyContext { address: "http://h:1", destination: &destination, credential };
+            let said = remedy(cause, context);
             assert!(said.contains(want), "{cause:?}: {said}");
             assert!(!said.contains("hidden"));
         };
@@ -277,14 +195,17 @@ mod tests {
         f(Cause::EndpointMissing, bucket(), &token, "influx.api");
     }
 
-    /// In the words of rustls 0.23, Go's server and nginx.
+    /// Texts of rustls 0.23, Go's server and nginx.
     #[test]
-    fn looks_at_what_was_said() {
+    fn considers_the_text_of_the_error() {
         let (destination, credential) = (bucket(), Credential::None);
         let f = |cause: Cause, why: &str, want: &str| {
-            let place =
-                Place { address: "https://127.0.0.1:1", destination: &destination, credential: &credential };
-            let said = advice(cause, why, place);
+            let context = RemedyContext {
+                address: "https://127.0.0.1:1",
+                destination: &destination,
+                credential: &credential,
+            };
+            let said = advice(cause, why, context);
             assert!(said.contains(want), "{why}: {said}");
         };
         f(Cause::TlsFailed, "received fatal alert: CertificateRequired", "influx.tls.cert_file");
@@ -294,14 +215,5 @@ mod tests {
         f(Cause::TlsFailed, "invalid peer certificate: UnknownIssuer", "influx.tls.ca_file");
         f(Cause::RequestRefused, "400: Client sent an HTTP request to an HTTPS server.", "https://");
         f(Cause::Unreachable, "refused", "check influx.url");
-    }
-
-    #[test]
-    fn quotes_for_a_shell() {
-        let f = |text: &str, want: &str| assert_eq!(word(text), want);
-        f("plain-1.x", "plain-1.x");
-        f("", "''");
-        f("a b", "'a b'");
-        f("a'; rm -rf /; '", r"'a'\''; rm -rf /; '\'''");
     }
 }

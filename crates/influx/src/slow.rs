@@ -1,7 +1,7 @@
-//! Writes that InfluxDB does not answer for a while: `influx.timeout` may be long, and until then nothing else shows that the
+//! Logs writes that InfluxDB does not answer for a while: `influx.timeout` may be long, and until then no other message shows that the
 //! bridge waits.
 
-use super::address::Address;
+use crate::address::Address;
 use base::Destination;
 use std::time::Duration;
 use tracing::warn;
@@ -9,15 +9,15 @@ use tracing::warn;
 /// A healthy InfluxDB answers within a second. A write that takes longer than this is logged while it lasts.
 pub const SLOW_AFTER: Duration = Duration::from_secs(5);
 
-/// One request, as the log names it.
+/// A request, for the log.
 #[derive(Clone, Copy, Debug)]
-pub struct Slow<'a> {
+pub struct SlowWatch<'a> {
     pub address: &'a Address,
     pub destination: &'a Destination,
     pub lines: usize,
 }
 
-impl Slow<'_> {
+impl SlowWatch<'_> {
     /// Waits for the request, and logs once if it has no answer after `after`.
     pub async fn watch<T>(self, after: Duration, request: impl Future<Output = T>) -> T {
         let mut request = std::pin::pin!(request);
@@ -31,7 +31,7 @@ impl Slow<'_> {
             waited_s = after.as_secs_f64(),
             lines,
             "InfluxDB has not answered a write yet: its lines stay in memory and their records are not committed; they are sent again \
-             after `influx.timeout`. Is InfluxDB overloaded, or does a proxy hold the request?"
+             after `influx.timeout`. Is InfluxDB overloaded, or does a proxy delay the request?"
         );
         request.await
     }
@@ -39,9 +39,9 @@ impl Slow<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::client::Client;
-    use super::super::test_support::connection;
     use super::*;
+    use crate::client::Client;
+    use crate::test_support::connection;
     use testkit::CapturedLog;
 
     #[tokio::test]
@@ -51,7 +51,7 @@ mod tests {
         let _logged = tracing::subscriber::set_default(subscriber);
         let client = Client::new(&connection("http://127.0.0.1:8086")).unwrap();
         let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
-        let slow = Slow { address: client.addresses().current(), destination: &destination, lines: 7 };
+        let slow = SlowWatch { address: client.addresses().current(), destination: &destination, lines: 7 };
         assert_eq!(slow.watch(SLOW_AFTER, async { 1 }).await, 1);
         assert_eq!(log.text(), "");
         let (answer, hangs) = tokio::sync::oneshot::channel();

@@ -1,9 +1,10 @@
-//! What the tests of this folder share.
+//! Helpers shared by the tests of this crate.
 
-use super::{Connection, Event, Observer};
+use crate::connection::Connection;
+use crate::event::{Event, Observer};
 use std::sync::Mutex;
 
-/// Keeps events for a test to look at.
+/// Records events.
 #[derive(Debug, Default)]
 pub struct Events(Mutex<Vec<Event>>);
 

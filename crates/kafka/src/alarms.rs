@@ -253,7 +253,7 @@ impl KafkaAlarms {
     /// The group assigned partitions, or the outcome of a commit showed that the group may be used.
     pub fn group_works(&mut self, now: Instant) {
         if let Some(mut denied) = self.group.take() {
-            denied.watch.well(now);
+            denied.watch.recovered(now);
         }
     }
 
@@ -301,7 +301,7 @@ impl KafkaAlarms {
             !hidden.contains(topic) && (denied.is_hidden || is_quiet)
         };
         for (_, mut denied) in self.topics.extract_if(.., |topic, denied| is_over(topic, denied)) {
-            denied.watch.well(now);
+            denied.watch.recovered(now);
         }
         if !self.topics.is_empty() {
             self.check_topics_at = Some(now + CHECK_TOPICS_EVERY);
@@ -322,7 +322,7 @@ impl KafkaAlarms {
             }
             None => {
                 if let Some(mut watch) = self.link_alarm.take() {
-                    watch.well(now);
+                    watch.recovered(now);
                 }
             }
         }
@@ -343,7 +343,7 @@ fn fail(watch: &mut AlarmGuard, fault: Fault, scope: &Scope, place: (&str, &str)
     // Only faults with an alarm are noted.
     let cause = fault.cause().unwrap_or(Cause::Unreachable).name();
     let remedy = || fault.to_string();
-    watch.failed(alarm::Trouble { cause, holds: true, scope, at, why, remedy: &remedy }, now);
+    watch.failed(alarm::FailureReport { cause, blocks: true, scope, at, why, remedy: &remedy }, now);
 }
 
 /// librdkafka knows from the versions that a controller offers that the controller answers no metadata requests.

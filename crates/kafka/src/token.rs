@@ -349,7 +349,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("token-{}-{:x}", std::process::id(), fastrand::u64(..)));
         let (ended, good) = (jwt(r#"{"exp":999990}"#), jwt(r#"{"exp":1000060}"#));
         std::fs::write(&path, &ended).unwrap();
-        let token = Secret::of_file("first", path.clone());
+        let token = Secret::from_file("first", path.clone());
         let error = configured(&token, NOW).err().unwrap().to_string();
         assert!(error.contains("expired 10 s ago") && !error.contains(&ended), "{error}");
         std::fs::write(&path, format!("{good}\n")).unwrap();

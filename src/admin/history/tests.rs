@@ -12,7 +12,7 @@ fn ticked(seconds: u64, totals: impl Fn(u64) -> Totals) -> History {
 }
 
 fn recent(history: &History) -> Recent {
-    let latency = Latency::default();
+    let latency = LatencyHistogram::default();
     latency.add(Duration::from_secs(40));
     history.recent(&latency)
 }

@@ -2,7 +2,7 @@
 
 use super::super::exposition::{Exposition, Kind};
 use super::{Watched, get};
-use influx::{Counters, LATENCY_BUCKETS, Latency, Sizes};
+use influx::{Counters, LATENCY_BUCKETS, LatencyHistogram, SizeHistogram};
 use std::collections::BTreeMap;
 
 pub fn lines(watched: &Watched, page: &mut Exposition) {
@@ -22,14 +22,14 @@ pub fn requests(writer: &Counters, page: &mut Exposition) {
         ("retry", &writer.retried),
         ("split", &writer.split),
         ("refused", &writer.refused),
-        ("hold", &writer.held),
+        ("hold", &writer.blocked),
     ];
     let mut family = page.family(Kind::Counter, "requests_total", "Write requests, by what came of them.");
     for (outcome, count) in outcomes {
         family.sample(&[("outcome", outcome)], get(count));
     }
     let help = "Write requests that have to be sent again as they are.";
-    page.single(Kind::Counter, "retries_total", help, get(&writer.retried) + get(&writer.held));
+    page.single(Kind::Counter, "retries_total", help, get(&writer.retried) + get(&writer.blocked));
     let help = "Bytes of the bodies of write requests before compression.";
     page.single(Kind::Counter, "request_plain_bytes_total", help, get(&writer.bytes_plain));
     let help = "Bytes of the bodies of write requests as sent.";
@@ -46,14 +46,14 @@ pub fn addresses(watched: &Watched, page: &mut Exposition) {
     let help = "0 while an address of influx.urls is left alone because it failed, 1 otherwise.";
     // One that is written twice has one sample.
     let up: BTreeMap<&str, bool> =
-        addresses.all().map(|address| (address.as_str(), !addresses.is_left_alone(address))).collect();
+        addresses.all().map(|address| (address.as_str(), !addresses.is_down(address))).collect();
     let mut family = page.family(Kind::Gauge, "address_up", help);
     for (address, up) in up {
         family.sample(&[("address", address)], u8::from(up));
     }
 }
 
-pub fn latency(latency: &Latency, page: &mut Exposition) {
+pub fn latency(latency: &LatencyHistogram, page: &mut Exposition) {
     let help = "From sending a write request to the end of its answer, of those that were answered.";
     let mut family = page.family(Kind::Histogram, "request_duration_seconds", help);
     let mut count = 0;
@@ -70,7 +70,7 @@ pub fn latency(latency: &Latency, page: &mut Exposition) {
     page.single(Kind::Gauge, "request_duration_max_seconds", help, longest);
 }
 
-pub fn sizes(sizes: &Sizes, name: &str, help: &str, page: &mut Exposition) {
+pub fn sizes(sizes: &SizeHistogram, name: &str, help: &str, page: &mut Exposition) {
     let mut family = page.family(Kind::Histogram, name, help);
     let mut count = 0;
     for (end, of_bucket) in sizes.buckets() {

@@ -5,7 +5,7 @@ use super::super::health::readiness;
 use super::super::history::Totals;
 use super::super::tests::{ask_as, start, watched};
 use super::*;
-use base::alarm::{OF_A_RECORD, Trouble};
+use base::alarm::{BEFORE_RECORD_TEXT, FailureReport};
 use configuration::ShowRecords;
 use engine::telemetry::RejectedRecord;
 use std::sync::Arc;
@@ -69,10 +69,10 @@ async fn what_a_record_holds_is_not_told_where_it_is_hidden() {
     let seen = RejectedRecord { topic, partition: 1, offset: 2, element: Some(3), reason: "time", why, text };
     watched.counters.rejections.record(seen, Instant::now());
     let mut watch = watched.writer.alarm_registry().guard();
-    let why = format!("too many{OF_A_RECORD}{SECRET}");
+    let why = format!("too many{BEFORE_RECORD_TEXT}{SECRET}");
     let (scope, remedy) = (Scope::Topic("t".to_owned()), || "mend it".to_owned());
     let (at, remedy) = ("kafka", &remedy);
-    let trouble = Trouble { cause: "reject_rate", holds: true, scope: &scope, at, why: &why, remedy };
+    let trouble = FailureReport { cause: "reject_rate", blocks: true, scope: &scope, at, why: &why, remedy };
     watch.failed(trouble, Instant::now());
 
     let shown = parsed(&watched, true);
@@ -104,7 +104,7 @@ async fn tells_what_was_counted() {
     watched.counters.reject("t", mapping::Reason::Empty, 3);
     let mut watch = watched.writer.alarm_registry().guard();
     let (scope, remedy) = (Scope::Destination(bucket("b").to_string()), String::new);
-    let trouble = Trouble { cause: "c", holds: true, scope: &scope, at: "", why: "", remedy: &remedy };
+    let trouble = FailureReport { cause: "c", blocks: true, scope: &scope, at: "", why: "", remedy: &remedy };
     watch.failed(trouble, Instant::now());
     let (start, latency) = (Instant::now(), [0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
     watched.writer.counters().latency.add(Duration::from_millis(10));

@@ -8,7 +8,7 @@ use super::sampled::{Sampled, Times};
 use base::Destination;
 use base::text::counted;
 use configuration::Config;
-use influx::{Address, Cause, Client, Failure, Outcome, Remedy, Retention, advice};
+use influx::{Address, Cause, Client, Outcome, RemedyContext, RequestFailure, Retention, advice};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -34,7 +34,7 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
             let times = sampled.times(destination);
             // All addresses are of one database.
             if let (Some(times), true) = (times, is_kept_told.insert(*destination)) {
-                let kept = within(client.kept(address, destination));
+                let kept = within(client.retention(address, destination));
                 // Without an answer in time nothing is claimed about retention.
                 let kept = runtime.block_on(kept).unwrap_or(Retention::Unknown);
                 report.tell_all(judge_kept(destination, kept, times, SystemTime::now()))?;
@@ -71,24 +71,24 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
         }
         Err(failure) => {
             let credential = client.credential();
-            let place = Remedy { address: url, destination, credential: &credential };
+            let place = RemedyContext { address: url, destination, credential: &credential };
             let remedy = advice(failure.cause, &failure.why, place);
             (false, vec![Line::failed(format!("{url}: {}", failure.why), remedy)])
         }
     }
 }
 
-fn no_answer() -> Failure {
-    Failure { cause: Cause::TimedOut, why: format!("no answer within {} s", ASK_MAX.as_secs()) }
+fn no_answer() -> RequestFailure {
+    RequestFailure { cause: Cause::TimedOut, why: format!("no answer within {} s", ASK_MAX.as_secs()) }
 }
 
 /// Writes nothing there.
 async fn writable(client: &Client, address: &Address, destination: &Destination) -> Line {
     let what = format!("{}: {destination}", address.as_str());
     let credential = client.credential();
-    let place = Remedy { address: address.as_str(), destination, credential: &credential };
+    let place = RemedyContext { address: address.as_str(), destination, credential: &credential };
     match within(client.probe(address, destination)).await.unwrap_or_else(|| Err(no_answer())) {
-        Ok(Outcome::Hold { cause, why } | Outcome::Retry { cause, why, .. }) => {
+        Ok(Outcome::Blocked { cause, why } | Outcome::Retry { cause, why, .. }) => {
             Line::failed(format!("{what}: {why}"), advice(cause, &why, place))
         }
         Ok(Outcome::Stored) => Line::passed(format!("{what}: may be written")),

@@ -130,8 +130,8 @@ impl Model {
         let delays = Delays {
             retry_first: ms(5),
             retry_max: ms(50),
-            hold_first: ms(10),
-            hold_max: ms(50),
+            blocked_first: ms(10),
+            blocked_max: ms(50),
             ..Delays::default()
         };
         let options = PipelineOptions { delays, seed, ..PipelineOptions::default() };

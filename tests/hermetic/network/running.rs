@@ -49,8 +49,8 @@ impl Running {
         let delays = Delays {
             retry_first: ms(5),
             retry_max: ms(200),
-            hold_first: ms(50),
-            hold_max: ms(500),
+            blocked_first: ms(50),
+            blocked_max: ms(500),
             ..Delays::default()
         };
         let dialing = Dialing { age_max: ms(500), resolver: Some(names::resolve) };

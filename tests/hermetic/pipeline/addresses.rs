@@ -24,10 +24,10 @@ fn records_flow_to_the_second_address_until_the_first_is_back() {
     let client = bridge.0.writer.client();
     let addresses = client.addresses();
     let preferred = addresses.all().next().unwrap();
-    assert!(addresses.is_left_alone(preferred));
+    assert!(addresses.is_down(preferred));
 
     first.answer(None);
-    wait_until("the first is asked and works", || !addresses.is_left_alone(preferred));
+    wait_until("the first is asked and works", || !addresses.is_down(preferred));
     produce(200..300);
     first.wait_for_points("main", 200);
     wait_until("all is committed", || cluster.committed("t", 1) == [Some(300)]);
@@ -71,10 +71,10 @@ fn a_missing_destination_passes_over_no_address() {
         let setup = Setup::new(&cluster, &first, "'t'").mapping(BY_ID).urls(&urls);
         let setup = if is_v1 { setup.v1() } else { setup };
         let ms = Duration::from_millis;
-        let delays = Delays { hold_first: ms(20), hold_max: ms(50), ..Delays::default() };
+        let delays = Delays { blocked_first: ms(20), blocked_max: ms(50), ..Delays::default() };
         let bridge = setup.start_with(PipelineOptions { delays, ..PipelineOptions::default() });
         wait_until(&format!("{cause} is raised for {body}"), || {
-            bridge.0.writer.alarms().iter().any(|alarm| alarm.cause == cause && alarm.holds)
+            bridge.0.writer.alarms().iter().any(|alarm| alarm.cause == cause && alarm.blocks)
         });
         let requests = first.requests();
         wait_until("it is tried again", || first.requests() > requests + 5);

@@ -269,7 +269,7 @@ impl Met {
     fn start(setup: &Setup) -> Bridge {
         let ms = Duration::from_millis;
         let delays =
-            Delays { hold_first: ms(50), hold_max: ms(200), retry_max: ms(200), ..Delays::default() };
+            Delays { blocked_first: ms(50), blocked_max: ms(200), retry_max: ms(200), ..Delays::default() };
         let probes = ProbeDelays { first: ms(100), max: ms(400) };
         setup.start_with(PipelineOptions { delays, probes, ..PipelineOptions::default() })
     }
@@ -287,7 +287,7 @@ impl Met {
                     Scope::Topic(name) => *name == topic(index),
                     _ => true,
                 };
-                alarm.cause == cause && alarm.holds == holds && is_here
+                alarm.cause == cause && alarm.blocks == holds && is_here
             })
         };
         match self.cases.get(index).unwrap().expect {

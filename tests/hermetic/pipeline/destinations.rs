@@ -40,7 +40,7 @@ fn a_missing_bucket_holds_its_own_records_only() {
         .mapping(&format!("{BY_ID}\ntopics = ['bad']\nbucket = 'missing'"))
         .mapping(&format!("{BY_ID}\ntopics = ['good']"))
         .start();
-    wait_until("the missing bucket is told", || bridge.0.writer.holds(&bucket("missing")));
+    wait_until("the missing bucket is told", || bridge.0.writer.is_blocked(&bucket("missing")));
     produce(100, 200);
     sink.wait_for_points("main", 200);
     wait_until("the good topic is committed", || cluster.committed_in_all("good", 2) == 200);

@@ -15,7 +15,7 @@ const PROBES: ProbeDelays =
 
 fn blocks(bridge: &Bridge, topic: &str) -> bool {
     bridge.0.writer.alarms().iter().any(|alarm| {
-        alarm.holds && alarm.cause == "reject_rate" && alarm.scope == Scope::Topic(topic.to_owned())
+        alarm.blocks && alarm.cause == "reject_rate" && alarm.scope == Scope::Topic(topic.to_owned())
     })
 }
 
@@ -204,7 +204,7 @@ fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
     let alarm = || bridge.0.writer.alarms().into_iter().find(|alarm| alarm.cause == "server_limit");
     wait_until("the topic is blocked", || alarm().is_some());
     let alarm = alarm().unwrap();
-    assert_eq!((alarm.holds, &alarm.scope), (true, &Scope::Topic("limited".to_owned())));
+    assert_eq!((alarm.blocks, &alarm.scope), (true, &Scope::Topic("limited".to_owned())));
     assert!(alarm.remedy.contains("max-series-per-database"), "{}", alarm.remedy);
 
     cluster.produce("good", 0, (0..EACH).map(|n| record(&format!("good-{n}"))));

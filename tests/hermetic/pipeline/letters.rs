@@ -90,7 +90,7 @@ fn letters_that_cant_be_written_hold_their_records() {
     cluster.produce("t", 0, ["not json".to_owned(), record("b")]);
     let alarm =
         || bridge.0.writer.alarms().into_iter().find(|alarm| alarm.scope.to_string() == "dead letters");
-    wait_until("the hold is told", || alarm().is_some_and(|alarm| alarm.holds));
+    wait_until("the hold is told", || alarm().is_some_and(|alarm| alarm.blocks));
     assert!(alarm().unwrap().why.contains("letters.jsonl"), "{:?}", alarm());
     assert_eq!(cluster.committed("t", 1), [Some(1)]);
     fs::rename(&away, &folder.0).unwrap();

@@ -4,7 +4,7 @@ use super::{Budget, Collisions, LineOrigin, Reserved, Runs, collisions};
 use crate::commit::{AssignmentId, BatchId};
 use crate::dead_letter::Letter;
 use base::TopicPartition;
-use influx::Blocked;
+use influx::BlockedLine;
 use line_protocol::{LineBuffer, Mark};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -106,7 +106,7 @@ impl Batch {
     }
 
     /// Assignments whose records this batch must not settle, because a limit of the server keeps lines of them out. Each once.
-    pub fn blocked_assignments(&self, blocked: &[Blocked]) -> Vec<AssignmentId> {
+    pub fn blocked_assignments(&self, blocked: &[BlockedLine]) -> Vec<AssignmentId> {
         let mut assignments: Vec<AssignmentId> =
             blocked.iter().map(|blocked| self.origin(blocked.line).assignment).collect();
         assignments.sort_unstable();

@@ -111,7 +111,7 @@ impl DataThread {
         let is_due = (now >= *until || self.dispatcher.is_drained()) && self.forwarding.is_done();
         // A stop drains the old lanes; the reload is dropped.
         if is_due
-            && !self.stop.is_asked()
+            && !self.stop.is_requested()
             && let Some(PendingReload { reload, .. }) = self.reload.take()
         {
             self.apply(reload, now);

@@ -1,6 +1,6 @@
 //! The alarm of a blocked topic: cause, reason and remedy.
 
-use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, OF_A_RECORD, Scope, Trouble};
+use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, BEFORE_RECORD_TEXT, FailureReport, Scope};
 use influx::Cause;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,7 +47,7 @@ impl Block {
         Self {
             cause: REJECT_RATE,
             at: "kafka".to_owned(),
-            why: format!("{what}{OF_A_RECORD}{last}"),
+            why: format!("{what}{BEFORE_RECORD_TEXT}{last}"),
             remedy: format!(
                 "{STAY_IN_KAFKA}: {CORRECT}, or {LET_PASS}, then reload (SIGHUP) or restart the bridge"
             ),
@@ -60,7 +60,7 @@ impl Block {
         Self {
             cause: REJECT_RATE,
             at: "influxdb".to_owned(),
-            why: format!("{what}{OF_A_RECORD}{last}"),
+            why: format!("{what}{BEFORE_RECORD_TEXT}{last}"),
             remedy: format!(
                 "{STAY_IN_KAFKA}. {TRIED_AGAIN}: mend what InfluxDB refuses, or {CORRECT}, or {LET_PASS}, and reload (SIGHUP)"
             ),
@@ -83,7 +83,7 @@ impl Block {
     pub fn raise(&mut self, topic: &str, alarms: &Arc<AlarmRegistry>, now: Instant) {
         let Self { cause, at, why, remedy, alarm } = self;
         let (scope, remedy) = (Scope::Topic(topic.to_owned()), || remedy.clone());
-        let trouble = Trouble { cause, holds: true, scope: &scope, at, why, remedy: &remedy };
+        let trouble = FailureReport { cause, blocks: true, scope: &scope, at, why, remedy: &remedy };
         alarm.get_or_insert_with(|| alarms.guard()).failed(trouble, now);
     }
 }

@@ -6,7 +6,7 @@ use crate::reject_limiter::ProbeDelays;
 use crate::routing::{Mapping, Routing};
 use crate::telemetry::Counters;
 use base::Destination;
-use base::alarm::{Alarm, AlarmRegistry, Listener};
+use base::alarm::{Alarm, AlarmListener, AlarmRegistry};
 use kafka::Topics;
 use mapping::{KeySelector, RecordLimits, Rules};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub fn dispatcher_settings(configuration: usize) -> DispatcherSettings {
 
 struct Nobody;
 
-impl Listener for Nobody {
+impl AlarmListener for Nobody {
     fn raised(&self, _: &Alarm) {}
-    fn mended(&self, _: &Alarm, _: Duration) {}
+    fn resolved(&self, _: &Alarm, _: Duration) {}
 }

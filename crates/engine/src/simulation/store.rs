@@ -5,7 +5,7 @@ use crate::lane::FinishedBatch;
 use crate::ports::Outlet;
 use base::Destination;
 use base::TopicPartition;
-use influx::{Blocked, Cause, Delivered, Lines, Refused};
+use influx::{BlockedLine, Cause, Delivered, Lines, RefusedLine};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -115,10 +115,10 @@ impl OpenLane {
             let text = lines.line(line).trim_ascii_end();
             if store.is_full && is_limited(text) {
                 let (why, remedy) = ("max-series-per-database".into(), "raise it".into());
-                delivered.blocked.push(Blocked { line, cause: Cause::ServerLimit, why, remedy });
+                delivered.blocked.push(BlockedLine { line, cause: Cause::ServerLimit, why, remedy });
                 store.blocked += 1;
             } else if is_refused(text) {
-                delivered.refused.push(Refused { line, why: "422".into() });
+                delivered.refused.push(RefusedLine { line, why: "422".into() });
             } else {
                 delivered.lines_stored += 1;
                 store.store(&self.destination, std::str::from_utf8(text).unwrap());

@@ -17,8 +17,8 @@ mod statuses;
 const DELAYS: Delays = Delays {
     retry_first: Duration::from_millis(1),
     retry_max: Duration::from_millis(5),
-    hold_first: Duration::from_millis(2),
-    hold_max: Duration::from_millis(10),
+    blocked_first: Duration::from_millis(2),
+    blocked_max: Duration::from_millis(10),
     address_first: Duration::from_mins(1),
     address_max: Duration::from_mins(1),
 };
@@ -30,7 +30,7 @@ const OPTIONS: WriterOptions = WriterOptions {
     accepts_unproven: false,
 };
 
-/// Of another shard than small times.
+/// A time in another shard than small times.
 const FAR: i64 = 1_000_000_000_000_000_000;
 
 fn bucket() -> Destination {
@@ -95,7 +95,7 @@ fn start_writer(connection: &Connection, options: WriterOptions) -> (Arc<Events>
     (Arc::clone(&events), Writer::new(client, connection, options, events))
 }
 
-/// The first answers, then the receiver's own.
+/// These answers first, then the receiver's own.
 fn script(replies: Vec<Reply>) -> impl Fn(&WriteRequest) -> Option<Reply> + Send + Sync + 'static {
     move |request| replies.get(request.number as usize - 1).cloned()
 }
@@ -112,8 +112,8 @@ fn causes(events: &[Event]) -> Vec<&'static str> {
     events.iter().filter_map(cause).collect()
 }
 
-fn is_mended(events: &[Event]) -> bool {
-    events.iter().any(|event| matches!(event, Event::Mended { .. }))
+fn is_repaired(events: &[Event]) -> bool {
+    events.iter().any(|event| matches!(event, Event::Resolved { .. }))
 }
 
 #[tokio::test]
@@ -122,12 +122,12 @@ async fn stores_a_batch_in_one_request_without_copying_it() {
     let lines = good(1000);
     let place = lines.text().as_ptr();
     let delivered = setup.deliver(&bucket(), &lines).await;
-    assert_eq!(delivered.requests, Requests { stored: 1, ..Requests::default() });
+    assert_eq!(delivered.requests, RequestCounts { stored: 1, ..RequestCounts::default() });
     assert_eq!(delivered.bytes_sent, lines.text().len() as u64);
     assert_eq!(setup.receiver.points(&bucket()).len(), 1000);
     assert!(matches!(setup.events.take()[..], [Event::FirstStored { lines: 1000, .. }]));
 
-    // What the request held is free again, and the next batch says nothing of a first store.
+    // The request's text is free again, and the next batch emits no event for a first store.
     let (mut text, _) = lines.into_buffers();
     text.extend_from_slice(b"m v=1 1\n");
     assert_eq!(text.as_ptr(), place);
@@ -162,7 +162,7 @@ async fn compresses_once_for_all_attempts() {
 }
 
 #[tokio::test]
-async fn cuts_what_one_request_may_not_hold() {
+async fn cuts_batches_that_are_larger_than_a_request() {
     let sizes = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&sizes);
     let faults: testkit::receiver::Faults = Box::new(move |request| {
@@ -182,7 +182,7 @@ async fn cuts_what_one_request_may_not_hold() {
 }
 
 #[tokio::test]
-async fn retries_what_passes_without_end() {
+async fn retries_passing_failures_without_end() {
     let huge = Reply::status(500).body(vec![b'x'; 10_000_000]);
     let busy = Reply::status(429).header("Retry-After", "0");
     let mut replies = vec![Reply::status(503), busy, Reply::status(502), Reply::status(504), huge];
@@ -194,7 +194,10 @@ async fn retries_what_passes_without_end() {
     let faults = replies.len();
     let setup = Setup::faults(script(replies)).await;
     let delivered = setup.deliver(&bucket(), &good(10)).await;
-    assert_eq!(delivered.requests, Requests { stored: 1, retried: faults as u32, ..Requests::default() });
+    assert_eq!(
+        delivered.requests,
+        RequestCounts { stored: 1, retried: faults as u32, ..RequestCounts::default() }
+    );
     assert_eq!(setup.receiver.point_count(), 10);
     let events = setup.events.take();
     assert_eq!(
@@ -202,21 +205,21 @@ async fn retries_what_passes_without_end() {
         ["unavailable", "busy", "server_failed", "disconnected"],
         "each once a minute"
     );
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::Mended { .. })).count(), 1);
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Resolved { .. })).count(), 1);
     assert!(setup.writer.alarms().is_empty());
 }
 
 #[tokio::test]
-async fn waits_as_long_as_it_is_asked_to() {
+async fn waits_as_long_as_retry_after_says() {
     let setup = Setup::faults(script(vec![Reply::status(429).header("Retry-After", "0.3")])).await;
     let start = std::time::Instant::now();
     setup.deliver(&bucket(), &good(1)).await;
     assert!(start.elapsed() >= Duration::from_millis(300));
 }
 
-/// Over all lanes, and not for what is sent again.
+/// The rate applies to all lanes together, and not to retries.
 #[tokio::test]
-async fn writes_no_more_points_a_second_than_allowed() {
+async fn writes_no_more_points_per_second_than_allowed() {
     let faults: testkit::receiver::Faults =
         Box::new(|request| request.number.is_multiple_of(2).then(|| Reply::status(503)));
     let options = Options { faults: Some(faults), ..Options::default() };
@@ -227,13 +230,16 @@ async fn writes_no_more_points_a_second_than_allowed() {
     let (destination, batch) = (bucket(), good(100));
     let [one, two, three, four] = lanes.each_mut().map(|lane| lane.deliver(&destination, &batch));
     tokio::join!(one, two, three, four);
-    assert!(start.elapsed() >= Duration::from_millis(300), "the first goes at once, each other 100 ms later");
+    assert!(
+        start.elapsed() >= Duration::from_millis(300),
+        "the first batch is sent at once, each other 100 ms later"
+    );
     assert_eq!(setup.writer.counters().lines_stored.load(Relaxed), 400);
     assert!(setup.writer.counters().retried.load(Relaxed) > 0);
 }
 
 #[tokio::test]
-async fn leaves_a_server_that_hangs() {
+async fn times_out_on_a_server_that_hangs() {
     let options = Options {
         faults: Some(Box::new(script(vec![Reply::status(204).ending(Ending::Hang)]))),
         ..Options::default()
@@ -245,7 +251,7 @@ async fn leaves_a_server_that_hangs() {
 }
 
 #[tokio::test]
-async fn halves_what_is_too_large_and_remembers_it() {
+async fn halves_requests_after_a_413_and_remembers_the_size() {
     let largest = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&largest);
     let setup = Setup::faults(move |request| {
@@ -265,12 +271,12 @@ async fn halves_what_is_too_large_and_remembers_it() {
     let again = setup.deliver(&bucket(), &lines).await;
     assert_eq!(again.requests.split, 0);
     assert!(largest.load(Relaxed) <= 3000);
-    // It was this destination's.
+    // Another destination keeps its size.
     assert_eq!(setup.deliver(&database(), &good(1000)).await.requests.split, 2);
 }
 
 #[tokio::test]
-async fn refuses_a_line_that_is_too_large_alone() {
+async fn refuses_a_single_line_that_is_too_large() {
     let setup =
         Setup::faults(|request| (request.text.len() > 500).then(|| Reply::status(413).body("too large")))
             .await;
@@ -329,11 +335,11 @@ async fn keeps_few_reasons_for_many_refused_lines() {
     let delivered = setup.deliver(&bucket(), &good(1000)).await;
     assert_eq!(delivered.refused.len(), 1000);
     let distinct: BTreeSet<_> = delivered.refused.iter().map(|refused| &refused.why).collect();
-    assert_eq!(distinct.len(), 256 + 1, "and one that stands for all others");
+    assert_eq!(distinct.len(), 256 + 1, "and one for all others");
 }
 
 #[tokio::test]
-async fn never_puts_an_answer_into_a_log_as_it_is() {
+async fn answers_are_made_printable_before_they_are_logged() {
     let setup = Setup::faults(script(vec![
         Reply::status(503).body("oops\nERROR forged\u{1b}[2J\u{202e}"),
         Reply::status(401).body("your header was: Authorization: Token hush-hush"),
@@ -354,47 +360,48 @@ async fn never_puts_an_answer_into_a_log_as_it_is() {
 }
 
 #[tokio::test]
-async fn holds_until_the_bucket_exists() {
+async fn blocks_until_the_bucket_exists() {
     let options = Options { destinations: Some([database()].into()), ..Options::default() };
     let setup = Setup::new(options).await;
     let (mut held, mut other) = (setup.writer.lane(7), setup.writer.lane(8));
     let (bucket, database, lines) = (bucket(), database(), good(100));
     let waiting = held.deliver(&bucket, &lines);
     let meanwhile = async {
-        while setup.writer.counters().held.load(Relaxed) < 3 {
+        while setup.writer.counters().blocked.load(Relaxed) < 3 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(other.deliver(&database, &lines).await.lines_stored, 100);
         let alarms = setup.writer.alarms();
         assert_eq!(alarms.len(), 1);
         assert_eq!(alarms[0].cause, "bucket_missing");
-        assert!(alarms[0].holds && alarms[0].remedy.contains("influx bucket create --org o --name b"));
+        assert!(alarms[0].blocks && alarms[0].remedy.contains("influx bucket create --org o --name b"));
         setup.receiver.create(bucket.clone());
     };
     let (delivered, ()) = tokio::join!(waiting, meanwhile);
     assert_eq!(delivered.lines_stored, 100);
     let events = setup.events.take();
     assert_eq!(causes(&events), ["bucket_missing"]);
-    assert!(is_mended(&events) && setup.writer.alarms().is_empty());
+    assert!(is_repaired(&events) && setup.writer.alarms().is_empty());
 }
 
 #[tokio::test]
-async fn takes_a_mended_token_at_once() {
+async fn uses_a_corrected_token_at_once() {
     let token = |text: &str| Credential::Token(Secret::new(text));
     let receiver = Receiver::start(Options { credential: token("new"), ..Options::default() }).await.unwrap();
     let connection = Connection { credential: token("old"), ..connection(&receiver.url()) };
-    let client = Client::new(&connection).unwrap().with_reread(Box::new(move || Some(token("new"))));
+    let client =
+        Client::new(&connection).unwrap().with_credential_source(Box::new(move || Some(token("new"))));
     let events = Arc::new(Events::default());
     let writer = Writer::new(client, &connection, OPTIONS, events.clone());
     let delivered = writer.lane(7).deliver(&bucket(), &good(5)).await;
-    assert_eq!(delivered.requests, Requests { stored: 1, held: 1, ..Requests::default() });
+    assert_eq!(delivered.requests, RequestCounts { stored: 1, blocked: 1, ..RequestCounts::default() });
     let events = events.take();
-    assert_eq!(causes(&events), [""; 0], "nobody has to mend anything");
+    assert_eq!(causes(&events), [""; 0], "nobody has to act");
     assert!(events.iter().any(|event| matches!(event, Event::CredentialReread)));
 }
 
 #[tokio::test]
-async fn creates_a_database_at_the_start_and_after_it_went() {
+async fn creates_a_database_at_the_start_and_after_it_was_dropped() {
     let creating = |connection: &mut Connection| connection.create_database = true;
     let none = || Options { destinations: Some(BTreeSet::new()), ..Options::default() };
     let setup = Setup::with(none(), OPTIONS, creating).await;
@@ -404,12 +411,12 @@ async fn creates_a_database_at_the_start_and_after_it_went() {
 
     let setup = Setup::with(none(), OPTIONS, creating).await;
     let delivered = setup.deliver(&database(), &good(5)).await;
-    assert_eq!(delivered.requests, Requests { stored: 1, held: 1, ..Requests::default() });
+    assert_eq!(delivered.requests, RequestCounts { stored: 1, blocked: 1, ..RequestCounts::default() });
 }
 
-/// In the words of 1.6.7 for a full disk, and for a user who may not create databases.
+/// Messages of 1.6.7 for a full disk, and for a user who may not create databases.
 #[tokio::test]
-async fn says_why_a_database_is_not_created() {
+async fn reports_why_a_database_is_not_created() {
     let f = async |error: &str, want: (&str, bool), remedy: &str| {
         let none = Options { destinations: Some(BTreeSet::new()), ..Options::default() };
         let setup = Setup::with(none, OPTIONS, |connection| connection.create_database = true).await;
@@ -417,16 +424,20 @@ async fn says_why_a_database_is_not_created() {
         let (mut lane, destination, lines) = (setup.writer.lane(7), database(), good(5));
         let waiting = lane.deliver(&destination, &lines);
         let meanwhile = async {
-            while setup.writer.counters().held.load(Relaxed) < 3 {
+            while setup.writer.counters().blocked.load(Relaxed) < 3 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             let alarms = setup.writer.alarms();
             let [alarm] = &alarms[..] else { panic!("{alarms:?}") };
-            assert_eq!((alarm.cause, alarm.holds), want);
+            assert_eq!((alarm.cause, alarm.blocks), want);
             assert!(alarm.why.contains("database not found"), "{}", alarm.why);
             assert!(alarm.why.ends_with(&format!("influx.create_database failed: {error}")), "{}", alarm.why);
             assert!(alarm.remedy.contains(remedy), "{}", alarm.remedy);
-            assert!(!alarm.remedy.contains("create_database = true"), "it is set: {}", alarm.remedy);
+            assert!(
+                !alarm.remedy.contains("create_database = true"),
+                "create_database is set: {}",
+                alarm.remedy
+            );
             setup.receiver.fail_statements(None);
         };
         let (delivered, ()) = tokio::join!(waiting, meanwhile);
@@ -439,11 +450,11 @@ async fn says_why_a_database_is_not_created() {
 }
 
 #[tokio::test]
-async fn holds_what_is_no_fault_of_the_lines() {
+async fn blocks_on_answers_that_are_not_about_lines() {
     let f = async |reply: Reply, cause: &str| {
         let setup = Setup::faults(script(vec![reply; 3])).await;
         let delivered = setup.deliver(&bucket(), &good(5)).await;
-        assert_eq!(delivered.requests, Requests { stored: 1, held: 3, ..Requests::default() });
+        assert_eq!(delivered.requests, RequestCounts { stored: 1, blocked: 3, ..RequestCounts::default() });
         assert_eq!(causes(&setup.events.take()), [cause]);
     };
     f(Reply::status(200).body("<html>hello</html>"), "not_influxdb").await;
@@ -458,7 +469,7 @@ async fn holds_what_is_no_fault_of_the_lines() {
 }
 
 #[tokio::test]
-async fn names_an_address_where_nothing_listens() {
+async fn names_an_unreachable_address() {
     let setup = Setup::new(Options::default()).await;
     let Setup { receiver, events, writer, .. } = setup;
     drop(receiver);
@@ -473,23 +484,23 @@ async fn names_an_address_where_nothing_listens() {
 }
 
 #[tokio::test]
-async fn leaves_nothing_behind_when_it_is_given_up() {
+async fn an_abandoned_delivery_leaves_no_alarm() {
     let setup = Setup::new(Options { destinations: Some(BTreeSet::new()), ..Options::default() }).await;
     let mut lane = setup.writer.lane(7);
     let (destination, lines) = (bucket(), good(10));
     let waiting = tokio::time::timeout(Duration::from_millis(100), lane.deliver(&destination, &lines));
     assert!(waiting.await.is_err());
     assert!(setup.writer.alarms().is_empty());
-    assert!(!is_mended(&setup.events.take()));
+    assert!(!is_repaired(&setup.events.take()));
     setup.receiver.create(bucket());
     assert_eq!(lane.deliver(&destination, &lines).await.lines_stored, 10);
     assert_eq!(setup.receiver.point_count(), 10);
 }
 
-/// Faults of every kind at random, over batches with refused lines in several shards: whatever happens, each
-/// line is stored or refused, and the right ones are.
+/// Random faults of every kind, over batches with refused lines in several shards: exactly the bad lines are refused, and all others are
+/// stored.
 #[tokio::test]
-async fn settles_every_line_whatever_happens() {
+async fn settles_every_line_despite_random_faults() {
     let seeds = seed::given("BRIDGE_DELIVERY_SEED").map_or(0..12, |seed| seed..seed + 1);
     for seed in seeds {
         let _repeated = seed::Repeated::by(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::test_support::connection;
-use crate::{Cause, Client, Connection, Failure};
+use crate::{Cause, Client, Connection, RequestFailure};
 use base::http::install_crypto;
 use base::secret::Secret;
 use base::{Credential, Destination};
@@ -22,7 +22,7 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../testkit/testdata/tls").join(name)
 }
 
-/// Answers 204 to every connection's first request, and hands over what it read of it.
+/// Answers 204 to the first request of every connection, and sends the request to the test.
 fn serve(
     talk: impl Fn(TcpStream) -> Option<String> + Send + 'static,
 ) -> (SocketAddr, mpsc::Receiver<String>) {
@@ -39,7 +39,7 @@ fn serve_at(
     std::thread::spawn(move || {
         while let Ok((stream, _)) = listener.accept() {
             if let Some(request) = talk(stream) {
-                // Not every test looks at requests.
+                // Not every test reads requests.
                 let _ = sender.send(request);
             }
         }
@@ -87,7 +87,7 @@ fn serve_tls_at(address: &str, wants_client: bool) -> SocketAddr {
     address
 }
 
-async fn write(connection: &Connection) -> Result<u16, Failure> {
+async fn write(connection: &Connection) -> Result<u16, RequestFailure> {
     let client = Client::new(connection).unwrap();
     let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
     let lines = Bytes::from_static(b"m v=1 1\n");
@@ -103,7 +103,7 @@ fn no_tls() -> Tls {
 }
 
 #[tokio::test]
-async fn trusts_an_authority_of_ones_own() {
+async fn trusts_a_configured_authority() {
     let address = serve_tls(false);
     let tls = Tls { ca_file: Some(file("ca.pem")), ..no_tls() };
     assert_eq!(write(&https(address, tls.clone())).await, Ok(204));
@@ -112,10 +112,10 @@ async fn trusts_an_authority_of_ones_own() {
 }
 
 #[tokio::test]
-async fn verifies_unless_told_not_to() {
+async fn verifies_certificates_unless_disabled() {
     let address = serve_tls(false);
     assert_eq!(write(&https(address, Tls { verify: false, ..no_tls() })).await, Ok(204));
-    // Another authority: the server's own certificate is none.
+    // The server's own certificate is no authority.
     let stranger = Tls { ca_file: Some(file("server.pem")), ..no_tls() };
     let failure = write(&https(address, stranger)).await.unwrap_err();
     assert_eq!(failure.cause, Cause::TlsFailed);
@@ -134,7 +134,7 @@ async fn checks_the_name_in_the_certificate() {
 }
 
 #[tokio::test]
-async fn shows_a_client_certificate() {
+async fn sends_a_client_certificate() {
     let address = serve_tls(true);
     let ca_file = Some(file("ca.pem"));
     let both = Tls {
@@ -149,7 +149,7 @@ async fn shows_a_client_certificate() {
 }
 
 #[tokio::test]
-async fn fails_as_tls_where_plain_http_is_spoken() {
+async fn https_to_a_plain_server_is_a_tls_failure() {
     let (address, _requests) = serve(|mut stream| {
         let _ = stream.read(&mut [0; 4096]);
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").ok()?;
@@ -159,7 +159,7 @@ async fn fails_as_tls_where_plain_http_is_spoken() {
     assert_eq!(write(&https(address, tls)).await.unwrap_err().cause, Cause::TlsFailed);
 }
 
-/// Counts its connections, and keeps them open. A request for `/slow` is answered when the test says so.
+/// Counts its connections and keeps them open. A request for `/slow` is answered when the test releases it.
 fn serve_kept(release: mpsc::Receiver<()>) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -219,7 +219,7 @@ async fn connections_are_replaced_after_five_minutes_and_requests_in_flight_are_
     assert_eq!(request(CONNECTION_AGE_MAX * 2).await, (204, after_renewal + 1), "each five minutes");
 }
 
-/// The client keeps what it read at the start: the files may be replaced while it runs.
+/// The client keeps the certificates that it read at the start: the files may be replaced while it runs.
 #[tokio::test]
 async fn renewed_connections_need_no_files() {
     let address = serve_tls(false);
@@ -236,7 +236,7 @@ async fn renewed_connections_need_no_files() {
 }
 
 #[test]
-fn says_which_file_is_wrong() {
+fn names_the_wrong_file() {
     let f = |tls: Tls, want: &str| {
         let connection = Connection { tls, ..connection("https://h") };
         let error = Client::new(&connection).unwrap_err().to_string();
@@ -246,7 +246,7 @@ fn says_which_file_is_wrong() {
     f(Tls { ca_file: missing(), ..no_tls() }, "cannot read influx.tls.ca_file");
     f(Tls { cert_file: missing(), ..no_tls() }, "cannot read influx.tls.cert_file");
     f(Tls { key_file: missing(), ..no_tls() }, "cannot read influx.tls.key_file");
-    f(Tls { ca_file: Some(file("server.key")), ..no_tls() }, "holds no certificate");
+    f(Tls { ca_file: Some(file("server.key")), ..no_tls() }, "contains no certificate");
     f(Tls { cert_file: Some(file("server.pem")), ..no_tls() }, "both are needed");
     let line_break = Credential::Token(Secret::new("token\n"));
     let error = Client::new(&Connection { credential: line_break, ..connection("http://h") }).unwrap_err();
@@ -283,9 +283,9 @@ async fn sends_what_influxdb_expects_and_nothing_secret_in_the_url() {
     f("u:p@", Credential::Token(Secret::new("t0ken")), "Token t0ken").await;
 }
 
-/// InfluxDB 1.x repeats its error in a header as it is, with whatever a name holds.
+/// InfluxDB 1.x repeats its error in a header, with the control characters of a name.
 #[tokio::test]
-async fn reads_an_answer_with_headers_that_no_header_may_be() {
+async fn reads_answers_with_invalid_headers() {
     let f = async |headers: &'static str, status: u16| {
         let answer_with = format!("HTTP/1.1 400 Bad Request\r\n{headers}Content-Length: 0\r\n\r\n");
         let (address, _requests) = serve(move |stream| answer(stream, &answer_with));

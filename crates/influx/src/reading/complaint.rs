@@ -1,39 +1,39 @@
-//! Causes of single lines in the words of InfluxDB 1.x and 2.x, which name the field. They tell where to look for the lines.
+//! Parses the messages of InfluxDB 1.x and 2.x about single lines. They name the field, which helps to find the lines.
 
-use super::Limit;
+use crate::dialects::ServerLimit;
 
-/// What parsers begin with, for each line that they quote.
+/// Beginning of a parser's message, before each line that it quotes.
 const UNPARSABLE: &str = "unable to parse '";
 /// Between two lines that are quoted.
 const NEXT_UNPARSABLE: &str = "\nunable to parse '";
 const PARTIAL: &str = "partial write: ";
-/// What 2.x puts before.
+/// Prefixes that 2.x adds.
 const PREFIXES: [&str; 2] =
     ["failure writing points to database: ", "unexpected error writing points to database: "];
 
-/// Why lines are refused.
+/// Why a server refuses lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Complaint {
-    /// The parser does not read them; it quotes them.
+pub enum Complaint {
+    /// The parser cannot read the lines; it quotes them.
     Unparsable,
     /// The field has another type already, in the shard of the line's time.
     Conflict { field: Field, kind: String },
     /// A string of the field is longer than this.
     TooLong { field: Field, bytes_max: usize },
-    /// Older than what is kept.
+    /// The lines are older than the retention of the destination.
     Retention,
-    /// One of the causes whose words name neither field nor lines.
+    /// A known cause whose message names neither field nor lines.
     Named(&'static str),
     /// A limit keeps the lines out.
-    Limit(&'static Limit),
+    Limit(&'static ServerLimit),
     /// None of the known causes.
     Other,
 }
 
-/// A field as an answer names it.
+/// A field that an answer names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Field {
-    /// (measurement, field): 1.x writes names as they are, 2.x as Go quotes them, and no answer says which it is.
+pub struct Field {
+    /// Possible (measurement, field) pairs: 1.x writes names unescaped, 2.x as Go quotes them, and an answer does not name the version.
     readings: Vec<(String, String)>,
 }
 
@@ -42,7 +42,7 @@ impl Field {
         self.readings.iter().any(|(m, f)| m == measurement && f == field)
     }
 
-    /// What every line with this field holds, to pass over others quickly; none where escapes may stand in it.
+    /// Bytes that every line with this field contains, to skip other lines quickly; empty if the line may escape the name.
     pub fn bytes(&self) -> &[u8] {
         match &*self.readings {
             [(_, field)] if !field.contains([',', '=', ' ', '"', '\\']) => field.as_bytes(),
@@ -52,7 +52,7 @@ impl Field {
 }
 
 impl Complaint {
-    /// None if the message names no known cause in full.
+    /// Parses a message; `None` if it names no known cause in full.
     pub fn read(message: &str) -> Option<Self> {
         let said = without_prefix(message);
         if quotes_begin(said) {
@@ -66,19 +66,19 @@ impl Complaint {
         conflict(reason).or_else(|| too_long(reason)).or_else(|| is_retention().then_some(Self::Retention))
     }
 
-    /// Whether a line may well be refused for both, so that a server names either.
+    /// Whether one line may have both causes, so that a server names either.
     pub fn is_kin(&self, other: &Self) -> bool {
         let of_field = |complaint: &Self| matches!(complaint, Self::Conflict { .. } | Self::TooLong { .. });
         of_field(self) && of_field(other) || std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
 
-/// The server's message without what it puts before its reason.
+/// The server's message without the prefix of 2.x.
 fn without_prefix(message: &str) -> &str {
     PREFIXES.iter().find_map(|prefix| message.strip_prefix(prefix)).unwrap_or(message)
 }
 
-/// A reason and the count of dropped lines behind it. A name may hold the same words, so the last ones count.
+/// A reason and the count of dropped lines behind it. The last ` dropped=` counts, because a name may contain the same text.
 fn partial(message: &str) -> Option<(&str, Option<usize>)> {
     let (reason, rest) = without_prefix(message).strip_prefix(PARTIAL)?.rsplit_once(" dropped=")?;
     // A count that is no number is no count.
@@ -86,16 +86,16 @@ fn partial(message: &str) -> Option<(&str, Option<usize>)> {
     Some((reason, digits.parse().ok()))
 }
 
-/// How many lines of the request were dropped, at least.
-pub(super) fn dropped(message: &str) -> Option<usize> {
+/// Lower bound of the lines that were dropped.
+pub fn dropped(message: &str) -> Option<usize> {
     if quotes_begin(without_prefix(message)) {
-        // 1.6.7 writes `dropped=0` behind lines that it does not count.
+        // 1.6.7 writes `dropped=0` after lines that it does not count.
         return None;
     }
     partial(message)?.1
 }
 
-/// `field type conflict: input field "f" on measurement "m" is type integer, already exists as type float`
+/// Parses `field type conflict: input field "f" on measurement "m" is type integer, already exists as type float`
 fn conflict(reason: &str) -> Option<Complaint> {
     let said = reason.strip_prefix("field type conflict: input field \"")?;
     let (names, types) = said.rsplit_once("\" is type ")?;
@@ -103,7 +103,7 @@ fn conflict(reason: &str) -> Option<Complaint> {
     Some(Complaint::Conflict { field: field(names)?, kind: kind.to_owned() })
 }
 
-/// `input field "f" on measurement "m" is too long, 1048577 > 1048576`
+/// Parses `input field "f" on measurement "m" is too long, 1048577 > 1048576`
 fn too_long(reason: &str) -> Option<Complaint> {
     let said = reason.strip_prefix("input field \"")?;
     let (names, lengths) = said.rsplit_once("\" is too long, ")?;
@@ -111,7 +111,7 @@ fn too_long(reason: &str) -> Option<Complaint> {
     Some(Complaint::TooLong { field: field(names)?, bytes_max })
 }
 
-/// `f" on measurement "m`
+/// Parses `f" on measurement "m`
 fn field(names: &str) -> Option<Field> {
     let (field, measurement) = names.split_once("\" on measurement \"")?;
     let mut readings = vec![(measurement.to_owned(), field.to_owned())];
@@ -121,7 +121,7 @@ fn field(names: &str) -> Option<Field> {
     Some(Field { readings })
 }
 
-/// What Go's `%q` made of a name, between its quotes.
+/// Reverses Go's `%q`, without the quotation marks.
 fn unquote(quoted: &str) -> String {
     let mut bytes = Vec::with_capacity(quoted.len());
     let mut rest = quoted;
@@ -153,7 +153,7 @@ fn unquote(quoted: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Two digits are a byte, more are a character. Returns what follows.
+/// Decodes an escape: two digits are a byte, more are a character. Returns the text after it.
 fn push_code<'a>(text: &'a str, digits: usize, bytes: &mut Vec<u8>) -> &'a str {
     let code = text.get(..digits).and_then(|digits| u32::from_str_radix(digits, 16).ok());
     let Some(code) = code else { return text };
@@ -169,21 +169,21 @@ fn quotes_begin(said: &str) -> bool {
     said.strip_prefix(PARTIAL).unwrap_or(said).starts_with(UNPARSABLE)
 }
 
-/// Whether quoting this text would make a list of quotes ambiguous.
-pub(crate) fn may_forge_quotes(text: &[u8]) -> bool {
+/// Whether a list of quotes is ambiguous if it quotes this text.
+pub fn may_forge_quotes(text: &[u8]) -> bool {
     memchr::memmem::find(text, UNPARSABLE.as_bytes()).is_some()
 }
 
-/// A line that an answer quotes, and what is wrong with it.
+/// A line that an answer quotes, and the reason for its refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Quote<'a> {
+pub struct Quote<'a> {
     pub line: &'a str,
     pub why: &'a str,
 }
 
-/// The lines that an answer quotes, in the request's order. Only where none of the lines that were sent `may_forge_quotes`
-/// do the words between the quotes come from the server alone. Of an answer that was read to a cap the last may be cut.
-pub(crate) fn quotes(message: &str, is_cut: bool) -> Vec<Quote<'_>> {
+/// The lines that an answer quotes, in the request's order. If one of the lines that were sent `may_forge_quotes`, a record may have
+/// written the text between two quotes. In an answer that was cut, the last quote is left out.
+pub fn quotes(message: &str, is_cut: bool) -> Vec<Quote<'_>> {
     let partial = message.strip_prefix(PARTIAL);
     let Some(list) = partial.unwrap_or(message).strip_prefix(UNPARSABLE) else { return Vec::new() };
     let list = match partial {
@@ -194,7 +194,7 @@ pub(crate) fn quotes(message: &str, is_cut: bool) -> Vec<Quote<'_>> {
     if is_cut {
         entries.pop();
     }
-    // A line may hold the separator, the server's words never do.
+    // A line may contain the separator; the server's words never do.
     let parts = entries.into_iter().filter_map(|entry| entry.rsplit_once("': "));
     parts.map(|(line, why)| Quote { line, why }).collect()
 }
@@ -207,9 +207,9 @@ mod tests {
         Field { readings: vec![(measurement.to_owned(), field.to_owned())] }
     }
 
-    /// As 2.7.12 and 1.6.7 say it.
+    /// Messages of 2.7.12 and 1.6.7.
     #[test]
-    fn reads_what_the_servers_say() {
+    fn reads_messages_of_1_x_and_2_x() {
         let f = |message: &str, complaint: Complaint, dropped: Option<usize>| {
             assert_eq!(Complaint::read(message).unwrap_or(Complaint::Other), complaint, "{message}");
             assert_eq!(super::dropped(message), dropped, "{message}");
@@ -264,9 +264,9 @@ mod tests {
         f("", Complaint::Other, None);
     }
 
-    /// A name may hold the server's own words.
+    /// A name may contain the server's own words.
     #[test]
-    fn takes_the_count_that_the_server_wrote() {
+    fn reads_the_last_count_of_a_message() {
         let said = r#"partial write: field type conflict: input field "f dropped=99 is" on measurement "m" is type string, already exists as type float dropped=1"#;
         assert_eq!(dropped(said), Some(1));
         assert!(
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_names_as_they_are_and_as_go_quotes_them() {
+    fn reads_unescaped_and_go_quoted_names() {
         let f = |names: &str, measurement: &str, name: &str| {
             let said = format!(
                 "partial write: field type conflict: input field {names} is type integer, already exists as type float dropped=1"

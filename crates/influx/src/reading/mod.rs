@@ -1,50 +1,47 @@
-//! Reads what an answer of InfluxDB is about, by the server's own words. Pure: an answer in, a typed reading out.
+//! Parses what an answer of InfluxDB is about, by the server's own words. Pure: an answer in, a typed result out.
 //!
-//! 1. `body` finds the message in the body: JSON of InfluxDB 1.x, 2.x, 3.x or `QuestDB`, or text of somebody else.
-//! 2. `own_words` cuts out of the message what the server quotes of records: lines, names, points.
-//! 3. The words that remain are looked up in `tables`, in this order: failures of the server, limits, causes of single lines,
-//!    mistakes of the request. The first table with a matching row decides.
+//! 1. `body` finds the message in the body: JSON of InfluxDB 1.x, 2.x, 3.x or `QuestDB`, or text of another program.
+//! 2. `own_words` removes what the server quotes of records: lines, names, points.
+//! 3. The rest is compared with the phrases of `dialects`, in this order: failures of the server, limits, causes of single lines,
+//!    mistakes of the request. The first kind with a matching phrase decides.
 //!
-//! A record can hold any of the words in `tables`, so a word that a server quotes must never decide.
+//! A record can contain any of these phrases, so quoted text must never decide.
 
 mod body;
 mod complaint;
 mod own_words;
-mod tables;
 
-pub use body::message;
-pub(super) use complaint::{Complaint, Quote, may_forge_quotes, quotes};
-pub use tables::{Limit, LimitScope};
+pub use body::{NumberedLine, message};
+pub use complaint::{Complaint, Quote, may_forge_quotes, quotes};
 
-use super::cause::Cause;
-use super::response::Answer;
-use body::{Body, Form};
+use crate::answer::Answer;
+use crate::cause::Cause;
+use crate::dialects::{FAMILIES, Phrase, ServerLimit, find};
+use body::{AnswerBody, BodyForm};
 use own_words::own_words;
-use tables::{EMPTY_WRITE, ENCODING, LIMITS, LINE_CAUSES, REQUEST_MISTAKES, Row, SERVER_FAILURES, find};
 
-/// What to do about the limit that a server's words name.
-pub(super) fn limit(words: &str) -> Option<&'static str> {
-    let own = own_words(words, true);
-    LIMITS.iter().find(|limit| own.contains(limit.words)).map(|limit| limit.remedy)
+/// The remedy for the limit that a message names.
+pub fn limit_remedy(message: &str) -> Option<&'static str> {
+    find_limit(&own_words(message, true)).map(|limit| limit.remedy)
 }
 
-/// The failure of the server that its words name, for words that are no answer to a write.
-pub(super) fn server_failure(words: &str) -> Option<Cause> {
-    find(SERVER_FAILURES, &own_words(words, false)).copied()
+/// The failure of the server that a message names, for messages that do not answer a write.
+pub fn server_failure(message: &str) -> Option<Cause> {
+    find_failure(&own_words(message, false))
 }
 
 /// What an answer is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum About {
+pub enum Subject {
     /// The server failed, mostly with an error of its operating system.
     Server(Cause),
     /// A limit of the server is reached.
-    Limit(&'static Limit),
+    Limit(&'static ServerLimit),
     /// At least one line of the request, for one of the known causes.
     Line(Complaint),
     /// The request itself: its parameters or its destination.
     Request(Cause),
-    /// The request held no line.
+    /// The request had no line.
     EmptyWrite,
     /// The server did not understand the compression of the request.
     Encoding,
@@ -52,111 +49,101 @@ pub(super) enum About {
     Unknown,
 }
 
-/// A line that an answer names by its number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Numbered {
-    /// Position in the request, from 1.
-    pub number: usize,
-    /// How the line begins; InfluxDB 3.10 gives its first 20 bytes.
-    pub begins: Option<String>,
-}
-
-/// What one answer says.
+/// The content of one answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reading {
-    pub about: About,
-    /// The server's message in full, with what it quotes.
+pub struct ParsedAnswer {
+    pub subject: Subject,
+    /// The server's message in full, with its quotes.
     pub message: String,
-    /// Lines of the request that the server dropped. InfluxDB counts one shard, so it is a lower bound.
+    /// Lines of the request that the server dropped. InfluxDB counts one shard, so this is a lower bound.
     pub dropped: Option<usize>,
     /// Lines that the answer names by number, in its order.
-    pub numbered: Vec<Numbered>,
+    pub numbered: Vec<NumberedLine>,
 }
 
-impl Reading {
-    /// Of an answer to a request that may have been compressed.
+impl ParsedAnswer {
+    /// Parses the answer to a request that may have been compressed.
     pub fn of(answer: &Answer) -> Self {
-        Self::read(answer, holds_gzip)
+        Self::read(answer, quotes_gzip)
     }
 
-    /// Of an answer to a request that was not compressed: what looks like compressed bytes in it comes from a record.
+    /// Parses the answer to an uncompressed request: compressed bytes in it come from a record.
     pub fn of_plain(answer: &Answer) -> Self {
         Self::read(answer, |_| false)
     }
 
-    fn read(answer: &Answer, holds_gzip: fn(&str) -> bool) -> Self {
-        let Body { message, form, numbered } = Body::read(&answer.body);
+    fn read(answer: &Answer, quotes_gzip: fn(&str) -> bool) -> Self {
+        let AnswerBody { message, form, numbered } = AnswerBody::read(&answer.body);
         let own = own_words(&message, answer.is_cut);
-        let about = match form {
-            _ if holds_gzip(&message) => About::Encoding,
-            Form::Influx => about(&message, &own),
+        let subject = match form {
+            _ if quotes_gzip(&message) => Subject::Encoding,
+            BodyForm::Influx => subject(&message, &own),
             // No InfluxDB writes such a body, and it may repeat records anywhere.
-            Form::Foreign => foreign(&own, answer.status),
+            BodyForm::Foreign => foreign_subject(&own, answer.status),
         };
         let dropped = complaint::dropped(&message);
-        Self { about, message, dropped, numbered }
+        Self { subject, message, dropped, numbered }
     }
 
     /// The cause of a refused line that the server names, or `Other`.
     pub fn complaint(&self) -> Complaint {
-        match &self.about {
-            About::Line(complaint) => complaint.clone(),
-            About::Limit(limit) => Complaint::Limit(limit),
+        match &self.subject {
+            Subject::Line(complaint) => complaint.clone(),
+            Subject::Limit(limit) => Complaint::Limit(limit),
             _ => Complaint::Other,
         }
     }
 }
 
-fn about(message: &str, own: &str) -> About {
-    if let Some(cause) = find(SERVER_FAILURES, own) {
-        return About::Server(*cause);
+fn subject(message: &str, own: &str) -> Subject {
+    if let Some(cause) = find_failure(own) {
+        return Subject::Server(cause);
     }
-    if let Some(limit) = LIMITS.iter().find(|limit| own.contains(limit.words)) {
-        return About::Limit(limit);
+    if let Some(limit) = find_limit(own) {
+        return Subject::Limit(limit);
     }
     if let Some(complaint) = Complaint::read(message) {
-        return About::Line(complaint);
+        return Subject::Line(complaint);
     }
-    if let Some(name) = find(LINE_CAUSES, own) {
-        return About::Line(Complaint::Named(name));
+    if let Some(name) = find(FAMILIES.iter().flat_map(|family| family.line_causes), own) {
+        return Subject::Line(Complaint::Named(name));
     }
-    request(own)
+    request_subject(own, |phrase| own.contains(phrase))
 }
 
-fn request(own: &str) -> About {
-    if find(EMPTY_WRITE, own).is_some() {
-        About::EmptyWrite
-    } else if find(ENCODING, own).is_some() {
-        About::Encoding
+fn request_subject(own: &str, has: impl Fn(&str) -> bool) -> Subject {
+    let has_any = |phrases: &[&str]| phrases.iter().any(|phrase| has(phrase));
+    if FAMILIES.iter().any(|family| has_any(family.empty_write)) {
+        Subject::EmptyWrite
+    } else if FAMILIES.iter().any(|family| has_any(family.encoding)) {
+        Subject::Encoding
     } else {
-        mistake(own)
+        let mut mistakes = FAMILIES.iter().flat_map(|family| family.mistakes);
+        let found = mistakes.find(|phrase: &&Phrase<Cause>| own.starts_with(phrase.text));
+        found.map_or(Subject::Unknown, |phrase| Subject::Request(phrase.means))
     }
 }
 
-fn mistake(own: &str) -> About {
-    let row = REQUEST_MISTAKES.iter().find(|row| own.starts_with(row.words));
-    row.map_or(About::Unknown, |row| About::Request(row.means))
-}
-
-/// A proxy's words. They name a failure of the server only for a status that says the same.
-fn foreign(own: &str, status: u16) -> About {
+/// A proxy's answer names a failure of the server only if its status agrees.
+fn foreign_subject(own: &str, status: u16) -> Subject {
     if status >= 500 {
-        find(SERVER_FAILURES, own).map_or(About::Unknown, |cause| About::Server(*cause))
+        find_failure(own).map_or(Subject::Unknown, Subject::Server)
     } else {
         // A page may repeat records behind its first words.
-        let begins = |rows: &[Row<()>]| rows.iter().any(|row| own.starts_with(row.words));
-        if begins(EMPTY_WRITE) {
-            About::EmptyWrite
-        } else if begins(ENCODING) {
-            About::Encoding
-        } else {
-            mistake(own)
-        }
+        request_subject(own, |phrase| own.starts_with(phrase))
     }
+}
+
+fn find_failure(own: &str) -> Option<Cause> {
+    find(FAMILIES.iter().flat_map(|family| family.failures), own).copied()
+}
+
+fn find_limit(own: &str) -> Option<&'static ServerLimit> {
+    FAMILIES.iter().flat_map(|family| family.limits).find(|limit| own.contains(limit.text))
 }
 
 /// Whether the answer quotes the beginning of a gzip stream. JSON encoders replace its second byte, which is not UTF-8.
-fn holds_gzip(message: &str) -> bool {
+fn quotes_gzip(message: &str) -> bool {
     [
         "\u{1f}\u{fffd}\u{8}",
         "\u{1f}\u{8b}\u{8}",

@@ -1,43 +1,44 @@
-//! What is known of the lines of a batch that were refused alone, or with one that was: which they are, why, and what proves it.
+//! Collects the lines of a batch that were refused alone, or together with such a line: which lines, why, and what proves it.
 
 use super::proof::{Proof, proof};
+use super::refusal::{Controls, Refusal, RefusedAt};
 use super::suspects::Suspect;
-use super::{Controls, Refusal, RefusedAt};
+use crate::dialects::ServerLimit;
 use crate::lines::Lines;
-use crate::reading::{Complaint, Limit, Reading};
+use crate::reading::{Complaint, ParsedAnswer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Distinct reasons kept for one batch, so that a batch of refused lines holds less memory than its lines did.
+/// Distinct reasons kept for one batch, so that a batch of refused lines takes less memory than its lines did.
 const REASONS_MAX: usize = 256;
 const REASON_BEYOND: &str = "refused by InfluxDB; too many reasons in one batch to keep each";
 
-/// Complaints kept as proven. Each beyond them costs a request more, no line.
+/// Complaints kept as proven. Each further one costs one more request, but no line.
 const PROVEN_MAX: usize = 256;
 
-/// Largest line that has to be taken: proxies take 64 kB and more. A 413 for a smaller line says nothing of the line.
+/// Largest line that every server has to take: proxies take 64 kB and more. A 413 for a smaller line is not about the line.
 const LINE_BYTES_TAKEN: usize = 64_000;
 
-/// A line that InfluxDB does not take: it was refused alone, or for the same as one that was.
+/// A line that InfluxDB refused alone, or for the same cause as a line that it refused alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// Its index in the batch.
+pub struct RefusedLine {
+    /// Index of the line in the batch.
     pub line: usize,
-    /// InfluxDB's words, harmless.
+    /// InfluxDB's message, printable and bounded.
     pub why: Arc<str>,
 }
 
 /// A line that a limit of the server keeps out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeptOut {
+pub struct KeptOut {
     pub line: usize,
     pub why: Arc<str>,
-    pub limit: &'static Limit,
+    pub limit: &'static ServerLimit,
 }
 
 /// A line that was refused alone without proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unproven {
+pub struct Unproven {
     pub line: usize,
     pub why: Arc<str>,
     /// The latest refusal of the line.
@@ -46,7 +47,7 @@ pub(super) struct Unproven {
 }
 
 impl Unproven {
-    /// Whether the address that refused the line takes writes, so that one more refusal of it is a proof.
+    /// Whether the address that refused the line has stored another request since, so that one more refusal is a proof.
     pub fn has_control(&self, controls: Controls<'_>) -> bool {
         self.at.moment < controls(self.at.address)
     }
@@ -54,39 +55,39 @@ impl Unproven {
 
 /// Why a refusal is not proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum UnprovenKind {
-    /// 400 or 422 with words that are not known.
+pub enum UnprovenKind {
+    /// 400 or 422 with an unknown message.
     Words,
     /// 413 for a line that is larger than some servers take.
     TooLarge,
     /// 413 for a line that every server takes.
     SmallTooLarge,
-    /// 500 with words that do not fit the line.
+    /// 500 with a message that does not fit the line.
     Failure,
 }
 
 impl UnprovenKind {
-    /// Whether another refusal of the line is a proof after the server took other lines.
+    /// Whether another refusal of the line is a proof after the server stored other lines.
     pub fn can_be_confirmed(self) -> bool {
         matches!(self, Self::Words | Self::TooLarge)
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Evidence {
-    refused: Vec<Refused>,
+pub struct Evidence {
+    refused: Vec<RefusedLine>,
     kept_out: Vec<KeptOut>,
     unproven: Vec<Unproven>,
-    /// Whether a line is in one of these lists, by line; empty while all are empty, which is nearly always.
+    /// Whether a line is in one of these lists, by line. Empty while all lists are empty, which is nearly always.
     is_out: Vec<bool>,
     reasons: BTreeSet<Arc<str>>,
-    /// Complaints for which a line was refused alone, with the words for others of the kind.
+    /// Complaints for which a line was refused alone, with the message for other lines of the kind.
     proven: Vec<(Complaint, Arc<str>)>,
-    /// Until `dropped=` is another number than one for a line alone.
+    /// Whether `dropped=` is believed: until it is not 1 for a line alone.
     counts_lines: bool,
-    /// Whether refused lines are looked for as runs in time: until one is not where it should be.
+    /// Whether refused lines are searched as runs in time: until a run is not where it should be.
     pub has_runs: bool,
-    /// `reject.rate_max = 1.0`: lines that are refused alone are refused, also without proof.
+    /// `reject.rate_max = 1.0`: lines that are refused alone count as refused without proof.
     accepts_unproven: bool,
 }
 
@@ -109,7 +110,7 @@ impl Evidence {
         self.refused.len()
     }
 
-    /// Lines that are sent with others no more: refused, kept out by a limit, or refused without proof.
+    /// Number of lines that are out: refused, kept out by a limit, or set aside. They are no longer sent with other lines.
     pub fn out_count(&self) -> usize {
         self.refused.len() + self.kept_out.len() + self.unproven.len()
     }
@@ -118,14 +119,14 @@ impl Evidence {
         self.is_out.get(line).is_some_and(|out| *out)
     }
 
-    /// By line.
-    pub fn into_lists(mut self) -> (Vec<Refused>, Vec<KeptOut>) {
+    /// Refused lines and lines that a limit keeps out, each in the batch's order.
+    pub fn into_lists(mut self) -> (Vec<RefusedLine>, Vec<KeptOut>) {
         self.refused.sort_unstable_by_key(|refused| refused.line);
         self.kept_out.sort_unstable_by_key(|kept_out| kept_out.line);
         (self.refused, self.kept_out)
     }
 
-    /// Says whether the line was not out yet.
+    /// Marks the line as out. Returns whether it was not out before.
     fn take_out(&mut self, line: usize) -> bool {
         if self.is_out.len() <= line {
             self.is_out.resize(line + 1, false);
@@ -147,17 +148,17 @@ impl Evidence {
 
     fn refuse(&mut self, line: usize, why: Arc<str>) {
         if self.take_out(line) {
-            self.refused.push(Refused { line, why });
+            self.refused.push(RefusedLine { line, why });
         }
     }
 
-    fn keep_out(&mut self, line: usize, limit: &'static Limit, why: Arc<str>) {
+    fn keep_out(&mut self, line: usize, limit: &'static ServerLimit, why: Arc<str>) {
         if self.take_out(line) {
             self.kept_out.push(KeptOut { line, why, limit });
         }
     }
 
-    /// Lines of which one was refused alone for a complaint that all of them fit by the words of the server.
+    /// Refuses lines that all have a complaint for which one of them was refused alone.
     pub fn refuse_all(&mut self, suspects: Vec<Suspect>, complaint: &Complaint, why: &Arc<str>) {
         for suspect in suspects {
             let why = suspect.why.unwrap_or_else(|| Arc::clone(why));
@@ -168,12 +169,12 @@ impl Evidence {
         }
     }
 
-    /// A request of this line alone was refused. Says what that proves.
+    /// Records that a request of this line alone was refused. Returns what that proves.
     pub fn refused_alone(&mut self, lines: &Lines, line: usize, refusal: Refusal<'_>) -> Proof {
-        let Refusal { answer, reading, why, at } = refusal;
-        self.counts_lines &= reading.dropped.is_none_or(|dropped| dropped == 1);
+        let Refusal { answer, parsed, why, at } = refusal;
+        self.counts_lines &= parsed.dropped.is_none_or(|dropped| dropped == 1);
         let text = lines.line(line);
-        let proof = proof(text.strip_suffix(b"\n").unwrap_or(text), reading, answer.is_cut);
+        let proof = proof(text.strip_suffix(b"\n").unwrap_or(text), parsed, answer.is_cut);
         let why = self.reason(why);
         if proof != Proof::None || self.accepts_unproven {
             self.release(line);
@@ -184,7 +185,7 @@ impl Evidence {
                 self.keep_out(line, limit, why);
             }
             Proof::Refused => {
-                self.prove(reading.complaint(), &why);
+                self.prove(parsed.complaint(), &why);
                 self.refuse(line, why);
             }
             Proof::None if self.accepts_unproven => self.refuse(line, why),
@@ -196,7 +197,7 @@ impl Evidence {
         proof
     }
 
-    /// A request of this line alone was too large.
+    /// Records that a request of this line alone was too large.
     pub fn too_large_alone(&mut self, lines: &Lines, line: usize, why: &str, at: RefusedAt) {
         let is_large = lines.line(line).len() > LINE_BYTES_TAKEN;
         let kind = if is_large { UnprovenKind::TooLarge } else { UnprovenKind::SmallTooLarge };
@@ -204,14 +205,14 @@ impl Evidence {
         self.set_aside(line, why, kind, at);
     }
 
-    /// A line that was set aside is refused for good if the address that refused it stored others in between.
+    /// Sets a line aside, or refuses it if it was set aside before and its address stored other lines in between.
     fn set_aside(&mut self, line: usize, why: Arc<str>, kind: UnprovenKind, at: RefusedAt) {
         if let Some(known) = self.unproven.iter().position(|unproven| unproven.line == line) {
             let before = self.unproven.remove(known);
             if before.at.is_confirmed_by(at) && kind.can_be_confirmed() && before.kind.can_be_confirmed() {
-                self.refused.push(Refused { line, why });
+                self.refused.push(RefusedLine { line, why });
             } else {
-                // Of several, the next one is tried the next time.
+                // At the end of the list, so that another line is tried next time.
                 self.unproven.push(Unproven { line, why, at, kind });
             }
         } else if self.take_out(line) {
@@ -219,7 +220,7 @@ impl Evidence {
         }
     }
 
-    /// A line is set aside no more.
+    /// Returns a line that was set aside to the open lines.
     fn release(&mut self, line: usize) {
         if let Some(known) = self.unproven.iter().position(|unproven| unproven.line == line) {
             self.unproven.remove(known);
@@ -227,7 +228,7 @@ impl Evidence {
         }
     }
 
-    /// All lines that were set aside are lines like others again.
+    /// Returns all lines that were set aside to the open lines.
     pub fn release_all(&mut self) {
         for unproven in std::mem::take(&mut self.unproven) {
             self.put_back(unproven.line);
@@ -238,7 +239,7 @@ impl Evidence {
         &self.unproven
     }
 
-    /// A reason, each kept once.
+    /// The shared text of a reason; each reason is kept once.
     pub fn reason(&mut self, why: &str) -> Arc<str> {
         if let Some(known) = self.reasons.get(why) {
             return Arc::clone(known);
@@ -248,26 +249,26 @@ impl Evidence {
         kept
     }
 
-    /// How many of a request's lines were dropped, at least.
-    pub fn dropped(&self, reading: &Reading) -> Option<usize> {
-        reading.dropped.filter(|_| self.counts_lines)
+    /// Lower bound of the request's lines that were dropped.
+    pub fn dropped(&self, parsed: &ParsedAnswer) -> Option<usize> {
+        parsed.dropped.filter(|_| self.counts_lines)
     }
 
-    /// Whether words that named several lines as refused for this may still be believed.
+    /// Whether a message that named several lines as refused for this complaint is still believed.
     pub fn stands(&self, complaint: &Complaint) -> bool {
         self.counts_lines || *complaint == Complaint::Unparsable
     }
 
-    /// A line was refused alone for this.
+    /// Records that a line was refused alone for this complaint.
     pub fn prove(&mut self, complaint: Complaint, why: &Arc<str>) {
-        // Where the words name neither field nor lines, other lines may have other reasons.
+        // If the message names neither field nor lines, other lines may have other reasons.
         let is_general = matches!(complaint, Complaint::Other | Complaint::Named(_));
         if !is_general && self.proof(&complaint).is_none() && self.proven.len() < PROVEN_MAX {
             self.proven.push((complaint, Arc::clone(why)));
         }
     }
 
-    /// The words with which a line was refused alone for this.
+    /// The message with which a line was refused alone for this complaint.
     pub fn proof(&self, complaint: &Complaint) -> Option<Arc<str>> {
         self.proven.iter().find(|(proven, _)| proven == complaint).map(|(_, why)| Arc::clone(why))
     }

@@ -1,46 +1,47 @@
-//! Whether the answer to a request of one line proves something about this line.
+//! Decides what the answer to a request of one line proves about this line.
 
 use super::suspects::fits_line;
-use crate::reading::{About, Complaint, Limit, Reading, quotes};
+use crate::dialects::{FAMILIES, ServerLimit};
+use crate::reading::{Complaint, ParsedAnswer, Subject, quotes};
 
-/// What an answer about one line alone proves.
+/// What the answer to a request of one line proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proof {
+pub enum Proof {
     /// The answer names a cause that lies in this line.
     Refused,
     /// A limit keeps the line out.
-    Limit(&'static Limit),
+    Limit(&'static ServerLimit),
     /// The answer names no known cause, or one that this line does not have.
     None,
 }
 
-pub(super) fn proof(line: &[u8], reading: &Reading, is_cut: bool) -> Proof {
-    match &reading.about {
-        About::Limit(limit) => Proof::Limit(limit),
-        About::Line(complaint) if names(line, complaint, reading, is_cut) => Proof::Refused,
+pub fn proof(line: &[u8], parsed: &ParsedAnswer, is_cut: bool) -> Proof {
+    match &parsed.subject {
+        Subject::Limit(limit) => Proof::Limit(limit),
+        Subject::Line(complaint) if names(line, complaint, parsed, is_cut) => Proof::Refused,
         _ => Proof::None,
     }
 }
 
-/// Text that the answer quotes has to stand in the line: an answer about other lines proves nothing.
-fn names(line: &[u8], complaint: &Complaint, reading: &Reading, is_cut: bool) -> bool {
+/// Whether the line contains what the answer names: an answer about other lines proves nothing.
+fn names(line: &[u8], complaint: &Complaint, parsed: &ParsedAnswer, is_cut: bool) -> bool {
     match complaint {
-        Complaint::Unparsable => is_quoted(&String::from_utf8_lossy(line), &reading.message, is_cut),
+        Complaint::Unparsable => is_quoted(&String::from_utf8_lossy(line), &parsed.message, is_cut),
         Complaint::Conflict { .. } | Complaint::TooLong { .. } | Complaint::Retention => {
             fits_line(line, complaint)
         }
         Complaint::Named(_) => {
             let line = String::from_utf8_lossy(line);
-            reading.numbered.iter().all(|named| {
+            parsed.numbered.iter().all(|named| {
                 named.number == 1
                     && named.begins.as_deref().is_none_or(|begins| line.starts_with(begins.trim()))
-            }) && name(&reading.message).is_none_or(|name| plain(&line).contains(&plain(name)))
+            }) && column(&parsed.message).is_none_or(|name| plain(&line).contains(&plain(name)))
         }
         Complaint::Limit(_) | Complaint::Other => false,
     }
 }
 
-/// The list of quotes is ambiguous where a line holds the words between two of them, so the whole line is looked for first.
+/// Whether the answer quotes the line. A line may contain the separator of two quotes, so the whole line is compared first.
 fn is_quoted(line: &str, message: &str, is_cut: bool) -> bool {
     let quoted = message.split_once("unable to parse '").map_or("", |(_, quoted)| quoted);
     quoted.starts_with(&format!("{line}': "))
@@ -49,20 +50,20 @@ fn is_quoted(line: &str, message: &str, is_cut: bool) -> bool {
 }
 
 /// Whether the quote is the line, or all of it between two line breaks: InfluxDB ends a line there, also within a string. Any other
-/// part of a line is what somebody who cuts requests off left of it.
+/// part of a line means that the request was cut off on its way.
 fn is_whole(quote: &str, line: &str) -> bool {
     let quote = quote.trim();
     !quote.is_empty() && (quote == line.trim() || line.split('\n').any(|part| part.trim() == quote))
 }
 
-/// The name that InfluxDB 3 puts between apostrophes.
-fn name(message: &str) -> Option<&str> {
-    let (_, rest) =
-        ["for column '", "instances of '"].iter().find_map(|before| message.split_once(before))?;
+/// The column that a message names between apostrophes.
+fn column(message: &str) -> Option<&str> {
+    let mut prefixes = FAMILIES.iter().flat_map(|family| family.column_prefixes);
+    let (_, rest) = prefixes.find_map(|prefix| message.split_once(prefix))?;
     rest.rsplit_once('\'').map(|(name, _)| name)
 }
 
-/// Without backslashes: lines escape names and answers do not.
+/// Removes backslashes: lines escape names and answers do not.
 fn plain(text: &str) -> String {
     text.replace('\\', "")
 }
@@ -70,17 +71,17 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::response::Answer;
+    use crate::answer::Answer;
 
-    fn reading(status: u16, body: &serde_json::Value) -> Reading {
-        Reading::of(&Answer { status, body: body.to_string().into_bytes(), ..Answer::default() })
+    fn parsed(status: u16, body: &serde_json::Value) -> ParsedAnswer {
+        ParsedAnswer::of(&Answer { status, body: body.to_string().into_bytes(), ..Answer::default() })
     }
 
     #[test]
-    fn proves_only_what_lies_in_the_line() {
+    fn proves_only_causes_that_lie_in_the_line() {
         let f = |line: &str, message: &str, want: Proof| {
-            let reading = reading(400, &serde_json::json!({ "message": message }));
-            assert_eq!(proof(line.as_bytes(), &reading, false), want, "{line}: {message}");
+            let parsed = parsed(400, &serde_json::json!({ "message": message }));
+            assert_eq!(proof(line.as_bytes(), &parsed, false), want, "{line}: {message}");
         };
         f("m v=+1 1", "unable to parse 'm v=+1 1': invalid number", Proof::Refused);
         f("m v=+1 1", "partial write: unable to parse 'm v=+1 1': invalid number dropped=0", Proof::Refused);
@@ -92,7 +93,7 @@ mod tests {
         );
         f("m v=1 1", "unable to parse 'm v=2 2': invalid number", Proof::None);
         f("m v=1 1", "unable to parse '': missing fields", Proof::None);
-        // A request that was cut off on its way.
+        // The request was cut off on its way.
         f("m v=1 1", "unable to parse 'm v': missing field value", Proof::None);
         f("m v=1 1", "unable to parse 'm v=1 1 ': no", Proof::Refused);
         let conflict = r#"partial write: field type conflict: input field "v" on measurement "m" is type string, already exists as type float dropped=1"#;
@@ -117,9 +118,9 @@ mod tests {
     fn compares_the_line_that_a_number_names() {
         let f = |number: usize, begins: &str, want: Proof| {
             let data = serde_json::json!({ "error_message": "No fields were provided", "line_number": number, "original_line": begins });
-            let reading =
-                reading(400, &serde_json::json!({ "error": "line protocol parsing error", "data": data }));
-            assert_eq!(proof(b"m,host=h1 v=NaN 1767571200000000000", &reading, false), want);
+            let parsed =
+                parsed(400, &serde_json::json!({ "error": "line protocol parsing error", "data": data }));
+            assert_eq!(proof(b"m,host=h1 v=NaN 1767571200000000000", &parsed, false), want);
         };
         f(1, "m,host=h1 v=NaN 1767", Proof::Refused);
         f(1, "m,host=h2 v=NaN 1767", Proof::None);

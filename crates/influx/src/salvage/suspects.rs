@@ -1,36 +1,32 @@
-//! The lines that a complaint may be about.
+//! Finds the lines that a complaint may be about.
 
 use crate::lines::Lines;
-use crate::reading::{Complaint, Numbered, Quote};
+use crate::reading::{Complaint, NumberedLine, Quote};
 use line_protocol::reader::{Point, Value, read_line};
 use memchr::memmem::Finder;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-/// Quotes that match no line, as of text that is not UTF-8. Each is looked for in all lines, so there is an end to it.
+/// Quotes that match no line, such as quotes of text that is not UTF-8. Each is compared with all lines, so their number is bounded.
 const UNMATCHED_MAX: usize = 16;
 
 const HOUR_NANOS: i64 = 3_600_000_000_000;
 const DAY_NANOS: i64 = 24 * HOUR_NANOS;
-/// Weeks of shards begin on Mondays, and 1970 on a Thursday.
+/// From the first Monday back to 1970: weekly shards begin on Mondays, and 1970 on a Thursday.
 const MONDAY_NANOS: i64 = 3 * DAY_NANOS;
 
 /// A line that may be refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Suspect {
+pub struct Suspect {
     pub line: u32,
-    /// None: InfluxDB takes that of the request.
+    /// `None`: InfluxDB uses the time of the request.
     pub time: Option<i64>,
-    /// What is wrong with it, where that is said of this very line.
+    /// The reason, if the answer gives one for this very line.
     pub why: Option<Arc<str>>,
 }
 
-/// Of these lines, those that a complaint fits, by time.
-pub(super) fn that_fit(
-    lines: &Lines,
-    indices: impl Iterator<Item = usize>,
-    complaint: &Complaint,
-) -> Vec<Suspect> {
+/// The lines that a complaint fits, in order of time.
+pub fn that_fit(lines: &Lines, indices: impl Iterator<Item = usize>, complaint: &Complaint) -> Vec<Suspect> {
     let needle = match complaint {
         Complaint::Unparsable | Complaint::Named(_) | Complaint::Limit(_) | Complaint::Other => {
             return Vec::new();
@@ -40,19 +36,19 @@ pub(super) fn that_fit(
     };
     let finder = Finder::new(needle);
     let candidates = indices.filter(|&index| finder.find(text(lines, index)).is_some());
-    // A line that does not read back fits no complaint, so nothing is proven against it.
+    // A line that cannot be parsed fits no complaint, so nothing is proven against it.
     let points = candidates.filter_map(|index| Some((index, read_line(text(lines, index)).ok()?)));
     let fitting = points.filter(|(_, point)| fits(point, complaint));
     by_time(fitting.map(|(index, point)| Suspect { line: index as u32, time: point.time, why: None }))
 }
 
-/// All of them, by time.
-pub(super) fn all(lines: &Lines, indices: impl Iterator<Item = usize>) -> Vec<Suspect> {
+/// All lines, in order of time.
+pub fn all(lines: &Lines, indices: impl Iterator<Item = usize>) -> Vec<Suspect> {
     let time = |index| read_line(text(lines, index)).ok()?.time;
     by_time(indices.map(|index| Suspect { line: index as u32, time: time(index), why: None }))
 }
 
-pub(super) fn by_time(suspects: impl Iterator<Item = Suspect>) -> Vec<Suspect> {
+pub fn by_time(suspects: impl Iterator<Item = Suspect>) -> Vec<Suspect> {
     let mut suspects: Vec<Suspect> = suspects.collect();
     suspects.sort_by_key(|suspect| suspect.time);
     suspects
@@ -73,17 +69,17 @@ fn fits(point: &Point, complaint: &Complaint) -> bool {
 }
 
 /// Whether a complaint that names a field or the retention may be about this line.
-pub(super) fn fits_line(line: &[u8], complaint: &Complaint) -> bool {
+pub fn fits_line(line: &[u8], complaint: &Complaint) -> bool {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     match complaint {
-        // A line without a time gets one from the server.
+        // The server gives a time to a line without one.
         Complaint::Retention => true,
         _ => read_line(line).is_ok_and(|point| fits(&point, complaint)),
     }
 }
 
-/// Those that an answer names by number. `indices` are the lines of the request.
-pub(super) fn that_are_numbered(lines: &Lines, indices: &[usize], numbered: &[Numbered]) -> Vec<Suspect> {
+/// The lines that an answer names by number. `indices` are the lines of the request.
+pub fn that_are_numbered(lines: &Lines, indices: &[usize], numbered: &[NumberedLine]) -> Vec<Suspect> {
     let is_it = |index: usize, begins: &str| text(lines, index).starts_with(begins.trim().as_bytes());
     let named = numbered.iter().filter_map(|named| {
         let index = *indices.get(named.number.checked_sub(1)?)?;
@@ -95,12 +91,12 @@ pub(super) fn that_are_numbered(lines: &Lines, indices: &[usize], numbered: &[Nu
     named.into_iter().map(|index| Suspect { line: index as u32, time: None, why: None }).collect()
 }
 
-/// Those that an answer quotes; both stand in the request's order. `words` makes a reason of the server's.
-pub(super) fn that_are_quoted(
+/// The lines that an answer quotes, in the request's order. `reason` makes a reason from the server's text.
+pub fn that_are_quoted(
     lines: &Lines,
     indices: &[usize],
     quotes: &[Quote<'_>],
-    mut words: impl FnMut(&str) -> Arc<str>,
+    mut reason: impl FnMut(&str) -> Arc<str>,
 ) -> Vec<Suspect> {
     let (mut rest, mut unmatched) = (indices, 0);
     let mut suspects = Vec::new();
@@ -114,20 +110,20 @@ pub(super) fn that_are_quoted(
             continue;
         };
         rest = after;
-        suspects.push(Suspect { line: index as u32, time: None, why: Some(words(quote.why)) });
+        suspects.push(Suspect { line: index as u32, time: None, why: Some(reason(quote.why)) });
     }
     suspects
 }
 
-/// Without its newline.
+/// The line without its newline.
 fn text(lines: &Lines, index: usize) -> &[u8] {
     let line = lines.line(index);
     line.strip_suffix(b"\n").unwrap_or(line)
 }
 
-/// Where to cut suspects that are in order of time, at least two. What a server refuses it refuses by shard, and nobody says
-/// where shards end: mostly with a week, a day or an hour.
-pub(super) fn middle(suspects: &[Suspect]) -> usize {
+/// Where to cut two or more suspects, which are in order of time. A server refuses by shard, and no answer says where shards end: mostly
+/// with a week, a day or an hour.
+pub fn middle(suspects: &[Suspect]) -> usize {
     let week = |time: i64| time.saturating_add(MONDAY_NANOS).div_euclid(7 * DAY_NANOS);
     let day = |time: i64| time.div_euclid(DAY_NANOS);
     let hour = |time: i64| time.div_euclid(HOUR_NANOS);
@@ -142,7 +138,7 @@ pub(super) fn middle(suspects: &[Suspect]) -> usize {
     cut.unwrap_or_else(|| halves(suspects))
 }
 
-/// The change of time that is nearest to the middle, for lines of one time are of one shard.
+/// The change of time that is nearest to the middle: lines with one time are in one shard.
 fn halves(suspects: &[Suspect]) -> usize {
     let half = suspects.len().div_ceil(2);
     let time = |i: usize| suspects.get(i).map(|suspect| suspect.time);
@@ -178,7 +174,7 @@ mod tests {
         f(&conflict(r#""f" on measurement "m""#, "string"), &texts, &[]);
         f(&conflict(r#""f" on measurement "m""#, "boolean"), &["m f=true 1", "m f=\"true\" 2"], &[0]);
         let escaped = [r#"m\ \,x f\ a\=b\"c=1i 1"#, r"온\도 습\\도=1i 1"];
-        // As 2.7.12 and as 1.6.7 write names.
+        // Names as 2.7.12 and 1.6.7 write them.
         f(&conflict(r#""f a=b\"c" on measurement "m ,x""#, "integer"), &escaped, &[0]);
         f(&conflict(r#""f a=b"c" on measurement "m ,x""#, "integer"), &escaped, &[0]);
         f(&conflict(r#""습\\\\도" on measurement "온\\도""#, "integer"), &escaped, &[1]);

@@ -1,6 +1,8 @@
 use super::*;
-use crate::answer::{Outcome, decide};
-use crate::response::Answer;
+use crate::answer::Answer;
+use crate::lines::{Lines, RequestSize};
+use crate::outcome::{Outcome, decide};
+use crate::reading::ParsedAnswer;
 use crate::seed;
 use base::Api;
 use sim::{Dialect, Flaw, Line, Shards, Sim};
@@ -13,7 +15,7 @@ mod sim;
 const MONDAY: i64 = 1_767_571_200_000_000_000;
 const HOUR: i64 = 3_600_000_000_000;
 const WEEKS: Shards = Shards { nanos: 7 * 24 * HOUR, first: MONDAY };
-const SIZE: Size = Size { lines_max: usize::MAX, bytes_max: usize::MAX };
+const SIZE: RequestSize = RequestSize { lines_max: usize::MAX, bytes_max: usize::MAX };
 
 fn lines_of(batch: &[Line]) -> Lines {
     let (mut text, mut ends) = (Vec::new(), Vec::new());
@@ -40,26 +42,26 @@ fn strings(fields: &[usize]) -> String {
     fields.concat() + "g=1"
 }
 
-/// As one in conflict, but of a shard where it is not.
+/// A line like one in conflict, in a shard without the conflict.
 fn innocent(fields: &[usize], series: usize, time: i64) -> Line {
     Line { text: format!("m,s={series} {} {time}", strings(fields)), ..line(Flaw::None, series, time) }
 }
 
 struct Salvaged {
-    refused: Vec<Refused>,
+    refused: Vec<RefusedLine>,
     requests: usize,
     bytes: usize,
 }
 
-/// Runs a plan to its end and checks what it came to. Whenever the batch is blocked, another lane stores something.
-fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
+/// Runs a plan to its end and checks the result. Whenever the batch is blocked, another lane stores a request.
+fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
     let lines = lines_of(sim.batch);
     let mut plan = Plan::new(&lines, false);
     let (mut kept, mut stores) = (BTreeSet::new(), 0);
     let mut refused_alone = BTreeSet::new();
     let api = if sim.dialect == Dialect::V1 { Api::V1 } else { Api::V2 };
-    while let Some(Step { request, wait }) = plan.next(&lines, size, &|_| stores) {
-        stores += u64::from(wait.is_some());
+    while let Some(NextRequest { request, blocked }) = plan.next(&lines, size, &|_| stores) {
+        stores += u64::from(blocked.is_some());
         let at = RefusedAt { address: 0, moment: stores, control: stores };
         let indices: Vec<usize> = match &request {
             Request::Run(run) => run.clone().collect(),
@@ -68,9 +70,9 @@ fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
         assert!(!indices.is_empty() && indices.len() <= size.lines_max.max(1), "{name}");
         assert!(indices.is_sorted(), "{name}");
         let answer: Answer = sim.answer(&indices, &request.body(&lines));
-        let reading = Reading::of(&answer);
+        let parsed = ParsedAnswer::of(&answer);
         let before = plan.lines_stored();
-        match decide(api, &answer, &reading) {
+        match decide(api, &answer, &parsed) {
             Outcome::Stored => {
                 stores += 1;
                 plan.stored(&lines);
@@ -86,7 +88,7 @@ fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
                 if let [alone] = *indices {
                     refused_alone.insert(alone);
                 }
-                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: &why, at });
+                plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: &why, at });
             }
             other => panic!("{name}: {other:?}"),
         }
@@ -119,11 +121,11 @@ fn salvage(sim: &mut Sim<'_>, mut size: Size, name: &str) -> Salvaged {
     for (i, line) in sim.batch.iter().enumerate().filter(|(_, line)| !bad(&line.flaw)) {
         latest.insert((line.series, line.time), i);
     }
-    assert_eq!(sim.stored, latest, "{name}: of two lines with one key, not the later one stayed");
+    assert_eq!(sim.stored, latest, "{name}: the later of two lines with one key must win");
     Salvaged { refused, requests: sim.requests, bytes: sim.bytes }
 }
 
-/// Whether one that is refused alone proves what is said of the other.
+/// Whether the refusal of one line alone proves the refusal of the other.
 fn are_of_a_kind(flaw: &Flaw, other: &Flaw) -> bool {
     match (flaw, other) {
         (Flaw::Conflict { .. }, Flaw::Conflict { .. }) => true,
@@ -146,7 +148,7 @@ fn sim(batch: &[Line], dialect: Dialect, shards: Shards, seed: u64) -> Sim<'_> {
     }
 }
 
-/// The most requests for this many causes in this many lines.
+/// Largest number of requests for this many causes in this many lines.
 fn bound(causes: usize, lines: usize) -> usize {
     if causes == 0 {
         return 1;
@@ -155,7 +157,7 @@ fn bound(causes: usize, lines: usize) -> usize {
     (2.0 * k * (n / k).max(1.0).log2() + 4.0 * k).floor() as usize
 }
 
-/// How many lines of a thousand are so: none, few, many, or all.
+/// Random share of lines, in thousandths: none, few, many, or all.
 fn random_share(rng: &mut fastrand::Rng) -> u32 {
     match rng.u8(..7) {
         0..3 => 0,
@@ -166,14 +168,14 @@ fn random_share(rng: &mut fastrand::Rng) -> u32 {
     }
 }
 
-/// As servers cut time, and as nobody would.
+/// Shards as servers cut them, and arbitrary ones.
 fn random_shards(rng: &mut fastrand::Rng) -> Shards {
     let odd = Shards { nanos: rng.i64(1..400) * HOUR / 7, first: MONDAY + rng.i64(0..HOUR) };
     let [hours, days] = [1, 24].map(|hours| Shards { nanos: hours * HOUR, first: MONDAY });
     [hours, days, WEEKS, odd][rng.usize(..4)]
 }
 
-/// Lines with flaws at random, of few series and times, so that keys come twice.
+/// Lines with random flaws, of few series and times, so that keys occur twice.
 fn random_batch(rng: &mut fastrand::Rng, of: Shards) -> Vec<Line> {
     let count = match rng.u8(..4) {
         0 => rng.usize(1..10),
@@ -237,7 +239,7 @@ fn settles_every_line_within_the_bound_of_requests() {
     }
 }
 
-/// Requests are cut by the configuration, by a proxy, or both, and the server's counts may be wrong.
+/// The configuration, a proxy, or both limit requests, and the server's counts may be wrong.
 #[test]
 fn settles_every_line_in_requests_of_any_size() {
     for seed in seeds(300) {
@@ -246,7 +248,7 @@ fn settles_every_line_in_requests_of_any_size() {
         let shards = random_shards(&mut rng);
         let mut batch = random_batch(&mut rng, shards);
         batch.truncate(300);
-        let size = Size { lines_max: rng.usize(1..100), bytes_max: rng.usize(1..5_000) };
+        let size = RequestSize { lines_max: rng.usize(1..100), bytes_max: rng.usize(1..5_000) };
         let bytes_max = rng.usize(500..3_000);
         for _ in 0..rng.usize(..3) {
             let at = rng.usize(..=batch.len());
@@ -258,7 +260,7 @@ fn settles_every_line_in_requests_of_any_size() {
     }
 }
 
-/// Seeds that are the same in each run, and 50 random ones.
+/// Fixed seeds, and 50 random ones.
 fn seeds(count: u64) -> Vec<u64> {
     if let Some(seed) = seed::given("SALVAGE_SEED") {
         return vec![seed];
@@ -272,7 +274,7 @@ fn repeated(seed: u64) -> seed::Repeated {
     seed::Repeated::by("SALVAGE_SEED", seed, "cargo test --lib salvage")
 }
 
-/// One flaw in every so many lines.
+/// Lines of which every `every`th has a flaw.
 fn flawed(count: usize, every: usize, flaw: impl Fn(usize) -> Flaw) -> Vec<Line> {
     let flaw = |i: usize| if i.is_multiple_of(every) { flaw(i / every) } else { Flaw::None };
     (0..count).map(|i| line(flaw(i), i % 10, MONDAY + i as i64)).collect()
@@ -300,13 +302,13 @@ fn needs_a_handful_of_requests_for_few_causes() {
 }
 
 #[test]
-fn needs_few_requests_where_many_causes_refuse_every_line() {
+fn needs_few_requests_if_many_causes_refuse_every_line() {
     let batch = flawed(5_000, 1, |i| conflict(i % 50));
     let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "50 causes").requests;
     assert!(requests <= 3 * 50, "{requests}");
 }
 
-/// What is sent again is not the whole batch for each of many causes.
+/// The whole batch is not sent again for each of many causes.
 #[test]
 fn sends_few_lines_again_for_many_causes() {
     let batch = flawed(5_000, 100, conflict);
@@ -317,10 +319,10 @@ fn sends_few_lines_again_for_many_causes() {
 }
 
 #[test]
-fn goes_on_with_the_quotes_that_it_read() {
+fn continues_with_the_quotes_of_a_cut_answer() {
     let batch = flawed(9_000, 1, |_| Flaw::Unparsable);
     let quoted = batch.len() * (batch[0].text.len() + 40);
-    assert!(quoted > 2 * crate::response::BODY_BYTES_MAX);
+    assert!(quoted > 2 * crate::answer::BODY_BYTES_MAX);
     let salvaged = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "a long list");
     assert!(salvaged.requests <= 8, "{}", salvaged.requests);
     let reasons: BTreeSet<&str> = salvaged.refused.iter().map(|refused| &*refused.why).collect();
@@ -328,28 +330,28 @@ fn goes_on_with_the_quotes_that_it_read() {
 }
 
 #[test]
-fn halves_where_answers_say_nothing() {
+fn halves_if_answers_name_no_cause() {
     let f = |count: usize, every: usize, most: usize| {
         let batch = flawed(count, every, |_| Flaw::Terse);
         let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), SIZE, "terse").requests;
         assert!(requests <= most, "{count} {every}: {requests}");
     };
-    // Each is refused alone twice, the second time after something else was stored.
+    // Each is refused alone twice, the second time after another line was stored.
     f(1_000, 1, bound(1_000, 1_000));
     f(1_000, 1_000, bound(1, 1_000));
     f(1_000, 100, bound(10, 1_000));
     f(1, 1, 2);
 }
 
-/// A plan for these lines, and what it sends to a server that refuses some of them with these words. Whenever it waits, another
-/// lane stores something.
+/// Runs a plan against a server that refuses some lines with a message. Whenever the plan waits, another lane stores a request. Returns the
+/// refused lines and the number of requests.
 fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Vec<usize>, usize) {
     let batch: Vec<Line> =
         texts.iter().map(|text| Line { text: (*text).to_owned(), ..line(Flaw::None, 0, 0) }).collect();
     let lines = lines_of(&batch);
     let (mut plan, mut stores) = (Plan::new(&lines, false), 0);
-    while let Some(Step { request, wait }) = plan.next(&lines, SIZE, &|_| stores) {
-        stores += u64::from(wait.is_some());
+    while let Some(NextRequest { request, blocked }) = plan.next(&lines, SIZE, &|_| stores) {
+        stores += u64::from(blocked.is_some());
         let at = RefusedAt { address: 0, moment: stores, control: stores };
         let indices = match request {
             Request::Run(run) => run.collect(),
@@ -363,8 +365,8 @@ fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Ve
             Some(message) => {
                 let body = serde_json::json!({ "message": message }).to_string().into_bytes();
                 let answer = Answer { status: 400, body, ..Answer::default() };
-                let reading = Reading::of(&answer);
-                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "why", at });
+                let parsed = ParsedAnswer::of(&answer);
+                plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: "why", at });
             }
         }
     }
@@ -372,7 +374,7 @@ fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Ve
     (plan.into_lists().0.iter().map(|refused| refused.line).collect(), count)
 }
 
-/// A line quotes another one as the server would.
+/// A line quotes another line as the server does.
 #[test]
 fn believes_no_quote_within_a_line() {
     let forging =
@@ -387,9 +389,9 @@ fn believes_no_quote_within_a_line() {
     assert_eq!(answered(&texts, refuses), (vec![0, 2], 1));
 }
 
-/// All are dropped, then one alone is refused for something else, and then the others are taken.
+/// All lines are dropped, then one alone is refused for another cause, and then the others are stored.
 #[test]
-fn takes_one_for_another_only_if_the_reason_is_the_same() {
+fn one_line_proves_others_only_for_the_same_cause() {
     let texts = ["m f=\"s\" 0", "m f=\"s\" 1", "m f=\"s\" 2"];
     let refuses = |indices: &[usize]| {
         match indices {
@@ -401,7 +403,7 @@ fn takes_one_for_another_only_if_the_reason_is_the_same() {
     assert_eq!(answered(&texts, refuses), (vec![0], 2));
 }
 
-/// Shards that end where nobody would guess: the counts of the answers tell.
+/// Shards with unusual bounds are found by the counts of the answers.
 #[test]
 fn finds_a_run_by_its_counts() {
     let shards = Shards { nanos: 774, first: MONDAY + 1_237 };
@@ -416,18 +418,18 @@ fn finds_a_run_by_its_counts() {
     assert!(requests <= 10, "{requests}");
 }
 
-/// One cause is found once, not in each request that the batch is cut into.
+/// A cause is found once, not again in each request of the batch.
 #[test]
 fn finds_a_cause_once_for_all_requests_of_a_batch() {
     let batch = flawed(5_000, 10, |_| conflict(0));
-    let size = Size { lines_max: 500, ..SIZE };
+    let size = RequestSize { lines_max: 500, ..SIZE };
     let requests = salvage(&mut sim(&batch, Dialect::V2, WEEKS, 7), size, "cut").requests;
     assert!(requests <= 10 + 5, "{requests}");
 }
 
-/// Words that are no guide: they name lines that are stored when they are tried.
+/// The answers name lines that are stored when they are tried.
 #[test]
-fn is_not_misled() {
+fn ignores_answers_that_lead_to_good_lines() {
     let texts: Vec<String> = (0..100).map(|i| format!("m f=\"s\",v={i} {i}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let f = |dropped: usize| {
@@ -440,9 +442,9 @@ fn is_not_misled() {
     [0, 1, 2, 50, 101].into_iter().for_each(f);
 }
 
-/// Every count is one too many, also for one line: no line is refused for a count.
+/// Every count is one too many, also for a single line, so no line is refused for a count.
 #[test]
-fn takes_no_count_from_who_counts_wrong() {
+fn ignores_counts_of_a_server_that_counts_wrong() {
     let texts: Vec<String> = (0..9).map(|i| format!("m f=\"s\",v={i} {i}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let refuses = |indices: &[usize]| {

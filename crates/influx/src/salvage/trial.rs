@@ -1,51 +1,50 @@
-//! Finds out which of some suspected lines are refused, by requests of their own.
+//! Finds out which suspected lines are refused, by requests of their own.
 //!
-//! Suspects are in order of time, and what is refused of them are whole shards: runs of neighbours. An answer counts those of one
-//! shard, so that a half that drops fewer than the whole did tells where the run lies.
+//! Suspects are in order of time. The refused ones among them are whole shards: runs of neighbours. An answer counts the lines of one
+//! shard, so a half that drops fewer lines than the whole shows where the run is.
 
 use super::evidence::Evidence;
 use super::proof::Proof;
+use super::refusal::{Refusal, RefusedAt};
 use super::suspects::{Suspect, fits_line, middle};
-use super::{Refusal, RefusedAt};
-use crate::lines::{Lines, Size};
+use crate::lines::{Lines, RequestSize};
 use crate::reading::Complaint;
 
 #[derive(Debug)]
-pub(super) struct Trial {
-    /// What is left to do; the last one is next.
-    steps: Vec<Step>,
-    sent: Option<Step>,
+pub struct Trial {
+    /// Outstanding requests; the last one is next.
+    steps: Vec<TrialStep>,
+    sent: Option<TrialStep>,
 }
 
 #[derive(Debug)]
-enum Step {
-    /// All of them in one request.
+enum TrialStep {
+    /// All suspects in one request.
     Together(Vec<Suspect>),
-    /// The first part of lines of which some are refused, `dropped` of them by the words of the answer.
+    /// The first part of lines among which some are refused; the answer counted `dropped`.
     Part { first: Vec<Suspect>, rest: Vec<Suspect>, dropped: Option<usize> },
-    /// A run, between lines that are not refused if it is there.
+    /// A run of refused lines. If the run is right, the lines around it are not refused.
     Run { run: Vec<Suspect>, around: [Vec<Suspect>; 2] },
-    /// The first alone of lines that are all refused by the words of an answer.
+    /// The first line alone, of lines that are all refused according to an answer.
     Alone(Vec<Suspect>, Complaint),
 }
 
 impl Trial {
-    /// Of suspects by time.
     pub fn new() -> Self {
         Self { steps: Vec::new(), sent: None }
     }
 
-    /// Lines of which nobody said yet whether they are refused.
+    /// Adds lines that may be refused.
     pub fn add(&mut self, suspects: Vec<Suspect>) {
         if !suspects.is_empty() {
-            self.steps.push(Step::Together(suspects));
+            self.steps.push(TrialStep::Together(suspects));
         }
     }
 
-    /// Lines of which some are refused, by an answer about them and others.
+    /// Adds lines among which some are refused, according to an answer about them and other lines.
     pub fn add_refused(&mut self, mut suspects: Vec<Suspect>, dropped: Option<usize>) {
         if suspects.len() > 1 && dropped.is_some_and(|dropped| dropped >= suspects.len()) {
-            // Probably all of them, of which one has to be refused alone.
+            // Probably all are refused; one of them has to be refused alone.
             let rest = suspects.split_off(1);
             self.add(rest);
             self.add(suspects);
@@ -54,12 +53,12 @@ impl Trial {
         }
     }
 
-    /// Lines that are all refused by the words of an answer about them.
+    /// Adds lines that are all refused according to an answer about them.
     pub fn add_all_refused(&mut self, suspects: Vec<Suspect>, complaint: Complaint, evidence: &mut Evidence) {
         match evidence.proof(&complaint) {
             Some(why) => evidence.refuse_all(suspects, &complaint, &why),
             None if suspects.is_empty() => {}
-            None => self.steps.push(Step::Alone(suspects, complaint)),
+            None => self.steps.push(TrialStep::Alone(suspects, complaint)),
         }
     }
 
@@ -67,50 +66,50 @@ impl Trial {
         self.steps.is_empty()
     }
 
-    /// The lines of the next request; none when the trial is over.
-    pub fn next(&mut self, lines: &Lines, size: Size, evidence: &mut Evidence) -> Option<Vec<usize>> {
+    /// The lines of the next request; `None` when the trial is over.
+    pub fn next(&mut self, lines: &Lines, size: RequestSize, evidence: &mut Evidence) -> Option<Vec<usize>> {
         let mut step = self.steps.pop()?;
         let fits = |suspects: &[Suspect]| fitting(suspects, lines, size);
         let count = match &mut step {
-            Step::Alone(..) => 1,
-            Step::Together(suspects) => {
+            TrialStep::Alone(..) => 1,
+            TrialStep::Together(suspects) => {
                 let rest = suspects.split_off(fits(suspects));
                 self.add(rest);
                 suspects.len()
             }
-            Step::Part { first, rest, .. } => {
+            TrialStep::Part { first, rest, .. } => {
                 let mut beyond = first.split_off(fits(first));
                 beyond.append(rest);
                 *rest = beyond;
                 first.len()
             }
-            Step::Run { run, .. } if fits(run) < run.len() => {
+            TrialStep::Run { run, .. } if fits(run) < run.len() => {
                 self.steps.push(step);
                 self.give_up_run(evidence);
                 return self.next(lines, size, evidence);
             }
-            Step::Run { run, .. } => run.len(),
+            TrialStep::Run { run, .. } => run.len(),
         };
-        let (Step::Together(tried)
-        | Step::Part { first: tried, .. }
-        | Step::Run { run: tried, .. }
-        | Step::Alone(tried, _)) = &step;
+        let (TrialStep::Together(tried)
+        | TrialStep::Part { first: tried, .. }
+        | TrialStep::Run { run: tried, .. }
+        | TrialStep::Alone(tried, _)) = &step;
         let mut picked: Vec<usize> = tried.iter().take(count).map(|suspect| suspect.line as usize).collect();
         picked.sort_unstable();
         self.sent = Some(step);
         Some(picked)
     }
 
-    /// The request was stored: in their place its lines will be again.
+    /// The request was stored. Its lines are sent again at their position.
     pub fn stored(&mut self, evidence: &mut Evidence) {
         match self.sent.take() {
-            Some(Step::Part { rest, dropped, .. }) => self.part(rest, dropped),
-            Some(step @ Step::Run { .. }) => {
+            Some(TrialStep::Part { rest, dropped, .. }) => self.part(rest, dropped),
+            Some(step @ TrialStep::Run { .. }) => {
                 self.steps.push(step);
                 self.give_up_run(evidence);
             }
-            // Were the words about those that are refused wrong, the order of the batch settles the others.
-            Some(Step::Together(_) | Step::Alone(..)) | None => {}
+            // The answer was wrong about these lines; they are settled in the batch's order.
+            Some(TrialStep::Together(_) | TrialStep::Alone(..)) | None => {}
         }
     }
 
@@ -122,17 +121,17 @@ impl Trial {
             }
         };
         match self.sent.take() {
-            Some(Step::Alone(mut suspects, complaint)) => {
+            Some(TrialStep::Alone(mut suspects, complaint)) => {
                 let rest = suspects.split_off(suspects.len().min(1));
                 alone(&suspects);
                 self.add_all_refused(rest, complaint, evidence);
             }
-            Some(Step::Together(suspects)) if suspects.len() == 1 => alone(&suspects),
-            Some(Step::Part { first, rest, dropped }) if first.len() == 1 => {
+            Some(TrialStep::Together(suspects)) if suspects.len() == 1 => alone(&suspects),
+            Some(TrialStep::Part { first, rest, dropped }) if first.len() == 1 => {
                 alone(&first);
                 self.part(rest, dropped);
             }
-            // A smaller size holds from now on.
+            // The next request is smaller.
             Some(step) => self.steps.push(step),
             None => {}
         }
@@ -141,9 +140,9 @@ impl Trial {
     /// Lines of the request were refused.
     pub fn refused(&mut self, lines: &Lines, refusal: Refusal<'_>, evidence: &mut Evidence) {
         match self.sent.take() {
-            Some(Step::Together(suspects)) => self.judge(lines, suspects, refusal, evidence),
-            Some(Step::Part { first, rest, dropped }) => {
-                let here = evidence.dropped(refusal.reading);
+            Some(TrialStep::Together(suspects)) => self.judge(lines, suspects, refusal, evidence),
+            Some(TrialStep::Part { first, rest, dropped }) => {
+                let here = evidence.dropped(refusal.parsed);
                 let run = run(&first, &rest, here, dropped).filter(|_| evidence.has_runs);
                 if let Some((before, after)) = run {
                     self.seek_run(first, rest, before, after);
@@ -152,8 +151,8 @@ impl Trial {
                     self.judge(lines, first, refusal, evidence);
                 }
             }
-            Some(Step::Run { run, around }) => {
-                if evidence.dropped(refusal.reading) != Some(run.len()) {
+            Some(TrialStep::Run { run, around }) => {
+                if evidence.dropped(refusal.parsed) != Some(run.len()) {
                     evidence.has_runs = false;
                     for lines in around {
                         self.add(lines);
@@ -161,10 +160,10 @@ impl Trial {
                 }
                 self.judge(lines, run, refusal, evidence);
             }
-            Some(Step::Alone(mut suspects, complaint)) => {
+            Some(TrialStep::Alone(mut suspects, complaint)) => {
                 let rest = suspects.split_off(suspects.len().min(1));
                 let proof = refuse_first(lines, &suspects, refusal, evidence);
-                let is_same = proof != Proof::None && refusal.reading.complaint().is_kin(&complaint);
+                let is_same = proof != Proof::None && refusal.parsed.complaint().is_kin(&complaint);
                 if is_same && evidence.stands(&complaint) {
                     let why = evidence.reason(refusal.why);
                     evidence.refuse_all(rest, &complaint, &why);
@@ -177,7 +176,7 @@ impl Trial {
         }
     }
 
-    /// Lines of a request that was refused.
+    /// Decides how to continue with the lines of a request that was refused.
     fn judge(
         &mut self,
         lines: &Lines,
@@ -189,11 +188,11 @@ impl Trial {
             refuse_first(lines, &suspects, refusal, evidence);
             return;
         }
-        let complaint = refusal.reading.complaint();
-        match evidence.dropped(refusal.reading) {
-            // A count proves nothing where the words that go with it are not known.
+        let complaint = refusal.parsed.complaint();
+        match evidence.dropped(refusal.parsed) {
+            // A count proves nothing if its message is not known.
             Some(dropped) if dropped == suspects.len() && complaint != Complaint::Other => {
-                // The count is about all of them, the cause only about those that it fits.
+                // The count is about all lines, the cause only about the lines that it fits.
                 let (fitting, others): (Vec<Suspect>, Vec<Suspect>) =
                     suspects.into_iter().partition(|suspect| may_be_about(lines, suspect, &complaint));
                 if fitting.is_empty() {
@@ -210,27 +209,27 @@ impl Trial {
         }
     }
 
-    /// Goes on with the first part of lines of which some are refused.
+    /// Continues with the first part of lines among which some are refused.
     fn part(&mut self, mut suspects: Vec<Suspect>, dropped: Option<usize>) {
         if suspects.len() < 2 || dropped == Some(suspects.len()) {
             return self.add(suspects);
         }
         let rest = suspects.split_off(middle(&suspects));
-        self.steps.push(Step::Part { first: suspects, rest, dropped });
+        self.steps.push(TrialStep::Part { first: suspects, rest, dropped });
     }
 
-    /// A run of the last `before` lines of one part and the first `after` of the next.
+    /// Tries a run: the last `before` lines of one part and the first `after` lines of the next.
     fn seek_run(&mut self, mut first: Vec<Suspect>, mut rest: Vec<Suspect>, before: usize, after: usize) {
         let mut run = first.split_off(first.len().saturating_sub(before));
         let behind = rest.split_off(after);
         run.append(&mut rest);
-        self.steps.push(Step::Run { run, around: [first, behind] });
+        self.steps.push(TrialStep::Run { run, around: [first, behind] });
     }
 
-    /// The run is not where it should be.
+    /// Tries the lines of a run and around it without assuming a run, because it was not where it should be.
     fn give_up_run(&mut self, evidence: &mut Evidence) {
         evidence.has_runs = false;
-        if let Some(Step::Run { run, around: [before, after] }) = self.steps.pop() {
+        if let Some(TrialStep::Run { run, around: [before, after] }) = self.steps.pop() {
             for lines in [after, run, before] {
                 self.add(lines);
             }
@@ -238,7 +237,8 @@ impl Trial {
     }
 }
 
-/// How much of a run lies in each part, if it lies in both: the first part, though not all of it, dropped fewer lines than both.
+/// How many lines of a run are in each part, if the run is in both: the first part dropped fewer lines than both together, and not all of
+/// its own.
 fn run(
     first: &[Suspect],
     rest: &[Suspect],
@@ -250,10 +250,10 @@ fn run(
     (here < first.len() && beyond <= rest.len()).then_some((here, beyond))
 }
 
-/// The first was refused alone.
+/// Records that the first suspect was refused alone.
 fn refuse_first(lines: &Lines, suspects: &[Suspect], refusal: Refusal<'_>, evidence: &mut Evidence) -> Proof {
     let [first, ..] = suspects else { return Proof::None };
-    // The server may have said something of this line before, in fewer words.
+    // An earlier answer may have given a reason for this very line.
     let why = first.why.as_deref().unwrap_or(refusal.why);
     evidence.refused_alone(lines, first.line as usize, Refusal { why, ..refusal })
 }
@@ -261,14 +261,14 @@ fn refuse_first(lines: &Lines, suspects: &[Suspect], refusal: Refusal<'_>, evide
 /// Whether a complaint about several lines may be about this one.
 fn may_be_about(lines: &Lines, suspect: &Suspect, complaint: &Complaint) -> bool {
     match complaint {
-        // A limit is about whole series, which no answer names in full, and refuses nothing.
+        // A limit is about whole series, which no answer names in full; it refuses nothing.
         Complaint::Limit(_) => true,
         _ => fits_line(lines.line(suspect.line as usize), complaint),
     }
 }
 
-/// How many of the first suspects a request may hold; one always may.
-fn fitting(suspects: &[Suspect], lines: &Lines, size: Size) -> usize {
+/// Number of first suspects that fit into a request; at least one.
+fn fitting(suspects: &[Suspect], lines: &Lines, size: RequestSize) -> usize {
     let mut bytes = 0;
     let fits = |suspect: &&Suspect| {
         bytes += lines.line(suspect.line as usize).len();

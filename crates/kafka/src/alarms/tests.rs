@@ -1,15 +1,15 @@
 //! Errors, statistics and time as librdkafka gives them, against the alarms that stand.
 
 use super::*;
-use base::alarm::{Alarm, Listener};
+use base::alarm::{Alarm, AlarmListener};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::statistics::{ConsumerGroup, Window};
 
 struct Nobody;
 
-impl Listener for Nobody {
+impl AlarmListener for Nobody {
     fn raised(&self, _: &Alarm) {}
-    fn mended(&self, _: &Alarm, _: Duration) {}
+    fn resolved(&self, _: &Alarm, _: Duration) {}
 }
 
 /// The alarms of one consumer at times that the test gives, in seconds.
@@ -77,7 +77,7 @@ fn a_start_without_kafka_is_unreachable_after_10_s_and_until_a_broker_answers() 
     assert_eq!(scene.causes(9), NONE);
     assert_eq!(scene.causes(10), ["kafka_unreachable"]);
     let alarm = scene.registry.current(scene.at(10)).remove(0);
-    assert!(alarm.holds && alarm.why.contains("Connection refused"), "{alarm:?}");
+    assert!(alarm.blocks && alarm.why.contains("Connection refused"), "{alarm:?}");
     assert!(alarm.at == "h:1" && alarm.remedy.contains("kafka.brokers"), "{alarm:?}");
     assert_eq!(scene.causes(500), ["kafka_unreachable"]);
     scene.statistics(501, &[(1, "UP", 10)]);

@@ -128,7 +128,7 @@ async fn creates_databases_with_any_name() {
     for name in ["d", r#"with "quotes" and \ "#, "한글; DROP DATABASE x"] {
         let destination = Destination::Database { database: name.to_owned(), retention_policy: None };
         assert_eq!(write(&connection, &destination, "m v=1 1").await.0, 404);
-        client.create_database(client.addresses().current(), name).await.unwrap();
+        client.create_database(client.addresses().current(), &destination).await.unwrap().unwrap();
         assert_eq!(write(&connection, &destination, "m v=1 1").await.0, 204);
     }
 }

@@ -1,9 +1,9 @@
-//! Several addresses of one database, some of which fail for a while.
+//! Failover between several addresses of one database.
 
 use super::*;
 use testkit::receiver::Faults;
 
-/// A receiver that answers every write so, until told otherwise.
+/// A receiver whose answer to every write can be set.
 struct Moody {
     receiver: Receiver,
     mood: Arc<Mutex<Option<Reply>>>,
@@ -35,15 +35,15 @@ fn ill() -> Reply {
     Reply::status(503)
 }
 
-/// A writer to these, which asks an address that is left alone again after so long.
-fn writer_to(receivers: &[&Moody], left_alone: Duration) -> (Arc<Events>, Arc<Writer>) {
+/// A writer to these receivers, which checks an address that is down after this time.
+fn writer_to(receivers: &[&Moody], down_for: Duration) -> (Arc<Events>, Arc<Writer>) {
     let mut connection = connection("http://h");
     connection.urls = receivers.iter().map(|moody| moody.receiver.url().parse().unwrap()).collect();
-    let delays = Delays { address_first: left_alone, address_max: left_alone, ..DELAYS };
+    let delays = Delays { address_first: down_for, address_max: down_for, ..DELAYS };
     start_writer(&connection, WriterOptions { delays, ..OPTIONS })
 }
 
-/// From and to, as places in the order of these.
+/// The address changes, as positions in `of`.
 fn changes(events: &Events, of: &[&Moody]) -> Vec<(usize, usize)> {
     let place = |url: &str| of.iter().position(|moody| moody.receiver.url() == *url).unwrap();
     let change = |event| match event {
@@ -68,7 +68,7 @@ const LONG: Duration = Duration::from_hours(1);
 const SHORT: Duration = Duration::from_millis(2);
 
 #[tokio::test]
-async fn goes_on_at_the_next_address() {
+async fn fails_over_to_the_next_address() {
     let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dead_url = format!("http://{}", dead.local_addr().unwrap());
     drop(dead);
@@ -98,11 +98,15 @@ async fn goes_on_at_the_next_address() {
         })
         .collect();
     assert_eq!(changes, [dead_url, ill.url()], "four lanes, one change for each address");
-    assert_eq!(lanes[0].deliver(&destination, &batch).await.requests.total(), 1, "it stays there");
+    assert_eq!(
+        lanes[0].deliver(&destination, &batch).await.requests.total(),
+        1,
+        "it stays at the next address"
+    );
 }
 
 #[tokio::test]
-async fn leaves_a_dead_address_alone() {
+async fn does_not_try_an_address_that_is_down() {
     let (first, second) = (Moody::start(Some(ill())).await, Moody::start(None).await);
     let (events, writer) = writer_to(&[&first, &second], LONG);
     let mut lane = writer.lane(7);
@@ -115,7 +119,7 @@ async fn leaves_a_dead_address_alone() {
 }
 
 #[tokio::test]
-async fn comes_back_to_the_first_address_when_it_works() {
+async fn fails_back_to_the_first_address_when_it_works() {
     let (first, second) = (Moody::start(Some(ill())).await, Moody::start(None).await);
     let (events, writer) = writer_to(&[&first, &second], SHORT);
     let mut lane = writer.lane(7);
@@ -126,7 +130,7 @@ async fn comes_back_to_the_first_address_when_it_works() {
     let client = writer.client();
     let addresses = client.addresses();
     let all: Vec<_> = addresses.all().collect();
-    until("the first is well", || !addresses.is_left_alone(all[0])).await;
+    until("the first is well", || !addresses.is_down(all[0])).await;
     lane.deliver(&bucket(), &good(7)).await;
     assert_eq!((first.lines_stored(), second.lines_stored()), (7, 10));
     assert_eq!(changes(&events, &[&first, &second]), [(0, 1), (1, 0)]);
@@ -151,9 +155,9 @@ async fn tries_all_addresses_while_none_works() {
     assert_eq!(changes(&events, &[first, second, third]), [(0, 1), (1, 2), (2, 1)]);
 }
 
-/// What is no fault of the address is the same at the next.
+/// Another address would give the same answer.
 #[tokio::test]
-async fn stays_where_lines_or_login_are_refused() {
+async fn stays_at_an_address_that_refuses_lines_or_login() {
     for reply in [
         Reply::status(401),
         Reply::status(404).body(r#"{"message":"bucket \"b\" not found"}"#),
@@ -175,7 +179,7 @@ async fn stays_where_lines_or_login_are_refused() {
 }
 
 #[tokio::test]
-async fn takes_the_second_address_for_the_first_question() {
+async fn probes_the_second_address_if_the_first_is_down() {
     let (first, second) = (Moody::start(Some(ill())).await, Moody::start(None).await);
     let (events, writer) = writer_to(&[&first, &second], LONG);
     Arc::clone(&writer).prepare(bucket(), 7).await;
@@ -184,7 +188,7 @@ async fn takes_the_second_address_for_the_first_question() {
 }
 
 #[tokio::test]
-async fn asks_for_no_address_when_the_writer_is_gone() {
+async fn checks_no_address_after_the_writer_is_dropped() {
     let (first, second) = (Moody::start(Some(ill())).await, Moody::start(None).await);
     let (_, writer) = writer_to(&[&first, &second], SHORT);
     writer.lane(7).deliver(&bucket(), &good(5)).await;

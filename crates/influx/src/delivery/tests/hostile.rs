@@ -1,14 +1,14 @@
-//! Answers that no InfluxDB gives: too much, too slow, broken, or made to look like something else.
+//! Answers that no InfluxDB sends: too large, too slow, broken, or forged.
 
 use super::*;
-use crate::response::BODY_BYTES_MAX;
+use crate::answer::BODY_BYTES_MAX;
 
-/// What is made of a refusal with this body, for one line, where no proof is wanted.
+/// The reason that is made of this refusal of one line, without proof.
 async fn why(reply: Reply) -> String {
     let options = Options { faults: Some(Box::new(move |_| Some(reply.clone()))), ..Options::default() };
     let setup = Setup::with(options, WriterOptions { accepts_unproven: true, ..OPTIONS }, |_| ()).await;
     let delivered = setup.deliver(&bucket(), &good(1)).await;
-    assert_eq!(delivered.requests, Requests { refused: 1, ..Requests::default() });
+    assert_eq!(delivered.requests, RequestCounts { refused: 1, ..RequestCounts::default() });
     delivered.refused[0].why.to_string()
 }
 
@@ -38,7 +38,7 @@ async fn reads_no_more_than_it_needs() {
 }
 
 #[tokio::test]
-async fn refuses_alone_whatever_the_answer_is_made_of() {
+async fn refuses_single_lines_for_any_body() {
     let body = |bytes: Vec<u8>| Reply::status(422).body(bytes);
     let noise: Vec<u8> = (0..100_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let packed = Gzip::new().compress(b"unable to parse").unwrap().to_vec();
@@ -69,9 +69,9 @@ async fn refuses_alone_whatever_the_answer_is_made_of() {
     }
 }
 
-/// The same for many lines: they are found all the same, and it takes no longer than halving.
+/// The refused lines among many are found for any body, with no more requests than halving.
 #[tokio::test]
-async fn finds_refused_lines_whatever_the_answer_is_made_of() {
+async fn finds_refused_lines_for_any_body() {
     let bodies = [
         b"unable to parse 'm v=1 1': \n".repeat(20_000),
         b"unable to parse 'm v=5 5': x\nunable to parse 'm v=6 6': x".to_vec(),
@@ -96,7 +96,7 @@ async fn finds_refused_lines_whatever_the_answer_is_made_of() {
 }
 
 #[tokio::test]
-async fn retries_what_does_not_come_to_its_end() {
+async fn retries_after_an_incomplete_answer() {
     let refusal = || Reply::status(422).body("refused");
     let drip = Ending::Drip(Duration::from_millis(100));
     let mut bomb = Reply::status(422);
@@ -108,7 +108,7 @@ async fn retries_what_does_not_come_to_its_end() {
     let options = Options { faults: Some(Box::new(script(replies))), ..Options::default() };
     let setup = Setup::with(options, OPTIONS, |c| c.timeout = Duration::from_millis(300)).await;
     let delivered = setup.deliver(&bucket(), &good(3)).await;
-    assert_eq!(delivered.requests, Requests { stored: 1, retried: 4, ..Requests::default() });
+    assert_eq!(delivered.requests, RequestCounts { stored: 1, retried: 4, ..RequestCounts::default() });
     for event in setup.events.take() {
         if let Event::Raised(alarm) = event {
             assert!(is_harmless(&alarm.why), "{}", alarm.why);
@@ -116,7 +116,7 @@ async fn retries_what_does_not_come_to_its_end() {
     }
 }
 
-/// A body that comes slowly but in time is read to its end.
+/// A body that arrives slowly but in time is read to its end.
 #[tokio::test]
 async fn waits_for_a_slow_answer() {
     let drip = Ending::Drip(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! What people read about an answer, over HTTP: the alarm that it raises and its remedy.
+//! Alarms and remedies for answers, over HTTP.
 
 use super::*;
 use base::alarm::Alarm;
@@ -15,7 +15,7 @@ async fn alarm(reply: Reply) -> Alarm {
 }
 
 #[tokio::test]
-async fn remedies_fit_who_answered() {
+async fn remedies_name_the_program_that_answered() {
     let f = async |reply: Reply, cause: &str, want: &[&str], unwanted: &[&str]| {
         let shown = format!("{reply:?}");
         let alarm = alarm(reply).await;
@@ -51,7 +51,7 @@ async fn remedies_fit_who_answered() {
     f(Reply::status(500), "server_failed", &["log of InfluxDB"], &["HTTP_PROXY"]).await;
 }
 
-/// InfluxDB 3.10 says so of the empty write that asks whether it takes writes.
+/// InfluxDB 3.10 refuses the empty write of a probe in this way.
 #[tokio::test]
 async fn an_empty_write_that_influxdb_3_refuses_raises_no_alarm() {
     let setup = Setup::faults(|request| {

@@ -1,15 +1,15 @@
-//! Every status of HTTP, over HTTP: whatever a server answers for a while, no line is refused without proof, and all are stored
-//! when the server is well.
+//! Every HTTP status, over HTTP: whatever a server answers for a while, no line is refused without proof, and all are stored when the
+//! server recovers.
 
 use super::*;
 use std::collections::BTreeMap;
 use testkit::receiver::Faults;
 
-/// Requests that are answered with the status under test, for each destination. Enough for a batch to be blocked.
+/// Requests that get the status under test, for each destination: enough to block a batch.
 const FAULTS: u32 = 12;
 const LINES: usize = 4;
 
-/// Bodies as a proxy sends them, and one as InfluxDB does, about a line that nobody sent.
+/// Bodies of proxies, and one of InfluxDB about a line that was not sent.
 const BODIES: [&str; 5] = [
     "",
     "<html><body><h1>Error</h1>unable to parse 'm v=1 1': no</body></html>",
@@ -18,7 +18,7 @@ const BODIES: [&str; 5] = [
     r#"{"error":"partial write: what dropped=4"}"#,
 ];
 
-/// Answers the first requests of each destination so; its name says how.
+/// Answers the first requests of each destination as its name says.
 fn faults() -> Faults {
     let seen: Mutex<BTreeMap<Destination, u32>> = Mutex::default();
     Box::new(move |request| {
@@ -57,7 +57,7 @@ async fn no_status_refuses_a_line_without_proof() {
     assert!(setup.writer.alarms().is_empty());
 }
 
-/// The same line is refused where the answer names a cause that lies in it, and the status is one of three.
+/// A line is refused if the answer names a cause in it and has one of three statuses.
 #[tokio::test]
 async fn three_statuses_refuse_a_line_for_a_cause_that_lies_in_it() {
     for status in [400, 422, 500] {
@@ -85,7 +85,7 @@ async fn unproven_refusals_block() {
         }
         let alarms = setup.writer.alarms();
         assert_eq!(alarms[0].cause, "refusal_unproven");
-        assert!(alarms[0].holds && alarms[0].remedy.contains("reject.rate_max"), "{alarms:?}");
+        assert!(alarms[0].blocks && alarms[0].remedy.contains("reject.rate_max"), "{alarms:?}");
         alone.load(Relaxed)
     };
     tokio::select! {
@@ -94,9 +94,9 @@ async fn unproven_refusals_block() {
     }
 }
 
-/// The rest of the batch is the control.
+/// The other lines of the batch are the control.
 #[tokio::test]
-async fn a_line_is_refused_that_is_refused_again_after_others_were_stored() {
+async fn a_line_that_is_refused_again_after_others_were_stored_is_refused() {
     let setup = Setup::faults(|request| {
         let text = String::from_utf8_lossy(&request.text);
         text.contains("m v=7 7\n").then(|| Reply::status(422).body("no"))
@@ -131,7 +131,7 @@ async fn a_limit_keeps_its_lines_out_and_stores_the_others() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_takes_no_gzip_gets_none() {
+async fn a_proxy_that_refuses_gzip_gets_uncompressed_bodies() {
     let replies = [
         Reply::status(415),
         Reply::status(400)
@@ -150,8 +150,8 @@ async fn a_proxy_that_takes_no_gzip_gets_none() {
     }
 }
 
-/// A proxy takes `Content-Encoding` away, and the server parses compressed bytes without quoting them, as InfluxDB Cloud and
-/// `QuestDB` do: words that refuse lines, about no line.
+/// A proxy removes `Content-Encoding`, and the server parses compressed bytes without quoting them, like InfluxDB Cloud and `QuestDB`: its
+/// message refuses lines, but is about no line.
 #[tokio::test]
 async fn a_line_is_refused_only_uncompressed() {
     for message in [
@@ -174,10 +174,10 @@ async fn a_line_is_refused_only_uncompressed() {
     }
 }
 
-/// A broken proxy before one address refuses a line again and again; that another address stores others proves nothing of it.
+/// A broken proxy before one address refuses a line again and again. Another address that stores other lines proves nothing.
 #[tokio::test]
-async fn what_another_address_stores_is_no_control() {
-    // The first address refuses every write, and is out of order every other time, so that the second one takes over.
+async fn another_address_is_no_control() {
+    // The first address refuses every write, and fails every other time, so that the second one takes over.
     let broken: Faults = Box::new(|request| {
         let is_empty = request.text.is_empty();
         Some(if is_empty || request.number.is_multiple_of(2) {
@@ -244,9 +244,9 @@ async fn an_interim_answer_is_a_timeout() {
     }
 }
 
-/// A record may hold what gzip begins with, and the server quotes it: without compression that is no sign of it.
+/// A record may contain the first bytes of gzip, and the server quotes it. Without compression that does not mean a compressed body.
 #[tokio::test]
-async fn a_record_with_the_bytes_of_gzip_is_refused_as_others_are() {
+async fn a_record_with_the_bytes_of_gzip_is_refused_like_others() {
     for compression in [Compression::None, Compression::Gzip] {
         let setup =
             Setup::with(Options::default(), OPTIONS, |connection| connection.compression = compression).await;

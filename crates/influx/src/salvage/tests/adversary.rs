@@ -1,16 +1,16 @@
-//! A server that answers anything: statuses and words at random, true of the lines or not. Whatever it answers, each line ends in
-//! one list, and none is refused without what docs/faults.md calls proof. The history of all requests is checked here by rules of
-//! its own, without the code under test.
+//! A server with random answers, true or false. Whatever it answers, each line ends in one list, and no line is refused without proof as
+//! docs/faults.md defines it. The rules here check the history of all requests without the code under test.
 
 use super::*;
-use crate::reading::{About, LimitScope};
+use crate::dialects::LimitScope;
+use crate::reading::Subject;
 use line_protocol::reader::{Value, read_line};
 
 const ADDRESSES: usize = 2;
-/// More than any delivery needs once the server stores everything.
+/// Bound of requests after the server begins to store everything.
 const HONEST_REQUESTS_MAX: usize = 2_000;
 
-/// One answer to a request, with what the adversary knows of it.
+/// A request, its answer, and the meaning of the answer.
 struct Sent {
     indices: Vec<usize>,
     address: usize,
@@ -19,12 +19,12 @@ struct Sent {
     is_stored: bool,
 }
 
-/// What the words of an answer say.
+/// The meaning of an answer's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     /// These lines are quoted.
     Quotes(Vec<usize>),
-    /// A field is a string and should not be.
+    /// A field is a string but must not be.
     Conflict {
         field: &'static str,
         dropped: usize,
@@ -36,7 +36,7 @@ enum Kind {
     Named,
     /// A limit that keeps lines out.
     Limit,
-    /// Nothing about a line that was sent.
+    /// The message is about no line that was sent.
     Other,
 }
 
@@ -45,7 +45,7 @@ fn text_of(i: usize, rng: &mut fastrand::Rng) -> String {
     format!("m,s={} {fields} {i}", rng.usize(..5))
 }
 
-/// Status, body and what they say.
+/// A random status and body, and their meaning.
 fn lie(batch: &[Line], indices: &[usize], rng: &mut fastrand::Rng) -> (u16, String, Kind) {
     let status = [400, 400, 400, 422, 422, 500, 413, 503, 301, 204][rng.usize(..10)];
     let dropped = if rng.bool() { indices.len() } else { rng.usize(..indices.len() + 3) };
@@ -91,7 +91,7 @@ fn has_string(line: &Line, field: &str) -> bool {
     })
 }
 
-/// Whether the words of an answer may be about this line.
+/// Whether the message of an answer may be about this line.
 fn is_about(sent: &Sent, line: usize, batch: &[Line]) -> bool {
     match &sent.kind {
         Kind::Quotes(quoted) => quoted.contains(&line),
@@ -105,12 +105,12 @@ fn is_refusal(sent: &Sent) -> bool {
     matches!(sent.answer.status, 400 | 422 | 500)
 }
 
-/// Refused alone, in words about this line.
+/// Whether the line was refused alone, with a message about it.
 fn is_proven_alone(history: &[Sent], line: usize, batch: &[Line]) -> bool {
     history.iter().any(|sent| sent.indices == [line] && is_refusal(sent) && is_about(sent, line, batch))
 }
 
-/// Counted or quoted with others, of which one was refused alone.
+/// Whether the line was counted or quoted with others, one of which was refused alone.
 fn is_proven_with_others(history: &[Sent], line: usize, batch: &[Line]) -> bool {
     history.iter().filter(|sent| is_refusal(sent) && sent.indices.contains(&line)).any(|sent| {
         let counts_all = match sent.kind {
@@ -124,7 +124,7 @@ fn is_proven_with_others(history: &[Sent], line: usize, batch: &[Line]) -> bool 
     })
 }
 
-/// Refused alone, others stored by the same address, refused alone again.
+/// Whether the line was refused alone, the same address stored another request, and it refused the line alone again.
 fn is_confirmed(history: &[Sent], line: usize) -> bool {
     let refusals = |address: usize| {
         history.iter().enumerate().filter(move |(_, sent)| {
@@ -145,20 +145,20 @@ fn is_proven(history: &[Sent], line: usize, batch: &[Line]) -> bool {
         || is_confirmed(history, line)
 }
 
-/// Returns how many lines were stored, refused and kept out.
+/// Runs a plan against random answers. Returns how many lines were stored, refused and kept out.
 fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
     let mut rng = fastrand::Rng::with_seed(seed);
     let count = rng.usize(1..40);
     let batch: Vec<Line> =
         (0..count).map(|i| Line { text: text_of(i, &mut rng), ..line(Flaw::None, 0, i as i64) }).collect();
     let lines = lines_of(&batch);
-    let size = Size { lines_max: rng.usize(1..50), ..SIZE };
+    let size = RequestSize { lines_max: rng.usize(1..50), ..SIZE };
     let mut plan = Plan::new(&lines, accepts_unproven);
     let mut history: Vec<Sent> = Vec::new();
     let (lie_count, stored_share) = (rng.usize(..400), rng.u8(..5));
     let mut controls = [0; ADDRESSES];
     let (mut moment, mut ever_stored) = (1, BTreeSet::new());
-    while let Some(Step { request, .. }) = plan.next(&lines, size, &|address| controls[address]) {
+    while let Some(NextRequest { request, .. }) = plan.next(&lines, size, &|address| controls[address]) {
         let is_honest = history.len() >= lie_count;
         assert!(history.len() < lie_count + HONEST_REQUESTS_MAX, "seed {seed}: it does not end");
         let indices: Vec<usize> = match &request {
@@ -186,10 +186,10 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
             });
         }
         let answer = Answer { status, body: body.into_bytes(), ..Answer::default() };
-        let reading = Reading::of(&answer);
+        let parsed = ParsedAnswer::of(&answer);
         moment += 2;
         let at = RefusedAt { address, moment, control: controls[address] };
-        let outcome = decide(Api::V2, &answer, &reading);
+        let outcome = decide(Api::V2, &answer, &parsed);
         let is_stored = outcome == Outcome::Stored;
         history.push(Sent { indices: indices.clone(), address, answer: answer.clone(), kind, is_stored });
         match outcome {
@@ -200,10 +200,10 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
             }
             Outcome::Split { why } => plan.too_large(&lines, &why, at),
             Outcome::Refused { why } => {
-                plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: &why, at });
+                plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: &why, at });
             }
-            // The same request again: here, as if the whole step were planned anew after the server was well.
-            Outcome::Retry { .. } | Outcome::Hold { .. } | Outcome::Uncompressed { .. } => {
+            // The writer sends the same request until it is stored.
+            Outcome::Retry { .. } | Outcome::Blocked { .. } | Outcome::Uncompressed { .. } => {
                 plan.stored(&lines);
                 let sent = history.last_mut().unwrap();
                 (sent.answer.status, sent.kind, sent.is_stored) = (204, Kind::Other, true);
@@ -226,7 +226,7 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
     for index in (0..count).filter(|index| !out.contains(index)) {
         assert!(ever_stored.contains(&index), "seed {seed}: line {index} was never stored");
     }
-    for Refused { line, why } in &refused {
+    for RefusedLine { line, why } in &refused {
         let is_alone = history.iter().any(|sent| sent.indices == [*line] && is_refusal(sent));
         let is_allowed = accepts_unproven && is_alone;
         assert!(
@@ -236,9 +236,9 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
     }
     for out in &kept_out {
         let is_named = history.iter().any(|sent| {
-            let about = Reading::of(&sent.answer).about;
+            let subject = ParsedAnswer::of(&sent.answer).subject;
             sent.indices.contains(&out.line)
-                && matches!(about, About::Limit(limit) if limit.scope == LimitScope::Lines)
+                && matches!(subject, Subject::Limit(limit) if limit.scope == LimitScope::Lines)
         });
         assert!(is_named, "seed {seed}: no limit keeps {} out", out.line);
     }
@@ -246,7 +246,7 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
 }
 
 #[test]
-fn no_answers_refuse_a_line_without_proof_or_lose_count_of_one() {
+fn random_answers_refuse_no_line_without_proof_and_lose_none() {
     let mut totals = [0; 3];
     let seeds = seeds(500);
     let is_one = seeds.len() == 1;
@@ -288,25 +288,25 @@ fn what_another_address_stores_confirms_no_refusal() {
     let lines = lines_of(&batch);
     let mut plan = Plan::new(&lines, false);
     let answer = Answer { status: 400, ..Answer::default() };
-    let reading = Reading::of(&answer);
+    let parsed = ParsedAnswer::of(&answer);
     let mut controls = [0, 0];
     for moment in (10..100).step_by(10) {
         assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some(), "at {moment}");
         let at = RefusedAt { address: 0, moment, control: controls[0] };
-        plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "no", at });
+        plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: "no", at });
         assert_eq!(plan.lines_refused(), 0, "at {moment}");
         controls[1] = moment + 1;
     }
-    // Sent before the last refusal: it says nothing of the time after.
+    // A request that was sent before the last refusal confirms nothing.
     controls[0] = 89;
     assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some());
     let at = RefusedAt { address: 0, moment: 100, control: controls[0] };
-    plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "no", at });
+    plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: "no", at });
     assert_eq!(plan.lines_refused(), 0);
     controls[0] = 101;
     assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some());
     let at = RefusedAt { address: 0, moment: 110, control: controls[0] };
-    plan.refused(&lines, Refusal { answer: &answer, reading: &reading, why: "no", at });
+    plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: "no", at });
     assert_eq!(plan.lines_refused(), 1);
     assert_eq!(plan.next(&lines, SIZE, &|address| controls[address]), None);
 }

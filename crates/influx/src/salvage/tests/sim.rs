@@ -1,9 +1,9 @@
-//! A server that refuses as InfluxDB 1.x and 2.x do, with what each line of a batch is known beforehand.
+//! A server that refuses lines like InfluxDB 1.x and 2.x. The flaw of each line is known beforehand.
 
-use crate::response::{Answer, BODY_BYTES_MAX};
+use crate::answer::{Answer, BODY_BYTES_MAX};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where shards end: one follows the other, each as long, the first of all at some time.
+/// Shards of equal length, and the begin of one of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Shards {
     pub nanos: i64,
@@ -24,26 +24,26 @@ impl Shards {
 pub enum Dialect {
     V1,
     V2,
-    /// Conflicts are 500 there.
+    /// Older 2.x, which answers a conflict with 500.
     OldV2,
 }
 
-/// What is wrong with a line.
+/// The flaw of a line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flaw {
     None,
-    /// These of its fields are strings, and floats in this shard.
+    /// These fields are strings, but floats in this shard.
     Conflict {
         shard: i64,
         fields: Vec<usize>,
     },
     Old,
     Unparsable,
-    /// A proxy takes no such line, and says nothing of it.
+    /// A proxy refuses the line without a cause.
     Terse,
-    /// Of a series that the limit of the server keeps out.
+    /// A limit of the server keeps the line's series out.
     Limited,
-    /// Longer than any request may be.
+    /// The line is longer than any request may be.
     Large,
 }
 
@@ -63,17 +63,17 @@ pub struct Sim<'a> {
 
     /// Larger requests are answered 413.
     pub bytes_max: usize,
-    /// What counts dropped lines wrongly, if something does.
+    /// Makes the count of dropped lines wrong, if set.
     pub miscounts: bool,
     pub rng: fastrand::Rng,
-    /// The line that was last written, by key.
+    /// The last line that was written, by key.
     pub stored: BTreeMap<(usize, i64), usize>,
     pub requests: usize,
     pub bytes: usize,
 }
 
 impl Sim<'_> {
-    /// One request with these lines.
+    /// Answers one request with these lines.
     pub fn answer(&mut self, indices: &[usize], body: &[u8]) -> Answer {
         self.requests += 1;
         self.bytes += body.len();
@@ -112,7 +112,7 @@ impl Sim<'_> {
         reply(204, "")
     }
 
-    /// Writes shard by shard until one fails; which others were written by then is chance.
+    /// Writes shard by shard, in random order, until one fails.
     fn write(&mut self, indices: &[usize]) -> Option<(String, usize)> {
         let mut shards: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
         let old: Vec<usize> = indices.iter().copied().filter(|&i| self.batch[i].flaw == Flaw::Old).collect();
@@ -166,14 +166,14 @@ impl Sim<'_> {
         reply(status, &body.to_string())
     }
 
-    /// Distinct causes for which lines of the batch are refused, by which requests are bounded.
+    /// Number of distinct causes for which lines of the batch are refused; it bounds the requests.
     pub fn cause_count(&self) -> usize {
         let mut causes = BTreeSet::new();
         let (mut alone, mut quoted, mut quoted_bytes) = (0, 0, 0);
         for line in self.batch {
             match line.flaw {
                 Flaw::None => {}
-                // Where the words lead to no line, each run of lines costs as much as a cause.
+                // If the message leads to no line, each run of lines costs as much as a cause.
                 Flaw::Terse | Flaw::Large | Flaw::Limited => alone += 1,
                 Flaw::Unparsable => {
                     quoted += 1;
@@ -187,7 +187,7 @@ impl Sim<'_> {
                 }
             }
         }
-        // An answer that says nothing hides the lists that others would give.
+        // An answer without a cause hides the lists of other answers.
         let lists = if alone > 0 { quoted } else { quoted_bytes.div_ceil(BODY_BYTES_MAX) };
         causes.len() + alone + lists
     }

@@ -6,7 +6,7 @@ fn outcome(api: Api, status: u16, body: &str) -> Outcome {
     classify(api, &Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() })
 }
 
-/// The kind of an outcome and its cause, without the words.
+/// The kind of an outcome and its cause.
 fn kind(outcome: &Outcome) -> (&'static str, Option<Cause>) {
     match outcome {
         Outcome::Stored => ("stored", None),
@@ -14,22 +14,22 @@ fn kind(outcome: &Outcome) -> (&'static str, Option<Cause>) {
         Outcome::Uncompressed { .. } => ("uncompressed", None),
         Outcome::Split { .. } => ("split", None),
         Outcome::Refused { .. } => ("refused", None),
-        Outcome::Hold { cause, .. } => ("hold", Some(*cause)),
+        Outcome::Blocked { cause, .. } => ("blocked", Some(*cause)),
     }
 }
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn decides_by_status_and_words() {
+fn decides_by_status_and_message() {
     let f = |api: Api, status: u16, body: &str, want: &str, cause: Option<Cause>| {
         assert_eq!(kind(&outcome(api, status, body)), (want, cause), "{status} {body}");
     };
     f(V2, 204, "", "stored", None);
     f(V1, 204, "", "stored", None);
-    f(V2, 200, "<html>welcome</html>", "hold", Some(Cause::NotInflux));
-    f(V2, 202, "", "hold", Some(Cause::NotInflux));
+    f(V2, 200, "<html>welcome</html>", "blocked", Some(Cause::NotInflux));
+    f(V2, 202, "", "blocked", Some(Cause::NotInflux));
 
-    // 2.7.12 and 1.6.7, and what newer servers say in their place.
+    // 2.7.12 and 1.6.7, and equivalent messages of newer servers.
     f(
         V2,
         400,
@@ -65,14 +65,14 @@ fn decides_by_status_and_words() {
         V2,
         400,
         r#"{"code":"invalid","message":"Please provide either orgID or org"}"#,
-        "hold",
+        "blocked",
         Some(Cause::RequestRefused),
     );
     f(
         V2,
         400,
         r#"{"code":"invalid","message":"invalid precision; valid precision units are ns, us, ms, and s"}"#,
-        "hold",
+        "blocked",
         Some(Cause::RequestRefused),
     );
     f(
@@ -82,8 +82,8 @@ fn decides_by_status_and_words() {
         "uncompressed",
         None,
     );
-    f(V1, 400, r#"{"error":"database is required"}"#, "hold", Some(Cause::RequestRefused));
-    // Words that are not known: the line has to be refused alone, and again after others were stored.
+    f(V1, 400, r#"{"error":"database is required"}"#, "blocked", Some(Cause::RequestRefused));
+    // Unknown messages: the line has to be refused alone, and again after others were stored.
     for status in [400, 422] {
         for body in [
             "",
@@ -113,10 +113,10 @@ fn decides_by_status_and_words() {
         V1,
         422,
         r#"{"error":"Adding a new database would exceed limit of 5 databases"}"#,
-        "hold",
+        "blocked",
         Some(Cause::ServerLimit),
     );
-    f(V2, 422, r#"{"message":"service limit reached"}"#, "hold", Some(Cause::ServerLimit));
+    f(V2, 422, r#"{"message":"service limit reached"}"#, "blocked", Some(Cause::ServerLimit));
     // A limit for some lines: the others are stored.
     f(
         V1,
@@ -129,7 +129,7 @@ fn decides_by_status_and_words() {
         V2,
         400,
         r#"{"message":"write buffer error: incoming write was empty"}"#,
-        "hold",
+        "blocked",
         Some(Cause::RequestRefused),
     );
     f(
@@ -151,52 +151,52 @@ fn decides_by_status_and_words() {
         V2,
         401,
         r#"{"code":"unauthorized","message":"unauthorized access"}"#,
-        "hold",
+        "blocked",
         Some(Cause::Unauthorized),
     );
-    f(V1, 401, r#"{"error":"authorization failed"}"#, "hold", Some(Cause::Unauthorized));
+    f(V1, 401, r#"{"error":"authorization failed"}"#, "blocked", Some(Cause::Unauthorized));
     f(
         V2,
         403,
         r#"{"code":"forbidden","message":"insufficient permissions for write"}"#,
-        "hold",
+        "blocked",
         Some(Cause::Forbidden),
     );
     f(
         V1,
         403,
         r#"{"error":"\"u\" user is not authorized to write to database \"x\""}"#,
-        "hold",
+        "blocked",
         Some(Cause::Forbidden),
     );
     f(
         V2,
         404,
         r#"{"code":"not found","message":"bucket \"ec2\" not found"}"#,
-        "hold",
+        "blocked",
         Some(Cause::BucketMissing),
     );
     f(
         V2,
         404,
         r#"{"code":"not found","message":"organization name \"test\" not found"}"#,
-        "hold",
+        "blocked",
         Some(Cause::OrgMissing),
     );
-    f(V1, 404, r#"{"error":"database not found: \"x\""}"#, "hold", Some(Cause::DatabaseMissing));
+    f(V1, 404, r#"{"error":"database not found: \"x\""}"#, "blocked", Some(Cause::DatabaseMissing));
     f(
         V1,
         404,
         r#"{"code":"not found","message":"no dbrp mapping found"}"#,
-        "hold",
+        "blocked",
         Some(Cause::MappingMissing),
     );
-    f(V2, 404, "404 page not found\n", "hold", Some(Cause::EndpointMissing));
-    f(V2, 405, "", "hold", Some(Cause::MethodRefused));
-    f(V2, 407, "", "hold", Some(Cause::ProxyLogin));
-    f(V2, 301, "", "hold", Some(Cause::Redirected));
-    f(V2, 308, "", "hold", Some(Cause::Redirected));
-    f(V2, 304, "", "hold", Some(Cause::Redirected));
+    f(V2, 404, "404 page not found\n", "blocked", Some(Cause::EndpointMissing));
+    f(V2, 405, "", "blocked", Some(Cause::MethodRefused));
+    f(V2, 407, "", "blocked", Some(Cause::ProxyLogin));
+    f(V2, 301, "", "blocked", Some(Cause::Redirected));
+    f(V2, 308, "", "blocked", Some(Cause::Redirected));
+    f(V2, 304, "", "blocked", Some(Cause::Redirected));
 
     f(
         V2,
@@ -208,11 +208,11 @@ fn decides_by_status_and_words() {
     f(V1, 413, r#"{"error":"Request Entity Too Large"}"#, "split", None);
     f(V2, 415, "", "uncompressed", None);
     for status in [410, 421] {
-        f(V2, status, "", "hold", Some(Cause::EndpointMissing));
+        f(V2, status, "", "blocked", Some(Cause::EndpointMissing));
     }
     for status in [402, 406, 409, 411, 412, 414, 416, 417, 418, 423, 425, 426, 428, 431, 451, 498] {
         for body in ["", r#"{"message":"unable to parse 'm v=': missing field value"}"#] {
-            f(V2, status, body, "hold", Some(Cause::RequestRefused));
+            f(V2, status, body, "blocked", Some(Cause::RequestRefused));
         }
     }
 
@@ -262,13 +262,13 @@ fn decides_by_status_and_words() {
         "retry",
         Some(Cause::ServerFailed),
     );
-    f(V1, 500, r#"{"error":"retention policy not found: nope"}"#, "hold", Some(Cause::PolicyMissing));
+    f(V1, 500, r#"{"error":"retention policy not found: nope"}"#, "blocked", Some(Cause::PolicyMissing));
     f(V2, 100, "", "retry", Some(Cause::ServerFailed));
     f(V2, 999, "", "retry", Some(Cause::ServerFailed));
 }
 
 #[test]
-fn keeps_the_servers_words_harmless() {
+fn makes_the_servers_message_printable() {
     let f = |body: &str, want: &str| {
         let Outcome::Refused { why } = outcome(V2, 422, body) else { panic!("{body}") };
         assert_eq!(why, want, "{body}");
@@ -290,9 +290,9 @@ fn keeps_the_servers_words_harmless() {
 }
 
 #[test]
-fn says_where_a_redirect_points() {
+fn names_the_target_of_a_redirect() {
     let answer = Answer { status: 301, location: Some("https://influx/".to_owned()), ..Answer::default() };
-    let want = Outcome::Hold { cause: Cause::Redirected, why: "301: to https://influx/".to_owned() };
+    let want = Outcome::Blocked { cause: Cause::Redirected, why: "301: to https://influx/".to_owned() };
     assert_eq!(classify(V2, &answer), want);
 }
 
@@ -322,7 +322,7 @@ fn reads_retry_after() {
 }
 
 #[test]
-fn takes_the_credential_out_of_an_answer() {
+fn masks_the_credential_in_an_answer() {
     let f = |words: &str, header: &str, want: &str| {
         let credential = Some(HeaderValue::from_str(header).unwrap());
         assert_eq!(Answer { credential, ..Answer::default() }.shown(words), want);
@@ -333,7 +333,7 @@ fn takes_the_credential_out_of_an_answer() {
     f("", "Token ", "");
 }
 
-/// The token `t` stands in the server's own words, which decide before it is masked.
+/// The server's own words contain the token `t`. They decide before it is masked.
 #[test]
 fn masks_the_credential_after_the_decision() {
     let answer = Answer {

@@ -1,0 +1,66 @@
+//! The interface of a dialect.
+
+use crate::answer::Answer;
+use crate::cause::Cause;
+use base::Credential;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// The API of one destination.
+pub trait Dialect {
+    /// Where lines are posted. The precision is nanoseconds in every dialect.
+    fn write_target(&self) -> Target<'_>;
+
+    /// Query for the retention of the destination.
+    fn retention_target(&self) -> Target<'_>;
+
+    /// The retention in the answer to [`Dialect::retention_target`]; zero means unlimited.
+    fn retention(&self, json: &Value) -> Option<Duration>;
+
+    /// Request that creates the destination; `None` where the bridge creates none.
+    fn creation_target(&self) -> Option<Target<'_>>;
+
+    /// Whether this answer to a write without lines means that the destination takes writes.
+    fn accepts_empty_write(&self, answer: &Answer) -> bool;
+
+    /// What to do about a missing permission.
+    fn permission_remedy(&self, credential: &Credential) -> String;
+
+    /// What to do about a missing organization, bucket, database or mapping.
+    fn missing_remedy(&self, cause: Cause, credential: &Credential) -> String;
+
+    /// What to do about a destination that is missing although `create_database` is set.
+    fn not_created_remedy(&self, credential: &Credential) -> String;
+}
+
+/// Path and query parameters of a request, relative to an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    pub path: &'static [&'static str],
+    pub parameters: Vec<(&'static str, Cow<'a, str>)>,
+}
+
+/// One word of a shell command, for remedies.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_words_for_a_shell() {
+        let f = |text: &str, want: &str| assert_eq!(shell_word(text), want);
+        f("plain-1.x", "plain-1.x");
+        f("", "''");
+        f("a b", "'a b'");
+        f("a'; rm -rf /; '", r"'a'\''; rm -rf /; '\'''");
+    }
+}

@@ -1,0 +1,71 @@
+//! The differences between server families, one file each.
+//!
+//! - [`Dialect`]: requests and remedies for the API that a destination belongs to.
+//! - [`Phrases`]: what a family writes into its answers. Every answer is compared with the phrases of all families, because servers also
+//!   answer each other's API: InfluxDB 3 and `QuestDB` take writes at the endpoints of 1.x and 2.x.
+//!
+//! A new family is a file here, an entry in [`FAMILIES`], an arm in [`dialect`] and, if it has its own kind of destination, a variant of
+//! [`Destination`].
+
+mod common;
+mod dialect;
+mod phrases;
+mod questdb;
+mod v1;
+mod v2;
+mod v3;
+
+pub use dialect::{Dialect, Target};
+pub use phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, find};
+
+use crate::cause::Cause;
+use base::{Api, Credential, Destination};
+use reqwest::RequestBuilder;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+
+/// All phrases, in the order in which they are compared. Errors of the operating system come first, because they never concern lines.
+/// `QuestDB` comes before 2.x, because its messages begin like those of InfluxDB Cloud and then name the cause.
+pub const FAMILIES: [&Phrases; 6] =
+    [&common::FIRST, &v3::PHRASES, &questdb::PHRASES, &v1::PHRASES, &v2::PHRASES, &common::LAST];
+
+/// The dialect of a destination.
+pub fn dialect(destination: &Destination) -> Box<dyn Dialect + '_> {
+    match destination {
+        Destination::Bucket { org, bucket } => Box::new(v2::Bucket { org, bucket }),
+        Destination::Database { database, retention_policy } => {
+            Box::new(v1::Database { database, policy: retention_policy.as_deref() })
+        }
+    }
+}
+
+/// What a server reports as missing, in the terms of the API that was used.
+pub fn missing(api: Api, reported: Cause) -> Cause {
+    match (api, reported) {
+        // The 1.x API of 2.x maps a database to a bucket.
+        (Api::V1, Cause::BucketMissing) => Cause::MappingMissing,
+        _ => reported,
+    }
+}
+
+/// Adds the credential. All families take both forms; InfluxDB 3 takes `Token` as a synonym of `Bearer`.
+pub fn authorize(request: RequestBuilder, credential: &Credential) -> RequestBuilder {
+    match credential {
+        Credential::None => request,
+        Credential::Token(token) => match token_header(token.expose()) {
+            Some(header) => request.header(AUTHORIZATION, header),
+            None => request,
+        },
+        Credential::Basic { username, password } => request.basic_auth(username, Some(password.expose())),
+    }
+}
+
+/// Whether a request can carry the credential.
+pub fn is_sendable(credential: &Credential) -> bool {
+    !matches!(credential, Credential::Token(token) if token_header(token.expose()).is_none())
+}
+
+fn token_header(token: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::try_from(format!("Token {token}")).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}

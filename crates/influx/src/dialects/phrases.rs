@@ -1,0 +1,83 @@
+//! Phrases of answers and their meaning. `(source)` marks phrases that were read in a server's source or documentation; all others were
+//! seen in answers of the named version.
+//!
+//! Phrases are in lower case. They are compared with a message from which everything that the server quotes was removed.
+
+use crate::cause::Cause;
+
+/// One phrase and its meaning.
+#[derive(Debug)]
+pub struct Phrase<T> {
+    pub text: &'static str,
+    pub means: T,
+}
+
+pub const fn phrase<T>(text: &'static str, means: T) -> Phrase<T> {
+    Phrase { text, means }
+}
+
+/// The phrases of one server family.
+#[derive(Debug)]
+pub struct Phrases {
+    /// Failures of the server or its operating system. They never concern lines.
+    pub failures: &'static [Phrase<Cause>],
+    pub limits: &'static [ServerLimit],
+    /// Causes that lie in single lines. `reading::complaint` parses the messages of 1.x and 2.x, which name more.
+    pub line_causes: &'static [Phrase<&'static str>],
+    /// Answers to a write without lines.
+    pub empty_write: &'static [&'static str],
+    /// Bodies whose compression the server did not understand, or a proxy that unpacks or relabels bodies.
+    pub encoding: &'static [&'static str],
+    /// Beginnings of messages about the request itself.
+    pub mistakes: &'static [Phrase<Cause>],
+    pub quotings: &'static [Quoting],
+    /// Text before the name of a column, which a `'` ends.
+    pub column_prefixes: &'static [&'static str],
+}
+
+impl Phrases {
+    pub const NONE: Self = Self {
+        failures: &[],
+        limits: &[],
+        line_causes: &[],
+        empty_write: &[],
+        encoding: &[],
+        mistakes: &[],
+        quotings: &[],
+        column_prefixes: &[],
+    };
+}
+
+/// How a server begins and ends a quote. The last end in the message counts: a quoted text may contain any number of them, and
+/// removing too much can only make a message unknown.
+#[derive(Debug)]
+pub struct Quoting {
+    pub begin: &'static str,
+    pub end: &'static str,
+    /// Whether the quote reaches to the end of the message if no end follows. Otherwise its begin is an ordinary character.
+    pub is_open: bool,
+}
+
+/// Which lines a limit keeps out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitScope {
+    /// Some lines, such as those of new series or columns. The server takes others.
+    Lines,
+    /// Every line of the destination.
+    Destination,
+}
+
+/// A limit of the server.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ServerLimit {
+    pub text: &'static str,
+    pub scope: LimitScope,
+    /// What is limited, and the setting: a sentence without a full stop.
+    pub remedy: &'static str,
+}
+
+/// The meaning of the first phrase that the message contains.
+pub fn find<T>(phrases: impl Iterator<Item = &'static Phrase<T>>, own: &str) -> Option<&'static T> {
+    let mut phrases = phrases;
+    phrases.find(|phrase| own.contains(phrase.text)).map(|phrase| &phrase.means)
+}

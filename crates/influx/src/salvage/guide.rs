@@ -1,0 +1,99 @@
+//! From the answer to a refused piece to a trial of the lines that it is about.
+
+use super::evidence::Evidence;
+use super::pieces::Piece;
+use super::refusal::Refusal;
+use super::suspects::{self, Suspect};
+use super::trial::Trial;
+use crate::lines::Lines;
+use crate::reading::{Complaint, may_forge_quotes, quotes};
+
+/// The trial of the lines that an answer leads to; `None` if it leads to none.
+pub fn trial(lines: &Lines, piece: &Piece, refusal: Refusal<'_>, evidence: &mut Evidence) -> Option<Trial> {
+    let mut trial = Trial::new();
+    let complaint = refusal.parsed.complaint();
+    match complaint {
+        Complaint::Unparsable => {
+            let quoted = quoted(lines, piece, refusal, evidence);
+            let leads = !quoted.is_empty();
+            trial.add_all_refused(quoted, complaint, evidence);
+            return leads.then_some(trial);
+        }
+        Complaint::Named(_) => {
+            let open: Vec<usize> = piece.open(evidence).collect();
+            let numbered = suspects::that_are_numbered(lines, &open, &refusal.parsed.numbered);
+            let leads = !numbered.is_empty();
+            numbered.into_iter().rev().for_each(|suspect| trial.add(vec![suspect]));
+            return leads.then_some(trial);
+        }
+        _ => {}
+    }
+    let count = piece.open(evidence).count();
+    let dropped = evidence.dropped(refusal.parsed);
+    let suspects = suspects_in(lines, piece, &complaint, (dropped, count), evidence);
+    // Without a count only a request for each line proves its refusal, so halves are as good.
+    if suspects.is_empty() || (dropped.is_none() && suspects.len() > count / 2) {
+        return None;
+    }
+    let behind = suspects_behind(lines, piece, &complaint, suspects.last(), evidence);
+    if dropped == Some(count) {
+        trial.add(behind);
+        trial.add_all_refused(suspects, complaint, evidence);
+    } else if behind.is_empty() {
+        trial.add_refused(suspects, dropped);
+    } else {
+        // A shard continues behind the piece, which was halved without regard to time.
+        trial.add_refused(suspects::by_time(suspects.into_iter().chain(behind)), None);
+    }
+    Some(trial)
+}
+
+/// The lines of a piece that a complaint fits. `dropped` of the piece's `count` lines were dropped.
+fn suspects_in(
+    lines: &Lines,
+    piece: &Piece,
+    complaint: &Complaint,
+    (dropped, count): (Option<usize>, usize),
+    evidence: &Evidence,
+) -> Vec<Suspect> {
+    let mut suspects = suspects::that_fit(lines, piece.open(evidence), complaint);
+    if *complaint == Complaint::Retention {
+        // A bound in time would not do: beside a newer line of its shard, InfluxDB takes an older one.
+        // An answer without a count leads to no suspects here.
+        suspects.truncate(dropped.unwrap_or(0));
+    }
+    if matches!(complaint, Complaint::Limit(_)) && dropped == Some(count) {
+        return suspects::all(lines, piece.open(evidence));
+    }
+    suspects
+}
+
+/// Lines behind the piece that the complaint fits too: trying them now is cheaper than piece by piece.
+fn suspects_behind(
+    lines: &Lines,
+    piece: &Piece,
+    complaint: &Complaint,
+    last: Option<&Suspect>,
+    evidence: &Evidence,
+) -> Vec<Suspect> {
+    let behind = Piece { lines: piece.lines.end..lines.len(), ..piece.clone() };
+    let mut suspects = suspects::that_fit(lines, behind.open(evidence), complaint);
+    if *complaint == Complaint::Retention {
+        let youngest = last.and_then(|suspect| suspect.time);
+        suspects.retain(|suspect| suspect.time <= youngest);
+    }
+    suspects
+}
+
+/// The lines of a piece that an answer quotes.
+fn quoted(lines: &Lines, piece: &Piece, refusal: Refusal<'_>, evidence: &mut Evidence) -> Vec<Suspect> {
+    if may_forge_quotes(&lines.slice(&piece.lines)) {
+        return Vec::new();
+    }
+    let quotes = quotes(&refusal.parsed.message, refusal.answer.is_cut);
+    let open: Vec<usize> = piece.open(evidence).collect();
+    suspects::that_are_quoted(lines, &open, &quotes, |why| {
+        let why = format!("{}: unable to parse: {why}", refusal.answer.status);
+        evidence.reason(&refusal.answer.shown(&why))
+    })
+}

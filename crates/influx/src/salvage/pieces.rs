@@ -1,0 +1,182 @@
+//! The parts of a batch that are not settled yet, and the requests made from them.
+
+use super::evidence::Evidence;
+use crate::lines::{Lines, RequestSize};
+use bytes::Bytes;
+use std::ops::Range;
+
+/// The lines of one request: at least one, in the batch's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    Run(Range<usize>),
+    Picked(Vec<usize>),
+}
+
+impl Request {
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Run(run) => run.len(),
+            Self::Picked(indices) => indices.len(),
+        }
+    }
+
+    pub fn bytes(&self, lines: &Lines) -> usize {
+        match self {
+            Self::Run(run) => lines.bytes(run),
+            Self::Picked(indices) => indices.iter().map(|&index| lines.line(index).len()).sum(),
+        }
+    }
+
+    /// The request's text. A run shares the batch's text; picked lines are copied.
+    pub fn body(&self, lines: &Lines) -> Bytes {
+        match self {
+            Self::Run(run) => lines.slice(run),
+            Self::Picked(indices) => {
+                let mut body = Vec::with_capacity(self.bytes(lines));
+                for &index in indices {
+                    body.extend_from_slice(lines.line(index));
+                }
+                body.into()
+            }
+        }
+    }
+}
+
+/// Neighbouring unsettled lines. Lines that are out (see `Evidence`) are skipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub lines: Range<usize>,
+    /// How often answers led to lines of this piece. From the second time on it is halved, so that each round sends fewer lines.
+    pub guided: u8,
+    pub half: HalfState,
+}
+
+/// What is known about a piece that was halved because its answer led to no line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfState {
+    None,
+    /// If this half is stored, the second half is refused.
+    First,
+    Refused,
+}
+
+impl Piece {
+    /// The lines of the piece that are sent with others.
+    pub fn open<'a>(&self, evidence: &'a Evidence) -> impl Iterator<Item = usize> + use<'a> {
+        self.lines.clone().filter(|&index| !evidence.is_out(index))
+    }
+
+    /// The only open line of the piece, if there is only one.
+    pub fn alone(&self, evidence: &Evidence) -> Option<usize> {
+        let mut open = self.open(evidence);
+        let line = open.next()?;
+        open.next().is_none().then_some(line)
+    }
+
+    /// The request for the open lines; `None` if no line is open.
+    fn request(&self, evidence: &Evidence) -> Option<Request> {
+        if evidence.out_count() == 0 {
+            return Some(Request::Run(self.lines.clone()));
+        }
+        let open: Vec<usize> = self.open(evidence).collect();
+        match open.len() {
+            0 => None,
+            all if all == self.lines.len() => Some(Request::Run(self.lines.clone())),
+            _ => Some(Request::Picked(open)),
+        }
+    }
+
+    /// Index of the first line that does not fit into a request with the lines before it.
+    fn fitting_end(&self, lines: &Lines, size: RequestSize, evidence: &Evidence) -> usize {
+        let Range { start, end } = self.lines;
+        if evidence.out_count() == 0 {
+            return end.min(start + lines.fitting(start, size));
+        }
+        let (mut count, mut bytes) = (0, 0);
+        let beyond = self.open(evidence).find(|&index| {
+            count += 1;
+            bytes += lines.line(index).len();
+            count > 1 && (count > size.lines_max || bytes > size.bytes_max)
+        });
+        beyond.unwrap_or(end)
+    }
+}
+
+/// The unsettled pieces of a batch, in order; the last one is next.
+#[derive(Debug)]
+pub struct Pieces(Vec<Piece>);
+
+impl Pieces {
+    /// The whole batch as one piece.
+    pub fn whole(lines: &Lines) -> Self {
+        let whole = Piece { lines: 0..lines.len(), guided: 0, half: HalfState::None };
+        Self(if lines.is_empty() { Vec::new() } else { vec![whole] })
+    }
+
+    /// Takes the next piece, cut to what a request may contain, and its request.
+    pub fn next(
+        &mut self,
+        lines: &Lines,
+        size: RequestSize,
+        evidence: &Evidence,
+    ) -> Option<(Piece, Request)> {
+        loop {
+            let piece = self.0.pop()?;
+            if piece.half == HalfState::Refused && piece.alone(evidence).is_none() {
+                self.halve(piece, HalfState::First, evidence);
+                continue;
+            }
+            let piece = self.cut(piece, lines, size, evidence);
+            if let Some(request) = piece.request(evidence) {
+                return Some((piece, request));
+            }
+        }
+    }
+
+    fn cut(&mut self, piece: Piece, lines: &Lines, size: RequestSize, evidence: &Evidence) -> Piece {
+        let (fitting, Range { start, end }) = (piece.fitting_end(lines, size, evidence), piece.lines.clone());
+        if fitting == end {
+            return piece;
+        }
+        // Neither part is known to be refused.
+        let piece = Piece { half: HalfState::None, ..piece };
+        self.0.push(Piece { lines: fitting..end, ..piece });
+        Piece { lines: start..fitting, ..piece }
+    }
+
+    /// The last line of the batch that is open and not settled.
+    pub fn any_open(&self, evidence: &Evidence) -> Option<usize> {
+        self.0.iter().find_map(|piece| piece.open(evidence).last())
+    }
+
+    /// After the first half of a piece was stored: the second half contains the refused lines.
+    pub fn mark_next_refused(&mut self) {
+        if let Some(second) = self.0.last_mut() {
+            second.half = HalfState::Refused;
+        }
+    }
+
+    /// Puts a piece back, and rejoins it with what was cut off.
+    pub fn put_back(&mut self, piece: Piece) {
+        match self.0.last_mut() {
+            Some(rest)
+                if rest.lines.start == piece.lines.end
+                    && (rest.guided, rest.half) == (piece.guided, HalfState::None) =>
+            {
+                rest.lines.start = piece.lines.start;
+            }
+            _ => self.0.push(piece),
+        }
+    }
+
+    /// Puts a piece back as two halves.
+    pub fn halve(&mut self, piece: Piece, half: HalfState, evidence: &Evidence) {
+        let count = piece.open(evidence).count();
+        let Some(middle) = piece.open(evidence).nth(count.div_ceil(2)) else {
+            return self.put_back(Piece { half: HalfState::None, ..piece });
+        };
+        let Piece { lines, guided, .. } = piece;
+        self.0.push(Piece { lines: middle..lines.end, guided, half: HalfState::None });
+        self.0.push(Piece { lines: lines.start..middle, guided, half });
+    }
+}
