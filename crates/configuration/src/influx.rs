@@ -1,21 +1,15 @@
 //! `[influx]`: the server, and where on it lines go.
 
-use super::scalars::Bounds;
-use super::schema;
+use super::keys;
 use super::section::{Section, Text};
 use super::security::tls_files;
 use super::source::Span;
 use super::urls;
 use base::{Api, Credential};
 use influx::{Compression, Connection, Tls};
-use std::time::Duration;
 
-const TIMEOUT: Bounds<Duration> = Bounds::new(
-    Duration::from_millis(1)..=Duration::from_hours(1),
-    "a write that takes longer is tried again",
-);
-const APIS: [(&str, Api); 2] = [("v2", Api::V2), ("v1", Api::V1)];
-const COMPRESSIONS: [(&str, Compression); 3] =
+pub const APIS: [(&str, Api); 2] = [("v2", Api::V2), ("v1", Api::V1)];
+pub const COMPRESSIONS: [(&str, Compression); 3] =
     [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
 
 /// What the other API calls it.
@@ -53,8 +47,11 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
     if !top.has("influx") {
         top.missing("influx", "it has the server to write to");
     }
-    let section = top.table("influx", &schema::INFLUX)?;
-    let api = if section.has("api") { section.word("api", &APIS) } else { Some(Api::V2) };
+    let section = top.table("influx", &keys::INFLUX)?;
+    let api = match section.word("api", &APIS) {
+        None if section.has("api") => None,
+        _ => Some(section.word_or_default("api", &APIS)),
+    };
     for key in ["bucket", "database"].into_iter().filter(|key| section.has(key)) {
         // One that is there but wrong is not missing besides.
         section.context.meant("influx", key);
@@ -79,11 +76,10 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
 fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
     let urls = urls::read(section);
     let credential = credential(section, api);
-    // A refused value is an error of the file, which is not used then: the default only stands where the key is missing.
-    let create_database = section.flag("create_database").unwrap_or(false);
-    let compression = section.word("compression", &COMPRESSIONS).unwrap_or_default();
-    let timeout = section.duration("timeout", &TIMEOUT).unwrap_or(Duration::from_secs(30));
-    let tls = section.table("tls", &schema::INFLUX_TLS);
+    let create_database = section.flag_or_default("create_database");
+    let compression = section.word_or_default("compression", &COMPRESSIONS);
+    let timeout = section.duration_or_default("timeout");
+    let tls = section.table("tls", &keys::INFLUX_TLS);
     let files = tls.map(tls_files);
     let urls = urls?;
     if let Some(tls) = tls.filter(|_| urls.iter().all(|url| url.scheme() == "http")) {
@@ -110,14 +106,14 @@ pub fn refuse_other_api(section: Section<'_>, api: Api, api_is_written: bool) {
         Api::V1 => (&V2_ONLY, "v2"),
     };
     for (key, why) in others {
-        if section.schema.keys.contains(key) && section.has(key) {
+        if section.schema.has(key) && section.has(key) {
             let remedy =
                 if api_is_written { "" } else { "; if that is what you want, add api = \"v1\" to [influx]" };
             section.error(key, format!("`{key}` is of api = \"{other}\": {why}{remedy}"));
         }
     }
     // Whoever writes a database and neither organization nor token forgot `api`, not those.
-    let is_influx = section.schema.name == schema::INFLUX.name;
+    let is_influx = section.schema.name == keys::INFLUX.name;
     let forgot_api = is_influx && api == Api::V2 && !api_is_written && section.has("database");
     if forgot_api && !section.has("token") {
         for key in ["org", "token", "bucket"] {

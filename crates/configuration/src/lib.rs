@@ -37,6 +37,7 @@ pub mod draft;
 mod influx;
 mod interpolate;
 mod kafka;
+mod keys;
 mod librdkafka;
 mod load;
 mod mapping;

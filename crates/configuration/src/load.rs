@@ -5,7 +5,7 @@ use super::interpolate::Surroundings;
 use super::report::{ConfigErrors, Problem};
 use super::section::Section;
 use super::source::Source;
-use super::{Config, dead_letter, influx, kafka, mapping, mask, schema, service, summary, syntax};
+use super::{Config, dead_letter, influx, kafka, keys, mapping, mask, service, summary, syntax};
 use engine::dead_letter::Store;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -143,7 +143,7 @@ fn parse_with(
 
 /// Every part is read before the first that has errors ends it, so that all of them are found.
 fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, Vec<String>)> {
-    let top = Section::top(context, &schema::TOP, table);
+    let top = Section::top(context, &keys::TOP, table);
     let mut kafka = kafka::read(top);
     let influx = influx::read(top);
     let mappings = mapping::read_all(top, influx.as_ref(), kafka.as_ref());

@@ -4,7 +4,7 @@ use super::influx::InfluxRead;
 use super::kafka::KafkaRead;
 use super::section::Section;
 use super::topics::{self, TopicList};
-use super::{destination, rules, schema, summary};
+use super::{destination, keys, rules, summary};
 use engine::Mapping;
 use mapping::Rules;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub fn read_all(
     influx: Option<&InfluxRead>,
     kafka: Option<&KafkaRead>,
 ) -> Option<(Vec<Mapping>, Vec<String>)> {
-    let sections = top.tables("mapping", &schema::MAPPING);
+    let sections = top.tables("mapping", &keys::MAPPING);
     let owns: Vec<_> = sections.iter().copied().map(destination::own).collect();
     let destinations = influx.map(|influx| destination::resolve(top, &owns, &influx.defaults));
     let mut read = Vec::new();

@@ -10,8 +10,8 @@ use mapping::{
 };
 use toml::de::DeValue;
 
-const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("json_lines", Format::JsonLines)];
-const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
+pub const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("json_lines", Format::JsonLines)];
+pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
 
 /// Keys that InfluxDB gives a meaning of its own: it refuses such tags, and drops a field called "time".
 const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
@@ -21,8 +21,7 @@ pub fn read(section: Section<'_>) -> Rules {
     let default = Rules::default();
     let (tag_keys, tag_paths) = tag_keys(section);
     Rules {
-        // A key that is missing has its default. So has one that was refused, but then the file has an error and is not used.
-        format: section.word("format", &FORMATS).unwrap_or_default(),
+        format: section.word_or_default("format", &FORMATS),
         query: query(section).unwrap_or(default.query),
         measurement: measurement(section).unwrap_or(default.measurement),
         name_key: selector(section, "name_key"),
@@ -30,7 +29,7 @@ pub fn read(section: Section<'_>) -> Rules {
         tag_paths,
         string_fields: globs(section, "string_fields").unwrap_or_default(),
         number_fields: globs(section, "number_fields").unwrap_or_default(),
-        integers: section.word("integers", &INTEGERS).unwrap_or_default(),
+        integers: section.word_or_default("integers", &INTEGERS),
         include: include(section).unwrap_or(default.include),
         exclude: globs(section, "exclude").unwrap_or_default(),
         rename: rename(section),
@@ -43,7 +42,7 @@ pub fn read(section: Section<'_>) -> Rules {
         offset_field: key(section, "offset_field"),
         header_tags: header_tags(section),
         tags: tags(section),
-        strict: section.flag("strict").unwrap_or(true),
+        strict: section.flag_or_default("strict"),
     }
 }
 

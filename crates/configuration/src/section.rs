@@ -2,12 +2,13 @@
 
 use super::context::{Context, Secrets};
 use super::interpolate::{InterpolateError, interpolate};
-use super::schema::{Table, title};
+use super::schema::{Key, Table, Value, title};
 use super::source::Span;
 use super::{unknown, words};
 use base::secret::Secret;
 use base::suggest::nearest;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -75,8 +76,29 @@ impl<'a> Section<'a> {
     }
 
     pub fn value(self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        debug_assert!(self.schema.keys.contains(&key) || self.schema.tables.contains(&key), "{key}");
+        debug_assert!(self.schema.has(key), "{} does not declare {key}", title(self.schema.name));
         self.table.get(key)
+    }
+
+    pub fn declaration(self, key: &str) -> &'static Key {
+        let declared = self.schema.key(key);
+        declared.unwrap_or_else(|| unreachable!("{} does not declare {key}", title(self.schema.name)))
+    }
+
+    /// The value of `key` in the file, or its declared default.
+    pub fn or_default<T>(
+        self,
+        key: &str,
+        read: impl Fn(Self, &str, &Spanned<DeValue<'_>>) -> Option<T>,
+    ) -> T {
+        if let Some(value) = self.value(key).and_then(|value| read(self, key, value)) {
+            return value;
+        }
+        let Value::Default(default) = self.declaration(key).value else {
+            unreachable!("`{key}` is declared without a default");
+        };
+        let value = DeValue::parse(default).ok().and_then(|value| read(self, key, &value));
+        value.unwrap_or_else(|| unreachable!("the default of `{key}` is refused: {default}"))
     }
 
     pub fn has(self, key: &str) -> bool {
@@ -115,6 +137,13 @@ impl<'a> Section<'a> {
     pub fn wants(self, value: &Spanned<DeValue<'_>>, key: &str, wanted: &str) {
         let message = format!("`{key}` wants {wanted}, this is {}", kind(value.get_ref()));
         self.context.error(&value.span(), message);
+    }
+
+    /// A table inside this one; an empty one where the file has none.
+    pub fn table_or_empty(self, name: &str, schema: &'static Table) -> Self {
+        static EMPTY: LazyLock<DeTable<'static>> = LazyLock::new(DeTable::new);
+        let empty = Self { context: self.context, schema, table: &EMPTY, header: None };
+        self.table(name, schema).unwrap_or(empty)
     }
 
     /// A table inside this one.
@@ -167,7 +196,15 @@ impl<'a> Section<'a> {
 
     /// A string that is not empty.
     pub fn text(self, key: &str) -> Option<Text> {
-        let value = self.value(key)?;
+        self.value(key).and_then(|value| self.filled_text_of(key, value))
+    }
+
+    pub fn text_or_default(self, key: &str) -> String {
+        self.or_default(key, |section, key, value| Some(section.filled_text_of(key, value)?.value))
+    }
+
+    /// A string that is not empty, as the value of `key` or inside it.
+    pub fn filled_text_of(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
         self.text_of(key, value).and_then(|text| self.not_empty(key, text))
     }
 
@@ -222,10 +259,7 @@ impl<'a> Section<'a> {
             self.wants(value, key, "a list of strings, such as [\"a\", \"b\"]");
             return None;
         };
-        let texts: Vec<Option<Text>> = values
-            .iter()
-            .map(|value| self.text_of(key, value).and_then(|text| self.not_empty(key, text)))
-            .collect();
+        let texts: Vec<Option<Text>> = values.iter().map(|value| self.filled_text_of(key, value)).collect();
         texts.into_iter().collect()
     }
 
@@ -271,7 +305,20 @@ impl<'a> Section<'a> {
 
     /// A string out of a few.
     pub fn word<T: Copy>(self, key: &str, known: &[(&'static str, T)]) -> Option<T> {
-        let text = self.text(key)?;
+        self.value(key).and_then(|value| self.read_word(key, value, known))
+    }
+
+    pub fn word_or_default<T: Copy>(self, key: &str, known: &[(&'static str, T)]) -> T {
+        self.or_default(key, |section, key, value| section.read_word(key, value, known))
+    }
+
+    fn read_word<T: Copy>(
+        self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        known: &[(&'static str, T)],
+    ) -> Option<T> {
+        let text = self.filled_text_of(key, value)?;
         if let Some((_, meant)) = known.iter().find(|(word, _)| *word == text.value) {
             return Some(*meant);
         }

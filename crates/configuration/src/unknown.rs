@@ -1,6 +1,7 @@
 //! Keys and tables that bridge.toml does not have: what was probably meant.
 
 use super::context::Context;
+use super::keys::KAFKA;
 use super::schema::{self, Table, title};
 use super::source::Span;
 use super::words::{self, Meaning};
@@ -12,7 +13,7 @@ use toml::de::{DeString, DeTable, DeValue};
 pub fn report(context: &Context<'_>, schema: &'static Table, table: &DeTable<'_>) {
     for (key, value) in table {
         let name: &str = key.get_ref();
-        if schema.keys.contains(&name) || schema.tables.contains(&name) {
+        if schema.has(name) {
             continue;
         }
         if is_table(value) {
@@ -38,13 +39,12 @@ fn report_key(context: &Context<'_>, schema: &'static Table, name: &str, span: &
 
 /// What was meant by a key, as the end of a message. What is found so is not reported as missing besides.
 fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
-    let known = || schema.keys.iter().chain(schema.tables).copied();
     let did_you_mean = |key: &'static str| {
         context.meant(schema.name, key);
         format!("; did you mean {key:?}?")
     };
     let plain = normalized(name);
-    if let Some(key) = known().find(|key| normalized(key) == plain) {
+    if let Some(key) = schema.names().find(|key| normalized(key) == plain) {
         return did_you_mean(key);
     }
     match words::meaning(name, schema.name) {
@@ -56,7 +56,7 @@ fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
         Some(Meaning::Note(note)) => return format!(": {note}"),
         None => {}
     }
-    if schema.name == schema::KAFKA.name && name.contains('.') {
+    if schema.name == KAFKA.name && name.contains('.') {
         return ": properties of librdkafka stand in [kafka.librdkafka]".to_owned();
     }
     let holders = schema::holders(name);
@@ -67,9 +67,9 @@ fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
         let titles: Vec<String> = holders.iter().map(|(table, _)| title(table.name)).collect();
         return format!("; it belongs into {}", titles.join(" or "));
     }
-    match nearest(name, known()) {
+    match nearest(name, schema.names()) {
         Some(key) => did_you_mean(key),
-        None => format!(": it has {}", known().collect::<Vec<_>>().join(", ")),
+        None => format!(": it has {}", schema.names().collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -142,7 +142,7 @@ fn report_inside(
             reported = true;
         } else if let Some(inside) = value.get_ref().as_table() {
             reported |= report_inside(context, schema, (&name, span), inside);
-        } else if words::meaning(&name, schema.name).is_some() || schema.name == schema::KAFKA.name {
+        } else if words::meaning(&name, schema.name).is_some() || schema.name == KAFKA.name {
             report_key(context, schema, &name, &span);
             reported = true;
         }
