@@ -1,16 +1,12 @@
 //! `[influx]`: the server, and where on it lines go.
 
-use super::keys;
+use super::keys::{self, APIS, COMPRESSIONS};
 use super::section::{Section, Text};
 use super::security::tls_files;
 use super::source::Span;
 use super::urls;
 use base::{Api, Credential};
-use influx::{Compression, Connection, Tls};
-
-pub const APIS: [(&str, Api); 2] = [("v2", Api::V2), ("v1", Api::V1)];
-pub const COMPRESSIONS: [(&str, Compression); 3] =
-    [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
+use influx::{Connection, Tls};
 
 /// What the other API calls it.
 const V1_ONLY: [(&str, &str); 5] = [

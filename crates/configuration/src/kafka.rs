@@ -1,12 +1,10 @@
 //! `[kafka]`.
 
+use super::keys::{self, OFFSET_RESETS};
 use super::section::{Section, Text};
 use super::topics::{self, TopicList};
-use super::{keys, librdkafka, security};
-use kafka::{OffsetReset, Settings};
-
-pub const OFFSET_RESETS: [(&str, OffsetReset); 3] =
-    [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("error", OffsetReset::Error)];
+use super::{librdkafka, security};
+use kafka::Settings;
 
 /// The checked table, and its topics with their places.
 pub struct KafkaRead {

@@ -4,20 +4,40 @@
 //! To add a key, declare it here, read it in the file of its table, and run
 //! `UPDATE=1 cargo test -p kafka-influx-bridge-configuration generated`.
 
-use super::changes::{
+use super::LogFormat;
+use super::differences::{
     client_differs, destinations_differ, excluded_topic_differs, file_size_differs, influx_differs,
     mappings_differ, topics_differ,
 };
-use super::influx::{APIS, COMPRESSIONS};
-use super::kafka::OFFSET_RESETS;
-use super::rules::{FORMATS, INTEGERS};
-use super::scalars::Bounds;
-use super::schema::{Key, Kind, Reload, Table, Value, words};
-use super::security::MECHANISMS;
-use super::service::{LEVELS, LOG_FORMATS};
+use super::schema::{Bounds, Differs, Key, Kind, Reload, Table, Value, words};
 use Kind::{File, Flag, FlagOrWord, Number, Pairs, Secret, Share, Size, Text, TextOrTexts, Texts, Word};
 use Value::{Default, Example, Required};
+use base::Api;
+use influx::Compression;
+use kafka::OffsetReset;
+use mapping::Integers;
+use mapping::decode::Format;
 use std::time::Duration;
+use tracing::Level;
+
+pub const OFFSET_RESETS: [(&str, OffsetReset); 3] =
+    [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("error", OffsetReset::Error)];
+/// The logins that this build of librdkafka supports. The last one uses a token.
+pub const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
+pub const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("json_lines", Format::JsonLines)];
+pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
+pub const APIS: [(&str, Api); 2] = [("v2", Api::V2), ("v1", Api::V1)];
+pub const COMPRESSIONS: [(&str, Compression); 3] =
+    [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
+pub const LEVELS: [(&str, Level); 5] = [
+    ("error", Level::ERROR),
+    ("warn", Level::WARN),
+    ("info", Level::INFO),
+    ("debug", Level::DEBUG),
+    ("trace", Level::TRACE),
+];
+
+pub const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 pub static TABLES: [&Table; 12] = [
     &TOP,
@@ -542,6 +562,13 @@ pub static LOG: Table = Table {
 };
 
 /// A difference that a running process applies.
-const fn live(name: &'static str, differs: super::schema::Differs) -> Reload {
+const fn live(name: &'static str, differs: Differs) -> Reload {
     Reload { name, needs_restart: false, differs }
+}
+
+/// The tables that have `key`, and its spelling there.
+pub fn holders(key: &str) -> Vec<(&'static Table, &'static str)> {
+    let plain = base::suggest::normalized(key);
+    let same = |known: &&Key| base::suggest::normalized(known.name) == plain;
+    TABLES.iter().filter_map(|table| Some((*table, table.keys.iter().find(same)?.name))).collect()
 }

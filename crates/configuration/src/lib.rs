@@ -33,6 +33,7 @@ mod changes;
 mod context;
 mod dead_letter;
 mod destination;
+mod differences;
 pub mod draft;
 mod influx;
 mod interpolate;

@@ -1,17 +1,15 @@
 //! What a `[[mapping]]` says of records: the input of the mapper.
 
+use super::keys::{FORMATS, INTEGERS};
 use super::section::{Section, Text, unknown_word};
 use base::suggest::nearest;
 use jiff::tz::TimeZone;
-use mapping::decode::{Format, Path, PathError, Query};
+use mapping::decode::{Path, PathError, Query};
 use mapping::{
-    DistinctTimes, Globs, Integers, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError,
-    TimeRange, TimeRule,
+    DistinctTimes, Globs, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError, TimeRange,
+    TimeRule,
 };
 use toml::de::DeValue;
-
-pub const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("json_lines", Format::JsonLines)];
-pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
 
 /// Keys that InfluxDB gives a meaning of its own: it refuses such tags, and drops a field called "time".
 const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];

@@ -1,32 +1,13 @@
 //! Numbers, sizes, durations and flags of a table, with the range that each may have.
 
-use super::schema::Kind;
+use super::schema::{Bounds, Kind};
 use super::section::Section;
 use super::sizes::{self, AmountError};
 use super::source::Span;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
-
-/// The range of a value, and the reason for it.
-pub struct Bounds<T> {
-    pub range: RangeInclusive<T>,
-    pub why: &'static str,
-}
-
-impl<T> Bounds<T> {
-    pub const fn new(range: RangeInclusive<T>, why: &'static str) -> Self {
-        Self { range, why }
-    }
-}
-
-impl<T: Copy> Bounds<T> {
-    pub fn shown(&self, show: impl Fn(T) -> String) -> String {
-        format!("{} to {}", show(*self.range.start()), show(*self.range.end()))
-    }
-}
 
 /// Each kind of value is read in two ways: `KIND` gives None where the key is left out or its value refused,
 /// `KIND_or_default` gives the declared default then. With a refused value the file has an error and is not used.

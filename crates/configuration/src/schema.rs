@@ -2,8 +2,7 @@
 //! the documents need to know about each key. The declarations themselves are in `keys.rs`.
 
 use super::Config;
-use super::keys::TABLES;
-use super::scalars::Bounds;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A table and what it may contain.
@@ -82,6 +81,24 @@ pub enum Value {
     Example(&'static str),
 }
 
+/// The range of a value, and the reason for it.
+pub struct Bounds<T> {
+    pub range: RangeInclusive<T>,
+    pub why: &'static str,
+}
+
+impl<T> Bounds<T> {
+    pub const fn new(range: RangeInclusive<T>, why: &'static str) -> Self {
+        Self { range, why }
+    }
+}
+
+impl<T: Copy> Bounds<T> {
+    pub fn shown(&self, show: impl Fn(T) -> String) -> String {
+        format!("{} to {}", show(*self.range.start()), show(*self.range.end()))
+    }
+}
+
 impl Key {
     pub const fn new(name: &'static str, kind: Kind, value: Value, text: &'static str) -> Self {
         Self { name, kind, value, text, restart: None }
@@ -128,11 +145,4 @@ pub fn title(name: &str) -> String {
         "mapping" => "[[mapping]]".to_owned(),
         name => format!("[{name}]"),
     }
-}
-
-/// The tables that have `key`, and its spelling there.
-pub fn holders(key: &str) -> Vec<(&'static Table, &'static str)> {
-    let plain = base::suggest::normalized(key);
-    let same = |known: &&Key| base::suggest::normalized(known.name) == plain;
-    TABLES.iter().filter_map(|table| Some((*table, table.keys.iter().find(same)?.name))).collect()
 }

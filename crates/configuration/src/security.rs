@@ -1,16 +1,14 @@
 //! `[kafka.tls]` and `[kafka.sasl]` as properties of librdkafka, and where tokens come from.
 
+use super::keys::{self, MECHANISMS};
 use super::section::{Section, Text, unknown_word};
-use super::{keys, urls};
+use super::urls;
 use base::secret::Secret;
 use kafka::{Oauth, TokenEndpoint};
 use reqwest::Url;
 use std::path::PathBuf;
 
 type Properties = Vec<(String, Secret)>;
-
-/// What this build of librdkafka can speak with a name and a password, or, for the last, with a token.
-pub const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
 
 /// The presence of the tables, even when they are empty, says which protocol is spoken.
 pub fn read(kafka: Section<'_>) -> (Properties, Option<Oauth>) {

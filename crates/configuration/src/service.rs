@@ -1,22 +1,12 @@
 //! `[batch]`, `[admin]`, `[log]` and `shutdown_max`.
 
+use super::keys::{self, LEVELS, LOG_FORMATS};
 use super::section::Section;
-use super::{Admin, Batch, Log, LogFormat, keys, sizes};
+use super::{Admin, Batch, Log, sizes};
 use std::net::SocketAddr;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
-use tracing::Level;
-
-pub const LEVELS: [(&str, Level); 5] = [
-    ("error", Level::ERROR),
-    ("warn", Level::WARN),
-    ("info", Level::INFO),
-    ("debug", Level::DEBUG),
-    ("trace", Level::TRACE),
-];
-
-pub const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 pub fn batch(top: Section<'_>) -> Batch {
     let section = top.table_or_empty("batch", &keys::BATCH);

@@ -1,8 +1,8 @@
 //! Keys and tables that bridge.toml does not have: what was probably meant.
 
 use super::context::Context;
-use super::keys::KAFKA;
-use super::schema::{self, Table, title};
+use super::keys::{self, KAFKA};
+use super::schema::{Table, title};
 use super::source::Span;
 use super::words::{self, Meaning};
 use base::suggest::{nearest, normalized};
@@ -59,7 +59,7 @@ fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
     if schema.name == KAFKA.name && name.contains('.') {
         return ": properties of librdkafka stand in [kafka.librdkafka]".to_owned();
     }
-    let holders = schema::holders(name);
+    let holders = keys::holders(name);
     if !holders.is_empty() {
         for (table, key) in &holders {
             context.meant(table.name, key);

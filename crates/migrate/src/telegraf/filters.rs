@@ -1,9 +1,8 @@
 //! `namepass`, `tagdrop`, `fieldinclude` and their like, of inputs and of outputs.
 
 use super::conf::Options;
-use super::rules::Rules;
+use super::rules::{Rules, is_match};
 use super::variables::has_variable;
-use mapping::Globs;
 
 /// The filter of one plugin.
 #[derive(Debug, Default)]
@@ -153,11 +152,6 @@ impl Subject<'_> {
         }
         if is_open { None } else { Some(false) }
     }
-}
-
-pub fn is_match(patterns: &[String], text: &str) -> bool {
-    patterns.iter().any(|pattern| pattern == text)
-        || patterns.iter().any(|pattern| Globs::compile(&[pattern]).is_ok_and(|globs| globs.is_match(text)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! conf (files, lines) -> kafka            [kafka] and its security     --+
-//!   |                 -> rules <- json, json_v2, filters  [[mapping]]  --+-> bridges: one for each Kafka and server
+//!   |                 -> input -> json, json_v2, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
 //!   variables         -> output, agent    [influx], [batch], [log]     --+
 //! ```
 
@@ -12,12 +12,12 @@ mod bridges;
 mod conf;
 mod filters;
 mod gjson;
+mod input;
 mod json;
 mod json_v2;
 mod kafka;
 mod output;
 mod probe;
-mod processors;
 mod rules;
 mod variables;
 mod work;
@@ -83,7 +83,7 @@ fn report_unread(conf: &Conf, work: &mut Work) {
 /// What becomes of a plugin that the bridge has not.
 fn advice(kind: &str) -> Option<String> {
     let words = match kind {
-        INPUT | output::V2 | output::V1 | processors::RENAME => return None,
+        INPUT | output::V2 | output::V1 | input::RENAME => return None,
         "processors.converter" => {
             "see `integers`, `number_fields`, `string_fields` and `tag_keys` of the [[mapping]]"
         }

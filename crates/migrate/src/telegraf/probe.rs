@@ -4,7 +4,7 @@ use super::conf::{Data, Options, Value};
 use super::kafka::OF_JSON;
 use super::rules::{NAMES_AND_FILTERS, Rules};
 use super::work::Work;
-use super::{INPUT, conf, output, processors};
+use super::{INPUT, conf, input, output};
 use crate::{Input, Machine, Notes};
 
 /// The header, and tag, that tells which record a point is of.
@@ -79,7 +79,7 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     let global_tags: toml::Table =
         conf.global_tags.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
     let renames: Vec<toml::Value> = conf
-        .of_kind(processors::RENAME)
+        .of_kind(input::RENAME)
         .map(|plugin| plain(&Value { line: 0, data: Data::Table(plugin.options.clone()) }))
         .collect();
     let mut all: toml::Table = [
