@@ -1,4 +1,4 @@
-//! `[dead_letter]` and `[reject]`: where records go that could not be stored, and how many of them are too many.
+//! Reads `[dead_letter]` and `[reject]`.
 
 use super::kafka::KafkaRead;
 use super::section::Section;
@@ -20,20 +20,20 @@ pub fn read(top: Section<'_>, kafka: Option<&KafkaRead>) -> Option<Store> {
     if section.has("topic") && section.has("file") {
         section.error(
             "file",
-            "`topic` and `file` are both here: a dead letter goes to one of them, take the other out",
+            "`topic` and `file` are both set: a dead letter goes to one of them, remove the other",
         );
         return None;
     }
     if section.has("topic") && section.has("file_bytes_max") {
-        section.error("file_bytes_max", "`file_bytes_max` is of `file`: a topic's size is Kafka's matter");
+        section.error("file_bytes_max", "`file_bytes_max` limits `file`: Kafka limits the size of a topic");
     }
     if !section.has("topic") && !section.has("file") {
-        section.missing("topic", "name a `topic`, or a `file`, or take the table out");
+        section.missing("topic", "name a `topic` or a `file`, or remove the table");
     }
     topic.map(Store::Topic).or_else(|| file.map(|path| Store::File { path, bytes_max }))
 }
 
-/// A topic that is read must not be written to: each letter would come back as a record to be rejected again.
+/// Refuses a dead-letter topic that the bridge reads: each dead letter would come back as a record and be rejected again.
 fn topic(section: Section<'_>, read: Option<&TopicList>) -> Option<String> {
     let text = section.text("topic")?;
     if let Err(why) = topics::check_name(&text) {
@@ -43,7 +43,7 @@ fn topic(section: Section<'_>, read: Option<&TopicList>) -> Option<String> {
     let is_read = |name: &&super::section::Text| name.value == text.value;
     if let Some(named) = read.and_then(|list| list.names.iter().find(is_read)) {
         let message = format!(
-            "{:?} is the topic of [dead_letter]: reading it would reject each dead letter again; take it out, or name another there",
+            "{:?} is the topic of [dead_letter]: reading it would reject each dead letter again; remove it here, or name another topic there",
             named.shown()
         );
         section.context.error(&named.span, message);

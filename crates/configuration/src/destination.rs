@@ -1,10 +1,10 @@
-//! Where the lines of each mapping go.
+//! Resolves the destination of each mapping: its own keys, else those of `[influx]`.
 
 use super::influx::{Defaults, refuse_other_api};
 use super::section::Section;
 use base::{Api, Destination};
 
-/// What a mapping itself says.
+/// The destination keys of one `[[mapping]]`.
 pub struct Own<'a> {
     section: Section<'a>,
     bucket: Option<String>,
@@ -22,7 +22,7 @@ pub fn own(section: Section<'_>) -> Own<'_> {
     }
 }
 
-/// The destinations of the mappings, in their order; of a single one for all topics if there are none.
+/// The destinations of the mappings, in their order. Without mappings, the destination of the default mapping.
 pub fn resolve(top: Section<'_>, owns: &[Own<'_>], defaults: &Defaults) -> Vec<Option<Destination>> {
     let Some(api) = defaults.api else {
         return Vec::new();
@@ -34,7 +34,7 @@ pub fn resolve(top: Section<'_>, owns: &[Own<'_>], defaults: &Defaults) -> Vec<O
         Api::V2 => ("bucket", &defaults.bucket),
         Api::V1 => ("database", &defaults.database),
     };
-    // Where no mapping has one of its own, one is missing once, in [influx].
+    // If no mapping has a destination of its own, the error is reported once, for [influx].
     if default.is_none() && !owns.iter().any(|own| own.section.has(key)) {
         let message = format!("[influx] has no `{key}`: where do the lines go?");
         top.context.missing(Some(&defaults.header), "influx", key, message);
@@ -60,7 +60,7 @@ fn of(own: Option<&Own<'_>>, api: Api, defaults: &Defaults) -> Option<Destinatio
         },
         Api::V1 => Destination::Database {
             database: pick(own.and_then(|own| own.database.as_ref()), &defaults.database)?,
-            // An empty one is the server's default, to get back to it where [influx] names another.
+            // An empty policy selects the server's default where [influx] names another policy.
             retention_policy: pick(
                 own.and_then(|own| own.retention_policy.as_ref()),
                 &defaults.retention_policy,

@@ -1,4 +1,4 @@
-//! `[influx]`: the server, and where on it lines go.
+//! Reads `[influx]`: the server, its login, and the default destination.
 
 use super::keys::{self, APIS, COMPRESSIONS};
 use super::section::{Section, Text};
@@ -8,7 +8,7 @@ use super::urls;
 use base::{Api, Credential};
 use influx::{Connection, Tls};
 
-/// What the other API calls it.
+/// Keys of one API only, with the name of their counterpart in the other.
 const V1_ONLY: [(&str, &str); 5] = [
     ("database", "v2 writes into a `bucket`"),
     ("retention_policy", "v2 writes into a `bucket`, which has its own"),
@@ -21,15 +21,15 @@ const V2_ONLY: [(&str, &str); 2] = [
     ("bucket", "v1 writes into a `database`; that of an InfluxDB 2 is the one of its DBRP mapping"),
 ];
 
-/// The checked table; either part may have errors of its own.
+/// The checked table. Either part may have errors.
 pub struct InfluxRead {
     pub connection: Option<Connection>,
     pub defaults: Defaults,
 }
 
-/// Where lines go if their mapping says nothing else.
+/// The destination of mappings that have none of their own.
 pub struct Defaults {
-    /// None: it could not be read.
+    /// None if the value was refused.
     pub api: Option<Api>,
     pub api_is_written: bool,
     pub header: Span,
@@ -49,7 +49,7 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
         _ => Some(section.word_or_default("api", &APIS)),
     };
     for key in ["bucket", "database"].into_iter().filter(|key| section.has(key)) {
-        // One that is there but wrong is not missing besides.
+        // A key with a wrong value is not also reported as missing.
         section.context.meant("influx", key);
     }
     let value = |key: &str| section.text(key).map(|text| text.value);
@@ -95,7 +95,7 @@ fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
     Some(Connection { urls, api: api?, credential: credential?, create_database, compression, timeout, tls })
 }
 
-/// Keys that only the other API has, in `[influx]` or `[[mapping]]`.
+/// Reports keys of `[influx]` or `[[mapping]]` that only the other API has.
 pub fn refuse_other_api(section: Section<'_>, api: Api, api_is_written: bool) {
     let (others, other): (&[_], _) = match api {
         Api::V2 => (&V1_ONLY, "v1"),
@@ -105,10 +105,10 @@ pub fn refuse_other_api(section: Section<'_>, api: Api, api_is_written: bool) {
         if section.schema.has(key) && section.has(key) {
             let remedy =
                 if api_is_written { "" } else { "; if that is what you want, add api = \"v1\" to [influx]" };
-            section.error(key, format!("`{key}` is of api = \"{other}\": {why}{remedy}"));
+            section.error(key, format!("`{key}` belongs to api = \"{other}\": {why}{remedy}"));
         }
     }
-    // Whoever writes a database and neither organization nor token forgot `api`, not those.
+    // A file with a database and no token lacks `api`, not org, token and bucket.
     let is_influx = section.schema.name == keys::INFLUX.name;
     let forgot_api = is_influx && api == Api::V2 && !api_is_written && section.has("database");
     if forgot_api && !section.has("token") {
@@ -140,20 +140,17 @@ fn credential(section: Section<'_>, api: Option<Api>) -> Option<Credential> {
         check_header(section, token);
     }
     if section.has("token") && section.has("username") && api == Some(Api::V1) {
-        section.error(
-            "username",
-            "`token` and `username` are both here: one of them logs in, take the other out",
-        );
+        section.error("username", "`token` and `username` are both set: remove one of them");
     }
     if api == Some(Api::V1) {
         for (key, other) in [("username", "password"), ("password", "username")] {
             if section.has(key) && !section.has(other) {
-                section.missing(other, &format!("`{key}` wants it beside it"));
+                section.missing(other, &format!("`{key}` needs it"));
             }
         }
     }
     if let Some(username) = login.0.as_ref().filter(|username| username.value.contains(':')) {
-        section.refuse(username, "`username` can't hold a \":\": HTTP ends it there");
+        section.refuse(username, "`username` can't contain a \":\": HTTP ends it there");
     }
     Some(match (token, login) {
         (Some(token), _) => Credential::Token(token.secret()),

@@ -1,4 +1,4 @@
-//! `[kafka]`.
+//! Reads `[kafka]`.
 
 use super::keys::{self, OFFSET_RESETS};
 use super::section::{Section, Text};
@@ -6,7 +6,7 @@ use super::topics::{self, TopicList};
 use super::{librdkafka, security};
 use kafka::Settings;
 
-/// The checked table, and its topics with their places.
+/// The checked table, and its topics with their places in the file.
 pub struct KafkaRead {
     pub kafka: Settings,
     pub topics: TopicList,
@@ -39,7 +39,7 @@ pub fn read(top: Section<'_>) -> Option<KafkaRead> {
     Some(KafkaRead { kafka, topics: topics? })
 }
 
-/// Also in one string, separated by commas, as librdkafka's `bootstrap.servers` has them.
+/// Reads `brokers`. One string may have several, separated by commas, as in librdkafka's `bootstrap.servers`.
 fn brokers(section: Section<'_>) -> Option<Vec<String>> {
     if !section.has("brokers") {
         section.missing("brokers", "where Kafka listens, such as brokers = [\"localhost:9092\"]");

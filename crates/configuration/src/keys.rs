@@ -419,7 +419,7 @@ pub static INFLUX_TLS: Table = Table {
 
 const BATCH_BYTES: Bounds<u64> = Bounds::new(
     1_000..=1_000_000_000,
-    "a write should hold some lines, and servers refuse bodies far below 1GB",
+    "a write needs room for some lines, and servers refuse bodies far below 1GB",
 );
 
 pub static BATCH: Table = Table {
@@ -445,7 +445,7 @@ pub static BATCH: Table = Table {
             "age_max",
             Kind::Duration(Bounds::new(
                 Duration::from_millis(1)..=Duration::from_hours(1),
-                "it is how long a record may wait for others",
+                "every record waits for up to this time",
             )),
             Default("\"1s\""),
             "How long a record may wait for others. Lower is fresher, higher is cheaper.",
@@ -490,7 +490,7 @@ pub static DEAD_LETTER: Table = Table {
             "file_bytes_max",
             Size(Bounds::new(
                 1_000_000..=100_000_000_000,
-                "a record takes up to 1MB, and a file that nothing can open helps nobody",
+                "a record takes up to 1MB, and larger files are hard to open",
             )),
             Default("\"100MB\""),
             "A full file is renamed to file.1, file.2, ...; none is ever deleted.",

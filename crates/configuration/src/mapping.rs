@@ -1,4 +1,4 @@
-//! `[[mapping]]`: which topics each takes, and whether every topic is taken.
+//! Reads all `[[mapping]]`, and checks that each has records and each topic has a mapping.
 
 use super::influx::InfluxRead;
 use super::kafka::KafkaRead;
@@ -9,15 +9,15 @@ use engine::Mapping;
 use mapping::Rules;
 use std::sync::Arc;
 
-/// One `[[mapping]]`, its topics and rules read.
+/// One `[[mapping]]` with its topics and rules.
 struct MappingRead<'a> {
     section: Section<'a>,
-    /// None: all topics.
+    /// None for all topics.
     topics: Option<TopicList>,
     rules: Rules,
 }
 
-/// All mappings and, in words, what each will do. None if there are errors.
+/// All mappings, and a summary of each. None if there are errors.
 pub fn read_all(
     top: Section<'_>,
     influx: Option<&InfluxRead>,
@@ -54,10 +54,9 @@ pub fn read_all(
     Some((mappings, summaries))
 }
 
-/// Mappings that no record reaches, and topics that no mapping takes.
+/// Reports mappings that no record reaches and topics without a mapping.
 fn check_reach(read: &[MappingRead<'_>], kafka: Option<&KafkaRead>) {
     for (index, mapping) in read.iter().enumerate() {
-        // The index is that of one of them.
         let earlier = read.get(..index).unwrap_or_default();
         let number = |index: usize| {
             if earlier.len() == 1 { String::new() } else { format!(" (number {})", index + 1) }

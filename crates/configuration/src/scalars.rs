@@ -72,7 +72,7 @@ impl Section<'_> {
             }
         };
         if share.is_none() {
-            self.wants(value, key, WANTED);
+            self.wrong_kind(value, key, WANTED);
         }
         self.in_bounds(key, value, share?, bounds, show_share)
     }
@@ -85,7 +85,7 @@ impl Section<'_> {
             DeValue::Integer(number) => self.whole_number(key, &value.span(), number)?,
             DeValue::String(_) => self.amount(key, value, sizes::size)?,
             _ => {
-                self.wants(value, key, "a size such as \"4MB\" or a number of bytes");
+                self.wrong_kind(value, key, "a size such as \"4MB\" or a number of bytes");
                 return None;
             }
         };
@@ -97,7 +97,7 @@ impl Section<'_> {
             unreachable!("`{key}` is read as a duration, but declared otherwise");
         };
         if !value.get_ref().is_str() {
-            self.wants(value, key, "a duration with its unit in quotes, such as \"250ms\" or \"10s\"");
+            self.wrong_kind(value, key, "a duration with its unit in quotes, such as \"250ms\" or \"10s\"");
             return None;
         }
         let duration = self.amount(key, value, sizes::duration)?;
@@ -117,12 +117,12 @@ impl Section<'_> {
     /// Reads a string with variables as another kind of value: `consumers = "${CONSUMERS:-1}"`.
     fn replaced<T: FromStr>(self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) -> Option<T> {
         if !value.get_ref().as_str().is_some_and(|text| text.contains("${")) {
-            self.wants(value, key, wanted);
+            self.wrong_kind(value, key, wanted);
             return None;
         }
         let read = self.text_of(key, value)?.value.trim().parse().ok();
         if read.is_none() {
-            let message = format!("`{key}` wants {wanted} once its variables are replaced");
+            let message = format!("`{key}` must be {wanted} once its variables are replaced");
             self.context.error(&value.span(), message);
         }
         read
@@ -150,7 +150,7 @@ impl Section<'_> {
             return Some(read);
         }
         let range = bounds.shown(&show);
-        let message = format!("`{key}` is from {range}, this is {}: {}", show(read), bounds.why);
+        let message = format!("`{key}` must be from {range}, not {}: {}", show(read), bounds.why);
         self.context.error(&value.span(), message);
         None
     }

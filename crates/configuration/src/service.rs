@@ -1,4 +1,4 @@
-//! `[batch]`, `[admin]`, `[log]` and `shutdown_max`.
+//! Reads `[batch]`, `[admin]`, `[log]` and `shutdown_max`.
 
 use super::keys::{self, LEVELS, LOG_FORMATS};
 use super::section::Section;

@@ -1,4 +1,4 @@
-//! Keys and tables that bridge.toml does not have: what was probably meant.
+//! Reports unknown keys and tables with the key or table that was probably meant.
 
 use super::context::Context;
 use super::keys::{self, KAFKA};
@@ -9,7 +9,7 @@ use base::suggest::{nearest, normalized};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-/// Reports what in `table` is unknown.
+/// Reports the unknown keys and tables in `table`.
 pub fn report(context: &Context<'_>, schema: &'static Table, table: &DeTable<'_>) {
     for (key, value) in table {
         let name: &str = key.get_ref();
@@ -37,7 +37,7 @@ fn report_key(context: &Context<'_>, schema: &'static Table, name: &str, span: &
     context.error(span, format!("unknown key {name:?} in {}{advice}", title(schema.name)));
 }
 
-/// What was meant by a key, as the end of a message. What is found so is not reported as missing besides.
+/// The suggestion for an unknown key, as the end of a message. The suggested key is then not reported as missing.
 fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
     let did_you_mean = |key: &'static str| {
         context.meant(schema.name, key);
@@ -57,7 +57,7 @@ fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
         None => {}
     }
     if schema.name == KAFKA.name && name.contains('.') {
-        return ": properties of librdkafka stand in [kafka.librdkafka]".to_owned();
+        return ": properties of librdkafka belong in [kafka.librdkafka]".to_owned();
     }
     let holders = keys::holders(name);
     if !holders.is_empty() {
@@ -65,7 +65,7 @@ fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
             context.meant(table.name, key);
         }
         let titles: Vec<String> = holders.iter().map(|(table, _)| title(table.name)).collect();
-        return format!("; it belongs into {}", titles.join(" or "));
+        return format!("; it belongs in {}", titles.join(" or "));
     }
     match nearest(name, schema.names()) {
         Some(key) => did_you_mean(key),
@@ -107,7 +107,7 @@ fn advise_table(context: &Context<'_>, schema: &'static Table, name: &str) -> St
     format!(": there are {}", tables.join(", "))
 }
 
-/// `[outputs.influxdb_v2]`, or `bootstrap.servers = "..."`: the whole name is what is known.
+/// Reports tables and keys that are known by their dotted name: `[outputs.influxdb_v2]`, `bootstrap.servers = "..."`.
 fn reported_inside(
     context: &Context<'_>,
     schema: &'static Table,
@@ -123,7 +123,7 @@ fn reported_inside(
     }
 }
 
-/// Reports the parts of a dotted name that are known as a whole; whether there were any.
+/// Reports the dotted names inside a table that are known as a whole, and returns whether there were any.
 fn report_inside(
     context: &Context<'_>,
     schema: &'static Table,
@@ -133,7 +133,7 @@ fn report_inside(
     let mut reported = false;
     for (key, value) in table {
         let name = format!("{parent}.{}", key.get_ref());
-        // Only a dot between them: they stand in one place, not under two headers.
+        // Only a dot is between them: both are in one place, not under two headers.
         let is_joined = parent_span.end + 1 == key.span().start;
         let span = if is_joined { parent_span.start..key.span().end } else { key.span() };
         if let Some((table, note)) = words::table_meaning(&name).filter(|_| is_table(value)) {

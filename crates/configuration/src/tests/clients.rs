@@ -1,4 +1,4 @@
-//! Kafka clients, made by what the configuration says of them.
+//! Tests of the Kafka clients that a configuration creates.
 
 use kafka::{Settings, client_config, producer_config, reader_config};
 use rdkafka::consumer::BaseConsumer;

@@ -158,12 +158,12 @@ fn complaint(table: &Table, key: &str, value: &str) -> Option<String> {
 fn kinds_taken(table: &Table, key: &str) -> Value {
     let takes = |value: &str| {
         let said = complaint(table, key, value).unwrap_or_default();
-        !(said.contains(" wants ") && said.contains(", this is "))
+        let is_wrong_kind = said.contains(" must be ") && said.contains(", not ");
+        !is_wrong_kind || said.contains(" must be from ") || said.contains(" must be one of ")
     };
     let mut kinds = Vec::new();
-    if let Some(said) = complaint(table, key, "\"?\"").filter(|said| said.contains(" is one of ")) {
-        let words: Vec<&str> =
-            said.split(", this is ").next().unwrap().split('"').skip(1).step_by(2).collect();
+    if let Some(said) = complaint(table, key, "\"?\"").filter(|said| said.contains(" must be one of ")) {
+        let words: Vec<&str> = said.split(", not ").next().unwrap().split('"').skip(1).step_by(2).collect();
         // The message mentions patterns beside the words.
         let is_open = said.contains("(or ");
         kinds.push(if is_open { json!({ "type": "string" }) } else { json!({ "enum": words }) });
@@ -194,7 +194,8 @@ fn kinds_taken(table: &Table, key: &str) -> Value {
 fn whole_number(table: &Table, key: &str) -> Value {
     let mut kind = json!({ "type": "integer" });
     let said = complaint(table, key, "18446744073709551615").unwrap_or_default();
-    let ends = said.split_once(" is from ").and_then(|(_, rest)| rest.split_once(',')).map(|(ends, _)| ends);
+    let ends =
+        said.split_once(" must be from ").and_then(|(_, rest)| rest.split_once(',')).map(|(ends, _)| ends);
     if let Some((least, most)) = ends.and_then(|ends| ends.split_once(" to "))
         && let (Ok(least), Ok(most)) = (size(least), size(most))
     {
