@@ -53,13 +53,13 @@ mod service;
 mod sizes;
 mod source;
 mod summary;
+mod synonyms;
 mod syntax;
 #[cfg(test)]
 mod tests;
 mod topics;
 mod unknown;
 mod urls;
-mod words;
 
 pub use changes::{Changes, NeedsRestart};
 pub use load::{

@@ -24,8 +24,8 @@ pub fn read_all(
     kafka: Option<&KafkaRead>,
 ) -> Option<(Vec<Mapping>, Vec<String>)> {
     let sections = top.tables("mapping", &keys::MAPPING);
-    let owns: Vec<_> = sections.iter().copied().map(destination::own).collect();
-    let destinations = influx.map(|influx| destination::resolve(top, &owns, &influx.defaults));
+    let own_destinations: Vec<_> = sections.iter().copied().map(destination::read).collect();
+    let destinations = influx.map(|influx| destination::resolve(top, &own_destinations, &influx.defaults));
     let mut read = Vec::new();
     let mut topics_are_read = true;
     for section in sections {
@@ -48,7 +48,7 @@ pub fn read_all(
         let shown = read.topics.as_ref().map(|list| list.shown.join(", "));
         let topics = read.topics.map(|list| list.topics);
         let mapping = Mapping { topics, rules: Arc::new(read.rules), destination: destination? };
-        summaries.push(summary::of(read.section, shown.as_deref(), &mapping));
+        summaries.push(summary::of_mapping(read.section, shown.as_deref(), &mapping));
         mappings.push(mapping);
     }
     Some((mappings, summaries))

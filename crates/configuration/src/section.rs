@@ -4,7 +4,7 @@ use super::context::{Context, Secrets};
 use super::interpolate::{InterpolateError, interpolate};
 use super::schema::{Key, Table, Value, title};
 use super::source::Span;
-use super::{unknown, words};
+use super::{synonyms, unknown};
 use base::secret::Secret;
 use base::suggest::nearest;
 use std::path::PathBuf;
@@ -346,7 +346,7 @@ impl<'a> Section<'a> {
 pub fn unknown_word(key: &str, word: &str, known: &[&'static str]) -> String {
     let other = |(of, other, _): &&(&str, &str, &str)| *of == key && other.eq_ignore_ascii_case(word);
     let other =
-        words::VALUES.iter().find(other).map(|(_, _, meant)| *meant).filter(|meant| known.contains(meant));
+        synonyms::VALUES.iter().find(other).map(|(_, _, meant)| *meant).filter(|meant| known.contains(meant));
     let meant = other.or_else(|| nearest(word, known.iter().copied()));
     let meant = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
     let known: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();

@@ -26,7 +26,7 @@ pub fn of_dead_letter(dead_letter: Option<&Store>) -> String {
 }
 
 /// Summarizes a mapping; `topics` as written in the file.
-pub fn of(section: Section<'_>, topics: Option<&str>, mapping: &Mapping) -> String {
+pub fn of_mapping(section: Section<'_>, topics: Option<&str>, mapping: &Mapping) -> String {
     let rules = &mapping.rules;
     let parts = [
         Some(measurement(section, rules)),

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::keys::{self, KAFKA};
 use super::schema::{Table, title};
 use super::source::Span;
-use super::words::{self, Meaning};
+use super::synonyms::{self, Meaning};
 use base::suggest::{nearest, normalized};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -47,7 +47,7 @@ fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
     if let Some(key) = schema.names().find(|key| normalized(key) == plain) {
         return did_you_mean(key);
     }
-    match words::meaning(name, schema.name) {
+    match synonyms::meaning(name, schema.name) {
         Some(Meaning::Key(table, key)) if table == schema.name => return did_you_mean(key),
         Some(Meaning::Key(table, key)) => {
             context.meant(table, key);
@@ -81,7 +81,7 @@ fn report_table(
 ) {
     let name: &str = key.get_ref();
     let full = if schema.name.is_empty() { name.to_owned() } else { format!("{}.{name}", schema.name) };
-    let advice = match words::table_meaning(&full) {
+    let advice = match synonyms::table_meaning(&full) {
         Some((table, note)) => {
             context.meant("", table);
             format!(": {note}")
@@ -136,13 +136,13 @@ fn report_inside(
         // Only a dot is between them: both are in one place, not under two headers.
         let is_joined = parent_span.end + 1 == key.span().start;
         let span = if is_joined { parent_span.start..key.span().end } else { key.span() };
-        if let Some((table, note)) = words::table_meaning(&name).filter(|_| is_table(value)) {
+        if let Some((table, note)) = synonyms::table_meaning(&name).filter(|_| is_table(value)) {
             context.meant("", table);
             context.error(&span, format!("unknown table {}: {note}", written(&name, value)));
             reported = true;
         } else if let Some(inside) = value.get_ref().as_table() {
             reported |= report_inside(context, schema, (&name, span), inside);
-        } else if words::meaning(&name, schema.name).is_some() || schema.name == KAFKA.name {
+        } else if synonyms::meaning(&name, schema.name).is_some() || schema.name == KAFKA.name {
             report_key(context, schema, &name, &span);
             reported = true;
         }

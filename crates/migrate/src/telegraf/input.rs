@@ -11,15 +11,15 @@ use crate::Machine;
 /// The only processor that a mapping replaces.
 pub const RENAME: &str = "processors.rename";
 
-/// The measurement of Telegraf where nothing names one.
+/// Telegraf's default measurement.
 const DEFAULT_NAME: &str = "kafka_consumer";
 
 const FILTERS_STAY: &str =
-    "the bridge lets whole records pass by topic only: split the topics, or filter where the points are read";
+    "the bridge filters whole records by topic only: split the topics, or filter in the queries";
 
 impl Rules {
-    /// Of an input; none if nothing of it can be done here, which a note says.
-    pub fn of(input: &Options, conf: &Conf, machine: &Machine, work: &mut Work) -> Option<Self> {
+    /// The rules of an input. None, with a note, if the bridge cannot replace it.
+    pub fn from_input(input: &Options, conf: &Conf, machine: &Machine, work: &mut Work) -> Option<Self> {
         let mut rules = Self { strict: true, measurement: DEFAULT_NAME.to_owned(), ..Self::default() };
         match input.text("data_format").as_deref() {
             Some("json") => json::read(input, &mut rules),
@@ -34,7 +34,7 @@ impl Rules {
         }
         rules.read_kafka(input);
         let filter = Filter::read(input);
-        rules.judge_input(input, &filter, work)?;
+        rules.apply_input_filter(input, &filter, work)?;
         rules.rename_measurement(input);
         rules.add_tags(input, conf, machine);
         rules.follow(input, &filter);
@@ -42,7 +42,7 @@ impl Rules {
         Some(rules)
     }
 
-    /// Options of `kafka_consumer` that say what becomes of a record.
+    /// Reads the options of `kafka_consumer` that concern records.
     fn read_kafka(&mut self, input: &Options) {
         self.topic_tag = input.text("topic_tag");
         self.header_tags = input.texts("msg_headers_as_tags");
@@ -50,19 +50,19 @@ impl Rules {
             self.note(
                 input,
                 "msg_header_as_metric_name",
-                "a header can't name the measurement: have the name in the record (`name_key`), or one topic for each (`measurement = \"{topic}\"`)",
+                "a header can't name the measurement: write the name into the record (`name_key`), or use one topic per measurement (`measurement = \"{topic}\"`)",
             );
         }
         let source = input.text("timestamp_source");
         if matches!(source.as_deref(), Some("inner" | "outer")) {
-            // The time key is read and taken from the fields all the same.
+            // Telegraf reads the time key and removes it from the fields in any case.
             if let Some(key) = self.time_key.take() {
                 let (format, zone) = (self.time_format.take(), self.timezone.take());
                 let was = format.or(zone).unwrap_or_default();
                 self.note(
                     input,
                     "timestamp_source",
-                    format!("Kafka's time is used, as here, and the record's own {key:?} ({was}) is dropped; a record without it is not rejected"),
+                    format!("Kafka's time is used, as in Telegraf, and the record's own {key:?} ({was}) is dropped; a record without it is not rejected"),
                 );
                 self.exclude.push(key);
             }
@@ -76,36 +76,31 @@ impl Rules {
         } else if self.time_key.is_none() {
             self.because.push((
                 "",
-                "The time is Kafka's; Telegraf takes the moment of reading, so that records read again become other points.".to_owned(),
+                "The time is Kafka's. Telegraf uses the time of reading, so that records read again become new points.".to_owned(),
             ));
         }
         if let Some(precision) =
             input.text("precision").filter(|text| !text.starts_with('0') && text != "1ns")
         {
-            self.note(
-                input,
-                "precision",
-                format!("times are not rounded to {precision}: they stay as they are"),
-            );
+            self.note(input, "precision", format!("times are not rounded to {precision}"));
         }
         if input.text("time_source").is_some_and(|source| source != "metric") {
             self.note(
                 input,
                 "time_source",
-                "there is no time of collection: the record's own is used, or Kafka's",
+                "there is no collection time: the record's own time is used, or Kafka's",
             );
         }
     }
 
-    /// Whether the input's own filter lets anything pass.
-    fn judge_input(&mut self, input: &Options, filter: &Filter, work: &mut Work) -> Option<()> {
+    /// Applies the input's own filter. None if it passes nothing.
+    fn apply_input_filter(&mut self, input: &Options, filter: &Filter, work: &mut Work) -> Option<()> {
         let open = self.open_tags();
         let subject = Subject { name: self.fixed_name(), tags: &[], open_tags: &open };
         match filter.takes(&subject) {
             Takes::All => {}
             Takes::None => {
-                work.notes
-                    .add(input.note("kafka_consumer", "its own filters let nothing pass: it was left out"));
+                work.notes.add(input.note("kafka_consumer", "its own filters pass nothing: it was left out"));
                 return None;
             }
             Takes::Depends(options) => {
@@ -117,7 +112,7 @@ impl Rules {
         Some(())
     }
 
-    /// `name_override`, `name_prefix` and `name_suffix`, of inputs and outputs.
+    /// Applies `name_override`, `name_prefix` and `name_suffix` of an input or output.
     fn rename_measurement(&mut self, options: &Options) {
         if let Some(name) = options.text("name_override") {
             self.measurement = name;
@@ -141,14 +136,14 @@ impl Rules {
                     self.note(
                         options,
                         key,
-                        "a name that the record has is taken as it is: only `measurement` got this",
+                        "a name that the record has is not changed: only `measurement` got this",
                     );
                 }
             }
         }
     }
 
-    /// Of the plugin, then global ones and the machine's name: the first of a name counts.
+    /// Adds the tags of the plugin, the global tags and the machine's name. The first tag of a name counts.
     fn add_tags(&mut self, input: &Options, conf: &Conf, machine: &Machine) {
         let mut tags: Vec<_> = input.tables("tags").iter().flat_map(|table| table.pairs()).collect();
         tags.extend(conf.global_tags.iter().rev().cloned());
@@ -158,15 +153,15 @@ impl Rules {
                 let from = if conf.agent.text("hostname").is_some() {
                     format!("the agent's hostname, {}", conf.agent.place("hostname"))
                 } else {
-                    "this machine's name: if Telegraf runs on another, write that one's".to_owned()
+                    "this machine's name: if Telegraf runs on another machine, write its name".to_owned()
                 };
                 tags.push(("host".to_owned(), name));
                 format!(
-                    "`host` is what Telegraf adds to every point ({from}); panels that filter by it want it."
+                    "`host` is what Telegraf adds to every point ({from}); panels that filter by it need it."
                 )
             } else {
-                let told = "mapping.tags: set HOSTNAME to the name of the machine that Telegraf runs on";
-                self.fill_in.push(told.to_owned());
+                let remark = "mapping.tags: set HOSTNAME to the name of the machine that runs Telegraf";
+                self.fill_in.push(remark.to_owned());
                 tags.push(("host".to_owned(), "${HOSTNAME}".to_owned()));
                 "FILL IN: Telegraf adds the name of its machine to every point as `host`.".to_owned()
             };
@@ -186,8 +181,8 @@ impl Rules {
         }
     }
 
-    /// What an output makes of them; none if it takes nothing of this input.
-    pub fn through(&self, output: &Options, topics: &[String]) -> Option<Self> {
+    /// The rules after the filters and names of an output. None if it takes nothing from this input.
+    pub fn after_output(&self, output: &Options, topics: &[String]) -> Option<Self> {
         let mut rules = self.clone();
         let filter = Filter::read(output);
         let tags = self.known_tags(topics);
@@ -207,13 +202,13 @@ impl Rules {
     }
 }
 
-/// Renames tags, fields and the measurement as the processors say, which see the points of every input.
+/// Applies the renames of the processors, which get the points of every input.
 fn apply_renames(conf: &Conf, rules: &mut Rules) {
     for processor in conf.of_kind(RENAME) {
         let options = &processor.options;
         let filters = ["namepass", "namedrop", "tagpass", "tagdrop", "metricpass"];
         if let Some(filter) = filters.into_iter().find(|filter| options.has(filter)) {
-            rules.note(options, filter, "processors.rename with a filter was left out: write its `rename` into the mappings that it means");
+            rules.note(options, filter, "processors.rename with a filter was left out: write its `rename` into the mappings that need it");
             continue;
         }
         for replace in options.tables("replace") {
@@ -238,6 +233,6 @@ fn replace_one(replace: &Options, rules: &mut Rules) {
         rules.measurement.clone_from(&dest);
     }
     if rules.name_key.is_some() {
-        rules.note(replace, "measurement", "a name that the record has is taken as it is");
+        rules.note(replace, "measurement", "a name that the record has is not changed");
     }
 }

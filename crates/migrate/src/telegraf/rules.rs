@@ -1,4 +1,4 @@
-//! What becomes of an input's records: the content of a `[[mapping]]`.
+//! The content of a `[[mapping]]` for the records of an input.
 
 use super::super::Note;
 use super::conf::Options;
@@ -7,7 +7,7 @@ use configuration::draft::Table;
 use mapping::Globs;
 use toml::Value;
 
-/// The keys of a mapping. Empty ones are not written.
+/// The keys of a mapping. Empty keys are not written.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     pub query: Option<String>,
@@ -27,15 +27,15 @@ pub struct Rules {
     pub time_key: Option<String>,
     pub time_format: Option<String>,
     pub timezone: Option<String>,
-    /// Why a key is as it is.
+    /// Comments with the reason for the value of a key.
     pub because: Vec<(&'static str, String)>,
-    /// What has no counterpart, for the comments.
+    /// Options without a counterpart, for the comments.
     pub notes: Vec<Note>,
-    /// What people have to fill in.
+    /// Values that the user has to fill in.
     pub fill_in: Vec<String>,
 }
 
-/// Options of every plugin: what its points are called, and which of them pass.
+/// Options of every plugin that name or filter its points.
 pub const NAMES_AND_FILTERS: [&str; 11] = [
     "name_override",
     "name_prefix",
@@ -55,12 +55,12 @@ impl Rules {
         self.notes.push(options.note(key, why));
     }
 
-    /// The measurement, if it does not depend on the record.
+    /// The measurement, unless it depends on the record.
     pub fn fixed_name(&self) -> Option<&str> {
         self.name_key.is_none().then_some(self.measurement.as_str())
     }
 
-    /// Keys and patterns of tags whose values records have.
+    /// Keys and patterns of tags whose values are in the records.
     pub fn open_tags(&self) -> Vec<String> {
         let from_records = self.tag_keys.iter().map(|key| self.final_name(key));
         from_records.chain(self.header_tags.clone()).chain(self.topic_tag.clone()).collect()
@@ -71,7 +71,7 @@ impl Rules {
         is_match(&self.open_tags(), tag)
     }
 
-    /// Fixed tags, and the topic where there is only one.
+    /// The fixed tags, and the topic tag if there is only one topic.
     pub fn known_tags(&self, topics: &[String]) -> Vec<(String, String)> {
         let mut tags = self.tags.clone();
         if let (Some(key), [topic]) = (&self.topic_tag, topics)
@@ -95,7 +95,7 @@ impl Rules {
             .map_or(flattened.clone(), |(_, to)| to.clone())
     }
 
-    /// Renames a tag that is not of the record; whether it is one.
+    /// Renames a tag that does not come from the record, and returns whether it is one.
     pub fn rename_fixed(&mut self, option: &str, name: &str, to: &str) -> bool {
         if option != "tag" {
             return false;
@@ -112,7 +112,7 @@ impl Rules {
         self.rename.iter().find(|(_, to)| to == name).map_or(name.to_owned(), |(from, _)| from.clone())
     }
 
-    /// The table. `topics`: where there are several mappings. `own`: a destination of its own.
+    /// The table. `topics` is set if there are several mappings; `own` is the mapping's own destination.
     pub fn table(&self, topics: Option<&[String]>, own: &[(&str, String)], work: &mut Work) -> Table {
         let mut table = Table::new("[[mapping]]");
         for note in &self.notes {
@@ -137,7 +137,7 @@ impl Rules {
         self.set_list(&mut table, "header_tags", &self.header_tags);
         self.set_list(&mut table, "string_fields", &self.string_fields);
         if self.string_fields.is_empty() && self.include.is_empty() {
-            let why = "As with Telegraf, strings and booleans are dropped unless they are named here.";
+            let why = "Like Telegraf, the bridge drops strings and booleans that are not listed here.";
             table.suggest("string_fields", vec!["*"], &[why]);
         }
         self.set_list(&mut table, "number_fields", &self.number_fields);
