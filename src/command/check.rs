@@ -137,7 +137,7 @@ mod tests {
     fn says_what_a_right_file_does() {
         let (status, out, err) = run(RIGHT);
         let summary = "all topics -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
-        let rest = "what is rejected or refused is counted and logged: there is no [dead_letter]";
+        let rest = "rejected and refused records are counted, logged and skipped: there is no [dead_letter]";
         assert_eq!(
             (status, out, err.as_str()),
             (0, format!("{summary}\n{rest}\nbridge.toml: no errors\n"), "")
