@@ -42,7 +42,7 @@ pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant
         "growing": recent.catching_up.is_some_and(|fewer| fewer < 0.0),
         "alarms": alarms.iter().take(ALARMS_MAX).map(|of| alarm(of, now_ms, shows_records)).collect::<Value>(),
         "alarms_more": alarms.len().saturating_sub(ALARMS_MAX),
-        "overdue": overdue.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
+        "silent": overdue.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
         "rates": rates(recent.rates),
         "unread": unread,
         "kafka": kafka(watched, &held),
