@@ -46,7 +46,6 @@ pub struct Metric {
     pub labels: &'static [&'static str],
     pub help: &'static str,
     /// JSON pointer to the same number in `status.json`. Where the metric has a label, an object of numbers by its values.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a test compares the two numbers"))]
     pub in_status: Option<&'static str>,
     read: fn(&Sources<'_>, &mut Samples<'_>),
 }

@@ -6,7 +6,6 @@
 //! writer -> its counters, alarms ---'      ^---- History, once a second
 //! ```
 
-mod about;
 mod exposition;
 mod health;
 mod history;
@@ -18,10 +17,9 @@ mod state;
 mod status;
 mod watched;
 
-pub use about::About;
 pub use history::History;
 pub use server::Server;
-pub use watched::Watched;
+pub use watched::{About, Watched};
 
 #[cfg(test)]
 mod tests;

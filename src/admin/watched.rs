@@ -1,11 +1,13 @@
 //! Everything that the admin endpoint looks at.
 
-use super::{About, History};
+use super::History;
+use base::Destination;
+use configuration::{Config, ShowRecords};
 use engine::batch::Budget;
 use engine::telemetry::{Counters, Heartbeats, Lags};
 use influx::Writer;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Shared with the threads that keep it up to date.
 #[derive(Debug)]
@@ -28,5 +30,29 @@ impl Watched {
 
     pub fn set_about(&self, about: About) {
         *self.about.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(about);
+    }
+}
+
+/// Fixed until a reload.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    pub show_records: ShowRecords,
+    pub destinations: Vec<Destination>,
+    pub group_id: String,
+    /// Where dead letters go, if there are any.
+    pub dead_letters: Option<String>,
+    /// How long a record may wait for others in its batch.
+    pub age_max: Duration,
+}
+
+impl About {
+    pub fn new(config: &Config, destinations: Vec<Destination>) -> Self {
+        Self {
+            show_records: config.admin.shows_records(),
+            destinations,
+            group_id: config.kafka.group_id.clone(),
+            dead_letters: config.dead_letter.as_ref().map(ToString::to_string),
+            age_max: config.batch.age_max,
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! `check`: every error of the configuration, or in words what it will do.
 
 use super::connect::{Tally, connect};
-use super::style::{Colour, Style};
-use super::{CONNECTION_FAILED, WRONG};
+use super::exit::{CONNECTION_FAILED, WRONG};
+use super::terminal::{Colour, Style};
 use base::text::counted;
 use configuration::{Config, ConfigErrors, Loaded, Problem};
 use influx::Client;
@@ -171,7 +171,7 @@ mod tests {
         let f = |passed: usize, warned: usize, failed: usize, want: (u8, &str)| {
             let mut out = Vec::new();
             let tally = Tally { passed, warned, failed };
-            let status = show_verdict(Path::new("b.toml"), tally, 1, Style::PLAIN, &mut out).unwrap();
+            let status = show_verdict(Path::new("b.toml"), tally, 1, Style::default(), &mut out).unwrap();
             assert_eq!((status, String::from_utf8(out).unwrap().as_str()), want);
         };
         f(7, 0, 0, (0, "b.toml: PASSED: 7 checks, 1 warning\n"));

@@ -1,6 +1,6 @@
 //! `health`: asks the bridge that runs with this configuration whether it works, for container health checks.
 
-use super::{UNWELL, WRONG};
+use super::exit::{UNWELL, WRONG};
 use base::text::printable;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};

@@ -1,6 +1,6 @@
 //! `migrate`: another tool's configuration becomes a bridge.toml.
 
-use super::{REJECTED, WRONG};
+use super::exit::{REJECTED, WRONG};
 use crate::parity;
 use base::text::printable;
 use migrate::{Bridge, Input, Machine, MigrateError, Migration, Note};

@@ -1,8 +1,9 @@
 //! `run`: the service.
 
+use super::exit::{FAILED, WRONG};
 use super::reload::Reloads;
-use super::{FAILED, WRONG};
 use crate::pipeline::{Options, Pipeline, PipelineError};
+use crate::signals::Signals;
 use crate::systemd;
 use configuration::Config;
 use engine::telemetry::summary;
@@ -10,9 +11,8 @@ use influx::LogObserver;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 /// Runs until a signal or a failure, or with `until_end` until everything that is there is settled.
@@ -69,10 +69,10 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
 
 /// Waits for a signal or for the pipeline to end by itself, then for the end; meanwhile reloads when it is asked to.
 fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), PipelineError> {
-    let signals = Signals::listen(&pipeline)?;
+    let signals = Signals::listen(pipeline.runtime())?;
     let mut reloads = Reloads::listen(&pipeline, path, &signals.stop)?;
     systemd::tell_ready();
-    while !signals.stop.load(Ordering::Relaxed) && !pipeline.is_finished() {
+    while !signals.stop_requested() && !pipeline.is_finished() {
         reloads.turn(&mut pipeline);
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -94,39 +94,6 @@ fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), Pi
         info!("stopped");
     }
     Ok(())
-}
-
-/// Signals closer together are one wish: some senders signal a process and its group at once.
-const SIGNALS_APART_MIN: Duration = Duration::from_millis(300);
-
-/// SIGTERM and Ctrl-C, and whether one came again.
-pub struct Signals {
-    pub stop: Arc<AtomicBool>,
-    pub again: Arc<AtomicBool>,
-}
-
-impl Signals {
-    pub fn listen(pipeline: &Pipeline) -> Result<Self, PipelineError> {
-        let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let _runtime = pipeline.runtime().enter();
-        let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let signals = Self { stop: Arc::clone(&stop), again: Arc::clone(&again) };
-        pipeline.runtime().spawn(async move {
-            let mut first: Option<Instant> = None;
-            loop {
-                tokio::select! {
-                    _ = term.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                stop.store(true, Ordering::Relaxed);
-                let since = first.get_or_insert_with(Instant::now);
-                if since.elapsed() >= SIGNALS_APART_MIN {
-                    again.store(true, Ordering::Relaxed);
-                }
-            }
-        });
-        Ok(signals)
-    }
 }
 
 #[cfg(test)]

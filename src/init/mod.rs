@@ -22,7 +22,7 @@ mod words;
 
 pub use estimate::estimate;
 pub use names::why_no_metrics;
-pub use observe::{KEYS_MAX, Observation};
+pub use observe::Observation;
 pub use proposal::Proposal;
 pub use propose::propose;
 pub use shape::Shape;

@@ -1,3 +1,4 @@
+use super::observe::KEYS_MAX;
 use super::*;
 use configuration::draft::Draft;
 

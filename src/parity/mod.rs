@@ -3,7 +3,7 @@
 mod compare;
 mod telegraf;
 
-use crate::command::Records;
+use crate::records::Records;
 use base::text::printable;
 use compare::Verdict;
 use migrate::{Became, DryRun, DryRunError, Input, Kind, Machine, Migration};

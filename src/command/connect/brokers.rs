@@ -1,9 +1,9 @@
 //! `kafka.brokers`, each by itself, and the addresses that the brokers give for themselves.
 
 use super::ASK_MAX;
-use super::cluster::Cluster;
 use super::reach::{Reach, reach, reach_all};
 use super::report::Line;
+use super::topics::Cluster;
 use base::http::is_loopback;
 use base::text::counted;
 use kafka::Settings;

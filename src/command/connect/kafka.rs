@@ -1,11 +1,11 @@
 //! The questions for Kafka, one after another: those that depend on one that failed are left out.
 
 use super::ASK_MAX;
-use super::cluster::{Cluster, Topic};
 use super::offsets::{self, Position};
 use super::report::{Line, Report};
 use super::sampled::Sampled;
-use super::{brokers, group, topics};
+use super::topics::{self, Cluster, Topic};
+use super::{brokers, group};
 use configuration::Config;
 use engine::dead_letter::Store;
 use kafka::{OffsetReset, Settings};

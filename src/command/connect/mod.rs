@@ -7,7 +7,6 @@
 
 mod brokers;
 mod clock;
-mod cluster;
 mod group;
 mod influx;
 mod kafka;
@@ -19,7 +18,7 @@ mod sampled;
 mod times;
 mod topics;
 
-use super::style::Style;
+use super::terminal::Style;
 use configuration::Config;
 use engine::dead_letter::Store;
 use engine::dead_letter::check_writable;

@@ -1,6 +1,6 @@
 //! What was found, a line for each question.
 
-use crate::command::style::{Colour, Style};
+use crate::command::terminal::{Colour, Style};
 use base::text::printable;
 use std::fmt;
 use std::io::{self, Write};
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_warning_is_no_failure() {
         let mut out = Vec::new();
-        let mut report = Report::new(&mut out, Style::PLAIN);
+        let mut report = Report::new(&mut out, Style::default());
         report.tell_all([Line::passed("a"), Line::warned("b\u{1b}[2J", "do c")]).unwrap();
         assert_eq!(report.tally(), Tally { passed: 1, warned: 1, failed: 0 });
         report.tell(&Line::failed("d", "do e")).unwrap();

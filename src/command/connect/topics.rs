@@ -1,15 +1,65 @@
 //! The topics of `kafka.topics`: whether they are there, and may be read.
 
-use super::cluster::{Cluster, Topic};
 use super::report::{Line, some_of};
 use base::suggest::with_nearest;
 use base::text::counted;
-use kafka::Fault;
-use kafka::Topics;
+use kafka::{AdvertisedBroker, Fault, Topics};
 use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::types::RDKafkaRespErr;
 
 /// The command for the remedy of a denied topic.
 const GRANT: &str = "kafka-acls --add --allow-principal User:NAME --operation Read --topic";
+
+/// Metadata of the cluster, copied out of the memory of the client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    pub brokers: Vec<AdvertisedBroker>,
+    pub topics: Vec<Topic>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    pub name: String,
+    pub error: Option<Code>,
+    pub partitions: Vec<Partition>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partition {
+    pub id: i32,
+    pub has_leader: bool,
+}
+
+impl Cluster {
+    pub fn of(metadata: &Metadata) -> Self {
+        let brokers = metadata.brokers().iter().map(|broker| AdvertisedBroker {
+            id: broker.id(),
+            host: broker.host().to_owned(),
+            port: broker.port(),
+        });
+        Self { brokers: brokers.collect(), topics: metadata.topics().iter().map(Topic::of).collect() }
+    }
+
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        self.topics.iter().find(|topic| topic.name == name)
+    }
+}
+
+impl Topic {
+    pub fn of(topic: &MetadataTopic) -> Self {
+        let partitions = topic.partitions().iter().map(|partition| Partition {
+            id: partition.id(),
+            has_leader: partition.leader() >= 0
+                && partition.error() != Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE),
+        });
+        Self {
+            name: topic.name().to_owned(),
+            error: topic.error().map(Code::from),
+            partitions: partitions.collect(),
+        }
+    }
+}
 
 /// Those that are read: named or matched, and there.
 pub fn read<'c>(topics: &Topics, cluster: &'c Cluster) -> Vec<&'c Topic> {
@@ -105,7 +155,6 @@ pub fn dead_letters(topic: &str, cluster: &Cluster, creates: impl FnOnce() -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::super::cluster::Partition;
     use super::*;
 
     fn topic(name: &str, leaders: &[bool]) -> Topic {

@@ -2,18 +2,16 @@
 
 mod compose;
 mod connection;
-mod found;
 mod sampling;
 
-use super::progress::Bar;
-use super::records::Records;
-use super::{CONNECTION_FAILED, WRONG};
+use super::exit::{CONNECTION_FAILED, WRONG};
+use super::terminal::Bar;
 use crate::init::{Sample, SampledRecord, Trial, propose};
+use crate::records::{InputRecord, Records};
 use base::text::{grouped, printable};
-use compose::{Composed, Source};
+use compose::{Composed, Found, Source};
 use configuration::{Config, ConfigErrors};
 use connection::Connection;
-use found::Found;
 use kafka::Diagnosis;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -194,7 +192,7 @@ fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
     };
     let bytes = bytes.map_err(|why| InitError::Input { path: path.to_owned(), why })?;
     let named = options.topics.iter().find(|topic| !topic.starts_with('^'));
-    let sampled = |(number, record): (usize, super::records::InputRecord<'_>)| SampledRecord {
+    let sampled = |(number, record): (usize, InputRecord<'_>)| SampledRecord {
         partition: 0,
         offset: number as i64,
         time_ms: None,

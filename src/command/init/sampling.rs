@@ -1,9 +1,9 @@
 //! Topics are listed, and the last records of some are read.
 
+use super::compose::Found;
 use super::connection::Connection;
-use super::found::Found;
 use super::{InitError, Options, now_ns, say};
-use crate::command::progress::Bar;
+use crate::command::terminal::Bar;
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
 use base::suggest::with_nearest;
 use base::text::{grouped, printable};

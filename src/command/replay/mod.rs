@@ -4,9 +4,10 @@
 mod batches;
 mod tally;
 
-use super::progress::Bar;
-use super::{FAILED, NOT_ALL_STORED, WRONG};
+use super::exit::{FAILED, NOT_ALL_STORED, WRONG};
+use super::terminal::Bar;
 use crate::pipeline;
+use crate::signals::Signals;
 use base::text::printable;
 use batches::{Batches, Closed};
 use configuration::Config;
@@ -18,12 +19,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tally::Tally;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 
 /// What the command line says.
 #[derive(Debug)]
@@ -93,7 +91,7 @@ fn run(options: &Options) -> Result<Tally, ReplayError> {
     });
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(ReplayError::Threads)?;
-    let stop = Stop::listen(&runtime).map_err(ReplayError::Threads)?;
+    let signals = Signals::listen(&runtime).map_err(ReplayError::Threads)?;
     let outlet = if options.dry_run {
         Outlet::Output
     } else {
@@ -101,7 +99,7 @@ fn run(options: &Options) -> Result<Tally, ReplayError> {
         Outlet::Influx(Box::new(writer.lane(fastrand::u64(..))))
     };
     let batches = Batches::new(&config);
-    let mut replay = Replay { batches, outlet, runtime, stop, bar, tally: Tally::default() };
+    let mut replay = Replay { batches, outlet, runtime, signals, bar, tally: Tally::default() };
     let result = replay.all(&mut reading);
     let tally = replay.finish(&source, options.dry_run);
     result.map(|()| tally)
@@ -130,7 +128,7 @@ struct Replay {
     batches: Batches,
     outlet: Outlet,
     runtime: Runtime,
-    stop: Stop,
+    signals: Signals,
     bar: Bar,
     tally: Tally,
 }
@@ -138,7 +136,7 @@ struct Replay {
 impl Replay {
     /// Reads to the end, or until it is interrupted.
     fn all(&mut self, reading: &mut Reading) -> Result<(), ReplayError> {
-        while !self.stop.is_asked() {
+        while !self.signals.stop_requested() {
             match reading.read()? {
                 Next::Item(item) => self.take(&item),
                 Next::Later => {}
@@ -199,7 +197,7 @@ impl Replay {
             let delivered = self.runtime.block_on(async {
                 tokio::select! {
                     delivered = lane.deliver(&destination, &lines) => Some(delivered),
-                    () = self.stop.asked() => None,
+                    () = self.signals.stopped() => None,
                 }
             });
             let Some(delivered) = delivered else {
@@ -224,37 +222,5 @@ impl Replay {
         // A request whose answer nobody waits for must not delay the end.
         self.runtime.shutdown_background();
         self.tally
-    }
-}
-
-/// Ctrl-C, or SIGTERM.
-struct Stop {
-    flag: Arc<AtomicBool>,
-    notify: Arc<Notify>,
-}
-
-impl Stop {
-    fn listen(runtime: &Runtime) -> io::Result<Self> {
-        let stop = Self { flag: Arc::default(), notify: Arc::default() };
-        let _runtime = runtime.enter();
-        let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let (flag, notify) = (Arc::clone(&stop.flag), Arc::clone(&stop.notify));
-        runtime.spawn(async move {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            flag.store(true, Ordering::Relaxed);
-            notify.notify_one();
-        });
-        Ok(stop)
-    }
-
-    fn is_asked(&self) -> bool {
-        self.flag.load(Ordering::Relaxed)
-    }
-
-    async fn asked(&self) {
-        self.notify.notified().await;
     }
 }

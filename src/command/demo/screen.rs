@@ -1,6 +1,7 @@
 //! What the demo shows: lines, and one running line that is rewritten in place on a terminal.
 
-use base::text::{printable, refuses_colour};
+use crate::command::terminal::{Colour, Style};
+use base::text::printable;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,30 +11,19 @@ const ERASE: &str = "\r\x1b[2K";
 /// Characters of a record or a line that are shown.
 const SHOWN_MAX: usize = 400;
 
-/// Colours, as terminals number them.
-#[derive(Clone, Copy, Debug)]
-pub enum Colour {
-    Red = 31,
-    Green = 32,
-    Cyan = 36,
-    Grey = 90,
-}
-
 /// Standard output.
 #[derive(Clone, Debug)]
 pub struct Screen {
     terminal: bool,
-    colour: bool,
+    style: Style,
     /// Whether the running line stands on the terminal now; the log asks too.
     running: Arc<AtomicBool>,
 }
 
 impl Screen {
     pub fn new() -> Self {
-        let terminal = io::stdout().is_terminal();
-        // https://no-color.org
-        let colour = terminal && !refuses_colour();
-        Self { terminal, colour, running: Arc::default() }
+        let out = io::stdout();
+        Self { terminal: out.is_terminal(), style: Style::of(&out), running: Arc::default() }
     }
 
     /// Shows a line.
@@ -70,6 +60,6 @@ impl Screen {
     }
 
     pub fn painted(&self, colour: Colour, text: &str) -> String {
-        if self.colour { format!("\x1b[{}m{text}\x1b[0m", colour as u8) } else { text.to_owned() }
+        self.style.paint(colour, text)
     }
 }

@@ -1,10 +1,39 @@
-//! How far a long command is: on a terminal a bar that is redrawn in place, otherwise a line now and then.
+//! Output on terminals: colours, and the progress of long commands.
 
+use base::text::refuses_colour;
 use engine::dead_letter::Progress;
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    Red = 31,
+    Green = 32,
+    Yellow = 33,
+    Cyan = 36,
+    Grey = 90,
+}
+
+/// Whether words are coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    is_coloured: bool,
+}
+
+impl Style {
+    /// For what is written to `out`: in colours if that is a terminal, unless `NO_COLOR` (no-color.org) refuses them.
+    pub fn of(out: &impl IsTerminal) -> Self {
+        let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        Self { is_coloured: out.is_terminal() && !refuses_colour() && !is_dumb }
+    }
+
+    pub fn paint(self, colour: Colour, text: &str) -> String {
+        if self.is_coloured { format!("\x1b[{}m{text}\x1b[0m", colour as u8) } else { text.to_owned() }
+    }
+}
 
 /// Erases the line that the cursor is on.
 const ERASE: &str = "\r\x1b[2K";
@@ -87,5 +116,13 @@ mod tests {
         f(1_000, 1_000, "[##############################] 100%");
         f(2_000, 1_000, "[##############################] 100%");
         f(0, 0, "[##############################] 100%");
+    }
+
+    #[test]
+    fn paints_only_for_a_terminal() {
+        assert_eq!(Style::default().paint(Colour::Red, "FAILED"), "FAILED");
+        assert_eq!(Style { is_coloured: true }.paint(Colour::Red, "FAILED"), "\x1b[31mFAILED\x1b[0m");
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert_eq!(Style::of(&file), Style::default());
     }
 }

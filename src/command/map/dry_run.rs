@@ -1,7 +1,6 @@
-//! `map`: a dry run, records from files to lines on standard output.
+//! Maps records and reports what became of them.
 
-use super::records::Records;
-use super::{REJECTED, WRONG, live};
+use crate::records::Records;
 use base::record::{Record, RecordTime};
 use base::text::printable;
 use configuration::Config;
@@ -11,23 +10,8 @@ use mapping::Mapper;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 use thiserror::Error;
-
-/// What the command line says.
-#[derive(Debug, Default)]
-pub struct Options {
-    pub config: Option<PathBuf>,
-    pub topic: Option<String>,
-    /// Kafka's timestamp of all records, in nanoseconds.
-    pub timestamp: Option<i64>,
-    /// Read the topic for this long instead of files.
-    pub live: Option<Duration>,
-    /// None or "-": standard input.
-    pub files: Vec<PathBuf>,
-}
 
 #[derive(Debug, Error)]
 pub(super) enum MapError {
@@ -43,32 +27,6 @@ pub(super) enum MapError {
     Topic { topic: String, why: String },
     #[error("the lines can't be written: {0}")]
     Output(#[from] io::Error),
-}
-
-/// Maps the files' records in order. Rejections go to standard error as `FILE:LINE: reason`.
-pub fn map(options: &Options) -> ExitCode {
-    match dry_run(options) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(REJECTED),
-        // Whoever reads the lines has seen enough.
-        Err(MapError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(WRONG)
-        }
-    }
-}
-
-fn dry_run(options: &Options) -> Result<usize, MapError> {
-    let path = configuration::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
-    // Lines go nowhere, so no token is needed.
-    let config = configuration::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
-    let topic = options.topic.clone().or_else(|| first_topic(&config)).ok_or(MapError::NoTopic)?;
-    let run = DryRun::new(&config, &topic, options.timestamp)?;
-    match options.live {
-        Some(duration) => live::read(run, &config.kafka, &topic, duration),
-        None => run.files(&options.files),
-    }
 }
 
 /// Maps records and remembers what became of them.
@@ -90,7 +48,7 @@ pub(super) struct DryRun {
 }
 
 impl DryRun {
-    fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
+    pub(super) fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
         let routing = config.routing();
         let (rules, _) = routing.mapping_of(topic).ok_or_else(|| MapError::NoMapping(topic.to_owned()))?;
         Ok(Self {
@@ -107,7 +65,7 @@ impl DryRun {
         })
     }
 
-    fn files(mut self, files: &[PathBuf]) -> Result<usize, MapError> {
+    pub(super) fn files(mut self, files: &[PathBuf]) -> Result<usize, MapError> {
         let standard_input = [PathBuf::from("-")];
         for path in if files.is_empty() { &standard_input } else { files } {
             let (name, bytes) = read(path)?;
@@ -203,12 +161,6 @@ impl DryRun {
             );
         }
     }
-}
-
-fn first_topic(config: &Config) -> Option<String> {
-    let of_mapping =
-        config.mappings.iter().filter_map(|mapping| mapping.topics.as_ref()).flat_map(|t| &t.names);
-    config.kafka.topics.names.iter().chain(of_mapping).next().cloned()
 }
 
 fn read(path: &Path) -> Result<(String, Vec<u8>), MapError> {

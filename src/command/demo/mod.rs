@@ -4,8 +4,10 @@ mod producer;
 mod records;
 mod screen;
 
-use crate::command::run::Signals;
+use super::exit::FAILED;
+use super::terminal::Colour;
 use crate::pipeline::{Pipeline, PipelineError};
+use crate::signals::Signals;
 use base::record::{Record, RecordTime};
 use base::secret::Secret;
 use base::text::grouped;
@@ -18,10 +20,11 @@ use mapping::Mapper;
 use producer::{Producer, now_ms, produce};
 use rdkafka::error::KafkaError;
 use records::{Generated, Generator, TOPICS};
-use screen::{Colour, Screen};
-use std::io;
+use screen::Screen;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -41,7 +44,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Why there is no demo.
 #[derive(Debug, Error)]
-pub enum DemoError {
+enum DemoError {
     #[error("the embedded Kafka failed: {0}")]
     Kafka(#[from] KafkaError),
     #[error("the demo's own configuration is wrong: {0}")]
@@ -78,11 +81,23 @@ struct Counts {
     rejected: u64,
 }
 
-/// Runs until a signal, or for so long.
-pub fn run(longest: Option<Duration>) -> Result<(), DemoError> {
+/// Runs until a signal, or for `seconds`.
+pub fn demo(seconds: Option<u64>) -> ExitCode {
+    match run(seconds.map(Duration::from_secs)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of the output has closed it.
+        Err(DemoError::Screen(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(duration_max: Option<Duration>) -> Result<(), DemoError> {
     let screen = Screen::new();
     start_log(&screen);
-    let ends = longest.map(|longest| Instant::now() + longest);
+    let ends = duration_max.map(|duration| Instant::now() + duration);
     let (demo, mut arrived) = Demo::start(screen, ends)?;
     let mut generator = Generator::new(fastrand::u64(..));
     let first = demo.send_first_records(&mut generator)?;
@@ -129,7 +144,7 @@ impl Demo {
         let config = parse(&text)?;
         introduce(&screen, &text)?;
         let pipeline = Pipeline::start(&config, Arc::new(LogObserver))?;
-        let signals = Signals::listen(&pipeline)?;
+        let signals = Signals::listen(pipeline.runtime())?;
         let kafka = Arc::new(kafka);
         Ok((Self { screen, kafka, receiver, _runtime: runtime, config, pipeline, signals, ends }, arrived))
     }
@@ -240,7 +255,7 @@ impl Demo {
 
     fn is_over(&self) -> bool {
         let ended = self.ends.is_some_and(|ends| Instant::now() >= ends);
-        ended || self.signals.stop.load(Ordering::Relaxed) || self.pipeline.is_finished()
+        ended || self.signals.stop_requested() || self.pipeline.is_finished()
     }
 
     fn counts(&self) -> Counts {

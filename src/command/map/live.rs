@@ -1,6 +1,6 @@
 //! `map --live`: a topic's records, read without joining the group and without committing.
 
-use super::map::{DryRun, MapError};
+use super::dry_run::{DryRun, MapError};
 use base::record::{Record, RecordTime};
 use base::text::counted;
 use kafka::Settings;
