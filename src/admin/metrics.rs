@@ -7,7 +7,7 @@
 //! reasons and destinations, by 1,000 topics, and by 100 brokers per consumer.
 
 use super::exposition::{Exposition, Family};
-use super::health::holds;
+use super::health::is_blocking;
 use super::{Watched, process};
 use base::alarm::{Alarm, Scope, TOPIC_DENIED};
 use engine::telemetry::{BrokerState, ClientState, Counters, OfTopic, PartitionState, partitions};
@@ -444,8 +444,8 @@ pub const METRICS: &[Metric] = &[
         "1 while records stay uncommitted until someone fixes the cause, 0 while the cause is expected to pass. The destination is \
          all topics or topic NAME for causes in Kafka.",
         |from, to| {
-            for ((cause, destination), (holds, _)) in &from.alarms_by_cause() {
-                to.add(&[cause, destination], u8::from(*holds));
+            for ((cause, destination), (is_blocked, _)) in &from.alarms_by_cause() {
+                to.add(&[cause, destination], u8::from(*is_blocked));
             }
         },
     ),
@@ -522,7 +522,7 @@ impl<'w> Sources<'w> {
         let mut all: BTreeMap<(&str, String), (bool, f64)> = BTreeMap::new();
         for alarm in &self.alarms {
             let (is_blocked, seconds) = all.entry((alarm.cause, alarm.scope.to_string())).or_default();
-            *is_blocked |= holds(alarm);
+            *is_blocked |= is_blocking(alarm);
             *seconds = seconds.max(alarm.lasting.as_secs_f64());
         }
         all

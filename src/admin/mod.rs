@@ -1,4 +1,4 @@
-//! The bridge's own telemetry: what it counts, and the HTTP endpoint that shows it.
+//! The HTTP endpoint: status page, metrics, and health.
 //!
 //! ```text
 //! data threads -> Counters, Heartbeat --.

@@ -1,4 +1,4 @@
-//! Everything that the admin endpoint looks at.
+//! The state that the admin endpoint reports.
 
 use super::History;
 use base::Destination;
@@ -9,7 +9,7 @@ use influx::Writer;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-/// Shared with the threads that keep it up to date.
+/// State of the pipeline, shared with the threads that update it.
 #[derive(Debug)]
 pub struct Watched {
     pub counters: Arc<Counters>,
@@ -18,7 +18,7 @@ pub struct Watched {
     pub heartbeats: Arc<Heartbeats>,
     pub lags: Arc<Lags>,
     pub started: SystemTime,
-    /// A reload gives another one.
+    /// Replaced by a reload.
     pub about: RwLock<Arc<About>>,
     pub history: History,
 }
@@ -33,15 +33,15 @@ impl Watched {
     }
 }
 
-/// Fixed until a reload.
+/// Configuration that the status page shows.
 #[derive(Clone, Debug, Default)]
 pub struct About {
     pub show_records: ShowRecords,
     pub destinations: Vec<Destination>,
     pub group_id: String,
-    /// Where dead letters go, if there are any.
+    /// Where dead letters are written, if they are configured.
     pub dead_letters: Option<String>,
-    /// How long a record may wait for others in its batch.
+    /// `batch.age_max`.
     pub age_max: Duration,
 }
 
