@@ -1,8 +1,8 @@
-//! Records in a file.
+//! Records in a file, for the commands that read them from files.
 
 use mapping::decode::Scanner;
 
-/// The records of a file: one a line, or a JSON value that spans lines. What is no JSON is a record of one line.
+/// Iterates over the records of a file. A record is a line, or a JSON value that spans lines. A line that is not JSON is a record, too.
 pub struct Records<'a> {
     scanner: Scanner<'a>,
     bytes: &'a [u8],
@@ -13,7 +13,7 @@ pub struct Records<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputRecord<'a> {
     pub bytes: &'a [u8],
-    /// Where it begins, from 1.
+    /// Number of its first line, from 1.
     pub line: usize,
 }
 
@@ -22,18 +22,18 @@ impl<'a> Records<'a> {
         Self { scanner: Scanner::new(bytes), bytes, at: 0, line: 1 }
     }
 
-    /// Where the line that holds `at` ends, before its newline.
+    /// End of the line at `at`, before its newline.
     fn line_end(&self, at: usize) -> usize {
-        // At the end of the file nothing is left.
+        // Empty at the end of the file.
         let rest = self.bytes.get(at..).unwrap_or_default();
         at + memchr::memchr(b'\n', rest).unwrap_or(rest.len())
     }
 
-    /// Where the value that begins at `start` ends, if it is one.
+    /// End of the JSON value that begins at `start`, if it is one.
     fn value_end(&self, start: usize) -> Option<usize> {
-        // What the scanner knows of the whole input is not found out again for each record.
+        // The scanner analyses the whole input once, not once per record.
         let mut scanner = self.scanner.within(start.max(self.scanner.position()), self.bytes.len());
-        // What is no JSON is a record of one line, whose mapping says why.
+        // Text that is not JSON is a record of one line, and its mapping reports the error.
         let token = scanner.value().ok()?;
         scanner.skip_rest(token, 0).ok()?;
         Some(scanner.position())
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_records() {
+    fn splits_a_file_into_records() {
         let f = |input: &str, want: &[(&str, usize)]| {
             let got: Vec<_> = Records::new(input.as_bytes())
                 .map(|r| (std::str::from_utf8(r.bytes).unwrap().trim(), r.line))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// Colours with their ANSI codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     Red = 31,
@@ -17,14 +18,14 @@ pub enum Colour {
     Grey = 90,
 }
 
-/// Whether words are coloured.
+/// Whether text is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     is_coloured: bool,
 }
 
 impl Style {
-    /// For what is written to `out`: in colours if that is a terminal, unless `NO_COLOR` (no-color.org) refuses them.
+    /// The style for `out`: coloured on a terminal, unless `NO_COLOR` (<https://no-color.org>) is set.
     pub fn of(out: &impl IsTerminal) -> Self {
         let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         Self { is_coloured: out.is_terminal() && !refuses_colour() && !is_dumb }
@@ -41,11 +42,11 @@ const BAR_CELLS: usize = 30;
 const REDRAW_EVERY: Duration = Duration::from_millis(200);
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Standard error, with the bar at its end.
+/// Progress on standard error: a bar that is redrawn in place on a terminal, otherwise a line every 10 s.
 #[derive(Clone, Debug)]
 pub struct Bar {
     terminal: bool,
-    /// Whether the bar stands on the terminal now; the log asks too.
+    /// Whether the bar is drawn now. Clones share it, so that the log can erase the bar.
     drawn: Arc<AtomicBool>,
     last: Instant,
 }
@@ -55,7 +56,7 @@ impl Bar {
         Self { terminal: io::stderr().is_terminal(), drawn: Arc::default(), last: Instant::now() }
     }
 
-    /// Shows how far it is, if it was not shown just before.
+    /// Shows the progress, unless it was shown just before.
     pub fn show(&mut self, progress: Progress, text: impl FnOnce() -> String) {
         let every = if self.terminal { REDRAW_EVERY } else { LINE_EVERY };
         if self.last.elapsed() < every {
@@ -66,21 +67,21 @@ impl Bar {
         if self.terminal {
             self.erase();
             let mut out = io::stderr().lock();
-            // Nobody may see it: no reason to stop.
+            // A closed terminal must not stop the command.
             let _unseen = write!(out, "{} {text}", cells(progress)).and_then(|()| out.flush());
             self.drawn.store(true, Ordering::Relaxed);
         } else {
-            self.say(&text);
+            self.print(&text);
         }
     }
 
-    /// Shows a line.
-    pub fn say(&self, line: &str) {
+    /// Prints a line.
+    pub fn print(&self, line: &str) {
         self.erase();
         let _unseen = writeln!(io::stderr().lock(), "{line}");
     }
 
-    /// Makes room for a line, of this or of the log.
+    /// Erases the bar, so that a line can be printed.
     pub fn erase(&self) {
         if self.drawn.swap(false, Ordering::Relaxed) {
             let _unseen = io::stderr().lock().write_all(ERASE.as_bytes());
@@ -90,13 +91,13 @@ impl Bar {
 
 fn share(progress: Progress) -> String {
     let Progress { done, all } = progress;
-    // Nothing to do is all done.
+    // Without work, all of it is done.
     format!("{}%", (done.min(all) * 100).checked_div(all).unwrap_or(100))
 }
 
 fn cells(progress: Progress) -> String {
     let Progress { done, all } = progress;
-    // Nothing to do is all done.
+    // Without work, all of it is done.
     let full = (done.min(all) as usize * BAR_CELLS).checked_div(all as usize).unwrap_or(BAR_CELLS);
     format!("[{}{}]", "#".repeat(full), ".".repeat(BAR_CELLS.saturating_sub(full)))
 }
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn draws_how_far_it_is() {
+    fn draws_the_progress() {
         let f = |done: u64, all: u64, want: &str| {
             let progress = Progress { done, all };
             assert_eq!(format!("{} {}", cells(progress), share(progress)), want);
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn paints_only_for_a_terminal() {
+    fn colours_only_terminals() {
         assert_eq!(Style::default().paint(Colour::Red, "FAILED"), "FAILED");
         assert_eq!(Style { is_coloured: true }.paint(Colour::Red, "FAILED"), "\x1b[31mFAILED\x1b[0m");
         let file = std::fs::File::open("/dev/null").unwrap();

@@ -1,4 +1,4 @@
-//! What the demo shows: lines, and one running line that is rewritten in place on a terminal.
+//! Output of the demo: lines, and a running line that a terminal redraws in place.
 
 use crate::command::terminal::{Colour, Style};
 use base::text::printable;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Erases the line that the cursor is on.
 const ERASE: &str = "\r\x1b[2K";
-/// Characters of a record or a line that are shown.
+/// Longer records and lines are cut.
 const SHOWN_MAX: usize = 400;
 
 /// Standard output.
@@ -16,7 +16,7 @@ const SHOWN_MAX: usize = 400;
 pub struct Screen {
     terminal: bool,
     style: Style,
-    /// Whether the running line stands on the terminal now; the log asks too.
+    /// Whether the running line is drawn now. Clones share it, so that the log can erase the line.
     running: Arc<AtomicBool>,
 }
 
@@ -32,12 +32,12 @@ impl Screen {
         writeln!(io::stdout().lock(), "{text}")
     }
 
-    /// Shows text from outside behind a coloured label.
+    /// Shows external text after a coloured label.
     pub fn labelled(&self, colour: Colour, label: &str, text: &str) -> io::Result<()> {
         self.line(&format!("{} {}", self.painted(colour, label), printable(text, SHOWN_MAX)))
     }
 
-    /// Shows the running line anew.
+    /// Redraws the running line.
     pub fn running(&self, text: &str) -> io::Result<()> {
         if !self.terminal {
             return self.line(text);
@@ -49,7 +49,7 @@ impl Screen {
         out.flush()
     }
 
-    /// Makes room for a line, of this or of the log.
+    /// Erases the running line, so that a line can be printed.
     pub fn erase(&self) -> io::Result<()> {
         if !self.running.swap(false, Ordering::Relaxed) {
             return Ok(());

@@ -17,32 +17,34 @@ use thiserror::Error;
 pub(super) enum MapError {
     #[error("{0}")]
     Config(String),
-    #[error("no topic is named in `kafka.topics`: say which one the records come from with --topic")]
+    #[error(
+        "the mapping cannot be chosen: `kafka.topics` names no topic; name the topic of the records with --topic"
+    )]
     NoTopic,
-    #[error("no [[mapping]] matches the topic {0:?}: add one, or name another with --topic")]
+    #[error("no [[mapping]] matches the topic {0:?}: add one, or name another topic with --topic")]
     NoMapping(String),
     #[error("{path} can't be read: {source}")]
     Input { path: String, source: io::Error },
-    #[error("the topic {topic} can't be read: {why} (`check --connect` tells more)")]
+    #[error("the topic {topic} can't be read: {why} (`check --connect` shows details)")]
     Topic { topic: String, why: String },
     #[error("the lines can't be written: {0}")]
     Output(#[from] io::Error),
 }
 
-/// Maps records and remembers what became of them.
+/// Maps records, prints their lines, and counts the results.
 pub(super) struct DryRun {
     mapper: Mapper,
     /// The mapping's `query`, as text.
     query: String,
     time: RecordTime,
-    /// The next record's: its place in the input stands for it.
+    /// Offset of the next record: its number in the input.
     offset: i64,
     rejected: usize,
     lines: usize,
     collisions: CollisionSample,
-    /// Counts of what was dropped, by remedy and key.
+    /// Number and keys of dropped values, by remedy.
     dropped: BTreeMap<&'static str, (u64, Vec<String>)>,
-    /// Records of which `query` selected nothing, or nothing in one of their lines.
+    /// Records in which `query` selected nothing, or nothing in one of their lines.
     without_selection: u64,
     records: u64,
 }
@@ -86,7 +88,7 @@ impl DryRun {
         Ok(out.flush()?)
     }
 
-    /// Writes a record's lines; says on standard error why it is rejected, and where it is.
+    /// Writes the lines of a record, and reports its rejections with their place on standard error.
     pub(super) fn record(
         &mut self,
         record: &Record<'_>,
@@ -102,7 +104,7 @@ impl DryRun {
         self.without_selection += u64::from(became.selected_nothing);
         if became.has_rejected() {
             self.rejected += 1;
-            // In step with what follows on standard error.
+            // Keeps standard output in step with standard error.
             out.flush()?;
         }
         for (element, why) in &became.rejected {
@@ -118,15 +120,15 @@ impl DryRun {
         Ok(())
     }
 
-    /// How many lines came of the records.
+    /// Number of lines so far.
     pub(super) fn lines(&self) -> usize {
         self.lines
     }
 
-    /// Reports dropped values, records without a selection and points that overwrite others, with the options that change that.
-    /// Returns how many records were rejected.
+    /// Reports dropped values, records in which `query` selected nothing, and points that overwrite others, with remedies.
+    /// Returns the number of rejected records.
     pub(super) fn finish(self) -> usize {
-        self.tell_dropped();
+        self.report_dropped();
         if let Some(warning) = self.empty_selections() {
             eprintln!("{warning}");
         }
@@ -136,7 +138,7 @@ impl DryRun {
         self.rejected
     }
 
-    /// A warning where `query` selected nothing: `run` commits such records without a point.
+    /// A warning if `query` selected nothing, because `run` commits such records without a point.
     fn empty_selections(&self) -> Option<String> {
         if self.without_selection == 0 {
             return None;
@@ -153,7 +155,7 @@ impl DryRun {
         ))
     }
 
-    fn tell_dropped(&self) {
+    fn report_dropped(&self) {
         for (remedy, (count, keys)) in &self.dropped {
             eprintln!(
                 "dropped or changed: {count} values under {}: {remedy}",

@@ -16,20 +16,20 @@ use std::time::Duration;
 pub struct Options {
     pub config: Option<PathBuf>,
     pub topic: Option<String>,
-    /// Kafka's timestamp of all records, in nanoseconds.
+    /// Kafka timestamp of all records, in nanoseconds.
     pub timestamp: Option<i64>,
-    /// Read the topic for this long instead of files.
+    /// Read the topic for this time instead of files.
     pub live: Option<Duration>,
-    /// None or "-": standard input.
+    /// Standard input if empty or "-".
     pub files: Vec<PathBuf>,
 }
 
-/// Maps the files' records in order. Rejections go to standard error as `FILE:LINE: reason`.
+/// Maps records and prints their lines. Rejections go to standard error as `FILE:LINE: reason`.
 pub fn map(options: &Options) -> ExitCode {
     match dry_run(options) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(REJECTED),
-        // Whoever reads the lines has seen enough.
+        // The reader of the lines has closed the output.
         Err(MapError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -40,7 +40,7 @@ pub fn map(options: &Options) -> ExitCode {
 
 fn dry_run(options: &Options) -> Result<usize, MapError> {
     let path = configuration::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
-    // Lines go nowhere, so no token is needed.
+    // Nothing is written, so no token is needed.
     let config = configuration::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
     let topic = options.topic.clone().or_else(|| first_topic(&config)).ok_or(MapError::NoTopic)?;
     let run = DryRun::new(&config, &topic, options.timestamp)?;

@@ -1,5 +1,5 @@
-//! `replay-dead-letters`: dead letters through the mapping as it is now, to InfluxDB or, as a dry run, to standard output.
-//! It reads only: letters stay where they are, and replaying one twice gives the same points.
+//! `replay-dead-letters`: maps dead letters with the current configuration, and writes the lines to InfluxDB or, in a dry run, to
+//! standard output. Letters are only read, and replaying a letter twice gives the same points.
 
 mod batches;
 mod tally;
@@ -23,7 +23,7 @@ use tally::Tally;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 
-/// What the command line says.
+/// Arguments of the command.
 #[derive(Debug)]
 pub struct Options {
     pub config: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub struct Options {
 #[derive(Debug)]
 pub enum Source {
     Files(Vec<PathBuf>),
-    /// None: that of the configuration.
+    /// The topic of the configuration if none is named.
     Topic(Option<String>),
 }
 
@@ -42,7 +42,7 @@ pub enum Source {
 enum ReplayError {
     #[error("{0}")]
     Config(String),
-    #[error("[dead_letter] names no topic: name the one to read, as in --topic NAME")]
+    #[error("no topic to read: [dead_letter] names no topic; name one with --topic NAME")]
     NoTopic,
     #[error(transparent)]
     Reading(#[from] ReadingError),
@@ -56,12 +56,12 @@ enum ReplayError {
     Output(#[source] io::Error),
 }
 
-/// Exit status 0 if everything is stored, 1 if a letter is still rejected or refused, or not whole.
+/// Exit status 0 if all letters are stored, 1 if a letter is still rejected or refused, truncated or unreadable.
 pub fn replay(options: &Options) -> ExitCode {
     match run(options) {
         Ok(tally) if tally.is_clean() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(NOT_ALL_STORED),
-        // Whoever reads the lines has seen enough.
+        // The reader of the lines has closed the output.
         Err(ReplayError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -105,7 +105,7 @@ fn run(options: &Options) -> Result<Tally, ReplayError> {
     result.map(|()| tally)
 }
 
-/// What is read, and its name.
+/// Opens the source of letters, and returns its name for messages.
 fn open(options: &Options, config: &Config) -> Result<(Reading, String), ReplayError> {
     let topic = match (&options.source, &config.dead_letter) {
         (Source::Files(files), _) => {
@@ -118,7 +118,7 @@ fn open(options: &Options, config: &Config) -> Result<(Reading, String), ReplayE
     Ok((Reading::topic(&config.kafka, topic)?, format!("topic {topic}")))
 }
 
-/// Where lines go.
+/// Destination of the lines.
 enum Outlet {
     Influx(Box<LaneWriter>),
     Output,
@@ -134,7 +134,7 @@ struct Replay {
 }
 
 impl Replay {
-    /// Reads to the end, or until it is interrupted.
+    /// Replays all letters, unless interrupted.
     fn all(&mut self, reading: &mut Reading) -> Result<(), ReplayError> {
         while !self.signals.stop_requested() {
             match reading.read()? {
@@ -159,15 +159,15 @@ impl Replay {
             Ok(found) => found,
             Err(why) => {
                 self.tally.unreadable += 1;
-                return self.bar.say(&format!("{place}: {}", printable(why, 500)));
+                return self.bar.print(&format!("{place}: {}", printable(why, 500)));
             }
         };
         let name =
             || format!("{place}: {}[{}]@{}", printable(&letter.topic, 300), letter.partition, letter.offset);
         if *truncated {
             self.tally.truncated += 1;
-            self.bar.say(&format!("{}: its original is truncated", name()));
-            // Lines that are left are whole.
+            self.bar.print(&format!("{}: its record is truncated", name()));
+            // Lines in the letter are complete.
             if letter.lines.is_none() {
                 return;
             }
@@ -177,14 +177,14 @@ impl Replay {
             Some((reason, words)) => {
                 *self.tally.rejected.entry(reason).or_default() += 1;
                 for why in words {
-                    self.bar.say(&format!("{}: {why}", name()));
+                    self.bar.print(&format!("{}: {why}", name()));
                 }
             }
             None => self.tally.filtered += u64::from(became.lines == 0),
         }
     }
 
-    /// Writes everything that is open; while InfluxDB can't take it, it waits.
+    /// Writes all open batches; waits while InfluxDB does not accept them.
     fn flush(&mut self) -> Result<(), ReplayError> {
         for batch in self.batches.close()? {
             let Outlet::Influx(lane) = &mut self.outlet else {
@@ -209,7 +209,7 @@ impl Replay {
             for line in delivered.refused {
                 let letter = letters.of_line(line.line);
                 refused.insert(letter);
-                self.bar.say(&format!("{letter}: InfluxDB refuses a line: {}", line.why));
+                self.bar.print(&format!("{letter}: InfluxDB refuses a line: {}", line.why));
             }
             self.tally.refused += refused.len() as u64;
             self.tally.replayed -= refused.len() as u64;
@@ -218,8 +218,8 @@ impl Replay {
     }
 
     fn finish(self, source: &str, dry_run: bool) -> Tally {
-        self.bar.say(&self.tally.summary(source, dry_run));
-        // A request whose answer nobody waits for must not delay the end.
+        self.bar.print(&self.tally.summary(source, dry_run));
+        // A pending request must not delay the end.
         self.runtime.shutdown_background();
         self.tally
     }
