@@ -192,13 +192,13 @@ mod tests {
             let scope = "all destinations";
             let (none, begun, lasting) = (0_u64, Duration::ZERO, Duration::from_millis(1_500));
             tracing::info!(%scope, at = "http://h", more = none, lasting = ?begun, "blocked");
-            tracing::info!(said = %"a=\"b\"", empty = %"", name = %"t", more = 3_u64, ?lasting, is = true, "two words");
+            tracing::info!(quote = %"a=\"b\"", empty = %"", name = %"t", more = 3_u64, ?lasting, is = true, "two words");
         });
         let text = log.text();
         let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
         let want = [
             r#"INFO blocked scope="all destinations" at="http://h""#,
-            r#"INFO two words said="a=\"b\"" empty="" name=t more=3 lasting=1.5s is=true"#,
+            r#"INFO two words quote="a=\"b\"" empty="" name=t more=3 lasting=1.5s is=true"#,
         ];
         assert_eq!(lines, want);
     }

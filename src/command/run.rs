@@ -118,8 +118,8 @@ mod tests {
         }
         let mut child = Command::new(std::env::current_exe().unwrap());
         let output = child.args([name, "--exact", "--nocapture"]).env(CHILD, "1").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.signal(), Some(SIGABRT), "{:?} {said}", output.status);
-        assert!(said.contains("a broken invariant"), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(SIGABRT), "{:?} {stderr}", output.status);
+        assert!(stderr.contains("a broken invariant"), "{stderr}");
     }
 }

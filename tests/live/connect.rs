@@ -72,7 +72,7 @@ fn a_running_telegraf_is_named_and_another_bridge_is_fine() {
         &shown,
         &[
             &format!("FAILED  group {topic}: 1 member, a running Telegraf (Telegraf at "),
-            "stop Telegraf first, or take another `kafka.group_id`",
+            "stop Telegraf first, or set another `kafka.group_id`",
         ],
     );
     drop(telegraf);
@@ -114,7 +114,7 @@ fn what_samples_show_is_warned_of() {
             &format!("warn    topic {topic}: unread records are deleted from "),
             &format!("the oldest, {topic}[0]@1, is of "),
             "it keeps points for 1 h, and 2 of 4 sampled points are older: InfluxDB refuses them",
-            &format!("what is read first is older: {topic}[0]@1 becomes a point of "),
+            &format!("the first records are older: {topic}[0]@1 becomes a point at "),
         ],
     );
     // What was committed may not be there any more.

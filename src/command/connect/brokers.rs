@@ -30,13 +30,13 @@ const SETTLE: Duration = Duration::from_millis(300);
 pub fn check(kafka: &Settings) -> (Option<Cluster>, Vec<Line>) {
     let security = Security::of(&kafka.properties);
     let answers = thread::scope(|scope| {
-        let asked: Vec<_> = kafka
+        let checks: Vec<_> = kafka
             .brokers
             .iter()
             .map(|address| scope.spawn(|| check_one(kafka, address, &security)))
             .collect();
         let lost = || (None, Line::failed("a broker", "the check of its address failed"));
-        asked.into_iter().map(|one| one.join().unwrap_or_else(|_| lost())).collect::<Vec<_>>()
+        checks.into_iter().map(|one| one.join().unwrap_or_else(|_| lost())).collect::<Vec<_>>()
     });
     let mut cluster = None;
     let mut lines = Vec::new();
@@ -149,8 +149,8 @@ fn request_once(
     let mut timeout = FIRST_TIMEOUT;
     let mut is_settling = false;
     loop {
-        let asked = Instant::now();
-        let left = until.saturating_duration_since(asked);
+        let sent = Instant::now();
+        let left = until.saturating_duration_since(sent);
         match client.fetch_metadata(None, timeout.min(left).max(Duration::from_millis(10))) {
             Ok(metadata) => return Ok(Cluster::of(&metadata)),
             Err(error) => complaints.add(Complaint::of(&error)),
@@ -166,7 +166,7 @@ fn request_once(
             until = until.min(Instant::now() + SETTLE);
         }
         // Some requests fail at once, for example at a controller, which does not support them.
-        let pause = FIRST_TIMEOUT.min(timeout).saturating_sub(asked.elapsed());
+        let pause = FIRST_TIMEOUT.min(timeout).saturating_sub(sent.elapsed());
         thread::sleep(pause.min(until.saturating_duration_since(Instant::now())));
         timeout = (timeout * 2).min(REQUEST_MAX);
     }

@@ -8,12 +8,12 @@ const SKEW_MAX: Duration = Duration::from_secs(5);
 
 const REMEDY: &str = "synchronize the clocks (NTP), because times of points and retention depend on them";
 
-/// Compares the clock of a server with this machine's. `server`, in whole seconds, was read between `asked` and `answered`.
-pub fn of_server(shown: &str, server: SystemTime, asked: SystemTime, answered: SystemTime) -> Line {
+/// Compares the clock of a server with this machine's. `server`, in whole seconds, was read between `sent` and `received`.
+pub fn of_server(shown: &str, server: SystemTime, sent: SystemTime, received: SystemTime) -> Line {
     // Negative differences count as zero, so at most one of both is positive.
-    let ahead = server.duration_since(answered).unwrap_or_default();
+    let ahead = server.duration_since(received).unwrap_or_default();
     // The second had begun up to a second before.
-    let behind = asked.duration_since(server + Duration::from_secs(1)).unwrap_or_default();
+    let behind = sent.duration_since(server + Duration::from_secs(1)).unwrap_or_default();
     let (by, which) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
     if by <= SKEW_MAX {
         return Line::passed(format!("{shown}: the clock agrees with this machine's"));

@@ -51,7 +51,7 @@ async fn within<T>(request: impl Future<Output = T>) -> Option<T> {
 /// Checks version and clock of a server. `destination` is for remedies.
 async fn server(client: &Client, address: &Address, destination: &Destination) -> (bool, Vec<Line>) {
     let url = address.as_str();
-    let asked = SystemTime::now();
+    let sent = SystemTime::now();
     match within(client.ping(address)).await.unwrap_or_else(|| Err(no_answer())) {
         // A proxy may forward only writes. A server that is not InfluxDB fails the check of writes.
         Ok(server) if !server.is_influx() => {
@@ -64,7 +64,7 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
         Ok(server) => {
             let version =
                 server.version.map_or("a server of unknown version".to_owned(), |v| format!("InfluxDB {v}"));
-            let clock = server.time.map(|time| clock::of_server(url, time, asked, SystemTime::now()));
+            let clock = server.time.map(|time| clock::of_server(url, time, sent, SystemTime::now()));
             let lines = std::iter::once(Line::passed(format!("{url}: {version}"))).chain(clock);
             (true, lines.collect())
         }

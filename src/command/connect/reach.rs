@@ -51,8 +51,8 @@ fn resolve(address: &str, within: Duration) -> Result<Vec<SocketAddr>, String> {
         Ok(Ok(sockets)) if sockets.is_empty() => Err("the name has no address".to_owned()),
         Ok(Ok(sockets)) => Ok(sockets),
         Ok(Err(error)) => {
-            let words = error.to_string();
-            Err(words.trim_start_matches("failed to lookup address information: ").to_owned())
+            let message = error.to_string();
+            Err(message.trim_start_matches("failed to lookup address information: ").to_owned())
         }
         Err(_) => Err(format!("no response from the name service within {} s", within.as_secs())),
     }
@@ -76,8 +76,8 @@ fn connect(sockets: &[SocketAddr], within: Duration) -> Reach {
 }
 
 /// `Connection refused (os error 111)` without its number.
-fn without_number(words: &str) -> String {
-    words.split(" (os error").next().unwrap_or(words).to_owned()
+fn without_number(message: &str) -> String {
+    message.split(" (os error").next().unwrap_or(message).to_owned()
 }
 
 #[cfg(test)]

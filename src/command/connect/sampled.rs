@@ -56,7 +56,7 @@ pub struct Times {
 struct TopicSample {
     mapper: Option<Mapper>,
     mapping: Option<usize>,
-    became: Became,
+    results: Results,
     /// Times from `time_key`.
     times: SampledTimes,
     /// The oldest of the records that would be read first.
@@ -65,7 +65,7 @@ struct TopicSample {
 
 /// Results for the records of one topic.
 #[derive(Debug, Default)]
-struct Became {
+struct Results {
     records: u64,
     /// Records without a value.
     tombstones: u64,
@@ -101,7 +101,7 @@ impl<'c> Sampled<'c> {
 
     /// Topics without a sampled record.
     pub fn without_records(&self) -> Vec<&str> {
-        let without = self.topics.iter().filter(|(_, of)| of.became.records == 0);
+        let without = self.topics.iter().filter(|(_, of)| of.results.records == 0);
         without.map(|(topic, _)| topic.as_str()).collect()
     }
 
@@ -133,7 +133,7 @@ impl<'c> Sampled<'c> {
     fn map(&mut self, message: &BorrowedMessage<'_>, headers: &OwnedHeaders, is_first: bool) {
         let Some(of) = self.topics.get_mut(message.topic()) else { return };
         let (Some(mapper), Some(mapping)) = (&mut of.mapper, of.mapping) else {
-            of.became.records += u64::from(!is_first);
+            of.results.records += u64::from(!is_first);
             return;
         };
         let Some(mapping_of) = self.config.mappings.get(mapping) else { return };
@@ -167,21 +167,21 @@ impl<'c> Sampled<'c> {
         if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
             keys.add(&mapping_of.rules, value, &headers);
         }
-        let became = &mut of.became;
-        became.records += 1;
-        became.tombstones += u64::from(record.value.is_none());
-        became.points += outcome.lines as u64;
-        became.newest_ms = became.newest_ms.max(millis);
-        became.rejected += u64::from(outcome.has_rejected());
+        let results = &mut of.results;
+        results.records += 1;
+        results.tombstones += u64::from(record.value.is_none());
+        results.points += outcome.lines as u64;
+        results.newest_ms = results.newest_ms.max(millis);
+        results.rejected += u64::from(outcome.has_rejected());
         if let Some((_, rejection)) = outcome.rejected.first() {
             let first = || format!("{}: {}", place(message), rejection.without_values());
-            became.reasons.entry(rejection.reason()).or_insert_with(|| (0, first())).0 += 1;
+            results.reasons.entry(rejection.reason()).or_insert_with(|| (0, first())).0 += 1;
         }
         for (drop, count) in mapper.take_drops().iter() {
-            became.dropped.entry(drop).or_default().0 += count;
+            results.dropped.entry(drop).or_default().0 += count;
         }
         for notice in mapper.take_first_drops() {
-            became.dropped.entry(notice.drop).or_default().1.push(notice.key);
+            results.dropped.entry(notice.drop).or_default().1.push(notice.key);
         }
     }
 
@@ -189,12 +189,13 @@ impl<'c> Sampled<'c> {
     pub fn judge(&self, has_records: impl Fn(&str) -> bool, now: SystemTime) -> Vec<Line> {
         let mut lines = Vec::new();
         for (topic, of) in &self.topics {
-            lines.extend(of.became.judge(topic, of.mapper.is_some(), has_records(topic)));
+            lines.extend(of.results.judge(topic, of.mapper.is_some(), has_records(topic)));
             lines.extend(of.times.judge(topic));
-            lines.extend(of.became.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
+            lines.extend(of.results.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
         }
         for (number, (mapping, keys)) in self.config.mappings.iter().zip(&self.keys).enumerate() {
-            let of = self.topics.iter().filter(|(_, of)| of.mapping == Some(number) && of.became.records > 0);
+            let of =
+                self.topics.iter().filter(|(_, of)| of.mapping == Some(number) && of.results.records > 0);
             let of: Vec<&str> = of.map(|(topic, _)| topic.as_str()).collect();
             lines.extend(keys.judge(&mapping.rules, &some_of(&of)));
         }
@@ -286,7 +287,7 @@ fn place(message: &BorrowedMessage<'_>) -> String {
     format!("{}[{}]@{}", message.topic(), message.partition(), message.offset())
 }
 
-impl Became {
+impl Results {
     fn judge(&self, topic: &str, has_mapping: bool, has_records: bool) -> Vec<Line> {
         let of = counted(self.records, "sampled record");
         if !has_mapping {
@@ -344,31 +345,31 @@ mod tests {
 
     #[test]
     fn reports_the_results_of_a_topic() {
-        let f = |became: Became, has_mapping: bool, has_records: bool, want: &[&str]| {
-            let lines = became.judge("t", has_mapping, has_records);
+        let f = |results: Results, has_mapping: bool, has_records: bool, want: &[&str]| {
+            let lines = results.judge("t", has_mapping, has_records);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
             for (line, want) in lines.iter().zip(want) {
                 assert!(line.to_string().starts_with(want), "{line}");
             }
         };
-        let became = |records, points| Became { records, points, ..Became::default() };
-        f(became(100, 300), true, true, &["ok      topic t: 100 sampled records become 300 points"]);
+        let results = |records, points| Results { records, points, ..Results::default() };
+        f(results(100, 300), true, true, &["ok      topic t: 100 sampled records become 300 points"]);
         f(
-            became(1, 0),
+            results(1, 0),
             true,
             true,
             &["FAILED  topic t: 1 sampled record become 0 points: the records have no fields"],
         );
-        f(became(0, 0), true, false, &["warn    topic t: it has no records: check that its producer runs"]);
-        f(became(0, 0), true, true, &["warn    topic t: no record arrived in time"]);
-        f(became(5, 0), false, true, &["FAILED  topic t: no [[mapping]] matches the topic"]);
-        let tombstones = Became { tombstones: 3, ..became(3, 0) };
+        f(results(0, 0), true, false, &["warn    topic t: it has no records: check that its producer runs"]);
+        f(results(0, 0), true, true, &["warn    topic t: no record arrived in time"]);
+        f(results(5, 0), false, true, &["FAILED  topic t: no [[mapping]] matches the topic"]);
+        let tombstones = Results { tombstones: 3, ..results(3, 0) };
         f(tombstones, true, true, &["warn    topic t: 3 sampled records, all tombstones"]);
-        f(became(0, 0), false, false, &["warn    topic t: no [[mapping]] matches the topic"]);
+        f(results(0, 0), false, false, &["warn    topic t: no [[mapping]] matches the topic"]);
         let all_rejected = BTreeMap::from([(Reason::Time, (5, "t[0]@1: no time".to_owned()))]);
-        let became_nothing = Became { rejected: 5, reasons: all_rejected, ..became(5, 0) };
+        let all_rejected_results = Results { rejected: 5, reasons: all_rejected, ..results(5, 0) };
         f(
-            became_nothing,
+            all_rejected_results,
             true,
             true,
             &["FAILED  topic t: 5 sampled records become 0 points; 5 are rejected, such as t[0]@1: no time"],
@@ -379,7 +380,7 @@ mod tests {
         ]);
         let dropped = BTreeMap::from([(Drop::String, (7, vec!["state".to_owned()]))]);
         f(
-            Became { rejected: 5, reasons, dropped, ..became(10, 5) },
+            Results { rejected: 5, reasons, dropped, ..results(10, 5) },
             true,
             true,
             &[

@@ -168,13 +168,13 @@ mod tests {
     fn reports_existing_and_missing_topics() {
         let topics = vec![topic("a", &[true]), topic("b-1", &[true, false, false]), topic("b-2", &[true; 2])];
         let cluster = Cluster { topics, brokers: Vec::new() };
-        let f = |names: &[&str], pattern: &str, asked: Option<Code>, want: &[&str]| {
+        let f = |names: &[&str], pattern: &str, error: Option<Code>, want: &[&str]| {
             let topics = Topics {
                 names: names.iter().map(|&name| name.into()).collect(),
                 patterns: vec![regex::Regex::new(pattern).unwrap()],
                 excluded: Some("b-3".into()),
             };
-            let lines = judge(&topics, &cluster, |_| asked);
+            let lines = judge(&topics, &cluster, |_| error);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
             for (line, want) in lines.iter().zip(want) {
                 assert!(line.to_string().starts_with(want), "{line}");

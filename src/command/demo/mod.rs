@@ -197,8 +197,8 @@ impl Demo {
         let routing = self.config.routing();
         let (rules, _) = routing.mapping_of(record.topic)?;
         let mut mapper = Mapper::new(Arc::clone(rules), record.topic, self.config.record_limits());
-        let became = mapper.map(&as_read(record), &mut LineBuffer::default());
-        became.rejected.first().map(|(_, why)| why.to_string())
+        let outcome = mapper.map(&as_read(record), &mut LineBuffer::default());
+        outcome.rejected.first().map(|(_, why)| why.to_string())
     }
 
     /// Shows the throughput once a second, until the demo ends.
@@ -335,10 +335,10 @@ mod tests {
         });
         let mut lines_of = |record: &Generated| {
             let (_, mapper) = mappers.iter_mut().find(|(topic, _)| *topic == record.topic).unwrap();
-            let became = mapper.map(&as_read(record), &mut LineBuffer::default());
+            let outcome = mapper.map(&as_read(record), &mut LineBuffer::default());
             assert_eq!(mapper.take_drops(), mapping::Drops::default(), "{record:?}");
-            assert_eq!(became.lines + became.rejected.len(), 1, "{record:?}: {became:?}");
-            became.lines
+            assert_eq!(outcome.lines + outcome.rejected.len(), 1, "{record:?}: {outcome:?}");
+            outcome.lines
         };
         for number in 0..1_000 {
             assert_eq!(lines_of(&generator.next(record_time_ms(0, number))), 1);

@@ -110,10 +110,11 @@ fn kafka(source: &Source<'_>) -> Vec<Table> {
             from.display()
         ));
     }
-    let asked = &source.options.topics;
-    let of_one_mapping = source.found.groups.len() == 1 && !asked.is_empty() && source.options.file.is_none();
+    let requested = &source.options.topics;
+    let of_one_mapping =
+        source.found.groups.len() == 1 && !requested.is_empty() && source.options.file.is_none();
     let topics = if of_one_mapping {
-        asked.clone()
+        requested.clone()
     } else {
         source.found.groups.iter().flat_map(Group::topics).collect()
     };

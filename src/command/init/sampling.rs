@@ -57,7 +57,7 @@ pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Resu
         candidates = largest(candidates, &mut left_out);
     }
     if candidates.is_empty() {
-        return Err(InitError::NoTopics { left_out: in_words(&left_out) });
+        return Err(InitError::NoTopics { left_out: left_out_text(&left_out) });
     }
     for candidate in &candidates {
         bar.print(&candidate.describe());
@@ -81,7 +81,7 @@ pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Resu
     }
     bar.erase();
     if !left_out.is_empty() {
-        print(in_words(&left_out).trim_start_matches("; "));
+        print(left_out_text(&left_out).trim_start_matches("; "));
     }
     match last {
         Some(error) if found.groups.is_empty() => Err(error),
@@ -289,7 +289,7 @@ fn short(error: &InitError) -> String {
 }
 
 /// `; left out: a (internal), b (empty)`, grouped by reason.
-fn in_words(left_out: &[(String, String)]) -> String {
+fn left_out_text(left_out: &[(String, String)]) -> String {
     if left_out.is_empty() {
         return String::new();
     }
@@ -300,11 +300,11 @@ fn in_words(left_out: &[(String, String)]) -> String {
             None => reasons.push((why, vec![topic.clone()])),
         }
     }
-    let words = |(why, topics): &(&str, Vec<String>)| {
+    let describe = |(why, topics): &(&str, Vec<String>)| {
         format!("{} ({})", limited(topics).join(", "), printable(why, 200))
     };
-    let words: Vec<String> = reasons.iter().map(words).collect();
-    format!("; left out: {}", words.join(", "))
+    let groups: Vec<String> = reasons.iter().map(describe).collect();
+    format!("; left out: {}", groups.join(", "))
 }
 
 fn limited(names: &[String]) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Maps records and reports what became of them.
+//! Maps records, and reports rejections and warnings.
 
 use crate::records::Records;
 use base::record::{Record, RecordTime};
@@ -96,18 +96,18 @@ impl DryRun {
         place: impl Fn() -> String,
     ) -> Result<(), MapError> {
         let mut lines = LineBuffer::default();
-        let became = self.mapper.map(record, &mut lines);
+        let outcome = self.mapper.map(record, &mut lines);
         out.write_all(lines.text())?;
         self.lines += lines.lines();
         self.collisions.add(&lines);
         self.records += 1;
-        self.without_selection += u64::from(became.selected_nothing);
-        if became.has_rejected() {
+        self.without_selection += u64::from(outcome.selected_nothing);
+        if outcome.has_rejected() {
             self.rejected += 1;
             // Keeps standard output in step with standard error.
             out.flush()?;
         }
-        for (element, why) in &became.rejected {
+        for (element, why) in &outcome.rejected {
             let element = element.map_or(String::new(), |index| format!("element {index}: "));
             eprintln!("{}: {element}{}", place(), printable(&why.to_string(), 500));
         }

@@ -44,7 +44,7 @@ pub struct Letters {
 
 /// The result of mapping a letter.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Became {
+pub struct MappedLetter {
     pub lines: usize,
     /// Reason of the rejection, and a description of each rejected element.
     pub rejected: Option<(&'static str, Vec<String>)>,
@@ -72,26 +72,26 @@ impl Batches {
     }
 
     /// Appends the lines of a letter. `name` is its name for messages.
-    pub fn take(&mut self, letter: &Letter, name: impl FnOnce() -> String) -> Became {
+    pub fn take(&mut self, letter: &Letter, name: impl FnOnce() -> String) -> MappedLetter {
         let (routing, limits) = (&self.routing, self.limits);
         let mapper = self.mappers.entry(Arc::clone(&letter.topic)).or_insert_with(|| {
             let (rules, destination) = routing.mapping_of(&letter.topic)?;
             Some((Mapper::new(Arc::clone(rules), &letter.topic, limits), destination))
         });
         let Some((mapper, destination)) = mapper else {
-            return Became::rejected(&[(None, Rejection::NoMapping)]);
+            return MappedLetter::rejected(&[(None, Rejection::NoMapping)]);
         };
-        let Some(open) = self.open.get_mut(*destination) else { return Became::default() };
+        let Some(open) = self.open.get_mut(*destination) else { return MappedLetter::default() };
         let first_line = open.lines.lines();
-        let became = match &letter.lines {
+        let mapped = match &letter.lines {
             Some(lines) => append(lines, &mut open.lines),
             None => map(letter, mapper, &mut open.lines),
         };
-        if became.lines > 0 {
+        if mapped.lines > 0 {
             open.letters.first_lines.push((first_line, name()));
             open.letters.from_lines += u64::from(letter.lines.is_some());
         }
-        became
+        mapped
     }
 
     /// Whether the open batches must be written.
@@ -126,19 +126,19 @@ impl Letters {
     }
 }
 
-impl Became {
+impl MappedLetter {
     fn rejected(rejected: &[(Option<usize>, Rejection)]) -> Self {
-        let words = |(element, why): &(Option<usize>, Rejection)| {
+        let describe = |(element, why): &(Option<usize>, Rejection)| {
             let element = element.map_or(String::new(), |index| format!("element {index}: "));
             format!("{element}{}", printable(&why.to_string(), SHOWN_MAX))
         };
         let reason = rejected.first().map(|(_, why)| why.reason().name());
-        Self { lines: 0, rejected: reason.map(|reason| (reason, rejected.iter().map(words).collect())) }
+        Self { lines: 0, rejected: reason.map(|reason| (reason, rejected.iter().map(describe).collect())) }
     }
 }
 
 /// Maps the whole record. Writing points again that are stored already changes nothing.
-fn map(letter: &Letter, mapper: &mut Mapper, lines: &mut LineBuffer) -> Became {
+fn map(letter: &Letter, mapper: &mut Mapper, lines: &mut LineBuffer) -> MappedLetter {
     let headers: Vec<(&str, &[u8])> = letter
         .headers
         .iter()
@@ -155,17 +155,17 @@ fn map(letter: &Letter, mapper: &mut Mapper, lines: &mut LineBuffer) -> Became {
         headers: &headers,
     };
     let outcome = mapper.map(&record, lines);
-    Became { lines: outcome.lines, ..Became::rejected(&outcome.rejected) }
+    MappedLetter { lines: outcome.lines, ..MappedLetter::rejected(&outcome.rejected) }
 }
 
 /// Appends the lines in a letter whose record is no longer in Kafka.
-fn append(text: &[u8], lines: &mut LineBuffer) -> Became {
+fn append(text: &[u8], lines: &mut LineBuffer) -> MappedLetter {
     let before = lines.lines();
     for line in split_lines(text).filter(|line| !line.is_empty()) {
         lines.text_mut().extend_from_slice(line);
         lines.end_line();
     }
-    Became { lines: lines.lines() - before, rejected: None }
+    MappedLetter { lines: lines.lines() - before, rejected: None }
 }
 
 #[cfg(test)]
@@ -204,11 +204,11 @@ mod tests {
         let mut batches = batches();
         let mut f = |letter: &Letter, lines: usize, rejected: Option<(&'static str, &[&str])>| {
             let name = || format!("{}@{}", letter.topic, letter.offset);
-            let became = batches.take(letter, name);
+            let mapped = batches.take(letter, name);
             let rejected = rejected.map(|(reason, words)| {
                 (reason, words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
             });
-            assert_eq!(became, Became { lines, rejected }, "{letter:?}");
+            assert_eq!(mapped, MappedLetter { lines, rejected }, "{letter:?}");
             batches.is_full()
         };
         assert!(!f(&letter("a", 7, r#"{"v":1}"#), 1, None));

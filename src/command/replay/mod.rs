@@ -172,15 +172,15 @@ impl Replay {
                 return;
             }
         }
-        let became = self.batches.take(letter, name);
-        match became.rejected {
-            Some((reason, words)) => {
+        let mapped = self.batches.take(letter, name);
+        match mapped.rejected {
+            Some((reason, descriptions)) => {
                 *self.tally.rejected.entry(reason).or_default() += 1;
-                for why in words {
+                for why in descriptions {
                     self.bar.print(&format!("{}: {why}", name()));
                 }
             }
-            None => self.tally.filtered += u64::from(became.lines == 0),
+            None => self.tally.filtered += u64::from(mapped.lines == 0),
         }
     }
 
