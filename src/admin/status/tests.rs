@@ -119,8 +119,8 @@ async fn reports_counters_rates_and_states() {
     assert_eq!(status["kafka"]["records"], 10);
     assert_eq!(status["not_stored"]["rejected"], json!({ "empty": 3 }));
     assert_eq!(status["not_stored"]["dead_letters_to"], "topic d");
-    let states = status["influx"]["destinations"].as_array().unwrap().iter().map(|of| of["state"].clone());
-    assert_eq!(states.collect::<Vec<_>>(), ["well", "holding"]);
+    let shown = status["influx"]["destinations"].as_array().unwrap().iter().map(|of| of["state"].clone());
+    assert_eq!(shown.collect::<Vec<_>>(), ["well", "holding"]);
     assert_eq!(status["influx"]["addresses"][0]["used"], true);
     assert!(!status.to_string().contains("pass"), "{status}");
     let history = &status["history"];

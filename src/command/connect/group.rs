@@ -6,7 +6,7 @@ use kafka::Settings;
 use kafka::{Fault, GroupDescription, GroupMember};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-/// The line about the group, from the coordinator's responses to OffsetFetch and DescribeGroups.
+/// The line about the group, from the coordinator's responses to the requests for committed offsets and for the group's description.
 pub fn line(
     kafka: &Settings,
     committed: Result<(), Option<Code>>,

@@ -46,7 +46,7 @@ pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) 
     match (records, trouble) {
         (0, Some(trouble)) => return Err(failed(sample.explain(&trouble).to_string())),
         (0, None) => {
-            eprintln!("{topic}: the topic is empty, and no record arrived; is its producer running?")
+            eprintln!("{topic}: the topic is empty, and no record arrived; is its producer running?");
         }
         (records, _) => {
             eprintln!("{topic}: {} became {}", counted(records, "record"), counted(run.lines(), "line"));

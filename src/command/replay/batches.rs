@@ -83,15 +83,15 @@ impl Batches {
         };
         let Some(open) = self.open.get_mut(*destination) else { return MappedLetter::default() };
         let first_line = open.lines.lines();
-        let mapped = match &letter.lines {
+        let result = match &letter.lines {
             Some(lines) => append(lines, &mut open.lines),
             None => map(letter, mapper, &mut open.lines),
         };
-        if mapped.lines > 0 {
+        if result.lines > 0 {
             open.letters.first_lines.push((first_line, name()));
             open.letters.from_lines += u64::from(letter.lines.is_some());
         }
-        mapped
+        result
     }
 
     /// Whether the open batches must be written.
