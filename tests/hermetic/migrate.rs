@@ -279,7 +279,7 @@ mod command {
         fs::remove_file(folder.0.join("new.toml")).unwrap();
         let again = folder.run(&["telegraf.conf", "-o", "new.toml"]);
         assert_eq!(again.status.code(), Some(2));
-        assert!(text(&again.stderr).contains("new-2.toml is there already"), "{}", text(&again.stderr));
+        assert!(text(&again.stderr).contains("new-2.toml exists already"), "{}", text(&again.stderr));
         assert!(!folder.0.join("new.toml").exists());
         assert_eq!(folder.run(&["telegraf.conf", "-o", ".", "--force"]).status.code(), Some(0));
         assert!(folder.0.join("bridge-4.toml").exists());
@@ -344,7 +344,7 @@ mod command {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let shown = text(&output.stdout);
         assert!(shown.starts_with("my_json,my_tag_1=foo a=5,b_c=6,b_my_field=\"description\"\n"), "{shown}");
-        assert!(text(&output.stderr).contains("with Telegraf on PATH"));
+        assert!(text(&output.stderr).contains("install Telegraf, or name the program in TELEGRAF"));
     }
 
     /// Real Telegraf between the embedded Kafka and the embedded receiver.

@@ -109,15 +109,18 @@ fn the_status_page_tells_how_it_goes() {
 
     // Well, with numbers that move.
     let flow = Flow::start(&cluster);
-    says("records flow", "#say", " records/s, everything stored within ");
-    assert_eq!((tab.text("#word").as_str(), tab.title().as_str()), ("Well", "Well · kafka-influx-bridge"));
+    says("records flow", "#say", " records/s, stored within ");
+    assert_eq!(
+        (tab.text("#word").as_str(), tab.title().as_str()),
+        ("Healthy", "Healthy · kafka-influx-bridge")
+    );
     let stored = || tab.value("document.querySelector('#influx').innerText");
     let before = stored();
     wait_until("the numbers move", || stored() != before);
     says("lag is known", "#topics", "metrics");
     tab.value("document.querySelector('#topics summary').click()");
     says("a topic's partitions unfold", "#topics", "partition 3");
-    says("destinations are listed", "#destinations", "bucket \"sensors\" of org \"test\"\nwell");
+    says("destinations are listed", "#destinations", "bucket \"sensors\" of org \"test\"\nhealthy");
     says("the last record is not there yet", "#last_note", "None since the start.");
 
     // What comes from outside is text.
@@ -150,25 +153,25 @@ fn the_status_page_tells_how_it_goes() {
     cluster.produce("sensors", 0, (0..60_000).map(|n| record(n, "1.5")));
     says("it is behind", "#word", "Behind");
     says("it says how long it takes", "#say", " at the present rate");
-    assert!(tab.text("#say").contains(" records unread, done in about "), "{}", tab.text("#say"));
+    assert!(tab.text("#say").contains(" records unread, read in about "), "{}", tab.text("#say"));
     assert!(tab.title().starts_with("BEHIND "), "{}", tab.title());
     tab.value(HOUR);
     shoot(&tab, "behind");
 
     // A hold, in words and in the title of the tab.
     sink.answer(Some(Reply::status(401).body(r#"{"code":"unauthorized","message":"unauthorized access"}"#)));
-    says("it holds", "#word", "Holding");
-    says("since when", "#word", "Holding since ");
+    says("it holds", "#word", "Blocked");
+    says("since when", "#word", "Blocked since ");
     says("what waits", "#say", " in Kafka, nothing is lost");
     says("all wait", "#alarms", " destinations");
     says("why", "#alarms", "401");
     says("what to do", "#alarms", "token");
-    says("every destination", "#destinations", "holding");
-    assert_eq!(tab.title(), "HOLDING · kafka-influx-bridge");
+    says("every destination", "#destinations", "blocked");
+    assert_eq!(tab.title(), "BLOCKED · kafka-influx-bridge");
     tab.value(HOUR);
     shoot(&tab, "holding");
     sink.answer(None);
-    says("it goes on by itself", "#word", "Well");
+    says("it goes on by itself", "#word", "Healthy");
     assert_eq!(tab.text("#alarms"), "");
     assert_eq!(tab.complaints(), [""; 0]);
 
@@ -189,7 +192,7 @@ fn the_status_page_tells_how_it_goes() {
     // And none at all.
     drop(flow);
     bridge.stop();
-    says("nobody answers", "#say", "The bridge does not answer since ");
-    assert!(tab.title().starts_with("NO ANSWER"), "{}", tab.title());
+    says("nobody answers", "#say", "The bridge does not respond since ");
+    assert!(tab.title().starts_with("NO RESPONSE"), "{}", tab.title());
     shoot(&tab, "gone");
 }

@@ -42,14 +42,14 @@ fn all_is_well() {
         &shown,
         &[
             "answers for 3 brokers",
-            "which can be reached",
+            "which is reachable",
             &format!("ok      topic {topic}: 2 partitions"),
-            &format!("ok      group {topic}: nobody is in it now, and this user may join it"),
+            &format!("ok      group {topic}: it has no members, and this user may join it"),
             &format!(
-                "ok      topic {topic}: nothing is committed: by `offset_reset` = \"earliest\" all 150 records"
+                "ok      topic {topic}: no committed offset: with `offset_reset` = \"earliest\" all 150 records"
             ),
             &format!("ok      topic {topic}: 50 sampled records become 100 points"),
-            "its clock agrees",
+            "the clock agrees",
             "may be written",
             "it keeps points for 2 days, and all that were sampled are newer",
         ],
@@ -72,7 +72,7 @@ fn a_running_telegraf_is_named_and_another_bridge_is_fine() {
         &shown,
         &[
             &format!("FAILED  group {topic}: 1 member, a running Telegraf (Telegraf at "),
-            "stop Telegraf first, or take another `kafka.group_id`",
+            "stop Telegraf first, or set another `kafka.group_id`",
         ],
     );
     drop(telegraf);
@@ -106,7 +106,7 @@ fn what_samples_show_is_warned_of() {
                 "warn    topic {topic}: 5 sampled records become 4 points; 1 is rejected, such as {topic}[0]@3: it is not JSON"
             ),
             &format!("warn    topic {topic}: 8 values under host, state: strings and booleans are dropped"),
-            &format!("warn    {topic}: the newest sampled record is of 29 min in the future"),
+            &format!("warn    {topic}: the timestamp of the newest sampled record is 29 min in the future"),
             &format!(
                 "warn    {topic}: `hots` of `tag_keys` is in none of 4 sampled records: did you mean `host`?"
             ),
@@ -114,7 +114,7 @@ fn what_samples_show_is_warned_of() {
             &format!("warn    topic {topic}: unread records are deleted from "),
             &format!("the oldest, {topic}[0]@1, is of "),
             "it keeps points for 1 h, and 2 of 4 sampled points are older: InfluxDB refuses them",
-            &format!("what is read first is older: {topic}[0]@1 becomes a point of "),
+            &format!("the first records are older: {topic}[0]@1 becomes a point at "),
         ],
     );
     // What was committed may not be there any more.

@@ -32,7 +32,7 @@ fn lag_holds_what_is_not_stored_and_then_nothing() {
     assert!(get(address, "/healthz").starts_with("HTTP/1.0 200 "));
     // A pod that is not ready would be taken out of service, and InfluxDB's with it where both share one.
     let ready = get(address, "/readyz");
-    assert!(ready.starts_with("HTTP/1.0 200 ") && ready.contains("holding: unauthorized, "), "{ready}");
+    assert!(ready.starts_with("HTTP/1.0 200 ") && ready.contains("blocked: unauthorized, "), "{ready}");
     assert!(get(address, "/readyz?strict").starts_with("HTTP/1.0 503 "));
     sink.answer(None);
     wait_until("all is settled", || says(r#"kafka_influx_bridge_lag_records{topic="t",partition="0"} 0"#));

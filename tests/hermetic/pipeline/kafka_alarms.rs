@@ -16,7 +16,7 @@ fn start(cluster: &Cluster, sink: &Sink) -> (Bridge, SocketAddr) {
 }
 
 fn is_raised(address: SocketAddr, cause: &str) -> bool {
-    get(address, "/readyz").contains(&format!("holding: {cause}, "))
+    get(address, "/readyz").contains(&format!("blocked: {cause}, "))
 }
 
 /// The alarm is on every page, and no page says that all is well.

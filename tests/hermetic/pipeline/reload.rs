@@ -287,7 +287,7 @@ fn the_service_reloads_at_sighup_and_survives_a_wrong_file() {
     sink.wait_for_points("main", 1);
     std::fs::write(&service.file, "[kafka]\nnothing = 'of use'\n").unwrap();
     service.signal("HUP");
-    wait_until("what is wrong is told", || service.has_logged("the old one stays"));
+    wait_until("what is wrong is told", || service.has_logged("the bridge keeps the old one"));
     assert!(service.has_logged("unknown key \"nothing\""));
     cluster.produce("t", 0, [record("b")]);
     sink.wait_for_points("main", 2);
@@ -297,7 +297,7 @@ fn the_service_reloads_at_sighup_and_survives_a_wrong_file() {
     cluster.produce("t", 0, [record("c")]);
     sink.wait_for_points("main", 3);
     service.signal("HUP");
-    wait_until("nothing has to be done", || service.has_logged("nothing changed"));
+    wait_until("nothing has to be done", || service.has_logged("the configuration is unchanged"));
     service.terminate();
     assert_eq!(service.wait(), Some(0));
     let mut rules: Vec<_> =
