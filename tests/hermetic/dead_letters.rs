@@ -1,4 +1,4 @@
-//! Dead letters against the mock cluster: written to a topic, read back, originals read again.
+//! Dead letters with the mock cluster: written to a topic, read back, originals read again.
 
 use configuration::Config;
 use engine::dead_letter::{
@@ -46,7 +46,7 @@ impl Kafka {
         self.runtime.block_on(to.send(letters))
     }
 
-    /// As the bridge does; it fails where that takes too long.
+    /// Sends like the bridge; fails if that takes too long.
     fn send_until_taken(&self, to: &DeadLetters, mut letters: Vec<Letter>) {
         let deadline = Instant::now() + Duration::from_mins(1);
         while let Err(error) = self.send(to, &mut letters) {
@@ -55,7 +55,7 @@ impl Kafka {
         }
     }
 
-    /// All letters of the topic, by the offset of their originals.
+    /// All letters of the topic, by the offsets of their originals.
     fn read_back(&self) -> Vec<Found> {
         let mut reading = Reading::topic(&self.config().kafka, "dead").unwrap();
         let mut found = Vec::new();
@@ -72,7 +72,7 @@ impl Kafka {
         found
     }
 
-    /// Records with a key and headers, one a batch, from offset 0 on.
+    /// Produces records with a key and headers, one per batch, from offset 0 on.
     fn produce(&self, topic: &str, values: impl IntoIterator<Item = Vec<u8>>) {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", self.cluster.bootstrap_servers())
@@ -97,13 +97,13 @@ impl Kafka {
         self.runtime.block_on(from.read(wanted))
     }
 
-    /// The next requests of this kind fail so.
+    /// The next requests of this kind fail with these errors.
     fn fail(&self, requests: RDKafkaApiKey, error: RDKafkaRespErr, times: usize) {
         self.cluster.request_errors(requests, &vec![error; times]);
     }
 }
 
-/// `BaseRecord` takes its headers by value, and is taken by value itself.
+/// `BaseRecord` takes itself and its headers by value, so every header is moved.
 trait CloneWith<'a> {
     fn clone_with(&self, headers: &OwnedHeaders) -> BaseRecord<'a, str, [u8]>;
 }
@@ -174,7 +174,7 @@ fn letters_are_read_back_as_they_were_written() {
     assert_eq!(kafka.read_back(), want);
 }
 
-/// The producer itself refuses more than 1,000,000 bytes with all headers.
+/// The producer refuses more than 1,000,000 bytes including headers.
 #[test]
 fn a_letter_that_is_too_large_keeps_its_first_64_kb() {
     let kafka = Kafka::start();
@@ -193,7 +193,7 @@ fn a_letter_that_is_too_large_keeps_its_first_64_kb() {
     assert_eq!(found[2], Found { letter: without_long, truncated: true });
 }
 
-/// A topic whose max.message.bytes is smaller: the broker refuses.
+/// The broker refuses letters above the topic's max.message.bytes.
 #[test]
 fn a_letter_that_the_broker_refuses_as_too_large_is_cut_until_it_fits() {
     let kafka = Kafka::start();
@@ -206,7 +206,7 @@ fn a_letter_that_the_broker_refuses_as_too_large_is_cut_until_it_fits() {
     let found = kafka.read_back();
     assert!(found[1].truncated);
     assert_eq!(found[1].letter.value.as_ref().unwrap().len(), 16_000);
-    // One that takes nothing at all is an error that says so, and not a letter lost.
+    // A topic that accepts not even a cut letter is reported as an error, and no letter is lost.
     kafka.fail(RDKafkaApiKey::Produce, too_large, 7);
     let mut letters = vec![letter(2, Some(vec![b'x'; 200_000]))];
     let error = kafka.send(&to, &mut letters).unwrap_err();
@@ -222,7 +222,7 @@ fn what_was_acknowledged_is_not_sent_again() {
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
     kafka.fail(RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD, 1);
-    // So large that only a few go into one request.
+    // Letters so large that only a few fit into one request.
     let mut letters: Vec<Letter> = (1..50).map(|offset| letter(offset, Some(vec![b'x'; 30_000]))).collect();
     let error = kafka.send(&to, &mut letters).unwrap_err();
     assert_eq!(error.cause_name(), "dead_letter_topic_refuses");
@@ -261,7 +261,7 @@ fn goes_on_by_itself_once_the_topic_is_there() {
     assert_eq!(kafka.read_back().len(), 2);
 }
 
-/// What passes by itself is tried again by the client, within the attempt.
+/// Within an attempt, the client retries temporary errors.
 #[test]
 fn a_broker_that_fails_for_a_moment_costs_no_attempt() {
     let kafka = Kafka::start();
@@ -320,7 +320,7 @@ fn originals_are_read_again_in_the_order_asked_for() {
     assert!(kafka.read(&originals, &[]).unwrap().is_empty());
 }
 
-/// The mock cluster keeps 5 MB a partition.
+/// The mock cluster keeps 5 MB of each partition.
 #[test]
 fn originals_that_are_gone_are_none() {
     let kafka = Kafka::start();
@@ -342,7 +342,7 @@ fn originals_that_are_gone_are_none() {
     assert_eq!(got, [None, Some(19), None, None, None, None, Some(18)]);
 }
 
-/// What is refused together may be more than fits into memory.
+/// Letters that are refused together may have originals that exceed memory together.
 #[test]
 fn large_originals_are_read_in_parts() {
     let kafka = Kafka::start();

@@ -1,4 +1,4 @@
-//! Memory and processor while nothing can be written: whatever waits in Kafka, the bridge holds no more than it promises.
+//! Memory and CPU use stay within their bounds while nothing can be written, whatever the backlog in Kafka.
 
 use crate::support::{Bridge, Http, Live, PATIENCE, measured, variable, wait_for};
 use rdkafka::ClientConfig;
@@ -9,15 +9,15 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// Of the whole process, by default.
+/// Limit for the whole process with the default configuration.
 const RESIDENT_MAX_KB: u64 = 64_000;
-/// What a destination costs beside that: its lane's queue, with a batch of the producer in it, and what its mapping learns.
+/// Limit for each further destination: the lane's queue, one producer batch in it, and the keys and shapes that the mapper learns.
 const DESTINATION_KB: u64 = 150;
-/// Nothing was read for so long: the bridge holds all that it ever will.
+/// Reading counts as stopped when no record was read for this time.
 const STILL: Duration = Duration::from_secs(3);
 const PROCESSOR_OVER: Duration = Duration::from_secs(10);
 
-/// Records are compressed by the batch, and a batch is unpacked whole.
+/// A batch is compressed and unpacked as a whole.
 fn producer(batch_bytes: usize) -> BaseProducer {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", variable("KAFKA")).set("compression.type", "lz4");
@@ -68,7 +68,7 @@ fn records_read(admin: &str) -> Option<u64> {
     line.rsplit_once(' ')?.1.parse().ok()
 }
 
-/// Lets the bridge read until it reads no more, and looks at what it holds.
+/// Waits until the bridge stops reading, then checks its memory.
 fn assert_bounded(what: &str, text: &str, admin: &str, resident_max_kb: u64) {
     let bridge = Bridge::start(text, &[]);
     let (mut last, mut since) = (0, Instant::now());
@@ -92,7 +92,7 @@ fn assert_bounded(what: &str, text: &str, admin: &str, resident_max_kb: u64) {
     bridge.stop();
 }
 
-/// As in a fleet of hosts: 42 numbers, which compress badly.
+/// A record of a fleet of hosts: 42 numbers, which compress badly.
 fn wide(rng: &mut fastrand::Rng) -> String {
     let mut text = r#"{"name":"node","host":"h1","region":"r1""#.to_owned();
     for field in 0..42 {
@@ -131,7 +131,7 @@ fn a_thousand_partitions_of_compressible_data() {
     let partitions = std::env::var("BRIDGE_LIVE_PARTITIONS").map_or(1_000, |text| text.parse().unwrap());
     let topic = live.kafka().create_topic(live.name("partitions"), partitions, 1);
     let producer = producer(1_000_000);
-    // A hundred to one, and more: a fetch of 1 MB unpacks into very much.
+    // The data compresses more than 100 to 1, so a fetch of 1 MB unpacks into more than 100 MB.
     let record = format!(r#"{{"name":"m","text":"{}","v":1}}"#, "0".repeat(1_000));
     for n in 0..partitions * 300 {
         send(&producer, &topic, n % partitions, record.as_bytes());

@@ -1,10 +1,10 @@
-//! `check --connect`: what it says of servers that are as they should be, and of each thing that is not.
+//! `check --connect` on healthy servers, and its message for each fault.
 
 use crate::support::config::{v1, v2, v2_with};
 use crate::support::{Config, Live, Produced, run_command};
 use std::time::{Duration, SystemTime};
 
-/// Exit status and lines.
+/// Exit status and standard output.
 fn check(config: &Config<'_>) -> (Option<i32>, String) {
     check_text(&config.text())
 }
@@ -117,7 +117,7 @@ fn what_samples_show_is_warned_of() {
             &format!("what is read first is older: {topic}[0]@1 becomes a point of "),
         ],
     );
-    // What was committed may not be there any more.
+    // Kafka has deleted committed records.
     kafka.delete_records_before(&topic, &[3]);
     let (_, shown) = check(&Config::new(&kafka, &topic, v2(&influx, &bucket)));
     assert_lines(&shown, &[&format!("warn    topic {topic}: kafka deleted 2 records before they were read")]);
@@ -161,10 +161,10 @@ fn what_is_missing_in_kafka_is_named() {
     let (status, shown) = check(&config);
     assert_eq!(status, Some(1), "{shown}");
     assert_lines(&shown, &[&format!("FAILED  topic {topic}: it does not exist")]);
-    assert!(shown.contains("may be written"), "the rest is asked all the same: {shown}");
-    // It was not created by the question.
+    assert!(shown.contains("may be written"), "the other checks still run: {shown}");
+    // The check must not create the topic.
     assert_lines(&check(&config).1, &[&format!("FAILED  topic {topic}: it does not exist")]);
-    // TLS and a login where the listener has neither.
+    // TLS and a login at a listener that has neither.
     let address = crate::support::variable("KAFKA");
     let tls = config.text().replace("[[mapping]]", "[kafka.tls]\n[[mapping]]");
     assert_lines(

@@ -1,4 +1,4 @@
-//! Dashboards and alarms of the bridge's own metrics: every `PromQL` expression, over pages of a bridge in states that are made here.
+//! Dashboards and alarms of the bridge's own metrics. Evaluates every `PromQL` expression over metrics of a bridge in different states.
 
 use crate::support::config::{v2, v2_with};
 use crate::support::grafana::{Language, Query, dashboards, rules, sources};
@@ -7,20 +7,20 @@ use regex::Regex;
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Panels that are empty while well.
+/// Panels that are empty while the bridge is healthy.
 const EMPTY_WHILE_WELL: [&str; 3] =
     ["bridge.json: Retention left", "bridge.json: Retention left by topic", "bridge.json: Held for"];
 const OFTEN: &str = "librdkafka.'statistics.interval.ms' = 200";
-/// More than the floor of the alarm of growing lag, beside what fits in batches.
+/// More unread records than the lag alarm's threshold, in addition to those in open batches.
 const WAITING: usize = 15_000;
-/// Of which the guard of `reject.rate_max` makes a verdict.
+/// Number of records after which `reject.rate_max` can block a topic.
 const BAD: usize = 1_500;
 
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
-/// Scrapes: the first ten minutes before now, the rest every 15 s up to now.
+/// Stores the pages as scrapes: the first one ten minutes ago, the others every 15 s up to now.
 fn scraped(live: &Live, state: &str, pages: &[String]) -> Prometheus {
     let prometheus = Prometheus::new(live, state);
     for (page, back) in pages.iter().zip([600, 45, 30, 15, 0]) {
@@ -37,7 +37,7 @@ fn expression(query: &Query, prometheus: &Prometheus) -> String {
     text
 }
 
-/// The panels of which an expression gives no sample.
+/// The panels with an expression that returns no sample.
 fn empty_panels(prometheus: &Prometheus) -> BTreeSet<String> {
     let sources = sources();
     let mut empty = BTreeSet::new();
@@ -52,7 +52,7 @@ fn empty_panels(prometheus: &Prometheus) -> BTreeSet<String> {
     empty
 }
 
-/// The alarms whose expression gives a sample. What they say needs labels that the samples have.
+/// The alarms whose expression returns a sample. Asserts that the sample has every label that the alarm's text uses.
 fn alarms(prometheus: &Prometheus) -> BTreeSet<String> {
     let label = Regex::new(r"\$labels\.(\w+)").unwrap();
     let mut fire = BTreeSet::new();
@@ -73,7 +73,7 @@ fn assert_alarms(prometheus: &Prometheus, want: &[&str]) {
     assert_eq!(alarms(prometheus), want);
 }
 
-/// Returns when it has read a first record, before which it knows no lag.
+/// Returns after the first record, because the lag is unknown before.
 fn start(config: &Config<'_>, first: Produced) -> Bridge {
     config.kafka.produce(config.topic, [first]);
     let bridge = Bridge::start_watched(&config.text(), &[]);
@@ -143,7 +143,7 @@ fn well(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     scraped(live, "well", &pages)
 }
 
-/// A token that opens nothing, records that Kafka keeps for ten minutes more, and batches that hold few of them.
+/// An invalid token, records that Kafka deletes in ten minutes, and batches that take only a few of them.
 fn holding(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     let topic = kafka.create_topic_with(live.name("panels_held"), 1, 1, &[("retention.ms", "3600000")]);
     let batch = "\n[batch]\nbytes_max = '10KB'\nmemory_max = '20KB'\n";
@@ -157,13 +157,13 @@ fn holding(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
             bridge.samples("holding") == [1.0] && !bridge.samples("retention_left_seconds").is_empty();
         (is_held && bridge.metric("unread_records") > 10_000).then_some(())
     };
-    wait_for("a hold with much unread", PATIENCE, held);
+    wait_for("the bridge is blocked with many unread records", PATIENCE, held);
     pages.extend((0..4).map(|_| bridge.page_text()));
     bridge.kill();
     scraped(live, "holding", &pages)
 }
 
-/// A line of another type than what is stored, then records that are no JSON.
+/// A line that conflicts with a stored field's type, then records that are not JSON.
 fn bad(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     let topic = kafka.create_topic(live.name("panels_bad"), 1, 1);
     let bucket = influx.create_bucket(live.name("panels_bad"));
@@ -178,7 +178,7 @@ fn bad(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     wait_for("a line is refused", PATIENCE, refused);
     kafka.produce(&topic, (0..BAD).map(|_| Produced::new("no json")));
     let held = || bridge.samples("topic_holding_seconds").iter().any(|seconds| *seconds > 0.0).then_some(());
-    wait_for("the topic is on hold", PATIENCE, held);
+    wait_for("the topic is blocked", PATIENCE, held);
     pages.extend((0..4).map(|_| bridge.page_text()));
     bridge.kill();
     scraped(live, "bad", &pages)

@@ -1,4 +1,4 @@
-//! What somebody has to mend: the bridge holds, names it, and goes on by itself.
+//! Failures that need an operator: the bridge blocks, reports the cause, and resumes by itself.
 
 use crate::support::config::{v2, v2_with};
 use crate::support::numbers::MAPPING;
@@ -14,14 +14,14 @@ fn wait_until_held(bridge: &Bridge, cause: &str) {
         &["ERROR", "holding, records stay uncommitted", &format!("cause=\"{cause}\"")],
         PATIENCE,
     );
-    assert_eq!(bridge.samples("holding"), [1.0], "a hold shows on /metrics");
+    assert_eq!(bridge.samples("holding"), [1.0], "/metrics shows the block");
 }
 
 fn wait_until_mended(bridge: &Bridge, cause: &str) {
     let mended = Instant::now();
     let told = || bridge.log_with(&["writing goes on", &format!("cause=\"{cause}\"")]).pop();
-    wait_for("the bridge goes on by itself", PATIENCE, told);
-    measured("writing goes on after", format!("{:?}", mended.elapsed()));
+    wait_for("the bridge resumes by itself", PATIENCE, told);
+    measured("writing resumed after", format!("{:?}", mended.elapsed()));
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_bucket_that_is_deleted_and_made_again_gets_all_that_came_since() {
     wait_until_mended(&bridge, "bucket_missing");
     let records = load.end();
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
-    // What was stored before went with the bucket: Kafka's offsets know nothing of that.
+    // Points stored earlier were deleted with the bucket. Their offsets stay committed.
     numbers.assert_stored(&influx, &bucket, 9_000..records);
     assert_eq!(bridge.metric("lines_refused_total"), 0);
     bridge.stop();
@@ -82,7 +82,7 @@ fn a_token_that_is_revoked_is_read_again_from_its_file() {
     bridge.stop();
 }
 
-/// Removed when it is dropped.
+/// Removes the file on drop.
 struct TokenFile(std::path::PathBuf);
 
 impl TokenFile {
@@ -108,7 +108,7 @@ fn a_missing_bucket_slows_no_other_one() {
     let (missing, there) = (live.name("missing"), influx.create_bucket(live.name("there")));
     let (held_numbers, free_numbers) =
         (Numbers::new(&held, PARTITIONS as u64), Numbers::new(&free, PARTITIONS as u64));
-    // More than the bridge has room for, of both.
+    // More records than fit into the bridge's memory, in both topics.
     held_numbers.produce(&kafka, 0..RECORDS);
     free_numbers.produce(&kafka, 0..RECORDS);
 
@@ -123,10 +123,10 @@ fn a_missing_bucket_slows_no_other_one() {
     let took = kafka.group(&group).wait_until_settled(&free, PARTITIONS, PATIENCE);
     measured(
         "records a second",
-        format!("{rate_alone:.0} alone, {:.0} beside a held bucket", RECORDS as f64 / took.as_secs_f64()),
+        format!("{rate_alone:.0} alone, {:.0} beside a blocked bucket", RECORDS as f64 / took.as_secs_f64()),
     );
     free_numbers.assert_stored(&influx, &there, 0..RECORDS);
-    assert_eq!(kafka.group(&group).committed(&held, PARTITIONS), [-1; 3], "what is held is committed");
+    assert_eq!(kafka.group(&group).committed(&held, PARTITIONS), [-1; 3], "unstored records are committed");
     measured("resident at most", format!("{} kB", bridge.resident_max_kb()));
 
     influx.create_bucket(missing.clone());
@@ -135,7 +135,7 @@ fn a_missing_bucket_slows_no_other_one() {
     bridge.stop();
 }
 
-/// Records a second of a topic that another bridge reads alone.
+/// Throughput in records/s of a topic that another bridge reads alone.
 fn rate(live: &Live, influx: &Influx, topic: &str, bucket: &str) -> f64 {
     let (kafka, group) = (live.kafka(), live.name("alone"));
     let config = Config::new(&kafka, topic, v2(influx, bucket)).group(&group).mapping(MAPPING).text();

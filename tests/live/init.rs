@@ -1,4 +1,4 @@
-//! What `init` makes of a topic is what the bridge runs with.
+//! The bridge runs with a configuration written by `init`.
 
 use crate::support::{Bridge, Live, PATIENCE, Produced, run_command};
 

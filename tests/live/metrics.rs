@@ -1,4 +1,4 @@
-//! What `/metrics` says of real servers.
+//! `/metrics` of a bridge on real servers.
 
 use crate::support::config::v2;
 use crate::support::{Bridge, Config, Live, PATIENCE, Page, Produced, measured, wait_for};
@@ -11,7 +11,7 @@ fn of(page: &Page, name: &str, topic: &str, partition: &str) -> Option<f64> {
     page.number(&format!("kafka_influx_bridge_{name}"), &[("topic", topic), ("partition", partition)])
 }
 
-/// The sum of all samples of a name, in whole numbers.
+/// The sum of all samples of a name, as an integer.
 fn total(page: &Page, name: &str) -> usize {
     page.numbers(&format!("kafka_influx_bridge_{name}")).iter().sum::<f64>() as usize
 }
@@ -21,7 +21,7 @@ fn total(page: &Page, name: &str) -> usize {
 fn metrics_tell_how_long_kafka_keeps_what_is_not_written() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
-    // A topic that keeps records for an hour, with records of 50 minutes ago, and a bucket that is not there.
+    // A topic with a retention of one hour, records of 50 minutes ago, and a bucket that does not exist.
     let topic = kafka.create_topic_with(live.name("kept"), 2, 1, &[("retention.ms", "3600000")]);
     let bucket = live.name("kept");
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
@@ -47,7 +47,7 @@ fn metrics_tell_how_long_kafka_keeps_what_is_not_written() {
     let left = of(&held, "retention_left_seconds", &topic, "0").unwrap();
     let behind = of(&held, "behind_seconds", &topic, "0").unwrap();
     assert!((300.0..=600.0).contains(&left) && (left + behind - 3_600.0).abs() < 0.1, "{left} {behind}");
-    // Nothing waits in the other partition.
+    // The other partition has no records.
     assert_eq!(of(&held, "retention_left_seconds", &topic, "1"), None);
     assert_eq!(total(&held, "holding"), 1);
     let buffered =
@@ -58,7 +58,7 @@ fn metrics_tell_how_long_kafka_keeps_what_is_not_written() {
     let words = ["WARN", "are deleted by the topic's retention in ", " min", &format!("{topic}[0]")];
     measured("until the log warns", format!("{:?}", bridge.wait_for_log(&words, PATIENCE).1));
 
-    // A hold may wait for half a minute before it tries again; another group begins at once, with the same records.
+    // A blocked bridge may wait for half a minute before it retries. A bridge in another group starts at once with the same records.
     bridge.kill();
     influx.create_bucket(bucket.clone());
     let group = live.name("kept_again");

@@ -1,10 +1,10 @@
-//! `run --until-end` on what a real Kafka has at the end of a partition.
+//! `run --until-end` with aborted records and transaction markers at the end of a partition.
 
 use crate::restarts::{MAPPING, assert_numbers, numbers};
 use crate::support::config::v2;
 use crate::support::{Bridge, Config, Live, PATIENCE, measured};
 
-/// Waits for the end, which has to be a good one; returns the last line.
+/// Waits for the process to exit with status 0; returns the last line of its log.
 fn wait_for_end(mut bridge: Bridge) -> String {
     let (status, took) = bridge.wait_for_end(PATIENCE * 2);
     measured("ended by itself after", format!("{took:?}"));
@@ -27,7 +27,7 @@ fn marks_of_transactions_at_the_end_are_no_records_to_wait_for() {
     assert_numbers(&influx, &bucket, 1_000);
     let group = kafka.group(&topic);
     assert_eq!((group.committed(&topic, 1), group.ends(&topic, 1)), (vec![1_000], vec![1_502]));
-    // Behind what was committed there are only marks and aborted records.
+    // Only markers and aborted records follow the committed offset.
     let told = wait_for_end(Bridge::start_until_end(&config));
     assert!(told.contains("records=0 stored=0"), "{told}");
 }
@@ -44,7 +44,7 @@ fn two_processes_share_the_work_and_end() {
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let bridges = [Bridge::start_until_end(&config), Bridge::start_until_end(&config)];
     for told in bridges.map(wait_for_end) {
-        measured("told", told.split("records=").last().unwrap_or_default());
+        measured("share of one process", told.split("records=").last().unwrap_or_default());
     }
     let group = kafka.group(&topic);
     assert_eq!(group.committed(&topic, 6), group.ends(&topic, 6));

@@ -18,7 +18,7 @@ fn run(draw: Draw, blame: Blame) {
     }
 }
 
-/// Two of three requests meet the fault.
+/// Two of three requests get the fault.
 fn often(rng: &mut fastrand::Rng, reply: impl FnOnce(&mut fastrand::Rng) -> Reply) -> Option<Reply> {
     (rng.u32(0..3) > 0).then(|| reply(rng))
 }
@@ -64,7 +64,7 @@ fn connections_that_break() {
         often(rng, |rng| {
             let reply = Reply::status(503).body("x".repeat(1000));
             let reply = reply.ending(if rng.bool() { Ending::Reset } else { Ending::Half });
-            // The lines may have landed, and nobody knows.
+            // The lines may or may not be stored; the client cannot tell.
             if rng.bool() { reply.storing() } else { reply }
         })
     };
@@ -86,12 +86,12 @@ fn requests_that_hang() {
 fn answers_that_come_late() {
     let draw: Draw = |rng| {
         often(rng, |rng| {
-            // Some come after the time-out of a second.
+            // Some answers come after the timeout of one second.
             let late = Duration::from_millis(rng.u64(0..1_200));
             Reply::status(if rng.bool() { 204 } else { 500 }).after(late).storing()
         })
     };
-    // A 204 after the time-out is not heard, one before it is true.
+    // The client ignores a 204 after the timeout; a 204 before it is true.
     run(draw, Blame::Nobody);
 }
 

@@ -1,8 +1,8 @@
-//! What the image, docker/compose.yml and the manifests want of the files beside them, without a container engine.
+//! The files that the image, docker/compose.yml and the manifests need, checked without a container engine.
 
 use super::{read, root};
 
-/// InfluxDB's image passes over scripts that may not be executed without a word, and the buckets would be missing.
+/// InfluxDB's image silently skips scripts that are not executable, and their buckets would be missing.
 #[cfg(unix)]
 #[test]
 fn scripts_that_containers_run_may_be_executed() {

@@ -1,4 +1,4 @@
-//! What Grafana and Prometheus get in docker/, without either; tests/live/dashboards.rs runs the queries.
+//! Grafana's and Prometheus' files in docker/, checked without either program. tests/live/dashboards.rs runs the queries.
 
 use crate::given::{self, Language, Query, dashboards, docker, prometheus_rules, read, rules, sources, yaml};
 use regex::Regex;
@@ -47,7 +47,7 @@ fn dashboards_are_whole() {
             assert_eq!(panel["datasource"]["type"], source.kind, "{file}: {title}");
         }
     }
-    // One of each example, and the bridge's own.
+    // One dashboard for each example, and one for the bridge.
     let want = ["bridge", "broker-metrics", "ec2", "labs", "telegraf-agent", "telegraf-json-doc", "tweets"];
     assert_eq!(uids, want.map(str::to_owned).into());
 }
@@ -69,7 +69,7 @@ fn queries_have_sources_and_variables_that_are_there() {
     }
 }
 
-/// tests/live/dashboards.rs asks a real page; this finds a renamed metric at once.
+/// tests/live/dashboards.rs queries real metrics; this test finds a renamed metric at once.
 #[test]
 fn metrics_that_are_asked_for_exist() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin");
@@ -116,10 +116,10 @@ fn rules_are_whole() {
         assert_eq!(rule.json["condition"], "C", "{title}");
         for key in ["summary", "description"] {
             let text = rule.json["annotations"][key].as_str().unwrap();
-            // Grafana would put a variable of its environment there.
+            // Grafana would replace it by an environment variable.
             assert!(!text.is_empty() && !text.contains("${"), "{title}: {key}");
         }
-        // A notification links to what the annotations name, a list of Grafana's to what the keys do.
+        // A notification links to the panel in the annotations, Grafana's list to the one in the keys.
         assert_eq!(rule.json["annotations"]["__dashboardUid__"], rule.json["dashboardUid"], "{title}");
         let panel = rule.json["panelId"].to_string();
         assert_eq!(rule.json["annotations"]["__panelId__"], *panel, "{title}");
@@ -130,8 +130,8 @@ fn rules_are_whole() {
     assert_eq!(uids.len(), 13);
 }
 
-/// Grafana makes a frame's name of Flux's `_measurement`, and a field's of `_field`, so neither is a label: an alarm whose series only
-/// they tell apart is an error.
+/// Grafana turns Flux's `_measurement` and `_field` into names, so neither is a label. An alarm whose series differ only in these is an
+/// error.
 #[test]
 fn labels_that_are_named_are_labels_in_grafana() {
     for rule in rules() {
@@ -148,8 +148,8 @@ fn labels_that_are_named_are_labels_in_grafana() {
     }
 }
 
-/// Where nothing is wrong there are no values, but Grafana fills in the texts all the same: a function of a missing value is an error
-/// in its log at each evaluation.
+/// Grafana evaluates the texts also when no alarm fires and there are no values. A function of a missing value would log an error at each
+/// evaluation.
 #[test]
 fn functions_of_values_wait_for_values() {
     let bare = Regex::new(r"^\$values\.[A-C]\.Value$").unwrap();
@@ -169,11 +169,11 @@ fn alarms_go_to_contact_points_that_are_there() {
         points["contactPoints"].as_array().unwrap().iter().map(|point| &point["name"]).collect();
     assert_eq!(points, ["slack", "webhook"]);
     let policy = &yaml("grafana/alerting/policies.yml")["policies"][0];
-    // Grafana brings this one.
+    // Grafana's built-in contact point.
     assert_eq!(policy["receiver"], "grafana-default-email");
     let routes = policy["routes"].as_array().unwrap();
     assert_eq!(routes.iter().map(|route| &route["receiver"]).collect::<Vec<_>>(), points);
-    assert_eq!(routes[0]["continue"], true, "the second is asked too");
+    assert_eq!(routes[0]["continue"], true, "the second route is used, too");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn compose_mounts_what_there_is_and_sets_what_is_asked_for() {
     assert_eq!(found(r"\$\{([A-Z_]+)", &read(&docker().join("compose.yml"))), told, "of .env.example");
 }
 
-/// Grafana does not start with a contact point without a URL.
+/// Grafana does not start with a contact point that has no URL.
 #[test]
 fn an_empty_url_has_something_in_its_place() {
     let environment = &given::yaml("compose.yml")["services"]["grafana"]["environment"];

@@ -1,4 +1,4 @@
-//! What the admin endpoint says of a bridge that runs.
+//! The admin endpoint of a running bridge.
 
 use crate::exposition::Page;
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
@@ -30,7 +30,7 @@ fn lag_holds_what_is_not_stored_and_then_nothing() {
     });
     assert!(says(r#"kafka_influx_bridge_holding{cause="unauthorized",destination="all destinations"} 1"#));
     assert!(get(address, "/healthz").starts_with("HTTP/1.0 200 "));
-    // A pod that is not ready would be taken out of service, and InfluxDB's with it where both share one.
+    // Readiness stays 200: a pod that is not ready would be taken out of service, with the InfluxDB that shares it.
     let ready = get(address, "/readyz");
     assert!(ready.starts_with("HTTP/1.0 200 ") && ready.contains("holding: unauthorized, "), "{ready}");
     assert!(get(address, "/readyz?strict").starts_with("HTTP/1.0 503 "));
@@ -45,7 +45,7 @@ fn page(address: SocketAddr) -> Page {
     Page::read(answer.split_once("\r\n\r\n").unwrap().1)
 }
 
-/// What a partition's metrics are, and that the page is in order, with all that a hold brings along.
+/// Metrics of a partition, and the format of the page during a block.
 #[test]
 fn metrics_tell_buffered_from_durable_and_how_old_it_is() {
     let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::down(Reply::status(401)));
@@ -65,7 +65,7 @@ fn metrics_tell_buffered_from_durable_and_how_old_it_is() {
     let of = |page: &Page, of: &str, partition: &str| {
         page.number(&name(of), &[("topic", "t"), ("partition", partition)])
     };
-    // Whole numbers.
+    // Values are whole numbers.
     let total = |page: &Page, of: &str| page.number(&name(of), &[]).unwrap() as u64;
     wait_until("all is read, and nothing settled", || {
         let page = page(address);
@@ -78,12 +78,12 @@ fn metrics_tell_buffered_from_durable_and_how_old_it_is() {
     assert_eq!(of(&held, "committed_offset", "1"), None);
     assert_eq!(total(&held, "buffered_lines"), 200);
     assert_eq!(total(&held, "batches_in_flight"), 1);
-    // The mock cluster does not tell what it keeps.
+    // The mock cluster does not report retention.
     assert_eq!(of(&held, "retention_left_seconds", "1"), None);
     let rejected = |reason| held.number(&name("topic_rejected_total"), &[("topic", "t"), ("reason", reason)]);
     assert_eq!([rejected("undecodable"), rejected("empty"), rejected("time")], [Some(1.0), Some(1.0), None]);
     sink.answer(None);
-    // Those are told every few seconds, and each second.
+    // Statistics come every few seconds, ages every second.
     wait_until("all is settled and committed", || {
         let page = page(address);
         of(&page, "committed_offset", "1") == Some(202.0) && of(&page, "behind_seconds", "1") == Some(0.0)
@@ -111,7 +111,7 @@ fn metrics_name_a_topic_on_hold_and_how_old_what_it_keeps_is() {
     let address = bridge.0.admin_address().unwrap();
     let name = |name: &str| format!("kafka_influx_bridge_{name}");
     let mut before = 0.0;
-    wait_until("the topic holds, and gets older", || {
+    wait_until("the topic is blocked, and its age grows", || {
         let page = page(address);
         let holds = page.number(&name("topic_holding_seconds"), &[("topic", "typo")]).is_some();
         let labels = [("topic", "typo"), ("partition", "0")];
@@ -133,12 +133,12 @@ fn the_last_records_rejected_and_refused_are_told_with_their_reason() {
     let bridge =
         Setup::new(&cluster, &sink, "'t'").mapping("tag_keys = ['id']\nstring_fields = ['v']").start();
     let address = bridge.0.admin_address().unwrap();
-    wait_until("the rejected record is told", || {
+    wait_until("the rejected record is shown", || {
         let status = get(address, "/status.json");
         let last = r#""element":null,"offset":1,"partition":0,"reason":"undecodable","text":"no JSON","#;
         status.contains(last) && status.contains(r#""why":"it is not JSON: "#)
     });
-    wait_until("the refused line is told", || {
+    wait_until("the refused line is shown", || {
         let status = get(address, "/status.json");
         status.contains(r#""offset":2,"partition":0,"reason":"refused","text":"t,id=a v=\"text\" "#)
     });

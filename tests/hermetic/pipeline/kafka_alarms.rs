@@ -1,4 +1,4 @@
-//! Brokers, groups and topics that keep the bridge from reading: alarms on every page, and their end.
+//! Brokers, groups and topics that prevent reading: the alarms on every page, and their end.
 
 use super::admin::get;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Statistics every half a second, so that tests wait less.
+/// Statistics every 0.5 s shorten the tests.
 fn start(cluster: &Cluster, sink: &Sink) -> (Bridge, SocketAddr) {
     let often = "librdkafka.'statistics.interval.ms' = 500";
     let bridge = Setup::new(cluster, sink, "'t'").kafka(often).mapping(BY_ID).start();
@@ -19,7 +19,7 @@ fn is_raised(address: SocketAddr, cause: &str) -> bool {
     get(address, "/readyz").contains(&format!("holding: {cause}, "))
 }
 
-/// The alarm is on every page, and no page says that all is well.
+/// The alarm is on every page, and no page reports a healthy bridge.
 fn assert_told(address: SocketAddr, cause: &str, scope: &str, remedy: &str) {
     let ready = get(address, "/readyz");
     assert!(ready.starts_with("HTTP/1.0 200 ") && ready.contains(remedy), "{ready}");
@@ -83,8 +83,8 @@ fn one_broker_of_three_that_is_down_raises_no_alarm() {
     };
     wait_until("the third broker is connected", is_connected);
     cluster.set_broker_up(3, false);
-    wait_until("the third broker is gone", || !is_connected());
-    // Longer than it takes until Kafka is unreachable.
+    wait_until("the third broker is disconnected", || !is_connected());
+    // Longer than it takes until Kafka counts as unreachable.
     let until = Instant::now() + Duration::from_secs(14);
     wait_until("time has gone by", || {
         assert!(!is_raised(address, "kafka_unreachable"));
@@ -135,7 +135,7 @@ fn a_topic_that_may_not_be_seen_is_denied_and_not_missing() {
     bridge.stop();
 }
 
-/// Answers as a controller of Kafka 4.1 does: with versions, among which those of metadata requests are missing.
+/// Answers like a controller of Kafka 4.1: its list of API versions lacks metadata requests.
 fn controller() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -144,15 +144,15 @@ fn controller() -> SocketAddr {
             thread::spawn(move || {
                 let mut size = [0; 4];
                 while stream.read_exact(&mut size).is_ok() {
-                    // What is asked for, its version, and the request's number.
+                    // API key, version and correlation id of the request.
                     let (mut head, mut number) = ([0; 4], [0; 4]);
                     stream.read_exact(&mut head).unwrap();
                     stream.read_exact(&mut number).unwrap();
                     let [api_high, api_low, ..] = head;
-                    assert_eq!([api_high, api_low], [0, 18], "only the versions are asked for");
+                    assert_eq!([api_high, api_low], [0, 18], "only the versions are requested");
                     let mut rest = vec![0; u32::from_be_bytes(size) as usize - 8];
                     stream.read_exact(&mut rest).unwrap();
-                    // The number; no error; Fetch 4 to 17 and ApiVersions 0 to 4; not throttled; no tags.
+                    // Correlation id; no error; Fetch 4 to 17 and ApiVersions 0 to 4; not throttled; no tags.
                     let mut answer = number.to_vec();
                     answer.extend([0, 0, 3, 0, 1, 0, 4, 0, 17, 0, 0, 18, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0]);
                     let size = u32::try_from(answer.len()).unwrap().to_be_bytes();

@@ -1,4 +1,4 @@
-//! Where reading begins: where nothing is committed, and where what is committed is not in Kafka any more.
+//! The start of reading without committed offsets, and with committed offsets that Kafka has deleted.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use engine::consumer::ConsumerError;
@@ -23,7 +23,7 @@ fn what_retention_took_is_counted_and_reading_goes_on_at_the_earliest() {
     sink.wait_for_points("main", 2);
     bridge.stop();
     assert_eq!(cluster.committed("t", 1), [Some(2)]);
-    // The mock cluster keeps 5 MB: of these the last ones.
+    // The mock cluster keeps the last 5 MB.
     let pad = "x".repeat(900_000);
     for n in 0..10 {
         cluster.produce("t", 0, [format!(r#"{{"id":"b{n:03}","v":1,"pad":"{pad}"}}"#)]);
@@ -61,7 +61,7 @@ fn latest_begins_at_the_end_and_remembers_it() {
     cluster.commit("t", 1, 3);
     let setup = Setup::new(&cluster, &sink, "'t'").kafka("offset_reset = 'latest'").mapping(BY_ID);
     let bridge = setup.start();
-    // What is committed is read on, and the end of the other is committed before any record of it came.
+    // One partition continues at its committed offset. The end of the other one is committed before any record arrives.
     wait_until("both are committed", || cluster.committed("t", 2) == [Some(5), Some(5)]);
     bridge.stop();
     cluster.produce("t", 0, records("between", 3));

@@ -1,4 +1,4 @@
-//! `run --until-end`: everything that is there is settled and committed, then it ends by itself.
+//! `run --until-end`: all existing records are settled and committed, then the process ends.
 
 use super::groups::{PARTITIONS, produce};
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
@@ -21,7 +21,7 @@ fn reads_to_the_end_commits_and_ends() {
     setup.start_until_end().wait_for_end();
     assert_eq!(sink.ids("main"), want);
     assert_eq!(cluster.committed_in_all("t", PARTITIONS), 601);
-    // Once more, with nothing to do.
+    // Again, without new records.
     setup.start_until_end().wait_for_end();
     assert_eq!(cluster.committed_in_all("t", PARTITIONS), 601);
     assert_eq!(sink.lines_stored(), 600);
@@ -62,7 +62,7 @@ fn records_that_keep_coming_do_not_keep_it() {
     let stored = stored(&bridge);
     bridge.wait_for_end();
     assert!(stored >= 100);
-    // What was stored is committed, and nothing else.
+    // Stored records are committed, and no others.
     assert_eq!(cluster.committed("t", 1), [Some(stored as i64)]);
 }
 

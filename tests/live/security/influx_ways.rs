@@ -1,10 +1,10 @@
-//! TLS and proxies at InfluxDB's end.
+//! TLS and proxies between the bridge and InfluxDB.
 
 use super::*;
 use crate::support::config::v2_with;
 use crate::support::{HIDDEN_HOST, Kafka, Live, OwnInflux, Produced, Proxy, measured, tls_before, variable};
 
-/// A topic with a record, which a bridge is to store at this address.
+/// A topic with one record that a bridge stores at this address.
 struct Scene<'a> {
     live: &'a Live,
     kafka: Kafka,
@@ -38,14 +38,14 @@ impl<'a> Scene<'a> {
         bridge.stop();
     }
 
-    /// It waits, and says why.
+    /// Asserts that the bridge waits, and logs the reason.
     fn assert_holds(&self, way: &str, url: &str, tls: &str, variables: &[(&str, &str)], words: &[&str]) {
         let bridge = self.start(way, url, tls, variables);
         assert_says(way, &bridge, words);
         let group = self.kafka.group(&self.live.name(way));
         assert_eq!(group.committed(&self.topic, 1), [-1], "{way}: it is not stored");
         assert_no_secrets(&log(&bridge), &[&variable("INFLUX2_TOKEN")]);
-        // A stop would wait for what can't be stored.
+        // SIGKILL, because a stop would wait for records that cannot be stored.
         bridge.kill();
     }
 }
@@ -76,7 +76,7 @@ fn influxdb_behind_tls() {
     scene.assert_stores("connect_lower_case", &hidden, &ca, &[("https_proxy", &through(""))]);
     scene.assert_stores("connect_all", &hidden, &ca, &[("ALL_PROXY", &through(""))]);
     assert!(proxy.counts().0 >= 3 && proxy.counts().1 == 0, "{:?}", proxy.counts());
-    // A name that only the certificate lacks.
+    // A name that only the certificate does not have.
     let other = hidden.replace(HIDDEN_HOST, "other.hidden.example");
     scene.assert_holds("tls_name", &other, &ca, &[("HTTPS_PROXY", &through(""))], &["not valid for name"]);
     // proxy-user:proxy-pass-word
@@ -128,7 +128,7 @@ fn influxdb_behind_a_proxy_without_tls() {
         let name = format!("no_proxy_{number}");
         scene.assert_holds(&name, &hidden, "", &without, &["unreachable", "influx.url"]);
     }
-    // It is another one's, for https only.
+    // `no_proxy` names another host, and the proxy is for https only.
     scene.assert_holds(
         "other_scheme",
         &hidden,

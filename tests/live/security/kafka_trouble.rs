@@ -1,4 +1,4 @@
-//! What keeps Kafka out of reach, and the words that say which key it is about.
+//! Errors of logins, certificates and permissions of Kafka, with the message that names the key to change.
 
 use super::*;
 use crate::support::Live;
@@ -16,7 +16,7 @@ fn each_mistake_names_its_key() {
     let with = |more: &str| tls(secure) + more;
     let stranger = format!("[kafka.tls]\nca_file = '{}'\n", secure.certificates.pem("stranger"));
     let token = |token: &str| format!("[kafka.sasl]\nmechanism = 'OAUTHBEARER'\ntoken = '{token}'\n");
-    // With a signature of nobody's.
+    // Signed by an unknown key.
     let forged = secure.token(Duration::from_mins(5)).rsplit_once('.').unwrap().0.to_owned() + ".c2ln";
     let login_refused = ["ERROR", "cause=\"kafka_login\"", "kafka refuses the login", "username, password"];
     let untrusted = ["ERROR", "cause=\"kafka_tls\"", "certificate is not trusted", "kafka.tls.ca_file"];
@@ -104,7 +104,7 @@ fn each_mistake_names_its_key() {
     });
 }
 
-/// Permissions that are taken away while the bridge reads, and given back.
+/// Permissions that are revoked while the bridge reads, and granted again.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn denied_topics_and_groups_are_alarms_until_they_are_allowed() {
@@ -126,7 +126,7 @@ fn denied_topics_and_groups_are_alarms_until_they_are_allowed() {
     bridge.kill();
 }
 
-/// `check` and `run` say it before anything is connected to.
+/// `check` and `run` report this before they connect.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn files_that_cannot_be_used_are_named_at_once() {
