@@ -217,7 +217,7 @@ fn a_letter_that_the_broker_refuses_as_too_large_is_cut_until_it_fits() {
 }
 
 #[test]
-fn what_was_acknowledged_is_not_sent_again() {
+fn acknowledged_letters_are_not_sent_again() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
@@ -234,7 +234,7 @@ fn what_was_acknowledged_is_not_sent_again() {
 }
 
 #[test]
-fn goes_on_by_itself_once_the_topic_may_be_written() {
+fn writing_resumes_once_the_topic_may_be_written() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
@@ -248,7 +248,7 @@ fn goes_on_by_itself_once_the_topic_may_be_written() {
 }
 
 #[test]
-fn goes_on_by_itself_once_the_topic_is_there() {
+fn writing_resumes_once_the_topic_exists() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.cluster.topic_error("dead", RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART).unwrap();
@@ -263,7 +263,7 @@ fn goes_on_by_itself_once_the_topic_is_there() {
 
 /// Within an attempt, the client retries temporary errors.
 #[test]
-fn a_broker_that_fails_for_a_moment_costs_no_attempt() {
+fn a_short_broker_failure_is_retried_within_the_attempt() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
@@ -278,7 +278,7 @@ fn a_broker_that_fails_for_a_moment_costs_no_attempt() {
 }
 
 #[test]
-fn a_cluster_that_is_down_is_told_and_letters_wait() {
+fn letters_wait_for_a_cluster_that_is_down_and_the_outage_is_reported() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
@@ -293,14 +293,14 @@ fn a_cluster_that_is_down_is_told_and_letters_wait() {
 }
 
 #[test]
-fn originals_are_read_again_in_the_order_asked_for() {
+fn originals_are_returned_in_the_requested_order() {
     let kafka = Kafka::start();
     kafka.cluster.create_topic("t", 3, 1).unwrap();
     kafka.produce("t", (0..3_000).map(|n| format!("value {n}").into_bytes()));
     let originals = Originals::new(&kafka.config().kafka);
-    let asked = [2_999, 5, 0, 5, 1_700, 6].map(|offset| wanted("t", 0, offset));
+    let requested = [2_999, 5, 0, 5, 1_700, 6].map(|offset| wanted("t", 0, offset));
     for _ in 0..2 {
-        let found = kafka.read(&originals, &asked).unwrap();
+        let found = kafka.read(&originals, &requested).unwrap();
         let found: Vec<Original> = found.into_iter().map(Option::unwrap).collect();
         let values: Vec<_> =
             found.iter().map(|it| String::from_utf8_lossy(it.value.as_ref().unwrap()).into_owned()).collect();
@@ -322,12 +322,12 @@ fn originals_are_read_again_in_the_order_asked_for() {
 
 /// The mock cluster keeps 5 MB of each partition.
 #[test]
-fn originals_that_are_gone_are_none() {
+fn deleted_originals_are_none() {
     let kafka = Kafka::start();
     kafka.cluster.create_topic("t", 2, 1).unwrap();
     kafka.produce("t", (0..20).map(|n| vec![n; 900_000]));
     let originals = Originals::new(&kafka.config().kafka);
-    let asked = [
+    let requested = [
         wanted("t", 0, 0),
         wanted("t", 0, 19),
         wanted("t", 0, 20),
@@ -336,7 +336,7 @@ fn originals_that_are_gone_are_none() {
         wanted("never", 0, 5),
         wanted("t", 0, 18),
     ];
-    let found = kafka.read(&originals, &asked).unwrap();
+    let found = kafka.read(&originals, &requested).unwrap();
     let first = |original: &Option<Original>| original.as_ref().map(|it| it.value.as_ref().unwrap()[0]);
     let got: Vec<Option<u8>> = found.iter().map(first).collect();
     assert_eq!(got, [None, Some(19), None, None, None, None, Some(18)]);
@@ -349,8 +349,8 @@ fn large_originals_are_read_in_parts() {
     kafka.cluster.create_topic("t", 1, 1).unwrap();
     kafka.produce("t", (0..5).map(|n| vec![n; 900_000]));
     let originals = Originals::new(&kafka.config().kafka);
-    let asked: Vec<Wanted> = (0..5).map(|offset| wanted("t", 0, offset)).collect();
-    let (mut rest, mut parts) = (asked.as_slice(), Vec::new());
+    let requested: Vec<Wanted> = (0..5).map(|offset| wanted("t", 0, offset)).collect();
+    let (mut rest, mut parts) = (requested.as_slice(), Vec::new());
     while !rest.is_empty() {
         let found = kafka.read(&originals, rest).unwrap();
         assert!(found.iter().all(Option::is_some));

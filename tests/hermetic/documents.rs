@@ -72,7 +72,7 @@ fn sources() -> String {
 }
 
 #[test]
-fn messages_in_troubleshooting_are_those_of_the_program() {
+fn messages_in_troubleshooting_exist_in_the_program() {
     let sources = sources();
     for (document, begin) in [("docs/troubleshooting.md", "### \""), ("docs/README.ko.md", "| \"")] {
         let text = read(document);
@@ -174,7 +174,7 @@ fn each_seed_is_printed_with_the_command_that_repeats_it() {
 
 /// Each cause and reason in the tables exists in the program.
 #[test]
-fn causes_in_troubleshooting_are_those_of_the_program() {
+fn causes_in_troubleshooting_exist_in_the_program() {
     let sources = sources();
     let text = read("docs/troubleshooting.md");
     let by_message = text.split("## By message").nth(1).unwrap();
@@ -189,7 +189,7 @@ fn causes_in_troubleshooting_are_those_of_the_program() {
 }
 
 #[test]
-fn the_first_configuration_is_one() {
+fn the_first_configuration_is_valid() {
     let text = read("README.md");
     let [configuration] = &blocks(&text, "toml")[..] else { panic!("one configuration") };
     let env = |name: &str| (name == "INFLUX_TOKEN").then(|| "token".to_owned());
@@ -214,7 +214,7 @@ fn architecture_is_read_in_one_sitting() {
 
 /// A mutation must match the sources, and it must have been run, which writes its row.
 #[test]
-fn each_deliberate_fault_stands_in_the_sources_and_in_the_table() {
+fn each_mutation_matches_the_sources_and_has_a_row() {
     let mutations: toml::Table = read("tests/mutations/mutations.toml").parse().unwrap();
     let mutations = mutations.get("mutation").and_then(toml::Value::as_array).unwrap();
     assert!(mutations.len() >= 25, "{} deliberate faults", mutations.len());

@@ -126,7 +126,7 @@ fn records_and_answers_inject_nothing_into_the_log() {
 }
 
 #[test]
-fn secrets_stay_out_of_the_log_also_of_librdkafkas() {
+fn secrets_stay_out_of_the_logs_of_the_bridge_and_of_librdkafka() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)));
     let [_, password, login] = SECRETS;
     let kafka = format!(

@@ -19,7 +19,7 @@ fn read(path: &Path) -> String {
 
 /// `UPDATE=1 cargo test --test hermetic packaging` writes the completions again.
 #[test]
-fn completions_are_those_of_the_arguments() {
+fn completions_match_the_arguments() {
     for (shell, file) in [
         (Shell::Bash, "kafka-influx-bridge.bash"),
         (Shell::Zsh, "_kafka-influx-bridge"),
@@ -42,7 +42,7 @@ fn completions_are_those_of_the_arguments() {
 
 /// The text of `bridge.toml: |` in each manifest.
 #[test]
-fn configurations_in_manifests_are_right() {
+fn configurations_in_manifests_are_valid() {
     let folder = root().join("docker/kubernetes");
     let files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let mut found = 0;

@@ -68,7 +68,7 @@ fn bad_records_are_rejected_alone() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn refused_points_are_told_with_their_record() {
+fn refused_points_are_logged_with_their_record() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("refused"), 1, 1);
@@ -89,7 +89,7 @@ fn refused_points_are_told_with_their_record() {
     kafka.produce(&topic, (1..2_001).map(record));
     kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
     assert_eq!(influx.count(&bucket, "m", "value"), 1_998);
-    let (told, _) = bridge.wait_for_log(&["line refused by influxdb", "offset=100 "], PATIENCE);
-    assert!(told.contains("type conflict"), "{told}");
+    let (line, _) = bridge.wait_for_log(&["line refused by influxdb", "offset=100 "], PATIENCE);
+    assert!(line.contains("type conflict"), "{line}");
     bridge.stop();
 }

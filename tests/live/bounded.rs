@@ -15,7 +15,7 @@ const RESIDENT_MAX_KB: u64 = 64_000;
 const DESTINATION_KB: u64 = 150;
 /// Reading counts as stopped when no record was read for this time.
 const STILL: Duration = Duration::from_secs(3);
-const PROCESSOR_OVER: Duration = Duration::from_secs(10);
+const CPU_OVER: Duration = Duration::from_secs(10);
 
 /// A batch is compressed and unpacked as a whole.
 fn producer(batch_bytes: usize) -> BaseProducer {
@@ -39,18 +39,18 @@ fn send(producer: &BaseProducer, topic: &str, partition: i32, value: &[u8]) {
 }
 
 /// An address where nothing listens.
-fn nobody() -> String {
+fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
 
 fn config(topics: &str, mappings: &str) -> (String, String) {
-    let (admin, brokers) = (nobody(), variable("KAFKA"));
+    let (admin, brokers) = (unused_address(), variable("KAFKA"));
     let text = format!(
         "[kafka]\nbrokers = '{brokers}'\ntopics = {topics}\ngroup_id = '{admin}'\nrecord_bytes_max = '3MB'\n\
          {mappings}\n[influx]\nurl = 'http://{}'\norg = 'o'\nbucket = 'b'\ntoken = 't'\n\
          [admin]\nlisten = '{admin}'\n",
-        nobody()
+        unused_address()
     );
     (text, admin)
 }
@@ -80,14 +80,11 @@ fn assert_bounded(what: &str, text: &str, admin: &str, resident_max_kb: u64) {
         (last > 0 && since.elapsed() >= STILL).then_some(())
     });
     let before = ticks(bridge.pid());
-    std::thread::sleep(PROCESSOR_OVER);
+    std::thread::sleep(CPU_OVER);
     let used = ticks(bridge.pid()) - before;
     let resident = bridge.resident_max_kb();
     measured(what, format!("{last} records read, resident at most {resident} kB"));
-    measured(
-        "processor while holding",
-        format!("{:.1} % of a core", used as f64 / PROCESSOR_OVER.as_secs_f64()),
-    );
+    measured("CPU while blocked", format!("{:.1} % of a core", used as f64 / CPU_OVER.as_secs_f64()));
     assert!(resident <= resident_max_kb, "{resident} kB");
     bridge.stop();
 }
@@ -103,7 +100,7 @@ fn wide(rng: &mut fastrand::Rng) -> String {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_long_backlog_is_left_in_kafka() {
+fn memory_is_bounded_with_a_long_backlog() {
     let live = Live::take_turn();
     let megabytes = std::env::var("BRIDGE_LIVE_BACKLOG_MB").map_or(2_000, |text| text.parse().unwrap());
     let topic = live.kafka().create_topic(live.name("backlog"), 6, 1);
@@ -126,7 +123,7 @@ fn a_long_backlog_is_left_in_kafka() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_thousand_partitions_of_compressible_data() {
+fn memory_is_bounded_with_a_thousand_partitions_of_compressible_data() {
     let live = Live::take_turn();
     let partitions = std::env::var("BRIDGE_LIVE_PARTITIONS").map_or(1_000, |text| text.parse().unwrap());
     let topic = live.kafka().create_topic(live.name("partitions"), partitions, 1);
@@ -144,7 +141,7 @@ fn a_thousand_partitions_of_compressible_data() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_record_of_a_hundred_thousand_elements() {
+fn memory_is_bounded_with_records_of_a_hundred_thousand_elements() {
     let live = Live::take_turn();
     let topic = live.kafka().create_topic(live.name("elements"), 1, 1);
     let producer = producer(1_000_000);
@@ -160,7 +157,7 @@ fn a_record_of_a_hundred_thousand_elements() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn two_hundred_destinations() {
+fn memory_is_bounded_with_two_hundred_destinations() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topics: Vec<String> = (0..200).map(|n| live.name(&format!("destination{n}"))).collect();

@@ -28,7 +28,7 @@ fn now_ms() -> i64 {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn all_is_well() {
+fn check_connect_passes_on_healthy_servers() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka3(), live.influx2());
     let topic = kafka.create_topic(live.name("well"), 2, 3);
@@ -60,7 +60,7 @@ fn all_is_well() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_running_telegraf_is_named_and_another_bridge_is_fine() {
+fn check_connect_reports_a_running_telegraf_and_accepts_another_bridge() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("group"), 1, 1);
@@ -84,7 +84,7 @@ fn a_running_telegraf_is_named_and_another_bridge_is_fine() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn what_samples_show_is_warned_of() {
+fn check_connect_warns_about_sampled_records() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let keeps = [("retention.ms", "36000000")];
@@ -125,7 +125,7 @@ fn what_samples_show_is_warned_of() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn what_is_missing_in_influxdb_is_named() {
+fn check_connect_names_missing_buckets_and_mappings() {
     let live = Live::take_turn();
     let (kafka, influx2, influx1) = (live.kafka(), live.influx2(), live.influx1());
     let topic = kafka.create_topic(live.name("missing"), 1, 1);
@@ -153,7 +153,7 @@ fn what_is_missing_in_influxdb_is_named() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn what_is_missing_in_kafka_is_named() {
+fn check_connect_names_missing_topics_and_wrong_logins() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = live.name("none");

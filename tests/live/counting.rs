@@ -89,7 +89,7 @@ fn replaying_everything_changes_nothing() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_quiet_topic_is_queried_soon() {
+fn a_single_record_can_be_queried_within_seconds() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("quiet"), 1, 1);

@@ -30,7 +30,7 @@ impl Databases {
     }
 
     /// The first element is a series' labels as text, the second its last value.
-    fn ask(&self, query: &Query, from_seconds: i64) -> Vec<(String, String)> {
+    fn evaluate(&self, query: &Query, from_seconds: i64) -> Vec<(String, String)> {
         let source = &self.sources[&query.source];
         match source.language {
             Language::Flux => self.flux(query, from_seconds),
@@ -99,7 +99,7 @@ impl Databases {
                     .map(|(_, v)| v)
                     .collect()
             }
-            _ => self.ask(query, HOUR).into_iter().map(of_flux).collect(),
+            _ => self.evaluate(query, HOUR).into_iter().map(of_flux).collect(),
         };
         assert!(!values.is_empty(), "{}: no values", query.place);
         let escaped: Vec<String> = values.iter().map(|v| regex::escape(v).replace('/', "\\/")).collect();
@@ -273,7 +273,7 @@ fn panels_of_the_data_have_rows_and_its_alarms_fire_when_they_should() {
             for (name, values) in &values {
                 query.text = query.text.replace(&format!("${{{name}:regex}}"), values);
             }
-            assert!(!databases.ask(&query, HOUR).is_empty(), "{} is empty: {}", query.place, query.text);
+            assert!(!databases.evaluate(&query, HOUR).is_empty(), "{} is empty: {}", query.place, query.text);
         }
     }
     measured("panels read after", format!("{:?}", begin.elapsed()));
@@ -287,7 +287,7 @@ fn panels_of_the_data_have_rows_and_its_alarms_fire_when_they_should() {
         ("BrokerUnderReplicated", "busy", Some("kafka-1")),
     ] {
         let rule = rules().into_iter().find(|rule| rule.title == title).unwrap();
-        let series = databases.ask(&rule.query, rule.from_seconds);
+        let series = databases.evaluate(&rule.query, rule.from_seconds);
         let is_of = |labels: &str, who: &str| labels.split(' ').any(|label| label == who);
         let (firing, silent): (Vec<_>, Vec<_>) =
             series.iter().partition(|(_, value)| value.parse::<f64>().unwrap() > rule.limit);
@@ -296,7 +296,7 @@ fn panels_of_the_data_have_rows_and_its_alarms_fire_when_they_should() {
         let is_silent = |who: &str| silent.iter().any(|(labels, _)| is_of(labels, who));
         assert!(is_well.is_none_or(is_silent), "{title}: {series:?}");
     }
-    let asked = rules().iter().filter(|rule| rule.query.source != "prometheus").count();
-    assert_eq!(asked, 5, "an alarm of the data is not tested");
+    let tested = rules().iter().filter(|rule| rule.query.source != "prometheus").count();
+    assert_eq!(tested, 5, "an alarm of the data is not tested");
     measured("all after", format!("{:?}", begin.elapsed()));
 }

@@ -49,7 +49,7 @@ fn read_back(config: &Config, topic: &str) -> Vec<Found> {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_large_letter_is_cut_to_what_the_topic_takes() {
+fn a_large_letter_is_cut_to_the_size_limit_of_the_topic() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic_with(live.name("dead"), 1, 1, &[("max.message.bytes", "20000")]);
@@ -68,7 +68,7 @@ fn a_large_letter_is_cut_to_what_the_topic_takes() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_topic_that_is_missing_is_told_and_taken_up_once_it_is_there() {
+fn a_missing_dead_letter_topic_is_reported_and_used_once_created() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = live.name("dead_missing");
@@ -89,7 +89,7 @@ fn a_topic_that_is_missing_is_told_and_taken_up_once_it_is_there() {
 /// A compacted topic accepts no record without a key.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_topic_that_refuses_letters_is_told() {
+fn a_dead_letter_topic_that_refuses_letters_is_reported() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic_with(live.name("dead_compacted"), 1, 1, &[("cleanup.policy", "compact")]);
@@ -103,7 +103,7 @@ fn a_topic_that_refuses_letters_is_told() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn many_letters_are_taken_by_three_replicas() {
+fn three_replicas_acknowledge_many_letters() {
     const LETTERS: usize = 20_000;
     let live = Live::take_turn();
     let kafka = live.kafka3();
@@ -126,7 +126,7 @@ fn many_letters_are_taken_by_three_replicas() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn originals_are_read_again_until_they_are_gone() {
+fn originals_are_read_again_until_kafka_deletes_them() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic(live.name("originals"), 2, 1);
@@ -143,8 +143,8 @@ fn originals_are_read_again_until_they_are_gone() {
         (found.into_iter().map(value).collect::<Vec<_>>(), begin.elapsed())
     };
     let some = |n: i32| Some(format!("value {n}"));
-    let asked = [wanted(1, 3_000), wanted(0, 0), wanted(1, 2_999), wanted(0, 4_999), wanted(1, 4_999)];
-    let (found, took) = read(&asked);
+    let requested = [wanted(1, 3_000), wanted(0, 0), wanted(1, 2_999), wanted(0, 4_999), wanted(1, 4_999)];
+    let (found, took) = read(&requested);
     assert_eq!(found, [some(6_001), some(0), None, some(9_998), some(9_999)]);
     measured("originals: the first five", format!("{} ms", took.as_millis()));
     let (found, took) = read(&(0..5_000).map(|offset| wanted(0, offset)).collect::<Vec<_>>());
@@ -156,14 +156,14 @@ fn originals_are_read_again_until_they_are_gone() {
     kafka.delete_topic(&topic);
     // A broker that has not processed the deletion yet still returns the record.
     let gone = || (read(&[wanted(0, 1)]).0 == [None]).then_some(());
-    wait_for("the deleted topic's record is gone", Duration::from_secs(30), gone);
+    wait_for("the deleted topic's record cannot be read", Duration::from_secs(30), gone);
 }
 
 /// The complete path. A rejected or refused record is in the dead-letter topic before its offset is committed. A pattern that matches
 /// the dead-letter topic does not read it. A corrected mapping replays the letters.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn records_become_letters_and_letters_become_points() {
+fn replayed_letters_become_points() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("letters"), 2, 1);

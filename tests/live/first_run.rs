@@ -129,7 +129,7 @@ fn a_missing_topic_is_named() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn more_members_than_partitions_are_told() {
+fn more_members_than_partitions_are_logged() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("members"), 1, 1);
@@ -138,9 +138,9 @@ fn more_members_than_partitions_are_told() {
     one.wait_until_assigned(&topic);
     let two = Bridge::start(&config, &[]);
     // Either bridge may be assigned the partition.
-    let told =
+    let logged =
         || [&one, &two].iter().find_map(|bridge| bridge.log_with(&["2 members for 1 partitions"]).pop());
-    crate::support::wait_for("the log reports too many members", PATIENCE, told);
+    crate::support::wait_for("the log reports too many members", PATIENCE, logged);
     two.stop();
     one.stop();
 }

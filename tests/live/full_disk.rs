@@ -45,8 +45,8 @@ fn waits_for_room(full: &Full, letters: Letters) {
 
     let filler = disk.fill();
     ids.produce(&kafka, BEFORE..ALL);
-    let told = ["cannot write, retrying", "cause=\"disk_full\""];
-    let (alarm, _) = bridge.wait_for_log(&[&told[..], full.answer].concat(), PATIENCE);
+    let message = ["cannot write, retrying", "cause=\"disk_full\""];
+    let (alarm, _) = bridge.wait_for_log(&[&message[..], full.answer].concat(), PATIENCE);
     measured("alarm", alarm.split_once("why=").map_or(&*alarm, |(_, why)| why));
     let labels = [("cause", "disk_full"), ("destination", "all destinations")];
     // The sample is 0, and 1 after the alarm has lasted for 10 s.
@@ -94,13 +94,13 @@ fn a_database_that_a_full_disk_keeps_from_being_created_is_waited_for() {
     let influx = v1(&own.influx, &database, "create_database = true");
     let bridge = Bridge::start_watched(&Config::new(&kafka, &topic, influx).mapping(MAPPING).text(), &[]);
     ids.produce(&kafka, 0..BEFORE);
-    let told = [
+    let message = [
         "cannot write, retrying",
         "cause=\"disk_full\"",
         "influx.create_database failed: write ",
         "make room",
     ];
-    bridge.wait_for_log(&told, PATIENCE);
+    bridge.wait_for_log(&message, PATIENCE);
     assert_eq!(kafka.group(&topic).committed(&topic, PARTITIONS), [-1; 3], "committed and not stored");
 
     fs::remove_file(filler).unwrap();

@@ -111,15 +111,15 @@ impl Watch {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_group_that_shares_otherwise_is_named_and_joined_once_it_is_free() {
+fn a_group_with_another_assignor_is_reported_and_joined_once_it_is_empty() {
     let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka(), 1, "held");
+    let scene = Scene::new(&live, live.kafka(), 1, "assignor");
     let telegraf = scene.kafka.member(&scene.topic, &scene.topic, "telegraf-on-web-1", "range");
     scene.produce(0..600);
     let bridge = Bridge::start(&scene.config(""), &[]);
-    let (told, _) = bridge.wait_for_log(&["ERROR", "can't be joined"], PATIENCE);
+    let (line, _) = bridge.wait_for_log(&["ERROR", "can't be joined"], PATIENCE);
     for part in [scene.topic.as_str(), "telegraf-on-web-1", "\"range\"", "kafka.group_id", "Telegraf"] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(line.contains(part), "{part}: {line}");
     }
     assert_eq!(bridge.log_with(&["assigned"]), [""; 0]);
     drop(telegraf);
@@ -131,7 +131,7 @@ fn a_group_that_shares_otherwise_is_named_and_joined_once_it_is_free() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_bridge_may_share_by_range_with_others() {
+fn a_bridge_can_use_the_range_assignor_with_other_members() {
     let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "range");
     let config = scene.config("librdkafka.'partition.assignment.strategy' = 'range'");
@@ -167,8 +167,8 @@ fn a_second_process_with_one_instance_id_ends_the_first() {
     let (status, took) = one.wait_for_end(PATIENCE);
     measured("fenced after", format!("{took:?}"));
     assert_eq!(status.code(), Some(3));
-    let (told, _) = one.wait_for_log(&["ERROR", "kafka.instance_id"], PATIENCE);
-    assert!(told.contains("\"one\"") && told.contains("another process"), "{told}");
+    let (line, _) = one.wait_for_log(&["ERROR", "kafka.instance_id"], PATIENCE);
+    assert!(line.contains("\"one\"") && line.contains("another process"), "{line}");
     scene.produce(600..1_200);
     scene.assert_all(1_200);
     two.stop();
@@ -176,7 +176,7 @@ fn a_second_process_with_one_instance_id_ends_the_first() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_revoke_while_influxdb_hangs_takes_its_5_s_and_commits_nothing_more() {
+fn a_revocation_while_influxdb_hangs_drains_for_5_s_and_commits_only_stored_records() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx1());
     let topic = kafka.create_topic(live.name("revoke"), PARTITIONS, 1);
@@ -207,7 +207,7 @@ fn a_revoke_while_influxdb_hangs_takes_its_5_s_and_commits_nothing_more() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_member_that_stood_still_commits_nothing_of_what_others_took_over() {
+fn a_paused_member_commits_nothing_of_partitions_that_others_took_over() {
     let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "still");
     let one = Bridge::start(&scene.config(""), &[]);

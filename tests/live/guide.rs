@@ -127,25 +127,25 @@ fn follow_ec2(page: &str) {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_quick_start_works() {
+fn the_quick_start_can_be_followed() {
     follow_ec2("README.md");
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_page_in_korean_works() {
+fn the_korean_guide_can_be_followed() {
     follow_ec2("README.ko.md");
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_way_from_telegraf_works() {
+fn the_telegraf_guide_can_be_followed() {
     follow_ec2("telegraf.md");
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_ways_from_others_work() {
+fn the_guide_for_other_programs_can_be_followed() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx1());
     let topic = kafka.create_topic(live.name("kmetrics"), 3, 1);

@@ -23,6 +23,7 @@
 )]
 
 mod bad_records;
+mod blocked;
 mod bounded;
 mod connect;
 mod counting;
@@ -35,7 +36,6 @@ mod first_run;
 mod full_disk;
 mod groups;
 mod guide;
-mod holds;
 mod init;
 mod kills;
 mod metrics;

@@ -21,7 +21,7 @@ fn count(influx: &Influx, bucket: &str, of: &str) -> u64 {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn what_retention_took_is_told_once_with_its_number() {
+fn records_deleted_by_retention_are_logged_once_with_their_number() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("retention"), 2, 1);
@@ -35,9 +35,9 @@ fn what_retention_took_is_told_once_with_its_number() {
     // A part of one partition is left, and nothing of the other one.
     kafka.delete_records_before(&topic, &[700, 1_000]);
     let bridge = Bridge::start(&config, &[]);
-    let (told, _) = bridge.wait_for_log(&["ERROR", "deleted records before they were read"], PATIENCE);
-    assert!(told.contains("skipped=700") && told.contains("retention.ms"), "{told}");
-    assert!(told.contains(&format!("{topic}[0-1]")) && told.contains("earliest=700"), "{told}");
+    let (line, _) = bridge.wait_for_log(&["ERROR", "deleted records before they were read"], PATIENCE);
+    assert!(line.contains("skipped=700") && line.contains("retention.ms"), "{line}");
+    assert!(line.contains(&format!("{topic}[0-1]")) && line.contains("earliest=700"), "{line}");
     kafka.group(&topic).wait_until_settled(&topic, 2, PATIENCE);
     influx.wait_for_count(300, PATIENCE, |influx| count(influx, &bucket, "b"));
     assert_eq!((count(&influx, &bucket, "a"), count(&influx, &bucket, "b")), (1_000, 300));
@@ -52,7 +52,7 @@ fn what_retention_took_is_told_once_with_its_number() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn an_offset_beyond_the_end_is_told_and_committed_anew() {
+fn an_offset_beyond_the_end_is_logged_and_replaced() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("beyond"), 2, 1);
@@ -61,8 +61,8 @@ fn an_offset_beyond_the_end_is_told_and_committed_anew() {
     kafka.group(&topic).commit(&topic, &[1_000, 1_000]);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
     let bridge = Bridge::start(&config.text(), &[]);
-    let (told, _) = bridge.wait_for_log(&["ERROR", "beyond the partition's end"], PATIENCE);
-    assert!(told.contains(&format!("{topic}[0-1]")) && told.contains("offset=1000"), "{told}");
+    let (line, _) = bridge.wait_for_log(&["ERROR", "beyond the partition's end"], PATIENCE);
+    assert!(line.contains(&format!("{topic}[0-1]")) && line.contains("offset=1000"), "{line}");
     influx.wait_for_count(100, PATIENCE, |influx| count(influx, &bucket, "a"));
     let group = kafka.group(&topic);
     let committed = || (group.committed(&topic, 2) == [100, 0]).then_some(());

@@ -47,7 +47,7 @@ fn reloads_under_load_lose_and_double_nothing() {
 /// Some points may be written twice, so the changed rules give the same points.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn kills_while_it_reloads_lose_nothing() {
+fn kills_during_reloads_lose_nothing() {
     let live = Live::take_turn();
     let mut random = live.random();
     let (kafka, influx) = (live.kafka(), live.influx2());

@@ -16,7 +16,7 @@ pub const MAPPING: &str = "measurement = 'm'\npartition_tag = 'partition'";
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn after_a_kill_everything_is_there_once_and_the_next_start_reads_within_12_s() {
+fn after_a_kill_each_record_is_stored_once_and_reading_resumes_within_12_s() {
     // The session of the killed member has to expire, which takes 10 s. The promise is 12 s.
     killed("dynamic", "", Duration::from_secs(24));
 }
@@ -228,20 +228,20 @@ fn a_dead_influxdb_is_waited_for_in_the_group() {
     signal(live.server_pid("influx2"), "KILL");
     let begin = Instant::now();
     kafka.produce(&topic, numbers(1_000..RECORDS, 3));
-    let (told, _) = bridge.wait_for_log(&["cannot write, retrying", "influx.url"], PATIENCE);
-    assert!(told.contains(influx.url()), "{told}");
+    let (line, _) = bridge.wait_for_log(&["cannot write, retrying", "influx.url"], PATIENCE);
+    assert!(line.contains(influx.url()), "{line}");
     thread::sleep(Duration::from_secs(10).saturating_sub(begin.elapsed()));
-    let held = bridge.resident_max_kb();
+    let resident = bridge.resident_max_kb();
     live.bring_up("influx2");
-    measured("InfluxDB was away for", format!("{:?}", begin.elapsed()));
+    measured("InfluxDB was down for", format!("{:?}", begin.elapsed()));
     let again = Instant::now();
-    let (_, _) = wait_for("the bridge goes on", PATIENCE, || bridge.log_with(&["writing goes on"]).pop());
-    measured("writing goes on after", format!("{:?}", again.elapsed()));
+    let (_, _) = wait_for("writing resumes", PATIENCE, || bridge.log_with(&["writing goes on"]).pop());
+    measured("writing resumed after", format!("{:?}", again.elapsed()));
     kafka.group(&topic).wait_until_settled(&topic, 3, PATIENCE * 2);
     assert_numbers(&influx, &bucket, RECORDS);
-    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "it was thrown out of the group");
-    measured("resident at most, while waiting", format!("{held} kB"));
-    measured("resident at most, in all", format!("{} kB", bridge.resident_max_kb()));
+    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "the group revoked its partitions");
+    measured("resident memory while waiting", format!("{resident} kB"));
+    measured("maximum of resident memory", format!("{} kB", bridge.resident_max_kb()));
     // The promise for the default configuration is 64 MB, even for records this small.
     assert!(bridge.resident_max_kb() < 64_000);
     bridge.stop();

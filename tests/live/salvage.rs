@@ -124,7 +124,7 @@ fn measure(server: &str, influx: &Influx, connection: &Connection, database: imp
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn influxdb_2_gives_back_every_good_line() {
+fn influxdb_2_stores_every_good_line() {
     let live = Live::take_turn();
     let influx = live.influx2();
     let token = Credential::Token(Secret::new(variable("INFLUX2_TOKEN")));
@@ -198,7 +198,7 @@ fn a_refused_line_with_control_characters_is_refused_once() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn influxdb_1_gives_back_every_good_line() {
+fn influxdb_1_stores_every_good_line() {
     let live = Live::take_turn();
     let influx = live.influx1();
     measure("InfluxDB 1", &influx, &connection(&influx, Credential::None), |number| {

@@ -269,9 +269,9 @@ fn faults_for_a_long_time_lose_nothing_and_leak_nothing() {
         soak.own.influx.count(&soak.bucket, "churn", "value") > 0,
         "no record of a topic that came later was stored"
     );
-    assert_flat("anonymous memory, kB", &samples, |held| held.memory_kb, GROWTH_KB_MAX);
-    assert_flat("file descriptors", &samples, |held| held.descriptors, GROWTH_DESCRIPTORS_MAX);
-    assert_flat("threads", &samples, |held| held.threads, GROWTH_THREADS_MAX);
+    assert_flat("anonymous memory, kB", &samples, |sample| sample.memory_kb, GROWTH_KB_MAX);
+    assert_flat("file descriptors", &samples, |sample| sample.descriptors, GROWTH_DESCRIPTORS_MAX);
+    assert_flat("threads", &samples, |sample| sample.threads, GROWTH_THREADS_MAX);
     for bridge in [soak.bridge.take(), soak.second.take()].into_iter().flatten() {
         let _took = bridge.stop();
     }

@@ -27,7 +27,7 @@ impl Trouble<'_> {
         wait_for("the end of all alarms", PATIENCE, || {
             self.bridge.samples("holding").is_empty().then_some(())
         });
-        measured("writing goes on after", format!("{:?}", begin.elapsed()));
+        measured("writing resumed after", format!("{:?}", begin.elapsed()));
     }
 }
 
@@ -50,7 +50,7 @@ fn survives(live: &Live, own: &mut OwnInflux, influx_more: &str, trouble: impl F
     assert!(again > 0, "nothing went wrong");
     numbers.assert_stored(&own.influx, &bucket, 0..records);
     assert_eq!(bridge.metric("lines_refused_total"), 0);
-    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "it was thrown out of the group");
+    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "the group revoked its partitions");
     measured("resident at most", format!("{} kB", bridge.resident_max_kb()));
     bridge.stop();
 }
@@ -73,7 +73,7 @@ fn a_pause_longer_than_the_timeout_loses_and_doubles_nothing() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn restarts_of_influxdb_under_load_lose_nothing_that_it_took() {
+fn restarts_of_influxdb_under_load_lose_and_double_nothing() {
     let live = Live::take_turn();
     let often = "[batch]\nage_max = '20ms'";
     survives(&live, &mut OwnInflux::start(&live, &[]), often, |trouble| {

@@ -117,8 +117,8 @@ impl Dashboard {
         let of = |variable: &Value| {
             let name = text(variable, "name");
             let place = format!("{}: the variable {name}", self.file);
-            let asked = if variable["query"].is_object() { &variable["query"] } else { variable };
-            (name, query(&place, &variable["datasource"]["uid"], asked))
+            let value = if variable["query"].is_object() { &variable["query"] } else { variable };
+            (name, query(&place, &variable["datasource"]["uid"], value))
         };
         list(&self.json["templating"], "list").iter().map(of).collect()
     }

@@ -111,9 +111,9 @@ impl Cluster {
             .set("group.id", GROUP)
             .create()
             .unwrap();
-        let mut asked = TopicPartitionList::new();
-        asked.add_partition_range(topic, 0, partitions - 1);
-        let answer = consumer.committed_offsets(asked, LONGEST).unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, partitions - 1);
+        let answer = consumer.committed_offsets(list, LONGEST).unwrap();
         let elements = answer.elements();
         let mut offsets: Vec<_> = elements.iter().map(|at| (at.partition(), at.offset())).collect();
         offsets.sort_by_key(|(partition, _)| *partition);

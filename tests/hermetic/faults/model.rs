@@ -77,7 +77,7 @@ impl Model {
     pub fn run(mut self, rng: &mut fastrand::Rng) {
         // Sets the type of the field before any conflict.
         self.produce(1, &mut fastrand::Rng::with_seed(0));
-        self.faulty.mend_while(|| {
+        self.faulty.without_fault_while(|| {
             let pipeline = self.start(rng.u64(..));
             wait_until("the first record is stored", || !self.stored().is_empty());
             assert!(pipeline.stop_and_wait(|| false));
@@ -99,7 +99,7 @@ impl Model {
                 pipeline = self.start(rng.u64(..));
             }
         }
-        self.faulty.mend();
+        self.faulty.end_fault();
         self.produce(50, rng);
         wait_until("all is committed", || {
             self.check();

@@ -40,14 +40,14 @@ impl Faulty {
         self.faults.load(Relaxed)
     }
 
-    pub fn mend(&self) {
+    pub fn end_fault(&self) {
         self.misbehaves.store(false, Relaxed);
     }
 
-    /// Ends when `end` returns true.
-    pub fn mend_while(&self, end: impl FnOnce()) {
-        self.mend();
-        end();
+    /// Answers correctly until `action` returns.
+    pub fn without_fault_while(&self, action: impl FnOnce()) {
+        self.end_fault();
+        action();
         self.misbehaves.store(true, Relaxed);
     }
 

@@ -26,7 +26,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn dashboards_are_whole() {
+fn dashboards_are_complete() {
     let sources = sources();
     let mut uids = BTreeSet::new();
     for dashboard in dashboards() {
@@ -53,7 +53,7 @@ fn dashboards_are_whole() {
 }
 
 #[test]
-fn queries_have_sources_and_variables_that_are_there() {
+fn queries_name_existing_sources_and_variables() {
     let sources = sources();
     for query in all_queries() {
         assert!(sources.contains_key(&query.source), "{}: no source {}", query.place, query.source);
@@ -71,7 +71,7 @@ fn queries_have_sources_and_variables_that_are_there() {
 
 /// tests/live/dashboards.rs queries real metrics; this test finds a renamed metric at once.
 #[test]
-fn metrics_that_are_asked_for_exist() {
+fn queried_metrics_exist() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin");
     let source = ["metrics.rs", "metrics/kafka.rs", "metrics/influx.rs"].map(|file| read(&folder.join(file)));
     let exists = |name: &str| source.iter().any(|text| text.contains(&format!("\"{name}\"")));
@@ -91,7 +91,7 @@ fn metrics_that_are_asked_for_exist() {
 }
 
 #[test]
-fn rules_of_grafana_and_prometheus_say_the_same() {
+fn rules_of_grafana_and_prometheus_agree() {
     let mut of_prometheus = prometheus_rules();
     for rule in rules() {
         let Some(same) = of_prometheus.remove(&rule.title) else {
@@ -107,7 +107,7 @@ fn rules_of_grafana_and_prometheus_say_the_same() {
 }
 
 #[test]
-fn rules_are_whole() {
+fn rules_are_complete() {
     let boards = dashboards();
     let mut uids = BTreeSet::new();
     for rule in rules() {
@@ -133,7 +133,7 @@ fn rules_are_whole() {
 /// Grafana turns Flux's `_measurement` and `_field` into names, so neither is a label. An alarm whose series differ only in these is an
 /// error.
 #[test]
-fn labels_that_are_named_are_labels_in_grafana() {
+fn labels_in_rules_are_labels_in_grafana() {
     for rule in rules() {
         for label in found(r"\$labels\.(\w+)", &rule.json["annotations"].to_string()) {
             assert!(!label.starts_with('_'), "{}: {label}", rule.title);
@@ -151,7 +151,7 @@ fn labels_that_are_named_are_labels_in_grafana() {
 /// Grafana evaluates the texts also when no alarm fires and there are no values. A function of a missing value would log an error at each
 /// evaluation.
 #[test]
-fn functions_of_values_wait_for_values() {
+fn texts_check_for_values_before_they_use_them() {
     let bare = Regex::new(r"^\$values\.[A-C]\.Value$").unwrap();
     for rule in rules() {
         for action in found(r"\{\{([^{}]*\$values[^{}]*)\}\}", &rule.json["annotations"].to_string()) {
@@ -163,7 +163,7 @@ fn functions_of_values_wait_for_values() {
 }
 
 #[test]
-fn alarms_go_to_contact_points_that_are_there() {
+fn alarms_go_to_existing_contact_points() {
     let points = yaml("grafana/alerting/contact-points.yml");
     let points: Vec<&Value> =
         points["contactPoints"].as_array().unwrap().iter().map(|point| &point["name"]).collect();
@@ -177,7 +177,7 @@ fn alarms_go_to_contact_points_that_are_there() {
 }
 
 #[test]
-fn yaml_is_yaml() {
+fn yaml_files_parse() {
     let all = files(&docker());
     let is_yaml = |path: &&PathBuf| path.extension().is_some_and(|end| end == "yml" || end == "yaml");
     let mut count = 0;
@@ -192,7 +192,7 @@ fn yaml_is_yaml() {
 }
 
 #[test]
-fn compose_mounts_what_there_is_and_sets_what_is_asked_for() {
+fn compose_mounts_existing_files_and_sets_required_variables() {
     let compose = yaml("compose.yml");
     let mut mounted = Vec::new();
     for (name, service) in compose["services"].as_object().unwrap() {
@@ -215,19 +215,19 @@ fn compose_mounts_what_there_is_and_sets_what_is_asked_for() {
     }
     let set = &compose["services"]["grafana"]["environment"];
     for file in ["datasources.yml", "alerting/contact-points.yml", "alerting/policies.yml"] {
-        let asked = found(r"\$\{?([A-Z][A-Z_]+)", &read(&docker().join("grafana").join(file)));
-        assert!(!asked.is_empty(), "{file}");
-        for name in asked {
+        let required = found(r"\$\{?([A-Z][A-Z_]+)", &read(&docker().join("grafana").join(file)));
+        assert!(!required.is_empty(), "{file}");
+        for name in required {
             assert!(set[&name].is_string(), "{file}: compose.yml does not set {name}");
         }
     }
-    let told = found(r"(?m)^([A-Z_]+)=", &read(&docker().join(".env.example")));
-    assert_eq!(found(r"\$\{([A-Z_]+)", &read(&docker().join("compose.yml"))), told, "of .env.example");
+    let documented = found(r"(?m)^([A-Z_]+)=", &read(&docker().join(".env.example")));
+    assert_eq!(found(r"\$\{([A-Z_]+)", &read(&docker().join("compose.yml"))), documented, "of .env.example");
 }
 
 /// Grafana does not start with a contact point that has no URL.
 #[test]
-fn an_empty_url_has_something_in_its_place() {
+fn an_empty_url_is_replaced() {
     let environment = &given::yaml("compose.yml")["services"]["grafana"]["environment"];
     for (url, alerts) in [("SLACK_WEBHOOK_URL", "SLACK_ALERTS"), ("ALERT_WEBHOOK_URL", "WEBHOOK_ALERTS")] {
         assert_eq!(environment[url], format!("${{{url}:-http://localhost/{url}-is-empty}}"));

@@ -43,7 +43,7 @@ fn notified(socket: &UnixDatagram) -> String {
 }
 
 #[test]
-fn the_unit_is_of_this_program() {
+fn the_unit_starts_this_program() {
     let unit = read(&root().join("docker/debian/kafka-influx-bridge.service"));
     let value = |key: &str| {
         let found = unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
@@ -66,7 +66,7 @@ fn the_unit_is_of_this_program() {
 }
 
 #[test]
-fn systemd_hears_when_it_is_ready_and_when_it_stops() {
+fn systemd_is_notified_of_readiness_and_stop() {
     let folder = folder("notified");
     let (socket, path) = listener(&folder);
     fs::write(folder.join("bridge.toml"), CONFIG).unwrap();

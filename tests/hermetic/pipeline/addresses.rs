@@ -37,7 +37,7 @@ fn records_flow_to_the_second_address_until_the_first_is_back() {
 
 /// Another server answers at the first address, so the second one is used.
 #[test]
-fn an_address_where_influxdb_is_not_is_passed_over() {
+fn an_address_without_influxdb_is_skipped() {
     for (status, body) in [
         (404, "<html>not found</html>"),
         (404, r#"{"message":"no route"}"#),
@@ -62,7 +62,7 @@ fn an_address_where_influxdb_is_not_is_passed_over() {
 
 /// InfluxDB reports a missing destination. Another address has the same database, so it is not tried.
 #[test]
-fn a_missing_destination_passes_over_no_address() {
+fn a_missing_destination_keeps_the_address() {
     let f = |body: &str, cause: &str, is_v1: bool| {
         let (first, second) = (Sink::down(Reply::status(404).body(body)), Sink::start());
         let cluster = Cluster::with_topic("t", 1);
@@ -158,7 +158,7 @@ mod names {
 
     /// The old server still answers, like a replaced server that is kept for a while: only the age limit ends its connections.
     #[test]
-    fn a_name_is_resolved_again_when_its_connections_reach_their_greatest_age() {
+    fn a_name_is_resolved_again_when_its_connections_reach_their_maximum_age() {
         let moving = Moving::start("aged.localhost", Duration::from_millis(300));
         moving.move_name();
         let produced = moving.produce_until_moved();
@@ -166,7 +166,7 @@ mod names {
     }
 
     #[test]
-    fn connections_below_their_greatest_age_are_kept() {
+    fn connections_below_their_maximum_age_are_kept() {
         let moving = Moving::start("young.localhost", Dialing::default().age_max);
         moving.move_name();
         moving.cluster.produce("t", 0, (0..20).map(|id| record(&id.to_string())));

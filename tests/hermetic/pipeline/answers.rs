@@ -1,7 +1,7 @@
 //! The running bridge meets each row of the table of answers in docs/faults.md. No record is committed unless its line is stored, or
 //! dead-lettered with proof. A row without a case here fails, and so does a case without a row.
 
-use super::front::{Fault, Front};
+use super::broken_server::{BrokenServer, Fault};
 use super::letters::Folder;
 use super::reload::reload;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
@@ -335,7 +335,7 @@ impl Met {
                 self.committed(index) == Some(RECORDS as i64)
             });
         }
-        wait_until("all alarms are over", || bridge.0.writer.alarms().is_empty());
+        wait_until("all alarms end", || bridge.0.writer.alarms().is_empty());
         bridge.stop();
         let letters = self.folder.letters();
         for (index, case) in self.cases.iter().enumerate() {
@@ -376,7 +376,7 @@ fn answers_about_the_server_or_the_request_lose_nothing() {
 }
 
 #[test]
-fn answers_about_lines_refuse_only_the_line_that_they_are_about() {
+fn answers_about_lines_refuse_only_those_lines() {
     meets("answers-lines", cases_about_lines());
 }
 
@@ -409,7 +409,7 @@ fn cases_of_gzip() -> Vec<Case> {
 
 /// The bridge remembers that an address takes no compression, so each case has its own bridge.
 #[test]
-fn compression_that_is_not_understood_loses_nothing() {
+fn an_address_without_gzip_loses_nothing() {
     for (index, case) in cases_of_gzip().into_iter().enumerate() {
         let (met, sink) = Met::new(&format!("answers-gzip-{index}"), vec![case]);
         let bridge = Met::start(&met.setup(&sink, "bucket").influx("compression = 'gzip'"));
@@ -429,11 +429,11 @@ fn connections_without_an_answer_lose_nothing() {
             &format!("answers-front-{index}"),
             vec![case(NO_ANSWER, Expect::Retried(cause), |_| None)],
         );
-        let front = Front::start(fault, sink.receiver.address());
+        let front = BrokenServer::start(fault, sink.receiver.address());
         let setup = met.setup(&sink, "bucket").urls(&[front.url()]);
         let bridge = Met::start(&setup);
         met.wait_for_faults(&bridge);
-        front.mend();
+        front.end_fault();
         met.recover(&sink, bridge, in_bucket);
     }
 }
@@ -524,7 +524,7 @@ fn documented() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn each_row_of_the_document_has_a_case() {
+fn each_row_of_the_faults_table_has_a_case() {
     let all = [cases_that_block(), cases_about_lines(), cases_of_v1(), cases_of_gzip()];
     let rows = all.iter().flatten().map(|case| case.row).chain(FRONTS.map(|_| NO_ANSWER));
     let met: BTreeSet<(String, String)> =

@@ -122,7 +122,7 @@ fn tombstones_block_no_topic() {
 }
 
 #[test]
-fn a_query_that_selects_nothing_and_a_topic_without_points_are_told_once() {
+fn a_query_that_selects_nothing_and_a_topic_without_points_are_logged_once() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.create_topic("other", 1);
     cluster.produce("t", 0, (0..250).map(|n| record(&n.to_string())));

@@ -35,7 +35,7 @@ fn commits_while_it_runs() {
 }
 
 #[test]
-fn goes_on_where_it_was() {
+fn continues_at_the_committed_offset() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     for id in ["a", "b", "c"] {

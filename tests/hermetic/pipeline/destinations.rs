@@ -26,7 +26,7 @@ fn a_refused_line_is_skipped_alone() {
 }
 
 #[test]
-fn a_missing_bucket_holds_its_own_records_only() {
+fn a_missing_bucket_blocks_only_its_own_records() {
     let (cluster, sink) = (Cluster::with_topic("good", 2), Sink::with_buckets(&["main"]));
     cluster.create_topic("bad", 2);
     let ids: Vec<String> = (0..200).map(|n| format!("{n:03}")).collect();

@@ -77,7 +77,7 @@ fn a_rebalance_while_fetches_fail_skips_no_record() {
 }
 
 #[test]
-fn a_hold_longer_than_the_poll_interval_stays_in_the_group() {
+fn a_blocked_bridge_stays_in_the_group_beyond_the_poll_interval() {
     const RECORDS: i64 = 5_000;
     let interval = Duration::from_secs(3);
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::down(Reply::status(401)));
@@ -90,9 +90,9 @@ fn a_hold_longer_than_the_poll_interval_stays_in_the_group() {
         .mapping(BY_ID)
         .start();
     let rebalances = || Counters::get(&bridge.0.counters.rebalances);
-    let held = || bridge.0.writer.alarms().iter().map(|alarm| alarm.lasting).max().unwrap_or_default();
+    let blocked_for = || bridge.0.writer.alarms().iter().map(|alarm| alarm.lasting).max().unwrap_or_default();
     wait_until("the bridge is blocked for longer than the interval, twice", || {
-        held() > interval * 2 + interval / 2
+        blocked_for() > interval * 2 + interval / 2
     });
     assert_eq!((rebalances(), sink.lines_stored()), (1, 0), "it was thrown out");
     assert!(bridge.records() < (RECORDS * i64::from(PARTITIONS)) as u64, "everything was taken");

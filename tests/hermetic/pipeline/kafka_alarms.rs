@@ -48,7 +48,7 @@ fn brokers_that_go_down_raise_an_alarm_that_ends_when_they_are_back() {
     wait_until("the alarm is raised", || is_raised(address, "kafka_unreachable"));
     assert_told(address, "kafka_unreachable", "all topics", "`kafka.brokers`");
     cluster.set_broker_up(1, true);
-    wait_until("the alarm is over", || !is_raised(address, "kafka_unreachable"));
+    wait_until("the alarm ends", || !is_raised(address, "kafka_unreachable"));
     cluster.produce("t", 0, [record("b")]);
     sink.wait_for_points("main", 2);
     bridge.stop();
@@ -64,7 +64,7 @@ fn a_start_while_kafka_is_down_raises_an_alarm() {
     assert_told(address, "kafka_unreachable", "all topics", "`kafka.brokers`");
     cluster.set_broker_up(1, true);
     sink.wait_for_points("main", 1);
-    wait_until("the alarm is over", || !is_raised(address, "kafka_unreachable"));
+    wait_until("the alarm ends", || !is_raised(address, "kafka_unreachable"));
     bridge.stop();
 }
 
@@ -86,7 +86,7 @@ fn one_broker_of_three_that_is_down_raises_no_alarm() {
     wait_until("the third broker is disconnected", || !is_connected());
     // Longer than it takes until Kafka counts as unreachable.
     let until = Instant::now() + Duration::from_secs(14);
-    wait_until("time has gone by", || {
+    wait_until("time has passed", || {
         assert!(!is_raised(address, "kafka_unreachable"));
         thread::sleep(Duration::from_millis(200));
         Instant::now() >= until
@@ -104,7 +104,7 @@ fn a_denied_group_raises_an_alarm_until_it_may_be_used() {
     assert_told(address, "group_denied", "all topics", "`kafka.group_id`");
     cluster.deny_group(false);
     sink.wait_for_points("main", 1);
-    wait_until("the alarm is over", || !is_raised(address, "group_denied"));
+    wait_until("the alarm ends", || !is_raised(address, "group_denied"));
     bridge.stop();
 }
 
@@ -131,7 +131,7 @@ fn a_topic_that_may_not_be_seen_is_denied_and_not_missing() {
     assert_told(address, "topic_denied", "topic t", "grant READ");
     cluster.hide_topic("t", false);
     sink.wait_for_points("main", 1);
-    wait_until("the alarm is over", || !is_raised(address, "topic_denied"));
+    wait_until("the alarm ends", || !is_raised(address, "topic_denied"));
     bridge.stop();
 }
 
@@ -165,7 +165,7 @@ fn controller() -> SocketAddr {
 }
 
 #[test]
-fn the_port_of_a_controller_is_named() {
+fn a_controller_port_is_reported() {
     let (cluster, sink) = (Cluster::start(), Sink::start());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     let text = setup.text().replace(&cluster.address(), &controller().to_string());

@@ -80,7 +80,7 @@ fn each_bad_record_has_one_letter_with_its_original() {
 }
 
 #[test]
-fn letters_that_cant_be_written_hold_their_records() {
+fn letters_that_cant_be_written_block_only_their_records() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new("hold"));
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top(&folder.table()).start();
     cluster.produce("t", 0, [record("a")]);
@@ -94,7 +94,7 @@ fn letters_that_cant_be_written_hold_their_records() {
     assert!(alarm().unwrap().why.contains("letters.jsonl"), "{:?}", alarm());
     assert_eq!(cluster.committed("t", 1), [Some(1)]);
     fs::rename(&away, &folder.0).unwrap();
-    wait_until("it goes on by itself", || cluster.committed("t", 1) == [Some(3)]);
+    wait_until("writing resumes", || cluster.committed("t", 1) == [Some(3)]);
     assert!(alarm().is_none());
     bridge.stop();
     assert_eq!(folder.letters().len(), 1);

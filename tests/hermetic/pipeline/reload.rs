@@ -79,7 +79,7 @@ fn assert_switched_once(
 }
 
 #[test]
-fn another_mapping_takes_over_without_a_rebalance() {
+fn a_reload_changes_the_mapping_without_a_rebalance() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let mut bridge = setup(&cluster, &sink, 0).kafka("consumers = 2").start();
     wait_until("both have stored some", || {
@@ -139,7 +139,7 @@ fn beside_another(cluster: &Cluster, sink: &Sink, rules: usize) -> Setup {
 }
 
 #[test]
-fn a_destination_changes_behind_what_the_old_one_got() {
+fn a_reload_switches_the_destination_after_the_last_settled_record() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let mut bridge = setup(&cluster, &sink, 0).start();
     let to_other = |rules: usize| {
@@ -161,7 +161,7 @@ fn a_destination_changes_behind_what_the_old_one_got() {
 
 /// The most common reason for a reload.
 #[test]
-fn a_corrected_token_ends_a_hold() {
+fn a_corrected_token_ends_a_block() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::with_token("right"));
     let with = |token: &str, rules| {
         setup(&cluster, &sink, rules).token(token).batch("memory_max = '50kB'\nbytes_max = '10kB'")
@@ -179,7 +179,7 @@ fn a_corrected_token_ends_a_hold() {
     let reloaded = reload(&mut bridge, &with("right", 2));
     assert_eq!(reloaded.changes.to_string(), "mapping, influx");
     sink.wait_for_points("main", 8_000);
-    wait_until("the alarm is over", || bridge.0.writer.alarms().is_empty());
+    wait_until("the alarm ends", || bridge.0.writer.alarms().is_empty());
     bridge.stop();
     let partitions = assert_switched_once(&sink, &["main"], 2_000);
     assert!(partitions.values().flatten().all(|rules| rules == "02"), "stored by rules that had not got in");
@@ -210,7 +210,7 @@ fn an_outage_delays_a_reload_within_bounds() {
 }
 
 #[test]
-fn a_topic_that_holds_goes_on_by_a_corrected_mapping() {
+fn a_blocked_topic_resumes_with_a_corrected_mapping() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let wrong = setup(&cluster, &sink, 0).mapping_key("time_key = 'tiem'\ntime_format = 'unix'");
     for partition in 0..PARTITIONS {
@@ -231,7 +231,7 @@ fn a_topic_that_holds_goes_on_by_a_corrected_mapping() {
 }
 
 #[test]
-fn what_wants_a_restart_or_fails_leaves_the_old_one() {
+fn a_reload_that_needs_a_restart_or_fails_keeps_the_old_configuration() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let mut bridge = setup(&cluster, &sink, 0).start();
     assert_eq!(bridge.0.reload(&setup(&cluster, &sink, 0).config()).unwrap(), Asked::NothingChanged);
@@ -252,7 +252,7 @@ fn what_wants_a_restart_or_fails_leaves_the_old_one() {
 }
 
 #[test]
-fn dead_letters_go_on_into_the_same_file_or_another() {
+fn dead_letters_continue_in_the_same_file_or_another() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let folder = std::env::temp_dir().join(format!("reload-{}-{:x}", std::process::id(), fastrand::u64(..)));
     std::fs::create_dir_all(&folder).unwrap();

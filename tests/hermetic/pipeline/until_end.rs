@@ -49,7 +49,7 @@ fn several_processes_each_read_their_share_to_its_end() {
 }
 
 #[test]
-fn records_that_keep_coming_do_not_keep_it() {
+fn later_records_do_not_delay_the_end() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, (0..100).map(|n| record(&format!("a{n:04}"))));
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start_until_end();
@@ -67,7 +67,7 @@ fn records_that_keep_coming_do_not_keep_it() {
 }
 
 #[test]
-fn waits_for_an_influxdb_that_is_away() {
+fn waits_for_an_influxdb_that_is_down() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::down(Reply::status(503)));
     let want = produce(&cluster, "a");
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start_until_end();
@@ -93,7 +93,7 @@ fn topics_of_a_pattern_are_those_at_the_start() {
 }
 
 #[test]
-fn without_a_topic_there_is_nothing_to_wait_for() {
+fn a_pattern_without_topics_ends_at_once() {
     let (cluster, sink) = (Cluster::with_topic("other", 1), Sink::start());
     Setup::new(&cluster, &sink, "'^a[0-9]$'").mapping(BY_ID).start_until_end().wait_for_end();
     assert_eq!(sink.lines_stored(), 0);

@@ -1,9 +1,9 @@
 //! Logins and TLS at both ends, with certificates, users and tokens made for the run. Valid settings store records. Each mistake is reported
 //! with the key to change. No message shows a secret.
 
-mod influx_ways;
-mod kafka_trouble;
-mod kafka_ways;
+mod influx_tls;
+mod kafka_errors;
+mod kafka_logins;
 
 use crate::support::{
     Bridge, KEY_PASSWORD, PATIENCE, PLAIN_PASSWORD, SCRAM_PASSWORD, SecureKafka, USER, run_command,
@@ -116,7 +116,7 @@ impl TokenEndpoint {
 }
 
 /// Waits for a line with this text, then searches the whole log for secrets.
-fn assert_says(name: &str, bridge: &Bridge, words: &[&str]) {
+fn assert_logged(name: &str, bridge: &Bridge, words: &[&str]) {
     let (line, took) = bridge.wait_for_log(words, PATIENCE);
     crate::support::measured(name, format!("{took:.1?}: {line}"));
     assert_no_secrets(&log(bridge), &[]);

@@ -33,11 +33,11 @@ impl Prometheus {
     /// Waits until the scraped samples can be queried.
     pub fn settle(&self) {
         self.http.get("/internal/force_flush").unwrap();
-        wait_for("scraped samples", PATIENCE, || (!self.ask("up").is_empty()).then_some(()));
+        wait_for("scraped samples", PATIENCE, || (!self.query("up").is_empty()).then_some(()));
     }
 
     /// The samples of an expression: `metric` and `value`. Selectors see this bridge only.
-    pub fn ask(&self, expression: &str) -> Vec<Value> {
+    pub fn query(&self, expression: &str) -> Vec<Value> {
         let of = format!("extra_label=instance={}", encode(&self.instance));
         let path = format!("/api/v1/query?nocache=1&time={}&{of}&query={}", self.now, encode(expression));
         let text = self.http.get(&path).unwrap_or_else(|error| panic!("{expression}: {error}"));

@@ -92,7 +92,7 @@ fn each_mistake_names_its_key() {
         })
         .collect();
     for (name, words, bridge) in started {
-        assert_says(name, &bridge, words);
+        assert_logged(name, &bridge, words);
         assert_no_secrets(&log(&bridge), &[&forged]);
         bridge.kill();
     }
@@ -114,15 +114,15 @@ fn denied_topics_and_groups_are_alarms_until_they_are_allowed() {
     let bridge = Bridge::start(&config(&secure.login, &topic, &scram(secure), NOWHERE), &[]);
     bridge.wait_until_assigned(&topic);
     secure.deny(USER, "topic", &topic, true);
-    assert_says("topic denied", &bridge, &["ERROR", "cause=\"topic_denied\"", "grant READ"]);
+    assert_logged("topic denied", &bridge, &["ERROR", "cause=\"topic_denied\"", "grant READ"]);
     secure.deny(USER, "topic", &topic, false);
-    assert_says("topic allowed", &bridge, &["reading from Kafka goes on", "cause=\"topic_denied\""]);
+    assert_logged("topic allowed", &bridge, &["reading from Kafka goes on", "cause=\"topic_denied\""]);
     bridge.kill();
     secure.deny(USER, "group", &topic, true);
     let bridge = Bridge::start(&config(&secure.login, &topic, &scram(secure), NOWHERE), &[]);
-    assert_says("group denied", &bridge, &["ERROR", "cause=\"group_denied\"", "kafka.group_id"]);
+    assert_logged("group denied", &bridge, &["ERROR", "cause=\"group_denied\"", "kafka.group_id"]);
     secure.deny(USER, "group", &topic, false);
-    assert_says("group allowed", &bridge, &["reading from Kafka goes on", "cause=\"group_denied\""]);
+    assert_logged("group allowed", &bridge, &["reading from Kafka goes on", "cause=\"group_denied\""]);
     bridge.kill();
 }
 

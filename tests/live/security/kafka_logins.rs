@@ -61,7 +61,7 @@ fn every_login_reads_to_the_end() {
 /// One record is not JSON, and one is refused for its type, so its original is read again. This uses a producer and another consumer.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn dead_letters_take_the_same_way() {
+fn dead_letters_use_the_same_login() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let (kafka, influx) = (secure.kafka(), live.influx2());
@@ -86,7 +86,7 @@ fn dead_letters_take_the_same_way() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_token_is_renewed_before_it_ends() {
+fn a_token_is_renewed_before_it_expires() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let (kafka, influx) = (secure.kafka(), live.influx2());
@@ -121,7 +121,7 @@ fn a_token_is_renewed_before_it_ends() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_user_that_is_made_later_goes_on_by_itself() {
+fn reading_starts_once_the_kafka_user_is_created() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let (kafka, influx): (Kafka, Influx) = (secure.kafka(), live.influx2());
@@ -130,7 +130,7 @@ fn a_user_that_is_made_later_goes_on_by_itself() {
     kafka.produce(&topic, records(0, 10));
     let security = tls(secure) + &login("SCRAM-SHA-256", &topic, SCRAM_PASSWORD);
     let bridge = Bridge::start(&config(&secure.login, &topic, &security, &v2(&influx, &bucket)), &[]);
-    assert_says("a user that is not there", &bridge, &["ERROR", "kafka refuses the login"]);
+    assert_logged("a user that is not there", &bridge, &["ERROR", "kafka refuses the login"]);
     secure.set_password(&topic, SCRAM_PASSWORD);
     wait_for_points(&influx, &bucket, 10);
     bridge.stop();

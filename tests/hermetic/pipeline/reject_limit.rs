@@ -128,7 +128,7 @@ fn a_reload_without_changes_lifts_the_block_and_it_blocks_again_sooner() {
 
 /// `run --until-end` does not end while a topic is blocked.
 #[test]
-fn a_run_until_the_end_waits_for_a_blocked_topic() {
+fn until_end_waits_for_a_blocked_topic() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, (0..150).map(|_| "no json"));
     cluster.produce("t", 0, (0..50).map(|n| record(&n.to_string())));
@@ -147,7 +147,7 @@ fn a_run_until_the_end_waits_for_a_blocked_topic() {
 
 /// Of many warnings of one kind one is logged, with the number of the others, even if none follows.
 #[test]
-fn all_refused_lines_are_told() {
+fn all_refused_lines_are_logged() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']"));
     let mut service = Service::start(&setup);
@@ -162,7 +162,7 @@ fn all_refused_lines_are_told() {
 }
 
 #[test]
-fn the_guard_can_be_switched_off() {
+fn the_reject_limit_can_be_disabled() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, (0..3_000).map(|n| record(&n.to_string())));
     let bridge = Setup::new(&cluster, &sink, "'t'")
@@ -224,7 +224,7 @@ fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
     is_raised.store(true, Relaxed);
     let all = Some(EACH as i64);
     wait_until("all are committed", || cluster.committed("limited", 2) == [all, all]);
-    wait_until("the alarm is over", || bridge.0.writer.alarms().is_empty());
+    wait_until("the alarm ends", || bridge.0.writer.alarms().is_empty());
     assert_eq!(sink.points("main").len(), 3 * EACH);
     assert_eq!(writer.lines_refused.load(Relaxed), 0);
     bridge.stop();

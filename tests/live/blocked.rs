@@ -17,16 +17,16 @@ fn wait_until_held(bridge: &Bridge, cause: &str) {
     assert_eq!(bridge.samples("holding"), [1.0], "/metrics shows the block");
 }
 
-fn wait_until_mended(bridge: &Bridge, cause: &str) {
-    let mended = Instant::now();
-    let told = || bridge.log_with(&["writing goes on", &format!("cause=\"{cause}\"")]).pop();
-    wait_for("the bridge resumes by itself", PATIENCE, told);
-    measured("writing resumed after", format!("{:?}", mended.elapsed()));
+fn wait_until_resumed(bridge: &Bridge, cause: &str) {
+    let begin = Instant::now();
+    let resumed = || bridge.log_with(&["writing goes on", &format!("cause=\"{cause}\"")]).pop();
+    wait_for("the bridge resumes by itself", PATIENCE, resumed);
+    measured("writing resumed after", format!("{:?}", begin.elapsed()));
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_bucket_that_is_deleted_and_made_again_gets_all_that_came_since() {
+fn a_deleted_bucket_that_is_created_again_gets_all_records_since_then() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("deleted"), PARTITIONS, 1);
@@ -41,7 +41,7 @@ fn a_bucket_that_is_deleted_and_made_again_gets_all_that_came_since() {
     let load = numbers.load(&kafka, 9_000, RECORDS_A_SECOND);
     wait_until_held(&bridge, "bucket_missing");
     influx.create_bucket(bucket.clone());
-    wait_until_mended(&bridge, "bucket_missing");
+    wait_until_resumed(&bridge, "bucket_missing");
     let records = load.end();
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
     // Points stored earlier were deleted with the bucket. Their offsets stay committed.
@@ -71,7 +71,7 @@ fn a_token_that_is_revoked_is_read_again_from_its_file() {
     wait_until_held(&bridge, "unauthorized");
     let (_, second) = influx.create_token(&bucket);
     file.write(&second);
-    wait_until_mended(&bridge, "unauthorized");
+    wait_until_resumed(&bridge, "unauthorized");
     assert_eq!(bridge.log_with(&["the credential of InfluxDB has changed"]).len(), 1);
     let records = load.end();
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
@@ -99,22 +99,22 @@ impl Drop for TokenFile {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_missing_bucket_slows_no_other_one() {
+fn a_missing_bucket_does_not_slow_other_buckets() {
     const RECORDS: u64 = 300_000;
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
-    let held = kafka.create_topic(live.name("held"), PARTITIONS, 1);
+    let blocked = kafka.create_topic(live.name("blocked"), PARTITIONS, 1);
     let free = kafka.create_topic(live.name("free"), PARTITIONS, 1);
     let (missing, there) = (live.name("missing"), influx.create_bucket(live.name("there")));
     let (held_numbers, free_numbers) =
-        (Numbers::new(&held, PARTITIONS as u64), Numbers::new(&free, PARTITIONS as u64));
+        (Numbers::new(&blocked, PARTITIONS as u64), Numbers::new(&free, PARTITIONS as u64));
     // More records than fit into the bridge's memory, in both topics.
     held_numbers.produce(&kafka, 0..RECORDS);
     free_numbers.produce(&kafka, 0..RECORDS);
 
     let rate_alone = rate(&live, &influx, &free, &there);
-    let both = format!("topics = ['{held}']\n{MAPPING}\nbucket = '{missing}'\n[[mapping]]\n{MAPPING}");
-    let topics = format!("{held}', '{free}");
+    let both = format!("topics = ['{blocked}']\n{MAPPING}\nbucket = '{missing}'\n[[mapping]]\n{MAPPING}");
+    let topics = format!("{blocked}', '{free}");
     let group = live.name("both");
     let config = Config::new(&kafka, &topics, v2(&influx, &there)).group(&group).mapping(&both).text();
     let bridge = Bridge::start_watched(&config, &[]);
@@ -126,11 +126,15 @@ fn a_missing_bucket_slows_no_other_one() {
         format!("{rate_alone:.0} alone, {:.0} beside a blocked bucket", RECORDS as f64 / took.as_secs_f64()),
     );
     free_numbers.assert_stored(&influx, &there, 0..RECORDS);
-    assert_eq!(kafka.group(&group).committed(&held, PARTITIONS), [-1; 3], "unstored records are committed");
+    assert_eq!(
+        kafka.group(&group).committed(&blocked, PARTITIONS),
+        [-1; 3],
+        "unstored records are committed"
+    );
     measured("resident at most", format!("{} kB", bridge.resident_max_kb()));
 
     influx.create_bucket(missing.clone());
-    kafka.group(&group).wait_until_settled(&held, PARTITIONS, PATIENCE);
+    kafka.group(&group).wait_until_settled(&blocked, PARTITIONS, PATIENCE);
     held_numbers.assert_stored(&influx, &missing, 0..RECORDS);
     bridge.stop();
 }

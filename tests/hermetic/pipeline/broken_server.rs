@@ -16,14 +16,14 @@ pub enum Fault {
     Resets,
 }
 
-pub struct Front {
+pub struct BrokenServer {
     fault: Fault,
     address: SocketAddr,
     receiver: SocketAddr,
     is_well: Arc<AtomicBool>,
 }
 
-impl Front {
+impl BrokenServer {
     pub fn start(fault: Fault, receiver: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -39,7 +39,7 @@ impl Front {
     }
 
     /// From now on every connection reaches the receiver.
-    pub fn mend(&self) {
+    pub fn end_fault(&self) {
         self.is_well.store(true, Relaxed);
         if self.fault == Fault::Refuses {
             self.serve(TcpListener::bind(self.address).unwrap());
