@@ -223,7 +223,7 @@ fn each_mutation_matches_the_sources_and_has_a_row() {
         let text = |key: &str| mutation.get(key).and_then(toml::Value::as_str).unwrap();
         let (name, file) = (text("name"), text("file"));
         let times = read(file).matches(text("find")).count();
-        assert_eq!(times, 1, "{name}: its text stands {times} times in {file}");
+        assert_eq!(times, 1, "{name}: its text occurs {times} times in {file}");
         let row = format!("| {} | `{file}` |", text("breaks"));
         assert!(
             faults.contains(&row),
