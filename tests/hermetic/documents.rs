@@ -231,3 +231,22 @@ fn each_mutation_matches_the_sources_and_has_a_row() {
         );
     }
 }
+
+/// A test that was renamed would leave its old name in the table until the next run of all mutations.
+#[test]
+fn tests_that_catch_deliberate_faults_exist() {
+    let faults = read("docs/faults.md");
+    let (_, table) = faults.split_once("<!-- mutations").unwrap();
+    let (table, _) = table.split_once("<!-- end of mutations -->").unwrap();
+    let caught_by = table.lines().filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    let tests: Vec<&str> = caught_by
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .filter_map(|path| path.rsplit("::").next())
+        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        .collect();
+    assert!(tests.len() > 40, "only {} tests were found", tests.len());
+    let sources: String =
+        ["src", "crates", "tests"].into_iter().flat_map(rust_files).map(|(_, text)| text).collect();
+    let missing: Vec<&&str> = tests.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "docs/faults.md names tests that do not exist: {missing:#?}");
+}

@@ -177,7 +177,7 @@ impl Model {
             time_ms: Some(time_ms),
         };
         self.cluster.send(new);
-        // As bridge.toml documents: the digits below the millisecond come from offset and partition.
+        // bridge.toml documents this: the digits below the millisecond come from offset and partition.
         let time = time_ms * 1_000_000 + (offset * 1009 + partition as i64 * 499_979) % 1_000_000;
         self.produced[partition].push(Produced { id, kind, value, time });
     }

@@ -145,7 +145,7 @@ fn until_end_waits_for_a_blocked_topic() {
     assert_eq!(sink.points("main").len(), 50);
 }
 
-/// Of many warnings of one kind one is logged, with the number of the others, even if none follows.
+/// One of many warnings of one kind is logged, with the number of the others, even if no other warning follows.
 #[test]
 fn all_refused_lines_are_logged() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());

@@ -44,7 +44,7 @@ impl Numbers {
         self.begin_ms + (number / A_MILLISECOND) as i64
     }
 
-    /// As bridge.toml documents: the digits below the millisecond come from offset and partition.
+    /// bridge.toml documents this: the digits below the millisecond come from offset and partition.
     fn place(&self, number: u64) -> Place {
         let (offset, partition) = (number / self.partitions, number % self.partitions);
         let digits = (offset * 1009 + partition * 499_979) % 1_000_000;
