@@ -111,7 +111,7 @@ fn records_and_answers_inject_nothing_into_the_log() {
             let json = serde_json::json!({ "code": HOSTILE, "message": HOSTILE, "error": HOSTILE });
             let reply = Reply::status(status).header("Location", "/\t\u{a0}else").body(json.to_string());
             sink.answer(Some(reply));
-            wait_until("the answer is heard", || sink.requests() > before);
+            wait_until("the answer is sent", || sink.requests() > before);
         }
         let partial = format!("partial write: unable to parse 'x': {HOSTILE}");
         sink.answer(Some(Reply::status(422).body(serde_json::json!({ "message": partial }).to_string())));

@@ -103,22 +103,22 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     let browser = Browser::start();
     let tab = browser.open(&page(&bridge));
     tab.emulate(DESKTOP, false, "light");
-    let shows = |what: &str, selector: &str, text: &str| {
+    let says = |what: &str, selector: &str, text: &str| {
         wait_until(what, || tab.text(selector).contains(text));
     };
 
     // Healthy, with changing numbers.
     let flow = Flow::start(&cluster);
-    shows("records flow", "#say", " records/s, everything stored within ");
+    says("records flow", "#say", " records/s, everything stored within ");
     assert_eq!((tab.text("#word").as_str(), tab.title().as_str()), ("Well", "Well · kafka-influx-bridge"));
     let stored = || tab.value("document.querySelector('#influx').innerText");
     let before = stored();
     wait_until("the numbers move", || stored() != before);
-    shows("lag is known", "#topics", "metrics");
+    says("lag is known", "#topics", "metrics");
     tab.value("document.querySelector('#topics summary').click()");
-    shows("a topic's partitions unfold", "#topics", "partition 3");
-    shows("destinations are listed", "#destinations", "bucket \"sensors\" of org \"test\"\nwell");
-    shows("the last record is not there yet", "#last_note", "None since the start.");
+    says("a topic's partitions unfold", "#topics", "partition 3");
+    says("destinations are listed", "#destinations", "bucket \"sensors\" of org \"test\"\nwell");
+    says("the last record is not there yet", "#last_note", "None since the start.");
 
     // The page shows external text as text.
     cluster.produce("metrics", 0, [EVIL]);
@@ -127,11 +127,11 @@ fn the_status_page_shows_the_state_of_the_bridge() {
         |value: &str| format!(r#"{{"name":{},"id":"a","v":{value}}}"#, serde_json::to_string(&name).unwrap());
     cluster.produce("metrics", 0, [evil("1.5")]);
     cluster.produce("metrics", 0, [evil("\"word\"")]);
-    shows("the rejected record is shown", "#last", EVIL);
-    shows("its reason is", "#last", "undecodable");
-    shows("it is not JSON", "#last", "it is not JSON");
-    shows("it is where it came from", "#last", "metrics[0]@");
-    shows("the refused line is shown", "#last", "v=\"word\"");
+    says("the rejected record is shown", "#last", EVIL);
+    says("its reason is", "#last", "undecodable");
+    says("it is not JSON", "#last", "it is not JSON");
+    says("it is where it came from", "#last", "metrics[0]@");
+    says("the refused line is shown", "#last", "v=\"word\"");
     assert_eq!(tab.value("document.querySelectorAll('main script, main img').length"), 0);
     assert!(tab.title().ends_with("kafka-influx-bridge"), "{}", tab.title());
     assert_eq!(
@@ -148,8 +148,8 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     // Behind: writes of 500 lines are slow, so that 60,000 lines take half a minute. The lag is updated every 5 s.
     sink.answer(Some(Reply::status(204).after(Duration::from_millis(250)).storing()));
     cluster.produce("sensors", 0, (0..60_000).map(|n| record(n, "1.5")));
-    shows("it is behind", "#word", "Behind");
-    shows("it says how long it takes", "#say", " at the present rate");
+    says("it is behind", "#word", "Behind");
+    says("it says how long it takes", "#say", " at the present rate");
     assert!(tab.text("#say").contains(" records unread, done in about "), "{}", tab.text("#say"));
     assert!(tab.title().starts_with("BEHIND "), "{}", tab.title());
     tab.value(HOUR);
@@ -157,18 +157,18 @@ fn the_status_page_shows_the_state_of_the_bridge() {
 
     // Blocked, shown in the page and in the title of the tab.
     sink.answer(Some(Reply::status(401).body(r#"{"code":"unauthorized","message":"unauthorized access"}"#)));
-    shows("the page shows the block", "#word", "Holding");
-    shows("the page shows its start", "#word", "Holding since ");
-    shows("the page shows waiting records", "#say", " in Kafka, nothing is lost");
-    shows("all destinations are blocked", "#alarms", " destinations");
-    shows("the page shows the cause", "#alarms", "401");
-    shows("the page shows the remedy", "#alarms", "token");
-    shows("every destination", "#destinations", "holding");
+    says("it holds", "#word", "Holding");
+    says("since when", "#word", "Holding since ");
+    says("what waits", "#say", " in Kafka, nothing is lost");
+    says("all wait", "#alarms", " destinations");
+    says("why", "#alarms", "401");
+    says("what to do", "#alarms", "token");
+    says("every destination", "#destinations", "holding");
     assert_eq!(tab.title(), "HOLDING · kafka-influx-bridge");
     tab.value(HOUR);
     shoot(&tab, "holding");
     sink.answer(None);
-    shows("the bridge resumes by itself", "#word", "Well");
+    says("it goes on by itself", "#word", "Well");
     assert_eq!(tab.text("#alarms"), "");
     assert_eq!(tab.complaints(), [""; 0]);
 
@@ -189,7 +189,7 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     // The bridge has stopped.
     drop(flow);
     bridge.stop();
-    shows("the page shows that the bridge does not answer", "#say", "The bridge does not answer since ");
+    says("nobody answers", "#say", "The bridge does not answer since ");
     assert!(tab.title().starts_with("NO ANSWER"), "{}", tab.title());
     shoot(&tab, "gone");
 }

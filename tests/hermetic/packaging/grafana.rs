@@ -71,7 +71,7 @@ fn queries_name_existing_sources_and_variables() {
 
 /// tests/live/dashboards.rs queries real metrics; this test finds a renamed metric at once.
 #[test]
-fn queried_metrics_exist() {
+fn metrics_that_are_asked_for_exist() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin");
     let source = ["metrics.rs", "metrics/kafka.rs", "metrics/influx.rs"].map(|file| read(&folder.join(file)));
     let exists = |name: &str| source.iter().any(|text| text.contains(&format!("\"{name}\"")));
