@@ -89,7 +89,7 @@ fn refused_points_are_logged_with_their_record() {
     kafka.produce(&topic, (1..2_001).map(record));
     kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
     assert_eq!(influx.count(&bucket, "m", "value"), 1_998);
-    let (line, _) = bridge.wait_for_log(&["line refused by influxdb", "offset=100 "], PATIENCE);
-    assert!(line.contains("type conflict"), "{line}");
+    let (message, _) = bridge.wait_for_log(&["line refused by influxdb", "offset=100 "], PATIENCE);
+    assert!(message.contains("type conflict"), "{message}");
     bridge.stop();
 }

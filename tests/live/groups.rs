@@ -117,9 +117,9 @@ fn a_group_with_another_assignor_is_reported_and_joined_once_it_is_empty() {
     let telegraf = scene.kafka.member(&scene.topic, &scene.topic, "telegraf-on-web-1", "range");
     scene.produce(0..600);
     let bridge = Bridge::start(&scene.config(""), &[]);
-    let (line, _) = bridge.wait_for_log(&["ERROR", "can't be joined"], PATIENCE);
+    let (message, _) = bridge.wait_for_log(&["ERROR", "can't be joined"], PATIENCE);
     for part in [scene.topic.as_str(), "telegraf-on-web-1", "\"range\"", "kafka.group_id", "Telegraf"] {
-        assert!(line.contains(part), "{part}: {line}");
+        assert!(message.contains(part), "{part}: {message}");
     }
     assert_eq!(bridge.log_with(&["assigned"]), [""; 0]);
     drop(telegraf);
@@ -167,8 +167,8 @@ fn a_second_process_with_one_instance_id_ends_the_first() {
     let (status, took) = one.wait_for_end(PATIENCE);
     measured("fenced after", format!("{took:?}"));
     assert_eq!(status.code(), Some(3));
-    let (line, _) = one.wait_for_log(&["ERROR", "kafka.instance_id"], PATIENCE);
-    assert!(line.contains("\"one\"") && line.contains("another process"), "{line}");
+    let (message, _) = one.wait_for_log(&["ERROR", "kafka.instance_id"], PATIENCE);
+    assert!(message.contains("\"one\"") && message.contains("another process"), "{message}");
     scene.produce(600..1_200);
     scene.assert_all(1_200);
     two.stop();

@@ -35,9 +35,9 @@ fn records_deleted_by_retention_are_logged_once_with_their_number() {
     // A part of one partition is left, and nothing of the other one.
     kafka.delete_records_before(&topic, &[700, 1_000]);
     let bridge = Bridge::start(&config, &[]);
-    let (line, _) = bridge.wait_for_log(&["ERROR", "deleted records before they were read"], PATIENCE);
-    assert!(line.contains("skipped=700") && line.contains("retention.ms"), "{line}");
-    assert!(line.contains(&format!("{topic}[0-1]")) && line.contains("earliest=700"), "{line}");
+    let (message, _) = bridge.wait_for_log(&["ERROR", "deleted records before they were read"], PATIENCE);
+    assert!(message.contains("skipped=700") && message.contains("retention.ms"), "{message}");
+    assert!(message.contains(&format!("{topic}[0-1]")) && message.contains("earliest=700"), "{message}");
     kafka.group(&topic).wait_until_settled(&topic, 2, PATIENCE);
     influx.wait_for_count(300, PATIENCE, |influx| count(influx, &bucket, "b"));
     assert_eq!((count(&influx, &bucket, "a"), count(&influx, &bucket, "b")), (1_000, 300));
@@ -61,8 +61,8 @@ fn an_offset_beyond_the_end_is_logged_and_replaced() {
     kafka.group(&topic).commit(&topic, &[1_000, 1_000]);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
     let bridge = Bridge::start(&config.text(), &[]);
-    let (line, _) = bridge.wait_for_log(&["ERROR", "beyond the partition's end"], PATIENCE);
-    assert!(line.contains(&format!("{topic}[0-1]")) && line.contains("offset=1000"), "{line}");
+    let (message, _) = bridge.wait_for_log(&["ERROR", "beyond the partition's end"], PATIENCE);
+    assert!(message.contains(&format!("{topic}[0-1]")) && message.contains("offset=1000"), "{message}");
     influx.wait_for_count(100, PATIENCE, |influx| count(influx, &bucket, "a"));
     let group = kafka.group(&topic);
     let committed = || (group.committed(&topic, 2) == [100, 0]).then_some(());

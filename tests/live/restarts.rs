@@ -228,8 +228,8 @@ fn a_dead_influxdb_is_waited_for_in_the_group() {
     signal(live.server_pid("influx2"), "KILL");
     let begin = Instant::now();
     kafka.produce(&topic, numbers(1_000..RECORDS, 3));
-    let (line, _) = bridge.wait_for_log(&["cannot write, retrying", "influx.url"], PATIENCE);
-    assert!(line.contains(influx.url()), "{line}");
+    let (message, _) = bridge.wait_for_log(&["cannot write, retrying", "influx.url"], PATIENCE);
+    assert!(message.contains(influx.url()), "{message}");
     thread::sleep(Duration::from_secs(10).saturating_sub(begin.elapsed()));
     let resident = bridge.resident_max_kb();
     live.bring_up("influx2");

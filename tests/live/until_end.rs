@@ -22,14 +22,14 @@ fn until_end_does_not_wait_for_transaction_markers() {
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let records = |range| numbers(range, 1).collect();
     kafka.transactions(&topic, [(true, records(0..1_000)), (false, records(1_000..1_500))]);
-    let line = wait_for_end(Bridge::start_until_end(&config));
-    assert!(line.contains("records=1000 stored=1000"), "{line}");
+    let message = wait_for_end(Bridge::start_until_end(&config));
+    assert!(message.contains("records=1000 stored=1000"), "{message}");
     assert_numbers(&influx, &bucket, 1_000);
     let group = kafka.group(&topic);
     assert_eq!((group.committed(&topic, 1), group.ends(&topic, 1)), (vec![1_000], vec![1_502]));
     // Only markers and aborted records follow the committed offset.
-    let line = wait_for_end(Bridge::start_until_end(&config));
-    assert!(line.contains("records=0 stored=0"), "{line}");
+    let message = wait_for_end(Bridge::start_until_end(&config));
+    assert!(message.contains("records=0 stored=0"), "{message}");
 }
 
 #[test]
@@ -43,8 +43,8 @@ fn two_processes_share_the_work_and_end() {
     kafka.produce(&topic, numbers(0..RECORDS, 6));
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let bridges = [Bridge::start_until_end(&config), Bridge::start_until_end(&config)];
-    for line in bridges.map(wait_for_end) {
-        measured("share of one process", line.split("records=").last().unwrap_or_default());
+    for message in bridges.map(wait_for_end) {
+        measured("share of one process", message.split("records=").last().unwrap_or_default());
     }
     let group = kafka.group(&topic);
     assert_eq!(group.committed(&topic, 6), group.ends(&topic, 6));
@@ -61,6 +61,6 @@ fn a_missing_topic_is_named_at_once() {
     let mut bridge = Bridge::start_until_end(&config);
     let (status, _) = bridge.wait_for_end(PATIENCE);
     assert_eq!(status.code(), Some(3));
-    let (line, _) = bridge.wait_for_log(&["ERROR", "there is no topic"], PATIENCE);
-    assert!(line.contains(&topic) && line.contains("kafka.topics"), "{line}");
+    let (message, _) = bridge.wait_for_log(&["ERROR", "there is no topic"], PATIENCE);
+    assert!(message.contains(&topic) && message.contains("kafka.topics"), "{message}");
 }
