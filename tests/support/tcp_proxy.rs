@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Kafka's API key of JoinGroup.
+/// Kafka's API key of `JoinGroup`.
 pub const JOIN_GROUP: i32 = 11;
 /// No request has this API key.
 const NO_REQUEST: i32 = -1;

@@ -131,7 +131,7 @@ fn loses_nothing_between_faulty_networks() {
     assert!(model.check(), "all stays committed");
 }
 
-/// librdkafka waits for the response to JoinGroup for `max.poll.interval.ms`. With its default, a silent connection stopped the bridge for
+/// librdkafka waits for the response to `JoinGroup` for `max.poll.interval.ms`. With its default, a silent connection stopped the bridge for
 /// 5 minutes. `crates/kafka/src/properties.rs` sets the bound.
 #[test]
 fn a_connection_that_falls_silent_during_a_join_stops_reading_for_no_longer_than_the_poll_interval() {

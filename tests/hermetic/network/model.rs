@@ -21,7 +21,7 @@ const KAFKA_ONE_IN: u32 = 60;
 const INFLUX_ONE_IN: u32 = 5;
 /// Maximum duration of a stop.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
-/// Timeouts: silent connections and missing metadata 3 s, JoinGroup 6 s, the session of a lost member 2 s, a request to InfluxDB 1 s.
+/// Timeouts: silent connections and missing metadata 3 s, `JoinGroup` 6 s, the session of a lost member 2 s, a request to InfluxDB 1 s.
 /// Several of these may follow each other, and a loaded machine may take a multiple.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Pause between two checks.
