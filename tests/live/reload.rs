@@ -1,4 +1,4 @@
-//! SIGHUP under load, with real servers: whatever changes, each record is one point.
+//! SIGHUP under load with real servers: each record becomes exactly one point, whatever changes.
 
 use crate::support::config::{v2, v2_with};
 use crate::support::numbers::MAPPING;
@@ -17,7 +17,7 @@ fn reloads_under_load_lose_and_double_nothing() {
     let topic = kafka.create_topic(live.name("reload"), PARTITIONS, 1);
     let bucket = influx.create_bucket(live.name("reload"));
     let config = |rules: usize| {
-        // A record that two of them stored would be two points.
+        // A record stored under two mappings would give two points.
         let mapping = format!("{MAPPING}\ntags.rules = '{rules}'");
         Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(&mapping).text()
     };
@@ -44,10 +44,10 @@ fn reloads_under_load_lose_and_double_nothing() {
     bridge.stop();
 }
 
-/// Some points may be written again, so the rules that change make the same ones.
+/// Some points may be written twice, so the changed rules give the same points.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn kills_while_it_reloads_lose_nothing() {
+fn kills_during_reloads_lose_nothing() {
     let live = Live::take_turn();
     let mut random = live.random();
     let (kafka, influx) = (live.kafka(), live.influx2());

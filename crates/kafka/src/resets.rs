@@ -145,7 +145,7 @@ mod tests {
     }
 
     /// Resets and controllers are recognised by the text of librdkafka's log. A real reset of the embedded Kafka has to be
-    /// recognised, too: `what_retention_took_is_counted_and_reading_goes_on_at_the_earliest` in `tests/hermetic/pipeline/offsets.rs`.
+    /// recognised, too: `records_deleted_by_retention_are_counted_and_reading_resumes_at_the_earliest` in `tests/hermetic/pipeline/offsets.rs`.
     #[test]
     fn the_text_is_that_of_the_bundled_librdkafka() {
         let (_, version) = rdkafka::util::get_rdkafka_version();
