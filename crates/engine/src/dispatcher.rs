@@ -81,7 +81,7 @@ pub enum ReadMode {
 }
 
 /// Receives the settled offsets of the revoked partitions.
-pub type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
+type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
 
 struct PendingRevoke {
     partitions: Vec<(TopicPartition, AssignmentId)>,
