@@ -60,7 +60,7 @@ struct Turn {
     bytes: u64,
     lines: u64,
     filtered: u64,
-    /// Indexes of the topics whose mappers saw records; a topic may be listed more than once.
+    /// Indexes of the topics whose mappers saw records: at most one entry per record of the turn.
     topics: Vec<usize>,
 }
 
