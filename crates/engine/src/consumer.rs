@@ -1,8 +1,9 @@
 //! One consumer: a control thread that polls the group, and the data thread that it starts and outlives.
 
+use crate::data_thread::{DataThread, EngineContext, Request};
+use crate::reject_limiter::blocked_topic;
 use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
-use crate::{DataThread, EngineContext, Request, blocked_topic};
 use base::stop::Stop;
 use kafka::OffsetReset;
 use kafka::{Member, MemberError, Resumed, UntilEnd};

@@ -86,7 +86,7 @@ fn warning(partitions: &[TopicPartition], left: Duration) -> String {
         left => format!("are deleted by the topic's retention in {} h", left / 3_600),
     };
     format!(
-        "records of {at} that are not written yet {when}: mend what holds them (/readyz says it), give the bridge time to catch up, \
+        "records of {at} that are not written yet {when}: fix what blocks them (/readyz names it), give the bridge time to catch up, \
          or let Kafka keep them longer: `kafka-configs.sh --alter --entity-type topics --entity-name TOPIC --add-config retention.ms=...`"
     )
 }
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(at(0, &a), [""; 0]);
         let warned = at(1, &a);
         assert_eq!(warned.len(), 1);
-        let begin = "records of a[0-1] that are not written yet are deleted by the topic's retention in 5 min: mend what";
+        let begin = "records of a[0-1] that are not written yet are deleted by the topic's retention in 5 min: fix what";
         assert!(warned[0].starts_with(begin), "{warned:?}");
         assert_eq!(at(2, &[a[0].clone(), b.clone()]), [""; 0]);
         let warned = at(3, &[a[0].clone(), b]);
