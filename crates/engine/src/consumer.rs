@@ -230,7 +230,7 @@ fn control(
             expiry.look(Instant::now(), || partitions(lags, &shared.counters));
         }
         let resumed = member.take_resumed();
-        Resumed::tell(&resumed);
+        Resumed::log(&resumed);
         Counters::add(&shared.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
         // An alarm says more, and repeats it.
         let why_idle =

@@ -230,7 +230,7 @@ impl DataThread {
         if settled.is_empty() {
             return;
         }
-        self.consumer.context().explicit_commits.ask(back);
+        self.consumer.context().explicit_commits.request(back);
         if let Err(error) = self.consumer.store_offsets(&offsets_of(&settled)) {
             // A partition that is being revoked: its revoke commits it.
             debug!(%error, "offsets were not stored");
