@@ -344,7 +344,7 @@ fn fail(watch: &mut AlarmGuard, fault: Fault, scope: &Scope, place: (&str, &str)
     watch.failed(alarm::Trouble { cause, holds: true, scope, at, why, remedy: &remedy }, now);
 }
 
-/// Whether a line of the log shows a KRaft controller: the API versions that it offers have no metadata request.
+/// Whether a line of the log shows a `KRaft` controller: the API versions that it offers have no metadata request.
 fn is_controller(facility: &str, text: &str) -> bool {
     facility == "METADATA"
         && text.contains("Metadata request failed")

@@ -42,7 +42,7 @@ impl Trouble {
                 error!(reason, "{fault}");
             }
             None if self.is_due(code) => {
-                warn!(reason, "kafka reports an error; records stay in kafka until it is resolved")
+                warn!(reason, "kafka reports an error; records stay in kafka until it is resolved");
             }
             _ => {}
         }

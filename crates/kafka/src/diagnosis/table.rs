@@ -84,8 +84,8 @@ pub enum Fault {
 const ADD_TLS: &str =
     "add [kafka.tls], which may be empty, or name the port of the listener without TLS in `kafka.brokers`";
 const ADD_CLIENT_CERTIFICATE: &str = "set `kafka.tls.cert_file` and key_file";
-const RIGHT_AND_UP: &str = "is `kafka.brokers` right and Kafka up? Look at firewalls on the way, too";
-const RIGHT_AND_UP_OR_SECURE: &str = "is `kafka.brokers` right and Kafka up? Brokers that end connections at once want TLS \
+const RIGHT_AND_UP: &str = "check `kafka.brokers`, that Kafka runs there, and the firewalls on the way";
+const RIGHT_AND_UP_OR_SECURE: &str = "check `kafka.brokers`, and that Kafka runs there. Brokers that end connections at once want TLS \
      ([kafka.tls]) or a login ([kafka.sasl])";
 const NOT_CONNECTED: &str = "no connection to a broker";
 const NOT_TRUSTED: &str = "name the authority that signed it in `kafka.tls.ca_file`";
