@@ -195,7 +195,7 @@ fn reports_letters_that_still_fail_and_stores_the_others() {
         "dead.jsonl:3: t[0]@2: it is not JSON",
         "dead.jsonl:4: t[0]@3: element 1: a number is no object",
         "dead.jsonl:7: elsewhere[0]@6: no [[mapping]] matches its topic",
-        "dead.jsonl:8: it is no JSON",
+        "dead.jsonl:8: this is not JSON",
         "the line does not end",
         "8 dead letters of dead.jsonl: 2 replayed, stored as 2 points; \
          1 of them from the lines in the letter, because the record is no longer in Kafka; \

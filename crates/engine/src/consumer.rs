@@ -240,7 +240,7 @@ fn control(
             expiry.check(Instant::now(), || partitions(lags, &context.counters));
         }
         let resumed = member.take_resumed();
-        Resumed::tell(&resumed);
+        Resumed::log(&resumed);
         Counters::add(&context.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
         // An active alarm says more, and is repeated.
         let why_idle = || if member.has_alarm() { None } else { member.why_idle(waits_for_influx(context)) };

@@ -233,7 +233,7 @@ impl DataThread {
         if offsets.is_empty() {
             return;
         }
-        self.consumer.context().explicit_commits.ask(went_back);
+        self.consumer.context().explicit_commits.request(went_back);
         if let Err(error) = self.consumer.store_offsets(&offsets_of(&offsets)) {
             // A partition is being revoked: its revocation commits the offset.
             debug!(%error, "offsets were not stored");

@@ -9,7 +9,7 @@ use super::{brokers, group};
 use configuration::Config;
 use engine::dead_letter::Store;
 use kafka::{AdminClient, ClientKind, ClientLog, OffsetReset, Sample, Settings, StandaloneConsumer};
-use kafka::{ask_retentions, describe_group, properties};
+use kafka::{describe_group, properties, request_retentions};
 use rdkafka::admin::{AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -179,7 +179,7 @@ fn going_unread(
     if behind.is_empty() {
         return Vec::new();
     }
-    let (retentions, now_ms) = (ask_retentions(consumer, &behind, RETENTION_MAX), now_ms());
+    let (retentions, now_ms) = (request_retentions(consumer, &behind, RETENTION_MAX), now_ms());
     let lines = retentions.iter().filter_map(|(topic, retention)| {
         offsets::judge_retention(topic, sampled.oldest(topic)?, retention.time?, now_ms)
     });
@@ -229,7 +229,7 @@ fn sample_starts(kafka: &Settings, positions: &[Position], sampled: &mut Sampled
     read(kafka, &list, list.count(), |sample, message| {
         if seen.insert((message.topic().to_owned(), message.partition())) {
             sampled.take_first(message);
-            sample.no_more_of(message.topic(), message.partition());
+            sample.stop_partition(message.topic(), message.partition());
         }
     });
 }

@@ -8,7 +8,7 @@ use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_met
 use base::suggest::with_nearest;
 use base::text::{grouped, printable};
 use engine::dead_letter::Progress;
-use kafka::{Diagnosis, Kept, Looked, Survey, SurveyedTopic};
+use kafka::{Diagnosis, Kept, Polled, Survey, SurveyedTopic};
 use rdkafka::message::Message;
 use regex::Regex;
 use std::collections::BTreeSet;
@@ -241,8 +241,8 @@ impl Reading<'_> {
         let mut sample = Sample { topic: topic.clone(), ..Sample::default() };
         let (mut ended, mut bytes, mut error) = (BTreeSet::new(), 0, None);
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            match self.survey.look(left.min(POLL_INTERVAL)) {
-                Looked::Record(record) if record.topic() == topic => {
+            match self.survey.poll(left.min(POLL_INTERVAL)) {
+                Polled::Record(record) if record.topic() == topic => {
                     bytes += record.payload_len();
                     sample.records.push(SampledRecord {
                         partition: record.partition(),
@@ -251,11 +251,11 @@ impl Reading<'_> {
                         value: record.payload().map(<[u8]>::to_vec),
                     });
                 }
-                Looked::End(partition) => {
+                Polled::End(partition) => {
                     ended.insert(partition);
                 }
-                Looked::Failed(why) => error = Some(why),
-                Looked::Record(_) | Looked::Nothing => {}
+                Polled::Failed(why) => error = Some(why),
+                Polled::Record(_) | Polled::Nothing => {}
             }
             let read = sample.records.len();
             let (number, topics) = self.place;

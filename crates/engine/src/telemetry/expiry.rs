@@ -2,7 +2,7 @@
 
 use super::PartitionState;
 use base::TopicPartition;
-use kafka::partitions_in_words;
+use kafka::partition_summary;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tracing::warn;
@@ -78,7 +78,7 @@ fn danger(state: &PartitionState) -> Option<Duration> {
 }
 
 fn warning(partitions: &[TopicPartition], left: Duration) -> String {
-    let at = partitions_in_words(partitions);
+    let at = partition_summary(partitions);
     let when = match left.as_secs() {
         0 => "may be deleted by the topic's retention now".to_owned(),
         left @ 1..120 => format!("are deleted by the topic's retention in {left} s"),
