@@ -96,6 +96,23 @@ fn records_of_any_shape_allocate_nothing() {
 }
 
 #[test]
+fn messagepack_of_known_shape_allocates_nothing() {
+    for kind in Kind::ALL {
+        let (mapper, records) = kind.msgpack();
+        let (others, records) = records.split_at(RECORDS / 2);
+        let mut way = Way::new(mapper);
+        assert_eq!((way.allocations(others, records), way.rejected), (0, 0), "{kind}");
+    }
+    let config = format!("{HEAD}\nformat = \"msgpack\"\ntime_key = \"t\"\nstring_fields = [\"s\"]\n{TAIL}");
+    // Two values: a timestamp, text with an escape, binary data, NaN and a 32-bit float.
+    let value =
+        b"\x85\xA1t\xD6\xFF\x65\x53\xF1\0\xA1s\xA1\"\xA1b\xC4\x01x\xA1n\xCA\x7F\xC0\0\0\xA1f\xCA\x3F\xC0\0\0";
+    let records = [[&value[..], value].concat(); 1];
+    let mut way = Way::new(mapper(&config));
+    assert_eq!((way.allocations(&records, &records), way.rejected), (0, 0));
+}
+
+#[test]
 fn examples_allocate_nothing() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut examples = 0;

@@ -253,10 +253,14 @@ pub enum Drop {
     Backslash,
     /// Bytes that are not UTF-8, written as U+FFFD.
     NotUtf8,
+    /// Binary data or an extension of a binary format.
+    Binary,
+    /// NaN or infinity in a binary format.
+    NotFinite,
 }
 
 impl Drop {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::String,
         Self::NotANumber,
         Self::IntegerRange,
@@ -264,6 +268,8 @@ impl Drop {
         Self::Duplicate,
         Self::Backslash,
         Self::NotUtf8,
+        Self::Binary,
+        Self::NotFinite,
     ];
 
     /// As it stands in logs and metrics.
@@ -276,6 +282,8 @@ impl Drop {
             Self::Duplicate => "duplicate",
             Self::Backslash => "backslash",
             Self::NotUtf8 => "not_utf8",
+            Self::Binary => "binary",
+            Self::NotFinite => "not_finite",
         }
     }
 
@@ -302,6 +310,10 @@ impl Drop {
                 "backslashes at the end of a name or before a comma, equals sign or space can't be written and are left out"
             }
             Self::NotUtf8 => "bytes that are not UTF-8 are written as U+FFFD: let the producer send UTF-8",
+            Self::Binary => {
+                "binary data and extensions other than timestamps are dropped: let the producer send text or numbers"
+            }
+            Self::NotFinite => "InfluxDB stores neither NaN nor infinity, so this point lacks the field",
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A new format is a file beside this one and an entry in [`Format`]; rules, record shapes, `init` and `map` need no change.
 
+mod msgpack;
+
 use super::rejection::{Drop, Rejection};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,6 +16,8 @@ pub enum Format {
     Json,
     /// Several JSON values, one a line.
     JsonLines,
+    /// MessagePack: an object, an array of objects, or several of them one after another.
+    Msgpack,
 }
 
 /// Properties of a format.
@@ -36,13 +40,22 @@ type Transcode = fn(bytes: &[u8], at: usize, text: &mut JsonText) -> Result<usiz
 const JSON: Description =
     Description { name: "json", title: "JSON", has_lines: false, has_timestamps: false, transcode: None };
 
+const MSGPACK: Description = Description {
+    name: "msgpack",
+    title: "MessagePack",
+    has_lines: true,
+    has_timestamps: true,
+    transcode: Some(msgpack::transcode),
+};
+
 impl Format {
-    pub const ALL: [Self; 2] = [Self::Json, Self::JsonLines];
+    pub const ALL: [Self; 3] = [Self::Json, Self::JsonLines, Self::Msgpack];
 
     const fn description(self) -> Description {
         match self {
             Self::Json => JSON,
             Self::JsonLines => Description { name: "json_lines", has_lines: true, ..JSON },
+            Self::Msgpack => MSGPACK,
         }
     }
 
