@@ -14,6 +14,8 @@ pub struct Constants {
     /// Static tags, as they are written.
     pub fallback: Vec<(KeyId, Vec<u8>)>,
     pub offset_field: Option<KeyId>,
+    /// Keys of `Rules::tag_paths` with their indices; a key that InfluxDB reserves is left out.
+    pub root_tags: Vec<(KeyId, usize)>,
 }
 
 /// What of Kafka becomes a tag.
@@ -44,11 +46,16 @@ impl Constants {
         let fallback = rules.tags.iter().map(|(key, value)| (key, written(value)));
         let fallback = fallback.filter(|(_, value)| !value.is_empty());
         let fallback = fallback.filter_map(|(key, value)| Some((tags.intern(key)?, value)));
+        let fallback = last_of_each(fallback);
+        let root_tags = rules.tag_paths.iter().enumerate();
+        let root_tags =
+            root_tags.filter_map(|(place, tag)| Some((tags.intern(&rules.rename.apply(&tag.key))?, place)));
         Self {
             measurement,
             from_kafka,
-            fallback: last_of_each(fallback),
+            fallback,
             offset_field: rules.offset_field.as_deref().and_then(|key| fields.intern(key)),
+            root_tags: root_tags.collect(),
         }
     }
 }

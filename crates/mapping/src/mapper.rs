@@ -9,7 +9,6 @@ use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{LineWriter, TagValue};
 use super::mapped::Mapped;
-use super::plan::{Plan, Role};
 use super::record_shape::{RecordShapes, Setting};
 use super::rejection::{Drop, Rejection};
 use super::{KeySelector, Rules, TimeError, TimeFormat, distinct};
@@ -411,18 +410,10 @@ impl Mapper {
         let name = root(self.rules.name_key.as_ref())?.filter(Scalar::is_text);
         let time = root(self.rules.time.as_ref().map(|time| &time.key))?;
         self.work.root_tags.clear();
-        if self.rules.tag_paths.is_empty() {
-            return Ok(Roots { name, time });
-        }
-        let rules = Arc::clone(&self.rules);
-        for tag in &rules.tag_paths {
-            let plan = Plan::of(&tag.key, &rules, &mut self.known.tags, &mut self.known.fields);
-            let key = match plan.role {
-                Role::Tag(key) => Some(key),
-                _ => self.known.tags.intern(&rules.rename.apply(&tag.key)),
-            };
+        for &(key, place) in &self.constants.root_tags {
+            let Some(tag) = self.rules.tag_paths.get(place) else { continue };
             let found = find_scalar(&tag.path, scanner)?.filter(|scalar| !scalar.is_empty_text());
-            self.work.root_tags.extend(key.zip(found));
+            self.work.root_tags.extend(found.map(|scalar| (key, scalar)));
         }
         Ok(Roots { name, time })
     }
