@@ -1,9 +1,9 @@
-//! The first time that a key's value is dropped, once for each key and reason.
+//! Reports keys whose value is dropped, once for each key and reason.
 
 use super::rejection::Drop;
 use std::collections::{HashMap, HashSet};
 
-/// Keys that are reported; further ones are only counted, so that topics whose keys never repeat can't fill the log.
+/// Most keys that are reported. Drops of further keys are only counted, so that topics whose keys never repeat can't fill the log.
 pub const FIRST_DROPS_MAX: usize = 100;
 
 /// A flattened key whose value was dropped for the first time.
@@ -36,7 +36,7 @@ impl FirstDrops {
         }
     }
 
-    /// Those that came since the last time.
+    /// Takes the keys reported since the last call.
     pub fn take(&mut self) -> Vec<FirstDrop> {
         std::mem::take(&mut self.new)
     }
@@ -51,20 +51,20 @@ mod tests {
     use line_protocol::LineBuffer;
     use std::sync::Arc;
 
-    /// What is told of keys that come twice, in a record that comes three times.
-    fn told(rules: Rules, value: &str) -> Vec<FirstDrop> {
+    /// The reports of duplicate keys, for a record that is mapped three times.
+    fn reported(rules: Rules, value: &str) -> Vec<FirstDrop> {
         let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
         let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for offset in 0..3 {
             let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
             let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
             mapper.map(&record, &mut LineBuffer::default());
-            told.extend(
+            reported.extend(
                 mapper.take_first_drops().into_iter().filter(|notice| notice.drop == Drop::Duplicate),
             );
         }
-        told
+        reported
     }
 
     #[test]
@@ -72,7 +72,7 @@ mod tests {
         let duplicate = |key: &str| FirstDrop { key: key.to_owned(), drop: Drop::Duplicate };
         let f = |rules: Rules, value: &str, want: &[&str]| {
             assert_eq!(
-                told(rules, value),
+                reported(rules, value),
                 want.iter().map(|key| duplicate(key)).collect::<Vec<_>>(),
                 "{value}"
             );

@@ -1,8 +1,8 @@
-//! Record bytes to lines: what one `[[mapping]]` makes of the records of a topic.
+//! Maps records of a topic to lines by the rules of one `[[mapping]]`.
 //!
 //! Guarantees:
-//! - The same record gives the same lines, whatever came before it: series, fields and timestamp depend on the record alone.
-//! - A record that cannot become points is rejected with a reason, and leaves no line behind.
+//! - The same record gives the same lines, whatever came before: series, fields and timestamp depend on the record alone.
+//! - A record that cannot become points is rejected with a reason, and leaves no line.
 //! - Nothing panics on the bytes of a record, and the hot path allocates nothing per record.
 //!
 //! There is no input or output here, no clock, and no type of Kafka or of the configuration file.
