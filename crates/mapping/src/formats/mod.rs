@@ -114,8 +114,12 @@ impl Format {
     /// # Errors
     /// When the value does not have this format. JSON is not checked.
     pub fn to_json(self, value: &[u8]) -> Result<Cow<'_, [u8]>, Rejection> {
+        if !self.is_binary() {
+            return Ok(Cow::Borrowed(value));
+        }
         let mut text = JsonText::default();
-        Ok(if text.read(self, value)? { Cow::Owned(text.bytes) } else { Cow::Borrowed(value) })
+        text.read(self, value)?;
+        Ok(Cow::Owned(text.bytes))
     }
 
     /// The length of the first value in a binary format; none if there is no complete value.
@@ -141,10 +145,10 @@ pub(crate) struct JsonText {
 }
 
 impl JsonText {
-    /// Fills the text from a record's value. Returns false, and does nothing, where the value is JSON text already.
-    pub fn read(&mut self, format: Format, value: &[u8]) -> Result<bool, Rejection> {
-        let Some(transcode) = format.description().transcode else { return Ok(false) };
+    /// Fills the text from a record's value in a binary format; the text stays empty for other formats.
+    pub fn read(&mut self, format: Format, value: &[u8]) -> Result<(), Rejection> {
         self.clear();
+        let Some(transcode) = format.description().transcode else { return Ok(()) };
         let mut at = 0;
         while at < value.len() {
             let end = transcode(value, at, self)?;
@@ -156,7 +160,7 @@ impl JsonText {
         if u32::try_from(self.bytes.len()).is_err() {
             return Err(Rejection::TooLarge { bytes: self.bytes.len(), bytes_max: u32::MAX as usize });
         }
-        Ok(true)
+        Ok(())
     }
 
     fn clear(&mut self) {

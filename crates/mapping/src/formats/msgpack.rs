@@ -347,7 +347,7 @@ mod tests {
     fn timestamps_are_nanoseconds() {
         let f = |bytes: &[u8], want: &str| {
             let mut text = JsonText::default();
-            assert!(text.read(Format::Msgpack, bytes).unwrap());
+            text.read(Format::Msgpack, bytes).unwrap();
             assert_eq!(text.bytes, format!("[1,{want}]\n").into_bytes());
             assert_eq!(text.timestamps, [3]);
         };
@@ -366,7 +366,7 @@ mod tests {
         let inner = [&[0x93, 0xC4, 1, 9, 0xCA][..], &f32::NAN.to_be_bytes(), &[0xD4, 7, 7]].concat();
         let bytes = [&[0x81, 0xA1, b'a', 0x81, 0xA1, b'b'][..], &inner].concat();
         let mut text = JsonText::default();
-        assert!(text.read(Format::Msgpack, &bytes).unwrap());
+        text.read(Format::Msgpack, &bytes).unwrap();
         assert_eq!(text.bytes, b"{\"a\":{\"b\":[null,null,null]}}\n");
         let dropped: Vec<_> =
             text.dropped.iter().map(|(drop, key)| (*drop, text.dropped_keys[key.clone()].to_vec())).collect();
