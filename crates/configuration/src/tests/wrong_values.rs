@@ -113,6 +113,7 @@ fn wrong_values_of_kafka() {
 fn wrong_values_of_mappings() {
     let f = |lines: &str, want: &str| one("mapping", lines, want);
     f("format = 'ndjson'", "did you mean \"json_lines\"?");
+    f("format = 'messagepack'", "did you mean \"msgpack\"?");
     f(
         "integers = 'integer'",
         "`integers` is one of \"float\", \"int\", this is \"integer\"; did you mean \"int\"?",
