@@ -388,7 +388,7 @@ mod tests {
         f(&[0x91, 0xC1], "the byte 0xc1, which begins no value, at byte 1");
         f(b"{\"a\":1}", "it begins like JSON, which `format = \"json\"` reads, at byte 0");
         let deep = [&[0x91; 64][..], &[0x90]].concat();
-        let want = "it is nested too deeply: more than 64 objects and arrays in each other at byte 64";
+        let want = "it is nested too deeply: more than 64 nested objects and arrays at byte 64";
         assert_eq!(json(&deep), Err(want.to_owned()));
         assert!(json(&[&[0x91; 63][..], &[0x90]].concat()).is_ok());
         assert!(json(&[0x91; 1_000_000]).is_err());
