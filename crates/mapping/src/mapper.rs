@@ -188,8 +188,8 @@ impl Mapper {
 
     /// Counts the values that the record's format could not write as JSON.
     fn report_dropped(&mut self, json: &JsonText) {
+        self.known.drops.add_all(&json.drops);
         for (drop, key) in &json.dropped {
-            self.known.drops.add(*drop);
             let key = json.dropped_keys.get(key.clone()).unwrap_or_default();
             self.known.first_drops.add(&String::from_utf8_lossy(key), *drop);
         }

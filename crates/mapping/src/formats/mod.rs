@@ -4,6 +4,7 @@
 
 mod msgpack;
 
+use super::element::Drops;
 use super::rejection::{Drop, Rejection};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -139,7 +140,10 @@ pub(crate) struct JsonText {
     pub bytes: Vec<u8>,
     /// Positions of numbers that are timestamps, in nanoseconds since 1970, ascending.
     pub timestamps: Vec<usize>,
-    /// Values that JSON can't hold, each with the position of its flattened key in `dropped_keys`.
+    /// Number of values that JSON can't hold.
+    pub drops: Drops,
+    /// The first of these values, each with the position of its flattened key in `dropped_keys`. Bounded, since a record can have
+    /// any number of such values under long keys.
     pub dropped: Vec<(Drop, Range<usize>)>,
     pub dropped_keys: Vec<u8>,
 }
@@ -169,6 +173,7 @@ impl JsonText {
         }
         self.bytes.clear();
         self.timestamps.clear();
+        self.drops = Drops::default();
         self.dropped.clear();
         self.dropped_keys.clear();
     }

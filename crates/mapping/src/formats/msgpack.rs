@@ -8,6 +8,7 @@
 //! Lengths that a record claims reserve no memory: each claimed element needs a byte that is there.
 
 use super::JsonText;
+use crate::FIRST_DROPS_MAX;
 use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
 use crate::rejection::{Drop, Rejection};
 use line_protocol::runs;
@@ -23,6 +24,9 @@ pub(super) fn transcode(bytes: &[u8], at: usize, text: &mut JsonText) -> Result<
     decoder.value(None, 0)?;
     Ok(decoder.at)
 }
+
+/// Bytes of each key that the report of a dropped value shows.
+const KEY_SHOWN_MAX: usize = 64;
 
 struct Decoder<'a, 't> {
     bytes: &'a [u8],
@@ -226,6 +230,10 @@ impl<'a> Decoder<'a, '_> {
     /// Writes null instead of a value, and keeps the flattened key for the report.
     fn drop(&mut self, drop: Drop, step: Option<&Step<'_>>) {
         self.push(b"null");
+        self.text.drops.add(drop);
+        if self.text.dropped.len() >= FIRST_DROPS_MAX {
+            return;
+        }
         let start = self.text.dropped_keys.len();
         self.push_key(step);
         self.text.dropped.push((drop, start..self.text.dropped_keys.len()));
@@ -239,7 +247,10 @@ impl<'a> Decoder<'a, '_> {
             keys.push(b'_');
         }
         match step.place {
-            Place::Key(start, end) => keys.extend_from_slice(bytes.get(start..end).unwrap_or_default()),
+            Place::Key(start, end) => {
+                let shown = bytes.get(start..end.min(start + KEY_SHOWN_MAX));
+                keys.extend_from_slice(shown.unwrap_or_default());
+            }
             Place::Index(index) => keys.extend_from_slice(itoa::Buffer::new().format(index).as_bytes()),
         }
     }
@@ -372,6 +383,17 @@ mod tests {
             text.dropped.iter().map(|(drop, key)| (*drop, text.dropped_keys[key.clone()].to_vec())).collect();
         let want = [(Drop::Binary, "a_b_0"), (Drop::NotFinite, "a_b_1"), (Drop::Binary, "a_b_2")];
         assert_eq!(dropped, want.map(|(drop, key)| (drop, key.as_bytes().to_vec())));
+    }
+
+    #[test]
+    fn reports_of_dropped_values_are_bounded() {
+        let key = [&[0x81, 0xDB, 0, 0, 0x80, 0][..], &[b'k'; 0x8000], &[0xDC, 0x80, 0]].concat();
+        let bytes = [&key[..], &[0xC4, 0].repeat(0x8000)].concat();
+        let mut text = JsonText::default();
+        text.read(Format::Msgpack, &bytes).unwrap();
+        assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(Drop::Binary, 0x8000)]);
+        assert_eq!(text.dropped.len(), FIRST_DROPS_MAX);
+        assert!(text.dropped_keys.len() < 10_000);
     }
 
     #[test]
