@@ -1,7 +1,7 @@
 //! State that all lanes share while they write: client, counters, alarms, learned sizes.
 
 use crate::address::Address;
-use crate::backoff::{Backoff, Delays, now};
+use crate::backoff::{Backoff, Delays, now, pause};
 use crate::breaker::AddressChange;
 use crate::cause::{Cause, Reach};
 use crate::client::Client;
@@ -174,7 +174,7 @@ impl Writer {
                 }
             }
             // No line waits for this, but the alarm should end soon after its cause.
-            tokio::time::sleep(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
+            pause(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
         }
         alarm.recovered(now());
     }
@@ -389,8 +389,8 @@ impl LearnedState {
     }
 
     fn is_new(&mut self, destination: &Destination, ready: bool, now: Instant) -> bool {
-        let is_same = |(before, said): &(bool, Instant)| {
-            *before == ready && now.saturating_duration_since(*said) < EVENT_REPEAT
+        let is_same = |(before, since): &(bool, Instant)| {
+            *before == ready && now.saturating_duration_since(*since) < EVENT_REPEAT
         };
         if self.databases.get(destination).is_some_and(is_same) {
             return false;
@@ -411,7 +411,7 @@ async fn watch_address(writer: Weak<Writer>, index: usize, destination: Destinat
         let Some(failures) = this.client.addresses().failures(address) else { return };
         let delay = this.options.delays.down_delay(failures, &mut rng);
         drop(this);
-        tokio::time::sleep(delay).await;
+        pause(delay).await;
         let Some(this) = writer.upgrade() else { return };
         this.recheck(this.client.addresses().at(index), &destination).await;
     }

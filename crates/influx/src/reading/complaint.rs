@@ -54,11 +54,11 @@ impl Field {
 impl Complaint {
     /// Parses a message; `None` if it names no known cause in full.
     pub fn read(message: &str) -> Option<Self> {
-        let said = without_prefix(message);
-        if quotes_begin(said) {
+        let message = without_prefix(message);
+        if quotes_begin(message) {
             return Some(Self::Unparsable);
         }
-        let reason = partial(message).map_or(said, |(reason, _)| reason);
+        let reason = partial(message).map_or(message, |(reason, _)| reason);
         let is_retention = || {
             reason.starts_with("points beyond retention policy")
                 || (reason.starts_with("dropped ") && reason.contains("points outside retention policy"))
@@ -97,16 +97,16 @@ pub fn dropped(message: &str) -> Option<usize> {
 
 /// Parses `field type conflict: input field "f" on measurement "m" is type integer, already exists as type float`
 fn conflict(reason: &str) -> Option<Complaint> {
-    let said = reason.strip_prefix("field type conflict: input field \"")?;
-    let (names, types) = said.rsplit_once("\" is type ")?;
+    let message = reason.strip_prefix("field type conflict: input field \"")?;
+    let (names, types) = message.rsplit_once("\" is type ")?;
     let (kind, _) = types.split_once(", already exists as type ")?;
     Some(Complaint::Conflict { field: field(names)?, kind: kind.to_owned() })
 }
 
 /// Parses `input field "f" on measurement "m" is too long, 1048577 > 1048576`
 fn too_long(reason: &str) -> Option<Complaint> {
-    let said = reason.strip_prefix("input field \"")?;
-    let (names, lengths) = said.rsplit_once("\" is too long, ")?;
+    let message = reason.strip_prefix("input field \"")?;
+    let (names, lengths) = message.rsplit_once("\" is too long, ")?;
     let bytes_max = lengths.split_once(" > ")?.1.parse().ok()?;
     Some(Complaint::TooLong { field: field(names)?, bytes_max })
 }
@@ -165,8 +165,8 @@ fn push_code<'a>(text: &'a str, digits: usize, bytes: &mut Vec<u8>) -> &'a str {
     text.get(digits..).unwrap_or_default()
 }
 
-fn quotes_begin(said: &str) -> bool {
-    said.strip_prefix(PARTIAL).unwrap_or(said).starts_with(UNPARSABLE)
+fn quotes_begin(message: &str) -> bool {
+    message.strip_prefix(PARTIAL).unwrap_or(message).starts_with(UNPARSABLE)
 }
 
 /// Whether a list of quotes is ambiguous if it quotes this text.
@@ -267,21 +267,23 @@ mod tests {
     /// A name may contain the server's own words.
     #[test]
     fn reads_the_last_count_of_a_message() {
-        let said = r#"partial write: field type conflict: input field "f dropped=99 is" on measurement "m" is type string, already exists as type float dropped=1"#;
-        assert_eq!(dropped(said), Some(1));
+        let message = r#"partial write: field type conflict: input field "f dropped=99 is" on measurement "m" is type string, already exists as type float dropped=1"#;
+        assert_eq!(dropped(message), Some(1));
         assert!(
-            matches!(Complaint::read(said), Some(Complaint::Conflict { field, .. }) if field.is("m", "f dropped=99 is"))
+            matches!(Complaint::read(message), Some(Complaint::Conflict { field, .. }) if field.is("m", "f dropped=99 is"))
         );
     }
 
     #[test]
     fn reads_unescaped_and_go_quoted_names() {
         let f = |names: &str, measurement: &str, name: &str| {
-            let said = format!(
+            let message = format!(
                 "partial write: field type conflict: input field {names} is type integer, already exists as type float dropped=1"
             );
-            let Some(Complaint::Conflict { field, .. }) = Complaint::read(&said) else { panic!("{said}") };
-            assert!(field.is(measurement, name), "{said}");
+            let Some(Complaint::Conflict { field, .. }) = Complaint::read(&message) else {
+                panic!("{message}")
+            };
+            assert!(field.is(measurement, name), "{message}");
         };
         // 2.7.12
         f(r#""f a=b\"c" on measurement "m ,x""#, "m ,x", "f a=b\"c");

@@ -144,7 +144,7 @@ fn phrases() -> BTreeSet<&'static str> {
 type Check<'a> = &'a dyn Fn(&Subject) -> bool;
 
 #[test]
-fn words_of_records_never_decide() {
+fn text_of_records_never_decides() {
     for phrase in phrases() {
         // As a name, and with the characters that end a quote.
         for name in [
@@ -213,14 +213,14 @@ fn words_of_records_never_decide() {
 
 /// A list of quoted lines that was cut ends within a quote.
 #[test]
-fn words_within_a_quote_that_was_cut_do_not_decide() {
+fn text_within_a_cut_quote_never_decides() {
     let body = br#"{"code":"invalid","message":"unable to parse 'm,t=no space left on device v=+1': bad\nunable to parse 'm,t=no space left on devi"#;
     let answer = Answer { status: 400, body: body.to_vec(), is_cut: true, ..Answer::default() };
     assert_eq!(ParsedAnswer::of(&answer).subject, Subject::Line(Complaint::Unparsable));
 }
 
 #[test]
-fn knows_compressed_bytes_that_are_quoted() {
+fn recognizes_quoted_gzip() {
     let body = b"{\"error\":\"unable to parse '\x1f\x8b\x08\x00\x00': missing fields\"}";
     let lossy = String::from_utf8_lossy(body)
         .replace('\u{1f}', "\\u001f")

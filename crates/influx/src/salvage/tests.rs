@@ -433,10 +433,10 @@ fn ignores_answers_that_lead_to_good_lines() {
     let texts: Vec<String> = (0..100).map(|i| format!("m f=\"s\",v={i} {i}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let f = |dropped: usize| {
-        let words = format!(
+        let message = format!(
             "partial write: field type conflict: input field \"f\" on measurement \"m\" is type string, already exists as type float dropped={dropped}"
         );
-        let refuses = |indices: &[usize]| indices.contains(&50).then(|| words.clone());
+        let refuses = |indices: &[usize]| indices.contains(&50).then(|| message.clone());
         assert_eq!(answered(&texts, refuses), (vec![50], 99), "{dropped}");
     };
     [0, 1, 2, 50, 101].into_iter().for_each(f);
