@@ -8,8 +8,10 @@ use crate::counters::count;
 use crate::lines::Lines;
 use crate::obstacle::Obstacle;
 use crate::outcome::{Outcome, decide};
-use crate::reading::{Complaint, ParsedAnswer, Subject};
-use crate::salvage::{BlockedReason, KeptOut, NextRequest, Plan, Refusal, RefusedAt, RefusedLine, Request};
+use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause};
+use crate::salvage::{
+    BlockedReason, KeptOut, NextRequest, RefusedAt, RefusedLine, RefusedRequest, RequestLines, SalvagePlan,
+};
 use crate::slow::{SLOW_AFTER, SlowWatch};
 use crate::writer::Writer;
 use base::Destination;
@@ -72,7 +74,7 @@ pub struct LaneWriter {
 }
 
 /// An answer about the lines of a request.
-enum Verdict {
+enum LinesVerdict {
     Stored,
     TooLarge { why: String, at: RefusedAt },
     Refused { why: String, answer: Box<Answer>, parsed: Box<ParsedAnswer>, at: RefusedAt },
@@ -93,7 +95,7 @@ impl LaneWriter {
         let alarm = writer.alarm_registry().guard();
         let mut batch =
             BatchDelivery { lines, delivered: Delivered::default(), alarm, sends_alone_plain: false };
-        let mut plan = Plan::new(lines, writer.options.accepts_unproven);
+        let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven);
         let counters = writer.counters();
         let _in_flight = counters.batches_in_flight.begin();
         if !lines.is_empty() {
@@ -111,18 +113,18 @@ impl LaneWriter {
             }
             let verdict = self.settle(destination, &mut batch, &request, plan.is_blocked()).await;
             match verdict {
-                Verdict::Stored => {
+                LinesVerdict::Stored => {
                     plan.stored(lines);
                     backoff = Backoff::new(writer.options.delays);
                 }
-                Verdict::TooLarge { why, at } => {
+                LinesVerdict::TooLarge { why, at } => {
                     if request.len() > 1 {
                         writer.lower_size(destination, request.bytes(lines), why.clone());
                     }
                     plan.too_large(lines, &why, at);
                 }
-                Verdict::Refused { why, answer, parsed, at } => {
-                    let refusal = Refusal { answer: &answer, parsed: &parsed, why: &why, at };
+                LinesVerdict::Refused { why, answer, parsed, at } => {
+                    let refusal = RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at };
                     plan.refused(lines, refusal);
                 }
             }
@@ -169,10 +171,10 @@ impl LaneWriter {
         &mut self,
         destination: &Destination,
         batch: &mut BatchDelivery<'_>,
-        request: &Request,
+        request: &RequestLines,
         is_blocked: bool,
-    ) -> Verdict {
-        let mut sending = Sending {
+    ) -> LinesVerdict {
+        let mut pending = PendingRequest {
             body: RequestBody { plain: request.body(batch.lines), packed: None, is_line: request.len() == 1 },
             lines: request.len(),
             is_blocked,
@@ -180,7 +182,7 @@ impl LaneWriter {
             tried: TriedAtOnce::default(),
         };
         loop {
-            match self.try_once(destination, batch, &mut sending).await {
+            match self.try_once(destination, batch, &mut pending).await {
                 ControlFlow::Break(verdict) => return verdict,
                 ControlFlow::Continue(delay) => pause(delay).await,
             }
@@ -192,76 +194,76 @@ impl LaneWriter {
         &mut self,
         destination: &Destination,
         batch: &mut BatchDelivery<'_>,
-        sending: &mut Sending,
-    ) -> ControlFlow<Verdict, Duration> {
+        pending: &mut PendingRequest,
+    ) -> ControlFlow<LinesVerdict, Duration> {
         /// Another address, or a cause that was removed: no delay.
-        const AT_ONCE: ControlFlow<Verdict, Duration> = ControlFlow::Continue(Duration::ZERO);
+        const AT_ONCE: ControlFlow<LinesVerdict, Duration> = ControlFlow::Continue(Duration::ZERO);
         let writer = Arc::clone(&self.writer);
         let addresses = writer.client.addresses();
-        let address = addresses.pick(&sending.tried.addresses).unwrap_or_else(|| addresses.current());
+        let address = addresses.pick(&pending.tried.addresses).unwrap_or_else(|| addresses.current());
         let sent = writer.next_moment();
         let Attempt { outcome, answer, parsed } =
-            self.attempt(address, destination, &mut sending.body, &sending.tried, batch).await;
+            self.attempt(address, destination, &mut pending.body, &pending.tried, batch).await;
         let at = || {
             let (address, moment) = (address.index(), writer.next_moment());
             RefusedAt { address, moment, control: writer.latest_control(destination, address) }
         };
         if outcome == Outcome::Stored
-            || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !sending.is_blocked)
+            || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !pending.is_blocked)
         {
             batch.alarm.recovered(now());
         }
         match outcome {
             Outcome::Retry { cause, .. } | Outcome::Blocked { cause, .. } if cause.is_of_address() => {
                 writer.mark_down(address, destination, cause);
-                sending.tried.addresses.insert(address.index());
+                pending.tried.addresses.insert(address.index());
             }
             _ => writer.record_answer(address, outcome == Outcome::Stored),
         }
         let delay = match outcome {
             Outcome::Stored => {
-                if let Some(why) = sending.tried.uncompressed.take() {
+                if let Some(why) = pending.tried.uncompressed.take() {
                     writer.stop_compressing(address, why);
                 }
-                writer.record_stored(destination, address, sent, sending.lines);
-                return ControlFlow::Break(Verdict::Stored);
+                writer.record_stored(destination, address, sent, pending.lines);
+                return ControlFlow::Break(LinesVerdict::Stored);
             }
-            Outcome::Split { why } => return ControlFlow::Break(Verdict::TooLarge { why, at: at() }),
+            Outcome::Split { why } => return ControlFlow::Break(LinesVerdict::TooLarge { why, at: at() }),
             Outcome::Refused { why } => {
                 let (answer, parsed) = (Box::new(answer), Box::new(parsed));
-                return ControlFlow::Break(Verdict::Refused { why, answer, parsed, at: at() });
+                return ControlFlow::Break(LinesVerdict::Refused { why, answer, parsed, at: at() });
             }
             Outcome::Uncompressed { why } => {
-                sending.tried.uncompressed = Some(why);
+                pending.tried.uncompressed = Some(why);
                 return AT_ONCE;
             }
             Outcome::Retry { cause, after, why } => {
                 self.raise_alarm(&mut batch.alarm, false, (address, destination), (cause, &why));
-                if cause.is_of_address() && addresses.pick(&sending.tried.addresses).is_some() {
+                if cause.is_of_address() && addresses.pick(&pending.tried.addresses).is_some() {
                     return AT_ONCE;
                 }
-                sending.backoff.retry(after, &mut self.rng)
+                pending.backoff.retry(after, &mut self.rng)
             }
             Outcome::Blocked { cause, why } => {
-                let takes_next = cause.is_of_address() && addresses.pick(&sending.tried.addresses).is_some();
+                let takes_next = cause.is_of_address() && addresses.pick(&pending.tried.addresses).is_some();
                 let mut obstacle = Obstacle::new(cause, true, why);
-                if !takes_next && !sending.tried.repaired {
+                if !takes_next && !pending.tried.repaired {
                     obstacle = writer.repair(obstacle, destination).await;
                 }
                 let Obstacle { cause, blocks, why, is_repaired } = obstacle;
                 if is_repaired {
                     // The alarm is raised if the next attempt fails for the same cause.
-                    sending.tried.repaired = true;
+                    pending.tried.repaired = true;
                     return AT_ONCE;
                 }
                 self.raise_alarm(&mut batch.alarm, blocks, (address, destination), (cause, &why));
                 if takes_next {
                     return AT_ONCE;
                 }
-                sending.backoff.blocked(&mut self.rng)
+                pending.backoff.blocked(&mut self.rng)
             }
         };
-        sending.tried = TriedAtOnce::default();
+        pending.tried = TriedAtOnce::default();
         ControlFlow::Continue(delay)
     }
 
@@ -364,7 +366,7 @@ struct Attempt {
 }
 
 /// A request that is sent until an answer is about its lines.
-struct Sending {
+struct PendingRequest {
     body: RequestBody,
     /// Number of lines.
     lines: usize,
@@ -413,8 +415,8 @@ impl RequestBody {
 fn was_unpacked(body: &RequestBody, parsed: &ParsedAnswer) -> bool {
     let line = String::from_utf8_lossy(&body.plain);
     match &parsed.subject {
-        Subject::Line(Complaint::Unparsable) => parsed.message.contains(line.trim_end()),
-        Subject::Line(Complaint::Named(_)) | Subject::Unknown => false,
+        AnswerSubject::Line(RefusalCause::Unparsable) => parsed.message.contains(line.trim_end()),
+        AnswerSubject::Line(RefusalCause::Named(_)) | AnswerSubject::Unknown => false,
         _ => true,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::exposition::{Exposition, Kind};
 use super::{Watched, get};
-use influx::{Counters, LATENCY_BUCKETS, LatencyHistogram, SizeHistogram};
+use influx::{LATENCY_BUCKETS, LatencyHistogram, SizeHistogram, WriteCounters};
 use std::collections::BTreeMap;
 
 pub fn lines(watched: &Watched, page: &mut Exposition) {
@@ -16,7 +16,7 @@ pub fn lines(watched: &Watched, page: &mut Exposition) {
     page.single(Kind::Gauge, "buffered_lines", help, buffered);
 }
 
-pub fn requests(writer: &Counters, page: &mut Exposition) {
+pub fn requests(writer: &WriteCounters, page: &mut Exposition) {
     let outcomes = [
         ("stored", &writer.stored),
         ("retry", &writer.retried),
