@@ -1,15 +1,14 @@
-//! The whole path of a record, put together:
+//! Composition of the running service: consumers, writer, dead letters, watchdog and admin endpoint of one configuration.
 //!
 //! ```text
 //! Kafka -> RecordQueue -> Mapper -> Batch -> LaneWriter -> InfluxDB
-//!          kafka/         map/      batch/   influx/
-//!                 |__________ feed/ _________|
-//!                      Tracker (commit/) <- stored or refused
+//!          kafka          mapping   engine   influx
+//!                         Tracker (engine) <- stored or refused
 //! ```
 
 mod reload;
 
-pub use reload::{Asked, ReloadError, Reloaded};
+pub use reload::{ReloadError, ReloadOutcome, Reloaded};
 
 use crate::admin::{About, History, Server, Watched};
 use base::Destination;
@@ -20,7 +19,7 @@ use engine::consumer::{self, ConsumerError, Consumers};
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use engine::telemetry::{Counters, Heartbeats, Lags};
 use engine::watchdog::{self, Signals};
-use engine::{LetterContext, ProbeDelays, Request, Routing, Shared};
+use engine::{DeadLetterContext, EngineContext, ProbeDelays, Request, Routing};
 use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
 use reload::Reloading;
 use std::io;
@@ -34,19 +33,19 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::AbortHandle;
 use tracing::{error, info};
 
-/// Threads for requests and compression, beside a control and a data thread for each consumer.
+/// Threads for requests and compression. Each consumer has a control and a data thread besides.
 const WRITER_THREADS: usize = 2;
 
-/// The longest retry delay is at least this, times the lanes: some 30 attempts a second of all lanes together.
+/// The longest retry delay is at least this times the number of lanes: all lanes together make some 30 attempts per second.
 const RETRY_DELAY_OF_LANE: Duration = Duration::from_millis(60);
 
-/// A batch is not made smaller than this for the sake of the others: requests would be many.
+/// Sharing `batch.memory_max` between lanes makes no batch smaller than this, because requests would become too many.
 const BATCH_BYTES_MIN: usize = 1_000_000;
 
-/// What a stop keeps of `shutdown_max` for committing and leaving the group.
+/// The part of `shutdown_max` that a stop reserves for committing and leaving the group.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
 
-/// Why the service can't run, or stopped by itself.
+/// The error that keeps the service from starting, or that ended it.
 #[derive(Debug, Error)]
 pub enum PipelineError {
     #[error("threads can't be started: {0}")]
@@ -59,22 +58,22 @@ pub enum PipelineError {
     DeadLetter(#[from] DeadLetterError),
 }
 
-/// How a pipeline runs.
+/// PipelineOptions of a pipeline that do not come from the configuration file.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// It ends by itself when everything is settled and committed that is in Kafka when its partitions are assigned.
+pub struct PipelineOptions {
+    /// Ends when all records that were in Kafka at the assignment of their partitions are settled and committed.
     pub until_end: bool,
-    /// How lanes wait before they try again.
+    /// Retry delays of the lanes.
     pub delays: Delays,
-    /// Of the jitter of that.
+    /// Seed of the retry jitter.
     pub seed: u64,
-    /// When topics that the server blocks are tried again.
+    /// Delays before a topic that the server blocks is probed.
     pub probes: ProbeDelays,
-    /// How connections to InfluxDB are made.
+    /// Makes the connections to InfluxDB.
     pub dialing: Dialing,
 }
 
-impl Default for Options {
+impl Default for PipelineOptions {
     fn default() -> Self {
         Self {
             until_end: false,
@@ -94,26 +93,26 @@ pub struct Pipeline {
     stop: Stop,
     shutdown_max: Duration,
     members: Vec<JoinHandle<Result<(), ConsumerError>>>,
-    /// To the data threads.
+    /// Sends requests to the data threads.
     requests: Vec<Sender<Request>>,
     reloading: Option<Reloading>,
-    /// What runs, or is about to.
+    /// The configuration that is applied, or about to be.
     config: Config,
     watched: Arc<Watched>,
-    shared: Shared,
-    preparing: Preparing,
+    context: EngineContext,
+    destination_checks: DestinationChecks,
     until_end: bool,
     delays: Delays,
     dialing: Dialing,
-    /// Queues of a consumer that its client's memory was shared out for.
+    /// Number of queues per consumer that the client's memory was divided by at the start.
     lanes_max: usize,
     runtime: Runtime,
 }
 
-/// Asks whether destinations may be written, until it is dropped.
-struct Preparing(Vec<AbortHandle>);
+/// Tasks that check whether destinations can be written. Dropping aborts them.
+struct DestinationChecks(Vec<AbortHandle>);
 
-impl Preparing {
+impl DestinationChecks {
     fn start(writer: &Arc<Writer>, destinations: Vec<Destination>, runtime: &Handle, seed: u64) -> Self {
         let mut seeds = fastrand::Rng::with_seed(seed);
         let prepare = |destination| {
@@ -123,24 +122,24 @@ impl Preparing {
     }
 }
 
-/// Of a writer whose place another one takes, it would hold the others back.
-impl Drop for Preparing {
+/// Aborts the tasks: checks of a replaced writer would keep its lanes blocked.
+impl Drop for DestinationChecks {
     fn drop(&mut self) {
         self.0.iter().for_each(AbortHandle::abort);
     }
 }
 
 impl Pipeline {
-    /// Starts everything; records flow from now on.
+    /// Starts all threads with default options.
     pub fn start(config: &Config, observer: Arc<dyn Observer>) -> Result<Self, PipelineError> {
-        Self::start_with(config, observer, Options::default())
+        Self::start_with(config, observer, PipelineOptions::default())
     }
 
-    /// As [`Pipeline::start`], and otherwise where the options say so.
+    /// Starts all threads with these options.
     pub fn start_with(
         config: &Config,
         observer: Arc<dyn Observer>,
-        options: Options,
+        options: PipelineOptions,
     ) -> Result<Self, PipelineError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WRITER_THREADS)
@@ -157,13 +156,14 @@ impl Pipeline {
             observer,
         );
         let mut seeds = fastrand::Rng::with_seed(options.seed);
-        let preparing = Preparing::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
+        let destination_checks =
+            DestinationChecks::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
         let lanes_max = routing.lanes();
         let about = About::new(config, routing.destinations());
         let counters = Arc::new(Counters::new(about.show_records != ShowRecords::Nobody));
-        let letters = letter_context(config, None, &routing, &counters, &writer)?;
-        let shared = Shared {
-            letters,
+        let dead_letters = dead_letter_context(config, None, &routing, &counters, &writer)?;
+        let context = EngineContext {
+            dead_letters,
             routing,
             limits: limits(config, lanes),
             budget: Budget::new(config.batch.memory_max),
@@ -177,27 +177,27 @@ impl Pipeline {
         };
         let (heartbeats, lags) = (Arc::<Heartbeats>::default(), Arc::<Lags>::default());
         let watched = Arc::new(Watched {
-            counters: Arc::clone(&shared.counters),
-            writer: Arc::clone(&shared.writer),
-            budget: shared.budget.clone(),
+            counters: Arc::clone(&context.counters),
+            writer: Arc::clone(&context.writer),
+            budget: context.budget.clone(),
             heartbeats: Arc::clone(&heartbeats),
             lags: Arc::clone(&lags),
             started: SystemTime::now(),
             about: RwLock::new(Arc::new(about)),
             history: History::default(),
         });
-        let admin = start_admin(config, &watched, &shared.runtime);
+        let admin = start_admin(config, &watched, &context.runtime);
         let signals = Signals {
-            counters: Arc::clone(&shared.counters),
-            writer: Arc::clone(&shared.writer),
+            counters: Arc::clone(&context.counters),
+            writer: Arc::clone(&context.writer),
             lags: Arc::clone(&lags),
             heartbeats: Arc::clone(&heartbeats),
         };
-        watchdog::start(signals, shared.stop.clone())?;
+        watchdog::start(signals, context.stop.clone())?;
         let consumers =
-            Consumers::new(config.kafka.consumers, shared.clone(), heartbeats, lags, options.until_end);
+            Consumers::new(config.kafka.consumers, context.clone(), heartbeats, lags, options.until_end);
         let start = |number| consumers.start(&config.kafka, number);
-        let running = match consumer::start_all(config.kafka.consumers, start, &shared.stop) {
+        let running = match consumer::start_all(config.kafka.consumers, start, &context.stop) {
             Ok(running) => running,
             Err(error) => {
                 runtime.shutdown_background();
@@ -206,18 +206,18 @@ impl Pipeline {
         };
         let (members, requests) = running.into_iter().map(|one| (one.thread, one.requests)).unzip();
         Ok(Self {
-            counters: Arc::clone(&shared.counters),
+            counters: Arc::clone(&context.counters),
             writer,
             admin,
-            stop: shared.stop.clone(),
+            stop: context.stop.clone(),
             shutdown_max: config.shutdown_max,
             members,
             requests,
             reloading: None,
             config: config.clone(),
             watched,
-            shared,
-            preparing,
+            context,
+            destination_checks,
             until_end: options.until_end,
             delays: options.delays,
             dialing: options.dialing,
@@ -226,22 +226,22 @@ impl Pipeline {
         })
     }
 
-    /// Where the admin endpoint listens, if it does.
+    /// Address of the admin endpoint, if it listens.
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Server::address)
     }
 
-    /// For tasks beside the pipeline's own.
+    /// The runtime, for further tasks of the program.
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
     }
 
-    /// Stop reading, write what is open, commit, leave the group.
+    /// Requests a stop: the consumers stop reading, write open batches, commit, and leave the group.
     pub fn stop(&self) {
         self.stop.request(drain_max(self.shutdown_max));
     }
 
-    /// How long a stop may take, by the configuration as it is now.
+    /// `shutdown_max` of the applied configuration.
     pub fn shutdown_max(&self) -> Duration {
         self.shutdown_max
     }
@@ -264,47 +264,47 @@ impl Pipeline {
         true
     }
 
-    /// Waits for the consumers to leave, and says why one left by itself.
+    /// Waits for the consumers to leave. Returns the error of a consumer that ended by itself.
     pub fn join(self) -> Result<(), PipelineError> {
         let results =
             self.members.into_iter().map(|member| member.join().unwrap_or(Err(ConsumerError::Thread)));
         let result = results.fold(Ok(()), Result::and).map_err(PipelineError::Consumer);
-        // A request whose answer nobody waits for must not delay the end.
+        // A request in flight must not delay the end.
         self.runtime.shutdown_background();
         result
     }
 }
 
-/// The writing end by itself.
+/// Makes a writer without consumers.
 pub fn writer(config: &Config, observer: Arc<dyn Observer>) -> Result<Arc<Writer>, ClientError> {
     let options = writer_options(config, Delays::default());
     Ok(Writer::new(client(config, Dialing::default())?, &config.influx, options, observer))
 }
 
-/// A token or password that comes from a file is read again when the server refuses it.
+/// Makes a client that reads a token or password file again when the server refuses the login.
 fn client(config: &Config, dialing: Dialing) -> Result<Client, ClientError> {
     let credential = config.influx.credential.clone();
     Ok(Client::with_dialing(&config.influx, dialing)?
         .with_credential_source(Box::new(move || credential.reread())))
 }
 
-/// None: no dead letter is configured. `open`: the topic or file is open already.
-fn letter_context(
+/// Opens the dead letters, or reuses the `open` ones. None: none are configured.
+fn dead_letter_context(
     config: &Config,
     open: Option<Arc<DeadLetters>>,
     routing: &Arc<Routing>,
     counters: &Arc<Counters>,
     writer: &Writer,
-) -> Result<Option<Arc<LetterContext>>, DeadLetterError> {
-    let letters = match open {
-        Some(letters) => letters,
+) -> Result<Option<Arc<DeadLetterContext>>, DeadLetterError> {
+    let dead_letters = match open {
+        Some(dead_letters) => dead_letters,
         None => match DeadLetters::open(config.dead_letter.clone(), &config.kafka)? {
-            Some(letters) => Arc::new(letters),
+            Some(dead_letters) => Arc::new(dead_letters),
             None => return Ok(None),
         },
     };
-    Ok(Some(Arc::new(LetterContext {
-        letters,
+    Ok(Some(Arc::new(DeadLetterContext {
+        dead_letters,
         originals: Originals::new(&config.kafka),
         routing: Arc::clone(routing),
         record_limits: config.record_limits(),
@@ -313,17 +313,17 @@ fn letter_context(
     })))
 }
 
-/// Of one batch. Two of each lane, the open one and the one in flight, have to fit into what all may take, with the room
-/// by which they grow; otherwise they would be closed half empty, and their memory made anew each time.
+/// Limits of one batch. The open batch and the batch in flight of each lane have to fit into `batch.memory_max` together, including the
+/// spare capacity of growing buffers. Otherwise they would be closed half empty, and their memory allocated again each time.
 fn limits(config: &Config, lanes: usize) -> Limits {
     let batch = config.batch;
     let share = batch.memory_max / (2 * lanes.max(1)) / 8 * 7;
-    // Of many lanes, few are full at once.
+    // With many lanes, few are full at once.
     let bytes_max = if share >= BATCH_BYTES_MIN { batch.bytes_max.min(share) } else { batch.bytes_max };
     Limits { lines_max: batch.lines_max, bytes_max, age_max: batch.age_max }
 }
 
-/// Of many lanes each asks less often: what all of them together do while nothing can be written has to stay small.
+/// Raises the longest retry delay with the number of lanes, so that the attempts of all lanes together stay few.
 fn delays_of(delays: Delays, lanes: usize) -> Delays {
     let retry_max = delays.retry_max.max(RETRY_DELAY_OF_LANE * lanes as u32);
     Delays { retry_max, ..delays }
@@ -340,7 +340,7 @@ fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
     }
 }
 
-/// Starts the admin endpoint. A second bridge on this machine finds the port taken, and must run all the same.
+/// Starts the admin endpoint. A taken port is no error: a second bridge on the same machine must run without it.
 fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Option<Server> {
     let listen = config.admin.listen?;
     match Server::start(listen, Arc::clone(watched), runtime) {
@@ -358,7 +358,7 @@ fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Opt
     }
 }
 
-/// How long a stop may write.
+/// The time for which a stop may write open batches.
 fn drain_max(shutdown_max: Duration) -> Duration {
     shutdown_max.saturating_sub(LEAVE_MAX).max(shutdown_max / 2)
 }

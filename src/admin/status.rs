@@ -6,7 +6,7 @@ use super::{About, Watched};
 use base::Destination;
 use base::alarm::{Alarm, Scope};
 use engine::telemetry::rejections::{Rejected, since_1970_ms};
-use engine::telemetry::{Counters, OfTopic, PartitionLag, PartitionState, partitions};
+use engine::telemetry::{Counters, PartitionLag, PartitionState, TopicCounts, partitions};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -112,7 +112,7 @@ fn kafka(watched: &Watched, held: &[PartitionState]) -> Value {
 }
 
 /// The worst first. The page also shows `rejected`, `behind_s` and `deleted_in_s` of a topic, where they stand here.
-fn topics(held: &[PartitionState], rejected: &BTreeMap<Arc<str>, OfTopic>) -> Value {
+fn topics(held: &[PartitionState], rejected: &BTreeMap<Arc<str>, TopicCounts>) -> Value {
     let mut topics: BTreeMap<&str, OfPartitions> = BTreeMap::new();
     for state in held {
         topics.entry(&state.topic).or_default().add(state);

@@ -124,9 +124,9 @@ async fn answers_what_is_asked() {
 async fn is_well_while_all_threads_turn() {
     let watched = watched("http://127.0.0.1:1");
     let server = start(&watched);
-    watched.heartbeats.of("data-0".to_owned(), Duration::from_secs(30));
+    watched.heartbeats.register("data-0".to_owned(), Duration::from_secs(30));
     assert_eq!(get(&server, "/healthz").await, (200, "ok\n".to_owned()));
-    watched.heartbeats.of("data-1".to_owned(), MS);
+    watched.heartbeats.register("data-1".to_owned(), MS);
     tokio::time::sleep(20 * MS).await;
     for path in ["/healthz", "/readyz", "/readyz?strict"] {
         let (status, body) = get(&server, path).await;
@@ -195,8 +195,8 @@ async fn metrics_say_what_was_counted() {
     watched.counters.refuse("t\"", 4);
     watched.counters.close_batch(CloseReason::Age);
     Counters::add(&watched.counters.lines, 5);
-    watched.counters.hold_partitions(0, 4);
-    watched.counters.hold_partitions(4, 1);
+    watched.counters.change_assigned_partitions(0, 4);
+    watched.counters.change_assigned_partitions(4, 1);
     let mut reserved = watched.budget.reserve();
     reserved.set(70);
     let lines = Lines::new(b"m v=1\nm v=2\n".to_vec(), vec![6, 12]).unwrap();
@@ -306,7 +306,7 @@ async fn metrics_say_how_far_partitions_are_and_how_clients_do() {
     let at = |partition| Arc::new(TopicPartition { topic: topic.to_owned(), partition });
     let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
     let open_ns = Some(now.unwrap() - 50 * 60 * 1_000_000_000);
-    let pen = watched.counters.unsettled_times.pen();
+    let pen = watched.counters.unsettled_times.writer();
     pen.write(vec![(at(0), Times { open_ns, settled_ns: None }), (at(1), Times::default())]);
     let server = start(&watched);
     let page = Page::read(&get(&server, "/metrics").await.1);
@@ -349,7 +349,7 @@ fn a_page_of_a_thousand_partitions_is_small() {
     let open = |(topic, partition): (String, i32)| {
         (Arc::new(TopicPartition { topic, partition }), Times { open_ns: Some(1), settled_ns: None })
     };
-    let pen = watched.counters.unsettled_times.pen();
+    let pen = watched.counters.unsettled_times.writer();
     pen.write(watched.lags.all().into_keys().map(open).collect());
     let begin = std::time::Instant::now();
     let page = metrics::page(&watched);

@@ -6,7 +6,7 @@ use super::{CONNECTION_FAILED, WRONG};
 use base::text::counted;
 use configuration::{Config, ConfigErrors, Loaded, Problem};
 use influx::Client;
-use kafka::{client_words, unconnected_config};
+use kafka::{ClientKind, client_words, properties};
 use rdkafka::consumer::BaseConsumer;
 use std::io::{self, Write};
 use std::path::Path;
@@ -60,7 +60,7 @@ fn check_to(
 /// What the files of `[kafka.tls]` and `[influx.tls]` hold is seen when clients are made of them. They connect to nothing.
 fn no_clients(config: &Config) -> Option<String> {
     let has_tls = config.kafka.properties.iter().any(|(name, _)| name.starts_with("ssl."));
-    let kafka = has_tls.then(|| unconnected_config(&config.kafka).create::<BaseConsumer>());
+    let kafka = has_tls.then(|| properties(&config.kafka, ClientKind::Unconnected).create::<BaseConsumer>());
     if let Some(Err(error)) = kafka {
         return Some(client_words(&error));
     }

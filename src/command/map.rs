@@ -7,7 +7,7 @@ use base::text::printable;
 use configuration::Config;
 use engine::batch::CollisionSample;
 use line_protocol::LineBuffer;
-use mapping::Mapper;
+use mapping::{Format, Mapper};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -76,6 +76,7 @@ pub(super) struct DryRun {
     mapper: Mapper,
     /// The mapping's `query`, as text.
     query: String,
+    format: Format,
     time: RecordTime,
     /// The next record's: its place in the input stands for it.
     offset: i64,
@@ -95,6 +96,7 @@ impl DryRun {
         let (rules, _) = routing.mapping_of(topic).ok_or_else(|| MapError::NoMapping(topic.to_owned()))?;
         Ok(Self {
             query: rules.query.to_string(),
+            format: rules.format,
             mapper: Mapper::new(Arc::clone(rules), topic, config.record_limits()),
             time: timestamp.map_or(RecordTime::Omitted, RecordTime::At),
             offset: 0,
@@ -118,7 +120,7 @@ impl DryRun {
 
     fn input(&mut self, name: &str, bytes: &[u8]) -> Result<(), MapError> {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        for input in Records::new(bytes) {
+        for input in Records::new(bytes, self.format) {
             let (value, headers) = (Some(input.bytes), [].as_slice());
             let record =
                 Record { partition: 0, offset: self.offset, time: self.time, key: None, value, headers };

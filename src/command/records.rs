@@ -1,9 +1,12 @@
 //! Records in a file.
 
+use mapping::Format;
 use mapping::decode::Scanner;
 
-/// The records of a file: one a line, or a JSON value that spans lines. What is no JSON is a record of one line.
+/// The records of a file. JSON: one a line, or a value that spans lines; a line that is not JSON is a record.
+/// A binary format: one value after another; bytes that are no value are one record to the end of the file.
 pub struct Records<'a> {
+    format: Format,
     scanner: Scanner<'a>,
     bytes: &'a [u8],
     at: usize,
@@ -13,13 +16,13 @@ pub struct Records<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InputRecord<'a> {
     pub bytes: &'a [u8],
-    /// Where it begins, from 1.
+    /// Its first line, or its number in a file of a binary format, from 1.
     pub line: usize,
 }
 
 impl<'a> Records<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
-        Self { scanner: Scanner::new(bytes), bytes, at: 0, line: 1 }
+    pub fn new(bytes: &'a [u8], format: Format) -> Self {
+        Self { format, scanner: Scanner::new(bytes), bytes, at: 0, line: 1 }
     }
 
     /// Where the line that holds `at` ends, before its newline.
@@ -44,6 +47,14 @@ impl<'a> Iterator for Records<'a> {
     type Item = InputRecord<'a>;
 
     fn next(&mut self) -> Option<InputRecord<'a>> {
+        if self.format.is_binary() {
+            let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+            let bytes = rest.get(..self.format.first_value(rest).unwrap_or(rest.len()))?;
+            let line = self.line;
+            self.at += bytes.len();
+            self.line += 1;
+            return Some(InputRecord { bytes, line });
+        }
         loop {
             if self.at >= self.bytes.len() {
                 return None;
@@ -70,7 +81,7 @@ mod tests {
     #[test]
     fn finds_records() {
         let f = |input: &str, want: &[(&str, usize)]| {
-            let got: Vec<_> = Records::new(input.as_bytes())
+            let got: Vec<_> = Records::new(input.as_bytes(), Format::Json)
                 .map(|r| (std::str::from_utf8(r.bytes).unwrap().trim(), r.line))
                 .collect();
             assert_eq!(got, want, "{input:?}");

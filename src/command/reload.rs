@@ -1,6 +1,6 @@
 //! SIGHUP: `run` reads its configuration again.
 
-use crate::pipeline::{Asked, Pipeline};
+use crate::pipeline::{Pipeline, ReloadOutcome};
 use engine::telemetry::Counters;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -50,12 +50,12 @@ impl Reloads {
         }
         info!(config = %self.path.display(), "reading the configuration again");
         match self.reload(pipeline) {
-            Ok(Asked::Begun) => {}
-            Ok(Asked::NothingChanged) => {
+            Ok(ReloadOutcome::Begun) => {}
+            Ok(ReloadOutcome::NothingChanged) => {
                 info!("nothing changed in the configuration");
                 count(&counters, &counters.reloads.unchanged, false);
             }
-            Ok(Asked::BlocksLifted { topics }) => {
+            Ok(ReloadOutcome::BlocksLifted { topics }) => {
                 let topics = topics.into_iter().collect::<Vec<_>>().join(" ");
                 info!(
                     topics,
@@ -68,7 +68,7 @@ impl Reloads {
     }
 
     /// Everything that is wrong is told.
-    fn reload(&self, pipeline: &mut Pipeline) -> Result<Asked, Refused> {
+    fn reload(&self, pipeline: &mut Pipeline) -> Result<ReloadOutcome, Refused> {
         let loaded = configuration::read(&self.path).map_err(|errors| {
             for problem in &errors.errors {
                 error!("{problem}");

@@ -2,7 +2,7 @@
 
 use super::reload::Reloads;
 use super::{FAILED, WRONG};
-use crate::pipeline::{Options, Pipeline, PipelineError};
+use crate::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use crate::systemd;
 use configuration::Config;
 use engine::telemetry::summary;
@@ -27,7 +27,7 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
     };
     end_process_on_panic();
     info!(version = env!("CARGO_PKG_VERSION"), config = %path.display(), "kafka-influx-bridge starts");
-    let options = Options { until_end, ..Options::default() };
+    let options = PipelineOptions { until_end, ..PipelineOptions::default() };
     let started = Pipeline::start_with(&config, Arc::new(LogObserver), options);
     let result = started.and_then(|pipeline| serve(pipeline, path, began));
     match result {
@@ -89,7 +89,7 @@ fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), Pi
     let (counters, writer) = (Arc::clone(&pipeline.counters), Arc::clone(&pipeline.writer));
     pipeline.join()?;
     if by_itself {
-        summary::tell_all(&counters, &writer, began);
+        summary::log_totals(&counters, &writer, began);
     } else {
         info!("stopped");
     }

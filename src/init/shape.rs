@@ -4,7 +4,8 @@ use super::SampledRecord;
 use super::key::Segment;
 use super::names;
 use super::observe::{ArrayKey, Observation};
-use mapping::decode::{Format, Query, Scanner, SyntaxError, Token, select};
+use mapping::Format;
+use mapping::decode::{Query, Scanner, SyntaxError, Token, select};
 use std::ops::Range;
 
 /// What of records becomes points.
@@ -18,6 +19,11 @@ pub struct Shape {
 impl Shape {
     /// Whole records, of the format that more of them are readable in.
     pub fn whole(records: &[SampledRecord]) -> Self {
+        let values = || records.iter().filter_map(|record| record.value.as_deref());
+        let binary: Vec<Format> = values().filter_map(Format::of_binary).collect();
+        if let Some(format) = binary.first().filter(|_| binary.len() * 2 > values().count()) {
+            return Self { format: *format, query: None };
+        }
         let (mut as_json, mut as_lines) = (0_u64, 0_u64);
         for value in records.iter().filter_map(|record| record.value.as_deref()) {
             let is_json = is_whole(Scanner::new(value));
@@ -59,27 +65,27 @@ impl Shape {
         value: &[u8],
         take: &mut impl FnMut(&mut Scanner<'_>) -> Result<(), SyntaxError>,
     ) -> Result<(), SyntaxError> {
-        let whole = Scanner::new(value);
+        // A record of another format is empty here; the trial counts its rejection.
+        let json = self.format.to_json(value).unwrap_or_default();
+        let whole = Scanner::new(&json);
         if whole.clone().is_at_end() {
             return Ok(());
         }
-        match self.format {
-            Format::Json => self.document(&whole, take),
-            Format::JsonLines => {
-                let mut start = whole.position();
-                while start < value.len() {
-                    let rest = value.get(start..).unwrap_or_default();
-                    let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-                    let mut line = whole.within(start, end);
-                    start = end + 1;
-                    if !line.is_at_end() {
-                        // One bad line is rejected alone.
-                        let _rejected = self.document(&line, take);
-                    }
-                }
-                Ok(())
+        if !self.format.has_lines() {
+            return self.document(&whole, take);
+        }
+        let mut start = whole.position();
+        while start < json.len() {
+            let rest = json.get(start..).unwrap_or_default();
+            let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let mut line = whole.within(start, end);
+            start = end + 1;
+            if !line.is_at_end() {
+                // One bad line is rejected alone.
+                let _rejected = self.document(&line, take);
             }
         }
+        Ok(())
     }
 
     fn document(

@@ -6,6 +6,7 @@ mod telegraf;
 use crate::command::Records;
 use base::text::printable;
 use compare::Verdict;
+use mapping::Format;
 use migrate::{Became, DryRun, DryRunError, Input, Kind, Machine, Migration};
 use rdkafka::error::KafkaError;
 use std::io::{self, Write};
@@ -44,7 +45,8 @@ pub fn diff(
     let Some(bridge) = migration.bridges.first() else { return Ok(true) };
     let topic = topic(migration);
     let mut mapping = DryRun::new(bridge, &topic)?;
-    let records: Vec<&[u8]> = Records::new(records).map(|record| record.bytes).take(RECORDS_MAX).collect();
+    let records = Records::new(records, Format::Json);
+    let records: Vec<&[u8]> = records.map(|record| record.bytes).take(RECORDS_MAX).collect();
     let ours: Vec<Became> = records.iter().map(|record| mapping.map(record)).collect();
     let is_telegraf = files.iter().any(|file| Kind::of(&file.text) == Some(Kind::Telegraf));
     let probe = if is_telegraf { migrate::telegraf::probe(files, machine, &topic) } else { None };

@@ -1,12 +1,13 @@
-//! Another configuration for a pipeline that runs: the group goes on as it is, what comes after it is made anew.
+//! Reload of a running pipeline: the group members stay, and everything after them is replaced.
 
-use super::{Pipeline, Preparing, client, delays_of, letter_context, limits, writer_options};
+use super::{DestinationChecks, Pipeline, client, dead_letter_context, delays_of, limits, writer_options};
 use crate::admin::About;
 use base::Destination;
 use configuration::{Changes, Config, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
 use engine::{
-    DESTINATIONS_WITH_LANES, LetterContext, Reload, Request, Routing, Shared, Switched, blocked_topic,
+    DESTINATIONS_WITH_LANES, DeadLetterContext, EngineContext, Reload, ReloadApplied, Request, Routing,
+    blocked_topic,
 };
 use influx::{ClientError, Writer};
 use std::collections::BTreeSet;
@@ -15,17 +16,17 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
-/// Why the configuration that runs stays.
+/// The reason why a reload is refused and the old configuration stays.
 #[derive(Debug, Error)]
 pub enum ReloadError {
     #[error(transparent)]
     NeedsRestart(#[from] NeedsRestart),
     #[error("a run until the end keeps the configuration that it began with: stop it, and start it again")]
     UntilEnd,
-    #[error("another reload is under way: ask again when it is done")]
+    #[error("another reload is under way: request it again when that one is done")]
     UnderWay,
     #[error(
-        "{wanted} destinations want more memory than was shared out at the start, which is enough for {max}: restart the bridge to apply it"
+        "{wanted} destinations need more memory than was reserved at the start, which is enough for {max}: restart the bridge to apply it"
     )]
     Destinations { wanted: usize, max: usize },
     #[error(transparent)]
@@ -34,43 +35,43 @@ pub enum ReloadError {
     DeadLetter(#[from] DeadLetterError),
 }
 
-/// What came of asking for a reload.
+/// The outcome of a reload request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum ReloadOutcome {
     NothingChanged,
-    /// The configuration is the same; these topics were blocked, and are read again from their committed offsets.
+    /// The configuration is unchanged. These topics were blocked, and are read again from their committed offsets.
     BlocksLifted {
         topics: BTreeSet<String>,
     },
-    /// It is handed to the data threads; [`Pipeline::take_reloaded`] says when they use it.
+    /// The data threads apply the new configuration; [`Pipeline::take_reloaded`] reports the end.
     Begun,
 }
 
-/// Another configuration is used from now on.
+/// A reload that all data threads have applied.
 #[derive(Clone, Debug)]
 pub struct Reloaded {
     pub changes: Changes,
     pub took: Duration,
-    /// Records, by their offsets, that were taken and not settled under the old one.
+    /// Number of offsets that were fetched and not settled under the old configuration, and are read again.
     pub read_again: u64,
 }
 
-/// A reload that data threads have not all taken up yet.
+/// A reload that not all data threads have applied yet.
 pub(super) struct Reloading {
     changes: Changes,
     began: Instant,
-    switched: Receiver<Switched>,
+    applied: Receiver<ReloadApplied>,
     read_again: u64,
     writer: Arc<Writer>,
     destinations: Vec<Destination>,
 }
 
 impl Pipeline {
-    /// Goes on by this configuration once what was taken before is settled. Where that can't be, the old one stays as it is.
+    /// Applies a configuration once the fetched records are settled. On an error the old configuration stays.
     ///
     /// # Errors
-    /// It says something that wants a restart, or its server or dead letters can't be opened.
-    pub fn reload(&mut self, config: &Config) -> Result<Asked, ReloadError> {
+    /// A changed key needs a restart, or the client or the dead letters can't be opened.
+    pub fn reload(&mut self, config: &Config) -> Result<ReloadOutcome, ReloadError> {
         if self.is_reloading() {
             return Err(ReloadError::UnderWay);
         }
@@ -81,92 +82,96 @@ impl Pipeline {
         if self.until_end {
             return Err(ReloadError::UntilEnd);
         }
-        let shared = self.shared_by(config)?;
+        let context = self.context_for(config)?;
         crate::log::set_level(config.log.level);
         self.shutdown_max = config.shutdown_max;
         self.config = config.clone();
-        let (done, switched) = channel();
+        let (done, applied) = channel();
         self.reloading = Some(Reloading {
             changes,
             began: Instant::now(),
-            switched,
+            applied,
             read_again: 0,
-            writer: Arc::clone(&shared.writer),
-            destinations: shared.routing.destinations(),
+            writer: Arc::clone(&context.writer),
+            destinations: context.routing.destinations(),
         });
-        self.watched.set_about(About::new(config, shared.routing.destinations()));
-        self.shared = shared;
+        self.watched.set_about(About::new(config, context.routing.destinations()));
+        self.context = context;
         for (number, requests) in self.requests.iter().enumerate() {
-            let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
-            // A data thread that has ended takes up nothing any more.
-            let _ended = requests.send(Request::Reload(Reload { shared, done: done.clone() }));
+            let context =
+                EngineContext { seed: self.context.seed.wrapping_add(number as u64), ..self.context.clone() };
+            // A data thread that has ended needs no reload.
+            let _ended = requests.send(Request::Reload(Reload { context, done: done.clone() }));
         }
-        Ok(Asked::Begun)
+        Ok(ReloadOutcome::Begun)
     }
 
-    /// Has blocked topics read again from their committed offsets: whoever asks for a reload may have mended the cause elsewhere.
-    fn lift_blocks(&self) -> Asked {
+    /// Lets blocked topics be read again from their committed offsets: a SIGHUP may mean that the cause was fixed elsewhere.
+    fn lift_blocks(&self) -> ReloadOutcome {
         let alarms = self.writer.alarms();
         let topics: BTreeSet<String> = alarms.iter().filter_map(blocked_topic).map(str::to_owned).collect();
         for requests in &self.requests {
-            // A data thread that has ended has no blocked topics any more.
+            // A data thread that has ended has no blocked topics.
             let _ended = requests.send(Request::LiftBlocks);
         }
-        if topics.is_empty() { Asked::NothingChanged } else { Asked::BlocksLifted { topics } }
+        if topics.is_empty() { ReloadOutcome::NothingChanged } else { ReloadOutcome::BlocksLifted { topics } }
     }
 
     pub fn is_reloading(&self) -> bool {
         self.reloading.is_some()
     }
 
-    /// The reload that was asked for, once all data threads have taken it up, or have ended.
+    /// Returns the reload once all data threads have applied it, or have ended.
     pub fn take_reloaded(&mut self) -> Option<Reloaded> {
         let reloading = self.reloading.as_mut()?;
         loop {
-            match reloading.switched.try_recv() {
-                Ok(switched) => reloading.read_again += switched.read_again,
+            match reloading.applied.try_recv() {
+                Ok(applied) => reloading.read_again += applied.read_again,
                 Err(TryRecvError::Empty) => return None,
                 Err(TryRecvError::Disconnected) => break,
             }
         }
         let Reloading { changes, began, read_again, writer, destinations, .. } = self.reloading.take()?;
-        // What lasts is said again, at once: somebody waits to see whether the new configuration mends it.
+        // Lasting alarms are logged again at once, so that the effect of the new configuration is visible.
         writer.alarm_registry().forget_reports();
-        self.preparing = Preparing::start(&writer, destinations, &self.shared.runtime, self.shared.seed);
+        self.destination_checks =
+            DestinationChecks::start(&writer, destinations, &self.context.runtime, self.context.seed);
         Some(Reloaded { changes, took: began.elapsed(), read_again })
     }
 
-    /// What data threads share by another configuration. Nothing has changed if it fails.
-    fn shared_by(&self, config: &Config) -> Result<Shared, ReloadError> {
+    /// The context of the data threads under a new configuration. Changes nothing if it fails.
+    fn context_for(&self, config: &Config) -> Result<EngineContext, ReloadError> {
         let lanes_max = self.lanes_max.max(DESTINATIONS_WITH_LANES);
         let routing = Arc::new(config.routing().within(lanes_max));
         if routing.lanes() > lanes_max {
             let wanted = routing.destinations().len();
             return Err(ReloadError::Destinations { wanted, max: lanes_max });
         }
-        let (client, letters) = (client(config, self.dialing)?, self.letters_by(config, &routing)?);
+        let (client, dead_letters) =
+            (client(config, self.dialing)?, self.dead_letters_for(config, &routing)?);
         let lanes = routing.lanes() * config.kafka.consumers;
         let options = writer_options(config, delays_of(self.delays, lanes));
-        self.shared.budget.set_max(config.batch.memory_max);
-        Ok(Shared {
-            letters,
+        self.context.budget.set_max(config.batch.memory_max);
+        Ok(EngineContext {
+            dead_letters,
             routing,
             limits: limits(config, lanes),
             record_limits: config.record_limits(),
-            writer: self.shared.writer.replace_client(client, &config.influx, options),
-            seed: self.shared.seed.wrapping_mul(31),
-            ..self.shared.clone()
+            writer: self.context.writer.replace_client(client, &config.influx, options),
+            seed: self.context.seed.wrapping_mul(31),
+            ..self.context.clone()
         })
     }
 
-    /// The same topic or file stays open: it is this process's alone.
-    fn letters_by(
+    /// Dead letters under a new configuration. An unchanged topic or file stays open, because only one writer may have it open.
+    fn dead_letters_for(
         &self,
         config: &Config,
         routing: &Arc<Routing>,
-    ) -> Result<Option<Arc<LetterContext>>, DeadLetterError> {
-        let open = self.shared.letters.as_ref().filter(|_| self.config.dead_letter == config.dead_letter);
-        let open = open.map(|dispatcher| Arc::clone(&dispatcher.letters));
-        letter_context(config, open, routing, &self.shared.counters, &self.shared.writer)
+    ) -> Result<Option<Arc<DeadLetterContext>>, DeadLetterError> {
+        let open =
+            self.context.dead_letters.as_ref().filter(|_| self.config.dead_letter == config.dead_letter);
+        let open = open.map(|context| Arc::clone(&context.dead_letters));
+        dead_letter_context(config, open, routing, &self.context.counters, &self.context.writer)
     }
 }

@@ -265,3 +265,34 @@ fn says_that_no_broker_answers() {
     assert_eq!(said.status, Some(1));
     assert!(said.err.contains("there is no topic with records"), "{}", said.err);
 }
+
+#[test]
+fn a_file_of_messagepack_is_recognised_and_mapped() {
+    let folder = Folder::new("msgpack");
+    let mut file = Vec::new();
+    for number in 0..40 {
+        // {"host": "a", "v": number, "at": a timestamp}
+        file.extend_from_slice(b"\x83\xA4host\xA1a\xA1v");
+        file.push(number);
+        file.extend_from_slice(b"\xA2at\xD6\xFF\x65\x53\xF1");
+        file.push(number);
+    }
+    fs::write(folder.0.join("records.bin"), &file).unwrap();
+    let said = folder.run(&["init", "--file", "records.bin", "--topic", "t", "-o", "bridge.toml"]);
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    let config = folder.read("bridge.toml");
+    assert!(
+        config.contains("\nformat = \"msgpack\"\n") && config.contains("tag_keys = [\"host\"]"),
+        "{config}"
+    );
+    fs::write(folder.0.join("cut.bin"), &file[..file.len() - 1]).unwrap();
+    let said = folder.run(&["map", "--config", "bridge.toml", "cut.bin"]);
+    assert_eq!(said.status, Some(1), "{}", said.err);
+    assert_eq!(said.out.lines().count(), 39);
+    assert!(said.out.starts_with("t,host=a "), "{}", said.out);
+    assert!(
+        said.err.contains("cut.bin:40: it is not MessagePack: the value is cut off at byte "),
+        "{}",
+        said.err
+    );
+}

@@ -2,7 +2,8 @@
 
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
-use mapping::decode::{Format, Query};
+use mapping::Format;
+use mapping::decode::Query;
 use mapping::{
     DistinctTimes, Drop, Globs, Integers, KeySelector, Mapped, Mapper, Reason, RecordLimits, Rules,
     TimeFormat, TimeRule, zone_by_name,

@@ -5,7 +5,7 @@ use base::{Credential, Destination};
 use configuration::Config;
 use engine::telemetry::Counters;
 use influx::LogObserver;
-use kafka_influx_bridge::pipeline::{Options, Pipeline};
+use kafka_influx_bridge::pipeline::{Pipeline, PipelineOptions};
 use mapping::Reason;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -351,13 +351,13 @@ impl Setup {
         Bridge(Pipeline::start(&self.config(), Arc::new(LogObserver)).unwrap())
     }
 
-    pub fn start_with(&self, options: Options) -> Bridge {
+    pub fn start_with(&self, options: PipelineOptions) -> Bridge {
         start_log();
         Bridge(Pipeline::start_with(&self.config(), Arc::new(LogObserver), options).unwrap())
     }
 
     pub fn start_until_end(&self) -> Bridge {
-        self.start_with(Options { until_end: true, ..Options::default() })
+        self.start_with(PipelineOptions { until_end: true, ..PipelineOptions::default() })
     }
 }
 

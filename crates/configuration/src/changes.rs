@@ -84,6 +84,11 @@ fn client_keys(old: &Settings, new: &Settings) -> Vec<&'static str> {
     let excludes = !topics.patterns.is_empty() && !new_topics.patterns.is_empty();
     let other_excluded = excludes && topics.excluded != new_topics.excluded;
     (topics.excluded, new_topics.excluded) = (None, None);
+    let is_same_login = match (&old.oauth, &new.oauth) {
+        (None, None) => true,
+        (Some(old), Some(new)) => old.is_same(new),
+        _ => false,
+    };
     let keys = [
         ("kafka.brokers", old.brokers != new.brokers),
         ("kafka.topics", topics != new_topics),
@@ -94,7 +99,7 @@ fn client_keys(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("kafka.instance_id", old.instance_id != new.instance_id),
         ("kafka.consumers", old.consumers != new.consumers),
         ("kafka.record_bytes_max", old.record_bytes_max != new.record_bytes_max),
-        ("kafka.tls, kafka.sasl or kafka.librdkafka", old.properties != new.properties),
+        ("kafka.tls, kafka.sasl or kafka.librdkafka", old.properties != new.properties || !is_same_login),
     ];
     keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }
@@ -183,6 +188,26 @@ mod tests {
         assert!(before.changes_to(&parse(&text)).unwrap().is_empty());
         std::fs::write(&file, "new").unwrap();
         assert_eq!(before.changes_to(&parse(&text)).unwrap().to_string(), "influx");
+        std::fs::remove_file(&file).unwrap();
+    }
+
+    #[test]
+    fn another_token_source_needs_a_restart_and_a_rotated_token_file_does_not() {
+        let file =
+            std::env::temp_dir().join(format!("changes-{}-{:x}", std::process::id(), fastrand::u64(..)));
+        let with = |token: &str| {
+            let sasl = format!("[kafka.sasl]\nmechanism = 'OAUTHBEARER'\ntoken = '{token}'\n[influx]");
+            parse(&TEXT.replace("[influx]", &sasl))
+        };
+        std::fs::write(&file, "old").unwrap();
+        let from_file = format!("${{file:{}}}", file.display());
+        let before = with(&from_file);
+        std::fs::write(&file, "new").unwrap();
+        assert!(before.changes_to(&with(&from_file)).unwrap().is_empty());
+        for other in ["other", &format!("{from_file}'\nextensions.a = 'b")] {
+            let refused = before.changes_to(&with(other)).map_err(|needs| needs.keys);
+            assert_eq!(refused.err().unwrap(), ["kafka.tls, kafka.sasl or kafka.librdkafka"], "{other}");
+        }
         std::fs::remove_file(&file).unwrap();
     }
 }

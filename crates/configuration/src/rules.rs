@@ -3,14 +3,13 @@
 use super::section::{Section, Text, unknown_word};
 use base::suggest::nearest;
 use jiff::tz::TimeZone;
-use mapping::decode::{Format, Path, PathError, Query};
+use mapping::decode::{Path, PathError, Query};
 use mapping::{
-    DistinctTimes, Globs, Integers, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError,
+    DistinctTimes, Format, Globs, Integers, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError,
     TimeRange, TimeRule,
 };
 use toml::de::DeValue;
 
-const FORMATS: [(&str, Format); 2] = [("json", Format::Json), ("json_lines", Format::JsonLines)];
 const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
 
 /// Keys that InfluxDB gives a meaning of its own: it refuses such tags, and drops a field called "time".
@@ -20,9 +19,11 @@ const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
 pub fn read(section: Section<'_>) -> Rules {
     let default = Rules::default();
     let (tag_keys, tag_paths) = tag_keys(section);
+    // A missing key has its default. A refused key has it too, but then the file has an error and is not used.
+    let format =
+        section.word("format", &Format::ALL.map(|format| (format.name(), format))).unwrap_or_default();
     Rules {
-        // A key that is missing has its default. So has one that was refused, but then the file has an error and is not used.
-        format: section.word("format", &FORMATS).unwrap_or_default(),
+        format,
         query: query(section).unwrap_or(default.query),
         measurement: measurement(section).unwrap_or(default.measurement),
         name_key: selector(section, "name_key"),
@@ -34,7 +35,7 @@ pub fn read(section: Section<'_>) -> Rules {
         include: include(section).unwrap_or(default.include),
         exclude: globs(section, "exclude").unwrap_or_default(),
         rename: rename(section),
-        time: time(section),
+        time: time(section, format),
         times: times(section),
         distinct_times: distinct_times(section).unwrap_or_default(),
         topic_tag: key(section, "topic_tag"),
@@ -181,7 +182,7 @@ fn header_tags(section: Section<'_>) -> Vec<String> {
 }
 
 /// A table of strings, entry by entry, with the places of both sides.
-fn pairs(section: Section<'_>, key: &str) -> Vec<(Text, Text)> {
+pub fn pairs(section: Section<'_>, key: &str) -> Vec<(Text, Text)> {
     let Some(value) = section.value(key) else {
         return Vec::new();
     };
@@ -239,12 +240,14 @@ fn distinct_times(section: Section<'_>) -> Option<DistinctTimes> {
     }
 }
 
-fn time(section: Section<'_>) -> Option<TimeRule> {
+fn time(section: Section<'_>, of: Format) -> Option<TimeRule> {
     let key = selector(section, "time_key");
-    let format = time_format(section);
+    let own = (of.has_timestamps() && !section.has("time_format")).then_some(TimeFormat::Timestamp);
+    let format = time_format(section).or(own);
     let zone = zone(section);
     let formats = TimeFormat::NAMES.join(", ");
     match (section.has("time_key"), section.has("time_format")) {
+        (true, false) if of.has_timestamps() => {}
         (true, false) => {
             let message = format!(
                 "`time_key` wants a `time_format`: one of {formats}, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""

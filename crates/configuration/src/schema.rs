@@ -49,6 +49,7 @@ pub static KAFKA_SASL: Table = Table {
         "client_id",
         "client_secret",
         "scope",
+        "extensions",
     ],
     tables: &[],
 };

@@ -1,9 +1,10 @@
 //! `[kafka.tls]` and `[kafka.sasl]` as properties of librdkafka, and where tokens come from.
 
+use super::rules::pairs;
 use super::section::{Section, Text, unknown_word};
 use super::{schema, urls};
 use base::secret::Secret;
-use kafka::{Oauth, TokenEndpoint};
+use kafka::token::{Oauth, TokenEndpoint, TokenSource};
 use reqwest::Url;
 use std::path::PathBuf;
 
@@ -98,7 +99,8 @@ fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Propertie
 }
 
 const LOGIN_KEYS: [&str; 2] = ["username", "password"];
-const TOKEN_KEYS: [&str; 5] = ["token", "token_endpoint", "client_id", "client_secret", "scope"];
+const TOKEN_KEYS: [&str; 6] =
+    ["token", "token_endpoint", "client_id", "client_secret", "scope", "extensions"];
 
 /// What OAUTHBEARER has.
 struct TokenKeys {
@@ -107,6 +109,7 @@ struct TokenKeys {
     client_id: Option<String>,
     client_secret: Option<Secret>,
     scope: Option<String>,
+    extensions: Vec<(String, String)>,
 }
 
 impl TokenKeys {
@@ -117,6 +120,7 @@ impl TokenKeys {
             client_id: section.text("client_id").map(|text| text.value),
             client_secret: section.secret("client_secret").map(Text::secret),
             scope: section.text("scope").map(|text| text.value),
+            extensions: extensions(section),
         }
     }
 
@@ -141,7 +145,7 @@ impl TokenKeys {
                     let why = "has a space, a line end or another character that no token has";
                     section.error("token", format!("`token` {why}"));
                 }
-                Some(Oauth::Token(token.secret()))
+                Some(Oauth { source: TokenSource::Token(token.secret()), extensions: self.extensions })
             }
         }
     }
@@ -154,8 +158,34 @@ impl TokenKeys {
         if client_id.contains(':') {
             section.error("client_id", "`client_id` can't hold a \":\": HTTP ends it there");
         }
-        Some(Oauth::Endpoint(TokenEndpoint { url, client_id, client_secret, scope: self.scope, ca_file }))
+        let endpoint = TokenEndpoint { url, client_id, client_secret, scope: self.scope, ca_file };
+        Some(Oauth { source: TokenSource::Endpoint(endpoint), extensions: self.extensions })
     }
+}
+
+/// SASL extensions. RFC 7628, section 3.1, has the rules for names and values, and librdkafka checks them when it gets a token.
+fn extensions(section: Section<'_>) -> Vec<(String, String)> {
+    let pairs = pairs(section, "extensions");
+    for (name, value) in &pairs {
+        if name.value == "auth" {
+            section
+                .refuse(name, "`extensions` can't have the name \"auth\": the token itself is sent under it");
+        } else if name.value.is_empty() || !name.value.chars().all(|c| c.is_ascii_alphabetic()) {
+            let message = format!(
+                "`extensions` can't have the name {:?}: a name has letters from A to Z and a to z only, such as logicalCluster or identityPoolId",
+                name.value
+            );
+            section.refuse(name, message);
+        }
+        if value.value.is_empty() || !value.value.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+            let message = format!(
+                "`extensions`: the value of {} is empty or has a character that is not printable ASCII: copy it from the Kafka service's page",
+                name.value
+            );
+            section.refuse(value, message);
+        }
+    }
+    pairs.into_iter().map(|(name, value)| (name.value, value.value)).collect()
 }
 
 /// `[influx.tls]` has the same files, for another client.

@@ -4,7 +4,7 @@ use super::section::Section;
 use base::Destination;
 use engine::Mapping;
 use engine::dead_letter::Store;
-use mapping::decode::Format;
+use mapping::Format;
 use mapping::{DistinctTimes, Integers, Rules};
 use toml::de::DeValue;
 
@@ -60,7 +60,7 @@ fn measurement(section: Section<'_>, rules: &Rules) -> String {
     let objects = match (rules.format, shown(section, "query")) {
         (_, Some(query)) => format!("a point for each of {query}, "),
         (Format::JsonLines, None) => "a point for each line, ".to_owned(),
-        (Format::Json, None) => String::new(),
+        _ => String::new(),
     };
     match shown(section, "name_key") {
         Some(key) => format!("{objects}measurement from {key:?}, else {fixed}"),

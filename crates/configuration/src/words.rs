@@ -240,6 +240,8 @@ pub const VALUES: &[(&str, &str, &str)] = &[
     ("format", "json_v2", "json"),
     ("format", "ndjson", "json_lines"),
     ("format", "jsonl", "json_lines"),
+    ("format", "messagepack", "msgpack"),
+    ("format", "message_pack", "msgpack"),
     ("format", "logfmt", "text"),
     ("format", "plain", "text"),
     ("integers", "integer", "int"),

@@ -1,8 +1,8 @@
-//! One consumer: a control thread that serves the group, and the data thread that it starts and outlives.
+//! One consumer: a control thread that polls the group, and the data thread that it starts and outlives.
 
 use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
-use crate::{DataThread, Request, Shared, blocked_topic};
+use crate::{DataThread, EngineContext, Request, blocked_topic};
 use base::stop::Stop;
 use kafka::OffsetReset;
 use kafka::{Member, MemberError, Resumed, UntilEnd};
@@ -16,19 +16,19 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tracing::{info, warn};
 
-/// After this long without a record the reason is looked for.
+/// After this long without a record, the reason is logged.
 const IDLE_AFTER: Duration = Duration::from_secs(10);
-/// A data thread waits for nothing; after this long without a turn it is stuck.
+/// A data thread never waits; after this long without a turn it is stuck.
 const DATA_SILENCE_MAX: Duration = Duration::from_secs(30);
-/// A control thread waits for brokers: for a listing of topics, or for a commit at a revoke, up to a minute each.
+/// A control thread waits up to a minute for a topic listing, and as long for a commit at a revocation.
 const CONTROL_SILENCE_MAX: Duration = Duration::from_mins(3);
-/// The part of it that the last commits may take.
+/// Time for the final commits at a stop, within the two seconds that the pipeline reserves for committing and leaving.
 const LAST_COMMIT_MAX: Duration = Duration::from_millis(1_500);
-/// The same where the process ends because all is done.
+/// Time for the final commits of a run until the end.
 const FINAL_COMMIT_MAX: Duration = Duration::from_secs(30);
-/// How long consumers that run may write on when another one can't start: what they have read is read again at the next start.
+/// Drain time of the running consumers when another one can't start: their records are read again at the next start.
 const FAILED_START_DRAIN_MAX: Duration = Duration::ZERO;
-/// How long the rest is written after a failure of Kafka's.
+/// Drain time after a failure of Kafka.
 const FAILED_DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Why a consumer can't start, or ended by itself.
@@ -42,16 +42,16 @@ pub enum ConsumerError {
     Thread,
 }
 
-/// A consumer that runs.
+/// A running consumer.
 pub struct Running {
     /// Its control thread.
     pub thread: JoinHandle<Result<(), ConsumerError>>,
-    /// To its data thread.
+    /// Sends requests to its data thread.
     pub requests: Sender<Request>,
 }
 
-/// Starts as many consumers. If one can't start, those that run are stopped, and with them everything that ends with `stop`:
-/// otherwise they would go on without anybody who could end them.
+/// Starts `count` consumers. If one can't start, stops the running ones, and with them everything else that obeys `stop`: otherwise
+/// nothing could end them.
 pub fn start_all(
     count: usize,
     start: impl FnMut(usize) -> Result<Running, ConsumerError>,
@@ -64,8 +64,8 @@ pub fn start_all(
             Err(error) => {
                 stop.request(FAILED_START_DRAIN_MAX);
                 for Running { thread, .. } in running {
-                    // Why the others ended matters less than why this one did not start.
-                    let _its_own = thread.join();
+                    // The reason why this consumer did not start matters more than how the others ended.
+                    let _result = thread.join();
                 }
                 return Err(error);
             }
@@ -76,7 +76,7 @@ pub fn start_all(
 
 /// All consumers of this process.
 pub struct Consumers {
-    shared: Shared,
+    context: EngineContext,
     heartbeats: Arc<Heartbeats>,
     lags: Arc<Lags>,
     ends: Arc<Ends>,
@@ -84,63 +84,69 @@ pub struct Consumers {
 }
 
 impl Consumers {
-    /// All of them end by themselves where `until_end` says so.
+    /// With `until_end`, the consumers stop by themselves at the end of their partitions.
     pub fn new(
-        all: usize,
-        shared: Shared,
+        count: usize,
+        context: EngineContext,
         heartbeats: Arc<Heartbeats>,
         lags: Arc<Lags>,
         until_end: bool,
     ) -> Self {
-        let ends = Ends { written: AtomicUsize::new(0), committed: AtomicUsize::new(0), all };
-        let until_end = until_end.then(|| Arc::new(UntilEnd::new(all)));
-        Self { shared, heartbeats, lags, ends: Arc::new(ends), until_end }
+        let ends = Ends { written: AtomicUsize::new(0), committed: AtomicUsize::new(0), consumers: count };
+        let until_end = until_end.then(|| Arc::new(UntilEnd::new(count)));
+        Self { context, heartbeats, lags, ends: Arc::new(ends), until_end }
     }
 
-    /// Starts one; its thread ends after a stop was asked for, or with the reason why it can't go on.
+    /// Starts a consumer. Its thread ends after a stop request, or with the error that stops it.
     pub fn start(&self, kafka: &kafka::Settings, number: usize) -> Result<Running, ConsumerError> {
-        let data_pulse = self.heartbeats.of(format!("data-{number}"), DATA_SILENCE_MAX);
+        let data_heartbeat = self.heartbeats.register(format!("data-{number}"), DATA_SILENCE_MAX);
         let from_start = kafka.offset_reset == OffsetReset::Earliest;
-        let mut watch = Watch {
-            heartbeat: self.heartbeats.of(format!("control-{number}"), CONTROL_SILENCE_MAX),
+        let mut monitor = Monitor {
+            heartbeat: self.heartbeats.register(format!("control-{number}"), CONTROL_SILENCE_MAX),
             lags: LagReporter::new(Arc::clone(&self.lags), number, from_start),
             summary: (number == 0).then(|| {
-                let shared = &self.shared;
-                Summary::new(Arc::clone(&shared.counters), Arc::clone(&shared.writer), Arc::clone(&self.lags))
+                let context = &self.context;
+                Summary::new(
+                    Arc::clone(&context.counters),
+                    Arc::clone(&context.writer),
+                    Arc::clone(&self.lags),
+                )
             }),
             expiry: (number == 0).then(|| (ExpiryWatch::new(Instant::now()), Arc::clone(&self.lags))),
             idle: Idle::new(),
             until_end: self.until_end.clone(),
         };
-        let alarms = Arc::clone(self.shared.writer.alarm_registry());
-        let lanes = self.shared.routing.lanes();
+        let alarms = Arc::clone(self.context.writer.alarm_registry());
+        let lanes = self.context.routing.lanes();
         let (mut member, events) = Member::new(kafka, number, lanes, self.until_end.clone(), alarms)?;
-        // Nothing is assigned before the first poll. What can fail comes before threads are started.
+        // Subscribing may fail, so it comes before the threads start. Nothing is assigned before the first poll.
         member.subscribe()?;
-        // Members of one process wait apart from each other.
-        let shared = Shared { seed: self.shared.seed.wrapping_add(number as u64), ..self.shared.clone() };
+        // Different seeds spread the retries of the consumers.
+        let context =
+            EngineContext { seed: self.context.seed.wrapping_add(number as u64), ..self.context.clone() };
         let (requests, receiver) = channel();
-        let feed = DataThread::new(shared, Arc::clone(member.consumer()), events, receiver, data_pulse);
-        let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || feed.run())?;
+        let data_thread =
+            DataThread::new(context, Arc::clone(member.consumer()), events, receiver, data_heartbeat);
+        let data = thread::Builder::new().name(format!("data-{number}")).spawn(move || data_thread.run())?;
         member.consumer().context().set_data_thread(data.thread().clone());
-        let (shared, ends) = (self.shared.clone(), Arc::clone(&self.ends));
+        let (context, ends) = (self.context.clone(), Arc::clone(&self.ends));
         let control = move || {
-            let mut result = control(&mut member, &data, &shared, &mut watch);
-            if result.is_err() || !shared.stop.is_finishing() {
-                // Whatever ended it, the others end too.
-                shared.stop.request(FAILED_DRAIN_MAX);
+            let mut result = control(&mut member, &data, &context, &mut monitor);
+            if result.is_err() || !context.stop.is_finishing() {
+                // The other consumers end too.
+                context.stop.request(FAILED_DRAIN_MAX);
             }
             data.thread().unpark();
-            serve_while(&mut member, || !data.is_finished());
+            poll_while(&mut member, || !data.is_finished());
             result = result.and(data.join().map_err(|_| ConsumerError::Thread));
             if result.is_err() {
-                shared.stop.request(FAILED_DRAIN_MAX);
+                context.stop.request(FAILED_DRAIN_MAX);
             }
             if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
-                ends.pass();
+                ends.skip();
                 member.abandon();
             } else {
-                result = ends.commit(&mut member, &shared.stop, result);
+                result = ends.commit(&mut member, &context.stop, result);
                 member.leave();
             }
             result
@@ -150,32 +156,33 @@ impl Consumers {
     }
 }
 
-/// Serves callbacks while something else goes on.
-fn serve_while(member: &mut Member, goes_on: impl Fn() -> bool) {
-    while goes_on() {
+/// Polls the group while `condition` is true.
+fn poll_while(member: &mut Member, condition: impl Fn() -> bool) {
+    while condition() {
         if member.poll().is_err() {
             thread::sleep(Duration::from_millis(100));
         }
     }
 }
 
-/// How many consumers have come to their end, of all. Who leaves starts a rebalance, during which the others could not
-/// commit: so all commit first.
+/// Counts the consumers that have reached their end. A leaving consumer starts a rebalance, during which the others could not commit.
+/// So all commit first.
 #[derive(Debug)]
 struct Ends {
     written: AtomicUsize,
     committed: AtomicUsize,
-    all: usize,
+    /// Number of all consumers.
+    consumers: usize,
 }
 
 impl Ends {
-    /// Lets the others end without the commit of a consumer that reaches no coordinator.
-    fn pass(&self) {
+    /// Counts a consumer that can't commit because it reaches no coordinator, so that the others need not wait for it.
+    fn skip(&self) {
         self.written.fetch_add(1, Ordering::Relaxed);
         self.committed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Commits what a consumer has written, and waits for the others.
+    /// Commits the settled offsets of a consumer, and waits for the commits of the others.
     fn commit(
         &self,
         member: &mut Member,
@@ -185,16 +192,18 @@ impl Ends {
         self.written.fetch_add(1, Ordering::Relaxed);
         let all_in_time = stop.is_finishing();
         if all_in_time {
-            serve_while(member, || self.written.load(Ordering::Relaxed) < self.all && !stop.is_requested());
+            poll_while(member, || {
+                self.written.load(Ordering::Relaxed) < self.consumers && !stop.is_requested()
+            });
         }
         let until = Instant::now() + if all_in_time { FINAL_COMMIT_MAX } else { LAST_COMMIT_MAX };
         let committed = member.commit(until);
         self.committed.fetch_add(1, Ordering::Relaxed);
-        while self.committed.load(Ordering::Relaxed) < self.all && Instant::now() < until {
+        while self.committed.load(Ordering::Relaxed) < self.consumers && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
         match committed {
-            // Somebody relies on it that all is done.
+            // A run until the end promises that everything is committed.
             Err(error) if all_in_time => result.and(Err(error.into())),
             Err(error) => {
                 warn!("{error}");
@@ -205,37 +214,37 @@ impl Ends {
     }
 }
 
-/// Serves the group until a stop is asked for.
+/// Polls the group and reports on its consumer until a stop is requested.
 fn control(
     member: &mut Member,
     data: &JoinHandle<()>,
-    shared: &Shared,
-    watch: &mut Watch,
+    context: &EngineContext,
+    monitor: &mut Monitor,
 ) -> Result<(), ConsumerError> {
-    while !shared.stop.is_requested() && !data.is_finished() {
+    while !context.stop.is_requested() && !data.is_finished() {
         member.poll()?;
-        watch.heartbeat.record(Instant::now());
-        watch.lags.report(member.statistics(), member.retentions());
-        if watch.until_end.as_ref().is_some_and(|until_end| until_end.is_over(Instant::now()))
-            && !shared.stop.is_finishing()
-            && !is_a_topic_blocked(shared)
+        monitor.heartbeat.record(Instant::now());
+        monitor.lags.report(member.statistics(), member.retentions());
+        if monitor.until_end.as_ref().is_some_and(|until_end| until_end.is_over(Instant::now()))
+            && !context.stop.is_finishing()
+            && !is_a_topic_blocked(context)
         {
             info!("read to the end: writing what is open");
-            shared.stop.finish();
+            context.stop.finish();
         }
-        if let Some(summary) = &mut watch.summary {
-            summary.tell_if_due();
+        if let Some(summary) = &mut monitor.summary {
+            summary.log_if_due();
         }
-        if let Some((expiry, lags)) = &mut watch.expiry {
-            expiry.look(Instant::now(), || partitions(lags, &shared.counters));
+        if let Some((expiry, lags)) = &mut monitor.expiry {
+            expiry.check(Instant::now(), || partitions(lags, &context.counters));
         }
         let resumed = member.take_resumed();
         Resumed::tell(&resumed);
-        Counters::add(&shared.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
-        // An alarm says more, and repeats it.
-        let why_idle =
-            || if member.has_alarm() { None } else { member.why_idle(influx_is_waited_for(shared)) };
-        if let Some(why) = watch.idle.look(Instant::now(), Counters::get(&shared.counters.records), why_idle)
+        Counters::add(&context.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
+        // An active alarm says more, and is repeated.
+        let why_idle = || if member.has_alarm() { None } else { member.why_idle(waits_for_influx(context)) };
+        if let Some(why) =
+            monitor.idle.check(Instant::now(), Counters::get(&context.counters.records), why_idle)
         {
             info!("no records for {} s: {why}", IDLE_AFTER.as_secs());
         }
@@ -243,61 +252,62 @@ fn control(
     Ok(())
 }
 
-/// Whether records that were fetched are left unsettled: then the end was not reached, wherever reading stands.
-fn is_a_topic_blocked(shared: &Shared) -> bool {
-    shared.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
+/// Whether a topic is blocked: then fetched records are unsettled, and a run until the end has not reached the end.
+fn is_a_topic_blocked(context: &EngineContext) -> bool {
+    context.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
 }
 
-/// Whether lines can't be stored, which an alarm says, or are on their way: then records are left in Kafka.
-fn influx_is_waited_for(shared: &Shared) -> bool {
-    let (counters, writer) = (&shared.counters, shared.writer.counters());
+/// Whether an alarm says that lines can't be stored, or lines are in flight: then records stay in Kafka for this reason.
+fn waits_for_influx(context: &EngineContext) -> bool {
+    let (counters, writer) = (&context.counters, context.writer.counters());
     let settled = Counters::get(&writer.lines_stored) + Counters::get(&writer.lines_refused);
-    !shared.writer.alarms().is_empty() || Counters::get(&counters.lines) > settled
+    !context.writer.alarms().is_empty() || Counters::get(&counters.lines) > settled
 }
 
-/// What a control thread tells of its consumer.
-struct Watch {
+/// Reports of a control thread on its consumer.
+struct Monitor {
     heartbeat: Arc<Heartbeat>,
     lags: LagReporter,
-    /// The first consumer's tells of all.
+    /// Only the first consumer logs the summary of all.
     summary: Option<Summary>,
-    /// So it does of records that are deleted soon.
+    /// Only the first consumer warns of records that Kafka deletes soon.
     expiry: Option<(ExpiryWatch, Arc<Lags>)>,
     idle: Idle,
     until_end: Option<Arc<UntilEnd>>,
 }
 
-/// Tells why no records come, once for each reason.
+/// Finds the reason why no records arrive, once per reason.
 struct Idle {
     records: u64,
     since: Instant,
-    looked: bool,
-    told: String,
+    /// Whether the reason was determined since the last record.
+    is_checked: bool,
+    last_reason: String,
 }
 
 impl Idle {
     fn new() -> Self {
-        Self { records: 0, since: Instant::now(), looked: false, told: String::new() }
+        Self { records: 0, since: Instant::now(), is_checked: false, last_reason: String::new() }
     }
 
-    /// The reason, where it has to be told; `why` has none to give while something else explains it.
-    fn look(&mut self, now: Instant, records: u64, why: impl FnOnce() -> Option<String>) -> Option<String> {
+    /// Returns a reason that has to be logged. `why` returns none while an alarm explains the silence.
+    fn check(&mut self, now: Instant, records: u64, why: impl FnOnce() -> Option<String>) -> Option<String> {
         if records != self.records {
-            (self.records, self.since, self.looked) = (records, now, false);
+            (self.records, self.since, self.is_checked) = (records, now, false);
         }
-        if self.looked || now.saturating_duration_since(self.since) < IDLE_AFTER {
+        if self.is_checked || now.saturating_duration_since(self.since) < IDLE_AFTER {
             return None;
         }
         let Some(why) = why() else {
-            // Asked again when as much time has gone by.
+            // Check again after the same time.
             self.since = now;
             return None;
         };
-        self.looked = true;
-        if why == self.told {
+        self.is_checked = true;
+        if why == self.last_reason {
             return None;
         }
-        self.told.clone_from(&why);
+        self.last_reason.clone_from(&why);
         Some(why)
     }
 }
@@ -308,7 +318,7 @@ mod tests {
     use std::sync::mpsc::RecvTimeoutError;
 
     #[test]
-    fn stops_the_consumers_that_run_when_another_one_can_not_start() {
+    fn stops_running_consumers_when_another_one_cannot_start() {
         let stop = Stop::default();
         let (alive, ended) = channel::<()>();
         let start = |number| {
@@ -331,24 +341,24 @@ mod tests {
         assert_eq!(
             ended.recv_timeout(Duration::ZERO),
             Err(RecvTimeoutError::Disconnected),
-            "a thread is left"
+            "a thread is still running"
         );
     }
 
     #[test]
-    fn tells_why_no_records_come_once_and_not_while_something_else_explains_it() {
+    fn reports_each_idle_reason_once_and_none_while_an_alarm_explains_it() {
         let (mut idle, begin) = (Idle::new(), Instant::now());
         let mut f = |seconds: u64, records: u64, why: Option<&str>, want: Option<&str>| {
-            let told = idle.look(begin + Duration::from_secs(seconds), records, || why.map(str::to_owned));
-            assert_eq!(told.as_deref(), want, "after {seconds} s");
+            let reason = idle.check(begin + Duration::from_secs(seconds), records, || why.map(str::to_owned));
+            assert_eq!(reason.as_deref(), want, "after {seconds} s");
         };
         f(9, 0, Some("no topic"), None);
         f(11, 0, Some("no topic"), Some("no topic"));
         f(30, 0, Some("other"), None);
-        // Records come, then InfluxDB is away.
+        // Records arrive, then InfluxDB is unreachable.
         f(31, 5, None, None);
         f(42, 5, None, None);
-        // It is back, and the next records need a moment.
+        // InfluxDB is back, and the next records need a moment.
         f(43, 5, Some("look at the brokers"), None);
         f(44, 9, Some("look at the brokers"), None);
         f(54, 9, Some("read to their end"), Some("read to their end"));

@@ -1,21 +1,20 @@
-//! The data thread: takes records from the lanes' queues, maps them into open batches, hands full ones to the writer
-//! and settles what comes back.
+//! The data thread: its event loop drives a [`Dispatcher`] with the clock, group events and requests, and stores settled offsets.
 //!
 //! ```text
-//! DataThread (thread, group events) -> Dispatcher: Stage (record to lines) -> Lane (open batch) -> Outlet (write) -> Done -> settle
+//! DataThread -> Dispatcher: RecordHandler (record to lines) -> Lane (open batch) -> Outlet (write) -> FinishedBatch -> settle
 //! ```
 
 mod reload;
 mod resume;
 
-pub use reload::{Reload, Request, Switched};
+pub use reload::{Reload, ReloadApplied, Request};
 
 use crate::batch::{Budget, Limits};
 use crate::commit::Unsettled;
-use crate::dispatcher::{Dispatcher, Reading, Setting, Settled};
+use crate::dispatcher::{Dispatcher, DispatcherSettings, ReadMode, SettledOffsets};
 use crate::lane_tasks::WritingLanes;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimesWriter};
-use crate::{LetterContext, ProbeDelays, Routing};
+use crate::{DeadLetterContext, ProbeDelays, Routing};
 use ::mapping::RecordLimits;
 use base::stop::Stop;
 use influx::Writer;
@@ -23,36 +22,36 @@ use kafka::{
     FetchedRecords, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, offsets_of,
 };
 use rdkafka::consumer::Consumer;
-use reload::{Forwarding, Waiting, list_of, parts_of};
+use reload::{Forwarding, PendingReload, list_of, parts_of};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::{debug, warn};
 
-/// How often settled offsets are stored, for librdkafka to commit.
+/// Interval of storing settled offsets, which librdkafka commits.
 const STORE_EVERY: Duration = Duration::from_millis(500);
-/// A thousand partitions take some 50 us.
-const TELL_TIMES_EVERY: Duration = Duration::from_secs(1);
-/// The longest sleep. Queues and lanes wake the thread; this bounds what a lost wake-up costs.
+/// Interval of reporting unsettled times. A report of a thousand partitions takes some 50 us.
+const REPORT_TIMES_EVERY: Duration = Duration::from_secs(1);
+/// The longest sleep. Queues and lanes wake the thread; this bounds the cost of a lost wake-up.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 
-/// What all data threads share.
+/// Settings and shared objects of all data threads.
 #[derive(Clone)]
-pub struct Shared {
+pub struct EngineContext {
     pub routing: Arc<Routing>,
     pub limits: Limits,
     pub budget: Budget,
     pub record_limits: RecordLimits,
     pub writer: Arc<Writer>,
     /// None: no dead letter is configured.
-    pub letters: Option<Arc<LetterContext>>,
+    pub dead_letters: Option<Arc<DeadLetterContext>>,
     pub runtime: tokio::runtime::Handle,
     pub counters: Arc<Counters>,
     pub stop: Stop,
-    /// Of the lanes' jitter.
+    /// Seed of the lanes' retry jitter.
     pub seed: u64,
-    /// When topics that the server blocks are tried again.
+    /// Delays before a topic that the server blocks is probed.
     pub probes: ProbeDelays,
 }
 
@@ -65,61 +64,61 @@ pub struct DataThread {
     stop: Stop,
     next_store: Instant,
     heartbeat: Arc<Heartbeat>,
-    /// Partitions held, as the counters know it.
-    held: u64,
+    /// The number of assigned partitions that was counted last.
+    assigned: u64,
     times: UnsettledTimesWriter,
     next_times: Instant,
     requests: Receiver<Request>,
-    /// The one that is under way.
-    waiting: Option<Waiting>,
+    /// The reload under way.
+    reload: Option<PendingReload>,
     next_resuming: Instant,
     forwarding: Forwarding,
 }
 
 impl DataThread {
     pub fn new(
-        shared: Shared,
+        context: EngineContext,
         consumer: Arc<GroupConsumer>,
         events: Receiver<GroupEvent>,
         requests: Receiver<Request>,
         heartbeat: Arc<Heartbeat>,
     ) -> Self {
-        let Shared { counters, stop, .. } = &shared;
+        let EngineContext { counters, stop, .. } = &context;
         let (counters, stop) = (Arc::clone(counters), stop.clone());
-        let times = counters.unsettled_times.pen();
-        let (setting, outlet) = parts_of(shared);
+        let times = counters.unsettled_times.writer();
+        let (settings, outlet) = parts_of(context);
         Self {
-            dispatcher: Dispatcher::new(setting, outlet),
+            dispatcher: Dispatcher::new(settings, outlet),
             consumer,
             events,
             counters,
             stop,
             next_store: Instant::now(),
             heartbeat,
-            held: 0,
+            assigned: 0,
             times,
             next_times: Instant::now(),
             requests,
-            waiting: None,
+            reload: None,
             next_resuming: Instant::now(),
             forwarding: Forwarding::default(),
         }
     }
 
-    /// Runs until a stop was asked for and everything open is settled.
+    /// Runs until a stop is requested and all open batches are settled.
     pub fn run(mut self) {
         loop {
             let now = Instant::now();
             self.heartbeat.record(now);
             self.handle_events(now);
-            self.reload(now);
-            let reading = self.reading();
-            let stopping = reading == Reading::Off;
-            let busy = self.dispatcher.turn(now, reading);
-            self.read_failed_again();
+            self.handle_requests(now);
+            let read_mode = self.read_mode();
+            let stopping = read_mode == ReadMode::Nothing;
+            let busy = self.dispatcher.turn(now, read_mode);
+            self.seek_back_failed();
             self.store_offsets(now, stopping);
-            self.resume_topics(now, reading);
-            self.tell_times(now);
+            self.resume_topics(now, read_mode);
+            self.report_unsettled_times(now);
             if stopping && self.is_finished(now) {
                 self.dispatcher.summarize_all();
                 return;
@@ -131,7 +130,7 @@ impl DataThread {
         }
     }
 
-    /// Whether nothing is left to write, or the time for it is over.
+    /// Whether no batch is open or in flight, or the time for draining is over.
     fn is_finished(&self, now: Instant) -> bool {
         if self.dispatcher.is_idle() {
             return true;
@@ -145,21 +144,22 @@ impl DataThread {
         is_over
     }
 
-    /// What may be read now. A run until the end still reads what was fetched when the last end was seen.
-    fn reading(&self) -> Reading {
+    /// The mode of the next turn. A run until the end still reads the records that were fetched when the last end was seen.
+    fn read_mode(&self) -> ReadMode {
         if self.stop.is_requested() {
-            return Reading::Off;
+            return ReadMode::Nothing;
         }
         match (self.stop.is_finishing(), self.dispatcher.has_fetched()) {
-            (false, _) if self.waiting.is_some() => Reading::FetchedRecords,
-            (false, _) => Reading::On,
-            (true, true) => Reading::FetchedRecords,
-            (true, false) => Reading::Off,
+            (false, _) if self.reload.is_some() => ReadMode::FetchedOnly,
+            (false, _) => ReadMode::Fetch,
+            (true, true) => ReadMode::FetchedOnly,
+            (true, false) => ReadMode::Nothing,
         }
     }
 
-    /// librdkafka takes an error for a record that was read, and would go on behind it after the next rebalance.
-    fn read_failed_again(&mut self) {
+    /// Seeks back to the offsets at which reading failed. librdkafka counts an error as a record that was read, and would continue behind
+    /// it after the next rebalance.
+    fn seek_back_failed(&mut self) {
         for (topic, text) in self.dispatcher.take_denied() {
             self.consumer.context().alarms().fetch_denied(&topic, &text, Instant::now());
         }
@@ -185,23 +185,24 @@ impl DataThread {
                         .filter_map(|at| Some(Arc::clone(self.dispatcher.assign(at, make)?.queue())))
                         .collect();
                     let acknowledge = self.forwarding.begin();
-                    // Nobody waits any more: the control thread gave up, and said so.
-                    let _nobody = reply.send(Queues { queues, acknowledge });
+                    // The control thread gave up waiting, and logged that.
+                    let _gave_up = reply.send(Queues { queues, acknowledge });
                 }
                 GroupEvent::Revoked { partitions, reply } => {
                     let acknowledge = Box::new(move |settled| {
-                        let _nobody = reply.send(settled);
+                        let _gave_up = reply.send(settled);
                     });
                     self.dispatcher.revoke(partitions, now + REVOKE_DRAIN_MAX, acknowledge);
                 }
             }
-            let held = self.dispatcher.partitions() as u64;
-            self.counters.hold_partitions(std::mem::replace(&mut self.held, held), held);
+            let assigned = self.dispatcher.assigned().len() as u64;
+            self.counters
+                .change_assigned_partitions(std::mem::replace(&mut self.assigned, assigned), assigned);
         }
     }
 
-    /// Keeps librdkafka from fetching what is only left unsettled. Pausing drops what was fetched, so it is for this alone; doing it
-    /// again changes nothing, and covers partitions that were assigned since.
+    /// Pauses the partitions of blocked topics, so that librdkafka does not fetch records that would only be left unsettled. Repeated
+    /// calls are harmless, and cover partitions that were assigned since.
     fn pause_blocked_topics(&self) {
         let list = list_of(self.dispatcher.blocked_partitions().iter());
         if list.count() > 0
@@ -211,28 +212,28 @@ impl DataThread {
         }
     }
 
-    /// Tells `/metrics` how old the open records are.
-    fn tell_times(&mut self, now: Instant) {
+    /// Publishes the ages of unsettled records for `/metrics`.
+    fn report_unsettled_times(&mut self, now: Instant) {
         if now >= self.next_times {
-            self.next_times = now + TELL_TIMES_EVERY;
+            self.next_times = now + REPORT_TIMES_EVERY;
             self.times.write(self.dispatcher.times());
         }
     }
 
-    /// Hands the settled prefixes to librdkafka, which commits them.
+    /// Stores the settled offsets in librdkafka, which commits them.
     fn store_offsets(&mut self, now: Instant, at_once: bool) {
         if now < self.next_store && !at_once {
             return;
         }
         self.next_store = now + STORE_EVERY;
         self.pause_blocked_topics();
-        let Settled { settled, back } = self.dispatcher.take_settled();
-        if settled.is_empty() {
+        let SettledOffsets { offsets, went_back } = self.dispatcher.take_settled();
+        if offsets.is_empty() {
             return;
         }
-        self.consumer.context().explicit_commits.ask(back);
-        if let Err(error) = self.consumer.store_offsets(&offsets_of(&settled)) {
-            // A partition that is being revoked: its revoke commits it.
+        self.consumer.context().explicit_commits.ask(went_back);
+        if let Err(error) = self.consumer.store_offsets(&offsets_of(&offsets)) {
+            // A partition is being revoked: its revocation commits the offset.
             debug!(%error, "offsets were not stored");
         }
     }

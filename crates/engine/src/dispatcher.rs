@@ -1,13 +1,13 @@
-//! The data path between its edges: which lane a record goes to, when batches close, what is settled. It knows neither
-//! librdkafka nor the clock, so the simulation runs it as it is.
+//! Routes records to lanes, closes batches, and tracks what is settled. No I/O and no clock, so that the simulation can drive it.
 
 use crate::batch::{Batch, Budget, Limits};
 use crate::commit::{AssignmentId, BatchId, Times, Unsettled};
-use crate::lane::{Done, Lane};
+use crate::lane::{FinishedBatch, Lane};
 use crate::ports::{LaneQueue, Outlet};
 use crate::record_handler::RecordHandler;
 use crate::reject_limiter::{ProbeDelays, Resumption};
-use crate::routes::{Route, Routes, Routing};
+use crate::routes::{Route, Routes};
+use crate::routing::Routing;
 use crate::telemetry::{CloseReason, Counters};
 use base::NextOffset;
 use base::TopicPartition;
@@ -18,14 +18,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use tracing::warn;
 
-/// Records fetched at once: enough to make the call cheap, few enough that little is pinned while a lane has no room.
+/// Records fetched at once: enough to make the call cheap, few enough to pin little of librdkafka's memory while a lane has no room.
 const RECORDS_PER_TURN: usize = 256;
 /// How often alarms of blocked topics are repeated to the registry, which decides when one is logged again, and summaries of
 /// warnings that were kept back are due.
 const REPEAT_EVERY: Duration = Duration::from_secs(1);
 
-/// What a dispatcher is made of.
-pub struct Setting {
+/// Settings of a dispatcher, and what it shares with others.
+pub struct DispatcherSettings {
     pub routing: Arc<Routing>,
     pub limits: Limits,
     pub budget: Budget,
@@ -33,72 +33,73 @@ pub struct Setting {
     pub counters: Arc<Counters>,
     pub alarms: Arc<AlarmRegistry>,
     /// Whether rejected records are dead-lettered.
-    pub writes_letters: bool,
-    /// When topics that the server blocks are tried again.
+    pub writes_dead_letters: bool,
+    /// Delays before a topic that the server blocks is probed.
     pub probes: ProbeDelays,
 }
 
-/// A blocked topic that can go on once its partitions are read again from where they are unsettled.
+/// A blocked topic that may resume once its partitions are sought back to their first unsettled records.
 #[derive(Debug)]
-pub struct Resuming {
+pub struct ResumableTopic {
     topic: usize,
     how: Resumption,
     pub name: Arc<str>,
-    /// The assigned partitions, with what of each was fetched and is not settled.
+    /// The assigned partitions, each with the range of its fetched and unsettled records.
     pub partitions: Vec<(TopicPartition, Option<Unsettled>)>,
 }
 
-/// Lanes, and what is known of the records in them.
+/// The lanes of one consumer, and the handler of their records.
 pub struct Dispatcher<Q, O> {
-    setting: Setting,
+    settings: DispatcherSettings,
     outlet: O,
     lanes: Vec<Lane<Q>>,
-    done: (Sender<Done>, Receiver<Done>),
-    next_ticket: BatchId,
-    /// Revokes that wait for their partitions to be settled.
-    drains: Vec<Drain>,
+    finished: (Sender<FinishedBatch>, Receiver<FinishedBatch>),
+    next_batch_id: BatchId,
+    /// Revocations that wait for their partitions to be settled.
+    pending_revokes: Vec<PendingRevoke>,
     handler: RecordHandler,
     next_repeat: Option<Instant>,
 }
 
-/// Where partitions may be committed.
+/// Offsets that may be committed.
 #[derive(Debug, Default)]
-pub struct Settled {
-    pub settled: Vec<(TopicPartition, NextOffset)>,
-    /// Those of them that are smaller than before: their topic was created again.
-    pub back: Vec<(TopicPartition, NextOffset)>,
+pub struct SettledOffsets {
+    pub offsets: Vec<(TopicPartition, NextOffset)>,
+    /// Those of `offsets` that are smaller than the one before, which happens when a topic is recreated.
+    pub went_back: Vec<(TopicPartition, NextOffset)>,
 }
 
-/// What a turn may read.
+/// Which records a turn may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    On,
-    /// What was fetched from the queues, and no more: it is written at once.
-    FetchedRecords,
-    /// Nothing: what is open is written.
-    Off,
+pub enum ReadMode {
+    /// Fetches from the queues and reads.
+    Fetch,
+    /// Reads the records that are fetched already, fetches no more, and closes batches at once.
+    FetchedOnly,
+    /// Reads nothing and closes batches at once.
+    Nothing,
 }
 
-/// Hears what the revoked partitions were settled up to.
+/// Receives the settled offsets of the revoked partitions.
 pub type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
 
-struct Drain {
+struct PendingRevoke {
     partitions: Vec<(TopicPartition, AssignmentId)>,
     until: Instant,
     acknowledge: Acknowledge,
 }
 
 impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
-    pub fn new(setting: Setting, outlet: O) -> Self {
-        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits, setting.probes);
-        let (counters, alarms) = (Arc::clone(&setting.counters), Arc::clone(&setting.alarms));
-        let handler = RecordHandler::new(routes, counters, alarms, setting.writes_letters);
-        let (lanes, drains) = (Vec::new(), Vec::new());
-        let next_ticket = BatchId::first();
-        Self { setting, outlet, lanes, done: channel(), next_ticket, drains, handler, next_repeat: None }
+    pub fn new(settings: DispatcherSettings, outlet: O) -> Self {
+        let routes = Routes::new(Arc::clone(&settings.routing), settings.record_limits, settings.probes);
+        let (counters, alarms) = (Arc::clone(&settings.counters), Arc::clone(&settings.alarms));
+        let handler = RecordHandler::new(routes, counters, alarms, settings.writes_dead_letters);
+        let (lanes, pending_revokes) = (Vec::new(), Vec::new());
+        let (finished, next_batch_id) = (channel(), BatchId::first());
+        Self { settings, outlet, lanes, finished, next_batch_id, pending_revokes, handler, next_repeat: None }
     }
 
-    /// Begins a assignment; returns the queue that the partition's records are to come by. It is made where the lane is new.
+    /// Begins an assignment. Returns the queue of the partition's lane, which `make_queue` makes for a new lane.
     pub fn assign(&mut self, at: TopicPartition, make_queue: impl FnOnce() -> Q) -> Option<&Q> {
         let assignment = self.handler.tracker.assign();
         self.enter(at, assignment, make_queue)
@@ -111,29 +112,29 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         make_queue: impl FnOnce() -> Q,
     ) -> Option<&Q> {
         let route = self.handler.routes.add(at, assignment);
-        let existing = self.lanes.iter().position(|lane| lane.place == route.lane);
+        let existing = self.lanes.iter().position(|lane| lane.key == route.lane);
         let lane = existing.unwrap_or_else(|| self.open_lane(route, make_queue()));
         self.lanes.get(lane).map(|lane| &lane.queue)
     }
 
     fn open_lane(&mut self, route: Route, queue: Q) -> usize {
         let number = self.lanes.len();
-        let destination = Arc::clone(self.setting.routing.destination(route.lane.destination));
-        let closed = self.outlet.open(number, &destination, &self.done.0);
-        let batch_id = self.new_ticket();
-        let batch = || Batch::new(batch_id, &self.setting.budget);
+        let destination = Arc::clone(self.settings.routing.destination(route.lane.destination));
+        let closed = self.outlet.open(number, &destination, &self.finished.0);
+        let batch_id = self.new_batch_id();
+        let batch = || Batch::new(batch_id, &self.settings.budget);
         self.lanes.push(Lane::new(route.lane, destination, queue, (batch(), batch()), closed));
         number
     }
 
-    fn new_ticket(&mut self) -> BatchId {
-        let batch_id = self.next_ticket;
-        self.next_ticket = batch_id.next();
+    fn new_batch_id(&mut self) -> BatchId {
+        let batch_id = self.next_batch_id;
+        self.next_batch_id = batch_id.next();
         batch_id
     }
 
-    /// Stops routing the partitions. What of them was fetched and not read is let go: their next owner reads it. The
-    /// acknowledgement comes when they are settled, when their lanes hold, or at `until`.
+    /// Stops routing the partitions. Their fetched and unread records are released, because the next owner reads them. `acknowledge` is
+    /// called when the partitions are settled, when their lanes are blocked, or at `until`.
     pub fn revoke(&mut self, partitions: Vec<TopicPartition>, until: Instant, acknowledge: Acknowledge) {
         let revoked = partitions
             .into_iter()
@@ -144,29 +145,29 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
                 revoked.iter().any(|(at, _)| at.partition == partition && at.topic == topic)
             });
         }
-        self.drains.push(Drain { partitions: revoked, until, acknowledge });
+        self.pending_revokes.push(PendingRevoke { partitions: revoked, until, acknowledge });
     }
 
-    /// Goes on by other rules and through other lanes, from the next record on. What is not settled is given up; `moved` hears
-    /// of each partition held which queue its records are to come by, and what of it has to be read again.
+    /// Applies a new configuration, with new lanes, from the next record on. Unsettled records are left unsettled. `moved` is called for
+    /// each assigned partition with its new queue and the range of records to read again.
     pub fn renew(
         &mut self,
-        setting: Setting,
+        settings: DispatcherSettings,
         outlet: O,
         make_queue: impl Fn() -> Q,
         mut moved: impl FnMut(&TopicPartition, &Q, Option<Unsettled>),
     ) {
-        self.let_go_taken();
-        for drain in std::mem::take(&mut self.drains) {
+        self.leave_fetched_unsettled();
+        for drain in std::mem::take(&mut self.pending_revokes) {
             self.acknowledge(drain);
         }
-        let routes = Routes::new(Arc::clone(&setting.routing), setting.record_limits, setting.probes);
-        let held = self.handler.renew(routes, setting.writes_letters);
-        // Batches of the old lanes that come back late are nobody's. Their queues go when nothing is sent to them any more.
-        self.done = channel();
+        let routes = Routes::new(Arc::clone(&settings.routing), settings.record_limits, settings.probes);
+        let assigned = self.handler.renew(routes, settings.writes_dead_letters);
+        // Batches of the old lanes that come back late are ignored. The old queues are freed when nothing is sent to them any more.
+        self.finished = channel();
         let _old_lanes = std::mem::take(&mut self.lanes);
-        (self.setting, self.outlet) = (setting, outlet);
-        for (at, before) in held {
+        (self.settings, self.outlet) = (settings, outlet);
+        for (at, before) in assigned {
             let unsettled = self.handler.tracker.unsettled(before);
             let assignment = self.handler.tracker.renew(before);
             if let Some(queue) = self.enter(at.clone(), assignment, &make_queue) {
@@ -175,7 +176,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         }
     }
 
-    fn let_go_taken(&mut self) {
+    fn leave_fetched_unsettled(&mut self) {
         let Self { lanes, handler, .. } = self;
         handler.routes.forget_last();
         for lane in lanes {
@@ -183,23 +184,23 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         }
     }
 
-    /// Whether everything that was fetched is settled, except for what waits for somebody to mend something.
+    /// Whether all fetched records are settled, except those in blocked lanes.
     pub fn is_drained(&self) -> bool {
         let is_done = |(number, lane): (usize, &Lane<Q>)| {
-            (lane.is_idle() && lane.queue.is_empty()) || self.outlet.holds(number, &lane.destination)
+            (lane.is_idle() && lane.queue.is_empty()) || self.outlet.is_blocked(number, &lane.destination)
         };
         self.lanes.iter().enumerate().all(is_done)
     }
 
-    /// The partitions held.
-    pub fn held(&self) -> impl Iterator<Item = &TopicPartition> {
-        self.handler.routes.held()
+    /// The assigned partitions.
+    pub fn assigned(&self) -> impl ExactSizeIterator<Item = &TopicPartition> {
+        self.handler.routes.assigned()
     }
 
-    /// One turn over all lanes. Returns whether there may be more to read.
-    pub fn turn(&mut self, now: Instant, reading: Reading) -> bool {
-        let stopping = reading == Reading::Off;
-        self.settle_done(now);
+    /// Runs one turn over all lanes. Returns whether there may be more to read.
+    pub fn turn(&mut self, now: Instant, read_mode: ReadMode) -> bool {
+        let stopping = read_mode == ReadMode::Nothing;
+        self.settle_finished(now);
         if self.next_repeat.is_none_or(|next| next <= now) {
             self.next_repeat = Some(now + REPEAT_EVERY);
             self.handler.repeat_alarms(now);
@@ -207,15 +208,15 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         }
         let mut busy = false;
         for lane in 0..self.lanes.len() {
-            busy |= !stopping && self.serve(lane, now, reading);
-            self.flush_if_due(lane, now, reading != Reading::On);
+            busy |= !stopping && self.read_lane(lane, now, read_mode);
+            self.flush_if_due(lane, now, read_mode != ReadMode::Fetch);
         }
-        self.handler.tally.flush(&self.setting.counters);
-        self.finish_drains(now);
+        self.handler.end_turn();
+        self.finish_revokes(now);
         busy
     }
 
-    /// Whether some records were fetched and not read.
+    /// Whether there are fetched records that were not read.
     pub fn has_fetched(&self) -> bool {
         self.lanes.iter().any(|lane| !lane.queue.is_empty())
     }
@@ -230,7 +231,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         self.handler.routes.blocked_partitions()
     }
 
-    /// Lifts the blocks of all topics; each goes on as soon as [`Dispatcher::resuming`] says so. Returns how many there are.
+    /// Lifts the blocks of all topics, which become resumable. Returns the number of topics.
     pub fn lift_blocks(&mut self) -> usize {
         let topics = self.handler.routes.not_open();
         for topic in &topics {
@@ -239,9 +240,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         topics.len()
     }
 
-    /// Blocked topics that are to go on now: those whose probe is due or passed, or whose block was lifted, and of which nothing is
-    /// open or in flight any more.
-    pub fn resuming(&mut self, now: Instant) -> Vec<Resuming> {
+    /// Blocked topics that may resume now: the probe is due or has passed, or the block was lifted, and none of their records is open or
+    /// in flight.
+    pub fn resumable_topics(&mut self, now: Instant) -> Vec<ResumableTopic> {
         let Self { lanes, handler, .. } = self;
         let mut all = Vec::new();
         for topic in handler.routes.not_open() {
@@ -251,13 +252,13 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
                 continue;
             }
             let known = handler.routes.topic_mut(topic);
-            known.limiter.judge(now);
+            known.limiter.end_failed_probe(now);
             let Some(how) = known.limiter.resumption(now) else { continue };
             let name = Arc::clone(&known.name);
             let unsettled = |(at, assignment): (TopicPartition, AssignmentId)| {
                 (at, handler.tracker.unsettled(assignment))
             };
-            all.push(Resuming {
+            all.push(ResumableTopic {
                 topic,
                 how,
                 name,
@@ -267,12 +268,12 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         all
     }
 
-    /// The partitions of this topic are read again from where they are unsettled, each in a new assignment: the topic goes on. Records
-    /// that were fetched of such a partition are released, because they come again behind the unsettled ones. A partition without
-    /// unsettled records is not read again, so what was fetched of it stays.
-    pub fn resume(&mut self, resuming: &Resuming, now: Instant) {
+    /// Resumes a topic whose partitions were sought back to their first unsettled records. Such a partition gets a new assignment, and its
+    /// fetched records are released because they are fetched again. A partition without unsettled records was not sought, so its fetched
+    /// records stay.
+    pub fn resume(&mut self, resumable: &ResumableTopic, now: Instant) {
         let Self { lanes, handler, .. } = self;
-        let again: Vec<&TopicPartition> = resuming
+        let again: Vec<&TopicPartition> = resumable
             .partitions
             .iter()
             .filter(|(_, unsettled)| unsettled.is_some())
@@ -286,12 +287,12 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
                 again.iter().any(|at| at.partition == partition && at.topic == topic)
             });
         }
-        handler.routes.topic_mut(resuming.topic).limiter.resume(resuming.how, now);
+        handler.routes.topic_mut(resumable.topic).limiter.resume(resumable.how, now);
     }
 
-    /// The partitions of this topic can't be read again now: it stays blocked for a while.
-    pub fn postpone(&mut self, resuming: &Resuming, now: Instant) {
-        self.handler.routes.topic_mut(resuming.topic).limiter.postpone(now);
+    /// Keeps a topic blocked for a while, because its partitions can't be sought back now.
+    pub fn postpone(&mut self, resumable: &ResumableTopic, now: Instant) {
+        self.handler.routes.topic_mut(resumable.topic).limiter.postpone(now);
     }
 
     /// Logs what was kept back so far: nothing may follow.
@@ -299,79 +300,76 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         self.handler.reporter.summarize_all();
     }
 
-    /// Partitions held.
-    pub fn partitions(&self) -> usize {
-        self.handler.routes.partitions()
-    }
-
-    /// The settled prefixes that changed since the last time.
-    pub fn take_settled(&mut self) -> Settled {
-        let mut all = Settled::default();
+    /// The settled offsets that changed since the last call.
+    pub fn take_settled(&mut self) -> SettledOffsets {
+        let mut all = SettledOffsets::default();
         let routes = &self.handler.routes;
         self.handler.tracker.take_changed(|assignment, next, went_back| {
-            let place = || routes.place_of(assignment).map(|at| (TopicPartition::clone(at), next));
-            all.settled.extend(place());
-            all.back.extend(place().filter(|_| went_back));
+            let offset = routes.partition_of(assignment).map(|at| (TopicPartition::clone(at), next));
+            if went_back {
+                all.went_back.extend(offset.clone());
+            }
+            all.offsets.extend(offset);
         });
         all
     }
 
-    /// How old the records are that are open in the partitions held.
+    /// The times of the oldest unsettled record and of the last settled one, for each assigned partition.
     pub fn times(&self) -> Vec<(Arc<TopicPartition>, Times)> {
         let RecordHandler { tracker, routes, .. } = &self.handler;
-        let of_place = |(assignment, times)| Some((Arc::clone(routes.place_of(assignment)?), times));
-        tracker.times().filter_map(of_place).collect()
+        let of_partition = |(assignment, times)| Some((Arc::clone(routes.partition_of(assignment)?), times));
+        tracker.times().filter_map(of_partition).collect()
     }
 
-    /// Where reading failed since the last time: it has to go on there.
+    /// Offsets at which reading failed since the last call: reading has to go back to them.
     pub fn take_failed(&mut self) -> Vec<(TopicPartition, NextOffset)> {
         std::mem::take(&mut self.handler.failed)
     }
 
-    /// Topics of which a fetch was denied since the last time, with librdkafka's words.
+    /// Topics whose fetch was denied since the last call, with librdkafka's message.
     pub fn take_denied(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.handler.denied)
     }
 
-    /// When an open batch has to be closed, if that is known.
+    /// The time at which the next open batch has to be closed, if there is one.
     pub fn due(&self) -> Option<Instant> {
-        let limits = &self.setting.limits;
+        let limits = &self.settings.limits;
         self.lanes.iter().filter(|lane| lane.can_flush()).filter_map(|lane| lane.open.due(limits)).min()
     }
 
-    /// Reads from a lane's queue until its batch is full or the turn is over. Returns whether there may be more.
-    fn serve(&mut self, lane: usize, now: Instant, reading: Reading) -> bool {
+    /// Reads records from a lane's queue until its batch is full or all fetched records are read. Returns whether there may be more.
+    fn read_lane(&mut self, lane: usize, now: Instant, read_mode: ReadMode) -> bool {
         let Some(lane) = self.lanes.get_mut(lane) else { return false };
-        let Setting { limits, budget, routing, .. } = &self.setting;
+        let DispatcherSettings { limits, budget, routing, .. } = &self.settings;
         let headers = routing.wants_headers();
         if !lane.has_room(limits, budget) {
             return false;
         }
-        let has_some = match reading {
-            Reading::On => lane.queue.fill(RECORDS_PER_TURN),
-            Reading::FetchedRecords | Reading::Off => !lane.queue.is_empty(),
+        let has_some = match read_mode {
+            ReadMode::Fetch => lane.queue.fill(RECORDS_PER_TURN),
+            ReadMode::FetchedOnly | ReadMode::Nothing => !lane.queue.is_empty(),
         };
         if !has_some {
             return false;
         }
-        // Handles of topics are comparable only while their records are held.
+        // Topic handles are comparable only within one fetch.
         self.handler.routes.forget_last();
         while lane.has_room(limits, budget) {
             let (open, handler) = (&mut lane.open, &mut self.handler);
-            if !lane.queue.next(headers, |delivery| handler.take(delivery, open, now)) {
+            if !lane.queue.next(headers, |delivery| handler.handle(delivery, open, now)) {
                 break;
             }
         }
-        // A lane without room keeps nothing that was read.
+        // A lane without room must not pin records that were read.
         lane.queue.release_read();
         lane.open.account();
         true
     }
 
     fn flush_if_due(&mut self, lane: usize, now: Instant, at_once: bool) {
-        let draining = !self.drains.is_empty();
+        let draining = !self.pending_revokes.is_empty();
         let Some(lane) = self.lanes.get_mut(lane) else { return };
-        let limits = &self.setting.limits;
+        let limits = &self.settings.limits;
         if !lane.can_flush() {
             return;
         }
@@ -382,58 +380,58 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         } else if at_once || draining {
             Some(CloseReason::End)
         } else {
-            (!self.setting.budget.has_room()).then_some(CloseReason::Memory)
+            (!self.settings.budget.has_room()).then_some(CloseReason::Memory)
         };
         if let Some(why) = why {
-            self.setting.counters.close_batch(why);
-            let place_of =
-                |assignment: &AssignmentId| self.handler.routes.place_of(*assignment).map(Arc::clone);
-            lane.open.places = lane.open.assignments.iter().map(place_of).collect();
-            lane.flush(self.next_ticket);
-            self.next_ticket = self.next_ticket.next();
+            self.settings.counters.close_batch(why);
+            let partition_of =
+                |assignment: &AssignmentId| self.handler.routes.partition_of(*assignment).map(Arc::clone);
+            lane.open.partitions = lane.open.assignments.iter().map(partition_of).collect();
+            lane.flush(self.next_batch_id);
+            self.next_batch_id = self.next_batch_id.next();
         }
     }
 
-    /// Takes back the batches that came back settled.
-    fn settle_done(&mut self, now: Instant) {
-        while let Ok(done) = self.done.1.try_recv() {
-            let blocked = done.batch.blocked_assignments(&done.delivered.blocked);
+    /// Settles the batches that came back.
+    fn settle_finished(&mut self, now: Instant) {
+        while let Ok(finished) = self.finished.1.try_recv() {
+            let blocked = finished.batch.blocked_assignments(&finished.delivered.blocked);
             for &assignment in
-                done.batch.assignments.iter().filter(|assignment| !blocked.contains(assignment))
+                finished.batch.assignments.iter().filter(|assignment| !blocked.contains(assignment))
             {
-                self.handler.tracker.settle(assignment, done.batch.batch_id);
+                self.handler.tracker.settle(assignment, finished.batch.batch_id);
             }
-            let Some(lane) = self.lanes.get_mut(done.lane) else { continue };
-            self.handler.delivered(&done, &lane.destination, now);
-            // Memory that is kept for the next batch counts too: where it is scarce, it goes to those who write.
-            let bytes_max = self.setting.limits.bytes_max;
-            let kept = if self.setting.budget.has_room() { bytes_max + bytes_max / 8 } else { 0 };
-            lane.take_back(done.into_batch(), kept);
+            let Some(lane) = self.lanes.get_mut(finished.lane) else { continue };
+            self.handler.batch_finished(&finished, &lane.destination, now);
+            // Memory kept for the next batch counts too. Where memory is scarce, it is left to the lanes that write.
+            let bytes_max = self.settings.limits.bytes_max;
+            let kept = if self.settings.budget.has_room() { bytes_max + bytes_max / 8 } else { 0 };
+            lane.take_back(finished.into_batch(), kept);
         }
     }
 
-    /// Acknowledges revokes whose partitions are settled, whose lanes hold, or whose time is up.
-    fn finish_drains(&mut self, now: Instant) {
-        for drain in std::mem::take(&mut self.drains) {
+    /// Acknowledges revocations whose partitions are settled, whose lanes are blocked, or whose time is up.
+    fn finish_revokes(&mut self, now: Instant) {
+        for drain in std::mem::take(&mut self.pending_revokes) {
             let is_open = drain.partitions.iter().any(|(_, assignment)| self.may_settle(*assignment));
             if now < drain.until && is_open {
-                self.drains.push(drain);
+                self.pending_revokes.push(drain);
             } else {
                 self.acknowledge(drain);
             }
         }
     }
 
-    /// Whether something of this assignment is on its way to be settled: open or in flight in a lane that is not held. What a limit of
-    /// the server kept out is in no lane any more.
+    /// Whether records of this assignment may still settle: they are open or in flight in a lane that is not blocked. Lines that a limit
+    /// of the server keeps out are in no lane any more.
     fn may_settle(&self, assignment: AssignmentId) -> bool {
-        let moves = |(number, lane): (usize, &Lane<Q>)| {
-            lane.carries(assignment) && !self.outlet.holds(number, &lane.destination)
+        let may_settle = |(number, lane): (usize, &Lane<Q>)| {
+            lane.carries(assignment) && !self.outlet.is_blocked(number, &lane.destination)
         };
-        !self.handler.tracker.is_settled(assignment) && self.lanes.iter().enumerate().any(moves)
+        !self.handler.tracker.is_settled(assignment) && self.lanes.iter().enumerate().any(may_settle)
     }
 
-    fn acknowledge(&mut self, drain: Drain) {
+    fn acknowledge(&mut self, drain: PendingRevoke) {
         let RecordHandler { tracker, routes, .. } = &mut self.handler;
         let abandoned =
             drain.partitions.iter().filter(|(_, assignment)| !tracker.is_settled(*assignment)).count();

@@ -2,7 +2,7 @@
 
 use crate::batch::{Batch, Budget, Collisions, Limits};
 use crate::commit::{AssignmentId, BatchId};
-use crate::routes::LanePlace;
+use crate::routing::LaneKey;
 use base::Destination;
 use influx::{Delivered, Lines};
 use std::sync::Arc;
@@ -10,20 +10,21 @@ use tokio::sync::mpsc;
 
 /// The data thread's end of a lane.
 pub struct Lane<Q> {
-    pub place: LanePlace,
+    pub key: LaneKey,
     pub destination: Arc<Destination>,
     pub queue: Q,
     pub open: Batch,
-    /// None while it is in flight; then its assignments are kept here.
+    /// The batch to fill next. None while it is in flight.
     spare: Option<Batch>,
+    /// Assignments of the batch in flight.
     in_flight: Vec<AssignmentId>,
     closed: mpsc::Sender<Batch>,
 }
 
-/// A batch that came back: all its lines are stored, refused or blocked, and the dead letters of the records that it settles are
-/// written.
+/// A batch that came back from its lane's writer: all its lines are stored, refused or blocked, and the dead letters of the records
+/// that it settles are written.
 #[derive(Debug)]
-pub struct Done {
+pub struct FinishedBatch {
     pub lane: usize,
     pub batch: Batch,
     pub lines: Lines,
@@ -32,29 +33,29 @@ pub struct Done {
 }
 
 impl<Q> Lane<Q> {
-    /// `closed` is where full batches go.
+    /// `closed` takes closed batches to the lane's writer.
     pub fn new(
-        place: LanePlace,
+        key: LaneKey,
         destination: Arc<Destination>,
         queue: Q,
         (open, spare): (Batch, Batch),
         closed: mpsc::Sender<Batch>,
     ) -> Self {
-        Self { place, destination, queue, open, spare: Some(spare), in_flight: Vec::new(), closed }
+        Self { key, destination, queue, open, spare: Some(spare), in_flight: Vec::new(), closed }
     }
 
-    /// Whether the next record may be read. An empty batch always has room, so that each destination keeps moving.
+    /// Whether the next record may be read. An empty batch always has room, so that each destination makes progress.
     pub fn has_room(&self, limits: &Limits, budget: &Budget) -> bool {
         !self.open.is_full(limits) && (budget.has_room() || self.open.is_empty())
     }
 
-    /// Whether a closed batch could be handed over now.
+    /// Whether there are lines or dead letters, and no batch is in flight.
     pub fn can_flush(&self) -> bool {
         self.spare.is_some() && !self.open.is_empty()
     }
 
-    /// Closes the open batch and hands it over, unless one is in flight. Returns whether it did; then the
-    /// batch_id was used.
+    /// Closes the open batch and hands it over, unless it is empty or a batch is in flight. Returns whether it did. The next batch gets
+    /// `batch_id`.
     pub fn flush(&mut self, batch_id: BatchId) -> bool {
         if self.open.is_empty() {
             return false;
@@ -65,16 +66,16 @@ impl<Q> Lane<Q> {
         self.in_flight.clone_from(&batch.assignments);
         match self.closed.try_send(batch) {
             Ok(()) => true,
-            // Nothing of the batch could be settled any more, and the lane would stop without a word.
+            // Otherwise the batch would never settle, and the lane would stop silently.
             #[expect(
                 clippy::panic,
-                reason = "a fact of our own code; the process ends, and the next one reads again from the committed offset"
+                reason = "an invariant of the lanes; the process ends, and the next one reads again from the committed offset"
             )]
             Err(error) => panic!("a batch can't be handed to its lane's writer: {error}"),
         }
     }
 
-    /// The batch in flight came back.
+    /// Takes the batch in flight back for reuse.
     pub fn take_back(&mut self, mut batch: Batch, bytes_kept: usize) {
         let batch_id = batch.batch_id;
         batch.reset(batch_id, bytes_kept);
@@ -87,14 +88,14 @@ impl<Q> Lane<Q> {
         self.spare.is_some() && self.open.is_empty()
     }
 
-    /// Whether some records of this assignment are open or in flight here.
+    /// Whether records of this assignment are open or in flight in this lane.
     pub fn carries(&self, assignment: AssignmentId) -> bool {
         self.in_flight.contains(&assignment) || self.open.assignments.contains(&assignment)
     }
 }
 
-impl Done {
-    /// Gives the buffers back to the batch.
+impl FinishedBatch {
+    /// Returns the buffers of the lines to the batch.
     pub fn into_batch(self) -> Batch {
         let Self { mut batch, lines, .. } = self;
         let (text, ends) = lines.into_buffers();
@@ -114,13 +115,13 @@ mod tests {
     fn a_lane_whose_writer_is_gone_does_not_stop_silently() {
         let (closed, batches) = mpsc::channel(1);
         let (batch_id, budget) = (BatchId::first(), Budget::new(1_000));
-        let place = LanePlace { destination: 0, slot: 0 };
+        let key = LaneKey { destination: 0, slot: 0 };
         let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
         let both = (Batch::new(batch_id, &budget), Batch::new(batch_id, &budget));
-        let mut lane = Lane::new(place, Arc::new(destination), (), both, closed);
+        let mut lane = Lane::new(key, Arc::new(destination), (), both, closed);
         lane.open.lines.text_mut().extend_from_slice(b"m v=1");
         lane.open.lines.end_line();
-        lane.open.push(AssignmentId::for_test(0), 0, 0, Instant::now());
+        lane.open.push(AssignmentId::for_test(0), 0, 1, Instant::now());
         drop(batches);
         lane.flush(batch_id.next());
     }

@@ -1,9 +1,9 @@
-//! The writing end of lanes: one task each, on the writer's threads.
+//! The writing side of lanes: one task per lane, on the writer's threads.
 
 use crate::batch::Batch;
-use crate::lane::Done;
+use crate::lane::FinishedBatch;
 use crate::ports::Outlet;
-use crate::refused_letters::{LaneLetters, LetterContext};
+use crate::refused_letters::{DeadLetterContext, LaneDeadLetters};
 use base::Destination;
 use influx::{Delivered, LaneWriter, Lines, Writer};
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use tokio::task::AbortHandle;
 pub struct WritingLanes {
     writer: Arc<Writer>,
     /// None: no dead letter is configured.
-    letters: Option<Arc<LetterContext>>,
+    letters: Option<Arc<DeadLetterContext>>,
     runtime: Handle,
     /// For each lane, whether it waits until dead letters can be written.
-    waits: Vec<Arc<AtomicBool>>,
-    /// Of the lanes' jitter.
+    awaits_dead_letters: Vec<Arc<AtomicBool>>,
+    /// Generates the seeds of the lanes' retry jitter.
     seeds: fastrand::Rng,
     tasks: Vec<AbortHandle>,
 }
 
-/// Nobody would hear what becomes of the batches in flight, and whoever reads their records again must not wait behind them.
+/// Aborts the tasks: nobody receives their results any more, and the lanes that read the records again must not wait behind them.
 impl Drop for WritingLanes {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
@@ -35,9 +35,14 @@ impl Drop for WritingLanes {
 }
 
 impl WritingLanes {
-    pub fn new(writer: Arc<Writer>, letters: Option<Arc<LetterContext>>, runtime: Handle, seed: u64) -> Self {
+    pub fn new(
+        writer: Arc<Writer>,
+        letters: Option<Arc<DeadLetterContext>>,
+        runtime: Handle,
+        seed: u64,
+    ) -> Self {
         let seeds = fastrand::Rng::with_seed(seed);
-        Self { writer, letters, runtime, waits: Vec::new(), seeds, tasks: Vec::new() }
+        Self { writer, letters, runtime, awaits_dead_letters: Vec::new(), seeds, tasks: Vec::new() }
     }
 }
 
@@ -46,38 +51,38 @@ impl Outlet for WritingLanes {
         &mut self,
         lane: usize,
         destination: &Arc<Destination>,
-        done: &Sender<Done>,
+        finished: &Sender<FinishedBatch>,
     ) -> mpsc::Sender<Batch> {
-        // One batch at a time is sent, so this never waits.
+        // At most one batch at a time is sent, so sending never waits.
         let (closed, batches) = mpsc::channel(1);
-        let waits = Arc::<AtomicBool>::default();
-        self.waits.push(Arc::clone(&waits));
-        let letters = self.letters.as_ref().map(|dispatcher| LaneLetters::new(Arc::clone(dispatcher), waits));
+        let awaits = Arc::<AtomicBool>::default();
+        self.awaits_dead_letters.push(Arc::clone(&awaits));
+        let letters = self.letters.as_ref().map(|context| LaneDeadLetters::new(Arc::clone(context), awaits));
         let task = WriteTask {
             lane,
             letters,
             writer: self.writer.lane(self.seeds.u64(..)),
             destination: Arc::clone(destination),
-            done: done.clone(),
+            finished: finished.clone(),
             data_thread: thread::current(),
         };
         self.tasks.push(self.runtime.spawn(task.run(batches)).abort_handle());
         closed
     }
 
-    fn holds(&self, lane: usize, destination: &Destination) -> bool {
-        let waits = self.waits.get(lane).is_some_and(|waits| waits.load(Ordering::Relaxed));
-        waits || self.writer.is_blocked(destination)
+    fn is_blocked(&self, lane: usize, destination: &Destination) -> bool {
+        let awaits = self.awaits_dead_letters.get(lane);
+        awaits.is_some_and(|awaits| awaits.load(Ordering::Relaxed)) || self.writer.is_blocked(destination)
     }
 }
 
-/// One lane's task.
+/// Writes the batches of one lane, one after another.
 struct WriteTask {
     lane: usize,
     writer: LaneWriter,
-    letters: Option<LaneLetters>,
+    letters: Option<LaneDeadLetters>,
     destination: Arc<Destination>,
-    done: Sender<Done>,
+    finished: Sender<FinishedBatch>,
     data_thread: Thread,
 }
 
@@ -90,7 +95,7 @@ impl WriteTask {
                 Ok(lines) => lines,
                 #[expect(
                     clippy::panic,
-                    reason = "a fact of our own line buffer; a lane that only stopped would be noticed by nobody"
+                    reason = "an invariant of `LineBuffer`; a lane that only ended its task would stop silently"
                 )]
                 Err(error) => panic!("a batch of lane {} can't be written: {error}", self.lane),
             };
@@ -104,7 +109,11 @@ impl WriteTask {
             if let Some(letters) = &mut self.letters {
                 letters.write(&mut batch, &lines, &delivered).await;
             }
-            if self.done.send(Done { lane: self.lane, batch, lines, delivered, collisions }).is_err() {
+            if self
+                .finished
+                .send(FinishedBatch { lane: self.lane, batch, lines, delivered, collisions })
+                .is_err()
+            {
                 return;
             }
             self.data_thread.unpark();

@@ -8,12 +8,13 @@
 //!
 //! ```text
 //!              one data thread for each consumer                      one task for each lane
-//! records --> feed: route, map, append to the open batch --closed--> influx: stored or refused --> dead letters
-//!                     ^                                                                              |
-//!                     +---- commit: Tracker <------------------- settled --------------------------- +
+//! records --> Dispatcher: route, map, append to batch --closed--> influx: stored or refused --> dead letters
+//!                     ^                                                                            |
+//!                     +---- commit: Tracker <------------------- settled ---------------------------+
 //! ```
 //!
-//! `feed` has no I/O and no clock of its own, so that the simulation (`feed/simulation.rs`) can drive it through random schedules.
+//! `Dispatcher` has no I/O and no clock, so that the simulation (`simulation.rs`) can drive it through random schedules. The path of
+//! a record reads top to bottom in `record_handler.rs`.
 //!
 //! ```
 //! use base::NextOffset;
@@ -46,17 +47,16 @@ mod refused_letters;
 mod reject_limiter;
 mod report;
 mod routes;
+mod routing;
 #[cfg(test)]
 mod simulation;
 pub mod telemetry;
-mod topic_mapping;
 pub mod watchdog;
 
-pub use data_thread::{DataThread, Reload, Request, Shared, Switched};
-pub use refused_letters::LetterContext;
+pub use data_thread::{DataThread, EngineContext, Reload, ReloadApplied, Request};
+pub use refused_letters::DeadLetterContext;
 pub use reject_limiter::{ProbeDelays, blocked_topic};
-pub use routes::{DESTINATIONS_WITH_LANES, Routing};
-pub use topic_mapping::Mapping;
+pub use routing::{DESTINATIONS_WITH_LANES, Mapping, Routing};
 
 #[cfg(test)]
 #[path = "../../../tests/support/seed.rs"]

@@ -1,8 +1,8 @@
-//! The two edges of the data path: where records come from, and where batches go. Each has a twin in memory, so that
-//! the simulation runs everything between them.
+//! The two ports of the dispatcher: the queue that records come from, and the outlet that batches go to. Each has an in-memory twin,
+//! so that the simulation runs everything between them.
 
 use crate::batch::Batch;
-use crate::lane::Done;
+use crate::lane::FinishedBatch;
 use base::Destination;
 use kafka::{Delivery, FetchedRecords};
 use rdkafka::consumer::ConsumerContext;
@@ -12,35 +12,35 @@ use tokio::sync::mpsc;
 
 /// Records of a lane's partitions, in the order of delivery.
 pub trait LaneQueue {
-    /// Takes what there is, once everything fetched before was read. Returns whether there is something to read.
+    /// Fetches records, if all records fetched before were read. Returns whether there are records to read.
     fn fill(&mut self, records_max: usize) -> bool;
 
-    /// Whether everything that was fetched was read.
+    /// Whether all fetched records were read.
     fn is_empty(&self) -> bool;
 
-    /// Reads the next one, which may go from then on. Returns whether there was one.
+    /// Reads the next record, which may be released afterwards. Returns whether there was one.
     fn next(&mut self, headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool;
 
-    /// Lets go what was read: not one by one, because it costs less together.
+    /// Releases the records that were read, all together because that is cheaper.
     fn release_read(&mut self);
 
-    /// Lets those go that were fetched and not read, where their topic and partition are told to.
-    fn release(&mut self, goes: impl Fn(&str, i32) -> bool);
+    /// Releases fetched records that were not read, for whose topic and partition `is_released` is true.
+    fn release(&mut self, is_released: impl Fn(&str, i32) -> bool);
 }
 
-/// Settles batches: each handed in comes back as `Done`, when all its lines are stored or refused, and all its dead
-/// letters are written.
+/// Writes batches. Each batch comes back as [`FinishedBatch`] when all its lines are stored, refused or blocked, and its dead letters
+/// are written.
 pub trait Outlet {
-    /// Opens a lane: one batch at a time is sent.
+    /// Opens a lane. At most one batch at a time is sent to it.
     fn open(
         &mut self,
         lane: usize,
         destination: &Arc<Destination>,
-        done: &Sender<Done>,
+        finished: &Sender<FinishedBatch>,
     ) -> mpsc::Sender<Batch>;
 
-    /// Whether the lane waits for somebody to mend something.
-    fn holds(&self, lane: usize, destination: &Destination) -> bool;
+    /// Whether the lane can't write until somebody fixes something.
+    fn is_blocked(&self, lane: usize, destination: &Destination) -> bool;
 }
 
 impl<C: ConsumerContext> LaneQueue for FetchedRecords<C> {
@@ -60,7 +60,7 @@ impl<C: ConsumerContext> LaneQueue for FetchedRecords<C> {
         Self::release_read(self);
     }
 
-    fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {
-        Self::release(self, goes);
+    fn release(&mut self, is_released: impl Fn(&str, i32) -> bool) {
+        Self::release(self, is_released);
     }
 }

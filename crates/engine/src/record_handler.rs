@@ -1,12 +1,18 @@
-//! What happens to a record, from routing it to noting what it became.
+//! The path of a record on the data thread: route, admit, map, append to the batch, track, count.
+//!
+//! [`RecordHandler::handle`] reads top to bottom. It calls [`Routes::find`], [`RejectLimiter::admit`], [`Mapper::map`],
+//! [`Batch::push`] and [`Tracker::delivered`], in this order.
+//!
+//! [`RejectLimiter::admit`]: crate::reject_limiter::RejectLimiter::admit
+//! [`Mapper::map`]: mapping::Mapper::map
 
 use crate::batch::Batch;
 use crate::commit::{AssignmentId, Tracker};
 use crate::dead_letter::{Elements, Letter, Stage};
-use crate::lane::Done;
+use crate::lane::FinishedBatch;
 use crate::reject_limiter::{Admission, ServerBlock};
-use crate::report::{self, Reporter, Tally};
-use crate::routes::{Route, Routes, Topic};
+use crate::report::{self, Reporter};
+use crate::routes::{Route, Routes};
 use crate::telemetry::Counters;
 use base::Destination;
 use base::NextOffset;
@@ -14,37 +20,48 @@ use base::TopicPartition;
 use base::alarm::AlarmRegistry;
 use base::record::{OwnedHeaders, Record};
 use base::text::printable;
-use kafka::Delivery;
+use kafka::{Delivery, Place};
 use mapping::{Mapped, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Characters of a rejection's text in a letter or an alarm.
+/// Characters of a rejection's text in a dead letter or an alarm.
 const WHY_MAX: usize = 500;
 
-/// Everything that a record meets on the data thread before its lines leave it.
+/// Handles records one by one, and the results of the batches that their lines went to.
 pub struct RecordHandler {
     pub routes: Routes,
     pub tracker: Tracker,
     pub reporter: Reporter,
-    pub tally: Tally,
-    /// Errors in the place of records, and at which offsets: those are read again.
+    /// Offsets at which reading failed: reading has to go back to them.
     pub failed: Vec<(TopicPartition, NextOffset)>,
-    /// Topics of which a fetch was denied, with librdkafka's words.
+    /// Topics whose fetch was denied, with librdkafka's message.
     pub denied: Vec<(String, String)>,
+    turn: Turn,
     counters: Arc<Counters>,
     alarms: Arc<AlarmRegistry>,
     /// Whether rejected records are dead-lettered; otherwise they are counted, logged and skipped.
-    writes_letters: bool,
+    writes_dead_letters: bool,
 }
 
-/// A record with where it goes.
-struct Arrival<'a> {
+/// A record of an assigned partition.
+struct RoutedRecord<'a> {
     route: Route,
     record: Record<'a>,
     headers: &'a dyn Fn() -> OwnedHeaders,
     now: Instant,
+}
+
+/// Counts of one turn, added to [`Counters`] at its end: an atomic addition for each record would cost more.
+#[derive(Debug, Default)]
+struct Turn {
+    records: u64,
+    bytes: u64,
+    lines: u64,
+    filtered: u64,
+    /// Indexes of the topics whose mappers saw records; a topic may be listed more than once.
+    topics: Vec<usize>,
 }
 
 impl RecordHandler {
@@ -52,48 +69,141 @@ impl RecordHandler {
         routes: Routes,
         counters: Arc<Counters>,
         alarms: Arc<AlarmRegistry>,
-        writes_letters: bool,
+        writes_dead_letters: bool,
     ) -> Self {
-        let (tracker, reporter, tally) = (Tracker::default(), Reporter::default(), Tally::default());
         Self {
             routes,
-            tracker,
-            reporter,
-            tally,
+            tracker: Tracker::default(),
+            reporter: Reporter::default(),
             failed: Vec::new(),
             denied: Vec::new(),
+            turn: Turn::default(),
             counters,
             alarms,
-            writes_letters,
+            writes_dead_letters,
         }
     }
 
-    /// Reads what a lane's queue delivered; a record's lines are appended to the lane's open batch.
-    pub fn take(&mut self, delivery: Delivery<'_>, open: &mut Batch, now: Instant) {
+    /// Handles one delivery of a lane's queue. Lines of a record are appended to `batch`, the lane's open batch.
+    pub fn handle(&mut self, delivery: Delivery<'_>, batch: &mut Batch, now: Instant) {
         match delivery {
             Delivery::Record { place, record, headers } => {
-                // A record of a partition that is not held any more: its owner reads it.
-                if let Some(route) = self.routes.find(&place) {
-                    self.record(&Arrival { route, record, headers, now }, open);
-                }
+                // The next owner of a revoked partition reads its records.
+                let Some(route) = self.routes.find(&place) else { return };
+                self.handle_record(&RoutedRecord { route, record, headers, now }, batch);
             }
             Delivery::Error { place, offset, code, text } => {
-                if let Some(offset) = offset.filter(|_| self.routes.find(&place).is_some()) {
-                    let at = TopicPartition { topic: place.topic.to_owned(), partition: place.partition };
-                    self.failed.push((at, NextOffset::at(offset)));
-                }
-                Counters::add(&self.counters.fetch_errors, 1);
-                if code == RDKafkaErrorCode::TopicAuthorizationFailed {
-                    // An alarm reports it.
-                    self.denied.push((place.topic.to_owned(), text));
-                } else {
-                    self.reporter.kafka_error(place.topic, place.partition, code, &text, now);
-                }
+                self.handle_error(&place, offset, code, text, now);
             }
         }
     }
 
-    /// Notes what was fetched and won't be read by these rules.
+    fn handle_record(&mut self, routed: &RoutedRecord<'_>, batch: &mut Batch) {
+        let RoutedRecord { route: Route { assignment, topic: index, .. }, record, now, .. } = routed;
+        let (assignment, offset, time_ns) = (*assignment, record.offset, record.time.kafka_ns());
+        let topic = self.routes.topic_mut(*index);
+        if topic.limiter.admit() == Admission::Unsettled {
+            self.tracker.leave_unsettled(assignment, offset, time_ns);
+            return;
+        }
+
+        let mapped = match &mut topic.mapper {
+            Some(mapper) => mapper.map(record, &mut batch.lines),
+            None => Mapped::rejected_whole(Rejection::NoMapping),
+        };
+        let mut all_filtered = false;
+        if mapped.has_rejected() {
+            if topic.limiter.reject(mapped.lines > 0, || first_rejection(&mapped), *now) {
+                // The topic is blocked from this record on.
+                batch.remove_last_lines(mapped.lines);
+                topic.limiter.alarm(&topic.name, &self.alarms, *now);
+                self.tracker.leave_unsettled(assignment, offset, time_ns);
+                return;
+            }
+        } else if mapped.lines > 0 {
+            topic.limiter.pass();
+        } else {
+            all_filtered = topic.limiter.filter();
+        }
+
+        batch.push(assignment, offset, mapped.lines, *now);
+        let has_letter = mapped.has_rejected() && self.writes_dead_letters;
+        if has_letter {
+            batch.push_letter(assignment, letter(&topic.name, routed, &mapped), *now);
+        }
+        if mapped.lines > 0 || has_letter {
+            self.tracker.delivered(assignment, offset, time_ns, batch.batch_id);
+        } else {
+            self.tracker.delivered_settled(assignment, offset, time_ns);
+        }
+
+        self.turn.count(*index, record, &mapped);
+        if mapped.lines > 0 && !topic.first_line_logged {
+            topic.first_line_logged = true;
+            let first = batch.lines.lines() - mapped.lines;
+            report::first_line(&topic.name, record, batch.lines.line(first).unwrap_or_default());
+        }
+        if mapped.selected_nothing && !topic.empty_query_logged {
+            topic.empty_query_logged = true;
+            report::empty_query(&topic.name, record);
+        }
+        if all_filtered {
+            report::all_filtered(&topic.name);
+        }
+        if mapped.has_rejected() {
+            let name = Arc::clone(&topic.name);
+            self.report_rejected(&name, record, &mapped, *now);
+        }
+    }
+
+    fn report_rejected(&mut self, topic: &str, record: &Record<'_>, mapped: &Mapped, now: Instant) {
+        for (reason, count) in mapped.rejected_by_reason() {
+            self.counters.reject(topic, reason, count);
+        }
+        // The index of a record's only element says nothing.
+        let is_single = mapped.lines + mapped.filtered + mapped.rejected.len() == 1;
+        for (element, rejection) in &mapped.rejected {
+            let element = element.filter(|element| !(is_single && *element == 0));
+            self.reporter.rejected(topic, record, element, rejection, &self.counters.rejections, now);
+        }
+    }
+
+    fn handle_error(
+        &mut self,
+        place: &Place<'_>,
+        offset: Option<i64>,
+        code: RDKafkaErrorCode,
+        text: String,
+        now: Instant,
+    ) {
+        if let Some(offset) = offset.filter(|_| self.routes.find(place).is_some()) {
+            let at = TopicPartition { topic: place.topic.to_owned(), partition: place.partition };
+            self.failed.push((at, NextOffset::at(offset)));
+        }
+        Counters::add(&self.counters.fetch_errors, 1);
+        if code == RDKafkaErrorCode::TopicAuthorizationFailed {
+            // An alarm reports a denied topic, so the log does not.
+            self.denied.push((place.topic.to_owned(), text));
+        } else {
+            self.reporter.kafka_error(place.topic, place.partition, code, &text, now);
+        }
+    }
+
+    /// Publishes the counts of a turn, and logs the keys whose values were dropped for the first time.
+    pub fn end_turn(&mut self) {
+        let Self { turn, routes, counters, .. } = self;
+        turn.topics.sort_unstable();
+        turn.topics.dedup();
+        for index in turn.topics.drain(..) {
+            let topic = routes.topic_mut(index);
+            if let Some(mapper) = &mut topic.mapper {
+                report::dropped_values(&topic.name, mapper, counters);
+            }
+        }
+        turn.publish(counters);
+    }
+
+    /// Leaves a record unsettled that was fetched before a reload and will be read again under the new configuration.
     pub fn leave_unsettled(&mut self, delivery: &Delivery<'_>) {
         let (place, offset, time_ns) = match delivery {
             Delivery::Record { place, record, .. } => (place, Some(record.offset), record.time.kafka_ns()),
@@ -104,79 +214,24 @@ impl RecordHandler {
         }
     }
 
-    /// Goes on by other rules; returns the partitions held, with the assignments that end with the old ones.
-    pub fn renew(&mut self, mut routes: Routes, writes_letters: bool) -> Vec<(TopicPartition, AssignmentId)> {
-        self.writes_letters = writes_letters;
+    /// Replaces the routes at a reload. Returns the assigned partitions with their assignments under the old routes.
+    pub fn renew(
+        &mut self,
+        mut routes: Routes,
+        writes_dead_letters: bool,
+    ) -> Vec<(TopicPartition, AssignmentId)> {
+        self.writes_dead_letters = writes_dead_letters;
         routes.follow(&self.routes);
-        std::mem::replace(&mut self.routes, routes).into_held()
+        std::mem::replace(&mut self.routes, routes).into_assigned()
     }
 
-    fn record(&mut self, arrival: &Arrival<'_>, open: &mut Batch) {
-        let Arrival { route, record, now, .. } = arrival;
-        let topic = self.routes.topic_mut(route.topic);
-        if topic.limiter.admit() == Admission::Unsettled {
-            self.tracker.leave_unsettled(route.assignment, record.offset, record.time.kafka_ns());
-            return;
-        }
-        let mark = open.lines.mark();
-        let became = match &mut topic.mapper {
-            Some(mapper) => mapper.map(record, &mut open.lines),
-            None => Mapped::rejected_whole(Rejection::NoMapping),
-        };
-        let mut all_filtered = false;
-        if became.has_rejected() {
-            if topic.limiter.reject(became.lines > 0, || why(&became), *now) {
-                open.lines.truncate(mark);
-                topic.limiter.alarm(&topic.name, &self.alarms, *now);
-                self.tracker.leave_unsettled(route.assignment, record.offset, record.time.kafka_ns());
-                return;
-            }
-        } else if became.lines > 0 {
-            topic.limiter.pass();
-        } else {
-            all_filtered = topic.limiter.filter();
-        }
-        self.tally.records += 1;
-        self.tally.bytes += record.value.map_or(0, <[u8]>::len) as u64;
-        self.tally.lines += became.lines as u64;
-        self.tally.filtered += became.filtered as u64;
-        open.push(route.assignment, record.offset, mark.lines, *now);
-        let has_letter = became.has_rejected() && self.writes_letters;
-        if has_letter {
-            open.push_letter(route.assignment, letter(topic, arrival, &became), *now);
-        }
-        if became.lines > 0 || has_letter {
-            self.tracker.delivered(route.assignment, record.offset, record.time.kafka_ns(), open.batch_id);
-        } else {
-            self.tracker.delivered_settled(route.assignment, record.offset, record.time.kafka_ns());
-        }
-        for (reason, count) in became.rejected_by_reason() {
-            self.counters.reject(&topic.name, reason, count);
-        }
-        // The number of the only element of a record says nothing.
-        let is_single = became.lines + became.filtered + became.rejected.len() == 1;
-        for (element, rejection) in &became.rejected {
-            let element = element.filter(|element| !(is_single && *element == 0));
-            let last = &self.counters.rejections;
-            self.reporter.rejected(&topic.name, record, element, rejection, last, *now);
-        }
-        let shows = became.lines > 0 && !topic.shown;
-        let line = if shows { open.lines.line(mark.lines) } else { None };
-        report::mapped(topic, record, line, &self.counters);
-        if became.selected_nothing && std::mem::take(&mut topic.tells_empty_query) {
-            report::selected_nothing(topic, record);
-        }
-        if all_filtered {
-            report::all_filtered(topic);
-        }
-    }
-
-    /// A batch came back: blocks the topics of lines that a limit of the server keeps out, names the records of refused lines, and
-    /// counts them for their topics' guards.
-    pub fn delivered(&mut self, done: &Done, destination: &Destination, now: Instant) {
-        for blocked in &done.delivered.blocked {
-            // A partition that was given up is its next owner's.
-            let Some(at) = done.batch.place_of(done.batch.origin(blocked.line).assignment) else { continue };
+    /// Evaluates a finished batch: blocks the topics of lines that a limit of the server keeps out, reports refused lines with their
+    /// records, and counts them for the limiters of their topics.
+    pub fn batch_finished(&mut self, finished: &FinishedBatch, destination: &Destination, now: Instant) {
+        for blocked in &finished.delivered.blocked {
+            let assignment = finished.batch.origin(blocked.line).assignment;
+            // The next owner of a revoked partition meets the limit itself.
+            let Some(at) = finished.batch.partition_of(assignment) else { continue };
             let Some(topic) = self.routes.topic_named(&at.topic) else { continue };
             let (cause, place) = (blocked.cause.name(), destination.to_string());
             let by = ServerBlock { cause, at: &place, why: &blocked.why, remedy: &blocked.remedy };
@@ -184,36 +239,36 @@ impl RecordHandler {
                 topic.limiter.alarm(&topic.name, &self.alarms, now);
             }
         }
-        if done.collisions.count > 0 {
-            Counters::add(&self.counters.collisions, done.collisions.count);
-            self.reporter.collided(done, now);
+        if finished.collisions.count > 0 {
+            Counters::add(&self.counters.collisions, finished.collisions.count);
+            self.reporter.collided(finished, now);
         }
         let mut last = None;
-        for refused in &done.delivered.refused {
-            let origin = done.batch.origin(refused.line);
-            let place = done.batch.place_of(origin.assignment);
-            let named = place.map(|at| (at.as_ref(), origin.offset));
-            self.reporter.refused(done, destination, refused, named, &self.counters.rejections, now);
-            if let Some(at) = place {
+        for refused in &finished.delivered.refused {
+            let origin = finished.batch.origin(refused.line);
+            let partition = finished.batch.partition_of(origin.assignment);
+            let record = partition.map(|at| (at.as_ref(), origin.offset));
+            self.reporter.refused(finished, destination, refused, record, &self.counters.rejections, now);
+            if let Some(at) = partition {
                 self.counters.refuse(&at.topic, 1);
             }
-            // Several lines of one record are one record refused.
+            // The limiter counts records: several refused lines of one record count once.
             let record = Some((origin.assignment, origin.offset));
             if std::mem::replace(&mut last, record) == record {
                 continue;
             }
-            let Some(topic) = place.and_then(|at| self.routes.topic_named(&at.topic)) else { continue };
+            let Some(topic) = partition.and_then(|at| self.routes.topic_named(&at.topic)) else { continue };
             if topic.limiter.refuse(1, || refused.why.to_string(), now) {
                 topic.limiter.alarm(&topic.name, &self.alarms, now);
             }
         }
     }
 
-    /// Repeats the alarms of blocked topics of which partitions are assigned, and ends those of the others.
+    /// Repeats the alarms of blocked topics with assigned partitions, and ends the alarms of blocked topics without.
     pub fn repeat_alarms(&mut self, now: Instant) {
-        for number in self.routes.not_open() {
-            let is_assigned = !self.routes.assigned_of(number).is_empty();
-            let topic = self.routes.topic_mut(number);
+        for index in self.routes.not_open() {
+            let is_assigned = !self.routes.assigned_of(index).is_empty();
+            let topic = self.routes.topic_mut(index);
             if is_assigned {
                 topic.limiter.alarm(&topic.name, &self.alarms, now);
             } else {
@@ -223,12 +278,35 @@ impl RecordHandler {
     }
 }
 
-fn letter(topic: &Topic, arrival: &Arrival<'_>, became: &Mapped) -> Letter {
-    let Arrival { record, headers, .. } = arrival;
-    let count = became.rejected_by_reason().map(|(_, count)| count).sum();
-    let listed = became.rejected.iter().filter_map(|(element, _)| *element).collect();
+impl Turn {
+    fn count(&mut self, topic: usize, record: &Record<'_>, mapped: &Mapped) {
+        self.records += 1;
+        self.bytes += record.value.map_or(0, <[u8]>::len) as u64;
+        self.lines += mapped.lines as u64;
+        self.filtered += mapped.filtered as u64;
+        if self.topics.last() != Some(&topic) {
+            self.topics.push(topic);
+        }
+    }
+
+    fn publish(&mut self, counters: &Counters) {
+        if self.records == 0 {
+            return;
+        }
+        Counters::add(&counters.records, self.records);
+        Counters::add(&counters.record_bytes, self.bytes);
+        Counters::add(&counters.lines, self.lines);
+        Counters::add(&counters.filtered, self.filtered);
+        (self.records, self.bytes, self.lines, self.filtered) = (0, 0, 0, 0);
+    }
+}
+
+fn letter(topic: &Arc<str>, routed: &RoutedRecord<'_>, mapped: &Mapped) -> Letter {
+    let RoutedRecord { record, headers, .. } = routed;
+    let count = mapped.rejected_by_reason().map(|(_, count)| count).sum();
+    let listed = mapped.rejected.iter().filter_map(|(element, _)| *element).collect();
     Letter {
-        topic: Arc::clone(&topic.name),
+        topic: Arc::clone(topic),
         partition: record.partition,
         offset: record.offset,
         timestamp_ms: record.time.kafka_ms(),
@@ -236,15 +314,15 @@ fn letter(topic: &Topic, arrival: &Arrival<'_>, became: &Mapped) -> Letter {
         value: record.value.map(<[u8]>::to_vec),
         headers: headers(),
         stage: Stage::Map,
-        reason: became.rejected.first().map_or("", |(_, rejection)| rejection.reason().name()),
-        why: why(became),
+        reason: mapped.rejected.first().map_or("", |(_, rejection)| rejection.reason().name()),
+        why: first_rejection(mapped),
         elements: Elements { listed, count },
         lines: None,
     }
 }
 
-/// The first of the reasons, in words. A record that is rejected has at least one.
-fn why(became: &Mapped) -> String {
-    let first = became.rejected.first().map(|(_, rejection)| rejection.to_string());
+/// The text of the first rejection. A rejected record has at least one.
+fn first_rejection(mapped: &Mapped) -> String {
+    let first = mapped.rejected.first().map(|(_, rejection)| rejection.to_string());
     printable(&first.unwrap_or_default(), WHY_MAX)
 }

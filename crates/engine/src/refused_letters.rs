@@ -1,12 +1,12 @@
-//! Dead letters of a batch: of records that the mapping rejected, which wait in the batch, and of records that InfluxDB
-//! refused lines of, which are read again from Kafka. All are written before the batch settles.
+//! Dead letters of a batch, written before the batch settles. Letters of rejected records wait in the batch. Records with refused
+//! lines are read again from Kafka.
 
 use crate::batch::Batch;
 use crate::commit::AssignmentId;
 use crate::dead_letter::{
     DeadLetterError, DeadLetters, Elements, Letter, Original, Originals, REFUSED, Stage, Wanted,
 };
-use crate::routes::Routing;
+use crate::routing::Routing;
 use crate::telemetry::Counters;
 use base::TopicPartition;
 use base::alarm::{AlarmGuard, AlarmRegistry, FailureReport, Scope};
@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Records read again at once, if they are small.
+/// Records that are read again at once, if they are small.
 const REREAD_RECORDS: usize = 1_000;
-/// Between attempts, while letters can't be written.
+/// Delays between attempts while dead letters can't be written.
 const DELAY_FIRST: Duration = Duration::from_secs(1);
 const DELAY_MAX: Duration = Duration::from_secs(30);
 
@@ -29,9 +29,9 @@ fn backoff() -> Backoff {
     Backoff::new(Delays { blocked_first: DELAY_FIRST, blocked_max: DELAY_MAX, ..Delays::default() })
 }
 
-/// What the lanes share.
-pub struct LetterContext {
-    pub letters: Arc<DeadLetters>,
+/// Objects that the lanes share for dead letters.
+pub struct DeadLetterContext {
+    pub dead_letters: Arc<DeadLetters>,
     pub originals: Originals,
     pub routing: Arc<Routing>,
     pub record_limits: RecordLimits,
@@ -39,13 +39,13 @@ pub struct LetterContext {
     pub alarms: Arc<AlarmRegistry>,
 }
 
-/// One lane's end.
-pub struct LaneLetters {
-    dispatcher: Arc<LetterContext>,
-    watch: AlarmGuard,
-    /// Whether the lane waits until letters can be written.
-    waits: Arc<AtomicBool>,
-    /// Of the jitter.
+/// Writes the dead letters of one lane.
+pub struct LaneDeadLetters {
+    context: Arc<DeadLetterContext>,
+    alarm: AlarmGuard,
+    /// Whether the lane waits until dead letters can be written.
+    is_waiting: Arc<AtomicBool>,
+    /// Generates the retry jitter.
     rng: fastrand::Rng,
 }
 
@@ -53,19 +53,19 @@ pub struct LaneLetters {
 struct RefusedRecord {
     at: Arc<TopicPartition>,
     offset: i64,
-    /// Their index in the batch, and among the lines of their record.
+    /// Index of each refused line in the batch, and among the lines of the record.
     lines: Vec<(usize, usize)>,
     why: Arc<str>,
 }
 
-impl LaneLetters {
-    pub fn new(dispatcher: Arc<LetterContext>, waits: Arc<AtomicBool>) -> Self {
-        let watch = dispatcher.alarms.guard();
-        Self { dispatcher, watch, waits, rng: fastrand::Rng::new() }
+impl LaneDeadLetters {
+    pub fn new(context: Arc<DeadLetterContext>, is_waiting: Arc<AtomicBool>) -> Self {
+        let alarm = context.alarms.guard();
+        Self { context, alarm, is_waiting, rng: fastrand::Rng::new() }
     }
 
-    /// Returns when the letters of all records that settle with this batch are written, however long that takes. Records of
-    /// partitions with blocked lines do not settle: they are read again, and their letters are written then.
+    /// Writes the dead letters of all records that settle with this batch, and retries until they are written. Records of partitions with
+    /// blocked lines do not settle: they are read again, and their letters are written then.
     pub async fn write(&mut self, batch: &mut Batch, lines: &Lines, delivered: &Delivered) {
         let blocked = batch.blocked_assignments(&delivered.blocked);
         let mut rejected = Drafts::new(settling_letters(batch, &blocked));
@@ -102,9 +102,9 @@ impl LaneLetters {
             .collect();
         let mut backoff = backoff();
         loop {
-            match self.dispatcher.originals.read(&wanted).await {
+            match self.context.originals.read(&wanted).await {
                 Ok(originals) => {
-                    self.go_on();
+                    self.end_wait();
                     return originals;
                 }
                 Err(error) => self.wait(&error, &mut backoff).await,
@@ -116,26 +116,23 @@ impl LaneLetters {
         let mut backoff = backoff();
         while !letters.is_empty() {
             let before = letters.len();
-            let result = self.dispatcher.letters.send(&mut letters).await;
-            Counters::add(
-                &self.dispatcher.counters.dead_letters,
-                before.saturating_sub(letters.len()) as u64,
-            );
+            let result = self.context.dead_letters.send(&mut letters).await;
+            Counters::add(&self.context.counters.dead_letters, before.saturating_sub(letters.len()) as u64);
             match result {
-                Ok(()) => self.go_on(),
+                Ok(()) => self.end_wait(),
                 Err(error) => self.wait(&error, &mut backoff).await,
             }
         }
     }
 
-    fn go_on(&mut self) {
-        self.waits.store(false, Ordering::Relaxed);
-        self.watch.recovered(Instant::now());
+    fn end_wait(&mut self) {
+        self.is_waiting.store(false, Ordering::Relaxed);
+        self.alarm.recovered(Instant::now());
     }
 
     async fn wait(&mut self, error: &DeadLetterError, backoff: &mut Backoff) {
-        self.waits.store(true, Ordering::Relaxed);
-        let (at, why) = (self.dispatcher.letters.destination(), error.to_string());
+        self.is_waiting.store(true, Ordering::Relaxed);
+        let (at, why) = (self.context.dead_letters.destination(), error.to_string());
         let remedy = || {
             "rejected and refused records wait for their dead letters, and their lanes with them: mend it, and the bridge goes on"
                 .to_owned()
@@ -148,7 +145,7 @@ impl LaneLetters {
             why: &why,
             remedy: &remedy,
         };
-        self.watch.failed(trouble, Instant::now());
+        self.alarm.failed(trouble, Instant::now());
         tokio::time::sleep(backoff.blocked(&mut self.rng)).await;
     }
 
@@ -180,11 +177,11 @@ impl LaneLetters {
         }
     }
 
-    /// The elements that the refused lines came from. None: what stands at this offset now gives other lines.
+    /// The elements that the refused lines came from. None: the record at this offset now gives other lines.
     fn elements(&self, refused: &RefusedRecord, original: &Original, lines: &Lines) -> Option<Vec<usize>> {
-        let (rules, _) = self.dispatcher.routing.mapping_of(&refused.at.topic)?;
-        let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.dispatcher.record_limits);
-        // A header without a value is an empty one for the mapping, as when the record was read first.
+        let (rules, _) = self.context.routing.mapping_of(&refused.at.topic)?;
+        let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.context.record_limits);
+        // The mapping sees a null header as empty, like when the record was read first.
         let named = original.headers.iter();
         let headers: Vec<(&str, &[u8])> =
             named.map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
@@ -206,16 +203,16 @@ impl LaneLetters {
     }
 }
 
-/// Letters of rejected records, by their coordinates: a record may have rejected elements and refused lines.
+/// Dead letters of rejected records, by topic, partition and offset. A record may have rejected elements and refused lines.
 struct Drafts(BTreeMap<(Arc<str>, i32, i64), Letter>);
 
 impl Drafts {
     fn new(letters: impl Iterator<Item = Letter>) -> Self {
-        let place = |letter: &Letter| (Arc::clone(&letter.topic), letter.partition, letter.offset);
-        Self(letters.map(|letter| (place(&letter), letter)).collect())
+        let key = |letter: &Letter| (Arc::clone(&letter.topic), letter.partition, letter.offset);
+        Self(letters.map(|letter| (key(&letter), letter)).collect())
     }
 
-    /// One letter for both findings.
+    /// Merges the letter with the one of the same record, so that a record has one letter.
     fn merged(&mut self, letter: Letter) -> Letter {
         match self.0.remove(&(Arc::clone(&letter.topic), letter.partition, letter.offset)) {
             Some(mut draft) => {
@@ -231,13 +228,13 @@ impl Drafts {
     }
 }
 
-/// Letters of rejected records that settle with this batch.
+/// Dead letters of rejected records that settle with this batch.
 fn settling_letters(batch: &mut Batch, blocked: &[AssignmentId]) -> impl Iterator<Item = Letter> {
     let letters = std::mem::take(&mut batch.letters).into_iter();
     letters.filter(|(assignment, _)| !blocked.contains(assignment)).map(|(_, letter)| letter)
 }
 
-/// Refused lines by record, in the order in which records are read again; without those of `blocked` assignments.
+/// Groups refused lines by record, sorted by partition and offset. Skips records of `blocked` assignments.
 fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[AssignmentId]) -> Vec<RefusedRecord> {
     let mut records: Vec<RefusedRecord> = Vec::new();
     let mut refused: Vec<_> = delivered.refused.iter().collect();
@@ -247,9 +244,8 @@ fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[AssignmentId
         if blocked.contains(&origin.assignment) {
             continue;
         }
-        // A partition that was given up before the batch was closed: its records settle nowhere here, and its next owner writes
-        // their letters.
-        let Some(at) = batch.place_of(origin.assignment) else { continue };
+        // The partition was revoked before the batch was closed: its next owner writes the letters.
+        let Some(at) = batch.partition_of(origin.assignment) else { continue };
         let line = (refused.line, origin.line as usize);
         match records.last_mut() {
             Some(last) if last.offset == origin.offset && last.at == *at => last.lines.push(line),
@@ -289,19 +285,19 @@ mod tests {
         }
     }
 
-    /// Lines 0 to 3 of two partitions in turn, and a rejected record of each.
+    /// A batch with lines 0 to 3 of two partitions in turn, and a rejected record of each.
     fn batch() -> Batch {
         let (mut batch, now) = (Batch::new(BatchId::first(), &Budget::new(1_000)), Instant::now());
         for line in 0..4_usize {
             batch.lines.text_mut().extend_from_slice(b"m v=1");
             batch.lines.end_line();
-            batch.push(AssignmentId::for_test(line as u64 % 2), 10 + line as i64, line, now);
+            batch.push(AssignmentId::for_test(line as u64 % 2), 10 + line as i64, 1, now);
         }
         for partition in 0..2 {
             batch.push_letter(AssignmentId::for_test(partition as u64), letter(partition, 20), now);
         }
-        let place = |partition| Some(Arc::new(TopicPartition { topic: "t".to_owned(), partition }));
-        batch.places = vec![place(0), place(1)];
+        let at = |partition| Some(Arc::new(TopicPartition { topic: "t".to_owned(), partition }));
+        batch.partitions = vec![at(0), at(1)];
         batch
     }
 
@@ -314,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_with_blocked_lines_get_no_letters_and_the_others_do() {
+    fn writes_no_letters_for_partitions_with_blocked_lines() {
         let f = |refused: &[usize], blocked: &[usize], records: &[(i32, i64)], letters: &[(i32, i64)]| {
             let (mut batch, delivered) = (batch(), delivered(refused, blocked));
             let blocked = batch.blocked_assignments(&delivered.blocked);

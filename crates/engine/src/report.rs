@@ -1,28 +1,27 @@
-//! What the data thread tells: the first line of each topic, rejected records, refused lines, dropped keys, and the
-//! counts.
+//! Log messages of the data thread: first lines, rejected records, refused lines, dropped values.
 
 use crate::batch::{COLLISION_REMEDY, Collisions};
 use crate::dead_letter::REFUSED;
-use crate::lane::Done;
-use crate::routes::Topic;
-use crate::telemetry::{Counters, Rejections, Seen};
+use crate::lane::FinishedBatch;
+use crate::telemetry::{Counters, RejectedRecord, Rejections};
 use base::Destination;
 use base::TopicPartition;
 use base::record::Record;
 use base::text::{printable, printable_bytes};
 use influx::RefusedLine;
-use mapping::{Drops, Reason, Rejection};
+use mapping::{Drops, Mapper, Reason, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
-/// Rejections of one reason, and refusals, are logged once in this time; the log says how many more there were.
+/// Rejections of one reason, and refusals, are logged once in this time, with the number of suppressed messages.
 const LOG_EVERY: Duration = Duration::from_secs(1);
-/// Collisions come by the thousand where they come.
+/// Collisions are logged less often: where one occurs, there are thousands.
 const COLLISIONS_EVERY: Duration = Duration::from_mins(1);
-/// Characters of lines and texts that are shown.
+/// Characters of a line or text in the log.
 const SHOWN_MAX: usize = 300;
 
+/// Logs repeated problems of records at a bounded rate.
 #[derive(Debug, Default)]
 pub struct Reporter {
     rejected: [Throttle; Reason::ALL.len()],
@@ -31,35 +30,36 @@ pub struct Reporter {
     collided: Throttle,
 }
 
+/// Suppresses messages of one kind that follow too soon, and counts them.
 #[derive(Debug, Default)]
 struct Throttle {
     last: Option<Instant>,
-    kept_back: u64,
+    suppressed: u64,
 }
 
 impl Throttle {
-    /// Whether to log now; if so, how many were kept back before.
+    /// Returns how many messages were suppressed before, if one may be logged now.
     fn pass(&mut self, every: Duration, now: Instant) -> Option<u64> {
         if self.is_recent(every, now) {
-            self.kept_back += 1;
+            self.suppressed += 1;
             return None;
         }
         self.last = Some(now);
-        Some(std::mem::take(&mut self.kept_back))
+        Some(std::mem::take(&mut self.suppressed))
     }
 
-    /// How many were kept back, once it is time to say so although nothing followed.
+    /// Returns how many messages were suppressed, once that may be logged although no further message followed.
     fn summary(&mut self, every: Duration, now: Instant) -> Option<u64> {
-        if self.kept_back == 0 || self.is_recent(every, now) {
+        if self.suppressed == 0 || self.is_recent(every, now) {
             return None;
         }
         self.last = Some(now);
         self.take()
     }
 
-    /// How many were kept back.
+    /// Returns how many messages were suppressed, if any.
     fn take(&mut self) -> Option<u64> {
-        Some(std::mem::take(&mut self.kept_back)).filter(|kept_back| *kept_back > 0)
+        Some(std::mem::take(&mut self.suppressed)).filter(|suppressed| *suppressed > 0)
     }
 
     fn is_recent(&self, every: Duration, now: Instant) -> bool {
@@ -67,36 +67,31 @@ impl Throttle {
     }
 }
 
-/// A record went through the mapper: shows the line, where it is the topic's first, and keys whose value is dropped for the first time.
-pub fn mapped(topic: &mut Topic, record: &Record<'_>, line: Option<&[u8]>, counters: &Counters) {
-    if let Some(line) = line {
-        topic.shown = true;
-        let (partition, offset) = (record.partition, record.offset);
-        info!(
-            topic = &*topic.name,
-            partition,
-            offset,
-            line = printable_bytes(line, SHOWN_MAX),
-            "first record"
-        );
-    }
-    let Some(mapper) = &mut topic.mapper else { return };
+/// Logs the first line of a topic.
+pub fn first_line(topic: &str, record: &Record<'_>, line: &[u8]) {
+    let (partition, offset) = (record.partition, record.offset);
+    info!(topic, partition, offset, line = printable_bytes(line, SHOWN_MAX), "first record");
+}
+
+/// Counts the values that a mapper dropped, and logs each key whose value was dropped for the first time.
+pub fn dropped_values(topic: &str, mapper: &mut Mapper, counters: &Counters) {
     let drops = mapper.take_drops();
     if drops == Drops::default() {
         return;
     }
     counters.drop_values(&drops);
-    for notice in mapper.take_first_drops() {
-        let key = printable(&notice.key, SHOWN_MAX);
-        warn!(topic = &*topic.name, key, "{}", notice.drop);
+    for first in mapper.take_first_drops() {
+        let key = printable(&first.key, SHOWN_MAX);
+        warn!(topic, key, "{}", first.drop);
     }
 }
 
-/// The mapping's query selects nothing in this record: said once a topic, because a mistyped query would pass over all of it.
-pub fn selected_nothing(topic: &Topic, record: &Record<'_>) {
+/// Warns that the mapping's query selects nothing in a record. Logged once per topic, because a mistyped query would pass over all
+/// records.
+pub fn empty_query(topic: &str, record: &Record<'_>) {
     let (partition, offset) = (record.partition, record.offset);
     warn!(
-        topic = &*topic.name,
+        topic,
         partition,
         offset,
         "the mapping's `query` selects nothing in this record: it is counted as filtered and committed without a point, as are all \
@@ -105,10 +100,10 @@ pub fn selected_nothing(topic: &Topic, record: &Record<'_>) {
     );
 }
 
-/// None of the topic's first records became a point, and none was rejected.
-pub fn all_filtered(topic: &Topic) {
+/// Warns that all of the topic's first records were filtered.
+pub fn all_filtered(topic: &str) {
     warn!(
-        topic = &*topic.name,
+        topic,
         "all of the topic's first records were filtered: they are committed without a point, and so are others like them. If they \
          should become points, look at `query`, `include` and `exclude` of the topic's [[mapping]] (`map --live 10` shows what \
          records become)"
@@ -116,17 +111,17 @@ pub fn all_filtered(topic: &Topic) {
 }
 
 impl Reporter {
-    /// Logs how many warnings were kept back, where none of the same kind followed that says so.
+    /// Logs how many warnings were suppressed, where no later warning of the same kind says so.
     pub fn summarize(&mut self, now: Instant) {
-        self.tell_kept_back(|throttle, every| throttle.summary(every, now));
+        self.log_suppressed(|throttle, every| throttle.summary(every, now));
     }
 
-    /// As [`Reporter::summarize`], at the end: nothing may follow.
+    /// Does the work of [`Reporter::summarize`] for all kinds at once, because the data thread ends.
     pub fn summarize_all(&mut self) {
-        self.tell_kept_back(|throttle, _| throttle.take());
+        self.log_suppressed(|throttle, _| throttle.take());
     }
 
-    fn tell_kept_back(&mut self, mut take: impl FnMut(&mut Throttle, Duration) -> Option<u64>) {
+    fn log_suppressed(&mut self, mut take: impl FnMut(&mut Throttle, Duration) -> Option<u64>) {
         for (reason, throttle) in Reason::ALL.into_iter().zip(&mut self.rejected) {
             if let Some(more) = take(throttle, LOG_EVERY) {
                 warn!(reason = reason.name(), more, "further records rejected for the same reason");
@@ -140,7 +135,7 @@ impl Reporter {
         }
     }
 
-    /// A record, or one element of it, can't become a point.
+    /// Logs a record, or one element of it, that can't become a point.
     pub fn rejected(
         &mut self,
         topic: &str,
@@ -151,41 +146,41 @@ impl Reporter {
         now: Instant,
     ) {
         let (partition, offset, reason) = (record.partition, record.offset, rejection.reason().name());
-        // A tombstone has none to show.
+        // A tombstone has no text to show.
         let text = record.value.unwrap_or_default();
-        last.note(Seen { topic, partition, offset, element, reason, why: rejection, text }, now);
+        last.record(RejectedRecord { topic, partition, offset, element, reason, why: rejection, text }, now);
         let Some(throttle) = self.rejected.get_mut(rejection.reason() as usize) else { return };
         let Some(more) = throttle.pass(LOG_EVERY, now) else { return };
         let why = printable(&rejection.to_string(), SHOWN_MAX);
         warn!(topic, partition, offset, element, reason, more, why, "record rejected");
     }
 
-    /// InfluxDB refused a line: names its record.
+    /// Logs a line that InfluxDB refused, and its record.
     pub fn refused(
         &mut self,
-        done: &Done,
+        finished: &FinishedBatch,
         destination: &Destination,
         refused: &RefusedLine,
-        place: Option<(&TopicPartition, i64)>,
+        record: Option<(&TopicPartition, i64)>,
         last: &Rejections,
         now: Instant,
     ) {
         let (topic, partition, offset) =
-            place.map_or(("", -1, -1), |(at, offset)| (at.topic.as_str(), at.partition, offset));
-        let text = done.lines.line(refused.line).trim_ascii_end();
+            record.map_or(("", -1, -1), |(at, offset)| (at.topic.as_str(), at.partition, offset));
+        let text = finished.lines.line(refused.line).trim_ascii_end();
         let (element, reason, why) = (None, REFUSED, &refused.why);
-        last.note(Seen { topic, partition, offset, element, reason, why, text }, now);
+        last.record(RejectedRecord { topic, partition, offset, element, reason, why, text }, now);
         let Some(more) = self.refused.pass(LOG_EVERY, now) else { return };
         let line = printable_bytes(text, SHOWN_MAX);
         warn!(topic, partition, offset, %destination, more, line, why = %refused.why, "line refused by influxdb");
     }
 
-    /// Points of a batch overwrite earlier points of that batch.
-    pub fn collided(&mut self, done: &Done, now: Instant) {
+    /// Logs that points of a batch overwrite earlier points of that batch.
+    pub fn collided(&mut self, finished: &FinishedBatch, now: Instant) {
         let Some(_) = self.collided.pass(COLLISIONS_EVERY, now) else { return };
-        let Some(line) = done.collisions.example else { return };
-        let line = printable_bytes(done.lines.line(line).trim_ascii_end(), SHOWN_MAX);
-        let Collisions { count: points, within_records, .. } = done.collisions;
+        let Some(line) = finished.collisions.example else { return };
+        let line = printable_bytes(finished.lines.line(line).trim_ascii_end(), SHOWN_MAX);
+        let Collisions { count: points, within_records, .. } = finished.collisions;
         warn!(
             points,
             within_records,
@@ -194,7 +189,7 @@ impl Reporter {
         );
     }
 
-    /// librdkafka reports something in a record's place.
+    /// Logs an error that librdkafka delivered instead of a record.
     pub fn kafka_error(
         &mut self,
         topic: &str,
@@ -209,35 +204,12 @@ impl Reporter {
     }
 }
 
-/// Counts of one turn.
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub records: u64,
-    pub bytes: u64,
-    pub lines: u64,
-    pub filtered: u64,
-}
-
-impl Tally {
-    /// Adds them up where `/metrics` looks.
-    pub fn flush(&mut self, counters: &Counters) {
-        if self.records == 0 {
-            return;
-        }
-        Counters::add(&counters.records, self.records);
-        Counters::add(&counters.record_bytes, self.bytes);
-        Counters::add(&counters.lines, self.lines);
-        Counters::add(&counters.filtered, self.filtered);
-        *self = Self::default();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_back_is_told_although_nothing_follows() {
+    fn reports_suppressed_messages_although_none_follows() {
         let (mut throttle, start) = (Throttle::default(), Instant::now());
         let at = |ms: u64| start + Duration::from_millis(ms);
         assert_eq!(throttle.pass(LOG_EVERY, at(0)), Some(0));
@@ -246,8 +218,8 @@ mod tests {
         }
         assert_eq!(throttle.summary(LOG_EVERY, at(999)), None);
         assert_eq!(throttle.summary(LOG_EVERY, at(1_000)), Some(19));
-        assert_eq!(throttle.summary(LOG_EVERY, at(5_000)), None, "it was told");
-        // What follows the summary at once is kept back too.
+        assert_eq!(throttle.summary(LOG_EVERY, at(5_000)), None, "it was reported");
+        // A message right after the summary is suppressed too.
         assert_eq!(throttle.pass(LOG_EVERY, at(1_500)), None);
         assert_eq!(throttle.pass(LOG_EVERY, at(2_000)), Some(1));
         assert_eq!(throttle.pass(LOG_EVERY, at(2_001)), None);

@@ -1,63 +1,40 @@
-//! Which partitions are held, and where their records go: topic to mapping, mapping to destination, partition to lane.
+//! Routes of the assigned partitions: the assignment, topic and lane of each.
 
 use crate::commit::AssignmentId;
 use crate::reject_limiter::{ProbeDelays, RejectLimiter};
-use crate::topic_mapping::Mapping;
-use base::Destination;
+use crate::routing::{LaneKey, Routing};
 use base::TopicPartition;
 use kafka::Place;
-use mapping::{Mapper, RecordLimits, Rules};
+use mapping::{Mapper, RecordLimits};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// Lanes of one destination: requests in flight at once. Two keep a loopback database busy; each costs queues of its own.
-const LANES_PER_DESTINATION: usize = 2;
-/// From this many destinations on each has one lane, so that their queues stay few.
-pub const DESTINATIONS_WITH_LANES: usize = 4;
-
-/// Topics without an assigned partition that stay known, so that what was learned of them outlives a rebalance. Each costs up to some
-/// MB: see the formula of memory in ARCHITECTURE.md.
+/// Topics without an assigned partition whose mapper and limiter are kept, so that learned keys outlive a rebalance. Each costs up
+/// to some MB: see the memory formula in ARCHITECTURE.md.
 const UNASSIGNED_TOPICS_MAX: usize = 100;
 
-/// What the configuration says of topics.
-#[derive(Debug)]
-pub struct Routing {
-    mappings: Vec<(Mapping, usize)>,
-    destinations: Vec<Arc<Destination>>,
-    /// `reject.rate_max`.
-    reject_rate_max: f64,
-    lanes_per_destination: usize,
-}
-
-/// One lane among all: the destination's number, and which of its lanes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LanePlace {
-    pub destination: usize,
-    pub slot: usize,
-}
-
-/// Where a partition's records go.
+/// The route of a partition's records.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
     pub assignment: AssignmentId,
-    /// The topic's number.
+    /// Index for [`Routes::topic_mut`].
     pub topic: usize,
-    pub lane: LanePlace,
+    pub lane: LaneKey,
 }
 
-/// A topic that partitions were assigned of, with what was learned of it.
+/// A topic with assigned partitions, now or before, and the state that its records build up.
 #[derive(Debug)]
 pub struct Topic {
     pub name: Arc<str>,
     /// None: no mapping matches.
     pub mapper: Option<Mapper>,
     pub destination: usize,
-    /// When a partition was last assigned, as a number that grows with each assignment.
+    /// The value of [`Routes::assignments`] when a partition of the topic was last assigned.
     last_assigned: u64,
-    /// Whether its first line was shown.
-    pub shown: bool,
-    /// Whether to warn of the next record in which the mapping's query selects nothing.
-    pub tells_empty_query: bool,
+    /// Whether the topic's first line was logged.
+    pub first_line_logged: bool,
+    /// Whether it was logged that the mapping's query selects nothing in a record.
+    pub empty_query_logged: bool,
     pub limiter: RejectLimiter,
 }
 
@@ -67,167 +44,115 @@ pub struct Routes {
     routing: Arc<Routing>,
     limits: RecordLimits,
     probes: ProbeDelays,
-    /// A topic's number is its place here. Places of topics without an assigned partition are used again.
+    /// Routes refer to topics by index. Entries of topics without an assigned partition are reused.
     topics: Vec<Topic>,
+    /// Number of assignments so far.
     assignments: u64,
-    /// Topics that the configuration before had blocked.
+    /// Topics that were blocked under the previous configuration.
     blocked_before: BTreeSet<Arc<str>>,
-    held: HashMap<TopicPartition, Route>,
-    places: HashMap<AssignmentId, Arc<TopicPartition>>,
+    assigned: HashMap<TopicPartition, Route>,
+    partitions: HashMap<AssignmentId, Arc<TopicPartition>>,
+    /// The result of the last [`Routes::find`], by topic handle and partition.
     last: Option<(usize, i32, Option<Route>)>,
-}
-
-impl Routing {
-    pub fn new(topic_mappings: &[Mapping], reject_rate_max: f64) -> Self {
-        let mut destinations: Vec<Arc<Destination>> = Vec::new();
-        let mut mappings = Vec::new();
-        for mapping in topic_mappings {
-            let known = destinations.iter().position(|known| **known == mapping.destination);
-            let number = known.unwrap_or_else(|| {
-                destinations.push(Arc::new(mapping.destination.clone()));
-                destinations.len() - 1
-            });
-            mappings.push((mapping.clone(), number));
-        }
-        let is_many = destinations.len() > DESTINATIONS_WITH_LANES;
-        let lanes_per_destination = if is_many { 1 } else { LANES_PER_DESTINATION };
-        Self { mappings, destinations, reject_rate_max, lanes_per_destination }
-    }
-
-    /// With one lane a destination where more would be too many.
-    #[must_use]
-    pub fn within(mut self, lanes_max: usize) -> Self {
-        if self.lanes() > lanes_max {
-            self.lanes_per_destination = 1;
-        }
-        self
-    }
-
-    pub fn destinations(&self) -> Vec<Destination> {
-        self.destinations.iter().map(|destination| Destination::clone(destination)).collect()
-    }
-
-    /// How many queues a consumer may have.
-    pub fn lanes(&self) -> usize {
-        self.destinations.len() * self.lanes_per_destination
-    }
-
-    pub fn wants_headers(&self) -> bool {
-        self.mappings.iter().any(|(mapping, _)| !mapping.rules.header_tags.is_empty())
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "numbers come from this list, which never changes")]
-    pub fn destination(&self, number: usize) -> &Arc<Destination> {
-        &self.destinations[number]
-    }
-
-    /// The rules and the destination's number of the first mapping that matches.
-    pub fn mapping_of(&self, topic: &str) -> Option<(&Arc<Rules>, usize)> {
-        let matching = self.mappings.iter().find(|(mapping, _)| mapping.is_match(topic));
-        matching.map(|(mapping, destination)| (&mapping.rules, *destination))
-    }
 }
 
 impl Routes {
     pub fn new(routing: Arc<Routing>, limits: RecordLimits, probes: ProbeDelays) -> Self {
-        let (held, places, blocked_before) = (HashMap::new(), HashMap::new(), BTreeSet::new());
         Self {
             routing,
             limits,
             probes,
             topics: Vec::new(),
             assignments: 0,
-            blocked_before,
-            held,
-            places,
+            blocked_before: BTreeSet::new(),
+            assigned: HashMap::new(),
+            partitions: HashMap::new(),
             last: None,
         }
     }
 
-    /// Takes over which topics were blocked by the configuration before: each flows again, and is blocked again sooner.
-    pub fn follow(&mut self, before: &Self) {
-        let blocked = before.topics.iter().filter(|topic| !topic.limiter.is_open());
+    /// Takes over the names of the topics that `previous` had blocked: they start open, and are blocked again sooner.
+    pub fn follow(&mut self, previous: &Self) {
+        let blocked = previous.topics.iter().filter(|topic| !topic.limiter.is_open());
         self.blocked_before = blocked.map(|topic| Arc::clone(&topic.name)).collect();
     }
 
     /// Routes a partition from now on.
     pub fn add(&mut self, at: TopicPartition, assignment: AssignmentId) -> Route {
-        let topic = self.topic_number(&at.topic);
+        let index = self.topic_index(&at.topic);
         self.assignments += 1;
         let assigned = self.assignments;
-        let known = self.topic_mut(topic);
-        known.last_assigned = assigned;
-        let destination = known.destination;
-        // Topics of one partition are spread too.
-        let slot = (topic + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination;
-        let route = Route { assignment, topic, lane: LanePlace { destination, slot } };
-        self.places.insert(assignment, Arc::new(at.clone()));
-        self.held.insert(at, route);
+        let topic = self.topic_mut(index);
+        topic.last_assigned = assigned;
+        let destination = topic.destination;
+        // Topics with one partition each are spread over the lanes too.
+        let slot = (index + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination;
+        let route = Route { assignment, topic: index, lane: LaneKey { destination, slot } };
+        self.partitions.insert(assignment, Arc::new(at.clone()));
+        self.assigned.insert(at, route);
         self.last = None;
         route
     }
 
-    /// Stops routing a partition; its place stays known until [`Routes::forget`].
+    /// Stops routing a partition. [`Routes::partition_of`] still finds it until [`Routes::forget`].
     pub fn remove(&mut self, at: &TopicPartition) -> Option<AssignmentId> {
         self.last = None;
-        self.held.remove(at).map(|route| route.assignment)
+        self.assigned.remove(at).map(|route| route.assignment)
     }
 
-    /// Another assignment takes the place of the one in which this partition was assigned. Returns the old one.
+    /// Gives a partition a new assignment, which `begin` makes from the old one. Returns the old assignment.
     pub fn renew_assignment(
         &mut self,
         at: &TopicPartition,
         begin: impl FnOnce(AssignmentId) -> AssignmentId,
     ) -> Option<AssignmentId> {
         self.last = None;
-        let route = self.held.get_mut(at)?;
+        let route = self.assigned.get_mut(at)?;
         let before = route.assignment;
         route.assignment = begin(before);
-        let place = self.places.remove(&before).unwrap_or_else(|| Arc::new(at.clone()));
-        self.places.insert(route.assignment, place);
+        let partition = self.partitions.remove(&before).unwrap_or_else(|| Arc::new(at.clone()));
+        self.partitions.insert(route.assignment, partition);
         Some(before)
     }
 
-    /// The partitions of a topic that are assigned, with their assignments, in an order that does not change from run to run.
+    /// The assigned partitions of a topic with their assignments, sorted so that runs are repeatable.
     pub fn assigned_of(&self, topic: usize) -> Vec<(TopicPartition, AssignmentId)> {
-        let of_topic = self.held.iter().filter(|(_, route)| route.topic == topic);
+        let of_topic = self.assigned.iter().filter(|(_, route)| route.topic == topic);
         let mut assigned: Vec<_> = of_topic.map(|(at, route)| (at.clone(), route.assignment)).collect();
         assigned.sort();
         assigned
     }
 
-    /// The numbers of topics that do not flow.
+    /// Indexes of the topics that are blocked or probed.
     pub fn not_open(&self) -> Vec<usize> {
         let topics = self.topics.iter().enumerate();
-        topics.filter(|(_, topic)| !topic.limiter.is_open()).map(|(number, _)| number).collect()
+        topics.filter(|(_, topic)| !topic.limiter.is_open()).map(|(index, _)| index).collect()
     }
 
-    /// Forgets where a assignment was.
+    /// Forgets the partition of an assignment.
     pub fn forget(&mut self, assignment: AssignmentId) {
-        self.places.remove(&assignment);
+        self.partitions.remove(&assignment);
     }
 
-    pub fn partitions(&self) -> usize {
-        self.held.len()
+    /// The assigned partitions.
+    pub fn assigned(&self) -> impl ExactSizeIterator<Item = &TopicPartition> {
+        self.assigned.keys()
     }
 
-    /// The partitions held.
-    pub fn held(&self) -> impl Iterator<Item = &TopicPartition> {
-        self.held.keys()
+    /// The assigned partitions with their assignments, sorted so that runs are repeatable.
+    pub fn into_assigned(self) -> Vec<(TopicPartition, AssignmentId)> {
+        let mut assigned: Vec<_> =
+            self.assigned.into_iter().map(|(at, route)| (at, route.assignment)).collect();
+        assigned.sort();
+        assigned
     }
 
-    /// In an order that does not change from run to run.
-    pub fn into_held(self) -> Vec<(TopicPartition, AssignmentId)> {
-        let mut held: Vec<_> = self.held.into_iter().map(|(at, route)| (at, route.assignment)).collect();
-        held.sort();
-        held
+    /// The partition of an assignment that was not forgotten yet.
+    pub fn partition_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
+        self.partitions.get(&assignment)
     }
 
-    pub fn place_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
-        self.places.get(&assignment)
-    }
-
-    /// The route of a record's partition, if it is held. Records come in runs of one partition, so the last is tried first.
+    /// The route of a record's partition, if it is assigned. Caches the last result, because records come in runs of one partition.
     pub fn find(&mut self, place: &Place<'_>) -> Option<Route> {
         if let Some((topic, partition, route)) = self.last
             && (topic, partition) == (place.topic_handle, place.partition)
@@ -235,18 +160,19 @@ impl Routes {
             return route;
         }
         let at = TopicPartition { topic: place.topic.to_owned(), partition: place.partition };
-        let route = self.held.get(&at).copied();
+        let route = self.assigned.get(&at).copied();
         self.last = Some((place.topic_handle, place.partition, route));
         route
     }
 
+    /// Clears the cache of [`Routes::find`]: a topic handle is valid only within one fetch.
     pub fn forget_last(&mut self) {
         self.last = None;
     }
 
-    #[expect(clippy::indexing_slicing, reason = "numbers come from this list, which never shrinks")]
-    pub fn topic_mut(&mut self, number: usize) -> &mut Topic {
-        &mut self.topics[number]
+    #[expect(clippy::indexing_slicing, reason = "indexes come from this list, which never shrinks")]
+    pub fn topic_mut(&mut self, index: usize) -> &mut Topic {
+        &mut self.topics[index]
     }
 
     /// The topic of this name, if partitions of it were assigned.
@@ -258,44 +184,43 @@ impl Routes {
     pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
         let is_blocked =
             |route: &Route| self.topics.get(route.topic).is_some_and(|topic| topic.limiter.is_blocked());
-        self.held.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()
+        self.assigned.iter().filter(|(_, route)| is_blocked(route)).map(|(at, _)| at.clone()).collect()
     }
 
-    fn topic_number(&mut self, name: &str) -> usize {
-        if let Some(number) = self.topics.iter().position(|topic| *topic.name == *name) {
-            return number;
+    fn topic_index(&mut self, name: &str) -> usize {
+        if let Some(index) = self.topics.iter().position(|topic| *topic.name == *name) {
+            return index;
         }
         let mapping = self.routing.mapping_of(name);
         let mapper = mapping.map(|(rules, _)| Mapper::new(Arc::clone(rules), name, self.limits));
         let destination = mapping.map_or(0, |(_, destination)| destination);
         let limiter = RejectLimiter::new(self.routing.reject_rate_max, self.probes);
         let limiter = if self.blocked_before.contains(name) { limiter.after_block() } else { limiter };
-        let (shown, tells_empty_query) = (false, true);
         let topic = Topic {
             name: name.into(),
             mapper,
             destination,
             last_assigned: 0,
-            shown,
-            tells_empty_query,
+            first_line_logged: false,
+            empty_query_logged: false,
             limiter,
         };
-        if let Some(number) = self.place_to_use_again() {
-            *self.topic_mut(number) = topic;
-            return number;
+        if let Some(index) = self.reusable_entry() {
+            *self.topic_mut(index) = topic;
+            return index;
         }
         self.topics.push(topic);
         self.topics.len() - 1
     }
 
-    /// The topic that lost its last partition longest ago, where enough others without partitions stay known.
-    fn place_to_use_again(&self) -> Option<usize> {
-        let assigned: HashSet<usize> = self.held.values().map(|route| route.topic).collect();
-        let unassigned = self.topics.iter().enumerate().filter(|(number, _)| !assigned.contains(number));
+    /// The entry of the topic that was assigned longest ago, if [`UNASSIGNED_TOPICS_MAX`] topics have no assigned partition.
+    fn reusable_entry(&self) -> Option<usize> {
+        let assigned: HashSet<usize> = self.assigned.values().map(|route| route.topic).collect();
+        let unassigned = self.topics.iter().enumerate().filter(|(index, _)| !assigned.contains(index));
         if unassigned.clone().count() < UNASSIGNED_TOPICS_MAX {
             return None;
         }
-        unassigned.min_by_key(|(_, topic)| topic.last_assigned).map(|(number, _)| number)
+        unassigned.min_by_key(|(_, topic)| topic.last_assigned).map(|(index, _)| index)
     }
 }
 
@@ -303,9 +228,11 @@ impl Routes {
 mod tests {
     use super::*;
     use crate::commit::Tracker;
+    use crate::routing::Mapping;
+    use base::Destination;
 
     #[test]
-    fn topics_that_come_and_go_do_not_add_up() {
+    fn reuses_the_entries_of_topics_without_an_assigned_partition() {
         let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
         let mapping = Mapping { topics: None, rules: Arc::default(), destination };
         let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
@@ -321,9 +248,9 @@ mod tests {
             routes.forget(assignment);
         }
         assert_eq!(routes.topics.len(), 1 + UNASSIGNED_TOPICS_MAX);
-        assert_eq!(*routes.topic_mut(first.topic).name, *stays.topic, "an assigned topic keeps its place");
+        assert_eq!(*routes.topic_mut(first.topic).name, *stays.topic, "an assigned topic keeps its entry");
         assert!(routes.topic_named("t999").is_some() && routes.topic_named("t900").is_some());
-        assert!(routes.topic_named("t899").is_none(), "the newest stay known");
-        assert_eq!((routes.held.len(), routes.places.len()), (1, 1));
+        assert!(routes.topic_named("t899").is_none(), "the newest topics are kept");
+        assert_eq!((routes.assigned.len(), routes.partitions.len()), (1, 1));
     }
 }

@@ -1,21 +1,21 @@
-//! The data path under random schedules: records, answers, limits of the server, rebalances, lost sessions, crashes, reloads, stops
-//! and starts, with the real dispatcher, mapper and tracker between a Kafka and an InfluxDB in memory. After every commit and at the end a model is
-//! asked whether everything below the commit is settled.
+//! Simulation of the data path under random schedules: records, responses, limits of the server, rebalances, lost sessions, crashes,
+//! reloads, stops and starts. The real dispatcher, mapper and tracker run between an in-memory Kafka and an in-memory InfluxDB. After
+//! every commit and at the end, a model checks that all records below the committed offset are settled.
 //!
-//! `BRIDGE_SIMULATION_SEEDS` sets the number of schedules. A failure prints the command that repeats its schedule alone.
+//! `BRIDGE_SIMULATION_SEEDS` sets the number of schedules. A failure prints the command that repeats its schedule.
 
+mod coverage;
 mod kafka;
 mod resuming;
-mod seen;
 mod settings;
 mod store;
 mod world;
 
 use crate::seed;
-use seen::Seen;
+use coverage::Coverage;
 use world::World;
 
-/// Of a test run without optimisation: a few seconds.
+/// Number of schedules by default: a few seconds without optimisation.
 const SCHEDULES: u64 = 300;
 
 #[test]
@@ -24,11 +24,11 @@ fn nothing_is_lost_or_committed_early_in_any_schedule() {
         Some(seed) => seed..seed + 1,
         None => 0..seed::given("BRIDGE_SIMULATION_SEEDS").unwrap_or(SCHEDULES),
     };
-    let mut seen = Seen::default();
+    let mut coverage = Coverage::default();
     for seed in seeds {
         let _repeated = seed::Repeated::by("BRIDGE_SIMULATION_SEED", seed, "cargo test --lib simulation");
-        seen.add(&World::new(seed).run());
+        coverage.add(&World::new(seed).run());
     }
-    println!("{seen:?}");
-    seen.assert_all_happened();
+    println!("{coverage:?}");
+    coverage.assert_all_happened();
 }

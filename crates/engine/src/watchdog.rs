@@ -1,5 +1,5 @@
-//! Tells *stuck* from *holding*: a bridge that holds says so and goes on by itself; one that is stuck has work, no reason to
-//! wait, and does not move.
+//! Watchdog: raises an alarm when the bridge is stuck. A blocked bridge has an alarm that explains it and continues by itself. A stuck
+//! bridge has work and no alarm, and makes no progress.
 
 use crate::telemetry::{Counters, Heartbeats, Lags};
 use base::alarm::{AlarmGuard, FailureReport, Scope};
@@ -10,13 +10,12 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Between two looks; a stop is noticed within this time.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Longer than a request may take by default (30 s) and than a group takes to balance: after this long without a step,
-/// something is wrong that no alarm names.
+/// Interval of checks. A stop is noticed within this time.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
+/// Time without progress after which the bridge counts as stuck: longer than the default request timeout (30 s) and a rebalance.
 const STILL_MAX: Duration = Duration::from_mins(2);
 
-/// What moves, and what explains that nothing does.
+/// The counters, alarms and heartbeats that the watchdog checks.
 #[derive(Clone, Debug)]
 pub struct Signals {
     pub counters: Arc<Counters>,
@@ -25,40 +24,40 @@ pub struct Signals {
     pub heartbeats: Arc<Heartbeats>,
 }
 
-/// What is looked at.
+/// The signals at one check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Sample {
-    /// Anything that moves: records read, lines settled, requests answered, rebalances.
-    steps: u64,
-    /// Records in Kafka that are not read.
+    /// Sum of the counters that show progress: records read, lines settled, requests answered, rebalances.
+    progress: u64,
+    /// Records in Kafka that were not read.
     unread: i64,
-    /// Records that are read and not settled: in an open batch, in flight, or lost from sight.
+    /// Records that were read and are not settled: in an open batch, in flight, or lost by a bug.
     unsettled: i64,
-    /// Whether an alarm says why nothing moves.
+    /// Whether an alarm explains a lack of progress.
     is_explained: bool,
-    /// Threads that have not turned for too long.
+    /// Threads without a heartbeat for too long.
     overdue: Vec<(String, Duration)>,
 }
 
-/// Remembers when something moved last.
+/// Keeps the time of the last progress.
 #[derive(Debug)]
-struct Judge {
-    steps: u64,
+struct StallDetector {
+    progress: u64,
     since: Instant,
 }
 
-impl Judge {
+impl StallDetector {
     fn new(now: Instant) -> Self {
-        Self { steps: 0, since: now }
+        Self { progress: 0, since: now }
     }
 
-    /// Why the bridge is stuck, if it is.
-    fn look(&mut self, sample: &Sample, now: Instant) -> Option<String> {
+    /// The reason why the bridge is stuck, if it is.
+    fn check(&mut self, sample: &Sample, now: Instant) -> Option<String> {
         if let Some((thread, silence)) = sample.overdue.first() {
             return Some(format!("the thread {thread} has not turned for {} s", silence.as_secs()));
         }
-        if sample.steps != self.steps || sample.unread + sample.unsettled == 0 || sample.is_explained {
-            (self.steps, self.since) = (sample.steps, now);
+        if sample.progress != self.progress || sample.unread + sample.unsettled == 0 || sample.is_explained {
+            (self.progress, self.since) = (sample.progress, now);
             return None;
         }
         let still = now.saturating_duration_since(self.since);
@@ -67,21 +66,21 @@ impl Judge {
             let still = still.as_secs();
             format!(
                 "{unread} records wait in Kafka and {unsettled} are read and not stored, nothing has moved for {still} s, and no \
-                 hold says why"
+                 alarm explains it"
             )
         })
     }
 }
 
-/// Starts the thread that looks, until a stop is asked for.
+/// Starts the watchdog thread, which ends at a stop request.
 pub fn start(signals: Signals, stop: Stop) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
-        let mut judge = Judge::new(Instant::now());
+        let mut detector = StallDetector::new(Instant::now());
         let mut watch = signals.writer.alarm_registry().guard();
         while !stop.is_requested() {
-            thread::sleep(LOOK_EVERY);
+            thread::sleep(CHECK_EVERY);
             let now = Instant::now();
-            match judge.look(&sample(&signals, now), now) {
+            match detector.check(&sample(&signals, now), now) {
                 Some(why) => raise(&mut watch, &why, now),
                 None => watch.recovered(now),
             }
@@ -117,8 +116,8 @@ fn sample(signals: &Signals, now: Instant) -> Sample {
         &writer.split,
     ];
     Sample {
-        steps: moving.into_iter().map(Counters::get).sum(),
-        // Before the first statistics nothing is known to wait. A thread that stops reporting them is found by its silence.
+        progress: moving.into_iter().map(Counters::get).sum(),
+        // Zero before the first statistics. The heartbeats reveal a thread that stops reporting them.
         unread: signals.lags.unread().unwrap_or(0),
         unsettled: signals.lags.unsettled().unwrap_or(0),
         is_explained: signals.writer.alarms().iter().any(|alarm| alarm.scope != Scope::Bridge),
@@ -131,41 +130,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_stuck_with_work_without_a_step_and_without_a_hold() {
+    fn is_stuck_with_work_but_no_progress_and_no_alarm() {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let still = Sample { steps: 7, unread: 10, ..Sample::default() };
-        let mut judge = Judge::new(start);
-        assert_eq!(judge.look(&still, at(0)), None);
-        assert_eq!(judge.look(&still, at(119)), None);
-        let why = judge.look(&still, at(120)).unwrap();
+        let still = Sample { progress: 7, unread: 10, ..Sample::default() };
+        let mut detector = StallDetector::new(start);
+        assert_eq!(detector.check(&still, at(0)), None);
+        assert_eq!(detector.check(&still, at(119)), None);
+        let why = detector.check(&still, at(120)).unwrap();
         assert!(why.contains("10 records") && why.contains("120 s"), "{why}");
-        // A step, an explanation or the end of the work begins the time anew.
+        // Progress, an explanation or the end of the work restarts the time.
         for other in [
-            Sample { steps: 8, ..still.clone() },
+            Sample { progress: 8, ..still.clone() },
             Sample { is_explained: true, ..still.clone() },
             Sample { unread: 0, ..still.clone() },
         ] {
-            assert_eq!(judge.look(&other, at(200)), None, "{other:?}");
-            assert_eq!(judge.look(&still, at(319)), None, "{other:?}");
+            assert_eq!(detector.check(&other, at(200)), None, "{other:?}");
+            assert_eq!(detector.check(&still, at(319)), None, "{other:?}");
         }
     }
 
-    /// A batch that never comes back, on a topic that gets no further records.
+    /// A batch never comes back, and its topic gets no further records.
     #[test]
     fn is_stuck_with_records_that_are_read_and_never_settled() {
         let start = Instant::now();
-        let read = Sample { steps: 7, unsettled: 3, ..Sample::default() };
-        let mut judge = Judge::new(start);
-        assert_eq!(judge.look(&read, start), None);
-        let why = judge.look(&read, start + STILL_MAX).unwrap();
+        let read = Sample { progress: 7, unsettled: 3, ..Sample::default() };
+        let mut detector = StallDetector::new(start);
+        assert_eq!(detector.check(&read, start), None);
+        let why = detector.check(&read, start + STILL_MAX).unwrap();
         assert!(why.contains("0 records wait in Kafka and 3 are read and not stored"), "{why}");
     }
 
     #[test]
-    fn names_a_thread_that_does_not_turn() {
+    fn names_a_thread_without_a_heartbeat() {
         let overdue = vec![("data-0".to_owned(), Duration::from_secs(31))];
-        let why = Judge::new(Instant::now()).look(&Sample { overdue, ..Sample::default() }, Instant::now());
+        let why = StallDetector::new(Instant::now())
+            .check(&Sample { overdue, ..Sample::default() }, Instant::now());
         assert!(why.unwrap().contains("data-0 has not turned for 31 s"));
     }
 }

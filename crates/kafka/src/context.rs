@@ -3,12 +3,12 @@
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
 use super::resets::{Resets, Resumed};
-use super::{KafkaAlarms, MemberError, RecordQueue, Tokens, UntilEnd, begin, why_untrusted};
+use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, begin, why_untrusted};
 use crate::{OffsetReset, Settings};
 use base::alarm::AlarmRegistry;
 use base::text::printable;
 use base::{NextOffset, TopicPartition};
-use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -16,7 +16,6 @@ use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
-use std::error::Error;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -75,7 +74,6 @@ pub struct GroupContext {
     held_by_others: AtomicBool,
     /// With the consumer's number, where reading ends.
     until_end: Option<(usize, Arc<UntilEnd>)>,
-    tokens: Tokens,
     /// What the brokers' certificates are trusted by.
     ca_file: Option<PathBuf>,
 }
@@ -99,7 +97,6 @@ impl GroupContext {
             failure: Mutex::default(),
             held_by_others: AtomicBool::new(false),
             until_end,
-            tokens: Tokens::new(kafka.oauth.as_ref()),
             ca_file: kafka.ca_file(),
         };
         (context, receiver)
@@ -295,8 +292,6 @@ pub fn summary(partitions: &[TopicPartition]) -> String {
 }
 
 impl ClientContext for GroupContext {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
         lock(&self.resets).note(facility, text, Instant::now());
         self.alarms().log(facility, text, Instant::now());
@@ -317,10 +312,6 @@ impl ClientContext for GroupContext {
     fn stats(&self, statistics: Statistics) {
         self.alarms().statistics(&statistics, Instant::now());
         *lock(&self.statistics) = Some(statistics);
-    }
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.next()
     }
 }
 

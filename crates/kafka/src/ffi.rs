@@ -5,9 +5,12 @@
 
 #![expect(unsafe_code, reason = "calls librdkafka's C interface; each block says why it is sound")]
 
+mod client;
 mod configs;
 mod groups;
 
+pub use client::Client;
+pub(crate) use client::TokenSink;
 pub use configs::{TopicConfig, TopicConfigs};
 pub use groups::{GroupDescription, GroupMember, describe_group};
 

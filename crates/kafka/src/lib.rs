@@ -26,6 +26,7 @@
 mod alarms;
 mod begin;
 mod certificate;
+mod client;
 mod context;
 mod denied;
 mod diagnosis;
@@ -38,20 +39,21 @@ mod http_port;
 mod idle;
 mod member;
 mod moved;
-mod probe;
 mod properties;
 mod recreated;
 mod resets;
 mod retention;
+mod retry;
 mod sample;
 mod settings;
 mod survey;
-mod token;
+pub mod token;
 mod trouble;
 mod until_end;
 
 pub use alarms::KafkaAlarms;
 pub use certificate::why_untrusted;
+pub use client::{Acknowledgement, AdminClient, ClientLog, Producer, StandaloneConsumer};
 pub use context::{
     Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, offsets_of,
     summary as partitions_in_words,
@@ -62,16 +64,16 @@ pub use diagnosis::{
 };
 pub use error::MemberError;
 pub use ffi::{
-    Delivery, FetchedRecords, GroupDescription, GroupMember, Place, RecordQueue, describe_group, headers_of,
+    Client, Delivery, FetchedRecords, GroupDescription, GroupMember, Place, RecordQueue, describe_group,
+    headers_of,
 };
 pub use http_port::answers_http;
 pub use member::Member;
-pub use probe::{HasTokens, ProbeContext, probe, serve_tokens};
-pub use properties::{client_config, probe_config, producer_config, reader_config, unconnected_config};
+pub use properties::{ClientKind, properties};
 pub use resets::Resumed;
 pub use retention::{Retention, RetentionWatch, Retentions, ask as ask_retentions};
+pub use retry::retry;
 pub use sample::Sample;
-pub use settings::{Oauth, OffsetReset, Settings, TokenEndpoint, Topics};
+pub use settings::{OffsetReset, Settings, Topics};
 pub use survey::{Kept, Looked, Survey, SurveyedTopic};
-pub use token::Tokens;
 pub use until_end::UntilEnd;

@@ -5,7 +5,10 @@ use super::gone::Gone;
 use super::moved::Moved;
 use super::recreated::Recreated;
 use super::resets::Resumed;
-use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, denied, group, idle, properties};
+use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, denied, group, idle};
+use crate::client::MemberClient;
+use crate::properties::{ClientKind, properties};
+use crate::retry::retry;
 use crate::{Settings, Topics};
 use base::NextOffset;
 use base::TopicPartition;
@@ -17,7 +20,6 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::thread;
 use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
 
@@ -39,7 +41,7 @@ pub struct Member {
     /// Dropped before the client, to which both belong.
     recreated: Recreated,
     retention: RetentionWatch,
-    consumer: Arc<GroupConsumer>,
+    consumer: MemberClient,
     group_id: String,
     instance_id: Option<String>,
     /// How partitions are shared in the group.
@@ -68,16 +70,16 @@ impl Member {
     ) -> Result<(Self, Receiver<GroupEvent>), MemberError> {
         let until_end = until_end.map(|until_end| (number, until_end));
         let (context, events) = GroupContext::new(kafka, until_end.clone(), alarms);
-        let mut config = properties::client_config(kafka, number, lanes);
+        let mut config = properties(kafka, ClientKind::Member { number, lanes });
         if until_end.is_some() {
             // They tell when the end is reached.
             config.set("statistics.interval.ms", "500");
         }
-        let consumer: GroupConsumer = config.create_with_context(context).map_err(MemberError::Client)?;
+        let consumer = MemberClient::create(kafka, &config, context).map_err(MemberError::Client)?;
         let member = Self {
             recreated: Recreated::new(&consumer),
             retention: RetentionWatch::new(&consumer),
-            consumer: Arc::new(consumer),
+            consumer,
             group_id: kafka.group_id.clone(),
             instance_id: config.get("group.instance.id").map(str::to_owned),
             strategy: config.get("partition.assignment.strategy").unwrap_or_default().to_owned(),
@@ -287,20 +289,19 @@ impl Member {
 
     /// Commits what was stored, for the last time. A group that is being rebalanced is given until then to finish.
     pub fn commit(&self, until: Instant) -> Result<(), MemberError> {
-        loop {
-            let result =
-                self.commit_apart().and_then(|()| self.consumer.commit_consumer_state(CommitMode::Sync));
-            match result {
-                Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => return Ok(()),
-                Err(KafkaError::ConsumerCommit(
-                    RDKafkaErrorCode::RebalanceInProgress | RDKafkaErrorCode::IllegalGeneration,
-                )) if Instant::now() < until => {
-                    // The group's next generation comes without this thread's help, and the partitions stay with this
-                    // member until it has served the revoke.
-                    thread::sleep(COMMIT_PAUSE);
-                }
-                Err(error) => return Err(MemberError::LastCommit(error)),
-            }
+        // The next generation of the group comes without this thread's help, and the partitions stay with this member until it
+        // has served the revocation.
+        let is_rebalancing = |result: &KafkaResult<()>| {
+            use RDKafkaErrorCode as Code;
+            let Err(KafkaError::ConsumerCommit(code)) = result else { return false };
+            matches!(code, Code::RebalanceInProgress | Code::IllegalGeneration)
+        };
+        let result = retry(until, COMMIT_PAUSE, is_rebalancing, || {
+            self.commit_apart().and_then(|()| self.consumer.commit_consumer_state(CommitMode::Sync))
+        });
+        match result {
+            Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
+            Err(error) => Err(MemberError::LastCommit(error)),
         }
     }
 
@@ -310,7 +311,7 @@ impl Member {
         drop(self.recreated);
         drop(self.retention);
         // Dropping the last reference leaves it.
-        if Arc::into_inner(self.consumer).is_none() {
+        if Arc::into_inner(self.consumer.into_inner()).is_none() {
             warn!("the kafka client is still in use and leaves the group when its session ends");
         }
     }
@@ -320,7 +321,7 @@ impl Member {
     pub fn abandon(self) {
         drop(self.recreated);
         drop(self.retention);
-        std::mem::forget(self.consumer);
+        std::mem::forget(self.consumer.into_inner());
     }
 
     fn list_topics(&mut self) -> Result<(), MemberError> {

@@ -1,35 +1,73 @@
-//! librdkafka's properties. Why each value: ARCHITECTURE.md, "Memory" and "Groups".
+//! librdkafka's properties of each kind of client.
 
 use crate::Settings;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-/// Bytes that librdkafka keeps ready for all lanes together, after decompression. With twice as much, records of 700 bytes
-/// held 3 MB more, and came no faster; with a quarter, small ones came a third slower.
+/// The purpose of a client, which decides its properties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    /// Member `number` of the group in this process, whose records go to `lanes` queues.
+    Member { number: usize, lanes: usize },
+    /// Queries brokers. Joins no group.
+    Query,
+    /// Reads partitions that are assigned by hand, up to their ends. Joins no group and commits nothing.
+    Reader,
+    /// Writes dead letters.
+    Producer,
+    /// Writes each dead letter in a batch of its own: brokers refuse a whole batch as too large.
+    SingleProducer,
+    /// Shows whether a client can be created from the files of `[kafka.tls]`. Knows no broker.
+    Unconnected,
+}
+
+/// The librdkafka properties of a client of this kind.
+pub fn properties(kafka: &Settings, kind: ClientKind) -> ClientConfig {
+    let mut config = match kind {
+        ClientKind::Member { number, lanes } => member(kafka, number, lanes),
+        ClientKind::Query => query(kafka),
+        ClientKind::Reader => reader(kafka),
+        ClientKind::Producer => producer(kafka),
+        ClientKind::SingleProducer => {
+            let mut config = producer(kafka);
+            config.set("batch.num.messages", "1").set("linger.ms", "0");
+            config
+        }
+        ClientKind::Unconnected => {
+            let mut config = query(kafka);
+            config.remove("bootstrap.servers");
+            config
+        }
+    };
+    config.set_log_level(RDKafkaLogLevel::Info);
+    config
+}
+
+/// Bytes of decompressed records in librdkafka's queues, for all lanes together. Twice as much took 3 MB more memory with
+/// records of 700 bytes, without higher throughput; a quarter cost a third of the throughput with small records.
 const QUEUED_BYTES: usize = 4 << 20;
-/// Records that librdkafka keeps ready for all lanes together: each costs some 250 bytes beside its own, which the bound in
-/// bytes does not count. Its default of 100,000 a queue held 95 MB of small records, this 35 MB, at the same rate.
+/// Records in librdkafka's queues, for all lanes together. Each costs some 250 bytes that the bound in bytes does not count.
+/// librdkafka's default of 100,000 per queue took 95 MB with small records, this bound 35 MB, at the same throughput.
 const QUEUED_RECORDS: usize = 20_000;
 
-/// Of one answer to a fetch, as sent: records that compress well unpack into a hundred times as much, which no other bound
-/// stops. At 1 MB a thousand such partitions held 141 MB. With twice as much as this, six partitions of a backlog held 3 MB more, and
-/// a thousand were read a tenth faster.
+/// Compressed bytes of one fetch response. Records that compress well unpack into a hundred times as much, and no other bound
+/// limits that: at 1 MB, a thousand such partitions took 141 MB. Twice this bound took 3 MB more for six partitions with a
+/// backlog, and read a thousand partitions a tenth faster.
 const FETCH_BYTES: usize = 131_072;
 
-/// librdkafka waits this long, and 3 s more, for the answer to a request to join the group. When a connection fails silently (no FIN,
-/// no RST) during that request, nothing is read until then: 5 minutes by librdkafka's default. The group in turn waits this long for
-/// members that have to join again, and a member that does not poll for so long leaves. The longest regular wait between two polls
-/// is a revoke: 5 s of draining and a commit. A commit that takes longer than a session costs the membership anyway.
+/// librdkafka waits this long, and 3 s more, for the response to a join request. When a connection fails silently (no FIN, no
+/// RST) during that request, nothing is read until then: 5 minutes by librdkafka's default. The group in turn waits this long
+/// for members that have to join again, and a member that does not poll for this long leaves. The longest regular wait between
+/// two polls is a revocation: 5 s of draining and a commit.
 const POLL_INTERVAL_MS: u64 = 60_000;
 
-/// librdkafka connects to `kafka.brokers` again when no broker has told it the metadata for this long; its default is 5 minutes. It also does so
-/// when all brokers are down. In its source (2.12.1) an answer with metadata can cancel that; no test has shown this to happen.
+/// librdkafka connects to `kafka.brokers` again after this long without metadata; its default is 5 minutes. It also does so when
+/// all brokers are down. In its source (2.12.1) a metadata response can cancel that; no test has shown this to happen.
 const BOOTSTRAP_AGAIN_MS: &str = "30000";
 
-/// Properties of one member of the group, the `member`-th of this process, whose records go to `lanes` queues.
-pub fn client_config(kafka: &Settings, member: usize, lanes: usize) -> ClientConfig {
+fn member(kafka: &Settings, number: usize, lanes: usize) -> ClientConfig {
     let mut config = ClientConfig::new();
-    let numbered = |name: &str| if member == 0 { name.to_owned() } else { format!("{name}-{member}") };
+    let numbered = |name: &str| if number == 0 { name.to_owned() } else { format!("{name}-{number}") };
     let lanes = lanes.max(1);
     let queued_kbytes = (QUEUED_BYTES / 1024 / lanes).clamp(32, 4096);
     let queued_records = (QUEUED_RECORDS / lanes).clamp(100, 10_000);
@@ -39,9 +77,9 @@ pub fn client_config(kafka: &Settings, member: usize, lanes: usize) -> ClientCon
         ("bootstrap.servers", kafka.brokers.join(",")),
         ("group.id", kafka.group_id.clone()),
         ("client.id", numbered(&kafka.client_id)),
-        // For offsets that are not there any more; where nothing is committed, see begin.rs.
+        // Applies to offsets that Kafka has deleted. begin.rs handles partitions without a committed offset.
         ("auto.offset.reset", "earliest".to_owned()),
-        // Offsets are stored by the tracker only. The automatic commit commits what was stored.
+        // Only the tracker stores offsets; the automatic commit commits the stored ones.
         ("enable.auto.offset.store", "false".to_owned()),
         ("enable.auto.commit", "true".to_owned()),
         ("auto.commit.interval.ms", "1000".to_owned()),
@@ -55,12 +93,12 @@ pub fn client_config(kafka: &Settings, member: usize, lanes: usize) -> ClientCon
         ("heartbeat.interval.ms", "1000".to_owned()),
         ("max.poll.interval.ms", POLL_INTERVAL_MS.to_string()),
         ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
-        // Small queues, filled again at once: the defaults hold 64 MB a partition or stall for a second.
+        // Small queues, refilled at once: the defaults take 64 MB per partition or stall for a second.
         ("queued.max.messages.kbytes", queued_kbytes.to_string()),
         ("queued.min.messages", queued_records.to_string()),
         ("fetch.message.max.bytes", partition_bytes.to_string()),
         ("fetch.max.bytes", FETCH_BYTES.to_string()),
-        // librdkafka wants it to be at most the one before. Brokers give a larger record by itself all the same.
+        // librdkafka wants it to be at most fetch.max.bytes. Brokers return a larger record by itself all the same.
         ("message.max.bytes", FETCH_BYTES.to_string()),
         ("fetch.queue.backoff.ms", "10".to_owned()),
         ("fetch.wait.max.ms", "100".to_owned()),
@@ -79,11 +117,10 @@ pub fn client_config(kafka: &Settings, member: usize, lanes: usize) -> ClientCon
     }
     allow_large_records(&mut config);
     allow_long_sessions(&mut config, kafka);
-    config.set_log_level(RDKafkaLogLevel::Info);
     config
 }
 
-/// Who says `message.max.bytes` for the dead letters' producer need not say what follows for the consumer.
+/// Raises `fetch.max.bytes` to `message.max.bytes`, which librdkafka wants. A user sets the latter for the dead letters' producer.
 fn allow_large_records(config: &mut ClientConfig) {
     let number = |name: &str| config.get(name).and_then(|value| value.parse::<u64>().ok());
     if let (Some(fetch), Some(record)) = (number("fetch.max.bytes"), number("message.max.bytes"))
@@ -93,7 +130,7 @@ fn allow_large_records(config: &mut ClientConfig) {
     }
 }
 
-/// librdkafka wants `max.poll.interval.ms` to be at least `session.timeout.ms`. Who sets a long session need not set both.
+/// Raises `max.poll.interval.ms` to `session.timeout.ms`, which librdkafka wants.
 fn allow_long_sessions(config: &mut ClientConfig, kafka: &Settings) {
     let is_own = kafka.properties.iter().any(|(name, _)| name == "max.poll.interval.ms");
     let session = config.get("session.timeout.ms").and_then(|value| value.parse::<u64>().ok());
@@ -102,32 +139,23 @@ fn allow_long_sessions(config: &mut ClientConfig, kafka: &Settings) {
     }
 }
 
-/// Properties of a client that only asks: it joins no group.
-pub fn probe_config(kafka: &Settings) -> ClientConfig {
-    let mut config = client_config(kafka, 0, 1);
+fn query(kafka: &Settings) -> ClientConfig {
+    let mut config = member(kafka, 0, 1);
     for name in ["group.id", "group.instance.id", "enable.auto.commit"] {
         config.remove(name);
     }
     config
 }
 
-/// Properties of a client that shows whether one can be made of the files: it knows no broker.
-pub fn unconnected_config(kafka: &Settings) -> ClientConfig {
-    let mut config = probe_config(kafka);
-    config.remove("bootstrap.servers");
-    config
-}
-
-/// Properties of a consumer that is told which partitions to read, and ends at their ends. It joins no group and commits
-/// nothing; what it keeps ready is little, because it reads little.
-pub fn reader_config(kafka: &Settings) -> ClientConfig {
-    let mut config = probe_config(kafka);
+/// Its queues are small, because it reads few records.
+fn reader(kafka: &Settings) -> ClientConfig {
+    let mut config = query(kafka);
     let own = [
-        // The client wants the name of a group before it may be assigned partitions by hand; it is never joined.
+        // librdkafka assigns no partitions without the name of a group. This group is never joined.
         ("group.id", "(kafka-influx-bridge reads by hand)"),
         ("enable.auto.commit", "false"),
         ("enable.partition.eof", "true"),
-        // What retention takes meanwhile is skipped, and seen to be missing.
+        // Skips records that retention deletes meanwhile; the caller notices the gap.
         ("auto.offset.reset", "earliest"),
         ("queued.max.messages.kbytes", "1024"),
         ("queued.min.messages", "1000"),
@@ -139,8 +167,8 @@ pub fn reader_config(kafka: &Settings) -> ClientConfig {
     config
 }
 
-/// What a dead letter's producer may take over of the consumer's properties: how the brokers are reached, and how large a
-/// record may be. The others it would refuse, or they would undo what its own are for.
+/// Prefixes of the properties that the producer shares with the consumers: how brokers are reached, and the size of records.
+/// librdkafka refuses most others for a producer, and the rest would defeat the producer's own properties.
 const SHARED: [&str; 18] = [
     "security.protocol",
     "sasl.",
@@ -162,8 +190,7 @@ const SHARED: [&str; 18] = [
     "debug",
 ];
 
-/// Properties of a producer to the same brokers.
-pub fn producer_config(kafka: &Settings) -> ClientConfig {
+fn producer(kafka: &Settings) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("metadata.recovery.rebootstrap.trigger.ms", BOOTSTRAP_AGAIN_MS);
     for (name, value) in &kafka.properties {
@@ -175,17 +202,17 @@ pub fn producer_config(kafka: &Settings) -> ClientConfig {
         ("bootstrap.servers", kafka.brokers.join(",")),
         ("client.id", format!("{}-dead-letters", kafka.client_id)),
         ("acks", "all".to_owned()),
-        // An idempotent producer can fail for good, and then has to be made anew; a letter that is there twice does no harm.
+        // An idempotent producer can fail for good and would have to be replaced; a duplicate letter does no harm.
         ("enable.idempotence", "false".to_owned()),
         ("message.timeout.ms", "10000".to_owned()),
-        // A topic that the brokers do not create is told as missing before the time is up.
+        // Reports a topic that the brokers do not create as missing before message.timeout.ms.
         ("topic.metadata.propagation.max.ms", "5000".to_owned()),
-        // A topic that was missing, or not to be written, stays so for the client until it asks again.
+        // The client caches that a topic is missing or denied until the next refresh.
         ("topic.metadata.refresh.interval.ms", "5000".to_owned()),
         // Its default is 1 GB.
         ("queue.buffering.max.kbytes", "4096".to_owned()),
         ("linger.ms", "5".to_owned()),
-        // The brokers' limit of size is one of batches: small ones pass where single records do.
+        // Brokers limit the size of batches: small batches pass where single records do.
         ("batch.size", "65536".to_owned()),
         ("socket.keepalive.enable", "true".to_owned()),
         ("log.connection.close", "false".to_owned()),
@@ -193,7 +220,6 @@ pub fn producer_config(kafka: &Settings) -> ClientConfig {
     for (name, value) in own {
         config.set(name, value);
     }
-    config.set_log_level(RDKafkaLogLevel::Info);
     config
 }
 
@@ -201,12 +227,15 @@ pub fn producer_config(kafka: &Settings) -> ClientConfig {
 mod tests {
     use super::*;
 
-    /// What 20,000 records of any size may take beside their bytes must not grow with the lanes, until each has few.
     #[test]
-    fn all_lanes_together_keep_a_bounded_number_of_records_ready() {
+    fn more_lanes_do_not_queue_more_records() {
         let kafka = Settings::default();
         let f = |lanes: usize, want: &str| {
-            assert_eq!(client_config(&kafka, 0, lanes).get("queued.min.messages"), Some(want), "{lanes}");
+            assert_eq!(
+                properties(&kafka, ClientKind::Member { number: 0, lanes }).get("queued.min.messages"),
+                Some(want),
+                "{lanes}"
+            );
         };
         f(1, "10000");
         f(2, "10000");

@@ -1,10 +1,10 @@
 //! A look at the records of some topics, without joining a group and without committing.
 
 use super::diagnosis::{Complaint, Diagnosis, Security};
-use super::probe::{ProbeContext, explain, probe};
-use super::properties::{probe_config, reader_config};
 use crate::Settings;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use crate::client::StandaloneConsumer;
+use crate::properties::{ClientKind, properties};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::metadata::MetadataTopic;
@@ -16,17 +16,18 @@ const ASK_MAX: Duration = Duration::from_secs(5);
 
 /// Reads some topics from near their ends.
 pub struct Sample {
-    consumer: BaseConsumer<ProbeContext>,
+    consumer: StandaloneConsumer,
 }
 
 impl Sample {
     /// From the last `before` records of each partition on. None: one of the topics does not exist.
     pub fn open(kafka: &Settings, topics: &[&str], before: i64) -> Result<Option<Self>, Diagnosis> {
         // The client wants a name of a group to assign partitions by hand; it is never joined.
-        let consumer = probe(kafka, probe_config(kafka).set("group.id", "(sample)"));
+        let consumer =
+            StandaloneConsumer::with(kafka, properties(kafka, ClientKind::Query).set("group.id", "(sample)"));
         let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
         let consumer = consumer.map_err(no_client)?;
-        let failed = |error| explain(&consumer, &error);
+        let failed = |error| consumer.explain(&error);
         let mut list = TopicPartitionList::new();
         for topic in topics {
             let metadata = consumer.fetch_metadata(Some(topic), ASK_MAX).map_err(failed)?;
@@ -46,7 +47,7 @@ impl Sample {
 
     /// From these offsets on. Where a partition ends is told.
     pub fn at(kafka: &Settings, offsets: &TopicPartitionList) -> KafkaResult<Self> {
-        let consumer = probe(kafka, &reader_config(kafka))?;
+        let consumer = StandaloneConsumer::of(kafka, ClientKind::Reader)?;
         consumer.assign(offsets)?;
         Ok(Self { consumer })
     }
@@ -61,7 +62,7 @@ impl Sample {
 
     /// Why an error of [`Sample::next`] came.
     pub fn explain(&self, error: &KafkaError) -> Diagnosis {
-        explain(&self.consumer, error)
+        self.consumer.explain(error)
     }
 
     /// The next record, if one comes in this time.

@@ -1,5 +1,6 @@
-//! How the bridge reads from Kafka: brokers, topics, group, login.
+//! Settings of the Kafka clients: brokers, topics, group, login.
 
+use crate::token::Oauth;
 use base::secret::Secret;
 use regex::Regex;
 use std::path::PathBuf;
@@ -17,29 +18,10 @@ pub struct Settings {
     /// Members of the group in this process.
     pub consumers: usize,
     pub record_bytes_max: usize,
-    /// librdkafka properties from `[kafka.tls]`, `[kafka.sasl]` and `[kafka.librdkafka]`, the last of a name wins.
+    /// librdkafka properties from `[kafka.tls]`, `[kafka.sasl]` and `[kafka.librdkafka]`; the last one of a name applies.
     pub properties: Vec<(String, Secret)>,
-    /// With OAUTHBEARER, where its tokens come from.
+    /// Source of tokens, with OAUTHBEARER.
     pub oauth: Option<Oauth>,
-}
-
-/// Where OAUTHBEARER's tokens come from.
-#[derive(Clone, Debug)]
-pub enum Oauth {
-    /// As it is; from a file it is read again for each use.
-    Token(Secret),
-    Endpoint(TokenEndpoint),
-}
-
-/// Gives tokens to clients that show their credentials.
-#[derive(Clone, Debug)]
-pub struct TokenEndpoint {
-    pub url: reqwest::Url,
-    pub client_id: String,
-    pub client_secret: Secret,
-    pub scope: Option<String>,
-    /// Certificates to trust beside the system's.
-    pub ca_file: Option<PathBuf>,
 }
 
 /// Topic names and regular expressions.
@@ -76,19 +58,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// What the brokers' certificates are trusted by, if not by the system's.
+    /// The file of authorities that replaces the system's for the brokers' certificates.
     #[must_use]
     pub fn ca_file(&self) -> Option<PathBuf> {
-        let mut of_name = self.properties.iter().filter(|(name, _)| name == "ssl.ca.location");
-        of_name.next_back().map(|(_, path)| path.expose().into())
-    }
-}
-
-impl TokenEndpoint {
-    /// As its file has it now.
-    #[must_use]
-    pub fn secret(&self) -> Secret {
-        self.client_secret.reread().unwrap_or_else(|| self.client_secret.clone())
+        let mut files = self.properties.iter().filter(|(name, _)| name == "ssl.ca.location");
+        files.next_back().map(|(_, path)| path.expose().into())
     }
 }
 
@@ -105,7 +79,6 @@ impl Topics {
         self.names.iter().any(|name| name == topic) || self.is_pattern_match(topic)
     }
 
-    /// Whether a pattern matches.
     pub fn is_pattern_match(&self, topic: &str) -> bool {
         self.excluded.as_deref() != Some(topic) && self.patterns.iter().any(|p| p.is_match(topic))
     }

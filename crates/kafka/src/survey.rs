@@ -1,10 +1,10 @@
 //! The topics that there are, and the last records of some, without joining a group and without committing.
 
 use super::diagnosis::{Complaint, Diagnosis, Security};
-use super::probe::{ProbeContext, explain, probe};
-use super::properties::reader_config;
 use crate::Settings;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use crate::client::StandaloneConsumer;
+use crate::properties::ClientKind;
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
@@ -16,7 +16,7 @@ const ASK_MAX: Duration = Duration::from_secs(5);
 
 /// A client that only looks.
 pub struct Survey {
-    consumer: BaseConsumer<ProbeContext>,
+    consumer: StandaloneConsumer,
 }
 
 /// A topic and its partitions.
@@ -56,7 +56,7 @@ impl Survey {
     /// # Errors
     /// The client can't be made.
     pub fn open(kafka: &Settings) -> Result<Self, Diagnosis> {
-        let consumer = probe(kafka, &reader_config(kafka));
+        let consumer = StandaloneConsumer::of(kafka, ClientKind::Reader);
         let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
         Ok(Self { consumer: consumer.map_err(no_client)? })
     }
@@ -67,7 +67,7 @@ impl Survey {
     /// No broker answers.
     pub fn topics(&self) -> Result<Vec<SurveyedTopic>, Diagnosis> {
         let metadata = self.consumer.fetch_metadata(None, ASK_MAX);
-        let metadata = metadata.map_err(|error| explain(&self.consumer, &error))?;
+        let metadata = metadata.map_err(|error| self.consumer.explain(&error))?;
         let of = |topic: &rdkafka::metadata::MetadataTopic| SurveyedTopic {
             name: topic.name().to_owned(),
             partitions: topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect(),

@@ -1,25 +1,27 @@
-//! What every point of a topic has in common.
+//! Parts that all lines of a topic share.
 
 use super::Rules;
 use super::interned_keys::{InternedKeys, KeyId};
 use line_protocol::encode;
 
-/// The parts of a line that come from the configuration and the topic, written once.
+/// Parts of a line that come from the configuration and the topic, escaped once.
 #[derive(Debug)]
 pub struct Constants {
-    /// The measurement of points without a name, as it is written; empty where there is none.
+    /// Escaped measurement of points without a name; empty where there is none.
     pub measurement: Vec<u8>,
-    /// Tags of the topic, the record's key, partition and headers: they replace the record's own.
+    /// Tags for topic, key, partition and headers. They replace tags of the same key in the record.
     pub from_kafka: Vec<(KeyId, KafkaTag)>,
-    /// Static tags, as they are written.
+    /// Static tags, escaped.
     pub fallback: Vec<(KeyId, Vec<u8>)>,
     pub offset_field: Option<KeyId>,
+    /// Keys of `Rules::tag_paths` with their indices; a key that InfluxDB reserves is left out.
+    pub root_tags: Vec<(KeyId, usize)>,
 }
 
-/// What of Kafka becomes a tag.
+/// Kafka metadata that becomes a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KafkaTag {
-    /// The topic's name, as it is written.
+    /// The escaped name of the topic.
     Topic(Vec<u8>),
     Key,
     Partition,
@@ -44,16 +46,21 @@ impl Constants {
         let fallback = rules.tags.iter().map(|(key, value)| (key, written(value)));
         let fallback = fallback.filter(|(_, value)| !value.is_empty());
         let fallback = fallback.filter_map(|(key, value)| Some((tags.intern(key)?, value)));
+        let fallback = last_of_each(fallback);
+        let root_tags = rules.tag_paths.iter().enumerate();
+        let root_tags =
+            root_tags.filter_map(|(place, tag)| Some((tags.intern(&rules.rename.apply(&tag.key))?, place)));
         Self {
             measurement,
             from_kafka,
-            fallback: last_of_each(fallback),
+            fallback,
             offset_field: rules.offset_field.as_deref().and_then(|key| fields.intern(key)),
+            root_tags: root_tags.collect(),
         }
     }
 }
 
-/// Keys that are written alike are one tag.
+/// Keeps the last tag of those whose escaped keys are equal.
 fn last_of_each(tags: impl Iterator<Item = (KeyId, Vec<u8>)>) -> Vec<(KeyId, Vec<u8>)> {
     let mut kept: Vec<(KeyId, Vec<u8>)> = Vec::new();
     for (key, value) in tags {

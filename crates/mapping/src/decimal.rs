@@ -1,15 +1,15 @@
-//! Decimal numbers as text, scaled by a power of ten, exactly: a double has 53 bits, a time in nanoseconds wants 61.
+//! Scales decimal text by a power of ten, exactly. A double has 53 bits, but a time in nanoseconds needs 61.
 
 use line_protocol::runs;
 
-/// So many digits always fit into 64 bits.
+/// Number of digits that always fit into 64 bits.
 const DIGITS_SURELY_FIT: usize = 18;
 
-/// Why a text is not a scaled number.
+/// Reason why a text can't be scaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     NotANumber,
-    /// Beyond 64 bits.
+    /// The result does not fit into 64 bits.
     TooLarge,
 }
 
@@ -20,7 +20,7 @@ struct Decimal<'a> {
     exponent: i64,
 }
 
-/// `text` times ten to the power of `shift`; what is left of a fraction is cut off.
+/// `text` times ten to the power of `shift`, without the remaining fraction.
 pub fn scaled(text: &[u8], shift: u32) -> Result<i64, Error> {
     if (1..=DIGITS_SURELY_FIT).contains(&text.len()) && runs::digits(text) == text.len() {
         let value = text.iter().fold(0, |value, b| 10 * value + i64::from(b - b'0'));

@@ -1,4 +1,4 @@
-//! Equal times of one series made distinct, the same on every replay: the digits come from the record alone.
+//! Makes equal times of one series distinct. The added digits depend on the record alone, so that a replay gives the same times.
 
 use super::DistinctTimes;
 use base::record::Record;
@@ -6,7 +6,7 @@ use line_protocol::encode::{TIME_MAX, TIME_MIN};
 
 const NS_PER_MS: i64 = 1_000_000;
 
-/// Kafka's time, which is in milliseconds.
+/// Distinct time for a Kafka timestamp, which has milliseconds.
 pub fn kafka_time(ns: i64, distinct: DistinctTimes, record: &Record<'_>, element: usize) -> i64 {
     match distinct {
         DistinctTimes::Never => ns,
@@ -14,7 +14,7 @@ pub fn kafka_time(ns: i64, distinct: DistinctTimes, record: &Record<'_>, element
     }
 }
 
-/// A time of `time_key`, which leaves `room` nanoseconds for digits. Digits that it has of its own are kept.
+/// Distinct time for a value of `time_key`, which leaves `room` nanoseconds. The value's own digits are kept.
 pub fn record_time(
     ns: i64,
     room: impl FnOnce() -> i64,
@@ -60,7 +60,7 @@ mod tests {
         f(5_000_000_123, 1, always, 5_000_000_123);
         f(7_000, 1_000, always, 7_021);
         f(-1_000_000, 1_000_000, always, -997_979);
-        // Of times at the ends of what InfluxDB stores nothing wraps around.
+        // Times at the ends of InfluxDB's range do not wrap around.
         f(TIME_MAX, 1_000_000_000, always, 9_223_372_036_000_002_021);
         f(i64::MIN + 807, 1, always, i64::MIN + 807);
         f(TIME_MIN, 1_000_000, always, i64::MIN + 2_021);

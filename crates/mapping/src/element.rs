@@ -1,13 +1,13 @@
-//! What one pass over an element found: values with their places in the record's bytes, not yet written.
+//! The values that one pass over an element found, as positions in the record's bytes.
 
 use super::interned_keys::{InternedKeys, KeyId};
 use super::rejection::Drop;
 use crate::decode::{Number, Text, Token};
 
-/// The values of one element, kept from element to element for its memory.
+/// The values of one element. The buffer is reused from element to element.
 #[derive(Debug, Default)]
 pub struct Element {
-    /// Tells this element's marks from those of all before.
+    /// Number of this element; marks with another number belong to earlier elements.
     pub generation: u64,
     pub entries: Vec<Entry>,
     pub name: Option<Scalar>,
@@ -20,18 +20,18 @@ pub struct Entry {
     pub place: Place,
     pub scalar: Scalar,
     pub state: State,
-    /// The entry that had its final key before.
+    /// The earlier entry with the same final key.
     pub before: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum State {
-    /// It will be written.
-    Stands,
-    /// A later value has its final key, and may be taken back.
+    /// The value will be written.
+    Active,
+    /// A later value has the same final key, and may itself be taken back.
     Replaced,
-    /// Its key came again in the same object.
+    /// The same key came again in the same object.
     TakenBack,
 }
 
@@ -41,7 +41,7 @@ pub enum Place {
     Field(KeyId),
 }
 
-/// A scalar value, as a place in the record's bytes.
+/// A scalar value, as a range of the record's bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar {
     pub kind: Kind,
@@ -55,9 +55,9 @@ pub enum Kind {
     True,
     False,
     Number,
-    /// A number that is written with InfluxDB's `i`.
+    /// A number written with the suffix `i`.
     Integer,
-    /// UTF-8 without escapes.
+    /// Text in UTF-8 without escapes.
     Plain,
     Escaped,
 }
@@ -70,7 +70,7 @@ impl Element {
         self.time = None;
     }
 
-    /// Adds a value under its final key. Returns whether it replaces an earlier one.
+    /// Adds a value under its final key. Returns whether the value replaces an earlier one.
     pub fn put(
         &mut self,
         place: Place,
@@ -85,35 +85,35 @@ impl Element {
         if let Some(earlier) = earlier {
             earlier.state = State::Replaced;
         }
-        self.entries.push(Entry { place, scalar, state: State::Stands, before });
+        self.entries.push(Entry { place, scalar, state: State::Active, before });
         replaces
     }
 
-    /// Takes a value back; the one that it had replaced stands again. Returns whether it stood.
+    /// Takes a value back and restores the value that it replaced. Returns whether it was active.
     pub fn take_back(&mut self, at: usize, tags: &mut InternedKeys, fields: &mut InternedKeys) -> bool {
         let Some(entry) = self.entries.get_mut(at) else { return false };
-        let stood = std::mem::replace(&mut entry.state, State::TakenBack) == State::Stands;
-        if stood {
+        let was_active = std::mem::replace(&mut entry.state, State::TakenBack) == State::Active;
+        if was_active {
             let entry = *entry;
             let (table, key) = entry.place.in_tables(tags, fields);
             table.release(key);
             let mut before = entry.before;
             while let Some((at, earlier)) = before.and_then(|at| Some((at, self.entries.get_mut(at)?))) {
                 if earlier.state == State::Replaced {
-                    earlier.state = State::Stands;
+                    earlier.state = State::Active;
                     table.claim(key, self.generation, at);
                     break;
                 }
                 before = earlier.before;
             }
         }
-        stood
+        was_active
     }
 
     pub fn has_fields(&self) -> bool {
         self.entries
             .iter()
-            .any(|entry| entry.state == State::Stands && matches!(entry.place, Place::Field(_)))
+            .any(|entry| entry.state == State::Active && matches!(entry.place, Place::Field(_)))
     }
 }
 
@@ -131,7 +131,7 @@ impl Place {
 }
 
 impl Scalar {
-    /// The scalar that `token` is and that ends at `end`; none for null, objects and arrays.
+    /// The scalar `token`, which ends at `end`; none for null, objects and arrays.
     pub fn of(token: Token<'_>, end: usize) -> Option<Self> {
         let (kind, length, quote) = match token {
             Token::True => (Kind::True, 4, 0),
@@ -142,11 +142,11 @@ impl Scalar {
             Token::Null | Token::Object | Token::Array => return None,
         };
         let end = end - quote;
-        // Kafka's records are smaller than 2 GB.
+        // Records and their JSON text are smaller than 4 GB.
         Some(Self { kind, start: (end - length) as u32, end: end as u32 })
     }
 
-    /// The number within a string, if it is one.
+    /// The number that a string holds, if it holds one.
     pub fn unquoted(self, text: Text<'_>) -> Option<Self> {
         let number = Number::whole(text.raw())?;
         let before = text.raw().len() - text.raw().trim_ascii_start().len();
@@ -162,7 +162,7 @@ impl Scalar {
         self.start as usize
     }
 
-    /// The bytes of the value in the record that it was read from.
+    /// The bytes of the value in its record.
     #[expect(
         clippy::indexing_slicing,
         reason = "a fact of our own code: a value must not become empty silently"
@@ -171,7 +171,7 @@ impl Scalar {
         &record[self.start as usize..self.end as usize]
     }
 
-    /// What it means. `scratch` is used where that differs from what is written.
+    /// The decoded value. `scratch` is used where the value has escapes.
     pub fn decode<'s>(&self, record: &'s [u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {
         Text::new(self.raw(record), self.kind != Kind::Escaped).decode(scratch)
     }
@@ -185,7 +185,7 @@ impl Scalar {
     }
 }
 
-/// How many values were dropped or changed, by reason.
+/// Numbers of dropped or changed values, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drops([u64; Drop::ALL.len()]);
 

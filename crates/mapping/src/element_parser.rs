@@ -1,4 +1,4 @@
-//! One pass over an element's bytes: which values become tags and fields, and which is the name and the time.
+//! Parses an element in one pass: decides which values become tags, fields, name and time.
 
 use super::element::{Drops, Element, Kind, Place, Scalar};
 use super::first_drops::FirstDrops;
@@ -9,7 +9,7 @@ use super::rejection::Drop;
 use super::{Integers, Rules};
 use crate::decode::{Number, Scanner, SyntaxError, Token};
 
-/// What a mapper has learned of a topic's keys.
+/// Everything a mapper has learned about a topic's keys.
 #[derive(Debug)]
 pub struct Knowledge {
     pub keys: KeyTree,
@@ -19,7 +19,7 @@ pub struct Knowledge {
     pub drops: Drops,
 }
 
-/// A pass over one element.
+/// Parser of one element.
 pub struct ElementParser<'m, 'a> {
     pub scanner: &'m mut Scanner<'a>,
     pub rules: &'m Rules,
@@ -29,7 +29,7 @@ pub struct ElementParser<'m, 'a> {
 }
 
 impl<'a> ElementParser<'_, 'a> {
-    /// The members of an object whose bracket was just read.
+    /// Reads the members of an object whose opening bracket was just read.
     pub fn object(&mut self, node: NodeId, depth: usize) -> Result<(), SyntaxError> {
         let mut before = None;
         while let Some(key) = self.scanner.key(before.is_none())? {
@@ -51,7 +51,7 @@ impl<'a> ElementParser<'_, 'a> {
         Ok(())
     }
 
-    /// The value under a key or index; if the key was there before in this element, its earlier value goes whole.
+    /// Reads the value under a key or index. If the element already had this key, its earlier value is taken back completely.
     fn member(&mut self, node: NodeId, depth: usize) -> Result<(), SyntaxError> {
         if self.known.keys.seen(node).generation == self.element.generation {
             self.take_back(node);
@@ -83,7 +83,7 @@ impl<'a> ElementParser<'_, 'a> {
             slot.take_if(|scalar| seen.bytes.contains(&scalar.start()));
         }
         if is_lost {
-            self.tell(node, Drop::Duplicate);
+            self.report_first(node, Drop::Duplicate);
         }
     }
 
@@ -103,7 +103,7 @@ impl<'a> ElementParser<'_, 'a> {
             Role::Reserved => self.drop_value(node, Drop::ReservedKey),
             Role::Field { key, strings, integers } => match field(token, scalar, strings, integers) {
                 Ok(scalar) => self.push(node, Place::Field(key), scalar, token),
-                // The name is not lost.
+                // The string is used as the name, so nothing is dropped.
                 Err(Drop::String) if plan.name => {}
                 Err(drop) => self.drop_value(node, drop),
             },
@@ -114,7 +114,7 @@ impl<'a> ElementParser<'_, 'a> {
         if matches!(token, Token::Text(text) if !self.scanner.is_utf8() && text.is_not_utf8()) {
             self.drop_value(node, Drop::NotUtf8);
         }
-        // An empty tag can't be written: it is left away, as if the record had none.
+        // InfluxDB has no empty tags: the tag is treated as missing.
         if matches!(place, Place::Tag(_)) && scalar.is_empty_text() {
             return;
         }
@@ -126,23 +126,23 @@ impl<'a> ElementParser<'_, 'a> {
 
     fn drop_value(&mut self, node: NodeId, drop: Drop) {
         self.known.drops.add(drop);
-        self.tell(node, drop);
+        self.report_first(node, drop);
     }
 
-    /// Notes the first drop of a key's value for each reason, with the key's name.
-    fn tell(&mut self, node: NodeId, drop: Drop) {
+    /// Reports the first drop of a key's value for each reason.
+    fn report_first(&mut self, node: NodeId, drop: Drop) {
         if self.known.keys.has_dropped(node, drop) {
             return;
         }
         self.known.keys.set_dropped(node, drop);
         if self.known.first_drops.is_open() {
-            self.known.first_drops.add(self.known.keys.flattened(node), drop);
+            self.known.first_drops.add(&self.known.keys.flattened(node), drop);
         }
     }
 }
 
 impl Knowledge {
-    /// What becomes of the values under a node's key.
+    /// The plan of a node's key, made when the key is first seen.
     pub fn plan(&mut self, node: NodeId, rules: &Rules) -> Plan {
         if let Some(plan) = self.keys.plan(node) {
             return plan;
@@ -153,7 +153,7 @@ impl Knowledge {
     }
 }
 
-/// What a value under a field's key is written as.
+/// The form in which a field's value is written, or the reason why it is dropped.
 #[inline]
 pub fn field(token: Token<'_>, scalar: Scalar, strings: Strings, integers: Integers) -> Result<Scalar, Drop> {
     match (token, strings) {

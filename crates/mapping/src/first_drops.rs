@@ -1,9 +1,9 @@
-//! The first time that a key's value is dropped, once for each key and reason.
+//! Reports keys whose value is dropped, once for each key and reason.
 
 use super::rejection::Drop;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-/// Keys that are told of; further ones are only counted, so that topics whose keys never repeat can't fill the log.
+/// Most keys that are reported. Drops of further keys are only counted, so that topics whose keys never repeat can't fill the log.
 pub const FIRST_DROPS_MAX: usize = 100;
 
 /// A flattened key whose value was dropped for the first time.
@@ -15,24 +15,28 @@ pub struct FirstDrop {
 
 #[derive(Debug, Default)]
 pub struct FirstDrops {
-    told: HashSet<FirstDrop>,
+    reported: HashMap<Drop, HashSet<String>>,
+    count: usize,
     new: Vec<FirstDrop>,
 }
 
 impl FirstDrops {
-    /// Whether further keys would be told of.
+    /// Whether further keys would be reported.
     pub fn is_open(&self) -> bool {
-        self.told.len() < FIRST_DROPS_MAX
+        self.count < FIRST_DROPS_MAX
     }
 
-    pub fn add(&mut self, key: String, drop: Drop) {
-        let notice = FirstDrop { key, drop };
-        if self.is_open() && self.told.insert(notice.clone()) {
-            self.new.push(notice);
+    /// Reports a key once for each reason. A key that was reported before allocates nothing.
+    pub fn add(&mut self, key: &str, drop: Drop) {
+        let keys = self.reported.entry(drop).or_default();
+        if self.count < FIRST_DROPS_MAX && !keys.contains(key) {
+            keys.insert(key.to_owned());
+            self.count += 1;
+            self.new.push(FirstDrop { key: key.to_owned(), drop });
         }
     }
 
-    /// Those that came since the last time.
+    /// Takes the keys reported since the last call.
     pub fn take(&mut self) -> Vec<FirstDrop> {
         std::mem::take(&mut self.new)
     }
@@ -47,20 +51,20 @@ mod tests {
     use line_protocol::LineBuffer;
     use std::sync::Arc;
 
-    /// What is told of keys that come twice, in a record that comes three times.
-    fn told(rules: Rules, value: &str) -> Vec<FirstDrop> {
+    /// The reports of duplicate keys, for a record that is mapped three times.
+    fn reported(rules: Rules, value: &str) -> Vec<FirstDrop> {
         let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
         let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         for offset in 0..3 {
             let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
             let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
             mapper.map(&record, &mut LineBuffer::default());
-            told.extend(
+            reported.extend(
                 mapper.take_first_drops().into_iter().filter(|notice| notice.drop == Drop::Duplicate),
             );
         }
-        told
+        reported
     }
 
     #[test]
@@ -68,7 +72,7 @@ mod tests {
         let duplicate = |key: &str| FirstDrop { key: key.to_owned(), drop: Drop::Duplicate };
         let f = |rules: Rules, value: &str, want: &[&str]| {
             assert_eq!(
-                told(rules, value),
+                reported(rules, value),
                 want.iter().map(|key| duplicate(key)).collect::<Vec<_>>(),
                 "{value}"
             );

@@ -1,4 +1,4 @@
-//! Globs over flattened keys, as `tag_keys`, `string_fields` and their like hold them.
+//! Globs over flattened keys, as in `tag_keys` and `string_fields`.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use thiserror::Error;
@@ -20,7 +20,7 @@ impl PartialEq for Globs {
 #[derive(Debug, Error)]
 #[error("{pattern:?} is not a glob: {why}")]
 pub struct GlobError {
-    /// Its place in the list.
+    /// Index of the glob in the list.
     pub index: usize,
     pub pattern: String,
     pub why: String,
@@ -28,7 +28,7 @@ pub struct GlobError {
 
 impl Globs {
     /// # Errors
-    /// The first pattern that is not a glob.
+    /// Reports the first pattern that is not a glob.
     pub fn compile<S: AsRef<str>>(patterns: &[S]) -> Result<Self, GlobError> {
         let mut builder = GlobSetBuilder::new();
         let error = |index: usize, pattern: &str, e: &globset::Error| GlobError {
@@ -49,12 +49,12 @@ impl Globs {
         self.set.is_match(key)
     }
 
-    /// As they are written.
+    /// The patterns as written.
     pub fn patterns(&self) -> &[String] {
         &self.patterns
     }
 
-    /// Which of the patterns match, by their place.
+    /// Indices of the patterns that match.
     pub fn matching(&self, key: &str) -> Vec<usize> {
         self.set.matches(key)
     }
@@ -85,14 +85,14 @@ mod tests {
     }
 
     #[test]
-    fn tells_which_match() {
+    fn lists_the_patterns_that_match() {
         let globs = Globs::compile(&["a*", "b", "*b"]).unwrap();
         assert_eq!((globs.matching("ab"), globs.matching("b")), (vec![0, 2], vec![1, 2]));
         assert_eq!(globs.patterns(), ["a*", "b", "*b"]);
     }
 
     #[test]
-    fn names_the_pattern_that_is_no_glob() {
+    fn names_the_invalid_pattern() {
         let error = Globs::compile(&["a", "b[", "c"]).unwrap_err();
         assert_eq!((error.index, error.pattern.as_str()), (1, "b["));
     }

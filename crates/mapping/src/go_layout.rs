@@ -1,4 +1,4 @@
-//! Go's time layouts, as Telegraf's `json_time_format` holds them, to the time formats of the bridge.
+//! Translates Go's time layouts, as in Telegraf's `json_time_format`, to time formats of the bridge.
 
 use thiserror::Error;
 
@@ -11,7 +11,7 @@ pub enum GoLayoutError {
     ZoneName,
 }
 
-/// The parts of a layout and their counterparts; one that begins like another stands before it.
+/// Parts of a layout and their counterparts. A part comes before any part that is its prefix.
 const PARTS: [(&str, &str); 33] = [
     ("January", "%B"),
     ("Jan", "%b"),
@@ -50,7 +50,7 @@ const PARTS: [(&str, &str); 33] = [
 const ZONE_NAME: &str = "%Z";
 const SECONDS: &str = "%S";
 
-/// The layouts that Telegraf knows by name, in lower case.
+/// Layouts that Telegraf knows by name, in lower case.
 const NAMED: [(&str, &str); 17] = [
     ("ansic", "Mon Jan _2 15:04:05 2006"),
     ("unixdate", "Mon Jan _2 15:04:05 MST 2006"),
@@ -71,10 +71,10 @@ const NAMED: [(&str, &str); 17] = [
     ("timeonly", "15:04:05"),
 ];
 
-/// The strptime pattern of a Go layout or of the name of one; nothing if `text` is neither.
+/// The strptime pattern of a Go layout or of a layout's name; none for any other text.
 ///
 /// # Errors
-/// When it is a layout without a counterpart.
+/// When the layout has no counterpart.
 pub fn to_time_format(text: &str) -> Option<Result<String, GoLayoutError>> {
     let lower = text.to_ascii_lowercase();
     let named = NAMED.iter().find(|(name, _)| *name == lower);
@@ -85,7 +85,7 @@ pub fn to_time_format(text: &str) -> Option<Result<String, GoLayoutError>> {
         .then(|| if has(ZONE_NAME) { Err(GoLayoutError::ZoneName) } else { Ok(pattern) })
 }
 
-/// The pattern, and the parts that were found.
+/// The pattern, and the parts of the layout that were found.
 fn convert(layout: &str) -> (String, Vec<&'static str>) {
     let mut pattern = String::new();
     let mut parts = Vec::new();
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_what_is_no_layout() {
+    fn other_text_is_no_layout() {
         for text in ["", "unix", "unix_ms", "unix2", "yyyy-MM-dd HH:mm:ss", "iso8601", "epoch_1", "시각"] {
             assert_eq!(to_time_format(text), None, "{text}");
         }
@@ -173,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_go_reads() {
-        // The moment that every layout of Go describes, as each writes it.
+    fn reads_the_same_texts_as_go() {
+        // The reference time of Go's layouts, as each layout writes it.
         let f = |layout: &str, text: &str, want: i64| {
             let format = TimeFormat::parse(&to_time_format(layout).unwrap().unwrap()).unwrap();
             assert_eq!(format.to_ns(text.as_bytes(), &TimeZone::UTC), Ok(want), "{layout} {text}");

@@ -1,9 +1,9 @@
-//! Final keys, ready to be written: escaped once, when a key is first seen.
+//! Final keys, escaped once when a key is first seen.
 
 use line_protocol::encode;
 use std::collections::HashMap;
 
-/// Where a final key stands in its table.
+/// Index of a final key in its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyId(u32);
 
@@ -11,25 +11,25 @@ pub struct KeyId(u32);
 #[derive(Debug, Default)]
 pub struct InternedKeys {
     list: Vec<Final>,
-    /// By what is written: different keys may be written alike, and a line must not hold one twice.
+    /// Ids by escaped key. Different keys may be escaped to the same text, which a line must not repeat.
     ids: HashMap<Box<[u8]>, KeyId>,
     ranked: usize,
 }
 
-/// A final key, and where the current element last used it.
+/// A final key, and the entry of the current element that uses it.
 #[derive(Debug)]
 pub struct Final {
     pub key: Box<str>,
-    /// The key as it is written, with the equals sign behind it.
+    /// The escaped key with its equals sign.
     pub prefix: Box<[u8]>,
-    /// Place among the keys sorted by bytes, after [`InternedKeys::rank`].
+    /// Position in the order of escaped keys; valid after [`InternedKeys::rank`].
     pub rank: u32,
     generation: u64,
     entry: usize,
 }
 
 impl InternedKeys {
-    /// The table's entry for `key`; none when it can't be written: an empty key, or one that InfluxDB reserves.
+    /// The id of `key`; none for a key that can't be written: an empty one, or one that InfluxDB reserves.
     pub fn intern(&mut self, key: &str) -> Option<KeyId> {
         let mut prefix = Vec::with_capacity(key.len() + 1);
         let _trimmed = encode::push_key(key.as_bytes(), &mut prefix);
@@ -55,7 +55,7 @@ impl InternedKeys {
         &self.list[id.0 as usize]
     }
 
-    /// Notes that the element `generation` uses the key in `entry`; returns the entry that used it before.
+    /// Records that the element `generation` uses the key in `entry`. Returns the entry that used the key before.
     #[expect(
         clippy::indexing_slicing,
         reason = "ids come from this table, which only grows until it is cleared whole"
@@ -67,7 +67,7 @@ impl InternedKeys {
         before
     }
 
-    /// Nothing of the current element uses the key any more.
+    /// Records that the current element no longer uses the key.
     #[expect(
         clippy::indexing_slicing,
         reason = "ids come from this table, which only grows until it is cleared whole"
@@ -83,19 +83,19 @@ impl InternedKeys {
         (slot.generation == generation).then_some(slot.entry)
     }
 
-    /// The key as it is written.
+    /// The escaped key.
     fn written(&self, place: usize) -> Option<&[u8]> {
         self.list.get(place)?.prefix.strip_suffix(b"=")
     }
 
-    /// Brings the ranks up to date.
+    /// Updates the ranks.
     pub fn rank(&mut self) {
         if self.ranked == self.list.len() {
             return;
         }
         self.ranked = self.list.len();
         let mut order: Vec<usize> = (0..self.list.len()).collect();
-        // As InfluxDB sorts: by what is written.
+        // InfluxDB sorts by the escaped key.
         order.sort_by(|&a, &b| self.written(a).cmp(&self.written(b)));
         for (rank, place) in order.into_iter().enumerate() {
             if let Some(slot) = self.list.get_mut(place) {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn remembers_who_used_a_key_in_this_element() {
+    fn finds_the_entry_that_used_a_key() {
         let mut interned_keys = InternedKeys::default();
         let a = interned_keys.intern("a").unwrap();
         assert_eq!(interned_keys.claim(a, 1, 7), None);

@@ -1,5 +1,5 @@
-//! The keys that records have shown so far, as a tree of paths: a key that comes again is found without
-//! building its flattened name, mostly by one comparison with the key that came next the last time.
+//! A tree of the keys seen so far. A known key is found without building its flattened name, mostly by one comparison with
+//! the key that followed last time.
 
 use super::plan::Plan;
 use super::rejection::Drop;
@@ -7,13 +7,13 @@ use line_protocol::runs;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
-/// Nodes of one mapper before it forgets all and learns anew: room for the keys of real topics, and a bound for
+/// Most nodes of one mapper; beyond, the mapper clears everything learned. Real topics have fewer keys, and the bound limits
 /// topics whose keys never repeat.
 const NODES_MAX: usize = 4_096;
-/// Bytes of keys of one mapper, likewise.
+/// Most bytes of keys of one mapper, for the same reason.
 const KEY_BYTES_MAX: usize = 1 << 20;
 
-/// A place in the tree.
+/// Index of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeId(u32);
 
@@ -35,16 +35,16 @@ pub struct KeyTree {
 struct Node {
     parent: NodeId,
     key: Box<[u8]>,
-    /// Which sibling came after this one the last time, and which child came first.
+    /// The sibling that followed this node last time, and the child that came first.
     next: NodeId,
     first_child: NodeId,
     plan: Option<Plan>,
     seen: Seen,
-    /// A bit for each reason for which a value here was dropped before.
-    dropped: u8,
+    /// A bit for each reason for which a value of this key was dropped before.
+    dropped: u16,
 }
 
-/// What the current element left under a node, so that a duplicate key can take it back.
+/// The entries that the current element has under a node, so that a duplicate key can take them back.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     pub generation: u64,
@@ -54,7 +54,7 @@ pub struct Seen {
 
 impl KeyTree {
     pub fn new() -> Self {
-        // Keys come from outside: without a secret, they could be chosen to meet in one slot.
+        // Keys come from outside. Without a random state, they could be chosen to collide.
         let seed = |of: u64| RandomState::new().hash_one(of) | 1;
         let seeds = [seed(0), seed(1)];
         let mut tree = Self { nodes: Vec::new(), slots: Vec::new(), key_bytes: 0, seeds };
@@ -62,7 +62,7 @@ impl KeyTree {
         tree
     }
 
-    /// Whether it has grown to its bound and should be cleared before the next record.
+    /// Whether the tree has reached its bound and has to be cleared before the next record.
     pub fn is_full(&self) -> bool {
         self.nodes.len() > NODES_MAX || self.key_bytes > KEY_BYTES_MAX
     }
@@ -75,7 +75,7 @@ impl KeyTree {
         self.key_bytes = 0;
     }
 
-    /// The child of `parent` named `key` that comes after `before` (none: first). `before` guides the search only.
+    /// The child of `parent` named `key`. `before` is the child read just before (none for the first); it only speeds up the search.
     pub fn child(&mut self, parent: NodeId, before: Option<NodeId>, key: &[u8]) -> NodeId {
         let expected = match before {
             None => self.node(parent).first_child,
@@ -100,7 +100,7 @@ impl KeyTree {
         self.node_mut(id).plan = Some(plan);
     }
 
-    /// Whether a value here was dropped for this reason before.
+    /// Whether a value of this key was dropped for this reason before.
     pub fn has_dropped(&self, id: NodeId, drop: Drop) -> bool {
         self.node(id).dropped & (1 << drop as u8) != 0
     }
@@ -210,17 +210,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_what_it_has_seen() {
+    fn finds_known_keys() {
         let mut tree = KeyTree::new();
         let a = tree.child(NodeId::ROOT, None, b"a");
         let b = tree.child(a, None, b"b");
         let c = tree.child(a, Some(b), b"c");
         assert_eq!(tree.flattened(c), "a_c");
-        // Another order, and again the first.
+        // Another order, then the first one again.
         assert_eq!(tree.child(a, None, b"c"), c);
         assert_eq!(tree.child(a, Some(c), b"b"), b);
         assert_eq!(tree.child(a, None, b"b"), b);
-        // The same key elsewhere is another node.
+        // The same key under another parent is another node.
         assert_ne!(tree.child(NodeId::ROOT, Some(a), b"b"), b);
     }
 

@@ -1,14 +1,14 @@
-//! Record bytes to lines: what one `[[mapping]]` makes of the records of a topic.
+//! Maps records of a topic to lines by the rules of one `[[mapping]]`.
 //!
 //! Guarantees:
-//! - The same record gives the same lines, whatever came before it: series, fields and timestamp depend on the record alone.
-//! - A record that cannot become points is rejected with a reason, and leaves no line behind.
+//! - The same record gives the same lines, whatever came before: series, fields and timestamp depend on the record alone.
+//! - A record that cannot become points is rejected with a reason, and leaves no line.
 //! - Nothing panics on the bytes of a record, and the hot path allocates nothing per record.
 //!
 //! There is no input or output here, no clock, and no type of Kafka or of the configuration file.
 //!
 //! ```text
-//! Rules -> Mapper::map(record) -> decode (bytes to tokens) -> element (tags, fields, time) -> line
+//! Rules -> Mapper::map(record) -> formats (bytes to JSON) -> decode (JSON to tokens) -> element (tags, fields, time) -> line
 //!                              \> record_shape (a known shape: compares the bytes between values) /
 //! ```
 //!
@@ -38,6 +38,7 @@ mod distinct;
 mod element;
 mod element_parser;
 mod first_drops;
+mod formats;
 mod globs;
 pub mod go_layout;
 mod interned_keys;
@@ -55,6 +56,7 @@ mod value;
 
 pub use element::Drops;
 pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
+pub use formats::Format;
 pub use globs::{GlobError, Globs};
 pub use go_layout::to_time_format;
 pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};

@@ -1,4 +1,4 @@
-//! The values of an element become a line.
+//! Writes the values of an element as a line.
 
 use super::constants::{Constants, KafkaTag};
 use super::element::{Element, Entry, Place, Scalar, State};
@@ -16,27 +16,27 @@ pub struct LineWriter<'m> {
     pub known: &'m mut Knowledge,
     pub constants: &'m Constants,
     pub record: &'m Record<'m>,
-    /// The bytes that the element's scalars point into.
+    /// The JSON text that the element's scalars point into.
     pub value: &'m [u8],
     pub tags: &'m mut Vec<(u32, KeyId, TagValue)>,
     pub scratch: &'m mut Vec<u8>,
 }
 
-/// Where a tag's value comes from.
+/// Source of a tag's value.
 #[derive(Clone, Copy, Debug)]
 pub enum TagValue {
     Record(Scalar),
-    /// Place in [`Constants::from_kafka`].
+    /// Index in [`Constants::from_kafka`].
     Kafka(usize),
-    /// Place in [`Constants::fallback`].
+    /// Index in [`Constants::fallback`].
     Fallback(usize),
 }
 
-/// A mark in the tables for tags that come from Kafka: no entry stands there.
+/// Mark in the tables for tags that come from Kafka, which have no entry.
 const FROM_KAFKA: usize = usize::MAX;
 
 impl LineWriter<'_> {
-    /// Appends measurement, tags and fields; on an error `out` holds a part of a line, which the caller takes back.
+    /// Appends measurement, tags and fields. On an error, `out` ends in part of a line, which the caller removes.
     pub fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Rejection> {
         let start = out.len();
         self.write_measurement(out)?;
@@ -55,7 +55,7 @@ impl LineWriter<'_> {
         Ok(())
     }
 
-    /// Gathers the tags, sorted by key: Kafka's before the record's before the static ones.
+    /// Collects the tags, sorted by key. Of equal keys, Kafka's tag wins over the record's, and the record's over a static one.
     fn collect_tags(&mut self) {
         let generation = self.element.generation;
         self.tags.clear();
@@ -79,7 +79,7 @@ impl LineWriter<'_> {
             }
         }
         for entry in &self.element.entries {
-            if let Entry { place: Place::Tag(key), scalar, state: State::Stands, .. } = *entry {
+            if let Entry { place: Place::Tag(key), scalar, state: State::Active, .. } = *entry {
                 self.tags.push((0, key, TagValue::Record(scalar)));
             }
         }
@@ -98,7 +98,7 @@ impl LineWriter<'_> {
             let value_start = out.len();
             self.write_tag_value(value, out);
             if out.len() == value_start {
-                // Nothing of it can be written, and InfluxDB refuses empty tags.
+                // Nothing of the value can be written, and InfluxDB refuses empty tags.
                 out.truncate(start);
             }
         }
@@ -125,7 +125,7 @@ impl LineWriter<'_> {
     fn write_fields(&mut self, series_bytes: usize, out: &mut Vec<u8>) -> Result<(), Rejection> {
         let mut first = true;
         for entry in &self.element.entries {
-            let Entry { place: Place::Field(key), scalar, state: State::Stands, .. } = *entry else {
+            let Entry { place: Place::Field(key), scalar, state: State::Active, .. } = *entry else {
                 continue;
             };
             if !std::mem::take(&mut first) {

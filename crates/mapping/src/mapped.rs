@@ -1,26 +1,26 @@
-//! What became of a record.
+//! The result of mapping a record.
 
 use super::rejection::{Reason, Rejection};
 
-/// Elements that a dead letter or a log names; further ones are only counted.
+/// Most rejected elements that a dead letter or a log names; further ones are only counted.
 pub const REJECTED_ELEMENTS_MAX: usize = 100;
 
-/// What became of a record. Its lines, if any, were appended.
+/// The result of mapping a record, beside the appended lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Mapped {
     pub lines: usize,
-    /// Elements without a field; one for a record that has no elements, as a tombstone and a record in which the query selects
-    /// nothing.
+    /// Number of elements without a field. A record without elements counts as one: a tombstone, or a record in which the query
+    /// selects nothing.
     pub filtered: usize,
-    /// The query selected nothing, in the record or in one of its lines.
+    /// Whether the query selected nothing, in the record or in one of its lines.
     pub selected_nothing: bool,
-    /// Elements that can't become points, with their index; index none: the record as a whole.
+    /// Rejected elements with their index; no index means the record as a whole.
     pub rejected: Vec<(Option<usize>, Rejection)>,
     rejected_by_reason: [u64; Reason::ALL.len()],
 }
 
 impl Mapped {
-    /// How many elements were rejected (one for a record as a whole), by reason.
+    /// Number of rejected elements by reason; a record rejected as a whole counts as one.
     pub fn rejected_by_reason(&self) -> impl Iterator<Item = (Reason, u64)> {
         Reason::ALL.into_iter().zip(self.rejected_by_reason).filter(|&(_, count)| count > 0)
     }
@@ -29,7 +29,7 @@ impl Mapped {
         !self.rejected.is_empty()
     }
 
-    /// Of a record that can't even be mapped.
+    /// The result of a record that is rejected as a whole.
     pub fn rejected_whole(rejection: Rejection) -> Self {
         let mut mapped = Self::default();
         mapped.reject(None, rejection);
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_also_what_it_does_not_list() {
+    fn counts_rejections_beyond_the_list() {
         let mut mapped = Mapped::default();
         for element in 0..150 {
             mapped.reject(Some(element), Rejection::NotAnObject("null"));
@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(counts, [(Reason::Empty, 1), (Reason::NotAnObject, 150)]);
     }
 
-    /// A compacted topic is full of them, and rejections would block it.
+    /// Compacted topics are full of tombstones; rejecting them would block such a topic.
     #[test]
     fn a_tombstone_is_filtered_and_not_rejected() {
         use crate::{Mapper, RecordLimits, Rules};

@@ -1,24 +1,24 @@
-//! A record's bytes become lines.
+//! Maps the bytes of a record to lines.
 
 use super::constants::Constants;
 use super::element::{Drops, Element, Place, Scalar};
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
+use super::formats::JsonText;
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{LineWriter, TagValue};
 use super::mapped::Mapped;
-use super::plan::{Plan, Role};
 use super::record_shape::{RecordShapes, Setting};
 use super::rejection::{Drop, Rejection};
-use super::{KeySelector, Rules, distinct};
-use crate::decode::{Format, Path, Query, Scanner, SyntaxError, Token, find, select};
+use super::{KeySelector, Rules, TimeError, TimeFormat, distinct};
+use crate::decode::{Path, Query, Scanner, SyntaxError, Token, find, select};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Maps the records of one topic. It learns the topic's keys, so it is kept from record to record.
+/// Maps the records of one topic. A mapper learns the topic's keys, so one mapper serves all records of a topic.
 #[derive(Debug)]
 pub struct Mapper {
     rules: Arc<Rules>,
@@ -27,33 +27,34 @@ pub struct Mapper {
     constants: Constants,
     known: Knowledge,
     element: Element,
-    record_shape: RecordShapes,
+    shapes: RecordShapes,
     work: Work,
-    /// The element of each line, where that was asked for.
+    /// The index of the element that each line came from; only filled by [`Mapper::map_and_trace`].
     trace: Option<Vec<usize>>,
 }
 
-/// How large a record may be, and may become.
+/// Size limits of one record and of its lines.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordLimits {
-    /// Of its value: `kafka.record_bytes_max`.
+    /// Longest value: `kafka.record_bytes_max`.
     pub record_bytes_max: usize,
-    /// Of its lines: a record has to fit into a batch.
+    /// Longest text of all lines of a record, which has to fit into a batch.
     pub lines_bytes_max: usize,
 }
 
-/// Memory that is used again from record to record.
+/// Buffers that are reused from record to record.
 #[derive(Debug, Default)]
 struct Work {
+    json: JsonText,
     scratch: Vec<u8>,
     tags: Vec<(u32, KeyId, TagValue)>,
     spans: Vec<Range<usize>>,
     root_tags: Vec<(KeyId, Scalar)>,
-    /// Those whose key was reported to come twice.
-    told_root_tags: Vec<KeyId>,
+    /// Root tags that were reported as duplicates.
+    reported_root_tags: Vec<KeyId>,
 }
 
-/// Values that are looked for from the record's root.
+/// Name and time found by a JSONPath from the record's root.
 #[derive(Clone, Copy, Debug, Default)]
 struct Roots {
     name: Option<Scalar>,
@@ -70,17 +71,17 @@ impl Mapper {
             drops: Drops::default(),
         };
         let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
-        let (element, record_shape, work) = (Element::default(), RecordShapes::default(), Work::default());
+        let (element, shapes, work) = (Element::default(), RecordShapes::default(), Work::default());
         let topic = topic.to_owned();
-        Self { rules, topic, limits, constants, known, element, record_shape, work, trace: None }
+        Self { rules, topic, limits, constants, known, element, shapes, work, trace: None }
     }
 
-    /// What was dropped since the last time, by reason.
+    /// Takes the number of dropped values since the last call, by reason.
     pub fn take_drops(&mut self) -> Drops {
         self.known.drops.take()
     }
 
-    /// Keys whose value was dropped for the first time.
+    /// Takes the keys whose value was dropped for the first time since the last call.
     pub fn take_first_drops(&mut self) -> Vec<FirstDrop> {
         self.known.first_drops.take()
     }
@@ -93,7 +94,7 @@ impl Mapper {
         lines.make_room();
         let mark = lines.mark();
         let mut mapped = Mapped::default();
-        // A tombstone says that a key's record may go. It is no point, and nothing is wrong with it.
+        // A tombstone only marks a key as deleted. It is filtered, not rejected.
         let whole = match record.value {
             Some(value) => self.map_value(value, record, lines, &mut mapped),
             None => Ok(()),
@@ -114,24 +115,24 @@ impl Mapper {
         mapped
     }
 
-    /// Appends the lines of a record, as [`Mapper::map`], and tells the index of the element that each came from.
+    /// Appends the lines of a record like [`Mapper::map`], and returns the index of the element that each line came from.
     pub fn map_and_trace(&mut self, record: &Record<'_>, lines: &mut LineBuffer) -> Vec<usize> {
         self.trace = Some(Vec::new());
         self.map(record, lines);
-        // It was put there above, and nothing else takes it.
+        // Set above; only this function takes the trace.
         self.trace.take().unwrap_or_default()
     }
 
     #[cfg(test)]
-    pub(super) fn record_shape(&self) -> &RecordShapes {
-        &self.record_shape
+    pub(super) fn shapes(&self) -> &RecordShapes {
+        &self.shapes
     }
 
-    /// Starts to learn anew, when a topic's keys never repeat.
+    /// Clears everything learned, because a topic whose keys never repeat would grow it without bound.
     fn forget(&mut self) {
-        self.record_shape.clear();
+        self.shapes.clear();
         self.known.keys.clear();
-        self.work.told_root_tags.clear();
+        self.work.reported_root_tags.clear();
         self.known.tags = InternedKeys::default();
         self.known.fields = InternedKeys::default();
         self.constants =
@@ -149,15 +150,47 @@ impl Mapper {
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
         }
+        // Moved out of `self`, which is borrowed mutably while the text is read.
+        let mut json = std::mem::take(&mut self.work.json);
+        let result = self.map_json(value, &mut json, record, lines, mapped);
+        self.work.json = json;
+        result
+    }
+
+    fn map_json(
+        &mut self,
+        value: &[u8],
+        json: &mut JsonText,
+        record: &Record<'_>,
+        lines: &mut LineBuffer,
+        mapped: &mut Mapped,
+    ) -> Result<(), Rejection> {
+        let format = self.rules.format;
+        let value = if json.read(format, value)? {
+            self.report_dropped(json);
+            &json.bytes
+        } else {
+            value
+        };
         let mut scanner = Scanner::new(value);
         if scanner.is_at_end() {
             return Err(Rejection::Empty);
         }
-        let mut pass = Pass { record, value, lines, mapped, index: 0, bytes_before: 0 };
-        pass.bytes_before = pass.lines.bytes();
-        match self.rules.format {
-            Format::Json => self.map_document(&mut scanner, &mut pass),
-            Format::JsonLines => self.map_lines(&scanner, &mut pass),
+        let (timestamps, bytes_before) = (json.timestamps.as_slice(), lines.bytes());
+        let mut pass = Pass { record, value, timestamps, lines, mapped, index: 0, bytes_before };
+        if format.has_lines() {
+            self.map_lines(&scanner, &mut pass)
+        } else {
+            self.map_document(&mut scanner, &mut pass)
+        }
+    }
+
+    /// Counts the values that the record's format could not write as JSON.
+    fn report_dropped(&mut self, json: &JsonText) {
+        for (drop, key) in &json.dropped {
+            self.known.drops.add(*drop);
+            let key = json.dropped_keys.get(key.clone()).unwrap_or_default();
+            self.known.first_drops.add(&String::from_utf8_lossy(key), *drop);
         }
     }
 
@@ -177,7 +210,7 @@ impl Mapper {
                 Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
                 Err(rejection) => {
                     pass.lines.truncate(mark);
-                    pass.reject(rejection.with_excerpt(pass.value, Format::JsonLines));
+                    pass.reject(rejection.with_excerpt(pass.value, self.rules.format));
                     pass.index += 1;
                 }
             }
@@ -185,7 +218,7 @@ impl Mapper {
         Ok(())
     }
 
-    /// One JSON value: what the query selects of it becomes points.
+    /// Maps one JSON value: each object that the query selects becomes a point.
     fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         let roots = self.find_roots(scanner)?;
         if self.rules.query == Query::Whole {
@@ -206,7 +239,7 @@ impl Mapper {
         result
     }
 
-    /// A selected value: an object is a point, an array holds some.
+    /// Maps a selected value: an object becomes a point, an array one point per element.
     fn map_selected(
         &mut self,
         scanner: &mut Scanner<'_>,
@@ -230,7 +263,7 @@ impl Mapper {
                 }
                 Ok(())
             }
-            // What the query finds to be null is as if it had found nothing.
+            // A selected null counts as an empty selection.
             Token::Null if self.rules.query != Query::Whole => {
                 pass.mapped.filtered += 1;
                 pass.mapped.selected_nothing = true;
@@ -244,7 +277,7 @@ impl Mapper {
         }
     }
 
-    /// The object whose bracket was just read.
+    /// Maps the object whose opening bracket was just read.
     fn map_object(
         &mut self,
         scanner: &mut Scanner<'_>,
@@ -269,15 +302,15 @@ impl Mapper {
                 pass.mapped.reject(Some(index), rejection);
                 return Ok(());
             }
-            self.record_shape.learn(&object, &mut self.known, &self.rules, &self.constants);
+            self.shapes.learn(&object, &mut self.known, &self.rules, &self.constants);
         }
         self.trace.iter_mut().for_each(|trace| trace.push(index));
         let bytes = pass.lines.bytes() - pass.bytes_before;
         if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
     }
 
-    /// The line of an object whose shape came before. None: it is the parser's, and nothing is counted; a part of a line may
-    /// stand there.
+    /// Writes the line of an object whose shape is known. Returns none, and counts nothing, where the parser has to read the object;
+    /// the buffer may then end in part of a line.
     fn map_known_shape(
         &mut self,
         scanner: &mut Scanner<'_>,
@@ -285,7 +318,7 @@ impl Mapper {
         index: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Option<()> {
-        let mut fitting = self.record_shape.find(scanner, &self.known)?;
+        let mut fitting = self.shapes.find(scanner, &self.known)?;
         fitting.found.name = fitting.found.name.or(roots.name);
         self.element.time = fitting.found.time.or(roots.time);
         let setting = Setting { constants: &self.constants, record: pass.record, value: pass.value };
@@ -329,7 +362,7 @@ impl Mapper {
         Ok(())
     }
 
-    /// The point's time: the value under `time_key`, else Kafka's.
+    /// Returns the point's time: the value under `time_key`, otherwise Kafka's timestamp.
     fn time(&mut self, index: usize, pass: &Pass<'_, '_>) -> Result<Option<i64>, Rejection> {
         let Some(rule) = &self.rules.time else {
             return match pass.record.time {
@@ -348,21 +381,27 @@ impl Mapper {
         };
         let scalar = self.element.time.ok_or_else(|| Rejection::TimeMissing(key()))?;
         let text = scalar.decode(pass.value, &mut self.work.scratch);
-        let read = rule.format.to_ns(text, &rule.zone).and_then(|ns| self.rules.times.check(ns).map(|()| ns));
+        let is_timestamp = pass.timestamps.binary_search(&scalar.start()).is_ok();
+        let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
+        let read = match format {
+            TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
+            format => format.to_ns(text, &rule.zone),
+        };
+        let read = read.and_then(|ns| self.rules.times.check(ns).map(|()| ns));
         let ns = read.map_err(|why| {
             let text = String::from_utf8_lossy(text).chars().take(100).collect();
             Rejection::Time { key: key(), text, why }
         })?;
         Ok(Some(distinct::record_time(
             ns,
-            || rule.format.room_ns(ns),
+            || format.room_ns(ns),
             self.rules.distinct_times,
             pass.record,
             index,
         )))
     }
 
-    /// Finds what the mapping wants from the record's root.
+    /// Finds name, time and tags that the mapping takes by a JSONPath from the record's root.
     fn find_roots(&mut self, scanner: &Scanner<'_>) -> Result<Roots, SyntaxError> {
         let root = |selector: Option<&KeySelector>| match selector {
             Some(KeySelector::Root(path)) => find_scalar(path, scanner),
@@ -371,18 +410,10 @@ impl Mapper {
         let name = root(self.rules.name_key.as_ref())?.filter(Scalar::is_text);
         let time = root(self.rules.time.as_ref().map(|time| &time.key))?;
         self.work.root_tags.clear();
-        if self.rules.tag_paths.is_empty() {
-            return Ok(Roots { name, time });
-        }
-        let rules = Arc::clone(&self.rules);
-        for tag in &rules.tag_paths {
-            let plan = Plan::of(&tag.key, &rules, &mut self.known.tags, &mut self.known.fields);
-            let key = match plan.role {
-                Role::Tag(key) => Some(key),
-                _ => self.known.tags.intern(&rules.rename.apply(&tag.key)),
-            };
+        for &(key, place) in &self.constants.root_tags {
+            let Some(tag) = self.rules.tag_paths.get(place) else { continue };
             let found = find_scalar(&tag.path, scanner)?.filter(|scalar| !scalar.is_empty_text());
-            self.work.root_tags.extend(key.zip(found));
+            self.work.root_tags.extend(found.map(|scalar| (key, scalar)));
         }
         Ok(Roots { name, time })
     }
@@ -392,23 +423,29 @@ impl Mapper {
         for &(key, scalar) in &self.work.root_tags {
             if self.element.put(Place::Tag(key), scalar, tags, fields) {
                 drops.add(Drop::Duplicate);
-                // Once for each mapper: making the notice's text for each record would allocate.
-                if !self.work.told_root_tags.contains(&key) {
-                    self.work.told_root_tags.push(key);
-                    first_drops.add(tags.get(key).key.to_string(), Drop::Duplicate);
+                // Reported once per mapper, since the report allocates.
+                if !self.work.reported_root_tags.contains(&key) {
+                    self.work.reported_root_tags.push(key);
+                    first_drops.add(&tags.get(key).key.to_string(), Drop::Duplicate);
                 }
             }
         }
     }
 }
 
+/// Description of the expected time where the mapping has no `time_format`.
+const NO_TIMESTAMP: &str = "a timestamp of the record's format; other times need a `time_format`";
+
 /// One record on its way through the mapper.
 struct Pass<'p, 'r> {
     record: &'p Record<'r>,
+    /// JSON text.
     value: &'p [u8],
+    /// Positions in `value` of numbers that are timestamps of the record's format, ascending.
+    timestamps: &'p [usize],
     lines: &'p mut LineBuffer,
     mapped: &'p mut Mapped,
-    /// Of the next element.
+    /// Index of the next element.
     index: usize,
     bytes_before: usize,
 }

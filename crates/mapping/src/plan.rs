@@ -1,4 +1,4 @@
-//! What becomes of the values under one flattened key: decided once, when the key is first seen.
+//! Decides what the values under one flattened key become. The decision is made once, when the key is first seen.
 
 use super::interned_keys::{InternedKeys, KeyId};
 use super::{Integers, KeySelector, Rules};
@@ -6,9 +6,9 @@ use super::{Integers, KeySelector, Rules};
 /// The rules of a mapping, applied to one flattened key.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Strings here name the point.
+    /// Whether strings under the key name the measurement.
     pub name: bool,
-    /// The value here is the point's time, and nothing else.
+    /// Whether the value is the point's time, and nothing else.
     pub time: bool,
     pub role: Role,
 }
@@ -21,13 +21,13 @@ pub enum Role {
         strings: Strings,
         integers: Integers,
     },
-    /// Left out by `include` and `exclude`.
+    /// `include` or `exclude` leaves the key out.
     Excluded,
-    /// Its final key can't be written.
+    /// The final key can't be written.
     Reserved,
 }
 
-/// What becomes of strings (and, for `Keep`, booleans) under a field's key.
+/// Treatment of strings (and, for `Keep`, booleans) under a field's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strings {
     Keep,

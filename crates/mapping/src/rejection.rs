@@ -1,12 +1,12 @@
-//! Why a record, or one element of it, can't become a point; and what of a point was left out.
+//! Reasons why a record or an element can't become a point, and why a value of a point is dropped.
 
-use super::TimeError;
-use crate::decode::{Format, Syntax, SyntaxError};
+use super::{Format, TimeError};
+use crate::decode::{Syntax, SyntaxError};
 use base::text::{printable, printable_bytes};
 use std::fmt;
 use thiserror::Error;
 
-/// Why something was rejected. The text ends in what to do where there is something to do.
+/// Reason of a rejection. The text ends in a remedy where one exists.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Rejection {
     #[error("its value is empty")]
@@ -15,6 +15,8 @@ pub enum Rejection {
     TooLarge { bytes: usize, bytes_max: usize },
     #[error("it is not JSON: {0}")]
     Undecodable(NotJson),
+    #[error("it is not {format}: {why} at byte {at}")]
+    Unreadable { format: &'static str, why: &'static str, at: usize },
     #[error("it is nested too deeply: {0}")]
     TooDeep(SyntaxError),
     #[error("{0} is no object, and only objects become points")]
@@ -45,7 +47,7 @@ pub enum Rejection {
     NoMapping,
 }
 
-/// The kinds of rejection, as they are counted.
+/// Kinds of rejection, as they are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     Empty,
@@ -72,7 +74,7 @@ impl Reason {
         Self::NoMapping,
     ];
 
-    /// As it stands in logs and metrics.
+    /// The name in logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Empty => "empty",
@@ -93,7 +95,7 @@ impl Rejection {
         match self {
             Self::Empty => Reason::Empty,
             Self::TooLarge { .. } | Self::LinesTooLarge { .. } => Reason::TooLarge,
-            Self::Undecodable(_) => Reason::Undecodable,
+            Self::Undecodable(_) | Self::Unreadable { .. } => Reason::Undecodable,
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::TimeMissing(_)
@@ -119,7 +121,7 @@ impl From<SyntaxError> for Rejection {
 }
 
 impl Rejection {
-    /// The text without anything of the record's content.
+    /// The text without any content of the record.
     pub fn without_values(&self) -> String {
         match self {
             Self::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
@@ -131,7 +133,7 @@ impl Rejection {
         }
     }
 
-    /// The same with an excerpt of the record, where reading its JSON failed.
+    /// Adds an excerpt of the record, where reading its JSON failed.
     pub fn with_excerpt(self, record: &[u8], format: Format) -> Self {
         match self {
             Self::Undecodable(NotJson { error, .. }) => {
@@ -142,17 +144,17 @@ impl Rejection {
     }
 }
 
-/// Why and where reading JSON failed.
+/// Reason and position of a JSON syntax error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotJson {
     error: SyntaxError,
     context: Option<Context>,
 }
 
-/// Bytes of the record that a message shows before the place where reading stopped, and as many behind it.
+/// Bytes of the record that a message shows on each side of the position of the error.
 const EXCERPT_BYTES: usize = 24;
 
-/// What stands around the place, as a copy of fixed size: a topic whose records are all broken must not cost allocations.
+/// The bytes around the position. The size is fixed, because a topic whose records are all broken must not cost allocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Context {
     bytes: [u8; 2 * EXCERPT_BYTES],
@@ -200,7 +202,7 @@ impl fmt::Display for NotJson {
     }
 }
 
-/// What to do about several values in one record.
+/// The remedy for several values in one record.
 fn hint(why: Syntax, before: &[u8], behind: &[u8], format: Format) -> &'static str {
     let is_value = matches!(behind.first(), Some(b'{' | b'['));
     if why != Syntax::Trailing || !is_value {
@@ -211,21 +213,21 @@ fn hint(why: Syntax, before: &[u8], behind: &[u8], format: Format) -> &'static s
         Format::Json if gap.contains(&b'\n') => {
             "; for several JSON values in one record say `format = \"json_lines\"`"
         }
-        Format::Json | Format::JsonLines => {
+        _ => {
             "; several values in one record must each have a line of their own (with `format = \"json_lines\"`), or stand in an array"
         }
     }
 }
 
-/// Bytes of the longest character of UTF-8.
+/// Length of the longest character in UTF-8.
 const CHARACTER_BYTES_MAX: usize = 4;
 
-/// The position itself, or that of the next character where it is within one.
+/// The position, or the next character's where the position is within a character.
 fn start_of_character(bytes: &[u8], at: usize) -> usize {
     (at..at + CHARACTER_BYTES_MAX).find(|at| is_start(bytes, *at)).unwrap_or(at)
 }
 
-/// The position itself, or the beginning of the character that it is within.
+/// The position, or the start of the character that the position is within.
 fn end_of_character(bytes: &[u8], at: usize) -> usize {
     (at.saturating_sub(CHARACTER_BYTES_MAX - 1)..=at).rfind(|at| is_start(bytes, *at)).unwrap_or(at)
 }
@@ -234,27 +236,31 @@ fn is_start(bytes: &[u8], at: usize) -> bool {
     bytes.get(at).is_none_or(|byte| byte & 0b1100_0000 != 0b1000_0000)
 }
 
-/// Why a value of a point was left out, or its text changed.
+/// Reason why a value of a point was left out, or its text changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Drop {
     /// A string or boolean that no option keeps.
     String,
-    /// A string under `number_fields` that is no number.
+    /// A string under `number_fields` that is not a number.
     NotANumber,
     /// An integer of more than 64 bits, with `integers = "int"`.
     IntegerRange,
     /// A final key that InfluxDB reserves: `time`, `_field`, `_measurement`; or an empty one.
     ReservedKey,
-    /// A value whose final key occurs again in the same point: the last stays.
+    /// A value whose final key occurs again in the same point; the last value is kept.
     Duplicate,
     /// Backslashes that can't be written at the end of a name or before an escaped character.
     Backslash,
     /// Bytes that are not UTF-8, written as U+FFFD.
     NotUtf8,
+    /// Binary data or an extension of a binary format.
+    Binary,
+    /// NaN or infinity in a binary format.
+    NotFinite,
 }
 
 impl Drop {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::String,
         Self::NotANumber,
         Self::IntegerRange,
@@ -262,9 +268,11 @@ impl Drop {
         Self::Duplicate,
         Self::Backslash,
         Self::NotUtf8,
+        Self::Binary,
+        Self::NotFinite,
     ];
 
-    /// As it stands in logs and metrics.
+    /// The name in logs and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::String => "string",
@@ -274,10 +282,12 @@ impl Drop {
             Self::Duplicate => "duplicate",
             Self::Backslash => "backslash",
             Self::NotUtf8 => "not_utf8",
+            Self::Binary => "binary",
+            Self::NotFinite => "not_finite",
         }
     }
 
-    /// What happened, and the option that keeps the value.
+    /// What happened, and which option keeps the value.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::String => {
@@ -300,6 +310,10 @@ impl Drop {
                 "backslashes at the end of a name or before a comma, equals sign or space can't be written and are left out"
             }
             Self::NotUtf8 => "bytes that are not UTF-8 are written as U+FFFD: let the producer send UTF-8",
+            Self::Binary => {
+                "binary data and extensions other than timestamps are dropped: let the producer send text or numbers"
+            }
+            Self::NotFinite => "InfluxDB stores neither NaN nor infinity, so this point lacks the field",
         }
     }
 }
@@ -322,10 +336,10 @@ mod tests {
     }
 
     #[test]
-    fn shows_what_is_not_json() {
+    fn shows_where_json_breaks() {
         let f = |record: &str, want: &str| {
-            let said = rejection(record.as_bytes(), Format::Json);
-            assert_eq!(said, format!("it is not JSON: {want}"), "{record}");
+            let text = rejection(record.as_bytes(), Format::Json);
+            assert_eq!(text, format!("it is not JSON: {want}"), "{record}");
         };
         f(r#"{"a":1,}"#, r#"no key where one belongs at byte 7: found "}" behind a comma, in `{"a":1,}`"#);
         f("[1, ]", "no JSON value at byte 4: found \"]\" behind a comma, in `[1, ]`");
@@ -339,19 +353,19 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_is_bounded_and_harmless() {
+    fn an_excerpt_is_short_and_printable() {
         let long = format!("{{\"{}\":1,\u{1b}[2J{}", "온".repeat(100), "x".repeat(1_000));
-        let said = rejection(long.as_bytes(), Format::Json);
+        let text = rejection(long.as_bytes(), Format::Json);
         assert!(
-            said.chars().count() < 200 && !said.contains('\u{1b}') && !said.contains('\u{fffd}'),
-            "{said}"
+            text.chars().count() < 200 && !text.contains('\u{1b}') && !text.contains('\u{fffd}'),
+            "{text}"
         );
         let broken = [&b"{\"a\":\xff\xfe"[..], &[0x80; 100]].concat();
         assert!(rejection(&broken, Format::Json).chars().count() < 200);
         for at in (0..long.len() + 3).filter(|at| *at >= long.len() || long.is_char_boundary(*at)) {
             let error = SyntaxError { at, why: Syntax::Comma };
-            let said = Rejection::from(error).with_excerpt(long.as_bytes(), Format::Json).to_string();
-            assert!(!said.contains('\u{fffd}'), "{at}: {said}");
+            let text = Rejection::from(error).with_excerpt(long.as_bytes(), Format::Json).to_string();
+            assert!(!text.contains('\u{fffd}'), "{at}: {text}");
         }
     }
 
@@ -360,9 +374,9 @@ mod tests {
         let lines = "say `format = \"json_lines\"`";
         let own_line = "must each have a line of their own";
         let f = |record: &str, format: Format, want: Option<&str>| {
-            let said = rejection(record.as_bytes(), format);
+            let text = rejection(record.as_bytes(), format);
             for hint in [lines, own_line] {
-                assert_eq!(said.contains(hint), want == Some(hint), "{said}");
+                assert_eq!(text.contains(hint), want == Some(hint), "{text}");
             }
         };
         f("{\"a\":1}\n{\"a\":2}", Format::Json, Some(lines));
@@ -373,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn can_be_told_without_values() {
+    fn can_be_shown_without_values() {
         let why = TimeError::OutOfRange;
         let time = Rejection::Time { key: "t".into(), text: "hidden".into(), why };
         let comment = Rejection::Comment("#hidden".into());

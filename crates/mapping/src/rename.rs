@@ -1,15 +1,15 @@
-//! `rename`: flattened key to the final tag or field key, the last step of the mapping.
+//! `rename`: turns a flattened key into the final tag or field key, as the last step of the mapping.
 
 use thiserror::Error;
 
-/// Renaming rules; an exact name is tried before a pattern, the longest prefix first.
+/// Renaming rules. Exact names are tried before patterns, and patterns with the longest prefix first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rename {
     exact: Vec<(String, String)>,
     patterns: Vec<Pattern>,
 }
 
-/// `before*after` becomes `to_before` + what the star matched + `to_after`.
+/// `before*after` becomes `to_before`, the text matched by the star, and `to_after`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pattern {
     before: String,
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_does_not_fit_together() {
+    fn refuses_sides_with_different_stars() {
         let f = |from: &str, to: &str, want: &str| {
             let error = Rename::default().add(from, to).unwrap_err().to_string();
             assert!(error.contains(want), "{error}");

@@ -1,15 +1,15 @@
-//! What one `[[mapping]]` says, checked and compiled: the input of the mapper.
+//! The rules of one `[[mapping]]`, checked and compiled.
 
-use super::{Globs, Rename, TimeFormat, TimeRange};
-use crate::decode::{Format, Path, Query};
+use super::{Format, Globs, Rename, TimeFormat, TimeRange};
+use crate::decode::{Path, Query};
 use jiff::tz::TimeZone;
 
-/// The rules of one mapping. Field names are the keys of `[[mapping]]`.
+/// Rules of one mapping. Fields are named like the keys of `[[mapping]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     pub format: Format,
     pub query: Query,
-    /// `{topic}` stands for the topic's name.
+    /// `{topic}` is replaced by the topic's name.
     pub measurement: String,
     pub name_key: Option<KeySelector>,
     pub tag_keys: Globs,
@@ -36,16 +36,16 @@ pub struct Rules {
     pub strict: bool,
 }
 
-/// Where a mapping looks for its name or time.
+/// Location of a name or time in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySelector {
     /// A flattened key within the selected object.
     Flattened(String),
-    /// A JSONPath from the record's root, so that parents of the selected object stay in reach.
+    /// A JSONPath from the record's root, which also reaches parents of the selected object.
     Root(Path),
 }
 
-/// A tag that is found by a JSONPath from the record's root.
+/// A tag found by a JSONPath from the record's root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagPath {
     /// The flattened path: the tag's key before `rename`.
@@ -53,7 +53,7 @@ pub struct TagPath {
     pub path: Path,
 }
 
-/// How JSON numbers without fraction and exponent are written.
+/// Form in which JSON numbers without fraction and exponent are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Integers {
     #[default]
@@ -65,23 +65,23 @@ pub enum Integers {
 pub struct TimeRule {
     pub key: KeySelector,
     pub format: TimeFormat,
-    /// Of times whose text names none.
+    /// Zone of times whose text has none.
     pub zone: TimeZone,
 }
 
-/// Whose times get digits that make equal times of one series distinct.
+/// Times that get digits which make equal times of one series distinct.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DistinctTimes {
     Never,
-    /// Those that are Kafka's own.
+    /// Kafka's timestamps.
     #[default]
     Kafka,
-    /// Also those of `time_key`, below their unit.
+    /// Also times of `time_key`, below their unit.
     Always,
 }
 
 impl Default for Rules {
-    /// A mapping that says nothing: every number becomes a field, the topic is the measurement.
+    /// The rules of an empty mapping: every number becomes a field, and the topic is the measurement.
     fn default() -> Self {
         Self {
             format: Format::Json,

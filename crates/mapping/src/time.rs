@@ -1,4 +1,4 @@
-//! Times of records, to nanoseconds since 1970.
+//! Reads times of records as nanoseconds since 1970.
 
 use super::decimal;
 use super::go_layout;
@@ -12,16 +12,17 @@ use thiserror::Error;
 
 static RFC3339: DateTimeParser = DateTimeParser::new();
 
-/// How `time_key`'s value is written.
+/// Format of the value under `time_key`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimeFormat {
-    /// Numbers since 1970, quoted or not, with a fraction or an exponent; `unit_ns` nanoseconds are one.
-    /// The unit is a power of ten.
+    /// Numbers since 1970 in units of `unit_ns`, a power of ten; quoted or not, with or without fraction and exponent.
     Unix { unit_ns: i64 },
-    /// With or without an offset; without one, the mapping's zone holds.
+    /// RFC 3339 with or without an offset; without one, the mapping's zone applies.
     Rfc3339,
-    /// A pattern of strptime. Where it ends in an offset (`%z` and its like), the text may also end in "Z".
+    /// A strptime pattern. Where the pattern ends in an offset such as `%z`, the text may also end in "Z".
     Pattern(String),
+    /// A timestamp of the record's own format, such as MessagePack's: the mapper reads it as nanoseconds since 1970.
+    Timestamp,
 }
 
 #[derive(Debug, Error)]
@@ -54,7 +55,7 @@ pub enum TimeError {
     TooLate { time: i64, max: i64 },
 }
 
-/// The times that a mapping takes, in nanoseconds since 1970, both ends with them.
+/// Range of accepted times in nanoseconds since 1970, including both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeRange {
     pub min: i64,
@@ -70,7 +71,7 @@ impl Default for TimeRange {
 
 impl TimeRange {
     /// # Errors
-    /// When the time lies outside.
+    /// When the time is out of range.
     pub fn check(self, time: i64) -> Result<(), TimeError> {
         if time < self.min {
             Err(TimeError::TooEarly { time, min: self.min })
@@ -81,7 +82,7 @@ impl TimeRange {
         }
     }
 
-    /// An end: RFC 3339, or a date for its beginning; in UTC where it names no offset.
+    /// Parses an end of the range: RFC 3339, or a date for its first moment; UTC where the text has no offset.
     #[must_use]
     pub fn parse_end(text: &str) -> Option<i64> {
         let text = text.trim();
@@ -95,11 +96,11 @@ fn shown(ns: i64) -> Timestamp {
 }
 
 impl TimeFormat {
-    /// The words that `parse` knows beside patterns.
+    /// Names of formats that are not patterns.
     pub const NAMES: [&str; 5] = ["unix", "unix_ms", "unix_us", "unix_ns", "rfc3339"];
 
     /// # Errors
-    /// When the text is no format; a Go layout is answered with its pattern.
+    /// When the text is not a format. For a Go layout, the error has the equivalent pattern.
     pub fn parse(text: &str) -> Result<Self, TimeFormatError> {
         let unix = |unit_ns| Ok(Self::Unix { unit_ns });
         match text {
@@ -113,12 +114,12 @@ impl TimeFormat {
         }
     }
 
-    /// The time that `text` names: the contents of a string, or a number as it is written.
-    /// Times that a change of clocks skips or repeats are taken as RFC 5545 takes them: a skipped one moves
-    /// forward by the gap, of a repeated one it is the first.
+    /// Reads a time from the content of a string, or from a number's text.
+    /// Local times that a change of clocks skips or repeats follow RFC 5545: a skipped time moves forward by the gap, and a
+    /// repeated time is its first occurrence.
     ///
     /// # Errors
-    /// When the text is written differently, or names a time that InfluxDB can't store.
+    /// When the text has another format, or InfluxDB can't store the time.
     pub fn to_ns(&self, text: &[u8], zone: &TimeZone) -> Result<i64, TimeError> {
         let text = text.trim_ascii();
         match self {
@@ -130,6 +131,9 @@ impl TimeFormat {
                     })?;
                 in_range(i128::from(ns))
             }
+            Self::Timestamp => decimal::scaled(text, 0)
+                .map_err(|_| TimeError::OutOfRange)
+                .and_then(|ns| in_range(i128::from(ns))),
             Self::Rfc3339 => as_text(text).and_then(|t| rfc3339(t, zone)).map_or_else(
                 || Err(TimeError::Unreadable("rfc3339, such as 2024-07-08T21:34:34.5Z".to_owned())),
                 |time| in_range(time.as_nanosecond()),
@@ -141,19 +145,19 @@ impl TimeFormat {
         }
     }
 
-    /// The unit of the number; none where the text decides how many digits of a second it writes.
+    /// The unit of numeric formats; none where the text itself has the digits of a second.
     #[must_use]
     pub fn unit_ns(&self) -> Option<i64> {
         match self {
             Self::Unix { unit_ns } => Some(*unit_ns),
-            Self::Rfc3339 | Self::Pattern(_) => None,
+            Self::Rfc3339 | Self::Pattern(_) | Self::Timestamp => None,
         }
     }
 
-    /// How many nanoseconds after `time_ns`, which was read in this format, belong to no other time of the
-    /// record's own precision: the room for `distinct_times = "always"`. That is the format's unit where it
-    /// has one and the time is a multiple of it, otherwise by the digits that the time has: a millisecond, a
-    /// microsecond, or 1: no room. A whole second of text counts as milliseconds, since the next record's may have them.
+    /// Nanoseconds after `time_ns` that no other time of the same precision uses: the room for `distinct_times = "always"`.
+    /// The room is the format's unit, where the time is a multiple of the unit. Otherwise the digits of the time decide: a
+    /// millisecond, a microsecond, or 1, which is no room. Whole seconds in text count as milliseconds, since the next record
+    /// may have milliseconds.
     #[must_use]
     pub fn room_ns(&self, time_ns: i64) -> i64 {
         let fits = |unit: &i64| time_ns.checked_rem(*unit) == Some(0);
@@ -162,13 +166,13 @@ impl TimeFormat {
     }
 }
 
-/// A zone of the built-in database.
+/// A zone from the built-in database.
 #[must_use]
 pub fn zone_by_name(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
 }
 
-/// The names that [`zone_by_name`] knows.
+/// Names that [`zone_by_name`] accepts.
 #[must_use]
 pub fn zone_names() -> Vec<String> {
     jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect()
@@ -186,8 +190,8 @@ fn as_text(text: &[u8]) -> Option<&str> {
 }
 
 fn rfc3339(text: &str, zone: &TimeZone) -> Option<Timestamp> {
-    // jiff also reads a bare date and the basic form without separators: neither is RFC 3339, and 20240708
-    // in such a place is more likely a number of another format.
+    // jiff also reads a bare date and the basic form without separators. Neither is RFC 3339, and 20240708 is more likely a
+    // number in another format.
     if !text.as_bytes().get(10).is_some_and(|b| matches!(b, b'T' | b't' | b' ')) {
         return None;
     }
@@ -218,8 +222,8 @@ fn by_pattern(pattern: &str, text: &str, zone: &TimeZone) -> Option<Timestamp> {
     in_zone(parts.to_datetime().ok()?, zone)
 }
 
-/// Pattern and text without their ends, where those are an offset and the "Z" that stands for +00:00:
-/// strptime's `%z` takes digits only, Go's and Java's layouts take both.
+/// Removes an offset from the pattern and "Z" from the text, where they end in these. strptime's `%z` reads digits only,
+/// while Go's and Java's layouts read both.
 fn without_zulu<'a>(pattern: &'a str, text: &'a str) -> Option<(&'a str, &'a str)> {
     let text = text.strip_suffix(['Z', 'z'])?;
     let pattern = pattern.strip_suffix('z')?.trim_end_matches(':').strip_suffix('%')?;
@@ -227,7 +231,7 @@ fn without_zulu<'a>(pattern: &'a str, text: &'a str) -> Option<(&'a str, &'a str
     (percents % 2 == 0).then_some((pattern, text))
 }
 
-/// A pattern is tried on a time whose parts all differ: what it writes it must read back.
+/// Checks that a pattern reads back what it writes, with a time whose parts all differ.
 fn check_pattern(pattern: &str) -> Result<(), TimeFormatError> {
     let refuse = |why: String| TimeFormatError::Pattern { pattern: pattern.to_owned(), why };
     let incomplete =
@@ -258,7 +262,7 @@ fn check_pattern(pattern: &str) -> Result<(), TimeFormatError> {
     Ok(())
 }
 
-/// Why a pattern can't be read though it can be written, for those that people try.
+/// Explains common patterns that can be written but not read.
 fn unreadable_specifier(pattern: &str) -> Option<&'static str> {
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
@@ -281,7 +285,7 @@ fn unreadable_specifier(pattern: &str) -> Option<&'static str> {
     None
 }
 
-/// What jiff says, without its own function's name in front.
+/// jiff's message without the name of its function.
 fn last_words(error: &jiff::Error) -> String {
     let words = error.to_string();
     words.split_once("failed: ").map_or(words.clone(), |(_, why)| why.to_owned())
@@ -292,7 +296,7 @@ fn explain_layout(text: &str) -> TimeFormatError {
         None => TimeFormatError::Unknown(text.to_owned()),
         Some(Err(why)) => TimeFormatError::Pattern { pattern: text.to_owned(), why: why.to_string() },
         Some(Ok(pattern)) => match TimeFormat::parse(&pattern) {
-            // A pattern that would itself be refused is no remedy.
+            // A pattern that would be refused too is no remedy.
             Err(error) => error,
             Ok(_) => TimeFormatError::GoLayout { layout: text.to_owned(), pattern },
         },

@@ -1,4 +1,4 @@
-//! A value of a record, or of Kafka, as it is written into a line.
+//! Writes values of a record, and of Kafka's metadata, into a line.
 
 use super::constants::{Constants, KafkaTag};
 use super::element::{Kind, Scalar};
@@ -8,8 +8,7 @@ use base::record::Record;
 use line_protocol::encode;
 use std::io::Write as _;
 
-/// Appends the measurement: `name`, which is somewhere in `record`, or what the configuration says. Returns whether
-/// something was left out.
+/// Appends the measurement: `name`, which points into `record`, or the configured one. Returns whether something was left out.
 pub fn push_measurement(
     name: Option<Scalar>,
     record: &[u8],
@@ -43,13 +42,13 @@ pub fn push_tag(scalar: Scalar, record: &[u8], scratch: &mut Vec<u8>, out: &mut 
     }
 }
 
-/// What Kafka holds for a tag; none where the tag is left away, or is the partition.
+/// The text of a tag from Kafka; none where the record lacks it, or for the partition.
 pub fn kafka_text<'v>(tag: &'v KafkaTag, record: &'v Record<'_>) -> Option<&'v [u8]> {
     match tag {
         KafkaTag::Topic(written) => Some(written),
         KafkaTag::Key => record.key,
         KafkaTag::Partition => None,
-        // The last of several headers of one name counts, as in Telegraf.
+        // Of several headers with one name, the last one counts, as in Telegraf.
         KafkaTag::Header(name) => {
             record.headers.iter().rev().find(|(header, _)| header == name).map(|&(_, value)| value)
         }
@@ -69,7 +68,7 @@ pub fn push_kafka_tag(tag: &KafkaTag, record: &Record<'_>, scratch: &mut Vec<u8>
         }
         KafkaTag::Key | KafkaTag::Header(_) => {
             scratch.clear();
-            // A record without this key or header gets no such tag: empty tags are left out.
+            // InfluxDB has no empty tags.
             push_lossy(kafka_text(tag, record).unwrap_or_default(), scratch);
             encode::push_key(scratch, out)
         }
@@ -97,7 +96,7 @@ pub fn push_offset(record: &Record<'_>, out: &mut Vec<u8>) {
     out.push(b'i');
 }
 
-/// Appends a number in its shortest decimal form, which makes equal numbers equal tags.
+/// Appends a number in its shortest decimal form, so that equal numbers are equal tags.
 fn push_shortest(raw: &[u8], out: &mut Vec<u8>) {
     match Number::whole(raw) {
         Some(number) if !number.is_integer() => push_shortest_double(number.as_f64(), out),
@@ -105,8 +104,8 @@ fn push_shortest(raw: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the shortest decimal that reads as `number`. Of two equally near ones it appends the one whose last digit is even, as
-/// Go's `strconv` does and so Telegraf, where the standard library's shortest form rounds up.
+/// Appends the shortest decimal that reads as `number`. Of two equally near ones, the one with an even last digit is appended,
+/// like Go's `strconv` and therefore Telegraf. The standard library's shortest form rounds up instead.
 fn push_shortest_double(number: f64, out: &mut Vec<u8>) {
     /// A double lies halfway between two shortest decimals only if these have at least 15 digits: with fewer, half a unit of
     /// the last digit is more than the distance to the next double.
@@ -125,8 +124,8 @@ fn push_shortest_double(number: f64, out: &mut Vec<u8>) {
     if digits < TIE_DIGITS_MIN {
         return;
     }
-    // With a given number of digits the standard library rounds half to even, and the nearest decimal of the shortest length
-    // is a shortest one. Its digits take the place of those written.
+    // With a given number of digits, the standard library rounds half to even, and the nearest decimal of the shortest length
+    // is a shortest one. Its digits replace those already written.
     let end = out.len();
     let _infallible = write!(out, "{:.*e}", digits - 1, number.abs());
     let (shortest, nearest) = out.split_at_mut(end);

@@ -7,7 +7,7 @@ use super::super::tests::{ask_as, start, watched};
 use super::*;
 use base::alarm::{BEFORE_RECORD_TEXT, FailureReport};
 use configuration::ShowRecords;
-use engine::telemetry::Seen;
+use engine::telemetry::RejectedRecord;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +66,8 @@ async fn what_a_record_holds_is_not_told_where_it_is_hidden() {
     watched.counters = Arc::new(Counters::new(true));
     let text = SECRET.as_bytes();
     let (topic, why) = ("t", &format!("it is {SECRET}"));
-    let seen = Seen { topic, partition: 1, offset: 2, element: Some(3), reason: "time", why, text };
-    watched.counters.rejections.note(seen, Instant::now());
+    let seen = RejectedRecord { topic, partition: 1, offset: 2, element: Some(3), reason: "time", why, text };
+    watched.counters.rejections.record(seen, Instant::now());
     let mut watch = watched.writer.alarm_registry().guard();
     let why = format!("too many{BEFORE_RECORD_TEXT}{SECRET}");
     let (scope, remedy) = (Scope::Topic("t".to_owned()), || "mend it".to_owned());

@@ -8,8 +8,8 @@ use base::http::is_loopback;
 use base::text::counted;
 use kafka::Settings;
 use kafka::{
-    AdvertisedBroker, Complaint, Diagnosis, Fault, Security, advertised_brokers, answers_http,
-    left_bootstrap, probe, probe_config, why_untrusted,
+    AdvertisedBroker, ClientKind, Complaint, Diagnosis, Fault, Security, StandaloneConsumer,
+    advertised_brokers, answers_http, left_bootstrap, properties, why_untrusted,
 };
 use rdkafka::consumer::Consumer;
 use std::path::Path;
@@ -136,10 +136,11 @@ fn ask_once(
     security: &Security,
     until: Instant,
 ) -> Result<Cluster, Vec<Complaint>> {
-    let mut config = probe_config(kafka);
+    let mut config = properties(kafka, ClientKind::Query);
     // A connection that is closed at once is what a wrong protocol looks like.
     config.set("bootstrap.servers", address).set("log.connection.close", "true");
-    let client = probe(kafka, &config).map_err(|error| vec![Complaint::no_client(&error)])?;
+    let client =
+        StandaloneConsumer::with(kafka, &config).map_err(|error| vec![Complaint::no_client(&error)])?;
     let complaints = client.context().complaints();
     let mut until = until;
     let mut patience = FIRST_PATIENCE;
@@ -151,8 +152,7 @@ fn ask_once(
             Ok(metadata) => return Ok(Cluster::of(&metadata)),
             Err(error) => complaints.add(Complaint::of(&error)),
         }
-        // Errors are delivered to the context only while the client is polled.
-        while client.poll(Duration::ZERO).is_some() {}
+        client.collect_complaints();
         let heard = complaints.heard();
         if left.is_zero() || left_bootstrap(&heard) {
             return Err(heard);

@@ -8,9 +8,9 @@ use super::sampled::Sampled;
 use super::{brokers, group, topics};
 use configuration::Config;
 use engine::dead_letter::Store;
-use kafka::{OffsetReset, Settings};
-use kafka::{ProbeContext, Sample, ask_retentions, describe_group, probe, probe_config, producer_config};
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use kafka::{AdminClient, ClientKind, ClientLog, OffsetReset, Sample, Settings, StandaloneConsumer};
+use kafka::{ask_retentions, describe_group, properties};
+use rdkafka::admin::{AdminOptions, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -40,9 +40,9 @@ pub fn check(
     let Some(cluster) = cluster else { return Ok(()) };
     report.tell_all(brokers::ask_advertised(&config.kafka, &cluster))?;
     // With the group's name it may ask for the group's offsets; it never joins.
-    let mut asking = probe_config(&config.kafka);
+    let mut asking = properties(&config.kafka, ClientKind::Query);
     asking.set("group.id", &config.kafka.group_id).set("enable.auto.commit", "false");
-    let consumer = match probe(&config.kafka, &asking) {
+    let consumer = match StandaloneConsumer::with(&config.kafka, &asking) {
         Ok(consumer) => consumer,
         Err(error) => return report.tell(&Line::failed("kafka", error.to_string())),
     };
@@ -57,7 +57,7 @@ pub fn check(
 }
 
 /// What the brokers say of one topic that they do not list.
-fn error_of(consumer: &BaseConsumer<ProbeContext>, name: &str) -> Option<RDKafkaErrorCode> {
+fn error_of(consumer: &BaseConsumer<ClientLog>, name: &str) -> Option<RDKafkaErrorCode> {
     let metadata = consumer.fetch_metadata(Some(name), ASK_MAX);
     // Without an answer the topic is reported as missing or not visible, which is all that is known.
     let topic = metadata.as_ref().ok()?.topics().first().map(Topic::of)?;
@@ -67,7 +67,7 @@ fn error_of(consumer: &BaseConsumer<ProbeContext>, name: &str) -> Option<RDKafka
 /// None: they do not say.
 fn brokers_create_topics(config: &Config, cluster: &Cluster) -> Option<bool> {
     let broker = cluster.brokers.first()?;
-    let admin: AdminClient<_> = producer_config(&config.kafka).create().ok()?;
+    let admin = AdminClient::of(&config.kafka).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let (broker, options) =
         (ResourceSpecifier::Broker(broker.id), AdminOptions::new().request_timeout(Some(ASK_MAX)));
@@ -96,7 +96,7 @@ fn looked_into<'c>(read: Vec<&'c Topic>, report: &mut Report<'_, impl Write>) ->
 /// The group, and where each topic's reading would begin.
 fn check_group(
     kafka: &Settings,
-    consumer: &BaseConsumer<ProbeContext>,
+    consumer: &BaseConsumer<ClientLog>,
     read: &[&Topic],
     report: &mut Report<'_, impl Write>,
 ) -> io::Result<Vec<Position>> {
@@ -125,7 +125,7 @@ fn check_group(
 
 fn check_samples(
     kafka: &Settings,
-    consumer: &BaseConsumer<ProbeContext>,
+    consumer: &BaseConsumer<ClientLog>,
     read: &[&Topic],
     positions: &[Position],
     sampled: &mut Sampled<'_>,
@@ -168,7 +168,7 @@ fn name_refused<'t>(kafka: &Settings, positions: &[Position], topics: &'t [Strin
 /// Of topics that the group has read, what is unread and soon deleted. A new group begins with records that are about to go,
 /// as those of every topic are in turn.
 fn going_unread(
-    consumer: &BaseConsumer<ProbeContext>,
+    consumer: &BaseConsumer<ClientLog>,
     positions: &[Position],
     sampled: &Sampled<'_>,
 ) -> Vec<Line> {

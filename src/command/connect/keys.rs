@@ -3,7 +3,7 @@
 use super::report::Line;
 use base::suggest::nearest;
 use base::text::counted;
-use mapping::decode::{Format, Scanner, Step, SyntaxError, Token, find, select};
+use mapping::decode::{Scanner, Step, SyntaxError, Token, find, select};
 use mapping::{Globs, KeySelector, Rules};
 use std::collections::BTreeSet;
 
@@ -24,10 +24,10 @@ pub struct SeenKeys {
 impl SeenKeys {
     /// Looks through a record. One that is no JSON is the mapper's to tell of.
     pub fn look(&mut self, rules: &Rules, value: &[u8], headers: &[(&str, &[u8])]) {
-        let documents: Vec<&[u8]> = match rules.format {
-            Format::Json => vec![value],
-            Format::JsonLines => value.split(|byte| *byte == b'\n').collect(),
-        };
+        // The mapper rejects a record of another format and reports why.
+        let json = rules.format.to_json(value).unwrap_or_default();
+        let documents: Vec<&[u8]> =
+            if rules.format.has_lines() { json.split(|byte| *byte == b'\n').collect() } else { vec![&json] };
         let mut is_read = false;
         for document in documents {
             is_read |= self.document(rules, document).is_ok();

@@ -15,6 +15,7 @@ use configuration::{Config, ConfigErrors};
 use connection::Connection;
 use found::Found;
 use kafka::Diagnosis;
+use mapping::Format;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -200,7 +201,8 @@ fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
         time_ms: None,
         value: Some(record.bytes.to_vec()),
     };
-    let records = Records::new(&bytes).take(options.records).enumerate().map(sampled).collect();
+    let format = Format::of_binary_file(&bytes).unwrap_or_default();
+    let records = Records::new(&bytes, format).take(options.records).enumerate().map(sampled).collect();
     let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();
     let sample = Sample { topic, is_file: true, records };
     let shown = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };

@@ -10,7 +10,7 @@ use super::shape::path_of;
 use super::words::{joined, shown, values};
 use super::{Sample, Shape, names};
 use base::text::grouped;
-use mapping::decode::Format;
+use mapping::Format;
 
 /// None: the sample holds no objects.
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
@@ -85,9 +85,13 @@ impl<'p> Proposer<'p> {
     }
 
     fn format(&mut self, shape: &Shape) {
-        if shape.format == Format::JsonLines {
-            let why = "Records hold several JSON values, one a line.".to_owned();
-            self.out.set("format", "json_lines", vec![why]);
+        if shape.format != Format::default() {
+            let why = if shape.format.is_binary() {
+                format!("Records are {}.", shape.format.title())
+            } else {
+                "Records hold several JSON values, one a line.".to_owned()
+            };
+            self.out.set("format", shape.format.name(), vec![why]);
         }
         if let (Some((query, _)), Some(array)) = (&shape.query, self.array) {
             let why = format!(

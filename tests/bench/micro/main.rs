@@ -45,9 +45,8 @@ fn batch(kind: Kind) -> Batch {
         (Tracker::default(), Batch::new(BatchId::first(), &Budget::new(usize::MAX)));
     let assignments: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
     for (offset, value) in records.iter().cycle().take(BATCH).enumerate() {
-        let first = batch.lines.lines();
-        mapper.map(&record(offset, value), &mut batch.lines);
-        batch.push(assignments[offset / RUN % PARTITIONS], offset as i64, first, Instant::now());
+        let mapped = mapper.map(&record(offset, value), &mut batch.lines);
+        batch.push(assignments[offset / RUN % PARTITIONS], offset as i64, mapped.lines, Instant::now());
     }
     assert_eq!(batch.lines.lines(), BATCH);
     batch

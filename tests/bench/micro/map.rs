@@ -4,6 +4,7 @@ use super::records::{Kind, Shape, record};
 use super::{BATCH, one_of};
 use divan::Bencher;
 use line_protocol::LineBuffer;
+use mapping::Mapper;
 
 #[divan::bench(args = Shape::ALL, sample_size = BATCH as u32)]
 fn ec2(bencher: Bencher<'_, '_>, shape: Shape) {
@@ -15,8 +16,17 @@ fn wide(bencher: Bencher<'_, '_>, shape: Shape) {
     map(bencher, Kind::Wide, shape);
 }
 
+#[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
+fn msgpack(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (mapper, records) = kind.msgpack();
+    map_records(bencher, mapper, &records);
+}
+
 fn map(bencher: Bencher<'_, '_>, kind: Kind, shape: Shape) {
-    let (mut mapper, records) = (kind.mapper(), kind.records(shape));
+    map_records(bencher, kind.mapper(), &kind.records(shape));
+}
+
+fn map_records(bencher: Bencher<'_, '_>, mut mapper: Mapper, records: &[Vec<u8>]) {
     let mut lines = LineBuffer::default();
     let (empty, mut next) = (lines.mark(), records.iter().enumerate().cycle());
     let mut one = || {
@@ -29,6 +39,6 @@ fn map(bencher: Bencher<'_, '_>, kind: Kind, shape: Shape) {
     };
     // What can be learned is learned, and the buffer has its size.
     (0..BATCH * 2).for_each(|_| one());
-    let (items, bytes) = one_of(&records);
+    let (items, bytes) = one_of(records);
     bencher.counter(items).counter(bytes).bench_local(one);
 }

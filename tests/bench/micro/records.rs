@@ -53,20 +53,39 @@ pub enum Shape {
 impl Kind {
     pub const ALL: [Self; 2] = [Self::Ec2, Self::Wide];
 
-    pub fn mapper(self) -> Mapper {
-        mapper(match self {
+    fn config(self) -> &'static str {
+        match self {
             Self::Ec2 => EC2,
             Self::Wide => WIDE,
-        })
+        }
+    }
+
+    pub fn mapper(self) -> Mapper {
+        mapper(self.config())
     }
 
     pub fn records(self, shape: Shape) -> Vec<Vec<u8>> {
-        let (mut values, mut layout) = (Rng::with_seed(1), Rng::with_seed(2));
-        let json = |number| match self {
+        let mut layout = Rng::with_seed(2);
+        self.values().map(|json| shape.text(json, &mut layout)).collect()
+    }
+
+    /// A mapper of MessagePack, and the records of known shape in this format.
+    pub fn msgpack(self) -> (Mapper, Vec<Vec<u8>>) {
+        let config = self.config().replace("[[mapping]]", "[[mapping]]\nformat = \"msgpack\"");
+        let record = |json: Json| {
+            let mut out = Vec::new();
+            json.push_msgpack(&mut out);
+            out
+        };
+        (mapper(&config), self.values().map(record).collect())
+    }
+
+    fn values(self) -> impl Iterator<Item = Json> {
+        let mut values = Rng::with_seed(1);
+        (0..RECORDS).map(move |number| match self {
             Self::Ec2 => ec2(&mut values),
             Self::Wide => wide(&mut values, number),
-        };
-        (0..RECORDS).map(json).map(|json| shape.text(json, &mut layout)).collect()
+        })
     }
 }
 
@@ -168,6 +187,40 @@ enum Json {
     Scalar(String),
     Object(Vec<(String, Json)>),
     Array(Vec<Json>),
+}
+
+impl Json {
+    fn push_msgpack(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Scalar(text) => match (text.strip_prefix('"'), text.parse::<u64>()) {
+                (Some(quoted), _) => push_msgpack_text(quoted.trim_end_matches('"'), out),
+                (_, Ok(integer)) => {
+                    out.push(0xCF);
+                    out.extend_from_slice(&integer.to_be_bytes());
+                }
+                _ => {
+                    out.push(0xCB);
+                    out.extend_from_slice(&text.parse::<f64>().unwrap().to_be_bytes());
+                }
+            },
+            Self::Object(members) => {
+                out.extend_from_slice(&[0xDE, 0, members.len() as u8]);
+                for (key, value) in members {
+                    push_msgpack_text(key, out);
+                    value.push_msgpack(out);
+                }
+            }
+            Self::Array(elements) => {
+                out.extend_from_slice(&[0xDC, 0, elements.len() as u8]);
+                elements.iter().for_each(|element| element.push_msgpack(out));
+            }
+        }
+    }
+}
+
+fn push_msgpack_text(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(&[0xD9, text.len() as u8]);
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn ec2(rng: &mut Rng) -> Json {

@@ -4,9 +4,9 @@
 #![no_main]
 
 use line_protocol::LineBuffer;
-use mapping::decode::{Format, Path, Query};
+use mapping::decode::{Path, Query};
 use line_protocol::reader::{read_line, split_lines};
-use mapping::{DistinctTimes, Globs, Integers, KeySelector, Mapper, RecordLimits, Rename, Rules, TagPath, TimeFormat, TimeRule, zone_by_name};
+use mapping::{DistinctTimes, Format, Globs, Integers, KeySelector, Mapper, RecordLimits, Rename, Rules, TagPath, TimeFormat, TimeRule, zone_by_name};
 use base::record::{Record, RecordTime};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;

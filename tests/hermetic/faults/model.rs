@@ -4,7 +4,7 @@ use super::script::{Draw, Faulty};
 use crate::support::{Cluster, bucket, wait_until};
 use engine::dead_letter::DeadLetterError;
 use influx::{Delays, LogObserver};
-use kafka_influx_bridge::pipeline::{Options, Pipeline, PipelineError};
+use kafka_influx_bridge::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -134,7 +134,7 @@ impl Model {
             blocked_max: ms(50),
             ..Delays::default()
         };
-        let options = Options { delays, seed, ..Options::default() };
+        let options = PipelineOptions { delays, seed, ..PipelineOptions::default() };
         let config = config.unwrap().config;
         // Requests that were given up keep the file of dead letters a moment longer than their pipeline.
         let mut started = None;

@@ -6,7 +6,7 @@ use crate::support::{Bridge, start_log};
 use engine::consumer::ConsumerError;
 use influx::{Delays, Dialing, LogObserver};
 use kafka::MemberError;
-use kafka_influx_bridge::pipeline::{Options, Pipeline, PipelineError};
+use kafka_influx_bridge::pipeline::{Pipeline, PipelineError, PipelineOptions};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -54,7 +54,7 @@ impl Running {
             ..Delays::default()
         };
         let dialing = Dialing { age_max: ms(500), resolver: Some(names::resolve) };
-        let options = Options { delays, dialing, seed, ..Options::default() };
+        let options = PipelineOptions { delays, dialing, seed, ..PipelineOptions::default() };
         let pipeline = Pipeline::start_with(&config, Arc::new(LogObserver), options).unwrap();
         Self::Here(Box::new(Bridge(pipeline)))
     }

@@ -2,7 +2,7 @@
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use influx::Delays;
-use kafka_influx_bridge::pipeline::Options;
+use kafka_influx_bridge::pipeline::PipelineOptions;
 use std::time::Duration;
 use testkit::receiver::{Ending, Reply};
 
@@ -72,7 +72,7 @@ fn a_missing_destination_passes_over_no_address() {
         let setup = if is_v1 { setup.v1() } else { setup };
         let ms = Duration::from_millis;
         let delays = Delays { blocked_first: ms(20), blocked_max: ms(50), ..Delays::default() };
-        let bridge = setup.start_with(Options { delays, ..Options::default() });
+        let bridge = setup.start_with(PipelineOptions { delays, ..PipelineOptions::default() });
         wait_until(&format!("{cause} is raised for {body}"), || {
             bridge.0.writer.alarms().iter().any(|alarm| alarm.cause == cause && alarm.blocks)
         });
@@ -99,7 +99,7 @@ mod names {
     use crate::names;
     use crate::support::Bridge;
     use influx::Dialing;
-    use kafka_influx_bridge::pipeline::Options;
+    use kafka_influx_bridge::pipeline::PipelineOptions;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
     use std::time::Duration;
 
@@ -123,7 +123,7 @@ mod names {
             let cluster = Cluster::with_topic("t", 1);
             let setup = Setup::new(&cluster, &old, "'t'").mapping(BY_ID).influx("timeout = '1s'");
             let dialing = Dialing { age_max, resolver: Some(names::resolve) };
-            let options = Options { dialing, ..Options::default() };
+            let options = PipelineOptions { dialing, ..PipelineOptions::default() };
             let bridge = setup.urls(&[format!("http://{name}:{port}")]).start_with(options);
             cluster.produce("t", 0, [record("before")]);
             old.wait_for_points("main", 1);

@@ -9,7 +9,7 @@ use base::Destination;
 use base::alarm::{Alarm, Scope};
 use engine::ProbeDelays;
 use influx::Delays;
-use kafka_influx_bridge::pipeline::Options;
+use kafka_influx_bridge::pipeline::PipelineOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -271,7 +271,7 @@ impl Met {
         let delays =
             Delays { blocked_first: ms(50), blocked_max: ms(200), retry_max: ms(200), ..Delays::default() };
         let probes = ProbeDelays { first: ms(100), max: ms(400) };
-        setup.start_with(Options { delays, probes, ..Options::default() })
+        setup.start_with(PipelineOptions { delays, probes, ..PipelineOptions::default() })
     }
 
     fn committed(&self, index: usize) -> Option<i64> {

@@ -4,7 +4,7 @@ use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use base::alarm::Scope;
 use engine::ProbeDelays;
-use kafka_influx_bridge::pipeline::{Asked, Options};
+use kafka_influx_bridge::pipeline::{PipelineOptions, ReloadOutcome};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -76,7 +76,7 @@ fn a_topic_of_refused_lines_resumes_by_itself_and_loses_nothing() {
     cluster.produce("good", 0, [record("first")]);
     let setup = Setup::new(&cluster, &sink, "['t', 'good']")
         .mapping(&format!("{BY_ID}\nmeasurement = 'm'\nstring_fields = ['v']"));
-    let bridge = setup.start_with(Options { probes: PROBES, ..Options::default() });
+    let bridge = setup.start_with(PipelineOptions { probes: PROBES, ..PipelineOptions::default() });
     sink.wait_for_points("main", 1);
     // The field is a number already.
     for partition in 0..PARTITIONS {
@@ -111,13 +111,13 @@ fn a_reload_without_changes_lifts_the_block_and_it_blocks_again_sooner() {
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     let mut bridge = setup.start();
     sink.wait_for_points("main", 1);
-    assert_eq!(bridge.0.reload(&setup.config()).unwrap(), Asked::NothingChanged);
+    assert_eq!(bridge.0.reload(&setup.config()).unwrap(), ReloadOutcome::NothingChanged);
     cluster.produce("t", 0, (0..5_000).map(|_| "no json"));
     wait_until("the topic is blocked", || blocks(&bridge, "t"));
     wait_until("what passed before is committed", || cluster.committed("t", 1) == [Some(1 + 999)]);
     for lifted in 1..=3 {
         let topics = ["t".to_owned()].into();
-        assert_eq!(bridge.0.reload(&setup.config()).unwrap(), Asked::BlocksLifted { topics });
+        assert_eq!(bridge.0.reload(&setup.config()).unwrap(), ReloadOutcome::BlocksLifted { topics });
         let want = 1_000 + lifted * 99;
         wait_until("it is blocked again", || cluster.committed("t", 1) == [Some(want)]);
         wait_until("the alarm is raised again", || blocks(&bridge, "t"));
@@ -200,7 +200,7 @@ fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
     // Nothing of this partition meets the limit at first.
     cluster.produce("limited", 1, (0..EACH).map(|n| record(&format!("old-1-{n}"))));
     let setup = Setup::new(&cluster, &sink, "['limited', 'good']").mapping(BY_ID);
-    let bridge = setup.start_with(Options { probes: PROBES, ..Options::default() });
+    let bridge = setup.start_with(PipelineOptions { probes: PROBES, ..PipelineOptions::default() });
     let alarm = || bridge.0.writer.alarms().into_iter().find(|alarm| alarm.cause == "server_limit");
     wait_until("the topic is blocked", || alarm().is_some());
     let alarm = alarm().unwrap();

@@ -4,7 +4,7 @@ use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, tag, wait_until};
 use base::alarm::Scope;
 use engine::telemetry::Counters;
-use kafka_influx_bridge::pipeline::{Asked, Reloaded};
+use kafka_influx_bridge::pipeline::{ReloadOutcome, Reloaded};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,7 +13,7 @@ use testkit::receiver::Reply;
 const PARTITIONS: i32 = 4;
 
 pub fn reload(bridge: &mut Bridge, to: &Setup) -> Reloaded {
-    assert_eq!(bridge.0.reload(&to.config()).unwrap(), Asked::Begun);
+    assert_eq!(bridge.0.reload(&to.config()).unwrap(), ReloadOutcome::Begun);
     let mut reloaded = None;
     wait_until("the reload is done", || {
         reloaded = bridge.0.take_reloaded();
@@ -234,7 +234,7 @@ fn a_topic_that_holds_goes_on_by_a_corrected_mapping() {
 fn what_wants_a_restart_or_fails_leaves_the_old_one() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let mut bridge = setup(&cluster, &sink, 0).start();
-    assert_eq!(bridge.0.reload(&setup(&cluster, &sink, 0).config()).unwrap(), Asked::NothingChanged);
+    assert_eq!(bridge.0.reload(&setup(&cluster, &sink, 0).config()).unwrap(), ReloadOutcome::NothingChanged);
     let why = refusal(&mut bridge, &setup(&cluster, &sink, 1).kafka("record_bytes_max = '2MB'"));
     assert!(why.contains("kafka.record_bytes_max changed: restart"), "{why}");
     let why =

@@ -3,14 +3,15 @@
 
 mod json;
 mod map_model;
+mod msgpack;
 mod options;
 
 use json::Json;
 use line_protocol::LineBuffer;
 use line_protocol::encode;
 use line_protocol::reader::{Point, read_line, split_lines};
-use mapping::decode::{Format, Path, Query};
-use mapping::{KeySelector, Mapped, Mapper, RecordLimits, Rules, TagPath};
+use mapping::decode::{Path, Query};
+use mapping::{Format, KeySelector, Mapped, Mapper, RecordLimits, Rules, TagPath};
 use options::{Options, Origin};
 use proptest::collection::vec;
 use proptest::option;
@@ -65,14 +66,14 @@ struct Further {
     query: &'static str,
     /// A name and tags from the record's root.
     roots: &'static [&'static str],
-    is_lines: bool,
+    format: Format,
 }
 
 fn further() -> impl Strategy<Value = Further> {
     let queries = vec!["$", "$.a", "$.a[0]", "$[*]", "$..b", "$.a[?@.b]"];
     let roots: Vec<&[&str]> = vec![&[], &["$.name"], &["$.a.b", "$.a_b"], &["$[0].name"]];
-    (options::options(), select(queries), select(roots), any::<bool>())
-        .prop_map(|(options, query, roots, is_lines)| Further { options, query, roots, is_lines })
+    (options::options(), select(queries), select(roots), select(&Format::ALL[..]))
+        .prop_map(|(options, query, roots, format)| Further { options, query, roots, format })
 }
 
 impl Further {
@@ -83,12 +84,19 @@ impl Further {
         rules.query = Query::parse(self.query).unwrap();
         rules.tag_paths = paths.iter().map(tag).collect();
         rules.name_key = paths.first().cloned().map(KeySelector::Root).or(rules.name_key);
-        rules.format = if self.is_lines { Format::JsonLines } else { Format::Json };
+        rules.format = self.format;
         rules
     }
 }
 
-/// JSON, pieces of JSON, and bytes.
+/// MessagePack of a record, in widths that a seed chooses.
+fn msgpack_bytes(record: &Json, seed: u64) -> Vec<u8> {
+    let (mut rng, mut bytes) = (fastrand::Rng::with_seed(seed), Vec::new());
+    msgpack::push(&msgpack::storable(record), &mut rng, &mut bytes);
+    bytes
+}
+
+/// JSON, pieces of JSON, MessagePack, and bytes.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     let cut = (json::record(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(json, index, byte)| {
         let mut bytes = json.bytes();
@@ -98,7 +106,8 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     });
     let several = vec(json::record(), 0..4)
         .prop_map(|records| records.iter().map(Json::bytes).collect::<Vec<_>>().join(&b'\n'));
-    prop_oneof![4 => json::record().prop_map(|json| json.bytes()), 2 => cut, 2 => several, 1 => vec(any::<u8>(), 0..64)]
+    let msgpack = (json::record(), any::<u64>()).prop_map(|(json, seed)| msgpack_bytes(&json, seed));
+    prop_oneof![4 => json::record().prop_map(|json| json.bytes()), 2 => cut, 2 => several, 2 => msgpack, 1 => vec(any::<u8>(), 0..64)]
 }
 
 fn check_model(record: &Json, options: &Options, origin: &Origin) -> Result<(), TestCaseError> {
@@ -119,7 +128,11 @@ fn check_shape(
     let mut learned = mapper(further.rules(), &origin.topic);
     let (mut noticed, mut wanted) = (HashSet::new(), HashSet::new());
     for scalars in others {
-        let bytes = record.with_scalars(&mut scalars.iter().cloned()).bytes();
+        let record = record.with_scalars(&mut scalars.iter().cloned());
+        let bytes = match further.format {
+            Format::Msgpack => msgpack_bytes(&record, 0),
+            _ => record.bytes(),
+        };
         let mut fresh = mapper(further.rules(), &origin.topic);
         prop_assert_eq!(
             map(&mut learned, origin, &bytes),
@@ -158,6 +171,17 @@ proptest! {
         further in further(), origin in options::origin(),
     ) {
         check_shape(&record, &others, &further, &origin)?;
+    }
+
+    #[test]
+    fn messagepack_gives_the_points_of_the_same_json(
+        record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
+    ) {
+        let rules = Rules { format: Format::Msgpack, ..options.rules() };
+        let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin, &msgpack_bytes(&record, seed));
+        let json = msgpack::storable(&record).bytes();
+        let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin, &json);
+        prop_assert_eq!(read_back(&lines), read_back(&wanted), "{}", json.escape_ascii());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Kafka clients, made by what the configuration says of them.
 
-use kafka::{Settings, client_config, producer_config, reader_config};
+use kafka::{ClientKind, Settings, properties};
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::producer::BaseProducer;
 use std::path::Path;
+
+const MEMBER: ClientKind = ClientKind::Member { number: 0, lanes: 1 };
 
 fn kafka(more: &str) -> Settings {
     let text = format!(
@@ -19,7 +21,7 @@ fn the_producer_takes_over_how_brokers_are_reached_and_nothing_else() {
          fetch.min.bytes = 5\nsession.timeout.ms = 7000\nsocket.timeout.ms = 3000\nacks = 0\nlinger.ms = 900000\n\
          transactional.id = 'x'\nmessage.max.bytes = 2000000\nisolation.level = 'read_uncommitted'",
     );
-    let config = producer_config(&kafka);
+    let config = properties(&kafka, ClientKind::Producer);
     for (name, want) in [
         ("security.protocol", Some("sasl_ssl")),
         ("sasl.username", Some("u")),
@@ -38,9 +40,9 @@ fn the_producer_takes_over_how_brokers_are_reached_and_nothing_else() {
         assert_eq!(config.get(name), want, "{name}");
     }
     config.create::<BaseProducer>().unwrap();
-    let consumer = client_config(&kafka, 0, 1);
+    let consumer = properties(&kafka, MEMBER);
     assert_eq!(consumer.get("metadata.recovery.rebootstrap.trigger.ms"), Some("30000"));
-    let config = reader_config(&kafka);
+    let config = properties(&kafka, ClientKind::Reader);
     assert_eq!(config.get("isolation.level"), Some("read_uncommitted"), "it reads what the members read");
     assert_eq!((config.get("enable.auto.commit"), config.get("group.instance.id")), (Some("false"), None));
     config.create::<BaseConsumer>().unwrap();
@@ -49,7 +51,7 @@ fn the_producer_takes_over_how_brokers_are_reached_and_nothing_else() {
 #[test]
 fn a_lost_answer_to_a_join_is_waited_for_a_minute_and_a_long_session_may_be_set_alone() {
     let f = |more: &str, want: &str| {
-        let config = client_config(&kafka(&format!("[kafka.librdkafka]\n{more}")), 0, 1);
+        let config = properties(&kafka(&format!("[kafka.librdkafka]\n{more}")), MEMBER);
         assert_eq!(config.get("max.poll.interval.ms"), Some(want), "{more}");
         config.create::<BaseConsumer>().unwrap();
     };

@@ -68,7 +68,7 @@ fn is_of(api: &str, table: &str, line: &str) -> bool {
     // Letters go to a topic with the one, to a file with the other.
     let is_other_letter =
         table == "dead_letter" && if api == "v1" { key.starts_with("file") } else { key == "topic" };
-    let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope"];
+    let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope", "extensions"];
     let is_token = table == "kafka.sasl" && of_tokens.contains(&key);
     let is_other_api = is_destination && if api == "v1" { v2 } else { v1 };
     key != "urls" && !is_token && !is_other_letter && !is_other_api
@@ -94,7 +94,8 @@ fn the_reference_is_right_with_every_key() {
             _ => table == "kafka.sasl" || is_of("v2", table, line),
         });
         let loaded = load_in_folder(&text.replace("\"SCRAM-SHA-512\"", "\"OAUTHBEARER\""));
-        assert!(loaded.config.kafka.oauth.is_some(), "{text}");
+        let extensions = loaded.config.kafka.oauth.map(|oauth| oauth.extensions.len());
+        assert_eq!(extensions, Some(2), "{text}");
     }
     load_in_folder(&uncommented(|table, line| {
         key(line) != Some("url") && (key(line) == Some("urls") || is_of("v2", table, line))

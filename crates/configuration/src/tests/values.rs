@@ -3,8 +3,8 @@
 use super::*;
 use ::influx::Compression;
 use ::kafka::OffsetReset;
-use ::mapping::decode::{Format, Query};
-use ::mapping::{DistinctTimes, Integers, KeySelector, TimeFormat, TimeRange};
+use ::mapping::decode::Query;
+use ::mapping::{DistinctTimes, Format, Integers, KeySelector, TimeFormat, TimeRange};
 use base::{Api, Credential, Destination};
 use engine::dead_letter::Store;
 
@@ -347,4 +347,18 @@ fn sums_up_each_mapping() {
         "query = '$.items[*]'\ndistinct_times = false",
         "all topics -> bucket \"ec2\" of organization \"test\": a point for each of $.items[*], measurement is the topic's name; no tags; time of the Kafka record",
     );
+}
+
+#[test]
+fn a_format_with_timestamps_needs_no_time_format() {
+    let time = |lines: &str| {
+        let rules = config(&with("mapping", lines)).mappings.remove(0).rules;
+        (rules.format, rules.time.as_ref().map(|time| time.format.clone()))
+    };
+    let key = "format = 'msgpack'\ntime_key = 't'";
+    assert_eq!(time(key), (Format::Msgpack, Some(TimeFormat::Timestamp)));
+    let seconds = Some(TimeFormat::Unix { unit_ns: 1_000_000_000 });
+    assert_eq!(time(&format!("{key}\ntime_format = 'unix'")), (Format::Msgpack, seconds));
+    let missing = run(&with("mapping", "time_key = 't'")).unwrap_err().to_string();
+    assert!(missing.contains("`time_key` wants a `time_format`"), "{missing}");
 }

@@ -81,6 +81,23 @@ fn wrong_values_of_kafka() {
         "mechanism = 'PLAIN'\nusername = 'u'\npassword = 'p'\ntoken = 't'",
         "`token` is of mechanism = \"OAUTHBEARER\"",
     );
+    f(
+        "kafka.sasl",
+        "mechanism = 'PLAIN'\nusername = 'u'\npassword = 'p'\nextensions = { logicalCluster = 'lkc-1' }",
+        "`extensions` is of mechanism = \"OAUTHBEARER\"",
+    );
+    let extensions =
+        |pair: &str| format!("mechanism = 'OAUTHBEARER'\ntoken = 't'\nextensions = {{ {pair} }}");
+    f("kafka.sasl", &extensions("auth = 'x'"), "can't have the name \"auth\": the token itself");
+    for name in ["logical_cluster", "pool1", "''", "'온'"] {
+        let message = "a name has letters from A to Z and a to z only, such as logicalCluster";
+        f("kafka.sasl", &extensions(&format!("{name} = 'x'")), message);
+    }
+    for value in ["", "온", "a\\u0001b", "a\\tb"] {
+        let message = "the value of logicalCluster is empty or has a character that is not printable ASCII";
+        f("kafka.sasl", &extensions(&format!("logicalCluster = \"{value}\"")), message);
+    }
+    f("kafka.sasl", &extensions("logicalCluster = 5"), "`extensions.logicalCluster` wants a string");
     f("kafka.tls", "ca_file = 'nowhere.pem'", "`ca_file`: nowhere.pem can't be read");
     f(
         "kafka.librdkafka",
@@ -113,6 +130,7 @@ fn wrong_values_of_kafka() {
 fn wrong_values_of_mappings() {
     let f = |lines: &str, want: &str| one("mapping", lines, want);
     f("format = 'ndjson'", "did you mean \"json_lines\"?");
+    f("format = 'messagepack'", "did you mean \"msgpack\"?");
     f(
         "integers = 'integer'",
         "`integers` is one of \"float\", \"int\", this is \"integer\"; did you mean \"int\"?",

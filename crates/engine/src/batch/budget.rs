@@ -1,4 +1,4 @@
-//! One bound for the memory of all batches: open, in flight and compressed.
+//! The memory bound of all batches together: open, in flight and compressed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,12 +25,12 @@ impl Budget {
         Self(Arc::new(Bytes { used: AtomicUsize::new(0), max: AtomicUsize::new(bytes_max) }))
     }
 
-    /// Bounds it otherwise from now on.
+    /// Changes the bound, at a reload.
     pub fn set_max(&self, bytes_max: usize) {
         self.0.max.store(bytes_max, Ordering::Relaxed);
     }
 
-    /// Begins a reservation of nothing.
+    /// Begins a reservation of zero bytes.
     pub fn reserve(&self) -> Reserved {
         Reserved { budget: self.clone(), bytes: 0 }
     }
@@ -43,14 +43,14 @@ impl Budget {
         self.0.used.load(Ordering::Relaxed)
     }
 
-    /// Whether a batch may grow. A batch that is empty always may, so that each destination keeps room for one.
+    /// Whether a batch may grow. An empty batch may always take one record, so that each destination makes progress.
     pub fn has_room(&self) -> bool {
         self.used() < self.bytes_max()
     }
 }
 
 impl Reserved {
-    /// Counts `bytes` from now on, in place of what was counted before.
+    /// Replaces the reserved amount.
     pub fn set(&mut self, bytes: usize) {
         if bytes >= self.bytes {
             self.budget.0.used.fetch_add(bytes - self.bytes, Ordering::Relaxed);

@@ -1,44 +1,44 @@
-//! Counts points of one batch that InfluxDB takes for the same point: equal series and equal time. InfluxDB reports nothing when
-//! the later point replaces fields of the earlier one.
+//! Counts points of one batch with the series and time of an earlier point. InfluxDB takes them for one point: the later one
+//! replaces fields of the earlier one without an error.
 //!
-//! Lines that are equal altogether lose nothing. Neither do lines of one record whose fields differ in name: a record may write
-//! one point in several lines.
+//! Equal lines lose nothing and do not count. Neither do lines of one record whose field names differ: a record may write one point
+//! in several lines.
 
 use super::Runs;
 use base::text::{grouped, printable};
 use line_protocol::LineBuffer;
 use line_protocol::runs;
 
-/// Table places probed per line on average, until times alone no longer tell enough: twice what random times take.
+/// Table entries probed per line on average before the hash includes the series: twice the number that random times need.
 const PROBES_A_LINE: usize = 3;
-/// Lines that a [`CollisionSample`] compares with each other: the default of `batch.lines_max`.
+/// Lines that a [`CollisionSample`] compares at a time: the default of `batch.lines_max`.
 const SAMPLE_LINES_MAX: usize = 5_000;
-/// Bytes that a [`CollisionSample`] holds before it counts: a record may have long lines.
+/// Bytes that a [`CollisionSample`] collects before it counts: a record may have long lines.
 const SAMPLE_BYTES_MAX: usize = 8 << 20;
 
-/// What keeps both points.
+/// The remedy that keeps both points.
 pub const REMEDY: &str =
     "name the key that tells them apart in `tag_keys`, or set `distinct_times = \"always\"`";
 
 /// Collisions of one batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Collisions {
-    /// Points whose series and time an earlier point of the batch has.
+    /// Points with the series and time of an earlier point of the batch.
     pub count: u64,
-    /// Those of `count` whose earlier point comes from the same record.
+    /// The part of `count` whose earlier point comes from the same record.
     pub within_records: u64,
     /// Index of the first such line.
     pub example: Option<usize>,
 }
 
-/// Counts lines whose series and time an earlier line has.
+/// Counts lines with the series and time of an earlier line.
 pub fn count(lines: &LineBuffer, runs: &Runs) -> Collisions {
     let record = |line| runs.origin(line).map(|origin| (origin.assignment, origin.offset));
     count_lines(lines, |earlier, later| record(earlier) == record(later))
 }
 
 fn count_lines(lines: &LineBuffer, is_same_record: impl Fn(usize, usize) -> bool) -> Collisions {
-    // Mostly times alone tell points apart; where many points share one, the series has to be read, too.
+    // Usually the times differ. Only where many points share a time is the series hashed too.
     count_by(lines, &is_same_record, |point| hash(0, point.time), lines.lines() * PROBES_A_LINE)
         .or_else(|| {
             let hash = |point: &Point<'_>| hash(hash(0, point.time), point.series());
@@ -47,12 +47,12 @@ fn count_lines(lines: &LineBuffer, is_same_record: impl Fn(usize, usize) -> bool
         .unwrap_or_default()
 }
 
-/// Collisions among the lines of sampled records, for commands that write no batch. It compares lines as batches of the default
-/// size would: [`SAMPLE_LINES_MAX`] lines at a time.
+/// Collisions among the lines of sampled records, for commands that write no batch. Compares [`SAMPLE_LINES_MAX`] lines at a time,
+/// like batches of the default size.
 #[derive(Debug, Default)]
 pub struct CollisionSample {
     lines: LineBuffer,
-    /// The record of each line, by its number among the added records.
+    /// The record of each line: its index among the added records.
     records: Vec<u64>,
     added: u64,
     count: u64,
@@ -105,7 +105,7 @@ impl CollisionSample {
     }
 }
 
-/// None: more than `probes_max` table places had to be probed.
+/// Counts collisions with this hash. None: more than `probes_max` table entries had to be probed.
 fn count_by(
     lines: &LineBuffer,
     is_same_record: &impl Fn(usize, usize) -> bool,
@@ -113,12 +113,12 @@ fn count_by(
     probes_max: usize,
 ) -> Option<Collisions> {
     let mut found = Collisions::default();
-    // At most half full, so that looking for a place is short. It lives as long as this call: lanes may be many.
+    // At most half full, so that probing is short. Freed after this call, because there may be many lanes.
     let mut table = Table { lines, entries: vec![0; (lines.lines() * 2).next_power_of_two()], probes: 0 };
     for line in 0..lines.lines() {
         let Some(point) = lines.line(line).and_then(Point::of) else { continue };
         if let Some(earlier) = table.enter(&point, hash(&point), line)
-            // A record that is read again within one batch changes nothing.
+            // Equal lines, such as those of a record that is read again within one batch, change nothing.
             && lines.line(earlier) != lines.line(line)
         {
             let is_within_record = is_same_record(earlier, line);
@@ -141,22 +141,22 @@ fn count_by(
     Some(found)
 }
 
-/// The lines so far, by their hashes.
+/// Hash table of the lines so far, with open addressing.
 struct Table<'l> {
     lines: &'l LineBuffer,
-    /// A line's index and one; 0: free.
+    /// A line's index plus one; 0: free.
     entries: Vec<u32>,
     probes: usize,
 }
 
 impl Table<'_> {
-    /// Enters a line; returns the line that has its point already.
+    /// Enters a line. Returns the earlier line with the same series and time, if there is one.
     fn enter(&mut self, point: &Point<'_>, hash: u64, line: usize) -> Option<usize> {
         let mask = self.entries.len().checked_sub(1)?;
-        let mut place = hash as usize & mask;
+        let mut slot = hash as usize & mask;
         loop {
             self.probes += 1;
-            let entry = self.entries.get_mut(place)?;
+            let entry = self.entries.get_mut(slot)?;
             let Some(earlier) = entry.checked_sub(1) else {
                 // Batches hold far fewer than 2^32 lines: `memory_max` bounds them.
                 *entry = line as u32 + 1;
@@ -166,19 +166,19 @@ impl Table<'_> {
             if other.is_some_and(|other| other.time == point.time && other.series() == point.series()) {
                 return Some(earlier as usize);
             }
-            place = (place + 1) & mask;
+            slot = (slot + 1) & mask;
         }
     }
 }
 
-/// What InfluxDB tells points apart by, in a line that the bridge encoded.
+/// Series, fields and time of a line that the bridge encoded.
 struct Point<'a> {
     line: &'a [u8],
     time: &'a [u8],
 }
 
 impl<'a> Point<'a> {
-    /// The time stands behind the last space.
+    /// Splits a line. The time follows the last space.
     fn of(line: &'a [u8]) -> Option<Self> {
         let time = line.get(memchr::memrchr(b' ', line)?..)?;
         Some(Self { line, time })
@@ -210,9 +210,9 @@ impl<'a> Point<'a> {
         })
     }
 
-    /// Whether a field of `earlier` gets another value from this point.
+    /// Whether this point changes the value of a field of `earlier`.
     fn replaces_fields_of(&self, earlier: &Self) -> bool {
-        // Most pairs without a common field are told apart by bits, because both points may have hundreds of fields.
+        // A small Bloom filter excludes most pairs without a common field, because both points may have hundreds of fields.
         const WORDS: usize = 16;
         let bit = |name: &[u8]| {
             let hash = hash(0, name) as usize;
@@ -232,7 +232,7 @@ impl<'a> Point<'a> {
     }
 }
 
-/// Where `end` stands without a backslash before it that escapes it.
+/// Position of the first `end` that no backslash escapes.
 fn unescaped(text: &[u8], end: u8) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -244,12 +244,12 @@ fn unescaped(text: &[u8], end: u8) -> Option<usize> {
     }
 }
 
-/// Eight bytes at a time; equal points are told apart from others by comparing them.
+/// Hashes eight bytes at a time. Not collision-free: callers compare the points too.
 fn hash(seed: u64, bytes: &[u8]) -> u64 {
     const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
     let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);
     let hash = runs::words(bytes).fold(seed ^ bytes.len() as u64, mix);
-    // The high bits depend on all of the input, the low ones choose the place.
+    // The high bits depend on all of the input; the low bits choose the table entry.
     hash ^ (hash >> 32)
 }
 
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(batch(&lines), Collisions { count: 1, within_records: 0, example: Some(3_000) });
     }
 
-    /// Lines of one record.
+    /// Collisions among lines of one record.
     fn record(lines: &[&str]) -> Collisions {
         let (mut buffer, mut runs) = (LineBuffer::default(), Runs::default());
         for line in lines {
@@ -311,7 +311,7 @@ mod tests {
         f(&["m v=1 5", "m v=2 5", "m v=3 5"], 2);
         f(&["m v=1 5", "m v=1 5"], 0);
         f(&["m v=1 5", "n v=2 5", "m v=2 6"], 0);
-        // One point in parts: other fields, or the same value once more.
+        // One point in several lines: other fields, or the same value again.
         f(&["m v=1 5", "m w=2 5"], 0);
         f(&["m v=1,s=\"a\" 5", "m w=2,v=1 5"], 0);
         // Names within strings and escaped names are not fields.
@@ -344,7 +344,7 @@ mod tests {
             warning.contains("1 of them within one record") && warning.ends_with("for example m v=2 5"),
             "{warning}"
         );
-        // Beyond one batch, too.
+        // More lines than one batch has.
         let mut sample = CollisionSample::default();
         for n in 0..3 * SAMPLE_LINES_MAX {
             sample.add(&buffer(&[&format!("m v=1 {n}"), &format!("m v=2 {n}")]));
@@ -354,7 +354,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_as_a_map_would(points in prop::collection::vec((0_u8..40, 0_u8..40), 0..200)) {
+        fn counts_like_a_hash_set(points in prop::collection::vec((0_u8..40, 0_u8..40), 0..200)) {
             let lines: Vec<(i64, String)> = points
                 .iter()
                 .enumerate()

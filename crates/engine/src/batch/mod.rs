@@ -1,4 +1,4 @@
-//! Lines on their way to one write.
+//! Batches: lines of one destination on their way to one write request.
 
 mod budget;
 mod collisions;
@@ -8,4 +8,4 @@ mod runs;
 pub use budget::{Budget, Reserved};
 pub use collisions::{CollisionSample, Collisions, REMEDY as COLLISION_REMEDY, count as count_collisions};
 pub use open::{Batch, Limits};
-pub use runs::{Origin, Runs};
+pub use runs::{LineOrigin, Runs};

@@ -1,32 +1,32 @@
-//! The batch that a lane is filling.
+//! A batch of lines, and which records they came from.
 
-use super::{Budget, Collisions, Origin, Reserved, Runs, collisions};
+use super::{Budget, Collisions, LineOrigin, Reserved, Runs, collisions};
 use crate::commit::{AssignmentId, BatchId};
 use crate::dead_letter::Letter;
 use base::TopicPartition;
 use influx::BlockedLine;
-use line_protocol::LineBuffer;
+use line_protocol::{LineBuffer, Mark};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Lines of one destination, with what is needed to settle them and to trace them to their records.
+/// Lines of one destination, with the data to settle them and to trace them to their records.
 #[derive(Debug)]
 pub struct Batch {
     pub batch_id: BatchId,
     pub lines: LineBuffer,
     pub runs: Runs,
-    /// Whose records it settles; also those of records without lines that stand between others.
+    /// Assignments whose records settle with the batch, each once.
     pub assignments: Vec<AssignmentId>,
-    /// Where the assignments are, in the same order; known once the batch is closed. None: given up before.
-    pub places: Vec<Option<Arc<TopicPartition>>>,
-    /// Dead letters of rejected records, which settle with the batch, and the assignments that the records belong to.
+    /// The partitions of `assignments`, in the same order; filled when the batch is closed. None: revoked before that.
+    pub partitions: Vec<Option<Arc<TopicPartition>>>,
+    /// Dead letters of rejected records, which settle with the batch, and the assignments of these records.
     pub letters: Vec<(AssignmentId, Letter)>,
     letter_bytes: usize,
     opened: Option<Instant>,
     reserved: Reserved,
 }
 
-/// When an open batch is closed.
+/// Limits at which an open batch is closed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub lines_max: usize,
@@ -41,7 +41,7 @@ impl Batch {
             lines: LineBuffer::default(),
             runs: Runs::default(),
             assignments: Vec::new(),
-            places: Vec::new(),
+            partitions: Vec::new(),
             letters: Vec::new(),
             letter_bytes: 0,
             opened: None,
@@ -49,17 +49,23 @@ impl Batch {
         }
     }
 
-    /// Notes that a record's lines, from `first_line` on, were appended.
-    pub fn push(&mut self, assignment: AssignmentId, offset: i64, first_line: usize, now: Instant) {
-        let lines = self.lines.lines() - first_line;
+    /// Records that the last `lines` lines came from this record.
+    pub fn push(&mut self, assignment: AssignmentId, offset: i64, lines: usize, now: Instant) {
         if lines == 0 {
             return;
         }
-        self.runs.push(assignment, offset, first_line, lines);
+        self.runs.push(assignment, offset, self.lines.lines() - lines, lines);
         self.carry(assignment, now);
     }
 
-    /// Notes that a record, or elements of it, were rejected.
+    /// Removes the last lines, which [`Batch::push`] was not called for.
+    pub fn remove_last_lines(&mut self, count: usize) {
+        let lines = self.lines.lines() - count;
+        let last = lines.checked_sub(1).and_then(|last| self.lines.ends().get(last));
+        self.lines.truncate(Mark { bytes: last.map_or(0, |&end| end as usize), lines });
+    }
+
+    /// Adds the dead letter of a record that was rejected, or that has rejected elements.
     pub fn push_letter(&mut self, assignment: AssignmentId, letter: Letter, now: Instant) {
         self.letter_bytes += letter.bytes();
         self.letters.push((assignment, letter));
@@ -87,19 +93,19 @@ impl Batch {
             || self.lines.bytes() + self.letter_bytes >= limits.bytes_max
     }
 
-    /// The record that a line of this batch came from. No line may be settled without its record: it would be lost silently.
-    pub fn origin(&self, line: usize) -> Origin {
+    /// The record that a line of this batch came from. A line without a record would be lost silently, so that is a panic.
+    pub fn origin(&self, line: usize) -> LineOrigin {
         match self.runs.origin(line) {
             Some(origin) => origin,
             #[expect(
                 clippy::panic,
-                reason = "a fact of this module: each line's record is noted when the line is appended"
+                reason = "an invariant of this module: `push` records the origin of each line"
             )]
             None => panic!("line {line} of a batch has no record"),
         }
     }
 
-    /// Whose records this batch must not settle: a limit of the server keeps lines of them out. Each once.
+    /// Assignments whose records this batch must not settle, because a limit of the server keeps lines of them out. Each once.
     pub fn blocked_assignments(&self, blocked: &[BlockedLine]) -> Vec<AssignmentId> {
         let mut assignments: Vec<AssignmentId> =
             blocked.iter().map(|blocked| self.origin(blocked.line).assignment).collect();
@@ -108,20 +114,23 @@ impl Batch {
         assignments
     }
 
-    /// The topic and partition of a assignment, of a closed batch. None: the partition was given up before the batch was closed.
-    pub fn place_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
+    /// The partition of an assignment in a closed batch. None: the partition was revoked before the batch was closed.
+    pub fn partition_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
         let number = self.assignments.iter().position(|carried| *carried == assignment);
-        let place = number.and_then(|number| self.places.get(number));
-        assert!(place.is_some(), "a closed batch knows the partition of each of its assignments");
-        place.and_then(Option::as_ref)
+        let partition = number.and_then(|number| self.partitions.get(number));
+        assert!(
+            partition.is_some(),
+            "a closed batch has an entry for the partition of each of its assignments"
+        );
+        partition.and_then(Option::as_ref)
     }
 
-    /// When it is to be closed; none while it is empty.
+    /// The time at which the batch has to be closed. None while it is empty.
     pub fn due(&self, limits: &Limits) -> Option<Instant> {
         self.opened.map(|opened| opened + limits.age_max)
     }
 
-    /// Counts the memory that it holds now.
+    /// Updates the memory that is reserved for the batch.
     pub fn account(&mut self) {
         let bytes = self.lines.capacity()
             + self.runs.capacity_bytes()
@@ -130,7 +139,7 @@ impl Batch {
         self.reserved.set(bytes);
     }
 
-    /// Empties it for another use; its memory is kept up to `bytes_kept`, so that one large batch does not hold it for ever.
+    /// Empties the batch for reuse. A text buffer above `bytes_kept` is freed, so that one large batch does not pin it for ever.
     pub fn reset(&mut self, batch_id: BatchId, bytes_kept: usize) {
         self.batch_id = batch_id;
         let (text, ends) = std::mem::take(&mut self.lines).into_parts();
@@ -138,7 +147,7 @@ impl Batch {
             if text.capacity() <= bytes_kept { LineBuffer::reuse(text, ends) } else { LineBuffer::default() };
         self.runs.clear();
         self.assignments.clear();
-        self.places.clear();
+        self.partitions.clear();
         self.letters = Vec::new();
         self.letter_bytes = 0;
         self.opened = None;
@@ -156,7 +165,7 @@ mod tests {
         let first = batch.lines.lines();
         batch.lines.text_mut().extend_from_slice(text.as_bytes());
         batch.lines.end_line();
-        batch.push(AssignmentId::for_test(1), first as i64, first, now);
+        batch.push(AssignmentId::for_test(1), first as i64, 1, now);
     }
 
     #[test]
@@ -171,5 +180,19 @@ mod tests {
         assert_eq!((batch.due(&LIMITS), batch.is_full(&LIMITS)), (None, false));
         push(&mut batch, &"x".repeat(100), now);
         assert!(batch.is_full(&LIMITS));
+    }
+
+    #[test]
+    fn removes_the_last_lines_only() {
+        let (now, mut batch) = (Instant::now(), Batch::new(BatchId::first(), &Budget::new(1_000)));
+        push(&mut batch, "a v=1", now);
+        for text in ["b v=\"x\ny\"", "c v=3"] {
+            batch.lines.text_mut().extend_from_slice(text.as_bytes());
+            batch.lines.end_line();
+        }
+        batch.remove_last_lines(2);
+        assert_eq!((batch.lines.text(), batch.lines.lines()), (&b"a v=1\n"[..], 1));
+        batch.remove_last_lines(1);
+        assert_eq!((batch.lines.text(), batch.lines.lines()), (&b""[..], 0));
     }
 }

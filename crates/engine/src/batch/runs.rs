@@ -1,4 +1,4 @@
-//! Which record a line came from, without bookkeeping for each record.
+//! Traces lines to their records, without an entry for each record.
 
 use crate::commit::AssignmentId;
 
@@ -15,17 +15,17 @@ struct Run {
     lines_each: u32,
 }
 
-/// The record that a line came from.
+/// The record that a line came from: an offset within an assignment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct LineOrigin {
     pub assignment: AssignmentId,
     pub offset: i64,
-    /// Which of the record's lines it is.
+    /// Index among the lines of the record.
     pub line: u32,
 }
 
 impl Runs {
-    /// Notes that the record became `lines` lines, the first of which is `first_line`. Records without lines are not noted.
+    /// Records that `lines` lines from `first_line` on came from this record. A record without lines has no entry.
     pub fn push(&mut self, assignment: AssignmentId, offset: i64, first_line: usize, lines: usize) {
         if lines == 0 {
             return;
@@ -42,13 +42,13 @@ impl Runs {
     }
 
     /// The record that the line with this index came from.
-    pub fn origin(&self, line: usize) -> Option<Origin> {
+    pub fn origin(&self, line: usize) -> Option<LineOrigin> {
         let line = u32::try_from(line).ok()?;
         let after = self.0.partition_point(|run| run.first_line <= line);
         let run = self.0.get(after.checked_sub(1)?)?;
         let within = line - run.first_line;
         let record = within / run.lines_each;
-        (record < run.records).then(|| Origin {
+        (record < run.records).then(|| LineOrigin {
             assignment: run.assignment,
             offset: run.first_offset + i64::from(record),
             line: within % run.lines_each,
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(runs.0.len(), 1);
         assert_eq!(
             runs.origin(2_999),
-            Some(Origin { assignment: AssignmentId::for_test(1), offset: 1_049, line: 2 })
+            Some(LineOrigin { assignment: AssignmentId::for_test(1), offset: 1_049, line: 2 })
         );
         assert_eq!(runs.origin(3_000), None);
     }
@@ -99,7 +99,7 @@ mod tests {
                 let (assignment, offset) = (AssignmentId::for_test(partition), offsets[partition as usize]);
                 offsets[partition as usize] += step;
                 runs.push(assignment, offset, want.len(), lines);
-                want.extend((0..lines as u32).map(|line| Origin { assignment, offset, line }));
+                want.extend((0..lines as u32).map(|line| LineOrigin { assignment, offset, line }));
             }
             for (line, want) in want.iter().enumerate() {
                 prop_assert_eq!(runs.origin(line), Some(*want));

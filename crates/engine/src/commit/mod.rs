@@ -1,4 +1,4 @@
-//! What may be committed: the longest settled prefix of each partition.
+//! Offsets that may be committed: the longest settled prefix of each partition.
 
 mod tracker;
 

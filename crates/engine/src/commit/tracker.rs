@@ -1,17 +1,17 @@
-//! The settled prefix of each partition, in the order of delivery.
+//! Tracks the settled prefix of each partition, in the order of delivery.
 //!
-//! Offsets have gaps (compaction, transactions), so nothing is derived from counting: a record's turn comes by the
-//! order in which it was delivered. Records that are settled at once ride on the batch before them.
+//! Offsets have gaps (compaction, transactions), so nothing is derived from counting offsets. A record that is settled at once joins
+//! the span of the batch before it.
 
 use base::NextOffset;
 use std::collections::{BTreeMap, VecDeque};
 
-/// One uninterrupted possession of a partition. Another assignment of the same partition is another assignment, so what
-/// was taken in an earlier one can't commit anything.
+/// Identifies one assignment of a partition to this consumer. A later assignment of the same partition has another id, so records
+/// fetched under an earlier one cannot commit anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AssignmentId(u64);
 
-/// What settles together: one batch.
+/// Identifies a batch, whose records settle together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BatchId(u64);
 
@@ -26,7 +26,7 @@ impl BatchId {
     }
 }
 
-/// The partitions held, each with its prefix.
+/// The current assignments, each with its settled prefix.
 #[derive(Debug, Default)]
 pub struct Tracker {
     next_assignment: u64,
@@ -35,61 +35,62 @@ pub struct Tracker {
 
 #[derive(Debug, Default)]
 struct Partition {
-    /// Delivered and not part of the prefix. Bounded by the batches that are open or in flight.
+    /// Delivered records behind the prefix. Bounded by the batches that are open or in flight.
     spans: VecDeque<Span>,
+    /// End of the settled prefix.
     settled: Option<NextOffset>,
-    /// When the last of the prefix was made, as far as Kafka says.
+    /// Timestamp of the prefix's last record that has one.
     settled_ns: Option<i64>,
-    /// When the first record was made that was let go, to be read again later.
+    /// Timestamp of the first record that was left unsettled, to be read again later.
     left_unsettled_ns: Option<i64>,
-    /// Whether `settled` was not handed out yet.
+    /// Whether `settled` changed since [`Tracker::take_changed`] last returned it.
     changed: bool,
-    /// What was handed out last.
-    handed: Option<NextOffset>,
-    /// From the first to behind the last of those that were taken and let go.
-    leave_unsettled: Option<Unsettled>,
+    /// The end that [`Tracker::take_changed`] returned last.
+    taken: Option<NextOffset>,
+    /// Range of the records that were left unsettled.
+    left_unsettled: Option<Unsettled>,
 }
 
-/// Records that were taken and are not settled.
+/// Range of fetched records that are not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unsettled {
-    /// The first of them.
+    /// Offset of the first one.
     pub from: NextOffset,
-    /// Behind the last one.
+    /// Offset after the last one.
     pub to: NextOffset,
 }
 
 impl Unsettled {
-    /// How many offsets that are. None where they went back, as those of a topic that was created again.
+    /// Number of offsets in the range; zero if offsets went back, which happens when a topic is recreated.
     pub fn count(self) -> u64 {
         u64::try_from(self.to.get() - self.from.get()).unwrap_or(0)
     }
 }
 
-/// Records delivered one after another that settle together.
+/// Consecutively delivered records that settle together.
 #[derive(Debug)]
 struct Span {
     batch_id: BatchId,
     settled: bool,
-    /// The first record's own.
+    /// Offset of the first record.
     first: NextOffset,
     next_offset: NextOffset,
-    /// When its first and its last record were made, in nanoseconds since 1970.
+    /// Timestamps of the first and the last record, in nanoseconds since 1970.
     first_ns: Option<i64>,
     last_ns: Option<i64>,
 }
 
-/// When records of a partition were made, in nanoseconds since 1970.
+/// Timestamps of a partition's records, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
-    /// The oldest that was delivered and is not part of the prefix.
+    /// The oldest unsettled record that was delivered.
     pub open_ns: Option<i64>,
-    /// The last of the prefix.
+    /// The last record of the settled prefix.
     pub settled_ns: Option<i64>,
 }
 
 impl Tracker {
-    /// Begins a assignment.
+    /// Begins an assignment.
     pub fn assign(&mut self) -> AssignmentId {
         let assignment = AssignmentId(self.next_assignment);
         self.next_assignment += 1;
@@ -97,12 +98,12 @@ impl Tracker {
         assignment
     }
 
-    /// Ends a assignment: what is still open in it is never settled here. Returns the end of its prefix.
+    /// Ends an assignment: its unsettled records are never settled here. Returns the end of its settled prefix.
     pub fn revoke(&mut self, assignment: AssignmentId) -> Option<NextOffset> {
         self.partitions.remove(&assignment)?.settled
     }
 
-    /// A record was delivered and waits for `batch_id`.
+    /// Adds a delivered record that settles with the batch.
     pub fn delivered(
         &mut self,
         assignment: AssignmentId,
@@ -113,7 +114,7 @@ impl Tracker {
         let partition = self.assigned(assignment);
         let next_offset = NextOffset::after(offset);
         match partition.spans.back_mut() {
-            Some(span) if span.batch_id == batch_id && !span.settled => span.go_on(next_offset, time_ns),
+            Some(span) if span.batch_id == batch_id && !span.settled => span.extend(next_offset, time_ns),
             _ => {
                 let (first, first_ns, last_ns) = (NextOffset::at(offset), time_ns, time_ns);
                 let span = Span { batch_id, settled: false, first, next_offset, first_ns, last_ns };
@@ -122,61 +123,61 @@ impl Tracker {
         }
     }
 
-    /// A record was delivered and is settled already: filtered, or rejected and accounted for.
+    /// Adds a delivered record that is settled already: filtered, or rejected without a dead letter.
     pub fn delivered_settled(&mut self, assignment: AssignmentId, offset: i64, time_ns: Option<i64>) {
         let partition = self.assigned(assignment);
         let next_offset = NextOffset::after(offset);
-        // It can't pass those before it in any case, so it becomes part of the last of them.
+        // The prefix cannot pass the records before this one, so it joins their last span.
         match partition.spans.back_mut() {
-            Some(span) => span.go_on(next_offset, time_ns),
+            Some(span) => span.extend(next_offset, time_ns),
             None => partition.set_settled(next_offset, time_ns),
         }
     }
 
-    /// A record was taken and is settled by nobody here: it has to be read again, as all that follow it in this assignment.
+    /// Adds a fetched record that is not settled in this assignment: it has to be read again, like all records after it.
     pub fn leave_unsettled(&mut self, assignment: AssignmentId, offset: i64, time_ns: Option<i64>) {
         let partition = self.assigned(assignment);
         partition.left_unsettled_ns = partition.left_unsettled_ns.or(time_ns);
         let (from, to) = (NextOffset::at(offset), NextOffset::after(offset));
-        partition.leave_unsettled.get_or_insert(Unsettled { from, to }).to = to;
+        partition.left_unsettled.get_or_insert(Unsettled { from, to }).to = to;
     }
 
-    /// What was taken in this assignment and is not settled.
+    /// The range of fetched records of this assignment that are not settled.
     pub fn unsettled(&self, assignment: AssignmentId) -> Option<Unsettled> {
         let partition = self.partitions.get(&assignment)?;
         let span = |span: &Span| Unsettled { from: span.first, to: span.next_offset };
-        // What was let go came after all others.
-        let first = partition.spans.front().map(span).or(partition.leave_unsettled)?;
-        let last = partition.leave_unsettled.or(partition.spans.back().map(span)).unwrap_or(first);
+        // Records left unsettled came after all others.
+        let first = partition.spans.front().map(span).or(partition.left_unsettled)?;
+        let last = partition.left_unsettled.or(partition.spans.back().map(span)).unwrap_or(first);
         Some(Unsettled { from: first.from, to: last.to })
     }
 
-    /// Begins another assignment in the place of this one, with its prefix. What is open in it is never settled here.
+    /// Replaces an assignment by a new one with the same settled prefix. Its unsettled records are never settled here.
     pub fn renew(&mut self, assignment: AssignmentId) -> AssignmentId {
         let before = std::mem::take(self.assigned(assignment));
         self.partitions.remove(&assignment);
         let renewed = self.assign();
         let partition =
-            Partition { spans: VecDeque::new(), leave_unsettled: None, left_unsettled_ns: None, ..before };
+            Partition { spans: VecDeque::new(), left_unsettled: None, left_unsettled_ns: None, ..before };
         self.partitions.insert(renewed, partition);
         renewed
     }
 
-    /// A record is routed by a assignment only while its partition is assigned. One that nobody noted could be passed by the next commit.
+    /// Finds the partition of an assignment. Routing to an unknown assignment is a panic, because the next commit could pass the record.
     fn assigned(&mut self, assignment: AssignmentId) -> &mut Partition {
         match self.partitions.get_mut(&assignment) {
             Some(partition) => partition,
             #[expect(
                 clippy::panic,
-                reason = "a fact of our own routing; the next process reads again from the committed offset"
+                reason = "an invariant of routing; the next process reads again from the committed offset"
             )]
             None => panic!("{assignment:?} is routed and not assigned"),
         }
     }
 
-    /// All records of `batch_id` in this assignment are settled.
+    /// Settles all records of the batch in this assignment.
     pub fn settle(&mut self, assignment: AssignmentId, batch_id: BatchId) {
-        // A batch may come back after its partition was given up: that is settled by the next owner.
+        // A batch may come back after its partition was revoked: the next owner settles these records.
         let Some(partition) = self.partitions.get_mut(&assignment) else { return };
         for span in partition.spans.iter_mut().filter(|span| span.batch_id == batch_id) {
             span.settled = true;
@@ -186,24 +187,24 @@ impl Tracker {
         }
     }
 
-    /// Whether everything delivered in this assignment is settled.
+    /// Whether all records that were delivered in this assignment are settled.
     pub fn is_settled(&self, assignment: AssignmentId) -> bool {
         self.partitions.get(&assignment).is_none_or(|partition| partition.spans.is_empty())
     }
 
-    /// Of all partitions held.
+    /// Timestamps of all current assignments.
     pub fn times(&self) -> impl Iterator<Item = (AssignmentId, Times)> + '_ {
         self.partitions.iter().map(|(assignment, partition)| (*assignment, partition.times()))
     }
 
-    /// Hands out the prefixes that grew since the last time, and whether they went back nevertheless: where a topic is
-    /// created again, or loses its last records, later ones have smaller offsets.
+    /// Calls `each` with every prefix end that changed since the last call, and whether it went back. That happens when a topic is
+    /// recreated or loses its last records: later records have smaller offsets.
     pub fn take_changed(&mut self, mut each: impl FnMut(AssignmentId, NextOffset, bool)) {
         for (&assignment, partition) in &mut self.partitions {
             if let Some(next_offset) = partition.settled
                 && std::mem::take(&mut partition.changed)
             {
-                let before = partition.handed.replace(next_offset);
+                let before = partition.taken.replace(next_offset);
                 each(assignment, next_offset, before.is_some_and(|before| next_offset < before));
             }
         }
@@ -211,7 +212,7 @@ impl Tracker {
 }
 
 impl Span {
-    fn go_on(&mut self, next_offset: NextOffset, time_ns: Option<i64>) {
+    fn extend(&mut self, next_offset: NextOffset, time_ns: Option<i64>) {
         self.next_offset = next_offset;
         self.last_ns = time_ns.or(self.last_ns);
     }
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_the_order_of_delivery_back() {
+    fn follows_the_order_of_delivery_to_smaller_offsets() {
         let (mut tracker, one) = (Tracker::default(), BatchId::first());
         let (two, assignment) = (one.next(), tracker.assign());
         let changed = |tracker: &mut Tracker| {
@@ -266,7 +267,7 @@ mod tests {
             changed
         };
         tracker.delivered(assignment, 100, None, one);
-        // The topic is created again: what comes now is of a new one.
+        // The topic is recreated: its offsets start again.
         tracker.delivered(assignment, 0, None, two);
         tracker.delivered_settled(assignment, 1, None);
         tracker.settle(assignment, one);
@@ -275,7 +276,7 @@ mod tests {
         assert_eq!(changed(&mut tracker), [(2, true)]);
         tracker.delivered_settled(assignment, 2, None);
         assert_eq!(changed(&mut tracker), [(3, false)]);
-        // Both in one batch.
+        // Records before and after the recreation are in one batch.
         tracker.delivered(assignment, 50, None, two.next());
         tracker.delivered(assignment, 0, None, two.next());
         tracker.settle(assignment, two.next());
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_what_was_delivered_before() {
+    fn waits_for_records_delivered_before() {
         let (mut tracker, one) = (Tracker::default(), BatchId::first());
         let (two, assignment) = (one.next(), tracker.assign());
         tracker.delivered(assignment, 10, None, one);
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn records_settled_at_once_ride_on_those_before() {
+    fn records_settled_at_once_wait_for_the_records_before_them() {
         let (mut tracker, batch_id) = (Tracker::default(), BatchId::first());
         let assignment = tracker.assign();
         tracker.delivered_settled(assignment, 4, None);
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_how_old_the_oldest_open_record_is() {
+    fn reports_the_time_of_the_oldest_unsettled_record() {
         let (mut tracker, one) = (Tracker::default(), BatchId::first());
         let (two, assignment) = (one.next(), tracker.assign());
         let f = |tracker: &Tracker, open_ns: Option<i64>, settled_ns: Option<i64>| {
@@ -328,7 +329,7 @@ mod tests {
         f(&tracker, Some(1_000), Some(500));
         tracker.settle(assignment, one);
         f(&tracker, Some(3_000), Some(1_000));
-        // The topic holds: what is open is settled, what follows waits.
+        // The topic is blocked: open records settle, the following ones are left unsettled.
         tracker.leave_unsettled(assignment, 5, Some(5_000));
         tracker.leave_unsettled(assignment, 6, Some(6_000));
         f(&tracker, Some(3_000), Some(1_000));
@@ -339,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_tenure_commits_nothing() {
+    fn an_earlier_assignment_commits_nothing() {
         let (mut tracker, batch_id) = (Tracker::default(), BatchId::first());
         let before = tracker.assign();
         tracker.delivered(before, 1, None, batch_id);
@@ -352,7 +353,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "is routed and not assigned")]
-    fn a_record_that_nobody_could_note_is_a_bug() {
+    fn a_record_of_an_unknown_assignment_is_a_bug() {
         let mut tracker = Tracker::default();
         let before = tracker.assign();
         tracker.revoke(before);
@@ -360,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewed_tenure_keeps_the_prefix_and_says_what_has_to_be_read_again() {
+    fn a_renewed_assignment_keeps_the_prefix_and_the_range_to_read_again() {
         let (mut tracker, one) = (Tracker::default(), BatchId::first());
         let (two, before) = (one.next(), tracker.assign());
         let unsettled = |tracker: &Tracker, assignment| {
@@ -387,7 +388,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a model that remembers every record: the prefix never passes an open one, and reaches the last settled.
+        /// Compares with a model that keeps every record: the prefix passes no unsettled record, and is as long as possible.
         #[test]
         fn is_the_longest_settled_prefix(
             steps in prop::collection::vec((0_u8..4, 1_i64..4, 0_u64..6), 1..300),

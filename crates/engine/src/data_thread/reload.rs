@@ -1,15 +1,13 @@
-//! Other rules, lanes and a writer take the place of those that run, between two records of each partition.
+//! Reload: new rules, lanes and a writer replace the running ones between two records of each partition.
 //!
-//! ```text
-//! Reload -> nothing more is fetched from the queues; what was fetched is mapped, written and settled by the old rules
-//!        -> all lanes are settled, hold, or took too long: then they are given up
-//!        -> each partition gets a queue of the new lanes, and goes on behind what was settled
-//! ```
+//! 1. The data thread fetches no more. Fetched records are mapped, written and settled under the old rules.
+//! 2. It waits until all lanes are settled or blocked, at most [`DRAIN_MAX`].
+//! 3. Each partition gets a queue of the new lanes, and continues after its last settled record.
 //!
-//! librdkafka still has records in the old queues. Pausing a partition makes it forget them, and it fetches them again from
-//! where it was fetched from last; from where it is told to, where something fetched was given up.
+//! librdkafka still has records in the old queues. Pausing a partition drops them. librdkafka then fetches again from its last fetch
+//! position, or from the offset of a seek where fetched records were left unsettled.
 
-use super::{DataThread, Setting, Shared};
+use super::{DataThread, DispatcherSettings, EngineContext};
 use crate::lane_tasks::WritingLanes;
 use base::NextOffset;
 use base::TopicPartition;
@@ -24,69 +22,69 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tracing::error;
 
-/// As long as a revoke: whoever waits for it should not wait longer for what a restart would give up too.
+/// Time for settling under the old rules, the same as at a revocation: a restart would not wait longer either.
 const DRAIN_MAX: Duration = REVOKE_DRAIN_MAX;
-/// librdkafka's own thread answers a seek within milliseconds, and asks no broker first.
+/// Timeout of a seek. librdkafka's own thread answers within milliseconds, without a request to a broker.
 const SEEK_MAX: Duration = Duration::from_secs(2);
 
-/// What a data thread is to go on with.
+/// A new configuration for a data thread.
 pub struct Reload {
-    pub shared: Shared,
-    /// Hears when it does.
-    pub done: Sender<Switched>,
+    pub context: EngineContext,
+    /// Receives the confirmation.
+    pub done: Sender<ReloadApplied>,
 }
 
-/// What a data thread is asked for while it runs.
+/// A request to a running data thread.
 pub enum Request {
-    /// Another configuration.
+    /// Apply a new configuration.
     Reload(Reload),
-    /// The configuration is the same; blocked topics are to be tried again.
+    /// Try blocked topics again; the configuration is unchanged.
     LiftBlocks,
 }
 
-/// A data thread goes on by other rules.
+/// Confirms that a data thread applied a reload.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Switched {
-    /// Records, by their offsets, that were fetched and not settled: they are read again.
+pub struct ReloadApplied {
+    /// Number of offsets that were fetched and not settled, and are read again.
     pub read_again: u64,
 }
 
-/// A reload that waits for what is open.
-pub(super) struct Waiting {
+/// A reload that waits for open batches.
+pub(super) struct PendingReload {
     reload: Reload,
     until: Instant,
 }
 
-/// The parts of a dispatcher, on the thread that will run it.
-pub(super) fn parts_of(shared: Shared) -> (Setting, WritingLanes) {
-    let setting = Setting {
-        routing: shared.routing,
-        limits: shared.limits,
-        budget: shared.budget,
-        record_limits: shared.record_limits,
-        counters: shared.counters,
-        alarms: Arc::clone(shared.writer.alarm_registry()),
-        writes_letters: shared.letters.is_some(),
-        probes: shared.probes,
+/// Makes the settings and the outlet of a dispatcher, on the thread that will run it.
+pub(super) fn parts_of(context: EngineContext) -> (DispatcherSettings, WritingLanes) {
+    let settings = DispatcherSettings {
+        routing: context.routing,
+        limits: context.limits,
+        budget: context.budget,
+        record_limits: context.record_limits,
+        counters: context.counters,
+        alarms: Arc::clone(context.writer.alarm_registry()),
+        writes_dead_letters: context.dead_letters.is_some(),
+        probes: context.probes,
     };
-    (setting, WritingLanes::new(shared.writer, shared.letters, shared.runtime, shared.seed))
+    (settings, WritingLanes::new(context.writer, context.dead_letters, context.runtime, context.seed))
 }
 
-/// Assignments whose partitions the control thread is about to forward into the lanes' queues. It would undo what a reload forwards
-/// elsewhere if it did so later.
+/// Assignments whose partitions the control thread has not forwarded to the lanes' queues yet. A reload waits for them: forwarding
+/// afterwards would undo the forwarding of the reload.
 #[derive(Debug, Default)]
 pub(super) struct Forwarding(Vec<Receiver<Forwarded>>);
 
 impl Forwarding {
-    /// Begins one; the control thread says by the sender when it is done.
+    /// Begins an assignment. The control thread sends when its partitions are forwarded.
     pub fn begin(&mut self) -> Sender<Forwarded> {
         let (acknowledge, forwarded) = channel();
         self.0.push(forwarded);
         acknowledge
     }
 
-    /// Whether all that began are done. A control thread that gave up waiting for the queues forwards nothing any more: its sender is
-    /// gone.
+    /// Whether all partitions are forwarded. A dropped sender counts too: a control thread that gave up waiting for the queues forwards
+    /// nothing.
     pub fn is_done(&mut self) -> bool {
         self.0.retain(|forwarded| forwarded.try_recv() == Err(TryRecvError::Empty));
         self.0.is_empty()
@@ -94,57 +92,59 @@ impl Forwarding {
 }
 
 impl DataThread {
-    /// Takes up a request. A reload goes on once everything before is settled or given up.
-    pub(super) fn reload(&mut self, now: Instant) {
-        if self.waiting.is_none()
+    /// Takes the next request. Applies a pending reload once all open batches are settled, or its time is up.
+    pub(super) fn handle_requests(&mut self, now: Instant) {
+        if self.reload.is_none()
             && let Ok(request) = self.requests.try_recv()
         {
             match request {
-                Request::Reload(reload) => self.waiting = Some(Waiting { reload, until: now + DRAIN_MAX }),
+                Request::Reload(reload) => {
+                    self.reload = Some(PendingReload { reload, until: now + DRAIN_MAX })
+                }
                 Request::LiftBlocks => {
                     self.dispatcher.lift_blocks();
                     self.next_resuming = now;
                 }
             }
         }
-        let Some(Waiting { until, .. }) = &self.waiting else { return };
+        let Some(PendingReload { until, .. }) = &self.reload else { return };
         let is_due = (now >= *until || self.dispatcher.is_drained()) && self.forwarding.is_done();
-        // A stop ends it with the old ones.
+        // A stop drains the old lanes; the reload is dropped.
         if is_due
             && !self.stop.is_requested()
-            && let Some(Waiting { reload, .. }) = self.waiting.take()
+            && let Some(PendingReload { reload, .. }) = self.reload.take()
         {
-            self.go_on_with(reload, now);
+            self.apply(reload, now);
         }
     }
 
-    fn go_on_with(&mut self, Reload { shared, done }: Reload, now: Instant) {
+    fn apply(&mut self, Reload { context, done }: Reload, now: Instant) {
         self.store_offsets(now, true);
-        let (setting, outlet) = parts_of(shared);
+        let (settings, outlet) = parts_of(context);
         let consumer = Arc::clone(&self.consumer);
-        let held = list_of(self.dispatcher.held());
-        let (mut again, mut switched) = (Vec::new(), Switched::default());
-        let paused = consumer.pause(&held).and_then(|()| all_well(&held));
+        let assigned = list_of(self.dispatcher.assigned());
+        let (mut again, mut applied) = (Vec::new(), ReloadApplied::default());
+        let paused = consumer.pause(&assigned).and_then(|()| check_partitions(&assigned));
         let make_queue =
             || FetchedRecords::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
-        self.dispatcher.renew(setting, outlet, make_queue, |at, fetched, unsettled| {
+        self.dispatcher.renew(settings, outlet, make_queue, |at, fetched, unsettled| {
             fetched.queue().forward(&at.topic, at.partition);
             if let Some(unsettled) = unsettled {
                 again.push((at.clone(), unsettled.from));
-                switched.read_again += unsettled.count();
+                applied.read_again += unsettled.count();
             }
         });
-        // Topics that hold were paused before: by the new rules they may go on.
-        let moved = [paused, seek(&consumer, &again), consumer.resume(&held)];
+        // Blocked topics were paused before; under the new rules they start open.
+        let moved = [paused, seek(&consumer, &again), consumer.resume(&assigned)];
         if let Some(error) = moved.into_iter().find_map(Result::err) {
             error!(%error, "a partition can't be read on by the new configuration: restart the bridge, and please report it with the log");
         }
-        // Nobody waits any more.
-        let _nobody = done.send(switched);
+        // The receiver may be gone.
+        let _gone = done.send(applied);
     }
 }
 
-/// The list that librdkafka wants.
+/// Converts partitions to librdkafka's list.
 pub(super) fn list_of<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for at in partitions {
@@ -153,18 +153,17 @@ pub(super) fn list_of<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) 
     list
 }
 
-/// The first error that librdkafka found in one of the partitions.
-pub(super) fn all_well(partitions: &TopicPartitionList) -> KafkaResult<()> {
+/// Returns the first error that librdkafka reports for one of the partitions.
+pub(super) fn check_partitions(partitions: &TopicPartitionList) -> KafkaResult<()> {
     partitions.elements().iter().try_for_each(TopicPartitionListElem::error)
 }
 
-/// Reads on from these offsets. It waits until librdkafka has fetched up each of them: a seek that is lost would pass over what is
-/// not settled.
+/// Seeks to these offsets, and waits until librdkafka has taken each seek up: a lost seek would skip unsettled records.
 pub(super) fn seek(consumer: &GroupConsumer, to: &[(TopicPartition, NextOffset)]) -> KafkaResult<()> {
     if to.is_empty() {
         return Ok(());
     }
-    consumer.seek_partitions(offsets_of(to), SEEK_MAX).and_then(|found| all_well(&found))
+    consumer.seek_partitions(offsets_of(to), SEEK_MAX).and_then(|found| check_partitions(&found))
 }
 
 #[cfg(test)]
@@ -172,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_for_each_assignment_to_be_forwarded_or_given_up() {
+    fn waits_until_each_assignment_is_forwarded_or_dropped() {
         let mut forwarding = Forwarding::default();
         assert!(forwarding.is_done());
         let (one, two) = (forwarding.begin(), forwarding.begin());

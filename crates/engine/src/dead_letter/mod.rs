@@ -5,7 +5,6 @@
 //! Originals: reads a record again whose line was refused long after it was released
 //! ```
 
-mod complaints;
 mod error;
 mod file;
 mod headers;

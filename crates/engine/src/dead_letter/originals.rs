@@ -1,10 +1,9 @@
 //! Reads records again, by coordinates, with a consumer that joins no group and commits nothing.
 
 use super::DeadLetterError;
-use super::complaints::Complaint;
 use super::letter::Headers;
 use super::reader::Reader;
-use kafka::Settings;
+use kafka::{Complaint, Settings};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +84,8 @@ impl Originals {
         });
         // The job does not panic, and is cancelled only by the end of the runtime.
         let ended = job.await.map_err(|error| {
-            DeadLetterError::unreadable(Complaint::new(RDKafkaErrorCode::Fail, &error.to_string()))
+            let code = Some(RDKafkaErrorCode::Fail);
+            DeadLetterError::unreadable(&Complaint { code, text: error.to_string() })
         });
         let (originals, is_watched) = ended.flatten()?;
         if !is_watched {

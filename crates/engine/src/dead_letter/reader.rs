@@ -1,23 +1,17 @@
 //! Reading single records: one partition after another, from the first wanted offset on, with a new start where the next
 //! one is far away.
 
-use super::complaints::{Complaint, Complaints};
 use super::{DeadLetterError, Original, Wanted};
 use base::text::printable;
-use kafka::Settings;
-use kafka::{HasTokens, Tokens, headers_of, reader_config, serve_tokens};
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use kafka::{ClientKind, Complaint, Settings, StandaloneConsumer, headers_of, retry};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
-use tracing::debug;
 
 /// How long one question to the brokers may take, and the next record.
 const ASK_MAX: Duration = Duration::from_secs(5);
@@ -30,7 +24,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A client that is assigned partitions by hand.
 pub struct Reader {
-    consumer: BaseConsumer<ReaderContext>,
+    consumer: StandaloneConsumer,
 }
 
 /// Places in the answer, by offset.
@@ -61,10 +55,8 @@ pub(super) enum Extent {
 
 impl Reader {
     pub fn new(kafka: &Settings) -> Result<Self, DeadLetterError> {
-        let context =
-            ReaderContext { tokens: Tokens::new(kafka.oauth.as_ref()), complaints: Complaints::default() };
         let consumer =
-            reader_config(kafka).create_with_context(context).map_err(|error| unreadable(&error))?;
+            StandaloneConsumer::of(kafka, ClientKind::Reader).map_err(|error| unreadable(&error))?;
         Ok(Self { consumer })
     }
 
@@ -106,12 +98,9 @@ impl Reader {
         mut places: Places,
         found: &mut Found<'_>,
     ) -> Result<Option<usize>, DeadLetterError> {
-        serve_tokens(&self.consumer);
-        let mut extent = self.extent(topic, partition)?;
-        if extent.ends_before(&places) {
-            std::thread::sleep(AGAIN_AFTER);
-            extent = self.extent(topic, partition)?;
-        }
+        let is_behind = |extent: &Result<Extent, _>| extent.as_ref().is_ok_and(|it| it.ends_before(&places));
+        let again = Instant::now() + AGAIN_AFTER;
+        let extent = retry(again, AGAIN_AFTER, is_behind, || self.extent(topic, partition))?;
         let Extent::Offsets(first, end) = extent else { return Ok(None) };
         places.retain(|offset, _| (first..end).contains(offset));
         while let Some((&offset, _)) = places.first_key_value() {
@@ -169,7 +158,7 @@ impl Reader {
             Some(Ok(message)) => Some((message.partition(), Some(message))),
             Some(Err(KafkaError::PartitionEOF(partition))) => Some((partition, None)),
             Some(Err(error)) => {
-                self.consumer.context().complaints.note(&error, &error.to_string());
+                self.consumer.context().complaints().add(Complaint::of(&error));
                 None
             }
             None => None,
@@ -222,19 +211,22 @@ impl Reader {
 
     /// A question that timed out did so for a reason that the client told before.
     fn failed(&self, error: &KafkaError) -> DeadLetterError {
-        self.consumer.context().complaints.note(error, &error.to_string());
+        self.consumer.context().complaints().add(Complaint::of(error));
         self.no_answer()
     }
 
     fn no_answer(&self) -> DeadLetterError {
-        let last = self.consumer.context().complaints.last();
-        let silence = || Complaint::new(RDKafkaErrorCode::OperationTimedOut, "no record came in time");
-        DeadLetterError::unreadable(last.unwrap_or_else(silence))
+        let silence = || Complaint {
+            code: Some(RDKafkaErrorCode::OperationTimedOut),
+            text: "no record came in time".to_owned(),
+        };
+        let cause = self.consumer.context().complaints().last_cause();
+        DeadLetterError::unreadable(&cause.unwrap_or_else(silence))
     }
 }
 
 fn unreadable(error: &KafkaError) -> DeadLetterError {
-    DeadLetterError::unreadable(Complaint::of(error))
+    DeadLetterError::unreadable(&Complaint::of(error))
 }
 
 impl fmt::Debug for Reader {
@@ -263,39 +255,7 @@ pub(super) fn original(message: &BorrowedMessage<'_>) -> Original {
 }
 
 impl DeadLetterError {
-    pub(super) fn unreadable(complaint: Complaint) -> Self {
-        let Complaint { why, remedy } = complaint;
-        Self::Unreadable { why, remedy }
+    pub(super) fn unreadable(complaint: &Complaint) -> Self {
+        Self::Unreadable { why: printable(&complaint.text, 300), remedy: complaint.remedy() }
     }
 }
-
-/// Remembers what the client complains about.
-#[derive(Debug, Default)]
-pub struct ReaderContext {
-    tokens: Tokens,
-    complaints: Complaints,
-}
-
-impl HasTokens for ReaderContext {
-    fn tokens(&self) -> &Tokens {
-        &self.tokens
-    }
-}
-
-impl ClientContext for ReaderContext {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        debug!(facility, text = printable(text, 500), "librdkafka");
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.complaints.note(&error, reason);
-    }
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.next()
-    }
-}
-
-impl ConsumerContext for ReaderContext {}

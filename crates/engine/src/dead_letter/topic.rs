@@ -1,22 +1,14 @@
 //! Letters to a Kafka topic: one attempt each, acknowledged by all replicas.
 
 use super::DeadLetterError;
-use super::complaints::{Complaint, Complaints};
 use super::headers::{Cut, Packed, pack};
 use super::letter::Letter;
 use base::text::printable;
-use kafka::{Oauth, Settings};
-use kafka::{Tokens, client_words, producer_config};
-use rdkafka::ClientConfig;
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::RDKafkaLogLevel;
+use kafka::{Acknowledgement, ClientKind, Complaint, Producer, Settings, client_words, properties};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{
-    BaseRecord, DeliveryResult, NoCustomPartitioner, Producer, ProducerContext, ThreadedProducer,
-};
+use rdkafka::producer::{BaseRecord, Producer as _};
 use std::collections::VecDeque;
-use std::error::Error;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -37,14 +29,11 @@ const ON_THE_WAY_MAX: usize = 1_000;
 pub struct TopicWriter {
     topic: String,
     brokers: String,
-    producer: LetterProducer,
-    /// Made for letters that are refused as too large: a broker says that of whole batches, and here each is its own.
-    single: OnceLock<LetterProducer>,
-    single_config: ClientConfig,
-    oauth: Option<Oauth>,
+    producer: Producer,
+    /// Sends letters that were refused as too large. A broker refuses whole batches; this producer sends each letter alone.
+    single: OnceLock<Producer>,
+    kafka: Settings,
 }
-
-type LetterProducer = ThreadedProducer<LetterContext>;
 
 /// A letter and how it is sent.
 #[derive(Clone, Copy, Debug)]
@@ -57,21 +46,15 @@ struct Sending {
 /// A letter on its way.
 struct Sent {
     sending: Sending,
-    answer: oneshot::Receiver<Answer>,
+    answer: oneshot::Receiver<Acknowledgement>,
 }
-
-type Answer = Result<(), RDKafkaErrorCode>;
 
 impl TopicWriter {
     /// Makes the client; it connects by itself.
     pub fn new(kafka: &Settings, topic: &str) -> Result<Self, DeadLetterError> {
-        let config = producer_config(kafka);
-        let producer = make(&config, kafka.oauth.as_ref())?;
-        let mut single_config = config;
-        single_config.set("batch.num.messages", "1").set("linger.ms", "0");
+        let producer = create(kafka, ClientKind::Producer)?;
         let (topic, brokers) = (topic.to_owned(), kafka.brokers.join(","));
-        let oauth = kafka.oauth.clone();
-        Ok(Self { topic, brokers, producer, single: OnceLock::new(), single_config, oauth })
+        Ok(Self { topic, brokers, producer, single: OnceLock::new(), kafka: kafka.clone() })
     }
 
     pub async fn send(&self, letters: &mut Vec<Letter>) -> Result<(), DeadLetterError> {
@@ -142,7 +125,7 @@ impl TopicWriter {
         &self,
         packed: &Packed<'_>,
         sending: Sending,
-    ) -> Result<oneshot::Receiver<Answer>, RDKafkaErrorCode> {
+    ) -> Result<oneshot::Receiver<Acknowledgement>, RDKafkaErrorCode> {
         if packed.value.map_or(0, <[u8]>::len) > LETTER_BYTES_MAX {
             return Err(RDKafkaErrorCode::MessageSizeTooLarge);
         }
@@ -163,14 +146,14 @@ impl TopicWriter {
         Ok(answer)
     }
 
-    fn single(&self) -> Result<&LetterProducer, RDKafkaErrorCode> {
+    fn single(&self) -> Result<&Producer, RDKafkaErrorCode> {
         if let Some(single) = self.single.get() {
             return Ok(single);
         }
-        let made = make(&self.single_config, self.oauth.as_ref())
+        let created = create(&self.kafka, ClientKind::SingleProducer)
             .map_err(|_| RDKafkaErrorCode::CriticalSystemResource)?;
-        // Another lane may have been quicker.
-        Ok(self.single.get_or_init(|| made))
+        // Another lane may have created one meanwhile.
+        Ok(self.single.get_or_init(|| created))
     }
 
     fn error(&self, code: RDKafkaErrorCode) -> DeadLetterError {
@@ -188,61 +171,22 @@ impl TopicWriter {
                 DeadLetterError::TopicRefuses { topic, why }
             }
             _ => {
-                let last = self.producer.context().complaints.last();
-                let Complaint { why, remedy } = last.unwrap_or_else(|| Complaint::new(code, &why));
+                let last = self.producer.context().complaints().last_cause();
+                let cause = last.unwrap_or(Complaint { code: Some(code), text: why });
+                let (why, remedy) = (printable(&cause.text, 300), cause.remedy());
                 DeadLetterError::Unreachable { topic, why, remedy }
             }
         }
     }
 }
 
-fn make(config: &ClientConfig, oauth: Option<&Oauth>) -> Result<LetterProducer, DeadLetterError> {
-    let context = LetterContext { tokens: Tokens::new(oauth), complaints: Complaints::default() };
-    let made = config.create_with_context::<_, ThreadedProducer<_, NoCustomPartitioner>>(context);
-    made.map_err(|error| DeadLetterError::Client { why: client_words(&error) })
+fn create(kafka: &Settings, kind: ClientKind) -> Result<Producer, DeadLetterError> {
+    let created = Producer::with(kafka, &properties(kafka, kind));
+    created.map_err(|error| DeadLetterError::Client { why: client_words(&error) })
 }
 
 impl fmt::Debug for TopicWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TopicWriter").field("topic", &self.topic).finish_non_exhaustive()
-    }
-}
-
-/// Passes acknowledgements on.
-#[derive(Debug, Default)]
-pub struct LetterContext {
-    tokens: Tokens,
-    complaints: Complaints,
-}
-
-impl ClientContext for LetterContext {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        debug!(facility, text = printable(text, 500), "librdkafka");
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.complaints.note(&error, reason);
-    }
-
-    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        self.tokens.next()
-    }
-}
-
-impl ProducerContext for LetterContext {
-    type DeliveryOpaque = Box<oneshot::Sender<Answer>>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, answers: Self::DeliveryOpaque) {
-        let answer = match result {
-            Ok(_) => {
-                self.complaints.clear();
-                Ok(())
-            }
-            Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
-        };
-        // Nobody waits any more: the letters were given up, or are sent again.
-        let _nobody = answers.send(answer);
     }
 }

@@ -1,4 +1,4 @@
-//! Kafka: partitions with gaps in their offsets, and queues that they are fetched into.
+//! In-memory Kafka: partitions with gaps in their offsets, and queues of fetched records.
 
 use crate::ports::LaneQueue;
 use base::TopicPartition;
@@ -8,30 +8,31 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// What a record is meant to become.
+/// The expected result of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Good,
-    /// It has no field.
+    /// A JSON object without a field.
     Filtered,
-    /// No JSON.
+    /// Not JSON.
     Rejected,
     /// InfluxDB refuses its line.
     Refused,
-    /// An array: a good element, one that is no object, and one whose line is refused.
+    /// An array with a good element, an element that is no object, and one whose line is refused.
     Mixed,
-    /// A limit may keep its line out for a while.
+    /// A limit of the server may keep its line out for a while.
     Limited,
-    /// No value.
+    /// A record without a value.
     Tombstone,
 }
 
+/// A record in the log of a partition.
 #[derive(Clone, Debug)]
 pub struct Logged {
     pub at: TopicPartition,
     pub offset: i64,
     pub kind: Kind,
-    /// Unique among all elements; a record has up to three from here on.
+    /// Id of the record's first element, unique among all elements. A record has up to three elements, with consecutive ids.
     pub id: u64,
 }
 
@@ -49,7 +50,7 @@ impl Logged {
         })
     }
 
-    /// The points that have to be stored.
+    /// The id of the point that has to be stored.
     pub fn points(&self) -> Option<u64> {
         matches!(self.kind, Kind::Good | Kind::Mixed | Kind::Limited).then_some(self.id)
     }
@@ -59,7 +60,7 @@ impl Logged {
     }
 }
 
-/// A lane's queue. The world fetches into it; the dispatcher takes from it.
+/// A lane's queue. The world fetches records into it; the dispatcher takes them.
 #[derive(Clone, Debug, Default)]
 pub struct Queue(Rc<RefCell<Inner>>);
 
@@ -74,12 +75,12 @@ impl Queue {
         self.0.borrow_mut().fetched.push_back(record);
     }
 
-    /// How much of a partition was fetched and not taken.
+    /// Number of fetched records of a partition that were not taken.
     pub fn count(&self, at: &TopicPartition) -> usize {
         self.0.borrow().fetched.iter().filter(|record| record.at == *at).count()
     }
 
-    /// What was fetched of a partition and not taken is dropped by the client when the partition is given up.
+    /// Drops fetched records of a partition that were not taken, like librdkafka when a partition is revoked.
     pub fn forget(&self, at: &TopicPartition) {
         self.0.borrow_mut().fetched.retain(|record| record.at != *at);
     }
@@ -89,7 +90,7 @@ impl LaneQueue for Queue {
     fn fill(&mut self, records_max: usize) -> bool {
         let Inner { fetched, taken } = &mut *self.0.borrow_mut();
         if taken.is_empty() {
-            // Small batches, so that some records are left over when partitions go.
+            // Small fetches leave some records over when partitions are revoked.
             taken.extend(fetched.drain(..fetched.len().min(records_max).min(5)));
         }
         !taken.is_empty()
@@ -102,7 +103,7 @@ impl LaneQueue for Queue {
     fn next(&mut self, _headers_wanted: bool, read: impl FnOnce(Delivery<'_>)) -> bool {
         let Some(logged) = self.0.borrow_mut().taken.pop_front() else { return false };
         let value = logged.value();
-        // All records have one time, so only distinct times keep them apart.
+        // All records have the same timestamp, so only distinct times keep their points apart.
         let time = RecordTime::from_kafka_ms(1_700_000_000_000);
         let (partition, offset) = (logged.at.partition, logged.offset);
         let record = Record {
@@ -119,10 +120,10 @@ impl LaneQueue for Queue {
         true
     }
 
-    // Records here own nothing.
+    // These records own no memory of a client.
     fn release_read(&mut self) {}
 
-    fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {
-        self.0.borrow_mut().taken.retain(|record| !goes(&record.at.topic, record.at.partition));
+    fn release(&mut self, is_released: impl Fn(&str, i32) -> bool) {
+        self.0.borrow_mut().taken.retain(|record| !is_released(&record.at.topic, record.at.partition));
     }
 }

@@ -1,10 +1,10 @@
-//! A blocked topic goes on while records of it are taken and not read: the one order of events in which going on could lose a record
-//! or settle one too early, and which random schedules seldom meet.
+//! Resumption of a blocked topic while some of its records are fetched and not read. Only this order of events could lose a record or
+//! settle one too early, and random schedules rarely meet it.
 
 use super::kafka::{Kind, Logged, Queue};
 use super::settings;
 use super::store::{Lanes, Store};
-use crate::dispatcher::{Dispatcher, Reading};
+use crate::dispatcher::{Dispatcher, ReadMode};
 use base::TopicPartition;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ impl Bench {
     }
 
     fn turn(&mut self) {
-        self.dispatcher.turn(self.now, Reading::On);
+        self.dispatcher.turn(self.now, ReadMode::Fetch);
     }
 
     fn answer(&mut self) {
@@ -40,17 +40,17 @@ impl Bench {
     }
 
     fn settled(&mut self, at: &TopicPartition) -> Option<i64> {
-        let settled = self.dispatcher.take_settled().settled;
+        let settled = self.dispatcher.take_settled().offsets;
         settled.into_iter().find(|(settled, _)| settled == at).map(|(_, next)| next.get())
     }
 }
 
 #[test]
-fn records_that_were_taken_and_not_read_are_neither_lost_nor_settled_early() {
+fn records_fetched_and_not_read_are_neither_lost_nor_settled_early() {
     let lanes = Lanes::default();
-    let dispatcher = Dispatcher::new(settings::setting(ONE_MAPPING), lanes.clone());
+    let dispatcher = Dispatcher::new(settings::dispatcher_settings(ONE_MAPPING), lanes.clone());
     let mut bench = Bench { dispatcher, lanes, store: Store::default(), now: Instant::now(), next_id: 0 };
-    // All in one lane: of the blocked topic a partition with unsettled records and one without, and another topic.
+    // One lane has three partitions: two of the blocked topic, with and without unsettled records, and one of another topic.
     let (with, without, other) = (at("a", 0), at("a", 2), at("b", 1));
     let queue = bench.dispatcher.assign(with.clone(), Queue::default).unwrap().clone();
     bench.dispatcher.assign(without.clone(), || panic!("another lane"));
@@ -67,7 +67,7 @@ fn records_that_were_taken_and_not_read_are_neither_lost_nor_settled_early() {
         bench.fetch(&queue, &with, offset, Kind::Good);
     }
     bench.turn();
-    // The other topic has a record in flight and one open, which is all that memory allows; behind it are two of the blocked topic.
+    // The other topic has a record in flight and one open, which fills the memory. Two records of the blocked topic wait behind them.
     bench.fetch(&queue, &other, 0, Kind::Good);
     bench.turn();
     bench.fetch(&queue, &other, 1, Kind::Good);
@@ -77,10 +77,10 @@ fn records_that_were_taken_and_not_read_are_neither_lost_nor_settled_early() {
     assert!(bench.dispatcher.has_fetched());
 
     bench.now += Duration::from_secs(1);
-    let resuming = bench.dispatcher.resuming(bench.now);
-    let from = |number: usize| resuming[0].partitions[number].1.map(|unsettled| unsettled.from.get());
-    assert_eq!((resuming.len(), from(0), from(1)), (1, Some(0), None));
-    bench.dispatcher.resume(&resuming[0], bench.now);
+    let resumable = bench.dispatcher.resumable_topics(bench.now);
+    let from = |number: usize| resumable[0].partitions[number].1.map(|unsettled| unsettled.from.get());
+    assert_eq!((resumable.len(), from(0), from(1)), (1, Some(0), None));
+    bench.dispatcher.resume(&resumable[0], bench.now);
     bench.store.is_full = false;
     for _ in 0..5 {
         bench.now += Duration::from_secs(1);
@@ -91,9 +91,9 @@ fn records_that_were_taken_and_not_read_are_neither_lost_nor_settled_early() {
     assert_eq!(
         bench.store.points(),
         2 + 1,
-        "what was taken of the partition without unsettled records is written"
+        "the fetched record of the partition without unsettled records is written"
     );
-    // Read again from the first unsettled one.
+    // Kafka delivers again from the first unsettled record.
     for (offset, kind) in [(0, Kind::Limited), (1, Kind::Good), (2, Kind::Good), (3, Kind::Good)] {
         bench.fetch(&queue, &with, offset, kind);
     }

@@ -1,11 +1,10 @@
-//! Configurations that members run by and reload.
+//! Configurations that members run with and reload.
 
 use crate::batch::{Budget, Limits};
-use crate::dispatcher::Setting;
+use crate::dispatcher::DispatcherSettings;
 use crate::reject_limiter::ProbeDelays;
-use crate::routes::Routing;
+use crate::routing::{Mapping, Routing};
 use crate::telemetry::Counters;
-use crate::topic_mapping::Mapping;
 use base::Destination;
 use base::alarm::{Alarm, AlarmListener, AlarmRegistry};
 use kafka::Topics;
@@ -13,13 +12,13 @@ use mapping::{KeySelector, RecordLimits, Rules};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many there are.
+/// Number of configurations.
 pub const COUNT: usize = 3;
 
-/// A topic, or all of them, and the bucket of its lines.
+/// A topic (None: all topics) and the bucket of its lines.
 type TopicBucket = (Option<&'static str>, &'static str);
 
-/// What they store is told apart by the tag `g`, and some differ in their lanes.
+/// The mappings of each configuration. The tag `g` marks the points of a configuration, and some differ in their lanes.
 const MAPPINGS: [&[TopicBucket]; COUNT] =
     [&[(Some("a"), "a"), (None, "b")], &[(Some("a"), "c"), (Some("b"), "a")], &[(None, "b")]];
 
@@ -40,16 +39,16 @@ fn mappings(configuration: usize) -> Vec<Mapping> {
     MAPPINGS[configuration].iter().map(mapping).collect()
 }
 
-/// What a dispatcher is made of by one of them.
-pub fn setting(configuration: usize) -> Setting {
-    Setting {
+/// Settings of a dispatcher under one of the configurations.
+pub fn dispatcher_settings(configuration: usize) -> DispatcherSettings {
+    DispatcherSettings {
         routing: Arc::new(Routing::new(&mappings(configuration), 1.0)),
         limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
         budget: Budget::new(1_500),
         record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
         counters: Arc::<Counters>::default(),
         alarms: AlarmRegistry::new(Arc::new(Nobody)),
-        writes_letters: true,
+        writes_dead_letters: true,
         probes: ProbeDelays { first: Duration::from_millis(500), max: Duration::from_secs(3) },
     }
 }

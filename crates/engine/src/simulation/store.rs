@@ -1,7 +1,7 @@
-//! InfluxDB, the dead letters, and lanes that wait for answers.
+//! In-memory InfluxDB and dead letters, and lanes whose batches wait for a response.
 
 use crate::batch::Batch;
-use crate::lane::Done;
+use crate::lane::FinishedBatch;
 use crate::ports::Outlet;
 use base::Destination;
 use base::TopicPartition;
@@ -13,18 +13,19 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::sync::mpsc;
 
-/// What was stored and what was dead-lettered.
+/// The stored points and the dead letters.
 #[derive(Debug, Default)]
 pub struct Store {
-    /// Series and time, to the field.
+    /// Ids of the stored points, by destination, series and time.
     points: BTreeMap<String, u64>,
+    /// The points of each id.
     ids: BTreeMap<u64, BTreeSet<String>>,
-    /// Those that were read again, which other rules may make other points of.
+    /// Ids of records that were read again: other rules may have made other points of them.
     pub read_again: BTreeSet<u64>,
     pub letters: BTreeSet<(TopicPartition, i64)>,
-    /// Whether a limit keeps limited lines out.
+    /// Whether a limit keeps limited lines out now.
     pub is_full: bool,
-    /// Lines that it kept out.
+    /// Number of lines that the limit kept out.
     pub blocked: usize,
 }
 
@@ -37,7 +38,7 @@ impl Store {
         self.points.len()
     }
 
-    /// Lines that were written again must be the same points, and no two records may share one.
+    /// Stores a line. A line that is written again must give the same point, and no two records may share one.
     fn store(&mut self, destination: &Destination, line: &str) {
         let [series, field, time] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let id: u64 = field.strip_prefix("id=").unwrap().parse().unwrap();
@@ -59,26 +60,37 @@ pub struct Lanes(pub Rc<RefCell<Vec<OpenLane>>>);
 pub struct OpenLane {
     destination: Arc<Destination>,
     batches: mpsc::Receiver<Batch>,
-    done: Sender<Done>,
+    finished: Sender<FinishedBatch>,
     in_flight: Option<Batch>,
-    pub holds: bool,
+    pub is_blocked: bool,
 }
 
 impl Outlet for Lanes {
-    fn open(&mut self, _: usize, destination: &Arc<Destination>, done: &Sender<Done>) -> mpsc::Sender<Batch> {
+    fn open(
+        &mut self,
+        _: usize,
+        destination: &Arc<Destination>,
+        finished: &Sender<FinishedBatch>,
+    ) -> mpsc::Sender<Batch> {
         let (closed, batches) = mpsc::channel(1);
-        let (destination, done) = (Arc::clone(destination), done.clone());
-        self.0.borrow_mut().push(OpenLane { destination, batches, done, in_flight: None, holds: false });
+        let (destination, finished) = (Arc::clone(destination), finished.clone());
+        self.0.borrow_mut().push(OpenLane {
+            destination,
+            batches,
+            finished,
+            in_flight: None,
+            is_blocked: false,
+        });
         closed
     }
 
-    fn holds(&self, lane: usize, _: &Destination) -> bool {
-        self.0.borrow()[lane].holds
+    fn is_blocked(&self, lane: usize, _: &Destination) -> bool {
+        self.0.borrow()[lane].is_blocked
     }
 }
 
 impl OpenLane {
-    /// Some lines land without an answer that anybody hears.
+    /// Stores some lines of the batch in flight without a response, like a lost connection.
     pub fn half_write(&mut self, store: &mut Store, rng: &mut fastrand::Rng) {
         self.take();
         let Some(batch) = &self.in_flight else { return };
@@ -90,7 +102,7 @@ impl OpenLane {
         }
     }
 
-    /// The batch in flight is settled: its good lines are stored, its letters written. Says whether there was one.
+    /// Completes the batch in flight: stores its good lines and writes its letters. Returns whether there was one.
     pub fn answer(&mut self, lane: usize, store: &mut Store) -> bool {
         self.take();
         let Some(mut batch) = self.in_flight.take() else { return false };
@@ -125,13 +137,13 @@ impl OpenLane {
             if blocked.contains(&origin.assignment) {
                 continue;
             }
-            // Its partition may have been given up: then the next owner writes the letter.
-            if let Some(at) = batch.place_of(origin.assignment) {
+            // The next owner of a revoked partition writes the letter.
+            if let Some(at) = batch.partition_of(origin.assignment) {
                 store.letters.insert((TopicPartition::clone(at), origin.offset));
             }
         }
-        // The dispatcher may be gone: then nobody hears of it.
-        let _ = self.done.send(Done { lane, batch, lines, delivered, collisions });
+        // The dispatcher may be gone.
+        let _ = self.finished.send(FinishedBatch { lane, batch, lines, delivered, collisions });
         true
     }
 
@@ -142,7 +154,7 @@ impl OpenLane {
     }
 }
 
-/// The value of the tag `g`: which configuration a point was made by.
+/// The value of the tag `g`: the configuration that made a point.
 fn rules(point: &str) -> &str {
     point.split(",g=").nth(1).unwrap().split([',', ' ']).next().unwrap()
 }

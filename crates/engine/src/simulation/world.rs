@@ -1,12 +1,12 @@
-//! Members of a group that come, go, crash, lose their sessions and reload their configurations.
+//! A consumer group whose members join, leave, crash, lose their sessions and reload their configurations.
 
 mod reload;
 
+use super::coverage::Coverage;
 use super::kafka::{Kind, Logged, Queue};
-use super::seen::Seen;
 use super::settings;
 use super::store::{Lanes, Store};
-use crate::dispatcher::{Dispatcher, Reading};
+use crate::dispatcher::{Dispatcher, ReadMode};
 use base::NextOffset;
 use base::TopicPartition;
 use std::collections::BTreeMap;
@@ -16,30 +16,30 @@ use std::time::{Duration, Instant};
 const MEMBERS_MAX: usize = 3;
 const PARTITIONS: i32 = 3;
 const STEPS: usize = 400;
-/// After the chaos everything has to be settled within so many steps.
+/// After the random steps, everything has to be settled within this many steps.
 const STEPS_TO_END: usize = 20_000;
 
-/// The settled prefixes of a revoke, once it is acknowledged.
+/// The settled offsets of a revocation, once it is acknowledged.
 type Acknowledged = Arc<Mutex<Option<Vec<(TopicPartition, NextOffset)>>>>;
 
 struct Revoke {
     partitions: Vec<TopicPartition>,
     acknowledged: Acknowledged,
-    /// With the session lost, nothing is committed.
+    /// The session was lost, so nothing is committed.
     is_lost: bool,
 }
 
 struct Member {
     dispatcher: Dispatcher<Queue, Lanes>,
     lanes: Lanes,
-    /// Partitions as this member believes to hold them: the queue, and the index of the next record to fetch.
-    held: BTreeMap<TopicPartition, (Queue, usize)>,
-    /// The thread that serves the group waits for them, so nothing is assigned meanwhile.
+    /// Partitions that this member believes to be assigned: the queue, and the index of the next record to fetch.
+    assigned: BTreeMap<TopicPartition, (Queue, usize)>,
+    /// Open revocations. The control thread waits for them, so nothing is assigned meanwhile.
     revokes: Vec<Revoke>,
     stopping: bool,
-    /// Its session is over and it has not heard of it: it has to before it is given anything.
+    /// The session is over and the member does not know yet. It gets no partition until it does.
     is_lost: bool,
-    /// A reload that waits for what is open: to which configuration, and until when.
+    /// A reload that waits for open batches: the configuration and the deadline.
     reload: Option<(usize, Instant)>,
 }
 
@@ -48,15 +48,15 @@ pub struct World {
     now: Instant,
     logs: BTreeMap<TopicPartition, Vec<Logged>>,
     committed: BTreeMap<TopicPartition, i64>,
-    /// How many records of each were fetched by anybody.
+    /// Number of records of each partition that any member fetched.
     fetched: BTreeMap<TopicPartition, usize>,
-    /// Who the coordinator says holds a partition.
+    /// The owner of each partition by the coordinator.
     owners: BTreeMap<TopicPartition, u64>,
     members: BTreeMap<u64, Member>,
     next_member: u64,
     next_id: u64,
     store: Store,
-    seen: Seen,
+    coverage: Coverage,
 }
 
 impl World {
@@ -76,20 +76,20 @@ impl World {
             next_member: 0,
             next_id: 0,
             store: Store::default(),
-            seen: Seen::default(),
+            coverage: Coverage::default(),
         }
     }
 
-    pub fn run(mut self) -> Seen {
+    pub fn run(mut self) -> Coverage {
         for _ in 0..STEPS {
             self.step();
             self.now += Duration::from_millis(self.rng.u64(0..300));
         }
         self.end();
-        self.seen.points = self.store.points();
-        self.seen.letters = self.store.letters.len();
-        self.seen.blocked = self.store.blocked;
-        self.seen
+        self.coverage.points = self.store.points();
+        self.coverage.letters = self.store.letters.len();
+        self.coverage.blocked = self.store.blocked;
+        self.coverage
     }
 
     fn step(&mut self) {
@@ -100,8 +100,8 @@ impl World {
             70..80 => self.answer(),
             80..86 => self.commit(),
             86..88 => self.rebalance(),
-            88..90 => self.ask_for_reload(),
-            90 => self.change_holds(),
+            88..90 => self.request_reload(),
+            90 => self.change_blocked_lanes(),
             91 => self.change_limit(),
             92..94 => self.join(),
             94..96 => self.crash(),
@@ -112,7 +112,7 @@ impl World {
         self.finish_stops();
     }
 
-    /// No more faults: everything has to be settled and committed.
+    /// Runs without faults until everything is settled and committed.
     fn end(&mut self) {
         for steps in 0.. {
             assert!(steps < STEPS_TO_END, "not everything is committed: {:?}", self.committed);
@@ -120,7 +120,7 @@ impl World {
                 self.join();
             }
             for member in self.members.values_mut() {
-                member.lanes.0.borrow_mut().iter_mut().for_each(|lane| lane.holds = false);
+                member.lanes.0.borrow_mut().iter_mut().for_each(|lane| lane.is_blocked = false);
             }
             self.store.is_full = false;
             self.rebalance();
@@ -157,7 +157,7 @@ impl World {
             let offset = log.last().map_or(0, |last| last.offset + 1) + gap;
             log.push(Logged { at: at.clone(), offset, kind, id: self.next_id });
             self.next_id += 3;
-            self.seen.records += 1;
+            self.coverage.records += 1;
         }
     }
 
@@ -166,10 +166,10 @@ impl World {
         (count > 0).then(|| *self.members.keys().nth(self.rng.usize(0..count)).unwrap())
     }
 
-    /// Every member fetches some of what it holds, also one that has lost its session and does not know.
+    /// Every member fetches some records of its partitions, also a member that lost its session and does not know.
     fn fetch(&mut self) {
         for member in self.members.values_mut() {
-            for (at, (queue, next)) in &mut member.held {
+            for (at, (queue, next)) in &mut member.assigned {
                 let log = &self.logs[at];
                 let end = (*next + self.rng.usize(0..6)).min(log.len());
                 log[*next..end].iter().for_each(|record| queue.fetch(record.clone()));
@@ -189,13 +189,13 @@ impl World {
         for number in numbers {
             self.reload_if_due(number);
             let member = self.members.get_mut(&number).unwrap();
-            let reading = match member.reload {
-                _ if member.stopping => Reading::Off,
-                Some(_) => Reading::FetchedRecords,
-                None => Reading::On,
+            let read_mode = match member.reload {
+                _ if member.stopping => ReadMode::Nothing,
+                Some(_) => ReadMode::FetchedOnly,
+                None => ReadMode::Fetch,
             };
-            member.dispatcher.turn(self.now, reading);
-            if reading == Reading::On {
+            member.dispatcher.turn(self.now, read_mode);
+            if read_mode == ReadMode::Fetch {
                 self.resume_topics(number);
             }
         }
@@ -205,24 +205,24 @@ impl World {
         let Self { members, store, rng, .. } = self;
         for member in members.values_mut() {
             for (number, lane) in member.lanes.0.borrow_mut().iter_mut().enumerate() {
-                if !lane.holds && rng.bool() {
+                if !lane.is_blocked && rng.bool() {
                     lane.answer(number, store);
                 }
             }
         }
     }
 
-    fn change_holds(&mut self) {
+    fn change_blocked_lanes(&mut self) {
         for member in self.members.values_mut() {
             for lane in member.lanes.0.borrow_mut().iter_mut() {
-                lane.holds = self.rng.u32(0..3) == 0;
+                lane.is_blocked = self.rng.u32(0..3) == 0;
             }
         }
     }
 
     fn change_limit(&mut self) {
         self.store.is_full = self.rng.bool();
-        // As somebody who raises a limit does by hand.
+        // Somebody who raises a limit may also send a SIGHUP.
         if let Some(number) = self.any_member().filter(|_| self.rng.bool()) {
             self.members.get_mut(&number).unwrap().dispatcher.lift_blocks();
         }
@@ -230,11 +230,11 @@ impl World {
 
     fn commit(&mut self) {
         let Some(number) = self.any_member() else { return };
-        let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().settled;
+        let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().offsets;
         self.commit_for(number, settled);
     }
 
-    /// The coordinator takes commits of a partition's owner only.
+    /// Commits like the coordinator, which accepts commits of a partition's owner only.
     fn commit_for(&mut self, member: u64, settled: Vec<(TopicPartition, NextOffset)>) {
         for (at, next) in settled {
             if self.owners.get(&at) != Some(&member) {
@@ -243,7 +243,7 @@ impl World {
             let next = next.get();
             let before = self.committed.insert(at.clone(), next).unwrap_or(0);
             assert!(before <= next, "{at:?} went back from {before} to {next}");
-            self.seen.commits += 1;
+            self.coverage.commits += 1;
             let passed = self.logs[&at].iter().filter(|record| (before..next).contains(&record.offset));
             for record in passed {
                 self.assert_settled(record);
@@ -266,16 +266,16 @@ impl World {
             return;
         }
         let lanes = Lanes::default();
-        let dispatcher = Dispatcher::new(settings::setting(0), lanes.clone());
-        let (held, revokes) = (BTreeMap::new(), Vec::new());
+        let dispatcher = Dispatcher::new(settings::dispatcher_settings(0), lanes.clone());
+        let (assigned, revokes) = (BTreeMap::new(), Vec::new());
         let member =
-            Member { dispatcher, lanes, held, revokes, stopping: false, is_lost: false, reload: None };
+            Member { dispatcher, lanes, assigned, revokes, stopping: false, is_lost: false, reload: None };
         self.members.insert(self.next_member, member);
         self.next_member += 1;
         self.rebalance();
     }
 
-    /// Gives away a partition that nobody has, or takes one from a member, as a cooperative group does.
+    /// Assigns free partitions, or revokes some, like a cooperative rebalance.
     fn rebalance(&mut self) {
         let takers: Vec<u64> = self
             .members
@@ -304,25 +304,25 @@ impl World {
         let next = self.logs[&at].partition_point(|record| record.offset < from);
         let stored =
             self.logs[&at][next..].iter().filter_map(Logged::points).filter(|id| self.store.has(*id));
-        self.seen.replayed += stored.count();
+        self.coverage.replayed += stored.count();
         let fetched = self.fetched.get(&at).copied().unwrap_or(0).max(next);
         self.store.read_again.extend(self.logs[&at][next..fetched].iter().filter_map(Logged::points));
         let member = self.members.get_mut(&number).unwrap();
         let queue = member.dispatcher.assign(at.clone(), Queue::default).unwrap().clone();
-        member.held.insert(at, (queue, next));
+        member.assigned.insert(at, (queue, next));
     }
 
     fn revoke(&mut self, number: u64) {
         let member = self.members.get_mut(&number).unwrap();
-        let count = member.held.len();
-        let some: Vec<_> = member.held.keys().take(self.rng.usize(0..=count)).cloned().collect();
+        let count = member.assigned.len();
+        let some: Vec<_> = member.assigned.keys().take(self.rng.usize(0..=count)).cloned().collect();
         if !some.is_empty() {
             member.revoke(some, self.now, false);
-            self.seen.revokes += 1;
+            self.coverage.revokes += 1;
         }
     }
 
-    /// Acknowledged revokes commit; then the partitions are free.
+    /// Commits acknowledged revocations, and frees their partitions.
     fn finish_revokes(&mut self) {
         let numbers: Vec<u64> = self.members.keys().copied().collect();
         for number in numbers {
@@ -343,7 +343,7 @@ impl World {
         }
     }
 
-    /// What was settled and not committed is forgotten, and what was in flight may have landed or not.
+    /// Removes a member. Its uncommitted progress is lost, and lines in flight may be stored or not.
     fn crash(&mut self) {
         let Some(number) = self.any_member() else { return };
         let member = self.members.remove(&number).unwrap();
@@ -351,10 +351,10 @@ impl World {
             lane.half_write(&mut self.store, &mut self.rng);
         }
         self.owners.retain(|_, owner| *owner != number);
-        self.seen.crashes += 1;
+        self.coverage.crashes += 1;
     }
 
-    /// The group gives the partitions to others; the member goes on writing until it hears of it.
+    /// Assigns the partitions of a member to others. The member keeps writing until it notices the lost session.
     fn lose_session(&mut self) {
         let Some(number) = self.any_member() else { return };
         self.owners.retain(|_, owner| *owner != number);
@@ -369,12 +369,12 @@ impl World {
         let now = self.now;
         let Some(member) = self.members.get_mut(&number) else { return };
         member.is_lost = false;
-        let lost: Vec<_> = member.held.keys().cloned().collect();
+        let lost: Vec<_> = member.assigned.keys().cloned().collect();
         if !lost.is_empty() {
             member.revoke(lost, now, true);
-            self.seen.revokes_with_loss += 1;
+            self.coverage.revokes_with_loss += 1;
         }
-        self.seen.sessions_lost += 1;
+        self.coverage.sessions_lost += 1;
     }
 
     fn stop(&mut self) {
@@ -382,17 +382,17 @@ impl World {
         self.members.get_mut(&number).unwrap().stopping = true;
     }
 
-    /// A member that has nothing open commits and leaves.
+    /// Lets stopping members without open batches commit and leave.
     fn finish_stops(&mut self) {
         let idle =
             |member: &Member| member.stopping && member.dispatcher.is_idle() && member.revokes.is_empty();
         let leaving = self.members.iter().filter(|(_, member)| idle(member)).map(|(number, _)| *number);
         for number in leaving.collect::<Vec<_>>() {
-            let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().settled;
+            let settled = self.members.get_mut(&number).unwrap().dispatcher.take_settled().offsets;
             self.commit_for(number, settled);
             self.members.remove(&number);
             self.owners.retain(|_, owner| *owner != number);
-            self.seen.stops += 1;
+            self.coverage.stops += 1;
         }
     }
 }
@@ -400,7 +400,7 @@ impl World {
 impl Member {
     fn revoke(&mut self, partitions: Vec<TopicPartition>, now: Instant, is_lost: bool) {
         for at in &partitions {
-            if let Some((queue, _)) = self.held.remove(at) {
+            if let Some((queue, _)) = self.assigned.remove(at) {
                 queue.forget(at);
             }
         }

@@ -1,58 +1,58 @@
-//! What was rejected and refused, by topic. Such records are few; those that are well are not counted here.
+//! Rejected records and refused lines by topic. They are few, so each is counted at once; stored records are not counted here.
 
 use mapping::Reason;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Topics that are told apart; what further ones have is counted together. A regular expression may match any number.
+/// Topics with counts of their own; further topics are counted together. A regular expression may match any number of topics.
 const TOPICS_MAX: usize = 1_000;
 const OTHERS: &str = "(others)";
 
 /// Counts of one topic.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct OfTopic {
+pub struct TopicCounts {
     rejected: [u64; Reason::ALL.len()],
     pub lines_refused: u64,
 }
 
-impl OfTopic {
-    /// The reasons there were.
+impl TopicCounts {
+    /// Counts of rejected records by reason, without zeros.
     pub fn rejected(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
         Reason::ALL.into_iter().zip(self.rejected).filter(|(_, count)| *count > 0)
     }
 }
 
-/// Only topics that had some.
+/// Counts of the topics with rejected records or refused lines.
 #[derive(Debug, Default)]
-pub struct ByTopic(Mutex<BTreeMap<Arc<str>, OfTopic>>);
+pub struct ByTopic(Mutex<BTreeMap<Arc<str>, TopicCounts>>);
 
 impl ByTopic {
     pub fn reject(&self, topic: &str, reason: Reason, count: u64) {
-        self.of(topic, |of| {
-            if let Some(counter) = of.rejected.get_mut(reason as usize) {
+        self.count(topic, |counts| {
+            if let Some(counter) = counts.rejected.get_mut(reason as usize) {
                 *counter += count;
             }
         });
     }
 
     pub fn refuse(&self, topic: &str, lines: u64) {
-        self.of(topic, |of| of.lines_refused += lines);
+        self.count(topic, |counts| counts.lines_refused += lines);
     }
 
-    pub fn all(&self) -> BTreeMap<Arc<str>, OfTopic> {
+    pub fn all(&self) -> BTreeMap<Arc<str>, TopicCounts> {
         self.lock().clone()
     }
 
-    fn of<T>(&self, topic: &str, count: impl FnOnce(&mut OfTopic) -> T) -> T {
+    fn count(&self, topic: &str, count: impl FnOnce(&mut TopicCounts)) {
         let mut topics = self.lock();
-        if let Some(of) = topics.get_mut(topic) {
-            return count(of);
+        if let Some(counts) = topics.get_mut(topic) {
+            return count(counts);
         }
         let name = if topics.len() < TOPICS_MAX { topic } else { OTHERS };
-        count(topics.entry(name.into()).or_default())
+        count(topics.entry(name.into()).or_default());
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, OfTopic>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, TopicCounts>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

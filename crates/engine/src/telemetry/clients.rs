@@ -1,19 +1,19 @@
-//! How librdkafka does: of its hundreds of numbers those that tell trouble with brokers from trouble elsewhere.
+//! The state of librdkafka's clients: the few of its hundreds of statistics that separate broker problems from others.
 
 use rdkafka::statistics::{Broker, Statistics};
 
-/// Brokers that are told of; a client that reads speaks to those that lead its partitions.
+/// Brokers that are reported per client. A consumer talks to the leaders of its partitions.
 const BROKERS_MAX: usize = 100;
-/// Where an address of `kafka.brokers` is not known to be a broker's own.
+/// Broker number of an address of `kafka.brokers` that was not matched with a broker yet.
 const NO_BROKER: i32 = -1;
 
-/// One consumer's client.
+/// State of one consumer's client.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClientState {
-    /// Whether it has its share of the group.
+    /// Whether the consumer is a stable member of the group.
     pub is_member: bool,
     pub rebalance_age_seconds: f64,
-    /// Fetched and not taken yet.
+    /// Records fetched by librdkafka that no lane has taken yet.
     pub fetch_queue_records: i64,
     pub fetch_queue_bytes: u64,
     pub brokers: Vec<BrokerState>,
@@ -27,11 +27,11 @@ pub struct BrokerState {
     pub is_connected: bool,
     pub disconnects: u64,
     pub timeouts: u64,
-    /// Requests that could not be sent, and answers with errors.
+    /// Requests that could not be sent, and responses with errors.
     pub errors: u64,
     pub received_bytes: u64,
     pub sent_bytes: u64,
-    /// Of the last few seconds.
+    /// Average of the last few seconds.
     pub round_trip_seconds: Option<f64>,
     pub round_trip_p99_seconds: Option<f64>,
     pub throttle_seconds: f64,
@@ -39,11 +39,12 @@ pub struct BrokerState {
 
 impl ClientState {
     pub fn of(statistics: &Statistics) -> Self {
-        let held = statistics.topics.values().flat_map(|topic| topic.partitions.values());
-        let held: Vec<_> = held.filter(|partition| partition.partition >= 0 && partition.desired).collect();
+        let assigned = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let assigned: Vec<_> =
+            assigned.filter(|partition| partition.partition >= 0 && partition.desired).collect();
         let group = statistics.cgrp.as_ref();
         let mut brokers: Vec<&Broker> =
-            statistics.brokers.values().filter(|broker| is_told(broker)).collect();
+            statistics.brokers.values().filter(|broker| is_reported(broker)).collect();
         if brokers.iter().any(|broker| broker.nodeid != NO_BROKER) {
             brokers.retain(|broker| broker.nodeid != NO_BROKER);
         }
@@ -52,24 +53,24 @@ impl ClientState {
         Self {
             is_member: group.is_some_and(|group| group.join_state == "steady"),
             rebalance_age_seconds: group.map_or(0.0, |group| group.rebalance_age.max(0) as f64 / 1e3),
-            fetch_queue_records: held.iter().map(|partition| partition.fetchq_cnt.max(0)).sum(),
-            fetch_queue_bytes: held.iter().map(|partition| partition.fetchq_size).sum(),
+            fetch_queue_records: assigned.iter().map(|partition| partition.fetchq_cnt.max(0)).sum(),
+            fetch_queue_bytes: assigned.iter().map(|partition| partition.fetchq_size).sum(),
             brokers: brokers.into_iter().map(BrokerState::of).collect(),
         }
     }
 }
 
-/// The group's coordinator is listed a second time under a name of its own.
-fn is_told(broker: &Broker) -> bool {
+/// Leaves out the second entry of the group's coordinator, which librdkafka lists under another name.
+fn is_reported(broker: &Broker) -> bool {
     broker.source == "learned" || broker.source == "configured"
 }
 
 impl BrokerState {
     fn of(broker: &Broker) -> Self {
-        // librdkafka leaves out a count that is still zero.
+        // librdkafka omits a count that is still zero.
         let positive = |number: Option<i64>| u64::try_from(number.unwrap_or(0)).unwrap_or(0);
         let round_trip = broker.rtt.as_ref().filter(|window| window.cnt > 0);
-        // Microseconds, but for throttling.
+        // Round trips are in microseconds, throttling in milliseconds.
         let seconds = |micros: i64| micros.max(0) as f64 / 1e6;
         Self {
             name: broker.name.clone(),
@@ -102,11 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn tells_of_brokers_that_are_some() {
+    fn lists_real_brokers_only() {
         let f = |brokers: Vec<Broker>, want: &[(&str, bool)]| {
             let state = state(brokers);
-            let told: Vec<_> = state.brokers.iter().map(|b| (b.name.as_str(), b.is_connected)).collect();
-            assert_eq!(told, want);
+            let reported: Vec<_> = state.brokers.iter().map(|b| (b.name.as_str(), b.is_connected)).collect();
+            assert_eq!(reported, want);
         };
         f(vec![], &[]);
         f(vec![broker(-1, "configured", "TRY_CONNECT")], &[("h:1/-1", false)]);
@@ -123,22 +124,22 @@ mod tests {
     }
 
     #[test]
-    fn is_bounded() {
-        let told = state((0..150).map(|number| broker(number, "learned", "UP")).collect());
-        assert_eq!(told.brokers.len(), BROKERS_MAX);
-        assert_eq!(told.brokers[99].name, "h:1/99");
+    fn reports_a_bounded_number_of_brokers() {
+        let reported = state((0..150).map(|number| broker(number, "learned", "UP")).collect());
+        assert_eq!(reported.brokers.len(), BROKERS_MAX);
+        assert_eq!(reported.brokers[99].name, "h:1/99");
     }
 
     #[test]
-    fn takes_seconds() {
+    fn converts_times_to_seconds() {
         let window = |avg, p99| Some(Window { avg, p99, cnt: 5, ..Window::default() });
-        let told = state(vec![Broker {
+        let reported = state(vec![Broker {
             rtt: window(1_500, 20_000),
             throttle: window(250, 0),
             disconnects: Some(-1),
             ..broker(1, "learned", "UP")
         }]);
-        let broker = &told.brokers[0];
+        let broker = &reported.brokers[0];
         assert_eq!(broker.round_trip_seconds, Some(0.0015));
         assert_eq!(broker.round_trip_p99_seconds, Some(0.02));
         assert_eq!((broker.throttle_seconds, broker.disconnects), (0.25, 0));

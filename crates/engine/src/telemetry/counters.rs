@@ -1,4 +1,4 @@
-//! What the bridge counts: nothing is dropped without one of these.
+//! Counters of the data path. Nothing is dropped without one of them.
 
 use super::{ByTopic, Rejections, UnsettledTimes};
 use mapping::{Drop, Drops, Reason};
@@ -7,20 +7,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// Why an open batch was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// It had as many lines or bytes as a batch may.
+    /// It reached `batch.lines_max` or `batch.bytes_max`.
     Full,
-    /// Its first line was as old as one may be.
+    /// Its first line reached `batch.age_max`.
     Age,
-    /// All batches together had as much memory as they may.
+    /// All batches together reached `batch.memory_max`.
     Memory,
-    /// A revoke or a stop waited for it.
+    /// A revocation, a reload or a stop waited for it.
     End,
 }
 
 impl CloseReason {
     pub const ALL: [Self; 4] = [Self::Full, Self::Age, Self::Memory, Self::End];
 
-    /// As it stands in metrics.
+    /// Its label value in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -31,49 +31,50 @@ impl CloseReason {
     }
 }
 
-/// Counters of all consumers together. The data threads add to them once a turn, not once a record.
+/// Counters of all consumers together. The data threads add to them once per turn, not once per record.
 #[derive(Debug, Default)]
 pub struct Counters {
     pub records: AtomicU64,
     pub record_bytes: AtomicU64,
-    /// Lines that were mapped; how many of them were stored is the writer's to count.
+    /// Mapped lines. The writer counts stored lines.
     pub lines: AtomicU64,
-    /// Elements that became no point because the configuration says so.
+    /// Elements that the configuration excludes from becoming points.
     pub filtered: AtomicU64,
-    /// Records whose dead letter is written.
+    /// Records whose dead letters were written.
     pub dead_letters: AtomicU64,
-    /// Points that overwrote those of other records in the same batch.
+    /// Points that overwrote earlier points of the same batch.
     pub collisions: AtomicU64,
-    /// Offsets that Kafka had deleted before they were read.
+    /// Offsets that Kafka deleted before they were read.
     pub skipped: AtomicU64,
-    /// Errors that came in the place of records.
+    /// Errors that librdkafka delivered instead of records.
     pub fetch_errors: AtomicU64,
-    /// Partitions held now, by all consumers together.
+    /// Partitions assigned now to all consumers together.
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
     pub by_topic: ByTopic,
     pub unsettled_times: UnsettledTimes,
-    /// The last of the records that are counted as rejected or refused.
+    /// The newest rejected and refused records.
     pub rejections: Rejections,
-    /// Reloads of the configuration, by what came of them.
+    /// Reloads of the configuration, by result.
     pub reloads: Reloads,
     rejected: [AtomicU64; Reason::ALL.len()],
     closed: [AtomicU64; CloseReason::ALL.len()],
     dropped: [AtomicU64; Drop::ALL.len()],
 }
 
+/// Counts of reloads by result.
 #[derive(Debug, Default)]
 pub struct Reloads {
     pub applied: AtomicU64,
     pub unchanged: AtomicU64,
-    /// The file has errors, or says what wants a restart.
+    /// The file has errors, or changes a key that needs a restart.
     pub refused: AtomicU64,
     /// Whether the last one was refused.
     pub last_refused: AtomicBool,
 }
 
 impl Counters {
-    /// `keeps_text`: whether the beginnings of rejected records are kept for the status page.
+    /// `keeps_text`: whether the status page may show the beginnings of rejected records.
     pub fn new(keeps_text: bool) -> Self {
         Self { rejections: Rejections::new(keeps_text), ..Self::default() }
     }
@@ -86,7 +87,7 @@ impl Counters {
         counter.load(Ordering::Relaxed)
     }
 
-    /// Counts records of a topic, or elements of one, that are rejected.
+    /// Counts rejected records of a topic, or rejected elements of a record.
     pub fn reject(&self, topic: &str, reason: Reason, count: u64) {
         if let Some(counter) = self.rejected.get(reason as usize) {
             Self::add(counter, count);
@@ -94,7 +95,7 @@ impl Counters {
         self.by_topic.reject(topic, reason, count);
     }
 
-    /// Counts refused lines of a topic's records; how many there are in all is the writer's to count.
+    /// Counts refused lines of a topic. The writer counts their total.
     pub fn refuse(&self, topic: &str, lines: u64) {
         self.by_topic.refuse(topic, lines);
     }
@@ -109,8 +110,8 @@ impl Counters {
         CloseReason::ALL.into_iter().zip(self.closed.iter().map(Self::get))
     }
 
-    /// A consumer that held `before` partitions holds `now`.
-    pub fn hold_partitions(&self, before: u64, now: u64) {
+    /// Changes the number of a consumer's assigned partitions from `before` to `now`.
+    pub fn change_assigned_partitions(&self, before: u64, now: u64) {
         self.assigned_partitions.fetch_add(now, Ordering::Relaxed);
         self.assigned_partitions.fetch_sub(before, Ordering::Relaxed);
     }

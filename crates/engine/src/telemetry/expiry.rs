@@ -7,67 +7,69 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tracing::warn;
 
-/// Between two looks. What is in danger at two of them in a row is told: a batch of old records passes by.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Of one topic.
+/// Interval of checks. Only records in danger at two checks in a row cause a warning: a batch of old records passes by.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// Interval of warnings about one topic.
 const REPEAT: Duration = Duration::from_mins(10);
-/// Topics that may be told of in one look.
+/// Topics with a warning in one check.
 const TOPICS_MAX: usize = 10;
 
-/// Of the topics that are told of.
+/// Checks the age of unsettled records against the retention of their topics.
 #[derive(Debug)]
 pub struct ExpiryWatch {
-    next_look: Instant,
+    next_check: Instant,
+    /// Partitions in danger at the last check.
     endangered: BTreeSet<(String, i32)>,
-    told: BTreeMap<String, Instant>,
+    /// When each topic was last warned of.
+    warned: BTreeMap<String, Instant>,
 }
 
 impl ExpiryWatch {
     pub fn new(now: Instant) -> Self {
-        Self { next_look: now, endangered: BTreeSet::new(), told: BTreeMap::new() }
+        Self { next_check: now, endangered: BTreeSet::new(), warned: BTreeMap::new() }
     }
 
-    /// Warns if it is time to, and there is something to warn of.
-    pub fn look(&mut self, now: Instant, partitions: impl FnOnce() -> Vec<PartitionState>) {
-        if now < self.next_look {
+    /// Checks once per interval, and logs the warnings.
+    pub fn check(&mut self, now: Instant, partitions: impl FnOnce() -> Vec<PartitionState>) {
+        if now < self.next_check {
             return;
         }
-        self.next_look = now + LOOK_EVERY;
+        self.next_check = now + CHECK_EVERY;
         for warning in self.warnings(now, &partitions()) {
             warn!("{warning}");
         }
     }
 
-    /// One for each topic.
+    /// The warnings of one check, one for each topic.
     fn warnings(&mut self, now: Instant, partitions: &[PartitionState]) -> Vec<String> {
         let endangered: Vec<_> =
             partitions.iter().filter_map(|state| Some((state, danger(state)?))).collect();
         let key = |state: &PartitionState| (state.topic.clone(), state.partition);
         let before = std::mem::take(&mut self.endangered);
         self.endangered = endangered.iter().map(|(state, _)| key(state)).collect();
-        self.told.retain(|_, told| now.saturating_duration_since(*told) < REPEAT);
+        self.warned.retain(|_, warned| now.saturating_duration_since(*warned) < REPEAT);
         let lasting: Vec<_> =
             endangered.into_iter().filter(|(state, _)| before.contains(&key(state))).collect();
         let mut warnings = Vec::new();
         for of_topic in lasting.chunk_by(|(a, _), (b, _)| a.topic == b.topic) {
             let Some(left) = of_topic.iter().map(|(_, left)| *left).min() else { continue };
             let Some((PartitionState { topic, .. }, _)) = of_topic.first() else { continue };
-            if self.told.contains_key(topic) || warnings.len() >= TOPICS_MAX {
+            if self.warned.contains_key(topic) || warnings.len() >= TOPICS_MAX {
                 continue;
             }
-            self.told.insert(topic.clone(), now);
+            self.warned.insert(topic.clone(), now);
             let at = |(state, _): &(&PartitionState, _)| TopicPartition {
                 topic: state.topic.clone(),
                 partition: state.partition,
             };
-            warnings.push(words(&of_topic.iter().map(at).collect::<Vec<_>>(), left));
+            warnings.push(warning(&of_topic.iter().map(at).collect::<Vec<_>>(), left));
         }
         warnings
     }
 }
 
-/// What is left, if that is little: a tenth of the topic's retention, or an hour of a day. Who keeps records for an hour
-/// hears of it when a quarter is left.
+/// The retention time left, if that is less than a tenth of the topic's retention or less than an hour. For a retention of less than
+/// four hours, a quarter replaces the hour.
 fn danger(state: &PartitionState) -> Option<Duration> {
     const HOUR: Duration = Duration::from_hours(1);
     let (left, retention) = (state.retention_left()?, state.retention?);
@@ -75,7 +77,7 @@ fn danger(state: &PartitionState) -> Option<Duration> {
     (left < little).then_some(left)
 }
 
-fn words(partitions: &[TopicPartition], left: Duration) -> String {
+fn warning(partitions: &[TopicPartition], left: Duration) -> String {
     let at = partitions_in_words(partitions);
     let when = match left.as_secs() {
         0 => "may be deleted by the topic's retention now".to_owned(),
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tenth_or_an_hour_is_little() {
+    fn danger_begins_at_a_tenth_or_an_hour() {
         let f = |retention: u64, left: u64, want: bool| {
             assert_eq!(danger(&state("t", 0, retention, left)).is_some(), want, "{retention} {left}");
         };
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn warns_of_what_lasts_once_in_a_while() {
+    fn repeats_warnings_of_lasting_danger_at_intervals() {
         let start = Instant::now();
         let mut watch = ExpiryWatch::new(start);
         let mut at = |minutes: u64, partitions: &[PartitionState]| {
@@ -137,15 +139,15 @@ mod tests {
         let (a, b) =
             ([state("a", 0, 60, 10), state("a", 1, 60, 5), state("a", 2, 60, 50)], state("b", 0, 60, 0));
         assert_eq!(at(0, &a), [""; 0]);
-        let told = at(1, &a);
-        assert_eq!(told.len(), 1);
+        let warned = at(1, &a);
+        assert_eq!(warned.len(), 1);
         let begin = "records of a[0-1] that are not written yet are deleted by the topic's retention in 5 min: mend what";
-        assert!(told[0].starts_with(begin), "{told:?}");
+        assert!(warned[0].starts_with(begin), "{warned:?}");
         assert_eq!(at(2, &[a[0].clone(), b.clone()]), [""; 0]);
-        let told = at(3, &[a[0].clone(), b]);
+        let warned = at(3, &[a[0].clone(), b]);
         assert!(
-            told.len() == 1 && told[0].contains("b[0] that are not written yet may be deleted"),
-            "{told:?}"
+            warned.len() == 1 && warned[0].contains("b[0] that are not written yet may be deleted"),
+            "{warned:?}"
         );
         assert_eq!(at(10, &a), [""; 0]);
         assert_eq!(at(11, &a).len(), 1);

@@ -1,17 +1,17 @@
-//! Whether the threads turn: each beats once in every turn of its loop.
+//! Heartbeats of the threads: each thread records one in every turn of its loop.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// One thread's sign of life.
+/// The last heartbeat of one thread.
 #[derive(Debug)]
 pub struct Heartbeat {
     name: String,
-    /// A thread that has not beaten for this long does not work any more.
+    /// A thread without a heartbeat for this long counts as stuck.
     silence_max: Duration,
     start: Instant,
-    /// Since `start`.
+    /// Milliseconds since `start`.
     last_ms: AtomicU64,
 }
 
@@ -20,7 +20,7 @@ impl Heartbeat {
         self.last_ms.store(millis(now.saturating_duration_since(self.start)), Ordering::Relaxed);
     }
 
-    /// How long it has been overdue, if that is too long.
+    /// The time since the last heartbeat, if that is too long.
     fn overdue(&self, now: Instant) -> Option<Duration> {
         let last = self.start + Duration::from_millis(self.last_ms.load(Ordering::Relaxed));
         Some(now.saturating_duration_since(last)).filter(|silence| *silence > self.silence_max)
@@ -32,15 +32,15 @@ impl Heartbeat {
 pub struct Heartbeats(Mutex<Vec<Arc<Heartbeat>>>);
 
 impl Heartbeats {
-    /// For a thread that is about to start.
-    pub fn of(&self, name: String, silence_max: Duration) -> Arc<Heartbeat> {
+    /// Registers a thread that is about to start.
+    pub fn register(&self, name: String, silence_max: Duration) -> Arc<Heartbeat> {
         let heartbeat = Heartbeat { name, silence_max, start: Instant::now(), last_ms: AtomicU64::new(0) };
         let heartbeat = Arc::new(heartbeat);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&heartbeat));
         heartbeat
     }
 
-    /// The threads that have been overdue for too long, and since when.
+    /// The threads without a heartbeat for too long, each with the time since its last one.
     pub fn overdue(&self, now: Instant) -> Vec<(String, Duration)> {
         let heartbeats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         heartbeats
@@ -59,12 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_who_is_silent() {
+    fn reports_overdue_threads() {
         let heartbeats = Heartbeats::default();
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        let data = heartbeats.of("data-0".to_owned(), Duration::from_secs(30));
-        let _control = heartbeats.of("control-0".to_owned(), Duration::from_mins(2));
+        let data = heartbeats.register("data-0".to_owned(), Duration::from_secs(30));
+        let _control = heartbeats.register("control-0".to_owned(), Duration::from_mins(2));
         assert_eq!(heartbeats.overdue(at(29)), []);
         let overdue = heartbeats.overdue(at(40));
         assert_eq!(overdue.len(), 1);

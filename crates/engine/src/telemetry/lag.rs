@@ -1,4 +1,4 @@
-//! How far reading and settling are behind, and how librdkafka does, from its statistics.
+//! Lag of reading and settling, and the state of the clients, from librdkafka's statistics.
 
 use super::clients::ClientState;
 use kafka::Retentions;
@@ -7,43 +7,43 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Records of a partition that are still to be done; none where librdkafka does not know yet.
+/// Lag and positions of a partition. None: librdkafka does not know the number yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PartitionLag {
-    /// Not read yet.
+    /// Records that were not read yet.
     pub unread: Option<i64>,
-    /// Not settled and committed yet.
+    /// Records that are not committed yet.
     pub uncommitted: Option<i64>,
-    /// Read and not settled yet.
+    /// Records that were read and are not settled yet.
     pub buffered: Option<i64>,
-    /// Where reading goes on.
+    /// Offset of the next record to read.
     pub read_offset: Option<i64>,
-    /// Where it would after a crash.
+    /// Committed offset: reading would start here after a crash.
     pub committed_offset: Option<i64>,
-    /// When everything was read the last time, in nanoseconds since 1970.
+    /// The last time at which all records were read, in nanoseconds since 1970.
     pub caught_up_ns: Option<i64>,
 }
 
 type Snapshot = BTreeMap<(String, i32), PartitionLag>;
 
-/// What one consumer told last.
+/// The last report of one consumer.
 #[derive(Debug, Default)]
-struct Told {
+struct ConsumerReport {
     partitions: Snapshot,
     retentions: Retentions,
     client: ClientState,
 }
 
-/// The newest snapshot of each consumer, written by its control thread every few seconds.
+/// The newest report of each consumer, written by its control thread every few seconds.
 #[derive(Debug, Default)]
-pub struct Lags(Mutex<BTreeMap<usize, Told>>);
+pub struct Lags(Mutex<BTreeMap<usize, ConsumerReport>>);
 
 impl Lags {
-    /// Of all partitions held. One that moves between two consumers may be in both their snapshots for a moment.
+    /// The lag of all assigned partitions. A partition that moves between consumers may be in both reports for a moment.
     pub fn all(&self) -> Snapshot {
         let mut all = Snapshot::new();
-        for told in self.told().values() {
-            for (at, lag) in &told.partitions {
+        for report in self.reports().values() {
+            for (at, lag) in &report.partitions {
                 let merged = all.entry(at.clone()).or_default();
                 merged.unread = merged.unread.max(lag.unread);
                 merged.uncommitted = merged.uncommitted.max(lag.uncommitted);
@@ -56,39 +56,39 @@ impl Lags {
         all
     }
 
-    /// Records in Kafka that no consumer has read yet; none while nothing is known.
+    /// Number of records in Kafka that no consumer has read yet. None before the first statistics.
     pub fn unread(&self) -> Option<i64> {
         self.all().into_values().filter_map(|lag| lag.unread).reduce(|all, unread| all + unread)
     }
 
-    /// Records that are read and not settled, of all consumers; none while nothing is known.
+    /// Number of records that all consumers have read and not settled. None before the first statistics.
     pub fn unsettled(&self) -> Option<i64> {
         self.all().into_values().filter_map(|lag| lag.buffered).reduce(|all, buffered| all + buffered)
     }
 
-    /// What is known of the topics held.
+    /// The known retentions of the assigned topics.
     pub fn retentions(&self) -> Retentions {
-        self.told().values().flat_map(|told| told.retentions.clone()).collect()
+        self.reports().values().flat_map(|report| report.retentions.clone()).collect()
     }
 
-    /// By consumer.
+    /// The state of each consumer's client.
     pub fn clients(&self) -> Vec<(usize, ClientState)> {
-        self.told().iter().map(|(consumer, told)| (*consumer, told.client.clone())).collect()
+        self.reports().iter().map(|(consumer, report)| (*consumer, report.client.clone())).collect()
     }
 
-    fn told(&self) -> MutexGuard<'_, BTreeMap<usize, Told>> {
+    fn reports(&self) -> MutexGuard<'_, BTreeMap<usize, ConsumerReport>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One consumer's pen. What it wrote is gone when it is dropped.
+/// Writes the reports of one consumer. Its report is removed when the reporter is dropped.
 #[derive(Debug)]
 pub struct LagReporter {
     lags: Arc<Lags>,
     consumer: usize,
     /// Whether a partition without a committed offset is read from its start.
     from_start: bool,
-    /// The statistics that were reported last.
+    /// Timestamp of the statistics that were reported last.
     reported: Option<i64>,
 }
 
@@ -97,7 +97,7 @@ impl LagReporter {
         Self { lags, consumer, from_start, reported: None }
     }
 
-    /// Reports statistics, and what is known of topics by then, unless they are known already.
+    /// Reports statistics and the known retentions, unless these statistics were reported already.
     pub fn report(&mut self, statistics: Option<&Statistics>, retentions: &Retentions) {
         let Some(statistics) = statistics.filter(|statistics| self.reported != Some(statistics.ts)) else {
             return;
@@ -105,26 +105,26 @@ impl LagReporter {
         self.reported = Some(statistics.ts);
         let mut partitions = snapshot(statistics, self.from_start);
         let (client, retentions) = (ClientState::of(statistics), retentions.clone());
-        let mut all = self.lags.told();
-        let told = all.entry(self.consumer).or_default();
+        let mut all = self.lags.reports();
+        let report = all.entry(self.consumer).or_default();
         let now = now_ns();
         for (at, lag) in &mut partitions {
-            let before = || told.partitions.get(at).and_then(|before| before.caught_up_ns);
+            let before = || report.partitions.get(at).and_then(|before| before.caught_up_ns);
             lag.caught_up_ns = if lag.unread == Some(0) { Some(now) } else { before() };
         }
-        *told = Told { partitions, retentions, client };
+        *report = ConsumerReport { partitions, retentions, client };
     }
 }
 
 impl Drop for LagReporter {
     fn drop(&mut self) {
-        self.lags.told().remove(&self.consumer);
+        self.lags.reports().remove(&self.consumer);
     }
 }
 
-/// By this machine's clock, which is what records' times are held against.
+/// The time of this machine's clock, with which record timestamps are compared.
 pub fn now_ns() -> i64 {
-    // A clock before 1970 counts as 1970: ages of records are then zero, and nothing that is settled depends on them.
+    // A clock before 1970 counts as 1970: ages of records are zero then, and settling does not depend on them.
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
 }
@@ -134,24 +134,24 @@ fn snapshot(statistics: &Statistics, from_start: bool) -> Snapshot {
         .topics
         .iter()
         .flat_map(|(topic, of_topic)| of_topic.partitions.values().map(move |p| (topic, p)));
-    // Number -1 is librdkafka's own, and those that are not wanted belong to somebody else.
-    let held = partitions.filter(|(_, p)| p.partition >= 0 && p.desired);
-    held.map(|(topic, p)| ((topic.clone(), p.partition), lag(p, from_start))).collect()
+    // Partition -1 is internal to librdkafka, and partitions that are not `desired` belong to other members.
+    let assigned = partitions.filter(|(_, p)| p.partition >= 0 && p.desired);
+    assigned.map(|(topic, p)| ((topic.clone(), p.partition), lag(p, from_start))).collect()
 }
 
 fn lag(partition: &Partition, from_start: bool) -> PartitionLag {
     let known = |offset: i64| (offset >= 0).then_some(offset);
-    // Records behind the last stable offset are of open transactions: nobody may read them yet.
+    // Records after the last stable offset belong to open transactions and can't be read yet.
     let end = known(partition.ls_offset).or(known(partition.hi_offset));
     let (stored, committed) = (known(partition.stored_offset), known(partition.committed_offset));
-    // Until the first record is read, reading goes on where settling ended.
+    // Until the first record is read, the position is the end of the settled records.
     let next = known(partition.app_offset).or(stored.max(committed));
     let unread = end.zip(next).map(|(end, next)| (end - next).max(0));
-    // While nothing is committed, all that is there is to be settled, or what came since the start: at least the unread.
+    // Without a committed offset, all retained records are uncommitted, or those since the start: at least the unread ones.
     let retained = end.zip(known(partition.lo_offset)).map(|(end, first)| (end - first).max(0));
     let whole = if from_start { retained.or(unread) } else { unread };
     let uncommitted = known(partition.consumer_lag).or(whole);
-    // Kafka may have deleted what lies between, and a new group has settled nothing.
+    // Kafka may have deleted records after the settled ones, and a new group has settled nothing.
     let begin = known(partition.lo_offset).filter(|_| from_start || stored.max(committed).is_some());
     let settled = stored.max(committed).max(begin);
     PartitionLag {
@@ -198,18 +198,18 @@ mod tests {
     }
 
     #[test]
-    fn sums_up_what_no_consumer_has_read() {
+    fn sums_up_unread_records_of_all_consumers() {
         let lags = Arc::new(Lags::default());
         assert_eq!(lags.unread(), None);
         let _reporters =
             [0, 1].map(|consumer| reports(&lags, consumer as usize, 1, vec![partition(consumer, 90, 10)]));
-        let of_each = lags.all().into_values().map(|lag| lag.unread.unwrap());
-        assert_eq!(lags.unread(), Some(of_each.sum()));
+        let each = lags.all().into_values().map(|lag| lag.unread.unwrap());
+        assert_eq!(lags.unread(), Some(each.sum()));
         assert_eq!(lags.unread(), Some(20));
     }
 
     #[test]
-    fn tells_what_is_unread_and_what_is_uncommitted() {
+    fn computes_unread_and_uncommitted_records() {
         let f = |partition: Partition, unread: Option<i64>, uncommitted: Option<i64>| {
             let lag = lag(&partition, false);
             assert_eq!((lag.unread, lag.uncommitted), (unread, uncommitted));
@@ -223,7 +223,7 @@ mod tests {
         f(partition(0, 90, -1), Some(10), Some(10));
         f(fresh(-1001), None, None);
         f(fresh(90), Some(10), Some(10));
-        // Nothing was read since the start: it goes on behind what is settled.
+        // Nothing was read since the start: the position is the end of the settled records.
         f(partition(0, -1001, 40), Some(30), Some(40));
         f(partition(0, 101, 0), Some(0), Some(0));
         f(Partition { ls_offset: -1001, ..partition(0, 90, -1) }, Some(30), Some(30));
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_read_and_not_settled() {
+    fn computes_read_and_unsettled_records() {
         let f = |partition: Partition, from_start: bool, want: (Option<i64>, Option<i64>, Option<i64>)| {
             let PartitionLag { buffered, read_offset, committed_offset, .. } = lag(&partition, from_start);
             assert_eq!((buffered, read_offset, committed_offset), want);
@@ -246,13 +246,13 @@ mod tests {
         f(fresh.clone(), true, (Some(50), Some(90), None));
         f(fresh.clone(), false, (None, Some(90), None));
         f(Partition { app_offset: -1001, ..fresh }, true, (None, None, None));
-        // Kafka deleted what was not read: that is not buffered.
+        // Kafka deleted unread records: they do not count as buffered.
         f(Partition { lo_offset: 85, ..partition(0, 90, 40) }, false, (Some(5), Some(90), Some(60)));
         f(partition(0, 65, 40), false, (Some(0), Some(65), Some(60)));
     }
 
     #[test]
-    fn remembers_when_everything_was_read() {
+    fn keeps_the_time_at_which_all_was_read() {
         let lags = Arc::<Lags>::default();
         let caught_up = || lags.all().into_values().next().and_then(|lag| lag.caught_up_ns);
         let mut reporter = reports(&lags, 0, 1, vec![partition(0, 90, 10)]);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_newest_snapshot_of_each_consumer() {
+    fn keeps_the_newest_report_of_each_consumer() {
         let lags = Arc::<Lags>::default();
         let mut first = LagReporter::new(lags.clone(), 0, true);
         first.report(None, &Retentions::new());
@@ -282,10 +282,10 @@ mod tests {
         let all = lags.all();
         assert_eq!(all.keys().cloned().collect::<Vec<_>>(), [at(0), at(1)]);
         assert_eq!(of(&all, 0), Some((Some(20), Some(30))));
-        // A partition that was revoked leaves with the next statistics.
+        // A revoked partition is gone with the next statistics.
         first.report(Some(&statistics(2, vec![])), &Retentions::new());
         assert_eq!(of(&lags.all(), 0), Some((Some(20), Some(10))));
-        // What a consumer told goes with it.
+        // The report of a consumer is removed with its reporter.
         drop(second);
         assert!(lags.all().is_empty());
     }

@@ -1,4 +1,4 @@
-//! Each partition held, with how old its oldest record is that is not settled, and how long Kafka keeps that.
+//! State of each assigned partition: lag, age of the oldest unsettled record, retention.
 
 use super::lag::{PartitionLag, now_ns};
 use super::{Counters, Lags};
@@ -7,33 +7,32 @@ use base::TopicPartition;
 use kafka::Retention;
 use std::time::Duration;
 
-/// A partition held.
+/// State of an assigned partition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartitionState {
     pub topic: String,
     pub partition: i32,
     pub lag: PartitionLag,
-    /// The age of the oldest record that is not settled; zero: all are. None: not known yet.
+    /// Age of the oldest unsettled record; zero: all are settled. None: not known yet.
     pub behind: Option<Duration>,
-    /// None: not known, or age deletes nothing.
+    /// Retention time of the topic. None: not known, or records are not deleted by age.
     pub retention: Option<Duration>,
 }
 
 impl PartitionState {
-    /// How long Kafka keeps the oldest record that is not settled at least, by its age. None where nothing waits, or nothing
-    /// is deleted, or that is not known.
+    /// Time for which Kafka keeps the oldest unsettled record at least. None: all are settled, or the retention has no limit or is unknown.
     pub fn retention_left(&self) -> Option<Duration> {
         let behind = self.behind.filter(|behind| !behind.is_zero())?;
         Some(self.retention?.saturating_sub(behind))
     }
 }
 
-/// All partitions held, sorted.
+/// The state of all assigned partitions, sorted.
 pub fn partitions(lags: &Lags, counters: &Counters) -> Vec<PartitionState> {
     let (times, retentions, now) = (counters.unsettled_times.all(), lags.retentions(), now_ns());
     let state = |((topic, partition), lag): ((String, i32), PartitionLag)| {
         let at = TopicPartition { topic, partition };
-        // A partition of which nothing was read yet has no times.
+        // A partition without a read record has no times yet.
         let behind = behind(&lag, times.get(&at).copied().unwrap_or_default(), now);
         let retention = retentions.get(&at.topic).and_then(|&Retention { time, .. }| time);
         let TopicPartition { topic, partition } = at;
@@ -42,8 +41,8 @@ pub fn partitions(lags: &Lags, counters: &Counters) -> Vec<PartitionState> {
     lags.all().into_iter().map(state).collect()
 }
 
-/// How old the oldest record is that is not settled. Of records that are not read only this much is known: they are
-/// younger than the last that is settled, and came after everything was read.
+/// The age of the oldest unsettled record. Unread records are at least younger than the last settled one, and than the time at which
+/// all records were read.
 fn behind(lag: &PartitionLag, times: Times, now_ns: i64) -> Option<Duration> {
     let since = match (times.open_ns, lag.unread) {
         (Some(open), _) => open,
@@ -51,7 +50,7 @@ fn behind(lag: &PartitionLag, times: Times, now_ns: i64) -> Option<Duration> {
         (None, Some(_)) => times.settled_ns.max(lag.caught_up_ns)?,
         (None, None) => return None,
     };
-    // A record from the future is of now. What is open is never zero behind.
+    // A timestamp in the future counts as now. An unsettled record is never zero behind.
     let age = u64::try_from(now_ns.saturating_sub(since)).unwrap_or(0);
     Some(Duration::from_nanos(age.max(1)))
 }
@@ -63,7 +62,7 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
 
     #[test]
-    fn knows_the_age_of_what_is_open() {
+    fn computes_the_age_of_the_oldest_unsettled_record() {
         let f = |unread: Option<i64>, times: [Option<i64>; 3], want: Option<u64>| {
             let [open_ns, settled_ns, caught_up_ns] = times.map(|time| time.map(|seconds| seconds * SECOND));
             let lag = PartitionLag { unread, caught_up_ns, ..PartitionLag::default() };
@@ -72,10 +71,10 @@ mod tests {
         };
         f(None, [None, None, None], None);
         f(Some(0), [None, Some(10), None], Some(0));
-        // What is open is known exactly, also while statistics know nothing, or are old.
+        // The age of a read record is exact, also without statistics or with old ones.
         f(None, [Some(400), Some(10), None], Some(600));
         f(Some(0), [Some(400), Some(10), Some(999)], Some(600));
-        // A backlog: as old as what was settled last.
+        // A backlog is as old as the last settled record.
         f(Some(5), [None, Some(900), None], Some(100));
         // A quiet topic gets a record.
         f(Some(1), [None, Some(10), Some(995)], Some(5));
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn retention_is_left_where_something_waits() {
+    fn computes_the_retention_left_for_unsettled_records() {
         let f = |behind: Option<u64>, retention: Option<u64>, want: Option<u64>| {
             let [behind, retention] = [behind, retention].map(|time| time.map(Duration::from_secs));
             let (topic, lag) = ("t".to_owned(), PartitionLag::default());

@@ -1,4 +1,4 @@
-//! The last records that could not be stored, for the status page: few of them, however many there are.
+//! The newest rejected and refused records, for the status page: a bounded sample.
 
 use base::text::{printable, printable_bytes};
 use std::collections::VecDeque;
@@ -7,43 +7,43 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// As many as people look at.
+/// Records that are kept, enough for a person to look at.
 const KEPT_MAX: usize = 20;
-/// Between two that are kept, in the long run: whatever is rejected, ten records a second are copied.
+/// Average interval of kept records: ten per second are copied at most.
 const STEP_MS: u64 = 100;
-/// After a while without, so many may come at once.
+/// Burst of the rate limiter: as many records may come at once after a pause.
 const BURST_MS: u64 = KEPT_MAX as u64 * STEP_MS;
-/// Characters of a record, of a line and of a reason.
+/// Characters that are kept of a record, a line or a reason.
 const SHOWN_MAX: usize = 300;
 const TOPIC_SHOWN_MAX: usize = 250;
 
 /// Shared by the data threads, which add, and the status page.
 #[derive(Debug)]
 pub struct Rejections {
-    /// Whether the beginnings of records are kept: what nobody may see is not copied.
+    /// Whether the beginnings of records are kept. Text that may not be shown is not copied.
     keeps_text: bool,
     start: Instant,
-    /// Until when places are given away, in milliseconds after `start` less `BURST_MS`.
-    given: AtomicU64,
+    /// Theoretical arrival time of the GCRA rate limiter, in milliseconds after `start` less `BURST_MS`.
+    arrival_ms: AtomicU64,
     last: Mutex<VecDeque<Rejected>>,
 }
 
-/// A record that can't become a point, or of which a line was refused.
+/// A record that was rejected, or a line of it that was refused.
 #[derive(Clone, Copy)]
-pub struct Seen<'a> {
+pub struct RejectedRecord<'a> {
     pub topic: &'a str,
     pub partition: i32,
     pub offset: i64,
     pub element: Option<usize>,
-    /// As metrics name it.
+    /// The `reason` label of metrics.
     pub reason: &'static str,
-    /// It may quote the record.
+    /// The reason in words, which may quote the record.
     pub why: &'a dyn fmt::Display,
-    /// The record, or the line that was refused.
+    /// The record, or the refused line.
     pub text: &'a [u8],
 }
 
-/// What is kept of one; all text is printable.
+/// The kept part of a rejected record; all text is printable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     pub time_ms: u64,
@@ -53,49 +53,49 @@ pub struct Rejected {
     pub element: Option<usize>,
     pub reason: &'static str,
     pub why: String,
-    /// The beginning of the record or line, where it may be shown to anybody.
+    /// The beginning of the record or line. None: it may not be shown.
     pub text: Option<String>,
 }
 
 impl Rejections {
     pub fn new(keeps_text: bool) -> Self {
-        Self { keeps_text, start: Instant::now(), given: AtomicU64::new(0), last: Mutex::default() }
+        Self { keeps_text, start: Instant::now(), arrival_ms: AtomicU64::new(0), last: Mutex::default() }
     }
 
-    /// Keeps it, unless there are too many now.
-    pub fn note(&self, seen: Seen<'_>, now: Instant) {
-        if !self.has_place(now) {
+    /// Keeps the record, unless too many came at once.
+    pub fn record(&self, rejected: RejectedRecord<'_>, now: Instant) {
+        if !self.admit(now) {
             return;
         }
-        let rejected = Rejected {
+        let entry = Rejected {
             time_ms: since_1970_ms(SystemTime::now()),
-            topic: printable(seen.topic, TOPIC_SHOWN_MAX),
-            partition: seen.partition,
-            offset: seen.offset,
-            element: seen.element,
-            reason: seen.reason,
-            why: printable(&seen.why.to_string(), SHOWN_MAX),
-            text: self.keeps_text.then(|| printable_bytes(seen.text, SHOWN_MAX)),
+            topic: printable(rejected.topic, TOPIC_SHOWN_MAX),
+            partition: rejected.partition,
+            offset: rejected.offset,
+            element: rejected.element,
+            reason: rejected.reason,
+            why: printable(&rejected.why.to_string(), SHOWN_MAX),
+            text: self.keeps_text.then(|| printable_bytes(rejected.text, SHOWN_MAX)),
         };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == KEPT_MAX {
             last.pop_front();
         }
-        last.push_back(rejected);
+        last.push_back(entry);
     }
 
-    /// The newest first.
+    /// The kept records, newest first.
     pub fn last(&self) -> Vec<Rejected> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.iter().rev().cloned().collect()
     }
 
-    /// One load where there is none, whatever number of threads asks.
-    fn has_place(&self, now: Instant) -> bool {
+    /// Whether the rate limiter admits a record. A refusal costs one atomic load.
+    fn admit(&self, now: Instant) -> bool {
         let now_ms = millis(now.saturating_duration_since(self.start)) + BURST_MS;
-        let given = self.given.load(Relaxed);
-        let next = given.max(now_ms - BURST_MS) + STEP_MS;
-        next <= now_ms && self.given.compare_exchange(given, next, Relaxed, Relaxed).is_ok()
+        let arrival = self.arrival_ms.load(Relaxed);
+        let next = arrival.max(now_ms - BURST_MS) + STEP_MS;
+        next <= now_ms && self.arrival_ms.compare_exchange(arrival, next, Relaxed, Relaxed).is_ok()
     }
 }
 
@@ -106,7 +106,7 @@ impl Default for Rejections {
 }
 
 pub fn since_1970_ms(time: SystemTime) -> u64 {
-    // A clock before 1970 is shown as 1970. It is only shown.
+    // A clock before 1970 is shown as 1970.
     millis(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
@@ -118,9 +118,17 @@ fn millis(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn seen(offset: i64, text: &str) -> Seen<'_> {
+    fn rejected(offset: i64, text: &str) -> RejectedRecord<'_> {
         let text = text.as_bytes();
-        Seen { topic: "t", partition: 3, offset, element: None, reason: "empty", why: &"why\n", text }
+        RejectedRecord {
+            topic: "t",
+            partition: 3,
+            offset,
+            element: None,
+            reason: "empty",
+            why: &"why\n",
+            text,
+        }
     }
 
     fn offsets(rejections: &Rejections) -> Vec<i64> {
@@ -128,28 +136,28 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_newest_and_ten_a_second() {
+    fn keeps_the_newest_at_most_ten_per_second() {
         let rejections = Rejections::new(true);
         let at = |ms: u64| rejections.start + Duration::from_millis(ms);
         for offset in 0..1_000 {
-            rejections.note(seen(offset, ""), at(0));
+            rejections.record(rejected(offset, ""), at(0));
         }
         assert_eq!(offsets(&rejections), (0..20).rev().collect::<Vec<_>>());
-        rejections.note(seen(1_000, ""), at(99));
+        rejections.record(rejected(1_000, ""), at(99));
         assert_eq!(offsets(&rejections)[0], 19);
-        // A second of a thousand is ten more.
+        // A thousand within a second add ten.
         for offset in 2_000..3_000 {
-            rejections.note(seen(offset, ""), at(offset as u64 - 2_000 + 100));
+            rejections.record(rejected(offset, ""), at(offset as u64 - 2_000 + 100));
         }
         let new = offsets(&rejections).into_iter().filter(|offset| *offset >= 2_000).collect::<Vec<_>>();
         assert_eq!(new, (0..10).rev().map(|n| 2_000 + n * 100).collect::<Vec<_>>());
     }
 
     #[test]
-    fn keeps_the_beginning_of_a_record_only_where_it_may_be_shown() {
+    fn keeps_the_beginning_of_a_record_only_if_it_may_be_shown() {
         let f = |keeps_text: bool, text: &str, want: Option<&str>| {
             let rejections = Rejections::new(keeps_text);
-            rejections.note(seen(7, text), Instant::now());
+            rejections.record(rejected(7, text), Instant::now());
             let last = rejections.last();
             assert_eq!((last[0].text.as_deref(), last[0].why.as_str()), (want, "why\\n"));
         };

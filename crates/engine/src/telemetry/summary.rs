@@ -1,4 +1,4 @@
-//! One line a minute that says how it goes.
+//! Summaries in the log: one line per minute, and one at the end of a run until the end.
 
 use super::{Counters, Lags};
 use influx::Writer;
@@ -9,7 +9,7 @@ use tracing::info;
 
 const EVERY: Duration = Duration::from_mins(1);
 
-/// What was counted at the last summary.
+/// Logs the counts of each minute.
 pub struct Summary {
     counters: Arc<Counters>,
     writer: Arc<Writer>,
@@ -32,7 +32,7 @@ impl Summary {
         Self { counters, writer, lags, last: Instant::now(), before: Counts::default() }
     }
 
-    pub fn tell_if_due(&mut self) {
+    pub fn log_if_due(&mut self) {
         if self.last.elapsed() < EVERY {
             return;
         }
@@ -69,8 +69,8 @@ impl Counts {
     }
 }
 
-/// What came of everything since the start, once all is done.
-pub fn tell_all(counters: &Counters, writer: &Writer, began: Instant) {
+/// Logs the totals since the start, once everything is settled and committed.
+pub fn log_totals(counters: &Counters, writer: &Writer, began: Instant) {
     let Counts { records, lines_stored, rejected, refused, filtered } = Counts::of(counters, writer);
     let seconds = began.elapsed().as_secs_f64();
     info!(

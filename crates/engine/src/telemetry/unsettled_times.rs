@@ -1,17 +1,17 @@
-//! When the oldest records were made that are not settled, as the data threads tell.
+//! Timestamps of the oldest unsettled records, as the data threads report them.
 
 use crate::commit::Times;
 use base::TopicPartition;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-type ByPen = BTreeMap<u64, Vec<(Arc<TopicPartition>, Times)>>;
+type ByWriter = BTreeMap<u64, Vec<(Arc<TopicPartition>, Times)>>;
 
-/// What each data thread told last.
+/// The last report of each data thread.
 #[derive(Clone, Debug, Default)]
-pub struct UnsettledTimes(Arc<Mutex<(u64, ByPen)>>);
+pub struct UnsettledTimes(Arc<Mutex<(u64, ByWriter)>>);
 
-/// One data thread's pen. What it wrote is gone when it is dropped.
+/// Writes the reports of one data thread. Its report is removed when the writer is dropped.
 #[derive(Debug)]
 pub struct UnsettledTimesWriter {
     all: UnsettledTimes,
@@ -19,17 +19,18 @@ pub struct UnsettledTimesWriter {
 }
 
 impl UnsettledTimes {
-    pub fn pen(&self) -> UnsettledTimesWriter {
-        self.with(|(pens, _)| *pens += 1);
-        UnsettledTimesWriter { all: self.clone(), number: self.with(|(pens, _)| *pens) }
+    /// Registers a data thread.
+    pub fn writer(&self) -> UnsettledTimesWriter {
+        self.with(|(writers, _)| *writers += 1);
+        UnsettledTimesWriter { all: self.clone(), number: self.with(|(writers, _)| *writers) }
     }
 
-    /// Of all partitions held. One that moves between two consumers is as old as the older of them says.
+    /// The times of all assigned partitions. If two consumers report a partition that moves, the older time counts.
     pub fn all(&self) -> BTreeMap<Arc<TopicPartition>, Times> {
         let older = |a: Option<i64>, b: Option<i64>| a.into_iter().chain(b).min();
         let mut all = BTreeMap::<Arc<TopicPartition>, Times>::new();
-        self.with(|(_, told)| {
-            for (at, times) in told.values().flatten() {
+        self.with(|(_, reports)| {
+            for (at, times) in reports.values().flatten() {
                 let merged = all.entry(Arc::clone(at)).or_default();
                 merged.open_ns = older(merged.open_ns, times.open_ns);
                 merged.settled_ns = merged.settled_ns.max(times.settled_ns);
@@ -38,21 +39,21 @@ impl UnsettledTimes {
         all
     }
 
-    fn with<T>(&self, read: impl FnOnce(&mut (u64, ByPen)) -> T) -> T {
+    fn with<T>(&self, read: impl FnOnce(&mut (u64, ByWriter)) -> T) -> T {
         read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl UnsettledTimesWriter {
-    /// In the place of what was written before.
+    /// Replaces the report of this data thread.
     pub fn write(&self, times: Vec<(Arc<TopicPartition>, Times)>) {
-        self.all.with(|(_, told)| told.insert(self.number, times));
+        self.all.with(|(_, reports)| reports.insert(self.number, times));
     }
 }
 
 impl Drop for UnsettledTimesWriter {
     fn drop(&mut self) {
-        self.all.with(|(_, told)| told.remove(&self.number));
+        self.all.with(|(_, reports)| reports.remove(&self.number));
     }
 }
 
@@ -61,16 +62,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_the_older_where_two_tell() {
+    fn takes_the_older_time_if_two_threads_report_a_partition() {
         let all = UnsettledTimes::default();
-        let (one, two) = (all.pen(), all.pen());
+        let (one, two) = (all.writer(), all.writer());
         let at = |partition| Arc::new(TopicPartition { topic: "t".to_owned(), partition });
         let times = |open_ns, settled_ns| Times { open_ns, settled_ns };
         one.write(vec![(at(0), times(Some(5), Some(1))), (at(1), times(None, None))]);
         two.write(vec![(at(0), times(Some(7), Some(2)))]);
-        let told = all.all();
-        assert_eq!(told[&at(0)], times(Some(5), Some(2)));
-        assert_eq!(told[&at(1)], times(None, None));
+        let times_of = all.all();
+        assert_eq!(times_of[&at(0)], times(Some(5), Some(2)));
+        assert_eq!(times_of[&at(1)], times(None, None));
         drop(one);
         assert_eq!(all.all().into_iter().collect::<Vec<_>>(), [(at(0), times(Some(7), Some(2)))]);
     }

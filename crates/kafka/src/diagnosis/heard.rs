@@ -1,9 +1,11 @@
-//! What a client said while it got no answer: errors and lines of its log.
+//! Complaints of a client: errors and lines of its log.
 
+use super::{Fault, advice};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use std::sync::{Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Bound on stored complaints: a client repeats the same ones until it is closed.
+/// Bound on stored complaints; the oldest one is dropped. A client repeats the same ones until it is closed.
 const COMPLAINTS_MAX: usize = 100;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +20,20 @@ impl Complaint {
         Self { code: None, text: text.to_owned() }
     }
 
-    /// What a request failed with.
+    /// The error of a request.
     pub fn of(error: &KafkaError) -> Self {
-        Self { code: error.rdkafka_error_code(), text: error.to_string() }
+        Self { code: Some(error.rdkafka_error_code().unwrap_or(Code::Fail)), text: error.to_string() }
+    }
+
+    /// What is wrong and what to do.
+    pub fn remedy(&self) -> String {
+        let known = self.code.and_then(|code| advice(code, &self.text));
+        known.unwrap_or_else(|| Fault::NotConnected.remedy().to_owned())
+    }
+
+    /// Whether this only follows from another complaint, which names the cause.
+    fn is_consequence(&self) -> bool {
+        matches!(self.code, Some(Code::AllBrokersDown | Code::OperationTimedOut | Code::MessageTimedOut))
     }
 
     /// librdkafka creates no client. Its error may name a property's value, which may be a secret, so the value is left out.
@@ -34,20 +47,38 @@ impl Complaint {
     }
 }
 
-/// The complaints of one client.
+/// The complaints of one client, the newest last.
 #[derive(Debug, Default)]
-pub struct Complaints(Mutex<Vec<Complaint>>);
+pub struct Complaints(Mutex<VecDeque<Complaint>>);
 
 impl Complaints {
     pub fn add(&self, complaint: Complaint) {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if heard.len() < COMPLAINTS_MAX && !heard.contains(&complaint) {
-            heard.push(complaint);
+        let mut heard = self.lock();
+        heard.retain(|known| *known != complaint);
+        if heard.len() == COMPLAINTS_MAX {
+            heard.pop_front();
         }
+        heard.push_back(complaint);
     }
 
     pub fn heard(&self) -> Vec<Complaint> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().iter().cloned().collect()
+    }
+
+    /// The newest error that names a cause, otherwise the newest error.
+    pub fn last_cause(&self) -> Option<Complaint> {
+        let heard = self.lock();
+        let errors = || heard.iter().rev().filter(|complaint| complaint.code.is_some());
+        errors().find(|complaint| !complaint.is_consequence()).or_else(|| errors().next()).cloned()
+    }
+
+    /// Forgets all complaints, once a request succeeded.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Complaint>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -105,4 +136,35 @@ pub(super) fn is_unreached(code: Option<Code>, text: &str) -> bool {
 
 pub(super) fn without_thread(text: &str) -> &str {
     text.strip_prefix("[thrd:").and_then(|rest| rest.split_once("]: ")).map_or(text, |(_, rest)| rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_cause_is_not_replaced_by_its_consequences() {
+        let complaints = Complaints::default();
+        let f = |code: Code, text: &str, want: &str| {
+            complaints.add(Complaint { code: Some(code), text: text.to_owned() });
+            assert_eq!(complaints.last_cause().map(|last| last.text).as_deref(), Some(want));
+        };
+        f(Code::OperationTimedOut, "timed out", "timed out");
+        f(Code::Authentication, "wrong password", "wrong password");
+        f(Code::AllBrokersDown, "1/1 brokers are down", "wrong password");
+        complaints.add(Complaint::logged("a line of the log"));
+        assert!(complaints.last_cause().unwrap().remedy().contains("kafka.sasl"));
+        complaints.clear();
+        assert_eq!(complaints.last_cause(), None);
+    }
+
+    #[test]
+    fn complaints_are_bounded_and_the_newest_stay() {
+        let complaints = Complaints::default();
+        for number in 0..2 * COMPLAINTS_MAX {
+            complaints.add(Complaint::logged(&number.to_string()));
+        }
+        let heard = complaints.heard();
+        assert_eq!((heard.len(), heard.last().unwrap().text.as_str()), (COMPLAINTS_MAX, "199"));
+    }
 }

@@ -1,10 +1,10 @@
-//! Where in a record's bytes the selected values stand.
+//! Finds the positions of selected values in a record's bytes.
 
 use super::tree::Tree;
 use super::{Path, Query, Scanner, Step, SyntaxError, Token};
 use std::ops::Range;
 
-/// Appends where the values that `query` selects begin and end. The whole record is checked on the way.
+/// Appends the ranges of the values that `query` selects. The whole record is checked.
 pub fn select(
     query: &Query,
     scanner: &Scanner<'_>,
@@ -20,7 +20,7 @@ pub fn select(
         Query::Path(path) => spans.extend(find(path, scanner)?),
         Query::Tree(query) => {
             let tree = Tree::read(scanner)?;
-            // An error taken for an empty selection would filter the record, and its offset would be committed.
+            // Treating an error as an empty selection would filter the record, and its offset would be committed.
             let selected = jsonpath_rust::query::js_path_process(&query.query, &tree);
             assert!(selected.is_ok(), "a parsed JSONPath selects values, whatever the record holds");
             spans.extend(selected.into_iter().flatten().map(|node| node.val().span()));
@@ -29,7 +29,7 @@ pub fn select(
     Ok(())
 }
 
-/// Where the value of a singular path stands; the last of duplicate keys wins.
+/// The range of the value of a singular path; the last of duplicate keys wins.
 pub fn find(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Range<usize>>, SyntaxError> {
     let mut scanner = scanner.clone();
     let span = find_steps(&path.0, &mut scanner, 0)?;

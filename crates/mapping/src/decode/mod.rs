@@ -1,7 +1,7 @@
-//! Record bytes to tokens.
+//! Reads JSON as tokens.
 //!
-//! [`Scanner`] reads JSON in one pass and builds nothing. [`find`] finds the values that a mapping's query
-//! selects; what is selected is scanned again by the mapper, so that there is one way from bytes to points.
+//! [`Scanner`] reads JSON in one pass without building a tree. [`select`] finds the values that a mapping's query selects. The
+//! mapper then scans the selected values again, so that only one piece of code turns bytes into points.
 
 mod locate;
 mod number;
@@ -15,13 +15,3 @@ pub use number::Number;
 pub use path::{Path, PathError, Query, Step};
 pub use scanner::{DEPTH_MAX, Scanner, Syntax, SyntaxError, Token};
 pub use text::{Text, push_lossy};
-
-/// How a record's value is laid out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON object, or an array of objects.
-    #[default]
-    Json,
-    /// Several JSON values, one a line.
-    JsonLines,
-}

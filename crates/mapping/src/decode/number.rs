@@ -1,4 +1,4 @@
-//! Numbers as they are written: their text is checked and copied, not converted.
+//! JSON numbers as text, which is checked and copied but not converted.
 
 use line_protocol::runs;
 
@@ -9,17 +9,17 @@ pub struct Number<'a> {
     form: Form,
 }
 
-/// As wide as an address, as in [`super::Text`].
+/// As wide as a pointer, for the reason given at [`super::Text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 enum Form {
-    /// Neither fraction nor exponent.
+    /// A number without fraction and exponent.
     Integer,
     Fraction,
     Exponent,
 }
 
-/// Decimal digits that surely stay below the largest 64-bit floating point number (1.8e308).
+/// Number of digits that always stay below the largest 64-bit floating point number (1.8e308).
 const DIGITS_SURELY_FINITE: usize = 300;
 
 impl<'a> Number<'a> {
@@ -29,7 +29,7 @@ impl<'a> Number<'a> {
     pub fn prefix_of(bytes: &'a [u8]) -> Option<Self> {
         let mut at = usize::from(bytes.first() == Some(&b'-'));
         let digits = digits_at(bytes, at);
-        // JSON writes no leading zeros: a zero is a whole part of its own.
+        // JSON has no leading zeros: a zero is a complete whole part.
         at += match bytes.get(at)? {
             b'0' => 1,
             _ => Some(digits).filter(|&n| n > 0)?,
@@ -49,7 +49,7 @@ impl<'a> Number<'a> {
         Some(Self { text: bytes.get(..at)?, form })
     }
 
-    /// The number that `bytes` are, with whitespace around it allowed.
+    /// The number in `bytes`, which may have whitespace around it.
     pub fn whole(bytes: &'a [u8]) -> Option<Self> {
         let bytes = bytes.trim_ascii();
         Self::prefix_of(bytes).filter(|number| number.text.len() == bytes.len() && number.is_finite())
@@ -59,14 +59,14 @@ impl<'a> Number<'a> {
         self.text
     }
 
-    /// Whether it is written without fraction and exponent.
+    /// Whether the number has neither fraction nor exponent.
     pub fn is_integer(&self) -> bool {
         self.form == Form::Integer
     }
 
-    /// Whether it is an integer of 64 bits, which is what InfluxDB's `i` holds.
+    /// Whether the number fits into InfluxDB's 64-bit integers.
     pub fn is_i64(&self) -> bool {
-        // 18 digits and a sign always fit.
+        // 18 digits always fit.
         self.is_integer() && (self.text.len() <= 18 || self.parse::<i64>().is_some())
     }
 
@@ -82,7 +82,7 @@ impl<'a> Number<'a> {
     }
 
     pub fn as_f64(&self) -> f64 {
-        // Every JSON number is one that Rust reads. Infinity would be a rejection by its reason, not a wrong value.
+        // Rust reads every JSON number. Infinity would reject the record, not store a wrong value.
         self.parse().unwrap_or(f64::INFINITY)
     }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_what_a_number_is() {
+    fn recognises_numbers() {
         let f = |text: &str, integer: bool, int64: bool| {
             let number = Number::whole(text.as_bytes()).unwrap();
             assert_eq!((number.is_integer(), number.is_i64()), (integer, int64), "{text}");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_rest() {
+    fn refuses_other_text() {
         for text in
             ["", "-", "+1", "01", ".5", "1.", "1e", "1e+", "0x10", "1 2", "inf", "NaN", "1e309", "-1e400"]
         {

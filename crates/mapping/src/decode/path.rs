@@ -1,11 +1,11 @@
-//! JSONPath (RFC 9535): singular paths are lowered to steps, others keep their query.
+//! JSONPath (RFC 9535). Singular paths become steps, other queries keep their parsed form.
 
 use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 use std::fmt;
 use thiserror::Error;
 
-/// A singular path: at most one value.
+/// A singular path, which selects at most one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(pub Vec<Step>);
 
@@ -15,20 +15,20 @@ pub enum Step {
     Index(usize),
 }
 
-/// Which values of a record become points.
+/// Query for the values of a record that become points.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Query {
     Whole,
-    /// Found by skipping through the bytes.
+    /// A singular path, found by skipping through the bytes.
     Path(Path),
-    /// Wildcards, filters, slices and descendants want a tree of the record.
+    /// Wildcards, filters, slices and descendants need a tree of the record.
     Tree(TreeQuery),
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct TreeQuery {
     pub query: JpQuery,
-    /// As the configuration has it.
+    /// The text in the configuration.
     text: String,
 }
 
@@ -44,7 +44,7 @@ pub enum PathError {
 
 impl Query {
     /// # Errors
-    /// When the text is no JSONPath.
+    /// When the text is not a JSONPath.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let query = parse(text)?;
         Ok(match singular(&query) {
@@ -55,10 +55,10 @@ impl Query {
     }
 }
 
-/// As a configuration has it, with plain names behind dots.
+/// Writes the query as in a configuration, with plain names after dots.
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Each JSONPath begins with it.
+        // Every JSONPath begins with "$".
         f.write_str("$")?;
         match self {
             Self::Whole => Ok(()),
@@ -82,7 +82,7 @@ fn write_name(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 impl Path {
     /// # Errors
-    /// When the text is no JSONPath or may select several values.
+    /// When the text is not a JSONPath, or may select several values.
     pub fn parse(text: &str) -> Result<Self, PathError> {
         singular(&parse(text)?).ok_or_else(|| PathError::NotSingular(text.to_owned()))
     }
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_shown_as_it_is_written() {
+    fn a_query_is_shown_as_written() {
         let singular = ["$", "$.a.b", "$['a b'][2]", "$.온도", r"$['it\'s']"];
         for text in
             singular.iter().chain(&["$.items[*]", "$..a", "$.a[0:2]", "$.a[?@.b > 1]", "$.a['b','c']"])
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn others_keep_their_query() {
+    fn queries_for_several_values_keep_their_text() {
         for text in ["$.items[*]", "$..a", "$.a[0:2]", "$.a[?@.b > 1]", "$.a[-1]", "$.a['b','c']"] {
             assert!(matches!(Query::parse(text).unwrap(), Query::Tree(_)), "{text}");
             assert!(matches!(Path::parse(text), Err(PathError::NotSingular(_))), "{text}");

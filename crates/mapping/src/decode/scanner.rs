@@ -1,19 +1,16 @@
 //! One pass over JSON text (RFC 8259), without a tree and without copying.
 //!
-//! As lenient as Telegraf: a leading BOM, lone surrogates and bytes that are not UTF-8 are accepted within
-//! strings (they become U+FFFD where the text is used); control characters in strings are not.
+//! The scanner is as lenient as Telegraf: it accepts a leading BOM, and within strings lone surrogates and bytes that are not
+//! UTF-8, which become U+FFFD where the text is used. Control characters in strings are refused.
 
-#![expect(
-    clippy::inline_always,
-    reason = "tokens that are handed on through memory cost more than what is done to read them"
-)]
+#![expect(clippy::inline_always, reason = "passing tokens through memory costs more than reading them")]
 
 use super::{Number, Text};
 use line_protocol::runs;
 use std::fmt;
 use thiserror::Error;
 
-/// How many objects and arrays may stand in each other. It bounds the walk's stack.
+/// Most objects and arrays that may be nested; bounds the stack of recursive readers.
 pub const DEPTH_MAX: usize = 64;
 
 /// Reads values one after another; the caller descends into objects and arrays.
@@ -24,7 +21,7 @@ pub struct Scanner<'a> {
     utf8: bool,
 }
 
-/// A value, or the beginning of one that holds others.
+/// A scalar, or the opening bracket of an object or array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Token<'a> {
@@ -33,13 +30,13 @@ pub enum Token<'a> {
     False,
     Number(Number<'a>),
     Text(Text<'a>),
-    /// Go on with [`Scanner::key`].
+    /// Continue with [`Scanner::key`].
     Object,
-    /// Go on with [`Scanner::element`].
+    /// Continue with [`Scanner::element`].
     Array,
 }
 
-/// Where and why reading stopped.
+/// Position and reason of a syntax error.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("{why} at byte {at}")]
 pub struct SyntaxError {
@@ -47,7 +44,7 @@ pub struct SyntaxError {
     pub why: Syntax,
 }
 
-/// As wide as an address, as [`Text`]'s form.
+/// As wide as a pointer, for the reason given at [`Text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Syntax {
@@ -90,14 +87,14 @@ impl<'a> Scanner<'a> {
         Self { bytes, at, utf8: bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() }
     }
 
-    /// A scanner of `bytes[start..end]` that knows what is known of the whole. Both ends come from positions of a scanner of the same
-    /// bytes: reading nothing instead would filter a record that has points.
-    #[expect(clippy::indexing_slicing, reason = "a fact of our own code, which must not pass silently")]
+    /// A scanner of `bytes[start..end]`, without another check for UTF-8. Both ends must be positions of a scanner of the same
+    /// bytes; reading nothing instead would filter a record that has points.
+    #[expect(clippy::indexing_slicing, reason = "a broken invariant must not pass silently")]
     pub fn within(&self, start: usize, end: usize) -> Self {
         Self { bytes: &self.bytes[..end], at: start, utf8: self.utf8 }
     }
 
-    /// A scanner of the same bytes that stands elsewhere.
+    /// A scanner of the same bytes at another position.
     pub fn at(&self, position: usize) -> Self {
         Self { at: position, ..self.clone() }
     }
@@ -107,26 +104,23 @@ impl<'a> Scanner<'a> {
         self.utf8
     }
 
-    /// Where the next byte is read.
+    /// Position of the next byte.
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// All that positions point into.
+    /// The bytes that positions refer to.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// What was read since the position `start`, which was this scanner's own.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a fact of our own code: a value must not become empty silently"
-    )]
+    /// The bytes read since `start`, an earlier position of this scanner.
+    #[expect(clippy::indexing_slicing, reason = "a broken invariant must not turn a value into an empty one")]
     pub fn since(&self, start: usize) -> &'a [u8] {
         &self.bytes[start..self.at]
     }
 
-    /// A string of UTF-8 without escapes, if one begins right here. None: nothing was read.
+    /// Reads a string of UTF-8 without escapes. Returns none, and reads nothing, where another value begins.
     #[inline(always)]
     pub fn plain_text(&mut self) -> Option<Text<'a>> {
         let text = self.rest().strip_prefix(b"\"").filter(|_| self.utf8)?;
@@ -138,7 +132,7 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// The next value, or the opening bracket of one.
+    /// Reads the next scalar or opening bracket.
     #[inline(always)]
     pub fn value(&mut self) -> Result<Token<'a>, SyntaxError> {
         self.skip_whitespace();
@@ -155,7 +149,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Within an object: its next key, with the colon behind it; none at its end.
+    /// Reads the next key of an object and its colon; none at the object's end.
     #[inline(always)]
     pub fn key(&mut self, first: bool) -> Result<Option<Text<'a>>, SyntaxError> {
         if !self.more(b'}', first)? {
@@ -173,13 +167,13 @@ impl<'a> Scanner<'a> {
         Ok(Some(key))
     }
 
-    /// Within an array: whether there is another element.
+    /// Whether an array has another element.
     #[inline]
     pub fn element(&mut self, first: bool) -> Result<bool, SyntaxError> {
         self.more(b']', first)
     }
 
-    /// Nothing but whitespace may follow.
+    /// Checks that only whitespace follows.
     pub fn end(&mut self) -> Result<(), SyntaxError> {
         self.skip_whitespace();
         if self.at == self.bytes.len() { Ok(()) } else { self.fail(Syntax::Trailing) }
@@ -191,7 +185,7 @@ impl<'a> Scanner<'a> {
         self.at == self.bytes.len()
     }
 
-    /// Passes over the rest of a value whose first token was `token`.
+    /// Skips the rest of a value whose first token was `token`.
     pub fn skip_rest(&mut self, token: Token<'a>, depth: usize) -> Result<(), SyntaxError> {
         self.check_depth(token, depth)?;
         match token {
@@ -216,7 +210,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Refuses an object or array at `depth` (0: the record itself) that would be the 65th in each other.
+    /// Refuses an object or array at a `depth` of [`DEPTH_MAX`] (the record itself has depth 0).
     #[inline]
     pub fn check_depth(&self, token: Token<'a>, depth: usize) -> Result<(), SyntaxError> {
         if depth >= DEPTH_MAX && matches!(token, Token::Object | Token::Array) {
@@ -258,7 +252,7 @@ impl<'a> Scanner<'a> {
         self.fail(Syntax::Value)
     }
 
-    /// The string whose quote stands here.
+    /// Reads a string, whose opening quote is the next byte.
     #[inline(always)]
     fn text(&mut self) -> Result<Text<'a>, SyntaxError> {
         if let Some(text) = self.plain_text() {
@@ -315,7 +309,7 @@ impl<'a> Scanner<'a> {
         Ok(number)
     }
 
-    /// What was not read yet. Nothing at the end, where whatever is expected next is a syntax error.
+    /// The bytes not read yet.
     #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
@@ -351,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_what_is_json() {
+    fn accepts_json() {
         let f = |text: &[u8]| assert_eq!(whole(text), Ok(()), "{}", text.escape_ascii());
         f(b"{}");
         f(b" [1, 2.5, -0, 1e5, 1E+5, 1.0e-7] ");
@@ -365,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not() {
+    fn refuses_other_text() {
         let f = |text: &[u8], at: usize, why: Syntax| {
             assert_eq!(whole(text), Err(SyntaxError { at, why }), "{}", text.escape_ascii());
         };

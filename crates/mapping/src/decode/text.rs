@@ -1,4 +1,4 @@
-//! Strings as they are written, and what they mean.
+//! JSON strings, raw and decoded.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ pub struct Text<'a> {
     form: Form,
 }
 
-/// As wide as an address, here and in other values that are handed on for each token: padding would be copied in pieces,
-/// for which the processor waits.
+/// As wide as a pointer, like the other values that are passed on for each token: padding would be copied in pieces, for which
+/// the processor waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 enum Form {
@@ -21,27 +21,27 @@ enum Form {
 const REPLACEMENT: char = '\u{FFFD}';
 
 impl<'a> Text<'a> {
-    /// `plain`: UTF-8 without escapes, so that the raw text is what it means.
+    /// `plain` text is UTF-8 without escapes, so that raw and decoded text are equal.
     pub fn new(raw: &'a [u8], plain: bool) -> Self {
         Self { raw, form: if plain { Form::Plain } else { Form::Escaped } }
     }
 
-    /// Whether the raw text is what it means.
+    /// Whether raw and decoded text are equal.
     pub fn is_plain(&self) -> bool {
         self.form == Form::Plain
     }
 
-    /// Whether some of its bytes are not UTF-8, and so become U+FFFD.
+    /// Whether some bytes are not UTF-8, and therefore become U+FFFD.
     pub fn is_not_utf8(&self) -> bool {
         !self.is_plain() && std::str::from_utf8(self.raw).is_err()
     }
 
-    /// As written.
+    /// The raw text.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
-    /// What it means, as UTF-8. `scratch` is used where that differs from what is written.
+    /// The decoded text, as UTF-8. `scratch` is used where raw and decoded text differ.
     pub fn decode<'s>(&self, scratch: &'s mut Vec<u8>) -> &'s [u8]
     where
         'a: 's,
@@ -54,7 +54,7 @@ impl<'a> Text<'a> {
         scratch
     }
 
-    /// What it means, for places where an allocation does not matter.
+    /// The decoded text, for places where an allocation does not matter.
     pub fn to_string_lossy(&self) -> Cow<'a, str> {
         let mut scratch = Vec::new();
         if self.is_plain() {
@@ -65,7 +65,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Appends what escaped text means. The scanner has checked the escapes.
+/// Appends the decoded text. The scanner has checked the escapes.
 fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr(b'\\', raw) {
         let (before, escape) = raw.split_at(at);
@@ -77,7 +77,7 @@ fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
     push_lossy(raw, out);
 }
 
-/// The character that an escape means, and the escape's length.
+/// The character of an escape, and the escape's length.
 fn escaped_char(escape: &[u8]) -> (char, usize) {
     let simple = match escape.get(1) {
         Some(b'b') => '\u{8}',
@@ -95,7 +95,7 @@ fn escaped_char(escape: &[u8]) -> (char, usize) {
 fn unicode_escape(escape: &[u8]) -> (char, usize) {
     let Some(unit) = hex4(escape, 2) else { return (REPLACEMENT, escape.len()) };
     if !(0xD800..0xDC00).contains(&unit) {
-        // A low surrogate without a high one has no meaning.
+        // A low surrogate without a high one becomes U+FFFD.
         return (char::from_u32(unit).unwrap_or(REPLACEMENT), 6);
     }
     let low = escape.get(6..8).filter(|next| next == b"\\u").and_then(|_| hex4(escape, 8));
@@ -117,7 +117,7 @@ fn push_char(c: char, out: &mut Vec<u8>) {
     out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// Appends bytes as UTF-8, U+FFFD for each byte that is none, as Go does.
+/// Appends bytes as UTF-8, with U+FFFD for each invalid byte, like Go.
 pub fn push_lossy(mut bytes: &[u8], out: &mut Vec<u8>) {
     while let Err(error) = std::str::from_utf8(bytes) {
         let (valid, rest) = bytes.split_at(error.valid_up_to());

@@ -1,10 +1,10 @@
-//! A tree of a record, for the JSONPaths that need one. Its nodes know where their bytes stand.
+//! A tree of a record, for JSONPaths that need one. Each node has the range of its bytes.
 
 use super::{Number, Scanner, SyntaxError, Token};
 use jsonpath_rust::query::queryable::Queryable;
 use std::ops::Range;
 
-/// A value with its place. It costs up to 20 times the bytes it is read from, for as long as one record is mapped.
+/// A value with its range. The tree takes up to 20 times the bytes of the record, while the record is mapped.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     start: u32,
@@ -25,7 +25,7 @@ enum Value {
 }
 
 impl Tree {
-    /// Reads all that the scanner has left as one value.
+    /// Reads the rest of the scanner's bytes as one value.
     pub fn read(scanner: &Scanner<'_>) -> Result<Self, SyntaxError> {
         let mut scanner = scanner.clone();
         let tree = read_value(&mut scanner, 0)?;
@@ -40,7 +40,7 @@ impl Tree {
 
 fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxError> {
     scanner.skip_whitespace();
-    // Kafka's records are smaller than 2 GB.
+    // Records and their JSON text are smaller than 4 GB.
     let start = scanner.position() as u32;
     let token = scanner.value()?;
     scanner.check_depth(token, depth)?;
@@ -69,7 +69,7 @@ fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxErr
 }
 
 fn read_number(number: Number<'_>) -> Value {
-    // What is no i64 is compared as a float.
+    // Numbers beyond 64-bit integers are compared as floats.
     let integer = std::str::from_utf8(number.text()).ok().and_then(|text| text.parse().ok());
     integer.map_or_else(|| Value::Float(number.as_f64()), Value::Integer)
 }

@@ -21,7 +21,7 @@ fn map(mapper: &mut Mapper, value: &str) -> (String, u32) {
         headers: &[],
     };
     mapper.map(&record, &mut lines);
-    (String::from_utf8(lines.text().to_vec()).unwrap(), mapper.record_shape().counts().1)
+    (String::from_utf8(lines.text().to_vec()).unwrap(), mapper.shapes().counts().1)
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn learns_shapes_that_come_by_turns_and_gives_up_those_that_never_come_again() {
         for number in numbers {
             map(&mut mapper, &format!(r#"{{"k{number}":1}}"#));
         }
-        mapper.record_shape().counts()
+        mapper.shapes().counts()
     };
     let turns = |count| (0..count).map(|n| n % 12);
     // As many as one agent's topic has.

@@ -54,7 +54,7 @@ const NOTES: [(&str, &str); 34] = [
     ("metadata_retry_max_duration", "the bridge tries on for as long as it takes"),
     ("keep_alive_period", "write \"socket.keepalive.enable\" = true into [kafka.librdkafka]"),
     ("sasl_version", "the bridge asks the brokers for it"),
-    ("sasl_extensions", "write \"sasl.oauthbearer.extensions\" into [kafka.librdkafka]"),
+    ("sasl_extensions", "write them as `extensions` into [kafka.sasl], with mechanism = \"OAUTHBEARER\""),
     ("sasl_access_token", "a fixed token has no counterpart: see OAUTHBEARER in bridge.toml, or use SCRAM"),
     ("sasl_gssapi_service_name", "Kerberos is not built in: have the brokers offer SCRAM"),
     ("sasl_gssapi_auth_type", "Kerberos is not built in: have the brokers offer SCRAM"),

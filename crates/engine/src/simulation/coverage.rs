@@ -1,8 +1,8 @@
-//! What happened in schedules.
+//! Counts of the events in schedules, so that a test notices schedules in which nothing happens.
 
-/// How often things happened, so that a schedule that does nothing is noticed.
+/// Number of events of each kind.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct Coverage {
     pub records: usize,
     pub points: usize,
     pub letters: usize,
@@ -14,15 +14,15 @@ pub struct Seen {
     pub revokes_with_loss: usize,
     pub stops: usize,
     pub reloads: usize,
-    /// Those of partitions whose records were not all settled.
+    /// Reloads of partitions with unsettled records.
     pub reloads_with_rest: usize,
-    /// Lines that a limit kept out.
+    /// Lines that a limit of the server kept out.
     pub blocked: usize,
-    /// Blocked topics that were read again, to be probed or opened.
+    /// Resumptions of blocked topics.
     pub resumed: usize,
 }
 
-impl Seen {
+impl Coverage {
     pub fn add(&mut self, other: &Self) {
         let Self {
             records,

@@ -1,0 +1,189 @@
+use super::*;
+
+const DELAYS: ProbeDelays = ProbeDelays { first: Duration::from_secs(5), max: Duration::from_mins(1) };
+
+fn limiter(rate_max: f64) -> RejectLimiter {
+    RejectLimiter::new(rate_max, DELAYS)
+}
+
+/// Handles records of which each `one_in`-th is rejected, until the topic is blocked. Returns the number of records.
+fn blocked_after(rate_max: f64, one_in: u64, records_per_second: u64, records: u64) -> Option<u64> {
+    let (mut limiter, start) = (limiter(rate_max), Instant::now());
+    limiter.pass();
+    (1..=records).find(|record| {
+        let now = start + Duration::from_secs_f64(*record as f64 / records_per_second as f64);
+        if record % one_in == 0 {
+            return limiter.reject(false, String::new, now);
+        }
+        limiter.pass();
+        !limiter.is_open()
+    })
+}
+
+#[test]
+fn blocks_when_a_thousand_were_rejected_above_the_rate() {
+    let f = |rate_max, one_in, per_second, want| {
+        let blocked = blocked_after(rate_max, one_in, per_second, 100_000);
+        assert_eq!(blocked, want, "{rate_max} {one_in} {per_second}");
+    };
+    // If all are rejected, the thousandth blocks, also at a low rate of records.
+    f(0.1, 1, 100_000, Some(1_000));
+    f(0.1, 1, 5, Some(1_000));
+    f(0.1, 5, 100_000, Some(5_000));
+    f(0.1, 5, 10, Some(5_000));
+    f(0.1, 11, 100_000, None);
+    f(0.05, 11, 100_000, Some(11_000));
+    f(1.0, 1, 100_000, None);
+    f(0.0, 1_000, 100_000, None);
+    f(0.0, 50, 100_000, Some(50_000));
+}
+
+#[test]
+fn forgets_a_past_burst() {
+    let (mut limiter, now) = (limiter(0.1), Instant::now());
+    limiter.pass();
+    for _ in 0..10 {
+        for _ in 0..999 {
+            assert!(!limiter.reject(false, String::new, now));
+        }
+        for _ in 0..20_000 {
+            limiter.pass();
+        }
+        // One rejection among so many good records is within the rate.
+        assert!(!limiter.reject(false, String::new, now));
+    }
+}
+
+#[test]
+fn counts_refusals_of_passed_records() {
+    let (mut limiter, now) = (limiter(0.1), Instant::now());
+    for _ in 0..5_000 {
+        limiter.pass();
+    }
+    assert!(!limiter.refuse(600, String::new, now));
+    assert!(limiter.refuse(600, || "422".to_owned(), now));
+    assert!(limiter.is_blocked());
+}
+
+#[test]
+fn blocks_when_the_first_hundred_records_are_all_rejected() {
+    // Before the rejected records come a point, a filtered record, or a record with good and bad elements.
+    let f = |rate_max: f64, before: &dyn Fn(&mut RejectLimiter), want: Option<u64>| {
+        let (mut limiter, now) = (limiter(rate_max), Instant::now());
+        before(&mut limiter);
+        let blocked = (1..=2_000).find(|_| limiter.reject(false, String::new, now));
+        assert_eq!(blocked, want, "{rate_max}");
+    };
+    f(0.1, &|_| {}, Some(100));
+    f(0.99, &|_| {}, Some(100));
+    f(1.0, &|_| {}, None);
+    f(0.1, &|limiter| limiter.pass(), Some(1_000));
+    f(0.1, &|limiter| assert!(!limiter.reject(true, String::new, Instant::now())), Some(999));
+    // Tombstones and filtered records do not count.
+    f(0.1, &|limiter| assert!((0..500).any(|_| limiter.filter())), Some(100));
+}
+
+#[test]
+fn warns_once_when_the_first_hundred_records_are_all_filtered() {
+    let mut limiter = limiter(0.1);
+    let warned: Vec<u64> = (1..=1_000).filter(|_| limiter.filter()).collect();
+    assert_eq!(warned, [100]);
+    let mut one_rejected = RejectLimiter::new(0.1, DELAYS);
+    one_rejected.reject(false, String::new, Instant::now());
+    assert!((0..1_000).all(|_| !one_rejected.filter()));
+    let mut one_stored = RejectLimiter::new(0.1, DELAYS);
+    one_stored.pass();
+    assert!((0..1_000).all(|_| !one_stored.filter()));
+}
+
+/// Blocks the topic by refusals, then advances by seconds. Each due probe sends `sent` records, of which `refused` are refused.
+/// Returns the seconds at which probes began.
+fn probes(seconds: u64, sent: u64, refused: u64) -> (Vec<u64>, RejectLimiter) {
+    let (mut limiter, start) = (limiter(0.1), Instant::now());
+    (0..9_000).for_each(|_| limiter.pass());
+    assert!(limiter.refuse(1_001, || "422".to_owned(), start));
+    let mut began = Vec::new();
+    for second in 1..=seconds {
+        let now = start + Duration::from_secs(second);
+        limiter.end_failed_probe(now);
+        let Some(how) = limiter.resumption(now) else { continue };
+        limiter.resume(how, now);
+        if how == Resumption::Probe {
+            began.push(second);
+            let admitted = (0..sent).filter(|_| limiter.admit() == Admission::Admitted).count();
+            assert_eq!(admitted as u64, sent.min(PROBE_RECORDS));
+            (0..refused).for_each(|_| assert!(!limiter.refuse(1, String::new, now)));
+        }
+    }
+    (began, limiter)
+}
+
+#[test]
+fn probes_with_growing_delays_while_records_are_refused() {
+    let (began, limiter) = probes(300, 1_000, PROBE_RECORDS);
+    assert_eq!(began, [5, 16, 37, 78, 139, 200, 261]);
+    assert!(!limiter.is_open());
+}
+
+#[test]
+fn opens_when_a_probe_is_stored() {
+    for (sent, refused, opens) in [(1_000, 0, true), (3, 0, true), (1_000, 1, true), (1_000, 2, false)] {
+        let (began, limiter) = probes(10, sent, refused);
+        assert_eq!((began.len(), limiter.is_open()), (1, opens), "{sent} {refused}");
+    }
+}
+
+#[test]
+fn a_probe_without_records_ends() {
+    let (began, limiter) = probes(5 + 59, 0, 0);
+    assert_eq!((began.as_slice(), limiter.is_open()), ([5].as_slice(), false));
+    assert!(probes(5 + 60, 0, 0).1.is_open());
+}
+
+#[test]
+fn blocks_a_reopened_topic_after_a_hundred_refusals() {
+    let (_, mut limiter) = probes(10, 1_000, 0);
+    let now = Instant::now() + Duration::from_mins(1);
+    assert_eq!((1..=2_000).find(|_| limiter.refuse(1, String::new, now)), Some(100));
+    // After many good records, the usual number of refusals applies again.
+    let (_, mut limiter) = probes(10, 1_000, 0);
+    (0..5_000).for_each(|_| limiter.pass());
+    assert!(!limiter.refuse(1, String::new, now));
+    let again = (1..=9_000).find(|_| limiter.refuse(1, String::new, now)).unwrap();
+    assert!(again >= 1_000, "{again}");
+}
+
+#[test]
+fn only_a_reload_lifts_a_block_by_the_mapping() {
+    let (mut limiter, now) = (limiter(0.1), Instant::now());
+    assert!((0..100).any(|_| limiter.reject(false, String::new, now)));
+    let later = now + Duration::from_hours(1);
+    assert_eq!(limiter.resumption(later), None);
+    assert_eq!(limiter.admit(), Admission::Unsettled);
+    limiter.lift();
+    assert_eq!(
+        limiter.admit(),
+        Admission::Unsettled,
+        "the topic stays blocked until its records are read again"
+    );
+    assert_eq!(limiter.resumption(now), Some(Resumption::Open));
+    limiter.resume(Resumption::Open, now);
+    assert_eq!(limiter.admit(), Admission::Admitted);
+    assert_eq!((1..=2_000).find(|_| limiter.reject(false, String::new, now)), Some(100));
+}
+
+#[test]
+fn a_server_limit_blocks_at_once_at_any_rate() {
+    let limit = ServerBlock { cause: "server_limit", at: "db", why: "max-series", remedy: "raise it." };
+    let (mut limiter, start) = (limiter(1.0), Instant::now());
+    let at = |seconds: u64| start + Duration::from_secs(seconds);
+    assert!(limiter.block(&limit, start));
+    assert!(!limiter.block(&limit, start), "it is blocked already");
+    assert_eq!((limiter.resumption(at(4)), limiter.resumption(at(5))), (None, Some(Resumption::Probe)));
+    limiter.resume(Resumption::Probe, at(5));
+    assert_eq!(limiter.admit(), Admission::Admitted);
+    assert!(limiter.block(&limit, at(6)), "the probe meets the limit too");
+    assert_eq!((limiter.resumption(at(15)), limiter.resumption(at(16))), (None, Some(Resumption::Probe)));
+    let State::Blocked { block, .. } = &limiter.state else { panic!("{limiter:?}") };
+    assert!(block.remedy.starts_with("raise it. From the committed offset"), "{}", block.remedy);
+}

@@ -1,0 +1,466 @@
+//! MessagePack (<https://github.com/msgpack/msgpack/blob/master/spec.md>) as JSON text.
+//!
+//! - Integers stay exact, and floats always get a fraction or an exponent.
+//! - Timestamps (extension type -1) become nanoseconds since 1970, marked as timestamps.
+//! - Binary data and other extensions, NaN and infinity become null, and are counted as dropped.
+//! - Keys are text, binary text or integers; a record with any other key is rejected.
+//!
+//! Lengths that a record claims reserve no memory: each claimed element needs a byte that is there.
+
+use super::JsonText;
+use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
+use crate::rejection::{Drop, Rejection};
+use line_protocol::runs;
+use std::io::Write as _;
+
+/// Appends the JSON text of the value that begins at `at`, and returns the position after the value.
+pub(super) fn transcode(bytes: &[u8], at: usize, text: &mut JsonText) -> Result<usize, Rejection> {
+    let mut decoder = Decoder { bytes, at, text };
+    // As MessagePack these are the numbers 123 and 91, which are never points.
+    if matches!(bytes.get(at), Some(b'{' | b'[')) {
+        return Err(unreadable("it begins like JSON, which `format = \"json\"` reads,", at));
+    }
+    decoder.value(None, 0)?;
+    Ok(decoder.at)
+}
+
+struct Decoder<'a, 't> {
+    bytes: &'a [u8],
+    at: usize,
+    text: &'t mut JsonText,
+}
+
+/// A key or an index on the way to a value, for the names of dropped values.
+#[derive(Clone, Copy)]
+struct Step<'s> {
+    parent: Option<&'s Step<'s>>,
+    place: Place,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    /// Where the key stands in the JSON text, without quotes.
+    Key(usize, usize),
+    Index(u32),
+}
+
+impl<'a> Decoder<'a, '_> {
+    fn value(&mut self, step: Option<&Step<'_>>, depth: usize) -> Result<(), Rejection> {
+        let start = self.at;
+        match self.byte()? {
+            positive @ 0..=0x7F => self.integer(positive),
+            size @ 0x80..=0x8F => return self.map(u32::from(size & 0x0F), step, depth, start),
+            size @ 0x90..=0x9F => return self.array(u32::from(size & 0x0F), step, depth, start),
+            size @ 0xA0..=0xBF => return self.string(u32::from(size & 0x1F)),
+            0xC0 => self.push(b"null"),
+            0xC1 => return Err(unreadable("the byte 0xc1, which begins no value,", start)),
+            0xC2 => self.push(b"false"),
+            0xC3 => self.push(b"true"),
+            width @ 0xC4..=0xC6 => {
+                let size = self.size(width - 0xC4)?;
+                self.take(size)?;
+                self.drop(Drop::Binary, step);
+            }
+            width @ 0xC7..=0xC9 => {
+                let size = self.size(width - 0xC7)?;
+                return self.extension(size, step, start);
+            }
+            0xCA => self.float(f32::from_be_bytes, step)?,
+            0xCB => self.float(f64::from_be_bytes, step)?,
+            0xCC => self.integer_of(u8::from_be_bytes)?,
+            0xCD => self.integer_of(u16::from_be_bytes)?,
+            0xCE => self.integer_of(u32::from_be_bytes)?,
+            0xCF => self.integer_of(u64::from_be_bytes)?,
+            0xD0 => self.integer_of(i8::from_be_bytes)?,
+            0xD1 => self.integer_of(i16::from_be_bytes)?,
+            0xD2 => self.integer_of(i32::from_be_bytes)?,
+            0xD3 => self.integer_of(i64::from_be_bytes)?,
+            width @ 0xD4..=0xD8 => return self.extension(1 << (width - 0xD4), step, start),
+            width @ 0xD9..=0xDB => {
+                let size = self.size(width - 0xD9)?;
+                return self.string(size);
+            }
+            width @ 0xDC..=0xDD => {
+                let size = self.size(width - 0xDC + 1)?;
+                return self.array(size, step, depth, start);
+            }
+            width @ 0xDE..=0xDF => {
+                let size = self.size(width - 0xDE + 1)?;
+                return self.map(size, step, depth, start);
+            }
+            negative @ 0xE0..=0xFF => self.integer(negative.cast_signed()),
+        }
+        Ok(())
+    }
+
+    fn map(
+        &mut self,
+        size: u32,
+        parent: Option<&Step<'_>>,
+        depth: usize,
+        start: usize,
+    ) -> Result<(), Rejection> {
+        check_depth(depth, start)?;
+        self.push(b"{");
+        for member in 0..size {
+            self.push(if member == 0 { b"" } else { b"," });
+            let key = self.text.bytes.len() + 1;
+            self.key()?;
+            let place = Place::Key(key, self.text.bytes.len() - 1);
+            self.push(b":");
+            self.value(Some(&Step { parent, place }), depth + 1)?;
+        }
+        self.push(b"}");
+        Ok(())
+    }
+
+    fn array(
+        &mut self,
+        size: u32,
+        parent: Option<&Step<'_>>,
+        depth: usize,
+        start: usize,
+    ) -> Result<(), Rejection> {
+        check_depth(depth, start)?;
+        self.push(b"[");
+        for index in 0..size {
+            self.push(if index == 0 { b"" } else { b"," });
+            self.value(Some(&Step { parent, place: Place::Index(index) }), depth + 1)?;
+        }
+        self.push(b"]");
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<(), Rejection> {
+        let start = self.at;
+        match self.byte()? {
+            size @ 0xA0..=0xBF => self.string(u32::from(size & 0x1F)),
+            width @ (0xC4..=0xC6 | 0xD9..=0xDB) => {
+                let size = self.size(if width < 0xD9 { width - 0xC4 } else { width - 0xD9 })?;
+                self.string(size)
+            }
+            0..=0x7F | 0xCC..=0xD3 | 0xE0..=0xFF => {
+                self.at = start;
+                self.push(b"\"");
+                self.value(None, 0)?;
+                self.push(b"\"");
+                Ok(())
+            }
+            _ => Err(unreadable("a key that is neither text nor an integer", start)),
+        }
+    }
+
+    /// Text with JSON's escapes. Bytes that are not UTF-8 stay, as in JSON records; the mapper reports them.
+    fn string(&mut self, size: u32) -> Result<(), Rejection> {
+        let mut rest = self.take(size)?;
+        self.push(b"\"");
+        loop {
+            let (plain, escaped) = rest.split_at_checked(runs::plain(rest)).unwrap_or((rest, b""));
+            self.push(plain);
+            let Some((byte, behind)) = escaped.split_first() else { break };
+            match byte {
+                b'"' | b'\\' => self.push(&[b'\\', *byte]),
+                // A vector takes any number of bytes.
+                control => write!(self.text.bytes, "\\u{control:04x}").unwrap_or_default(),
+            }
+            rest = behind;
+        }
+        self.push(b"\"");
+        Ok(())
+    }
+
+    fn extension(&mut self, size: u32, step: Option<&Step<'_>>, start: usize) -> Result<(), Rejection> {
+        const TIMESTAMP: u8 = 0xFF;
+        let kind = self.byte()?;
+        let data = self.take(size)?;
+        let (seconds, nanoseconds) = match (kind, data) {
+            (TIMESTAMP, &[a, b, c, d]) => (i64::from(u32::from_be_bytes([a, b, c, d])), 0),
+            (TIMESTAMP, &[a, b, c, d, e, f, g, h]) => {
+                let both = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+                ((both & 0x3_FFFF_FFFF).cast_signed(), both >> 34)
+            }
+            (TIMESTAMP, &[a, b, c, d, e, f, g, h, i, j, k, l]) => {
+                (i64::from_be_bytes([e, f, g, h, i, j, k, l]), u64::from(u32::from_be_bytes([a, b, c, d])))
+            }
+            _ => {
+                self.drop(Drop::Binary, step);
+                return Ok(());
+            }
+        };
+        if nanoseconds >= 1_000_000_000 {
+            return Err(unreadable("a timestamp with more than 999999999 nanoseconds", start));
+        }
+        self.text.timestamps.push(self.text.bytes.len());
+        self.integer(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds));
+        Ok(())
+    }
+
+    fn integer(&mut self, value: impl itoa::Integer) {
+        self.push(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    fn integer_of<const N: usize, I: itoa::Integer>(
+        &mut self,
+        from: impl Fn([u8; N]) -> I,
+    ) -> Result<(), Rejection> {
+        let value = from(self.array_of()?);
+        self.integer(value);
+        Ok(())
+    }
+
+    /// The shortest text that reads back as the same number, in the number's own precision: a 32-bit 0.1 is 0.1.
+    fn float<const N: usize, F: zmij::Float + Into<f64>>(
+        &mut self,
+        from: impl Fn([u8; N]) -> F,
+        step: Option<&Step<'_>>,
+    ) -> Result<(), Rejection> {
+        let value = from(self.array_of()?);
+        if value.into().is_finite() {
+            self.push(zmij::Buffer::new().format_finite(value).as_bytes());
+        } else {
+            self.drop(Drop::NotFinite, step);
+        }
+        Ok(())
+    }
+
+    /// Writes null instead of a value, and keeps the flattened key for the report.
+    fn drop(&mut self, drop: Drop, step: Option<&Step<'_>>) {
+        self.push(b"null");
+        let start = self.text.dropped_keys.len();
+        self.push_key(step);
+        self.text.dropped.push((drop, start..self.text.dropped_keys.len()));
+    }
+
+    fn push_key(&mut self, step: Option<&Step<'_>>) {
+        let Some(step) = step else { return };
+        self.push_key(step.parent);
+        let JsonText { bytes, dropped_keys: keys, .. } = &mut *self.text;
+        if step.parent.is_some() {
+            keys.push(b'_');
+        }
+        match step.place {
+            Place::Key(start, end) => keys.extend_from_slice(bytes.get(start..end).unwrap_or_default()),
+            Place::Index(index) => keys.extend_from_slice(itoa::Buffer::new().format(index).as_bytes()),
+        }
+    }
+
+    /// A length of 1, 2 or 4 bytes, for a width of 0, 1 or 2.
+    fn size(&mut self, width: u8) -> Result<u32, Rejection> {
+        Ok(match width {
+            0 => u32::from(self.byte()?),
+            1 => u32::from(u16::from_be_bytes(self.array_of()?)),
+            _ => u32::from_be_bytes(self.array_of()?),
+        })
+    }
+
+    fn byte(&mut self) -> Result<u8, Rejection> {
+        let [byte] = self.array_of()?;
+        Ok(byte)
+    }
+
+    fn array_of<const N: usize>(&mut self) -> Result<[u8; N], Rejection> {
+        let bytes = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
+        let bytes = *bytes.ok_or_else(|| self.cut_off())?;
+        self.at += N;
+        Ok(bytes)
+    }
+
+    fn take(&mut self, size: u32) -> Result<&'a [u8], Rejection> {
+        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..size as usize));
+        let taken = taken.ok_or_else(|| self.cut_off())?;
+        self.at += taken.len();
+        Ok(taken)
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.text.bytes.extend_from_slice(text);
+    }
+
+    fn cut_off(&self) -> Rejection {
+        unreadable("the value is cut off", self.bytes.len())
+    }
+}
+
+fn check_depth(depth: usize, at: usize) -> Result<(), Rejection> {
+    if depth < DEPTH_MAX { Ok(()) } else { Err(SyntaxError { at, why: Syntax::Depth }.into()) }
+}
+
+#[cold]
+fn unreadable(why: &'static str, at: usize) -> Rejection {
+    Rejection::Unreadable { format: super::MSGPACK.title, why, at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Format, KeySelector, Mapper, RecordLimits, Rules, TimeFormat, TimeRule};
+    use base::record::{Record, RecordTime};
+    use line_protocol::LineBuffer;
+    use std::sync::Arc;
+
+    fn json(bytes: &[u8]) -> Result<String, String> {
+        let text = Format::Msgpack.to_json(bytes).map_err(|why| why.to_string())?;
+        Ok(text.escape_ascii().to_string().replace("\\\"", "\"").replace("\\\\", "\\"))
+    }
+
+    #[test]
+    fn writes_each_type_as_json() {
+        let f = |bytes: &[u8], want: &str| assert_eq!(json(bytes), Ok(format!("{want}\\n")), "{bytes:x?}");
+        f(&[0x7F], "127");
+        f(&[0xE0], "-32");
+        f(&[0xCC, 0xFF], "255");
+        f(&[0xCD, 0xFF, 0xFF], "65535");
+        f(&[0xCE, 0xFF, 0xFF, 0xFF, 0xFF], "4294967295");
+        f(&[&[0xCF][..], &[0xFF; 8]].concat(), "18446744073709551615");
+        f(&[0xD0, 0x80], "-128");
+        f(&[0xD1, 0x80, 0], "-32768");
+        f(&[0xD2, 0x80, 0, 0, 0], "-2147483648");
+        f(&[0xD3, 0x80, 0, 0, 0, 0, 0, 0, 0], "-9223372036854775808");
+        f(&[&[0xCA][..], &0.1_f32.to_be_bytes()].concat(), "0.1");
+        f(&[&[0xCB][..], &3.0_f64.to_be_bytes()].concat(), "3.0");
+        f(&[&[0xCB][..], &(-0.0_f64).to_be_bytes()].concat(), "-0.0");
+        f(&[0xC0], "null");
+        f(&[0x92, 0xC2, 0xC3], "[false,true]");
+        f(&[0xDC, 0, 1, 0xDD, 0, 0, 0, 0], "[[]]");
+        f(&[0x82, 0xA1, b'a', 1, 0xA1, b'b', 0x80], r#"{"a":1,"b":{}}"#);
+        f(&[0xDE, 0, 1, 0xA0, 0xDF, 0, 0, 0, 0], r#"{"":{}}"#);
+        f(&[0xA4, b'"', b'\\', b'\n', 0x7F], r#""\"\\\u000a\x7f""#);
+        f(&[0xD9, 1, b'x'], r#""x""#);
+        f(&[0xDA, 0, 1, b'x'], r#""x""#);
+        f(&[0xDB, 0, 0, 0, 1, b'x'], r#""x""#);
+    }
+
+    #[test]
+    fn keys_are_text_or_integers() {
+        let f = |bytes: &[u8], want: &str| assert_eq!(json(bytes), Ok(format!("{want}\\n")), "{bytes:x?}");
+        f(&[0x81, 0x05, 1], r#"{"5":1}"#);
+        f(&[0x81, 0xD0, 0xFB, 1], r#"{"-5":1}"#);
+        f(&[0x81, 0xC4, 1, b'k', 1], r#"{"k":1}"#);
+        for key in [&[0xC0][..], &[0xC3], &[0xCA, 0, 0, 0, 0], &[0x90], &[0x80], &[0xD4, 1, 1]] {
+            let bytes = [&[0x81][..], key, &[1]].concat();
+            let want = "it is not MessagePack: a key that is neither text nor an integer at byte 1";
+            assert_eq!(json(&bytes), Err(want.to_owned()));
+        }
+    }
+
+    #[test]
+    fn timestamps_are_nanoseconds() {
+        let f = |bytes: &[u8], want: &str| {
+            let mut text = JsonText::default();
+            assert!(text.read(Format::Msgpack, bytes).unwrap());
+            assert_eq!(text.bytes, format!("[1,{want}]\n").into_bytes());
+            assert_eq!(text.timestamps, [3]);
+        };
+        f(&[0x92, 1, 0xD6, 0xFF, 0, 0, 0, 2], "2000000000");
+        let both = (5_u64 << 34 | 0x3_0000_0000).to_be_bytes();
+        f(&[&[0x92, 1, 0xD7, 0xFF][..], &both].concat(), "12884901888000000005");
+        let before = [&7_u32.to_be_bytes()[..], &(-1_i64).to_be_bytes()].concat();
+        f(&[&[0x92, 1, 0xC7, 12, 0xFF][..], &before].concat(), "-999999993");
+        let wrong = [&[0xD7, 0xFF][..], &(1_000_000_000_u64 << 34).to_be_bytes()].concat();
+        let want = "it is not MessagePack: a timestamp with more than 999999999 nanoseconds at byte 0";
+        assert_eq!(json(&wrong), Err(want.to_owned()));
+    }
+
+    #[test]
+    fn values_that_json_cannot_hold_are_dropped_with_their_keys() {
+        let inner = [&[0x93, 0xC4, 1, 9, 0xCA][..], &f32::NAN.to_be_bytes(), &[0xD4, 7, 7]].concat();
+        let bytes = [&[0x81, 0xA1, b'a', 0x81, 0xA1, b'b'][..], &inner].concat();
+        let mut text = JsonText::default();
+        assert!(text.read(Format::Msgpack, &bytes).unwrap());
+        assert_eq!(text.bytes, b"{\"a\":{\"b\":[null,null,null]}}\n");
+        let dropped: Vec<_> =
+            text.dropped.iter().map(|(drop, key)| (*drop, text.dropped_keys[key.clone()].to_vec())).collect();
+        let want = [(Drop::Binary, "a_b_0"), (Drop::NotFinite, "a_b_1"), (Drop::Binary, "a_b_2")];
+        assert_eq!(dropped, want.map(|(drop, key)| (drop, key.as_bytes().to_vec())));
+    }
+
+    #[test]
+    fn a_rejection_names_the_position() {
+        let f = |bytes: &[u8], want: &str| {
+            assert_eq!(json(bytes), Err(format!("it is not MessagePack: {want}")), "{bytes:x?}");
+        };
+        f(&[0x81, 0xA1, b'a'], "the value is cut off at byte 3");
+        f(&[0xA5, b'a'], "the value is cut off at byte 2");
+        f(&[0xDB, 0xFF, 0xFF, 0xFF, 0xFF, b'a'], "the value is cut off at byte 6");
+        f(&[0xDD, 0xFF, 0xFF, 0xFF, 0xFF, 1], "the value is cut off at byte 6");
+        f(&[0xC6, 0xFF, 0xFF, 0xFF, 0xFF], "the value is cut off at byte 5");
+        f(&[0xC7], "the value is cut off at byte 1");
+        f(&[0x91, 0xC1], "the byte 0xc1, which begins no value, at byte 1");
+        f(b"{\"a\":1}", "it begins like JSON, which `format = \"json\"` reads, at byte 0");
+        let deep = [&[0x91; 64][..], &[0x90]].concat();
+        let want = "it is nested too deeply: more than 64 objects and arrays in each other at byte 64";
+        assert_eq!(json(&deep), Err(want.to_owned()));
+        assert!(json(&[&[0x91; 63][..], &[0x90]].concat()).is_ok());
+        assert!(json(&[0x91; 1_000_000]).is_err());
+    }
+
+    #[test]
+    fn finds_values_that_follow_one_another() {
+        let bytes = [0x81, 0xA1, b'a', 1, 0x81, 0xA1, b'a', 2];
+        assert_eq!(json(&bytes), Ok(r#"{"a":1}\n{"a":2}\n"#.to_owned()));
+        assert_eq!(Format::Msgpack.first_value(&bytes), Some(4));
+        assert_eq!(Format::of_binary_file(&bytes), Some(Format::Msgpack));
+        assert_eq!(Format::of_binary_file(b"{\"a\":1}"), None);
+        assert_eq!(Format::of_binary_file(&[1, 2]), None);
+        assert_eq!(Format::of_binary_file("온도".as_bytes()), None);
+    }
+
+    fn mapped(rules: Rules, values: &[&[u8]]) -> (String, Option<String>, Vec<(Drop, u64)>) {
+        let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
+        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+        let mut lines = LineBuffer::default();
+        let value = values.concat();
+        let value = Some(value.as_slice());
+        let record =
+            Record { partition: 0, offset: 0, time: RecordTime::At(7), key: None, value, headers: &[] };
+        let rejected = mapper.map(&record, &mut lines).rejected.first().map(|(_, why)| why.to_string());
+        (String::from_utf8(lines.text().to_vec()).unwrap(), rejected, mapper.take_drops().iter().collect())
+    }
+
+    fn timed(format: TimeFormat) -> Rules {
+        let key = KeySelector::Flattened("t".to_owned());
+        let time = TimeRule { key, format, zone: jiff::tz::TimeZone::UTC };
+        Rules { format: Format::Msgpack, time: Some(time), ..Rules::default() }
+    }
+
+    const V: &[u8] = b"\xA1v\x01";
+    const TIMESTAMP: &[u8] = b"\xA1t\xD6\xFF\0\0\0\x02";
+
+    #[test]
+    fn a_timestamp_is_the_time_whatever_the_time_format() {
+        for format in [TimeFormat::Timestamp, TimeFormat::Unix { unit_ns: 1_000_000 }, TimeFormat::Rfc3339] {
+            let (lines, rejected, _) = mapped(timed(format), &[b"\x82", V, TIMESTAMP]);
+            assert_eq!((lines.as_str(), rejected), ("t v=1 2000000000\n", None));
+        }
+        let seconds = TimeFormat::Unix { unit_ns: 1_000_000_000 };
+        assert_eq!(mapped(timed(seconds), &[b"\x82", V, b"\xA1t\x02"]).0, "t v=1 2000000000\n");
+    }
+
+    #[test]
+    fn without_a_time_format_only_a_timestamp_is_a_time() {
+        let (lines, rejected, _) = mapped(timed(TimeFormat::Timestamp), &[b"\x82", V, b"\xA1t\x02"]);
+        let want = "its time \"2\" under \"t\" can't be used: it is not written as a timestamp of the record's format; \
+                    other times need a `time_format`";
+        assert_eq!((lines.as_str(), rejected.as_deref()), ("", Some(want)));
+    }
+
+    #[test]
+    fn a_timestamp_elsewhere_is_a_field_of_nanoseconds() {
+        let rules = Rules { format: Format::Msgpack, ..Rules::default() };
+        let (lines, ..) = mapped(rules, &[b"\x82", V, TIMESTAMP]);
+        assert!(lines.starts_with("t v=1,t=2000000000 "), "{lines}");
+    }
+
+    #[test]
+    fn several_values_become_points_and_binary_data_is_counted() {
+        let rules = || Rules { format: Format::Msgpack, ..Rules::default() };
+        let binary = b"\xA1b\xC4\x01x";
+        let (lines, rejected, drops) = mapped(rules(), &[b"\x82", V, binary, b"\x81", V]);
+        assert_eq!((lines.matches("t v=1 ").count(), rejected), (2, None));
+        assert_eq!(drops, [(Drop::Binary, 1)]);
+        let (lines, rejected, _) = mapped(rules(), &[b"\x81", V, b"\x81\xA1"]);
+        let want = "it is not MessagePack: the value is cut off at byte 6";
+        assert_eq!((lines.as_str(), rejected.as_deref()), ("", Some(want)));
+        assert_eq!(mapped(rules(), &[]).1.as_deref(), Some("its value is empty"));
+    }
+}
