@@ -260,7 +260,7 @@ fn statement_result(api: Api, answer: &Answer) -> Result<(), RequestFailure> {
     Err(RequestFailure { cause, why: answer.shown(&why) })
 }
 
-/// The error of a statement, which InfluxQL reports in the results of a 200.
+/// The error of a statement, which `InfluxQL` reports in the results of a 200.
 fn statement_error(body: &[u8]) -> Option<String> {
     let json: serde_json::Value = serde_json::from_slice(body).ok()?;
     let results = json.get("results")?.as_array()?;
