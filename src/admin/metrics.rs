@@ -500,7 +500,7 @@ fn get(counter: &AtomicU64) -> u64 {
 struct Sources<'w> {
     watched: &'w Watched,
     counters: &'w Counters,
-    writer: &'w influx::Counters,
+    writer: &'w influx::WriteCounters,
     partitions: Vec<PartitionState>,
     topics: BTreeMap<Arc<str>, TopicCounts>,
     clients: Vec<(usize, ClientState)>,

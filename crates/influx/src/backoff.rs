@@ -79,6 +79,14 @@ impl Backoff {
     }
 }
 
+/// Waits before the next attempt.
+pub(crate) async fn pause(delay: Duration) {
+    if !delay.is_zero() {
+        tracing::debug!(?delay, "waiting before the next attempt");
+        tokio::time::sleep(delay).await;
+    }
+}
+
 /// The runtime's clock, which tests may pause.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()

@@ -8,7 +8,7 @@ use crate::dialects::{Target, authorize, dialect, is_sendable};
 use crate::error::{ClientError, RequestFailure};
 use crate::http::Dialing;
 use crate::outcome::{Outcome, classify, decide, retry_after};
-use crate::reading::{ParsedAnswer, Subject, message, server_failure};
+use crate::reading::{AnswerSubject, ParsedAnswer, message, server_failure};
 use base::text::printable;
 use base::{Api, Credential, Destination};
 use bytes::Bytes;
@@ -43,7 +43,7 @@ impl ServerInfo {
 
 /// How long a bucket or database keeps points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retention {
+pub enum DestinationRetention {
     Forever,
     For(Duration),
     /// The credential may not query it, or the server does not know the query.
@@ -133,7 +133,7 @@ impl Client {
         }
         let parsed = ParsedAnswer::of(&answer);
         // InfluxDB 3 checks credential and destination before it finds the write empty.
-        if answer.status == 400 && parsed.subject == Subject::EmptyWrite {
+        if answer.status == 400 && parsed.subject == AnswerSubject::EmptyWrite {
             return Ok(Outcome::Stored);
         }
         Ok(match decide(destination.api(), &answer, &parsed) {
@@ -158,16 +158,16 @@ impl Client {
     }
 
     /// Queries how long the destination keeps points. Any failure counts as unknown.
-    pub async fn retention(&self, address: &Address, destination: &Destination) -> Retention {
+    pub async fn retention(&self, address: &Address, destination: &Destination) -> DestinationRetention {
         let url = address.url(&dialect(destination).retention_target());
         let Ok(answer) = send(self.request(address, Method::GET, url)).await else {
-            return Retention::Unknown;
+            return DestinationRetention::Unknown;
         };
         let json = serde_json::from_slice(&answer.body).ok();
         match json.and_then(|json| dialect(destination).retention(&json)) {
-            None => Retention::Unknown,
-            Some(Duration::ZERO) => Retention::Forever,
-            Some(retention) => Retention::For(retention),
+            None => DestinationRetention::Unknown,
+            Some(Duration::ZERO) => DestinationRetention::Forever,
+            Some(retention) => DestinationRetention::For(retention),
         }
     }
 
@@ -260,7 +260,7 @@ fn statement_result(api: Api, answer: &Answer) -> Result<(), RequestFailure> {
     Err(RequestFailure { cause, why: answer.shown(&why) })
 }
 
-/// The error of a statement, which InfluxQL reports in the results of a 200.
+/// The error of a statement, which `InfluxQL` reports in the results of a 200.
 fn statement_error(body: &[u8]) -> Option<String> {
     let json: serde_json::Value = serde_json::from_slice(body).ok()?;
     let results = json.get("results")?.as_array()?;

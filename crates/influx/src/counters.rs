@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Totals since the start, over all lanes and destinations.
 #[derive(Debug)]
-pub struct Counters {
+pub struct WriteCounters {
     /// Requests by outcome.
     pub stored: AtomicU64,
     pub retried: AtomicU64,
@@ -32,7 +32,7 @@ pub struct Counters {
     pub requests_in_flight: InFlight,
 }
 
-impl Default for Counters {
+impl Default for WriteCounters {
     fn default() -> Self {
         let zero = AtomicU64::default;
         Self {

@@ -2,14 +2,16 @@
 
 use crate::address::Address;
 use crate::answer::Answer;
-use crate::backoff::{Backoff, now};
+use crate::backoff::{Backoff, now, pause};
 use crate::cause::Cause;
 use crate::counters::count;
 use crate::lines::Lines;
 use crate::obstacle::Obstacle;
 use crate::outcome::{Outcome, decide};
-use crate::reading::{Complaint, ParsedAnswer, Subject};
-use crate::salvage::{BlockedReason, KeptOut, NextRequest, Plan, Refusal, RefusedAt, RefusedLine, Request};
+use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause};
+use crate::salvage::{
+    BlockedReason, KeptOut, NextRequest, RefusedAt, RefusedLine, RefusedRequest, RequestLines, SalvagePlan,
+};
 use crate::slow::{SLOW_AFTER, SlowWatch};
 use crate::writer::Writer;
 use base::Destination;
@@ -17,6 +19,7 @@ use base::alarm::AlarmGuard;
 use bytes::Bytes;
 use line_protocol::Gzip;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +74,7 @@ pub struct LaneWriter {
 }
 
 /// An answer about the lines of a request.
-enum Verdict {
+enum LinesVerdict {
     Stored,
     TooLarge { why: String, at: RefusedAt },
     Refused { why: String, answer: Box<Answer>, parsed: Box<ParsedAnswer>, at: RefusedAt },
@@ -92,7 +95,7 @@ impl LaneWriter {
         let alarm = writer.alarm_registry().guard();
         let mut batch =
             BatchDelivery { lines, delivered: Delivered::default(), alarm, sends_alone_plain: false };
-        let mut plan = Plan::new(lines, writer.options.accepts_unproven);
+        let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven);
         let counters = writer.counters();
         let _in_flight = counters.batches_in_flight.begin();
         if !lines.is_empty() {
@@ -110,18 +113,18 @@ impl LaneWriter {
             }
             let verdict = self.settle(destination, &mut batch, &request, plan.is_blocked()).await;
             match verdict {
-                Verdict::Stored => {
+                LinesVerdict::Stored => {
                     plan.stored(lines);
                     backoff = Backoff::new(writer.options.delays);
                 }
-                Verdict::TooLarge { why, at } => {
+                LinesVerdict::TooLarge { why, at } => {
                     if request.len() > 1 {
                         writer.lower_size(destination, request.bytes(lines), why.clone());
                     }
                     plan.too_large(lines, &why, at);
                 }
-                Verdict::Refused { why, answer, parsed, at } => {
-                    let refusal = Refusal { answer: &answer, parsed: &parsed, why: &why, at };
+                LinesVerdict::Refused { why, answer, parsed, at } => {
+                    let refusal = RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at };
                     plan.refused(lines, refusal);
                 }
             }
@@ -153,13 +156,13 @@ impl LaneWriter {
         backoff: &mut Backoff,
     ) {
         if reason.cause == Cause::RequestTooLarge {
-            // SizeHistogram that were learned on the way to a line alone are no measure for others.
+            // A size that was learned on the way to a single line does not apply to other requests.
             self.writer.forget_size(destination);
         }
         let address = self.writer.client.addresses().current();
         self.raise_alarm(&mut batch.alarm, true, (address, destination), (reason.cause, &reason.why));
         let delay = backoff.blocked(&mut self.rng);
-        self.pause(delay).await;
+        pause(delay).await;
     }
 
     /// Sends a request until an answer is about its lines: retries failures that may pass, waits while blocked. `is_blocked`: an answer
@@ -168,87 +171,100 @@ impl LaneWriter {
         &mut self,
         destination: &Destination,
         batch: &mut BatchDelivery<'_>,
-        request: &Request,
+        request: &RequestLines,
         is_blocked: bool,
-    ) -> Verdict {
-        let writer = Arc::clone(&self.writer);
-        let mut body =
-            RequestBody { plain: request.body(batch.lines), packed: None, is_line: request.len() == 1 };
-        let mut backoff = Backoff::new(writer.options.delays);
-        let mut tried = TriedAtOnce::default();
+    ) -> LinesVerdict {
+        let mut pending = PendingRequest {
+            body: RequestBody { plain: request.body(batch.lines), packed: None, is_line: request.len() == 1 },
+            lines: request.len(),
+            is_blocked,
+            backoff: Backoff::new(self.writer.options.delays),
+            tried: TriedAtOnce::default(),
+        };
         loop {
-            let addresses = writer.client.addresses();
-            let address = addresses.pick(&tried.addresses).unwrap_or_else(|| addresses.current());
-            let sent = writer.next_moment();
-            let Attempt { outcome, answer, parsed } =
-                self.attempt(address, destination, &mut body, &tried, batch).await;
-            let at = || {
-                let (address, moment) = (address.index(), writer.next_moment());
-                RefusedAt { address, moment, control: writer.latest_control(destination, address) }
-            };
-            if outcome == Outcome::Stored
-                || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !is_blocked)
-            {
-                batch.alarm.recovered(now());
+            match self.try_once(destination, batch, &mut pending).await {
+                ControlFlow::Break(verdict) => return verdict,
+                ControlFlow::Continue(delay) => pause(delay).await,
             }
-            match outcome {
-                Outcome::Retry { cause, .. } | Outcome::Blocked { cause, .. } if cause.is_of_address() => {
-                    writer.mark_down(address, destination, cause);
-                    tried.addresses.insert(address.index());
-                }
-                _ => writer.record_answer(address, outcome == Outcome::Stored),
-            }
-            let delay = match outcome {
-                Outcome::Stored => {
-                    if let Some(why) = tried.uncompressed.take() {
-                        writer.stop_compressing(address, why);
-                    }
-                    writer.record_stored(destination, address, sent, request.len());
-                    return Verdict::Stored;
-                }
-                Outcome::Split { why } => return Verdict::TooLarge { why, at: at() },
-                Outcome::Refused { why } => {
-                    let (answer, parsed) = (Box::new(answer), Box::new(parsed));
-                    return Verdict::Refused { why, answer, parsed, at: at() };
-                }
-                Outcome::Uncompressed { why } => {
-                    tried.uncompressed = Some(why);
-                    continue;
-                }
-                Outcome::Retry { cause, after, why } => {
-                    self.raise_alarm(&mut batch.alarm, false, (address, destination), (cause, &why));
-                    if cause.is_of_address() && addresses.pick(&tried.addresses).is_some() {
-                        continue;
-                    }
-                    backoff.retry(after, &mut self.rng)
-                }
-                Outcome::Blocked { cause, why } => {
-                    let takes_next = cause.is_of_address() && addresses.pick(&tried.addresses).is_some();
-                    let mut obstacle = Obstacle::new(cause, true, why);
-                    if !takes_next && !tried.repaired {
-                        obstacle = writer.repair(obstacle, destination).await;
-                    }
-                    let Obstacle { cause, blocks, why, is_repaired } = obstacle;
-                    if is_repaired {
-                        // The alarm is raised if the next attempt fails for the same cause.
-                        tried.repaired = true;
-                        continue;
-                    }
-                    self.raise_alarm(&mut batch.alarm, blocks, (address, destination), (cause, &why));
-                    if takes_next {
-                        continue;
-                    }
-                    backoff.blocked(&mut self.rng)
-                }
-            };
-            self.pause(delay).await;
-            tried = TriedAtOnce::default();
         }
     }
 
-    async fn pause(&self, delay: Duration) {
-        tracing::debug!(?delay, "waiting before the next attempt");
-        tokio::time::sleep(delay).await;
+    /// One attempt of `settle`: breaks with an answer about the lines, or continues with the delay before the next attempt.
+    async fn try_once(
+        &mut self,
+        destination: &Destination,
+        batch: &mut BatchDelivery<'_>,
+        pending: &mut PendingRequest,
+    ) -> ControlFlow<LinesVerdict, Duration> {
+        /// Another address, or a cause that was removed: no delay.
+        const AT_ONCE: ControlFlow<LinesVerdict, Duration> = ControlFlow::Continue(Duration::ZERO);
+        let writer = Arc::clone(&self.writer);
+        let addresses = writer.client.addresses();
+        let address = addresses.pick(&pending.tried.addresses).unwrap_or_else(|| addresses.current());
+        let sent = writer.next_moment();
+        let Attempt { outcome, answer, parsed } =
+            self.attempt(address, destination, &mut pending.body, &pending.tried, batch).await;
+        let at = || {
+            let (address, moment) = (address.index(), writer.next_moment());
+            RefusedAt { address, moment, control: writer.latest_control(destination, address) }
+        };
+        if outcome == Outcome::Stored
+            || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !pending.is_blocked)
+        {
+            batch.alarm.recovered(now());
+        }
+        match outcome {
+            Outcome::Retry { cause, .. } | Outcome::Blocked { cause, .. } if cause.is_of_address() => {
+                writer.mark_down(address, destination, cause);
+                pending.tried.addresses.insert(address.index());
+            }
+            _ => writer.record_answer(address, outcome == Outcome::Stored),
+        }
+        let delay = match outcome {
+            Outcome::Stored => {
+                if let Some(why) = pending.tried.uncompressed.take() {
+                    writer.stop_compressing(address, why);
+                }
+                writer.record_stored(destination, address, sent, pending.lines);
+                return ControlFlow::Break(LinesVerdict::Stored);
+            }
+            Outcome::Split { why } => return ControlFlow::Break(LinesVerdict::TooLarge { why, at: at() }),
+            Outcome::Refused { why } => {
+                let (answer, parsed) = (Box::new(answer), Box::new(parsed));
+                return ControlFlow::Break(LinesVerdict::Refused { why, answer, parsed, at: at() });
+            }
+            Outcome::Uncompressed { why } => {
+                pending.tried.uncompressed = Some(why);
+                return AT_ONCE;
+            }
+            Outcome::Retry { cause, after, why } => {
+                self.raise_alarm(&mut batch.alarm, false, (address, destination), (cause, &why));
+                if cause.is_of_address() && addresses.pick(&pending.tried.addresses).is_some() {
+                    return AT_ONCE;
+                }
+                pending.backoff.retry(after, &mut self.rng)
+            }
+            Outcome::Blocked { cause, why } => {
+                let takes_next = cause.is_of_address() && addresses.pick(&pending.tried.addresses).is_some();
+                let mut obstacle = Obstacle::new(cause, true, why);
+                if !takes_next && !pending.tried.repaired {
+                    obstacle = writer.repair(obstacle, destination).await;
+                }
+                let Obstacle { cause, blocks, why, is_repaired } = obstacle;
+                if is_repaired {
+                    // The alarm is raised if the next attempt fails for the same cause.
+                    pending.tried.repaired = true;
+                    return AT_ONCE;
+                }
+                self.raise_alarm(&mut batch.alarm, blocks, (address, destination), (cause, &why));
+                if takes_next {
+                    return AT_ONCE;
+                }
+                pending.backoff.blocked(&mut self.rng)
+            }
+        };
+        pending.tried = TriedAtOnce::default();
+        ControlFlow::Continue(delay)
     }
 
     /// Sends one request.
@@ -271,7 +287,7 @@ impl LaneWriter {
         let _in_flight = counters.requests_in_flight.begin();
         let request = self.writer.client.write(address, destination, bytes, gzipped);
         let slow = SlowWatch { address, destination, lines: batch.lines.len() };
-        let attempt = match slow.watch(SLOW_AFTER, request).await {
+        let attempt = match slow.log_if_slow(SLOW_AFTER, request).await {
             Ok(answer) => {
                 counters.latency.add(now().saturating_duration_since(start));
                 let is_stored = answer.status == 204;
@@ -349,7 +365,18 @@ struct Attempt {
     parsed: ParsedAnswer,
 }
 
-/// What was tried since the last wait.
+/// A request that is sent until an answer is about its lines.
+struct PendingRequest {
+    body: RequestBody,
+    /// Number of lines.
+    lines: usize,
+    /// An answer about lines does not end the alarm of the batch.
+    is_blocked: bool,
+    backoff: Backoff,
+    tried: TriedAtOnce,
+}
+
+/// Attempts since the last wait.
 #[derive(Default)]
 struct TriedAtOnce {
     /// Addresses that failed.
@@ -388,8 +415,8 @@ impl RequestBody {
 fn was_unpacked(body: &RequestBody, parsed: &ParsedAnswer) -> bool {
     let line = String::from_utf8_lossy(&body.plain);
     match &parsed.subject {
-        Subject::Line(Complaint::Unparsable) => parsed.message.contains(line.trim_end()),
-        Subject::Line(Complaint::Named(_)) | Subject::Unknown => false,
+        AnswerSubject::Line(RefusalCause::Unparsable) => parsed.message.contains(line.trim_end()),
+        AnswerSubject::Line(RefusalCause::Named(_)) | AnswerSubject::Unknown => false,
         _ => true,
     }
 }

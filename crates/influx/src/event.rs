@@ -92,7 +92,7 @@ impl Observer for LogObserver {
             Event::Resolved { alarm, lasted } => {
                 let (scope, cause, lasted) = (&alarm.scope, alarm.cause, rounded(*lasted));
                 if is_about_reading(alarm) {
-                    tracing::info!(%scope, cause, ?lasted, "parsed from Kafka goes on");
+                    tracing::info!(%scope, cause, ?lasted, "reading from Kafka goes on");
                 } else {
                     tracing::info!(%scope, cause, ?lasted, "writing goes on");
                 }
@@ -175,14 +175,14 @@ mod tests {
         log.text()
     }
 
-    /// Records that were read already are in memory, so only alarms about parsed may say that they wait in Kafka.
+    /// Records that were read are in memory, so only alarms about reading may say that records wait in Kafka.
     #[test]
     fn only_alarms_about_reading_say_that_records_wait_in_kafka() {
         let about_reading =
             [(Scope::Kafka, "kafka_unreachable"), (Scope::Topic("t".to_owned()), TOPIC_DENIED)];
         for (scope, cause) in about_reading {
-            let said = logged(scope, cause, true);
-            assert!(said.contains("cannot read from Kafka, records wait there"), "{said}");
+            let text = logged(scope, cause, true);
+            assert!(text.contains("cannot read from Kafka, records wait there"), "{text}");
         }
         let others = [
             Scope::Server,
@@ -193,8 +193,8 @@ mod tests {
         ];
         for scope in others {
             for blocks in [true, false] {
-                let said = logged(scope.clone(), "any", blocks);
-                assert!(!said.contains("wait in Kafka") && !said.contains("wait there"), "{said}");
+                let text = logged(scope.clone(), "any", blocks);
+                assert!(!text.contains("wait in Kafka") && !text.contains("wait there"), "{text}");
             }
         }
         for scope in [Scope::Server, Scope::Destination("b".to_owned()), Scope::DeadLetters] {

@@ -7,7 +7,7 @@
 //! - After every other answer the request is retried with backoff, and an alarm names the cause and a remedy.
 //!
 //! ```text
-//! LaneWriter::deliver -> Plan (salvage/): the next request -> Client: one HTTP request -> Answer
+//! LaneWriter::deliver -> SalvagePlan (salvage/): the next request -> Client: one HTTP request -> Answer
 //!          ^                                                                             |
 //!          +---- stored, retry, split, refused, blocked <- decide (outcome.rs) <- reading/: the server's own words
 //! ```
@@ -53,6 +53,7 @@ mod dialects;
 mod error;
 mod event;
 mod http;
+mod learned;
 mod lines;
 mod obstacle;
 mod outcome;
@@ -68,10 +69,10 @@ mod writer;
 pub use address::{Address, Addresses};
 pub use answer::Answer;
 pub use backoff::{Backoff, Delays};
-pub use cause::{Cause, Reach};
-pub use client::{Client, CredentialSource, Retention, ServerInfo};
+pub use cause::Cause;
+pub use client::{Client, CredentialSource, DestinationRetention, ServerInfo};
 pub use connection::{Compression, Connection, Tls};
-pub use counters::{Counters, LATENCY_BUCKETS, LatencyHistogram, SizeHistogram};
+pub use counters::{LATENCY_BUCKETS, LatencyHistogram, SizeHistogram, WriteCounters};
 pub use delivery::{BlockedLine, Delivered, LaneWriter, RequestCounts};
 pub use error::{ClientError, RequestFailure};
 pub use event::{Event, LogObserver, Observer};

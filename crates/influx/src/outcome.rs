@@ -6,7 +6,7 @@
 use crate::answer::Answer;
 use crate::cause::Cause;
 use crate::dialects::{LimitScope, missing};
-use crate::reading::{ParsedAnswer, Subject};
+use crate::reading::{AnswerSubject, ParsedAnswer};
 use base::Api;
 use std::time::{Duration, SystemTime};
 
@@ -74,25 +74,33 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
         413 => Outcome::Split { why },
         415 => Outcome::Uncompressed { why },
         400 | 422 => match &parsed.subject {
-            Subject::Server(cause) => retry(*cause),
-            Subject::Limit(limit) if limit.scope == LimitScope::Destination => blocked(Cause::ServerLimit),
-            Subject::Request(cause) => blocked(*cause),
-            Subject::EmptyWrite => blocked(Cause::RequestRefused),
-            Subject::Encoding => Outcome::Uncompressed { why },
-            Subject::Limit(_) | Subject::Line(_) | Subject::Unknown => Outcome::Refused { why },
+            AnswerSubject::Server(cause) => retry(*cause),
+            AnswerSubject::Limit(limit) if limit.scope == LimitScope::Destination => {
+                blocked(Cause::ServerLimit)
+            }
+            AnswerSubject::Request(cause) => blocked(*cause),
+            AnswerSubject::EmptyWrite => blocked(Cause::RequestRefused),
+            AnswerSubject::Encoding => Outcome::Uncompressed { why },
+            AnswerSubject::Limit(_) | AnswerSubject::Line(_) | AnswerSubject::Unknown => {
+                Outcome::Refused { why }
+            }
         },
         402..=499 => blocked(Cause::RequestRefused),
         500 => match &parsed.subject {
-            Subject::Server(cause) => retry(*cause),
-            Subject::Limit(limit) if limit.scope == LimitScope::Destination => blocked(Cause::ServerLimit),
+            AnswerSubject::Server(cause) => retry(*cause),
+            AnswerSubject::Limit(limit) if limit.scope == LimitScope::Destination => {
+                blocked(Cause::ServerLimit)
+            }
             // 1.6.7: 500 for a retention policy that is missing.
-            Subject::Request(cause) => blocked(*cause),
+            AnswerSubject::Request(cause) => blocked(*cause),
             // Older 2.x answer a conflict with 500.
-            Subject::Limit(_) | Subject::Line(_) => Outcome::Refused { why },
-            Subject::EmptyWrite | Subject::Encoding | Subject::Unknown => retry(Cause::ServerFailed),
+            AnswerSubject::Limit(_) | AnswerSubject::Line(_) => Outcome::Refused { why },
+            AnswerSubject::EmptyWrite | AnswerSubject::Encoding | AnswerSubject::Unknown => {
+                retry(Cause::ServerFailed)
+            }
         },
         _ => retry(match &parsed.subject {
-            Subject::Server(cause @ (Cause::DiskFull | Cause::CacheFull)) => *cause,
+            AnswerSubject::Server(cause @ (Cause::DiskFull | Cause::CacheFull)) => *cause,
             _ if status == 503 => Cause::Unavailable,
             _ => Cause::ServerFailed,
         }),
@@ -102,7 +110,7 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
 /// What a 404 means. InfluxDB names the missing destination. Without its words the endpoint is missing, and another address may have it.
 fn missing_cause(api: Api, parsed: &ParsedAnswer) -> Cause {
     match &parsed.subject {
-        Subject::Request(
+        AnswerSubject::Request(
             cause @ (Cause::BucketMissing
             | Cause::OrgMissing
             | Cause::DatabaseMissing

@@ -19,30 +19,30 @@ pub struct RemedyContext<'a> {
 /// have one cause.
 pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
     let address = context.address;
-    let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    let has = |texts: &[&str]| texts.iter().any(|text| why.contains(text));
     match cause {
-        Cause::TlsFailed if says(&["received fatal alert"]) => format!(
+        Cause::TlsFailed if has(&["received fatal alert"]) => format!(
             "{address} requires a client certificate from an authority that it trusts: set influx.tls.cert_file and key_file"
         ),
-        Cause::TlsFailed if says(&["InvalidContentType", "InvalidMessage", "corrupt message"]) => {
+        Cause::TlsFailed if has(&["InvalidContentType", "InvalidMessage", "corrupt message"]) => {
             format!("{address} does not use TLS: should influx.url begin with http://?")
         }
-        Cause::TlsFailed if says(&["expired"]) => {
+        Cause::TlsFailed if has(&["expired"]) => {
             format!(
                 "the certificate of {address} has expired: renew it there, or correct this machine's clock"
             )
         }
-        Cause::TlsFailed if says(&["not valid for name"]) => {
+        Cause::TlsFailed if has(&["not valid for name"]) => {
             format!("the certificate of {address} is for other names: set influx.url to one of them")
         }
-        Cause::RequestRefused if says(&["to an HTTPS server", "to HTTPS port"]) => {
+        Cause::RequestRefused if has(&["to an HTTPS server", "to HTTPS port"]) => {
             "the server uses TLS: write https:// into influx.url".to_owned()
         }
-        Cause::Busy if says(&["limit", "plan", "quota", "Limit", "Plan"]) => {
+        Cause::Busy if has(&["limit", "plan", "quota", "Limit", "Plan"]) => {
             "the limit of InfluxDB's plan is reached: raise the plan, or lower batch.points_per_second_max"
                 .to_owned()
         }
-        Cause::RequestRefused if says(&["402"]) => {
+        Cause::RequestRefused if has(&["402"]) => {
             "the server requires payment: check the plan and the account of InfluxDB Cloud".to_owned()
         }
         Cause::Forbidden if is_foreign_page(why) => format!(
@@ -51,10 +51,10 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
         Cause::Forbidden if !is_about_permission(why) => format!(
             "the answer is not InfluxDB's: let firewalls and proxies pass POST requests from this machine to {address}, then check what the credential may write to"
         ),
-        Cause::ServerFailed | Cause::Unavailable if says_status(why, &["502", "504"]) => format!(
+        Cause::ServerFailed | Cause::Unavailable if has_status(why, &["502", "504"]) => format!(
             "a proxy or load balancer answers instead of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
         ),
-        Cause::DatabaseMissing if says(&[NOT_CREATED]) => {
+        Cause::DatabaseMissing if has(&[NOT_CREATED]) => {
             dialect(context.destination).not_created_remedy(context.credential)
         }
         Cause::ServerLimit => limit_remedy(why).map_or_else(|| remedy(cause, context), str::to_owned),
@@ -66,7 +66,7 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
     }
 }
 
-fn says_status(why: &str, statuses: &[&str]) -> bool {
+fn has_status(why: &str, statuses: &[&str]) -> bool {
     statuses.iter().any(|status| why.starts_with(status))
 }
 
@@ -170,9 +170,9 @@ mod tests {
         let token = Credential::Token(Secret::new("hidden"));
         let f = |cause: Cause, destination: Destination, credential: &Credential, want: &str| {
             let context = RemedyContext { address: "http://h:1", destination: &destination, credential };
-            let said = remedy(cause, context);
-            assert!(said.contains(want), "{cause:?}: {said}");
-            assert!(!said.contains("hidden"));
+            let remedy_text = remedy(cause, context);
+            assert!(remedy_text.contains(want), "{cause:?}: {remedy_text}");
+            assert!(!remedy_text.contains("hidden"));
         };
         f(Cause::Unauthorized, bucket(), &token, "influx.token");
         f(Cause::Unauthorized, database(None), &basic, "influx.password");
@@ -205,8 +205,8 @@ mod tests {
                 destination: &destination,
                 credential: &credential,
             };
-            let said = advice(cause, why, context);
-            assert!(said.contains(want), "{why}: {said}");
+            let remedy_text = advice(cause, why, context);
+            assert!(remedy_text.contains(want), "{why}: {remedy_text}");
         };
         f(Cause::TlsFailed, "received fatal alert: CertificateRequired", "influx.tls.cert_file");
         f(Cause::TlsFailed, "received corrupt message of type InvalidContentType", "http://?");

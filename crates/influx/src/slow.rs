@@ -19,7 +19,7 @@ pub struct SlowWatch<'a> {
 
 impl SlowWatch<'_> {
     /// Waits for the request, and logs once if it has no answer after `after`.
-    pub async fn watch<T>(self, after: Duration, request: impl Future<Output = T>) -> T {
+    pub async fn log_if_slow<T>(self, after: Duration, request: impl Future<Output = T>) -> T {
         let mut request = std::pin::pin!(request);
         if let Ok(done) = tokio::time::timeout(after, &mut request).await {
             return done;
@@ -52,10 +52,10 @@ mod tests {
         let client = Client::new(&connection("http://127.0.0.1:8086")).unwrap();
         let destination = Destination::Bucket { org: "o".into(), bucket: "b".into() };
         let slow = SlowWatch { address: client.addresses().current(), destination: &destination, lines: 7 };
-        assert_eq!(slow.watch(SLOW_AFTER, async { 1 }).await, 1);
+        assert_eq!(slow.log_if_slow(SLOW_AFTER, async { 1 }).await, 1);
         assert_eq!(log.text(), "");
         let (answer, hangs) = tokio::sync::oneshot::channel();
-        let watching = slow.watch(Duration::from_millis(1), async { hangs.await.unwrap() });
+        let watching = slow.log_if_slow(Duration::from_millis(1), async { hangs.await.unwrap() });
         let answered = async {
             while log.text().is_empty() {
                 tokio::time::sleep(Duration::from_millis(1)).await;

@@ -1,14 +1,15 @@
 //! State that all lanes share while they write: client, counters, alarms, learned sizes.
 
 use crate::address::Address;
-use crate::backoff::{Backoff, Delays, now};
+use crate::backoff::{Backoff, Delays, now, pause};
 use crate::breaker::AddressChange;
 use crate::cause::{Cause, Reach};
 use crate::client::Client;
 use crate::connection::Connection;
-use crate::counters::{Counters, count};
+use crate::counters::{WriteCounters, count};
 use crate::error::RequestFailure;
 use crate::event::{AlarmEvents, Event, Observer};
+use crate::learned::LearnedState;
 use crate::lines::RequestSize;
 use crate::obstacle::Obstacle;
 use crate::outcome::Outcome;
@@ -16,17 +17,9 @@ use crate::pace::Pace;
 use crate::remedy::{RemedyContext, advice};
 use base::Destination;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, FailureReport, Scope};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
-use std::time::{Duration, Instant};
-
-/// Age at which a size that was learned from a 413 is forgotten: proxies are reconfigured, and one odd answer must not keep requests small
-/// for ever. Forgetting costs one refused request.
-const LEARNED_SIZE_AGE_MAX: Duration = Duration::from_mins(10);
-
-/// Time before the same event about a database is repeated: every lane tries to create it, again and again.
-const EVENT_REPEAT: Duration = Duration::from_mins(1);
+use std::time::Duration;
 
 /// Longest time between two probes of a destination.
 const PROBE_DELAY_MAX: Duration = Duration::from_secs(5);
@@ -61,21 +54,11 @@ pub struct Writer {
 /// State that a writer passes on to the writer that replaces it after a reload.
 #[derive(Clone, Debug)]
 struct SharedState {
-    counters: Arc<Counters>,
+    counters: Arc<WriteCounters>,
     alarms: Arc<AlarmRegistry>,
     observer: Arc<dyn Observer>,
     /// The client of the current writer.
     client: Arc<RwLock<Arc<Client>>>,
-}
-
-/// Knowledge from earlier answers. Bounded by the number of destinations.
-#[derive(Debug, Default)]
-struct LearnedState {
-    bytes_max: BTreeMap<Destination, (usize, Instant)>,
-    /// For each destination and address, the moment at which the latest stored request was sent.
-    controls: BTreeMap<Destination, BTreeMap<usize, u64>>,
-    /// For each database, whether it was ready at the last event about it, and the time of the event.
-    databases: BTreeMap<Destination, (bool, Instant)>,
 }
 
 impl Writer {
@@ -130,7 +113,7 @@ impl Writer {
         Arc::clone(&self.shared.client.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn counters(&self) -> &Counters {
+    pub fn counters(&self) -> &WriteCounters {
         &self.shared.counters
     }
 
@@ -174,7 +157,7 @@ impl Writer {
                 }
             }
             // No line waits for this, but the alarm should end soon after its cause.
-            tokio::time::sleep(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
+            pause(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
         }
         alarm.recovered(now());
     }
@@ -203,7 +186,7 @@ impl Writer {
         let address = self.client.addresses().current();
         let result = self.client.create_database(address, destination).await?;
         let ready = result.is_ok();
-        if self.learned().is_new(destination, ready, now()) {
+        if self.learned().database_event_is_due(destination, ready, now()) {
             let database = database.clone();
             self.emit(&match &result {
                 Ok(()) => Event::DatabaseReady { database },
@@ -286,7 +269,7 @@ impl Writer {
 
     /// Returns to the configured size of requests.
     pub(crate) fn forget_size(&self, destination: &Destination) {
-        self.learned().bytes_max.remove(destination);
+        self.learned().forget_size(destination);
     }
 
     /// A number that is greater than all numbers before it.
@@ -296,9 +279,7 @@ impl Writer {
 
     /// Moment at which the latest request that this address stored for the destination was sent, by any lane; 0 if it stored none.
     pub(crate) fn latest_control(&self, destination: &Destination, address: usize) -> u64 {
-        let learned = self.learned();
-        let control = learned.controls.get(destination).and_then(|controls| controls.get(&address));
-        control.copied().unwrap_or(0)
+        self.learned().latest_control(destination, address)
     }
 
     /// Stops compressing, because a request was stored only without compression.
@@ -316,7 +297,7 @@ impl Writer {
         sent: u64,
         lines: usize,
     ) {
-        if self.learned().is_first_store(destination, address.index(), sent) {
+        if self.learned().record_store(destination, address.index(), sent) {
             let (destination, address) = (destination.clone(), address.as_str().to_owned());
             self.emit(&Event::FirstStored { destination, address, lines });
         }
@@ -360,46 +341,6 @@ impl Writer {
     }
 }
 
-impl LearnedState {
-    fn bytes_max(&mut self, destination: &Destination, now: Instant) -> usize {
-        match self.bytes_max.get(destination) {
-            Some((_, since)) if now.saturating_duration_since(*since) >= LEARNED_SIZE_AGE_MAX => {
-                self.bytes_max.remove(destination);
-                usize::MAX
-            }
-            Some((bytes_max, _)) => *bytes_max,
-            None => usize::MAX,
-        }
-    }
-
-    fn lower(&mut self, destination: &Destination, refused_bytes: usize, now: Instant) -> usize {
-        let bytes_max = (refused_bytes / 2).max(1).min(self.bytes_max(destination, now));
-        self.bytes_max.insert(destination.clone(), (bytes_max, now));
-        bytes_max
-    }
-
-    fn is_first_store(&mut self, destination: &Destination, address: usize, sent: u64) -> bool {
-        if let Some(controls) = self.controls.get_mut(destination) {
-            let control = controls.entry(address).or_default();
-            *control = sent.max(*control);
-            return false;
-        }
-        self.controls.insert(destination.clone(), BTreeMap::from([(address, sent)]));
-        true
-    }
-
-    fn is_new(&mut self, destination: &Destination, ready: bool, now: Instant) -> bool {
-        let is_same = |(before, said): &(bool, Instant)| {
-            *before == ready && now.saturating_duration_since(*said) < EVENT_REPEAT
-        };
-        if self.databases.get(destination).is_some_and(is_same) {
-            return false;
-        }
-        self.databases.insert(destination.clone(), (ready, now));
-        true
-    }
-}
-
 /// Checks an address that is down, less and less often, until it works. The lanes do not try it meanwhile, which may cost each of them a
 /// timeout.
 async fn watch_address(writer: Weak<Writer>, index: usize, destination: Destination) {
@@ -411,48 +352,8 @@ async fn watch_address(writer: Weak<Writer>, index: usize, destination: Destinat
         let Some(failures) = this.client.addresses().failures(address) else { return };
         let delay = this.options.delays.down_delay(failures, &mut rng);
         drop(this);
-        tokio::time::sleep(delay).await;
+        pause(delay).await;
         let Some(this) = writer.upgrade() else { return };
         this.recheck(this.client.addresses().at(index), &destination).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn destination(database: &str) -> Destination {
-        Destination::Database { database: database.into(), retention_policy: None }
-    }
-
-    #[test]
-    fn remembers_the_smallest_size_for_ten_minutes() {
-        let (a, b) = (destination("a"), destination("b"));
-        let start = Instant::now();
-        let mut learned = LearnedState::default();
-        assert_eq!(learned.bytes_max(&a, start), usize::MAX);
-        assert_eq!(learned.lower(&a, 1000, start), 500);
-        assert_eq!(learned.lower(&a, 4000, start), 500, "a request that was in flight");
-        assert_eq!(learned.lower(&a, 500, start), 250);
-        assert_eq!(learned.bytes_max(&b, start), usize::MAX);
-        let before = start + LEARNED_SIZE_AGE_MAX.saturating_sub(Duration::from_secs(1));
-        assert_eq!(learned.bytes_max(&a, before), 250);
-        assert_eq!(learned.bytes_max(&a, start + LEARNED_SIZE_AGE_MAX), usize::MAX);
-        assert_eq!(learned.lower(&a, 1, start), 1);
-    }
-
-    #[test]
-    fn repeats_an_event_about_a_database_once_a_minute() {
-        let start = Instant::now();
-        let mut learned = LearnedState::default();
-        let mut f = |database: &str, ready: bool, seconds: u64| {
-            learned.is_new(&destination(database), ready, start + Duration::from_secs(seconds))
-        };
-        assert!(f("a", false, 0));
-        assert!(!f("a", false, 59));
-        assert!(f("b", false, 59));
-        assert!(f("a", false, 60));
-        assert!(f("a", true, 61));
-        assert!(!f("a", true, 62));
     }
 }

@@ -8,7 +8,7 @@ use super::sampled::{Sampled, Times};
 use base::Destination;
 use base::text::counted;
 use configuration::Config;
-use influx::{Address, Cause, Client, Outcome, RemedyContext, RequestFailure, Retention, advice};
+use influx::{Address, Cause, Client, DestinationRetention, Outcome, RemedyContext, RequestFailure, advice};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -36,7 +36,7 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
             if let (Some(times), true) = (times, with_retention.insert(*destination)) {
                 let kept = within(client.retention(address, destination));
                 // Without a response the retention is unknown.
-                let kept = runtime.block_on(kept).unwrap_or(Retention::Unknown);
+                let kept = runtime.block_on(kept).unwrap_or(DestinationRetention::Unknown);
                 report.add_all(judge_kept(destination, kept, times, SystemTime::now()))?;
             }
         }
@@ -106,8 +106,13 @@ async fn writable(client: &Client, address: &Address, destination: &Destination)
     }
 }
 
-fn judge_kept(destination: &Destination, kept: Retention, times: &Times, now: SystemTime) -> Vec<Line> {
-    let Retention::For(kept) = kept else { return Vec::new() };
+fn judge_kept(
+    destination: &Destination,
+    kept: DestinationRetention,
+    times: &Times,
+    now: SystemTime,
+) -> Vec<Line> {
+    let DestinationRetention::For(kept) = kept else { return Vec::new() };
     let Some(oldest) = oldest_kept(kept, now) else { return Vec::new() };
     let what = format!("{destination}: points are kept for {}", span(kept));
     let mut lines = Vec::new();
@@ -164,7 +169,7 @@ mod tests {
         const HOUR: i64 = 3_600_000_000_000;
         let now = SystemTime::UNIX_EPOCH + Duration::from_hours(1_000);
         let bucket = Destination::Bucket { org: "o".into(), bucket: "b".into() };
-        let f = |kept: Retention, sampled: &[i64], first: Option<i64>, want: &[&str]| {
+        let f = |kept: DestinationRetention, sampled: &[i64], first: Option<i64>, want: &[&str]| {
             let times = Times {
                 sampled: sampled.iter().map(|hour| hour * HOUR).collect(),
                 first: first.map(|hour| (hour * HOUR, "t[0]@7".to_owned())),
@@ -175,9 +180,9 @@ mod tests {
                 assert!(line.to_string().starts_with(want), "{line}");
             }
         };
-        let day = Retention::For(Duration::from_hours(24));
-        f(Retention::Forever, &[1], Some(1), &[]);
-        f(Retention::Unknown, &[1], Some(1), &[]);
+        let day = DestinationRetention::For(Duration::from_hours(24));
+        f(DestinationRetention::Forever, &[1], Some(1), &[]);
+        f(DestinationRetention::Unknown, &[1], Some(1), &[]);
         f(day, &[], None, &[]);
         f(
             day,

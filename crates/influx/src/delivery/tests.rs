@@ -355,17 +355,17 @@ async fn answers_are_made_printable_before_they_are_logged() {
         _ => String::new(),
     };
     assert_eq!(why(&events[0]), r"503: oops\nERROR forged\u{1b}[2J\u{202e}");
-    let said = format!("{events:?}");
-    assert!(said.contains("Token (secret)") && !said.contains("hush-hush"), "{said}");
+    let logged = format!("{events:?}");
+    assert!(logged.contains("Token (secret)") && !logged.contains("hush-hush"), "{logged}");
 }
 
 #[tokio::test]
 async fn blocks_until_the_bucket_exists() {
     let options = Options { destinations: Some([database()].into()), ..Options::default() };
     let setup = Setup::new(options).await;
-    let (mut held, mut other) = (setup.writer.lane(7), setup.writer.lane(8));
+    let (mut blocked, mut other) = (setup.writer.lane(7), setup.writer.lane(8));
     let (bucket, database, lines) = (bucket(), database(), good(100));
-    let waiting = held.deliver(&bucket, &lines);
+    let waiting = blocked.deliver(&bucket, &lines);
     let meanwhile = async {
         while setup.writer.counters().blocked.load(Relaxed) < 3 {
             tokio::time::sleep(Duration::from_millis(1)).await;

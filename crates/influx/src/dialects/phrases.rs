@@ -22,7 +22,7 @@ pub struct Phrases {
     /// Failures of the server or its operating system. They never concern lines.
     pub failures: &'static [Phrase<Cause>],
     pub limits: &'static [ServerLimit],
-    /// Causes that lie in single lines. `reading::complaint` parses the messages of 1.x and 2.x, which name more.
+    /// Causes that lie in single lines. `reading::refusal_cause` parses the messages of 1.x and 2.x, which name more.
     pub line_causes: &'static [Phrase<&'static str>],
     /// Answers to a write without lines.
     pub empty_write: &'static [&'static str],

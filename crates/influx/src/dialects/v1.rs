@@ -109,7 +109,7 @@ fn create_command(database: &str) -> String {
     format!("influx -execute {}", word(&create_statement(database)))
 }
 
-/// A quoted identifier of InfluxQL.
+/// A quoted identifier of `InfluxQL`.
 fn identifier(name: &str) -> String {
     let escaped = name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     format!("\"{escaped}\"")

@@ -323,9 +323,9 @@ fn reads_retry_after() {
 
 #[test]
 fn masks_the_credential_in_an_answer() {
-    let f = |words: &str, header: &str, want: &str| {
+    let f = |message: &str, header: &str, want: &str| {
         let credential = Some(HeaderValue::from_str(header).unwrap());
-        assert_eq!(Answer { credential, ..Answer::default() }.shown(words), want);
+        assert_eq!(Answer { credential, ..Answer::default() }.shown(message), want);
     };
     f("you sent: Token t0ken, t0ken", "Token t0ken", "you sent: Token (secret), (secret)");
     f("you sent nothing", "Token t0ken", "you sent nothing");

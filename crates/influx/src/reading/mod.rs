@@ -8,11 +8,11 @@
 //! A record can contain any of these phrases, so quoted text must never decide.
 
 mod body;
-mod complaint;
 mod own_words;
+mod refusal_cause;
 
 pub use body::{NumberedLine, message};
-pub use complaint::{Complaint, Quote, may_forge_quotes, quotes};
+pub use refusal_cause::{Quote, RefusalCause, may_forge_quotes, quotes};
 
 use crate::answer::Answer;
 use crate::cause::Cause;
@@ -32,13 +32,13 @@ pub fn server_failure(message: &str) -> Option<Cause> {
 
 /// What an answer is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Subject {
+pub enum AnswerSubject {
     /// The server failed, mostly with an error of its operating system.
     Server(Cause),
     /// A limit of the server is reached.
     Limit(&'static ServerLimit),
     /// At least one line of the request, for one of the known causes.
-    Line(Complaint),
+    Line(RefusalCause),
     /// The request itself: its parameters or its destination.
     Request(Cause),
     /// The request had no line.
@@ -52,7 +52,7 @@ pub enum Subject {
 /// The content of one answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParsedAnswer {
-    pub subject: Subject,
+    pub subject: AnswerSubject,
     /// The server's message in full, with its quotes.
     pub message: String,
     /// Lines of the request that the server dropped. InfluxDB counts one shard, so this is a lower bound.
@@ -76,58 +76,58 @@ impl ParsedAnswer {
         let AnswerBody { message, form, numbered } = AnswerBody::read(&answer.body);
         let own = own_words(&message, answer.is_cut);
         let subject = match form {
-            _ if quotes_gzip(&message) => Subject::Encoding,
+            _ if quotes_gzip(&message) => AnswerSubject::Encoding,
             BodyForm::Influx => subject(&message, &own),
             // No InfluxDB writes such a body, and it may repeat records anywhere.
             BodyForm::Foreign => foreign_subject(&own, answer.status),
         };
-        let dropped = complaint::dropped(&message);
+        let dropped = refusal_cause::dropped(&message);
         Self { subject, message, dropped, numbered }
     }
 
     /// The cause of a refused line that the server names, or `Other`.
-    pub fn complaint(&self) -> Complaint {
+    pub fn refusal_cause(&self) -> RefusalCause {
         match &self.subject {
-            Subject::Line(complaint) => complaint.clone(),
-            Subject::Limit(limit) => Complaint::Limit(limit),
-            _ => Complaint::Other,
+            AnswerSubject::Line(cause) => cause.clone(),
+            AnswerSubject::Limit(limit) => RefusalCause::Limit(limit),
+            _ => RefusalCause::Other,
         }
     }
 }
 
-fn subject(message: &str, own: &str) -> Subject {
+fn subject(message: &str, own: &str) -> AnswerSubject {
     if let Some(cause) = find_failure(own) {
-        return Subject::Server(cause);
+        return AnswerSubject::Server(cause);
     }
     if let Some(limit) = find_limit(own) {
-        return Subject::Limit(limit);
+        return AnswerSubject::Limit(limit);
     }
-    if let Some(complaint) = Complaint::read(message) {
-        return Subject::Line(complaint);
+    if let Some(cause) = RefusalCause::read(message) {
+        return AnswerSubject::Line(cause);
     }
     if let Some(name) = find(FAMILIES.iter().flat_map(|family| family.line_causes), own) {
-        return Subject::Line(Complaint::Named(name));
+        return AnswerSubject::Line(RefusalCause::Named(name));
     }
     request_subject(own, |phrase| own.contains(phrase))
 }
 
-fn request_subject(own: &str, has: impl Fn(&str) -> bool) -> Subject {
+fn request_subject(own: &str, has: impl Fn(&str) -> bool) -> AnswerSubject {
     let has_any = |phrases: &[&str]| phrases.iter().any(|phrase| has(phrase));
     if FAMILIES.iter().any(|family| has_any(family.empty_write)) {
-        Subject::EmptyWrite
+        AnswerSubject::EmptyWrite
     } else if FAMILIES.iter().any(|family| has_any(family.encoding)) {
-        Subject::Encoding
+        AnswerSubject::Encoding
     } else {
         let mut mistakes = FAMILIES.iter().flat_map(|family| family.mistakes);
         let found = mistakes.find(|phrase: &&Phrase<Cause>| own.starts_with(phrase.text));
-        found.map_or(Subject::Unknown, |phrase| Subject::Request(phrase.means))
+        found.map_or(AnswerSubject::Unknown, |phrase| AnswerSubject::Request(phrase.means))
     }
 }
 
 /// A proxy's answer names a failure of the server only if its status agrees.
-fn foreign_subject(own: &str, status: u16) -> Subject {
+fn foreign_subject(own: &str, status: u16) -> AnswerSubject {
     if status >= 500 {
-        find_failure(own).map_or(Subject::Unknown, Subject::Server)
+        find_failure(own).map_or(AnswerSubject::Unknown, AnswerSubject::Server)
     } else {
         // A page may repeat records behind its first words.
         request_subject(own, |phrase| own.starts_with(phrase))

@@ -2,7 +2,7 @@ use super::*;
 use crate::dialects::LimitScope;
 use std::collections::BTreeSet;
 
-fn of(status: u16, body: &str) -> Subject {
+fn of(status: u16, body: &str) -> AnswerSubject {
     ParsedAnswer::of(&Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() }).subject
 }
 
@@ -14,16 +14,17 @@ fn json(message: &str) -> [String; 2] {
 
 #[test]
 fn reads_failures_limits_and_causes() {
-    let f = |message: &str, want: &dyn Fn(&Subject) -> bool| {
+    let f = |message: &str, want: &dyn Fn(&AnswerSubject) -> bool| {
         for body in json(message) {
             let subject = of(400, &body);
             assert!(want(&subject), "{message}: {subject:?}");
         }
     };
-    let server = |cause: Cause| move |subject: &Subject| *subject == Subject::Server(cause);
-    let scope = |scope: LimitScope| move |subject: &Subject| matches!(subject, Subject::Limit(limit) if limit.scope == scope);
-    let named =
-        |name: &'static str| move |subject: &Subject| *subject == Subject::Line(Complaint::Named(name));
+    let server = |cause: Cause| move |subject: &AnswerSubject| *subject == AnswerSubject::Server(cause);
+    let scope = |scope: LimitScope| move |subject: &AnswerSubject| matches!(subject, AnswerSubject::Limit(limit) if limit.scope == scope);
+    let named = |name: &'static str| {
+        move |subject: &AnswerSubject| *subject == AnswerSubject::Line(RefusalCause::Named(name))
+    };
     // 1.6.7
     f(
         "partial write: write /d/data/db/_series/07/0000: no space left on device dropped=3000",
@@ -40,15 +41,17 @@ fn reads_failures_limits_and_causes() {
     f("partial write: open /d/x: permission denied dropped=1", &server(Cause::ServerFailed));
     f("partial write: engine is closed dropped=1", &server(Cause::ServerFailed));
     f("partial write: points beyond retention policy dropped=1", &|subject| {
-        *subject == Subject::Line(Complaint::Retention)
+        *subject == AnswerSubject::Line(RefusalCause::Retention)
     });
     // 2.7.12
     f("unable to parse 'm f=': missing field value", &|subject| {
-        *subject == Subject::Line(Complaint::Unparsable)
+        *subject == AnswerSubject::Line(RefusalCause::Unparsable)
     });
-    f("Please provide either orgID or org", &|subject| *subject == Subject::Request(Cause::RequestRefused));
-    f("unable to read data: gzip: invalid header", &|subject| *subject == Subject::Encoding);
-    f("bucket \"ec2\" not found", &|subject| *subject == Subject::Request(Cause::BucketMissing));
+    f("Please provide either orgID or org", &|subject| {
+        *subject == AnswerSubject::Request(Cause::RequestRefused)
+    });
+    f("unable to read data: gzip: invalid header", &|subject| *subject == AnswerSubject::Encoding);
+    f("bucket \"ec2\" not found", &|subject| *subject == AnswerSubject::Request(Cause::BucketMissing));
     // 3.10
     f(
         "write buffer error: error from wal: Generic LocalFileSystem error: No space left on device (os error 28)",
@@ -65,7 +68,7 @@ fn reads_failures_limits_and_causes() {
         "Update to schema would exceed number of columns per table limit of 500 columns",
         &scope(LimitScope::Lines),
     );
-    f("write buffer error: incoming write was empty", &|subject| *subject == Subject::EmptyWrite);
+    f("write buffer error: incoming write was empty", &|subject| *subject == AnswerSubject::EmptyWrite);
     f("write buffer error: line protocol parse failed: No fields were provided", &named("no fields"));
     f(
         "write buffer error: line protocol parse failed: invalid column type for column 'v', expected iox::column_type::field::float, got iox::column_type::field::string",
@@ -88,10 +91,10 @@ fn reads_failures_limits_and_causes() {
     f("service limit reached", &scope(LimitScope::Destination));
     f("org has exceeded plan limit", &scope(LimitScope::Destination));
     f("some other limit exceeded", &scope(LimitScope::Lines));
-    f("", &|subject| *subject == Subject::Unknown);
-    f("whatever", &|subject| *subject == Subject::Unknown);
-    f("partial write: what dropped=5", &|subject| *subject == Subject::Unknown);
-    f("[field type conflict]", &|subject| *subject == Subject::Unknown);
+    f("", &|subject| *subject == AnswerSubject::Unknown);
+    f("whatever", &|subject| *subject == AnswerSubject::Unknown);
+    f("partial write: what dropped=5", &|subject| *subject == AnswerSubject::Unknown);
+    f("[field type conflict]", &|subject| *subject == AnswerSubject::Unknown);
 }
 
 #[test]
@@ -102,7 +105,11 @@ fn reads_the_line_that_influxdb_3_names() {
         let got: Vec<_> =
             parsed.numbered.iter().map(|named| (named.number, named.begins.as_deref())).collect();
         assert_eq!((got.as_slice(), parsed.message.as_str()), (want, message));
-        assert!(matches!(parsed.subject, Subject::Line(Complaint::Named(_))), "{:?}", parsed.subject);
+        assert!(
+            matches!(parsed.subject, AnswerSubject::Line(RefusalCause::Named(_))),
+            "{:?}",
+            parsed.subject
+        );
     };
     let detail = |number: usize| serde_json::json!({"error_message": "No fields were provided", "line_number": number, "original_line": "m v=no space left"});
     f(
@@ -141,10 +148,10 @@ fn phrases() -> BTreeSet<&'static str> {
     phrases
 }
 
-type Check<'a> = &'a dyn Fn(&Subject) -> bool;
+type Check<'a> = &'a dyn Fn(&AnswerSubject) -> bool;
 
 #[test]
-fn words_of_records_never_decide() {
+fn text_of_records_never_decides() {
     for phrase in phrases() {
         // As a name, and with the characters that end a quote.
         for name in [
@@ -161,32 +168,33 @@ fn words_of_records_never_decide() {
             };
             let escaped = name.replace('"', "\\\"");
             let line = format!("m,t={name} s=\"{name}\",v=+1 1");
-            let is_conflict =
-                |subject: &Subject| matches!(subject, Subject::Line(Complaint::Conflict { .. }));
-            let is_series = |subject: &Subject| matches!(subject, Subject::Limit(limit) if limit.text.starts_with("max-"));
+            let is_conflict = |subject: &AnswerSubject| {
+                matches!(subject, AnswerSubject::Line(RefusalCause::Conflict { .. }))
+            };
+            let is_series = |subject: &AnswerSubject| matches!(subject, AnswerSubject::Limit(limit) if limit.text.starts_with("max-"));
             let cases: [(String, Check<'_>); 7] = [
                 (conflict(&name), &is_conflict),
                 (format!("failure writing points to database: {}", conflict(&escaped)), &is_conflict),
                 (format!("unable to parse '{line}': invalid number"), &|subject| {
-                    *subject == Subject::Line(Complaint::Unparsable)
+                    *subject == AnswerSubject::Line(RefusalCause::Unparsable)
                 }),
                 (
                     format!(
                         "partial write: unable to parse '{line}': invalid number\nunable to parse '{line}': invalid number dropped=0"
                     ),
-                    &|subject| *subject == Subject::Line(Complaint::Unparsable),
+                    &|subject| *subject == AnswerSubject::Line(RefusalCause::Unparsable),
                 ),
                 (
                     format!(
                         "failure writing points to database: partial write: dropped 1 points outside retention policy of duration 1h0m0s - oldest point m,t={name} at 1970-01-01T00:00:00Z dropped because it violates a Retention Policy Lower Bound at 2026-11-21T15:41:47Z, newest point m,t={name} at 1970-01-01T00:00:00Z dropped because it violates a Retention Policy Lower Bound at 2026-11-21T15:41:47Z dropped=1"
                     ),
-                    &|subject| *subject == Subject::Line(Complaint::Retention),
+                    &|subject| *subject == AnswerSubject::Line(RefusalCause::Retention),
                 ),
                 (
                     format!(
                         "write buffer error: line protocol parse failed: invalid column type for column '{name}', expected iox::column_type::field::float, got iox::column_type::field::string"
                     ),
-                    &|subject| *subject == Subject::Line(Complaint::Named("field type conflict")),
+                    &|subject| *subject == AnswerSubject::Line(RefusalCause::Named("field type conflict")),
                 ),
                 (
                     format!(
@@ -204,32 +212,36 @@ fn words_of_records_never_decide() {
             // InfluxDB 3 repeats the line in a field of its own.
             let data = serde_json::json!({"error_message": "No fields were provided", "line_number": 1, "original_line": line});
             let body = serde_json::json!({"error": "line protocol parsing error", "data": data}).to_string();
-            assert_eq!(of(400, &body), Subject::Line(Complaint::Named("no fields")), "{body}");
+            assert_eq!(of(400, &body), AnswerSubject::Line(RefusalCause::Named("no fields")), "{body}");
             // A firewall's page that repeats the line.
-            assert_eq!(of(400, &format!("<html><p>Refused: {line}</p></html>")), Subject::Unknown, "{line}");
+            assert_eq!(
+                of(400, &format!("<html><p>Refused: {line}</p></html>")),
+                AnswerSubject::Unknown,
+                "{line}"
+            );
         }
     }
 }
 
 /// A list of quoted lines that was cut ends within a quote.
 #[test]
-fn words_within_a_quote_that_was_cut_do_not_decide() {
+fn text_within_a_cut_quote_never_decides() {
     let body = br#"{"code":"invalid","message":"unable to parse 'm,t=no space left on device v=+1': bad\nunable to parse 'm,t=no space left on devi"#;
     let answer = Answer { status: 400, body: body.to_vec(), is_cut: true, ..Answer::default() };
-    assert_eq!(ParsedAnswer::of(&answer).subject, Subject::Line(Complaint::Unparsable));
+    assert_eq!(ParsedAnswer::of(&answer).subject, AnswerSubject::Line(RefusalCause::Unparsable));
 }
 
 #[test]
-fn knows_compressed_bytes_that_are_quoted() {
+fn recognizes_quoted_gzip() {
     let body = b"{\"error\":\"unable to parse '\x1f\x8b\x08\x00\x00': missing fields\"}";
     let lossy = String::from_utf8_lossy(body)
         .replace('\u{1f}', "\\u001f")
         .replace('\u{8}', "\\b")
         .replace('\0', "\\u0000");
-    assert_eq!(of(400, &lossy), Subject::Encoding);
+    assert_eq!(of(400, &lossy), AnswerSubject::Encoding);
     assert_eq!(
         of(400, &json("unable to parse 'm v=': missing field value")[0]),
-        Subject::Line(Complaint::Unparsable)
+        AnswerSubject::Line(RefusalCause::Unparsable)
     );
 }
 

@@ -1,11 +1,11 @@
 //! Collects the lines of a batch that were refused alone, or together with such a line: which lines, why, and what proves it.
 
 use super::proof::{Proof, proof};
-use super::refusal::{Controls, Refusal, RefusedAt};
+use super::refusal::{Controls, RefusedAt, RefusedRequest};
 use super::suspects::Suspect;
 use crate::dialects::ServerLimit;
 use crate::lines::Lines;
-use crate::reading::{Complaint, ParsedAnswer};
+use crate::reading::{ParsedAnswer, RefusalCause};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 const REASONS_MAX: usize = 256;
 const REASON_BEYOND: &str = "refused by InfluxDB; too many reasons in one batch to keep each";
 
-/// Complaints kept as proven. Each further one costs one more request, but no line.
+/// Causes kept as proven. Each further one costs one more request, but no line.
 const PROVEN_MAX: usize = 256;
 
 /// Largest line that every server has to take: proxies take 64 kB and more. A 413 for a smaller line is not about the line.
@@ -81,8 +81,8 @@ pub struct Evidence {
     /// Whether a line is in one of these lists, by line. Empty while all lists are empty, which is nearly always.
     is_out: Vec<bool>,
     reasons: BTreeSet<Arc<str>>,
-    /// Complaints for which a line was refused alone, with the message for other lines of the kind.
-    proven: Vec<(Complaint, Arc<str>)>,
+    /// Causes for which a line was refused alone, with the message for other lines of the kind.
+    proven: Vec<(RefusalCause, Arc<str>)>,
     /// Whether `dropped=` is believed: until it is not 1 for a line alone.
     counts_lines: bool,
     /// Whether refused lines are searched as runs in time: until a run is not where it should be.
@@ -158,20 +158,20 @@ impl Evidence {
         }
     }
 
-    /// Refuses lines that all have a complaint for which one of them was refused alone.
-    pub fn refuse_all(&mut self, suspects: Vec<Suspect>, complaint: &Complaint, why: &Arc<str>) {
+    /// Refuses lines that all have a cause for which one of them was refused alone.
+    pub fn refuse_all(&mut self, suspects: Vec<Suspect>, cause: &RefusalCause, why: &Arc<str>) {
         for suspect in suspects {
             let why = suspect.why.unwrap_or_else(|| Arc::clone(why));
-            match complaint {
-                Complaint::Limit(limit) => self.keep_out(suspect.line as usize, limit, why),
+            match cause {
+                RefusalCause::Limit(limit) => self.keep_out(suspect.line as usize, limit, why),
                 _ => self.refuse(suspect.line as usize, why),
             }
         }
     }
 
     /// Records that a request of this line alone was refused. Returns what that proves.
-    pub fn refused_alone(&mut self, lines: &Lines, line: usize, refusal: Refusal<'_>) -> Proof {
-        let Refusal { answer, parsed, why, at } = refusal;
+    pub fn refused_alone(&mut self, lines: &Lines, line: usize, refusal: RefusedRequest<'_>) -> Proof {
+        let RefusedRequest { answer, parsed, why, at } = refusal;
         self.counts_lines &= parsed.dropped.is_none_or(|dropped| dropped == 1);
         let text = lines.line(line);
         let proof = proof(text.strip_suffix(b"\n").unwrap_or(text), parsed, answer.is_cut);
@@ -181,11 +181,11 @@ impl Evidence {
         }
         match proof {
             Proof::Limit(limit) => {
-                self.prove(Complaint::Limit(limit), &why);
+                self.prove(RefusalCause::Limit(limit), &why);
                 self.keep_out(line, limit, why);
             }
             Proof::Refused => {
-                self.prove(parsed.complaint(), &why);
+                self.prove(parsed.refusal_cause(), &why);
                 self.refuse(line, why);
             }
             Proof::None if self.accepts_unproven => self.refuse(line, why),
@@ -254,22 +254,22 @@ impl Evidence {
         parsed.dropped.filter(|_| self.counts_lines)
     }
 
-    /// Whether a message that named several lines as refused for this complaint is still believed.
-    pub fn stands(&self, complaint: &Complaint) -> bool {
-        self.counts_lines || *complaint == Complaint::Unparsable
+    /// Whether a message that named several lines as refused for this cause is still believed.
+    pub fn stands(&self, cause: &RefusalCause) -> bool {
+        self.counts_lines || *cause == RefusalCause::Unparsable
     }
 
-    /// Records that a line was refused alone for this complaint.
-    pub fn prove(&mut self, complaint: Complaint, why: &Arc<str>) {
+    /// Records that a line was refused alone for this cause.
+    pub fn prove(&mut self, cause: RefusalCause, why: &Arc<str>) {
         // If the message names neither field nor lines, other lines may have other reasons.
-        let is_general = matches!(complaint, Complaint::Other | Complaint::Named(_));
-        if !is_general && self.proof(&complaint).is_none() && self.proven.len() < PROVEN_MAX {
-            self.proven.push((complaint, Arc::clone(why)));
+        let is_general = matches!(cause, RefusalCause::Other | RefusalCause::Named(_));
+        if !is_general && self.proof(&cause).is_none() && self.proven.len() < PROVEN_MAX {
+            self.proven.push((cause, Arc::clone(why)));
         }
     }
 
-    /// The message with which a line was refused alone for this complaint.
-    pub fn proof(&self, complaint: &Complaint) -> Option<Arc<str>> {
-        self.proven.iter().find(|(proven, _)| proven == complaint).map(|(_, why)| Arc::clone(why))
+    /// The message with which a line was refused alone for this cause.
+    pub fn proof(&self, cause: &RefusalCause) -> Option<Arc<str>> {
+        self.proven.iter().find(|(proven, _)| proven == cause).map(|(_, why)| Arc::clone(why))
     }
 }

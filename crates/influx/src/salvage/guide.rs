@@ -2,24 +2,29 @@
 
 use super::evidence::Evidence;
 use super::pieces::Piece;
-use super::refusal::Refusal;
+use super::refusal::RefusedRequest;
 use super::suspects::{self, Suspect};
-use super::trial::Trial;
+use super::trial::LineTrial;
 use crate::lines::Lines;
-use crate::reading::{Complaint, may_forge_quotes, quotes};
+use crate::reading::{RefusalCause, may_forge_quotes, quotes};
 
 /// The trial of the lines that an answer leads to; `None` if it leads to none.
-pub fn trial(lines: &Lines, piece: &Piece, refusal: Refusal<'_>, evidence: &mut Evidence) -> Option<Trial> {
-    let mut trial = Trial::new();
-    let complaint = refusal.parsed.complaint();
-    match complaint {
-        Complaint::Unparsable => {
+pub fn trial(
+    lines: &Lines,
+    piece: &Piece,
+    refusal: RefusedRequest<'_>,
+    evidence: &mut Evidence,
+) -> Option<LineTrial> {
+    let mut trial = LineTrial::new();
+    let cause = refusal.parsed.refusal_cause();
+    match cause {
+        RefusalCause::Unparsable => {
             let quoted = quoted(lines, piece, refusal, evidence);
             let leads = !quoted.is_empty();
-            trial.add_all_refused(quoted, complaint, evidence);
+            trial.add_all_refused(quoted, cause, evidence);
             return leads.then_some(trial);
         }
-        Complaint::Named(_) => {
+        RefusalCause::Named(_) => {
             let open: Vec<usize> = piece.open(evidence).collect();
             let numbered = suspects::that_are_numbered(lines, &open, &refusal.parsed.numbered);
             let leads = !numbered.is_empty();
@@ -30,15 +35,15 @@ pub fn trial(lines: &Lines, piece: &Piece, refusal: Refusal<'_>, evidence: &mut 
     }
     let count = piece.open(evidence).count();
     let dropped = evidence.dropped(refusal.parsed);
-    let suspects = suspects_in(lines, piece, &complaint, (dropped, count), evidence);
+    let suspects = suspects_in(lines, piece, &cause, (dropped, count), evidence);
     // Without a count only a request for each line proves its refusal, so halves are as good.
     if suspects.is_empty() || (dropped.is_none() && suspects.len() > count / 2) {
         return None;
     }
-    let behind = suspects_behind(lines, piece, &complaint, suspects.last(), evidence);
+    let behind = suspects_behind(lines, piece, &cause, suspects.last(), evidence);
     if dropped == Some(count) {
         trial.add(behind);
-        trial.add_all_refused(suspects, complaint, evidence);
+        trial.add_all_refused(suspects, cause, evidence);
     } else if behind.is_empty() {
         trial.add_refused(suspects, dropped);
     } else {
@@ -48,37 +53,37 @@ pub fn trial(lines: &Lines, piece: &Piece, refusal: Refusal<'_>, evidence: &mut 
     Some(trial)
 }
 
-/// The lines of a piece that a complaint fits. `dropped` of the piece's `count` lines were dropped.
+/// The lines of a piece that a cause fits. `dropped` of the piece's `count` lines were dropped.
 fn suspects_in(
     lines: &Lines,
     piece: &Piece,
-    complaint: &Complaint,
+    cause: &RefusalCause,
     (dropped, count): (Option<usize>, usize),
     evidence: &Evidence,
 ) -> Vec<Suspect> {
-    let mut suspects = suspects::that_fit(lines, piece.open(evidence), complaint);
-    if *complaint == Complaint::Retention {
+    let mut suspects = suspects::that_fit(lines, piece.open(evidence), cause);
+    if *cause == RefusalCause::Retention {
         // A bound in time would not do: beside a newer line of its shard, InfluxDB takes an older one.
         // An answer without a count leads to no suspects here.
         suspects.truncate(dropped.unwrap_or(0));
     }
-    if matches!(complaint, Complaint::Limit(_)) && dropped == Some(count) {
+    if matches!(cause, RefusalCause::Limit(_)) && dropped == Some(count) {
         return suspects::all(lines, piece.open(evidence));
     }
     suspects
 }
 
-/// Lines behind the piece that the complaint fits too: trying them now is cheaper than piece by piece.
+/// Lines behind the piece that the cause fits too: trying them now is cheaper than piece by piece.
 fn suspects_behind(
     lines: &Lines,
     piece: &Piece,
-    complaint: &Complaint,
+    cause: &RefusalCause,
     last: Option<&Suspect>,
     evidence: &Evidence,
 ) -> Vec<Suspect> {
     let behind = Piece { lines: piece.lines.end..lines.len(), ..piece.clone() };
-    let mut suspects = suspects::that_fit(lines, behind.open(evidence), complaint);
-    if *complaint == Complaint::Retention {
+    let mut suspects = suspects::that_fit(lines, behind.open(evidence), cause);
+    if *cause == RefusalCause::Retention {
         let youngest = last.and_then(|suspect| suspect.time);
         suspects.retain(|suspect| suspect.time <= youngest);
     }
@@ -86,7 +91,12 @@ fn suspects_behind(
 }
 
 /// The lines of a piece that an answer quotes.
-fn quoted(lines: &Lines, piece: &Piece, refusal: Refusal<'_>, evidence: &mut Evidence) -> Vec<Suspect> {
+fn quoted(
+    lines: &Lines,
+    piece: &Piece,
+    refusal: RefusedRequest<'_>,
+    evidence: &mut Evidence,
+) -> Vec<Suspect> {
     if may_forge_quotes(&lines.slice(&piece.lines)) {
         return Vec::new();
     }

@@ -43,9 +43,9 @@ mod suspects;
 mod trial;
 
 pub use evidence::{KeptOut, RefusedLine};
-pub use pieces::Request;
-pub use plan::{BlockedReason, NextRequest, Plan};
-pub use refusal::{Refusal, RefusedAt};
+pub use pieces::RequestLines;
+pub use plan::{BlockedReason, NextRequest, SalvagePlan};
+pub use refusal::{RefusedAt, RefusedRequest};
 
 #[cfg(test)]
 mod tests;

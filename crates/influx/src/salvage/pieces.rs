@@ -7,12 +7,12 @@ use std::ops::Range;
 
 /// The lines of one request: at least one, in the batch's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum RequestLines {
     Run(Range<usize>),
     Picked(Vec<usize>),
 }
 
-impl Request {
+impl RequestLines {
     pub fn len(&self) -> usize {
         match self {
             Self::Run(run) => run.len(),
@@ -74,15 +74,15 @@ impl Piece {
     }
 
     /// The request for the open lines; `None` if no line is open.
-    fn request(&self, evidence: &Evidence) -> Option<Request> {
+    fn request(&self, evidence: &Evidence) -> Option<RequestLines> {
         if evidence.out_count() == 0 {
-            return Some(Request::Run(self.lines.clone()));
+            return Some(RequestLines::Run(self.lines.clone()));
         }
         let open: Vec<usize> = self.open(evidence).collect();
         match open.len() {
             0 => None,
-            all if all == self.lines.len() => Some(Request::Run(self.lines.clone())),
-            _ => Some(Request::Picked(open)),
+            all if all == self.lines.len() => Some(RequestLines::Run(self.lines.clone())),
+            _ => Some(RequestLines::Picked(open)),
         }
     }
 
@@ -104,9 +104,9 @@ impl Piece {
 
 /// The unsettled pieces of a batch, in order; the last one is next.
 #[derive(Debug)]
-pub struct Pieces(Vec<Piece>);
+pub struct UnsettledPieces(Vec<Piece>);
 
-impl Pieces {
+impl UnsettledPieces {
     /// The whole batch as one piece.
     pub fn whole(lines: &Lines) -> Self {
         let whole = Piece { lines: 0..lines.len(), guided: 0, half: HalfState::None };
@@ -119,7 +119,7 @@ impl Pieces {
         lines: &Lines,
         size: RequestSize,
         evidence: &Evidence,
-    ) -> Option<(Piece, Request)> {
+    ) -> Option<(Piece, RequestLines)> {
         loop {
             let piece = self.0.pop()?;
             if piece.half == HalfState::Refused && piece.alone(evidence).is_none() {

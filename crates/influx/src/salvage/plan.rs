@@ -2,9 +2,9 @@
 
 use super::evidence::{Evidence, KeptOut, RefusedLine, UnprovenKind};
 use super::guide;
-use super::pieces::{HalfState, Piece, Pieces, Request};
-use super::refusal::{Controls, Refusal, RefusedAt};
-use super::trial::Trial;
+use super::pieces::{HalfState, Piece, RequestLines, UnsettledPieces};
+use super::refusal::{Controls, RefusedAt, RefusedRequest};
+use super::trial::LineTrial;
 use crate::cause::Cause;
 use crate::lines::{Lines, RequestSize};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const UNPROVEN_MAX: usize = 7;
 /// The next request of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextRequest {
-    pub request: Request,
+    pub request: RequestLines,
     /// The batch is blocked: wait before the request.
     pub blocked: Option<BlockedReason>,
 }
@@ -31,7 +31,7 @@ pub struct BlockedReason {
 
 /// A request of one line, out of order, while lines are set aside.
 #[derive(Clone, Copy, Debug)]
-enum Probe {
+enum SingleLineProbe {
     /// A line that was set aside.
     Again(usize),
     /// Another line, to find out whether the server takes writes at all.
@@ -40,11 +40,11 @@ enum Probe {
 
 /// The state of one batch.
 #[derive(Debug)]
-pub struct Plan {
-    pieces: Pieces,
+pub struct SalvagePlan {
+    pieces: UnsettledPieces,
     /// The piece that was sent in order and is not answered yet, or was refused and waits for its trial.
     sent: Option<Piece>,
-    trial: Option<Trial>,
+    trial: Option<LineTrial>,
     lines_stored: usize,
     evidence: Evidence,
     /// Lines that were out when the trial began.
@@ -52,7 +52,7 @@ pub struct Plan {
     /// Whether answers guide the search: until one leads to no refused line.
     is_guided: bool,
     /// The request for a line that is set aside, while it is not answered.
-    probe: Option<Probe>,
+    probe: Option<SingleLineProbe>,
     /// The last line that was stored in order. It may be sent again: no later line has its key.
     last_stored: Option<usize>,
     /// Whether a control was sent since the last wait.
@@ -60,11 +60,11 @@ pub struct Plan {
     is_blocked: bool,
 }
 
-impl Plan {
+impl SalvagePlan {
     /// `accepts_unproven`: lines that are refused alone with 400, 422 or 500 count as refused without proof.
     pub fn new(lines: &Lines, accepts_unproven: bool) -> Self {
         Self {
-            pieces: Pieces::whole(lines),
+            pieces: UnsettledPieces::whole(lines),
             sent: None,
             trial: None,
             lines_stored: 0,
@@ -103,7 +103,7 @@ impl Plan {
             self.evidence.unproven().iter().filter(|unproven| !unproven.has_control(controls)).count();
         if unproven < UNPROVEN_MAX {
             let request = match &mut self.trial {
-                Some(trial) => trial.next(lines, size, &mut self.evidence).map(Request::Picked),
+                Some(trial) => trial.next(lines, size, &mut self.evidence).map(RequestLines::Picked),
                 None => self.next_in_order(lines, size),
             };
             if let Some(request) = request {
@@ -115,7 +115,7 @@ impl Plan {
         self.next_unproven(controls)
     }
 
-    fn next_in_order(&mut self, lines: &Lines, size: RequestSize) -> Option<Request> {
+    fn next_in_order(&mut self, lines: &Lines, size: RequestSize) -> Option<RequestLines> {
         let (piece, request) = self.pieces.next(lines, size, &self.evidence)?;
         self.sent = Some(piece);
         Some(request)
@@ -126,10 +126,10 @@ impl Plan {
         let unproven = self.evidence.unproven();
         let first = unproven.first()?;
         let alone =
-            |line: usize, blocked| Some(NextRequest { request: Request::Run(line..line + 1), blocked });
+            |line: usize, blocked| Some(NextRequest { request: RequestLines::Run(line..line + 1), blocked });
         let can_be_confirmed = || unproven.iter().filter(|unproven| unproven.kind.can_be_confirmed());
         if let Some(next) = can_be_confirmed().find(|unproven| unproven.has_control(controls)) {
-            self.probe = Some(Probe::Again(next.line));
+            self.probe = Some(SingleLineProbe::Again(next.line));
             return alone(next.line, None);
         }
         if !self.is_control_sent
@@ -137,7 +137,7 @@ impl Plan {
             && let Some(line) = self.control()
         {
             self.is_control_sent = true;
-            self.probe = Some(Probe::Control);
+            self.probe = Some(SingleLineProbe::Control);
             return alone(line, None);
         }
         let cause = match first.kind {
@@ -148,7 +148,7 @@ impl Plan {
         let line = first.line;
         self.is_control_sent = false;
         self.is_blocked = true;
-        self.probe = Some(Probe::Again(line));
+        self.probe = Some(SingleLineProbe::Again(line));
         alone(line, blocked)
     }
 
@@ -161,9 +161,9 @@ impl Plan {
     pub fn stored(&mut self, lines: &Lines) {
         self.is_blocked = false;
         match self.probe.take() {
-            Some(Probe::Again(_)) => return self.start_again(lines),
+            Some(SingleLineProbe::Again(_)) => return self.start_again(lines),
             // The line will be sent again at its position, or it was stored before.
-            Some(Probe::Control) => return,
+            Some(SingleLineProbe::Control) => return,
             None => {}
         }
         if let Some(trial) = &mut self.trial {
@@ -182,7 +182,7 @@ impl Plan {
     /// be good too. Later lines may have been stored before them, and the order of lines with one key counts.
     fn start_again(&mut self, lines: &Lines) {
         self.evidence.release_all();
-        self.pieces = Pieces::whole(lines);
+        self.pieces = UnsettledPieces::whole(lines);
         (self.sent, self.trial, self.last_stored) = (None, None, None);
         self.lines_stored = 0;
     }
@@ -190,8 +190,8 @@ impl Plan {
     /// The request was too large. `next` gets a smaller size from now on.
     pub fn too_large(&mut self, lines: &Lines, why: &str, at: RefusedAt) {
         match self.probe.take() {
-            Some(Probe::Again(line)) => return self.evidence.too_large_alone(lines, line, why, at),
-            Some(Probe::Control) => return,
+            Some(SingleLineProbe::Again(line)) => return self.evidence.too_large_alone(lines, line, why, at),
+            Some(SingleLineProbe::Control) => return,
             None => {}
         }
         if let Some(trial) = &mut self.trial {
@@ -206,13 +206,13 @@ impl Plan {
     }
 
     /// At least one line of the request is refused, and no other line of it is known to be stored.
-    pub fn refused(&mut self, lines: &Lines, refusal: Refusal<'_>) {
+    pub fn refused(&mut self, lines: &Lines, refusal: RefusedRequest<'_>) {
         match self.probe.take() {
-            Some(Probe::Again(line)) => {
+            Some(SingleLineProbe::Again(line)) => {
                 self.evidence.refused_alone(lines, line, refusal);
                 return;
             }
-            Some(Probe::Control) => return,
+            Some(SingleLineProbe::Control) => return,
             None => {}
         }
         if let Some(trial) = &mut self.trial {
@@ -236,7 +236,12 @@ impl Plan {
         }
     }
 
-    fn begin_trial(&mut self, lines: &Lines, piece: &Piece, refusal: Refusal<'_>) -> Option<Trial> {
+    fn begin_trial(
+        &mut self,
+        lines: &Lines,
+        piece: &Piece,
+        refusal: RefusedRequest<'_>,
+    ) -> Option<LineTrial> {
         self.out_before = self.evidence.out_count();
         guide::trial(lines, piece, refusal, &mut self.evidence)
     }

@@ -2,7 +2,7 @@
 
 use super::suspects::fits_line;
 use crate::dialects::{FAMILIES, ServerLimit};
-use crate::reading::{Complaint, ParsedAnswer, Subject, quotes};
+use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause, quotes};
 
 /// What the answer to a request of one line proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,27 +17,27 @@ pub enum Proof {
 
 pub fn proof(line: &[u8], parsed: &ParsedAnswer, is_cut: bool) -> Proof {
     match &parsed.subject {
-        Subject::Limit(limit) => Proof::Limit(limit),
-        Subject::Line(complaint) if names(line, complaint, parsed, is_cut) => Proof::Refused,
+        AnswerSubject::Limit(limit) => Proof::Limit(limit),
+        AnswerSubject::Line(cause) if names(line, cause, parsed, is_cut) => Proof::Refused,
         _ => Proof::None,
     }
 }
 
 /// Whether the line contains what the answer names: an answer about other lines proves nothing.
-fn names(line: &[u8], complaint: &Complaint, parsed: &ParsedAnswer, is_cut: bool) -> bool {
-    match complaint {
-        Complaint::Unparsable => is_quoted(&String::from_utf8_lossy(line), &parsed.message, is_cut),
-        Complaint::Conflict { .. } | Complaint::TooLong { .. } | Complaint::Retention => {
-            fits_line(line, complaint)
+fn names(line: &[u8], cause: &RefusalCause, parsed: &ParsedAnswer, is_cut: bool) -> bool {
+    match cause {
+        RefusalCause::Unparsable => is_quoted(&String::from_utf8_lossy(line), &parsed.message, is_cut),
+        RefusalCause::Conflict { .. } | RefusalCause::TooLong { .. } | RefusalCause::Retention => {
+            fits_line(line, cause)
         }
-        Complaint::Named(_) => {
+        RefusalCause::Named(_) => {
             let line = String::from_utf8_lossy(line);
             parsed.numbered.iter().all(|named| {
                 named.number == 1
                     && named.begins.as_deref().is_none_or(|begins| line.starts_with(begins.trim()))
             }) && column(&parsed.message).is_none_or(|name| plain(&line).contains(&plain(name)))
         }
-        Complaint::Limit(_) | Complaint::Other => false,
+        RefusalCause::Limit(_) | RefusalCause::Other => false,
     }
 }
 

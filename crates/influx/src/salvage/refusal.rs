@@ -5,7 +5,7 @@ use crate::reading::ParsedAnswer;
 
 /// A refusal of a request.
 #[derive(Clone, Copy, Debug)]
-pub struct Refusal<'a> {
+pub struct RefusedRequest<'a> {
     pub answer: &'a Answer,
     pub parsed: &'a ParsedAnswer,
     /// The server's message, printable.

@@ -1,7 +1,7 @@
-//! Finds the lines that a complaint may be about.
+//! Finds the lines that a cause may be about.
 
 use crate::lines::Lines;
-use crate::reading::{Complaint, NumberedLine, Quote};
+use crate::reading::{NumberedLine, Quote, RefusalCause};
 use line_protocol::reader::{Point, Value, read_line};
 use memchr::memmem::Finder;
 use std::cmp::Reverse;
@@ -25,20 +25,20 @@ pub struct Suspect {
     pub why: Option<Arc<str>>,
 }
 
-/// The lines that a complaint fits, in order of time.
-pub fn that_fit(lines: &Lines, indices: impl Iterator<Item = usize>, complaint: &Complaint) -> Vec<Suspect> {
-    let needle = match complaint {
-        Complaint::Unparsable | Complaint::Named(_) | Complaint::Limit(_) | Complaint::Other => {
+/// The lines that a cause fits, in order of time.
+pub fn that_fit(lines: &Lines, indices: impl Iterator<Item = usize>, cause: &RefusalCause) -> Vec<Suspect> {
+    let needle = match cause {
+        RefusalCause::Unparsable | RefusalCause::Named(_) | RefusalCause::Limit(_) | RefusalCause::Other => {
             return Vec::new();
         }
-        Complaint::Conflict { field, .. } | Complaint::TooLong { field, .. } => field.bytes(),
-        Complaint::Retention => b"",
+        RefusalCause::Conflict { field, .. } | RefusalCause::TooLong { field, .. } => field.bytes(),
+        RefusalCause::Retention => b"",
     };
     let finder = Finder::new(needle);
     let candidates = indices.filter(|&index| finder.find(text(lines, index)).is_some());
-    // A line that cannot be parsed fits no complaint, so nothing is proven against it.
+    // A line that cannot be parsed fits no cause, so nothing is proven against it.
     let points = candidates.filter_map(|index| Some((index, read_line(text(lines, index)).ok()?)));
-    let fitting = points.filter(|(_, point)| fits(point, complaint));
+    let fitting = points.filter(|(_, point)| fits(point, cause));
     by_time(fitting.map(|(index, point)| Suspect { line: index as u32, time: point.time, why: None }))
 }
 
@@ -54,27 +54,27 @@ pub fn by_time(suspects: impl Iterator<Item = Suspect>) -> Vec<Suspect> {
     suspects
 }
 
-fn fits(point: &Point, complaint: &Complaint) -> bool {
-    match complaint {
-        Complaint::Conflict { field, kind } => {
+fn fits(point: &Point, cause: &RefusalCause) -> bool {
+    match cause {
+        RefusalCause::Conflict { field, kind } => {
             let is_it = |name: &str, value: &Value| value.type_name() == kind && field.is(&point.measurement, name);
             point.fields.iter().any(|(name, value)| is_it(name, value))
         }
-        Complaint::TooLong { field, bytes_max } => point.fields.iter().any(|(name, value)| {
+        RefusalCause::TooLong { field, bytes_max } => point.fields.iter().any(|(name, value)| {
             matches!(value, Value::String(text) if text.len() > *bytes_max && field.is(&point.measurement, name))
         }),
-        Complaint::Retention => point.time.is_some(),
-        Complaint::Unparsable | Complaint::Named(_) | Complaint::Limit(_) | Complaint::Other => false,
+        RefusalCause::Retention => point.time.is_some(),
+        RefusalCause::Unparsable | RefusalCause::Named(_) | RefusalCause::Limit(_) | RefusalCause::Other => false,
     }
 }
 
-/// Whether a complaint that names a field or the retention may be about this line.
-pub fn fits_line(line: &[u8], complaint: &Complaint) -> bool {
+/// Whether a cause that names a field or the retention may be about this line.
+pub fn fits_line(line: &[u8], cause: &RefusalCause) -> bool {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
-    match complaint {
+    match cause {
         // The server gives a time to a line without one.
-        Complaint::Retention => true,
-        _ => read_line(line).is_ok_and(|point| fits(&point, complaint)),
+        RefusalCause::Retention => true,
+        _ => read_line(line).is_ok_and(|point| fits(&point, cause)),
     }
 }
 
@@ -159,9 +159,9 @@ mod tests {
     #[test]
     fn finds_the_lines_that_a_complaint_fits() {
         let f = |message: &str, texts: &[&str], want: &[u32]| {
-            let complaint =
-                Complaint::read(&format!("partial write: {message} dropped=1")).unwrap_or(Complaint::Other);
-            let suspects = that_fit(&lines(texts), 0..texts.len(), &complaint);
+            let cause = RefusalCause::read(&format!("partial write: {message} dropped=1"))
+                .unwrap_or(RefusalCause::Other);
+            let suspects = that_fit(&lines(texts), 0..texts.len(), &cause);
             let got: Vec<u32> = suspects.iter().map(|suspect| suspect.line).collect();
             assert_eq!(got, want, "{message}");
         };

@@ -56,7 +56,7 @@ struct Salvaged {
 /// Runs a plan to its end and checks the result. Whenever the batch is blocked, another lane stores a request.
 fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
     let lines = lines_of(sim.batch);
-    let mut plan = Plan::new(&lines, false);
+    let mut plan = SalvagePlan::new(&lines, false);
     let (mut kept, mut stores) = (BTreeSet::new(), 0);
     let mut refused_alone = BTreeSet::new();
     let api = if sim.dialect == Dialect::V1 { Api::V1 } else { Api::V2 };
@@ -64,8 +64,8 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
         stores += u64::from(blocked.is_some());
         let at = RefusedAt { address: 0, moment: stores, control: stores };
         let indices: Vec<usize> = match &request {
-            Request::Run(run) => run.clone().collect(),
-            Request::Picked(picked) => picked.clone(),
+            RequestLines::Run(run) => run.clone().collect(),
+            RequestLines::Picked(picked) => picked.clone(),
         };
         assert!(!indices.is_empty() && indices.len() <= size.lines_max.max(1), "{name}");
         assert!(indices.is_sorted(), "{name}");
@@ -88,7 +88,7 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
                 if let [alone] = *indices {
                     refused_alone.insert(alone);
                 }
-                plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: &why, at });
+                plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at });
             }
             other => panic!("{name}: {other:?}"),
         }
@@ -349,13 +349,13 @@ fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Ve
     let batch: Vec<Line> =
         texts.iter().map(|text| Line { text: (*text).to_owned(), ..line(Flaw::None, 0, 0) }).collect();
     let lines = lines_of(&batch);
-    let (mut plan, mut stores) = (Plan::new(&lines, false), 0);
+    let (mut plan, mut stores) = (SalvagePlan::new(&lines, false), 0);
     while let Some(NextRequest { request, blocked }) = plan.next(&lines, SIZE, &|_| stores) {
         stores += u64::from(blocked.is_some());
         let at = RefusedAt { address: 0, moment: stores, control: stores };
         let indices = match request {
-            Request::Run(run) => run.collect(),
-            Request::Picked(picked) => picked,
+            RequestLines::Run(run) => run.collect(),
+            RequestLines::Picked(picked) => picked,
         };
         match refuses(&indices) {
             None => {
@@ -366,7 +366,7 @@ fn answered(texts: &[&str], refuses: impl Fn(&[usize]) -> Option<String>) -> (Ve
                 let body = serde_json::json!({ "message": message }).to_string().into_bytes();
                 let answer = Answer { status: 400, body, ..Answer::default() };
                 let parsed = ParsedAnswer::of(&answer);
-                plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: "why", at });
+                plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "why", at });
             }
         }
     }
@@ -433,10 +433,10 @@ fn ignores_answers_that_lead_to_good_lines() {
     let texts: Vec<String> = (0..100).map(|i| format!("m f=\"s\",v={i} {i}")).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let f = |dropped: usize| {
-        let words = format!(
+        let message = format!(
             "partial write: field type conflict: input field \"f\" on measurement \"m\" is type string, already exists as type float dropped={dropped}"
         );
-        let refuses = |indices: &[usize]| indices.contains(&50).then(|| words.clone());
+        let refuses = |indices: &[usize]| indices.contains(&50).then(|| message.clone());
         assert_eq!(answered(&texts, refuses), (vec![50], 99), "{dropped}");
     };
     [0, 1, 2, 50, 101].into_iter().for_each(f);

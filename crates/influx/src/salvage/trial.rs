@@ -5,13 +5,13 @@
 
 use super::evidence::Evidence;
 use super::proof::Proof;
-use super::refusal::{Refusal, RefusedAt};
+use super::refusal::{RefusedAt, RefusedRequest};
 use super::suspects::{Suspect, fits_line, middle};
 use crate::lines::{Lines, RequestSize};
-use crate::reading::Complaint;
+use crate::reading::RefusalCause;
 
 #[derive(Debug)]
-pub struct Trial {
+pub struct LineTrial {
     /// Outstanding requests; the last one is next.
     steps: Vec<TrialStep>,
     sent: Option<TrialStep>,
@@ -26,10 +26,10 @@ enum TrialStep {
     /// A run of refused lines. If the run is right, the lines around it are not refused.
     Run { run: Vec<Suspect>, around: [Vec<Suspect>; 2] },
     /// The first line alone, of lines that are all refused according to an answer.
-    Alone(Vec<Suspect>, Complaint),
+    Alone(Vec<Suspect>, RefusalCause),
 }
 
-impl Trial {
+impl LineTrial {
     pub fn new() -> Self {
         Self { steps: Vec::new(), sent: None }
     }
@@ -54,11 +54,11 @@ impl Trial {
     }
 
     /// Adds lines that are all refused according to an answer about them.
-    pub fn add_all_refused(&mut self, suspects: Vec<Suspect>, complaint: Complaint, evidence: &mut Evidence) {
-        match evidence.proof(&complaint) {
-            Some(why) => evidence.refuse_all(suspects, &complaint, &why),
+    pub fn add_all_refused(&mut self, suspects: Vec<Suspect>, cause: RefusalCause, evidence: &mut Evidence) {
+        match evidence.proof(&cause) {
+            Some(why) => evidence.refuse_all(suspects, &cause, &why),
             None if suspects.is_empty() => {}
-            None => self.steps.push(TrialStep::Alone(suspects, complaint)),
+            None => self.steps.push(TrialStep::Alone(suspects, cause)),
         }
     }
 
@@ -121,10 +121,10 @@ impl Trial {
             }
         };
         match self.sent.take() {
-            Some(TrialStep::Alone(mut suspects, complaint)) => {
+            Some(TrialStep::Alone(mut suspects, cause)) => {
                 let rest = suspects.split_off(suspects.len().min(1));
                 alone(&suspects);
-                self.add_all_refused(rest, complaint, evidence);
+                self.add_all_refused(rest, cause, evidence);
             }
             Some(TrialStep::Together(suspects)) if suspects.len() == 1 => alone(&suspects),
             Some(TrialStep::Part { first, rest, dropped }) if first.len() == 1 => {
@@ -138,7 +138,7 @@ impl Trial {
     }
 
     /// Lines of the request were refused.
-    pub fn refused(&mut self, lines: &Lines, refusal: Refusal<'_>, evidence: &mut Evidence) {
+    pub fn refused(&mut self, lines: &Lines, refusal: RefusedRequest<'_>, evidence: &mut Evidence) {
         match self.sent.take() {
             Some(TrialStep::Together(suspects)) => self.judge(lines, suspects, refusal, evidence),
             Some(TrialStep::Part { first, rest, dropped }) => {
@@ -160,14 +160,14 @@ impl Trial {
                 }
                 self.judge(lines, run, refusal, evidence);
             }
-            Some(TrialStep::Alone(mut suspects, complaint)) => {
+            Some(TrialStep::Alone(mut suspects, cause)) => {
                 let rest = suspects.split_off(suspects.len().min(1));
                 let proof = refuse_first(lines, &suspects, refusal, evidence);
-                let is_same = proof != Proof::None && refusal.parsed.complaint().is_kin(&complaint);
-                if is_same && evidence.stands(&complaint) {
+                let is_same = proof != Proof::None && refusal.parsed.refusal_cause().is_kin(&cause);
+                if is_same && evidence.stands(&cause) {
                     let why = evidence.reason(refusal.why);
-                    evidence.refuse_all(rest, &complaint, &why);
-                    evidence.prove(complaint, &why);
+                    evidence.refuse_all(rest, &cause, &why);
+                    evidence.prove(cause, &why);
                 } else {
                     self.add(rest);
                 }
@@ -181,25 +181,25 @@ impl Trial {
         &mut self,
         lines: &Lines,
         suspects: Vec<Suspect>,
-        refusal: Refusal<'_>,
+        refusal: RefusedRequest<'_>,
         evidence: &mut Evidence,
     ) {
         if suspects.len() == 1 {
             refuse_first(lines, &suspects, refusal, evidence);
             return;
         }
-        let complaint = refusal.parsed.complaint();
+        let cause = refusal.parsed.refusal_cause();
         match evidence.dropped(refusal.parsed) {
             // A count proves nothing if its message is not known.
-            Some(dropped) if dropped == suspects.len() && complaint != Complaint::Other => {
+            Some(dropped) if dropped == suspects.len() && cause != RefusalCause::Other => {
                 // The count is about all lines, the cause only about the lines that it fits.
                 let (fitting, others): (Vec<Suspect>, Vec<Suspect>) =
-                    suspects.into_iter().partition(|suspect| may_be_about(lines, suspect, &complaint));
+                    suspects.into_iter().partition(|suspect| may_be_about(lines, suspect, &cause));
                 if fitting.is_empty() {
                     self.part(others, None);
                 } else {
                     self.add(others);
-                    self.add_all_refused(fitting, complaint, evidence);
+                    self.add_all_refused(fitting, cause, evidence);
                 }
             }
             dropped => {
@@ -251,19 +251,24 @@ fn run(
 }
 
 /// Records that the first suspect was refused alone.
-fn refuse_first(lines: &Lines, suspects: &[Suspect], refusal: Refusal<'_>, evidence: &mut Evidence) -> Proof {
+fn refuse_first(
+    lines: &Lines,
+    suspects: &[Suspect],
+    refusal: RefusedRequest<'_>,
+    evidence: &mut Evidence,
+) -> Proof {
     let [first, ..] = suspects else { return Proof::None };
     // An earlier answer may have given a reason for this very line.
     let why = first.why.as_deref().unwrap_or(refusal.why);
-    evidence.refused_alone(lines, first.line as usize, Refusal { why, ..refusal })
+    evidence.refused_alone(lines, first.line as usize, RefusedRequest { why, ..refusal })
 }
 
-/// Whether a complaint about several lines may be about this one.
-fn may_be_about(lines: &Lines, suspect: &Suspect, complaint: &Complaint) -> bool {
-    match complaint {
+/// Whether a cause about several lines may be about this one.
+fn may_be_about(lines: &Lines, suspect: &Suspect, cause: &RefusalCause) -> bool {
+    match cause {
         // A limit is about whole series, which no answer names in full; it refuses nothing.
-        Complaint::Limit(_) => true,
-        _ => fits_line(lines.line(suspect.line as usize), complaint),
+        RefusalCause::Limit(_) => true,
+        _ => fits_line(lines.line(suspect.line as usize), cause),
     }
 }
 

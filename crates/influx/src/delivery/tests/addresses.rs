@@ -4,22 +4,22 @@ use super::*;
 use testkit::receiver::Faults;
 
 /// A receiver whose answer to every write can be set.
-struct Moody {
+struct Switchable {
     receiver: Receiver,
-    mood: Arc<Mutex<Option<Reply>>>,
+    reply: Arc<Mutex<Option<Reply>>>,
 }
 
-impl Moody {
-    async fn start(mood: Option<Reply>) -> Self {
-        let mood = Arc::new(Mutex::new(mood));
-        let read = Arc::clone(&mood);
+impl Switchable {
+    async fn start(reply: Option<Reply>) -> Self {
+        let reply = Arc::new(Mutex::new(reply));
+        let read = Arc::clone(&reply);
         let faults: Faults = Box::new(move |_| read.lock().unwrap().clone());
         let options = Options { faults: Some(faults), ..Options::default() };
-        Self { receiver: Receiver::start(options).await.unwrap(), mood }
+        Self { receiver: Receiver::start(options).await.unwrap(), reply }
     }
 
-    fn answer(&self, mood: Option<Reply>) {
-        *self.mood.lock().unwrap() = mood;
+    fn answer(&self, reply: Option<Reply>) {
+        *self.reply.lock().unwrap() = reply;
     }
 
     fn requests(&self) -> u64 {
@@ -31,21 +31,21 @@ impl Moody {
     }
 }
 
-fn ill() -> Reply {
+fn failing() -> Reply {
     Reply::status(503)
 }
 
 /// A writer to these receivers, which checks an address that is down after this time.
-fn writer_to(receivers: &[&Moody], down_for: Duration) -> (Arc<Events>, Arc<Writer>) {
+fn writer_to(receivers: &[&Switchable], down_for: Duration) -> (Arc<Events>, Arc<Writer>) {
     let mut connection = connection("http://h");
-    connection.urls = receivers.iter().map(|moody| moody.receiver.url().parse().unwrap()).collect();
+    connection.urls = receivers.iter().map(|receiver| receiver.receiver.url().parse().unwrap()).collect();
     let delays = Delays { address_first: down_for, address_max: down_for, ..DELAYS };
     start_writer(&connection, WriterOptions { delays, ..OPTIONS })
 }
 
 /// The address changes, as positions in `of`.
-fn changes(events: &Events, of: &[&Moody]) -> Vec<(usize, usize)> {
-    let place = |url: &str| of.iter().position(|moody| moody.receiver.url() == *url).unwrap();
+fn changes(events: &Events, of: &[&Switchable]) -> Vec<(usize, usize)> {
+    let place = |url: &str| of.iter().position(|receiver| receiver.receiver.url() == *url).unwrap();
     let change = |event| match event {
         Event::AddressChanged { from, to, .. } | Event::AddressRestored { from, to } => {
             Some((place(&from), place(&to)))
@@ -72,13 +72,13 @@ async fn fails_over_to_the_next_address() {
     let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let dead_url = format!("http://{}", dead.local_addr().unwrap());
     drop(dead);
-    let ill = Receiver::start(Options {
+    let broken = Receiver::start(Options {
         faults: Some(Box::new(|_| Some(Reply::status(500)))),
         ..Options::default()
     })
     .await
     .unwrap();
-    let urls = [dead_url.clone(), ill.url()].map(|url| url.parse().unwrap());
+    let urls = [dead_url.clone(), broken.url()].map(|url| url.parse().unwrap());
     let setup = Setup::with(Options::default(), OPTIONS, |connection| {
         connection.urls.splice(0..0, urls);
     })
@@ -97,7 +97,7 @@ async fn fails_over_to_the_next_address() {
             _ => None,
         })
         .collect();
-    assert_eq!(changes, [dead_url, ill.url()], "four lanes, one change for each address");
+    assert_eq!(changes, [dead_url, broken.url()], "four lanes, one change for each address");
     assert_eq!(
         lanes[0].deliver(&destination, &batch).await.requests.total(),
         1,
@@ -107,7 +107,7 @@ async fn fails_over_to_the_next_address() {
 
 #[tokio::test]
 async fn does_not_try_an_address_that_is_down() {
-    let (first, second) = (Moody::start(Some(ill())).await, Moody::start(None).await);
+    let (first, second) = (Switchable::start(Some(failing())).await, Switchable::start(None).await);
     let (events, writer) = writer_to(&[&first, &second], LONG);
     let mut lane = writer.lane(7);
     for _ in 0..20 {
@@ -120,11 +120,11 @@ async fn does_not_try_an_address_that_is_down() {
 
 #[tokio::test]
 async fn fails_back_to_the_first_address_when_it_works() {
-    let (first, second) = (Moody::start(Some(ill())).await, Moody::start(None).await);
+    let (first, second) = (Switchable::start(Some(failing())).await, Switchable::start(None).await);
     let (events, writer) = writer_to(&[&first, &second], SHORT);
     let mut lane = writer.lane(7);
     lane.deliver(&bucket(), &good(5)).await;
-    until("it was asked for, and was ill still", || first.requests() > 3).await;
+    until("the address was checked, and still failed", || first.requests() > 3).await;
     assert_eq!(lane.deliver(&bucket(), &good(5)).await.requests.total(), 1, "no lane tries it meanwhile");
     first.answer(None);
     let client = writer.client();
@@ -138,14 +138,17 @@ async fn fails_back_to_the_first_address_when_it_works() {
 
 #[tokio::test]
 async fn tries_all_addresses_while_none_works() {
-    let all =
-        [Moody::start(Some(ill())).await, Moody::start(Some(ill())).await, Moody::start(Some(ill())).await];
+    let all = [
+        Switchable::start(Some(failing())).await,
+        Switchable::start(Some(failing())).await,
+        Switchable::start(Some(failing())).await,
+    ];
     let [first, second, third] = &all;
     let (events, writer) = writer_to(&[first, second, third], LONG);
     let mut lane = writer.lane(7);
     let (destination, lines) = (bucket(), good(5));
     let meanwhile = async {
-        until("each was tried again and again", || all.iter().all(|moody| moody.requests() > 3)).await;
+        until("each was tried again and again", || all.iter().all(|receiver| receiver.requests() > 3)).await;
         second.answer(None);
     };
     let (delivered, ()) = tokio::join!(lane.deliver(&destination, &lines), meanwhile);
@@ -164,11 +167,11 @@ async fn stays_at_an_address_that_refuses_lines_or_login() {
         Reply::status(422),
         Reply::status(429),
     ] {
-        let (first, second) = (Moody::start(Some(reply)).await, Moody::start(None).await);
+        let (first, second) = (Switchable::start(Some(reply)).await, Switchable::start(None).await);
         let (events, writer) = writer_to(&[&first, &second], LONG);
         let mut lane = writer.lane(7);
         let meanwhile = async {
-            until("it was asked", || first.requests() > 1).await;
+            until("the address was checked", || first.requests() > 1).await;
             first.answer(None);
         };
         let (destination, lines) = (bucket(), good(200));
@@ -180,7 +183,7 @@ async fn stays_at_an_address_that_refuses_lines_or_login() {
 
 #[tokio::test]
 async fn probes_the_second_address_if_the_first_is_down() {
-    let (first, second) = (Moody::start(Some(ill())).await, Moody::start(None).await);
+    let (first, second) = (Switchable::start(Some(failing())).await, Switchable::start(None).await);
     let (events, writer) = writer_to(&[&first, &second], LONG);
     Arc::clone(&writer).prepare(bucket(), 7).await;
     assert_eq!((first.requests(), second.requests()), (1, 1));
@@ -189,10 +192,10 @@ async fn probes_the_second_address_if_the_first_is_down() {
 
 #[tokio::test]
 async fn checks_no_address_after_the_writer_is_dropped() {
-    let (first, second) = (Moody::start(Some(ill())).await, Moody::start(None).await);
+    let (first, second) = (Switchable::start(Some(failing())).await, Switchable::start(None).await);
     let (_, writer) = writer_to(&[&first, &second], SHORT);
     writer.lane(7).deliver(&bucket(), &good(5)).await;
-    until("it is asked for", || first.requests() > 2).await;
+    until("the address is checked", || first.requests() > 2).await;
     let gone = Arc::downgrade(&writer);
     drop(writer);
     until("nothing keeps it", || gone.upgrade().is_none()).await;

@@ -20,11 +20,11 @@ async fn remedies_name_the_program_that_answered() {
         let shown = format!("{reply:?}");
         let alarm = alarm(reply).await;
         assert_eq!(alarm.cause, cause, "{shown}");
-        for words in want {
-            assert!(alarm.remedy.contains(words), "{words:?} is missing: {alarm:?}");
+        for text in want {
+            assert!(alarm.remedy.contains(text), "{text:?} is missing: {alarm:?}");
         }
-        for words in unwanted {
-            assert!(!alarm.remedy.contains(words), "{words:?} is no help: {alarm:?}");
+        for text in unwanted {
+            assert!(!alarm.remedy.contains(text), "{text:?} is no help: {alarm:?}");
         }
     };
     let plan = r#"{"code":"too many requests","message":"org 123 has exceeded limited_write plan limit"}"#;

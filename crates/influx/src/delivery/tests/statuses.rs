@@ -144,9 +144,10 @@ async fn a_proxy_that_refuses_gzip_gets_uncompressed_bodies() {
             Setup::with(options, OPTIONS, |connection| connection.compression = Compression::Gzip).await;
         assert_eq!(setup.deliver(&bucket(), &good(100)).await.requests.total(), 2);
         assert_eq!(setup.deliver(&bucket(), &good(100)).await.requests.total(), 1);
-        let said = setup.events.take();
-        let warnings = said.iter().filter(|event| matches!(event, Event::CompressionRefused { .. })).count();
-        assert_eq!(warnings, 1, "{said:?}");
+        let events = setup.events.take();
+        let warnings =
+            events.iter().filter(|event| matches!(event, Event::CompressionRefused { .. })).count();
+        assert_eq!(warnings, 1, "{events:?}");
     }
 }
 

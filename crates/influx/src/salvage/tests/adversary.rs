@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::dialects::LimitScope;
-use crate::reading::Subject;
+use crate::reading::AnswerSubject;
 use line_protocol::reader::{Value, read_line};
 
 const ADDRESSES: usize = 2;
@@ -153,7 +153,7 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
         (0..count).map(|i| Line { text: text_of(i, &mut rng), ..line(Flaw::None, 0, i as i64) }).collect();
     let lines = lines_of(&batch);
     let size = RequestSize { lines_max: rng.usize(1..50), ..SIZE };
-    let mut plan = Plan::new(&lines, accepts_unproven);
+    let mut plan = SalvagePlan::new(&lines, accepts_unproven);
     let mut history: Vec<Sent> = Vec::new();
     let (lie_count, stored_share) = (rng.usize(..400), rng.u8(..5));
     let mut controls = [0; ADDRESSES];
@@ -162,8 +162,8 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
         let is_honest = history.len() >= lie_count;
         assert!(history.len() < lie_count + HONEST_REQUESTS_MAX, "seed {seed}: it does not end");
         let indices: Vec<usize> = match &request {
-            Request::Run(run) => run.clone().collect(),
-            Request::Picked(picked) => picked.clone(),
+            RequestLines::Run(run) => run.clone().collect(),
+            RequestLines::Picked(picked) => picked.clone(),
         };
         let address = if is_honest { 0 } else { rng.usize(..ADDRESSES) };
         let (status, body, kind) = if is_honest || rng.u8(..10) < stored_share {
@@ -200,7 +200,7 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
             }
             Outcome::Split { why } => plan.too_large(&lines, &why, at),
             Outcome::Refused { why } => {
-                plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: &why, at });
+                plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at });
             }
             // The writer sends the same request until it is stored.
             Outcome::Retry { .. } | Outcome::Blocked { .. } | Outcome::Uncompressed { .. } => {
@@ -238,7 +238,7 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
         let is_named = history.iter().any(|sent| {
             let subject = ParsedAnswer::of(&sent.answer).subject;
             sent.indices.contains(&out.line)
-                && matches!(subject, Subject::Limit(limit) if limit.scope == LimitScope::Lines)
+                && matches!(subject, AnswerSubject::Limit(limit) if limit.scope == LimitScope::Lines)
         });
         assert!(is_named, "seed {seed}: no limit keeps {} out", out.line);
     }
@@ -286,14 +286,14 @@ fn a_count_refuses_no_line_that_the_cause_does_not_fit() {
 fn what_another_address_stores_confirms_no_refusal() {
     let batch = [line(Flaw::None, 0, 0)];
     let lines = lines_of(&batch);
-    let mut plan = Plan::new(&lines, false);
+    let mut plan = SalvagePlan::new(&lines, false);
     let answer = Answer { status: 400, ..Answer::default() };
     let parsed = ParsedAnswer::of(&answer);
     let mut controls = [0, 0];
     for moment in (10..100).step_by(10) {
         assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some(), "at {moment}");
         let at = RefusedAt { address: 0, moment, control: controls[0] };
-        plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: "no", at });
+        plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at });
         assert_eq!(plan.lines_refused(), 0, "at {moment}");
         controls[1] = moment + 1;
     }
@@ -301,12 +301,12 @@ fn what_another_address_stores_confirms_no_refusal() {
     controls[0] = 89;
     assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some());
     let at = RefusedAt { address: 0, moment: 100, control: controls[0] };
-    plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: "no", at });
+    plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at });
     assert_eq!(plan.lines_refused(), 0);
     controls[0] = 101;
     assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some());
     let at = RefusedAt { address: 0, moment: 110, control: controls[0] };
-    plan.refused(&lines, Refusal { answer: &answer, parsed: &parsed, why: "no", at });
+    plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at });
     assert_eq!(plan.lines_refused(), 1);
     assert_eq!(plan.next(&lines, SIZE, &|address| controls[address]), None);
 }

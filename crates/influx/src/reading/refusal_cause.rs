@@ -13,7 +13,7 @@ const PREFIXES: [&str; 2] =
 
 /// Why a server refuses lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Complaint {
+pub enum RefusalCause {
     /// The parser cannot read the lines; it quotes them.
     Unparsable,
     /// The field has another type already, in the shard of the line's time.
@@ -51,14 +51,14 @@ impl Field {
     }
 }
 
-impl Complaint {
+impl RefusalCause {
     /// Parses a message; `None` if it names no known cause in full.
     pub fn read(message: &str) -> Option<Self> {
-        let said = without_prefix(message);
-        if quotes_begin(said) {
+        let message = without_prefix(message);
+        if quotes_begin(message) {
             return Some(Self::Unparsable);
         }
-        let reason = partial(message).map_or(said, |(reason, _)| reason);
+        let reason = partial(message).map_or(message, |(reason, _)| reason);
         let is_retention = || {
             reason.starts_with("points beyond retention policy")
                 || (reason.starts_with("dropped ") && reason.contains("points outside retention policy"))
@@ -68,7 +68,7 @@ impl Complaint {
 
     /// Whether one line may have both causes, so that a server names either.
     pub fn is_kin(&self, other: &Self) -> bool {
-        let of_field = |complaint: &Self| matches!(complaint, Self::Conflict { .. } | Self::TooLong { .. });
+        let of_field = |cause: &Self| matches!(cause, Self::Conflict { .. } | Self::TooLong { .. });
         of_field(self) && of_field(other) || std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
@@ -96,19 +96,19 @@ pub fn dropped(message: &str) -> Option<usize> {
 }
 
 /// Parses `field type conflict: input field "f" on measurement "m" is type integer, already exists as type float`
-fn conflict(reason: &str) -> Option<Complaint> {
-    let said = reason.strip_prefix("field type conflict: input field \"")?;
-    let (names, types) = said.rsplit_once("\" is type ")?;
+fn conflict(reason: &str) -> Option<RefusalCause> {
+    let message = reason.strip_prefix("field type conflict: input field \"")?;
+    let (names, types) = message.rsplit_once("\" is type ")?;
     let (kind, _) = types.split_once(", already exists as type ")?;
-    Some(Complaint::Conflict { field: field(names)?, kind: kind.to_owned() })
+    Some(RefusalCause::Conflict { field: field(names)?, kind: kind.to_owned() })
 }
 
 /// Parses `input field "f" on measurement "m" is too long, 1048577 > 1048576`
-fn too_long(reason: &str) -> Option<Complaint> {
-    let said = reason.strip_prefix("input field \"")?;
-    let (names, lengths) = said.rsplit_once("\" is too long, ")?;
+fn too_long(reason: &str) -> Option<RefusalCause> {
+    let message = reason.strip_prefix("input field \"")?;
+    let (names, lengths) = message.rsplit_once("\" is too long, ")?;
     let bytes_max = lengths.split_once(" > ")?.1.parse().ok()?;
-    Some(Complaint::TooLong { field: field(names)?, bytes_max })
+    Some(RefusalCause::TooLong { field: field(names)?, bytes_max })
 }
 
 /// Parses `f" on measurement "m`
@@ -165,8 +165,8 @@ fn push_code<'a>(text: &'a str, digits: usize, bytes: &mut Vec<u8>) -> &'a str {
     text.get(digits..).unwrap_or_default()
 }
 
-fn quotes_begin(said: &str) -> bool {
-    said.strip_prefix(PARTIAL).unwrap_or(said).starts_with(UNPARSABLE)
+fn quotes_begin(message: &str) -> bool {
+    message.strip_prefix(PARTIAL).unwrap_or(message).starts_with(UNPARSABLE)
 }
 
 /// Whether a list of quotes is ambiguous if it quotes this text.
@@ -210,11 +210,11 @@ mod tests {
     /// Messages of 2.7.12 and 1.6.7.
     #[test]
     fn reads_messages_of_1_x_and_2_x() {
-        let f = |message: &str, complaint: Complaint, dropped: Option<usize>| {
-            assert_eq!(Complaint::read(message).unwrap_or(Complaint::Other), complaint, "{message}");
+        let f = |message: &str, cause: RefusalCause, dropped: Option<usize>| {
+            assert_eq!(RefusalCause::read(message).unwrap_or(RefusalCause::Other), cause, "{message}");
             assert_eq!(super::dropped(message), dropped, "{message}");
         };
-        let conflict = || Complaint::Conflict { field: field("m", "f"), kind: "integer".to_owned() };
+        let conflict = || RefusalCause::Conflict { field: field("m", "f"), kind: "integer".to_owned() };
         f(
             r#"failure writing points to database: partial write: field type conflict: input field "f" on measurement "m" is type integer, already exists as type float dropped=3"#,
             conflict(),
@@ -231,57 +231,59 @@ mod tests {
             conflict(),
             Some(12),
         );
-        f("unexpected error writing points to database: [field type conflict]", Complaint::Other, None);
+        f("unexpected error writing points to database: [field type conflict]", RefusalCause::Other, None);
         f(
             r#"partial write: field type conflict: input field "timeout" on measurement "m""#,
-            Complaint::Other,
+            RefusalCause::Other,
             None,
         );
-        f("partial write: points beyond retention policy dropped=2", Complaint::Retention, Some(2));
+        f("partial write: points beyond retention policy dropped=2", RefusalCause::Retention, Some(2));
         f(
             r"failure writing points to database: partial write: dropped 2 points outside retention policy of duration 1h0m0s - oldest point m,t=a\ b at 1970-01-01T00:00:00.000000001Z dropped because it violates a Retention Policy Lower Bound at 2026-11-21T15:41:47.677225055Z, newest point m at 1970-01-01T00:00:00.000001Z dropped because it violates a Retention Policy Lower Bound at 2026-11-21T15:41:47.677225055Z dropped=2 for database: 97b6a855214e5dd7 for retention policy: autogen",
-            Complaint::Retention,
+            RefusalCause::Retention,
             Some(2),
         );
         f(
             r#"failure writing points to database: partial write: input field "s" on measurement "m" is too long, 1048577 > 1048576 dropped=1"#,
-            Complaint::TooLong { field: field("m", "s"), bytes_max: 1_048_576 },
+            RefusalCause::TooLong { field: field("m", "s"), bytes_max: 1_048_576 },
             Some(1),
         );
         f(
             r#"partial write: max-values-per-tag limit exceeded (100000/100000): measurement="m" tag="t" value="v" dropped=7"#,
-            Complaint::Other,
+            RefusalCause::Other,
             Some(7),
         );
-        f("unable to parse 'm f= 2': missing field value", Complaint::Unparsable, None);
+        f("unable to parse 'm f= 2': missing field value", RefusalCause::Unparsable, None);
         f(
             "partial write: unable to parse 'm f= 2': missing field value dropped=0",
-            Complaint::Unparsable,
+            RefusalCause::Unparsable,
             None,
         );
-        f("failed to parse line protocol: errors encountered on line(s): 2", Complaint::Other, None);
-        f("<html>no dropped=5 here</html>", Complaint::Other, None);
-        f("", Complaint::Other, None);
+        f("failed to parse line protocol: errors encountered on line(s): 2", RefusalCause::Other, None);
+        f("<html>no dropped=5 here</html>", RefusalCause::Other, None);
+        f("", RefusalCause::Other, None);
     }
 
     /// A name may contain the server's own words.
     #[test]
     fn reads_the_last_count_of_a_message() {
-        let said = r#"partial write: field type conflict: input field "f dropped=99 is" on measurement "m" is type string, already exists as type float dropped=1"#;
-        assert_eq!(dropped(said), Some(1));
+        let message = r#"partial write: field type conflict: input field "f dropped=99 is" on measurement "m" is type string, already exists as type float dropped=1"#;
+        assert_eq!(dropped(message), Some(1));
         assert!(
-            matches!(Complaint::read(said), Some(Complaint::Conflict { field, .. }) if field.is("m", "f dropped=99 is"))
+            matches!(RefusalCause::read(message), Some(RefusalCause::Conflict { field, .. }) if field.is("m", "f dropped=99 is"))
         );
     }
 
     #[test]
     fn reads_unescaped_and_go_quoted_names() {
         let f = |names: &str, measurement: &str, name: &str| {
-            let said = format!(
+            let message = format!(
                 "partial write: field type conflict: input field {names} is type integer, already exists as type float dropped=1"
             );
-            let Some(Complaint::Conflict { field, .. }) = Complaint::read(&said) else { panic!("{said}") };
-            assert!(field.is(measurement, name), "{said}");
+            let Some(RefusalCause::Conflict { field, .. }) = RefusalCause::read(&message) else {
+                panic!("{message}")
+            };
+            assert!(field.is(measurement, name), "{message}");
         };
         // 2.7.12
         f(r#""f a=b\"c" on measurement "m ,x""#, "m ,x", "f a=b\"c");

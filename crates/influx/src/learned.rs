@@ -1,0 +1,118 @@
+//! Knowledge from earlier answers: sizes, controls, databases.
+
+use base::Destination;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Age at which a size that was learned from a 413 is forgotten: proxies are reconfigured, and one odd answer must not keep requests small
+/// for ever. Forgetting costs one refused request.
+const LEARNED_SIZE_AGE_MAX: Duration = Duration::from_mins(10);
+
+/// Time before the same event about a database is repeated: every lane tries to create it, again and again.
+const EVENT_REPEAT: Duration = Duration::from_mins(1);
+
+/// Knowledge from earlier answers. Bounded by the number of destinations.
+#[derive(Debug, Default)]
+pub struct LearnedState {
+    /// The size that a 413 taught, and when.
+    bytes_max: BTreeMap<Destination, (usize, Instant)>,
+    /// For each destination and address, the moment at which the latest stored request was sent.
+    controls: BTreeMap<Destination, BTreeMap<usize, u64>>,
+    /// For each database, whether it was ready at the last event about it, and the time of the event.
+    databases: BTreeMap<Destination, (bool, Instant)>,
+}
+
+impl LearnedState {
+    /// The largest body that the destination takes, as far as it is known.
+    pub fn bytes_max(&mut self, destination: &Destination, now: Instant) -> usize {
+        match self.bytes_max.get(destination) {
+            Some((_, since)) if now.saturating_duration_since(*since) >= LEARNED_SIZE_AGE_MAX => {
+                self.bytes_max.remove(destination);
+                usize::MAX
+            }
+            Some((bytes_max, _)) => *bytes_max,
+            None => usize::MAX,
+        }
+    }
+
+    /// Halves the size after a 413 for this many bytes, and returns the new size.
+    pub fn lower(&mut self, destination: &Destination, refused_bytes: usize, now: Instant) -> usize {
+        let bytes_max = (refused_bytes / 2).max(1).min(self.bytes_max(destination, now));
+        self.bytes_max.insert(destination.clone(), (bytes_max, now));
+        bytes_max
+    }
+
+    /// Records that an address stored a request that was sent at this moment. Returns whether it is the first one of the destination.
+    pub fn record_store(&mut self, destination: &Destination, address: usize, sent: u64) -> bool {
+        if let Some(controls) = self.controls.get_mut(destination) {
+            let control = controls.entry(address).or_default();
+            *control = sent.max(*control);
+            return false;
+        }
+        self.controls.insert(destination.clone(), BTreeMap::from([(address, sent)]));
+        true
+    }
+
+    /// Whether an event about a database is due: it differs from the last one, or that was long ago.
+    pub fn database_event_is_due(&mut self, destination: &Destination, ready: bool, now: Instant) -> bool {
+        let is_same = |(before, since): &(bool, Instant)| {
+            *before == ready && now.saturating_duration_since(*since) < EVENT_REPEAT
+        };
+        if self.databases.get(destination).is_some_and(is_same) {
+            return false;
+        }
+        self.databases.insert(destination.clone(), (ready, now));
+        true
+    }
+
+    /// Forgets the size that was learned for a destination.
+    pub fn forget_size(&mut self, destination: &Destination) {
+        self.bytes_max.remove(destination);
+    }
+
+    /// Moment at which the latest request that this address stored for the destination was sent; 0 if it stored none.
+    pub fn latest_control(&self, destination: &Destination, address: usize) -> u64 {
+        let control = self.controls.get(destination).and_then(|controls| controls.get(&address));
+        control.copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(database: &str) -> Destination {
+        Destination::Database { database: database.into(), retention_policy: None }
+    }
+
+    #[test]
+    fn remembers_the_smallest_size_for_ten_minutes() {
+        let (a, b) = (destination("a"), destination("b"));
+        let start = Instant::now();
+        let mut learned = LearnedState::default();
+        assert_eq!(learned.bytes_max(&a, start), usize::MAX);
+        assert_eq!(learned.lower(&a, 1000, start), 500);
+        assert_eq!(learned.lower(&a, 4000, start), 500, "a request that was in flight");
+        assert_eq!(learned.lower(&a, 500, start), 250);
+        assert_eq!(learned.bytes_max(&b, start), usize::MAX);
+        let before = start + LEARNED_SIZE_AGE_MAX.saturating_sub(Duration::from_secs(1));
+        assert_eq!(learned.bytes_max(&a, before), 250);
+        assert_eq!(learned.bytes_max(&a, start + LEARNED_SIZE_AGE_MAX), usize::MAX);
+        assert_eq!(learned.lower(&a, 1, start), 1);
+    }
+
+    #[test]
+    fn repeats_an_event_about_a_database_once_a_minute() {
+        let start = Instant::now();
+        let mut learned = LearnedState::default();
+        let mut f = |database: &str, ready: bool, seconds: u64| {
+            learned.database_event_is_due(&destination(database), ready, start + Duration::from_secs(seconds))
+        };
+        assert!(f("a", false, 0));
+        assert!(!f("a", false, 59));
+        assert!(f("b", false, 59));
+        assert!(f("a", false, 60));
+        assert!(f("a", true, 61));
+        assert!(!f("a", true, 62));
+    }
+}
