@@ -64,7 +64,7 @@ fn printed(migration: &Migration) -> String {
 }
 
 #[test]
-fn telegraf_becomes_what_is_expected() {
+fn golden_files_are_up_to_date() {
     for folder in cases("telegraf") {
         let migration = migrated(&folder);
         for (number, bridge) in migration.bridges.iter().enumerate() {
@@ -92,7 +92,7 @@ fn variable(name: &str) -> String {
 }
 
 #[test]
-fn the_new_files_are_right() {
+fn results_are_valid_configurations() {
     let files = std::env::temp_dir().join(format!("migrated-{}", std::process::id()));
     fs::create_dir_all(&files).unwrap();
     for file in ["ca.pem", "client.pem", "client.key"] {
@@ -112,7 +112,7 @@ fn the_new_files_are_right() {
 }
 
 #[test]
-fn secrets_are_left_behind() {
+fn no_secret_is_copied() {
     for folder in cases("telegraf") {
         let migration = migrated(&folder);
         let texts: String = migration.bridges.iter().map(|bridge| bridge.draft.to_string()).collect();
@@ -129,7 +129,7 @@ fn lines(folder: &Path, records: &str, topic: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_new_mappings_give_the_expected_lines() {
+fn results_give_the_expected_lines() {
     let mut compared = 0;
     for folder in cases("telegraf") {
         let Ok(records) = fs::read_to_string(folder.join("records.jsonl")) else { continue };
@@ -146,7 +146,7 @@ fn the_new_mappings_give_the_expected_lines() {
 
 /// Real files of Telegraf users, and the examples that correspond to them.
 #[test]
-fn the_examples_are_met() {
+fn results_match_the_examples() {
     for (case, topic) in [("ec2-telegraf", "testtopic"), ("telegraf-json-doc", "telegraf")] {
         let example = root().join("examples").join(case);
         let read = |file: &str| fs::read_to_string(example.join(file)).unwrap();
@@ -165,7 +165,7 @@ fn the_examples_are_met() {
 
 /// Any content of a file is read, or refused with a reason.
 #[test]
-fn no_file_makes_it_panic() {
+fn damaged_files_never_panic() {
     let seed = crate::seed::given_or_random(
         "BRIDGE_MIGRATE_SEED",
         "cargo test --test hermetic migrate no_file_makes_it_panic",
@@ -250,7 +250,7 @@ mod command {
     }
 
     #[test]
-    fn writes_the_first_to_standard_output_and_says_what_is_different() {
+    fn writes_the_first_bridge_to_standard_output() {
         let folder = Folder::new("output");
         let output = folder.run(&["telegraf.conf"]);
         assert_eq!(output.status.code(), Some(0));
@@ -268,7 +268,7 @@ mod command {
     }
 
     #[test]
-    fn writes_all_into_files_but_over_none() {
+    fn writes_all_bridges_into_new_files_only() {
         let folder = Folder::new("files");
         let output = folder.run(&["telegraf.conf", "-o", "new.toml"]);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -302,7 +302,7 @@ mod command {
     }
 
     #[test]
-    fn says_why_there_is_nothing_to_migrate() {
+    fn refusals_have_a_reason() {
         let folder = Folder::new("nothing");
         let f = |content: &str, want: &[&str]| {
             fs::write(folder.0.join("x.conf"), content).unwrap();
@@ -328,7 +328,7 @@ mod command {
     }
 
     #[test]
-    fn shows_what_becomes_of_records() {
+    fn diff_shows_the_points_of_records() {
         let folder = Folder::new("diff");
         let case = root().join("tests/migrate/telegraf/telegraf-json-doc/telegraf.conf");
         fs::copy(case, folder.0.join("telegraf.conf")).unwrap();

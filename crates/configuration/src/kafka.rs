@@ -80,7 +80,7 @@ fn check_broker(broker: &str) -> Result<(), &'static str> {
         return Err(FORM);
     }
     if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
-        return Err("an IPv6 address stands in brackets, as in \"[::1]:9092\"");
+        return Err("an IPv6 address needs brackets, as in \"[::1]:9092\"");
     }
     match port.map(str::parse::<u16>) {
         None | Some(Ok(1..)) => Ok(()),

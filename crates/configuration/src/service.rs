@@ -24,7 +24,7 @@ pub fn batch(top: Section<'_>) -> Batch {
         section.error(
             key,
             format!(
-                "`memory_max` ({all}) holds all batches, so it can't be less than `bytes_max` ({one}) of one"
+                "`memory_max` ({all}) is for all batches, so it can't be less than `bytes_max` ({one}) of one batch"
             ),
         );
     }

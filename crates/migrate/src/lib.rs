@@ -22,19 +22,20 @@
 //! ```
 
 mod dry_run;
-pub mod fluentd;
+mod fluentd;
 #[cfg(test)]
 mod golden;
-pub mod logstash;
-pub mod note;
+mod logstash;
+mod note;
 mod parts;
 mod plugin;
 pub mod telegraf;
 
 pub use dry_run::{Became, DryRun, DryRunError};
-pub use note::{Note, Notes, base_name};
+pub use note::Note;
 
 use configuration::draft::Draft;
+use note::{Notes, base_name};
 use thiserror::Error;
 
 /// A file to migrate: its name as the user gave it, and its text.

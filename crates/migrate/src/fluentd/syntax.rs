@@ -68,7 +68,7 @@ pub fn parse(file: &Rc<str>, text: &str) -> Result<Section, SyntaxError> {
                 (Some(section), Some(outer)) if section.name == name => outer.sections.push(section),
                 (Some(section), Some(_)) => {
                     let (of, begun) = (section.name, section.place.line);
-                    return error(format!("</{name}> stands where <{of}> of line {begun} is open"));
+                    return error(format!("</{name}> does not match: <{of}> of line {begun} is open"));
                 }
                 _ => return error(format!("</{name}> closes nothing")),
             }

@@ -69,7 +69,7 @@ fn reads_sections_with_their_lines() {
 }
 
 #[test]
-fn says_where_a_file_can_not_be_read() {
+fn syntax_errors_name_the_line() {
     let f = |text: &str, line: usize, want: &str| {
         let error = parse(&"f".into(), text).unwrap_err();
         assert_eq!(error.line, line, "{text}: {error:?}");
@@ -91,7 +91,7 @@ fn golden_files_are_up_to_date() {
 }
 
 #[test]
-fn damaged_files_do_no_harm() {
+fn damaged_files_never_panic() {
     let pieces = [
         "<",
         ">",
@@ -118,7 +118,7 @@ fn damaged_files_do_no_harm() {
 
 /// The README of the example has the points that Fluentd stored.
 #[test]
-fn the_example_of_a_fluentd_user_gives_its_points() {
+fn the_example_gives_the_points_that_fluentd_stored() {
     let case = golden::folder("fluentd").join("broker-metrics");
     let text = std::fs::read_to_string(case.join("fluent.conf")).unwrap();
     let migration = of_text("fluent.conf", &text).unwrap();
@@ -138,7 +138,7 @@ fn the_example_of_a_fluentd_user_gives_its_points() {
 }
 
 #[test]
-fn without_kafka_there_is_nothing_to_migrate() {
+fn files_without_kafka_are_refused() {
     let error = of_text("td.conf", "<source>\n@type tail\n</source>\n<match **>\n@type influxdb\n</match>\n")
         .unwrap_err();
     let MigrateError::Nothing { why, notes, .. } = error else { panic!("{error}") };

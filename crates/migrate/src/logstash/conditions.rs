@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_of_an_input_decides() {
+    fn evaluates_conditions_on_known_fields() {
         let f = |input: &str, filters: &str, want: &str| {
             let plugins =
                 parse(&"f".into(), &format!("input {{ kafka {{ {input} }} }} filter {{ {filters} }}"))

@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn logins_are_taken_out_of_jaas() {
+    fn reads_logins_of_jaas_lines() {
         let f = |jaas: &str, want: Option<(&str, &str)>| {
             let got = jaas_value(jaas, "username").zip(jaas_value(jaas, "password"));
             assert_eq!(got.as_ref().map(|(a, b)| (a.as_str(), b.as_str())), want, "{jaas}");

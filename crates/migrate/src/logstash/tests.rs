@@ -73,7 +73,7 @@ fn reads_plugins_with_their_lines_and_conditions() {
 }
 
 #[test]
-fn says_where_a_file_can_not_be_read() {
+fn syntax_errors_name_the_line() {
     let f = |text: &str, line: usize, want: &str| {
         let error = parse(&"f".into(), text).unwrap_err();
         assert_eq!(error.line, line, "{text}: {error:?}");
@@ -91,7 +91,7 @@ fn says_where_a_file_can_not_be_read() {
 }
 
 #[test]
-fn is_known_by_its_sections() {
+fn recognizes_the_tool_by_its_sections() {
     let f = |text: &str, want: Option<Kind>| assert_eq!(Kind::of(text), want, "{text}");
     f("# c\ninput {\n}", Some(Kind::Logstash));
     f("input{kafka{}}", Some(Kind::Logstash));
@@ -108,7 +108,7 @@ fn golden_files_are_up_to_date() {
 }
 
 #[test]
-fn damaged_files_do_no_harm() {
+fn damaged_files_never_panic() {
     let pieces = [
         "{", "}", "[", "]", "\"", "'", "=>", "%{", "${", "$", "if [a] {", "else", "\n", "\\", "#", "/", "온",
         "*", ",",
@@ -117,7 +117,7 @@ fn damaged_files_do_no_harm() {
 }
 
 #[test]
-fn what_is_stored_is_what_logstash_stored() {
+fn points_match_those_of_logstash() {
     let case = golden::folder("logstash").join("event-fields");
     let text = std::fs::read_to_string(case.join("logstash.conf")).unwrap();
     let migration = of_text("logstash.conf", &text).unwrap();
@@ -133,7 +133,7 @@ fn what_is_stored_is_what_logstash_stored() {
 }
 
 #[test]
-fn without_kafka_there_is_nothing_to_migrate() {
+fn files_without_kafka_are_refused() {
     let error = of_text("a.conf", "input { beats { } }").unwrap_err();
     let MigrateError::Nothing { why, notes, .. } = error else { panic!("{error}") };
     assert!(why.contains("kafka"), "{why}");

@@ -58,8 +58,8 @@ pub fn read(files: &[Input], notes: &mut Notes) -> Result<Conf, MigrateError> {
             notes.add(Note {
                 file: file.name.clone(),
                 line,
-                what: "a variable that holds a part of the file".to_owned(),
-                why: "variables of the bridge stand inside strings: migrate the file with its text in it"
+                what: "a variable that contains a part of the file".to_owned(),
+                why: "the bridge has variables in strings only: replace it with its text and migrate the file again"
                     .to_owned(),
             });
         }

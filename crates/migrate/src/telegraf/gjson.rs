@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_has_no_counterpart() {
+    fn paths_without_a_counterpart_have_a_reason() {
         for path in [
             "a|b",
             "a.@reverse",

@@ -32,7 +32,7 @@ const INPUT: &str = "inputs.kafka_consumer";
 
 /// Whether a text looks like a telegraf.conf.
 #[must_use]
-pub fn recognizes(text: &str) -> bool {
+pub(super) fn recognizes(text: &str) -> bool {
     const STARTS: [&str; 7] =
         ["inputs.", "outputs.", "agent]", "global_tags]", "processors.", "aggregators.", "secretstores."];
     let is_header = |line: &str| {
@@ -45,7 +45,7 @@ pub fn recognizes(text: &str) -> bool {
 
 /// # Errors
 /// A file can't be read, or the bridge can replace none of the inputs.
-pub fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, MigrateError> {
+pub(super) fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, MigrateError> {
     let mut work = Work::default();
     let conf = conf::read(files, &mut work.notes)?;
     for plugin in &conf.plugins {

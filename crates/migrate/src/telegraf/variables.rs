@@ -169,7 +169,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn puts_bare_variables_into_strings() {
+    fn quotes_bare_variables() {
         let f = |text: &str, want: &str| assert_eq!(quote_bare(text), (want.to_owned(), vec![]), "{text}");
         f("a = 1 # $A", "a = 1 # $A");
         f("a = $A\nb = [${B}, $C]", "a = \"$A\"\nb = [\"${B}\", \"$C\"]");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_variables_as_the_bridge_does() {
+    fn translates_variables() {
         let f = |text: &str, want: &str| assert_eq!(to_bridge(text), want, "{text}");
         f("plain", "plain");
         f("$A", "${A}");
