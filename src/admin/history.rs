@@ -1,6 +1,5 @@
 //! Throughput of the last hour, kept in memory for the plot of the status page.
 
-use super::Watched;
 use engine::telemetry::Counters;
 use engine::telemetry::rejections::since_1970_ms;
 use influx::{LATENCY_BUCKETS, LatencyHistogram};
@@ -21,7 +20,7 @@ const RATE_TICKS: usize = 5;
 /// Readings from which the trend of the backlog is computed. Lag statistics arrive every 5 s.
 const UNREAD_TICKS: usize = 15;
 
-const BUCKETS: usize = LATENCY_BUCKETS.len() + 1;
+pub const BUCKETS: usize = LATENCY_BUCKETS.len() + 1;
 
 /// Values of the counters at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,28 +85,6 @@ struct Readings {
     samples: VecDeque<Sample>,
     /// Number of samples since the start.
     sampled: u64,
-}
-
-impl Totals {
-    pub fn of(watched: &Watched) -> Self {
-        let (counters, writer) = (&watched.counters, watched.writer.counters());
-        let failed = Counters::get(&writer.retried) + Counters::get(&writer.blocked);
-        let answered = [&writer.stored, &writer.split, &writer.refused].into_iter().map(Counters::get);
-        let mut latency = [0; BUCKETS];
-        for (count, bucket) in latency.iter_mut().zip(&writer.latency.buckets) {
-            *count = Counters::get(bucket);
-        }
-        Self {
-            records: Counters::get(&counters.records),
-            record_bytes: Counters::get(&counters.record_bytes),
-            lines_stored: Counters::get(&writer.lines_stored),
-            bytes_sent: Counters::get(&writer.bytes_sent),
-            requests: answered.sum::<u64>() + failed,
-            requests_failed: failed,
-            unread: watched.lags.unread().and_then(|unread| u64::try_from(unread).ok()),
-            latency,
-        }
-    }
 }
 
 impl History {

@@ -1,7 +1,7 @@
 //! The HTTP server of the endpoint. It limits the number of connections and their duration, and reads no request bodies.
 
 use super::health::{Health, health, is_blocking, readiness};
-use super::history::{TICK, Totals};
+use super::history::TICK;
 use super::{Watched, exposition, metrics, page as status_page, status};
 use bytes::Bytes;
 use configuration::ShowRecords;
@@ -100,7 +100,7 @@ async fn read_counters_every_second(watched: Arc<Watched>) {
     loop {
         ticks.tick().await;
         let is_blocked = || watched.writer.alarms().iter().any(is_blocking);
-        watched.history.tick(Totals::of(&watched), is_blocked, Instant::now());
+        watched.history.tick(watched.totals(), is_blocked, Instant::now());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The state that the admin endpoint reports.
 
 use super::History;
+use super::history::{BUCKETS, Totals};
 use base::Destination;
 use configuration::{Config, ShowRecords};
 use engine::batch::Budget;
@@ -30,6 +31,27 @@ impl Watched {
 
     pub fn set_about(&self, about: About) {
         *self.about.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(about);
+    }
+
+    /// The present values of the counters.
+    pub fn totals(&self) -> Totals {
+        let (counters, writer) = (&self.counters, self.writer.counters());
+        let failed = Counters::get(&writer.retried) + Counters::get(&writer.blocked);
+        let answered = [&writer.stored, &writer.split, &writer.refused].into_iter().map(Counters::get);
+        let mut latency = [0; BUCKETS];
+        for (count, bucket) in latency.iter_mut().zip(&writer.latency.buckets) {
+            *count = Counters::get(bucket);
+        }
+        Totals {
+            records: Counters::get(&counters.records),
+            record_bytes: Counters::get(&counters.record_bytes),
+            lines_stored: Counters::get(&writer.lines_stored),
+            bytes_sent: Counters::get(&writer.bytes_sent),
+            requests: answered.sum::<u64>() + failed,
+            requests_failed: failed,
+            unread: self.lags.unread().and_then(|unread| u64::try_from(unread).ok()),
+            latency,
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Flattens the objects of a sample as the mapper does, and collects statistics of their keys.
 
 use super::key::{INDEX, Key, Segment};
-use super::names;
-use super::{SampledRecord, Shape};
-use mapping::decode::{Scanner, SyntaxError, Token};
+use super::shape::path_of;
+use super::{SampledRecord, Shape, names};
+use mapping::decode::{Query, Scanner, SyntaxError, Token};
 use std::collections::HashMap;
 
 /// Bound for samples that use values as keys.
@@ -62,6 +62,26 @@ impl Observation {
             seen.records += u64::from(seen.objects > before);
         }
         seen
+    }
+
+    /// The array that contains all numbers of the records, if there is one.
+    pub fn points_array(&self, whole: &Shape) -> Option<(Shape, ArrayKey)> {
+        let has_points = |array: &&ArrayKey| array.objects > 0 && array.others == 0;
+        let [array] = self.arrays.iter().filter(has_points).collect::<Vec<_>>()[..] else { return None };
+        let within = format!("{}_{}", array.pattern, INDEX);
+        let has_numbers = |key: &&Key| key.numbers() + key.quoted > 0;
+        let numbers = || self.keys.iter().filter(has_numbers);
+        let is_beside = |key: &Key| {
+            !key.pattern.starts_with(&within)
+                && !names::is_time(key.name())
+                && !names::is_identifier(key.name())
+        };
+        let all_inside = numbers().any(|key| key.pattern.starts_with(&within)) && !numbers().any(is_beside);
+        let nearly_always = array.count * 10 >= self.objects * 9;
+        let text = path_of(&array.segments)? + "[*]";
+        let query = Query::parse(&text).ok()?;
+        (all_inside && nearly_always)
+            .then(|| (Shape { format: whole.format, query: Some((text, query)) }, array.clone()))
     }
 
     pub fn key(&self, pattern: &str) -> Option<&Key> {

@@ -2,8 +2,6 @@
 
 use super::SampledRecord;
 use super::key::Segment;
-use super::names;
-use super::observe::{ArrayKey, Observation};
 use mapping::Format;
 use mapping::decode::{Query, Scanner, SyntaxError, Token, select};
 use std::ops::Range;
@@ -37,26 +35,6 @@ impl Shape {
         let pretty = records.iter().filter_map(|record| record.value.as_deref()).filter(|v| is_single(v));
         let is_lines = as_lines > 0 && (as_lines > pretty.count() as u64) && as_lines * 10 >= as_json;
         Self { format: if is_lines { Format::JsonLines } else { Format::Json }, query: None }
-    }
-
-    /// The array that contains all numbers of the records, if there is one.
-    pub fn of_array(&self, seen: &Observation) -> Option<(Self, ArrayKey)> {
-        let has_points = |array: &&ArrayKey| array.objects > 0 && array.others == 0;
-        let [array] = seen.arrays.iter().filter(has_points).collect::<Vec<_>>()[..] else { return None };
-        let within = format!("{}_{}", array.pattern, super::key::INDEX);
-        let has_numbers = |key: &&super::key::Key| key.numbers() + key.quoted > 0;
-        let numbers = || seen.keys.iter().filter(has_numbers);
-        let is_beside = |key: &super::key::Key| {
-            !key.pattern.starts_with(&within)
-                && !names::is_time(key.name())
-                && !names::is_identifier(key.name())
-        };
-        let all_inside = numbers().any(|key| key.pattern.starts_with(&within)) && !numbers().any(is_beside);
-        let nearly_always = array.count * 10 >= seen.objects * 9;
-        let text = path_of(&array.segments)? + "[*]";
-        let query = Query::parse(&text).ok()?;
-        (all_inside && nearly_always)
-            .then(|| (Self { format: self.format, query: Some((text, query)) }, array.clone()))
     }
 
     /// Calls `take` for each value that should be an object, with a scanner before the value.

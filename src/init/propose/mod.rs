@@ -16,7 +16,7 @@ use mapping::Format;
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
     let whole = Shape::whole(&sample.records);
     let root = Observation::of(&sample.records, &whole);
-    let array = whole.of_array(&root);
+    let array = root.points_array(&whole);
     let shape = array.as_ref().map_or(&whole, |(shape, _)| shape);
     let within = array.as_ref().map(|_| Observation::of(&sample.records, shape));
     let seen = within.as_ref().unwrap_or(&root);
