@@ -130,7 +130,7 @@ impl TokenKeys {
                 section.error("token", "`token` and `token_endpoint` are both here: keep one of them");
                 None
             }
-            (_, true) => self.from_endpoint(section, ca_file),
+            (_, true) => self.with_endpoint(section, ca_file),
             (has_token, false) => {
                 for key in ["client_id", "client_secret", "scope"].into_iter().filter(|key| section.has(key))
                 {
@@ -150,7 +150,7 @@ impl TokenKeys {
         }
     }
 
-    fn from_endpoint(self, section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
+    fn with_endpoint(self, section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
         for key in ["client_id", "client_secret"].into_iter().filter(|key| !section.has(key)) {
             section.missing(key, "`token_endpoint` wants a client_id and a client_secret");
         }
