@@ -1,4 +1,4 @@
-//! `[kafka.tls]` and `[kafka.sasl]` as properties of librdkafka, and where tokens come from.
+//! Reads `[kafka.tls]` and `[kafka.sasl]`: librdkafka properties, and the source of tokens.
 
 use super::keys::{self, MECHANISMS};
 use super::rules::pairs;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 type Properties = Vec<(String, Secret)>;
 
-/// The presence of the tables, even when they are empty, says which protocol is spoken.
+/// Reads both tables. Their presence, even if they are empty, decides the security protocol.
 pub fn read(kafka: Section<'_>) -> (Properties, Option<Oauth>) {
     let tls = kafka.table("tls", &keys::KAFKA_TLS);
     let sasl = kafka.table("sasl", &keys::KAFKA_SASL);
@@ -51,9 +51,9 @@ fn tls_properties(section: Section<'_>) -> Properties {
     properties
 }
 
-pub const UNVERIFIED: &str = "with verify = false anybody on the way can read and change everything; ca_file makes a private certificate trusted";
+pub const UNVERIFIED: &str = "with verify = false, anyone on the network path can read and change everything; use ca_file to trust a private certificate";
 
-/// A certificate is nothing without its key.
+/// Checks that certificate and key are both set.
 pub fn check_pair(section: Section<'_>) {
     for (key, other) in [("cert_file", "key_file"), ("key_file", "cert_file")] {
         if section.has(key) && !section.has(other) {
@@ -62,7 +62,7 @@ pub fn check_pair(section: Section<'_>) {
     }
 }
 
-/// `ca_file`: what the brokers' certificates are trusted by.
+/// `ca_file`: authorities for the brokers' certificates, which a token endpoint may use too.
 fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Properties, Option<Oauth>) {
     let username = section.text("username").map(|text| ("sasl.username".to_owned(), text.secret()));
     let password = section.secret("password").map(|text| ("sasl.password".to_owned(), text.secret()));
@@ -100,7 +100,7 @@ const LOGIN_KEYS: [&str; 2] = ["username", "password"];
 const TOKEN_KEYS: [&str; 6] =
     ["token", "token_endpoint", "client_id", "client_secret", "scope", "extensions"];
 
-/// What OAUTHBEARER has.
+/// The keys of OAUTHBEARER.
 struct TokenKeys {
     token: Option<Text>,
     endpoint: Option<Url>,
@@ -128,7 +128,7 @@ impl TokenKeys {
                 section.error("token", "`token` and `token_endpoint` are both here: keep one of them");
                 None
             }
-            (_, true) => self.of_endpoint(section, ca_file),
+            (_, true) => self.with_endpoint(section, ca_file),
             (has_token, false) => {
                 for key in ["client_id", "client_secret", "scope"].into_iter().filter(|key| section.has(key))
                 {
@@ -148,7 +148,7 @@ impl TokenKeys {
         }
     }
 
-    fn of_endpoint(self, section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
+    fn with_endpoint(self, section: Section<'_>, ca_file: Option<PathBuf>) -> Option<Oauth> {
         for key in ["client_id", "client_secret"].into_iter().filter(|key| !section.has(key)) {
             section.missing(key, "`token_endpoint` wants a client_id and a client_secret");
         }
@@ -186,7 +186,7 @@ fn extensions(section: Section<'_>) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, value)| (name.value, value.value)).collect()
 }
 
-/// `[influx.tls]` has the same files, for another client.
+/// Files of `[influx.tls]`.
 pub struct TlsFiles {
     pub ca_file: Option<PathBuf>,
     pub cert_file: Option<PathBuf>,
@@ -196,7 +196,7 @@ pub struct TlsFiles {
 
 pub fn tls_files(section: Section<'_>) -> TlsFiles {
     check_pair(section);
-    // Certificates are verified unless the file says otherwise; a refused value is an error of the file.
+    // Certificates are verified by default; a wrong value is reported as an error.
     let verify = section.flag("verify").unwrap_or(true);
     if !verify {
         section.context.warning(&section.span("verify"), UNVERIFIED);

@@ -260,7 +260,7 @@ fn each_mapping_needs_a_destination() {
 
 #[test]
 fn warnings() {
-    warns("kafka.tls", "verify = false", "anybody on the way");
+    warns("kafka.tls", "verify = false", "anyone on the network path");
     warns("influx.tls", "verify = true", "no `url` begins with https://");
     warns("mapping", "timezone = 'Asia/Seoul'", "without `time_key`");
     let text = with("mapping", "topics = ['metrcs']") + "[[mapping]]\n";
