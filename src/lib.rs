@@ -1,10 +1,11 @@
 //! The program: commands, the status page and metrics, and the composition of the crates into a running bridge.
 
-pub mod admin;
+mod admin;
 pub mod command;
-pub mod demo;
-pub mod init;
+mod init;
 pub mod log;
-pub mod parity;
+mod parity;
 pub mod pipeline;
-pub mod systemd;
+mod records;
+mod signals;
+mod systemd;

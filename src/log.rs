@@ -1,4 +1,4 @@
-//! The log: standard error, text for people or JSON for machines. In systemd's journal each line has its priority.
+//! The log on standard error, as text or JSON. In systemd's journal each line has its priority.
 
 use crate::systemd::logs_to_journal;
 use base::text::refuses_colour;
@@ -18,10 +18,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 const LEVELS: [Level; 5] = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
 
-/// Which of [`LEVELS`] is logged, and those before it.
+/// Index into [`LEVELS`]: this level and those before it are logged.
 static LEVEL: AtomicUsize = AtomicUsize::new(2);
 
-/// Lets through what `LEVEL` says. What it let through is remembered for each place in the code, so nothing is asked twice.
+/// Filters events by `LEVEL`. tracing caches the result for each call site.
 struct Limit;
 
 impl<S: Subscriber> Layer<S> for Limit {
@@ -35,18 +35,18 @@ impl<S: Subscriber> Layer<S> for Limit {
 }
 
 fn level() -> Level {
-    // The number is always that of a level in the list.
+    // The index is always valid.
     LEVELS.get(LEVEL.load(Ordering::Relaxed)).copied().unwrap_or(Level::INFO)
 }
 
-/// Logs so much from now on.
+/// Changes the level of the running log.
 pub fn set_level(level: Level) {
-    // The list has every level.
+    // The list has all levels.
     LEVEL.store(LEVELS.iter().position(|known| *known == level).unwrap_or(2), Ordering::Relaxed);
     tracing::callsite::rebuild_interest_cache();
 }
 
-/// Starts logging. Further calls change nothing.
+/// Starts the log. Further calls have no effect.
 pub fn start(log: Log) {
     if logs_to_journal() {
         start_as(log, Journal, false);
@@ -55,7 +55,7 @@ pub fn start(log: Log) {
     }
 }
 
-/// The same to standard error by way of `writer`, which hears of each line before it is written.
+/// Starts the log with `writer`, which is called before each line.
 pub fn start_to<W>(log: Log, writer: W)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -63,12 +63,12 @@ where
     start_as(log, writer, true);
 }
 
-/// `timed`: text has the time, too.
+/// `timed`: whether text has the time.
 fn start_as<W>(log: Log, writer: W, timed: bool)
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    // Colour only for people, and only for those who want it: https://no-color.org.
+    // https://no-color.org
     let colour = io::stderr().is_terminal() && !refuses_colour();
     set_level(log.level);
     let builder =
@@ -80,7 +80,7 @@ where
     };
 }
 
-/// Fields of text logs: the message, then `key=value` as logfmt has it, with quotes where a value is text or has spaces.
+/// Formats the fields of text logs: the message, then `key=value` as in logfmt. Text and values with spaces are quoted.
 struct Logfmt;
 
 impl<'writer> FormatFields<'writer> for Logfmt {
@@ -91,7 +91,7 @@ impl<'writer> FormatFields<'writer> for Logfmt {
     }
 }
 
-/// Fields that say nothing with this value: no further lines were left out, an alarm that has just begun.
+/// Fields that are left out if they have this value: no suppressed lines, and an alarm that has just begun.
 const NOISE: [(&str, &str); 2] = [("more", "0"), ("lasting", "0ns")];
 
 struct Pairs<'writer> {
@@ -117,16 +117,16 @@ impl Visit for Pairs<'_> {
         self.write(field.name(), format_args!("{value:?}"));
     }
 
-    /// Numbers, and what is recorded by `%` or `?`.
+    /// Numbers, and values recorded with `%` or `?`.
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let text = format!("{value:?}");
         let key = field.name();
         if NOISE.contains(&(key, text.as_str())) {
             return;
         }
-        // Debug of a string has quotes already.
+        // `Debug` has quoted a string already.
         let is_quoted = text.len() > 1 && text.starts_with('"') && text.ends_with('"');
-        if key != "message" && !is_quoted && wants_quotes(&text) {
+        if key != "message" && !is_quoted && needs_quotes(&text) {
             self.write(key, format_args!("{text:?}"));
         } else {
             self.write(key, format_args!("{text}"));
@@ -134,14 +134,14 @@ impl Visit for Pairs<'_> {
     }
 }
 
-fn wants_quotes(value: &str) -> bool {
+fn needs_quotes(value: &str) -> bool {
     value.is_empty() || value.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '"' | '='))
 }
 
-/// Standard error where the journal reads it, which notes the time by itself.
+/// Writer for the journal, which adds the time by itself.
 struct Journal;
 
-/// One entry, with the priority that each of its lines begins with.
+/// An entry, with the priority prefix of its lines.
 struct Entry(&'static str);
 
 impl MakeWriter<'_> for Journal {
@@ -191,14 +191,14 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             let scope = "all destinations";
             let (none, begun, lasting) = (0_u64, Duration::ZERO, Duration::from_millis(1_500));
-            tracing::info!(%scope, at = "http://h", more = none, lasting = ?begun, "it holds");
-            tracing::info!(said = %"a=\"b\"", empty = %"", name = %"t", more = 3_u64, ?lasting, is = true, "two words");
+            tracing::info!(%scope, at = "http://h", more = none, lasting = ?begun, "blocked");
+            tracing::info!(quote = %"a=\"b\"", empty = %"", name = %"t", more = 3_u64, ?lasting, is = true, "two words");
         });
         let text = log.text();
         let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
         let want = [
-            r#"INFO it holds scope="all destinations" at="http://h""#,
-            r#"INFO two words said="a=\"b\"" empty="" name=t more=3 lasting=1.5s is=true"#,
+            r#"INFO blocked scope="all destinations" at="http://h""#,
+            r#"INFO two words quote="a=\"b\"" empty="" name=t more=3 lasting=1.5s is=true"#,
         ];
         assert_eq!(lines, want);
     }

@@ -58,7 +58,7 @@ pub enum PipelineError {
     DeadLetter(#[from] DeadLetterError),
 }
 
-/// PipelineOptions of a pipeline that do not come from the configuration file.
+/// Options of a pipeline that do not come from the configuration file.
 #[derive(Clone, Copy, Debug)]
 pub struct PipelineOptions {
     /// Ends when all records that were in Kafka at the assignment of their partitions are settled and committed.

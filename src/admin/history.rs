@@ -1,4 +1,4 @@
-//! What went through in the last hour, in memory: the status page draws it, also when it is opened late.
+//! Throughput of the last hour, kept in memory for the plot of the status page.
 
 use super::Watched;
 use engine::telemetry::Counters;
@@ -8,22 +8,22 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// Between two looks at the counters.
+/// Interval at which the counters are read.
 pub const TICK: Duration = Duration::from_secs(1);
-/// One of so many looks stays for an hour.
+/// Every fifth reading becomes a sample of the plot.
 const TICKS_PER_SAMPLE: u64 = 5;
-/// An hour of them: 40 bytes each.
+/// One hour of samples, of 40 bytes each.
 const SAMPLES_MAX: usize = 720;
-/// A minute, for latencies.
+/// One minute of readings, for latencies.
 const TICKS_MAX: usize = 61;
-/// Rates are taken over so many looks.
+/// Rates are averages over this number of readings.
 const RATE_TICKS: usize = 5;
-/// Statistics of what is unread come every 5 s.
+/// Readings from which the trend of the backlog is computed. Lag statistics arrive every 5 s.
 const UNREAD_TICKS: usize = 15;
 
 const BUCKETS: usize = LATENCY_BUCKETS.len() + 1;
 
-/// The counters at one time.
+/// Values of the counters at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub records: u64,
@@ -31,7 +31,7 @@ pub struct Totals {
     pub lines_stored: u64,
     pub bytes_sent: u64,
     pub requests: u64,
-    /// Requests that have to be sent again.
+    /// Requests that must be sent again.
     pub requests_failed: u64,
     pub unread: Option<u64>,
     pub latency: [u64; BUCKETS],
@@ -43,14 +43,16 @@ type Tick = (Instant, Totals);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     pub time_ms: u64,
-    /// Of one second.
+    /// Records per second.
     pub records: f32,
+    /// Lines per second.
     pub lines: f32,
     pub unread: Option<u64>,
-    pub holds: bool,
+    /// Whether an alarm blocked records.
+    pub is_blocked: bool,
 }
 
-/// Of one second, over the last few.
+/// Averages over the last 5 s, per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rates {
     pub records: f64,
@@ -61,28 +63,28 @@ pub struct Rates {
     pub requests_failed: f64,
 }
 
-/// What the last seconds say.
+/// Figures from the last readings.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Recent {
     pub rates: Rates,
-    /// By how many unread records there are fewer, a second; less than none where they are more and more.
+    /// Backlog shrink rate in records/s; negative while the backlog grows.
     pub catching_up: Option<f64>,
-    /// Nothing was read for a while although there was something.
+    /// No record was read during the last readings, although some were unread.
     pub is_still: bool,
-    /// Half of the last minute's write requests took less, and all but one in a hundred.
+    /// p50 and p99 of the write requests of the last minute.
     pub latency_s: Option<(f64, f64)>,
 }
 
-/// Bounded by time and number.
+/// Readings of the last minute and samples of the last hour.
 #[derive(Debug, Default)]
-pub struct History(Mutex<Kept>);
+pub struct History(Mutex<Readings>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Readings {
     ticks: VecDeque<Tick>,
     ticked: u64,
     samples: VecDeque<Sample>,
-    /// How many samples there were ever.
+    /// Number of samples since the start.
     sampled: u64,
 }
 
@@ -109,46 +111,51 @@ impl Totals {
 }
 
 impl History {
-    /// Looks at the counters; asked `holds` only when a sample is due.
-    pub fn tick(&self, totals: Totals, holds: impl FnOnce() -> bool, now: Instant) {
+    /// Adds a reading. `is_blocked` is called only when a sample is due.
+    pub fn tick(&self, totals: Totals, is_blocked: impl FnOnce() -> bool, now: Instant) {
         let is_due = {
-            let mut kept = self.kept();
-            kept.ticks.push_back((now, totals));
-            if kept.ticks.len() > TICKS_MAX {
-                kept.ticks.pop_front();
+            let mut readings = self.readings();
+            readings.ticks.push_back((now, totals));
+            if readings.ticks.len() > TICKS_MAX {
+                readings.ticks.pop_front();
             }
-            kept.ticked += 1;
-            kept.ticked.is_multiple_of(TICKS_PER_SAMPLE)
+            readings.ticked += 1;
+            readings.ticked.is_multiple_of(TICKS_PER_SAMPLE)
         };
         if is_due {
-            let (holds, time_ms) = (holds(), since_1970_ms(SystemTime::now()));
-            self.kept().sample(holds, time_ms);
+            let (is_blocked, time_ms) = (is_blocked(), since_1970_ms(SystemTime::now()));
+            self.readings().sample(is_blocked, time_ms);
         }
     }
 
     pub fn recent(&self, max: &LatencyHistogram) -> Recent {
-        let kept = self.kept();
-        let latency_s = kept.latency(Duration::from_micros(Counters::get(&max.max_micros)));
-        Recent { rates: kept.rates(), catching_up: kept.catching_up(), is_still: kept.is_still(), latency_s }
+        let readings = self.readings();
+        let latency_s = readings.latency(Duration::from_micros(Counters::get(&max.max_micros)));
+        Recent {
+            rates: readings.rates(),
+            catching_up: readings.catching_up(),
+            is_still: readings.is_still(),
+            latency_s,
+        }
     }
 
-    /// The samples behind the first `known`, and how many there were ever.
+    /// The samples after the first `known`, and their number since the start.
     pub fn since(&self, known: u64) -> (u64, Vec<Sample>) {
-        let kept = self.kept();
-        let dropped = kept.sampled - kept.samples.len() as u64;
-        // Who knows more than there was has talked to another process.
-        let known = if known > kept.sampled { 0 } else { known };
+        let readings = self.readings();
+        let dropped = readings.sampled - readings.samples.len() as u64;
+        // A client with more samples got them from an earlier process.
+        let known = if known > readings.sampled { 0 } else { known };
         let skipped = known.saturating_sub(dropped) as usize;
-        (kept.sampled, kept.samples.iter().skip(skipped).copied().collect())
+        (readings.sampled, readings.samples.iter().skip(skipped).copied().collect())
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn readings(&self) -> MutexGuard<'_, Readings> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
-    /// The newest look and the one `ticks` before, or the oldest.
+impl Readings {
+    /// The newest reading and the one `ticks` before it, or the oldest.
     fn span(&self, ticks: usize) -> Option<(&Tick, &Tick)> {
         let before = self.ticks.len().saturating_sub(1 + ticks);
         Some((self.ticks.get(before)?, self.ticks.back()?)).filter(|(before, after)| before.0 < after.0)
@@ -168,7 +175,7 @@ impl Kept {
         }
     }
 
-    /// From the peak of the last seconds to now. Before there is a peak they may be the first that there are.
+    /// Computed from the peak of the last readings to now, or from the oldest reading if there is no peak.
     fn catching_up(&self) -> Option<f64> {
         let ((begin, first), (end, last)) = self.span(UNREAD_TICKS)?;
         let now = last.unread?;
@@ -201,11 +208,11 @@ impl Kept {
         Some((quantile(&counts, 0.5, max)?, quantile(&counts, 0.99, max)?))
     }
 
-    fn sample(&mut self, holds: bool, time_ms: u64) {
+    fn sample(&mut self, is_blocked: bool, time_ms: u64) {
         let rates = self.rates();
         let unread = self.ticks.back().and_then(|(_, totals)| totals.unread);
         let (records, lines) = (rates.records as f32, rates.lines as f32);
-        self.samples.push_back(Sample { time_ms, records, lines, unread, holds });
+        self.samples.push_back(Sample { time_ms, records, lines, unread, is_blocked });
         if self.samples.len() > SAMPLES_MAX {
             self.samples.pop_front();
         }
@@ -213,7 +220,7 @@ impl Kept {
     }
 }
 
-/// Below which so many of the durations were, as if they were spread evenly over their bucket.
+/// Quantile of the durations, interpolated linearly within a bucket.
 fn quantile(counts: &[u64; BUCKETS], share: f64, max: Duration) -> Option<f64> {
     let all: u64 = counts.iter().sum();
     let wanted = all as f64 * share;

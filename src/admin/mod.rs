@@ -1,4 +1,4 @@
-//! The bridge's own telemetry: what it counts, and the HTTP endpoint that shows it.
+//! The HTTP endpoint: status page, metrics, and health.
 //!
 //! ```text
 //! data threads -> Counters, Heartbeat --.
@@ -6,7 +6,6 @@
 //! writer -> its counters, alarms ---'      ^---- History, once a second
 //! ```
 
-mod about;
 mod exposition;
 mod health;
 mod history;
@@ -18,10 +17,9 @@ mod state;
 mod status;
 mod watched;
 
-pub use about::About;
 pub use history::History;
 pub use server::Server;
-pub use watched::Watched;
+pub use watched::{About, Watched};
 
 #[cfg(test)]
 mod tests;

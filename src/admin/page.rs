@@ -1,4 +1,4 @@
-//! The status page: one file, which may load nothing but `status.json` beside it.
+//! The status page: one HTML file that loads only `status.json` from the same server.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -7,7 +7,7 @@ use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 pub const HTML: &str = include_str!("page/index.html");
 
-/// What a browser lets the page do: run its own script and style, which are known by their hashes, and ask its own server.
+/// The content security policy: the page may run its own script and style, identified by their hashes, and query its own server.
 pub fn policy() -> String {
     format!(
         "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; img-src data:; \
@@ -17,14 +17,14 @@ pub fn policy() -> String {
     )
 }
 
-/// The text of the one element of this name.
+/// The text of the only element with this name.
 fn inside(name: &str) -> &'static str {
     let (begin, end) = (format!("<{name}>"), format!("</{name}>"));
     let inside = HTML.split_once(&begin).and_then(|(_, after)| after.split_once(&end));
     inside.map_or("", |(text, _)| text)
 }
 
-/// By the TLS that is there anyway.
+/// SHA-256 as Base64, from the TLS library that is linked anyway.
 fn sha256(text: &str) -> String {
     let hash = match TLS13_AES_128_GCM_SHA256 {
         SupportedCipherSuite::Tls13(suite) => suite.common.hash_provider,
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_as_browsers_do() {
+    fn the_policy_has_the_hashes_that_browsers_compute() {
         assert_eq!(sha256("abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
         for name in ["script", "style"] {
             assert!(inside(name).len() > 1_000, "{name}");
@@ -47,9 +47,8 @@ mod tests {
         }
     }
 
-    /// A page that loads nothing from elsewhere and writes no text as HTML.
     #[test]
-    fn is_small_and_self_contained() {
+    fn the_page_is_small_loads_nothing_and_writes_no_text_as_html() {
         assert!(HTML.len() < 25_000, "{} bytes", HTML.len());
         let elsewhere: Vec<&str> = HTML.match_indices("//").map(|(at, _)| &HTML[at..]).collect();
         for text in elsewhere {

@@ -1,6 +1,6 @@
-//! The HTTP endpoint. Whatever is asked of it, it holds few connections, each for a short time, and reads no bodies.
+//! The HTTP server of the endpoint. It limits the number of connections and their duration, and reads no request bodies.
 
-use super::health::{Health, health, holds, readiness};
+use super::health::{Health, health, is_blocking, readiness};
 use super::history::{TICK, Totals};
 use super::{Watched, exposition, metrics, page as status_page, status};
 use bytes::Bytes;
@@ -26,14 +26,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, timeout};
 
-/// Further ones wait in the system's queue.
+/// Connections served at once. Further ones wait in the backlog of the listening socket.
 const CONNECTIONS_MAX: usize = 32;
-/// Probes and scrapers send their header at once.
+/// Time limit for the request header, which probes and scrapers send at once.
 const HEADER_READ_MAX: Duration = Duration::from_secs(5);
-/// Of a connection, which serves one request: a reader that stops reading gives its place back.
+/// Time limit for a connection, which serves one request. It frees the slot of a client that stops reading.
 const CONNECTION_MAX: Duration = Duration::from_secs(10);
 const HEADER_BYTES_MAX: usize = 16 * 1024;
-/// Out of file descriptors, say: not to spin.
+/// Pause after a failed `accept`, for example without free file descriptors, to avoid a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -41,30 +41,30 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 
-/// For whom is no browser.
+/// Plain text for clients such as curl that do not ask for HTML.
 const INDEX: &str = concat!(
     "kafka-influx-bridge ",
     env!("CARGO_PKG_VERSION"),
     "\n\n\
-    /                the status page, in a browser\n\
-    /status.json     what it shows\n\
-    /metrics         what it counts, for Prometheus\n\
-    /healthz         200 while the process works\n\
-    /readyz          as /healthz, and says what keeps lines from being stored\n\
-    /readyz?strict   503 while something does\n"
+    /                status page, in a browser\n\
+    /status.json     data of the status page\n\
+    /metrics         metrics for Prometheus\n\
+    /healthz         200 while all threads respond\n\
+    /readyz          the same, and lists what keeps lines from being stored\n\
+    /readyz?strict   503 while the bridge is blocked\n"
 );
 
-/// A server that runs until it is dropped or its runtime ends.
+/// A server that runs until the handle is dropped or the runtime ends.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
     tasks: [JoinHandle<()>; 2],
 }
 
-/// What requests are answered from.
+/// State for answering requests.
 struct Site {
     watched: Arc<Watched>,
-    /// The status page's, see [`status_page::policy`].
+    /// Content security policy of the status page, see [`status_page::policy`].
     policy: String,
 }
 
@@ -76,12 +76,12 @@ impl Server {
         let address = listener.local_addr()?;
         let _entered = runtime.enter();
         let listener = TcpListener::from_std(listener)?;
-        let ticks = runtime.spawn(look_every_second(Arc::clone(&watched)));
+        let ticks = runtime.spawn(read_counters_every_second(Arc::clone(&watched)));
         let site = Site { watched, policy: status_page::policy() };
         Ok(Self { address, tasks: [runtime.spawn(serve(listener, Arc::new(site))), ticks] })
     }
 
-    /// Where it listens; the port is known even if any was asked for.
+    /// The bound address, with the actual port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -93,30 +93,30 @@ impl Drop for Server {
     }
 }
 
-/// For the plot and the rates of the status page.
-async fn look_every_second(watched: Arc<Watched>) {
+/// Feeds the plot and the rates of the status page.
+async fn read_counters_every_second(watched: Arc<Watched>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        let is_holding = || watched.writer.alarms().iter().any(holds);
-        watched.history.tick(Totals::of(&watched), is_holding, Instant::now());
+        let is_blocked = || watched.writer.alarms().iter().any(is_blocking);
+        watched.history.tick(Totals::of(&watched), is_blocked, Instant::now());
     }
 }
 
 async fn serve(listener: TcpListener, site: Arc<Site>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    // Nobody closes the semaphore.
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    // The semaphore is never closed.
+    while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let site = Arc::clone(&site);
         tokio::spawn(async move {
-            // A connection that breaks or takes too long is the client's business.
+            // Errors of a connection concern only its client.
             let _ = timeout(CONNECTION_MAX, answer(stream, site)).await;
-            drop(place);
+            drop(slot);
         });
     }
 }
@@ -151,11 +151,11 @@ fn respond<B>(request: &Request<B>, site: &Site) -> Response<Full<Bytes>> {
         "/metrics" => page(StatusCode::OK, exposition::CONTENT_TYPE, metrics::page(watched)),
         "/healthz" => probe(health(watched, Instant::now())),
         "/readyz" => probe(readiness(watched, is_strict(query), shows_records, Instant::now())),
-        _ => page(StatusCode::NOT_FOUND, TEXT, format!("not here. What there is:\n\n{INDEX}")),
+        _ => page(StatusCode::NOT_FOUND, TEXT, format!("not found. Available paths:\n\n{INDEX}")),
     }
 }
 
-/// The status page, or text for whom does not ask for HTML, as curl.
+/// The status page, or plain text for clients such as curl that do not ask for HTML.
 fn root<B>(request: &Request<B>, site: &Site) -> Response<Full<Bytes>> {
     if !header(request, &ACCEPT).is_some_and(|accept| accept.contains("text/html")) {
         return page(StatusCode::OK, TEXT, INDEX.to_owned());
@@ -168,7 +168,7 @@ fn header<'r, B>(request: &'r Request<B>, name: &HeaderName) -> Option<&'r str> 
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Whether whoever asks may see what records hold.
+/// Whether the client may see the contents of records.
 fn shows_records(show: ShowRecords, host: Option<&str>) -> bool {
     match show {
         ShowRecords::Nobody => false,
@@ -177,8 +177,8 @@ fn shows_records(show: ShowRecords, host: Option<&str>) -> bool {
     }
 }
 
-/// Whether a `Host` is this machine by its own name. A page from elsewhere can let its name lead to 127.0.0.1 and read what
-/// is answered there, but then that name stands here.
+/// Whether a `Host` header names this machine. A foreign web page can make its own name resolve to 127.0.0.1 (DNS rebinding) and
+/// read the response, but the header then has that name.
 fn is_local(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
@@ -189,20 +189,20 @@ fn is_local(host: &str) -> bool {
         || name.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
 }
 
-/// `?since=`, how many samples of the plot the page has.
+/// The number of samples that the page has already, from `?since=`.
 fn known_samples(query: Option<&str>) -> u64 {
     let since = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("since="));
-    // A page that has no samples yet, or says something else, gets all of them.
+    // Without a valid number the page gets all samples.
     since.and_then(|since| since.parse().ok()).unwrap_or_default()
 }
 
-/// `?strict`, also as `?strict=...`.
+/// Accepts `?strict` and `?strict=...`.
 fn is_strict(query: Option<&str>) -> bool {
     query.unwrap_or_default().split('&').any(|pair| pair.split('=').next() == Some("strict"))
 }
 
 fn probe(health: Health) -> Response<Full<Bytes>> {
-    let status = if health.is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if health.is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     page(status, TEXT, health.text)
 }
 
@@ -213,7 +213,7 @@ fn page(status: StatusCode, content_type: &'static str, text: String) -> Respons
     with(with(response, CACHE_CONTROL, "no-store"), X_CONTENT_TYPE_OPTIONS, "nosniff")
 }
 
-/// With one more header, whose value is harmless.
+/// Adds a header. An invalid value, which no caller has, is left out.
 fn with(mut response: Response<Full<Bytes>>, name: HeaderName, value: &str) -> Response<Full<Bytes>> {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_this_machine() {
+    fn recognizes_the_names_of_this_machine() {
         let f = |host: &str, want: bool| assert_eq!(is_local(host), want, "{host}");
         f("localhost", true);
         f("LOCALHOST:9643", true);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_shown_to_whom_they_may_be() {
+    fn records_are_shown_to_the_configured_clients() {
         let f = |show, host, want| assert_eq!(shows_records(show, host), want, "{show:?} {host:?}");
         f(ShowRecords::Nobody, Some("localhost"), false);
         f(ShowRecords::Nobody, None, false);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_how_many_samples_are_known() {
+    fn parses_the_number_of_known_samples() {
         let f = |query, want| assert_eq!(known_samples(query), want, "{query:?}");
         f(None, 0);
         f(Some("since=12"), 12);

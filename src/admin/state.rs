@@ -1,41 +1,42 @@
-//! How the bridge is, in one word.
+//! The state of the bridge, in one word.
 
 use super::Watched;
-use super::health::holds;
+use super::health::is_blocking;
 use super::history::Recent;
 use base::alarm::{Alarm, Scope};
 use std::time::Instant;
 
-/// Fewer unread records than this are on their way.
+/// A smaller backlog is normal.
 const BEHIND_MIN: u64 = 1_000;
-/// So are those that are read within this time.
+/// A backlog that clears within this time is normal, too.
 const BEHIND_SECONDS: f64 = 3.0;
 
-/// The worst that is true.
+/// The states from best to worst; the worst that applies is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// No partition is assigned.
     Waiting,
-    /// What comes is stored.
-    Well,
-    /// Much is unread, or nothing is read of it.
+    /// Records are read and stored as they arrive.
+    Healthy,
+    /// The backlog is large, or is not being read.
     Behind,
-    /// Something fails that is expected to pass.
+    /// A failure that is expected to pass.
     Retrying,
-    /// Records wait for somebody to mend something.
-    Holding,
-    /// The bridge itself does not go on.
+    /// Records wait until someone fixes the cause.
+    Blocked,
+    /// A thread of the bridge does not respond.
     Stuck,
 }
 
 impl State {
+    /// The value of `state` in `status.json`, which does not change.
     pub fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
-            Self::Well => "well",
+            Self::Healthy => "well",
             Self::Behind => "behind",
             Self::Retrying => "retrying",
-            Self::Holding => "holding",
+            Self::Blocked => "holding",
             Self::Stuck => "stuck",
         }
     }
@@ -54,11 +55,11 @@ impl State {
         judge(alarms, partitions, recent, unread)
     }
 
-    /// Of one alarm.
+    /// The state that an alarm causes.
     pub fn of_alarm(alarm: &Alarm) -> Self {
         match alarm.scope {
             Scope::Bridge => Self::Stuck,
-            _ if holds(alarm) => Self::Holding,
+            _ if is_blocking(alarm) => Self::Blocked,
             _ => Self::Retrying,
         }
     }
@@ -67,18 +68,18 @@ impl State {
 fn judge(alarms: &[Alarm], partitions: u64, recent: &Recent, unread: Option<u64>) -> State {
     let alarms = || alarms.iter().map(State::of_alarm);
     if let Some(worst) =
-        [State::Stuck, State::Holding].into_iter().find(|state| alarms().any(|of| of == *state))
+        [State::Stuck, State::Blocked].into_iter().find(|state| alarms().any(|of| of == *state))
     {
         return worst;
     }
     if alarms().next().is_some() {
         return State::Retrying;
     }
-    let much = BEHIND_MIN.max((recent.rates.records * BEHIND_SECONDS) as u64);
+    let normal_max = BEHIND_MIN.max((recent.rates.records * BEHIND_SECONDS) as u64);
     match unread {
-        Some(unread) if unread > much || recent.is_still => State::Behind,
+        Some(unread) if unread > normal_max || recent.is_still => State::Behind,
         _ if partitions == 0 => State::Waiting,
-        _ => State::Well,
+        _ => State::Healthy,
     }
 }
 
@@ -94,29 +95,29 @@ mod tests {
     }
 
     #[test]
-    fn is_the_worst_of_the_alarms() {
+    fn the_worst_alarm_decides() {
         let f = |alarms: &[Alarm], want: State| {
             assert_eq!(judge(alarms, 1, &Recent::default(), Some(5_000)), want);
         };
         f(&[], State::Behind);
         f(&[alarm(Scope::Server, false, 1)], State::Retrying);
-        f(&[alarm(Scope::Server, false, 10)], State::Holding);
-        f(&[alarm(Scope::Server, false, 1), alarm(Scope::DeadLetters, true, 0)], State::Holding);
+        f(&[alarm(Scope::Server, false, 10)], State::Blocked);
+        f(&[alarm(Scope::Server, false, 1), alarm(Scope::DeadLetters, true, 0)], State::Blocked);
         f(&[alarm(Scope::Topic("t".into()), true, 1), alarm(Scope::Bridge, true, 1)], State::Stuck);
     }
 
     #[test]
-    fn is_behind_by_what_it_does_not_read_soon() {
+    fn is_behind_if_the_backlog_is_large_or_not_read() {
         let f = |partitions: u64, records: f64, is_still: bool, unread: Option<u64>, want: State| {
             let rates = Rates { records, ..Rates::default() };
             let recent = Recent { rates, is_still, ..Recent::default() };
             assert_eq!(judge(&[], partitions, &recent, unread), want, "{records} {unread:?}");
         };
         f(0, 0.0, false, None, State::Waiting);
-        f(2, 0.0, false, None, State::Well);
-        f(2, 0.0, false, Some(1_000), State::Well);
+        f(2, 0.0, false, None, State::Healthy);
+        f(2, 0.0, false, Some(1_000), State::Healthy);
         f(2, 0.0, false, Some(1_001), State::Behind);
-        f(2, 10_000.0, false, Some(30_000), State::Well);
+        f(2, 10_000.0, false, Some(30_000), State::Healthy);
         f(2, 10_000.0, false, Some(30_001), State::Behind);
         f(2, 0.0, true, Some(3), State::Behind);
     }

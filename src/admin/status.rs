@@ -1,4 +1,4 @@
-//! What the status page is told: one snapshot, as JSON. All lists in it are bounded.
+//! `status.json`: a snapshot for the status page. All lists in it are bounded.
 
 use super::history::{Rates, Recent, Sample};
 use super::state::State;
@@ -13,19 +13,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The page shows the worst of each.
+/// Each list has the worst entries.
 const TOPICS_MAX: usize = 100;
 const PARTITIONS_MAX: usize = 100;
 const ALARMS_MAX: usize = 20;
 const DESTINATIONS_MAX: usize = 50;
 
-/// All that the page shows. `known`: how many samples of the plot it has already. `shows_records`: whether whoever asks
-/// may see what records hold.
+/// The snapshot. `known`: number of samples of the plot that the page has already. `shows_records`: whether the client may see the
+/// contents of records.
 pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant) -> String {
     let about = watched.about();
-    let (alarms, held) = (watched.writer.alarms(), partitions(&watched.lags, &watched.counters));
+    let (alarms, assigned) = (watched.writer.alarms(), partitions(&watched.lags, &watched.counters));
     let recent = watched.history.recent(&watched.writer.counters().latency);
-    let unread = held.iter().filter_map(|state| state.lag.unread).reduce(|all, more| all + more);
+    let unread = assigned.iter().filter_map(|state| state.lag.unread).reduce(|all, more| all + more);
     let unread = unread.and_then(|unread| u64::try_from(unread).ok());
     let state = State::of(watched, &alarms, &recent, unread, now);
     let now_ms = since_1970_ms(SystemTime::now());
@@ -39,15 +39,15 @@ pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant
         "shows_records": shows_records,
         "settles_s": settles_s(&about, &recent),
         "done_s": done_s(unread, &recent),
-        "growing": recent.catching_up.is_some_and(|fewer| fewer < 0.0),
+        "growing": recent.catching_up.is_some_and(|rate| rate < 0.0),
         "alarms": alarms.iter().take(ALARMS_MAX).map(|of| alarm(of, now_ms, shows_records)).collect::<Value>(),
         "alarms_more": alarms.len().saturating_sub(ALARMS_MAX),
-        "overdue": overdue.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
+        "silent": overdue.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
         "rates": rates(recent.rates),
         "unread": unread,
-        "kafka": kafka(watched, &held),
-        "topics": topics(&held, &watched.counters.by_topic.all()),
-        "partitions": worst(&held),
+        "kafka": kafka(watched, &assigned),
+        "topics": topics(&assigned, &watched.counters.by_topic.all()),
+        "partitions": partitions_by_lag(&assigned),
         "influx": influx(watched, &about, &recent, &alarms),
         "not_stored": not_stored(watched, &about),
         "last": watched.counters.rejections.last().iter().map(|of| last(of, shows_records)).collect::<Value>(),
@@ -60,15 +60,15 @@ fn get(counter: &AtomicU64) -> u64 {
     Counters::get(counter)
 }
 
-/// How long it takes at most until what comes is stored: waiting for others, and a write.
+/// Time within which a new record is stored: the longest wait in a batch, and p99 of a write.
 fn settles_s(about: &About, recent: &Recent) -> Option<f64> {
-    recent.latency_s.map(|(_, most)| about.age_max.as_secs_f64() + most)
+    recent.latency_s.map(|(_, p99)| about.age_max.as_secs_f64() + p99)
 }
 
-/// When nothing is unread any more, if it goes on like this.
+/// Time until the backlog is read at the present rate.
 fn done_s(unread: Option<u64>, recent: &Recent) -> Option<f64> {
-    let fewer = recent.catching_up.filter(|fewer| *fewer > 0.0)?;
-    Some(unread? as f64 / fewer)
+    let rate = recent.catching_up.filter(|rate| *rate > 0.0)?;
+    Some(unread? as f64 / rate)
 }
 
 fn alarm(alarm: &Alarm, now_ms: u64, shows_records: bool) -> Value {
@@ -95,9 +95,9 @@ fn rates(rates: Rates) -> Value {
     })
 }
 
-fn kafka(watched: &Watched, held: &[PartitionState]) -> Value {
+fn kafka(watched: &Watched, assigned: &[PartitionState]) -> Value {
     let counters = &watched.counters;
-    let mut topics: Vec<&str> = held.iter().map(|state| state.topic.as_str()).collect();
+    let mut topics: Vec<&str> = assigned.iter().map(|state| state.topic.as_str()).collect();
     topics.dedup();
     json!({
         "topics": topics.len(),
@@ -111,14 +111,14 @@ fn kafka(watched: &Watched, held: &[PartitionState]) -> Value {
     })
 }
 
-/// The worst first. The page also shows `rejected`, `behind_s` and `deleted_in_s` of a topic, where they stand here.
-fn topics(held: &[PartitionState], rejected: &BTreeMap<Arc<str>, TopicCounts>) -> Value {
-    let mut topics: BTreeMap<&str, OfPartitions> = BTreeMap::new();
-    for state in held {
+/// Topics by lag, the largest first. The page shows `rejected`, `behind_s` and `deleted_in_s` where they are known.
+fn topics(assigned: &[PartitionState], rejected: &BTreeMap<Arc<str>, TopicCounts>) -> Value {
+    let mut topics: BTreeMap<&str, TopicLag> = BTreeMap::new();
+    for state in assigned {
         topics.entry(&state.topic).or_default().add(state);
     }
     let mut topics: Vec<_> = topics.into_iter().collect();
-    topics.sort_by_key(|(_, all)| std::cmp::Reverse(badness(&all.lag)));
+    topics.sort_by_key(|(_, all)| std::cmp::Reverse(lag_order(&all.lag)));
     let shown = topics.iter().take(TOPICS_MAX);
     let shown = shown.map(|(topic, all)| {
         let rejected =
@@ -136,16 +136,16 @@ fn topics(held: &[PartitionState], rejected: &BTreeMap<Arc<str>, TopicCounts>) -
     shown.collect()
 }
 
-/// A topic's partitions together: sums, and the worst of them.
+/// Sums and worst values over the partitions of a topic.
 #[derive(Default)]
-struct OfPartitions {
+struct TopicLag {
     partitions: u64,
     lag: PartitionLag,
     behind: Option<Duration>,
     retention_left: Option<Duration>,
 }
 
-impl OfPartitions {
+impl TopicLag {
     fn add(&mut self, state: &PartitionState) {
         self.partitions += 1;
         self.lag.unread = added(self.lag.unread, state.lag.unread);
@@ -156,19 +156,19 @@ impl OfPartitions {
     }
 }
 
-/// The worst of all topics' partitions.
-fn worst(held: &[PartitionState]) -> Value {
-    let mut worst: Vec<_> = held.iter().collect();
-    worst.sort_by_key(|state| std::cmp::Reverse(badness(&state.lag)));
-    let shown = worst.into_iter().take(PARTITIONS_MAX);
+/// Partitions of all topics by lag, the largest first.
+fn partitions_by_lag(assigned: &[PartitionState]) -> Value {
+    let mut partitions: Vec<_> = assigned.iter().collect();
+    partitions.sort_by_key(|state| std::cmp::Reverse(lag_order(&state.lag)));
+    let shown = partitions.into_iter().take(PARTITIONS_MAX);
     let shown = shown.map(|PartitionState { topic, partition, lag, .. }| {
         json!({ "topic": topic, "partition": partition, "unread": lag.unread, "uncommitted": lag.uncommitted })
     });
     shown.collect()
 }
 
-fn badness(lag: &PartitionLag) -> (i64, i64) {
-    // For the order only: unknown lags stand behind known ones.
+fn lag_order(lag: &PartitionLag) -> (i64, i64) {
+    // Unknown lags come after known ones.
     (lag.unread.unwrap_or(-1), lag.uncommitted.unwrap_or(-1))
 }
 
@@ -195,7 +195,7 @@ fn influx(watched: &Watched, about: &About, recent: &Recent, alarms: &[Alarm]) -
             "split": get(&writer.split),
             "refused": get(&writer.refused),
         },
-        "latency": { "p50_s": recent.latency_s.map(|(half, _)| half), "p99_s": recent.latency_s.map(|(_, most)| most), "max_s": max_s },
+        "latency": { "p50_s": recent.latency_s.map(|(p50, _)| p50), "p99_s": recent.latency_s.map(|(_, p99)| p99), "max_s": max_s },
         "addresses": addresses.collect::<Value>(),
         "destinations": destinations.clone().take(DESTINATIONS_MAX).map(|of| destination(of, alarms)).collect::<Value>(),
         "destinations_more": destinations.len().saturating_sub(DESTINATIONS_MAX),
@@ -210,12 +210,11 @@ fn destination(destination: &Destination, alarms: &[Alarm]) -> Value {
         Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka => false,
     };
     let states = alarms.iter().filter(concerns).map(State::of_alarm);
-    // No alarm concerns the destination.
-    let state = states.max_by_key(|state| *state as u8).unwrap_or(State::Well);
+    let state = states.max_by_key(|state| *state as u8).unwrap_or(State::Healthy);
     json!({ "name": name, "state": state.name() })
 }
 
-/// Nothing is dropped without a counter.
+/// Counts of everything that was read and not stored.
 fn not_stored(watched: &Watched, about: &About) -> Value {
     let (counters, writer) = (&watched.counters, watched.writer.counters());
     let some = |(name, count): (&str, u64)| (count > 0).then(|| (name.to_owned(), Value::from(count)));
@@ -232,7 +231,7 @@ fn not_stored(watched: &Watched, about: &About) -> Value {
     })
 }
 
-/// The reason's words may quote the record.
+/// A rejected record or refused line. The text of the reason may quote the record.
 fn last(rejected: &Rejected, shows_records: bool) -> Value {
     let shown = |text: Option<&str>| text.filter(|_| shows_records).map(str::to_owned);
     json!({
@@ -251,8 +250,8 @@ fn history(watched: &Watched, known: u64) -> Value {
     let (next, samples) = watched.history.since(known);
     let rounded = |rate: f32| (f64::from(rate) * 10.0).round() / 10.0;
     let of = |sample: &Sample| {
-        let Sample { time_ms, records, lines, unread, holds } = *sample;
-        json!([time_ms, rounded(records), rounded(lines), unread, u8::from(holds)])
+        let Sample { time_ms, records, lines, unread, is_blocked } = *sample;
+        json!([time_ms, rounded(records), rounded(lines), unread, u8::from(is_blocked)])
     };
     json!({ "next": next, "samples": samples.iter().map(of).collect::<Value>() })
 }

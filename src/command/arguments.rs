@@ -1,12 +1,13 @@
-//! Arguments, and which command they mean.
+//! Command-line arguments.
 
-use super::{WRONG, check, demo, examples, health, init, map, migrate, replay, run, ways_to_begin};
+use super::exit::WRONG;
+use super::{check, demo, health, init, map, migrate, replay, run};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Kafka topics of JSON metrics become points in InfluxDB.
+/// Reads JSON metrics from Kafka topics and writes them to InfluxDB as points.
 #[derive(Parser)]
 #[command(name = "kafka-influx-bridge", version, after_help = examples::ALL)]
 pub struct Arguments {
@@ -16,64 +17,64 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Read records, map them to points, write them, commit: the service. SIGHUP reloads the configuration
+    /// Run the service: read records, map them to points, write the points, commit. SIGHUP reloads the configuration
     #[command(after_help = examples::RUN)]
     Run {
         #[command(flatten)]
         config: ConfigFile,
-        /// End when everything is written and committed that is in Kafka at the start
+        /// Exit when all records that are in Kafka at the start are stored and committed
         #[arg(long)]
         until_end: bool,
     },
-    /// Show every error of the configuration, or in words what it will do
+    /// Check the configuration: list all errors, or describe what each mapping does
     #[command(after_help = examples::CHECK)]
     Check {
         #[command(flatten)]
         config: ConfigFile,
-        /// Also ask the brokers and InfluxDB
+        /// Also connect to the brokers and InfluxDB
         #[arg(long)]
         connect: bool,
     },
-    /// Show the lines that records would become, without Kafka and InfluxDB
+    /// Show the lines that records become, without writing anything
     #[command(after_help = examples::MAP)]
     Map {
         #[command(flatten)]
         config: ConfigFile,
-        /// The topic that the records come from [default: the first of `kafka.topics`]
+        /// Topic of the records, which selects the mapping [default: the first of `kafka.topics`]
         #[arg(long)]
         topic: Option<String>,
-        /// Kafka's timestamp of all records, in nanoseconds since 1970 [default: lines without a timestamp]
+        /// Kafka timestamp of all records, in nanoseconds since 1970 [default: lines have no timestamp]
         #[arg(long, value_name = "NS", allow_hyphen_values = true)]
         timestamp: Option<i64>,
-        /// Read the topic for so many seconds, from its last records on, without joining the group or committing
+        /// Read the topic for this number of seconds, from its last records on, without joining the group or committing
         #[arg(long, value_name = "SECONDS", conflicts_with_all = ["files", "timestamp"])]
         live: Option<u64>,
-        /// Files of records, one a line or pretty-printed [default: standard input]
+        /// Files of records, one per line or pretty-printed [default: standard input]
         files: Vec<PathBuf>,
     },
-    /// Make a bridge.toml of a telegraf.conf, a fluent.conf or a Logstash pipeline; what has no counterpart is said, line by line
+    /// Convert a telegraf.conf, a fluent.conf or a Logstash pipeline to a bridge.toml, and list all lines without a counterpart
     #[command(after_help = examples::MIGRATE)]
     Migrate {
-        /// Files, and folders such as telegraf.d or conf.d, whose *.conf are read; "-" is standard input
+        /// Files, and folders such as telegraf.d or conf.d with *.conf files; "-" is standard input
         #[arg(required = true)]
         files: Vec<PathBuf>,
-        /// Write to a file, or to bridge.toml in a folder; others that are needed stand beside it [default: standard output]
+        /// File to write, or folder for bridge.toml; further files are written beside it [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Write over a file that is there
+        /// Overwrite an existing file
         #[arg(long)]
         force: bool,
-        /// Instead of writing it, show what becomes of a file's records, beside what Telegraf makes of them where it is
-        /// installed (or named by the variable TELEGRAF): exit status 1 if points differ
+        /// Write nothing, and show the points of the records in a file beside those of Telegraf, if Telegraf is installed (or
+        /// named by the variable TELEGRAF); exit status 1 if points differ
         #[arg(long, value_name = "RECORDS", conflicts_with = "output")]
         diff: Option<PathBuf>,
     },
-    /// Put dead letters through the mapping as it is now, and write the points; their files or topic stay as they are
+    /// Map dead letters with the current configuration and write the points; the files or the topic of letters stay unchanged
     #[command(after_help = examples::REPLAY)]
     ReplayDeadLetters {
         #[command(flatten)]
         config: ConfigFile,
-        /// Read a dead-letter topic up to its end as of now [default: that of `[dead_letter]`]
+        /// Read a dead-letter topic up to its present end [default: the topic of `[dead_letter]`]
         #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with = "files")]
         topic: Option<String>,
         /// Show the lines instead of writing them
@@ -83,22 +84,22 @@ enum Command {
         #[arg(required_unless_present = "topic")]
         files: Vec<PathBuf>,
     },
-    /// Write a bridge.toml from sampled records, with the reason of each choice
+    /// Write a bridge.toml from sampled records, with the reason for each choice
     #[command(after_help = examples::INIT)]
     Init(Init),
-    /// Ask the running service whether it works: exit status 0, or 1 with the reason
+    /// Check the health of the running service: exit status 0, or 1 with the reason
     #[command(after_help = examples::HEALTH)]
     Health {
         #[command(flatten)]
         config: ConfigFile,
-        /// Exit with 1 also while an alarm keeps records from being stored, as /readyz?strict answers 503
+        /// Exit with 1 also while the bridge is blocked, as /readyz?strict answers 503
         #[arg(long)]
         strict: bool,
     },
-    /// Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB
+    /// Run the bridge with an embedded Kafka, generated records and an InfluxDB-like receiver, in one process
     #[command(after_help = examples::DEMO)]
     Demo {
-        /// End by itself after so many seconds
+        /// Exit after this number of seconds
         #[arg(long, value_name = "N")]
         seconds: Option<u64>,
     },
@@ -106,43 +107,43 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Init {
-    /// Where Kafka listens, separated by commas [default: localhost:9092]
+    /// Kafka brokers, separated by commas [default: localhost:9092]
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     brokers: Vec<String>,
-    /// Take [kafka] and [influx] of a configuration that is there
+    /// Use [kafka] and [influx] of an existing configuration
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A property of librdkafka for the connection, such as security.protocol=ssl; may be given again
+    /// librdkafka property for the connection, such as security.protocol=ssl; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     kafka_property: Vec<String>,
-    /// A topic, or a regular expression that begins with "^"; may be given again [default: all that hold JSON objects]
+    /// Topic, or regular expression that begins with "^"; may be repeated [default: all topics with JSON objects]
     #[arg(long, value_name = "NAME")]
     topic: Vec<String>,
-    /// Look at a file of records, one a line or pretty-printed, instead of Kafka; "-" is standard input
+    /// Sample a file of records, one per line or pretty-printed, instead of Kafka; "-" is standard input
     #[arg(long, value_name = "RECORDS")]
     file: Option<PathBuf>,
-    /// Look at so many records of each topic, its last ones
+    /// Number of records to sample from each topic, the last ones
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     records: u32,
-    /// Wait at most so long for the records of a topic
+    /// Time limit for reading the records of a topic, in seconds
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
-    /// Where InfluxDB listens
+    /// URL of InfluxDB
     #[arg(long, value_name = "URL")]
     influx_url: Option<String>,
-    /// InfluxDB 2: the organization's name
+    /// InfluxDB 2: organization
     #[arg(long, value_name = "NAME", conflicts_with = "database")]
     org: Option<String>,
-    /// InfluxDB 2: the bucket
+    /// InfluxDB 2: bucket
     #[arg(long, value_name = "NAME", conflicts_with = "database")]
     bucket: Option<String>,
-    /// InfluxDB 1, VictoriaMetrics: the database
+    /// InfluxDB 1, VictoriaMetrics: database
     #[arg(long, value_name = "NAME")]
     database: Option<String>,
-    /// The file to write; "-" is standard output
+    /// File to write; "-" is standard output
     #[arg(short, long, value_name = "FILE", default_value = "bridge.toml")]
     output: PathBuf,
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     force: bool,
 }
@@ -167,13 +168,13 @@ impl Init {
 
 #[derive(clap::Args)]
 struct ConfigFile {
-    /// The configuration [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]
+    /// Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// Does what they say.
+    /// Runs the command.
     pub fn run(self) -> ExitCode {
         match self.command {
             Some(Command::Run { config, until_end }) => run::run(config.config.as_deref(), until_end),
@@ -196,11 +197,89 @@ impl Arguments {
             Some(Command::Health { config, strict }) => health::health(config.config.as_deref(), strict),
             Some(Command::Demo { seconds }) => demo::demo(seconds),
             None => {
-                eprintln!("{}", ways_to_begin());
+                eprintln!("{}", first_steps());
                 ExitCode::from(WRONG)
             }
         }
     }
+}
+
+/// The message for a call without a command.
+fn first_steps() -> String {
+    let found = configuration::SEARCHED.iter().map(|path| {
+        let exists = std::path::Path::new(path).exists();
+        format!("  {path}: {}\n", if exists { "found" } else { "not found" })
+    });
+    format!(
+        "No command. Configuration files:\n{}\n\
+         First steps:\n\
+         \x20 kafka-influx-bridge demo       see the bridge work, with nothing installed\n\
+         \x20 kafka-influx-bridge init       write a configuration from sampled records\n\
+         \x20 kafka-influx-bridge migrate    convert a telegraf.conf to a bridge.toml\n\
+         \x20 kafka-influx-bridge check      check a configuration\n\
+         \x20 kafka-influx-bridge run        run the service\n\
+         \x20 kafka-influx-bridge --help     list all commands",
+        found.collect::<String>()
+    )
+}
+
+/// Examples at the end of each command's `--help`.
+mod examples {
+    pub const ALL: &str = "\
+Examples:
+  kafka-influx-bridge demo                         see the bridge work, with nothing installed
+  kafka-influx-bridge init --brokers kafka:9092    write a bridge.toml for all topics, from sampled records
+  kafka-influx-bridge migrate telegraf.conf        show the equivalent bridge.toml
+  kafka-influx-bridge check                        list all errors of ./bridge.toml
+  kafka-influx-bridge map records.jsonl            show the lines that records become
+  INFLUX_TOKEN=... kafka-influx-bridge run         run the service";
+
+    pub const RUN: &str = "\
+Examples:
+  INFLUX_TOKEN=... kafka-influx-bridge run                          with ./bridge.toml
+  kafka-influx-bridge run --config /etc/bridges/second.toml         with another configuration
+  kafka-influx-bridge run --until-end                               store all present records, then exit";
+
+    pub const CHECK: &str = "\
+Examples:
+  kafka-influx-bridge check                        check the file; exit status 2 if it has errors
+  kafka-influx-bridge check --connect              also check the servers; exit status 1 if a check FAILED";
+
+    pub const MAP: &str = "\
+Examples:
+  kafka-influx-bridge map records.jsonl                             with ./bridge.toml
+  kafka-influx-bridge map --topic testtopic < records.jsonl         with the mapping of this topic
+  kafka-influx-bridge map --live 10 --topic testtopic               read the topic for 10 s";
+
+    pub const MIGRATE: &str = "\
+Examples:
+  kafka-influx-bridge migrate telegraf.conf                                   show the result
+  kafka-influx-bridge migrate /etc/telegraf/telegraf.conf /etc/telegraf/telegraf.d -o bridge.toml
+  kafka-influx-bridge migrate fluent.conf -o bridge.toml
+  kafka-influx-bridge migrate telegraf.conf --diff records.jsonl              compare the points of both programs";
+
+    pub const REPLAY: &str = "\
+Examples:
+  kafka-influx-bridge replay-dead-letters --dry-run dead-letter.jsonl         show the lines of the letters
+  kafka-influx-bridge replay-dead-letters dead-letter.jsonl dead-letter.jsonl.1
+  kafka-influx-bridge replay-dead-letters --topic                             replay the topic of [dead_letter]";
+
+    pub const INIT: &str = "\
+Examples:
+  kafka-influx-bridge init                                                    sample all topics of localhost:9092
+  kafka-influx-bridge init --brokers kafka:9092 --topic metrics --org test --bucket ec2
+  kafka-influx-bridge init --topic ^sensors\\. --database plant                for InfluxDB 1
+  kafka-influx-bridge init --config bridge.toml --topic metrics -o new.toml   with the connections of another file
+  kafka-influx-bridge init --file records.jsonl -o -                          sample a file, show the result";
+
+    pub const HEALTH: &str = "\
+Examples:
+  kafka-influx-bridge health                       for the health check of a container; uses admin.listen of the configuration
+  kafka-influx-bridge health --strict              for monitoring; also fails while the bridge is blocked";
+
+    pub const DEMO: &str = "\
+Examples:
+  kafka-influx-bridge demo --seconds 20";
 }
 
 #[cfg(test)]
@@ -208,9 +287,9 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
-    /// What stands behind the command is for people: two spaces or more set it apart.
+    /// Two or more spaces separate a command from its description.
     #[test]
-    fn examples_are_commands() {
+    fn the_examples_are_valid_commands() {
         Arguments::command().debug_assert();
         let all = [
             examples::ALL,

@@ -1,8 +1,8 @@
-//! `check`: every error of the configuration, or in words what it will do.
+//! `check`: lists all errors of the configuration, or describes what each mapping does.
 
 use super::connect::{Tally, connect};
-use super::style::{Colour, Style};
-use super::{CONNECTION_FAILED, WRONG};
+use super::exit::{CONNECTION_FAILED, WRONG};
+use super::terminal::{Colour, Style};
 use base::text::counted;
 use configuration::{Config, ConfigErrors, Loaded, Problem};
 use influx::Client;
@@ -12,12 +12,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Errors and warnings go to standard error, what each mapping will do, and with `connects` what the servers say, to
-/// standard output.
+/// Prints errors and warnings to standard error. The description of the mappings, and the checks of `connects`, go to standard output.
 #[must_use]
 pub fn check(named: Option<&Path>, connects: bool) -> ExitCode {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
-    // Whoever closed the other end does not want to know more.
+    // Output fails if its reader has closed it.
     let status =
         check_to(named, connects.then(|| Style::of(&io::stdout())), &mut out, &mut err).unwrap_or(WRONG);
     ExitCode::from(status)
@@ -38,7 +37,7 @@ fn check_to(
     };
     match configuration::read(&path) {
         Ok(loaded) => {
-            if let Some(why) = no_clients(&loaded.config) {
+            if let Some(why) = client_error(&loaded.config) {
                 show(&loaded.warnings, err)?;
                 writeln!(err, "{}: {why}", path.display())?;
                 return Ok(WRONG);
@@ -51,14 +50,14 @@ fn check_to(
                 return Ok(0);
             };
             let tally = connect(&loaded.config, out, style)?;
-            show_verdict(&path, tally, warnings, style, out)
+            show_result(&path, tally, warnings, style, out)
         }
         Err(errors) => show_errors(&errors, err),
     }
 }
 
-/// What the files of `[kafka.tls]` and `[influx.tls]` hold is seen when clients are made of them. They connect to nothing.
-fn no_clients(config: &Config) -> Option<String> {
+/// Validates the files of `[kafka.tls]` and `[influx.tls]` by creating clients, which do not connect.
+fn client_error(config: &Config) -> Option<String> {
     let has_tls = config.kafka.properties.iter().any(|(name, _)| name.starts_with("ssl."));
     let kafka = has_tls.then(|| properties(&config.kafka, ClientKind::Unconnected).create::<BaseConsumer>());
     if let Some(Err(error)) = kafka {
@@ -80,8 +79,8 @@ fn with_warnings(count: usize) -> String {
     if count == 0 { String::new() } else { format!(", {}", counted(count, "warning")) }
 }
 
-/// The last line of `check --connect`: one verdict on file and servers.
-fn show_verdict(
+/// Prints the last line of `check --connect`: the result for file and servers.
+fn show_result(
     path: &Path,
     tally: Tally,
     warnings: usize,
@@ -130,14 +129,14 @@ mod tests {
         (status, text(out), text(err))
     }
 
-    const RIGHT: &str = "[kafka]\nbrokers = 'a:1'\ntopics = 'metrics'\n\
+    const VALID: &str = "[kafka]\nbrokers = 'a:1'\ntopics = 'metrics'\n\
         [influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";
 
     #[test]
-    fn says_what_a_right_file_does() {
-        let (status, out, err) = run(RIGHT);
+    fn describes_the_mappings_of_a_valid_file() {
+        let (status, out, err) = run(VALID);
         let summary = "all topics -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
-        let rest = "what is rejected or refused is counted and logged: there is no [dead_letter]";
+        let rest = "rejected and refused records are counted, logged and skipped: there is no [dead_letter]";
         assert_eq!(
             (status, out, err.as_str()),
             (0, format!("{summary}\n{rest}\nbridge.toml: no errors\n"), "")
@@ -145,16 +144,16 @@ mod tests {
     }
 
     #[test]
-    fn warnings_are_no_errors() {
-        let (status, out, err) = run(&format!("{RIGHT}[[mapping]]\ntimezone = 'UTC'\n"));
+    fn warnings_are_not_errors() {
+        let (status, out, err) = run(&format!("{VALID}[[mapping]]\ntimezone = 'UTC'\n"));
         assert_eq!(status, 0);
         assert!(out.ends_with("bridge.toml: no errors, 1 warning\n"), "{out}");
         assert!(err.starts_with("bridge.toml:9:12: warning: without `time_key`"), "{err}");
     }
 
     #[test]
-    fn says_every_error_and_their_number() {
-        let (status, out, err) = run(&RIGHT.replace("brokers", "borkers").replace("'v1'", "'v9'"));
+    fn lists_all_errors_and_their_number() {
+        let (status, out, err) = run(&VALID.replace("brokers", "borkers").replace("'v1'", "'v9'"));
         assert_eq!((status, out.as_str()), (2, ""));
         assert!(
             err.starts_with(
@@ -163,7 +162,7 @@ mod tests {
             "{err}"
         );
         assert!(err.ends_with("\nbridge.toml: 2 errors\n"), "{err}");
-        assert!(run(&RIGHT.replace("brokers", "borkers")).2.ends_with("\nbridge.toml: 1 error\n"));
+        assert!(run(&VALID.replace("brokers", "borkers")).2.ends_with("\nbridge.toml: 1 error\n"));
     }
 
     #[test]
@@ -171,7 +170,7 @@ mod tests {
         let f = |passed: usize, warned: usize, failed: usize, want: (u8, &str)| {
             let mut out = Vec::new();
             let tally = Tally { passed, warned, failed };
-            let status = show_verdict(Path::new("b.toml"), tally, 1, Style::PLAIN, &mut out).unwrap();
+            let status = show_result(Path::new("b.toml"), tally, 1, Style::default(), &mut out).unwrap();
             assert_eq!((status, String::from_utf8(out).unwrap().as_str()), want);
         };
         f(7, 0, 0, (0, "b.toml: PASSED: 7 checks, 1 warning\n"));
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn says_where_it_looked() {
+    fn names_the_missing_file() {
         let mut err = Vec::new();
         let status = check_to(Some(Path::new("/nowhere/b.toml")), None, &mut io::sink(), &mut err).unwrap();
         assert_eq!(status, 2);

@@ -1,6 +1,6 @@
-//! `health`: asks the bridge that runs with this configuration whether it works, for container health checks.
+//! `health`: queries the health of the bridge that runs with this configuration, for container health checks.
 
-use super::{UNWELL, WRONG};
+use super::exit::{UNHEALTHY, WRONG};
 use base::text::printable;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -8,27 +8,27 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// For everything together.
+/// Time limit for the whole request.
 const TIME_MAX: Duration = Duration::from_secs(3);
-/// Of an answer; what is longer is not the bridge's.
-const ANSWER_BYTES_MAX: u64 = 16 * 1024;
-/// Of one line of it.
+/// Longer responses are not from the bridge.
+const RESPONSE_BYTES_MAX: u64 = 16 * 1024;
+/// Longer lines of a response are cut.
 const LINE_CHARS_MAX: usize = 1_000;
 
-/// Prints the alarms, and on standard error what is wrong. `strict`: an alarm that holds records counts as wrong.
+/// Prints active alarms, or on standard error why the check fails. With `strict`, the check fails while the bridge is blocked.
 #[must_use]
 pub fn health(named: Option<&Path>, strict: bool) -> ExitCode {
     let (status, why) = match listen_address(named) {
         Err(why) => (WRONG, why),
-        Ok(None) => (UNWELL, "nobody to ask: admin.listen is \"\"".to_owned()),
-        Ok(Some(address)) => match ask(address, strict, TIME_MAX) {
+        Ok(None) => (UNHEALTHY, "the health of the bridge is unknown: admin.listen is \"\", so it has no health endpoint; set an address there".to_owned()),
+        Ok(Some(address)) => match query(address, strict, TIME_MAX) {
             Ok(alarms) => {
                 if !alarms.is_empty() {
                     println!("{alarms}");
                 }
                 return ExitCode::SUCCESS;
             }
-            Err(why) => (UNWELL, why),
+            Err(why) => (UNHEALTHY, why),
         },
     };
     eprintln!("{}", why.trim_end());
@@ -37,15 +37,15 @@ pub fn health(named: Option<&Path>, strict: bool) -> ExitCode {
 
 fn listen_address(named: Option<&Path>) -> Result<Option<SocketAddr>, String> {
     let path = configuration::find(named).map_err(|not_found| not_found.to_string())?;
-    // The variables of a service are not in the shell of who asks.
+    // The variables of the service are not set in the shell that runs this command.
     let config = configuration::load_without_secrets(&path).map_err(|errors| errors.to_string())?;
     Ok(config.admin.listen)
 }
 
-/// The alarms of a bridge that works, empty where there are none.
-fn ask(listen: SocketAddr, strict: bool, time_max: Duration) -> Result<String, String> {
+/// The alarms of a healthy bridge, empty without any.
+fn query(listen: SocketAddr, strict: bool, time_max: Duration) -> Result<String, String> {
     let address = reachable(listen);
-    // Without `strict` it is 200 as /healthz is, and tells the alarms, too.
+    // Without `strict`, /readyz has the status of /healthz, and lists the alarms.
     let path = if strict { "/readyz?strict" } else { "/readyz" };
     let answer = fetch(address, path, time_max).map_err(|error| {
         let why = match error.kind() {
@@ -59,7 +59,7 @@ fn ask(listen: SocketAddr, strict: bool, time_max: Duration) -> Result<String, S
     judge(&answer).map_err(|why| format!("http://{address}{path}: {why}"))
 }
 
-/// All interfaces include this one.
+/// The loopback address if the bridge listens on all interfaces.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -76,7 +76,7 @@ fn fetch(address: SocketAddr, path: &str, time_max: Duration) -> io::Result<Stri
     let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let (mut answer, mut part) = (Vec::new(), [0; 4096]);
-    while (answer.len() as u64) < ANSWER_BYTES_MAX {
+    while (answer.len() as u64) < RESPONSE_BYTES_MAX {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
@@ -93,9 +93,9 @@ fn fetch(address: SocketAddr, path: &str, time_max: Duration) -> io::Result<Stri
 
 fn judge(answer: &str) -> Result<String, String> {
     let status = answer.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
-    let status = status.ok_or("something that is not the bridge answered")?;
+    let status = status.ok_or("the server at this address is not the bridge: correct admin.listen")?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).trim_end();
-    // Each line by itself: they are for people.
+    // Each line is cut by itself, so that no alarm hides the next.
     let lines: Vec<String> = body.lines().map(|line| printable(line, LINE_CHARS_MAX)).collect();
     let text = lines.join("\n");
     match status {
@@ -112,7 +112,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn asks_where_it_can_be_reached() {
+    fn queries_a_reachable_address() {
         let f = |listen: &str, want: &str| {
             assert_eq!(reachable(listen.parse().unwrap()), want.parse().unwrap());
         };
@@ -121,8 +121,8 @@ mod tests {
         f("10.1.2.3:1", "10.1.2.3:1");
     }
 
-    /// The result of asking a server that says this.
-    fn against(answer: &'static str, strict: bool) -> Result<String, String> {
+    /// The result for a server with this response.
+    fn against(response: &'static str, strict: bool) -> Result<String, String> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
@@ -131,40 +131,44 @@ mod tests {
             let length = stream.read(&mut request).unwrap();
             let path = if strict { "/readyz?strict" } else { "/readyz" };
             assert!(request[..length].starts_with(format!("GET {path} HTTP/1.0\r\n").as_bytes()));
-            stream.write_all(answer.as_bytes()).unwrap();
+            stream.write_all(response.as_bytes()).unwrap();
         });
-        let result = ask(address, strict, TIME_MAX).map_err(|why| why.replace(&address.to_string(), "A"));
+        let result = query(address, strict, TIME_MAX).map_err(|why| why.replace(&address.to_string(), "A"));
         server.join().unwrap();
         result
     }
 
     #[test]
-    fn believes_only_a_200() {
+    fn accepts_only_status_200() {
         assert_eq!(against("HTTP/1.0 200 OK\r\n\r\nok\n", true), Ok(String::new()));
         let unwell = against("HTTP/1.1 503 Service Unavailable\r\na: b\r\n\r\nthread data-0 ...\n", false);
         assert_eq!(unwell, Err("http://A/readyz: 503 thread data-0 ...".to_owned()));
         let other = against("SSH-2.0\r\n", false);
-        assert_eq!(other, Err("http://A/readyz: something that is not the bridge answered".to_owned()));
+        assert_eq!(
+            other,
+            Err("http://A/readyz: the server at this address is not the bridge: correct admin.listen"
+                .to_owned())
+        );
     }
 
     #[test]
-    fn alarms_are_shown_and_fail_only_a_strict_question() {
-        let alarms = "holding: kafka_unreachable, all topics at h:1, for 12 s\n  why: no\n  remedy: look";
-        let ready = "HTTP/1.0 200 OK\r\n\r\nholding: kafka_unreachable, all topics at h:1, for 12 s\n  why: no\n  remedy: look\n";
+    fn alarms_are_shown_and_fail_only_a_strict_check() {
+        let alarms = "blocked: kafka_unreachable, all topics at h:1, for 12 s\n  why: no\n  remedy: look";
+        let ready = "HTTP/1.0 200 OK\r\n\r\nblocked: kafka_unreachable, all topics at h:1, for 12 s\n  why: no\n  remedy: look\n";
         assert_eq!(against(ready, false), Ok(alarms.to_owned()));
-        let unready = "HTTP/1.0 503 Service Unavailable\r\n\r\nholding: kafka_unreachable, all topics at h:1, for 12 s\n";
+        let unready = "HTTP/1.0 503 Service Unavailable\r\n\r\nblocked: kafka_unreachable, all topics at h:1, for 12 s\n";
         let why = against(unready, true).unwrap_err();
-        assert!(why.starts_with("http://A/readyz?strict: 503 holding: kafka_unreachable, "), "{why}");
+        assert!(why.starts_with("http://A/readyz?strict: 503 blocked: kafka_unreachable, "), "{why}");
     }
 
     #[test]
-    fn says_that_nobody_answers() {
+    fn reports_a_missing_response() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let hung = ask(address, false, Duration::from_millis(50)).unwrap_err();
+        let hung = query(address, false, Duration::from_millis(50)).unwrap_err();
         assert!(hung.contains("no answer within 0.05 s: is the bridge running"), "{hung}");
         drop(listener);
-        let refused = ask(address, false, TIME_MAX).unwrap_err();
+        let refused = query(address, false, TIME_MAX).unwrap_err();
         assert!(refused.contains("Connection refused"), "{refused}");
     }
 }

@@ -1,6 +1,6 @@
-//! `migrate`: another tool's configuration becomes a bridge.toml.
+//! `migrate`: converts another tool's configuration to a bridge.toml.
 
-use super::{REJECTED, WRONG};
+use super::exit::{REJECTED, WRONG};
 use crate::parity;
 use base::text::printable;
 use migrate::{Bridge, Input, Machine, MigrateError, Migration, Note};
@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thiserror::Error;
 
-/// What the command line says.
+/// Arguments of the command.
 #[derive(Debug, Default)]
 pub struct Options {
     /// Files, and folders of `*.conf`.
     pub files: Vec<PathBuf>,
-    /// None: standard output.
+    /// Standard output if none is given.
     pub output: Option<PathBuf>,
-    /// Write over a file that is there.
+    /// Overwrite existing files.
     pub force: bool,
-    /// Records to compare with.
+    /// File of records whose points are compared with Telegraf's.
     pub diff: Option<PathBuf>,
 }
 
@@ -26,9 +26,9 @@ pub struct Options {
 enum CommandError {
     #[error("{path} can't be read: {source}")]
     Read { path: String, source: io::Error },
-    #[error("{0} has no file that ends in .conf")]
+    #[error("{0} has no file that ends in .conf: name a folder of configurations, or a file")]
     EmptyFolder(String),
-    #[error("{0} is there already: name another with -o, or write over it with --force")]
+    #[error("{0} exists already: name another file with -o, or overwrite it with --force")]
     Exists(String),
     #[error("{path} can't be written: {source}")]
     Write { path: String, source: io::Error },
@@ -38,7 +38,7 @@ enum CommandError {
     Diff(#[from] parity::DiffError),
 }
 
-/// The new configuration goes to standard output or a file, and what is different to standard error.
+/// Writes the new configuration to standard output or files, and notes about differences to standard error.
 #[must_use]
 pub fn migrate(options: &Options) -> ExitCode {
     match run(options) {
@@ -48,7 +48,7 @@ pub fn migrate(options: &Options) -> ExitCode {
         }
         Err(error) => {
             if let CommandError::Migrate(MigrateError::Nothing { notes, .. }) = &error {
-                tell_notes(notes);
+                print_notes(notes);
             }
             for line in error.to_string().lines() {
                 eprintln!("{}", printable(line, 2_000));
@@ -62,7 +62,7 @@ fn run(options: &Options) -> Result<u8, CommandError> {
     let files = inputs(&options.files)?;
     let migration = migrate::migrate(&files, &machine())?;
     if let Some(records) = &options.diff {
-        tell_notes(&migration.notes);
+        print_notes(&migration.notes);
         let bytes = std::fs::read(records)
             .map_err(|source| CommandError::Read { path: records.display().to_string(), source })?;
         let same = parity::diff(&files, &machine(), &migration, &bytes, &mut io::stdout().lock())?;
@@ -78,11 +78,11 @@ fn run(options: &Options) -> Result<u8, CommandError> {
         wrote.map_err(|source| CommandError::Write { path: "standard output".to_owned(), source })?;
         Vec::new()
     };
-    tell(&migration, &texts, &written);
+    print(&migration, &texts, &written);
     Ok(0)
 }
 
-/// Each file, and each `*.conf` of each folder in the order of their names.
+/// All files, and the `*.conf` files of folders, ordered by name.
 fn inputs(paths: &[PathBuf]) -> Result<Vec<Input>, CommandError> {
     let mut files = Vec::new();
     for path in paths {
@@ -120,13 +120,13 @@ fn input(path: &Path) -> Result<Input, CommandError> {
 }
 
 fn machine() -> Machine {
-    // Without a name the migration says what to write in its place.
+    // Without a host name the migration asks the user to fill one in.
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let hostname = hostname.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
     Machine { hostname }
 }
 
-/// The first as it is named, others beside it: bridge.toml, bridge-2.toml.
+/// Writes the first text to `path` and the others beside it: bridge.toml, bridge-2.toml.
 fn write_files(path: &Path, texts: &[String], force: bool) -> Result<Vec<PathBuf>, CommandError> {
     let first = if path.is_dir() { path.join("bridge.toml") } else { path.to_owned() };
     let numbered = |number: usize| {
@@ -137,8 +137,8 @@ fn write_files(path: &Path, texts: &[String], force: bool) -> Result<Vec<PathBuf
     };
     let paths: Vec<PathBuf> =
         (1..=texts.len()).map(|number| if number == 1 { first.clone() } else { numbered(number) }).collect();
-    if let Some(there) = paths.iter().find(|path| !force && path.exists()) {
-        return Err(CommandError::Exists(there.display().to_string()));
+    if let Some(existing) = paths.iter().find(|path| !force && path.exists()) {
+        return Err(CommandError::Exists(existing.display().to_string()));
     }
     for (path, text) in paths.iter().zip(texts) {
         let write = |source| CommandError::Write { path: path.display().to_string(), source };
@@ -153,45 +153,45 @@ fn write_files(path: &Path, texts: &[String], force: bool) -> Result<Vec<PathBuf
     Ok(paths)
 }
 
-fn tell(migration: &Migration, texts: &[String], written: &[PathBuf]) {
-    tell_notes(&migration.notes);
+fn print(migration: &Migration, texts: &[String], written: &[PathBuf]) {
+    print_notes(&migration.notes);
     for path in written {
         eprintln!("written: {}", path.display());
     }
     if written.is_empty() && texts.len() > 1 {
         eprintln!(
-            "this is the first of {} bridges, each a process of its own: -o bridge.toml writes all of them",
+            "this is the first of {} bridges, and each needs its own process: -o bridge.toml writes all of them",
             texts.len()
         );
     }
     for (number, (bridge, text)) in migration.bridges.iter().zip(texts).enumerate() {
-        tell_open(bridge, text, (migration.bridges.len() > 1).then_some(number + 1));
+        print_open(bridge, text, (migration.bridges.len() > 1).then_some(number + 1));
     }
     for line in &migration.cut_over {
         eprintln!("{line}");
     }
 }
 
-fn tell_notes(notes: &[Note]) {
+fn print_notes(notes: &[Note]) {
     for note in notes {
         eprintln!("{note}");
     }
 }
 
-/// What is left to do in one of them: what the migration knows, and what `check` would say besides.
-fn tell_open(bridge: &Bridge, text: &str, number: Option<usize>) {
+/// Prints what is left to do in one file: what the migration knows, and the errors that `check` would report.
+fn print_open(bridge: &Bridge, text: &str, number: Option<usize>) {
     let of = number.map(|number| format!(" (bridge {number})")).unwrap_or_default();
-    for told in &bridge.fill_in {
-        eprintln!("to fill in{of}: {}", printable(told, 500));
+    for key in &bridge.fill_in {
+        eprintln!("to fill in{of}: {}", printable(key, 500));
     }
     for error in errors(text) {
         eprintln!("to correct{of}: {}", printable(&error, 500));
     }
 }
 
-/// Errors of the new file, apart from variables and files that are not there yet.
+/// Errors of the new file, except missing variables and files.
 fn errors(text: &str) -> Vec<String> {
-    // A variable that is no Unicode counts as unset, as in `run`.
+    // A variable that is not Unicode counts as unset, as in `run`.
     let env = |name: &str| std::env::var(name).ok();
     let Err(errors) = configuration::parse(Path::new("bridge.toml"), text, &env) else { return Vec::new() };
     let is_absence =

@@ -1,4 +1,4 @@
-//! SIGHUP: `run` reads its configuration again.
+//! Reloads of the configuration on SIGHUP.
 
 use crate::pipeline::{Pipeline, ReloadOutcome};
 use engine::telemetry::Counters;
@@ -9,31 +9,31 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-/// Reloads when it is asked to, one after another.
+/// Runs requested reloads one after another.
 pub struct Reloads {
     path: PathBuf,
-    asked: Arc<AtomicBool>,
+    requested: Arc<AtomicBool>,
 }
 
 impl Reloads {
-    /// Listens for SIGHUP from now on. One that comes with the end of its terminal asks to stop, as everywhere.
+    /// Handles SIGHUP from now on. A SIGHUP sent because the terminal was closed stops the process, as is usual.
     pub fn listen(pipeline: &Pipeline, path: PathBuf, stop: &Arc<AtomicBool>) -> io::Result<Self> {
         let is_terminal = || io::stderr().is_terminal();
         let had_terminal = is_terminal();
-        let asked = Arc::<AtomicBool>::default();
+        let requested = Arc::<AtomicBool>::default();
         let _runtime = pipeline.runtime().enter();
         let mut hangup = signal(SignalKind::hangup())?;
-        let (ask, stop) = (Arc::clone(&asked), Arc::clone(stop));
+        let (reload, stop) = (Arc::clone(&requested), Arc::clone(stop));
         pipeline.runtime().spawn(async move {
             while hangup.recv().await.is_some() {
-                let wish = if had_terminal && !is_terminal() { &stop } else { &ask };
-                wish.store(true, Ordering::Relaxed);
+                let request = if had_terminal && !is_terminal() { &stop } else { &reload };
+                request.store(true, Ordering::Relaxed);
             }
         });
-        Ok(Self { path, asked })
+        Ok(Self { path, requested })
     }
 
-    /// Begins a reload that was asked for, and tells of one that is done.
+    /// Starts a requested reload, and logs a finished one.
     pub fn turn(&mut self, pipeline: &mut Pipeline) {
         let counters = Arc::clone(&pipeline.counters);
         if let Some(reloaded) = pipeline.take_reloaded() {
@@ -45,21 +45,21 @@ impl Reloads {
             );
             count(&counters, &counters.reloads.applied, false);
         }
-        if pipeline.is_reloading() || !self.asked.swap(false, Ordering::Relaxed) {
+        if pipeline.is_reloading() || !self.requested.swap(false, Ordering::Relaxed) {
             return;
         }
         info!(config = %self.path.display(), "reading the configuration again");
         match self.reload(pipeline) {
             Ok(ReloadOutcome::Begun) => {}
             Ok(ReloadOutcome::NothingChanged) => {
-                info!("nothing changed in the configuration");
+                info!("the configuration is unchanged");
                 count(&counters, &counters.reloads.unchanged, false);
             }
             Ok(ReloadOutcome::BlocksLifted { topics }) => {
                 let topics = topics.into_iter().collect::<Vec<_>>().join(" ");
                 info!(
                     topics,
-                    "nothing changed in the configuration; blocked topics are read again from their committed offsets"
+                    "the configuration is unchanged; blocked topics are read again from their committed offsets"
                 );
                 count(&counters, &counters.reloads.unchanged, false);
             }
@@ -67,7 +67,7 @@ impl Reloads {
         }
     }
 
-    /// Everything that is wrong is told.
+    /// Logs all errors of a refused configuration.
     fn reload(&self, pipeline: &mut Pipeline) -> Result<ReloadOutcome, Refused> {
         let loaded = configuration::read(&self.path).map_err(|errors| {
             for problem in &errors.errors {
@@ -75,16 +75,16 @@ impl Reloads {
             }
             error!(
                 errors = errors.errors.len(),
-                "the configuration is wrong and is not reloaded: the old one stays"
+                "the configuration has errors and is not reloaded: the bridge keeps the old one"
             );
             Refused
         })?;
         for warning in &loaded.warnings {
-            // The excerpt below the first line is for terminals.
+            // The lines after the first are an excerpt of the file for terminals.
             warn!("{}", warning.to_string().lines().next().unwrap_or_default());
         }
         pipeline.reload(&loaded.config).map_err(|why| {
-            error!("the configuration is not reloaded, the old one stays: {why}");
+            error!("the configuration is not reloaded, the bridge keeps the old one: {why}");
             Refused
         })
     }
@@ -95,5 +95,5 @@ fn count(counters: &Counters, outcome: &AtomicU64, is_refused: bool) {
     counters.reloads.last_refused.store(is_refused, Ordering::Relaxed);
 }
 
-/// The old configuration stays; the reason is told.
+/// The reload was refused, and the reason is logged.
 struct Refused;

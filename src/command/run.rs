@@ -1,8 +1,9 @@
 //! `run`: the service.
 
+use super::exit::{FAILED, WRONG};
 use super::reload::Reloads;
-use super::{FAILED, WRONG};
 use crate::pipeline::{Pipeline, PipelineError, PipelineOptions};
+use crate::signals::Signals;
 use crate::systemd;
 use configuration::Config;
 use engine::telemetry::summary;
@@ -10,12 +11,11 @@ use influx::LogObserver;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-/// Runs until a signal or a failure, or with `until_end` until everything that is there is settled.
+/// Runs until a signal or a failure, or with `until_end` until all records that are in Kafka at the start are settled.
 pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
     let began = Instant::now();
     let (path, config) = match read(named) {
@@ -39,9 +39,8 @@ pub fn run(named: Option<&Path>, until_end: bool) -> ExitCode {
     }
 }
 
-/// Makes a panic end the process also where it would unwind. The release build aborts by its profile (`panic = "abort"`); in other
-/// builds tokio would catch the panic of a task and go on without it, and a lane would stop without a word. The next process
-/// reads again from the committed offset.
+/// Makes each panic end the process, so that the next process reads again from the committed offset. The release profile aborts
+/// by itself (`panic = "abort"`). In other builds tokio would catch the panic of a task, and its lane would stop silently.
 fn end_process_on_panic() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -50,13 +49,13 @@ fn end_process_on_panic() {
     }));
 }
 
-/// Reads the configuration and starts the log as it says.
+/// Reads the configuration and starts the log.
 fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     let path = configuration::find(named).map_err(|not_found| not_found.to_string())?;
     let loaded = configuration::read(&path).map_err(|errors| errors.to_string())?;
     crate::log::start(loaded.config.log);
     for warning in &loaded.warnings {
-        // The excerpt below the first line is for terminals.
+        // The lines after the first are an excerpt of the file for terminals.
         warn!("{}", warning.to_string().lines().next().unwrap_or_default());
     }
     if loaded.config.dead_letter.is_none() {
@@ -67,22 +66,22 @@ fn read(named: Option<&Path>) -> Result<(PathBuf, Config), String> {
     Ok((path, loaded.config))
 }
 
-/// Waits for a signal or for the pipeline to end by itself, then for the end; meanwhile reloads when it is asked to.
+/// Serves until a signal, or until the pipeline ends by itself; reloads on SIGHUP.
 fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), PipelineError> {
-    let signals = Signals::listen(&pipeline)?;
+    let signals = Signals::listen(pipeline.runtime())?;
     let mut reloads = Reloads::listen(&pipeline, path, &signals.stop)?;
-    systemd::tell_ready();
-    while !signals.stop.load(Ordering::Relaxed) && !pipeline.is_finished() {
+    systemd::notify_ready();
+    while !signals.stop_requested() && !pipeline.is_finished() {
         reloads.turn(&mut pipeline);
         std::thread::sleep(Duration::from_millis(20));
     }
     let by_itself = pipeline.is_finished();
     if !by_itself {
-        info!("stopping: writing what is open, committing, leaving the group");
-        systemd::tell_stopping(pipeline.shutdown_max());
+        info!("stopping: writing open batches, committing, leaving the group");
+        systemd::notify_stopping(pipeline.shutdown_max());
         if !pipeline.stop_and_wait(|| signals.again.load(Ordering::Relaxed)) {
-            warn!("leaving at once: what was not committed is read again at the next start");
-            // Destroying the client could wait for a broker that is gone; the system takes everything back.
+            warn!("stopping at once: uncommitted records are read again at the next start");
+            // Destroying the client could block on an unreachable broker.
             std::process::exit(0);
         }
     }
@@ -96,39 +95,6 @@ fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), Pi
     Ok(())
 }
 
-/// Signals closer together are one wish: some senders signal a process and its group at once.
-const SIGNALS_APART_MIN: Duration = Duration::from_millis(300);
-
-/// SIGTERM and Ctrl-C, and whether one came again.
-pub struct Signals {
-    pub stop: Arc<AtomicBool>,
-    pub again: Arc<AtomicBool>,
-}
-
-impl Signals {
-    pub fn listen(pipeline: &Pipeline) -> Result<Self, PipelineError> {
-        let (stop, again) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-        let _runtime = pipeline.runtime().enter();
-        let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let signals = Self { stop: Arc::clone(&stop), again: Arc::clone(&again) };
-        pipeline.runtime().spawn(async move {
-            let mut first: Option<Instant> = None;
-            loop {
-                tokio::select! {
-                    _ = term.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                stop.store(true, Ordering::Relaxed);
-                let since = first.get_or_insert_with(Instant::now);
-                if since.elapsed() >= SIGNALS_APART_MIN {
-                    again.store(true, Ordering::Relaxed);
-                }
-            }
-        });
-        Ok(signals)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,7 +104,7 @@ mod tests {
     const CHILD: &str = "BRIDGE_TEST_PANICS_IN_A_TASK";
     const SIGABRT: i32 = 6;
 
-    /// In a process of its own: this test calls itself there.
+    /// The test calls itself in another process.
     #[test]
     fn a_panic_in_a_task_ends_the_process() {
         let name = "command::run::tests::a_panic_in_a_task_ends_the_process";
@@ -152,8 +118,8 @@ mod tests {
         }
         let mut child = Command::new(std::env::current_exe().unwrap());
         let output = child.args([name, "--exact", "--nocapture"]).env(CHILD, "1").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.signal(), Some(SIGABRT), "{:?} {said}", output.status);
-        assert!(said.contains("a broken invariant"), "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(SIGABRT), "{:?} {stderr}", output.status);
+        assert!(stderr.contains("a broken invariant"), "{stderr}");
     }
 }

@@ -1,29 +1,29 @@
-//! What becomes of a key's strings and booleans.
+//! Classifies keys by their strings and booleans.
 
 use super::key::{INDEX, Key};
 use super::names;
 
-/// Different values that a tag may have.
+/// Maximum number of values of a tag.
 const TAG_VALUES_MAX: usize = 100;
-/// Objects below which a share of them says nothing.
+/// With fewer objects, shares are not meaningful.
 const FEW: u64 = 50;
-/// Different values that a tag may have where objects are few.
+/// Maximum number of values of a tag in a sample of few objects.
 const FEW_VALUES_MAX: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// No strings and no booleans.
+    /// Neither strings nor booleans.
     Nothing,
     Tag,
     /// States, messages and booleans.
     Field,
     /// Numbers in quotes.
     Number,
-    /// Strings and numbers, of which one field can't have both.
+    /// Strings and numbers, which cannot be in one field.
     Mixed,
-    /// Many values: free text.
+    /// Free text with many values.
     Many,
-    /// A value for each thing or record.
+    /// A value for each entity or record.
     Identifier,
 }
 
@@ -69,7 +69,7 @@ fn is_time(key: &Key) -> bool {
     names::is_time(key.name())
 }
 
-/// Whether its strings are few enough, and such that one filters by them.
+/// Whether the strings are suitable for filtering, and few enough.
 fn is_tag(key: &Key, objects: u64) -> bool {
     let Some(distinct) = key.distinct() else { return false };
     let name = key.name();
@@ -85,25 +85,25 @@ fn is_tag(key: &Key, objects: u64) -> bool {
         return distinct <= FEW_VALUES_MAX && (is_known || (repeats && !names::is_identifier(name)));
     }
     let is_few = distinct <= TAG_VALUES_MAX && distinct as u64 * 5 <= key.strings();
-    // Of an identifier that comes again and again there are few things.
+    // A frequently repeated identifier belongs to few entities.
     let is_very_few = distinct as u64 * 10 <= key.strings();
     is_few && (!names::is_identifier(name) || is_very_few)
 }
 
-/// Whether it stands in an object called "tags" or the like.
+/// Whether the key is in an object with a name such as "tags".
 fn is_in_tags(key: &Key) -> bool {
     let is_tags = |segment: &super::key::Segment| matches!(segment, super::key::Segment::Key(name) if names::is_tags(name));
     key.segments.len() > 1 && key.segments.first().is_some_and(is_tags) && !key.is_indexed()
 }
 
-/// The glob that matches a pattern; the characters of its keys stand for themselves.
+/// The glob for a pattern, with special characters of keys escaped.
 pub fn glob(pattern: &str) -> String {
     let mut glob = String::new();
     for (place, c) in pattern.chars().enumerate() {
         match c {
             INDEX => glob.push('*'),
             '*' | '?' | '[' | ']' | '{' | '}' | '\\' => glob.extend(['\\', c]),
-            // Otherwise it would be a JSONPath.
+            // A leading "$" would begin a JSONPath.
             '$' if place == 0 => glob.push_str("\\$"),
             c => glob.push(c),
         }

@@ -1,17 +1,17 @@
-//! What a sample shows of the values under one key.
+//! Statistics of the values of one key in a sample.
 
 use mapping::decode::{Number, Text, Token};
 use std::collections::HashMap;
 
-/// Different strings of a key that are remembered; with more it has "many".
+/// Different strings that are counted; a key with more has "many".
 pub const DISTINCT_MAX: usize = 200;
-/// Characters of a string that are remembered.
+/// Longer strings are cut.
 const TEXT_CHARS_MAX: usize = 128;
-/// Values of a key with a time's name that are remembered.
+/// Values that are kept of a key with the name of a time.
 const TIMES_MAX: usize = 1_000;
-/// Whole numbers beyond this are rounded as 64-bit floating point numbers.
+/// A 64-bit float rounds larger integers.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-/// Stands in a pattern for the indexes of an array.
+/// Placeholder for array indexes in patterns.
 pub const INDEX: char = '\0';
 
 /// A step from an object to a value in it.
@@ -21,35 +21,35 @@ pub enum Segment {
     Index,
 }
 
-/// A key, flattened; those of an array's elements count as one.
+/// A flattened key. Keys that differ only in array indexes are one key.
 #[derive(Clone, Debug, Default)]
 pub struct Key {
-    /// Flattened, with [`INDEX`] where an index stands.
+    /// Flattened key, with [`INDEX`] for indexes.
     pub pattern: String,
     pub segments: Vec<Segment>,
-    /// Objects in which it is there, even if only as null.
+    /// Objects with this key, including null values.
     pub objects: u64,
-    /// The object that it was last seen in, from 1.
+    /// Number of the last object with this key, from 1.
     last_object: u64,
     pub whole: u64,
     pub fractions: u64,
-    /// Strings that are numbers.
+    /// Strings with a number.
     pub quoted: u64,
     /// Other strings that are not empty.
     pub texts: u64,
     pub empty: u64,
     pub booleans: u64,
     pub nulls: u64,
-    /// Whole numbers that a float would round.
+    /// Whether a float would round an integer.
     pub is_rounded: bool,
     /// Smallest and largest number.
     pub range: Option<(f64, f64)>,
-    /// Whether a string does not look like a name of something.
+    /// Whether a string does not look like a name.
     pub has_prose: bool,
     pub is_distinct_many: bool,
-    /// The strings, and the object in which each was first.
+    /// Strings, and the first object with each.
     distinct: HashMap<String, u64>,
-    /// Values as they are written, with the time that Kafka holds for their record, in milliseconds.
+    /// Text of the values, and Kafka timestamp of their record in milliseconds.
     pub times: Vec<(String, Option<i64>)>,
 }
 
@@ -58,7 +58,7 @@ impl Key {
         Self { pattern, segments: segments.to_vec(), ..Self::default() }
     }
 
-    /// The last key on the way, without indexes.
+    /// The last key of the path, ignoring indexes.
     pub fn name(&self) -> &str {
         let key = |segment: &'_ Segment| matches!(segment, Segment::Key(_));
         match self.segments.iter().rev().find(|segment| key(segment)) {
@@ -79,25 +79,25 @@ impl Key {
         self.texts + self.quoted
     }
 
-    /// How many different strings; none: many.
+    /// Number of different strings; none for "many".
     pub fn distinct(&self) -> Option<usize> {
         (!self.is_distinct_many).then_some(self.distinct.len())
     }
 
-    /// The strings, in the order in which they came.
+    /// Strings in order of appearance.
     pub fn values(&self) -> Vec<&str> {
         let mut values: Vec<(&u64, &String)> = self.distinct.iter().map(|(text, at)| (at, text)).collect();
         values.sort();
         values.into_iter().map(|(_, text)| text.as_str()).collect()
     }
 
-    /// Strings that came first in the second half of so many objects.
+    /// Number of strings that first appeared in the second half of the objects.
     pub fn late(&self, objects: u64) -> usize {
         self.distinct.values().filter(|&&first| first > objects / 2).count()
     }
 
-    /// Takes a value of the object with this number.
-    pub fn take(&mut self, token: Token<'_>, object: u64, kafka_ms: Option<i64>, is_time: bool) {
+    /// Adds a value of the object with this number.
+    pub fn add(&mut self, token: Token<'_>, object: u64, kafka_ms: Option<i64>, is_time: bool) {
         if self.last_object != object {
             self.last_object = object;
             self.objects += 1;
@@ -129,7 +129,7 @@ impl Key {
         } else {
             self.fractions += 1;
         }
-        // The first value is both.
+        // The first value is minimum and maximum.
         let (least, most) = self.range.unwrap_or((value, value));
         self.range = Some((least.min(value), most.max(value)));
     }
@@ -165,7 +165,7 @@ impl Key {
     }
 }
 
-/// Whether a string looks like the name of something: short, few words, no address.
+/// Whether a string looks like a name: short, few words, no URL.
 fn is_label(text: &str) -> bool {
     const CHARS_MAX: usize = 64;
     const WORDS_MAX: usize = 3;

@@ -1,9 +1,9 @@
-//! Records that were sampled become a proposal of a bridge.toml, with the reason of each choice.
+//! Proposes a mapping for sampled records, with the reason for each choice.
 //!
 //! ```text
-//! Sample -> Shape (which values are points) -> Observation (what their keys hold) -> Proposal (what becomes of them)
-//!                                                                                      |
-//!                        written file <- Draft with estimates <- Trial (the sample, mapped) <-'
+//! Sample -> Shape (which values are points) -> Observation (values of their keys) -> Proposal (the mapping)
+//!                                                                                       |
+//!                        written file <- Draft with estimates <- Trial (the mapped sample) <--'
 //! ```
 
 mod class;
@@ -16,23 +16,23 @@ mod propose;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod text;
 mod times;
 mod trial;
-mod words;
 
 pub use estimate::estimate;
 pub use names::why_no_metrics;
-pub use observe::{KEYS_MAX, Observation};
+pub use observe::Observation;
 pub use proposal::Proposal;
 pub use propose::propose;
 pub use shape::Shape;
 pub use trial::Trial;
 
-/// Records of one topic, in the order of their times.
+/// Sampled records of one topic, ordered by time.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
     pub topic: String,
-    /// They were not read from Kafka, which has a time for each.
+    /// Whether the records come from a file, so that they have no Kafka timestamp.
     pub is_file: bool,
     pub records: Vec<SampledRecord>,
 }
@@ -41,8 +41,8 @@ pub struct Sample {
 pub struct SampledRecord {
     pub partition: i32,
     pub offset: i64,
-    /// Kafka's timestamp.
+    /// Kafka timestamp.
     pub time_ms: Option<i64>,
-    /// None: a tombstone.
+    /// None for a tombstone.
     pub value: Option<Vec<u8>>,
 }

@@ -1,12 +1,11 @@
-//! What keys are called: a name says more than a sample of values.
+//! Recognizes kinds of keys by their names, which are more reliable than a sample of values.
 
-/// Without what differs between the spellings of one name, in lower case: `eventTime`, `event_time` and `@event-time` are
-/// `eventtime`.
+/// Normalizes the spelling of a name: `eventTime`, `event_time` and `@event-time` become `eventtime`.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Words of a name, in lower case: `deviceId` and `device_id` are `device`, `id`.
+/// The words of a name in lower case: `deviceId` and `device_id` give `device`, `id`.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
@@ -27,7 +26,7 @@ fn has_word(name: &str, of: &[&str]) -> bool {
     words(name).iter().any(|word| of.contains(&word.as_str()))
 }
 
-/// Lower is likelier; none: no time's name.
+/// Rank of a name for a time; a lower rank is likelier. None for other names.
 pub fn time_rank(name: &str) -> Option<usize> {
     const BEST: [&str; 8] = ["timestamp", "time", "ts", "datetime", "eventtime", "epoch", "date", "at"];
     const NOT: [&str; 8] =
@@ -49,7 +48,7 @@ pub fn is_time(name: &str) -> bool {
     time_rank(name).is_some()
 }
 
-/// Lower is likelier to name a measurement; none: not by its name.
+/// Rank of a name for a measurement; a lower rank is likelier. None for other names.
 pub fn measurement_rank(name: &str) -> Option<usize> {
     const KNOWN: [&str; 9] =
         ["measurement", "metric", "metricname", "name", "ec2number", "eventtype", "type", "event", "kind"];
@@ -57,7 +56,7 @@ pub fn measurement_rank(name: &str) -> Option<usize> {
     KNOWN.iter().position(|known| *known == plain)
 }
 
-/// What one filters and groups by.
+/// Names of values for filtering and grouping.
 pub fn is_tag(name: &str) -> bool {
     const WORDS: [&str; 46] = [
         "host",
@@ -110,12 +109,12 @@ pub fn is_tag(name: &str) -> bool {
     has_word(name, &WORDS)
 }
 
-/// Objects whose members are tags by what they are called.
+/// Names of objects whose members are tags.
 pub fn is_tags(name: &str) -> bool {
     matches!(plain(name).as_str(), "tags" | "labels" | "dimensions")
 }
 
-/// What changes while the thing stays the same: as a tag, each change would begin another series.
+/// Names of values that change for the same entity. As a tag, each change would start a new series.
 pub fn is_state(name: &str) -> bool {
     const WORDS: [&str; 16] = [
         "state", "status", "version", "message", "msg", "error", "reason", "result", "alarm", "alert",
@@ -124,7 +123,7 @@ pub fn is_state(name: &str) -> bool {
     has_word(name, &WORDS)
 }
 
-/// Each thing has its own, or each record.
+/// Names of values that differ for each entity or record.
 pub fn is_identifier(name: &str) -> bool {
     const WORDS: [&str; 19] = [
         "id",
@@ -150,7 +149,7 @@ pub fn is_identifier(name: &str) -> bool {
     has_word(name, &WORDS) || plain(name).ends_with("uuid")
 }
 
-/// Topics that are not metrics: those of Kafka and its tools, and dead letters.
+/// Why a topic has no metrics: topics of Kafka and its tools, and dead letters.
 pub fn why_no_metrics(topic: &str) -> Option<&'static str> {
     const TOOLS: [&str; 3] = ["connect-configs", "connect-offsets", "connect-status"];
     let lower = topic.to_lowercase();
@@ -172,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_what_names_mean() {
+    fn recognizes_kinds_of_names() {
         let f = |name: &str, want: &str| {
             let kinds = [
                 ("time", is_time(name)),
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_topics_without_metrics() {
+    fn recognizes_topics_without_metrics() {
         let f = |topic: &str, want: Option<&str>| assert_eq!(why_no_metrics(topic), want, "{topic}");
         f("metrics", None);
         f("__consumer_offsets", Some("internal"));

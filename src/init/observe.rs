@@ -1,4 +1,4 @@
-//! A sample's objects, flattened as the mapper flattens them, and what their keys hold.
+//! Flattens the objects of a sample as the mapper does, and collects statistics of their keys.
 
 use super::key::{INDEX, Key, Segment};
 use super::names;
@@ -6,19 +6,19 @@ use super::{SampledRecord, Shape};
 use mapping::decode::{Scanner, SyntaxError, Token};
 use std::collections::HashMap;
 
-/// Keys that are remembered: more are hardly names.
+/// Bound for samples that use values as keys.
 pub const KEYS_MAX: usize = 2_000;
 
-/// What the objects of a sample hold.
+/// Statistics of the objects of a sample.
 #[derive(Debug, Default)]
 pub struct Observation {
     /// Objects that would become points.
     pub objects: u64,
-    /// Records with at least one of them.
+    /// Records with at least one object.
     pub records: u64,
-    /// Other values where objects belong.
+    /// Values that should be objects and are not.
     pub others: u64,
-    /// In the order in which they came.
+    /// Keys in order of appearance.
     pub keys: Vec<Key>,
     pub has_more_keys: bool,
     pub arrays: Vec<ArrayKey>,
@@ -30,27 +30,28 @@ pub struct Observation {
 pub struct ArrayKey {
     pub pattern: String,
     pub segments: Vec<Segment>,
-    /// How often it is there.
+    /// Number of occurrences.
     pub count: u64,
-    /// What it holds, all together.
+    /// Number of elements that are objects, in all occurrences.
     pub objects: u64,
+    /// Number of other elements.
     pub others: u64,
     pub longest: usize,
 }
 
 impl Observation {
-    /// Of what becomes points in this shape.
+    /// Observes the objects of records in this shape.
     pub fn of<'r>(records: impl IntoIterator<Item = &'r SampledRecord>, shape: &Shape) -> Self {
         let mut seen = Self::default();
         for record in records {
             let before = seen.objects;
             let (value, kafka_ms) = (record.value.as_deref().unwrap_or_default(), record.time_ms);
             let mut others = 0;
-            // What can't be read to its end is rejected; what of it was read shows the keys all the same.
+            // An invalid record is rejected, but the part before the error still shows keys.
             let _rejected = shape.each(value, &mut |scanner| match scanner.value()? {
                 Token::Object => {
                     seen.objects += 1;
-                    Walk { seen: &mut seen, segments: Vec::new(), kafka_ms }.object(scanner, 0)
+                    Flattener { seen: &mut seen, segments: Vec::new(), kafka_ms }.object(scanner, 0)
                 }
                 token => {
                     others += 1;
@@ -97,13 +98,13 @@ impl Observation {
     }
 }
 
-struct Walk<'o> {
+struct Flattener<'o> {
     seen: &'o mut Observation,
     segments: Vec<Segment>,
     kafka_ms: Option<i64>,
 }
 
-impl Walk<'_> {
+impl Flattener<'_> {
     fn object(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
         let mut first = true;
         while let Some(key) = scanner.key(first)? {
@@ -130,7 +131,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A value; returns whether it is an object.
+    /// Reads a value; returns whether it is an object.
     fn member(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<bool, SyntaxError> {
         let token = scanner.value()?;
         scanner.check_depth(token, depth)?;
@@ -141,7 +142,7 @@ impl Walk<'_> {
                 let (object, kafka_ms) = (self.seen.objects, self.kafka_ms);
                 if let Some(key) = self.seen.key_mut(pattern(&self.segments), &self.segments) {
                     let is_time = !key.is_indexed() && names::is_time(key.name());
-                    key.take(scalar, object, kafka_ms, is_time);
+                    key.add(scalar, object, kafka_ms, is_time);
                 }
             }
         }
@@ -149,7 +150,7 @@ impl Walk<'_> {
     }
 }
 
-/// The keys joined with "_", as the mapper does.
+/// Joins keys with "_", as the mapper does.
 pub fn pattern(segments: &[Segment]) -> String {
     let mut pattern = String::new();
     for (place, segment) in segments.iter().enumerate() {

@@ -1,20 +1,20 @@
-//! A `[[mapping]]` in the making: what it says, and why.
+//! A proposed `[[mapping]]`: its lines and their reasons.
 
-use super::words::wrapped;
+use super::text::wrapped;
 use configuration::draft::Table;
 use toml::Value;
 
-/// A `[[mapping]]` in the making.
+/// A proposed `[[mapping]]`.
 #[derive(Clone, Debug, Default)]
 pub struct Proposal {
     lines: Vec<Line>,
-    /// What else is worth knowing.
+    /// Comments about the whole mapping.
     pub notes: Vec<String>,
-    /// What a point's object is called in comments.
+    /// The word for an object that becomes a point: "record" or "object".
     pub unit: &'static str,
-    /// Tags of which new values came to the end.
+    /// Tags with new values up to the end of the sample.
     pub growing: Vec<String>,
-    /// If every tag were combined with every other.
+    /// Number of series if all values of tags were combined.
     pub combinations: f64,
 }
 
@@ -23,7 +23,7 @@ struct Line {
     key: &'static str,
     value: Value,
     why: Vec<String>,
-    is_off: bool,
+    is_commented_out: bool,
 }
 
 impl Proposal {
@@ -31,15 +31,19 @@ impl Proposal {
         Self { unit, combinations: 1.0, ..Self::default() }
     }
 
-    /// Whether both say the same, for whatever reasons.
+    /// Whether both have the same lines; reasons may differ.
     pub fn is_same(&self, other: &Self) -> bool {
-        let said = |of: &Self| -> Vec<(&'static str, Value)> {
-            of.lines.iter().filter(|line| !line.is_off).map(|line| (line.key, line.value.clone())).collect()
+        let lines = |of: &Self| -> Vec<(&'static str, Value)> {
+            of.lines
+                .iter()
+                .filter(|line| !line.is_commented_out)
+                .map(|line| (line.key, line.value.clone()))
+                .collect()
         };
-        said(self) == said(other)
+        lines(self) == lines(other)
     }
 
-    /// The table, for these topics (none: all), with these comments above it.
+    /// The table with `comments` above it, for these topics or, without any, for all.
     pub fn table(&self, topics: Option<&[String]>, comments: &[String]) -> Table {
         let mut table = Table::new("[[mapping]]");
         for comment in comments.iter().chain(&self.notes) {
@@ -51,7 +55,7 @@ impl Proposal {
         for line in &self.lines {
             let why: Vec<String> = line.why.iter().map(|why| wrapped(why)).collect();
             let why: Vec<&str> = why.iter().map(String::as_str).collect();
-            if line.is_off {
+            if line.is_commented_out {
                 table.suggest(line.key, line.value.clone(), &why);
             } else {
                 table.set_because(line.key, line.value.clone(), &why);
@@ -60,16 +64,18 @@ impl Proposal {
         table
     }
 
+    /// Adds a line.
     pub fn set(&mut self, key: &'static str, value: impl Into<Value>, why: Vec<String>) {
-        self.lines.push(Line { key, value: without_variables(value.into()), why, is_off: false });
+        self.lines.push(Line { key, value: without_variables(value.into()), why, is_commented_out: false });
     }
 
+    /// Adds a line that is commented out.
     pub fn suggest(&mut self, key: &'static str, value: impl Into<Value>, why: Vec<String>) {
-        self.lines.push(Line { key, value: without_variables(value.into()), why, is_off: true });
+        self.lines.push(Line { key, value: without_variables(value.into()), why, is_commented_out: true });
     }
 }
 
-/// A "$" of a record's key is no variable.
+/// Escapes "$" in keys of records, so that the configuration reads no variable.
 fn without_variables(value: Value) -> Value {
     match value {
         Value::String(text) => {

@@ -1,4 +1,4 @@
-//! Where the objects stand in records that become points.
+//! Finds the objects in records that become points.
 
 use super::SampledRecord;
 use super::key::Segment;
@@ -8,16 +8,16 @@ use mapping::Format;
 use mapping::decode::{Query, Scanner, SyntaxError, Token, select};
 use std::ops::Range;
 
-/// What of records becomes points.
+/// The objects of records that become points.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
     pub format: Format,
-    /// None: the whole record.
+    /// Path to the objects; none for whole records.
     pub query: Option<(String, Query)>,
 }
 
 impl Shape {
-    /// Whole records, of the format that more of them are readable in.
+    /// Whole records, in the format that fits more of them.
     pub fn whole(records: &[SampledRecord]) -> Self {
         let values = || records.iter().filter_map(|record| record.value.as_deref());
         let binary: Vec<Format> = values().filter_map(Format::of_binary).collect();
@@ -31,7 +31,7 @@ impl Shape {
                 && lines(value).all(|line| line.trim_ascii().is_empty() || is_whole(Scanner::new(line)));
             as_json += u64::from(is_json && !is_lines);
             as_lines += u64::from(is_lines && !is_json);
-            // A pretty-printed record has lines that are no values; several values are no record.
+            // Lines of a pretty-printed record are not values, and several values are not one record.
         }
         let is_single = |value: &[u8]| is_whole(Scanner::new(value)) && value.trim_ascii().contains(&b'\n');
         let pretty = records.iter().filter_map(|record| record.value.as_deref()).filter(|v| is_single(v));
@@ -39,10 +39,10 @@ impl Shape {
         Self { format: if is_lines { Format::JsonLines } else { Format::Json }, query: None }
     }
 
-    /// The array that all of the records' numbers are in, if there is one.
+    /// The array that contains all numbers of the records, if there is one.
     pub fn of_array(&self, seen: &Observation) -> Option<(Self, ArrayKey)> {
-        let holds_points = |array: &&ArrayKey| array.objects > 0 && array.others == 0;
-        let [array] = seen.arrays.iter().filter(holds_points).collect::<Vec<_>>()[..] else { return None };
+        let has_points = |array: &&ArrayKey| array.objects > 0 && array.others == 0;
+        let [array] = seen.arrays.iter().filter(has_points).collect::<Vec<_>>()[..] else { return None };
         let within = format!("{}_{}", array.pattern, super::key::INDEX);
         let has_numbers = |key: &&super::key::Key| key.numbers() + key.quoted > 0;
         let numbers = || seen.keys.iter().filter(has_numbers);
@@ -59,7 +59,7 @@ impl Shape {
             .then(|| (Self { format: self.format, query: Some((text, query)) }, array.clone()))
     }
 
-    /// Hands on each value that should be an object, with a scanner that stands before it.
+    /// Calls `take` for each value that should be an object, with a scanner before the value.
     pub fn each(
         &self,
         value: &[u8],
@@ -128,7 +128,7 @@ fn is_whole(mut scanner: Scanner<'_>) -> bool {
     read().unwrap_or(false)
 }
 
-/// The JSONPath from the record's root; none through an array, or of a key that can't be quoted simply.
+/// The JSONPath from the root of the record; none through an array, or for a key that cannot be quoted simply.
 pub fn path_of(segments: &[Segment]) -> Option<String> {
     let mut path = "$".to_owned();
     for segment in segments {

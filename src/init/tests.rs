@@ -1,3 +1,4 @@
+use super::observe::KEYS_MAX;
 use super::*;
 use configuration::draft::Draft;
 
@@ -13,20 +14,20 @@ fn sample<V: Into<Vec<u8>>>(values: impl IntoIterator<Item = V>) -> Sample {
     Sample { topic: "t".to_owned(), is_file: true, records: (0..).zip(values).map(record).collect() }
 }
 
-/// The mapping without its comments, on one line.
-fn said(sample: &Sample) -> String {
-    let lines = whole(sample);
-    let said: Vec<&str> =
+/// The keys of the mapping, without comments, on one line.
+fn keys(sample: &Sample) -> String {
+    let lines = table(sample);
+    let keys: Vec<&str> =
         lines.lines().filter(|line| !line.starts_with('#') && !line.starts_with('[')).collect();
-    said.join("; ")
+    keys.join("; ")
 }
 
-fn whole(sample: &Sample) -> String {
+fn table(sample: &Sample) -> String {
     let table = propose(sample, NOW).map(|proposal| proposal.table(None, &[]));
     Draft { comments: Vec::new(), tables: table.into_iter().collect() }.to_string()
 }
 
-/// A hundred records, each made of its number.
+/// A hundred records, each built from its number.
 fn hundred(record: impl Fn(u32) -> String) -> Sample {
     sample((0..100).map(record))
 }
@@ -35,10 +36,10 @@ fn hundred(record: impl Fn(u32) -> String) -> Sample {
 fn strings_become_tags_or_fields_by_their_values_and_names() {
     let f = |record: fn(u32) -> String, want: &str| {
         let sample = hundred(record);
-        assert_eq!(said(&sample), want, "{}", whole(&sample));
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
     };
     f(|n| format!(r#"{{"host":"h{}","v":{n}}}"#, n % 20), r#"tag_keys = ["host"]"#);
-    // Every fourth has another: too many.
+    // Too many values: a new one in every fourth record.
     f(|n| format!(r#"{{"host":"h{}","v":{n}}}"#, n % 25), "");
     f(|n| format!(r#"{{"note":"a b c d {}","v":{n}}}"#, n % 5), r#"string_fields = ["note"]"#);
     f(|n| format!(r#"{{"state":"s{}","on":true,"v":{n}}}"#, n % 3), r#"string_fields = ["state", "on"]"#);
@@ -50,7 +51,7 @@ fn strings_become_tags_or_fields_by_their_values_and_names() {
         |n| format!(r#"{{"d":[{{"dev":"sda","x":{n}}},{{"dev":"sdb","x":1}}],"v":1}}"#),
         r#"tag_keys = ["d_*_dev"]"#,
     );
-    // The glob would take numbers too.
+    // The glob would match numbers, too.
     f(|n| format!(r#"{{"d":["a","b"],"d_0_x":{n}}}"#), "");
     f(|n| format!(r#"{{"tags":{{"a":"1 b","c":"x"}},"v":{n}}}"#), r#"tag_keys = ["tags_*"]"#);
     f(
@@ -63,10 +64,10 @@ fn strings_become_tags_or_fields_by_their_values_and_names() {
 }
 
 #[test]
-fn objects_are_found_where_they_stand() {
+fn finds_the_objects_that_become_points() {
     let f = |record: fn(u32) -> String, want: &str| {
         let sample = hundred(record);
-        assert_eq!(said(&sample), want, "{}", whole(&sample));
+        assert_eq!(keys(&sample), want, "{}", table(&sample));
     };
     let items = |n: u32| format!(r#"[{{"host":"a","v":{n}}},{{"host":"b","v":1}}]"#);
     f(|n| format!("[{{\"host\":\"a\",\"v\":{n}}}]"), r#"tag_keys = ["host"]"#);
@@ -77,13 +78,13 @@ fn objects_are_found_where_they_stand() {
     f(|n| format!("{{\n\"host\":\"a\",\n\"v\":{n}}}"), r#"tag_keys = ["host"]"#);
     let sample = hundred(|n| format!(r#"{{"site":"s","time":{},"items":{}}}"#, 1_767_225_600 + n, items(n)));
     assert_eq!(
-        said(&sample),
+        keys(&sample),
         r#"query = "$.items[*]"; time_key = "$.time"; time_format = "unix"; tag_keys = ["host", "$.site"]"#
     );
-    // A number stands beside the array.
+    // A number is outside of the array.
     let sample = hundred(|n| format!(r#"{{"load":1,"items":{}}}"#, items(n)));
-    assert_eq!(said(&sample), r#"tag_keys = ["items_*_host"]"#);
-    assert!(whole(&sample).contains("\n# query = \"$.items[*]\"\n"), "{}", whole(&sample));
+    assert_eq!(keys(&sample), r#"tag_keys = ["items_*_host"]"#);
+    assert!(table(&sample).contains("\n# query = \"$.items[*]\"\n"), "{}", table(&sample));
     assert!(propose(&sample_of_nothing(), NOW).is_none());
 }
 
@@ -94,7 +95,7 @@ fn sample_of_nothing() -> Sample {
 }
 
 #[test]
-fn a_time_is_taken_where_hardly_a_record_is_rejected() {
+fn proposes_a_time_key_if_almost_no_record_is_rejected() {
     let f = |missing: fn(u32) -> bool, count: u32, want: &str| {
         let record = |n: u32| {
             let time = if missing(n) {
@@ -104,30 +105,30 @@ fn a_time_is_taken_where_hardly_a_record_is_rejected() {
             };
             format!("{{{time}\"v\":{n}}}")
         };
-        assert_eq!(said(&sample((0..count).map(record))), want);
+        assert_eq!(keys(&sample((0..count).map(record))), want);
     };
     f(|_| false, 3, r#"time_key = "ts"; time_format = "unix_ms""#);
     f(|n| n == 0, 100, r#"time_key = "ts"; time_format = "unix_ms""#);
     f(|n| n < 2, 100, "");
     f(|n| n == 0, 40, "");
-    // The likelier name of two.
+    // The likelier name wins.
     let both =
         hundred(|n| format!(r#"{{"created_at":1767225600,"timestamp":{},"v":{n}}}"#, 1_767_225_600 + n));
-    assert_eq!(said(&both), r#"time_key = "timestamp"; time_format = "unix""#);
+    assert_eq!(keys(&both), r#"time_key = "timestamp"; time_format = "unix""#);
     let unsure = hundred(|n| format!(r#"{{"date":"0{}/02/2025 00:00:00","v":1.5}}"#, n % 9 + 1));
-    assert_eq!(said(&unsure), "");
-    assert!(whole(&unsure).contains("# time_format = \"%m/%d/%Y %H:%M:%S\""), "{}", whole(&unsure));
+    assert_eq!(keys(&unsure), "");
+    assert!(table(&unsure).contains("# time_format = \"%m/%d/%Y %H:%M:%S\""), "{}", table(&unsure));
 }
 
 #[test]
-fn what_it_remembers_is_bounded() {
+fn the_memory_of_a_sample_is_bounded() {
     let wide = sample((0..30).map(|n| {
         let keys: Vec<String> = (0..100).map(|key| format!(r#""k{n}_{key}":1"#)).collect();
         format!("{{{}}}", keys.join(","))
     }));
     let seen = Observation::of(&wide.records, &Shape::whole(&wide.records));
     assert_eq!((seen.keys.len(), seen.has_more_keys, seen.objects), (KEYS_MAX, true, 30));
-    assert!(whole(&wide).contains("more than 2,000 different keys"));
+    assert!(table(&wide).contains("more than 2,000 different keys"));
     let many = sample((0..500).map(|n| format!(r#"{{"host":"h{n}","v":1}}"#)));
     let seen = Observation::of(&many.records, &Shape::whole(&many.records));
     let key = seen.key("host").unwrap();
@@ -137,7 +138,7 @@ fn what_it_remembers_is_bounded() {
 }
 
 #[test]
-fn topics_of_the_same_proposal_are_alike() {
+fn equal_proposals_are_recognized() {
     let of = |host: &'static str| propose(&hundred(|n| format!(r#"{{"{host}":"a","v":{n}}}"#)), NOW).unwrap();
     assert!(of("host").is_same(&of("host")));
     assert!(!of("host").is_same(&of("node")));

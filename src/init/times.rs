@@ -1,21 +1,20 @@
-//! How the times under a key are written.
+//! Guesses the format of times.
 
 use jiff::tz::TimeZone;
 use mapping::{TimeFormat, zone_by_name};
 
-/// 2000-01-01, in nanoseconds since 1970: what lies before is another unit, or a clock that was never set.
+/// 2000-01-01, in nanoseconds since 1970. An earlier time indicates another unit, or a clock that was never set.
 const EARLIEST: i64 = 946_684_800_000_000_000;
-/// What lies more than a day ahead is another unit, or a clock that is wrong.
+/// A time further in the future indicates another unit, or a wrong clock.
 const AHEAD_MAX: i64 = 86_400_000_000_000;
 
-/// Units, and the patterns that are most common. A unit is told from the others by its size: a time of this century is
-/// plausible in one of them only.
+/// Units and common patterns, with their descriptions. A time of this century is plausible in only one of the units.
 const CANDIDATES: [(&str, &str); 16] = [
     ("unix", "seconds since 1970"),
     ("unix_ms", "milliseconds since 1970"),
     ("unix_us", "microseconds since 1970"),
     ("unix_ns", "nanoseconds since 1970"),
-    ("rfc3339", "text as RFC 3339 has it"),
+    ("rfc3339", "text in the format of RFC 3339"),
     ("%Y-%m-%d %H:%M:%S%.f %z", "text"),
     ("%Y/%m/%d %H:%M:%S%.f", "text"),
     ("%Y.%m.%d %H:%M:%S%.f", "text"),
@@ -29,23 +28,23 @@ const CANDIDATES: [(&str, &str); 16] = [
     ("%a %b %d %H:%M:%S %z %Y", "text"),
 ];
 
-/// How a key's values may be read as times.
+/// A format for the values of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guess {
-    /// For `time_format`.
+    /// Value of `time_format`.
     pub format: &'static str,
-    pub words: &'static str,
-    /// Values that are plausible times so.
+    pub description: &'static str,
+    /// Number of values that are plausible times in this format.
     pub fits: usize,
-    /// How far they are from Kafka's times, at most and in the middle; none without those.
+    /// Maximum and median distance to Kafka timestamps, if records have them.
     pub distance_ms: Option<(u64, u64)>,
-    /// Whether a text names no zone, so that `timezone` decides.
-    pub wants_zone: bool,
-    /// Another format that fits as many, and gives other times.
+    /// Whether texts have no zone, so that `timezone` applies.
+    pub needs_zone: bool,
+    /// Another format that fits the same number of values with different times.
     pub rival: Option<&'static str>,
 }
 
-/// The format that most values fit; none: they fit none.
+/// The format that fits most values, if any fits.
 pub fn guess(values: &[(String, Option<i64>)], now_ns: i64) -> Option<Guess> {
     let read =
         CANDIDATES.iter().filter_map(|&(format, words)| Some((format, words, read(values, format, now_ns)?)));
@@ -56,7 +55,7 @@ pub fn guess(values: &[(String, Option<i64>)], now_ns: i64) -> Option<Guess> {
     let (format, words, times) = best.next()?;
     let rival = best.find(|(.., other)| other != times).map(|(format, ..)| *format);
     let local = zone_by_name("Asia/Seoul").and_then(|zone| {
-        // A text that is no format fits no time.
+        // All candidates are formats.
         let format = TimeFormat::parse(format).ok()?;
         let (text, _) = values.iter().zip(times).find(|(_, time)| time.is_some())?.0;
         Some(
@@ -66,15 +65,15 @@ pub fn guess(values: &[(String, Option<i64>)], now_ns: i64) -> Option<Guess> {
     });
     Some(Guess {
         format,
-        words,
+        description: words,
         fits: most,
         distance_ms: distance(values, times),
-        wants_zone: local.unwrap_or(false),
+        needs_zone: local.unwrap_or(false),
         rival,
     })
 }
 
-/// The values as times; none for those that are none, or implausible ones.
+/// The values as times; none for values that are not plausible times.
 fn read(values: &[(String, Option<i64>)], format: &str, now_ns: i64) -> Option<Vec<Option<i64>>> {
     let format = TimeFormat::parse(format).ok()?;
     let plausible = EARLIEST..=now_ns.saturating_add(AHEAD_MAX);
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_units_and_patterns() {
+    fn recognizes_units_and_patterns() {
         let f = |values: &[&str], want: Option<(&str, usize)>| {
             assert_eq!(of(values).map(|guess| (guess.format, guess.fits)), want, "{values:?}");
         };
@@ -123,7 +122,7 @@ mod tests {
         f(&["20260101000000"], Some(("%Y%m%d%H%M%S", 1)));
         f(&["Thu Jan 01 00:00:00 +0000 2026"], Some(("%a %b %d %H:%M:%S %z %Y", 1)));
         f(&["12/31/2025 00:00:00"], Some(("%m/%d/%Y %H:%M:%S", 1)));
-        // Of 1973, of next week, of 1970, and nothing at all.
+        // 1973, next week, 1970, not a time, and no values.
         f(&["123123123"], None);
         f(&["1767916800"], None);
         f(&["0"], None);
@@ -132,19 +131,19 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_not_sure() {
+    fn reports_ambiguous_formats_and_missing_zones() {
         let days = of(&["01/02/2025 00:00:00", "03/04/2025 00:00:00"]).unwrap();
         assert_eq!((days.format, days.rival), ("%m/%d/%Y %H:%M:%S", Some("%d/%m/%Y %H:%M:%S")));
         assert_eq!(of(&["01/02/2025 00:00:00", "13/04/2025 00:00:00"]).unwrap().rival, None);
-        // The day and the month are the same.
+        // Day and month are equal.
         assert_eq!(of(&["01/01/2025 00:00:00"]).unwrap().rival, None);
-        assert!(of(&["2026-01-01 00:00:00"]).unwrap().wants_zone);
-        assert!(!of(&["2026-01-01T00:00:00Z"]).unwrap().wants_zone);
-        assert!(!of(&["1767225600"]).unwrap().wants_zone);
+        assert!(of(&["2026-01-01 00:00:00"]).unwrap().needs_zone);
+        assert!(!of(&["2026-01-01T00:00:00Z"]).unwrap().needs_zone);
+        assert!(!of(&["1767225600"]).unwrap().needs_zone);
     }
 
     #[test]
-    fn tells_how_far_kafkas_times_are() {
+    fn measures_the_distance_to_kafka_timestamps() {
         let value = |seconds: i64, kafka: i64| (seconds.to_string(), Some(kafka * 1_000));
         let values = [value(1_767_225_600, 1_767_225_601), value(1_767_225_700, 1_767_225_690)];
         assert_eq!(guess(&values, NOW).unwrap().distance_ms, Some((10_000, 10_000)));

@@ -1,4 +1,4 @@
-//! A sample, mapped by the configuration that was made for it: what would become of its records.
+//! Maps a sample with the proposed configuration, and counts the results.
 
 use super::Sample;
 use base::record::{Record, RecordTime};
@@ -10,43 +10,43 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// Series that are told apart; a sample hardly has more.
+/// Bound for counted series; a sample has fewer.
 const SERIES_MAX: usize = 1_000_000;
 
-/// Less than this says nothing of a day.
+/// A shorter sample gives no daily rate.
 const SPAN_MIN_MS: i64 = 10_000;
 
-/// How fast records come.
+/// Rate of records.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
-    pub records_a_day: f64,
-    /// How long the sample took in Kafka.
+    pub records_per_day: f64,
+    /// Time between the first and the last record of the sample.
     pub span_ms: u64,
 }
 
-/// What became of a sample.
+/// Results of mapping a sample.
 #[derive(Debug, Default)]
 pub struct Trial {
     pub records: u64,
-    /// Records that became points.
+    /// Records that produced points.
     pub mapped: u64,
     pub points: u64,
-    /// By kind: how many records, and the reason of the first.
+    /// Number of rejected records by reason, and the message of the first.
     pub rejected: BTreeMap<&'static str, (u64, String)>,
-    /// Records of which nothing becomes points, without being rejected.
+    /// Records that produced no point without being rejected.
     pub filtered: u64,
     series: HashSet<u64>,
-    /// Points that another of the same series and time may overwrite.
+    /// Points with the series and time of an earlier point.
     pub shared: u64,
     times: HashSet<u64>,
-    /// Series that came first in the second half of the records.
+    /// Series that first appeared in the second half of the records.
     pub late_series: u64,
-    /// By the records' times and offsets; none where those do not tell.
+    /// Rate from the times and offsets of the records, if it is known.
     pub rate: Option<Rate>,
 }
 
 impl Trial {
-    /// Of records of one topic. None: no mapping takes it.
+    /// Maps the sample of a topic. None if no mapping matches the topic.
     pub fn run(config: &Config, sample: &Sample) -> Option<Self> {
         let routing = config.routing();
         let (rules, _) = routing.mapping_of(&sample.topic)?;
@@ -55,19 +55,19 @@ impl Trial {
         for record in &sample.records {
             let time = match record.time_ms {
                 None if sample.is_file => RecordTime::Omitted,
-                // -1 is Kafka's own "no timestamp", which rejects the record where its time is needed.
+                // -1 is Kafka's "no timestamp". It rejects the record if its time is needed.
                 ms => RecordTime::from_kafka_ms(ms.unwrap_or(-1)),
             };
             let (partition, offset, value) = (record.partition, record.offset, record.value.as_deref());
             let record = Record { partition, offset, time, key: None, value, headers: &[] };
             let mut lines = LineBuffer::default();
-            let became = mapper.map(&record, &mut lines);
+            let outcome = mapper.map(&record, &mut lines);
             trial.records += 1;
-            trial.mapped += u64::from(became.lines > 0);
-            trial.points += became.lines as u64;
-            match became.rejected.first() {
+            trial.mapped += u64::from(outcome.lines > 0);
+            trial.points += outcome.lines as u64;
+            match outcome.rejected.first() {
                 Some((_, why)) => trial.reject(why),
-                None => trial.filtered += u64::from(became.lines == 0),
+                None => trial.filtered += u64::from(outcome.lines == 0),
             }
             let is_late = trial.records > sample.records.len() as u64 / 2;
             (0..lines.lines()).filter_map(|line| lines.line(line)).for_each(|line| trial.line(line, is_late));
@@ -79,9 +79,9 @@ impl Trial {
         self.series.len() as u64
     }
 
-    pub fn points_a_day(&self) -> Option<f64> {
-        let a_record = self.points as f64 / self.records.max(1) as f64;
-        self.rate.map(|rate| rate.records_a_day * a_record)
+    pub fn points_per_day(&self) -> Option<f64> {
+        let per_record = self.points as f64 / self.records.max(1) as f64;
+        self.rate.map(|rate| rate.records_per_day * per_record)
     }
 
     pub fn rejected(&self) -> u64 {
@@ -89,7 +89,7 @@ impl Trial {
     }
 
     /// `of 1,000 sampled records, 998 become 2,994 points, 2 rejected: it is not JSON (2)`.
-    pub fn words(&self) -> String {
+    pub fn summary(&self) -> String {
         let counted = |count: u64, what: &str| {
             format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
         };
@@ -126,7 +126,7 @@ impl Trial {
     }
 }
 
-/// Where measurement and tags end: at the first space that is not escaped.
+/// End of measurement and tags: the first unescaped space.
 fn series_end(line: &[u8]) -> usize {
     let mut escaped = false;
     let is_end = |byte: &u8| {
@@ -143,7 +143,7 @@ fn hash(parts: &[&[u8]]) -> u64 {
     hasher.finish()
 }
 
-/// From the first and the last record of each partition, added up.
+/// Sum of the rates of all partitions, from their first and last records.
 fn rate(sample: &Sample) -> Option<Rate> {
     const DAY_MS: f64 = 86_400_000.0;
     let mut ends: BTreeMap<i32, [(i64, i64); 2]> = BTreeMap::new();
@@ -155,13 +155,13 @@ fn rate(sample: &Sample) -> Option<Rate> {
     }
     let span = |[first, last]: &[(i64, i64); 2]| last.1 - first.1;
     let longest = ends.values().map(span).max().filter(|span| *span >= SPAN_MIN_MS)?;
-    // A partition of which all came at once tells no rate of its own: it counts for the time of the others.
+    // The records of a partition that arrived at once count for the span of the other partitions.
     let of = |ends: &[(i64, i64); 2]| {
         let [first, last] = ends;
         (last.0 - first.0) as f64 * DAY_MS
             / if span(ends) >= SPAN_MIN_MS { span(ends) } else { longest } as f64
     };
-    Some(Rate { records_a_day: ends.values().map(of).sum(), span_ms: longest.unsigned_abs() })
+    Some(Rate { records_per_day: ends.values().map(of).sum(), span_ms: longest.unsigned_abs() })
 }
 
 #[cfg(test)]
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_a_days_records() {
+    fn computes_the_daily_rate() {
         let record = |partition, offset, time_ms| SampledRecord {
             partition,
             offset,
@@ -187,9 +187,9 @@ mod tests {
         };
         let f = |records: Vec<SampledRecord>, want: Option<(f64, u64)>| {
             let sample = Sample { topic: "t".to_owned(), is_file: false, records };
-            assert_eq!(rate(&sample).map(|rate| (rate.records_a_day, rate.span_ms)), want);
+            assert_eq!(rate(&sample).map(|rate| (rate.records_per_day, rate.span_ms)), want);
         };
-        // One a second in each of two partitions, of which one holds two records.
+        // One record per second in each of two partitions; one sample has only two records.
         let second = |partition: i32, n: i64| record(partition, n, n * 1_000);
         f(vec![second(0, 5), second(0, 15), second(1, 0), second(1, 20)], Some((172_800.0, 20_000)));
         f(vec![second(0, 0), second(0, 100), second(1, 0), record(1, 100, 5)], Some((172_800.0, 100_000)));

@@ -1,23 +1,23 @@
-//! Whether two programs made the same points of a record.
+//! Compares the points that two programs made from a record.
 
 use line_protocol::reader::{Point, read_line};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Same,
-    /// They differ for a reason that is known, and well so.
+    /// The points differ for a known reason, and the bridge's are right.
     Better(&'static str),
     Differs,
 }
 
-/// Doubles hold times of today to 256 ns.
+/// Larger than the rounding error of present times in doubles, which is 256 ns.
 const LOST_NS_MAX: u64 = 1_000;
-const LOST_DIGITS: &str = "Telegraf reads numbers and times as floating-point numbers, and loses their last digits; the bridge keeps them";
+const LOST_DIGITS: &str = "Telegraf reads numbers and times as floating-point numbers and loses their last digits, which the bridge keeps";
 pub const EMPTY_NAME: &str =
-    "Telegraf drops a point whose name is empty; the bridge gives it the measurement's default";
-const BROKEN: &str = "Telegraf's line can't be read back as it was meant, or InfluxDB would refuse it";
+    "Telegraf drops a point with an empty name, and the bridge uses the default measurement";
+const BROKEN: &str = "Telegraf's line does not read back as the intended point, or InfluxDB would refuse it";
 
-/// Lines of one record. A line of theirs without a counterpart in time is compared without it where ours has none.
+/// Compares the lines of one record. Times are ignored for lines of the bridge without a time.
 pub fn compare(ours: &[String], theirs: &[String]) -> Verdict {
     let read = |lines: &[String]| {
         lines.iter().map(|line| read_line(line.as_bytes()).ok()).collect::<Option<Vec<_>>>()
@@ -41,7 +41,7 @@ pub fn compare(ours: &[String], theirs: &[String]) -> Verdict {
     verdict
 }
 
-/// The order of tags and fields means nothing.
+/// Sorts tags and fields, whose order has no meaning.
 fn normalize(point: &mut Point) {
     point.tags.sort();
     point.fields.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -49,7 +49,7 @@ fn normalize(point: &mut Point) {
 
 fn is_same(ours: &Point, theirs: &Point) -> bool {
     let same_time = match (ours.time, theirs.time) {
-        // Telegraf's is the moment of reading then.
+        // Telegraf adds the time of reading.
         (None, _) => true,
         (Some(a), Some(b)) => a.abs_diff(b) < LOST_NS_MAX,
         (Some(_), None) => false,
@@ -60,7 +60,7 @@ fn is_same(ours: &Point, theirs: &Point) -> bool {
         && ours.fields == theirs.fields
 }
 
-/// Also where a number lost digits.
+/// Whether the tags are equal, apart from lost digits of numbers.
 fn same_tags(ours: &[(String, String)], theirs: &[(String, String)]) -> bool {
     let number = |text: &str| text.parse::<f64>().ok();
     let same_value = |a: &str, b: &str| a == b || number(a).is_some_and(|a| Some(a) == number(b));

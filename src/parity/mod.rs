@@ -1,9 +1,9 @@
-//! `migrate --diff`: what the new configuration makes of records, beside what Telegraf makes of them.
+//! `migrate --diff`: compares the points of the new configuration with those of Telegraf.
 
 mod compare;
 mod telegraf;
 
-use crate::command::Records;
+use crate::records::Records;
 use base::text::printable;
 use compare::Verdict;
 use mapping::Format;
@@ -13,8 +13,9 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// Each is a request of its own for Telegraf's output, and all of them are kept.
+/// Bound for memory. Telegraf also sends a request per record.
 const RECORDS_MAX: usize = 1_000;
+/// Longer lines are cut.
 const CHARS_MAX: usize = 2_000;
 
 #[derive(Debug, Error)]
@@ -31,10 +32,10 @@ pub enum DiffError {
     Io(#[from] io::Error),
 }
 
-/// Writes what becomes of each record. Returns whether Telegraf, where there is one, makes the same of all.
+/// Writes the points of each record. Returns whether Telegraf, if it is installed, gives the same points.
 ///
 /// # Errors
-/// When the mappings are not right, Telegraf does not run, or the output is closed.
+/// If the mappings have errors, Telegraf does not run, or the output is closed.
 pub fn diff(
     files: &[Input],
     machine: &Machine,
@@ -53,7 +54,7 @@ pub fn diff(
     let (Some(probe), Some(program)) = (probe, program()) else {
         show_ours(&ours, out)?;
         eprintln!(
-            "these are the bridge's points; with Telegraf on PATH, or named by TELEGRAF, its own stand beside them"
+            "these are the points of the bridge; to compare them with Telegraf's, install Telegraf, or name the program in TELEGRAF"
         );
         return Ok(true);
     };
@@ -66,7 +67,7 @@ pub fn diff(
         }
     };
     if !bridge.draft.tables.iter().any(|table| table.get("time_key").is_some()) {
-        // It is the moment of reading, another one each time.
+        // Without `time_key` the time is that of reading, which always differs.
         theirs.iter_mut().flatten().for_each(drop_time);
     }
     let name_key = bridge.draft.tables.iter().find_map(|table| table.get("name_key")?.as_str());
@@ -91,7 +92,7 @@ fn drop_time(line: &mut String) {
     }
 }
 
-/// A record on its two ways.
+/// The points of one record from both programs.
 struct Pair<'a> {
     has_empty_name: bool,
     ours: &'a Became,
@@ -104,7 +105,7 @@ fn has_empty_name(record: &[u8], name_key: Option<&str>) -> bool {
     name.and_then(serde_json::Value::as_str) == Some("")
 }
 
-/// A name that the first mapping takes.
+/// A topic that the first mapping matches.
 fn topic(migration: &Migration) -> String {
     let tables = migration.bridges.iter().flat_map(|bridge| &bridge.draft.tables);
     let topics = tables.filter(|table| table.header == "[kafka]").find_map(|table| table.get("topics"));
@@ -113,7 +114,7 @@ fn topic(migration: &Migration) -> String {
     plain.next().unwrap_or("records").to_owned()
 }
 
-/// Named by the variable, or found on the path.
+/// The program in the variable TELEGRAF, or on the path.
 fn program() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("TELEGRAF") {
         return Some(named.into());

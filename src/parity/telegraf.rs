@@ -1,4 +1,4 @@
-//! Real Telegraf between an embedded Kafka and an embedded InfluxDB: its own consumer and output, as the users run them.
+//! Runs Telegraf between an embedded Kafka and an embedded InfluxDB, with its own consumer and output.
 
 use super::DiffError;
 use base::Credential;
@@ -13,15 +13,15 @@ use testkit::receiver::{Faults, Options, Receiver, Reply, WriteRequest};
 use testkit::{EmbeddedKafka, NewRecord};
 use tokio::runtime::{Builder, Runtime};
 
-/// Until the first point; joining a group takes some seconds.
+/// Time limit for the first point; joining a group takes seconds.
 const BEGIN_MAX: Duration = Duration::from_secs(30);
-/// After the last point, while records are left of which the bridge makes points.
+/// Time limit after a point, while points that the bridge makes are missing.
 const QUIET_MAX: Duration = Duration::from_secs(5);
-/// After every expected point came: records of which only Telegraf makes points.
+/// Time after the last expected point, for points that only Telegraf makes.
 const REST_MAX: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Telegraf's lines of each record. `probe` is its configuration, but for addresses; `wanted` how many lines are expected.
+/// Telegraf's lines for each record. `probe`: its configuration without addresses. `wanted`: expected number of lines per record.
 pub fn run(
     program: &Path,
     probe: &str,
@@ -42,7 +42,7 @@ pub fn run(
     Collector { lines: vec![Vec::new(); records.len()], wanted }.collect(&arrived, telegraf)
 }
 
-/// It takes every line, also what InfluxDB would refuse, and hands it on.
+/// Starts a receiver that accepts all lines, including ones that InfluxDB would refuse, and sends them to the channel.
 fn receiver() -> Result<(Receiver, Runtime, mpsc::Receiver<String>), DiffError> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let (sender, arrived) = mpsc::channel();
@@ -63,7 +63,7 @@ fn receiver() -> Result<(Receiver, Runtime, mpsc::Receiver<String>), DiffError> 
     Ok((receiver, runtime, arrived))
 }
 
-/// The process and its folder, both gone at the end.
+/// The process and its folder; both are removed on drop.
 struct Telegraf {
     child: Child,
     folder: PathBuf,
@@ -93,9 +93,9 @@ impl Telegraf {
         }
     }
 
-    /// What it complained about.
+    /// Errors in Telegraf's log.
     fn complaints(&self) -> String {
-        // Without a log there is no complaint to show; that Telegraf gave no lines is reported all the same.
+        // Without a log there are no errors to show; missing lines are reported anyway.
         let log = std::fs::read(self.folder.join("log")).unwrap_or_default();
         let text = String::from_utf8_lossy(&log).into_owned();
         let errors: Vec<&str> = text.lines().filter(|line| line.contains(" E! ")).take(10).collect();
@@ -151,7 +151,7 @@ impl Collector<'_> {
         self.lines.iter().zip(self.wanted).all(|(lines, wanted)| lines.len() >= *wanted)
     }
 
-    /// A line without its mark, to the record that it is of.
+    /// Adds a line to its record, which the mark in the line identifies, and removes the mark.
     fn add(&mut self, line: &str) {
         let mark = format!(",{MARK}=");
         let Some((before, after)) = line.split_once(&mark) else { return };

@@ -1,4 +1,4 @@
-"""One and two members of the group in one process."""
+"""One and two consumers in one process."""
 
 import programs
 from stage import measure

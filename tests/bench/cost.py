@@ -1,9 +1,9 @@
-"""Processor, rate and memory a record: the bridge, its peers, and what is left when all that can be left out is."""
+"""CPU time, rate and memory per record of the bridge, its peers and the limit."""
 
 import programs
 from stage import measure
 
-# Records for each program and kind: some seconds' worth for each, so that starting and stopping vanish in it.
+# Records for each program and kind. Each run takes some seconds, so that start and stop have little effect.
 RECORDS = {
     ("bridge", "ec2"): 4_000_000,
     ("bridge", "wide"): 800_000,
@@ -25,7 +25,7 @@ CASES = [
 
 
 def run(stage):
-    """One row for each run."""
+    """Returns one row for each run."""
     for round_number in range(stage.rounds):
         for kind, compression, names in CASES:
             for name in names:

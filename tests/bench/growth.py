@@ -1,4 +1,4 @@
-"""How the processor's work grows with what there is of something, all else equal, without compression."""
+"""Growth of CPU time with one varied quantity at a time, without compression."""
 
 import programs
 from stage import measure
@@ -16,7 +16,7 @@ ROUNDS_MAX = 2
 
 
 def run(stage):
-    """One row for each run; steps of one thing alternate."""
+    """Returns one row for each run; the steps of a quantity alternate."""
     for axis, steps in STEPS.items():
         chosen = (steps[0], steps[-2]) if stage.smoke else steps
         topics = [(step, *topic_of(stage, axis, step)) for step in chosen]
@@ -30,7 +30,7 @@ def run(stage):
 
 
 def topic_of(stage, axis, step):
-    """And the number of its records."""
+    """Creates the topic; also returns the number of its records."""
     shape = {"series": step} if axis == "series" else {}
     record_bytes = {"bytes": step, "fields": 25 + step * 13}.get(axis, 100)
     if axis in ("bytes", "fields"):

@@ -1,4 +1,4 @@
-"""End to end: points a second into a real InfluxDB 2 on the same cores, beside what it takes at most."""
+"""End to end: points/s into a real InfluxDB 2 on the same cores, compared with a bare load."""
 
 import contextlib
 import pathlib
@@ -16,7 +16,7 @@ STORED = re.compile(r"^storage_writer_ok_points_sum\{[^}]*} (\S+)$", re.MULTILIN
 
 
 def run(stage):
-    """One row for each run; each begins with an empty InfluxDB, so that all write fresh data."""
+    """Returns one row for each run. Each run starts with an empty InfluxDB, so that all write new data."""
     for round_number in range(stage.rounds):
         for name, records in RECORDS.items():
             records = stage.count(records, least=100_000)  # looked at ten times at least
@@ -50,7 +50,7 @@ def program(stage, name, topic, records, influx):
 
 
 def measure(stage, command, influx, records):
-    """Points a second from the first that were stored until 99 of 100 were, as InfluxDB counts them."""
+    """Points/s from the first stored point until 99 of 100 are stored, as counted by InfluxDB."""
     first = most = last = None
     begin = time.monotonic()
     with Child(stage, command, stage.next_name()) as child:
@@ -82,7 +82,7 @@ def measure(stage, command, influx, records):
 
 
 def stored(influx):
-    """Points in all."""
+    """Total number of points."""
     with influx.open("/metrics") as answer:
         found = STORED.search(answer.read().decode())
     return round(float(found.group(1))) if found else 0

@@ -1,4 +1,4 @@
-"""The most memory that is held under a backlog, whatever becomes of the writes; and how large the programs are."""
+"""Maximum memory with a backlog for different states of InfluxDB, and the size of the executables."""
 
 import os
 import time
@@ -22,7 +22,7 @@ def memory(stage):
 
 
 def peak(stage, topic, command):
-    """Compressed bodies, which need buffers that others do not."""
+    """Uses compression, because it needs additional buffers."""
     with Receiver(stage) as receiver:
         receiver.ask(command or "status")
         if not command:

@@ -1,4 +1,4 @@
-"""Times that somebody waits for: from a record to its answer, and from a start to the first record."""
+"""Latency: from a record to its response, and from a start to the first record."""
 
 import signal
 import time
@@ -13,7 +13,7 @@ KILLED_S = 0.2  # what a killed program sent is read until then
 
 
 def latency(stage):
-    """Each record carries the time at which it was produced; the receiver looks at its clock when it answers."""
+    """Each record contains its production time; the receiver compares it with the time of its response."""
     seconds = 3 if stage.smoke else 30
     for round_number in range(min(stage.rounds, 2)):
         topic = stage.topic(WARM, "timed")
@@ -42,7 +42,7 @@ def await_lines(child, receiver, lines):
 
 
 def start(stage):
-    """A member with a place of its own in the group is killed under load, and started again."""
+    """Kills a static member under load, and starts it again."""
     topic = stage.topic(stage.count(4_000_000))
     with Receiver(stage) as receiver:
         command = programs.bridge(stage, "ec2", topic, kafka=f'instance_id = "{stage.name}"')(receiver)
@@ -54,6 +54,6 @@ def start(stage):
                 await_lines(child, receiver, 1)
                 first_ns = receiver.ask("count")["first_ns"]
                 child.end(signal.SIGKILL)
-            # The first one joins as a stranger, and finds nothing to take over.
+            # The first start joins as a new member, without assigned partitions.
             if number:
                 yield {"start_ms": (first_ns - begin_ns) / 1e6}

@@ -1,4 +1,4 @@
-"""Plots as SVG, by hand: bars side by side, and lines on logarithmic scales. Every value stands beside its mark."""
+"""Draws plots as SVG: bars, and lines on logarithmic scales, with the value at each mark."""
 
 import math
 
@@ -9,7 +9,7 @@ BAR, BAR_GAP, NAME_WIDTH = 18, 8, 130
 
 
 def bars(title, panels):
-    """`panels`: a heading each, with names and values; the first bar is what it is about, the longest is as wide as the panel."""
+    """Draws `panels`, each with a heading, names and values. The first bar is highlighted; the longest is as wide as the panel."""
     parts, y = [text(MARGIN, 24, title, 15, weight="bold")], 44
     for heading, values in panels:
         parts.append(text(MARGIN, y + 14, heading, 12, weight="bold"))
@@ -27,7 +27,7 @@ def bars(title, panels):
 
 
 def lines(title, panels):
-    """`panels`: a heading each, with points; both scales are logarithmic, and a height of all panels is the same factor."""
+    """Draws `panels`, each with a heading and points. Both scales are logarithmic, and equal heights are equal factors in all panels."""
     parts = [text(MARGIN, 24, title, 15, weight="bold")]
     decades = max(math.log10(max(y for _, y in points) / min(y for _, y in points)) for _, points in panels)
     for place, (heading, points) in enumerate(panels):

@@ -1,10 +1,10 @@
-"""The programs that are compared, and how they are configured."""
+"""The compared programs and their configurations."""
 
 import json
 
 from stage import HERE
 
-# What a record of each kind becomes, in the bridge's words and in Telegraf's.
+# The mapping of each kind of record, for the bridge and for Telegraf.
 MAPPINGS = {
     "ec2": 'name_key = "ec2Number"\ntopic_tag = "test"\ntags = { host = "Cluster" }',
     "wide": 'name_key = "name"\ntag_keys = ["region", "rack", "host"]\nstring_fields = ["disks_*_dev"]\n'
@@ -17,12 +17,12 @@ TELEGRAF_MAPPINGS = {
     "wide": 'json_name_key = "name"\ntag_keys = ["region", "rack", "host"]\njson_string_fields = ["disks_*_dev"]\n'
     'json_time_key = "ts"\njson_time_format = "unix_ms"',
 }
-# Of InfluxDB; the receiver takes any.
+# InfluxDB's token; the receiver accepts any.
 PLACE = {"org": "o", "bucket": "b", "token": "t"}
 
 
 def bridge(stage, kind, topic, compression=None, kafka="", batch="", **place):
-    """A command for `measure`: the bridge with its defaults, and what has to be said."""
+    """Returns a command for `measure`: the bridge with its defaults and the required settings."""
 
     def command(receiver):
         path = bridge_toml(stage, receiver.url, kind, topic, compression, kafka, batch, **place)
@@ -43,7 +43,7 @@ def bridge_toml(stage, url, kind, topic, compression=None, kafka="", batch="", *
         f"{''.join(mappings)}"
         f'[influx]\nurl = "{url}"\norg = "{where["org"]}"\nbucket = "{where["bucket"]}"\ntoken = "{where["token"]}"\n'
         f"{compression}[batch]\n{batch}\n"
-        # On, as it is by default, but on any port.
+        # The admin endpoint stays on, the default, but on a random port.
         '[admin]\nlisten = "127.0.0.1:0"\n',
     )
 
@@ -57,13 +57,13 @@ def limit(stage, kind, topic, compression):
     return command
 
 
-# metric_batch_size, metric_buffer_limit, max_undelivered_messages, flush_interval: as in tests/loss/telegraf.conf, and for speed.
+# metric_batch_size, metric_buffer_limit, max_undelivered_messages, flush_interval: as in tests/loss/telegraf.conf, and tuned for speed.
 GUIDE = (1_000, 10_000, 1_000, "1s")
 TUNED = (10_000, 200_000, 200_000, "1s")
 
 
 def telegraf(stage, kind, topic, compression, tuning=TUNED, **place):
-    """Its options as in tests/loss/telegraf.conf, but for those of `tuning`."""
+    """The options of tests/loss/telegraf.conf, except those in `tuning`."""
 
     def command(receiver):
         group, where = stage.next_name(), PLACE | place
@@ -85,7 +85,7 @@ def telegraf(stage, kind, topic, compression, tuning=TUNED, **place):
 
 
 def python(stage, topic, compression):
-    """ec2 records only."""
+    """Supports ec2 records only."""
 
     def command(receiver):
         gzip = ["--gzip"] if compression == "gzip" else []

@@ -1,4 +1,4 @@
-"""Figures as they are kept between a run and the document, and what is made of them."""
+"""Results as stored between a run and the document, and computations with them."""
 
 import datetime
 import json
@@ -10,7 +10,7 @@ from stage import HERE, ROOT, output
 
 
 def machine(stage):
-    """Where, when, and what was measured."""
+    """The machine, the date and the versions."""
     with open("/proc/cpuinfo") as cpuinfo:
         model = next((line.split(":")[1].strip() for line in cpuinfo if line.startswith("model name")), "unknown")
     with open("/proc/meminfo") as meminfo:
@@ -34,7 +34,7 @@ def machine(stage):
 
 
 def commit():
-    """Its beginning, with a + where files differ from it; nothing where git is not there."""
+    """The beginning of the commit's id, with a + if files differ from the commit. Empty without git."""
     try:
         told = output(["git", "-C", ROOT, "describe", "--always", "--dirty=+", "--abbrev=10"], stderr=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError):
@@ -48,7 +48,7 @@ def setting(name):
 
 
 def keep(path, machine, sections):
-    """Those of sections that were measured now, beside those that were measured before."""
+    """Merges the sections of this run into those of earlier runs."""
     results = read(path) if path.exists() else {"sections": {}}
     results["machine"] = machine
     results["sections"] |= sections
@@ -62,7 +62,7 @@ def read(path):
 
 
 class Rows(list):
-    """Runs of one section."""
+    """The runs of one section."""
 
     def where(self, **wanted):
         return Rows(row for row in self if all(row[key] == value for key, value in wanted.items()))
@@ -71,7 +71,7 @@ class Rows(list):
         return [row[key] for row in self]
 
     def ratios(self, key, over):
-        """Of each round, this one's value over the other's of the same round."""
+        """The ratio of this program's value to the other's, for each round."""
         others = {row["round"]: row[key] for row in over}
         return [row[key] / others[row["round"]] for row in self if row["round"] in others]
 

@@ -1,4 +1,4 @@
-"""What all sections share: the servers, the programs that are built, topics, the counting receiver, and one measured run."""
+"""Shared by all sections: servers, built programs, topics, the counting receiver, and one measured run."""
 
 import dataclasses
 import importlib.util
@@ -31,11 +31,11 @@ POLL_S = 0.05
 
 
 class Failed(Exception):
-    """A program that ended, or records that are missing."""
+    """A program ended unexpectedly, or records are missing."""
 
 
 class Stage:
-    """One run of the comparison. `scale` multiplies numbers of records."""
+    """One run of the comparison. `scale` multiplies the numbers of records."""
 
     def __init__(self, rounds, scale, smoke):
         self.rounds, self.scale, self.smoke = rounds, scale, smoke
@@ -48,34 +48,34 @@ class Stage:
         self.topics, self.made, self.runs = {}, 0, 0
 
     def count(self, records, least=1_000):
-        """That many records at this scale; whole thousands, which is what Telegraf's batches want."""
+        """This number of records at the current scale, rounded to thousands, which suit Telegraf's batches."""
         return max(least, round(records * self.scale / 1_000) * 1_000)
 
     def topic(self, records, kind="ec2", partitions=PARTITIONS, topics=1, **shape):
-        """A topic with such records, or as many topics as are asked for; made unless it is there."""
+        """Creates a topic, or several, with these records, unless it exists."""
         key = (records, kind, partitions, topics, *sorted(shape.items()))
         if key not in self.topics:
             name = f"{self.name}_{self.made}"
             self.made += 1
             options = {"kind": kind, "records": records, "partitions": partitions, "topics": topics} | shape
-            # Remembered first: a run that is interrupted removes them, too.
+            # Recorded first, so that an interrupted run removes the topics, too.
             self.topics[key] = Topic(name, [name] if topics == 1 else [f"{name}-{n}" for n in range(topics)])
             self.topics[key].bytes = self.tool("produce", "--topic", name, *flags(options))["bytes"]
         return self.topics[key]
 
     def drop_topics(self, *gone):
-        """These, or all."""
+        """Deletes these topics, or all."""
         gone = [key for key, topic in self.topics.items() if not gone or topic in gone]
         names = [name for key in gone for name in self.topics.pop(key).names]
         if names:
             self.tool("delete", *names)
 
     def tool(self, name, *arguments):
-        """What one of the tools that speak to Kafka tells."""
+        """Runs a tool that uses Kafka; returns its output."""
         return json.loads(output([self.tools, name, "--brokers", self.brokers, *map(str, arguments)]) or "null")
 
     def next_name(self):
-        """Of a group, a bucket, a folder: nobody had it before."""
+        """A new name for a group, a bucket or a folder."""
         self.runs += 1
         return f"{self.name}_r{self.runs}"
 
@@ -122,7 +122,7 @@ class Receiver:
 
 
 class Child:
-    """A program that is measured. Its processor time counts all of its threads, from its first moment to its last."""
+    """A measured program. Its CPU time counts all threads from start to end."""
 
     def __init__(self, stage, command, name):
         self.log = stage.folder / f"{name}.log"
@@ -131,20 +131,20 @@ class Child:
         self.usage = None
 
     def check(self):
-        """It has to be running."""
+        """Fails if the program has ended."""
         pid, _, usage = os.wait4(self.process.pid, os.WNOHANG)
         if pid:
             self.process.returncode, self.usage = 0, usage
             raise Failed(f"a program has ended: {tail(self.log)}")
 
     def memory_mb(self):
-        """The most that was resident so far."""
+        """Maximum resident memory so far."""
         with open(f"/proc/{self.process.pid}/status") as status:
             (line,) = [line for line in status if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024 / 1e6
 
     def threads_s(self):
-        """The processor time so far of its threads, in seconds, by what they are called before a dash, a colon or a number."""
+        """CPU time of its threads so far in seconds, by the thread's name up to a dash, a colon or a number."""
         told = {}
         for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
             name, seconds = usage_of(task)
@@ -153,7 +153,7 @@ class Child:
         return told
 
     def end(self, number=signal.SIGTERM):
-        """Its processor time in seconds."""
+        """CPU time in seconds."""
         if self.usage is None:
             os.kill(self.process.pid, number)  # it may have ended, and nobody else may wait for it
             deadline = time.monotonic() + STOP_S
@@ -175,15 +175,15 @@ class Child:
 
 
 def usage_of(folder):
-    """Of a process or thread that runs: its name, and its processor time so far in seconds."""
-    # The name stands in brackets; user and system time are the 12th and 13th of what follows.
+    """Name and CPU time in seconds of a running process or thread."""
+    # The name is in brackets; user and system time are the 12th and 13th values after it.
     before, _, after = (folder / "stat").read_text().rpartition(")")
     ticks = sum(int(number) for number in after.split()[11:13])
     return before.partition("(")[2], ticks / os.sysconf("SC_CLK_TCK")
 
 
 def measure(stage, program, expected):
-    """Lets a program write `expected` records to a receiver; says what that took. `program` makes its command of the receiver."""
+    """Measures a program that writes `expected` records to a receiver. `program` returns its command for the receiver."""
     with Receiver(stage) as receiver, Child(stage, program(receiver), stage.next_name()) as child:
         await_records(child, receiver, expected)
         memory_mb, threads_s = child.memory_mb(), child.threads_s()
@@ -204,7 +204,7 @@ def measure(stage, program, expected):
 
 
 def await_records(child, receiver, expected):
-    """Until all have arrived and nothing more comes."""
+    """Waits until all have arrived and no more come."""
     begin = time.monotonic()
     while True:
         time.sleep(POLL_S)
@@ -224,14 +224,14 @@ def await_records(child, receiver, expected):
 
 
 def build():
-    """The tools and the bridge, as cargo made them. BRIDGE_LIVE_BIN is another bridge."""
+    """Builds the tools and the bridge with cargo. BRIDGE_LIVE_BIN names another bridge."""
     command = ["cargo", "build", "--release", "--locked", "--bins", "--bench", "tools", "--message-format", "json"]
     made = {}
     for line in output(command, cwd=ROOT).splitlines():
         message = json.loads(line)
         if message.get("executable"):
             made[message["target"]["name"]] = message["executable"]
-    # Another build must not take them away meanwhile.
+    # A copy, because another build could replace the files during a run.
     folder = TARGET / "bench"
     folder.mkdir(parents=True, exist_ok=True)
     for name in made:
@@ -240,12 +240,12 @@ def build():
 
 
 def peers():
-    """Telegraf and the Python of the script; both are made once."""
+    """Builds Telegraf and the script's Python, once."""
     return output([STACK / "telegraf/build"]), venv()
 
 
 def venv():
-    """A Python with the clients of the script."""
+    """A Python with the script's client libraries."""
     if importlib.util.find_spec("ensurepip") is None:
         subprocess.run([STACK / "install-package", "python3-venv"], check=True, stdout=sys.stderr)
     wanted = (HERE / "peer/requirements.txt").read_text()

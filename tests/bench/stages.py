@@ -1,4 +1,4 @@
-"""Each stage of a record's way alone: what `cargo bench --bench micro` says."""
+"""Each stage of a record's path alone, measured by `cargo bench --bench micro`."""
 
 import subprocess
 
@@ -14,7 +14,7 @@ def run(stage):
 
 
 def told(smoke):
-    # One sample shows that it works.
+    # One sample checks that the benchmark works.
     few = ["--sample-count", "1"] if smoke else []
     command = ["cargo", "bench", "--locked", "--bench", "micro", "--", *few]
     try:
@@ -24,7 +24,7 @@ def told(smoke):
 
 
 def medians(table):
-    """The names that lead to each benchmark, and its median in nanoseconds; from a tree of names with columns behind."""
+    """Parses the output, a tree of names with columns. Yields each benchmark's path and its median in nanoseconds."""
     path = []
     for line in table.splitlines():
         mark = max(line.find("├─"), line.find("╰─"))

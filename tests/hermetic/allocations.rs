@@ -1,4 +1,4 @@
-//! What the data thread does with a record allocates nothing, once the topic's keys are known and the batch has its size.
+//! The data thread allocates nothing for a record, once the topic's keys are known and the batch has its size.
 
 use crate::records::{Kind, RECORDS, Shape, mapper, record};
 use base::record::Record;
@@ -13,11 +13,11 @@ const HEAD: &str = "[kafka]\nbrokers = [\"localhost:9092\"]\ntopics = [\"testtop
 const TAIL: &str =
     "[influx]\nurl = \"http://localhost:8086\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"${TOKEN}\"";
 
-/// From so many records on, shapes that never come again are hardly learned any more.
+/// Number of records after which shapes that never repeat are hardly learned any more.
 const LEARNED_AFTER: usize = 5_000;
 
-/// A record's way on the data thread, but for Kafka, logs and dead letters.
-struct Way {
+/// The work of the data thread for a record, without Kafka, logs and dead letters.
+struct DataPath {
     mapper: Mapper,
     batch: Batch,
     tracker: Tracker,
@@ -26,7 +26,7 @@ struct Way {
     rejected: u64,
 }
 
-impl Way {
+impl DataPath {
     fn new(mapper: Mapper) -> Self {
         let mut tracker = Tracker::default();
         let (batch, assignment) = (Batch::new(BatchId::first(), &Budget::new(usize::MAX)), tracker.assign());
@@ -41,9 +41,10 @@ impl Way {
             headers: &[("unit", b"\xC2\xB0C")],
             ..record(self.offset, value)
         };
+        let first = self.batch.lines.lines();
         let became = self.mapper.map(&record, &mut self.batch.lines);
         self.rejected += u64::from(became.has_rejected());
-        self.batch.push(self.assignment, offset, became.lines, Instant::now());
+        self.batch.push(self.assignment, offset, first, Instant::now());
         if became.lines > 0 {
             self.tracker.delivered(self.assignment, offset, record.time.kafka_ns(), self.batch.batch_id);
         } else {
@@ -61,7 +62,7 @@ impl Way {
         self.batch.reset(self.batch.batch_id.next(), usize::MAX);
     }
 
-    /// How many allocations `records` take, after others like them were taken often enough to learn all that can be learned.
+    /// Allocations for `records`, after `others` came often enough to learn everything.
     fn allocations(&mut self, others: &[impl AsRef<[u8]>], records: &[impl AsRef<[u8]>]) -> u64 {
         let often = LEARNED_AFTER.max(others.len() * 2);
         others.iter().cycle().take(often).for_each(|value| self.take(value.as_ref()));
@@ -84,12 +85,12 @@ fn records_of_any_shape_allocate_nothing() {
         for shape in Shape::ALL {
             let records = kind.records(shape);
             let (others, records) = records.split_at(RECORDS / 2);
-            let mut way = Way::new(kind.mapper());
-            let allocations = way.allocations(others, records);
-            // One shape in a thousand is learned, in case that it comes again.
+            let mut path = DataPath::new(kind.mapper());
+            let allocations = path.allocations(others, records);
+            // One shape in a thousand is learned.
             let most = if matches!(shape, Shape::Known) { 0 } else { records.len() as u64 / 5 };
             assert!(allocations <= most, "{kind}, {shape}: {allocations}");
-            assert_eq!(way.rejected, 0, "{kind}, {shape}");
+            assert_eq!(path.rejected, 0, "{kind}, {shape}");
         }
     }
 }
@@ -99,16 +100,16 @@ fn messagepack_of_known_shape_allocates_nothing() {
     for kind in Kind::ALL {
         let (mapper, records) = kind.msgpack();
         let (others, records) = records.split_at(RECORDS / 2);
-        let mut way = Way::new(mapper);
-        assert_eq!((way.allocations(others, records), way.rejected), (0, 0), "{kind}");
+        let mut path = DataPath::new(mapper);
+        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
     }
     let config = format!("{HEAD}\nformat = \"msgpack\"\ntime_key = \"t\"\nstring_fields = [\"s\"]\n{TAIL}");
     // Two values: a timestamp, text with an escape, binary data, NaN and a 32-bit float.
     let value =
         b"\x85\xA1t\xD6\xFF\x65\x53\xF1\0\xA1s\xA1\"\xA1b\xC4\x01x\xA1n\xCA\x7F\xC0\0\0\xA1f\xCA\x3F\xC0\0\0";
     let records = [[&value[..], value].concat(); 1];
-    let mut way = Way::new(mapper(&config));
-    assert_eq!((way.allocations(&records, &records), way.rejected), (0, 0));
+    let mut path = DataPath::new(mapper(&config));
+    assert_eq!((path.allocations(&records, &records), path.rejected), (0, 0));
 }
 
 #[test]
@@ -119,12 +120,12 @@ fn examples_allocate_nothing() {
         let Ok(config) = fs::read_to_string(example.join("bridge.toml")) else { continue };
         examples += 1;
         let records = fs::read_to_string(example.join("records.jsonl")).unwrap();
-        let mut way = Way::new(mapper(&config));
+        let mut path = DataPath::new(mapper(&config));
         for record in records.lines() {
-            // Each for itself, after all of them: what one drops is not laid to another.
+            // Each record alone, after all of them, so that drops of one do not count for another.
             let others: Vec<_> = records.lines().chain([record; 10]).collect();
-            let allocations = way.allocations(&others, &[record; 10]);
-            assert!(way.rejected > 0 || allocations == 0, "{allocations}: {} {record}", example.display());
+            let allocations = path.allocations(&others, &[record; 10]);
+            assert!(path.rejected > 0 || allocations == 0, "{allocations}: {} {record}", example.display());
         }
     }
     assert!(examples >= 6, "examples are missing");
@@ -133,7 +134,7 @@ fn examples_allocate_nothing() {
 /// Allocations while these records are mapped by this mapping.
 fn allocations(mapping: &str, records: &[&str]) -> u64 {
     let config = format!("{HEAD}\n{mapping}\n{TAIL}");
-    Way::new(mapper(&config)).allocations(records, records)
+    DataPath::new(mapper(&config)).allocations(records, records)
 }
 
 #[test]
@@ -184,9 +185,9 @@ fn mappings_allocate_nothing() {
     f("query = \"$.items\"\ntag_keys = [\"$.site\", \"$.time\"]\nrename = { site = \"place\" }", &sites);
 }
 
-/// Known exceptions, so that they do not grow.
+/// Known exceptions, with their limits.
 #[test]
-fn what_allocates_allocates_little() {
+fn known_exceptions_allocate_little() {
     let f = |mapping: &str, record: &str, most: u64| {
         let got = allocations(mapping, &[record; 10]);
         assert!(got <= most * 10, "{got} for 10 records: {mapping}\n{record}");

@@ -1,4 +1,4 @@
-//! The commands that ask servers, as a user runs them, between the embedded Kafka and receiver.
+//! The commands that connect to servers, run as a process with the embedded Kafka and receiver.
 
 use crate::signals::signal;
 use crate::support::{Cluster, GROUP, Sink, wait_until};
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 use testkit::receiver::Reply;
 
-/// A configuration in a folder of its own.
+/// A configuration in its own folder.
 struct Setup {
     folder: PathBuf,
 }
@@ -21,7 +21,7 @@ impl Setup {
         Self::with(name, brokers, topics, url, "")
     }
 
-    /// With further tables.
+    /// Adds further tables.
     fn with(name: &str, brokers: &str, topics: &str, url: &str, more: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("bridge-commands-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -33,7 +33,7 @@ impl Setup {
         Self { folder }
     }
 
-    /// With other keys of the mapping.
+    /// Replaces the keys of the mapping.
     fn mapping(self, keys: &str) -> Self {
         let file = self.folder.join("bridge.toml");
         let text = std::fs::read_to_string(&file).unwrap().replace("tag_keys = ['host']", keys);
@@ -69,7 +69,7 @@ fn check_connect_passes_where_everything_is_there() {
     let output = setup.run(&["check", "--connect"]);
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
-    for line in ["ok      topic t: 3 partitions", "may be written", "calls itself"] {
+    for line in ["ok      topic t: 3 partitions", "may be written", "advertises"] {
         assert!(shown.contains(line), "{shown}");
     }
     assert!(!shown.contains("FAILED") && !shown.contains("no errors"), "{shown}");
@@ -95,8 +95,8 @@ fn check_connect_names_what_is_missing_with_the_remedy() {
     assert!(!shown.contains("no errors"), "{shown}");
 }
 
-/// An HTTP server that answers everything with this.
-fn answering(answer: &'static str) -> String {
+/// An HTTP server with one response for all requests.
+fn responding(response: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -104,7 +104,7 @@ fn answering(answer: &'static str) -> String {
             let mut stream = stream.unwrap();
             thread::spawn(move || {
                 let _request = stream.read(&mut [0; 4096]);
-                let _sent = stream.write_all(answer.as_bytes());
+                let _sent = stream.write_all(response.as_bytes());
             });
         }
     });
@@ -112,10 +112,10 @@ fn answering(answer: &'static str) -> String {
 }
 
 #[test]
-fn check_connect_says_nothing_good_of_a_server_that_is_not_influxdb() {
+fn check_connect_fails_for_a_server_that_is_not_influxdb() {
     let cluster = Cluster::with_topic("t", 1);
     let f = |name: &str, answer: &'static str| {
-        let url = answering(answer);
+        let url = responding(answer);
         let output = Setup::new(name, &cluster.address(), "['t']", &url).run(&["check", "--connect"]);
         let shown = text(&output.stdout);
         assert_eq!(output.status.code(), Some(1), "{name}: {shown}");
@@ -131,11 +131,11 @@ fn check_connect_says_nothing_good_of_a_server_that_is_not_influxdb() {
     f("website", "HTTP/1.1 200 OK\r\nContent-Length: 7\r\nConnection: close\r\n\r\n<html/>");
 }
 
-/// A name that does not resolve is reached through a proxy only; this one answers 502.
+/// A name that does not resolve is reached only through the proxy, which answers 502.
 #[test]
-fn check_connect_heeds_the_forms_of_no_proxy() {
+fn check_connect_supports_the_forms_of_no_proxy() {
     let cluster = Cluster::with_topic("t", 1);
-    let proxy = answering("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let proxy = responding("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let setup = Setup::new("no-proxy", &cluster.address(), "['t']", "http://influx.hidden.invalid:8086");
     let f = |list: &str, is_direct: bool| {
         let mut command = setup.command(&["check", "--connect"]);
@@ -162,11 +162,11 @@ fn check_connect_heeds_the_forms_of_no_proxy() {
     f("*", true);
 }
 
-/// The remedies of `check` are those of `run`.
+/// `check` has the remedies of `run`.
 #[test]
-fn check_connect_knows_tls_against_plain_http() {
+fn check_connect_recognizes_tls_to_a_plain_http_server() {
     let cluster = Cluster::with_topic("t", 1);
-    let url = answering("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let url = responding("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     let url = url.replace("http://", "https://");
     let output = Setup::new("tls", &cluster.address(), "['t']", &url).run(&["check", "--connect"]);
     let shown = text(&output.stdout);
@@ -174,7 +174,7 @@ fn check_connect_knows_tls_against_plain_http() {
     assert!(!shown.contains("certificate"), "{shown}");
 }
 
-/// With a wrong unit, points lie in 1970 or are rejected; the mapping's own unit passes.
+/// With a wrong unit, points are in 1970 or rejected; with the right unit the check passes.
 #[test]
 fn check_connect_fails_where_times_have_another_unit() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
@@ -213,7 +213,7 @@ fn check_connect_fails_where_times_have_another_unit() {
 #[test]
 fn check_connect_warns_of_points_that_overwrite_each_other() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
-    // Three meters in one record, which only their place tells apart.
+    // Three meters in one record, distinguished only by their position.
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let meters: Vec<String> = (0..3).map(|n| format!(r#"{{"v":{n},"ts":{now_ms}}}"#)).collect();
     cluster.produce("t", 0, [format!("[{}]", meters.join(",")).as_str()]);
@@ -228,8 +228,8 @@ fn check_connect_warns_of_points_that_overwrite_each_other() {
 }
 
 #[test]
-fn check_connect_names_servers_that_are_not_there() {
-    // Port 1 has no service on any machine that tests run on.
+fn check_connect_names_unreachable_servers() {
+    // No machine that runs tests has a service on port 1.
     let setup = Setup::new("nowhere", "127.0.0.1:1", "['t']", "http://127.0.0.1:1");
     let output = setup.run(&["check", "--connect"]);
     let shown = text(&output.stdout);
@@ -243,7 +243,7 @@ fn check_connect_names_servers_that_are_not_there() {
     }
 }
 
-/// A broker that gives another name of itself: what comes from `to` has it in the place of "127.0.0.1", which is as long.
+/// A broker that advertises another name: in the responses from `to`, the name replaces "127.0.0.1", which has the same length.
 fn renaming(to: &str, name: &'static [u8; 9]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -257,14 +257,14 @@ fn renaming(to: &str, name: &'static [u8; 9]) -> String {
                 let _closed = to_server.shutdown(Shutdown::Both);
             });
             thread::spawn(move || {
-                // Whole answers: a name could else arrive in two parts.
-                while let Some(mut answer) = kafka_frame(&mut server) {
-                    for at in 0..=answer.len().saturating_sub(name.len()) {
-                        if answer[at..].starts_with(b"127.0.0.1") {
-                            answer[at..at + name.len()].copy_from_slice(name);
+                // Reads whole responses, so that no name is split.
+                while let Some(mut response) = kafka_frame(&mut server) {
+                    for at in 0..=response.len().saturating_sub(name.len()) {
+                        if response[at..].starts_with(b"127.0.0.1") {
+                            response[at..at + name.len()].copy_from_slice(name);
                         }
                     }
-                    if client.write_all(&answer).is_err() {
+                    if client.write_all(&response).is_err() {
                         break;
                     }
                 }
@@ -275,7 +275,7 @@ fn renaming(to: &str, name: &'static [u8; 9]) -> String {
     address
 }
 
-/// One request or answer of Kafka's protocol with the four bytes of its size; none at the connection's end.
+/// Reads a request or response of Kafka's protocol, with the four bytes of its size; none at the end of the connection.
 fn kafka_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut frame = vec![0; 4];
     stream.read_exact(&mut frame).ok()?;
@@ -285,8 +285,7 @@ fn kafka_frame(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(frame)
 }
 
-/// A listener that answers like a `KRaft` controller's of Kafka 4.1: it names the requests that it serves, and metadata for
-/// clients is none of them.
+/// A listener that responds like a `KRaft` controller of Kafka 4.1: it lists its supported requests, without metadata for clients.
 fn controller() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -303,14 +302,14 @@ fn controller() -> String {
                         break;
                     }
                     // ApiVersions 3: correlation id, no error, a compact array, no throttling, no tags.
-                    let mut answer = [&request[8..12], &[0, 0, served.len() as u8 + 1]].concat();
+                    let mut response = [&request[8..12], &[0, 0, served.len() as u8 + 1]].concat();
                     for (key, min, max) in served {
-                        answer.extend([key, min, max].map(u16::to_be_bytes).concat());
-                        answer.push(0);
+                        response.extend([key, min, max].map(u16::to_be_bytes).concat());
+                        response.push(0);
                     }
-                    answer.extend([0; 5]);
-                    let size = (answer.len() as u32).to_be_bytes();
-                    if client.write_all(&[&size[..], &answer].concat()).is_err() {
+                    response.extend([0; 5]);
+                    let size = (response.len() as u32).to_be_bytes();
+                    if client.write_all(&[&size[..], &response].concat()).is_err() {
                         break;
                     }
                 }
@@ -321,7 +320,7 @@ fn controller() -> String {
 }
 
 #[test]
-fn check_connect_names_the_port_of_a_controller() {
+fn check_connect_recognizes_the_port_of_a_controller() {
     let sink = Sink::with_buckets(&["main"]);
     let address = controller();
     let setup = Setup::new("controller", &address, "['t']", &sink.receiver.url());
@@ -334,7 +333,7 @@ fn check_connect_names_the_port_of_a_controller() {
 }
 
 #[test]
-fn check_connect_names_a_broker_that_gives_a_name_nobody_knows() {
+fn check_connect_names_an_advertised_name_that_does_not_resolve() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
     let brokers = cluster.address();
     let port = brokers.rsplit(':').next().unwrap();
@@ -342,17 +341,17 @@ fn check_connect_names_a_broker_that_gives_a_name_nobody_knows() {
     let output = setup.run(&["check", "--connect"]);
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{shown}");
-    let calls = format!(
-        "FAILED  a bootstrap address answered, but broker 1 calls itself n.invalid:{port}, which does not resolve here"
+    let advertises = format!(
+        "FAILED  the bootstrap address responds, but broker 1 advertises n.invalid:{port}, which does not resolve here"
     );
-    // Topics are asked for only where the list of them arrived before librdkafka left the bootstrap address.
-    for line in [&*calls, "may be written"] {
+    // Topics are checked only if the metadata arrived before librdkafka left the bootstrap address.
+    for line in [&*advertises, "may be written"] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
 }
 
 #[test]
-fn check_connect_names_what_is_not_kafka() {
+fn check_connect_recognizes_an_http_server() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
     let http = sink.receiver.url();
     let http = http.trim_start_matches("http://");
@@ -364,14 +363,14 @@ fn check_connect_names_what_is_not_kafka() {
     let not_kafka = format!(
         "FAILED  broker {http}: connected, but something that speaks HTTP answers: check `kafka.brokers`"
     );
-    // The other one is asked all the same.
+    // The other address is checked, too.
     for line in [&*not_kafka, "answers for 1 broker", "ok      topic t: 1 partition"] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
 }
 
 #[test]
-fn check_connect_puts_samples_through_the_mapping() {
+fn check_connect_maps_sampled_records() {
     let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::with_buckets(&["main"]));
     let record = r#"{"hots":"h","v":1,"state":"on"}"#;
     cluster.produce("t", 0, std::iter::repeat_n(record, 300));
@@ -382,10 +381,10 @@ fn check_connect_puts_samples_through_the_mapping() {
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}");
     for line in [
-        "ok      topic t: nothing is committed: by `offset_reset` = \"earliest\" all 302 records there are read",
+        "ok      topic t: no committed offset: with `offset_reset` = \"earliest\" all 302 records are read",
         "warn    topic t: 52 sampled records become 51 points; 1 is rejected, such as t[1]@1: it is not JSON",
         "warn    topic t: 102 values under hots, state: strings and booleans are dropped",
-        "warn    topic empty: it holds no records",
+        "warn    topic empty: it has no records",
         "warn    t: `host` of `tag_keys` is in none of 51 sampled records: did you mean `hots`?",
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
@@ -396,7 +395,7 @@ fn check_connect_puts_samples_through_the_mapping() {
 }
 
 #[test]
-fn check_connect_says_how_far_behind_the_group_is() {
+fn check_connect_reports_the_lag_of_the_group() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
     cluster.produce("t", 0, std::iter::repeat_n(r#"{"v":1}"#, 10));
     cluster.commit("t", 0, 7);
@@ -413,7 +412,7 @@ fn check_connect_says_how_far_behind_the_group_is() {
 }
 
 #[test]
-fn check_connect_asks_whether_dead_letters_can_be_written() {
+fn check_connect_checks_that_dead_letters_can_be_written() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
     cluster.create_topic("t-dead", 2);
     let f = |name: &str, dead_letter: &str, status: i32, want: &str| {
@@ -427,9 +426,9 @@ fn check_connect_asks_whether_dead_letters_can_be_written() {
         assert!(!setup.folder.join("dead.jsonl").exists());
     };
     f("topic", "topic = 't-dead'", 0, "ok      dead-letter topic t-dead: 2 partitions");
-    // It is not counted among those that are read.
+    // The dead-letter topic is not among the topics that are read.
     f("pattern", "topic = 't-dead'", 0, "ok      topics ^t-: 2 match");
-    // The mock cluster does not say whether it creates topics.
+    // The mock cluster does not report whether it creates topics.
     f("later", "topic = 'later'", 0, "ok      dead-letter topic later: it does not exist; create it, unless");
     f("file", "file = 'dead.jsonl'", 0, "ok      dead-letter file dead.jsonl: may be written");
     f(
@@ -455,7 +454,7 @@ fn map_live_shows_a_topic_without_joining_the_group() {
 }
 
 #[test]
-fn map_live_ends_well_with_ctrl_c_and_says_when_nothing_came() {
+fn map_live_ends_with_ctrl_c_and_reports_an_empty_topic() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, [r#"{"host":"h1","v":1.5,"state":"on"}"#]);
     cluster.create_topic("empty", 1);
@@ -476,11 +475,11 @@ fn map_live_ends_well_with_ctrl_c_and_says_when_nothing_came() {
     let output = setup.run(&["map", "--live", "1", "--topic", "empty"]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("empty: no record is there, and none came"), "{said}");
+    assert!(said.contains("empty: the topic is empty, and no record arrived"), "{said}");
 }
 
 #[test]
-fn health_wants_no_secrets() {
+fn health_needs_no_secrets() {
     let setup = Setup::with(
         "health",
         "127.0.0.1:1",
@@ -498,7 +497,7 @@ fn health_wants_no_secrets() {
 }
 
 #[test]
-fn without_a_command_it_says_how_to_begin() {
+fn without_a_command_the_first_steps_are_shown() {
     let setup = Setup::new("begin", "127.0.0.1:1", "['t']", "http://127.0.0.1:1");
     let output = setup.run(&[]);
     assert_eq!(output.status.code(), Some(2));
@@ -508,7 +507,7 @@ fn without_a_command_it_says_how_to_begin() {
     }
 }
 
-/// `run`, until it is dropped, with its log in a file.
+/// A process of `run` with its log in a file; killed on drop.
 struct Running<'s> {
     child: Child,
     setup: &'s Setup,
@@ -527,11 +526,11 @@ impl<'s> Running<'s> {
         log.lines().map(str::to_owned).collect()
     }
 
-    fn has_told(&self, words: &str) -> bool {
-        self.log().iter().any(|line| line.contains(words))
+    fn has_logged(&self, text: &str) -> bool {
+        self.log().iter().any(|line| line.contains(text))
     }
 
-    /// SIGTERM; returns whether it ended well.
+    /// Sends SIGTERM; returns whether the exit status is 0.
     fn stop(&mut self) -> bool {
         signal(self.child.id(), "TERM");
         self.child.wait().unwrap().success()
@@ -540,14 +539,14 @@ impl<'s> Running<'s> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
     }
 }
 
 #[test]
-fn run_logs_json_and_is_quiet_when_well() {
+fn run_logs_json_and_nothing_while_healthy() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)));
     cluster.produce("t", 0, (0..100).map(|n| format!(r#"{{"host":"h{n}","v":{n},"note":"text"}}"#)));
     cluster.produce("t", 0, ["no json"]);
@@ -555,28 +554,28 @@ fn run_logs_json_and_is_quiet_when_well() {
     let more = format!("[log]\nformat = 'json'\n[admin]\nlisten = '{listen}'\n");
     let setup = Setup::with("json-log", &cluster.address(), "['t']", &sink.receiver.url(), &more);
     let mut bridge = Running::start(&setup);
-    wait_until("it says that it holds", || bridge.has_told("blocked, records stay uncommitted"));
-    // A hold is no illness: a restart would not mend it.
+    wait_until("the alarm is logged", || bridge.has_logged("blocked, records stay uncommitted"));
+    // A blocked bridge is healthy: a restart would not fix the cause.
     let health = setup.run(&["health"]);
     assert_eq!(health.status.code(), Some(0), "{}", text(&health.stderr));
     sink.answer(None);
-    wait_until("it says that it goes on", || bridge.has_told("writing goes on"));
+    wait_until("the end of the alarm is logged", || bridge.has_logged("writing goes on"));
     wait_until("all is stored", || sink.lines_stored() == 100);
-    wait_until("the first lines are told", || bridge.has_told("first lines stored"));
-    let told = bridge.log();
+    wait_until("the first lines are logged", || bridge.has_logged("first lines stored"));
+    let logged = bridge.log();
     cluster.produce("t", 0, (100..5_000).map(|n| format!(r#"{{"host":"h{n}","v":{n}}}"#)));
     wait_until("the others are stored", || sink.lines_stored() == 5_000);
-    assert_eq!(bridge.log(), told, "nothing is told while all is well");
+    assert_eq!(bridge.log(), logged, "nothing is logged while healthy");
     assert!(bridge.stop());
-    assert_eq!(setup.run(&["health"]).status.code(), Some(1), "it has stopped");
+    assert_eq!(setup.run(&["health"]).status.code(), Some(1), "the bridge has stopped");
 
     let log = bridge.log();
     let lines: Vec<(String, String)> = log.iter().map(|line| level_and_message(line)).collect();
     let shown = log.join("\n");
     let of_level = |level: &str| lines.iter().filter(|line| line.0 == level).count();
-    let messages = |words: &[&str]| {
-        for word in words {
-            assert!(lines.iter().any(|(_, message)| message == word), "no {word:?} in\n{shown}");
+    let messages = |wanted: &[&str]| {
+        for want in wanted {
+            assert!(lines.iter().any(|(_, message)| message == want), "no {want:?} in\n{shown}");
         }
     };
     messages(&["kafka-influx-bridge starts", "subscribed", "assigned", "first record", "record rejected"]);
@@ -584,7 +583,7 @@ fn run_logs_json_and_is_quiet_when_well() {
     assert!(of_level("ERROR") == 1 && of_level("WARN") <= 4 && lines.len() < 18, "{shown}");
 }
 
-/// Of a line of the log, which has to be JSON in the documents' words.
+/// Level and message of a line of the log, which must be JSON and use the terms of the documents.
 fn level_and_message(line: &str) -> (String, String) {
     let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
     let field = |key: &str| {

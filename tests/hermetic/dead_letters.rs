@@ -1,4 +1,4 @@
-//! Dead letters against the mock cluster: written to a topic, read back, originals read again.
+//! Dead letters with the mock cluster: written to a topic, read back, originals read again.
 
 use configuration::Config;
 use engine::dead_letter::{
@@ -46,7 +46,7 @@ impl Kafka {
         self.runtime.block_on(to.send(letters))
     }
 
-    /// As the bridge does; it fails where that takes too long.
+    /// Sends like the bridge; fails if that takes too long.
     fn send_until_taken(&self, to: &DeadLetters, mut letters: Vec<Letter>) {
         let deadline = Instant::now() + Duration::from_mins(1);
         while let Err(error) = self.send(to, &mut letters) {
@@ -55,7 +55,7 @@ impl Kafka {
         }
     }
 
-    /// All letters of the topic, by the offset of their originals.
+    /// All letters of the topic, by the offsets of their originals.
     fn read_back(&self) -> Vec<Found> {
         let mut reading = Reading::topic(&self.config().kafka, "dead").unwrap();
         let mut found = Vec::new();
@@ -72,7 +72,7 @@ impl Kafka {
         found
     }
 
-    /// Records with a key and headers, one a batch, from offset 0 on.
+    /// Produces records with a key and headers, one per batch, from offset 0 on.
     fn produce(&self, topic: &str, values: impl IntoIterator<Item = Vec<u8>>) {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", self.cluster.bootstrap_servers())
@@ -97,13 +97,13 @@ impl Kafka {
         self.runtime.block_on(from.read(wanted))
     }
 
-    /// The next requests of this kind fail so.
+    /// The next requests of this kind fail with these errors.
     fn fail(&self, requests: RDKafkaApiKey, error: RDKafkaRespErr, times: usize) {
         self.cluster.request_errors(requests, &vec![error; times]);
     }
 }
 
-/// `BaseRecord` takes its headers by value, and is taken by value itself.
+/// `BaseRecord` takes itself and its headers by value, so every header is moved.
 trait CloneWith<'a> {
     fn clone_with(&self, headers: &OwnedHeaders) -> BaseRecord<'a, str, [u8]>;
 }
@@ -174,7 +174,7 @@ fn letters_are_read_back_as_they_were_written() {
     assert_eq!(kafka.read_back(), want);
 }
 
-/// The producer itself refuses more than 1,000,000 bytes with all headers.
+/// The producer refuses more than 1,000,000 bytes including headers.
 #[test]
 fn a_letter_that_is_too_large_keeps_its_first_64_kb() {
     let kafka = Kafka::start();
@@ -193,7 +193,7 @@ fn a_letter_that_is_too_large_keeps_its_first_64_kb() {
     assert_eq!(found[2], Found { letter: without_long, truncated: true });
 }
 
-/// A topic whose max.message.bytes is smaller: the broker refuses.
+/// The broker refuses letters above the topic's max.message.bytes.
 #[test]
 fn a_letter_that_the_broker_refuses_as_too_large_is_cut_until_it_fits() {
     let kafka = Kafka::start();
@@ -206,7 +206,7 @@ fn a_letter_that_the_broker_refuses_as_too_large_is_cut_until_it_fits() {
     let found = kafka.read_back();
     assert!(found[1].truncated);
     assert_eq!(found[1].letter.value.as_ref().unwrap().len(), 16_000);
-    // One that takes nothing at all is an error that says so, and not a letter lost.
+    // A topic that accepts not even a cut letter is reported as an error, and no letter is lost.
     kafka.fail(RDKafkaApiKey::Produce, too_large, 7);
     let mut letters = vec![letter(2, Some(vec![b'x'; 200_000]))];
     let error = kafka.send(&to, &mut letters).unwrap_err();
@@ -217,12 +217,12 @@ fn a_letter_that_the_broker_refuses_as_too_large_is_cut_until_it_fits() {
 }
 
 #[test]
-fn what_was_acknowledged_is_not_sent_again() {
+fn acknowledged_letters_are_not_sent_again() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
     kafka.fail(RDKafkaApiKey::Produce, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD, 1);
-    // So large that only a few go into one request.
+    // Letters so large that only a few fit into one request.
     let mut letters: Vec<Letter> = (1..50).map(|offset| letter(offset, Some(vec![b'x'; 30_000]))).collect();
     let error = kafka.send(&to, &mut letters).unwrap_err();
     assert_eq!(error.cause_name(), "dead_letter_topic_refuses");
@@ -234,7 +234,7 @@ fn what_was_acknowledged_is_not_sent_again() {
 }
 
 #[test]
-fn goes_on_by_itself_once_the_topic_may_be_written() {
+fn writing_resumes_once_the_topic_may_be_written() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
@@ -248,7 +248,7 @@ fn goes_on_by_itself_once_the_topic_may_be_written() {
 }
 
 #[test]
-fn goes_on_by_itself_once_the_topic_is_there() {
+fn writing_resumes_once_the_topic_exists() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.cluster.topic_error("dead", RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART).unwrap();
@@ -261,9 +261,9 @@ fn goes_on_by_itself_once_the_topic_is_there() {
     assert_eq!(kafka.read_back().len(), 2);
 }
 
-/// What passes by itself is tried again by the client, within the attempt.
+/// Within an attempt, the client retries temporary errors.
 #[test]
-fn a_broker_that_fails_for_a_moment_costs_no_attempt() {
+fn a_short_broker_failure_is_retried_within_the_attempt() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
@@ -278,7 +278,7 @@ fn a_broker_that_fails_for_a_moment_costs_no_attempt() {
 }
 
 #[test]
-fn a_cluster_that_is_down_is_told_and_letters_wait() {
+fn letters_wait_for_a_cluster_that_is_down_and_the_outage_is_reported() {
     let kafka = Kafka::start();
     let to = kafka.letters();
     kafka.send(&to, &mut vec![letter(0, None)]).unwrap();
@@ -286,21 +286,21 @@ fn a_cluster_that_is_down_is_told_and_letters_wait() {
     let mut letters = vec![letter(1, None), letter(2, None)];
     let error = kafka.send(&to, &mut letters).unwrap_err();
     assert_eq!((error.cause_name(), letters.len()), ("dead_letter_topic_unreachable", 2));
-    assert!(error.to_string().contains("is `kafka.brokers` right and Kafka up?"), "{error}");
+    assert!(error.to_string().contains("check `kafka.brokers`, "), "{error}");
     kafka.cluster.broker_up(1).unwrap();
     kafka.send_until_taken(&to, letters);
     assert_eq!(kafka.read_back().len(), 3);
 }
 
 #[test]
-fn originals_are_read_again_in_the_order_asked_for() {
+fn originals_are_returned_in_the_requested_order() {
     let kafka = Kafka::start();
     kafka.cluster.create_topic("t", 3, 1).unwrap();
     kafka.produce("t", (0..3_000).map(|n| format!("value {n}").into_bytes()));
     let originals = Originals::new(&kafka.config().kafka);
-    let asked = [2_999, 5, 0, 5, 1_700, 6].map(|offset| wanted("t", 0, offset));
+    let requested = [2_999, 5, 0, 5, 1_700, 6].map(|offset| wanted("t", 0, offset));
     for _ in 0..2 {
-        let found = kafka.read(&originals, &asked).unwrap();
+        let found = kafka.read(&originals, &requested).unwrap();
         let found: Vec<Original> = found.into_iter().map(Option::unwrap).collect();
         let values: Vec<_> =
             found.iter().map(|it| String::from_utf8_lossy(it.value.as_ref().unwrap()).into_owned()).collect();
@@ -320,14 +320,14 @@ fn originals_are_read_again_in_the_order_asked_for() {
     assert!(kafka.read(&originals, &[]).unwrap().is_empty());
 }
 
-/// The mock cluster keeps 5 MB a partition.
+/// The mock cluster keeps 5 MB of each partition.
 #[test]
-fn originals_that_are_gone_are_none() {
+fn deleted_originals_are_none() {
     let kafka = Kafka::start();
     kafka.cluster.create_topic("t", 2, 1).unwrap();
     kafka.produce("t", (0..20).map(|n| vec![n; 900_000]));
     let originals = Originals::new(&kafka.config().kafka);
-    let asked = [
+    let requested = [
         wanted("t", 0, 0),
         wanted("t", 0, 19),
         wanted("t", 0, 20),
@@ -336,21 +336,21 @@ fn originals_that_are_gone_are_none() {
         wanted("never", 0, 5),
         wanted("t", 0, 18),
     ];
-    let found = kafka.read(&originals, &asked).unwrap();
+    let found = kafka.read(&originals, &requested).unwrap();
     let first = |original: &Option<Original>| original.as_ref().map(|it| it.value.as_ref().unwrap()[0]);
     let got: Vec<Option<u8>> = found.iter().map(first).collect();
     assert_eq!(got, [None, Some(19), None, None, None, None, Some(18)]);
 }
 
-/// What is refused together may be more than fits into memory.
+/// Letters that are refused together may have originals that exceed memory together.
 #[test]
 fn large_originals_are_read_in_parts() {
     let kafka = Kafka::start();
     kafka.cluster.create_topic("t", 1, 1).unwrap();
     kafka.produce("t", (0..5).map(|n| vec![n; 900_000]));
     let originals = Originals::new(&kafka.config().kafka);
-    let asked: Vec<Wanted> = (0..5).map(|offset| wanted("t", 0, offset)).collect();
-    let (mut rest, mut parts) = (asked.as_slice(), Vec::new());
+    let requested: Vec<Wanted> = (0..5).map(|offset| wanted("t", 0, offset)).collect();
+    let (mut rest, mut parts) = (requested.as_slice(), Vec::new());
     while !rest.is_empty() {
         let found = kafka.read(&originals, rest).unwrap();
         assert!(found.iter().all(Option::is_some));
@@ -369,7 +369,7 @@ fn originals_wait_for_a_cluster_that_is_down() {
     let originals = Originals::new(&kafka.config().kafka);
     let error = kafka.read(&originals, &[wanted("t", 0, 0)]).unwrap_err();
     assert_eq!(error.cause_name(), "originals_unreadable");
-    assert!(error.to_string().contains("is `kafka.brokers` right and Kafka up?"), "{error}");
+    assert!(error.to_string().contains("check `kafka.brokers`, "), "{error}");
     kafka.cluster.broker_up(1).unwrap();
     let found = kafka.read(&originals, &[wanted("t", 0, 0)]).unwrap();
     assert_eq!(found[0].as_ref().unwrap().value.as_deref(), Some(&b"value"[..]));

@@ -1,12 +1,12 @@
-//! The demo as a newcomer runs it: it starts, shows what goes in and what comes out, and ends well.
+//! The demo, run as a process: it starts, shows records and their lines, and exits with status 0.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-/// A demo whose output is read.
+/// A running demo.
 struct Demo {
     child: Child,
-    /// None: closed.
+    /// None if closed.
     out: Option<BufReader<ChildStdout>>,
 }
 
@@ -23,14 +23,14 @@ impl Demo {
         Self { child, out }
     }
 
-    /// What is shown until a line has this text. The demo itself ends when nothing comes.
+    /// Reads the output up to a line with this text.
     fn read_until(&mut self, text: &str) -> String {
         let mut shown = String::new();
         loop {
             let line_start = shown.len();
             assert!(
                 self.out.as_mut().unwrap().read_line(&mut shown).unwrap() > 0,
-                "it ended without {text:?}:\n{shown}"
+                "the output ended without {text:?}:\n{shown}"
             );
             if shown[line_start..].contains(text) {
                 return shown;
@@ -38,7 +38,7 @@ impl Demo {
         }
     }
 
-    /// The rest of its output, after a good end.
+    /// Waits for exit status 0; returns the rest of the output.
     fn end(mut self) -> String {
         let mut rest = String::new();
         self.out.as_mut().unwrap().read_to_string(&mut rest).unwrap();
@@ -50,20 +50,20 @@ impl Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        // Of a test that failed; otherwise it has ended.
+        // After a failed test the process is still running.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
     }
 }
 
-/// Produced, stored and rejected, from the last line.
+/// The numbers of produced, stored and rejected records in the last line.
 fn totals(output: &str) -> [u64; 3] {
     let last = output.lines().last().unwrap().replace(',', "");
     let numbers: Vec<u64> = last.split(' ').filter_map(|word| word.parse().ok()).collect();
     numbers.try_into().unwrap_or_else(|_| panic!("{last:?} are no totals"))
 }
 
-fn ends_well_on(signal: &str) {
+fn assert_ends_on(signal: &str) {
     let mut demo = Demo::start(&[]);
     let mut shown = demo.read_until("points/s stored");
     crate::signals::signal(demo.child.id(), signal);
@@ -74,7 +74,7 @@ fn ends_well_on(signal: &str) {
         assert!(pair.is_some_and(|(into, out)| into < out), "no pair of {topic}:\n{shown}");
     }
     assert!(shown.contains("\nrejected: it is not JSON"), "{shown}");
-    assert!(shown.contains("status page, while this runs: http://127.0.0.1:"), "{shown}");
+    assert!(shown.contains("Status page of the bridge, while the demo runs: http://127.0.0.1:"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "colours without a terminal:\n{shown}");
     let [produced, stored, rejected] = totals(&shown);
     assert_eq!(produced, stored + rejected, "{shown}");
@@ -82,17 +82,17 @@ fn ends_well_on(signal: &str) {
 }
 
 #[test]
-fn ctrl_c_ends_it_with_totals_that_add_up() {
-    ends_well_on("INT");
+fn ctrl_c_ends_the_demo_with_complete_totals() {
+    assert_ends_on("INT");
 }
 
 #[test]
-fn sigterm_ends_it_with_totals_that_add_up() {
-    ends_well_on("TERM");
+fn sigterm_ends_the_demo_with_complete_totals() {
+    assert_ends_on("TERM");
 }
 
 #[test]
-fn ends_by_itself_when_asked_to() {
+fn ends_after_the_given_time() {
     let mut demo = Demo::start(&["--seconds", "2"]);
     let mut shown = demo.read_until("Every second");
     shown += &demo.end();
@@ -100,9 +100,9 @@ fn ends_by_itself_when_asked_to() {
     assert_eq!(produced, stored + rejected, "{shown}");
 }
 
-/// As `demo | head` does.
+/// For example `demo | head`.
 #[test]
-fn a_closed_output_ends_it() {
+fn a_closed_output_ends_the_demo() {
     let mut demo = Demo::start(&[]);
     demo.read_until("out sensors");
     demo.out = None;

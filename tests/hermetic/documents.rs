@@ -1,4 +1,4 @@
-//! What the documents say is true: paths exist, commands and configurations work.
+//! Documents are true: paths, commands, configurations, messages and tests that they name exist.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
 }
 
-/// The names under which browsers find the headings of a document.
+/// The anchors that browsers and GitHub give to the headings of a document.
 fn headings(text: &str) -> impl Iterator<Item = String> {
     let titles = text
         .lines()
@@ -43,7 +43,7 @@ fn headings(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// The Rust files below a folder, with their text.
+/// The Rust files of a folder, with their text.
 fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
     fn add(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -61,7 +61,7 @@ fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
     files
 }
 
-/// All of the program's text, with strings that go on in the next line put together.
+/// All source text, with continued strings joined.
 fn sources() -> String {
     let all: String = ["src", "crates"].into_iter().flat_map(rust_files).map(|(_, text)| text).collect();
     let mut joined = String::new();
@@ -72,7 +72,7 @@ fn sources() -> String {
 }
 
 #[test]
-fn messages_in_troubleshooting_are_those_of_the_program() {
+fn messages_in_troubleshooting_exist_in_the_program() {
     let sources = sources();
     for (document, begin) in [("docs/troubleshooting.md", "### \""), ("docs/README.ko.md", "| \"")] {
         let text = read(document);
@@ -96,7 +96,7 @@ fn paths_in_documents_exist() {
         let of_project = |path: &&str| {
             ["src/", "crates/", "tests/", "docker/", "examples/"].iter().any(|top| path.starts_with(top))
         };
-        // Links begin at the document, as browsers take them.
+        // Links are relative to the document.
         let folder = root().join(document).parent().unwrap().to_owned();
         let links = linked.filter(|link| !link.contains("://")).map(|link| {
             let (path, heading) = link.split_once('#').unwrap_or((link, ""));
@@ -121,7 +121,7 @@ fn paths_in_documents_exist() {
 }
 
 /// Asserts that each test that a document names exists: `FILE NAME` is a test in that file, `tests/loss/run NAME` a scenario.
-/// Returns how many the document names.
+/// Returns the number of names.
 fn assert_named_tests_exist(document: &str) -> usize {
     let text = read(document);
     let named = text.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once(' '));
@@ -151,7 +151,7 @@ fn tests_of_the_bugs_found_exist() {
     }
 }
 
-/// `tests/support/seed.rs` reads the seed of a randomised test and prints the command that repeats the run.
+/// Only `tests/support/seed.rs` reads a test's seed, because it prints the command that repeats the run.
 #[test]
 fn each_seed_is_printed_with_the_command_that_repeats_it() {
     let mut files = 0;
@@ -164,7 +164,7 @@ fn each_seed_is_printed_with_the_command_that_repeats_it() {
         assert!(!reads_seed || prints, "{}: call tests/support/seed.rs for the seed", path.display());
         assert!(
             !text.contains("with_seed(fastrand::u64(..))"),
-            "{}: a seed that nobody sees",
+            "{}: the seed is not printed",
             path.display()
         );
         files += usize::from(reads_seed);
@@ -172,9 +172,9 @@ fn each_seed_is_printed_with_the_command_that_repeats_it() {
     assert!(files >= 8, "only {files} files with seeds were found");
 }
 
-/// Each word of the tables of causes and reasons is one of the program's.
+/// Each cause and reason in the tables exists in the program.
 #[test]
-fn causes_in_troubleshooting_are_those_of_the_program() {
+fn causes_in_troubleshooting_exist_in_the_program() {
     let sources = sources();
     let text = read("docs/troubleshooting.md");
     let by_message = text.split("## By message").nth(1).unwrap();
@@ -189,7 +189,7 @@ fn causes_in_troubleshooting_are_those_of_the_program() {
 }
 
 #[test]
-fn the_first_configuration_is_one() {
+fn the_first_configuration_is_valid() {
     let text = read("README.md");
     let [configuration] = &blocks(&text, "toml")[..] else { panic!("one configuration") };
     let env = |name: &str| (name == "INFLUX_TOKEN").then(|| "token".to_owned());
@@ -212,9 +212,9 @@ fn architecture_is_read_in_one_sitting() {
     assert!(read("ARCHITECTURE.md").lines().count() <= 200);
 }
 
-/// A mutation whose text has moved would break nothing, and one without a row was never run.
+/// A mutation must match the sources, and it must have been run, which writes its row.
 #[test]
-fn each_deliberate_fault_stands_in_the_sources_and_in_the_table() {
+fn each_mutation_matches_the_sources_and_has_a_row() {
     let mutations: toml::Table = read("tests/mutations/mutations.toml").parse().unwrap();
     let mutations = mutations.get("mutation").and_then(toml::Value::as_array).unwrap();
     assert!(mutations.len() >= 25, "{} deliberate faults", mutations.len());
@@ -223,11 +223,30 @@ fn each_deliberate_fault_stands_in_the_sources_and_in_the_table() {
         let text = |key: &str| mutation.get(key).and_then(toml::Value::as_str).unwrap();
         let (name, file) = (text("name"), text("file"));
         let times = read(file).matches(text("find")).count();
-        assert_eq!(times, 1, "{name}: its text stands {times} times in {file}");
+        assert_eq!(times, 1, "{name}: its text occurs {times} times in {file}");
         let row = format!("| {} | `{file}` |", text("breaks"));
         assert!(
             faults.contains(&row),
             "{name}: docs/faults.md has no row; write it with tests/mutations/run --write"
         );
     }
+}
+
+/// A test that was renamed would leave its old name in the table until the next run of all mutations.
+#[test]
+fn tests_that_catch_deliberate_faults_exist() {
+    let faults = read("docs/faults.md");
+    let (_, table) = faults.split_once("<!-- mutations").unwrap();
+    let (table, _) = table.split_once("<!-- end of mutations -->").unwrap();
+    let caught_by = table.lines().filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());
+    let tests: Vec<&str> = caught_by
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .filter_map(|path| path.rsplit("::").next())
+        .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        .collect();
+    assert!(tests.len() > 40, "only {} tests were found", tests.len());
+    let sources: String =
+        ["src", "crates", "tests"].into_iter().flat_map(rust_files).map(|(_, text)| text).collect();
+    let missing: Vec<&&str> = tests.iter().filter(|name| !sources.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "docs/faults.md names tests that do not exist: {missing:#?}");
 }

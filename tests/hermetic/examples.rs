@@ -1,11 +1,11 @@
-//! Every folder of `examples/`: `check` accepts its configuration, and `map` makes of its records exactly its points.
+//! Every folder of `examples/`: `check` accepts its configuration, and `map` makes exactly its points from its records.
 
 use configuration::load_without_secrets;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// What Kafka's clock said of all records, as the examples' README says.
+/// The Kafka timestamp of all records, as in examples/README.md.
 const TIMESTAMP: &str = "1767225600123000000";
 
 fn examples() -> Vec<PathBuf> {
@@ -17,7 +17,7 @@ fn examples() -> Vec<PathBuf> {
     folders
 }
 
-/// Runs the binary in a folder, as its README tells a newcomer to.
+/// Runs the binary in a folder, as examples/README.md tells users to.
 fn bridge(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
         .current_dir(folder)
@@ -42,7 +42,7 @@ fn topic(folder: &Path) -> String {
     config.kafka.topics.names.into_iter().next().unwrap()
 }
 
-/// The numbers before the reasons in `rejected.txt`, or in `records.jsonl:LINE: reason`.
+/// The line numbers in `rejected.txt`, or in `records.jsonl:LINE: reason`.
 fn line_numbers(reasons: &str, before: &str) -> Vec<usize> {
     let numbered = reasons.lines().filter_map(|line| line.strip_prefix(before));
     numbered.map(|line| line.split_once(": ").unwrap().0.parse().unwrap()).collect()
@@ -75,7 +75,7 @@ fn records_become_exactly_the_expected_points() {
     }
 }
 
-/// Names the first line that differs: whole files are hard to compare by eye.
+/// Reports the first different line: whole files are hard to compare by eye.
 fn assert_same_lines(got: &str, want: &str, folder: &Path) {
     for (number, (got, want)) in got.lines().zip(want.lines()).enumerate() {
         assert_eq!(got, want, "{}/expected.lp:{}", folder.display(), number + 1);
@@ -83,7 +83,7 @@ fn assert_same_lines(got: &str, want: &str, folder: &Path) {
     assert_eq!(got, want, "{}", folder.display());
 }
 
-/// The example of Telegraf's documentation, as it stands there: without a time.
+/// The example of Telegraf's documentation, unchanged: without a timestamp.
 #[test]
 fn the_documented_record_becomes_the_documented_line() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/telegraf-json-doc");

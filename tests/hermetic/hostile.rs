@@ -1,5 +1,5 @@
-//! Text from outside (records, answers of InfluxDB) can inject nothing into the log, and secrets never stand there: the binary
-//! itself, at the most talkative level.
+//! Text from outside (records, InfluxDB's answers) injects nothing into the log, and secrets never appear there. Runs the binary
+//! at the most verbose log level.
 
 use crate::support::{Cluster, Sink, wait_until};
 use std::fs;
@@ -9,12 +9,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use testkit::receiver::Reply;
 
-/// What must not come out as it goes in: a line of its own, terminal escapes, text that runs backwards.
+/// Text that the log must escape: line breaks, terminal escapes, right-to-left overrides.
 const HOSTILE: &str = "\u{1b}[31mred\u{1b}]0;title\u{7}\r\n2026-01-01T00:00:00.000000Z ERROR faked\u{2028}line\u{202e}back\u{9b}31m\u{0}";
 const SECRETS: [&str; 3] =
     ["TOKEN-that-nobody-may-see", "PASSWORD-that-nobody-may-see", "LOGIN-that-nobody-may-see"];
 
-/// The binary with a bridge.toml in a folder of its own; its log is read as it comes.
+/// The binary with a bridge.toml in its own folder; its log is read continuously.
 struct Running {
     child: Child,
     log: Option<JoinHandle<String>>,
@@ -104,14 +104,14 @@ fn records_and_answers_inject_nothing_into_the_log() {
         cluster.produce("t", 0, &records);
         sink.answer(Some(Reply::status(503).body(HOSTILE)));
         let running = Running::start(format, &config(&cluster, &sink, format, ""));
-        // Whatever an answer means, its words are told.
+        // Whatever an answer means, the log contains its text.
         let statuses = [503, 401, 404, 400, 200, 301, 429];
         for status in statuses {
             let before = sink.requests();
             let json = serde_json::json!({ "code": HOSTILE, "message": HOSTILE, "error": HOSTILE });
             let reply = Reply::status(status).header("Location", "/\t\u{a0}else").body(json.to_string());
             sink.answer(Some(reply));
-            wait_until("the answer is heard", || sink.requests() > before);
+            wait_until("the answer is sent", || sink.requests() > before);
         }
         let partial = format!("partial write: unable to parse 'x': {HOSTILE}");
         sink.answer(Some(Reply::status(422).body(serde_json::json!({ "message": partial }).to_string())));
@@ -126,7 +126,7 @@ fn records_and_answers_inject_nothing_into_the_log() {
 }
 
 #[test]
-fn secrets_stay_out_of_the_log_also_of_librdkafkas() {
+fn secrets_stay_out_of_the_logs_of_the_bridge_and_of_librdkafka() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)));
     let [_, password, login] = SECRETS;
     let kafka = format!(
@@ -136,13 +136,13 @@ fn secrets_stay_out_of_the_log_also_of_librdkafkas() {
     let log = run_for_a_while(&text);
     assert!(log.contains("sasl") && log.contains("unauthorized"), "{log}");
     assert_harmless(&log, "text");
-    // A login in the address is refused, and the refusal does not show it.
+    // A login in the address is refused, and the message does not show it.
     let refusal = run_for_a_while(&text.replace("http://", &format!("http://user:{login}@")));
     assert!(refusal.contains("a login in the address"), "{refusal}");
     assert!(SECRETS.iter().all(|secret| !refusal.contains(secret)), "{refusal}");
 }
 
-/// Long enough for the clients to say what they do.
+/// Long enough for the clients to log everything.
 fn run_for_a_while(text: &str) -> String {
     let running = Running::start("secrets", text);
     thread::sleep(std::time::Duration::from_secs(2));

@@ -1,4 +1,4 @@
-//! `init` as a user runs it: of each example's records, and of the embedded Kafka's topics.
+//! `init`, run as a process: for the records of each example, and for topics of the embedded Kafka.
 
 use crate::support::Cluster;
 use configuration::load_without_secrets;
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A folder of a test's own.
+/// The folder of a test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -16,7 +16,7 @@ impl Folder {
         Self(folder)
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    fn run(&self, arguments: &[&str]) -> Finished {
         run(&self.0, arguments)
     }
 
@@ -35,21 +35,21 @@ impl Drop for Folder {
     }
 }
 
-struct Said {
+struct Finished {
     status: Option<i32>,
     out: String,
     err: String,
 }
 
-fn run(folder: &Path, arguments: &[&str]) -> Said {
+fn run(folder: &Path, arguments: &[&str]) -> Finished {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"));
     let command = command.args(arguments).current_dir(folder).env("INFLUX_TOKEN", "a-token");
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Said { status: status.code(), out: text(stdout), err: text(stderr) }
+    Finished { status: status.code(), out: text(stdout), err: text(stderr) }
 }
 
-/// Whether a line is an object, or an array of objects: what no mapping may reject.
+/// Whether a line is an object or an array of objects, which no mapping may reject.
 fn is_good(line: &str) -> bool {
     match serde_json::from_str(line) {
         Ok(serde_json::Value::Object(_)) => true,
@@ -58,9 +58,9 @@ fn is_good(line: &str) -> bool {
     }
 }
 
-/// `UPDATE=1` writes the files anew.
+/// `UPDATE=1` rewrites the files.
 #[test]
-fn examples_give_these_files_and_no_good_record_is_rejected() {
+fn examples_give_these_files_and_no_valid_record_is_rejected() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;
     for entry in fs::read_dir(root.join("examples")).unwrap() {
@@ -77,7 +77,7 @@ fn examples_give_these_files_and_no_good_record_is_rejected() {
             fs::write(&golden, &made.out).unwrap();
         }
         let want = fs::read_to_string(&golden).unwrap();
-        assert_eq!(made.out, want, "{name}: UPDATE=1 writes it anew");
+        assert_eq!(made.out, want, "{name}: UPDATE=1 rewrites the file");
 
         load_without_secrets(&golden).unwrap();
         let config = golden.to_str().unwrap();
@@ -95,13 +95,13 @@ fn examples_give_these_files_and_no_good_record_is_rejected() {
 }
 
 #[test]
-fn a_file_that_is_there_stays_without_force() {
+fn an_existing_file_is_overwritten_only_with_force() {
     let folder = Folder::new("force");
     folder.write("r.jsonl", "{\"v\":1}\n");
     folder.write("bridge.toml", "mine");
     let refused = folder.run(&["init", "--file", "r.jsonl"]);
     assert_eq!(refused.status, Some(2));
-    assert!(refused.err.contains("bridge.toml is there already: --force writes over it"), "{}", refused.err);
+    assert!(refused.err.contains("bridge.toml exists already: --force overwrites it"), "{}", refused.err);
     assert_eq!(folder.read("bridge.toml"), "mine");
     let written = folder.run(&["init", "--file", "r.jsonl", "--topic", "boxes", "--force"]);
     assert_eq!(written.status, Some(0), "{}", written.err);
@@ -111,20 +111,20 @@ fn a_file_that_is_there_stays_without_force() {
     {
         assert!(written.err.contains(words), "{words}: {}", written.err);
     }
-    assert!(!written.err.contains('\u{1b}'), "no colours where nobody sees them");
+    assert!(!written.err.contains('\u{1b}'), "no colours without a terminal");
 }
 
 #[test]
-fn names_the_keys_that_are_left_to_fill_in_and_no_others() {
+fn names_exactly_the_keys_to_fill_in() {
     let folder = Folder::new("fill-in");
     folder.write("r.jsonl", "{\"v\":1}\n");
     let f = |arguments: &[&str], want: &str| {
-        let said = folder.run(&[&["init", "--file", "r.jsonl", "--force"], arguments].concat());
-        assert_eq!(said.status, Some(0), "{}", said.err);
+        let done = folder.run(&[&["init", "--file", "r.jsonl", "--force"], arguments].concat());
+        assert_eq!(done.status, Some(0), "{}", done.err);
         assert!(
-            said.err.contains(&format!("bridge.toml is written. Read it{want}, then:\n")),
+            done.err.contains(&format!("bridge.toml is written. Read it{want}, then:\n")),
             "{}",
-            said.err
+            done.err
         );
     };
     f(&[], ", fill in kafka.brokers, kafka.topics, influx.url, influx.org, influx.bucket");
@@ -137,31 +137,35 @@ fn names_the_keys_that_are_left_to_fill_in_and_no_others() {
 }
 
 #[test]
-fn says_what_is_wrong_with_a_file() {
+fn explains_errors_of_the_file() {
     let folder = Folder::new("wrong");
     folder.write("bad.jsonl", "5\nnot json\n\"a\"\n");
     let f = |arguments: &[&str], status: i32, want: &str| {
-        let said = folder.run(&[&["init"], arguments].concat());
-        assert_eq!(said.status, Some(status), "{}", said.err);
-        assert!(said.err.contains(want), "{want}: {}", said.err);
+        let done = folder.run(&[&["init"], arguments].concat());
+        assert_eq!(done.status, Some(status), "{}", done.err);
+        assert!(done.err.contains(want), "{want}: {}", done.err);
         assert!(!folder.0.join("bridge.toml").exists());
     };
     f(&["--file", "none.jsonl"], 2, "none.jsonl can't be read: No such file");
-    f(&["--file", "bad.jsonl"], 1, "no JSON object is in the 3 records of bad.jsonl");
+    f(&["--file", "bad.jsonl"], 1, "the 3 records of bad.jsonl: no JSON object found");
     f(&["--file", "bad.jsonl", "--records", "0"], 2, "--records");
     f(&["--file", "bad.jsonl", "--database", "d", "--org", "o"], 2, "cannot be used with");
     folder.write("good.jsonl", "{\"v\":1}");
-    f(&["--file", "good.jsonl", "--influx-url", "ftp://h"], 2, "the file that would be written has errors");
+    f(
+        &["--file", "good.jsonl", "--influx-url", "ftp://h"],
+        2,
+        "nothing is written, because the resulting file would have errors",
+    );
 }
 
 #[test]
-fn the_influx_half_is_what_was_said() {
+fn the_influx_table_has_the_given_values() {
     let folder = Folder::new("influx");
     folder.write("r.jsonl", "{\"v\":1}\n");
     let f = |arguments: &[&str], want: &str| {
-        let said = folder.run(&[&["init", "--file", "r.jsonl", "-o", "-"], arguments].concat());
-        assert_eq!(said.status, Some(0), "{}", said.err);
-        assert!(said.out.contains(want), "{}", said.out);
+        let done = folder.run(&[&["init", "--file", "r.jsonl", "-o", "-"], arguments].concat());
+        assert_eq!(done.status, Some(0), "{}", done.err);
+        assert!(done.out.contains(want), "{}", done.out);
     };
     f(
         &["--influx-url", "http://h:1", "--org", "o", "--bucket", "b"],
@@ -171,12 +175,12 @@ fn the_influx_half_is_what_was_said() {
     let old = "[kafka]\nbrokers = 'b:1'\ntopics = 'old'\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'u'\npassword = 'hidden'\n\
         [influx]\nurl = 'http://other'\norg = 'o'\nbucket = 'b'\ntoken = 'hidden'\n";
     folder.write("old.toml", old);
-    let said = folder.run(&["init", "--file", "r.jsonl", "-o", "-", "--config", "old.toml"]);
+    let done = folder.run(&["init", "--file", "r.jsonl", "-o", "-", "--config", "old.toml"]);
     for words in ["brokers = \"b:1\"", "[kafka.sasl]", "${KAFKA_PASSWORD}", "http://other", "${INFLUX_TOKEN}"]
     {
-        assert!(said.out.contains(words), "{words}: {}{}", said.out, said.err);
+        assert!(done.out.contains(words), "{words}: {}{}", done.out, done.err);
     }
-    assert!(!said.out.contains("hidden") && !said.err.contains("hidden"), "{}", said.out);
+    assert!(!done.out.contains("hidden") && !done.err.contains("hidden"), "{}", done.out);
 }
 
 #[test]
@@ -194,8 +198,8 @@ fn topics_are_listed_and_sampled() {
     cluster.produce("texts", 0, ["a", "b"]);
     cluster.produce("boxes-dlq", 0, [record(1)]);
     let folder = Folder::new("topics");
-    let said = folder.run(&["init", "--brokers", &cluster.address(), "--records", "150"]);
-    assert_eq!(said.status, Some(0), "{}", said.err);
+    let done = folder.run(&["init", "--brokers", &cluster.address(), "--records", "150"]);
+    assert_eq!(done.status, Some(0), "{}", done.err);
     for words in [
         "boxes: 3 partitions, about 300 records\n",
         "boxes-dlq (dead letters)",
@@ -206,7 +210,7 @@ fn topics_are_listed_and_sampled() {
         "sensors: of 50 sampled records",
         "bridge.toml is written",
     ] {
-        assert!(said.err.contains(words), "{words}: {}", said.err);
+        assert!(done.err.contains(words), "{words}: {}", done.err);
     }
     let text = folder.read("bridge.toml");
     for words in [
@@ -226,7 +230,7 @@ fn topics_are_listed_and_sampled() {
 }
 
 #[test]
-fn topics_that_are_named_are_all_that_is_looked_at() {
+fn only_named_topics_are_sampled() {
     let cluster = Cluster::with_topic("one", 2);
     cluster.create_topic("two", 1);
     cluster.create_topic("empty", 1);
@@ -236,16 +240,16 @@ fn topics_that_are_named_are_all_that_is_looked_at() {
     let address = cluster.address();
     let f = |arguments: &[&str], status: i32, want: &str| {
         let arguments = [&["init", "--brokers", &address, "-o", "-", "--seconds", "2"], arguments].concat();
-        let said = folder.run(&arguments);
-        assert_eq!(said.status, Some(status), "{}{}", said.err, said.out);
-        assert!(said.err.contains(want) || said.out.contains(want), "{want}: {}{}", said.err, said.out);
+        let done = folder.run(&arguments);
+        assert_eq!(done.status, Some(status), "{}{}", done.err, done.out);
+        assert!(done.err.contains(want) || done.out.contains(want), "{want}: {}{}", done.err, done.out);
     };
     f(&["--topic", "one"], 0, "topics = [\"one\"]");
     f(&["--topic", "^o.*"], 0, "topics = [\"^o.*\"]");
-    f(&["--topic", "tow"], 2, "no topic is called tow (did you mean \"two\"?); there are empty, one, two");
+    f(&["--topic", "tow"], 2, "no topic is called tow (did you mean \"two\"?); Kafka has empty, one, two");
     f(&["--topic", "^("], 2, "is not a regular expression");
-    f(&["--topic", "empty"], 1, "empty holds no records, and none came within 2 s");
-    f(&["--topic", "two"], 1, "no JSON object is in 1 of the 1 sampled records of two");
+    f(&["--topic", "empty"], 1, "empty is empty, and no record arrived within 2 s");
+    f(&["--topic", "two"], 1, "1 of the 1 sampled records of two: no JSON object found");
     f(&["--topic", "one", "--topic", "two"], 0, "left out: two (no JSON objects)");
     let ssl = ["--topic", "one", "--kafka-property", "security.protocol=plaintext"];
     f(&ssl, 0, "[kafka.librdkafka]\n\"security.protocol\" = \"plaintext\"");
@@ -254,16 +258,16 @@ fn topics_that_are_named_are_all_that_is_looked_at() {
 }
 
 #[test]
-fn says_that_no_broker_answers() {
-    // Port 1 has no service on any machine that tests run on.
+fn reports_unreachable_brokers() {
+    // No machine that runs tests has a service on port 1.
     let folder = Folder::new("nowhere");
-    let said = folder.run(&["init", "--brokers", "127.0.0.1:1"]);
-    assert_eq!(said.status, Some(1));
-    assert!(said.err.contains("no broker answers at 127.0.0.1:1"), "{}", said.err);
+    let done = folder.run(&["init", "--brokers", "127.0.0.1:1"]);
+    assert_eq!(done.status, Some(1));
+    assert!(done.err.contains("no broker answers at 127.0.0.1:1"), "{}", done.err);
     let none = Cluster::start();
-    let said = folder.run(&["init", "--brokers", &none.address()]);
-    assert_eq!(said.status, Some(1));
-    assert!(said.err.contains("there is no topic with records"), "{}", said.err);
+    let done = folder.run(&["init", "--brokers", &none.address()]);
+    assert_eq!(done.status, Some(1));
+    assert!(done.err.contains("no topic has records"), "{}", done.err);
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod examples;
 mod faults;
 mod hostile;
 mod init;
+mod language;
 mod migrate;
 #[cfg(target_os = "linux")]
 mod network;

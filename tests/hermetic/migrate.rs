@@ -1,5 +1,5 @@
-//! Configurations of other tools, and what `migrate` makes of them: `tests/migrate/TOOL/CASE/`. With the variable UPDATE the
-//! expected files are written anew.
+//! `migrate` with the configurations in `tests/migrate/TOOL/CASE/`. With the variable UPDATE the tests write the expected
+//! files.
 
 use migrate::DryRun;
 use migrate::{Input, Machine, Migration, migrate};
@@ -23,7 +23,7 @@ fn machine() -> Machine {
     Machine { hostname: Some("this-machine".to_owned()) }
 }
 
-/// The files of a case that are to be migrated.
+/// The files of a case to migrate.
 fn inputs(folder: &Path) -> Vec<Input> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "conf")).collect();
@@ -54,8 +54,8 @@ fn name(number: usize) -> String {
     if number == 0 { "bridge.toml".to_owned() } else { format!("bridge-{}.toml", number + 1) }
 }
 
-/// What goes to standard error.
-fn told(migration: &Migration) -> String {
+/// The text for standard error.
+fn printed(migration: &Migration) -> String {
     let notes = migration.notes.iter().map(|note| format!("{note}\n"));
     let fill_in = migration.bridges.iter().enumerate().flat_map(|(number, bridge)| {
         bridge.fill_in.iter().map(move |told| format!("to fill in: {}: {told}\n", name(number)))
@@ -70,12 +70,12 @@ fn telegraf_becomes_what_is_expected() {
         for (number, bridge) in migration.bridges.iter().enumerate() {
             assert_golden(&folder.join(name(number)), &bridge.draft.to_string());
         }
-        assert_golden(&folder.join("notes.txt"), &told(&migration));
+        assert_golden(&folder.join("notes.txt"), &printed(&migration));
         assert!(!folder.join(name(migration.bridges.len())).exists(), "{}", folder.display());
     }
 }
 
-/// A variable's value that fits where it stands.
+/// A valid value for a variable.
 fn variable(name: &str) -> String {
     match name {
         _ if name.contains("URL") => "http://localhost:8086",
@@ -103,7 +103,7 @@ fn the_new_files_are_right() {
             let text = bridge.draft.to_string();
             let read = configuration::parse(&files.join("bridge.toml"), &text, &|name| Some(variable(name)));
             read.unwrap_or_else(|errors| panic!("{}\n{text}\n{errors}", folder.display()));
-            // What has to be filled in is refused until it is.
+            // Variables to fill in are errors until they are set.
             let unfilled = configuration::parse(&files.join("bridge.toml"), &text, &|_| None);
             assert_eq!(unfilled.is_err(), text.contains("${"), "{}", folder.display());
         }
@@ -117,7 +117,7 @@ fn secrets_are_left_behind() {
         let migration = migrated(&folder);
         let texts: String = migration.bridges.iter().map(|bridge| bridge.draft.to_string()).collect();
         for secret in ["hush", "not-a-real-token"] {
-            assert!(!texts.contains(secret) && !told(&migration).contains(secret), "{}", folder.display());
+            assert!(!texts.contains(secret) && !printed(&migration).contains(secret), "{}", folder.display());
         }
     }
 }
@@ -144,7 +144,7 @@ fn the_new_mappings_give_the_expected_lines() {
     assert!(compared >= 3);
 }
 
-/// The files that users of Telegraf have, and the examples that stand for them here.
+/// Real files of Telegraf users, and the examples that correspond to them.
 #[test]
 fn the_examples_are_met() {
     for (case, topic) in [("ec2-telegraf", "testtopic"), ("telegraf-json-doc", "telegraf")] {
@@ -155,7 +155,7 @@ fn the_examples_are_met() {
         let expected = read("expected.lp");
         let want =
             expected.lines().map(|line| if has_time { line } else { line.rsplit_once(' ').unwrap().0 });
-        // Without a name Telegraf says kafka_consumer, the example's own bridge.toml the topic.
+        // Without a name Telegraf uses kafka_consumer, the example's own bridge.toml the topic.
         let named = |line: &str| {
             line.replacen(&format!("{topic},"), "kafka_consumer,", usize::from(line.starts_with(topic)))
         };
@@ -163,7 +163,7 @@ fn the_examples_are_met() {
     }
 }
 
-/// Whatever is in a file, it is read or refused with a reason.
+/// Any content of a file is read, or refused with a reason.
 #[test]
 fn no_file_makes_it_panic() {
     let seed = crate::seed::given_or_random(
@@ -221,7 +221,7 @@ mod command {
     use super::*;
     use std::process::{Command, Output};
 
-    /// A folder of its own.
+    /// A temporary folder.
     struct Folder(PathBuf);
 
     impl Folder {
@@ -279,7 +279,7 @@ mod command {
         fs::remove_file(folder.0.join("new.toml")).unwrap();
         let again = folder.run(&["telegraf.conf", "-o", "new.toml"]);
         assert_eq!(again.status.code(), Some(2));
-        assert!(text(&again.stderr).contains("new-2.toml is there already"), "{}", text(&again.stderr));
+        assert!(text(&again.stderr).contains("new-2.toml exists already"), "{}", text(&again.stderr));
         assert!(!folder.0.join("new.toml").exists());
         assert_eq!(folder.run(&["telegraf.conf", "-o", ".", "--force"]).status.code(), Some(0));
         assert!(folder.0.join("bridge-4.toml").exists());
@@ -313,7 +313,7 @@ mod command {
                 assert!(said.contains(want), "{want}\n{said}");
             }
         };
-        f("[server]\nport = 1\n", &["x.conf is no configuration that can be migrated"]);
+        f("[server]\nport = 1\n", &["x.conf is not a configuration that can be migrated"]);
         f(
             "[[inputs.cpu]]\n",
             &["x.conf:1: inputs.cpu: the bridge reads Kafka only", "no [[inputs.kafka_consumer]]"],
@@ -344,7 +344,7 @@ mod command {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let shown = text(&output.stdout);
         assert!(shown.starts_with("my_json,my_tag_1=foo a=5,b_c=6,b_my_field=\"description\"\n"), "{shown}");
-        assert!(text(&output.stderr).contains("with Telegraf on PATH"));
+        assert!(text(&output.stderr).contains("install Telegraf, or name the program in TELEGRAF"));
     }
 
     /// Real Telegraf between the embedded Kafka and the embedded receiver.

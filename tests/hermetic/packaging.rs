@@ -1,4 +1,4 @@
-//! What the packages bring: completions as the arguments are now, configurations that are right, a unit that systemd can work with.
+//! Packages: completions match the arguments, configurations are valid, and systemd can run the unit.
 
 mod containers;
 mod grafana;
@@ -17,9 +17,9 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// `UPDATE=1 cargo test --test hermetic packaging` writes them anew.
+/// `UPDATE=1 cargo test --test hermetic packaging` writes the completions again.
 #[test]
-fn completions_are_those_of_the_arguments() {
+fn completions_match_the_arguments() {
     for (shell, file) in [
         (Shell::Bash, "kafka-influx-bridge.bash"),
         (Shell::Zsh, "_kafka-influx-bridge"),
@@ -40,9 +40,9 @@ fn completions_are_those_of_the_arguments() {
     }
 }
 
-/// The text under `bridge.toml: |` of each manifest.
+/// The text of `bridge.toml: |` in each manifest.
 #[test]
-fn configurations_in_manifests_are_right() {
+fn configurations_in_manifests_are_valid() {
     let folder = root().join("docker/kubernetes");
     let files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let mut found = 0;
@@ -51,7 +51,7 @@ fn configurations_in_manifests_are_right() {
         for block in text.split("  bridge.toml: |\n").skip(1) {
             let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
             let toml = lines.fold(String::new(), |toml, line| toml + line.trim_start_matches("    ") + "\n");
-            // A secret that is mounted there is not here.
+            // The mounted secret does not exist here.
             let toml = toml.replace("${file:/var/run/secrets/influxdb/token}", "${INFLUX_TOKEN}");
             let loaded = configuration::parse(file, &toml, &|name| Some(format!("of-{name}")));
             let loaded = loaded.unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()));

@@ -1,5 +1,5 @@
-//! The status page in a real browser: Debian's chromium, headless, which `tests/browser/install` installs. Ignored unless
-//! `cargo test --test hermetic page -- --ignored` asks for it. Screenshots are stored in `screenshots` of the target folder.
+//! The status page in a real browser: headless Chromium from Debian, installed by `tests/browser/install`. The test is ignored unless
+//! `cargo test --test hermetic page -- --ignored` runs it. Screenshots are stored in `screenshots` of the target folder.
 
 use crate::devtools::{Browser, Tab};
 use crate::support::{Bridge, Cluster, Setup, Sink, wait_until};
@@ -14,15 +14,15 @@ use testkit::receiver::Reply;
 
 const DESKTOP: (u32, u32) = (1120, 800);
 const PHONE: (u32, u32) = (360, 740);
-/// What must be shown and not done.
+/// HTML that the page must show and not execute.
 const EVIL: &str = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">";
 
-/// An hour, so that the plot is seen as it mostly is; the bridge of this test is younger.
+/// History of an hour, the usual content of the chart; the bridge of this test is younger.
 const HOUR: &str = "
     samples = Array.from({ length: 720 }, (_, n) => {
-        const held = n > 400 && n < 460, behind = n >= 460 && n < 520, rate = 1200 + 300 * Math.sin(n / 60) + 60 * Math.sin(n * 7);
-        const read = held ? 0 : behind ? 3600 : rate;
-        return [Date.now() - (719 - n) * 5000, read, read * .99, held ? (n - 400) * 6000 : behind ? (520 - n) * 6000 : 40, +held];
+        const blocked = n > 400 && n < 460, behind = n >= 460 && n < 520, rate = 1200 + 300 * Math.sin(n / 60) + 60 * Math.sin(n * 7);
+        const read = blocked ? 0 : behind ? 3600 : rate;
+        return [Date.now() - (719 - n) * 5000, read, read * .99, blocked ? (n - 400) * 6000 : behind ? (520 - n) * 6000 : 40, +blocked];
     });
     draw()";
 
@@ -30,33 +30,33 @@ fn record(id: u64, value: &str) -> String {
     format!(r#"{{"name":"cpu","id":"{}","v":{value},"n":{id}}}"#, id % 50)
 }
 
-/// Looks of the page, none of which has to be scrolled sideways.
+/// Sizes and colour schemes of the page. No size may need horizontal scrolling.
 fn shoot(tab: &Tab<'_>, name: &str) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../screenshots");
     tab.bring_to_front();
-    let looks = [
+    let views = [
         (DESKTOP, false, "light", "desktop-light"),
         (PHONE, true, "dark", "phone-dark"),
         (DESKTOP, false, "dark", "desktop-dark"),
         (PHONE, true, "light", "phone-light"),
     ];
-    // Every state in two, and one of them in all.
-    let count = if name == "well" { looks.len() } else { 2 };
-    for (size, is_phone, scheme, look) in looks.into_iter().take(count) {
+    // Two views of every state, and all views of one state.
+    let count = if name == "well" { views.len() } else { 2 };
+    for (size, is_phone, scheme, view) in views.into_iter().take(count) {
         tab.emulate(size, is_phone, scheme);
-        // The plot is drawn anew when its size has changed.
+        // The chart is drawn again after a change of its size.
         wait_until("the plot fits", || {
             tab.value("document.getElementById('plot').viewBox.baseVal.width === document.getElementById('plot').clientWidth")
                 == true
         });
         let width = tab.value("document.documentElement.scrollWidth").as_u64().unwrap();
-        assert!(width <= u64::from(size.0), "{name} {look}: {width} wide");
-        tab.screenshot(&folder.join(format!("{name}-{look}.png")));
+        assert!(width <= u64::from(size.0), "{name} {view}: {width} wide");
+        tab.screenshot(&folder.join(format!("{name}-{view}.png")));
     }
     tab.emulate(DESKTOP, false, "light");
 }
 
-/// Produces some records a second until it is dropped.
+/// Produces some records per second until it is dropped.
 struct Flow {
     stop: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,
@@ -92,7 +92,7 @@ fn page(bridge: &Bridge) -> String {
 
 #[test]
 #[ignore = "needs a browser: tests/browser/install, then cargo test --test hermetic page -- --ignored"]
-fn the_status_page_tells_how_it_goes() {
+fn the_status_page_shows_the_state_of_the_bridge() {
     let (cluster, sink) = (Arc::new(Cluster::with_topic("metrics", 4)), Sink::start());
     cluster.create_topic("sensors", 2);
     let setup = Setup::new(&cluster, &sink, "['metrics', 'sensors']")
@@ -107,20 +107,23 @@ fn the_status_page_tells_how_it_goes() {
         wait_until(what, || tab.text(selector).contains(text));
     };
 
-    // Well, with numbers that move.
+    // Healthy, with changing numbers.
     let flow = Flow::start(&cluster);
-    says("records flow", "#say", " records/s, everything stored within ");
-    assert_eq!((tab.text("#word").as_str(), tab.title().as_str()), ("Well", "Well · kafka-influx-bridge"));
+    says("records flow", "#say", " records/s, stored within ");
+    assert_eq!(
+        (tab.text("#word").as_str(), tab.title().as_str()),
+        ("Healthy", "Healthy · kafka-influx-bridge")
+    );
     let stored = || tab.value("document.querySelector('#influx').innerText");
     let before = stored();
     wait_until("the numbers move", || stored() != before);
     says("lag is known", "#topics", "metrics");
     tab.value("document.querySelector('#topics summary').click()");
     says("a topic's partitions unfold", "#topics", "partition 3");
-    says("destinations are listed", "#destinations", "bucket \"sensors\" of org \"test\"\nwell");
+    says("destinations are listed", "#destinations", "bucket \"sensors\" of org \"test\"\nhealthy");
     says("the last record is not there yet", "#last_note", "None since the start.");
 
-    // What comes from outside is text.
+    // The page shows external text as text.
     cluster.produce("metrics", 0, [EVIL]);
     let name = EVIL.replace('"', "'");
     let evil =
@@ -145,34 +148,34 @@ fn the_status_page_tells_how_it_goes() {
     tab.value(HOUR);
     shoot(&tab, "well");
 
-    // Behind: each write of 500 lines takes its time, so that 60,000 take half a minute; what is unread is known every 5 s.
+    // Behind: writes of 500 lines are slow, so that 60,000 lines take half a minute. The lag is updated every 5 s.
     sink.answer(Some(Reply::status(204).after(Duration::from_millis(250)).storing()));
     cluster.produce("sensors", 0, (0..60_000).map(|n| record(n, "1.5")));
     says("it is behind", "#word", "Behind");
     says("it says how long it takes", "#say", " at the present rate");
-    assert!(tab.text("#say").contains(" records unread, done in about "), "{}", tab.text("#say"));
+    assert!(tab.text("#say").contains(" records unread, read in about "), "{}", tab.text("#say"));
     assert!(tab.title().starts_with("BEHIND "), "{}", tab.title());
     tab.value(HOUR);
     shoot(&tab, "behind");
 
-    // A hold, in words and in the title of the tab.
+    // Blocked, shown in the page and in the title of the tab.
     sink.answer(Some(Reply::status(401).body(r#"{"code":"unauthorized","message":"unauthorized access"}"#)));
-    says("it holds", "#word", "Holding");
-    says("since when", "#word", "Holding since ");
+    says("it holds", "#word", "Blocked");
+    says("since when", "#word", "Blocked since ");
     says("what waits", "#say", " in Kafka, nothing is lost");
     says("all wait", "#alarms", " destinations");
     says("why", "#alarms", "401");
     says("what to do", "#alarms", "token");
-    says("every destination", "#destinations", "holding");
-    assert_eq!(tab.title(), "HOLDING · kafka-influx-bridge");
+    says("every destination", "#destinations", "blocked");
+    assert_eq!(tab.title(), "BLOCKED · kafka-influx-bridge");
     tab.value(HOUR);
     shoot(&tab, "holding");
     sink.answer(None);
-    says("it goes on by itself", "#word", "Well");
+    says("it goes on by itself", "#word", "Healthy");
     assert_eq!(tab.text("#alarms"), "");
     assert_eq!(tab.complaints(), [""; 0]);
 
-    // Another bridge, which others reach too: no values.
+    // Another bridge, with a public address: the page hides values.
     let mut config = setup.config();
     config.admin.listen = Some("0.0.0.0:0".parse().unwrap());
     config.kafka.group_id = "another".to_owned();
@@ -186,10 +189,10 @@ fn the_status_page_tells_how_it_goes() {
     assert_eq!(hidden.complaints(), [""; 0]);
     open.stop();
 
-    // And none at all.
+    // The bridge has stopped.
     drop(flow);
     bridge.stop();
-    says("nobody answers", "#say", "The bridge does not answer since ");
-    assert!(tab.title().starts_with("NO ANSWER"), "{}", tab.title());
+    says("nobody answers", "#say", "The bridge does not respond since ");
+    assert!(tab.title().starts_with("NO RESPONSE"), "{}", tab.title());
     shoot(&tab, "gone");
 }

@@ -1,4 +1,4 @@
-//! From a record that can't be stored to its dead letter, and back by `replay-dead-letters`, as a user runs it.
+//! Dead letters of records that cannot be stored, and their replay by `replay-dead-letters`, run as a process.
 
 use crate::signals::signal;
 use crate::support::{BY_ID, Bridge, Cluster, GROUP, Setup, Sink, record, wait_until};
@@ -16,7 +16,7 @@ use testkit::receiver::Reply;
 
 const TIME_MS: i64 = 1_767_225_600_123;
 
-/// The configuration of a bridge, in a folder of its own.
+/// The configuration of a bridge in its own folder.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -51,10 +51,10 @@ impl Folder {
         (status.code().unwrap(), text(stdout), text(stderr))
     }
 
-    /// Writes letters to where the configuration says.
+    /// Writes letters to the configured file or topic.
     fn write(&self, mut letters: Vec<Letter>) {
         let text = fs::read_to_string(self.file("bridge.toml")).unwrap();
-        // File names start at the working directory, which is this test's here.
+        // File names are relative to the working directory, which differs here.
         let text = text.replace("file = '", &format!("file = '{}/", self.0.display()));
         let config = parse(&text);
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -98,15 +98,15 @@ fn setup(cluster: &Cluster, sink: &Sink) -> Setup {
     Setup::new(cluster, sink, "'t'").mapping(BY_ID)
 }
 
-/// What a mistyped mapping rejects arrives as if it had been right from the beginning.
+/// Records rejected by a wrong mapping give the same points after a correction as if the mapping had always been right.
 #[test]
-fn a_corrected_mapping_takes_the_dead_letters_of_the_wrong_one() {
+fn a_corrected_mapping_stores_the_dead_letters_of_the_wrong_one() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 2), Sink::start(), Folder::new());
     for partition in 0..2 {
         cluster.produce("t", partition, (0..300).map(|n| record(&format!("{partition}-{n:03}"))));
     }
     let file = folder.file("dead.jsonl");
-    // A topic that yields no point at all would be blocked.
+    // Without this limit, a topic without any point is blocked.
     let to_file = format!("[dead_letter]\nfile = '{}'\n[reject]\nrate_max = 1.0\n", file.display());
     let wrong = Setup::new(&cluster, &sink, "'t'")
         .mapping(&format!("{BY_ID}\ntime_key = 'tiem'\ntime_format = 'unix'\n{to_file}"));
@@ -116,7 +116,7 @@ fn a_corrected_mapping_takes_the_dead_letters_of_the_wrong_one() {
     bridge.stop();
     assert!(sink.points("main").is_empty());
     let letters = fs::read(&file).unwrap();
-    // A bridge that was right reads the same records as another group.
+    // A bridge with the right mapping reads the same records in another group.
     folder.configure(&setup(&cluster, &sink).text());
     let (status, out, err) = folder.replay(&["dead.jsonl"]);
     assert_eq!((status, out.as_str()), (0, ""), "{err}");
@@ -131,7 +131,7 @@ fn a_corrected_mapping_takes_the_dead_letters_of_the_wrong_one() {
     direct.wait_for_points("main", 600);
     Bridge(bridge.unwrap()).stop();
     assert_eq!(replayed, direct.points("main"));
-    // Once more changes nothing, neither there nor in the file.
+    // Another replay changes neither the points nor the file.
     assert_eq!(folder.replay(&["dead.jsonl"]).0, 0);
     assert_eq!(sink.points("main"), replayed);
     assert_eq!(fs::read(&file).unwrap(), letters);
@@ -147,7 +147,7 @@ fn a_topic_is_read_up_to_its_end_without_a_group() {
     assert!(err.ends_with("200 dead letters of topic dead: 200 replayed, stored as 200 points\n"), "{err}");
     assert_eq!(sink.ids("main").len(), 200);
     assert_eq!(cluster.committed("dead", 4), [None; 4]);
-    // Also by name, from another configuration.
+    // The topic can be named, too.
     folder.configure(&setup(&cluster, &sink).text());
     assert_eq!(folder.replay(&["--topic", "dead"]).0, 0);
     let (status, _, err) = folder.replay(&["--topic", "none"]);
@@ -157,7 +157,7 @@ fn a_topic_is_read_up_to_its_end_without_a_group() {
 }
 
 #[test]
-fn says_what_is_still_not_stored_and_stores_the_rest() {
+fn reports_letters_that_still_fail_and_stores_the_others() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
     folder.configure(&format!(
         "{}{TO_FILE}",
@@ -195,10 +195,11 @@ fn says_what_is_still_not_stored_and_stores_the_rest() {
         "dead.jsonl:3: t[0]@2: it is not JSON",
         "dead.jsonl:4: t[0]@3: element 1: a number is no object",
         "dead.jsonl:7: elsewhere[0]@6: no [[mapping]] matches its topic",
-        "dead.jsonl:8: it is no JSON",
+        "dead.jsonl:8: this is not JSON",
         "the line does not end",
         "8 dead letters of dead.jsonl: 2 replayed, stored as 2 points; \
-         1 of them from their lines, because the record is gone; 1 no points any more, by the configuration; \
+         1 of them from the lines in the letter, because the record is no longer in Kafka; \
+         1 excluded by the present configuration; \
          3 still rejected (no_mapping 1, not_an_object 1, undecodable 1); \
          1 still refused by InfluxDB; 1 unreadable",
     ] {
@@ -208,16 +209,16 @@ fn says_what_is_still_not_stored_and_stores_the_rest() {
     assert_eq!(fs::read(&file).unwrap(), text);
 }
 
-/// Only a topic has letters that are cut.
+/// Letters are truncated only in topics.
 #[test]
-fn a_truncated_letter_is_left_to_people() {
+fn a_truncated_letter_is_reported_and_not_replayed() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new());
     folder.configure(&format!("{}{TO_TOPIC}", setup(&cluster, &sink).text()));
     let large = format!(r#"{{"id":"large","v":1,"text":"{}"}}"#, "x".repeat(1_000_000));
     folder.write(vec![letter(0, &record("good")), letter(1, &large)]);
     let (status, _, err) = folder.replay(&["--topic"]);
     assert_eq!(status, 1, "{err}");
-    for want in ["t[0]@1: its original is truncated", "1 truncated, so that the record can't be mapped"] {
+    for want in ["t[0]@1: its record is truncated", "1 truncated, so that the record cannot be mapped"] {
         assert!(err.contains(want), "{want}\n{err}");
     }
     assert_eq!(sink.ids("main"), ["good"]);
@@ -230,7 +231,7 @@ fn a_dry_run_shows_the_lines_and_writes_nothing() {
     folder.write(vec![letter(7, &record("a")), letter(8, &record("b"))]);
     let (status, out, err) = folder.replay(&["--dry-run", "dead.jsonl"]);
     assert_eq!(status, 0, "{err}");
-    // The digits below the millisecond come from the original's offset.
+    // The digits below the millisecond come from the offset of the record.
     let want = format!("t,id=a v=1.5 {TIME_MS}007063\nt,id=b v=1.5 {TIME_MS}008072\n");
     assert_eq!(out, want);
     assert_eq!(err, "2 dead letters of dead.jsonl: 2 mapped, as 2 points\n");
@@ -254,7 +255,7 @@ fn several_files_are_one_replay() {
 }
 
 #[test]
-fn waits_while_influxdb_holds_and_ends_when_it_is_interrupted() {
+fn waits_while_influxdb_is_blocked_and_ends_on_a_signal() {
     let (cluster, sink, folder) =
         (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)), Folder::new());
     folder.configure(&format!("{}{TO_FILE}", setup(&cluster, &sink).text()));
@@ -262,8 +263,8 @@ fn waits_while_influxdb_holds_and_ends_when_it_is_interrupted() {
     let start = || {
         let mut child = folder.command(&["dead.jsonl"]).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let told = lines.find(|line| line.contains("blocked, records")).expect("an alarm");
-        assert!(told.contains("unauthorized"), "{told}");
+        let alarm = lines.find(|line| line.contains("blocked, records")).expect("an alarm");
+        assert!(alarm.contains("unauthorized"), "{alarm}");
         (child, lines)
     };
     let (mut child, lines) = start();

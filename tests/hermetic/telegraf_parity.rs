@@ -1,4 +1,4 @@
-//! What a Telegraf user's records become: each row observed on Telegraf 1.37.2, for the same record and options.
+//! Compares the bridge's lines with Telegraf's: each row was observed on Telegraf 1.37.2 with the same record and options.
 
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
@@ -17,7 +17,7 @@ struct Case {
     time: RecordTime,
 }
 
-/// What came out: lines without a timestamp unless there is a `time_key`, rejections, what was dropped.
+/// Result of mapping a record: lines (without timestamp unless there is a `time_key`), rejections and drops.
 struct Got {
     lines: String,
     mapped: Mapped,
@@ -79,7 +79,7 @@ impl Case {
             value: Some(record.as_ref()),
             headers: &[],
         };
-        // Twice: what was learned from the first must not change the second.
+        // Mapped twice, because learning from the first pass must not change the second.
         let mut first = LineBuffer::default();
         mapper.map(&record, &mut first);
         mapper.take_drops();
@@ -133,11 +133,11 @@ fn row_01_flattening() {
 fn row_02_two_ways_to_one_flattened_key() {
     case().map(r#"{"a":{"b":1},"a_b":2}"#).is("kafka_consumer a_b=2").dropped(&[(Drop::Duplicate, 1)]);
     case().map(r#"{"a_b":2,"a":{"b":1}}"#).is("kafka_consumer a_b=1").dropped(&[(Drop::Duplicate, 1)]);
-    // A value that becomes nothing takes no place.
+    // A dropped value replaces nothing.
     case().map(r#"{"a":{"b":1},"a_b":null}"#).is("kafka_consumer a_b=1").dropped(&[]);
     case().map(r#"{"a":{"b":1},"a_b":2,"a_b":null}"#).is("kafka_consumer a_b=1");
     case().map(r#"{"a_b":2,"a":{"b":1},"a":{"b":3},"a":{}}"#).is("kafka_consumer a_b=2");
-    // Nor do keys that differ only where nothing can be written, or are written alike.
+    // Keys that are equal after escaping replace each other.
     case().map(r#"{"a":1,"a\u0000":2}"#).is("kafka_consumer a=2").dropped(&[(Drop::Duplicate, 1)]);
     case().tags(&["t*"]).map(r#"{"v":1,"t\n":1,"t\\n":2}"#).is(r"kafka_consumer,t\n=2 v=1");
 }
@@ -173,7 +173,7 @@ fn row_06_beyond_floating_point() {
 fn row_07_tags_of_all_types() {
     let record = r#"{"n":1.50,"h":1e3,"t":true,"v":1}"#;
     case().tags(&["n", "h", "t"]).map(record).is("kafka_consumer,h=1000,n=1.5,t=true v=1");
-    // An integer's digits stay, also beyond 2^53.
+    // Integers keep their digits, also beyond 2^53.
     let record = r#"{"id":9007199254740993,"v":1}"#;
     case().tags(&["id"]).map(record).is("kafka_consumer,id=9007199254740993 v=1");
 }
@@ -301,7 +301,7 @@ fn row_24_text_that_is_not_utf8() {
     let strings = || case().strings(&["*"]);
     strings().map(b"\xEF\xBB\xBF{\"s\":\"x\"}").is("kafka_consumer s=\"x\"");
     strings().map(br#"{"s":"\ud800"}"#).is("kafka_consumer s=\"\u{FFFD}\"");
-    // EUC-KR.
+    // Text in EUC-KR.
     let got = strings().map(b"{\"s\":\"\xB0\xA1\",\"v\":1}");
     got.is("kafka_consumer s=\"\u{FFFD}\u{FFFD}\",v=1").dropped(&[(Drop::NotUtf8, 1)]);
 }
@@ -324,7 +324,7 @@ fn times() {
     unix().map(r#"{"v":1,"t":true}"#).is("").rejected(&[(Some(0), Reason::Time)]);
     case().at(RecordTime::At(KAFKA_NS)).map(r#"{"v":1}"#).is("kafka_consumer v=1 1700000000123007063");
     case().at(RecordTime::Missing).map(r#"{"v":1}"#).is("").rejected(&[(Some(0), Reason::Time)]);
-    // The time key leaves the fields and the tags.
+    // The time key is neither a field nor a tag.
     unix().tags(&["*"]).map(r#"{"v":1,"t":1}"#).is("");
 }
 

@@ -1,10 +1,10 @@
-//! Records that can't become points, between those that can.
+//! Bad records between good ones.
 
 use crate::support::config::v2;
 use crate::support::{Bridge, Config, Live, PATIENCE, Produced};
 use std::iter::once;
 
-/// One of each kind, with the reason under which it is logged.
+/// One record of each kind, with the reason that the log must give.
 fn bad() -> Vec<(&'static str, Produced)> {
     let new = |text: &str| Produced::new(text);
     let deep = format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100));
@@ -51,7 +51,7 @@ fn bad_records_are_rejected_alone() {
     kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
     assert_eq!(influx.count(&bucket, "m", "value"), bad.len() as u64 + 1);
 
-    // At most one line a second for each reason; with coordinates.
+    // At most one line a second for each reason, with the record's position.
     let reasons: std::collections::BTreeSet<&str> = bad.iter().map(|(reason, _)| *reason).collect();
     for reason in reasons {
         let logged =
@@ -68,7 +68,7 @@ fn bad_records_are_rejected_alone() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn refused_points_are_told_with_their_record() {
+fn refused_points_are_logged_with_their_record() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("refused"), 1, 1);
@@ -78,7 +78,7 @@ fn refused_points_are_told_with_their_record() {
     kafka.produce(&topic, [Produced::new(r#"{"value":1}"#)]);
     let bridge = Bridge::start(&config.text(), &[]);
     influx.wait_for_count(1, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
-    // Three that conflict with the field's type, between good ones.
+    // Three records that conflict with the field's type, between good ones.
     let record = |i: usize| {
         Produced::new(if [100, 101, 1500].contains(&i) {
             r#"{"value":"text"}"#.to_owned()
@@ -89,7 +89,7 @@ fn refused_points_are_told_with_their_record() {
     kafka.produce(&topic, (1..2_001).map(record));
     kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
     assert_eq!(influx.count(&bucket, "m", "value"), 1_998);
-    let (told, _) = bridge.wait_for_log(&["line refused by influxdb", "offset=100 "], PATIENCE);
-    assert!(told.contains("type conflict"), "{told}");
+    let (message, _) = bridge.wait_for_log(&["line refused by influxdb", "offset=100 "], PATIENCE);
+    assert!(message.contains("type conflict"), "{message}");
     bridge.stop();
 }

@@ -1,4 +1,4 @@
-//! Memory and processor while nothing can be written: whatever waits in Kafka, the bridge holds no more than it promises.
+//! Memory and CPU use stay within their bounds while nothing can be written, whatever the backlog in Kafka.
 
 use crate::support::{Bridge, Http, Live, PATIENCE, measured, variable, wait_for};
 use rdkafka::ClientConfig;
@@ -9,15 +9,15 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// Of the whole process, by default.
+/// Limit for the whole process with the default configuration.
 const RESIDENT_MAX_KB: u64 = 64_000;
-/// What a destination costs beside that: its lane's queue, with a batch of the producer in it, and what its mapping learns.
+/// Limit for each further destination: the lane's queue, one producer batch in it, and the keys and shapes that the mapper learns.
 const DESTINATION_KB: u64 = 150;
-/// Nothing was read for so long: the bridge holds all that it ever will.
+/// Reading counts as stopped when no record was read for this time.
 const STILL: Duration = Duration::from_secs(3);
-const PROCESSOR_OVER: Duration = Duration::from_secs(10);
+const CPU_OVER: Duration = Duration::from_secs(10);
 
-/// Records are compressed by the batch, and a batch is unpacked whole.
+/// A batch is compressed and unpacked as a whole.
 fn producer(batch_bytes: usize) -> BaseProducer {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", variable("KAFKA")).set("compression.type", "lz4");
@@ -39,18 +39,18 @@ fn send(producer: &BaseProducer, topic: &str, partition: i32, value: &[u8]) {
 }
 
 /// An address where nothing listens.
-fn nobody() -> String {
+fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
 
 fn config(topics: &str, mappings: &str) -> (String, String) {
-    let (admin, brokers) = (nobody(), variable("KAFKA"));
+    let (admin, brokers) = (unused_address(), variable("KAFKA"));
     let text = format!(
         "[kafka]\nbrokers = '{brokers}'\ntopics = {topics}\ngroup_id = '{admin}'\nrecord_bytes_max = '3MB'\n\
          {mappings}\n[influx]\nurl = 'http://{}'\norg = 'o'\nbucket = 'b'\ntoken = 't'\n\
          [admin]\nlisten = '{admin}'\n",
-        nobody()
+        unused_address()
     );
     (text, admin)
 }
@@ -68,7 +68,7 @@ fn records_read(admin: &str) -> Option<u64> {
     line.rsplit_once(' ')?.1.parse().ok()
 }
 
-/// Lets the bridge read until it reads no more, and looks at what it holds.
+/// Waits until the bridge stops reading, then checks its memory.
 fn assert_bounded(what: &str, text: &str, admin: &str, resident_max_kb: u64) {
     let bridge = Bridge::start(text, &[]);
     let (mut last, mut since) = (0, Instant::now());
@@ -80,19 +80,16 @@ fn assert_bounded(what: &str, text: &str, admin: &str, resident_max_kb: u64) {
         (last > 0 && since.elapsed() >= STILL).then_some(())
     });
     let before = ticks(bridge.pid());
-    std::thread::sleep(PROCESSOR_OVER);
+    std::thread::sleep(CPU_OVER);
     let used = ticks(bridge.pid()) - before;
     let resident = bridge.resident_max_kb();
     measured(what, format!("{last} records read, resident at most {resident} kB"));
-    measured(
-        "processor while holding",
-        format!("{:.1} % of a core", used as f64 / PROCESSOR_OVER.as_secs_f64()),
-    );
+    measured("CPU while blocked", format!("{:.1} % of a core", used as f64 / CPU_OVER.as_secs_f64()));
     assert!(resident <= resident_max_kb, "{resident} kB");
     bridge.stop();
 }
 
-/// As in a fleet of hosts: 42 numbers, which compress badly.
+/// A record of a fleet of hosts: 42 numbers, which compress badly.
 fn wide(rng: &mut fastrand::Rng) -> String {
     let mut text = r#"{"name":"node","host":"h1","region":"r1""#.to_owned();
     for field in 0..42 {
@@ -103,7 +100,7 @@ fn wide(rng: &mut fastrand::Rng) -> String {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_long_backlog_is_left_in_kafka() {
+fn memory_is_bounded_with_a_long_backlog() {
     let live = Live::take_turn();
     let megabytes = std::env::var("BRIDGE_LIVE_BACKLOG_MB").map_or(2_000, |text| text.parse().unwrap());
     let topic = live.kafka().create_topic(live.name("backlog"), 6, 1);
@@ -126,12 +123,12 @@ fn a_long_backlog_is_left_in_kafka() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_thousand_partitions_of_compressible_data() {
+fn memory_is_bounded_with_a_thousand_partitions_of_compressible_data() {
     let live = Live::take_turn();
     let partitions = std::env::var("BRIDGE_LIVE_PARTITIONS").map_or(1_000, |text| text.parse().unwrap());
     let topic = live.kafka().create_topic(live.name("partitions"), partitions, 1);
     let producer = producer(1_000_000);
-    // A hundred to one, and more: a fetch of 1 MB unpacks into very much.
+    // The data compresses more than 100 to 1, so a fetch of 1 MB unpacks into more than 100 MB.
     let record = format!(r#"{{"name":"m","text":"{}","v":1}}"#, "0".repeat(1_000));
     for n in 0..partitions * 300 {
         send(&producer, &topic, n % partitions, record.as_bytes());
@@ -144,7 +141,7 @@ fn a_thousand_partitions_of_compressible_data() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_record_of_a_hundred_thousand_elements() {
+fn memory_is_bounded_with_records_of_a_hundred_thousand_elements() {
     let live = Live::take_turn();
     let topic = live.kafka().create_topic(live.name("elements"), 1, 1);
     let producer = producer(1_000_000);
@@ -160,7 +157,7 @@ fn a_record_of_a_hundred_thousand_elements() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn two_hundred_destinations() {
+fn memory_is_bounded_with_two_hundred_destinations() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topics: Vec<String> = (0..200).map(|n| live.name(&format!("destination{n}"))).collect();

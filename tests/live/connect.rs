@@ -1,10 +1,10 @@
-//! `check --connect`: what it says of servers that are as they should be, and of each thing that is not.
+//! `check --connect` on healthy servers, and its message for each fault.
 
 use crate::support::config::{v1, v2, v2_with};
 use crate::support::{Config, Live, Produced, run_command};
 use std::time::{Duration, SystemTime};
 
-/// Exit status and lines.
+/// Exit status and standard output.
 fn check(config: &Config<'_>) -> (Option<i32>, String) {
     check_text(&config.text())
 }
@@ -28,7 +28,7 @@ fn now_ms() -> i64 {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn all_is_well() {
+fn check_connect_passes_on_healthy_servers() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka3(), live.influx2());
     let topic = kafka.create_topic(live.name("well"), 2, 3);
@@ -42,14 +42,14 @@ fn all_is_well() {
         &shown,
         &[
             "answers for 3 brokers",
-            "which can be reached",
+            "which is reachable",
             &format!("ok      topic {topic}: 2 partitions"),
-            &format!("ok      group {topic}: nobody is in it now, and this user may join it"),
+            &format!("ok      group {topic}: it has no members, and this user may join it"),
             &format!(
-                "ok      topic {topic}: nothing is committed: by `offset_reset` = \"earliest\" all 150 records"
+                "ok      topic {topic}: no committed offset: with `offset_reset` = \"earliest\" all 150 records"
             ),
             &format!("ok      topic {topic}: 50 sampled records become 100 points"),
-            "its clock agrees",
+            "the clock agrees",
             "may be written",
             "it keeps points for 2 days, and all that were sampled are newer",
         ],
@@ -60,7 +60,7 @@ fn all_is_well() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_running_telegraf_is_named_and_another_bridge_is_fine() {
+fn check_connect_reports_a_running_telegraf_and_accepts_another_bridge() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("group"), 1, 1);
@@ -72,7 +72,7 @@ fn a_running_telegraf_is_named_and_another_bridge_is_fine() {
         &shown,
         &[
             &format!("FAILED  group {topic}: 1 member, a running Telegraf (Telegraf at "),
-            "stop Telegraf first, or take another `kafka.group_id`",
+            "stop Telegraf first, or set another `kafka.group_id`",
         ],
     );
     drop(telegraf);
@@ -84,7 +84,7 @@ fn a_running_telegraf_is_named_and_another_bridge_is_fine() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn what_samples_show_is_warned_of() {
+fn check_connect_warns_about_sampled_records() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let keeps = [("retention.ms", "36000000")];
@@ -106,7 +106,7 @@ fn what_samples_show_is_warned_of() {
                 "warn    topic {topic}: 5 sampled records become 4 points; 1 is rejected, such as {topic}[0]@3: it is not JSON"
             ),
             &format!("warn    topic {topic}: 8 values under host, state: strings and booleans are dropped"),
-            &format!("warn    {topic}: the newest sampled record is of 29 min in the future"),
+            &format!("warn    {topic}: the timestamp of the newest sampled record is 29 min in the future"),
             &format!(
                 "warn    {topic}: `hots` of `tag_keys` is in none of 4 sampled records: did you mean `host`?"
             ),
@@ -114,10 +114,10 @@ fn what_samples_show_is_warned_of() {
             &format!("warn    topic {topic}: unread records are deleted from "),
             &format!("the oldest, {topic}[0]@1, is of "),
             "it keeps points for 1 h, and 2 of 4 sampled points are older: InfluxDB refuses them",
-            &format!("what is read first is older: {topic}[0]@1 becomes a point of "),
+            &format!("the first records are older: {topic}[0]@1 becomes a point at "),
         ],
     );
-    // What was committed may not be there any more.
+    // Kafka has deleted committed records.
     kafka.delete_records_before(&topic, &[3]);
     let (_, shown) = check(&Config::new(&kafka, &topic, v2(&influx, &bucket)));
     assert_lines(&shown, &[&format!("warn    topic {topic}: kafka deleted 2 records before they were read")]);
@@ -125,7 +125,7 @@ fn what_samples_show_is_warned_of() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn what_is_missing_in_influxdb_is_named() {
+fn check_connect_names_missing_buckets_and_mappings() {
     let live = Live::take_turn();
     let (kafka, influx2, influx1) = (live.kafka(), live.influx2(), live.influx1());
     let topic = kafka.create_topic(live.name("missing"), 1, 1);
@@ -153,7 +153,7 @@ fn what_is_missing_in_influxdb_is_named() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn what_is_missing_in_kafka_is_named() {
+fn check_connect_names_missing_topics_and_wrong_logins() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = live.name("none");
@@ -161,10 +161,10 @@ fn what_is_missing_in_kafka_is_named() {
     let (status, shown) = check(&config);
     assert_eq!(status, Some(1), "{shown}");
     assert_lines(&shown, &[&format!("FAILED  topic {topic}: it does not exist")]);
-    assert!(shown.contains("may be written"), "the rest is asked all the same: {shown}");
-    // It was not created by the question.
+    assert!(shown.contains("may be written"), "the other checks still run: {shown}");
+    // The check must not create the topic.
     assert_lines(&check(&config).1, &[&format!("FAILED  topic {topic}: it does not exist")]);
-    // TLS and a login where the listener has neither.
+    // TLS and a login at a listener that has neither.
     let address = crate::support::variable("KAFKA");
     let tls = config.text().replace("[[mapping]]", "[kafka.tls]\n[[mapping]]");
     assert_lines(

@@ -1,4 +1,4 @@
-//! Every record becomes a point of its own, also where only Kafka's time tells them apart.
+//! Every record becomes its own point, even if only Kafka's timestamp distinguishes the records.
 
 use crate::support::config::v2;
 use crate::support::{Bridge, Config, Live, PATIENCE, Produced, measured};
@@ -21,7 +21,7 @@ fn a_million_records_without_a_time_are_a_million_points() {
     let bucket = influx.create_bucket(live.name("million"));
     let config =
         Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'\ntag_keys = ['host']");
-    // A host's records are in one partition, as with a key.
+    // All records of a host are in one partition, as with a key.
     let record = |i: usize| {
         let host = i % SERIES;
         Produced::new(format!(r#"{{"host":"h{host}","value":{i}}}"#)).to(host as i32 % PARTITIONS)
@@ -35,7 +35,7 @@ fn a_million_records_without_a_time_are_a_million_points() {
     measured("records a second", format!("{:.0}", records as f64 / settled.as_secs_f64()));
     measured("resident at most", format!("{} kB", bridge.resident_max_kb()));
     assert_eq!(influx.count(&bucket, "m", "value"), records as u64);
-    // No value was lost or doubled: they are the numbers from 0 on.
+    // The values are the numbers from 0 on, so their sum shows lost and doubled values.
     let sum = influx.query(&bucket, "SELECT sum(value), max(value), min(value) FROM m");
     let row = &sum[0]["values"][0];
     assert_eq!(row[1].as_f64(), Some((records * (records - 1) / 2) as f64));
@@ -89,7 +89,7 @@ fn replaying_everything_changes_nothing() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_quiet_topic_is_queried_soon() {
+fn a_single_record_can_be_queried_within_seconds() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("quiet"), 1, 1);
@@ -105,7 +105,7 @@ fn a_quiet_topic_is_queried_soon() {
         slowest = slowest.max(begin.elapsed());
     }
     measured("slowest of ten single records, produced to queried", format!("{slowest:?}"));
-    // 2 s are promised; the machine may be busy.
+    // The promise is 2 s. The limit allows for a busy machine.
     assert!(slowest < Duration::from_secs(4), "{slowest:?}");
     bridge.stop();
 }

@@ -1,5 +1,5 @@
-//! Dashboards and alarms of the users' data: every query of docker/grafana in Flux and `InfluxQL`, over what bridges stored of each
-//! example, and of docker/generator.sh with docker/bridge.toml.
+//! Dashboards and alarms of the users' data. Runs every Flux and `InfluxQL` query of docker/grafana over points that bridges stored from each
+//! example and from docker/generator.sh with docker/bridge.toml.
 
 use crate::support::grafana::{Language, Query, Source, dashboards, docker, read, rules, sources};
 use crate::support::{Bridge, Example, Generated, Influx, Kafka, Live, Produced, measured, variable};
@@ -9,13 +9,13 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-/// The databases that the dashboards read. The examples of Telegraf share one: it is of the same name.
+/// The databases that the dashboards read. The Telegraf examples share one database.
 const DATABASES: [&str; 5] = ["ec2", "Labs", "kmetrics", "telegraf", "tweets"];
 const HOUR: i64 = 3_600;
-/// How long ago the examples' records are stored again.
+/// The examples' records are stored again with a time this long ago.
 const AGES: [i64; 3] = [130, 70, 40];
 
-/// Databases of this run in the place of those that dashboards and configurations name.
+/// This run's databases, by the names that dashboards and configurations use.
 struct Databases {
     influx: Influx,
     own: BTreeMap<&'static str, String>,
@@ -29,8 +29,8 @@ impl Databases {
         Self { influx, own: own.into(), sources: sources() }
     }
 
-    /// The first cell of each series is what its labels are, in words; the second is its last value.
-    fn ask(&self, query: &Query, from_seconds: i64) -> Vec<(String, String)> {
+    /// The first element is a series' labels as text, the second its last value.
+    fn evaluate(&self, query: &Query, from_seconds: i64) -> Vec<(String, String)> {
         let source = &self.sources[&query.source];
         match source.language {
             Language::Flux => self.flux(query, from_seconds),
@@ -50,7 +50,7 @@ impl Databases {
         assert_whole(query, &text);
         let mut last = BTreeMap::new();
         for row in rows(&self.influx.flux(&text)) {
-            // Of the last two Grafana makes names, which tell no series of an alarm from another.
+            // Grafana uses the last two columns as names. They do not distinguish the series of an alarm.
             let others =
                 ["", "result", "table", "_start", "_stop", "_time", "_value", "_measurement", "_field"];
             let labels = row.iter().filter(|(key, _)| !others.contains(&key.as_str()));
@@ -76,7 +76,7 @@ impl Databases {
             let row = series["values"].as_array().unwrap().last().unwrap();
             (labels.join(" "), row[1].as_str().map_or_else(|| row[1].to_string(), str::to_owned))
         };
-        // Of tags, each row is a value.
+        // For tags, each row is a value.
         if text.starts_with("SHOW") {
             let rows = series.iter().flat_map(|series| series["values"].as_array().unwrap().clone());
             return rows.map(|row| (String::new(), row[1].as_str().unwrap().to_owned())).collect();
@@ -89,7 +89,7 @@ impl Databases {
         let source = &self.sources[&query.source];
         let of_flux = |(label, value): (String, String)| if value.is_empty() { label } else { value };
         let values: BTreeSet<String> = match source.language {
-            // Their rows have no labels, so all but the last would be lost.
+            // The rows have no labels, so a map would keep only the last one.
             Language::Flux => {
                 let text = self.own.iter().fold(query.text.clone(), |text, (name, own)| {
                     text.replace(&format!("bucket: \"{name}\""), &format!("bucket: \"{own}\""))
@@ -99,7 +99,7 @@ impl Databases {
                     .map(|(_, v)| v)
                     .collect()
             }
-            _ => self.ask(query, HOUR).into_iter().map(of_flux).collect(),
+            _ => self.evaluate(query, HOUR).into_iter().map(of_flux).collect(),
         };
         assert!(!values.is_empty(), "{}: no values", query.place);
         let escaped: Vec<String> = values.iter().map(|v| regex::escape(v).replace('/', "\\/")).collect();
@@ -107,12 +107,12 @@ impl Databases {
     }
 }
 
-/// Nothing is left that Grafana puts in; a dollar may end a regular expression.
+/// Asserts that no Grafana placeholder is left. A dollar sign may end a regular expression.
 fn assert_whole(query: &Query, text: &str) {
     assert!(!Regex::new(r"\$[\w{]|\bv\.").unwrap().is_match(text), "{}: {text}", query.place);
 }
 
-/// The rows of Flux' CSV: names and values of the columns.
+/// The rows of Flux CSV: names and values of the columns.
 fn rows(csv: &str) -> Vec<Vec<(String, String)>> {
     let mut rows = Vec::new();
     let mut head: Option<Vec<String>> = None;
@@ -134,7 +134,7 @@ fn lines(csv: &str) -> Vec<Vec<String>> {
     for c in csv.chars() {
         let line = lines.last_mut().unwrap();
         match c {
-            // Two of them stand for one, which no test looks at.
+            // A doubled quote is an escaped one; no tested value has one.
             '"' => is_quoted = !is_quoted,
             ',' if !is_quoted => line.push(String::new()),
             '\n' if !is_quoted => lines.push(vec![String::new()]),
@@ -145,7 +145,7 @@ fn lines(csv: &str) -> Vec<Vec<String>> {
     lines
 }
 
-/// The examples' records as they would be so many seconds ago.
+/// The examples' records, moved to this many seconds ago.
 fn aged(records: &[String], age: i64) -> Vec<Produced> {
     let at = Timestamp::now().as_second() - age;
     let minute = Timestamp::from_second(at).unwrap().strftime("%Y-%m-%dT%H:%M:0").to_string();
@@ -158,14 +158,14 @@ fn aged(records: &[String], age: i64) -> Vec<Produced> {
     records.iter().map(of).collect()
 }
 
-/// Runs until all that was produced is stored.
+/// Runs until all records are stored.
 fn store(config: &str) {
     let mut bridge = Bridge::start_until_end(config);
     let (status, _) = bridge.wait_for_end(crate::support::PATIENCE);
     assert!(status.success(), "{status}");
 }
 
-/// The example with a topic, a group and a server of this run's; `change` names its database.
+/// The example with this run's topic, group and server; `change` sets its database.
 fn store_example(kafka: &Kafka, live: &Live, name: &str, topic: &str, change: impl Fn(Example) -> Example) {
     let own = kafka.create_topic(live.name(name), 1, 1);
     let example = Example::read(name)
@@ -179,7 +179,7 @@ fn store_example(kafka: &Kafka, live: &Live, name: &str, topic: &str, change: im
     store(&change(example).config.replace("${INFLUX_TOKEN}", &variable("INFLUX2_TOKEN")));
 }
 
-/// Records of docker/generator.sh, of the three examples, and some that alarms are for, through docker/bridge.toml.
+/// Runs docker/bridge.toml on records of docker/generator.sh and on records that raise alarms.
 fn store_compose(kafka: &Kafka, live: &Live, databases: &Databases) {
     let mut config = read(&docker().join("bridge.toml"));
     let mut set = |from: &str, to: &str| {
@@ -214,7 +214,7 @@ fn store_compose(kafka: &Kafka, live: &Live, databases: &Databases) {
     store(&config);
 }
 
-/// One that is above its limit for five minutes, and one that was last heard of ten minutes ago.
+/// Records of one host above its limit for five minutes, and of one that last sent ten minutes ago.
 fn alarming(topic: &str) -> Vec<Produced> {
     let now = Timestamp::now().as_second();
     let busy = (0..10).map(|i| now - 30 * i);
@@ -223,7 +223,7 @@ fn alarming(topic: &str) -> Vec<Produced> {
             let of = |host: &str, user: u8| format!(r#"{{"ec2Number":"{host}","cpu":{{"user":{user}}}}}"#);
             busy.map(|at| (at, of("busy", 97))).chain([(now - 600, of("gone", 1))]).collect()
         }
-        // All boxes share a region here, so the others' are outnumbered.
+        // All boxes share a region here, so many records are needed to raise the average.
         "resource" => busy.flat_map(|at| vec![(at, r#"{"cpu_load":1000}"#.to_owned()); 50]).collect(),
         _ => {
             let of = |host: &str, at: i64, lacking: u8| {
@@ -246,7 +246,7 @@ fn panels_of_the_data_have_rows_and_its_alarms_fire_when_they_should() {
     let own = |name: &str| databases.own[name].clone();
     store_compose(&kafka, &live, &databases);
     store_example(&kafka, &live, "telegraf-agent", "telegraf", |example| {
-        // The server is a 2.x here, whose databases are buckets; InfluxQL reads them as on a 1.x.
+        // The server is InfluxDB 2. Its buckets can be read with InfluxQL like 1.x databases.
         let api =
             format!("api = \"v2\"\norg = \"{}\"\ntoken = \"${{INFLUX_TOKEN}}\"", variable("INFLUX2_ORG"));
         example
@@ -273,12 +273,12 @@ fn panels_of_the_data_have_rows_and_its_alarms_fire_when_they_should() {
             for (name, values) in &values {
                 query.text = query.text.replace(&format!("${{{name}:regex}}"), values);
             }
-            assert!(!databases.ask(&query, HOUR).is_empty(), "{} is empty: {}", query.place, query.text);
+            assert!(!databases.evaluate(&query, HOUR).is_empty(), "{} is empty: {}", query.place, query.text);
         }
     }
     measured("panels read after", format!("{:?}", begin.elapsed()));
 
-    // Who fires, and somebody who does not.
+    // Each alarm, the host that raises it, and a host that does not.
     for (title, fires, is_well) in [
         ("HostSilent", "gone", Some("web-1")),
         ("HostProcessorHigh", "busy", Some("web-1")),
@@ -287,7 +287,7 @@ fn panels_of_the_data_have_rows_and_its_alarms_fire_when_they_should() {
         ("BrokerUnderReplicated", "busy", Some("kafka-1")),
     ] {
         let rule = rules().into_iter().find(|rule| rule.title == title).unwrap();
-        let series = databases.ask(&rule.query, rule.from_seconds);
+        let series = databases.evaluate(&rule.query, rule.from_seconds);
         let is_of = |labels: &str, who: &str| labels.split(' ').any(|label| label == who);
         let (firing, silent): (Vec<_>, Vec<_>) =
             series.iter().partition(|(_, value)| value.parse::<f64>().unwrap() > rule.limit);
@@ -296,7 +296,7 @@ fn panels_of_the_data_have_rows_and_its_alarms_fire_when_they_should() {
         let is_silent = |who: &str| silent.iter().any(|(labels, _)| is_of(labels, who));
         assert!(is_well.is_none_or(is_silent), "{title}: {series:?}");
     }
-    let asked = rules().iter().filter(|rule| rule.query.source != "prometheus").count();
-    assert_eq!(asked, 5, "an alarm of the data is not tested");
+    let tested = rules().iter().filter(|rule| rule.query.source != "prometheus").count();
+    assert_eq!(tested, 5, "an alarm of the data is not tested");
     measured("all after", format!("{:?}", begin.elapsed()));
 }

@@ -1,4 +1,4 @@
-//! Dashboards and alarms of the bridge's own metrics: every `PromQL` expression, over pages of a bridge in states that are made here.
+//! Dashboards and alarms of the bridge's own metrics. Evaluates every `PromQL` expression over metrics of a bridge in different states.
 
 use crate::support::config::{v2, v2_with};
 use crate::support::grafana::{Language, Query, dashboards, rules, sources};
@@ -7,20 +7,20 @@ use regex::Regex;
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Panels that are empty while well.
-const EMPTY_WHILE_WELL: [&str; 3] =
+/// Panels that are empty while the bridge is healthy.
+const EMPTY_WHILE_HEALTHY: [&str; 3] =
     ["bridge.json: Retention left", "bridge.json: Retention left by topic", "bridge.json: Held for"];
 const OFTEN: &str = "librdkafka.'statistics.interval.ms' = 200";
-/// More than the floor of the alarm of growing lag, beside what fits in batches.
+/// More unread records than the lag alarm's threshold, in addition to those in open batches.
 const WAITING: usize = 15_000;
-/// Of which the guard of `reject.rate_max` makes a verdict.
+/// Number of records after which `reject.rate_max` can block a topic.
 const BAD: usize = 1_500;
 
 fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
-/// Scrapes: the first ten minutes before now, the rest every 15 s up to now.
+/// Stores the pages as scrapes: the first one ten minutes ago, the others every 15 s up to now.
 fn scraped(live: &Live, state: &str, pages: &[String]) -> Prometheus {
     let prometheus = Prometheus::new(live, state);
     for (page, back) in pages.iter().zip([600, 45, 30, 15, 0]) {
@@ -37,14 +37,14 @@ fn expression(query: &Query, prometheus: &Prometheus) -> String {
     text
 }
 
-/// The panels of which an expression gives no sample.
+/// The panels with an expression that returns no sample.
 fn empty_panels(prometheus: &Prometheus) -> BTreeSet<String> {
     let sources = sources();
     let mut empty = BTreeSet::new();
     for dashboard in dashboards() {
         for query in dashboard.queries() {
             let is_asked = sources[&query.source].language == Language::PromQl;
-            if is_asked && prometheus.ask(&expression(&query, prometheus)).is_empty() {
+            if is_asked && prometheus.query(&expression(&query, prometheus)).is_empty() {
                 empty.insert(query.place);
             }
         }
@@ -52,12 +52,12 @@ fn empty_panels(prometheus: &Prometheus) -> BTreeSet<String> {
     empty
 }
 
-/// The alarms whose expression gives a sample. What they say needs labels that the samples have.
+/// The alarms whose expression returns a sample. Asserts that the sample has every label that the alarm's text uses.
 fn alarms(prometheus: &Prometheus) -> BTreeSet<String> {
     let label = Regex::new(r"\$labels\.(\w+)").unwrap();
     let mut fire = BTreeSet::new();
     for rule in rules().into_iter().filter(|rule| rule.query.source == "prometheus") {
-        for sample in prometheus.ask(&rule.query.text) {
+        for sample in prometheus.query(&rule.query.text) {
             for found in label.captures_iter(&rule.json["annotations"].to_string()) {
                 let has = sample["metric"][&found[1]].is_string();
                 assert!(has, "{}: no label {} on {sample}", rule.title, &found[1]);
@@ -73,7 +73,7 @@ fn assert_alarms(prometheus: &Prometheus, want: &[&str]) {
     assert_eq!(alarms(prometheus), want);
 }
 
-/// Returns when it has read a first record, before which it knows no lag.
+/// Returns after the first record, because the lag is unknown before.
 fn start(config: &Config<'_>, first: Produced) -> Bridge {
     config.kafka.produce(config.topic, [first]);
     let bridge = Bridge::start_watched(&config.text(), &[]);
@@ -96,16 +96,16 @@ fn number(at_ms: i64) -> Produced {
 fn panels_of_the_bridge_have_samples_and_its_alarms_fire_when_they_should() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
-    let well = well(&live, &kafka, &influx);
-    assert_eq!(empty_panels(&well), EMPTY_WHILE_WELL.map(str::to_owned).into());
-    assert_alarms(&well, &[]);
+    let healthy = healthy(&live, &kafka, &influx);
+    assert_eq!(empty_panels(&healthy), EMPTY_WHILE_HEALTHY.map(str::to_owned).into());
+    assert_alarms(&healthy, &[]);
     for dashboard in dashboards() {
         for (name, query) in
             dashboard.variables().into_iter().filter(|(_, query)| query.source == "prometheus")
         {
             let inside = query.text.strip_prefix("label_values(").and_then(|text| text.strip_suffix(')'));
             let (metric, label) = inside.unwrap().split_once(", ").unwrap();
-            let values = well.ask(metric);
+            let values = healthy.query(metric);
             assert!(!values.is_empty() && values.iter().all(|v| v["metric"][label].is_string()), "{name}");
         }
     }
@@ -113,7 +113,7 @@ fn panels_of_the_bridge_have_samples_and_its_alarms_fire_when_they_should() {
     let holding = holding(&live, &kafka, &influx);
     assert_alarms(&holding, &["BridgeHolding", "BridgeLagGrowing", "BridgeRetentionNear"]);
     let empty = empty_panels(&holding);
-    assert!(EMPTY_WHILE_WELL.iter().all(|panel| !empty.contains(*panel)), "{empty:?}");
+    assert!(EMPTY_WHILE_HEALTHY.iter().all(|panel| !empty.contains(*panel)), "{empty:?}");
 
     let bad = bad(&live, &kafka, &influx);
     assert_alarms(&bad, &["BridgeRefused", "BridgeRejected", "BridgeTopicHolding"]);
@@ -125,7 +125,7 @@ fn panels_of_the_bridge_have_samples_and_its_alarms_fire_when_they_should() {
     assert_alarms(&down, &["BridgeDown"]);
 }
 
-fn well(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
+fn healthy(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     let topic = kafka.create_topic(live.name("panels"), 1, 1);
     let bucket = influx.create_bucket(live.name("panels"));
     let bridge = start(&Config::new(kafka, &topic, v2(influx, &bucket)).kafka_more(OFTEN), number(now_ms()));
@@ -140,30 +140,30 @@ fn well(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
         pages.push(bridge.page_text());
     }
     bridge.stop();
-    scraped(live, "well", &pages)
+    scraped(live, "healthy", &pages)
 }
 
-/// A token that opens nothing, records that Kafka keeps for ten minutes more, and batches that hold few of them.
+/// An invalid token, records that Kafka deletes in ten minutes, and batches that take only a few of them.
 fn holding(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
-    let topic = kafka.create_topic_with(live.name("panels_held"), 1, 1, &[("retention.ms", "3600000")]);
+    let topic = kafka.create_topic_with(live.name("panels_blocked"), 1, 1, &[("retention.ms", "3600000")]);
     let batch = "\n[batch]\nbytes_max = '10KB'\nmemory_max = '20KB'\n";
     let shut = v2_with(influx.url(), "ec2", "of-nobody") + batch;
     let old = now_ms() - 3_000_000;
     let bridge = start(&Config::new(kafka, &topic, shut).kafka_more(OFTEN), number(old));
     let mut pages = vec![bridge.page_text()];
     numbers(kafka, &topic, WAITING, old);
-    let held = || {
-        let is_held =
+    let blocked = || {
+        let is_blocked =
             bridge.samples("holding") == [1.0] && !bridge.samples("retention_left_seconds").is_empty();
-        (is_held && bridge.metric("unread_records") > 10_000).then_some(())
+        (is_blocked && bridge.metric("unread_records") > 10_000).then_some(())
     };
-    wait_for("a hold with much unread", PATIENCE, held);
+    wait_for("the bridge is blocked with many unread records", PATIENCE, blocked);
     pages.extend((0..4).map(|_| bridge.page_text()));
     bridge.kill();
     scraped(live, "holding", &pages)
 }
 
-/// A line of another type than what is stored, then records that are no JSON.
+/// A line that conflicts with a stored field's type, then records that are not JSON.
 fn bad(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     let topic = kafka.create_topic(live.name("panels_bad"), 1, 1);
     let bucket = influx.create_bucket(live.name("panels_bad"));
@@ -177,8 +177,9 @@ fn bad(live: &Live, kafka: &Kafka, influx: &Influx) -> Prometheus {
     let refused = || (bridge.metric("lines_refused_total") > 0).then_some(());
     wait_for("a line is refused", PATIENCE, refused);
     kafka.produce(&topic, (0..BAD).map(|_| Produced::new("no json")));
-    let held = || bridge.samples("topic_holding_seconds").iter().any(|seconds| *seconds > 0.0).then_some(());
-    wait_for("the topic is on hold", PATIENCE, held);
+    let blocked =
+        || bridge.samples("topic_holding_seconds").iter().any(|seconds| *seconds > 0.0).then_some(());
+    wait_for("the topic is blocked", PATIENCE, blocked);
     pages.extend((0..4).map(|_| bridge.page_text()));
     bridge.kill();
     scraped(live, "bad", &pages)

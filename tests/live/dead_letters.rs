@@ -1,4 +1,4 @@
-//! Dead letters in a real Kafka: what it refuses, and what is gone.
+//! Dead letters in a real Kafka: topics that refuse them, and originals that were deleted.
 
 use crate::support::config::v2;
 use crate::support::{Bridge, Kafka, Live, PATIENCE, Produced, block_on, measured, run_command, wait_for};
@@ -7,7 +7,7 @@ use engine::dead_letter::{DeadLetters, Elements, Found, Letter, Next, Originals,
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The dead letters of a bridge that writes them to this topic.
+/// The configuration of a bridge that writes its dead letters to this topic.
 fn config(kafka: &Kafka, topic: &str) -> Config {
     let text = format!(
         "[kafka]\nbrokers = {}\ntopics = 'any'\n[dead_letter]\ntopic = '{topic}'\n\
@@ -49,13 +49,13 @@ fn read_back(config: &Config, topic: &str) -> Vec<Found> {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_large_letter_is_cut_to_what_the_topic_takes() {
+fn a_large_letter_is_cut_to_the_size_limit_of_the_topic() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic_with(live.name("dead"), 1, 1, &[("max.message.bytes", "20000")]);
     let config = config(&kafka, &topic);
     let letters = DeadLetters::open(config.dead_letter.clone(), &config.kafka).unwrap().unwrap();
-    // Together they are larger than the topic takes; each small one is not.
+    // Each small letter fits into the topic's `max.message.bytes`; all of them together do not.
     let mut waiting: Vec<Letter> = (0..100).map(|offset| letter(offset, vec![b'x'; 900])).collect();
     waiting.push(letter(100, vec![b'y'; 990_000]));
     block_on(letters.send(&mut waiting)).unwrap();
@@ -68,7 +68,7 @@ fn a_large_letter_is_cut_to_what_the_topic_takes() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_topic_that_is_missing_is_told_and_taken_up_once_it_is_there() {
+fn a_missing_dead_letter_topic_is_reported_and_used_once_created() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = live.name("dead_missing");
@@ -77,7 +77,7 @@ fn a_topic_that_is_missing_is_told_and_taken_up_once_it_is_there() {
     let mut waiting = vec![letter(0, b"x".to_vec())];
     let begin = Instant::now();
     let error = block_on(letters.send(&mut waiting)).unwrap_err();
-    measured("told that the topic is missing after", format!("{:.1} s", begin.elapsed().as_secs_f64()));
+    measured("missing topic reported after", format!("{:.1} s", begin.elapsed().as_secs_f64()));
     assert_eq!(error.cause_name(), "dead_letter_topic_missing", "{error}");
     assert!(error.to_string().contains("--create --topic"), "{error}");
     kafka.create_topic(topic.clone(), 1, 1);
@@ -86,10 +86,10 @@ fn a_topic_that_is_missing_is_told_and_taken_up_once_it_is_there() {
     measured("taken after the topic was created", format!("{:.1} s", begin.elapsed().as_secs_f64()));
 }
 
-/// A compacted topic takes no record without a key.
+/// A compacted topic accepts no record without a key.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_topic_that_refuses_letters_is_told() {
+fn a_dead_letter_topic_that_refuses_letters_is_reported() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic_with(live.name("dead_compacted"), 1, 1, &[("cleanup.policy", "compact")]);
@@ -103,7 +103,7 @@ fn a_topic_that_refuses_letters_is_told() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn many_letters_are_taken_by_three_replicas() {
+fn three_replicas_acknowledge_many_letters() {
     const LETTERS: usize = 20_000;
     let live = Live::take_turn();
     let kafka = live.kafka3();
@@ -126,7 +126,7 @@ fn many_letters_are_taken_by_three_replicas() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn originals_are_read_again_until_they_are_gone() {
+fn originals_are_read_again_until_kafka_deletes_them() {
     let live = Live::take_turn();
     let kafka = live.kafka();
     let topic = kafka.create_topic(live.name("originals"), 2, 1);
@@ -143,8 +143,8 @@ fn originals_are_read_again_until_they_are_gone() {
         (found.into_iter().map(value).collect::<Vec<_>>(), begin.elapsed())
     };
     let some = |n: i32| Some(format!("value {n}"));
-    let asked = [wanted(1, 3_000), wanted(0, 0), wanted(1, 2_999), wanted(0, 4_999), wanted(1, 4_999)];
-    let (found, took) = read(&asked);
+    let requested = [wanted(1, 3_000), wanted(0, 0), wanted(1, 2_999), wanted(0, 4_999), wanted(1, 4_999)];
+    let (found, took) = read(&requested);
     assert_eq!(found, [some(6_001), some(0), None, some(9_998), some(9_999)]);
     measured("originals: the first five", format!("{} ms", took.as_millis()));
     let (found, took) = read(&(0..5_000).map(|offset| wanted(0, offset)).collect::<Vec<_>>());
@@ -154,16 +154,16 @@ fn originals_are_read_again_until_they_are_gone() {
     measured("originals: five far apart", format!("{} ms", took.as_millis()));
     assert_eq!(read(&[wanted(0, 5_000), wanted(2, 0)]).0, [None, None]);
     kafka.delete_topic(&topic);
-    // A broker that still knows the topic has the record.
+    // A broker that has not processed the deletion yet still returns the record.
     let gone = || (read(&[wanted(0, 1)]).0 == [None]).then_some(());
-    wait_for("the deleted topic's record is gone", Duration::from_secs(30), gone);
+    wait_for("the deleted topic's record cannot be read", Duration::from_secs(30), gone);
 }
 
-/// The whole way: what is rejected or refused is in the dead-letter topic when its offset is committed, a pattern that
-/// matches that topic does not read it, and a corrected mapping replays it.
+/// The complete path. A rejected or refused record is in the dead-letter topic before its offset is committed. A pattern that matches
+/// the dead-letter topic does not read it. A corrected mapping replays the letters.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn records_become_letters_and_letters_become_points() {
+fn replayed_letters_become_points() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("letters"), 2, 1);
@@ -200,7 +200,7 @@ fn records_become_letters_and_letters_become_points() {
         refused.letter.value.as_ref().unwrap().ends_with(b"\"}") && refused.letter.why.contains("conflict")
     );
 
-    // Under another name the strings are no conflict.
+    // Strings under another measurement are no conflict.
     let right = wrong.replace("measurement = 'm'", "measurement = 'corrected'");
     let config = bridge_config(&kafka, &pattern, &topic, v2(&influx, &bucket), &right);
     let (status, _, err) = run_command(&config, &["replay-dead-letters", "--topic"]);

@@ -1,4 +1,4 @@
-//! The 1.x API with and without login, databases that come and go, and VictoriaMetrics.
+//! The 1.x API with and without login, databases that are dropped and created, and VictoriaMetrics.
 
 use crate::support::config::{v1, v2_with};
 use crate::support::{Bridge, Config, Influx, Live, PATIENCE, Produced, measured, wait_for};
@@ -53,7 +53,7 @@ fn a_login_is_sent_and_a_wrong_one_is_named() {
     let (influx, database, user, password) = live.influx1_login();
     let topic = kafka.create_topic(live.name("login"), 1, 1);
     kafka.produce(&topic, numbers(0..10));
-    // The database belongs to all runs, so the measurement is this run's own.
+    // All runs share the database, so this run uses its own measurement.
     let mapping = format!("measurement = '{topic}'");
     let start = |login: &str| {
         Bridge::start(
@@ -68,7 +68,7 @@ fn a_login_is_sent_and_a_wrong_one_is_named() {
         let bridge = start(&login);
         let (_, took) = bridge.wait_for_log(&["ERROR", word], PATIENCE);
         measured(&format!("{word} named, from the start"), format!("{took:?}"));
-        // A second is promised; the machine may be busy.
+        // The promise is 1 s. The limit allows for a busy machine.
         assert!(took < Duration::from_secs(3), "{took:?}");
         assert_eq!(bridge.log_with(&["wrong-secret"]), [""; 0]);
         bridge.stop();
@@ -94,7 +94,7 @@ fn victoriametrics_takes_both_apis() {
         let config = Config::new(&kafka, &topic, toml).mapping(&mapping).group(&name);
         let bridge = Bridge::start(&config.text(), &[]);
         kafka.group(&name).wait_until_settled(&topic, 1, PATIENCE);
-        // Not visible at once.
+        // VictoriaMetrics shows stored values only after some seconds.
         let path = format!("/api/v1/export?match[]={name}_value");
         let all = || victoria.get(&path).ok().filter(|text| text.contains(r#""host":"h1""#));
         let all = || all().filter(|text| values(text) == 100);
@@ -104,7 +104,7 @@ fn victoriametrics_takes_both_apis() {
     }
 }
 
-/// Distinct times are nanoseconds; here milliseconds are kept, so that values of one millisecond stand side by side.
+/// Counts values. VictoriaMetrics keeps milliseconds only, so distinct nanosecond times appear as equal times.
 fn values(export: &str) -> usize {
     let line = |line: &str| {
         let exported: serde_json::Value = serde_json::from_str(line).unwrap();

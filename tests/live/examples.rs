@@ -1,4 +1,4 @@
-//! The users' own cases: each example as it stands, with only its addresses and names replaced.
+//! Every example runs unchanged, except for its addresses and names.
 
 use crate::support::{
     Bridge, Example, Influx, Live, PATIENCE, Produced, Stored, assert_points, fields_of, measured, wait_for,
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const KAFKA: &str = "brokers = [\"localhost:9092\"]";
 const INFLUX: &str = "http://localhost:8086";
-/// A record can be queried after 2 s in the default configuration; a busy machine is given twice that.
+/// The promise for the default configuration is 2 s. Twice that allows for a busy machine.
 const VISIBLE_MAX: Duration = Duration::from_secs(4);
 
 fn token() -> [(&'static str, String); 1] {
@@ -20,8 +20,8 @@ fn start(example: &Example, variables: &[(&str, String)]) -> Bridge {
     Bridge::start(&example.config, &variables)
 }
 
-/// Waits until as many points with as many fields are there as the example expects, then compares them: while `InfluxDB` stores a
-/// request, a query may find a point with some of its fields.
+/// Waits until the database has as many points and fields as the example expects, then compares them. While InfluxDB stores a
+/// request, a query may return a point with only some of its fields.
 fn assert_expected(influx: &Influx, database: &str, expected: &str) {
     let (count, fields) = (expected.lines().count(), fields_of(expected));
     let what = format!("{count} points with {fields} fields in {database}");
@@ -98,7 +98,7 @@ fn smartx_labs_is_read_back_as_chronograf_does() {
         .set("topics = [\"resource\"]", &format!("topics = [\"{topic}\"]"))
         .set("\"tower\"", &format!("\"{user}\""))
         .set(INFLUX, influx.url());
-    // The database is the one that the mapping of this server is for, so this run's points are told by their time.
+    // All runs share the database of this server's DBRP mapping, so this run selects its points by time.
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     let spread = example.records.iter().zip(0_i32..);
     let records =
@@ -116,7 +116,7 @@ fn smartx_labs_is_read_back_as_chronograf_does() {
     let rows: Vec<f64> = values.as_array().unwrap().iter().map(|row| row[1].as_f64().unwrap()).collect();
     assert_eq!(rows, [51.3, 48.25, 47.9, 60.5, 50.1]);
 
-    // All fields and tags, at the times that partition and offset give.
+    // All fields and tags, with the times derived from partition and offset.
     let lines = example.expected.lines().zip(0_i64..).map(|(line, i)| {
         let digits = (i / 3 * 1009 + i % 3 * 499_979) % 1_000_000;
         let (rest, _) = line.rsplit_once(' ').unwrap();
@@ -212,7 +212,7 @@ fn json_lines_keep_64_bit_identifiers() {
         .set("topics = [\"tweets\"]", &format!("topics = [\"{topic}\"]"))
         .set("bucket = \"tweets\"", &format!("bucket = \"{bucket}\""))
         .set(INFLUX, influx.url());
-    // The good objects as lines of one record; the bad one alone.
+    // The good objects as lines of one record, the bad ones as another record.
     let (good, bad) = example.records.split_at(3);
     kafka.produce(&topic, [Produced::new(good.join("\n")), Produced::new(bad.join("\n"))]);
     let bridge = start(&example, &token());

@@ -1,10 +1,10 @@
-//! What a newcomer sees: that it lives, or which key to change.
+//! A first run logs that it works, or which key to change.
 
 use crate::support::config::{v2, v2_with};
 use crate::support::{Bridge, Config, Kafka, Live, PATIENCE, Produced, measured};
 use std::time::Duration;
 
-/// A second is promised; the machine may be busy.
+/// The promise is 1 s. The limit allows for a busy machine.
 const NAMED_MAX: Duration = Duration::from_secs(3);
 
 #[test]
@@ -25,7 +25,7 @@ fn a_first_run_shows_that_it_is_alive() {
     );
     let (_, took) = bridge.wait_for_log(&["first lines stored", &bucket, influx.url(), "lines=1"], PATIENCE);
     measured("start to first lines stored", format!("{took:?}"));
-    // One warning for each key whose value is dropped, with the option that keeps it.
+    // One warning for each key whose value is dropped, with the option that keeps the value.
     for key in ["state", "hold"] {
         let warnings = bridge.log_with(&["WARN", &format!("key=\"{key}\""), "string_fields"]);
         assert_eq!(warnings.len(), 1, "{key}");
@@ -34,12 +34,12 @@ fn a_first_run_shows_that_it_is_alive() {
     influx.wait_for_count(11, PATIENCE, |influx| influx.count(&bucket, &topic, "value"));
     assert_eq!(bridge.log_with(&["WARN", "key=\"state\""]).len(), 1);
     assert_eq!(bridge.log_with(&["first record"]).len(), 1);
-    // Then nothing comes, and it says why.
+    // Without further records, the log gives the reason.
     bridge.wait_for_log(&["no records for 10 s", "read to their end"], PATIENCE);
     bridge.stop();
 }
 
-/// Runs with a record waiting; the line has to come soon after the start.
+/// Starts the bridge with a record to store, and expects this line soon after the start.
 fn assert_named(kafka: &Kafka, topic: &str, influx: String, words: &[&str]) {
     kafka.produce(topic, [Produced::new(r#"{"value":1}"#)]);
     let config = Config::new(kafka, topic, influx);
@@ -73,7 +73,7 @@ fn a_missing_bucket_is_named_with_the_command_that_makes_it() {
     let missing = live.name("missing");
     let command = format!("influx bucket create --org test --name {missing}");
     assert_named(&kafka, &topic, v2(&influx, &missing), &["ERROR", "influx.bucket", &command]);
-    // Made now, while it runs: the record that waited is stored.
+    // The bucket is created while the bridge runs, and the waiting record is stored.
     let influx_toml = v2(&influx, &missing);
     let bridge = Bridge::start(&Config::new(&kafka, &topic, influx_toml).text(), &[]);
     bridge.wait_for_log(&["influx.bucket"], PATIENCE);
@@ -129,7 +129,7 @@ fn a_missing_topic_is_named() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn more_members_than_partitions_are_told() {
+fn more_members_than_partitions_are_logged() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("members"), 1, 1);
@@ -137,10 +137,10 @@ fn more_members_than_partitions_are_told() {
     let one = Bridge::start(&config, &[]);
     one.wait_until_assigned(&topic);
     let two = Bridge::start(&config, &[]);
-    // Either may hold the partition.
-    let told =
+    // Either bridge may be assigned the partition.
+    let logged =
         || [&one, &two].iter().find_map(|bridge| bridge.log_with(&["2 members for 1 partitions"]).pop());
-    crate::support::wait_for("the log tells of too many members", PATIENCE, told);
+    crate::support::wait_for("the log reports too many members", PATIENCE, logged);
     two.stop();
     one.stop();
 }

@@ -1,4 +1,4 @@
-//! The disk of InfluxDB 1.6.7 is full, in each form that its answers take. There is room again, and every record has its one point.
+//! A full disk of InfluxDB 1.6.7, with each form of its answers. Once there is room again, every record has exactly one point.
 
 use crate::support::config::v1;
 use crate::support::ids::MAPPING;
@@ -7,19 +7,19 @@ use std::fs;
 
 const PARTITIONS: i32 = 3;
 const BEFORE: u64 = 300;
-/// More new series than have room in what is left of the last page of each file of series.
+/// More new series than fit into the rest of the last page of each series file.
 const ALL: u64 = 12_300;
-/// The first write creates 8 sparse files of 4 MB. What the test writes needs less than 8 MB.
+/// The first write creates 8 sparse files of 4 MB. The test writes less than 8 MB.
 const DISK: &str = "48m";
 
-/// The folder that lies on the full disk.
+/// The folder on the full disk.
 struct Full {
     setting: &'static str,
-    /// The words that tell this form from the others.
+    /// Text that only this form of the answer has.
     answer: &'static [&'static str],
 }
 
-/// What happens to the dead letters.
+/// Whether dead letters are configured.
 #[derive(Clone, Copy, PartialEq)]
 enum Letters {
     None,
@@ -45,24 +45,24 @@ fn waits_for_room(full: &Full, letters: Letters) {
 
     let filler = disk.fill();
     ids.produce(&kafka, BEFORE..ALL);
-    let told = ["cannot write, retrying", "cause=\"disk_full\""];
-    let (alarm, _) = bridge.wait_for_log(&[&told[..], full.answer].concat(), PATIENCE);
+    let message = ["cannot write, retrying", "cause=\"disk_full\""];
+    let (alarm, _) = bridge.wait_for_log(&[&message[..], full.answer].concat(), PATIENCE);
     measured("alarm", alarm.split_once("why=").map_or(&*alarm, |(_, why)| why));
     let labels = [("cause", "disk_full"), ("destination", "all destinations")];
-    // 0, and 1 once the alarm has lasted for 10 s.
+    // The sample is 0, and 1 after the alarm has lasted for 10 s.
     let is_shown = || bridge.page().number("kafka_influx_bridge_holding", &labels).is_some();
     assert!(is_shown(), "/metrics has the alarm");
     let retried = bridge.metric("retries_total");
     let again = || (bridge.metric("retries_total") >= retried + 5).then_some(());
     wait_for("requests sent again", PATIENCE, again);
 
-    // Room alone is not enough: InfluxDB goes on answering the same until it is restarted.
+    // Free space is not enough: InfluxDB gives the same answers until it is restarted.
     fs::remove_file(filler).unwrap();
     let retried = bridge.metric("retries_total");
     wait_for("a request sent again", PATIENCE, || (bridge.metric("retries_total") > retried).then_some(()));
     assert!(is_shown(), "the alarm lasts, with room on the disk");
     let paused = Paused::pause(bridge.pid());
-    // Before the restart InfluxDB shows points that it refused.
+    // Until the restart, InfluxDB returns points that it refused.
     own.restart("TERM");
     let (committed, stored) = ids.assert_committed_are_stored(&kafka, &topic, &own.influx, &database);
     measured("while the disk was full", format!("{committed} committed, {stored} stored of {ALL}"));
@@ -79,7 +79,7 @@ fn waits_for_room(full: &Full, letters: Letters) {
     bridge.stop();
 }
 
-/// 1.6.7 answers 200 to a statement that fails, with the error in the body.
+/// InfluxDB 1.6.7 answers 200 to a statement that fails, with the error in the body.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_database_that_a_full_disk_keeps_from_being_created_is_waited_for() {
@@ -94,13 +94,13 @@ fn a_database_that_a_full_disk_keeps_from_being_created_is_waited_for() {
     let influx = v1(&own.influx, &database, "create_database = true");
     let bridge = Bridge::start_watched(&Config::new(&kafka, &topic, influx).mapping(MAPPING).text(), &[]);
     ids.produce(&kafka, 0..BEFORE);
-    let told = [
+    let message = [
         "cannot write, retrying",
         "cause=\"disk_full\"",
         "influx.create_database failed: write ",
         "make room",
     ];
-    bridge.wait_for_log(&told, PATIENCE);
+    bridge.wait_for_log(&message, PATIENCE);
     assert_eq!(kafka.group(&topic).committed(&topic, PARTITIONS), [-1; 3], "committed and not stored");
 
     fs::remove_file(filler).unwrap();
@@ -111,7 +111,7 @@ fn a_database_that_a_full_disk_keeps_from_being_created_is_waited_for() {
     bridge.stop();
 }
 
-/// 1.6.7 appends a new series to one of 8 files before it writes the points of any new series of the request.
+/// InfluxDB 1.6.7 appends a new series to one of 8 files before it writes the points of any new series of the request.
 const SERIES: Full = Full {
     setting: "INFLUXDB_DATA_DIR",
     answer: &["400: partial write: write ", "/_series/", ": no space left on device dropped="],

@@ -1,4 +1,4 @@
-//! Groups: who may join, who is thrown out, and that nothing is lost meanwhile.
+//! Consumer groups: joining, fencing and rebalances lose no records.
 
 use crate::restarts::{MAPPING, assert_numbers, numbers};
 use crate::support::config::{v1, v2};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const PARTITIONS: i32 = 6;
 
-/// A topic of its own, which is also the group, and a bucket.
+/// A topic with a group of the same name, and a bucket.
 struct Scene {
     kafka: Kafka,
     influx: Influx,
@@ -39,21 +39,21 @@ impl Scene {
         self.kafka.group(&self.topic).wait_until_settled(&self.topic, PARTITIONS, PATIENCE * 2);
     }
 
-    /// Exactly the numbers from 0 on.
+    /// Asserts that exactly the numbers below `count` are stored.
     fn assert_all(&self, count: u64) {
         self.wait_until_settled();
         assert_numbers(&self.influx, &self.bucket, count);
     }
 }
 
-/// Produces numbers until it is told to end.
+/// Produces numbers until [`Producing::end`].
 struct Load {
     ends: Arc<AtomicBool>,
     thread: JoinHandle<u64>,
 }
 
 impl Load {
-    /// A hundred every 10 ms.
+    /// Produces 100 records every 10 ms.
     fn start(kafka: Kafka, topic: &str) -> Self {
         let (ends, topic) = (Arc::new(AtomicBool::new(false)), topic.to_owned());
         let is_over = Arc::clone(&ends);
@@ -69,14 +69,14 @@ impl Load {
         Self { ends, thread }
     }
 
-    /// How many there are.
+    /// Stops, and returns the number of records.
     fn end(self) -> u64 {
         self.ends.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }
 }
 
-/// Looks at what the group has committed, and fails if an offset ever goes back.
+/// Polls the group's committed offsets, and fails if one goes back.
 struct Watch {
     ends: Arc<AtomicBool>,
     thread: JoinHandle<usize>,
@@ -88,38 +88,38 @@ impl Watch {
         let ends = Arc::new(AtomicBool::new(false));
         let is_over = Arc::clone(&ends);
         let thread = thread::spawn(move || {
-            let (mut before, mut looks) = (vec![-1; PARTITIONS as usize], 0);
+            let (mut before, mut polls) = (vec![-1; PARTITIONS as usize], 0);
             while !is_over.load(Ordering::Relaxed) {
                 let now = group.committed(&topic, PARTITIONS);
                 assert!(
                     before.iter().zip(&now).all(|(before, now)| before <= now),
                     "{before:?} then {now:?}"
                 );
-                (before, looks) = (now, looks + 1);
+                (before, polls) = (now, polls + 1);
                 thread::sleep(Duration::from_millis(20));
             }
-            looks
+            polls
         });
         Self { ends, thread }
     }
 
     fn end(self) {
         self.ends.store(true, Ordering::Relaxed);
-        measured("looks at the committed offsets", self.thread.join().unwrap());
+        measured("polls of the committed offsets", self.thread.join().unwrap());
     }
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_group_that_shares_otherwise_is_named_and_joined_once_it_is_free() {
+fn a_group_with_another_assignor_is_reported_and_joined_once_it_is_empty() {
     let live = Live::take_turn();
-    let scene = Scene::new(&live, live.kafka(), 1, "held");
+    let scene = Scene::new(&live, live.kafka(), 1, "assignor");
     let telegraf = scene.kafka.member(&scene.topic, &scene.topic, "telegraf-on-web-1", "range");
     scene.produce(0..600);
     let bridge = Bridge::start(&scene.config(""), &[]);
-    let (told, _) = bridge.wait_for_log(&["ERROR", "can't be joined"], PATIENCE);
+    let (message, _) = bridge.wait_for_log(&["ERROR", "can't be joined"], PATIENCE);
     for part in [scene.topic.as_str(), "telegraf-on-web-1", "\"range\"", "kafka.group_id", "Telegraf"] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(message.contains(part), "{part}: {message}");
     }
     assert_eq!(bridge.log_with(&["assigned"]), [""; 0]);
     drop(telegraf);
@@ -131,7 +131,7 @@ fn a_group_that_shares_otherwise_is_named_and_joined_once_it_is_free() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_bridge_may_share_by_range_with_others() {
+fn a_bridge_can_use_the_range_assignor_with_other_members() {
     let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "range");
     let config = scene.config("librdkafka.'partition.assignment.strategy' = 'range'");
@@ -167,8 +167,8 @@ fn a_second_process_with_one_instance_id_ends_the_first() {
     let (status, took) = one.wait_for_end(PATIENCE);
     measured("fenced after", format!("{took:?}"));
     assert_eq!(status.code(), Some(3));
-    let (told, _) = one.wait_for_log(&["ERROR", "kafka.instance_id"], PATIENCE);
-    assert!(told.contains("\"one\"") && told.contains("another process"), "{told}");
+    let (message, _) = one.wait_for_log(&["ERROR", "kafka.instance_id"], PATIENCE);
+    assert!(message.contains("\"one\"") && message.contains("another process"), "{message}");
     scene.produce(600..1_200);
     scene.assert_all(1_200);
     two.stop();
@@ -176,7 +176,7 @@ fn a_second_process_with_one_instance_id_ends_the_first() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_revoke_while_influxdb_hangs_takes_its_5_s_and_commits_nothing_more() {
+fn a_revocation_while_influxdb_hangs_drains_for_5_s_and_commits_only_stored_records() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx1());
     let topic = kafka.create_topic(live.name("revoke"), PARTITIONS, 1);
@@ -197,7 +197,7 @@ fn a_revoke_while_influxdb_hangs_takes_its_5_s_and_commits_nothing_more() {
     let committed = kafka.group(&topic).committed(&topic, PARTITIONS);
     signal(live.server_pid("influx1"), "CONT");
     assert_eq!(committed, [100; PARTITIONS as usize], "more was committed than stored");
-    // 5 s of draining, and a heartbeat on each side of it; the machine may be busy.
+    // 5 s of draining plus a heartbeat before and after it. The limit allows for a busy machine.
     assert!(took < Duration::from_secs(12), "{took:?}");
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE * 2);
     assert_numbers(&influx, &database, 60_000);
@@ -207,7 +207,7 @@ fn a_revoke_while_influxdb_hangs_takes_its_5_s_and_commits_nothing_more() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_member_that_stood_still_commits_nothing_of_what_others_took_over() {
+fn a_paused_member_commits_nothing_of_partitions_that_others_took_over() {
     let live = Live::take_turn();
     let scene = Scene::new(&live, live.kafka(), 1, "still");
     let one = Bridge::start(&scene.config(""), &[]);
@@ -216,7 +216,7 @@ fn a_member_that_stood_still_commits_nothing_of_what_others_took_over() {
     let watch = Watch::start(&scene.kafka, &scene.topic);
     let two = Bridge::start(&scene.config(""), &[]);
     two.wait_until_assigned(&scene.topic);
-    // Past the session of 10 s, so that the other one takes all.
+    // The session of 10 s expires, and the other member is assigned all partitions.
     signal(one.pid(), "STOP");
     thread::sleep(Duration::from_secs(15));
     signal(one.pid(), "CONT");

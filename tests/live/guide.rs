@@ -1,7 +1,7 @@
-//! The guide, done as it says: its files are written, its commands are run, in order, on real servers.
+//! Follows the guide: writes its files and runs its commands in order, on real servers.
 //!
-//! A line "`NAME`:" names the block below it, which becomes that file. Blocks marked `sh` are run. Addresses and names are replaced by
-//! the test's own, and `run` ends when everything is stored.
+//! A line "`NAME`:" names the file that the block below it becomes. Blocks marked `sh` are run. The test replaces addresses and names
+//! by its own, and adds `--until-end` to `run`.
 
 use crate::support::{Example, Influx, Live, PATIENCE, Produced, bridge_binary, measured, wait_for};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-/// What a page does, in order.
+/// One step of a page.
 #[derive(Debug)]
 enum Step {
     File { name: String, text: String },
@@ -41,7 +41,7 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-/// One page with the test's own names in the place of its.
+/// A page, and the test's own names for the page's names.
 struct Guide<'a> {
     page: &'a str,
     replaced: Vec<(&'a str, String)>,
@@ -53,7 +53,7 @@ impl Guide<'_> {
         self.replaced.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
     }
 
-    /// Does all of it.
+    /// Executes every step.
     fn follow(&self) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(self.page);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -89,7 +89,12 @@ impl Guide<'_> {
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (out, err) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{} says:\n{commands}\n{}\n{out}\n{err}", self.page, output.status);
+        assert!(
+            output.status.success(),
+            "{} failed:\n{commands}\n{}\n{out}\n{err}",
+            self.page,
+            output.status
+        );
         measured(commands.lines().next().unwrap_or_default(), format!("{:?}", begin.elapsed()));
     }
 }
@@ -104,7 +109,7 @@ fn follow_ec2(page: &str) {
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("testtopic"), 3, 1);
     let bucket = influx.create_bucket(live.name("ec2"));
-    // A newcomer's topic has no records that can't be read.
+    // The topic of a first run has no bad records.
     let records = Example::read("ec2-telegraf").records.into_iter();
     let objects = records.filter(|record| serde_json::from_str::<Map<String, Value>>(record).is_ok());
     kafka.produce(&topic, objects.map(Produced::new));
@@ -122,25 +127,25 @@ fn follow_ec2(page: &str) {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_quick_start_works() {
+fn the_quick_start_can_be_followed() {
     follow_ec2("README.md");
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_page_in_korean_works() {
+fn the_korean_guide_can_be_followed() {
     follow_ec2("README.ko.md");
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_way_from_telegraf_works() {
+fn the_telegraf_guide_can_be_followed() {
     follow_ec2("telegraf.md");
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn the_ways_from_others_work() {
+fn the_guide_for_other_programs_can_be_followed() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx1());
     let topic = kafka.create_topic(live.name("kmetrics"), 3, 1);

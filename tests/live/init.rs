@@ -1,10 +1,10 @@
-//! What `init` makes of a topic is what the bridge runs with.
+//! The bridge runs with a configuration written by `init`.
 
 use crate::support::{Bridge, Live, PATIENCE, Produced, run_command};
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn what_init_writes_runs() {
+fn a_configuration_from_init_runs() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("init"), 2, 1);
@@ -24,9 +24,9 @@ fn what_init_writes_runs() {
 
     let (url, brokers) = (influx.url().to_owned(), kafka.brokers_toml().replace(['[', ']', '"', ' '], ""));
     let place = ["--influx-url", &url, "--org", "test", "--bucket", &bucket];
-    let asked = ["init", "-o", "-", "--brokers", &brokers, "--topic", &topic, "--records", "600"];
-    let (status, text, said) = run_command("", &[&asked[..], &place].concat());
-    assert_eq!(status, Some(0), "{said}");
+    let arguments = ["init", "-o", "-", "--brokers", &brokers, "--topic", &topic, "--records", "600"];
+    let (status, text, err) = run_command("", &[&arguments[..], &place].concat());
+    assert_eq!(status, Some(0), "{err}");
     for words in [
         "name_key = \"name\"\n",
         "tag_keys = [\"host\"]\n",
@@ -40,7 +40,7 @@ fn what_init_writes_runs() {
         "of 502 sampled records, 500 become 500 points, 1 without a value to store, 1 rejected",
         "5 series in the sample; about 86,000 points a day",
     ] {
-        assert!(said.contains(words), "{words}: {said}");
+        assert!(err.contains(words), "{words}: {err}");
     }
 
     let token = crate::support::variable("INFLUX2_TOKEN");

@@ -1,4 +1,4 @@
-//! SIGKILL again and again, at any moment.
+//! SIGKILL at random moments.
 
 use crate::support::config::v2;
 use crate::support::numbers::MAPPING;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const PARTITIONS: i32 = 3;
 const RECORDS_A_SECOND: u64 = 4_000;
-/// Long enough for some commits, which come every second, to be made.
+/// Long enough for several commits, which happen every second.
 const UNTIL_KILL_MAX_MS: u64 = 2_500;
 
 #[test]
@@ -20,7 +20,7 @@ fn kills_at_random_moments_lose_and_double_nothing() {
     let topic = kafka.create_topic(live.name("kills"), PARTITIONS, 1);
     let bucket = own.influx.create_bucket(live.name("kills"));
     let numbers = Numbers::new(&topic, PARTITIONS as u64);
-    // A member that keeps its place: the next one need not wait for the end of a session.
+    // With static membership the next process gets its partitions without waiting for the session to expire.
     let influx = v2(&own.influx, &bucket) + "\ntimeout = '500ms'\n[batch]\nage_max = '100ms'";
     let config =
         Config::new(&kafka, &topic, influx).mapping(MAPPING).kafka_more("instance_id = 'one'").text();
@@ -30,7 +30,7 @@ fn kills_at_random_moments_lose_and_double_nothing() {
     for _ in 0..live.kills() {
         let bridge = Bridge::start(&config, &[]);
         let until_kill = Duration::from_millis(random.u64(..UNTIL_KILL_MAX_MS));
-        // Every third time InfluxDB stops answering at some moment, and the process dies with requests under way.
+        // In every third round InfluxDB stops answering, and the process is killed with requests in flight.
         let hangs = random.u8(..3) == 0;
         let until_pause = if hangs { until_kill.mul_f64(random.f64()) } else { until_kill };
         thread::sleep(until_pause);

@@ -1,18 +1,18 @@
-//! The released binary against real servers: Kafka, InfluxDB 2 and 1, VictoriaMetrics.
+//! The release binary against real servers: Kafka, InfluxDB 2 and 1, VictoriaMetrics.
 //!
-//! Each is ignored unless `cargo test --test live -- --ignored` asks for it, with the variables that `tests/stack/env` prints
+//! The tests are ignored unless `cargo test --test live -- --ignored` runs them with the variables that `tests/stack/env` prints
 //! (tests/stack/README.md). A missing variable or server is then a failure. The tests run one at a time, because some of them
-//! stop a server. Every test has topics, groups, buckets and databases of its own, so all can be repeated on the same servers.
+//! stop a server. Every test has its own topics, groups, buckets and databases, so the same servers can be used again.
 //!
 //! | variable | |
 //! |---|---|
 //! | `BRIDGE_LIVE_BIN` | the binary; default: `release/kafka-influx-bridge` in the target folder |
-//! | `BRIDGE_LIVE_RECORDS` | of the tests that count many; default: 1000000 |
-//! | `BRIDGE_LIVE_KILLS` | of the test that kills again and again; default: 20 |
+//! | `BRIDGE_LIVE_RECORDS` | records of the tests that count many; default: 1000000 |
+//! | `BRIDGE_LIVE_KILLS` | rounds of the test that kills the process; default: 20 |
 //! | `BRIDGE_LIVE_SOAK_SECONDS` | duration of the soak test; default: 120 |
-//! | `BRIDGE_LIVE_SEED` | of what happens at random; default: another one each time, printed |
+//! | `BRIDGE_LIVE_SEED` | seed of random events; default: a random one, which is printed |
 //!
-//! Limits of time are two to three times what is promised, because the machine may be busy; what was measured is printed.
+//! Time limits are two to three times the promised time, because the machine may be busy. Measured times are printed.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,6 +23,7 @@
 )]
 
 mod bad_records;
+mod blocked;
 mod bounded;
 mod connect;
 mod counting;
@@ -35,7 +36,6 @@ mod first_run;
 mod full_disk;
 mod groups;
 mod guide;
-mod holds;
 mod init;
 mod kills;
 mod metrics;
@@ -55,7 +55,7 @@ mod text;
 mod topics;
 mod until_end;
 
-/// `cargo test` without real servers must report a live test as ignored, with the reason, and not as passed.
+/// Without real servers, `cargo test` must report a live test as ignored, with the reason, and not as passed.
 #[test]
 fn every_live_test_is_ignored_with_its_reason() {
     const REASON: &str = "#[ignore = \"needs real servers: ";

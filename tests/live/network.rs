@@ -1,4 +1,4 @@
-//! Network faults between the released bridge and real servers of the test's own: nothing is lost or doubled.
+//! Network faults between the release binary and the test's own real servers lose and double nothing.
 
 use crate::support::config::v2;
 use crate::support::numbers::MAPPING;
@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 
 const PARTITIONS: i32 = 3;
 const RECORDS_A_SECOND: u64 = 500;
-/// How long networks fail and bridges come and go.
+/// Duration of network faults and of restarts of bridges.
 const FAULTS_LAST: Duration = Duration::from_mins(1);
-/// Faults come in phases of about this length, with calm ones in between: a group that never becomes stable writes nothing.
+/// Approximate length of a phase with faults. Calm phases follow, because a group that never becomes stable writes nothing.
 const PHASE_MS: std::ops::Range<u64> = 1_000..6_000;
-/// One of this many pieces of data meets a fault.
+/// One of this many pieces of data gets a fault.
 const KAFKA_ONE_IN: u32 = 100;
 const INFLUX_ONE_IN: u32 = 10;
 /// Several sessions and timeouts may follow each other after the last fault.
 const SETTLED_WITHIN: Duration = Duration::from_mins(3);
 
-/// Silent connections are given up sooner than by default, so that a minute has many faults. Brokers take no shorter session.
+/// Shorter timeouts than the defaults for silent connections, so that a minute has many faults. Brokers accept no shorter session.
 const KAFKA_MORE: &str = "librdkafka.'socket.timeout.ms' = 4000\nlibrdkafka.'session.timeout.ms' = 6000\n\
     librdkafka.'max.poll.interval.ms' = 6000\nlibrdkafka.'statistics.interval.ms' = 1000\nlibrdkafka.'metadata.recovery.rebootstrap.trigger.ms' = 4000\n";
 
@@ -58,7 +58,7 @@ fn faulty_networks_before_real_servers_lose_and_double_nothing() {
             0 => before_influx.lose_answers(rng.u32(1..5)),
             1 => before_kafka.move_away(rng.bool()),
             2 => {
-                // In the place of one that can't leave the group, the next one waits for the end of its session.
+                // A process that cannot leave the group delays its successor until the session expires.
                 bridge.kill();
                 bridge = start();
                 restarts += 1;
@@ -87,8 +87,8 @@ fn faulty_networks_before_real_servers_lose_and_double_nothing() {
     bridge.stop();
 }
 
-/// Starts a bridge again that has ended by itself, as systemd and Docker do. It may end only because librdkafka does not follow the group's
-/// coordinator to its new address. Returns how often it did.
+/// Starts a bridge again that has ended by itself, as systemd and Docker do. The only accepted reason is that librdkafka does not follow
+/// the group's coordinator to its new address. Returns the number of starts.
 fn start_again(bridge: &mut Bridge, start: impl Fn() -> Bridge) -> u32 {
     if !bridge.has_ended() {
         return 0;
@@ -99,7 +99,7 @@ fn start_again(bridge: &mut Bridge, start: impl Fn() -> Bridge) -> u32 {
     1
 }
 
-/// Says which connections stand still when the test fails.
+/// Prints the connections that stand still when the test fails.
 struct Telling<'a>(&'a TcpProxy, &'a TcpProxy);
 
 impl Drop for Telling<'_> {

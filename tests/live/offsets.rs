@@ -1,4 +1,4 @@
-//! Committed offsets that are not in Kafka any more.
+//! Committed offsets that no longer exist in Kafka.
 
 use crate::support::config::v2;
 use crate::support::{Bridge, Config, Influx, Live, PATIENCE, Produced, measured, wait_for};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 const MAPPING: &str = "measurement = 'm'\ntag_keys = ['of']";
 
-/// Records with a time of their own each, so that none overwrites another; `of` tells them apart.
+/// Records with distinct timestamps, so that none overwrites another; `of` is a tag of their origin.
 fn numbers(of: &str, range: std::ops::Range<u64>, partitions: u64) -> Vec<Produced> {
     let record =
         |i: u64| Produced::new(format!(r#"{{"of":"{of}","value":{i}}}"#)).to((i % partitions) as i32);
@@ -21,7 +21,7 @@ fn count(influx: &Influx, bucket: &str, of: &str) -> u64 {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn what_retention_took_is_told_once_with_its_number() {
+fn records_deleted_by_retention_are_logged_once_with_their_number() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("retention"), 2, 1);
@@ -32,17 +32,17 @@ fn what_retention_took_is_told_once_with_its_number() {
     kafka.group(&topic).wait_until_settled(&topic, 2, PATIENCE);
     bridge.stop();
     kafka.produce(&topic, numbers("b", 0..1_000, 2));
-    // Of one partition a part is left, of the other nothing.
+    // A part of one partition is left, and nothing of the other one.
     kafka.delete_records_before(&topic, &[700, 1_000]);
     let bridge = Bridge::start(&config, &[]);
-    let (told, _) = bridge.wait_for_log(&["ERROR", "deleted records before they were read"], PATIENCE);
-    assert!(told.contains("skipped=700") && told.contains("retention.ms"), "{told}");
-    assert!(told.contains(&format!("{topic}[0-1]")) && told.contains("earliest=700"), "{told}");
+    let (message, _) = bridge.wait_for_log(&["ERROR", "deleted records before they were read"], PATIENCE);
+    assert!(message.contains("skipped=700") && message.contains("retention.ms"), "{message}");
+    assert!(message.contains(&format!("{topic}[0-1]")) && message.contains("earliest=700"), "{message}");
     kafka.group(&topic).wait_until_settled(&topic, 2, PATIENCE);
     influx.wait_for_count(300, PATIENCE, |influx| count(influx, &bucket, "b"));
     assert_eq!((count(&influx, &bucket, "a"), count(&influx, &bucket, "b")), (1_000, 300));
     bridge.stop();
-    // It is settled now, though no record of the second partition came.
+    // The offset is settled, although the second partition has no records.
     let bridge = Bridge::start(&config, &[]);
     kafka.produce(&topic, numbers("c", 0..10, 2));
     influx.wait_for_count(10, PATIENCE, |influx| count(influx, &bucket, "c"));
@@ -52,7 +52,7 @@ fn what_retention_took_is_told_once_with_its_number() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn an_offset_beyond_the_end_is_told_and_committed_anew() {
+fn an_offset_beyond_the_end_is_logged_and_replaced() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("beyond"), 2, 1);
@@ -61,8 +61,8 @@ fn an_offset_beyond_the_end_is_told_and_committed_anew() {
     kafka.group(&topic).commit(&topic, &[1_000, 1_000]);
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING);
     let bridge = Bridge::start(&config.text(), &[]);
-    let (told, _) = bridge.wait_for_log(&["ERROR", "beyond the partition's end"], PATIENCE);
-    assert!(told.contains(&format!("{topic}[0-1]")) && told.contains("offset=1000"), "{told}");
+    let (message, _) = bridge.wait_for_log(&["ERROR", "beyond the partition's end"], PATIENCE);
+    assert!(message.contains(&format!("{topic}[0-1]")) && message.contains("offset=1000"), "{message}");
     influx.wait_for_count(100, PATIENCE, |influx| count(influx, &bucket, "a"));
     let group = kafka.group(&topic);
     let committed = || (group.committed(&topic, 2) == [100, 0]).then_some(());
@@ -91,7 +91,7 @@ fn a_topic_that_is_created_again_and_outgrows_the_old_one_is_read_from_its_begin
     recreated(&live, 60_000, Duration::ZERO);
 }
 
-/// `records` go into the new topic, after 3,000 of the old.
+/// `records` go into the new topic; the old one had 3,000.
 fn recreated(live: &Live, records: u64, after: Duration) {
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("recreated"), 3, 1);
@@ -105,7 +105,7 @@ fn recreated(live: &Live, records: u64, after: Duration) {
     std::thread::sleep(after);
     kafka.create_topic(topic.clone(), 3, 1);
     let begin = Instant::now();
-    // A producer of its own: the other one may remember the old topic.
+    // A new producer, because the first one may have cached the old topic's metadata.
     live.kafka().produce(&topic, numbers("new", 0..records, 3));
     influx.wait_for_count(records, PATIENCE, |influx| count(influx, &bucket, "new"));
     measured("a topic created again, to all queried", format!("{:?}", begin.elapsed()));
@@ -136,12 +136,12 @@ fn aborted_records_are_never_seen_and_the_gaps_are_committed() {
         ],
     );
     influx.wait_for_count(200, PATIENCE, |influx| count(influx, &bucket, "committed"));
-    // 100 records and a marker, twice, then 100 records: the markers and aborted ones behind the last are no records.
+    // 100 records and a marker, twice, then 100 records. The markers and the aborted records after the last one are no records.
     let group = kafka.group(&topic);
     wait_for("commits", PATIENCE, || (group.committed(&topic, 1) == [302]).then_some(()));
     assert_eq!(group.ends(&topic, 1), [354]);
     bridge.stop();
-    // What stands behind a gap is read on from there.
+    // Reading continues after the gap.
     kafka.produce(&topic, numbers("plain", 0..10, 1));
     let bridge = Bridge::start(&config, &[]);
     influx.wait_for_count(10, PATIENCE, |influx| count(influx, &bucket, "plain"));
@@ -164,7 +164,7 @@ fn a_compacted_topic_is_read_with_its_gaps_and_tombstones() {
     ];
     let topic = kafka.create_topic_with(live.name("compacted"), 1, 1, &settings);
     let bucket = influx.create_bucket(live.name("compacted"));
-    // All have one key, so that of each segment the last is left.
+    // All records have one key, so compaction keeps the last one of each segment.
     let compacted = || {
         kafka.produce(&topic, numbers("late", 0..1, 1));
         (kafka.count(&topic) < 100).then_some(())
@@ -201,7 +201,7 @@ fn a_rebalance_after_a_topic_was_created_again_skips_nothing() {
     let again = live.kafka();
     again.produce(&topic, numbers("new", 0..40, 4));
     influx.wait_for_count(40, PATIENCE, |influx| count(influx, &bucket, "new"));
-    // Behind the end that the old topic had, while the group is rebalanced.
+    // The offsets are beyond the old topic's end, while the group is rebalanced.
     let two = Bridge::start(&config, &[]);
     for n in 0..100 {
         again.produce(&topic, numbers("new", 40 + n * 400..440 + n * 400, 4));

@@ -1,4 +1,4 @@
-//! Lines that InfluxDB refuses among good ones: each is refused exactly once, and costs no other.
+//! Refused lines among good ones: InfluxDB refuses each one exactly once, and every good line is stored.
 
 use crate::support::config::v2;
 use crate::support::{Bridge, Config, Influx, Kafka, Live, PATIENCE, Produced, measured};
@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const DAY_S: u64 = 24 * 3600;
 const MAPPING: &str = "measurement = 'm'\ntime_key = 'at'\ntime_format = 'unix'\nstring_fields = ['value']";
 
-/// Produces records with times of their own, all before the bridge starts, so that good and bad ones share batches; then exactly
-/// the good numbers are there.
+/// Produces records with their own timestamps before the bridge starts, so that good and bad records share batches. Then asserts that exactly
+/// the good numbers are stored.
 fn assert_refused_alone(
     kafka: &Kafka,
     influx: &Influx,
@@ -46,7 +46,7 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Wednesday of that week. InfluxDB's weeks begin on Mondays, and the first day of 1970 was a Thursday.
+/// Wednesday of that week. InfluxDB's weeks begin on Mondays, and 1970 began on a Thursday.
 fn midweek(at_s: u64) -> u64 {
     let monday = (at_s - 4 * DAY_S) / (7 * DAY_S) * (7 * DAY_S) + 4 * DAY_S;
     monday + 2 * DAY_S
@@ -59,10 +59,10 @@ fn a_conflict_in_one_shard_costs_no_other_shard() {
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("shards"), 1, 1);
     let bucket = influx.create_bucket(live.name("shards"));
-    // InfluxDB writes the shards of a request side by side, and answers as soon as one of them has failed.
+    // InfluxDB writes the shards of a request concurrently, and answers as soon as one of them has failed.
     let weeks: Vec<u64> = (1..5).map(|ago| midweek(now_s() - 7 * DAY_S * ago)).collect();
     influx.write(&bucket, &format!("m value=0 {}000000000", weeks[3] - 1));
-    // A shard is a week: there, in the last one, the field is a number already.
+    // A shard is a week. In the last one the field has numbers already.
     let is_good = |n: u64| !(n % 4 == 3 && n % 100 == 51);
     let value = |n: u64| if is_good(n) { Value::from(n) } else { Value::from("text") };
     let record = |n: u64| (weeks[(n % 4) as usize] + n / 4, value(n));

@@ -1,4 +1,4 @@
-//! SIGHUP under load, with real servers: whatever changes, each record is one point.
+//! SIGHUP under load with real servers: each record becomes exactly one point, whatever changes.
 
 use crate::support::config::{v2, v2_with};
 use crate::support::numbers::MAPPING;
@@ -17,7 +17,7 @@ fn reloads_under_load_lose_and_double_nothing() {
     let topic = kafka.create_topic(live.name("reload"), PARTITIONS, 1);
     let bucket = influx.create_bucket(live.name("reload"));
     let config = |rules: usize| {
-        // A record that two of them stored would be two points.
+        // A record stored under two mappings would give two points.
         let mapping = format!("{MAPPING}\ntags.rules = '{rules}'");
         Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(&mapping).text()
     };
@@ -44,10 +44,10 @@ fn reloads_under_load_lose_and_double_nothing() {
     bridge.stop();
 }
 
-/// Some points may be written again, so the rules that change make the same ones.
+/// Some points may be written twice, so the changed rules give the same points.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn kills_while_it_reloads_lose_nothing() {
+fn kills_during_reloads_lose_nothing() {
     let live = Live::take_turn();
     let mut random = live.random();
     let (kafka, influx) = (live.kafka(), live.influx2());
@@ -94,7 +94,7 @@ fn a_corrected_token_is_used_and_a_wrong_file_is_not() {
     bridge.wait_for_log(&["401"], PATIENCE);
     bridge.ask_for_reload(&right.replace("[[mapping]]", "[[mapping]]\ntag_kyes = ['a']"));
     bridge.wait_for_log(&["tag_kyes"], PATIENCE);
-    bridge.wait_for_log(&["the configuration is wrong", "the old one stays"], PATIENCE);
+    bridge.wait_for_log(&["the configuration has errors", "the bridge keeps the old one"], PATIENCE);
     assert_eq!(
         (bridge.metric("config_reloads_total"), bridge.metric("config_last_reload_successful")),
         (1, 0)
@@ -106,7 +106,7 @@ fn a_corrected_token_is_used_and_a_wrong_file_is_not() {
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
     numbers.assert_stored(&influx, &bucket, 0..RECORDS);
     bridge.ask_for_reload(&right);
-    bridge.wait_for_log(&["nothing changed"], PATIENCE);
+    bridge.wait_for_log(&["the configuration is unchanged"], PATIENCE);
     assert_eq!(
         (bridge.metric("config_reloads_total"), bridge.metric("config_last_reload_successful")),
         (4, 1)

@@ -1,4 +1,4 @@
-//! Ends, good and bad, and what the next start finds.
+//! Normal and abnormal ends of the process, and what the next start reads.
 
 use crate::support::config::{v1, v2};
 use crate::support::{
@@ -7,7 +7,7 @@ use crate::support::{
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A value of its own for each, so that a sum tells whether one is missing or other than the rest.
+/// Each record has its own value, so that the sum shows a missing or wrong one.
 pub fn numbers(range: std::ops::Range<u64>, partitions: u64) -> impl Iterator<Item = Produced> {
     range.map(move |i| Produced::new(format!(r#"{{"value":{i}}}"#)).to((i % partitions) as i32))
 }
@@ -16,15 +16,15 @@ pub const MAPPING: &str = "measurement = 'm'\npartition_tag = 'partition'";
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn after_a_kill_everything_is_there_once_and_the_next_start_reads_within_12_s() {
-    // The session of the dead member has to end, which takes 10 s; 12 s are promised.
+fn after_a_kill_each_record_is_stored_once_and_reading_resumes_within_12_s() {
+    // The session of the killed member has to expire, which takes 10 s. The promise is 12 s.
     killed("dynamic", "", Duration::from_secs(24));
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn after_a_kill_a_static_member_reads_at_once() {
-    // 0.5 s are promised; on a busy machine the process alone may take that to start.
+    // The promise is 0.5 s. On a busy machine the start of the process alone may take that long.
     killed("static", "instance_id = 'one'", Duration::from_secs(3));
 }
 
@@ -38,7 +38,7 @@ fn killed(kind: &str, kafka_more: &str, reads_within: Duration) {
     let config = config.text();
     kafka.produce(&topic, numbers(0..RECORDS, 3));
     let bridge = Bridge::start(&config, &[]);
-    // In the middle: some stored and committed, some stored, some neither.
+    // Killed in the middle: some records are stored and committed, some stored only, some neither.
     influx.wait_for_count(1, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
     bridge.kill();
     let stored = influx.count(&bucket, "m", "value");
@@ -54,7 +54,7 @@ fn killed(kind: &str, kafka_more: &str, reads_within: Duration) {
     bridge.stop();
 }
 
-/// Exactly the numbers from 0 on are there.
+/// Asserts that exactly the numbers from 0 on are stored.
 pub fn assert_numbers(influx: &Influx, database: &str, count: u64) {
     let row =
         influx.query(database, "SELECT count(value), sum(value), max(value) FROM m")[0]["values"][0].clone();
@@ -70,7 +70,7 @@ fn sigterm_writes_and_commits_what_was_read() {
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("drain"), 3, 1);
     let bucket = influx.create_bucket(live.name("drain"));
-    // Batches are closed late, so that the stop finds one open.
+    // Batches are closed late, so that the stop finds an open one.
     let config =
         Config::new(&kafka, &topic, v2(&influx, &bucket) + "\n[batch]\nage_max = '1h'").mapping(MAPPING);
     let bridge = Bridge::start(&config.text(), &[]);
@@ -84,7 +84,7 @@ fn sigterm_writes_and_commits_what_was_read() {
     assert_numbers(&influx, &bucket, 900);
     let group = kafka.group(&topic);
     assert_eq!(group.committed(&topic, 3), group.ends(&topic, 3));
-    // It has left: the next member need not wait for a session to end.
+    // The stopped member has left the group, so the next one need not wait for a session to expire.
     let bridge = Bridge::start(&config.text(), &[]);
     let took = bridge.wait_until_assigned(&topic);
     measured("assigned after a clean stop", format!("{took:?}"));
@@ -126,7 +126,7 @@ fn a_hanging_influxdb_delays_the_end_no_longer_than_shutdown_max() {
     let (status, took) = bridge.wait_for_end(PATIENCE);
     measured("SIGTERM to the end, InfluxDB hanging, shutdown_max 3 s", format!("{took:?}"));
     assert!(status.success(), "{status}");
-    // shutdown_max and 2 s are promised.
+    // The promise is `shutdown_max` plus 2 s.
     assert!(took < Duration::from_secs(3 + 5), "{took:?}");
     let committed = scene.kafka.group(&scene.topic).committed(&scene.topic, 3);
     assert_eq!(committed, [100, 100, 100], "more was committed than stored");
@@ -183,7 +183,7 @@ impl Hanging {
         Self { kafka, influx, topic, database: live.name("hanging") }
     }
 
-    /// Runs, with the first 300 records stored and committed.
+    /// Starts the bridge, and waits until the first 300 records are stored and committed.
     fn bridge(&self) -> Bridge {
         let influx = v1(&self.influx, &self.database, "create_database = true");
         let config =
@@ -195,13 +195,13 @@ impl Hanging {
         bridge
     }
 
-    /// The other records, while InfluxDB is paused; time for the bridge to read what it has room for.
+    /// Produces the other records while InfluxDB is paused, and waits until the bridge has read as many as fit into its memory.
     fn fill(&self) {
         self.kafka.produce(&self.topic, numbers(300..30_000, 3));
         thread::sleep(Duration::from_secs(2));
     }
 
-    /// Starts again and finds all of the records.
+    /// Starts the bridge again, and asserts that all records are stored.
     fn assert_nothing_lost(&self) {
         let influx = v1(&self.influx, &self.database, "");
         let bridge =
@@ -228,21 +228,21 @@ fn a_dead_influxdb_is_waited_for_in_the_group() {
     signal(live.server_pid("influx2"), "KILL");
     let begin = Instant::now();
     kafka.produce(&topic, numbers(1_000..RECORDS, 3));
-    let (told, _) = bridge.wait_for_log(&["cannot write, retrying", "influx.url"], PATIENCE);
-    assert!(told.contains(influx.url()), "{told}");
+    let (message, _) = bridge.wait_for_log(&["cannot write, retrying", "influx.url"], PATIENCE);
+    assert!(message.contains(influx.url()), "{message}");
     thread::sleep(Duration::from_secs(10).saturating_sub(begin.elapsed()));
-    let held = bridge.resident_max_kb();
+    let resident = bridge.resident_max_kb();
     live.bring_up("influx2");
-    measured("InfluxDB was away for", format!("{:?}", begin.elapsed()));
+    measured("InfluxDB was down for", format!("{:?}", begin.elapsed()));
     let again = Instant::now();
-    let (_, _) = wait_for("the bridge goes on", PATIENCE, || bridge.log_with(&["writing goes on"]).pop());
-    measured("writing goes on after", format!("{:?}", again.elapsed()));
+    let (_, _) = wait_for("writing resumes", PATIENCE, || bridge.log_with(&["writing goes on"]).pop());
+    measured("writing resumed after", format!("{:?}", again.elapsed()));
     kafka.group(&topic).wait_until_settled(&topic, 3, PATIENCE * 2);
     assert_numbers(&influx, &bucket, RECORDS);
-    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "it was thrown out of the group");
-    measured("resident at most, while waiting", format!("{held} kB"));
-    measured("resident at most, in all", format!("{} kB", bridge.resident_max_kb()));
-    // 64 MB are promised in the default configuration, also for records as small as these.
+    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "the group revoked its partitions");
+    measured("resident memory while waiting", format!("{resident} kB"));
+    measured("maximum of resident memory", format!("{} kB", bridge.resident_max_kb()));
+    // The promise for the default configuration is 64 MB, even for records this small.
     assert!(bridge.resident_max_kb() < 64_000);
     bridge.stop();
 }

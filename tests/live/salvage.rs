@@ -1,4 +1,4 @@
-//! Refused lines among good ones, on the writer itself: what a real server refuses, and how many requests it takes to know.
+//! Refused lines among good ones, sent by the writer alone: which lines a real server refuses, and how many requests find them.
 
 use crate::support::{Influx, Live, block_on, measured, variable};
 use base::secret::Secret;
@@ -11,22 +11,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 const LINES: usize = 5_000;
-/// 2026-01-05, a Monday: weekly shards begin there.
+/// 2026-01-05, a Monday, on which weekly shards begin.
 const MONDAY: i64 = 1_767_571_200_000_000_000;
 const WEEK: i64 = 7 * 24 * 3_600_000_000_000;
 const FIELDS: usize = 50;
 
-/// What is wrong with the refused lines.
+/// The fault of the refused lines.
 #[derive(Clone, Copy, Debug)]
 enum Flaw {
-    /// A string where a float is, in the second week only.
+    /// A string in a float field, in the second week only.
     Conflict {
         fields: usize,
     },
     Unparsable,
 }
 
-/// Each `every`th line is refused; the others are of four weeks.
+/// Every `every`th line is refused; the others belong to four weeks.
 fn batch(every: usize, flaw: Flaw) -> (Lines, usize) {
     let (mut text, mut ends, mut refused) = (Vec::new(), Vec::new(), 0);
     for i in 0..LINES {
@@ -70,7 +70,7 @@ fn lane(connection: &Connection) -> LaneWriter {
     Writer::new(client, connection, options, Arc::new(LogObserver)).lane(7)
 }
 
-/// Writes the batch, after lines that give the fields their types.
+/// Writes the batch after lines that set the types of the fields.
 fn deliver(connection: &Connection, destination: &Destination, lines: &Lines) -> (Delivered, Duration) {
     let fields: Vec<String> = (0..FIELDS).map(|field| format!("f{field}=0")).collect();
     let types = format!("m,host=types {} {}\n", fields.join(","), MONDAY + WEEK);
@@ -85,7 +85,7 @@ fn deliver(connection: &Connection, destination: &Destination, lines: &Lines) ->
     })
 }
 
-/// All good lines can be read back, and nothing else.
+/// Asserts that all good lines, and no other lines, can be read back.
 fn check(name: &str, influx: &Influx, database: &str, delivered: &Delivered, refused: usize) {
     assert_eq!(delivered.refused.len(), refused, "{name}");
     assert_eq!(delivered.lines_stored, LINES - refused, "{name}");
@@ -98,7 +98,7 @@ fn bound(causes: usize) -> u32 {
     (2.0 * k * (n / k).log2() + 4.0 * k) as u32
 }
 
-/// Every kind of batch; `database` makes a new one for each.
+/// Tests every kind of batch; `database` creates a new database for each.
 fn measure(server: &str, influx: &Influx, connection: &Connection, database: impl Fn(usize) -> Destination) {
     let flaws = [Flaw::Conflict { fields: 1 }, Flaw::Conflict { fields: FIELDS }, Flaw::Unparsable];
     let shares = [(LINES, "1 line"), (100, "1 %"), (10, "10 %"), (1, "100 %")];
@@ -124,7 +124,7 @@ fn measure(server: &str, influx: &Influx, connection: &Connection, database: imp
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn influxdb_2_gives_back_every_good_line() {
+fn influxdb_2_stores_every_good_line() {
     let live = Live::take_turn();
     let influx = live.influx2();
     let token = Credential::Token(Secret::new(variable("INFLUX2_TOKEN")));
@@ -135,7 +135,7 @@ fn influxdb_2_gives_back_every_good_line() {
     });
 }
 
-/// Older than what is kept: 1.x says only how many.
+/// Lines older than the retention: 1.x reports only their number.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn lines_beyond_the_retention_are_refused() {
@@ -178,7 +178,7 @@ fn lines_beyond_the_retention_are_refused() {
     }
 }
 
-/// InfluxDB 1 repeats names in a header, where control characters may not be.
+/// InfluxDB 1 repeats names in a header, although headers must not contain control characters.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_refused_line_with_control_characters_is_refused_once() {
@@ -198,7 +198,7 @@ fn a_refused_line_with_control_characters_is_refused_once() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn influxdb_1_gives_back_every_good_line() {
+fn influxdb_1_stores_every_good_line() {
     let live = Live::take_turn();
     let influx = live.influx1();
     measure("InfluxDB 1", &influx, &connection(&influx, Credential::None), |number| {

@@ -1,5 +1,5 @@
-//! Limits of InfluxDB 1.6.7 that meet some lines only: their topic is blocked, every other line is stored, and all is stored once the
-//! limit is raised.
+//! Limits of InfluxDB 1.6.7 that exclude some lines. The topic of these lines is blocked, every other line is stored, and all lines are stored
+//! once the limit is raised.
 
 use crate::support::config::v1;
 use crate::support::ids::MAPPING;
@@ -8,16 +8,16 @@ use std::path::Path;
 use std::time::Instant;
 
 const LIMIT: &str = "1000";
-/// Series of the topic that meets the limit.
+/// Number of series of the limited topic.
 const RECORDS: u64 = 3_000;
-/// Records of the other two topics, in one series each.
+/// Number of records of each of the other two topics, with one series each.
 const OTHERS: u64 = 2_000;
 
-/// The limit, by its environment variable and as influxdb.conf names it.
+/// A limit: its environment variable, and its name in influxdb.conf.
 struct Limit {
     variable: &'static str,
     setting: &'static str,
-    /// Records that InfluxDB stores at the limit, the first ones of the topic.
+    /// Number of the topic's first records that InfluxDB stores before it reaches the limit.
     room: u64,
 }
 
@@ -35,7 +35,7 @@ fn blocks_the_topics_of_its_lines(limit: &Limit) {
     let ids = Ids { topic: &limited, partitions: 1 };
     let influx =
         format!("{}\n[dead_letter]\ntopic = '{dead}'", v1(&own.influx, &database, "create_database = true"));
-    // The known series is of another measurement, so that counting the limited topic's points is simple.
+    // The known series has another measurement, which keeps counting the limited topic's points simple.
     let mapping = format!(
         "topics = ['{limited}']\n{MAPPING}\n[[mapping]]\ntopics = ['{known}']\nmeasurement = 'known'\ntag_keys = ['id']\n\
          [[mapping]]\ntopics = ['{elsewhere}']\nmeasurement = 'known'\ntag_keys = ['id']\ndatabase = '{other_database}'"
@@ -71,7 +71,7 @@ fn blocks_the_topics_of_its_lines(limit: &Limit) {
     own.set(limit.variable, "0");
     own.restart("TERM");
     let raised = Instant::now();
-    // A probe comes after a minute at the latest.
+    // A probe follows within a minute.
     kafka.group(&group).wait_until_settled(&limited, 1, PATIENCE * 2);
     measured("all settled after the limit was raised", format!("{:?}", raised.elapsed()));
     Ids::assert_stored(&own.influx, &database, 0..RECORDS);
@@ -89,7 +89,7 @@ fn a_limit_of_series_blocks_the_topic_of_new_series_until_it_is_raised() {
     blocks_the_topics_of_its_lines(&Limit {
         variable: "INFLUXDB_DATA_MAX_SERIES_PER_DATABASE",
         setting: "max-series-per-database",
-        // The known series is one, too.
+        // The known series counts, too.
         room: 999,
     });
 }

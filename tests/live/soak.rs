@@ -15,17 +15,17 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 const PARTITIONS: i32 = 3;
-/// In an hour 1.4 million records, which one query reads back.
+/// 1.4 million records in an hour, which one query can read back.
 const RECORDS_A_SECOND: u64 = 400;
 const SAMPLE_EVERY: Duration = Duration::from_secs(2);
-/// Topics of the churn that exist at once; the oldest one is deleted for a new one.
+/// Maximum number of topics of the churn; a new one replaces the oldest.
 const CHURN_MAX: usize = 3;
-/// Median growth from the second quarter of the run to the last that is no leak: buffers of librdkafka fill and empty with outages.
+/// Permitted growth of the median from the second to the last quarter of the run. Outages fill and empty librdkafka's buffers.
 const GROWTH_KB_MAX: u64 = 6_000;
 const GROWTH_DESCRIPTORS_MAX: u64 = 8;
 const GROWTH_THREADS_MAX: u64 = 2;
 
-/// What a process holds at one moment.
+/// A process's resources at one moment.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     memory_kb: u64,
@@ -34,21 +34,21 @@ struct Held {
 }
 
 impl Held {
-    /// None once the process has ended.
+    /// None if the process has ended.
     fn by(pid: u32) -> Option<Self> {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let number = |key: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(key))?;
             line.split_whitespace().next()?.parse().ok()
         };
-        // Anonymous memory: pages of the executable that the kernel drops and reads again would blur the curve.
+        // Anonymous memory. Executable pages that the kernel drops and reads again would blur the curve.
         let (memory_kb, threads) = (number("RssAnon:")?, number("Threads:")?);
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count() as u64;
         Some(Self { memory_kb, descriptors, threads })
     }
 }
 
-/// Takes samples of a process until [`Sampler::end`].
+/// Samples a process until [`Sampler::end`].
 struct Sampler {
     ends: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Held>>,
@@ -75,7 +75,7 @@ impl Sampler {
     }
 }
 
-/// Prints the curve of one figure and fails when it rises.
+/// Prints the curve of one figure, and fails if it rises.
 fn assert_flat(what: &str, samples: &[Held], figure: fn(&Held) -> u64, growth_max: u64) {
     let quarter = samples.len() / 4;
     assert!(quarter >= 4, "too few samples for a curve: {}", samples.len());
@@ -90,7 +90,7 @@ fn assert_flat(what: &str, samples: &[Held], figure: fn(&Held) -> u64, growth_ma
         .collect();
     let most = samples.iter().map(figure).max().unwrap();
     measured(what, format!("medians of the four quarters {medians:?}, most {most}"));
-    // The first quarter warms up.
+    // The first quarter is warm-up.
     let grown = medians[3].saturating_sub(medians[1]);
     assert!(grown <= growth_max, "{what} grew by {grown}: {medians:?}");
 }
@@ -115,7 +115,7 @@ const EVENTS: [Event; 6] = [
     Event::Reload,
 ];
 
-/// How often each event happened.
+/// Number of occurrences of each event.
 #[derive(Default)]
 struct Counts {
     started: u32,
@@ -153,7 +153,7 @@ struct Soak<'l> {
     random: fastrand::Rng,
     topic: String,
     bucket: String,
-    /// The bridge whose curves are watched; it runs all the time.
+    /// The bridge whose curves are checked; it runs all the time.
     bridge: Option<Bridge>,
     second: Option<Bridge>,
     churn: Vec<String>,
@@ -162,7 +162,7 @@ struct Soak<'l> {
 
 impl Soak<'_> {
     fn config(&self) -> String {
-        // Another exclude each time, which no record first_drops.
+        // A different `exclude` for each reload; no record has such a key.
         let mapping = format!(
             "topics = ['{}']\n{MAPPING}\nexclude = ['nothing_{}']\n[[mapping]]\nmeasurement = 'churn'",
             self.topic, self.counts.reloads
@@ -269,9 +269,9 @@ fn faults_for_a_long_time_lose_nothing_and_leak_nothing() {
         soak.own.influx.count(&soak.bucket, "churn", "value") > 0,
         "no record of a topic that came later was stored"
     );
-    assert_flat("anonymous memory, kB", &samples, |held| held.memory_kb, GROWTH_KB_MAX);
-    assert_flat("file descriptors", &samples, |held| held.descriptors, GROWTH_DESCRIPTORS_MAX);
-    assert_flat("threads", &samples, |held| held.threads, GROWTH_THREADS_MAX);
+    assert_flat("anonymous memory, kB", &samples, |sample| sample.memory_kb, GROWTH_KB_MAX);
+    assert_flat("file descriptors", &samples, |sample| sample.descriptors, GROWTH_DESCRIPTORS_MAX);
+    assert_flat("threads", &samples, |sample| sample.threads, GROWTH_THREADS_MAX);
     for bridge in [soak.bridge.take(), soak.second.take()].into_iter().flatten() {
         let _took = bridge.stop();
     }

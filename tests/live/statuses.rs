@@ -1,4 +1,4 @@
-//! Every status that says nothing about lines is waited for: the released binary loses no record to it, also without `[dead_letter]`.
+//! The release binary waits for every status that does not concern lines, and loses no record, even without `[dead_letter]`.
 
 use crate::support::config::v2_with;
 use crate::support::ids::MAPPING;
@@ -14,10 +14,10 @@ use testkit::receiver::{Options, Receiver, Reply};
 const STATUSES: [u16; 16] = [402, 406, 409, 410, 411, 412, 414, 415, 418, 421, 422, 425, 426, 428, 431, 451];
 const OUTAGE: Duration = Duration::from_secs(8);
 const RECORDS: u64 = 800;
-/// So many are produced at a time, evenly over the outage.
+/// Number of records produced at once, evenly spread over the outage.
 const STEP: u64 = 200;
 
-/// A receiver that answers one status until it is told to store, and a bridge that writes there.
+/// A receiver that answers one status until it is switched to store, and a bridge that writes to it.
 struct Outage {
     status: u16,
     topic: String,

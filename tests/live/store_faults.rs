@@ -1,4 +1,4 @@
-//! InfluxDB fails under load, each time in another way; then it is well, and every record has its one point.
+//! InfluxDB fails under load in different ways. After its recovery every record has exactly one point.
 
 use crate::support::config::v2;
 use crate::support::numbers::MAPPING;
@@ -9,29 +9,29 @@ use std::time::Instant;
 const PARTITIONS: i32 = 3;
 const RECORDS_A_SECOND: u64 = 20_000;
 
-/// Something goes wrong with a server of the test's own while records come in.
+/// A fault of the test's own server while records arrive.
 struct Trouble<'a> {
     bridge: &'a Bridge,
     own: &'a mut OwnInflux,
 }
 
 impl Trouble<'_> {
-    /// Waits until the bridge says that this keeps lines from being stored.
+    /// Waits until the bridge reports that this fault prevents writing.
     fn wait_until_told(&self, cause: &str) {
         self.bridge.wait_for_log(&["cannot write, retrying", &format!("cause=\"{cause}\"")], PATIENCE);
     }
 
-    /// It is over: waits until the bridge has noticed.
+    /// Ends the fault, and waits until the bridge has noticed.
     fn wait_until_over(&self) {
         let begin = Instant::now();
         wait_for("the end of all alarms", PATIENCE, || {
             self.bridge.samples("holding").is_empty().then_some(())
         });
-        measured("writing goes on after", format!("{:?}", begin.elapsed()));
+        measured("writing resumed after", format!("{:?}", begin.elapsed()));
     }
 }
 
-/// Under load, `trouble` comes and goes; then exactly the points of all records are there. `influx_more` ends `[influx]`.
+/// Causes and ends `trouble` under load; then asserts that exactly the points of all records are stored. `influx_more` ends `[influx]`.
 fn survives(live: &Live, own: &mut OwnInflux, influx_more: &str, trouble: impl FnOnce(&mut Trouble<'_>)) {
     let kafka = live.kafka();
     let topic = kafka.create_topic(live.name("faults"), PARTITIONS, 1);
@@ -50,7 +50,7 @@ fn survives(live: &Live, own: &mut OwnInflux, influx_more: &str, trouble: impl F
     assert!(again > 0, "nothing went wrong");
     numbers.assert_stored(&own.influx, &bucket, 0..records);
     assert_eq!(bridge.metric("lines_refused_total"), 0);
-    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "it was thrown out of the group");
+    assert_eq!(bridge.log_with(&["revoked"]), [""; 0], "the group revoked its partitions");
     measured("resident at most", format!("{} kB", bridge.resident_max_kb()));
     bridge.stop();
 }
@@ -62,7 +62,7 @@ fn a_pause_longer_than_the_timeout_loses_and_doubles_nothing() {
     survives(&live, &mut OwnInflux::start(&live, &[]), "timeout = '1s'", |trouble| {
         let paused = Paused::pause(trouble.own.pid());
         trouble.wait_until_told("timed_out");
-        // Several requests were sent in vain, and each may be stored as soon as it goes on.
+        // Several requests timed out. InfluxDB may store each of them when it continues.
         wait_for("requests sent again", PATIENCE, || {
             (trouble.bridge.metric("retries_total") >= 5).then_some(())
         });
@@ -73,7 +73,7 @@ fn a_pause_longer_than_the_timeout_loses_and_doubles_nothing() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn restarts_of_influxdb_under_load_lose_nothing_that_it_took() {
+fn restarts_of_influxdb_under_load_lose_and_double_nothing() {
     let live = Live::take_turn();
     let often = "[batch]\nage_max = '20ms'";
     survives(&live, &mut OwnInflux::start(&live, &[]), often, |trouble| {
@@ -91,7 +91,7 @@ fn restarts_of_influxdb_under_load_lose_nothing_that_it_took() {
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn a_full_cache_is_waited_for() {
     let live = Live::take_turn();
-    // It is written to disk when half full, which is looked at every second: until then it refuses.
+    // InfluxDB refuses writes until it flushes the half-full cache, which it checks every second.
     let small =
         ["--storage-cache-max-memory-size", "200000", "--storage-cache-snapshot-memory-size", "100000"];
     survives(&live, &mut OwnInflux::start(&live, &small), "[batch]\nlines_max = 1000", |trouble| {
@@ -112,8 +112,8 @@ fn a_full_disk_is_waited_for() {
         let filler = disk.fill();
         trouble.wait_until_told("disk_full");
         fs::remove_file(filler).unwrap();
-        // Its write-ahead log stays broken, also with room on the disk: it shows points that it refused, and has forgotten
-        // them after the restart that it needs.
+        // The write-ahead log stays broken after there is room on the disk. InfluxDB returns points that it refused, until the necessary
+        // restart.
         trouble.own.restart("TERM");
         trouble.wait_until_over();
     });

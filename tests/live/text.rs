@@ -1,4 +1,4 @@
-//! Text of all kinds, on its way through both servers.
+//! Text in all scripts and encodings passes through both servers.
 
 use crate::support::config::{v1, v2};
 use crate::support::{Bridge, Config, Live, PATIENCE, Produced, Stored};
@@ -60,7 +60,7 @@ fn local_times_of_seoul_need_no_zone_files() {
     let mapping =
         "measurement = 'm'\ntime_key = 'at'\ntime_format = '%Y-%m-%d %H:%M:%S'\ntimezone = 'Asia/Seoul'";
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(mapping).text();
-    // A system without zone files, as far as a process can be told so.
+    // Simulates a system without zone files, as far as a process allows.
     let bridge = Bridge::start(&config, &[("TZDIR", "/nonexistent"), ("TZ", "")]);
     kafka.group(&topic).wait_until_settled(&topic, 1, PATIENCE);
     assert_eq!(influx.points(&bucket)[0].time, 1_767_225_600_000_000_000);

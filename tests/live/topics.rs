@@ -1,10 +1,10 @@
-//! Topics and partitions that come later.
+//! Topics and partitions that are created while the bridge runs.
 
 use crate::support::config::v2;
 use crate::support::{Bridge, Config, Live, PATIENCE, Produced, measured};
 use std::time::{Duration, Instant};
 
-/// 10 s are promised; the machine may be busy.
+/// The promise is 10 s. The limit allows for a busy machine.
 const PICKED_UP_MAX: Duration = Duration::from_secs(20);
 
 #[test]
@@ -15,7 +15,7 @@ fn a_topic_that_matches_and_is_created_later_is_picked_up() {
     let bucket = influx.create_bucket(live.name("pattern"));
     let prefix = live.name("pattern");
     let pattern = format!(r"^{prefix}_\d+$");
-    // `\d` is of Rust's dialect, not of librdkafka's.
+    // `\d` is syntax of Rust's regular expressions, and not of librdkafka's.
     let config = Config::new(&kafka, &pattern, v2(&influx, &bucket)).group(&prefix);
     let first = kafka.create_topic(format!("{prefix}_1"), 1, 1);
     kafka.create_topic(format!("{prefix}_x"), 1, 1);
@@ -29,7 +29,7 @@ fn a_topic_that_matches_and_is_created_later_is_picked_up() {
     influx.wait_for_count(2, PATIENCE, |influx| influx.count(&bucket, &second, "value"));
     measured("a new topic of a pattern, created to queried", format!("{:?}", begin.elapsed()));
     assert!(begin.elapsed() < PICKED_UP_MAX, "{:?}", begin.elapsed());
-    // The first one goes on, and the one that does not match stays unread.
+    // The first topic is read on, and the one that does not match is not read.
     kafka.produce(&first, [Produced::new(r#"{"value":2}"#)]);
     influx.wait_for_count(2, PATIENCE, |influx| influx.count(&bucket, &first, "value"));
     assert_eq!(bridge.log_with(&["assigned", "_x["]), [""; 0]);

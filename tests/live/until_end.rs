@@ -1,10 +1,10 @@
-//! `run --until-end` on what a real Kafka has at the end of a partition.
+//! `run --until-end` with aborted records and transaction markers at the end of a partition.
 
 use crate::restarts::{MAPPING, assert_numbers, numbers};
 use crate::support::config::v2;
 use crate::support::{Bridge, Config, Live, PATIENCE, measured};
 
-/// Waits for the end, which has to be a good one; returns the last line.
+/// Waits for the process to exit with status 0; returns the last line of its log.
 fn wait_for_end(mut bridge: Bridge) -> String {
     let (status, took) = bridge.wait_for_end(PATIENCE * 2);
     measured("ended by itself after", format!("{took:?}"));
@@ -14,7 +14,7 @@ fn wait_for_end(mut bridge: Bridge) -> String {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn marks_of_transactions_at_the_end_are_no_records_to_wait_for() {
+fn until_end_does_not_wait_for_transaction_markers() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("marks"), 1, 1);
@@ -22,14 +22,14 @@ fn marks_of_transactions_at_the_end_are_no_records_to_wait_for() {
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let records = |range| numbers(range, 1).collect();
     kafka.transactions(&topic, [(true, records(0..1_000)), (false, records(1_000..1_500))]);
-    let told = wait_for_end(Bridge::start_until_end(&config));
-    assert!(told.contains("records=1000 stored=1000"), "{told}");
+    let message = wait_for_end(Bridge::start_until_end(&config));
+    assert!(message.contains("records=1000 stored=1000"), "{message}");
     assert_numbers(&influx, &bucket, 1_000);
     let group = kafka.group(&topic);
     assert_eq!((group.committed(&topic, 1), group.ends(&topic, 1)), (vec![1_000], vec![1_502]));
-    // Behind what was committed there are only marks and aborted records.
-    let told = wait_for_end(Bridge::start_until_end(&config));
-    assert!(told.contains("records=0 stored=0"), "{told}");
+    // Only markers and aborted records follow the committed offset.
+    let message = wait_for_end(Bridge::start_until_end(&config));
+    assert!(message.contains("records=0 stored=0"), "{message}");
 }
 
 #[test]
@@ -43,8 +43,8 @@ fn two_processes_share_the_work_and_end() {
     kafka.produce(&topic, numbers(0..RECORDS, 6));
     let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping(MAPPING).text();
     let bridges = [Bridge::start_until_end(&config), Bridge::start_until_end(&config)];
-    for told in bridges.map(wait_for_end) {
-        measured("told", told.split("records=").last().unwrap_or_default());
+    for message in bridges.map(wait_for_end) {
+        measured("share of one process", message.split("records=").last().unwrap_or_default());
     }
     let group = kafka.group(&topic);
     assert_eq!(group.committed(&topic, 6), group.ends(&topic, 6));
@@ -61,6 +61,6 @@ fn a_missing_topic_is_named_at_once() {
     let mut bridge = Bridge::start_until_end(&config);
     let (status, _) = bridge.wait_for_end(PATIENCE);
     assert_eq!(status.code(), Some(3));
-    let (told, _) = bridge.wait_for_log(&["ERROR", "there is no topic"], PATIENCE);
-    assert!(told.contains(&topic) && told.contains("kafka.topics"), "{told}");
+    let (message, _) = bridge.wait_for_log(&["ERROR", "there is no topic"], PATIENCE);
+    assert!(message.contains(&topic) && message.contains("kafka.topics"), "{message}");
 }

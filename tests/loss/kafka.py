@@ -13,7 +13,7 @@ TICK_S = 0.05
 
 
 class Kafka:
-    """A cluster of one broker, which is therefore controller and coordinator."""
+    """A cluster of one broker, which is controller and coordinator, too."""
 
     def __init__(self, broker):
         self.broker = broker
@@ -28,7 +28,7 @@ class Kafka:
             raise RuntimeError(f"cannot create the topic {topic}: error {error} of Kafka's protocol")
 
     def committed(self, topic):
-        """The next offset of the group that has the topic's name; -1 if it has committed nothing."""
+        """The committed offset of the group with the topic's name; -1 if nothing is committed."""
         body = _string(topic) + struct.pack(">i", 1) + _string(topic) + struct.pack(">ii", 1, 0)
         answer = self._ask(OFFSET_FETCH, body)
         _throttle, _count, name_length = struct.unpack_from(">iih", answer)
@@ -36,7 +36,7 @@ class Kafka:
         return offset
 
     def produce(self, topic, records, per_second=None):
-        """Returns when all are in Kafka. `per_second` spreads them evenly."""
+        """Produces records, and returns when all are in Kafka. `per_second` spreads them evenly."""
         command = ["kcat", "-P", "-b", self.broker, "-t", topic, "-p", "0", "-X", "linger.ms=5,acks=all"]
         kcat = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         step = max(1, round(per_second * TICK_S)) if per_second else len(records)

@@ -1,4 +1,4 @@
-"""What goes wrong, one function each. Each says how many records can be stored; `stage` counts the others."""
+"""The scenarios, one function each. Each returns the number of storable records; `stage` counts the other records."""
 
 import signal
 import time
@@ -14,7 +14,7 @@ def record(n, at_ms, value=None, host="h1"):
 
 
 def numbered(count):
-    """Each has a number and a time of its own."""
+    """Each record has its own number and timestamp."""
     begin_ms = now_ms() - count
     return [record(n, begin_ms + n) for n in range(count)]
 
@@ -24,7 +24,7 @@ def now_ms():
 
 
 def kill(stage):
-    """2,000 records, the 701st undecodable; InfluxDB down for 8 s; SIGKILL of the program; InfluxDB up; the program again"""
+    """2,000 records, the 701st undecodable; InfluxDB down for 8 s; SIGKILL of the program; InfluxDB up; the program started again"""
     records = numbered(2_000)
     records[700] = "connection to the agent lost"
     stage.influx.signal(signal.SIGKILL)
@@ -38,7 +38,7 @@ def kill(stage):
 
 
 def malformed(stage):
-    """100 records, then 100 more; one of the first has a tag of 70,000 characters: InfluxDB takes 65,535 (400)"""
+    """100 records, then 100 more; one of the first has a tag of 70,000 characters: InfluxDB accepts 65,535 (400)"""
     one_hundred_and_more(stage, lambda at_ms: record(50, at_ms, host="h" * 70_000))
     return 199
 
@@ -51,7 +51,7 @@ def conflict(stage):
 
 
 def one_hundred_and_more(stage, bad):
-    """What a program skips for good, it has to have committed something behind."""
+    """Produces a second batch, so that the program commits beyond the record that it skips."""
     records = numbered(200)
     records[50] = bad(now_ms())
     stage.produce(records[:100])
@@ -73,7 +73,7 @@ def shards(stage):
 
 
 def retention(stage):
-    """10 times 100 records into a bucket that keeps an hour; in each hundred one is of yesterday (422)"""
+    """10 times 100 records into a bucket with a retention of one hour; in each hundred one is of yesterday (422)"""
     stage.start()
     base_ms = now_ms()
     for hundred in range(0, 1_000, 100):
@@ -97,25 +97,25 @@ def token(stage):
 
 
 def paused(stage):
-    """3,000 records in 30 s; InfluxDB stands still for 8 s (SIGSTOP)"""
+    """3,000 records in 30 s; InfluxDB is paused for 8 s (SIGSTOP)"""
     outage(stage, lambda: stage.influx.signal(signal.SIGSTOP), lambda: stage.influx.signal(signal.SIGCONT))
     return 3_000
 
 
 def unavailable(stage):
-    """3,000 records in 30 s; for 8 s something before InfluxDB answers 503"""
+    """3,000 records in 30 s; for 8 s a proxy in front of InfluxDB answers 503"""
     outage(stage, lambda: stage.gate(503), lambda: stage.gate(None))
     return 3_000
 
 
 def not_found(stage):
-    """3,000 records in 30 s; for 8 s something before InfluxDB answers 404"""
+    """3,000 records in 30 s; for 8 s a proxy in front of InfluxDB answers 404"""
     outage(stage, lambda: stage.gate(404), lambda: stage.gate(None))
     return 3_000
 
 
 def outage(stage, begin, end, after_s=3):
-    """Produces 3,000 records at an even rate; something is wrong for a while in their midst."""
+    """Produces 3,000 records at an even rate; the fault begins and ends in their midst."""
     stage.start()
     producing = stage.produce_meanwhile(numbered(3_000), RATE)
     time.sleep(after_s)

@@ -1,4 +1,4 @@
-"""The servers of tests/stack; an InfluxDB of a scenario's own where the fault would disturb others; and a gate before it."""
+"""The servers of tests/stack, a separate InfluxDB for faults that would disturb others, and a gate in front of it."""
 
 import http.client
 import http.server
@@ -23,7 +23,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy
 
 
 def bring_up(*names):
-    """What tests/stack/env tells, without BRIDGE_LIVE_; these servers are started unless they are there."""
+    """The variables of tests/stack/env without BRIDGE_LIVE_. Starts these servers if they do not run."""
     told = 'eval "$("$0")" && env -0'
     output = subprocess.run(["bash", "-c", told, STACK / "env"], check=True, stdout=subprocess.PIPE, text=True).stdout
     pairs = (pair.split("=", 1) for pair in output.split("\0") if "=" in pair)
@@ -41,7 +41,7 @@ def listens(address):
 
 
 class Influx:
-    """InfluxDB 2 as whoever may do everything."""
+    """A client of InfluxDB 2 with the administrator's token."""
 
     def __init__(self, url, org, token):
         self.url, self.org, self.token = url, org, token
@@ -61,14 +61,14 @@ class Influx:
         return self.ask("POST", "/api/v2/buckets", bucket)["id"]
 
     def create_token(self, bucket_id):
-        """Its id and itself; it may write one bucket."""
+        """Id and text of a new token that may write one bucket."""
         resource = {"type": "buckets", "id": bucket_id, "orgID": self._org_id()}
         made = {"orgID": self._org_id(), "permissions": [{"action": "write", "resource": resource}]}
         made = self.ask("POST", "/api/v2/authorizations", made)
         return made["id"], made["token"]
 
     def set_token(self, token_id, status):
-        """`active` or `inactive`, which is answered with 401."""
+        """Sets a token to `active` or `inactive`; InfluxDB answers 401 to an inactive one."""
         self.ask("PATCH", f"/api/v2/authorizations/{token_id}", {"status": status})
 
     def write(self, bucket, lines):
@@ -76,7 +76,7 @@ class Influx:
         self.ask("POST", path, "\n".join(lines).encode())
 
     def numbers(self, bucket):
-        """The field `n` of every point, in InfluxQL."""
+        """The field `n` of every point, queried with InfluxQL."""
         query = urllib.parse.urlencode({"db": bucket, "epoch": "ms", "q": "SELECT n FROM m"})
         series = self.ask("GET", f"/query?{query}")["results"][0].get("series", [])
         return [int(row[1]) for one in series for row in one["values"]]
@@ -86,7 +86,7 @@ class Influx:
 
 
 class OwnInflux(Influx):
-    """A process of the server that tests/stack built, on a port of its own, with its data in `folder`."""
+    """A process of the server that tests/stack has built, with its own port and its data in `folder`."""
 
     def __init__(self, binary, folder):
         self.port, self.binary, self.folder = free_port(), binary, folder
@@ -96,7 +96,7 @@ class OwnInflux(Influx):
         self.ask("POST", "/api/v2/setup", setup)
 
     def start(self):
-        """Returns when it answers."""
+        """Waits until the server answers."""
         os.makedirs(self.folder, exist_ok=True)
         command = [self.binary, "--http-bind-address", f"127.0.0.1:{self.port}", "--reporting-disabled", "--ui-disabled"]
         command += ["--log-level", "warn", "--bolt-path", f"{self.folder}/bolt"]
@@ -118,7 +118,7 @@ class OwnInflux(Influx):
 
 
 class Gate(http.server.ThreadingHTTPServer):
-    """Passes requests on to InfluxDB, or answers all of them with `status` while that is set."""
+    """Forwards requests to InfluxDB, or answers all of them with `status` while that is set."""
 
     daemon_threads = True
 
@@ -129,7 +129,7 @@ class Gate(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_):
-        """Either side may go away at any time: the other one is told by a connection that ends."""
+        """Forwards data until one side closes its connection, then closes the other one."""
 
 
 class Passing(http.server.BaseHTTPRequestHandler):
@@ -173,7 +173,7 @@ def start(command, log, variables=None):
 
 
 def free_port():
-    """Below the ports that Linux gives to outgoing connections, one of which would take it between two starts."""
+    """A port below Linux's range for outgoing connections, because one of those could take the port between two starts."""
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as probe:

@@ -1,10 +1,10 @@
-//! Reads a page in the Prometheus text format, and fails at everything that `promtool check metrics` would name, and a little more.
+//! Parses metrics in the Prometheus text format. Fails at everything that `promtool check metrics` reports, and at some more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// All names begin with one of these.
+/// Every name begins with one of these prefixes.
 const PREFIXES: [&str; 2] = ["kafka_influx_bridge_", "process_"];
-/// Units that are not the base ones, and words that say what the type says already.
+/// Units that are not base units, and words that repeat the type.
 const WORDS_NOT_WANTED: [&str; 16] = [
     "ms",
     "us",
@@ -26,9 +26,9 @@ const WORDS_NOT_WANTED: [&str; 16] = [
 
 type Labels = Vec<(String, String)>;
 
-/// A page of metrics, by name and labels.
+/// Parsed metrics, by name and labels.
 pub struct Page {
-    /// Values as they are written.
+    /// Values as text.
     samples: BTreeMap<(String, Labels), String>,
     families: BTreeSet<String>,
 }
@@ -58,7 +58,7 @@ impl Page {
         page
     }
 
-    /// A value as it is written; there has to be one.
+    /// A value as text; it must exist.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> &str {
         let at = key(name, labels);
         self.samples.get(&at).unwrap_or_else(|| panic!("no {at:?} among {:?}", self.samples.keys()))
@@ -124,7 +124,7 @@ fn check_name(name: &str, kind: &str) {
     }
 }
 
-/// Buckets are cumulative, and the last holds all, for each set of labels.
+/// Asserts that buckets are cumulative and the last one counts all, for each set of labels.
 fn check_histogram(name: &str, samples: &[(String, Labels, f64)]) {
     let others = |labels: &Labels| -> Labels { labels.iter().filter(|(l, _)| l != "le").cloned().collect() };
     let all: BTreeSet<Labels> = samples.iter().map(|(_, labels, _)| others(labels)).collect();

@@ -1,4 +1,4 @@
-//! A producer's context: who fills topics for a test or a measurement has to know that all records are there.
+//! Delivery failures of a producer that fills topics for a test or a measurement.
 
 use rdkafka::ClientContext;
 use rdkafka::message::DeliveryResult;

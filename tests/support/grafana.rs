@@ -1,4 +1,4 @@
-//! Reads what Grafana and Prometheus are given in docker/: dashboards, alert rules, sources.
+//! Parses the files for Grafana and Prometheus in docker/: dashboards, alert rules, data sources.
 
 #![allow(dead_code, reason = "who shares this wants one or the other")]
 
@@ -14,19 +14,19 @@ pub enum Language {
     PromQl,
 }
 
-/// A provisioned source of data.
+/// A provisioned data source.
 #[derive(Debug)]
 pub struct Source {
     pub kind: String,
     pub language: Language,
-    /// Of `InfluxQL`.
+    /// The database for `InfluxQL`.
     pub database: Option<String>,
 }
 
 /// One query of a panel, a variable or a rule.
 #[derive(Debug)]
 pub struct Query {
-    /// Where it stands, for messages.
+    /// The position in the file, for messages.
     pub place: String,
     pub source: String,
     pub text: String,
@@ -38,12 +38,12 @@ pub struct Dashboard {
     pub json: Value,
 }
 
-/// A rule of Grafana.
+/// A Grafana alert rule.
 pub struct Rule {
     pub title: String,
     pub json: Value,
     pub query: Query,
-    /// The seconds before now that it asks for.
+    /// The queried time range in seconds before now.
     pub from_seconds: i64,
     pub limit: f64,
 }
@@ -56,7 +56,7 @@ pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A file of docker/.
+/// Reads a file of docker/.
 pub fn yaml(path: &str) -> Value {
     serde_yaml_ng::from_str(&read(&docker().join(path))).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
@@ -69,7 +69,7 @@ fn list<'a>(of: &'a Value, key: &str) -> &'a [Value] {
     of[key].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// By their uid.
+/// Data sources by their uid.
 pub fn sources() -> BTreeMap<String, Source> {
     let of = |source: &Value| {
         let kind = text(source, "type");
@@ -98,7 +98,7 @@ pub fn dashboards() -> Vec<Dashboard> {
 }
 
 impl Dashboard {
-    /// All but the headings.
+    /// All panels except row headings.
     pub fn panels(&self) -> impl Iterator<Item = &Value> {
         list(&self.json, "panels").iter().filter(|panel| panel["type"] != "row")
     }
@@ -112,13 +112,13 @@ impl Dashboard {
         self.panels().flat_map(of_panel).collect()
     }
 
-    /// Name and query of each.
+    /// Name and query of each variable.
     pub fn variables(&self) -> Vec<(String, Query)> {
         let of = |variable: &Value| {
             let name = text(variable, "name");
             let place = format!("{}: the variable {name}", self.file);
-            let asked = if variable["query"].is_object() { &variable["query"] } else { variable };
-            (name, query(&place, &variable["datasource"]["uid"], asked))
+            let value = if variable["query"].is_object() { &variable["query"] } else { variable };
+            (name, query(&place, &variable["datasource"]["uid"], value))
         };
         list(&self.json["templating"], "list").iter().map(of).collect()
     }
@@ -152,7 +152,7 @@ pub fn rules() -> Vec<Rule> {
     list(&file, "groups").iter().flat_map(|group| list(group, "rules")).map(of).collect()
 }
 
-/// The rules of Prometheus, by name.
+/// The Prometheus rules, by name.
 pub fn prometheus_rules() -> BTreeMap<String, Value> {
     let file = yaml("prometheus/rules.yml");
     let rules = list(&file, "groups").iter().flat_map(|group| list(group, "rules"));

@@ -1,4 +1,4 @@
-//! What tests of the whole path share: an embedded Kafka, an embedded receiver, the bridge between them, and waiting.
+//! Shared by tests of the whole path: an embedded Kafka, an embedded receiver, the bridge between them, and waiting.
 
 use base::secret::Secret;
 use base::{Credential, Destination};
@@ -21,10 +21,10 @@ use testkit::{EmbeddedKafka, NewRecord};
 use tokio::runtime::Runtime;
 
 pub const GROUP: &str = "test-group";
-/// Nothing takes as long unless it is broken; a loaded machine may take a good part of it.
+/// Timeout for conditions. Only a fault takes this long; a loaded machine may take a good part of it.
 const LONGEST: Duration = Duration::from_secs(40);
 
-/// Waits for a condition; fails when it does not come.
+/// Waits until a condition is true; fails at the timeout.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + LONGEST;
     while !condition() {
@@ -33,7 +33,7 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The embedded Kafka, with what tests ask of it.
+/// The embedded Kafka.
 pub struct Cluster(EmbeddedKafka);
 
 impl Cluster {
@@ -47,29 +47,29 @@ impl Cluster {
         cluster
     }
 
-    /// As [`Cluster::with_topic`], on three brokers.
+    /// Like [`Cluster::with_topic`], with three brokers.
     pub fn of_three(name: &str, partitions: i32) -> Self {
         let cluster = Self(EmbeddedKafka::start_with(3).unwrap());
         cluster.create_topic(name, partitions);
         cluster
     }
 
-    /// Ends a broker's connections and refuses new ones, or takes them again.
+    /// Stops a broker (closes its connections and refuses new ones), or starts it again.
     pub fn set_broker_up(&self, broker: i32, is_up: bool) {
         self.0.set_broker_up(broker, is_up).unwrap();
     }
 
-    /// Answers as to a user who may not use the group from now on, or as before.
+    /// Denies access to the group from now on, or allows it again.
     pub fn deny_group(&self, denies: bool) {
         self.0.deny_group(denies);
     }
 
-    /// Answers as to a user who may not fetch records from now on, or as before.
+    /// Denies reading from the topic from now on, or allows it again.
     pub fn deny_fetches(&self, denies: bool) {
         self.0.deny_fetches(denies);
     }
 
-    /// Answers as to a user who may not see the topic from now on, or as before.
+    /// Hides the topic as for an unauthorized user from now on, or shows it again.
     pub fn hide_topic(&self, name: &str, hides: bool) {
         self.0.hide_topic(name, hides).unwrap();
     }
@@ -82,7 +82,7 @@ impl Cluster {
         self.0.address()
     }
 
-    /// Answers fetches of records with errors from now on, or as before.
+    /// Answers fetches with errors from now on, or correctly again.
     pub fn fail_fetches(&self, fails: bool) {
         self.0.fail_fetches(fails);
     }
@@ -95,7 +95,7 @@ impl Cluster {
         self.0.flush(LONGEST).unwrap();
     }
 
-    /// Produces values into one partition, and waits until they are there.
+    /// Produces values into one partition, and waits until they are stored.
     pub fn produce<V: AsRef<[u8]>>(&self, topic: &str, partition: i32, values: impl IntoIterator<Item = V>) {
         for value in values {
             let value = Some(value.as_ref());
@@ -104,23 +104,23 @@ impl Cluster {
         self.flush();
     }
 
-    /// What the group has committed; None where it has not.
+    /// The group's committed offset; None if there is none.
     pub fn committed(&self, topic: &str, partitions: i32) -> Vec<Option<i64>> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.address())
             .set("group.id", GROUP)
             .create()
             .unwrap();
-        let mut asked = TopicPartitionList::new();
-        asked.add_partition_range(topic, 0, partitions - 1);
-        let answer = consumer.committed_offsets(asked, LONGEST).unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, partitions - 1);
+        let answer = consumer.committed_offsets(list, LONGEST).unwrap();
         let elements = answer.elements();
         let mut offsets: Vec<_> = elements.iter().map(|at| (at.partition(), at.offset())).collect();
         offsets.sort_by_key(|(partition, _)| *partition);
         offsets.into_iter().map(|(_, offset)| offset.to_raw().filter(|offset| *offset >= 0)).collect()
     }
 
-    /// Commits an offset for the group, as somebody from outside.
+    /// Commits an offset for the group from outside.
     pub fn commit(&self, topic: &str, partition: i32, offset: i64) {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.address())
@@ -132,13 +132,13 @@ impl Cluster {
         consumer.commit(&list, CommitMode::Sync).unwrap();
     }
 
-    /// The same as one number.
+    /// The sum of the committed offsets.
     pub fn committed_in_all(&self, topic: &str, partitions: i32) -> i64 {
         self.committed(topic, partitions).into_iter().flatten().sum()
     }
 }
 
-/// A script of faults that a test changes as it goes; None: none.
+/// A fault script that a test can change; None for no faults.
 pub type Script = Arc<Mutex<Option<Reply>>>;
 
 /// A free port of this machine.
@@ -152,37 +152,37 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Every bucket exists.
+    /// Starts a receiver in which every bucket exists.
     pub fn start() -> Self {
         Self::with(receiver::Options::default())
     }
 
-    /// Only these exist.
+    /// Starts a receiver in which only these buckets exist.
     pub fn with_buckets(buckets: &[&str]) -> Self {
         let destinations = Some(buckets.iter().map(|name| bucket(name)).collect());
         Self::with(receiver::Options { destinations, ..receiver::Options::default() })
     }
 
-    /// Answers every write like this until told otherwise.
+    /// Answers every write like this from now on.
     pub fn down(reply: Reply) -> Self {
         let sink = Self::start();
         sink.answer(Some(reply));
         sink
     }
 
-    /// Every bucket exists, for this token.
+    /// Starts a receiver in which every bucket exists, and which requires this token.
     pub fn with_token(token: &str) -> Self {
         let credential = Credential::Token(Secret::new(token));
         Self::with(receiver::Options { credential, ..receiver::Options::default() })
     }
 
-    /// Answers by these faults; every destination exists.
+    /// Starts a receiver with these faults, in which every destination exists.
     pub fn answering(faults: Faults) -> Self {
         let options = receiver::Options { faults: Some(faults), ..receiver::Options::default() };
         Self::serve(LOOPBACK, options, Script::default())
     }
 
-    /// At this address; every bucket exists.
+    /// Starts a receiver at this address, in which every bucket exists.
     pub fn at(address: SocketAddr) -> Self {
         Self::listen(address, receiver::Options::default())
     }
@@ -225,12 +225,12 @@ impl Sink {
         assert_eq!(self.points(name).len(), count);
     }
 
-    /// The values of the tag `id`, sorted: which records arrived.
+    /// The sorted values of the tag `id`: the records that arrived.
     pub fn ids(&self, name: &str) -> Vec<String> {
         ids(&self.points(name))
     }
 
-    /// The same of a database of 1.x.
+    /// Like `ids`, for a 1.x database.
     pub fn ids_of_database(&self, name: &str) -> Vec<String> {
         let destination = Destination::Database { database: name.to_owned(), retention_policy: None };
         ids(&self.receiver.points(&destination))
@@ -251,7 +251,7 @@ pub fn tag(point: &StoredPoint, key: &str) -> Option<String> {
     point.tags.iter().find(|(tag, _)| tag == key).map(|(_, value)| value.clone())
 }
 
-/// A configuration text in the making: the bucket is `main`, and what differs is added.
+/// Builds a configuration text. The bucket is `main`; tests add what differs.
 pub struct Setup {
     kafka: String,
     mappings: String,
@@ -262,7 +262,7 @@ pub struct Setup {
 
 impl Setup {
     pub fn new(cluster: &Cluster, sink: &Sink, topics: &str) -> Self {
-        // The mock cluster takes a session's time for each rebalance.
+        // Each rebalance of the mock cluster takes as long as a session.
         let kafka = format!(
             "[kafka]\nbrokers = '{}'\ntopics = {topics}\ngroup_id = '{GROUP}'\n\
              librdkafka.'session.timeout.ms' = 2000\nlibrdkafka.'heartbeat.interval.ms' = 200\n",
@@ -285,7 +285,7 @@ impl Setup {
         self
     }
 
-    /// More keys of the last mapping.
+    /// Adds keys to the last mapping.
     pub fn mapping_key(mut self, keys: &str) -> Self {
         writeln!(self.mappings, "{keys}").unwrap();
         self
@@ -311,14 +311,14 @@ impl Setup {
         self
     }
 
-    /// Addresses in the place of the one.
+    /// Replaces `url` by several addresses.
     pub fn urls(mut self, urls: &[String]) -> Self {
         let (_, others) = self.influx.split_once("org = ").unwrap();
         self.influx = format!("[influx]\nurls = {urls:?}\norg = {others}");
         self
     }
 
-    /// Writes as to InfluxDB 1.x, to the database `main`.
+    /// Writes to InfluxDB 1.x, to the database `main`.
     pub fn v1(mut self) -> Self {
         self.influx = self.influx.replace("org = 'test'\nbucket = 'main'", "api = 'v1'\ndatabase = 'main'");
         self
@@ -340,7 +340,7 @@ impl Setup {
         parse(&self.text())
     }
 
-    /// Starts a bridge by a text that was changed.
+    /// Starts a bridge with a changed text.
     pub fn start_text(text: &str) -> Bridge {
         start_log();
         Bridge(Pipeline::start(&parse(text), Arc::new(LogObserver)).unwrap())
@@ -378,13 +378,13 @@ impl Bridge {
         Counters::get(&self.0.counters.records)
     }
 
-    /// Waits until it has ended by itself, which has to be well.
+    /// Waits until the pipeline ends by itself; fails if it ends with an error.
     pub fn wait_for_end(self) {
         wait_until("the pipeline ends by itself", || self.0.is_finished());
         self.0.join().unwrap();
     }
 
-    /// Ends it, and fails if it does not end well.
+    /// Stops the pipeline; fails if it ends with an error.
     pub fn stop(self) {
         assert!(self.0.stop_and_wait(|| false), "the pipeline does not end");
         self.0.join().unwrap();
@@ -399,7 +399,7 @@ pub fn record(id: &str) -> String {
 /// The mapping for such records.
 pub const BY_ID: &str = "tag_keys = ['id']";
 
-/// Shows the log of a test that is looked into: `TEST_LOG=debug cargo test --test hermetic pipeline NAME -- --nocapture`.
+/// Logs a test for debugging: `TEST_LOG=debug cargo test --test hermetic pipeline NAME -- --nocapture`.
 pub fn start_log() {
     let level = std::env::var("TEST_LOG").ok().and_then(|level| level.parse().ok());
     if let Some(level) = level {

@@ -1,4 +1,4 @@
-//! Host names whose addresses tests change.
+//! Host names whose addresses a test can change.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 static ADDRESSES: Mutex<BTreeMap<String, IpAddr>> = Mutex::new(BTreeMap::new());
 
-/// Gives a name this address, in place of the one that it has.
+/// Sets the address of a name.
 pub fn set_address(name: &str, address: IpAddr) {
     ADDRESSES.lock().unwrap().insert(name.to_owned(), address);
 }

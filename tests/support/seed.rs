@@ -4,8 +4,8 @@
 
 use std::thread;
 
-/// The number in this environment variable; none where the variable is unset. A text that is not a number fails the test: ignoring it
-/// would repeat another run than the one asked for.
+/// The number in this environment variable; None if the variable is unset. A text that is not a number fails the test: ignoring it
+/// would repeat another run than the requested one.
 pub fn given(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, not {text:?}")))

@@ -1,5 +1,5 @@
-//! A TCP proxy that draws a fault for each piece of data that passes: before the embedded Kafka and the embedded receiver, and before real
-//! servers. It listens on two addresses of this machine, and moves from one to the other. Linux has all of 127.0.0.0/8.
+//! A TCP proxy that injects faults into the data it forwards, for the embedded Kafka, the embedded receiver and real servers. It listens on
+//! two addresses of this machine and can move from one to the other. Linux serves all of 127.0.0.0/8.
 
 #![allow(dead_code, reason = "no test uses all of this")]
 
@@ -12,19 +12,19 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Kafka's number of the request to join a group.
+/// Kafka's API key of `JoinGroup`.
 pub const JOIN_GROUP: i32 = 11;
-/// No request has this number.
+/// No request has this API key.
 const NO_REQUEST: i32 = -1;
 
-/// What happens to a piece of data.
+/// The fault of a piece of data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Both connections close, and the data is lost, or only its beginning passes.
+    /// Both connections close, and the data is lost, or only its beginning is forwarded.
     Cut {
         passes: usize,
     },
-    /// The data is lost, and so is all that follows in this direction, or in both; the connections stay open.
+    /// This data and all later data in this direction, or in both, is lost; the connections stay open.
     HalfOpen {
         both: bool,
     },
@@ -33,7 +33,7 @@ enum Fault {
     Trickle,
 }
 
-/// Faults that data has met.
+/// Counts of injected faults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub cut: u64,
@@ -53,7 +53,7 @@ impl Counts {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Protocol {
-    /// A piece of data is what one read gives.
+    /// A piece of data is the result of one read.
     Http,
     /// A piece of data is a request or an answer.
     Kafka,
@@ -69,22 +69,22 @@ struct State {
     protocol: Protocol,
     server: SocketAddr,
     homes: [SocketAddr; 2],
-    /// The place in `homes` of the address that works. Connections to the other one are closed.
+    /// Index in `homes` of the active address. Connections to the other one are closed.
     home: AtomicUsize,
     faulty: AtomicBool,
-    /// One of this many pieces of data meets a fault.
+    /// One of this many pieces of data gets a fault.
     one_in: u32,
     rng: Mutex<fastrand::Rng>,
-    /// How many answers are still to be lost.
+    /// Number of responses still to be lost.
     answers_to_lose: AtomicU32,
-    /// Kafka's number of the request whose next answer is lost.
+    /// API key of the request whose next response is lost.
     silenced_request: AtomicI32,
     counts: Mutex<Counts>,
     connections: Mutex<BTreeMap<u64, Arc<Connection>>>,
     accepted: AtomicU64,
 }
 
-/// One connection of the client, and the proxy's own to the server.
+/// A client's connection, and the proxy's connection to the server.
 struct Connection {
     client: TcpStream,
     server: TcpStream,
@@ -92,7 +92,7 @@ struct Connection {
     since: Instant,
     silent_to_server: AtomicBool,
     silent_to_client: AtomicBool,
-    /// Requests without an answer: of Kafka by their correlation ids, with their number; of HTTP the last one.
+    /// Requests without a response: for Kafka the correlation id and API key, for HTTP the last one.
     unanswered: Mutex<BTreeMap<i32, (i32, Instant)>>,
 }
 
@@ -103,7 +103,7 @@ impl TcpProxy {
         Self::start(Protocol::Http, server, seed, one_in)
     }
 
-    /// Kafka's answers name the broker's address: the client would pass by the proxy. The proxy puts its own address there.
+    /// Kafka's responses contain the broker's address, by which the client would bypass the proxy. The proxy replaces it by its own.
     pub fn before_kafka(server: SocketAddr, seed: u64, one_in: u32) -> Self {
         assert_eq!(server.ip(), Ipv4Addr::LOCALHOST, "the address that is rewritten must keep its length");
         Self::start(Protocol::Kafka, server, seed, one_in)
@@ -136,32 +136,32 @@ impl TcpProxy {
         Self(state)
     }
 
-    /// The address that works now.
+    /// The active address.
     pub fn address(&self) -> SocketAddr {
         self.0.homes[self.0.home.load(Relaxed)]
     }
 
-    /// The address that works now and the other one.
+    /// The active address and the other one.
     pub fn addresses(&self) -> [SocketAddr; 2] {
         self.0.homes
     }
 
-    /// Turns faults on or off for data that arrives from now on. Connections that fell silent stay silent.
+    /// Turns faults on or off for data that arrives from now on. Silent connections stay silent.
     pub fn set_faulty(&self, faulty: bool) {
         self.0.faulty.store(faulty, Relaxed);
     }
 
-    /// Loses the next answers: the server has carried the request out, and the client sees its connection close.
+    /// Loses the next responses: the server has executed the request, and the client's connection closes.
     pub fn lose_answers(&self, count: u32) {
         self.0.answers_to_lose.store(count, Relaxed);
     }
 
-    /// Loses the next answer to this request of Kafka. The connection stays open and is silent from then on.
+    /// Loses the next response to this Kafka request. The connection stays open and is silent from then on.
     pub fn silence_answer_to(&self, request: i32) {
         self.0.silenced_request.store(request, Relaxed);
     }
 
-    /// Moves to the other address. Connections to the old one fall silent, or some of them are cut; new ones are closed.
+    /// Moves to the other address. Connections to the old one fall silent or, in part, are cut; new ones are closed.
     pub fn move_away(&self, cuts_some: bool) {
         let state = &self.0;
         state.home.fetch_xor(1, Relaxed);
@@ -179,7 +179,7 @@ impl TcpProxy {
         *self.0.counts.lock().unwrap()
     }
 
-    /// The open connections with their age, and the requests that have no answer, for the message of a test that fails.
+    /// The open connections with their age and their requests without a response, for the message of a failing test.
     pub fn describe(&self) -> String {
         let mut text = format!("proxy at {}, {:?}\n", self.address(), self.counts());
         for (number, connection) in &*self.0.connections.lock().unwrap() {
@@ -201,7 +201,7 @@ impl TcpProxy {
     }
 }
 
-/// Two listeners with one port.
+/// Two listeners with the same port.
 fn listen() -> ([TcpListener; 2], [SocketAddr; 2]) {
     let second = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     let pair = || {
@@ -260,7 +260,7 @@ impl State {
             return;
         }
         let Ok(server) = TcpStream::connect(self.server) else { return };
-        // A piece of a few bytes is not kept back.
+        // A piece of a few bytes is not delayed.
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
         let connection = Arc::new(Connection {
@@ -284,7 +284,7 @@ impl State {
         }
     }
 
-    /// Passes data on until a connection closes.
+    /// Forwards data until a connection closes.
     fn forward(&self, connection: &Connection, direction: Direction) {
         let (mut from, mut to) = match direction {
             Direction::ToServer => (&connection.client, &connection.server),
@@ -310,7 +310,7 @@ impl State {
         }
     }
 
-    /// Takes the next piece out of what was read.
+    /// Takes the next piece out of the buffer.
     fn next_piece(&self, kept: &mut Vec<u8>) -> Option<Vec<u8>> {
         let length = match self.protocol {
             Protocol::Http => kept.len(),
@@ -319,7 +319,7 @@ impl State {
         (length > 0 && length <= kept.len()).then(|| kept.drain(..length).collect())
     }
 
-    /// Notes a request, or that it is answered. Returns the number of the request of Kafka that this is about.
+    /// Records a request or its response. Returns the API key of the Kafka request concerned.
     fn note(&self, connection: &Connection, direction: Direction, piece: &[u8]) -> i32 {
         let mut unanswered = connection.unanswered.lock().unwrap();
         let (correlation, request) = match (self.protocol, direction) {
@@ -334,7 +334,7 @@ impl State {
                 unanswered.insert(correlation, (request, Instant::now()));
                 request
             }
-            // One that is lost stays noted.
+            // A lost response stays recorded as missing.
             Direction::ToClient => match unanswered.get(&correlation).copied() {
                 Some((request, _)) if request == self.silenced_request.load(Relaxed) && request >= 0 => {
                     request
@@ -347,7 +347,7 @@ impl State {
         }
     }
 
-    /// Puts the proxy's address in the place of the server's.
+    /// Replaces the server's address by the proxy's.
     fn rewrite(&self, piece: &mut [u8]) {
         let endpoint =
             |at: SocketAddr| [at.ip().to_string().as_bytes(), &u32::from(at.port()).to_be_bytes()].concat();
@@ -361,7 +361,7 @@ impl State {
         }
     }
 
-    /// Passes a piece on, with or without a fault. Returns whether the direction goes on; an error ends the connection.
+    /// Forwards a piece, with or without a fault. Returns whether the direction continues; an error closes the connection.
     fn pass(
         &self,
         connection: &Connection,
@@ -401,7 +401,7 @@ impl State {
                 thread::sleep(delay);
                 to.write_all(piece)?;
             }
-            // The first bytes only: a fetch of megabytes would take the whole test.
+            // Delays only the first bytes: a fetch of megabytes would take the whole test.
             Some(Fault::Trickle) => {
                 let (slow, rest) = piece.split_at(piece.len().min(50));
                 for byte in slow {

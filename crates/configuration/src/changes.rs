@@ -1,108 +1,47 @@
-//! What another configuration changes, and whether a process that runs can take it up.
+//! The differences between two configurations, and whether a running process can apply them.
 
 use super::Config;
-use engine::Mapping;
-use engine::dead_letter::Store;
-use kafka::Settings;
+use super::keys::TABLES;
 use std::fmt;
 use thiserror::Error;
 
-/// The sections that differ, by name. None: nothing changed.
+/// The names of the parts that differ; empty if nothing changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes(Vec<&'static str>);
 
-/// Keys that a process takes up only when it starts.
+/// Keys that a process reads only when it starts.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{} changed: restart the bridge to apply it; until then nothing of the new configuration is used", .keys.join(", "))]
 pub struct NeedsRestart {
-    pub keys: Vec<&'static str>,
+    pub keys: Vec<String>,
 }
 
 impl Config {
-    /// What `new` changes.
+    /// The differences between this configuration and `new`.
     ///
     /// # Errors
-    /// Something that wants a restart. Then nothing of it is to be applied: half of a configuration is one that nobody wrote.
+    /// A difference that needs a restart. Nothing of `new` may be applied then: half of a configuration is one that nobody wrote.
     pub fn changes_to(&self, new: &Self) -> Result<Changes, NeedsRestart> {
-        let keys = self.keys_of_start(new);
-        if !keys.is_empty() {
-            return Err(NeedsRestart { keys });
+        let mut changes = Vec::new();
+        let mut restarts = Vec::new();
+        for table in TABLES {
+            for key in table.keys {
+                if key.restart.is_some_and(|differs| differs(self, new)) {
+                    restarts.push(format!("{}.{}", table.name, key.name));
+                }
+            }
+            for part in table.reload.iter().filter(|part| (part.differs)(self, new)) {
+                if part.needs_restart {
+                    restarts.push(part.name.to_owned());
+                } else {
+                    changes.push(part.name);
+                }
+            }
         }
-        let sections = [
-            (
-                "mapping",
-                self.of_mappings(|m| (&m.topics, &m.rules)) != new.of_mappings(|m| (&m.topics, &m.rules)),
-            ),
-            ("destination", self.of_mappings(|m| &m.destination) != new.of_mappings(|m| &m.destination)),
-            ("influx", self.influx != new.influx || new.reads_files_of_influx()),
-            ("batch", self.batch != new.batch),
-            ("reject", self.reject != new.reject),
-            ("dead_letter", self.dead_letter != new.dead_letter),
-            ("log", self.log != new.log),
-            ("shutdown_max", self.shutdown_max != new.shutdown_max),
-        ];
-        Ok(Changes(sections.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()))
-    }
-
-    fn of_mappings<'a, T>(&'a self, part: impl Fn(&'a Mapping) -> T) -> Vec<T> {
-        self.mappings.iter().map(part).collect()
-    }
-
-    /// What stands in files of certificates is not known here, and they are read with each new client.
-    fn reads_files_of_influx(&self) -> bool {
-        let tls = &self.influx.tls;
-        [&tls.ca_file, &tls.cert_file, &tls.key_file].into_iter().any(Option::is_some)
-    }
-
-    fn keys_of_start(&self, new: &Self) -> Vec<&'static str> {
-        let mut keys = client_keys(&self.kafka, &new.kafka);
-        let others = [
-            ("admin", self.admin != new.admin),
-            ("log.format", self.log.format != new.log.format),
-            ("dead_letter.file_bytes_max", self.file_changes_size(new)),
-        ];
-        keys.extend(others.into_iter().filter_map(|(key, differs)| differs.then_some(key)));
-        keys
-    }
-
-    /// The file stays open, with the size it was opened for.
-    fn file_changes_size(&self, new: &Self) -> bool {
-        match (&self.dead_letter, &new.dead_letter) {
-            (
-                Some(Store::File { path, bytes_max }),
-                Some(Store::File { path: new_path, bytes_max: new_bytes_max }),
-            ) => path == new_path && bytes_max != new_bytes_max,
-            _ => false,
-        }
+        if restarts.is_empty() { Ok(Changes(changes)) } else { Err(NeedsRestart { keys: restarts }) }
     }
 }
 
-/// Of the client and its membership, which go on as they are.
-fn client_keys(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    // Patterns leave the dead-letter topic out; where all topics are named it makes no difference.
-    let (mut topics, mut new_topics) = (old.topics.clone(), new.topics.clone());
-    let excludes = !topics.patterns.is_empty() && !new_topics.patterns.is_empty();
-    let other_excluded = excludes && topics.excluded != new_topics.excluded;
-    (topics.excluded, new_topics.excluded) = (None, None);
-    let is_same_login = match (&old.oauth, &new.oauth) {
-        (None, None) => true,
-        (Some(old), Some(new)) => old.is_same(new),
-        _ => false,
-    };
-    let keys = [
-        ("kafka.brokers", old.brokers != new.brokers),
-        ("kafka.topics", topics != new_topics),
-        ("dead_letter.topic (beside a regular expression in kafka.topics)", other_excluded),
-        ("kafka.group_id", old.group_id != new.group_id),
-        ("kafka.client_id", old.client_id != new.client_id),
-        ("kafka.offset_reset", old.offset_reset != new.offset_reset),
-        ("kafka.instance_id", old.instance_id != new.instance_id),
-        ("kafka.consumers", old.consumers != new.consumers),
-        ("kafka.record_bytes_max", old.record_bytes_max != new.record_bytes_max),
-        ("kafka.tls, kafka.sasl or kafka.librdkafka", old.properties != new.properties || !is_same_login),
-    ];
-    keys.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
-}
 impl Changes {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -128,13 +67,16 @@ mod tests {
     }
 
     #[test]
-    fn names_what_changed() {
+    fn differences_are_named_by_part_or_by_key() {
         let f = |from: &str, to: &str, want: Result<&str, &[&str]>| {
             let text = TEXT.replacen(from, to, 1);
             assert!(text != TEXT || from == to, "{from}");
             let got = parse(TEXT).changes_to(&parse(&text));
             let got = got.map(|changes| changes.to_string()).map_err(|needs| needs.keys);
-            assert_eq!(got, want.map(str::to_owned).map_err(<[_]>::to_vec), "{from} -> {to}");
+            let want = want
+                .map(str::to_owned)
+                .map_err(|keys| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>());
+            assert_eq!(got, want, "{from} -> {to}");
         };
         f("", "", Ok(""));
         f("[kafka]", "# A remark.\n[kafka]", Ok(""));
@@ -158,7 +100,7 @@ mod tests {
             "librdkafka.'fetch.min.bytes' = 2\n[influx]",
             Err(&["kafka.tls, kafka.sasl or kafka.librdkafka"]),
         );
-        f("127.0.0.1:1", "127.0.0.1:2", Err(&["admin"]));
+        f("127.0.0.1:1", "127.0.0.1:2", Err(&["admin.listen"]));
         f("level = 'info'", "format = 'json'", Err(&["log.format"]));
         f("file = 'f'", "file = 'f'\nfile_bytes_max = '5MB'", Err(&["dead_letter.file_bytes_max"]));
         f(
@@ -169,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_are_read_again_each_time() {
+    fn certificate_files_count_as_a_difference() {
         let file =
             std::env::temp_dir().join(format!("changes-{}-{:x}", std::process::id(), fastrand::u64(..)));
         std::fs::write(&file, "").unwrap();
@@ -179,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_a_file_that_changed_is_a_change() {
+    fn new_content_of_a_secret_file_is_a_difference() {
         let file =
             std::env::temp_dir().join(format!("changes-{}-{:x}", std::process::id(), fastrand::u64(..)));
         let text = TEXT.replace("token = 't'", &format!("token = '${{file:{}}}'", file.display()));
@@ -192,22 +134,27 @@ mod tests {
     }
 
     #[test]
-    fn another_token_source_needs_a_restart_and_a_rotated_token_file_does_not() {
+    fn another_token_endpoint_needs_a_restart() {
+        let text = |scope: &str, file: &str| {
+            let sasl = format!(
+                "sasl = {{ mechanism = 'OAUTHBEARER', token_endpoint = 'https://i/t', client_id = 'c', client_secret = '{file}', scope = '{scope}' }}\n[influx]"
+            );
+            TEXT.replace("[influx]", &sasl)
+        };
+        let needs = Err(vec!["kafka.tls, kafka.sasl or kafka.librdkafka".to_owned()]);
+        let f = |old: &Config, new: &Config| {
+            old.changes_to(new).map(|changes| changes.to_string()).map_err(|needs| needs.keys)
+        };
+        assert_eq!(f(&parse(&text("a", "s")), &parse(&text("b", "s"))), needs);
+        assert_eq!(f(&parse(&text("a", "s")), &parse(&text("a", "t"))), needs);
+        assert_eq!(f(&parse(&text("a", "s")), &parse(&text("a", "s"))), Ok(String::new()));
         let file =
             std::env::temp_dir().join(format!("changes-{}-{:x}", std::process::id(), fastrand::u64(..)));
-        let with = |token: &str| {
-            let sasl = format!("[kafka.sasl]\nmechanism = 'OAUTHBEARER'\ntoken = '{token}'\n[influx]");
-            parse(&TEXT.replace("[influx]", &sasl))
-        };
+        let text = text("a", &format!("${{file:{}}}", file.display()));
         std::fs::write(&file, "old").unwrap();
-        let from_file = format!("${{file:{}}}", file.display());
-        let before = with(&from_file);
+        let before = parse(&text);
         std::fs::write(&file, "new").unwrap();
-        assert!(before.changes_to(&with(&from_file)).unwrap().is_empty());
-        for other in ["other", &format!("{from_file}'\nextensions.a = 'b")] {
-            let refused = before.changes_to(&with(other)).map_err(|needs| needs.keys);
-            assert_eq!(refused.err().unwrap(), ["kafka.tls, kafka.sasl or kafka.librdkafka"], "{other}");
-        }
+        assert_eq!(f(&before, &parse(&text)), Ok(String::new()), "the client reads the file again");
         std::fs::remove_file(&file).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What reading a configuration file collects: every error, with its place.
+//! Collects the errors and warnings of one configuration file, each with its place.
 
 use super::interpolate::Surroundings;
 use super::report::Problem;
@@ -7,27 +7,27 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::Path;
 
-/// Shared by all that read parts of one file.
+/// Shared by the readers of all parts of one file.
 pub struct Context<'a> {
     pub around: Surroundings<'a>,
     pub secrets: Secrets,
     found: RefCell<Vec<Found>>,
-    /// Tables and keys that a mistyped name stood for.
+    /// Tables and keys that were found under a misspelt name.
     meant: RefCell<HashSet<(String, String)>>,
 }
 
-/// Whether the secrets will be used: a dry run writes to no server.
+/// Whether missing secrets are errors. A dry run writes to no server and needs none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secrets {
     Needed,
-    /// A variable or file that is missing leaves its secret empty.
+    /// A missing variable or file leaves its secret empty.
     Optional,
 }
 
 #[derive(Clone, Debug)]
 struct Found {
     kind: Kind,
-    /// None: it concerns the file as a whole.
+    /// None for an error of the file as a whole.
     span: Option<Span>,
     message: String,
 }
@@ -35,12 +35,12 @@ struct Found {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Error,
-    /// An error unless a mistyped name stands for the table and key.
+    /// An error unless the table and key were found under a misspelt name.
     Missing(String, String),
     Warning,
 }
 
-/// What was found, in the order of the file.
+/// Errors and warnings in the order of the file.
 pub struct Findings {
     pub errors: Vec<Problem>,
     pub warnings: Vec<Problem>,
@@ -59,15 +59,15 @@ impl<'a> Context<'a> {
         self.push(Kind::Warning, Some(span), message.into());
     }
 
-    /// A key, or a table inside another, that has to be there; without a place, it concerns the file.
+    /// Reports a required key or table that is missing; without a place, of the file as a whole.
     pub fn missing(&self, span: Option<&Span>, table: &str, key: &str, message: impl Into<String>) {
         self.push(Kind::Missing(table.to_owned(), key.to_owned()), span, message.into());
     }
 
-    /// An unknown name stood for this one, which is therefore not missing.
+    /// Records that an unknown name was a misspelling of this key, which is therefore not reported as missing.
     pub fn meant(&self, table: &str, key: &str) {
         self.meant.borrow_mut().insert((table.to_owned(), key.to_owned()));
-        // Whoever wrote the key elsewhere believes that its table is there.
+        // The author of the misplaced key believes that its table exists.
         self.meant.borrow_mut().insert((String::new(), table.to_owned()));
     }
 
@@ -82,7 +82,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// With broken TOML (`broken_lines`), what seems to be missing may stand in what could not be read.
+    /// Leaves out missing keys if some lines are broken: the keys may be in those lines.
     pub fn findings(&self, file: &Path, source: &Source<'_>, broken_lines: &[usize]) -> Findings {
         let line = |span: &Span| source.place(span.start).line;
         let is_broken = |found: &Found| {

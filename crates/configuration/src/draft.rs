@@ -1,19 +1,19 @@
-//! A bridge.toml that is being written, with a comment on each choice: what `init` and `migrate` give.
+//! A draft of bridge.toml with comments, as `init` and `migrate` write it.
 
 use std::fmt;
 use toml::Value;
 
-/// The file: comments at its top, then tables in order.
+/// A draft: comments at the top of the file, then tables in order.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     pub comments: Vec<String>,
     pub tables: Vec<Table>,
 }
 
-/// A table of it. Each `[[mapping]]` is one of its own.
+/// A table of a draft. Each `[[mapping]]` is a separate table.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// As it is written: `[kafka]`, `[[mapping]]`.
+    /// The header line: `[kafka]`, `[[mapping]]`.
     pub header: &'static str,
     pub comments: Vec<String>,
     entries: Vec<Entry>,
@@ -24,7 +24,7 @@ struct Entry {
     comments: Vec<String>,
     key: String,
     value: Value,
-    /// Written as a comment: for somebody to fill in or to switch on.
+    /// The entry is commented out, for the user to fill in or to switch on.
     is_off: bool,
 }
 
@@ -43,12 +43,12 @@ impl Table {
         self.push(key, value.into(), false, &[])
     }
 
-    /// As [`Table::set`], with lines above it that say why.
+    /// Sets a key, with comment lines above it that give the reason.
     pub fn set_because(&mut self, key: &str, value: impl Into<Value>, comments: &[&str]) -> &mut Self {
         self.push(key, value.into(), false, comments)
     }
 
-    /// A key that is commented out.
+    /// Adds a key that is commented out.
     pub fn suggest(&mut self, key: &str, value: impl Into<Value>, comments: &[&str]) -> &mut Self {
         self.push(key, value.into(), true, comments)
     }
@@ -58,7 +58,7 @@ impl Table {
         self.entries.iter().find(|entry| !entry.is_off && entry.key == key).map(|entry| &entry.value)
     }
 
-    /// Whether there is nothing to say under its header.
+    /// Whether the table has neither entries nor comments.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.comments.is_empty()
     }
@@ -89,13 +89,13 @@ impl fmt::Display for Draft {
     }
 }
 
-/// Bare where TOML allows it.
+/// A key, without quotes where TOML allows it.
 fn key(key: &str) -> String {
     let is_bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if is_bare { key.to_owned() } else { quoted(key) }
 }
 
-/// On one line, so that it can be commented out.
+/// A value on one line, so that it can be commented out.
 fn inline(value: &Value) -> String {
     let joined = |parts: Vec<String>| parts.join(", ");
     match value {
@@ -109,12 +109,12 @@ fn inline(value: &Value) -> String {
     }
 }
 
-/// JSON's strings are TOML's, but for DEL.
+/// A TOML string. JSON escapes the same characters, except DEL.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
-/// A comment never ends early: what it quotes may hold line breaks and control characters, which TOML forbids there.
+/// Writes comments. Line breaks and control characters of quoted text are replaced: TOML forbids them in comments.
 fn write_comments(f: &mut fmt::Formatter<'_>, comments: &[String]) -> fmt::Result {
     comments.iter().flat_map(|comment| comment.split('\n')).try_for_each(|line| {
         let plain: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

@@ -1,24 +1,14 @@
-//! `[influx]`: the server, and where on it lines go.
+//! Reads `[influx]`: the server, its login, and the default destination.
 
-use super::scalars::Bounds;
-use super::schema;
+use super::keys::{self, APIS, COMPRESSIONS};
 use super::section::{Section, Text};
 use super::security::tls_files;
 use super::source::Span;
 use super::urls;
 use base::{Api, Credential};
-use influx::{Compression, Connection, Tls};
-use std::time::Duration;
+use influx::{Connection, Tls};
 
-const TIMEOUT: Bounds<Duration> = Bounds::new(
-    Duration::from_millis(1)..=Duration::from_hours(1),
-    "a write that takes longer is tried again",
-);
-const APIS: [(&str, Api); 2] = [("v2", Api::V2), ("v1", Api::V1)];
-const COMPRESSIONS: [(&str, Compression); 3] =
-    [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
-
-/// What the other API calls it.
+/// Keys of one API only, with the name of their counterpart in the other.
 const V1_ONLY: [(&str, &str); 5] = [
     ("database", "v2 writes into a `bucket`"),
     ("retention_policy", "v2 writes into a `bucket`, which has its own"),
@@ -31,15 +21,15 @@ const V2_ONLY: [(&str, &str); 2] = [
     ("bucket", "v1 writes into a `database`; that of an InfluxDB 2 is the one of its DBRP mapping"),
 ];
 
-/// The checked table; either part may have errors of its own.
+/// The checked table. Either part may have errors.
 pub struct InfluxRead {
     pub connection: Option<Connection>,
     pub defaults: Defaults,
 }
 
-/// Where lines go if their mapping says nothing else.
+/// The destination of mappings that have none of their own.
 pub struct Defaults {
-    /// None: it could not be read.
+    /// None if the value was refused.
     pub api: Option<Api>,
     pub api_is_written: bool,
     pub header: Span,
@@ -53,10 +43,13 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
     if !top.has("influx") {
         top.missing("influx", "it has the server to write to");
     }
-    let section = top.table("influx", &schema::INFLUX)?;
-    let api = if section.has("api") { section.word("api", &APIS) } else { Some(Api::V2) };
+    let section = top.table("influx", &keys::INFLUX)?;
+    let api = match section.word("api", &APIS) {
+        None if section.has("api") => None,
+        _ => Some(section.word_or_default("api", &APIS)),
+    };
     for key in ["bucket", "database"].into_iter().filter(|key| section.has(key)) {
-        // One that is there but wrong is not missing besides.
+        // A key with a wrong value is not also reported as missing.
         section.context.meant("influx", key);
     }
     let value = |key: &str| section.text(key).map(|text| text.value);
@@ -79,11 +72,10 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
 fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
     let urls = urls::read(section);
     let credential = credential(section, api);
-    // A refused value is an error of the file, which is not used then: the default only stands where the key is missing.
-    let create_database = section.flag("create_database").unwrap_or(false);
-    let compression = section.word("compression", &COMPRESSIONS).unwrap_or_default();
-    let timeout = section.duration("timeout", &TIMEOUT).unwrap_or(Duration::from_secs(30));
-    let tls = section.table("tls", &schema::INFLUX_TLS);
+    let create_database = section.flag_or_default("create_database");
+    let compression = section.word_or_default("compression", &COMPRESSIONS);
+    let timeout = section.duration_or_default("timeout");
+    let tls = section.table("tls", &keys::INFLUX_TLS);
     let files = tls.map(tls_files);
     let urls = urls?;
     if let Some(tls) = tls.filter(|_| urls.iter().all(|url| url.scheme() == "http")) {
@@ -103,21 +95,21 @@ fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
     Some(Connection { urls, api: api?, credential: credential?, create_database, compression, timeout, tls })
 }
 
-/// Keys that only the other API has, in `[influx]` or `[[mapping]]`.
+/// Reports keys of `[influx]` or `[[mapping]]` that only the other API has.
 pub fn refuse_other_api(section: Section<'_>, api: Api, api_is_written: bool) {
     let (others, other): (&[_], _) = match api {
         Api::V2 => (&V1_ONLY, "v1"),
         Api::V1 => (&V2_ONLY, "v2"),
     };
     for (key, why) in others {
-        if section.schema.keys.contains(key) && section.has(key) {
+        if section.schema.has(key) && section.has(key) {
             let remedy =
                 if api_is_written { "" } else { "; if that is what you want, add api = \"v1\" to [influx]" };
-            section.error(key, format!("`{key}` is of api = \"{other}\": {why}{remedy}"));
+            section.error(key, format!("`{key}` belongs to api = \"{other}\": {why}{remedy}"));
         }
     }
-    // Whoever writes a database and neither organization nor token forgot `api`, not those.
-    let is_influx = section.schema.name == schema::INFLUX.name;
+    // A file with a database and no token lacks `api`, not org, token and bucket.
+    let is_influx = section.schema.name == keys::INFLUX.name;
     let forgot_api = is_influx && api == Api::V2 && !api_is_written && section.has("database");
     if forgot_api && !section.has("token") {
         for key in ["org", "token", "bucket"] {
@@ -148,20 +140,17 @@ fn credential(section: Section<'_>, api: Option<Api>) -> Option<Credential> {
         check_header(section, token);
     }
     if section.has("token") && section.has("username") && api == Some(Api::V1) {
-        section.error(
-            "username",
-            "`token` and `username` are both here: one of them logs in, take the other out",
-        );
+        section.error("username", "`token` and `username` are both set: remove one of them");
     }
     if api == Some(Api::V1) {
         for (key, other) in [("username", "password"), ("password", "username")] {
             if section.has(key) && !section.has(other) {
-                section.missing(other, &format!("`{key}` wants it beside it"));
+                section.missing(other, &format!("`{key}` needs it"));
             }
         }
     }
     if let Some(username) = login.0.as_ref().filter(|username| username.value.contains(':')) {
-        section.refuse(username, "`username` can't hold a \":\": HTTP ends it there");
+        section.refuse(username, "`username` can't contain a \":\": HTTP ends it there");
     }
     Some(match (token, login) {
         (Some(token), _) => Credential::Token(token.secret()),

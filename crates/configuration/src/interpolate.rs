@@ -1,27 +1,27 @@
-//! `${NAME}`, `${NAME:-default}` and `${file:PATH}` inside a string value.
+//! Replaces `${NAME}`, `${NAME:-default}` and `${file:PATH}` inside a string value.
 //!
-//! This happens after the TOML is read, so that no secret can change the structure. `$${` is a literal `${`, and
+//! The TOML is parsed before, so that no secret can change its structure. `$${` is a literal `${`, and
 //! `$$NAME` a literal `$NAME`; a `$` before anything else, as in regular expressions and JSONPaths, stays as it is.
 
 use base::secret;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// What stands around a configuration file: the variables of the process, and its own folder.
+/// The environment of a configuration file: the variables of the process, and the folder of the file.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
-    /// Relative file names start here.
+    /// Relative file names start in this folder.
     pub folder: &'a Path,
 }
 
-/// A string value, replaced.
+/// A string value after replacement.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Interpolated {
     pub value: String,
-    /// Whether anything was.
+    /// Whether the text had a variable or file.
     pub replaced: bool,
-    /// The file that holds the value and nothing else.
+    /// The file whose whole content is the value.
     pub file: Option<PathBuf>,
 }
 
@@ -42,12 +42,12 @@ pub enum InterpolateError {
 }
 
 impl InterpolateError {
-    /// Whether the text is right and only what it refers to is not there.
+    /// Whether the text is valid and only its variable or file is missing.
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::Unset { .. } | Self::File { .. })
     }
 
-    /// The message for a value that may itself be the secret, of which a mistaken "$" would show a part.
+    /// The message without the value, which may itself be a secret with a mistaken "$" in it.
     pub fn without_value(&self) -> String {
         match self {
             Self::Bare { .. } => {
@@ -63,7 +63,7 @@ impl InterpolateError {
     }
 }
 
-/// Everything that is wrong is reported, not only the first.
+/// Replaces the variables and files of `text`, and reports all errors at once.
 pub fn interpolate(text: &str, around: Surroundings<'_>) -> Result<Interpolated, Vec<InterpolateError>> {
     let mut out = Interpolated::default();
     let mut errors = Vec::new();
@@ -123,7 +123,7 @@ fn resolve(reference: &str, around: Surroundings<'_>) -> Result<(String, Option<
     if !starts_name(name) || !name.chars().all(is_name_char) {
         return Err(InterpolateError::Unknown { text: reference.to_owned() });
     }
-    // As in a shell, an empty variable counts as unset where there is a default.
+    // A shell does the same: with a default, an empty variable counts as unset.
     let value = (around.env)(name).filter(|value| default.is_none() || !value.is_empty());
     match value.or_else(|| default.map(str::to_owned)) {
         Some(value) => Ok((value, None)),
@@ -224,7 +224,7 @@ mod tests {
     proptest! {
         #[test]
         fn escaped_text_comes_back(text in "[$a{}:_ .-]{0,20}") {
-            // A "$" in front of one that means something can't be told from its escape.
+            // "$$" is an escape, so the text would change.
             prop_assume!(!text.contains("$$"));
             let escaped = text.replace("${", "$${").replace("$a", "$$a").replace("$_", "$$_");
             prop_assert_eq!(run(&escaped).unwrap().value, text);

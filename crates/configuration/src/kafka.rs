@@ -1,23 +1,12 @@
-//! `[kafka]`.
+//! Reads `[kafka]`.
 
-use super::scalars::Bounds;
+use super::keys::{self, OFFSET_RESETS};
 use super::section::{Section, Text};
 use super::topics::{self, TopicList};
-use super::{librdkafka, schema, security};
-use kafka::{OffsetReset, Settings};
+use super::{librdkafka, security};
+use kafka::Settings;
 
-/// librdkafka's own limit of what one fetch may bring.
-const RECORD_BYTES: Bounds<u64> =
-    Bounds::new(1..=1_000_000_000, "librdkafka fetches no more than 1GB at once");
-const CONSUMERS: Bounds<u64> = Bounds::new(
-    1..=64,
-    "each is a member of the group with threads and buffers of its own, and one outruns an InfluxDB",
-);
-
-const OFFSET_RESETS: [(&str, OffsetReset); 3] =
-    [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("error", OffsetReset::Error)];
-
-/// The checked table, and its topics with their places.
+/// The checked table, and its topics with their places in the file.
 pub struct KafkaRead {
     pub kafka: Settings,
     pub topics: TopicList,
@@ -27,7 +16,7 @@ pub fn read(top: Section<'_>) -> Option<KafkaRead> {
     if !top.has("kafka") {
         top.missing("kafka", "it has the brokers and topics to read");
     }
-    let section = top.table("kafka", &schema::KAFKA)?;
+    let section = top.table("kafka", &keys::KAFKA)?;
     let brokers = brokers(section);
     if !section.has("topics") {
         section.missing("topics", "which topics to read, such as topics = [\"metrics\"]");
@@ -35,18 +24,13 @@ pub fn read(top: Section<'_>) -> Option<KafkaRead> {
     let topics = topics::read(section);
     let (mut properties, oauth) = security::read(section);
     properties.extend(librdkafka::properties(section));
-    let default = Settings::default();
-    let name = |key: &str, default: String| section.text(key).map_or(default, |text| text.value);
     let kafka = Settings {
-        group_id: name("group_id", default.group_id),
-        client_id: name("client_id", default.client_id),
-        // A refused value is an error of the file, which is not used then: the default only stands where the key is missing.
-        offset_reset: section.word("offset_reset", &OFFSET_RESETS).unwrap_or(default.offset_reset),
+        group_id: section.text_or_default("group_id"),
+        client_id: section.text_or_default("client_id"),
+        offset_reset: section.word_or_default("offset_reset", &OFFSET_RESETS),
         instance_id: section.text("instance_id").map(|text| text.value),
-        consumers: section
-            .number("consumers", &CONSUMERS)
-            .map_or(default.consumers, |number| number as usize),
-        record_bytes_max: section.size("record_bytes_max", &RECORD_BYTES).unwrap_or(default.record_bytes_max),
+        consumers: section.number_or_default("consumers") as usize,
+        record_bytes_max: section.size_or_default("record_bytes_max") as usize,
         properties,
         oauth,
         brokers: brokers?,
@@ -55,7 +39,7 @@ pub fn read(top: Section<'_>) -> Option<KafkaRead> {
     Some(KafkaRead { kafka, topics: topics? })
 }
 
-/// Also in one string, separated by commas, as librdkafka's `bootstrap.servers` has them.
+/// Reads `brokers`. One string may have several, separated by commas, as in librdkafka's `bootstrap.servers`.
 fn brokers(section: Section<'_>) -> Option<Vec<String>> {
     if !section.has("brokers") {
         section.missing("brokers", "where Kafka listens, such as brokers = [\"localhost:9092\"]");

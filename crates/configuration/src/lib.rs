@@ -33,10 +33,12 @@ mod changes;
 mod context;
 mod dead_letter;
 mod destination;
+mod differences;
 pub mod draft;
 mod influx;
 mod interpolate;
 mod kafka;
+mod keys;
 mod librdkafka;
 mod load;
 mod mapping;
@@ -51,13 +53,13 @@ mod service;
 mod sizes;
 mod source;
 mod summary;
+mod synonyms;
 mod syntax;
 #[cfg(test)]
 mod tests;
 mod topics;
 mod unknown;
 mod urls;
-mod words;
 
 pub use changes::{Changes, NeedsRestart};
 pub use load::{
@@ -76,72 +78,72 @@ use engine::dead_letter::Store;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Everything that `bridge.toml` says, checked.
+/// The checked content of bridge.toml.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub kafka: Settings,
-    /// At least one; the first whose topics match a record's is used.
+    /// At least one. The first mapping whose topics match the record's topic is used.
     pub mappings: Vec<Mapping>,
     pub influx: Connection,
     pub batch: Batch,
     pub reject: Reject,
-    /// None: what is rejected or refused is counted and logged, and skipped.
+    /// None: rejected and refused records are counted, logged and skipped.
     pub dead_letter: Option<Store>,
     pub admin: Admin,
     pub log: Log,
-    /// How long a stop may drain.
+    /// How long a stop may take to settle open batches.
     pub shutdown_max: Duration,
 }
 
 impl Config {
-    /// Where the records of each topic go.
+    /// The mapping and destination of each topic.
     pub fn routing(&self) -> Routing {
         Routing::new(&self.mappings, self.reject.rate_max)
     }
 
-    /// What one record may be and become.
+    /// The largest record, and the most text that may come from one.
     pub fn record_limits(&self) -> RecordLimits {
         RecordLimits {
             record_bytes_max: self.kafka.record_bytes_max,
-            // A record's lines beside those in flight must not pass the bound of all batches.
+            // The lines of one record and the batches in flight together stay below the bound of all batches.
             lines_bytes_max: self.batch.memory_max / 2,
         }
     }
 }
 
-/// `[batch]`: when an open batch is closed, and how much all of them may hold.
+/// `[batch]`: when an open batch is closed, and the memory of all batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
     pub lines_max: usize,
     pub bytes_max: usize,
     pub age_max: Duration,
     pub memory_max: usize,
-    /// Of all lanes together.
+    /// Write rate of all lanes together.
     pub points_per_second_max: Option<u64>,
 }
 
-/// `[reject]`: when a topic holds, because too much of it is rejected or refused.
+/// `[reject]`: when a topic is blocked because too many of its records are rejected or refused.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reject {
-    /// The share of a topic's records, from 0 to 1; 1 switches it off.
+    /// Share of a topic's records, from 0 to 1. 1 never blocks.
     pub rate_max: f64,
 }
 
 /// `[admin]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admin {
-    /// None: switched off by `listen = ""`.
+    /// None: the HTTP server is off (`listen = ""`).
     pub listen: Option<SocketAddr>,
-    /// None: on a loopback address.
+    /// None: records are shown only on a loopback address.
     pub show_records: Option<bool>,
 }
 
-/// Who sees record values on the status page.
+/// The requests that get record values on the status page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ShowRecords {
     #[default]
     Nobody,
-    /// Who asks for a loopback name or address on this machine: not a site whose name was made to lead here.
+    /// Requests for a loopback name or address. A website whose DNS name resolves to this machine is not one of them.
     Local,
     Everybody,
 }

@@ -1,4 +1,4 @@
-//! `[kafka.librdkafka]`: client properties as librdkafka names them.
+//! Reads `[kafka.librdkafka]`: client properties by their names in librdkafka.
 
 use super::mask::is_secret_name;
 use super::section::Section;
@@ -10,7 +10,7 @@ use rdkafka::error::KafkaError;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// What the bridge sets itself, and why nothing else would work.
+/// Properties that the bridge sets itself, with the key or the reason.
 const OWNED: [(&str, &str); 13] = [
     ("bootstrap.servers", "write `brokers` in [kafka]"),
     ("metadata.broker.list", "write `brokers` in [kafka]"),
@@ -22,12 +22,12 @@ const OWNED: [(&str, &str); 13] = [
     ("enable.auto.commit", "offsets are committed only of settled records, or a crash would lose some"),
     ("auto.commit.enable", "offsets are committed only of settled records, or a crash would lose some"),
     ("offset.store.method", "offsets are kept in Kafka, where the other members of the group find them"),
-    ("enable.partition.eof", "the bridge itself tells when it has read to the end"),
-    ("rebalance_cb", "the bridge answers rebalances itself"),
+    ("enable.partition.eof", "the bridge finds the end of a partition by itself"),
+    ("rebalance_cb", "the bridge handles rebalances itself"),
     ("plugin.library.paths", "foreign code is not loaded into the bridge"),
 ];
 
-/// Properties of other clients: what stands for them here.
+/// Properties of other clients, with their counterpart.
 const FOREIGN: [(&str, &str); 14] = [
     ("max.poll.records", "it is not needed: records are taken in batches, see [batch]"),
     ("key.deserializer", "a mapping's `format` says how records are read"),
@@ -45,7 +45,7 @@ const FOREIGN: [(&str, &str); 14] = [
     ("sasl.client.callback.handler.class", "Java classes can't be loaded"),
 ];
 
-/// Those that people set most, to find the one that was mistyped; librdkafka has no list to ask for.
+/// Common properties, to suggest one for a misspelt name. librdkafka offers no list of its properties.
 const COMMON: [&str; 38] = [
     "allow.auto.create.topics",
     "broker.address.family",
@@ -87,19 +87,19 @@ const COMMON: [&str; 38] = [
     "topic.metadata.refresh.interval.ms",
 ];
 
-/// Every property in the table, those that librdkafka refuses reported in its words.
+/// Reads every property of the table, and reports those that librdkafka refuses.
 pub fn properties(kafka: Section<'_>) -> Vec<(String, Secret)> {
     let mut properties = Vec::new();
     if let Some(value) = kafka.value("librdkafka") {
         match value.get_ref() {
             DeValue::Table(table) => collect(kafka, "", table, &mut properties),
-            _ => kafka.wants(value, "librdkafka", "a table"),
+            _ => kafka.wrong_kind(value, "librdkafka", "a table"),
         }
     }
     properties
 }
 
-/// `fetch.min.bytes = 1` without quotes is read by TOML as tables in tables.
+/// Joins dotted names again: TOML reads `fetch.min.bytes = 1` without quotes as tables in tables.
 fn collect(kafka: Section<'_>, parent: &str, table: &DeTable<'_>, properties: &mut Vec<(String, Secret)>) {
     for (key, value) in table {
         let name =
@@ -109,7 +109,7 @@ fn collect(kafka: Section<'_>, parent: &str, table: &DeTable<'_>, properties: &m
         } else if let Some((_, why)) = OWNED.iter().find(|(owned, _)| *owned == name) {
             kafka.context.error(&key.span(), format!("{name:?} belongs to the bridge: {why}"));
         } else if let Some((_, advice)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
-            kafka.context.error(&key.span(), format!("{name:?} is of another Kafka client: {advice}"));
+            kafka.context.error(&key.span(), format!("{name:?} belongs to another Kafka client: {advice}"));
         } else if let Some(property) = property(kafka, &key.span(), &name, value) {
             properties.push((name, property));
         }
@@ -124,7 +124,7 @@ fn property(kafka: Section<'_>, key: &Span, name: &str, value: &Spanned<DeValue<
         DeValue::Float(number) => Secret::new(number.as_str()),
         DeValue::Boolean(flag) => Secret::new(flag.to_string()),
         _ => {
-            kafka.wants(value, name, "a string, a number or true or false");
+            kafka.wrong_kind(value, name, "a string, a number or true or false");
             return None;
         }
     };
@@ -149,7 +149,7 @@ enum Refusal {
     BadValue(String),
 }
 
-/// librdkafka itself is asked, for one property at a time; no client is made.
+/// librdkafka's verdict on one property. No client is created.
 fn refusal(name: &str, value: &str) -> Option<Refusal> {
     match ClientConfig::new().set(name, value).create_native_config() {
         Ok(_) => None,

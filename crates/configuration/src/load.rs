@@ -1,25 +1,25 @@
-//! From a file's name to its checked content.
+//! Finds, reads and checks a configuration file.
 
 use super::context::{Context, Secrets};
 use super::interpolate::Surroundings;
 use super::report::{ConfigErrors, Problem};
 use super::section::Section;
 use super::source::Source;
-use super::{Config, dead_letter, influx, kafka, mapping, mask, schema, service, summary, syntax};
+use super::{Config, dead_letter, influx, kafka, keys, mapping, mask, service, summary, syntax};
 use engine::dead_letter::Store;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::de::DeTable;
 
-/// Where a configuration is looked for when none is named.
+/// The files that are tried if the command line names none.
 pub const SEARCHED: [&str; 2] = ["bridge.toml", "/etc/kafka-influx-bridge/bridge.toml"];
 
-/// A configuration file and what is worth knowing about it.
+/// A checked configuration with its warnings and summaries.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub config: Config,
     pub warnings: Vec<Problem>,
-    /// What each mapping will do, and where the rest goes, in words.
+    /// One sentence for each mapping, and one for rejected records.
     pub summaries: Vec<String>,
 }
 
@@ -33,10 +33,10 @@ fn shown(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ")
 }
 
-/// The file that was named, or the first that is where it is looked for.
+/// The named file, or the first of [`SEARCHED`] that exists.
 ///
 /// # Errors
-/// With all places that were tried.
+/// No file exists; the error has all names that were tried.
 pub fn find(named: Option<&Path>) -> Result<PathBuf, NotFound> {
     let searched: Vec<PathBuf> = match named {
         Some(path) => vec![path.to_owned()],
@@ -48,7 +48,7 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, NotFound> {
     }
 }
 
-/// The configuration alone.
+/// The checked configuration of a file.
 ///
 /// # Errors
 /// Every error of the file.
@@ -56,7 +56,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
     read(path).map(|loaded| loaded.config)
 }
 
-/// With the variables of this process.
+/// The checked configuration of a file, with warnings and summaries.
 ///
 /// # Errors
 /// Every error of the file.
@@ -64,7 +64,7 @@ pub fn read(path: &Path) -> Result<Loaded, ConfigErrors> {
     read_with(path, Secrets::Needed)
 }
 
-/// For what logs in nowhere, such as a dry run: variables and files that are missing leave their secrets empty.
+/// Like [`load`], for commands that need no login: missing variables and files leave their secrets empty.
 ///
 /// # Errors
 /// Every other error of the file.
@@ -81,7 +81,6 @@ fn read_with(path: &Path, secrets: Secrets) -> Result<Loaded, ConfigErrors> {
 
 fn as_text(bytes: &[u8]) -> Result<&str, String> {
     std::str::from_utf8(bytes).map_err(|error| {
-        // The valid part of the bytes lies within them.
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let line = before.split(|b| *b == b'\n').count();
         match bytes {
@@ -91,7 +90,7 @@ fn as_text(bytes: &[u8]) -> Result<&str, String> {
     })
 }
 
-/// The text of a configuration file, checked. `env` gives the value of a variable.
+/// Checks the text of a configuration file. `env` returns the value of a variable.
 ///
 /// # Errors
 /// Every error of the text.
@@ -99,7 +98,7 @@ pub fn parse(file: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> R
     parse_with(file, text, env, Secrets::Needed)
 }
 
-/// As [`load_without_secrets`], of a text that was not written yet.
+/// Like [`load_without_secrets`], for a text that is not in a file yet.
 ///
 /// # Errors
 /// Every other error of the text.
@@ -121,7 +120,7 @@ fn parse_with(
         source.mask(mask::secret_lines(source.text()));
     }
     let syntax = syntax::explain(&source, table, &errors);
-    // A file without a folder in its name stands in the current one.
+    // A name without a folder is in the current one.
     let folder = file.parent().unwrap_or(Path::new(""));
     let context = Context::new(Surroundings { env, folder }, secrets);
     let read = if syntax.misplaced { None } else { read_content(&context, table) };
@@ -141,9 +140,9 @@ fn parse_with(
     }
 }
 
-/// Every part is read before the first that has errors ends it, so that all of them are found.
+/// Reads every table before the first error ends it, so that all errors are found.
 fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, Vec<String>)> {
-    let top = Section::top(context, &schema::TOP, table);
+    let top = Section::top(context, &keys::TOP, table);
     let mut kafka = kafka::read(top);
     let influx = influx::read(top);
     let mappings = mapping::read_all(top, influx.as_ref(), kafka.as_ref());

@@ -1,31 +1,31 @@
-//! `[[mapping]]`: which topics each takes, and whether every topic is taken.
+//! Reads all `[[mapping]]`, and checks that each has records and each topic has a mapping.
 
 use super::influx::InfluxRead;
 use super::kafka::KafkaRead;
 use super::section::Section;
 use super::topics::{self, TopicList};
-use super::{destination, rules, schema, summary};
+use super::{destination, keys, rules, summary};
 use engine::Mapping;
 use mapping::Rules;
 use std::sync::Arc;
 
-/// One `[[mapping]]`, its topics and rules read.
+/// One `[[mapping]]` with its topics and rules.
 struct MappingRead<'a> {
     section: Section<'a>,
-    /// None: all topics.
+    /// None for all topics.
     topics: Option<TopicList>,
     rules: Rules,
 }
 
-/// All mappings and, in words, what each will do. None if there are errors.
+/// All mappings, and a summary of each. None if there are errors.
 pub fn read_all(
     top: Section<'_>,
     influx: Option<&InfluxRead>,
     kafka: Option<&KafkaRead>,
 ) -> Option<(Vec<Mapping>, Vec<String>)> {
-    let sections = top.tables("mapping", &schema::MAPPING);
-    let owns: Vec<_> = sections.iter().copied().map(destination::own).collect();
-    let destinations = influx.map(|influx| destination::resolve(top, &owns, &influx.defaults));
+    let sections = top.tables("mapping", &keys::MAPPING);
+    let own_destinations: Vec<_> = sections.iter().copied().map(destination::read).collect();
+    let destinations = influx.map(|influx| destination::resolve(top, &own_destinations, &influx.defaults));
     let mut read = Vec::new();
     let mut topics_are_read = true;
     for section in sections {
@@ -48,16 +48,15 @@ pub fn read_all(
         let shown = read.topics.as_ref().map(|list| list.shown.join(", "));
         let topics = read.topics.map(|list| list.topics);
         let mapping = Mapping { topics, rules: Arc::new(read.rules), destination: destination? };
-        summaries.push(summary::of(read.section, shown.as_deref(), &mapping));
+        summaries.push(summary::of_mapping(read.section, shown.as_deref(), &mapping));
         mappings.push(mapping);
     }
     Some((mappings, summaries))
 }
 
-/// Mappings that no record reaches, and topics that no mapping takes.
+/// Reports mappings that no record reaches and topics without a mapping.
 fn check_reach(read: &[MappingRead<'_>], kafka: Option<&KafkaRead>) {
     for (index, mapping) in read.iter().enumerate() {
-        // The index is that of one of them.
         let earlier = read.get(..index).unwrap_or_default();
         let number = |index: usize| {
             if earlier.len() == 1 { String::new() } else { format!(" (number {})", index + 1) }

@@ -1,15 +1,15 @@
-//! Which parts of a configuration file must not be shown.
+//! Finds the parts of a configuration file that messages must not show.
 
 use super::source::Span;
 use base::suggest::distance;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Parts of key names whose values are secret.
+/// A key whose name has one of these parts is secret.
 const SECRET_PARTS: [&str; 9] =
     ["token", "password", "passwd", "passphrase", "pwd", "secret", "pem", "jaas", "credentials"];
 
-/// Whether a key's value is kept from every message: by its name, also where that is mistyped or another tool's.
+/// Whether no message may show the value of this key. Misspelt names and names of other tools count too.
 pub fn is_secret_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let near = |part: &str| {
@@ -20,7 +20,7 @@ pub fn is_secret_name(name: &str) -> bool {
         || lower == "sasl.oauthbearer.config"
 }
 
-/// The values of secret keys, and addresses with a login in them.
+/// The places of secret values and of addresses that contain a login.
 pub fn secret_values(text: &str, table: &DeTable<'_>) -> Vec<Span> {
     let mut spans = Vec::new();
     walk(text, "", table, &mut spans);
@@ -44,7 +44,6 @@ fn walk_value(text: &str, name: &str, secret: bool, value: &Spanned<DeValue<'_>>
             }
         }
         DeValue::String(string) => {
-            // Spans of the parser lie within the text.
             let written = text.get(value.span()).unwrap_or_default();
             if (secret && !is_reference(written)) || has_login(string) {
                 spans.push(value.span());
@@ -55,7 +54,7 @@ fn walk_value(text: &str, name: &str, secret: bool, value: &Spanned<DeValue<'_>>
     }
 }
 
-/// `"${NAME}"` and `"${file:PATH}"` show where the secret is, not what it is.
+/// Whether a value is `"${NAME}"` or `"${file:PATH}"`, which messages may show.
 fn is_reference(written: &str) -> bool {
     let inside = written.trim_matches(['"', '\'']).strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
     let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -64,13 +63,13 @@ fn is_reference(written: &str) -> bool {
     })
 }
 
-/// `http://user:password@host`; not the `@` of a JSONPath, which stands behind a bracket.
+/// Whether an address is like `http://user:password@host`. The `@` of a JSONPath comes after a bracket.
 pub fn has_login(address: &str) -> bool {
     address.split_once('@').is_some_and(|(before, _)| before.contains(':') && !before.contains('['))
 }
 
-/// The same from the text alone, for a file whose TOML is broken: from the "=" of a secret key to the end of the
-/// line, or of the string if that has several lines.
+/// The same for a file with broken TOML: from the "=" of a secret key to the end of the line, or of a string with
+/// several lines.
 pub fn secret_lines(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     let mut offset = 0;
@@ -95,7 +94,7 @@ pub fn secret_lines(text: &str) -> Vec<Span> {
     spans
 }
 
-/// Where the first value behind a secret key begins; ":" for those who take the file for YAML or JSON.
+/// The start of the value of a secret key. ":" counts as "=", for files written as YAML or JSON.
 fn secret_assignment(line: &str) -> Option<usize> {
     let mut from = 0;
     for (at, _) in line.match_indices(['=', ':']) {

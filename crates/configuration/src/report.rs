@@ -1,15 +1,14 @@
-//! What is wrong with a configuration file, as it is printed.
+//! The errors of a configuration file, as they are printed.
 
 use super::source::{Excerpt, Place, Source, Span};
 use std::fmt;
 use std::path::Path;
 
-/// One thing that is wrong, or worth a warning, where it stands, and what to do about it.
-/// Its message is for people only: nothing decides by its kind.
+/// An error or warning with its place and remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub file: String,
-    /// None: it concerns the file as a whole.
+    /// None for an error of the file as a whole.
     pub place: Option<Place>,
     pub message: String,
     excerpt: Option<Excerpt>,

@@ -1,27 +1,24 @@
-//! What a `[[mapping]]` says of records: the input of the mapper.
+//! Reads the keys of a `[[mapping]]` that say what a record becomes.
 
+use super::keys::{FORMATS, INTEGERS};
 use super::section::{Section, Text, unknown_word};
 use base::suggest::nearest;
 use jiff::tz::TimeZone;
 use mapping::decode::{Path, PathError, Query};
 use mapping::{
-    DistinctTimes, Format, Globs, Integers, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError,
+    DistinctTimes, Format, Globs, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError,
     TimeRange, TimeRule,
 };
 use toml::de::DeValue;
 
-const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
-
-/// Keys that InfluxDB gives a meaning of its own: it refuses such tags, and drops a field called "time".
+/// Names that InfluxDB reserves: it refuses such tags, and drops a field called "time".
 const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
 
-/// What is wrong has its default, and an error.
+/// A refused value is reported, and its default is used.
 pub fn read(section: Section<'_>) -> Rules {
     let default = Rules::default();
     let (tag_keys, tag_paths) = tag_keys(section);
-    // A missing key has its default. A refused key has it too, but then the file has an error and is not used.
-    let format =
-        section.word("format", &Format::ALL.map(|format| (format.name(), format))).unwrap_or_default();
+    let format = section.word_or_default("format", &FORMATS);
     Rules {
         format,
         query: query(section).unwrap_or(default.query),
@@ -31,7 +28,7 @@ pub fn read(section: Section<'_>) -> Rules {
         tag_paths,
         string_fields: globs(section, "string_fields").unwrap_or_default(),
         number_fields: globs(section, "number_fields").unwrap_or_default(),
-        integers: section.word("integers", &INTEGERS).unwrap_or_default(),
+        integers: section.word_or_default("integers", &INTEGERS),
         include: include(section).unwrap_or(default.include),
         exclude: globs(section, "exclude").unwrap_or_default(),
         rename: rename(section),
@@ -44,7 +41,7 @@ pub fn read(section: Section<'_>) -> Rules {
         offset_field: key(section, "offset_field"),
         header_tags: header_tags(section),
         tags: tags(section),
-        strict: section.flag("strict").unwrap_or(true),
+        strict: section.flag_or_default("strict"),
     }
 }
 
@@ -75,7 +72,7 @@ fn include(section: Section<'_>) -> Option<Globs> {
     compile(section, &texts)
 }
 
-/// Globs, and JSONPaths where an entry begins with "$".
+/// Reads `tag_keys`: globs, and JSONPaths that begin with "$".
 fn tag_keys(section: Section<'_>) -> (Globs, Vec<TagPath>) {
     let texts = section.texts("tag_keys").unwrap_or_default();
     let (paths, globs): (Vec<Text>, Vec<Text>) =
@@ -106,7 +103,7 @@ fn query(section: Section<'_>) -> Option<Query> {
     match Query::parse(&text.value) {
         Ok(query) => Some(query),
         Err(error) => {
-            // GJSON, as Telegraf's json_query has it, has neither the "$" nor brackets.
+            // GJSON, the language of Telegraf's json_query, has neither the "$" nor brackets.
             let path = text.value.trim_start_matches('@').replace(".#", "[*]");
             let path = format!("$.{}", path.trim_start_matches(['$', '.']));
             let remedy = match Query::parse(&path) {
@@ -119,7 +116,7 @@ fn query(section: Section<'_>) -> Option<Query> {
     }
 }
 
-/// In one line; the parser draws its errors in several.
+/// The error on one line; the parser's own message has several.
 fn path_error(error: &PathError) -> String {
     match error {
         PathError::NotSingular(_) => error.to_string(),
@@ -149,7 +146,7 @@ fn measurement(section: Section<'_>) -> Option<String> {
     Some(text.value)
 }
 
-/// A key of the bridge's own in every point: a tag or a field.
+/// The name of a tag or field that the bridge adds to every point.
 fn key(section: Section<'_>, key: &str) -> Option<String> {
     let text = section.text(key)?;
     check_key(section, key, &text);
@@ -158,17 +155,17 @@ fn key(section: Section<'_>, key: &str) -> Option<String> {
 
 fn check_key(section: Section<'_>, key: &str, text: &Text) {
     if RESERVED.contains(&text.value.as_str()) {
-        section.refuse(text, format!("InfluxDB keeps {:?} for itself: choose another name", text.shown()));
+        section.refuse(text, format!("InfluxDB reserves {:?}: choose another name", text.shown()));
     }
     check_name(section, key, text);
 }
 
-/// Line protocol has no way to write these.
+/// Refuses names that line protocol cannot express.
 fn check_name(section: Section<'_>, key: &str, text: &Text) {
     if text.value.ends_with('\\') || text.value.contains(char::is_control) {
         section.refuse(
             text,
-            format!("`{key}` can't end in a backslash or hold line ends and other control characters"),
+            format!("`{key}` can't end in a backslash or contain line breaks and other control characters"),
         );
     }
 }
@@ -181,13 +178,13 @@ fn header_tags(section: Section<'_>) -> Vec<String> {
     texts.into_iter().map(|text| text.value).collect()
 }
 
-/// A table of strings, entry by entry, with the places of both sides.
+/// The entries of a table of strings, with the places of names and values.
 pub fn pairs(section: Section<'_>, key: &str) -> Vec<(Text, Text)> {
     let Some(value) = section.value(key) else {
         return Vec::new();
     };
     let DeValue::Table(table) = value.get_ref() else {
-        section.wants(value, key, "a table of strings, such as { from = \"to\" }");
+        section.wrong_kind(value, key, "a table of strings, such as { from = \"to\" }");
         return Vec::new();
     };
     let pair = |(name, value): (&toml::Spanned<_>, _)| {
@@ -234,7 +231,7 @@ fn distinct_times(section: Section<'_>) -> Option<DistinctTimes> {
             None
         }
         _ => {
-            section.wants(value, "distinct_times", "true, false or \"always\"");
+            section.wrong_kind(value, "distinct_times", "true, false or \"always\"");
             None
         }
     }
@@ -250,13 +247,13 @@ fn time(section: Section<'_>, of: Format) -> Option<TimeRule> {
         (true, false) if of.has_timestamps() => {}
         (true, false) => {
             let message = format!(
-                "`time_key` wants a `time_format`: one of {formats}, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""
+                "`time_key` needs a `time_format`: one of {formats}, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""
             );
             section.context.missing(Some(&section.span("time_key")), "mapping", "time_format", message);
         }
         (false, true) => {
             let message = format!(
-                "`time_format` ({formats} or a pattern) is of `time_key`: name the key that has the time"
+                "`time_format` ({formats} or a pattern) belongs to `time_key`: name the key that has the time"
             );
             section.context.missing(Some(&section.span("time_format")), "mapping", "time_key", message);
         }
@@ -281,7 +278,7 @@ fn times(section: Section<'_>) -> TimeRange {
     times
 }
 
-/// A string, or one of TOML's own dates.
+/// Reads a time written as a string or as a TOML date.
 fn time_end(section: Section<'_>, key: &str) -> Option<i64> {
     let value = section.value(key)?;
     let written = match value.get_ref() {
@@ -291,7 +288,7 @@ fn time_end(section: Section<'_>, key: &str) -> Option<i64> {
     let end = TimeRange::parse_end(&written);
     if end.is_none() {
         let message = format!(
-            "`{key}` wants a time from 1677-09-22 to 2262-04-11, such as \"2020-01-01\" or \"2020-01-01T00:00:00Z\""
+            "`{key}` must be a time from 1677-09-22 to 2262-04-11, such as \"2020-01-01\" or \"2020-01-01T00:00:00Z\""
         );
         section.error(key, message);
     }
@@ -320,7 +317,7 @@ fn zone(section: Section<'_>) -> Option<TimeZone> {
     let zone = mapping::zone_by_name(&text.value);
     if zone.is_none() {
         let names = mapping::zone_names();
-        // The city alone is what people know: "Seoul".
+        // Users often write the city alone: "Seoul".
         let city = names
             .iter()
             .find(|name| name.rsplit('/').next().is_some_and(|c| c.eq_ignore_ascii_case(&text.value)));

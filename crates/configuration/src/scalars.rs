@@ -1,103 +1,129 @@
 //! Numbers, sizes, durations and flags of a table, with the range that each may have.
 
+use super::schema::{Bounds, Kind};
 use super::section::Section;
 use super::sizes::{self, AmountError};
 use super::source::Span;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeInteger, DeValue};
 
-/// What a number may be, and why no other.
-pub struct Bounds<T> {
-    pub range: RangeInclusive<T>,
-    pub why: &'static str,
-}
-
-impl<T> Bounds<T> {
-    pub const fn new(range: RangeInclusive<T>, why: &'static str) -> Self {
-        Self { range, why }
-    }
-}
-
+/// Each kind of value is read in two ways: `KIND` gives None where the key is left out or its value refused,
+/// `KIND_or_default` gives the declared default then. With a refused value the file has an error and is not used.
 impl Section<'_> {
     pub fn flag(self, key: &str) -> Option<bool> {
-        let value = self.value(key)?;
+        self.value(key).and_then(|value| self.read_flag(key, value))
+    }
+
+    pub fn flag_or_default(self, key: &str) -> bool {
+        self.or_default(key, Self::read_flag)
+    }
+
+    pub fn number(self, key: &str) -> Option<u64> {
+        self.value(key).and_then(|value| self.read_number(key, value))
+    }
+
+    pub fn number_or_default(self, key: &str) -> u64 {
+        self.or_default(key, Self::read_number)
+    }
+
+    pub fn share_or_default(self, key: &str) -> f64 {
+        self.or_default(key, Self::read_share)
+    }
+
+    pub fn size_or_default(self, key: &str) -> u64 {
+        self.or_default(key, Self::read_size)
+    }
+
+    pub fn duration_or_default(self, key: &str) -> Duration {
+        self.or_default(key, Self::read_duration)
+    }
+
+    fn read_flag(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<bool> {
         match value.get_ref() {
             DeValue::Boolean(flag) => Some(*flag),
             _ => self.replaced(key, value, "true or false, without quotes"),
         }
     }
 
-    pub fn number(self, key: &str, bounds: &Bounds<u64>) -> Option<u64> {
-        let value = self.value(key)?;
+    fn read_number(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<u64> {
+        let Kind::Number(bounds) = &self.declaration(key).kind else {
+            unreachable!("`{key}` is read as a number, but declared otherwise");
+        };
         let number = match value.get_ref() {
             DeValue::Integer(number) => self.whole_number(key, &value.span(), number)?,
             _ => self.replaced(key, value, "a whole number")?,
         };
-        self.in_bounds(key, number, bounds, |number| number.to_string())
+        self.in_bounds(key, value, number, bounds, |number| number.to_string())
     }
 
-    /// A number that may have a fraction.
-    pub fn share(self, key: &str, bounds: &Bounds<f64>) -> Option<f64> {
+    fn read_share(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<f64> {
         const WANTED: &str = "a number such as 0.1, without quotes";
-        let value = self.value(key)?;
+        let Kind::Share(bounds) = &self.declaration(key).kind else {
+            unreachable!("`{key}` is read as a share, but declared otherwise");
+        };
         let share = match value.get_ref() {
             DeValue::Float(number) => number.as_str().parse().ok(),
             DeValue::Integer(number) => number.as_str().parse().ok(),
             _ => {
-                return self
-                    .replaced(key, value, WANTED)
-                    .and_then(|share| self.in_bounds(key, share, bounds, show_share));
+                let share = self.replaced(key, value, WANTED)?;
+                return self.in_bounds(key, value, share, bounds, show_share);
             }
         };
         if share.is_none() {
-            self.wants(value, key, WANTED);
+            self.wrong_kind(value, key, WANTED);
         }
-        self.in_bounds(key, share?, bounds, show_share)
+        self.in_bounds(key, value, share?, bounds, show_share)
     }
 
-    /// Bytes: a number, or a string with a unit.
-    pub fn size(self, key: &str, bounds: &Bounds<u64>) -> Option<usize> {
-        let value = self.value(key)?;
+    fn read_size(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<u64> {
+        let Kind::Size(bounds) = &self.declaration(key).kind else {
+            unreachable!("`{key}` is read as a size, but declared otherwise");
+        };
         let bytes = match value.get_ref() {
             DeValue::Integer(number) => self.whole_number(key, &value.span(), number)?,
-            DeValue::String(_) => self.amount(key, sizes::size)?,
+            DeValue::String(_) => self.amount(key, value, sizes::size)?,
             _ => {
-                self.wants(value, key, "a size such as \"4MB\" or a number of bytes");
+                self.wrong_kind(value, key, "a size such as \"4MB\" or a number of bytes");
                 return None;
             }
         };
-        let bytes = self.in_bounds(key, bytes, bounds, sizes::show_size)?;
-        usize::try_from(bytes).ok()
+        self.in_bounds(key, value, bytes, bounds, sizes::show_size)
     }
 
-    /// A string with units.
-    pub fn duration(self, key: &str, bounds: &Bounds<Duration>) -> Option<Duration> {
-        let value = self.value(key)?;
+    fn read_duration(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Duration> {
+        let Kind::Duration(bounds) = &self.declaration(key).kind else {
+            unreachable!("`{key}` is read as a duration, but declared otherwise");
+        };
         if !value.get_ref().is_str() {
-            self.wants(value, key, "a duration with its unit in quotes, such as \"250ms\" or \"10s\"");
+            self.wrong_kind(value, key, "a duration with its unit in quotes, such as \"250ms\" or \"10s\"");
             return None;
         }
-        let duration = self.amount(key, sizes::duration)?;
-        self.in_bounds(key, duration, bounds, sizes::show_duration)
+        let duration = self.amount(key, value, sizes::duration)?;
+        self.in_bounds(key, value, duration, bounds, sizes::show_duration)
     }
 
-    fn amount<T>(self, key: &str, read: fn(&str) -> Result<T, AmountError>) -> Option<T> {
-        let text = self.text(key)?;
+    fn amount<T>(
+        self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        read: fn(&str) -> Result<T, AmountError>,
+    ) -> Option<T> {
+        let text = self.filled_text_of(key, value)?;
         read(&text.value).map_err(|error| self.refuse(&text, format!("`{key}` {error}"))).ok()
     }
 
-    /// A string with variables in it, where another kind of value is wanted: `consumers = "${CONSUMERS:-1}"`.
+    /// Reads a string with variables as another kind of value: `consumers = "${CONSUMERS:-1}"`.
     fn replaced<T: FromStr>(self, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) -> Option<T> {
         if !value.get_ref().as_str().is_some_and(|text| text.contains("${")) {
-            self.wants(value, key, wanted);
+            self.wrong_kind(value, key, wanted);
             return None;
         }
         let read = self.text_of(key, value)?.value.trim().parse().ok();
         if read.is_none() {
-            self.error(key, format!("`{key}` wants {wanted} once its variables are replaced"));
+            let message = format!("`{key}` must be {wanted} once its variables are replaced");
+            self.context.error(&value.span(), message);
         }
         read
     }
@@ -115,22 +141,21 @@ impl Section<'_> {
     fn in_bounds<T: PartialOrd + Copy>(
         self,
         key: &str,
-        value: T,
+        value: &Spanned<DeValue<'_>>,
+        read: T,
         bounds: &Bounds<T>,
         show: impl Fn(T) -> String,
     ) -> Option<T> {
-        if bounds.range.contains(&value) {
-            return Some(value);
+        if bounds.range.contains(&read) {
+            return Some(read);
         }
-        let (least, most) = (show(*bounds.range.start()), show(*bounds.range.end()));
-        self.error(
-            key,
-            format!("`{key}` is from {least} to {most}, this is {}: {}", show(value), bounds.why),
-        );
+        let range = bounds.shown(&show);
+        let message = format!("`{key}` must be from {range}, not {}: {}", show(read), bounds.why);
+        self.context.error(&value.span(), message);
         None
     }
 }
 
-fn show_share(share: f64) -> String {
+pub fn show_share(share: f64) -> String {
     format!("{share:?}")
 }

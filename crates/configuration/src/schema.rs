@@ -1,146 +1,142 @@
-//! The tables of bridge.toml and their keys: the one list that the reader, its suggestions and the test of the
-//! reference file share.
+//! The form of a declaration: a table of bridge.toml, its keys, and what the reader, the suggestions, the reload and
+//! the documents need to know about each key. The declarations themselves are in `keys.rs`.
 
-/// A table and what may stand in it.
-#[derive(Debug, PartialEq, Eq)]
+use super::Config;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// A table and what it may contain.
+#[cfg_attr(not(test), allow(dead_code, reason = "the tests that write the documents read the rest"))]
 pub struct Table {
     /// Dotted; empty at the top of the file.
     pub name: &'static str,
-    pub keys: &'static [&'static str],
+    /// One or two sentences for the documents; empty where the table needs no explanation.
+    pub text: &'static str,
+    pub keys: &'static [Key],
     /// The tables inside it, by the last part of their names.
     pub tables: &'static [&'static str],
+    /// Differences that concern several keys of the table.
+    pub reload: &'static [Reload],
 }
 
-pub static TOP: Table = Table {
-    name: "",
-    keys: &["shutdown_max"],
-    tables: &["kafka", "mapping", "influx", "batch", "reject", "dead_letter", "admin", "log"],
-};
+/// A key of a table.
+#[cfg_attr(not(test), allow(dead_code, reason = "the tests that write the documents read the rest"))]
+pub struct Key {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub value: Value,
+    /// Sentences for the reference, the document and the JSON Schema.
+    pub text: &'static str,
+    /// Set for a key that a running process cannot apply.
+    pub restart: Option<Differs>,
+}
 
-pub static KAFKA: Table = Table {
-    name: "kafka",
-    keys: &[
-        "brokers",
-        "topics",
-        "group_id",
-        "client_id",
-        "offset_reset",
-        "instance_id",
-        "consumers",
-        "record_bytes_max",
-    ],
-    tables: &["tls", "sasl", "librdkafka"],
-};
+/// Whether two configurations differ in a key or a table.
+pub type Differs = fn(&Config, &Config) -> bool;
 
-pub static KAFKA_TLS: Table = Table {
-    name: "kafka.tls",
-    keys: &["ca_file", "cert_file", "key_file", "key_password", "verify"],
-    tables: &[],
-};
+/// A difference between two configurations.
+pub struct Reload {
+    /// Its name in log messages.
+    pub name: &'static str,
+    pub needs_restart: bool,
+    pub differs: Differs,
+}
 
-pub static KAFKA_SASL: Table = Table {
-    name: "kafka.sasl",
-    keys: &[
-        "mechanism",
-        "username",
-        "password",
-        "token",
-        "token_endpoint",
-        "client_id",
-        "client_secret",
-        "scope",
-        "extensions",
-    ],
-    tables: &[],
-};
+/// The values that a key takes.
+#[cfg_attr(not(test), allow(dead_code, reason = "the tests that write the documents read the rest"))]
+pub enum Kind {
+    /// A string.
+    Text,
+    /// A list of strings.
+    Texts,
+    /// A string, or a list of strings.
+    TextOrTexts,
+    /// A string that no message shows.
+    Secret,
+    /// The name of a file that exists.
+    File,
+    /// A table of strings.
+    Pairs,
+    Flag,
+    /// True, false or one of these words.
+    FlagOrWord(&'static [&'static str]),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    Number(Bounds<u64>),
+    /// A number that may have a fraction.
+    Share(Bounds<f64>),
+    /// Bytes: a number, or a string with a unit.
+    Size(Bounds<u64>),
+    /// A string with units.
+    Duration(Bounds<Duration>),
+}
 
-pub static MAPPING: Table = Table {
-    name: "mapping",
-    keys: &[
-        "topics",
-        "format",
-        "query",
-        "measurement",
-        "name_key",
-        "tag_keys",
-        "string_fields",
-        "number_fields",
-        "integers",
-        "include",
-        "exclude",
-        "rename",
-        "time_key",
-        "time_format",
-        "timezone",
-        "time_min",
-        "time_max",
-        "distinct_times",
-        "topic_tag",
-        "key_tag",
-        "partition_tag",
-        "offset_field",
-        "header_tags",
-        "tags",
-        "strict",
-        "bucket",
-        "database",
-        "retention_policy",
-    ],
-    tables: &[],
-};
+/// The value of a key that the file leaves out, as TOML.
+#[cfg_attr(not(test), allow(dead_code, reason = "the tests that write the documents read the rest"))]
+pub enum Value {
+    Default(&'static str),
+    /// The key must be written; the text is an example.
+    Required(&'static str),
+    /// The key has no default; the text is an example.
+    Example(&'static str),
+}
 
-pub static INFLUX: Table = Table {
-    name: "influx",
-    keys: &[
-        "url",
-        "urls",
-        "api",
-        "org",
-        "bucket",
-        "token",
-        "database",
-        "retention_policy",
-        "username",
-        "password",
-        "create_database",
-        "compression",
-        "timeout",
-    ],
-    tables: &["tls"],
-};
+/// The range of a value, and the reason for it.
+pub struct Bounds<T> {
+    pub range: RangeInclusive<T>,
+    pub why: &'static str,
+}
 
-pub static INFLUX_TLS: Table =
-    Table { name: "influx.tls", keys: &["ca_file", "cert_file", "key_file", "verify"], tables: &[] };
+impl<T> Bounds<T> {
+    pub const fn new(range: RangeInclusive<T>, why: &'static str) -> Self {
+        Self { range, why }
+    }
+}
 
-pub static BATCH: Table = Table {
-    name: "batch",
-    keys: &["lines_max", "bytes_max", "age_max", "memory_max", "points_per_second_max"],
-    tables: &[],
-};
+impl<T: Copy> Bounds<T> {
+    pub fn shown(&self, show: impl Fn(T) -> String) -> String {
+        format!("{} to {}", show(*self.range.start()), show(*self.range.end()))
+    }
+}
 
-pub static REJECT: Table = Table { name: "reject", keys: &["rate_max"], tables: &[] };
+impl Key {
+    pub const fn new(name: &'static str, kind: Kind, value: Value, text: &'static str) -> Self {
+        Self { name, kind, value, text, restart: None }
+    }
 
-pub static DEAD_LETTER: Table =
-    Table { name: "dead_letter", keys: &["topic", "file", "file_bytes_max"], tables: &[] };
+    /// A running process cannot apply a change of this key.
+    pub const fn restart(mut self, differs: Differs) -> Self {
+        self.restart = Some(differs);
+        self
+    }
+}
 
-pub static ADMIN: Table = Table { name: "admin", keys: &["listen", "show_records"], tables: &[] };
+impl Table {
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
 
-pub static LOG: Table = Table { name: "log", keys: &["level", "format"], tables: &[] };
+    /// The names of its keys and of the tables inside it.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.keys.iter().map(|key| key.name).chain(self.tables.iter().copied())
+    }
 
-pub static TABLES: [&Table; 12] = [
-    &TOP,
-    &KAFKA,
-    &KAFKA_TLS,
-    &KAFKA_SASL,
-    &MAPPING,
-    &INFLUX,
-    &INFLUX_TLS,
-    &BATCH,
-    &REJECT,
-    &DEAD_LETTER,
-    &ADMIN,
-    &LOG,
-];
+    pub fn has(&self, name: &str) -> bool {
+        self.names().any(|known| known == name)
+    }
+}
+
+/// The words of a list of words and their meanings.
+#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
+pub const fn words<T, const N: usize>(known: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut words = [""; N];
+    let mut index = 0;
+    while index < N {
+        words[index] = known[index].0;
+        index += 1;
+    }
+    words
+}
 
 /// How a table is written in the file.
 pub fn title(name: &str) -> String {
@@ -149,11 +145,4 @@ pub fn title(name: &str) -> String {
         "mapping" => "[[mapping]]".to_owned(),
         name => format!("[{name}]"),
     }
-}
-
-/// The tables that hold `key`, and its spelling there.
-pub fn holders(key: &str) -> Vec<(&'static Table, &'static str)> {
-    let plain = base::suggest::normalized(key);
-    let same = |known: &&&'static str| base::suggest::normalized(known) == plain;
-    TABLES.iter().filter_map(|table| Some((*table, *table.keys.iter().find(same)?))).collect()
 }

@@ -1,44 +1,45 @@
-//! One table of the file, read key by key. What is wrong goes into the context; the reader goes on with `None`.
+//! Reads one table of the file key by key. Errors go into the context, and the reader gets `None`.
 
 use super::context::{Context, Secrets};
 use super::interpolate::{InterpolateError, interpolate};
-use super::schema::{Table, title};
+use super::schema::{Key, Table, Value, title};
 use super::source::Span;
-use super::{unknown, words};
+use super::{synonyms, unknown};
 use base::secret::Secret;
 use base::suggest::nearest;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-/// A table with the keys that it may have.
+/// A table of the file with its declaration.
 #[derive(Clone, Copy)]
 pub struct Section<'a> {
     pub context: &'a Context<'a>,
     pub schema: &'static Table,
     pub table: &'a DeTable<'a>,
-    /// Where the table begins; None at the top of the file.
+    /// The start of the table; None at the top of the file.
     header: Option<&'a Spanned<DeValue<'a>>>,
 }
 
-/// A string value, replaced.
+/// A string value after variables and files are replaced.
 #[derive(Clone, Debug)]
 pub struct Text {
     pub value: String,
     pub span: Span,
-    /// As it stands in the file, where variables or files were put in: messages show this, because
-    /// what was put in may be a secret at the wrong place.
+    /// The text of the file, if it has variables or files. Messages show this text, because the replaced one may
+    /// have a secret at the wrong place.
     written: Option<String>,
     file: Option<PathBuf>,
 }
 
 impl Text {
-    /// A key, in which nothing is replaced.
+    /// A key; variables in it are not replaced.
     pub fn plain(key: &Spanned<DeString<'_>>) -> Self {
         Self { value: key.get_ref().to_string(), span: key.span(), written: None, file: None }
     }
 
-    /// The value as messages may show it.
+    /// The value that messages may show.
     pub fn shown(&self) -> &str {
         self.written.as_deref().unwrap_or(&self.value)
     }
@@ -50,7 +51,7 @@ impl Text {
         }
     }
 
-    /// A message of somebody who saw the value, without what was put in.
+    /// A message that quotes the value, with the text of the file instead.
     fn without_value(&self, message: String) -> String {
         match &self.written {
             Some(written) if !self.value.is_empty() => {
@@ -75,15 +76,36 @@ impl<'a> Section<'a> {
     }
 
     pub fn value(self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        debug_assert!(self.schema.keys.contains(&key) || self.schema.tables.contains(&key), "{key}");
+        debug_assert!(self.schema.has(key), "{} does not declare {key}", title(self.schema.name));
         self.table.get(key)
+    }
+
+    pub fn declaration(self, key: &str) -> &'static Key {
+        let declared = self.schema.key(key);
+        declared.unwrap_or_else(|| unreachable!("{} does not declare {key}", title(self.schema.name)))
+    }
+
+    /// The value of `key` in the file, or its declared default.
+    pub fn or_default<T>(
+        self,
+        key: &str,
+        read: impl Fn(Self, &str, &Spanned<DeValue<'_>>) -> Option<T>,
+    ) -> T {
+        if let Some(value) = self.value(key).and_then(|value| read(self, key, value)) {
+            return value;
+        }
+        let Value::Default(default) = self.declaration(key).value else {
+            unreachable!("`{key}` is declared without a default");
+        };
+        let value = DeValue::parse(default).ok().and_then(|value| read(self, key, &value));
+        value.unwrap_or_else(|| unreachable!("the default of `{key}` is refused: {default}"))
     }
 
     pub fn has(self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
-    /// Where the value of a key stands; the table's own place without it.
+    /// The place of a key's value; the place of the table if the key is missing.
     pub fn span(self, key: &str) -> Span {
         self.value(key).or(self.header).map_or(0..0, Spanned::span)
     }
@@ -92,17 +114,17 @@ impl<'a> Section<'a> {
         self.header.map_or(0..0, Spanned::span)
     }
 
-    /// An error at the value of `key`.
+    /// Reports an error at the value of `key`.
     pub fn error(self, key: &str, message: impl Into<String>) {
         self.context.error(&self.span(key), message);
     }
 
-    /// An error about a text, whose message may quote it.
+    /// Reports an error about a text. The message may quote it.
     pub fn refuse(self, text: &Text, message: impl Into<String>) {
         self.context.error(&text.span, text.without_value(message.into()));
     }
 
-    /// `why` says what the key is for.
+    /// Reports a missing key; `why` is its purpose.
     pub fn missing(self, key: &str, why: &str) {
         let header = self.header.map(Spanned::span);
         let message = match self.schema.name {
@@ -112,9 +134,17 @@ impl<'a> Section<'a> {
         self.context.missing(header.as_ref(), self.schema.name, key, message);
     }
 
-    pub fn wants(self, value: &Spanned<DeValue<'_>>, key: &str, wanted: &str) {
-        let message = format!("`{key}` wants {wanted}, this is {}", kind(value.get_ref()));
+    /// Reports a value of another kind than `wanted`.
+    pub fn wrong_kind(self, value: &Spanned<DeValue<'_>>, key: &str, wanted: &str) {
+        let message = format!("`{key}` must be {wanted}, not {}", kind(value.get_ref()));
         self.context.error(&value.span(), message);
+    }
+
+    /// A table inside this one; an empty one where the file has none.
+    pub fn table_or_empty(self, name: &str, schema: &'static Table) -> Self {
+        static EMPTY: LazyLock<DeTable<'static>> = LazyLock::new(DeTable::new);
+        let empty = Self { context: self.context, schema, table: &EMPTY, header: None };
+        self.table(name, schema).unwrap_or(empty)
     }
 
     /// A table inside this one.
@@ -129,13 +159,13 @@ impl<'a> Section<'a> {
                 None
             }
             _ => {
-                self.wants(value, name, &format!("a table of its own, {}", title(schema.name)));
+                self.wrong_kind(value, name, &format!("a table of its own, {}", title(schema.name)));
                 None
             }
         }
     }
 
-    /// Tables of one name, each under its own `[[name]]`.
+    /// All tables with the header `[[name]]`.
     pub fn tables(self, name: &str, schema: &'static Table) -> Vec<Self> {
         let Some(value) = self.value(name) else {
             return Vec::new();
@@ -151,7 +181,7 @@ impl<'a> Section<'a> {
                 Vec::new()
             }
             _ => {
-                self.wants(value, name, "tables");
+                self.wrong_kind(value, name, "tables");
                 Vec::new()
             }
         }
@@ -160,14 +190,22 @@ impl<'a> Section<'a> {
     fn one_of(self, schema: &'static Table, name: &str, value: &'a Spanned<DeValue<'a>>) -> Option<Self> {
         let table = value.get_ref().as_table();
         if table.is_none() {
-            self.wants(value, name, "tables");
+            self.wrong_kind(value, name, "tables");
         }
         table.map(|table| self.open(schema, value, table))
     }
 
     /// A string that is not empty.
     pub fn text(self, key: &str) -> Option<Text> {
-        let value = self.value(key)?;
+        self.value(key).and_then(|value| self.filled_text_of(key, value))
+    }
+
+    pub fn text_or_default(self, key: &str) -> String {
+        self.or_default(key, |section, key, value| Some(section.filled_text_of(key, value)?.value))
+    }
+
+    /// A string that is not empty, as the value of `key` or inside it.
+    pub fn filled_text_of(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
         self.text_of(key, value).and_then(|text| self.not_empty(key, text))
     }
 
@@ -175,7 +213,7 @@ impl<'a> Section<'a> {
         self.text_of(key, self.value(key)?)
     }
 
-    /// A string that has to be there.
+    /// A required string.
     pub fn required_text(self, key: &str, why: &str) -> Option<Text> {
         if !self.has(key) {
             self.missing(key, why);
@@ -198,7 +236,7 @@ impl<'a> Section<'a> {
     /// A string as the value of `key`, or inside it.
     pub fn text_of(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
         let DeValue::String(written) = value.get_ref() else {
-            self.wants(value, key, "a string");
+            self.wrong_kind(value, key, "a string");
             return None;
         };
         match interpolate(written, self.context.around) {
@@ -219,13 +257,10 @@ impl<'a> Section<'a> {
     pub fn texts(self, key: &str) -> Option<Vec<Text>> {
         let value = self.value(key)?;
         let DeValue::Array(values) = value.get_ref() else {
-            self.wants(value, key, "a list of strings, such as [\"a\", \"b\"]");
+            self.wrong_kind(value, key, "a list of strings, such as [\"a\", \"b\"]");
             return None;
         };
-        let texts: Vec<Option<Text>> = values
-            .iter()
-            .map(|value| self.text_of(key, value).and_then(|text| self.not_empty(key, text)))
-            .collect();
+        let texts: Vec<Option<Text>> = values.iter().map(|value| self.filled_text_of(key, value)).collect();
         texts.into_iter().collect()
     }
 
@@ -237,14 +272,14 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Like `text`, but no message shows any of it.
+    /// Like `text`, but no message shows the value.
     pub fn secret(self, key: &str) -> Option<Text> {
         self.secret_of(key, self.value(key)?)
     }
 
     pub fn secret_of(self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Text> {
         let DeValue::String(written) = value.get_ref() else {
-            self.wants(value, key, "a string");
+            self.wrong_kind(value, key, "a string");
             return None;
         };
         let span = value.span();
@@ -269,9 +304,22 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A string out of a few.
+    /// The meaning of one of the known words.
     pub fn word<T: Copy>(self, key: &str, known: &[(&'static str, T)]) -> Option<T> {
-        let text = self.text(key)?;
+        self.value(key).and_then(|value| self.read_word(key, value, known))
+    }
+
+    pub fn word_or_default<T: Copy>(self, key: &str, known: &[(&'static str, T)]) -> T {
+        self.or_default(key, |section, key, value| section.read_word(key, value, known))
+    }
+
+    fn read_word<T: Copy>(
+        self,
+        key: &str,
+        value: &Spanned<DeValue<'_>>,
+        known: &[(&'static str, T)],
+    ) -> Option<T> {
+        let text = self.filled_text_of(key, value)?;
         if let Some((_, meant)) = known.iter().find(|(word, _)| *word == text.value) {
             return Some(*meant);
         }
@@ -280,7 +328,7 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// A file that is there; relative names start at the configuration file's folder.
+    /// The name of a readable file; relative names start in the folder of the configuration file.
     pub fn file(self, key: &str) -> Option<PathBuf> {
         let text = self.text(key)?;
         let path = self.context.around.folder.join(&text.value);
@@ -294,15 +342,15 @@ impl<'a> Section<'a> {
     }
 }
 
-/// What to say about a word that is none of the known ones.
+/// The error for an unknown word, with the nearest known one.
 pub fn unknown_word(key: &str, word: &str, known: &[&'static str]) -> String {
     let other = |(of, other, _): &&(&str, &str, &str)| *of == key && other.eq_ignore_ascii_case(word);
     let other =
-        words::VALUES.iter().find(other).map(|(_, _, meant)| *meant).filter(|meant| known.contains(meant));
+        synonyms::VALUES.iter().find(other).map(|(_, _, meant)| *meant).filter(|meant| known.contains(meant));
     let meant = other.or_else(|| nearest(word, known.iter().copied()));
     let meant = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
     let known: Vec<String> = known.iter().map(|word| format!("{word:?}")).collect();
-    format!("`{key}` is one of {}, this is {word:?}{meant}", known.join(", "))
+    format!("`{key}` must be one of {}, not {word:?}{meant}", known.join(", "))
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

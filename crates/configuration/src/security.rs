@@ -1,8 +1,9 @@
 //! `[kafka.tls]` and `[kafka.sasl]` as properties of librdkafka, and where tokens come from.
 
+use super::keys::{self, MECHANISMS};
 use super::rules::pairs;
 use super::section::{Section, Text, unknown_word};
-use super::{schema, urls};
+use super::urls;
 use base::secret::Secret;
 use kafka::token::{Oauth, TokenEndpoint, TokenSource};
 use reqwest::Url;
@@ -10,13 +11,10 @@ use std::path::PathBuf;
 
 type Properties = Vec<(String, Secret)>;
 
-/// What this build of librdkafka can speak with a name and a password, or, for the last, with a token.
-const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
-
 /// The presence of the tables, even when they are empty, says which protocol is spoken.
 pub fn read(kafka: Section<'_>) -> (Properties, Option<Oauth>) {
-    let tls = kafka.table("tls", &schema::KAFKA_TLS);
-    let sasl = kafka.table("sasl", &schema::KAFKA_SASL);
+    let tls = kafka.table("tls", &keys::KAFKA_TLS);
+    let sasl = kafka.table("sasl", &keys::KAFKA_SASL);
     let protocol = match (kafka.has("tls"), kafka.has("sasl")) {
         (false, false) => return (Vec::new(), None),
         (true, false) => "ssl",

@@ -1,73 +1,26 @@
-//! `[batch]`, `[admin]`, `[log]` and `shutdown_max`.
+//! Reads `[batch]`, `[admin]`, `[log]` and `shutdown_max`.
 
-use super::scalars::Bounds;
+use super::keys::{self, LEVELS, LOG_FORMATS};
 use super::section::Section;
-use super::{Admin, Batch, Log, LogFormat, schema};
-use std::net::{Ipv4Addr, SocketAddr};
+use super::{Admin, Batch, Log, sizes};
+use std::net::SocketAddr;
 use std::time::Duration;
-use tracing::Level;
-
-const LINES: Bounds<u64> = Bounds::new(
-    1..=1_000_000,
-    "a write has at least a line, and one refused line makes the rest of its batch be written again",
-);
-const BYTES: Bounds<u64> = Bounds::new(
-    1_000..=1_000_000_000,
-    "a write should hold some lines, and servers refuse bodies far below 1GB",
-);
-const AGE: Bounds<Duration> = Bounds::new(
-    Duration::from_millis(1)..=Duration::from_hours(1),
-    "it is how long a record may wait for others",
-);
-const POINTS: Bounds<u64> =
-    Bounds::new(1..=1_000_000_000, "without the key points are written as fast as InfluxDB takes them");
-const SHUTDOWN: Bounds<Duration> = Bounds::new(
-    Duration::ZERO..=Duration::from_hours(1),
-    "what is not settled by then is read again at the next start",
-);
-
-const LEVELS: [(&str, Level); 5] = [
-    ("error", Level::ERROR),
-    ("warn", Level::WARN),
-    ("info", Level::INFO),
-    ("debug", Level::DEBUG),
-    ("trace", Level::TRACE),
-];
-
-const DEFAULT_BATCH: Batch = Batch {
-    lines_max: 5_000,
-    bytes_max: 4_000_000,
-    age_max: Duration::from_secs(1),
-    memory_max: 16_000_000,
-    points_per_second_max: None,
-};
-
-/// What a table that is not there means.
-const DEFAULT_LOG: Log = Log { level: Level::INFO, format: LogFormat::Text };
-
-fn default_listen() -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, 9643))
-}
+use toml::Spanned;
+use toml::de::DeValue;
 
 pub fn batch(top: Section<'_>) -> Batch {
-    let default = DEFAULT_BATCH;
-    let Some(section) = top.table("batch", &schema::BATCH) else {
-        return default;
-    };
+    let section = top.table_or_empty("batch", &keys::BATCH);
     let batch = Batch {
-        lines_max: section.number("lines_max", &LINES).map_or(default.lines_max, |lines| lines as usize),
-        // A refused value is an error of the file, which is not used then: the default only stands where the key is missing.
-        bytes_max: section.size("bytes_max", &BYTES).unwrap_or(default.bytes_max),
-        age_max: section.duration("age_max", &AGE).unwrap_or(default.age_max),
-        memory_max: section.size("memory_max", &BYTES).unwrap_or(default.memory_max),
-        points_per_second_max: section.number("points_per_second_max", &POINTS),
+        lines_max: section.number_or_default("lines_max") as usize,
+        bytes_max: section.size_or_default("bytes_max") as usize,
+        age_max: section.duration_or_default("age_max"),
+        memory_max: section.size_or_default("memory_max") as usize,
+        points_per_second_max: section.number("points_per_second_max"),
     };
     if batch.bytes_max > batch.memory_max {
         let key = if section.has("memory_max") { "memory_max" } else { "bytes_max" };
-        let (one, all) = (
-            super::sizes::show_size(batch.bytes_max as u64),
-            super::sizes::show_size(batch.memory_max as u64),
-        );
+        let one = sizes::show_size(batch.bytes_max as u64);
+        let all = sizes::show_size(batch.memory_max as u64);
         section.error(
             key,
             format!(
@@ -79,21 +32,18 @@ pub fn batch(top: Section<'_>) -> Batch {
 }
 
 pub fn admin(top: Section<'_>) -> Admin {
-    let section = top.table("admin", &schema::ADMIN);
-    Admin {
-        listen: section.map_or(Some(default_listen()), listen),
-        show_records: section.and_then(|section| section.flag("show_records")),
-    }
+    let section = top.table_or_empty("admin", &keys::ADMIN);
+    Admin { listen: section.or_default("listen", listen), show_records: section.flag("show_records") }
 }
 
-fn listen(section: Section<'_>) -> Option<SocketAddr> {
-    let Some(text) = section.text_or_empty("listen") else {
-        return Some(default_listen());
-    };
+/// `Some(None)`: the empty text, which switches the HTTP server off.
+#[allow(clippy::option_option)]
+fn listen(section: Section<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Option<SocketAddr>> {
+    let text = section.text_of(key, value)?;
     if text.value.is_empty() {
-        return None;
+        return Some(None);
     }
-    // A name would have to be looked up; this one is known.
+    // Other names would need a lookup.
     let address = text.value.replace("localhost:", "127.0.0.1:");
     let listen = address.parse().map_err(|_| {
         let remedy = match address.strip_prefix(':').and_then(|port| port.parse::<u16>().ok()) {
@@ -104,20 +54,17 @@ fn listen(section: Section<'_>) -> Option<SocketAddr> {
         };
         section.refuse(&text, format!("`listen` is {:?}: write {remedy}", text.shown()));
     });
-    listen.ok()
+    listen.ok().map(Some)
 }
 
 pub fn log(top: Section<'_>) -> Log {
-    let Some(section) = top.table("log", &schema::LOG) else {
-        return DEFAULT_LOG;
-    };
-    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let section = top.table_or_empty("log", &keys::LOG);
     Log {
-        level: section.word("level", &LEVELS).unwrap_or(DEFAULT_LOG.level),
-        format: section.word("format", &formats).unwrap_or(DEFAULT_LOG.format),
+        level: section.word_or_default("level", &LEVELS),
+        format: section.word_or_default("format", &LOG_FORMATS),
     }
 }
 
 pub fn shutdown_max(top: Section<'_>) -> Duration {
-    top.duration("shutdown_max", &SHUTDOWN).unwrap_or(Duration::from_secs(8))
+    top.duration_or_default("shutdown_max")
 }

@@ -15,7 +15,7 @@ const SIZE_UNITS: [(&str, u64); 8] = [
     ("GiB", 1 << 30),
 ];
 
-/// In nanoseconds.
+/// Units in nanoseconds.
 const TIME_UNITS: [(&str, u64); 6] = [
     ("us", 1_000),
     ("ms", 1_000_000),
@@ -25,12 +25,12 @@ const TIME_UNITS: [(&str, u64); 6] = [
     ("d", 86_400_000_000_000),
 ];
 
-/// Why a text is no size or duration; the message goes on from "`bytes_max` ".
+/// Why a text is not a size or duration. The message continues after "`bytes_max` ".
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum AmountError {
-    #[error("wants a size such as \"4MB\" (10^6 bytes), \"4MiB\" (2^20 bytes) or a number of bytes")]
+    #[error("must be a size such as \"4MB\" (10^6 bytes), \"4MiB\" (2^20 bytes) or a number of bytes")]
     NoSize,
-    #[error("wants a duration such as \"250ms\", \"10s\", \"5m\" or \"1h30m\"")]
+    #[error("must be a duration such as \"250ms\", \"10s\", \"5m\" or \"1h30m\"")]
     NoDuration,
     #[error("has no unit: write {0}")]
     NoUnit(String),
@@ -44,7 +44,7 @@ fn suggested(meant: Option<&str>) -> String {
     meant.map(|meant| format!(" (did you mean {meant:?}?)")).unwrap_or_default()
 }
 
-/// Bytes.
+/// Reads a size in bytes.
 pub fn size(text: &str) -> Result<u64, AmountError> {
     let (number, rest) = split_number(text.trim()).ok_or(AmountError::NoSize)?;
     if rest.is_empty() {
@@ -54,7 +54,7 @@ pub fn size(text: &str) -> Result<u64, AmountError> {
     number.scaled(bytes)
 }
 
-/// One or more numbers with a unit each, such as "1h30m".
+/// Reads one or more numbers with units, such as "1h30m".
 pub fn duration(text: &str) -> Result<Duration, AmountError> {
     let mut rest = text.trim();
     let mut total_ns = 0_u64;
@@ -83,7 +83,7 @@ fn find_unit(units: &[(&'static str, u64)], unit: &str) -> Result<(&'static str,
         let same_letters = names().find(|name| name.eq_ignore_ascii_case(unit));
         let longer = names().find(|name| name.eq_ignore_ascii_case(&format!("{unit}B")));
         same_letters.or(longer).or_else(|| {
-            // "seconds", "min", "hours": the unit that it begins with.
+            // "seconds", "min" and "hours" begin with the unit.
             names().filter(|name| unit.starts_with(name)).max_by_key(|name| name.len())
         })
     };
@@ -94,14 +94,14 @@ fn find_unit(units: &[(&'static str, u64)], unit: &str) -> Result<(&'static str,
     })
 }
 
-/// A number of at most nine digits after its point.
+/// A number with at most nine digits after the point.
 struct Number {
     whole: u64,
     billionths: u64,
 }
 
 impl Number {
-    /// Exactly, without a double on the way.
+    /// The exact product; floating point would round.
     fn scaled(&self, unit: u64) -> Result<u64, AmountError> {
         let whole = u128::from(self.whole) * u128::from(unit);
         let rest = u128::from(self.billionths) * u128::from(unit) / 1_000_000_000;
@@ -109,7 +109,7 @@ impl Number {
     }
 }
 
-/// The number at the start, and the text behind it and its spaces.
+/// Splits off the number at the start and the spaces after it.
 fn split_number(text: &str) -> Option<(Number, &str)> {
     let digits_len = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (whole, rest) = text.split_at(digits_len(text));
@@ -122,7 +122,7 @@ fn split_number(text: &str) -> Option<(Number, &str)> {
     (!fraction.is_empty()).then(|| (number, rest.trim_start()))
 }
 
-/// Bytes as people write them, for messages: the largest unit that leaves no fraction.
+/// A size for messages, in the largest unit that leaves no fraction.
 pub fn show_size(bytes: u64) -> String {
     let whole = |unit: u64| bytes > 0 && bytes.is_multiple_of(unit);
     let unit =
@@ -131,7 +131,7 @@ pub fn show_size(bytes: u64) -> String {
     format!("{}{name}", bytes / unit)
 }
 
-/// A duration as people write it, for messages.
+/// A duration for messages, in the largest unit that leaves no fraction.
 pub fn show_duration(duration: Duration) -> String {
     let ns = duration.as_nanos();
     let whole = |unit: u64| ns > 0 && ns.is_multiple_of(u128::from(unit));
@@ -167,16 +167,16 @@ mod tests {
             let error = size(text).unwrap_err().to_string();
             assert!(error.contains(want), "{text}: {error}");
         };
-        f("", "wants a size such as \"4MB\"");
-        f("MB", "wants a size");
-        f("-1MB", "wants a size");
-        f("1.MB", "wants a size");
+        f("", "must be a size such as \"4MB\"");
+        f("MB", "must be a size");
+        f("-1MB", "must be a size");
+        f("1.MB", "must be a size");
         f("1mb", "did you mean \"MB\"?");
         f("1M", "did you mean \"MB\"?");
         f("1MIB", "did you mean \"MiB\"?");
         f("1parsec", "the units are B, kB, KB, MB, GB, KiB, MiB, GiB");
         f("99999999999GB", "too large");
-        f("99999999999999999999", "wants a size");
+        f("99999999999999999999", "must be a size");
     }
 
     #[test]
@@ -201,9 +201,9 @@ mod tests {
             let error = duration(text).unwrap_err().to_string();
             assert!(error.contains(want), "{text}: {error}");
         };
-        f("", "wants a duration such as");
-        f("soon", "wants a duration");
-        f("-1s", "wants a duration");
+        f("", "must be a duration such as");
+        f("soon", "must be a duration");
+        f("-1s", "must be a duration");
         f("10", "has no unit: write \"10s\" for seconds");
         f("10seconds", "did you mean \"s\"?");
         f("10min", "did you mean \"m\"?");

@@ -1,11 +1,11 @@
-//! The text of a configuration file: places in it, and lines as they may be shown.
+//! The text of a configuration file: places in it, and excerpts for messages with secrets masked.
 
 use std::ops::Range;
 
 /// Byte offsets in the text.
 pub type Span = Range<usize>;
 
-/// Where something stands; both count from 1, columns in characters.
+/// A place in the file. Lines and columns count from 1; columns are characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub line: usize,
@@ -26,13 +26,13 @@ pub struct Source<'a> {
     masked: Vec<Span>,
 }
 
-/// What stands in a masked value's place.
+/// Replaces a masked value.
 const MASK: &str = "***";
 /// Lines are cut to this many columns around the underlined part.
 const COLUMNS_MAX: usize = 120;
 
 impl<'a> Source<'a> {
-    /// `text` may begin with a byte order mark, as some editors leave one.
+    /// `text` may begin with the byte order mark that some editors write.
     pub fn new(text: &'a str) -> Self {
         Self { text: text.strip_prefix('\u{feff}').unwrap_or(text), masked: Vec::new() }
     }
@@ -48,13 +48,13 @@ impl<'a> Source<'a> {
     pub fn place(&self, offset: usize) -> Place {
         let line = self.line_span(offset);
         Place {
-            // Spans of the parser lie within the text. For any other the place is that of its beginning.
+            // An offset outside of the text gives the first line.
             line: self.text.get(..line.start).unwrap_or_default().matches('\n').count() + 1,
             column: self.text.get(line.start..offset).unwrap_or_default().chars().count() + 1,
         }
     }
 
-    /// The line around an offset, without its end.
+    /// The line around an offset, without the line break.
     pub fn line_span(&self, offset: usize) -> Span {
         let offset = self.text.floor_char_boundary(offset);
         let (before, after) = self.text.split_at(offset);
@@ -64,7 +64,7 @@ impl<'a> Source<'a> {
         start..start + line.trim_end_matches('\r').len()
     }
 
-    /// The first line of `span`, with what is secret masked.
+    /// The first line of `span`, with secrets masked.
     pub fn excerpt(&self, span: &Span) -> Excerpt {
         let line = self.line_span(span.start);
         let mut cells: Vec<(char, usize)> = Vec::new();
@@ -73,7 +73,7 @@ impl<'a> Source<'a> {
         for (offset, c) in self.text.get(line.clone()).unwrap_or_default().char_indices() {
             let offset = line.start + offset;
             let mask = self.masked.iter().find(|mask| mask.contains(&offset));
-            // All characters of a masked value stand in the cells of one mask.
+            // All characters of a masked value share the cells of one mask.
             let from = if mask.is_some() && mask == masked { cells.len() - MASK.len() } else { cells.len() };
             match mask {
                 Some(_) if mask == masked => {}
@@ -85,13 +85,13 @@ impl<'a> Source<'a> {
                 underlined = Some(underlined.map_or(from, |u| u.start)..cells.len());
             }
         }
-        // What stands behind the line's end underlines that place.
+        // A span after the line's end underlines the column after the last character.
         let underlined = underlined.unwrap_or(cells.len()..cells.len() + 1);
         window(&cells, &underlined)
     }
 }
 
-/// Tabs and control characters would move the underline; wide characters take two columns.
+/// Replaces tabs and control characters, which would move the underline.
 fn push_char(cells: &mut Vec<(char, usize)>, c: char) {
     match c {
         '\t' => cells.extend([(' ', 1); 4]),
@@ -100,7 +100,7 @@ fn push_char(cells: &mut Vec<(char, usize)>, c: char) {
     }
 }
 
-/// The part of a long line that is worth showing.
+/// Cuts a long line around its underlined part.
 fn window(cells: &[(char, usize)], underlined: &Range<usize>) -> Excerpt {
     let too_long = cells.len() > COLUMNS_MAX;
     let from = if too_long { underlined.start.saturating_sub(COLUMNS_MAX / 3) } else { 0 };
@@ -111,7 +111,7 @@ fn window(cells: &[(char, usize)], underlined: &Range<usize>) -> Excerpt {
     let tail = if to < cells.len() { "..." } else { "" };
     let column = |cell: usize| {
         let inside = shown.get(..cell.saturating_sub(from)).unwrap_or(shown);
-        // Behind the line's end there is one column for each missing cell.
+        // Cells after the line's end are one column wide.
         lead.len() + width(inside) + cell.saturating_sub(from + inside.len()).min(1)
     };
     let text = shown.iter().map(|(c, _)| c).collect::<String>();
@@ -119,7 +119,7 @@ fn window(cells: &[(char, usize)], underlined: &Range<usize>) -> Excerpt {
     Excerpt { text: format!("{lead}{text}{tail}"), underlined: start..column(underlined.end).max(start + 1) }
 }
 
-/// How many columns of a terminal a character takes: Hangul, Han and emoji take two, combining marks none.
+/// Width of a character in terminal columns: 2 for Hangul, Han and emoji, 0 for combining marks.
 fn columns(c: char) -> usize {
     match u32::from(c) {
         0x0300..=0x036f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The excerpt as it is printed, with the place of what `wanted` begins.
+    /// The start, the end and the text of the excerpt for `wanted`.
     fn shown(text: &str, wanted: &str, masked: &[&str]) -> (usize, usize, String) {
         let mut source = Source::new(text);
         let span = |part: &str| {

@@ -1,4 +1,4 @@
-//! What a mapping will do, in words: one line of `check`.
+//! Summarizes each mapping in one line, for `check`.
 
 use super::section::Section;
 use base::Destination;
@@ -16,16 +16,17 @@ pub fn of_default(mapping: &Mapping) -> String {
     )
 }
 
-/// Where records go that can't be stored.
+/// Summarizes what happens to rejected and refused records.
 pub fn of_dead_letter(dead_letter: Option<&Store>) -> String {
     match dead_letter {
-        Some(dead_letter) => format!("what is rejected or refused -> {dead_letter}"),
-        None => "what is rejected or refused is counted and logged: there is no [dead_letter]".to_owned(),
+        Some(dead_letter) => format!("rejected and refused records -> {dead_letter}"),
+        None => "rejected and refused records are counted, logged and skipped: there is no [dead_letter]"
+            .to_owned(),
     }
 }
 
-/// `topics` as they are written.
-pub fn of(section: Section<'_>, topics: Option<&str>, mapping: &Mapping) -> String {
+/// Summarizes a mapping; `topics` as written in the file.
+pub fn of_mapping(section: Section<'_>, topics: Option<&str>, mapping: &Mapping) -> String {
     let rules = &mapping.rules;
     let parts = [
         Some(measurement(section, rules)),
@@ -117,7 +118,7 @@ fn kafka_time(rules: &Rules) -> String {
     format!("time of the Kafka record{distinct}")
 }
 
-/// A string as it is written.
+/// A string as written in the file.
 fn shown(section: Section<'_>, key: &str) -> Option<String> {
     section.value(key)?.get_ref().as_str().map(str::to_owned)
 }

@@ -1,20 +1,20 @@
-//! What is wrong with the TOML itself, said once for each cause.
+//! Explains syntax errors of the TOML, one message per cause.
 
 use super::source::{Source, Span};
 use base::text::printable;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
-/// The causes, and how far what was read in spite of them can be trusted.
+/// The syntax errors, and the parts of the file that they make unreliable.
 #[derive(Debug, Default)]
 pub struct Syntax {
     pub errors: Vec<(Span, String)>,
     pub broken_lines: Vec<usize>,
-    /// A broken table header, or a bracket or quote that is not closed, puts everything behind it in the wrong place.
+    /// Everything after a broken table header or an open bracket or quote may be in the wrong table.
     pub misplaced: bool,
 }
 
-/// One cause makes many errors: a list that is not closed swallows all lines after it.
+/// Groups the parser's errors by cause: an open list makes errors in all lines after it.
 pub fn explain(source: &Source<'_>, table: &DeTable<'_>, errors: &[Error]) -> Syntax {
     let mut values = Vec::new();
     collect_values(table, &mut values);
@@ -55,7 +55,7 @@ pub fn explain(source: &Source<'_>, table: &DeTable<'_>, errors: &[Error]) -> Sy
     syntax
 }
 
-const NOT_CLOSED: &str = "what begins here is not closed: its end bracket or end quote is missing";
+const NOT_CLOSED: &str = "this is not closed: its end bracket or end quote is missing";
 
 /// The values of keys, not those of table headers or of the parts of dotted keys.
 fn collect_values(table: &DeTable<'_>, values: &mut Vec<Span>) {
@@ -81,7 +81,7 @@ fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
     let line = source.text().get(source.line_span(span.start)).unwrap_or_default();
     if message.starts_with("string values must be quoted") {
         return if text.is_empty() {
-            "there is no value behind the \"=\"".to_owned()
+            "there is no value after the \"=\"".to_owned()
         } else {
             needs_quotes(line)
         };
@@ -91,9 +91,9 @@ fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
     }
     if message.starts_with("duplicate key") {
         return if line.trim_start().starts_with('[') {
-            format!("{} is there twice: put its keys under one", line.trim())
+            format!("{} appears twice: put its keys under one header", line.trim())
         } else {
-            format!("{text:?} is there twice: keep one")
+            format!("{text:?} appears twice: keep one")
         };
     }
     if message.contains("escape") {
@@ -103,10 +103,10 @@ fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
         return "the string has no end quote in its line".to_owned();
     }
     if text == ":" || message.starts_with("key with no value") {
-        return "behind a key comes \"=\" and its value".to_owned();
+        return "a key is followed by \"=\" and its value".to_owned();
     }
     if message.starts_with("invalid unquoted key") {
-        return "a key with other characters than letters of ASCII, digits, \"-\" and \"_\" stands in quotes"
+        return "a key with characters other than ASCII letters, digits, \"-\" and \"_\" must be quoted"
             .to_owned();
     }
     if message.starts_with("unclosed table") {
@@ -115,7 +115,7 @@ fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
     message.to_owned()
 }
 
-/// What the parser takes for a number, a date, true or false by its first letter, and is none: mostly text without its quotes.
+/// Explains a value that the parser takes for a number, date, true or false by its first letter: mostly text without quotes.
 fn unquoted(value: &str, message: &str, line: &str) -> Option<String> {
     if value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false") {
         return Some("true and false are written in small letters".to_owned());
@@ -142,7 +142,7 @@ fn unquoted(value: &str, message: &str, line: &str) -> Option<String> {
     }
 }
 
-/// Names the key where the line has one; the value itself may be a secret.
+/// Names the key if the line has one, and not the value, which may be a secret.
 fn needs_quotes(line: &str) -> String {
     let key = line.split_once('=').filter(|(_, value)| !value.trim_start().starts_with(['[', '{']));
     match key {
@@ -151,7 +151,7 @@ fn needs_quotes(line: &str) -> String {
     }
 }
 
-/// The value without quotes that an error is about or in.
+/// The value without quotes at the place of an error.
 fn bare_value<'t>(source: &Source<'t>, span: &Span) -> &'t str {
     const ENDS: [char; 8] = ['=', ',', '[', ']', '{', '}', '#', '"'];
     let is_end = |c: char| c.is_whitespace() || ENDS.contains(&c);
@@ -196,8 +196,8 @@ mod tests {
             &[(1, 5, "text needs quotes, as in a ="), (2, 5, "no value"), (3, 5, "needs quotes")],
             false,
         );
-        f("[log]\na = 1\na = 2\n", &[(3, 1, "\"a\" is there twice")], false);
-        f("[log]\n[kafka]\n[log]\n", &[(3, 2, "[log] is there twice")], true);
+        f("[log]\na = 1\na = 2\n", &[(3, 1, "\"a\" appears twice")], false);
+        f("[log]\n[kafka]\n[log]\n", &[(3, 2, "[log] appears twice")], true);
         f("a = [\"x\"\nb = 1\n[c]\nd = 'e'\n", &[(1, 5, "not closed")], true);
         f("x = 5s\na = [\"x\"\nb = 1\n", &[(1, 5, "needs quotes"), (2, 5, "not closed")], true);
         f("a = [\"x\" \"y\"]\nb = 5s\n", &[(1, 10, "missing comma"), (2, 5, "needs quotes")], false);
@@ -209,8 +209,8 @@ mod tests {
         f("a = '''x\nb = 1\n", &[(1, 5, "not closed")], true);
         f("a = \"x\nb = 1\n", &[(1, 7, "no end quote")], false);
         f("a = \"^x\\d\"\n", &[(1, 9, "in single quotes")], false);
-        f("a: 1\nb c\n", &[(1, 2, "comes \"=\""), (2, 3, "comes \"=\"")], false);
-        f("온도 = 1\n", &[(1, 1, "stands in quotes")], false);
+        f("a: 1\nb c\n", &[(1, 2, "followed by \"=\""), (2, 3, "followed by \"=\"")], false);
+        f("온도 = 1\n", &[(1, 1, "must be quoted")], false);
         f("[kafka\na = 1\n", &[(1, 7, "no end bracket")], true);
     }
 

@@ -1,4 +1,4 @@
-//! Whole files: what they mean, and what is said about their mistakes.
+//! Tests with whole files: their meaning, and the messages about their mistakes.
 
 use super::*;
 use std::path::Path;
@@ -11,7 +11,7 @@ mod reference;
 mod values;
 mod wrong_values;
 
-/// The shortest file that is right.
+/// The shortest valid file.
 const SMALL: &str = "
 [kafka]
 brokers = \"localhost:9092\"

@@ -1,23 +1,23 @@
-//! Topic names and patterns, in `[kafka]` and `[[mapping]]`.
+//! Reads topic names and patterns of `[kafka]` and `[[mapping]]`.
 
 use super::section::{Section, Text};
 use kafka::Topics;
 use regex::Regex;
 
-/// Kafka's own limit.
+/// Kafka's limit.
 const NAME_LEN_MAX: usize = 249;
 
 /// The topics of one table.
 pub struct TopicList {
     pub topics: Topics,
-    /// The names with their places.
+    /// The names with their places in the file.
     pub names: Vec<Text>,
-    /// Names and patterns as they are written, for people.
+    /// Names and patterns as written in the file.
     pub shown: Vec<String>,
 }
 
 impl TopicList {
-    /// Whether `other` has nothing that these lack. Patterns can be compared by their text only.
+    /// Whether this list has all topics of `other`. Patterns are compared by their text.
     pub fn covers(&self, other: &Self) -> bool {
         let same = |pattern: &Regex| self.topics.patterns.iter().any(|own| own.as_str() == pattern.as_str());
         self.matches_all()
@@ -33,7 +33,7 @@ impl TopicList {
     }
 }
 
-/// The value of `topics`: a list, or one alone.
+/// Reads `topics`: a list, or a single string.
 pub fn read(section: Section<'_>) -> Option<TopicList> {
     let texts = section.text_or_texts("topics")?;
     if texts.is_empty() {
@@ -81,7 +81,7 @@ impl TopicList {
 fn pattern(text: &Text) -> Result<Entry, String> {
     Regex::new(&text.value).map(Entry::Pattern).map_err(|error| {
         let words = error.to_string();
-        // The last line has the reason, those before it draw the pattern again.
+        // The last line has the reason; the lines before it repeat the pattern.
         let why = words.lines().last().unwrap_or_default().trim_start_matches("error: ");
         format!("{:?} is not a regular expression: {why}", text.shown())
     })
@@ -100,7 +100,7 @@ pub fn check_name(text: &Text) -> Result<(), String> {
             None => "; a regular expression starts with \"^\"".to_owned(),
         };
         return Err(format!(
-            "topic names hold only letters, digits, \".\", \"_\" and \"-\", unlike {shown:?}{remedy}"
+            "topic names have only letters, digits, \".\", \"_\" and \"-\", unlike {shown:?}{remedy}"
         ));
     }
     if name.len() > NAME_LEN_MAX || matches!(name, "." | "..") {
@@ -111,7 +111,7 @@ pub fn check_name(text: &Text) -> Result<(), String> {
     Ok(())
 }
 
-/// A glob such as `hn_*`, as other tools take them, written as a regular expression.
+/// Turns a glob of other tools, such as `hn_*`, into a regular expression.
 fn glob_as_regex(glob: &str) -> Option<String> {
     let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '*' | '?');
     if !glob.contains(['*', '?']) || !glob.chars().all(is_legal) {
@@ -126,7 +126,7 @@ fn glob_as_regex(glob: &str) -> Option<String> {
             c => regex.push(c),
         }
     }
-    // Without an end it matches all that begins so.
+    // A pattern without "$" matches every name that begins with it.
     if !glob.ends_with('*') {
         regex.push('$');
     }

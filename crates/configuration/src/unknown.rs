@@ -1,18 +1,19 @@
-//! Keys and tables that bridge.toml does not have: what was probably meant.
+//! Reports unknown keys and tables with the key or table that was probably meant.
 
 use super::context::Context;
-use super::schema::{self, Table, title};
+use super::keys::{self, KAFKA};
+use super::schema::{Table, title};
 use super::source::Span;
-use super::words::{self, Meaning};
+use super::synonyms::{self, Meaning};
 use base::suggest::{nearest, normalized};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-/// Reports what in `table` is unknown.
+/// Reports the unknown keys and tables in `table`.
 pub fn report(context: &Context<'_>, schema: &'static Table, table: &DeTable<'_>) {
     for (key, value) in table {
         let name: &str = key.get_ref();
-        if schema.keys.contains(&name) || schema.tables.contains(&name) {
+        if schema.has(name) {
             continue;
         }
         if is_table(value) {
@@ -36,18 +37,17 @@ fn report_key(context: &Context<'_>, schema: &'static Table, name: &str, span: &
     context.error(span, format!("unknown key {name:?} in {}{advice}", title(schema.name)));
 }
 
-/// What was meant by a key, as the end of a message. What is found so is not reported as missing besides.
+/// The suggestion for an unknown key, as the end of a message. The suggested key is then not reported as missing.
 fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
-    let known = || schema.keys.iter().chain(schema.tables).copied();
     let did_you_mean = |key: &'static str| {
         context.meant(schema.name, key);
         format!("; did you mean {key:?}?")
     };
     let plain = normalized(name);
-    if let Some(key) = known().find(|key| normalized(key) == plain) {
+    if let Some(key) = schema.names().find(|key| normalized(key) == plain) {
         return did_you_mean(key);
     }
-    match words::meaning(name, schema.name) {
+    match synonyms::meaning(name, schema.name) {
         Some(Meaning::Key(table, key)) if table == schema.name => return did_you_mean(key),
         Some(Meaning::Key(table, key)) => {
             context.meant(table, key);
@@ -56,20 +56,20 @@ fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
         Some(Meaning::Note(note)) => return format!(": {note}"),
         None => {}
     }
-    if schema.name == schema::KAFKA.name && name.contains('.') {
-        return ": properties of librdkafka stand in [kafka.librdkafka]".to_owned();
+    if schema.name == KAFKA.name && name.contains('.') {
+        return ": properties of librdkafka belong in [kafka.librdkafka]".to_owned();
     }
-    let holders = schema::holders(name);
+    let holders = keys::holders(name);
     if !holders.is_empty() {
         for (table, key) in &holders {
             context.meant(table.name, key);
         }
         let titles: Vec<String> = holders.iter().map(|(table, _)| title(table.name)).collect();
-        return format!("; it belongs into {}", titles.join(" or "));
+        return format!("; it belongs in {}", titles.join(" or "));
     }
-    match nearest(name, known()) {
+    match nearest(name, schema.names()) {
         Some(key) => did_you_mean(key),
-        None => format!(": it has {}", known().collect::<Vec<_>>().join(", ")),
+        None => format!(": it has {}", schema.names().collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -81,7 +81,7 @@ fn report_table(
 ) {
     let name: &str = key.get_ref();
     let full = if schema.name.is_empty() { name.to_owned() } else { format!("{}.{name}", schema.name) };
-    let advice = match words::table_meaning(&full) {
+    let advice = match synonyms::table_meaning(&full) {
         Some((table, note)) => {
             context.meant("", table);
             format!(": {note}")
@@ -107,7 +107,7 @@ fn advise_table(context: &Context<'_>, schema: &'static Table, name: &str) -> St
     format!(": there are {}", tables.join(", "))
 }
 
-/// `[outputs.influxdb_v2]`, or `bootstrap.servers = "..."`: the whole name is what is known.
+/// Reports tables and keys that are known by their dotted name: `[outputs.influxdb_v2]`, `bootstrap.servers = "..."`.
 fn reported_inside(
     context: &Context<'_>,
     schema: &'static Table,
@@ -123,7 +123,7 @@ fn reported_inside(
     }
 }
 
-/// Reports the parts of a dotted name that are known as a whole; whether there were any.
+/// Reports the dotted names inside a table that are known as a whole, and returns whether there were any.
 fn report_inside(
     context: &Context<'_>,
     schema: &'static Table,
@@ -133,16 +133,16 @@ fn report_inside(
     let mut reported = false;
     for (key, value) in table {
         let name = format!("{parent}.{}", key.get_ref());
-        // Only a dot between them: they stand in one place, not under two headers.
+        // Only a dot is between them: both are in one place, not under two headers.
         let is_joined = parent_span.end + 1 == key.span().start;
         let span = if is_joined { parent_span.start..key.span().end } else { key.span() };
-        if let Some((table, note)) = words::table_meaning(&name).filter(|_| is_table(value)) {
+        if let Some((table, note)) = synonyms::table_meaning(&name).filter(|_| is_table(value)) {
             context.meant("", table);
             context.error(&span, format!("unknown table {}: {note}", written(&name, value)));
             reported = true;
         } else if let Some(inside) = value.get_ref().as_table() {
             reported |= report_inside(context, schema, (&name, span), inside);
-        } else if words::meaning(&name, schema.name).is_some() || schema.name == schema::KAFKA.name {
+        } else if synonyms::meaning(&name, schema.name).is_some() || schema.name == KAFKA.name {
             report_key(context, schema, &name, &span);
             reported = true;
         }

@@ -1,13 +1,13 @@
-//! `url` and `urls` of `[influx]`.
+//! Reads `url` and `urls` of `[influx]`, and the address of a token endpoint.
 
 use super::section::{Section, Text};
 use reqwest::Url;
 
-/// Addresses of one and the same database.
+/// The addresses of the database: one or several.
 pub fn read(section: Section<'_>) -> Option<Vec<Url>> {
     let key = match (section.has("url"), section.has("urls")) {
         (true, true) => {
-            section.error("urls", "`url` and `urls` are both here: keep one of them");
+            section.error("urls", "`url` and `urls` are both set: keep one of them");
             return None;
         }
         (false, true) => "urls",
@@ -34,7 +34,7 @@ fn checked(section: Section<'_>, text: &Text) -> Option<Url> {
         .ok()
 }
 
-/// Where a login gives tokens.
+/// The address that issues tokens.
 pub fn endpoint(section: Section<'_>, text: &Text) -> Option<Url> {
     let url = Url::parse(&text.value).ok().filter(Url::has_host);
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
@@ -50,7 +50,7 @@ pub fn endpoint(section: Section<'_>, text: &Text) -> Option<Url> {
     let shown = if text.value.contains('@') { "the address" } else { text.shown() };
     section.refuse(
         text,
-        format!("{shown}: this is no address such as \"https://id.example.com/oauth2/token\", without a login and a \"?\""),
+        format!("{shown}: this is not an address such as \"https://id.example.com/oauth2/token\", without a login and a \"?\""),
     );
     None
 }

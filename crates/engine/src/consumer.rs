@@ -1,8 +1,9 @@
 //! One consumer: a control thread that polls the group, and the data thread that it starts and outlives.
 
+use crate::data_thread::{DataThread, EngineContext, Request};
+use crate::reject_limiter::blocked_topic;
 use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
-use crate::{DataThread, EngineContext, Request, blocked_topic};
 use base::stop::Stop;
 use kafka::OffsetReset;
 use kafka::{Member, MemberError, Resumed, UntilEnd};
@@ -239,7 +240,7 @@ fn control(
             expiry.check(Instant::now(), || partitions(lags, &context.counters));
         }
         let resumed = member.take_resumed();
-        Resumed::tell(&resumed);
+        Resumed::log(&resumed);
         Counters::add(&context.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
         // An active alarm says more, and is repeated.
         let why_idle = || if member.has_alarm() { None } else { member.why_idle(waits_for_influx(context)) };

@@ -13,8 +13,10 @@ use crate::batch::{Budget, Limits};
 use crate::commit::Unsettled;
 use crate::dispatcher::{Dispatcher, DispatcherSettings, ReadMode, SettledOffsets};
 use crate::lane_tasks::WritingLanes;
+use crate::refused_letters::DeadLetterContext;
+use crate::reject_limiter::ProbeDelays;
+use crate::routing::Routing;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimesWriter};
-use crate::{DeadLetterContext, ProbeDelays, Routing};
 use ::mapping::RecordLimits;
 use base::stop::Stop;
 use influx::Writer;
@@ -231,7 +233,7 @@ impl DataThread {
         if offsets.is_empty() {
             return;
         }
-        self.consumer.context().explicit_commits.ask(went_back);
+        self.consumer.context().explicit_commits.request(went_back);
         if let Err(error) = self.consumer.store_offsets(&offsets_of(&offsets)) {
             // A partition is being revoked: its revocation commits the offset.
             debug!(%error, "offsets were not stored");

@@ -20,8 +20,8 @@ use tracing::warn;
 
 /// Records fetched at once: enough to make the call cheap, few enough to pin little of librdkafka's memory while a lane has no room.
 const RECORDS_PER_TURN: usize = 256;
-/// How often alarms of blocked topics are repeated to the registry, which decides when one is logged again, and summaries of
-/// warnings that were kept back are due.
+/// Interval of repeating the alarms of blocked topics to the registry, which decides when an alarm is logged again, and of summaries of
+/// suppressed warnings.
 const REPEAT_EVERY: Duration = Duration::from_secs(1);
 
 /// Settings of a dispatcher, and what it shares with others.
@@ -81,7 +81,7 @@ pub enum ReadMode {
 }
 
 /// Receives the settled offsets of the revoked partitions.
-pub type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
+type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
 
 struct PendingRevoke {
     partitions: Vec<(TopicPartition, AssignmentId)>,
@@ -251,10 +251,10 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             if assigned.is_empty() || assigned.iter().any(|(_, assignment)| is_open(*assignment)) {
                 continue;
             }
-            let known = handler.routes.topic_mut(topic);
-            known.limiter.end_failed_probe(now);
-            let Some(how) = known.limiter.resumption(now) else { continue };
-            let name = Arc::clone(&known.name);
+            let entry = handler.routes.topic_mut(topic);
+            entry.limiter.end_failed_probe(now);
+            let Some(how) = entry.limiter.resumption(now) else { continue };
+            let name = Arc::clone(&entry.name);
             let unsettled = |(at, assignment): (TopicPartition, AssignmentId)| {
                 (at, handler.tracker.unsettled(assignment))
             };
@@ -295,7 +295,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         self.handler.routes.topic_mut(resumable.topic).limiter.postpone(now);
     }
 
-    /// Logs what was kept back so far: nothing may follow.
+    /// Logs how many warnings were suppressed so far, because the data thread ends.
     pub fn summarize_all(&mut self) {
         self.handler.reporter.summarize_all();
     }

@@ -60,7 +60,7 @@ struct Turn {
     bytes: u64,
     lines: u64,
     filtered: u64,
-    /// Indexes of the topics whose mappers saw records; a topic may be listed more than once.
+    /// Indexes of the topics whose mappers saw records: at most one entry per record of the turn.
     topics: Vec<usize>,
 }
 
@@ -229,9 +229,8 @@ impl RecordHandler {
     /// records, and counts them for the limiters of their topics.
     pub fn batch_finished(&mut self, finished: &FinishedBatch, destination: &Destination, now: Instant) {
         for blocked in &finished.delivered.blocked {
-            let assignment = finished.batch.origin(blocked.line).assignment;
             // The next owner of a revoked partition meets the limit itself.
-            let Some(at) = finished.batch.partition_of(assignment) else { continue };
+            let Some(at) = finished.batch.source(blocked.line).partition else { continue };
             let Some(topic) = self.routes.topic_named(&at.topic) else { continue };
             let (cause, place) = (blocked.cause.name(), destination.to_string());
             let by = ServerBlock { cause, at: &place, why: &blocked.why, remedy: &blocked.remedy };
@@ -245,19 +244,18 @@ impl RecordHandler {
         }
         let mut last = None;
         for refused in &finished.delivered.refused {
-            let origin = finished.batch.origin(refused.line);
-            let partition = finished.batch.partition_of(origin.assignment);
-            let record = partition.map(|at| (at.as_ref(), origin.offset));
-            self.reporter.refused(finished, destination, refused, record, &self.counters.rejections, now);
-            if let Some(at) = partition {
+            let source = finished.batch.source(refused.line);
+            self.reporter.refused(finished, destination, refused, &source, &self.counters.rejections, now);
+            if let Some(at) = source.partition {
                 self.counters.refuse(&at.topic, 1);
             }
             // The limiter counts records: several refused lines of one record count once.
-            let record = Some((origin.assignment, origin.offset));
+            let record = Some((source.assignment, source.offset));
             if std::mem::replace(&mut last, record) == record {
                 continue;
             }
-            let Some(topic) = partition.and_then(|at| self.routes.topic_named(&at.topic)) else { continue };
+            let topic = source.partition.and_then(|at| self.routes.topic_named(&at.topic));
+            let Some(topic) = topic else { continue };
             if topic.limiter.refuse(1, || refused.why.to_string(), now) {
                 topic.limiter.alarm(&topic.name, &self.alarms, now);
             }

@@ -240,18 +240,18 @@ fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[AssignmentId
     let mut refused: Vec<_> = delivered.refused.iter().collect();
     refused.sort_by_key(|refused| refused.line);
     for refused in refused {
-        let origin = batch.origin(refused.line);
-        if blocked.contains(&origin.assignment) {
+        let source = batch.source(refused.line);
+        if blocked.contains(&source.assignment) {
             continue;
         }
         // The partition was revoked before the batch was closed: its next owner writes the letters.
-        let Some(at) = batch.partition_of(origin.assignment) else { continue };
-        let line = (refused.line, origin.line as usize);
+        let Some(at) = source.partition else { continue };
+        let line = (refused.line, source.line as usize);
         match records.last_mut() {
-            Some(last) if last.offset == origin.offset && last.at == *at => last.lines.push(line),
+            Some(last) if last.offset == source.offset && last.at == *at => last.lines.push(line),
             _ => records.push(RefusedRecord {
                 at: Arc::clone(at),
-                offset: origin.offset,
+                offset: source.offset,
                 lines: vec![line],
                 why: Arc::clone(&refused.why),
             }),

@@ -1,11 +1,10 @@
 //! Log messages of the data thread: first lines, rejected records, refused lines, dropped values.
 
-use crate::batch::{COLLISION_REMEDY, Collisions};
+use crate::batch::{COLLISION_REMEDY, Collisions, RecordSource};
 use crate::dead_letter::REFUSED;
 use crate::lane::FinishedBatch;
 use crate::telemetry::{Counters, RejectedRecord, Rejections};
 use base::Destination;
-use base::TopicPartition;
 use base::record::Record;
 use base::text::{printable, printable_bytes};
 use influx::RefusedLine;
@@ -161,12 +160,12 @@ impl Reporter {
         finished: &FinishedBatch,
         destination: &Destination,
         refused: &RefusedLine,
-        record: Option<(&TopicPartition, i64)>,
+        source: &RecordSource<'_>,
         last: &Rejections,
         now: Instant,
     ) {
         let (topic, partition, offset) =
-            record.map_or(("", -1, -1), |(at, offset)| (at.topic.as_str(), at.partition, offset));
+            source.partition.map_or(("", -1, -1), |at| (at.topic.as_str(), at.partition, source.offset));
         let text = finished.lines.line(refused.line).trim_ascii_end();
         let (element, reason, why) = (None, REFUSED, &refused.why);
         last.record(RejectedRecord { topic, partition, offset, element, reason, why, text }, now);

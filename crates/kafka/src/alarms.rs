@@ -1,7 +1,6 @@
-//! AlarmRegistry for everything that keeps a consumer from reading Kafka: brokers, login, TLS, permissions on the group and on topics.
+//! Alarms for everything that stops a consumer from reading Kafka: brokers, login, TLS, permissions on the group and on topics.
 //!
-//! librdkafka reports errors once and never reports that they are over. Its statistics say which brokers are connected, every few
-//! seconds. An alarm begins with an error or with missing connections, and ends with evidence: a connected broker, a commit, an
+//! librdkafka reports an error once and never reports its end. Its statistics show every few seconds which brokers are connected. An alarm begins with an error or with missing connections, and ends with evidence: a connected broker, a commit, an
 //! assignment, or a topic that is readable again.
 
 use super::diagnosis::{Advice, Cause, Fault, diagnose};
@@ -16,31 +15,31 @@ use std::time::{Duration, Instant};
 
 /// Without a connected broker for this long, Kafka is unreachable. A restart of one broker, or a reconnect, takes less.
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(10);
-/// librdkafka suppresses an identical error for 30 s. An error that did not return within three times that is out of date.
+/// Age at which an error is out of date. librdkafka suppresses an identical error for 30 s.
 const RECENT: Duration = Duration::from_secs(90);
-/// A denied fetch is tried again, and reported again, every 5 s.
+/// Age at which a denied fetch is out of date. librdkafka repeats the fetch, and the report, every 5 s.
 const DENIED_FETCH_RECENT: Duration = Duration::from_secs(30);
-/// A group that was denied outside of a commit counts as usable again after this long as a member without another denial.
+/// A group that denied a request other than a commit counts as usable after this long as a steady member.
 const GROUP_STEADY: Duration = Duration::from_secs(15);
-/// Interval between two requests that ask whether denied topics are readable again.
+/// Interval of requests that check whether denied topics are readable again.
 const CHECK_TOPICS_EVERY: Duration = Duration::from_secs(10);
-/// Topics with an alarm of their own. A user without any permission is denied all topics, and the first ones say enough.
+/// Topics with an alarm of their own. A user without any permission is denied all topics, and the first alarms are enough.
 const TOPICS_MAX: usize = 20;
 /// Throttling shown by the statistics explains timeouts for this long.
 const THROTTLED_RECENT: Duration = Duration::from_mins(1);
-/// Characters of librdkafka's words in an alarm.
+/// Characters of librdkafka's text in an alarm.
 const WHY_MAX: usize = 300;
 
-/// What keeps the consumer from its brokers.
+/// A problem between the consumer and its brokers.
 #[derive(Clone, Debug)]
 struct Problem {
     fault: Fault,
     why: String,
     at: Instant,
-    /// The broker said so itself. Otherwise the cause is deduced from how a connection ended, and a restarting broker ends
+    /// Whether the broker itself reported it. Otherwise the cause is deduced from the end of a connection, and a restarting broker ends
     /// connections in the same way.
     is_certain: bool,
-    /// A second handshake found out why the certificate is not trusted.
+    /// Whether `why` begins with the cause that a second handshake found.
     is_detailed: bool,
 }
 
@@ -50,11 +49,11 @@ impl Problem {
     }
 }
 
-/// Whether any broker serves this client.
+/// The connection to the cluster as a whole.
 #[derive(Debug)]
 struct Link {
     is_connected: bool,
-    /// The last time at which a broker answered; before the first answer, the start of the client.
+    /// Last response of a broker; before the first one, the start of the client.
     answered: Instant,
     received_bytes: u64,
     /// The newest problem that names its cause: login, TLS, wrong port.
@@ -68,11 +67,11 @@ impl Link {
         Self { is_connected: false, answered: now, received_bytes: 0, specific: None, transport: None }
     }
 
-    fn note(&mut self, problem: Problem) {
+    fn record(&mut self, problem: Problem) {
         let is_specific = problem.cause() != Some(Cause::Unreachable) || problem.is_detailed;
         let slot = if is_specific { &mut self.specific } else { &mut self.transport };
         match slot {
-            // The later report of the same problem says less.
+            // A later report of the same problem has fewer details.
             Some(before)
                 if before.cause() == problem.cause() && before.is_detailed && !problem.is_detailed =>
             {
@@ -88,12 +87,12 @@ impl Link {
         let has_received = received > self.received_bytes;
         self.received_bytes = received;
         self.is_connected = real().any(|broker| broker.state == "UP");
-        // A broker that refuses the login answers, too, and so does a controller.
+        // Brokers that refuse the login also respond, and so do controllers.
         let is_refused = self.specific.as_ref().is_some_and(|problem| problem.at > self.answered);
         if self.is_connected {
             (self.answered, self.specific, self.transport) = (now, None, None);
         } else if has_received && !is_refused {
-            // Connections that come and go between two statistics.
+            // A connection opened and closed between two statistics.
             self.answered = now;
         }
     }
@@ -121,25 +120,25 @@ impl Link {
     }
 }
 
-/// A broker that the cluster itself named, or the group's coordinator. An address of `kafka.brokers` that no broker
-/// advertises has the number -1: it may be a controller's, or the advertised names may not resolve here.
+/// Whether the cluster itself named this broker, or it is the group's coordinator. An address of `kafka.brokers` that no broker
+/// advertises has the id -1: it may be a controller's, or the advertised names may not resolve here.
 fn is_real(broker: &Broker) -> bool {
     broker.nodeid >= 0 && broker.source != "internal"
 }
 
-/// A permission that is missing.
+/// A missing permission.
 #[derive(Debug)]
 struct Denied {
     why: String,
     at: Instant,
-    /// A commit was denied, so only a commit shows that the permission is there again.
+    /// Whether a commit was denied. Only a commit shows that this permission is granted.
     by_commit: bool,
-    /// The permission to see the topic is missing, not only the one to fetch from it.
+    /// Whether the topic is invisible to this user. Otherwise only fetches are denied.
     is_hidden: bool,
     watch: AlarmGuard,
 }
 
-/// All alarms of one consumer, and the log of its other trouble.
+/// All alarms of one consumer, and the log of its other errors.
 #[derive(Debug)]
 pub struct KafkaAlarms {
     pub trouble: Trouble,
@@ -171,12 +170,12 @@ impl KafkaAlarms {
         }
     }
 
-    /// Whether an alarm says why nothing is read.
+    /// Whether an active alarm explains why no records are read.
     pub fn are_raised(&self) -> bool {
         self.link_alarm.is_some() || self.group.is_some() || !self.topics.is_empty()
     }
 
-    /// An error that librdkafka reports. `is_detailed`: the text begins with what a second handshake found out.
+    /// Handles an error of librdkafka. `is_detailed`: the text begins with the cause that a second handshake found.
     pub fn error(&mut self, code: Option<RDKafkaErrorCode>, text: &str, is_detailed: bool, now: Instant) {
         let Some(advice) = code.and_then(|code| diagnose(code, text, self.is_throttled(now))) else {
             return self.trouble.report(code, text, false);
@@ -184,10 +183,10 @@ impl KafkaAlarms {
         let why = printable(text, WHY_MAX);
         match advice.cause() {
             Some(Cause::GroupDenied) => self.deny_group(why, false, now),
-            // Which topic is denied, the brokers are asked.
+            // The error does not name the topic, so the brokers are queried.
             Some(Cause::TopicDenied) => self.check_topics_at = Some(now),
             Some(_) => {
-                // Each error comes twice, the second time without its reason; that all brokers are down is no reason either.
+                // librdkafka reports each error twice, the second time without its reason. "All brokers down" is no reason either.
                 let says_little = text.starts_with("Message consumption error")
                     || code == Some(RDKafkaErrorCode::AllBrokersDown);
                 let known = [&self.link.specific, &self.link.transport].into_iter().flatten();
@@ -195,26 +194,26 @@ impl KafkaAlarms {
                     known.into_iter().any(|problem| now.saturating_duration_since(problem.at) < RECENT);
                 if !(says_little && is_known) {
                     let Advice { fault, is_certain } = advice;
-                    self.link.note(Problem { fault, why, at: now, is_certain, is_detailed });
+                    self.link.record(Problem { fault, why, at: now, is_certain, is_detailed });
                 }
                 self.tick(now);
             }
             None => {}
         }
-        let is_told = match advice.cause() {
+        let has_alarm = match advice.cause() {
             Some(Cause::GroupDenied | Cause::TopicDenied) => true,
             Some(_) => self.link_alarm.is_some(),
             None => false,
         };
-        if !is_told {
+        if !has_alarm {
             self.trouble.report(code, text, self.is_throttled(now));
         }
     }
 
-    /// A line of librdkafka's log: that an address is a controller's is said nowhere else.
+    /// Handles a line of librdkafka's log. Only the log shows that an address is a controller's.
     pub fn log(&mut self, facility: &str, text: &str, now: Instant) {
         if is_controller(facility, text) {
-            self.link.note(Problem {
+            self.link.record(Problem {
                 fault: Fault::Controller,
                 why: printable(text, WHY_MAX),
                 at: now,
@@ -239,7 +238,7 @@ impl KafkaAlarms {
         self.tick(now);
     }
 
-    /// The outcome of a commit.
+    /// Handles the result of a commit.
     pub fn committed(&mut self, error: Option<RDKafkaErrorCode>, now: Instant) {
         match error {
             None => self.group_works(now),
@@ -250,7 +249,7 @@ impl KafkaAlarms {
         }
     }
 
-    /// The group assigned partitions, or the outcome of a commit showed that the group may be used.
+    /// Ends the alarm of a denied group: partitions were assigned, or a commit succeeded.
     pub fn group_works(&mut self, now: Instant) {
         if let Some(mut denied) = self.group.take() {
             denied.watch.recovered(now);
@@ -263,7 +262,7 @@ impl KafkaAlarms {
         self.tick(now);
     }
 
-    /// A fetch from this topic was denied.
+    /// Handles a denied fetch from this topic.
     pub fn fetch_denied(&mut self, topic: &str, text: &str, now: Instant) {
         self.deny_topic(topic, printable(text, WHY_MAX), false, now);
         self.tick(now);
@@ -280,14 +279,13 @@ impl KafkaAlarms {
         self.check_topics_at = Some(self.check_topics_at.map_or(next, |due| due.min(next)));
     }
 
-    /// Topics whose alarms stand, where it is time to ask the brokers about the topics. The answer is
-    /// [`KafkaAlarms::topics_checked`]'s.
+    /// Topics with an active alarm, when a query about them is due. The caller hands the result to [`KafkaAlarms::topics_checked`].
     pub fn topics_to_check(&mut self, now: Instant) -> Option<Vec<String>> {
         self.check_topics_at.take_if(|due| *due <= now)?;
         Some(self.topics.keys().cloned().collect())
     }
 
-    /// The brokers were asked: these topics are denied, and others are not. None: the brokers did not answer.
+    /// Handles the result of a query: these topics are denied, and no others. None: the brokers did not respond.
     pub fn topics_checked(&mut self, hidden: Option<&[String]>, now: Instant) {
         let Some(hidden) = hidden else {
             self.check_topics_at = Some(now + CHECK_TOPICS_EVERY);
@@ -308,7 +306,7 @@ impl KafkaAlarms {
         }
     }
 
-    /// The mean time by which brokers make this client wait is not zero, or was not a moment ago.
+    /// Whether the statistics showed throttling recently.
     pub fn is_throttled(&self, now: Instant) -> bool {
         self.throttled_at.is_some_and(|at| now.saturating_duration_since(at) < THROTTLED_RECENT)
     }
@@ -337,16 +335,16 @@ impl KafkaAlarms {
     }
 }
 
-/// `place`: what is asked, and librdkafka's words.
+/// Raises or repeats an alarm. `place`: brokers or group, and librdkafka's text.
 fn fail(watch: &mut AlarmGuard, fault: Fault, scope: &Scope, place: (&str, &str), now: Instant) {
     let (at, why) = place;
-    // Only faults with an alarm are noted.
+    // Only faults with a cause get here.
     let cause = fault.cause().unwrap_or(Cause::Unreachable).name();
     let remedy = || fault.to_string();
     watch.failed(alarm::FailureReport { cause, blocks: true, scope, at, why, remedy: &remedy }, now);
 }
 
-/// librdkafka knows from the versions that a controller offers that the controller answers no metadata requests.
+/// Whether a line of the log shows a `KRaft` controller: the API versions that it offers have no metadata request.
 fn is_controller(facility: &str, text: &str) -> bool {
     facility == "METADATA"
         && text.contains("Metadata request failed")

@@ -1,7 +1,7 @@
-//! Where partitions begin that nothing is committed of, if that is not at their earliest record.
+//! Chooses the first offset of partitions without a committed offset, by `kafka.offset_reset`.
 //!
-//! librdkafka has one property for this and for offsets that are not in Kafka any more, and those always resume at the
-//! earliest. So that property says "earliest", and the other two choices are made here, before the partitions are fetched.
+//! librdkafka's `auto.offset.reset` also applies to offsets that Kafka has deleted, where reading always resumes at the
+//! earliest record. The bridge therefore sets it to "earliest" and implements "latest" and "error" here, before the first fetch.
 
 use super::MemberError;
 use super::context::{GroupConsumer, summary};
@@ -15,12 +15,12 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::time::Duration;
 use tracing::{info, warn};
 
-/// The coordinator may be moving. The group waits for this member meanwhile.
+/// Time limit of the request for committed offsets. The coordinator may be moving, and the group waits meanwhile.
 const COMMITTED_MAX: Duration = Duration::from_secs(30);
 const ENDS_MAX: Duration = Duration::from_secs(10);
 
-/// Sets the offsets of those in `assigned` that have none committed. Returns them, where they are to be committed:
-/// otherwise a restart before their first record would pass over what came in between.
+/// Sets the offsets of partitions in `assigned` that have none committed. Returns the offsets that the caller must commit:
+/// otherwise a restart before the first record would skip the records produced in between.
 pub fn choose(
     consumer: &GroupConsumer,
     assigned: &mut TopicPartitionList,
@@ -39,11 +39,11 @@ pub fn choose(
     let mut known = Vec::new();
     for (at, end) in ends(consumer, &fresh) {
         let offset = end.map_or(Offset::End, |end| Offset::Offset(end.get()));
-        // It is in the list, and the offset is a position.
+        // Infallible: the partition is in the list, and the offset is valid.
         let _infallible = assigned.set_partition_offset(&at.topic, at.partition, offset);
         known.extend(end.map(|end| (at, end)));
     }
-    info!(partitions = %summary(&fresh), "nothing is committed: reading what comes from now on, as `kafka.offset_reset` says");
+    info!(partitions = %summary(&fresh), "no offset is committed: reading only new records, because `kafka.offset_reset` is \"latest\"");
     Ok(known)
 }
 
@@ -51,27 +51,32 @@ fn without_offset(
     consumer: &GroupConsumer,
     assigned: &TopicPartitionList,
 ) -> KafkaResult<Vec<TopicPartition>> {
-    let mut asked = TopicPartitionList::with_capacity(assigned.count());
+    let mut wanted = TopicPartitionList::with_capacity(assigned.count());
     for element in assigned.elements() {
-        asked.add_partition(element.topic(), element.partition());
+        wanted.add_partition(element.topic(), element.partition());
     }
-    let committed = consumer.committed_offsets(asked, COMMITTED_MAX)?;
+    let committed = consumer.committed_offsets(wanted, COMMITTED_MAX)?;
     let elements = committed.elements();
-    // Of one with an error librdkafka asks again by itself.
+    // librdkafka repeats the request for a partition with an error.
     let fresh = elements.iter().filter(|e| e.error().is_ok() && e.offset() == Offset::Invalid);
     Ok(fresh.map(partition_of).collect())
 }
 
-/// Where the next record of each will be, if the brokers say so.
-pub fn ends(consumer: &GroupConsumer, of: &[TopicPartition]) -> Vec<(TopicPartition, Option<NextOffset>)> {
-    let mut asked = TopicPartitionList::with_capacity(of.len());
-    for at in of {
-        // In the place of a timestamp this asks for the end.
-        let _infallible = asked.add_partition_offset(&at.topic, at.partition, Offset::End);
+/// The end offset of each partition; None where the brokers do not answer.
+pub fn ends(
+    consumer: &GroupConsumer,
+    partitions: &[TopicPartition],
+) -> Vec<(TopicPartition, Option<NextOffset>)> {
+    let mut wanted = TopicPartitionList::with_capacity(partitions.len());
+    for at in partitions {
+        // Instead of a timestamp, this requests the end.
+        let _infallible = wanted.add_partition_offset(&at.topic, at.partition, Offset::End);
     }
-    let answer = consumer.offsets_for_times(asked, ENDS_MAX);
-    let answer = answer.inspect_err(|error| warn!(%error, "the ends of partitions are not known yet"));
-    // Without an answer no end is known, which callers ask for again or leave to librdkafka.
+    let answer = consumer.offsets_for_times(wanted, ENDS_MAX);
+    let answer = answer.inspect_err(
+        |error| warn!(%error, "the ends of partitions are not known yet; requesting them again"),
+    );
+    // Callers repeat the request for an unknown end, or leave the partition to librdkafka.
     let answer = answer.unwrap_or_default();
     let end = |at: &TopicPartition| {
         let element = answer.find_partition(&at.topic, at.partition)?;
@@ -80,5 +85,5 @@ pub fn ends(consumer: &GroupConsumer, of: &[TopicPartition]) -> Vec<(TopicPartit
             _ => None,
         }
     };
-    of.iter().map(|at| (at.clone(), end(at))).collect()
+    partitions.iter().map(|at| (at.clone(), end(at))).collect()
 }

@@ -1,4 +1,4 @@
-//! Why a broker's certificate is not trusted: librdkafka says only that it is not.
+//! Finds out why a broker's certificate is not trusted. librdkafka reports only that it is not.
 
 use base::http::http_builder;
 use reqwest::{Certificate, Url};
@@ -7,22 +7,22 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// The broker answered just now; the thread that asks serves the group, too.
-const ASK_MAX: Duration = Duration::from_secs(2);
+/// Time limit of the handshake. The broker answered a moment ago, and the calling thread also serves the group.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(2);
 
-/// For what librdkafka said, such as `ssl://host:9093/bootstrap: SSL handshake failed: ...`. A second handshake is begun there,
-/// by the client that also speaks to InfluxDB, which does say it. None: it finds nothing wrong.
-pub fn why_untrusted(said: &str, ca_file: Option<&Path>) -> Option<String> {
-    let (_, rest) = said.split_once("ssl://")?;
+/// Starts a second TLS handshake with the broker that `error` names, as in `ssl://host:9093/bootstrap: SSL handshake failed: ...`.
+/// It uses the HTTP client, whose TLS library reports causes. None: the handshake finds nothing wrong.
+pub fn why_untrusted(error: &str, ca_file: Option<&Path>) -> Option<String> {
+    let (_, rest) = error.split_once("ssl://")?;
     let (broker, _) = rest.split_once('/')?;
     let url = Url::parse(&format!("https://{broker}/")).ok()?;
-    let mut builder = http_builder(&url, ASK_MAX).no_proxy();
+    let mut builder = http_builder(&url, HANDSHAKE_MAX).no_proxy();
     if let Some(path) = ca_file {
         let certificates = Certificate::from_pem_bundle(&std::fs::read(path).ok()?).ok()?;
         builder = builder.tls_certs_only(certificates);
     }
     let client = builder.build().ok()?;
-    let ask = || {
+    let handshake = || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
         let error = runtime.block_on(async { client.get(url).send().await }).err()?;
         let mut cause = error.source();
@@ -33,8 +33,8 @@ pub fn why_untrusted(said: &str, ca_file: Option<&Path>) -> Option<String> {
         }
         last.filter(|last| last.contains("certificate"))
     };
-    // The caller may be a thread of a runtime, which must not wait for another one.
-    thread::scope(|scope| scope.spawn(ask).join()).ok()?
+    // The caller may be a thread of a tokio runtime, which must not block on another runtime.
+    thread::scope(|scope| scope.spawn(handshake).join()).ok()?
 }
 
 #[cfg(test)]
@@ -43,9 +43,9 @@ mod tests {
     use rustls::pki_types::pem::PemObject as _;
 
     #[test]
-    fn says_what_the_handshake_says() {
+    fn reports_the_cause_that_the_handshake_finds() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let said = format!("ssl://{}/bootstrap: certificate verify failed", listener.local_addr().unwrap());
+        let error = format!("ssl://{}/bootstrap: certificate verify failed", listener.local_addr().unwrap());
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/testdata/tls");
         thread::spawn(move || {
             let _installed_before = rustls::crypto::ring::default_provider().install_default();
@@ -60,18 +60,18 @@ mod tests {
                 let _refused = session.complete_io(&mut stream);
             }
         });
-        // Its own certificate is no authority.
-        let why = why_untrusted(&said, Some(&folder.join("server.pem"))).unwrap();
+        // The server's own certificate is not an authority.
+        let why = why_untrusted(&error, Some(&folder.join("server.pem"))).unwrap();
         assert!(why.contains("certificate"), "{why}");
-        assert_eq!(why_untrusted(&said, Some(&folder.join("ca.pem"))), None);
+        assert_eq!(why_untrusted(&error, Some(&folder.join("ca.pem"))), None);
     }
 
     #[test]
-    fn nothing_is_said_of_what_does_not_answer() {
-        for said in
+    fn reports_nothing_for_servers_that_do_not_answer() {
+        for error in
             ["", "ssl://", "ssl://:9/", "sasl_ssl://127.0.0.1:1/bootstrap: no", "1/1 brokers are down"]
         {
-            assert_eq!(why_untrusted(said, None), None, "{said}");
+            assert_eq!(why_untrusted(error, None), None, "{error}");
         }
     }
 }

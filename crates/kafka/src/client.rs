@@ -35,7 +35,7 @@ pub type AdminClient = Client<rdkafka::admin::AdminClient<ClientLog>>;
 /// A consumer that is a member of the group.
 pub type MemberClient = Client<Arc<GroupConsumer>>;
 
-/// What the brokers answered to one produced record.
+/// The brokers' response to one produced record.
 pub type Acknowledgement = Result<(), RDKafkaErrorCode>;
 
 impl MemberClient {

@@ -1,4 +1,5 @@
-//! librdkafka's callbacks, which run on the control thread: rebalances become events that the data thread acknowledges.
+//! librdkafka's callbacks for a member of the group. They run on the control thread and turn rebalances into events that the data
+//! thread acknowledges.
 
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
@@ -29,20 +30,20 @@ pub fn partition_of(element: &TopicPartitionListElem<'_>) -> TopicPartition {
     TopicPartition { topic: element.topic().to_owned(), partition: element.partition() }
 }
 
-/// What the group decided. The control thread waits for the reply, within a bound.
+/// A decision of the group. The control thread waits for the reply for at most `REPLY_MAX`.
 #[derive(Debug)]
 pub enum GroupEvent {
-    /// The reply says which queue each partition, in the same order, is to be forwarded to.
+    /// The reply has the queue that each partition is to be forwarded to, in the same order.
     Assigned { partitions: Vec<TopicPartition>, reply: Sender<Queues> },
-    /// The reply holds the ends of the settled prefixes; it comes when all is settled or given up.
+    /// The reply has the ends of the settled prefixes. It comes when everything is settled or left unsettled.
     Revoked { partitions: Vec<TopicPartition>, reply: Sender<Vec<(TopicPartition, NextOffset)>> },
 }
 
-/// Where the control thread is to forward partitions that were assigned.
+/// Queues for the partitions of an assignment.
 #[derive(Debug)]
 pub struct Queues {
     pub queues: Vec<Arc<Queue>>,
-    /// Hears when that is done.
+    /// Receives a message once all partitions are forwarded.
     pub acknowledge: Sender<Forwarded>,
 }
 
@@ -55,12 +56,12 @@ pub type Queue = RecordQueue<GroupContext>;
 /// The client itself.
 pub type GroupConsumer = BaseConsumer<GroupContext>;
 
-/// How long a revoke may drain. Other members wait for it; the session of 10 s must not end meanwhile.
+/// Time limit for draining revoked partitions. Other members wait meanwhile, and the session of 10 s must not end.
 pub const REVOKE_DRAIN_MAX: Duration = Duration::from_secs(5);
-/// How long the control thread waits for the data thread's replies: the drain, and a turn of its loop.
+/// Time limit for replies of the data thread: the drain, and a turn of its loop.
 const REPLY_MAX: Duration = Duration::from_secs(7);
 
-/// What librdkafka calls back.
+/// The context of a member's client.
 #[derive(Debug)]
 pub struct GroupContext {
     events: Sender<GroupEvent>,
@@ -71,10 +72,11 @@ pub struct GroupContext {
     resets: Mutex<Resets>,
     pub explicit_commits: ExplicitCommits,
     failure: Mutex<Option<MemberError>>,
-    held_by_others: AtomicBool,
-    /// With the consumer's number, where reading ends.
+    /// Whether the group refused this member because the others use another assignment strategy.
+    is_incompatible: AtomicBool,
+    /// The consumer's number, and where reading ends.
     until_end: Option<(usize, Arc<UntilEnd>)>,
-    /// What the brokers' certificates are trusted by.
+    /// Authorities for the brokers' certificates, instead of the system's.
     ca_file: Option<PathBuf>,
 }
 
@@ -95,7 +97,7 @@ impl GroupContext {
             resets: Mutex::default(),
             explicit_commits: ExplicitCommits::default(),
             failure: Mutex::default(),
-            held_by_others: AtomicBool::new(false),
+            is_incompatible: AtomicBool::new(false),
             until_end,
             ca_file: kafka.ca_file(),
         };
@@ -104,26 +106,25 @@ impl GroupContext {
 
     /// Names the thread that replies to events.
     pub fn set_data_thread(&self, thread: Thread) {
-        // Set once, before the first poll.
         let _already_set = self.data_thread.set(thread);
     }
 
-    /// librdkafka's newest statistics, every 5 s.
+    /// librdkafka's newest statistics. They come every 5 s.
     pub fn take_statistics(&self) -> Option<Statistics> {
         lock(&self.statistics).take()
     }
 
-    /// Why this member can't go on, found out in a callback.
+    /// The failure of a callback that ends this member.
     pub fn take_failure(&self) -> Option<MemberError> {
         lock(&self.failure).take()
     }
 
-    /// Partitions that librdkafka just sent back to their beginning.
+    /// Partitions that librdkafka has just reset to their beginning.
     pub fn take_reset(&self) -> Vec<TopicPartition> {
         lock(&self.resets).take_new()
     }
 
-    /// Partitions that resumed at their beginning, because the offset to read from was not there any more.
+    /// Partitions that resumed at their beginning, because Kafka no longer has the offset to read from.
     pub fn take_resumed(&self, consumer: &GroupConsumer) -> Vec<Resumed> {
         let earliest = |at: &TopicPartition| Some(known_watermarks(consumer, &at.topic, at.partition)?.0);
         lock(&self.resets).take(Instant::now(), earliest)
@@ -135,27 +136,27 @@ impl GroupContext {
         if code != Some(RDKafkaErrorCode::InconsistentGroupProtocol) {
             alarms.error(code, text, false, Instant::now());
         } else if alarms.trouble.is_due(code) {
-            self.held_by_others.store(true, Ordering::Relaxed);
+            self.is_incompatible.store(true, Ordering::Relaxed);
         }
     }
 
-    /// The alarms for what keeps this consumer from reading. No callback may be waited for while they are locked.
+    /// The alarms of this consumer. Callbacks lock them too, so that nothing may wait for a callback while they are locked.
     pub fn alarms(&self) -> MutexGuard<'_, KafkaAlarms> {
         lock(&self.alarms)
     }
 
-    /// Whether to tell now that others hold the group.
-    pub fn take_held_by_others(&self) -> bool {
-        self.held_by_others.swap(false, Ordering::Relaxed)
+    /// Whether a refusal by the group is to be logged now.
+    pub fn take_incompatible(&self) -> bool {
+        self.is_incompatible.swap(false, Ordering::Relaxed)
     }
 
-    fn ask<T>(&self, event: GroupEvent, reply: &Receiver<T>) -> Option<T> {
+    fn request<T>(&self, event: GroupEvent, reply: &Receiver<T>) -> Option<T> {
         self.events.send(event).ok()?;
         self.data_thread.get()?.unpark();
         reply.recv_timeout(REPLY_MAX).ok()
     }
 
-    /// Partitions to read, each from where it begins.
+    /// Starts reading the assigned partitions.
     fn assign(&self, consumer: &GroupConsumer, list: &mut TopicPartitionList) {
         let begun = begin::choose(consumer, list, self.offset_reset);
         if begun.is_ok() {
@@ -166,18 +167,18 @@ impl GroupContext {
             _ => consumer.assign(list),
         };
         if let Err(error) = fetched {
-            error!(%error, "the partitions could not be fetched");
+            error!(%error, "librdkafka refused the assigned partitions, so none of their records are read: please report this with the log");
         }
         if let Some((consumer, until_end)) = &self.until_end {
             until_end.assigned(*consumer, &partitions(list));
         }
         match begun {
-            // The data thread knows nothing of these partitions, so nothing of them is stored until the service ends.
+            // The data thread was not informed of these partitions, so none of their offsets are stored until the service ends.
             Err(failure) => *lock(&self.failure) = Some(failure),
             Ok(known) if known.is_empty() => {}
             Ok(known) => {
                 if let Err(error) = consumer.store_offsets(&offsets_of(&known)) {
-                    warn!(%error, "where reading begins could not be stored");
+                    warn!(%error, "the first offsets could not be stored: after a restart before the first commit, reading begins at newer records");
                 }
             }
         }
@@ -188,10 +189,10 @@ impl GroupContext {
         info!(partitions = %summary(&partitions), "assigned");
         self.alarms().group_works(Instant::now());
         let (reply, answer) = channel();
-        let asked = self.ask(GroupEvent::Assigned { partitions: partitions.clone(), reply }, &answer);
-        let Some(Queues { queues, acknowledge }) = asked else {
-            // The first record of a partition without a queue ends this consumer, before anything after it is committed.
-            error!(partitions = %summary(&partitions), "the data thread gave no queues for assigned partitions in time");
+        let queues = self.request(GroupEvent::Assigned { partitions: partitions.clone(), reply }, &answer);
+        let Some(Queues { queues, acknowledge }) = queues else {
+            // The first record of a partition without a queue ends this consumer, before any later offset is committed.
+            error!(partitions = %summary(&partitions), "the data thread did not reply in time, so that assigned partitions have no queues: the bridge stops at their first record, and a restart reads it again");
             return;
         };
         assert_eq!(
@@ -212,7 +213,7 @@ impl GroupContext {
         let _ended = acknowledge.send(Forwarded);
     }
 
-    /// These partitions are read again from before where they are now.
+    /// Records that these partitions are read again from an earlier offset.
     pub fn goes_back<'a>(&self, partitions: impl Iterator<Item = &'a TopicPartition>) {
         if let Some((consumer, until_end)) = &self.until_end {
             until_end.goes_back(*consumer, partitions);
@@ -228,8 +229,8 @@ impl GroupContext {
         info!(partitions = %summary(&partitions), lost = is_lost, "revoked");
         let (reply, answer) = channel();
         let event = GroupEvent::Revoked { partitions: partitions.clone(), reply };
-        // Without an answer in time nothing is stored or committed: the next owner reads from the offset committed before.
-        let settled = self.ask(event, &answer).unwrap_or_default();
+        // Without a reply in time nothing is committed, and the next owner reads from the last committed offset.
+        let settled = self.request(event, &answer).unwrap_or_default();
         lock(&self.resets).forget(&partitions);
         self.explicit_commits.forget(&partitions);
         if let Some((consumer, until_end)) = &self.until_end {
@@ -247,11 +248,11 @@ impl GroupContext {
     }
 }
 
-/// The list that librdkafka wants.
+/// These offsets as librdkafka's list.
 pub fn offsets_of(settled: &[(TopicPartition, NextOffset)]) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(settled.len());
     for (at, next) in settled {
-        // It fails only for offsets that are no positions, which tracked ones are.
+        // Infallible: tracked offsets are valid.
         let _infallible = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(next.get()));
     }
     list
@@ -265,7 +266,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `topic[0-2,5]`, for people.
+/// A short text for logs, such as `topic[0-2,5]`.
 pub fn summary(partitions: &[TopicPartition]) -> String {
     const TOPICS_MAX: usize = 10;
     let mut sorted = partitions.to_vec();
@@ -293,16 +294,16 @@ pub fn summary(partitions: &[TopicPartition]) -> String {
 
 impl ClientContext for GroupContext {
     fn log(&self, _: RDKafkaLogLevel, facility: &str, text: &str) {
-        lock(&self.resets).note(facility, text, Instant::now());
+        lock(&self.resets).record(facility, text, Instant::now());
         self.alarms().log(facility, text, Instant::now());
-        // What matters of these also comes as an error, with a code.
+        // Important lines also come as errors with a code.
         debug!(facility, text = printable(text, 500), "librdkafka");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        let asks_why = self.alarms().trouble.asks_why(code, reason);
-        let why = asks_why.then(|| why_untrusted(reason, self.ca_file.as_deref())).flatten();
+        let is_due = self.alarms().trouble.is_handshake_due(code, reason);
+        let why = is_due.then(|| why_untrusted(reason, self.ca_file.as_deref())).flatten();
         match why {
             Some(why) => self.alarms().error(code, &format!("{why}: {reason}"), true, Instant::now()),
             None => self.report(code, reason),
@@ -326,7 +327,7 @@ impl ConsumerContext for GroupContext {
             _ => consumer.unassign(),
         };
         if let Err(error) = given_up {
-            error!(%error, "the partitions could not be given up");
+            error!(%error, "librdkafka could not give the revoked partitions up");
         }
     }
 
@@ -347,7 +348,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_up_partitions() {
+    fn summarizes_partitions_by_topic_and_range() {
         let f = |list: &[(&str, i32)], want: &str| {
             let partitions: Vec<_> = list
                 .iter()

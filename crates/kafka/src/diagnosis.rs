@@ -1,5 +1,5 @@
-//! The only table from librdkafka's error codes and words to what is wrong and what to do. `run`, `check`, `init`, `map --live`
-//! and the dead letters all take their advice from it.
+//! Turns librdkafka's error codes and texts into faults with remedies. `run`, `check`, `init`, `map --live` and the dead letters all
+//! use this table.
 
 mod heard;
 mod security;
@@ -14,19 +14,19 @@ use base::text::printable;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use std::fmt;
 
-/// Characters of librdkafka's words in a message.
+/// Characters of librdkafka's text in a message.
 const WORDS_CHARS_MAX: usize = 300;
 
-/// What an error means for a running bridge.
+/// The meaning of an error for a running bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advice {
     pub fault: Fault,
-    /// The broker says so itself, so that one error is enough for the alarm.
+    /// The broker itself reports the fault, so that one error is enough for the alarm.
     pub is_certain: bool,
 }
 
 impl Advice {
-    /// The alarm for the error, if the error can keep all records from being read.
+    /// The alarm of the error, if it can stop all reading.
     pub fn cause(self) -> Option<Cause> {
         self.fault.cause()
     }
@@ -38,8 +38,8 @@ impl fmt::Display for Advice {
     }
 }
 
-/// What an error of a client in operation means. None: the table has no entry for the code.
-/// `is_throttled`: the brokers make this client wait, so requests time out although the brokers are healthy.
+/// The meaning of an error of a client in operation. None: the table has no entry for the code.
+/// `is_throttled`: a quota delays this client, so that requests time out although the brokers are healthy.
 pub fn diagnose(code: Code, text: &str, is_throttled: bool) -> Option<Advice> {
     let fault = match code {
         Code::OperationTimedOut | Code::RequestTimedOut if is_throttled => Fault::Throttled,
@@ -54,7 +54,7 @@ pub fn diagnose(code: Code, text: &str, is_throttled: bool) -> Option<Advice> {
         | Code::Authentication
         | Code::SaslAuthenticationFailed
         | Code::SSL => words::fault(Some(code), text, None),
-        // librdkafka has no code of its own for answers that are not Kafka's.
+        // librdkafka has no code for responses of other protocols.
         _ if text.contains(words::RESPONSE_SIZE) => words::fault(Some(code), text, None),
         _ => return None,
     };
@@ -69,12 +69,12 @@ pub fn diagnose(code: Code, text: &str, is_throttled: bool) -> Option<Advice> {
     Some(Advice { fault, is_certain })
 }
 
-/// What is wrong and what to do, where the table has an entry for the error.
+/// The fault and its remedy, where the table has an entry for the error.
 pub fn advice(code: Code, text: &str) -> Option<String> {
     diagnose(code, text, false).map(|advice| advice.to_string())
 }
 
-/// Why librdkafka creates no client from these properties, and which key is to blame.
+/// Why librdkafka creates no client from these properties, and which key is wrong.
 pub fn client_words(error: &KafkaError) -> String {
     let diagnosis = Diagnosis::of(&[Complaint::no_client(error)], &Security::default());
     format!("{}: {}", diagnosis.detail, diagnosis.fault.remedy())
@@ -84,20 +84,20 @@ pub fn client_words(error: &KafkaError) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
     pub fault: Fault,
-    /// librdkafka's words, where they say more than the fault.
+    /// librdkafka's text, where it says more than the fault.
     detail: String,
 }
 
 impl Diagnosis {
-    /// The diagnosis that explains most, whatever order the complaints came in.
+    /// The most specific diagnosis, independent of the order of the complaints.
     pub fn of(heard: &[Complaint], security: &Security) -> Self {
-        // "All brokers down" follows from another complaint and names no cause.
+        // "All brokers down" follows from another complaint, which names the cause.
         let telling = heard.iter().filter(|complaint| complaint.code != Some(Code::AllBrokersDown));
         let of = |complaint: &Complaint| {
             let fault = words::fault(complaint.code, &complaint.text, Some(security));
             Self { fault, detail: words::detail(fault, &complaint.text) }
         };
-        // The first fault explains most, and any words more than none.
+        // Faults are declared in the order of their rank; a detail is better than none.
         let rank = |found: &Self| (found.fault, found.detail.is_empty(), found.detail.clone());
         telling.map(of).min_by_key(rank).unwrap_or(Self { fault: Fault::Silent, detail: String::new() })
     }
@@ -117,12 +117,12 @@ impl Diagnosis {
         self.fault <= Fault::NoClient
     }
 
-    /// Whether nothing is known but the silence, which another protocol may explain.
+    /// Whether the broker only stays silent, which another protocol may explain.
     pub fn is_silent(&self) -> bool {
         self.fault == Fault::Silent
     }
 
-    /// The address answers a request of HTTP.
+    /// The diagnosis for an address that answers an HTTP request.
     pub fn with_http(self) -> Self {
         Self { fault: Fault::Http, detail: String::new() }
     }
@@ -134,7 +134,7 @@ impl Diagnosis {
         self
     }
 
-    /// What is wrong, without the remedy.
+    /// The fault and its detail, without the remedy.
     pub fn what(&self) -> String {
         let what = self.fault.what();
         if self.detail.is_empty() { what.to_owned() } else { format!("{what}: {}", self.detail) }

@@ -1,10 +1,10 @@
-//! Why the service ends because of Kafka.
+//! Failures of Kafka that end the service.
 
 use super::diagnosis::client_words;
 use rdkafka::error::KafkaError;
 use thiserror::Error;
 
-/// Why the service can't go on with Kafka.
+/// A failure that ends this member.
 #[derive(Debug, Error)]
 pub enum MemberError {
     #[error("the Kafka client can't be made: {}", client_words(.0))]
@@ -12,7 +12,7 @@ pub enum MemberError {
     #[error("the topics can't be subscribed to: {0}")]
     Subscribe(#[source] KafkaError),
     #[error(
-        "another process has joined the group as `kafka.instance_id` = {0:?} and holds this one's partitions: each process wants an `instance_id` of its own, or none"
+        "another process has joined the group as `kafka.instance_id` = {0:?} and took over this one's partitions: give each process its own `instance_id`, or none"
     )]
     Fenced(String),
     #[error("the Kafka client failed for good: {0}")]
@@ -24,7 +24,7 @@ pub enum MemberError {
     )]
     CoordinatorMoved(String),
     #[error(
-        "there is no committed offset for {0}, and `kafka.offset_reset` is \"error\": commit one, or say earliest or latest"
+        "there is no committed offset for {0}, and `kafka.offset_reset` is \"error\": commit one, or set it to \"earliest\" or \"latest\""
     )]
     NoOffset(String),
     #[error(
@@ -32,9 +32,11 @@ pub enum MemberError {
     )]
     LastCommit(#[source] KafkaError),
     #[error(
-        "there is no topic {0}, or this user may not see it, and with --until-end nothing is waited for: look at `kafka.topics`"
+        "there is no topic {0}, or this user may not see it, and --until-end does not wait for topics: check `kafka.topics`"
     )]
     MissingTopics(String),
-    #[error("the coordinator of the group does not say what is committed: {0}")]
+    #[error(
+        "the group's coordinator does not return the committed offsets, so the first offset to read is unknown: {0}"
+    )]
     Committed(#[source] KafkaError),
 }

@@ -1,32 +1,32 @@
-//! Offsets that are committed explicit_commits from librdkafka's automatic commit, which passes over what does not lie beyond the
-//! offset committed before. They do not where offsets go back: in a topic that was created again, say.
+//! Offsets that the bridge commits explicitly. librdkafka's auto-commit ignores an offset lower than the last committed one, which
+//! happens when a topic is recreated.
 
 use base::NextOffset;
 use base::TopicPartition;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Written by the data thread and the control thread, which commits them.
+/// Offsets to commit. The data thread and the control thread add them; the control thread commits them.
 #[derive(Debug, Default)]
 pub struct ExplicitCommits(Mutex<BTreeMap<TopicPartition, NextOffset>>);
 
 impl ExplicitCommits {
-    /// Has these committed.
-    pub fn ask(&self, offsets: impl IntoIterator<Item = (TopicPartition, NextOffset)>) {
+    /// Requests the commit of these offsets.
+    pub fn request(&self, offsets: impl IntoIterator<Item = (TopicPartition, NextOffset)>) {
         self.lock().extend(offsets);
     }
 
-    /// What was asked for and is not done.
-    pub fn open(&self) -> Vec<(TopicPartition, NextOffset)> {
+    /// Offsets that are requested and not committed yet.
+    pub fn pending(&self) -> Vec<(TopicPartition, NextOffset)> {
         self.lock().iter().map(|(at, next)| (at.clone(), *next)).collect()
     }
 
-    /// These are committed, unless something else was asked for meanwhile.
+    /// Removes committed offsets, unless another offset was requested meanwhile.
     pub fn done(&self, committed: &[(TopicPartition, NextOffset)]) {
         self.lock().retain(|at, next| !committed.iter().any(|done| (&done.0, &done.1) == (at, next)));
     }
 
-    /// Partitions that this member does not hold any more.
+    /// Removes partitions that are no longer assigned to this member.
     pub fn forget(&self, revoked: &[TopicPartition]) {
         self.lock().retain(|at, _| !revoked.contains(at));
     }
@@ -41,14 +41,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_what_was_asked_for_until_that_is_done() {
+    fn an_offset_stays_pending_until_it_is_committed() {
         let at = |partition| TopicPartition { topic: "t".to_owned(), partition };
         let (explicit_commits, next) = (ExplicitCommits::default(), NextOffset::at);
-        explicit_commits.ask([(at(0), next(5)), (at(1), next(7)), (at(2), next(9))]);
-        let open = explicit_commits.open();
-        explicit_commits.ask([(at(0), next(6))]);
+        explicit_commits.request([(at(0), next(5)), (at(1), next(7)), (at(2), next(9))]);
+        let pending = explicit_commits.pending();
+        explicit_commits.request([(at(0), next(6))]);
         explicit_commits.forget(&[at(2)]);
-        explicit_commits.done(&open);
-        assert_eq!(explicit_commits.open(), [(at(0), next(6))]);
+        explicit_commits.done(&pending);
+        assert_eq!(explicit_commits.pending(), [(at(0), next(6))]);
     }
 }

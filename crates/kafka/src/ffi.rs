@@ -1,7 +1,7 @@
-//! The only unsafe code: taking records in batches, which the safe wrapper does not offer.
+//! The only unsafe code: calls of librdkafka's C interface that rust-rdkafka does not offer, first of all fetching records in batches.
 //!
-//! A batch call on a queue costs 75 to 114 ns a record, polling one record after another 293 to 327. Partitions'
-//! queues are forwarded into one queue for each lane, and the data thread takes from that.
+//! A batch call on a queue costs 75 to 114 ns per record, polling single records 293 to 327 ns. Partitions' queues are forwarded to
+//! one queue per lane, from which the data thread takes records.
 
 #![expect(unsafe_code, reason = "calls librdkafka's C interface; each block says why it is sound")]
 
@@ -25,33 +25,33 @@ use std::ptr;
 use std::sync::Arc;
 use std::thread::Thread;
 
-/// A queue of librdkafka that partitions are forwarded into.
+/// A librdkafka queue that partitions are forwarded to.
 pub struct RecordQueue<C: ConsumerContext + 'static> {
     queue: *mut c::rd_kafka_queue_t,
-    /// The thread that is woken when the queue has records; librdkafka holds a pointer to it.
+    /// The thread that is woken when the queue has records; librdkafka has a pointer to it.
     wake: Box<Thread>,
-    /// Keeps the client alive: handles of a destroyed client must not be used.
+    /// Keeps the client alive, whose handle the queue uses.
     consumer: Arc<BaseConsumer<C>>,
 }
 
 // SAFETY: librdkafka's queues are locked inside, and every function called here is documented as thread-safe.
 unsafe impl<C: ConsumerContext> Send for RecordQueue<C> {}
-// SAFETY: as above. `take` wants one thread at a time, which `FetchedRecords` being `&mut` and one per queue provides.
+// SAFETY: as above. `take` needs one thread at a time, which `FetchedRecords` being `&mut` and one per queue provides.
 unsafe impl<C: ConsumerContext> Sync for RecordQueue<C> {}
 
 impl<C: ConsumerContext> RecordQueue<C> {
-    /// A queue that wakes `thread` when it gets its first record.
+    /// Creates a queue that wakes `thread` when it is no longer empty.
     pub fn new(consumer: Arc<BaseConsumer<C>>, thread: Thread) -> Self {
         // SAFETY: the client lives as long as `consumer`.
         let queue = unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) };
         let wake = Box::new(thread);
         let opaque = ptr::from_ref::<Thread>(&wake).cast::<c_void>().cast_mut();
-        // SAFETY: the boxed thread stays in place until `drop` takes the callback away.
+        // SAFETY: the boxed thread stays in place until `drop` removes the callback.
         unsafe { c::rd_kafka_queue_cb_event_enable(queue, Some(unpark), opaque) };
         Self { queue, wake, consumer }
     }
 
-    /// Sends the partition's records here instead of to the consumer's main queue. Returns whether there is such a partition.
+    /// Forwards the partition's records here instead of to the consumer's main queue. Returns whether the partition exists.
     pub fn forward(&self, topic: &str, partition: i32) -> bool {
         let Ok(topic) = CString::new(topic) else { return false };
         // SAFETY: the client is alive and `topic` is a C string; the returned reference is given back below.
@@ -70,11 +70,11 @@ impl<C: ConsumerContext> RecordQueue<C> {
         true
     }
 
-    /// Fills `fetched`, which must be empty, with what is there now.
+    /// Fills `fetched`, which must be empty, with the records that wait in the queue.
     fn take(&self, fetched: &mut Vec<*mut c::rd_kafka_message_t>, records_max: usize) {
         fetched.clear();
         fetched.reserve_exact(records_max);
-        // SAFETY: `fetched` has room for `records_max` pointers, and librdkafka says how many it wrote (-1: none).
+        // SAFETY: `fetched` has room for `records_max` pointers, and librdkafka returns how many it wrote (-1: none).
         unsafe {
             let count = c::rd_kafka_consume_batch_queue(self.queue, 0, fetched.as_mut_ptr(), records_max);
             fetched.set_len(usize::try_from(count).unwrap_or(0));
@@ -84,7 +84,7 @@ impl<C: ConsumerContext> RecordQueue<C> {
 
 impl<C: ConsumerContext> Drop for RecordQueue<C> {
     fn drop(&mut self) {
-        // SAFETY: the queue is ours. Taking the callback away waits for a running one, so `wake` outlives it.
+        // SAFETY: the queue is ours. Removing the callback waits for a running one, so `wake` outlives it.
         unsafe {
             c::rd_kafka_queue_cb_event_enable(self.queue, None, ptr::null_mut());
             c::rd_kafka_queue_destroy(self.queue);
@@ -98,40 +98,39 @@ impl<C: ConsumerContext> fmt::Debug for RecordQueue<C> {
     }
 }
 
-/// Wakes the data thread. It runs on librdkafka's threads.
+/// Wakes the data thread. Runs on librdkafka's threads.
 unsafe extern "C" fn unpark(_: *mut c::rd_kafka_t, opaque: *mut c_void) {
     // SAFETY: `opaque` is the boxed thread of a queue that has not been dropped.
     unsafe { &*opaque.cast::<Thread>() }.unpark();
 }
 
-/// Records fetched from a queue, in order, and released together once read: librdkafka's fetch thread allocates what is
-/// freed here, and for each record alone the two would wait for each other. Until then they keep their memory in
-/// librdkafka's fetch buffers.
+/// Records fetched from a queue, in order. They stay in librdkafka's fetch buffers until they are released, all read ones together:
+/// librdkafka's fetch thread allocates the memory, and releasing single records would make both threads wait for each other.
 pub struct FetchedRecords<C: ConsumerContext + 'static> {
     messages: Vec<*mut c::rd_kafka_message_t>,
-    /// How many of them were read.
+    /// Number of messages that were read.
     done: usize,
     /// Dropped after the messages, which belong to its client.
     queue: Arc<RecordQueue<C>>,
 }
 
-// SAFETY: messages are owned by whoever holds them and may be read and destroyed on any thread.
+// SAFETY: messages have no thread affinity; their owner may read and destroy them on any thread.
 unsafe impl<C: ConsumerContext> Send for FetchedRecords<C> {}
 
-/// One record as librdkafka holds it, or an error that it reports in the record's place.
+/// One record in librdkafka's memory, or an error that librdkafka reports instead of a record.
 pub enum Delivery<'a> {
-    /// `headers` copies them all; `record` has them only where they were wanted.
+    /// `headers` copies all headers; `record` has them only if `headers_wanted` was set.
     Record { place: Place<'a>, record: Record<'a>, headers: &'a dyn Fn() -> OwnedHeaders },
-    /// `offset`: of the record that could not be read and is waited for.
+    /// `offset`: the unreadable record that librdkafka waits for.
     Error { place: Place<'a>, offset: Option<i64>, code: RDKafkaErrorCode, text: String },
 }
 
-/// Where a record comes from.
+/// Topic and partition of a record.
 #[derive(Clone, Copy, Debug)]
 pub struct Place<'a> {
     pub topic: &'a str,
     pub partition: i32,
-    /// The same for all records of one topic within one [`FetchedRecords::fill`]: cheaper to compare than the name.
+    /// Equal for all records of one topic within one [`FetchedRecords::fill`], and cheaper to compare than the name.
     pub topic_handle: usize,
 }
 
@@ -148,7 +147,7 @@ impl<C: ConsumerContext> FetchedRecords<C> {
         self.done == self.messages.len()
     }
 
-    /// Takes what the queue has, once everything fetched before was read. Returns whether there is something to read.
+    /// Fetches the records that wait in the queue, if all earlier ones were read. Returns whether there is a record to read.
     pub fn fill(&mut self, records_max: usize) -> bool {
         if self.is_empty() {
             self.release_read();
@@ -157,15 +156,15 @@ impl<C: ConsumerContext> FetchedRecords<C> {
         !self.is_empty()
     }
 
-    /// Releases those that were read.
+    /// Releases the records that were read.
     pub fn release_read(&mut self) {
         for message in self.messages.drain(..std::mem::take(&mut self.done)) {
-            // SAFETY: the pointer came from librdkafka, and nobody else has it any more.
+            // SAFETY: the pointer came from librdkafka, and this was its only copy.
             drop(unsafe { Message::own(message) });
         }
     }
 
-    /// Releases those that were read, and of the others those whose topic and partition are told to go.
+    /// Releases the records that were read, and unread ones of partitions that `goes` selects.
     pub fn release(&mut self, goes: impl Fn(&str, i32) -> bool) {
         self.release_read();
         self.messages.retain(|message| {
@@ -180,7 +179,7 @@ impl<C: ConsumerContext> FetchedRecords<C> {
         });
     }
 
-    /// Reads the next record in place. None: all were read.
+    /// Reads the next record in place. None: all records were read.
     pub fn next<T>(&mut self, headers_wanted: bool, read: impl FnOnce(Delivery<'_>) -> T) -> Option<T> {
         let message = *self.messages.get(self.done)?;
         self.done += 1;
@@ -210,7 +209,7 @@ struct Message(*mut c::rd_kafka_message_t);
 
 impl Message {
     /// # Safety
-    /// The pointer must be a message that nobody else reads or destroys.
+    /// The pointer must be a live message that no other code reads or destroys.
     unsafe fn own(message: *mut c::rd_kafka_message_t) -> Self {
         Self(message)
     }
@@ -220,7 +219,7 @@ impl Message {
         unsafe {
             let message = &*self.0;
             Place {
-                // Kafka allows ASCII only. No partition is assigned of a topic without a name, so nothing of it is read or committed.
+                // Kafka's topic names are ASCII. An empty name matches no assigned partition, so that its records are not committed.
                 topic: CStr::from_ptr(c::rd_kafka_topic_name(message.rkt)).to_str().unwrap_or_default(),
                 partition: message.partition,
                 topic_handle: message.rkt as usize,
@@ -259,7 +258,7 @@ impl Message {
     fn headers(&self) -> Vec<(&str, &[u8])> {
         // SAFETY: the message is live while `self` is.
         let headers = unsafe { headers(self.0) };
-        // A name that is not UTF-8 can't stand in a configuration, and a null value is an empty one for the mapping.
+        // The configuration can't contain a name that is not UTF-8, and the mapping treats a null value as an empty one.
         headers
             .into_iter()
             .map(|(name, value)| (name.to_str().unwrap_or_default(), value.unwrap_or_default()))
@@ -267,14 +266,14 @@ impl Message {
     }
 
     fn owned_headers(&self) -> OwnedHeaders {
-        // SAFETY: as above; what is borrowed of the message is copied.
+        // SAFETY: as above; `owned` copies everything.
         owned(unsafe { headers(self.0) })
     }
 }
 
-/// The headers of a message, null values kept explicit_commits from empty ones. The crate's own way to them panics where a name is not UTF-8.
+/// The headers of a message, with null values distinct from empty ones. rust-rdkafka's own accessor panics on a name that is not UTF-8.
 pub fn headers_of(message: &BorrowedMessage<'_>) -> OwnedHeaders {
-    // SAFETY: the message is live while it is borrowed, and what is borrowed of it is copied.
+    // SAFETY: the message is live while it is borrowed, and `owned` copies everything.
     owned(unsafe { headers(message.ptr()) })
 }
 
@@ -286,7 +285,7 @@ fn owned(headers: Vec<(&CStr, Option<&[u8]>)>) -> OwnedHeaders {
 }
 
 /// # Safety
-/// The message must be live for `'m`, and nobody may change it.
+/// The message must be live and unchanged for `'m`.
 unsafe fn headers<'m>(message: *mut c::rd_kafka_message_t) -> Vec<(&'m CStr, Option<&'m [u8]>)> {
     let mut list = Vec::new();
     let mut headers = ptr::null_mut();
@@ -314,10 +313,10 @@ impl Drop for Message {
     }
 }
 
-/// Whether reading waits at the error's offset. librdkafka's own errors, of batches that it can't read, are passed over or come
-/// again by themselves; those of missing topics have no offset.
+/// Whether reading waits at the error's offset. librdkafka skips or repeats its own errors about unreadable batches by itself, and
+/// errors about missing topics have no offset.
 fn waits_there(code: RDKafkaErrorCode) -> bool {
-    // Those of brokers are -1 and the positive ones.
+    // Brokers' error codes are -1 and the positive ones.
     code as i32 >= -1 && code != RDKafkaErrorCode::UnknownTopicOrPartition
 }
 
@@ -328,7 +327,7 @@ unsafe fn bytes<'a>(pointer: *const c_void, length: usize) -> Option<&'a [u8]> {
     (!pointer.is_null()).then(|| unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), length) })
 }
 
-/// The first and the next offset of a partition, as the newest fetch told them; it asks nobody.
+/// The first and the end offset of a partition from the newest fetch, without a request.
 pub fn known_watermarks<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -350,10 +349,10 @@ pub fn known_watermarks<C: ConsumerContext>(
     is_known.then_some((low, high))
 }
 
-/// What tells a topic from an earlier one of its name; zero where brokers have none (before Kafka 2.8).
+/// Kafka's id of a topic, which differs for a recreated topic of the same name. Zero for brokers before Kafka 2.8.
 pub type TopicId = (i64, i64);
 
-/// Questions for the ids of topics. Answers are fetched later, so that nobody waits. To be dropped before the client.
+/// Requests for the ids of topics. Responses are fetched later, so that no call blocks. The owner must drop it before the client.
 pub struct TopicIds(*mut c::rd_kafka_queue_t);
 
 // SAFETY: librdkafka's queues are locked inside; there is no other state.
@@ -365,7 +364,7 @@ impl TopicIds {
         Self(unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) })
     }
 
-    pub fn ask<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, topics: &[&str]) {
+    pub fn request<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, topics: &[&str]) {
         let names: Vec<CString> = topics.iter().filter_map(|topic| CString::new(*topic).ok()).collect();
         let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
         // SAFETY: client and queue are alive; names are copied, so they need not outlive the call.
@@ -376,8 +375,8 @@ impl TopicIds {
         }
     }
 
-    /// An answer, if one has come; it names the topics that exist.
-    pub fn answer(&self) -> Option<Vec<(String, TopicId)>> {
+    /// A response, if there is one. It names the topics that exist.
+    pub fn response(&self) -> Option<Vec<(String, TopicId)>> {
         // SAFETY: the queue is alive. The event is destroyed once, after everything in it was copied; the result is null
         // if the event is of another kind, and has `count` descriptions, each with a C string and an id.
         unsafe {
@@ -433,7 +432,7 @@ mod tests {
     use std::time::{Duration, Instant};
     use testkit::{EmbeddedKafka, NewRecord};
 
-    /// Records of one partition, fetched.
+    /// Fetches `count` records of one partition.
     fn fetched(kafka: &EmbeddedKafka, count: usize) -> FetchedRecords<DefaultConsumerContext> {
         kafka.create_topic("t", 1).unwrap();
         for _ in 0..count {
@@ -467,9 +466,9 @@ mod tests {
         fetched
     }
 
-    /// Freed twice, a message ends the process, at the latest when the client is destroyed.
+    /// A double free would end the process, at the latest when the client is destroyed.
     #[test]
-    fn a_panic_while_messages_are_released_frees_none_twice() {
+    fn a_panic_during_release_frees_no_message_twice() {
         let kafka = EmbeddedKafka::start().unwrap();
         let mut fetched = fetched(&kafka, 10);
         let asked = std::cell::Cell::new(0);

@@ -1,20 +1,19 @@
-//! Topics that a regular expression matched and that do not exist any more.
+//! Ends the subscription of deleted topics that a regular expression matched.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// A topic that is deleted and created again, or that the brokers leave out of a listing while they fail over, stays subscribed
-/// for this long: ending a subscription and beginning it again costs two rebalances.
+/// A missing topic stays subscribed for this long. It may be recreated, or missing from a listing during a failover, and ending and
+/// restarting a subscription costs two rebalances.
 const KEPT_FOR: Duration = Duration::from_mins(10);
 
-/// Since when each subscribed topic has been missing. Bounded by the subscription.
+/// The time since which each subscribed topic has been missing. Bounded by the subscription.
 #[derive(Debug, Default)]
 pub struct Gone(BTreeMap<String, Instant>);
 
 impl Gone {
-    /// Looks at a listing; returns the subscribed topics that have been missing for too long to stay subscribed. Topics that are
-    /// named in the configuration are not asked for.
-    pub fn look(
+    /// Compares the topics subscribed by pattern with a listing. Returns the ones that have been missing for too long.
+    pub fn update(
         &mut self,
         subscribed: impl Iterator<Item = String>,
         existing: &BTreeSet<&str>,
@@ -35,19 +34,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_topic_that_is_missing_for_ten_minutes_is_gone() {
+    fn the_subscription_ends_after_ten_minutes_without_the_topic() {
         let (mut gone, start) = (Gone::default(), Instant::now());
         let mut f = |minutes: u64, existing: &[&str], want: &[&str]| {
             let subscribed = ["a", "b"].map(str::to_owned).into_iter();
             let existing = existing.iter().copied().collect();
-            let found = gone.look(subscribed, &existing, start + Duration::from_mins(minutes));
+            let found = gone.update(subscribed, &existing, start + Duration::from_mins(minutes));
             assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), want, "after {minutes} min");
         };
         f(0, &["a", "b", "c"], &[]);
         f(1, &["b"], &[]);
         f(10, &["b"], &[]);
         f(11, &["b"], &["a"]);
-        // It was there in between: the time begins anew.
+        // The topic existed in between, so the time starts again.
         f(20, &["a"], &[]);
         f(29, &["a", "b"], &[]);
         f(30, &["a"], &[]);

@@ -1,17 +1,17 @@
-//! The other members of the group, for people.
+//! Describes why the group refuses this member.
 
 use super::context::GroupConsumer;
 use base::text::printable;
 use rdkafka::consumer::Consumer;
 use std::time::Duration;
 
-const ASK_MAX: Duration = Duration::from_secs(3);
-/// Members that are named.
+const REQUEST_MAX: Duration = Duration::from_secs(3);
+/// Members that the message names.
 const NAMED_MAX: usize = 5;
 
-/// Why a member with `strategy` can't join, and what to do.
-pub fn held_by_others(consumer: &GroupConsumer, group_id: &str, strategy: &str) -> String {
-    let groups = consumer.fetch_group_list(Some(group_id), ASK_MAX);
+/// Why a member with this assignment strategy can't join, and what to do.
+pub fn why_incompatible(consumer: &GroupConsumer, group_id: &str, strategy: &str) -> String {
+    let groups = consumer.fetch_group_list(Some(group_id), REQUEST_MAX);
     let group = groups.as_ref().ok().and_then(|list| list.groups().first());
     let theirs = group.map(rdkafka::groups::GroupInfo::protocol).filter(|protocol| !protocol.is_empty());
     let members = group.map_or(&[][..], |group| group.members());
@@ -25,13 +25,13 @@ fn words(group_id: &str, ours: &str, theirs: Option<&str>, members: &[(&str, &st
     let theirs =
         theirs.map_or("another strategy".to_owned(), |theirs| format!("{:?}", printable(theirs, 100)));
     let as_they_do = if theirs.starts_with('"') {
-        format!(", or share as they do: \"partition.assignment.strategy\" = {theirs} in [kafka.librdkafka]")
+        format!(", or use their strategy: \"partition.assignment.strategy\" = {theirs} in [kafka.librdkafka]")
     } else {
         String::new()
     };
     format!(
-        "the group {group_id} can't be joined: its members{who} share partitions by {theirs}, this one by {ours:?}. \
-         Stop them first if one is a Telegraf that this bridge replaces, take another `kafka.group_id`{as_they_do}. Trying on"
+        "the group {group_id} can't be joined: its members{who} assign partitions by {theirs}, this one by {ours:?}. No records are read \
+         until then. Stop them first if one is a Telegraf that this bridge replaces, take another `kafka.group_id`{as_they_do}"
     )
 }
 
@@ -52,24 +52,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_who_holds_the_group() {
+    fn names_the_members_that_use_another_strategy() {
         let f = |theirs: Option<&str>, members: &[(&str, &str)], want: &str| {
             assert_eq!(words("g", "cooperative-sticky", theirs, members), want);
         };
         f(
             Some("range"),
             &[("telegraf", "/10.0.0.1")],
-            "the group g can't be joined: its members (telegraf at 10.0.0.1) share partitions by \"range\", this one by \
-             \"cooperative-sticky\". Stop them first if one is a Telegraf that this bridge replaces, take another \
-             `kafka.group_id`, or share as they do: \"partition.assignment.strategy\" = \"range\" in [kafka.librdkafka]. \
-             Trying on",
+            "the group g can't be joined: its members (telegraf at 10.0.0.1) assign partitions by \"range\", this one by \
+             \"cooperative-sticky\". No records are read until then. Stop them first if one is a Telegraf that this bridge replaces, take another \
+             `kafka.group_id`, or use their strategy: \"partition.assignment.strategy\" = \"range\" in [kafka.librdkafka]",
         );
         f(
             None,
             &[],
-            "the group g can't be joined: its members share partitions by another strategy, this one by \
-             \"cooperative-sticky\". Stop them first if one is a Telegraf that this bridge replaces, take another \
-             `kafka.group_id`. Trying on",
+            "the group g can't be joined: its members assign partitions by another strategy, this one by \
+             \"cooperative-sticky\". No records are read until then. Stop them first if one is a Telegraf that this bridge replaces, take another \
+             `kafka.group_id`",
         );
         assert_eq!(named(&[("a", "/b"); 7]), "a at b, a at b, a at b, a at b, a at b and 2 more");
     }

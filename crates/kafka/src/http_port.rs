@@ -1,14 +1,14 @@
-//! Whether an HTTP server listens where a broker should. Such a server waits for the end of a request line, which no request of
-//! Kafka has, so it is silent until its own timeout.
+//! Detects an HTTP server at the address of a broker. Such a server waits for the end of a request line, which Kafka's requests do
+//! not have, so that it stays silent until its own timeout.
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// Every HTTP server answers a line that it can't read within this time; the address took a connection before.
+/// Time limit of the request. The address accepted a connection before.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
-/// Sends `HEAD` to `host:port` and looks at the first bytes of the answer.
+/// Sends `HEAD` to `host:port` and checks the first bytes of the response.
 pub fn answers_http(address: &str) -> bool {
     let begin = || {
         let socket = address.to_socket_addrs()?.next().ok_or(std::io::ErrorKind::NotFound)?;
@@ -20,7 +20,7 @@ pub fn answers_http(address: &str) -> bool {
         stream.read_exact(&mut begin)?;
         std::io::Result::Ok(begin)
     };
-    // An error means that it is no HTTP server, or none that can be told from another.
+    // On an error the server counts as another protocol's.
     begin().is_ok_and(|begin| &begin == b"HTTP/")
 }
 
@@ -30,8 +30,8 @@ mod tests {
     use std::net::TcpListener;
     use std::thread;
 
-    /// A server that reads a request up to its end and answers this.
-    fn server(answer: &'static [u8]) -> String {
+    /// The address of a server that reads a whole request and sends `response`.
+    fn server(response: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         thread::spawn(move || {
@@ -42,13 +42,13 @@ mod tests {
                 stream.read_exact(&mut byte).unwrap();
                 request.extend(byte);
             }
-            stream.write_all(answer).unwrap();
+            stream.write_all(response).unwrap();
         });
         address
     }
 
     #[test]
-    fn tells_http_from_other_protocols() {
+    fn recognizes_http_among_other_protocols() {
         assert!(answers_http(&server(b"HTTP/1.1 404 Not Found\r\n\r\n")));
         assert!(!answers_http(&server(b"SSH-2.0-x\r\n")));
         assert!(!answers_http(&server(b"")));

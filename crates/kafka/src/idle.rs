@@ -1,4 +1,4 @@
-//! Why no records come: the questions that somebody would ask the brokers by hand.
+//! Explains why no records come, by querying the brokers.
 
 use super::context::GroupConsumer;
 use super::diagnosis::Fault;
@@ -11,10 +11,10 @@ use rdkafka::metadata::{Metadata, MetadataTopic};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-const ASK_MAX: Duration = Duration::from_secs(3);
+const REQUEST_MAX: Duration = Duration::from_secs(3);
 
-/// In words; `subscribed` are the names, `topics` what the configuration says, `strategy` how partitions are shared. None where
-/// records are there and `influx_is_waited_for`: they are left in Kafka because of that.
+/// The reason, as a text. `topics` is the configuration, `subscribed` the resulting names, `strategy` the assignment strategy. None: there
+/// are unread records, and they stay in Kafka because the bridge waits for InfluxDB (`influx_is_waited_for`).
 pub fn why(
     consumer: &GroupConsumer,
     subscribed: &BTreeSet<String>,
@@ -23,9 +23,9 @@ pub fn why(
     strategy: &str,
     influx_is_waited_for: bool,
 ) -> Option<String> {
-    let metadata = match consumer.fetch_metadata(None, ASK_MAX) {
+    let metadata = match consumer.fetch_metadata(None, REQUEST_MAX) {
         Ok(metadata) => metadata,
-        Err(error) => return Some(no_answer(consumer, &error)),
+        Err(error) => return Some(unreachable(consumer, &error)),
     };
     if subscribed.is_empty() {
         let patterns: Vec<&str> = topics.patterns.iter().map(regex::Regex::as_str).collect();
@@ -34,7 +34,7 @@ pub fn why(
     let missing: Vec<&str> =
         subscribed.iter().map(String::as_str).filter(|name| partitions_of(&metadata, name) == 0).collect();
     if !missing.is_empty() {
-        // Without an answer none is known to be denied, and the text below names the topics all the same.
+        // Without a response no topic counts as denied, and the text below names the missing ones.
         let denied = denied::among(consumer, subscribed, &[]).unwrap_or_default();
         if !denied.is_empty() {
             let topics = denied.join(", ");
@@ -53,7 +53,7 @@ pub fn why(
     }
     let Some(waiting) = waiting(consumer) else {
         return Some(format!(
-            "the brokers do not say how many records wait in the {assigned} assigned partitions: look at the brokers"
+            "the brokers do not return the end offsets of the {assigned} assigned partitions: check the brokers' logs"
         ));
     };
     if waiting == 0 {
@@ -62,23 +62,27 @@ pub fn why(
         ));
     }
     let is_throttled = consumer.context().alarms().is_throttled(Instant::now());
-    let remedy = if is_throttled { Fault::Throttled.to_string() } else { "look at the brokers".to_owned() };
-    (!influx_is_waited_for)
-        .then(|| format!("{waiting} records wait in {assigned} partitions and do not come: {remedy}"))
+    let remedy =
+        if is_throttled { Fault::Throttled.to_string() } else { "check the brokers' logs".to_owned() };
+    (!influx_is_waited_for).then(|| {
+        format!(
+            "{waiting} records wait in {assigned} partitions, and the brokers do not deliver them: {remedy}"
+        )
+    })
 }
 
-fn no_answer(consumer: &GroupConsumer, error: &KafkaError) -> String {
+fn unreachable(consumer: &GroupConsumer, error: &KafkaError) -> String {
     let alarms = consumer.context().alarms();
     let is_controller = error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnsupportedFeature);
-    let fault = match alarms.trouble.standing() {
+    let fault = match alarms.trouble.unresolved() {
         _ if is_controller => Fault::Controller,
         _ if alarms.is_throttled(Instant::now()) => Fault::Throttled,
-        standing => standing.unwrap_or(Fault::NotConnected),
+        unresolved => unresolved.unwrap_or(Fault::NotConnected),
     };
     format!("the brokers do not answer ({error}): {fault}")
 }
 
-/// Topics that do not exist, each with the existing one that it was most likely meant to be.
+/// The missing topics, each with the existing topic of the nearest name.
 pub fn each_with_nearest(missing: &[&str], there: &[&str]) -> String {
     let named: Vec<String> = missing.iter().map(|name| with_nearest(name, there.iter().copied())).collect();
     named.join(", ")
@@ -100,35 +104,35 @@ fn without_partitions(
     strategy: &str,
 ) -> String {
     let partitions: usize = subscribed.iter().map(|topic| partitions_of(metadata, topic)).sum();
-    let groups = consumer.fetch_group_list(Some(group_id), ASK_MAX);
+    let groups = consumer.fetch_group_list(Some(group_id), REQUEST_MAX);
     let group = groups.as_ref().ok().and_then(|list| list.groups().first());
     let is_ours = |protocol: &str| strategy.split(',').any(|own| own.trim() == protocol);
     if group.is_some_and(|group| !group.protocol().is_empty() && !is_ours(group.protocol())) {
-        return group::held_by_others(consumer, group_id, strategy);
+        return group::why_incompatible(consumer, group_id, strategy);
     }
     match group.map(|group| group.members().len()) {
         Some(members) if members > partitions => format!(
             "the group {group_id} has {members} members for {partitions} partitions: this one waits for a share"
         ),
         Some(members) => format!(
-            "no partition is assigned yet: the group {group_id} has {members} members and is being balanced"
+            "no partition is assigned yet: the group {group_id} has {members} members and is rebalancing"
         ),
         None => format!("no partition is assigned yet, and the group {group_id} can't be described"),
     }
 }
 
-/// Records that are there and not read, in the first partitions. None: none is known to wait, and a leader did not answer.
+/// Number of unread records in the first partitions. None: none were found, and a leader did not respond.
 fn waiting(consumer: &GroupConsumer) -> Option<i64> {
-    // A few of many partitions tell enough; each costs a request.
-    const ASKED_MAX: usize = 20;
+    // A few of many partitions are enough; each costs a request.
+    const PARTITIONS_MAX: usize = 20;
     let positions = consumer.position().ok()?;
     let (mut waiting, mut is_silent) = (0, false);
-    for at in positions.elements().iter().take(ASKED_MAX) {
-        let Ok((_, end)) = consumer.fetch_watermarks(at.topic(), at.partition(), ASK_MAX) else {
+    for at in positions.elements().iter().take(PARTITIONS_MAX) {
+        let Ok((_, end)) = consumer.fetch_watermarks(at.topic(), at.partition(), REQUEST_MAX) else {
             is_silent = true;
             continue;
         };
-        // A partition of which nothing was read yet has no position, and its fetch is under way.
+        // A partition without a position is being fetched for the first time.
         let next = at.offset().to_raw().filter(|offset| *offset >= 0);
         waiting += next.map_or(0, |next| (end - next).max(0));
     }
@@ -140,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn suggests_the_nearest_topic() {
+    fn names_the_nearest_existing_topic() {
         let there = ["metrics", "events"];
         let f = |missing: &[&str], want: &str| assert_eq!(each_with_nearest(missing, &there), want);
         f(&["metrcis"], "metrcis (did you mean \"metrics\"?)");

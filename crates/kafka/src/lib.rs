@@ -1,9 +1,10 @@
 //! Records from Kafka: membership in a consumer group, partition queues in the memory of librdkafka, and commits by the caller only.
 //!
 //! Guarantees:
-//! - No offset is committed that the caller did not hand over. librdkafka's own storing of offsets is off.
+//! - Only offsets that the caller hands over are committed. librdkafka's own storing of offsets is off.
 //! - A partition is revoked only after the data thread has acknowledged it, within [`REVOKE_DRAIN_MAX`].
 //! - Every failure of the brokers, the login, the group or a topic becomes an alarm with a remedy; one table turns errors into advice.
+//! - `client.rs` creates every client, with its properties, token renewal and log.
 //!
 //! ```text
 //! brokers -> librdkafka -> RecordQueue (one for each lane) -> FetchedRecords -> data thread
@@ -56,7 +57,7 @@ pub use certificate::why_untrusted;
 pub use client::{Acknowledgement, AdminClient, ClientLog, Producer, StandaloneConsumer};
 pub use context::{
     Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, offsets_of,
-    summary as partitions_in_words,
+    summary as partition_summary,
 };
 pub use diagnosis::{
     AdvertisedBroker, Complaint, Complaints, Diagnosis, Fault, Security, advertised_brokers, advice,
@@ -71,9 +72,9 @@ pub use http_port::answers_http;
 pub use member::Member;
 pub use properties::{ClientKind, properties};
 pub use resets::Resumed;
-pub use retention::{Retention, RetentionWatch, Retentions, ask as ask_retentions};
+pub use retention::{Retention, RetentionWatch, Retentions, request as request_retentions};
 pub use retry::retry;
 pub use sample::Sample;
 pub use settings::{OffsetReset, Settings, Topics};
-pub use survey::{Kept, Looked, Survey, SurveyedTopic};
+pub use survey::{Kept, Polled, Survey, SurveyedTopic};
 pub use until_end::UntilEnd;

@@ -1,4 +1,4 @@
-//! The control thread: membership of the group, the topics subscribed to, and what librdkafka has to say.
+//! The control thread's side of a member: group membership, subscription, explicit commits, statistics and alarms.
 
 use super::context::{GroupConsumer, GroupContext, GroupEvent, offsets_of, summary};
 use super::gone::Gone;
@@ -23,35 +23,35 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
 
-/// How long a poll of the group waits; stopping is seen within this time.
+/// Time limit of one poll of the group, and so the delay of a stop.
 const POLL: Duration = Duration::from_millis(100);
-/// How often topics are listed where regular expressions are to match; with the time to join, a new topic is read within 10 s.
+/// Interval between topic listings for regular expressions. With the time of a rebalance, a new topic is read within 10 s.
 const LIST_TOPICS_EVERY: Duration = Duration::from_secs(4);
 const LIST_TOPICS_MAX: Duration = Duration::from_secs(3);
-/// As often as the automatic commit.
-const APART_EVERY: Duration = Duration::from_secs(1);
-/// Between questions for the ends of partitions whose brokers do not say.
+/// Interval of explicit commits, the same as that of the automatic commit.
+const EXPLICIT_COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// Interval between requests for end offsets that the brokers did not return.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
 const COMMITTED_MAX: Duration = Duration::from_secs(3);
-/// Between attempts of the last commit.
+/// Pause between attempts of the last commit.
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A member of the group.
 pub struct Member {
-    /// Dropped before the client, to which both belong.
+    /// Declared, and so dropped, before the client that its queue belongs to; so is `retention`.
     recreated: Recreated,
     retention: RetentionWatch,
     consumer: MemberClient,
     group_id: String,
     instance_id: Option<String>,
-    /// How partitions are shared in the group.
+    /// Assignment strategy.
     strategy: String,
     topics: Topics,
     subscribed: BTreeSet<String>,
     gone: Gone,
     moved: Moved,
     next_listing: Instant,
-    /// Whether that was done; with `--until-end` it is done once.
+    /// Whether topics were listed; with `--until-end` they are listed once.
     is_listed: bool,
     next_explicit_commit: Instant,
     next_ends: Instant,
@@ -60,7 +60,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Makes the client; it connects when it is first polled.
+    /// Creates the client.
     pub fn new(
         kafka: &Settings,
         number: usize,
@@ -72,7 +72,7 @@ impl Member {
         let (context, events) = GroupContext::new(kafka, until_end.clone(), alarms);
         let mut config = properties(kafka, ClientKind::Member { number, lanes });
         if until_end.is_some() {
-            // They tell when the end is reached.
+            // The statistics show when a partition's end is reached.
             config.set("statistics.interval.ms", "500");
         }
         let consumer = MemberClient::create(kafka, &config, context).map_err(MemberError::Client)?;
@@ -101,17 +101,17 @@ impl Member {
         &self.consumer
     }
 
-    /// Subscribes to the topics that are named; those that regular expressions match follow when they are listed.
+    /// Subscribes to the named topics. Topics that match regular expressions follow with the first listing.
     pub fn subscribe(&mut self) -> Result<(), MemberError> {
         if self.until_end.is_some() {
-            // They are listed first.
+            // The first listing decides.
             return Ok(());
         }
         let named = self.topics.names.iter().cloned().collect();
         self.subscribe_to(named)
     }
 
-    /// One turn: group events, errors, new topics. It returns after at most `POLL` (or a listing's time).
+    /// One turn of the control loop: group events, errors, new topics. Takes at most `POLL`, or the time of a listing.
     pub fn poll(&mut self) -> Result<(), MemberError> {
         let polled = self.consumer.poll(POLL);
         if let Some(failure) = self.consumer.context().take_failure() {
@@ -120,17 +120,17 @@ impl Member {
         match polled {
             None => {}
             Some(Ok(_)) => {
-                // Its queue was not forwarded, so it would pass by the tracker and be skipped by the next commit.
-                return Err(MemberError::Fatal("a record came by the main queue".to_owned()));
+                // The partition's queue was not forwarded, so the tracker would miss this record and the next commit skip it.
+                return Err(MemberError::Fatal("a record came through the main queue".to_owned()));
             }
             Some(Err(error)) => {
                 self.consumer.context().report(error.rdkafka_error_code(), &error.to_string());
             }
         }
-        self.begin_again();
-        self.look_at_alarms();
-        if self.consumer.context().take_held_by_others() {
-            error!("{}", group::held_by_others(&self.consumer, &self.group_id, &self.strategy));
+        self.seek_to_beginning();
+        self.update_alarms();
+        if self.consumer.context().take_incompatible() {
+            error!("{}", group::why_incompatible(&self.consumer, &self.group_id, &self.strategy));
         }
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
             return Err(match (code, &self.instance_id) {
@@ -140,19 +140,19 @@ impl Member {
         }
         if let Some(statistics) = self.consumer.context().take_statistics() {
             if let Some((number, until_end)) = &self.until_end {
-                until_end.look(*number, &statistics);
+                until_end.update(*number, &statistics);
             }
-            self.look_at_retention(&statistics);
-            if let Some(old) = self.moved.look(&statistics) {
+            self.update_retention(&statistics);
+            if let Some(old) = self.moved.update(&statistics) {
                 return Err(MemberError::CoordinatorMoved(old));
             }
             self.statistics = Some(statistics);
         }
-        self.ask_for_ends();
+        self.request_ends();
         if Instant::now() >= self.next_explicit_commit {
-            self.next_explicit_commit = Instant::now() + APART_EVERY;
-            if let Err(error) = self.commit_apart() {
-                debug!(%error, "offsets were not committed yet");
+            self.next_explicit_commit = Instant::now() + EXPLICIT_COMMIT_EVERY;
+            if let Err(error) = self.commit_explicitly() {
+                debug!(%error, "explicit offsets are not committed yet; trying again in a second");
             }
         }
         if Instant::now() >= self.next_listing {
@@ -165,8 +165,8 @@ impl Member {
         Ok(())
     }
 
-    /// Raises, repeats and ends alarms, and asks the brokers which topics are denied where that is due.
-    fn look_at_alarms(&self) {
+    /// Raises, repeats and ends alarms. Queries the brokers for denied topics when that is due.
+    fn update_alarms(&self) {
         let context = self.consumer.context();
         let due = {
             let mut alarms = context.alarms();
@@ -179,21 +179,22 @@ impl Member {
         }
     }
 
-    /// Whether an alarm says why nothing is read.
+    /// Whether an active alarm explains why no records are read.
     pub fn has_alarm(&self) -> bool {
         self.consumer.context().alarms().are_raised()
     }
 
-    /// Keeps known how long the topics held keep their records.
-    fn look_at_retention(&mut self, statistics: &Statistics) {
-        let is_held = |topic: &Topic| topic.partitions.values().any(|one| one.partition >= 0 && one.desired);
-        let topics = statistics.topics.iter().filter(|(_, topic)| is_held(topic));
+    /// Updates the retention of the assigned topics.
+    fn update_retention(&mut self, statistics: &Statistics) {
+        let is_assigned =
+            |topic: &Topic| topic.partitions.values().any(|one| one.partition >= 0 && one.desired);
+        let topics = statistics.topics.iter().filter(|(_, topic)| is_assigned(topic));
         let mut topics: Vec<&str> = topics.map(|(name, _)| name.as_str()).collect();
         topics.sort_unstable();
-        self.retention.look(&self.consumer, &topics);
+        self.retention.update(&self.consumer, &topics);
     }
 
-    /// How long the topics held keep their records, as far as that is known.
+    /// Retention of the assigned topics, as far as it is known.
     pub fn retentions(&self) -> &Retentions {
         self.retention.known()
     }
@@ -203,29 +204,29 @@ impl Member {
         self.statistics.as_ref()
     }
 
-    /// Partitions that resumed at their beginning, because the offset to read from was not there any more.
+    /// Partitions that resumed at their beginning, because Kafka no longer has the offset to read from.
     pub fn take_resumed(&self) -> Vec<Resumed> {
         let context = self.consumer.context();
         let resumed = context.take_resumed(&self.consumer);
-        let (back, forth): (Vec<_>, Vec<_>) = resumed.iter().partition(|one| one.went_back());
-        // Else a restart would pass over what is not settled, once reading has come as far as the offset that is gone.
-        context.explicit_commits.ask(back.into_iter().filter_map(Resumed::beginning));
-        // Else a partition without new records would tell the same at each start.
-        context.explicit_commits.ask(self.committed_as_far_as(&forth));
+        let (backward, forward): (Vec<_>, Vec<_>) = resumed.iter().partition(|one| one.went_back());
+        // Otherwise a restart could skip unsettled records, once reading has passed the deleted offset again.
+        context.explicit_commits.request(backward.into_iter().filter_map(Resumed::beginning));
+        // Otherwise a partition without new records would report the same gap at each start.
+        context.explicit_commits.request(self.committed_up_to(&forward));
         resumed
     }
 
-    /// Where those begin now of which everything up to the gap is settled and committed.
-    fn committed_as_far_as(&self, gaps: &[&Resumed]) -> Vec<(TopicPartition, NextOffset)> {
+    /// The new beginnings of the partitions whose offsets are committed up to the gap.
+    fn committed_up_to(&self, gaps: &[&Resumed]) -> Vec<(TopicPartition, NextOffset)> {
         if gaps.is_empty() {
             return Vec::new();
         }
-        let mut asked = TopicPartitionList::with_capacity(gaps.len());
+        let mut wanted = TopicPartitionList::with_capacity(gaps.len());
         for gap in gaps {
-            asked.add_partition(&gap.at.topic, gap.at.partition);
+            wanted.add_partition(&gap.at.topic, gap.at.partition);
         }
-        // Without an answer none counts as committed, and nothing is committed here.
-        let committed = self.consumer.committed_offsets(asked, COMMITTED_MAX).unwrap_or_default();
+        // Without a response no partition counts as committed, and no offset is committed here.
+        let committed = self.consumer.committed_offsets(wanted, COMMITTED_MAX).unwrap_or_default();
         let is_there = |gap: &&&Resumed| {
             let element = committed.find_partition(&gap.at.topic, gap.at.partition);
             element.is_some_and(|element| element.offset() == Offset::Offset(gap.from))
@@ -233,34 +234,34 @@ impl Member {
         gaps.iter().filter(is_there).filter_map(|gap| gap.beginning()).collect()
     }
 
-    /// Why no records come, in words. It asks the brokers, so it takes up to a few seconds.
+    /// A text that explains why no records come. It queries the brokers, which may take a few seconds.
     pub fn why_idle(&self, influx_is_waited_for: bool) -> Option<String> {
         let Self { consumer, subscribed, topics, group_id, strategy, .. } = self;
         idle::why(consumer, subscribed, topics, group_id, strategy, influx_is_waited_for)
     }
 
-    /// With `--until-end`: asks where the partitions end that were assigned.
-    fn ask_for_ends(&mut self) {
+    /// With `--until-end`: requests the end offsets of assigned partitions.
+    fn request_ends(&mut self) {
         let Some((number, until_end)) = &self.until_end else { return };
         if Instant::now() < self.next_ends {
             return;
         }
-        let open = until_end.without_end(*number);
-        if !open.is_empty() {
-            until_end.set_ends(begin::ends(&self.consumer, &open));
+        let unknown = until_end.without_end(*number);
+        if !unknown.is_empty() {
+            until_end.set_ends(begin::ends(&self.consumer, &unknown));
             self.next_ends = Instant::now() + ENDS_EVERY;
         }
     }
 
-    /// librdkafka goes back to the beginning by itself, but keeps in mind how far reading had come before, and would go on
-    /// from there after the next rebalance. Only a seek makes it forget.
-    fn begin_again(&mut self) {
+    /// Seeks reset and recreated partitions to their beginning. librdkafka goes back by itself, but would continue at the old position
+    /// after the next rebalance; only a seek replaces that position.
+    fn seek_to_beginning(&mut self) {
         let mut reset = self.consumer.context().take_reset();
-        let recreated = self.recreated.look(&self.consumer);
+        let recreated = self.recreated.poll(&self.consumer);
         if !recreated.is_empty() {
             error!(
                 partitions = %summary(&recreated),
-                "a topic was deleted and created again while it was read: reading the new one from its beginning"
+                "a topic was deleted and created again while it was read: reading the new topic from its beginning"
             );
         }
         reset.extend(recreated);
@@ -272,22 +273,22 @@ impl Member {
             let _infallible = list.add_partition_offset(&at.topic, at.partition, Offset::Beginning);
         }
         if let Err(error) = self.consumer.seek_partitions(list, Duration::ZERO) {
-            warn!(%error, "partitions can't be read from their beginning");
+            warn!(%error, "the seek to the beginning failed: after the next rebalance, reading may skip records");
         }
     }
 
-    /// What the automatic commit leaves out.
-    fn commit_apart(&self) -> KafkaResult<()> {
+    /// Commits the offsets that the automatic commit would ignore.
+    fn commit_explicitly(&self) -> KafkaResult<()> {
         let explicit_commits = &self.consumer.context().explicit_commits;
-        let open = explicit_commits.open();
-        if !open.is_empty() {
-            self.consumer.commit(&offsets_of(&open), CommitMode::Sync)?;
-            explicit_commits.done(&open);
+        let pending = explicit_commits.pending();
+        if !pending.is_empty() {
+            self.consumer.commit(&offsets_of(&pending), CommitMode::Sync)?;
+            explicit_commits.done(&pending);
         }
         Ok(())
     }
 
-    /// Commits what was stored, for the last time. A group that is being rebalanced is given until then to finish.
+    /// Commits the stored offsets for the last time. While the group is rebalancing, it tries again until `until`.
     pub fn commit(&self, until: Instant) -> Result<(), MemberError> {
         // The next generation of the group comes without this thread's help, and the partitions stay with this member until it
         // has served the revocation.
@@ -297,7 +298,7 @@ impl Member {
             matches!(code, Code::RebalanceInProgress | Code::IllegalGeneration)
         };
         let result = retry(until, COMMIT_PAUSE, is_rebalancing, || {
-            self.commit_apart().and_then(|()| self.consumer.commit_consumer_state(CommitMode::Sync))
+            self.commit_explicitly().and_then(|()| self.consumer.commit_consumer_state(CommitMode::Sync))
         });
         match result {
             Ok(()) | Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => Ok(()),
@@ -307,17 +308,17 @@ impl Member {
 
     /// Leaves the group.
     pub fn leave(self) {
-        // Their queues belong to the client.
+        // The client must outlive the queues of both.
         drop(self.recreated);
         drop(self.retention);
-        // Dropping the last reference leaves it.
+        // Dropping the last reference leaves the group.
         if Arc::into_inner(self.consumer.into_inner()).is_none() {
             warn!("the kafka client is still in use and leaves the group when its session ends");
         }
     }
 
-    /// Ends without leaving the group, whose coordinator this client does not reach: closing the client would wait for the coordinator's
-    /// answers, without a bound. The client is never freed, because the process ends.
+    /// Ends without leaving the group, because the coordinator can't be reached: closing the client would wait for its responses without a
+    /// bound. The client is never freed; the process ends.
     pub fn abandon(self) {
         drop(self.recreated);
         drop(self.retention);
@@ -340,7 +341,7 @@ impl Member {
         let mut wanted: BTreeSet<String> = self.subscribed.iter().cloned().chain(matched).collect();
         let named = &self.topics.names;
         let by_pattern = self.subscribed.iter().filter(|name| !named.contains(name)).cloned();
-        let gone = self.gone.look(by_pattern, &existing, Instant::now());
+        let gone = self.gone.update(by_pattern, &existing, Instant::now());
         // A consumer without any topic would leave the group.
         if gone.len() < wanted.len() {
             wanted.retain(|name| !gone.contains(name));
@@ -348,7 +349,7 @@ impl Member {
         if wanted == self.subscribed { Ok(()) } else { self.subscribe_to(wanted) }
     }
 
-    /// With `--until-end`: subscribes to what is there now, and to nothing that comes later.
+    /// With `--until-end`: subscribes to the existing topics, and to none that is created later.
     fn list_once(&mut self) -> Result<(), MemberError> {
         self.next_listing = Instant::now() + LIST_TOPICS_EVERY;
         let Some((number, until_end)) = self.until_end.as_ref().filter(|_| !self.is_listed) else {
@@ -373,7 +374,7 @@ impl Member {
         let matched = existing.into_iter().filter(|name| self.topics.is_match(name)).map(str::to_owned);
         let wanted: BTreeSet<String> = matched.chain(names).collect();
         if wanted.is_empty() {
-            warn!("no topic matches `kafka.topics`");
+            warn!("no topic matches `kafka.topics`, so there is nothing to read");
             until_end.assigned(*number, &[]);
         }
         self.is_listed = true;

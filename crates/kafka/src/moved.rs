@@ -2,7 +2,7 @@
 //!
 //! librdkafka (2.12.1) copies the coordinator's address when the coordinator's broker id changes (`rd_kafka_cgrp_coord_update`). A broker that
 //! keeps its id and advertises another address leaves the group's connection at the old address for good: no partition is assigned again
-//! until the client is made anew.
+//! until the client is created anew.
 
 use rdkafka::statistics::{Broker, Statistics};
 
@@ -17,8 +17,8 @@ pub struct Moved {
 }
 
 impl Moved {
-    /// Looks at new statistics. Returns the old address once the group's connection is stuck there.
-    pub fn look(&mut self, statistics: &Statistics) -> Option<String> {
+    /// Evaluates new statistics. Returns the old address once the group's connection is stuck there.
+    pub fn update(&mut self, statistics: &Statistics) -> Option<String> {
         let Some(old) = outdated(statistics.brokers.values()) else {
             self.agreeing = 0;
             return None;
@@ -64,17 +64,17 @@ mod tests {
     }
 
     #[test]
-    fn tells_a_coordinator_that_is_stuck_at_an_old_address_and_no_other() {
+    fn reports_only_a_coordinator_that_is_stuck_at_an_old_address() {
         let f = |statistics: &Statistics, want: Option<&str>| {
             let mut moved = Moved::default();
             for _ in 1..AGREEING {
-                assert_eq!(moved.look(statistics), None);
+                assert_eq!(moved.update(statistics), None);
             }
-            assert_eq!(moved.look(statistics).as_deref(), want);
+            assert_eq!(moved.update(statistics).as_deref(), want);
         };
         f(&statistics(("old:1", "TRY_CONNECT"), &[("new:1", "UP")]), Some("old:1"));
         f(&statistics(("old:1", "TRY_CONNECT"), &[("new:1", "UP"), ("other:1", "DOWN")]), Some("old:1"));
-        // The coordinator is only down, nobody says where brokers are now, the connection works, or none was made yet.
+        // The coordinator is only down, no broker returns new addresses, the connection works, or there was none yet.
         f(&statistics(("old:1", "TRY_CONNECT"), &[("old:1", "DOWN"), ("other:1", "UP")]), None);
         f(&statistics(("old:1", "TRY_CONNECT"), &[("new:1", "CONNECT")]), None);
         f(&statistics(("old:1", "UP"), &[("new:1", "UP")]), None);
@@ -83,13 +83,13 @@ mod tests {
     }
 
     #[test]
-    fn a_coordinator_that_is_followed_in_time_is_forgotten() {
+    fn a_client_that_reaches_the_new_address_in_time_is_not_reported() {
         let stuck = statistics(("old:1", "TRY_CONNECT"), &[("new:1", "UP")]);
         let mut moved = Moved::default();
         for _ in 1..AGREEING {
-            assert_eq!(moved.look(&stuck), None);
+            assert_eq!(moved.update(&stuck), None);
         }
-        assert_eq!(moved.look(&statistics(("new:1", "UP"), &[("new:1", "UP")])), None);
-        assert_eq!(moved.look(&stuck), None);
+        assert_eq!(moved.update(&statistics(("new:1", "UP"), &[("new:1", "UP")])), None);
+        assert_eq!(moved.update(&stuck), None);
     }
 }

@@ -1,8 +1,9 @@
-//! Offsets that are not in Kafka any more: what retention took before it was read, topics that were created again.
+//! Detects that reading resumed at the beginning of a partition because Kafka no longer has the offset to read from: retention deleted
+//! it, or the topic was recreated.
 //!
-//! librdkafka then goes to the beginning of the partition by itself, because `auto.offset.reset` is always "earliest", and says
-//! so in its log: that is where this is known from. To have it report an error instead would stop the partition in a state
-//! that no seek gets it out of, and to assign it again outside of a rebalance confuses the group's state.
+//! librdkafka goes to the beginning by itself, because `auto.offset.reset` is always "earliest", and only its log shows this. As an
+//! error, it would stop the partition in a state that no seek ends, and a new assignment outside of a rebalance would break the
+//! group's state.
 
 use super::context::summary;
 use base::NextOffset;
@@ -10,39 +11,39 @@ use base::TopicPartition;
 use std::time::{Duration, Instant};
 use tracing::error;
 
-/// Resets come together for all partitions of a topic: they are told in one line.
+/// Resets of all partitions of a topic come together; those within this time are logged in one line.
 const GATHER: Duration = Duration::from_secs(1);
-/// How long the first fetch that follows may take; then it is told without numbers.
+/// Time limit for the next fetch, which shows the earliest offset. Afterwards a reset is logged without numbers.
 const WATERMARKS_MAX: Duration = Duration::from_secs(30);
 
-/// Those that were seen and not told yet.
+/// Resets that are not logged yet.
 #[derive(Debug, Default)]
 pub struct Resets {
     open: Vec<Reset>,
-    /// Those that were just seen.
+    /// Partitions that were reset since the last call of [`Resets::take_new`].
     new: Vec<TopicPartition>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Reset {
     at: TopicPartition,
-    /// The offset that was to be read.
+    /// The missing offset.
     from: i64,
     seen: Instant,
 }
 
-/// A partition that is read from its beginning because the offset to read from was not there.
+/// A partition that is read from its beginning, because Kafka no longer has the offset to read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resumed {
     pub at: TopicPartition,
-    /// The offset that was to be read.
+    /// The missing offset.
     pub from: i64,
-    /// The earliest that is retained; none if the broker does not say.
+    /// The earliest retained offset. None: the broker does not return it.
     earliest: Option<i64>,
 }
 
 impl Resumed {
-    /// How many offsets were passed over.
+    /// Number of skipped offsets.
     pub fn skipped(&self) -> u64 {
         self.earliest.map_or(0, |earliest| u64::try_from(earliest - self.from).unwrap_or(0))
     }
@@ -52,14 +53,14 @@ impl Resumed {
         self.earliest.is_some_and(|earliest| earliest < self.from)
     }
 
-    /// Where reading goes on.
+    /// The offset at which reading continues.
     pub fn beginning(&self) -> Option<(TopicPartition, NextOffset)> {
         Some((self.at.clone(), NextOffset::at(self.earliest?)))
     }
 
-    /// Tells of those that resumed together, in a line for each topic.
-    pub fn tell(together: &[Self]) {
-        let mut sorted: Vec<&Self> = together.iter().collect();
+    /// Logs partitions that resumed together, one line for each topic.
+    pub fn log(resumed: &[Self]) {
+        let mut sorted: Vec<&Self> = resumed.iter().collect();
         sorted.sort_by_key(|one| (one.went_back(), &one.at));
         for of_topic in sorted.chunk_by(|a, b| (a.went_back(), &a.at.topic) == (b.went_back(), &b.at.topic)) {
             let Some(first) = of_topic.first() else { continue };
@@ -71,13 +72,13 @@ impl Resumed {
                 error!(
                     %partitions, offset, earliest,
                     "the offset to read from lies beyond the partition's end: the topic was deleted and created again, or \
-                     kafka lost its last records. Reading goes on from the earliest one there is"
+                     kafka lost its last records. Reading continues at the earliest retained record"
                 );
             } else {
                 error!(
                     %partitions, offset, earliest, skipped,
-                    "kafka deleted records before they were read. Reading goes on from the earliest one left; give the topic \
-                     a `retention.ms` (or `retention.bytes`) that outlasts an outage"
+                    "kafka deleted records before they were read. These records are lost, and reading continues at the earliest retained one. \
+                     Raise the topic's `retention.ms` (or `retention.bytes`) beyond the length of an outage"
                 );
             }
         }
@@ -85,8 +86,8 @@ impl Resumed {
 }
 
 impl Resets {
-    /// Takes note of what librdkafka logs, if it is of this.
-    pub fn note(&mut self, facility: &str, text: &str, now: Instant) {
+    /// Records a line of librdkafka's log, if it reports a reset.
+    pub fn record(&mut self, facility: &str, text: &str, now: Instant) {
         let Some((at, from)) = parse(facility, text) else { return };
         self.new.push(at.clone());
         if !self.open.iter().any(|known| known.at == at && known.from == from) {
@@ -94,18 +95,18 @@ impl Resets {
         }
     }
 
-    /// The partitions that were seen since the last time.
+    /// The partitions that were reset since the last call.
     pub fn take_new(&mut self) -> Vec<TopicPartition> {
         std::mem::take(&mut self.new)
     }
 
-    /// Partitions that this member does not hold any more: their next owner tells.
+    /// Removes revoked partitions, whose next owner logs their resets.
     pub fn forget(&mut self, revoked: &[TopicPartition]) {
         self.open.retain(|reset| !revoked.contains(&reset.at));
         self.new.retain(|at| !revoked.contains(at));
     }
 
-    /// Those whose first offset is known by now, all that came together.
+    /// Resets whose earliest offset is known, once they are gathered.
     pub fn take(&mut self, now: Instant, earliest: impl Fn(&TopicPartition) -> Option<i64>) -> Vec<Resumed> {
         if !self.open.iter().any(|reset| now.duration_since(reset.seen) >= GATHER) {
             return Vec::new();
@@ -130,7 +131,7 @@ fn parse(facility: &str, text: &str) -> Option<(TopicPartition, i64)> {
     }
     let (place, rest) = text.split_once("]: offset reset (at offset ")?;
     let (topic, partition) = place.rsplit_once(" [")?;
-    // The thread's name stands before it, and topics have no spaces.
+    // The thread's name may precede the topic, which has no spaces.
     let topic = topic.rsplit(' ').next()?;
     let from = rest.split([' ', ')', ',']).next()?.parse().ok()?;
     Some((TopicPartition { topic: topic.to_owned(), partition: partition.parse().ok()? }, from))
@@ -144,10 +145,9 @@ mod tests {
         TopicPartition { topic: topic.to_owned(), partition }
     }
 
-    /// Resets and controllers are recognised by the text of librdkafka's log. A real reset of the embedded Kafka has to be
-    /// recognised, too: `what_retention_took_is_counted_and_reading_goes_on_at_the_earliest` in `tests/hermetic/pipeline/offsets.rs`.
+    /// Resets and controllers are recognized by the text of librdkafka's log. This test recognizes a real reset of the embedded Kafka: `what_retention_took_is_counted_and_reading_goes_on_at_the_earliest` in `tests/hermetic/pipeline/offsets.rs`.
     #[test]
-    fn the_text_is_that_of_the_bundled_librdkafka() {
+    fn the_recognized_log_text_belongs_to_the_bundled_librdkafka() {
         let (_, version) = rdkafka::util::get_rdkafka_version();
         assert_eq!(
             version, "2.12.1",
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_librdkafkas_words() {
+    fn parses_librdkafkas_log_line() {
         let f = |facility: &str, text: &str, want: Option<(&str, i32, i64)>| {
             let want = want.map(|(topic, partition, from)| (at(topic, partition), from));
             assert_eq!(parse(facility, text), want, "{text}");
@@ -177,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn tells_once_of_all_that_came_together() {
+    fn resets_that_come_together_are_returned_once_and_together() {
         let (mut resets, begin) = (Resets::default(), Instant::now());
         let text = |partition: i32| {
             format!("t [{partition}]: offset reset (at offset 10 (leader epoch 0), broker 1) to")
         };
         for partition in [0, 1, 1, 2, 3] {
-            resets.note("OFFSET", &text(partition), begin);
+            resets.record("OFFSET", &text(partition), begin);
         }
         resets.forget(&[at("t", 3)]);
         assert_eq!(resets.take_new(), [at("t", 0), at("t", 1), at("t", 1), at("t", 2)]);
@@ -191,13 +191,13 @@ mod tests {
         let earliest =
             |at: &TopicPartition| [Some(15), Some(4), None].get(at.partition as usize).copied().flatten();
         assert_eq!(resets.take(begin, earliest), []);
-        let told = resets.take(begin + GATHER, earliest);
-        let skipped: Vec<u64> = told.iter().map(Resumed::skipped).collect();
-        let went_back: Vec<bool> = told.iter().map(Resumed::went_back).collect();
+        let resumed = resets.take(begin + GATHER, earliest);
+        let skipped: Vec<u64> = resumed.iter().map(Resumed::skipped).collect();
+        let went_back: Vec<bool> = resumed.iter().map(Resumed::went_back).collect();
         assert_eq!((skipped, went_back), (vec![5, 0], vec![false, true]));
         assert_eq!(resets.take(begin + GATHER, earliest), []);
-        let told = resets.take(begin + WATERMARKS_MAX, earliest);
-        assert_eq!(told, [Resumed { at: at("t", 2), from: 10, earliest: None }]);
-        assert_eq!((told[0].skipped(), told[0].went_back()), (0, false));
+        let resumed = resets.take(begin + WATERMARKS_MAX, earliest);
+        assert_eq!(resumed, [Resumed { at: at("t", 2), from: 10, earliest: None }]);
+        assert_eq!((resumed[0].skipped(), resumed[0].went_back()), (0, false));
     }
 }

@@ -1,4 +1,4 @@
-//! How long topics keep their records, as their brokers tell.
+//! Retention of topics, as the brokers report it.
 
 use super::ffi::{TopicConfig, TopicConfigs};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -6,32 +6,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 use std::time::{Duration, Instant};
 
-/// It is rarely changed.
-const ASK_EVERY: Duration = Duration::from_mins(5);
-/// After a question that was not answered.
-const ASK_AGAIN: Duration = Duration::from_mins(1);
-/// Of one question; answers have some 200 bytes a topic.
+/// Interval of requests. Retention rarely changes.
+const REQUEST_EVERY: Duration = Duration::from_mins(5);
+/// Pause after a request without a response.
+const RETRY_AFTER: Duration = Duration::from_mins(1);
+/// Topics of one request. A response has some 200 bytes per topic.
 const TOPICS_MAX: usize = 1_000;
 
 const NAMES: [&CStr; 3] = [c"cleanup.policy", c"retention.ms", c"retention.bytes"];
 
-/// What a topic keeps. Compacted topics that delete nothing keep the newest record of each key for ever.
+/// The retention of a topic. Compacted topics without deletion keep the newest record of each key for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Records older than this are deleted, a segment at a time; none: age deletes nothing.
+    /// Age at which segments are deleted. None: age deletes nothing.
     pub time: Option<Duration>,
-    /// A partition larger than this loses its oldest segments; none: size deletes nothing.
+    /// Size above which a partition loses its oldest segments. None: size deletes nothing.
     pub bytes: Option<u64>,
-    /// Of records with one key, older ones may be deleted too.
+    /// Whether older records of a key may be deleted.
     pub compacts: bool,
 }
 
-/// By topic. Those are missing that do not exist, whose brokers do not say, or whose configuration this user may not see
-/// (it takes `DescribeConfigs`).
+/// Retention by topic. Topics are missing if they do not exist, if their brokers do not respond, or if this user lacks the permission
+/// `DescribeConfigs`.
 pub type Retentions = BTreeMap<String, Retention>;
 
 impl Retention {
-    /// None: the brokers left out what matters.
+    /// None: a value is missing or unknown.
     fn of(config: &TopicConfig) -> Option<Self> {
         let value = |name: &CStr| {
             let found = config.values.iter().find(|(key, _)| key.as_bytes() == name.to_bytes());
@@ -50,12 +50,12 @@ impl Retention {
     }
 }
 
-fn read(answer: &[TopicConfig]) -> Retentions {
-    answer.iter().filter_map(|config| Some((config.topic.clone(), Retention::of(config)?))).collect()
+fn read(configs: &[TopicConfig]) -> Retentions {
+    configs.iter().filter_map(|config| Some((config.topic.clone(), Retention::of(config)?))).collect()
 }
 
-/// Asks, and waits at most `time_max`.
-pub fn ask<C: ConsumerContext>(
+/// Requests the retention of topics, and waits at most `time_max`.
+pub fn request<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topics: &[&str],
     time_max: Duration,
@@ -64,57 +64,58 @@ pub fn ask<C: ConsumerContext>(
     let mut all = Retentions::new();
     let until = Instant::now() + time_max;
     for some in topics.chunks(TOPICS_MAX) {
-        configs.ask(consumer, some, &NAMES);
+        configs.request(consumer, some, &NAMES);
         let left = until.saturating_duration_since(Instant::now());
-        let Some(answer) = configs.answer(left) else { break };
-        all.extend(read(&answer));
+        let Some(response) = configs.response(left) else { break };
+        all.extend(read(&response));
     }
     all
 }
 
-/// Keeps known what topics keep, without waiting.
+/// Caches the retention of topics and refreshes it without blocking.
 pub struct RetentionWatch {
     configs: TopicConfigs,
     known: Retentions,
-    asked: BTreeSet<String>,
+    requested: BTreeSet<String>,
     is_pending: bool,
-    next_ask: Instant,
+    next_request: Instant,
 }
 
 impl RetentionWatch {
-    /// To be dropped before the client.
+    /// The caller must drop it before the client.
     pub fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
         Self {
             configs: TopicConfigs::new(consumer),
             known: Retentions::new(),
-            asked: BTreeSet::new(),
+            requested: BTreeSet::new(),
             is_pending: false,
-            next_ask: Instant::now(),
+            next_request: Instant::now(),
         }
     }
 
-    /// Of the topics that were looked for last.
+    /// Retention of the topics of the last update.
     pub fn known(&self) -> &Retentions {
         &self.known
     }
 
-    /// Asks for these topics if it is time to, and takes an answer if there is one. Further ones than [`TOPICS_MAX`] are left out.
-    pub fn look<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, topics: &[&str]) {
+    /// Requests the retention of these topics when it is due, and takes a response if there is one. Only the first [`TOPICS_MAX`] topics
+    /// count.
+    pub fn update<C: ConsumerContext>(&mut self, consumer: &BaseConsumer<C>, topics: &[&str]) {
         let now = Instant::now();
-        // There is always one: librdkafka gives a question up after a minute.
-        if let Some(answer) = self.configs.answer(Duration::ZERO) {
-            let answer = read(&answer);
+        // A response always comes: librdkafka gives a request up after a minute.
+        if let Some(response) = self.configs.response(Duration::ZERO) {
+            let response = read(&response);
             self.is_pending = false;
-            self.next_ask = now + if answer.is_empty() { ASK_AGAIN } else { ASK_EVERY };
-            self.known.extend(answer);
+            self.next_request = now + if response.is_empty() { RETRY_AFTER } else { REQUEST_EVERY };
+            self.known.extend(response);
         }
         let topics = topics.get(..topics.len().min(TOPICS_MAX)).unwrap_or_default();
         self.known.retain(|known, _| topics.contains(&known.as_str()));
-        let is_due = now >= self.next_ask || topics.iter().any(|topic| !self.asked.contains(*topic));
+        let is_due = now >= self.next_request || topics.iter().any(|topic| !self.requested.contains(*topic));
         if is_due && !self.is_pending && !topics.is_empty() {
-            self.asked = topics.iter().map(|topic| (*topic).to_owned()).collect();
+            self.requested = topics.iter().map(|topic| (*topic).to_owned()).collect();
             self.is_pending = true;
-            self.configs.ask(consumer, topics, &NAMES);
+            self.configs.request(consumer, topics, &NAMES);
         }
     }
 }
@@ -126,7 +127,7 @@ mod tests {
     use testkit::EmbeddedKafka;
 
     #[test]
-    fn reads_what_brokers_tell() {
+    fn reads_the_retention_from_topic_configurations() {
         let f = |policy: &str, ms: &str, bytes: &str, want: Option<(Option<u64>, Option<u64>, bool)>| {
             let value = |name: &str, value: &str| (name.to_owned(), value.to_owned());
             let values = vec![
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_nothing_where_brokers_do_not_say() {
+    fn without_a_response_no_retention_is_known() {
         let kafka = EmbeddedKafka::start().unwrap();
         kafka.create_topic("t", 1).unwrap();
         let consumer: BaseConsumer = ClientConfig::new()
@@ -163,9 +164,9 @@ mod tests {
             .set("group.id", "g")
             .create()
             .unwrap();
-        assert_eq!(ask(&consumer, &["t"], Duration::from_millis(200)), Retentions::new());
+        assert_eq!(request(&consumer, &["t"], Duration::from_millis(200)), Retentions::new());
         let mut watch = RetentionWatch::new(&consumer);
-        watch.look(&consumer, &["t"]);
+        watch.update(&consumer, &["t"]);
         assert!(watch.known().is_empty() && watch.is_pending);
     }
 }

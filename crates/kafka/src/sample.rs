@@ -1,4 +1,4 @@
-//! A look at the records of some topics, without joining a group and without committing.
+//! Reads the newest records of some topics, without joining a group and without committing.
 
 use super::diagnosis::{Complaint, Diagnosis, Security};
 use crate::Settings;
@@ -11,8 +11,8 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 use std::time::Duration;
 
-/// How long the brokers may take to tell the topics' partitions.
-const ASK_MAX: Duration = Duration::from_secs(5);
+/// Time limit of a request for metadata.
+const METADATA_MAX: Duration = Duration::from_secs(5);
 
 /// Reads some topics from near their ends.
 pub struct Sample {
@@ -20,9 +20,9 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// From the last `before` records of each partition on. None: one of the topics does not exist.
+    /// Starts at the last `before` records of each partition. None: one of the topics does not exist.
     pub fn open(kafka: &Settings, topics: &[&str], before: i64) -> Result<Option<Self>, Diagnosis> {
-        // The client wants a name of a group to assign partitions by hand; it is never joined.
+        // librdkafka assigns no partitions without the name of a group. This group is never joined.
         let consumer =
             StandaloneConsumer::with(kafka, properties(kafka, ClientKind::Query).set("group.id", "(sample)"));
         let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
@@ -30,7 +30,7 @@ impl Sample {
         let failed = |error| consumer.explain(&error);
         let mut list = TopicPartitionList::new();
         for topic in topics {
-            let metadata = consumer.fetch_metadata(Some(topic), ASK_MAX).map_err(failed)?;
+            let metadata = consumer.fetch_metadata(Some(topic), METADATA_MAX).map_err(failed)?;
             let found = metadata.topics().iter().find(|found| found.name() == *topic);
             let partitions = found.map_or(&[][..], MetadataTopic::partitions);
             if partitions.is_empty() {
@@ -45,27 +45,27 @@ impl Sample {
         Ok(Some(Self { consumer }))
     }
 
-    /// From these offsets on. Where a partition ends is told.
+    /// Starts at these offsets. [`Sample::next`] returns `PartitionEOF` at the end of a partition.
     pub fn at(kafka: &Settings, offsets: &TopicPartitionList) -> KafkaResult<Self> {
         let consumer = StandaloneConsumer::of(kafka, ClientKind::Reader)?;
         consumer.assign(offsets)?;
         Ok(Self { consumer })
     }
 
-    /// Leaves the rest of a partition unread.
-    pub fn no_more_of(&self, topic: &str, partition: i32) {
+    /// Stops reading a partition.
+    pub fn stop_partition(&self, topic: &str, partition: i32) {
         let mut list = TopicPartitionList::new();
         list.add_partition(topic, partition);
-        // At worst further records of it come.
+        // Otherwise a few more records come.
         let _unknown = self.consumer.pause(&list);
     }
 
-    /// Why an error of [`Sample::next`] came.
+    /// The diagnosis of an error of [`Sample::next`].
     pub fn explain(&self, error: &KafkaError) -> Diagnosis {
         self.consumer.explain(error)
     }
 
-    /// The next record, if one comes in this time.
+    /// The next record, if one comes within this time.
     pub fn next(&self, within: Duration) -> Option<Result<BorrowedMessage<'_>, KafkaError>> {
         self.consumer.poll(within)
     }

@@ -1,4 +1,4 @@
-//! The topics that there are, and the last records of some, without joining a group and without committing.
+//! Lists topics and reads records of some, without joining a group and without committing.
 
 use super::diagnosis::{Complaint, Diagnosis, Security};
 use crate::Settings;
@@ -11,10 +11,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use std::fmt;
 use std::time::Duration;
 
-/// How long the brokers may take for an answer.
-const ASK_MAX: Duration = Duration::from_secs(5);
+/// Time limit of a request.
+const REQUEST_MAX: Duration = Duration::from_secs(5);
 
-/// A client that only looks.
+/// A client that lists topics and reads records.
 pub struct Survey {
     consumer: StandaloneConsumer,
 }
@@ -26,7 +26,7 @@ pub struct SurveyedTopic {
     pub partitions: Vec<i32>,
 }
 
-/// What Kafka keeps of a partition: offsets from `first` up to, and without, `next`.
+/// The retained offsets of a partition, from `first` up to but not including `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept {
     pub partition: i32,
@@ -35,26 +35,26 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// How many records, at most: transactions and compaction leave offsets without one.
+    /// Upper bound of the number of records: transactions and compaction leave offsets without a record.
     pub fn records(self) -> u64 {
-        // A partition whose start moved beyond the end between two requests holds none.
+        // The start may have moved beyond the end between two requests; then there are none.
         u64::try_from(self.next - self.first).unwrap_or(0)
     }
 }
 
-/// What reading gives.
-pub enum Looked<'s> {
+/// The result of a poll.
+pub enum Polled<'s> {
     Record(BorrowedMessage<'s>),
     /// A partition was read to its end.
     End(i32),
     Failed(KafkaError),
-    /// Nothing came in this time.
+    /// Nothing came within the time limit.
     Nothing,
 }
 
 impl Survey {
     /// # Errors
-    /// The client can't be made.
+    /// The client can't be created.
     pub fn open(kafka: &Settings) -> Result<Self, Diagnosis> {
         let consumer = StandaloneConsumer::of(kafka, ClientKind::Reader);
         let no_client = |error| Diagnosis::of(&[Complaint::no_client(&error)], &Security::default());
@@ -66,7 +66,7 @@ impl Survey {
     /// # Errors
     /// No broker answers.
     pub fn topics(&self) -> Result<Vec<SurveyedTopic>, Diagnosis> {
-        let metadata = self.consumer.fetch_metadata(None, ASK_MAX);
+        let metadata = self.consumer.fetch_metadata(None, REQUEST_MAX);
         let metadata = metadata.map_err(|error| self.consumer.explain(&error))?;
         let of = |topic: &rdkafka::metadata::MetadataTopic| SurveyedTopic {
             name: topic.name().to_owned(),
@@ -77,16 +77,16 @@ impl Survey {
         Ok(topics)
     }
 
-    /// What is kept of a partition.
+    /// The retained offsets of a partition.
     ///
     /// # Errors
     /// Its leader does not answer.
     pub fn kept(&self, topic: &str, partition: i32) -> KafkaResult<Kept> {
-        let (first, next) = self.consumer.fetch_watermarks(topic, partition, ASK_MAX)?;
+        let (first, next) = self.consumer.fetch_watermarks(topic, partition, REQUEST_MAX)?;
         Ok(Kept { partition, first, next })
     }
 
-    /// Reads from these offsets of a topic on; what was read before is left.
+    /// Reads a topic from these offsets on, and no other topic.
     ///
     /// # Errors
     /// The client refuses them.
@@ -98,12 +98,13 @@ impl Survey {
         self.consumer.assign(&list)
     }
 
-    pub fn look(&self, within: Duration) -> Looked<'_> {
+    /// Waits for the next record, at most for this long.
+    pub fn poll(&self, within: Duration) -> Polled<'_> {
         match self.consumer.poll(within) {
-            Some(Ok(record)) => Looked::Record(record),
-            Some(Err(KafkaError::PartitionEOF(partition))) => Looked::End(partition),
-            Some(Err(error)) => Looked::Failed(error),
-            None => Looked::Nothing,
+            Some(Ok(record)) => Polled::Record(record),
+            Some(Err(KafkaError::PartitionEOF(partition))) => Polled::End(partition),
+            Some(Err(error)) => Polled::Failed(error),
+            None => Polled::Nothing,
         }
     }
 }

@@ -59,7 +59,7 @@ pub struct TokenEndpoint {
 /// A token with everything that librdkafka wants to know about it.
 pub(crate) struct Token {
     pub value: String,
-    /// For librdkafka's own messages; the brokers read the token.
+    /// Name in librdkafka's own messages; the brokers read the token.
     pub principal: String,
     /// Milliseconds since 1970.
     pub end_ms: i64,

@@ -1,4 +1,4 @@
-//! Which Kafka errors were logged when, so that each kind is logged at most once a minute.
+//! Logs Kafka's errors, each kind at most once a minute.
 
 use super::diagnosis::{Advice, Fault, diagnose};
 use base::text::printable;
@@ -10,64 +10,66 @@ use tracing::{error, info, warn};
 const AGAIN: Duration = Duration::from_mins(1);
 
 /// An error not reported again within this time counts as resolved.
-const STANDS: Duration = Duration::from_mins(2);
+const RESOLVED_AFTER: Duration = Duration::from_mins(2);
 
-/// Which errors were logged when.
+/// The times at which errors were logged.
 #[derive(Debug, Default)]
 pub struct Trouble {
-    /// One for each kind; kinds are few.
-    told: Vec<(Option<RDKafkaErrorCode>, Instant)>,
-    /// The same by fault: librdkafka reports one fault with several codes.
-    said: Vec<(Fault, Instant)>,
-    /// The last handshake that asked why a certificate is not trusted.
-    asked_why: Option<Instant>,
+    /// Last time by error code. There are few codes.
+    codes: Vec<(Option<RDKafkaErrorCode>, Instant)>,
+    /// Last time by fault: librdkafka reports one fault with several codes.
+    faults: Vec<(Fault, Instant)>,
+    /// Last second handshake about an untrusted certificate.
+    handshake: Option<Instant>,
 }
 
 impl Trouble {
-    /// Whether trouble of this kind is to be told now. Then it counts as told.
+    /// Whether an error of this kind is to be logged now. If so, it counts as logged.
     pub fn is_due(&mut self, code: Option<RDKafkaErrorCode>) -> bool {
-        is_due(&mut self.told, code)
+        is_due(&mut self.codes, code)
     }
 
-    /// Logs an error for which no alarm stands. `is_throttled`: the brokers make this client wait.
+    /// Logs an error without an active alarm. `is_throttled`: a quota delays this client.
     pub fn report(&mut self, code: Option<RDKafkaErrorCode>, text: &str, is_throttled: bool) {
         let reason = printable(text, 300);
         match code.and_then(|code| diagnose(code, text, is_throttled)) {
             // "All brokers down" only follows from another error: a refused login does not mean that Kafka is down.
-            Some(_) if code == Some(RDKafkaErrorCode::AllBrokersDown) && self.standing().is_some() => {}
+            Some(_) if code == Some(RDKafkaErrorCode::AllBrokersDown) && self.unresolved().is_some() => {}
             Some(Advice { fault, .. }) if fault.passes() && self.is_due(code) => info!(reason, "{fault}"),
             Some(Advice { fault, .. }) if fault.passes() => {}
-            // Each error comes twice, the second time without its reason.
-            Some(Advice { fault, .. }) if self.is_due(code) && is_due(&mut self.said, fault) => {
+            // librdkafka reports each error twice, the second time without its reason.
+            Some(Advice { fault, .. }) if self.is_due(code) && is_due(&mut self.faults, fault) => {
                 error!(reason, "{fault}");
             }
-            None if self.is_due(code) => warn!(reason, "trouble with kafka"),
+            None if self.is_due(code) => {
+                warn!(reason, "kafka reports an error; records stay in kafka until it is resolved");
+            }
             _ => {}
         }
     }
 
-    /// Whether a second handshake is due that finds out why a broker's certificate is not trusted. Then it counts as done.
-    pub fn asks_why(&mut self, code: Option<RDKafkaErrorCode>, text: &str) -> bool {
+    /// Whether a second handshake about an untrusted certificate is due. If so, it counts as done.
+    pub fn is_handshake_due(&mut self, code: Option<RDKafkaErrorCode>, text: &str) -> bool {
         let is_wanted = code == Some(RDKafkaErrorCode::SSL)
             && text.contains("certificate verify failed")
-            && self.asked_why.is_none_or(|asked| asked.elapsed() >= AGAIN);
+            && self.handshake.is_none_or(|last| last.elapsed() >= AGAIN);
         if is_wanted {
-            self.asked_why = Some(Instant::now());
+            self.handshake = Some(Instant::now());
         }
         is_wanted
     }
 
     /// The fault that was logged last and is not resolved.
-    pub fn standing(&self) -> Option<Fault> {
-        self.said.iter().rfind(|(_, said)| said.elapsed() < STANDS).map(|(fault, _)| *fault)
+    pub fn unresolved(&self) -> Option<Fault> {
+        self.faults.iter().rfind(|(_, logged)| logged.elapsed() < RESOLVED_AFTER).map(|(fault, _)| *fault)
     }
 }
 
-fn is_due<T: PartialEq>(told: &mut Vec<(T, Instant)>, kind: T) -> bool {
-    let is_due = !told.iter().any(|(before, told)| *before == kind && told.elapsed() < AGAIN);
-    told.retain(|(before, told)| told.elapsed() < STANDS && !(is_due && *before == kind));
+fn is_due<T: PartialEq>(logged: &mut Vec<(T, Instant)>, kind: T) -> bool {
+    let is_due = !logged.iter().any(|(known, at)| *known == kind && at.elapsed() < AGAIN);
+    logged.retain(|(known, at)| at.elapsed() < RESOLVED_AFTER && !(is_due && *known == kind));
     if is_due {
-        told.push((kind, Instant::now()));
+        logged.push((kind, Instant::now()));
     }
     is_due
 }
@@ -77,16 +79,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_login_is_not_followed_by_brokers_that_are_down() {
+    fn a_refused_login_suppresses_the_consequence_all_brokers_down() {
         use RDKafkaErrorCode as Code;
         let mut trouble = Trouble::default();
-        assert_eq!(trouble.standing(), None);
+        assert_eq!(trouble.unresolved(), None);
         trouble.report(Some(Code::Authentication), "SASL authentication error: no", false);
-        let login = trouble.standing().unwrap();
+        let login = trouble.unresolved().unwrap();
         assert_eq!(login, Fault::LoginRefused);
         trouble.report(Some(Code::AllBrokersDown), "1/1 brokers are down", false);
-        assert_eq!((trouble.standing(), trouble.said.len()), (Some(login), 1));
-        // The same again, with another code.
+        assert_eq!((trouble.unresolved(), trouble.faults.len()), (Some(login), 1));
+        // The same fault with two codes.
         trouble.report(
             Some(Code::SSL),
             "error:0A000086:SSL routines::certificate verify failed: more",
@@ -99,6 +101,6 @@ mod tests {
         );
         let bare = "Message consumption error: BrokerTransportFailure";
         trouble.report(Some(Code::BrokerTransportFailure), bare, false);
-        assert_eq!(trouble.said.len(), 2);
+        assert_eq!(trouble.faults.len(), 2);
     }
 }

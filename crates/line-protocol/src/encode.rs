@@ -1,10 +1,14 @@
-//! Text to line protocol, so that no text can become more than the one measurement, tag or field it is.
+//! Writes text as line protocol, so that no text can become more than one measurement, tag or field.
 //!
-//! The rules are those that every InfluxDB reads alike:
-//! <https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>. Backslashes are the exception: 1.x and
-//! 2.x take one before an escaped character literally, others as an escape of its own, which would let text out
-//! of its place. There, at the end of a name, where none can write them, and before an equals sign or a quote, where
-//! servers differ, backslashes are left out; so are NULs, which InfluxDB strips or reserves.
+//! All versions of InfluxDB read these escapes alike:
+//! <https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/>. Some backslashes are left out:
+//!
+//! - before an escaped character: 1.x and 2.x read the backslash literally, other servers as an escape, which would let text
+//!   inject a tag or a field;
+//! - before an equals sign or a quote, where servers differ;
+//! - at the end of a name, where no server can read them.
+//!
+//! NULs are left out too, because InfluxDB strips or reserves them.
 
 use crate::runs;
 
@@ -54,7 +58,6 @@ fn push_name(text: &[u8], special: impl Fn(u8) -> bool, out: &mut Vec<u8>) -> bo
     }
     let plain = |byte: u8| !(special(byte) || matches!(byte, b'\\' | b'\n' | b'\r' | b'\t' | 0x0C | 0));
     loop {
-        // All the rest is plain.
         let length = rest.iter().position(|&byte| !plain(byte)).unwrap_or(rest.len());
         let (before, after) = rest.split_at(length);
         out.extend_from_slice(before);

@@ -1,8 +1,8 @@
 //! InfluxDB's line protocol: escaping and writing, a strict reader, and gzip that is tuned for it.
 //!
 //! Guarantees:
-//! - Text from outside cannot inject a line, a tag or a field: every writer escapes it or reports that it cannot be written.
-//! - The reader takes what InfluxDB 1.x and 2.x take, and nothing else, so that tests notice a line that a server would refuse.
+//! - Text from outside cannot inject a line, a tag or a field: every writer escapes text, or reports that part of it was left out.
+//! - The reader accepts only lines that InfluxDB 1.x and 2.x accept, so that tests notice a line that a server would refuse.
 //! - A compressed body reads back byte for byte.
 //!
 //! ```text

@@ -1,17 +1,17 @@
-//! Lines, one behind the other, and where each ends.
+//! A buffer of lines.
 
-/// Room that the lines of most records fit into.
+/// Free space that the lines of most records fit into.
 const ROOM: usize = 64 << 10;
 
-/// Lines that are appended record by record; a record that turns out to be rejected is taken back.
+/// Lines in one text, with the end of each line. The lines of a rejected record are removed with [`LineBuffer::truncate`].
 #[derive(Debug, Default)]
 pub struct LineBuffer {
     text: Vec<u8>,
-    /// Where each line ends in `text`, behind its newline.
+    /// End of each line in `text`, after its newline.
     ends: Vec<u32>,
 }
 
-/// A state of a [`LineBuffer`] to return to.
+/// A length of a [`LineBuffer`] to truncate it to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     pub bytes: usize,
@@ -19,7 +19,7 @@ pub struct Mark {
 }
 
 impl LineBuffer {
-    /// From buffers of an earlier use, which are cleared.
+    /// Clears and reuses the buffers of an earlier one.
     pub fn reuse(mut text: Vec<u8>, mut ends: Vec<u32>) -> Self {
         text.clear();
         ends.clear();
@@ -38,15 +38,14 @@ impl LineBuffer {
         &self.ends
     }
 
-    /// Makes room for a record's lines: by a sixteenth, where a vector doubles, so that what is held is hardly more than what is
-    /// used.
+    /// Reserves space for a record's lines. The buffer grows by a sixteenth instead of doubling, so that little memory is unused.
     pub fn make_room(&mut self) {
         if self.text.capacity() - self.text.len() < ROOM {
             self.text.reserve_exact(ROOM + self.text.len() / 16);
         }
     }
 
-    /// The line being written stands at the end of this.
+    /// The text, whose end is the line being written.
     pub fn text_mut(&mut self) -> &mut Vec<u8> {
         &mut self.text
     }
@@ -54,7 +53,7 @@ impl LineBuffer {
     /// Ends the line being written.
     pub fn end_line(&mut self) {
         self.text.push(b'\n');
-        // Batches are far smaller than 4 GB: `memory_max` bounds them.
+        // `batch.memory_max` keeps batches far smaller than 4 GB.
         self.ends.push(self.text.len() as u32);
     }
 
@@ -70,7 +69,7 @@ impl LineBuffer {
         self.text.len()
     }
 
-    /// Memory held, used or not.
+    /// Allocated memory in bytes.
     pub fn capacity(&self) -> usize {
         self.text.capacity() + self.ends.capacity() * size_of::<u32>()
     }
@@ -98,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_back_to_a_mark() {
+    fn truncates_to_a_mark() {
         let mut lines = LineBuffer::default();
         for text in ["a v=1", "b v=\"x\ny\""] {
             lines.text_mut().extend_from_slice(text.as_bytes());

@@ -1,11 +1,11 @@
-//! Where runs of equal kind end in text, sixteen bytes at a time.
+//! Lengths of runs of bytes of one class, sixteen bytes at a time.
 
 use crate::window::{self, LENGTH, Window};
 
-/// Longest number that [`plain_number`] answers for: it stays far below the largest 64-bit floating point number (1.8e308).
+/// Longest number that [`plain_number`] accepts; it stays far below the largest 64-bit floating point number (1.8e308).
 const PLAIN_NUMBER_MAX: usize = 64;
 
-/// Eight bytes at a time; the last ones, perhaps none, with zeros behind them.
+/// The bytes as words of eight. The last word has the remaining bytes, perhaps none, padded with zeros.
 #[inline]
 pub fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
     let (words, tail) = bytes.as_chunks::<8>();
@@ -14,27 +14,27 @@ pub fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
     words.iter().copied().chain([last]).map(u64::from_le_bytes)
 }
 
-/// How many digits `bytes` begin with.
+/// Number of digits at the start of `bytes`.
 #[inline]
 pub fn digits(bytes: &[u8]) -> usize {
     run(bytes, window::no_digits)
 }
 
-/// How many bytes stand before the next quote, backslash or control character.
+/// Number of bytes before the next quote, backslash or control character.
 #[inline]
 pub fn plain(bytes: &[u8]) -> usize {
     run(bytes, window::no_plain_text)
 }
 
-/// How many bytes need no escape in a name, in line protocol: they stand before the next comma, equals sign,
-/// space, backslash or control character.
+/// Number of bytes that need no escape in a name of line protocol: those before the next comma, equals sign, space, backslash
+/// or control character.
 #[inline]
 pub fn name(bytes: &[u8]) -> usize {
     run(bytes, window::no_name)
 }
 
-/// The length of the number that `bytes` begin with, if it is of the plainest kind: no exponent, and so short that it is
-/// surely finite. None says nothing.
+/// Length of the number at the start of `bytes`, if the number has no exponent and is short enough to be finite. None means
+/// that the caller has to parse.
 #[inline]
 pub fn plain_number(bytes: &[u8]) -> Option<usize> {
     let window = first(bytes);
@@ -59,7 +59,7 @@ pub fn plain_number(bytes: &[u8]) -> Option<usize> {
     (*bytes.get(end)? | 0x20 != b'e').then_some(end)
 }
 
-/// As [`plain_number`], of one that hardly fits into a window.
+/// Slow path of [`plain_number`], for numbers that hardly fit into a window.
 #[cold]
 fn long_number(bytes: &[u8]) -> Option<usize> {
     let mut end = usize::from(bytes.starts_with(b"-"));
@@ -70,8 +70,8 @@ fn long_number(bytes: &[u8]) -> Option<usize> {
     (bytes.get(end)? | 0x20 != b'e' && end <= PLAIN_NUMBER_MAX).then_some(end)
 }
 
-/// How many bytes stand before the first of those that `ends` finds.
-#[expect(clippy::inline_always, reason = "as in the scanner")]
+/// Number of bytes before the first one that `ends` marks.
+#[expect(clippy::inline_always, reason = "called for each token; a call would cost more than the work")]
 #[inline(always)]
 fn run(bytes: &[u8], ends: impl Fn(&Window) -> u32) -> usize {
     // Most runs end within a window.
@@ -85,13 +85,13 @@ fn run(bytes: &[u8], ends: impl Fn(&Window) -> u32) -> usize {
 fn long_run(bytes: &[u8], ends: impl Fn(&Window) -> u32) -> usize {
     let windows = bytes.chunks(LENGTH).map(|chunk| ends(&first(chunk)));
     let ends = windows.enumerate().find(|(_, found)| *found != 0);
-    // The run ends with the text at the latest, not in the zeros behind it.
+    // The padding is not part of the run.
     ends.map_or(bytes.len(), |(place, found)| {
         bytes.len().min(place * LENGTH + found.trailing_zeros() as usize)
     })
 }
 
-/// The bytes' beginning, with zeros behind it where there are fewer.
+/// The first window of the bytes, padded with zeros.
 #[inline]
 fn first(bytes: &[u8]) -> Window {
     bytes.first_chunk().copied().unwrap_or_else(|| window::padded(bytes))
@@ -103,7 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn each_byte_ends_what_it_should() {
+    fn each_byte_ends_the_right_runs() {
         for byte in 0..=255_u8 {
             for length in 0..40 {
                 for at in 0..=length {

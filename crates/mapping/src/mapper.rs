@@ -150,35 +150,36 @@ impl Mapper {
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
         }
+        let format = self.rules.format;
+        if !format.is_binary() {
+            return self.map_json(value, &[], record, lines, mapped);
+        }
         // Moved out of `self`, which is borrowed mutably while the text is read.
         let mut json = std::mem::take(&mut self.work.json);
-        let result = self.map_json(value, &mut json, record, lines, mapped);
+        let result = json.read(format, value).and_then(|()| {
+            self.report_dropped(&json);
+            self.map_json(&json.bytes, &json.timestamps, record, lines, mapped)
+        });
         self.work.json = json;
         result
     }
 
+    /// Maps JSON text, in which the numbers at the positions `timestamps` are times.
     fn map_json(
         &mut self,
         value: &[u8],
-        json: &mut JsonText,
+        timestamps: &[usize],
         record: &Record<'_>,
         lines: &mut LineBuffer,
         mapped: &mut Mapped,
     ) -> Result<(), Rejection> {
-        let format = self.rules.format;
-        let value = if json.read(format, value)? {
-            self.report_dropped(json);
-            &json.bytes
-        } else {
-            value
-        };
         let mut scanner = Scanner::new(value);
         if scanner.is_at_end() {
             return Err(Rejection::Empty);
         }
-        let (timestamps, bytes_before) = (json.timestamps.as_slice(), lines.bytes());
+        let bytes_before = lines.bytes();
         let mut pass = Pass { record, value, timestamps, lines, mapped, index: 0, bytes_before };
-        if format.has_lines() {
+        if self.rules.format.has_lines() {
             self.map_lines(&scanner, &mut pass)
         } else {
             self.map_document(&mut scanner, &mut pass)
@@ -187,8 +188,8 @@ impl Mapper {
 
     /// Counts the values that the record's format could not write as JSON.
     fn report_dropped(&mut self, json: &JsonText) {
+        self.known.drops.add_all(&json.drops);
         for (drop, key) in &json.dropped {
-            self.known.drops.add(*drop);
             let key = json.dropped_keys.get(key.clone()).unwrap_or_default();
             self.known.first_drops.add(&String::from_utf8_lossy(key), *drop);
         }

@@ -25,21 +25,23 @@ pub enum Rejection {
     TimeMissing(String),
     #[error("its time {text:?} under {key:?} can't be used: {why}")]
     Time { key: String, text: String, why: TimeError },
-    #[error("Kafka's timestamp of it can't be used: {0}; is the producer's clock right?")]
+    #[error("its Kafka timestamp can't be used: {0}; is the producer's clock right?")]
     KafkaTime(TimeError),
-    #[error("Kafka holds no timestamp for it: name a `time_key`")]
+    #[error("it has no Kafka timestamp: set `time_key` to the key of its time")]
     KafkaTimeMissing,
     #[error(
-        "Kafka's timestamp of it is out of range: {0} ms since 1970 lies beyond the year 2262; is the producer's clock right?"
+        "its Kafka timestamp is out of range: {0} ms since 1970 is after the year 2262; is the producer's clock right?"
     )]
     KafkaTimeOutOfRange(i64),
     #[error("its measurement {0:?} begins with \"#\", which InfluxDB reads as a comment")]
     Comment(String),
     #[error("it has no measurement: name and topic are empty")]
     MeasurementMissing,
-    #[error("its measurement and tags, with the key {key:?}, have {bytes} bytes, InfluxDB stores 65535")]
+    #[error(
+        "its measurement and tags, with the key {key:?}, have {bytes} bytes, more than the 65535 that InfluxDB stores"
+    )]
     KeyTooLong { key: String, bytes: usize },
-    #[error("its string under {key:?} has {bytes} bytes, InfluxDB stores 1048576")]
+    #[error("its string under {key:?} has {bytes} bytes, more than the 1048576 that InfluxDB stores")]
     StringTooLong { key: String, bytes: usize },
     #[error("it becomes {bytes} bytes of lines, more than half of `batch.memory_max`")]
     LinesTooLarge { bytes: usize },
@@ -211,10 +213,10 @@ fn hint(why: Syntax, before: &[u8], behind: &[u8], format: Format) -> &'static s
     let gap = before.get(before.trim_ascii_end().len()..).unwrap_or_default();
     match format {
         Format::Json if gap.contains(&b'\n') => {
-            "; for several JSON values in one record say `format = \"json_lines\"`"
+            "; for several JSON values in one record, set `format = \"json_lines\"`"
         }
         _ => {
-            "; several values in one record must each have a line of their own (with `format = \"json_lines\"`), or stand in an array"
+            "; several values in one record must each have a line of their own (with `format = \"json_lines\"`), or be in an array"
         }
     }
 }
@@ -341,12 +343,12 @@ mod tests {
             let text = rejection(record.as_bytes(), Format::Json);
             assert_eq!(text, format!("it is not JSON: {want}"), "{record}");
         };
-        f(r#"{"a":1,}"#, r#"no key where one belongs at byte 7: found "}" behind a comma, in `{"a":1,}`"#);
+        f(r#"{"a":1,}"#, r#"no quoted key at byte 7: found "}" behind a comma, in `{"a":1,}`"#);
         f("[1, ]", "no JSON value at byte 4: found \"]\" behind a comma, in `[1, ]`");
-        f("{a:1}", "no key where one belongs at byte 1: found \"a\", in `{a:1}`");
+        f("{a:1}", "no quoted key at byte 1: found \"a\", in `{a:1}`");
         f(
             "{'a':1}",
-            "no key where one belongs at byte 1: found a single quote; JSON has double quotes only, in `{'a':1}`",
+            "no quoted key at byte 1: found a single quote; JSON has double quotes only, in `{'a':1}`",
         );
         f(r#"{"a":1"#, r#"the value is cut off at byte 6: found the end, in `{"a":1`"#);
         f("온도=1", "no JSON value at byte 0: found \"온\", in `온도=1`");
@@ -371,7 +373,7 @@ mod tests {
 
     #[test]
     fn advises_json_lines_only_where_it_helps() {
-        let lines = "say `format = \"json_lines\"`";
+        let lines = "set `format = \"json_lines\"`";
         let own_line = "must each have a line of their own";
         let f = |record: &str, format: Format, want: Option<&str>| {
             let text = rejection(record.as_bytes(), format);

@@ -48,7 +48,7 @@ pub fn kafka_text<'v>(tag: &'v KafkaTag, record: &'v Record<'_>) -> Option<&'v [
         KafkaTag::Topic(written) => Some(written),
         KafkaTag::Key => record.key,
         KafkaTag::Partition => None,
-        // Of several headers with one name, the last one counts, as in Telegraf.
+        // The last of several headers with one name counts, as in Telegraf.
         KafkaTag::Header(name) => {
             record.headers.iter().rev().find(|(header, _)| header == name).map(|&(_, value)| value)
         }

@@ -1,4 +1,4 @@
-//! What the new configuration makes of a record.
+//! Maps records with the new configuration, without servers.
 
 use crate::Bridge;
 use base::record::{Record, RecordTime};
@@ -11,30 +11,30 @@ use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Maps records as the bridge would; lines without a time key have no time.
+/// Maps records as the bridge would. Without a time key, lines have no time.
 pub struct DryRun {
     mapper: Mapper,
     offset: i64,
 }
 
-/// Why no record can be mapped.
+/// Why the new configuration cannot map records.
 #[derive(Debug, Error)]
 pub enum DryRunError {
     #[error(
-        "the new configuration is not right yet:
+        "the new configuration still has errors:
 {0}"
     )]
     Config(#[from] ConfigErrors),
-    #[error("no [[mapping]] takes the topic {0:?}, which stands for those of the first input")]
+    #[error("no [[mapping]] takes the topic {0:?}, the example for the first input")]
     NoMapping(String),
 }
 
-/// The lines of a record, or why it is rejected.
+/// The lines of a record, or the reason for its rejection.
 pub type Became = Result<Vec<String>, String>;
 
 impl DryRun {
     /// # Errors
-    /// When the bridge's mappings are not right, or none takes the topic.
+    /// The mappings have errors, or none takes the topic.
     pub fn new(bridge: &Bridge, topic: &str) -> Result<Self, DryRunError> {
         let config = mappings_only(bridge)?;
         let mapping = config.mappings.iter().find(|mapping| mapping.is_match(topic));
@@ -59,7 +59,7 @@ impl DryRun {
     }
 }
 
-/// The mappings with stand-ins for the servers, which are not asked.
+/// The mappings, with stand-ins for the servers that they do not need.
 fn mappings_only(bridge: &Bridge) -> Result<Config, ConfigErrors> {
     let is_v1 = bridge.draft.tables.iter().any(|table| table.get("api").is_some());
     let mut draft = Draft { comments: Vec::new(), tables: bridge.draft.tables.clone() };
@@ -72,7 +72,7 @@ fn mappings_only(bridge: &Bridge) -> Result<Config, ConfigErrors> {
     configuration::parse(Path::new("bridge.toml"), &text, &env).map(|loaded| loaded.config)
 }
 
-/// Where a variable is not set, and the same on every machine.
+/// The value of every variable, which is the same on every machine.
 fn stand_in(variable: &str) -> String {
     match variable {
         _ if variable.contains("FILL_IN_QUERY") => "$".to_owned(),

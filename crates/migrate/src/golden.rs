@@ -1,6 +1,6 @@
-//! Cases in `tests/migrate/TOOL/CASE`: a configuration of a tool, and what it becomes.
+//! Golden files in `tests/migrate/TOOL/CASE`: the configuration of a tool, and the expected result.
 //!
-//! With `UPDATE` in the environment what comes out is written first.
+//! With the variable `UPDATE` the tests write the result first.
 
 use super::{Bridge, Input, Machine, MigrateError, Migration, migrate};
 use crate::DryRun;
@@ -23,13 +23,13 @@ pub fn of_text(file: &str, text: &str) -> Result<Migration, MigrateError> {
     migrate(&[Input { name: file.to_owned(), text: text.to_owned() }], &machine)
 }
 
-/// The new file, which is right once its variables are set.
+/// Parses a result, which is valid once its variables are set.
 pub fn parse(text: &str) -> configuration::Config {
     let loaded = configuration::parse(Path::new("bridge.toml"), text, &|_| Some("x".to_owned()));
     loaded.unwrap_or_else(|errors| panic!("{text}\n{errors}")).config
 }
 
-/// The same where the files that it names are not here.
+/// Asserts that a result is valid, except for the files that it names.
 fn assert_right(text: &str) {
     let loaded = configuration::parse(Path::new("bridge.toml"), text, &|_| Some("x".to_owned()));
     for problem in loaded.err().into_iter().flat_map(|errors| errors.errors) {
@@ -37,18 +37,18 @@ fn assert_right(text: &str) {
     }
 }
 
-/// The points of records, one a line, without Kafka's times.
+/// The points of records, one per line, without Kafka's times.
 pub fn lines(bridge: &Bridge, topic: &str, records: &str) -> String {
     let mut mapping = DryRun::new(bridge, topic).unwrap();
     let lines = records.lines().flat_map(|record| mapping.map(record.as_bytes()).unwrap_or_default());
     lines.map(|line| line + "\n").collect()
 }
 
-/// Everything that a migration says beside its files.
-fn said(migration: &Migration) -> String {
+/// The notes and the values to fill in.
+fn printed(migration: &Migration) -> String {
     let notes = migration.notes.iter().map(ToString::to_string);
     let fill_in = migration.bridges.iter().enumerate().flat_map(|(number, bridge)| {
-        bridge.fill_in.iter().map(move |told| format!("to fill in: {}: {told}", name(number)))
+        bridge.fill_in.iter().map(move |remark| format!("to fill in: {}: {remark}", name(number)))
     });
     notes.chain(fill_in).map(|line| line + "\n").collect()
 }
@@ -57,13 +57,13 @@ fn name(number: usize) -> String {
     if number == 0 { "bridge.toml".to_owned() } else { format!("bridge-{}.toml", number + 1) }
 }
 
-/// Each `bridge.toml` (the second is `bridge-2.toml`) and `notes.txt` of every case.
+/// Compares each `bridge.toml` (the second is `bridge-2.toml`) and `notes.txt` of every case.
 pub fn check(tool: &str, file: &str) {
     let bless = std::env::var_os("UPDATE").is_some();
     for case in cases(tool) {
         let text = fs::read_to_string(case.join(file)).unwrap();
         let migration = of_text(file, &text).unwrap();
-        let mut outputs = vec![("notes.txt".to_owned(), said(&migration))];
+        let mut outputs = vec![("notes.txt".to_owned(), printed(&migration))];
         for (number, bridge) in migration.bridges.iter().enumerate() {
             outputs.push((name(number), bridge.draft.to_string()));
         }
@@ -81,7 +81,7 @@ pub fn check(tool: &str, file: &str) {
     }
 }
 
-/// Damages the cases in random ways: nothing panics, and what comes out is TOML.
+/// Damages the cases in random ways: nothing panics, and the result is TOML.
 pub fn damage(tool: &str, file: &str, pieces: &[&str]) {
     let seed = seed::given_or_random("BRIDGE_MIGRATE_SEED", "cargo test --lib migrate::");
     let mut random = fastrand::Rng::with_seed(seed);

@@ -1,4 +1,4 @@
-//! Configurations of other tools (Telegraf, Fluentd, Logstash) to a draft of `bridge.toml`.
+//! Turns configurations of Telegraf, Fluentd and Logstash into drafts of `bridge.toml`.
 //!
 //! Guarantees:
 //! - The new configuration makes the same points from the same records, or a note names the line that has no counterpart.
@@ -44,21 +44,21 @@ pub struct Input {
     pub text: String,
 }
 
-/// What a migration wants to know of the machine.
+/// Facts about the machine that a migration uses.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
-    /// Its own name, for tools that add it to every point.
+    /// The machine's name, which some tools add to every point.
     pub hostname: Option<String>,
 }
 
-/// What the files became.
+/// The result of a migration.
 #[derive(Clone, Debug, Default)]
 pub struct Migration {
-    /// At least one; each is the bridge.toml of a process of its own.
+    /// At least one. Each is the bridge.toml of a separate process.
     pub bridges: Vec<Bridge>,
-    /// What has no counterpart, or is different, in the order of the files.
+    /// Options that have no counterpart or work differently, in the order of the files.
     pub notes: Vec<Note>,
-    /// How to change over, said once at the end.
+    /// The steps of the change from the other tool, printed at the end.
     pub cut_over: Vec<String>,
 }
 
@@ -66,15 +66,15 @@ pub struct Migration {
 #[derive(Clone, Debug, Default)]
 pub struct Bridge {
     pub draft: Draft,
-    /// What has to be filled in or set before it works: `influx.token: set INFLUX_TOKEN`.
+    /// Values that the user has to fill in or set: `influx.token: set INFLUX_TOKEN`.
     pub fill_in: Vec<String>,
 }
 
-/// Why nothing can be migrated.
+/// Why a migration has no result.
 #[derive(Debug, Error)]
 pub enum MigrateError {
     #[error(
-        "{0} is no configuration that can be migrated: a telegraf.conf has [[inputs.kafka_consumer]], a fluent.conf a <source> of @type kafka_group, a pipeline of Logstash input {{ kafka {{ ... }} }}"
+        "{0} is not a configuration that can be migrated: a telegraf.conf has [[inputs.kafka_consumer]], a fluent.conf a <source> of @type kafka_group, a pipeline of Logstash input {{ kafka {{ ... }} }}"
     )]
     Unknown(String),
     #[error("{file}:{line}: this can't be read: {why}")]
@@ -83,7 +83,7 @@ pub enum MigrateError {
     Nothing { file: String, why: String, notes: Vec<Note> },
 }
 
-/// Whose configuration it is.
+/// The tool that a configuration belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Telegraf,
@@ -92,23 +92,23 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// By what the text has, whatever its name.
+    /// Recognizes the tool by the text, not by the file name.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
-        // A section of Fluentd begins its line, which nothing of the others does; a header of TOML may stand in a string.
+        // Only Fluentd has lines that begin with "<". TOML headers come last, because a string may have one.
         let kinds = [
-            (Self::Fluentd, fluentd::is_one as fn(&str) -> bool),
-            (Self::Logstash, logstash::is_one),
-            (Self::Telegraf, telegraf::is_one),
+            (Self::Fluentd, fluentd::recognizes as fn(&str) -> bool),
+            (Self::Logstash, logstash::recognizes),
+            (Self::Telegraf, telegraf::recognizes),
         ];
-        kinds.into_iter().find(|(_, is_one)| is_one(text)).map(|(kind, _)| kind)
+        kinds.into_iter().find(|(_, recognizes)| recognizes(text)).map(|(kind, _)| kind)
     }
 }
 
-/// Migrates files of one tool, which are read as one configuration.
+/// Migrates the files of one tool, which are read as one configuration.
 ///
 /// # Errors
-/// When they are of no known tool, can't be read, or have nothing that the bridge can do.
+/// The tool is unknown, a file can't be read, or nothing in them can be migrated.
 pub fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, MigrateError> {
     let kind = files.iter().find_map(|file| Kind::of(&file.text));
     match kind {

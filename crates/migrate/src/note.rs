@@ -1,18 +1,18 @@
-//! What has no counterpart, with its place.
+//! Remarks on options that have no counterpart or work differently.
 
 use base::text::printable;
 use configuration::draft::Table;
 use std::fmt;
 
-/// One remark on one option.
+/// A remark on an option.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Note {
     pub file: String,
-    /// From 1.
+    /// Counts from 1.
     pub line: usize,
-    /// The option, as the user wrote it.
+    /// The option as written in the file.
     pub what: String,
-    /// Why it has no counterpart, or what to do.
+    /// The reason or the remedy.
     pub why: String,
 }
 
@@ -24,14 +24,14 @@ impl fmt::Display for Note {
 }
 
 impl Note {
-    /// As a comment of the new file.
+    /// The text of a comment in the new file.
     #[must_use]
     pub fn comment(&self) -> String {
         format!("{} ({}:{}): {}", self.what, base_name(&self.file), self.line, self.why)
     }
 }
 
-/// Without its folders, for comments: the new file may be kept elsewhere.
+/// The file name without folders, for comments: the new file may be kept elsewhere.
 #[must_use]
 pub fn base_name(file: &str) -> &str {
     file.rsplit(['/', '\\']).next().unwrap_or(file)
@@ -48,13 +48,13 @@ impl Notes {
         }
     }
 
-    /// Also as a comment above a table's header.
+    /// Adds a note, and the same text as a comment above a table's header.
     pub fn add_to(&mut self, table: &mut Table, note: Note) {
         table.comment(note.comment());
         self.add(note);
     }
 
-    /// In the order of the files.
+    /// The notes in the order of the files.
     #[must_use]
     pub fn sorted(mut self) -> Vec<Note> {
         self.0.sort();

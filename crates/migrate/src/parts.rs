@@ -1,4 +1,4 @@
-//! The tables of a bridge.toml that is being filled from plugins.
+//! The tables of a new bridge.toml while plugins fill them.
 
 use super::Bridge;
 use super::plugin::Place;
@@ -52,8 +52,8 @@ impl Parts {
         self.influx_tls.get_or_insert_with(|| Table::new("[influx.tls]"))
     }
 
-    /// A reference stays one, without its default; a secret that stands in the old file is named as the content of a
-    /// variable, since what is written here is shown on terminals.
+    /// A secret for the new file. A reference stays a reference, without its default. A plain secret becomes a variable
+    /// to set, because terminals show the new file.
     pub fn secret(&mut self, key: &str, variable: &str, text: &str, place: &Place) -> String {
         let inside = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
         match inside.filter(|inside| !inside.contains("${")).map(|inside| inside.split_once(":-")) {
@@ -64,14 +64,14 @@ impl Parts {
             }
             None => {}
         }
-        self.fill_in.push(format!("{key}: set {variable} to what stands in {}", place.shown()));
+        self.fill_in.push(format!("{key}: set {variable} to the value in {}", place.shown()));
         format!("${{{variable}}}")
     }
 
-    /// Where the old file writes to no InfluxDB: a place for each thing that has to be said.
+    /// Adds an `[influx]` to fill in, because the old file does not write to InfluxDB.
     pub fn influx_to_fill_in(&mut self) {
         self.influx
-            .comment("To fill in: what was migrated does not write to InfluxDB.")
+            .comment("To fill in: the migrated file does not write to InfluxDB.")
             .set("url", "http://localhost:8086")
             .set("org", "${INFLUX_ORG}")
             .set("bucket", "${INFLUX_BUCKET}")
@@ -89,14 +89,14 @@ impl Parts {
     }
 }
 
-/// Sets a key that is not set yet: what two options of a plugin say may be one key here.
+/// Sets a key that is not set yet: two options of a plugin may have the same counterpart.
 pub fn set_once(table: &mut Table, key: &str, value: impl Into<toml::Value>) {
     if table.get(key).is_none() {
         table.set(key, value);
     }
 }
 
-/// `text` as a string value of bridge.toml that stands for itself.
+/// A string value of bridge.toml that means `text`, with each "$" escaped.
 pub fn literal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -111,13 +111,13 @@ pub fn literal(text: &str) -> String {
     out
 }
 
-/// Whether `name` can be that of a variable.
+/// Whether `name` is a valid name of a variable.
 pub fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// A key as a glob that matches it alone.
+/// A glob that matches only this key.
 pub fn exact_glob(key: &str) -> String {
     let mut out = String::with_capacity(key.len());
     for c in key.chars() {
@@ -129,7 +129,7 @@ pub fn exact_glob(key: &str) -> String {
     out
 }
 
-/// A duration of seconds as bridge.toml writes it.
+/// A duration in the notation of bridge.toml.
 pub fn duration(seconds: f64) -> Option<String> {
     let ms = (seconds * 1000.0).round();
     let is_valid = (1.0..=3_600_000.0).contains(&ms);
@@ -137,18 +137,18 @@ pub fn duration(seconds: f64) -> Option<String> {
     Some(if ms.is_multiple_of(1000) { format!("{}s", ms / 1000) } else { format!("{ms}ms") })
 }
 
-/// What a tool's regular expression of topics has to match of a name.
+/// The part of a topic name that a tool's regular expression must match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Any part, as in Ruby.
+    /// Any part (Ruby).
     Anywhere,
-    /// Its beginning, as in librdkafka.
+    /// The beginning (librdkafka).
     Beginning,
-    /// All of it, as in Java's consumer.
+    /// The whole name (Java's consumer).
     Whole,
 }
 
-/// A tool's regular expression of topics as an entry of `topics`, which begins with "^".
+/// Turns a tool's regular expression of topics into an entry of `topics`, which begins with "^".
 pub fn topic_pattern(regex: &str, extent: Extent) -> Result<String, String> {
     let body = regex.strip_prefix("\\A").unwrap_or(regex);
     let is_anchored = body.len() < regex.len() || regex.starts_with('^');

@@ -1,14 +1,14 @@
-//! The options of a plugin, as Fluentd and Logstash have them: taken by name, and what nobody took is reported.
+//! The options of a plugin of Fluentd or Logstash. They are taken by name; the rest is reported.
 
 use super::{Note, Notes, base_name};
 use base::suggest::nearest;
 use std::rc::Rc;
 
-/// Where something stands.
+/// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub file: Rc<str>,
-    /// From 1.
+    /// Counts from 1.
     pub line: usize,
 }
 
@@ -17,18 +17,18 @@ impl Place {
         Note { file: self.file.to_string(), line: self.line, what: what.to_owned(), why: why.into() }
     }
 
-    /// For people: "/etc/fluent.conf:3".
+    /// The place for messages: "/etc/fluent.conf:3".
     pub fn shown(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }
 
-    /// For comments of the new file, which may be kept elsewhere: "fluent.conf:3".
+    /// The place for comments of the new file, which may be kept elsewhere: "fluent.conf:3".
     pub fn short(&self) -> String {
         format!("{}:{}", base_name(&self.file), self.line)
     }
 }
 
-/// One option.
+/// An option with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting<V> {
     pub name: String,
@@ -36,44 +36,44 @@ pub struct Setting<V> {
     pub place: Place,
 }
 
-/// The options that are left, and those that were asked for.
+/// The options that were not taken yet, and the names that were requested.
 pub struct Options<'a, V> {
-    /// Its name, as in `kafka_group`.
+    /// The plugin's name, such as `kafka_group`.
     plugin: &'a str,
     left: Vec<&'a Setting<V>>,
-    asked: Vec<&'static str>,
+    requested: Vec<&'static str>,
 }
 
 impl<'a, V> Options<'a, V> {
     pub fn new(plugin: &'a str, settings: &'a [Setting<V>]) -> Self {
-        Self { plugin, left: settings.iter().collect(), asked: Vec::new() }
+        Self { plugin, left: settings.iter().collect(), requested: Vec::new() }
     }
 
-    /// The option, which is left no more. Of several the last counts, as in both tools.
+    /// Takes the option. If it is written several times the last one counts, as in both tools.
     pub fn take(&mut self, name: &'static str) -> Option<&'a Setting<V>> {
-        self.asked.push(name);
+        self.requested.push(name);
         let found = self.left.iter().rev().find(|setting| setting.name == name).copied();
         self.left.retain(|setting| setting.name != name);
         found
     }
 
-    /// All of this name.
+    /// Takes all options of this name.
     pub fn take_all(&mut self, name: &'static str) -> Vec<&'a Setting<V>> {
-        self.asked.push(name);
+        self.requested.push(name);
         let (found, left) = self.left.drain(..).partition(|setting| setting.name == name);
         self.left = left;
         found
     }
 
-    /// Reports what is left: `known` are options with the reason why they have no counterpart (empty: nothing to say);
-    /// `without_effect` says what the tool did with one that it does not know.
+    /// Reports the remaining options. `known` has options without a counterpart and the reason (empty: no note);
+    /// `without_effect` says what the tool does with an unknown option.
     pub fn finish(self, known: &[(&'static str, &'static str)], without_effect: &str, notes: &mut Notes) {
         for setting in &self.left {
             match known.iter().find(|(name, _)| *name == setting.name) {
                 Some((_, "")) => {}
                 Some((_, why)) => notes.add(setting.place.note(&setting.name, *why)),
                 None => {
-                    let names = self.asked.iter().copied().chain(known.iter().map(|(name, _)| *name));
+                    let names = self.requested.iter().copied().chain(known.iter().map(|(name, _)| *name));
                     let near = nearest(&setting.name, names);
                     let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
                     let why = format!("{} has no such option{without_effect}{meant}", self.plugin);
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_took_is_reported_with_the_nearest() {
+    fn remaining_options_are_reported_with_the_nearest_name() {
         let setting = |name: &str, line| Setting {
             name: name.to_owned(),
             value: line,

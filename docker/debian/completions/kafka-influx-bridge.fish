@@ -26,59 +26,59 @@ end
 
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -s h -l help -d 'Print help'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -s V -l version -d 'Print version'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "run" -d 'Read records, map them to points, write them, commit: the service. SIGHUP reloads the configuration'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "check" -d 'Show every error of the configuration, or in words what it will do'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "map" -d 'Show the lines that records would become, without Kafka and InfluxDB'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "migrate" -d 'Make a bridge.toml of a telegraf.conf, a fluent.conf or a Logstash pipeline; what has no counterpart is said, line by line'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "replay-dead-letters" -d 'Put dead letters through the mapping as it is now, and write the points; their files or topic stay as they are'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "init" -d 'Write a bridge.toml from sampled records, with the reason of each choice'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "health" -d 'Ask the running service whether it works: exit status 0, or 1 with the reason'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "demo" -d 'Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "run" -d 'Run the service: read records, map them to points, write the points, commit. SIGHUP reloads the configuration'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "check" -d 'Check the configuration: list all errors, or describe what each mapping does'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "map" -d 'Show the lines that records become, without writing anything'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "migrate" -d 'Convert a telegraf.conf, a fluent.conf or a Logstash pipeline to a bridge.toml, and list all lines without a counterpart'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "replay-dead-letters" -d 'Map dead letters with the current configuration and write the points; the files or the topic of letters stay unchanged'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "init" -d 'Write a bridge.toml from sampled records, with the reason for each choice'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "health" -d 'Check the health of the running service: exit status 0, or 1 with the reason'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "demo" -d 'Run the bridge with an embedded Kafka, generated records and an InfluxDB-like receiver, in one process'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand run" -l config -d 'The configuration [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand run" -l until-end -d 'End when everything is written and committed that is in Kafka at the start'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand run" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand run" -l until-end -d 'Exit when all records that are in Kafka at the start are stored and committed'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand run" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand check" -l config -d 'The configuration [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand check" -l connect -d 'Also ask the brokers and InfluxDB'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand check" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand check" -l connect -d 'Also connect to the brokers and InfluxDB'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand check" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l config -d 'The configuration [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l topic -d 'The topic that the records come from [default: the first of `kafka.topics`]' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l timestamp -d 'Kafka\'s timestamp of all records, in nanoseconds since 1970 [default: lines without a timestamp]' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l live -d 'Read the topic for so many seconds, from its last records on, without joining the group or committing' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l topic -d 'Topic of the records, which selects the mapping [default: the first of `kafka.topics`]' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l timestamp -d 'Kafka timestamp of all records, in nanoseconds since 1970 [default: lines have no timestamp]' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -l live -d 'Read the topic for this number of seconds, from its last records on, without joining the group or committing' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand map" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -s o -l output -d 'Write to a file, or to bridge.toml in a folder; others that are needed stand beside it [default: standard output]' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -l diff -d 'Instead of writing it, show what becomes of a file\'s records, beside what Telegraf makes of them where it is installed (or named by the variable TELEGRAF): exit status 1 if points differ' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -l force -d 'Write over a file that is there'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -s o -l output -d 'File to write, or folder for bridge.toml; further files are written beside it [default: standard output]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -l diff -d 'Write nothing, and show the points of the records in a file beside those of Telegraf, if Telegraf is installed (or named by the variable TELEGRAF); exit status 1 if points differ' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -l force -d 'Overwrite an existing file'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand migrate" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l config -d 'The configuration [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l topic -d 'Read a dead-letter topic up to its end as of now [default: that of `[dead_letter]`]' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l topic -d 'Read a dead-letter topic up to its present end [default: the topic of `[dead_letter]`]' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -l dry-run -d 'Show the lines instead of writing them'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand replay-dead-letters" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l brokers -d 'Where Kafka listens, separated by commas [default: localhost:9092]' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l config -d 'Take [kafka] and [influx] of a configuration that is there' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l kafka-property -d 'A property of librdkafka for the connection, such as security.protocol=ssl; may be given again' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l topic -d 'A topic, or a regular expression that begins with "^"; may be given again [default: all that hold JSON objects]' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l file -d 'Look at a file of records, one a line or pretty-printed, instead of Kafka; "-" is standard input' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l records -d 'Look at so many records of each topic, its last ones' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l seconds -d 'Wait at most so long for the records of a topic' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l influx-url -d 'Where InfluxDB listens' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l org -d 'InfluxDB 2: the organization\'s name' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l bucket -d 'InfluxDB 2: the bucket' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l database -d 'InfluxDB 1, VictoriaMetrics: the database' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s o -l output -d 'The file to write; "-" is standard output' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l force -d 'Write over a file that is there'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l brokers -d 'Kafka brokers, separated by commas [default: localhost:9092]' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l config -d 'Use [kafka] and [influx] of an existing configuration' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l kafka-property -d 'librdkafka property for the connection, such as security.protocol=ssl; may be repeated' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l topic -d 'Topic, or regular expression that begins with "^"; may be repeated [default: all topics with JSON objects]' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l file -d 'Sample a file of records, one per line or pretty-printed, instead of Kafka; "-" is standard input' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l records -d 'Number of records to sample from each topic, the last ones' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l seconds -d 'Time limit for reading the records of a topic, in seconds' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l influx-url -d 'URL of InfluxDB' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l org -d 'InfluxDB 2: organization' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l bucket -d 'InfluxDB 2: bucket' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l database -d 'InfluxDB 1, VictoriaMetrics: database' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s o -l output -d 'File to write; "-" is standard output' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l force -d 'Overwrite an existing file'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -l config -d 'The configuration [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -l strict -d 'Exit with 1 also while an alarm keeps records from being stored, as /readyz?strict answers 503'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -l config -d 'Configuration file [default: bridge.toml, then /etc/kafka-influx-bridge/bridge.toml]' -r -F
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -l strict -d 'Exit with 1 also while the bridge is blocked, as /readyz?strict answers 503'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand health" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand demo" -l seconds -d 'End by itself after so many seconds' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand demo" -l seconds -d 'Exit after this number of seconds' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "run" -d 'Read records, map them to points, write them, commit: the service. SIGHUP reloads the configuration'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "check" -d 'Show every error of the configuration, or in words what it will do'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "map" -d 'Show the lines that records would become, without Kafka and InfluxDB'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "migrate" -d 'Make a bridge.toml of a telegraf.conf, a fluent.conf or a Logstash pipeline; what has no counterpart is said, line by line'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "replay-dead-letters" -d 'Put dead letters through the mapping as it is now, and write the points; their files or topic stay as they are'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "init" -d 'Write a bridge.toml from sampled records, with the reason of each choice'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "health" -d 'Ask the running service whether it works: exit status 0, or 1 with the reason'
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "demo" -d 'Run everything in this process: Kafka, generated records, the bridge and a receiver like InfluxDB'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "run" -d 'Run the service: read records, map them to points, write the points, commit. SIGHUP reloads the configuration'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "check" -d 'Check the configuration: list all errors, or describe what each mapping does'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "map" -d 'Show the lines that records become, without writing anything'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "migrate" -d 'Convert a telegraf.conf, a fluent.conf or a Logstash pipeline to a bridge.toml, and list all lines without a counterpart'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "replay-dead-letters" -d 'Map dead letters with the current configuration and write the points; the files or the topic of letters stay unchanged'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "init" -d 'Write a bridge.toml from sampled records, with the reason for each choice'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "health" -d 'Check the health of the running service: exit status 0, or 1 with the reason'
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "demo" -d 'Run the bridge with an embedded Kafka, generated records and an InfluxDB-like receiver, in one process'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand help; and not __fish_seen_subcommand_from run check map migrate replay-dead-letters init health demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

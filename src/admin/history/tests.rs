@@ -1,8 +1,8 @@
-//! Ticks of made-up seconds.
+//! Readings of simulated seconds.
 
 use super::*;
 
-/// Ticks once a second, with totals made from the second.
+/// A history with one reading per second; `totals` computes the counters of a second.
 fn ticked(seconds: u64, totals: impl Fn(u64) -> Totals) -> History {
     let (history, start) = (History::default(), Instant::now());
     for second in 0..seconds {
@@ -18,7 +18,7 @@ fn recent(history: &History) -> Recent {
 }
 
 #[test]
-fn rates_are_of_the_last_seconds() {
+fn rates_are_averages_of_the_last_seconds() {
     let totals = |second: u64| Totals {
         records: second.saturating_sub(10) * 100,
         lines_stored: second * 7,
@@ -31,7 +31,7 @@ fn rates_are_of_the_last_seconds() {
 }
 
 #[test]
-fn says_whether_the_unread_get_fewer() {
+fn computes_how_fast_the_backlog_shrinks() {
     let f = |unread: fn(u64) -> Option<u64>, want: Option<f64>| {
         let history = ticked(40, |second| Totals { unread: unread(second), ..Totals::default() });
         assert_eq!(recent(&history).catching_up, want);
@@ -40,9 +40,9 @@ fn says_whether_the_unread_get_fewer() {
     f(|second| Some(1_000 - second * 10), Some(10.0));
     f(|second| Some(second * 3), Some(-3.0));
     f(|second| (second > 30).then_some(1), None);
-    // They have just come, and nobody has seen yet how fast they go.
+    // The backlog has just appeared, so its trend is unknown.
     f(|second| Some(if second > 30 { 5_000 } else { 0 }), None);
-    // Statistics came at 31 and 36.
+    // Statistics arrived at 31 and 36.
     f(
         |second| {
             Some(if second > 35 {
@@ -59,7 +59,7 @@ fn says_whether_the_unread_get_fewer() {
 }
 
 #[test]
-fn is_still_where_nothing_is_read_for_a_while() {
+fn is_still_if_unread_records_are_not_read() {
     let f = |seconds: u64, totals: fn(u64) -> (u64, u64), want: bool| {
         let history = ticked(seconds, |second| {
             let (records, unread) = totals(second);
@@ -75,7 +75,7 @@ fn is_still_where_nothing_is_read_for_a_while() {
 }
 
 #[test]
-fn quantiles_lie_within_their_buckets() {
+fn quantiles_are_interpolated_within_their_bucket() {
     let f = |filled: &[(usize, u64)], share: f64, max_ms: u64, want_ms: Option<f64>| {
         let mut counts = [0; BUCKETS];
         for (bucket, count) in filled {
@@ -90,32 +90,32 @@ fn quantiles_lie_within_their_buckets() {
     f(&[(0, 99), (9, 1)], 0.99, 700, Some(1.0));
     f(&[(0, 98), (9, 2)], 0.99, 700, Some(600.0));
     f(&[(12, 1)], 0.5, 50_000, Some(40_000.0));
-    // The maximum is read after the buckets or before.
+    // The maximum may be read before or after the buckets.
     f(&[(12, 1)], 0.5, 10_000, Some(10_000.0));
 }
 
 #[test]
-fn latency_is_of_the_last_minute() {
+fn latency_covers_the_last_minute() {
     let history = ticked(100, |second| {
         let mut latency = [0; BUCKETS];
         latency[9] = second.min(30);
         latency[1] = second;
         Totals { latency, ..Totals::default() }
     });
-    let (half, most) = recent(&history).latency_s.unwrap();
-    assert!(half < 0.002 && most < 0.002, "{half} {most}");
+    let (p50, p99) = recent(&history).latency_s.unwrap();
+    assert!(p50 < 0.002 && p99 < 0.002, "{p50} {p99}");
 }
 
 #[test]
-fn keeps_an_hour_and_gives_what_is_new() {
+fn keeps_an_hour_of_samples_and_returns_the_new_ones() {
     let history = ticked(12, |second| Totals { records: second, unread: Some(second), ..Totals::default() });
     let (next, samples) = history.since(0);
     assert_eq!((next, samples.len()), (2, 2));
-    assert_eq!((samples[0].records, samples[0].unread, samples[0].holds), (1.0, Some(4), false));
-    assert!(samples[1].holds);
+    assert_eq!((samples[0].records, samples[0].unread, samples[0].is_blocked), (1.0, Some(4), false));
+    assert!(samples[1].is_blocked);
     assert_eq!(history.since(1).1.len(), 1);
     assert_eq!(history.since(2), (2, vec![]));
-    assert_eq!(history.since(3).1.len(), 2, "of another process");
+    assert_eq!(history.since(3).1.len(), 2, "samples of an earlier process");
     let history = ticked(5 * 1_000, |second| Totals { unread: Some(second), ..Totals::default() });
     let (next, samples) = history.since(0);
     assert_eq!((next, samples.len(), samples[0].unread), (1_000, 720, Some(280 * 5 + 4)));

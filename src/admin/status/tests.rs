@@ -1,9 +1,9 @@
-//! The snapshot, as it is and as it is served.
+//! The snapshot, and how it is served.
 
 use super::super::About;
 use super::super::health::readiness;
 use super::super::history::Totals;
-use super::super::tests::{ask_as, start, watched};
+use super::super::tests::{request_as, start, watched};
 use super::*;
 use base::alarm::{BEFORE_RECORD_TEXT, FailureReport};
 use configuration::ShowRecords;
@@ -11,8 +11,8 @@ use engine::telemetry::RejectedRecord;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The partition of a topic that keeps records for an hour.
-fn held(topic: &str, partition: i32, unread: Option<i64>, behind_s: u64) -> PartitionState {
+/// A partition of a topic with a retention of one hour.
+fn partition(topic: &str, partition: i32, unread: Option<i64>, behind_s: u64) -> PartitionState {
     PartitionState {
         topic: topic.to_owned(),
         partition,
@@ -27,12 +27,12 @@ fn parsed(watched: &Watched, shows_records: bool) -> Value {
 }
 
 #[test]
-fn lists_are_bounded_and_begin_with_the_worst() {
-    let of = |n: i32| held(&format!("t{:03}", n / 2), n % 2, Some(i64::from(n)), n as u64);
+fn lists_are_bounded_and_begin_with_the_largest_lag() {
+    let of = |n: i32| partition(&format!("t{:03}", n / 2), n % 2, Some(i64::from(n)), n as u64);
     let all: Vec<_> = (0..600).map(of).collect();
     let counters = Counters::default();
     counters.reject("t299", mapping::Reason::Empty, 3);
-    let (topics, partitions) = (topics(&all, &counters.by_topic.all()), worst(&all));
+    let (topics, partitions) = (topics(&all, &counters.by_topic.all()), partitions_by_lag(&all));
     assert_eq!((topics.as_array().unwrap().len(), partitions.as_array().unwrap().len()), (100, 100));
     let worst = json!({
         "topic": "t299", "partitions": 2, "unread": 598 + 599, "uncommitted": 599 + 600,
@@ -41,14 +41,14 @@ fn lists_are_bounded_and_begin_with_the_worst() {
     assert_eq!(topics[0], worst);
     let worst = json!({ "topic": "t299", "partition": 1, "unread": 599, "uncommitted": 600 });
     assert_eq!(partitions[0], worst);
-    // One that nothing is known of is no reason to leave others out.
-    let unknown = [held("t", 0, None, 0), held("t", 1, Some(5), 0)];
+    // A partition with unknown lag does not hide the others.
+    let unknown = [partition("t", 0, None, 0), partition("t", 1, Some(5), 0)];
     let of_topic = &super::topics(&unknown, &BTreeMap::new())[0];
     assert_eq!((&of_topic["unread"], &of_topic["deleted_in_s"]), (&json!(5), &Value::Null));
 }
 
 #[test]
-fn says_when_all_will_be_read() {
+fn estimates_when_the_backlog_is_read() {
     let f = |unread: Option<u64>, catching_up: Option<f64>, want: Option<f64>| {
         assert_eq!(done_s(unread, &Recent { catching_up, ..Recent::default() }), want);
     };
@@ -60,7 +60,7 @@ fn says_when_all_will_be_read() {
 }
 
 #[tokio::test]
-async fn what_a_record_holds_is_not_told_where_it_is_hidden() {
+async fn contents_of_records_are_hidden_from_clients_that_may_not_see_them() {
     const SECRET: &str = "<b>4711</b>";
     let mut watched = Arc::try_unwrap(watched("http://127.0.0.1:1")).unwrap();
     watched.counters = Arc::new(Counters::new(true));
@@ -91,7 +91,7 @@ async fn what_a_record_holds_is_not_told_where_it_is_hidden() {
 }
 
 #[tokio::test]
-async fn tells_what_was_counted() {
+async fn reports_counters_rates_and_states() {
     let watched = watched("http://user:pass@127.0.0.1:1");
     let bucket = |name: &str| Destination::Bucket { org: "o".to_owned(), bucket: name.to_owned() };
     watched.set_about(About {
@@ -113,17 +113,17 @@ async fn tells_what_was_counted() {
         let totals = Totals { records: second * 7, latency, ..Totals::default() };
         watched.history.tick(totals, || true, start + Duration::from_secs(second));
     }
-    let said = parsed(&watched, true);
-    assert_eq!(said["rates"]["records"], 7.0);
-    assert!((said["settles_s"].as_f64().unwrap() - 1.009_95).abs() < 1e-6, "{said}");
-    assert_eq!(said["kafka"]["records"], 10);
-    assert_eq!(said["not_stored"]["rejected"], json!({ "empty": 3 }));
-    assert_eq!(said["not_stored"]["dead_letters_to"], "topic d");
-    let states = said["influx"]["destinations"].as_array().unwrap().iter().map(|of| of["state"].clone());
-    assert_eq!(states.collect::<Vec<_>>(), ["well", "holding"]);
-    assert_eq!(said["influx"]["addresses"][0]["used"], true);
-    assert!(!said.to_string().contains("pass"), "{said}");
-    let history = &said["history"];
+    let status = parsed(&watched, true);
+    assert_eq!(status["rates"]["records"], 7.0);
+    assert!((status["settles_s"].as_f64().unwrap() - 1.009_95).abs() < 1e-6, "{status}");
+    assert_eq!(status["kafka"]["records"], 10);
+    assert_eq!(status["not_stored"]["rejected"], json!({ "empty": 3 }));
+    assert_eq!(status["not_stored"]["dead_letters_to"], "topic d");
+    let shown = status["influx"]["destinations"].as_array().unwrap().iter().map(|of| of["state"].clone());
+    assert_eq!(shown.collect::<Vec<_>>(), ["well", "holding"]);
+    assert_eq!(status["influx"]["addresses"][0]["used"], true);
+    assert!(!status.to_string().contains("pass"), "{status}");
+    let history = &status["history"];
     assert_eq!(
         (&history["next"], &history["samples"][0][1], &history["samples"][0][4]),
         (&json!(1), &json!(7.0), &json!(1))
@@ -131,11 +131,23 @@ async fn tells_what_was_counted() {
 }
 
 #[tokio::test]
-async fn browsers_get_the_page_and_others_text() {
+async fn the_page_reads_only_fields_that_the_snapshot_has() {
+    let status = parsed(&watched("http://127.0.0.1:1"), true);
+    let fields = regex::Regex::new(r"\bs\.([a-z_]+)\b").unwrap();
+    let mut count = 0;
+    for field in fields.captures_iter(crate::admin::page::HTML) {
+        assert!(status.get(&field[1]).is_some(), "status.json has no {:?}", &field[1]);
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[tokio::test]
+async fn browsers_get_the_page_and_other_clients_text() {
     let server = start(&watched("http://127.0.0.1:1"));
     let browser = "Host: localhost\r\nAccept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
     for method in ["GET", "HEAD"] {
-        let (status, header, body) = ask_as(&server, method, "/", browser).await;
+        let (status, header, body) = request_as(&server, method, "/", browser).await;
         assert_eq!(status, 200);
         for want in [
             "content-type: text/html; charset=utf-8",
@@ -152,22 +164,22 @@ async fn browsers_get_the_page_and_others_text() {
         assert!(!header.contains("set-cookie"), "{header}");
         assert_eq!(body.starts_with("<!doctype html>"), method == "GET", "{body}");
     }
-    let (_, header, body) = ask_as(&server, "GET", "/", "Host: h\r\nAccept: */*\r\n").await;
+    let (_, header, body) = request_as(&server, "GET", "/", "Host: h\r\nAccept: */*\r\n").await;
     assert!(header.contains("content-type: text/plain") && body.contains("/metrics"), "{body}");
-    let (status, header, _) = ask_as(&server, "POST", "/status.json", "Host: h\r\n").await;
+    let (status, header, _) = request_as(&server, "POST", "/status.json", "Host: h\r\n").await;
     assert!(status == 405 && header.contains("allow: get, head"), "{header}");
 }
 
 #[tokio::test]
-async fn records_are_hidden_from_a_name_that_was_made_to_lead_here() {
+async fn records_are_hidden_from_foreign_names_that_resolve_to_this_machine() {
     let watched = watched("http://127.0.0.1:1");
     watched.set_about(About { show_records: ShowRecords::Local, ..About::default() });
     let server = start(&watched);
     for (host, want) in [("localhost:9643", true), ("evil.example:9643", false)] {
         let (status, header, body) =
-            ask_as(&server, "GET", "/status.json?since=0", &format!("Host: {host}\r\n")).await;
+            request_as(&server, "GET", "/status.json?since=0", &format!("Host: {host}\r\n")).await;
         assert!(status == 200 && header.contains("content-type: application/json"), "{header}");
-        let said: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(said["shows_records"], want, "{host}");
+        let status: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(status["shows_records"], want, "{host}");
     }
 }

@@ -1,9 +1,9 @@
-//! `kafka.brokers`, each by itself, and the addresses that the brokers give for themselves.
+//! Checks each address of `kafka.brokers`, and the advertised addresses of the brokers.
 
-use super::ASK_MAX;
-use super::cluster::Cluster;
+use super::REQUEST_MAX;
 use super::reach::{Reach, reach, reach_all};
 use super::report::Line;
+use super::topics::Cluster;
 use base::http::is_loopback;
 use base::text::counted;
 use kafka::Settings;
@@ -16,24 +16,27 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// librdkafka takes it where none is named.
+/// librdkafka's default port.
 const PORT: u16 = 9092;
 /// Time limit of the first metadata request; it doubles for each further one.
-const FIRST_PATIENCE: Duration = Duration::from_millis(250);
-/// Clients that one address is asked by, one after another.
+const FIRST_TIMEOUT: Duration = Duration::from_millis(250);
+/// Attempts per address, each with a new client.
 const CLIENTS_MAX: usize = 3;
-/// How long messages are collected after one that names a lasting cause. librdkafka's threads report in any order, and a
-/// more telling message, or an answer, may follow.
+/// Time for which messages are collected after one with a lasting cause. librdkafka's threads report in any order, so a more
+/// specific message, or a response, may follow.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// Asks every address of `kafka.brokers`, all at once. The cluster is what the first says that answers.
-pub fn ask(kafka: &Settings) -> (Option<Cluster>, Vec<Line>) {
+/// Checks all addresses of `kafka.brokers` at once, and returns the metadata from the first that responds.
+pub fn check(kafka: &Settings) -> (Option<Cluster>, Vec<Line>) {
     let security = Security::of(&kafka.properties);
     let answers = thread::scope(|scope| {
-        let asked: Vec<_> =
-            kafka.brokers.iter().map(|address| scope.spawn(|| ask_one(kafka, address, &security))).collect();
-        let lost = || (None, Line::failed("a broker", "it could not be asked"));
-        asked.into_iter().map(|one| one.join().unwrap_or_else(|_| lost())).collect::<Vec<_>>()
+        let checks: Vec<_> = kafka
+            .brokers
+            .iter()
+            .map(|address| scope.spawn(|| check_one(kafka, address, &security)))
+            .collect();
+        let lost = || (None, Line::failed("a broker", "the check of its address failed"));
+        checks.into_iter().map(|one| one.join().unwrap_or_else(|_| lost())).collect::<Vec<_>>()
     });
     let mut cluster = None;
     let mut lines = Vec::new();
@@ -47,16 +50,16 @@ pub fn ask(kafka: &Settings) -> (Option<Cluster>, Vec<Line>) {
     (cluster, lines)
 }
 
-fn ask_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cluster>, Line) {
+fn check_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Cluster>, Line) {
     let what = format!("broker {address}");
-    match reach(&with_port(address), ASK_MAX) {
+    match reach(&with_port(address), REQUEST_MAX) {
         Reach::Unresolved(why) => {
             let line =
                 Line::failed(format!("{what}: the name does not resolve: {why}"), Fault::Unresolved.remedy());
             (None, line)
         }
         Reach::Closed(why) => (None, Line::failed(format!("{what}: {why}"), Fault::NotConnected.remedy())),
-        Reach::Open => match hello(kafka, address, security) {
+        Reach::Open => match fetch_metadata(kafka, address, security) {
             Ok(cluster) => {
                 let counts = format!(
                     "{} and {}",
@@ -69,30 +72,31 @@ fn ask_one(kafka: &Settings, address: &str, security: &Security) -> (Option<Clus
             Err(complaints) if let Some(line) = unreachable(kafka, &complaints) => (None, line),
             Err(complaints) => {
                 let diagnosis = diagnose(kafka, address, &complaints, security);
-                (None, Line::failed(format!("{what}: {}", in_words(&diagnosis)), diagnosis.fault.remedy()))
+                (None, Line::failed(format!("{what}: {}", describe(&diagnosis)), diagnosis.fault.remedy()))
             }
         },
     }
 }
 
-/// Asks one address for the cluster's metadata, until it answers, a lasting cause is known, or `ASK_MAX` is over.
+/// Requests the metadata of the cluster from one address, until a response, a lasting cause, or `REQUEST_MAX`.
 ///
-/// librdkafka asks for metadata by itself too, and closes the connection to the bootstrap address as soon as it knows the
-/// brokers. If their advertised addresses can't be reached, the answer to the request here is lost where it comes second.
-/// Another client gets another try; often each loses the race, and only the complaints tell the addresses.
-fn hello(kafka: &Settings, address: &str, security: &Security) -> Result<Cluster, Vec<Complaint>> {
-    let until = Instant::now() + ASK_MAX;
-    let mut answer = ask_once(kafka, address, security, until);
+/// librdkafka requests metadata by itself, too, and closes the bootstrap connection as soon as it knows the brokers. If their
+/// advertised addresses are unreachable, the response to a later request of this function is lost. So several clients try, and if all
+/// lose this race, the error messages name the addresses.
+fn fetch_metadata(kafka: &Settings, address: &str, security: &Security) -> Result<Cluster, Vec<Complaint>> {
+    let until = Instant::now() + REQUEST_MAX;
+    let mut answer = request_once(kafka, address, security, until);
     for _ in 1..CLIENTS_MAX {
         if !answer.as_ref().is_err_and(|heard| left_bootstrap(heard)) {
             break;
         }
-        answer = ask_once(kafka, address, security, until);
+        answer = request_once(kafka, address, security, until);
     }
     answer
 }
 
-/// librdkafka says only that a certificate is not trusted, or that nothing answers; another connection finds out why.
+/// Finds the cause of a failure. librdkafka reports only an untrusted certificate or a missing response, so another connection
+/// determines why.
 fn diagnose(kafka: &Settings, address: &str, heard: &[Complaint], security: &Security) -> Diagnosis {
     let diagnosis = Diagnosis::of(heard, security);
     if diagnosis.is_silent() && answers_http(&with_port(address)) {
@@ -110,16 +114,16 @@ fn diagnose(kafka: &Settings, address: &str, heard: &[Complaint], security: &Sec
     }
 }
 
-/// The address took the connection before.
-fn in_words(diagnosis: &Diagnosis) -> String {
+/// Describes a failure after a successful connection.
+fn describe(diagnosis: &Diagnosis) -> String {
     if diagnosis.is_of_client() { diagnosis.what() } else { format!("connected, but {}", diagnosis.what()) }
 }
 
-/// The advertised address that a client could not reach, if that is why it has no answer.
+/// The line for an unreachable advertised address, if that is the cause.
 fn unreachable(kafka: &Settings, heard: &[Complaint]) -> Option<Line> {
     let brokers = advertised_brokers(heard);
     let is_local = is_local_wanted(kafka);
-    brokers.iter().find_map(|broker| match reach(&broker.address(), ASK_MAX) {
+    brokers.iter().find_map(|broker| match reach(&broker.address(), REQUEST_MAX) {
         Reach::Open => None,
         closed => Some(advertised(broker, &closed, is_local)),
     })
@@ -129,26 +133,26 @@ fn is_local_wanted(kafka: &Settings) -> bool {
     kafka.brokers.iter().any(|address| is_local(&with_port(address)))
 }
 
-/// Asks by one client.
-fn ask_once(
+/// Requests metadata with one client.
+fn request_once(
     kafka: &Settings,
     address: &str,
     security: &Security,
     until: Instant,
 ) -> Result<Cluster, Vec<Complaint>> {
     let mut config = properties(kafka, ClientKind::Query);
-    // A connection that is closed at once is what a wrong protocol looks like.
+    // A connection that is closed at once indicates a wrong protocol.
     config.set("bootstrap.servers", address).set("log.connection.close", "true");
     let client =
         StandaloneConsumer::with(kafka, &config).map_err(|error| vec![Complaint::no_client(&error)])?;
     let complaints = client.context().complaints();
     let mut until = until;
-    let mut patience = FIRST_PATIENCE;
+    let mut timeout = FIRST_TIMEOUT;
     let mut is_settling = false;
     loop {
-        let asked = Instant::now();
-        let left = until.saturating_duration_since(asked);
-        match client.fetch_metadata(None, patience.min(left).max(Duration::from_millis(10))) {
+        let sent = Instant::now();
+        let left = until.saturating_duration_since(sent);
+        match client.fetch_metadata(None, timeout.min(left).max(Duration::from_millis(10))) {
             Ok(metadata) => return Ok(Cluster::of(&metadata)),
             Err(error) => complaints.add(Complaint::of(&error)),
         }
@@ -161,10 +165,10 @@ fn ask_once(
             is_settling = true;
             until = until.min(Instant::now() + SETTLE);
         }
-        // Some failures come back at once, such as that of a controller, which knows no such request.
-        let pause = FIRST_PATIENCE.min(patience).saturating_sub(asked.elapsed());
+        // Some requests fail at once, for example at a controller, which does not support them.
+        let pause = FIRST_TIMEOUT.min(timeout).saturating_sub(sent.elapsed());
         thread::sleep(pause.min(until.saturating_duration_since(Instant::now())));
-        patience = (patience * 2).min(ASK_MAX);
+        timeout = (timeout * 2).min(REQUEST_MAX);
     }
 }
 
@@ -173,10 +177,10 @@ fn with_port(address: &str) -> String {
     if has_port && !address.ends_with(']') { address.to_owned() } else { format!("{address}:{PORT}") }
 }
 
-/// Tries every address that the brokers give.
-pub fn ask_advertised(kafka: &Settings, cluster: &Cluster) -> Vec<Line> {
+/// Checks all advertised addresses.
+pub fn check_advertised(kafka: &Settings, cluster: &Cluster) -> Vec<Line> {
     let addresses: Vec<String> = cluster.brokers.iter().map(AdvertisedBroker::address).collect();
-    let reached = reach_all(&addresses, ASK_MAX);
+    let reached = reach_all(&addresses, REQUEST_MAX);
     let is_local = is_local_wanted(kafka);
     cluster.brokers.iter().zip(reached).map(|(broker, reach)| advertised(broker, &reach, is_local)).collect()
 }
@@ -185,26 +189,26 @@ fn is_local(address: &str) -> bool {
     format!("http://{address}").parse().is_ok_and(|url| is_loopback(&url))
 }
 
-/// `is_local`: whether `kafka.brokers` names this machine itself.
+/// `is_local_wanted`: whether `kafka.brokers` names this machine.
 fn advertised(broker: &AdvertisedBroker, reach: &Reach, is_local_wanted: bool) -> Line {
     let address = broker.address();
-    let calls = format!("broker {} calls itself {address}", broker.id);
+    let advertises = format!("broker {} advertises {address}", broker.id);
     let elsewhere = is_local(&address) && !is_local_wanted;
-    let local = "that is every machine's name for itself: set the broker's advertised.listeners to a name that \
+    let local = "this name means the client's own machine: set the broker's advertised.listeners to a name that \
                  clients on other machines can use";
-    let found = format!("a bootstrap address answered, but {calls}");
+    let found = format!("the bootstrap address responds, but {advertises}");
     match reach {
         Reach::Open if elsewhere => {
-            Line::warned(format!("{calls}, and was asked for under another name"), local)
+            Line::warned(format!("{advertises}, but `kafka.brokers` has another name"), local)
         }
-        Reach::Open => Line::passed(format!("{calls}, which can be reached")),
+        Reach::Open => Line::passed(format!("{advertises}, which is reachable")),
         Reach::Unresolved(_) | Reach::Closed(_) if elsewhere => Line::failed(found, local),
         Reach::Unresolved(why) => Line::failed(
             format!("{found}, which does not resolve here ({why})"),
-            "let the name resolve here (DNS, /etc/hosts), or set the broker's advertised.listeners to a name that does",
+            "make the name resolve here (DNS, /etc/hosts), or set the broker's advertised.listeners to a name that does",
         ),
         Reach::Closed(why) => Line::failed(
-            format!("{found}, which can't be reached from here ({why})"),
+            format!("{found}, which is not reachable from here ({why})"),
             Fault::Advertised.remedy(),
         ),
     }
@@ -215,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn adds_the_port() {
+    fn adds_the_default_port() {
         let f = |address: &str, want: &str| assert_eq!(with_port(address), want);
         f("nuc", "nuc:9092");
         f("nuc:1", "nuc:1");
@@ -224,44 +228,44 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_an_advertised_address() {
+    fn explains_unusable_advertised_addresses() {
         let f = |host: &str, reach: Reach, is_local: bool, want: &str| {
             let broker = AdvertisedBroker { id: 2, host: host.into(), port: 9092 };
             let line = advertised(&broker, &reach, is_local).to_string();
             assert!(line.starts_with(want), "{line}");
         };
         let (unresolved, closed) = (|| Reach::Unresolved("no".into()), || Reach::Closed("refused".into()));
-        f("nuc", Reach::Open, false, "ok      broker 2 calls itself nuc:9092, which can be reached");
+        f("nuc", Reach::Open, false, "ok      broker 2 advertises nuc:9092, which is reachable");
         f(
             "nuc",
             unresolved(),
             false,
-            "FAILED  a bootstrap address answered, but broker 2 calls itself nuc:9092, which does not resolve here (no): let",
+            "FAILED  the bootstrap address responds, but broker 2 advertises nuc:9092, which does not resolve here (no): make",
         );
         f(
             "::2",
             closed(),
             false,
-            "FAILED  a bootstrap address answered, but broker 2 calls itself [::2]:9092, which can't be reached from here \
+            "FAILED  the bootstrap address responds, but broker 2 advertises [::2]:9092, which is not reachable from here \
              (refused): make",
         );
         f(
             "localhost",
             closed(),
             true,
-            "FAILED  a bootstrap address answered, but broker 2 calls itself localhost:9092, which can't",
+            "FAILED  the bootstrap address responds, but broker 2 advertises localhost:9092, which is not",
         );
         f(
             "localhost",
             closed(),
             false,
-            "FAILED  a bootstrap address answered, but broker 2 calls itself localhost:9092: that is every machine's name",
+            "FAILED  the bootstrap address responds, but broker 2 advertises localhost:9092: this name means the client's own machine",
         );
         f(
             "127.0.0.1",
             Reach::Open,
             false,
-            "warn    broker 2 calls itself 127.0.0.1:9092, and was asked for under another",
+            "warn    broker 2 advertises 127.0.0.1:9092, but `kafka.brokers` has another",
         );
         f("127.0.0.1", Reach::Open, true, "ok      broker 2");
     }

@@ -1,4 +1,4 @@
-//! The group: who is in it, and whether the bridge can be.
+//! The consumer group: its members, and whether the bridge can join.
 
 use super::report::{Line, some_of};
 use base::text::counted;
@@ -6,7 +6,7 @@ use kafka::Settings;
 use kafka::{Fault, GroupDescription, GroupMember};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-/// What the coordinator's answers come to: that to the question for committed offsets, and the description of the group.
+/// The line about the group, from the coordinator's responses to the requests for committed offsets and for the group's description.
 pub fn line(
     kafka: &Settings,
     committed: Result<(), Option<Code>>,
@@ -14,7 +14,7 @@ pub fn line(
 ) -> Line {
     const DENIED: Code = Code::GroupAuthorizationFailed;
     match (committed, described) {
-        // A client that may not find the coordinator only waits for it, so one answer may be a time-out.
+        // A client without permission to find the coordinator waits for it, so one request may time out.
         (Err(Some(DENIED)), _) | (_, Err(DENIED)) => not_allowed(kafka),
         (_, Ok(group)) if group.may_read == Some(false) => not_allowed(kafka),
         (Err(code), _) => refused(&kafka.group_id, code),
@@ -23,27 +23,29 @@ pub fn line(
     }
 }
 
-/// That the coordinator does not answer, or not as it should.
+/// The line for a failed request.
 fn refused(group_id: &str, code: Option<Code>) -> Line {
     match code {
         Some(Code::InconsistentGroupProtocol) => Line::failed(
-            format!("group {group_id}: its members are no consumers, but of Kafka Connect or the like"),
-            "take another `kafka.group_id`",
+            format!(
+                "group {group_id}: its members are not consumers, but for example workers of Kafka Connect"
+            ),
+            "set another `kafka.group_id`",
         ),
         Some(Code::UnsupportedFeature) => {
-            Line::passed(format!("group {group_id}: these brokers do not tell who is in it"))
+            Line::passed(format!("group {group_id}: the brokers do not list its members"))
         }
         code => {
-            let why = code.map_or_else(|| "no words why".to_owned(), |code| code.to_string());
+            let why = code.map_or_else(|| "no error code".to_owned(), |code| code.to_string());
             Line::failed(
                 format!("group {group_id}: its coordinator does not answer: {why}"),
-                "are all brokers up and reachable from here, and is __consumer_offsets whole?",
+                "are all brokers up and reachable from here, and does __consumer_offsets have all partitions?",
             )
         }
     }
 }
 
-/// With the ACL to grant. The broker's name of the user is known only where the login has one.
+/// The line with the ACL to grant. The name of the user is known only if the login has one.
 fn not_allowed(kafka: &Settings) -> Line {
     let (group_id, user) = (&kafka.group_id, property(kafka, "sasl.username").unwrap_or("NAME"));
     Line::failed(
@@ -61,25 +63,27 @@ fn property<'k>(kafka: &'k Settings, wanted: &str) -> Option<&'k str> {
 }
 
 fn judge(kafka: &Settings, group: &GroupDescription) -> Line {
-    // The strategy of properties.rs, which a user may replace.
+    // The default of the kafka crate (properties.rs), unless a property replaces it.
     let strategy = property(kafka, "partition.assignment.strategy").unwrap_or("cooperative-sticky");
     judge_members(&format!("group {}", kafka.group_id), group, strategy, &kafka.client_id)
 }
 
 fn judge_members(what: &str, group: &GroupDescription, ours: &str, client_id: &str) -> Line {
     if group.members.is_empty() {
-        return Line::passed(format!("{what}: nobody is in it now, and this user may join it"));
+        return Line::passed(format!("{what}: it has no members, and this user may join it"));
     }
-    let who = who(&group.members);
-    let replaced = group.members.iter().find_map(program);
-    let is_agreeing = group.strategy.is_empty();
+    let members = describe_members(&group.members);
+    let other_tool = group.members.iter().find_map(program);
+    let is_rebalancing = group.strategy.is_empty();
     let shares = ours.split(',').any(|one| one.trim() == group.strategy);
-    if !shares && (!is_agreeing || replaced.is_some()) {
-        let how = if is_agreeing { "another strategy" } else { &group.strategy };
-        let running = replaced.unwrap_or("its members");
+    if !shares && (!is_rebalancing || other_tool.is_some()) {
+        let how = if is_rebalancing { "another strategy" } else { &group.strategy };
+        let running = other_tool.unwrap_or("its members");
         return Line::failed(
-            format!("{what}: {who} in it, sharing partitions by {how}, where a bridge shares by {ours}"),
-            format!("stop {running} first, or take another `kafka.group_id`"),
+            format!(
+                "{what}: {members} in the group, with the assignment strategy {how}, while the bridge uses {ours}"
+            ),
+            format!("stop {running} first, or set another `kafka.group_id`"),
         );
     }
     let is_stranger = |member: &GroupMember| {
@@ -87,19 +91,19 @@ fn judge_members(what: &str, group: &GroupDescription, ours: &str, client_id: &s
     };
     if group.members.iter().any(is_stranger) {
         return Line::warned(
-            format!("{what}: {who} share the partitions with this bridge"),
-            "each record comes to one of them only: to get all, stop them, or take another `kafka.group_id`",
+            format!("{what}: {members} share the partitions with this bridge"),
+            "each record goes to one member only: to read all records, stop the others, or set another `kafka.group_id`",
         );
     }
-    Line::passed(format!("{what}: {who} in it, and another bridge gets its share"))
+    Line::passed(format!("{what}: {members} in the group, and this bridge gets its share of partitions"))
 }
 
-fn who(members: &[GroupMember]) -> String {
-    let named: Vec<String> = members.iter().map(words).collect();
+fn describe_members(members: &[GroupMember]) -> String {
+    let named: Vec<String> = members.iter().map(describe).collect();
     format!("{}, {},", counted(members.len(), "member"), some_of(&named))
 }
 
-fn words(member: &GroupMember) -> String {
+fn describe(member: &GroupMember) -> String {
     let (client_id, host) = (&member.client_id, member.host.trim_start_matches('/'));
     match program(member) {
         Some(program) => format!("a running {program} ({client_id} at {host})"),
@@ -107,7 +111,7 @@ fn words(member: &GroupMember) -> String {
     }
 }
 
-/// Of those that a bridge may replace, by what they call themselves unless told otherwise.
+/// Name of the program, recognized by its default client id.
 fn program(member: &GroupMember) -> Option<&'static str> {
     let id = member.client_id.to_ascii_lowercase();
     let known = [
@@ -136,15 +140,15 @@ mod tests {
     }
 
     #[test]
-    fn names_who_keeps_the_bridge_out() {
+    fn names_members_that_keep_the_bridge_out() {
         let f = |group: &GroupDescription, want: &str| {
             let line = judge_members("group g", group, "cooperative-sticky", "bridge").to_string();
             assert!(line.starts_with(want), "{line}");
         };
-        f(&group("", &[]), "ok      group g: nobody is in it now, and this user may join it");
+        f(&group("", &[]), "ok      group g: it has no members, and this user may join it");
         f(
             &group("cooperative-sticky", &["bridge-1"]),
-            "ok      group g: 1 member, bridge-1 at 10.0.0.1, in it, and another bridge gets its share",
+            "ok      group g: 1 member, bridge-1 at 10.0.0.1, in the group, and this bridge gets its share of partitions",
         );
         f(&group("", &["bridge"]), "ok      group g: 1 member");
         f(
@@ -153,29 +157,29 @@ mod tests {
         );
         f(
             &group("range", &["Telegraf"]),
-            "FAILED  group g: 1 member, a running Telegraf (Telegraf at 10.0.0.1), in it, sharing partitions by range, where a \
-             bridge shares by cooperative-sticky: stop Telegraf first, or take another `kafka.group_id`",
+            "FAILED  group g: 1 member, a running Telegraf (Telegraf at 10.0.0.1), in the group, with the assignment strategy range, \
+             while the bridge uses cooperative-sticky: stop Telegraf first, or set another `kafka.group_id`",
         );
         f(
             &group("", &["sarama"]),
-            "FAILED  group g: 1 member, a running Telegraf (sarama at 10.0.0.1), in it, sharing partitions by another",
+            "FAILED  group g: 1 member, a running Telegraf (sarama at 10.0.0.1), in the group, with the assignment strategy another",
         );
         f(&group("range", &["logstash-0"]), "FAILED  group g: 1 member, a running Logstash (logstash-0");
         f(
             &group("roundrobin", &["x"]),
-            "FAILED  group g: 1 member, x at 10.0.0.1, in it, sharing partitions by roundrobin",
+            "FAILED  group g: 1 member, x at 10.0.0.1, in the group, with the assignment strategy roundrobin",
         );
     }
 
     #[test]
-    fn shares_as_the_configuration_says() {
+    fn uses_the_configured_strategy() {
         let group = group("range", &["bridge"]);
         assert!(matches!(judge_members("g", &group, "range,roundrobin", "bridge"), Line::Passed(_)));
     }
 
-    /// Either answer may be a time-out: a client that may not find the coordinator only waits for it.
+    /// Either request may time out, because a client without permission to find the coordinator waits for it.
     #[test]
-    fn a_denied_group_is_named_with_what_to_grant() {
+    fn a_denied_group_is_reported_with_the_acl_to_grant() {
         let text = "[kafka]\nbrokers = 'b:1'\ntopics = 't'\ngroup_id = 'g'\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'tower'\n\
              password = 'hidden'\n[[mapping]]\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'";
         let kafka =
@@ -201,8 +205,8 @@ mod tests {
             Err(Code::OperationTimedOut),
             "FAILED  group g: its coordinator does not answer",
         );
-        f(Err(None), allowed(), "FAILED  group g: its coordinator does not answer: no words why");
-        f(Ok(()), Err(Code::UnsupportedFeature), "ok      group g: these brokers do not tell");
-        f(Ok(()), allowed(), "ok      group g: nobody is in it now");
+        f(Err(None), allowed(), "FAILED  group g: its coordinator does not answer: no error code");
+        f(Ok(()), Err(Code::UnsupportedFeature), "ok      group g: the brokers do not list");
+        f(Ok(()), allowed(), "ok      group g: it has no members");
     }
 }

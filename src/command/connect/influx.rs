@@ -1,6 +1,6 @@
-//! InfluxDB: which one, whether it takes what would be written, how long it keeps that, and its clock.
+//! The checks of InfluxDB: version, permission to write, retention, and clock.
 
-use super::ASK_MAX;
+use super::REQUEST_MAX;
 use super::clock;
 use super::offsets::{shown, span};
 use super::report::{Line, Report};
@@ -13,59 +13,58 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
-/// Asks every address of `influx.url` or `influx.urls`.
+/// Checks all addresses of `influx.url` or `influx.urls`.
 pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, impl Write>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let client = match Client::new(&config.influx) {
         Ok(client) => client,
-        Err(error) => return report.tell(&Line::failed("influx", error.to_string())),
+        Err(error) => return report.add(&Line::failed("influx", error.to_string())),
     };
     let destinations: BTreeSet<_> = config.mappings.iter().map(|mapping| &mapping.destination).collect();
-    let mut is_kept_told = BTreeSet::new();
+    let mut with_retention = BTreeSet::new();
     let Some(first) = destinations.first() else { return Ok(()) };
     for address in client.addresses().all() {
         let (answers, lines) = runtime.block_on(server(&client, address, first));
-        report.tell_all(lines)?;
+        report.add_all(lines)?;
         if !answers {
             continue;
         }
         for destination in &destinations {
-            report.tell(&runtime.block_on(writable(&client, address, destination)))?;
+            report.add(&runtime.block_on(writable(&client, address, destination)))?;
             let times = sampled.times(destination);
-            // All addresses are of one database.
-            if let (Some(times), true) = (times, is_kept_told.insert(*destination)) {
+            // All addresses lead to the same database, so the retention is checked once.
+            if let (Some(times), true) = (times, with_retention.insert(*destination)) {
                 let kept = within(client.retention(address, destination));
-                // Without an answer in time nothing is claimed about retention.
+                // Without a response the retention is unknown.
                 let kept = runtime.block_on(kept).unwrap_or(DestinationRetention::Unknown);
-                report.tell_all(judge_kept(destination, kept, times, SystemTime::now()))?;
+                report.add_all(judge_kept(destination, kept, times, SystemTime::now()))?;
             }
         }
     }
     Ok(())
 }
 
-async fn within<T>(question: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(ASK_MAX, question).await.ok()
+async fn within<T>(request: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(REQUEST_MAX, request).await.ok()
 }
 
-/// Which server answers, and its clock. `destination` is for the remedies' words.
+/// Checks version and clock of a server. `destination` is for remedies.
 async fn server(client: &Client, address: &Address, destination: &Destination) -> (bool, Vec<Line>) {
     let url = address.as_str();
-    let asked = SystemTime::now();
+    let sent = SystemTime::now();
     match within(client.ping(address)).await.unwrap_or_else(|| Err(no_answer())) {
-        // A proxy may forward writes alone; and what is no InfluxDB refuses them, too.
+        // A proxy may forward only writes. A server that is not InfluxDB fails the check of writes.
         Ok(server) if !server.is_influx() => {
             let line = Line::warned(
-                format!("{url}: /ping is answered {}, not as InfluxDB does", server.status),
-                "check `influx.url` and proxies before it; the lines below say whether writes pass",
+                format!("{url}: the response to /ping, {}, is not InfluxDB's", server.status),
+                "check `influx.url` and proxies in front of it; the checks below show whether writes work",
             );
             (true, vec![line])
         }
         Ok(server) => {
-            let version = server
-                .version
-                .map_or("a server that names no version".to_owned(), |v| format!("InfluxDB {v}"));
-            let clock = server.time.map(|time| clock::of_server(url, time, asked, SystemTime::now()));
+            let version =
+                server.version.map_or("a server of unknown version".to_owned(), |v| format!("InfluxDB {v}"));
+            let clock = server.time.map(|time| clock::of_server(url, time, sent, SystemTime::now()));
             let lines = std::iter::once(Line::passed(format!("{url}: {version}"))).chain(clock);
             (true, lines.collect())
         }
@@ -79,10 +78,10 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
 }
 
 fn no_answer() -> RequestFailure {
-    RequestFailure { cause: Cause::TimedOut, why: format!("no answer within {} s", ASK_MAX.as_secs()) }
+    RequestFailure { cause: Cause::TimedOut, why: format!("no response within {} s", REQUEST_MAX.as_secs()) }
 }
 
-/// Writes nothing there.
+/// Checks the permission to write, without writing a point.
 async fn writable(client: &Client, address: &Address, destination: &Destination) -> Line {
     let what = format!("{}: {destination}", address.as_str());
     let credential = client.credential();
@@ -92,13 +91,13 @@ async fn writable(client: &Client, address: &Address, destination: &Destination)
             Line::failed(format!("{what}: {why}"), advice(cause, &why, place))
         }
         Ok(Outcome::Stored) => Line::passed(format!("{what}: may be written")),
-        // It may be about the write being empty.
+        // The server may refuse the empty write itself.
         Ok(Outcome::Refused { why } | Outcome::Split { why } | Outcome::Uncompressed { why }) => {
             Line::warned(
                 format!(
-                    "{what}: whether it may be written is not known: a write without lines is answered {why}"
+                    "{what}: the permission to write is unknown: the response to a write without lines is {why}"
                 ),
-                "look at the log of `run` for the first points, and at proxies before the server",
+                "check the log of `run` at the first points, and proxies in front of the server",
             )
         }
         Err(failure) => {
@@ -115,7 +114,7 @@ fn judge_kept(
 ) -> Vec<Line> {
     let DestinationRetention::For(kept) = kept else { return Vec::new() };
     let Some(oldest) = oldest_kept(kept, now) else { return Vec::new() };
-    let what = format!("{destination}: it keeps points for {}", span(kept));
+    let what = format!("{destination}: points are kept for {}", span(kept));
     let mut lines = Vec::new();
     let older = times.sampled.iter().filter(|time| **time < oldest).count();
     if older > 0 {
@@ -123,7 +122,7 @@ fn judge_kept(
         lines.push(Line::warned(
             format!("{what}, and {older} of {of} are older"),
             format!(
-                "InfluxDB refuses them: {}, or look at `time_key` and `time_format`",
+                "InfluxDB refuses them: {}, or correct `time_key` and `time_format`",
                 longer(destination)
             ),
         ));
@@ -131,20 +130,20 @@ fn judge_kept(
     if let Some((first, place)) = times.first.as_ref().filter(|(first, _)| *first < oldest) {
         lines.push(Line::warned(
             format!(
-                "{what}, and what is read first is older: {place} becomes a point of {}",
+                "{what}, and the first records are older: {place} becomes a point at {}",
                 shown(first / 1_000_000)
             ),
-            format!("InfluxDB refuses such points, until newer ones come: {}", longer(destination)),
+            format!("InfluxDB refuses such points until newer records are read: {}", longer(destination)),
         ));
     }
     if lines.is_empty() && !(times.sampled.is_empty() && times.first.is_none()) {
-        lines.push(Line::passed(format!("{what}, and all that were sampled are newer")));
+        lines.push(Line::passed(format!("{what}, and all sampled points are newer")));
     }
     lines
 }
 
 fn oldest_kept(kept: Duration, now: SystemTime) -> Option<i64> {
-    // None: retention reaches back beyond 1970, so that no point is too old.
+    // None if the retention reaches back beyond 1970, so that no point is too old.
     let oldest = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.checked_sub(kept)?;
     i64::try_from(oldest.as_nanos()).ok()
 }
@@ -166,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn warns_of_points_that_are_refused_for_their_age() {
+    fn warns_of_points_older_than_the_retention() {
         const HOUR: i64 = 3_600_000_000_000;
         let now = SystemTime::UNIX_EPOCH + Duration::from_hours(1_000);
         let bucket = Destination::Bucket { org: "o".into(), bucket: "b".into() };
@@ -190,7 +189,7 @@ mod tests {
             &[977, 999],
             Some(980),
             &[
-                "ok      bucket \"b\" of org \"o\": it keeps points for 1 day, and all that were sampled are newer",
+                "ok      bucket \"b\" of org \"o\": points are kept for 1 day, and all sampled points are newer",
             ],
         );
         f(
@@ -198,9 +197,9 @@ mod tests {
             &[975, 999],
             Some(10),
             &[
-                "warn    bucket \"b\" of org \"o\": it keeps points for 1 day, and 1 of 2 sampled points are older: InfluxDB refuses",
-                "warn    bucket \"b\" of org \"o\": it keeps points for 1 day, and what is read first is older: t[0]@7 becomes a \
-                 point of 1970-01-01T10:00:00Z: InfluxDB refuses such points",
+                "warn    bucket \"b\" of org \"o\": points are kept for 1 day, and 1 of 2 sampled points are older: InfluxDB refuses",
+                "warn    bucket \"b\" of org \"o\": points are kept for 1 day, and the first records are older: t[0]@7 becomes a \
+                 point at 1970-01-01T10:00:00Z: InfluxDB refuses such points",
             ],
         );
     }

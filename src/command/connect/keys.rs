@@ -1,4 +1,4 @@
-//! Keys that bridge.toml names and sampled records do not have.
+//! Finds keys of the configuration that no sampled record has.
 
 use super::report::Line;
 use base::suggest::nearest;
@@ -7,23 +7,23 @@ use mapping::decode::{Scanner, Step, SyntaxError, Token, find, select};
 use mapping::{Globs, KeySelector, Rules};
 use std::collections::BTreeSet;
 
-/// Different keys that are kept; topics whose keys never repeat have any number.
+/// Bound for topics whose keys are always new.
 const KEYS_MAX: usize = 5_000;
 
-/// What the sampled records of one mapping have.
+/// Keys, paths and headers in the sampled records of one mapping.
 #[derive(Debug, Default)]
 pub struct SeenKeys {
     records: usize,
-    /// Flattened, of the selected objects.
+    /// Flattened keys of the selected objects.
     keys: BTreeSet<String>,
-    /// Singular paths of the mapping that were found.
+    /// Paths of the mapping that were found.
     paths: BTreeSet<String>,
     headers: BTreeSet<String>,
 }
 
 impl SeenKeys {
     /// Looks through a record. One that is no JSON is the mapper's to tell of.
-    pub fn look(&mut self, rules: &Rules, value: &[u8], headers: &[(&str, &[u8])]) {
+    pub fn add(&mut self, rules: &Rules, value: &[u8], headers: &[(&str, &[u8])]) {
         // The mapper rejects a record of another format and reports why.
         let json = rules.format.to_json(value).unwrap_or_default();
         let documents: Vec<&[u8]> =
@@ -96,8 +96,8 @@ impl SeenKeys {
         Ok(())
     }
 
-    /// Warns of each key that is in none of the records. `where_from` names the topics.
-    pub fn judge(&self, rules: &Rules, where_from: &str) -> Vec<Line> {
+    /// Warns of each key that no record has. `topics` is the list of topics for messages.
+    pub fn judge(&self, rules: &Rules, topics: &str) -> Vec<Line> {
         if self.records == 0 || self.keys.len() >= KEYS_MAX {
             return Vec::new();
         }
@@ -106,12 +106,9 @@ impl SeenKeys {
             let of = counted(self.records, "sampled record");
             let remedy = match nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!("take it out of `{option}` or correct it, unless it comes rarely"),
+                None => format!("remove it from `{option}` or correct it, unless the key is rare"),
             };
-            lines.push(Line::warned(
-                format!("{where_from}: `{key}` of `{option}` is in none of {of}"),
-                remedy,
-            ));
+            lines.push(Line::warned(format!("{topics}: `{key}` of `{option}` is in none of {of}"), remedy));
         };
         for (option, globs) in [
             ("tag_keys", &rules.tag_keys),
@@ -150,20 +147,20 @@ impl SeenKeys {
         open.into_iter().filter_map(|index| globs.patterns().get(index).map(String::as_str)).collect()
     }
 
-    /// None for a pattern.
+    /// The most similar key; none for a pattern.
     fn nearest(&self, key: &str) -> Option<&str> {
         let is_pattern = key.contains(['*', '?', '[', '{', '\\']);
         let keys = self.keys.iter().map(String::as_str);
         if is_pattern {
             return None;
         }
-        // The key itself may stand deeper than thought.
+        // The key may be in a nested object.
         let deeper = keys.clone().find(|seen| seen.ends_with(&format!("_{key}")));
         deeper.or_else(|| nearest(key, keys))
     }
 }
 
-/// What the mapping looks for from the record's root.
+/// Paths of the mapping that begin at the root of the record.
 fn paths(rules: &Rules) -> impl Iterator<Item = &mapping::decode::Path> {
     let selectors = [rules.name_key.as_ref(), rules.time.as_ref().map(|time| &time.key)];
     let roots = selectors.into_iter().flatten().filter_map(|selector| match selector {
@@ -198,7 +195,7 @@ mod tests {
     fn warns_of_keys_that_no_record_has() {
         let f = |mapping: &str, record: &str, want: &[&str]| {
             let (rules, mut seen) = (rules(mapping), SeenKeys::default());
-            seen.look(&rules, record.as_bytes(), &[("Trace-Id", b"1")]);
+            seen.add(&rules, record.as_bytes(), &[("Trace-Id", b"1")]);
             let lines: Vec<String> = seen.judge(&rules, "t").iter().map(ToString::to_string).collect();
             let want: Vec<String> = want.iter().map(|want| format!("warn    t: {want}")).collect();
             assert_eq!(lines, want, "{mapping}");
@@ -210,16 +207,16 @@ mod tests {
             record,
             &[
                 "`hots` of `tag_keys` is in none of 1 sampled record: did you mean `host`?",
-                "`id_*` of `tag_keys` is in none of 1 sampled record: take it out of `tag_keys` or correct it, unless it \
-                 comes rarely",
+                "`id_*` of `tag_keys` is in none of 1 sampled record: remove it from `tag_keys` or correct it, unless the \
+                 key is rare",
             ],
         );
         f(
             "name_key = 'id_0'\nstring_fields = ['w']",
             record,
             &[
-                "`w` of `string_fields` is in none of 1 sampled record: take it out of `string_fields` or correct it, \
-                 unless it comes rarely",
+                "`w` of `string_fields` is in none of 1 sampled record: remove it from `string_fields` or correct it, \
+                 unless the key is rare",
                 "`id_0` of `name_key` is in none of 1 sampled record: did you mean `deep_id_0`?",
             ],
         );
@@ -229,8 +226,8 @@ mod tests {
             "query = '$.items'\ntag_keys = ['$.sites']\nheader_tags = ['trace-id']",
             items,
             &[
-                "`$.sites` of `tag_keys, name_key or time_key` is in none of 1 sampled record: take it out of `tag_keys, \
-                 name_key or time_key` or correct it, unless it comes rarely",
+                "`$.sites` of `tag_keys, name_key or time_key` is in none of 1 sampled record: remove it from `tag_keys, \
+                 name_key or time_key` or correct it, unless the key is rare",
                 "`trace-id` of `header_tags` is in none of 1 sampled record: did you mean `Trace-Id`?",
             ],
         );

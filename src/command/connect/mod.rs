@@ -1,4 +1,4 @@
-//! `check --connect`: whether Kafka and InfluxDB are as bridge.toml says. Nothing that it does changes anything.
+//! `check --connect`: checks that Kafka and InfluxDB match the configuration. The checks change nothing on the servers.
 //!
 //! ```text
 //! brokers (reach) -> topics -> group and offsets -> sampled records (keys, times, clock) -> influx (clock)
@@ -7,7 +7,6 @@
 
 mod brokers;
 mod clock;
-mod cluster;
 mod group;
 mod influx;
 mod kafka;
@@ -19,7 +18,7 @@ mod sampled;
 mod times;
 mod topics;
 
-use super::style::Style;
+use super::terminal::Style;
 use configuration::Config;
 use engine::dead_letter::Store;
 use engine::dead_letter::check_writable;
@@ -29,16 +28,16 @@ use sampled::Sampled;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// How long each question may take.
-const ASK_MAX: Duration = Duration::from_secs(5);
+/// Time limit for each request.
+const REQUEST_MAX: Duration = Duration::from_secs(5);
 
-/// One line for each question: `ok`, or `warn` or `FAILED` with the remedy. Returns how many there were of each.
+/// Prints one line per check: `ok`, or `warn` or `FAILED` with a remedy. Returns the number of each.
 pub fn connect(config: &Config, out: &mut impl Write, style: Style) -> io::Result<Tally> {
     let mut report = Report::new(out, style);
     let mut sampled = Sampled::new(config);
     kafka::check(config, &mut sampled, &mut report)?;
     if let Some(Store::File { path, .. }) = &config.dead_letter {
-        report.tell(&match check_writable(path) {
+        report.add(&match check_writable(path) {
             Ok(()) => Line::passed(format!("dead-letter file {}: may be written", path.display())),
             Err(error) => Line::failed("dead-letter file", error.to_string()),
         })?;

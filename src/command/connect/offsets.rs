@@ -1,4 +1,4 @@
-//! Where reading would begin, and how long what is unread there stays.
+//! The offsets at which reading would start, and the retention of unread records there.
 
 use super::report::Line;
 use base::text::counted;
@@ -8,22 +8,22 @@ use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 use std::time::Duration;
 
-/// Unread records that go within this time are warned of.
+/// Unread records that Kafka may delete within this time cause a warning.
 const SOON: Duration = Duration::from_hours(24);
 
-/// What is known of a partition; none: the brokers did not say.
+/// Offsets of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     pub topic: String,
     pub partition: i32,
-    /// The first offset that is there, and the next that will be.
+    /// First offset, and end offset; none if the brokers did not report them.
     pub bounds: Option<(i64, i64)>,
-    /// None: nothing is committed.
+    /// Committed offset, if there is one.
     pub committed: Option<i64>,
 }
 
 impl Position {
-    /// Where reading would begin.
+    /// Offset at which reading would start.
     pub fn start(&self, reset: OffsetReset) -> Option<i64> {
         let (first, end) = self.bounds?;
         match (self.committed, reset) {
@@ -36,14 +36,14 @@ impl Position {
 
     fn unread(&self, reset: OffsetReset) -> u64 {
         let unread = self.start(reset).zip(self.bounds).map(|(start, (_, end))| end - start);
-        // Zero where nothing will be read; unknown bounds are left out by `begins`.
+        // Zero if nothing will be read. `start_line` leaves out unknown bounds.
         u64::try_from(unread.unwrap_or(0)).unwrap_or(0)
     }
 
-    /// Offsets that were committed and are not there any more: of how many the records are lost.
+    /// Number of records after the committed offset that Kafka has deleted.
     fn lost(&self) -> u64 {
         let lost = self.committed.zip(self.bounds).map(|(committed, (first, _))| first - committed);
-        // Negative where the committed offset is still there.
+        // Negative if the committed offset still exists.
         u64::try_from(lost.unwrap_or(0)).unwrap_or(0)
     }
 
@@ -52,22 +52,22 @@ impl Position {
     }
 }
 
-/// Asks for the bounds of these partitions; where a leader does not answer they stay unknown.
+/// Requests the bounds of these partitions. They stay unknown if the leader does not respond.
 pub fn bounds<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     of: &[(String, i32)],
     within: Duration,
 ) -> Vec<Position> {
-    let ask = |place: Offset| {
-        let mut asked = TopicPartitionList::with_capacity(of.len());
+    let request = |place: Offset| {
+        let mut list = TopicPartitionList::with_capacity(of.len());
         for (topic, partition) in of {
-            // In the place of a timestamp these ask for the first and the next offset.
-            let _infallible = asked.add_partition_offset(topic, *partition, place);
+            // Instead of a timestamp, these request the first and the end offset.
+            let _infallible = list.add_partition_offset(topic, *partition, place);
         }
-        // Without an answer the bounds of all partitions stay unknown, which `judge` reports as a failure.
-        consumer.offsets_for_times(asked, within).unwrap_or_default()
+        // Without a response the bounds of all partitions stay unknown, which `judge` reports as a failure.
+        consumer.offsets_for_times(list, within).unwrap_or_default()
     };
-    let (firsts, ends) = (ask(Offset::Beginning), ask(Offset::End));
+    let (firsts, ends) = (request(Offset::Beginning), request(Offset::End));
     let offset = |of: &TopicPartitionList, topic: &str, partition: i32| {
         let element = of.find_partition(topic, partition)?;
         match (element.error(), element.offset()) {
@@ -84,18 +84,18 @@ pub fn bounds<C: ConsumerContext>(
     of.iter().map(position).collect()
 }
 
-/// Asks for what the group has committed. The consumer has the group's name, and does not join it. An error about one
-/// partition fails the whole request: its committed offset is unknown, which is not the same as nothing committed.
-pub fn ask_committed<C: ConsumerContext>(
+/// Requests the committed offsets of the group, without joining it. An error for one partition fails the whole request, because an
+/// unknown committed offset differs from a missing one.
+pub fn request_committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     positions: &mut [Position],
     within: Duration,
 ) -> KafkaResult<()> {
-    let mut asked = TopicPartitionList::with_capacity(positions.len());
+    let mut list = TopicPartitionList::with_capacity(positions.len());
     for position in positions.iter() {
-        asked.add_partition(&position.topic, position.partition);
+        list.add_partition(&position.topic, position.partition);
     }
-    let answer = consumer.committed_offsets(asked, within)?;
+    let answer = consumer.committed_offsets(list, within)?;
     for position in positions {
         let Some(element) = answer.find_partition(&position.topic, position.partition) else { continue };
         element.error()?;
@@ -107,15 +107,15 @@ pub fn ask_committed<C: ConsumerContext>(
     Ok(())
 }
 
-/// Lines about one topic.
+/// The lines about one topic.
 pub fn judge(topic: &str, reset: OffsetReset, of: &[Position]) -> Vec<Line> {
     let of: Vec<&Position> = of.iter().filter(|position| position.topic == topic).collect();
-    let mut lines: Vec<Line> = begins(topic, reset, &of).into_iter().collect();
+    let mut lines: Vec<Line> = start_line(topic, reset, &of).into_iter().collect();
     let silent = of.iter().filter(|position| position.bounds.is_none()).count();
     if silent > 0 {
         lines.push(Line::failed(
             format!(
-                "topic {topic}: the leaders of {} do not say where they begin and end",
+                "topic {topic}: the leaders of {} do not report their first and end offsets",
                 counted(silent, "partition")
             ),
             "are all brokers up and reachable from here?",
@@ -125,21 +125,21 @@ pub fn judge(topic: &str, reset: OffsetReset, of: &[Position]) -> Vec<Line> {
     if lost > 0 {
         lines.push(Line::warned(
             format!("topic {topic}: kafka deleted {} before they were read", counted(lost, "record")),
-            "reading goes on at the earliest one left; give the topic a `retention.ms` (or `retention.bytes`) that \
-             outlasts an outage",
+            "reading resumes at the earliest one left; raise the topic's `retention.ms` (or `retention.bytes`) above the longest \
+             outage",
         ));
     }
     if of.iter().any(|position| position.is_beyond()) {
         lines.push(Line::warned(
-            format!("topic {topic}: a committed offset lies beyond the partition's end"),
-            "the topic was created again, or kafka lost its last records: reading goes on at the earliest one there is",
+            format!("topic {topic}: a committed offset is beyond the end of its partition"),
+            "the topic was recreated, or kafka lost its last records: reading resumes at the earliest record",
         ));
     }
     lines
 }
 
-/// None where no leader says where its partition begins and ends: how much would be read is unknown.
-fn begins(topic: &str, reset: OffsetReset, of: &[&Position]) -> Option<Line> {
+/// The line about the start of reading. None if no leader reports its offsets, because then the number of records is unknown.
+fn start_line(topic: &str, reset: OffsetReset, of: &[&Position]) -> Option<Line> {
     let is_known = |position: &&&Position| position.bounds.is_some() || reset == OffsetReset::Error;
     let (committed, fresh): (Vec<&&Position>, Vec<&&Position>) =
         of.iter().filter(is_known).partition(|position| position.committed.is_some());
@@ -147,7 +147,7 @@ fn begins(topic: &str, reset: OffsetReset, of: &[&Position]) -> Option<Line> {
         return None;
     }
     let unread = |of: &[&&Position]| of.iter().map(|position| position.unread(reset)).sum::<u64>();
-    let mut said = Vec::new();
+    let mut parts = Vec::new();
     if !committed.is_empty() {
         let partitions = if fresh.is_empty() {
             String::new()
@@ -155,43 +155,49 @@ fn begins(topic: &str, reset: OffsetReset, of: &[&Position]) -> Option<Line> {
             format!(" of {}", counted(committed.len(), "partition"))
         };
         let behind = counted(unread(&committed), "record");
-        said.push(format!("reading starts at the committed offsets{partitions}, {behind} behind"));
+        parts.push(format!("reading starts at the committed offsets{partitions}, {behind} behind"));
     }
     if !fresh.is_empty() {
         let partitions = if committed.is_empty() {
             String::new()
         } else {
-            format!(" of {}", counted(fresh.len(), "partition"))
+            format!(" for {}", counted(fresh.len(), "partition"))
         };
         let all: i64 =
             fresh.iter().filter_map(|position| position.bounds).map(|(first, end)| end - first).sum();
         let is_empty = all == 0;
         let all = counted(all, "record");
-        said.push(match reset {
-            _ if is_empty && reset != OffsetReset::Error => format!("nothing is committed{partitions}, nor is there a record"),
+        parts.push(match reset {
+            _ if is_empty && reset != OffsetReset::Error => {
+                format!("no committed offset{partitions}, and no records")
+            }
             OffsetReset::Earliest => {
-                format!("nothing is committed{partitions}: by `offset_reset` = \"earliest\" all {all} there are read")
+                format!(
+                    "no committed offset{partitions}: with `offset_reset` = \"earliest\" all {all} are read"
+                )
             }
             OffsetReset::Latest => format!(
-                "nothing is committed{partitions}: by `offset_reset` = \"latest\" the {all} there are passed over"
+                "no committed offset{partitions}: with `offset_reset` = \"latest\" the {all} are skipped"
             ),
             OffsetReset::Error => {
-                let what = format!("topic {topic}: nothing is committed{partitions}, and `offset_reset` is \"error\"");
-                return Some(Line::failed(what, "commit where to begin, or say \"earliest\" or \"latest\""));
+                let what = format!(
+                    "topic {topic}: no committed offset{partitions}, and `offset_reset` is \"error\""
+                );
+                return Some(Line::failed(what, "commit a start offset, or set \"earliest\" or \"latest\""));
             }
         });
     }
-    Some(Line::passed(format!("topic {topic}: {}", said.join("; "))))
+    Some(Line::passed(format!("topic {topic}: {}", parts.join("; "))))
 }
 
-/// The oldest unread record of a topic: where it stands, and Kafka's time of it.
+/// The oldest unread record of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Oldest {
     pub place: String,
     pub time_ms: i64,
 }
 
-/// Whether that is going to be deleted unread.
+/// A warning if Kafka may soon delete the oldest unread record.
 pub fn judge_retention(topic: &str, oldest: &Oldest, retention: Duration, now_ms: i64) -> Option<Line> {
     let retention_ms = i64::try_from(retention.as_millis()).ok()?;
     let goes_ms = oldest.time_ms.checked_add(retention_ms)?;
@@ -202,18 +208,17 @@ pub fn judge_retention(topic: &str, oldest: &Oldest, retention: Duration, now_ms
         if goes_ms <= now_ms { "at any moment".to_owned() } else { format!("from {} on", shown(goes_ms)) };
     Some(Line::warned(
         format!(
-            "topic {topic}: unread records are deleted {when}: the oldest, {}, is of {}, and the topic's retention.ms is {}",
+            "topic {topic}: unread records are deleted {when}: the oldest, {}, has the time {}, and the topic's retention.ms is {}",
             oldest.place,
             shown(oldest.time_ms),
             span(retention)
         ),
-        "start the bridge before, or give the topic a longer `retention.ms`",
+        "start the bridge before, or raise the topic's `retention.ms`",
     ))
 }
 
-/// A time in milliseconds, for people.
+/// Formats a time in milliseconds.
 pub fn shown(ms: i64) -> String {
-    // Without the fraction.
     let time = jiff::Timestamp::from_second(ms.div_euclid(1_000));
     time.map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
 }
@@ -241,7 +246,7 @@ mod tests {
     #[test]
     fn says_where_reading_begins() {
         use OffsetReset::{Earliest, Error, Latest};
-        const SILENT: &str = "FAILED  topic t: the leaders of 1 partition do not say";
+        const SILENT: &str = "FAILED  topic t: the leaders of 1 partition do not report";
         let f = |reset: OffsetReset, of: &[Position], want: &[&str]| {
             let lines = judge("t", reset, of);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
@@ -260,29 +265,25 @@ mod tests {
             Earliest,
             &fresh,
             &[
-                "ok      topic t: nothing is committed: by `offset_reset` = \"earliest\" all 4 records there are read",
+                "ok      topic t: no committed offset: with `offset_reset` = \"earliest\" all 4 records are read",
             ],
         );
         f(
             Latest,
             &fresh,
             &[
-                "ok      topic t: nothing is committed: by `offset_reset` = \"latest\" the 4 records there are passed over",
+                "ok      topic t: no committed offset: with `offset_reset` = \"latest\" the 4 records are skipped",
             ],
         );
-        f(
-            Earliest,
-            &[at(0, (5, 5), None)],
-            &["ok      topic t: nothing is committed, nor is there a record"],
-        );
-        f(Error, &fresh, &["FAILED  topic t: nothing is committed, and `offset_reset` is \"error\": commit"]);
+        f(Earliest, &[at(0, (5, 5), None)], &["ok      topic t: no committed offset, and no records"]);
+        f(Error, &fresh, &["FAILED  topic t: no committed offset, and `offset_reset` is \"error\": commit"]);
         let both = [at(0, (0, 100), Some(90)), at(1, (5, 9), None)];
         f(
             Earliest,
             &both,
             &[
-                "ok      topic t: reading starts at the committed offsets of 1 partition, 10 records behind; nothing is \
-               committed of 1 partition: by",
+                "ok      topic t: reading starts at the committed offsets of 1 partition, 10 records behind; no \
+               committed offset for 1 partition: with",
             ],
         );
         f(
@@ -290,26 +291,26 @@ mod tests {
             &[at(0, (50, 100), Some(20))],
             &[
                 "ok      topic t: reading starts at the committed offsets, 50 records behind",
-                "warn    topic t: kafka deleted 30 records before they were read: reading goes on at the earliest",
+                "warn    topic t: kafka deleted 30 records before they were read: reading resumes at the earliest",
             ],
         );
         f(
             Earliest,
             &[at(0, (0, 10), Some(20))],
-            &["ok      topic t: reading starts", "warn    topic t: a committed offset lies beyond"],
+            &["ok      topic t: reading starts", "warn    topic t: a committed offset is beyond"],
         );
         let silent = Position { bounds: None, ..at(0, (0, 0), Some(1)) };
         f(Earliest, std::slice::from_ref(&silent), &[SILENT]);
-        // Records that nobody could count are not "no record".
+        // An unknown number of records differs from no records.
         let silent_and_fresh = Position { committed: None, ..silent.clone() };
         f(Earliest, std::slice::from_ref(&silent_and_fresh), &[SILENT]);
-        f(Error, &[silent_and_fresh], &["FAILED  topic t: nothing is committed", SILENT]);
+        f(Error, &[silent_and_fresh], &["FAILED  topic t: no committed offset", SILENT]);
         let begins = "ok      topic t: reading starts at the committed offsets, 10 records behind";
         f(Earliest, &[at(0, (0, 100), Some(90)), silent], &[begins, SILENT]);
     }
 
     #[test]
-    fn tells_what_goes_unread_within_a_day() {
+    fn warns_of_records_that_are_soon_deleted_unread() {
         const HOUR: i64 = 3_600_000;
         let oldest = Oldest { place: "t[0]@5".into(), time_ms: 1_700_000_000_000 };
         let f = |age_h: i64, retention_h: u64, want: Option<&str>| {
@@ -325,7 +326,7 @@ mod tests {
             150,
             168,
             Some(
-                "warn    topic t: unread records are deleted from 2023-11-21T22:13:20Z on: the oldest, t[0]@5, is of \
+                "warn    topic t: unread records are deleted from 2023-11-21T22:13:20Z on: the oldest, t[0]@5, has the time \
                  2023-11-14T22:13:20Z, and the topic's retention.ms is 7 days: start the bridge",
             ),
         );
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_spans() {
+    fn formats_durations() {
         let f = |seconds: u64, want: &str| assert_eq!(span(Duration::from_secs(seconds)), want);
         f(86_400, "1 day");
         f(604_800, "7 days");

@@ -1,23 +1,23 @@
-//! Whether a name has an address, and whether something listens there.
+//! Checks whether a name resolves, and whether its addresses accept connections.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Of addresses that are tried at once.
+/// Addresses checked at once.
 const AT_ONCE_MAX: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach {
     Open,
-    /// The name has no address here.
+    /// The name does not resolve.
     Unresolved(String),
-    /// Nothing takes connections there.
+    /// No address accepts connections.
     Closed(String),
 }
 
-/// Tries `host:port`: so long for the name, and so long for all its addresses.
+/// Checks `host:port`. `within` limits the resolution of the name, and then the connections to all its addresses.
 pub fn reach(address: &str, within: Duration) -> Reach {
     match resolve(address, within) {
         Ok(sockets) => connect(&sockets, within),
@@ -25,36 +25,36 @@ pub fn reach(address: &str, within: Duration) -> Reach {
     }
 }
 
-/// Tries many, some at once; in their order.
+/// Checks many addresses, some at once, and returns the results in their order.
 pub fn reach_all(addresses: &[String], within: Duration) -> Vec<Reach> {
     let mut reached = Vec::new();
     for some in addresses.chunks(AT_ONCE_MAX) {
         thread::scope(|scope| {
             let tries: Vec<_> = some.iter().map(|one| scope.spawn(move || reach(one, within))).collect();
-            // A thread that panicked has found nothing out.
-            let lost = || Reach::Closed("it could not be tried".to_owned());
+            // After a panic the result is unknown.
+            let lost = || Reach::Closed("the check of the address failed".to_owned());
             reached.extend(tries.into_iter().map(|one| one.join().unwrap_or_else(|_| lost())));
         });
     }
     reached
 }
 
-/// The system's resolver knows no time limit, so it is left behind when it takes too long.
+/// Resolves in a thread of its own, because the system's resolver has no time limit.
 fn resolve(address: &str, within: Duration) -> Result<Vec<SocketAddr>, String> {
     let (sender, answer) = mpsc::channel();
     let address = address.to_owned();
     thread::spawn(move || {
-        // Nobody may wait any more.
+        // The receiver is gone after the time limit.
         let _late = sender.send(address.to_socket_addrs().map(Vec::from_iter));
     });
     match answer.recv_timeout(within) {
         Ok(Ok(sockets)) if sockets.is_empty() => Err("the name has no address".to_owned()),
         Ok(Ok(sockets)) => Ok(sockets),
         Ok(Err(error)) => {
-            let words = error.to_string();
-            Err(words.trim_start_matches("failed to lookup address information: ").to_owned())
+            let message = error.to_string();
+            Err(message.trim_start_matches("failed to lookup address information: ").to_owned())
         }
-        Err(_) => Err(format!("no answer of the name service within {} s", within.as_secs())),
+        Err(_) => Err(format!("no response from the name service within {} s", within.as_secs())),
     }
 }
 
@@ -76,8 +76,8 @@ fn connect(sockets: &[SocketAddr], within: Duration) -> Reach {
 }
 
 /// `Connection refused (os error 111)` without its number.
-fn without_number(words: &str) -> String {
-    words.split(" (os error").next().unwrap_or(words).to_owned()
+fn without_number(message: &str) -> String {
+    message.split(" (os error").next().unwrap_or(message).to_owned()
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
     use std::net::TcpListener;
 
     #[test]
-    fn tells_open_from_closed_and_unresolved() {
+    fn distinguishes_open_closed_and_unresolved() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let open = listener.local_addr().unwrap().to_string();
         let within = Duration::from_secs(5);

@@ -1,18 +1,18 @@
-//! What was found, a line for each question.
+//! The report: a line for each check.
 
-use crate::command::style::{Colour, Style};
+use crate::command::terminal::{Colour, Style};
 use base::text::printable;
 use std::fmt;
 use std::io::{self, Write};
 
-/// Of one line: names come from outside, remedies hold commands.
+/// Longer lines are cut, because names come from outside.
 const CHARS_MAX: usize = 1_000;
 
-/// One answer.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     Passed(String),
-    /// It works, and may not be what is wanted.
+    /// The check passed, but the result may not be intended.
     Warned {
         what: String,
         remedy: String,
@@ -36,7 +36,7 @@ impl Line {
         Self::Failed { what: what.into(), remedy: remedy.into() }
     }
 
-    /// The word at its beginning, and the rest.
+    /// Result, its colour, and the text.
     fn parts(&self) -> (&'static str, Colour, String) {
         match self {
             Self::Passed(what) => ("ok", Colour::Green, what.clone()),
@@ -53,7 +53,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// How many answers there were of each kind.
+/// Number of results of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub passed: usize,
@@ -76,8 +76,8 @@ impl<'o, W: Write> Report<'o, W> {
         self.tally
     }
 
-    /// Shown at once: the next question may take seconds.
-    pub fn tell(&mut self, line: &Line) -> io::Result<()> {
+    /// Prints a line at once, because the next check may take seconds.
+    pub fn add(&mut self, line: &Line) -> io::Result<()> {
         let count = match line {
             Line::Passed(_) => &mut self.tally.passed,
             Line::Warned { .. } => &mut self.tally.warned,
@@ -85,17 +85,17 @@ impl<'o, W: Write> Report<'o, W> {
         };
         *count += 1;
         let (word, colour, rest) = line.parts();
-        let room = " ".repeat(8_usize.saturating_sub(word.len()));
-        writeln!(self.out, "{}{room}{}", self.style.paint(colour, word), printable(&rest, CHARS_MAX))?;
+        let padding = " ".repeat(8_usize.saturating_sub(word.len()));
+        writeln!(self.out, "{}{padding}{}", self.style.paint(colour, word), printable(&rest, CHARS_MAX))?;
         self.out.flush()
     }
 
-    pub fn tell_all(&mut self, lines: impl IntoIterator<Item = Line>) -> io::Result<()> {
-        lines.into_iter().try_for_each(|line| self.tell(&line))
+    pub fn add_all(&mut self, lines: impl IntoIterator<Item = Line>) -> io::Result<()> {
+        lines.into_iter().try_for_each(|line| self.add(&line))
     }
 }
 
-/// The first few of many names.
+/// The first names of a list, and the number of the others.
 pub fn some_of<S: AsRef<str>>(names: &[S]) -> String {
     const NAMED_MAX: usize = 5;
     let few: Vec<&str> = names.iter().take(NAMED_MAX).map(AsRef::as_ref).collect();
@@ -111,12 +111,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_warning_is_no_failure() {
+    fn counts_warnings_apart_from_failures() {
         let mut out = Vec::new();
-        let mut report = Report::new(&mut out, Style::PLAIN);
-        report.tell_all([Line::passed("a"), Line::warned("b\u{1b}[2J", "do c")]).unwrap();
+        let mut report = Report::new(&mut out, Style::default());
+        report.add_all([Line::passed("a"), Line::warned("b\u{1b}[2J", "do c")]).unwrap();
         assert_eq!(report.tally(), Tally { passed: 1, warned: 1, failed: 0 });
-        report.tell(&Line::failed("d", "do e")).unwrap();
+        report.add(&Line::failed("d", "do e")).unwrap();
         assert_eq!(report.tally(), Tally { passed: 1, warned: 1, failed: 1 });
         let shown = String::from_utf8(out).unwrap();
         assert_eq!(shown, "ok      a\nwarn    b\\u{1b}[2J: do c\nFAILED  d: do e\n");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn names_few() {
+    fn cuts_long_lists() {
         assert_eq!(some_of(&["a"; 7]), "a, a, a, a, a and 2 more");
     }
 }

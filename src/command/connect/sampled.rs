@@ -1,4 +1,4 @@
-//! Some records of each topic, put through the mapping.
+//! Maps sampled records of each topic, and reports the results.
 
 use super::clock;
 use super::keys::SeenKeys;
@@ -20,17 +20,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Points whose times are kept of each destination.
+/// Times that are kept for each destination.
 const TIMES_MAX: usize = 100_000;
-/// Bytes of lines of one destination that are compared with each other: more than 2,000 records of common size become.
+/// Bytes of lines that are compared for each destination. 2,000 records of common size produce less.
 const COMPARED_BYTES_MAX: usize = 16 << 20;
 
-/// What came of the sampled records.
+/// Results of mapping the sampled records.
 pub struct Sampled<'c> {
     config: &'c Config,
     routing: Routing,
-    topics: BTreeMap<String, OfTopic>,
-    /// By the mappings' places.
+    topics: BTreeMap<String, TopicSample>,
+    /// Indexed by mapping.
     keys: Vec<SeenKeys>,
     times: BTreeMap<Destination, Times>,
     lines: BTreeMap<Destination, Lines>,
@@ -40,7 +40,7 @@ pub struct Sampled<'c> {
 #[derive(Debug, Default)]
 struct Lines {
     buffer: LineBuffer,
-    /// Where each record's lines begin, and its place.
+    /// First line and place of each record.
     places: Vec<(usize, String)>,
 }
 
@@ -48,32 +48,32 @@ struct Lines {
 #[derive(Debug, Default)]
 pub struct Times {
     pub sampled: Vec<i64>,
-    /// The oldest point of what would be read first, and its record's place.
+    /// The oldest point of the records that would be read first, and the place of its record.
     pub first: Option<(i64, String)>,
 }
 
 #[derive(Debug, Default)]
-struct OfTopic {
+struct TopicSample {
     mapper: Option<Mapper>,
     mapping: Option<usize>,
-    became: Became,
-    /// Of `time_key`.
+    results: Results,
+    /// Times from `time_key`.
     times: SampledTimes,
-    /// The oldest record that would be read first.
+    /// The oldest of the records that would be read first.
     oldest: Option<Oldest>,
 }
 
-/// What one topic's records became.
+/// Results for the records of one topic.
 #[derive(Debug, Default)]
-struct Became {
+struct Results {
     records: u64,
-    /// Records without a value among them.
+    /// Records without a value.
     tombstones: u64,
     points: u64,
     rejected: u64,
-    /// With the first of each.
+    /// Number of rejections by reason, and a description of the first.
     reasons: BTreeMap<Reason, (u64, String)>,
-    /// By kind: how often, and under which keys.
+    /// Number and keys of dropped values, by kind.
     dropped: BTreeMap<Drop, (u64, Vec<String>)>,
     newest_ms: Option<i64>,
 }
@@ -85,33 +85,33 @@ impl<'c> Sampled<'c> {
         Self { config, routing, topics, keys, times: BTreeMap::new(), lines: BTreeMap::new() }
     }
 
-    /// A topic that is sampled, though no record of it may come.
-    pub fn announce(&mut self, topic: &str) {
+    /// Adds a topic, which stays in the report if no record arrives.
+    pub fn add_topic(&mut self, topic: &str) {
         let mapping = self.config.mappings.iter().position(|mapping| mapping.is_match(topic));
         let rules = self.routing.mapping_of(topic).map(|(rules, _)| Arc::clone(rules));
         let mapper = rules.map(|rules| Mapper::new(rules, topic, self.config.record_limits()));
-        let of = OfTopic { mapper, mapping, ..OfTopic::default() };
+        let of = TopicSample { mapper, mapping, ..TopicSample::default() };
         self.topics.insert(topic.to_owned(), of);
     }
 
-    /// One that may not be read is told of once.
+    /// Removes a topic that may not be read, which is reported elsewhere.
     pub fn forget(&mut self, topic: &str) {
         self.topics.remove(topic);
     }
 
-    /// Those of which nothing has come.
+    /// Topics without a sampled record.
     pub fn without_records(&self) -> Vec<&str> {
-        let without = self.topics.iter().filter(|(_, of)| of.became.records == 0);
+        let without = self.topics.iter().filter(|(_, of)| of.results.records == 0);
         without.map(|(topic, _)| topic.as_str()).collect()
     }
 
-    /// One of the newest records.
+    /// Adds one of the newest records.
     pub fn take(&mut self, message: &BorrowedMessage<'_>) {
         let headers = headers_of(message);
         self.map(message, &headers, false);
     }
 
-    /// One that would be read first.
+    /// Adds a record that would be read first.
     pub fn take_first(&mut self, message: &BorrowedMessage<'_>) {
         let headers = headers_of(message);
         self.map(message, &headers, true);
@@ -133,20 +133,20 @@ impl<'c> Sampled<'c> {
     fn map(&mut self, message: &BorrowedMessage<'_>, headers: &OwnedHeaders, is_first: bool) {
         let Some(of) = self.topics.get_mut(message.topic()) else { return };
         let (Some(mapper), Some(mapping)) = (&mut of.mapper, of.mapping) else {
-            of.became.records += u64::from(!is_first);
+            of.results.records += u64::from(!is_first);
             return;
         };
         let Some(mapping_of) = self.config.mappings.get(mapping) else { return };
         let headers: Vec<(&str, &[u8])> = headers
             .iter()
-            // A null header is an empty one for the mapping, as in `run`.
+            // The mapping reads a null header as an empty one, as in `run`.
             .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
             .collect();
         let millis = message.timestamp().to_millis();
         let record = Record {
             partition: message.partition(),
             offset: message.offset(),
-            // -1 is Kafka's own "no timestamp", which rejects the record where its time is needed.
+            // -1 is Kafka's "no timestamp". It rejects the record if its time is needed.
             time: RecordTime::from_kafka_ms(millis.unwrap_or(-1)),
             key: message.key(),
             value: message.payload(),
@@ -156,45 +156,46 @@ impl<'c> Sampled<'c> {
         let outcome = mapper.map(&record, &mut lines);
         let times = self.times.entry(mapping_of.destination.clone()).or_default();
         if is_first {
-            times.note_first(&lines, || place(message));
-            // These are counted with the newest records only.
+            times.add_first(&lines, || place(message));
+            // Dropped values are counted for the newest records only.
             let _counted = (mapper.take_drops(), mapper.take_first_drops());
             return;
         }
-        times.note(&lines);
+        times.add(&lines);
         self.lines.entry(mapping_of.destination.clone()).or_default().add(&lines, || place(message));
-        note_times(&mut of.times, &mapping_of.rules, &record, &lines, &outcome, || place(message));
+        compare_times(&mut of.times, &mapping_of.rules, &record, &lines, &outcome, || place(message));
         if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
-            keys.look(&mapping_of.rules, value, &headers);
+            keys.add(&mapping_of.rules, value, &headers);
         }
-        let became = &mut of.became;
-        became.records += 1;
-        became.tombstones += u64::from(record.value.is_none());
-        became.points += outcome.lines as u64;
-        became.newest_ms = became.newest_ms.max(millis);
-        became.rejected += u64::from(outcome.has_rejected());
+        let results = &mut of.results;
+        results.records += 1;
+        results.tombstones += u64::from(record.value.is_none());
+        results.points += outcome.lines as u64;
+        results.newest_ms = results.newest_ms.max(millis);
+        results.rejected += u64::from(outcome.has_rejected());
         if let Some((_, rejection)) = outcome.rejected.first() {
             let first = || format!("{}: {}", place(message), rejection.without_values());
-            became.reasons.entry(rejection.reason()).or_insert_with(|| (0, first())).0 += 1;
+            results.reasons.entry(rejection.reason()).or_insert_with(|| (0, first())).0 += 1;
         }
         for (drop, count) in mapper.take_drops().iter() {
-            became.dropped.entry(drop).or_default().0 += count;
+            results.dropped.entry(drop).or_default().0 += count;
         }
         for notice in mapper.take_first_drops() {
-            became.dropped.entry(notice.drop).or_default().1.push(notice.key);
+            results.dropped.entry(notice.drop).or_default().1.push(notice.key);
         }
     }
 
-    /// What to say of all topics. `holds` tells whether a topic has records.
-    pub fn judge(&self, holds: impl Fn(&str) -> bool, now: SystemTime) -> Vec<Line> {
+    /// The lines about all topics. `has_records`: whether a topic has records.
+    pub fn judge(&self, has_records: impl Fn(&str) -> bool, now: SystemTime) -> Vec<Line> {
         let mut lines = Vec::new();
         for (topic, of) in &self.topics {
-            lines.extend(of.became.judge(topic, of.mapper.is_some(), holds(topic)));
+            lines.extend(of.results.judge(topic, of.mapper.is_some(), has_records(topic)));
             lines.extend(of.times.judge(topic));
-            lines.extend(of.became.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
+            lines.extend(of.results.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
         }
         for (number, (mapping, keys)) in self.config.mappings.iter().zip(&self.keys).enumerate() {
-            let of = self.topics.iter().filter(|(_, of)| of.mapping == Some(number) && of.became.records > 0);
+            let of =
+                self.topics.iter().filter(|(_, of)| of.mapping == Some(number) && of.results.records > 0);
             let of: Vec<&str> = of.map(|(topic, _)| topic.as_str()).collect();
             lines.extend(keys.judge(&mapping.rules, &some_of(&of)));
         }
@@ -203,8 +204,8 @@ impl<'c> Sampled<'c> {
     }
 }
 
-/// Compares the times of a record's points with Kafka's time of it, where they come from `time_key`.
-fn note_times(
+/// Compares the times of a record's points with its Kafka timestamp, if they come from `time_key`.
+fn compare_times(
     times: &mut SampledTimes,
     rules: &Rules,
     record: &Record<'_>,
@@ -214,11 +215,11 @@ fn note_times(
 ) {
     let (Some(rule), Some(kafka_ns)) = (&rules.time, record.time.kafka_ns()) else { return };
     for time_ns in times_of(lines) {
-        times.note(rule, time_ns, kafka_ns, &place);
+        times.add(rule, time_ns, kafka_ns, &place);
     }
     for (_, rejection) in &outcome.rejected {
         if let Rejection::Time { text, .. } = rejection {
-            times.note_rejected(rule, text, kafka_ns, &place);
+            times.add_rejected(rule, text, kafka_ns, &place);
         }
     }
 }
@@ -235,9 +236,9 @@ impl Lines {
         }
     }
 
-    /// Points that InfluxDB takes for the same one.
+    /// A warning if points overwrite each other in InfluxDB.
     fn judge(&self, destination: &Destination) -> Option<Line> {
-        // A record's number among the sampled ones stands for its offset.
+        // The number of the record is used as its offset.
         let (assignment, mut runs) = (Tracker::default().assign(), Runs::default());
         for line in 0..self.buffer.lines() {
             let record = self.places.partition_point(|(first, _)| *first <= line);
@@ -253,18 +254,18 @@ impl Lines {
                 found.count,
                 counted(self.buffer.lines(), "sampled point")
             ),
-            "name in `tag_keys` what tells them apart; records of one moment also want `distinct_times = \"always\"`",
+            "add a key that distinguishes them to `tag_keys`; for records of the same moment, set `distinct_times = \"always\"`",
         ))
     }
 }
 
 impl Times {
-    fn note(&mut self, lines: &LineBuffer) {
-        let room = TIMES_MAX.saturating_sub(self.sampled.len());
-        self.sampled.extend(times_of(lines).take(room));
+    fn add(&mut self, lines: &LineBuffer) {
+        let free = TIMES_MAX.saturating_sub(self.sampled.len());
+        self.sampled.extend(times_of(lines).take(free));
     }
 
-    fn note_first(&mut self, lines: &LineBuffer, place: impl Fn() -> String) {
+    fn add_first(&mut self, lines: &LineBuffer, place: impl Fn() -> String) {
         let Some(oldest) = times_of(lines).min() else { return };
         if self.first.as_ref().is_none_or(|(known, _)| oldest < *known) {
             self.first = Some((oldest, place()));
@@ -272,12 +273,12 @@ impl Times {
     }
 }
 
-/// They stand at the lines' ends.
+/// The times at the ends of lines.
 fn times_of(lines: &LineBuffer) -> impl Iterator<Item = i64> {
     (0..lines.lines()).filter_map(|line| {
         let line = lines.line(line)?;
         let start = memchr::memrchr(b' ', line)? + 1;
-        // A line without a time, as of a record without a timestamp, has none to compare.
+        // Lines without a time are left out.
         std::str::from_utf8(line.get(start..)?).ok()?.trim_end().parse().ok()
     })
 }
@@ -286,28 +287,29 @@ fn place(message: &BorrowedMessage<'_>) -> String {
     format!("{}[{}]@{}", message.topic(), message.partition(), message.offset())
 }
 
-impl Became {
-    fn judge(&self, topic: &str, has_mapping: bool, holds_records: bool) -> Vec<Line> {
+impl Results {
+    fn judge(&self, topic: &str, has_mapping: bool, has_records: bool) -> Vec<Line> {
         let of = counted(self.records, "sampled record");
         if !has_mapping {
-            let what = format!("topic {topic}: no [[mapping]] matches it, so all its records are rejected");
-            let remedy = "add one, or take the topic out of `kafka.topics`";
+            let what =
+                format!("topic {topic}: no [[mapping]] matches the topic, so all its records are rejected");
+            let remedy = "add a mapping, or remove the topic from `kafka.topics`";
             let is_empty = self.records == 0;
             return vec![if is_empty { Line::warned(what, remedy) } else { Line::failed(what, remedy) }];
         }
-        if self.records == 0 && holds_records {
-            let what = format!("topic {topic}: no record came in time to be sampled");
-            return vec![Line::warned(what, "look at its brokers, or with `map --live` for longer")];
+        if self.records == 0 && has_records {
+            let what = format!("topic {topic}: no record arrived in time to be sampled");
+            return vec![Line::warned(what, "check its brokers, or sample for longer with `map --live`")];
         }
         if self.records == 0 {
-            let what = format!("topic {topic}: it holds no records");
-            return vec![Line::warned(what, "does its producer run, and write to this topic?")];
+            let what = format!("topic {topic}: it has no records");
+            return vec![Line::warned(what, "check that its producer runs and writes to this topic")];
         }
         if self.records == self.tombstones {
-            let what = format!("topic {topic}: {of}, and all are tombstones, which become no points");
+            let what = format!("topic {topic}: {of}, all tombstones, which produce no points");
             return vec![Line::warned(
                 what,
-                "what other records become is not known: try again when newer ones are there",
+                "the result for other records is unknown: check again when there are newer ones",
             )];
         }
         let what = format!("topic {topic}: {of} become {}", counted(self.points, "point"));
@@ -316,12 +318,12 @@ impl Became {
             Some((_, first)) => {
                 let what = format!("{what}; {} rejected, such as {first}", are(self.rejected));
                 let remedy = format!("`map --live 10 --topic {topic}` shows them all");
-                // Where nothing becomes a point, `run` would store nothing.
+                // Without a point, `run` would store nothing.
                 if self.points == 0 { Line::failed(what, remedy) } else { Line::warned(what, remedy) }
             }
             None if self.points == 0 => Line::failed(
                 what,
-                "nothing in them is a field: look at `query`, `include` and `string_fields`, and with `map --live`",
+                "the records have no fields: check `query`, `include` and `string_fields` with `map --live`",
             ),
             None => Line::passed(what),
         };
@@ -342,32 +344,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_what_a_topic_becomes() {
-        let f = |became: Became, has_mapping: bool, holds: bool, want: &[&str]| {
-            let lines = became.judge("t", has_mapping, holds);
+    fn reports_the_results_of_a_topic() {
+        let f = |results: Results, has_mapping: bool, has_records: bool, want: &[&str]| {
+            let lines = results.judge("t", has_mapping, has_records);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
             for (line, want) in lines.iter().zip(want) {
                 assert!(line.to_string().starts_with(want), "{line}");
             }
         };
-        let became = |records, points| Became { records, points, ..Became::default() };
-        f(became(100, 300), true, true, &["ok      topic t: 100 sampled records become 300 points"]);
+        let results = |records, points| Results { records, points, ..Results::default() };
+        f(results(100, 300), true, true, &["ok      topic t: 100 sampled records become 300 points"]);
         f(
-            became(1, 0),
+            results(1, 0),
             true,
             true,
-            &["FAILED  topic t: 1 sampled record become 0 points: nothing in them is a field"],
+            &["FAILED  topic t: 1 sampled record become 0 points: the records have no fields"],
         );
-        f(became(0, 0), true, false, &["warn    topic t: it holds no records: does its producer run"]);
-        f(became(0, 0), true, true, &["warn    topic t: no record came in time"]);
-        f(became(5, 0), false, true, &["FAILED  topic t: no [[mapping]] matches it"]);
-        let tombstones = Became { tombstones: 3, ..became(3, 0) };
-        f(tombstones, true, true, &["warn    topic t: 3 sampled records, and all are tombstones"]);
-        f(became(0, 0), false, false, &["warn    topic t: no [[mapping]] matches it"]);
+        f(results(0, 0), true, false, &["warn    topic t: it has no records: check that its producer runs"]);
+        f(results(0, 0), true, true, &["warn    topic t: no record arrived in time"]);
+        f(results(5, 0), false, true, &["FAILED  topic t: no [[mapping]] matches the topic"]);
+        let tombstones = Results { tombstones: 3, ..results(3, 0) };
+        f(tombstones, true, true, &["warn    topic t: 3 sampled records, all tombstones"]);
+        f(results(0, 0), false, false, &["warn    topic t: no [[mapping]] matches the topic"]);
         let all_rejected = BTreeMap::from([(Reason::Time, (5, "t[0]@1: no time".to_owned()))]);
-        let became_nothing = Became { rejected: 5, reasons: all_rejected, ..became(5, 0) };
+        let all_rejected_results = Results { rejected: 5, reasons: all_rejected, ..results(5, 0) };
         f(
-            became_nothing,
+            all_rejected_results,
             true,
             true,
             &["FAILED  topic t: 5 sampled records become 0 points; 5 are rejected, such as t[0]@1: no time"],
@@ -378,7 +380,7 @@ mod tests {
         ]);
         let dropped = BTreeMap::from([(Drop::String, (7, vec!["state".to_owned()]))]);
         f(
-            Became { rejected: 5, reasons, dropped, ..became(10, 5) },
+            Results { rejected: 5, reasons, dropped, ..results(10, 5) },
             true,
             true,
             &[
@@ -425,7 +427,7 @@ mod tests {
         }
         assert_eq!(times_of(&lines).collect::<Vec<_>>(), [5, -3]);
         let mut times = Times::default();
-        times.note_first(&lines, || "t[0]@1".to_owned());
+        times.add_first(&lines, || "t[0]@1".to_owned());
         assert_eq!(times.first, Some((-3, "t[0]@1".to_owned())));
     }
 }

@@ -1,54 +1,56 @@
-//! Whether the times of sampled points agree with Kafka's, and which `time_format` would.
+//! Compares the times of sampled points with Kafka's timestamps, and finds the `time_format` that would agree.
 
 use super::report::Line;
 use mapping::{TimeFormat, TimeRule};
 
-/// Times up to this far apart agree: a backlog of months is plausible, and a wrong unit is off by a factor of a thousand.
+/// Times within this distance agree. A backlog of months is plausible, while a wrong unit is off by a factor of 1,000.
 const NEAR_NS: i64 = 366 * 86_400 * 1_000_000_000;
 
-/// What the values of `time_key` in one topic's sample look like.
+/// Statistics of the values of `time_key` in the sample of one topic.
 #[derive(Debug, Default)]
 pub struct SampledTimes {
     compared: u64,
     far: u64,
-    /// How many of the far ones would be near in each of the formats, in the order of [`TimeFormat::NAMES`].
+    /// Number of far times that would be near in each format, in the order of [`TimeFormat::NAMES`].
     near_as: [u64; TimeFormat::NAMES.len()],
-    /// The first that is far.
+    /// The first far time.
     example: Option<String>,
 }
 
 impl SampledTimes {
-    /// A point with a time that was read by this rule.
-    pub fn note(&mut self, rule: &TimeRule, time_ns: i64, kafka_ns: i64, place: impl Fn() -> String) {
+    /// Adds a point whose time was read with this rule.
+    pub fn add(&mut self, rule: &TimeRule, time_ns: i64, kafka_ns: i64, place: impl Fn() -> String) {
         self.compared += 1;
         if is_near(time_ns, kafka_ns) {
             return;
         }
-        let said = || format!("{} becomes {}, where Kafka has {}", place(), shown(time_ns), shown(kafka_ns));
-        // The number as it is written; digits that make times distinct lie below its unit.
+        let example = || {
+            format!("{} becomes {}, but Kafka's timestamp is {}", place(), shown(time_ns), shown(kafka_ns))
+        };
+        // The number in the record; the digits that make times distinct are below its unit.
         let text = rule.format.unit_ns().map(|unit| (time_ns / unit).to_string());
-        self.note_far(rule, text.as_deref(), kafka_ns, said);
+        self.add_far(rule, text.as_deref(), kafka_ns, example);
     }
 
-    /// A point that was rejected for the text of its time.
-    pub fn note_rejected(&mut self, rule: &TimeRule, text: &str, kafka_ns: i64, place: impl Fn() -> String) {
+    /// Adds a point that was rejected for the text of its time.
+    pub fn add_rejected(&mut self, rule: &TimeRule, text: &str, kafka_ns: i64, place: impl Fn() -> String) {
         self.compared += 1;
-        self.note_far(rule, Some(text), kafka_ns, || format!("{} is rejected for it", place()));
+        self.add_far(rule, Some(text), kafka_ns, || format!("{} is rejected for its time", place()));
     }
 
-    fn note_far(&mut self, rule: &TimeRule, text: Option<&str>, kafka_ns: i64, said: impl Fn() -> String) {
+    fn add_far(&mut self, rule: &TimeRule, text: Option<&str>, kafka_ns: i64, example: impl Fn() -> String) {
         self.far += 1;
-        self.example.get_or_insert_with(said);
+        self.example.get_or_insert_with(example);
         let Some(text) = text else { return };
         for (name, count) in TimeFormat::NAMES.iter().zip(&mut self.near_as) {
-            // Each name of the list is a format.
+            // All names of the list are formats.
             let format = TimeFormat::parse(name).ok().filter(|format| *format != rule.format);
             let time = format.and_then(|format| format.to_ns(text.as_bytes(), &rule.zone).ok());
             *count += u64::from(time.is_some_and(|time| is_near(time, kafka_ns)));
         }
     }
 
-    /// A failure where another format fits most of the times; a warning where they are far from Kafka's and none does.
+    /// A failure if another format fits most times; a warning if it fits some, or if most times are far without a format that fits.
     pub fn judge(&self, topic: &str) -> Option<Line> {
         let example = self.example.as_ref()?;
         let (count, likely) = self.near_as.iter().zip(TimeFormat::NAMES).max_by_key(|(count, _)| **count)?;
@@ -62,13 +64,13 @@ impl SampledTimes {
         }
         if *count > 0 {
             let remedy = format!(
-                "{count} of them look like {}: producers that write different units want a [[mapping]] and a topic each",
+                "{count} of them look like {}: if producers write different units, give each its own topic and [[mapping]]",
                 unit(likely)
             );
             return Some(Line::warned(what, remedy));
         }
         (self.far * 2 > self.compared)
-            .then(|| Line::warned(what, "is this old data? otherwise look at `time_key` and `time_format`"))
+            .then(|| Line::warned(what, "correct `time_key` and `time_format`, unless the data is old"))
     }
 }
 
@@ -105,14 +107,14 @@ mod tests {
         TimeRule { key: KeySelector::Flattened("t".into()), format, zone: TimeZone::UTC }
     }
 
-    /// What is said of ten records whose time is `text`, read as `format`.
+    /// The result for ten records with the time `text`, read as `format`.
     fn judged(format: &str, text: &str) -> Option<Line> {
         let (rule, mut times) = (rule(format), SampledTimes::default());
         for offset in 0..10 {
             let place = || format!("t[0]@{offset}");
             match rule.format.to_ns(text.as_bytes(), &rule.zone) {
-                Ok(time) => times.note(&rule, time, KAFKA_NS, place),
-                Err(_) => times.note_rejected(&rule, text, KAFKA_NS, place),
+                Ok(time) => times.add(&rule, time, KAFKA_NS, place),
+                Err(_) => times.add_rejected(&rule, text, KAFKA_NS, place),
             }
         }
         times.judge("t")
@@ -122,7 +124,7 @@ mod tests {
     fn each_unit_read_as_each_other_fails_and_is_named() {
         let units = [("unix", 1), ("unix_ms", 1_000), ("unix_us", 1_000_000), ("unix_ns", 1_000_000_000_i64)];
         for (written, factor) in units {
-            // An hour before Kafka's time.
+            // One hour before Kafka's timestamp.
             let text = ((KAFKA_S - 3_600) * factor).to_string();
             for (read, _) in units {
                 let line = judged(read, &text);
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_text_are_told_apart() {
+    fn proposes_the_format_for_numbers_and_text() {
         let f = |read: &str, text: &str, want: &str| {
             let line = judged(read, text).map(|line| line.to_string()).unwrap_or_default();
             assert!(line.starts_with("FAILED") && line.contains(want), "{read} {text}: {line}");
@@ -154,21 +156,21 @@ mod tests {
     }
 
     #[test]
-    fn old_data_is_no_failure() {
+    fn old_data_is_only_a_warning() {
         let line = judged("unix", "1262304000").unwrap().to_string();
         assert!(line.starts_with("warn    topic t: 10 of 10 sampled times are far from Kafka's, such as t[0]@0 becomes 2010-01-01T00:00:00Z"), "{line}");
-        assert_eq!(judged("unix", "1750000000"), None, "of months ago");
+        assert_eq!(judged("unix", "1750000000"), None, "a backlog of months");
         assert!(judged("unix", "yesterday").unwrap().to_string().starts_with("warn "));
     }
 
     #[test]
-    fn a_few_wrong_ones_are_a_warning() {
+    fn a_few_far_times_are_a_warning() {
         let (rule, mut times) = (rule("unix_ms"), SampledTimes::default());
         for _ in 0..9 {
-            times.note(&rule, KAFKA_NS, KAFKA_NS, || "t[0]@1".into());
+            times.add(&rule, KAFKA_NS, KAFKA_NS, || "t[0]@1".into());
         }
         assert_eq!(times.judge("t"), None);
-        times.note(&rule, KAFKA_S * 1_000_000, KAFKA_NS, || "t[0]@2".into());
+        times.add(&rule, KAFKA_S * 1_000_000, KAFKA_NS, || "t[0]@2".into());
         let line = times.judge("t").unwrap().to_string();
         assert!(
             line.starts_with("warn    topic t: 1 of 10 sampled times are far")

@@ -1,25 +1,75 @@
-//! The topics of `kafka.topics`: whether they are there, and may be read.
+//! Checks that the topics of `kafka.topics` exist and may be read.
 
-use super::cluster::{Cluster, Topic};
 use super::report::{Line, some_of};
 use base::suggest::with_nearest;
 use base::text::counted;
-use kafka::Fault;
-use kafka::Topics;
+use kafka::{AdvertisedBroker, Fault, Topics};
 use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::types::RDKafkaRespErr;
 
 /// The command for the remedy of a denied topic.
 const GRANT: &str = "kafka-acls --add --allow-principal User:NAME --operation Read --topic";
 
-/// Those that are read: named or matched, and there.
+/// Metadata of the cluster, copied out of the memory of the client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    pub brokers: Vec<AdvertisedBroker>,
+    pub topics: Vec<Topic>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    pub name: String,
+    pub error: Option<Code>,
+    pub partitions: Vec<Partition>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partition {
+    pub id: i32,
+    pub has_leader: bool,
+}
+
+impl Cluster {
+    pub fn of(metadata: &Metadata) -> Self {
+        let brokers = metadata.brokers().iter().map(|broker| AdvertisedBroker {
+            id: broker.id(),
+            host: broker.host().to_owned(),
+            port: broker.port(),
+        });
+        Self { brokers: brokers.collect(), topics: metadata.topics().iter().map(Topic::of).collect() }
+    }
+
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        self.topics.iter().find(|topic| topic.name == name)
+    }
+}
+
+impl Topic {
+    pub fn of(topic: &MetadataTopic) -> Self {
+        let partitions = topic.partitions().iter().map(|partition| Partition {
+            id: partition.id(),
+            has_leader: partition.leader() >= 0
+                && partition.error() != Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE),
+        });
+        Self {
+            name: topic.name().to_owned(),
+            error: topic.error().map(Code::from),
+            partitions: partitions.collect(),
+        }
+    }
+}
+
+/// Existing topics that the configuration names or matches.
 pub fn read<'c>(topics: &Topics, cluster: &'c Cluster) -> Vec<&'c Topic> {
     let is_read = |topic: &&Topic| topics.is_match(&topic.name) && !topic.partitions.is_empty();
     cluster.topics.iter().filter(is_read).collect()
 }
 
-/// `ask` asks the brokers for one topic: they list only those that this user may see.
-pub fn judge(topics: &Topics, cluster: &Cluster, ask: impl Fn(&str) -> Option<Code>) -> Vec<Line> {
-    let mut lines: Vec<Line> = topics.names.iter().map(|name| named(name, cluster, &ask)).collect();
+/// `query` requests the error of one topic, because brokers list only topics that the user may see.
+pub fn judge(topics: &Topics, cluster: &Cluster, query: impl Fn(&str) -> Option<Code>) -> Vec<Line> {
+    let mut lines: Vec<Line> = topics.names.iter().map(|name| named(name, cluster, &query)).collect();
     for pattern in &topics.patterns {
         let is_read = |name: &str| topics.excluded.as_deref() != Some(name) && pattern.is_match(name);
         let matching = cluster.topics.iter().map(|topic| topic.name.as_str()).filter(|name| is_read(name));
@@ -28,7 +78,7 @@ pub fn judge(topics: &Topics, cluster: &Cluster, ask: impl Fn(&str) -> Option<Co
         lines.push(if matching.is_empty() {
             Line::failed(
                 what,
-                "correct `kafka.topics`, or let this user see them; topics that are created later are picked up",
+                "correct `kafka.topics`, or grant this user DESCRIBE on the topics; topics created later are found",
             )
         } else {
             Line::passed(format!("{what}: {}", some_of(&matching)))
@@ -38,13 +88,13 @@ pub fn judge(topics: &Topics, cluster: &Cluster, ask: impl Fn(&str) -> Option<Co
     lines
 }
 
-fn named(name: &str, cluster: &Cluster, ask: impl Fn(&str) -> Option<Code>) -> Line {
+fn named(name: &str, cluster: &Cluster, query: impl Fn(&str) -> Option<Code>) -> Line {
     let listed = cluster.topic(name);
     match listed.map_or(0, |topic| topic.partitions.len()) {
         0 => {
             let others = cluster.topics.iter().filter(|topic| !topic.partitions.is_empty());
             let shown = with_nearest(name, others.map(|topic| topic.name.as_str()));
-            missing(&shown, listed.and_then(|topic| topic.error).or_else(|| ask(name)))
+            missing(&shown, listed.and_then(|topic| topic.error).or_else(|| query(name)))
         }
         partitions => Line::passed(format!("topic {name}: {}", counted(partitions, "partition"))),
     }
@@ -66,16 +116,18 @@ fn missing(name: &str, error: Option<Code>) -> Line {
             "create it, or correct `kafka.topics`",
         ),
         Some(other) => {
-            Line::failed(format!("topic {name}: the brokers say {other}"), "look at the brokers' logs")
+            Line::failed(format!("topic {name}: the brokers report {other}"), "check the logs of the brokers")
         }
     }
 }
 
-/// What reading a topic was refused with.
-pub fn refused(topic: &str, code: Option<Code>, words: &str) -> Line {
+/// The line for a topic that cannot be read.
+pub fn refused(topic: &str, code: Option<Code>, why: &str) -> Line {
     match code {
         Some(Code::TopicAuthorizationFailed) => denied(topic, "read"),
-        _ => Line::failed(format!("topic {topic}: it can't be read: {words}"), "look at the brokers' logs"),
+        _ => {
+            Line::failed(format!("topic {topic}: it cannot be read: {why}"), "check the logs of the brokers")
+        }
     }
 }
 
@@ -86,10 +138,10 @@ fn without_leader(topic: &Topic) -> Option<Line> {
         return None;
     }
     let what = format!("topic {}: no broker leads partition {}", topic.name, some_of(&leaderless));
-    Some(Line::failed(what, "their brokers are down: start them; what they hold is read then"))
+    Some(Line::failed(what, "start the brokers of these partitions; their records are read then"))
 }
 
-/// `creates`: whether the brokers create topics by themselves, if they say.
+/// The line about the dead-letter topic. `creates`: whether the brokers create topics automatically, if known.
 pub fn dead_letters(topic: &str, cluster: &Cluster, creates: impl FnOnce() -> Option<bool>) -> Line {
     let partitions = cluster.topic(topic).map_or(0, |found| found.partitions.len());
     if partitions > 0 {
@@ -98,14 +150,13 @@ pub fn dead_letters(topic: &str, cluster: &Cluster, creates: impl FnOnce() -> Op
     let what = format!("dead-letter topic {topic}: it does not exist");
     match creates() {
         Some(true) => Line::passed(format!("{what}; the brokers create it with the first dead letter")),
-        Some(false) => Line::failed(what, "create it, or let the brokers do it (auto.create.topics.enable)"),
-        None => Line::passed(format!("{what}; create it, unless the brokers do so by themselves")),
+        Some(false) => Line::failed(what, "create it, or enable auto.create.topics.enable at the brokers"),
+        None => Line::passed(format!("{what}; create it, unless the brokers create topics automatically")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::cluster::Partition;
     use super::*;
 
     fn topic(name: &str, leaders: &[bool]) -> Topic {
@@ -114,16 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_there_and_what_is_missing() {
+    fn reports_existing_and_missing_topics() {
         let topics = vec![topic("a", &[true]), topic("b-1", &[true, false, false]), topic("b-2", &[true; 2])];
         let cluster = Cluster { topics, brokers: Vec::new() };
-        let f = |names: &[&str], pattern: &str, asked: Option<Code>, want: &[&str]| {
+        let f = |names: &[&str], pattern: &str, error: Option<Code>, want: &[&str]| {
             let topics = Topics {
                 names: names.iter().map(|&name| name.into()).collect(),
                 patterns: vec![regex::Regex::new(pattern).unwrap()],
                 excluded: Some("b-3".into()),
             };
-            let lines = judge(&topics, &cluster, |_| asked);
+            let lines = judge(&topics, &cluster, |_| error);
             assert_eq!(lines.len(), want.len(), "{lines:?}");
             for (line, want) in lines.iter().zip(want) {
                 assert!(line.to_string().starts_with(want), "{line}");
@@ -137,7 +188,7 @@ mod tests {
             None,
             &[
                 "ok      topics ^b: 2 match: b-1, b-2",
-                "FAILED  topic b-1: no broker leads partition 1, 2: their brokers are down",
+                "FAILED  topic b-1: no broker leads partition 1, 2: start the brokers",
             ],
         );
         f(

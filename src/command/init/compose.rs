@@ -1,19 +1,61 @@
-//! The file that is written.
+//! The proposed topics and the file that is written.
 
 use super::Options;
 use super::connection::Connection;
-use super::found::{Found, Group};
+use crate::init::{Proposal, Sample};
 use base::text::grouped;
 use configuration::draft::{Draft, Table};
 
-/// What there is to write about.
+/// Samples with their proposals.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Description of the source of the samples.
+    pub place: String,
+    /// The records are from a file, and the user did not name their topic.
+    pub topic_is_unknown: bool,
+    pub groups: Vec<Group>,
+    /// Approximate number of records in all topics.
+    pub kept: u64,
+}
+
+/// Topics with the same proposal, which share a mapping.
+#[derive(Debug)]
+pub struct Group {
+    pub proposal: Proposal,
+    pub samples: Vec<Sample>,
+}
+
+impl Found {
+    pub fn add(&mut self, sample: Sample, proposal: Proposal) {
+        match self.groups.iter_mut().find(|group| group.proposal.is_same(&proposal)) {
+            Some(group) => group.samples.push(sample),
+            None => self.groups.push(Group { proposal, samples: vec![sample] }),
+        }
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (&Sample, &Proposal)> {
+        self.groups.iter().flat_map(|group| group.samples.iter().map(|sample| (sample, &group.proposal)))
+    }
+
+    pub fn records(&self) -> u64 {
+        self.all().map(|(sample, _)| sample.records.len() as u64).sum()
+    }
+}
+
+impl Group {
+    pub fn topics(&self) -> Vec<String> {
+        self.samples.iter().map(|sample| sample.topic.clone()).collect()
+    }
+}
+
+/// Inputs of the file.
 pub struct Source<'s> {
     pub connection: &'s Connection,
     pub found: &'s Found,
     pub options: &'s Options,
 }
 
-/// What a topic's records would become.
+/// Comments about the points of a topic.
 pub struct Composed<'s> {
     pub topic: &'s str,
     pub lines: Vec<String>,
@@ -22,11 +64,11 @@ pub struct Composed<'s> {
 pub fn draft(source: &Source<'_>, estimates: &[Composed<'_>]) -> Draft {
     let comments = vec![
         format!(
-            "Made by `kafka-influx-bridge init` of {} records of {}.",
+            "Made by `kafka-influx-bridge init` from {} records of {}.",
             grouped(source.found.records()),
             source.found.place
         ),
-        "Above each choice stands its reason: the sample does not know what you know, so read them."
+        "Each choice has its reason above it. Read the reasons: you know more than the sample shows."
             .to_owned(),
     ];
     let mut tables = kafka(source);
@@ -37,17 +79,17 @@ pub fn draft(source: &Source<'_>, estimates: &[Composed<'_>]) -> Draft {
     }
     tables.extend(influx(source));
     let mut letters = Table::new("# [dead_letter]");
-    letters.comment("Without this table, records that can't be stored are counted, logged and skipped. With it they are kept.");
+    letters.comment("Without this table, records that cannot be stored are counted, logged and skipped. With it they are kept.");
     letters.suggest("file", "dead-letter.jsonl", &[]);
     tables.push(letters);
     Draft { comments, tables }
 }
 
-/// Keys whose values stand only for others, which nobody has said.
+/// Keys with placeholder values that the user must fill in.
 pub fn fill_in(source: &Source<'_>) -> Vec<String> {
     let Source { connection, found, options } = source;
     let mut keys = Vec::new();
-    // What was sampled from the default address is there.
+    // Records were sampled from the default address, so it is right.
     keys.extend((!connection.is_named && options.file.is_some()).then(|| "kafka.brokers".to_owned()));
     keys.extend(found.topic_is_unknown.then(|| "kafka.topics".to_owned()));
     if connection.influx.is_none() || options.influx.is_given() {
@@ -60,27 +102,31 @@ fn kafka(source: &Source<'_>) -> Vec<Table> {
     let mut tables = source.connection.kafka_tables();
     let Some(first) = tables.first_mut() else { return tables };
     if !source.connection.is_named {
-        first.comment("Fill in where Kafka listens.");
+        first.comment("Fill in the addresses of Kafka.");
     }
     if let Some(from) = &source.options.config {
-        first.comment(format!("As in {}; relative file names begin at this file's folder.", from.display()));
+        first.comment(format!(
+            "Copied from {}; relative file names are relative to the folder of this file.",
+            from.display()
+        ));
     }
-    let asked = &source.options.topics;
-    let of_one_mapping = source.found.groups.len() == 1 && !asked.is_empty() && source.options.file.is_none();
+    let requested = &source.options.topics;
+    let of_one_mapping =
+        source.found.groups.len() == 1 && !requested.is_empty() && source.options.file.is_none();
     let topics = if of_one_mapping {
-        asked.clone()
+        requested.clone()
     } else {
         source.found.groups.iter().flat_map(Group::topics).collect()
     };
     if source.found.topic_is_unknown {
-        let why = "Fill in the topic that these records are of.";
+        let why = "Fill in the topic of these records.";
         first.set_because("topics", topics, &[why]);
     } else {
         first.set("topics", topics);
     }
     if source.found.kept > 0 {
         let why = format!(
-            "The first run reads all that the topics hold, about {} records. With this it begins at what comes then:",
+            "The first run reads all records of the topics, about {}. With this line it reads only new ones:",
             grouped(source.found.kept)
         );
         first.suggest("offset_reset", "latest", &[&why]);
@@ -94,7 +140,7 @@ fn mapping(group: &Group, topics: Option<&[String]>, estimates: &[Composed<'_>])
         estimates.iter().filter(is_of_group).flat_map(|of| of.lines.clone()).collect();
     if let [first, _, ..] = &group.samples[..] {
         comments.push(format!(
-            "The records of these topics are alike; the reasons below are those of {}.",
+            "The records of these topics have the same structure; the reasons below are for {}.",
             first.topic
         ));
     }
@@ -110,7 +156,7 @@ fn influx(source: &Source<'_>) -> Vec<Table> {
     let mut table = Table::new("[influx]");
     let missing = given.missing();
     if !missing.is_empty() {
-        table.comment(format!("Fill in where points go: {}.", missing.join(", ")));
+        table.comment(format!("Fill in the destination: {}.", missing.join(", ")));
     }
     table.set("url", or(&given.url, "http://localhost:8086"));
     if let Some(database) = &given.database {
@@ -123,13 +169,13 @@ fn influx(source: &Source<'_>) -> Vec<Table> {
         table.suggest(
             "username",
             "bridge",
-            &["Where a login is wanted; the password stays out of this file:"],
+            &["If the server needs a login; the password stays out of this file:"],
         );
         table.suggest("password", "${INFLUX_PASSWORD}", &[]);
     } else {
         table.set("org", or(&given.org, "my-org"));
         table.set("bucket", or(&given.bucket, "metrics"));
-        let why = "With write access to the bucket; it stays out of this file: INFLUX_TOKEN=... in the environment.";
+        let why = "A token with write access to the bucket, from the environment variable INFLUX_TOKEN, so that it is not in this file.";
         table.set_because("token", "${INFLUX_TOKEN}", &[why]);
     }
     vec![table]

@@ -1,5 +1,4 @@
-//! How Kafka and InfluxDB are reached: from the command line, and from a bridge.toml that is there. The values that are
-//! written have no secrets in them.
+//! Connections to Kafka and InfluxDB, from the command line and an existing bridge.toml. The written values contain no secrets.
 
 use super::{InitError, Options};
 use configuration::draft::{Draft, Table};
@@ -8,19 +7,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use toml::Value;
 
-/// Where a developer's Kafka listens.
+/// Default address of Kafka.
 const BROKERS: &str = "localhost:9092";
 
 /// `[kafka]` without its topics, and `[influx]`.
 #[derive(Debug)]
 pub struct Connection {
-    /// For messages, and for what relative file names begin at.
+    /// File for messages, and for resolving relative file names.
     pub place: PathBuf,
     pub kafka: toml::Table,
     pub influx: Option<toml::Table>,
-    /// Checked, with its secrets. None: a file is read, so nobody is asked.
+    /// Validated settings with secrets. None if records come from a file, so that Kafka is not needed.
     pub checked: Option<Settings>,
-    /// Whether brokers were named.
+    /// Whether the user named brokers.
     pub is_named: bool,
 }
 
@@ -58,12 +57,12 @@ impl Connection {
         Ok(Self { place, kafka, influx, checked, is_named })
     }
 
-    /// The tables of `[kafka]`; secrets that stood there themselves are variables.
+    /// The tables of `[kafka]`, with variables for secrets.
     pub fn kafka_tables(&self) -> Vec<Table> {
         tables(KAFKA, &self.kafka, Some("KAFKA_PASSWORD"))
     }
 
-    /// Those of `[influx]`, if there was one.
+    /// The tables of `[influx]`, if the configuration has it.
     pub fn influx_tables(&self) -> Option<Vec<Table>> {
         self.influx.as_ref().map(|influx| {
             let variable = if influx.contains_key("token") { "INFLUX_TOKEN" } else { "INFLUX_PASSWORD" };
@@ -72,13 +71,13 @@ impl Connection {
     }
 }
 
-/// The header of a table, and those of the tables in it.
+/// Header of a table, and names and headers of its subtables.
 type Headers = (&'static str, &'static [(&'static str, &'static str)]);
 const KAFKA: Headers =
     ("[kafka]", &[("tls", "[kafka.tls]"), ("sasl", "[kafka.sasl]"), ("librdkafka", "[kafka.librdkafka]")]);
 const INFLUX: Headers = ("[influx]", &[("tls", "[influx.tls]")]);
 
-/// With a variable of this name in the place of secrets.
+/// Builds the tables, with `variable` instead of secrets.
 fn tables((header, inner): Headers, values: &toml::Table, variable: Option<&str>) -> Vec<Table> {
     let mut first = Table::new(header);
     let mut tables = Vec::new();
@@ -96,7 +95,7 @@ fn tables((header, inner): Headers, values: &toml::Table, variable: Option<&str>
     tables
 }
 
-/// Names with dots may be tables in tables.
+/// Adds nested tables as names with dots.
 fn fill(table: &mut Table, parent: &str, values: &toml::Table, variable: Option<&str>) {
     for (key, value) in values {
         let name = if parent.is_empty() { key.clone() } else { format!("{parent}.{key}") };
@@ -111,7 +110,7 @@ fn set(table: &mut Table, name: &str, value: &Value, variable: Option<&str>) {
     let is_open = value.as_str().is_some_and(|text| !text.contains("${"));
     match variable.filter(|_| is_open && configuration::is_secret_name(name)) {
         Some(variable) => {
-            let why = "No secret is written here: it is this variable of the environment.";
+            let why = "The secret is not copied here: set this environment variable.";
             table.set_because(name, format!("${{{variable}}}"), &[why])
         }
         None => table.set(name, value.clone()),
@@ -120,14 +119,14 @@ fn set(table: &mut Table, name: &str, value: &Value, variable: Option<&str>) {
 
 fn read(path: &Path) -> Result<toml::Table, InitError> {
     let text = fs::read_to_string(path).map_err(|why| InitError::Input { path: path.to_owned(), why })?;
-    // The parser's own words would show the line, and with it perhaps a secret.
+    // The full message of the parser shows the line, which may contain a secret.
     text.parse().map_err(|error: toml::de::Error| InitError::NotToml {
         path: path.to_owned(),
         why: error.message().to_owned(),
     })
 }
 
-/// As `run` would, with the secrets, but for InfluxDB, which is not asked.
+/// Validates the settings of Kafka with their secrets, as `run` does. InfluxDB is not needed.
 fn check(kafka: &toml::Table, place: &Path) -> Result<Settings, InitError> {
     let mut own = tables(KAFKA, kafka, None);
     if let Some(first) = own.first_mut() {

@@ -1,19 +1,17 @@
-//! `init`: a look at topics, or at a file of records, becomes a bridge.toml with the reason of each choice.
+//! `init`: samples topics or a file of records, and writes a bridge.toml with the reason for each choice.
 
 mod compose;
 mod connection;
-mod found;
 mod sampling;
 
-use super::progress::Bar;
-use super::records::Records;
-use super::{CONNECTION_FAILED, WRONG};
+use super::exit::{CONNECTION_FAILED, WRONG};
+use super::terminal::Bar;
 use crate::init::{Sample, SampledRecord, Trial, propose};
+use crate::records::{InputRecord, Records};
 use base::text::{grouped, printable};
-use compose::{Composed, Source};
+use compose::{Composed, Found, Source};
 use configuration::{Config, ConfigErrors};
 use connection::Connection;
-use found::Found;
 use kafka::Diagnosis;
 use mapping::Format;
 use std::fs::{self, OpenOptions};
@@ -23,10 +21,10 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
-/// The topic of a file's records, if none is named.
+/// Placeholder topic for the records of a file.
 const TOPIC_UNKNOWN: &str = "metrics";
 
-/// What the command line says.
+/// Arguments of the command.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub config: Option<PathBuf>,
@@ -39,12 +37,12 @@ pub struct Options {
     pub records: usize,
     pub wait: Duration,
     pub influx: Influx,
-    /// "-": standard output.
+    /// Standard output if "-".
     pub output: PathBuf,
     pub force: bool,
 }
 
-/// Where points are to go, as far as it is said.
+/// Destination of points, as far as the user named it.
 #[derive(Clone, Debug, Default)]
 pub struct Influx {
     pub url: Option<String>,
@@ -58,7 +56,7 @@ impl Influx {
         self.url.is_some() || self.org.is_some() || self.bucket.is_some() || self.database.is_some()
     }
 
-    /// The keys of [influx] that are not said.
+    /// Required keys of [influx] that the user did not name.
     fn missing(&self) -> Vec<&'static str> {
         let mut missing = Vec::new();
         missing.extend(self.url.is_none().then_some("url"));
@@ -72,19 +70,19 @@ impl Influx {
 
 #[derive(Debug, Error)]
 pub(super) enum InitError {
-    #[error("{} is there already: --force writes over it, -o FILE writes another, -o - only shows it", .0.display())]
+    #[error("{} exists already: --force overwrites it, -o FILE writes another file, -o - only shows the result", .0.display())]
     Exists(PathBuf),
     #[error("{} can't be read: {why}", .path.display())]
     Input { path: PathBuf, why: io::Error },
     #[error("{} can't be written: {why}", .path.display())]
     Output { path: PathBuf, why: io::Error },
-    #[error("{0:?} is no property: write --kafka-property NAME=VALUE, as librdkafka names it")]
+    #[error("{0:?} is not a property: write --kafka-property NAME=VALUE with a name of librdkafka")]
     Property(String),
-    #[error("{} is no TOML: {why}; `check --config` shows where", .path.display())]
+    #[error("{} is not TOML: {why}; `check --config` shows the position", .path.display())]
     NotToml { path: PathBuf, why: String },
-    #[error("the connection to Kafka is not right:\n{0}")]
+    #[error("the configuration of Kafka has errors:\n{0}")]
     Connection(ConfigErrors),
-    #[error("{0:?} is not a regular expression: a topic's name has no \"^\" in front")]
+    #[error("{0:?} is not a regular expression: correct it, or remove \"^\" to name a topic")]
     Pattern(String),
     #[error(
         "no broker answers at {brokers}: {why} (`kafka.brokers` is --brokers here; [kafka.tls] and [kafka.sasl] come from the file of --config)"
@@ -92,17 +90,17 @@ pub(super) enum InitError {
     Brokers { brokers: String, why: Diagnosis },
     #[error("no topic is called {wanted}{there}")]
     NoSuchTopic { wanted: String, there: String },
-    #[error("there is no topic with records{left_out}; name one with --topic, or give a file with --file")]
+    #[error("no topic has records{left_out}; name a topic with --topic, or a file with --file")]
     NoTopics { left_out: String },
     #[error(
-        "{topic} holds no records, and none came within {seconds} s: let its producers run, wait longer with --seconds, or give a file with --file"
+        "{topic} is empty, and no record arrived within {seconds} s: start its producers, wait longer with --seconds, or name a file with --file"
     )]
     Empty { topic: String, seconds: u64 },
     #[error("{topic} can't be read: {why}")]
     Topic { topic: String, why: String },
-    #[error("no JSON object is in {place}, and only objects become points")]
+    #[error("{place}: no JSON object found, and only objects become points")]
     NoObjects { place: String },
-    #[error("the file that would be written has errors, so it is not written:\n{0}")]
+    #[error("nothing is written, because the resulting file would have errors:\n{0}")]
     Wrong(ConfigErrors),
 }
 
@@ -119,7 +117,7 @@ impl InitError {
     }
 }
 
-/// Writes the file; everything else that is to be said goes to standard error.
+/// Writes the file; messages go to standard error.
 pub fn init(options: &Options) -> ExitCode {
     match write(options) {
         Ok(()) => ExitCode::SUCCESS,
@@ -146,7 +144,7 @@ fn write(options: &Options) -> Result<(), InitError> {
     if is_file {
         save(&options.output, &text, options.force)?;
         let fill_in = compose::fill_in(&Source { connection: &connection, found: &found, options });
-        say(&next_steps(&options.output, options, &fill_in));
+        print(&next_steps(&options.output, options, &fill_in));
     } else {
         let shown = io::stdout().lock().write_all(text.as_bytes());
         shown.map_err(|why| InitError::Output { path: options.output.clone(), why })?;
@@ -154,7 +152,7 @@ fn write(options: &Options) -> Result<(), InitError> {
     Ok(())
 }
 
-/// The configuration; it was tried on the samples.
+/// The text of the file, after mapping the samples with it.
 fn text(connection: &Connection, found: &Found, options: &Options) -> Result<String, InitError> {
     let source = Source { connection, found, options };
     let plain = compose::draft(&source, &[]).to_string();
@@ -172,7 +170,7 @@ fn text(connection: &Connection, found: &Found, options: &Options) -> Result<Str
         })
         .collect();
     for line in estimates.iter().flat_map(|of| &of.lines) {
-        say(line);
+        print(line);
     }
     let text = compose::draft(&source, &estimates).to_string();
     check(&text, connection)?;
@@ -185,7 +183,7 @@ fn check(text: &str, connection: &Connection) -> Result<Config, InitError> {
         .map_err(InitError::Wrong)
 }
 
-/// The first records of a file, which are all of one topic.
+/// Samples the first records of a file, which all belong to one topic.
 fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
@@ -195,7 +193,7 @@ fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
     };
     let bytes = bytes.map_err(|why| InitError::Input { path: path.to_owned(), why })?;
     let named = options.topics.iter().find(|topic| !topic.starts_with('^'));
-    let sampled = |(number, record): (usize, super::records::InputRecord<'_>)| SampledRecord {
+    let sampled = |(number, record): (usize, InputRecord<'_>)| SampledRecord {
         partition: 0,
         offset: number as i64,
         time_ms: None,
@@ -215,7 +213,7 @@ fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
     Ok(found)
 }
 
-/// A file that is there is only written over by force, also if it came in the meantime.
+/// Overwrites an existing file only with `force`, even if the file appeared after the first check.
 fn save(path: &Path, text: &str, force: bool) -> Result<(), InitError> {
     let mut how = OpenOptions::new();
     let how = if force { how.create(true).truncate(true) } else { how.create_new(true) };
@@ -226,7 +224,7 @@ fn save(path: &Path, text: &str, force: bool) -> Result<(), InitError> {
     })
 }
 
-/// `fill_in`: keys whose values nobody has said.
+/// `fill_in`: keys that the user must fill in.
 fn next_steps(path: &Path, options: &Options, fill_in: &[String]) -> String {
     let config = if path == Path::new("bridge.toml") {
         String::new()
@@ -236,10 +234,10 @@ fn next_steps(path: &Path, options: &Options, fill_in: &[String]) -> String {
     let variable =
         if options.influx.database.is_some() || options.config.is_some() { "" } else { "INFLUX_TOKEN=... " };
     let steps = [
-        (variable, "check", "looks through it"),
-        (variable, "check --connect", "asks the brokers and InfluxDB"),
+        (variable, "check", "checks the file"),
+        (variable, "check --connect", "also checks the servers"),
         ("", "map --live 10", "shows the lines that records become"),
-        (variable, "run", "is the service"),
+        (variable, "run", "runs the service"),
     ];
     let steps = steps
         .map(|(variable, command, why)| (format!("{variable}kafka-influx-bridge {command}{config}"), why));
@@ -257,7 +255,7 @@ fn now_ns() -> i64 {
     i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }
 
-fn say(line: &str) {
-    // Nobody may read it: no reason to stop.
+fn print(line: &str) {
+    // A closed terminal must not stop the command.
     let _unseen = writeln!(io::stderr().lock(), "{line}");
 }

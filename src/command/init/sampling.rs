@@ -1,31 +1,31 @@
-//! Topics are listed, and the last records of some are read.
+//! Lists topics and reads the last records of some.
 
+use super::compose::Found;
 use super::connection::Connection;
-use super::found::Found;
-use super::{InitError, Options, now_ns, say};
-use crate::command::progress::Bar;
+use super::{InitError, Options, now_ns, print};
+use crate::command::terminal::Bar;
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
 use base::suggest::with_nearest;
 use base::text::{grouped, printable};
 use engine::dead_letter::Progress;
-use kafka::{Diagnosis, Kept, Looked, Survey, SurveyedTopic};
+use kafka::{Diagnosis, Kept, Polled, Survey, SurveyedTopic};
 use rdkafka::message::Message;
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Topics that are sampled if none is named: a file with more mappings is hardly read.
+/// Topics that are sampled if none is named. A file with more mappings is hard to read.
 const TOPICS_MAX: usize = 20;
-/// Partitions that are asked what they hold if no topic is named: each costs two questions.
+/// Partitions whose size is requested if no topic is named. Each costs two requests.
 const PARTITIONS_MAX: usize = 2_000;
-/// What all samples together may hold.
+/// Memory for all samples.
 const BYTES_MAX: usize = 64 << 20;
-/// Topics that a message names.
+/// Longer lists of topics are cut in messages.
 const NAMED_MAX: usize = 40;
-/// How often the bar is looked after.
-const LOOK: Duration = Duration::from_millis(200);
+/// Interval at which the progress bar is updated.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A topic and what it holds.
+/// A topic and the offsets of its partitions.
 struct Candidate {
     topic: SurveyedTopic,
     kept: Vec<Kept>,
@@ -37,7 +37,7 @@ impl Candidate {
     }
 
     /// `metrics: 3 partitions, about 1,000 records`.
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         let count = self.topic.partitions.len();
         let plural = if count == 1 { "" } else { "s" };
         format!("{}: {count} partition{plural}, about {} records", self.topic.name, grouped(self.records()))
@@ -51,16 +51,16 @@ pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Resu
     let topics = survey.topics().map_err(failed)?;
     let mut left_out = Vec::new();
     let wanted = wanted(&topics, &options.topics, &mut left_out)?;
-    let mut candidates = ask(&survey, wanted, bar, &mut left_out);
+    let mut candidates = request_offsets(&survey, wanted, bar, &mut left_out);
     let is_named = !options.topics.is_empty();
     if !is_named {
         candidates = largest(candidates, &mut left_out);
     }
     if candidates.is_empty() {
-        return Err(InitError::NoTopics { left_out: in_words(&left_out) });
+        return Err(InitError::NoTopics { left_out: left_out_text(&left_out) });
     }
     for candidate in &candidates {
-        bar.say(&candidate.words());
+        bar.print(&candidate.describe());
     }
     let mut found = Found::default();
     let mut last = None;
@@ -81,7 +81,7 @@ pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Resu
     }
     bar.erase();
     if !left_out.is_empty() {
-        say(in_words(&left_out).trim_start_matches("; "));
+        print(left_out_text(&left_out).trim_start_matches("; "));
     }
     match last {
         Some(error) if found.groups.is_empty() => Err(error),
@@ -96,13 +96,13 @@ pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Resu
     }
 }
 
-/// Those that were asked for, or all that may hold metrics.
+/// The requested topics, or all that may have metrics.
 fn wanted(
     topics: &[SurveyedTopic],
-    asked: &[String],
+    requested: &[String],
     left_out: &mut Vec<(String, String)>,
 ) -> Result<Vec<SurveyedTopic>, InitError> {
-    if asked.is_empty() {
+    if requested.is_empty() {
         let why = |topic: &SurveyedTopic| why_no_metrics(&topic.name);
         let (none, wanted): (Vec<_>, Vec<_>) = topics.iter().cloned().partition(|topic| why(topic).is_some());
         left_out
@@ -110,16 +110,16 @@ fn wanted(
         return Ok(wanted);
     }
     let mut wanted: Vec<SurveyedTopic> = Vec::new();
-    for asked in asked {
-        let pattern = asked.starts_with('^').then(|| Regex::new(asked)).transpose();
-        let pattern = pattern.map_err(|_| InitError::Pattern(asked.clone()))?;
+    for name in requested {
+        let pattern = name.starts_with('^').then(|| Regex::new(name)).transpose();
+        let pattern = pattern.map_err(|_| InitError::Pattern(name.clone()))?;
         let is_match = |topic: &&SurveyedTopic| match &pattern {
             Some(pattern) => pattern.is_match(&topic.name) && why_no_metrics(&topic.name).is_none(),
-            None => topic.name == *asked,
+            None => topic.name == *name,
         };
         let matching: Vec<&SurveyedTopic> = topics.iter().filter(is_match).collect();
         if matching.is_empty() {
-            return Err(no_such_topic(asked, topics));
+            return Err(no_such_topic(name, topics));
         }
         for topic in matching {
             if !wanted.contains(topic) {
@@ -130,22 +130,22 @@ fn wanted(
     Ok(wanted)
 }
 
-fn no_such_topic(asked: &str, topics: &[SurveyedTopic]) -> InitError {
-    let there: Vec<String> = topics
+fn no_such_topic(name: &str, topics: &[SurveyedTopic]) -> InitError {
+    let existing: Vec<String> = topics
         .iter()
         .filter(|topic| why_no_metrics(&topic.name).is_none())
         .map(|topic| topic.name.clone())
         .collect();
-    let wanted = printable(&with_nearest(asked, there.iter().map(String::as_str)), 300);
-    let there = match &there[..] {
-        [] => "; there are none with records of anybody's own".to_owned(),
-        there => format!("; there are {}", limited(there).join(", ")),
+    let wanted = printable(&with_nearest(name, existing.iter().map(String::as_str)), 300);
+    let there = match &existing[..] {
+        [] => "; Kafka has only internal topics".to_owned(),
+        names => format!("; Kafka has {}", limited(names).join(", ")),
     };
     InitError::NoSuchTopic { wanted, there }
 }
 
-/// What each topic holds.
-fn ask(
+/// Requests the offsets of each topic.
+fn request_offsets(
     survey: &Survey,
     topics: Vec<SurveyedTopic>,
     bar: &mut Bar,
@@ -156,31 +156,31 @@ fn ask(
     let mut candidates = Vec::new();
     for topic in topics {
         if done > PARTITIONS_MAX {
-            left_out.push((topic.name, "there are many: name it with --topic".to_owned()));
+            left_out.push((topic.name, "too many partitions: name it with --topic".to_owned()));
             continue;
         }
-        let mut ask = |partition: &i32| {
+        let mut request = |partition: &i32| {
             done += 1;
             let progress = Progress { done: done as u64, all: all as u64 };
-            bar.show(progress, || "of the partitions asked what they hold".to_owned());
+            bar.show(progress, || "of the partitions queried".to_owned());
             survey.kept(&topic.name, *partition)
         };
-        match topic.partitions.iter().map(&mut ask).collect() {
+        match topic.partitions.iter().map(&mut request).collect() {
             Ok(kept) => candidates.push(Candidate { topic, kept }),
-            Err(error) => left_out.push((topic.name, format!("it can't be asked: {error}"))),
+            Err(error) => left_out.push((topic.name, format!("its offsets are unknown: {error}"))),
         }
     }
     candidates
 }
 
-/// Those with most records, by name; the empty ones are left out.
+/// The topics with the most records, ordered by name, without empty ones.
 fn largest(candidates: Vec<Candidate>, left_out: &mut Vec<(String, String)>) -> Vec<Candidate> {
     let (mut full, empty): (Vec<_>, Vec<_>) =
         candidates.into_iter().partition(|candidate| candidate.records() > 0);
     left_out.extend(empty.into_iter().map(|candidate| (candidate.topic.name, "empty".to_owned())));
     full.sort_by_key(|candidate| std::cmp::Reverse(candidate.records()));
     let more = full.split_off(full.len().min(TOPICS_MAX));
-    let why = format!("{TOPICS_MAX} others hold more: name it with --topic");
+    let why = format!("{TOPICS_MAX} others have more records: name it with --topic");
     left_out.extend(more.into_iter().map(|candidate| (candidate.topic.name, why.clone())));
     full.sort_by(|a, b| a.topic.name.cmp(&b.topic.name));
     full
@@ -191,7 +191,7 @@ struct Reading<'r> {
     survey: &'r Survey,
     options: &'r Options,
     bytes_max: usize,
-    /// Which of how many topics.
+    /// Number of this topic, and of all topics.
     place: (usize, usize),
 }
 
@@ -226,7 +226,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// As many of the last records as are wanted, of all partitions.
+    /// Reads the wanted number of last records from all partitions.
     fn read(&self, of: &Candidate, bar: &mut Bar) -> Result<Sample, InitError> {
         let topic = &of.topic.name;
         let records_max = self.options.records;
@@ -241,8 +241,8 @@ impl Reading<'_> {
         let mut sample = Sample { topic: topic.clone(), ..Sample::default() };
         let (mut ended, mut bytes, mut error) = (BTreeSet::new(), 0, None);
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            match self.survey.look(left.min(LOOK)) {
-                Looked::Record(record) if record.topic() == topic => {
+            match self.survey.poll(left.min(POLL_INTERVAL)) {
+                Polled::Record(record) if record.topic() == topic => {
                     bytes += record.payload_len();
                     sample.records.push(SampledRecord {
                         partition: record.partition(),
@@ -251,15 +251,15 @@ impl Reading<'_> {
                         value: record.payload().map(<[u8]>::to_vec),
                     });
                 }
-                Looked::End(partition) => {
+                Polled::End(partition) => {
                     ended.insert(partition);
                 }
-                Looked::Failed(why) => error = Some(why),
-                Looked::Record(_) | Looked::Nothing => {}
+                Polled::Failed(why) => error = Some(why),
+                Polled::Record(_) | Polled::Nothing => {}
             }
             let read = sample.records.len();
             let (number, topics) = self.place;
-            // Each topic has its part of the bar.
+            // Each topic has an equal part of the progress bar.
             let part = |of: u64| (of.min(expected.max(1)) * 1_000).checked_div(expected.max(1)).unwrap_or(0);
             let progress =
                 Progress { done: number as u64 * 1_000 + part(read as u64), all: topics as u64 * 1_000 };
@@ -279,7 +279,7 @@ impl Reading<'_> {
     }
 }
 
-/// Why a topic is left out, in a word or two.
+/// A short reason for leaving out a topic.
 fn short(error: &InitError) -> String {
     match error {
         InitError::Empty { .. } => "empty".to_owned(),
@@ -288,8 +288,8 @@ fn short(error: &InitError) -> String {
     }
 }
 
-/// `; left out: a (internal), b (empty)`, each reason with its topics.
-fn in_words(left_out: &[(String, String)]) -> String {
+/// `; left out: a (internal), b (empty)`, grouped by reason.
+fn left_out_text(left_out: &[(String, String)]) -> String {
     if left_out.is_empty() {
         return String::new();
     }
@@ -300,11 +300,11 @@ fn in_words(left_out: &[(String, String)]) -> String {
             None => reasons.push((why, vec![topic.clone()])),
         }
     }
-    let words = |(why, topics): &(&str, Vec<String>)| {
+    let describe = |(why, topics): &(&str, Vec<String>)| {
         format!("{} ({})", limited(topics).join(", "), printable(why, 200))
     };
-    let words: Vec<String> = reasons.iter().map(words).collect();
-    format!("; left out: {}", words.join(", "))
+    let groups: Vec<String> = reasons.iter().map(describe).collect();
+    format!("; left out: {}", groups.join(", "))
 }
 
 fn limited(names: &[String]) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Letters become lines again: of each destination a batch, with the letter that each line came from.
+//! Maps letters to lines, in one batch per destination, and records which letter each line is from.
 
 use base::Destination;
 use base::record::{Record, RecordTime};
@@ -13,7 +13,7 @@ use mapping::{Mapper, RecordLimits, Rejection};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Characters of a reason that are shown.
+/// Longer reasons are cut.
 const SHOWN_MAX: usize = 500;
 
 pub struct Batches {
@@ -21,9 +21,9 @@ pub struct Batches {
     limits: RecordLimits,
     lines_max: usize,
     bytes_max: usize,
-    /// By topic.
+    /// Mapper and destination of each topic, if a mapping matches.
     mappers: HashMap<Arc<str>, Option<(Mapper, usize)>>,
-    /// By the destination's number.
+    /// Indexed by the number of the destination.
     open: Vec<Open>,
 }
 
@@ -33,24 +33,24 @@ struct Open {
     letters: Letters,
 }
 
-/// Which letter a line came from.
+/// Maps the lines of a batch to letters.
 #[derive(Default)]
 pub struct Letters {
-    /// The first line of each, and how it is named; in rising order.
+    /// The first line and the name of each letter, in ascending order.
     first_lines: Vec<(usize, String)>,
-    /// How many of them are of records that are gone.
-    pub of_lines: u64,
+    /// Letters without their record, which were replayed from the lines in the letter.
+    pub from_lines: u64,
 }
 
-/// What became of a letter.
+/// The result of mapping a letter.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Became {
+pub struct MappedLetter {
     pub lines: usize,
-    /// The kind of rejection, and in words what was rejected.
+    /// Reason of the rejection, and a description of each rejected element.
     pub rejected: Option<(&'static str, Vec<String>)>,
 }
 
-/// One batch on its way.
+/// A batch ready to be written.
 pub struct Closed {
     pub destination: Arc<Destination>,
     pub lines: Lines,
@@ -71,36 +71,36 @@ impl Batches {
         }
     }
 
-    /// Appends a letter's lines. `name` is how it is named if one is refused.
-    pub fn take(&mut self, letter: &Letter, name: impl FnOnce() -> String) -> Became {
+    /// Appends the lines of a letter. `name` is its name for messages.
+    pub fn take(&mut self, letter: &Letter, name: impl FnOnce() -> String) -> MappedLetter {
         let (routing, limits) = (&self.routing, self.limits);
         let mapper = self.mappers.entry(Arc::clone(&letter.topic)).or_insert_with(|| {
             let (rules, destination) = routing.mapping_of(&letter.topic)?;
             Some((Mapper::new(Arc::clone(rules), &letter.topic, limits), destination))
         });
         let Some((mapper, destination)) = mapper else {
-            return Became::rejected(&[(None, Rejection::NoMapping)]);
+            return MappedLetter::rejected(&[(None, Rejection::NoMapping)]);
         };
-        let Some(open) = self.open.get_mut(*destination) else { return Became::default() };
+        let Some(open) = self.open.get_mut(*destination) else { return MappedLetter::default() };
         let first_line = open.lines.lines();
-        let became = match &letter.lines {
+        let result = match &letter.lines {
             Some(lines) => append(lines, &mut open.lines),
             None => map(letter, mapper, &mut open.lines),
         };
-        if became.lines > 0 {
+        if result.lines > 0 {
             open.letters.first_lines.push((first_line, name()));
-            open.letters.of_lines += u64::from(letter.lines.is_some());
+            open.letters.from_lines += u64::from(letter.lines.is_some());
         }
-        became
+        result
     }
 
-    /// Whether it is time to write.
+    /// Whether the open batches must be written.
     pub fn is_full(&self) -> bool {
         let sum = |of: fn(&LineBuffer) -> usize| self.open.iter().map(|open| of(&open.lines)).sum::<usize>();
         sum(LineBuffer::lines) >= self.lines_max || sum(LineBuffer::bytes) >= self.bytes_max
     }
 
-    /// Everything that is open.
+    /// Closes all open batches.
     pub fn close(&mut self) -> Result<Vec<Closed>, LinesError> {
         let mut closed = Vec::new();
         for (number, open) in self.open.iter_mut().enumerate() {
@@ -126,46 +126,46 @@ impl Letters {
     }
 }
 
-impl Became {
+impl MappedLetter {
     fn rejected(rejected: &[(Option<usize>, Rejection)]) -> Self {
-        let words = |(element, why): &(Option<usize>, Rejection)| {
+        let describe = |(element, why): &(Option<usize>, Rejection)| {
             let element = element.map_or(String::new(), |index| format!("element {index}: "));
             format!("{element}{}", printable(&why.to_string(), SHOWN_MAX))
         };
         let reason = rejected.first().map(|(_, why)| why.reason().name());
-        Self { lines: 0, rejected: reason.map(|reason| (reason, rejected.iter().map(words).collect())) }
+        Self { lines: 0, rejected: reason.map(|reason| (reason, rejected.iter().map(describe).collect())) }
     }
 }
 
-/// The whole record, as it was: writing again what was stored of it changes nothing.
-fn map(letter: &Letter, mapper: &mut Mapper, lines: &mut LineBuffer) -> Became {
+/// Maps the whole record. Writing points again that are stored already changes nothing.
+fn map(letter: &Letter, mapper: &mut Mapper, lines: &mut LineBuffer) -> MappedLetter {
     let headers: Vec<(&str, &[u8])> = letter
         .headers
         .iter()
-        // A null header is an empty one for the mapping, as in `run`.
+        // The mapping reads a null header as an empty one, as in `run`.
         .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
         .collect();
     let record = Record {
         partition: letter.partition,
         offset: letter.offset,
-        // -1 is Kafka's own "no timestamp", which rejects the record where its time is needed.
+        // -1 is Kafka's "no timestamp". It rejects the record if its time is needed.
         time: RecordTime::from_kafka_ms(letter.timestamp_ms.unwrap_or(-1)),
         key: letter.key.as_deref(),
         value: letter.value.as_deref(),
         headers: &headers,
     };
     let outcome = mapper.map(&record, lines);
-    Became { lines: outcome.lines, ..Became::rejected(&outcome.rejected) }
+    MappedLetter { lines: outcome.lines, ..MappedLetter::rejected(&outcome.rejected) }
 }
 
-/// Of a record that is gone only its lines are left.
-fn append(text: &[u8], lines: &mut LineBuffer) -> Became {
+/// Appends the lines in a letter whose record is no longer in Kafka.
+fn append(text: &[u8], lines: &mut LineBuffer) -> MappedLetter {
     let before = lines.lines();
     for line in split_lines(text).filter(|line| !line.is_empty()) {
         lines.text_mut().extend_from_slice(line);
         lines.end_line();
     }
-    Became { lines: lines.lines() - before, rejected: None }
+    MappedLetter { lines: lines.lines() - before, rejected: None }
 }
 
 #[cfg(test)]
@@ -200,15 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn letters_become_the_lines_of_their_records() {
+    fn maps_letters_to_lines_of_their_destinations() {
         let mut batches = batches();
         let mut f = |letter: &Letter, lines: usize, rejected: Option<(&'static str, &[&str])>| {
             let name = || format!("{}@{}", letter.topic, letter.offset);
-            let became = batches.take(letter, name);
+            let mapped = batches.take(letter, name);
             let rejected = rejected.map(|(reason, words)| {
                 (reason, words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
             });
-            assert_eq!(became, Became { lines, rejected }, "{letter:?}");
+            assert_eq!(mapped, MappedLetter { lines, rejected }, "{letter:?}");
             batches.is_full()
         };
         assert!(!f(&letter("a", 7, r#"{"v":1}"#), 1, None));

@@ -1,12 +1,13 @@
-//! `replay-dead-letters`: dead letters through the mapping as it is now, to InfluxDB or, as a dry run, to standard output.
-//! It reads only: letters stay where they are, and replaying one twice gives the same points.
+//! `replay-dead-letters`: maps dead letters with the current configuration, and writes the lines to InfluxDB or, in a dry run, to
+//! standard output. Letters are only read, and replaying a letter twice gives the same points.
 
 mod batches;
 mod tally;
 
-use super::progress::Bar;
-use super::{FAILED, NOT_ALL_STORED, WRONG};
+use super::exit::{FAILED, NOT_ALL_STORED, WRONG};
+use super::terminal::Bar;
 use crate::pipeline;
+use crate::signals::Signals;
 use base::text::printable;
 use batches::{Batches, Closed};
 use configuration::Config;
@@ -18,14 +19,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tally::Tally;
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 
-/// What the command line says.
+/// Arguments of the command.
 #[derive(Debug)]
 pub struct Options {
     pub config: Option<PathBuf>,
@@ -36,7 +34,7 @@ pub struct Options {
 #[derive(Debug)]
 pub enum Source {
     Files(Vec<PathBuf>),
-    /// None: that of the configuration.
+    /// The topic of the configuration if none is named.
     Topic(Option<String>),
 }
 
@@ -44,7 +42,7 @@ pub enum Source {
 enum ReplayError {
     #[error("{0}")]
     Config(String),
-    #[error("[dead_letter] names no topic: name the one to read, as in --topic NAME")]
+    #[error("no topic to read: [dead_letter] names no topic; name one with --topic NAME")]
     NoTopic,
     #[error(transparent)]
     Reading(#[from] ReadingError),
@@ -58,12 +56,12 @@ enum ReplayError {
     Output(#[source] io::Error),
 }
 
-/// Exit status 0 if everything is stored, 1 if a letter is still rejected or refused, or not whole.
+/// Exit status 0 if all letters are stored, 1 if a letter is still rejected or refused, truncated or unreadable.
 pub fn replay(options: &Options) -> ExitCode {
     match run(options) {
         Ok(tally) if tally.is_clean() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(NOT_ALL_STORED),
-        // Whoever reads the lines has seen enough.
+        // The reader of the lines has closed the output.
         Err(ReplayError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -93,7 +91,7 @@ fn run(options: &Options) -> Result<Tally, ReplayError> {
     });
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(ReplayError::Threads)?;
-    let stop = Stop::listen(&runtime).map_err(ReplayError::Threads)?;
+    let signals = Signals::listen(&runtime).map_err(ReplayError::Threads)?;
     let outlet = if options.dry_run {
         Outlet::Output
     } else {
@@ -101,13 +99,13 @@ fn run(options: &Options) -> Result<Tally, ReplayError> {
         Outlet::Influx(Box::new(writer.lane(fastrand::u64(..))))
     };
     let batches = Batches::new(&config);
-    let mut replay = Replay { batches, outlet, runtime, stop, bar, tally: Tally::default() };
+    let mut replay = Replay { batches, outlet, runtime, signals, bar, tally: Tally::default() };
     let result = replay.all(&mut reading);
     let tally = replay.finish(&source, options.dry_run);
     result.map(|()| tally)
 }
 
-/// What is read, and its name.
+/// Opens the source of letters, and returns its name for messages.
 fn open(options: &Options, config: &Config) -> Result<(Reading, String), ReplayError> {
     let topic = match (&options.source, &config.dead_letter) {
         (Source::Files(files), _) => {
@@ -120,7 +118,7 @@ fn open(options: &Options, config: &Config) -> Result<(Reading, String), ReplayE
     Ok((Reading::topic(&config.kafka, topic)?, format!("topic {topic}")))
 }
 
-/// Where lines go.
+/// Destination of the lines.
 enum Outlet {
     Influx(Box<LaneWriter>),
     Output,
@@ -130,15 +128,15 @@ struct Replay {
     batches: Batches,
     outlet: Outlet,
     runtime: Runtime,
-    stop: Stop,
+    signals: Signals,
     bar: Bar,
     tally: Tally,
 }
 
 impl Replay {
-    /// Reads to the end, or until it is interrupted.
+    /// Replays all letters, unless interrupted.
     fn all(&mut self, reading: &mut Reading) -> Result<(), ReplayError> {
-        while !self.stop.is_asked() {
+        while !self.signals.stop_requested() {
             match reading.read()? {
                 Next::Item(item) => self.take(&item),
                 Next::Later => {}
@@ -161,32 +159,32 @@ impl Replay {
             Ok(found) => found,
             Err(why) => {
                 self.tally.unreadable += 1;
-                return self.bar.say(&format!("{place}: {}", printable(why, 500)));
+                return self.bar.print(&format!("{place}: {}", printable(why, 500)));
             }
         };
         let name =
             || format!("{place}: {}[{}]@{}", printable(&letter.topic, 300), letter.partition, letter.offset);
         if *truncated {
             self.tally.truncated += 1;
-            self.bar.say(&format!("{}: its original is truncated", name()));
-            // Lines that are left are whole.
+            self.bar.print(&format!("{}: its record is truncated", name()));
+            // Lines in the letter are complete.
             if letter.lines.is_none() {
                 return;
             }
         }
-        let became = self.batches.take(letter, name);
-        match became.rejected {
-            Some((reason, words)) => {
+        let mapped = self.batches.take(letter, name);
+        match mapped.rejected {
+            Some((reason, descriptions)) => {
                 *self.tally.rejected.entry(reason).or_default() += 1;
-                for why in words {
-                    self.bar.say(&format!("{}: {why}", name()));
+                for why in descriptions {
+                    self.bar.print(&format!("{}: {why}", name()));
                 }
             }
-            None => self.tally.filtered += u64::from(became.lines == 0),
+            None => self.tally.filtered += u64::from(mapped.lines == 0),
         }
     }
 
-    /// Writes everything that is open; while InfluxDB can't take it, it waits.
+    /// Writes all open batches; waits while InfluxDB does not accept them.
     fn flush(&mut self) -> Result<(), ReplayError> {
         for batch in self.batches.close()? {
             let Outlet::Influx(lane) = &mut self.outlet else {
@@ -199,7 +197,7 @@ impl Replay {
             let delivered = self.runtime.block_on(async {
                 tokio::select! {
                     delivered = lane.deliver(&destination, &lines) => Some(delivered),
-                    () = self.stop.asked() => None,
+                    () = self.signals.stopped() => None,
                 }
             });
             let Some(delivered) = delivered else {
@@ -211,7 +209,7 @@ impl Replay {
             for line in delivered.refused {
                 let letter = letters.of_line(line.line);
                 refused.insert(letter);
-                self.bar.say(&format!("{letter}: InfluxDB refuses a line: {}", line.why));
+                self.bar.print(&format!("{letter}: InfluxDB refuses a line: {}", line.why));
             }
             self.tally.refused += refused.len() as u64;
             self.tally.replayed -= refused.len() as u64;
@@ -220,41 +218,9 @@ impl Replay {
     }
 
     fn finish(self, source: &str, dry_run: bool) -> Tally {
-        self.bar.say(&self.tally.summary(source, dry_run));
-        // A request whose answer nobody waits for must not delay the end.
+        self.bar.print(&self.tally.summary(source, dry_run));
+        // A pending request must not delay the end.
         self.runtime.shutdown_background();
         self.tally
-    }
-}
-
-/// Ctrl-C, or SIGTERM.
-struct Stop {
-    flag: Arc<AtomicBool>,
-    notify: Arc<Notify>,
-}
-
-impl Stop {
-    fn listen(runtime: &Runtime) -> io::Result<Self> {
-        let stop = Self { flag: Arc::default(), notify: Arc::default() };
-        let _runtime = runtime.enter();
-        let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let (flag, notify) = (Arc::clone(&stop.flag), Arc::clone(&stop.notify));
-        runtime.spawn(async move {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            flag.store(true, Ordering::Relaxed);
-            notify.notify_one();
-        });
-        Ok(stop)
-    }
-
-    fn is_asked(&self) -> bool {
-        self.flag.load(Ordering::Relaxed)
-    }
-
-    async fn asked(&self) {
-        self.notify.notified().await;
     }
 }

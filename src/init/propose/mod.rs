@@ -1,4 +1,4 @@
-//! What a mapping should say of a topic's records, and why.
+//! Proposes the mapping of a topic's records.
 
 mod strings;
 mod time;
@@ -7,12 +7,12 @@ use super::key::{INDEX, Key};
 use super::observe::{ArrayKey, KEYS_MAX, Observation};
 use super::proposal::Proposal;
 use super::shape::path_of;
-use super::words::{joined, shown, values};
+use super::text::{joined, shown, values};
 use super::{Sample, Shape, names};
 use base::text::grouped;
 use mapping::Format;
 
-/// None: the sample holds no objects.
+/// None if the sample has no objects.
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
     let whole = Shape::whole(&sample.records);
     let root = Observation::of(&sample.records, &whole);
@@ -43,24 +43,24 @@ pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
 
 struct Proposer<'p> {
     seen: &'p Observation,
-    /// With a query: the records that the objects stand in.
+    /// With a query, the records that contain the objects.
     root: Option<&'p Observation>,
     array: Option<&'p ArrayKey>,
     now_ns: i64,
     out: &'p mut Proposal,
 }
 
-/// A key, and how a mapping names it.
+/// A key that a mapping can name.
 #[derive(Clone, Copy)]
 struct Candidate<'p> {
     key: &'p Key,
     of: &'p Observation,
-    /// It stands in the record, outside of the objects.
+    /// Whether the key is in the record, outside of the objects.
     is_root: bool,
 }
 
 impl Candidate<'_> {
-    /// For `name_key` and `time_key`.
+    /// The value for `name_key` or `time_key`.
     fn selector(&self) -> Option<String> {
         if self.is_root {
             return path_of(&self.key.segments);
@@ -71,7 +71,7 @@ impl Candidate<'_> {
 }
 
 impl<'p> Proposer<'p> {
-    /// Keys of the objects, then those of the records around them.
+    /// Keys of the objects, then keys of the records that contain them.
     fn candidates(&self) -> Vec<Candidate<'p>> {
         let of = |of: &'p Observation, is_root| of.keys.iter().map(move |key| Candidate { key, of, is_root });
         let within = self.array.map(|array| format!("{}_{INDEX}", array.pattern));
@@ -95,7 +95,7 @@ impl<'p> Proposer<'p> {
         }
         if let (Some((query, _)), Some(array)) = (&shape.query, self.array) {
             let why = format!(
-                "All numbers of a record stand in the array {}: each of its objects becomes a point, {} of {} records. Keys that begin with \"$\" are looked for from the record's root.",
+                "All numbers of a record are in the array {}: each of its objects becomes a point, {} in {} records. Keys that begin with \"$\" are paths from the root of the record.",
                 shown(&array.pattern),
                 grouped(array.objects),
                 grouped(array.count)
@@ -106,7 +106,7 @@ impl<'p> Proposer<'p> {
             && let Some(path) = path_of(&array.segments)
         {
             let why = format!(
-                "{} is an array of up to {} objects, which become fields with an index in their name ({}). With this each of its objects would become a point, and what stands outside of it only tags.",
+                "{} is an array of up to {} objects, which become fields with an index in their names ({}). With this line each object becomes a point, and keys outside of the array only tags.",
                 shown(&array.pattern),
                 array.longest,
                 shown(&format!("{}_0_...", array.pattern))
@@ -115,11 +115,11 @@ impl<'p> Proposer<'p> {
         }
         if self.seen.others > 0 {
             let why = format!(
-                "Where objects belong there {} something else, and the whole record is rejected; with this that alone is:",
+                "Values that are not objects {}, and their whole record is rejected. With this line only these values are rejected:",
                 if self.seen.others == 1 {
-                    "is once".to_owned()
+                    "occur once".to_owned()
                 } else {
-                    format!("is {} times", grouped(self.seen.others))
+                    format!("occur {} times", grouped(self.seen.others))
                 }
             );
             self.out.suggest("strict", false, vec![why]);
@@ -143,17 +143,17 @@ impl<'p> Proposer<'p> {
         let named = self.candidates().into_iter().filter(|c| rank(c).is_some() && is_name(c));
         let best = named.filter(|c| c.selector().is_some()).min_by_key(|c| (rank(c), c.is_root));
         let Some(best) = best else {
-            let why = "The measurement is the topic's name: no key that looks like a name has a string of few values in all objects.";
+            let why = "The measurement is the name of the topic, because no key that looks like a name has strings with few values in all objects.";
             self.out.suggest("measurement", "{topic}", vec![why.to_owned()]);
             return None;
         };
         let missing = best.of.objects.saturating_sub(best.key.texts);
         let without = match missing {
             0 => String::new(),
-            count => format!("; the {} without it take the topic's name", grouped(count)),
+            count => format!("; the {} without it use the name of the topic", grouped(count)),
         };
         let why = format!(
-            "{} is a string in {}{}: it names the measurement{without}.",
+            "{} is a string in {}{}: its value is the measurement{without}.",
             shown(&best.key.pattern),
             self.share(best.key.texts, best.of.objects, best.is_root),
             values(best.key)
@@ -170,15 +170,15 @@ impl<'p> Proposer<'p> {
         if numbers().next().is_none() || self.seen.keys.iter().any(is_mixed) {
             if !rounded.is_empty() {
                 self.out.notes.push(format!(
-                    "{} has whole numbers that a float rounds, and integers = \"int\" is no way out: other keys have whole numbers and fractions.",
+                    "{} has integers that a float rounds. `integers = \"int\"` is no solution, because other keys have integers and fractions.",
                     joined(&rounded)
                 ));
             }
             return;
         }
-        let mut why = vec!["No key has both whole numbers and fractions: with this, whole numbers stay exact integers. Only where a field never has a fraction: InfluxDB gives a field one type for good.".to_owned()];
+        let mut why = vec!["No key has both integers and fractions. With this line integers stay exact. Use it only if these fields never have a fraction, because InfluxDB gives each field one permanent type.".to_owned()];
         if !rounded.is_empty() {
-            why.push(format!("As floats, InfluxDB rounds those of {}.", joined(&rounded)));
+            why.push(format!("As floats, the values of {} are rounded.", joined(&rounded)));
         }
         self.out.suggest("integers", "int", why);
     }
@@ -211,7 +211,7 @@ impl<'p> Proposer<'p> {
         }
         if self.seen.has_more_keys {
             self.out.notes.push(format!(
-                "The records have more than {} different keys, of which only these were looked at: are values used as keys? Each key is a field; `include` takes those that are wanted.",
+                "The records have more than {} different keys, and only these were examined. Values may be used as keys. Each key becomes a field; select the wanted ones with `include`.",
                 grouped(KEYS_MAX as u64)
             ));
         }
@@ -232,7 +232,7 @@ impl<'p> Proposer<'p> {
 }
 
 impl Key {
-    /// Names are short.
+    /// Whether values are too long for names.
     fn has_long_names(&self) -> bool {
         self.values().iter().any(|value| value.chars().count() > 64 || value.starts_with('#'))
     }

@@ -1,10 +1,10 @@
-//! `tag_keys`, `string_fields` and `number_fields`.
+//! Proposes `tag_keys`, `string_fields` and `number_fields`.
 
 use super::super::class::{Class, class, glob};
 use super::super::key::{DISTINCT_MAX, INDEX, Key, Segment};
 use super::super::names;
 use super::super::shape::path_of;
-use super::super::words::{NAMED_MAX, joined, limited, shown, values};
+use super::super::text::{NAMED_MAX, joined, limited, shown, values};
 use super::{Candidate, Proposer};
 use mapping::Globs;
 use std::collections::BTreeSet;
@@ -33,7 +33,8 @@ impl<'p> Proposer<'p> {
         self.telegraf();
     }
 
-    /// A glob, of an array's elements, must not make tags of other keys; a record's tag must not hide an object's key.
+    /// Whether the key can be a tag. The glob for an array's elements must not match other keys, and a tag of the record must not hide a
+    /// key of the object.
     fn may_be_tag(&self, tag: Candidate<'_>) -> bool {
         if tag.is_root {
             return path_of(&tag.key.segments).is_some() && self.seen.key(&tag.key.pattern).is_none();
@@ -46,7 +47,7 @@ impl<'p> Proposer<'p> {
 
     fn tags(&mut self, tags: &[Candidate<'p>]) {
         if tags.is_empty() {
-            self.out.notes.push("No tags: no key has strings of few values.".to_owned());
+            self.out.notes.push("No tags, because no key has strings with few values.".to_owned());
             return;
         }
         let named: Vec<String> = tags
@@ -57,7 +58,7 @@ impl<'p> Proposer<'p> {
             })
             .collect();
         let mut why = vec![
-            "What to filter and group by: strings of few values. Each combination of them is a series."
+            "Strings with few values, for filtering and grouping. Each combination of values is a series."
                 .to_owned(),
         ];
         why.extend(limited(&named));
@@ -82,7 +83,7 @@ impl<'p> Proposer<'p> {
         self.out.set("tag_keys", keys, why);
     }
 
-    /// The glob of all that is in an object called "tags", if all of it are tags: also those that the sample lacks.
+    /// The glob for all keys of an object such as "tags", if all of them are tags. It includes tags that the sample lacks.
     fn tags_object(&self, key: &Key, tags: &[Candidate<'_>]) -> Option<String> {
         let [Segment::Key(name), _, ..] = &key.segments[..] else { return None };
         let is_within = |key: &&Key| {
@@ -100,10 +101,10 @@ impl<'p> Proposer<'p> {
         if fields.is_empty() {
             return;
         }
-        let mut why = vec!["States, messages and booleans are kept as fields: as tags, each change would begin another series.".to_owned()];
+        let mut why = vec!["States, messages and booleans are stored as fields. As tags, each change would start a new series.".to_owned()];
         if fields.len() > NAMED_MAX {
             why.push(format!(
-                "{} further keys are left out: add those that you want.",
+                "{} further keys are left out: add the ones that you need.",
                 fields.len() - NAMED_MAX
             ));
         }
@@ -116,7 +117,7 @@ impl<'p> Proposer<'p> {
         }
         let named: Vec<String> = many.iter().map(|key| shown(&key.pattern)).collect();
         let why = vec![format!(
-            "Not kept: {} of many values or for a single record ({}). As fields they cost room and nothing else; as tags each value would be a series of its own. To keep them as fields:",
+            "Not stored: {} with many values or with a value per record ({}). As fields they need only disk space; as tags each value would be a series. To store them as fields:",
             if many.len() == 1 { "a string" } else { "strings" },
             joined(&named)
         )];
@@ -126,7 +127,7 @@ impl<'p> Proposer<'p> {
 
     fn numbers(&mut self, numbers: &[&Key]) {
         if !numbers.is_empty() {
-            let why = "Numbers in quotes, in all or some of the objects: stored as numbers.".to_owned();
+            let why = "Numbers in quotes, in all or some objects, are stored as numbers.".to_owned();
             self.out.set("number_fields", globs_of(numbers.iter()), vec![why]);
         }
     }
@@ -135,13 +136,13 @@ impl<'p> Proposer<'p> {
         if !mixed.is_empty() {
             let named: Vec<String> = mixed.iter().map(|key| shown(&key.pattern)).collect();
             self.out.notes.push(format!(
-                "Strings, booleans and numbers are mixed under {}: InfluxDB gives a field one type, so only the numbers are kept.",
+                "{}: strings, booleans and numbers are mixed. InfluxDB gives each field one type, so only the numbers are stored.",
                 joined(&named)
             ));
         }
     }
 
-    /// Telegraf's own JSON has `fields` and `tags`, and the names in them are those that are wanted.
+    /// Proposes `rename` for Telegraf's JSON, whose objects `fields` and `tags` have the wanted names.
     fn telegraf(&mut self) {
         let of = |container: &'static str| {
             let prefix = format!("{container}_");
@@ -157,7 +158,7 @@ impl<'p> Proposer<'p> {
         if is_telegraf && fields.len() == count {
             let rename: toml::Table =
                 ["fields_*", "tags_*"].map(|from| (from.to_owned(), Value::from("*"))).into_iter().collect();
-            let why = "The records are Telegraf's own JSON: names as they were in the agent.".to_owned();
+            let why = "The records are Telegraf's JSON: the prefixes of names are removed.".to_owned();
             self.out.set("rename", rename, vec![why]);
         }
     }
@@ -167,7 +168,7 @@ fn globs_of<'k>(keys: impl Iterator<Item = &'k &'k Key>) -> Vec<String> {
     keys.map(|key| glob(&key.pattern)).collect()
 }
 
-/// As the mapper would call the first of an array's.
+/// The key that the mapper gives to the first element of an array.
 fn flattened(pattern: &str) -> String {
     pattern.replace(INDEX, "0")
 }

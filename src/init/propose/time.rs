@@ -1,13 +1,13 @@
-//! `time_key`: where hardly a record would be rejected for it.
+//! Proposes `time_key`, if almost no record would be rejected for its time.
 
 use super::super::key::Key;
 use super::super::names;
+use super::super::text::{duration, shown};
 use super::super::times::{Guess, guess};
-use super::super::words::{duration, shown};
 use super::{Candidate, Proposer};
 use base::text::grouped;
 
-/// Where so many objects have a good time, the few others may be rejected.
+/// With at least this number of objects, 1% may be rejected.
 const TIME_OBJECTS_MIN: u64 = 50;
 
 impl<'p> Proposer<'p> {
@@ -22,12 +22,12 @@ impl<'p> Proposer<'p> {
             (is_sure(*candidate, guess), candidate.key.objects, usize::MAX - depth)
         };
         let found = self.candidates().into_iter().filter_map(read);
-        // Of equals the likelier name.
+        // The likelier name decides between equal candidates.
         let best = found.max_by_key(|found| {
             (rank(found), usize::MAX - names::time_rank(found.0.key.name()).unwrap_or(usize::MAX))
         });
         let Some((best, guess)) = best else {
-            self.no_time("no key that looks like a time has a plausible one");
+            self.no_time("no key that looks like a time has plausible values");
             return None;
         };
         let why = self.why_time(best, &guess);
@@ -35,8 +35,8 @@ impl<'p> Proposer<'p> {
         if is_sure(best, &guess) {
             self.out.set("time_key", selector, why);
             self.out.set("time_format", guess.format, Vec::new());
-            if guess.wants_zone {
-                let why = "Its text names no zone, and is read as UTC. If it is another:".to_owned();
+            if guess.needs_zone {
+                let why = "The text has no zone and is read as UTC. For another zone:".to_owned();
                 self.out.suggest("timezone", "Asia/Seoul", vec![why]);
             }
             return Some(best.key);
@@ -52,32 +52,41 @@ impl<'p> Proposer<'p> {
         let share = self.share(fits, best.of.objects, best.is_root);
         let near = match guess.distance_ms {
             None => String::new(),
-            Some((most, _)) if most <= 60_000 => format!(", at most {} from Kafka's", duration(most)),
+            Some((most, _)) if most <= 60_000 => {
+                format!(", at most {} from Kafka's timestamp", duration(most))
+            }
             Some((most, middle)) => {
-                format!(", {} from Kafka's in the middle and {} at most", duration(middle), duration(most))
+                format!(
+                    ", {} (median) and at most {} from Kafka's timestamp",
+                    duration(middle),
+                    duration(most)
+                )
             }
         };
-        let range =
-            if guess.words == "text" { format!("text ({})", guess.format) } else { guess.words.to_owned() };
+        let range = if guess.description == "text" {
+            format!("text ({})", guess.format)
+        } else {
+            guess.description.to_owned()
+        };
         let mut why = vec![format!(
             "{} is a plausible time in {share}: {range}, between 2000 and now{near}.",
             shown(&best.key.pattern)
         )];
         if guess.distance_ms.is_some_and(|(_, middle)| middle > 86_400_000) {
             why.push(
-                "That is far: is it the time of the measurement, or were the records sent late?".to_owned(),
+                "This is far: check that it is the time of the measurement, unless the records were sent late.".to_owned(),
             );
         }
         if let Some(rival) = guess.rival {
             why.push(format!(
-                "{} fits as well and means other times: whoever writes the records knows which it is.",
+                "{} also fits, with other times: check which format the producer uses.",
                 shown(rival)
             ));
         }
         let missing = best.of.objects.saturating_sub(fits);
         if missing > 0 {
             why.push(format!(
-                "{} of {} have none or another, and would be rejected.",
+                "{} of {} have no such time, and would be rejected.",
                 grouped(missing),
                 self.counted(best.of.objects, best.is_root)
             ));
@@ -86,18 +95,18 @@ impl<'p> Proposer<'p> {
     }
 
     fn no_time(&mut self, why: &str) {
-        self.out.notes.push(format!("Points have the time that Kafka holds for their record ({why})."));
+        self.out.notes.push(format!("Points have the Kafka timestamp of their record ({why})."));
     }
 }
 
-/// Objects with a good time; of many only some values were looked at.
+/// Number of objects with a plausible time, extrapolated if only some values were kept.
 fn fits(candidate: Candidate<'_>, guess: &Guess) -> u64 {
-    let (looked, there) = (candidate.key.times.len() as u64, candidate.key.objects);
+    let (examined, there) = (candidate.key.times.len() as u64, candidate.key.objects);
     let fits = guess.fits as u64;
-    if fits == looked { there - candidate.key.nulls.min(there) } else { fits * there / looked.max(1) }
+    if fits == examined { there - candidate.key.nulls.min(there) } else { fits * there / examined.max(1) }
 }
 
-/// Whether hardly an object would be rejected for its time.
+/// Whether at most 1% of the objects would be rejected for their time.
 fn is_sure(candidate: Candidate<'_>, guess: &Guess) -> bool {
     let (objects, fits) = (candidate.of.objects, fits(candidate, guess));
     let is_nearly_all = objects >= TIME_OBJECTS_MIN && fits * 100 >= objects * 99;

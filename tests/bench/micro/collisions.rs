@@ -1,4 +1,4 @@
-//! Looking for points of a batch that overwrite others: an iteration is a batch.
+//! Counts points of a batch that overwrite others: an iteration is a batch.
 
 use super::records::Kind;
 use super::{BATCH, batch};

@@ -1,4 +1,4 @@
-//! Passing over a record's JSON, without a mapping.
+//! Scans a record's JSON without a mapping.
 
 use super::records::{Kind, Shape};
 use super::{BATCH, one_of};

@@ -1,11 +1,11 @@
-//! Escaping: names (tag values and the like) and strings, with and without anything to escape.
+//! Escapes names (such as tag values) and strings, with and without special characters.
 
 use super::one_of;
 use divan::{Bencher, black_box};
 use fastrand::Rng;
 use line_protocol::encode;
 
-/// Of what the texts are.
+/// The kind of text.
 const TEXTS: [&str; 3] = ["letters", "letters and spaces", "letters and specials"];
 
 #[divan::bench(args = TEXTS)]
@@ -31,7 +31,7 @@ fn escape(bencher: Bencher<'_, '_>, of: &str, push: impl Fn(&[u8], &mut Vec<u8>)
     });
 }
 
-/// Texts of 16 bytes, an eighth of which are no letters.
+/// Texts of 16 bytes, an eighth of which are not letters.
 fn texts(of: &str) -> Vec<Vec<u8>> {
     let mut rng = Rng::with_seed(3);
     let others = match of {

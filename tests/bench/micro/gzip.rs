@@ -1,5 +1,5 @@
-//! A request's body, compressed by the bridge and by libdeflate's level 1: an iteration is a batch. The names of rows tell
-//! what it becomes.
+//! A request's body, compressed by the bridge and by libdeflate at level 1: an iteration is a batch. The names of rows give the compressed
+//! and the original size.
 
 use super::records::Kind;
 use super::{BATCH, batch};
@@ -20,7 +20,7 @@ fn libdeflate(bencher: Bencher<'_, '_>, body: &Body) {
     body.bench(bencher, library());
 }
 
-/// Its buffer is kept, too.
+/// The buffer is reused, too.
 fn own_encoder() -> impl FnMut(&[u8]) -> usize {
     let mut gzip = Gzip::new();
     move |plain| gzip.compress(plain).unwrap().len()
@@ -76,7 +76,7 @@ fn lines(line: impl Fn(&mut Rng, usize, &mut String)) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// As of the example `smartx-labs`.
+/// Records of the example `smartx-labs`.
 fn labs(rng: &mut Rng, _number: usize, text: &mut String) {
     let (host, region) = (rng.u8(0..30), rng.choice(["GIST", "대전\\ 1동", "Seoul"]).unwrap());
     let (memory, sent, received) = (rng.f64() * 100.0, rng.u64(0..1 << 40), rng.u64(0..1 << 40));
@@ -86,7 +86,7 @@ fn labs(rng: &mut Rng, _number: usize, text: &mut String) {
     }
 }
 
-/// As a Telegraf agent sends them: plugins in turn, keys of several words, many values that stay.
+/// Records of a Telegraf agent: alternating plugins, keys of several words, many constant values.
 fn agent(rng: &mut Rng, number: usize, text: &mut String) {
     let host = number / 10 % 20;
     let keys: &[&str] = match number % 10 {
@@ -118,7 +118,7 @@ fn agent(rng: &mut Rng, number: usize, text: &mut String) {
     }
 }
 
-/// Of the same words, in strings.
+/// Records with recurring words in strings.
 fn words(rng: &mut Rng, number: usize, text: &mut String) {
     const TEXT: &str = include_str!("../../../README.md");
     write!(text, "log,host=server{:02} line={number},message=\"", rng.u8(0..20)).unwrap();

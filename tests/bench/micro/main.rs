@@ -1,7 +1,7 @@
-//! What each stage of a record's way costs, one at a time: `cargo bench --bench micro`.
+//! The cost of each stage of a record's path: `cargo bench --bench micro`.
 //!
-//! Where a stage takes records one by one, an iteration is a record, so times read as time a record; a sample is a batch.
-//! Allocations are counted, too: where a record shows one, there is one.
+//! If a stage takes single records, an iteration is a record, so times are per record; a sample is a batch.
+//! Allocations are counted, too.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,9 +28,9 @@ use std::time::Instant;
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
-/// Lines of a batch, as `batch.lines_max` has it where nothing is configured.
+/// Lines of a batch: the default of `batch.lines_max`.
 const BATCH: usize = 5_000;
-/// Records of a partition that follow one another in a batch.
+/// Consecutive records of one partition in a batch.
 const RUN: usize = 250;
 const PARTITIONS: usize = 6;
 
@@ -38,21 +38,21 @@ fn main() {
     divan::main();
 }
 
-/// A batch as the data thread closes it.
+/// A batch as closed by the data thread.
 fn batch(kind: Kind) -> Batch {
     let (mut mapper, records) = (kind.mapper(), kind.records(Shape::Known));
     let (mut tracker, mut batch) =
         (Tracker::default(), Batch::new(BatchId::first(), &Budget::new(usize::MAX)));
     let assignments: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
     for (offset, value) in records.iter().cycle().take(BATCH).enumerate() {
-        let mapped = mapper.map(&record(offset, value), &mut batch.lines);
-        batch.push(assignments[offset / RUN % PARTITIONS], offset as i64, mapped.lines, Instant::now());
+        let became = mapper.map(&record(offset, value), &mut batch.lines);
+        batch.push(assignments[offset / RUN % PARTITIONS], offset as i64, became.lines, Instant::now());
     }
     assert_eq!(batch.lines.lines(), BATCH);
     batch
 }
 
-/// One item and its bytes, on an average.
+/// One item and its average size.
 fn one_of(items: &[Vec<u8>]) -> (ItemsCount, BytesCount) {
     let bytes: usize = items.iter().map(Vec::len).sum();
     (ItemsCount::new(1_u32), BytesCount::new(bytes / items.len()))

@@ -1,4 +1,4 @@
-//! A record's bytes to its line's bytes.
+//! Maps a record's bytes to the bytes of its line.
 
 use super::records::{Kind, Shape, record};
 use super::{BATCH, one_of};
@@ -37,7 +37,7 @@ fn map_records(bencher: Bencher<'_, '_>, mut mapper: Mapper, records: &[Vec<u8>]
         let became = mapper.map(&record(offset, value), &mut lines);
         assert_eq!(became.lines, 1);
     };
-    // What can be learned is learned, and the buffer has its size.
+    // Before measuring, keys and shapes are learned, and the buffer has its final size.
     (0..BATCH * 2).for_each(|_| one());
     let (items, bytes) = one_of(records);
     bencher.counter(items).counter(bytes).bench_local(one);

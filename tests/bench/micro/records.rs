@@ -1,4 +1,4 @@
-//! Records of the two kinds that speed is quoted for, seeded, and the mappings they are for.
+//! Seeded records of the two kinds for which speed is published, and their mappings.
 
 use base::record::{Record, RecordTime};
 use fastrand::Rng;
@@ -33,20 +33,20 @@ token = "${INFLUX_TOKEN}"
 
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// Of the example `ec2-telegraf`: 6 number fields, 100 names, about 144 bytes.
+    /// Like the example `ec2-telegraf`: 6 number fields, 100 names, about 144 bytes.
     Ec2,
     /// 42 number fields, 3 tags, 2 strings, a name and a time, about 734 bytes.
     Wide,
 }
 
-/// How a record's shape (all of it but its values) differs from those of the records before.
+/// The difference of a record's shape (everything except its values) from earlier records.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
-    /// Not at all.
+    /// None.
     Known,
-    /// By whitespace.
+    /// Whitespace.
     Spaced,
-    /// By whitespace, by the order of its keys, and by a key that others don't have: only single keys are known.
+    /// Whitespace, the order of keys, and a key that other records do not have: only single keys are known.
     New,
 }
 
@@ -161,7 +161,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// As the data thread makes it, of the first topic that a `bridge.toml` names.
+/// The mapper of the data thread for the first topic of a `bridge.toml`.
 pub fn mapper(config: &str) -> Mapper {
     let env = |_: &str| Some("a-secret".to_owned());
     let config = configuration::parse(Path::new("bridge.toml"), config, &env).unwrap().config;
@@ -170,7 +170,7 @@ pub fn mapper(config: &str) -> Mapper {
     Mapper::new(Arc::clone(rules), topic, config.record_limits())
 }
 
-/// The record with this offset, as Kafka would deliver it.
+/// The record with this offset, as delivered by Kafka.
 pub fn record(offset: usize, value: &[u8]) -> Record<'_> {
     Record {
         partition: 0,
@@ -182,7 +182,7 @@ pub fn record(offset: usize, value: &[u8]) -> Record<'_> {
     }
 }
 
-/// A record before it is laid out.
+/// A record before it is formatted.
 enum Json {
     Scalar(String),
     Object(Vec<(String, Json)>),
@@ -249,7 +249,7 @@ fn wide(rng: &mut Rng, number: usize) -> Json {
     object(head.into_iter().chain(groups).chain([("disks", Json::Array(disks.into()))]))
 }
 
-/// Eight numbers: integers and decimals by turns.
+/// Eight numbers, alternately integers and decimals.
 fn figures(rng: &mut Rng) -> Json {
     let figure = |place: u8| {
         let value = if place.is_multiple_of(2) { integer(rng, 1_000_000) } else { decimal(rng, 10_000, 3) };

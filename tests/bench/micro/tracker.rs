@@ -1,4 +1,4 @@
-//! Which offsets may be committed: an iteration is a batch, delivered record by record and settled.
+//! Computes committable offsets: an iteration is a batch, delivered record by record and settled.
 
 use super::{BATCH, PARTITIONS, RUN};
 use divan::Bencher;

@@ -1,4 +1,4 @@
-"""peer.py BROKERS TOPIC GROUP URL [--gzip]: the script that people write instead, for the records of the EC2 example.
+"""peer.py BROKERS TOPIC GROUP URL [--gzip]: a typical hand-written script, for the records of the EC2 example.
 
 It reads 5,000 records at once, writes their points in one request, and commits.
 """

@@ -1,16 +1,16 @@
-//! The little of HTTP/1.1 that the tools speak, on blocking sockets.
+//! The minimal HTTP/1.1 that the tools need, on blocking sockets.
 
 use std::io::{self, BufRead, Read, Write};
 use std::net::TcpStream;
 
-/// One request; its body as it was sent.
+/// A request with its body as sent.
 pub struct Request {
     pub path: String,
     pub gzip: bool,
     pub body: Vec<u8>,
 }
 
-/// None: the client has closed the connection.
+/// None if the client has closed the connection.
 pub fn read_request(stream: &mut impl BufRead, answers: &mut impl Write) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if stream.read_line(&mut line)? == 0 {
@@ -50,7 +50,7 @@ fn read_chunks(stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
         stream.read_line(&mut line)?;
         let length = u64::from_str_radix(line.trim_end(), 16).map_err(io::Error::other)?;
         stream.take(length).read_to_end(&mut body)?;
-        // What ends each chunk, the last one too.
+        // The line break after each chunk, including the last one.
         stream.read_line(&mut line)?;
         if length == 0 {
             return Ok(body);
@@ -58,14 +58,14 @@ fn read_chunks(stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A connection that posts lines to one place.
+/// A connection that posts lines to one URL.
 pub struct Poster {
     stream: io::BufReader<TcpStream>,
     head: String,
 }
 
 impl Poster {
-    /// `address` is host and port; `place` is path and query.
+    /// `address` is host and port, `place` path and query.
     pub fn new(address: &str, place: &str, token: &str) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -73,7 +73,7 @@ impl Poster {
         Self { stream: io::BufReader::new(stream), head }
     }
 
-    /// Writes one body, and takes nothing but a 204 for an answer.
+    /// Writes one body; any answer except 204 is an error.
     pub fn post(&mut self, body: &[u8], gzip: bool) {
         let encoding = if gzip { "Content-Encoding: gzip\r\n" } else { "" };
         let head = format!("{}{encoding}Content-Length: {}\r\n\r\n", self.head, body.len());

@@ -1,5 +1,5 @@
-//! What no bridge can undercut: consumption with the bridge's own settings, a look at each record's UTF-8, and lines that were
-//! prepared, compressed and written in bodies of as many as there were records.
+//! The least work of any bridge: consumes with the bridge's own settings, checks each record for UTF-8, and writes compressed bodies of as many
+//! prepared lines.
 
 use crate::http::Poster;
 use crate::records::Shape;
@@ -16,12 +16,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// As many as the bridge takes at once.
+/// Maximum number of records fetched at once, as in the bridge.
 const RECORDS_PER_TURN: usize = 256;
 const SLEEP_MAX: Duration = Duration::from_millis(50);
-/// Then what is left over is written.
+/// Remaining records are written after this time.
 const LEFT_OVER_AFTER: Duration = Duration::from_millis(200);
-/// Different bodies, so that not one and the same is compressed.
+/// Different bodies, so that the compressor does not always get the same one.
 const BODIES: usize = 4;
 const WRITERS: usize = 2;
 
@@ -39,7 +39,7 @@ pub struct Options {
     shape: Shape,
 }
 
-/// Which body, and how many of its lines.
+/// A body, and the number of its lines to send.
 type Piece = (usize, usize);
 
 /// Runs until it is killed.
@@ -124,7 +124,7 @@ fn is_text(delivery: &Delivery<'_>) -> bool {
 
 fn write(bodies: &[Vec<u8>], pieces: &Mutex<Receiver<Piece>>, receiver: &str, gzip: bool) {
     let mut poster = Poster::new(receiver, "/api/v2/write?org=o&bucket=b", "t");
-    // The fastest library at its fastest level that compresses.
+    // The fastest library at its fastest compressing level.
     let (mut compressor, mut packed) = (Compressor::new(CompressionLvl::new(1).unwrap()), Vec::new());
     loop {
         let Ok((body, lines)) = pieces.lock().unwrap().recv() else { return };
@@ -139,7 +139,7 @@ fn write(bodies: &[Vec<u8>], pieces: &Mutex<Receiver<Piece>>, receiver: &str, gz
     }
 }
 
-/// So many lines of it.
+/// The first lines of the body, of this number.
 fn head(text: &[u8], lines: usize) -> &[u8] {
     if lines == BODY_LINES {
         return text;

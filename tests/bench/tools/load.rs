@@ -1,4 +1,4 @@
-//! What InfluxDB takes at most from this machine: lines that were prepared, by some writers, and nothing else.
+//! Measures InfluxDB's maximum rate on this machine: some writers send prepared lines.
 
 use crate::http::Poster;
 use crate::records::Shape;
@@ -30,7 +30,7 @@ pub struct Options {
     shape: Shape,
 }
 
-/// Ends when all is stored.
+/// Ends when all lines are stored.
 pub fn load(options: &Options) {
     let config = setup::read(&options.config);
     let bodies = setup::bodies(&config, options.shape, options.records);

@@ -1,4 +1,4 @@
-//! What the comparison needs beside the programs that it compares: `tests/bench/run` calls it, a subcommand for each purpose.
+//! Tools for `tests/bench/run`, one subcommand for each purpose.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,20 +22,20 @@ use clap::Parser;
 
 #[derive(Parser)]
 enum Tool {
-    /// Makes topics and fills them
+    /// Creates and fills topics
     Produce(produce::Options),
     /// Deletes topics
     Delete(topics::Delete),
-    /// Takes writes as InfluxDB does, answers at once, and counts lines when asked
+    /// Accepts writes like InfluxDB, answers at once, and counts lines on request
     Receive(receive::Options),
-    /// Consumes as the bridge does, and writes lines that were prepared: what no bridge can undercut
+    /// Consumes like the bridge, and writes prepared lines: the least work of any bridge
     Limit(limit::Options),
     /// Writes prepared lines into InfluxDB
     Load(load::Options),
 }
 
 fn main() {
-    // `cargo bench` starts all benchmarks; this is none by itself.
+    // `cargo bench` starts all benchmarks; this program is none.
     if std::env::args().any(|argument| argument == "--bench") {
         return;
     }

@@ -1,4 +1,4 @@
-//! Fills topics as fast as it can, or at an even rate.
+//! Fills topics at full speed or at an even rate.
 
 use crate::failures::Failures;
 use crate::records::{Generator, Shape};
@@ -16,7 +16,7 @@ const FLUSH_MAX: Duration = Duration::from_mins(2);
 pub struct Options {
     #[arg(long)]
     brokers: String,
-    /// Their name; several topics have a number behind it
+    /// Name of the topic; several topics get a number as suffix
     #[arg(long)]
     topic: String,
     #[arg(long, default_value_t = 1)]
@@ -25,17 +25,17 @@ pub struct Options {
     partitions: i32,
     #[arg(long)]
     records: u64,
-    /// As fast as possible without
+    /// Records per second; default: as fast as possible
     #[arg(long)]
     per_second: Option<u64>,
-    /// Of a batch at most
+    /// Maximum size of a batch
     #[arg(long, default_value_t = 1_000_000)]
     batch_bytes: u32,
     #[command(flatten)]
     shape: Shape,
 }
 
-/// Prints how many records and bytes there are, once all are in Kafka.
+/// Prints the numbers of records and bytes once all are in Kafka.
 pub fn produce(options: &Options) {
     let names: Vec<String> = match options.topics {
         1 => vec![options.topic.clone()],

@@ -1,8 +1,8 @@
-//! An InfluxDB that stores nothing: it answers at once, and counts lines only when it is asked, so that nobody waits for it.
+//! A receiver that stores nothing. It answers at once, and counts lines only on request, so that counting delays no writer.
 //!
-//! Commands come on standard input, one a line; each is answered with one line of JSON.
-//! `status`: bodies so far, and how long none has come. `count`: what has come since the beginning, or since `forget`.
-//! `answer CODE`: the status of writes from now on; those with another one than 204 are not kept. `latencies`: of the field `sent`.
+//! Commands are lines on standard input; each is answered with one line of JSON.
+//! `status`: number of bodies, and time since the last one. `count`: lines since the start or since `forget`.
+//! `answer CODE`: status of later writes; bodies are kept only with 204. `latencies`: from the field `sent`.
 
 use crate::http::{Request, read_request};
 use clap::Args;
@@ -14,24 +14,24 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Of compressed bodies that wait to be counted.
+/// Maximum size of compressed bodies that wait to be counted.
 const WAITING_BYTES_MAX: usize = 4_000_000_000;
 const READ_BYTES: usize = 256 << 10;
 
 #[derive(Args)]
 pub struct Options {
-    /// Keeps bodies that are not compressed, too: `latencies` reads them
+    /// Also keeps uncompressed bodies, which `latencies` reads
     #[arg(long)]
     keep: bool,
 }
 
-/// What came in one request.
+/// The content of one request.
 struct Body {
-    /// When it was answered, in nanoseconds since 1970.
+    /// Time of the response in nanoseconds since 1970.
     at_ns: u64,
     gzip: bool,
     bytes: usize,
-    /// Empty once it was counted.
+    /// Empty once counted.
     content: Vec<u8>,
     lines: u64,
 }
@@ -51,7 +51,7 @@ pub fn receive(options: &Options) {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let state = Arc::clone(&serving);
-            // A connection that breaks is the client's business.
+            // A broken connection is an error of the client.
             thread::spawn(move || serve(&stream.unwrap(), &state));
         }
     });
@@ -84,7 +84,7 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
     Ok(())
 }
 
-/// Lines that are not compressed are counted at once: that costs a hundredth of what compressed ones do.
+/// Counts uncompressed lines at once, which costs a hundredth of counting compressed ones.
 fn kept(request: Request, keep: bool) -> Body {
     let (gzip, bytes) = (request.gzip, request.body.len());
     let lines = if gzip { 0 } else { lines_of(&request.body) };
@@ -96,7 +96,7 @@ fn now_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64
 }
 
-/// The last one may lack its end.
+/// The last line may have no line break.
 fn lines_of(text: &[u8]) -> u64 {
     let ends = memchr::memchr_iter(b'\n', text).count();
     (ends + usize::from(text.last().is_some_and(|last| *last != b'\n'))) as u64
@@ -113,7 +113,7 @@ fn obey(command: &str, state: &State) -> String {
         }
         ("count", _) => {
             count(&mut bodies);
-            // The bridge asks with an empty write whether it may write.
+            // The bridge sends an empty write to check its permission.
             bodies.retain(|body| body.lines > 0);
             counted(&bodies)
         }
@@ -130,7 +130,7 @@ fn obey(command: &str, state: &State) -> String {
     }
 }
 
-/// `most`: with which body 99 of 100 lines had come. What is left over may have waited for a timer.
+/// `most`: the body with which 99 of 100 lines had arrived. The rest may have waited for a timer.
 fn counted(bodies: &[Body]) -> String {
     let lines: u64 = bodies.iter().map(|body| body.lines).sum();
     let bytes: usize = bodies.iter().map(|body| body.bytes).sum();
@@ -147,11 +147,11 @@ fn counted(bodies: &[Body]) -> String {
     )
 }
 
-/// Reads compressed bodies, and forgets their content.
+/// Unpacks compressed bodies, and discards their content.
 fn count(bodies: &mut [Body]) {
     let (mut decompressor, mut plain) = (Decompressor::new(), Vec::new());
     for body in bodies.iter_mut().filter(|body| body.gzip && !body.content.is_empty()) {
-        // gzip ends with the length of what is in it.
+        // gzip ends with the length of the content.
         let tail = body.content.last_chunk::<4>().unwrap();
         plain.resize(u32::from_le_bytes(*tail) as usize, 0);
         let length = decompressor.gzip_decompress(&body.content, &mut plain).unwrap();
@@ -160,7 +160,7 @@ fn count(bodies: &mut [Body]) {
     }
 }
 
-/// Milliseconds from the microsecond in the field `sent` to the answer, those of all lines.
+/// Milliseconds from the time in the field `sent` (microseconds) to the response, for all lines.
 fn latencies(bodies: &[Body]) -> String {
     let mut all: Vec<f64> = Vec::new();
     for body in bodies {

@@ -1,4 +1,4 @@
-//! Records by the million, of random values.
+//! Millions of records with random values.
 
 use clap::{Args, ValueEnum};
 use std::io::Write as _;
@@ -19,9 +19,9 @@ pub enum Kind {
     Ec2,
     /// 42 numbers, three tags, two strings, a name and a time
     Wide,
-    /// As many fields, bytes and series as are asked for
+    /// A given number of fields, bytes and series
     Shaped,
-    /// When it was sent, in microseconds
+    /// Adds the time of production in microseconds
     Timed,
 }
 
@@ -32,15 +32,15 @@ pub struct Shape {
     /// Numbers in a shaped record
     #[arg(long, default_value_t = 6)]
     pub fields: u64,
-    /// Of a shaped record; a text makes up for what the numbers leave
+    /// Bytes of a shaped record; a string fills the rest
     #[arg(long, default_value_t = 0)]
     pub bytes: usize,
-    /// Different tag values of shaped records
+    /// Number of different tag values of shaped records
     #[arg(long, default_value_t = 100)]
     pub series: u64,
 }
 
-/// Makes one record after another; the same ones each time.
+/// Generates records, always the same sequence.
 pub struct Generator {
     shape: Shape,
     rng: fastrand::Rng,
@@ -141,7 +141,7 @@ impl Generator {
         self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
-    /// A random number below `limit`, of which so many digits stand behind the point; zeros at the end are left out.
+    /// A random number below `limit` with this number of decimals; trailing zeros are omitted.
     fn decimal(&mut self, limit: u64, digits: u32) {
         let value = self.rng.u64(..limit);
         let unit = 10_u64.pow(digits);

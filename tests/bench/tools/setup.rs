@@ -1,4 +1,4 @@
-//! The bridge's own configuration and mapping, for the tools that do what it does.
+//! The bridge's configuration and mapping, for the tools that imitate it.
 
 use crate::records::{Generator, Shape};
 use base::record::{Record, RecordTime};
@@ -9,10 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// As the bridge's `batch.lines_max`.
+/// The bridge's `batch.lines_max`.
 pub const BODY_LINES: usize = 5_000;
 const PARTITIONS: i32 = 6;
-/// About as fast as topics are filled.
+/// Approximate rate of filling topics.
 const PER_MS: i64 = 700;
 
 pub fn read(path: &Path) -> Config {
@@ -24,8 +24,8 @@ pub fn read(path: &Path) -> Config {
     }
 }
 
-/// Lines of records like those in the topic, in bodies of [`BODY_LINES`]. Their times begin now, and have below the millisecond the digits that the
-/// bridge gives them: they compress as the bridge's do.
+/// Lines of records like those in the topic, in bodies of [`BODY_LINES`]. Times start now and have the bridge's digits below the millisecond, so
+/// that bodies compress like the bridge's.
 pub fn bodies(config: &Config, shape: Shape, records: usize) -> Vec<Vec<u8>> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
     let topic = &config.kafka.topics.names[0];

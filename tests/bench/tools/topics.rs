@@ -1,4 +1,4 @@
-//! Topics that keep records of any time.
+//! Topics without retention.
 
 use clap::Args;
 use rdkafka::ClientConfig;
@@ -18,13 +18,13 @@ pub struct Delete {
     topics: Vec<String>,
 }
 
-/// Returns once each partition has a leader. Those that are there stay as they are.
+/// Creates missing topics. Returns once each partition has a leader.
 pub fn create(brokers: &str, topics: &[String], partitions: i32) {
     let new = |name| {
         NewTopic::new(name, partitions, TopicReplication::Fixed(1))
             .set("retention.ms", "-1")
             .set("max.message.bytes", "3000000")
-            // What was deleted leaves the disk at once, for the next topic.
+            // Deleted topics free their disk space at once, for the next topic.
             .set("file.delete.delay.ms", "100")
     };
     let new: Vec<_> = topics.iter().map(|name| new(name)).collect();
@@ -53,7 +53,7 @@ fn has_leaders(consumer: &BaseConsumer, topic: &str, partitions: i32) -> bool {
 pub fn delete(options: &Delete) {
     let names: Vec<&str> = options.topics.iter().map(String::as_str).collect();
     for result in block_on(admin(&options.brokers).delete_topics(&names, &AdminOptions::new())).unwrap() {
-        // Whoever was interrupted has not made all of them.
+        // An interrupted run has not created all of them.
         let is_gone =
             result.as_ref().is_err_and(|(_, code)| *code == RDKafkaErrorCode::UnknownTopicOrPartition);
         assert!(result.is_ok() || is_gone, "cannot delete a topic: {result:?}");

@@ -1,5 +1,5 @@
-//! The scanner never panics, and accepts what serde_json accepts, apart from what it accepts on purpose: a byte order
-//! mark, lone surrogates, and bytes that are not UTF-8.
+//! The scanner never panics, and accepts the same JSON as serde_json. Exceptions on purpose are a byte order mark, lone
+//! surrogates, and bytes that are not UTF-8.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut scanner = Scanner::new(bytes);
     let scanned = read(&mut scanner, 0).and_then(|value| scanner.end().map(|()| value));
     check_queries(bytes, scanned.is_ok());
-    // A byte order mark, and bytes that are not UTF-8, are beyond what serde_json reads.
+    // serde_json reads neither a byte order mark nor bytes that are not UTF-8.
     if bytes.starts_with(b"\xEF\xBB\xBF") || str::from_utf8(bytes).is_err() {
         return;
     }
@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// Finding something checks the whole record in the same way.
+/// Checks that queries accept the same records as a complete scan.
 fn check_queries(bytes: &[u8], accepted: bool) {
     let (scanner, mut spans) = (Scanner::new(bytes), Vec::new());
     assert_eq!(find(&PATH, &scanner).is_ok(), accepted);
@@ -67,7 +67,7 @@ fn read(scanner: &mut Scanner<'_>, depth: usize) -> Result<Value, SyntaxError> {
     })
 }
 
-/// Roughly: some escape in the range of surrogates is there.
+/// Whether there is some escape in the range of surrogates.
 fn has_lone_surrogate(bytes: &[u8]) -> bool {
     bytes.windows(4).any(|w| w[..2] == *b"\\u" && w[2].eq_ignore_ascii_case(&b'd') && w[3] > b'7')
 }

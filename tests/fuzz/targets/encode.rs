@@ -1,4 +1,4 @@
-//! Any text stays the one measurement, tag, field key or string that it is.
+//! Any text reads back as one measurement, tag, field key or string.
 
 #![no_main]
 
@@ -26,7 +26,7 @@ fuzz_target!(|text: &str| {
     check(&line, string);
 });
 
-/// A name, or one that is never reserved nor empty, as the mapper sees to.
+/// Writes a name that is neither reserved nor empty, as the mapper ensures.
 fn push(separator: &[u8], name: &[u8], line: &mut Vec<u8>) {
     line.extend_from_slice(separator);
     line.push(b'n');

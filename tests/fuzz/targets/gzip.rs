@@ -10,7 +10,7 @@ use std::cell::RefCell;
 const BYTES_MAX: usize = 300_000;
 
 thread_local! {
-    /// Kept, as a lane keeps its own: what came before does no harm.
+    /// Reused for all inputs, as a lane reuses its own.
     static GZIP: RefCell<Gzip> = RefCell::new(Gzip::new());
 }
 
@@ -24,7 +24,7 @@ fuzz_target!(|program: &[u8]| {
     assert!(back == plain, "another text came back");
 });
 
-/// Short programs become long bodies: bytes as they are, runs, repeats from far before, and noise.
+/// Expands a short program to a long body of literal bytes, runs, far repeats and noise.
 fn body(mut program: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(instruction) = take(&mut program) {

@@ -1,5 +1,5 @@
-//! Whatever a record holds, each line that it becomes reads back as one point, where servers find it too, and comes
-//! again when the record does.
+//! For any record, each line reads back as one point, servers split the lines in the same way, and mapping the record again gives
+//! the same lines.
 
 #![no_main]
 
@@ -24,7 +24,7 @@ fuzz_target!(|input: &[u8]| {
     }
     assert_eq!(split_lines(first.text()).count(), first.lines());
     assert_eq!(map(&mut mapper, bytes).text(), first.text());
-    // What was learned from the half of the record does not matter either.
+    // Learning from half of the record changes nothing either.
     let mut mapper = Mapper::new(rules, "t opic", LIMITS);
     map(&mut mapper, bytes.get(..bytes.len() / 2).unwrap_or_default());
     assert_eq!(map(&mut mapper, bytes).text(), first.text());

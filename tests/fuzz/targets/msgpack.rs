@@ -1,4 +1,4 @@
-//! Any bytes read as MessagePack are rejected, or become JSON text that the scanner accepts line by line, of a bounded length; and mapping
+//! Any bytes read as MessagePack are rejected, or become JSON text of bounded length that the scanner accepts line by line. Mapping
 //! them gives lines that read back.
 
 #![no_main]
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 const LIMITS: RecordLimits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
 
-/// The text of the longest value for each byte: a control character as an escape, with a line end or quotes around it.
+/// Most bytes of JSON text per byte of MessagePack; a control character becomes an escape of six bytes.
 const GROWTH_MAX: usize = 8;
 
 fuzz_target!(|bytes: &[u8]| {

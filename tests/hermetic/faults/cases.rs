@@ -18,7 +18,7 @@ fn run(draw: Draw, blame: Blame) {
     }
 }
 
-/// Two of three requests meet the fault.
+/// Two of three requests get the fault.
 fn often(rng: &mut fastrand::Rng, reply: impl FnOnce(&mut fastrand::Rng) -> Reply) -> Option<Reply> {
     (rng.u32(0..3) > 0).then(|| reply(rng))
 }
@@ -28,23 +28,23 @@ fn one_of(rng: &mut fastrand::Rng, statuses: &[u16]) -> Reply {
 }
 
 #[test]
-fn statuses_that_pass() {
+fn loses_nothing_with_retryable_statuses() {
     run(|rng| often(rng, |rng| one_of(rng, &[408, 429, 499, 500, 502, 503, 504, 507, 599])), Blame::Nobody);
 }
 
 #[test]
-fn statuses_that_someone_has_to_mend() {
+fn loses_nothing_with_statuses_that_need_an_operator() {
     let draw: Draw = |rng| often(rng, |rng| one_of(rng, &[200, 301, 302, 400, 401, 403, 404, 405, 407]));
     run(draw, Blame::Nobody);
 }
 
 #[test]
-fn statuses_that_blame_the_lines() {
+fn loses_nothing_with_statuses_that_blame_the_lines() {
     run(|rng| often(rng, |rng| one_of(rng, &[402, 409, 413, 418, 422, 451])), Blame::Lines);
 }
 
 #[test]
-fn answers_that_blame_lines_that_are_not_there() {
+fn loses_nothing_with_answers_that_blame_missing_lines() {
     let draw: Draw = |rng| {
         often(rng, |rng| {
             let lies = [
@@ -59,12 +59,12 @@ fn answers_that_blame_lines_that_are_not_there() {
 }
 
 #[test]
-fn connections_that_break() {
+fn loses_nothing_with_broken_connections() {
     let draw: Draw = |rng| {
         often(rng, |rng| {
             let reply = Reply::status(503).body("x".repeat(1000));
             let reply = reply.ending(if rng.bool() { Ending::Reset } else { Ending::Half });
-            // The lines may have landed, and nobody knows.
+            // The lines may or may not be stored; the client cannot tell.
             if rng.bool() { reply.storing() } else { reply }
         })
     };
@@ -72,7 +72,7 @@ fn connections_that_break() {
 }
 
 #[test]
-fn requests_that_hang() {
+fn loses_nothing_with_hanging_requests() {
     let draw: Draw = |rng| {
         (rng.u32(0..4) == 0).then(|| {
             let reply = Reply::status(204).ending(Ending::Hang);
@@ -83,26 +83,26 @@ fn requests_that_hang() {
 }
 
 #[test]
-fn answers_that_come_late() {
+fn loses_nothing_with_late_answers() {
     let draw: Draw = |rng| {
         often(rng, |rng| {
-            // Some come after the time-out of a second.
+            // Some answers come after the timeout of one second.
             let late = Duration::from_millis(rng.u64(0..1_200));
             Reply::status(if rng.bool() { 204 } else { 500 }).after(late).storing()
         })
     };
-    // A 204 after the time-out is not heard, one before it is true.
+    // The client ignores a 204 after the timeout; a 204 before it is true.
     run(draw, Blame::Nobody);
 }
 
 #[test]
-fn answers_of_ten_megabytes() {
+fn loses_nothing_with_answers_of_ten_megabytes() {
     let draw: Draw = |rng| (rng.u32(0..4) == 0).then(|| Reply::status(503).body(vec![b'x'; 10_000_000]));
     run(draw, Blame::Nobody);
 }
 
 #[test]
-fn answers_with_a_wrong_encoding() {
+fn loses_nothing_with_wrong_encodings() {
     let draw: Draw = |rng| {
         often(rng, |rng| {
             let status = [401, 429, 500, 503][rng.usize(0..4)];

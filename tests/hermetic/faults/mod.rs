@@ -1,9 +1,8 @@
-//! Faults between the bridge and InfluxDB: the whole path in one process against a receiver with a script of faults, drawn at
-//! random. While it goes on and at its end a model says whether each record below the committed offset is stored, dead-lettered
-//! or filtered; at the end all of them are.
+//! Faults between the bridge and InfluxDB. The whole path runs in one process against a receiver with a random script of faults. During the
+//! run and at its end a model checks that each record below the committed offset is stored, dead-lettered or filtered. At the end it
+//! checks this for all records.
 //!
-//! `BRIDGE_FAULTS_SEEDS` sets the number of seeds that each fault is run with (default: 1). A failure prints the command that repeats
-//! its seed alone.
+//! `BRIDGE_FAULTS_SEEDS` sets the number of seeds for each fault (default: 1). A failure prints the command that repeats its seed.
 
 mod cases;
 pub mod model;

@@ -1,4 +1,4 @@
-//! What has to become of each record, and whether it did.
+//! The required outcome of each record, and its check.
 
 use super::script::{Draw, Faulty};
 use crate::support::{Cluster, bucket, wait_until};
@@ -14,17 +14,17 @@ use testkit::NewRecord;
 
 const TOPIC: &str = "t";
 const PARTITIONS: i32 = 3;
-/// As long as a fault lasts, and at least so many requests have to meet it.
+/// Duration of a fault, and the minimum number of requests that must get it.
 const FAULTY: Duration = Duration::from_millis(1_500);
 const FAULTS_MIN: u64 = 3;
 
-/// What a record is meant to become.
+/// The required outcome of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Good,
     Filtered,
     Rejected,
-    /// A field of it has another type than the one that InfluxDB knows.
+    /// Its field conflicts with the type in InfluxDB.
     Refused,
 }
 
@@ -36,12 +36,12 @@ struct Produced {
     kind: Kind,
 }
 
-/// What a fault may do to good records.
+/// The effect that a fault may have on good records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// Nothing: they are stored in the end.
+    /// None: they are stored in the end.
     Nobody,
-    /// It says that their lines are to blame, so they may be dead-lettered instead.
+    /// The fault blames their lines, so they may be dead-lettered instead.
     Lines,
 }
 
@@ -73,11 +73,11 @@ impl Model {
         }
     }
 
-    /// Produces before, under and after the fault, with a restart of the bridge in the middle, and asks for everything.
+    /// Produces before, during and after the fault, restarts the bridge in the middle, and checks every record.
     pub fn run(mut self, rng: &mut fastrand::Rng) {
-        // The type that the field has, before anything can conflict with it.
+        // Sets the type of the field before any conflict.
         self.produce(1, &mut fastrand::Rng::with_seed(0));
-        self.faulty.mend_while(|| {
+        self.faulty.without_fault_while(|| {
             let pipeline = self.start(rng.u64(..));
             wait_until("the first record is stored", || !self.stored().is_empty());
             assert!(pipeline.stop_and_wait(|| false));
@@ -93,13 +93,13 @@ impl Model {
             if !restarted && Instant::now() >= restart {
                 restarted = true;
                 pipeline.stop();
-                // What hangs is given up.
+                // Ends hanging requests.
                 pipeline.stop_and_wait(|| begin.elapsed() > FAULTY);
                 drop(pipeline.join());
                 pipeline = self.start(rng.u64(..));
             }
         }
-        self.faulty.mend();
+        self.faulty.end_fault();
         self.produce(50, rng);
         wait_until("all is committed", || {
             self.check();
@@ -136,7 +136,7 @@ impl Model {
         };
         let options = PipelineOptions { delays, seed, ..PipelineOptions::default() };
         let config = config.unwrap().config;
-        // Requests that were given up keep the file of dead letters a moment longer than their pipeline.
+        // Abandoned requests keep the file of dead letters open a little longer than their pipeline.
         let mut started = None;
         wait_until("the bridge starts", || {
             let result = Pipeline::start_with(&config, Arc::new(LogObserver), options);
@@ -183,7 +183,7 @@ impl Model {
         self.faulty.stored(&bucket("main"))
     }
 
-    /// The coordinates in the file of dead letters. A line that is being written may be there in part.
+    /// The coordinates in the file of dead letters. The last line may be incomplete.
     fn letters(&self) -> BTreeSet<(i32, i64)> {
         let text = std::fs::read_to_string(&self.letters).unwrap_or_default();
         let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
@@ -194,7 +194,7 @@ impl Model {
         letters.map(place).collect()
     }
 
-    /// Every record below the committed offset is settled. What is settled stays so, so asking for the commit first is safe.
+    /// Asserts that every record below the committed offset is settled. The offset is read first, because settled records stay settled.
     fn check(&self) {
         let committed = self.committed();
         let (stored, letters) = (self.stored(), self.letters());

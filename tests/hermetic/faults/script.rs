@@ -1,4 +1,4 @@
-//! Receivers that misbehave for a while.
+//! Receivers with temporary faults.
 
 use base::Destination;
 use line_protocol::reader;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use testkit::receiver::{Options, Receiver, Reply};
 use tokio::runtime::Runtime;
 
-/// Draws what a request is answered; None: as it deserves.
+/// Chooses the answer to a request; None for the correct answer.
 pub type Draw = fn(&mut fastrand::Rng) -> Option<Reply>;
 
 /// A receiver with a fault that can be ended.
@@ -35,23 +35,23 @@ impl Faulty {
         Self { receiver, misbehaves, faults, _runtime: runtime }
     }
 
-    /// How many requests were answered by the fault.
+    /// Number of requests that got the fault.
     pub fn faults(&self) -> u64 {
         self.faults.load(Relaxed)
     }
 
-    pub fn mend(&self) {
+    pub fn end_fault(&self) {
         self.misbehaves.store(false, Relaxed);
     }
 
-    /// Behaves until `end` returns.
-    pub fn mend_while(&self, end: impl FnOnce()) {
-        self.mend();
-        end();
+    /// Answers correctly until `action` returns.
+    pub fn without_fault_while(&self, action: impl FnOnce()) {
+        self.end_fault();
+        action();
         self.misbehaves.store(true, Relaxed);
     }
 
-    /// The records that are stored, by the field `id`. A record that became two points is a failure.
+    /// The stored records, by the field `id`. Fails if a record became two points.
     pub fn stored(&self, destination: &Destination) -> BTreeSet<u64> {
         let points = self.receiver.points(destination);
         let ids = points.iter().map(|point| match &point.fields["id"] {

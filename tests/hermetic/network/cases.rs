@@ -5,21 +5,21 @@ use crate::seed;
 use crate::tcp_proxy::JOIN_GROUP;
 use std::time::{Duration, Instant};
 
-/// What a round does to the networks and to the bridge. Every run has each, in an order drawn at random.
+/// One event of a run. Every run has each event, in random order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Round {
     Kafka,
     Influx,
     Both,
-    /// InfluxDB has stored the lines, and the bridge does not hear of it.
+    /// InfluxDB stores the lines, and the bridge gets no response.
     AnswersLost,
-    /// The name of InfluxDB gets another address.
+    /// InfluxDB's name resolves to another address.
     InfluxMoves,
-    /// The broker gets another address, which its metadata names.
+    /// The broker's address changes, also in its metadata.
     KafkaMoves,
-    /// SIGTERM while networks fail.
+    /// SIGTERM during network faults.
     Stop,
-    /// SIGKILL while networks fail.
+    /// SIGKILL during network faults.
     Kill,
 }
 
@@ -35,7 +35,7 @@ impl Round {
         Self::Kill,
     ];
 
-    /// Whether Kafka's network and InfluxDB's draw faults meanwhile.
+    /// Whether the networks of Kafka and of InfluxDB have random faults during the event.
     fn faulty(self, rng: &mut fastrand::Rng) -> (bool, bool) {
         match self {
             Self::Kafka => (true, false),
@@ -82,7 +82,7 @@ fn play(round: Round, model: &mut Model, rng: &mut fastrand::Rng) {
             Round::Influx => influx.all() > before.1,
             Round::Both => kafka.all() > before.0 || influx.all() > before.1,
             Round::AnswersLost => influx.answers_lost == before.2 + u64::from(answers),
-            // Lines arrive by the new address.
+            // Lines arrive at the new address.
             Round::InfluxMoves | Round::KafkaMoves => model.points() > points,
             Round::Stop | Round::Kill => true,
         };
@@ -131,8 +131,8 @@ fn loses_nothing_between_faulty_networks() {
     assert!(model.check(), "all stays committed");
 }
 
-/// librdkafka waits for the answer to a request to join for as long as `max.poll.interval.ms`: with its default of 5 minutes a silent
-/// connection stopped the bridge for that long. `crates/kafka/src/properties.rs` bounds it.
+/// librdkafka waits for the response to `JoinGroup` for `max.poll.interval.ms`. With its default, a silent connection stopped the bridge for
+/// 5 minutes. `crates/kafka/src/properties.rs` sets the bound.
 #[test]
 fn a_connection_that_falls_silent_during_a_join_stops_reading_for_no_longer_than_the_poll_interval() {
     let mut rng = fastrand::Rng::new();
@@ -147,8 +147,8 @@ fn a_connection_that_falls_silent_during_a_join_stops_reading_for_no_longer_than
     model.end();
 }
 
-/// The only broker moves, as a container does, and its old connections hang: the client has to ask `kafka.brokers` again. Where librdkafka does
-/// not follow the coordinator, the bridge ends and is started again (`crates/kafka/src/moved.rs`).
+/// The only broker moves, like a container, and its old connections hang. The client must use `kafka.brokers` again. If librdkafka does not
+/// follow the coordinator, the bridge ends and is started again (`crates/kafka/src/moved.rs`).
 #[test]
 #[ignore = "takes as long as its faults; tests/long runs it"]
 fn reading_follows_a_broker_that_moves_and_leaves_silent_connections() {

@@ -1,4 +1,4 @@
-//! What becomes of each record between two faulty networks.
+//! The required outcome of each record between two faulty networks.
 
 use super::running::{Process, Running};
 use crate::names;
@@ -15,26 +15,26 @@ use testkit::NewRecord;
 const TOPIC: &str = "t";
 const LETTERS: &str = "letters";
 const PARTITIONS: i32 = 3;
-/// One of this many pieces of data meets a fault. Kafka's sessions exchange many pieces: with more faults the group never becomes
+/// One of this many pieces of data gets a fault. Kafka's group protocol exchanges many pieces: with more faults the group never becomes
 /// stable, and nothing reaches InfluxDB.
 const KAFKA_ONE_IN: u32 = 60;
 const INFLUX_ONE_IN: u32 = 5;
-/// A stop may take this long.
+/// Maximum duration of a stop.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
-/// Silent connections are given up after 3 s, as are brokers that tell no metadata; requests to join after 6 s. A lost member's session ends
-/// after 2 s, a request to InfluxDB after 1 s. Several of these may follow each other, and a loaded machine may take a multiple.
+/// Timeouts: silent connections and missing metadata 3 s, `JoinGroup` 6 s, the session of a lost member 2 s, a request to InfluxDB 1 s.
+/// Several of these may follow each other, and a loaded machine may take a multiple.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What a record has to become.
+/// The required outcome of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// A point.
     Good,
-    /// A dead letter: no JSON.
+    /// A dead letter, because it is not JSON.
     Rejected,
-    /// A dead letter: its field has another type than the field that InfluxDB knows. Its original is read again from Kafka.
+    /// A dead letter, because its field conflicts with the type in InfluxDB. Its original is read again from Kafka.
     Refused,
 }
 
@@ -43,24 +43,24 @@ struct Produced {
     id: String,
     kind: Kind,
     value: String,
-    /// Nanoseconds of the point.
+    /// Time of the point in nanoseconds.
     time: i64,
 }
 
 pub struct Model {
-    // Clients are dropped before their servers: a consumer whose cluster is gone takes most of a minute to close.
+    // Clients are dropped before their servers: a consumer without its cluster takes most of a minute to close.
     pub running: Option<Running>,
     letters: Letters,
     pub kafka: TcpProxy,
     pub influx: TcpProxy,
     cluster: Cluster,
     sink: Sink,
-    /// The records of each partition; their index is their offset.
+    /// The records of each partition. Their index is their offset.
     produced: Vec<Vec<Produced>>,
     begin_ms: i64,
-    /// A name of this test's own.
+    /// This test's own host name.
     host: String,
-    /// How often the bridge ended by itself.
+    /// Number of times the bridge ended by itself.
     pub restarts: u32,
 }
 
@@ -79,7 +79,7 @@ impl Model {
         Self { running: None, kafka, influx, cluster, sink, letters, produced, begin_ms, host, restarts: 0 }
     }
 
-    /// `is_process`: the program's own resolver does not know the name.
+    /// `is_process`: the bridge is a process, whose resolver does not know the name.
     fn text(&self, is_process: bool) -> String {
         let influx = self.influx.address();
         let host = if is_process { influx.ip().to_string() } else { self.host.clone() };
@@ -89,7 +89,7 @@ impl Model {
                 "shutdown_max = '{}s'\n[dead_letter]\ntopic = '{LETTERS}'\n[reject]\nrate_max = 1.0",
                 SHUTDOWN_MAX.as_secs()
             ))
-            // A silent connection is given up within the test.
+            // A silent connection must time out within the test.
             .kafka("librdkafka.'socket.timeout.ms' = 3000")
             .kafka("librdkafka.'max.poll.interval.ms' = 3000")
             .kafka("librdkafka.'statistics.interval.ms' = 500")
@@ -110,24 +110,24 @@ impl Model {
         self.running = Some(Running::Process(Process::start(&text, seed)));
     }
 
-    /// Ends the bridge in this process.
+    /// Stops the bridge in this process.
     pub fn end(&mut self) {
         self.running.take().into_iter().for_each(Running::end);
     }
 
-    /// Ends the process of the bridge by a signal.
+    /// Ends the bridge's process with a signal.
     pub fn end_process(&mut self, kills: bool) {
         let Some(Running::Process(process)) = self.running.take() else { panic!("no process runs") };
         if kills {
             process.kill();
         } else {
-            // Twice the limit: the machine may be busy.
+            // Twice the limit, because the machine may be busy.
             let status = process.stop(2 * SHUTDOWN_MAX + Duration::from_secs(10));
             assert!(status.is_some_and(|status| status.success()), "SIGTERM ended it as {status:?}");
         }
     }
 
-    /// Starts a bridge again that ended by itself, as systemd and Docker do. It may end only because the group's coordinator moved.
+    /// Starts a bridge again that ended by itself, as systemd and Docker do. The only accepted reason is that the group's coordinator moved.
     fn restart_ended(&mut self) {
         if self.running.as_mut().is_some_and(Running::ended) {
             self.end();
@@ -136,13 +136,13 @@ impl Model {
         }
     }
 
-    /// The name of InfluxDB gets another address, and the old one answers no more.
+    /// InfluxDB's name resolves to another address, and the old address no longer answers.
     pub fn move_influx(&self) {
         self.influx.move_away(true);
         names::set_address(&self.host, self.influx.address().ip());
     }
 
-    /// Produces the first record, which gives its field a type, and waits until it is stored.
+    /// Produces the first record, which sets the type of its field, and waits until it is stored.
     pub fn begin(&mut self) {
         self.produce_kind(0, Kind::Good);
         self.wait_until("the first record is stored", |model| !model.sink.points("main").is_empty());
@@ -177,7 +177,7 @@ impl Model {
             time_ms: Some(time_ms),
         };
         self.cluster.send(new);
-        // As the configuration's reference promises it: the digits below the millisecond come from offset and partition.
+        // bridge.toml documents this: the digits below the millisecond come from offset and partition.
         let time = time_ms * 1_000_000 + (offset * 1009 + partition as i64 * 499_979) % 1_000_000;
         self.produced[partition].push(Produced { id, kind, value, time });
     }
@@ -190,7 +190,7 @@ impl Model {
         self.sink.points("main").len()
     }
 
-    /// Lines that were stored more than once.
+    /// Number of lines that were stored more than once.
     pub fn stored_again(&self) -> u64 {
         self.sink.lines_stored().saturating_sub(self.points() as u64)
     }
@@ -199,8 +199,8 @@ impl Model {
         self.letters.count()
     }
 
-    /// Checks that every record below the committed offset is settled, and that no record has a second point; returns whether all records
-    /// are committed. The committed offsets are read first: what is settled stays so.
+    /// Asserts that every record below the committed offset is settled, and that no record has a second point. Returns whether all records
+    /// are committed. The committed offsets are read first, because settled records stay settled.
     pub fn check(&self) -> bool {
         let committed = self.cluster.committed(TOPIC, PARTITIONS);
         let letters = self.letters.read();
@@ -234,7 +234,7 @@ impl Model {
         complete
     }
 
-    /// Checks until the condition comes; fails after [`PATIENCE`]. Returns how long that took.
+    /// Checks until the condition is true; fails after [`PATIENCE`]. Returns the time that took.
     pub fn wait_until(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> bool) -> Duration {
         let begin = Instant::now();
         loop {
@@ -265,10 +265,10 @@ impl Drop for Model {
     }
 }
 
-/// The dead letters, read past the proxy.
+/// The dead letters, read without the proxy.
 struct Letters {
     consumer: BaseConsumer,
-    /// The values of all that were read, and how many letters those were.
+    /// The values read so far, and their number.
     read: RefCell<(BTreeSet<Vec<u8>>, i64)>,
 }
 
@@ -285,7 +285,7 @@ impl Letters {
         Self { consumer, read: RefCell::default() }
     }
 
-    /// The values of all letters that are there now.
+    /// The values of all current letters.
     fn read(&self) -> BTreeSet<Vec<u8>> {
         let (_, end) = self.consumer.fetch_watermarks(LETTERS, 0, PATIENCE).unwrap();
         let (values, next) = &mut *self.read.borrow_mut();

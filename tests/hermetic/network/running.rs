@@ -1,4 +1,4 @@
-//! The bridge under test: in this process, where names can be moved, or as a process of its own, which can be killed.
+//! The bridge under test: in this process, where host names can be moved, or as its own process, which can be killed.
 
 use crate::names;
 use crate::signals::signal;
@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-/// How long the page of the bridge is waited for.
+/// Timeout for the bridge's pages.
 const PAGE_MAX: Duration = Duration::from_secs(5);
-/// Metrics that say why records stand still.
+/// Metrics that explain why records are not settled.
 const TELLING: [&str; 12] = [
     "assigned_partitions",
     "batches_in_flight",
@@ -40,7 +40,7 @@ pub enum Running {
 }
 
 impl Running {
-    /// In this process, with short delays and connections that live for half a second.
+    /// Starts the bridge in this process, with short delays and connections that live for half a second.
     pub fn here(text: &str, seed: u64) -> Self {
         start_log();
         let config = configuration::parse(Path::new("network.toml"), text, &|_| None);
@@ -59,7 +59,7 @@ impl Running {
         Self::Here(Box::new(Bridge(pipeline)))
     }
 
-    /// Whether it has ended by itself.
+    /// Whether the bridge has ended by itself.
     pub fn ended(&mut self) -> bool {
         match self {
             Self::Here(bridge) => bridge.0.is_finished(),
@@ -67,7 +67,7 @@ impl Running {
         }
     }
 
-    /// Stops it; what the network keeps it from doing in time is left to the next one.
+    /// Stops the bridge. Records that faults keep unsettled are read again by the next one.
     pub fn end(self) {
         match self {
             Self::Here(bridge) => {
@@ -83,7 +83,7 @@ impl Running {
         }
     }
 
-    /// What it says of itself.
+    /// The bridge's metrics and readiness.
     pub fn describe(&self) -> String {
         let (address, log) = match self {
             Self::Here(bridge) => {
@@ -108,7 +108,7 @@ impl Running {
     }
 }
 
-/// An answer of the admin endpoint, or why there is none.
+/// A response of the admin endpoint, or the error.
 fn get(address: SocketAddr, path: &str) -> String {
     let ask = || {
         let mut stream = TcpStream::connect_timeout(&address, PAGE_MAX)?;
@@ -121,7 +121,7 @@ fn get(address: SocketAddr, path: &str) -> String {
     ask().unwrap_or_else(|error| format!("no answer to {path}: {error}"))
 }
 
-/// The program as a process.
+/// The bridge as a process.
 pub struct Process {
     child: Child,
     folder: PathBuf,
@@ -150,7 +150,7 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM. Returns how it ended, or None if it did not end in time.
+    /// SIGTERM. Returns the exit status, or None if the process did not end in time.
     pub fn stop(mut self, within: Duration) -> Option<ExitStatus> {
         signal(self.child.id(), "TERM");
         let until = Instant::now() + within;
@@ -176,7 +176,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended already.
         let _ended = (self.child.kill(), self.child.wait());
         let _in_use = fs::remove_dir_all(&self.folder);
     }

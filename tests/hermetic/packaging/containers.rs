@@ -1,11 +1,11 @@
-//! What the image, docker/compose.yml and the manifests want of the files beside them, without a container engine.
+//! The files that the image, docker/compose.yml and the manifests need, checked without a container engine.
 
 use super::{read, root};
 
-/// InfluxDB's image passes over scripts that may not be executed without a word, and the buckets would be missing.
+/// InfluxDB's image silently skips scripts that are not executable, and their buckets would be missing.
 #[cfg(unix)]
 #[test]
-fn scripts_that_containers_run_may_be_executed() {
+fn scripts_for_containers_are_executable() {
     use std::os::unix::fs::PermissionsExt;
 
     for script in ["docker/generator.sh", "docker/influxdb/init/buckets.sh"] {
@@ -15,7 +15,7 @@ fn scripts_that_containers_run_may_be_executed() {
 }
 
 #[test]
-fn images_have_the_versions_of_the_package_and_its_toolchain() {
+fn image_versions_match_the_package_and_the_toolchain() {
     let dockerfile = read(&root().join("docker/Dockerfile"));
     let version = env!("CARGO_PKG_VERSION");
     assert!(

@@ -1,4 +1,4 @@
-//! What Grafana and Prometheus get in docker/, without either; tests/live/dashboards.rs runs the queries.
+//! Grafana's and Prometheus' files in docker/, checked without either program. tests/live/dashboards.rs runs the queries.
 
 use crate::given::{self, Language, Query, dashboards, docker, prometheus_rules, read, rules, sources, yaml};
 use regex::Regex;
@@ -26,7 +26,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn dashboards_are_whole() {
+fn dashboards_are_complete() {
     let sources = sources();
     let mut uids = BTreeSet::new();
     for dashboard in dashboards() {
@@ -47,13 +47,13 @@ fn dashboards_are_whole() {
             assert_eq!(panel["datasource"]["type"], source.kind, "{file}: {title}");
         }
     }
-    // One of each example, and the bridge's own.
+    // One dashboard for each example, and one for the bridge.
     let want = ["bridge", "broker-metrics", "ec2", "labs", "telegraf-agent", "telegraf-json-doc", "tweets"];
     assert_eq!(uids, want.map(str::to_owned).into());
 }
 
 #[test]
-fn queries_have_sources_and_variables_that_are_there() {
+fn queries_name_existing_sources_and_variables() {
     let sources = sources();
     for query in all_queries() {
         assert!(sources.contains_key(&query.source), "{}: no source {}", query.place, query.source);
@@ -69,12 +69,11 @@ fn queries_have_sources_and_variables_that_are_there() {
     }
 }
 
-/// tests/live/dashboards.rs asks a real page; this finds a renamed metric at once.
+/// tests/live/dashboards.rs queries real metrics; this test finds a renamed metric at once.
 #[test]
 fn metrics_that_are_asked_for_exist() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin");
-    let source = ["metrics.rs", "metrics/kafka.rs", "metrics/influx.rs"].map(|file| read(&folder.join(file)));
-    let exists = |name: &str| source.iter().any(|text| text.contains(&format!("\"{name}\"")));
+    let source = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/admin/metrics.rs"));
+    let exists = |name: &str| source.contains(&format!("\"{name}\""));
     let sources = sources();
     let mut names = BTreeSet::new();
     for query in all_queries() {
@@ -91,7 +90,7 @@ fn metrics_that_are_asked_for_exist() {
 }
 
 #[test]
-fn rules_of_grafana_and_prometheus_say_the_same() {
+fn rules_of_grafana_and_prometheus_agree() {
     let mut of_prometheus = prometheus_rules();
     for rule in rules() {
         let Some(same) = of_prometheus.remove(&rule.title) else {
@@ -107,7 +106,7 @@ fn rules_of_grafana_and_prometheus_say_the_same() {
 }
 
 #[test]
-fn rules_are_whole() {
+fn rules_are_complete() {
     let boards = dashboards();
     let mut uids = BTreeSet::new();
     for rule in rules() {
@@ -116,10 +115,10 @@ fn rules_are_whole() {
         assert_eq!(rule.json["condition"], "C", "{title}");
         for key in ["summary", "description"] {
             let text = rule.json["annotations"][key].as_str().unwrap();
-            // Grafana would put a variable of its environment there.
+            // Grafana would replace it by an environment variable.
             assert!(!text.is_empty() && !text.contains("${"), "{title}: {key}");
         }
-        // A notification links to what the annotations name, a list of Grafana's to what the keys do.
+        // A notification links to the panel in the annotations, Grafana's list to the one in the keys.
         assert_eq!(rule.json["annotations"]["__dashboardUid__"], rule.json["dashboardUid"], "{title}");
         let panel = rule.json["panelId"].to_string();
         assert_eq!(rule.json["annotations"]["__panelId__"], *panel, "{title}");
@@ -130,10 +129,10 @@ fn rules_are_whole() {
     assert_eq!(uids.len(), 13);
 }
 
-/// Grafana makes a frame's name of Flux's `_measurement`, and a field's of `_field`, so neither is a label: an alarm whose series only
-/// they tell apart is an error.
+/// Grafana turns Flux's `_measurement` and `_field` into names, so neither is a label. An alarm whose series differ only in these is an
+/// error.
 #[test]
-fn labels_that_are_named_are_labels_in_grafana() {
+fn labels_in_rules_are_labels_in_grafana() {
     for rule in rules() {
         for label in found(r"\$labels\.(\w+)", &rule.json["annotations"].to_string()) {
             assert!(!label.starts_with('_'), "{}: {label}", rule.title);
@@ -148,10 +147,10 @@ fn labels_that_are_named_are_labels_in_grafana() {
     }
 }
 
-/// Where nothing is wrong there are no values, but Grafana fills in the texts all the same: a function of a missing value is an error
-/// in its log at each evaluation.
+/// Grafana evaluates the texts also when no alarm fires and there are no values. A function of a missing value would log an error at each
+/// evaluation.
 #[test]
-fn functions_of_values_wait_for_values() {
+fn texts_check_for_values_before_they_use_them() {
     let bare = Regex::new(r"^\$values\.[A-C]\.Value$").unwrap();
     for rule in rules() {
         for action in found(r"\{\{([^{}]*\$values[^{}]*)\}\}", &rule.json["annotations"].to_string()) {
@@ -163,21 +162,21 @@ fn functions_of_values_wait_for_values() {
 }
 
 #[test]
-fn alarms_go_to_contact_points_that_are_there() {
+fn alarms_go_to_existing_contact_points() {
     let points = yaml("grafana/alerting/contact-points.yml");
     let points: Vec<&Value> =
         points["contactPoints"].as_array().unwrap().iter().map(|point| &point["name"]).collect();
     assert_eq!(points, ["slack", "webhook"]);
     let policy = &yaml("grafana/alerting/policies.yml")["policies"][0];
-    // Grafana brings this one.
+    // Grafana's built-in contact point.
     assert_eq!(policy["receiver"], "grafana-default-email");
     let routes = policy["routes"].as_array().unwrap();
     assert_eq!(routes.iter().map(|route| &route["receiver"]).collect::<Vec<_>>(), points);
-    assert_eq!(routes[0]["continue"], true, "the second is asked too");
+    assert_eq!(routes[0]["continue"], true, "the second route is used, too");
 }
 
 #[test]
-fn yaml_is_yaml() {
+fn yaml_files_parse() {
     let all = files(&docker());
     let is_yaml = |path: &&PathBuf| path.extension().is_some_and(|end| end == "yml" || end == "yaml");
     let mut count = 0;
@@ -192,7 +191,7 @@ fn yaml_is_yaml() {
 }
 
 #[test]
-fn compose_mounts_what_there_is_and_sets_what_is_asked_for() {
+fn compose_mounts_existing_files_and_sets_required_variables() {
     let compose = yaml("compose.yml");
     let mut mounted = Vec::new();
     for (name, service) in compose["services"].as_object().unwrap() {
@@ -215,19 +214,19 @@ fn compose_mounts_what_there_is_and_sets_what_is_asked_for() {
     }
     let set = &compose["services"]["grafana"]["environment"];
     for file in ["datasources.yml", "alerting/contact-points.yml", "alerting/policies.yml"] {
-        let asked = found(r"\$\{?([A-Z][A-Z_]+)", &read(&docker().join("grafana").join(file)));
-        assert!(!asked.is_empty(), "{file}");
-        for name in asked {
+        let required = found(r"\$\{?([A-Z][A-Z_]+)", &read(&docker().join("grafana").join(file)));
+        assert!(!required.is_empty(), "{file}");
+        for name in required {
             assert!(set[&name].is_string(), "{file}: compose.yml does not set {name}");
         }
     }
-    let told = found(r"(?m)^([A-Z_]+)=", &read(&docker().join(".env.example")));
-    assert_eq!(found(r"\$\{([A-Z_]+)", &read(&docker().join("compose.yml"))), told, "of .env.example");
+    let documented = found(r"(?m)^([A-Z_]+)=", &read(&docker().join(".env.example")));
+    assert_eq!(found(r"\$\{([A-Z_]+)", &read(&docker().join("compose.yml"))), documented, "of .env.example");
 }
 
-/// Grafana does not start with a contact point without a URL.
+/// Grafana does not start with a contact point that has no URL.
 #[test]
-fn an_empty_url_has_something_in_its_place() {
+fn an_empty_url_is_replaced() {
     let environment = &given::yaml("compose.yml")["services"]["grafana"]["environment"];
     for (url, alerts) in [("SLACK_WEBHOOK_URL", "SLACK_ALERTS"), ("ALERT_WEBHOOK_URL", "WEBHOOK_ALERTS")] {
         assert_eq!(environment[url], format!("${{{url}:-http://localhost/{url}-is-empty}}"));

@@ -1,4 +1,4 @@
-//! The unit of the Debian package, and what the program tells systemd.
+//! The unit of the Debian package, and the program's notifications to systemd.
 
 use super::{read, root};
 use crate::signals::signal;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Neither Kafka nor InfluxDB is there.
+/// An address without Kafka and InfluxDB.
 const CONFIG: &str = "shutdown_max = '3s'\n[kafka]\nbrokers = '127.0.0.1:1'\ntopics = 't'\n[[mapping]]\n\
     [influx]\nurl = 'http://127.0.0.1:1'\norg = 'o'\nbucket = 'b'\ntoken = 't'\n[admin]\nlisten = ''\n";
 
@@ -28,7 +28,7 @@ fn service(folder: &Path) -> Command {
     command
 }
 
-/// systemd's end of what it wants to be told.
+/// systemd's end of the notification socket.
 fn listener(folder: &Path) -> (UnixDatagram, PathBuf) {
     let path = folder.join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -36,14 +36,14 @@ fn listener(folder: &Path) -> (UnixDatagram, PathBuf) {
     (socket, path)
 }
 
-fn told(socket: &UnixDatagram) -> String {
+fn notified(socket: &UnixDatagram) -> String {
     let mut state = [0; 1_000];
     let length = socket.recv(&mut state).unwrap();
     String::from_utf8(state[..length].to_vec()).unwrap()
 }
 
 #[test]
-fn the_unit_is_of_this_program() {
+fn the_unit_starts_this_program() {
     let unit = read(&root().join("docker/debian/kafka-influx-bridge.service"));
     let value = |key: &str| {
         let found = unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
@@ -66,16 +66,16 @@ fn the_unit_is_of_this_program() {
 }
 
 #[test]
-fn systemd_hears_when_it_is_ready_and_when_it_stops() {
-    let folder = folder("told");
+fn systemd_is_notified_of_readiness_and_stop() {
+    let folder = folder("notified");
     let (socket, path) = listener(&folder);
     fs::write(folder.join("bridge.toml"), CONFIG).unwrap();
     let mut child = service(&folder).env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
-    assert_eq!(told(&socket), "READY=1");
-    // From now on SIGHUP does not end it, and SIGTERM ends it well.
+    assert_eq!(notified(&socket), "READY=1");
+    // From now on SIGHUP does not end the process, and SIGTERM ends it with status 0.
     signal(child.id(), "HUP");
     signal(child.id(), "TERM");
-    assert_eq!(told(&socket), "STOPPING=1\nEXTEND_TIMEOUT_USEC=10000000");
+    assert_eq!(notified(&socket), "STOPPING=1\nEXTEND_TIMEOUT_USEC=10000000");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 
     fs::write(folder.join("bridge.toml"), format!("{CONFIG}nonsense = 1\n")).unwrap();
@@ -92,7 +92,7 @@ fn lines_in_the_journal_have_their_priority() {
     let (socket, path) = listener(&folder);
     let config = folder.join("bridge.toml");
     let log = folder.join("log");
-    // Whether what JOURNAL_STREAM names is standard error, and how text and JSON begin then.
+    // JOURNAL_STREAM names standard error or another file; prefix of a text line and of a JSON line for each.
     for (format, is_journal) in [("text", true), ("json", true), ("text", false)] {
         let text = format!("{CONFIG}[log]\nformat = '{format}'\n");
         fs::write(&config, &text).unwrap();
@@ -102,8 +102,8 @@ fn lines_in_the_journal_have_their_priority() {
         let mut command = service(&folder);
         command.env("NOTIFY_SOCKET", &path).env("JOURNAL_STREAM", stream).stderr(errors);
         let mut child = command.spawn().unwrap();
-        assert_eq!(told(&socket), "READY=1");
-        // An error that is told in several lines.
+        assert_eq!(notified(&socket), "READY=1");
+        // An error of several lines.
         fs::write(&config, format!("{text}nonsense = 1\n")).unwrap();
         signal(child.id(), "HUP");
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -112,7 +112,7 @@ fn lines_in_the_journal_have_their_priority() {
             std::thread::sleep(Duration::from_millis(10));
         }
         signal(child.id(), "TERM");
-        assert!(told(&socket).starts_with("STOPPING=1"));
+        assert!(notified(&socket).starts_with("STOPPING=1"));
         assert!(child.wait().unwrap().success());
 
         let shown = read(&log);

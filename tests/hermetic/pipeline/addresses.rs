@@ -27,7 +27,7 @@ fn records_flow_to_the_second_address_until_the_first_is_back() {
     assert!(addresses.is_down(preferred));
 
     first.answer(None);
-    wait_until("the first is asked and works", || !addresses.is_down(preferred));
+    wait_until("the first address works", || !addresses.is_down(preferred));
     produce(200..300);
     first.wait_for_points("main", 200);
     wait_until("all is committed", || cluster.committed("t", 1) == [Some(300)]);
@@ -35,9 +35,9 @@ fn records_flow_to_the_second_address_until_the_first_is_back() {
     bridge.stop();
 }
 
-/// Somebody else answers at the first address: the second one is used.
+/// Another server answers at the first address, so the second one is used.
 #[test]
-fn an_address_where_influxdb_is_not_is_passed_over() {
+fn an_address_without_influxdb_is_skipped() {
     for (status, body) in [
         (404, "<html>not found</html>"),
         (404, r#"{"message":"no route"}"#),
@@ -60,9 +60,9 @@ fn an_address_where_influxdb_is_not_is_passed_over() {
     }
 }
 
-/// InfluxDB says that the destination is missing: another address has the same database, so it is not asked.
+/// InfluxDB reports a missing destination. Another address has the same database, so it is not tried.
 #[test]
-fn a_missing_destination_passes_over_no_address() {
+fn a_missing_destination_keeps_the_address() {
     let f = |body: &str, cause: &str, is_v1: bool| {
         let (first, second) = (Sink::down(Reply::status(404).body(body)), Sink::start());
         let cluster = Cluster::with_topic("t", 1);
@@ -92,7 +92,7 @@ fn a_missing_destination_passes_over_no_address() {
     f(r#"{"code":"not found","message":"no dbrp mapping found"}"#, "mapping_missing", true);
 }
 
-/// Linux has all of 127.0.0.0/8.
+/// Linux serves all of 127.0.0.0/8.
 #[cfg(target_os = "linux")]
 mod names {
     use super::*;
@@ -105,7 +105,7 @@ mod names {
 
     const NEW_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-    /// A name that stands for the first of two servers with one port, and a bridge that writes to this name.
+    /// A name that resolves to the first of two servers with the same port, and a bridge that writes to this name.
     struct Moving {
         name: &'static str,
         cluster: Cluster,
@@ -134,7 +134,7 @@ mod names {
             names::set_address(self.name, NEW_ADDRESS);
         }
 
-        /// Produces one record after another until the new server has one.
+        /// Produces one record after another until the new server gets one.
         fn produce_until_moved(&self) -> usize {
             let mut produced = 1;
             wait_until("lines arrive at the new address", || {
@@ -145,7 +145,7 @@ mod names {
             produced
         }
 
-        /// All is committed, and each record is stored at one of the addresses.
+        /// Asserts that all records are committed, and that each is stored at one of the addresses.
         fn end(self, produced: usize) {
             wait_until("all is committed", || self.cluster.committed("t", 1) == [Some(produced as i64)]);
             let mut ids = [self.old.ids("main"), self.new.ids("main")].concat();
@@ -156,9 +156,9 @@ mod names {
         }
     }
 
-    /// The old server still answers, as one that was replaced and is kept for a while: only the age ends its connections.
+    /// The old server still answers, like a replaced server that is kept for a while: only the age limit ends its connections.
     #[test]
-    fn a_name_is_resolved_again_when_its_connections_reach_their_greatest_age() {
+    fn a_name_is_resolved_again_when_its_connections_reach_their_maximum_age() {
         let moving = Moving::start("aged.localhost", Duration::from_millis(300));
         moving.move_name();
         let produced = moving.produce_until_moved();
@@ -166,7 +166,7 @@ mod names {
     }
 
     #[test]
-    fn connections_below_their_greatest_age_are_kept() {
+    fn connections_below_their_maximum_age_are_kept() {
         let moving = Moving::start("young.localhost", Dialing::default().age_max);
         moving.move_name();
         moving.cluster.produce("t", 0, (0..20).map(|id| record(&id.to_string())));
@@ -175,7 +175,7 @@ mod names {
         moving.end(21);
     }
 
-    /// The old server hangs: no connection to it is used twice.
+    /// The old server hangs. No connection to it is used twice.
     #[test]
     fn a_name_is_resolved_again_when_its_old_address_falls_silent() {
         let moving = Moving::start("silent.localhost", Dialing::default().age_max);

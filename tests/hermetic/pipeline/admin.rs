@@ -1,4 +1,4 @@
-//! What the admin endpoint says of a bridge that runs.
+//! The admin endpoint of a running bridge.
 
 use crate::exposition::Page;
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
@@ -17,26 +17,30 @@ pub fn get(address: SocketAddr, path: &str) -> String {
 }
 
 #[test]
-fn lag_holds_what_is_not_stored_and_then_nothing() {
+fn lag_counts_unstored_records_and_ends_at_zero() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::down(Reply::status(401)));
     cluster.produce("t", 0, (0..500).map(|n| record(&n.to_string())));
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     let bridge = setup.start();
     let address = bridge.0.admin_address().unwrap();
-    let says = |line: &str| get(address, "/metrics").lines().any(|said| said == line);
+    let has_line = |line: &str| get(address, "/metrics").lines().any(|found| found == line);
     wait_until("all is read, and nothing settled", || {
-        says(r#"kafka_influx_bridge_unread_records{topic="t",partition="0"} 0"#)
-            && says(r#"kafka_influx_bridge_lag_records{topic="t",partition="0"} 500"#)
+        has_line(r#"kafka_influx_bridge_unread_records{topic="t",partition="0"} 0"#)
+            && has_line(r#"kafka_influx_bridge_lag_records{topic="t",partition="0"} 500"#)
     });
-    assert!(says(r#"kafka_influx_bridge_holding{cause="unauthorized",destination="all destinations"} 1"#));
+    assert!(has_line(
+        r#"kafka_influx_bridge_holding{cause="unauthorized",destination="all destinations"} 1"#
+    ));
     assert!(get(address, "/healthz").starts_with("HTTP/1.0 200 "));
-    // A pod that is not ready would be taken out of service, and InfluxDB's with it where both share one.
+    // Readiness stays 200: a pod that is not ready would be taken out of service, with the InfluxDB that shares it.
     let ready = get(address, "/readyz");
-    assert!(ready.starts_with("HTTP/1.0 200 ") && ready.contains("holding: unauthorized, "), "{ready}");
+    assert!(ready.starts_with("HTTP/1.0 200 ") && ready.contains("blocked: unauthorized, "), "{ready}");
     assert!(get(address, "/readyz?strict").starts_with("HTTP/1.0 503 "));
     sink.answer(None);
-    wait_until("all is settled", || says(r#"kafka_influx_bridge_lag_records{topic="t",partition="0"} 0"#));
-    assert!(says("kafka_influx_bridge_lines_stored_total 500"));
+    wait_until("all is settled", || {
+        has_line(r#"kafka_influx_bridge_lag_records{topic="t",partition="0"} 0"#)
+    });
+    assert!(has_line("kafka_influx_bridge_lines_stored_total 500"));
     bridge.stop();
 }
 
@@ -45,9 +49,9 @@ fn page(address: SocketAddr) -> Page {
     Page::read(answer.split_once("\r\n\r\n").unwrap().1)
 }
 
-/// What a partition's metrics are, and that the page is in order, with all that a hold brings along.
+/// Metrics of a partition, and the format of the page during a block.
 #[test]
-fn metrics_tell_buffered_from_durable_and_how_old_it_is() {
+fn metrics_show_buffered_and_durable_records_and_their_age() {
     let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::down(Reply::status(401)));
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     let produce = |values: &[String]| {
@@ -65,45 +69,46 @@ fn metrics_tell_buffered_from_durable_and_how_old_it_is() {
     let of = |page: &Page, of: &str, partition: &str| {
         page.number(&name(of), &[("topic", "t"), ("partition", partition)])
     };
-    // Whole numbers.
+    // Values are whole numbers.
     let total = |page: &Page, of: &str| page.number(&name(of), &[]).unwrap() as u64;
     wait_until("all is read, and nothing settled", || {
         let page = page(address);
         of(&page, "buffered_records", "1") == Some(202.0) && of(&page, "behind_seconds", "1").is_some()
     });
-    let held = page(address);
-    let behind = of(&held, "behind_seconds", "1").unwrap();
+    let blocked = page(address);
+    let behind = of(&blocked, "behind_seconds", "1").unwrap();
     assert!((3_000.0..3_600.0).contains(&behind), "{behind}");
-    assert_eq!(of(&held, "read_offset", "1"), Some(202.0));
-    assert_eq!(of(&held, "committed_offset", "1"), None);
-    assert_eq!(total(&held, "buffered_lines"), 200);
-    assert_eq!(total(&held, "batches_in_flight"), 1);
-    // The mock cluster does not tell what it keeps.
-    assert_eq!(of(&held, "retention_left_seconds", "1"), None);
-    let rejected = |reason| held.number(&name("topic_rejected_total"), &[("topic", "t"), ("reason", reason)]);
+    assert_eq!(of(&blocked, "read_offset", "1"), Some(202.0));
+    assert_eq!(of(&blocked, "committed_offset", "1"), None);
+    assert_eq!(total(&blocked, "buffered_lines"), 200);
+    assert_eq!(total(&blocked, "batches_in_flight"), 1);
+    // The mock cluster does not report retention.
+    assert_eq!(of(&blocked, "retention_left_seconds", "1"), None);
+    let rejected =
+        |reason| blocked.number(&name("topic_rejected_total"), &[("topic", "t"), ("reason", reason)]);
     assert_eq!([rejected("undecodable"), rejected("empty"), rejected("time")], [Some(1.0), Some(1.0), None]);
     sink.answer(None);
-    // Those are told every few seconds, and each second.
+    // Statistics come every few seconds, ages every second.
     wait_until("all is settled and committed", || {
         let page = page(address);
         of(&page, "committed_offset", "1") == Some(202.0) && of(&page, "behind_seconds", "1") == Some(0.0)
     });
-    let well = page(address);
-    assert_eq!(of(&well, "buffered_records", "1"), Some(0.0));
-    assert_eq!(of(&well, "lag_records", "1"), Some(0.0));
+    let healthy = page(address);
+    assert_eq!(of(&healthy, "buffered_records", "1"), Some(0.0));
+    assert_eq!(of(&healthy, "lag_records", "1"), Some(0.0));
     for none in ["buffered_lines", "batches_in_flight", "requests_in_flight"] {
-        assert_eq!(total(&well, none), 0, "{none}");
+        assert_eq!(total(&healthy, none), 0, "{none}");
     }
-    let batches = total(&well, "batch_lines_count");
-    assert_eq!((total(&well, "batch_lines_sum"), total(&well, "batch_bytes_count")), (200, batches));
-    assert_eq!(well.numbers(&name("batches_total")).iter().sum::<f64>() as u64, batches);
-    assert_eq!(well.number(&name("kafka_group_member"), &[("consumer", "0")]), Some(1.0));
-    assert!(well.numbers(&name("kafka_broker_received_bytes_total"))[0] > 1_000.0);
+    let batches = total(&healthy, "batch_lines_count");
+    assert_eq!((total(&healthy, "batch_lines_sum"), total(&healthy, "batch_bytes_count")), (200, batches));
+    assert_eq!(healthy.numbers(&name("batches_total")).iter().sum::<f64>() as u64, batches);
+    assert_eq!(healthy.number(&name("kafka_group_member"), &[("consumer", "0")]), Some(1.0));
+    assert!(healthy.numbers(&name("kafka_broker_received_bytes_total"))[0] > 1_000.0);
     bridge.stop();
 }
 
 #[test]
-fn metrics_name_a_topic_on_hold_and_how_old_what_it_keeps_is() {
+fn metrics_show_a_blocked_topic_and_the_age_of_its_records() {
     let (cluster, sink) = (Cluster::with_topic("typo", 1), Sink::start());
     cluster.produce("typo", 0, (0..3_000).map(|n| record(&n.to_string())));
     let bridge =
@@ -111,7 +116,7 @@ fn metrics_name_a_topic_on_hold_and_how_old_what_it_keeps_is() {
     let address = bridge.0.admin_address().unwrap();
     let name = |name: &str| format!("kafka_influx_bridge_{name}");
     let mut before = 0.0;
-    wait_until("the topic holds, and gets older", || {
+    wait_until("the topic is blocked, and its age grows", || {
         let page = page(address);
         let holds = page.number(&name("topic_holding_seconds"), &[("topic", "typo")]).is_some();
         let labels = [("topic", "typo"), ("partition", "0")];
@@ -120,25 +125,25 @@ fn metrics_name_a_topic_on_hold_and_how_old_what_it_keeps_is() {
         before = behind;
         is_older
     });
-    let held = page(address);
-    let rejected = held.number(&name("topic_rejected_total"), &[("topic", "typo"), ("reason", "time")]);
+    let blocked = page(address);
+    let rejected = blocked.number(&name("topic_rejected_total"), &[("topic", "typo"), ("reason", "time")]);
     assert_eq!(rejected, Some(99.0));
     bridge.stop();
 }
 
 #[test]
-fn the_last_records_rejected_and_refused_are_told_with_their_reason() {
+fn the_status_shows_the_last_rejected_and_refused_records_with_reasons() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, [&record("a"), "no JSON", r#"{"id":"a","v":"text"}"#]);
     let bridge =
         Setup::new(&cluster, &sink, "'t'").mapping("tag_keys = ['id']\nstring_fields = ['v']").start();
     let address = bridge.0.admin_address().unwrap();
-    wait_until("the rejected record is told", || {
+    wait_until("the rejected record is shown", || {
         let status = get(address, "/status.json");
         let last = r#""element":null,"offset":1,"partition":0,"reason":"undecodable","text":"no JSON","#;
         status.contains(last) && status.contains(r#""why":"it is not JSON: "#)
     });
-    wait_until("the refused line is told", || {
+    wait_until("the refused line is shown", || {
         let status = get(address, "/status.json");
         status.contains(r#""offset":2,"partition":0,"reason":"refused","text":"t,id=a v=\"text\" "#)
     });

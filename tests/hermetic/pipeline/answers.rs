@@ -1,7 +1,7 @@
-//! The running bridge meets each row of the table of answers in docs/faults.md. No record is committed unless its line is stored or
-//! dead-lettered with evidence. A row of the document without a case here fails, and the other way round.
+//! The running bridge meets each row of the table of answers in docs/faults.md. No record is committed unless its line is stored, or
+//! dead-lettered with proof. A row without a case here fails, and so does a case without a row.
 
-use super::front::{Fault, Front};
+use super::broken_server::{BrokenServer, Fault};
 use super::letters::Folder;
 use super::reload::reload;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
@@ -16,22 +16,22 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use testkit::receiver::{Ending, Faults, Reply, WriteRequest};
 
-/// Records of each topic. The last one has the id `bad`: some cases are about that one alone.
+/// Number of records of each topic. The last one has the id `bad`; some cases concern it alone.
 const RECORDS: usize = 8;
 
 type Answer = Box<dyn Fn(&WriteRequest) -> Option<Reply> + Send + Sync>;
 
-/// What the running bridge makes of the answers while the fault lasts.
+/// The expected behaviour while the fault lasts.
 enum Expect {
-    /// All is stored nevertheless, and nothing is reported.
+    /// All records are stored, and nothing is reported.
     Stored,
     /// The record `bad` is dead-lettered, all others are stored.
     Refused,
     /// An alarm of this cause, and nothing is committed.
     Blocked(&'static str),
-    /// The same for a cause that is expected to pass.
+    /// The same with a retry alarm, for a cause that usually ends by itself.
     Retried(&'static str),
-    /// The topic is blocked by a limit; all others of its lines are stored.
+    /// A limit blocks the topic; all other lines of the topic are stored.
     Limited,
 }
 
@@ -52,13 +52,13 @@ fn case(
     Case { row, answer: Box::new(answer), expect, is_large: false }
 }
 
-/// A case in which every request is answered so.
+/// A case in which every request gets this answer.
 fn always(row: (&'static str, &'static str), status: u16, body: &str, expect: Expect) -> Case {
     let reply = Reply::status(status).body(body);
     case(row, expect, move |_| Some(reply.clone()))
 }
 
-/// A case in which requests with the record `bad` are answered so.
+/// A case in which requests with the record `bad` get this answer.
 fn for_bad(row: (&'static str, &'static str), status: u16, body: &str, expect: Expect) -> Case {
     let reply = Reply::status(status).body(body);
     case(row, expect, move |request| bad_line(request).map(|_| reply.clone()))
@@ -220,7 +220,7 @@ fn cases_about_lines() -> Vec<Case> {
     cases
 }
 
-/// A bridge, what it reads and what answers it: each case has a topic and a bucket of its own, so that all share one bridge.
+/// A bridge with its Kafka and receiver. Each case has its own topic and bucket, so that all share one bridge.
 struct Met {
     cases: Vec<Case>,
     cluster: Cluster,
@@ -229,7 +229,7 @@ struct Met {
 }
 
 impl Met {
-    /// Starts the receiver of these cases too.
+    /// Also starts the receiver for these cases.
     fn new(name: &str, cases: Vec<Case>) -> (Self, Sink) {
         let is_well = Arc::<AtomicBool>::default();
         let cluster = Cluster::start();
@@ -278,7 +278,7 @@ impl Met {
         self.cluster.committed(&topic(index), 1).first().copied().flatten()
     }
 
-    /// Whether the case came to what is expected of it while the fault lasts.
+    /// Whether the case shows its expected behaviour while the fault lasts.
     fn is_as_expected(&self, index: usize, alarms: &[Alarm]) -> bool {
         let is_raised = |cause: &str, holds: bool| {
             alarms.iter().any(|alarm| {
@@ -298,7 +298,7 @@ impl Met {
         }
     }
 
-    /// Waits until the cases from `first` on came to what is expected of them.
+    /// Waits until the cases from `first` on show their expected behaviour.
     fn wait_for_alarms(&self, bridge: &Bridge, first: usize) {
         for (index, case) in self.cases.iter().enumerate().skip(first) {
             wait_until(&format!("case {index} of {:?} is met", case.row), || {
@@ -314,7 +314,7 @@ impl Met {
             match case.expect {
                 Expect::Stored | Expect::Refused => {}
                 Expect::Limited => {
-                    // Others of the batch may be committed, the line that the limit keeps out is not.
+                    // Other records of the batch may be committed; the line that the limit excludes is not.
                     assert!(
                         self.committed(index).is_none_or(|next| next < RECORDS as i64),
                         "case {index} of {row:?}"
@@ -327,7 +327,7 @@ impl Met {
         }
     }
 
-    /// The fault is over: everything is stored that was not refused with evidence.
+    /// Ends the fault, and asserts that everything is stored that was not refused with proof.
     fn recover(self, sink: &Sink, bridge: Bridge, points: impl Fn(&Sink, &str) -> BTreeSet<String>) {
         self.is_well.store(true, Relaxed);
         for (index, case) in self.cases.iter().enumerate() {
@@ -335,7 +335,7 @@ impl Met {
                 self.committed(index) == Some(RECORDS as i64)
             });
         }
-        wait_until("all alarms are over", || bridge.0.writer.alarms().is_empty());
+        wait_until("all alarms end", || bridge.0.writer.alarms().is_empty());
         bridge.stop();
         let letters = self.folder.letters();
         for (index, case) in self.cases.iter().enumerate() {
@@ -376,7 +376,7 @@ fn answers_about_the_server_or_the_request_lose_nothing() {
 }
 
 #[test]
-fn answers_about_lines_refuse_only_the_line_that_they_are_about() {
+fn answers_about_lines_refuse_only_those_lines() {
     meets("answers-lines", cases_about_lines());
 }
 
@@ -407,9 +407,9 @@ fn cases_of_gzip() -> Vec<Case> {
     ]
 }
 
-/// An address is kept uncompressed, so each case has a bridge of its own.
+/// The bridge remembers that an address takes no compression, so each case has its own bridge.
 #[test]
-fn compression_that_is_not_understood_loses_nothing() {
+fn an_address_without_gzip_loses_nothing() {
     for (index, case) in cases_of_gzip().into_iter().enumerate() {
         let (met, sink) = Met::new(&format!("answers-gzip-{index}"), vec![case]);
         let bridge = Met::start(&met.setup(&sink, "bucket").influx("compression = 'gzip'"));
@@ -418,7 +418,7 @@ fn compression_that_is_not_understood_loses_nothing() {
     }
 }
 
-/// What stands before the receiver, and the cause that it is given.
+/// The server in front of the receiver, and the expected cause.
 const FRONTS: [(Fault, &str); 3] =
     [(Fault::Refuses, "unreachable"), (Fault::Interim, "timed_out"), (Fault::Resets, "disconnected")];
 
@@ -429,16 +429,16 @@ fn connections_without_an_answer_lose_nothing() {
             &format!("answers-front-{index}"),
             vec![case(NO_ANSWER, Expect::Retried(cause), |_| None)],
         );
-        let front = Front::start(fault, sink.receiver.address());
+        let front = BrokenServer::start(fault, sink.receiver.address());
         let setup = met.setup(&sink, "bucket").urls(&[front.url()]);
         let bridge = Met::start(&setup);
         met.wait_for_faults(&bridge);
-        front.mend();
+        front.end_fault();
         met.recover(&sink, bridge, in_bucket);
     }
 }
 
-/// TLS where none is spoken: corrected in the configuration.
+/// TLS to a server without TLS; corrected by a reload.
 #[test]
 fn a_failed_tls_handshake_loses_nothing() {
     let (met, sink) = Met::new("answers-tls", vec![case(NO_ANSWER, Expect::Retried("tls_failed"), |_| None)]);
@@ -452,7 +452,7 @@ fn a_failed_tls_handshake_loses_nothing() {
     met.recover(&sink, bridge, in_bucket);
 }
 
-/// `reject.rate_max = 1.0` lets lines pass that are refused alone with 400, 422 or 500. Nothing else becomes a refusal by it.
+/// `reject.rate_max = 1.0` accepts refusals of single lines with 400, 422 or 500 without a control, and no other refusals.
 #[test]
 fn only_refusals_of_lines_pass_without_a_control() {
     use Expect::{Blocked, Limited, Retried};
@@ -489,7 +489,7 @@ fn only_refusals_of_lines_pass_without_a_control() {
     for index in 0..passing {
         wait_until(&format!("case {index} passes"), || met.committed(index) == all);
     }
-    // Each of the others was asked for again after the reload.
+    // Each of the others was sent again after the reload.
     let requests = sink.requests();
     wait_until("the others are tried", || sink.requests() >= requests + 4 * met.cases.len() as u64);
     met.wait_for_alarms(&bridge, passing);
@@ -524,7 +524,7 @@ fn documented() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn each_row_of_the_document_has_a_case() {
+fn each_row_of_the_faults_table_has_a_case() {
     let all = [cases_that_block(), cases_about_lines(), cases_of_v1(), cases_of_gzip()];
     let rows = all.iter().flatten().map(|case| case.row).chain(FRONTS.map(|_| NO_ANSWER));
     let met: BTreeSet<(String, String)> =

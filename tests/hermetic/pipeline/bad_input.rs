@@ -1,4 +1,4 @@
-//! A record that can't become a point is rejected alone: counted by its reason, with good ones before and behind it stored.
+//! A bad record is rejected alone: it is counted by its reason, and good records before and after it are stored.
 
 use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
@@ -6,7 +6,7 @@ use engine::telemetry::Counters;
 use mapping::Reason;
 use testkit::NewRecord;
 
-/// What is bad, and the reason that counts it.
+/// Bad records, each with the reason that counts it.
 fn bad_records() -> Vec<(Vec<u8>, Reason)> {
     let deep = |levels: usize| {
         let (open, close) = (r#"{"a":"#.repeat(levels), "}".repeat(levels));
@@ -52,7 +52,7 @@ fn each_bad_record_is_rejected_alone() {
     for (number, (value, _)) in bad.iter().enumerate() {
         cluster.produce("t", 0, [value.as_slice(), timed(&format!("good-{number:02}")).as_bytes()]);
     }
-    // A tombstone is no point, and nothing is wrong with it.
+    // A tombstone is neither a point nor an error.
     cluster.send(NewRecord { topic: "t", partition: Some(0), value: None, time_ms: None });
     cluster.produce("t", 0, [timed("last")]);
     let bridge = Setup::new(&cluster, &sink, "'t'")
@@ -76,7 +76,7 @@ fn absurd_times_are_rejected_alone() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.create_topic("k", 1);
     let at = |id: &str, at: i64| format!(r#"{{"id":"{id}","at":{at},"v":1}}"#);
-    // Of 2026, and the same read as if it were of another unit.
+    // Times of 2026, and the same numbers read with another unit.
     cluster.produce("t", 0, [at("good", 1_767_225_600), at("early", 1_767_225), at("late", 8_000_000_000)]);
     for (id, time_ms) in [("past", 86_400_000), ("now", 1_767_225_600_000), ("future", 8_000_000_000_000)] {
         let value = record(id);
@@ -96,7 +96,7 @@ fn absurd_times_are_rejected_alone() {
     assert_eq!(sink.ids("main"), ["good", "now"]);
 }
 
-/// Far more than the guard lets pass, with a point now and then: none of them is rejected, or dead-lettered.
+/// Far more tombstones than `reject.rate_max` permits, with a point now and then: none is rejected or dead-lettered.
 #[test]
 fn tombstones_block_no_topic() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
@@ -122,11 +122,11 @@ fn tombstones_block_no_topic() {
 }
 
 #[test]
-fn a_query_that_selects_nothing_and_a_topic_without_points_are_told_once() {
+fn a_query_that_selects_nothing_and_a_topic_without_points_are_logged_once() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.create_topic("other", 1);
     cluster.produce("t", 0, (0..250).map(|n| record(&n.to_string())));
-    // A query that selects nothing now and then is no fault, and nothing is known of a topic with few records.
+    // A query that sometimes selects nothing is no fault. Few records of a topic prove nothing.
     cluster.produce("other", 0, ["{}".to_owned(), record("good")]);
     let setup = Setup::new(&cluster, &sink, "['t', 'other']")
         .mapping("topics = ['t']\nquery = '$.itmes[*]'")
@@ -134,7 +134,7 @@ fn a_query_that_selects_nothing_and_a_topic_without_points_are_told_once() {
     let mut service = Service::start(&setup);
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(250)]);
     sink.wait_for_points("main", 1);
-    wait_until("both are told", || {
+    wait_until("both are logged", || {
         service.has_logged("`query` selects nothing") && service.has_logged("first records were filtered")
     });
     service.terminate();
@@ -143,7 +143,7 @@ fn a_query_that_selects_nothing_and_a_topic_without_points_are_told_once() {
     assert_eq!(service.count_logged("first records were filtered"), 1);
 }
 
-/// Nothing behind a rejected record has to come for it to be committed.
+/// A rejected record is committed even if no record follows it.
 #[test]
 fn a_topic_of_bad_records_alone_is_committed() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
@@ -155,7 +155,7 @@ fn a_topic_of_bad_records_alone_is_committed() {
     assert_eq!(sink.lines_stored(), 0);
 }
 
-/// Text that InfluxDB's lines give a meaning to stays text.
+/// Text with a special meaning in line protocol stays text.
 #[test]
 fn untrusted_text_injects_nothing() {
     let hostile =

@@ -1,4 +1,4 @@
-//! Records arrive, each as one point, and what was stored is committed.
+//! Each record becomes one point, and stored records are committed.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use engine::telemetry::Counters;
@@ -35,7 +35,7 @@ fn commits_while_it_runs() {
 }
 
 #[test]
-fn goes_on_where_it_was() {
+fn continues_at_the_committed_offset() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     for id in ["a", "b", "c"] {
@@ -47,7 +47,7 @@ fn goes_on_where_it_was() {
     assert_eq!(sink.lines_stored(), 3, "some were read twice");
 }
 
-/// Kafka's clock has milliseconds; InfluxDB keeps one point for each series and time.
+/// Kafka's timestamps have milliseconds, and InfluxDB keeps one point for each series and time.
 #[test]
 fn one_series_in_one_millisecond_keeps_every_point() {
     const RECORDS: usize = 10_000;
@@ -74,7 +74,7 @@ fn one_series_in_one_millisecond_keeps_every_point() {
     assert_eq!(cluster.committed("t", 1), [Some(10_000)]);
 }
 
-/// Where the configuration wants it so, they overwrite each other: that is counted.
+/// Points with the same timestamp in their records overwrite each other, which is counted.
 #[test]
 fn points_that_overwrite_each_other_are_counted() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
@@ -84,7 +84,7 @@ fn points_that_overwrite_each_other_are_counted() {
     let collisions = Counters::get(&bridge.0.counters.collisions);
     bridge.stop();
     assert_eq!(sink.points("main").len(), 1);
-    // Those of different batches are not.
+    // Collisions between different batches are not counted.
     assert!((1..300).contains(&collisions), "{collisions}");
 }
 
@@ -112,9 +112,9 @@ fn a_topic_created_later_is_picked_up() {
     let (cluster, sink) = (Cluster::with_topic("known", 1), Sink::start());
     cluster.create_topic("unrelated", 1);
     cluster.produce("known", 0, [record("first")]);
-    cluster.produce("unrelated", 0, [record("not asked for")]);
+    cluster.produce("unrelated", 0, [record("not subscribed")]);
     let bridge = Setup::new(&cluster, &sink, r"['known', '^late-\d+$']").mapping(BY_ID).start();
-    // By then it has looked at the topics once.
+    // By then the bridge has listed the topics once.
     sink.wait_for_points("main", 1);
     let created = Instant::now();
     cluster.create_topic("late-17", 2);
@@ -126,7 +126,7 @@ fn a_topic_created_later_is_picked_up() {
     assert_eq!(sink.ids("main"), ["first", "late"]);
 }
 
-/// What waits for its turn is not waited for: it is read again.
+/// A stop does not wait for records that the rate limit delays. They are read again.
 #[test]
 fn a_limit_of_points_a_second_delays_no_stop() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());

@@ -1,4 +1,4 @@
-//! What concerns one line or one destination concerns no other.
+//! A fault of one line or destination affects no other.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, bucket, record, wait_until};
 use line_protocol::reader::Value;
@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 #[test]
 fn a_refused_line_is_skipped_alone() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
-    // InfluxDB keeps the type that a field had first.
+    // InfluxDB keeps the first type of a field.
     cluster.produce("t", 0, [record("first")]);
     let bridge =
         Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']")).start();
@@ -26,7 +26,7 @@ fn a_refused_line_is_skipped_alone() {
 }
 
 #[test]
-fn a_missing_bucket_holds_its_own_records_only() {
+fn a_missing_bucket_blocks_only_its_own_records() {
     let (cluster, sink) = (Cluster::with_topic("good", 2), Sink::with_buckets(&["main"]));
     cluster.create_topic("bad", 2);
     let ids: Vec<String> = (0..200).map(|n| format!("{n:03}")).collect();
@@ -40,7 +40,7 @@ fn a_missing_bucket_holds_its_own_records_only() {
         .mapping(&format!("{BY_ID}\ntopics = ['bad']\nbucket = 'missing'"))
         .mapping(&format!("{BY_ID}\ntopics = ['good']"))
         .start();
-    wait_until("the missing bucket is told", || bridge.0.writer.is_blocked(&bucket("missing")));
+    wait_until("the missing bucket raises an alarm", || bridge.0.writer.is_blocked(&bucket("missing")));
     produce(100, 200);
     sink.wait_for_points("main", 200);
     wait_until("the good topic is committed", || cluster.committed_in_all("good", 2) == 200);
@@ -52,7 +52,7 @@ fn a_missing_bucket_holds_its_own_records_only() {
     assert_eq!(sink.ids("missing"), ids);
 }
 
-/// A destination whose lines are refused without end costs the other one nothing.
+/// A destination that refuses lines without end does not delay the other one.
 #[test]
 fn endless_salvage_stops_no_other_destination() {
     let (cluster, sink) = (Cluster::with_topic("good", 2), Sink::start());
@@ -64,7 +64,7 @@ fn endless_salvage_stops_no_other_destination() {
         .top("[reject]\nrate_max = 1.0")
         .start();
     sink.wait_for_points("refusing", 1);
-    // Every other line is refused, so that no batch gets by with few requests.
+    // Every second line is refused, so that no batch needs few requests.
     let mixed = |n: usize| {
         if n.is_multiple_of(2) { record(&n.to_string()) } else { format!(r#"{{"id":"{n}","v":"text"}}"#) }
     };

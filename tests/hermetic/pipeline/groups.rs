@@ -27,7 +27,7 @@ fn two_consumers_of_one_bridge_share_the_partitions() {
     let assigned = || Counters::get(&bridge.0.counters.assigned_partitions);
     want.extend(produce(&cluster, "b"));
     wait_until("all are stored", || sink.ids("main").len() == want.len());
-    wait_until("every partition is held", || assigned() == PARTITIONS as u64);
+    wait_until("every partition is assigned", || assigned() == PARTITIONS as u64);
     bridge.stop();
     assert_eq!(sink.ids("main"), want);
     assert_eq!(cluster.committed("t", PARTITIONS), [Some(200); 6]);
@@ -61,7 +61,9 @@ fn a_rebalance_while_fetches_fail_skips_no_record() {
     let first = setup.start();
     wait_until("all are stored", || sink.ids("main").len() == want.len());
     cluster.fail_fetches(true);
-    wait_until("it was told", || Counters::get(&first.0.counters.fetch_errors) >= PARTITIONS as u64);
+    wait_until("the errors are counted", || {
+        Counters::get(&first.0.counters.fetch_errors) >= PARTITIONS as u64
+    });
     want.extend(produce(&cluster, "b"));
     let second = setup.start();
     wait_until("the second has a share", || Counters::get(&second.0.counters.assigned_partitions) > 0);
@@ -75,11 +77,11 @@ fn a_rebalance_while_fetches_fail_skips_no_record() {
 }
 
 #[test]
-fn a_hold_longer_than_the_poll_interval_stays_in_the_group() {
+fn a_blocked_bridge_stays_in_the_group_beyond_the_poll_interval() {
     const RECORDS: i64 = 5_000;
     let interval = Duration::from_secs(3);
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::down(Reply::status(401)));
-    // More than all batches take, so that nothing is taken from librdkafka either.
+    // More records than fit into all batches, so that the bridge stops reading.
     for partition in 0..PARTITIONS {
         cluster.produce("t", partition, (0..RECORDS).map(|n| record(&format!("{partition}-{n}"))));
     }
@@ -88,8 +90,10 @@ fn a_hold_longer_than_the_poll_interval_stays_in_the_group() {
         .mapping(BY_ID)
         .start();
     let rebalances = || Counters::get(&bridge.0.counters.rebalances);
-    let held = || bridge.0.writer.alarms().iter().map(|alarm| alarm.lasting).max().unwrap_or_default();
-    wait_until("it holds for longer than the interval, twice", || held() > interval * 2 + interval / 2);
+    let blocked_for = || bridge.0.writer.alarms().iter().map(|alarm| alarm.lasting).max().unwrap_or_default();
+    wait_until("the bridge is blocked for longer than the interval, twice", || {
+        blocked_for() > interval * 2 + interval / 2
+    });
     assert_eq!((rebalances(), sink.lines_stored()), (1, 0), "it was thrown out");
     assert!(bridge.records() < (RECORDS * i64::from(PARTITIONS)) as u64, "everything was taken");
     sink.answer(None);

@@ -1,4 +1,4 @@
-//! Brokers, groups and topics that keep the bridge from reading: alarms on every page, and their end.
+//! Brokers, groups and topics that prevent reading: the alarms on every page, and their end.
 
 use super::admin::get;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Statistics every half a second, so that tests wait less.
+/// Statistics every 0.5 s shorten the tests.
 fn start(cluster: &Cluster, sink: &Sink) -> (Bridge, SocketAddr) {
     let often = "librdkafka.'statistics.interval.ms' = 500";
     let bridge = Setup::new(cluster, sink, "'t'").kafka(often).mapping(BY_ID).start();
@@ -16,10 +16,10 @@ fn start(cluster: &Cluster, sink: &Sink) -> (Bridge, SocketAddr) {
 }
 
 fn is_raised(address: SocketAddr, cause: &str) -> bool {
-    get(address, "/readyz").contains(&format!("holding: {cause}, "))
+    get(address, "/readyz").contains(&format!("blocked: {cause}, "))
 }
 
-/// The alarm is on every page, and no page says that all is well.
+/// The alarm is on every page, and no page reports a healthy bridge.
 fn assert_told(address: SocketAddr, cause: &str, scope: &str, remedy: &str) {
     let ready = get(address, "/readyz");
     assert!(ready.starts_with("HTTP/1.0 200 ") && ready.contains(remedy), "{ready}");
@@ -48,7 +48,7 @@ fn brokers_that_go_down_raise_an_alarm_that_ends_when_they_are_back() {
     wait_until("the alarm is raised", || is_raised(address, "kafka_unreachable"));
     assert_told(address, "kafka_unreachable", "all topics", "`kafka.brokers`");
     cluster.set_broker_up(1, true);
-    wait_until("the alarm is over", || !is_raised(address, "kafka_unreachable"));
+    wait_until("the alarm ends", || !is_raised(address, "kafka_unreachable"));
     cluster.produce("t", 0, [record("b")]);
     sink.wait_for_points("main", 2);
     bridge.stop();
@@ -64,7 +64,7 @@ fn a_start_while_kafka_is_down_raises_an_alarm() {
     assert_told(address, "kafka_unreachable", "all topics", "`kafka.brokers`");
     cluster.set_broker_up(1, true);
     sink.wait_for_points("main", 1);
-    wait_until("the alarm is over", || !is_raised(address, "kafka_unreachable"));
+    wait_until("the alarm ends", || !is_raised(address, "kafka_unreachable"));
     bridge.stop();
 }
 
@@ -83,10 +83,10 @@ fn one_broker_of_three_that_is_down_raises_no_alarm() {
     };
     wait_until("the third broker is connected", is_connected);
     cluster.set_broker_up(3, false);
-    wait_until("the third broker is gone", || !is_connected());
-    // Longer than it takes until Kafka is unreachable.
+    wait_until("the third broker is disconnected", || !is_connected());
+    // Longer than it takes until Kafka counts as unreachable.
     let until = Instant::now() + Duration::from_secs(14);
-    wait_until("time has gone by", || {
+    wait_until("time has passed", || {
         assert!(!is_raised(address, "kafka_unreachable"));
         thread::sleep(Duration::from_millis(200));
         Instant::now() >= until
@@ -104,7 +104,7 @@ fn a_denied_group_raises_an_alarm_until_it_may_be_used() {
     assert_told(address, "group_denied", "all topics", "`kafka.group_id`");
     cluster.deny_group(false);
     sink.wait_for_points("main", 1);
-    wait_until("the alarm is over", || !is_raised(address, "group_denied"));
+    wait_until("the alarm ends", || !is_raised(address, "group_denied"));
     bridge.stop();
 }
 
@@ -131,11 +131,11 @@ fn a_topic_that_may_not_be_seen_is_denied_and_not_missing() {
     assert_told(address, "topic_denied", "topic t", "grant READ");
     cluster.hide_topic("t", false);
     sink.wait_for_points("main", 1);
-    wait_until("the alarm is over", || !is_raised(address, "topic_denied"));
+    wait_until("the alarm ends", || !is_raised(address, "topic_denied"));
     bridge.stop();
 }
 
-/// Answers as a controller of Kafka 4.1 does: with versions, among which those of metadata requests are missing.
+/// Answers like a controller of Kafka 4.1: its list of API versions lacks metadata requests.
 fn controller() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -144,15 +144,15 @@ fn controller() -> SocketAddr {
             thread::spawn(move || {
                 let mut size = [0; 4];
                 while stream.read_exact(&mut size).is_ok() {
-                    // What is asked for, its version, and the request's number.
+                    // API key, version and correlation id of the request.
                     let (mut head, mut number) = ([0; 4], [0; 4]);
                     stream.read_exact(&mut head).unwrap();
                     stream.read_exact(&mut number).unwrap();
                     let [api_high, api_low, ..] = head;
-                    assert_eq!([api_high, api_low], [0, 18], "only the versions are asked for");
+                    assert_eq!([api_high, api_low], [0, 18], "only the versions are requested");
                     let mut rest = vec![0; u32::from_be_bytes(size) as usize - 8];
                     stream.read_exact(&mut rest).unwrap();
-                    // The number; no error; Fetch 4 to 17 and ApiVersions 0 to 4; not throttled; no tags.
+                    // Correlation id; no error; Fetch 4 to 17 and ApiVersions 0 to 4; not throttled; no tags.
                     let mut answer = number.to_vec();
                     answer.extend([0, 0, 3, 0, 1, 0, 4, 0, 17, 0, 0, 18, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0]);
                     let size = u32::try_from(answer.len()).unwrap().to_be_bytes();
@@ -165,7 +165,7 @@ fn controller() -> SocketAddr {
 }
 
 #[test]
-fn the_port_of_a_controller_is_named() {
+fn a_controller_port_is_reported() {
     let (cluster, sink) = (Cluster::start(), Sink::start());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     let text = setup.text().replace(&cluster.address(), &controller().to_string());

@@ -1,4 +1,4 @@
-//! Dead letters of the running bridge: one for each record, written before it is committed.
+//! Dead letters of the running bridge: one for each record, written before the record is committed.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use engine::telemetry::Counters;
@@ -47,7 +47,7 @@ fn each_bad_record_has_one_letter_with_its_original() {
     let mixed = r#"[{"id":"c","v":1},7,{"id":"d","v":"text"},{"id":"no fields"},{"id":"e","v":"more"}]"#;
     let values =
         ["not json".to_owned(), record("b"), mixed.to_owned(), r#"{"id":"f","v":"text"}"#.to_owned()];
-    // InfluxDB keeps the type that a field had first.
+    // InfluxDB keeps the first type of a field.
     cluster.produce("t", 0, [record("a")]);
     let bridge = Setup::new(&cluster, &sink, "'t'")
         .mapping(&format!("{BY_ID}\nstring_fields = ['v']\nstrict = false"))
@@ -80,7 +80,7 @@ fn each_bad_record_has_one_letter_with_its_original() {
 }
 
 #[test]
-fn letters_that_cant_be_written_hold_their_records() {
+fn letters_that_cant_be_written_block_only_their_records() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new("hold"));
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top(&folder.table()).start();
     cluster.produce("t", 0, [record("a")]);
@@ -90,11 +90,11 @@ fn letters_that_cant_be_written_hold_their_records() {
     cluster.produce("t", 0, ["not json".to_owned(), record("b")]);
     let alarm =
         || bridge.0.writer.alarms().into_iter().find(|alarm| alarm.scope.to_string() == "dead letters");
-    wait_until("the hold is told", || alarm().is_some_and(|alarm| alarm.blocks));
+    wait_until("the block raises an alarm", || alarm().is_some_and(|alarm| alarm.blocks));
     assert!(alarm().unwrap().why.contains("letters.jsonl"), "{:?}", alarm());
     assert_eq!(cluster.committed("t", 1), [Some(1)]);
     fs::rename(&away, &folder.0).unwrap();
-    wait_until("it goes on by itself", || cluster.committed("t", 1) == [Some(3)]);
+    wait_until("writing resumes", || cluster.committed("t", 1) == [Some(3)]);
     assert!(alarm().is_none());
     bridge.stop();
     assert_eq!(folder.letters().len(), 1);
@@ -126,7 +126,7 @@ fn many_records_of_one_cause_all_have_their_letters() {
     assert_eq!(sink.points("main").len(), 1 + 3 * 333);
 }
 
-/// InfluxDB 3 gives the reason apart from its message, and that is what helps.
+/// InfluxDB 3 gives the reason separately from its message; the letter needs the reason.
 #[test]
 fn the_reason_that_influxdb_3_gives_is_in_the_letter() {
     let sink = Sink::answering(Box::new(|request| {

@@ -1,4 +1,4 @@
-//! Where reading begins: where nothing is committed, and where what is committed is not in Kafka any more.
+//! The start of reading without committed offsets, and with committed offsets that Kafka has deleted.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, record, wait_until};
 use engine::consumer::ConsumerError;
@@ -15,7 +15,7 @@ fn ids(prefix: &str, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn what_retention_took_is_counted_and_reading_goes_on_at_the_earliest() {
+fn records_deleted_by_retention_are_counted_and_reading_resumes_at_the_earliest() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     cluster.produce("t", 0, records("a", 2));
@@ -23,7 +23,7 @@ fn what_retention_took_is_counted_and_reading_goes_on_at_the_earliest() {
     sink.wait_for_points("main", 2);
     bridge.stop();
     assert_eq!(cluster.committed("t", 1), [Some(2)]);
-    // The mock cluster keeps 5 MB: of these the last ones.
+    // The mock cluster keeps the last 5 MB.
     let pad = "x".repeat(900_000);
     for n in 0..10 {
         cluster.produce("t", 0, [format!(r#"{{"id":"b{n:03}","v":1,"pad":"{pad}"}}"#)]);
@@ -40,7 +40,7 @@ fn what_retention_took_is_counted_and_reading_goes_on_at_the_earliest() {
 }
 
 #[test]
-fn an_offset_beyond_the_end_is_committed_anew() {
+fn an_offset_beyond_the_end_is_replaced() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, records("a", 5));
     cluster.commit("t", 0, 1_000);
@@ -54,14 +54,14 @@ fn an_offset_beyond_the_end_is_committed_anew() {
 }
 
 #[test]
-fn latest_begins_at_the_end_and_remembers_it() {
+fn latest_starts_at_the_end_and_commits_it() {
     let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::start());
     cluster.produce("t", 0, records("old", 5));
     cluster.produce("t", 1, records("seen", 5));
     cluster.commit("t", 1, 3);
     let setup = Setup::new(&cluster, &sink, "'t'").kafka("offset_reset = 'latest'").mapping(BY_ID);
     let bridge = setup.start();
-    // What is committed is read on, and the end of the other is committed before any record of it came.
+    // One partition continues at its committed offset. The end of the other one is committed before any record arrives.
     wait_until("both are committed", || cluster.committed("t", 2) == [Some(5), Some(5)]);
     bridge.stop();
     cluster.produce("t", 0, records("between", 3));
@@ -86,7 +86,7 @@ fn latest_goes_back_to_the_earliest_where_the_committed_offset_is_gone() {
 }
 
 #[test]
-fn error_ends_the_service_where_nothing_is_committed_and_names_it() {
+fn error_stops_the_service_without_committed_offsets_and_names_the_partitions() {
     let (cluster, sink) = (Cluster::with_topic("t", 3), Sink::start());
     cluster.produce("t", 0, records("a", 5));
     cluster.produce("t", 1, records("b", 5));
@@ -104,7 +104,7 @@ fn error_ends_the_service_where_nothing_is_committed_and_names_it() {
 }
 
 #[test]
-fn error_reads_on_where_all_is_committed() {
+fn error_continues_from_committed_offsets() {
     let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::start());
     cluster.produce("t", 0, records("a", 5));
     cluster.produce("t", 1, records("b", 5));

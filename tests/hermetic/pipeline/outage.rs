@@ -13,8 +13,8 @@ fn ids(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{n:04}")).collect()
 }
 
-/// What is committed of the partitions before `partition`, once a commit came by that they could have been part of: that of
-/// a rejected record, which is settled whatever the receiver does.
+/// The committed offsets of the partitions before `partition`, after a commit that could have included them: that of a rejected
+/// record, which settles whatever the receiver does.
 fn after_a_commit(cluster: &Cluster, partition: i32) -> Vec<Option<i64>> {
     cluster.produce("t", partition, ["rejected"]);
     let mut committed = Vec::new();
@@ -25,7 +25,7 @@ fn after_a_commit(cluster: &Cluster, partition: i32) -> Vec<Option<i64>> {
     committed
 }
 
-/// Fails with `reply` until some requests came, then works.
+/// Fails with `reply` until it got some requests, then works.
 fn outage(reply: Reply) {
     const RECORDS: usize = 1_000;
     let (cluster, sink) = (Cluster::with_topic("t", 3), Sink::down(reply));
@@ -59,7 +59,7 @@ fn nothing_is_lost_while_the_receiver_closes_connections() {
     outage(Reply::status(204).ending(Ending::Reset));
 }
 
-/// The lines are stored, and the answer that says so is lost: they are sent again and become the same points.
+/// The lines are stored, and the answer is lost. The lines are retried and become the same points.
 #[test]
 fn lines_that_are_written_again_become_the_same_points() {
     let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::down(Reply::status(503).storing()));
@@ -73,7 +73,7 @@ fn lines_that_are_written_again_become_the_same_points() {
     assert_eq!(sink.ids("main"), ids(100));
 }
 
-/// The service itself, because leaving with work undone ends the process.
+/// The service as a process, because it exits with unsettled records.
 pub struct Service {
     child: Child,
     pub file: PathBuf,
@@ -99,12 +99,12 @@ impl Service {
         fs::read_to_string(&self.log).unwrap().contains(words)
     }
 
-    /// How many lines of the log contain these words.
+    /// Number of log lines that contain this text.
     pub fn count_logged(&self, words: &str) -> usize {
         fs::read_to_string(&self.log).unwrap().lines().filter(|line| line.contains(words)).count()
     }
 
-    /// The sum of the numbers behind `key` in lines of the log that contain these words.
+    /// The sum of the numbers after `key` in log lines that contain this text.
     pub fn sum_logged(&self, words: &str, key: &str) -> usize {
         let log = fs::read_to_string(&self.log).unwrap();
         let numbers = log.lines().filter(|line| line.contains(words)).filter_map(|line| line.split_once(key));
@@ -122,7 +122,7 @@ impl Service {
         signal(self.child.id(), name);
     }
 
-    /// Exit status, once it has ended.
+    /// The exit status, once the process has ended.
     pub fn wait(&mut self) -> Option<i32> {
         let mut status = None;
         wait_until("the service ends", || {
@@ -135,7 +135,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // Of a test that failed; otherwise it has ended.
+        // For tests that failed. Otherwise the process has ended already.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
         if thread::panicking() {
@@ -148,7 +148,7 @@ impl Drop for Service {
 #[test]
 fn a_stop_while_the_receiver_is_down_leaves_in_time_and_a_start_replays() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
-    // The second start need not wait for the session of the first to end.
+    // The second start need not wait for the first session to expire.
     let setup = Setup::new(&cluster, &sink, "'t'")
         .kafka("instance_id = 'one'")
         .mapping(BY_ID)
@@ -161,9 +161,9 @@ fn a_stop_while_the_receiver_is_down_leaves_in_time_and_a_start_replays() {
     cluster.produce("t", 0, all[100..].iter().map(|id| record(id)));
     wait_until("writing has failed", || sink.lines_stored() > 100);
     first.terminate();
-    let asked = Instant::now();
+    let begin = Instant::now();
     assert_eq!(first.wait(), Some(0));
-    let took = asked.elapsed();
+    let took = begin.elapsed();
     assert!(took < Duration::from_secs(5), "it took {took:?}");
     assert_eq!(cluster.committed("t", 1), [Some(100)], "group {GROUP}: unsettled records were committed");
     let before = sink.points("main");

@@ -1,4 +1,4 @@
-//! Another configuration while records flow: each is stored once, by the old rules or, behind them in its partition, by the new.
+//! A reload while records flow. Each record is stored once: by the old rules or, later in its partition, by the new ones.
 
 use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, tag, wait_until};
@@ -22,7 +22,7 @@ pub fn reload(bridge: &mut Bridge, to: &Setup) -> Reloaded {
     reloaded.unwrap()
 }
 
-/// By `rules`, which a tag tells.
+/// A mapping with a tag that names these rules.
 fn setup(cluster: &Cluster, sink: &Sink, rules: usize) -> Setup {
     Setup::new(cluster, sink, "'t'").mapping(&format!("{BY_ID}\ntags.rules = '{rules:02}'"))
 }
@@ -31,7 +31,7 @@ fn refusal(bridge: &mut Bridge, to: &Setup) -> String {
     bridge.0.reload(&to.config()).unwrap_err().to_string()
 }
 
-/// Produces into all partitions until `meanwhile` is over; returns how many records each got.
+/// Produces into all partitions until `meanwhile` returns; returns the number of records of each partition.
 fn under_load(cluster: &Cluster, meanwhile: impl FnOnce()) -> usize {
     let enough = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -52,8 +52,8 @@ fn under_load(cluster: &Cluster, meanwhile: impl FnOnce()) -> usize {
     })
 }
 
-/// Which rules stored each record, by partition in order. Each was stored once, and in each partition none by older rules than
-/// the one before it.
+/// The rules that stored each record, by partition in order. Asserts that each record was stored once, and in each partition none by older
+/// rules than the record before.
 fn assert_switched_once(
     sink: &Sink,
     buckets: &[&str],
@@ -79,10 +79,10 @@ fn assert_switched_once(
 }
 
 #[test]
-fn another_mapping_takes_over_without_a_rebalance() {
+fn a_reload_changes_the_mapping_without_a_rebalance() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let mut bridge = setup(&cluster, &sink, 0).kafka("consumers = 2").start();
-    wait_until("both hold some", || {
+    wait_until("both have stored some", || {
         Counters::get(&bridge.0.counters.assigned_partitions) == PARTITIONS as u64
     });
     wait_until("the group is at rest", || Counters::get(&bridge.0.counters.rebalances) >= 2);
@@ -112,7 +112,7 @@ fn twenty_reloads_under_load_lose_and_double_nothing() {
     let count = under_load(&cluster, || {
         wait_until("records flow", || sink.lines_stored() > 500);
         for rules in 1..=20 {
-            // Also the number of lanes changes, and the bounds of batches.
+            // The number of lanes and the bounds of batches change, too.
             let to = if rules % 2 == 0 {
                 setup(&cluster, &sink, rules)
             } else {
@@ -131,7 +131,7 @@ fn twenty_reloads_under_load_lose_and_double_nothing() {
     assert_eq!(cluster.committed("t", PARTITIONS), [Some(count as i64); 4]);
 }
 
-/// With a destination more, before the topic's own.
+/// Adds a destination before the topic's own.
 fn beside_another(cluster: &Cluster, sink: &Sink, rules: usize) -> Setup {
     Setup::new(cluster, sink, "'t'")
         .mapping("topics = ['^other$']\nbucket = 'other'")
@@ -139,7 +139,7 @@ fn beside_another(cluster: &Cluster, sink: &Sink, rules: usize) -> Setup {
 }
 
 #[test]
-fn a_destination_changes_behind_what_the_old_one_got() {
+fn a_reload_switches_the_destination_after_the_last_settled_record() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let mut bridge = setup(&cluster, &sink, 0).start();
     let to_other = |rules: usize| {
@@ -159,9 +159,9 @@ fn a_destination_changes_behind_what_the_old_one_got() {
     assert_switched_once(&sink, &["main", "other"], count);
 }
 
-/// The very reason why somebody reloads.
+/// The most common reason for a reload.
 #[test]
-fn a_corrected_token_ends_a_hold() {
+fn a_corrected_token_ends_a_block() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::with_token("right"));
     let with = |token: &str, rules| {
         setup(&cluster, &sink, rules).token(token).batch("memory_max = '50kB'\nbytes_max = '10kB'")
@@ -170,16 +170,16 @@ fn a_corrected_token_ends_a_hold() {
         cluster.produce("t", partition, (0..2_000).map(|n| record(&format!("{partition}-{n:06}"))));
     }
     let mut bridge = with("wrong", 0).start();
-    wait_until("it holds, with all room taken", || {
+    wait_until("the bridge is blocked, with its memory full", || {
         !bridge.0.writer.alarms().is_empty() && bridge.records() > 100
     });
-    // Also where the first correction is none.
+    // The first correction is wrong, too.
     reload(&mut bridge, &with("wrong-too", 1));
-    wait_until("it holds again", || !bridge.0.writer.alarms().is_empty());
+    wait_until("the bridge is blocked again", || !bridge.0.writer.alarms().is_empty());
     let reloaded = reload(&mut bridge, &with("right", 2));
     assert_eq!(reloaded.changes.to_string(), "mapping, influx");
     sink.wait_for_points("main", 8_000);
-    wait_until("the alarm is over", || bridge.0.writer.alarms().is_empty());
+    wait_until("the alarm ends", || bridge.0.writer.alarms().is_empty());
     bridge.stop();
     let partitions = assert_switched_once(&sink, &["main"], 2_000);
     assert!(partitions.values().flatten().all(|rules| rules == "02"), "stored by rules that had not got in");
@@ -210,7 +210,7 @@ fn an_outage_delays_a_reload_within_bounds() {
 }
 
 #[test]
-fn a_topic_that_holds_goes_on_by_a_corrected_mapping() {
+fn a_blocked_topic_resumes_with_a_corrected_mapping() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let wrong = setup(&cluster, &sink, 0).mapping_key("time_key = 'tiem'\ntime_format = 'unix'");
     for partition in 0..PARTITIONS {
@@ -220,8 +220,8 @@ fn a_topic_that_holds_goes_on_by_a_corrected_mapping() {
     let holds = |bridge: &Bridge| {
         bridge.0.writer.alarms().iter().any(|alarm| alarm.scope == Scope::Topic("t".to_owned()))
     };
-    wait_until("the topic holds", || holds(&bridge));
-    // Then the topic is paused, and some of it was let go.
+    wait_until("the topic is blocked", || holds(&bridge));
+    // Now the topic is paused, and some of its records were left unsettled.
     wait_until("what passed before is committed", || cluster.committed_in_all("t", PARTITIONS) == 99);
     reload(&mut bridge, &setup(&cluster, &sink, 1));
     sink.wait_for_points("main", 6_000 - 99);
@@ -231,7 +231,7 @@ fn a_topic_that_holds_goes_on_by_a_corrected_mapping() {
 }
 
 #[test]
-fn what_wants_a_restart_or_fails_leaves_the_old_one() {
+fn a_reload_that_needs_a_restart_or_fails_keeps_the_old_configuration() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());
     let mut bridge = setup(&cluster, &sink, 0).start();
     assert_eq!(bridge.0.reload(&setup(&cluster, &sink, 0).config()).unwrap(), ReloadOutcome::NothingChanged);
@@ -252,7 +252,7 @@ fn what_wants_a_restart_or_fails_leaves_the_old_one() {
 }
 
 #[test]
-fn dead_letters_go_on_into_the_same_file_or_another() {
+fn dead_letters_continue_in_the_same_file_or_another() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let folder = std::env::temp_dir().join(format!("reload-{}-{:x}", std::process::id(), fastrand::u64(..)));
     std::fs::create_dir_all(&folder).unwrap();
@@ -270,7 +270,7 @@ fn dead_letters_go_on_into_the_same_file_or_another() {
     reload(&mut bridge, &with(1, "b"));
     cluster.produce("t", 0, ["no json"]);
     wait_until("the last one is in the other file", || letters("b") == 1);
-    // Not at all any more.
+    // Without any dead letters.
     reload(&mut bridge, &setup(&cluster, &sink, 2));
     cluster.produce("t", 0, ["no json"]);
     wait_until("it is settled", || cluster.committed("t", 1) == [Some(4)]);
@@ -287,7 +287,7 @@ fn the_service_reloads_at_sighup_and_survives_a_wrong_file() {
     sink.wait_for_points("main", 1);
     std::fs::write(&service.file, "[kafka]\nnothing = 'of use'\n").unwrap();
     service.signal("HUP");
-    wait_until("what is wrong is told", || service.has_logged("the old one stays"));
+    wait_until("the error is logged", || service.has_logged("the bridge keeps the old one"));
     assert!(service.has_logged("unknown key \"nothing\""));
     cluster.produce("t", 0, [record("b")]);
     sink.wait_for_points("main", 2);
@@ -297,7 +297,7 @@ fn the_service_reloads_at_sighup_and_survives_a_wrong_file() {
     cluster.produce("t", 0, [record("c")]);
     sink.wait_for_points("main", 3);
     service.signal("HUP");
-    wait_until("nothing has to be done", || service.has_logged("nothing changed"));
+    wait_until("nothing has to be done", || service.has_logged("the configuration is unchanged"));
     service.terminate();
     assert_eq!(service.wait(), Some(0));
     let mut rules: Vec<_> =
@@ -307,8 +307,8 @@ fn the_service_reloads_at_sighup_and_survives_a_wrong_file() {
     assert_eq!(rules, ["00", "00", "01"]);
 }
 
-/// A reload may meet an assignment or a revoke at any of their steps. What a revoke gives up is stored by both rules, so only what is
-/// missing counts.
+/// A reload may meet any step of an assignment or a revocation. Records that a revocation leaves unsettled may be stored by both rules, so
+/// only missing records count.
 #[test]
 fn reloads_while_members_come_and_go_lose_nothing() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::start());

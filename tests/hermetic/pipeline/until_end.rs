@@ -1,4 +1,4 @@
-//! `run --until-end`: everything that is there is settled and committed, then it ends by itself.
+//! `run --until-end`: all existing records are settled and committed, then the process ends.
 
 use super::groups::{PARTITIONS, produce};
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
@@ -21,7 +21,7 @@ fn reads_to_the_end_commits_and_ends() {
     setup.start_until_end().wait_for_end();
     assert_eq!(sink.ids("main"), want);
     assert_eq!(cluster.committed_in_all("t", PARTITIONS), 601);
-    // Once more, with nothing to do.
+    // Again, without new records.
     setup.start_until_end().wait_for_end();
     assert_eq!(cluster.committed_in_all("t", PARTITIONS), 601);
     assert_eq!(sink.lines_stored(), 600);
@@ -49,7 +49,7 @@ fn several_processes_each_read_their_share_to_its_end() {
 }
 
 #[test]
-fn records_that_keep_coming_do_not_keep_it() {
+fn later_records_do_not_delay_the_end() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, (0..100).map(|n| record(&format!("a{n:04}"))));
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start_until_end();
@@ -62,12 +62,12 @@ fn records_that_keep_coming_do_not_keep_it() {
     let stored = stored(&bridge);
     bridge.wait_for_end();
     assert!(stored >= 100);
-    // What was stored is committed, and nothing else.
+    // Stored records are committed, and no others.
     assert_eq!(cluster.committed("t", 1), [Some(stored as i64)]);
 }
 
 #[test]
-fn waits_for_an_influxdb_that_is_away() {
+fn waits_for_an_influxdb_that_is_down() {
     let (cluster, sink) = (Cluster::with_topic("t", PARTITIONS), Sink::down(Reply::status(503)));
     let want = produce(&cluster, "a");
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).start_until_end();
@@ -93,7 +93,7 @@ fn topics_of_a_pattern_are_those_at_the_start() {
 }
 
 #[test]
-fn without_a_topic_there_is_nothing_to_wait_for() {
+fn a_pattern_without_topics_ends_at_once() {
     let (cluster, sink) = (Cluster::with_topic("other", 1), Sink::start());
     Setup::new(&cluster, &sink, "'^a[0-9]$'").mapping(BY_ID).start_until_end().wait_for_end();
     assert_eq!(sink.lines_stored(), 0);

@@ -1,4 +1,4 @@
-//! JSON that is written as no library would write it: hostile text, duplicate keys, lone surrogates, bytes that are not UTF-8.
+//! JSON that no library would write: hostile text, duplicate keys, lone surrogates, bytes that are not UTF-8.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use proptest::sample::select;
 pub enum Json {
     Null,
     Bool(bool),
-    /// As it is written.
+    /// The text of a number.
     Number(String),
     Text(Text),
     Array(Vec<Json>),
@@ -22,13 +22,13 @@ pub struct Text(pub Vec<Piece>);
 
 #[derive(Clone, Copy, Debug)]
 pub enum Piece {
-    /// As itself, or with the escape that JSON demands.
+    /// A character, escaped only where JSON requires it.
     Char(char),
-    /// As `\u` escapes.
+    /// A character as `\u` escapes.
     Escaped(char),
-    /// Half of a pair.
+    /// Half of a surrogate pair.
     Surrogate(u16),
-    /// Never part of UTF-8 text.
+    /// A byte that never occurs in UTF-8.
     Byte(u8),
 }
 
@@ -55,7 +55,7 @@ impl Text {
         out.push(b'"');
     }
 
-    /// What it means, as Go reads it: U+FFFD for each byte that is not UTF-8 and for each half of a pair.
+    /// The decoded text by Go's rules: U+FFFD for each invalid byte and for each half of a surrogate pair.
     pub fn meaning(&self) -> String {
         let mut units = Vec::new();
         for piece in &self.0 {
@@ -152,7 +152,7 @@ pub fn text() -> impl Strategy<Value = Text> {
     ]
 }
 
-/// Few names, so that rules match and keys meet.
+/// Few names, so that rules match and keys collide.
 pub const KEYS: [&str; 22] = [
     "a",
     "b",
@@ -192,7 +192,7 @@ fn number() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A value that holds no others.
+/// A scalar value.
 pub fn scalar() -> impl Strategy<Value = Json> {
     prop_oneof![
         1 => Just(Json::Null),
@@ -238,8 +238,8 @@ pub fn record() -> impl Strategy<Value = Json> {
     ]
 }
 
-/// A record whose keys meet: after flattening, by `rename`, with tags from Kafka and static ones, or as they are written.
-pub fn record_of_meeting_keys() -> impl Strategy<Value = Json> {
+/// A record whose keys collide: after flattening, by `rename`, with tags from Kafka and static ones, or after escaping.
+pub fn record_of_colliding_keys() -> impl Strategy<Value = Json> {
     let text = |text: &str| Json::Text(Text::plain(text));
     let number = || Json::Number("7".to_owned());
     let inner = |key: &str, value| Json::Object(vec![(Text::plain(key), value)]);

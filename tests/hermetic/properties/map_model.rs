@@ -1,11 +1,11 @@
-//! What a record becomes, said as plainly as possible: no bytes, no tables, nothing learned.
+//! A model of the mapping, as plain as possible: no bytes, no tables, nothing learned.
 
 use super::json::{Json, Text};
 use super::options::{Options, Origin};
 use line_protocol::reader::{Point, Value};
 use std::collections::BTreeMap;
 
-/// The points of a record; an element that is rejected leaves none, and all go if the mapping is strict.
+/// The points of a record. A rejected element has no point, and in a strict mapping it rejects the whole record.
 pub fn map_model(record: &Json, options: &Options, origin: &Origin) -> Vec<Point> {
     let elements = match record {
         Json::Array(elements) => elements.iter().collect(),
@@ -19,7 +19,7 @@ pub fn map_model(record: &Json, options: &Options, origin: &Origin) -> Vec<Point
     points.into_iter().flatten().flatten().collect()
 }
 
-/// Rejected.
+/// A rejected element.
 struct Rejected;
 
 type Flat<'j> = Vec<(String, &'j Json)>;
@@ -48,7 +48,7 @@ fn point(
     Ok(Some(Point { measurement: measurement(&flat, options, origin)?, tags, fields, time: Some(time) }))
 }
 
-/// Scalars with their flattened keys; of equal keys in one object the last counts, where it stands.
+/// Scalars with their flattened keys; of equal keys in one object, the last one counts, at its own position.
 fn flatten<'j>(members: &'j [(Text, Json)], prefix: &str, flat: &mut Flat<'j>) {
     for (place, (key, value)) in members.iter().enumerate() {
         let key = key.meaning();
@@ -85,7 +85,7 @@ fn measurement(flat: &Flat<'_>, options: &Options, origin: &Origin) -> Result<St
     if name.is_empty() || name.starts_with('#') { Err(Rejected) } else { Ok(name) }
 }
 
-/// A final key, unless it can't be written.
+/// A final key; none for one that can't be written.
 fn final_key(key: &str, options: &Options) -> Option<String> {
     writable(&renamed(key, options))
 }
@@ -108,7 +108,7 @@ fn renamed(key: &str, options: &Options) -> String {
     by_prefix.unwrap_or_else(|| key.to_owned())
 }
 
-/// What is read where this was written as a name.
+/// The text that reads back after `text` was written as a name.
 fn written_name(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::new();
@@ -175,7 +175,7 @@ fn with_offset(mut fields: Vec<(String, Value)>, options: &Options, origin: &Ori
     fields
 }
 
-/// Kafka's replace the record's, which replace the static ones. A tag of which nothing can be written is none.
+/// Tags from Kafka replace those of the record, which replace static ones. A tag whose value can't be written is left out.
 fn tags(flat: &Flat<'_>, options: &Options, origin: &Origin) -> Vec<(String, String)> {
     let mut tags = BTreeMap::new();
     for (key, value) in options.tags.iter().filter(|(_, value)| !written_name(value).is_empty()) {
@@ -216,7 +216,7 @@ fn lossy(bytes: &[u8]) -> String {
     text
 }
 
-/// Only seconds, as numbers or in quotes.
+/// Reads a time in seconds, as a number or in quotes.
 fn clock_ns(value: &Json) -> Result<i64, Rejected> {
     let text = match value {
         Json::Number(text) => text.clone(),

@@ -1,5 +1,5 @@
-//! Whatever a record holds: its lines read back as the points that a simple model expects, and nothing that a mapper
-//! learned from other records changes them.
+//! For random records, lines read back as the points that a simple model expects, and nothing learned from other records changes
+//! the lines.
 
 mod json;
 mod map_model;
@@ -26,7 +26,7 @@ fn mapper(rules: Rules, topic: &str) -> Mapper {
     Mapper::new(Arc::new(rules), topic, LIMITS)
 }
 
-/// Maps one record into a buffer that already holds a line, which has to stay.
+/// Maps one record into a buffer that already has a line, which must stay.
 fn map(mapper: &mut Mapper, origin: &Origin, value: &[u8]) -> (Mapped, Vec<Vec<u8>>) {
     let mut lines = LineBuffer::default();
     lines.text_mut().extend_from_slice(b"before v=1");
@@ -47,7 +47,7 @@ fn read_back(lines: &[Vec<u8>]) -> Vec<Point> {
         .collect()
 }
 
-/// Tags stand in the order in which InfluxDB sorts them; then they are compared without it.
+/// Checks that tags are in InfluxDB's order, then sorts them by key for the comparison.
 fn sorted(mut point: Point) -> Point {
     let written = |key: &str| {
         let mut out = Vec::new();
@@ -59,7 +59,7 @@ fn sorted(mut point: Point) -> Point {
     point
 }
 
-/// Rules of which the model knows nothing: they only have to give lines that read back.
+/// Rules that the model does not cover; their lines only have to read back.
 #[derive(Clone, Debug)]
 struct Further {
     options: Options,
@@ -118,7 +118,7 @@ fn check_model(record: &Json, options: &Options, origin: &Origin) -> Result<(), 
     Ok(())
 }
 
-/// Records of one shape, one after the other: as if each came first.
+/// Checks that records of one shape give the same lines in a row as each would give alone.
 fn check_shape(
     record: &Json,
     others: &[Vec<Option<Json>>],
@@ -148,7 +148,7 @@ fn check_shape(
     Ok(())
 }
 
-/// `PROPTEST_CASES` asks for more.
+/// At least 1,000 cases; `PROPTEST_CASES` sets more.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig { cases: default.cases.max(1_000), failure_persistence: None, ..default }
@@ -165,8 +165,8 @@ proptest! {
     }
 
     #[test]
-    fn a_shape_that_came_before_changes_nothing(
-        record in prop_oneof![json::record(), json::record_of_meeting_keys()],
+    fn a_known_shape_changes_nothing(
+        record in prop_oneof![json::record(), json::record_of_colliding_keys()],
         others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 3..8),
         further in further(), origin in options::origin(),
     ) {

@@ -1,4 +1,4 @@
-//! What a mapping may say, as text, so that the mapper and the model each read it their own way.
+//! Options of a mapping as text, which the mapper and the model each interpret on their own.
 
 use super::json::{KEYS, text};
 use base::record::{Record, RecordTime};
@@ -30,7 +30,7 @@ pub struct Options {
     pub strict: bool,
 }
 
-/// What Kafka says of a record.
+/// Kafka's metadata of a record.
 #[derive(Clone, Debug)]
 pub struct Origin {
     pub topic: String,

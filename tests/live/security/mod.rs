@@ -1,9 +1,9 @@
-//! Logins and TLS at both ends, with certificates, users and tokens that are made for the run: what works stores, what does not
-//! says which key to mend, and no secret is ever shown.
+//! Logins and TLS at both ends, with certificates, users and tokens made for the run. Valid settings store records. Each mistake is reported
+//! with the key to change. No message shows a secret.
 
-mod influx_ways;
-mod kafka_trouble;
-mod kafka_ways;
+mod influx_tls;
+mod kafka_errors;
+mod kafka_logins;
 
 use crate::support::{
     Bridge, KEY_PASSWORD, PATIENCE, PLAIN_PASSWORD, SCRAM_PASSWORD, SecureKafka, USER, run_command,
@@ -19,7 +19,7 @@ const WRONG_PASSWORD: &str = "wrong-pass-word";
 const CLIENT_SECRET: &str = "client-secret-word";
 const PROXY_PASSWORD: &str = "proxy-pass-word";
 
-/// bridge.toml of a topic that is read as `security` says; the topic's name is also the group's.
+/// A bridge.toml with these security settings for a topic and a group of the same name.
 fn config(brokers: &str, topic: &str, security: &str, influx: &str) -> String {
     format!(
         "[kafka]\nbrokers = ['{brokers}']\ntopics = ['{topic}']\ngroup_id = '{topic}'\n{security}\n\
@@ -55,7 +55,7 @@ fn log(bridge: &Bridge) -> String {
     bridge.log_with(&[]).join("\n")
 }
 
-/// `check --connect` fails, with words, and within the time that all its questions may take.
+/// Asserts that `check --connect` fails with this text, within the time that all its requests may take.
 fn assert_check_fails(name: &str, config: &str) {
     let (status, out, err) = run_command(config, &["check", "--connect"]);
     let all = out + &err;
@@ -64,7 +64,7 @@ fn assert_check_fails(name: &str, config: &str) {
     assert_no_secrets(&all, &[]);
 }
 
-/// Gives tokens to whoever shows the secret.
+/// A token endpoint that accepts this client secret.
 struct TokenEndpoint {
     url: String,
     given: Arc<AtomicUsize>,
@@ -115,8 +115,8 @@ impl TokenEndpoint {
     }
 }
 
-/// Waits for a line with these words, then looks through the whole log for secrets.
-fn assert_says(name: &str, bridge: &Bridge, words: &[&str]) {
+/// Waits for a line with this text, then searches the whole log for secrets.
+fn assert_logged(name: &str, bridge: &Bridge, words: &[&str]) {
     let (line, took) = bridge.wait_for_log(words, PATIENCE);
     crate::support::measured(name, format!("{took:.1?}: {line}"));
     assert_no_secrets(&log(bridge), &[]);

@@ -1,4 +1,4 @@
-//! The released binary as a process.
+//! The release binary as a process.
 
 use super::{Http, PATIENCE, Page, free_port, signal, wait_for};
 use std::io::{BufRead as _, BufReader};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
-/// A bridge that runs until it is dropped. When a test fails, its log is printed.
+/// A bridge that runs until this is dropped. If the test fails, its log is printed.
 pub struct Bridge {
     child: Child,
     started: Instant,
@@ -18,12 +18,12 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// Runs with this bridge.toml and these variables. Without `[admin]` it opens no port.
+    /// Starts the bridge with this bridge.toml and these variables. Without `[admin]` it opens no port.
     pub fn start(config: &str, variables: &[(&str, &str)]) -> Self {
         Self::start_bytes(without_admin(config), variables)
     }
 
-    /// As [`Bridge::start`], for [`Bridge::metric`].
+    /// Like [`Bridge::start`], for tests that read [`Bridge::metric`].
     pub fn start_watched(config: &str, variables: &[(&str, &str)]) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
         let config = format!("{config}\n[admin]\nlisten = '{listen}'\n");
@@ -32,12 +32,12 @@ impl Bridge {
         bridge
     }
 
-    /// `run --until-end`.
+    /// Starts `run --until-end`.
     pub fn start_until_end(config: &str) -> Self {
         Self::begin(without_admin(config), &[], &["--until-end"])
     }
 
-    /// As [`Bridge::start`], to the byte.
+    /// Like [`Bridge::start`], with this exact text.
     pub fn start_bytes(config: impl AsRef<[u8]>, variables: &[(&str, &str)]) -> Self {
         Self::begin(config, variables, &[])
     }
@@ -67,7 +67,7 @@ impl Bridge {
         Self { child, started, folder, log, admin: None }
     }
 
-    /// Another bridge.toml, with the `[admin]` that it has, and SIGHUP.
+    /// Writes another bridge.toml, keeps its `[admin]`, and sends SIGHUP.
     pub fn ask_for_reload(&self, config: &str) {
         let file = self.folder.join("bridge.toml");
         let before = fs::read_to_string(&file).unwrap();
@@ -76,7 +76,7 @@ impl Bridge {
         signal(self.pid(), "HUP");
     }
 
-    /// The same, and waits until it is used; says how long that took.
+    /// Like `reload`, but waits until the configuration is in use; returns the time that took.
     pub fn reload(&self, config: &str) -> Duration {
         let reloads = || self.log_with(&["configuration reloaded"]).len();
         let before = reloads();
@@ -84,7 +84,7 @@ impl Bridge {
         wait_for("the configuration is reloaded", PATIENCE, || (reloads() > before).then_some(())).1
     }
 
-    /// Waits for a line of the log that has all of these words; returns it and when it came, counted from the start.
+    /// Waits for a log line that contains all of these texts; returns the line and its time since the start.
     pub fn wait_for_log(&self, words: &[&str], within: Duration) -> (String, Duration) {
         let found = || {
             let log = self.log.lock().unwrap();
@@ -94,7 +94,7 @@ impl Bridge {
         wait_for(&format!("a line of the log with {words:?}"), within, found).0
     }
 
-    /// Lines of the log with all of these words.
+    /// Log lines that contain all of these texts.
     pub fn log_with(&self, words: &[&str]) -> Vec<String> {
         let log = self.log.lock().unwrap();
         let lines =
@@ -107,17 +107,17 @@ impl Bridge {
         self.wait_for_log(&["assigned", &format!("{topic}[")], PATIENCE).1
     }
 
-    /// All metrics; fails where the page is not in order.
+    /// All metrics; fails if the page is malformed.
     pub fn page(&self) -> Page {
         Page::read(&self.page_text())
     }
 
-    /// As it stands.
+    /// The unparsed page.
     pub fn page_text(&self) -> String {
         self.admin.as_ref().expect("start_watched").get("/metrics").unwrap()
     }
 
-    /// A metric's samples, by its name without the prefix that all share.
+    /// A metric's samples, by its name without the common prefix.
     pub fn samples(&self, name: &str) -> Vec<f64> {
         let page = self.admin.as_ref().expect("start_watched").get("/metrics").unwrap();
         let name = format!("kafka_influx_bridge_{name}");
@@ -128,7 +128,7 @@ impl Bridge {
         page.lines().filter_map(sample).collect()
     }
 
-    /// Their sum; there has to be one.
+    /// The sum of the samples, of which there must be at least one.
     pub fn metric(&self, name: &str) -> u64 {
         let samples = self.samples(name);
         assert!(!samples.is_empty(), "no metric {name}");
@@ -139,7 +139,7 @@ impl Bridge {
         self.child.id()
     }
 
-    /// The most memory that was resident, in kB.
+    /// The maximum of resident memory in kB.
     pub fn resident_max_kb(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
@@ -152,17 +152,17 @@ impl Bridge {
         self.child.wait().unwrap();
     }
 
-    /// Whether it has ended.
+    /// Whether the process has ended.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Waits for its end; says how long that took.
+    /// Waits for the end of the process; returns the time that took.
     pub fn wait_for_end(&mut self, within: Duration) -> (ExitStatus, Duration) {
         wait_for("the bridge ends", within, || self.child.try_wait().unwrap())
     }
 
-    /// SIGTERM, and waits for its end, which has to be a good one; says how long that took.
+    /// Sends SIGTERM and waits for exit status 0; returns the time that took.
     pub fn stop(mut self) -> Duration {
         signal(self.pid(), "TERM");
         let (status, took) = self.wait_for_end(PATIENCE);
@@ -173,7 +173,7 @@ impl Bridge {
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended already.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
         if thread::panicking() {
@@ -185,7 +185,7 @@ impl Drop for Bridge {
     }
 }
 
-/// Runs another command of the binary to its end, with this bridge.toml: exit status, standard output, standard error.
+/// Runs another command of the binary with this bridge.toml; returns exit status, standard output and standard error.
 pub fn run_command(config: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = env::temp_dir().join(format!("bridge-live-{}-{:x}", std::process::id(), unique()));
     fs::create_dir_all(&folder).unwrap();
@@ -196,7 +196,7 @@ pub fn run_command(config: &str, arguments: &[&str]) -> (Option<i32>, String, St
     (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
-/// The port of the status page belongs to the bridge that somebody may run beside the tests.
+/// Moves the status page to a free port, because another bridge on the machine may use the default one.
 fn without_admin(config: &str) -> String {
     if config.contains("[admin]") { config.to_owned() } else { format!("{config}\n[admin]\nlisten = \"\"\n") }
 }
@@ -205,7 +205,7 @@ pub fn binary() -> PathBuf {
     if let Some(binary) = env::var_os("BRIDGE_LIVE_BIN") {
         return binary.into();
     }
-    // This test is TARGET/PROFILE/deps/NAME.
+    // The path of this test program is TARGET/PROFILE/deps/NAME.
     let test = env::current_exe().unwrap();
     let target = test.ancestors().nth(3).unwrap_or(Path::new("target"));
     let binary = target.join("release/kafka-influx-bridge");
@@ -217,7 +217,7 @@ fn unique() -> u128 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
 }
 
-/// A process that stands still until this is dropped.
+/// A process that is stopped until this is dropped.
 pub struct Paused(u32);
 
 impl Paused {

@@ -1,13 +1,13 @@
-//! Certificates of a test's own, made with the `openssl` of the system: an authority, servers, clients, and what is wrong with some.
+//! The test's own certificates, made with the system's `openssl`: an authority, servers, clients, and faulty ones.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Of the encrypted key.
+/// Password of the encrypted key.
 pub const KEY_PASSWORD: &str = "key-pass-word";
-/// A name that no resolver knows, for what is reached by a proxy only.
+/// A name that no resolver knows, for servers behind a proxy.
 pub const HIDDEN_HOST: &str = "influx.hidden.example";
 
 /// A folder of PEM files: NAME.pem and NAME.key.
@@ -55,7 +55,7 @@ impl Certificates {
         self.path(&format!("{name}.key"))
     }
 
-    /// Key and certificate in one file, as Kafka wants its key stores.
+    /// Key and certificate in one file, the format of Kafka's key stores.
     pub fn store(&self, name: &str) -> String {
         let path = self.path(&format!("{name}.store"));
         let read = |path: String| fs::read_to_string(path).unwrap();
@@ -63,7 +63,7 @@ impl Certificates {
         path
     }
 
-    /// The signature of a token, RS256.
+    /// The RS256 signature of a token.
     pub fn sign(&self, text: &str) -> Vec<u8> {
         let mut command = Command::new("openssl");
         command.args(["dgst", "-sha256", "-sign", &self.key("token")]);
@@ -95,7 +95,7 @@ impl Certificates {
         self.request(name, &["-x509", "-extensions", extensions, "-days", "2", "-CA", &ca, "-CAkey", &key]);
     }
 
-    /// Only this command lets a certificate end before it is made.
+    /// Only `openssl ca` can make a certificate that has expired already.
     fn expired(&self) {
         self.request("expired", &[]);
         fs::write(self.path("index"), "").unwrap();
@@ -107,7 +107,7 @@ impl Certificates {
         self.openssl(&[&what[..], &when, &files].concat());
     }
 
-    /// A key, and a certificate or the request for one.
+    /// Makes a key, and a certificate or a certificate request for it.
     fn request(&self, name: &str, more: &[&str]) {
         let (pem, key, config, subject) =
             (self.pem(name), self.key(name), self.path("openssl.cnf"), format!("/CN=live-{name}"));

@@ -1,18 +1,18 @@
-//! bridge.toml of a test that is not about an example.
+//! The bridge.toml of a test that uses no example.
 
 use super::live::variable;
 use super::{Influx, Kafka};
 
-/// Reads one topic (its name is also the group's) into InfluxDB 2. Keys may be added to each table.
+/// Reads one topic, with a group of the same name, and writes to InfluxDB 2. Tests add keys to each table.
 pub struct Config<'a> {
     pub kafka: &'a Kafka,
     pub topic: &'a str,
     pub group: &'a str,
-    /// Lines of `[kafka]`, of `[[mapping]]`, and before all tables.
+    /// Lines for `[kafka]`, for `[[mapping]]`, and before all tables.
     pub kafka_more: &'a str,
     pub mapping: &'a str,
     pub top: &'a str,
-    /// The table `[influx]` without its head.
+    /// The table `[influx]` without its header.
     pub influx: String,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Config<'a> {
     }
 
     pub fn text(&self) -> String {
-        // In single quotes a regular expression keeps its backslashes.
+        // A literal string keeps the backslashes of a regular expression.
         format!(
             "{}\n[kafka]\nbrokers = {}\ntopics = ['{}']\ngroup_id = '{}'\n{}\n[[mapping]]\n{}\n[influx]\n{}\n",
             self.top,
@@ -53,7 +53,7 @@ impl<'a> Config<'a> {
     }
 }
 
-/// `[influx]` of InfluxDB 2, or of what speaks as it does.
+/// `[influx]` of InfluxDB 2 or of a compatible server.
 pub fn v2(influx: &Influx, bucket: &str) -> String {
     v2_with(influx.url(), bucket, &variable("INFLUX2_TOKEN"))
 }
@@ -63,7 +63,7 @@ pub fn v2_with(url: &str, bucket: &str, token: &str) -> String {
     format!("url = '{url}'\norg = '{org}'\nbucket = '{bucket}'\ntoken = '{token}'")
 }
 
-/// `[influx]` of InfluxDB 1; `more` are its further lines.
+/// `[influx]` of InfluxDB 1, with the further lines `more`.
 pub fn v1(influx: &Influx, database: &str, more: &str) -> String {
     format!("url = '{}'\napi = 'v1'\ndatabase = '{database}'\n{more}", influx.url())
 }

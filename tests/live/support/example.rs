@@ -1,16 +1,16 @@
-//! A folder of examples/, with its names and addresses replaced by a test's own.
+//! A folder of examples/, with its names and addresses replaced by the test's own.
 
 use std::fs;
 use std::path::Path;
 
-/// The time that expected.lp is made for.
+/// The Kafka timestamp that expected.lp was made with.
 const TIME_MS: i64 = 1_767_225_600_123;
 
 use super::Produced;
 
 pub struct Example {
     pub config: String,
-    /// By line: the offset of each is part of its point's time.
+    /// One record per line. Each record's offset is part of its point's time.
     pub records: Vec<String>,
     pub expected: String,
 }
@@ -26,7 +26,7 @@ impl Example {
         Self { config: read("bridge.toml"), records, expected: read("expected.lp") }
     }
 
-    /// Replaces a part of bridge.toml, which has to be there.
+    /// Replaces a part of bridge.toml, which must exist.
     pub fn set(mut self, from: &str, to: &str) -> Self {
         assert!(self.config.contains(from), "the example has no {from}");
         self.config = self.config.replace(from, to);
@@ -38,7 +38,7 @@ impl Example {
         self.set(&format!("[{table}]\n"), &format!("[{table}]\n{line}\n"))
     }
 
-    /// Records at the time of expected.lp; produced into one partition they give exactly it.
+    /// The records with the timestamp of expected.lp. In one partition they give exactly its points.
     pub fn produced(&self) -> Vec<Produced> {
         self.records.iter().map(|record| Produced::new(record.as_str()).at(TIME_MS)).collect()
     }

@@ -1,4 +1,4 @@
-//! docker/generator.sh with a stand-in for Kafka's programs.
+//! Runs docker/generator.sh with a stand-in for Kafka's programs.
 
 use super::signals::signal;
 use super::{Live, PATIENCE, wait_for};
@@ -8,17 +8,17 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Keeps the records of `--topic T` in the file T.
+/// A stand-in that writes the records of `--topic T` into the file T.
 const PRODUCER: &str =
     "#!/bin/sh\nwhile [ \"$1\" != --topic ]; do shift; done\nexec cat > \"$(dirname \"$0\")/$2\"\n";
-/// A round of the three generators.
+/// One round of the three generators.
 const TOPICS: [(&str, usize); 3] = [("testtopic", 3), ("resource", 1), ("kafka.metrics.processed", 3)];
 
-/// Its records, by topic.
+/// The records of the round, by topic.
 pub struct Generated(pub BTreeMap<String, Vec<String>>);
 
 impl Generated {
-    /// Two rounds of records.
+    /// Generates two rounds of records.
     pub fn run(live: &Live) -> Self {
         let home = live.path("generator");
         let bin = home.join("bin");

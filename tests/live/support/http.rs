@@ -1,11 +1,11 @@
-//! The least of a HTTP client.
+//! A minimal HTTP client.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// One server.
+/// A client for one server.
 pub struct Http {
     url: String,
     authorization: Option<String>,
@@ -23,7 +23,7 @@ fn shared() -> &'static Shared {
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30));
-        // What is checked is the bridge, which knows the certificates of tests.
+        // The tests check the bridge's certificates, and not those of this client.
         let client = client.tls_danger_accept_invalid_certs(true).build().unwrap();
         Shared { runtime, client }
     })
@@ -43,18 +43,18 @@ impl Http {
         &self.url
     }
 
-    /// The body, or the status and the error's text. `path` with its query, encoded.
+    /// Returns the body, or the status and the error's text. `path` includes the encoded query.
     pub fn get(&self, path: &str) -> Result<String, String> {
         self.send(shared().client.get(format!("{}{path}", self.url)))
     }
 
-    /// As [`Http::get`].
+    /// Posts; returns like [`Http::get`].
     pub fn post(&self, path: &str, content_type: &str, body: &str) -> Result<String, String> {
         let request = shared().client.post(format!("{}{path}", self.url));
         self.send(request.header("content-type", content_type).body(body.to_owned()))
     }
 
-    /// As [`Http::get`].
+    /// Sends a request; returns like [`Http::get`].
     pub fn delete(&self, path: &str) -> Result<String, String> {
         self.send(shared().client.delete(format!("{}{path}", self.url)))
     }
@@ -72,7 +72,7 @@ impl Http {
     }
 }
 
-/// For the query of an address.
+/// Encodes a text for the query of a URL.
 pub fn encode(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {
@@ -83,7 +83,7 @@ pub fn encode(text: &str) -> String {
     })
 }
 
-/// For `Authorization: Basic`.
+/// Encodes `Authorization: Basic`.
 pub fn basic(user: &str, password: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let login = format!("{user}:{password}");

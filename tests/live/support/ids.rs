@@ -1,13 +1,13 @@
-//! Records with an id each, which becomes a tag: every record opens a series.
+//! Records with an id each, which becomes a tag: every record creates a series.
 
 use super::{Influx, Kafka, Produced};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// `[[mapping]]` of these records, without `topics`.
+/// The `[[mapping]]` of these records, without `topics`.
 pub const MAPPING: &str = "measurement = 'm'\ntag_keys = ['id']";
 
-/// The records of one topic that nobody else produces to. Number `n` goes to partition `n % partitions`.
+/// The records of one topic that has no other producer. Number `n` goes to partition `n % partitions`.
 pub struct Ids<'a> {
     pub topic: &'a str,
     pub partitions: u64,
@@ -20,7 +20,7 @@ impl Ids<'_> {
         kafka.produce(self.topic, numbers.map(record));
     }
 
-    /// The numbers of the points, each of which has to be there once.
+    /// The numbers of the stored points. Asserts that none is stored twice.
     fn stored(influx: &Influx, database: &str) -> BTreeSet<u64> {
         let series = influx.query(database, "SELECT id, value FROM m");
         let rows = series.first().map_or(&[][..], |series| series["values"].as_array().unwrap());
@@ -34,7 +34,7 @@ impl Ids<'_> {
         numbers
     }
 
-    /// Exactly these records are stored, each as one point.
+    /// Asserts that exactly these records are stored, each as one point.
     pub fn assert_stored(influx: &Influx, database: &str, numbers: Range<u64>) {
         let (want, got): (BTreeSet<u64>, _) = (numbers.collect(), Self::stored(influx, database));
         let lost: Vec<&u64> = want.difference(&got).take(20).collect();
@@ -47,7 +47,7 @@ impl Ids<'_> {
         );
     }
 
-    /// Each committed record is stored. Returns the number of committed records and of points.
+    /// Asserts that each committed record is stored. Returns the numbers of committed records and of points.
     pub fn assert_committed_are_stored(
         &self,
         kafka: &Kafka,
@@ -55,7 +55,7 @@ impl Ids<'_> {
         influx: &Influx,
         database: &str,
     ) -> (u64, u64) {
-        // In this order: what is stored in between is no fault.
+        // Commits are read before points, because records may be stored in between.
         let committed = kafka.group(group).committed(self.topic, self.partitions as i32);
         let stored = Self::stored(influx, database);
         let offsets = committed.iter().map(|offset| u64::try_from(*offset).unwrap_or(0));

@@ -1,4 +1,4 @@
-//! InfluxDB as a user asks it: `InfluxQL` on both generations (2.x shows a bucket as a database of its name), Flux on 2.x.
+//! A client of InfluxDB: `InfluxQL` on 1.x and 2.x (2.x maps a bucket to a database of its name), and Flux on 2.x.
 
 use super::http::{Http, basic, encode};
 use super::live::variable;
@@ -16,7 +16,7 @@ impl Influx {
         Self { http: Http::new(url, authorization) }
     }
 
-    /// The same server, as somebody else.
+    /// The same server with another user.
     pub fn login(url: &str, user: &str, password: &str) -> Self {
         Self::new(url, Some(basic(user, password)))
     }
@@ -25,13 +25,13 @@ impl Influx {
         self.http.url()
     }
 
-    /// 2.x: makes a bucket that keeps everything; returns its name.
+    /// 2.x: creates a bucket without retention; returns its name.
     pub fn create_bucket(&self, name: String) -> String {
         self.create_bucket_with(&name, &json!([]));
         name
     }
 
-    /// 2.x: makes a bucket that keeps points for so long; returns its name.
+    /// 2.x: creates a bucket with this retention; returns its name.
     pub fn create_bucket_keeping(&self, name: String, kept: Duration) -> String {
         self.create_bucket_with(&name, &json!([{"type": "expire", "everySeconds": kept.as_secs()}]));
         name
@@ -42,12 +42,12 @@ impl Influx {
         self.post("/api/v2/buckets", &bucket);
     }
 
-    /// 2.x: removes a bucket with its points.
+    /// 2.x: deletes a bucket with its points.
     pub fn delete_bucket(&self, name: &str) {
         self.http.delete(&format!("/api/v2/buckets/{}", self.bucket_id(name))).unwrap();
     }
 
-    /// 2.x: makes a token that may write this bucket; returns its id and itself.
+    /// 2.x: creates a token that may write to this bucket; returns its id and the token.
     pub fn create_token(&self, bucket: &str) -> (String, String) {
         let org_id = self.org_id();
         let resource = json!({"type": "buckets", "id": self.bucket_id(bucket), "orgID": org_id});
@@ -57,7 +57,7 @@ impl Influx {
         (text("id"), text("token"))
     }
 
-    /// 2.x: what it opens is closed from now on.
+    /// 2.x: revokes a token.
     pub fn revoke_token(&self, id: &str) {
         self.http.delete(&format!("/api/v2/authorizations/{id}")).unwrap();
     }
@@ -68,7 +68,7 @@ impl Influx {
         self.http.post(&format!("/api/v2/write?org={org}&bucket={bucket}"), "text/plain", lines).unwrap();
     }
 
-    /// Whether it answers, and well.
+    /// Whether the server is healthy.
     pub fn is_healthy(&self) -> bool {
         self.http.get("/health").is_ok()
     }
@@ -89,13 +89,13 @@ impl Influx {
         found["buckets"][0]["id"].as_str().expect("the bucket is there").to_owned()
     }
 
-    /// 2.x: the answer in CSV.
+    /// 2.x: queries with Flux; returns CSV.
     pub fn flux(&self, query: &str) -> String {
         let path = format!("/api/v2/query?org={}", encode(&variable("INFLUX2_ORG")));
         self.http.post(&path, "application/vnd.flux", query).unwrap()
     }
 
-    /// `series` of one statement; empty if there are none.
+    /// The `series` of one statement; empty if there are none.
     pub fn query(&self, database: &str, influxql: &str) -> Vec<Value> {
         self.try_query(database, influxql).unwrap()
     }
@@ -116,20 +116,20 @@ impl Influx {
         self.try_points(database).unwrap()
     }
 
-    /// As [`Influx::points`]; 1.x knows no database before somebody creates it.
+    /// Like [`Influx::points`], but fails if the database does not exist, which 1.x requires.
     pub fn try_points(&self, database: &str) -> Result<Vec<Stored>, String> {
         Ok(Stored::of_all(&self.try_query(database, "SELECT * FROM /.*/ GROUP BY *")?))
     }
 
-    /// Points that have the field.
+    /// Number of points that have the field.
     pub fn count(&self, database: &str, measurement: &str, field: &str) -> u64 {
         let query = format!("SELECT count(\"{field}\") FROM \"{measurement}\"");
-        // While a server starts, it answers errors; a database may not be there yet.
+        // A starting server answers with errors, and a database may not exist yet.
         let series = self.try_query(database, &query).unwrap_or_default();
         series.first().and_then(|series| series["values"][0][1].as_u64()).unwrap_or(0)
     }
 
-    /// Waits until there are at least so many points, then says how many there are.
+    /// Waits for at least this many points, then returns their number.
     pub fn wait_for_count(&self, at_least: u64, within: Duration, count: impl Fn(&Self) -> u64) -> u64 {
         let mut last = 0;
         let what = format!("{at_least} points in {}", self.url());

@@ -1,4 +1,4 @@
-//! Kafka: topics, records, and what a group committed.
+//! Kafka: topics, records and committed offsets.
 
 use super::failures::Failures;
 use super::http::block_on;
@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A cluster.
+/// A Kafka cluster.
 pub struct Kafka {
     brokers: String,
     producer: BaseProducer<Failures>,
@@ -32,18 +32,18 @@ impl Drop for Member {
     }
 }
 
-/// The queue is full, or a partition is so new that the producer does not know it.
+/// The queue is full, or the partition is so new that the producer has no metadata of it.
 fn is_passing(code: RDKafkaErrorCode) -> bool {
     matches!(code, RDKafkaErrorCode::QueueFull | RDKafkaErrorCode::UnknownPartition)
 }
 
-/// What is to be produced.
+/// A record to be produced.
 #[derive(Clone, Default)]
 pub struct Produced {
     pub partition: i32,
-    /// None: a tombstone.
+    /// None for a tombstone.
     pub value: Option<Vec<u8>>,
-    /// None: now.
+    /// None for the current time.
     pub time_ms: Option<i64>,
 }
 
@@ -61,7 +61,7 @@ impl Produced {
     }
 }
 
-/// A group, as its committed offsets show it.
+/// The committed offsets of a consumer group.
 pub struct Group {
     consumer: BaseConsumer,
 }
@@ -71,15 +71,15 @@ impl Kafka {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", brokers).set("message.max.bytes", "4000000");
         config.set("linger.ms", "5").set("queue.buffering.max.messages", "200000").set("acks", "all");
-        // The order is part of what tests expect of a partition.
+        // Tests expect the order of records within a partition.
         config.set("enable.idempotence", "true");
-        // A partition that was added is soon known.
+        // Metadata of an added partition is refreshed soon.
         config.set("topic.metadata.refresh.interval.ms", "500");
         let producer = config.create_with_context(Failures::default()).unwrap();
         Self { brokers: brokers.to_owned(), producer }
     }
 
-    /// The same cluster for another thread.
+    /// A clone for another thread.
     pub fn another(&self) -> Self {
         Self::new(&self.brokers)
     }
@@ -88,18 +88,18 @@ impl Kafka {
         &self.brokers
     }
 
-    /// For the configuration's `brokers`.
+    /// The value of the configuration's `brokers`.
     pub fn brokers_toml(&self) -> String {
         let quoted: Vec<String> = self.brokers.split(',').map(|broker| format!("\"{broker}\"")).collect();
         format!("[{}]", quoted.join(", "))
     }
 
-    /// Makes a topic that keeps records of any time and of up to 3 MB; returns its name.
+    /// Creates a topic without retention, for records of up to 3 MB; returns its name.
     pub fn create_topic(&self, name: String, partitions: i32, replication: i32) -> String {
         self.create_topic_with(name, partitions, replication, &[("max.message.bytes", "3000000")])
     }
 
-    /// Makes a topic that keeps records of any time, with these properties.
+    /// Creates a topic without retention, with these properties.
     pub fn create_topic_with(
         &self,
         name: String,
@@ -108,13 +108,13 @@ impl Kafka {
         properties: &[(&str, &str)],
     ) -> String {
         self.create_topics(std::slice::from_ref(&name), partitions, replication, properties);
-        // Every broker knows it when its leaders answer.
+        // Once all leaders answer, every broker knows the topic.
         let end = || self.group("live_none").try_ends(&name, partitions);
         wait_for("the leaders of a new topic", PATIENCE, || end().ok());
         name
     }
 
-    /// Asks for topics that keep records of any time; they are there some time later.
+    /// Requests the creation of topics without retention, and does not wait for them.
     pub fn create_topics(
         &self,
         names: &[String],
@@ -135,7 +135,7 @@ impl Kafka {
         }
     }
 
-    /// Produces in one transaction each, which is committed or aborted.
+    /// Produces each record in its own transaction, which is committed or aborted.
     pub fn transactions(&self, topic: &str, of: impl IntoIterator<Item = (bool, Vec<Produced>)>) {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("transactional.id", topic);
@@ -146,7 +146,7 @@ impl Kafka {
         kafka.producer.init_transactions(PATIENCE).unwrap();
         for (commits, records) in of {
             kafka.producer.begin_transaction().unwrap();
-            // They are in the topic before their fate is decided.
+            // The records must be in the topic before the transaction ends.
             kafka.produce(topic, records);
             let result = if commits {
                 kafka.producer.commit_transaction(PATIENCE)
@@ -173,7 +173,7 @@ impl Kafka {
         }
     }
 
-    /// As retention does: everything before these offsets, by partition.
+    /// Deletes all records before these offsets, by partition, as retention does.
     pub fn delete_records_before(&self, topic: &str, offsets: &[i64]) {
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
         let list = positions(topic, offsets);
@@ -187,7 +187,7 @@ impl Kafka {
         ClientConfig::new().set("bootstrap.servers", &self.brokers).create().unwrap()
     }
 
-    /// Returns when all are stored.
+    /// Produces records, and returns when all are stored.
     pub fn produce(&self, topic: &str, records: impl IntoIterator<Item = Produced>) {
         for record in records {
             self.send(topic, &record);
@@ -220,7 +220,7 @@ impl Kafka {
         self.producer.poll(Duration::ZERO);
     }
 
-    /// Somebody else's member of a group, such as a Telegraf, until it is dropped.
+    /// Another member of a group, such as a Telegraf, until the result is dropped.
     pub fn member(&self, group_id: &str, topic: &str, client_id: &str, strategy: &str) -> Member {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("group.id", group_id).set("client.id", client_id);
@@ -241,7 +241,7 @@ impl Kafka {
         Member { leaves: Some(leaves), thread: Some(thread) }
     }
 
-    /// How many records a topic of one partition has now, by reading them.
+    /// Number of records in a topic of one partition, counted by reading them.
     pub fn count(&self, topic: &str) -> usize {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.brokers).set("group.id", "live_none");
@@ -260,7 +260,7 @@ impl Kafka {
         let consumer = self.group(group_id).consumer;
         let metadata = consumer.fetch_metadata(Some("__consumer_offsets"), PATIENCE).unwrap();
         let partitions = metadata.topics()[0].partitions();
-        // As Java hashes a string.
+        // Java's hash of a string.
         let hash =
             group_id.encode_utf16().fold(0_i32, |hash, c| hash.wrapping_mul(31).wrapping_add(i32::from(c)));
         let partition = (hash & i32::MAX) % partitions.len() as i32;
@@ -275,7 +275,7 @@ impl Kafka {
     }
 }
 
-/// Offsets by partition.
+/// The offsets for these partitions.
 fn positions(topic: &str, offsets: &[i64]) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for (partition, offset) in (0..).zip(offsets) {
@@ -285,20 +285,20 @@ fn positions(topic: &str, offsets: &[i64]) -> TopicPartitionList {
 }
 
 impl Group {
-    /// As somebody from outside, while the group has no members.
+    /// Commits offsets from outside, while the group has no members.
     pub fn commit(&self, topic: &str, offsets: &[i64]) {
         let list = positions(topic, offsets);
         let commit = || self.consumer.commit(&list, CommitMode::Sync).ok();
         wait_for("a commit from outside", PATIENCE, commit);
     }
 
-    /// By partition; -1 where nothing is committed.
+    /// The committed offset of each partition; -1 if nothing is committed.
     pub fn committed(&self, topic: &str, partitions: i32) -> Vec<i64> {
         let mut list = TopicPartitionList::new();
         for partition in 0..partitions {
             list.add_partition(topic, partition);
         }
-        // While the group's coordinator moves or loads, the question is refused.
+        // While the group's coordinator moves or loads, it refuses the request.
         let ask = || self.consumer.committed_offsets(list.clone(), PATIENCE).ok();
         let (committed, _) = wait_for("committed offsets", PATIENCE, ask);
         let offset = |partition| {
@@ -312,7 +312,7 @@ impl Group {
         (0..partitions).map(|partition| offset(partition).unwrap_or(-1)).collect()
     }
 
-    /// Where the next records will be, by partition.
+    /// The end offset of each partition.
     pub fn ends(&self, topic: &str, partitions: i32) -> Vec<i64> {
         self.try_ends(topic, partitions).unwrap()
     }
@@ -327,7 +327,7 @@ impl Group {
         metadata.topics()[0].partitions().len()
     }
 
-    /// Waits until everything of a topic is committed; says how long it took.
+    /// Waits until everything of a topic is committed; returns the time that took.
     pub fn wait_until_settled(&self, topic: &str, partitions: i32, within: Duration) -> Duration {
         let ends = self.ends(topic, partitions);
         // A partition without records has no offset to commit.

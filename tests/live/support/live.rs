@@ -11,13 +11,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// One test at a time: some stop a server. The file is for several runs on one machine.
+/// Runs one test at a time, because some stop a server. The lock file is shared by several runs on one machine.
 static TURN: Mutex<()> = Mutex::new(());
 const TURN_FILE: &str = "kafka-influx-bridge-live.lock";
 
-/// One test's view of the servers.
+/// One test's access to the servers.
 pub struct Live {
-    /// Part of every name that this test makes.
+    /// A part of every name that this test creates.
     unique: String,
     _turn: (File, MutexGuard<'static, ()>),
 }
@@ -35,22 +35,22 @@ impl Live {
         Self { unique: format!("{:x}", now.as_micros()), _turn: (file, turn) }
     }
 
-    /// A name that no other test, and no other run, uses.
+    /// A name that no other test and no other run uses.
     pub fn name(&self, what: &str) -> String {
         format!("live_{what}_{}", self.unique)
     }
 
-    /// A path for temporary files that no other test uses; nothing is there.
+    /// A path for temporary files that no other test uses. It does not exist yet.
     pub fn path(&self, what: &str) -> PathBuf {
         env::temp_dir().join(self.name(what))
     }
 
-    /// One broker.
+    /// Kafka with one broker.
     pub fn kafka(&self) -> Kafka {
         Kafka::new(&variable("KAFKA"))
     }
 
-    /// Three brokers.
+    /// Kafka with three brokers.
     pub fn kafka3(&self) -> Kafka {
         Kafka::new(&variable("KAFKA3"))
     }
@@ -81,22 +81,22 @@ impl Live {
         Http::new(&variable("VICTORIA_URL"), None)
     }
 
-    /// A process of the stack, for tests that pause or kill it.
+    /// A process of the stack that a test can pause or kill.
     pub fn server_pid(&self, name: &str) -> u32 {
         let path = Path::new(&variable("RUN_DIR")).join(format!("{name}.pid"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         text.trim().parse().unwrap()
     }
 
-    /// Starts again what was killed, with its data, and resumes what was paused.
+    /// Starts killed processes again, with their data, and resumes paused ones.
     pub fn bring_up(&self, server: &str) {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/stack/up");
         let output = Command::new(script).arg(server).env("BRIDGE_STACK_KEEP", "1").output().unwrap();
         assert!(output.status.success(), "cannot bring {server} up: {output:?}");
     }
 
-    /// The random numbers of the test that runs now, from the seed `BRIDGE_LIVE_SEED` or from a random one. Prints the command that
-    /// repeats the test.
+    /// Random numbers for the current test, from the seed `BRIDGE_LIVE_SEED` or a random one. Prints the command that repeats the
+    /// test.
     pub fn random(&self) -> fastrand::Rng {
         let thread = thread::current();
         let test = thread.name().unwrap_or_default();
@@ -104,18 +104,18 @@ impl Live {
         fastrand::Rng::with_seed(seed::given_or_random("BRIDGE_LIVE_SEED", &command))
     }
 
-    /// How often the test of kills does it.
+    /// Number of rounds of the test of kills.
     pub fn kills(&self) -> usize {
         env::var("BRIDGE_LIVE_KILLS").map_or(20, |text| text.parse().unwrap())
     }
 
-    /// How many records the tests that count use.
+    /// Number of records for the tests that count many.
     pub fn records(&self) -> usize {
         env::var("BRIDGE_LIVE_RECORDS").map_or(1_000_000, |text| text.parse().unwrap())
     }
 }
 
-/// `BRIDGE_LIVE_...`
+/// The value of `BRIDGE_LIVE_...`.
 pub fn variable(name: &str) -> String {
     let name = format!("BRIDGE_LIVE_{name}");
     env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: eval \"$(tests/stack/env)\""))
@@ -126,8 +126,8 @@ pub fn measured(what: &str, figure: impl Display) {
     say(&format!("     {what}: {figure}"));
 }
 
-/// Past the test harness, which keeps the output of tests that pass to itself.
+/// Writes past the test harness, which captures the output of tests that pass.
 pub(super) fn say(text: &str) {
-    // Nobody reads it: no reason to fail.
+    // A closed standard error is no reason to fail.
     let _nobody = writeln!(stderr(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! What the tests share: the servers, the bridge as a process, waiting.
+//! Shared by all live tests: servers, the bridge as a process, waiting.
 
 mod bridge;
 mod certificates;
@@ -57,10 +57,10 @@ pub use tmpfs::Tmpfs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// For everything that has no limit of its own: long, because the machine may be busy.
+/// Timeout for everything without its own limit. It is long, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Asks until there is an answer, at most for `within`; returns it and how long that took.
+/// Polls until there is a value, at most for `within`; returns it with the time that took.
 pub fn wait_for<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Option<T>) -> (T, Duration) {
     let begin = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Records that carry their number, and exactly the points that they have to become.
+//! Records that carry their number, and the exact points that they must become.
 
 use super::{Influx, Kafka, Produced};
 use std::collections::BTreeMap;
@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// `[[mapping]]` of these records: the time is Kafka's, made distinct, so that a record that was stored under two times would show.
+/// The `[[mapping]]` of these records. Times are Kafka's, made distinct, so a record stored with two times would show as two points.
 pub const MAPPING: &str = "measurement = 'm'\npartition_tag = 'partition'";
 
-/// Records that share a millisecond.
+/// Number of records with the same millisecond.
 const A_MILLISECOND: u64 = 1_000;
 const LOAD_TICK: Duration = Duration::from_millis(50);
 
-/// The records of one topic that nobody else produces to; numbered from 0, in this order.
+/// The records of one topic that has no other producer, numbered from 0 in order.
 #[derive(Clone)]
 pub struct Numbers {
     topic: String,
@@ -44,14 +44,14 @@ impl Numbers {
         self.begin_ms + (number / A_MILLISECOND) as i64
     }
 
-    /// As the configuration's reference promises it: the digits below the millisecond come from offset and partition.
+    /// bridge.toml documents this: the digits below the millisecond come from offset and partition.
     fn place(&self, number: u64) -> Place {
         let (offset, partition) = (number / self.partitions, number % self.partitions);
         let digits = (offset * 1009 + partition * 499_979) % 1_000_000;
         (partition.to_string(), self.time_ms(number) * 1_000_000 + digits as i64)
     }
 
-    /// Exactly these are there, each in its place and nowhere else.
+    /// Asserts that exactly these points are stored, each in its database and in no other.
     pub fn assert_stored(&self, influx: &Influx, bucket: &str, numbers: std::ops::Range<u64>) {
         let mut missing: BTreeMap<Place, u64> = numbers.clone().map(|n| (self.place(n), n)).collect();
         let mut strange = Vec::new();
@@ -80,7 +80,7 @@ impl Numbers {
         );
     }
 
-    /// Goes on producing, from this number on, about so many a second, until [`Load::end`].
+    /// Produces about this many records a second, from this number on, until [`Load::end`].
     pub fn load(&self, kafka: &Kafka, from: u64, per_second: u64) -> Load {
         let (numbers, kafka) = (self.clone(), kafka.another());
         let enough = Arc::new(AtomicBool::new(false));
@@ -100,14 +100,14 @@ impl Numbers {
     }
 }
 
-/// Somebody who produces meanwhile.
+/// A producer that runs in the background.
 pub struct Load {
     enough: Arc<AtomicBool>,
     producing: Option<JoinHandle<u64>>,
 }
 
 impl Load {
-    /// Stops; says what the next number would have been.
+    /// Stops; returns the number that would follow.
     pub fn end(mut self) -> u64 {
         self.enough.store(true, Ordering::Relaxed);
         self.producing.take().unwrap().join().unwrap()

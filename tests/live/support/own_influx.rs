@@ -1,4 +1,4 @@
-//! An InfluxDB 2 of a test's own.
+//! The test's own InfluxDB 2.
 
 use super::live::variable;
 use super::own_server::{Launch, OwnServer, free_port};
@@ -7,21 +7,21 @@ use serde_json::json;
 use std::ffi::OsString;
 use std::path::Path;
 
-/// A process of the server that tests/stack has built. It knows the organization and the token of the stack's, and it is removed
-/// with its data when this is dropped.
+/// A process of the server that tests/stack has built, with the stack's organization and token. Dropping this removes the process and its
+/// data.
 pub struct OwnInflux {
     pub influx: Influx,
     server: OwnServer,
 }
 
 impl OwnInflux {
-    /// Starts with more options of influxd; returns when it may be written.
+    /// Starts influxd with further options; returns when it accepts writes.
     pub fn start(live: &Live, options: &[&str]) -> Self {
         let folder = live.path("influxd");
         Self::start_in(&folder, &folder.join("engine"), options)
     }
 
-    /// As [`OwnInflux::start`], with its points in a folder that is not its own to remove.
+    /// Like [`OwnInflux::start`], with the data in a folder that this does not remove.
     pub fn start_in(folder: &Path, engine: &Path, options: &[&str]) -> Self {
         let port = free_port();
         let paths = [
@@ -55,7 +55,7 @@ impl OwnInflux {
         self.server.pid()
     }
 
-    /// Ends it with this signal and starts it again with its data.
+    /// Ends the process with this signal, and starts it again with its data.
     pub fn restart(&mut self, with: &str) {
         self.server.restart(with);
         self.wait_until_up();

@@ -1,4 +1,4 @@
-//! An InfluxDB 1 of a test's own.
+//! The test's own InfluxDB 1.
 
 use super::own_server::{Launch, OwnServer, free_port};
 use super::{Influx, Live};
@@ -6,17 +6,17 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-/// The program of the Debian package, which tests/stack starts too.
+/// The program of the Debian package, which tests/stack uses, too.
 const INFLUXD: &str = "/usr/bin/influxd";
 
-/// A process with the configuration of tests/stack/influx1 and without login.
+/// A process with the configuration of tests/stack/influx1, without login.
 pub struct OwnInflux1 {
     pub influx: Influx,
     server: OwnServer,
 }
 
 impl OwnInflux1 {
-    /// Starts with more settings, each by its environment variable; returns when it answers.
+    /// Starts the process with these environment variables as settings; returns when it answers.
     ///
     /// `INFLUXDB_META_DIR`, `INFLUXDB_DATA_DIR` and `INFLUXDB_DATA_WAL_DIR` move one of its folders to another disk.
     pub fn start(live: &Live, settings: &[(&'static str, &Path)]) -> Self {
@@ -47,14 +47,14 @@ impl OwnInflux1 {
         variables.push((setting, value.into()));
     }
 
-    /// Ends it with this signal and starts it again with its data.
+    /// Ends the process with this signal, and starts it again with its data.
     pub fn restart(&mut self, with: &str) {
         self.server.restart(with);
         self.wait_until_up();
     }
 
     fn wait_until_up(&mut self) {
-        // 1.6 has no /health.
+        // Version 1.6 has no /health.
         self.server.wait_until(|| self.influx.try_query("", "SHOW DATABASES").is_ok());
     }
 }

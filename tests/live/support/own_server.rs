@@ -1,4 +1,4 @@
-//! A server process of a test's own, for faults that would disturb others or want settings of the server.
+//! The test's own server process, for faults that would disturb other tests or need special settings.
 
 use super::signals::signal;
 use super::{PATIENCE, wait_for};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-/// How a server process is started.
+/// The program, arguments and log of a server process.
 pub struct Launch {
     pub program: PathBuf,
     pub arguments: Vec<OsString>,
@@ -26,7 +26,7 @@ pub struct OwnServer {
 }
 
 impl OwnServer {
-    /// Starts the process, with a log in `folder`; does not wait until it answers.
+    /// Starts the process with a log in `folder`, without waiting until it answers.
     pub fn start(folder: &Path, launch: Launch) -> Self {
         fs::create_dir_all(folder).unwrap();
         let child = spawn(folder, &launch);
@@ -37,14 +37,14 @@ impl OwnServer {
         self.child.id()
     }
 
-    /// Ends the process with this signal and starts it again with its data.
+    /// Ends the process with this signal, and starts it again with its data.
     pub fn restart(&mut self, with: &str) {
         signal(self.pid(), with);
         self.child.wait().unwrap();
         self.child = spawn(&self.folder, &self.launch);
     }
 
-    /// Waits until `answers` is true; fails at once where the process has ended.
+    /// Waits until `answers` is true; fails at once if the process has ended.
     pub fn wait_until(&mut self, answers: impl Fn() -> bool) {
         let program = self.launch.program.display().to_string();
         let child = &mut self.child;
@@ -57,7 +57,7 @@ impl OwnServer {
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended already.
         let _ended = self.child.kill();
         let _ended = self.child.wait();
         if thread::panicking() {
@@ -77,7 +77,7 @@ fn spawn(folder: &Path, launch: &Launch) -> Child {
     command.spawn().unwrap_or_else(|error| panic!("{}: {error}", launch.program.display()))
 }
 
-/// A free port below those that Linux gives to outgoing connections. An outgoing connection could take such a port between two starts.
+/// A free port below Linux's range for outgoing connections, because one of those could take the port between two starts.
 pub fn free_port() -> u16 {
     let taken = |port: &u16| TcpStream::connect(("127.0.0.1", *port)).is_ok();
     std::iter::repeat_with(|| fastrand::u16(20_000..32_000)).find(|port| !taken(port)).unwrap()

@@ -1,4 +1,4 @@
-//! Points as they were read back, against lines as they were expected.
+//! Compares points that were read back with expected lines.
 
 use line_protocol::reader::{Value as LineValue, read_line};
 use serde_json::Value;
@@ -14,7 +14,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The points of what `SELECT * ... GROUP BY *` gives, by measurement, tags and time.
+    /// The points in the result of `SELECT * ... GROUP BY *`, by measurement, tags and time.
     pub fn of_all(series: &[Value]) -> Vec<Self> {
         let mut points: Vec<Self> = series.iter().flat_map(Self::of_series).collect();
         points.sort_by(|a, b| a.place().cmp(&b.place()));
@@ -26,7 +26,7 @@ impl Stored {
             series["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
         let no_tags = serde_json::Map::new();
         let tags = series["tags"].as_object().unwrap_or(&no_tags).iter();
-        // A tag that this series lacks is shown as empty.
+        // InfluxDB shows a tag that a series does not have as an empty one.
         let tags = tags.map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned()));
         let tags: BTreeMap<_, _> = tags.filter(|(_, value)| !value.is_empty()).collect();
         let point = |row: &Value| {
@@ -46,7 +46,7 @@ impl Stored {
         (&self.measurement, &self.tags, self.time)
     }
 
-    /// What a line should have become.
+    /// The point that a line should become.
     fn of_line(line: &str) -> (Self, BTreeMap<String, LineValue>) {
         let point = read_line(line.as_bytes()).unwrap();
         let stored = Self {
@@ -59,12 +59,12 @@ impl Stored {
     }
 }
 
-/// How many fields all lines have together.
+/// Number of fields of all lines together.
 pub fn fields_of(lines: &str) -> usize {
     lines.lines().map(|line| Stored::of_line(line).1.len()).sum()
 }
 
-/// Exactly these lines were stored, in any order; `got` is sorted by place.
+/// Asserts that exactly these lines were stored, in any order; `got` is sorted by place.
 pub fn assert_points(got: &[Stored], lines: &str) {
     let mut want: Vec<_> = lines.lines().map(Stored::of_line).collect();
     want.sort_by(|(a, _), (b, _)| a.place().cmp(&b.place()));
@@ -79,7 +79,7 @@ pub fn assert_points(got: &[Stored], lines: &str) {
     }
 }
 
-/// `InfluxQL`'s JSON writes floats that are whole numbers without a point.
+/// `InfluxQL` JSON writes integral floats without a decimal point.
 fn is_same(got: &Value, want: &LineValue) -> bool {
     match want {
         LineValue::Float(want) => got.as_f64() == Some(*want),

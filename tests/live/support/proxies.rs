@@ -1,4 +1,4 @@
-//! What may stand between the bridge and InfluxDB: a server of TLS that wants certificates, and a proxy.
+//! Servers between the bridge and InfluxDB: a TLS server that requires client certificates, and a proxy.
 
 use super::certificates::Certificates;
 use rustls::pki_types::pem::PemObject as _;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// `host:port` of an address.
+/// The `host:port` of an address.
 fn authority(url: &str) -> String {
     url.trim_start_matches("http://").trim_start_matches("https://").to_owned()
 }
@@ -23,14 +23,14 @@ fn serve(talk: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -> 
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let talk = Arc::clone(&talk);
-            // Whoever was not content has ended the connection.
+            // A client that does not accept the certificate has closed the connection.
             thread::spawn(move || drop(talk(stream)));
         }
     });
     address
 }
 
-/// Reads up to the empty line behind the headers.
+/// Reads up to the empty line after the headers.
 fn read_head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -46,7 +46,7 @@ fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }
 
-/// Ends TLS before a server that knows none, and wants a certificate of the same authority; one request a connection.
+/// Terminates TLS in front of a server without it. Requires a certificate of the same authority. One request per connection.
 pub fn tls_before(url: &str, certificates: &Certificates, name: &str) -> SocketAddr {
     let _installed_before = rustls::crypto::ring::default_provider().install_default();
     let mut roots = RootCertStore::empty();
@@ -73,7 +73,7 @@ pub fn tls_before(url: &str, certificates: &Certificates, name: &str) -> SocketA
     })
 }
 
-/// A proxy as companies have them: CONNECT for https, the whole address for http. It knows the way to one server, by any name.
+/// A company's proxy: CONNECT for https, absolute URLs for http. It forwards every host to one server.
 pub struct Proxy {
     pub address: SocketAddr,
     login: Arc<Mutex<Option<String>>>,
@@ -110,12 +110,12 @@ impl Proxy {
         Self { address, login, tunnels, plain }
     }
 
-    /// From now on, `Basic ...` is wanted.
+    /// Requires `Basic ...` from now on.
     pub fn want(&self, login: &str) {
         *self.login.lock().unwrap() = Some(login.to_owned());
     }
 
-    /// Connections by CONNECT, and others.
+    /// Number of connections by CONNECT, and of others.
     pub fn counts(&self) -> (usize, usize) {
         (self.tunnels.load(Ordering::Relaxed), self.plain.load(Ordering::Relaxed))
     }

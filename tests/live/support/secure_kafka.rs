@@ -1,4 +1,4 @@
-//! A Kafka of the tests' own, with listeners for each way to log in and certificates that are made anew.
+//! The tests' own Kafka, with a listener for each login and new certificates.
 
 use super::certificates::Certificates;
 use super::live::variable;
@@ -18,15 +18,15 @@ pub const USER: &str = "bridge";
 pub const PLAIN_PASSWORD: &str = "plain-pass-word";
 pub const SCRAM_PASSWORD: &str = "scram-pass-word";
 
-/// One broker with these listeners, all of the same topics.
+/// One broker with these listeners.
 pub struct SecureKafka {
     folder: PathBuf,
     pub certificates: Certificates,
-    /// Without TLS and login: for the tests themselves.
+    /// Without TLS and login, for the tests themselves.
     pub open: String,
-    /// TLS and a login: PLAIN, SCRAM, OAUTHBEARER.
+    /// TLS with a login: PLAIN, SCRAM, OAUTHBEARER.
     pub login: String,
-    /// TLS, and a certificate of the client.
+    /// TLS with client certificates.
     pub mutual: String,
     /// TLS with a certificate that has expired.
     pub expired: String,
@@ -34,14 +34,14 @@ pub struct SecureKafka {
     pub elsewhere: String,
     /// A login without TLS; SCRAM-SHA-512 only.
     pub clear: String,
-    /// It ends the broker when this process ends, however it does.
+    /// Stops the broker when this process ends, however it ends.
     _guardian: Child,
 }
 
 static SHARED: OnceLock<SecureKafka> = OnceLock::new();
 
 impl SecureKafka {
-    /// Started by the first test that wants it, for all that follow.
+    /// The first test that needs the broker starts it for all later ones.
     pub fn shared(live: &Live) -> &'static Self {
         SHARED.get_or_init(|| Self::start(live))
     }
@@ -52,7 +52,7 @@ impl SecureKafka {
         let port = || format!("127.0.0.1:{}", free_port());
         let names = ["CONTROLLER", "OPEN", "LOGIN", "MUTUAL", "EXPIRED", "ELSEWHERE", "CLEAR"];
         let mut addresses: Vec<String> = names.iter().map(|_| port()).collect();
-        // Linux has all of 127.0.0.0/8; the certificate names only one address of it.
+        // Linux serves all of 127.0.0.0/8; the certificate names only one of these addresses.
         addresses[5] = addresses[5].replace("127.0.0.1", "127.0.0.2");
         let listeners: Vec<String> =
             names.iter().zip(&addresses).map(|(name, at)| format!("{name}://{at}")).collect();
@@ -94,12 +94,12 @@ impl SecureKafka {
         }
     }
 
-    /// For topics, records and what is committed.
+    /// A client for topics, records and committed offsets.
     pub fn kafka(&self) -> Kafka {
         Kafka::new(&self.open)
     }
 
-    /// Gives a user of SCRAM-SHA-256 this password, and makes the user where there is none.
+    /// Sets the SCRAM-SHA-256 password of a user, and creates the user if it does not exist.
     pub fn set_password(&self, user: &str, password: &str) {
         let value = format!("SCRAM-SHA-256=[password={password}]");
         let mut command = java();
@@ -109,7 +109,7 @@ impl SecureKafka {
         assert!(output.status.success(), "{output:?}");
     }
 
-    /// Denies a user to read a topic or use a group (`what`: `topic` or `group`) from now on, or takes that back.
+    /// Denies a user access to a topic or group (`what`: `topic` or `group`) from now on, or allows it again.
     pub fn deny(&self, user: &str, what: &str, name: &str, denies: bool) {
         let mut command = java();
         command.args(["org.apache.kafka.tools.AclCommand", "--bootstrap-server", &self.open, "--force"]);
@@ -123,7 +123,7 @@ impl SecureKafka {
         assert!(output.status.success(), "{output:?}");
     }
 
-    /// A token that the broker takes for so long.
+    /// A token that the broker accepts for this time.
     pub fn token(&self, good_for: Duration) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let claims = format!(
@@ -136,7 +136,7 @@ impl SecureKafka {
         format!("{text}.{signature}")
     }
 
-    /// Whether the token has ended, and the broker knows it.
+    /// Whether the token has expired and the broker refuses it.
     pub fn ends(token: &str) -> impl Fn() -> bool + use<> {
         let claims = BASE64.decode(token.split('.').nth(1).unwrap()).unwrap();
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
@@ -220,7 +220,7 @@ fn format_disk(file: &Path) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// A shell ends the broker, and removes its folder, when the pipe to it is closed: which is what happens to it when this process
+/// A shell that stops the broker and removes its folder when its standard input closes, which happens when this process
 /// ends.
 fn spawn(folder: &Path, file: &Path, certificates: &Certificates) -> Child {
     let log4j = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/kafka/log4j2.xml");

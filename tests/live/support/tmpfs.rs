@@ -1,4 +1,4 @@
-//! A small disk that can be full.
+//! A small file system that tests can fill.
 
 use super::Live;
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use std::process::Command;
 pub struct Tmpfs(PathBuf);
 
 impl Tmpfs {
-    /// Mounts it, which only root may do.
+    /// Mounts it, which requires root.
     pub fn mount(live: &Live, size: &str) -> Self {
         let path = live.path("disk");
         fs::create_dir_all(&path).unwrap();
@@ -25,7 +25,7 @@ impl Tmpfs {
         &self.0
     }
 
-    /// Writes a file until there is no room left; returns it.
+    /// Writes a file until the disk is full; returns its path.
     pub fn fill(&self) -> PathBuf {
         let path = self.0.join("filler");
         let mut file = File::create(&path).unwrap();
@@ -36,7 +36,7 @@ impl Tmpfs {
 
 impl Drop for Tmpfs {
     fn drop(&mut self) {
-        // Lazily: the server that writes there may be dropped later.
+        // A lazy unmount, because the server that writes there may be dropped later.
         let _mounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
         let _removed = fs::remove_dir(&self.0);
     }

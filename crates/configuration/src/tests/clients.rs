@@ -1,4 +1,4 @@
-//! Kafka clients, made by what the configuration says of them.
+//! Tests of the Kafka clients that a configuration creates.
 
 use kafka::{ClientKind, Settings, properties};
 use rdkafka::consumer::BaseConsumer;

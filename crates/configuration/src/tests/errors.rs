@@ -1,8 +1,8 @@
-//! Files with mistakes: each is said with its place and a remedy, all of them at once.
+//! Tests of files with mistakes: all are reported at once, each with its place and a remedy.
 
 use super::*;
 
-/// Of `text`, each error's line and column, and the start of what is said.
+/// Compares line, column and part of the message of each error of `text`.
 pub fn check(text: &str, want: &[(usize, usize, &str)]) {
     let errors = run(text).map(|_| ()).unwrap_err();
     let got: Vec<(usize, usize, &str)> = errors
@@ -20,7 +20,7 @@ pub fn check(text: &str, want: &[(usize, usize, &str)]) {
     }
 }
 
-/// The only error of `SMALL` with these lines in one of its tables.
+/// Expects one error for `SMALL` with these lines in one of its tables.
 pub fn one(table: &str, lines: &str, want: &str) {
     let text = with(table, lines);
     let errors = run(&text).map(|_| ()).unwrap_err();
@@ -60,7 +60,7 @@ fn ten_mistakes_are_ten_errors() {
         [batch]\r\n\
         bytes_max = \"4megs\"\r\n";
     let want = "\
-bridge.toml:1:16: `shutdown_max` wants a duration with its unit in quotes, such as \"250ms\" or \"10s\", this is a whole number
+bridge.toml:1:16: `shutdown_max` must be a duration with its unit in quotes, such as \"250ms\" or \"10s\", not a whole number
   |
 1 | shutdown_max = 8
   |                ^
@@ -68,7 +68,7 @@ bridge.toml:4:1: unknown key \"bootstrap_servers\" in [kafka]; did you mean \"br
   |
 4 | bootstrap_servers = [\"localhost:9092\"]
   | ^^^^^^^^^^^^^^^^^
-bridge.toml:5:22: topic names hold only letters, digits, \".\", \"_\" and \"-\", unlike \"온도\"; a regular expression starts with \"^\"
+bridge.toml:5:22: topic names have only letters, digits, \".\", \"_\" and \"-\", unlike \"온도\"; a regular expression starts with \"^\"
   |
 5 | topics = [\"metrics\", \"온도\", \"^a(\"]
   |                      ^^^^^^
@@ -76,7 +76,7 @@ bridge.toml:5:28: \"^a(\" is not a regular expression: unclosed group
   |
 5 | topics = [\"metrics\", \"온도\", \"^a(\"]
   |                              ^^^^^
-bridge.toml:6:16: `offset_reset` is one of \"earliest\", \"latest\", \"error\", this is \"oldest\"; did you mean \"earliest\"?
+bridge.toml:6:16: `offset_reset` must be one of \"earliest\", \"latest\", \"error\", not \"oldest\"; did you mean \"earliest\"?
   |
 6 | offset_reset = \"oldest\"
   |                ^^^^^^^^
@@ -84,11 +84,11 @@ bridge.toml:9:1: unknown key \"tag_kes\" in [[mapping]]; did you mean \"tag_keys
   |
 9 | tag_kes = [\"host\"]
   | ^^^^^^^
-bridge.toml:10:30: `tags.rack` wants a string, this is a whole number
+bridge.toml:10:30: `tags.rack` must be a string, not a whole number
    |
 10 | tags = { \"위치\" = \"서울\", rack = 7 }
    |                                  ^
-bridge.toml:11:12: `time_key` wants a `time_format`: one of unix, unix_ms, unix_us, unix_ns, rfc3339, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\"
+bridge.toml:11:12: `time_key` needs a `time_format`: one of unix, unix_ms, unix_us, unix_ns, rfc3339, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\"
    |
 11 | time_key = \"ts\"
    |            ^^^^
@@ -112,7 +112,7 @@ bridge.toml:18:13: `bytes_max` has the unknown unit \"megs\": the units are B, k
 }
 
 #[test]
-fn what_is_missing() {
+fn missing_tables_and_keys_are_reported() {
     check("", &[(0, 0, "[kafka] is missing"), (0, 0, "[influx] is missing")]);
     check(
         "[kafka]\n[influx]\n",
@@ -141,15 +141,15 @@ fn unknown_keys() {
     f(
         "kafka",
         "fetch.min.bytes = 1",
-        "unknown key \"fetch.min.bytes\" in [kafka]: properties of librdkafka stand in [kafka.librdkafka]",
+        "unknown key \"fetch.min.bytes\" in [kafka]: properties of librdkafka belong in [kafka.librdkafka]",
     );
-    f("kafka", "bucket = 'b'", "it belongs into [[mapping]] or [influx]");
+    f("kafka", "bucket = 'b'", "it belongs in [[mapping]] or [influx]");
     f("kafka", "zzz = 5", "it has brokers, topics, group_id");
     f("mapping", "json_name_key = 'n'", "did you mean \"name_key\"?");
     f("mapping", "json_string_fields = ['n']", "did you mean \"string_fields\"?");
     f("mapping", "auto_tags = true", "`tag_keys`");
     f("mapping", "name_override = 'x'", "did you mean \"measurement\"?");
-    f("mapping", "group_id = 'g'", "it belongs into [kafka]");
+    f("mapping", "group_id = 'g'", "it belongs in [kafka]");
     f("influx", "organization = 'o'", "did you mean \"org\"?");
     f("influx", "dbname = 'o'", "did you mean \"database\"?");
     f("influx", "precision = 'ms'", "nanoseconds");
@@ -161,13 +161,13 @@ fn unknown_keys() {
         "flush_interval = '1s'",
         "unknown key \"flush_interval\" in the top of the file; here it is \"age_max\" in [batch]",
     );
-    f("", "bucket = 'b'", "it belongs into [[mapping]] or [influx]");
-    f("log", "shutdown_max = '8s'", "it belongs into the top of the file");
+    f("", "bucket = 'b'", "it belongs in [[mapping]] or [influx]");
+    f("log", "shutdown_max = '8s'", "it belongs in the top of the file");
     f("log", "levl = 'info'", "did you mean \"level\"?");
 }
 
 #[test]
-fn a_mistyped_name_is_not_missing_besides() {
+fn a_misspelt_name_is_not_also_reported_as_missing() {
     let f = |from: &str, to: &str, want: &str| {
         let errors = run(&SMALL.replace(from, to)).unwrap_err();
         assert_eq!(errors.errors.len(), 1, "{errors}");
@@ -180,12 +180,12 @@ fn a_mistyped_name_is_not_missing_besides() {
     f(
         "[influx]",
         "[outputs.influxdb_v2]",
-        "unknown table [outputs.influxdb_v2]: this is of a telegraf.conf; here it is [influx]",
+        "unknown table [outputs.influxdb_v2]: this belongs to a telegraf.conf; here it is [influx]",
     );
     f(
         "[influx]",
         "[[outputs.influxdb]]",
-        "[[outputs.influxdb]]: this is of a telegraf.conf; here it is [influx] with api",
+        "[[outputs.influxdb]]: this belongs to a telegraf.conf; here it is [influx] with api",
     );
 }
 
@@ -199,7 +199,7 @@ fn unknown_tables() {
     };
     f(
         "[[inputs.kafka_consumer]]\nbrokers = ['x']",
-        "[[inputs.kafka_consumer]]: this is of a telegraf.conf; here it is [kafka] and [[mapping]]",
+        "[[inputs.kafka_consumer]]: this belongs to a telegraf.conf; here it is [kafka] and [[mapping]]",
     );
     f("[agent]\ninterval = '1s'", "here it is [batch] and [log]");
     f("[global_tags]\na = 'b'", "`tags` of a [[mapping]]");
@@ -216,7 +216,7 @@ fn unknown_tables() {
 }
 
 #[test]
-fn topics_and_mappings_belong_together() {
+fn topics_without_mapping_and_mappings_without_topic_are_reported() {
     let f = |topics: &str, mappings: &str, want: &[(usize, usize, &str)]| {
         let rest = "brokers = 'a:1'\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";
         let text = format!("[kafka]\ntopics = {topics}\n{rest}{mappings}");
@@ -237,8 +237,8 @@ fn topics_and_mappings_belong_together() {
     f("['a']", "[[mapping]]\ntopics = '^.*'\n[[mapping]]\n", &[(10, 1, "never used")]);
     f("['a']", "[[mapping]]\ntopics = '^a'\n[[mapping]]\ntopics = ['a', '^a']\n", &[(10, 1, "never used")]);
     f("['a', 'b']", "[[mapping]]\ntopics = 'a'\n[[mapping]]\ntopics = ['a', 'b']\n", &[]);
-    f("['a']", "[[mapping]]\nbucket = 'x'\n", &[(9, 10, "`bucket` is of api = \"v2\"")]);
-    // Topics that can't be read are no reason to say that none is taken.
+    f("['a']", "[[mapping]]\nbucket = 'x'\n", &[(9, 10, "`bucket` belongs to api = \"v2\"")]);
+    // Invalid topics of a mapping do not also report that no mapping takes the topic.
     f("['a']", "[[mapping]]\ntopics = 'a b'\n", &[(9, 10, "topic names")]);
 }
 
@@ -272,13 +272,13 @@ fn warnings() {
 fn broken_toml() {
     let small = format!("{SMALL}[log]\nlevel = debug\nformat = 'jsn'\n");
     check(&small, &[(11, 9, "text needs quotes, as in "), (12, 10, "did you mean \"json\"?")]);
-    // Nothing is said of keys that a broken header put into the wrong table.
+    // Keys after a broken header are not reported, because they are in the wrong table.
     check(&SMALL.replace("[influx]", "[influx"), &[(5, 8, "no end bracket")]);
     check(&SMALL.replace("topics = \"metrics\"", "topics = [\"metrics\""), &[(4, 10, "not closed")]);
 }
 
 #[test]
-fn files_that_are_no_text() {
+fn files_that_are_not_utf8_are_refused() {
     let f = |bytes: &[u8], want: &str| {
         let path = std::env::temp_dir().join(format!("no-text-{}-{}.toml", std::process::id(), bytes.len()));
         std::fs::write(&path, bytes).unwrap();
@@ -296,9 +296,9 @@ fn files_that_are_no_text() {
 
 #[test]
 fn every_known_key_is_read() {
-    for table in schema::TABLES {
-        for key in table.keys.iter().chain(table.tables) {
-            // No key takes a time of day.
+    for table in keys::TABLES {
+        for key in table.names() {
+            // A time of day is wrong for every key.
             let line = format!("{key} = 07:32:00");
             let text = match table.name {
                 "" => line,

@@ -6,7 +6,7 @@ use super::*;
 fn secrets_are_never_shown() {
     let hidden = "hush-hush";
     for text in [
-        // The line of an error, whatever the error is.
+        // The line of any error.
         with("kafka.sasl", "mechanism = 'PLAIN'\nusername = 5\npassword = 'hush-hush' # x").replace("'PLAIN'", "'PLAN'"),
         "influx = { url = 5, token = 'hush-hush', tokn = 'hush-hush' }".to_owned(),
         "[influx]\ntokn = \"hush-hush\"".to_owned(),
@@ -15,29 +15,29 @@ fn secrets_are_never_shown() {
         "[kafka.librdkafka]\nsasl.password = ['hush-hush']\n\"ssl.key.passwrd\" = 'hush-hush'".to_owned(),
         with("kafka.sasl", "mechanism = 'OAUTHBEARER'\ntoken_endpoint = 'https://u:hush-hush@h'\nclient_id = 'c'\nclient_secret = 'hush-hush' # x\nusername = 5"),
         with("kafka.sasl", "mechanism = 'OAUTHBEARER'\ntoken = 'hush-hush \u{7f}'"),
-        // A "$" in it that was not meant.
+        // A secret with an unintended "$".
         "[influx]\ntoken = \"hush-$hush-hush\"".to_owned(),
         "[influx]\ntoken = \"${hush-hush}\"".to_owned(),
         "[influx]\ntoken = \"${NONE}hush-hush\"".to_owned(),
-        // In an address.
+        // A login in an address.
         "[influx]\nurl = \"http://u:hush-hush@h\"".to_owned(),
         "[influx]\nurl = \"u:hush-hush@h://\"".to_owned(),
         "[influx]\nurl = \"http://u:${INFLUX_TOKEN}@h\"".to_owned(),
-        // With characters that no header can have.
+        // A secret with characters that an HTTP header cannot have.
         "[influx]\ntoken = \"hush-hush \u{7f}\"".to_owned(),
-        // Put in at the wrong place.
+        // A variable in the wrong key.
         "[influx]\napi = \"${INFLUX_TOKEN}\"\nurl = \"${INFLUX_TOKEN}\"\ntimeout = \"${INFLUX_TOKEN}\"".to_owned(),
         "[kafka]\nbrokers = \"${INFLUX_TOKEN}://\"\ntopics = \"^(${INFLUX_TOKEN}\"\noffset_reset = \"${INFLUX_TOKEN}\"".to_owned(),
         "[batch]\nlines_max = \"${INFLUX_TOKEN}\"\n[admin]\nlisten = \"${INFLUX_TOKEN}\"".to_owned(),
         "[[mapping]]\nquery = \"${INFLUX_TOKEN}\"\ntime_format = \"%${INFLUX_TOKEN}\"\ntimezone = \"${INFLUX_TOKEN}\"\nname_key = \"$${INFLUX_TOKEN}[\"".to_owned(),
         "[kafka.librdkafka]\n\"fetch.min.bytes\" = \"${INFLUX_TOKEN}\"".to_owned(),
-        // In broken TOML.
+        // Broken TOML.
         "[influx]\ntoken = \"hush-hush\norg = 'x'".to_owned(),
         "[influx]\ntoken = hush-hush".to_owned(),
         "[influx]\ntoken = '''a\nhush-hush\n'''b".to_owned(),
         "[influx\ntoken = 'hush-hush' 5".to_owned(),
         "token = \"hush-hush\" \"hush-hush\"".to_owned(),
-        // In other languages.
+        // YAML and JSON.
         "influx:\n  token: hush-hush\n".to_owned(),
         "{\"influx\": {\"token\": \"hush-hush\"}}".to_owned(),
     ] {

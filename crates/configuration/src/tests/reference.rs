@@ -1,4 +1,4 @@
-//! `bridge.toml` at the root, the examples and the image's configuration.
+//! Tests of the reference bridge.toml, the examples and the configuration of the container image.
 
 use super::*;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ pub(super) fn reference() -> String {
     std::fs::read_to_string(root().join("bridge.toml")).unwrap()
 }
 
-/// A line of the reference that is commented out, without its "# ".
+/// A commented-out table or key of the reference, without its "# ".
 pub(super) fn commented_out(line: &str) -> Option<&str> {
     let line = line.strip_prefix("# ")?;
     let is_table = line.starts_with('[') && line.ends_with(']') && !line.contains(' ');
@@ -25,7 +25,7 @@ pub(super) fn key(line: &str) -> Option<&str> {
     key.chars().all(is_key).then(|| key.trim_matches('"'))
 }
 
-/// The reference with those lines in force that `wanted` names, by table and line.
+/// The reference with the commented-out lines that `wanted` selects, and without the active lines that it does not.
 fn uncommented(wanted: impl Fn(&str, &str) -> bool) -> String {
     let mut table = String::new();
     let mut text = String::new();
@@ -45,7 +45,7 @@ fn uncommented(wanted: impl Fn(&str, &str) -> bool) -> String {
     text
 }
 
-/// Loads a text as if it stood in a folder that has the files of the reference.
+/// Loads a text in a folder that has the files that the reference names.
 fn load_in_folder(text: &str) -> Loaded {
     let folder =
         std::env::temp_dir().join(format!("reference-{}-{:x}", std::process::id(), fastrand::u64(..)));
@@ -59,13 +59,13 @@ fn load_in_folder(text: &str) -> Loaded {
     loaded.unwrap_or_else(|errors| panic!("{text}\n{errors}"))
 }
 
-/// Keys that exclude each other.
+/// Whether a line is valid with this API: some keys exclude each other.
 fn is_of(api: &str, table: &str, line: &str) -> bool {
     let key = key(line).unwrap_or_default();
     let v1 = ["database", "retention_policy", "username", "password", "create_database"].contains(&key);
     let v2 = ["org", "bucket", "token"].contains(&key);
     let is_destination = table == "influx" || table == "mapping";
-    // Letters go to a topic with the one, to a file with the other.
+    // Dead letters go to a file with "v2", to a topic with "v1".
     let is_other_letter =
         table == "dead_letter" && if api == "v1" { key.starts_with("file") } else { key == "topic" };
     let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope", "extensions"];
@@ -75,13 +75,13 @@ fn is_of(api: &str, table: &str, line: &str) -> bool {
 }
 
 #[test]
-fn the_reference_is_right_as_it_stands() {
+fn the_reference_is_valid() {
     let config = load_in_folder(&reference()).config;
     assert_eq!(config.kafka.topics.names, ["testtopic"]);
 }
 
 #[test]
-fn the_reference_is_right_with_every_key() {
+fn the_reference_is_valid_with_every_key() {
     let v2 = load_in_folder(&uncommented(|table, line| is_of("v2", table, line)));
     assert!(v2.config.kafka.properties.len() > 8 && v2.config.mappings[0].rules.time.is_some());
     let v1 = uncommented(|table, line| is_of("v1", table, line)).replace("api = \"v2\"", "api = \"v1\"");
@@ -104,7 +104,7 @@ fn the_reference_is_right_with_every_key() {
 
 #[test]
 fn the_defaults_of_the_reference_are_the_defaults() {
-    let has_default = |line: &str| key(line).is_some() && !line.contains("# no default");
+    let has_default = |line: &str| key(line).is_some() && !line.contains("# No default");
     let with_defaults = uncommented(|table, line| {
         has_default(line)
             && !table.ends_with("tls")
@@ -142,29 +142,29 @@ fn the_reference_has_every_key_and_no_other() {
         if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
     };
     let mut known = BTreeSet::new();
-    for table in schema::TABLES {
+    for table in keys::TABLES {
         known.extend(table.tables.iter().map(|name| inner(table.name, name)));
-        known.extend(table.keys.iter().map(|key| format!("{}.{key}", table.name)));
+        known.extend(table.keys.iter().map(|key| format!("{}.{}", table.name, key.name)));
     }
     assert_eq!(found, known);
 }
 
 #[test]
-fn the_reference_is_pleasant_to_read() {
+fn lines_of_the_reference_have_132_characters_at_most() {
     for line in reference().lines() {
         assert!(line.chars().count() <= 132 && line == line.trim_end(), "{line}");
     }
 }
 
 #[test]
-fn the_examples_are_right() {
+fn the_examples_are_valid() {
     let examples = std::fs::read_dir(root().join("examples")).unwrap();
     let files = examples.map(|entry| entry.unwrap().path().join("bridge.toml")).filter(|file| file.exists());
     let files: Vec<PathBuf> = files.chain([root().join("docker/bridge.toml")]).collect();
     assert!(files.len() > 5);
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        // A variable with a default has it, another one is a secret.
+        // Variables without a default are secrets.
         let env = |name: &str| (!text.contains(&format!("${{{name}:-"))).then(|| "secret".to_owned());
         let loaded = parse(&file, &text, &env).unwrap_or_else(|errors| panic!("{errors}"));
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);

@@ -1,4 +1,4 @@
-//! Files without mistakes.
+//! Tests of valid files.
 
 use super::*;
 use ::influx::Compression;
@@ -177,7 +177,7 @@ fn reads_the_times_that_a_mapping_takes() {
     f("", all.min, all.max);
     f("time_min = '1970-01-02'", 86_400_000_000_000, all.max);
     f("time_max = '1970-01-01T09:00:01.5+09:00'", all.min, 1_500_000_000);
-    // TOML has dates of its own.
+    // TOML dates.
     f("time_min = 1970-01-01\ntime_max = 1970-01-01T00:00:01Z", 0, 1_000_000_000);
 }
 
@@ -228,7 +228,7 @@ fn reads_influx() {
 }
 
 #[test]
-fn reads_the_rest() {
+fn reads_batch_admin_and_log() {
     let text = with("", "shutdown_max = \"0s\"")
         + "[batch]\nlines_max = \"${LINES}\"\nbytes_max = 2000\nage_max = \"250ms\"\nmemory_max = \"1MB\"\n"
         + "points_per_second_max = 20000\n"
@@ -290,19 +290,19 @@ fn reads_where_dead_letters_go() {
         assert_eq!((loaded.config.dead_letter, loaded.summaries[1].as_str()), (want, summary), "{lines}");
     };
     let file = |path: &str, bytes_max| Some(Store::File { path: path.into(), bytes_max });
-    f("", None, "what is rejected or refused is counted and logged: there is no [dead_letter]");
+    f("", None, "rejected and refused records are counted, logged and skipped: there is no [dead_letter]");
     f(
         "[dead_letter]\ntopic = 'metrics-dead'",
         Some(Store::Topic("metrics-dead".to_owned())),
-        "what is rejected or refused -> topic metrics-dead",
+        "rejected and refused records -> topic metrics-dead",
     );
     f(
         "[dead_letter]\nfile = 'd.jsonl'",
         file("d.jsonl", 100_000_000),
-        "what is rejected or refused -> file d.jsonl",
+        "rejected and refused records -> file d.jsonl",
     );
     let limited = "[dead_letter]\nfile = '/var/d.jsonl'\nfile_bytes_max = '2MB'";
-    f(limited, file("/var/d.jsonl", 2_000_000), "what is rejected or refused -> file /var/d.jsonl");
+    f(limited, file("/var/d.jsonl", 2_000_000), "rejected and refused records -> file /var/d.jsonl");
 }
 
 #[test]
@@ -360,5 +360,5 @@ fn a_format_with_timestamps_needs_no_time_format() {
     let seconds = Some(TimeFormat::Unix { unit_ns: 1_000_000_000 });
     assert_eq!(time(&format!("{key}\ntime_format = 'unix'")), (Format::Msgpack, seconds));
     let missing = run(&with("mapping", "time_key = 't'")).unwrap_err().to_string();
-    assert!(missing.contains("`time_key` wants a `time_format`"), "{missing}");
+    assert!(missing.contains("`time_key` needs a `time_format`"), "{missing}");
 }

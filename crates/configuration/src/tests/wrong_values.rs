@@ -1,4 +1,4 @@
-//! Known keys with values that they can't have.
+//! Tests of known keys with wrong values.
 
 use super::errors::{check, one};
 use super::*;
@@ -6,44 +6,44 @@ use super::*;
 #[test]
 fn wrong_kinds() {
     let f = one;
-    f("batch", "lines_max = \"5000\"", "`lines_max` wants a whole number, this is a string");
-    f("batch", "lines_max = 1.5", "this is a number with a fraction");
+    f("batch", "lines_max = \"5000\"", "`lines_max` must be a whole number, not a string");
+    f("batch", "lines_max = 1.5", "not a number with a fraction");
     f("batch", "lines_max = -1", "can't be negative");
     f("batch", "lines_max = 99999999999999999999", "is too large");
-    f("batch", "lines_max = \"${EMPTY}\"", "wants a whole number once its variables are replaced");
+    f("batch", "lines_max = \"${EMPTY}\"", "must be a whole number once its variables are replaced");
     f("batch", "age_max = \"10\"", "`age_max` has no unit: write \"10s\" for seconds");
-    f(
-        "batch",
-        "bytes_max = true",
-        "wants a size such as \"4MB\" or a number of bytes, this is true or false",
-    );
-    f("mapping", "strict = 'no'", "wants true or false, without quotes, this is a string");
+    f("batch", "bytes_max = true", "must be a size such as \"4MB\" or a number of bytes, not true or false");
+    f("mapping", "strict = 'no'", "must be true or false, without quotes, not a string");
     f(
         "mapping",
         "tag_keys = 'host'",
-        "`tag_keys` wants a list of strings, such as [\"a\", \"b\"], this is a string",
+        "`tag_keys` must be a list of strings, such as [\"a\", \"b\"], not a string",
     );
-    f("mapping", "tag_keys = [1]", "`tag_keys` wants a string, this is a whole number");
-    f("mapping", "tags = ['a']", "wants a table of strings");
+    f("mapping", "tag_keys = [1]", "`tag_keys` must be a string, not a whole number");
+    f("mapping", "tags = ['a']", "must be a table of strings");
     f("mapping", "name_key = ''", "`name_key` is empty");
     f(
         "mapping",
         "time_min = 'soon'",
-        "`time_min` wants a time from 1677-09-22 to 2262-04-11, such as \"2020-01-01\"",
+        "`time_min` must be a time from 1677-09-22 to 2262-04-11, such as \"2020-01-01\"",
     );
-    f("mapping", "time_max = '9999-01-01'", "`time_max` wants a time from 1677");
-    f("mapping", "time_max = 5", "`time_max` wants a string, this is a whole number");
+    f("mapping", "time_max = '9999-01-01'", "`time_max` must be a time from 1677");
+    f("mapping", "time_max = 5", "`time_max` must be a string, not a whole number");
     f("mapping", "time_min = '2020-01-01'\ntime_max = '2019-01-01'", "`time_max` lies before `time_min`");
     f("mapping", "name_key = \"${EMPTY}\"", "`name_key` is empty once ${EMPTY} is replaced");
-    f("", "log = 'debug'", "`log` wants a table of its own, [log], this is a string");
-    f("", "mapping = 5", "`mapping` wants tables, this is a whole number");
+    f("", "log = 'debug'", "`log` must be a table of its own, [log], not a string");
+    f("", "mapping = 5", "`mapping` must be tables, not a whole number");
 }
 
 #[test]
 fn wrong_values_of_kafka() {
     let f = one;
-    f("kafka", "consumers = 0", "`consumers` is from 1 to 64, this is 0");
-    f("kafka", "record_bytes_max = \"2GB\"", "`record_bytes_max` is from 1B to 1GB, this is 2GB: librdkafka");
+    f("kafka", "consumers = 0", "`consumers` must be from 1 to 64, not 0");
+    f(
+        "kafka",
+        "record_bytes_max = \"2GB\"",
+        "`record_bytes_max` must be from 1B to 1GB, not 2GB: librdkafka",
+    );
     f("kafka", "offset_reset = 'newest'", "did you mean \"latest\"?");
     f("kafka.sasl", "mechanism = 'PLAN'\nusername = 'u'\npassword = 'p'", "did you mean \"PLAIN\"?");
     f("kafka.sasl", "mechanism = 'GSSAPI'\nusername = 'u'\npassword = 'p'", "Kerberos is not built in");
@@ -74,7 +74,7 @@ fn wrong_values_of_kafka() {
     f(
         "kafka.sasl",
         &format!("{endpoint}client_secret = 's'\ntoken_endpoint = 'h/token'"),
-        "h/token: this is no address such as",
+        "h/token: this is not an address such as",
     );
     f(
         "kafka.sasl",
@@ -97,7 +97,7 @@ fn wrong_values_of_kafka() {
         let message = "the value of logicalCluster is empty or has a character that is not printable ASCII";
         f("kafka.sasl", &extensions(&format!("logicalCluster = \"{value}\"")), message);
     }
-    f("kafka.sasl", &extensions("logicalCluster = 5"), "`extensions.logicalCluster` wants a string");
+    f("kafka.sasl", &extensions("logicalCluster = 5"), "`extensions.logicalCluster` must be a string");
     f("kafka.tls", "ca_file = 'nowhere.pem'", "`ca_file`: nowhere.pem can't be read");
     f(
         "kafka.librdkafka",
@@ -113,7 +113,7 @@ fn wrong_values_of_kafka() {
     );
     f("kafka.librdkafka", "enable.auto.offset.store = true", "offsets are stored only of settled records");
     f("kafka.librdkafka", "\"max.poll.records\" = 5", "it is not needed");
-    f("kafka.librdkafka", "a = [1]", "`a` wants a string, a number or true or false");
+    f("kafka.librdkafka", "a = [1]", "`a` must be a string, a number or true or false");
     let f = |from: &str, to: &str, want: &str| {
         let errors = run(&SMALL.replace(from, to)).map(|_| ()).unwrap_err();
         assert_eq!(errors.errors.len(), 1, "{errors}");
@@ -133,7 +133,7 @@ fn wrong_values_of_mappings() {
     f("format = 'messagepack'", "did you mean \"msgpack\"?");
     f(
         "integers = 'integer'",
-        "`integers` is one of \"float\", \"int\", this is \"integer\"; did you mean \"int\"?",
+        "`integers` must be one of \"float\", \"int\", not \"integer\"; did you mean \"int\"?",
     );
     f(
         "query = 'items.#.x'",
@@ -147,13 +147,13 @@ fn wrong_values_of_mappings() {
     f("measurement = '#x'", "comment");
     f("measurement = '{name}'", "knows {topic} only");
     f("measurement = 'x\\'", "can't end in a backslash");
-    f("topic_tag = 'time'", "InfluxDB keeps \"time\" for itself");
-    f("tags = { _field = 'x' }", "InfluxDB keeps \"_field\" for itself");
+    f("topic_tag = 'time'", "InfluxDB reserves \"time\"");
+    f("tags = { _field = 'x' }", "InfluxDB reserves \"_field\"");
     f("tags = { a = '' }", "no empty tags");
     f("rename = { 'a_*' = 'b' }", "all matching keys would get one name");
-    f("rename = { a = 'time' }", "keeps \"time\"");
-    f("time_key = 't'", "`time_key` wants a `time_format`: one of unix, unix_ms");
-    f("time_format = 'unix'", "is of `time_key`");
+    f("rename = { a = 'time' }", "reserves \"time\"");
+    f("time_key = 't'", "`time_key` needs a `time_format`: one of unix, unix_ms");
+    f("time_format = 'unix'", "belongs to `time_key`");
     f("time_key = 't'\ntime_format = 'millis'", "did you mean \"unix_ms\"?");
     f("time_key = 't'\ntime_format = 'yyyy-MM-dd'", "or a strptime pattern such as");
     f(
@@ -166,23 +166,23 @@ fn wrong_values_of_mappings() {
     f("time_key = 't'\ntime_format = 'unix'\ntimezone = '+09:00'", "write a name such as");
     f(
         "distinct_times = 'never'",
-        "is one of \"always\", this is \"never\"; without quotes it is true or false",
+        "must be one of \"always\", not \"never\"; without quotes it is true or false",
     );
-    f("distinct_times = 1", "wants true, false or \"always\"");
+    f("distinct_times = 1", "must be true, false or \"always\"");
     f(
         "database = 'd'",
-        "`database` is of api = \"v1\": v2 writes into a `bucket`; if that is what you want, add api = \"v1\" to [influx]",
+        "`database` belongs to api = \"v1\": v2 writes into a `bucket`; if that is what you want, add api = \"v1\" to [influx]",
     );
 }
 
 #[test]
 fn wrong_values_of_influx() {
     let f = one;
-    f("influx", "urls = ['http://h']", "`url` and `urls` are both here");
-    f("influx", "api = 'v3'", "`api` is one of \"v2\", \"v1\", this is \"v3\"");
-    f("influx", "username = 'u'", "`username` is of api = \"v1\": v2 logs in with a `token`");
-    f("influx", "compression = 'zstd'", "is one of \"auto\", \"gzip\", \"none\"");
-    f("influx", "timeout = '0s'", "`timeout` is from 1ms to 1h, this is 0s");
+    f("influx", "urls = ['http://h']", "`url` and `urls` are both set");
+    f("influx", "api = 'v3'", "`api` must be one of \"v2\", \"v1\", not \"v3\"");
+    f("influx", "username = 'u'", "`username` belongs to api = \"v1\": v2 logs in with a `token`");
+    f("influx", "compression = 'zstd'", "must be one of \"auto\", \"gzip\", \"none\"");
+    f("influx", "timeout = '0s'", "`timeout` must be from 1ms to 1h, not 0s");
     f("influx.tls", "ca_file = 'nowhere.pem'", "can't be read");
     let f = |lines: &str, want: &[(usize, usize, &str)]| {
         check(&format!("[kafka]\nbrokers = 'a:1'\ntopics = 'a'\n[influx]\nurl = 'http://h'\n{lines}"), want);
@@ -191,20 +191,17 @@ fn wrong_values_of_influx() {
     f("api = 'v1'", &[(4, 1, "no `database`: where do the lines go?")]);
     f(
         "api = 'v1'\ndatabase = 'd'\nbucket = 'b'",
-        &[(8, 10, "`bucket` is of api = \"v2\": v1 writes into a `database`")],
+        &[(8, 10, "`bucket` belongs to api = \"v2\": v1 writes into a `database`")],
     );
-    f(
-        "api = 'v1'\ndatabase = 'd'\nusername = 'u'",
-        &[(4, 1, "has no `password`: `username` wants it beside it")],
-    );
-    f("api = 'v1'\ndatabase = 'd'\nusername = 'u'\npassword = 'p'\ntoken = 't'", &[(8, 12, "both here")]);
-    f("api = 'v1'\ndatabase = 'd'\nusername = 'a:b'\npassword = 'p'", &[(8, 12, "can't hold a \":\"")]);
+    f("api = 'v1'\ndatabase = 'd'\nusername = 'u'", &[(4, 1, "has no `password`: `username` needs it")]);
+    f("api = 'v1'\ndatabase = 'd'\nusername = 'u'\npassword = 'p'\ntoken = 't'", &[(8, 12, "both set")]);
+    f("api = 'v1'\ndatabase = 'd'\nusername = 'a:b'\npassword = 'p'", &[(8, 12, "can't contain a \":\"")]);
 }
 
 #[test]
-fn wrong_values_of_the_rest() {
+fn wrong_values_of_batch_admin_reject_dead_letter_and_log() {
     let f = one;
-    f("batch", "lines_max = 0", "`lines_max` is from 1 to 1000000, this is 0");
+    f("batch", "lines_max = 0", "`lines_max` must be from 1 to 1000000, not 0");
     f(
         "batch",
         "points_per_second_max = 0",
@@ -222,25 +219,21 @@ fn wrong_values_of_the_rest() {
     f(
         "reject",
         "rate_max = 1.5",
-        "`rate_max` is from 0.0 to 1.0, this is 1.5: it is a share of a topic's records",
+        "`rate_max` must be from 0.0 to 1.0, not 1.5: it is a share of a topic's records",
     );
-    f("reject", "rate_max = nan", "this is NaN");
-    f(
-        "reject",
-        "rate_max = '10%'",
-        "`rate_max` wants a number such as 0.1, without quotes, this is a string",
-    );
-    f("dead_letter", "", "[dead_letter] has no `topic`: name a `topic`, or a `file`, or take the table out");
-    f("dead_letter", "topic = 'a b'", "topic names hold only letters");
+    f("reject", "rate_max = nan", "not NaN");
+    f("reject", "rate_max = '10%'", "`rate_max` must be a number such as 0.1, without quotes, not a string");
+    f("dead_letter", "", "[dead_letter] has no `topic`: name a `topic` or a `file`, or remove the table");
+    f("dead_letter", "topic = 'a b'", "topic names have only letters");
     f("dead_letter", "topic = ''", "`topic` is empty");
-    f("dead_letter", "topic = 'a'\nfile = 'b'", "`topic` and `file` are both here");
-    f("dead_letter", "topic = 'a'\nfile_bytes_max = '2MB'", "`file_bytes_max` is of `file`");
+    f("dead_letter", "topic = 'a'\nfile = 'b'", "`topic` and `file` are both set");
+    f("dead_letter", "topic = 'a'\nfile_bytes_max = '2MB'", "`file_bytes_max` limits `file`");
     f(
         "dead_letter",
         "file = 'a'\nfile_bytes_max = '2kB'",
-        "`file_bytes_max` is from 1MB to 100GB, this is 2kB",
+        "`file_bytes_max` must be from 1MB to 100GB, not 2kB",
     );
     f("dead_letter", "files = 'a'\nfile = 'b'", "did you mean \"file\"?");
     f("log", "level = 'warning'", "did you mean \"warn\"?");
-    f("", "shutdown_max = '2h'", "`shutdown_max` is from 0s to 1h");
+    f("", "shutdown_max = '2h'", "`shutdown_max` must be from 0s to 1h");
 }

@@ -158,7 +158,7 @@ impl Table<'_> {
             self.probes += 1;
             let entry = self.entries.get_mut(slot)?;
             let Some(earlier) = entry.checked_sub(1) else {
-                // Batches hold far fewer than 2^32 lines: `memory_max` bounds them.
+                // Batches have far fewer than 2^32 lines: `memory_max` bounds them.
                 *entry = line as u32 + 1;
                 return None;
             };

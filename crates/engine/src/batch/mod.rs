@@ -7,5 +7,5 @@ mod runs;
 
 pub use budget::{Budget, Reserved};
 pub use collisions::{CollisionSample, Collisions, REMEDY as COLLISION_REMEDY, count as count_collisions};
-pub use open::{Batch, Limits};
-pub use runs::{LineOrigin, Runs};
+pub use open::{Batch, Limits, RecordSource};
+pub use runs::Runs;

@@ -1,6 +1,7 @@
 //! A batch of lines, and which records they came from.
 
-use super::{Budget, Collisions, LineOrigin, Reserved, Runs, collisions};
+use super::runs::LineOrigin;
+use super::{Budget, Collisions, Reserved, Runs, collisions};
 use crate::commit::{AssignmentId, BatchId};
 use crate::dead_letter::Letter;
 use base::TopicPartition;
@@ -24,6 +25,17 @@ pub struct Batch {
     letter_bytes: usize,
     opened: Option<Instant>,
     reserved: Reserved,
+}
+
+/// The record that a line of a batch came from.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordSource<'a> {
+    pub assignment: AssignmentId,
+    /// None: the partition was revoked before the batch was closed.
+    pub partition: Option<&'a Arc<TopicPartition>>,
+    pub offset: i64,
+    /// Index of the line among the lines of the record.
+    pub line: u32,
 }
 
 /// Limits at which an open batch is closed.
@@ -93,8 +105,20 @@ impl Batch {
             || self.lines.bytes() + self.letter_bytes >= limits.bytes_max
     }
 
-    /// The record that a line of this batch came from. A line without a record would be lost silently, so that is a panic.
-    pub fn origin(&self, line: usize) -> LineOrigin {
+    /// The record that a line of a closed batch came from. A line without a record would be lost silently, so that is a panic.
+    pub fn source(&self, line: usize) -> RecordSource<'_> {
+        let origin = self.origin(line);
+        let number = self.assignments.iter().position(|carried| *carried == origin.assignment);
+        let partition = number.and_then(|number| self.partitions.get(number));
+        assert!(
+            partition.is_some(),
+            "a closed batch has an entry for the partition of each of its assignments"
+        );
+        let LineOrigin { assignment, offset, line } = origin;
+        RecordSource { assignment, partition: partition.and_then(Option::as_ref), offset, line }
+    }
+
+    fn origin(&self, line: usize) -> LineOrigin {
         match self.runs.origin(line) {
             Some(origin) => origin,
             #[expect(
@@ -112,17 +136,6 @@ impl Batch {
         assignments.sort_unstable();
         assignments.dedup();
         assignments
-    }
-
-    /// The partition of an assignment in a closed batch. None: the partition was revoked before the batch was closed.
-    pub fn partition_of(&self, assignment: AssignmentId) -> Option<&Arc<TopicPartition>> {
-        let number = self.assignments.iter().position(|carried| *carried == assignment);
-        let partition = number.and_then(|number| self.partitions.get(number));
-        assert!(
-            partition.is_some(),
-            "a closed batch has an entry for the partition of each of its assignments"
-        );
-        partition.and_then(Option::as_ref)
     }
 
     /// The time at which the batch has to be closed. None while it is empty.

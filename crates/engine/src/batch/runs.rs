@@ -30,7 +30,7 @@ impl Runs {
         if lines == 0 {
             return;
         }
-        // Batches hold far fewer than 2^32 lines: `memory_max` bounds them.
+        // Batches have far fewer than 2^32 lines: `memory_max` bounds them.
         let (first_line, lines_each) = (first_line as u32, lines as u32);
         if let Some(run) = self.0.last_mut()
             && run.goes_on_with(assignment, offset, lines_each)

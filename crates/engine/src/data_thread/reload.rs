@@ -99,7 +99,7 @@ impl DataThread {
         {
             match request {
                 Request::Reload(reload) => {
-                    self.reload = Some(PendingReload { reload, until: now + DRAIN_MAX })
+                    self.reload = Some(PendingReload { reload, until: now + DRAIN_MAX });
                 }
                 Request::LiftBlocks => {
                     self.dispatcher.lift_blocks();

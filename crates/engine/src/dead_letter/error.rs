@@ -1,32 +1,32 @@
-//! Why letters can't be written, or originals not be read, now. Each may pass, or be mended while the bridge waits.
+//! Errors of writing letters and reading originals. The bridge keeps the records and tries again.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// What keeps letters from being written, or originals from being read.
+/// Why letters can't be written, or originals can't be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum DeadLetterError {
-    #[error("the Kafka client for dead letters can't be made: {why}")]
+    #[error("the Kafka client for dead letters can't be created: {why}")]
     Client { why: String },
     #[error(
         "the dead-letter topic {topic} does not exist, and the brokers do not create it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic}"
     )]
     TopicMissing { topic: String, brokers: String },
     #[error(
-        "this user may not write dead letters to the topic {topic} ({why}): grant WRITE and DESCRIBE on it, and CREATE where the bridge is to make it"
+        "this user may not write dead letters to the topic {topic} ({why}): grant WRITE and DESCRIBE on it, and CREATE if the bridge is to create it"
     )]
     TopicForbidden { topic: String, why: String },
     #[error(
-        "the dead-letter topic {topic} does not even take the coordinates of a record: raise its max.message.bytes"
+        "the dead-letter topic {topic} does not accept even the coordinates of a record: raise its max.message.bytes"
     )]
     TopicTooSmall { topic: String },
     #[error(
-        "the dead-letter topic {topic} refuses a letter ({why}): it has to take every record, with cleanup.policy=delete and any timestamp"
+        "the dead-letter topic {topic} refuses a letter ({why}): it has to accept every record, with cleanup.policy=delete and any timestamp"
     )]
     TopicRefuses { topic: String, why: String },
-    #[error("kafka does not take dead letters for the topic {topic} ({why}): {remedy}")]
+    #[error("kafka does not accept dead letters for the topic {topic} ({why}): {remedy}")]
     Unreachable { topic: String, why: String, remedy: String },
     #[error(
         "dead letters can't be written to {path}: another process writes there; each bridge needs its own file"
@@ -34,13 +34,13 @@ pub enum DeadLetterError {
     FileLocked { path: Shown },
     #[error("dead letters can't be written to {path}: {why}: {remedy}")]
     File { path: Shown, cause: FileCause, why: String, remedy: &'static str },
-    #[error("dead letters were not written to {path} within {seconds} s: is its disk well?")]
+    #[error("dead letters were not written to {path} within {seconds} s: check its disk")]
     FileSlow { path: Shown, seconds: u64 },
-    #[error("kafka can't be asked for the original records now ({why}): {remedy}")]
+    #[error("the original records can't be read from kafka ({why}): {remedy}")]
     Unreadable { why: String, remedy: String },
 }
 
-/// What is wrong with a file.
+/// The problem of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileCause {
     DiskFull,
@@ -50,7 +50,7 @@ pub enum FileCause {
     Other,
 }
 
-/// A path as it is shown.
+/// A path for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown(pub PathBuf);
 
@@ -65,22 +65,24 @@ impl DeadLetterError {
         let (cause, remedy) = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => (
                 FileCause::DiskFull,
-                "make room on its disk: letters of full files (file.1, file.2, ...) may go once they are replayed",
+                "free space on its disk: full files (file.1, file.2, ...) may be deleted once they are replayed",
             ),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
                 FileCause::Forbidden,
-                "let the bridge's user write there, or name another `file` in [dead_letter]",
+                "let the bridge's user write there, or set another `file` in [dead_letter]",
             ),
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                (FileCause::NoFolder, "create its folder, or name another `file` in [dead_letter]")
+                (FileCause::NoFolder, "create its folder, or set another `file` in [dead_letter]")
             }
-            io::ErrorKind::IsADirectory => (FileCause::NoFile, "name a file, not a folder, in [dead_letter]"),
-            _ => (FileCause::Other, "look at its disk, or name another `file` in [dead_letter]"),
+            io::ErrorKind::IsADirectory => {
+                (FileCause::NoFile, "set `file` in [dead_letter] to a file, not a folder")
+            }
+            _ => (FileCause::Other, "check its disk, or set another `file` in [dead_letter]"),
         };
         Self::File { path: Shown(path.to_owned()), cause, why: error.to_string(), remedy }
     }
 
-    /// As it stands in metrics and alarms.
+    /// The cause in metrics and alarms.
     pub fn cause_name(&self) -> &'static str {
         match self {
             Self::Client { .. } => "dead_letter_client",

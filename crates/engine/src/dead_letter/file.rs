@@ -1,4 +1,4 @@
-//! Letters to a file: one JSON object a line, synced before they count as written.
+//! Writes letters to a file: one JSON object per line, synced before they count as written.
 
 use super::letter::Letter;
 use super::open_file::OpenFile;
@@ -11,9 +11,9 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// Lines that are encoded before they are written; a line alone may be longer.
+/// Bytes of lines that are encoded before a write; a single line may be longer.
 const CHUNK_BYTES: usize = 256 << 10;
-/// How long a write may take. A disk that hangs can't be interrupted, only be left alone.
+/// Time limit of a write. A write to a hung disk can't be interrupted.
 pub(super) const WRITE_MAX: Duration = Duration::from_secs(10);
 
 /// Writes to one file, for all lanes in turn.
@@ -27,14 +27,14 @@ pub struct FileWriter {
 type Guard = OwnedMutexGuard<OpenFile>;
 
 impl FileWriter {
-    /// Opens the file and keeps other processes from writing it.
+    /// Opens the file and locks it against other processes.
     pub fn open(path: &Path, bytes_max: u64, write_max: Duration) -> Result<Self, DeadLetterError> {
         let file = OpenFile::open(path, bytes_max)?;
         Ok(Self { path: path.to_owned(), file: Arc::new(Mutex::new(file)), write_max })
     }
 
     pub async fn send(&self, letters: &mut Vec<Letter>) -> Result<(), DeadLetterError> {
-        // While a write hangs, its task keeps the lock, so that no further ones pile up.
+        // While a write hangs, its task keeps the lock, so that no further writes pile up.
         let mut file =
             timeout(self.write_max, Arc::clone(&self.file).lock_owned()).await.map_err(|_| self.slow())?;
         let time = super::now();
@@ -44,7 +44,7 @@ impl FileWriter {
             (file, result) = self.run(file, move |file| file.append(&lines)).await?;
             written += if result.is_ok() { count } else { 0 };
         }
-        // What was written before a failure need not be written again.
+        // Letters written before a failure are not written again.
         if written > 0 {
             let (_, synced) = self.run(file, OpenFile::sync).await?;
             synced?;
@@ -53,7 +53,7 @@ impl FileWriter {
         result
     }
 
-    /// Runs it where it may block. The outer error: it hangs.
+    /// Runs blocking work on its own thread. The outer error means that the work hangs.
     async fn run<T: Send + 'static>(
         &self,
         mut file: Guard,
@@ -64,7 +64,7 @@ impl FileWriter {
             (file, result)
         });
         let ended = timeout(self.write_max, job).await.map_err(|_| self.slow())?;
-        // The job neither panics nor is cancelled, unless the runtime ends.
+        // The job fails only when the runtime ends.
         ended.map_err(|error| DeadLetterError::file(&self.path, &io::Error::other(error)))
     }
 
@@ -73,7 +73,7 @@ impl FileWriter {
     }
 }
 
-/// The lines of the first letters, at least of one, and of how many.
+/// The lines of the first letters, at least one, and the number of letters.
 fn chunk(letters: &[Letter], time: &str) -> (Vec<u8>, usize) {
     let (mut lines, mut count) = (Vec::new(), 0);
     for letter in letters {

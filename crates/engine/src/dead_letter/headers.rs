@@ -1,38 +1,37 @@
-//! A letter as a record of the dead-letter topic: the original's key, value and headers, and behind those headers of the
-//! bridge's own.
+//! A letter as a record of the dead-letter topic: the original's key, value and headers, followed by the bridge's own headers.
 
 use super::letter::{Elements, Found, Headers, Letter, Stage, reason_by_name};
 use line_protocol::reader::split_lines;
 use std::borrow::Cow;
 
-/// What the names of the bridge's own headers begin with.
+/// Prefix of the names of the bridge's own headers.
 pub const PREFIX: &str = "kafka_influx_bridge_";
 
-/// The first of the bridge's own headers; those before it are the original's.
+/// The first of the bridge's own headers; earlier ones belong to the original.
 const REASON: &str = "reason";
 const STAGE: &str = "stage";
 const TOPIC: &str = "topic";
 const PARTITION: &str = "partition";
 const OFFSET: &str = "offset";
-/// Kafka's of the original, in milliseconds. The letter's own is the time of its writing: Kafka deletes by it.
+/// Kafka's timestamp of the original, in milliseconds. The letter's own timestamp is the time of its writing, for retention.
 const TIMESTAMP: &str = "timestamp";
 const ELEMENTS: &str = "elements";
 const ELEMENTS_COUNT: &str = "elements_count";
 const WHY: &str = "why";
-/// When it became a letter.
+/// The time at which the letter was written.
 const TIME: &str = "time";
-/// "true" where the topic does not take the whole original.
+/// "true" if the topic does not accept the whole original.
 const TRUNCATED: &str = "truncated";
-/// The size of the original's value, where it is cut.
+/// The size of the original's value, if it is cut.
 const VALUE_BYTES: &str = "value_bytes";
-/// "gone" where the original could not be read again.
+/// "gone" if the original could not be read again.
 const ORIGINAL: &str = "original";
 const LINES: &str = "lines";
 
-/// How much of an original is kept: as much as the topic takes. Kafka's own limit leaves the first, and each further one is
-/// tried only after the one before was refused.
+/// Sizes to which an original is cut. Kafka's default limit accepts the first; each further size is tried only after the one before was
+/// refused.
 const KEPT_BYTES: [usize; 5] = [64_000, 16_000, 4_000, 1_000, 0];
-/// Bytes of InfluxDB's words in a letter that is cut.
+/// Bytes of the reason in a letter that is cut.
 const WHY_BYTES: usize = 200;
 
 /// How much of the original goes into a letter.
@@ -42,12 +41,12 @@ pub struct Cut(usize);
 impl Cut {
     pub const WHOLE: Self = Self(0);
 
-    /// The next smaller; None: it can't become smaller.
+    /// The next smaller cut. None: this is the smallest.
     pub fn smaller(self) -> Option<Self> {
         (self.0 < KEPT_BYTES.len()).then_some(Self(self.0 + 1))
     }
 
-    /// Of the key, of the value, of the headers, and of the lines; None: all.
+    /// Bound for each of key, value, headers and lines. None: unlimited.
     fn bytes_max(self) -> Option<usize> {
         self.0.checked_sub(1).and_then(|index| KEPT_BYTES.get(index).copied())
     }
@@ -63,7 +62,7 @@ pub struct Packed<'a> {
     pub headers: Vec<PackedHeader<'a>>,
 }
 
-/// `time` is when the letter is written, RFC 3339.
+/// Encodes a letter. `time` is the time of writing, in RFC 3339.
 pub fn pack<'a>(letter: &'a Letter, cut: Cut, time: &'a str) -> Packed<'a> {
     let bytes_max = cut.bytes_max();
     let kept = |bytes: &'a Option<Vec<u8>>| bytes.as_deref().map(|bytes| first(bytes, bytes_max));
@@ -102,7 +101,7 @@ pub fn pack<'a>(letter: &'a Letter, cut: Cut, time: &'a str) -> Packed<'a> {
     Packed { key, value, headers }
 }
 
-/// The headers that fit, from the first on.
+/// The original's first headers that fit.
 fn originals_headers(letter: &Letter, bytes_max: Option<usize>) -> &[(String, Option<Vec<u8>>)] {
     let Some(bytes_max) = bytes_max else { return &letter.headers };
     let size = |(name, value): &(String, Option<Vec<u8>>)| name.len() + value.as_ref().map_or(0, Vec::len);
@@ -125,7 +124,7 @@ fn first_text(text: &str, bytes_max: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }
 
-/// Whole lines only: a part of one might be a line too.
+/// The first whole lines that fit. A part of a line might be a valid line too.
 fn first_lines(lines: &[u8], bytes_max: Option<usize>) -> &[u8] {
     let bytes_max = bytes_max.unwrap_or(usize::MAX);
     let end = split_lines(lines).scan(0, |end, line| {
@@ -135,9 +134,9 @@ fn first_lines(lines: &[u8], bytes_max: Option<usize>) -> &[u8] {
     lines.get(..end.last().unwrap_or(0)).unwrap_or_default()
 }
 
-/// The letter that a record of a dead-letter topic is, or why it is none.
+/// Decodes a record of a dead-letter topic, or explains why it is not a letter.
 pub fn unpack(key: Option<Vec<u8>>, value: Option<Vec<u8>>, mut headers: Headers) -> Result<Found, String> {
-    // The original may have been a dead letter before: the last set is this letter's.
+    // The original may be a dead letter itself: the last set of own headers is this letter's.
     let first_own = headers.iter().rposition(|(name, _)| is_own(name, REASON));
     let own = headers.split_off(first_own.ok_or_else(|| missing(REASON))?);
     let find = |wanted: &str| {
@@ -173,7 +172,7 @@ fn is_own(name: &str, wanted: &str) -> bool {
 }
 
 fn missing(name: &str) -> String {
-    format!("it is no dead letter of the bridge: it has no usable header {PREFIX}{name}")
+    format!("this is no dead letter of the bridge: it has no valid header {PREFIX}{name}")
 }
 
 #[cfg(test)]
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_the_original_as_it_is_and_says_the_rest_in_headers() {
+    fn keeps_the_original_and_adds_headers() {
         let letter = letter();
         let packed = pack(&letter, Cut::WHOLE, "2026-01-01T00:00:00Z");
         assert_eq!((packed.key, packed.value), (Some(&b"key"[..]), Some(&b"value"[..])));
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_of_a_letter_is_the_outer_one() {
+    fn unpacking_a_letter_of_a_letter_gives_the_outer_letter() {
         let mut inner = letter();
         let (_, _, headers) = owned(pack(&inner, Cut::WHOLE, "then"));
         inner.headers = headers;
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_letter_is_told() {
+    fn records_that_are_no_letters_are_reported() {
         let f = |headers: &[(&str, &str)], want: &str| {
             let headers = headers
                 .iter()
@@ -271,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_lines_only_at_their_ends() {
+    fn cuts_between_lines_only() {
         let f = |lines: &str, bytes_max: Option<usize>, want: &str| {
             assert_eq!(first_lines(lines.as_bytes(), bytes_max), want.as_bytes(), "{lines:?} {bytes_max:?}");
         };
@@ -293,7 +292,7 @@ mod tests {
         }
 
         #[test]
-        fn cutting_ends_at_little_more_than_the_coordinates(mut letter in any_letter(), bytes in 0_usize..2_000_000) {
+        fn the_smallest_cut_leaves_little_more_than_the_coordinates(mut letter in any_letter(), bytes in 0_usize..2_000_000) {
             letter.value = letter.value.map(|_| vec![b'x'; bytes]);
             letter.key = letter.key.map(|_| vec![b'k'; bytes / 2]);
             letter.headers.push(("long".repeat(100), Some(vec![b'h'; bytes / 3])));

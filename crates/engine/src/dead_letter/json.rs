@@ -1,12 +1,11 @@
-//! A letter as a line of a file: one JSON object. Bytes that are UTF-8 stand there as strings, others in base64 under a name
-//! that ends in `_base64`.
+//! A letter as a line of a file: one JSON object. UTF-8 bytes are strings; other bytes are base64 under a name that ends in `_base64`.
 
 use super::letter::{Elements, Found, Letter, Stage, reason_by_name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
-/// Appends the letter's line. `time` is when it is written, RFC 3339.
+/// Appends the letter's line. `time` is the time of writing, in RFC 3339.
 pub fn write(letter: &Letter, time: &str, out: &mut Vec<u8>) {
     let mut object = Object::begin(out);
     object.text("reason", letter.reason);
@@ -34,7 +33,7 @@ pub fn write(letter: &Letter, time: &str, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// A list, because names may occur again.
+/// Writes headers as a list, because names may repeat.
 fn headers(headers: &[(String, Option<Vec<u8>>)], out: &mut Vec<u8>) {
     out.push(b'[');
     for (index, (name, value)) in headers.iter().enumerate() {
@@ -49,7 +48,7 @@ fn headers(headers: &[(String, Option<Vec<u8>>)], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// An object in the making, its keys in the order in which people read them.
+/// Writes an object with its keys in a readable order.
 struct Object<'o> {
     out: &'o mut Vec<u8>,
     is_first: bool,
@@ -78,7 +77,7 @@ impl<'o> Object<'o> {
         quote(text, self.out);
     }
 
-    /// What is JSON already.
+    /// Adds a value that is JSON already.
     fn plain(&mut self, key: &str, json: &str) {
         self.key(key);
         self.out.extend_from_slice(json.as_bytes());
@@ -94,14 +93,14 @@ impl<'o> Object<'o> {
 }
 
 fn quote(text: &str, out: &mut Vec<u8>) {
-    // Strings are always JSON, and a Vec takes everything.
+    // Infallible: every string has a JSON form, and a write to a Vec does not fail.
     let _infallible = serde_json::to_writer(out, text);
 }
 
-/// The letter that a line holds, or why it holds none.
+/// Decodes a line, or explains why it is not a letter.
 pub fn read(line: &[u8]) -> Result<Found, String> {
-    let value: Value = serde_json::from_slice(line).map_err(|error| format!("it is no JSON: {error}"))?;
-    let Value::Object(mut object) = value else { return Err("it is no JSON object".to_owned()) };
+    let value: Value = serde_json::from_slice(line).map_err(|error| format!("this is not JSON: {error}"))?;
+    let Value::Object(mut object) = value else { return Err("this is not a JSON object".to_owned()) };
     let headers = match object.remove("headers") {
         Some(Value::Array(headers)) => headers.into_iter().map(header).collect::<Result<_, _>>()?,
         _ => Vec::new(),
@@ -139,7 +138,7 @@ fn header(header: Value) -> Result<(String, Option<Vec<u8>>), String> {
     Ok((text(&header, "name")?.to_owned(), value))
 }
 
-/// None where there is none, or null.
+/// The bytes of a key; None if it is missing or null.
 fn bytes(object: &mut Map<String, Value>, key: &str) -> Result<Option<Vec<u8>>, String> {
     if let Some(Value::String(text)) = object.remove(key) {
         return Ok(Some(text.into_bytes()));
@@ -160,7 +159,7 @@ fn number(object: &Map<String, Value>, key: &str) -> Result<i64, String> {
 }
 
 fn missing(key: &str) -> String {
-    format!("it is no dead letter of the bridge: it has no usable {key:?}")
+    format!("this is no dead letter of the bridge: it has no valid {key:?}")
 }
 
 #[cfg(test)]
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn people_can_read_it() {
+    fn writes_readable_json() {
         let mut letter = Letter {
             topic: "t".into(),
             partition: 3,
@@ -203,18 +202,18 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_no_letter() {
+    fn lines_that_are_no_letters_are_reported() {
         let f = |line: &str, want: &str| {
             let error = read(line.as_bytes()).unwrap_err();
             assert!(error.contains(want), "{line}: {error}");
         };
-        f("", "it is no JSON");
-        f(r#"{"reason":"time","st"#, "it is no JSON");
-        f("5", "no JSON object");
-        f("{}", r#"no usable "topic""#);
-        f(r#"{"topic":"t","partition":3000000000}"#, r#"no usable "partition""#);
-        f(r#"{"value_base64":"?"}"#, r#"no usable "value_base64""#);
-        f(r#"{"headers":[5]}"#, r#"no usable "headers""#);
+        f("", "this is not JSON");
+        f(r#"{"reason":"time","st"#, "this is not JSON");
+        f("5", "not a JSON object");
+        f("{}", r#"no valid "topic""#);
+        f(r#"{"topic":"t","partition":3000000000}"#, r#"no valid "partition""#);
+        f(r#"{"value_base64":"?"}"#, r#"no valid "value_base64""#);
+        f(r#"{"headers":[5]}"#, r#"no valid "headers""#);
     }
 
     proptest! {

@@ -1,36 +1,36 @@
-//! What is kept of a record that could not be stored.
+//! A dead letter: a record that could not be stored, with the reason.
 
 use mapping::{REJECTED_ELEMENTS_MAX, Reason};
 use std::sync::Arc;
 
-/// The reason of a letter that InfluxDB caused; the mapping's are [`mapping::Reason::name`].
+/// The reason of letters for refused lines; rejections have [`mapping::Reason::name`].
 pub const REFUSED: &str = "refused";
 
-/// Bytes of all findings about one record; further ones are only counted.
+/// Bytes of all reasons in one letter; further reasons are only counted.
 const WHY_BYTES_MAX: usize = 4_000;
 
-/// Names and values, a null value apart from an empty one.
+/// Names and values. A null value is distinct from an empty one.
 pub type Headers = Vec<(String, Option<Vec<u8>>)>;
 
-/// One record, with what was found out about it.
+/// One record with the reason for its rejection or refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
     pub topic: Arc<str>,
     pub partition: i32,
     pub offset: i64,
-    /// Kafka's.
+    /// Kafka's timestamp.
     pub timestamp_ms: Option<i64>,
     pub key: Option<Vec<u8>>,
-    /// None: a tombstone, or the original is gone (then there are `lines`).
+    /// None: a tombstone, or the original is gone and there are `lines`.
     pub value: Option<Vec<u8>>,
     pub headers: Headers,
     pub stage: Stage,
     /// [`mapping::Reason::name`], or [`REFUSED`].
     pub reason: &'static str,
-    /// The rejection's text or InfluxDB's words, printable.
+    /// Printable text of the rejection or of InfluxDB.
     pub why: String,
     pub elements: Elements,
-    /// The refused lines, only where the original is gone.
+    /// The refused lines, only if the original is gone.
     pub lines: Option<Vec<u8>>,
 }
 
@@ -38,16 +38,16 @@ pub struct Letter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     pub letter: Letter,
-    /// A part of the original was cut off, because the dead-letter topic takes no more.
+    /// Whether a part of the original was cut off, because the dead-letter topic limits the size.
     pub truncated: bool,
 }
 
-/// Who did not take the record.
+/// The stage that the record failed at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The mapping rejected it.
     Map,
-    /// InfluxDB refused a line of it.
+    /// InfluxDB refused one of its lines.
     Write,
     /// Some of its elements were rejected, lines of others refused.
     Both,
@@ -56,7 +56,7 @@ pub enum Stage {
 /// Which of a record's elements are concerned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Elements {
-    /// In rising order, at most [`REJECTED_ELEMENTS_MAX`]. Empty: the record as a whole.
+    /// Ascending, at most [`REJECTED_ELEMENTS_MAX`]. Empty: the record as a whole.
     pub listed: Vec<usize>,
     pub count: u64,
 }
@@ -75,14 +75,14 @@ impl Stage {
     }
 }
 
-/// The reason of this name; one that this version does not know is "unknown".
+/// The reason of this name; "unknown" for a name of another version.
 pub(super) fn reason_by_name(name: &str) -> &'static str {
     let known = Reason::ALL.into_iter().map(Reason::name).chain([REFUSED]);
     known.into_iter().find(|known| *known == name).unwrap_or("unknown")
 }
 
 impl Letter {
-    /// Memory that it holds.
+    /// Allocated memory.
     pub fn bytes(&self) -> usize {
         let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::capacity);
         let headers: usize = self
@@ -99,7 +99,7 @@ impl Letter {
             + self.elements.listed.capacity() * size_of::<usize>()
     }
 
-    /// Adds a second finding about the same record.
+    /// Merges a second letter about the same record.
     pub fn merge(&mut self, other: Self) {
         if self.stage != other.stage {
             self.stage = Stage::Both;
@@ -109,7 +109,7 @@ impl Letter {
         }
         self.elements.merge(other.elements);
         match (self.lines.is_some(), other.lines) {
-            // What the lines would stand for is there.
+            // The original is present, so lines are not needed.
             (false, _) => {}
             (true, None) => {
                 (self.key, self.value, self.headers) = (other.key, other.value, other.headers);
@@ -137,7 +137,7 @@ impl Elements {
         self.count += other.count;
     }
 
-    /// As JSON.
+    /// The listed elements as JSON.
     pub(super) fn list(&self) -> String {
         let listed: Vec<String> =
             self.listed.iter().take(REJECTED_ELEMENTS_MAX).map(usize::to_string).collect();
@@ -170,7 +170,7 @@ pub(super) mod test_support {
     }
 
     prop_compose! {
-        /// Any that can be made.
+        /// Any valid letter.
         pub fn any_letter()(
             (key, value, headers, lines) in any_original(),
             topic in "[a-zA-Z0-9._-]{1,30}",
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn merges_findings() {
+    fn merges_two_letters_about_one_record() {
         let f = |mut one: Letter, other: Letter, want: &str| {
             one.merge(other);
             let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn stays_bounded_however_much_is_found() {
+    fn a_letter_stays_bounded_after_many_merges() {
         let mut letter_of_many = letter(Stage::Write, "first", &[], Ok("v"));
         for element in 0..1_000 {
             letter_of_many.merge(letter(Stage::Write, &format!("reason {element}"), &[element], Ok("v")));

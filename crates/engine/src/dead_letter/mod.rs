@@ -1,8 +1,8 @@
-//! Records that could not be stored, kept with their reason and coordinates: in a Kafka topic or in a file.
+//! Dead letters: records that could not be stored, kept with their reason and coordinates in a Kafka topic or a file.
 //!
 //! ```text
 //! Letter -> DeadLetters::send -> topic (acknowledged by all replicas) | file (synced)
-//! Originals: reads a record again whose line was refused long after it was released
+//! Originals: reads a released record again when InfluxDB refuses its line
 //! ```
 
 mod error;
@@ -29,7 +29,7 @@ use file::FileWriter;
 use jiff::{Timestamp, Unit};
 use topic::TopicWriter;
 
-/// Where letters go; shared by all lanes of all consumers.
+/// The store of dead letters, shared by all lanes of all consumers.
 #[derive(Debug)]
 pub struct DeadLetters {
     store: Store,
@@ -43,7 +43,7 @@ enum LetterWriter {
 }
 
 impl DeadLetters {
-    /// None: no dead letter is configured. A file is opened here; a topic's brokers are asked with the first letter.
+    /// Opens the store. None: dead letters are not configured. The first letter shows whether a topic can be written.
     pub fn open(store: Option<Store>, kafka: &kafka::Settings) -> Result<Option<Self>, DeadLetterError> {
         let Some(store) = store else { return Ok(None) };
         let writer = match &store {
@@ -55,8 +55,7 @@ impl DeadLetters {
         Ok(Some(Self { store, writer }))
     }
 
-    /// One attempt to write all letters and have them acknowledged. Those that are acknowledged are taken out of `letters`,
-    /// so that a repeated call sends only the rest.
+    /// Tries once to write all letters. Removes acknowledged letters from `letters`, so that a repeated call sends only the rest.
     pub async fn send(&self, letters: &mut Vec<Letter>) -> Result<(), DeadLetterError> {
         match &self.writer {
             LetterWriter::Topic(writer) => writer.send(letters).await,
@@ -64,13 +63,13 @@ impl DeadLetters {
         }
     }
 
-    /// For logs and alarms: `topic metrics-dead-letter`, `file dead-letter.jsonl`.
+    /// The destination in logs and alarms: `topic metrics-dead-letter`, `file dead-letter.jsonl`.
     pub fn destination(&self) -> String {
         self.store.to_string()
     }
 }
 
-/// RFC 3339, in milliseconds.
+/// The current time in RFC 3339, with milliseconds.
 fn now() -> String {
     let now = Timestamp::now();
     now.round(Unit::Millisecond).unwrap_or(now).to_string()

@@ -1,5 +1,5 @@
-//! The open file of dead letters: lines are appended to it, a full one is set aside, and none is ever deleted, because
-//! a dead letter is all that is left of a record.
+//! The open file of dead letters. Lines are appended, and a full file is renamed. No file is ever deleted, because a dead letter may be
+//! the last copy of a record.
 
 use super::DeadLetterError;
 use super::error::Shown;
@@ -10,25 +10,25 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
-/// How often opening begins again, because another process set the file aside between opening and locking it.
+/// Attempts to open the file: another process may rename it between opening and locking.
 const OPENINGS_MAX: usize = 3;
 
 #[derive(Debug)]
 pub struct OpenFile {
     path: PathBuf,
-    /// From this on it is set aside.
+    /// Size at which the file is renamed.
     bytes_max: u64,
-    /// Locked as long as it is open.
+    /// Locked while it is open.
     file: File,
     bytes: u64,
-    /// Whether a line may be half-written at its end.
+    /// Whether the last line may be half-written.
     is_torn: bool,
-    /// Whether something was appended that may not be on the disk.
+    /// Whether appended lines may not be on the disk yet.
     is_unsynced: bool,
 }
 
 impl OpenFile {
-    /// Opens or creates the file, and locks it. A half-written last line, as a crash leaves it, is ended.
+    /// Opens or creates the file and locks it. Ends a half-written last line, which a crash leaves.
     pub fn open(path: &Path, bytes_max: u64) -> Result<Self, DeadLetterError> {
         let failed = |error: io::Error| DeadLetterError::file(path, &error);
         let file = open_locked(path)?;
@@ -42,7 +42,7 @@ impl OpenFile {
                 path = %path.display(),
                 "the last dead letter is half-written and is ended here; its record was not settled and is read again"
             );
-            // A full disk is told when there is a letter to write.
+            // An error, such as a full disk, is reported when there is a letter to write.
             let _again_later = open.end_torn_line();
         }
         Ok(open)
@@ -51,8 +51,8 @@ impl OpenFile {
     /// Appends whole lines.
     pub fn append(&mut self, lines: &[u8]) -> Result<(), DeadLetterError> {
         if !self.is_at_its_path() {
-            // Whoever moved or deleted it wants the letters that come now to be at the path.
-            info!(path = %self.path.display(), "the file of dead letters was moved away, beginning a new one");
+            // The configured path must have the new letters.
+            info!(path = %self.path.display(), "the file of dead letters was moved away: new letters go to a new file");
             let synced = self.sync();
             *self = Self::open(&self.path, self.bytes_max)?;
             synced?;
@@ -63,7 +63,7 @@ impl OpenFile {
         self.write(lines).map_err(|error| DeadLetterError::file(&self.path, &error))
     }
 
-    /// Returns when what was appended is on the disk, and can be found there.
+    /// Waits until appended lines are on the disk. Fails if the file was deleted.
     pub fn sync(&mut self) -> Result<(), DeadLetterError> {
         if !std::mem::take(&mut self.is_unsynced) {
             return Ok(());
@@ -102,7 +102,7 @@ impl OpenFile {
         }
     }
 
-    /// Renames the full file to the next number, which it keeps: whoever reads files finds each under one name.
+    /// Renames the full file to the next number, and opens a new one. A renamed file keeps its name, so that readers find it.
     fn set_aside(&mut self) -> Result<(), DeadLetterError> {
         self.sync()?;
         let failed = |error: io::Error| DeadLetterError::file(&self.path, &error);
@@ -119,7 +119,7 @@ impl OpenFile {
     }
 }
 
-/// Whether letters could be written, without touching the file; where there is none, without leaving one.
+/// Checks that letters can be written, without changing or leaving a file.
 pub fn check_writable(path: &Path) -> Result<(), DeadLetterError> {
     let result = if path.exists() {
         OpenOptions::new().append(true).open(path).map(drop)
@@ -137,7 +137,7 @@ fn open_locked(path: &Path) -> Result<File, DeadLetterError> {
         let file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
-            // Some file systems know no locks.
+            // Some file systems do not support locks.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(failed(error)),
             Err(TryLockError::WouldBlock) => {
@@ -158,7 +158,7 @@ fn last_byte(file: &File, bytes: u64) -> io::Result<u8> {
     Ok(last[0])
 }
 
-/// Names of files are on the disk only once their folder is.
+/// Syncs the folder, without which a new file's name may not be on the disk.
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder(path))?.sync_all()
 }
@@ -176,7 +176,7 @@ fn numbered(path: &Path, number: u64) -> PathBuf {
     name.into()
 }
 
-/// The highest number of the files that were set aside.
+/// The highest number of a renamed file.
 fn last_number(path: &Path) -> io::Result<u64> {
     let mut prefix: OsString = path.file_name().unwrap_or_default().to_owned();
     prefix.push(".");

@@ -1,4 +1,4 @@
-//! Reads records again, by coordinates, with a consumer that joins no group and commits nothing.
+//! Reads records again by their coordinates, with a consumer that joins no group and commits nothing.
 
 use super::DeadLetterError;
 use super::letter::Headers;
@@ -11,10 +11,10 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-/// The client is dropped when it was idle for so long: it has connections and threads.
+/// The client is dropped after this idle time, because it has connections and threads.
 const IDLE_MAX: Duration = Duration::from_mins(1);
 
-/// Records that are read at once, by each lane that needs some; the last of them may go beyond.
+/// Bytes of records that one call returns; the last record may exceed it.
 const BYTES_MAX: usize = 2_000_000;
 
 /// A record to read again.
@@ -25,7 +25,7 @@ pub struct Wanted {
     pub offset: i64,
 }
 
-/// A record as Kafka still has it.
+/// A record read again from Kafka.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Original {
     pub timestamp_ms: Option<i64>,
@@ -35,7 +35,7 @@ pub struct Original {
 }
 
 impl Original {
-    /// Of what it holds.
+    /// Bytes of key, value and headers.
     pub(super) fn bytes(&self) -> usize {
         let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
         let headers = self.headers.iter().map(|(name, value)| name.len() + of(value));
@@ -43,7 +43,7 @@ impl Original {
     }
 }
 
-/// Reads records again. Its client is made when it is first needed, and dropped when it was idle for a minute.
+/// Reads records again. The client is created for the first record, and dropped after an idle minute.
 #[derive(Debug)]
 pub struct Originals {
     kafka: Arc<Settings>,
@@ -65,16 +65,16 @@ impl Originals {
         Self { kafka: Arc::new(kafka.clone()), slot: Arc::default(), idle_max: IDLE_MAX }
     }
 
-    /// The wanted records, which are in the order of topic, partition and offset; None where it is gone by retention,
-    /// compaction or deletion of its topic. From the first on, and not more than are to be in memory at once: at least one.
+    /// Reads the wanted records, which must be in the order of topic, partition and offset. Returns the first ones, at least one, up to
+    /// `BYTES_MAX`. None: retention, compaction or deletion of the topic removed the record.
     ///
     /// # Errors
-    /// Kafka can't be asked now; asking again later may do.
+    /// Kafka can't be reached now; a later call may succeed.
     pub async fn read(&self, wanted: &[Wanted]) -> Result<Vec<Option<Original>>, DeadLetterError> {
         let mut slot = Arc::clone(&self.slot).lock_owned().await;
         let (kafka, wanted) = (Arc::clone(&self.kafka), wanted.to_vec());
         let job = spawn_blocking(move || {
-            // After an error the next call begins with a new client: what the old one was about to do is over with it.
+            // After an error, the next call begins with a new client and without the old one's pending requests.
             let mut reader = slot.reader.take().map_or_else(|| Reader::new(&kafka), Ok)?;
             let originals = reader.read(&wanted, BYTES_MAX)?;
             slot.reader = Some(reader);
@@ -82,7 +82,7 @@ impl Originals {
             let is_watched = std::mem::replace(&mut slot.is_watched, true);
             Ok((originals, is_watched))
         });
-        // The job does not panic, and is cancelled only by the end of the runtime.
+        // The job fails only when the runtime ends.
         let ended = job.await.map_err(|error| {
             let code = Some(RDKafkaErrorCode::Fail);
             DeadLetterError::unreadable(&Complaint { code, text: error.to_string() })
@@ -95,14 +95,14 @@ impl Originals {
     }
 }
 
-/// Ends with the client.
+/// Waits until the client is idle, and drops it.
 async fn drop_when_idle(slot: Arc<Mutex<Slot>>, idle_max: Duration) {
     loop {
         tokio::time::sleep(idle_max).await;
         let mut slot = Arc::clone(&slot).lock_owned().await;
         if slot.used.is_none_or(|used| used.elapsed() >= idle_max) {
             slot.is_watched = false;
-            // Destroying a client can take its time.
+            // Destroying a client may block.
             spawn_blocking(move || slot.reader = None);
             return;
         }
@@ -115,7 +115,7 @@ mod tests {
     use rdkafka::mocking::MockCluster;
 
     #[tokio::test]
-    async fn the_client_is_dropped_when_it_is_idle_and_made_again() {
+    async fn an_idle_client_is_dropped_and_created_again() {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("t", 1, 1).unwrap();
         let kafka = Settings { brokers: vec![cluster.bootstrap_servers()], ..Settings::default() };

@@ -1,5 +1,5 @@
-//! Reading single records: one partition after another, from the first wanted offset on, with a new start where the next
-//! one is far away.
+//! Reads single records, one partition after another. It starts at the first wanted offset and starts anew if the next wanted one is far
+//! away.
 
 use super::{DeadLetterError, Original, Wanted};
 use base::text::printable;
@@ -13,13 +13,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How long one question to the brokers may take, and the next record.
-const ASK_MAX: Duration = Duration::from_secs(5);
+/// Time limit of a request.
+const REQUEST_MAX: Duration = Duration::from_secs(5);
+/// Time limit for the next record.
 const RECORD_MAX: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
-/// A wanted record that is further away is fetched by itself; those in between come with one fetch.
+/// A wanted record further away than this gets its own fetch; otherwise the records in between are read too.
 const SKIPPED_MAX: i64 = 1_000;
-/// A broker that just became the leader may not know the newest records yet, nor one that just started a topic.
+/// Pause before the second request for the extent: a new leader may not have the newest offsets, or the topic, yet.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A client that is assigned partitions by hand.
@@ -27,13 +28,13 @@ pub struct Reader {
     consumer: StandaloneConsumer,
 }
 
-/// Places in the answer, by offset.
+/// Indexes in the result, by offset.
 type Places = BTreeMap<i64, Vec<usize>>;
 
-/// Takes a record and its places in the answer. Where it is to be the last one, says so by its place.
+/// Takes a record and its indexes in the result. Returns an index to make that record the last one.
 type Found<'f> = dyn FnMut(Vec<usize>, Original) -> Option<usize> + 'f;
 
-/// Until when the next record is waited for.
+/// Deadline for the next record.
 #[derive(Debug)]
 pub(super) struct Wait {
     until: Instant,
@@ -45,11 +46,11 @@ impl Wait {
     }
 }
 
-/// What is known of a partition.
+/// The offsets of a partition.
 pub(super) enum Extent {
-    /// The first offset, and the one behind the last.
+    /// The first offset and the end offset.
     Offsets(i64, i64),
-    /// There is no such topic or partition.
+    /// The topic or partition does not exist.
     Missing,
 }
 
@@ -60,7 +61,7 @@ impl Reader {
         Ok(Self { consumer })
     }
 
-    /// The wanted records, in order, from the first on until together they have `bytes_max`. It blocks.
+    /// Reads the wanted records in order, until they have `bytes_max` together. Blocks.
     pub fn read(
         &mut self,
         wanted: &[Wanted],
@@ -71,7 +72,7 @@ impl Reader {
             let places = partitions.entry((&at.topic, at.partition)).or_default();
             places.entry(at.offset).or_default().push(place);
         }
-        // In another order an end somewhere would leave gaps before it.
+        // In another order, an early end would leave gaps before it.
         let bytes_max = if wanted.is_sorted() { bytes_max } else { usize::MAX };
         let (mut found, mut bytes) = (vec![None; wanted.len()], 0);
         for ((topic, partition), places) in partitions {
@@ -110,14 +111,14 @@ impl Reader {
                 self.consumer.unassign().map_err(|error| unreadable(&error))?;
                 return Ok(last);
             }
-            // The topic was made anew meanwhile and ends before it.
+            // The topic was recreated meanwhile and ends before this offset.
             places.remove_entry(&offset);
         }
         self.consumer.unassign().map_err(|error| unreadable(&error))?;
         Ok(None)
     }
 
-    /// Takes records until the next wanted one is far away; takes out of `places` what was found or is not there.
+    /// Reads records until the next wanted one is far away. Removes records from `places` that are found or do not exist.
     fn read_on(
         &self,
         partition: i32,
@@ -131,14 +132,14 @@ impl Reader {
                 continue;
             }
             let Some(message) = message else {
-                // Within what the partition holds only markers of transactions, or compacted records, end it.
+                // The rest of the partition has only transaction markers or compacted records.
                 places.clear();
                 return Ok(None);
             };
             if next - message.offset() > SKIPPED_MAX {
                 return Ok(None);
             }
-            // What is before this one was taken by retention or compaction.
+            // Retention or compaction removed the wanted records before this one.
             *places = places.split_off(&message.offset());
             if let Some(wanted) = places.remove(&message.offset())
                 && let Some(last) = found(wanted, original(&message))
@@ -149,7 +150,7 @@ impl Reader {
         Ok(None)
     }
 
-    /// The next record and its partition; no record: that was the partition's last for now. None: nothing came yet.
+    /// The next record and its partition. The inner None: the partition's end is reached. The outer None: no record came yet.
     pub(super) fn poll(
         &self,
         wait: &mut Wait,
@@ -171,7 +172,7 @@ impl Reader {
         Ok(polled)
     }
 
-    /// Reads these partitions from these offsets on.
+    /// Starts reading these partitions at these offsets.
     pub(super) fn assign(
         &self,
         topic: &str,
@@ -185,10 +186,10 @@ impl Reader {
             .map_err(|error| unreadable(&error))
     }
 
-    /// The partitions of a topic; none where there is no such topic.
+    /// The partitions of a topic; empty if it does not exist.
     pub(super) fn partitions(&self, topic: &str) -> Result<Vec<i32>, DeadLetterError> {
         let metadata =
-            self.consumer.fetch_metadata(Some(topic), ASK_MAX).map_err(|error| self.failed(&error))?;
+            self.consumer.fetch_metadata(Some(topic), REQUEST_MAX).map_err(|error| self.failed(&error))?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
             return Ok(Vec::new());
         };
@@ -205,11 +206,11 @@ impl Reader {
         if !self.partitions(topic)?.contains(&partition) {
             return Ok(Extent::Missing);
         }
-        let watermarks = self.consumer.fetch_watermarks(topic, partition, ASK_MAX);
+        let watermarks = self.consumer.fetch_watermarks(topic, partition, REQUEST_MAX);
         watermarks.map(|(first, end)| Extent::Offsets(first, end)).map_err(|error| self.failed(&error))
     }
 
-    /// A question that timed out did so for a reason that the client told before.
+    /// The error of a failed request. A timeout gets the cause that the client has reported before.
     fn failed(&self, error: &KafkaError) -> DeadLetterError {
         self.consumer.context().complaints().add(Complaint::of(error));
         self.no_answer()
@@ -236,7 +237,7 @@ impl fmt::Debug for Reader {
 }
 
 impl Extent {
-    /// Whether a wanted record is behind what is there.
+    /// Whether a wanted record is beyond the end.
     fn ends_before(&self, places: &Places) -> bool {
         match self {
             Self::Missing => true,

@@ -1,4 +1,4 @@
-//! Letters that were written, read back one after another: from files, or from a topic up to its end as of now.
+//! Reads letters back one after another: from files, or from a topic up to its current end.
 
 use super::letter::Found;
 use super::reader::{Extent, Reader, Wait, original};
@@ -11,36 +11,38 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Why reading can't go on.
+/// Why reading can't continue.
 #[derive(Debug, Error)]
 pub enum ReadingError {
     #[error("{path} can't be read: {why}", path = .path.display())]
     File { path: PathBuf, why: io::Error },
-    #[error("the topic {0} does not exist: name the one of [dead_letter], or another with --topic NAME")]
+    #[error(
+        "the topic {0} does not exist: check `topic` in [dead_letter], or set another one with --topic NAME"
+    )]
     NoTopic(String),
     #[error("the dead letters of the topic {topic} can't be read: {why}")]
     Topic { topic: String, why: DeadLetterError },
 }
 
-/// A letter, or what stands in its place.
+/// An entry of a file or topic.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Item {
     /// `FILE:LINE`, `TOPIC[PARTITION]@OFFSET`.
     pub place: String,
-    /// Otherwise why it is none.
+    /// The letter, or the reason why the entry is none.
     pub found: Result<Found, String>,
 }
 
-/// What reading gives.
+/// The result of one read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     Item(Box<Item>),
-    /// Nothing came for a moment: a good one to look whether it is still wanted.
+    /// No letter came for a moment, so that the caller can check for a stop.
     Later,
     End,
 }
 
-/// How far it is, in whatever unit.
+/// Progress in bytes or offsets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     pub done: u64,
@@ -55,18 +57,18 @@ pub enum Reading {
 
 impl Reading {
     /// # Errors
-    /// One of the files can't be opened; nothing was read then.
+    /// One of the files can't be opened. Nothing was read.
     pub fn files(paths: &[PathBuf]) -> Result<Self, ReadingError> {
         FilesReading::open(paths).map(Self::Files)
     }
 
     /// # Errors
-    /// The topic does not exist, or Kafka can't be asked.
+    /// The topic does not exist, or Kafka can't be reached.
     pub fn topic(kafka: &Settings, topic: &str) -> Result<Self, ReadingError> {
         TopicReading::open(kafka, topic).map(Self::Topic)
     }
 
-    /// The next letter; it blocks for a moment.
+    /// Reads the next letter. Blocks for a moment.
     pub fn read(&mut self) -> Result<Next, ReadingError> {
         match self {
             Self::Files(files) => files.read(),
@@ -82,11 +84,11 @@ impl Reading {
     }
 }
 
-/// Files, in the order in which they are named.
+/// Reads files in the given order.
 #[derive(Debug)]
 pub struct FilesReading {
     files: VecDeque<(PathBuf, BufReader<File>)>,
-    /// Of the file that is first now.
+    /// Line number in the first of `files`.
     line: usize,
     progress: Progress,
 }
@@ -138,7 +140,7 @@ fn letter_of(line: &[u8]) -> Result<Found, String> {
     })
 }
 
-/// A topic, all partitions at once.
+/// Reads all partitions of a topic at once.
 #[derive(Debug)]
 pub struct TopicReading {
     topic: String,
@@ -194,7 +196,7 @@ impl TopicReading {
     }
 
     fn progress(&self) -> Progress {
-        let of = |f: fn(&Partition) -> i64| self.partitions.values().map(f).sum::<i64>().unsigned_abs();
-        Progress { done: of(|at| at.next - at.first), all: of(|at| at.end - at.first) }
+        let sum = |f: fn(&Partition) -> i64| self.partitions.values().map(f).sum::<i64>().unsigned_abs();
+        Progress { done: sum(|at| at.next - at.first), all: sum(|at| at.end - at.first) }
     }
 }

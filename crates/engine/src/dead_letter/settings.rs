@@ -1,13 +1,13 @@
-//! Where dead letters go.
+//! Settings of dead letters.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where records go that could not be stored.
+/// The store of dead letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     Topic(String),
-    /// Relative to the working directory; a full one is renamed, and a new one begun.
+    /// A file; relative paths start at the working directory. A full file is renamed, and a new one begun.
     File {
         path: PathBuf,
         bytes_max: u64,

@@ -1,4 +1,4 @@
-//! Letters to a Kafka topic: one attempt each, acknowledged by all replicas.
+//! Writes letters to a Kafka topic. Each letter counts as written when all replicas have acknowledged it.
 
 use super::DeadLetterError;
 use super::headers::{Cut, Packed, pack};
@@ -16,14 +16,14 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::debug;
 
-/// Letters larger than the producer's queue are cut: they would wait for ever.
+/// Letters larger than the producer's queue are cut, because they would never fit.
 const LETTER_BYTES_MAX: usize = 4 << 20;
-/// How long a letter waits for room in the producer's queue: those before it are acknowledged or given up within 10 s.
+/// Time limit for room in the producer's queue. Earlier letters are acknowledged or fail within 10 s.
 const ROOM_WAIT_MAX: Duration = Duration::from_secs(15);
 const ROOM_PAUSE: Duration = Duration::from_millis(20);
 
-/// Letters of one call that are on the way: so few that a slow topic acknowledges them before their time is over.
-const ON_THE_WAY_MAX: usize = 1_000;
+/// Letters of one call in flight: few enough for a slow topic to acknowledge them within their time limit.
+const IN_FLIGHT_MAX: usize = 1_000;
 
 /// Writes to one topic.
 pub struct TopicWriter {
@@ -43,14 +43,14 @@ struct Sending {
     is_single: bool,
 }
 
-/// A letter on its way.
+/// A letter in flight.
 struct Sent {
     sending: Sending,
     answer: oneshot::Receiver<Acknowledgement>,
 }
 
 impl TopicWriter {
-    /// Makes the client; it connects by itself.
+    /// Creates the client, which connects by itself.
     pub fn new(kafka: &Settings, topic: &str) -> Result<Self, DeadLetterError> {
         let producer = create(kafka, ClientKind::Producer)?;
         let (topic, brokers) = (topic.to_owned(), kafka.brokers.join(","));
@@ -65,37 +65,37 @@ impl TopicWriter {
         result
     }
 
-    /// Sends every letter, cutting what is refused as too large, until all are acknowledged or one can't be.
+    /// Sends every letter, and cuts letters that are refused as too large. Ends when all are acknowledged, or after the first failure.
     async fn send_all(&self, letters: &[Letter], settled: &mut [bool]) -> Result<(), DeadLetterError> {
         let time = super::now();
         let whole = |letter| Sending { letter, cut: Cut::WHOLE, is_single: false };
         let mut to_send: VecDeque<Sending> = (0..letters.len()).map(whole).collect();
-        let mut on_the_way: VecDeque<Sent> = VecDeque::new();
+        let mut in_flight: VecDeque<Sent> = VecDeque::new();
         let mut failed = None;
         let mut room_by = Instant::now() + ROOM_WAIT_MAX;
         loop {
-            let has_room = failed.is_none() && on_the_way.len() < ON_THE_WAY_MAX;
+            let has_room = failed.is_none() && in_flight.len() < IN_FLIGHT_MAX;
             if let Some(sending) = to_send.pop_front_if(|_| has_room) {
                 let Some(letter) = letters.get(sending.letter) else { continue };
                 match self.enqueue(&pack(letter, sending.cut, &time), sending) {
                     Ok(answer) => {
-                        on_the_way.push_back(Sent { sending, answer });
+                        in_flight.push_back(Sent { sending, answer });
                         room_by = Instant::now() + ROOM_WAIT_MAX;
                         continue;
                     }
                     Err(RDKafkaErrorCode::QueueFull) if Instant::now() < room_by => {
                         to_send.push_front(sending);
-                        if on_the_way.is_empty() {
-                            // Letters of other lanes fill it.
+                        if in_flight.is_empty() {
+                            // Letters of other lanes fill the queue.
                             tokio::time::sleep(ROOM_PAUSE).await;
                         }
                     }
                     Err(code) => self.refused(code, sending, &mut to_send, &mut failed),
                 }
-            } else if on_the_way.is_empty() {
+            } else if in_flight.is_empty() {
                 return failed.map_or(Ok(()), Err);
             }
-            let Some(Sent { sending, answer }) = on_the_way.pop_front() else { continue };
+            let Some(Sent { sending, answer }) = in_flight.pop_front() else { continue };
             match answer.await.unwrap_or(Err(RDKafkaErrorCode::PurgeInflight)) {
                 Ok(()) => settled.get_mut(sending.letter).into_iter().for_each(|settled| *settled = true),
                 Err(code) => self.refused(code, sending, &mut to_send, &mut failed),
@@ -103,7 +103,7 @@ impl TopicWriter {
         }
     }
 
-    /// A letter that is too large is sent again, by itself and then ever smaller; anything else ends the attempt.
+    /// Handles a refusal. A letter that is too large is sent again, first alone and then cut; any other refusal ends the attempt.
     fn refused(
         &self,
         code: RDKafkaErrorCode,
@@ -111,7 +111,7 @@ impl TopicWriter {
         to_send: &mut VecDeque<Sending>,
         failed: &mut Option<DeadLetterError>,
     ) {
-        debug!(%code, topic = self.topic, ?sending, "dead letter not taken");
+        debug!(%code, topic = self.topic, ?sending, "dead letter refused");
         let is_too_large = code == RDKafkaErrorCode::MessageSizeTooLarge;
         let cut = if sending.is_single { sending.cut.smaller() } else { Some(sending.cut) };
         match cut {

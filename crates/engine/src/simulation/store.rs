@@ -133,13 +133,13 @@ impl OpenLane {
             store.letters.insert((at, letter.offset));
         }
         for refused in &delivered.refused {
-            let origin = batch.origin(refused.line);
-            if blocked.contains(&origin.assignment) {
+            let source = batch.source(refused.line);
+            if blocked.contains(&source.assignment) {
                 continue;
             }
             // The next owner of a revoked partition writes the letter.
-            if let Some(at) = batch.partition_of(origin.assignment) {
-                store.letters.insert((TopicPartition::clone(at), origin.offset));
+            if let Some(at) = source.partition {
+                store.letters.insert((TopicPartition::clone(at), source.offset));
             }
         }
         // The dispatcher may be gone.

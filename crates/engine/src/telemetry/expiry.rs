@@ -2,7 +2,7 @@
 
 use super::PartitionState;
 use base::TopicPartition;
-use kafka::partitions_in_words;
+use kafka::partition_summary;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tracing::warn;
@@ -78,7 +78,7 @@ fn danger(state: &PartitionState) -> Option<Duration> {
 }
 
 fn warning(partitions: &[TopicPartition], left: Duration) -> String {
-    let at = partitions_in_words(partitions);
+    let at = partition_summary(partitions);
     let when = match left.as_secs() {
         0 => "may be deleted by the topic's retention now".to_owned(),
         left @ 1..120 => format!("are deleted by the topic's retention in {left} s"),
@@ -86,7 +86,7 @@ fn warning(partitions: &[TopicPartition], left: Duration) -> String {
         left => format!("are deleted by the topic's retention in {} h", left / 3_600),
     };
     format!(
-        "records of {at} that are not written yet {when}: mend what holds them (/readyz says it), give the bridge time to catch up, \
+        "records of {at} that are not written yet {when}: fix what blocks them (/readyz names it), give the bridge time to catch up, \
          or let Kafka keep them longer: `kafka-configs.sh --alter --entity-type topics --entity-name TOPIC --add-config retention.ms=...`"
     )
 }
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(at(0, &a), [""; 0]);
         let warned = at(1, &a);
         assert_eq!(warned.len(), 1);
-        let begin = "records of a[0-1] that are not written yet are deleted by the topic's retention in 5 min: mend what";
+        let begin = "records of a[0-1] that are not written yet are deleted by the topic's retention in 5 min: fix what";
         assert!(warned[0].starts_with(begin), "{warned:?}");
         assert_eq!(at(2, &[a[0].clone(), b.clone()]), [""; 0]);
         let warned = at(3, &[a[0].clone(), b]);

@@ -1,4 +1,4 @@
-//! Errors, statistics and time as librdkafka gives them, against the alarms that stand.
+//! Feeds errors, statistics and times to the alarms of a consumer, and checks the active ones.
 
 use super::*;
 use base::alarm::{Alarm, AlarmListener};
@@ -12,7 +12,7 @@ impl AlarmListener for Nobody {
     fn resolved(&self, _: &Alarm, _: Duration) {}
 }
 
-/// The alarms of one consumer at times that the test gives, in seconds.
+/// The alarms of one consumer, at times given in seconds.
 struct Scene {
     start: Instant,
     registry: Arc<AlarmRegistry>,
@@ -40,7 +40,7 @@ impl Scene {
         self.kafka.statistics(&statistics(brokers), now);
     }
 
-    /// The causes of the alarms that stand.
+    /// The causes of the active alarms.
     fn causes(&mut self, seconds: u64) -> Vec<&'static str> {
         let now = self.at(seconds);
         self.kafka.tick(now);
@@ -52,7 +52,7 @@ impl Scene {
     }
 }
 
-/// Brokers by number, state and bytes received.
+/// Statistics of brokers: id, state, received bytes.
 fn statistics(brokers: &[(i32, &str, u64)]) -> Statistics {
     let broker = |&(nodeid, state, rxbytes): &(i32, &str, u64)| {
         let source = "learned".to_owned();
@@ -65,7 +65,7 @@ fn statistics(brokers: &[(i32, &str, u64)]) -> Statistics {
 const NONE: [&str; 0] = [];
 
 #[test]
-fn a_start_without_kafka_is_unreachable_after_10_s_and_until_a_broker_answers() {
+fn kafka_is_unreachable_10_s_after_a_start_until_a_broker_answers() {
     let mut scene = Scene::new();
     scene.error(
         0,
@@ -85,7 +85,7 @@ fn a_start_without_kafka_is_unreachable_after_10_s_and_until_a_broker_answers() 
 }
 
 #[test]
-fn one_broker_of_three_that_is_down_raises_nothing() {
+fn one_of_three_brokers_down_raises_no_alarm() {
     let mut scene = Scene::new();
     for seconds in (5..300).step_by(5) {
         scene.error(seconds, Code::BrokerTransportFailure, "h:3/3: Connection refused");
@@ -94,9 +94,9 @@ fn one_broker_of_three_that_is_down_raises_nothing() {
     }
 }
 
-/// Connected in between, but never at the moment of the statistics.
+/// The broker is connected in between, but never at the moment of the statistics.
 #[test]
-fn a_broker_that_comes_and_goes_raises_nothing() {
+fn short_connections_count_as_reachable() {
     let mut scene = Scene::new();
     scene.statistics(5, &[(1, "UP", 1)]);
     for seconds in (10..300).step_by(5) {
@@ -120,7 +120,7 @@ fn a_refused_login_is_raised_at_once_and_stays_one_when_all_brokers_are_down() {
     assert_eq!(scene.causes(1), ["kafka_login"]);
     scene.error(1, Code::AllBrokersDown, "1/1 brokers are down");
     scene.error(1, Code::BrokerTransportFailure, "Message consumption error: BrokerTransportFailure");
-    // It answers: bytes come.
+    // The broker responds: it sends bytes.
     for seconds in (5..60).step_by(5) {
         scene.statistics(seconds, &[(1, "AUTH_REQ", seconds)]);
     }
@@ -130,7 +130,6 @@ fn a_refused_login_is_raised_at_once_and_stays_one_when_all_brokers_are_down() {
     assert_eq!(scene.causes(65), NONE);
 }
 
-/// A login that is refused by one broker while another serves is only logged.
 #[test]
 fn a_login_that_one_broker_refuses_raises_nothing_while_another_serves() {
     let mut scene = Scene::new();
@@ -142,7 +141,7 @@ fn a_login_that_one_broker_refuses_raises_nothing_while_another_serves() {
 }
 
 #[test]
-fn tls_trouble_keeps_the_words_that_say_most() {
+fn a_tls_alarm_keeps_its_most_detailed_text() {
     let mut scene = Scene::new();
     let now = scene.at(1);
     let said = "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed";
@@ -153,9 +152,9 @@ fn tls_trouble_keeps_the_words_that_say_most() {
     assert!(scene.remedy(31).contains("has expired"));
 }
 
-/// How a connection ends is no proof: a restarting broker ends it in the same way.
+/// The end of a connection is no proof: a restarting broker ends connections in the same way.
 #[test]
-fn a_guess_at_tls_waits_as_long_as_an_unreachable_broker() {
+fn a_suspected_tls_fault_is_raised_as_late_as_an_unreachable_broker() {
     let mut scene = Scene::new();
     scene.error(0, Code::BrokerTransportFailure, "Disconnected: connecting to a PLAINTEXT broker listener?");
     assert_eq!(scene.causes(9), NONE);
@@ -175,7 +174,7 @@ fn the_port_of_a_controller_is_named() {
 }
 
 #[test]
-fn a_denied_group_is_over_with_an_assignment_or_a_commit() {
+fn the_alarm_of_a_denied_group_ends_with_an_assignment_or_a_commit() {
     let mut scene = Scene::new();
     scene.statistics(5, &[(1, "UP", 1)]);
     scene.error(
@@ -188,7 +187,7 @@ fn a_denied_group_is_over_with_an_assignment_or_a_commit() {
     let now = scene.at(601);
     scene.kafka.group_works(now);
     assert_eq!(scene.causes(601), NONE);
-    // A member whose permission goes keeps its place in the group, and only commits are refused.
+    // A member that loses its permission stays in the group, and only its commits are refused.
     scene.kafka.committed(Some(Code::GroupAuthorizationFailed), now);
     let mut steady = statistics(&[(1, "UP", 2)]);
     steady.cgrp = Some(ConsumerGroup { join_state: "steady".to_owned(), ..ConsumerGroup::default() });
@@ -200,7 +199,7 @@ fn a_denied_group_is_over_with_an_assignment_or_a_commit() {
 }
 
 #[test]
-fn each_denied_topic_has_an_alarm_until_it_may_be_read() {
+fn each_denied_topic_has_an_alarm_until_it_is_readable() {
     let mut scene = Scene::new();
     scene.statistics(5, &[(1, "UP", 1)]);
     scene.error(6, Code::TopicAuthorizationFailed, "Message consumption error: TopicAuthorizationFailed");
@@ -215,7 +214,7 @@ fn each_denied_topic_has_an_alarm_until_it_may_be_read() {
     assert_eq!(scene.causes(16), ["topic_denied"; 2], "no answer is no recovery");
     scene.kafka.topics_checked(Some(&["b".to_owned()]), now);
     assert_eq!(scene.causes(16), ["topic_denied"]);
-    // Seen, but not to be fetched from: over when no fetch was denied for a while.
+    // The topic is visible, but fetches are denied: the alarm ends after a while without a denied fetch.
     scene.kafka.fetch_denied("c", "Fetch from broker 1 failed", now);
     scene.kafka.topics_checked(Some(&[]), scene.at(40));
     assert_eq!(scene.causes(40), ["topic_denied"]);
@@ -224,7 +223,7 @@ fn each_denied_topic_has_an_alarm_until_it_may_be_read() {
 }
 
 #[test]
-fn alarms_of_topics_are_bounded() {
+fn the_number_of_topic_alarms_is_bounded() {
     let mut scene = Scene::new();
     scene.statistics(5, &[(1, "UP", 1)]);
     let topics: Vec<String> = (0..1_000).map(|number| format!("t{number}")).collect();
@@ -233,10 +232,10 @@ fn alarms_of_topics_are_bounded() {
 }
 
 #[test]
-fn a_timeout_of_a_throttled_client_is_told_as_throttling() {
+fn a_timeout_of_a_throttled_client_is_reported_as_throttling() {
     let mut scene = Scene::new();
     let text = "h:1/1: 1 request(s) timed out: disconnect (average rtt 1000.000ms)";
-    assert!(diagnose(Code::OperationTimedOut, text, false).unwrap().to_string().contains("Kafka up?"));
+    assert!(diagnose(Code::OperationTimedOut, text, false).unwrap().to_string().contains("that Kafka runs"));
     let mut throttled = statistics(&[(1, "UP", 1)]);
     let window = Window { avg: 900, ..Window::default() };
     throttled.brokers.get_mut("h:1").unwrap().throttle = Some(window);

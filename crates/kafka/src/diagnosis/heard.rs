@@ -25,7 +25,7 @@ impl Complaint {
         Self { code: Some(error.rdkafka_error_code().unwrap_or(Code::Fail)), text: error.to_string() }
     }
 
-    /// What is wrong and what to do.
+    /// The fault and what to do.
     pub fn remedy(&self) -> String {
         let known = self.code.and_then(|code| advice(code, &self.text));
         known.unwrap_or_else(|| Fault::NotConnected.remedy().to_owned())
@@ -36,7 +36,7 @@ impl Complaint {
         matches!(self.code, Some(Code::AllBrokersDown | Code::OperationTimedOut | Code::MessageTimedOut))
     }
 
-    /// librdkafka creates no client. Its error may name a property's value, which may be a secret, so the value is left out.
+    /// The error of a client that librdkafka does not create. The property's value may be a secret, so it is left out.
     pub fn no_client(error: &KafkaError) -> Self {
         let text = match error {
             KafkaError::ClientConfig(_, description, key, _) => format!("{key}: {description}"),
@@ -91,7 +91,7 @@ pub struct AdvertisedBroker {
 }
 
 impl AdvertisedBroker {
-    /// An IPv6 address stands in brackets.
+    /// `host:port`, with brackets around an IPv6 address.
     pub fn address(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -101,12 +101,12 @@ impl AdvertisedBroker {
     }
 }
 
-/// Whether the client has moved on from the address that it was given to one that a broker advertises, and can't reach that.
+/// Whether the client has left the configured address for one that a broker advertises and that can't be reached.
 pub fn left_bootstrap(heard: &[Complaint]) -> bool {
     heard.iter().any(|complaint| unreached_broker(complaint).is_some())
 }
 
-/// The brokers whose advertised addresses the client can't reach, by their numbers, whatever order it complains in.
+/// The brokers whose advertised addresses the client can't reach, sorted by id.
 pub fn advertised_brokers(heard: &[Complaint]) -> Vec<AdvertisedBroker> {
     let mut brokers: Vec<AdvertisedBroker> = heard.iter().filter_map(unreached_broker).collect();
     brokers.sort_by_key(|broker| broker.id);
@@ -118,7 +118,7 @@ fn unreached_broker(complaint: &Complaint) -> Option<AdvertisedBroker> {
     if is_unreached(complaint.code, &complaint.text) { advertised_by(&complaint.text) } else { None }
 }
 
-/// The broker that a complaint is about: librdkafka writes `PROTOCOL://HOST:PORT/ID: ` in front, the protocol only where it is not
+/// The broker that a complaint is about. librdkafka begins the text with `PROTOCOL://HOST:PORT/ID: `, without the protocol if it is
 /// plaintext; for an address of `kafka.brokers` it writes `HOST:PORT/bootstrap: `.
 pub(super) fn advertised_by(text: &str) -> Option<AdvertisedBroker> {
     let (name, _) = without_thread(text).split_once(": ")?;
@@ -126,7 +126,7 @@ pub(super) fn advertised_by(text: &str) -> Option<AdvertisedBroker> {
     let (_, address) = address.rsplit_once("://").unwrap_or(("", address));
     let (host, port) = address.rsplit_once(':')?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    // A number that is none is no broker's: the text is about something else.
+    // A text without a numeric id is not about an advertised broker.
     Some(AdvertisedBroker { id: id.parse().ok()?, host, port: port.parse().ok()? })
 }
 

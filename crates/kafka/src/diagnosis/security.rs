@@ -1,4 +1,4 @@
-//! What bridge.toml has a client speak: TLS, a login.
+//! The security protocol that bridge.toml configures: TLS and the login.
 
 use base::secret::Secret;
 
@@ -12,8 +12,8 @@ pub struct Security {
 impl Security {
     pub fn of(properties: &[(String, Secret)]) -> Self {
         let value = |names: &[&str]| {
-            let of = properties.iter().rev().find(|(name, _)| names.contains(&name.as_str()));
-            of.map_or(String::new(), |(_, value)| value.expose().to_owned())
+            let last = properties.iter().rev().find(|(name, _)| names.contains(&name.as_str()));
+            last.map_or(String::new(), |(_, value)| value.expose().to_owned())
         };
         let protocol = value(&["security.protocol"]).to_ascii_lowercase();
         let mechanism = value(&["sasl.mechanisms", "sasl.mechanism"]);
@@ -33,7 +33,7 @@ impl Security {
         self.sasl.is_some()
     }
 
-    /// Text behind what was answered.
+    /// Text that follows "answers": TLS and mechanism, if there are any.
     pub fn words(&self) -> String {
         let tls = if self.tls { ", by TLS" } else { "" };
         let sasl =

@@ -1,4 +1,4 @@
-//! Each fault with its alarm, what it is and its remedy.
+//! All faults, each with its alarm, a description and a remedy.
 
 use base::alarm::TOPIC_DENIED;
 use std::fmt;
@@ -26,7 +26,7 @@ impl Cause {
     }
 }
 
-/// What is wrong. The variants stand in the order of their rank: a client reports one fault in several messages, in any order,
+/// What is wrong. Variants are declared in the order of their rank: a client reports one fault in several messages, in any order,
 /// and the first variant among them is the diagnosis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -56,22 +56,22 @@ pub enum Fault {
     NotYetValid,
     SelfSigned,
     UnknownAuthority,
-    /// librdkafka says that the certificate is not trusted, and not why.
+    /// librdkafka reports that the certificate is not trusted, without the cause.
     Untrusted,
     ClientCertificateWanted,
     NoTlsThere,
-    /// From here on librdkafka, or the moment of a disconnection, only suggests the cause.
+    /// From here on, librdkafka's text or the moment of a disconnection only suggests the cause.
     LoginWanted,
     TlsWanted,
     ClientCertificateSuggested,
-    /// A TLS failure with words that are not known.
+    /// A TLS failure with an unknown text.
     Tls,
     /// This address answered, but the address that a broker advertises can't be reached.
     Advertised,
     Unresolved,
     /// No connection: refused, or no route.
     NotConnected,
-    /// Words that are not known.
+    /// An unknown text.
     Other,
     /// A request that took too long, or a connection that ended.
     Silent,
@@ -84,14 +84,14 @@ pub enum Fault {
 const ADD_TLS: &str =
     "add [kafka.tls], which may be empty, or name the port of the listener without TLS in `kafka.brokers`";
 const ADD_CLIENT_CERTIFICATE: &str = "set `kafka.tls.cert_file` and key_file";
-const RIGHT_AND_UP: &str = "is `kafka.brokers` right and Kafka up? Look at firewalls on the way, too";
-const RIGHT_AND_UP_OR_SECURE: &str = "is `kafka.brokers` right and Kafka up? Brokers that end connections at once want TLS \
+const RIGHT_AND_UP: &str = "check `kafka.brokers`, that Kafka runs there, and the firewalls on the way";
+const RIGHT_AND_UP_OR_SECURE: &str = "check `kafka.brokers`, and that Kafka runs there. Brokers that end connections at once want TLS \
      ([kafka.tls]) or a login ([kafka.sasl])";
 const NOT_CONNECTED: &str = "no connection to a broker";
 const NOT_TRUSTED: &str = "name the authority that signed it in `kafka.tls.ca_file`";
 
 impl Fault {
-    /// Alarm, what is wrong, what to do.
+    /// Alarm, description, remedy.
     #[expect(clippy::too_many_lines, reason = "a table with a row for each fault")]
     fn entry(self) -> (Option<Cause>, &'static str, &'static str) {
         let login = |what, remedy| (Some(Cause::Login), what, remedy);
@@ -223,12 +223,12 @@ impl Fault {
         self.entry().0
     }
 
-    /// What is wrong.
+    /// The description.
     pub fn what(self) -> &'static str {
         self.entry().1
     }
 
-    /// What to do, naming the key of bridge.toml.
+    /// The remedy, which names the key of bridge.toml.
     pub fn remedy(self) -> &'static str {
         self.entry().2
     }
@@ -238,12 +238,12 @@ impl Fault {
         self < Self::Tls
     }
 
-    /// Whether it ends by itself, so that nobody has to act.
+    /// Whether the fault ends by itself.
     pub fn passes(self) -> bool {
         matches!(self, Self::Throttled | Self::TopicMissing)
     }
 
-    /// Whether librdkafka's words say more than the table.
+    /// Whether librdkafka's text adds to the description.
     pub(super) fn wants_detail(self) -> bool {
         matches!(
             self,

@@ -5,9 +5,9 @@ fn complaint(code: Option<Code>, text: &str) -> Complaint {
     Complaint { code, text: text.to_owned() }
 }
 
-/// In the words of librdkafka 2.12, against Kafka 4.1.
+/// Texts of librdkafka 2.12, against Kafka 4.1.
 #[test]
-fn names_the_key_for_a_running_bridge() {
+fn advice_for_a_running_bridge_names_the_key() {
     let f = |code: Code, text: &str, want: &str| {
         let said = advice(code, text).unwrap();
         assert!(said.contains(want), "{text}: {said}");
@@ -29,7 +29,7 @@ fn names_the_key_for_a_running_bridge() {
 }
 
 #[test]
-fn an_alarm_belongs_to_each_fault_of_the_connection() {
+fn each_connection_fault_has_an_alarm() {
     let f = |code: Code, text: &str, want: Option<Cause>, is_certain: bool| {
         let advice = diagnose(code, text, false).unwrap();
         assert_eq!((advice.cause(), advice.is_certain), (want, is_certain), "{text}");
@@ -42,7 +42,7 @@ fn an_alarm_belongs_to_each_fault_of_the_connection() {
     f(Code::Resolve, "Failed to resolve 'n:1'", Some(Cause::Unreachable), false);
     f(Code::AllBrokersDown, "1/1 brokers are down", Some(Cause::Unreachable), false);
     f(Code::UnknownTopic, "", None, false);
-    // A restarting broker ends connections at any moment, and the address that does not answer is one that it advertises.
+    // A restarting broker ends connections at any moment, and its advertised address does not answer.
     let ended = "h:1/1: Disconnected: connection closed by peer (after 3ms in state APIVERSION_QUERY)";
     f(Code::BrokerTransportFailure, ended, Some(Cause::Unreachable), false);
     let refused =
@@ -51,7 +51,7 @@ fn an_alarm_belongs_to_each_fault_of_the_connection() {
 }
 
 #[test]
-fn names_the_key_for_a_new_client() {
+fn diagnosis_of_a_new_client_names_the_key() {
     let security = Security::for_test(true, true);
     let f = |text: &str, want: &str, key: &str| {
         let heard = [
@@ -147,7 +147,7 @@ fn a_running_bridge_and_a_new_client_give_the_same_advice() {
 }
 
 #[test]
-fn when_a_broker_hangs_up_tells_what_a_new_client_lacks() {
+fn the_moment_of_a_disconnection_shows_what_a_new_client_lacks() {
     let f = |tls: bool, sasl: bool, state: &str, want: &str| {
         let text =
             format!("x:1/bootstrap: Disconnected: connection closed by peer (after 3ms in state {state})");
@@ -164,7 +164,7 @@ fn when_a_broker_hangs_up_tells_what_a_new_client_lacks() {
 }
 
 #[test]
-fn tells_the_given_address_from_an_advertised_one() {
+fn distinguishes_configured_from_advertised_addresses() {
     let f = |text: &str, want: bool| {
         let heard = [complaint(Some(Code::Resolve), text)];
         let found = Diagnosis::of(&heard, &Security::default());
@@ -185,7 +185,7 @@ fn tells_the_given_address_from_an_advertised_one() {
 }
 
 #[test]
-fn finds_the_brokers_that_can_not_be_reached() {
+fn lists_the_advertised_brokers_that_can_not_be_reached() {
     let unresolved = |text: &str| complaint(Some(Code::Resolve), text);
     let broker = |id, host: &str, port| AdvertisedBroker { id, host: host.into(), port };
     let heard = [
@@ -204,7 +204,7 @@ fn finds_the_brokers_that_can_not_be_reached() {
 }
 
 #[test]
-fn a_controller_knows_no_metadata_request() {
+fn an_unsupported_metadata_request_shows_a_controller() {
     let heard = [Complaint::of(&KafkaError::MetadataFetch(Code::UnsupportedFeature))];
     let found = Diagnosis::of(&heard, &Security::default());
     assert!(found.what().contains("KRaft controller"), "{found}");
@@ -259,7 +259,7 @@ fn the_diagnosis_does_not_depend_on_the_order_of_messages() {
 }
 
 #[test]
-fn waits_for_what_may_pass() {
+fn only_lasting_faults_are_final() {
     let text =
         "x:1/bootstrap: Connect to ipv6#[::1]:1 failed: Connection refused (after 0ms in state CONNECT)";
     let heard = [complaint(Some(Code::BrokerTransportFailure), text)];
@@ -269,7 +269,7 @@ fn waits_for_what_may_pass() {
     assert!(found.fault.remedy().contains("kafka.brokers"));
     let nothing = Diagnosis::of(&[], &Security::default());
     assert_eq!(nothing.what(), "Kafka does not answer");
-    // The code of the request adds nothing, and librdkafka's words do.
+    // librdkafka's text is the detail; the code of the request adds nothing.
     let request = Complaint::of(&KafkaError::MetadataFetch(Code::BrokerTransportFailure));
     let found = Diagnosis::of(std::slice::from_ref(&request), &Security::default());
     assert_eq!(found.what(), "Kafka does not answer");
@@ -280,7 +280,7 @@ fn waits_for_what_may_pass() {
 }
 
 #[test]
-fn a_second_handshake_says_why_a_certificate_is_not_trusted() {
+fn a_second_handshake_finds_why_a_certificate_is_not_trusted() {
     let said = "ssl://x:1/bootstrap: SSL handshake failed: certificate verify failed";
     let found = Diagnosis::of(&[complaint(Some(Code::SSL), said)], &Security::for_test(true, false));
     assert!(found.is_untrusted());
@@ -295,7 +295,7 @@ fn a_second_handshake_says_why_a_certificate_is_not_trusted() {
 }
 
 #[test]
-fn a_client_that_can_not_be_made_shows_no_value() {
+fn the_error_of_a_client_that_is_not_created_shows_no_value() {
     let error = KafkaError::ClientConfig(
         rdkafka::types::RDKafkaConfRes::RD_KAFKA_CONF_INVALID,
         "No such value".into(),
@@ -311,7 +311,7 @@ fn a_client_that_can_not_be_made_shows_no_value() {
 }
 
 #[test]
-fn knows_what_is_spoken() {
+fn reads_tls_and_login_from_the_properties() {
     let f = |properties: &[(&str, &str)], want: &str| {
         let properties: Vec<_> =
             properties.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();

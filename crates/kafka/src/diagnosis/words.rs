@@ -1,11 +1,11 @@
-//! From librdkafka's words (2.12, against Kafka 4.1) to faults.
+//! Recognizes faults in librdkafka's texts (2.12, against Kafka 4.1).
 
 use super::heard::{advertised_by, is_unreached, without_thread};
 use super::{Fault, Security, WORDS_CHARS_MAX};
 use base::text::printable;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-/// Words of librdkafka, of OpenSSL in it, and of rustls (certificate.rs), each with its fault. The first match decides.
+/// Texts of librdkafka, its OpenSSL, and rustls (certificate.rs), each with its fault. The first match decides.
 const TLS: [(&[&str], Fault); 8] = [
     (&["certificate not valid yet", "not yet valid"], Fault::NotYetValid),
     (&["invalid peer certificate: certificate expired", "certificate has expired"], Fault::Expired),
@@ -42,7 +42,7 @@ const TLS: [(&[&str], Fault); 8] = [
     ),
 ];
 
-/// Property names and words of an error that keeps librdkafka from creating a client.
+/// Property names and texts of errors for which librdkafka creates no client.
 const CLIENT: [(&str, Fault); 4] = [
     ("ssl.ca.location", Fault::CaFile),
     ("ssl.certificate.location", Fault::CertFile),
@@ -50,15 +50,15 @@ const CLIENT: [(&str, Fault); 4] = [
     ("private key", Fault::KeyMismatch),
 ];
 
-/// librdkafka took the first bytes of an answer for its size.
+/// librdkafka read the first bytes of another protocol's response as a size.
 pub(super) const RESPONSE_SIZE: &str = "Invalid response size ";
 
-/// rdkafka's own words for a metadata request that failed, which say nothing beyond the code.
+/// rdkafka's own text about a failed metadata request, which adds nothing to the code.
 const NO_METADATA: &str = "Meta data fetch error";
 
-/// The fault that an error or a line of the log is about. `new`: what a client that has just been created speaks, because the
-/// moment at which a broker closes its connections tells what the client lacks. Connections of a client in operation end for
-/// other reasons as well, such as a broker's restart.
+/// The fault that an error or a line of the log reports. `new` is the security of a client that has just been created: the moment
+/// at which a broker closes its connections shows what the client lacks. Connections of a client in operation also end for other
+/// reasons, such as a broker's restart.
 pub(super) fn fault(code: Option<Code>, text: &str, new: Option<&Security>) -> Fault {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match code {
@@ -106,7 +106,7 @@ pub(super) fn fault(code: Option<Code>, text: &str, new: Option<&Security>) -> F
         Some(Code::Resolve) => Fault::Unresolved,
         _ if has(&["Failed to resolve"]) => Fault::Unresolved,
         _ if is_unreached(code, text) || has(&["Connection refused"]) => Fault::NotConnected,
-        // A client in operation whose connection ends has none until it connects again.
+        // A client in operation has no connection until it connects again.
         Some(Code::BrokerTransportFailure) if new.is_none() => Fault::NotConnected,
         Some(Code::OperationTimedOut | Code::BrokerTransportFailure) => Fault::Silent,
         _ if has(&["timed out", "Disconnected", "closed by peer"]) => Fault::Silent,
@@ -114,7 +114,7 @@ pub(super) fn fault(code: Option<Code>, text: &str, new: Option<&Security>) -> F
     }
 }
 
-/// What librdkafka says beyond the fault.
+/// The part of librdkafka's text that says more than the fault.
 pub(super) fn detail(fault: Fault, text: &str) -> String {
     if fault == Fault::MechanismNotOffered {
         return offered(text)
@@ -139,7 +139,7 @@ fn offered(text: &str) -> Option<&str> {
     offered.split(" (").next().map(str::trim)
 }
 
-/// None: the words say nothing about a login.
+/// None: the text is not about a login.
 fn login(text: &str) -> Option<Fault> {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     match offered(text) {
@@ -155,7 +155,7 @@ fn login(text: &str) -> Option<Fault> {
     }
 }
 
-/// A broker that closes the connection of a new client shows by the moment what the client lacks.
+/// The fault of a new client, by the state in which the broker closed its connection.
 fn disconnected(text: &str, security: &Security) -> Option<Fault> {
     let (asks_version, is_up) = (text.contains("in state APIVERSION_QUERY"), text.contains("in state UP"));
     match (security.is_tls(), security.has_login()) {
@@ -166,17 +166,17 @@ fn disconnected(text: &str, security: &Security) -> Option<Fault> {
     }
 }
 
-/// Kafka's responses begin with their size; librdkafka takes the first four bytes of other answers for it.
+/// Kafka's responses begin with their size, so librdkafka reads the first four bytes of any response as a size.
 fn response_size(size: &str) -> Fault {
     match size.parse::<i32>().map(i32::to_be_bytes) {
         Ok([b'H', b'T', b'T', b'P']) => Fault::Http,
-        // An alert of TLS, or a handshake.
+        // A TLS alert or handshake.
         Ok([0x15 | 0x16, 0x03, ..]) => Fault::TlsAnswered,
         _ => Fault::NotKafka,
     }
 }
 
-/// Without the names of threads and of the bootstrap address in front, and the time that it took at the end.
+/// The text without its prefixes (thread, bootstrap address) and without the elapsed time at its end.
 fn reason(text: &str) -> &str {
     let text = without_thread(text.rsplit_once(" (after ").map_or(text, |(before, _)| before));
     text.split_once("/bootstrap: ").map_or(text, |(_, rest)| rest)

@@ -1,4 +1,4 @@
-//! What topics are configured with, asked by a client that is there already: another one would want connections of its own.
+//! Requests for topic configurations through an existing client. rust-rdkafka's admin client would open connections of its own.
 
 use rdkafka::bindings as c;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -6,14 +6,14 @@ use std::ffi::{CStr, CString};
 use std::ptr;
 use std::time::Duration;
 
-/// A topic with those of its values that were asked for.
+/// A topic with the requested values.
 #[derive(Debug)]
 pub struct TopicConfig {
     pub topic: String,
     pub values: Vec<(String, String)>,
 }
 
-/// Questions for values of topics. Answers are fetched later, so that nobody has to wait. To be dropped before the client.
+/// Requests for values of topics. Responses are fetched later, so that no call blocks. The owner must drop it before the client.
 pub struct TopicConfigs(*mut c::rd_kafka_queue_t);
 
 // SAFETY: librdkafka's queues are locked inside; there is no other state.
@@ -25,7 +25,7 @@ impl TopicConfigs {
         Self(unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) })
     }
 
-    pub fn ask<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, topics: &[&str], names: &[&CStr]) {
+    pub fn request<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, topics: &[&str], names: &[&CStr]) {
         let topics = topics.iter().filter_map(|topic| CString::new(*topic).ok());
         // SAFETY: all strings are C strings; a resource is null or ours until it is destroyed below, once. Everything is copied
         // by the call, so nothing has to outlive it; client and queue are alive.
@@ -37,7 +37,7 @@ impl TopicConfigs {
                 .collect();
             for resource in &asked {
                 for name in names {
-                    // Without names a broker tells all values. It fails only for empty names.
+                    // Without names, a broker returns all values. The call fails only for empty names.
                     c::rd_kafka_ConfigResource_set_config(*resource, name.as_ptr(), c"".as_ptr());
                 }
             }
@@ -47,8 +47,8 @@ impl TopicConfigs {
         }
     }
 
-    /// An answer, if one comes in this time. It has the topics that exist and whose values may be seen.
-    pub fn answer(&self, time_max: Duration) -> Option<Vec<TopicConfig>> {
+    /// A response, if one comes within this time. It has the topics that exist and whose values this user may see.
+    pub fn response(&self, time_max: Duration) -> Option<Vec<TopicConfig>> {
         let wait_ms = i32::try_from(time_max.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is alive. The event is destroyed once, after everything in it was copied; the result is null
         // if the event is of another kind, and has `count` resources.

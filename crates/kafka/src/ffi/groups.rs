@@ -1,4 +1,4 @@
-//! A group as its coordinator describes it, with what this user may do in it.
+//! Requests the description of a group, with this user's permissions.
 
 use rdkafka::bindings as c;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -7,13 +7,13 @@ use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 use std::time::Duration;
 
-/// A group that may have no members: then it may as well not be there.
+/// A group. One without members may not exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupDescription {
-    /// How its members share partitions; empty while they are agreeing on it.
+    /// Assignment strategy; empty during a rebalance.
     pub strategy: String,
     pub members: Vec<GroupMember>,
-    /// Whether this user may join it; none: its coordinator does not say.
+    /// Whether this user may join. None: the coordinator does not return it.
     pub may_read: Option<bool>,
 }
 
@@ -23,7 +23,7 @@ pub struct GroupMember {
     pub host: String,
 }
 
-/// Asks, and waits at most `time_max`.
+/// Requests the description, and waits at most `time_max`.
 pub fn describe_group<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     group_id: &str,
@@ -43,20 +43,20 @@ pub fn describe_group<C: ConsumerContext>(
         if !error.is_null() {
             c::rd_kafka_error_destroy(error);
         }
-        // Its only failure is a time out of range, and then the default holds.
+        // The call fails only for a time out of range; then the default applies.
         c::rd_kafka_AdminOptions_set_request_timeout(options, time_ms, ptr::null_mut(), 0);
         c::rd_kafka_DescribeConsumerGroups(client, groups.as_mut_ptr(), 1, options, queue);
         c::rd_kafka_AdminOptions_destroy(options);
         let event = c::rd_kafka_queue_poll(queue, time_ms);
-        let answer = if event.is_null() {
+        let description = if event.is_null() {
             Err(RDKafkaErrorCode::OperationTimedOut)
         } else {
-            let answer = read(event);
+            let description = read(event);
             c::rd_kafka_event_destroy(event);
-            answer
+            description
         };
         c::rd_kafka_queue_destroy(queue);
-        answer
+        description
     }
 }
 

@@ -1,9 +1,9 @@
 //! Lengths and distances of matches as symbols (RFC 1951, 3.2.5).
 
-#![expect(clippy::indexing_slicing, reason = "the tables are made when this is compiled")]
+#![expect(clippy::indexing_slicing, reason = "the tables are made at compile time")]
 
 pub(super) const LITERALS: usize = 256;
-/// The symbol that ends a block; those of lengths follow it.
+/// Symbol for the end of a block; the symbols of lengths follow.
 pub(super) const END: usize = 256;
 pub(super) const LENGTHS: usize = 29;
 pub(super) const DISTANCES: usize = 30;
@@ -13,9 +13,9 @@ pub(super) const LENGTH_MIN: usize = 3;
 pub(super) const LENGTH_MAX: usize = 258;
 pub(super) const DISTANCE_MAX: u32 = 32_768;
 
-/// The first length of each symbol, and the extra bits that tell it from the next.
+/// First length and number of extra bits of each symbol.
 pub(super) const LENGTH_BASES: [(u32, u32); LENGTHS] = length_bases();
-/// The place among the symbols of lengths, of each length less the least.
+/// Index of the symbol for each length minus [`LENGTH_MIN`].
 pub(super) const LENGTH_SYMBOLS: [u8; 256] = length_symbols();
 
 const fn length_bases() -> [(u32, u32); LENGTHS] {
@@ -43,11 +43,11 @@ const fn length_symbols() -> [u8; 256] {
     symbols
 }
 
-/// The symbol of a distance, its extra bits, and how many they are.
+/// Symbol of a distance, its extra bits, and their number.
 #[inline]
 pub(super) fn distance_symbol(distance: u32) -> (usize, u32, u32) {
     let less = distance - 1;
-    // 1 and 2 would need a shift by less than none.
+    // Distances 1 and 2 would need a negative shift.
     let top = (less | 2).ilog2();
     let extra = top - 1;
     let symbol = if less < 2 { less } else { 2 * top + (less >> extra & 1) };

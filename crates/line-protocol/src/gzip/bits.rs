@@ -1,6 +1,6 @@
-//! The bits of a compressed body, the lowest first (RFC 1951, 3.1.1).
+//! Writes the bits of a compressed body, lowest first (RFC 1951, 3.1.1).
 
-/// A Huffman code, perhaps with extra bits, ready to be written, and how many bits it has.
+/// A Huffman code, perhaps with extra bits, and its number of bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Code(u32);
 
@@ -22,14 +22,14 @@ impl Code {
     }
 }
 
-/// Writes bits to a buffer. What finds no room is counted and not written, as it may still be taken back.
+/// Writes bits to a buffer. Bits beyond the buffer's end are only counted, because they may still be taken back.
 #[derive(Debug, Default)]
 pub(super) struct Bits<'o> {
     out: &'o mut [u8],
     place: Place,
 }
 
-/// Where the next bit goes.
+/// Position of the next bit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Place {
     at: usize,
@@ -45,7 +45,7 @@ impl Place {
 }
 
 impl<'o> Bits<'o> {
-    /// What a buffer needs beside what is written: a flush writes 8 bytes to put down fewer.
+    /// Extra space that a buffer needs, because a flush always writes 8 bytes.
     pub const SLACK: usize = 8;
 
     pub fn new(out: &'o mut [u8]) -> Self {
@@ -56,12 +56,12 @@ impl<'o> Bits<'o> {
         self.place
     }
 
-    /// Forgets what was written since.
+    /// Takes back everything written since `place`.
     pub fn go_back(&mut self, place: Place) {
         self.place = place;
     }
 
-    /// At most 56 bits between two flushes.
+    /// Adds bits, at most 56 between two flushes.
     #[inline]
     pub fn add(&mut self, bits: u32, count: u32) {
         debug_assert!(self.place.count + count < u64::BITS && bits >> count == 0);
@@ -85,13 +85,13 @@ impl<'o> Bits<'o> {
         self.place = Place { at: at + whole as usize, pending, count: count % 8 };
     }
 
-    /// Zeros up to a whole byte.
+    /// Pads with zeros to a whole byte.
     pub fn align(&mut self) {
         self.place.count = self.place.count.next_multiple_of(8);
         self.flush();
     }
 
-    /// Whole bytes, where [`Bits::align`] was called before or nothing else was written.
+    /// Writes whole bytes, at the start or after [`Bits::align`].
     pub fn bytes(&mut self, bytes: &[u8]) {
         let end = self.place.at + bytes.len();
         if let Some(room) = self.out.get_mut(self.place.at..end) {
@@ -100,7 +100,7 @@ impl<'o> Bits<'o> {
         self.place.at = end;
     }
 
-    /// The number of whole bytes written; None where they found no room.
+    /// Number of bytes written; none where the buffer was too small.
     pub fn written(self) -> Option<usize> {
         (self.place.at + Self::SLACK <= self.out.len()).then_some(self.place.at)
     }

@@ -1,6 +1,6 @@
-//! The Huffman codes of a block, and how its header tells them (RFC 1951, 3.2.7).
+//! The Huffman codes of a block, and the header that describes them (RFC 1951, 3.2.7).
 
-#![expect(clippy::indexing_slicing, reason = "symbols are of their alphabets, which all tables here hold")]
+#![expect(clippy::indexing_slicing, reason = "all tables cover the alphabets of their symbols")]
 
 use super::alphabet::{
     DISTANCES, END, LENGTH_BASES, LENGTH_MIN, LENGTH_SYMBOLS, LITERALS, SYMBOLS, distance_symbol,
@@ -8,18 +8,18 @@ use super::alphabet::{
 use super::bits::{Bits, Code};
 use super::huffman;
 
-/// 15 are allowed, but four literals are to fit between two flushes.
+/// Longest code of a literal. DEFLATE allows 15 bits, but four literals must fit between two flushes.
 const LITERAL_BITS_MAX: usize = 14;
 const DISTANCE_BITS_MAX: usize = 15;
-/// In the code that the lengths of the others are written in.
+/// Longest code for the lengths of the other codes.
 const LENGTH_BITS_MAX: usize = 7;
 const LENGTH_CODES: usize = 19;
-/// In which order the lengths of its own codes come.
+/// Order in which the header lists the codes for lengths.
 const ORDER: [usize; LENGTH_CODES] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-/// What a symbol seen once counts, where one not seen counts 1.
+/// Weight of an occurrence, where an unseen symbol counts 1.
 const SEEN: u32 = 4;
 
-/// How often the symbols occur in a part of a text.
+/// Frequencies of symbols in a part of a text.
 #[derive(Debug)]
 pub(super) struct Frequencies {
     symbols: [u32; SYMBOLS],
@@ -30,7 +30,7 @@ pub(super) struct Frequencies {
 pub(super) struct Codes {
     literals: [Code; LITERALS],
     end: Code,
-    /// Of each length less the least, with its extra bits.
+    /// Codes with extra bits, indexed by length minus [`LENGTH_MIN`].
     lengths: [Code; 256],
     distances: [Code; 32],
     /// The lengths of all codes.
@@ -63,12 +63,12 @@ impl Frequencies {
         self.symbols[END] += 1;
     }
 
-    /// Literals from `@` on: letters, for the most part.
+    /// Number of literals from `@` on, which are mostly letters.
     pub fn letters(&self) -> u32 {
         self.symbols.get(usize::from(b'@')..LITERALS).unwrap_or_default().iter().sum()
     }
 
-    /// Lets every symbol have a code, as others may occur in what is not counted.
+    /// Gives every symbol a code, because uncounted text may contain any symbol.
     pub fn allow_all(&mut self) {
         for frequency in self.symbols.iter_mut().chain(&mut self.distances) {
             *frequency = *frequency * SEEN + 1;
@@ -105,19 +105,19 @@ impl Codes {
         }
     }
 
-    /// At most 14 bits.
+    /// Code of a literal, at most 14 bits.
     #[inline]
     pub fn literal(&self, byte: u8) -> Code {
         self.literals[usize::from(byte)]
     }
 
-    /// At most 19 bits.
+    /// Code of a length with extra bits, at most 19 bits.
     #[inline]
     pub fn length(&self, length: usize) -> Code {
         self.lengths[(length - LENGTH_MIN) % 256]
     }
 
-    /// At most 28 bits.
+    /// Writes a distance, at most 28 bits.
     #[inline]
     pub fn write_distance(&self, distance: u32, bits: &mut Bits<'_>) {
         let (symbol, extra, count) = distance_symbol(distance);
@@ -130,9 +130,9 @@ impl Codes {
         bits.flush();
     }
 
-    /// The type of the block and its codes.
+    /// Writes the type of the block and its codes.
     pub fn write_header(&self, bits: &mut Bits<'_>) {
-        // Codes at the end that are not used are left out.
+        // Unused codes at the end are left out.
         let symbols = used(&self.symbol_lengths, END + 1);
         let distances = used(&self.distance_lengths, 1);
         let (mut all, count) = ([0; SYMBOLS + DISTANCES], symbols.len() + distances.len());
@@ -165,14 +165,14 @@ impl Codes {
     }
 }
 
-/// All up to the last that is not 0, but at least so many.
+/// The lengths up to the last one that is not 0, but at least `least` of them.
 fn used(lengths: &[u8], least: usize) -> &[u8] {
     let count = lengths.iter().rposition(|length| *length > 0).map_or(0, |last| last + 1);
     lengths.get(..count.max(least)).unwrap_or(lengths)
 }
 
-/// Passes on lengths as symbols: 0 to 15 for themselves, then with extra bits and their number: 16, the last one 3 to 6
-/// times again; 17, 3 to 10 zeros; 18, 11 to 138 zeros.
+/// Passes on lengths as symbols with extra bits: 0 to 15 are lengths, 16 repeats the last length 3 to 6 times, 17 is 3 to 10
+/// zeros, and 18 is 11 to 138 zeros.
 fn runs(lengths: &[u8], mut each: impl FnMut(usize, u32, u32)) {
     for run in lengths.chunk_by(|a, b| a == b) {
         let (length, mut left) = (run.first().map_or(0, |length| usize::from(*length)), run.len() as u32);

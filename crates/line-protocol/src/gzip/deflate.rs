@@ -1,30 +1,30 @@
-//! A body as blocks of DEFLATE (RFC 1951, 3.2.3).
+//! Writes a body as blocks of DEFLATE (RFC 1951, 3.2.3).
 //!
-//! A block's codes are made for its first segment. The segments behind it are written with the same codes as they are
-//! read; one that comes out longer than expected is taken back, and begins the next block.
+//! A block's codes are made for its first segment. The following segments are written with the same codes while they are read. A
+//! segment that becomes longer than expected is taken back, and begins the next block.
 
 use super::bits::Bits;
 use super::codes::{Codes, Frequencies};
 use super::matches::{Matches, REPEAT_MIN, Sink};
 
-/// A repeat may end behind it.
+/// Plain bytes of a segment; a repeat may extend beyond.
 const SEGMENT: usize = 32 << 10;
-/// A block is half a megabyte: making codes then takes a hundredth of the time.
+/// Most segments of a block. Blocks of half a megabyte spend a hundredth of the time on making codes.
 const SEGMENTS_MAX: usize = 16;
-/// A segment may take an eighth more or less bits than a block's first one did, and as many as a header takes: beyond,
-/// the next block has better codes.
+/// A segment may deviate from the first segment's rate by an eighth and the size of a header. Beyond, a new block with new codes
+/// is shorter.
 const EXCESS: usize = 8;
 const HEADER_BITS: usize = 1_000;
-/// Type, padding and length of a segment that is stored.
+/// Bytes of type, padding and length of a stored segment.
 const STORED_EXTRA: usize = 5;
 
-/// The most bytes that so many become, and the room that writing them needs. A block has a whole segment, but for the
-/// last one; it is stored where that would take longer, and what follows in it takes no more than its bytes.
+/// Largest output for `plain` bytes, including the slack for writing. Each block but the last has a complete segment. The segment
+/// is stored where compression would make it longer, and later segments of a block never take more than their plain bytes.
 pub(super) fn bytes_max(plain: usize) -> usize {
     plain + (plain / SEGMENT + 2) * (STORED_EXTRA + 3) + Bits::SLACK
 }
 
-/// The text is more words than numbers: its repeats begin elsewhere.
+/// Error: the text is more words than numbers, so that its repeats do not begin at delimiters.
 #[derive(Debug)]
 pub(super) struct Words;
 
@@ -39,14 +39,14 @@ pub(super) struct Deflate {
 #[derive(Debug)]
 struct First {
     tokens: Vec<Token>,
-    /// Since the last repeat.
+    /// Literals since the last repeat.
     literals: u16,
     frequencies: Frequencies,
-    /// Among the literals.
+    /// Letters among the literals.
     letters: usize,
 }
 
-/// A repeat, and how many literals stand before it.
+/// A repeat, and the number of literals before it.
 #[derive(Clone, Copy, Debug)]
 struct Token {
     literals: u16,
@@ -54,7 +54,7 @@ struct Token {
     distance: u32,
 }
 
-/// Holds the bits while it writes, so that the next ones stay in registers.
+/// Owns the bits while writing, so that pending bits stay in registers.
 struct Writer<'w, 'o> {
     codes: &'w Codes,
     bits: Bits<'o>,
@@ -67,21 +67,21 @@ impl Deflate {
         Self { matches: Matches::new(), first, codes: Codes::new() }
     }
 
-    /// Writes a body, and nothing that counts where its first segment is words.
+    /// Writes a body. The output is unusable where the first segment turns out to be words.
     pub fn write(&mut self, text: &[u8], bits: &mut Bits<'_>) -> Result<(), Words> {
         self.matches.clear();
         let mut at = 0;
         while at < text.len() {
             at = self.write_block(text, at, bits)?;
         }
-        // An empty block of the fixed codes ends the body: no other knows that it is the last.
+        // An empty block of fixed codes ends the body, because no earlier block is marked as the last.
         bits.add(0b011, 3);
         bits.add(0, 7);
         bits.align();
         Ok(())
     }
 
-    /// Returns where the block ends.
+    /// Writes a block and returns its end.
     fn write_block(&mut self, text: &[u8], start: usize, bits: &mut Bits<'_>) -> Result<usize, Words> {
         let begin = bits.place();
         let end = self.first.read(&mut self.matches, text, start);
@@ -111,7 +111,7 @@ impl Deflate {
         Ok(end)
     }
 
-    /// Writes further segments of a block whose first one took so many bits a byte. Returns where they end.
+    /// Writes further segments of a block whose first segment took `rate` bits per byte. Returns their end.
     fn write_more(&mut self, text: &[u8], mut end: usize, rate: f64, bits: &mut Bits<'_>) -> usize {
         for _ in 1..SEGMENTS_MAX {
             if end == text.len() {
@@ -121,7 +121,7 @@ impl Deflate {
             let next = self.write_segment(text, end, bits);
             let (plain, taken) = (next - end, bits.place().bits_since(begin));
             let likely = (plain as f64 * rate) as usize;
-            // More than the bytes themselves would be more than a block that is stored.
+            // A segment must not take more than its plain bytes, which a stored block would take.
             if taken > (plain * 8).min(likely + likely / EXCESS + HEADER_BITS) {
                 bits.go_back(begin);
                 break;
@@ -144,7 +144,7 @@ impl Deflate {
 }
 
 impl First {
-    /// Returns where the segment ends.
+    /// Reads a segment and returns its end.
     fn read(&mut self, matches: &mut Matches, text: &[u8], start: usize) -> usize {
         self.tokens.clear();
         self.frequencies.clear();
@@ -154,8 +154,8 @@ impl First {
         end
     }
 
-    /// Passes the text on as it was read. The tokens cover the text; text that was left out would not fit the checksum of the
-    /// whole, so that InfluxDB would refuse the body and nothing would count as stored.
+    /// Passes the segment on to another sink. The tokens cover the whole text: missing text would break the checksum, and InfluxDB
+    /// would refuse the body.
     fn replay(&self, mut text: &[u8], sink: &mut impl Sink) {
         for token in &self.tokens {
             let (run, rest) = text.split_at_checked(usize::from(token.literals)).unwrap_or_default();
@@ -166,8 +166,8 @@ impl First {
         sink.literals(text);
     }
 
-    /// A tenth of the segment are letters that no repeat holds, and there is something to gain: at 5 bits a byte, they
-    /// look random.
+    /// Whether letters outside repeats are a tenth of the segment, and compression still helps: at 5 bits per byte, text looks
+    /// random.
     fn is_words(&self, plain: usize, bits: usize) -> bool {
         self.letters > plain / 10 && bits < plain * 5
     }
@@ -179,7 +179,7 @@ impl Sink for First {
         for byte in run {
             self.frequencies.literal(*byte);
         }
-        // Below a segment's length.
+        // A run is shorter than a segment.
         self.literals = run.len() as u16;
     }
 
@@ -214,7 +214,7 @@ impl Sink for Writer<'_, '_> {
     }
 }
 
-/// A block as it is (RFC 1951, 3.2.4). A segment with the repeat at its end is below the 64 kB that one may have.
+/// Writes a stored block (RFC 1951, 3.2.4). A segment with the repeat at its end is below the limit of 64 kB.
 fn store(text: &[u8], bits: &mut Bits<'_>) {
     let length = text.len() as u16;
     bits.add(0, 3);

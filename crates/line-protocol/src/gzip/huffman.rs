@@ -12,8 +12,8 @@ const BITS_MAX: usize = 15;
 /// The largest alphabet: literals, the end of a block, lengths.
 const SYMBOLS_MAX: usize = 288;
 
-/// The lengths of codes of at most `bits_max` bits that suit these frequencies: none for a symbol that does not occur,
-/// but two symbols have one at least, as readers differ on what a code that leaves bits unused means.
+/// Sets the lengths of codes of at most `bits_max` bits for these frequencies. A symbol that does not occur has no code. At least
+/// two symbols have one, because readers differ on incomplete codes.
 pub(super) fn lengths(frequencies: &[u32], bits_max: usize, lengths: &mut [u8]) {
     lengths.fill(0);
     // Sorted by frequency, the symbol in the lowest bits.
@@ -41,7 +41,7 @@ pub(super) fn lengths(frequencies: &[u32], bits_max: usize, lengths: &mut [u8]) 
     }
 }
 
-/// How many symbols Huffman's algorithm gives codes of each length; those beyond the longest count as of the longest.
+/// Number of codes of each length by Huffman's algorithm; longer codes count as codes of the longest length.
 fn depths(sorted: &[u64]) -> [usize; BITS_MAX + 1] {
     let leaves = sorted.len();
     let (mut weights, mut parents) = ([0_u64; SYMBOLS_MAX], [0_u16; SYMBOLS_MAX]);
@@ -63,7 +63,7 @@ fn depths(sorted: &[u64]) -> [usize; BITS_MAX + 1] {
         }
         weights[next] = weight;
     }
-    // From the root down: parents follow their children.
+    // From the root down, because parents come after their children.
     let mut depths = [0_u16; SYMBOLS_MAX];
     for node in (0..leaves - 2).rev() {
         depths[node] = depths[parents[node] as usize] + 1;
@@ -76,14 +76,14 @@ fn depths(sorted: &[u64]) -> [usize; BITS_MAX + 1] {
     counts
 }
 
-/// Shortens codes to `bits_max`, and lengthens others until all fit (the sum of 2^-length is 1 again).
+/// Shortens codes to `bits_max`, and lengthens others until the sum of 2^-length is 1 again.
 fn limited(mut counts: [usize; BITS_MAX + 1], bits_max: usize) -> [usize; BITS_MAX + 1] {
     for length in bits_max + 1..=BITS_MAX {
         counts[bits_max] += std::mem::take(&mut counts[length]);
     }
     let mut taken: usize = (1..=bits_max).map(|length| counts[length] << (bits_max - length)).sum();
     while taken > 1 << bits_max {
-        // One of the longest goes beside one that was shorter, and is now a bit longer.
+        // A shorter code becomes one bit longer, and one of the longest codes becomes its sibling.
         counts[bits_max] -= 1;
         if let Some(length) = (1..bits_max).rev().find(|length| counts[*length] > 0) {
             counts[length] -= 1;
@@ -94,7 +94,7 @@ fn limited(mut counts: [usize; BITS_MAX + 1], bits_max: usize) -> [usize; BITS_M
     counts
 }
 
-/// The codes that these lengths stand for (RFC 1951, 3.2.2), turned round, as they are written from their highest bit.
+/// The codes for these lengths (RFC 1951, 3.2.2), with their bits reversed, because codes are written highest bit first.
 pub(super) fn codes(lengths: &[u8], codes: &mut [Code]) {
     let mut counts = [0_u32; BITS_MAX + 1];
     for length in lengths.iter().filter(|length| **length > 0) {
@@ -121,7 +121,7 @@ mod tests {
     use crate::seed;
     use fastrand::Rng;
 
-    /// The lengths, checked: all codes of a full tree, none too long, the more frequent not longer.
+    /// Lengths that form a complete tree, with no code too long, and no frequent symbol longer than a rare one.
     fn checked(frequencies: &[u32], bits_max: usize) -> Vec<u8> {
         let mut found = vec![77; frequencies.len()];
         lengths(frequencies, bits_max, &mut found);
@@ -198,7 +198,7 @@ mod tests {
             let entropy = |f: &u32| f64::from(*f) * (total.max(1.0) / f64::from((*f).max(1))).log2();
             let least: f64 = frequencies.iter().map(entropy).sum();
             let bits = bits(&frequencies, &found) as f64;
-            // Huffman's own are within a bit of it; the limit costs a little.
+            // Huffman codes are within a bit of the entropy; the length limit costs a little more.
             assert!(bits <= least * 1.02 + total, "{bits} {least} {total} {frequencies:?}");
         }
     }

@@ -1,28 +1,28 @@
-//! What of a text was there before, looked for only where a delimiter of line protocol stands.
+//! Finds repeats in a text, searching only at delimiters of line protocol.
 
 use super::alphabet::{DISTANCE_MAX, LENGTH_MAX};
 
-/// Shorter ones take about as many bits as their bytes do.
+/// Shortest repeat; shorter ones take about as many bits as their bytes.
 pub(super) const REPEAT_MIN: usize = 4;
 const SLOTS_LOG2: u32 = 12;
-/// What is compared at once.
+/// Bytes that are compared at once.
 const CHUNK: usize = 16;
 const EACH: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHS: u64 = EACH << 7;
-/// The golden ratio: the highest bits of a product depend on all bits of a word.
+/// Golden ratio multiplier, so that the highest bits of a product depend on all bits of a word.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Takes a text as literals and repeats of what came before.
+/// Receives a text as literals and repeats of earlier text.
 pub(super) trait Sink {
     fn literals(&mut self, run: &[u8]);
-    /// From [`REPEAT_MIN`] to [`LENGTH_MAX`] bytes, as they stand 1 to [`DISTANCE_MAX`] bytes before.
+    /// Receives a repeat of [`REPEAT_MIN`] to [`LENGTH_MAX`] bytes from 1 to [`DISTANCE_MAX`] bytes before.
     fn repeat(&mut self, length: usize, distance: u32);
 }
 
-/// Where a delimiter stood last, by the key that follows it: 16 kB, as the processor's nearest cache holds them. A second
-/// place for each key takes a third more time for at most 3 % less bytes.
+/// Last position of a delimiter for each key that follows one. The table takes 16 kB, which fit into the processor's first
+/// cache. A second position per key would take a third more time for at most 3 % less bytes.
 ///
-/// A place is the lowest 32 bits; it is checked before use, so one that means something else does no harm.
+/// Only the lowest 32 bits of a position are stored. Positions are checked before use, so a wrong one does no harm.
 #[derive(Debug)]
 pub(super) struct Matches {
     places: Box<[u32; 1 << SLOTS_LOG2]>,
@@ -37,8 +37,8 @@ impl Matches {
         self.places.fill(0);
     }
 
-    /// Passes the text from `start` on to the sink, up to `stop` or to the end of a repeat across it. Returns where. The ranges lie
-    /// within the text; text that was left out would not fit the checksum of the whole, so that InfluxDB would refuse the body.
+    /// Passes the text from `start` to the sink, up to `stop` or to the end of a repeat across `stop`. Returns the end. All ranges lie
+    /// within the text: missing text would break the checksum, and InfluxDB would refuse the body.
     #[inline]
     pub fn scan(&mut self, text: &[u8], start: usize, stop: usize, sink: &mut impl Sink) -> usize {
         let (mut at, mut run) = (start, start);
@@ -60,8 +60,8 @@ impl Matches {
         end
     }
 
-    /// The length of what stood before and does again here, and how far before.
-    #[expect(clippy::indexing_slicing, reason = "a slot has as many bits as count the places")]
+    /// Length and distance of the repeat at `at`; the length is 0 where there is none.
+    #[expect(clippy::indexing_slicing, reason = "a slot has only as many bits as the table has positions")]
     #[inline]
     fn repeat(&mut self, text: &[u8], at: usize, here: u128) -> (usize, u32) {
         let place = &mut self.places[slot(here)];
@@ -81,13 +81,13 @@ fn chunk(text: &[u8], at: usize) -> Option<u128> {
     Some(u128::from_le_bytes(*text.get(at..)?.first_chunk::<CHUNK>()?))
 }
 
-/// The next byte below `-`, and what stands from there on: a comma, a space or a line's end, or another that begins a
-/// string or stands in names.
+/// Position of the next byte below `-`, and the text from there on. Such bytes are commas, spaces and line ends, and some that
+/// occur in strings and names.
 #[inline]
 fn next_delimiter(text: &[u8], mut at: usize, stop: usize) -> Option<(usize, u128)> {
     while let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk()) {
         let word = u64::from_le_bytes(*bytes);
-        // The lowest of these bits is right: only bytes above one that was found borrow.
+        // The lowest bit is right, because only bytes above a found one borrow.
         let found = word.wrapping_sub(EACH * u64::from(b'-')) & !word & HIGHS;
         if found != 0 {
             at += found.trailing_zeros() as usize / 8;
@@ -98,7 +98,7 @@ fn next_delimiter(text: &[u8], mut at: usize, stop: usize) -> Option<(usize, u12
     None
 }
 
-/// The slot of the bytes up to the first `=`, at most 16, or of 8 bytes where there is none.
+/// Slot for the bytes up to the first `=`, at most 16, or for 8 bytes where there is none.
 #[inline]
 fn slot(here: u128) -> usize {
     let (first, second) = (here as u64, (here >> 64) as u64);
@@ -109,14 +109,14 @@ fn slot(here: u128) -> usize {
     (key.wrapping_mul(SPREAD) >> (u64::BITS - SLOTS_LOG2)) as usize
 }
 
-/// The highest bit of each `=`; those above the first may be wrong.
+/// Mask with the highest bit of each `=`; bits above the first one may be wrong.
 #[inline]
 fn equals(word: u64) -> u64 {
     let other = word ^ (EACH * u64::from(b'='));
     other.wrapping_sub(EACH) & !other & HIGHS
 }
 
-/// All bits up to the lowest of these, or all where there is none.
+/// Mask of all bits up to the lowest one of `found`, or of all bits where there is none.
 #[inline]
 fn up_to(found: u64) -> u64 {
     found ^ found.wrapping_sub(1)
@@ -133,7 +133,7 @@ fn common(text: &[u8], before: usize, at: usize, here: u128) -> usize {
     }
 }
 
-/// What is common behind the first chunk.
+/// Length of the common text after the first chunk.
 fn longer(text: &[u8], before: usize, at: usize) -> usize {
     let (before, here) = (text.get(before..).unwrap_or_default(), text.get(at..).unwrap_or_default());
     let here = here.get(..LENGTH_MAX - CHUNK).unwrap_or(here);

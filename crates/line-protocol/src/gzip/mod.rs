@@ -1,10 +1,10 @@
 //! gzip of request bodies (RFC 1952).
 //!
-//! Compression by a library is half of what the bridge does for a line that goes over a network, as libraries look for
-//! repeats at every byte. Line protocol repeats from its delimiters on, so the encoder here looks only there
-//! ([`mod@matches`]), and makes its codes from a part of a block, so that the rest is written as it is read ([`deflate`]).
-//! What it takes of libdeflate's level 1, the fastest library (`cargo bench --bench micro -- gzip`; level 6 takes three
-//! times as long for a tenth less):
+//! With a library, compression is half of the bridge's CPU time for a line that goes over a network, because libraries search for
+//! repeats at every byte. In line protocol, repeats begin at delimiters. This encoder searches only there ([`mod@matches`]), and
+//! makes its codes from the first part of a block, so that the rest is written in one pass ([`deflate`]). Time and size relative
+//! to libdeflate's level 1, the fastest library (`cargo bench --bench micro -- gzip`; level 6 takes three times as long for a
+//! tenth less):
 //!
 //! | lines                         | time | bytes |
 //! |-------------------------------|------|-------|
@@ -13,7 +13,7 @@
 //! | labs: 11 numbers              | 39 % | 93 %  |
 //! | agent: Telegraf's own plugins | 28 % | 84 %  |
 //!
-//! Text in words repeats elsewhere: bodies full of it go to libdeflate, and so do short ones.
+//! Natural text repeats elsewhere. Bodies full of it go to libdeflate, and so do short bodies.
 
 mod alphabet;
 mod bits;
@@ -28,20 +28,20 @@ use deflate::{Deflate, Words};
 use libdeflater::{CompressionLvl, Compressor, Crc};
 
 const LIBRARY_LEVEL: i32 = 1;
-/// A body below this doesn't earn the tables that a block of Huffman codes of its own begins with.
+/// Shortest body for the own encoder; below, the Huffman tables of a block cost more than they save.
 const OWN_BYTES_MIN: usize = 4 << 10;
 /// No name, no time, the fastest algorithm, an unknown system (RFC 1952, 2.3.1).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 const TRAILER: usize = 8;
-/// Bodies differ by less.
+/// Step of buffer sizes; bodies usually differ by less.
 const BUFFER_STEP: usize = 64 << 10;
 
-/// A compressor and its output buffer, both kept from request to request: about 90 kB beside the output,
-/// and what libdeflate takes once a body went to it.
+/// A compressor and its output buffer, both reused from request to request. It takes about 90 kB beside the output, and the
+/// memory of libdeflate once a body went there.
 pub struct Gzip {
     deflate: Deflate,
     library: Option<Compressor>,
-    /// The whole of the last output buffer, which a request may still hold.
+    /// The last output buffer, which a request may still use.
     whole: Bytes,
 }
 
@@ -50,7 +50,7 @@ impl Gzip {
         Self { deflate: Deflate::new(), library: None, whole: Bytes::new() }
     }
 
-    /// None: it could not be compressed, and goes as it is.
+    /// Compresses a body; none where the body should be sent uncompressed.
     pub fn compress(&mut self, plain: &[u8]) -> Option<Bytes> {
         let own = if plain.len() < OWN_BYTES_MIN { None } else { self.own(plain) };
         own.or_else(|| self.by_library(plain))
@@ -58,7 +58,7 @@ impl Gzip {
 
     fn own(&mut self, plain: &[u8]) -> Option<Bytes> {
         let bytes_max = HEADER.len() + deflate::bytes_max(plain.len()) + TRAILER;
-        // Lines become a third at most. What needs more room is compressed again.
+        // Lines shrink to a third or less. A body that needs more space is compressed again.
         self.own_within(bytes_max / 2, plain).or_else(|| self.own_within(bytes_max, plain))
     }
 
@@ -82,7 +82,7 @@ impl Gzip {
     }
 
     fn by_library(&mut self, plain: &[u8]) -> Option<Bytes> {
-        // The level is a constant that the library knows.
+        // The library accepts this level.
         let level = || CompressionLvl::new(LIBRARY_LEVEL).unwrap_or_default();
         let mut library = self.library.take().unwrap_or_else(|| Compressor::new(level()));
         let mut output = self.buffer(library.gzip_compress_bound(plain.len()));
@@ -92,8 +92,8 @@ impl Gzip {
         Some(self.whole.slice(..length?))
     }
 
-    /// The last buffer again if it is free and large enough. A new one is a little larger, for the next body, and zeroed
-    /// lazily by the allocator, so that the part that compression leaves unused takes no memory.
+    /// Reuses the last buffer if it is free and large enough. A new buffer is a little larger, for the next body. The allocator
+    /// zeroes it lazily, so that the unused part takes no memory.
     fn buffer(&mut self, bound: usize) -> BytesMut {
         match std::mem::take(&mut self.whole).try_into_mut() {
             Ok(buffer) if buffer.len() >= bound => buffer,

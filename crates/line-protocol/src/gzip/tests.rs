@@ -10,7 +10,7 @@ fn gunzip(gzip: &[u8], length: usize) -> Vec<u8> {
     plain
 }
 
-/// What the encoder here makes of a body, be it short or words. None: it left it to the library.
+/// The output of the own encoder, also for short bodies; none where it leaves the body to the library.
 fn own(plain: &[u8]) -> Option<Bytes> {
     let packed = Gzip::new().own(plain)?;
     assert!(packed.len() <= plain.len() + plain.len() / 1_000 + 40, "{} of {}", packed.len(), plain.len());
@@ -32,7 +32,7 @@ fn lines(count: usize, line: impl Fn(&mut Rng, usize) -> String) -> Vec<u8> {
     (0..count).map(|number| line(&mut rng, number)).collect::<String>().into_bytes()
 }
 
-/// As from an agent: tags, short and long keys, numbers and a string.
+/// Lines like an agent's: tags, short and long keys, numbers and a string.
 fn metrics(count: usize) -> Vec<u8> {
     lines(count, |rng, number| {
         let (host, up, load) = (rng.u8(0..40), number * 10, rng.f64() * 9.0);
@@ -57,7 +57,7 @@ fn reads_back_equal_whatever_came_before() {
 }
 
 #[test]
-fn reuses_its_buffer_unless_a_request_still_holds_it() {
+fn reuses_its_buffer_unless_a_request_still_uses_it() {
     let mut gzip = Gzip::new();
     let first = gzip.compress(&[7; 10_000]).unwrap();
     let place = first.as_ptr();
@@ -70,7 +70,7 @@ fn reuses_its_buffer_unless_a_request_still_holds_it() {
 }
 
 #[test]
-fn numbers_take_no_more_bytes_than_by_the_library() {
+fn numbers_take_no_more_bytes_than_with_the_library() {
     let mut gzip = Gzip::new();
     for count in [100, 1_000, 10_000] {
         let plain = metrics(count);
@@ -98,7 +98,7 @@ fn words_and_short_bodies_go_to_the_library() {
     assert!(own(&words).is_none());
 }
 
-/// Every body that a step of the encoder might get wrong.
+/// Bodies at the limits of each step of the encoder.
 #[test]
 fn corner_cases_read_back_equal() {
     let f = |name: &str, plain: &[u8]| assert!(own(plain).is_some(), "{name}");
@@ -117,11 +117,11 @@ fn corner_cases_read_back_equal() {
         f("digits", &vec![b'1'; length]);
         f("zeros", &vec![0; length]);
         f("noise", &noise(length));
-        // A repeat of just this length, and of a byte more.
+        // A repeat of exactly this length, and one byte longer.
         let repeat = [b"," as &[u8], &b"0123456789".repeat(length / 10), b"\n"].concat();
         f("long repeats", &[repeat.as_slice(), b"7", &repeat, b"8", &repeat].concat());
     }
-    // Distances about the largest.
+    // Distances around the largest.
     for between in 32_740..32_780 {
         f(
             "far",
@@ -129,7 +129,7 @@ fn corner_cases_read_back_equal() {
                 .concat(),
         );
     }
-    // Texts that end where segments and blocks do.
+    // Texts that end at the end of segments and blocks.
     let text = metrics(6_000);
     for end in [32 << 10, 512 << 10].iter().flat_map(|end| end - 20..end + 20) {
         f("segments", &text[..end]);
@@ -152,7 +152,7 @@ fn codes_follow_a_text_that_changes() {
     f(&[&vec![b'0'; 40_000], &noise, &vec![b'0'; 600_000]]);
 }
 
-/// Text made of what encoders stumble over.
+/// Text with patterns that are hard for encoders.
 fn structured() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..400).prop_map(Part::Bytes),

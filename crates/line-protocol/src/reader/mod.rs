@@ -1,11 +1,10 @@
-//! A strict reader of line protocol, for tests, for the receiver, and to look for lines that InfluxDB
-//! refuses: what it reads is what InfluxDB 1.x and 2.x store.
+//! A strict reader of line protocol, for tests, for the receiver, and for finding lines that InfluxDB refuses. Each point that it
+//! reads is the point that InfluxDB 1.x and 2.x store.
 //!
-//! It follows the scanning rules of those servers byte by byte, because they differ between the parts
-//! of a line (in a name only the byte before counts, in a field backslashes go in pairs). It refuses
-//! what the servers refuse, and also what they take but read otherwise than it was meant, drop
-//! silently, or what only some of them take: comments, spare white space, `.5`, unsigned integers,
-//! a field named `time`, text after a string's closing quote.
+//! The reader follows the scanning rules of these servers byte by byte, because the rules differ between the parts of a line: in a
+//! name only the previous byte counts, in a field backslashes count in pairs. It refuses lines that the servers refuse, and also
+//! text that they misread or drop silently, or that only some accept: comments, extra white space, `.5`, unsigned integers, a
+//! field named `time`, text after a string's closing quote.
 
 mod scan;
 mod value;
@@ -14,15 +13,15 @@ pub use scan::split_lines;
 
 use scan::{Section, keeps_together, scan_until};
 
-/// What one line says, unescaped.
+/// The content of one line, unescaped.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
     pub measurement: String,
-    /// In the order of the line; keys are distinct.
+    /// Tags in the order of the line; keys are distinct.
     pub tags: Vec<(String, String)>,
-    /// In the order of the line; of equal keys the last wins.
+    /// Fields in the order of the line; of equal keys, servers keep the last.
     pub fields: Vec<(String, Value)>,
-    /// Nanoseconds.
+    /// Nanoseconds since 1970.
     pub time: Option<i64>,
 }
 
@@ -35,7 +34,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// As servers name it.
+    /// The servers' name of the type.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Float(_) => "float",
@@ -46,16 +45,16 @@ impl Value {
     }
 }
 
-/// Why a line can't be read, and where.
+/// Reason and position of an unreadable line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} (column {column})")]
 pub struct LineError {
-    /// In bytes, from 1.
+    /// Position in bytes, from 1.
     pub column: usize,
     pub reason: Reason,
 }
 
-/// In the servers' own words where they have some.
+/// Reason why a line can't be read, in the servers' own text where they have one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     #[error("an empty line, which InfluxDB skips")]
@@ -116,11 +115,11 @@ pub enum Reason {
     TimeRange,
 }
 
-/// Series key, plus 4 bytes of separator, plus field key, all as escaped in the line.
+/// Longest series key plus 4 bytes of separator plus field key, all escaped.
 const KEY_BYTES_MAX: usize = 65_535;
 const KEY_SEPARATOR_BYTES: usize = 4;
 
-/// 2.x answers these with 400; the first is its own name for the measurement.
+/// Tag keys that 2.x answers with 400; the first is its own name for the measurement.
 const RESERVED_TAGS: [&str; 4] = ["\0", "_field", "_measurement", "time"];
 
 /// Reads one line, given without its final newline.
@@ -143,11 +142,11 @@ fn at(pos: usize, reason: Reason) -> LineError {
     LineError { column: pos + 1, reason }
 }
 
-/// Goes over one line from left to right; `pos` is always a character boundary.
+/// Reads one line from left to right; `pos` is always a character boundary.
 struct Cursor<'a> {
     text: &'a str,
     pos: usize,
-    /// Where measurement and tags end.
+    /// End of measurement and tags.
     key_end: usize,
 }
 
@@ -157,7 +156,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn rest(&self) -> &'a str {
-        // The position never passes the end; beyond it nothing would be left.
+        // The position never passes the end.
         self.text.get(self.pos..).unwrap_or_default()
     }
 
@@ -185,7 +184,7 @@ impl<'a> Cursor<'a> {
             Some(_) => {}
         }
         let raw = self.take(b", ", Section::Key)?;
-        // One index of 2.x unescapes these two in a measurement, the other does not.
+        // One index of 2.x unescapes these two in a measurement, the other index does not.
         if raw.contains("\\=") || raw.contains("\\\"") {
             return Err(at(0, Reason::Backslashes));
         }
@@ -228,7 +227,7 @@ impl<'a> Cursor<'a> {
         Ok((scan::unescape(key, b",= "), scan::unescape(value, b",= ")))
     }
 
-    /// Exactly one space with something behind it.
+    /// Reads exactly one space, which must not end the line.
     fn space(&mut self, missing: Reason) -> Result<(), LineError> {
         if self.peek() != Some(b' ') {
             return self.fail(missing);
@@ -286,7 +285,7 @@ impl<'a> Cursor<'a> {
         if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
             return self.fail(Reason::BadTimestamp);
         }
-        // The lowest two and the highest are sentinels inside the servers.
+        // The servers use the lowest two values and the highest one as sentinels.
         match digits.parse::<i64>() {
             Ok(time) if time > i64::MIN + 1 && time < i64::MAX => Ok(Some(time)),
             _ => self.fail(Reason::TimeRange),

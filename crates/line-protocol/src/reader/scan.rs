@@ -1,8 +1,8 @@
-//! Where parts of a line and whole lines end, by the servers' own rules.
+//! Finds the ends of lines and of their parts by the servers' own rules.
 
 use super::Reason;
 
-/// Which rule says that a byte is escaped.
+/// Rule for escaped bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
     /// Measurement and tags: escaped when the byte before is a backslash, whatever stands before that.
@@ -11,7 +11,7 @@ pub(super) enum Section {
     FieldKey,
 }
 
-/// The length up to the first unescaped stop byte, or up to the problem.
+/// Length up to the first unescaped stop byte, or up to the problem.
 pub(super) fn scan_until(raw: &[u8], stops: &[u8], section: Section) -> (usize, Option<Reason>) {
     let mut backslashes = 0_usize;
     for (i, &byte) in raw.iter().enumerate() {
@@ -31,7 +31,7 @@ pub(super) fn scan_until(raw: &[u8], stops: &[u8], section: Section) -> (usize, 
     (raw.len(), None)
 }
 
-/// Drops the backslash before each of the special bytes; other backslashes are themselves.
+/// Removes the backslash before each special byte; other backslashes stay.
 pub(super) fn unescape(raw: &str, specials: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut chars = raw.chars().peekable();
@@ -48,7 +48,7 @@ pub(super) fn unescape(raw: &str, specials: &[u8]) -> String {
     text
 }
 
-/// Splits a body into lines as the servers do: a newline inside a string field belongs to its line.
+/// Splits a body into lines like the servers: a newline inside a string field is part of its line.
 pub fn split_lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = body;
     std::iter::from_fn(move || {
@@ -62,13 +62,13 @@ pub fn split_lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether a server that splits a body finds the end of this line where it is.
+/// Whether a server that splits a body finds the end of this line.
 pub(super) fn keeps_together(line: &[u8]) -> bool {
     line_end(line, line.len() + 1) == (line.len(), false)
 }
 
-/// Where the first line of `raw` ends, and whether a quote is still open there. `total` counts what
-/// follows it in the body: the servers treat the last two bytes of a body differently.
+/// End of the first line of `raw`, and whether a quote is still open there. `total` is the length of the body from here on: the
+/// servers treat the last two bytes of a body differently.
 fn line_end(raw: &[u8], total: usize) -> (usize, bool) {
     let (mut quoted, mut in_fields) = (false, false);
     let (mut equals, mut commas) = (0_usize, 0_usize);

@@ -10,7 +10,7 @@ fn point(measurement: &str, tags: &[(&str, &str)], fields: &[(&str, Value)], tim
 }
 
 #[test]
-fn reads_what_influxdb_reads() {
+fn reads_lines_that_influxdb_reads() {
     let f = |line: &str, want: Point| assert_eq!(read_line(line.as_bytes()), Ok(want), "{line}");
     let v = |value: f64| vec![("v", Value::Float(value))];
     let s = |text: &str| vec![("v", Value::String(text.to_owned()))];
@@ -61,7 +61,7 @@ fn reads_what_influxdb_reads() {
 }
 
 #[test]
-fn refuses_what_influxdb_refuses_or_misreads() {
+fn refuses_lines_that_influxdb_refuses_or_misreads() {
     let f = |line: &str, column: usize, reason: Reason| {
         assert_eq!(read_line(line.as_bytes()), Err(LineError { column, reason }), "{line}");
     };
@@ -99,7 +99,7 @@ fn refuses_what_influxdb_refuses_or_misreads() {
     f("m,time=1 v=1", 3, Reason::ReservedTag("time".into()));
     f("m,_field=1 v=1", 3, Reason::ReservedTag("_field".into()));
     f("m,_measurement=1 v=1", 3, Reason::ReservedTag("_measurement".into()));
-    // A trailing backslash eats the separator.
+    // A trailing backslash escapes the separator.
     f(r"m\ v=1", 7, Reason::MissingFields);
     f(r"m,a=b\ v=1", 9, Reason::InvalidTag);
 
@@ -156,7 +156,7 @@ fn bounds_keys_and_strings() {
 }
 
 #[test]
-fn splits_lines_where_influxdb_does() {
+fn splits_lines_like_influxdb() {
     let f = |body: &str, want: &[&str]| {
         let lines: Vec<&str> = split_lines(body.as_bytes()).map(|l| str::from_utf8(l).unwrap()).collect();
         assert_eq!(lines, want, "{body}");
@@ -168,14 +168,14 @@ fn splits_lines_where_influxdb_does() {
     f("a v=1\n\nb v=2", &["a v=1", "", "b v=2"]);
     f("a v=\"x\ny\" 1\nb v=2\n", &["a v=\"x\ny\" 1", "b v=2"]);
     f("a v=\"x\\\"\ny\" 1\nb v=2\n", &["a v=\"x\\\"\ny\" 1", "b v=2"]);
-    // Quotes count only where a field's value may stand.
+    // Quotes count only at the start of a field's value.
     f("a\" v=1\nb,t=\" v=2\nc k\"=1\n", &["a\" v=1", "b,t=\" v=2", "c k\"=1"]);
-    // An unbalanced quote swallows the lines behind it.
+    // An unbalanced quote joins the following lines.
     f("a v=\"x\nb v=2\n", &["a v=\"x\nb v=2\n"]);
 }
 
-/// In a tag key, two backslashes before a space start the fields for the one scanner and not for the other,
-/// so that a quote further on opens a string that is none.
+/// In a tag key, two backslashes before a space start the fields for one of the servers' scanners but not for the other. A later
+/// quote then opens a string for one scanner only.
 #[test]
 fn refuses_a_line_that_a_server_would_not_split_off() {
     let error = read_line(br#"m,a\\ b=c"d v=1"#).unwrap_err();

@@ -1,11 +1,11 @@
-//! Field values.
+//! Reads field values.
 
 use super::{Reason, Value};
 
-/// Of a string field, unescaped; 2.x refuses longer ones.
+/// Longest unescaped string field that 2.x accepts.
 const STRING_BYTES_MAX: usize = 1 << 20;
 
-/// Reads the value at the start of `text` and says how long it is there.
+/// Reads the value at the start of `text`, and returns its length in the text.
 pub(super) fn read(text: &str) -> Result<(Value, usize), Reason> {
     match text.as_bytes().first() {
         None | Some(b',' | b' ') => Err(Reason::MissingFieldValue),
@@ -22,7 +22,7 @@ pub(super) fn read(text: &str) -> Result<(Value, usize), Reason> {
     }
 }
 
-/// Only `\"` and `\\` are escapes; other backslashes are themselves.
+/// Reads a string. Only `\"` and `\\` are escapes; other backslashes stay.
 fn string(text: &str) -> Result<(Value, usize), Reason> {
     let mut value = String::new();
     let mut chars = text.char_indices().skip(1).peekable();

@@ -71,12 +71,12 @@ impl fmt::Display for Syntax {
             Self::Escape => "an unknown escape in a string",
             Self::Control => "a control character in a string",
             Self::Number => "a malformed number",
-            Self::NumberRange => "a number beyond what 64-bit floating point holds",
-            Self::Key => "no key where one belongs",
+            Self::NumberRange => "a number out of the range of 64-bit floating point",
+            Self::Key => "no quoted key",
             Self::Colon => "no colon after a key",
             Self::Comma => "neither a comma nor a closing bracket",
-            Self::Trailing => "something after the value's end",
-            Self::Depth => "more than 64 objects and arrays in each other",
+            Self::Trailing => "text after the end of the value",
+            Self::Depth => "more than 64 nested objects and arrays",
         })
     }
 }

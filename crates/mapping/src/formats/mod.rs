@@ -4,6 +4,7 @@
 
 mod msgpack;
 
+use super::element::Drops;
 use super::rejection::{Drop, Rejection};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -114,8 +115,12 @@ impl Format {
     /// # Errors
     /// When the value does not have this format. JSON is not checked.
     pub fn to_json(self, value: &[u8]) -> Result<Cow<'_, [u8]>, Rejection> {
+        if !self.is_binary() {
+            return Ok(Cow::Borrowed(value));
+        }
         let mut text = JsonText::default();
-        Ok(if text.read(self, value)? { Cow::Owned(text.bytes) } else { Cow::Borrowed(value) })
+        text.read(self, value)?;
+        Ok(Cow::Owned(text.bytes))
     }
 
     /// The length of the first value in a binary format; none if there is no complete value.
@@ -135,16 +140,19 @@ pub(crate) struct JsonText {
     pub bytes: Vec<u8>,
     /// Positions of numbers that are timestamps, in nanoseconds since 1970, ascending.
     pub timestamps: Vec<usize>,
-    /// Values that JSON can't hold, each with the position of its flattened key in `dropped_keys`.
+    /// Number of values that JSON can't hold.
+    pub drops: Drops,
+    /// The first of these values, each with the position of its flattened key in `dropped_keys`. Bounded, since a record can have
+    /// any number of such values under long keys.
     pub dropped: Vec<(Drop, Range<usize>)>,
     pub dropped_keys: Vec<u8>,
 }
 
 impl JsonText {
-    /// Fills the text from a record's value. Returns false, and does nothing, where the value is JSON text already.
-    pub fn read(&mut self, format: Format, value: &[u8]) -> Result<bool, Rejection> {
-        let Some(transcode) = format.description().transcode else { return Ok(false) };
+    /// Fills the text from a record's value in a binary format; the text stays empty for other formats.
+    pub fn read(&mut self, format: Format, value: &[u8]) -> Result<(), Rejection> {
         self.clear();
+        let Some(transcode) = format.description().transcode else { return Ok(()) };
         let mut at = 0;
         while at < value.len() {
             let end = transcode(value, at, self)?;
@@ -156,7 +164,7 @@ impl JsonText {
         if u32::try_from(self.bytes.len()).is_err() {
             return Err(Rejection::TooLarge { bytes: self.bytes.len(), bytes_max: u32::MAX as usize });
         }
-        Ok(true)
+        Ok(())
     }
 
     fn clear(&mut self) {
@@ -165,6 +173,7 @@ impl JsonText {
         }
         self.bytes.clear();
         self.timestamps.clear();
+        self.drops = Drops::default();
         self.dropped.clear();
         self.dropped_keys.clear();
     }

@@ -8,6 +8,7 @@
 //! Lengths that a record claims reserve no memory: each claimed element needs a byte that is there.
 
 use super::JsonText;
+use crate::FIRST_DROPS_MAX;
 use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
 use crate::rejection::{Drop, Rejection};
 use line_protocol::runs;
@@ -23,6 +24,9 @@ pub(super) fn transcode(bytes: &[u8], at: usize, text: &mut JsonText) -> Result<
     decoder.value(None, 0)?;
     Ok(decoder.at)
 }
+
+/// Bytes of each key that the report of a dropped value shows.
+const KEY_SHOWN_MAX: usize = 64;
 
 struct Decoder<'a, 't> {
     bytes: &'a [u8],
@@ -226,6 +230,10 @@ impl<'a> Decoder<'a, '_> {
     /// Writes null instead of a value, and keeps the flattened key for the report.
     fn drop(&mut self, drop: Drop, step: Option<&Step<'_>>) {
         self.push(b"null");
+        self.text.drops.add(drop);
+        if self.text.dropped.len() >= FIRST_DROPS_MAX {
+            return;
+        }
         let start = self.text.dropped_keys.len();
         self.push_key(step);
         self.text.dropped.push((drop, start..self.text.dropped_keys.len()));
@@ -239,7 +247,10 @@ impl<'a> Decoder<'a, '_> {
             keys.push(b'_');
         }
         match step.place {
-            Place::Key(start, end) => keys.extend_from_slice(bytes.get(start..end).unwrap_or_default()),
+            Place::Key(start, end) => {
+                let shown = bytes.get(start..end.min(start + KEY_SHOWN_MAX));
+                keys.extend_from_slice(shown.unwrap_or_default());
+            }
             Place::Index(index) => keys.extend_from_slice(itoa::Buffer::new().format(index).as_bytes()),
         }
     }
@@ -347,7 +358,7 @@ mod tests {
     fn timestamps_are_nanoseconds() {
         let f = |bytes: &[u8], want: &str| {
             let mut text = JsonText::default();
-            assert!(text.read(Format::Msgpack, bytes).unwrap());
+            text.read(Format::Msgpack, bytes).unwrap();
             assert_eq!(text.bytes, format!("[1,{want}]\n").into_bytes());
             assert_eq!(text.timestamps, [3]);
         };
@@ -366,12 +377,23 @@ mod tests {
         let inner = [&[0x93, 0xC4, 1, 9, 0xCA][..], &f32::NAN.to_be_bytes(), &[0xD4, 7, 7]].concat();
         let bytes = [&[0x81, 0xA1, b'a', 0x81, 0xA1, b'b'][..], &inner].concat();
         let mut text = JsonText::default();
-        assert!(text.read(Format::Msgpack, &bytes).unwrap());
+        text.read(Format::Msgpack, &bytes).unwrap();
         assert_eq!(text.bytes, b"{\"a\":{\"b\":[null,null,null]}}\n");
         let dropped: Vec<_> =
             text.dropped.iter().map(|(drop, key)| (*drop, text.dropped_keys[key.clone()].to_vec())).collect();
         let want = [(Drop::Binary, "a_b_0"), (Drop::NotFinite, "a_b_1"), (Drop::Binary, "a_b_2")];
         assert_eq!(dropped, want.map(|(drop, key)| (drop, key.as_bytes().to_vec())));
+    }
+
+    #[test]
+    fn reports_of_dropped_values_are_bounded() {
+        let key = [&[0x81, 0xDB, 0, 0, 0x80, 0][..], &[b'k'; 0x8000], &[0xDC, 0x80, 0]].concat();
+        let bytes = [&key[..], &[0xC4, 0].repeat(0x8000)].concat();
+        let mut text = JsonText::default();
+        text.read(Format::Msgpack, &bytes).unwrap();
+        assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(Drop::Binary, 0x8000)]);
+        assert_eq!(text.dropped.len(), FIRST_DROPS_MAX);
+        assert!(text.dropped_keys.len() < 10_000);
     }
 
     #[test]
@@ -388,7 +410,7 @@ mod tests {
         f(&[0x91, 0xC1], "the byte 0xc1, which begins no value, at byte 1");
         f(b"{\"a\":1}", "it begins like JSON, which `format = \"json\"` reads, at byte 0");
         let deep = [&[0x91; 64][..], &[0x90]].concat();
-        let want = "it is nested too deeply: more than 64 objects and arrays in each other at byte 64";
+        let want = "it is nested too deeply: more than 64 nested objects and arrays at byte 64";
         assert_eq!(json(&deep), Err(want.to_owned()));
         assert!(json(&[&[0x91; 63][..], &[0x90]].concat()).is_ok());
         assert!(json(&[0x91; 1_000_000]).is_err());

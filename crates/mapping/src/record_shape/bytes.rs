@@ -1,35 +1,35 @@
-//! Short bytes that are compared and copied without a loop: as a window of which only the first count.
+//! Compares and copies short byte strings without a loop, as windows of fixed size of which only the first bytes count.
 
-#![expect(clippy::inline_always, reason = "called for each number, most of whose cost a call would be")]
+#![expect(clippy::inline_always, reason = "called for each number; a call would cost more than the work")]
 
-/// Longer ones are compared and copied the usual way.
+/// Longest string that fits into a window; longer ones are compared and copied the usual way.
 const WINDOW: usize = 32;
-/// Of a number.
+/// Longest number that is copied as a window.
 const NUMBER: usize = 16;
 
-/// What has to stand between two scalars.
+/// The bytes that must stand between two scalars.
 #[derive(Debug)]
 pub struct Gap {
     all: Box<[u8]>,
-    /// The first of them; zeros behind them.
+    /// The first bytes, padded with zeros.
     start: [u8; WINDOW],
-    /// Which bits of `start` count.
+    /// Mask of the bits of `start` that count.
     mask: [u8; WINDOW],
 }
 
-/// What is written before a value.
+/// The bytes that are written before a value.
 #[derive(Debug, Default)]
 pub struct Prefix {
     all: Box<[u8]>,
-    /// The first of them; zeros behind them.
+    /// The first bytes, padded with zeros.
     start: [u8; WINDOW],
 }
 
-/// What was written so far.
+/// A buffer whose free space is initialised, so that windows can be copied into it.
 #[derive(Debug, Default)]
 pub struct Pieces {
-    /// As long as there is room.
-    room: Vec<u8>,
+    /// Written bytes, then free space.
+    buffer: Vec<u8>,
     length: usize,
 }
 
@@ -42,7 +42,7 @@ impl Gap {
         self.all.len()
     }
 
-    /// Where they end, if they stand at `at`.
+    /// The end of the gap, if its bytes stand at `at`.
     #[inline(always)]
     pub fn end_in(&self, bytes: &[u8], at: usize) -> Option<usize> {
         let rest = bytes.get(at..)?;
@@ -54,7 +54,7 @@ impl Gap {
         (found == self.start).then_some(at + self.all.len())
     }
 
-    /// As [`Gap::end_in`], of a long one, or near the record's end.
+    /// Slow path of [`Gap::end_in`], for long gaps and near the record's end.
     #[inline(never)]
     fn end_in_rest(&self, rest: &[u8], at: usize) -> Option<usize> {
         rest.starts_with(&self.all).then_some(at + self.all.len())
@@ -74,7 +74,7 @@ impl Prefix {
         out.push(&self.all);
     }
 
-    /// Appends them, and the first `length` of `bytes`.
+    /// Appends the prefix and the first `length` of `bytes`.
     #[inline(always)]
     pub fn push_with(&self, bytes: &[u8], length: usize, out: &mut Pieces) {
         let Some((from, to)) = bytes.first_chunk::<NUMBER>().zip(out.next::<{ WINDOW + NUMBER }>()) else {
@@ -93,12 +93,9 @@ impl Prefix {
         out.length += before + length;
     }
 
-    /// As [`Prefix::push_with`], of what does not fit into a window, and to make room.
+    /// Slow path of [`Prefix::push_with`], for bytes that do not fit into a window, and to grow the buffer.
     #[inline(never)]
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a fact of our own code: a value must not become empty silently"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "a broken invariant must not turn a value into an empty one")]
     fn push_long_with(&self, bytes: &[u8], length: usize, out: &mut Pieces) {
         self.push_to(out);
         out.push(&bytes[..length]);
@@ -114,30 +111,30 @@ impl Pieces {
         self.length
     }
 
-    #[expect(clippy::indexing_slicing, reason = "`length` counts what was written into this room")]
+    #[expect(clippy::indexing_slicing, reason = "`length` counts the bytes written into this buffer")]
     pub fn written(&self) -> &[u8] {
-        &self.room[..self.length]
+        &self.buffer[..self.length]
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
-        if self.room.len() < end {
-            self.room.resize(2 * end + WINDOW + NUMBER, 0);
+        if self.buffer.len() < end {
+            self.buffer.resize(2 * end + WINDOW + NUMBER, 0);
         }
-        if let Some(to) = self.room.get_mut(self.length..end) {
+        if let Some(to) = self.buffer.get_mut(self.length..end) {
             to.copy_from_slice(bytes);
             self.length = end;
         }
     }
 
-    /// The room behind what was written, if there is so much.
+    /// The next `N` bytes of free space, if there are as many.
     #[inline(always)]
     fn next<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
-        self.room.get_mut(self.length..)?.first_chunk_mut()
+        self.buffer.get_mut(self.length..)?.first_chunk_mut()
     }
 }
 
-/// The first bytes, with zeros behind them where there are fewer.
+/// The first bytes, padded with zeros.
 fn window<'b>(bytes: impl IntoIterator<Item = &'b u8>) -> [u8; WINDOW] {
     let mut window = [0; WINDOW];
     window.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
@@ -149,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gaps_of_all_lengths_are_found_where_they_stand() {
+    fn finds_gaps_of_all_lengths() {
         let bytes: Vec<u8> = (0..80).collect();
         for start in 0..bytes.len() {
             for end in start..bytes.len() {

@@ -1,4 +1,4 @@
-//! A record_shape is made from an object that the parser has just read.
+//! Makes a record shape from an object that the parser has just read.
 
 use super::bytes::{Gap, Prefix};
 use super::shape::{RecordShape, Slot, Tag};
@@ -11,8 +11,8 @@ use crate::plan::{Plan, Role};
 use crate::{Integers, Rules};
 use std::collections::HashSet;
 
-/// The record_shape of the object whose bracket was just read; none where values of it compete for one key, so that which one
-/// stands depends on more than the shape.
+/// The shape of the object whose opening bracket was just read. None where several values have one final key, because the value
+/// that is written then depends on more than the shape.
 pub fn record_shape(
     object: &Scanner<'_>,
     known: &mut Knowledge,
@@ -40,15 +40,15 @@ pub fn record_shape(
         end,
         tags: in_order(&tags, known, constants).into(),
         prefix_max,
-        // Without such a field, nothing is written in front of it.
+        // Empty where the mapping has no `offset_field`.
         offset: offset.unwrap_or_default(),
     })
 }
 
-/// A pass over an object that is known to be JSON.
+/// A pass over an object that the parser has accepted.
 struct Learner<'m, 'a> {
     scanner: Scanner<'a>,
-    /// Where the scalar before ended.
+    /// End of the previous scalar.
     gap_start: usize,
     known: &'m mut Knowledge,
     rules: &'m Rules,
@@ -108,7 +108,7 @@ impl Learner<'_, '_> {
     }
 }
 
-/// Refuses shapes in which two values want one place.
+/// Refuses shapes in which two values have one final key.
 fn check(slots: &[Slot], tags: &[KeyId], known: &mut Knowledge, constants: &Constants) -> Option<()> {
     let fields = slots.iter().filter_map(|slot| match slot.plan {
         Plan { time: false, role: Role::Field { key, .. }, .. } => Some(key),
@@ -135,7 +135,7 @@ fn in_order(tags: &[KeyId], known: &Knowledge, constants: &Constants) -> Vec<Tag
     let constant = |key: KeyId, value: &[u8]| Tag::Constant([&*prefix(key), value].concat().into());
     let fallback = |key: KeyId| constants.fallback.iter().find(|(other, _)| *other == key);
     let of_slots = tags.iter().enumerate().map(|(tag, &key)| {
-        // Without a constant of this key, nothing is written where an object has no value for it.
+        // Without a static tag of this key, nothing is written for objects that lack the value.
         let otherwise = fallback(key).map(|(_, value)| [&*prefix(key), value].concat().into());
         (key, Tag::Slot { tag, prefix: prefix(key).into(), otherwise: otherwise.unwrap_or_default() })
     });
@@ -150,7 +150,7 @@ fn in_order(tags: &[KeyId], known: &Knowledge, constants: &Constants) -> Vec<Tag
     sorted.into_iter().map(|(_, tag)| tag).collect()
 }
 
-/// `,key=`
+/// A field's key as `,key=`.
 fn field_prefix(key: KeyId, known: &Knowledge) -> Box<[u8]> {
     [b",", &*known.fields.get(key).prefix].concat().into()
 }

@@ -1,6 +1,6 @@
-//! A shortcut for records whose shape came before: what stands between their scalars is compared, not read.
+//! Shortcut for objects of a known shape: the bytes between their scalars are compared, not parsed.
 //!
-//! A record_shape gives the line that the parser would give, or none; then the parser decides.
+//! A record shape gives exactly the line that the parser would give, or none. Then the parser reads the object.
 
 mod bytes;
 mod learn;
@@ -16,28 +16,28 @@ use super::rules::Rules;
 use crate::decode::Scanner;
 use shape::RecordShape;
 
-/// Proven record_shape of one mapper: more shapes than the topics of one agent hold.
+/// Most proven shapes of one mapper; the topic of one agent has fewer.
 const PROVEN_MAX: usize = 16;
-/// Bytes that the record_shape of one mapper take, so that 200 topics take 25 MB at the very worst.
+/// Most memory for the shapes of one mapper, so that 200 topics take at most 25 MB.
 const BYTES_MAX: usize = 128 << 10;
-/// The longest time between two shapes that are learned, in objects that no record_shape knows.
+/// Most objects of unknown shape between two learned shapes.
 const LEARN_EVERY_MAX: u32 = 1_024;
-/// Attempts in vain that one that fits makes up for: it saves about as much as so many cost.
+/// Failed attempts that one match pays for: a match saves about as much as they cost.
 const CREDIT_OF_HIT: u32 = 8;
-/// The most attempts in vain before trying becomes rare: enough to learn what a topic has by turns.
+/// Most failed attempts before attempts become rare; enough to learn shapes that alternate in a topic.
 const CREDIT_MAX: u32 = 1_024;
-/// Of the objects then, one in so many is tried.
+/// While attempts are rare, one object of this many is tried.
 const TRY_EVERY: u32 = 64;
 
-/// The shapes of one mapper. One of them at most is not proven: it is given up when another is learned first.
+/// The shapes of one mapper. At most one shape is unproven; the next learned shape replaces an unproven one.
 #[derive(Debug)]
 pub struct RecordShapes {
     known: Vec<Known>,
-    /// Which one fitted last.
+    /// Index of the shape that matched last.
     last: usize,
-    /// Attempts in vain that may be made; where there are none left, trying is rare.
+    /// Failed attempts left before attempts become rare.
     credit: u32,
-    /// Objects that were not tried since.
+    /// Objects skipped since the last attempt.
     untried: u32,
     learn_in: u32,
     learn_every: u32,
@@ -47,9 +47,9 @@ pub struct RecordShapes {
 #[derive(Debug)]
 struct Known {
     record_shape: RecordShape,
-    /// How often it fitted; none so far: it is not proven.
+    /// Number of matches; an unproven shape has none.
     hits: u32,
-    /// Which one fitted after this one the last time.
+    /// Index of the shape that matched after this one last time.
     next: usize,
 }
 
@@ -69,19 +69,19 @@ impl Default for RecordShapes {
 }
 
 impl RecordShapes {
-    /// How many are known, and how often they fitted.
+    /// Number of shapes, and of matches.
     #[cfg(test)]
     pub fn counts(&self) -> (usize, u32) {
         (self.known.len(), self.known.iter().map(|known| known.hits).sum())
     }
 
-    /// Forgets all, when what they point to is forgotten.
+    /// Removes all shapes, because the keys that they refer to are cleared.
     pub fn clear(&mut self) {
         self.known.clear();
     }
 
-    /// Finds the values of the object whose bracket was just read, if its shape is known. Then `scanner` stands behind the
-    /// object; otherwise where it stood.
+    /// Finds the values of the object whose opening bracket was just read, if its shape is known. On a match, `scanner` moves behind
+    /// the object; otherwise it stays.
     pub fn find(&mut self, scanner: &mut Scanner<'_>, known: &Knowledge) -> Option<Match<'_>> {
         if self.known.is_empty() || !scanner.is_utf8() {
             return None;
@@ -101,12 +101,12 @@ impl RecordShapes {
             self.credit = self.credit.saturating_sub(self.known.len() as u32);
             return None;
         };
-        self.note_hit(place);
+        self.record_hit(place);
         let record_shape = &self.known.get(self.last)?.record_shape;
         Some(Match { record_shape, found: &mut self.found })
     }
 
-    fn note_hit(&mut self, place: usize) {
+    fn record_hit(&mut self, place: usize) {
         self.credit = (self.credit + CREDIT_OF_HIT).min(CREDIT_MAX);
         if let Some(last) = self.known.get_mut(self.last) {
             last.next = place;
@@ -115,13 +115,13 @@ impl RecordShapes {
         let Some(known) = self.known.get_mut(place) else { return };
         known.hits = known.hits.saturating_add(1);
         if known.hits == 1 {
-            // Shapes do come again: the next may be learned sooner.
+            // Shapes repeat in this topic, so the next one may be learned sooner.
             self.learn_every = (self.learn_every / 2).max(1);
             self.keep_within_bounds(place);
         }
     }
 
-    /// A shape was proven: what is too much for its sake goes, the least used first.
+    /// Removes the least used shapes, where a newly proven one exceeds the limits.
     fn keep_within_bounds(&mut self, proven: usize) {
         let bytes = |known: &[Known]| known.iter().map(|known| known.record_shape.bytes()).sum::<usize>();
         let mut keep = proven;
@@ -132,14 +132,14 @@ impl RecordShapes {
             keep -= usize::from(least < keep);
             self.last = keep;
             for known in &mut self.known {
-                // What was used long ago counts less, but it stays proven.
+                // Matches from long ago count less, but the shape stays proven.
                 known.hits = (known.hits / 2).max(1);
                 known.next = 0;
             }
         }
     }
 
-    /// The parser made a line of the object that begins at `object`: perhaps its shape is worth learning.
+    /// Learns the shape of the object at `object`, for which the parser wrote a line, unless shapes hardly repeat.
     pub fn learn(
         &mut self,
         object: &Scanner<'_>,
@@ -147,7 +147,7 @@ impl RecordShapes {
         rules: &Rules,
         constants: &Constants,
     ) {
-        // Tags from the record's root are not the object's.
+        // Tags from the record's root are not part of the object.
         if !rules.tag_paths.is_empty() {
             return;
         }
@@ -157,7 +157,7 @@ impl RecordShapes {
         }
         self.known.retain(|known| known.hits > 0);
         self.last = self.last.min(self.known.len().saturating_sub(1));
-        // Halved when it is proven.
+        // Halved when the shape is proven.
         self.learn_every = (self.learn_every * 2).min(LEARN_EVERY_MAX);
         self.learn_in = self.learn_every;
         if let Some(record_shape) = learn::record_shape(object, known, rules, constants)
@@ -175,7 +175,7 @@ pub struct Match<'s> {
 }
 
 impl Match<'_> {
-    /// Appends the line without its time. When it returns none, a part of it may stand there.
+    /// Appends the line without its time. When it returns none, `out` may end in part of a line.
     pub fn write(&mut self, setting: &Setting<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> Option<()> {
         self.record_shape.write(self.found, setting, scratch, out)
     }

@@ -1,4 +1,4 @@
-//! One shape: how its values are found, and how its line is written.
+//! One record shape: finds the values of an object, and writes its line.
 
 use super::bytes::{Gap, Pieces, Prefix};
 use crate::constants::Constants;
@@ -13,76 +13,76 @@ use base::record::Record;
 use line_protocol::encode;
 use line_protocol::runs;
 
-/// The bytes between the scalars of an object, and what is done with each scalar.
+/// The bytes between the scalars of an object, and the use of each scalar.
 #[derive(Debug)]
 pub struct RecordShape {
     pub slots: Box<[Slot]>,
-    /// What stands behind the last scalar, up to the object's end.
+    /// The bytes from the last scalar to the object's end.
     pub end: Gap,
-    /// In the order in which they are written.
+    /// Tags in the order of the line.
     pub tags: Box<[Tag]>,
-    /// The longest field key, as it is written.
+    /// Length of the longest escaped field key.
     pub prefix_max: usize,
-    /// The field key of the record's offset, with what is around it.
+    /// `,key=` of the record's offset; empty without one.
     pub offset: Box<[u8]>,
 }
 
-/// A scalar and what stands before it.
+/// A scalar and the bytes before it.
 #[derive(Debug)]
 pub struct Slot {
     pub gap: Gap,
     pub node: NodeId,
     pub plan: Plan,
-    /// Whether it is a field, and numbers are written as they are.
+    /// Whether the scalar is a field whose numbers are copied unchanged.
     pub copies_numbers: bool,
-    /// Of a field: `,key=`.
+    /// `,key=` of a field.
     pub prefix: Prefix,
-    /// Of a tag: its place among [`Found::tags`].
+    /// Index of a tag in [`Found::tags`].
     pub tag: usize,
 }
 
 /// A tag of the line.
 #[derive(Debug)]
 pub enum Tag {
-    /// All of it.
+    /// The complete text of a tag that is the same in all lines.
     Constant(Box<[u8]>),
-    /// One of the object's scalars; `otherwise` is the whole of what is written where it is missing.
+    /// A scalar of the object; `otherwise` is written where the scalar is missing.
     Slot { tag: usize, prefix: Box<[u8]>, otherwise: Box<[u8]> },
-    /// The place in [`Constants::from_kafka`].
+    /// A tag from Kafka; `place` is its index in [`Constants::from_kafka`].
     Kafka { place: usize, prefix: Box<[u8]> },
 }
 
-/// The values of one object, kept from object to object for its memory.
+/// The values of one object. The buffers are reused from object to object.
 #[derive(Debug, Default)]
 pub struct Found {
     pub name: Option<Scalar>,
     pub time: Option<Scalar>,
     pub drops: Drops,
     tags: Vec<Option<Scalar>>,
-    /// Each with a comma before it.
+    /// Text of the fields, each with a comma before it.
     fields: Pieces,
-    /// A field of text.
+    /// Buffer for one field's value.
     text: Vec<u8>,
     scratch: Vec<u8>,
 }
 
-/// What a line wants beside the object's values.
+/// Input of a line beside the object's values.
 pub struct Setting<'s> {
     pub constants: &'s Constants,
     pub record: &'s Record<'s>,
-    /// The bytes that scalars point into.
+    /// The JSON text that scalars point into.
     pub value: &'s [u8],
 }
 
 impl RecordShape {
-    /// About the memory that it takes.
+    /// Approximate memory of the shape.
     pub fn bytes(&self) -> usize {
         let slots = self.slots.iter().map(|slot| size_of::<Slot>() + slot.gap.len() + slot.prefix.len());
         size_of::<Self>() + slots.sum::<usize>() + self.end.len() + self.tags.len() * 128
     }
 
-    /// Reads an object, behind its bracket. Returns whether it has this shape, and nothing that only the parser may decide;
-    /// otherwise the scanner stands where it stood.
+    /// Reads an object after its opening bracket. Returns whether the object has this shape and needs no decision of the parser;
+    /// otherwise the scanner stays.
     pub fn find(&self, scanner: &mut Scanner<'_>, keys: &KeyTree, found: &mut Found) -> bool {
         found.clear(self.tags.len());
         let (bytes, start) = (scanner.bytes(), scanner.position());
@@ -91,13 +91,13 @@ impl RecordShape {
             slot.find_plain(bytes, at, found).or_else(|| slot.find(scanner.at(at), keys, found))
         });
         let end = end.and_then(|at| self.end.end_in(bytes, at));
-        // An object without fields is no point.
+        // An object without fields is not a point.
         let Some(end) = end.filter(|_| found.fields.len() > 0) else { return false };
         *scanner = scanner.at(end);
         true
     }
 
-    /// Appends the line without its time; none if only the parser may decide.
+    /// Appends the line without its time; none where the parser has to decide.
     pub fn write(
         &self,
         found: &mut Found,
@@ -108,7 +108,7 @@ impl RecordShape {
         let start = out.len();
         let Setting { constants, value, .. } = setting;
         let trimmed = value::push_measurement(found.name, value, constants, scratch, out).ok()?;
-        found.note_trimmed(trimmed);
+        found.count_trimmed(trimmed);
         for tag in &self.tags {
             tag.write(found, setting, scratch, out);
         }
@@ -126,7 +126,7 @@ impl RecordShape {
 }
 
 impl Slot {
-    /// The usual case, a number that is copied, at once. Returns where it ends; none says nothing.
+    /// Fast path for a number that is copied. Returns its end; none means that the slow path has to decide.
     #[inline]
     fn find_plain(&self, bytes: &[u8], at: usize, found: &mut Found) -> Option<usize> {
         let rest = bytes.get(at..).filter(|_| self.copies_numbers)?;
@@ -135,7 +135,7 @@ impl Slot {
         Some(at + length)
     }
 
-    /// Does what the parser does with a scalar, and leaves to it what happens for the first time. Returns where it ends.
+    /// Treats a scalar like the parser, and returns its end. Returns none for drops that the parser has not reported yet.
     #[inline(never)]
     fn find(&self, mut scanner: Scanner<'_>, keys: &KeyTree, found: &mut Found) -> Option<usize> {
         let plain = scanner.plain_text();
@@ -215,19 +215,20 @@ impl Found {
         !scalar.is_text() || self.text.len() <= encode::STRING_BYTES_MAX
     }
 
-    /// Appends a tag, unless nothing of its value can be written. `push` appends that, and returns whether something was left out.
+    /// Appends a tag, unless nothing of its value can be written. `push` appends the value, and returns whether something was left
+    /// out.
     fn push_tag(&mut self, prefix: &[u8], out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>) -> bool) {
         let start = out.len();
         out.extend_from_slice(prefix);
         let value_start = out.len();
         let trimmed = push(out);
-        self.note_trimmed(trimmed);
+        self.count_trimmed(trimmed);
         if out.len() == value_start {
             out.truncate(start);
         }
     }
 
-    fn note_trimmed(&mut self, trimmed: bool) {
+    fn count_trimmed(&mut self, trimmed: bool) {
         if trimmed {
             self.drops.add(Drop::Backslash);
         }

@@ -9,7 +9,7 @@ fn mapper(rules: Rules) -> Mapper {
     Mapper::new(Arc::new(rules), "topic", LIMITS)
 }
 
-/// The lines of a record; how many objects fitted a record_shape by then.
+/// The lines of a record, and the number of objects that have matched a shape so far.
 fn map(mapper: &mut Mapper, value: &str) -> (String, u32) {
     let mut lines = LineBuffer::default();
     let record = Record {
@@ -25,7 +25,7 @@ fn map(mapper: &mut Mapper, value: &str) -> (String, u32) {
 }
 
 #[test]
-fn fits_from_the_second_record_of_a_shape_on() {
+fn matches_from_the_second_record_of_a_shape() {
     let tags = vec![("t".to_owned(), "static".to_owned()), ("u".to_owned(), "v".to_owned())];
     let rules = Rules {
         name_key: Some(KeySelector::Flattened("n".to_owned())),
@@ -45,16 +45,16 @@ fn fits_from_the_second_record_of_a_shape_on() {
     f(r#"{"n":"","t":null,"v":[null,20],"s":true}"#, "topic,k=topic,t=static,u=v v_1=20,s=true\n", 2);
     f("{\"n\":7,\"t\":\"\",\"v\":[0,20],\"s\":\"\n\"}", "", 2);
     f(r#"{"n":7,"t":"","v":[0,20],"s":"\""}"#, "topic,k=topic,t=static,u=v n=7,v_0=0,v_1=20,s=\"\\\"\"\n", 3);
-    // Another shape: one value more.
+    // Another shape, with one more value.
     f(r#"{"n":"a","t":"x","v":[1,2,3],"s":"y"}"#, "a,k=topic,t=x,u=v v_0=1,v_1=2,v_2=3,s=\"y\"\n", 3);
-    // Nothing of it is a field.
+    // No value is a field.
     f(r#"{"n":"a","t":"x","v":[null,null],"s":null}"#, "", 3);
     f(r#"{"n":"a","t":"x","v":[01,2],"s":"y"}"#, "", 3);
     f(r#"{"n":"a","t":"x","v":[1,2],"s":"y"},"#, "", 4);
 }
 
 #[test]
-fn leaves_values_that_compete_for_a_key_to_the_walk() {
+fn leaves_values_with_one_final_key_to_the_parser() {
     let both = |topic_tag: &str, tag: &str, record: &str| {
         let tags = vec![(tag.to_owned(), "static".to_owned())];
         let rules = Rules {
@@ -77,7 +77,7 @@ fn leaves_values_that_compete_for_a_key_to_the_walk() {
 }
 
 #[test]
-fn learns_shapes_that_come_by_turns_and_gives_up_those_that_never_come_again() {
+fn learns_alternating_shapes_and_drops_unrepeated_ones() {
     let mut mapper = mapper(Rules::default());
     let mut all = |numbers: &mut dyn Iterator<Item = usize>| {
         for number in numbers {
@@ -86,10 +86,10 @@ fn learns_shapes_that_come_by_turns_and_gives_up_those_that_never_come_again() {
         mapper.shapes().counts()
     };
     let turns = |count| (0..count).map(|n| n % 12);
-    // As many as one agent's topic has.
+    // As many shapes as the topic of one agent has.
     let before = all(&mut turns(1_200));
     assert_eq!(all(&mut turns(1_200)), (12, before.1 + 1_200));
-    // Shapes that never come again are hardly learned, and drive out nothing.
+    // Shapes that never repeat are hardly learned, and replace no proven one.
     let before = all(&mut (100..2_000));
     assert!(before.0 <= 13);
     let after = all(&mut turns(1_200));

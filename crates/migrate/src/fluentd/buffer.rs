@@ -1,4 +1,4 @@
-//! `<buffer>`, and the options of old files that it replaced: how long records wait.
+//! Migrates `<buffer>`, and the options of old files that it replaced, to `[batch]`.
 
 use super::source::IGNORED;
 use super::syntax::Section;
@@ -10,10 +10,9 @@ use configuration::draft::Table;
 
 const KAFKA_IS_THE_BUFFER: &str =
     "it is not needed: Kafka is the buffer, and batch.memory_max bounds the memory";
-const RETRIES: &str = "it is not needed: the bridge tries again for ever, and loses nothing meanwhile";
+const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
 const LINES: &str = "a write has up to lines_max = 5000 lines and bytes_max = \"4MB\" of [batch]";
-const THREADS: &str =
-    "it is not needed: a destination has one write at a time, and a bridge with one outruns an InfluxDB";
+const THREADS: &str = "it is not needed: one write at a time per destination is faster than an InfluxDB";
 
 pub fn add(options: &mut Options<'_, Text>, output: &Section, parts: &mut Parts, notes: &mut Notes) {
     let intervals = options.take("flush_interval").into_iter();
@@ -37,7 +36,7 @@ pub fn add(options: &mut Options<'_, Text>, output: &Section, parts: &mut Parts,
     }
 }
 
-/// Nothing else is said of it then.
+/// Whether the buffer sets nothing but its type.
 fn options_are_none(buffer: &Section) -> bool {
     buffer.options.iter().all(|option| option.name == "@type")
 }
@@ -53,7 +52,7 @@ fn age_max(setting: &Setting<Text>, parts: &mut Parts, notes: &mut Notes) {
             );
         }
         Some(age) if batch.get("age_max").and_then(toml::Value::as_str) != Some(&age) => {
-            let why = "a bridge has one age_max in [batch]: the first is taken";
+            let why = "a bridge has one age_max in [batch]: the first value is used";
             notes.add(setting.place.note("flush_interval", why));
         }
         Some(_) => {}
@@ -75,9 +74,9 @@ const KNOWN: &[(&str, &str)] = &[
     ("queue_limit_length", KAFKA_IS_THE_BUFFER),
     ("queued_chunks_limit_size", KAFKA_IS_THE_BUFFER),
     ("overflow_action", KAFKA_IS_THE_BUFFER),
-    ("compress", "writes are compressed by themselves: `compression` of [influx]"),
-    ("flush_mode", "a write is sent when age_max, lines_max or bytes_max of [batch] is reached"),
-    ("flush_at_shutdown", "a stop writes what is open; what does not get out stays in Kafka"),
+    ("compress", "the bridge compresses writes: see `compression` of [influx]"),
+    ("flush_mode", "the bridge writes when age_max, lines_max or bytes_max of [batch] is reached"),
+    ("flush_at_shutdown", "a stop writes open batches; records that are not stored stay in Kafka"),
     ("flush_thread_count", THREADS),
     ("flush_thread_interval", THREADS),
     ("flush_thread_burst_interval", THREADS),

@@ -1,16 +1,16 @@
-//! `<filter>`: what of it a mapping can say.
+//! Migrates `<filter>` as far as a mapping has counterparts.
 
 use super::source::IGNORED;
 use super::syntax::Section;
 use crate::Notes;
 use crate::plugin::{Options, Place};
 
-/// What the filters on the way of a tag do to its records.
+/// The effects of the filters that apply to a tag.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// Keys that are given one value in every record.
+    /// Keys that get the same value in every record.
     pub constants: Vec<(String, String, Place)>,
-    /// Keys that are given the tag.
+    /// Keys that get the tag as their value.
     pub tag_keys_of_tag: Vec<(String, Place)>,
     pub removed: Vec<String>,
     /// The only keys that stay.
@@ -33,14 +33,16 @@ pub fn read(filters: &[&Section], notes: &mut Notes) -> Changes {
 fn without_counterpart(plugin: &str) -> String {
     let instead = match plugin {
         "grep" | "sampling" | "throttle" => {
-            "the bridge takes every record of a topic, it filters none by value"
+            "the bridge maps every record of a topic and does not filter by value"
         }
-        "parser" => "what stands in a string of the record is not parsed: have the producer write it as JSON",
-        "geoip" => "nothing is looked up",
+        "parser" => {
+            "the bridge does not parse strings of the record: let the producer write their content as JSON"
+        }
+        "geoip" => "the bridge does not look up values",
         "typecast" | "types" => {
-            "`number_fields` reads quoted numbers, and `integers` says what integers become"
+            "`number_fields` reads quoted numbers, and `integers` sets the type of whole numbers"
         }
-        _ => "records are mapped, not transformed",
+        _ => "the bridge maps records and does not transform them",
     };
     format!("{plugin} has no counterpart: {instead}")
 }
@@ -68,13 +70,13 @@ fn transform(filter: &Section, changes: &mut Changes, notes: &mut Notes) {
     for setting in filter.children("record").flat_map(|record| &record.options) {
         let (name, text) = (&setting.name, setting.value.text.as_str());
         match text {
-            // Placeholders are no variables: the "$" stands for itself.
+            // A placeholder is not a variable, so its "$" is escaped.
             "$${hostname}" => {
                 changes.constants.push((name.clone(), "${HOSTNAME}".to_owned(), setting.place.clone()));
             }
             "$${tag}" => changes.tag_keys_of_tag.push((name.clone(), setting.place.clone())),
             _ if text.contains("$${") => {
-                let why = "a key can't be computed from others: `rename` changes names, and the producer can write it";
+                let why = "a key can't be computed from others: use `rename` for names, or let the producer write the key";
                 notes.add(setting.place.note(name, why));
             }
             _ => changes.constants.push((name.clone(), text.to_owned(), setting.place.clone())),
@@ -87,5 +89,5 @@ const KNOWN: &[(&str, &str)] = &[
     ("@log_level", ""),
     ("enable_ruby", "the bridge runs no code"),
     ("auto_typecast", ""),
-    ("char_encoding", "records are read as UTF-8, as JSON is"),
+    ("char_encoding", "JSON is always read as UTF-8"),
 ];

@@ -1,4 +1,4 @@
-//! A fluent.conf: each `<source>` that reads Kafka, and the `<match>` that its records reach.
+//! Migrates a fluent.conf: each `<source>` that reads Kafka, with the `<match>` that its records reach.
 
 mod buffer;
 mod filter;
@@ -20,9 +20,9 @@ use super::parts::Parts;
 use super::{Bridge, Input, Machine, MigrateError, Migration, Notes};
 use std::rc::Rc;
 
-/// Whether a text looks like one.
+/// Whether a text looks like a fluent.conf.
 #[must_use]
-pub fn is_one(text: &str) -> bool {
+pub fn recognizes(text: &str) -> bool {
     let is_section = |line: &str| {
         let line = line.trim_start();
         ["<source>", "<match ", "<match>", "<label ", "<system>"].iter().any(|start| line.starts_with(start))
@@ -31,17 +31,19 @@ pub fn is_one(text: &str) -> bool {
 }
 
 /// # Errors
-/// When a file can't be read, or no source reads Kafka.
+/// A file can't be read, or no source reads Kafka.
 pub fn migrate(files: &[Input], _machine: &Machine) -> Result<Migration, MigrateError> {
     let root = read(files)?;
     let mut notes = Notes::default();
     note_what_is_beside(&root, &mut notes);
     let mut bridges = Vec::new();
-    for section in root.sections.iter().filter(|section| source::is_one(section)) {
+    for section in root.sections.iter().filter(|section| source::reads_kafka(section)) {
         note_ruby(section, &mut notes);
         let source = Source::read(section, &mut notes);
         if source.topics.is_empty() {
-            notes.add(section.place.note("<source>", "it names no topic that can be read: left out"));
+            notes.add(
+                section.place.note("<source>", "it names no topic that the bridge can read: it was left out"),
+            );
         } else {
             bridges.extend(bridges_of(&root, &source, &mut notes));
         }
@@ -58,14 +60,14 @@ pub fn migrate(files: &[Input], _machine: &Machine) -> Result<Migration, Migrate
 fn cut_over() -> Vec<String> {
     [
         "1. `kafka-influx-bridge check --connect`, and `map --live 10` to see the points",
-        "2. stop Fluentd, or take these sources out of it, and wait until it has flushed; then start the bridge: in Fluentd's group it goes on where Fluentd committed",
-        "   or run them side by side for a while: another `group_id` and another database for the bridge, and compare",
+        "2. stop Fluentd, or remove these sources from it, and wait until it has flushed; then start the bridge: in Fluentd's group it continues after Fluentd's last commit",
+        "   or run both in parallel for a while, with another `group_id` and another database for the bridge, and compare",
     ]
     .map(str::to_owned)
     .to_vec()
 }
 
-/// All files as one, what stands in `<worker>` as if it stood outside.
+/// Reads all files as one, with the content of `<worker>` moved out of it.
 fn read(files: &[Input]) -> Result<Section, MigrateError> {
     let mut whole: Option<Section> = None;
     for file in files {
@@ -92,19 +94,18 @@ fn read(files: &[Input]) -> Result<Section, MigrateError> {
 
 fn note_what_is_beside(root: &Section, notes: &mut Notes) {
     for option in root.options.iter().filter(|option| option.name.starts_with("@include")) {
-        let why =
-            format!("name {:?} as a file to migrate as well, if what it has is wanted", option.value.text);
+        let why = format!("add {:?} to the files to migrate if you need its content", option.value.text);
         notes.add(option.place.note("@include", why));
     }
     note_patterns(root, notes);
     for section in &root.sections {
         match section.name.as_str() {
             "system" => {
-                let why = "the log is set in [log], and one process with one consumer outruns an InfluxDB";
+                let why = "[log] sets the log, and one process with one consumer is faster than an InfluxDB";
                 notes.add(section.place.note("<system>", why));
             }
-            "source" if !source::is_one(section) => {
-                let why = format!("@type {} is not read from Kafka: it stays with Fluentd", section.plugin());
+            "source" if !source::reads_kafka(section) => {
+                let why = format!("@type {} does not read Kafka: keep it in Fluentd", section.plugin());
                 notes.add(section.place.note("<source>", why));
             }
             "source" | "match" | "filter" | "label" => {}
@@ -113,14 +114,14 @@ fn note_what_is_beside(root: &Section, notes: &mut Notes) {
     }
 }
 
-/// Patterns of tags that match nothing here, so that their filters and outputs are missing from the result.
+/// Notes tag patterns that can't be read, so that their filters and outputs are missing from the result.
 fn note_patterns(section: &Section, notes: &mut Notes) {
     for inside in &section.sections {
         if matches!(inside.name.as_str(), "match" | "filter")
             && let Some(pattern) = route::unreadable(&inside.argument)
         {
             let why = format!(
-                "{pattern} is no regular expression that can be read here, so it matches no tag: write a plain pattern"
+                "{pattern} is not a regular expression that the bridge supports, so it matches no tag: write a plain pattern"
             );
             notes.add(inside.place.note(&format!("<{}>", inside.name), why));
         }
@@ -128,18 +129,18 @@ fn note_patterns(section: &Section, notes: &mut Notes) {
     }
 }
 
-/// Ruby that could not be read, wherever it stands in a section that is used.
+/// Notes Ruby code that has no counterpart, anywhere in a section that is used.
 fn note_ruby(section: &Section, notes: &mut Notes) {
     for option in &section.options {
         if let Some(code) = &option.value.ruby {
-            let why = format!("Ruby is not run: put the value of {code:?} in place of ${{FILL_IN}}");
+            let why = format!("the bridge runs no Ruby: replace ${{FILL_IN}} with the value of {code:?}");
             notes.add(option.place.note(&option.name, why));
         }
     }
     section.sections.iter().for_each(|section| note_ruby(section, notes));
 }
 
-/// Topics that go one way.
+/// Topics with the same route.
 struct Way<'a> {
     topics: Vec<&'a Topic>,
     route: Route<'a>,
@@ -162,7 +163,7 @@ impl Way<'_> {
     }
 }
 
-/// One for each InfluxDB that the topics of a source reach; one to fill in where they reach none.
+/// A bridge for each InfluxDB that the topics of a source reach; one to fill in if they reach none.
 fn bridges_of(root: &Section, source: &Source<'_>, notes: &mut Notes) -> Vec<Bridge> {
     let mut ways: Vec<Way<'_>> = Vec::new();
     for topic in &source.topics {
@@ -172,7 +173,7 @@ fn bridges_of(root: &Section, source: &Source<'_>, notes: &mut Notes) -> Vec<Bri
             None => ways.push(Way { topics: vec![topic], route }),
         }
     }
-    // Of several mappings the first that matches is used: a pattern may match what others name.
+    // The first mapping that matches is used, and a pattern may match the topics of other mappings.
     ways.sort_by_key(|way| way.topics.iter().any(|topic| topic.is_pattern));
     for way in &ways {
         note_elsewhere(source, way, notes);
@@ -197,7 +198,7 @@ fn note_elsewhere(source: &Source<'_>, way: &Way<'_>, notes: &mut Notes) {
     for output in &way.route.elsewhere {
         let kind = output.plugin();
         let why = if route::is_influx(output) {
-            "a second InfluxDB for the same records: run a second bridge, with a group of its own".to_owned()
+            "a second InfluxDB for the same records: run a second bridge with its own group".to_owned()
         } else {
             format!(
                 "{} of {} goes to @type {kind}: the bridge writes to InfluxDB only",
@@ -212,7 +213,7 @@ fn note_elsewhere(source: &Source<'_>, way: &Way<'_>, notes: &mut Notes) {
         notes.add(source.section.place.note("topics", why));
     }
     if way.topics.iter().any(|topic| topic.is_pattern) && !way.route.filters.is_empty() {
-        let why = "filters and outputs were chosen as for one topic of the pattern";
+        let why = "filters and outputs were chosen for one example topic of the pattern";
         notes.add(source.section.place.note("topics", why));
     }
 }
@@ -229,7 +230,7 @@ fn to_fill_in(source: &Source<'_>, ways: &[Way<'_>], notes: &mut Notes) -> Bridg
     mapping.set("string_fields", vec!["*"]).suggest(
         "tag_keys",
         vec!["KEY"],
-        &["What you filter and group by:"],
+        &["Keys that you filter and group by:"],
     );
     parts.mappings.push(mapping);
     parts.influx_to_fill_in();

@@ -1,4 +1,4 @@
-//! `<match>` of `influxdb` and `influxdb2`: a `[[mapping]]` and `[influx]`.
+//! Migrates `<match>` of `influxdb` and `influxdb2` to a `[[mapping]]` and `[influx]`.
 
 use super::filter::Changes;
 use super::source::{IGNORED, Source, SourceTime, Topic};
@@ -10,17 +10,17 @@ use crate::parts::{Parts, exact_glob};
 use crate::plugin::{Options, Setting};
 use configuration::draft::Table;
 
-/// What reaches an output.
+/// The records that reach an output.
 pub struct Incoming<'a> {
     pub source: &'a Source<'a>,
     pub topics: Vec<&'a Topic>,
     pub changes: Changes,
     pub time: Option<SourceTime>,
-    /// Whether other mappings take other topics.
+    /// Whether other mappings exist for other topics.
     pub is_one_of_several: bool,
 }
 
-/// Adds the mapping of an output to a bridge that writes to its server; the first one is its `[influx]` too.
+/// Adds the mapping of an output to a bridge that writes to its server. The first output also fills `[influx]`.
 pub fn add(section: &Section, incoming: &Incoming<'_>, parts: &mut Parts, notes: &mut Notes) {
     let is_v2 = section.plugin() == "influxdb2";
     let mut options = Options::new(section.plugin(), &section.options);
@@ -44,7 +44,7 @@ pub fn add(section: &Section, incoming: &Incoming<'_>, parts: &mut Parts, notes:
     parts.mappings.push(mapping);
 }
 
-/// Fluentd's tag names the point, unless `measurement` does.
+/// Sets the measurement: the option `measurement`, else Fluentd's tag.
 fn measurement(
     options: &mut Options<'_, Text>,
     incoming: &Incoming<'_>,
@@ -69,7 +69,7 @@ fn measurement(
             if let Some(key) = key.filter(|key| !key.contains(['$', '{', '[', '}'])) {
                 mapping.set("name_key", key.trim_start_matches("$."));
             } else {
-                let why = "it can't be put together from parts of the tag or the record: `measurement` knows {topic}, and `name_key` one key";
+                let why = "it can't be composed of parts of the tag or the record: `measurement` supports {topic}, and `name_key` one key";
                 notes.add_to(mapping, setting.place.note("measurement", why));
             }
             set_measurement(mapping, &tag);
@@ -81,14 +81,14 @@ fn measurement(
     }
 }
 
-/// The topic alone is what names a point anyway.
+/// Sets `measurement` unless it is the topic, which is the default.
 fn set_measurement(mapping: &mut Table, tag: &str) {
     if tag != "{topic}" {
         mapping.set_because("measurement", tag, &["Fluentd's tag"]);
     }
 }
 
-/// The keys, and what they become.
+/// Sets `tag_keys` and returns the keys.
 fn tag_keys(options: &mut Options<'_, Text>, is_v2: bool, mapping: &mut Table) -> Vec<String> {
     let keys = options.take("tag_keys").map(|setting| setting.value.list()).unwrap_or_default();
     let globs = flattened(&keys, is_v2);
@@ -104,13 +104,13 @@ fn tag_keys(options: &mut Options<'_, Text>, is_v2: bool, mapping: &mut Table) -
         mapping.set_because(
             "rename",
             renamed,
-            &["Nested keys were joined by \".\", here they are by \"_\"."],
+            &["Fluentd joined nested keys by \".\", the bridge joins them by \"_\"."],
         );
     }
     if options.take("auto_tags").and_then(|setting| setting.value.flag()) == Some(true) {
         let lines = [
-            "Every string was a tag (auto_tags). Here tags are named: add the keys of strings that you filter and group by.",
-            "The others stay fields, as string_fields says.",
+            "Every string was a tag (auto_tags). The bridge needs a list: add the keys of strings that you filter and group by.",
+            "The others are fields, because of string_fields.",
         ];
         if keys.is_empty() {
             mapping.suggest("tag_keys", vec!["KEY"], &lines);
@@ -123,7 +123,7 @@ fn tag_keys(options: &mut Options<'_, Text>, is_v2: bool, mapping: &mut Table) -
     keys
 }
 
-/// As globs over flattened keys; influxdb2 joins nested keys by ".", the bridge by "_".
+/// Keys as globs over flattened keys: influxdb2 joins nested keys by ".", the bridge by "_".
 fn flattened(keys: &[String], is_v2: bool) -> Vec<String> {
     let mut globs = Vec::new();
     for key in keys {
@@ -135,7 +135,7 @@ fn flattened(keys: &[String], is_v2: bool) -> Vec<String> {
     globs
 }
 
-/// Tags that filters and `tag_fluentd` add.
+/// Sets the tags that filters and `tag_fluentd` add.
 fn fixed_tags(
     options: &mut Options<'_, Text>,
     incoming: &Incoming<'_>,
@@ -149,13 +149,13 @@ fn fixed_tags(
             fixed.insert(key.clone(), value.as_str().into());
         } else {
             let why = format!(
-                "a field of one value in every point is not added; as a tag it is tags = {{ {key} = \"...\" }} in [[mapping]]"
+                "the bridge adds no field with a fixed value; as a tag it is tags = {{ {key} = \"...\" }} in [[mapping]]"
             );
             notes.add_to(mapping, place.note(key, why));
         }
     }
     if !fixed.is_empty() {
-        mapping.set_because("tags", fixed, &["Where the record gave none of that name."]);
+        mapping.set_because("tags", fixed, &["These are added where the record has no tag of that name."]);
     }
     let key = incoming.source.section.option("kafka_message_key").map(|setting| &setting.value.text);
     if let Some(key) = key.filter(|key| tag_keys.contains(key)) {
@@ -170,7 +170,7 @@ fn fixed_tags(
         if incoming.source.has_affixes() {
             notes.add_to(
                 mapping,
-                place.note(key, "here it is the topic, without prefix and suffix of the tag"),
+                place.note(key, "in the bridge it is the topic, without prefix and suffix of the tag"),
             );
         }
     }
@@ -193,7 +193,7 @@ fn fields(
         mapping.set_because(
             "integers",
             "int",
-            &["As Fluentd stored them. A field that is sometimes 5 and sometimes 5.5 wants \"float\", in a new measurement."],
+            &["Fluentd stored integers. A field that is sometimes 5 and sometimes 5.5 needs \"float\", in a new measurement."],
         );
     }
     let mut kept = options.take("field_keys").map(|setting| setting.value.list()).unwrap_or_default();
@@ -205,13 +205,12 @@ fn fields(
         mapping.set("exclude", flattened(&incoming.changes.removed, is_v2));
     }
     if is_v2 {
-        mapping.comment("Nested objects: what was the field cpu.system is cpu_system here; rename = { \"cpu_*\" = \"cpu.*\" } keeps the old names.");
+        mapping.comment("Nested objects: the field cpu.system becomes cpu_system; rename = { \"cpu_*\" = \"cpu.*\" } keeps the old names.");
     } else {
-        mapping.comment("Nested objects and lists become fields of their own, cpu_system and rate_0; Fluentd's plugin could not store them.");
+        mapping.comment("Nested objects and lists become separate fields, such as cpu_system and rate_0. Fluentd's plugin could not store them.");
     }
     if let Some(setting) = options.take("retention_policy_key") {
-        let why =
-            "a record can't choose its retention policy: a [[mapping]] of its own can, for other topics";
+        let why = "a record can't choose its retention policy: use a separate [[mapping]] for other topics";
         notes.add_to(mapping, setting.place.note("retention_policy_key", why));
     }
 }
@@ -231,7 +230,7 @@ fn times(
     let (key, format) = if let Some(setting) = own_key {
         let format = time::of_precision(precision_text);
         if format.is_none() {
-            let why = format!("numbers of the unit {precision_text:?} can't be read as times");
+            let why = format!("times can't have the unit {precision_text:?}");
             notes.add(setting.place.note("time_key", why));
         }
         (Some(setting.value.text.as_str()), format.map(str::to_owned))
@@ -248,14 +247,14 @@ fn times(
                 .set_because(
                     "time_key",
                     key,
-                    &["Records without it are rejected; Fluentd dated them by its own clock."],
+                    &["Records without it are rejected; Fluentd used its own clock for them."],
                 )
                 .set("time_format", format.as_str());
             if !time::has_zone(&format) {
                 mapping.suggest(
                     "timezone",
                     "UTC",
-                    &["Fluentd took times without a zone in that of its machine."],
+                    &["Fluentd read times without a zone in the zone of its machine."],
                 );
             }
         }
@@ -272,26 +271,25 @@ fn times(
         if key.is_some() {
             mapping.set_because("distinct_times", "always", &["Instead of sequence_tag."]);
         }
-        let why = "a counting tag makes a series of every point: distinct_times keeps points of one time apart instead";
+        let why = "a counting tag makes every point a separate series: distinct_times separates points of the same time instead";
         notes.add(setting.place.note("sequence_tag", why));
     }
 }
 
 fn no_time_key(precision: &str, is_v2: bool, mapping: &mut Table) {
-    mapping
-        .comment("Points carry the time that Kafka gave their records, not the one at which they were read.");
+    mapping.comment("The time of a point is that of its Kafka record, not the time of reading.");
     if !is_v2 {
-        // Only a suggestion, in a comment of the result; seconds are Fluentd's default.
+        // This is only a suggestion in a comment. Seconds are Fluentd's default.
         let format = time::of_precision(precision).unwrap_or("unix");
-        let lines = ["Fluentd took a record's \"time\", where it had one. If all of yours have it:"];
+        let lines = ["Fluentd used the \"time\" of records that have it. If all your records have it:"];
         mapping.suggest("time_key", "time", &lines).suggest("time_format", format, &[]);
     }
 }
 
-/// `<inject>` puts into records what the bridge has options for.
+/// Notes `<inject>`, whose effects have options in the bridge.
 fn injected(section: &Section, notes: &mut Notes) {
     for inject in section.children("inject") {
-        let why = "nothing is put into records: `topic_tag` has the topic, `tags` fixed values, and the time is the point's own";
+        let why = "the bridge adds nothing to records: use `topic_tag` for the topic and `tags` for fixed values; points have their own time";
         notes.add(inject.place.note("<inject>", why));
     }
     let known = ["buffer", "inject", "format", "secondary"];
@@ -299,23 +297,23 @@ fn injected(section: &Section, notes: &mut Notes) {
         notes.add(other.place.note(&format!("<{}>", other.name), "it has no counterpart"));
     }
     for secondary in section.children("secondary") {
-        let why = "what InfluxDB does not take goes to [dead_letter], a topic or a file";
+        let why = "refused records go to [dead_letter], a topic or a file";
         notes.add(secondary.place.note("<secondary>", why));
     }
 }
 
-const RETRIES: &str = "it is not needed: the bridge tries again for ever, and loses nothing meanwhile";
+const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("@id", ""),
     ("@label", ""),
-    ("@log_level", "here it is `level` of [log]"),
-    ("include_tag_key", "the topic becomes a tag by topic_tag = \"NAME\""),
-    ("include_time_key", "the time is the point's own"),
+    ("@log_level", "use `level` of [log]"),
+    ("include_tag_key", "the topic becomes a tag with topic_tag = \"NAME\""),
+    ("include_time_key", "points have their own time"),
     ("retry", RETRIES),
     ("retry_limit", RETRIES),
     ("retry_wait", RETRIES),
     ("max_retry_wait", RETRIES),
     ("disable_retry_limit", RETRIES),
-    ("slow_flush_log_threshold", "/metrics and the status page tell how long writes take"),
+    ("slow_flush_log_threshold", "/metrics and the status page show how long writes take"),
 ];

@@ -1,18 +1,18 @@
-//! Which way a tag goes: through which filters, to which output.
+//! Finds the route of a tag: its filters and its output.
 
 use super::syntax::Section;
 use regex::Regex;
 
-/// How often a tag may be given on to another label.
+/// Bound on jumps to another label, against circles.
 const LABELS_MAX: usize = 16;
 
-/// The way of one tag.
+/// The route of one tag.
 #[derive(Debug, Default)]
 pub struct Route<'a> {
     pub filters: Vec<&'a Section>,
-    /// `influxdb` or `influxdb2`.
+    /// An output of type `influxdb` or `influxdb2`.
     pub output: Option<&'a Section>,
-    /// Where the records go as well, or instead.
+    /// Other outputs that get the records.
     pub elsewhere: Vec<&'a Section>,
 }
 
@@ -20,7 +20,7 @@ pub fn is_influx(section: &Section) -> bool {
     matches!(section.plugin(), "influxdb" | "influxdb2")
 }
 
-/// The first `<match>` of the source's label that matches, and the filters before it.
+/// The first matching `<match>` of the source's label, and the filters before it.
 pub fn of<'a>(root: &'a Section, source: &Section, tag: &str) -> Route<'a> {
     let mut route = Route::default();
     let label = source.option("@label").map(|label| label.value.text.as_str());
@@ -61,19 +61,19 @@ fn take<'a>(output: &'a Section, route: &mut Route<'a>) {
     }
 }
 
-/// Patterns stand one behind the other, with blanks between them.
+/// Whether one of the patterns, which blanks separate, matches the tag.
 pub fn matches_tag(patterns: &str, tag: &str) -> bool {
     let is_match = |pattern: &str| regex_of(pattern).is_some_and(|regex| regex.is_match(tag));
-    // `<filter>` alone takes all.
+    // `<filter>` without a pattern matches every tag.
     patterns.trim().is_empty() || patterns.split_whitespace().any(is_match)
 }
 
-/// The first of these patterns that this program can't read: Ruby's regular expressions know more than Rust's.
+/// The first pattern that Rust's regular expressions don't support; Ruby's have more features.
 pub fn unreadable(patterns: &str) -> Option<&str> {
     patterns.split_whitespace().find(|pattern| regex_of(pattern).is_none())
 }
 
-/// `*` is one part of a tag, `**` any number of them, `{a,b}` either; `/.../` is a regular expression.
+/// The regular expression of a pattern: `*` is one part of a tag, `**` any number of parts, `{a,b}` either, `/.../` a regular expression.
 fn regex_of(pattern: &str) -> Option<Regex> {
     if let Some(regex) = pattern.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')) {
         return Regex::new(regex).ok();

@@ -1,4 +1,4 @@
-//! The InfluxDB of an output: `[influx]`, and what a mapping has of its own.
+//! Migrates the InfluxDB of an output: `[influx]`, and the destination keys of a mapping.
 
 use super::syntax::Section;
 use super::text::Text;
@@ -7,7 +7,7 @@ use crate::parts::Parts;
 use crate::plugin::{Options, Setting};
 use configuration::draft::Table;
 
-/// The same for outputs that one bridge can write to.
+/// A text that is equal for outputs that one bridge can write to.
 pub fn identity(section: &Section) -> String {
     let names =
         ["host", "port", "use_ssl", "verify_ssl", "user", "password", "url", "org", "token", "verify_mode"];
@@ -101,7 +101,7 @@ fn v2(
                 let (place, why) = other.map_or((&section.place, "it is missing"), |setting| {
                     (
                         &setting.place,
-                        "placeholders are not known: each bucket has a [[mapping]] of its own topics",
+                        "the bridge has no placeholders: write a [[mapping]] for the topics of each bucket",
                     )
                 });
                 notes.add_to(influx, place.note(name, why));

@@ -1,4 +1,4 @@
-//! `<source>` of `kafka_group`, `kafka` and `rdkafka_group`: `[kafka]`, and what it says of records.
+//! Migrates `<source>` of `kafka_group`, `kafka` and `rdkafka_group` to `[kafka]`.
 
 use super::syntax::Section;
 use super::text::Text;
@@ -7,7 +7,7 @@ use crate::parts::{Extent, Parts, set_once, topic_pattern};
 use crate::plugin::{Options, Setting};
 use crate::{Note, Notes};
 
-/// One that reads Kafka.
+/// A source that reads Kafka.
 pub struct Source<'a> {
     pub section: &'a Section,
     pub topics: Vec<Topic>,
@@ -17,22 +17,22 @@ pub struct Source<'a> {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
-    /// As an entry of `topics`.
+    /// The entry of `topics`.
     pub entry: String,
-    /// The tag of its records, or one like it where the topic is a pattern.
+    /// The tag of its records; an example if the topic is a pattern.
     pub tag: String,
     pub is_pattern: bool,
 }
 
-/// What a source says of its records' times.
+/// The time options of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceTime {
     pub key: String,
-    /// None: a number of seconds, or what can't be said.
+    /// None for a number of seconds, or if there is no counterpart.
     pub format: Option<String>,
 }
 
-pub fn is_one(section: &Section) -> bool {
+pub fn reads_kafka(section: &Section) -> bool {
     section.name == "source" && matches!(section.plugin(), "kafka" | "kafka_group" | "rdkafka_group")
 }
 
@@ -68,7 +68,7 @@ impl<'a> Source<'a> {
         Ok(Topic { entry, tag, is_pattern: regex.is_some() })
     }
 
-    /// The tag of its records, as `measurement` writes it.
+    /// The tag of its records in the notation of `measurement`.
     pub fn tag(&self) -> String {
         format!("{}{{topic}}{}", self.prefix, self.suffix)
     }
@@ -77,7 +77,7 @@ impl<'a> Source<'a> {
         !self.prefix.is_empty() || !self.suffix.is_empty()
     }
 
-    /// `[kafka]` of a bridge that reads `topics`, and the key of the records' times where the source says it.
+    /// `[kafka]` of a bridge that reads `topics`, and the time key of the records if the source names one.
     pub fn parts(&self, topics: &[&str], notes: &mut Notes) -> (Parts, Option<SourceTime>) {
         let mut parts = Parts::default();
         let mut options = Options::new(self.section.plugin(), &self.section.options);
@@ -88,7 +88,7 @@ impl<'a> Source<'a> {
         security(&mut options, &mut parts, notes);
         if let Some(setting) = options.take("kafka_message_key") {
             let why = format!(
-                "the record's key becomes a tag here: key_tag = {:?} in [[mapping]]",
+                "the bridge makes the record's key a tag: key_tag = {:?} in [[mapping]]",
                 setting.value.text
             );
             notes.add(setting.place.note("kafka_message_key", why));
@@ -123,10 +123,10 @@ impl<'a> Source<'a> {
             parts.kafka.set_because(
                 "group_id",
                 group,
-                &["Fluentd's group: the bridge goes on where Fluentd committed last."],
+                &["Fluentd's group: the bridge continues after Fluentd's last commit."],
             );
         } else {
-            let why = "it reads without a group, so there is no place to go on from: the bridge makes the group \"kafka-influx-bridge\"";
+            let why = "it reads without a group, so the bridge can't continue where it stopped: it uses the new group \"kafka-influx-bridge\"";
             notes.add_to(&mut parts.kafka, self.section.place.note("@type", why));
         }
         if let Some(client) = text(options.take("client_id")).or_else(|| of_own(&["client.id"])) {
@@ -146,7 +146,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The bridge reads JSON only.
+    /// Notes parsers other than JSON.
     fn parsing(&self, notes: &mut Notes) {
         let format =
             self.section.option("format").filter(|_| self.section.children("parse").next().is_none());
@@ -157,7 +157,7 @@ impl<'a> Source<'a> {
             if !matches!(parse.plugin(), "json" | "") {
                 notes.add(parse.place.note("<parse>", not_json(parse.plugin())));
             }
-            let why = "this source takes no time from its parser: it has no effect";
+            let why = "this source ignores the time of its parser: it has no effect";
             let inert = ["time_key", "time_format", "time_type", "keep_time_key"];
             for setting in inert.iter().filter_map(|name| parse.option(name)) {
                 notes.add(setting.place.note(&setting.name, why));
@@ -169,7 +169,7 @@ impl<'a> Source<'a> {
             notes.add(section.place.note(&format!("<{}>", section.name), "it has no counterpart"));
         }
         for topic in self.section.children("topic") {
-            let why = "a partition or offset can't be chosen: the whole topic is read";
+            let why = "the bridge reads whole topics: it can't start at a partition or offset";
             notes.add(topic.place.note("<topic>", why));
         }
     }
@@ -179,7 +179,7 @@ fn split(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// A name that a pattern may match: what it begins with, and something more.
+/// An example of a name that the pattern matches: its beginning and some text.
 fn like(regex: &str) -> String {
     let mut name = String::new();
     let mut chars = regex.trim_start_matches("\\A").trim_start_matches('^').chars();
@@ -198,11 +198,11 @@ fn like(regex: &str) -> String {
 
 fn not_json(format: &str) -> String {
     format!(
-        "the bridge reads JSON, not {format:?}: have the producer write JSON, or leave these topics to Fluentd"
+        "the bridge reads JSON, not {format:?}: let the producer write JSON, or keep these topics in Fluentd"
     )
 }
 
-/// `kafka_configs` of `rdkafka_group` are properties of librdkafka already.
+/// Copies `kafka_configs` of `rdkafka_group`, which are properties of librdkafka.
 fn librdkafka(place: &Setting<Text>, own: &[(String, String)], parts: &mut Parts, notes: &mut Notes) {
     let protocol =
         own.iter().find(|(name, _)| name == "security.protocol").map(|(_, value)| value.to_lowercase());
@@ -267,7 +267,7 @@ fn security(options: &mut Options<'_, Text>, parts: &mut Parts, notes: &mut Note
         if let Some(setting) = options.take(name) {
             let files = setting.value.list();
             if files.len() > 1 {
-                notes.add(setting.place.note(name, "only the first file is taken: join them into one"));
+                notes.add(setting.place.note(name, "only the first file is used: join the files into one"));
             }
             if let Some(file) = files.into_iter().next() {
                 set_once(parts.tls(), key, file);
@@ -338,7 +338,7 @@ fn times(options: &mut Options<'_, Text>, notes: &mut Notes) -> Option<SourceTim
 
 fn notes_of_inert_format(format: Option<&Setting<Text>>, notes: &mut Notes) {
     let note = |setting: &Setting<Text>| -> Note {
-        let why = "it had no effect without `time_source record`: the points were dated otherwise";
+        let why = "it had no effect without `time_source record`: the points have another time";
         setting.place.note("time_format", why)
     };
     if let Some(setting) = format {
@@ -346,17 +346,17 @@ fn notes_of_inert_format(format: Option<&Setting<Text>>, notes: &mut Notes) {
     }
 }
 
-/// Fluentd warns of an option that no plugin asks for, and goes on.
+/// Fluentd only warns about an unknown option.
 pub const IGNORED: &str = ", so it had no effect";
 
-const COMMITS: &str = "the bridge commits by itself, only what InfluxDB has stored";
-const TUNING: &str = "it is not needed: the bridge fetches ahead by itself, within bounds of its own";
-const RETRIES: &str = "it is not needed: the bridge tries again for ever, and loses nothing meanwhile";
+const COMMITS: &str = "the bridge commits offsets of stored records only, by itself";
+const TUNING: &str = "it is not needed: the bridge bounds its own prefetch";
+const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("@id", ""),
     ("@label", ""),
-    ("@log_level", "here it is `level` of [log]"),
+    ("@log_level", "use `level` of [log]"),
     ("format", ""),
     ("message_key", ""),
     ("offset_commit_interval", COMMITS),
@@ -378,16 +378,13 @@ const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("retry_wait_seconds", RETRIES),
     ("disable_retry_limit", RETRIES),
     ("retry_limit", RETRIES),
-    ("get_kafka_client_log", "here it is level = \"debug\" of [log]"),
-    ("add_headers", "headers become tags here, by name: header_tags = [\"NAME\"] in [[mapping]]"),
-    ("add_offset_in_record", "here it is offset_field = \"offset\" in [[mapping]]"),
+    ("get_kafka_client_log", "use level = \"debug\" of [log]"),
+    ("add_headers", "the bridge makes headers tags by name: header_tags = [\"NAME\"] in [[mapping]]"),
+    ("add_offset_in_record", "use offset_field = \"offset\" in [[mapping]]"),
     ("offset_zookeeper", "offsets are kept in Kafka"),
     ("offset_zk_root_node", "offsets are kept in Kafka"),
-    ("partition", "a partition can't be chosen: the whole topic is read"),
+    ("partition", "the bridge reads whole topics, not single partitions"),
     ("tag", "it had no effect: the tag is the topic"),
-    ("tag_source", "the name of a point is the topic here, or a key of the record: name_key in [[mapping]]"),
-    (
-        "record_tag_key",
-        "the name of a point is the topic here, or a key of the record: name_key in [[mapping]]",
-    ),
+    ("tag_source", "the measurement is the topic, or a key of the record: name_key in [[mapping]]"),
+    ("record_tag_key", "the measurement is the topic, or a key of the record: name_key in [[mapping]]"),
 ];

@@ -1,24 +1,24 @@
-//! The file format of Fluentd: sections in sections, and options, one a line.
+//! Reads the file format of Fluentd: nested sections with one option per line.
 
 use super::text::{self, Text};
 use crate::plugin::{Place, Setting};
 use std::rc::Rc;
 
-/// Deeper than any configuration; so that what walks through it needs little stack.
+/// Deeper than any real configuration; bounds the stack of recursive functions.
 pub const DEPTH_MAX: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// `source`, `match`, ...
+    /// `source`, `match` and so on.
     pub name: String,
-    /// What stands behind the name: the pattern of tags, a label.
+    /// The text after the name: a pattern of tags, or a label.
     pub argument: String,
     pub place: Place,
     pub options: Vec<Setting<Text>>,
     pub sections: Vec<Section>,
 }
 
-/// Where a file can't be read, and why. Fluentd refuses it too.
+/// The line and reason of a syntax error. Fluentd refuses such a file too.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SyntaxError {
     pub line: usize,
@@ -31,12 +31,12 @@ impl Section {
         Self { name, argument, place, options: Vec::new(), sections: Vec::new() }
     }
 
-    /// The last option of this name.
+    /// The last option with this name.
     pub fn option(&self, name: &str) -> Option<&Setting<Text>> {
         self.options.iter().rev().find(|option| option.name == name)
     }
 
-    /// The plugin: `@type`, in old files `type`.
+    /// The plugin's name: `@type`, in old files `type`.
     pub fn plugin(&self) -> &str {
         let kind = self.option("@type").or_else(|| self.option("type"));
         kind.map_or("", |option| option.value.text.as_str())
@@ -47,10 +47,10 @@ impl Section {
     }
 }
 
-/// The whole file as a section without a name.
+/// Parses a file into a section without a name.
 ///
 /// # Errors
-/// Where a section is not closed, or closed by another's end, or a quote or bracket is left open.
+/// A section is not closed or closed by the end of another one, or a quote or bracket is left open.
 pub fn parse(file: &Rc<str>, text: &str) -> Result<Section, SyntaxError> {
     let place = |line| Place { file: Rc::clone(file), line };
     let mut open = vec![Section::new("", "", place(1))];
@@ -75,10 +75,10 @@ pub fn parse(file: &Rc<str>, text: &str) -> Result<Section, SyntaxError> {
         } else if let Some(header) = trimmed.strip_prefix('<') {
             reader.skip(line);
             let Some((name, argument)) = header_of(header) else {
-                return error("a section begins as in <match pattern>".to_owned());
+                return error("a section begins like <match pattern>".to_owned());
             };
             if open.len() > DEPTH_MAX {
-                return error(format!("more than {DEPTH_MAX} sections in each other"));
+                return error(format!("more than {DEPTH_MAX} nested sections"));
             }
             open.push(Section::new(name, &argument, place(number)));
         } else {
@@ -97,9 +97,9 @@ pub fn parse(file: &Rc<str>, text: &str) -> Result<Section, SyntaxError> {
     }
 }
 
-/// Name and argument of `match a.** >`, without the first bracket.
+/// Name and argument of a header such as `match a.** >`, without the first bracket.
 fn header_of(header: &str) -> Option<(&str, String)> {
-    // What follows the bracket is a comment.
+    // The text after the bracket is a comment.
     let inside = header.rfind('>').and_then(|end| header.get(..end))?;
     let (name, argument) = inside.split_once([' ', '\t']).unwrap_or((inside, ""));
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
@@ -111,26 +111,26 @@ fn header_of(header: &str) -> Option<(&str, String)> {
     is_name.then_some((name, argument))
 }
 
-/// The text that is not read yet, and the number of the line that was given last.
+/// The unread text, and the number of the line that was returned last.
 struct Reader<'a> {
     text: &'a str,
     line: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// The next line, which stays in the text: a value may go on behind its end.
+    /// The next line, which stays in the text because a value may continue after it.
     fn next_line(&mut self) -> Option<&'a str> {
         let line = self.text.split_inclusive('\n').next()?;
         self.line += 1;
         Some(line)
     }
 
-    /// Past `read`, the beginning of the text.
+    /// Skips `read`, the beginning of the text.
     fn skip(&mut self, read: &str) {
         self.text = self.text.get(read.len()..).unwrap_or_default();
     }
 
-    /// Name and value of the option that begins with this line, which may have more lines.
+    /// Name and value of the option that begins on this line and may have more lines.
     fn option(&mut self, line: &str) -> Result<(String, Text), SyntaxError> {
         let begun = self.line;
         let indent = line.len() - line.trim_start().len();
@@ -146,10 +146,10 @@ impl<'a> Reader<'a> {
             _ => Some((text::unquoted(line.get(value_at..).unwrap_or_default()), "")),
         };
         let Some((value_read, rest)) = read else {
-            return Err(SyntaxError { line: begun, why: "what begins here is not closed".to_owned() });
+            return Err(SyntaxError { line: begun, why: "this is not closed".to_owned() });
         };
         if value.starts_with(['"', '\'', '[', '{']) {
-            // What follows on the line is a comment.
+            // The rest of the line is a comment.
             let rest_of_line = rest.split_inclusive('\n').next().unwrap_or_default();
             let end = self.text.len() - rest.len() + rest_of_line.len();
             let read = self.text.get(..end).unwrap_or(self.text);

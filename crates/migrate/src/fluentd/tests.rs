@@ -7,7 +7,7 @@ fn read(text: &str) -> Section {
     parse(&"f".into(), text).unwrap()
 }
 
-/// The one option of a file, as bridge.toml would have it.
+/// The only option of a file in the notation of bridge.toml.
 fn value(text: &str) -> String {
     let root = read(&format!("key {text}\nnext 1\n"));
     assert_eq!(root.options.len(), 2, "{text}: {root:?}");
@@ -82,11 +82,11 @@ fn says_where_a_file_can_not_be_read() {
     f("\na \"b\nc\n", 2, "not closed");
     f("a [1,\n", 1, "not closed");
     f("a \"#{b\n\"", 1, "not closed");
-    f(&"<a>\n".repeat(1000), DEPTH_MAX + 1, "sections in each other");
+    f(&"<a>\n".repeat(1000), DEPTH_MAX + 1, "nested sections");
 }
 
 #[test]
-fn cases_become_what_they_became() {
+fn golden_files_are_up_to_date() {
     golden::check("fluentd", "fluent.conf");
 }
 
@@ -116,7 +116,7 @@ fn damaged_files_do_no_harm() {
     golden::damage("fluentd", "fluent.conf", &pieces);
 }
 
-/// The points of the example are those that Fluentd stored, as its README says.
+/// The README of the example has the points that Fluentd stored.
 #[test]
 fn the_example_of_a_fluentd_user_gives_its_points() {
     let case = golden::folder("fluentd").join("broker-metrics");
@@ -144,7 +144,7 @@ fn without_kafka_there_is_nothing_to_migrate() {
     let MigrateError::Nothing { why, notes, .. } = error else { panic!("{error}") };
     assert!(why.contains("kafka_group"), "{why}");
     assert!(
-        notes[0].to_string().starts_with("td.conf:1: <source>: @type tail is not read from Kafka"),
+        notes[0].to_string().starts_with("td.conf:1: <source>: @type tail does not read Kafka"),
         "{notes:?}"
     );
     let error = of_text("td.conf", "<source>\n@type kafka_group\n").unwrap_err();
@@ -157,5 +157,5 @@ fn a_pattern_that_can_not_be_read_is_noted() {
         <filter /^(?!a)t$/>\n@type stdout\n</filter>\n<match **>\n@type influxdb\nhost h\ndbname d\n</match>\n";
     let migration = of_text("td.conf", text).unwrap();
     let notes: Vec<String> = migration.notes.iter().map(ToString::to_string).collect();
-    assert!(notes.iter().any(|note| note.contains("/^(?!a)t$/ is no regular expression")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("/^(?!a)t$/ is not a regular expression")), "{notes:?}");
 }

@@ -1,13 +1,13 @@
-//! Values of Fluentd as values of bridge.toml: quotes, and the Ruby in them that reads variables and files.
+//! Turns values of Fluentd into values of bridge.toml: quotes, and Ruby code that reads variables and files.
 
 use crate::parts::{is_variable, literal};
 use serde_json::Value;
 
-/// A value, ready for bridge.toml: `${NAME}` is a variable, every other "$" stands for itself.
+/// A value in the notation of bridge.toml: `${NAME}` is a variable, every other "$" is escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
     pub text: String,
-    /// Ruby that has no counterpart; its place in the text is `${FILL_IN}`.
+    /// Ruby code without a counterpart; the text has `${FILL_IN}` instead.
     pub ruby: Option<String>,
 }
 
@@ -23,14 +23,14 @@ impl Text {
 
     pub fn flag(&self) -> Option<bool> {
         match self.text.as_str() {
-            // An option without a value is switched on.
+            // An option without a value means true.
             "true" | "yes" | "" => Some(true),
             "false" | "no" => Some(false),
             _ => None,
         }
     }
 
-    /// `a,b` and `["a","b"]`.
+    /// The list `a,b` or `["a","b"]`.
     pub fn list(&self) -> Vec<String> {
         let plain = |value: &Value| match value {
             Value::String(text) => text.clone(),
@@ -43,14 +43,14 @@ impl Text {
         parts.map(str::to_owned).collect()
     }
 
-    /// `{"a":"b"}` and `a:b,c:d`.
+    /// The pairs `{"a":"b"}` or `a:b,c:d`.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         match serde_json::from_str(&self.text) {
             Ok(Value::Object(values)) => {
                 values.iter().map(|(key, value)| (key.clone(), plain(value))).collect()
             }
-            // Damaged, or not what the option wants.
+            // This is damaged, or of another kind.
             _ if self.text.starts_with('{') => Vec::new(),
             _ => {
                 let pairs = self.text.split(',').filter_map(|pair| pair.split_once(':'));
@@ -59,7 +59,7 @@ impl Text {
         }
     }
 
-    /// `10`, `10s`, `1m`, `0.5h`.
+    /// The duration `10`, `10s`, `1m` or `0.5h`, in seconds.
     pub fn seconds(&self) -> Option<f64> {
         let (number, unit) = match self.text.chars().last()? {
             's' => (self.text.strip_suffix('s')?, 1.0),
@@ -72,7 +72,7 @@ impl Text {
     }
 }
 
-/// What follows the opening quote, up to the closing one; and what comes behind that.
+/// Reads from after the opening quote to the closing one, and returns the rest too.
 pub fn double_quoted(text: &str) -> Option<(Text, &str)> {
     let mut out = Text::default();
     let mut plain = String::new();
@@ -103,7 +103,7 @@ pub fn double_quoted(text: &str) -> Option<(Text, &str)> {
     }
 }
 
-/// A backslash before the end of a line joins it with the next.
+/// The character of an escape. A backslash before a line break joins the lines.
 fn unescaped(c: char) -> Option<char> {
     match c {
         'n' => Some('\n'),
@@ -117,7 +117,7 @@ fn unescaped(c: char) -> Option<char> {
     }
 }
 
-/// As [`double_quoted`]; only the quote and the backslash are escaped.
+/// Like [`double_quoted`], but only the quote and the backslash are escaped.
 pub fn single_quoted(text: &str) -> Option<(Text, &str)> {
     let mut plain = String::new();
     let mut chars = text.chars();
@@ -133,7 +133,7 @@ pub fn single_quoted(text: &str) -> Option<(Text, &str)> {
     }
 }
 
-/// Up to the end of the line or a comment.
+/// Reads up to the end of the line or a comment.
 pub fn unquoted(line: &str) -> Text {
     let mut out = Text::default();
     let mut rest = line.trim_end();
@@ -157,7 +157,7 @@ pub fn unquoted(line: &str) -> Text {
     out
 }
 
-/// An array or an object of JSON, as compact JSON. Lines of it may end in a comment.
+/// Reads a JSON array or object whose lines may end in a comment, and returns compact JSON.
 pub fn json(text: &str) -> Option<(Text, &str)> {
     let mut out = Text::default();
     let mut depth = 0_usize;
@@ -191,7 +191,7 @@ pub fn json(text: &str) -> Option<(Text, &str)> {
     }
 }
 
-/// The code of `{code}` and what follows; quotes in it may hold braces.
+/// Reads Ruby code up to its closing brace, and returns the rest too. Quotes in it may contain braces.
 fn ruby(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix('{')?;
     let mut depth = 1_usize;
@@ -202,7 +202,7 @@ fn ruby(text: &str) -> Option<(&str, &str)> {
             ('"' | '\'', None) => quote = Some(c),
             ('{', None) => depth += 1,
             ('}', None) => depth -= 1,
-            // Nothing that is read here has more than one line.
+            // The code has one line only.
             ('\n', None) => return None,
             _ => {}
         }
@@ -213,7 +213,7 @@ fn ruby(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// What usual pieces of Ruby give, in the words of bridge.toml.
+/// Translates common Ruby expressions into the notation of bridge.toml.
 fn evaluated(code: &str) -> Option<String> {
     let code = code.trim();
     match code {
@@ -252,7 +252,7 @@ fn evaluated(code: &str) -> Option<String> {
     }
 }
 
-/// The inside of a quoted string of Ruby without escapes.
+/// The content of a quoted Ruby string without escapes.
 fn string(text: &str) -> Option<&str> {
     let text = text.trim();
     let inside = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);

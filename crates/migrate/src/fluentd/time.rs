@@ -1,9 +1,11 @@
-//! Time formats of Ruby as those of bridge.toml.
+//! Translates time formats of Ruby.
 
 use mapping::TimeFormat;
 
+/// The time format of bridge.toml.
+///
 /// # Errors
-/// Why there is none.
+/// The reason why the format has no counterpart.
 pub fn format(ruby: &str) -> Result<String, String> {
     let pattern = match ruby {
         "%iso8601" => "rfc3339".to_owned(),
@@ -13,7 +15,7 @@ pub fn format(ruby: &str) -> Result<String, String> {
             let pattern = ["%N", "%L", "%3N", "%6N", "%9N"].iter().fold(ruby.to_owned(), |pattern, part| {
                 pattern.replace(&format!(".{part}"), "%.f").replace(part, "%f")
             });
-            // Ruby's %z takes an offset with and without a colon, and "Z".
+            // Ruby's %z accepts "Z" and offsets with and without a colon.
             if pattern.ends_with("%S%z") && pattern.contains("%dT%H") || pattern.starts_with("%FT%T%") {
                 "rfc3339".to_owned()
             } else {
@@ -27,7 +29,7 @@ pub fn format(ruby: &str) -> Result<String, String> {
     }
 }
 
-/// Numbers in the unit of `time_precision`.
+/// The time format of numbers in the unit of `time_precision`.
 pub fn of_precision(precision: &str) -> Option<&'static str> {
     match precision {
         "s" => Some("unix"),
@@ -38,7 +40,7 @@ pub fn of_precision(precision: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether the text itself says which zone it is of.
+/// Whether times in this format contain their zone.
 pub fn has_zone(format: &str) -> bool {
     format.starts_with("unix") || format.contains("%z") || format.contains("%:z")
 }

@@ -1,9 +1,9 @@
-//! Conditions of which it is known beforehand whether they are met: those on an input's `type` and topics.
+//! Evaluates conditions on an input's `type` and topics, which are known before any event.
 
 use super::names::{self, OfKafka};
 use super::syntax::{Condition, Plugin};
 
-/// What is the same for all events of an input.
+/// Fields that are the same in all events of an input.
 #[derive(Debug, Default)]
 pub struct Known {
     kind: Option<String>,
@@ -21,7 +21,7 @@ impl Known {
         }
     }
 
-    /// Whether a plugin works on the events of the input; none: it depends on each.
+    /// Whether a plugin applies to the events of the input; None if it depends on the event.
     pub fn reaches(&self, plugin: &Plugin) -> Option<bool> {
         let met = plugin.conditions.iter().map(|condition| self.is_met(condition));
         all(met)
@@ -33,7 +33,7 @@ impl Known {
         all(unmet.chain(met))
     }
 
-    /// Comparisons of one field with one string.
+    /// Evaluates comparisons of one field with one string.
     fn is_true(&self, text: &str) -> Option<bool> {
         let (field, wanted, is_equal) = match (text.split_once("=="), text.split_once("!=")) {
             (Some((field, wanted)), None) => (field, wanted, true),
@@ -65,7 +65,7 @@ impl Known {
     }
 }
 
-/// False if one is, true if all are.
+/// False if one result is false, true if all are true, else None.
 fn all(results: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut all = Some(true);
     for result in results {

@@ -1,4 +1,4 @@
-//! Filters: what of them a mapping can say.
+//! Migrates filters as far as a mapping has counterparts.
 
 use super::conditions::Known;
 use super::names::{self, OfKafka};
@@ -7,24 +7,24 @@ use super::{REFUSED, joda};
 use crate::Notes;
 use crate::plugin::{Options, Place, Setting};
 
-/// What the filters do to events.
+/// The effects of the filters on events.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// `json` reads the text of the record.
+    /// The filter `json` parses the text of the record.
     pub reads_json: bool,
-    /// Under which key it puts what it reads.
+    /// The key for the result of that filter.
     pub target: Option<String>,
-    /// A record's flattened key, and its last name.
+    /// Flattened keys of the record and their final names.
     pub renamed: Vec<(String, String)>,
-    /// Keys of the record whose quoted numbers become numbers.
+    /// Keys of the record whose strings become numbers.
     pub numbers: Vec<String>,
-    /// Keys of the record, by what they become.
+    /// Keys of the record that become floats.
     pub as_floats: Vec<String>,
-    /// Fields with one value in every event.
+    /// Fields with the same value in every event.
     pub constants: Vec<(String, String, Place)>,
-    /// Fields that hold what Kafka says of a record.
+    /// Fields with metadata of Kafka.
     pub of_kafka: Vec<(String, OfKafka)>,
-    /// Keys of the record.
+    /// Keys of the record that are removed.
     pub removed: Vec<String>,
     pub time: Option<Time>,
 }
@@ -38,7 +38,7 @@ pub struct Time {
 }
 
 impl Changes {
-    /// The record's key behind a field's name, as it is at this place among the filters.
+    /// The record's key of a field, after the renames of the filters so far.
     pub fn original(&self, reference: &str) -> String {
         let name = names::key(reference);
         if let Some((from, _)) = self.renamed.iter().find(|(_, to)| *to == name) {
@@ -56,7 +56,7 @@ impl Changes {
     }
 }
 
-/// `known` decides which of them work on every record; a condition on others is said.
+/// Reads the filters. `known` decides which apply to every record; other conditions are noted.
 pub fn read(plugins: &[&Plugin], known: &Known, notes: &mut Notes) -> Changes {
     let mut changes = Changes::default();
     for filter in plugins.iter().filter(|plugin| plugin.section == "filter") {
@@ -79,19 +79,21 @@ pub fn read(plugins: &[&Plugin], known: &Known, notes: &mut Notes) -> Changes {
 
 fn without_counterpart(filter: &str) -> String {
     let instead = match filter {
-        "grok" | "dissect" | "kv" | "csv" | "xml" => "text is not taken apart: have the producer write JSON",
-        "drop" | "throttle" => "the bridge takes every record of a topic, it filters none by value",
+        "grok" | "dissect" | "kv" | "csv" | "xml" => {
+            "the bridge does not parse text: let the producer write JSON"
+        }
+        "drop" | "throttle" => "the bridge maps every record of a topic and does not filter by value",
         "split" => {
             "`query` of [[mapping]] makes a point of each object of an array, as in query = \"$.items[*]\""
         }
-        "prune" => "`include` and `exclude` of [[mapping]] say which fields stay",
+        "prune" => "`include` and `exclude` of [[mapping]] select fields",
         "ruby" => "the bridge runs no code",
         "geoip" | "translate" | "dns" | "useragent" | "elasticsearch" | "jdbc_streaming" | "memcached" => {
-            "nothing is looked up"
+            "the bridge does not look up values"
         }
-        "aggregate" | "metrics" => "the bridge does not aggregate: InfluxDB's tasks do",
-        "fingerprint" | "uuid" => "points need no identifiers: the same record is the same point again",
-        _ => "records are mapped, not transformed",
+        "aggregate" | "metrics" => "the bridge does not aggregate: use tasks of InfluxDB",
+        "fingerprint" | "uuid" => "points need no identifiers: the same record always becomes the same point",
+        _ => "the bridge maps records and does not transform them",
     };
     format!("it has no counterpart: {instead}")
 }
@@ -103,7 +105,7 @@ fn json(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes
         changes.reads_json = true;
         changes.target = target.map(names::key);
     } else {
-        let why = "JSON in a string of the record is not read: have the producer write it as it is";
+        let why = "the bridge does not parse JSON in a string of the record: let the producer write it without quotes";
         notes.add(filter.place.note("json", why));
     }
 }
@@ -115,7 +117,7 @@ fn date(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes
     let list = setting.value.list();
     let [field, formats @ ..] = &list[..] else { return };
     if target.is_some_and(|target| names::key(target) != "@timestamp") {
-        let why = "only the point's time is read; other times stay as they are written";
+        let why = "only the time of the point is parsed; other times stay text";
         notes.add(filter.place.note("date", why));
         return;
     }
@@ -123,7 +125,7 @@ fn date(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes
         notes.add(
             setting
                 .place
-                .note("match", "a mapping has one time_format: the first that can be migrated is taken"),
+                .note("match", "a mapping has one time_format: the first with a counterpart is used"),
         );
     }
     let tried: Vec<_> = formats.iter().map(|format| joda::format(format)).collect();
@@ -135,7 +137,7 @@ fn date(filter: &Plugin, options: &mut Options<'_, Value>, changes: &mut Changes
 }
 
 fn mutate(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
-    // Logstash's own order, not that of the file.
+    // Logstash applies the options in this order, not in that of the file.
     for setting in options.take_all("rename") {
         for (from, to) in texts_of(setting, notes) {
             changes.rename(from, to);
@@ -147,7 +149,7 @@ fn mutate(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut N
         }
     }
     for (name, why) in [
-        ("coerce", "a missing value is not filled in"),
+        ("coerce", "the bridge does not fill in missing values"),
         ("update", COMPUTED),
         ("replace", COMPUTED),
         ("gsub", COMPUTED),
@@ -158,7 +160,7 @@ fn mutate(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut N
         ("split", COMPUTED),
         ("join", COMPUTED),
         ("merge", COMPUTED),
-        ("copy", "a key becomes one tag or field; a record's key can't become two"),
+        ("copy", "a key becomes only one tag or field"),
     ] {
         for setting in options.take_all(name) {
             notes.add(setting.place.note(name, why));
@@ -166,7 +168,7 @@ fn mutate(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut N
     }
 }
 
-const COMPUTED: &str = "values are not changed: have the producer write them so";
+const COMPUTED: &str = "the bridge does not change values: let the producer do so";
 
 fn convert(name: &str, kind: &str, setting: &Setting<Value>, changes: &mut Changes, notes: &mut Notes) {
     let key = changes.original(name);
@@ -177,23 +179,23 @@ fn convert(name: &str, kind: &str, setting: &Setting<Value>, changes: &mut Chang
             changes.as_floats.push(key);
         }
         _ => {
-            let why = format!("{name} does not become a {kind}: it is stored as the record has it");
+            let why = format!("{name} does not become a {kind}: the value of the record is stored");
             notes.add(setting.place.note("convert", why));
         }
     }
 }
 
-/// The pairs of an option; a note names those that hold more than a text.
+/// The pairs of an option whose values are strings; the others are noted.
 pub fn texts_of<'s>(setting: &'s Setting<Value>, notes: &mut Notes) -> Vec<(&'s str, &'s str)> {
     let (texts, others) = setting.value.text_pairs();
     for name in others {
-        let why = format!("{name} has a list or a hash, where one text is migrated");
+        let why = format!("{name} has a list or a hash, but only a string can be migrated");
         notes.add(setting.place.note(&setting.name, why));
     }
     texts
 }
 
-/// What every filter may do beside.
+/// Reads the options that every filter has.
 fn common(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut Notes) {
     for setting in options.take_all("add_field") {
         for (name, text) in texts_of(setting, notes) {
@@ -204,7 +206,7 @@ fn common(options: &mut Options<'_, Value>, changes: &mut Changes, notes: &mut N
                     changes.constants.push((names::key(name), text.to_owned(), setting.place.clone()));
                 }
                 None => {
-                    notes.add(setting.place.note("add_field", "a field can't be put together from others"));
+                    notes.add(setting.place.note("add_field", "a field can't be composed of others"));
                 }
             }
         }
@@ -223,12 +225,9 @@ const KNOWN: &[(&str, &str)] = &[
     ("id", ""),
     ("enable_metric", ""),
     ("periodic_flush", ""),
-    ("locale", "names of months and days are read in English"),
-    (
-        "skip_on_invalid_json",
-        "a record that is not JSON is rejected alone, counted, and kept as a dead letter",
-    ),
-    ("tag_on_failure", "a record that can't be read is rejected alone, counted, and kept as a dead letter"),
-    ("add_tag", "events are not marked"),
-    ("remove_tag", "events are not marked"),
+    ("locale", "names of months and days must be English"),
+    ("skip_on_invalid_json", "a record that is not JSON is rejected, counted, and kept as a dead letter"),
+    ("tag_on_failure", "a record that can't be read is rejected, counted, and kept as a dead letter"),
+    ("add_tag", "the bridge does not mark records"),
+    ("remove_tag", "the bridge does not mark records"),
 ];

@@ -1,4 +1,4 @@
-//! The output `influxdb`: a `[[mapping]]` and `[influx]`.
+//! Migrates the output `influxdb` to a `[[mapping]]` and `[influx]`.
 
 use super::filters::Changes;
 use super::names::{self, OfKafka};
@@ -51,10 +51,10 @@ fn measurement(options: &mut Options<'_, Value>, table: &mut Table, changes: &Ch
     match (names::reference(&text), setting) {
         (Some(reference), _) => {
             table.set("name_key", changes.original(reference));
-            table.set_because("measurement", "logstash", &["Where the record has no such key."]);
+            table.set_because("measurement", "logstash", &["For records without that key."]);
         }
         (None, Some(setting)) if !names::is_fixed(&text) => {
-            let why = "it can't be put together from parts of the record: `measurement` knows {topic}, and `name_key` one key";
+            let why = "it can't be composed of parts of the record: `measurement` supports {topic}, and `name_key` one key";
             notes.add_to(table, setting.place.note("measurement", why));
         }
         _ => {
@@ -67,7 +67,7 @@ fn globs<'a>(keys: impl IntoIterator<Item = &'a String>) -> Vec<String> {
     keys.into_iter().map(|key| exact_glob(key)).collect()
 }
 
-/// All fields of an event are stored.
+/// Migrates an output that stores all fields of an event.
 fn event_fields(
     tags: &[String],
     excluded: Option<&Setting<Value>>,
@@ -81,7 +81,7 @@ fn event_fields(
         .set_because(
             "integers",
             "int",
-            &["As Logstash stored them. A field that is sometimes 5 and sometimes 5.5 wants \"float\", in a new measurement."],
+            &["Logstash stored integers. A field that is sometimes 5 and sometimes 5.5 needs \"float\", in a new measurement."],
         );
     let standard = || ["@timestamp", "@version", "sequence", "message", "type"].map(str::to_owned).to_vec();
     let listed =
@@ -95,7 +95,7 @@ fn event_fields(
     changes.removed.clear();
 }
 
-/// Only what is listed is stored, as text where nothing else is said.
+/// Migrates an output that stores only the listed fields, as text unless they are coerced.
 fn data_points(
     points: &Setting<Value>,
     tags: &[String],
@@ -114,7 +114,7 @@ fn data_points(
             if names::is_fixed(text) {
                 changes.constants.push((name.to_owned(), text.to_owned(), points.place.clone()));
             } else {
-                let why = format!("{name} can't be put together from parts of the record");
+                let why = format!("{name} can't be composed of parts of the record");
                 notes.add(points.place.note("data_points", why));
             }
             continue;
@@ -146,7 +146,7 @@ fn data_points(
             included.push(key);
         }
     }
-    // Names that are not among the fields are of no use here.
+    // Tags that are not among the fields have no effect.
     let used: Vec<&String> = tag_keys.iter().chain(&included).collect();
     changes.renamed.retain(|(from, _)| used.contains(&from));
     mapping::tags(tags, &tag_keys, table, changes);
@@ -157,14 +157,14 @@ fn data_points(
         table.set_because(
             "string_fields",
             globs(&texts),
-            &["Logstash stored these as text, numbers too. Here numbers are numbers: a field that is text by now takes none,",
-              "so begin a new measurement where they are."],
+            &["Logstash stored these as text, also numbers. The bridge stores numbers, which InfluxDB refuses in an existing text field:",
+              "start a new measurement for records with numbers."],
         );
     }
     changes.removed.clear();
 }
 
-/// Whether it is a field that a filter filled with what Kafka says; then it is there under its last name.
+/// Whether a filter filled the field with metadata of Kafka; the field is then renamed.
 fn is_of_kafka(name: &str, reference: &str, changes: &mut Changes) -> bool {
     let key = names::key(reference);
     match changes.of_kafka.iter_mut().find(|(known, _)| *known == key) {
@@ -193,7 +193,7 @@ fn time_of(
         "u" => "unix_us",
         "n" => "unix_ns",
         other => {
-            let why = format!("numbers of the unit {other:?} can't be read as times");
+            let why = format!("times can't have the unit {other:?}");
             notes.add(points.place.note("time_precision", why));
             return;
         }
@@ -202,7 +202,7 @@ fn time_of(
     changes.time = Some(super::filters::Time { key, format: Some(format.to_owned()), zone: None });
 }
 
-/// One setting holds for all integers of a mapping.
+/// Migrates `coerce_values`. A mapping has one setting for all integers.
 fn coerce(
     coerced: Option<&Setting<Value>>,
     by_event: bool,
@@ -223,7 +223,7 @@ fn coerce(
     if !by_event && integers > 0 && floats == 0 {
         table.set("integers", "int");
     } else if (integers > 0 || by_event) && floats > 0 {
-        let why = "one setting holds for all whole numbers of a mapping: `integers`; a mapping of its own topics can have another";
+        let why = "`integers` applies to all whole numbers of a mapping; use a separate [[mapping]] for topics that need another value";
         notes.add_to(table, setting.place.note("coerce_values", why));
     }
 }
@@ -243,7 +243,8 @@ fn server(options: &mut Options<'_, Value>, table: &mut Table, parts: &mut Parts
             parts.influx.set("database", name);
         }
         Some((setting, _)) => {
-            let why = "a record can't choose its database: each database has a [[mapping]] of its own topics";
+            let why =
+                "a record can't choose its database: write a [[mapping]] for the topics of each database";
             notes.add_to(table, setting.place.note("db", why));
             parts.influx.set("database", "${INFLUX_DATABASE}");
             parts.fill_in.push("influx.database: write it, or set INFLUX_DATABASE".to_owned());
@@ -263,23 +264,18 @@ fn server(options: &mut Options<'_, Value>, table: &mut Table, parts: &mut Parts
         parts.influx.set("password", secret);
     }
     if is_tls {
-        let lines = [
-            "Logstash trusted any certificate. Where it is a private one, name it by ca_file, or, for a test:",
-        ];
+        let lines = ["Logstash trusted any certificate. Set ca_file for a private one or, for a test:"];
         parts.influx_tls().suggest("verify", false, &lines);
     }
 }
 
-const RETRIES: &str = "it is not needed: the bridge tries again for ever, and loses nothing meanwhile";
+const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("id", ""),
     ("enable_metric", ""),
     ("codec", ""),
-    (
-        "workers",
-        "it is not needed: a destination has one write at a time, and a bridge with one outruns an InfluxDB",
-    ),
+    ("workers", "it is not needed: one write at a time per destination is faster than an InfluxDB"),
     ("flush_size", "a write has up to lines_max = 5000 lines of [batch]"),
     ("initial_delay", RETRIES),
     ("max_retries", RETRIES),

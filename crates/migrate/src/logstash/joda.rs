@@ -1,9 +1,11 @@
-//! Time formats of Logstash's `date` as those of bridge.toml.
+//! Translates time formats of Logstash's `date`.
 
 use mapping::TimeFormat;
 
+/// The time format of bridge.toml.
+///
 /// # Errors
-/// Why there is none.
+/// The reason why the format has no counterpart.
 pub fn format(text: &str) -> Result<String, String> {
     let pattern = match text {
         "UNIX" => "unix".to_owned(),
@@ -18,14 +20,14 @@ pub fn format(text: &str) -> Result<String, String> {
     }
 }
 
-/// Letters mean parts of a time, and how many of them how it is written; quoted text stands for itself.
+/// Translates a pattern: a letter is a part of the time, repeated for its width; quoted text is literal.
 fn pattern(text: &str) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         if let Some(after) = rest.strip_prefix('\'') {
             let (quoted, behind) = after.split_once('\'').ok_or("a quote is not closed")?;
-            // Two quotes are one.
+            // Two quotes are a literal quote.
             out.push_str(&if quoted.is_empty() { "'".to_owned() } else { quoted.replace('%', "%%") });
             rest = behind;
         } else if c.is_ascii_alphabetic() {

@@ -1,16 +1,16 @@
-//! The input `kafka`: `[kafka]`, and how its records are written.
+//! Migrates the input `kafka` to `[kafka]`.
 
 use super::syntax::{Plugin, Value};
 use crate::Notes;
 use crate::parts::{Extent, Parts, topic_pattern};
 use crate::plugin::{Options, Place, Setting};
 
-/// What an input says of records.
+/// The options of an input that concern its records.
 pub struct Records {
-    /// None: text that only a filter can make JSON of.
+    /// None for plain text, which only a filter can turn into JSON.
     pub format: Option<&'static str>,
     pub codec_place: Place,
-    /// Fields with one value in every event: name and value.
+    /// Fields with the same value in every event.
     pub constants: Vec<(String, String, Place)>,
 }
 
@@ -27,7 +27,7 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
     parts.kafka.set_because(
         "group_id",
         text(options.take("group_id")).unwrap_or_else(|| "logstash".to_owned()),
-        &["Logstash's group: the bridge goes on where Logstash committed last."],
+        &["Logstash's group: the bridge continues after Logstash's last commit."],
     );
     if let Some(client) = text(options.take("client_id")) {
         parts.kafka.set("client_id", client);
@@ -38,7 +38,7 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
         None => parts.kafka.suggest(
             "offset_reset",
             "latest",
-            &["Logstash's default for partitions of which nothing is committed; the bridge's, \"earliest\", misses none."],
+            &["Logstash's default without a committed offset. The bridge's default, \"earliest\", misses no records."],
         ),
     };
     if let Some(instance) = text(options.take("group_instance_id")) {
@@ -48,14 +48,13 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
         match setting.value.text().and_then(|text| text.parse::<i64>().ok()) {
             Some(threads) if threads > 1 => {
                 let line = format!(
-                    "Logstash had {threads} threads. One consumer outruns an InfluxDB; more only if one core is not enough."
+                    "Logstash had {threads} threads. One consumer is faster than an InfluxDB; raise it only if one core is not enough."
                 );
                 parts.kafka.suggest("consumers", threads.min(64), &[&line]);
             }
             Some(_) => {}
             None => {
-                let why =
-                    "it is no number: one consumer outruns an InfluxDB, and `kafka.consumers` takes more";
+                let why = "it is not a number: one consumer is faster than an InfluxDB; `kafka.consumers` sets more";
                 notes.add(setting.place.note("consumer_threads", why));
             }
         }
@@ -74,7 +73,7 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
 fn topics(options: &mut Options<'_, Value>, parts: &mut Parts, notes: &mut Notes) {
     let named = options.take("topics");
     if let Some(setting) = options.take("topics_pattern") {
-        // A list of patterns is no pattern, and the empty text is refused as one.
+        // A list gives the empty text, which is refused as a pattern.
         match topic_pattern(&setting.value.text().unwrap_or_default().replace("$$", "$"), Extent::Whole) {
             Ok(pattern) => {
                 parts.kafka.set("topics", vec![pattern]);
@@ -95,7 +94,7 @@ fn records(options: &mut Options<'_, Value>, input: &Plugin, notes: &mut Notes) 
         Some("json_lines") => Some("json_lines"),
         Some("plain" | "line") | None => None,
         Some(other) => {
-            let why = format!("the bridge reads JSON, not {other:?}: have the producer write JSON");
+            let why = format!("the bridge reads JSON, not {other:?}: let the producer write JSON");
             notes.add(codec_place.note("codec", why));
             Some("json")
         }
@@ -114,30 +113,29 @@ fn records(options: &mut Options<'_, Value>, input: &Plugin, notes: &mut Notes) 
     if let Some(setting) = options.take("decorate_events")
         && !matches!(setting.value.text(), Some("false" | "none"))
     {
-        let why = "here topic_tag, partition_tag, key_tag, header_tags and offset_field of [[mapping]] say what of a record's place is kept";
+        let why = "use topic_tag, partition_tag, key_tag, header_tags and offset_field of [[mapping]]";
         notes.add(setting.place.note("decorate_events", why));
     }
     Records { format, codec_place, constants }
 }
 
-const COMMITS: &str = "the bridge commits by itself, only what InfluxDB has stored";
-const TUNING: &str = "it is not needed: the bridge fetches ahead by itself, within bounds of its own";
-const SESSION: &str =
-    "the bridge has values of its own, which fit its way of polling; [kafka.librdkafka] sets others";
-const REGISTRY: &str = "no schema registry is asked: the bridge reads JSON";
-const BY_FORMAT: &str = "`format` of [[mapping]] says how records are read";
+const COMMITS: &str = "the bridge commits offsets of stored records only, by itself";
+const TUNING: &str = "it is not needed: the bridge bounds its own prefetch";
+const SESSION: &str = "the bridge has its own values, which fit its polling; [kafka.librdkafka] sets others";
+const REGISTRY: &str = "the bridge uses no schema registry: it reads JSON";
+const BY_FORMAT: &str = "`format` of [[mapping]] sets the format of records";
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("id", ""),
     ("enable_metric", ""),
-    ("tags", "events are not marked; `tags` of [[mapping]] has fixed tags of points"),
+    ("tags", "the bridge does not mark records; `tags` of [[mapping]] adds fixed tags to points"),
     ("auto_commit_interval_ms", COMMITS),
     ("enable_auto_commit", COMMITS),
     ("auto_create_topics", "the bridge creates no topics"),
     ("check_crcs", TUNING),
     ("client_dns_lookup", TUNING),
     ("connections_max_idle_ms", TUNING),
-    ("exclude_internal_topics", "the bridge reads the topics that it is told, and those that match"),
+    ("exclude_internal_topics", "the bridge reads the named topics and those that match a pattern"),
     ("fetch_max_bytes", TUNING),
     ("fetch_max_wait_ms", TUNING),
     ("fetch_min_bytes", TUNING),
@@ -149,7 +147,7 @@ const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("metadata_max_age_ms", "new topics and partitions are found within 10 s"),
     (
         "partition_assignment_strategy",
-        "the bridge's is cooperative-sticky; \"partition.assignment.strategy\" in [kafka.librdkafka] sets another",
+        "the bridge uses cooperative-sticky; \"partition.assignment.strategy\" in [kafka.librdkafka] sets another",
     ),
     ("poll_timeout_ms", TUNING),
     ("receive_buffer_bytes", TUNING),

@@ -1,4 +1,4 @@
-//! What of a `[[mapping]]` the filters and the input say, whatever the output is.
+//! Fills the keys of a `[[mapping]]` that come from the filters and the input.
 
 use super::filters::{Changes, Time};
 use super::kafka::Records;
@@ -8,7 +8,7 @@ use crate::parts::exact_glob;
 use configuration::draft::Table;
 use toml::Value;
 
-/// Fields named `names` of events, `keys` of records, become tags; fixed ones too.
+/// Sets tags: fields `names` of events, which are `keys` of records or fixed.
 pub fn tags(names: &[String], keys: &[String], table: &mut Table, changes: &mut Changes) {
     let (fixed, others): (Vec<_>, Vec<_>) =
         changes.constants.drain(..).partition(|(name, _, _)| names.contains(name));
@@ -22,18 +22,17 @@ pub fn tags(names: &[String], keys: &[String], table: &mut Table, changes: &mut 
     }
     if !fixed.is_empty() {
         let fixed: toml::Table = fixed.into_iter().map(|(name, value, _)| (name, value.into())).collect();
-        table.set_because("tags", fixed, &["Where the record gave none of that name."]);
+        table.set_because("tags", fixed, &["These are added where the record has no tag of that name."]);
     }
 }
 
-/// The rest, after the output has taken what it says of it.
+/// Sets the keys that the output did not set.
 pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mut Notes) {
     if let Some(format) = records.format.filter(|format| *format != "json") {
         table.set("format", format);
     }
     if records.format.is_none() && !changes.reads_json {
-        let why =
-            "the records are text for Logstash, and no json filter reads it: the bridge reads JSON only";
+        let why = "the records are text for Logstash, without a json filter: the bridge reads JSON only";
         notes.add_to(table, records.codec_place.note("codec", why));
     }
     for (name, of_kafka) in &changes.of_kafka {
@@ -47,7 +46,7 @@ pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mu
     }
     for (name, _, place) in &changes.constants {
         let why = format!(
-            "a field of one value in every point is not added; as a tag it is tags = {{ {name} = \"...\" }} in [[mapping]]"
+            "the bridge adds no field with a fixed value; as a tag it is tags = {{ {name} = \"...\" }} in [[mapping]]"
         );
         notes.add_to(table, place.note(name, why));
     }
@@ -62,8 +61,8 @@ pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mu
             .is_some_and(|list| list.contains(&"*".into()));
         if keeps_all {
             let lines = [
-                "Logstash made numbers of these. Where your records have them in quotes: name your strings in string_fields",
-                "one by one, since \"*\" keeps those as text too, and switch this on.",
+                "Logstash turned these into numbers. If your records have them in quotes, list your strings in string_fields",
+                "one by one, because \"*\" keeps these as text too, and switch this on.",
             ];
             table.suggest("number_fields", globs, &lines);
         } else {
@@ -85,10 +84,9 @@ pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mu
 
 fn times(table: &mut Table, time: Option<Time>) {
     let Some(time) = time else {
-        table.comment(
-            "Points carry the time that Kafka gave their records, not the one at which they were read.",
-        );
-        let lines = ["Logstash took a record's \"@timestamp\", where it had one. If all of yours have it:"];
+        table.comment("The time of a point is that of its Kafka record, not the time of reading.");
+        let lines =
+            ["Logstash used the \"@timestamp\" of records that have it. If all your records have it:"];
         table.suggest("time_key", "@timestamp", &lines).suggest("time_format", "rfc3339", &[]);
         return;
     };
@@ -98,11 +96,11 @@ fn times(table: &mut Table, time: Option<Time>) {
         return;
     };
     let has_zone = format.starts_with("unix") || format.contains("%z") || format.contains("%:z");
-    let because = ["Records without it are rejected; Logstash dated them by its own clock."];
+    let because = ["Records without it are rejected; Logstash used its own clock for them."];
     table.set_because("time_key", time.key, &because).set("time_format", format);
     if let Some(zone) = time.zone {
         table.set("timezone", zone);
     } else if !has_zone {
-        table.suggest("timezone", "UTC", &["Logstash took times without a zone in that of its machine."]);
+        table.suggest("timezone", "UTC", &["Logstash read times without a zone in the zone of its machine."]);
     }
 }

@@ -1,4 +1,4 @@
-//! A Logstash pipeline: each input `kafka`, all filters, and the output `influxdb`.
+//! Migrates a Logstash pipeline: each input `kafka`, the filters, and the output `influxdb`.
 
 mod conditions;
 mod filters;
@@ -19,12 +19,12 @@ use super::{Bridge, Input, Machine, MigrateError, Migration, Notes};
 use configuration::draft::Table;
 use std::rc::Rc;
 
-/// Logstash does not start with an option that a plugin does not know.
+/// Logstash does not start with an unknown option.
 const REFUSED: &str = ", and Logstash does not start with it";
 
-/// Whether a text looks like one.
+/// Whether a text looks like a pipeline of Logstash.
 #[must_use]
-pub fn is_one(text: &str) -> bool {
+pub fn recognizes(text: &str) -> bool {
     let is_section = |line: &str| {
         let name = line.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
         matches!(name, "input" | "filter" | "output")
@@ -40,7 +40,7 @@ pub fn is_one(text: &str) -> bool {
 }
 
 /// # Errors
-/// When a file can't be read, or no input reads Kafka.
+/// A file can't be read, or no input reads Kafka.
 pub fn migrate(files: &[Input], _machine: &Machine) -> Result<Migration, MigrateError> {
     let mut plugins = Vec::new();
     for file in files {
@@ -63,8 +63,8 @@ pub fn migrate(files: &[Input], _machine: &Machine) -> Result<Migration, Migrate
     let bridges = inputs.into_iter().map(|input| bridge(input, &plugins, &mut notes)).collect();
     let cut_over = [
         "1. `kafka-influx-bridge check --connect`, and `map --live 10` to see the points",
-        "2. stop Logstash, or take this pipeline out of it, and wait until it has ended; then start the bridge: in Logstash's group it goes on where Logstash committed",
-        "   or run them side by side for a while: another `group_id` and another database for the bridge, and compare",
+        "2. stop Logstash, or remove this pipeline from it, and wait until it has ended; then start the bridge: in Logstash's group it continues after Logstash's last commit",
+        "   or run both in parallel for a while, with another `group_id` and another database for the bridge, and compare",
     ];
     Ok(Migration { bridges, notes: notes.sorted(), cut_over: cut_over.map(str::to_owned).to_vec() })
 }
@@ -78,7 +78,7 @@ fn note_what_is_beside(plugins: &[Plugin], notes: &mut Notes) {
         match (plugin.section.as_str(), plugin.name.as_str()) {
             ("input", "kafka") | ("output", "influxdb") | ("filter", _) => {}
             ("input", name) => {
-                notes.add(plugin.place.note(name, "the bridge reads Kafka only: it stays with Logstash"));
+                notes.add(plugin.place.note(name, "the bridge reads Kafka only: keep it in Logstash"));
             }
             (_, "stdout") => notes.add(
                 plugin
@@ -90,11 +90,11 @@ fn note_what_is_beside(plugins: &[Plugin], notes: &mut Notes) {
     }
 }
 
-/// Other conditions are on values, of which a mapping knows none.
+/// Notes conditions on values of records: a mapping applies to whole topics.
 fn note_conditions(plugin: &Plugin, known: &Known, notes: &mut Notes) {
     if let (None, Some(condition)) = (known.reaches(plugin), plugin.conditions.last()) {
         let why = format!(
-            "it is taken as if it stood without the condition `{}`: a [[mapping]] chooses by topic only",
+            "the condition `{}` was ignored: a [[mapping]] selects records by topic only",
             condition.shown()
         );
         notes.add(plugin.place.note(&plugin.name, why));
@@ -110,7 +110,7 @@ fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
     let reached: Vec<&Plugin> =
         plugins.iter().filter(|plugin| known.reaches(plugin) != Some(false)).collect();
     let mut changes = filters::read(&reached, &known, notes);
-    // Logstash's "type" chooses between outputs and is stored by none.
+    // Conditions use "type" to choose outputs; no output stores it.
     changes.constants.extend(records.constants.drain(..).filter(|(name, ..)| name != "type"));
     let mut table = Table::new("[[mapping]]");
     let mut outputs = outputs(&reached);
@@ -121,13 +121,13 @@ fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
         table.set("string_fields", vec!["*"]).suggest(
             "tag_keys",
             vec!["KEY"],
-            &["What you filter and group by:"],
+            &["Keys that you filter and group by:"],
         );
         parts.influx_to_fill_in();
     }
     for second in outputs {
         let why = format!(
-            "of several outputs to InfluxDB that the input of {} reaches the first is migrated; another one is a [[mapping]] of its own topics, or a second bridge",
+            "the input of {} reaches several outputs to InfluxDB, and only the first was migrated: write a [[mapping]] for the topics of another, or use a second bridge",
             input.place.shown()
         );
         notes.add(second.place.note("influxdb", why));

@@ -1,6 +1,6 @@
-//! How Logstash names fields, and how bridge.toml names the same keys.
+//! Translates field references of Logstash into flattened keys.
 
-/// `[a][b]` and `a` as flattened keys.
+/// The flattened key of `[a][b]` or `a`.
 pub fn key(reference: &str) -> String {
     let reference = reference.trim();
     match reference.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
@@ -9,19 +9,19 @@ pub fn key(reference: &str) -> String {
     }
 }
 
-/// What `%{[a][b]}` alone stands for.
+/// The field of a text that is only `%{[a][b]}`.
 pub fn reference(text: &str) -> Option<&str> {
     let inside = text.trim().strip_prefix("%{")?.strip_suffix('}')?;
     // "%{+yyyy.MM}" is a time.
     (!inside.contains("%{") && !inside.starts_with('+')).then_some(inside)
 }
 
-/// Whether a text takes anything from its event.
+/// Whether a text is the same for every event.
 pub fn is_fixed(text: &str) -> bool {
     !text.contains("%{")
 }
 
-/// What Kafka says of a record.
+/// Metadata of a Kafka record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfKafka {
     Topic,
@@ -32,7 +32,7 @@ pub enum OfKafka {
     Other,
 }
 
-/// `[@metadata][kafka][topic]`, and `[kafka][topic]` of old versions.
+/// The metadata that a field refers to: `[@metadata][kafka][topic]`, or `[kafka][topic]` in old versions.
 pub fn of_kafka(reference: &str) -> Option<OfKafka> {
     let inside = reference.strip_prefix("[@metadata]").unwrap_or(reference);
     let name = inside.strip_prefix("[kafka][")?.strip_suffix(']')?;
@@ -46,7 +46,7 @@ pub fn of_kafka(reference: &str) -> Option<OfKafka> {
     })
 }
 
-/// Whether Logstash itself made the field, so that records do not have it.
+/// Whether Logstash adds the field, so that records do not have it.
 pub fn is_of_logstash(key: &str) -> bool {
     matches!(key, "message" | "@version" | "event" | "event_original" | "tags" | "type" | "sequence")
 }

@@ -1,4 +1,4 @@
-//! How the input `kafka` logs in: `[kafka.tls]` and `[kafka.sasl]`.
+//! Migrates the login of the input `kafka` to `[kafka.tls]` and `[kafka.sasl]`.
 
 use super::syntax::{Plugin, Value};
 use crate::Notes;
@@ -27,7 +27,7 @@ pub fn add(options: &mut Options<'_, Value>, input: &Plugin, parts: &mut Parts, 
     for name in ["jaas_path", "kerberos_config", "sasl_kerberos_service_name"] {
         if let Some(setting) = options.take(name) {
             let why = if name == "jaas_path" {
-                "put the login of that file into username and password of [kafka.sasl]"
+                "write the login of that file into username and password of [kafka.sasl]"
             } else {
                 KERBEROS
             };
@@ -45,7 +45,7 @@ pub fn add(options: &mut Options<'_, Value>, input: &Plugin, parts: &mut Parts, 
         "sasl_login_retry_backoff_max_ms",
     ] {
         if let Some(setting) = options.take(name) {
-            let why = "OAUTHBEARER is set up by properties in [kafka.librdkafka], such as \"sasl.oauthbearer.method\"";
+            let why = "set up OAUTHBEARER with properties in [kafka.librdkafka], such as \"sasl.oauthbearer.method\"";
             notes.add(setting.place.note(name, why));
         }
     }
@@ -87,7 +87,7 @@ fn login(
     }
 }
 
-/// Of `username="a"` or `username='a'` in a line of JAAS.
+/// The value of a key in a JAAS line, such as `username="a"` or `username='a'`.
 fn jaas_value(jaas: &str, key: &str) -> Option<String> {
     let behind = |at: usize| jaas.get(at + key.len()..).map(str::trim_start);
     let (_, rest) = jaas.match_indices(key).find_map(|(at, _)| {
@@ -105,7 +105,7 @@ fn jaas_value(jaas: &str, key: &str) -> Option<String> {
     }
 }
 
-/// The store's file, type and password.
+/// Reads file, type and password of a Java store; returns file and type.
 fn store(options: &mut Options<'_, Value>, names: [&'static str; 3]) -> Option<(String, String)> {
     let [location, kind, password] = names;
     let kind = options.take(kind).and_then(|setting| setting.value.text());
@@ -132,7 +132,11 @@ fn truststore(options: &mut Options<'_, Value>, parts: &mut Parts) {
     } else {
         format!("keytool -list -rfc -keystore {file} > ca.pem")
     };
-    parts.tls().set_because("ca_file", "ca.pem", &["From Java's store, made by:", &format!("  {command}")]);
+    parts.tls().set_because(
+        "ca_file",
+        "ca.pem",
+        &["From the Java store, written by:", &format!("  {command}")],
+    );
     parts.fill_in.push(format!("kafka.tls.ca_file: {command}"));
 }
 
@@ -163,7 +167,7 @@ fn keystore(options: &mut Options<'_, Value>, parts: &mut Parts) {
     commands.push(format!("openssl pkcs12 -in {p12} -nocerts -nodes -out client.key"));
     let shown: Vec<String> = commands.iter().map(|command| format!("  {command}")).collect();
     let lines: Vec<&str> =
-        std::iter::once("From Java's store, made by:").chain(shown.iter().map(String::as_str)).collect();
+        std::iter::once("From the Java store, written by:").chain(shown.iter().map(String::as_str)).collect();
     parts.tls().set_because("cert_file", "client.pem", &lines).set("key_file", "client.key");
     parts.fill_in.push(format!("kafka.tls.cert_file, kafka.tls.key_file: {}", commands.join("; ")));
 }

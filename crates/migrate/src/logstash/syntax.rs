@@ -1,15 +1,15 @@
-//! The file format of Logstash: sections of plugins with options, some of them under conditions.
+//! Reads the file format of Logstash: sections of plugins with options, some under conditions.
 
 use crate::parts::{is_variable, literal};
 use crate::plugin::{Place, Setting};
 use std::rc::Rc;
 
-/// Deeper than any configuration; it bounds the stack that reading takes.
+/// Deeper than any real configuration; bounds the stack of the parser.
 pub const DEPTH_MAX: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Strings, words and numbers, ready for bridge.toml: `${NAME}` is a variable, every other "$" stands for itself.
+    /// A string, word or number in the notation of bridge.toml: `${NAME}` is a variable, every other "$" is escaped.
     Text(String),
     List(Vec<Value>),
     Hash(Vec<(String, Value)>),
@@ -19,21 +19,21 @@ pub enum Value {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugin {
-    /// `input`, `filter` or `output`; of a codec, empty.
+    /// `input`, `filter` or `output`; empty for a codec.
     pub section: String,
     pub name: String,
     pub place: Place,
-    /// Under which it works, the outermost first.
+    /// The conditions around the plugin, the outermost first.
     pub conditions: Vec<Condition>,
     pub settings: Vec<Setting<Value>>,
 }
 
-/// `if`, `else if` or `else` with what stands before its bracket.
+/// A branch: `if`, `else if` or `else`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
-    /// Those before it in the same chain, which were not met.
+    /// The earlier conditions of the same chain, which were not met.
     pub unmet: Vec<String>,
-    /// None: `else`.
+    /// None for `else`.
     pub met: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl Condition {
     }
 }
 
-/// Where a file can't be read, and why. Logstash refuses it too.
+/// The line and reason of a syntax error. Logstash refuses such a file too.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SyntaxError {
     pub line: usize,
@@ -74,7 +74,7 @@ impl Value {
         }
     }
 
-    /// A text alone is a list of one.
+    /// The strings of a list; a single string is a list of one.
     pub fn list(&self) -> Vec<&str> {
         match self {
             Self::List(values) => values.iter().filter_map(Self::text).collect(),
@@ -82,7 +82,7 @@ impl Value {
         }
     }
 
-    /// The pairs of a hash whose values are texts, and the names of the others, which have no counterpart.
+    /// The pairs of a hash whose values are strings, and the names of the others, which have no counterpart.
     pub fn text_pairs(&self) -> (Vec<(&str, &str)>, Vec<&str>) {
         let (mut texts, mut others) = (Vec::new(), Vec::new());
         for (name, value) in self.pairs() {
@@ -94,7 +94,7 @@ impl Value {
         (texts, others)
     }
 
-    /// Those of a hash; old files have them in a list, by turns.
+    /// The pairs of a hash. Old files alternate names and values in a list.
     pub fn pairs(&self) -> Vec<(&str, &Value)> {
         match self {
             Self::Hash(pairs) => pairs.iter().map(|(key, value)| (key.as_str(), value)).collect(),
@@ -110,10 +110,10 @@ impl Value {
     }
 }
 
-/// All plugins of a file, in their order.
+/// All plugins of a file in their order.
 ///
 /// # Errors
-/// Where it is not what Logstash reads.
+/// A syntax error.
 pub fn parse(file: &Rc<str>, text: &str) -> Read<Vec<Plugin>> {
     let mut reader = Reader { rest: text, line: 1, file, plugins: Vec::new() };
     loop {
@@ -123,7 +123,7 @@ pub fn parse(file: &Rc<str>, text: &str) -> Read<Vec<Plugin>> {
         }
         let section = reader.word();
         if !matches!(section, "input" | "filter" | "output") {
-            return Err(reader.error("an input, filter or output section begins here"));
+            return Err(reader.error("an input, filter or output section is missing here"));
         }
         reader.expect("{")?;
         reader.items(section, &mut Vec::new())?;
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
         Place { file: Rc::clone(self.file), line: self.line }
     }
 
-    /// The first `length` bytes, which are read with that.
+    /// Takes the first `length` bytes.
     fn take(&mut self, length: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
         self.line += taken.matches('\n').count();
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    /// Past blanks and comments.
+    /// Skips blanks and comments.
     fn blanks(&mut self) {
         loop {
             let blanks = self.rest.len() - self.rest.trim_start().len();
@@ -179,17 +179,17 @@ impl<'a> Reader<'a> {
         if self.is_next(mark) { Ok(()) } else { Err(self.error(&format!("{mark:?} is missing here"))) }
     }
 
-    /// Letters, digits and what stands in names and numbers; empty if there is none.
+    /// A name or number; empty if there is none.
     fn word(&mut self) -> &'a str {
         self.blanks();
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@');
         self.take(self.rest.find(|c| !is_part(c)).unwrap_or(self.rest.len()))
     }
 
-    /// Plugins and branches, up to the bracket that ends them.
+    /// Plugins and branches up to the closing bracket.
     fn items(&mut self, section: &str, conditions: &mut Vec<Condition>) -> Read<()> {
         if conditions.len() > DEPTH_MAX {
-            return Err(self.error(&format!("at most {DEPTH_MAX} conditions in each other")));
+            return Err(self.error(&format!("more than {DEPTH_MAX} nested conditions")));
         }
         let mut unmet = Vec::new();
         loop {
@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A plugin's or an option's: a word or a string.
+    /// The name of a plugin or option: a word or a string.
     fn name(&mut self) -> Read<String> {
         self.blanks();
         if self.rest.starts_with(['"', '\'']) {
@@ -235,7 +235,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What stands before the "{" of a branch. Strings and regular expressions may hold one.
+    /// The text before the "{" of a branch. Strings and regular expressions in it may contain "{".
     fn condition(&mut self) -> Read<String> {
         let mut quote = None;
         let mut is_escaped = false;
@@ -253,10 +253,10 @@ impl<'a> Reader<'a> {
                 _ => {}
             }
         }
-        Err(self.error("a condition has no \"{\" behind it"))
+        Err(self.error("a condition has no \"{\" after it"))
     }
 
-    /// Options, up to the bracket that ends them.
+    /// Options up to the closing bracket.
     fn settings(&mut self, depth: usize) -> Read<Vec<Setting<Value>>> {
         let mut settings = Vec::new();
         while !self.is_next("}") {
@@ -273,7 +273,7 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self, depth: usize) -> Read<Value> {
         if depth > DEPTH_MAX {
-            return Err(self.error(&format!("at most {DEPTH_MAX} brackets in each other")));
+            return Err(self.error(&format!("more than {DEPTH_MAX} nested brackets")));
         }
         self.blanks();
         match self.rest.chars().next() {
@@ -310,7 +310,7 @@ impl<'a> Reader<'a> {
         Ok(Value::Plugin(Plugin { section, name: word.to_owned(), place, conditions, settings }))
     }
 
-    /// Only its own quote is escaped in a string.
+    /// A string, in which only its own quote is escaped.
     fn string(&mut self) -> Read<String> {
         let begun = self.line;
         let quote = self.take(1).chars().next().unwrap_or('"');
@@ -327,7 +327,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// `${NAME}` and `${NAME:default}` as bridge.toml has them.
+/// Translates `${NAME}` and `${NAME:default}` into the notation of bridge.toml.
 fn with_variables(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

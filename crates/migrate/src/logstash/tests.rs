@@ -84,10 +84,10 @@ fn says_where_a_file_can_not_be_read() {
     f("input { a { b => } }", 1, "a value is missing");
     f("input {\n", 2, "a name or \"}\"");
     f("input { a {\n b => \"c\n } }", 2, "quote");
-    f("filter { if [a] ", 1, "no \"{\" behind it");
-    f(&format!("input {{ a {{ b => {}", "[".repeat(10_000)), 1, "brackets in each other");
-    f(&format!("filter {{ {}", "if [a] { ".repeat(10_000)), 1, "conditions in each other");
-    f(&format!("input {{ a {{ b => {}", "c { d => ".repeat(10_000)), 1, "brackets in each other");
+    f("filter { if [a] ", 1, "no \"{\" after it");
+    f(&format!("input {{ a {{ b => {}", "[".repeat(10_000)), 1, "nested brackets");
+    f(&format!("filter {{ {}", "if [a] { ".repeat(10_000)), 1, "nested conditions");
+    f(&format!("input {{ a {{ b => {}", "c { d => ".repeat(10_000)), 1, "nested brackets");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn is_known_by_its_sections() {
 }
 
 #[test]
-fn cases_become_what_they_became() {
+fn golden_files_are_up_to_date() {
     golden::check("logstash", "logstash.conf");
 }
 
@@ -140,7 +140,7 @@ fn without_kafka_there_is_nothing_to_migrate() {
     assert!(notes[0].to_string().starts_with("a.conf:1: beats: the bridge reads Kafka only"), "{notes:?}");
 }
 
-/// An option that is read and can't be used would otherwise be missing from the result without a word.
+/// Otherwise an option of the wrong kind would silently be missing from the result.
 #[test]
 fn values_that_are_no_texts_are_noted() {
     let f = |input: &str, filter: &str, output: &str, want: &str| {

@@ -1,4 +1,4 @@
-//! `[batch]` and `[log]` from `[agent]` and from what an output says differently.
+//! Migrates `[agent]`, and the options of an output that override it, to `[batch]` and `[log]`.
 
 use super::amounts;
 use super::conf::Options;
@@ -41,7 +41,7 @@ const SILENT: [&str; 20] = [
     "always_include_global_tags",
 ];
 
-/// The values that every telegraf.conf has because `telegraf config` writes them: no choice of anybody's.
+/// Defaults that `telegraf config` writes into every telegraf.conf, so that nobody chose them.
 const COMMON_BATCH: &str = "1000";
 const COMMON_INTERVAL: &str = "10s";
 

@@ -1,8 +1,8 @@
-//! Telegraf's durations and sizes.
+//! Reads Telegraf's durations and sizes.
 
 use std::time::Duration;
 
-/// In nanoseconds; Go has no days, Telegraf has.
+/// Units in nanoseconds. Telegraf adds days to Go's units.
 const UNITS: [(&str, f64); 9] = [
     ("ns", 1.0),
     ("us", 1e3),
@@ -15,7 +15,7 @@ const UNITS: [(&str, f64); 9] = [
     ("d", 86_400e9),
 ];
 
-/// "1m30s", "10s", or a number of seconds.
+/// Reads a duration: "1m30s", "10s", or a number of seconds.
 pub fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<f64>() {
@@ -35,7 +35,7 @@ pub fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::try_from_secs_f64(ns / 1e9).ok()).flatten()
 }
 
-/// As the bridge writes durations.
+/// A duration in the notation of bridge.toml.
 pub fn shown(duration: Duration) -> String {
     let ns = duration.as_nanos();
     match ns {
@@ -45,7 +45,7 @@ pub fn shown(duration: Duration) -> String {
     }
 }
 
-/// Bytes: a number, or "1MB", "1MiB". Telegraf counts both as powers of ten and of two, as the bridge does.
+/// Reads a size in bytes: a number, "1MB" (10^6) or "1MiB" (2^20).
 pub fn size(text: &str) -> Option<u64> {
     let text = text.trim();
     let number_len = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -63,7 +63,7 @@ pub fn size(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// As the bridge writes sizes.
+/// A size in the notation of bridge.toml.
 pub fn shown_size(bytes: u64) -> String {
     match bytes {
         _ if bytes > 0 && bytes.is_multiple_of(1_000_000) => format!("{}MB", bytes / 1_000_000),

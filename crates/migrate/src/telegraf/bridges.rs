@@ -1,4 +1,4 @@
-//! Which inputs and outputs go together into one bridge.
+//! Groups inputs and outputs into bridges.
 
 use super::super::{Bridge, Machine};
 use super::conf::{Conf, Options, Plugin};
@@ -12,13 +12,13 @@ struct Reading<'a> {
     options: &'a Options,
     topics: Vec<String>,
     rules: Rules,
-    /// What its topics left to fill in.
+    /// Values to fill in for its topics.
     fill_in: Vec<String>,
 }
 
-/// An input on its way to an output.
+/// An input together with one of its outputs.
 struct Flow<'a> {
-    /// Which of the inputs.
+    /// Index of the input.
     input: usize,
     options: &'a Options,
     topics: Vec<String>,
@@ -26,7 +26,7 @@ struct Flow<'a> {
     destination: Vec<(&'static str, String)>,
 }
 
-/// Flows that one process can do.
+/// Flows that one bridge can handle.
 struct Group<'a> {
     kafka: String,
     server: String,
@@ -34,8 +34,8 @@ struct Group<'a> {
     flows: Vec<Flow<'a>>,
 }
 
-/// All bridges that are needed.
-pub fn of(conf: &Conf, machine: &Machine, work: &mut Work) -> Vec<Bridge> {
+/// The bridges that replace the inputs and outputs.
+pub fn plan(conf: &Conf, machine: &Machine, work: &mut Work) -> Vec<Bridge> {
     let inputs: Vec<Reading<'_>> =
         conf.of_kind(INPUT).filter_map(|plugin| reading(&plugin.options, conf, machine, work)).collect();
     let outputs: Vec<&Plugin> =
@@ -43,7 +43,7 @@ pub fn of(conf: &Conf, machine: &Machine, work: &mut Work) -> Vec<Bridge> {
     let mut groups = Vec::new();
     for (number, input) in inputs.iter().enumerate() {
         for output in &outputs {
-            if let Some(mut rules) = input.rules.through(&output.options, &input.topics) {
+            if let Some(mut rules) = input.rules.after_output(&output.options, &input.topics) {
                 let destination = output::destination(output, &mut rules, &input.topics);
                 add(&mut groups, flow(number, input, rules, destination), Some(output), work);
             }
@@ -66,7 +66,7 @@ pub fn of(conf: &Conf, machine: &Machine, work: &mut Work) -> Vec<Bridge> {
 
 fn reading<'a>(options: &'a Options, conf: &Conf, machine: &Machine, work: &mut Work) -> Option<Reading<'a>> {
     work.fill_in.clear();
-    let rules = Rules::of(options, conf, machine, work)?;
+    let rules = Rules::from_input(options, conf, machine, work)?;
     let topics = kafka::topics(options, work);
     Some(Reading { options, topics, rules, fill_in: std::mem::take(&mut work.fill_in) })
 }
@@ -80,7 +80,7 @@ fn flow<'a>(
     Flow { input, options: reading.options, topics: reading.topics.clone(), rules, destination }
 }
 
-/// Puts a flow into the first group that can have it, or into one of its own.
+/// Adds a flow to the first group with the same Kafka and server, or to a new group.
 fn add<'a>(groups: &mut Vec<Group<'a>>, mut flow: Flow<'a>, output: Option<&'a Plugin>, work: &mut Work) {
     let kafka = kafka::identity(flow.options);
     let server = output.map(output::identity).unwrap_or_default();
@@ -92,7 +92,7 @@ fn add<'a>(groups: &mut Vec<Group<'a>>, mut flow: Flow<'a>, output: Option<&'a P
         groups.push(Group { kafka, server, output, flows: vec![flow] });
         return;
     };
-    // Inputs of one group share a topic's partitions in Telegraf, so that chance decides which makes a point of a record.
+    // In Telegraf, inputs of one group share the partitions of a topic, so it is random which input gets a record.
     let taken = |topic: &String| group.flows.iter().any(|other| other.topics.contains(topic));
     let (double, own): (Vec<String>, Vec<String>) = flow.topics.into_iter().partition(taken);
     if !double.is_empty() {
@@ -139,7 +139,7 @@ fn bridge(
     Bridge { draft: Draft { comments: head(&inputs, of, &fill_in), tables }, fill_in }
 }
 
-/// The destination of all flows, if it is one.
+/// The destination of the flows, if all have the same.
 fn shared_destination<'f>(flows: &'f [Flow<'_>]) -> Option<&'f [(&'static str, String)]> {
     let first = flows.first()?;
     flows.iter().all(|flow| flow.destination == first.destination).then_some(first.destination.as_slice())
@@ -171,7 +171,7 @@ fn head(inputs: &[&Options], (number, count): (usize, usize), fill_in: &[String]
     if !fill_in.is_empty() {
         head.push(String::new());
         head.push("To fill in:".to_owned());
-        head.extend(fill_in.iter().map(|told| format!("  {told}")));
+        head.extend(fill_in.iter().map(|remark| format!("  {remark}")));
     }
     head
 }

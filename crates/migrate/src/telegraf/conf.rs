@@ -1,4 +1,4 @@
-//! The content of the files: options with their lines, plugins in their order.
+//! Reads the files into plugins in their order, and options with their lines.
 
 use super::super::{Input, MigrateError, Note, Notes, base_name};
 use super::variables;
@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// All files as one.
+/// The content of all files.
 #[derive(Debug, Default)]
 pub struct Conf {
     pub agent: Options,
@@ -15,15 +15,15 @@ pub struct Conf {
     pub plugins: Vec<Plugin>,
 }
 
-/// `[[inputs.kafka_consumer]]`, `[[outputs.influxdb]]` and so on.
+/// A plugin: `[[inputs.kafka_consumer]]`, `[[outputs.influxdb]]` and so on.
 #[derive(Clone, Debug)]
 pub struct Plugin {
-    /// Such as `inputs.kafka_consumer`.
+    /// The kind, such as `inputs.kafka_consumer`.
     pub kind: String,
     pub options: Options,
 }
 
-/// A table. What was read of it is remembered, so that the rest can be reported.
+/// A table. It records the options that were read, so that the others can be reported.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub file: String,
@@ -40,16 +40,16 @@ pub struct Value {
 
 #[derive(Clone, Debug)]
 pub enum Data {
-    /// In the bridge's spelling of variables.
+    /// A string with variables in the notation of bridge.toml.
     Text(String),
-    /// A number or date, as it is written.
+    /// A number or date as written in the file.
     Number(String),
     Flag(bool),
     List(Vec<Value>),
     Table(Options),
 }
 
-/// The files, as one configuration.
+/// Reads the files as one configuration.
 pub fn read(files: &[Input], notes: &mut Notes) -> Result<Conf, MigrateError> {
     let mut conf = Conf::default();
     for file in files {
@@ -137,7 +137,7 @@ impl Reader<'_> {
         Options { file: self.file.to_owned(), line, entries, read: RefCell::default() }
     }
 
-    /// A value that stands alone has the line of its key, one in a list its own.
+    /// A single value has the line of its key; a value in a list has its own line.
     fn value(&self, line: usize, value: &Spanned<DeValue<'_>>) -> Value {
         let data = match value.get_ref() {
             DeValue::String(text) => Data::Text(variables::to_bridge(text)),
@@ -161,14 +161,14 @@ fn line_of(text: &str, at: usize) -> usize {
     text.get(..at).unwrap_or_default().matches('\n').count() + 1
 }
 
-/// Telegraf's reader takes keys in any case, with and without "_".
+/// Compares keys as Telegraf does: without case and "_".
 fn same(a: &str, b: &str) -> bool {
     let plain = |text: &str| text.replace('_', "").to_ascii_lowercase();
     plain(a) == plain(b)
 }
 
 impl Options {
-    /// The last of a name counts.
+    /// Adds the options of `other`, which replace options with the same name.
     fn merge(&mut self, other: Self) {
         if self.entries.is_empty() {
             (self.file, self.line) = (other.file, other.line);
@@ -189,12 +189,12 @@ impl Options {
         self.get(key).is_some()
     }
 
-    /// A text that is not empty: an empty one is for Telegraf as if it were not there.
+    /// A string that is not empty. Telegraf treats an empty string like a missing option.
     pub fn text(&self, key: &str) -> Option<String> {
         self.get(key)?.as_text().filter(|text| !text.is_empty())
     }
 
-    /// A list of texts, or one alone.
+    /// A list of strings, or a single string.
     pub fn texts(&self, key: &str) -> Vec<String> {
         match self.get(key).map(|value| &value.data) {
             Some(Data::List(values)) => {
@@ -225,18 +225,18 @@ impl Options {
         }
     }
 
-    /// The entries as they are.
+    /// The options with their values.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.entries.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The entries as texts.
+    /// The options whose values are strings.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let pair = |(name, value): &(String, Value)| Some((name.clone(), value.as_text()?));
         self.entries.iter().filter_map(pair).collect()
     }
 
-    /// The entries as lists of texts.
+    /// The options with their values as lists of strings.
     pub fn lists(&self) -> Vec<(String, Vec<String>)> {
         self.entries.iter().map(|(name, _)| (name.clone(), self.texts(name))).collect()
     }
@@ -249,13 +249,13 @@ impl Options {
         Note { file: self.file.clone(), line: self.line_of(key), what: key.to_owned(), why: why.into() }
     }
 
-    /// What nobody asked for.
+    /// The options that were not read.
     pub fn unread(&self) -> Vec<&str> {
         let read = self.read.borrow();
         self.entries.iter().map(|(name, _)| name.as_str()).filter(|name| !read.contains(*name)).collect()
     }
 
-    /// What the values of some keys are, to compare.
+    /// The values of some keys as one text, for comparison.
     pub fn identity(&self, keys: &[&str]) -> String {
         let texts = |key: &&str| {
             self.texts(key).join("\n") + &self.flag(key).map(|f| f.to_string()).unwrap_or_default()
@@ -263,12 +263,12 @@ impl Options {
         keys.iter().map(texts).collect::<Vec<_>>().join("\0")
     }
 
-    /// "telegraf.conf:12".
+    /// The place of an option: "telegraf.conf:12".
     pub fn place(&self, key: &str) -> String {
         format!("{}:{}", base_name(&self.file), self.line_of(key))
     }
 
-    /// Somebody knows of these.
+    /// Marks options as read.
     pub fn mark<'k>(&self, keys: impl IntoIterator<Item = &'k str>) {
         for key in keys {
             self.get(key);

@@ -1,9 +1,8 @@
-//! `namepass`, `tagdrop`, `fieldinclude` and their like, of inputs and of outputs.
+//! The filters of inputs and outputs: `namepass`, `tagdrop`, `fieldinclude` and similar options.
 
 use super::conf::Options;
-use super::rules::Rules;
+use super::rules::{Rules, is_match};
 use super::variables::has_variable;
-use mapping::Globs;
 
 /// The filter of one plugin.
 #[derive(Debug, Default)]
@@ -19,21 +18,21 @@ pub struct Filter {
     has_expression: bool,
 }
 
-/// Which points a filter lets pass, as far as that is known before there are records.
+/// The points that a filter passes, as far as the configuration alone decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Takes {
     All,
     None,
-    /// It depends on the record: which options do.
+    /// It depends on the record, because of these options.
     Depends(Vec<&'static str>),
 }
 
-/// What is known of the points of an input.
+/// The known parts of the points of an input.
 pub struct Subject<'a> {
-    /// None: records name it.
+    /// None if the record decides.
     pub name: Option<&'a str>,
     pub tags: &'a [(String, String)],
-    /// Tags of which only the key is known.
+    /// Keys of tags whose values are in the records.
     pub open_tags: &'a [String],
 }
 
@@ -57,7 +56,7 @@ impl Filter {
         }
     }
 
-    /// Whether whole points pass.
+    /// Which points pass as a whole.
     pub fn takes(&self, subject: &Subject<'_>) -> Takes {
         let mut open = Vec::new();
         let mut none = false;
@@ -88,7 +87,7 @@ impl Filter {
         }
     }
 
-    /// Takes fields and tags out of the rules. Returns the options that could not be followed, with the reason.
+    /// Removes fields and tags from the rules. Returns the options without a counterpart, with the reason.
     pub fn modify(&self, rules: &mut Rules) -> Vec<(&'static str, &'static str)> {
         let mut left = Vec::new();
         if !self.field_include.is_empty() {
@@ -97,7 +96,7 @@ impl Filter {
             } else {
                 left.push((
                     "fieldinclude",
-                    "`include` already holds another list: shorten it to what both have",
+                    "`include` already has another list: shorten it to the entries of both",
                 ));
             }
         }
@@ -119,13 +118,13 @@ impl Filter {
             if is_glob {
                 left.push((
                     if self.tag_include.is_empty() { "tagexclude" } else { "taginclude" },
-                    "`tag_keys` has a pattern: write the tags that stay one by one, and the others into `exclude`",
+                    "`tag_keys` has a pattern: list the tags to keep one by one, and the others in `exclude`",
                 ));
                 kept.push(key);
             } else if stays(&rules.final_name(&key)) {
                 kept.push(key);
             } else {
-                // Without it the key's number would become a field.
+                // Otherwise a number of this key would become a field.
                 rules.exclude.push(key);
             }
         }
@@ -155,11 +154,6 @@ impl Subject<'_> {
     }
 }
 
-pub fn is_match(patterns: &[String], text: &str) -> bool {
-    patterns.iter().any(|pattern| pattern == text)
-        || patterns.iter().any(|pattern| Globs::compile(&[pattern]).is_ok_and(|globs| globs.is_match(text)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn judges_before_there_are_records() {
+    fn decides_from_the_configuration_alone() {
         let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let f = |filter: Filter, name: Option<&str>, want: Takes| {
             let tags = [("dest".to_owned(), "a".to_owned())];
@@ -195,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_tags_and_fields_out() {
+    fn removes_tags_and_fields() {
         let list = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let mut rules = Rules {
             tag_keys: list("a b g_*"),

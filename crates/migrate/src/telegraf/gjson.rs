@@ -1,21 +1,21 @@
-//! GJSON paths, as `json_query` and `json_v2` hold them, to JSONPath.
+//! Translates GJSON paths of `json_query` and `json_v2` into JSONPath.
 
-/// A path's steps.
+/// A step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     Key(String),
     /// All elements of an array.
     All,
-    /// Those for which it holds: the inside of a JSONPath filter.
+    /// All elements that match: the inside of a JSONPath filter.
     Where(String),
-    /// The first of those.
+    /// The first element that matches.
     First(String),
 }
 
-/// What can't be said in JSONPath, for people.
+/// The reason why a path has no counterpart in JSONPath.
 pub type Problem = &'static str;
 
-/// The steps of a path; none for the whole.
+/// The steps of a path; empty for the whole record.
 pub fn steps(path: &str) -> Result<Vec<Step>, Problem> {
     let mut steps = Vec::new();
     let mut rest = path;
@@ -32,11 +32,11 @@ pub fn steps(path: &str) -> Result<Vec<Step>, Problem> {
             Some(after) => rest = after,
         }
     }
-    // "a.#" at the end is for GJSON the number of elements, and Telegraf's users write it for the elements.
+    // At the end of a path "#" is the number of elements in GJSON, but users of Telegraf write it for the elements.
     Ok(steps)
 }
 
-/// The first part, and what follows its dot.
+/// The first part of a path, and the rest after its dot.
 fn split_part(text: &str) -> Result<(&str, Option<&str>), Problem> {
     let (mut depth, mut in_string, mut is_escaped) = (0_i32, false, false);
     for (at, c) in text.char_indices() {
@@ -90,7 +90,7 @@ fn step(part: &str) -> Result<Step, Problem> {
     Ok(Step::Key(key))
 }
 
-/// `kind=="a"` and `age>45`, also without a key: the element itself.
+/// Translates a query such as `kind=="a"` or `age>45`. Without a key it compares the element itself.
 fn filter(query: &str) -> Result<String, Problem> {
     const UNKNOWN: Problem = "only simple queries such as #(kind==\"x\")# have a counterpart";
     let at = query.find(['=', '!', '<', '>', '%']).ok_or(UNKNOWN)?;
@@ -112,7 +112,7 @@ fn filter(query: &str) -> Result<String, Problem> {
     Ok(format!("@{} {operator} {value}", tail(&steps)))
 }
 
-/// As JSONPath.
+/// The steps as a JSONPath.
 pub fn to_jsonpath(steps: &[Step]) -> String {
     format!("${}", tail(steps))
 }
@@ -130,7 +130,7 @@ fn tail(steps: &[Step]) -> String {
         .collect()
 }
 
-/// As a flattened key; none if it selects several values.
+/// The steps as a flattened key; None if they select several values.
 pub fn flattened(steps: &[Step]) -> Option<String> {
     let key = |step: &Step| if let Step::Key(key) = step { Some(key.clone()) } else { None };
     steps.iter().map(key).collect::<Option<Vec<_>>>().map(|keys| keys.join("_"))

@@ -1,4 +1,4 @@
-//! `data_format = "json"`.
+//! Migrates `data_format = "json"`.
 
 use super::conf::Options;
 use super::gjson::{self, Step};
@@ -43,7 +43,7 @@ fn key(input: &Options, option: &str, rules: &mut Rules) -> Option<String> {
     Some(key)
 }
 
-/// A GJSON path that selects what becomes points.
+/// Sets `query` from a GJSON path.
 pub fn query(options: &Options, option: &str, rules: &mut Rules) {
     let Some(path) = options.text(option) else { return };
     match gjson::steps(&path) {
@@ -53,7 +53,7 @@ pub fn query(options: &Options, option: &str, rules: &mut Rules) {
                 rules.note(
                     options,
                     option,
-                    "JSONPath selects all that match, GJSON without the last \"#\" only the first",
+                    "JSONPath selects all matches, GJSON without the last \"#\" only the first",
                 );
             }
             rules.query = Some(gjson::to_jsonpath(&steps));
@@ -68,7 +68,7 @@ pub fn query(options: &Options, option: &str, rules: &mut Rules) {
     }
 }
 
-/// The format and zone of the time key that the rules already have; the names are those of the options.
+/// Sets format and zone of the time key that the rules have, from the named options.
 pub fn time(options: &Options, [key_option, format_option, zone_option]: [&str; 3], rules: &mut Rules) {
     let (format, zone) = (options.text(format_option), options.text(zone_option));
     let Some(key) = rules.time_key.clone() else { return };
@@ -102,21 +102,23 @@ pub fn time(options: &Options, [key_option, format_option, zone_option]: [&str; 
             rules.note(
                 options,
                 zone_option,
-                "the bridge knows no local zone: write its name, such as \"Asia/Seoul\"",
+                "the bridge has no local zone: write its name, such as \"Asia/Seoul\"",
             );
-            rules.fill_in.push("mapping.timezone: the zone of the machine that Telegraf runs on".to_owned());
+            rules
+                .fill_in
+                .push("mapping.timezone: write the zone of the machine that runs Telegraf".to_owned());
             rules.timezone = Some("${FILL_IN_TIMEZONE}".to_owned());
         }
         Some(zone) => {
             if zone_by_name(zone).is_none() && !super::variables::has_variable(zone) {
-                rules.note(options, zone_option, "this zone is not known");
+                rules.note(options, zone_option, "this zone is unknown");
             }
             rules.timezone = Some(zone.to_owned());
         }
     }
 }
 
-/// The bridge's time format, and what is different.
+/// The time format of bridge.toml, and a remark if it works differently.
 fn time_format(text: &str) -> Result<(String, Option<&'static str>), String> {
     const RFC3339: [&str; 6] = [
         "rfc3339",

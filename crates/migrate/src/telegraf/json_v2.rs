@@ -1,11 +1,12 @@
-//! `data_format = "json_v2"`: what of it a mapping can say.
+//! Migrates `data_format = "json_v2"` as far as a mapping has counterparts.
 
 use super::conf::Options;
 use super::gjson::{self, Step};
 use super::json::{query, time};
 use super::rules::Rules;
 
-const ONE_MAPPING: &str = "a record goes through one mapping: a second kind of point wants a second bridge, with its own `group_id`";
+const ONE_MAPPING: &str =
+    "a record goes through one mapping: a second kind of point needs a second bridge with its own `group_id`";
 
 pub fn read(input: &Options, rules: &mut Rules) {
     let configs = input.tables("json_v2");
@@ -33,7 +34,7 @@ pub fn read(input: &Options, rules: &mut Rules) {
     let mut types = Types::default();
     for field in config.tables("field") {
         if has_object && rules.query.is_some() {
-            rules.note(field, "field", "a field from outside of the object can't be added to its points; as a tag it can: `tag_keys` takes \"$.path\"");
+            rules.note(field, "field", "a value from outside of the object can be a tag of its points, not a field: add \"$.path\" to `tag_keys`");
         } else {
             read_field(field, rules, &mut types, !has_object);
         }
@@ -50,10 +51,10 @@ pub fn read(input: &Options, rules: &mut Rules) {
     }
 }
 
-/// Types that the options give to fields.
+/// The field types that the options declare.
 #[derive(Default)]
 struct Types {
-    /// The fields that are integers, and whether there are other numbers.
+    /// The fields that are integers.
     integers: Vec<String>,
     has_others: bool,
 }
@@ -67,21 +68,21 @@ impl Types {
         }
     }
 
-    /// The bridge has one type of number for a mapping.
+    /// Sets `integers`. A mapping has one type for all numbers.
     fn settle(&self, rules: &mut Rules, at: &Options) {
         if self.integers.is_empty() {
             return;
         }
         if self.has_others {
             let keys = self.integers.join(", ");
-            rules.note(at, "type", format!("a mapping has one type of number, so {keys} become floats as the others do; `integers = \"int\"` makes all whole numbers integers: look at the types that the bucket has"));
+            rules.note(at, "type", format!("a mapping has one type of number, so {keys} become floats like the others; `integers = \"int\"` makes all whole numbers integers: check the field types in the bucket"));
         } else {
             rules.integers = true;
         }
     }
 }
 
-/// The key of a value that is looked for from the record's root, and the name that Telegraf gives it.
+/// The key of a value at a path from the record's root, and its name in Telegraf.
 fn located(options: &Options, rules: &mut Rules) -> Option<(String, String)> {
     let path = options.text("path")?;
     let steps = match gjson::steps(&path) {
@@ -92,7 +93,7 @@ fn located(options: &Options, rules: &mut Rules) -> Option<(String, String)> {
         }
     };
     let Some(key) = gjson::flattened(&steps) else {
-        rules.note(options, "path", format!("{path:?} selects several values, each a point of its own for Telegraf: `query` selects the objects that become points"));
+        rules.note(options, "path", format!("{path:?} selects several values, which Telegraf makes separate points: select the objects that become points with `query`"));
         return None;
     };
     let last = steps.last().and_then(|step| if let Step::Key(key) = step { Some(key.clone()) } else { None });
@@ -123,7 +124,7 @@ fn read_field(field: &Options, rules: &mut Rules, types: &mut Types, is_alone: b
     }
 }
 
-/// Without a type a string stays one; with one of numbers, text that holds a number becomes one.
+/// Declares the type of a field. With a number type, strings that contain numbers become numbers.
 fn add_type(rules: &mut Rules, options: &Options, key: &str, kind: &str) {
     match kind {
         "int" | "uint" | "float" => rules.number_fields.push(key.to_owned()),
@@ -159,21 +160,21 @@ fn read_object(object: &Options, rules: &mut Rules) {
         rules.note(
             object,
             "disable_prepend_keys",
-            "keys keep the names of their parents: strip them with rename = { \"parent_*\" = \"*\" }",
+            "keys keep the names of their parents: remove those with rename = { \"parent_*\" = \"*\" }",
         );
     }
     if !rules.exclude.is_empty() {
         rules
             .because
-            .push(("exclude", "If one of these is an object, add \"name_*\" for what it holds.".to_owned()));
+            .push(("exclude", "If one of these is an object, add \"name_*\" for its keys.".to_owned()));
     }
     rules.because.push((
         "",
-        "json_v2 makes points of the elements of a list inside; here they are fields with their index (a_0, a_1): `query` selects elements.".to_owned(),
+        "json_v2 makes points of the elements of a list in the object. Here they are fields with their index (a_0, a_1); `query` selects elements.".to_owned(),
     ));
 }
 
-/// `[[...object.field]]` and `[[...object.tag]]`: only these are taken.
+/// Reads `[[...object.field]]` and `[[...object.tag]]`, which select the only keys to keep.
 fn read_sub_paths(object: &Options, rules: &mut Rules) {
     let mut types = Types::default();
     for (group, is_tag) in [("field", false), ("tag", true)] {
@@ -202,7 +203,7 @@ fn read_sub_paths(object: &Options, rules: &mut Rules) {
     types.settle(rules, object);
 }
 
-/// `[...object.fields]`.
+/// Reads `[...object.fields]`.
 fn read_types(object: &Options, rules: &mut Rules) {
     let mut types = Types::default();
     let with_types: Vec<(String, String)> =
@@ -219,7 +220,7 @@ fn read_types(object: &Options, rules: &mut Rules) {
         rules.string_fields = vec!["*".to_owned()];
         types.has_others = true;
         if !rules.number_fields.is_empty() {
-            rules.note(object, "fields", "text that holds a number stays text while `string_fields` is \"*\": name the strings there one by one");
+            rules.note(object, "fields", "strings that contain numbers stay strings while `string_fields` is \"*\": name the strings there one by one");
         }
     } else if rules.string_fields.is_empty() {
         let strings: Vec<String> = rules.include.iter().filter(|key| untyped(key)).cloned().collect();
@@ -229,7 +230,7 @@ fn read_types(object: &Options, rules: &mut Rules) {
     types.settle(rules, object);
 }
 
-/// A path from the root: a JSONPath where a query moves the element away from it, a flattened key otherwise.
+/// The key at a path from the root: a JSONPath if a query selects elements, else a flattened key.
 fn root_key(config: &Options, option: &str, rules: &mut Rules) -> Option<String> {
     let path = config.text(option)?;
     let steps = match gjson::steps(&path) {
@@ -240,7 +241,7 @@ fn root_key(config: &Options, option: &str, rules: &mut Rules) -> Option<String>
         }
     };
     let Some(key) = gjson::flattened(&steps) else {
-        rules.note(config, option, format!("{path:?} selects several values, and one is wanted"));
+        rules.note(config, option, format!("{path:?} selects several values, but only one is allowed"));
         return None;
     };
     Some(if rules.query.is_some() { gjson::to_jsonpath(&steps) } else { key })

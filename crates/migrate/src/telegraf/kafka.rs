@@ -1,4 +1,4 @@
-//! `[kafka]`, `[kafka.tls]` and `[kafka.sasl]` from `inputs.kafka_consumer`.
+//! Migrates `inputs.kafka_consumer` to `[kafka]`, `[kafka.tls]` and `[kafka.sasl]`.
 
 use super::amounts;
 use super::conf::Options;
@@ -10,7 +10,7 @@ use regex::Regex;
 
 pub const DEFAULT_GROUP: &str = "telegraf_metrics_consumers";
 
-/// What must be the same for two inputs to be read by one bridge.
+/// One bridge can replace two inputs only if these options are the same.
 const CONNECTION: [&str; 17] = [
     "brokers",
     "consumer_group",
@@ -31,51 +31,48 @@ const CONNECTION: [&str; 17] = [
     "ssl_key",
 ];
 
-/// Options without a counterpart, and why that is well or what to do.
+/// Options without a counterpart, with the reason or the remedy.
 const NOTES: [(&str, &str); 34] = [
-    ("kafka_version", "the bridge asks the brokers for their version"),
-    ("version", "the bridge asks the brokers for their version"),
-    ("balance_strategy", "the bridge's is cooperative-sticky, which moves no partition that need not move"),
+    ("kafka_version", "the brokers report their version"),
+    ("version", "the brokers report their version"),
+    ("balance_strategy", "the bridge uses cooperative-sticky, which moves as few partitions as possible"),
     ("max_undelivered_messages", "Kafka is the buffer, and batch.memory_max bounds the memory"),
-    ("max_processing_time", "it is not needed: a slow InfluxDB does not hold up the group"),
-    ("consumer_fetch_default", "it is not needed: the bridge fetches what fits into its memory"),
-    ("compression_codec", "it is for producers: every codec is read"),
+    ("max_processing_time", "it is not needed: a slow InfluxDB does not block the group"),
+    ("consumer_fetch_default", "it is not needed: the bridge limits fetches by its memory"),
+    ("compression_codec", "it is for producers: the bridge reads every codec"),
     ("idempotent_writes", "it is for producers"),
-    ("connection_strategy", "the bridge starts without brokers, and tries on"),
-    ("startup_error_behavior", "the bridge starts without brokers, and tries on"),
+    ("connection_strategy", "the bridge starts without brokers and retries"),
+    ("startup_error_behavior", "the bridge starts without brokers and retries"),
     (
         "resolve_canonical_bootstrap_servers_only",
         "write \"client.dns.lookup\" = \"resolve_canonical_bootstrap_servers_only\" into [kafka.librdkafka]",
     ),
-    ("metadata_full", "only the topics that are read are asked for"),
-    ("metadata_retry_max", "the bridge tries on for as long as it takes"),
-    ("metadata_retry_type", "the bridge tries on for as long as it takes"),
-    ("metadata_retry_backoff", "the bridge tries on for as long as it takes"),
-    ("metadata_retry_max_duration", "the bridge tries on for as long as it takes"),
+    ("metadata_full", "the bridge requests metadata of its own topics only"),
+    ("metadata_retry_max", "the bridge retries until it succeeds"),
+    ("metadata_retry_type", "the bridge retries until it succeeds"),
+    ("metadata_retry_backoff", "the bridge retries until it succeeds"),
+    ("metadata_retry_max_duration", "the bridge retries until it succeeds"),
     ("keep_alive_period", "write \"socket.keepalive.enable\" = true into [kafka.librdkafka]"),
-    ("sasl_version", "the bridge asks the brokers for it"),
+    ("sasl_version", "the brokers report it"),
     ("sasl_extensions", "write them as `extensions` into [kafka.sasl], with mechanism = \"OAUTHBEARER\""),
     ("sasl_access_token", "a fixed token has no counterpart: see OAUTHBEARER in bridge.toml, or use SCRAM"),
-    ("sasl_gssapi_service_name", "Kerberos is not built in: have the brokers offer SCRAM"),
-    ("sasl_gssapi_auth_type", "Kerberos is not built in: have the brokers offer SCRAM"),
-    ("sasl_gssapi_kerberos_config_path", "Kerberos is not built in: have the brokers offer SCRAM"),
-    ("sasl_gssapi_key_tab_path", "Kerberos is not built in: have the brokers offer SCRAM"),
-    ("sasl_gssapi_realm", "Kerberos is not built in: have the brokers offer SCRAM"),
-    ("sasl_gssapi_disable_pafxfast", "Kerberos is not built in: have the brokers offer SCRAM"),
-    ("socks5_enabled", "the bridge speaks no SOCKS: reach the brokers through a tunnel or a TCP proxy"),
-    ("socks5_address", "the bridge speaks no SOCKS: reach the brokers through a tunnel or a TCP proxy"),
-    (
-        "tls_server_name",
-        "the name of each broker is checked as it is connected to: have it in the certificate",
-    ),
-    ("tls_min_version", "TLS 1.2 and later are spoken"),
+    ("sasl_gssapi_service_name", "Kerberos is not built in: use SCRAM"),
+    ("sasl_gssapi_auth_type", "Kerberos is not built in: use SCRAM"),
+    ("sasl_gssapi_kerberos_config_path", "Kerberos is not built in: use SCRAM"),
+    ("sasl_gssapi_key_tab_path", "Kerberos is not built in: use SCRAM"),
+    ("sasl_gssapi_realm", "Kerberos is not built in: use SCRAM"),
+    ("sasl_gssapi_disable_pafxfast", "Kerberos is not built in: use SCRAM"),
+    ("socks5_enabled", "the bridge does not support SOCKS: use a tunnel or a TCP proxy"),
+    ("socks5_address", "the bridge does not support SOCKS: use a tunnel or a TCP proxy"),
+    ("tls_server_name", "each certificate must have the name by which the bridge connects to the broker"),
+    ("tls_min_version", "the bridge uses TLS 1.2 and later"),
     ("tls_cipher_suites", "write \"ssl.cipher.suites\" into [kafka.librdkafka]"),
     ("tls_renegotiation_method", "the bridge does not renegotiate"),
-    ("sasl_aws_msk_iam_region", "IAM is not built in: MSK offers SCRAM (a secret of AWS Secrets Manager)"),
-    ("zookeeper_peers", "ZooKeeper is not asked: name the brokers"),
+    ("sasl_aws_msk_iam_region", "IAM is not built in: use SCRAM with a secret of AWS Secrets Manager"),
+    ("zookeeper_peers", "the bridge does not use ZooKeeper: name the brokers"),
 ];
 
-/// Options without a meaning for the bridge, of which nothing needs to be said.
+/// Options without a counterpart that need no note.
 const SILENT: [&str; 22] = [
     "alias",
     "interval",
@@ -115,7 +112,7 @@ pub const OF_JSON: [&str; 10] = [
     "metric_name",
 ];
 
-/// Options that the other modules read beside those and the names and filters: for suggestions.
+/// Options that other modules read, for suggestions.
 const READ: [&str; 12] = [
     "brokers",
     "topics",
@@ -131,12 +128,12 @@ const READ: [&str; 12] = [
     "tags",
 ];
 
-/// Whether inputs can be read by one bridge: where it is the same.
+/// A text that is equal for inputs that one bridge can replace.
 pub fn identity(input: &Options) -> String {
     input.identity(&CONNECTION)
 }
 
-/// Names, and regular expressions in the bridge's spelling.
+/// Topic names, and regular expressions in the notation of bridge.toml.
 pub fn topics(input: &Options, work: &mut Work) -> Vec<String> {
     let mut topics = input.texts("topics");
     if topics.is_empty() {
@@ -146,7 +143,7 @@ pub fn topics(input: &Options, work: &mut Work) -> Vec<String> {
         if is_whole_variable(topic) {
             let note = input.note(
                 "topics",
-                format!("{topic} must hold one name: a list of them in one variable is not taken apart"),
+                format!("{topic} must have one name: the bridge does not split a list in a variable"),
             );
             work.notes.add(note);
         }
@@ -157,7 +154,7 @@ pub fn topics(input: &Options, work: &mut Work) -> Vec<String> {
         if !has_variable(&anchored) && Regex::new(&anchored).is_err() {
             work.notes.add(input.note(
                 "topic_regexps",
-                format!("{pattern:?} is not an expression that the bridge reads: `check` says where"),
+                format!("{pattern:?} is not a regular expression that the bridge supports: `check` shows the place"),
             ));
         }
         topics.push(anchored);
@@ -197,7 +194,7 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, work: 
             &mut kafka,
             input,
             "offset",
-            format!("{other:?} is neither oldest nor newest: the bridge begins with the earliest"),
+            format!("{other:?} is neither oldest nor newest: the bridge starts with the earliest"),
         ),
     }
     record_bytes_max(inputs, &mut kafka, work);
@@ -211,10 +208,10 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, work: 
     tables
 }
 
-/// Reports options that nothing knows.
+/// Reports unknown options.
 pub fn report_unread(input: &Options, work: &mut Work) {
     if !matches!(input.text("data_format").as_deref(), Some("json" | "json_v2")) {
-        // It stays with Telegraf, and may have options of its own format.
+        // This input stays in Telegraf and may have options of another format.
         return;
     }
     let known: Vec<&str> = READ
@@ -252,18 +249,18 @@ fn group(input: &Options, suffix: &str, kafka: &mut Table) {
         kafka.set_because(
             "group_id",
             group,
-            &["Telegraf's group: reading goes on where it stopped. Stop Telegraf before the bridge starts."],
+            &["Telegraf's group: the bridge continues after Telegraf's last commit. Stop Telegraf before you start the bridge."],
         );
     } else {
         kafka.set_because(
             "group_id",
             group + suffix,
-            &["A group of its own: another bridge has Telegraf's, and each wants every record. It begins where `offset_reset` says."],
+            &["A new group: another bridge uses Telegraf's group, and each needs every record. It starts at `offset_reset`."],
         );
     }
 }
 
-/// The largest of the inputs'.
+/// Sets `record_bytes_max` to the largest limit of the inputs.
 fn record_bytes_max(inputs: &[&Options], kafka: &mut Table, work: &mut Work) {
     let mut largest = None;
     for input in inputs {
@@ -279,7 +276,7 @@ fn record_bytes_max(inputs: &[&Options], kafka: &mut Table, work: &mut Work) {
             None if has_variable(&text) => {
                 kafka.set("record_bytes_max", text);
             }
-            None => work.note(kafka, input, "max_message_len", "it is no number"),
+            None => work.note(kafka, input, "max_message_len", "it is not a number"),
         }
     }
     if let Some(bytes) = largest.filter(|_| kafka.get("record_bytes_max").is_none()) {
@@ -287,7 +284,7 @@ fn record_bytes_max(inputs: &[&Options], kafka: &mut Table, work: &mut Work) {
     }
 }
 
-/// Telegraf speaks TLS where it is enabled, or where any of its options is there.
+/// `[kafka.tls]`. Telegraf uses TLS if it is enabled or if any TLS option is set.
 fn tls(input: &Options, work: &mut Work) -> Option<Table> {
     let mut table = Table::new("[kafka.tls]");
     let is_file = files(input, &mut table);
@@ -306,13 +303,13 @@ fn tls(input: &Options, work: &mut Work) -> Option<Table> {
         table.set_because(
             "verify",
             false,
-            &["As insecure_skip_verify: anybody on the way can read and change everything."],
+            &["From insecure_skip_verify: anybody on the network path can read and change everything."],
         );
     }
     Some(table)
 }
 
-/// Certificates, for Kafka and for InfluxDB; whether there are any.
+/// Sets the certificate files of Kafka or InfluxDB, and returns whether there are any.
 pub fn files(options: &Options, table: &mut Table) -> bool {
     let mut any = false;
     for (option, old, key) in [
@@ -322,7 +319,7 @@ pub fn files(options: &Options, table: &mut Table) -> bool {
     ] {
         let Some(file) = options.text(option).or_else(|| options.text(old)) else { continue };
         any = true;
-        let comment = "A relative name starts from this file's folder.";
+        let comment = "A relative name starts in the folder of this file.";
         let comments: &[&str] = if file.starts_with(['/', '$']) { &[] } else { &[comment] };
         table.set_because(key, file, comments);
     }
@@ -339,12 +336,12 @@ fn sasl(input: &Options, tables: &mut [Table], work: &mut Work) -> Option<Table>
     let why = match mechanism.as_str() {
         "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" => None,
         "OAUTHBEARER" => Some(
-            "the bridge gets tokens itself: write \"sasl.oauthbearer.config\" and its like into [kafka.librdkafka]",
+            "the bridge gets tokens itself: write \"sasl.oauthbearer.config\" and similar properties into [kafka.librdkafka]",
         ),
-        "GSSAPI" => Some("Kerberos is not built in: have the brokers offer SCRAM"),
-        "AWS-MSK-IAM" => Some("IAM is not built in: MSK offers SCRAM (a secret of AWS Secrets Manager)"),
+        "GSSAPI" => Some("Kerberos is not built in: use SCRAM"),
+        "AWS-MSK-IAM" => Some("IAM is not built in: use SCRAM with a secret of AWS Secrets Manager"),
         text if has_variable(text) => None,
-        _ => Some("this mechanism is not known: one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+        _ => Some("this mechanism is unknown: use one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
     };
     if let Some(why) = why {
         match tables.first_mut() {

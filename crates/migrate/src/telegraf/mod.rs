@@ -1,8 +1,8 @@
-//! A telegraf.conf, and the files of telegraf.d.
+//! Migrates a telegraf.conf and the files of telegraf.d.
 //!
 //! ```text
 //! conf (files, lines) -> kafka            [kafka] and its security     --+
-//!   |                 -> rules <- json, json_v2, filters  [[mapping]]  --+-> bridges: one for each Kafka and server
+//!   |                 -> input -> json, json_v2, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
 //!   variables         -> output, agent    [influx], [batch], [log]     --+
 //! ```
 
@@ -12,12 +12,12 @@ mod bridges;
 mod conf;
 mod filters;
 mod gjson;
+mod input;
 mod json;
 mod json_v2;
 mod kafka;
 mod output;
 mod probe;
-mod processors;
 mod rules;
 mod variables;
 mod work;
@@ -30,9 +30,9 @@ use work::Work;
 
 const INPUT: &str = "inputs.kafka_consumer";
 
-/// Whether a text looks like one.
+/// Whether a text looks like a telegraf.conf.
 #[must_use]
-pub fn is_one(text: &str) -> bool {
+pub fn recognizes(text: &str) -> bool {
     const STARTS: [&str; 7] =
         ["inputs.", "outputs.", "agent]", "global_tags]", "processors.", "aggregators.", "secretstores."];
     let is_header = |line: &str| {
@@ -44,7 +44,7 @@ pub fn is_one(text: &str) -> bool {
 }
 
 /// # Errors
-/// When the files can't be read, or no input of theirs is one that the bridge can do.
+/// A file can't be read, or the bridge can replace none of the inputs.
 pub fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, MigrateError> {
     let mut work = Work::default();
     let conf = conf::read(files, &mut work.notes)?;
@@ -54,12 +54,12 @@ pub fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, MigrateE
             work.notes.add(Note { file, line, what, why });
         }
     }
-    let bridges = bridges::of(&conf, machine, &mut work);
+    let bridges = bridges::plan(&conf, machine, &mut work);
     report_unread(&conf, &mut work);
     if bridges.is_empty() {
         let has_input = conf.of_kind(INPUT).next().is_some();
         let why = if has_input {
-            "no [[inputs.kafka_consumer]] of it is one that the bridge can do, or no output takes its points"
+            "the bridge can replace none of its [[inputs.kafka_consumer]], or no output takes their points"
         } else {
             "it has no [[inputs.kafka_consumer]]"
         };
@@ -80,10 +80,10 @@ fn report_unread(conf: &Conf, work: &mut Work) {
     }
 }
 
-/// What becomes of a plugin that the bridge has not.
+/// The note on a plugin without a counterpart.
 fn advice(kind: &str) -> Option<String> {
     let words = match kind {
-        INPUT | output::V2 | output::V1 | processors::RENAME => return None,
+        INPUT | output::V2 | output::V1 | input::RENAME => return None,
         "processors.converter" => {
             "see `integers`, `number_fields`, `string_fields` and `tag_keys` of the [[mapping]]"
         }
@@ -94,17 +94,17 @@ fn advice(kind: &str) -> Option<String> {
             "see `tags`, `tag_keys`, `include` and `exclude` of the [[mapping]]"
         }
         "processors.dedup" => {
-            "it is not needed against records that are read twice: they overwrite the same points"
+            "it is not needed for records that are read twice: they overwrite the same points"
         }
         _ if kind.starts_with("inputs.") => "the bridge reads Kafka only: keep Telegraf for this input",
         _ if kind.starts_with("outputs.") => {
             "the bridge writes to InfluxDB only: keep Telegraf for this output, with a consumer group of its own"
         }
         _ if kind.starts_with("processors.") => {
-            "it has no counterpart: do it at the producer, or keep Telegraf where its points need it"
+            "it has no counterpart: change the producer, or keep Telegraf for points that need it"
         }
         _ if kind.starts_with("aggregators.") => {
-            "the bridge stores every point and aggregates none: use a task or a continuous query of InfluxDB"
+            "the bridge does not aggregate: use a task or a continuous query of InfluxDB"
         }
         _ => "secrets are ${NAME} or ${file:PATH} in bridge.toml: an @{store:key} became ${KEY}",
     };
@@ -114,8 +114,8 @@ fn advice(kind: &str) -> Option<String> {
 fn cut_over() -> Vec<String> {
     [
         "1. `kafka-influx-bridge check --connect`, and `migrate --diff RECORDS` or `map --live 10` to see the points",
-        "2. stop Telegraf, then start the bridge: it goes on at Telegraf's offsets. Both in one group do not go together: Telegraf's range strategy and the bridge's cooperative-sticky refuse each other",
-        "   or run them side by side for a while: another `group_id` and another bucket for the bridge, and compare",
+        "2. stop Telegraf, then start the bridge: it continues at Telegraf's offsets. Both can't run in one group: Telegraf's range strategy and the bridge's cooperative-sticky are incompatible",
+        "   or run both in parallel for a while, with another `group_id` and another bucket for the bridge, and compare",
     ]
     .map(str::to_owned)
     .to_vec()

@@ -1,4 +1,4 @@
-//! `[influx]` from `outputs.influxdb_v2` and `outputs.influxdb`.
+//! Migrates `outputs.influxdb_v2` and `outputs.influxdb` to `[influx]`.
 
 use super::amounts;
 use super::conf::{Options, Plugin};
@@ -11,7 +11,7 @@ use configuration::draft::Table;
 pub const V2: &str = "outputs.influxdb_v2";
 pub const V1: &str = "outputs.influxdb";
 
-/// What must be the same for two outputs to be written by one bridge.
+/// One bridge can replace two outputs only if these options are the same.
 const SERVER: [&str; 14] = [
     "urls",
     "url",
@@ -31,29 +31,29 @@ const SERVER: [&str; 14] = [
 
 const NOTES: [(&str, &str); 18] = [
     ("metric_buffer_limit", "Kafka is the buffer, and batch.memory_max bounds the memory"),
-    ("http_headers", "no headers can be added: have a proxy before InfluxDB add them"),
+    ("http_headers", "the bridge adds no headers: use a proxy in front of InfluxDB"),
     ("http_proxy", "the variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY say it"),
-    ("user_agent", "it is the bridge's own"),
+    ("user_agent", "the bridge sends its own"),
     (
         "influx_omit_timestamp",
-        "every point has its time, so that records that are read again overwrite the same points",
+        "every point has a time, so that records that are read again overwrite the same points",
     ),
     (
         "concurrent_writes",
         "the bridge writes with several requests by itself, in the order of each partition",
     ),
-    ("rate_limit", "points are limited, not bytes: batch.points_per_second_max"),
-    ("rate_limit_period", "points are limited, not bytes: batch.points_per_second_max"),
+    ("rate_limit", "the bridge limits points, not bytes: set batch.points_per_second_max"),
+    ("rate_limit_period", "the bridge limits points, not bytes: set batch.points_per_second_max"),
     ("local_address", "the system chooses the address"),
-    ("write_consistency", "it is for InfluxDB Enterprise, and its default is used"),
+    ("write_consistency", "it is for InfluxDB Enterprise, whose default is used"),
     ("udp_payload", "the bridge writes by HTTP only"),
     ("tls_key_pwd", "the key of [influx.tls] must have no password"),
-    ("tls_server_name", "the name in the address is checked: have it in the certificate"),
-    ("tls_min_version", "TLS 1.2 and later are spoken"),
-    ("tls_cipher_suites", "those of rustls are used"),
+    ("tls_server_name", "the certificate must have the name in the address"),
+    ("tls_min_version", "the bridge uses TLS 1.2 and later"),
+    ("tls_cipher_suites", "the bridge uses those of rustls"),
     ("tls_renegotiation_method", "the bridge does not renegotiate"),
-    ("startup_error_behavior", "the bridge starts without InfluxDB, and holds until it answers"),
-    ("exclude_retention_policy_tag", "take the tag out of `tags` if it is there"),
+    ("startup_error_behavior", "the bridge starts without InfluxDB and waits for it"),
+    ("exclude_retention_policy_tag", "remove the tag from `tags` if it is there"),
 ];
 
 const SILENT: [&str; 16] = [
@@ -88,12 +88,12 @@ const READ: [&str; 10] = [
     "ssl_key",
 ];
 
-/// Where two outputs are one server: where it is the same.
+/// A text that is equal for outputs to the same server.
 pub fn identity(output: &Plugin) -> String {
     format!("{}\0{}", output.kind, output.options.identity(&SERVER))
 }
 
-/// Where the points of one input go at an output: its bucket, or its database and retention policy.
+/// The destination of one input's points at an output: its bucket, or its database and retention policy.
 pub fn destination(output: &Plugin, rules: &mut Rules, topics: &[String]) -> Vec<(&'static str, String)> {
     let options = &output.options;
     if output.kind == V2 {
@@ -117,7 +117,7 @@ pub fn destination(output: &Plugin, rules: &mut Rules, topics: &[String]) -> Vec
     std::iter::once(("database", database)).chain(policy).collect()
 }
 
-/// `bucket_tag` and its like: known where the tag is a fixed one.
+/// Resolves `bucket_tag` and similar options, which is possible only for a fixed tag.
 fn by_tag(
     options: &Options,
     option: &str,
@@ -135,14 +135,14 @@ fn by_tag(
     }
     if value.is_none() && rules.can_have(&tag) {
         let why = format!(
-            "a record can't choose where it goes: give each topic a [[mapping]] with its own `{key}`"
+            "a record can't choose its destination: give each topic a [[mapping]] with its own `{key}`"
         );
         rules.note(options, option, why);
     }
     value
 }
 
-/// The tables of an output. `destination`: where all mappings have the same.
+/// The tables of an output, with the destination that all mappings share.
 pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mut Work) -> Vec<Table> {
     let options = &output.options;
     let mut influx = Table::new("[influx]");
@@ -167,7 +167,7 @@ pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mu
             influx.set_because(
                 "create_database",
                 true,
-                &["As Telegraf does without skip_database_creation."],
+                &["Telegraf does so without skip_database_creation."],
             );
         }
     }
@@ -190,7 +190,7 @@ pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mu
     tables
 }
 
-/// Sets the addresses; returns the name of a login that one of them had.
+/// Sets the addresses, and returns the user of a login in one of them.
 fn urls(options: &Options, influx: &mut Table, work: &mut Work) -> Option<String> {
     let mut written = options.texts("urls");
     if written.is_empty() {
@@ -203,7 +203,7 @@ fn urls(options: &Options, influx: &mut Table, work: &mut Work) -> Option<String
     for url in written {
         let (url, user) = without_login(&url);
         if url.starts_with("udp://") || url.starts_with("unix://") {
-            work.note(influx, options, "urls", format!("{url}: the bridge writes by HTTP only, where InfluxDB says what it stored: write its http:// address"));
+            work.note(influx, options, "urls", format!("{url}: the bridge writes by HTTP only, because InfluxDB then confirms what it stored: write its http:// address"));
             let (url, why) = work.missing(options, "urls", "influx.url", &format!("has {url}"));
             urls.push(url);
             comments.extend(why);
@@ -222,7 +222,7 @@ fn urls(options: &Options, influx: &mut Table, work: &mut Work) -> Option<String
     login
 }
 
-/// `http://user:password@host` without its login, and the user.
+/// Splits `http://user:password@host` into the address without a login, and the user.
 fn without_login(url: &str) -> (String, Option<String>) {
     let parts = url.split_once("://").and_then(|(scheme, rest)| {
         let authority_len = rest.find('/').unwrap_or(rest.len());
@@ -247,7 +247,7 @@ fn login_v1(options: &Options, in_url: Option<String>, influx: &mut Table, work:
         let place = options.place("urls");
         work.fill_in
             .push(format!("influx.password: set INFLUX_PASSWORD to the password in the address of {place}"));
-        influx.set_because("password", "${INFLUX_PASSWORD}", &[&format!("{place} has it in the address")]);
+        influx.set_because("password", "${INFLUX_PASSWORD}", &[&format!("The address in {place} has it")]);
     }
 }
 
@@ -260,7 +260,7 @@ fn timeout(options: &Options, influx: &mut Table, work: &mut Work) {
         None if has_variable(&text) => {
             influx.set("timeout", text);
         }
-        _ => work.note(influx, options, "timeout", "the bridge's is 30 s, and 1 ms to 1 h can be written"),
+        _ => work.note(influx, options, "timeout", "the bridge uses 30 s; the range is 1 ms to 1 h"),
     }
 }
 
@@ -272,7 +272,7 @@ fn tls(options: &Options) -> Option<Table> {
         table.set_because(
             "verify",
             false,
-            &["As insecure_skip_verify: anybody on the way can read and change everything."],
+            &["From insecure_skip_verify: anybody on the network path can read and change everything."],
         );
     }
     (has_files || is_unverified).then_some(table)

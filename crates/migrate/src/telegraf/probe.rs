@@ -1,16 +1,16 @@
-//! A configuration of Telegraf itself that makes the same points, for `--diff`.
+//! Writes a Telegraf configuration that makes the same points, for `--diff`.
 
 use super::conf::{Data, Options, Value};
 use super::kafka::OF_JSON;
 use super::rules::{NAMES_AND_FILTERS, Rules};
 use super::work::Work;
-use super::{INPUT, conf, output, processors};
+use super::{INPUT, conf, input, output};
 use crate::{Input, Machine, Notes};
 
-/// The header, and tag, that tells which record a point is of.
+/// The record header, and tag, that links a point to its record.
 pub const MARK: &str = "bridge_diff_record";
 
-/// Options of the input that say what becomes of a record, beside those of its format and the names and filters.
+/// Options of the input that concern records, besides its format, names and filters.
 const OF_INPUT: [&str; 12] = [
     "data_format",
     "topic_tag",
@@ -27,34 +27,35 @@ const OF_INPUT: [&str; 12] = [
 ];
 const OF_OUTPUT: [&str; 2] = ["metricpass", "exclude_bucket_tag"];
 
-/// For the first input that is migrated, and the first output that takes it; `{brokers}` and `{url}` stand for addresses.
+/// The configuration for the first migrated input and the first output that takes it. `{brokers}` and `{url}` are placeholders
+/// for addresses.
 pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> {
-    // The migration before has reported what can't be read.
+    // The migration has already reported syntax errors.
     let conf = conf::read(files, &mut Notes::default()).ok()?;
     let mut work = Work::default();
-    let is_migrated = |options: &&Options| Rules::of(options, &conf, machine, &mut work).is_some();
+    let is_migrated = |options: &&Options| Rules::from_input(options, &conf, machine, &mut work).is_some();
     let input = conf.of_kind(INPUT).map(|plugin| &plugin.options).find(is_migrated)?;
-    let rules = Rules::of(input, &conf, machine, &mut work)?;
+    let rules = Rules::from_input(input, &conf, machine, &mut work)?;
     let topics = [topic.to_owned()];
     let output = conf
         .plugins
         .iter()
         .filter(|plugin| plugin.kind == output::V2 || plugin.kind == output::V1)
         .map(|plugin| &plugin.options)
-        .find(|options| rules.through(options, &topics).is_some());
+        .find(|options| rules.after_output(options, &topics).is_some());
     let mut agent = toml::Table::new();
     for key in ["hostname", "omit_hostname"] {
         copy(&conf.agent, key, &mut agent);
     }
     set(&mut agent, "flush_interval", "200ms");
-    // One that InfluxDB would refuse takes no other with it.
+    // A refused point then fails alone.
     set(&mut agent, "metric_batch_size", 1);
     let mut reading = toml::Table::new();
     for key in OF_INPUT.iter().chain(&OF_JSON).chain(&NAMES_AND_FILTERS) {
         copy(input, key, &mut reading);
     }
     set(&mut reading, "brokers", vec!["{brokers}"]);
-    // Headers want 0.11.
+    // Headers need Kafka 0.11.
     set(&mut reading, "kafka_version", "2.0.0");
     set(&mut reading, "topics", vec![topic]);
     set(&mut reading, "consumer_group", "bridge-diff");
@@ -79,7 +80,7 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     let global_tags: toml::Table =
         conf.global_tags.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
     let renames: Vec<toml::Value> = conf
-        .of_kind(processors::RENAME)
+        .of_kind(input::RENAME)
         .map(|plugin| plain(&Value { line: 0, data: Data::Table(plugin.options.clone()) }))
         .collect();
     let mut all: toml::Table = [
@@ -126,7 +127,7 @@ fn plain(value: &Value) -> toml::Value {
     }
 }
 
-/// The mark is a tag like others for Telegraf's filters.
+/// Lets the mark pass Telegraf's tag filters.
 fn keep_mark(table: &mut toml::Table) {
     if let Some(toml::Value::Array(tags)) = table.get_mut("taginclude") {
         tags.push(MARK.into());

@@ -1,13 +1,13 @@
-//! Telegraf's variables as the bridge writes them.
+//! Translates Telegraf's variables.
 //!
 //! Telegraf replaces `$NAME`, `${NAME}` and `${NAME:-default}` in the whole text before it reads the TOML; the bridge
-//! does so in strings only, after it. Telegraf leaves a variable that is not set as it is written; the bridge refuses to start.
+//! does so in strings only, after it. Telegraf does not replace a variable that is not set; the bridge refuses to start.
 
-/// Texts that look like variables and are none: Azure Event Hubs names its login and its default consumer group so.
+/// Texts that look like variables: the login and the default consumer group of Azure Event Hubs.
 const FIXED: [&str; 2] = ["ConnectionString", "Default"];
 
-/// Puts what stands outside of strings into some, so that the text is TOML. Lines keep their numbers.
-/// Also the lines that were nothing but a variable: they are commented out.
+/// Quotes variables outside of strings, so that the text is TOML. Lines keep their numbers.
+/// Lines that are only a variable are commented out and returned.
 pub fn quote_bare(text: &str) -> (String, Vec<usize>) {
     let mut out = String::with_capacity(text.len());
     let mut lost = Vec::new();
@@ -47,7 +47,7 @@ pub fn quote_bare(text: &str) -> (String, Vec<usize>) {
     (out, lost)
 }
 
-/// From the quote at the start to behind the one that ends it, or to the end of the line or text.
+/// Length of the string at the start with its quotes, or up to the end of the line or text.
 fn string_len(text: &str, quote: char) -> usize {
     let triple: String = std::iter::repeat_n(quote, 3).collect();
     let is_long = text.starts_with(&triple);
@@ -66,7 +66,7 @@ fn string_len(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// How long the variable or secret at the start is; 0 if there is none.
+/// Length of the variable or secret at the start; 0 if there is none.
 fn reference_len(text: &str) -> usize {
     if text.starts_with("${") || text.starts_with("@{") {
         return text.find('}').map_or(0, |end| end + 1);
@@ -77,7 +77,7 @@ fn reference_len(text: &str) -> usize {
     }
 }
 
-/// A string's content in the bridge's spelling.
+/// The content of a string in the notation of bridge.toml.
 pub fn to_bridge(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -85,9 +85,9 @@ pub fn to_bridge(text: &str) -> String {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         if let Some(after) = from.strip_prefix("$$") {
-            // For Telegraf it is one "$"; where that would mean something here it stays escaped.
+            // Telegraf reads one "$". It stays escaped if the bridge would take it for a variable.
             out.push_str(if after.starts_with('{') || starts_name(after) { "$$" } else { "$" });
-            // What follows is text.
+            // The rest is text.
             let plain = if after.starts_with('{') { 1 } else { name_len(after) };
             let (plain, after) = after.split_at_checked(plain).unwrap_or((after, ""));
             out.push_str(plain);
@@ -100,8 +100,8 @@ pub fn to_bridge(text: &str) -> String {
             Some((name, None)) if is_bare(reference) && FIXED.contains(&name.as_str()) => {
                 out.extend(["$$", &name]);
             }
-            // Variables are in capitals by convention. Any other such name may be text, so it keeps Telegraf's meaning: replaced where
-            // it is set, as it is written where not.
+            // Names of variables are upper-case by convention. Another name may be text, so it keeps Telegraf's meaning: it is
+            // replaced only if it is set.
             Some((name, None)) if is_bare(reference) && name.contains(|c: char| c.is_ascii_lowercase()) => {
                 out.extend(["${", &name, ":-$", &name, "}"]);
             }
@@ -119,14 +119,14 @@ pub fn to_bridge(text: &str) -> String {
     out
 }
 
-/// `$NAME`, without braces.
+/// Whether a reference is `$NAME`, without braces.
 fn is_bare(reference: &str) -> bool {
     reference.strip_prefix('$').is_some_and(starts_name)
 }
 
 fn name_and_default(reference: &str) -> Option<(String, Option<&str>)> {
     if let Some(secret) = reference.strip_prefix("@{") {
-        // A secret store's: "store:key".
+        // A secret of a store: "store:key".
         let key = secret.trim_end_matches('}').rsplit(':').next()?;
         let name: String = key
             .chars()
@@ -145,12 +145,12 @@ fn name_and_default(reference: &str) -> Option<(String, Option<&str>)> {
     is_known.then(|| (name.to_owned(), default))
 }
 
-/// The variables of a text in the bridge's spelling that stand for all of it, so that they could hold several values.
+/// Whether a text in the notation of bridge.toml is only a variable, which could then have several values.
 pub fn is_whole_variable(text: &str) -> bool {
     text.starts_with("${") && text.ends_with('}') && text.matches("${").count() == 1
 }
 
-/// Whether some of it is only known when the bridge starts.
+/// Whether a text has a variable.
 pub fn has_variable(text: &str) -> bool {
     text.replace("$${", "").contains("${")
 }
@@ -206,7 +206,7 @@ mod tests {
         f("a-$b_1-$C", "a-${b_1:-$b_1}-${C}");
     }
 
-    /// What the bridge reads where Telegraf has `text`.
+    /// The value that the bridge reads for `text` of a telegraf.conf.
     fn read(text: &str, env: &dyn Fn(&str) -> Option<String>) -> String {
         let text = format!(
             "kafka = {{ brokers = 'b:1', topics = 't', client_id = '{}' }}\ninflux = {{ url = 'http://i', api = 'v1', database = 'd' }}",
@@ -215,7 +215,7 @@ mod tests {
         configuration::parse(Path::new("bridge.toml"), &text, env).unwrap().config.kafka.client_id
     }
 
-    /// What Telegraf leaves as it is, the bridge's own reader gives back.
+    /// Text that Telegraf does not replace reads back unchanged in the bridge.
     #[test]
     fn an_unset_variable_of_telegraf_is_text() {
         for text in ["$ConnectionString", "$Default", "^$Default$", "a$b", "$$ConnectionString"] {

@@ -1,11 +1,11 @@
-//! What is collected while options are turned into keys.
+//! Collects notes and values to fill in during a migration.
 
 use super::super::{Note, Notes};
 use super::conf::Options;
 use super::variables::has_variable;
 use configuration::draft::Table;
 
-/// Notes of the whole migration, and what is left for people to fill in of the bridge in hand.
+/// The notes of the migration, and the values to fill in of the current bridge.
 #[derive(Debug, Default)]
 pub struct Work {
     pub notes: Notes,
@@ -13,12 +13,12 @@ pub struct Work {
 }
 
 impl Work {
-    /// A note on an option, also as a comment of the table that would have had its counterpart.
+    /// Adds a note on an option, and the same comment to the table.
     pub fn note(&mut self, table: &mut Table, options: &Options, key: &str, why: impl Into<String>) {
         self.notes.add_to(table, options.note(key, why));
     }
 
-    /// Notes on those options that are there, in the order of the file.
+    /// Adds notes on the options that are set, in the order of the file.
     pub fn note_all(&mut self, table: &mut Table, options: &Options, known: &[(&str, &str)]) {
         let mut there: Vec<_> = known.iter().filter(|(option, _)| options.has(option)).collect();
         there.sort_by_key(|(option, _)| options.line_of(option));
@@ -27,7 +27,7 @@ impl Work {
         }
     }
 
-    /// The value, or a variable in its place where the file has a placeholder such as `<token>`. `key` is the bridge's.
+    /// The value of an option; a variable instead of a placeholder such as `<token>`. `key` is the key of bridge.toml.
     pub fn value(&mut self, options: &Options, option: &str, key: &str, text: &str) -> (String, Vec<String>) {
         if !is_placeholder(text) {
             return (text.to_owned(), Vec::new());
@@ -35,7 +35,7 @@ impl Work {
         self.missing(options, option, key, &format!("has the placeholder {text:?}"))
     }
 
-    /// A variable for people to set, and the comment that says why: "has none".
+    /// A variable for the user to set, and the comment with the reason, such as "has none".
     pub fn missing(
         &mut self,
         options: &Options,
@@ -46,21 +46,21 @@ impl Work {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
         let variable: String = "FILL_IN_".chars().chain(key.chars().map(plain)).collect();
         let place = options.place(option);
-        let told = format!("{key}: {place} {why}: write the value, or set {variable}");
-        if !self.fill_in.contains(&told) {
-            self.fill_in.push(told);
+        let remark = format!("{key}: {place} {why}: write the value, or set {variable}");
+        if !self.fill_in.contains(&remark) {
+            self.fill_in.push(remark);
         }
         (format!("${{{variable}}}"), vec![format!("FILL IN: {place} {why}")])
     }
 
-    /// Sets a key, with [`Work::value`].
+    /// Sets a key to the result of [`Work::value`].
     pub fn set(&mut self, table: &mut Table, options: &Options, option: &str, key: &str, text: &str) {
         let title = table.header.trim_matches(['[', ']']);
         let (value, comments) = self.value(options, option, &format!("{title}.{key}"), text);
         table.set_because(key, value, &comments.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
-    /// Sets a key to what there is, or to a variable where there is nothing.
+    /// Sets a key to the value of an option, or to a variable if the option is missing.
     pub fn require(&mut self, table: &mut Table, options: &Options, option: &str, key: &str) {
         if let Some(text) = options.text(option) {
             return self.set(table, options, option, key, &text);
@@ -71,7 +71,7 @@ impl Work {
         table.set_because(key, value, &comments.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
-    /// Sets a key that is secret: a variable, because the new file may be shown and kept where the old one was not.
+    /// Sets a secret key to a variable: the new file may be shown and kept in places where the old one was not.
     pub fn set_secret(
         &mut self,
         table: &mut Table,
@@ -88,10 +88,10 @@ impl Work {
         let title = table.header.trim_matches(['[', ']']);
         let place = options.place(option);
         let has_one = !text.is_empty() && !is_placeholder(&text);
-        let (told, comment) = if has_one {
+        let (remark, comment) = if has_one {
             (
                 format!("{title}.{key}: set {variable} to the {option} of {place}"),
-                format!("{place} has it as plain text: set {variable} to that"),
+                format!("{place} has it as plain text: set {variable} to this value"),
             )
         } else {
             (
@@ -99,11 +99,11 @@ impl Work {
                 format!("FILL IN: {place} has none; set {variable}"),
             )
         };
-        self.fill_in.push(told);
+        self.fill_in.push(remark);
         table.set_because(key, format!("${{{variable}}}"), &[&comment]);
     }
 
-    /// Options that nobody asked for, with the nearest of those that are known.
+    /// Reports options that were not read, with the nearest known option.
     pub fn unread(&mut self, kind: &str, options: &Options, known: &[&str]) {
         for key in options.unread() {
             let meant = base::suggest::nearest(key, known.iter().copied());
@@ -119,7 +119,7 @@ impl Work {
     }
 }
 
-/// `{ip}`, `<token>`, `[HOST]:8086` and the like: written for people to replace.
+/// Whether a text has a placeholder for the user to replace, such as `{ip}` or `<token>`.
 pub fn is_placeholder(text: &str) -> bool {
     let text = text.replace("${", "");
     let between = |open: char, close: char| {

@@ -80,7 +80,7 @@ fn send(writer: &FileWriter, mut letters: Vec<Letter>) {
 }
 
 #[test]
-fn appends_to_what_is_there() {
+fn appends_to_an_existing_file() {
     let folder = Folder::new();
     send(&open(&folder.path()), letters(0..3));
     let writer = open(&folder.path());
@@ -92,7 +92,7 @@ fn appends_to_what_is_there() {
 #[test]
 fn sets_full_files_aside_and_deletes_none() {
     let folder = Folder::new();
-    // As if an operator had taken some away already.
+    // An operator has removed the earlier files.
     fs::write(folder.0.join("dead.jsonl.7"), "").unwrap();
     fs::write(folder.0.join("dead.jsonl.old"), "").unwrap();
     let one = {
@@ -111,7 +111,7 @@ fn sets_full_files_aside_and_deletes_none() {
     assert_eq!(folder.offsets("dead.jsonl.8"), [10, 11]);
     assert_eq!(folder.offsets("dead.jsonl.9"), [12, 13]);
     assert_eq!(folder.offsets("dead.jsonl"), [14]);
-    // One that alone is larger than a file has a file of its own.
+    // A letter larger than the bound gets a file of its own.
     send(&writer, vec![letter(15, &[b'x'; 5_000])]);
     send(&writer, letters(16..17));
     assert_eq!(folder.offsets("dead.jsonl.11"), [15]);
@@ -130,7 +130,7 @@ fn ends_a_line_that_a_crash_left_half_written() {
 }
 
 #[test]
-fn begins_a_new_file_where_the_old_one_was_taken_away() {
+fn begins_a_new_file_after_the_old_one_was_moved_away() {
     let folder = Folder::new();
     let writer = open(&folder.path());
     send(&writer, letters(0..1));
@@ -160,7 +160,7 @@ fn two_bridges_can_not_share_a_file() {
     let error = FileWriter::open(&folder.path(), 1_000_000, WRITE_MAX).unwrap_err();
     assert_eq!(error.cause_name(), "dead_letter_file_locked");
     assert!(error.to_string().contains("each bridge needs its own file"), "{error}");
-    // Also after the first has set it aside and begun another.
+    // The lock also covers the file that the first begins after setting one aside.
     fs::rename(folder.path(), folder.0.join("taken")).unwrap();
     send(&first, letters(0..1));
     assert!(FileWriter::open(&folder.path(), 1_000_000, WRITE_MAX).is_err());
@@ -169,7 +169,7 @@ fn two_bridges_can_not_share_a_file() {
 }
 
 #[test]
-fn says_what_is_wrong_with_a_file() {
+fn file_errors_have_a_cause_and_a_remedy() {
     let folder = Folder::new();
     fs::write(folder.0.join("plain"), "").unwrap();
     let f = |path: &str, want: &str| {
@@ -178,7 +178,7 @@ fn says_what_is_wrong_with_a_file() {
         assert!(error.contains(want), "{path:?}: {error}");
         assert_eq!(check_writable(&path).unwrap_err().to_string(), error);
     };
-    f("", "name a file, not a folder");
+    f("", "to a file, not a folder");
     f("none/dead.jsonl", "create its folder");
     f("plain/dead.jsonl", "create its folder");
 }
@@ -201,14 +201,14 @@ fn keeps_the_letters_while_the_disk_is_full() {
     for _ in 0..2 {
         let error = block_on(writer.send(&mut waiting)).unwrap_err();
         assert_eq!(error.cause_name(), "dead_letter_disk_full");
-        assert!(error.to_string().contains("make room on its disk"), "{error}");
+        assert!(error.to_string().contains("free space on its disk"), "{error}");
         assert_eq!(waiting, letters(0..3));
     }
 }
 
-/// A pipe that nobody reads takes 64 kB, and then nothing.
+/// An unread pipe accepts 64 kB and then blocks.
 #[test]
-fn a_disk_that_hangs_is_told_and_not_waited_for() {
+fn a_hung_disk_is_reported_after_the_time_limit() {
     let folder = Folder::new();
     let status = std::process::Command::new("mkfifo").arg(folder.path()).status().unwrap();
     assert!(status.success());
@@ -220,7 +220,7 @@ fn a_disk_that_hangs_is_told_and_not_waited_for() {
         assert_eq!(error.cause_name(), "dead_letter_file_slow");
         assert_eq!(waiting.len(), 1);
     }
-    // Lets the write that hangs end.
+    // Ends the hung write.
     let mut pipe = fs::File::open(folder.path()).unwrap();
     std::thread::spawn(move || std::io::copy(&mut pipe, &mut std::io::sink()));
 }

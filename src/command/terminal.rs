@@ -1,10 +1,40 @@
-//! How far a long command is: on a terminal a bar that is redrawn in place, otherwise a line now and then.
+//! Output on terminals: colours, and the progress of long commands.
 
+use base::text::refuses_colour;
 use engine::dead_letter::Progress;
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// Colours with their ANSI codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    Red = 31,
+    Green = 32,
+    Yellow = 33,
+    Cyan = 36,
+    Grey = 90,
+}
+
+/// Whether text is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    is_coloured: bool,
+}
+
+impl Style {
+    /// The style for `out`: coloured on a terminal, unless `NO_COLOR` (<https://no-color.org>) is set.
+    pub fn of(out: &impl IsTerminal) -> Self {
+        let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        Self { is_coloured: out.is_terminal() && !refuses_colour() && !is_dumb }
+    }
+
+    pub fn paint(self, colour: Colour, text: &str) -> String {
+        if self.is_coloured { format!("\x1b[{}m{text}\x1b[0m", colour as u8) } else { text.to_owned() }
+    }
+}
 
 /// Erases the line that the cursor is on.
 const ERASE: &str = "\r\x1b[2K";
@@ -12,11 +42,11 @@ const BAR_CELLS: usize = 30;
 const REDRAW_EVERY: Duration = Duration::from_millis(200);
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Standard error, with the bar at its end.
+/// Progress on standard error: a bar that is redrawn in place on a terminal, otherwise a line every 10 s.
 #[derive(Clone, Debug)]
 pub struct Bar {
     terminal: bool,
-    /// Whether the bar stands on the terminal now; the log asks too.
+    /// Whether the bar is drawn now. Clones share it, so that the log can erase the bar.
     drawn: Arc<AtomicBool>,
     last: Instant,
 }
@@ -26,7 +56,7 @@ impl Bar {
         Self { terminal: io::stderr().is_terminal(), drawn: Arc::default(), last: Instant::now() }
     }
 
-    /// Shows how far it is, if it was not shown just before.
+    /// Shows the progress, unless it was shown just before.
     pub fn show(&mut self, progress: Progress, text: impl FnOnce() -> String) {
         let every = if self.terminal { REDRAW_EVERY } else { LINE_EVERY };
         if self.last.elapsed() < every {
@@ -37,21 +67,21 @@ impl Bar {
         if self.terminal {
             self.erase();
             let mut out = io::stderr().lock();
-            // Nobody may see it: no reason to stop.
+            // A closed terminal must not stop the command.
             let _unseen = write!(out, "{} {text}", cells(progress)).and_then(|()| out.flush());
             self.drawn.store(true, Ordering::Relaxed);
         } else {
-            self.say(&text);
+            self.print(&text);
         }
     }
 
-    /// Shows a line.
-    pub fn say(&self, line: &str) {
+    /// Prints a line.
+    pub fn print(&self, line: &str) {
         self.erase();
         let _unseen = writeln!(io::stderr().lock(), "{line}");
     }
 
-    /// Makes room for a line, of this or of the log.
+    /// Erases the bar, so that a line can be printed.
     pub fn erase(&self) {
         if self.drawn.swap(false, Ordering::Relaxed) {
             let _unseen = io::stderr().lock().write_all(ERASE.as_bytes());
@@ -61,13 +91,13 @@ impl Bar {
 
 fn share(progress: Progress) -> String {
     let Progress { done, all } = progress;
-    // Nothing to do is all done.
+    // Without work, all of it is done.
     format!("{}%", (done.min(all) * 100).checked_div(all).unwrap_or(100))
 }
 
 fn cells(progress: Progress) -> String {
     let Progress { done, all } = progress;
-    // Nothing to do is all done.
+    // Without work, all of it is done.
     let full = (done.min(all) as usize * BAR_CELLS).checked_div(all as usize).unwrap_or(BAR_CELLS);
     format!("[{}{}]", "#".repeat(full), ".".repeat(BAR_CELLS.saturating_sub(full)))
 }
@@ -77,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn draws_how_far_it_is() {
+    fn draws_the_progress() {
         let f = |done: u64, all: u64, want: &str| {
             let progress = Progress { done, all };
             assert_eq!(format!("{} {}", cells(progress), share(progress)), want);
@@ -87,5 +117,13 @@ mod tests {
         f(1_000, 1_000, "[##############################] 100%");
         f(2_000, 1_000, "[##############################] 100%");
         f(0, 0, "[##############################] 100%");
+    }
+
+    #[test]
+    fn colours_only_terminals() {
+        assert_eq!(Style::default().paint(Colour::Red, "FAILED"), "FAILED");
+        assert_eq!(Style { is_coloured: true }.paint(Colour::Red, "FAILED"), "\x1b[31mFAILED\x1b[0m");
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert_eq!(Style::of(&file), Style::default());
     }
 }

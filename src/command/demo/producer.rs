@@ -1,4 +1,4 @@
-//! Records into the embedded Kafka, at a moderate rate.
+//! Produces records to the embedded Kafka at a moderate rate.
 
 use super::records::{Generated, Generator};
 use rdkafka::error::KafkaError;
@@ -12,7 +12,7 @@ const RECORDS_PER_SECOND: u64 = 2_000;
 const TICK: Duration = Duration::from_millis(20);
 const FLUSH_MAX: Duration = Duration::from_secs(5);
 
-/// A thread that produces until it is told to stop.
+/// A thread that produces until `stop`.
 #[derive(Debug)]
 pub struct Producer {
     stop: Arc<AtomicBool>,
@@ -26,7 +26,7 @@ impl Producer {
         let thread = thread::spawn(move || {
             let (start, start_ms, mut produced) = (Instant::now(), now_ms(), 0);
             while !stopped.load(Ordering::Relaxed) {
-                // As many as are due by now, so that the rate holds whatever the sleeps take.
+                // Produces all records that are due, so that the rate does not depend on the length of sleeps.
                 let due = start.elapsed().as_millis() as u64 * RECORDS_PER_SECOND / 1_000;
                 while produced < due {
                     produce(&kafka, &generator.next(record_time_ms(start_ms, produced)))?;
@@ -40,10 +40,10 @@ impl Producer {
         Self { stop, thread }
     }
 
-    /// Returns how many records were produced, once all are in Kafka.
+    /// Returns the number of produced records when all are in Kafka.
     pub fn stop(self) -> Result<u64, KafkaError> {
         self.stop.store(true, Ordering::Relaxed);
-        // It can't panic; if it did, what it produced is unknown.
+        // After a panic, which does not happen, the number is unknown.
         self.thread.join().unwrap_or(Err(KafkaError::Canceled))
     }
 }
@@ -53,8 +53,8 @@ pub fn produce(kafka: &EmbeddedKafka, record: &Generated) -> Result<(), KafkaErr
     kafka.send(NewRecord { topic: record.topic, value, ..NewRecord::default() })
 }
 
-/// Time in the record with this number, as if records were made evenly. The clock would give all records of a burst one
-/// millisecond, and two points of one series with one time overwrite each other.
+/// Time in the record with this number, evenly spaced. With the time of the clock, the points of a burst would overwrite each
+/// other, because all have the same millisecond.
 pub fn record_time_ms(start_ms: u64, number: u64) -> u64 {
     start_ms + number * 1_000 / RECORDS_PER_SECOND
 }

@@ -1,4 +1,4 @@
-//! What somebody has to mend: the bridge holds, names it, and goes on by itself.
+//! Failures that need an operator: the bridge blocks, reports the cause, and resumes by itself.
 
 use crate::support::config::{v2, v2_with};
 use crate::support::numbers::MAPPING;
@@ -14,19 +14,19 @@ fn wait_until_held(bridge: &Bridge, cause: &str) {
         &["ERROR", "blocked, records stay uncommitted", &format!("cause=\"{cause}\"")],
         PATIENCE,
     );
-    assert_eq!(bridge.samples("holding"), [1.0], "a hold shows on /metrics");
+    assert_eq!(bridge.samples("holding"), [1.0], "/metrics shows the block");
 }
 
-fn wait_until_mended(bridge: &Bridge, cause: &str) {
-    let mended = Instant::now();
-    let told = || bridge.log_with(&["writing goes on", &format!("cause=\"{cause}\"")]).pop();
-    wait_for("the bridge goes on by itself", PATIENCE, told);
-    measured("writing goes on after", format!("{:?}", mended.elapsed()));
+fn wait_until_resumed(bridge: &Bridge, cause: &str) {
+    let begin = Instant::now();
+    let resumed = || bridge.log_with(&["writing goes on", &format!("cause=\"{cause}\"")]).pop();
+    wait_for("the bridge resumes by itself", PATIENCE, resumed);
+    measured("writing resumed after", format!("{:?}", begin.elapsed()));
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_bucket_that_is_deleted_and_made_again_gets_all_that_came_since() {
+fn a_deleted_bucket_that_is_created_again_gets_all_records_since_then() {
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
     let topic = kafka.create_topic(live.name("deleted"), PARTITIONS, 1);
@@ -41,10 +41,10 @@ fn a_bucket_that_is_deleted_and_made_again_gets_all_that_came_since() {
     let load = numbers.load(&kafka, 9_000, RECORDS_A_SECOND);
     wait_until_held(&bridge, "bucket_missing");
     influx.create_bucket(bucket.clone());
-    wait_until_mended(&bridge, "bucket_missing");
+    wait_until_resumed(&bridge, "bucket_missing");
     let records = load.end();
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
-    // What was stored before went with the bucket: Kafka's offsets know nothing of that.
+    // Points stored earlier were deleted with the bucket. Their offsets stay committed.
     numbers.assert_stored(&influx, &bucket, 9_000..records);
     assert_eq!(bridge.metric("lines_refused_total"), 0);
     bridge.stop();
@@ -71,7 +71,7 @@ fn a_token_that_is_revoked_is_read_again_from_its_file() {
     wait_until_held(&bridge, "unauthorized");
     let (_, second) = influx.create_token(&bucket);
     file.write(&second);
-    wait_until_mended(&bridge, "unauthorized");
+    wait_until_resumed(&bridge, "unauthorized");
     assert_eq!(bridge.log_with(&["the credential for InfluxDB has changed"]).len(), 1);
     let records = load.end();
     kafka.group(&topic).wait_until_settled(&topic, PARTITIONS, PATIENCE);
@@ -82,7 +82,7 @@ fn a_token_that_is_revoked_is_read_again_from_its_file() {
     bridge.stop();
 }
 
-/// Removed when it is dropped.
+/// Removes the file on drop.
 struct TokenFile(std::path::PathBuf);
 
 impl TokenFile {
@@ -99,22 +99,22 @@ impl Drop for TokenFile {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_missing_bucket_slows_no_other_one() {
+fn a_missing_bucket_does_not_slow_other_buckets() {
     const RECORDS: u64 = 300_000;
     let live = Live::take_turn();
     let (kafka, influx) = (live.kafka(), live.influx2());
-    let held = kafka.create_topic(live.name("held"), PARTITIONS, 1);
+    let blocked = kafka.create_topic(live.name("blocked"), PARTITIONS, 1);
     let free = kafka.create_topic(live.name("free"), PARTITIONS, 1);
     let (missing, there) = (live.name("missing"), influx.create_bucket(live.name("there")));
     let (held_numbers, free_numbers) =
-        (Numbers::new(&held, PARTITIONS as u64), Numbers::new(&free, PARTITIONS as u64));
-    // More than the bridge has room for, of both.
+        (Numbers::new(&blocked, PARTITIONS as u64), Numbers::new(&free, PARTITIONS as u64));
+    // More records than fit into the bridge's memory, in both topics.
     held_numbers.produce(&kafka, 0..RECORDS);
     free_numbers.produce(&kafka, 0..RECORDS);
 
     let rate_alone = rate(&live, &influx, &free, &there);
-    let both = format!("topics = ['{held}']\n{MAPPING}\nbucket = '{missing}'\n[[mapping]]\n{MAPPING}");
-    let topics = format!("{held}', '{free}");
+    let both = format!("topics = ['{blocked}']\n{MAPPING}\nbucket = '{missing}'\n[[mapping]]\n{MAPPING}");
+    let topics = format!("{blocked}', '{free}");
     let group = live.name("both");
     let config = Config::new(&kafka, &topics, v2(&influx, &there)).group(&group).mapping(&both).text();
     let bridge = Bridge::start_watched(&config, &[]);
@@ -123,19 +123,23 @@ fn a_missing_bucket_slows_no_other_one() {
     let took = kafka.group(&group).wait_until_settled(&free, PARTITIONS, PATIENCE);
     measured(
         "records a second",
-        format!("{rate_alone:.0} alone, {:.0} beside a held bucket", RECORDS as f64 / took.as_secs_f64()),
+        format!("{rate_alone:.0} alone, {:.0} beside a blocked bucket", RECORDS as f64 / took.as_secs_f64()),
     );
     free_numbers.assert_stored(&influx, &there, 0..RECORDS);
-    assert_eq!(kafka.group(&group).committed(&held, PARTITIONS), [-1; 3], "what is held is committed");
+    assert_eq!(
+        kafka.group(&group).committed(&blocked, PARTITIONS),
+        [-1; 3],
+        "unstored records are committed"
+    );
     measured("resident at most", format!("{} kB", bridge.resident_max_kb()));
 
     influx.create_bucket(missing.clone());
-    kafka.group(&group).wait_until_settled(&held, PARTITIONS, PATIENCE);
+    kafka.group(&group).wait_until_settled(&blocked, PARTITIONS, PATIENCE);
     held_numbers.assert_stored(&influx, &missing, 0..RECORDS);
     bridge.stop();
 }
 
-/// Records a second of a topic that another bridge reads alone.
+/// Throughput in records/s of a topic that another bridge reads alone.
 fn rate(live: &Live, influx: &Influx, topic: &str, bucket: &str) -> f64 {
     let (kafka, group) = (live.kafka(), live.name("alone"));
     let config = Config::new(&kafka, topic, v2(influx, bucket)).group(&group).mapping(MAPPING).text();

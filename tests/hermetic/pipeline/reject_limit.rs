@@ -1,4 +1,4 @@
-//! A topic whose records are nearly all rejected or refused is blocked; the others flow.
+//! A topic whose records are nearly all rejected or refused is blocked; other topics flow.
 
 use super::outage::Service;
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
@@ -33,7 +33,7 @@ fn a_mistyped_time_key_skips_no_topic() {
     wait_until("the topic is blocked", || blocks(&bridge, "typo"));
     let alarm = bridge.0.writer.alarms().remove(0);
     assert!(alarm.why.contains("time_key") && alarm.remedy.contains("rate_max"), "{alarm:?}");
-    // Its records stay in Kafka while others flow, also what comes later.
+    // Its records stay in Kafka while other topics flow; so do later ones.
     cluster.produce("typo", 0, (3_000..3_100).map(|n| record(&n.to_string())));
     cluster.produce("good", 0, (0..5_000).map(|n| record(&n.to_string())));
     sink.wait_for_points("main", 5_000);
@@ -42,7 +42,7 @@ fn a_mistyped_time_key_skips_no_topic() {
     bridge.stop();
     // None of the first hundred became a point. The hundredth blocked the topic, and is not settled.
     assert_eq!(cluster.committed("typo", 1), [Some(99)]);
-    // Corrected, the bridge goes on where the topic was blocked.
+    // With a corrected mapping, the bridge resumes where the topic was blocked.
     let bridge = setup("").start();
     sink.wait_for_points("main", 5_000 + 3_100 - 99);
     bridge.stop();
@@ -56,7 +56,7 @@ fn a_topic_of_refused_lines_is_blocked() {
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']"));
     let bridge = setup.start();
     sink.wait_for_points("main", 1);
-    // The field is a number already. What is in flight and open when the first batch comes back is refused too.
+    // The field has numbers already. Lines that are in flight or open when the first batch is refused are refused, too.
     cluster.produce("t", 0, (0..30_000).map(|n| format!(r#"{{"id":"{n}","v":"text"}}"#)));
     wait_until("the topic is blocked", || blocks(&bridge, "t"));
     let refused = bridge.0.writer.counters().lines_refused.load(Relaxed);
@@ -66,7 +66,7 @@ fn a_topic_of_refused_lines_is_blocked() {
     assert!((1_001..20_001).contains(&committed), "{committed}");
 }
 
-/// Nobody reloads or restarts: InfluxDB takes the lines again, and that is enough.
+/// InfluxDB accepts the lines again, and the topic resumes without a reload or restart.
 #[test]
 fn a_topic_of_refused_lines_resumes_by_itself_and_loses_nothing() {
     const PARTITIONS: i32 = 4;
@@ -78,7 +78,7 @@ fn a_topic_of_refused_lines_resumes_by_itself_and_loses_nothing() {
         .mapping(&format!("{BY_ID}\nmeasurement = 'm'\nstring_fields = ['v']"));
     let bridge = setup.start_with(PipelineOptions { probes: PROBES, ..PipelineOptions::default() });
     sink.wait_for_points("main", 1);
-    // The field is a number already.
+    // The field has numbers already.
     for partition in 0..PARTITIONS {
         let text = (0..EACH).map(|n| format!(r#"{{"id":"{partition}-{n:06}","v":"text"}}"#));
         cluster.produce("t", partition, text);
@@ -90,7 +90,7 @@ fn a_topic_of_refused_lines_resumes_by_itself_and_loses_nothing() {
     assert!(blocks(&bridge, "t"));
     cluster.produce("good", 0, (0..100).map(|n| record(&format!("good-{n}"))));
     sink.wait_for_points("main", 101);
-    // As if the measurement were dropped.
+    // Simulates that the measurement was dropped.
     sink.receiver.clear();
     wait_until("the topic flows", || !blocks(&bridge, "t"));
     let all = EACH as i64;
@@ -126,9 +126,9 @@ fn a_reload_without_changes_lifts_the_block_and_it_blocks_again_sooner() {
     bridge.stop();
 }
 
-/// A run until the end has not come to the end of a topic that is blocked.
+/// `run --until-end` does not end while a topic is blocked.
 #[test]
-fn a_run_until_the_end_waits_for_a_blocked_topic() {
+fn until_end_waits_for_a_blocked_topic() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, (0..150).map(|_| "no json"));
     cluster.produce("t", 0, (0..50).map(|n| record(&n.to_string())));
@@ -138,23 +138,23 @@ fn a_run_until_the_end_waits_for_a_blocked_topic() {
     wait_until("what passed before is committed", || cluster.committed("t", 1) == [Some(99)]);
     std::thread::sleep(std::time::Duration::from_secs(3));
     assert!(!bridge.0.is_finished(), "101 records are not settled");
-    // The other half of the bad records is not enough to block it again.
+    // The other half of the bad records does not block the topic again.
     bridge.0.reload(&setup.config()).unwrap();
     bridge.wait_for_end();
     assert_eq!(cluster.committed("t", 1), [Some(200)]);
     assert_eq!(sink.points("main").len(), 50);
 }
 
-/// Of many warnings of one kind one is logged, and how many more there were, although nothing follows.
+/// One of many warnings of one kind is logged, with the number of the others, even if no other warning follows.
 #[test]
-fn all_refused_lines_are_told() {
+fn all_refused_lines_are_logged() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(&format!("{BY_ID}\nstring_fields = ['v']"));
     let mut service = Service::start(&setup);
     cluster.produce("t", 0, [record("first")]);
     sink.wait_for_points("main", 1);
     cluster.produce("t", 0, (0..20).map(|n| format!(r#"{{"id":"{n}","v":"text"}}"#)));
-    wait_until("they are told", || service.has_logged("further lines refused by influxdb"));
+    wait_until("they are logged", || service.has_logged("further lines refused by influxdb"));
     service.terminate();
     assert_eq!(service.wait(), Some(0));
     let more = service.sum_logged("refused by influxdb", "more=");
@@ -162,7 +162,7 @@ fn all_refused_lines_are_told() {
 }
 
 #[test]
-fn the_guard_can_be_switched_off() {
+fn the_reject_limit_can_be_disabled() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
     cluster.produce("t", 0, (0..3_000).map(|n| record(&n.to_string())));
     let bridge = Setup::new(&cluster, &sink, "'t'")
@@ -174,8 +174,8 @@ fn the_guard_can_be_switched_off() {
     bridge.stop();
 }
 
-/// A limit of InfluxDB keeps new series out. Their topic is blocked, another one with the same bucket flows, and all goes on by
-/// itself when the limit is raised: nobody reloads.
+/// A limit of InfluxDB excludes new series. Their topic is blocked, another topic of the same bucket flows, and the topic resumes without a
+/// reload when the limit is raised.
 #[test]
 fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
     const EACH: usize = 1_000;
@@ -197,7 +197,7 @@ fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
         (0..EACH).map(move |n| record(&id(n)))
     };
     cluster.produce("limited", 0, mixed(0));
-    // Nothing of this partition meets the limit at first.
+    // At first nothing of this partition meets the limit.
     cluster.produce("limited", 1, (0..EACH).map(|n| record(&format!("old-1-{n}"))));
     let setup = Setup::new(&cluster, &sink, "['limited', 'good']").mapping(BY_ID);
     let bridge = setup.start_with(PipelineOptions { probes: PROBES, ..PipelineOptions::default() });
@@ -224,7 +224,7 @@ fn a_limit_on_series_blocks_its_topic_until_it_is_raised() {
     is_raised.store(true, Relaxed);
     let all = Some(EACH as i64);
     wait_until("all are committed", || cluster.committed("limited", 2) == [all, all]);
-    wait_until("the alarm is over", || bridge.0.writer.alarms().is_empty());
+    wait_until("the alarm ends", || bridge.0.writer.alarms().is_empty());
     assert_eq!(sink.points("main").len(), 3 * EACH);
     assert_eq!(writer.lines_refused.load(Relaxed), 0);
     bridge.stop();

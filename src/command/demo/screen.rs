@@ -1,39 +1,29 @@
-//! What the demo shows: lines, and one running line that is rewritten in place on a terminal.
+//! Output of the demo: lines, and a running line that a terminal redraws in place.
 
-use base::text::{printable, refuses_colour};
+use crate::command::terminal::{Colour, Style};
+use base::text::printable;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Erases the line that the cursor is on.
 const ERASE: &str = "\r\x1b[2K";
-/// Characters of a record or a line that are shown.
+/// Longer records and lines are cut.
 const SHOWN_MAX: usize = 400;
-
-/// Colours, as terminals number them.
-#[derive(Clone, Copy, Debug)]
-pub enum Colour {
-    Red = 31,
-    Green = 32,
-    Cyan = 36,
-    Grey = 90,
-}
 
 /// Standard output.
 #[derive(Clone, Debug)]
 pub struct Screen {
     terminal: bool,
-    colour: bool,
-    /// Whether the running line stands on the terminal now; the log asks too.
+    style: Style,
+    /// Whether the running line is drawn now. Clones share it, so that the log can erase the line.
     running: Arc<AtomicBool>,
 }
 
 impl Screen {
     pub fn new() -> Self {
-        let terminal = io::stdout().is_terminal();
-        // https://no-color.org
-        let colour = terminal && !refuses_colour();
-        Self { terminal, colour, running: Arc::default() }
+        let out = io::stdout();
+        Self { terminal: out.is_terminal(), style: Style::of(&out), running: Arc::default() }
     }
 
     /// Shows a line.
@@ -42,12 +32,12 @@ impl Screen {
         writeln!(io::stdout().lock(), "{text}")
     }
 
-    /// Shows text from outside behind a coloured label.
+    /// Shows external text after a coloured label.
     pub fn labelled(&self, colour: Colour, label: &str, text: &str) -> io::Result<()> {
         self.line(&format!("{} {}", self.painted(colour, label), printable(text, SHOWN_MAX)))
     }
 
-    /// Shows the running line anew.
+    /// Redraws the running line.
     pub fn running(&self, text: &str) -> io::Result<()> {
         if !self.terminal {
             return self.line(text);
@@ -59,7 +49,7 @@ impl Screen {
         out.flush()
     }
 
-    /// Makes room for a line, of this or of the log.
+    /// Erases the running line, so that a line can be printed.
     pub fn erase(&self) -> io::Result<()> {
         if !self.running.swap(false, Ordering::Relaxed) {
             return Ok(());
@@ -70,6 +60,6 @@ impl Screen {
     }
 
     pub fn painted(&self, colour: Colour, text: &str) -> String {
-        if self.colour { format!("\x1b[{}m{text}\x1b[0m", colour as u8) } else { text.to_owned() }
+        self.style.paint(colour, text)
     }
 }

@@ -1,10 +1,10 @@
-//! TLS and proxies at InfluxDB's end.
+//! TLS and proxies between the bridge and InfluxDB.
 
 use super::*;
 use crate::support::config::v2_with;
 use crate::support::{HIDDEN_HOST, Kafka, Live, OwnInflux, Produced, Proxy, measured, tls_before, variable};
 
-/// A topic with a record, which a bridge is to store at this address.
+/// A topic with one record that a bridge stores at this address.
 struct Scene<'a> {
     live: &'a Live,
     kafka: Kafka,
@@ -15,7 +15,7 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn new(live: &'a Live, bucket: String) -> Self {
         let kafka = live.kafka();
-        let topic = kafka.create_topic(live.name("influx_ways"), 1, 1);
+        let topic = kafka.create_topic(live.name("influx_tls"), 1, 1);
         kafka.produce(&topic, [Produced::new(r#"{"value":1}"#)]);
         Self { live, kafka, topic, bucket }
     }
@@ -38,14 +38,14 @@ impl<'a> Scene<'a> {
         bridge.stop();
     }
 
-    /// It waits, and says why.
-    fn assert_holds(&self, way: &str, url: &str, tls: &str, variables: &[(&str, &str)], words: &[&str]) {
+    /// Asserts that the bridge waits, and logs the reason.
+    fn assert_blocked(&self, way: &str, url: &str, tls: &str, variables: &[(&str, &str)], words: &[&str]) {
         let bridge = self.start(way, url, tls, variables);
-        assert_says(way, &bridge, words);
+        assert_logged(way, &bridge, words);
         let group = self.kafka.group(&self.live.name(way));
         assert_eq!(group.committed(&self.topic, 1), [-1], "{way}: it is not stored");
         assert_no_secrets(&log(&bridge), &[&variable("INFLUX2_TOKEN")]);
-        // A stop would wait for what can't be stored.
+        // SIGKILL, because a stop would wait for records that cannot be stored.
         bridge.kill();
     }
 }
@@ -66,9 +66,9 @@ fn influxdb_behind_tls() {
     scene.assert_stores("tls_by_name", &url.replace("127.0.0.1", "localhost"), &ca, &[]);
     scene.assert_stores("tls_unverified", url, "[influx.tls]\nverify = false\n", &[]);
     let untrusted = ["UnknownIssuer", "influx.tls.ca_file"];
-    scene.assert_holds("tls_stranger", url, &stranger, &[], &untrusted);
-    scene.assert_holds("tls_system", url, "", &[], &untrusted);
-    scene.assert_holds("http_to_https", &url.replace("https:", "http:"), "", &[], &["https://"]);
+    scene.assert_blocked("tls_stranger", url, &stranger, &[], &untrusted);
+    scene.assert_blocked("tls_system", url, "", &[], &untrusted);
+    scene.assert_blocked("http_to_https", &url.replace("https:", "http:"), "", &[], &["https://"]);
     let proxy = Proxy::to(url);
     let hidden = format!("https://{HIDDEN_HOST}:8086");
     let through = |login: &str| format!("http://{login}{}", proxy.address);
@@ -76,21 +76,21 @@ fn influxdb_behind_tls() {
     scene.assert_stores("connect_lower_case", &hidden, &ca, &[("https_proxy", &through(""))]);
     scene.assert_stores("connect_all", &hidden, &ca, &[("ALL_PROXY", &through(""))]);
     assert!(proxy.counts().0 >= 3 && proxy.counts().1 == 0, "{:?}", proxy.counts());
-    // A name that only the certificate lacks.
+    // A name that only the certificate does not have.
     let other = hidden.replace(HIDDEN_HOST, "other.hidden.example");
-    scene.assert_holds("tls_name", &other, &ca, &[("HTTPS_PROXY", &through(""))], &["not valid for name"]);
+    scene.assert_blocked("tls_name", &other, &ca, &[("HTTPS_PROXY", &through(""))], &["not valid for name"]);
     // proxy-user:proxy-pass-word
     proxy.want("Basic cHJveHktdXNlcjpwcm94eS1wYXNzLXdvcmQ=");
     let login = through(&format!("proxy-user:{PROXY_PASSWORD}@"));
     scene.assert_stores("connect_login", &hidden, &ca, &[("HTTPS_PROXY", &login)]);
     let wrong = through(&format!("proxy-user:{WRONG_PASSWORD}@"));
     let refused = ["the proxy's login", "HTTPS_PROXY"];
-    scene.assert_holds("connect_refused", &hidden, &ca, &[("HTTPS_PROXY", &wrong)], &refused);
+    scene.assert_blocked("connect_refused", &hidden, &ca, &[("HTTPS_PROXY", &wrong)], &refused);
 }
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn influxdb_behind_a_server_of_tls_that_wants_certificates() {
+fn influxdb_behind_tls_with_client_certificates() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let (of, influx) = (&secure.certificates, live.influx2());
@@ -100,12 +100,12 @@ fn influxdb_behind_a_server_of_tls_that_wants_certificates() {
     let with = |name: &str| format!("{ca}{}", client_certificate(secure, name, name));
     scene.assert_stores("mutual", &url, &with("client"), &[]);
     let wanted = ["influx.tls.cert_file"];
-    scene.assert_holds("mutual_without", &url, &ca, &[], &wanted);
-    scene.assert_holds("mutual_stranger", &url, &with("stranger"), &[], &wanted);
+    scene.assert_blocked("mutual_without", &url, &ca, &[], &wanted);
+    scene.assert_blocked("mutual_stranger", &url, &with("stranger"), &[], &wanted);
     let expired = format!("https://{}", tls_before(influx.url(), of, "expired"));
-    scene.assert_holds("expired", &expired, &with("client"), &[], &["expired", "renew"]);
+    scene.assert_blocked("expired", &expired, &with("client"), &[], &["expired", "renew"]);
     let plain = influx.url().replace("http:", "https:");
-    scene.assert_holds("https_to_http", &plain, &ca, &[], &["http://"]);
+    scene.assert_blocked("https_to_http", &plain, &ca, &[], &["http://"]);
 }
 
 #[test]
@@ -122,14 +122,14 @@ fn influxdb_behind_a_proxy_without_tls() {
     let before = proxy.counts();
     scene.assert_stores("loopback", influx.url(), "", &[("HTTP_PROXY", &address), ("ALL_PROXY", &address)]);
     let without = [("HTTP_PROXY", address.as_str()), ("NO_PROXY", "other.example,.hidden.example")];
-    scene.assert_holds("no_proxy", &hidden, "", &without, &["unreachable", "influx.url"]);
+    scene.assert_blocked("no_proxy", &hidden, "", &without, &["unreachable", "influx.url"]);
     for (number, list) in ["*.hidden.example", "influx.hidden.example:8086", "other, *"].iter().enumerate() {
         let without = [("HTTP_PROXY", address.as_str()), ("NO_PROXY", list)];
         let name = format!("no_proxy_{number}");
-        scene.assert_holds(&name, &hidden, "", &without, &["unreachable", "influx.url"]);
+        scene.assert_blocked(&name, &hidden, "", &without, &["unreachable", "influx.url"]);
     }
-    // It is another one's, for https only.
-    scene.assert_holds(
+    // `no_proxy` names another host, and the proxy is for https only.
+    scene.assert_blocked(
         "other_scheme",
         &hidden,
         "",
@@ -139,7 +139,7 @@ fn influxdb_behind_a_proxy_without_tls() {
     assert_eq!(proxy.counts(), before);
     proxy.want("Basic cHJveHktdXNlcjpwcm94eS1wYXNzLXdvcmQ=");
     let wrong = address.replace("http://", &format!("http://proxy-user:{WRONG_PASSWORD}@"));
-    scene.assert_holds(
+    scene.assert_blocked(
         "proxy_refused",
         &hidden,
         "",
@@ -149,5 +149,5 @@ fn influxdb_behind_a_proxy_without_tls() {
     let login = address.replace("http://", &format!("http://proxy-user:{PROXY_PASSWORD}@"));
     scene.assert_stores("proxy_login", &hidden, "", &[("HTTP_PROXY", &login)]);
     let dead = [("HTTP_PROXY", "http://127.0.0.1:9")];
-    scene.assert_holds("proxy_dead", &hidden, "", &dead, &["HTTP_PROXY"]);
+    scene.assert_blocked("proxy_dead", &hidden, "", &dead, &["HTTP_PROXY"]);
 }

@@ -1,4 +1,4 @@
-//! What keeps Kafka out of reach, and the words that say which key it is about.
+//! Errors of logins, certificates and permissions of Kafka, with the message that names the key to change.
 
 use super::*;
 use crate::support::Live;
@@ -16,7 +16,7 @@ fn each_mistake_names_its_key() {
     let with = |more: &str| tls(secure) + more;
     let stranger = format!("[kafka.tls]\nca_file = '{}'\n", secure.certificates.pem("stranger"));
     let token = |token: &str| format!("[kafka.sasl]\nmechanism = 'OAUTHBEARER'\ntoken = '{token}'\n");
-    // With a signature of nobody's.
+    // Signed by an unknown key.
     let forged = secure.token(Duration::from_mins(5)).rsplit_once('.').unwrap().0.to_owned() + ".c2ln";
     let login_refused = ["ERROR", "cause=\"kafka_login\"", "kafka refuses the login", "username, password"];
     let untrusted = ["ERROR", "cause=\"kafka_tls\"", "certificate is not trusted", "kafka.tls.ca_file"];
@@ -92,7 +92,7 @@ fn each_mistake_names_its_key() {
         })
         .collect();
     for (name, words, bridge) in started {
-        assert_says(name, &bridge, words);
+        assert_logged(name, &bridge, words);
         assert_no_secrets(&log(&bridge), &[&forged]);
         bridge.kill();
     }
@@ -104,7 +104,7 @@ fn each_mistake_names_its_key() {
     });
 }
 
-/// Permissions that are taken away while the bridge reads, and given back.
+/// Permissions that are revoked while the bridge reads, and granted again.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn denied_topics_and_groups_are_alarms_until_they_are_allowed() {
@@ -114,19 +114,19 @@ fn denied_topics_and_groups_are_alarms_until_they_are_allowed() {
     let bridge = Bridge::start(&config(&secure.login, &topic, &scram(secure), NOWHERE), &[]);
     bridge.wait_until_assigned(&topic);
     secure.deny(USER, "topic", &topic, true);
-    assert_says("topic denied", &bridge, &["ERROR", "cause=\"topic_denied\"", "grant READ"]);
+    assert_logged("topic denied", &bridge, &["ERROR", "cause=\"topic_denied\"", "grant READ"]);
     secure.deny(USER, "topic", &topic, false);
-    assert_says("topic allowed", &bridge, &["reading from Kafka goes on", "cause=\"topic_denied\""]);
+    assert_logged("topic allowed", &bridge, &["reading from Kafka goes on", "cause=\"topic_denied\""]);
     bridge.kill();
     secure.deny(USER, "group", &topic, true);
     let bridge = Bridge::start(&config(&secure.login, &topic, &scram(secure), NOWHERE), &[]);
-    assert_says("group denied", &bridge, &["ERROR", "cause=\"group_denied\"", "kafka.group_id"]);
+    assert_logged("group denied", &bridge, &["ERROR", "cause=\"group_denied\"", "kafka.group_id"]);
     secure.deny(USER, "group", &topic, false);
-    assert_says("group allowed", &bridge, &["reading from Kafka goes on", "cause=\"group_denied\""]);
+    assert_logged("group allowed", &bridge, &["reading from Kafka goes on", "cause=\"group_denied\""]);
     bridge.kill();
 }
 
-/// `check` and `run` say it before anything is connected to.
+/// `check` and `run` report this before they connect.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn files_that_cannot_be_used_are_named_at_once() {

@@ -1,4 +1,4 @@
-//! Ways to log in to Kafka that work.
+//! Kafka logins that work.
 
 use super::*;
 use crate::support::config::v2;
@@ -58,10 +58,10 @@ fn every_login_reads_to_the_end() {
     assert!(endpoint.given() > 0);
 }
 
-/// One record is no JSON, one is refused for its type, for which its original is read again: a producer and another consumer.
+/// One record is not JSON, and one is refused for its type, so its original is read again. This uses a producer and another consumer.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn dead_letters_take_the_same_way() {
+fn dead_letters_use_the_same_login() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let (kafka, influx) = (secure.kafka(), live.influx2());
@@ -86,12 +86,12 @@ fn dead_letters_take_the_same_way() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_token_is_renewed_before_it_ends() {
+fn a_token_is_renewed_before_it_expires() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let (kafka, influx) = (secure.kafka(), live.influx2());
     let endpoint = TokenEndpoint::start(secure, Duration::from_secs(4));
-    // Replaced by another one while it is in use.
+    // Another token replaces it while it is in use.
     let first = secure.token(Duration::from_secs(6));
     let file = secure.file("renewed.token", &first);
     let of_file = format!("[kafka.sasl]\nmechanism = 'OAUTHBEARER'\ntoken = '${{file:{file}}}'\n");
@@ -108,7 +108,7 @@ fn a_token_is_renewed_before_it_ends() {
     let of_file = start("renewed_file", of_file);
     fs::write(&file, secure.token(Duration::from_mins(5))).unwrap();
     wait_for("a third token", PATIENCE, || (endpoint.given() > 2).then_some(()));
-    // The broker ends the connections whose token has ended.
+    // The broker closes connections whose token has expired.
     let is_over = SecureKafka::ends(&first);
     wait_for("the first token's end", PATIENCE, || is_over().then_some(()));
     for (topic, bucket, bridge) in [of_endpoint, of_file] {
@@ -121,7 +121,7 @@ fn a_token_is_renewed_before_it_ends() {
 
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
-fn a_user_that_is_made_later_goes_on_by_itself() {
+fn reading_starts_once_the_kafka_user_is_created() {
     let live = Live::take_turn();
     let secure = SecureKafka::shared(&live);
     let (kafka, influx): (Kafka, Influx) = (secure.kafka(), live.influx2());
@@ -130,7 +130,7 @@ fn a_user_that_is_made_later_goes_on_by_itself() {
     kafka.produce(&topic, records(0, 10));
     let security = tls(secure) + &login("SCRAM-SHA-256", &topic, SCRAM_PASSWORD);
     let bridge = Bridge::start(&config(&secure.login, &topic, &security, &v2(&influx, &bucket)), &[]);
-    assert_says("a user that is not there", &bridge, &["ERROR", "kafka refuses the login"]);
+    assert_logged("a user that is not there", &bridge, &["ERROR", "kafka refuses the login"]);
     secure.set_password(&topic, SCRAM_PASSWORD);
     wait_for_points(&influx, &bucket, 10);
     bridge.stop();

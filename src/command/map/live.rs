@@ -1,6 +1,6 @@
-//! `map --live`: a topic's records, read without joining the group and without committing.
+//! `map --live`: reads a topic without joining the group and without committing.
 
-use super::map::{DryRun, MapError};
+use super::dry_run::{DryRun, MapError};
 use base::record::{Record, RecordTime};
 use base::text::counted;
 use kafka::Settings;
@@ -13,26 +13,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Records of each partition that are shown although they came before, so that a quiet topic shows something.
+/// Earlier records of each partition that are shown, so that an idle topic shows something.
 const BEFORE: i64 = 5;
 
-/// How often Ctrl-C is looked for.
-const GLANCE: Duration = Duration::from_millis(100);
+/// Interval at which Ctrl-C is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Shows what comes in this time, or until Ctrl-C. Returns how many records were rejected.
+/// Shows records for this time, or until Ctrl-C. Returns the number of rejected records.
 pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) -> Result<usize, MapError> {
     let failed = |why: String| MapError::Topic { topic: topic.to_owned(), why };
     let sample = Sample::open(kafka, &[topic], BEFORE).map_err(|error| failed(error.to_string()))?;
     let sample = sample.ok_or_else(|| failed("it does not exist".to_owned()))?;
     eprintln!(
-        "{topic}: the last {BEFORE} records of each partition, and what comes within {} s; the group is not joined",
+        "{topic}: showing the last {BEFORE} records of each partition, and new ones for {} s; the group is not joined",
         duration.as_secs()
     );
     let (until, interrupted) = (Instant::now() + duration, interrupted()?);
     let (mut out, mut records, mut trouble) = (io::stdout().lock(), 0_u64, None);
     while !interrupted.load(Ordering::Relaxed) {
         let Some(left) = until.checked_duration_since(Instant::now()) else { break };
-        match sample.next(left.min(GLANCE)) {
+        match sample.next(left.min(POLL_INTERVAL)) {
             Some(Ok(message)) => {
                 records += 1;
                 show(&mut run, &message, &mut out)?;
@@ -45,7 +45,9 @@ pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) 
     }
     match (records, trouble) {
         (0, Some(trouble)) => return Err(failed(sample.explain(&trouble).to_string())),
-        (0, None) => eprintln!("{topic}: no record is there, and none came; does its producer run?"),
+        (0, None) => {
+            eprintln!("{topic}: the topic is empty, and no record arrived; is its producer running?");
+        }
         (records, _) => {
             eprintln!("{topic}: {} became {}", counted(records, "record"), counted(run.lines(), "line"));
         }
@@ -53,7 +55,7 @@ pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) 
     Ok(run.finish())
 }
 
-/// Of one broker that is away, say, while others answer.
+/// Whether the error may pass, for example because one of several brokers is down.
 fn passes(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     matches!(
@@ -62,29 +64,29 @@ fn passes(error: &KafkaError) -> bool {
     )
 }
 
-/// Becomes true with Ctrl-C, so that what was dropped is still told.
+/// A flag that Ctrl-C sets, so that the summary is still printed.
 fn interrupted() -> io::Result<Arc<AtomicBool>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let came = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&came);
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
     thread::spawn(move || {
-        // Without it, the signal ends the process at once.
+        // If this fails, the signal ends the process at once.
         if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
             flag.store(true, Ordering::Relaxed);
         }
     });
-    Ok(came)
+    Ok(interrupted)
 }
 
 fn show(run: &mut DryRun, message: &BorrowedMessage<'_>, out: &mut impl Write) -> Result<(), MapError> {
     let headers = headers_of(message);
     let headers: Vec<(&str, &[u8])> =
-        // A null header is an empty one for the mapping, as in `run`.
+        // The mapping reads a null header as an empty one, as in `run`.
         headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
     let record = Record {
         partition: message.partition(),
         offset: message.offset(),
-        // -1 is Kafka's own "no timestamp", which rejects the record where its time is needed.
+        // -1 is Kafka's "no timestamp". It rejects the record if its time is needed.
         time: RecordTime::from_kafka_ms(message.timestamp().to_millis().unwrap_or(-1)),
         key: message.key(),
         value: message.payload(),

@@ -1,23 +1,23 @@
-//! Generated records: of EC2 hosts, of Kafka brokers, of sensors, and bad ones now and then.
+//! Generated records of EC2 hosts, Kafka brokers and sensors, with some invalid ones.
 
 use fastrand::Rng;
 
-/// The topics of `bridge.toml`, and the bucket of each.
+/// Topics and buckets of `bridge.toml`.
 pub const TOPICS: [(&str, &str); 3] = [("ec2", "ec2"), ("brokers", "brokers"), ("sensors", "sensors")];
 
-/// One of so many is bad.
+/// Every record with a multiple of this number is invalid.
 const BAD_EVERY: u64 = 20_000;
-/// Hosts, brokers and sensors.
+/// Number of hosts, of brokers, and of sensors.
 const SERIES: u64 = 8;
 
-/// Makes one record after the other, of each topic in turn.
+/// Generates records, for each topic in turn.
 #[derive(Debug)]
 pub struct Generator {
     rng: Rng,
     made: u64,
 }
 
-/// What is to be produced to `topic`.
+/// A record to produce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generated {
     pub topic: &'static str,
@@ -29,13 +29,13 @@ impl Generator {
         Self { rng: Rng::with_seed(seed), made: 0 }
     }
 
-    /// The next record, made at this time.
+    /// The next record, with this time.
     pub fn next(&mut self, now_ms: u64) -> Generated {
         self.made += 1;
         if self.made.is_multiple_of(BAD_EVERY) {
             return bad(self.made / BAD_EVERY);
         }
-        // Each series in turn: two records of one series are 12 ms apart at the rate of the producer.
+        // Series take turns, so that two records of a series are 12 ms apart at the rate of the producer.
         let number = self.made / TOPICS.len() as u64 % SERIES + 1;
         match self.made % TOPICS.len() as u64 {
             1 => self.ec2(number),
@@ -71,13 +71,13 @@ impl Generator {
         Generated { topic: "sensors", value }
     }
 
-    /// With two decimal places.
+    /// A random number with two decimal places.
     fn decimal(&mut self, below: u32) -> f64 {
         f64::from(self.rng.u32(0..below * 100)) / 100.0
     }
 }
 
-/// A record that can't become a point, of one kind after the other.
+/// An invalid record; the kinds take turns.
 pub fn bad(number: u64) -> Generated {
     match number % 3 {
         0 => Generated { topic: "ec2", value: "connection to the agent lost".to_owned() },

@@ -1,4 +1,4 @@
-//! Records in a file.
+//! Records in a file, for the commands that read them from files.
 
 use mapping::Format;
 use mapping::decode::Scanner;
@@ -25,18 +25,18 @@ impl<'a> Records<'a> {
         Self { format, scanner: Scanner::new(bytes), bytes, at: 0, line: 1 }
     }
 
-    /// Where the line that holds `at` ends, before its newline.
+    /// End of the line at `at`, before its newline.
     fn line_end(&self, at: usize) -> usize {
-        // At the end of the file nothing is left.
+        // Empty at the end of the file.
         let rest = self.bytes.get(at..).unwrap_or_default();
         at + memchr::memchr(b'\n', rest).unwrap_or(rest.len())
     }
 
-    /// Where the value that begins at `start` ends, if it is one.
+    /// End of the JSON value that begins at `start`, if it is one.
     fn value_end(&self, start: usize) -> Option<usize> {
-        // What the scanner knows of the whole input is not found out again for each record.
+        // The scanner analyses the whole input once, not once per record.
         let mut scanner = self.scanner.within(start.max(self.scanner.position()), self.bytes.len());
-        // What is no JSON is a record of one line, whose mapping says why.
+        // Text that is not JSON is a record of one line, and its mapping reports the error.
         let token = scanner.value().ok()?;
         scanner.skip_rest(token, 0).ok()?;
         Some(scanner.position())
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_records() {
+    fn splits_a_file_into_records() {
         let f = |input: &str, want: &[(&str, usize)]| {
             let got: Vec<_> = Records::new(input.as_bytes(), Format::Json)
                 .map(|r| (std::str::from_utf8(r.bytes).unwrap().trim(), r.line))

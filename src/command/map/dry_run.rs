@@ -1,7 +1,6 @@
-//! `map`: a dry run, records from files to lines on standard output.
+//! Maps records, and reports rejections and warnings.
 
-use super::records::Records;
-use super::{REJECTED, WRONG, live};
+use crate::records::Records;
 use base::record::{Record, RecordTime};
 use base::text::printable;
 use configuration::Config;
@@ -11,87 +10,48 @@ use mapping::{Format, Mapper};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 use thiserror::Error;
-
-/// What the command line says.
-#[derive(Debug, Default)]
-pub struct Options {
-    pub config: Option<PathBuf>,
-    pub topic: Option<String>,
-    /// Kafka's timestamp of all records, in nanoseconds.
-    pub timestamp: Option<i64>,
-    /// Read the topic for this long instead of files.
-    pub live: Option<Duration>,
-    /// None or "-": standard input.
-    pub files: Vec<PathBuf>,
-}
 
 #[derive(Debug, Error)]
 pub(super) enum MapError {
     #[error("{0}")]
     Config(String),
-    #[error("no topic is named in `kafka.topics`: say which one the records come from with --topic")]
+    #[error(
+        "the mapping cannot be chosen: `kafka.topics` names no topic; name the topic of the records with --topic"
+    )]
     NoTopic,
-    #[error("no [[mapping]] matches the topic {0:?}: add one, or name another with --topic")]
+    #[error("no [[mapping]] matches the topic {0:?}: add one, or name another topic with --topic")]
     NoMapping(String),
     #[error("{path} can't be read: {source}")]
     Input { path: String, source: io::Error },
-    #[error("the topic {topic} can't be read: {why} (`check --connect` tells more)")]
+    #[error("the topic {topic} can't be read: {why} (`check --connect` shows details)")]
     Topic { topic: String, why: String },
     #[error("the lines can't be written: {0}")]
     Output(#[from] io::Error),
 }
 
-/// Maps the files' records in order. Rejections go to standard error as `FILE:LINE: reason`.
-pub fn map(options: &Options) -> ExitCode {
-    match dry_run(options) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(REJECTED),
-        // Whoever reads the lines has seen enough.
-        Err(MapError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(WRONG)
-        }
-    }
-}
-
-fn dry_run(options: &Options) -> Result<usize, MapError> {
-    let path = configuration::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
-    // Lines go nowhere, so no token is needed.
-    let config = configuration::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
-    let topic = options.topic.clone().or_else(|| first_topic(&config)).ok_or(MapError::NoTopic)?;
-    let run = DryRun::new(&config, &topic, options.timestamp)?;
-    match options.live {
-        Some(duration) => live::read(run, &config.kafka, &topic, duration),
-        None => run.files(&options.files),
-    }
-}
-
-/// Maps records and remembers what became of them.
+/// Maps records, prints their lines, and counts the results.
 pub(super) struct DryRun {
     mapper: Mapper,
     /// The mapping's `query`, as text.
     query: String,
     format: Format,
     time: RecordTime,
-    /// The next record's: its place in the input stands for it.
+    /// Offset of the next record: its number in the input.
     offset: i64,
     rejected: usize,
     lines: usize,
     collisions: CollisionSample,
-    /// Counts of what was dropped, by remedy and key.
+    /// Number and keys of dropped values, by remedy.
     dropped: BTreeMap<&'static str, (u64, Vec<String>)>,
-    /// Records of which `query` selected nothing, or nothing in one of their lines.
+    /// Records in which `query` selected nothing, or nothing in one of their lines.
     without_selection: u64,
     records: u64,
 }
 
 impl DryRun {
-    fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
+    pub(super) fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
         let routing = config.routing();
         let (rules, _) = routing.mapping_of(topic).ok_or_else(|| MapError::NoMapping(topic.to_owned()))?;
         Ok(Self {
@@ -109,7 +69,7 @@ impl DryRun {
         })
     }
 
-    fn files(mut self, files: &[PathBuf]) -> Result<usize, MapError> {
+    pub(super) fn files(mut self, files: &[PathBuf]) -> Result<usize, MapError> {
         let standard_input = [PathBuf::from("-")];
         for path in if files.is_empty() { &standard_input } else { files } {
             let (name, bytes) = read(path)?;
@@ -130,7 +90,7 @@ impl DryRun {
         Ok(out.flush()?)
     }
 
-    /// Writes a record's lines; says on standard error why it is rejected, and where it is.
+    /// Writes the lines of a record, and reports its rejections with their place on standard error.
     pub(super) fn record(
         &mut self,
         record: &Record<'_>,
@@ -138,18 +98,18 @@ impl DryRun {
         place: impl Fn() -> String,
     ) -> Result<(), MapError> {
         let mut lines = LineBuffer::default();
-        let became = self.mapper.map(record, &mut lines);
+        let outcome = self.mapper.map(record, &mut lines);
         out.write_all(lines.text())?;
         self.lines += lines.lines();
         self.collisions.add(&lines);
         self.records += 1;
-        self.without_selection += u64::from(became.selected_nothing);
-        if became.has_rejected() {
+        self.without_selection += u64::from(outcome.selected_nothing);
+        if outcome.has_rejected() {
             self.rejected += 1;
-            // In step with what follows on standard error.
+            // Keeps standard output in step with standard error.
             out.flush()?;
         }
-        for (element, why) in &became.rejected {
+        for (element, why) in &outcome.rejected {
             let element = element.map_or(String::new(), |index| format!("element {index}: "));
             eprintln!("{}: {element}{}", place(), printable(&why.to_string(), 500));
         }
@@ -162,15 +122,15 @@ impl DryRun {
         Ok(())
     }
 
-    /// How many lines came of the records.
+    /// Number of lines so far.
     pub(super) fn lines(&self) -> usize {
         self.lines
     }
 
-    /// Reports dropped values, records without a selection and points that overwrite others, with the options that change that.
-    /// Returns how many records were rejected.
+    /// Reports dropped values, records in which `query` selected nothing, and points that overwrite others, with remedies.
+    /// Returns the number of rejected records.
     pub(super) fn finish(self) -> usize {
-        self.tell_dropped();
+        self.report_dropped();
         if let Some(warning) = self.empty_selections() {
             eprintln!("{warning}");
         }
@@ -180,7 +140,7 @@ impl DryRun {
         self.rejected
     }
 
-    /// A warning where `query` selected nothing: `run` commits such records without a point.
+    /// A warning if `query` selected nothing, because `run` commits such records without a point.
     fn empty_selections(&self) -> Option<String> {
         if self.without_selection == 0 {
             return None;
@@ -197,7 +157,7 @@ impl DryRun {
         ))
     }
 
-    fn tell_dropped(&self) {
+    fn report_dropped(&self) {
         for (remedy, (count, keys)) in &self.dropped {
             eprintln!(
                 "dropped or changed: {count} values under {}: {remedy}",
@@ -205,12 +165,6 @@ impl DryRun {
             );
         }
     }
-}
-
-fn first_topic(config: &Config) -> Option<String> {
-    let of_mapping =
-        config.mappings.iter().filter_map(|mapping| mapping.topics.as_ref()).flat_map(|t| &t.names);
-    config.kafka.topics.names.iter().chain(of_mapping).next().cloned()
 }
 
 fn read(path: &Path) -> Result<(String, Vec<u8>), MapError> {

@@ -1,25 +1,25 @@
-//! Words of other tools, and what they are called here.
+//! Names of other tools, and their counterparts in bridge.toml.
 
 use base::suggest::normalized;
 
-/// What somebody meant by another tool's word.
+/// The meaning of another tool's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// A key: its table and name.
     Key(&'static str, &'static str),
-    /// Nothing that is needed here, or something said differently.
+    /// It is not needed, or written differently.
     Note(&'static str),
 }
 
 use Meaning::{Key, Note};
 
-const TLS_KEY: Meaning = Note("files and passwords of TLS stand in [kafka.tls] and [influx.tls]");
+const TLS_KEY: Meaning = Note("files and passwords of TLS belong in [kafka.tls] and [influx.tls]");
 const ALL_TAGS: Meaning = Note("only the keys in `tag_keys` become tags, and `rename` changes their names");
 const KAFKA_IS_THE_BUFFER: Meaning =
     Note("it is not needed: Kafka is the buffer, and batch.memory_max bounds the memory");
-const BROKERS_SAY_IT: Meaning = Note("the bridge asks the brokers for their version: leave it out");
+const BROKERS_SAY_IT: Meaning = Note("the brokers report their version: leave it out");
 
-/// A word, the table where it means this (empty: anywhere), and the meaning. Words are compared without case, "_", "-" and ".".
+/// A name, the table where it has this meaning (empty: any table), and the meaning. Case, "_", "-" and "." do not count.
 const WORDS: &[(&str, &str, Meaning)] = &[
     // Kafka clients, and Telegraf's kafka_consumer.
     ("bootstrap_servers", "", Key("kafka", "brokers")),
@@ -61,7 +61,7 @@ const WORDS: &[(&str, &str, Meaning)] = &[
     ("sasl_oauthbearer_client_secret", "", Key("kafka.sasl", "client_secret")),
     ("sasl_oauthbearer_scope", "", Key("kafka.sasl", "scope")),
     ("token_url", "kafka.sasl", Key("kafka.sasl", "token_endpoint")),
-    // TLS, in Telegraf's and others' words.
+    // TLS options of Telegraf and others.
     ("tls_ca", "kafka.tls", Key("kafka.tls", "ca_file")),
     ("ca", "kafka.tls", Key("kafka.tls", "ca_file")),
     ("ca", "influx.tls", Key("influx.tls", "ca_file")),
@@ -76,7 +76,7 @@ const WORDS: &[(&str, &str, Meaning)] = &[
     ("tls_enable", "", TLS_KEY),
     ("ssl", "", TLS_KEY),
     ("insecure_skip_verify", "", Note("write verify = false in [kafka.tls] or [influx.tls]")),
-    // Telegraf's JSON parser and its general options of inputs.
+    // Telegraf's JSON parser and general options of its inputs.
     ("json_name_key", "", Key("mapping", "name_key")),
     ("json_time_key", "", Key("mapping", "time_key")),
     ("json_time_format", "", Key("mapping", "time_format")),
@@ -114,7 +114,7 @@ const WORDS: &[(&str, &str, Meaning)] = &[
         "",
         Note("no host tag is added; a fixed one is written tags = { host = \"...\" } in [[mapping]]"),
     ),
-    // Telegraf's agent and its outputs; InfluxDB clients.
+    // Telegraf's agent and outputs; InfluxDB clients.
     ("organization", "", Key("influx", "org")),
     ("organisation", "", Key("influx", "org")),
     ("org_id", "", Key("influx", "org")),
@@ -165,10 +165,10 @@ const WORDS: &[(&str, &str, Meaning)] = &[
     ("logfile", "", Note("the log goes to standard error: redirect it there")),
     ("shutdown_timeout", "", Key("", "shutdown_max")),
     ("grace_period", "", Key("", "shutdown_max")),
-    ("interval", "", Note("records are read as they come")),
+    ("interval", "", Note("records are read as they arrive")),
 ];
 
-/// What a key of another tool means; `table` is where it stands.
+/// The meaning of another tool's key in `table`.
 pub fn meaning(word: &str, table: &str) -> Option<Meaning> {
     let plain = normalized(word);
     let same = |(known, _, _): &&(&str, &str, Meaning)| normalized(known) == plain;
@@ -177,26 +177,30 @@ pub fn meaning(word: &str, table: &str) -> Option<Meaning> {
     here.or_else(anywhere).map(|(_, _, meaning)| *meaning)
 }
 
-/// Tables of other tools, by their full names or, ending in ".", the start of them: the table here that has
-/// their content, and what to say.
+/// Tables of other tools by their full name, or by its beginning up to a ".": the table of bridge.toml that has their
+/// content, and the remark for the message.
 const TABLES: &[(&str, &str, &str)] = &[
-    ("outputs.influxdb_v2", "influx", "this is of a telegraf.conf; here it is [influx]"),
-    ("outputs.influxdb", "influx", "this is of a telegraf.conf; here it is [influx] with api = \"v1\""),
+    ("outputs.influxdb_v2", "influx", "this belongs to a telegraf.conf; here it is [influx]"),
+    ("outputs.influxdb", "influx", "this belongs to a telegraf.conf; here it is [influx] with api = \"v1\""),
     (
         "outputs.",
         "influx",
-        "this is of a telegraf.conf; the bridge writes to InfluxDB only, as [influx] says",
+        "this belongs to a telegraf.conf; the bridge writes to InfluxDB only, as [influx] says",
     ),
     (
         "inputs.kafka_consumer",
         "kafka",
-        "this is of a telegraf.conf; here it is [kafka] and [[mapping]], and `migrate` makes a bridge.toml of the file",
+        "this belongs to a telegraf.conf; here it is [kafka] and [[mapping]], and `migrate` makes a bridge.toml of the file",
     ),
-    ("inputs.", "kafka", "this is of a telegraf.conf; the bridge reads Kafka only, as [kafka] says"),
-    ("processors.", "mapping", "this is of a telegraf.conf; what becomes of a record stands in [[mapping]]"),
-    ("aggregators.", "", "this is of a telegraf.conf; the bridge does not aggregate"),
-    ("agent", "batch", "this is of a telegraf.conf; here it is [batch] and [log]"),
-    ("global_tags", "mapping", "this is of a telegraf.conf; here it is `tags` of a [[mapping]]"),
+    ("inputs.", "kafka", "this belongs to a telegraf.conf; the bridge reads Kafka only, as [kafka] says"),
+    (
+        "processors.",
+        "mapping",
+        "this belongs to a telegraf.conf; here [[mapping]] says what a record becomes",
+    ),
+    ("aggregators.", "", "this belongs to a telegraf.conf; the bridge does not aggregate"),
+    ("agent", "batch", "this belongs to a telegraf.conf; here it is [batch] and [log]"),
+    ("global_tags", "mapping", "this belongs to a telegraf.conf; here it is `tags` of a [[mapping]]"),
     ("tls", "", "TLS is set in [kafka.tls] and [influx.tls]"),
     ("ssl", "", "TLS is set in [kafka.tls] and [influx.tls]"),
     ("sasl", "", "here it is [kafka.sasl]"),
@@ -210,7 +214,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("input", "kafka", "here it is [kafka]"),
     ("source", "kafka", "here it is [kafka]"),
     ("mappings", "mapping", "here it is [[mapping]], once for each"),
-    ("topics", "", "topics are named in [kafka], and what becomes of them stands in [[mapping]]"),
+    ("topics", "", "topics are named in [kafka], and [[mapping]] says what their records become"),
     ("tags", "", "here it is `tags` of a [[mapping]]"),
     ("rename", "", "here it is `rename` of a [[mapping]]"),
     ("dlq", "dead_letter", "here it is [dead_letter]"),
@@ -220,7 +224,7 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("http", "admin", "here it is [admin]"),
 ];
 
-/// The table that has the content of another tool's (empty: none, or more than one), and what to say.
+/// The table that has the content of another tool's table (empty: none, or several), and the remark for the message.
 pub fn table_meaning(name: &str) -> Option<(&'static str, &'static str)> {
     let same = |known: &str| {
         if known.ends_with('.') { name.starts_with(known) } else { name.eq_ignore_ascii_case(known) }
@@ -228,7 +232,7 @@ pub fn table_meaning(name: &str) -> Option<(&'static str, &'static str)> {
     TABLES.iter().find(|(known, ..)| same(known)).map(|(_, table, note)| (*table, *note))
 }
 
-/// Words that stand for values elsewhere: (key, word, the value here).
+/// Values of other tools: (key, their value, the value in bridge.toml).
 pub const VALUES: &[(&str, &str, &str)] = &[
     ("offset_reset", "oldest", "earliest"),
     ("offset_reset", "smallest", "earliest"),
@@ -274,7 +278,7 @@ pub const VALUES: &[(&str, &str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema;
+    use super::super::keys;
     use super::*;
 
     #[test]
@@ -294,25 +298,26 @@ mod tests {
     #[test]
     fn every_meaning_exists() {
         for (word, table, meaning) in WORDS {
-            assert!(table.is_empty() || schema::TABLES.iter().any(|t| t.name == *table), "{word}: {table}");
+            assert!(table.is_empty() || keys::TABLES.iter().any(|t| t.name == *table), "{word}: {table}");
             if let Key(table, key) = meaning {
-                let table = schema::TABLES.iter().find(|t| t.name == *table).unwrap();
-                assert!(table.keys.contains(key), "{word}: {key}");
+                let table = keys::TABLES.iter().find(|t| t.name == *table).unwrap();
+                assert!(table.key(key).is_some(), "{word}: {key}");
             }
         }
         for (name, table, _) in TABLES {
-            assert!(table.is_empty() || schema::TOP.tables.contains(table), "{name}: {table}");
+            assert!(table.is_empty() || keys::TOP.tables.contains(table), "{name}: {table}");
         }
         for (key, word, _) in VALUES {
-            assert!(schema::TABLES.iter().any(|t| t.keys.contains(key)), "{key} {word}");
+            assert!(keys::TABLES.iter().any(|t| t.key(key).is_some()), "{key} {word}");
         }
     }
 
     #[test]
     fn no_word_hides_a_key() {
-        for table in schema::TABLES {
+        for table in keys::TABLES {
             for key in table.keys {
-                assert_eq!(meaning(key, table.name).filter(|m| matches!(m, Note(_))), None, "{key}");
+                let meaning = meaning(key.name, table.name).filter(|meaning| matches!(meaning, Note(_)));
+                assert_eq!(meaning, None, "{}", key.name);
             }
         }
     }

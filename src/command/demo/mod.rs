@@ -1,11 +1,13 @@
-//! The whole thing in one process: an embedded Kafka, generated records, the bridge itself, an embedded receiver.
+//! `demo`: an embedded Kafka, generated records, the bridge and an InfluxDB-like receiver, in one process.
 
 mod producer;
 mod records;
 mod screen;
 
-use crate::command::run::Signals;
+use super::exit::FAILED;
+use super::terminal::Colour;
 use crate::pipeline::{Pipeline, PipelineError};
+use crate::signals::Signals;
 use base::record::{Record, RecordTime};
 use base::secret::Secret;
 use base::text::grouped;
@@ -18,10 +20,11 @@ use mapping::Mapper;
 use producer::{Producer, now_ms, produce};
 use rdkafka::error::KafkaError;
 use records::{Generated, Generator, TOPICS};
-use screen::{Colour, Screen};
-use std::io;
+use screen::Screen;
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -34,34 +37,34 @@ use tokio::sync::broadcast;
 
 const CONFIG: &str = include_str!("bridge.toml");
 const TOKEN: &str = "a-token-for-the-demo";
-/// How long the first records may take through everything, and the last ones.
+/// Time limit for storing the first records, and for storing the last ones.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 const PARTITIONS: i32 = 2;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Why there is no demo.
+/// Reasons for a failed demo.
 #[derive(Debug, Error)]
-pub enum DemoError {
+enum DemoError {
     #[error("the embedded Kafka failed: {0}")]
     Kafka(#[from] KafkaError),
-    #[error("the demo's own configuration is wrong: {0}")]
+    #[error("the configuration of the demo has errors: {0}")]
     Config(#[from] ConfigErrors),
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
     #[error("the embedded receiver can't listen: {0}")]
     Receiver(#[source] io::Error),
-    #[error("the demo can't be shown: {0}")]
+    #[error("the output can't be written: {0}")]
     Screen(#[from] io::Error),
-    #[error("the first records did not arrive within {} s: the log above may say why", WAIT_MAX.as_secs())]
+    #[error("the first records were not stored within {} s: see the log above", WAIT_MAX.as_secs())]
     TooSlow,
 }
 
-/// Everything that runs.
+/// The running demo.
 struct Demo {
     screen: Screen,
     kafka: Arc<EmbeddedKafka>,
     receiver: Receiver,
-    /// Of the receiver.
+    /// Runs the receiver.
     _runtime: Runtime,
     config: Config,
     pipeline: Pipeline,
@@ -69,41 +72,53 @@ struct Demo {
     ends: Option<Instant>,
 }
 
-/// What was counted up to now.
+/// Counts since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     records: u64,
-    /// Points with a series and time of their own.
+    /// Points that overwrote no other point.
     stored: u64,
     rejected: u64,
 }
 
-/// Runs until a signal, or for so long.
-pub fn run(longest: Option<Duration>) -> Result<(), DemoError> {
+/// Runs until a signal, or for `seconds`.
+pub fn demo(seconds: Option<u64>) -> ExitCode {
+    match run(seconds.map(Duration::from_secs)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of the output has closed it.
+        Err(DemoError::Screen(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(duration_max: Option<Duration>) -> Result<(), DemoError> {
     let screen = Screen::new();
     start_log(&screen);
-    let ends = longest.map(|longest| Instant::now() + longest);
+    let ends = duration_max.map(|duration| Instant::now() + duration);
     let (demo, mut arrived) = Demo::start(screen, ends)?;
     let mut generator = Generator::new(fastrand::u64(..));
     let first = demo.send_first_records(&mut generator)?;
     let shown = demo.show_first_records(&first, &mut arrived)?;
-    // Nobody looks at lines any more.
+    // Later lines are not shown.
     drop(arrived);
     let mut records = first.len() as u64;
     if shown {
         let producer = Producer::start(Arc::clone(&demo.kafka), generator);
-        // Whoever closed the output wants it to end.
+        // A closed output ends the demo.
         let _closed = demo.show_rates();
         records += producer.stop()?;
     }
     demo.end(records)
 }
 
-/// Warnings, which make room for themselves on the terminal.
+/// Logs warnings; each erases the running line first.
 fn start_log(screen: &Screen) {
     let screen = screen.clone();
     crate::log::start_to(Log { level: tracing::Level::WARN, format: LogFormat::Text }, move || {
-        // The log goes on when nobody reads the output.
+        // A closed output does not stop the log.
         let _closed = screen.erase();
         io::stderr()
     });
@@ -129,12 +144,12 @@ impl Demo {
         let config = parse(&text)?;
         introduce(&screen, &text)?;
         let pipeline = Pipeline::start(&config, Arc::new(LogObserver))?;
-        let signals = Signals::listen(&pipeline)?;
+        let signals = Signals::listen(pipeline.runtime())?;
         let kafka = Arc::new(kafka);
         Ok((Self { screen, kafka, receiver, _runtime: runtime, config, pipeline, signals, ends }, arrived))
     }
 
-    /// One record of each topic and a bad one.
+    /// Produces one record for each topic, and an invalid one.
     fn send_first_records(&self, generator: &mut Generator) -> Result<Vec<Generated>, DemoError> {
         let mut records: Vec<Generated> = TOPICS.iter().map(|_| generator.next(now_ms())).collect();
         records.push(records::bad(0));
@@ -144,18 +159,18 @@ impl Demo {
         Ok(records)
     }
 
-    /// Shows what became of them, unless it is asked to end before they are through.
+    /// Shows the first records with their lines or rejections. Returns false if the demo ends before.
     fn show_first_records(
         &self,
         records: &[Generated],
         arrived: &mut broadcast::Receiver<Line>,
     ) -> Result<bool, DemoError> {
         let mut lines = Vec::new();
-        let through = self.wait(|| {
+        let are_settled = self.wait(|| {
             lines.extend(std::iter::from_fn(|| arrived.try_recv().ok()));
             lines.len() as u64 + self.counts().rejected == records.len() as u64
         });
-        if !through {
+        if !are_settled {
             return if self.is_over() { Ok(false) } else { Err(DemoError::TooSlow) };
         }
         for record in records {
@@ -169,7 +184,7 @@ impl Demo {
         Ok(true)
     }
 
-    /// Each topic has a bucket of its own, so the one line that came to it is the record's.
+    /// Each topic has its own bucket, so the only line in the bucket is the record's.
     fn show_line_of(&self, record: &Generated, lines: &[Line]) -> io::Result<()> {
         let bucket = TOPICS.iter().find(|(topic, _)| *topic == record.topic).map_or("", |(_, bucket)| bucket);
         let line = lines.iter().find(|line| *line.destination == destination(bucket));
@@ -177,19 +192,20 @@ impl Demo {
         self.screen.labelled(Colour::Green, &format!("out {bucket}:"), text)
     }
 
-    /// The bridge counted and logged it; the reason is that of the same mapping.
+    /// The reason for which the bridge rejected the record, from mapping it again.
     fn why_rejected(&self, record: &Generated) -> Option<String> {
         let routing = self.config.routing();
         let (rules, _) = routing.mapping_of(record.topic)?;
         let mut mapper = Mapper::new(Arc::clone(rules), record.topic, self.config.record_limits());
-        let became = mapper.map(&as_read(record), &mut LineBuffer::default());
-        became.rejected.first().map(|(_, why)| why.to_string())
+        let outcome = mapper.map(&as_read(record), &mut LineBuffer::default());
+        outcome.rejected.first().map(|(_, why)| why.to_string())
     }
 
-    /// Shows once a second how much goes through, until it is over.
+    /// Shows the throughput once a second, until the demo ends.
     fn show_rates(&self) -> io::Result<()> {
         if let Some(address) = self.pipeline.admin_address() {
-            self.screen.line(&format!("The bridge's status page, while this runs: http://{address}/"))?;
+            self.screen
+                .line(&format!("Status page of the bridge, while the demo runs: http://{address}/"))?;
         }
         self.screen.line("Every second (Ctrl-C ends it):")?;
         let (start, mut before) = (Instant::now(), self.counts());
@@ -202,7 +218,7 @@ impl Demo {
             }
             let now = self.counts();
             self.screen.running(&format!(
-                "{:>4} s   {:>6} records/s in   {:>6} points/s stored   {} rejected in all",
+                "{:>4} s   {:>6} records/s in   {:>6} points/s stored   {} rejected in total",
                 start.elapsed().as_secs(),
                 grouped(now.records - before.records),
                 grouped(now.stored - before.stored),
@@ -213,7 +229,7 @@ impl Demo {
         Ok(())
     }
 
-    /// Lets the last records through, stops the bridge, and says what there was in all.
+    /// Waits for the last records, stops the bridge, and shows the totals.
     fn end(self, produced: u64) -> Result<(), DemoError> {
         let until = Instant::now() + WAIT_MAX;
         let hurried = || self.signals.again.load(Ordering::Relaxed);
@@ -221,12 +237,12 @@ impl Demo {
             thread::sleep(Duration::from_millis(10));
         }
         let ended = self.pipeline.stop_and_wait(hurried);
-        // The output may be closed; the demo ends all the same.
+        // The output may be closed.
         let _closed = self.screen.line(&totals(produced, self.counts()));
         if ended { Ok(self.pipeline.join()?) } else { std::process::exit(0) }
     }
 
-    /// Returns whether the condition came before the end and in time.
+    /// Waits for the condition. Returns false if the demo ends or the time is up before.
     fn wait(&self, mut condition: impl FnMut() -> bool) -> bool {
         let until = Instant::now() + WAIT_MAX;
         while !condition() {
@@ -240,13 +256,13 @@ impl Demo {
 
     fn is_over(&self) -> bool {
         let ended = self.ends.is_some_and(|ends| Instant::now() >= ends);
-        ended || self.signals.stop.load(Ordering::Relaxed) || self.pipeline.is_finished()
+        ended || self.signals.stop_requested() || self.pipeline.is_finished()
     }
 
     fn counts(&self) -> Counts {
         Counts {
             records: Counters::get(&self.pipeline.counters.records),
-            // A point that replaces another one adds none.
+            // A point that overwrites another one is not counted.
             stored: Counters::get(&self.receiver.counts().lines_stored)
                 .saturating_sub(self.receiver.overwrites()),
             rejected: self.pipeline.counters.rejected().map(|(_, count)| count).sum(),
@@ -254,7 +270,7 @@ impl Demo {
     }
 }
 
-/// What there was in all, and whether it adds up.
+/// The totals, and whether all records are accounted for.
 fn totals(produced: u64, Counts { stored, rejected, .. }: Counts) -> String {
     let settled = stored + rejected;
     let (made, stored, rejected) = (grouped(produced), grouped(stored), grouped(rejected));
@@ -272,9 +288,9 @@ fn totals(produced: u64, Counts { stored, rejected, .. }: Counts) -> String {
 
 fn introduce(screen: &Screen, text: &str) -> io::Result<()> {
     screen.line(
-        "A Kafka, a producer of metrics, the bridge and a receiver like InfluxDB, all in this process.",
+        "This process runs an embedded Kafka, a producer of metrics, the bridge and an InfluxDB-like receiver.",
     )?;
-    screen.line("The bridge reads the records and writes points, as this bridge.toml tells it:")?;
+    screen.line("The bridge reads the records and writes points with this bridge.toml:")?;
     screen.line("")?;
     for line in text.lines() {
         let (keys, comment) = line.find('#').map_or((line, ""), |at| line.split_at(at));
@@ -286,7 +302,7 @@ fn introduce(screen: &Screen, text: &str) -> io::Result<()> {
 fn parse(text: &str) -> Result<Config, ConfigErrors> {
     let token = |name: &str| (name == "INFLUX_TOKEN").then(|| TOKEN.to_owned());
     let mut config = configuration::parse(Path::new("bridge.toml"), text, &token)?.config;
-    // The usual port may be that of a bridge which does real work.
+    // A real bridge may use the default port.
     config.admin.listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     Ok(config)
 }
@@ -311,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn every_generated_record_becomes_one_point_and_bad_ones_none() {
+    fn each_valid_record_becomes_one_point_and_invalid_ones_none() {
         let (config, mut generator) = (config(), Generator::new(7));
         let (routing, limits) = (config.routing(), config.record_limits());
         let mut mappers = TOPICS.map(|(topic, _)| {
@@ -319,10 +335,10 @@ mod tests {
         });
         let mut lines_of = |record: &Generated| {
             let (_, mapper) = mappers.iter_mut().find(|(topic, _)| *topic == record.topic).unwrap();
-            let became = mapper.map(&as_read(record), &mut LineBuffer::default());
+            let outcome = mapper.map(&as_read(record), &mut LineBuffer::default());
             assert_eq!(mapper.take_drops(), mapping::Drops::default(), "{record:?}");
-            assert_eq!(became.lines + became.rejected.len(), 1, "{record:?}: {became:?}");
-            became.lines
+            assert_eq!(outcome.lines + outcome.rejected.len(), 1, "{record:?}: {outcome:?}");
+            outcome.lines
         };
         for number in 0..1_000 {
             assert_eq!(lines_of(&generator.next(record_time_ms(0, number))), 1);
@@ -332,7 +348,7 @@ mod tests {
         }
     }
 
-    /// Records are produced in bursts, within one millisecond of the clock.
+    /// Bursts of records are produced within one millisecond of the clock.
     #[test]
     fn no_generated_point_overwrites_another() {
         let (config, mut generator) = (config(), Generator::new(7));
@@ -352,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn says_whether_it_adds_up() {
+    fn the_totals_account_for_all_records() {
         let f = |produced, stored, rejected, want| {
             assert_eq!(totals(produced, Counts { records: 0, stored, rejected }), want);
         };

@@ -1,4 +1,4 @@
-//! A server that stands before the receiver and breaks connections in ways that no HTTP server does, until it is mended.
+//! A server in front of the receiver that breaks connections in ways that no HTTP server does, until the fault ends.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::thread;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing listens.
+    /// No server listens.
     Refuses,
     /// `100 Continue`, and nothing after it.
     Interim,
@@ -16,14 +16,14 @@ pub enum Fault {
     Resets,
 }
 
-pub struct Front {
+pub struct BrokenServer {
     fault: Fault,
     address: SocketAddr,
     receiver: SocketAddr,
     is_well: Arc<AtomicBool>,
 }
 
-impl Front {
+impl BrokenServer {
     pub fn start(fault: Fault, receiver: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -38,8 +38,8 @@ impl Front {
         format!("http://{}", self.address)
     }
 
-    /// From now on every connection leads to the receiver.
-    pub fn mend(&self) {
+    /// From now on every connection reaches the receiver.
+    pub fn end_fault(&self) {
         self.is_well.store(true, Relaxed);
         if self.fault == Fault::Refuses {
             self.serve(TcpListener::bind(self.address).unwrap());
@@ -48,7 +48,7 @@ impl Front {
 
     fn serve(&self, listener: TcpListener) {
         let (fault, receiver, is_well) = (self.fault, self.receiver, Arc::clone(&self.is_well));
-        // The thread ends with the process of the tests.
+        // The thread ends with the test process.
         thread::spawn(move || {
             for client in listener.incoming() {
                 let (client, is_well) = (client.unwrap(), is_well.load(Relaxed));
@@ -64,7 +64,7 @@ fn break_off(mut client: TcpStream, fault: Fault) -> io::Result<()> {
     let _request = client.read(&mut [0; 4096])?;
     if fault == Fault::Interim {
         client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        // Until the client gives up.
+        // Waits until the client gives up.
         return io::copy(&mut client, &mut io::sink()).map(|_| ());
     }
     client.write_all(b"HTTP/1.1 204 No Con")

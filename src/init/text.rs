@@ -1,11 +1,11 @@
-//! What comments say.
+//! Text for comments.
 
 use super::key::{DISTINCT_MAX, INDEX, Key};
 use base::text::{grouped, printable};
 
-/// Keys that a list or a comment names; of the others it says how many they are.
+/// Longer lists are cut, with the number of the others.
 pub const NAMED_MAX: usize = 30;
-/// Characters of a comment's line.
+/// Maximum width of a comment.
 const WIDTH: usize = 112;
 
 /// `, 3 values such as "a", "b"`.
@@ -18,7 +18,7 @@ pub fn values(key: &Key) -> String {
     format!(", {distinct} value{}{such} {}", if distinct == 1 { "" } else { "s" }, some.join(", "))
 }
 
-/// A key for people.
+/// A key in quotes, with "*" for indexes.
 pub fn shown(pattern: &str) -> String {
     format!("\"{}\"", printable(&pattern.replace(INDEX, "*"), 80))
 }
@@ -45,7 +45,7 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
-/// In lines that a screen holds.
+/// Wraps text at [`WIDTH`].
 pub fn wrapped(text: &str) -> String {
     let (mut out, mut width) = (String::new(), 0);
     for word in text.split(' ') {

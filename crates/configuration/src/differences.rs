@@ -1,0 +1,61 @@
+//! The comparisons of two configurations that the declarations in `keys.rs` refer to.
+
+use super::Config;
+use engine::Mapping;
+use engine::dead_letter::Store;
+use kafka::token::Oauth;
+
+pub fn mappings_differ(old: &Config, new: &Config) -> bool {
+    let part = |mapping: &Mapping| (mapping.topics.clone(), mapping.rules.clone());
+    !old.mappings.iter().map(part).eq(new.mappings.iter().map(part))
+}
+
+pub fn destinations_differ(old: &Config, new: &Config) -> bool {
+    let part = |mapping: &Mapping| mapping.destination.clone();
+    !old.mappings.iter().map(part).eq(new.mappings.iter().map(part))
+}
+
+/// Certificate files may have new content under the same name, so a configuration with any of them always differs.
+pub fn influx_differs(old: &Config, new: &Config) -> bool {
+    let tls = &new.influx.tls;
+    old.influx != new.influx || [&tls.ca_file, &tls.cert_file, &tls.key_file].into_iter().any(Option::is_some)
+}
+
+/// The file stays open, with the size it was opened for.
+pub fn file_size_differs(old: &Config, new: &Config) -> bool {
+    match (&old.dead_letter, &new.dead_letter) {
+        (
+            Some(Store::File { path, bytes_max }),
+            Some(Store::File { path: new_path, bytes_max: new_bytes_max }),
+        ) => path == new_path && bytes_max != new_bytes_max,
+        _ => false,
+    }
+}
+
+/// Compares names and patterns; [`excluded_topic_differs`] compares the excluded topic.
+pub fn topics_differ(old: &Config, new: &Config) -> bool {
+    let (mut topics, mut new_topics) = (old.kafka.topics.clone(), new.kafka.topics.clone());
+    (topics.excluded, new_topics.excluded) = (None, None);
+    topics != new_topics
+}
+
+/// Patterns exclude the dead-letter topic. Where all topics are named it makes no difference.
+pub fn excluded_topic_differs(old: &Config, new: &Config) -> bool {
+    let (topics, new_topics) = (&old.kafka.topics, &new.kafka.topics);
+    let has_patterns = !topics.patterns.is_empty() && !new_topics.patterns.is_empty();
+    has_patterns && topics.excluded != new_topics.excluded
+}
+
+/// The Kafka clients keep their properties and their login until the process ends.
+pub fn client_differs(old: &Config, new: &Config) -> bool {
+    old.kafka.properties != new.kafka.properties
+        || oauth_differs(old.kafka.oauth.as_ref(), new.kafka.oauth.as_ref())
+}
+
+fn oauth_differs(old: Option<&Oauth>, new: Option<&Oauth>) -> bool {
+    match (old, new) {
+        (None, None) => false,
+        (Some(old), Some(new)) => !old.is_same(new),
+        _ => true,
+    }
+}

@@ -1,0 +1,587 @@
+//! Every table and key of bridge.toml, each declared once. The reader checks values by these declarations; suggestions,
+//! the reload, the reference bridge.toml, docs/configuration.md and the JSON Schema follow from them.
+//!
+//! To add a key, declare it here, read it in the file of its table, and run
+//! `UPDATE=1 cargo test -p kafka-influx-bridge-configuration generated`.
+
+use super::LogFormat;
+use super::differences::{
+    client_differs, destinations_differ, excluded_topic_differs, file_size_differs, influx_differs,
+    mappings_differ, topics_differ,
+};
+use super::schema::{Bounds, Differs, Key, Kind, Reload, Table, Value, words};
+use Kind::{File, Flag, FlagOrWord, Number, Pairs, Secret, Share, Size, Text, TextOrTexts, Texts, Word};
+use Value::{Default, Example, Required};
+use base::Api;
+use influx::Compression;
+use kafka::OffsetReset;
+use mapping::{Format, Integers};
+use std::time::Duration;
+use tracing::Level;
+
+pub const OFFSET_RESETS: [(&str, OffsetReset); 3] =
+    [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("error", OffsetReset::Error)];
+/// The logins that this build of librdkafka supports. The last one uses a token.
+pub const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
+pub const FORMATS: [(&str, Format); Format::ALL.len()] = {
+    let mut formats = [("", Format::Json); Format::ALL.len()];
+    let mut index = 0;
+    while index < formats.len() {
+        formats[index] = (Format::ALL[index].name(), Format::ALL[index]);
+        index += 1;
+    }
+    formats
+};
+pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
+pub const APIS: [(&str, Api); 2] = [("v2", Api::V2), ("v1", Api::V1)];
+pub const COMPRESSIONS: [(&str, Compression); 3] =
+    [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
+pub const LEVELS: [(&str, Level); 5] = [
+    ("error", Level::ERROR),
+    ("warn", Level::WARN),
+    ("info", Level::INFO),
+    ("debug", Level::DEBUG),
+    ("trace", Level::TRACE),
+];
+
+pub const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+pub static TABLES: [&Table; 12] = [
+    &TOP,
+    &KAFKA,
+    &KAFKA_TLS,
+    &KAFKA_SASL,
+    &MAPPING,
+    &INFLUX,
+    &INFLUX_TLS,
+    &BATCH,
+    &DEAD_LETTER,
+    &REJECT,
+    &ADMIN,
+    &LOG,
+];
+
+pub static TOP: Table = Table {
+    name: "",
+    text: "",
+    keys: &[Key::new(
+        "shutdown_max",
+        Kind::Duration(Bounds::new(
+            Duration::ZERO..=Duration::from_hours(1),
+            "what is not settled by then is read again at the next start",
+        )),
+        Default("\"8s\""),
+        "How long a stop may take to settle what was read. Keep it below the time after which the process is killed (Docker: 10 s).",
+    )],
+    tables: &["kafka", "mapping", "influx", "batch", "reject", "dead_letter", "admin", "log"],
+    reload: &[live("shutdown_max", |old, new| old.shutdown_max != new.shutdown_max)],
+};
+
+pub static KAFKA: Table = Table {
+    name: "kafka",
+    text: "",
+    keys: &[
+        Key::new(
+            "brokers",
+            TextOrTexts,
+            Required("[\"localhost:9092\"]"),
+            "Addresses as \"host:port\". A few are enough: the bridge learns the others from them.",
+        )
+        .restart(|old, new| old.kafka.brokers != new.kafka.brokers),
+        Key::new(
+            "topics",
+            TextOrTexts,
+            Required("[\"testtopic\"]"),
+            "Names, or regular expressions that begin with \"^\"; new matches are found within 10 s.",
+        )
+        .restart(topics_differ),
+        Key::new(
+            "group_id",
+            Text,
+            Default("\"kafka-influx-bridge\""),
+            "Consumer group. Bridges of one group share the partitions; a new group reads all again.",
+        )
+        .restart(|old, new| old.kafka.group_id != new.kafka.group_id),
+        Key::new(
+            "client_id",
+            Text,
+            Default("\"kafka-influx-bridge\""),
+            "Name of this client in the brokers' logs and quotas.",
+        )
+        .restart(|old, new| old.kafka.client_id != new.kafka.client_id),
+        Key::new(
+            "offset_reset",
+            Word(&words(&OFFSET_RESETS)),
+            Default("\"earliest\""),
+            "Start without a committed offset: \"earliest\", \"latest\", or \"error\" to end the service.",
+        )
+        .restart(|old, new| old.kafka.offset_reset != new.kafka.offset_reset),
+        Key::new(
+            "instance_id",
+            Text,
+            Example("\"bridge-1\""),
+            "Static membership: a different name for each bridge of the group, so that a restart moves no partitions.",
+        )
+        .restart(|old, new| old.kafka.instance_id != new.kafka.instance_id),
+        Key::new(
+            "consumers",
+            Number(Bounds::new(
+                1..=64,
+                "each is a member of the group with threads and buffers of its own, and one outruns an InfluxDB",
+            )),
+            Default("1"),
+            "Members of the group in this process. Raise it only if one core is not enough.",
+        )
+        .restart(|old, new| old.kafka.consumers != new.kafka.consumers),
+        Key::new(
+            "record_bytes_max",
+            // librdkafka's own limit of what one fetch may bring.
+            Size(Bounds::new(1..=1_000_000_000, "librdkafka fetches no more than 1GB at once")),
+            Default("\"1MB\""),
+            "Larger records are rejected. Set it as high as max.message.bytes of the topics.",
+        )
+        .restart(|old, new| old.kafka.record_bytes_max != new.kafka.record_bytes_max),
+    ],
+    tables: &["tls", "sasl", "librdkafka"],
+    reload: &[Reload {
+        name: "kafka.tls, kafka.sasl or kafka.librdkafka",
+        needs_restart: true,
+        differs: client_differs,
+    }],
+};
+
+/// Changes of this table are noticed with [`KAFKA`].
+pub static KAFKA_TLS: Table = Table {
+    name: "kafka.tls",
+    text: "This table switches TLS on, even if it is empty. Renewed files are read at the next start.",
+    keys: &[
+        Key::new("ca_file", File, Example("\"ca.pem\""), "Certificates to trust instead of the system's."),
+        Key::new(
+            "cert_file",
+            File,
+            Example("\"client.pem\""),
+            "Client certificate, for brokers that ask for one.",
+        ),
+        Key::new("key_file", File, Example("\"client.key\""), "Private key of cert_file."),
+        Key::new("key_password", Secret, Example("\"${KEY_PASSWORD}\""), "Password of key_file."),
+        Key::new("verify", Flag, Default("true"), "false trusts any server: only for a test."),
+    ],
+    tables: &[],
+    reload: &[],
+};
+
+/// Changes of this table are noticed with [`KAFKA`].
+pub static KAFKA_SASL: Table = Table {
+    name: "kafka.sasl",
+    text: "This table switches the login on.",
+    keys: &[
+        Key::new(
+            "mechanism",
+            Word(&MECHANISMS),
+            Example("\"SCRAM-SHA-512\""),
+            "\"PLAIN\", \"SCRAM-SHA-256\", \"SCRAM-SHA-512\" or \"OAUTHBEARER\".",
+        ),
+        Key::new("username", Text, Example("\"bridge\""), "For PLAIN and SCRAM."),
+        Key::new("password", Secret, Example("\"${KAFKA_PASSWORD}\""), "For PLAIN and SCRAM."),
+        Key::new(
+            "token",
+            Secret,
+            Example("\"${file:kafka.token}\""),
+            "For OAUTHBEARER: a token. A token of a file is read again before it expires.",
+        ),
+        Key::new(
+            "token_endpoint",
+            Text,
+            Example("\"https://id.example.com/oauth2/token\""),
+            "For OAUTHBEARER, instead of token: the URL that issues tokens. Certificates of the system and of ca_file in [kafka.tls] are trusted.",
+        ),
+        Key::new("client_id", Text, Example("\"bridge\""), "For token_endpoint."),
+        Key::new("client_secret", Secret, Example("\"${CLIENT_SECRET}\""), "For token_endpoint."),
+        Key::new("scope", Text, Example("\"kafka\""), "For token_endpoint."),
+        Key::new(
+            "extensions",
+            Pairs,
+            Example("{ logicalCluster = \"lkc-abc123\", identityPoolId = \"pool-x1y2\" }"),
+            "For OAUTHBEARER: SASL extensions that brokers expect beside the token. Confluent Cloud expects these two.",
+        ),
+    ],
+    tables: &[],
+    reload: &[],
+};
+
+pub static MAPPING: Table = Table {
+    name: "mapping",
+    text: "",
+    keys: &[
+        Key::new(
+            "topics",
+            TextOrTexts,
+            Example("[\"testtopic\"]"),
+            "Names or \"^regex\", as in [kafka]. Without it the mapping takes all topics.",
+        ),
+        Key::new(
+            "format",
+            Word(&words(&FORMATS)),
+            Default("\"json\""),
+            "\"json\": an object or an array of objects. \"json_lines\": several values, one per line. \"msgpack\": MessagePack, one value or several in succession.",
+        ),
+        Key::new(
+            "query",
+            Text,
+            Example("\"$.items[*]\""),
+            "JSONPath of the objects that become points. Without it the whole record is one.",
+        ),
+        Key::new(
+            "strict",
+            Flag,
+            Default("true"),
+            "false rejects a bad element of an array alone, not the whole record.",
+        ),
+        Key::new("measurement", Text, Default("\"{topic}\""), "Measurement; {topic} is the topic's name."),
+        Key::new(
+            "name_key",
+            Text,
+            Example("\"name\""),
+            "Key whose string is the measurement, in records that have it. In all keys of this table a name that begins with \"$\" is a JSONPath from the root of the record.",
+        ),
+        Key::new(
+            "tag_keys",
+            Texts,
+            Example("[\"host\", \"$.site\"]"),
+            "Keys that become tags: what you filter and group by, with few values each.",
+        ),
+        Key::new(
+            "tags",
+            Pairs,
+            Example("{ region = \"seoul\" }"),
+            "Fixed tags, added where the record has no tag of that name.",
+        ),
+        Key::new("topic_tag", Text, Example("\"topic\""), "Tag for the topic."),
+        Key::new("key_tag", Text, Example("\"key\""), "Tag for the record's key."),
+        Key::new("partition_tag", Text, Example("\"partition\""), "Tag for the partition."),
+        Key::new("offset_field", Text, Example("\"offset\""), "Field for the offset."),
+        Key::new("header_tags", Texts, Example("[\"site\"]"), "Record headers that become tags."),
+        Key::new(
+            "string_fields",
+            Texts,
+            Example("[\"status\"]"),
+            "Strings and booleans to keep as fields. All others are dropped and counted.",
+        ),
+        Key::new(
+            "number_fields",
+            Texts,
+            Example("[\"reading\"]"),
+            "Strings that contain numbers and are stored as numbers.",
+        ),
+        Key::new(
+            "integers",
+            Word(&words(&INTEGERS)),
+            Default("\"float\""),
+            "\"int\" keeps whole numbers as exact integers; a field must then never have a fraction.",
+        ),
+        Key::new("include", Texts, Default("[\"*\"]"), "Fields to keep."),
+        Key::new("exclude", Texts, Example("[\"debug_*\"]"), "Fields to drop from those."),
+        Key::new(
+            "rename",
+            Pairs,
+            Example("{ free_ram = \"memory\", \"fields_*\" = \"*\" }"),
+            "New names, applied last. \"fields_*\" = \"*\" strips a prefix.",
+        ),
+        Key::new(
+            "time_key",
+            Text,
+            Example("\"timestamp\""),
+            "Key that has the time. Without it the time is that of the Kafka record.",
+        ),
+        Key::new(
+            "time_format",
+            Text,
+            Example("\"unix_ms\""),
+            "\"unix\" (seconds), \"unix_ms\", \"unix_us\", \"unix_ns\", \"rfc3339\" or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\". Not needed where time_key has a timestamp of MessagePack.",
+        ),
+        Key::new(
+            "timezone",
+            Text,
+            Default("\"UTC\""),
+            "Time zone of times that name none, such as \"Asia/Seoul\". All zones are built in.",
+        ),
+        Key::new(
+            "time_min",
+            Text,
+            Example("\"2000-01-01\""),
+            "Records with an earlier time, also Kafka's, are rejected. RFC 3339 or a date.",
+        ),
+        Key::new(
+            "time_max",
+            Text,
+            Example("\"2100-01-01T00:00:00Z\""),
+            "Records with a later time are rejected.",
+        ),
+        Key::new(
+            "distinct_times",
+            FlagOrWord(&["always"]),
+            Default("true"),
+            "Kafka's times are milliseconds. true fills the digits below, the same on every replay, so that points of one series do not overwrite each other. \"always\" does so for time_key too.",
+        ),
+        Key::new(
+            "bucket",
+            Text,
+            Example("\"other\""),
+            "Bucket of this mapping, on the same server, instead of that of [influx].",
+        ),
+        Key::new(
+            "database",
+            Text,
+            Example("\"other\""),
+            "Database of this mapping, instead of that of [influx]; with api = \"v1\".",
+        ),
+        Key::new(
+            "retention_policy",
+            Text,
+            Example("\"autogen\""),
+            "Retention policy of this mapping, instead of that of [influx]; with api = \"v1\".",
+        ),
+    ],
+    tables: &[],
+    reload: &[live("mapping", mappings_differ), live("destination", destinations_differ)],
+};
+
+pub static INFLUX: Table = Table {
+    name: "influx",
+    text: "",
+    keys: &[
+        Key::new(
+            "url",
+            TextOrTexts,
+            Required("\"http://localhost:8086\""),
+            "Address of the server, http:// or https://.",
+        ),
+        Key::new(
+            "urls",
+            TextOrTexts,
+            Example("[\"http://a:8086\", \"http://b:8086\"]"),
+            "Several addresses of one database, instead of url. The first that works is used.",
+        ),
+        Key::new(
+            "api",
+            Word(&words(&APIS)),
+            Default("\"v2\""),
+            "\"v2\": InfluxDB 2 and Cloud. \"v1\": InfluxDB 1, VictoriaMetrics, InfluxDB 2 with DBRP mapping.",
+        ),
+        Key::new("org", Text, Required("\"test\""), "v2: name of the organization."),
+        Key::new("bucket", Text, Required("\"ec2\""), "v2: name of the bucket."),
+        Key::new(
+            "token",
+            Secret,
+            Required("\"${INFLUX_TOKEN}\""),
+            "v2: token with write access. A token of a file is read again when the server refuses it.",
+        ),
+        Key::new("database", Text, Example("\"metrics\""), "v1: name of the database."),
+        Key::new(
+            "retention_policy",
+            Text,
+            Example("\"autogen\""),
+            "v1: retention policy. Without it the database's default is used.",
+        ),
+        Key::new(
+            "username",
+            Text,
+            Example("\"bridge\""),
+            "v1: user, where a login is needed. A token works too.",
+        ),
+        Key::new("password", Secret, Example("\"${INFLUX_PASSWORD}\""), "v1: password of the user."),
+        Key::new("create_database", Flag, Default("false"), "v1: true creates a missing database."),
+        Key::new(
+            "compression",
+            Word(&words(&COMPRESSIONS)),
+            Default("\"auto\""),
+            "\"gzip\", \"none\", or \"auto\": gzip over a network, none to a server on this machine.",
+        ),
+        Key::new(
+            "timeout",
+            Kind::Duration(Bounds::new(
+                Duration::from_millis(1)..=Duration::from_hours(1),
+                "a write that takes longer is tried again",
+            )),
+            Default("\"30s\""),
+            "Timeout of one write, which is then retried. Raise it for a server that stalls.",
+        ),
+    ],
+    tables: &["tls"],
+    reload: &[live("influx", influx_differs)],
+};
+
+/// Changes of this table are noticed with [`INFLUX`].
+pub static INFLUX_TLS: Table = Table {
+    name: "influx.tls",
+    text: "",
+    keys: &[
+        Key::new("ca_file", File, Example("\"ca.pem\""), "Certificates to trust besides the system's."),
+        Key::new(
+            "cert_file",
+            File,
+            Example("\"client.pem\""),
+            "Client certificate, for servers that ask for one.",
+        ),
+        Key::new("key_file", File, Example("\"client.key\""), "Private key of cert_file."),
+        Key::new("verify", Flag, Default("true"), "false trusts any server: only for a test."),
+    ],
+    tables: &[],
+    reload: &[],
+};
+
+const BATCH_BYTES: Bounds<u64> = Bounds::new(
+    1_000..=1_000_000_000,
+    "a write needs room for some lines, and servers refuse bodies far below 1GB",
+);
+
+pub static BATCH: Table = Table {
+    name: "batch",
+    text: "",
+    keys: &[
+        Key::new(
+            "lines_max",
+            Number(Bounds::new(
+                1..=1_000_000,
+                "a write has at least a line, and one refused line makes the rest of its batch be written again",
+            )),
+            Default("5000"),
+            "Lines of one write. More saves requests, but makes a refused line costlier.",
+        ),
+        Key::new(
+            "bytes_max",
+            Size(BATCH_BYTES),
+            Default("\"4MB\""),
+            "Bytes of one write, uncompressed. Lower it if a proxy refuses large bodies.",
+        ),
+        Key::new(
+            "age_max",
+            Kind::Duration(Bounds::new(
+                Duration::from_millis(1)..=Duration::from_hours(1),
+                "every record waits for up to this time",
+            )),
+            Default("\"1s\""),
+            "How long a record may wait for others. Lower is fresher, higher is cheaper.",
+        ),
+        Key::new(
+            "memory_max",
+            Size(BATCH_BYTES),
+            Default("\"16MB\""),
+            "All open batches and those being written, together; at least bytes_max. Raise it for many destinations.",
+        ),
+        Key::new(
+            "points_per_second_max",
+            Number(Bounds::new(
+                1..=1_000_000_000,
+                "without the key points are written as fast as InfluxDB takes them",
+            )),
+            Example("50000"),
+            "Write rate of this process, so that catching up leaves InfluxDB room for others.",
+        ),
+    ],
+    tables: &[],
+    reload: &[live("batch", |old, new| old.batch != new.batch)],
+};
+
+pub static DEAD_LETTER: Table = Table {
+    name: "dead_letter",
+    text: "",
+    keys: &[
+        Key::new(
+            "topic",
+            Text,
+            Example("\"metrics-dead-letter\""),
+            "A topic of the same Kafka, which the bridge never reads.",
+        ),
+        Key::new(
+            "file",
+            Text,
+            Example("\"dead-letter.jsonl\""),
+            "A file instead of a topic, relative to the working directory.",
+        ),
+        Key::new(
+            "file_bytes_max",
+            Size(Bounds::new(
+                1_000_000..=100_000_000_000,
+                "a record takes up to 1MB, and larger files are hard to open",
+            )),
+            Default("\"100MB\""),
+            "A full file is renamed to file.1, file.2, ...; none is ever deleted.",
+        )
+        .restart(file_size_differs),
+    ],
+    tables: &[],
+    reload: &[
+        Reload {
+            name: "dead_letter.topic (beside a regular expression in kafka.topics)",
+            needs_restart: true,
+            differs: excluded_topic_differs,
+        },
+        live("dead_letter", |old, new| old.dead_letter != new.dead_letter),
+    ],
+};
+
+pub static REJECT: Table = Table {
+    name: "reject",
+    text: "",
+    keys: &[Key::new(
+        "rate_max",
+        Share(Bounds::new(0.0..=1.0, "it is a share of a topic's records; 1.0 switches it off")),
+        Default("0.1"),
+        "Share of a topic's records that may be rejected or refused. Above it, or if the first 100 are rejected, the topic is blocked. 1.0 never blocks.",
+    )],
+    tables: &[],
+    reload: &[live("reject", |old, new| old.reject != new.reject)],
+};
+
+pub static ADMIN: Table = Table {
+    name: "admin",
+    text: "",
+    keys: &[
+        Key::new(
+            "listen",
+            Text,
+            Default("\"127.0.0.1:9643\""),
+            "Address of /metrics, /healthz, /readyz and the status page. \"0.0.0.0:9643\" listens on all interfaces, \"\" on none.",
+        )
+        .restart(|old, new| old.admin.listen != new.admin.listen),
+        Key::new(
+            "show_records",
+            Flag,
+            Example("true"),
+            "Record values on the status page. Without it they are shown only where listen is a loopback address.",
+        )
+        .restart(|old, new| old.admin.show_records != new.admin.show_records),
+    ],
+    tables: &[],
+    reload: &[],
+};
+
+pub static LOG: Table = Table {
+    name: "log",
+    text: "",
+    keys: &[
+        Key::new(
+            "level",
+            Word(&words(&LEVELS)),
+            Default("\"info\""),
+            "\"error\", \"warn\", \"info\", \"debug\" or \"trace\". The log goes to standard error.",
+        ),
+        Key::new("format", Word(&words(&LOG_FORMATS)), Default("\"text\""), "\"json\" is for machines.")
+            .restart(|old, new| old.log.format != new.log.format),
+    ],
+    tables: &[],
+    reload: &[live("log", |old, new| old.log != new.log)],
+};
+
+/// A difference that a running process applies.
+const fn live(name: &'static str, differs: Differs) -> Reload {
+    Reload { name, needs_restart: false, differs }
+}
+
+/// The tables that have `key`, and its spelling there.
+pub fn holders(key: &str) -> Vec<(&'static Table, &'static str)> {
+    let plain = base::suggest::normalized(key);
+    let same = |known: &&Key| base::suggest::normalized(known.name) == plain;
+    TABLES.iter().filter_map(|table| Some((*table, table.keys.iter().find(same)?.name))).collect()
+}

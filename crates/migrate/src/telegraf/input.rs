@@ -1,0 +1,238 @@
+//! Turns an input into the rules of its mapping: its parser, its filters, its tags, and the processors and outputs that
+//! its points pass.
+
+use super::conf::{Conf, Options};
+use super::filters::{Filter, Subject, Takes};
+use super::rules::Rules;
+use super::work::Work;
+use super::{json, json_v2};
+use crate::Machine;
+
+/// The only processor that a mapping replaces.
+pub const RENAME: &str = "processors.rename";
+
+/// Telegraf's default measurement.
+const DEFAULT_NAME: &str = "kafka_consumer";
+
+const FILTERS_STAY: &str =
+    "the bridge filters whole records by topic only: split the topics, or filter in the queries";
+
+impl Rules {
+    /// The rules of an input. None, with a note, if the bridge cannot replace it.
+    pub fn from_input(input: &Options, conf: &Conf, machine: &Machine, work: &mut Work) -> Option<Self> {
+        let mut rules = Self { strict: true, measurement: DEFAULT_NAME.to_owned(), ..Self::default() };
+        match input.text("data_format").as_deref() {
+            Some("json") => json::read(input, &mut rules),
+            Some("json_v2") => json_v2::read(input, &mut rules),
+            other => {
+                let format = other.unwrap_or("influx (the default)");
+                let why =
+                    format!("the bridge reads JSON only, and this input has {format}: keep Telegraf for it");
+                work.notes.add(input.note("data_format", why));
+                return None;
+            }
+        }
+        rules.read_kafka(input);
+        let filter = Filter::read(input);
+        rules.apply_input_filter(input, &filter, work)?;
+        rules.rename_measurement(input);
+        rules.add_tags(input, conf, machine);
+        rules.follow(input, &filter);
+        apply_renames(conf, &mut rules);
+        Some(rules)
+    }
+
+    /// Reads the options of `kafka_consumer` that concern records.
+    fn read_kafka(&mut self, input: &Options) {
+        self.topic_tag = input.text("topic_tag");
+        self.header_tags = input.texts("msg_headers_as_tags");
+        if input.text("msg_header_as_metric_name").is_some() {
+            self.note(
+                input,
+                "msg_header_as_metric_name",
+                "a header can't name the measurement: write the name into the record (`name_key`), or use one topic per measurement (`measurement = \"{topic}\"`)",
+            );
+        }
+        let source = input.text("timestamp_source");
+        if matches!(source.as_deref(), Some("inner" | "outer")) {
+            // Telegraf reads the time key and removes it from the fields in any case.
+            if let Some(key) = self.time_key.take() {
+                let (format, zone) = (self.time_format.take(), self.timezone.take());
+                let was = format.or(zone).unwrap_or_default();
+                self.note(
+                    input,
+                    "timestamp_source",
+                    format!("Kafka's time is used, as in Telegraf, and the record's own {key:?} ({was}) is dropped; a record without it is not rejected"),
+                );
+                self.exclude.push(key);
+            }
+            if source.as_deref() == Some("outer") {
+                self.note(
+                    input,
+                    "timestamp_source",
+                    "each record's own time is used, not that of the compressed block around it",
+                );
+            }
+        } else if self.time_key.is_none() {
+            self.because.push((
+                "",
+                "The time is Kafka's. Telegraf uses the time of reading, so that records read again become new points.".to_owned(),
+            ));
+        }
+        if let Some(precision) =
+            input.text("precision").filter(|text| !text.starts_with('0') && text != "1ns")
+        {
+            self.note(input, "precision", format!("times are not rounded to {precision}"));
+        }
+        if input.text("time_source").is_some_and(|source| source != "metric") {
+            self.note(
+                input,
+                "time_source",
+                "there is no collection time: the record's own time is used, or Kafka's",
+            );
+        }
+    }
+
+    /// Applies the input's own filter. None if it passes nothing.
+    fn apply_input_filter(&mut self, input: &Options, filter: &Filter, work: &mut Work) -> Option<()> {
+        let open = self.open_tags();
+        let subject = Subject { name: self.fixed_name(), tags: &[], open_tags: &open };
+        match filter.takes(&subject) {
+            Takes::All => {}
+            Takes::None => {
+                work.notes.add(input.note("kafka_consumer", "its own filters pass nothing: it was left out"));
+                return None;
+            }
+            Takes::Depends(options) => {
+                for option in options {
+                    self.note(input, option, FILTERS_STAY);
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Applies `name_override`, `name_prefix` and `name_suffix` of an input or output.
+    fn rename_measurement(&mut self, options: &Options) {
+        if let Some(name) = options.text("name_override") {
+            self.measurement = name;
+            if let Some(key) = self.name_key.take() {
+                self.because.push(("measurement", format!("name_override wins over the record's {key:?}.")));
+            }
+        }
+        let (prefix, suffix) = (options.text("name_prefix"), options.text("name_suffix"));
+        if prefix.is_none() && suffix.is_none() {
+            return;
+        }
+        self.measurement = format!(
+            "{}{}{}",
+            prefix.as_deref().unwrap_or_default(),
+            self.measurement,
+            suffix.as_deref().unwrap_or_default()
+        );
+        if self.name_key.is_some() {
+            for (key, text) in [("name_prefix", prefix), ("name_suffix", suffix)] {
+                if text.is_some() {
+                    self.note(
+                        options,
+                        key,
+                        "a name that the record has is not changed: only `measurement` got this",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Adds the tags of the plugin, the global tags and the machine's name. The first tag of a name counts.
+    fn add_tags(&mut self, input: &Options, conf: &Conf, machine: &Machine) {
+        let mut tags: Vec<_> = input.tables("tags").iter().flat_map(|table| table.pairs()).collect();
+        tags.extend(conf.global_tags.iter().rev().cloned());
+        if !conf.agent.flag("omit_hostname").unwrap_or(false) && !tags.iter().any(|(key, _)| key == "host") {
+            let named = conf.agent.text("hostname");
+            let because = if let Some(name) = named.or_else(|| machine.hostname.clone()) {
+                let from = if conf.agent.text("hostname").is_some() {
+                    format!("the agent's hostname, {}", conf.agent.place("hostname"))
+                } else {
+                    "this machine's name: if Telegraf runs on another machine, write its name".to_owned()
+                };
+                tags.push(("host".to_owned(), name));
+                format!(
+                    "`host` is what Telegraf adds to every point ({from}); panels that filter by it need it."
+                )
+            } else {
+                let remark = "mapping.tags: set HOSTNAME to the name of the machine that runs Telegraf";
+                self.fill_in.push(remark.to_owned());
+                tags.push(("host".to_owned(), "${HOSTNAME}".to_owned()));
+                "FILL IN: Telegraf adds the name of its machine to every point as `host`.".to_owned()
+            };
+            self.because.push(("tags", because));
+        }
+        for (key, value) in tags {
+            if !value.is_empty() && !self.tags.iter().any(|(known, _)| *known == key) {
+                self.tags.push((key, value));
+            }
+        }
+        self.tags.sort();
+    }
+
+    fn follow(&mut self, options: &Options, filter: &Filter) {
+        for (option, why) in filter.modify(self) {
+            self.note(options, option, why);
+        }
+    }
+
+    /// The rules after the filters and names of an output. None if it takes nothing from this input.
+    pub fn after_output(&self, output: &Options, topics: &[String]) -> Option<Self> {
+        let mut rules = self.clone();
+        let filter = Filter::read(output);
+        let tags = self.known_tags(topics);
+        let open = self.open_tags();
+        match filter.takes(&Subject { name: self.fixed_name(), tags: &tags, open_tags: &open }) {
+            Takes::None => return None,
+            Takes::All => {}
+            Takes::Depends(options) => {
+                for option in options {
+                    rules.note(output, option, FILTERS_STAY);
+                }
+            }
+        }
+        rules.rename_measurement(output);
+        rules.follow(output, &filter);
+        Some(rules)
+    }
+}
+
+/// Applies the renames of the processors, which get the points of every input.
+fn apply_renames(conf: &Conf, rules: &mut Rules) {
+    for processor in conf.of_kind(RENAME) {
+        let options = &processor.options;
+        let filters = ["namepass", "namedrop", "tagpass", "tagdrop", "metricpass"];
+        if let Some(filter) = filters.into_iter().find(|filter| options.has(filter)) {
+            rules.note(options, filter, "processors.rename with a filter was left out: write its `rename` into the mappings that need it");
+            continue;
+        }
+        for replace in options.tables("replace") {
+            replace_one(replace, rules);
+        }
+    }
+}
+
+fn replace_one(replace: &Options, rules: &mut Rules) {
+    let Some(dest) = replace.text("dest") else { return };
+    for option in ["tag", "field"] {
+        let Some(name) = replace.text(option) else { continue };
+        if rules.rename_fixed(option, &name, &dest) {
+            continue;
+        }
+        let key = rules.original(&name);
+        rules.rename.retain(|(from, _)| *from != key);
+        rules.rename.push((key, dest.clone()));
+    }
+    let Some(name) = replace.text("measurement") else { return };
+    if rules.measurement == name {
+        rules.measurement.clone_from(&dest);
+    }
+    if rules.name_key.is_some() {
+        rules.note(replace, "measurement", "a name that the record has is not changed");
+    }
+}

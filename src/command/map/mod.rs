@@ -1,0 +1,57 @@
+//! `map`: shows the lines that records become, from files or from a topic, without writing anything.
+
+mod dry_run;
+mod live;
+
+use super::exit::{REJECTED, WRONG};
+use configuration::Config;
+use dry_run::{DryRun, MapError};
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Arguments of the command.
+#[derive(Debug, Default)]
+pub struct Options {
+    pub config: Option<PathBuf>,
+    pub topic: Option<String>,
+    /// Kafka timestamp of all records, in nanoseconds.
+    pub timestamp: Option<i64>,
+    /// Read the topic for this time instead of files.
+    pub live: Option<Duration>,
+    /// Standard input if empty or "-".
+    pub files: Vec<PathBuf>,
+}
+
+/// Maps records and prints their lines. Rejections go to standard error as `FILE:LINE: reason`.
+pub fn map(options: &Options) -> ExitCode {
+    match dry_run(options) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(REJECTED),
+        // The reader of the lines has closed the output.
+        Err(MapError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(WRONG)
+        }
+    }
+}
+
+fn dry_run(options: &Options) -> Result<usize, MapError> {
+    let path = configuration::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
+    // Nothing is written, so no token is needed.
+    let config = configuration::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
+    let topic = options.topic.clone().or_else(|| first_topic(&config)).ok_or(MapError::NoTopic)?;
+    let run = DryRun::new(&config, &topic, options.timestamp)?;
+    match options.live {
+        Some(duration) => live::read(run, &config.kafka, &topic, duration),
+        None => run.files(&options.files),
+    }
+}
+
+fn first_topic(config: &Config) -> Option<String> {
+    let of_mapping =
+        config.mappings.iter().filter_map(|mapping| mapping.topics.as_ref()).flat_map(|t| &t.names);
+    config.kafka.topics.names.iter().chain(of_mapping).next().cloned()
+}

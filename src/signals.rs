@@ -1,0 +1,55 @@
+//! Signals that end a command: SIGTERM and Ctrl-C.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+/// Signals that follow within this time count as one, because some senders signal a process and its group at once.
+const SIGNALS_APART_MIN: Duration = Duration::from_millis(300);
+
+/// Whether a signal came, and whether it came again.
+pub struct Signals {
+    pub stop: Arc<AtomicBool>,
+    pub again: Arc<AtomicBool>,
+    notify: Arc<Notify>,
+}
+
+impl Signals {
+    /// Handles signals from now on, in a task of `runtime`.
+    pub fn listen(runtime: &Runtime) -> io::Result<Self> {
+        let signals = Self { stop: Arc::default(), again: Arc::default(), notify: Arc::default() };
+        let _runtime = runtime.enter();
+        let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (stop, again) = (Arc::clone(&signals.stop), Arc::clone(&signals.again));
+        let notify = Arc::clone(&signals.notify);
+        runtime.spawn(async move {
+            let mut first: Option<Instant> = None;
+            loop {
+                tokio::select! {
+                    _ = term.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                stop.store(true, Ordering::Relaxed);
+                notify.notify_one();
+                let since = first.get_or_insert_with(Instant::now);
+                if since.elapsed() >= SIGNALS_APART_MIN {
+                    again.store(true, Ordering::Relaxed);
+                }
+            }
+        });
+        Ok(signals)
+    }
+
+    pub fn stop_requested(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Returns with the next signal; at once if one came before.
+    pub async fn stopped(&self) {
+        self.notify.notified().await;
+    }
+}
