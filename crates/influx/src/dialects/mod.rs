@@ -47,7 +47,7 @@ pub fn missing(api: Api, reported: Cause) -> Cause {
     }
 }
 
-/// Adds the credential. All families take both forms; InfluxDB 3 takes `Token` as a synonym of `Bearer`.
+/// Adds the credential. All families take both forms, also InfluxDB 3 (3.10).
 pub fn authorize(request: RequestBuilder, credential: &Credential) -> RequestBuilder {
     match credential {
         Credential::None => request,
