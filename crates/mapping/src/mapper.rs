@@ -427,7 +427,7 @@ impl Mapper {
                 // Reported once per mapper, since the report allocates.
                 if !self.work.reported_root_tags.contains(&key) {
                     self.work.reported_root_tags.push(key);
-                    first_drops.add(&tags.get(key).key.to_string(), Drop::Duplicate);
+                    first_drops.add(&tags.get(key).key, Drop::Duplicate);
                 }
             }
         }
