@@ -23,6 +23,7 @@ pub const OFFSET_RESETS: [(&str, OffsetReset); 3] =
     [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("error", OffsetReset::Error)];
 /// The logins that this build of librdkafka supports. The last one uses a token.
 pub const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
+#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
 pub const FORMATS: [(&str, Format); Format::ALL.len()] = {
     let mut formats = [("", Format::Json); Format::ALL.len()];
     let mut index = 0;
