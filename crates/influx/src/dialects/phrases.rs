@@ -72,7 +72,7 @@ pub enum LimitScope {
 pub struct ServerLimit {
     pub text: &'static str,
     pub scope: LimitScope,
-    /// What is limited, and the setting: a sentence without a full stop.
+    /// The limit and its setting: a sentence without a full stop.
     pub remedy: &'static str,
 }
 

@@ -51,7 +51,7 @@ pub struct Piece {
     pub half: HalfState,
 }
 
-/// What is known about a piece that was halved because its answer led to no line.
+/// Knowledge about a piece that was halved because its answer led to no line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfState {
     None,
