@@ -212,7 +212,9 @@ impl Json {
             }
             Self::Array(elements) => {
                 out.extend_from_slice(&[0xDC, 0, elements.len() as u8]);
-                elements.iter().for_each(|element| element.push_msgpack(out));
+                for element in elements {
+                    element.push_msgpack(out);
+                }
             }
         }
     }

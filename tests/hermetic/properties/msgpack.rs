@@ -30,7 +30,9 @@ pub fn push(json: &Json, rng: &mut Rng, out: &mut Vec<u8>) {
         Json::Text(text) => push_text(text, rng, out),
         Json::Array(elements) => {
             push_size(elements.len(), [None, Some(0xDC), Some(0xDD)], (0x90, 16), rng, out);
-            elements.iter().for_each(|element| push(element, rng, out));
+            for element in elements {
+                push(element, rng, out);
+            }
         }
         Json::Object(members) => {
             push_size(members.len(), [None, Some(0xDE), Some(0xDF)], (0x80, 16), rng, out);
