@@ -234,11 +234,9 @@ fn check_connect_names_unreachable_servers() {
     let output = setup.run(&["check", "--connect"]);
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{shown}");
-    for line in [
-        "FAILED  broker 127.0.0.1:1: Connection refused",
-        "check `kafka.brokers`",
-        "check influx.url",
-    ] {
+    for line in
+        ["FAILED  broker 127.0.0.1:1: Connection refused", "check `kafka.brokers`", "check influx.url"]
+    {
         assert!(shown.contains(line), "{shown}");
     }
 }

@@ -171,7 +171,7 @@ fn the_status_page_shows_the_state_of_the_bridge() {
     tab.value(HOUR);
     shoot(&tab, "holding");
     sink.answer(None);
-    says("it goes on by itself", "#word", "Healthy");
+    says("the bridge resumes by itself", "#word", "Healthy");
     assert_eq!(tab.text("#alarms"), "");
     assert_eq!(tab.complaints(), [""; 0]);
 

@@ -65,7 +65,7 @@ pub struct Dispatcher<Q, O> {
 #[derive(Debug, Default)]
 pub struct SettledOffsets {
     pub offsets: Vec<(TopicPartition, NextOffset)>,
-    /// Those of `offsets` that are smaller than the one before, which happens when a topic is recreated.
+    /// Partitions whose offset is smaller than the one before, which happens when a topic is recreated.
     pub went_back: Vec<(TopicPartition, NextOffset)>,
 }
 

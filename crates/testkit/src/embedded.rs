@@ -22,7 +22,7 @@ pub struct EmbeddedKafka {
     producer: BaseProducer,
 }
 
-/// What is to be produced.
+/// A record to produce.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NewRecord<'a> {
     pub topic: &'a str,

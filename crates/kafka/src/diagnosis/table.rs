@@ -26,7 +26,7 @@ impl Cause {
     }
 }
 
-/// What is wrong. Variants are declared in the order of their rank: a client reports one fault in several messages, in any order,
+/// A fault. Variants are declared in the order of their rank: a client reports one fault in several messages, in any order,
 /// and the first variant among them is the diagnosis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
-/// Of lines that a slow subscriber has not taken yet; then it misses some, and is told how many.
+/// Lines that wait for a slow subscriber. Beyond this the subscriber misses some, and learns how many.
 const FEED_LINES_MAX: usize = 1024;
 
 /// A script of faults: what it answers instead of the receiver, for each request that it wants to answer.
@@ -68,9 +68,9 @@ pub struct Counts {
     pub requests: AtomicU64,
     /// Those answered 204.
     pub requests_stored: AtomicU64,
-    /// Of requests answered 204; a line that is sent twice counts twice.
+    /// Lines of requests answered 204; a line that is sent twice counts twice.
     pub lines_stored: AtomicU64,
-    /// Of bodies as sent.
+    /// Bytes of bodies as sent.
     pub bytes_received: AtomicU64,
 }
 

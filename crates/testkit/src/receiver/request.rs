@@ -9,7 +9,7 @@ use libdeflater::Decompressor;
 use reqwest::Url;
 use std::collections::BTreeMap;
 
-/// Of a body unpacked. Batches are a few megabytes; a bomb stops here.
+/// Largest body after decompression. Batches are a few megabytes; a decompression bomb stops here.
 const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// A request to write lines.

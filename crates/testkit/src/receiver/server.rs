@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// Of a body as sent: that of 1.x.
+/// Largest body as sent: the limit of 1.x.
 const BODY_BYTES_MAX: usize = 25_000_000;
 
 /// Out of file descriptors, say: not to spin.
@@ -167,7 +167,7 @@ fn publish(request: &WriteRequest, lines: &[&[u8]], shared: &Shared) {
     }
 }
 
-/// Of all statements, only the one that creates a database.
+/// Executes only the statement that creates a database.
 fn query(parts: &Parts, shared: &Shared) -> Reply {
     if let Err(refusal) = authorize(parts, shared) {
         return refusal;

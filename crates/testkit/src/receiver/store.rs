@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// What InfluxDB takes for a retention of 6 months and more.
 const SHARD_NANOS: i64 = 7 * 24 * 3600 * 1_000_000_000;
 
-/// Of field types over all destinations. More are taken without a check, so that memory stays bounded
+/// Number of field types over all destinations. More are taken without a check, so that memory stays bounded
 /// where points are not kept.
 const TYPES_MAX: usize = 100_000;
 
