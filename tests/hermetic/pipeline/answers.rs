@@ -444,7 +444,10 @@ fn a_failed_tls_handshake_loses_nothing() {
     let (met, sink) = Met::new("answers-tls", vec![case(NO_ANSWER, Expect::Retried("tls_failed"), |_| None)]);
     let setup = met.setup(&sink, "bucket");
     let wrong = sink.receiver.url().replace("http:", "https:");
-    let bridge = Met::start(&met.setup(&sink, "bucket").urls(&[wrong]));
+    // Without certificates of the system an https address needs a file of its own.
+    let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/testkit/testdata/tls/ca.pem");
+    let with_tls = met.setup(&sink, "bucket").urls(&[wrong]).influx(&format!("tls.ca_file = '{authority}'"));
+    let bridge = Met::start(&with_tls);
     met.wait_for_faults(&bridge);
     bridge.stop();
     assert_eq!(met.committed(0), None);

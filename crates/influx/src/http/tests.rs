@@ -95,7 +95,7 @@ async fn write(connection: &Connection) -> Result<u16, RequestFailure> {
 }
 
 fn https(address: SocketAddr, tls: Tls) -> Connection {
-    Connection { tls, ..connection(&format!("https://localhost:{}", address.port())) }
+    Connection { tls, ..connection(&format!("https://127.0.0.1:{}", address.port())) }
 }
 
 fn no_tls() -> Tls {
