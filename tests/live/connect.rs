@@ -51,7 +51,7 @@ fn check_connect_passes_on_healthy_servers() {
             &format!("ok      topic {topic}: 50 sampled records become 100 points"),
             "the clock agrees",
             "may be written",
-            "it keeps points for 2 days, and all that were sampled are newer",
+            "points are kept for 2 days, and all sampled points are newer",
         ],
     );
     assert_eq!(kafka.group(&topic).committed(&topic, 2), [-1, -1]);
@@ -112,8 +112,8 @@ fn check_connect_warns_about_sampled_records() {
             ),
             &format!("warn    {topic}: `kind` of `name_key` is in none of 4 sampled records"),
             &format!("warn    topic {topic}: unread records are deleted from "),
-            &format!("the oldest, {topic}[0]@1, is of "),
-            "it keeps points for 1 h, and 2 of 4 sampled points are older: InfluxDB refuses them",
+            &format!("the oldest, {topic}[0]@1, has the time "),
+            "points are kept for 1 h, and 2 of 4 sampled points are older: InfluxDB refuses them",
             &format!("the first records are older: {topic}[0]@1 becomes a point at "),
         ],
     );
