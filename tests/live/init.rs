@@ -38,7 +38,7 @@ fn a_configuration_from_init_runs() {
     }
     for words in [
         "of 502 sampled records, 500 become 500 points, 1 without a value to store, 1 rejected",
-        "5 series in the sample; about 86,000 points a day",
+        "5 series in the sample; about 86,000 points per day",
     ] {
         assert!(err.contains(words), "{words}: {err}");
     }
