@@ -47,7 +47,7 @@ fn each_mistake_names_its_key() {
             "token that ended",
             &secure.login,
             with(&token(&secure.token(Duration::ZERO))),
-            &["ERROR", "no token for the login", "ended", "kafka.sasl.token"],
+            &["ERROR", "no token for the login", "expired", "kafka.sasl.token"],
         ),
         (
             "wrong client secret",
