@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Earlier records of each partition that are shown, so that an idle topic shows something.
 const BEFORE: i64 = 5;
@@ -67,11 +68,15 @@ fn passes(error: &KafkaError) -> bool {
 /// A flag that Ctrl-C sets, so that the summary is still printed.
 fn interrupted() -> io::Result<Arc<AtomicBool>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut interrupts = {
+        // Registered before the first record is printed: a signal after that must reach the summary.
+        let _runtime = runtime.enter();
+        signal(SignalKind::interrupt())?
+    };
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     thread::spawn(move || {
-        // If this fails, the signal ends the process at once.
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+        if runtime.block_on(interrupts.recv()).is_some() {
             flag.store(true, Ordering::Relaxed);
         }
     });
