@@ -14,7 +14,7 @@ pub const BEFORE_RECORD_TEXT: &str = "; the last: ";
 /// The cause of an alarm about a topic that the bridge may not read. Other alarms about topics concern their records.
 pub const TOPIC_DENIED: &str = "topic_denied";
 
-/// What an alarm stops.
+/// The part of the data path that an alarm stops.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// Every destination: the cause is the address or its credential.

@@ -45,7 +45,7 @@ pub enum Cause {
     ServerFailed,
 }
 
-/// What a cause stops.
+/// The part of the data path that a cause stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Every destination: the cause is the address or its credential.

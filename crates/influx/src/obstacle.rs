@@ -6,7 +6,7 @@ use crate::error::RequestFailure;
 /// Separates the server's message about a missing database from the reason why the bridge could not create it.
 pub const NOT_CREATED: &str = "; influx.create_database failed: ";
 
-/// What keeps lines from one destination.
+/// An obstacle to writing to one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     pub cause: Cause,

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 /// Longest accepted `Retry-After`; a longer one is shortened to this.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
-/// What an answer means for the lines of the request.
+/// Consequence of an answer for the lines of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Stored,
@@ -107,7 +107,7 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
     }
 }
 
-/// What a 404 means. InfluxDB names the missing destination. Without its words the endpoint is missing, and another address may have it.
+/// Classifies a 404. InfluxDB names the missing destination. Without its words the endpoint is missing, and another address may have it.
 fn missing_cause(api: Api, parsed: &ParsedAnswer) -> Cause {
     match &parsed.subject {
         AnswerSubject::Request(

@@ -1,4 +1,4 @@
-//! What to do about each cause: the key of bridge.toml to change, or the command to run.
+//! Remedies for each cause: the key of bridge.toml to change, or the command to run.
 
 use crate::cause::Cause;
 use crate::dialects::dialect;
@@ -7,7 +7,7 @@ use crate::reading::limit_remedy;
 use base::http::bypasses_proxy;
 use base::{Credential, Destination};
 
-/// What a remedy may name.
+/// Names that a remedy may use.
 #[derive(Clone, Copy, Debug)]
 pub struct RemedyContext<'a> {
     pub address: &'a str,
@@ -15,7 +15,7 @@ pub struct RemedyContext<'a> {
     pub credential: &'a Credential,
 }
 
-/// What to do about a cause: one sentence without a full stop. `why` is the error's text, because TLS and proxies fail in many ways that
+/// The remedy for a cause: one sentence without a full stop. `why` is the error's text, because TLS and proxies fail in many ways that
 /// have one cause.
 pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
     let address = context.address;

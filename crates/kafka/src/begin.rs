@@ -4,12 +4,11 @@
 //! earliest record. The bridge therefore sets it to "earliest" and implements "latest" and "error" here, before the first fetch.
 
 use super::MemberError;
-use super::context::{GroupConsumer, summary};
+use super::partition_lists::{partition_of, summary};
 use crate::OffsetReset;
-use crate::context::partition_of;
 use base::NextOffset;
 use base::TopicPartition;
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 use std::time::Duration;
@@ -21,8 +20,8 @@ const ENDS_MAX: Duration = Duration::from_secs(10);
 
 /// Sets the offsets of partitions in `assigned` that have none committed. Returns the offsets that the caller must commit:
 /// otherwise a restart before the first record would skip the records produced in between.
-pub fn choose(
-    consumer: &GroupConsumer,
+pub fn choose<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     assigned: &mut TopicPartitionList,
     reset: OffsetReset,
 ) -> Result<Vec<(TopicPartition, NextOffset)>, MemberError> {
@@ -47,8 +46,8 @@ pub fn choose(
     Ok(known)
 }
 
-fn without_offset(
-    consumer: &GroupConsumer,
+fn without_offset<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     assigned: &TopicPartitionList,
 ) -> KafkaResult<Vec<TopicPartition>> {
     let mut wanted = TopicPartitionList::with_capacity(assigned.count());
@@ -63,8 +62,8 @@ fn without_offset(
 }
 
 /// The end offset of each partition; None where the brokers do not answer.
-pub fn ends(
-    consumer: &GroupConsumer,
+pub fn ends<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
 ) -> Vec<(TopicPartition, Option<NextOffset>)> {
     let mut wanted = TopicPartitionList::with_capacity(partitions.len());

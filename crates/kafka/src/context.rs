@@ -3,20 +3,20 @@
 
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
+use super::partition_lists::{offsets_of, partitions, summary};
 use super::resets::{Resets, Resumed};
 use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, begin, why_untrusted};
 use crate::{OffsetReset, Settings};
 use base::alarm::AlarmRegistry;
 use base::text::printable;
 use base::{NextOffset, TopicPartition};
+use rdkafka::TopicPartitionList;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
-use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{Offset, TopicPartitionList};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -24,11 +24,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
-
-/// The partition that an element of a list names.
-pub fn partition_of(element: &TopicPartitionListElem<'_>) -> TopicPartition {
-    TopicPartition { topic: element.topic().to_owned(), partition: element.partition() }
-}
 
 /// A decision of the group. The control thread waits for the reply for at most `REPLY_MAX`.
 #[derive(Debug)]
@@ -248,48 +243,8 @@ impl GroupContext {
     }
 }
 
-/// These offsets as librdkafka's list.
-pub fn offsets_of(settled: &[(TopicPartition, NextOffset)]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(settled.len());
-    for (at, next) in settled {
-        // Infallible: tracked offsets are valid.
-        let _infallible = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(next.get()));
-    }
-    list
-}
-
-fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
-    list.elements().iter().map(partition_of).collect()
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A short text for logs, such as `topic[0-2,5]`.
-pub fn summary(partitions: &[TopicPartition]) -> String {
-    const TOPICS_MAX: usize = 10;
-    let mut sorted = partitions.to_vec();
-    sorted.sort();
-    let mut topics: Vec<String> = sorted
-        .chunk_by(|a, b| a.topic == b.topic)
-        .map(|of_topic| {
-            let numbers: Vec<i32> = of_topic.iter().map(|p| p.partition).collect();
-            let ranges = numbers.chunk_by(|a, b| a + 1 == *b).map(|range| match range {
-                [first, .., last] => format!("{first}-{last}"),
-                _ => range.iter().map(i32::to_string).collect(),
-            });
-            let topic = of_topic.first().map_or("", |p| p.topic.as_str());
-            format!("{topic}[{}]", ranges.collect::<Vec<_>>().join(","))
-        })
-        .collect();
-    if topics.is_empty() {
-        return "none".to_owned();
-    }
-    let further = topics.len().saturating_sub(TOPICS_MAX);
-    topics.truncate(TOPICS_MAX);
-    let more = if further > 0 { format!(" and {further} more topics") } else { String::new() };
-    format!("{}{more}", topics.join(" "))
 }
 
 impl ClientContext for GroupContext {
@@ -340,24 +295,5 @@ impl ConsumerContext for GroupContext {
             }
             Err(error) => warn!(%error, "offsets could not be committed; the next commit covers them"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn summarizes_partitions_by_topic_and_range() {
-        let f = |list: &[(&str, i32)], want: &str| {
-            let partitions: Vec<_> = list
-                .iter()
-                .map(|&(t, partition)| TopicPartition { topic: t.to_owned(), partition })
-                .collect();
-            assert_eq!(summary(&partitions), want);
-        };
-        f(&[], "none");
-        f(&[("a", 0)], "a[0]");
-        f(&[("b", 5), ("a", 2), ("a", 0), ("a", 1), ("a", 7)], "a[0-2,7] b[5]");
     }
 }

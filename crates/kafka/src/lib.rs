@@ -40,6 +40,7 @@ mod http_port;
 mod idle;
 mod member;
 mod moved;
+mod partition_lists;
 mod properties;
 mod recreated;
 mod resets;
@@ -55,10 +56,7 @@ mod until_end;
 pub use alarms::KafkaAlarms;
 pub use certificate::why_untrusted;
 pub use client::{Acknowledgement, AdminClient, ClientLog, Producer, StandaloneConsumer};
-pub use context::{
-    Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, offsets_of,
-    summary as partition_summary,
-};
+pub use context::{Forwarded, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX};
 pub use diagnosis::{
     AdvertisedBroker, Complaint, Complaints, Diagnosis, Fault, Security, advertised_brokers, advice,
     client_words, left_bootstrap,
@@ -70,6 +68,7 @@ pub use ffi::{
 };
 pub use http_port::answers_http;
 pub use member::Member;
+pub use partition_lists::{offsets_of, summary as partition_summary};
 pub use properties::{ClientKind, properties};
 pub use resets::Resumed;
 pub use retention::{Retention, RetentionWatch, Retentions, request as request_retentions};

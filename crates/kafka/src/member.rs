@@ -1,8 +1,9 @@
 //! The control thread's side of a member: group membership, subscription, explicit commits, statistics and alarms.
 
-use super::context::{GroupConsumer, GroupContext, GroupEvent, offsets_of, summary};
+use super::context::{GroupConsumer, GroupContext, GroupEvent};
 use super::gone::Gone;
 use super::moved::Moved;
+use super::partition_lists::{offsets_of, summary};
 use super::recreated::Recreated;
 use super::resets::Resumed;
 use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, denied, group, idle};

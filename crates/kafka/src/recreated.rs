@@ -5,7 +5,7 @@
 
 use super::context::GroupConsumer;
 use super::ffi::{TopicId, TopicIds};
-use crate::context::partition_of;
+use crate::partition_lists::partition_of;
 use base::TopicPartition;
 use rdkafka::consumer::Consumer;
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,7 @@
 //! error, it would stop the partition in a state that no seek ends, and a new assignment outside of a rebalance would break the
 //! group's state.
 
-use super::context::summary;
+use super::partition_lists::summary;
 use base::NextOffset;
 use base::TopicPartition;
 use std::time::{Duration, Instant};

@@ -24,13 +24,13 @@ pub trait Dialect {
     /// Whether this answer to a write without lines means that the destination takes writes.
     fn accepts_empty_write(&self, answer: &Answer) -> bool;
 
-    /// What to do about a missing permission.
+    /// Remedy for a missing permission.
     fn permission_remedy(&self, credential: &Credential) -> String;
 
-    /// What to do about a missing organization, bucket, database or mapping.
+    /// Remedy for a missing organization, bucket, database or mapping.
     fn missing_remedy(&self, cause: Cause, credential: &Credential) -> String;
 
-    /// What to do about a destination that is missing although `create_database` is set.
+    /// Remedy for a destination that is missing although `create_database` is set.
     fn not_created_remedy(&self, credential: &Credential) -> String;
 }
 

@@ -38,7 +38,7 @@ pub fn dialect(destination: &Destination) -> Box<dyn Dialect + '_> {
     }
 }
 
-/// What a server reports as missing, in the terms of the API that was used.
+/// The object that a server reports as missing, in the terms of the API that was used.
 pub fn missing(api: Api, reported: Cause) -> Cause {
     match (api, reported) {
         // The 1.x API of 2.x maps a database to a bucket.

@@ -30,7 +30,7 @@ pub fn server_failure(message: &str) -> Option<Cause> {
     find_failure(&own_words(message, false))
 }
 
-/// What an answer is about.
+/// The subject of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AnswerSubject {
     /// The server failed, mostly with an error of its operating system.

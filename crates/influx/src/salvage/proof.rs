@@ -4,7 +4,7 @@ use super::suspects::fits_line;
 use crate::dialects::{FAMILIES, ServerLimit};
 use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause, quotes};
 
-/// What the answer to a request of one line proves.
+/// Conclusion from the answer to a request of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The answer names a cause that lies in this line.

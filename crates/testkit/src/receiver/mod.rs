@@ -29,7 +29,7 @@ const FEED_LINES_MAX: usize = 1024;
 /// A script of faults: what it answers instead of the receiver, for each request that it wants to answer.
 pub type Faults = Box<dyn Fn(&WriteRequest) -> Option<Reply> + Send + Sync>;
 
-/// What a receiver expects and keeps.
+/// Settings of a receiver: expected login and destinations, and whether it keeps points.
 pub struct Options {
     pub credential: Credential,
     /// The buckets and databases that exist; None: every one.
@@ -82,14 +82,14 @@ pub struct Receiver {
     server: JoinHandle<()>,
 }
 
-/// What the connections share.
+/// State that the connections share.
 struct Shared {
     options: Options,
     destinations: Mutex<Option<BTreeSet<Destination>>>,
     store: Mutex<Store>,
     feed: broadcast::Sender<Line>,
     counts: Counts,
-    /// What statements are answered instead of being done.
+    /// The answer to statements; the receiver then executes none.
     statement_error: Mutex<Option<String>>,
 }
 

@@ -27,7 +27,7 @@ pub enum Ending {
     Hang,
 }
 
-/// What a write request is answered.
+/// The answer to a write request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,

@@ -1,4 +1,4 @@
-//! What a receiver keeps, by InfluxDB's rules: a point's key is measurement, tag set and time; writing it
+//! Points that a receiver keeps, by InfluxDB's rules: a point's key is measurement, tag set and time; writing it
 //! again merges field by field; a field has one type in each shard.
 
 use base::Destination;
@@ -6,7 +6,7 @@ use line_protocol::reader::{Point, Value};
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What InfluxDB takes for a retention of 6 months and more.
+/// Duration of a shard that InfluxDB chooses for a retention of 6 months and more.
 const SHARD_NANOS: i64 = 7 * 24 * 3600 * 1_000_000_000;
 
 /// Number of field types over all destinations. More are taken without a check, so that memory stays bounded
