@@ -14,7 +14,9 @@ pub fn storable(json: &Json) -> Json {
         Json::Object(members) => {
             Json::Object(members.iter().map(|(key, value)| (key.clone(), storable(value))).collect())
         }
-        other => other.clone(),
+        // MessagePack has no escapes, and the mapper reads a quoted number only where nothing in it is escaped.
+        Json::Text(text) => Json::Text(Text::plain(&text.meaning())),
+        Json::Null | Json::Bool(_) => json.clone(),
     }
 }
 
