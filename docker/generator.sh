@@ -1,6 +1,6 @@
 #!/bin/bash
-# Produces once a second what docker/bridge.toml reads: to "testtopic" a record for each of three EC2 hosts, to "resource"
-# one of the lab's, to "kafka.metrics.processed" one for each of three brokers. Runs in the image of Apache Kafka, for its console
+# Produces records for docker/bridge.toml once a second: one for each of three EC2 hosts to "testtopic", one of the lab to
+# "resource", one for each of three brokers to "kafka.metrics.processed". Runs in the image of Apache Kafka and uses its console
 # producer.
 set -euo pipefail
 
@@ -26,7 +26,7 @@ ec2_records() {
 lab_records() {
     local tx=0 rx=0
     while sleep 1; do
-        ((tx += RANDOM, rx += 3 * RANDOM)) || true # the status of an arithmetic result of zero
+        ((tx += RANDOM, rx += 3 * RANDOM)) || true # an arithmetic result of zero has status 1
         printf '{"free_ram":%s,"tx_bytes":%d,"rx_bytes":%d,"cpu_load":%s}\n' "$(number 64)" "$tx" "$rx" "$(number 100)"
     done
 }
@@ -50,10 +50,10 @@ produce() {
     "$kafka/kafka-console-producer.sh" --bootstrap-server "$brokers" --topic "$1"
 }
 
-# With the records gone the producers send what they have and end.
+# When this script closes the pipes, the producers send their remaining records and end.
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 trap 'exit 0' INT TERM
 ec2_records | produce testtopic &
 lab_records | produce resource &
 broker_records | produce kafka.metrics.processed &
-wait -n # ends when one does, to be started again
+wait -n # if one producer ends, the script ends, and the container is restarted

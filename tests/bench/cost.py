@@ -14,7 +14,7 @@ RECORDS = {
 }
 RECORDS |= {("limit", kind): RECORDS["bridge", kind] for kind in ("ec2", "wide")}
 
-LEAST = 20_000  # two requests of Telegraf at least, else there is no rate
+LEAST = 20_000  # at least two requests of Telegraf, which a rate needs
 
 CASES = [
     ("ec2", "gzip", ("bridge", "telegraf", "limit", "python", "guide")),

@@ -11,7 +11,7 @@ from servers import OwnInflux
 from stage import QUIET_MS, SILENT_MS, Child, Failed, tail, usage_of
 
 RECORDS = {"load": 2_000_000, "bridge": 2_000_000, "telegraf": 1_000_000}
-POLL_S = 0.1  # each look costs InfluxDB a millisecond
+POLL_S = 0.1  # a query costs InfluxDB a millisecond
 STORED = re.compile(r"^storage_writer_ok_points_sum\{[^}]*} (\S+)$", re.MULTILINE)
 
 
@@ -19,7 +19,7 @@ def run(stage):
     """Returns one row for each run. Each run starts with an empty InfluxDB, so that all write new data."""
     for round_number in range(stage.rounds):
         for name, records in RECORDS.items():
-            records = stage.count(records, least=100_000)  # looked at ten times at least
+            records = stage.count(records, least=100_000)  # at least ten queries
             topic = stage.topic(records)
             with influxd(stage) as influx:
                 command = program(stage, name, topic, records, influx)

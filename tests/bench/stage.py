@@ -23,8 +23,8 @@ sys.path.append(str(ROOT / "tests/loss"))
 from servers import bring_up  # noqa: E402
 
 PARTITIONS = 6
-QUIET_MS = 1_000  # no body for so long: all that will come has come, if the number is right
-SILENT_MS = 20_000  # or it never will
+QUIET_MS = 1_000  # after this time without a request, the run is complete if the number is right
+SILENT_MS = 20_000  # after this time without a request, records are missing
 START_S = 30
 STOP_S = 20
 POLL_S = 0.05

@@ -1,4 +1,4 @@
-"""The little of Kafka that the scenarios want: a topic of one partition, records, and what a group has committed.
+"""A minimal Kafka client for the scenarios: creates a topic of one partition, produces records, reads committed offsets.
 
 kcat makes no topics and shows no commits, and Kafka's own tools take two seconds for each; both are one request of the protocol.
 """

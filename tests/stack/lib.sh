@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What the scripts of the stack share: folders, locks, packages, daemons, waiting. Sourced, never run.
+# Functions of the stack's scripts: folders, locks, packages, daemons, waiting. Sourced, never run.
 
-# A locale with a decimal comma would change $EPOCHREALTIME; a translated one, the tools' messages.
+# Other locales change the decimal separator of $EPOCHREALTIME and the tools' messages.
 export LC_ALL=C
 
 stack_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-influx-bridge # what was built: kept
+cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-influx-bridge # built programs: kept
 run_dir=$cache_dir/run                                        # data, logs, pid files: removed by `down`
 all_servers=(kafka kafka3 influx2 influx1 victoria)
 
@@ -19,7 +19,7 @@ fail() {
     exit 1
 }
 
-# check_servers NAME...: refuses a name that is no server.
+# check_servers NAME...: fails for names that are no server.
 check_servers() {
     local name
     for name in "$@"; do
@@ -27,7 +27,7 @@ check_servers() {
     done
 }
 
-# processes_of SERVER: the names of its processes, which are those of their pid files, logs and data folders.
+# processes_of SERVER: prints the names of its processes. Pid files, logs and data folders have the same names.
 processes_of() {
     case $1 in
     kafka3) echo kafka3-1 kafka3-2 kafka3-3 ;;
@@ -62,7 +62,7 @@ need_command() {
 need_package() {
     if [ -x "/usr/bin/$1" ]; then return; fi
     (
-        flock 8 # dpkg lets only one work at a time, and fails instead of waiting
+        flock 8 # a second dpkg fails instead of waiting
         if [ -x "/usr/bin/$1" ]; then exit; fi
         step "install the package $2" "$cache_dir/log/package-$2.log" "$stack_dir/install-package" "$2"
     ) 8>"$cache_dir/lock/packages"
@@ -89,14 +89,14 @@ answers() {
     http "$1" --output /dev/null 2>/dev/null
 }
 
-# running NAME: whether the process of NAME's pid file lives. The number may have been given to another program since, so its
-# command line has to name the folder of the server.
+# running NAME: succeeds if the process of NAME's pid file lives. Another program may have got the number since, so the command line
+# must contain the server's folder.
 running() {
     local pid
     pid=$(cat "$run_dir/$1.pid" 2>/dev/null) && grep -qaF -- "$run_dir/$1/" "/proc/$pid/cmdline" 2>/dev/null
 }
 
-# is_up NAME: running, and its start was completed. A test may have paused the process and died before resuming it.
+# is_up NAME: succeeds if NAME runs and its start was completed. Resumes a process that a test has paused.
 is_up() {
     running "$1" && [ -e "$run_dir/$1/ready" ] && kill -CONT "$(cat "$run_dir/$1.pid")"
 }
@@ -105,8 +105,8 @@ mark_ready() {
     touch "$run_dir/$1/ready"
 }
 
-# make_folder NAME: the empty folder of a server that is about to start. BRIDGE_STACK_KEEP=1 keeps the data of one that was
-# complete, for tests of what survives a restart.
+# make_folder NAME: creates the empty folder of a server before its start. BRIDGE_STACK_KEEP=1 keeps the data of a server that was
+# complete, for tests of restarts.
 make_folder() {
     if [ "${BRIDGE_STACK_KEEP:-0}" = 1 ] && [ -e "$run_dir/$1/ready" ]; then
         rm "$run_dir/$1/ready"
@@ -116,8 +116,8 @@ make_folder() {
     mkdir -p "$run_dir/$1"
 }
 
-# need_free_port PORT VARIABLE: a foreign server on the port would otherwise be taken for ours, and written to. A killed process
-# keeps its port for a moment after it has vanished from /proc.
+# need_free_port PORT VARIABLE: fails if another server uses the port, because tests would write to it. A killed process keeps its
+# port for a moment after it has vanished from /proc.
 need_free_port() {
     local deadline=$((SECONDS + 5))
     while (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
@@ -144,7 +144,7 @@ daemon() {
     done
 }
 
-# wait_for NAME SECONDS COMMAND...: until COMMAND succeeds; gives up when the time is over or the server has died.
+# wait_for NAME SECONDS COMMAND...: waits until COMMAND succeeds; fails when the time is over or the server has died.
 wait_for() {
     local name=$1 deadline=$((SECONDS + $2))
     shift 2
@@ -159,7 +159,7 @@ wait_for() {
     done
 }
 
-# stop NAME: TERM, then KILL after 10 s. A paused process sees TERM only once it is resumed.
+# stop NAME: sends TERM, then KILL after 10 s. A paused process is resumed, because it would not receive TERM.
 stop() {
     local pid deadline=$((SECONDS + 10))
     if running "$1"; then
@@ -174,7 +174,7 @@ stop() {
     rm -f "$run_dir/$1.pid"
 }
 
-# report NAME ADDRESS already|started: the line of `up` about one server.
+# report NAME ADDRESS already|started: prints the line of `up` about one server.
 begin_us=${EPOCHREALTIME/./}
 report() {
     local tenths=$(((${EPOCHREALTIME/./} - begin_us) / 100000)) verb='started in'

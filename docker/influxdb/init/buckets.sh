@@ -1,18 +1,18 @@
 #!/bin/bash
-# Run once by the image of InfluxDB, after the setup that its DOCKER_INFLUXDB_INIT_ variables ask for: the bucket "ec2" is there then.
-# Makes the buckets "Labs" and "kmetrics", which the 1.x API and InfluxQL see as the databases of these names with the retention policy
-# "autogen", and the user "tower", who may log in to that API for Labs.
+# The image of InfluxDB runs this script once, after the setup of its DOCKER_INFLUXDB_INIT_ variables, which creates the bucket "ec2".
+# The script creates the buckets "Labs" and "kmetrics" with DBRP mappings (retention policy "autogen") for the 1.x API and InfluxQL, and
+# the user "tower" of that API with access to Labs.
 set -euo pipefail
 
 org=$DOCKER_INFLUXDB_INIT_ORG
 
-# bucket NAME: makes it, prints its id.
+# bucket NAME: creates the bucket and prints its id.
 bucket() {
     influx bucket create --org "$org" --name "$1" --retention 0 >&2
     influx bucket list --org "$org" --name "$1" --hide-headers | cut -f 1
 }
 
-# database ID NAME: shows the bucket to the 1.x API.
+# database ID NAME: creates the bucket's DBRP mapping.
 database() {
     influx v1 dbrp create --org "$org" --bucket-id "$1" --db "$2" --rp autogen --default
 }
@@ -24,7 +24,7 @@ influx v1 auth create --org "$org" --username tower --password "$TOWER_PASSWORD"
 kmetrics=$(bucket kmetrics)
 database "$kmetrics" kmetrics
 
-# For examples/telegraf-agent, telegraf-json-doc and json-lines, whose dashboards are there too.
+# Buckets of examples/telegraf-agent, telegraf-json-doc and json-lines, whose dashboards are provisioned too.
 telegraf=$(bucket telegraf)
 database "$telegraf" telegraf
 bucket tweets >&2

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154  # the folders and settings are of lib.sh
-# What one broker and the cluster of three share. Sourced after lib.sh.
+# Functions for the single broker and the cluster of three. Sourced after lib.sh.
 
 need_kafka() {
     need_command java "run Kafka"
@@ -14,8 +14,8 @@ need_kafka() {
     ) 7>"$cache_dir/lock/kafka-libs"
 }
 
-# start_node NAME HEAP CLUSTER_ID: starts the broker whose configuration is in its folder. Kafka wants its disk formatted
-# once, with an id that all nodes of a cluster share: 22 characters of base64.
+# start_node NAME HEAP CLUSTER_ID: starts the broker whose configuration is in its folder. Kafka's disk is formatted once, with an id
+# that all nodes of a cluster share: 22 characters of base64.
 start_node() {
     local folder=$run_dir/$1
     if [ ! -e "$folder/data/meta.properties" ]; then
@@ -26,7 +26,7 @@ start_node() {
         -cp "$kafka_libs/*" kafka.Kafka "$folder/server.properties"
 }
 
-# lists_brokers ADDRESS COUNT: whether the broker answers and knows of COUNT brokers, itself among them, that are fit to serve.
+# lists_brokers ADDRESS COUNT: succeeds if the broker answers and lists COUNT brokers that serve requests, including itself.
 lists_brokers() {
     [ "$(kcat -b "$1" -L -m 2 2>/dev/null | grep -c '^  broker ')" = "$2" ]
 }
