@@ -34,6 +34,8 @@ mod properties;
 mod replay;
 mod telegraf_parity;
 
+#[path = "../support/digits.rs"]
+mod digits;
 #[path = "../support/exposition.rs"]
 mod exposition;
 #[path = "../support/grafana.rs"]

@@ -1,5 +1,6 @@
 //! Dead letters of records that cannot be stored, and their replay by `replay-dead-letters`, run as a process.
 
+use crate::digits::topic_digits;
 use crate::signals::signal;
 use crate::support::{BY_ID, Bridge, Cluster, GROUP, Setup, Sink, record, wait_until};
 use configuration::Config;
@@ -231,8 +232,9 @@ fn a_dry_run_shows_the_lines_and_writes_nothing() {
     folder.write(vec![letter(7, &record("a")), letter(8, &record("b"))]);
     let (status, out, err) = folder.replay(&["--dry-run", "dead.jsonl"]);
     assert_eq!(status, 0, "{err}");
-    // The digits below the millisecond come from the offset of the record.
-    let want = format!("t,id=a v=1.5 {TIME_MS}007063\nt,id=b v=1.5 {TIME_MS}008072\n");
+    // The digits below the millisecond come from the record's own topic and offset.
+    let digits = |offset: i64| offset * 1009 + topic_digits("t");
+    let want = format!("t,id=a v=1.5 {TIME_MS}{}\nt,id=b v=1.5 {TIME_MS}{}\n", digits(7), digits(8));
     assert_eq!(out, want);
     assert_eq!(err, "2 dead letters of dead.jsonl: 2 mapped, as 2 points\n");
     assert_eq!(sink.requests(), 0);

@@ -288,7 +288,7 @@ fn row_23_the_elements_of_a_query_have_distinct_times() {
     query(case())
         .at(RecordTime::At(KAFKA_NS))
         .map(record)
-        .is("kafka_consumer v=1 1700000000123007063\nkafka_consumer v=2 1700000000123007064");
+        .is("kafka_consumer v=1 1700000000123088059\nkafka_consumer v=2 1700000000123088060");
     let never = query(case()).with(|rules| rules.distinct_times = DistinctTimes::Never);
     never
         .at(RecordTime::At(KAFKA_NS))
@@ -322,7 +322,7 @@ fn times() {
     unix().map(r#"{"v":1,"t":null}"#).is("").rejected(&[(Some(0), Reason::Time)]);
     unix().map(r#"{"v":1}"#).is("").rejected(&[(Some(0), Reason::Time)]);
     unix().map(r#"{"v":1,"t":true}"#).is("").rejected(&[(Some(0), Reason::Time)]);
-    case().at(RecordTime::At(KAFKA_NS)).map(r#"{"v":1}"#).is("kafka_consumer v=1 1700000000123007063");
+    case().at(RecordTime::At(KAFKA_NS)).map(r#"{"v":1}"#).is("kafka_consumer v=1 1700000000123088059");
     case().at(RecordTime::Missing).map(r#"{"v":1}"#).is("").rejected(&[(Some(0), Reason::Time)]);
     // The time key is neither a field nor a tag.
     unix().tags(&["*"]).map(r#"{"v":1,"t":1}"#).is("");

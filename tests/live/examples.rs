@@ -1,5 +1,6 @@
 //! Every example runs unchanged, except for its addresses and names.
 
+use crate::support::digits::topic_digits;
 use crate::support::{
     Bridge, Example, Influx, Live, PATIENCE, Produced, Stored, assert_points, fields_of, measured, wait_for,
 };
@@ -61,7 +62,7 @@ fn ec2_telegraf_can_be_queried_within_two_seconds() {
     assert!(took < VISIBLE_MAX, "{took:?}");
 
     kafka.produce(&topic, records);
-    assert_expected(&influx, &bucket, &example.expected.replace("testtopic", &topic));
+    assert_expected(&influx, &bucket, &example.expected_in("testtopic", &topic).replace("testtopic", &topic));
     bridge.stop();
 }
 
@@ -80,7 +81,7 @@ fn telegraf_json_doc_gives_the_documented_points() {
         .set(INFLUX, influx.url());
     kafka.produce(&topic, example.produced());
     let bridge = start(&example, &token());
-    assert_expected(&influx, &bucket, &example.expected);
+    assert_expected(&influx, &bucket, &example.expected_in("telegraf", &topic));
     bridge.stop();
 }
 
@@ -116,9 +117,9 @@ fn smartx_labs_is_read_back_as_chronograf_does() {
     let rows: Vec<f64> = values.as_array().unwrap().iter().map(|row| row[1].as_f64().unwrap()).collect();
     assert_eq!(rows, [51.3, 48.25, 47.9, 60.5, 50.1]);
 
-    // All fields and tags, with the times derived from partition and offset.
+    // All fields and tags, with the times derived from topic, partition and offset.
     let lines = example.expected.lines().zip(0_i64..).map(|(line, i)| {
-        let digits = (i / 3 * 1009 + i % 3 * 499_979) % 1_000_000;
+        let digits = (i / 3 * 1009 + i % 3 * 499_979 + topic_digits(&topic)) % 1_000_000;
         let (rest, _) = line.rsplit_once(' ').unwrap();
         format!("{rest} {}\n", (now_ms + i) * 1_000_000 + digits)
     });

@@ -322,7 +322,7 @@ pub static MAPPING: Table = Table {
             "distinct_times",
             FlagOrWord(&["always"]),
             Default("true"),
-            "Kafka's times are milliseconds. true fills the digits below, the same on every replay, so that points of one series do not overwrite each other. \"always\" does so for time_key too.",
+            "Kafka's times are milliseconds. true fills the digits below from topic, partition and offset, the same on every replay, so that points of one series do not overwrite each other. \"always\" does so for time_key too.",
         ),
         Key::new(
             "bucket",

@@ -23,6 +23,7 @@ use std::sync::Arc;
 pub struct Mapper {
     rules: Arc<Rules>,
     topic: String,
+    topic_digits: distinct::TopicDigits,
     limits: RecordLimits,
     constants: Constants,
     known: Knowledge,
@@ -72,8 +73,8 @@ impl Mapper {
         };
         let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
         let (element, shapes, work) = (Element::default(), RecordShapes::default(), Work::default());
-        let topic = topic.to_owned();
-        Self { rules, topic, limits, constants, known, element, shapes, work, trace: None }
+        let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
+        Self { rules, topic, topic_digits, limits, constants, known, element, shapes, work, trace: None }
     }
 
     /// Takes the number of dropped values since the last call, by reason.
@@ -365,6 +366,7 @@ impl Mapper {
 
     /// Returns the point's time: the value under `time_key`, otherwise Kafka's timestamp.
     fn time(&mut self, index: usize, pass: &Pass<'_, '_>) -> Result<Option<i64>, Rejection> {
+        let origin = distinct::Origin { topic: self.topic_digits, record: pass.record, element: index };
         let Some(rule) = &self.rules.time else {
             return match pass.record.time {
                 RecordTime::Omitted => Ok(None),
@@ -372,7 +374,7 @@ impl Mapper {
                 RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
                 RecordTime::At(ns) => {
                     self.rules.times.check(ns).map_err(Rejection::KafkaTime)?;
-                    Ok(Some(distinct::kafka_time(ns, self.rules.distinct_times, pass.record, index)))
+                    Ok(Some(distinct::kafka_time(ns, self.rules.distinct_times, origin)))
                 }
             };
         };
@@ -393,13 +395,7 @@ impl Mapper {
             let text = String::from_utf8_lossy(text).chars().take(100).collect();
             Rejection::Time { key: key(), text, why }
         })?;
-        Ok(Some(distinct::record_time(
-            ns,
-            || format.room_ns(ns),
-            self.rules.distinct_times,
-            pass.record,
-            index,
-        )))
+        Ok(Some(distinct::record_time(ns, || format.room_ns(ns), self.rules.distinct_times, origin)))
     }
 
     /// Finds name, time and tags that the mapping takes by a JSONPath from the record's root.

@@ -230,7 +230,7 @@ mod tests {
             })
             .collect();
         let want = [
-            r#"database "d": "a,key=k,site=seoul v=1 1000007063\na,key=k,site=seoul v=2 1000009081\n" ["a@7", "a@9"]"#,
+            r#"database "d": "a,key=k,site=seoul v=1 1000649059\na,key=k,site=seoul v=2 1000651077\n" ["a@7", "a@9"]"#,
             r#"database "other": "b v=\"x\ny\" 5\nb v=2 6\n" ["b@3", "b@3"]"#,
         ];
         assert_eq!(shown, want);

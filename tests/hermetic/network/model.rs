@@ -1,6 +1,7 @@
 //! The required outcome of each record between two faulty networks.
 
 use super::running::{Process, Running};
+use crate::digits::topic_digits;
 use crate::names;
 use crate::support::{Cluster, Setup, Sink, tag};
 use crate::tcp_proxy::TcpProxy;
@@ -177,8 +178,9 @@ impl Model {
             time_ms: Some(time_ms),
         };
         self.cluster.send(new);
-        // bridge.toml documents this: the digits below the millisecond come from offset and partition.
-        let time = time_ms * 1_000_000 + (offset * 1009 + partition as i64 * 499_979) % 1_000_000;
+        // The digits below the millisecond come from offset, partition and topic.
+        let digits = offset * 1009 + partition as i64 * 499_979 + topic_digits(TOPIC);
+        let time = time_ms * 1_000_000 + digits % 1_000_000;
         self.produced[partition].push(Produced { id, kind, value, time });
     }
 

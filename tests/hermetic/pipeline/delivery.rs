@@ -144,3 +144,31 @@ fn a_limit_of_points_a_second_delays_no_stop() {
     fast.stop();
     assert_eq!(sink.ids("main"), all);
 }
+
+/// Two topics share a series, and their records have the same millisecond at equal offsets, as two agents write them.
+#[test]
+fn topics_of_one_series_keep_every_point() {
+    const RECORDS: usize = 500;
+    let cluster = Cluster::with_topic("t-a", 1);
+    cluster.create_topic("t-b", 1);
+    let sink = Sink::start();
+    for topic in ["t-a", "t-b"] {
+        for n in 0..RECORDS {
+            let value = format!(r#"{{"name":"m","v":{n}}}"#);
+            cluster.send(NewRecord {
+                topic,
+                partition: Some(0),
+                value: Some(value.as_bytes()),
+                time_ms: Some(1_767_225_600_123),
+            });
+        }
+    }
+    cluster.flush();
+    let bridge = Setup::new(&cluster, &sink, "['t-a', 't-b']").mapping("name_key = 'name'").start();
+    let all = [Some(RECORDS as i64)];
+    wait_until("all is committed", || {
+        cluster.committed("t-a", 1) == all && cluster.committed("t-b", 1) == all
+    });
+    bridge.stop();
+    assert_eq!(sink.points("main").len(), 2 * RECORDS);
+}

@@ -2,6 +2,7 @@
 
 use super::json::{Json, Text};
 use super::options::{Options, Origin};
+use crate::digits::topic_digits;
 use line_protocol::reader::{Point, Value};
 use std::collections::BTreeMap;
 
@@ -232,9 +233,11 @@ fn kafka_ns(index: usize, options: &Options, origin: &Origin) -> Result<i64, Rej
         return Err(Rejected);
     }
     let ns = i128::from(origin.time_ms) * 1_000_000;
-    let digits = (i128::from(origin.offset) * 1009 + index as i128 + i128::from(origin.partition) * 499_979)
-        % 1_000_000;
-    let ns = if options.distinct_times { ns + digits } else { ns };
+    let digits = i128::from(origin.offset) * 1009
+        + index as i128
+        + i128::from(origin.partition) * 499_979
+        + i128::from(topic_digits(&origin.topic));
+    let ns = if options.distinct_times { ns + digits % 1_000_000 } else { ns };
     Ok(ns.min(i128::from(i64::MAX - 1)) as i64)
 }
 

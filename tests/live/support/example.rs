@@ -7,6 +7,7 @@ use std::path::Path;
 const TIME_MS: i64 = 1_767_225_600_123;
 
 use super::Produced;
+use super::digits::topic_digits;
 
 pub struct Example {
     pub config: String,
@@ -38,7 +39,20 @@ impl Example {
         self.set(&format!("[{table}]\n"), &format!("[{table}]\n{line}\n"))
     }
 
-    /// The records with the timestamp of expected.lp. In one partition they give exactly its points.
+    /// The expected points of records in `topic`, which replaces the example's topic `own`. The digits below the millisecond of Kafka's
+    /// timestamp depend on the topic.
+    pub fn expected_in(&self, own: &str, topic: &str) -> String {
+        let shift = topic_digits(topic) - topic_digits(own);
+        let moved = |line: &str| {
+            let (rest, time) = line.rsplit_once(' ').unwrap();
+            let digits = time.strip_prefix(&TIME_MS.to_string());
+            let digits = digits.map(|digits| (digits.parse::<i64>().unwrap() + shift).rem_euclid(1_000_000));
+            digits.map_or_else(|| format!("{line}\n"), |digits| format!("{rest} {TIME_MS}{digits:06}\n"))
+        };
+        self.expected.lines().map(moved).collect()
+    }
+
+    /// The records with the timestamp of expected.lp. In one partition of the example's topic they give exactly its points.
     pub fn produced(&self) -> Vec<Produced> {
         self.records.iter().map(|record| Produced::new(record.as_str()).at(TIME_MS)).collect()
     }

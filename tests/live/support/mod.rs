@@ -3,6 +3,8 @@
 mod bridge;
 mod certificates;
 pub mod config;
+#[path = "../../support/digits.rs"]
+pub mod digits;
 mod example;
 #[path = "../../support/exposition.rs"]
 mod exposition;

@@ -1,5 +1,6 @@
 //! Records that carry their number, and the exact points that they must become.
 
+use super::digits::topic_digits;
 use super::{Influx, Kafka, Produced};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,11 +45,11 @@ impl Numbers {
         self.begin_ms + (number / A_MILLISECOND) as i64
     }
 
-    /// bridge.toml documents this: the digits below the millisecond come from offset and partition.
+    /// The digits below the millisecond come from offset, partition and topic.
     fn place(&self, number: u64) -> Place {
         let (offset, partition) = (number / self.partitions, number % self.partitions);
-        let digits = (offset * 1009 + partition * 499_979) % 1_000_000;
-        (partition.to_string(), self.time_ms(number) * 1_000_000 + digits as i64)
+        let digits = (offset * 1009 + partition * 499_979) as i64 + topic_digits(&self.topic);
+        (partition.to_string(), self.time_ms(number) * 1_000_000 + digits % 1_000_000)
     }
 
     /// Asserts that exactly these points are stored, each in its database and in no other.
