@@ -87,6 +87,47 @@ fn messages_in_troubleshooting_exist_in_the_program() {
     }
 }
 
+/// The names of all causes of alarms, read from the functions and constants that define them.
+fn alarm_causes() -> Vec<String> {
+    let strings =
+        |text: &str| -> Vec<String> { text.split('"').skip(1).step_by(2).map(str::to_owned).collect() };
+    let of_function = |file: &str, head: &str| {
+        let text = read(file);
+        let body = text.split(head).nth(1).and_then(|rest| rest.split("\n    }\n").next());
+        strings(body.unwrap_or_else(|| panic!("{file} has no {head}")))
+    };
+    let mut causes = of_function("crates/influx/src/cause.rs", "pub fn name(self)");
+    causes.extend(of_function("crates/kafka/src/diagnosis/table.rs", "pub fn name(self)"));
+    causes.extend(of_function("crates/engine/src/dead_letter/error.rs", "pub fn cause_name(&self)"));
+    // Literals, as in `cause: "stuck"`.
+    for (_, text) in rust_files("crates").into_iter().filter(|(path, _)| !path.ends_with("alarm.rs")) {
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let literals = product.split("cause: \"").skip(1);
+        causes.extend(literals.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+    }
+    causes.extend([base::alarm::TOPIC_DENIED, "reject_rate"].map(str::to_owned));
+    causes
+}
+
+#[test]
+fn every_cause_of_an_alarm_is_documented_with_meaning_and_remedy() {
+    let (text, causes) = (read("docs/troubleshooting.md"), alarm_causes());
+    assert!(causes.len() > 35 && causes.iter().any(|cause| cause == "stuck"), "{causes:?}");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|row| row.split('|').map(str::trim).collect())
+        .collect();
+    for cause in causes {
+        let quoted = format!("`{cause}`");
+        let row = rows.iter().find(|row| row.get(1).is_some_and(|first| first.contains(&quoted)));
+        let Some([_, _, meaning, remedy, ..]) = row.map(Vec::as_slice) else {
+            panic!("docs/troubleshooting.md has no row for the cause {cause}")
+        };
+        assert!(!meaning.is_empty() && !remedy.is_empty(), "{cause}: {row:?}");
+    }
+}
+
 #[test]
 fn paths_in_documents_exist() {
     for document in DOCUMENTS {

@@ -25,6 +25,9 @@ const REREAD_RECORDS: usize = 1_000;
 const DELAY_FIRST: Duration = Duration::from_secs(1);
 const DELAY_MAX: Duration = Duration::from_secs(30);
 
+/// The end of each remedy.
+const LETTERS_WAIT: &str = "Rejected and refused records wait for their dead letters, and the batches of their lanes with them; writing resumes by itself";
+
 fn backoff() -> Backoff {
     Backoff::new(Delays { blocked_first: DELAY_FIRST, blocked_max: DELAY_MAX, ..Delays::default() })
 }
@@ -132,11 +135,8 @@ impl LaneDeadLetters {
 
     async fn wait(&mut self, error: &DeadLetterError, backoff: &mut Backoff) {
         self.is_waiting.store(true, Ordering::Relaxed);
-        let (at, why) = (self.context.dead_letters.destination(), error.to_string());
-        let remedy = || {
-            "rejected and refused records wait for their dead letters, and their lanes with them: mend it, and the bridge goes on"
-                .to_owned()
-        };
+        let (at, why) = (self.context.dead_letters.destination(), error.why());
+        let remedy = || format!("{}. {LETTERS_WAIT}", error.remedy().trim_end_matches('.'));
         let trouble = FailureReport {
             cause: error.cause_name(),
             blocks: true,

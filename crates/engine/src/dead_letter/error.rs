@@ -7,36 +7,17 @@ use thiserror::Error;
 
 /// Why letters can't be written, or originals can't be read.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}: {}", self.why(), self.remedy())]
 pub enum DeadLetterError {
-    #[error("the Kafka client for dead letters can't be created: {why}")]
     Client { why: String },
-    #[error(
-        "the dead-letter topic {topic} does not exist, and the brokers do not create it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic}"
-    )]
     TopicMissing { topic: String, brokers: String },
-    #[error(
-        "this user may not write dead letters to the topic {topic} ({why}): grant WRITE and DESCRIBE on it, and CREATE if the bridge is to create it"
-    )]
     TopicForbidden { topic: String, why: String },
-    #[error(
-        "the dead-letter topic {topic} does not accept even the coordinates of a record: raise its max.message.bytes"
-    )]
     TopicTooSmall { topic: String },
-    #[error(
-        "the dead-letter topic {topic} refuses a letter ({why}): it has to accept every record, with cleanup.policy=delete and any timestamp"
-    )]
     TopicRefuses { topic: String, why: String },
-    #[error("kafka does not accept dead letters for the topic {topic} ({why}): {remedy}")]
     Unreachable { topic: String, why: String, remedy: String },
-    #[error(
-        "dead letters can't be written to {path}: another process writes there; each bridge needs its own file"
-    )]
     FileLocked { path: Shown },
-    #[error("dead letters can't be written to {path}: {why}: {remedy}")]
-    File { path: Shown, cause: FileCause, why: String, remedy: &'static str },
-    #[error("dead letters were not written to {path} within {seconds} s: check its disk")]
+    File { path: Shown, cause: FileCause, why: String },
     FileSlow { path: Shown, seconds: u64 },
-    #[error("the original records can't be read from kafka ({why}): {remedy}")]
     Unreadable { why: String, remedy: String },
 }
 
@@ -60,26 +41,32 @@ impl fmt::Display for Shown {
     }
 }
 
+impl FileCause {
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::DiskFull => {
+                "free space on its disk: full files (file.1, file.2, ...) may be deleted once they are replayed"
+            }
+            Self::Forbidden => "let the bridge's user write there, or set another `file` in [dead_letter]",
+            Self::NoFolder => "create its folder, or set another `file` in [dead_letter]",
+            Self::NoFile => "set `file` in [dead_letter] to a file, not a folder",
+            Self::Other => "check its disk, or set another `file` in [dead_letter]",
+        }
+    }
+}
+
 impl DeadLetterError {
     pub(super) fn file(path: &Path, error: &io::Error) -> Self {
-        let (cause, remedy) = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => (
-                FileCause::DiskFull,
-                "free space on its disk: full files (file.1, file.2, ...) may be deleted once they are replayed",
-            ),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => (
-                FileCause::Forbidden,
-                "let the bridge's user write there, or set another `file` in [dead_letter]",
-            ),
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                (FileCause::NoFolder, "create its folder, or set another `file` in [dead_letter]")
+        let cause = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                FileCause::DiskFull
             }
-            io::ErrorKind::IsADirectory => {
-                (FileCause::NoFile, "set `file` in [dead_letter] to a file, not a folder")
-            }
-            _ => (FileCause::Other, "check its disk, or set another `file` in [dead_letter]"),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => FileCause::Forbidden,
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileCause::NoFolder,
+            io::ErrorKind::IsADirectory => FileCause::NoFile,
+            _ => FileCause::Other,
         };
-        Self::File { path: Shown(path.to_owned()), cause, why: error.to_string(), remedy }
+        Self::File { path: Shown(path.to_owned()), cause, why: error.to_string() }
     }
 
     /// The cause in metrics and alarms.
@@ -96,5 +83,104 @@ impl DeadLetterError {
             Self::FileSlow { .. } => "dead_letter_file_slow",
             Self::Unreadable { .. } => "originals_unreadable",
         }
+    }
+
+    /// What happened, without the remedy.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Client { why } => format!("the Kafka client for dead letters can't be created ({why})"),
+            Self::TopicMissing { topic, .. } => {
+                format!("the dead-letter topic {topic} does not exist, and the brokers do not create it")
+            }
+            Self::TopicForbidden { topic, why } => {
+                format!("this user may not write dead letters to the topic {topic} ({why})")
+            }
+            Self::TopicTooSmall { topic } => {
+                format!("the dead-letter topic {topic} does not accept even the coordinates of a record")
+            }
+            Self::TopicRefuses { topic, why } => {
+                format!("the dead-letter topic {topic} refuses a letter ({why})")
+            }
+            Self::Unreachable { topic, why, .. } => {
+                format!("kafka does not accept dead letters for the topic {topic} ({why})")
+            }
+            Self::FileLocked { path } => {
+                format!("dead letters can't be written to {path}, because another process writes there")
+            }
+            Self::File { path, why, .. } => format!("dead letters can't be written to {path}: {why}"),
+            Self::FileSlow { path, seconds } => {
+                format!("dead letters were not written to {path} within {seconds} s")
+            }
+            Self::Unreadable { why, .. } => {
+                format!("the original records can't be read from kafka ({why})")
+            }
+        }
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> String {
+        let remedy = match self {
+            Self::Client { .. } => "correct [kafka.tls] and [kafka.librdkafka], and restart",
+            Self::TopicMissing { topic, brokers } => {
+                return format!("kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic}");
+            }
+            Self::TopicForbidden { .. } => {
+                "grant WRITE and DESCRIBE on it, and CREATE if the bridge is to create it"
+            }
+            Self::TopicTooSmall { .. } => "raise its max.message.bytes",
+            Self::TopicRefuses { .. } => {
+                "it has to accept every record, with cleanup.policy=delete and any timestamp"
+            }
+            Self::Unreachable { remedy, .. } | Self::Unreadable { remedy, .. } => remedy,
+            Self::FileLocked { .. } => "each bridge needs its own `file` in [dead_letter]",
+            Self::File { cause, .. } => cause.remedy(),
+            Self::FileSlow { .. } => "check its disk",
+        };
+        remedy.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One error of each variant, and one of each cause of a file.
+    fn all() -> Vec<DeadLetterError> {
+        let (topic, why, path) =
+            ("dead".to_owned(), "because".to_owned(), Shown(PathBuf::from("dead.jsonl")));
+        let remedy = "act".to_owned();
+        let of_file = |cause| DeadLetterError::File { path: path.clone(), cause, why: why.clone() };
+        let causes = [
+            FileCause::DiskFull,
+            FileCause::Forbidden,
+            FileCause::NoFolder,
+            FileCause::NoFile,
+            FileCause::Other,
+        ];
+        let mut all: Vec<DeadLetterError> = causes.map(of_file).into();
+        all.extend([
+            DeadLetterError::Client { why: why.clone() },
+            DeadLetterError::TopicMissing { topic: topic.clone(), brokers: "k:9092".to_owned() },
+            DeadLetterError::TopicForbidden { topic: topic.clone(), why: why.clone() },
+            DeadLetterError::TopicTooSmall { topic: topic.clone() },
+            DeadLetterError::TopicRefuses { topic: topic.clone(), why: why.clone() },
+            DeadLetterError::Unreachable { topic, why: why.clone(), remedy: remedy.clone() },
+            DeadLetterError::FileLocked { path: path.clone() },
+            DeadLetterError::FileSlow { path, seconds: 10 },
+            DeadLetterError::Unreadable { why, remedy },
+        ]);
+        all
+    }
+
+    #[test]
+    fn says_why_and_what_to_do_apart() {
+        for error in all() {
+            let (why, remedy) = (error.why(), error.remedy());
+            assert!(!why.is_empty() && !remedy.is_empty() && !why.contains(&remedy), "{why} | {remedy}");
+            assert_eq!(error.to_string(), format!("{why}: {remedy}"));
+        }
+        let missing =
+            DeadLetterError::TopicMissing { topic: "dead".to_owned(), brokers: "k:9092".to_owned() };
+        assert_eq!(missing.remedy(), "kafka-topics.sh --bootstrap-server k:9092 --create --topic dead");
     }
 }

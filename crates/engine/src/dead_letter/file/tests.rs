@@ -159,7 +159,7 @@ fn two_bridges_can_not_share_a_file() {
     let first = open(&folder.path());
     let error = FileWriter::open(&folder.path(), 1_000_000, WRITE_MAX).unwrap_err();
     assert_eq!(error.cause_name(), "dead_letter_file_locked");
-    assert!(error.to_string().contains("each bridge needs its own file"), "{error}");
+    assert!(error.to_string().contains("each bridge needs its own `file`"), "{error}");
     // The lock also covers the file that the first begins after setting one aside.
     fs::rename(folder.path(), folder.0.join("taken")).unwrap();
     send(&first, letters(0..1));
