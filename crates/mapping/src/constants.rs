@@ -2,6 +2,8 @@
 
 use super::Rules;
 use super::interned_keys::{InternedKeys, KeyId};
+use crate::decode::push_lossy;
+use base::record::Record;
 use line_protocol::encode;
 
 /// Parts of a line that come from the configuration and the topic, escaped once.
@@ -9,7 +11,8 @@ use line_protocol::encode;
 pub struct Constants {
     /// Escaped measurement of points without a name; empty where there is none.
     pub measurement: Vec<u8>,
-    /// Tags for topic, key, partition and headers. They replace tags of the same key in the record.
+    /// Tags for headers, partition, key and topic. The first one of those with the same key that has a value is written, and replaces
+    /// a tag of the record.
     pub from_kafka: Vec<(KeyId, KafkaTag)>,
     /// Static tags, escaped.
     pub fallback: Vec<(KeyId, Vec<u8>)>,
@@ -42,7 +45,9 @@ impl Constants {
         ];
         let headers = rules.header_tags.iter().map(|name| (name.as_str(), KafkaTag::Header(name.clone())));
         let from_kafka = named.into_iter().filter_map(|(key, tag)| Some((key?, tag))).chain(headers);
-        let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag))).collect();
+        let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag)));
+        let mut from_kafka: Vec<_> = from_kafka.collect();
+        from_kafka.reverse();
         let fallback = rules.tags.iter().map(|(key, value)| (key, written(value)));
         let fallback = fallback.filter(|(_, value)| !value.is_empty());
         let fallback = fallback.filter_map(|(key, value)| Some((tags.intern(key)?, value)));
@@ -57,6 +62,30 @@ impl Constants {
             offset_field: rules.offset_field.as_deref().and_then(|key| fields.intern(key)),
             root_tags: root_tags.collect(),
         }
+    }
+}
+
+impl KafkaTag {
+    /// Appends the tag's value, which is empty where the record lacks it. Returns whether something was left out.
+    pub fn push(&self, record: &Record<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+        let text = match self {
+            Self::Topic(written) => {
+                out.extend_from_slice(written);
+                return false;
+            }
+            Self::Partition => {
+                out.extend_from_slice(itoa::Buffer::new().format(record.partition).as_bytes());
+                return false;
+            }
+            Self::Key => record.key,
+            // The last of several headers with one name counts, as in Telegraf.
+            Self::Header(name) => {
+                record.headers.iter().rev().find(|(header, _)| header == name).map(|&(_, value)| value)
+            }
+        };
+        scratch.clear();
+        push_lossy(text.unwrap_or_default(), scratch);
+        encode::push_key(scratch, out)
     }
 }
 

@@ -1,8 +1,13 @@
 //! The values that one pass over an element found, as positions in the record's bytes.
 
 use super::interned_keys::{InternedKeys, KeyId};
+use super::key_tree::NodeId;
 use super::rejection::Drop;
-use crate::decode::{Number, Text, Token};
+use super::scalar::Scalar;
+use std::ops::Range;
+
+/// Most scalars of an element that are listed. The shape of an element with as many would take too much memory.
+pub const SCALARS_MAX: usize = 1_024;
 
 /// The values of one element. The buffer is reused from element to element.
 #[derive(Debug, Default)]
@@ -12,6 +17,10 @@ pub struct Element {
     pub entries: Vec<Entry>,
     pub name: Option<Scalar>,
     pub time: Option<Scalar>,
+    /// Key and bytes of each scalar, also of null, up to [`SCALARS_MAX`].
+    pub scalars: Vec<(NodeId, Range<u32>)>,
+    /// Whether a key came twice in one object.
+    pub has_repeated_keys: bool,
 }
 
 /// A value that becomes a tag or a field.
@@ -41,33 +50,21 @@ pub enum Place {
     Field(KeyId),
 }
 
-/// A scalar value, as a range of the record's bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Scalar {
-    pub kind: Kind,
-    start: u32,
-    end: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Kind {
-    True,
-    False,
-    Number,
-    /// A number written with the suffix `i`.
-    Integer,
-    /// Text in UTF-8 without escapes.
-    Plain,
-    Escaped,
-}
-
 impl Element {
     pub fn begin(&mut self) {
         self.generation += 1;
         self.entries.clear();
         self.name = None;
         self.time = None;
+        self.scalars.clear();
+        self.has_repeated_keys = false;
+    }
+
+    pub fn push_scalar(&mut self, node: NodeId, bytes: Range<usize>) {
+        if self.scalars.len() < SCALARS_MAX {
+            // Records and their JSON text are smaller than 4 GB.
+            self.scalars.push((node, bytes.start as u32..bytes.end as u32));
+        }
     }
 
     /// Adds a value under its final key. Returns whether the value replaces an earlier one.
@@ -110,10 +107,24 @@ impl Element {
         was_active
     }
 
-    pub fn has_fields(&self) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| entry.state == State::Active && matches!(entry.place, Place::Field(_)))
+    /// The values that are written as tags.
+    pub fn tags(&self) -> impl Iterator<Item = (KeyId, Scalar)> {
+        self.active().filter_map(|entry| match entry.place {
+            Place::Tag(key) => Some((key, entry.scalar)),
+            Place::Field(_) => None,
+        })
+    }
+
+    /// The values that are written as fields.
+    pub fn fields(&self) -> impl Iterator<Item = (KeyId, Scalar)> {
+        self.active().filter_map(|entry| match entry.place {
+            Place::Field(key) => Some((key, entry.scalar)),
+            Place::Tag(_) => None,
+        })
+    }
+
+    fn active(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.state == State::Active)
     }
 }
 
@@ -127,61 +138,6 @@ impl Place {
             Self::Tag(key) => (tags, key),
             Self::Field(key) => (fields, key),
         }
-    }
-}
-
-impl Scalar {
-    /// The scalar `token`, which ends at `end`; none for null, objects and arrays.
-    pub fn of(token: Token<'_>, end: usize) -> Option<Self> {
-        let (kind, length, quote) = match token {
-            Token::True => (Kind::True, 4, 0),
-            Token::False => (Kind::False, 5, 0),
-            Token::Number(number) => (Kind::Number, number.text().len(), 0),
-            Token::Text(text) if text.is_plain() => (Kind::Plain, text.raw().len(), 1),
-            Token::Text(text) => (Kind::Escaped, text.raw().len(), 1),
-            Token::Null | Token::Object | Token::Array => return None,
-        };
-        let end = end - quote;
-        // Records and their JSON text are smaller than 4 GB.
-        Some(Self { kind, start: (end - length) as u32, end: end as u32 })
-    }
-
-    /// The number that a string holds, if it holds one.
-    pub fn unquoted(self, text: Text<'_>) -> Option<Self> {
-        let number = Number::whole(text.raw())?;
-        let before = text.raw().len() - text.raw().trim_ascii_start().len();
-        let start = self.start + before as u32;
-        Some(Self { kind: Kind::Number, start, end: start + number.text().len() as u32 })
-    }
-
-    pub fn with_kind(self, kind: Kind) -> Self {
-        Self { kind, ..self }
-    }
-
-    pub fn start(&self) -> usize {
-        self.start as usize
-    }
-
-    /// The bytes of the value in its record.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a fact of our own code: a value must not become empty silently"
-    )]
-    pub fn raw<'a>(&self, record: &'a [u8]) -> &'a [u8] {
-        &record[self.start as usize..self.end as usize]
-    }
-
-    /// The decoded value. `scratch` is used where the value has escapes.
-    pub fn decode<'s>(&self, record: &'s [u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {
-        Text::new(self.raw(record), self.kind != Kind::Escaped).decode(scratch)
-    }
-
-    pub fn is_empty_text(&self) -> bool {
-        self.is_text() && self.start == self.end
-    }
-
-    pub fn is_text(&self) -> bool {
-        matches!(self.kind, Kind::Plain | Kind::Escaped)
     }
 }
 

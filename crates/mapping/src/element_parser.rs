@@ -1,13 +1,14 @@
-//! Parses an element in one pass: decides which values become tags, fields, name and time.
+//! Parses an element in one pass, and notes its tags, fields, name and time.
 
-use super::element::{Drops, Element, Kind, Place, Scalar};
+use super::element::{Drops, Element, Place};
 use super::first_drops::FirstDrops;
 use super::interned_keys::InternedKeys;
 use super::key_tree::{KeyTree, NodeId, Seen};
-use super::plan::{Plan, Role, Strings};
+use super::plan::{Outcome, Plan};
 use super::rejection::Drop;
-use super::{Integers, Rules};
-use crate::decode::{Number, Scanner, SyntaxError, Token};
+use super::rules::Rules;
+use super::scalar::Scalar;
+use crate::decode::{Scanner, SyntaxError, Token};
 
 /// Everything a mapper has learned about a topic's keys.
 #[derive(Debug)]
@@ -54,17 +55,22 @@ impl<'a> ElementParser<'_, 'a> {
     /// Reads the value under a key or index. If the element already had this key, its earlier value is taken back completely.
     fn member(&mut self, node: NodeId, depth: usize) -> Result<(), SyntaxError> {
         if self.known.keys.seen(node).generation == self.element.generation {
+            self.element.has_repeated_keys = true;
             self.take_back(node);
         }
-        let (entries, bytes) = (self.element.entries.len(), self.scanner.position());
+        self.scanner.skip_whitespace();
+        let (entries, start) = (self.element.entries.len(), self.scanner.position());
         let token = self.scanner.value()?;
         self.scanner.check_depth(token, depth)?;
         match token {
             Token::Object => self.object(node, depth)?,
             Token::Array => self.array(node, depth)?,
-            scalar => self.scalar(node, scalar),
+            scalar => {
+                self.element.push_scalar(node, start..self.scanner.position());
+                self.scalar(node, scalar);
+            }
         }
-        let (entries, bytes) = (entries..self.element.entries.len(), bytes..self.scanner.position());
+        let (entries, bytes) = (entries..self.element.entries.len(), start..self.scanner.position());
         self.known.keys.set_seen(node, Seen { generation: self.element.generation, entries, bytes });
         Ok(())
     }
@@ -90,33 +96,21 @@ impl<'a> ElementParser<'_, 'a> {
     fn scalar(&mut self, node: NodeId, token: Token<'a>) {
         let Some(scalar) = Scalar::of(token, self.scanner.position()) else { return };
         let plan = self.known.plan(node, self.rules);
-        if plan.time {
-            self.element.time = Some(scalar);
-            return;
-        }
-        if plan.name && scalar.is_text() {
+        if plan.is_name(scalar) {
             self.element.name = Some(scalar);
         }
-        match plan.role {
-            Role::Tag(key) => self.push(node, Place::Tag(key), scalar, token),
-            Role::Excluded => {}
-            Role::Reserved => self.drop_value(node, Drop::ReservedKey),
-            Role::Field { key, strings, integers } => match field(token, scalar, strings, integers) {
-                Ok(scalar) => self.push(node, Place::Field(key), scalar, token),
-                // The string is used as the name, so nothing is dropped.
-                Err(Drop::String) if plan.name => {}
-                Err(drop) => self.drop_value(node, drop),
-            },
+        match plan.outcome(token, scalar) {
+            Outcome::Time => self.element.time = Some(scalar),
+            Outcome::Tag(key) => self.put(node, Place::Tag(key), scalar, token),
+            Outcome::Field(key, scalar) => self.put(node, Place::Field(key), scalar, token),
+            Outcome::Nothing => {}
+            Outcome::Dropped(drop) => self.drop_value(node, drop),
         }
     }
 
-    fn push(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'a>) {
+    fn put(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'a>) {
         if matches!(token, Token::Text(text) if !self.scanner.is_utf8() && text.is_not_utf8()) {
             self.drop_value(node, Drop::NotUtf8);
-        }
-        // InfluxDB has no empty tags: the tag is treated as missing.
-        if matches!(place, Place::Tag(_)) && scalar.is_empty_text() {
-            return;
         }
         let Knowledge { tags, fields, .. } = &mut *self.known;
         if self.element.put(place, scalar, tags, fields) {
@@ -150,27 +144,5 @@ impl Knowledge {
         let plan = Plan::of(&self.keys.flattened(node), rules, &mut self.tags, &mut self.fields);
         self.keys.set_plan(node, plan);
         plan
-    }
-}
-
-/// The form in which a field's value is written, or the reason why it is dropped.
-#[inline]
-pub fn field(token: Token<'_>, scalar: Scalar, strings: Strings, integers: Integers) -> Result<Scalar, Drop> {
-    match (token, strings) {
-        (Token::Number(number), _) => numeric(number, scalar, integers),
-        (_, Strings::Keep) => Ok(scalar),
-        (Token::Text(text), Strings::ToNumber) => {
-            let unquoted = scalar.unquoted(text).zip(Number::whole(text.raw()));
-            unquoted.map_or(Err(Drop::NotANumber), |(scalar, number)| numeric(number, scalar, integers))
-        }
-        _ => Err(Drop::String),
-    }
-}
-
-fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Scalar, Drop> {
-    match integers {
-        Integers::Int if number.is_i64() => Ok(scalar.with_kind(Kind::Integer)),
-        Integers::Int if number.is_integer() => Err(Drop::IntegerRange),
-        _ => Ok(scalar),
     }
 }

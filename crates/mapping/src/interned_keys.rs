@@ -20,7 +20,7 @@ pub struct InternedKeys {
 #[derive(Debug)]
 pub struct Final {
     pub key: Box<str>,
-    /// The escaped key with its equals sign.
+    /// The escaped key between the comma and the equals sign of a line: `,key=`.
     pub prefix: Box<[u8]>,
     /// Position in the order of escaped keys; valid after [`InternedKeys::rank`].
     pub rank: u32,
@@ -31,9 +31,10 @@ pub struct Final {
 impl InternedKeys {
     /// The id of `key`; none for a key that can't be written: an empty one, or one that InfluxDB reserves.
     pub fn intern(&mut self, key: &str) -> Option<KeyId> {
-        let mut prefix = Vec::with_capacity(key.len() + 1);
+        let mut prefix = Vec::with_capacity(key.len() + 2);
+        prefix.push(b',');
         let _trimmed = encode::push_key(key.as_bytes(), &mut prefix);
-        if matches!(prefix.as_slice(), b"" | b"time" | b"_field" | b"_measurement") {
+        if matches!(prefix.as_slice(), b"," | b",time" | b",_field" | b",_measurement") {
             return None;
         }
         prefix.push(b'=');
@@ -77,31 +78,16 @@ impl InternedKeys {
         self.list[id.0 as usize].generation = 0;
     }
 
-    /// The entry that the element `generation` last used the key in.
-    pub fn used(&self, id: KeyId, generation: u64) -> Option<usize> {
-        let slot = self.get(id);
-        (slot.generation == generation).then_some(slot.entry)
-    }
-
-    /// The escaped key.
-    fn written(&self, place: usize) -> Option<&[u8]> {
-        self.list.get(place)?.prefix.strip_suffix(b"=")
-    }
-
     /// Updates the ranks.
     pub fn rank(&mut self) {
         if self.ranked == self.list.len() {
             return;
         }
         self.ranked = self.list.len();
-        let mut order: Vec<usize> = (0..self.list.len()).collect();
+        let mut order: Vec<&mut Final> = self.list.iter_mut().collect();
         // InfluxDB sorts by the escaped key.
-        order.sort_by(|&a, &b| self.written(a).cmp(&self.written(b)));
-        for (rank, place) in order.into_iter().enumerate() {
-            if let Some(slot) = self.list.get_mut(place) {
-                slot.rank = rank as u32;
-            }
-        }
+        order.sort_unstable_by(|a, b| a.prefix.strip_suffix(b"=").cmp(&b.prefix.strip_suffix(b"=")));
+        order.into_iter().enumerate().for_each(|(rank, slot)| slot.rank = rank as u32);
     }
 }
 
@@ -115,7 +101,7 @@ mod tests {
         let [b, a, c] = ["b", "a", "c d"].map(|key| interned_keys.intern(key).unwrap());
         interned_keys.rank();
         assert_eq!([a, b, c].map(|id| interned_keys.get(id).rank), [0, 1, 2]);
-        assert_eq!(&*interned_keys.get(c).prefix, br"c\ d=");
+        assert_eq!(&*interned_keys.get(c).prefix, br",c\ d=");
         assert_eq!(interned_keys.intern("b"), Some(b));
         for reserved in ["", r"\", "time", "_field", "_measurement", "time\0", r"_field\"] {
             assert_eq!(interned_keys.intern(reserved), None, "{reserved}");
@@ -133,10 +119,8 @@ mod tests {
         let a = interned_keys.intern("a").unwrap();
         assert_eq!(interned_keys.claim(a, 1, 7), None);
         assert_eq!(interned_keys.claim(a, 1, 8), Some(7));
-        assert_eq!(interned_keys.used(a, 1), Some(8));
-        assert_eq!(interned_keys.used(a, 2), None);
         assert_eq!(interned_keys.claim(a, 2, 0), None);
         interned_keys.release(a);
-        assert_eq!(interned_keys.used(a, 2), None);
+        assert_eq!(interned_keys.claim(a, 2, 1), None);
     }
 }

@@ -31,6 +31,7 @@
 //! assert_eq!(lines.line(0), Some(&b"cpu load_avg=0.5 1700000000123000000"[..]));
 //! ```
 
+mod bytes;
 mod constants;
 mod decimal;
 pub mod decode;
@@ -51,8 +52,8 @@ mod record_shape;
 mod rejection;
 mod rename;
 mod rules;
+mod scalar;
 mod time;
-mod value;
 
 pub use element::Drops;
 pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};

@@ -1,155 +1,256 @@
-//! Writes the values of an element as a line.
+//! Writes lines, for objects of known and of unknown shape: decides which tags a line has, their order, and what limits it.
 
-use super::constants::{Constants, KafkaTag};
-use super::element::{Element, Entry, Place, Scalar, State};
+use super::bytes::Pieces;
+use super::constants::Constants;
+use super::element::{Drops, Element};
 use super::element_parser::Knowledge;
-use super::interned_keys::KeyId;
+use super::interned_keys::{InternedKeys, KeyId};
 use super::rejection::{Drop, Rejection};
-use super::value;
+use super::scalar::{Kind, Scalar};
 use base::record::Record;
 use line_protocol::encode;
 
-/// Writes the line of one element.
-#[derive(Debug)]
-pub struct LineWriter<'m> {
-    pub element: &'m mut Element,
-    pub known: &'m mut Knowledge,
-    pub constants: &'m Constants,
-    pub record: &'m Record<'m>,
-    /// The JSON text that the element's scalars point into.
-    pub value: &'m [u8],
-    pub tags: &'m mut Vec<(u32, KeyId, TagValue)>,
-    pub scratch: &'m mut Vec<u8>,
+/// The values of one line. The buffers are reused from line to line.
+#[derive(Debug, Default)]
+pub struct LineValues {
+    pub name: Option<Scalar>,
+    pub time: Option<Scalar>,
+    /// The record's tags, in the order of the keys given to [`LineLayout::arrange`].
+    pub tags: Vec<Option<Scalar>>,
+    /// The fields as they stand in the line, each with a comma before it.
+    pub fields: Pieces,
+    pub drops: Drops,
+    /// Buffer for one field's value.
+    text: Vec<u8>,
+    scratch: Vec<u8>,
 }
 
-/// Source of a tag's value.
+/// The keys of a line.
+#[derive(Debug, Default)]
+pub struct LineLayout {
+    /// In the order of the line. Of tags with one key, the first one with a value is written.
+    tags: Vec<Tag>,
+    longest_field: Option<KeyId>,
+    /// The key of the record's offset, unless a field of the record has this key.
+    offset: Option<KeyId>,
+}
+
 #[derive(Clone, Copy, Debug)]
-pub enum TagValue {
-    Record(Scalar),
+struct Tag {
+    key: KeyId,
+    source: TagSource,
+}
+
+/// Source of a tag's value, in the order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum TagSource {
     /// Index in [`Constants::from_kafka`].
     Kafka(usize),
+    /// Index in [`LineValues::tags`].
+    Record(usize),
     /// Index in [`Constants::fallback`].
     Fallback(usize),
 }
 
-/// Mark in the tables for tags that come from Kafka, which have no entry.
-const FROM_KAFKA: usize = usize::MAX;
+/// Input of a line beside its values.
+#[derive(Debug)]
+pub struct Setting<'s> {
+    pub known: &'s Knowledge,
+    pub constants: &'s Constants,
+    pub record: &'s Record<'s>,
+    /// The JSON text that scalars point into.
+    pub json: &'s [u8],
+}
 
-impl LineWriter<'_> {
-    /// Appends measurement, tags and fields. On an error, `out` ends in part of a line, which the caller removes.
-    pub fn write(&mut self, out: &mut Vec<u8>) -> Result<(), Rejection> {
-        let start = out.len();
-        self.write_measurement(out)?;
-        self.collect_tags();
-        self.write_tags(out);
-        let series_bytes = out.len() - start;
-        out.push(b' ');
-        self.write_fields(series_bytes, out)
+impl LineValues {
+    /// Forgets the values of the line before. `tags` is the number of the record's tags.
+    pub fn clear(&mut self, tags: usize) {
+        (self.name, self.time) = (None, None);
+        self.drops = Drops::default();
+        self.tags.clear();
+        self.tags.resize(tags, None);
+        self.fields.clear();
     }
 
-    fn write_measurement(&mut self, out: &mut Vec<u8>) -> Result<(), Rejection> {
-        let name = self.element.name;
-        if value::push_measurement(name, self.value, self.constants, self.scratch, out)? {
-            self.known.drops.add(Drop::Backslash);
+    /// Takes over name, tags and fields of an element.
+    pub fn collect(
+        &mut self,
+        element: &Element,
+        fields: &InternedKeys,
+        json: &[u8],
+    ) -> Result<(), Rejection> {
+        self.clear(0);
+        self.name = element.name;
+        self.tags.extend(element.tags().map(|(_, scalar)| Some(scalar)));
+        for (key, scalar) in element.fields() {
+            let field = fields.get(key);
+            self.push_field(&field.prefix, scalar, json)
+                .map_err(|bytes| Rejection::StringTooLong { key: excerpt(&field.key), bytes })?;
         }
         Ok(())
     }
 
-    /// Collects the tags, sorted by key. Of equal keys, Kafka's tag wins over the record's, and the record's over a static one.
-    fn collect_tags(&mut self) {
-        let generation = self.element.generation;
-        self.tags.clear();
-        self.known.tags.rank();
-        for (place, (key, tag)) in self.constants.from_kafka.iter().enumerate() {
-            if value::kafka_text(tag, self.record).is_none_or(<[u8]>::is_empty) && *tag != KafkaTag::Partition
-            {
-                continue;
-            }
-            if let Some(entry) = self.known.tags.claim(*key, generation, FROM_KAFKA) {
-                if let Some(replaced) = self.element.entries.get_mut(entry) {
-                    replaced.state = State::Replaced;
-                }
-                self.tags.retain(|&(_, earlier, _)| earlier != *key);
-            }
-            self.tags.push((0, *key, TagValue::Kafka(place)));
-        }
-        for (place, (key, _)) in self.constants.fallback.iter().enumerate() {
-            if self.known.tags.used(*key, generation).is_none() {
-                self.tags.push((0, *key, TagValue::Fallback(place)));
-            }
-        }
-        for entry in &self.element.entries {
-            if let Entry { place: Place::Tag(key), scalar, state: State::Active, .. } = *entry {
-                self.tags.push((0, key, TagValue::Record(scalar)));
-            }
-        }
-        for (rank, key, _) in self.tags.iter_mut() {
-            *rank = self.known.tags.get(*key).rank;
-        }
-        self.tags.sort_unstable_by_key(|&(rank, ..)| rank);
+    /// Sets a tag by its index in `tags`.
+    #[expect(clippy::indexing_slicing, reason = "the layout was arranged for these values")]
+    pub fn set_tag(&mut self, place: usize, scalar: Scalar) {
+        self.tags[place] = Some(scalar);
     }
 
-    fn write_tags(&mut self, out: &mut Vec<u8>) {
-        for place in 0..self.tags.len() {
-            let Some(&(_, key, value)) = self.tags.get(place) else { return };
+    /// Appends a field. Fails with its length for a string that is too long.
+    pub fn push_field(&mut self, prefix: &[u8], scalar: Scalar, json: &[u8]) -> Result<(), usize> {
+        self.fields.push(prefix);
+        if scalar.kind == Kind::Number {
+            self.fields.push(scalar.raw(json));
+            return Ok(());
+        }
+        self.text.clear();
+        scalar.push_field(json, &mut self.scratch, &mut self.text);
+        self.fields.push(&self.text);
+        let bytes = self.text.len();
+        if scalar.is_text() && bytes > encode::STRING_BYTES_MAX { Err(bytes) } else { Ok(()) }
+    }
+
+    pub fn has_fields(&self) -> bool {
+        self.fields.len() > 0
+    }
+
+    /// The fields without the first comma.
+    #[expect(clippy::indexing_slicing, reason = "only an element with fields becomes a line")]
+    fn fields_written(&self) -> &[u8] {
+        &self.fields.written()[1..]
+    }
+
+    /// Appends the measurement: the record's name, or the configured one.
+    fn write_measurement(&mut self, setting: &Setting<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+        let start = out.len();
+        if let Some(name) = self.name {
+            let name = name.decode(setting.json, &mut self.scratch);
+            let trimmed = encode::push_measurement(name, out);
+            self.count_trimmed(trimmed);
+        }
+        if out.len() == start {
+            out.extend_from_slice(&setting.constants.measurement);
+        }
+        match out.get(start) {
+            Some(b'#') => {
+                let name = String::from_utf8_lossy(out.get(start..).unwrap_or_default());
+                Err(Rejection::Comment(excerpt(&name)))
+            }
+            Some(_) => Ok(()),
+            None => Err(Rejection::MeasurementMissing),
+        }
+    }
+
+    /// Appends a tag's value, or nothing where there is none.
+    #[expect(clippy::indexing_slicing, reason = "the layout was arranged for these values")]
+    fn write_tag(&mut self, source: TagSource, setting: &Setting<'_>, out: &mut Vec<u8>) {
+        let Setting { constants, record, json, .. } = setting;
+        let trimmed = match source {
+            TagSource::Kafka(place) => constants.from_kafka[place].1.push(record, &mut self.scratch, out),
+            TagSource::Record(place) => {
+                self.tags[place].is_some_and(|scalar| scalar.push_tag(json, &mut self.scratch, out))
+            }
+            TagSource::Fallback(place) => {
+                out.extend_from_slice(&constants.fallback[place].1);
+                false
+            }
+        };
+        self.count_trimmed(trimmed);
+    }
+
+    fn count_trimmed(&mut self, trimmed: bool) {
+        if trimmed {
+            self.drops.add(Drop::Backslash);
+        }
+    }
+}
+
+impl LineLayout {
+    /// Arranges a line for the keys of the record's tags, which are distinct, and for those of its fields.
+    pub fn arrange(
+        &mut self,
+        record_tags: impl Iterator<Item = KeyId>,
+        record_fields: impl Iterator<Item = KeyId>,
+        known: &mut Knowledge,
+        constants: &Constants,
+    ) {
+        let kafka = constants.from_kafka.iter().enumerate();
+        let fallback = constants.fallback.iter().enumerate();
+        self.tags.clear();
+        self.tags.extend(
+            kafka
+                .map(|(place, (key, _))| (*key, TagSource::Kafka(place)))
+                .chain(record_tags.enumerate().map(|(place, key)| (key, TagSource::Record(place))))
+                .chain(fallback.map(|(place, (key, _))| (*key, TagSource::Fallback(place))))
+                .map(|(key, source)| Tag { key, source }),
+        );
+        known.tags.rank();
+        self.tags.sort_unstable_by_key(|tag| (known.tags.get(tag.key).rank, tag.source));
+
+        (self.longest_field, self.offset) = (None, constants.offset_field);
+        let mut longest = 0;
+        for key in record_fields {
+            self.offset = self.offset.filter(|offset| *offset != key);
+            let length = known.fields.get(key).prefix.len();
+            if length > longest {
+                (longest, self.longest_field) = (length, Some(key));
+            }
+        }
+    }
+
+    /// Allocated memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.tags.capacity() * size_of::<Tag>()
+    }
+
+    /// Appends a line without its time. On an error, `out` ends in part of a line, which the caller removes.
+    pub fn write(
+        &self,
+        values: &mut LineValues,
+        setting: &Setting<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Rejection> {
+        let start = out.len();
+        values.write_measurement(setting, out)?;
+        self.write_tags(values, setting, out);
+        self.check_length(out.len() - start, setting)?;
+        out.push(b' ');
+        out.extend_from_slice(values.fields_written());
+        if let Some(key) = self.offset {
+            out.extend_from_slice(&setting.known.fields.get(key).prefix);
+            out.extend_from_slice(itoa::Buffer::new().format(setting.record.offset).as_bytes());
+            out.push(b'i');
+        }
+        Ok(())
+    }
+
+    fn write_tags(&self, values: &mut LineValues, setting: &Setting<'_>, out: &mut Vec<u8>) {
+        let mut written = None;
+        for tag in &self.tags {
+            // InfluxDB 3 stores a line with a repeated tag key, and can't read its table any more.
+            if written == Some(tag.key) {
+                continue;
+            }
             let start = out.len();
-            out.push(b',');
-            out.extend_from_slice(&self.known.tags.get(key).prefix);
+            out.extend_from_slice(&setting.known.tags.get(tag.key).prefix);
             let value_start = out.len();
-            self.write_tag_value(value, out);
+            values.write_tag(tag.source, setting, out);
             if out.len() == value_start {
                 // Nothing of the value can be written, and InfluxDB refuses empty tags.
                 out.truncate(start);
+            } else {
+                written = Some(tag.key);
             }
         }
     }
 
-    fn write_tag_value(&mut self, value: TagValue, out: &mut Vec<u8>) {
-        let trimmed = match value {
-            TagValue::Record(scalar) => value::push_tag(scalar, self.value, self.scratch, out),
-            TagValue::Fallback(place) => {
-                out.extend_from_slice(self.constants.fallback.get(place).map_or(&[], |(_, value)| value));
-                false
-            }
-            TagValue::Kafka(place) => self
-                .constants
-                .from_kafka
-                .get(place)
-                .is_some_and(|(_, tag)| value::push_kafka_tag(tag, self.record, self.scratch, out)),
-        };
-        if trimmed {
-            self.known.drops.add(Drop::Backslash);
-        }
-    }
-
-    fn write_fields(&mut self, series_bytes: usize, out: &mut Vec<u8>) -> Result<(), Rejection> {
-        let mut first = true;
-        for entry in &self.element.entries {
-            let Entry { place: Place::Field(key), scalar, state: State::Active, .. } = *entry else {
-                continue;
-            };
-            if !std::mem::take(&mut first) {
-                out.push(b',');
-            }
-            let field = self.known.fields.get(key);
-            let bytes = series_bytes + field.prefix.len();
-            if bytes > encode::KEY_BYTES_MAX {
-                return Err(Rejection::KeyTooLong { key: excerpt(&field.key), bytes });
-            }
-            out.extend_from_slice(&field.prefix);
-            let value_start = out.len();
-            value::push_field(scalar, self.value, self.scratch, out);
-            let bytes = out.len() - value_start;
-            if scalar.is_text() && bytes > encode::STRING_BYTES_MAX {
-                return Err(Rejection::StringTooLong { key: excerpt(&field.key), bytes });
-            }
-        }
-        if let Some(key) = self.constants.offset_field
-            && self.known.fields.used(key, self.element.generation).is_none()
-        {
-            out.push(b',');
-            out.extend_from_slice(&self.known.fields.get(key).prefix);
-            value::push_offset(self.record, out);
+    /// Checks the length of the line's series key with its longest field key.
+    fn check_length(&self, series_bytes: usize, setting: &Setting<'_>) -> Result<(), Rejection> {
+        let Some(field) = self.longest_field.map(|key| setting.known.fields.get(key)) else { return Ok(()) };
+        // The comma is not part of the key.
+        let bytes = series_bytes + field.prefix.len() - 1;
+        if bytes > encode::KEY_BYTES_MAX {
+            return Err(Rejection::KeyTooLong { key: excerpt(&field.key), bytes });
         }
         Ok(())
     }

@@ -1,16 +1,17 @@
 //! Maps the bytes of a record to lines.
 
 use super::constants::Constants;
-use super::element::{Drops, Element, Place, Scalar};
+use super::element::{Drops, Element, Place};
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
 use super::formats::JsonText;
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
-use super::line::{LineWriter, TagValue};
+use super::line::{LineLayout, LineValues, Setting};
 use super::mapped::Mapped;
-use super::record_shape::{RecordShapes, Setting};
+use super::record_shape::RecordShapes;
 use super::rejection::{Drop, Rejection};
+use super::scalar::Scalar;
 use super::{KeySelector, Rules, TimeError, TimeFormat, distinct};
 use crate::decode::{Path, Query, Scanner, SyntaxError, Token, find, select};
 use base::record::{Record, RecordTime};
@@ -48,9 +49,12 @@ pub struct RecordLimits {
 struct Work {
     json: JsonText,
     scratch: Vec<u8>,
-    tags: Vec<(u32, KeyId, TagValue)>,
+    values: LineValues,
+    /// Layout of a line whose object has no known shape.
+    layout: LineLayout,
     spans: Vec<Range<usize>>,
-    root_tags: Vec<(KeyId, Scalar)>,
+    /// Values of [`Constants::root_tags`].
+    root_tags: Vec<Option<Scalar>>,
     /// Root tags that were reported as duplicates.
     reported_root_tags: Vec<KeyId>,
 }
@@ -179,7 +183,16 @@ impl Mapper {
             return Err(Rejection::Empty);
         }
         let bytes_before = lines.bytes();
-        let mut pass = Pass { record, value, timestamps, lines, mapped, index: 0, bytes_before };
+        let mut pass = Pass {
+            record,
+            topic: self.topic_digits,
+            value,
+            timestamps,
+            lines,
+            mapped,
+            index: 0,
+            bytes_before,
+        };
         if self.rules.format.has_lines() {
             self.map_lines(&scanner, &mut pass)
         } else {
@@ -293,18 +306,26 @@ impl Mapper {
         } else {
             pass.lines.truncate(mark);
             *scanner = object.clone();
-            self.parser(scanner, roots, depth)?;
+            self.parse(scanner, roots, depth)?;
             pass.index += 1;
-            if !self.element.has_fields() {
+            if self.element.fields().next().is_none() {
                 pass.mapped.filtered += 1;
                 return Ok(());
             }
-            if let Err(rejection) = self.write_line(index, pass) {
+            if let Err(rejection) = self.write_element(index, pass) {
                 pass.lines.truncate(mark);
                 pass.mapped.reject(Some(index), rejection);
                 return Ok(());
             }
-            self.shapes.learn(&object, &mut self.known, &self.rules, &self.constants);
+            let members = object.position()..scanner.position();
+            self.shapes.learn(
+                members,
+                pass.value,
+                &self.element,
+                &mut self.known,
+                &self.rules,
+                &self.constants,
+            );
         }
         self.trace.iter_mut().for_each(|trace| trace.push(index));
         let bytes = pass.lines.bytes() - pass.bytes_before;
@@ -320,19 +341,22 @@ impl Mapper {
         index: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Option<()> {
-        let mut fitting = self.shapes.find(scanner, &self.known)?;
-        fitting.found.name = fitting.found.name.or(roots.name);
-        self.element.time = fitting.found.time.or(roots.time);
-        let setting = Setting { constants: &self.constants, record: pass.record, value: pass.value };
-        fitting.write(&setting, &mut self.work.scratch, pass.lines.text_mut())?;
-        let drops = fitting.found.drops;
-        let time = self.time(index, pass).ok()?;
+        let Work { values, scratch, root_tags, .. } = &mut self.work;
+        let layout = self.shapes.find(scanner, &self.known, values)?;
+        values.name = values.name.or(roots.name);
+        values.tags.extend_from_slice(root_tags);
+        let known = &self.known;
+        let setting = Setting { known, constants: &self.constants, record: pass.record, json: pass.value };
+        layout.write(values, &setting, pass.lines.text_mut()).ok()?;
+        let scalar = values.time.or(roots.time);
+        let time = self.rules.point_time(scalar, index, pass, scratch).ok()?;
         end_line(time, pass.lines);
-        self.known.drops.add_all(&drops);
+        self.known.drops.add_all(&values.drops);
         Some(())
     }
 
-    fn parser(&mut self, scanner: &mut Scanner<'_>, roots: Roots, depth: usize) -> Result<(), SyntaxError> {
+    /// Reads an object of unknown shape.
+    fn parse(&mut self, scanner: &mut Scanner<'_>, roots: Roots, depth: usize) -> Result<(), SyntaxError> {
         self.element.begin();
         self.place_root_tags();
         let mut parser = ElementParser {
@@ -348,54 +372,19 @@ impl Mapper {
         Ok(())
     }
 
-    fn write_line(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
-        let time = self.time(index, pass)?;
-        let mut writer = LineWriter {
-            element: &mut self.element,
-            known: &mut self.known,
-            constants: &self.constants,
-            record: pass.record,
-            value: pass.value,
-            tags: &mut self.work.tags,
-            scratch: &mut self.work.scratch,
-        };
-        writer.write(pass.lines.text_mut())?;
+    /// Writes the line of an object of unknown shape.
+    fn write_element(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        let Work { values, layout, scratch, .. } = &mut self.work;
+        let (element, known) = (&self.element, &mut self.known);
+        let time = self.rules.point_time(element.time, index, pass, scratch)?;
+        values.collect(element, &known.fields, pass.value)?;
+        let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
+        layout.arrange(tags, fields, known, &self.constants);
+        let setting = Setting { known, constants: &self.constants, record: pass.record, json: pass.value };
+        layout.write(values, &setting, pass.lines.text_mut())?;
         end_line(time, pass.lines);
+        known.drops.add_all(&values.drops);
         Ok(())
-    }
-
-    /// Returns the point's time: the value under `time_key`, otherwise Kafka's timestamp.
-    fn time(&mut self, index: usize, pass: &Pass<'_, '_>) -> Result<Option<i64>, Rejection> {
-        let origin = distinct::Origin { topic: self.topic_digits, record: pass.record, element: index };
-        let Some(rule) = &self.rules.time else {
-            return match pass.record.time {
-                RecordTime::Omitted => Ok(None),
-                RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
-                RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
-                RecordTime::At(ns) => {
-                    self.rules.times.check(ns).map_err(Rejection::KafkaTime)?;
-                    Ok(Some(distinct::kafka_time(ns, self.rules.distinct_times, origin)))
-                }
-            };
-        };
-        let key = || match &rule.key {
-            KeySelector::Flattened(key) => key.clone(),
-            KeySelector::Root(path) => format!("$.{}", path.flattened()),
-        };
-        let scalar = self.element.time.ok_or_else(|| Rejection::TimeMissing(key()))?;
-        let text = scalar.decode(pass.value, &mut self.work.scratch);
-        let is_timestamp = pass.timestamps.binary_search(&scalar.start()).is_ok();
-        let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
-        let read = match format {
-            TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
-            format => format.to_ns(text, &rule.zone),
-        };
-        let read = read.and_then(|ns| self.rules.times.check(ns).map(|()| ns));
-        let ns = read.map_err(|why| {
-            let text = String::from_utf8_lossy(text).chars().take(100).collect();
-            Rejection::Time { key: key(), text, why }
-        })?;
-        Ok(Some(distinct::record_time(ns, || format.room_ns(ns), self.rules.distinct_times, origin)))
     }
 
     /// Finds name, time and tags that the mapping takes by a JSONPath from the record's root.
@@ -407,17 +396,18 @@ impl Mapper {
         let name = root(self.rules.name_key.as_ref())?.filter(Scalar::is_text);
         let time = root(self.rules.time.as_ref().map(|time| &time.key))?;
         self.work.root_tags.clear();
-        for &(key, place) in &self.constants.root_tags {
+        for &(_, place) in &self.constants.root_tags {
             let Some(tag) = self.rules.tag_paths.get(place) else { continue };
             let found = find_scalar(&tag.path, scanner)?.filter(|scalar| !scalar.is_empty_text());
-            self.work.root_tags.extend(found.map(|scalar| (key, scalar)));
+            self.work.root_tags.push(found);
         }
         Ok(Roots { name, time })
     }
 
     fn place_root_tags(&mut self) {
         let Knowledge { tags, fields, drops, first_drops, .. } = &mut self.known;
-        for &(key, scalar) in &self.work.root_tags {
+        for (&(key, _), scalar) in self.constants.root_tags.iter().zip(&self.work.root_tags) {
+            let Some(scalar) = *scalar else { continue };
             if self.element.put(Place::Tag(key), scalar, tags, fields) {
                 drops.add(Drop::Duplicate);
                 // Reported once per mapper, since the report allocates.
@@ -430,12 +420,55 @@ impl Mapper {
     }
 }
 
+impl Rules {
+    /// Returns the point's time: the value under `time_key`, otherwise Kafka's timestamp.
+    fn point_time(
+        &self,
+        scalar: Option<Scalar>,
+        index: usize,
+        pass: &Pass<'_, '_>,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Option<i64>, Rejection> {
+        let origin = distinct::Origin { topic: pass.topic, record: pass.record, element: index };
+        let Some(rule) = &self.time else {
+            return match pass.record.time {
+                RecordTime::Omitted => Ok(None),
+                RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
+                RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
+                RecordTime::At(ns) => {
+                    self.times.check(ns).map_err(Rejection::KafkaTime)?;
+                    Ok(Some(distinct::kafka_time(ns, self.distinct_times, origin)))
+                }
+            };
+        };
+        let key = || match &rule.key {
+            KeySelector::Flattened(key) => key.clone(),
+            KeySelector::Root(path) => format!("$.{}", path.flattened()),
+        };
+        let scalar = scalar.ok_or_else(|| Rejection::TimeMissing(key()))?;
+        let text = scalar.decode(pass.value, scratch);
+        let is_timestamp = pass.timestamps.binary_search(&scalar.start()).is_ok();
+        let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
+        let read = match format {
+            TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
+            format => format.to_ns(text, &rule.zone),
+        };
+        let read = read.and_then(|ns| self.times.check(ns).map(|()| ns));
+        let ns = read.map_err(|why| {
+            let text = String::from_utf8_lossy(text).chars().take(100).collect();
+            Rejection::Time { key: key(), text, why }
+        })?;
+        Ok(Some(distinct::record_time(ns, || format.room_ns(ns), self.distinct_times, origin)))
+    }
+}
+
 /// Description of the expected time where the mapping has no `time_format`.
 const NO_TIMESTAMP: &str = "a timestamp of the record's format; other times need a `time_format`";
 
 /// One record on its way through the mapper.
 struct Pass<'p, 'r> {
     record: &'p Record<'r>,
+    topic: distinct::TopicDigits,
     /// JSON text.
     value: &'p [u8],
     /// Positions in `value` of numbers that are timestamps of the record's format, ascending.

@@ -1,20 +1,23 @@
-//! Decides what the values under one flattened key become. The decision is made once, when the key is first seen.
+//! Decides what values become. What depends on the flattened key alone is decided once, when the key is first seen.
 
 use super::interned_keys::{InternedKeys, KeyId};
+use super::rejection::Drop;
+use super::scalar::{Kind, Scalar};
 use super::{Integers, KeySelector, Rules};
+use crate::decode::{Number, Token};
 
 /// The rules of a mapping, applied to one flattened key.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Whether strings under the key name the measurement.
     pub name: bool,
-    /// Whether the value is the point's time, and nothing else.
-    pub time: bool,
     pub role: Role,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// The value is the point's time, and nothing else.
+    Time,
     Tag(KeyId),
     Field {
         key: KeyId,
@@ -35,14 +38,50 @@ pub enum Strings {
     Drop,
 }
 
+/// What a scalar becomes.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome {
+    Time,
+    Tag(KeyId),
+    /// A field, with the scalar in the form in which it is written.
+    Field(KeyId, Scalar),
+    /// Neither tag nor field, and no loss.
+    Nothing,
+    Dropped(Drop),
+}
+
 impl Plan {
     pub fn of(key: &str, rules: &Rules, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
         let is = |selector: Option<&KeySelector>| matches!(selector, Some(KeySelector::Flattened(wanted)) if wanted == key);
-        Self {
-            name: is(rules.name_key.as_ref()),
-            time: is(rules.time.as_ref().map(|time| &time.key)),
-            role: Role::of(key, rules, tags, fields),
+        if is(rules.time.as_ref().map(|time| &time.key)) {
+            return Self { name: false, role: Role::Time };
         }
+        Self { name: is(rules.name_key.as_ref()), role: Role::of(key, rules, tags, fields) }
+    }
+
+    /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
+    #[inline]
+    pub fn outcome(&self, token: Token<'_>, scalar: Scalar) -> Outcome {
+        match self.role {
+            Role::Time => Outcome::Time,
+            // InfluxDB has no empty tags: the tag is treated as missing.
+            Role::Tag(_) if scalar.is_empty_text() => Outcome::Nothing,
+            Role::Tag(key) => Outcome::Tag(key),
+            Role::Field { key, strings, integers } => match field(token, scalar, strings, integers) {
+                Ok(scalar) => Outcome::Field(key, scalar),
+                // The string is used as the name, so nothing is dropped.
+                Err(Drop::String) if self.name => Outcome::Nothing,
+                Err(drop) => Outcome::Dropped(drop),
+            },
+            Role::Excluded => Outcome::Nothing,
+            Role::Reserved => Outcome::Dropped(Drop::ReservedKey),
+        }
+    }
+
+    /// Whether the scalar names the measurement.
+    #[inline]
+    pub fn is_name(&self, scalar: Scalar) -> bool {
+        self.name && scalar.is_text()
     }
 }
 
@@ -67,5 +106,26 @@ impl Role {
             strings,
             integers,
         })
+    }
+}
+
+/// The form in which a field's value is written, or the reason why it is dropped.
+#[inline]
+fn field(token: Token<'_>, scalar: Scalar, strings: Strings, integers: Integers) -> Result<Scalar, Drop> {
+    match (token, strings) {
+        (Token::Number(number), _) => numeric(number, scalar, integers),
+        (_, Strings::Keep) => Ok(scalar),
+        (Token::Text(text), Strings::ToNumber) => scalar
+            .unquoted(text)
+            .map_or(Err(Drop::NotANumber), |(scalar, number)| numeric(number, scalar, integers)),
+        _ => Err(Drop::String),
+    }
+}
+
+fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Scalar, Drop> {
+    match integers {
+        Integers::Int if number.is_i64() => Ok(scalar.with_kind(Kind::Integer)),
+        Integers::Int if number.is_integer() => Err(Drop::IntegerRange),
+        _ => Ok(scalar),
     }
 }

@@ -176,23 +176,22 @@ fn with_offset(mut fields: Vec<(String, Value)>, options: &Options, origin: &Ori
     fields
 }
 
-/// Tags from Kafka replace those of the record, which replace static ones. A tag whose value can't be written is left out.
+/// Tags from Kafka replace those of the record, which replace static ones. A value of which nothing can be written replaces none.
 fn tags(flat: &Flat<'_>, options: &Options, origin: &Origin) -> Vec<(String, String)> {
-    let mut tags = BTreeMap::new();
-    for (key, value) in options.tags.iter().filter(|(_, value)| !written_name(value).is_empty()) {
-        tags.extend(writable(key).map(|key| (key, value.clone())));
-    }
+    let mut in_record = BTreeMap::new();
     for (key, value) in flat.iter().filter(|(key, _)| is_match(&options.tag_keys, key)) {
-        tags.extend(final_key(key, options).zip(tag_value(value)));
+        in_record.extend(final_key(key, options).zip(tag_value(value)));
     }
+    let fixed = options.tags.iter().map(|(key, value)| (writable(key), value.clone()));
+    let in_record = in_record.into_iter().map(|(key, value)| (Some(key), value));
     let key = origin.key.as_ref().map(|key| lossy(key)).unwrap_or_default();
-    for (tag, value) in [(options.topic_tag, &origin.topic), (options.key_tag, &key)] {
-        if !value.is_empty() {
-            tags.extend(tag.and_then(writable).map(|tag| (tag, value.clone())));
-        }
+    let from_kafka = [(options.topic_tag, origin.topic.clone()), (options.key_tag, key)];
+    let from_kafka = from_kafka.map(|(tag, value)| (tag.and_then(writable), value));
+    let mut tags = BTreeMap::new();
+    for (key, value) in fixed.chain(in_record).chain(from_kafka) {
+        tags.extend(key.zip(Some(written_name(&value)).filter(|value| !value.is_empty())));
     }
-    let tags = tags.into_iter().map(|(key, value)| (key, written_name(&value)));
-    tags.filter(|(_, value)| !value.is_empty()).collect()
+    tags.into_iter().collect()
 }
 
 fn tag_value(value: &Json) -> Option<String> {

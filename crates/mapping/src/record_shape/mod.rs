@@ -2,19 +2,19 @@
 //!
 //! A record shape gives exactly the line that the parser would give, or none. Then the parser reads the object.
 
-mod bytes;
 mod learn;
 mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use shape::{Found, Setting};
-
 use super::constants::Constants;
+use super::element::Element;
 use super::element_parser::Knowledge;
+use super::line::{LineLayout, LineValues};
 use super::rules::Rules;
 use crate::decode::Scanner;
 use shape::RecordShape;
+use std::ops::Range;
 
 /// Most proven shapes of one mapper; the topic of one agent has fewer.
 const PROVEN_MAX: usize = 16;
@@ -41,7 +41,6 @@ pub struct RecordShapes {
     untried: u32,
     learn_in: u32,
     learn_every: u32,
-    found: Found,
 }
 
 #[derive(Debug)]
@@ -55,16 +54,7 @@ struct Known {
 
 impl Default for RecordShapes {
     fn default() -> Self {
-        let found = Found::default();
-        Self {
-            known: Vec::new(),
-            last: 0,
-            credit: CREDIT_MAX,
-            untried: 0,
-            learn_in: 1,
-            learn_every: 1,
-            found,
-        }
+        Self { known: Vec::new(), last: 0, credit: CREDIT_MAX, untried: 0, learn_in: 1, learn_every: 1 }
     }
 }
 
@@ -80,9 +70,14 @@ impl RecordShapes {
         self.known.clear();
     }
 
-    /// Finds the values of the object whose opening bracket was just read, if its shape is known. On a match, `scanner` moves behind
-    /// the object; otherwise it stays.
-    pub fn find(&mut self, scanner: &mut Scanner<'_>, known: &Knowledge) -> Option<Match<'_>> {
+    /// Finds the values of the object whose opening bracket was just read, if its shape is known, and returns the layout of its line.
+    /// On a match, `scanner` moves behind the object; otherwise it stays.
+    pub fn find(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        known: &Knowledge,
+        values: &mut LineValues,
+    ) -> Option<&LineLayout> {
         if self.known.is_empty() || !scanner.is_utf8() {
             return None;
         }
@@ -95,15 +90,14 @@ impl RecordShapes {
         let others = (0..self.known.len()).filter(|&place| place != expected);
         let fitting = std::iter::once(expected).chain(others).find(|&place| {
             let record_shape = self.known.get(place).map(|known| &known.record_shape);
-            record_shape.is_some_and(|record_shape| record_shape.find(scanner, &known.keys, &mut self.found))
+            record_shape.is_some_and(|record_shape| record_shape.find(scanner, &known.keys, values))
         });
         let Some(place) = fitting else {
             self.credit = self.credit.saturating_sub(self.known.len() as u32);
             return None;
         };
         self.record_hit(place);
-        let record_shape = &self.known.get(self.last)?.record_shape;
-        Some(Match { record_shape, found: &mut self.found })
+        Some(&self.known.get(self.last)?.record_shape.layout)
     }
 
     fn record_hit(&mut self, place: usize) {
@@ -139,18 +133,17 @@ impl RecordShapes {
         }
     }
 
-    /// Learns the shape of the object at `object`, for which the parser wrote a line, unless shapes hardly repeat.
+    /// Learns the shape of the object whose members stand at `object` in `json`, unless shapes hardly repeat. The parser has read the
+    /// object as `element` and a line was written.
     pub fn learn(
         &mut self,
-        object: &Scanner<'_>,
+        object: Range<usize>,
+        json: &[u8],
+        element: &Element,
         known: &mut Knowledge,
         rules: &Rules,
         constants: &Constants,
     ) {
-        // Tags from the record's root are not part of the object.
-        if !rules.tag_paths.is_empty() {
-            return;
-        }
         self.learn_in -= 1;
         if self.learn_in > 0 {
             return;
@@ -160,23 +153,10 @@ impl RecordShapes {
         // Halved when the shape is proven.
         self.learn_every = (self.learn_every * 2).min(LEARN_EVERY_MAX);
         self.learn_in = self.learn_every;
-        if let Some(record_shape) = learn::record_shape(object, known, rules, constants)
+        if let Some(record_shape) = learn::record_shape(object, json, element, known, rules, constants)
             && record_shape.bytes() <= BYTES_MAX
         {
             self.known.push(Known { record_shape, hits: 0, next: 0 });
         }
-    }
-}
-
-/// An object of a known shape, with its values.
-pub struct Match<'s> {
-    record_shape: &'s RecordShape,
-    pub found: &'s mut Found,
-}
-
-impl Match<'_> {
-    /// Appends the line without its time. When it returns none, `out` may end in part of a line.
-    pub fn write(&mut self, setting: &Setting<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> Option<()> {
-        self.record_shape.write(self.found, setting, scratch, out)
     }
 }

@@ -1,4 +1,5 @@
-use crate::{Globs, KeySelector, Mapper, RecordLimits, Rules};
+use crate::decode::Path;
+use crate::{Globs, KeySelector, Mapper, RecordLimits, Rules, TagPath};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::sync::Arc;
@@ -55,25 +56,28 @@ fn matches_from_the_second_record_of_a_shape() {
 
 #[test]
 fn leaves_values_with_one_final_key_to_the_parser() {
-    let both = |topic_tag: &str, tag: &str, record: &str| {
-        let tags = vec![(tag.to_owned(), "static".to_owned())];
-        let rules = Rules {
-            tag_keys: Globs::compile(&["t"]).unwrap(),
-            topic_tag: Some(topic_tag.to_owned()),
-            tags,
-            ..Rules::default()
-        };
+    let f = |record: &str, rules: Rules, line: &str, hits: u32| {
         let mut mapper = mapper(rules);
         (0..2).for_each(|_| drop(map(&mut mapper, record)));
-        map(&mut mapper, record)
+        assert_eq!(map(&mut mapper, record), (line.to_owned(), hits), "{record}");
     };
-    let f = |topic_tag: &str, tag: &str, record: &str, line: &str| {
-        assert_eq!(both(topic_tag, tag, record), (line.to_owned(), 0), "{record}");
+    let own = |text: &str| text.to_owned();
+    let rules = |topic_tag: &str, tag: &str, path: &str| Rules {
+        tag_keys: Globs::compile(&["t"]).unwrap(),
+        tag_paths: vec![TagPath { key: own(path), path: Path::parse(&format!("$.{path}")).unwrap() }],
+        topic_tag: Some(own(topic_tag)),
+        tags: vec![(own(tag), own("static"))],
+        offset_field: Some(own("o")),
+        ..Rules::default()
     };
-    f("k", "k", r#"{"v":1}"#, "topic,k=topic v=1\n");
-    f("t", "u", r#"{"t":"x","v":1}"#, "topic,t=topic,u=static v=1\n");
-    f("k", "u", r#"{"a_b":1,"a":{"b":2}}"#, "topic,k=topic,u=static a_b=2\n");
-    f("k", "u", r#"{"v":1,"v":2}"#, "topic,k=topic,u=static v=2\n");
+    f(r#"{"a_b":1,"a":{"b":2}}"#, rules("k", "u", "r"), "topic,k=topic,u=static a_b=2,o=0i\n", 0);
+    f(r#"{"v":1,"v":2}"#, rules("k", "u", "r"), "topic,k=topic,u=static v=2,o=0i\n", 0);
+    f(r#"{"o":1}"#, rules("k", "u", "r"), "topic,k=topic,u=static o=1\n", 0);
+    f(r#"{"t":"x","v":1}"#, rules("k", "u", "t"), "topic,k=topic,t=x,u=static v=1,o=0i\n", 0);
+    // Tags from Kafka and static tags have a fixed precedence.
+    f(r#"{"v":1}"#, rules("k", "k", "r"), "topic,k=topic v=1,o=0i\n", 2);
+    f(r#"{"t":"x","v":1}"#, rules("t", "u", "r"), "topic,t=topic,u=static v=1,o=0i\n", 2);
+    f(r#"{"r":"x","v":1}"#, rules("k", "r", "r"), "topic,k=topic,r=x v=1,o=0i\n", 2);
 }
 
 #[test]

@@ -1,99 +1,109 @@
-//! Writes values of a record, and of Kafka's metadata, into a line.
+//! Scalars of a record: their places in its bytes, and how their values are written.
 
-use super::constants::{Constants, KafkaTag};
-use super::element::{Kind, Scalar};
-use super::rejection::Rejection;
-use crate::decode::{Number, push_lossy};
-use base::record::Record;
+use crate::decode::{Number, Text, Token};
 use line_protocol::encode;
 use std::io::Write as _;
 
-/// Appends the measurement: `name`, which points into `record`, or the configured one. Returns whether something was left out.
-pub fn push_measurement(
-    name: Option<Scalar>,
-    record: &[u8],
-    constants: &Constants,
-    scratch: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> Result<bool, Rejection> {
-    let start = out.len();
-    let trimmed = name.is_some_and(|name| encode::push_measurement(name.decode(record, scratch), out));
-    if out.len() == start {
-        out.extend_from_slice(&constants.measurement);
-    }
-    match out.get(start) {
-        Some(b'#') => {
-            let name = String::from_utf8_lossy(out.get(start..).unwrap_or_default());
-            Err(Rejection::Comment(name.chars().take(100).collect()))
-        }
-        Some(_) => Ok(trimmed),
-        None => Err(Rejection::MeasurementMissing),
-    }
+/// A scalar value, as a range of the record's bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalar {
+    pub kind: Kind,
+    start: u32,
+    end: u32,
 }
 
-/// Appends a tag's value. Returns whether something was left out.
-pub fn push_tag(scalar: Scalar, record: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
-    match scalar.kind {
-        Kind::Number | Kind::Integer => {
-            push_shortest(scalar.raw(record), out);
-            false
-        }
-        _ => encode::push_key(scalar.decode(record, scratch), out),
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    True,
+    False,
+    Number,
+    /// A number written with the suffix `i`.
+    Integer,
+    /// Text in UTF-8 without escapes.
+    Plain,
+    Escaped,
 }
 
-/// The text of a tag from Kafka; none where the record lacks it, or for the partition.
-pub fn kafka_text<'v>(tag: &'v KafkaTag, record: &'v Record<'_>) -> Option<&'v [u8]> {
-    match tag {
-        KafkaTag::Topic(written) => Some(written),
-        KafkaTag::Key => record.key,
-        KafkaTag::Partition => None,
-        // The last of several headers with one name counts, as in Telegraf.
-        KafkaTag::Header(name) => {
-            record.headers.iter().rev().find(|(header, _)| header == name).map(|&(_, value)| value)
+impl Scalar {
+    /// The scalar `token`, which ends at `end`; none for null, objects and arrays.
+    pub fn of(token: Token<'_>, end: usize) -> Option<Self> {
+        let (kind, length, quote) = match token {
+            Token::True => (Kind::True, 4, 0),
+            Token::False => (Kind::False, 5, 0),
+            Token::Number(number) => (Kind::Number, number.text().len(), 0),
+            Token::Text(text) if text.is_plain() => (Kind::Plain, text.raw().len(), 1),
+            Token::Text(text) => (Kind::Escaped, text.raw().len(), 1),
+            Token::Null | Token::Object | Token::Array => return None,
+        };
+        let end = end - quote;
+        // Records and their JSON text are smaller than 4 GB.
+        Some(Self { kind, start: (end - length) as u32, end: end as u32 })
+    }
+
+    /// The number that a string holds, if it holds one.
+    pub fn unquoted(self, text: Text<'_>) -> Option<(Self, Number<'_>)> {
+        let number = Number::whole(text.raw())?;
+        let before = text.raw().len() - text.raw().trim_ascii_start().len();
+        let start = self.start + before as u32;
+        Some((Self { kind: Kind::Number, start, end: start + number.text().len() as u32 }, number))
+    }
+
+    pub fn with_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    pub fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    /// The bytes of the value in its record.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a fact of our own code: a value must not become empty silently"
+    )]
+    pub fn raw<'a>(&self, record: &'a [u8]) -> &'a [u8] {
+        &record[self.start as usize..self.end as usize]
+    }
+
+    /// The decoded value. `scratch` is used where the value has escapes.
+    pub fn decode<'s>(&self, record: &'s [u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {
+        Text::new(self.raw(record), self.kind != Kind::Escaped).decode(scratch)
+    }
+
+    pub fn is_empty_text(&self) -> bool {
+        self.is_text() && self.start == self.end
+    }
+
+    pub fn is_text(&self) -> bool {
+        matches!(self.kind, Kind::Plain | Kind::Escaped)
+    }
+
+    /// Appends the value of a tag. Returns whether something was left out.
+    pub fn push_tag(self, record: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+        match self.kind {
+            Kind::Number | Kind::Integer => {
+                push_shortest(self.raw(record), out);
+                false
+            }
+            _ => encode::push_key(self.decode(record, scratch), out),
         }
     }
-}
 
-/// Appends the value of a tag that comes from Kafka. Returns whether something was left out.
-pub fn push_kafka_tag(tag: &KafkaTag, record: &Record<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
-    match tag {
-        KafkaTag::Topic(written) => {
-            out.extend_from_slice(written);
-            false
-        }
-        KafkaTag::Partition => {
-            out.extend_from_slice(itoa::Buffer::new().format(record.partition).as_bytes());
-            false
-        }
-        KafkaTag::Key | KafkaTag::Header(_) => {
-            scratch.clear();
-            // InfluxDB has no empty tags.
-            push_lossy(kafka_text(tag, record).unwrap_or_default(), scratch);
-            encode::push_key(scratch, out)
+    /// Appends the value of a field.
+    #[inline]
+    pub fn push_field(self, record: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+        match self.kind {
+            Kind::True => out.extend_from_slice(b"true"),
+            Kind::False => out.extend_from_slice(b"false"),
+            Kind::Number => out.extend_from_slice(self.raw(record)),
+            Kind::Integer => {
+                out.extend_from_slice(self.raw(record));
+                out.push(b'i');
+            }
+            Kind::Plain | Kind::Escaped => encode::push_string(self.decode(record, scratch), out),
         }
     }
-}
-
-/// Appends a field's value.
-#[inline]
-pub fn push_field(scalar: Scalar, record: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
-    match scalar.kind {
-        Kind::True => out.extend_from_slice(b"true"),
-        Kind::False => out.extend_from_slice(b"false"),
-        Kind::Number => out.extend_from_slice(scalar.raw(record)),
-        Kind::Integer => {
-            out.extend_from_slice(scalar.raw(record));
-            out.push(b'i');
-        }
-        Kind::Plain | Kind::Escaped => encode::push_string(scalar.decode(record, scratch), out),
-    }
-}
-
-/// Appends the record's offset as a field's value.
-pub fn push_offset(record: &Record<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(record.offset).as_bytes());
-    out.push(b'i');
 }
 
 /// Appends a number in its shortest decimal form, so that equal numbers are equal tags.

@@ -66,12 +66,8 @@ impl Prefix {
         Self { all: bytes.into(), start: window(bytes) }
     }
 
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    pub fn push_to(&self, out: &mut Pieces) {
-        out.push(&self.all);
+    pub fn bytes(&self) -> &[u8] {
+        &self.all
     }
 
     /// Appends the prefix and the first `length` of `bytes`.
@@ -97,7 +93,7 @@ impl Prefix {
     #[inline(never)]
     #[expect(clippy::indexing_slicing, reason = "a broken invariant must not turn a value into an empty one")]
     fn push_long_with(&self, bytes: &[u8], length: usize, out: &mut Pieces) {
-        self.push_to(out);
+        out.push(&self.all);
         out.push(&bytes[..length]);
     }
 }
@@ -170,7 +166,7 @@ mod tests {
                 for _ in 0..3 {
                     prefix.push_with(&bytes, length, &mut out);
                     prefix.push_with(&bytes[..length], length, &mut out);
-                    prefix.push_to(&mut out);
+                    out.push(prefix.bytes());
                 }
                 let one = [&bytes[..before], &bytes[..length]].concat();
                 assert_eq!(out.written(), [&*one, &one, &bytes[..before]].concat().repeat(3));
