@@ -255,7 +255,7 @@ pub enum Drop {
     Backslash,
     /// Bytes that are not UTF-8, written as U+FFFD.
     NotUtf8,
-    /// Binary data or an extension of a binary format.
+    /// Binary data, or a type of a binary format that no field can have, such as an integer of more than 64 bits.
     Binary,
     /// NaN or infinity in a binary format.
     NotFinite,
@@ -313,7 +313,7 @@ impl Drop {
             }
             Self::NotUtf8 => "bytes that are not UTF-8 are written as U+FFFD: let the producer send UTF-8",
             Self::Binary => {
-                "binary data and extensions other than timestamps are dropped: let the producer send text or numbers"
+                "binary data and types other than text, numbers and timestamps are dropped: let the producer send text or numbers"
             }
             Self::NotFinite => "InfluxDB stores neither NaN nor infinity, so this point lacks the field",
         }

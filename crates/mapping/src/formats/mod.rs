@@ -2,12 +2,14 @@
 //!
 //! A new format is a file beside this one and an entry in [`Format`]; rules, record shapes, `init` and `map` need no change.
 
+mod input;
+mod json_text;
 mod msgpack;
 
-use super::element::Drops;
-use super::rejection::{Drop, Rejection};
+use super::rejection::Rejection;
+use input::Input;
+pub(crate) use json_text::JsonText;
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// How a record's value is laid out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,8 +37,8 @@ struct Description {
     transcode: Option<Transcode>,
 }
 
-/// Appends the JSON text of the value that begins at a position, on a single line, and returns the position after the value.
-type Transcode = fn(bytes: &[u8], at: usize, text: &mut JsonText) -> Result<usize, Rejection>;
+/// Appends the JSON text of the next value, on a single line.
+type Transcode = fn(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection>;
 
 const JSON: Description =
     Description { name: "json", title: "JSON", has_lines: false, has_timestamps: false, transcode: None };
@@ -90,24 +92,34 @@ impl Format {
         self.description().transcode.is_some()
     }
 
-    /// The binary format of a record that begins with an object or an array.
+    /// The binary format in which a record is an object, an array of objects, or several of them.
     #[must_use]
     pub fn of_binary(record: &[u8]) -> Option<Self> {
-        let is_container = |format: &Self| {
-            let text = format.to_json(record).unwrap_or_default();
-            matches!(text.first(), Some(b'{' | b'['))
-        };
-        Self::ALL.into_iter().filter(|format| format.is_binary()).find(is_container)
+        Self::ALL.into_iter().find(|format| !record.is_empty() && format.objects_end(record) == record.len())
     }
 
-    /// The binary format of a file, by its first record.
+    /// The binary format of a file: the one that reads most of its bytes as objects. A shorter beginning of another format can read
+    /// as objects by chance.
     #[must_use]
     pub fn of_binary_file(bytes: &[u8]) -> Option<Self> {
-        let first = |format: &Self| {
-            let record = format.first_value(bytes).and_then(|length| bytes.get(..length));
-            record.and_then(Self::of_binary) == Some(*format)
-        };
-        Self::ALL.into_iter().find(first)
+        let ends = Self::ALL.into_iter().map(|format| (format.objects_end(bytes), format));
+        let longest = ends.rev().max_by_key(|(end, _)| *end);
+        longest.filter(|(end, _)| *end > 0).map(|(_, format)| format)
+    }
+
+    /// End of the objects and arrays of objects with which bytes in a binary format begin; 0 if there are none.
+    fn objects_end(self, bytes: &[u8]) -> usize {
+        let Some(transcode) = self.description().transcode else { return 0 };
+        let (mut input, mut text, mut end) = (Input::new(bytes, self.title()), JsonText::default(), 0);
+        while !input.is_at_end() {
+            text.clear();
+            let is_read = transcode(&mut input, &mut text).is_ok();
+            if !is_read || !(text.bytes.starts_with(b"{") || text.bytes.starts_with(b"[{")) {
+                break;
+            }
+            end = input.position();
+        }
+        end
     }
 
     /// The JSON text of a record's value, without a mapper's reused buffer.
@@ -127,25 +139,22 @@ impl Format {
     #[must_use]
     pub fn first_value(self, bytes: &[u8]) -> Option<usize> {
         let transcode = self.description().transcode?;
-        transcode(bytes, 0, &mut JsonText::default()).ok()
+        let mut input = self.input(bytes).ok()?;
+        transcode(&mut input, &mut JsonText::default()).ok()?;
+        Some(input.position())
     }
-}
 
-/// Memory that the text keeps from record to record; a larger record's text is freed after it.
-const KEPT_BYTES_MAX: usize = 256 << 10;
-
-/// JSON text that a format makes of a record's value. A mapper reuses its memory from record to record.
-#[derive(Debug, Default)]
-pub(crate) struct JsonText {
-    pub bytes: Vec<u8>,
-    /// Positions of numbers that are timestamps, in nanoseconds since 1970, ascending.
-    pub timestamps: Vec<usize>,
-    /// Number of values that JSON can't hold.
-    pub drops: Drops,
-    /// The first of these values, each with the position of its flattened key in `dropped_keys`. Bounded, since a record can have
-    /// any number of such values under long keys.
-    pub dropped: Vec<(Drop, Range<usize>)>,
-    pub dropped_keys: Vec<u8>,
+    /// The input of a binary format.
+    fn input(self, bytes: &[u8]) -> Result<Input<'_>, Rejection> {
+        let input = Input::new(bytes, self.title());
+        // In a binary format these bytes begin a number or a huge text, which is never a point.
+        match input.peek() {
+            Some(b'{' | b'[') => {
+                Err(input.unreadable("it begins like JSON, which `format = \"json\"` reads,", 0))
+            }
+            _ => Ok(input),
+        }
+    }
 }
 
 impl JsonText {
@@ -153,11 +162,11 @@ impl JsonText {
     pub fn read(&mut self, format: Format, value: &[u8]) -> Result<(), Rejection> {
         self.clear();
         let Some(transcode) = format.description().transcode else { return Ok(()) };
-        let mut at = 0;
-        while at < value.len() {
-            let end = transcode(value, at, self)?;
-            assert!(end > at, "a value has at least one byte");
-            at = end;
+        let mut input = format.input(value)?;
+        while !input.is_at_end() {
+            let start = input.position();
+            transcode(&mut input, self)?;
+            assert!(input.position() > start, "a value has at least one byte");
             self.bytes.push(b'\n');
         }
         // Scalars have 32-bit positions.
@@ -165,16 +174,5 @@ impl JsonText {
             return Err(Rejection::TooLarge { bytes: self.bytes.len(), bytes_max: u32::MAX as usize });
         }
         Ok(())
-    }
-
-    fn clear(&mut self) {
-        if self.bytes.capacity() > KEPT_BYTES_MAX {
-            *self = Self::default();
-        }
-        self.bytes.clear();
-        self.timestamps.clear();
-        self.drops = Drops::default();
-        self.dropped.clear();
-        self.dropped_keys.clear();
     }
 }

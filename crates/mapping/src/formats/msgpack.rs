@@ -7,78 +7,51 @@
 //!
 //! Lengths that a record claims reserve no memory: each claimed element needs a byte that is there.
 
-use super::JsonText;
-use crate::FIRST_DROPS_MAX;
-use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
+use super::input::Input;
+use super::json_text::{JsonText, Place, Step, check_depth};
 use crate::rejection::{Drop, Rejection};
-use line_protocol::runs;
-use std::io::Write as _;
 
-/// Appends the JSON text of the value that begins at `at`, and returns the position after the value.
-pub(super) fn transcode(bytes: &[u8], at: usize, text: &mut JsonText) -> Result<usize, Rejection> {
-    let mut decoder = Decoder { bytes, at, text };
-    // As MessagePack these are the numbers 123 and 91, which are never points.
-    if matches!(bytes.get(at), Some(b'{' | b'[')) {
-        return Err(unreadable("it begins like JSON, which `format = \"json\"` reads,", at));
-    }
-    decoder.value(None, 0)?;
-    Ok(decoder.at)
+/// Appends the JSON text of the next value.
+pub(super) fn transcode(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection> {
+    Decoder { input, text }.value(None, 0)
 }
 
-/// Bytes of each key that the report of a dropped value shows.
-const KEY_SHOWN_MAX: usize = 64;
-
-struct Decoder<'a, 't> {
-    bytes: &'a [u8],
-    at: usize,
+struct Decoder<'a, 'i, 't> {
+    input: &'i mut Input<'a>,
     text: &'t mut JsonText,
 }
 
-/// A key or an index on the way to a value, for the names of dropped values.
-#[derive(Clone, Copy)]
-struct Step<'s> {
-    parent: Option<&'s Step<'s>>,
-    place: Place,
-}
-
-#[derive(Clone, Copy)]
-enum Place {
-    /// Where the key stands in the JSON text, without quotes.
-    Key(usize, usize),
-    Index(u32),
-}
-
-impl<'a> Decoder<'a, '_> {
+impl Decoder<'_, '_, '_> {
     fn value(&mut self, step: Option<&Step<'_>>, depth: usize) -> Result<(), Rejection> {
-        let start = self.at;
-        match self.byte()? {
-            positive @ 0..=0x7F => self.integer(positive),
+        let start = self.input.position();
+        match self.input.byte()? {
+            positive @ 0..=0x7F => self.text.push_integer(positive),
             size @ 0x80..=0x8F => return self.map(u32::from(size & 0x0F), step, depth, start),
             size @ 0x90..=0x9F => return self.array(u32::from(size & 0x0F), step, depth, start),
             size @ 0xA0..=0xBF => return self.string(u32::from(size & 0x1F)),
-            0xC0 => self.push(b"null"),
-            0xC1 => return Err(unreadable("the byte 0xc1, which begins no value,", start)),
-            0xC2 => self.push(b"false"),
-            0xC3 => self.push(b"true"),
+            0xC0 => self.text.push(b"null"),
+            0xC1 => return Err(self.input.unreadable("the byte 0xc1, which begins no value,", start)),
+            0xC2 => self.text.push(b"false"),
+            0xC3 => self.text.push(b"true"),
             width @ 0xC4..=0xC6 => {
                 let size = self.size(width - 0xC4)?;
-                self.take(size)?;
-                self.drop(Drop::Binary, step);
+                self.input.take(size.into())?;
+                self.text.drop(Drop::Binary, step);
             }
             width @ 0xC7..=0xC9 => {
                 let size = self.size(width - 0xC7)?;
                 return self.extension(size, step, start);
             }
-            0xCA => self.float(f32::from_be_bytes, step)?,
-            0xCB => self.float(f64::from_be_bytes, step)?,
-            0xCC => self.integer_of(u8::from_be_bytes)?,
-            0xCD => self.integer_of(u16::from_be_bytes)?,
-            0xCE => self.integer_of(u32::from_be_bytes)?,
-            0xCF => self.integer_of(u64::from_be_bytes)?,
-            0xD0 => self.integer_of(i8::from_be_bytes)?,
-            0xD1 => self.integer_of(i16::from_be_bytes)?,
-            0xD2 => self.integer_of(i32::from_be_bytes)?,
-            0xD3 => self.integer_of(i64::from_be_bytes)?,
+            0xCA => self.text.push_float(f32::from_be_bytes(self.input.array_of()?), step),
+            0xCB => self.text.push_float(f64::from_be_bytes(self.input.array_of()?), step),
+            0xCC => self.text.push_integer(self.input.byte()?),
+            0xCD => self.text.push_integer(u16::from_be_bytes(self.input.array_of()?)),
+            0xCE => self.text.push_integer(u32::from_be_bytes(self.input.array_of()?)),
+            0xCF => self.text.push_integer(u64::from_be_bytes(self.input.array_of()?)),
+            0xD0 => self.text.push_integer(i8::from_be_bytes(self.input.array_of()?)),
+            0xD1 => self.text.push_integer(i16::from_be_bytes(self.input.array_of()?)),
+            0xD2 => self.text.push_integer(i32::from_be_bytes(self.input.array_of()?)),
+            0xD3 => self.text.push_integer(i64::from_be_bytes(self.input.array_of()?)),
             width @ 0xD4..=0xD8 => return self.extension(1 << (width - 0xD4), step, start),
             width @ 0xD9..=0xDB => {
                 let size = self.size(width - 0xD9)?;
@@ -92,7 +65,7 @@ impl<'a> Decoder<'a, '_> {
                 let size = self.size(width - 0xDE + 1)?;
                 return self.map(size, step, depth, start);
             }
-            negative @ 0xE0..=0xFF => self.integer(negative.cast_signed()),
+            negative @ 0xE0..=0xFF => self.text.push_integer(negative.cast_signed()),
         }
         Ok(())
     }
@@ -105,16 +78,16 @@ impl<'a> Decoder<'a, '_> {
         start: usize,
     ) -> Result<(), Rejection> {
         check_depth(depth, start)?;
-        self.push(b"{");
+        self.text.push(b"{");
         for member in 0..size {
-            self.push(if member == 0 { b"" } else { b"," });
+            self.text.push(if member == 0 { b"" } else { b"," });
             let key = self.text.bytes.len() + 1;
             self.key()?;
             let place = Place::Key(key, self.text.bytes.len() - 1);
-            self.push(b":");
+            self.text.push(b":");
             self.value(Some(&Step { parent, place }), depth + 1)?;
         }
-        self.push(b"}");
+        self.text.push(b"}");
         Ok(())
     }
 
@@ -126,57 +99,46 @@ impl<'a> Decoder<'a, '_> {
         start: usize,
     ) -> Result<(), Rejection> {
         check_depth(depth, start)?;
-        self.push(b"[");
+        self.text.push(b"[");
         for index in 0..size {
-            self.push(if index == 0 { b"" } else { b"," });
-            self.value(Some(&Step { parent, place: Place::Index(index) }), depth + 1)?;
+            self.text.push(if index == 0 { b"" } else { b"," });
+            self.value(Some(&Step { parent, place: Place::Index(index.into()) }), depth + 1)?;
         }
-        self.push(b"]");
+        self.text.push(b"]");
         Ok(())
     }
 
     fn key(&mut self) -> Result<(), Rejection> {
-        let start = self.at;
-        match self.byte()? {
-            size @ 0xA0..=0xBF => self.string(u32::from(size & 0x1F)),
-            width @ (0xC4..=0xC6 | 0xD9..=0xDB) => {
-                let size = self.size(if width < 0xD9 { width - 0xC4 } else { width - 0xD9 })?;
+        let start = self.input.position();
+        match self.input.peek().unwrap_or_default() {
+            0xA0..=0xBF | 0xD9..=0xDB => self.value(None, 0),
+            width @ 0xC4..=0xC6 => {
+                self.input.byte()?;
+                let size = self.size(width - 0xC4)?;
                 self.string(size)
             }
             0..=0x7F | 0xCC..=0xD3 | 0xE0..=0xFF => {
-                self.at = start;
-                self.push(b"\"");
+                self.text.push(b"\"");
                 self.value(None, 0)?;
-                self.push(b"\"");
+                self.text.push(b"\"");
                 Ok(())
             }
-            _ => Err(unreadable("a key that is neither text nor an integer", start)),
+            _ => Err(self.input.unreadable("a key that is neither text nor an integer", start)),
         }
     }
 
-    /// Text with JSON's escapes. Bytes that are not UTF-8 stay, as in JSON records; the mapper reports them.
     fn string(&mut self, size: u32) -> Result<(), Rejection> {
-        let mut rest = self.take(size)?;
-        self.push(b"\"");
-        loop {
-            let (plain, escaped) = rest.split_at_checked(runs::plain(rest)).unwrap_or((rest, b""));
-            self.push(plain);
-            let Some((byte, behind)) = escaped.split_first() else { break };
-            match byte {
-                b'"' | b'\\' => self.push(&[b'\\', *byte]),
-                // A vector takes any number of bytes.
-                control => write!(self.text.bytes, "\\u{control:04x}").unwrap_or_default(),
-            }
-            rest = behind;
-        }
-        self.push(b"\"");
+        let text = self.input.take(size.into())?;
+        self.text.push(b"\"");
+        self.text.push_escaped(text);
+        self.text.push(b"\"");
         Ok(())
     }
 
     fn extension(&mut self, size: u32, step: Option<&Step<'_>>, start: usize) -> Result<(), Rejection> {
         const TIMESTAMP: u8 = 0xFF;
-        let kind = self.byte()?;
-        let data = self.take(size)?;
+        let kind = self.input.byte()?;
+        let data = self.input.take(size.into())?;
         let (seconds, nanoseconds) = match (kind, size) {
             (TIMESTAMP, 4) => (i64::from(u32::from_be_bytes(part(data, 0))), 0),
             (TIMESTAMP, 8) => {
@@ -187,108 +149,24 @@ impl<'a> Decoder<'a, '_> {
                 (i64::from_be_bytes(part(data, 4)), u64::from(u32::from_be_bytes(part(data, 0))))
             }
             _ => {
-                self.drop(Drop::Binary, step);
+                self.text.drop(Drop::Binary, step);
                 return Ok(());
             }
         };
         if nanoseconds >= 1_000_000_000 {
-            return Err(unreadable("a timestamp with more than 999999999 nanoseconds", start));
+            return Err(self.input.unreadable("a timestamp with more than 999999999 nanoseconds", start));
         }
-        self.text.timestamps.push(self.text.bytes.len());
-        self.integer(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds));
+        self.text.push_timestamp(i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds));
         Ok(())
-    }
-
-    fn integer(&mut self, value: impl itoa::Integer) {
-        self.push(itoa::Buffer::new().format(value).as_bytes());
-    }
-
-    fn integer_of<const N: usize, I: itoa::Integer>(
-        &mut self,
-        from: impl Fn([u8; N]) -> I,
-    ) -> Result<(), Rejection> {
-        let value = from(self.array_of()?);
-        self.integer(value);
-        Ok(())
-    }
-
-    /// The shortest text that reads back as the same number, in the number's own precision: a 32-bit 0.1 is 0.1.
-    fn float<const N: usize, F: zmij::Float + Into<f64>>(
-        &mut self,
-        from: impl Fn([u8; N]) -> F,
-        step: Option<&Step<'_>>,
-    ) -> Result<(), Rejection> {
-        let value = from(self.array_of()?);
-        if value.into().is_finite() {
-            self.push(zmij::Buffer::new().format_finite(value).as_bytes());
-        } else {
-            self.drop(Drop::NotFinite, step);
-        }
-        Ok(())
-    }
-
-    /// Writes null instead of a value, and keeps the flattened key for the report.
-    fn drop(&mut self, drop: Drop, step: Option<&Step<'_>>) {
-        self.push(b"null");
-        self.text.drops.add(drop);
-        if self.text.dropped.len() >= FIRST_DROPS_MAX {
-            return;
-        }
-        let start = self.text.dropped_keys.len();
-        self.push_key(step);
-        self.text.dropped.push((drop, start..self.text.dropped_keys.len()));
-    }
-
-    fn push_key(&mut self, step: Option<&Step<'_>>) {
-        let Some(step) = step else { return };
-        self.push_key(step.parent);
-        let JsonText { bytes, dropped_keys: keys, .. } = &mut *self.text;
-        if step.parent.is_some() {
-            keys.push(b'_');
-        }
-        match step.place {
-            Place::Key(start, end) => {
-                let shown = bytes.get(start..end.min(start + KEY_SHOWN_MAX));
-                keys.extend_from_slice(shown.unwrap_or_default());
-            }
-            Place::Index(index) => keys.extend_from_slice(itoa::Buffer::new().format(index).as_bytes()),
-        }
     }
 
     /// A length of 1, 2 or 4 bytes, for a width of 0, 1 or 2.
     fn size(&mut self, width: u8) -> Result<u32, Rejection> {
         Ok(match width {
-            0 => u32::from(self.byte()?),
-            1 => u32::from(u16::from_be_bytes(self.array_of()?)),
-            _ => u32::from_be_bytes(self.array_of()?),
+            0 => u32::from(self.input.byte()?),
+            1 => u32::from(u16::from_be_bytes(self.input.array_of()?)),
+            _ => u32::from_be_bytes(self.input.array_of()?),
         })
-    }
-
-    fn byte(&mut self) -> Result<u8, Rejection> {
-        let [byte] = self.array_of()?;
-        Ok(byte)
-    }
-
-    fn array_of<const N: usize>(&mut self) -> Result<[u8; N], Rejection> {
-        let bytes = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
-        let bytes = *bytes.ok_or_else(|| self.cut_off())?;
-        self.at += N;
-        Ok(bytes)
-    }
-
-    fn take(&mut self, size: u32) -> Result<&'a [u8], Rejection> {
-        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..size as usize));
-        let taken = taken.ok_or_else(|| self.cut_off())?;
-        self.at += taken.len();
-        Ok(taken)
-    }
-
-    fn push(&mut self, text: &[u8]) {
-        self.text.bytes.extend_from_slice(text);
-    }
-
-    fn cut_off(&self) -> Rejection {
-        unreadable("the value is cut off", self.bytes.len())
     }
 }
 
@@ -300,19 +178,10 @@ fn part<const N: usize>(data: &[u8], at: usize) -> [u8; N] {
     part
 }
 
-fn check_depth(depth: usize, at: usize) -> Result<(), Rejection> {
-    if depth < DEPTH_MAX { Ok(()) } else { Err(SyntaxError { at, why: Syntax::Depth }.into()) }
-}
-
-#[cold]
-fn unreadable(why: &'static str, at: usize) -> Rejection {
-    Rejection::Unreadable { format: super::MSGPACK.title, why, at }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Format, KeySelector, Mapper, RecordLimits, Rules, TimeFormat, TimeRule};
+    use crate::{FIRST_DROPS_MAX, Format, KeySelector, Mapper, RecordLimits, Rules, TimeFormat, TimeRule};
     use base::record::{Record, RecordTime};
     use line_protocol::LineBuffer;
     use std::sync::Arc;

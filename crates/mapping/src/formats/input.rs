@@ -1,0 +1,60 @@
+//! The bytes of a record in a binary format.
+
+use crate::rejection::Rejection;
+
+/// Reads the bytes of a record from front to back. Nothing here reserves memory for a length that a record claims.
+pub(super) struct Input<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Name of the format in messages.
+    title: &'static str,
+}
+
+impl<'a> Input<'a> {
+    pub fn new(bytes: &'a [u8], title: &'static str) -> Self {
+        Self { bytes, at: 0, title }
+    }
+
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    /// The next byte, which stays unread.
+    pub fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    pub fn byte(&mut self) -> Result<u8, Rejection> {
+        let [byte] = self.array_of()?;
+        Ok(byte)
+    }
+
+    pub fn array_of<const N: usize>(&mut self) -> Result<[u8; N], Rejection> {
+        let bytes = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk);
+        let bytes = *bytes.ok_or_else(|| self.cut_off())?;
+        self.at += N;
+        Ok(bytes)
+    }
+
+    pub fn take(&mut self, size: u64) -> Result<&'a [u8], Rejection> {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..size));
+        let taken = taken.ok_or_else(|| self.cut_off())?;
+        self.at += taken.len();
+        Ok(taken)
+    }
+
+    #[cold]
+    pub fn unreadable(&self, why: &'static str, at: usize) -> Rejection {
+        Rejection::Unreadable { format: self.title, why, at }
+    }
+
+    #[cold]
+    fn cut_off(&self) -> Rejection {
+        self.unreadable("the value is cut off", self.bytes.len())
+    }
+}
