@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use testkit::receiver::{Faults, Options, Receiver, Reply, WriteRequest};
+use testkit::receiver::{Faults, Options, Product, Receiver, Reply, WriteRequest};
 use testkit::{EmbeddedKafka, NewRecord};
 use tokio::runtime::{Builder, Runtime};
 
@@ -54,6 +54,7 @@ fn receiver() -> Result<(Receiver, Runtime, mpsc::Receiver<String>), DiffError> 
     };
     let faults: Faults = Box::new(take);
     let options = Options {
+        product: Product::default(),
         credential: Credential::None,
         destinations: None,
         keep_points: false,

@@ -51,6 +51,7 @@ fn connection(influx: &Influx, credential: Credential) -> Connection {
         urls: vec![influx.url().parse().unwrap()],
         api: Api::V2,
         credential,
+        no_sync: false,
         create_database: false,
         compression: Compression::None,
         timeout: Duration::from_secs(30),
@@ -110,8 +111,9 @@ fn measure(server: &str, influx: &Influx, connection: &Connection, database: imp
         let name = format!("{server}, {share} of {LINES} lines refused, {flaw:?}");
         let requests = delivered.requests.total();
         measured(&name, format!("{requests} requests, {elapsed:?}, {} bytes", delivered.bytes_sent));
-        let (Destination::Bucket { bucket: database, .. } | Destination::Database { database, .. }) =
-            &destination;
+        let (Destination::Bucket { bucket: database, .. }
+        | Destination::Database { database, .. }
+        | Destination::Database3 { database }) = &destination;
         check(&name, influx, database, &delivered, refused);
         let cause_count = match flaw {
             Flaw::Conflict { fields } => fields.min(refused),

@@ -10,6 +10,8 @@ pub enum Api {
     V1,
     /// `/api/v2/write`.
     V2,
+    /// `/api/v3/write_lp` of InfluxDB 3.
+    V3,
 }
 
 /// A login for InfluxDB.
@@ -37,8 +39,18 @@ impl Credential {
 /// Where the lines of a mapping are written. Each destination has its own batches.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Destination {
-    Bucket { org: String, bucket: String },
-    Database { database: String, retention_policy: Option<String> },
+    Bucket {
+        org: String,
+        bucket: String,
+    },
+    Database {
+        database: String,
+        retention_policy: Option<String>,
+    },
+    /// A database of InfluxDB 3, which has no retention policies.
+    Database3 {
+        database: String,
+    },
 }
 
 impl Destination {
@@ -48,6 +60,7 @@ impl Destination {
         match self {
             Self::Bucket { .. } => Api::V2,
             Self::Database { .. } => Api::V1,
+            Self::Database3 { .. } => Api::V3,
         }
     }
 }
@@ -56,7 +69,9 @@ impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bucket { org, bucket } => write!(f, "bucket {bucket:?} of org {org:?}"),
-            Self::Database { database, retention_policy: None } => write!(f, "database {database:?}"),
+            Self::Database { database, retention_policy: None } | Self::Database3 { database } => {
+                write!(f, "database {database:?}")
+            }
             Self::Database { database, retention_policy: Some(policy) } => {
                 write!(f, "database {database:?}, retention policy {policy:?}")
             }

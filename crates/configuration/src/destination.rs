@@ -36,7 +36,7 @@ pub fn resolve(
     }
     let (key, default) = match api {
         Api::V2 => ("bucket", &defaults.bucket),
-        Api::V1 => ("database", &defaults.database),
+        Api::V1 | Api::V3 => ("database", &defaults.database),
     };
     // If no mapping has a destination of its own, the error is reported once, for [influx].
     if default.is_none() && !own_destinations.iter().any(|own| own.section.has(key)) {
@@ -61,13 +61,15 @@ fn destination_of(
     defaults: &Defaults,
 ) -> Option<Destination> {
     let pick = |own: Option<&String>, default: &Option<String>| own.or(default.as_ref()).cloned();
+    let database = || pick(own.and_then(|own| own.database.as_ref()), &defaults.database);
     Some(match api {
+        Api::V3 => Destination::Database3 { database: database()? },
         Api::V2 => Destination::Bucket {
             org: defaults.org.clone()?,
             bucket: pick(own.and_then(|own| own.bucket.as_ref()), &defaults.bucket)?,
         },
         Api::V1 => Destination::Database {
-            database: pick(own.and_then(|own| own.database.as_ref()), &defaults.database)?,
+            database: database()?,
             // An empty policy selects the server's default where [influx] names another policy.
             retention_policy: pick(
                 own.and_then(|own| own.retention_policy.as_ref()),

@@ -8,17 +8,29 @@ use super::urls;
 use base::{Api, Credential};
 use influx::{Connection, Tls};
 
-/// Keys of one API only, with the name of their counterpart in the other.
-const V1_ONLY: [(&str, &str); 5] = [
-    ("database", "v2 writes into a `bucket`"),
-    ("retention_policy", "v2 writes into a `bucket`, which has its own"),
-    ("username", "v2 logs in with a `token`"),
-    ("password", "v2 logs in with a `token`"),
-    ("create_database", "buckets are made with `influx bucket create`"),
+/// Keys that an API does not have: the APIs that have the key, and the reason.
+type MissingKeys = &'static [(&'static str, &'static str, &'static str)];
+
+const NOT_IN_V2: MissingKeys = &[
+    ("database", "\"v1\" or \"v3\"", "v2 writes into a `bucket`"),
+    ("retention_policy", "\"v1\"", "v2 writes into a `bucket`, which has its own"),
+    ("username", "\"v1\"", "v2 logs in with a `token`"),
+    ("password", "\"v1\"", "v2 logs in with a `token`"),
+    ("create_database", "\"v1\"", "buckets are made with `influx bucket create`"),
+    ("no_sync", "\"v3\"", "v2 answers when lines are on the server's disk"),
 ];
-const V2_ONLY: [(&str, &str); 2] = [
-    ("org", "v1 has no organizations"),
-    ("bucket", "v1 writes into a `database`; that of an InfluxDB 2 is the one of its DBRP mapping"),
+const NOT_IN_V1: MissingKeys = &[
+    ("org", "\"v2\"", "v1 has no organizations"),
+    ("bucket", "\"v2\"", "v1 writes into a `database`; that of an InfluxDB 2 is the one of its DBRP mapping"),
+    ("no_sync", "\"v3\"", "v1 answers when lines are on the server's disk"),
+];
+const NOT_IN_V3: MissingKeys = &[
+    ("org", "\"v2\"", "v3 has no organizations"),
+    ("bucket", "\"v2\"", "v3 writes into a `database`"),
+    ("retention_policy", "\"v1\"", "a database of InfluxDB 3 has one retention period"),
+    ("username", "\"v1\"", "v3 logs in with a `token`"),
+    ("password", "\"v1\"", "v3 logs in with a `token`"),
+    ("create_database", "\"v1\"", "InfluxDB 3 creates a missing database at the first write"),
 ];
 
 /// The checked table. Either part may have errors.
@@ -73,6 +85,12 @@ fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
     let urls = urls::read(section);
     let credential = credential(section, api);
     let create_database = section.flag_or_default("create_database");
+    let no_sync = section.flag_or_default("no_sync");
+    if no_sync && api == Some(Api::V3) {
+        let risk = "`no_sync` is true: a crash of the server loses lines that it has answered with 204, and their \
+                    offsets are committed, so they are not written again";
+        section.context.warning(&section.header_span(), risk);
+    }
     let compression = section.word_or_default("compression", &COMPRESSIONS);
     let timeout = section.duration_or_default("timeout");
     let tls = section.table("tls", &keys::INFLUX_TLS);
@@ -92,20 +110,33 @@ fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
         },
         None => Tls { ca_file: None, cert_file: None, key_file: None, verify: true },
     };
-    Some(Connection { urls, api: api?, credential: credential?, create_database, compression, timeout, tls })
+    Some(Connection {
+        urls,
+        api: api?,
+        credential: credential?,
+        create_database,
+        no_sync,
+        compression,
+        timeout,
+        tls,
+    })
 }
 
-/// Reports keys of `[influx]` or `[[mapping]]` that only the other API has.
+/// Reports keys of `[influx]` or `[[mapping]]` that only other APIs have.
 pub fn refuse_other_api(section: Section<'_>, api: Api, api_is_written: bool) {
-    let (others, other): (&[_], _) = match api {
-        Api::V2 => (&V1_ONLY, "v1"),
-        Api::V1 => (&V2_ONLY, "v2"),
+    let others = match api {
+        Api::V2 => NOT_IN_V2,
+        Api::V1 => NOT_IN_V1,
+        Api::V3 => NOT_IN_V3,
     };
-    for (key, why) in others {
+    for (key, other, why) in others {
         if section.schema.has(key) && section.has(key) {
-            let remedy =
-                if api_is_written { "" } else { "; if that is what you want, add api = \"v1\" to [influx]" };
-            section.error(key, format!("`{key}` belongs to api = \"{other}\": {why}{remedy}"));
+            let remedy = if api_is_written {
+                String::new()
+            } else {
+                format!("; if that is what you want, add api = {other} to [influx]")
+            };
+            section.error(key, format!("`{key}` belongs to api = {other}: {why}{remedy}"));
         }
     }
     // A file with a database and no token lacks `api`, not org, token and bucket.
@@ -124,7 +155,8 @@ fn check_required(section: Section<'_>, api: Api) {
             ("org", "the organization that owns the bucket"),
             ("token", "an API token with write access, such as token = \"${INFLUX_TOKEN}\""),
         ],
-        Api::V1 => &[],
+        // InfluxDB 1 and 3 can run without a login.
+        Api::V1 | Api::V3 => &[],
     };
     for (key, why) in required {
         if !section.has(key) {

@@ -34,7 +34,7 @@ pub const FORMATS: [(&str, Format); Format::ALL.len()] = {
     formats
 };
 pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
-pub const APIS: [(&str, Api); 2] = [("v2", Api::V2), ("v1", Api::V1)];
+pub const APIS: [(&str, Api); 3] = [("v2", Api::V2), ("v1", Api::V1), ("v3", Api::V3)];
 pub const COMPRESSIONS: [(&str, Compression); 3] =
     [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
 pub const LEVELS: [(&str, Level); 5] = [
@@ -334,7 +334,7 @@ pub static MAPPING: Table = Table {
             "database",
             Text,
             Example("\"other\""),
-            "Database of this mapping, instead of that of [influx]; with api = \"v1\".",
+            "Database of this mapping, instead of that of [influx]; with api = \"v1\" or \"v3\".",
         ),
         Key::new(
             "retention_policy",
@@ -367,7 +367,7 @@ pub static INFLUX: Table = Table {
             "api",
             Word(&words(&APIS)),
             Default("\"v2\""),
-            "\"v2\": InfluxDB 2 and Cloud. \"v1\": InfluxDB 1, VictoriaMetrics, InfluxDB 2 with DBRP mapping.",
+            "\"v2\": InfluxDB 2 and Cloud. \"v1\": InfluxDB 1, VictoriaMetrics, InfluxDB 2 with DBRP mapping. \"v3\": InfluxDB 3.",
         ),
         Key::new("org", Text, Required("\"test\""), "v2: name of the organization."),
         Key::new("bucket", Text, Required("\"ec2\""), "v2: name of the bucket."),
@@ -375,9 +375,9 @@ pub static INFLUX: Table = Table {
             "token",
             Secret,
             Required("\"${INFLUX_TOKEN}\""),
-            "v2: token with write access. A token of a file is read again when the server refuses it.",
+            "v2 and v3: token with write access. A token of a file is read again when the server refuses it.",
         ),
-        Key::new("database", Text, Example("\"metrics\""), "v1: name of the database."),
+        Key::new("database", Text, Example("\"metrics\""), "v1 and v3: name of the database."),
         Key::new(
             "retention_policy",
             Text,
@@ -392,6 +392,12 @@ pub static INFLUX: Table = Table {
         ),
         Key::new("password", Secret, Example("\"${INFLUX_PASSWORD}\""), "v1: password of the user."),
         Key::new("create_database", Flag, Default("false"), "v1: true creates a missing database."),
+        Key::new(
+            "no_sync",
+            Flag,
+            Default("false"),
+            "v3: true lets the server answer before lines are on its disk. Faster, but a crash of the server loses lines that count as stored.",
+        ),
         Key::new(
             "compression",
             Word(&words(&COMPRESSIONS)),

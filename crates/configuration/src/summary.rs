@@ -46,7 +46,9 @@ pub fn of_mapping(section: Section<'_>, topics: Option<&str>, mapping: &Mapping)
 fn destination(destination: &Destination) -> String {
     match destination {
         Destination::Bucket { org, bucket } => format!("bucket {bucket:?} of organization {org:?}"),
-        Destination::Database { database, retention_policy: None } => format!("database {database:?}"),
+        Destination::Database { database, retention_policy: None } | Destination::Database3 { database } => {
+            format!("database {database:?}")
+        }
         Destination::Database { database, retention_policy: Some(policy) } => {
             format!("database {database:?}, retention policy {policy:?}")
         }

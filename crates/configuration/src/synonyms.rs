@@ -183,6 +183,11 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("outputs.influxdb_v2", "influx", "this belongs to a telegraf.conf; here it is [influx]"),
     ("outputs.influxdb", "influx", "this belongs to a telegraf.conf; here it is [influx] with api = \"v1\""),
     (
+        "outputs.influxdb_v3",
+        "influx",
+        "this belongs to a telegraf.conf; here it is [influx] with api = \"v3\"",
+    ),
+    (
         "outputs.",
         "influx",
         "this belongs to a telegraf.conf; the bridge writes to InfluxDB only, as [influx] says",
@@ -257,6 +262,7 @@ pub const VALUES: &[(&str, &str, &str)] = &[
     ("level", "quiet", "error"),
     ("api", "2", "v2"),
     ("api", "1", "v1"),
+    ("api", "3", "v3"),
     ("mechanism", "SCRAM-256", "SCRAM-SHA-256"),
     ("mechanism", "SCRAM-512", "SCRAM-SHA-512"),
     ("time_format", "epoch", "unix"),

@@ -4,11 +4,11 @@ use crate::backoff::now;
 use crate::breaker::{AddressChange, Breakers, FailureEffect};
 use crate::cause::Cause;
 use crate::connection::{Compression, Connection};
-use crate::dialects::Target;
+use crate::dialects::{Dialect, Server, Target, dialect};
 use crate::error::ClientError;
 use crate::http::{Dialing, HttpClient};
-use base::Credential;
 use base::http::is_loopback;
+use base::{Credential, Destination};
 use reqwest::Url;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -23,6 +23,9 @@ pub struct Address {
     gzip: bool,
     /// Set when a request was stored only without compression.
     is_uncompressed: AtomicBool,
+    /// `None`: not asked, or to be asked again.
+    server: Mutex<Option<Server>>,
+    no_sync: bool,
 }
 
 impl Address {
@@ -41,7 +44,8 @@ impl Address {
             Compression::Auto => !is_loopback(url),
         };
         let http = HttpClient::new(connection, url, dialing, now())?;
-        Ok(Self { index, base, shown, http, gzip, is_uncompressed: AtomicBool::new(false) })
+        let (is_uncompressed, server) = (AtomicBool::new(false), Mutex::new(None));
+        Ok(Self { index, base, shown, http, gzip, is_uncompressed, server, no_sync: connection.no_sync })
     }
 
     /// The HTTP client for one request.
@@ -67,6 +71,26 @@ impl Address {
     /// Switches compression off. Returns whether it was on.
     pub(crate) fn stop_compressing(&self) -> bool {
         self.gzip && !self.is_uncompressed.swap(true, Relaxed)
+    }
+
+    /// The server behind the address, as far as it is known.
+    pub fn server(&self) -> Server {
+        self.known_server().unwrap_or_default()
+    }
+
+    /// The server behind the address; `None` if it has to be asked.
+    pub(crate) fn known_server(&self) -> Option<Server> {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records the server that answered, or that it has to be asked again.
+    pub(crate) fn set_server(&self, server: Option<Server>) {
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+    }
+
+    /// The dialect of a destination at this address.
+    pub(crate) fn dialect<'a>(&self, destination: &'a Destination) -> Box<dyn Dialect + 'a> {
+        dialect(destination, self.server(), self.no_sync)
     }
 
     /// The URL of a request to this address.
@@ -175,9 +199,8 @@ fn strip_login(url: &mut Url) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::dialect;
+    use crate::dialects::Version;
     use crate::test_support::connection;
-    use base::Destination;
 
     #[test]
     fn builds_write_urls() {
@@ -188,8 +211,10 @@ mod tests {
         };
         let f = |base: &str, destination: Destination, want: &str| {
             let addresses = Addresses::new(&connection(base), Dialing::default()).unwrap();
-            assert_eq!(addresses.current().url(&dialect(&destination).write_target()).as_str(), want);
+            let address = addresses.current();
+            assert_eq!(address.url(&address.dialect(&destination).write_target()).as_str(), want);
         };
+        let own = |database: &str| Destination::Database3 { database: database.into() };
         f("http://h:1", bucket("o", "b"), "http://h:1/api/v2/write?org=o&bucket=b&precision=ns");
         f(
             "http://h:1/influx",
@@ -199,6 +224,35 @@ mod tests {
         f("http://h:1/influx/", database("d", None), "http://h:1/influx/write?db=d&precision=ns");
         f("http://h:1?x=y#z", database("d", Some("r")), "http://h:1/write?db=d&rp=r&precision=ns");
         f("http://h:1", database("a&b=c 한", None), "http://h:1/write?db=a%26b%3Dc+%ED%95%9C&precision=ns");
+        f(
+            "http://h:1/influx",
+            own("d/week"),
+            "http://h:1/influx/api/v3/write_lp?db=d%2Fweek&precision=nanosecond&accept_partial=false&no_sync=false",
+        );
+    }
+
+    /// The endpoint stays as it is configured, because a proxy may pass no other one.
+    #[test]
+    fn the_server_decides_parameters_and_not_the_endpoint() {
+        let connection = Connection { no_sync: true, ..connection("http://h:1") };
+        let addresses = Addresses::new(&connection, Dialing::default()).unwrap();
+        let address = addresses.current();
+        address.set_server(Some(Server::Influx3(Version(3, 11, 2))));
+        let f = |destination: Destination, want: &str| {
+            assert_eq!(address.url(&address.dialect(&destination).write_target()).as_str(), want);
+        };
+        f(
+            Destination::Database3 { database: "d".into() },
+            "http://h:1/api/v3/write_lp?db=d&precision=nanosecond&accept_partial=true&no_sync=true",
+        );
+        f(
+            Destination::Database { database: "d".into(), retention_policy: None },
+            "http://h:1/write?db=d&precision=ns",
+        );
+        f(
+            Destination::Bucket { org: "o".into(), bucket: "b".into() },
+            "http://h:1/api/v2/write?org=o&bucket=b&precision=ns",
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::address::{Address, Addresses, shown};
 use crate::answer::{Answer, BODY_BYTES_MAX, WORDS_CHARS_MAX};
 use crate::cause::Cause;
 use crate::connection::Connection;
-use crate::dialects::{Target, authorize, dialect, is_sendable};
+use crate::dialects::{DatabaseList, Probe, Server, Target, authorize, is_sendable};
 use crate::error::{ClientError, RequestFailure};
 use crate::http::Dialing;
 use crate::outcome::{Outcome, classify, decide, retry_after};
@@ -20,6 +20,9 @@ use std::time::{Duration, SystemTime};
 
 const VERSION_HEADER: HeaderName = HeaderName::from_static("x-influxdb-version");
 const BUILD_HEADER: HeaderName = HeaderName::from_static("x-influxdb-build");
+
+/// Longest wait for the answer that tells the server's family. Some proxies forward only writes, and drop other requests.
+const IDENTIFY_MAX: Duration = Duration::from_secs(5);
 
 /// A server's answer to `/ping`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +42,14 @@ impl ServerInfo {
     pub fn is_influx(&self) -> bool {
         self.version.is_some() || self.status == 204
     }
+}
+
+/// The answer to a query for all databases.
+enum Listed {
+    Names(Vec<String>),
+    /// The server answers, but does not list its databases to this credential.
+    Denied,
+    Failed(Outcome),
 }
 
 /// How long a bucket or database keeps points.
@@ -110,7 +121,7 @@ impl Client {
         body: Bytes,
         gzipped: bool,
     ) -> Result<Answer, RequestFailure> {
-        let url = address.url(&dialect(destination).write_target());
+        let url = address.url(&address.dialect(destination).write_target());
         let mut request = self
             .request(address, Method::POST, url)
             .header(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -120,15 +131,23 @@ impl Client {
         send(request.body(body)).await
     }
 
-    /// Writes no lines, to check credential and destination. `Stored`: the server takes writes. `Refused` and `Split`: it takes no empty
-    /// write, which means nothing for other writes. `Blocked` and `Retry`: it takes no write now.
+    /// Checks credential and destination without writing a point. `Stored`: the server takes writes. `Refused` and `Split`: it takes no
+    /// empty write, which means nothing for other writes. `Blocked` and `Retry`: it takes no write now.
     pub async fn probe(
         &self,
         address: &Address,
         destination: &Destination,
     ) -> Result<Outcome, RequestFailure> {
+        self.identify(address).await;
+        let dialect = address.dialect(destination);
+        if let Probe::Databases(list) = dialect.probe() {
+            return self.list_databases(address, destination, &list).await.map(|listed| match listed {
+                Listed::Names(_) | Listed::Denied => Outcome::Stored,
+                Listed::Failed(outcome) => outcome,
+            });
+        }
         let answer = self.write(address, destination, Bytes::new(), false).await?;
-        if dialect(destination).accepts_empty_write(&answer) {
+        if dialect.accepts_empty_write(&answer) {
             return Ok(Outcome::Stored);
         }
         let parsed = ParsedAnswer::of(&answer);
@@ -143,13 +162,69 @@ impl Client {
         })
     }
 
+    /// Lists the databases of a server that creates a missing database at the first write. The destination's own name comes first.
+    /// `None`: the server is another one, or does not tell.
+    pub async fn databases(
+        &self,
+        address: &Address,
+        destination: &Destination,
+    ) -> Option<(String, Vec<String>)> {
+        self.identify(address).await;
+        let dialect = address.dialect(destination);
+        let Probe::Databases(list) = dialect.probe() else { return None };
+        match self.list_databases(address, destination, &list).await {
+            Ok(Listed::Names(names)) => Some((list.name.into_owned(), names)),
+            Ok(Listed::Denied | Listed::Failed(_)) | Err(_) => None,
+        }
+    }
+
+    async fn list_databases(
+        &self,
+        address: &Address,
+        destination: &Destination,
+        list: &DatabaseList<'_>,
+    ) -> Result<Listed, RequestFailure> {
+        let answer = send(self.request(address, Method::GET, address.url(&list.target))).await?;
+        Ok(match answer.status {
+            200 => {
+                let json = serde_json::from_slice(&answer.body).ok();
+                match json.and_then(|json| (list.read)(&json)) {
+                    Some(names) => Listed::Names(names),
+                    // A page, such as that of a login.
+                    None => Listed::Failed(classify(destination.api(), &answer)),
+                }
+            }
+            // A token that may write one database need not list all, and not every server of this family has this endpoint.
+            403..=405 => Listed::Denied,
+            _ => match classify(destination.api(), &answer) {
+                outcome @ (Outcome::Retry { .. } | Outcome::Blocked { .. }) => Listed::Failed(outcome),
+                _ => Listed::Denied,
+            },
+        })
+    }
+
+    /// Asks the server behind an address who it is, unless that is known. Without an answer its dialect is that of the configured API.
+    pub(crate) async fn identify(&self, address: &Address) {
+        if address.known_server().is_none() {
+            let server = match tokio::time::timeout(IDENTIFY_MAX, self.ping(address)).await {
+                // InfluxDB 3 names itself only with a valid token.
+                Ok(Ok(ServerInfo { status: 401, .. })) => None,
+                Ok(Ok(info)) => Some(Server::of(&info)),
+                // The server is asked again after its address has failed.
+                Ok(Err(_)) | Err(_) => Some(Server::Unknown),
+            };
+            address.set_server(server);
+        }
+    }
+
     /// Creates the database of a destination; an existing one is left as it is. `None` if its dialect creates none.
     pub async fn create_database(
         &self,
         address: &Address,
         destination: &Destination,
     ) -> Option<Result<(), RequestFailure>> {
-        let url = address.url(&dialect(destination).creation_target()?);
+        self.identify(address).await;
+        let url = address.url(&address.dialect(destination).creation_target()?);
         let result = match send(self.request(address, Method::POST, url)).await {
             Ok(answer) => statement_result(destination.api(), &answer),
             Err(failure) => Err(failure),
@@ -159,12 +234,15 @@ impl Client {
 
     /// Queries how long the destination keeps points. Any failure counts as unknown.
     pub async fn retention(&self, address: &Address, destination: &Destination) -> DestinationRetention {
-        let url = address.url(&dialect(destination).retention_target());
+        self.identify(address).await;
+        let dialect = address.dialect(destination);
+        let Some(target) = dialect.retention_target() else { return DestinationRetention::Unknown };
+        let url = address.url(&target);
         let Ok(answer) = send(self.request(address, Method::GET, url)).await else {
             return DestinationRetention::Unknown;
         };
         let json = serde_json::from_slice(&answer.body).ok();
-        match json.and_then(|json| dialect(destination).retention(&json)) {
+        match json.and_then(|json| dialect.retention(&json)) {
             None => DestinationRetention::Unknown,
             Some(Duration::ZERO) => DestinationRetention::Forever,
             Some(retention) => DestinationRetention::For(retention),

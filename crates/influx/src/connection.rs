@@ -16,6 +16,8 @@ pub struct Connection {
     pub credential: Credential,
     /// Create a missing 1.x database at the start and after a 404.
     pub create_database: bool,
+    /// InfluxDB 3 answers before the lines are on its disk: a crash of the server loses stored lines.
+    pub no_sync: bool,
     pub compression: Compression,
     /// Timeout of one request, from connecting to the last byte of the answer.
     pub timeout: Duration,
@@ -30,6 +32,7 @@ impl Connection {
             api: Api::V2,
             credential: Credential::None,
             create_database: false,
+            no_sync: false,
             compression: Compression::Auto,
             timeout: TIMEOUT_DEFAULT,
             tls: Tls { ca_file: None, cert_file: None, key_file: None, verify: true },

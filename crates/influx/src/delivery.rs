@@ -14,8 +14,8 @@ use crate::salvage::{
 };
 use crate::slow::{SLOW_AFTER, SlowWatch};
 use crate::writer::Writer;
-use base::Destination;
 use base::alarm::AlarmGuard;
+use base::{Api, Destination};
 use bytes::Bytes;
 use line_protocol::Gzip;
 use std::collections::BTreeSet;
@@ -279,6 +279,10 @@ impl LaneWriter {
         let is_plain = tried.uncompressed.is_some() || (body.is_line && batch.sends_alone_plain);
         let (bytes, gzipped) =
             if is_plain { (body.plain.clone(), false) } else { body.for_address(address, &mut self.gzip) };
+        if destination.api() == Api::V3 {
+            // The parameters of the request depend on the server's version.
+            self.writer.client.identify(address).await;
+        }
         let counters = self.writer.counters();
         count(&counters.bytes_plain, body.plain.len());
         count(&counters.bytes_sent, bytes.len());

@@ -74,6 +74,7 @@ pub use client::{Client, CredentialSource, DestinationRetention, ServerInfo};
 pub use connection::{Compression, Connection, Tls};
 pub use counters::{LATENCY_BUCKETS, LatencyHistogram, SizeHistogram, WriteCounters};
 pub use delivery::{BlockedLine, Delivered, LaneWriter, RequestCounts};
+pub use dialects::{Server, Version};
 pub use error::{ClientError, RequestFailure};
 pub use event::{Event, LogObserver, Observer};
 pub use http::{Dialing, Resolver};

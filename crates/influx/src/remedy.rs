@@ -1,7 +1,7 @@
 //! Remedies for each cause: the key of bridge.toml to change, or the command to run.
 
 use crate::cause::Cause;
-use crate::dialects::dialect;
+use crate::dialects::{Dialect, Server, dialect};
 use crate::obstacle::NOT_CREATED;
 use crate::reading::limit_remedy;
 use base::http::bypasses_proxy;
@@ -11,8 +11,16 @@ use base::{Credential, Destination};
 #[derive(Clone, Copy, Debug)]
 pub struct RemedyContext<'a> {
     pub address: &'a str,
+    pub server: Server,
     pub destination: &'a Destination,
     pub credential: &'a Credential,
+}
+
+impl<'a> RemedyContext<'a> {
+    fn dialect(&self) -> Box<dyn Dialect + 'a> {
+        // No remedy depends on `no_sync`.
+        dialect(self.destination, self.server, false)
+    }
 }
 
 /// The remedy for a cause: one sentence without a full stop. `why` is the error's text, because TLS and proxies fail in many ways that
@@ -55,7 +63,7 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
             "a proxy or load balancer answers instead of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
         ),
         Cause::DatabaseMissing if has(&[NOT_CREATED]) => {
-            dialect(context.destination).not_created_remedy(context.credential)
+            context.dialect().not_created_remedy(context.credential)
         }
         Cause::ServerLimit => limit_remedy(why).map_or_else(|| remedy(cause, context), str::to_owned),
         Cause::Unreachable if may_be_proxied(address) => format!(
@@ -94,16 +102,16 @@ fn remedy(cause: Cause, context: RemedyContext<'_>) -> String {
     let address = context.address;
     match cause {
         Cause::Unauthorized => credential(context.credential).to_owned(),
-        Cause::Forbidden => dialect(context.destination).permission_remedy(context.credential),
+        Cause::Forbidden => context.dialect().permission_remedy(context.credential),
         Cause::ProxyLogin => "put the proxy's login into HTTP_PROXY or HTTPS_PROXY, or the address into NO_PROXY".to_owned(),
         Cause::OrgMissing | Cause::BucketMissing | Cause::DatabaseMissing | Cause::MappingMissing => {
-            dialect(context.destination).missing_remedy(cause, context.credential)
+            context.dialect().missing_remedy(cause, context.credential)
         }
         Cause::PolicyMissing => {
             "check influx.retention_policy (or the mapping's), or leave it out for the database's default".to_owned()
         }
         Cause::EndpointMissing => format!(
-            "no endpoint takes writes at {address}: check influx.url, and influx.api (v1 for InfluxDB 1.x, v2 for 2.x)"
+            "no endpoint takes writes at {address}: check influx.url, and influx.api (v1 for InfluxDB 1.x, v2 for 2.x, v3 for 3.x)"
         ),
         Cause::Redirected => "set influx.url to the address that the redirect names".to_owned(),
         Cause::MethodRefused | Cause::NotInflux => {
@@ -169,7 +177,9 @@ mod tests {
         let basic = Credential::Basic { username: "tower".into(), password: Secret::new("hidden") };
         let token = Credential::Token(Secret::new("hidden"));
         let f = |cause: Cause, destination: Destination, credential: &Credential, want: &str| {
-            let context = RemedyContext { address: "http://h:1", destination: &destination, credential };
+            let server = Server::Unknown;
+            let context =
+                RemedyContext { address: "http://h:1", server, destination: &destination, credential };
             let remedy_text = remedy(cause, context);
             assert!(remedy_text.contains(want), "{cause:?}: {remedy_text}");
             assert!(!remedy_text.contains("hidden"));
@@ -202,6 +212,7 @@ mod tests {
         let f = |cause: Cause, why: &str, want: &str| {
             let context = RemedyContext {
                 address: "https://127.0.0.1:1",
+                server: Server::Unknown,
                 destination: &destination,
                 credential: &credential,
             };

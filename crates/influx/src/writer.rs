@@ -217,8 +217,10 @@ impl Writer {
             Reach::Destination => Scope::Destination(destination.to_string()),
         };
         let (at, credential) = (address.as_str(), self.client.credential());
-        let remedy =
-            || advice(cause, why, RemedyContext { address: at, destination, credential: &credential });
+        let server = address.server();
+        let remedy = || {
+            advice(cause, why, RemedyContext { address: at, server, destination, credential: &credential })
+        };
         alarm.failed(
             FailureReport { cause: cause.name(), blocks, scope: &scope, at, why, remedy: &remedy },
             now(),
@@ -310,6 +312,8 @@ impl Writer {
 
     /// Records that an address failed. If there are others, it is not used until it works again.
     pub(crate) fn mark_down(self: &Arc<Self>, address: &Address, destination: &Destination, cause: Cause) {
+        // Another server may answer there next.
+        address.set_server(None);
         let effect = self.client.addresses().fail(address, cause);
         self.emit_address_change(effect.change);
         if effect.needs_watcher {

@@ -70,7 +70,8 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
         }
         Err(failure) => {
             let credential = client.credential();
-            let place = RemedyContext { address: url, destination, credential: &credential };
+            let server = address.server();
+            let place = RemedyContext { address: url, server, destination, credential: &credential };
             let remedy = advice(failure.cause, &failure.why, place);
             (false, vec![Line::failed(format!("{url}: {}", failure.why), remedy)])
         }
@@ -85,8 +86,10 @@ fn no_answer() -> RequestFailure {
 async fn writable(client: &Client, address: &Address, destination: &Destination) -> Line {
     let what = format!("{}: {destination}", address.as_str());
     let credential = client.credential();
-    let place = RemedyContext { address: address.as_str(), destination, credential: &credential };
-    match within(client.probe(address, destination)).await.unwrap_or_else(|| Err(no_answer())) {
+    let probed = within(client.probe(address, destination)).await.unwrap_or_else(|| Err(no_answer()));
+    let (url, server) = (address.as_str(), address.server());
+    let place = RemedyContext { address: url, server, destination, credential: &credential };
+    match probed {
         Ok(Outcome::Blocked { cause, why } | Outcome::Retry { cause, why, .. }) => {
             Line::failed(format!("{what}: {why}"), advice(cause, &why, place))
         }
@@ -157,6 +160,10 @@ fn longer(destination: &Destination) -> String {
             "keep them longer (ALTER RETENTION POLICY {:?} ON {database:?} DURATION INF)",
             retention_policy.as_deref().unwrap_or("autogen")
         ),
+        // InfluxDB 3 refuses no point for its age.
+        Destination::Database3 { database } => {
+            format!("keep them longer (influxdb3 update database --retention-period none {database:?})")
+        }
     }
 }
 

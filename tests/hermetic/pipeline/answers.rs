@@ -246,8 +246,9 @@ impl Met {
         let cases = cases.collect();
         let well = Arc::clone(&is_well);
         let faults: Faults = Box::new(move |request| {
-            let (Destination::Bucket { bucket: name, .. } | Destination::Database { database: name, .. }) =
-                &request.destination;
+            let (Destination::Bucket { bucket: name, .. }
+            | Destination::Database { database: name, .. }
+            | Destination::Database3 { database: name }) = &request.destination;
             if well.load(Relaxed) { None } else { answers.get(name).and_then(|answer| answer(request)) }
         });
         (Self { cases, cluster, folder: Folder::new(name), is_well }, Sink::answering(faults))

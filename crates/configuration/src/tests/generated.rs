@@ -184,6 +184,9 @@ fn small_for(table: &Table, key: &str) -> String {
     let v1 = "api = \"v1\"\ndatabase = \"d\"\n";
     let of_v1 = ["database", "retention_policy", "username", "password", "create_database"].contains(&key);
     match (table.name, key) {
+        ("influx", "no_sync") => {
+            SMALL.split("org").next().unwrap().to_owned() + "api = \"v3\"\ndatabase = \"d\"\n"
+        }
         ("influx" | "mapping", _) if of_v1 => SMALL.split("org").next().unwrap().to_owned() + v1,
         ("influx", "urls") => SMALL.replace("url = \"http://localhost:8086\"\n", ""),
         (name, "cert_file") if name.ends_with("tls") => with(name, "key_file = \"bridge.toml\""),

@@ -62,15 +62,22 @@ fn load_in_folder(text: &str) -> Loaded {
 /// Whether a line is valid with this API: some keys exclude each other.
 fn is_of(api: &str, table: &str, line: &str) -> bool {
     let key = key(line).unwrap_or_default();
-    let v1 = ["database", "retention_policy", "username", "password", "create_database"].contains(&key);
-    let v2 = ["org", "bucket", "token"].contains(&key);
+    let apis: &[&str] = match key {
+        "retention_policy" | "username" | "password" | "create_database" => &["v1"],
+        "org" | "bucket" => &["v2"],
+        "no_sync" => &["v3"],
+        "database" => &["v1", "v3"],
+        // v1 takes a token instead of a user.
+        "token" => &["v2", "v3"],
+        _ => &["v1", "v2", "v3"],
+    };
     let is_destination = table == "influx" || table == "mapping";
     // Dead letters go to a file with "v2", to a topic with "v1".
     let is_other_letter =
         table == "dead_letter" && if api == "v1" { key.starts_with("file") } else { key == "topic" };
     let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope", "extensions"];
     let is_token = table == "kafka.sasl" && of_tokens.contains(&key);
-    let is_other_api = is_destination && if api == "v1" { v2 } else { v1 };
+    let is_other_api = is_destination && !apis.contains(&api);
     key != "urls" && !is_token && !is_other_letter && !is_other_api
 }
 
@@ -86,6 +93,8 @@ fn the_reference_is_valid_with_every_key() {
     assert!(v2.config.kafka.properties.len() > 8 && v2.config.mappings[0].rules.time.is_some());
     let v1 = uncommented(|table, line| is_of("v1", table, line)).replace("api = \"v2\"", "api = \"v1\"");
     load_in_folder(&v1);
+    let v3 = uncommented(|table, line| is_of("v3", table, line)).replace("api = \"v2\"", "api = \"v3\"");
+    load_in_folder(&v3);
     for other in ["token", "token_endpoint"] {
         let text = uncommented(|table, line| match key(line) {
             Some("username" | "password") if table == "kafka.sasl" => false,
@@ -109,7 +118,7 @@ fn the_defaults_of_the_reference_are_the_defaults() {
         has_default(line)
             && !table.ends_with("tls")
             && table != "dead_letter"
-            && key(line) != Some("create_database")
+            && !matches!(key(line), Some("create_database" | "no_sync"))
     });
     let with_defaults = with_defaults.replace("\"fetch.wait.max.ms\"", "# \"fetch.wait.max.ms\"");
     let (a, b) = (load_in_folder(&with_defaults), load_in_folder(&reference()));

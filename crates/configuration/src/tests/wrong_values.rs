@@ -171,7 +171,7 @@ fn wrong_values_of_mappings() {
     f("distinct_times = 1", "must be true, false or \"always\"");
     f(
         "database = 'd'",
-        "`database` belongs to api = \"v1\": v2 writes into a `bucket`; if that is what you want, add api = \"v1\" to [influx]",
+        "`database` belongs to api = \"v1\" or \"v3\": v2 writes into a `bucket`; if that is what you want, add api = \"v1\" or \"v3\" to [influx]",
     );
 }
 
@@ -179,7 +179,7 @@ fn wrong_values_of_mappings() {
 fn wrong_values_of_influx() {
     let f = one;
     f("influx", "urls = ['http://h']", "`url` and `urls` are both set");
-    f("influx", "api = 'v3'", "`api` must be one of \"v2\", \"v1\", not \"v3\"");
+    f("influx", "api = 'v4'", "`api` must be one of \"v2\", \"v1\", \"v3\", not \"v4\"");
     f("influx", "username = 'u'", "`username` belongs to api = \"v1\": v2 logs in with a `token`");
     f("influx", "compression = 'zstd'", "must be one of \"auto\", \"gzip\", \"none\"");
     f("influx", "timeout = '0s'", "`timeout` must be from 1ms to 1h, not 0s");
@@ -192,6 +192,18 @@ fn wrong_values_of_influx() {
     f(
         "api = 'v1'\ndatabase = 'd'\nbucket = 'b'",
         &[(8, 10, "`bucket` belongs to api = \"v2\": v1 writes into a `database`")],
+    );
+    f("api = 'v3'", &[(4, 1, "no `database`: where do the lines go?")]);
+    f(
+        "api = 'v3'\ndatabase = 'd'\norg = 'o'\ncreate_database = true",
+        &[
+            (8, 7, "`org` belongs to api = \"v2\": v3 has no organizations"),
+            (9, 19, "`create_database` belongs to api = \"v1\": InfluxDB 3 creates a missing database"),
+        ],
+    );
+    f(
+        "api = 'v1'\ndatabase = 'd'\nno_sync = true",
+        &[(8, 11, "`no_sync` belongs to api = \"v3\": v1 answers when")],
     );
     f("api = 'v1'\ndatabase = 'd'\nusername = 'u'", &[(4, 1, "has no `password`: `username` needs it")]);
     f("api = 'v1'\ndatabase = 'd'\nusername = 'u'\npassword = 'p'\ntoken = 't'", &[(8, 12, "both set")]);

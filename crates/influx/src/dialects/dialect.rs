@@ -8,12 +8,17 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// The API of one destination.
-pub trait Dialect {
+pub trait Dialect: Send + Sync {
     /// Where lines are posted. The precision is nanoseconds in every dialect.
     fn write_target(&self) -> Target<'_>;
 
-    /// Query for the retention of the destination.
-    fn retention_target(&self) -> Target<'_>;
+    /// How to find out whether the destination takes writes, without writing a point.
+    fn probe(&self) -> Probe<'_> {
+        Probe::EmptyWrite
+    }
+
+    /// Query for the retention of the destination; `None` where the server has none.
+    fn retention_target(&self) -> Option<Target<'_>>;
 
     /// The retention in the answer to [`Dialect::retention_target`]; zero means unlimited.
     fn retention(&self, json: &Value) -> Option<Duration>;
@@ -22,7 +27,9 @@ pub trait Dialect {
     fn creation_target(&self) -> Option<Target<'_>>;
 
     /// Whether this answer to a write without lines means that the destination takes writes.
-    fn accepts_empty_write(&self, answer: &Answer) -> bool;
+    fn accepts_empty_write(&self, _: &Answer) -> bool {
+        false
+    }
 
     /// Remedy for a missing permission.
     fn permission_remedy(&self, credential: &Credential) -> String;
@@ -32,6 +39,25 @@ pub trait Dialect {
 
     /// Remedy for a destination that is missing although `create_database` is set.
     fn not_created_remedy(&self, credential: &Credential) -> String;
+}
+
+/// How to find out whether a destination takes writes.
+#[derive(Clone, Debug)]
+pub enum Probe<'a> {
+    /// A write without lines.
+    EmptyWrite,
+    /// A list of the server's databases, where a write without lines would create the database.
+    Databases(DatabaseList<'a>),
+}
+
+/// A query for the names of all databases.
+#[derive(Clone, Debug)]
+pub struct DatabaseList<'a> {
+    pub target: Target<'a>,
+    /// The destination's name in the list.
+    pub name: Cow<'a, str>,
+    /// The names in an answer; `None` if it is no list.
+    pub read: fn(&Value) -> Option<Vec<String>>,
 }
 
 /// Path and query parameters of a request, relative to an address.

@@ -11,12 +11,14 @@ mod common;
 mod dialect;
 mod phrases;
 mod questdb;
+mod server;
 mod v1;
 mod v2;
 mod v3;
 
-pub use dialect::{Dialect, Target};
-pub use phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, find};
+pub use dialect::{DatabaseList, Dialect, Probe, Target};
+pub use phrases::{LimitScope, LineCause, Phrase, Phrases, Quoting, ServerLimit, find};
+pub use server::{Server, Version};
 
 use crate::cause::Cause;
 use base::{Api, Credential, Destination};
@@ -28,13 +30,24 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 pub const FAMILIES: [&Phrases; 6] =
     [&common::FIRST, &v3::PHRASES, &questdb::PHRASES, &v1::PHRASES, &v2::PHRASES, &common::LAST];
 
-/// The dialect of a destination.
-pub fn dialect(destination: &Destination) -> Box<dyn Dialect + '_> {
-    match destination {
-        Destination::Bucket { org, bucket } => Box::new(v2::Bucket { org, bucket }),
+/// The dialect of a destination at a server. Requests use the endpoint that the configuration names; everything else follows the server.
+pub fn dialect(destination: &Destination, server: Server, no_sync: bool) -> Box<dyn Dialect + '_> {
+    let endpoint = match destination {
+        Destination::Bucket { org, bucket } => v3::Endpoint::V2(v2::Bucket { org, bucket }),
         Destination::Database { database, retention_policy } => {
-            Box::new(v1::Database { database, policy: retention_policy.as_deref() })
+            v3::Endpoint::V1(v1::Database { database, policy: retention_policy.as_deref() })
         }
+        Destination::Database3 { database } => v3::Endpoint::Own { database },
+    };
+    match (server, endpoint) {
+        (Server::Influx3(version), endpoint) => {
+            Box::new(v3::Database { endpoint, version: Some(version), no_sync })
+        }
+        (Server::Unknown, endpoint @ v3::Endpoint::Own { .. }) => {
+            Box::new(v3::Database { endpoint, version: None, no_sync })
+        }
+        (Server::Unknown, v3::Endpoint::V1(database)) => Box::new(database),
+        (Server::Unknown, v3::Endpoint::V2(bucket)) => Box::new(bucket),
     }
 }
 

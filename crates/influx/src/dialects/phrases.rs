@@ -23,7 +23,7 @@ pub struct Phrases {
     pub failures: &'static [Phrase<Cause>],
     pub limits: &'static [ServerLimit],
     /// Causes that lie in single lines. `reading::refusal_cause` parses the messages of 1.x and 2.x, which name more.
-    pub line_causes: &'static [Phrase<&'static str>],
+    pub line_causes: &'static [LineCause],
     /// Answers to a write without lines.
     pub empty_write: &'static [&'static str],
     /// Bodies whose compression the server did not understand, or a proxy that unpacks or relabels bodies.
@@ -46,6 +46,36 @@ impl Phrases {
         quotings: &[],
         column_prefixes: &[],
     };
+}
+
+/// A cause that lies in single lines.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LineCause {
+    pub text: &'static str,
+    pub name: &'static str,
+    pub trace: Trace,
+}
+
+pub const fn line_cause(text: &'static str, name: &'static str, trace: Trace) -> LineCause {
+    LineCause { text, name, trace }
+}
+
+/// What a line contains if it has a cause. An answer that names lines by number refuses only lines that have its cause; other lines need a
+/// refusal of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// Nothing that can be compared.
+    None,
+    /// The strict reader of line protocol cannot read the line.
+    Unreadable,
+    /// The column that the answer names.
+    Column,
+    /// The column that the answer names, with the type behind the last of these texts.
+    ColumnType { before: &'static str },
+    /// The timestamp that the answer quotes between backquotes.
+    Timestamp,
+    /// At least this many bytes.
+    Long(usize),
 }
 
 /// How a server begins and ends a quote. The last end in the message counts: a quoted text may contain any number of them, and

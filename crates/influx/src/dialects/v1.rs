@@ -1,7 +1,7 @@
 //! InfluxDB 1.x and Enterprise, and the 1.x API of InfluxDB 2.x and of compatible servers.
 
 use super::dialect::{Dialect, Target, shell_word as word};
-use super::phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, phrase};
+use super::phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
 use crate::answer::Answer;
 use crate::cause::Cause;
 use base::Credential;
@@ -24,9 +24,12 @@ impl Dialect for Database<'_> {
         Target { path: &["write"], parameters }
     }
 
-    fn retention_target(&self) -> Target<'_> {
+    fn retention_target(&self) -> Option<Target<'_>> {
         let statement = format!("SHOW RETENTION POLICIES ON {}", identifier(self.database));
-        Target { path: &["query"], parameters: vec![("db", self.database.into()), ("q", statement.into())] }
+        Some(Target {
+            path: &["query"],
+            parameters: vec![("db", self.database.into()), ("q", statement.into())],
+        })
     }
 
     fn retention(&self, json: &Value) -> Option<Duration> {
@@ -140,8 +143,8 @@ pub const PHRASES: Phrases = Phrases {
     limits: LIMITS,
     // 1.x and 2.x (source)
     line_causes: &[
-        phrase("invalid tag key: input tag ", "reserved tag"),
-        phrase("invalid field name: input field ", "reserved field"),
+        line_cause("invalid tag key: input tag ", "reserved tag", Trace::None),
+        line_cause("invalid field name: input field ", "reserved field", Trace::None),
     ],
     // 2.7.12, 1.6.7
     encoding: &["gzip: invalid"],

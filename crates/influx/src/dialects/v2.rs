@@ -1,8 +1,7 @@
 //! InfluxDB 2.x and InfluxDB Cloud.
 
 use super::dialect::{Dialect, Target, shell_word as word};
-use super::phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, phrase};
-use crate::answer::Answer;
+use super::phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
 use crate::cause::Cause;
 use base::Credential;
 use serde_json::Value;
@@ -22,9 +21,9 @@ impl Dialect for Bucket<'_> {
         Target { path: &["api", "v2", "write"], parameters }
     }
 
-    fn retention_target(&self) -> Target<'_> {
+    fn retention_target(&self) -> Option<Target<'_>> {
         let parameters = vec![("org", self.org.into()), ("name", self.bucket.into())];
-        Target { path: &["api", "v2", "buckets"], parameters }
+        Some(Target { path: &["api", "v2", "buckets"], parameters })
     }
 
     fn retention(&self, json: &Value) -> Option<Duration> {
@@ -38,10 +37,6 @@ impl Dialect for Bucket<'_> {
 
     fn creation_target(&self) -> Option<Target<'_>> {
         None
-    }
-
-    fn accepts_empty_write(&self, _: &Answer) -> bool {
-        false
     }
 
     fn permission_remedy(&self, _: &Credential) -> String {
@@ -75,7 +70,7 @@ pub const PHRASES: Phrases = Phrases {
     failures: &[phrase("timeout", Cause::Unavailable)],
     limits: LIMITS,
     // InfluxDB Cloud (source), QuestDB 9.3.4
-    line_causes: &[phrase("failed to parse line protocol", "unparsable")],
+    line_causes: &[line_cause("failed to parse line protocol", "unparsable", Trace::Unreadable)],
     mistakes: MISTAKES,
     quotings: &[
         // 2.7.12: - oldest point m,t=a at 1970-01-01T00:00:00Z dropped because it violates a Retention Policy Lower Bound

@@ -1,11 +1,129 @@
-//! InfluxDB 3, whose write endpoints of 1.x and 2.x the bridge uses.
+//! InfluxDB 3. It takes writes at an endpoint of its own, and at those of 1.x and 2.x.
 
-use super::phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, phrase};
+use super::dialect::{DatabaseList, Dialect, Probe, Target, shell_word as word};
+use super::phrases::{LimitScope, LineCause, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
+use super::server::Version;
+use super::{v1, v2};
 use crate::cause::Cause;
+use base::Credential;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// The first version whose rejected lines leave no tags in the lines behind them (release notes of 3.11.2).
+const PARTIAL_WRITES: Version = Version(3, 11, 2);
+
+/// A database, addressed through one of the three write endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Database<'a> {
+    pub endpoint: Endpoint<'a>,
+    /// `None`: the server did not name it.
+    pub version: Option<Version>,
+    /// Answer before the write-ahead log is on disk. Only the server's own endpoint has this option.
+    pub no_sync: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Endpoint<'a> {
+    Own { database: &'a str },
+    V1(v1::Database<'a>),
+    V2(v2::Bucket<'a>),
+}
+
+impl Dialect for Database<'_> {
+    fn write_target(&self) -> Target<'_> {
+        match &self.endpoint {
+            Endpoint::V1(database) => database.write_target(),
+            Endpoint::V2(bucket) => bucket.write_target(),
+            Endpoint::Own { database } => {
+                let flag = |value: bool| Cow::Borrowed(if value { "true" } else { "false" });
+                let accepts_partial = self.version.is_some_and(|version| version >= PARTIAL_WRITES);
+                let parameters = vec![
+                    ("db", (*database).into()),
+                    // `auto`, the default, guesses the unit by the size of the number.
+                    ("precision", "nanosecond".into()),
+                    ("accept_partial", flag(accepts_partial)),
+                    ("no_sync", flag(self.no_sync)),
+                ];
+                Target { path: &["api", "v3", "write_lp"], parameters }
+            }
+        }
+    }
+
+    /// 3.10 answers 400 to a write without lines, after it has created the database.
+    fn probe(&self) -> Probe<'_> {
+        let target = Target {
+            path: &["api", "v3", "configure", "database"],
+            parameters: vec![("format", "json".into())],
+        };
+        Probe::Databases(DatabaseList { target, name: self.name(), read: database_names })
+    }
+
+    /// InfluxDB 3 stores points of any age and filters queries by its retention period.
+    fn retention_target(&self) -> Option<Target<'_>> {
+        None
+    }
+
+    fn retention(&self, _: &Value) -> Option<Duration> {
+        None
+    }
+
+    /// The server creates a database at the first write.
+    fn creation_target(&self) -> Option<Target<'_>> {
+        None
+    }
+
+    fn permission_remedy(&self, _: &Credential) -> String {
+        format!(
+            "give influx.token permission to write to database {}, or make one that has it: \
+             influxdb3 create token --permission {} (Enterprise), influxdb3 create token --admin (Core)",
+            word(&self.name()),
+            word(&format!("db:{}:write", self.name()))
+        )
+    }
+
+    fn missing_remedy(&self, _: Cause, _: &Credential) -> String {
+        format!(
+            "check influx.{}, or create the database: influxdb3 create database {}",
+            match self.endpoint {
+                Endpoint::V2(_) => "bucket",
+                Endpoint::Own { .. } | Endpoint::V1(_) => "database",
+            },
+            word(&self.name())
+        )
+    }
+
+    fn not_created_remedy(&self, credential: &Credential) -> String {
+        self.missing_remedy(Cause::DatabaseMissing, credential)
+    }
+}
+
+impl Database<'_> {
+    /// Name of the database. A retention policy of 1.x is a part of it.
+    fn name(&self) -> Cow<'_, str> {
+        match &self.endpoint {
+            Endpoint::Own { database } => (*database).into(),
+            Endpoint::V1(v1::Database { database, policy: None }) => (*database).into(),
+            Endpoint::V1(v1::Database { database, policy: Some(policy) }) => {
+                format!("{database}/{policy}").into()
+            }
+            Endpoint::V2(bucket) => bucket.bucket.into(),
+        }
+    }
+}
+
+/// Reads `[{"iox::database": "metrics"}, ...]`.
+fn database_names(json: &Value) -> Option<Vec<String>> {
+    let name = |entry: &Value| entry.get("iox::database")?.as_str().map(str::to_owned);
+    Some(json.as_array()?.iter().filter_map(name).collect())
+}
 
 pub const PHRASES: Phrases = Phrases {
     // 3.10 (400 and 500)
-    failures: &[phrase("wal is shutdown", Cause::ServerFailed)],
+    failures: &[
+        phrase("wal is shutdown", Cause::ServerFailed),
+        phrase("error from wal", Cause::ServerFailed),
+    ],
     limits: LIMITS,
     line_causes: LINE_CAUSES,
     empty_write: &["incoming write was empty"],
@@ -40,14 +158,70 @@ const LIMITS: &[ServerLimit] = &[
     },
 ];
 
-const LINE_CAUSES: &[Phrase<&str>] = &[
+const LINE_CAUSES: &[LineCause] = &[
     // 3.10
-    phrase("no fields were provided", "no fields"),
-    phrase("invalid column type for column ", "field type conflict"),
-    phrase("unable to parse timestamp value", "timestamp"),
-    phrase("multiple instances of ", "duplicate field"),
-    phrase("string is greater than 1mb", "string too long"),
-    phrase("line protocol parse failed", "unparsable"),
-    phrase("line protocol parsing error", "unparsable"),
-    phrase("partial write of line protocol occurred", "unparsable"),
+    line_cause("no fields were provided", "no fields", Trace::Unreadable),
+    line_cause(
+        "invalid column type for column ",
+        "field type conflict",
+        Trace::ColumnType { before: "got iox::column_type::" },
+    ),
+    line_cause("unable to parse timestamp value", "timestamp", Trace::Timestamp),
+    line_cause("multiple instances of ", "duplicate field", Trace::Column),
+    line_cause("string is greater than 1mb", "string too long", Trace::Long(1_000_000)),
+    line_cause("line protocol parse failed", "unparsable", Trace::Unreadable),
+    line_cause("line protocol parsing error", "unparsable", Trace::Unreadable),
+    line_cause("partial write of line protocol occurred", "unparsable", Trace::Unreadable),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn own(version: Option<Version>, no_sync: bool) -> Database<'static> {
+        Database { endpoint: Endpoint::Own { database: "d" }, version, no_sync }
+    }
+
+    #[test]
+    fn accepts_partial_writes_only_where_rejected_lines_leave_no_tags() {
+        let f = |version: Option<Version>, want: &str| {
+            let database = own(version, false);
+            let parameters = database.write_target().parameters;
+            let value =
+                parameters.iter().find(|(name, _)| *name == "accept_partial").map(|(_, value)| &**value);
+            assert_eq!(value, Some(want), "{version:?}");
+        };
+        f(None, "false");
+        f(Some(Version(3, 10, 0)), "false");
+        f(Some(Version(3, 11, 1)), "false");
+        f(Some(Version(3, 11, 2)), "true");
+        f(Some(Version(4, 0, 0)), "true");
+    }
+
+    #[test]
+    fn names_the_database_of_every_endpoint() {
+        let name = |endpoint| Database { endpoint, version: None, no_sync: false }.name().into_owned();
+        assert_eq!(name(Endpoint::Own { database: "d" }), "d");
+        assert_eq!(name(Endpoint::V1(v1::Database { database: "d", policy: None })), "d");
+        assert_eq!(name(Endpoint::V1(v1::Database { database: "d", policy: Some("week") })), "d/week");
+        assert_eq!(name(Endpoint::V2(v2::Bucket { org: "o", bucket: "b" })), "b");
+    }
+
+    #[test]
+    fn reads_a_list_of_databases() {
+        let list = json!([{"iox::database": "_internal"}, {"iox::database": "metrics", "deleted": false}]);
+        assert_eq!(database_names(&list), Some(vec!["_internal".to_owned(), "metrics".to_owned()]));
+        assert_eq!(database_names(&json!([])), Some(vec![]));
+        assert_eq!(database_names(&json!({"error": "not found"})), None);
+    }
+
+    #[test]
+    fn remedies_name_commands_of_this_server() {
+        let database = own(None, false);
+        let permission = database.permission_remedy(&Credential::None);
+        assert!(permission.contains("influxdb3 create token --permission db:d:write"), "{permission}");
+        let missing = database.missing_remedy(Cause::DatabaseMissing, &Credential::None);
+        assert_eq!(missing, "check influx.database, or create the database: influxdb3 create database d");
+    }
+}

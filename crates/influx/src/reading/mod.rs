@@ -16,7 +16,7 @@ pub use refusal_cause::{Quote, RefusalCause, may_forge_quotes, quotes};
 
 use crate::answer::Answer;
 use crate::cause::Cause;
-use crate::dialects::{FAMILIES, Phrase, ServerLimit, find};
+use crate::dialects::{FAMILIES, LineCause, Phrase, ServerLimit, find};
 use body::{AnswerBody, BodyForm};
 use own_words::own_words;
 
@@ -105,8 +105,8 @@ fn subject(message: &str, own: &str) -> AnswerSubject {
     if let Some(cause) = RefusalCause::read(message) {
         return AnswerSubject::Line(cause);
     }
-    if let Some(name) = find(FAMILIES.iter().flat_map(|family| family.line_causes), own) {
-        return AnswerSubject::Line(RefusalCause::Named(name));
+    if let Some(cause) = line_cause(own) {
+        return AnswerSubject::Line(RefusalCause::Named(cause.name));
     }
     request_subject(own, |phrase| own.contains(phrase))
 }
@@ -132,6 +132,10 @@ fn foreign_subject(own: &str, status: u16) -> AnswerSubject {
         // A page may repeat records behind its first words.
         request_subject(own, |phrase| own.starts_with(phrase))
     }
+}
+
+fn line_cause(own: &str) -> Option<&'static LineCause> {
+    FAMILIES.iter().flat_map(|family| family.line_causes).find(|cause| own.contains(cause.text))
 }
 
 fn find_failure(own: &str) -> Option<Cause> {

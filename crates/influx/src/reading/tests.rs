@@ -135,7 +135,7 @@ fn phrases() -> BTreeSet<&'static str> {
     for family in FAMILIES {
         phrases.extend(family.failures.iter().chain(family.mistakes).map(|phrase| phrase.text));
         phrases.extend(family.limits.iter().map(|limit| limit.text));
-        phrases.extend(family.line_causes.iter().map(|phrase| phrase.text));
+        phrases.extend(family.line_causes.iter().map(|cause| cause.text));
         phrases.extend(family.empty_write.iter().chain(family.encoding));
     }
     let others = [

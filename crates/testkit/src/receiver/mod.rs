@@ -2,18 +2,22 @@
 //! and answers in InfluxDB's words. Tests of writing run against it, and the demo shows what arrives.
 //!
 //! `/api/v2/write` behaves as on 2.7 (one unparsable line refuses all of its request), `/write` as on 1.6
-//! (the other lines are stored). A script of faults may answer in its place.
+//! (the other lines are stored). With [`Product::Influx3`] it answers like InfluxDB 3 Core. A script of faults may answer in its place.
 
+mod influx3;
 mod reply;
 mod request;
 mod server;
 mod store;
 
+pub use influx3::Influx3;
 pub use reply::{Ending, Reply};
 pub use request::WriteRequest;
 pub use store::StoredPoint;
 
 use base::{Credential, Destination};
+use influx3::Schema;
+use line_protocol::reader::Point;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -29,10 +33,21 @@ const FEED_LINES_MAX: usize = 1024;
 /// A script of faults: what it answers instead of the receiver, for each request that it wants to answer.
 pub type Faults = Box<dyn Fn(&WriteRequest) -> Option<Reply> + Send + Sync>;
 
+/// The server that a receiver imitates.
+#[derive(Clone, Debug, Default)]
+pub enum Product {
+    /// 2.x at `/api/v2/write`, 1.x at `/write`.
+    #[default]
+    Influx1And2,
+    /// All points are kept under [`Destination::Database3`].
+    Influx3(Influx3),
+}
+
 /// Settings of a receiver: expected login and destinations, and whether it keeps points.
 pub struct Options {
+    pub product: Product,
     pub credential: Credential,
-    /// The buckets and databases that exist; None: every one.
+    /// The buckets and databases that exist; None: every one. InfluxDB 3 begins with these databases, or without any.
     pub destinations: Option<BTreeSet<Destination>>,
     /// Whether points are kept, to be asked for; without, only counts and types of fields are.
     pub keep_points: bool,
@@ -41,13 +56,20 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { credential: Credential::None, destinations: None, keep_points: true, faults: None }
+        Self {
+            product: Product::default(),
+            credential: Credential::None,
+            destinations: None,
+            keep_points: true,
+            faults: None,
+        }
     }
 }
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
+            .field("product", &self.product)
             .field("destinations", &self.destinations)
             .field("keep_points", &self.keep_points)
             .finish_non_exhaustive()
@@ -91,6 +113,10 @@ struct Shared {
     counts: Counts,
     /// The answer to statements; the receiver then executes none.
     statement_error: Mutex<Option<String>>,
+    /// The schema of InfluxDB 3.
+    schema: Mutex<Schema>,
+    /// The error of InfluxDB 3's write-ahead log, while it has one.
+    write_error: Mutex<Option<String>>,
 }
 
 impl Receiver {
@@ -108,6 +134,8 @@ impl Receiver {
             feed: broadcast::channel(FEED_LINES_MAX).0,
             counts: Counts::default(),
             statement_error: Mutex::default(),
+            schema: Mutex::new(Schema::new(options.destinations.iter().flatten().filter_map(database3))),
+            write_error: Mutex::default(),
             options,
         });
         let server = tokio::spawn(server::serve(listener, Arc::clone(&shared)));
@@ -155,6 +183,11 @@ impl Receiver {
         *self.shared.statement_error() = error.map(str::to_owned);
     }
 
+    /// Answers every write to InfluxDB 3 with this error of its write-ahead log from now on, or stores again.
+    pub fn fail_writes(&self, error: Option<&str>) {
+        *self.shared.write_error() = error.map(str::to_owned);
+    }
+
     /// Makes a bucket or database exist, where only some do.
     pub fn create(&self, destination: Destination) {
         self.shared.create(destination);
@@ -176,6 +209,42 @@ impl Shared {
         self.statement_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn schema(&self) -> MutexGuard<'_, Schema> {
+        self.schema.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_error(&self) -> MutexGuard<'_, Option<String>> {
+        self.write_error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps points whose types were checked.
+    fn keep(&self, destination: &Destination, points: Vec<Point>) {
+        let now = server::now_nanos();
+        self.store().keep(
+            destination,
+            points
+                .into_iter()
+                .map(|point| {
+                    let time = point.time.unwrap_or(now);
+                    (point, time)
+                })
+                .collect(),
+        );
+    }
+
+    /// Hands stored lines to the subscribers.
+    fn publish(&self, request: &WriteRequest, lines: &[&[u8]]) {
+        if self.feed.receiver_count() == 0 {
+            return;
+        }
+        let destination = Arc::new(request.destination.clone());
+        for line in lines {
+            let text = String::from_utf8_lossy(line).into();
+            // The last subscriber may have gone meanwhile.
+            let _ = self.feed.send(Line { destination: Arc::clone(&destination), text });
+        }
+    }
+
     fn exists(&self, destination: &Destination) -> bool {
         let destinations = self.destinations.lock().unwrap_or_else(PoisonError::into_inner);
         destinations.as_ref().is_none_or(|some| some.contains(destination))
@@ -191,6 +260,13 @@ impl Shared {
     fn count_stored(&self, lines: usize) {
         self.counts.requests_stored.fetch_add(1, Relaxed);
         self.counts.lines_stored.fetch_add(lines as u64, Relaxed);
+    }
+}
+
+fn database3(destination: &Destination) -> Option<String> {
+    match destination {
+        Destination::Database3 { database } => Some(database.clone()),
+        Destination::Bucket { .. } | Destination::Database { .. } => None,
     }
 }
 

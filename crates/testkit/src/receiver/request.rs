@@ -1,6 +1,7 @@
 //! Write requests as they come in.
 
 use super::reply::Reply;
+use super::{Influx3, Product};
 use base::{Api, Credential, Destination};
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING};
@@ -19,6 +20,10 @@ pub struct WriteRequest {
     pub number: u64,
     pub destination: Destination,
     pub precision: Option<String>,
+    /// Parameter of `/api/v3/write_lp`.
+    pub accept_partial: Option<bool>,
+    /// Parameter of `/api/v3/write_lp`.
+    pub no_sync: Option<bool>,
     pub gzipped: bool,
     /// Lines, unpacked.
     pub text: Bytes,
@@ -34,13 +39,22 @@ impl WriteRequest {
     }
 
     /// As InfluxDB checks it: login, then parameters, then the body.
-    pub(super) fn new(number: u64, parts: &Parts, body: Bytes) -> Result<Self, Reply> {
-        let api = if parts.uri.path() == "/write" { Api::V1 } else { Api::V2 };
+    pub(super) fn new(number: u64, parts: &Parts, body: Bytes, product: &Product) -> Result<Self, Reply> {
+        let api = match parts.uri.path() {
+            "/write" => Api::V1,
+            "/api/v3/write_lp" => Api::V3,
+            _ => Api::V2,
+        };
         let parameters = parameters(parts);
         let get = |name: &str| parameters.get(name).filter(|value| !value.is_empty()).cloned();
         let destination = match api {
             Api::V2 => {
-                let org = get("org").ok_or_else(|| invalid("Please provide either orgID or org"))?;
+                let org = match product {
+                    Product::Influx1And2 => {
+                        get("org").ok_or_else(|| invalid("Please provide either orgID or org"))?
+                    }
+                    Product::Influx3(_) => get("org").unwrap_or_default(),
+                };
                 let bucket = get("bucket").ok_or_else(|| Reply::v2(404, "not found", "bucket not found"))?;
                 Destination::Bucket { org, bucket }
             }
@@ -48,15 +62,54 @@ impl WriteRequest {
                 let database = get("db").ok_or_else(|| Reply::v1(400, "database is required"))?;
                 Destination::Database { database, retention_policy: get("rp") }
             }
+            Api::V3 => {
+                Destination::Database3 { database: get("db").ok_or_else(|| Reply::v1(400, "missing db"))? }
+            }
         };
         let precision = get("precision");
-        if api == Api::V2 && !matches!(precision.as_deref(), None | Some("ns" | "us" | "ms" | "s")) {
+        let precisions: &[&str] = match api {
+            // `auto`, the default, guesses by the size of the number.
+            Api::V3 => &["nanosecond"],
+            Api::V2 => &["ns", "us", "ms", "s"],
+            Api::V1 => &[],
+        };
+        let is_known =
+            precision.as_deref().map_or(api != Api::V3, |precision| precisions.contains(&precision));
+        if api != Api::V1 && !is_known {
             return Err(invalid("invalid precision; valid precision units are ns, us, ms, and s"));
         }
+        let flag = |name: &str| get(name).map(|value| value == "true");
+        let (accept_partial, no_sync) = (flag("accept_partial"), flag("no_sync"));
         let gzipped = parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
-        let text = if gzipped { gunzip(&body)? } else { body };
-        Ok(Self { number, destination, precision, gzipped, text })
+        let text = match product {
+            Product::Influx1And2 if gzipped => gunzip(&body)?,
+            Product::Influx1And2 => body,
+            Product::Influx3(server) => unpack3(parts, body, api, server)?,
+        };
+        Ok(Self { number, destination, precision, accept_partial, no_sync, gzipped, text })
     }
+}
+
+/// Unpacks a body as InfluxDB 3 does.
+fn unpack3(parts: &Parts, body: Bytes, api: Api, server: &Influx3) -> Result<Bytes, Reply> {
+    let too_large = || match api {
+        Api::V2 => Reply::v2(413, "request too large", "request entity too large"),
+        Api::V1 | Api::V3 => Reply::status(413).body("request entity too large"),
+    };
+    let encoding = parts.headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes());
+    let text = match encoding {
+        _ if body.len() > server.body_bytes_max => return Err(too_large()),
+        None | Some(b"identity") => body,
+        Some(b"gzip") => gunzip(&body).map_err(|reply| match reply.status {
+            413 => too_large(),
+            _ => Reply::v1(400, "error decoding gzip stream: invalid gzip header"),
+        })?,
+        Some(other) => {
+            let name = String::from_utf8_lossy(other);
+            return Err(Reply::v1(400, &format!("unacceptable content-encoding: {name}")));
+        }
+    };
+    if text.len() > server.body_bytes_max { Err(too_large()) } else { Ok(text) }
 }
 
 /// Whether the request carries this login.

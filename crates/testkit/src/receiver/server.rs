@@ -2,7 +2,7 @@
 
 use super::reply::{Reply, ReplyBody};
 use super::request::{WriteRequest, is_authorized, parameters};
-use super::{Line, Shared};
+use super::{Product, Shared, influx3};
 use base::{Api, Destination};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -47,6 +47,13 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn respond(request: Request<Incoming>, shared: &Shared) -> io::Result<Response<ReplyBody>> {
     let (parts, body) = request.into_parts();
+    if let Product::Influx3(server) = &shared.options.product {
+        let reply = match influx3::answer_other(&parts, server, shared) {
+            Some(reply) => reply,
+            None => write(&parts, body, shared).await?,
+        };
+        return reply.send().await;
+    }
     let reply = match (&parts.method, parts.uri.path()) {
         (_, "/ping") => Reply::status(204),
         (&Method::GET, "/health") => {
@@ -75,12 +82,18 @@ async fn write(parts: &Parts, body: Incoming, shared: &Shared) -> io::Result<Rep
 
 fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Reply, Reply> {
     authorize(parts, shared)?;
-    let request = WriteRequest::new(number, parts, body)?;
+    let request = WriteRequest::new(number, parts, body, &shared.options.product)?;
     if let Some(reply) = shared.options.faults.as_ref().and_then(|faults| faults(&request)) {
         if reply.stores {
-            store(&request, shared)?;
+            match &shared.options.product {
+                Product::Influx1And2 => store(&request, shared)?,
+                Product::Influx3(server) => influx3::store(&request, server, shared),
+            };
         }
         return Ok(reply);
+    }
+    if let Product::Influx3(server) = &shared.options.product {
+        return Ok(influx3::store(&request, server, shared));
     }
     if !shared.exists(&request.destination) {
         return Err(missing(&request.destination));
@@ -89,6 +102,9 @@ fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Re
 }
 
 fn authorize(parts: &Parts, shared: &Shared) -> Result<(), Reply> {
+    if let Product::Influx3(_) = &shared.options.product {
+        return influx3::authorize(parts, &shared.options.credential);
+    }
     if is_authorized(parts, &shared.options.credential) {
         return Ok(());
     }
@@ -103,7 +119,7 @@ fn missing(destination: &Destination) -> Reply {
         Destination::Bucket { bucket, .. } => {
             Reply::v2(404, "not found", &format!("bucket {bucket:?} not found"))
         }
-        Destination::Database { database, .. } => {
+        Destination::Database { database, .. } | Destination::Database3 { database } => {
             Reply::v1(404, &format!("database not found: {database:?}"))
         }
     }
@@ -128,7 +144,7 @@ fn store(request: &WriteRequest, shared: &Shared) -> Result<Reply, Reply> {
     if !refused.is_empty() && (request.api() == Api::V2 || points.is_empty()) {
         return Err(match request.api() {
             Api::V2 => Reply::v2(400, "invalid", &refused),
-            Api::V1 => Reply::v1(400, &refused),
+            Api::V1 | Api::V3 => Reply::v1(400, &refused),
         });
     }
     keep(request, points, shared)?;
@@ -136,35 +152,27 @@ fn store(request: &WriteRequest, shared: &Shared) -> Result<Reply, Reply> {
         return Err(Reply::v1(400, &format!("partial write: {refused} dropped=0")));
     }
     shared.count_stored(lines.len());
-    publish(request, &lines, shared);
+    shared.publish(request, &lines);
     Ok(Reply::status(204))
 }
 
-fn keep(request: &WriteRequest, points: Vec<Point>, shared: &Shared) -> Result<(), Reply> {
+/// Time of the receiver, for points without one.
+pub(super) fn now_nanos() -> i64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
-    shared.store().write(&request.destination, points, now).map_err(|conflict| {
+    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn keep(request: &WriteRequest, points: Vec<Point>, shared: &Shared) -> Result<(), Reply> {
+    shared.store().write(&request.destination, points, now_nanos()).map_err(|conflict| {
         let partial = format!("partial write: {} dropped={}", conflict.reason, conflict.dropped);
         match request.api() {
             Api::V2 => {
                 let message = format!("failure writing points to database: {partial}");
                 Reply::v2(422, "unprocessable entity", &message)
             }
-            Api::V1 => Reply::v1(400, &partial),
+            Api::V1 | Api::V3 => Reply::v1(400, &partial),
         }
     })
-}
-
-fn publish(request: &WriteRequest, lines: &[&[u8]], shared: &Shared) {
-    if shared.feed.receiver_count() == 0 {
-        return;
-    }
-    let destination = Arc::new(request.destination.clone());
-    for line in lines {
-        let text = String::from_utf8_lossy(line).into();
-        // The last subscriber may have gone meanwhile.
-        let _ = shared.feed.send(Line { destination: Arc::clone(&destination), text });
-    }
 }
 
 /// Executes only the statement that creates a database.

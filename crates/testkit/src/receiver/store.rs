@@ -154,7 +154,8 @@ impl Store {
         None
     }
 
-    fn keep(&mut self, destination: &Destination, points: Vec<(Point, i64)>) {
+    /// Keeps points whose types were checked, with their times.
+    pub fn keep(&mut self, destination: &Destination, points: Vec<(Point, i64)>) {
         for (point, time) in points {
             let Point { measurement, mut tags, fields, .. } = point;
             tags.sort();

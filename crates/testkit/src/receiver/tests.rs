@@ -4,6 +4,8 @@ use bytes::Bytes;
 use influx::{Client, Compression, Connection, Outcome, classify};
 use line_protocol::reader::Value;
 
+mod influx3;
+
 fn bucket() -> Destination {
     Destination::Bucket { org: "o".into(), bucket: "b".into() }
 }

@@ -1,0 +1,59 @@
+//! The server behind an address, as its answer to `/ping` shows.
+
+use crate::client::ServerInfo;
+
+/// Version of a server: major, minor, patch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl Version {
+    /// Reads the number at the beginning of a version such as `3.10.0`, `v2.7.12` or `1.6.7~rc0`.
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.strip_prefix('v').unwrap_or(text);
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let mut numbers = text.get(..end)?.split('.').map(str::parse::<u32>);
+        let major = numbers.next()?.ok()?;
+        let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
+        Some(Self(major, next(), next()))
+    }
+}
+
+/// The server family that decides a dialect, whatever API the configuration names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Server {
+    /// Not asked yet, without an answer, or of a family that follows the configured API.
+    #[default]
+    Unknown,
+    /// InfluxDB 3, which also takes writes at the endpoints of 1.x and 2.x.
+    Influx3(Version),
+}
+
+impl Server {
+    pub fn of(info: &ServerInfo) -> Self {
+        match info.version.as_deref().and_then(Version::read) {
+            Some(version) if version.0 >= 3 => Self::Influx3(version),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_family_of_a_version() {
+        let f = |version: &str, want: Server| {
+            let info = ServerInfo { version: Some(version.to_owned()), ..ServerInfo::default() };
+            assert_eq!(Server::of(&info), want, "{version}");
+        };
+        f("3.10.0", Server::Influx3(Version(3, 10, 0)));
+        f("v3.11.2-nightly", Server::Influx3(Version(3, 11, 2)));
+        f("3", Server::Influx3(Version(3, 0, 0)));
+        f("v2.7.12", Server::Unknown);
+        f("1.6.7~rc0", Server::Unknown);
+        f("receiver", Server::Unknown);
+        f("", Server::Unknown);
+        assert!(Version(3, 9, 9) < Version(3, 11, 2) && Version(3, 11, 2) < Version(3, 12, 0));
+    }
+}
