@@ -192,6 +192,12 @@ pub const METRICS: &[Metric] = &[
         |from, to| to.each(from.counters.dropped().map(|(drop, count)| (drop.name(), count))),
     )
     .in_status("/not_stored/dropped_values"),
+    gauge(
+        "undecided_records",
+        &[],
+        "Rejected records of topics that have not given a point since the start or the last reload. They stay uncommitted until the first point.",
+        |from, to| to.add(&[], from.counters.unsettled_times.undecided()),
+    ),
     gauge("assigned_partitions", &[], "Partitions assigned to this process.", |from, to| {
         to.count(&from.counters.assigned_partitions);
     })

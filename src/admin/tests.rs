@@ -307,7 +307,7 @@ async fn metrics_report_partitions_clients_and_brokers() {
     let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
     let open_ns = Some(now.unwrap() - 50 * 60 * 1_000_000_000);
     let pen = watched.counters.unsettled_times.writer();
-    pen.write(vec![(at(0), Times { open_ns, settled_ns: None }), (at(1), Times::default())]);
+    pen.write(vec![(at(0), Times { open_ns, ..Times::default() }), (at(1), Times::default())]);
     let server = start(&watched);
     let page = Page::read(&get(&server, "/metrics").await.1);
     let of = |name: &str, partition: &str| {
@@ -347,7 +347,7 @@ fn a_page_of_a_thousand_partitions_is_small() {
     let topics = statistics.topics.keys().map(|topic| (topic.clone(), hour)).collect();
     reporter.report(Some(&statistics), &topics);
     let open = |(topic, partition): (String, i32)| {
-        (Arc::new(TopicPartition { topic, partition }), Times { open_ns: Some(1), settled_ns: None })
+        (Arc::new(TopicPartition { topic, partition }), Times { open_ns: Some(1), ..Times::default() })
     };
     let pen = watched.counters.unsettled_times.writer();
     pen.write(watched.lags.all().into_keys().map(open).collect());

@@ -252,6 +252,7 @@ pub fn tag(point: &StoredPoint, key: &str) -> Option<String> {
 }
 
 /// Builds a configuration text. The bucket is `main`; tests add what differs.
+#[derive(Clone)]
 pub struct Setup {
     kafka: String,
     mappings: String,

@@ -535,7 +535,7 @@ pub static REJECT: Table = Table {
         "rate_max",
         Share(Bounds::new(0.0..=1.0, "it is a share of a topic's records; 1.0 switches it off")),
         Default("0.1"),
-        "Share of a topic's records that may be rejected or refused. Above it, or if the first 100 are rejected, the topic is blocked. 1.0 never blocks.",
+        "Share of a topic's records that may be rejected or refused. Above it, or if the first 100 are rejected, the topic is blocked. Without [dead_letter], the first rejected records stay uncommitted until the topic's first point. 1.0 never blocks, and commits them at once.",
     )],
     tables: &[],
     reload: &[live("reject", |old, new| old.reject != new.reject)],

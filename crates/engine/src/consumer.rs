@@ -6,7 +6,7 @@ use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
 use base::stop::Stop;
 use kafka::OffsetReset;
-use kafka::{Member, MemberError, Resumed, UntilEnd};
+use kafka::{Member, MemberError, Resumed, UntilEnd, Waiting};
 use rdkafka::consumer::Consumer as _;
 use std::io;
 use std::sync::Arc;
@@ -243,7 +243,8 @@ fn control(
         Resumed::log(&resumed);
         Counters::add(&context.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
         // An active alarm says more, and is repeated.
-        let why_idle = || if member.has_alarm() { None } else { member.why_idle(waits_for_influx(context)) };
+        let lags = monitor.lags.all();
+        let why_idle = || if member.has_alarm() { None } else { member.why_idle(waiting(context, lags)) };
         if let Some(why) =
             monitor.idle.check(Instant::now(), Counters::get(&context.counters.records), why_idle)
         {
@@ -258,11 +259,17 @@ fn is_a_topic_blocked(context: &EngineContext) -> bool {
     context.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
 }
 
-/// Whether an alarm says that lines can't be stored, or lines are in flight: then records stay in Kafka for this reason.
-fn waits_for_influx(context: &EngineContext) -> bool {
+/// What the bridge itself waits for.
+fn waiting(context: &EngineContext, lags: &Lags) -> Waiting {
     let (counters, writer) = (&context.counters, context.writer.counters());
+    let has_alarm = !context.writer.alarms().is_empty();
     let settled = Counters::get(&writer.lines_stored) + Counters::get(&writer.lines_refused);
-    !context.writer.alarms().is_empty() || Counters::get(&counters.lines) > settled
+    let times = &counters.unsettled_times;
+    Waiting {
+        stops_reading: has_alarm || Counters::get(&counters.lines) > settled,
+        has_unsettled: has_alarm || lags.unsettled(times).unwrap_or(0) > 0,
+        undecided: times.undecided(),
+    }
 }
 
 /// Reports of a control thread on its consumer.

@@ -204,6 +204,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         if self.next_repeat.is_none_or(|next| next <= now) {
             self.next_repeat = Some(now + REPEAT_EVERY);
             self.handler.repeat_alarms(now);
+            self.handler.log_undecided(now);
             self.handler.reporter.summarize(now);
         }
         let mut busy = false;
@@ -295,9 +296,10 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         self.handler.routes.topic_mut(resumable.topic).limiter.postpone(now);
     }
 
-    /// Logs how many warnings were suppressed so far, because the data thread ends.
+    /// Logs how many warnings were suppressed so far, and which records are undecided, because the data thread ends.
     pub fn summarize_all(&mut self) {
         self.handler.reporter.summarize_all();
+        self.handler.log_all_undecided();
     }
 
     /// The settled offsets that changed since the last call.
@@ -428,13 +430,13 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         let may_settle = |(number, lane): (usize, &Lane<Q>)| {
             lane.carries(assignment) && !self.outlet.is_blocked(number, &lane.destination)
         };
-        !self.handler.tracker.is_settled(assignment) && self.lanes.iter().enumerate().any(may_settle)
+        self.handler.tracker.waits_for_batch(assignment) && self.lanes.iter().enumerate().any(may_settle)
     }
 
     fn acknowledge(&mut self, drain: PendingRevoke) {
         let RecordHandler { tracker, routes, .. } = &mut self.handler;
         let abandoned =
-            drain.partitions.iter().filter(|(_, assignment)| !tracker.is_settled(*assignment)).count();
+            drain.partitions.iter().filter(|(_, assignment)| tracker.waits_for_batch(*assignment)).count();
         if abandoned > 0 {
             warn!(
                 partitions = abandoned,
@@ -442,6 +444,10 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             );
         }
         let settled = drain.partitions.into_iter().filter_map(|(at, assignment)| {
+            let undecided = tracker.undecided(assignment);
+            if let Some(topic) = routes.topic_named(&at.topic).filter(|_| undecided > 0) {
+                topic.limiter.forget_undecided(undecided);
+            }
             routes.forget(assignment);
             Some((at, tracker.revoke(assignment)?))
         });

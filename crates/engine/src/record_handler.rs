@@ -10,7 +10,7 @@ use crate::batch::Batch;
 use crate::commit::{AssignmentId, Tracker};
 use crate::dead_letter::{Elements, Letter, Stage};
 use crate::lane::FinishedBatch;
-use crate::reject_limiter::{Admission, ServerBlock};
+use crate::reject_limiter::{Admission, RejectedFate, ServerBlock};
 use crate::report::{self, Reporter};
 use crate::routes::{Route, Routes};
 use crate::telemetry::Counters;
@@ -111,14 +111,22 @@ impl RecordHandler {
             Some(mapper) => mapper.map(record, &mut batch.lines),
             None => Mapped::rejected_whole(Rejection::NoMapping),
         };
-        let mut all_filtered = false;
+        if mapped.lines > 0 && topic.limiter.has_point(*now) {
+            self.settle_undecided(*index);
+        }
+        let topic = self.routes.topic_mut(*index);
+        let (mut all_filtered, mut is_undecided) = (false, false);
         if mapped.has_rejected() {
-            if topic.limiter.reject(mapped.lines > 0, || first_rejection(&mapped), *now) {
-                // The topic is blocked from this record on.
-                batch.remove_last_lines(mapped.lines);
-                topic.limiter.alarm(&topic.name, &self.alarms, *now);
-                self.tracker.leave_unsettled(assignment, offset, time_ns);
-                return;
+            match topic.limiter.reject(|| first_rejection(&mapped), *now) {
+                RejectedFate::Settles => {}
+                // A dead letter keeps the record.
+                RejectedFate::Undecided => is_undecided = !self.writes_dead_letters,
+                RejectedFate::Blocks => {
+                    batch.remove_last_lines(mapped.lines);
+                    topic.limiter.alarm(&topic.name, &self.alarms, *now);
+                    self.tracker.leave_unsettled(assignment, offset, time_ns);
+                    return;
+                }
             }
         } else if mapped.lines > 0 {
             topic.limiter.pass();
@@ -131,7 +139,9 @@ impl RecordHandler {
         if has_letter {
             batch.push_letter(assignment, letter(&topic.name, routed, &mapped), *now);
         }
-        if mapped.lines > 0 || has_letter {
+        if is_undecided {
+            self.tracker.delivered_undecided(assignment, offset, time_ns);
+        } else if mapped.lines > 0 || has_letter {
             self.tracker.delivered(assignment, offset, time_ns, batch.batch_id);
         } else {
             self.tracker.delivered_settled(assignment, offset, time_ns);
@@ -153,6 +163,13 @@ impl RecordHandler {
         if mapped.has_rejected() {
             let name = Arc::clone(&topic.name);
             self.report_rejected(&name, record, &mapped, *now);
+        }
+    }
+
+    /// Settles the undecided records of a topic, in all of its partitions.
+    fn settle_undecided(&mut self, topic: usize) {
+        for (_, assignment) in self.routes.assigned_of(topic) {
+            self.tracker.settle_undecided(assignment);
         }
     }
 
@@ -258,6 +275,31 @@ impl RecordHandler {
             let Some(topic) = topic else { continue };
             if topic.limiter.refuse(1, || refused.why.to_string(), now) {
                 topic.limiter.alarm(&topic.name, &self.alarms, now);
+            }
+        }
+    }
+
+    /// Logs, once for each topic, that its undecided records stay uncommitted.
+    pub fn log_undecided(&mut self, now: Instant) {
+        if self.writes_dead_letters {
+            return;
+        }
+        for topic in self.routes.topics_mut() {
+            if let Some(records) = topic.limiter.undecided_to_log(now) {
+                report::undecided(&topic.name, records);
+            }
+        }
+    }
+
+    /// Logs the undecided records of all topics, because the data thread ends.
+    pub fn log_all_undecided(&mut self) {
+        if self.writes_dead_letters {
+            return;
+        }
+        for topic in self.routes.topics_mut() {
+            let records = topic.limiter.undecided();
+            if records > 0 {
+                report::undecided(&topic.name, records);
             }
         }
     }

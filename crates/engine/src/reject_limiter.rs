@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 
 /// A topic whose first records yield no point has a wrong mapping.
 const FIRST_RECORDS: u64 = 100;
+/// Time after which undecided records are logged. In a busy topic, a point follows sooner.
+const UNDECIDED_MAX: Duration = Duration::from_secs(5);
 /// Records that a probe lets through. Each may be refused, and is dead-lettered then.
 const PROBE_RECORDS: u64 = 10;
 /// A probe without a record ends after this: Kafka's retention deleted the unsettled records.
@@ -54,7 +56,7 @@ pub struct RejectLimiter {
     delays: ProbeDelays,
     state: State,
     rate: RejectRate,
-    /// None once a record became a point.
+    /// The records before the first point since the start, the last reload or the last resumption. None once a record became a point.
     first: Option<FirstRecords>,
     /// Failed probes in a row.
     failures: u32,
@@ -62,11 +64,15 @@ pub struct RejectLimiter {
     opened: Option<Instant>,
 }
 
-/// Counts of the records before the first point.
+/// The records before the first point.
 #[derive(Clone, Copy, Debug, Default)]
 struct FirstRecords {
     rejected: u64,
     filtered: u64,
+    /// Time of the first rejection.
+    since: Option<Instant>,
+    /// Whether the rejections were logged.
+    is_logged: bool,
 }
 
 #[derive(Debug)]
@@ -101,6 +107,18 @@ pub enum Admission {
     Admitted,
     /// The record is left unsettled, and is read again when the topic resumes.
     Unsettled,
+}
+
+/// What becomes of a rejected record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectedFate {
+    /// It settles: a dead letter, or a count and a line in the log, is all that remains of it.
+    Settles,
+    /// No record of the topic has become a point yet, so the mapping may be wrong. Without a dead letter, the record stays unsettled until
+    /// the topic's first point.
+    Undecided,
+    /// The topic is blocked from this record on, which stays unsettled.
+    Blocks,
 }
 
 /// The state in which a blocked topic resumes, once its records are read again from the first unsettled one.
@@ -156,10 +174,19 @@ impl RejectLimiter {
         matches!(self.state, State::Open)
     }
 
+    /// Records that a record gave a point. Returns whether earlier records of the topic are undecided and settle now.
+    pub fn has_point(&mut self, now: Instant) -> bool {
+        let Some(first) = self.first.take() else { return false };
+        if first.rejected > 0 {
+            // Fewer than any limit.
+            self.rate.reject(first.rejected, first.rejected, now);
+        }
+        first.rejected > 0
+    }
+
     /// Counts a record that became points.
     pub fn pass(&mut self) {
         self.rate.pass();
-        self.first = None;
     }
 
     /// Counts a filtered record, such as a tombstone. Returns whether to warn that all of the first records were filtered.
@@ -170,27 +197,48 @@ impl RejectLimiter {
         first.filtered == FIRST_RECORDS && first.rejected == 0
     }
 
-    /// Counts a rejected record; `has_points`: other elements of the record became points. Returns whether the topic is blocked from
-    /// this record on, which must stay unsettled then.
-    pub fn reject(&mut self, has_points: bool, why: impl FnOnce() -> String, now: Instant) -> bool {
+    /// Counts a rejected record. Call [`RejectLimiter::has_point`] before if other elements of the record became points.
+    pub fn reject(&mut self, why: impl FnOnce() -> String, now: Instant) -> RejectedFate {
         if let State::Probing { probe, .. } = &mut self.state {
             probe.failed += 1;
-            return false;
+            return RejectedFate::Settles;
         }
-        if has_points {
-            self.first = None;
-        }
-        let none_mapped = self.first.as_mut().is_some_and(|first| {
-            first.rejected += 1;
-            first.rejected >= FIRST_RECORDS && self.rate_max < 1.0
-        });
-        let too_many = self.rate.reject(1, 1, now);
-        if !too_many && !none_mapped {
-            return false;
-        }
-        let what = if too_many { self.rate.describe() } else { first_were_rejected() };
+        let what = match &mut self.first {
+            // The rate counts these records when they are decided: until then, each rebalance and resumption reads them again.
+            Some(first) if self.rate_max < 1.0 => {
+                first.rejected += 1;
+                first.since.get_or_insert(now);
+                if first.rejected < FIRST_RECORDS {
+                    return RejectedFate::Undecided;
+                }
+                first_were_rejected()
+            }
+            _ if self.rate.reject(1, 1, now) => self.rate.describe(),
+            _ => return RejectedFate::Settles,
+        };
         self.state = State::Blocked { block: Block::by_mapping(&what, &why()), until: Until::Reload };
-        true
+        RejectedFate::Blocks
+    }
+
+    /// Forgets undecided records, which are read again: by the next owner of their partition, or in a later assignment.
+    pub fn forget_undecided(&mut self, records: u64) {
+        if let Some(first) = &mut self.first {
+            first.rejected = first.rejected.saturating_sub(records);
+        }
+    }
+
+    /// The number of undecided records, if they are to be logged now: once, when no point has followed for a while.
+    pub fn undecided_to_log(&mut self, now: Instant) -> Option<u64> {
+        let is_open = self.is_open();
+        let first = self.first.as_mut().filter(|first| is_open && first.rejected > 0 && !first.is_logged)?;
+        let since = first.since?;
+        first.is_logged = now.saturating_duration_since(since) >= UNDECIDED_MAX;
+        first.is_logged.then_some(first.rejected)
+    }
+
+    /// The number of rejected records before the first point, unless the topic is blocked.
+    pub fn undecided(&self) -> u64 {
+        self.first.filter(|_| self.is_open()).map_or(0, |first| first.rejected)
     }
 
     /// Counts records that had passed, and whose lines were refused. Returns whether the topic is blocked from now on.

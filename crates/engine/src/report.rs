@@ -100,6 +100,17 @@ pub fn empty_query(topic: &str, record: &Record<'_>) {
 }
 
 /// Warns that all of the topic's first records were filtered.
+/// Logs that all records of a topic were rejected so far, so that the mapping may be wrong.
+pub fn undecided(topic: &str, records: u64) {
+    warn!(
+        topic,
+        records,
+        "all records of the topic so far were rejected, and none became a point: they stay uncommitted, and the next start or reload \
+         reads them again. Correct the topic's [[mapping]] (`map --live 10` shows what records become). If these records are bad, let \
+         them pass with rate_max = 1.0 under [reject], or keep them with [dead_letter]"
+    );
+}
+
 pub fn all_filtered(topic: &str) {
     warn!(
         topic,

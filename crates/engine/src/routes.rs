@@ -175,6 +175,11 @@ impl Routes {
         &mut self.topics[index]
     }
 
+    /// All topics, also those without an assigned partition.
+    pub fn topics_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
+        self.topics.iter_mut()
+    }
+
     /// The topic of this name, if partitions of it were assigned.
     pub fn topic_named(&mut self, name: &str) -> Option<&mut Topic> {
         self.topics.iter_mut().find(|topic| *topic.name == *name)

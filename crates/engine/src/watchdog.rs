@@ -31,7 +31,7 @@ struct Sample {
     progress: u64,
     /// Records in Kafka that were not read.
     unread: i64,
-    /// Records that were read and are not settled: in an open batch, in flight, or lost by a bug.
+    /// Records that were read and are not settled: in an open batch, in flight, or lost by a bug. Undecided records do not count.
     unsettled: i64,
     /// Whether an alarm explains a lack of progress.
     is_explained: bool,
@@ -119,7 +119,7 @@ fn sample(signals: &Signals, now: Instant) -> Sample {
         progress: moving.into_iter().map(Counters::get).sum(),
         // Zero before the first statistics. The heartbeats reveal a thread that stops reporting them.
         unread: signals.lags.unread().unwrap_or(0),
-        unsettled: signals.lags.unsettled().unwrap_or(0),
+        unsettled: signals.lags.unsettled(&counters.unsettled_times).unwrap_or(0),
         is_explained: signals.writer.alarms().iter().any(|alarm| alarm.scope != Scope::Bridge),
         overdue: signals.heartbeats.overdue(now),
     }

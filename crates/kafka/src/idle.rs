@@ -13,15 +13,26 @@ use std::time::{Duration, Instant};
 
 const REQUEST_MAX: Duration = Duration::from_secs(3);
 
-/// The reason, as a text. `topics` is the configuration, `subscribed` the resulting names, `strategy` the assignment strategy. None: there
-/// are unread records, and they stay in Kafka because the bridge waits for InfluxDB (`influx_is_waited_for`).
+/// What the bridge waits for, besides records.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Waiting {
+    /// Whether unread records stay in Kafka because lines can't be stored, or are in flight.
+    pub stops_reading: bool,
+    /// Whether records are read and not settled, or an alarm says why none are read.
+    pub has_unsettled: bool,
+    /// Number of rejected records that stay uncommitted until their topic gives its first point.
+    pub undecided: u64,
+}
+
+/// The reason, as a text. `topics` is the configuration, `subscribed` the resulting names, `strategy` the assignment strategy. None: the
+/// bridge waits for InfluxDB or has an alarm, so no reason lies in Kafka.
 pub fn why(
     consumer: &GroupConsumer,
     subscribed: &BTreeSet<String>,
     topics: &Topics,
     group_id: &str,
     strategy: &str,
-    influx_is_waited_for: bool,
+    bridge: Waiting,
 ) -> Option<String> {
     let metadata = match consumer.fetch_metadata(None, REQUEST_MAX) {
         Ok(metadata) => metadata,
@@ -57,16 +68,32 @@ pub fn why(
         ));
     };
     if waiting == 0 {
-        return Some(format!(
-            "all {assigned} partitions are read to their end: waiting for new records (`kafka.offset_reset` decides where a new group begins)"
-        ));
+        return at_the_end(assigned, bridge);
     }
     let is_throttled = consumer.context().alarms().is_throttled(Instant::now());
     let remedy =
         if is_throttled { Fault::Throttled.to_string() } else { "check the brokers' logs".to_owned() };
-    (!influx_is_waited_for).then(|| {
+    (!bridge.stops_reading).then(|| {
         format!(
             "{waiting} records wait in {assigned} partitions, and the brokers do not deliver them: {remedy}"
+        )
+    })
+}
+
+/// The reason when there is no unread record. None: read records are not settled yet, so the bridge is not idle.
+fn at_the_end(assigned: usize, bridge: Waiting) -> Option<String> {
+    let Waiting { has_unsettled, undecided, .. } = bridge;
+    if has_unsettled {
+        return None;
+    }
+    Some(if undecided > 0 {
+        format!(
+            "all {assigned} partitions are read, and {undecided} rejected records stay uncommitted, because no record of their topics \
+             has become a point yet"
+        )
+    } else {
+        format!(
+            "all {assigned} partitions are read to their end: waiting for new records (`kafka.offset_reset` decides where a new group begins)"
         )
     })
 }
@@ -142,6 +169,20 @@ fn waiting(consumer: &GroupConsumer) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn says_read_to_the_end_only_if_all_records_are_settled() {
+        let f = |has_unsettled, undecided, want: Option<&str>| {
+            let waiting = Waiting { stops_reading: false, has_unsettled, undecided };
+            let text = at_the_end(3, waiting);
+            assert_eq!(text.is_some(), want.is_some(), "{text:?}");
+            assert!(text.unwrap_or_default().contains(want.unwrap_or_default()));
+        };
+        f(false, 0, Some("all 3 partitions are read to their end"));
+        f(true, 0, None);
+        f(true, 5, None);
+        f(false, 5, Some("5 rejected records stay uncommitted"));
+    }
 
     #[test]
     fn names_the_nearest_existing_topic() {

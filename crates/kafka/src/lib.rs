@@ -67,6 +67,7 @@ pub use ffi::{
     headers_of,
 };
 pub use http_port::answers_http;
+pub use idle::Waiting;
 pub use member::Member;
 pub use partition_lists::{offsets_of, summary as partition_summary};
 pub use properties::{ClientKind, properties};

@@ -6,7 +6,7 @@ use super::moved::Moved;
 use super::partition_lists::{offsets_of, summary};
 use super::recreated::Recreated;
 use super::resets::Resumed;
-use super::{MemberError, RetentionWatch, Retentions, UntilEnd, begin, denied, group, idle};
+use super::{MemberError, RetentionWatch, Retentions, UntilEnd, Waiting, begin, denied, group, idle};
 use crate::client::MemberClient;
 use crate::properties::{ClientKind, properties};
 use crate::retry::retry;
@@ -236,9 +236,9 @@ impl Member {
     }
 
     /// A text that explains why no records come. It queries the brokers, which may take a few seconds.
-    pub fn why_idle(&self, influx_is_waited_for: bool) -> Option<String> {
+    pub fn why_idle(&self, waiting: Waiting) -> Option<String> {
         let Self { consumer, subscribed, topics, group_id, strategy, .. } = self;
-        idle::why(consumer, subscribed, topics, group_id, strategy, influx_is_waited_for)
+        idle::why(consumer, subscribed, topics, group_id, strategy, waiting)
     }
 
     /// With `--until-end`: requests the end offsets of assigned partitions.

@@ -82,6 +82,14 @@ pub struct Service {
 
 impl Service {
     pub fn start(setup: &Setup) -> Self {
+        Self::run(setup, &[])
+    }
+
+    pub fn start_until_end(setup: &Setup) -> Self {
+        Self::run(setup, &["--until-end"])
+    }
+
+    fn run(setup: &Setup, arguments: &[&str]) -> Self {
         let name = format!("bridge-{}-{:x}.toml", std::process::id(), fastrand::u64(..));
         let file = std::env::temp_dir().join(name);
         let log = file.with_extension("log");
@@ -89,6 +97,7 @@ impl Service {
         let child = Command::new(env!("CARGO_BIN_EXE_kafka-influx-bridge"))
             .args(["run", "--config"])
             .arg(&file)
+            .args(arguments)
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();

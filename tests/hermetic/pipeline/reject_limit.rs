@@ -5,6 +5,7 @@ use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use base::alarm::Scope;
 use engine::ProbeDelays;
 use kafka_influx_bridge::pipeline::{PipelineOptions, ReloadOutcome};
+use mapping::Reason;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -40,11 +41,11 @@ fn a_mistyped_time_key_skips_no_topic() {
     wait_until("the other topic is committed", || cluster.committed("good", 1) == [Some(5_000)]);
     assert!(blocks(&bridge, "typo"));
     bridge.stop();
-    // None of the first hundred became a point. The hundredth blocked the topic, and is not settled.
-    assert_eq!(cluster.committed("typo", 1), [Some(99)]);
-    // With a corrected mapping, the bridge resumes where the topic was blocked.
+    // None of the first hundred became a point, so none of them is settled.
+    assert_eq!(cluster.committed("typo", 1), [None]);
+    // With a corrected mapping, every record becomes a point.
     let bridge = setup("").start();
-    sink.wait_for_points("main", 5_000 + 3_100 - 99);
+    sink.wait_for_points("main", 5_000 + 3_100);
     bridge.stop();
     assert_eq!(cluster.committed("typo", 1), [Some(3_100)]);
 }
@@ -118,12 +119,11 @@ fn a_reload_without_changes_lifts_the_block_and_it_blocks_again_sooner() {
     for lifted in 1..=3 {
         let topics = ["t".to_owned()].into();
         assert_eq!(bridge.0.reload(&setup.config()).unwrap(), ReloadOutcome::BlocksLifted { topics });
-        let want = 1_000 + lifted * 99;
-        wait_until("it is blocked again", || cluster.committed("t", 1) == [Some(want)]);
+        wait_until("99 records are read again", || bridge.records() == 1_000 + lifted * 99);
         wait_until("the alarm is raised again", || blocks(&bridge, "t"));
     }
-    assert_eq!(bridge.records(), 1_000 + 3 * 99);
     bridge.stop();
+    assert_eq!(cluster.committed("t", 1), [Some(1_000)], "a lifted block gives no record away");
 }
 
 /// `run --until-end` does not end while a topic is blocked.
@@ -135,14 +135,85 @@ fn until_end_waits_for_a_blocked_topic() {
     let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
     let mut bridge = setup.start_until_end();
     wait_until("the topic is blocked", || blocks(&bridge, "t"));
-    wait_until("what passed before is committed", || cluster.committed("t", 1) == [Some(99)]);
     std::thread::sleep(std::time::Duration::from_secs(3));
-    assert!(!bridge.0.is_finished(), "101 records are not settled");
-    // The other half of the bad records does not block the topic again.
+    assert!(!bridge.0.is_finished(), "200 records are not settled");
+    assert_eq!(cluster.committed("t", 1), [None]);
+    // A lifted block gives no record away: the topic blocks again.
     bridge.0.reload(&setup.config()).unwrap();
-    bridge.wait_for_end();
+    wait_until("99 records are read again", || bridge.records() == 2 * 99 && blocks(&bridge, "t"));
+    bridge.stop();
+    assert_eq!(cluster.committed("t", 1), [None]);
+    setup.top("[reject]\nrate_max = 1.0").start_until_end().wait_for_end();
     assert_eq!(cluster.committed("t", 1), [Some(200)]);
     assert_eq!(sink.points("main").len(), 50);
+}
+
+/// A few rejected records of a topic without a point may be the fault of the mapping. They stay uncommitted, and disturb nothing else.
+#[test]
+fn the_first_rejected_records_stay_uncommitted_until_the_first_point() {
+    let (cluster, sink) = (Cluster::with_topic("quiet", 2), Sink::start());
+    cluster.create_topic("good", 1);
+    cluster.produce("quiet", 0, (0..5).map(|_| "no json"));
+    let setup = Setup::new(&cluster, &sink, "['quiet', 'good']").mapping(BY_ID);
+    let undecided = |bridge: &Bridge| bridge.0.counters.unsettled_times.undecided();
+    for start in 0..2 {
+        let bridge = setup.start();
+        wait_until("the records are read", || undecided(&bridge) == 5);
+        cluster.produce("good", 0, [record(&start.to_string())]);
+        wait_until("the other topic is committed", || cluster.committed("good", 1) == [Some(start + 1)]);
+        assert_eq!(bridge.0.writer.alarms(), []);
+        bridge.stop();
+        assert_eq!(cluster.committed("quiet", 2), [None, None]);
+    }
+    let bridge = setup.start();
+    wait_until("the records are read again", || undecided(&bridge) == 5);
+    // A point of another partition shows that the mapping fits the topic.
+    cluster.produce("quiet", 1, [record("first")]);
+    wait_until("both partitions are committed", || cluster.committed("quiet", 2) == [Some(5), Some(1)]);
+    wait_until("no record is undecided", || undecided(&bridge) == 0);
+    assert_eq!(bridge.rejected(Reason::Undecodable), 5);
+    bridge.stop();
+}
+
+#[test]
+fn a_reload_reads_undecided_records_again_by_the_corrected_mapping() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, (0..5).map(|n| record(&n.to_string())));
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let mut bridge = setup.clone().mapping_key("time_key = 'tiem'\ntime_format = 'unix'").start();
+    wait_until("all are undecided", || bridge.0.counters.unsettled_times.undecided() == 5);
+    bridge.0.reload(&setup.config()).unwrap();
+    sink.wait_for_points("main", 5);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(5)]);
+    bridge.stop();
+}
+
+#[test]
+fn with_dead_letters_the_first_rejected_records_settle_at_once() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.create_topic("letters", 1);
+    cluster.produce("t", 0, (0..5).map(|_| "no json"));
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top("[dead_letter]\ntopic = 'letters'");
+    let bridge = setup.start();
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(5)]);
+    assert_eq!(bridge.0.counters.unsettled_times.undecided(), 0);
+    bridge.stop();
+}
+
+/// The records of a topic may all be bad, and a run until the end must end. The next run reads them again.
+#[test]
+fn until_end_leaves_undecided_records_uncommitted_and_warns() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.create_topic("good", 1);
+    cluster.produce("t", 0, (0..5).map(|_| "no json"));
+    cluster.produce("good", 0, [record("good")]);
+    let setup = Setup::new(&cluster, &sink, "['t', 'good']").mapping(BY_ID);
+    let mut service = Service::start_until_end(&setup);
+    assert_eq!(service.wait(), Some(0));
+    assert!(service.has_logged("none became a point: they stay uncommitted"));
+    assert_eq!((cluster.committed("t", 1), cluster.committed("good", 1)), (vec![None], vec![Some(1)]));
+    setup.top("[reject]\nrate_max = 1.0").start_until_end().wait_for_end();
+    assert_eq!(cluster.committed("t", 1), [Some(5)]);
 }
 
 /// One of many warnings of one kind is logged, with the number of the others, even if no other warning follows.

@@ -49,6 +49,8 @@ struct Partition {
     taken: Option<NextOffset>,
     /// Range of the records that were left unsettled.
     left_unsettled: Option<Unsettled>,
+    /// Number of undecided records: see [`Tracker::delivered_undecided`].
+    undecided: u64,
 }
 
 /// Range of fetched records that are not settled.
@@ -67,10 +69,18 @@ impl Unsettled {
     }
 }
 
+/// The event that settles the records of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SettledBy {
+    Batch(BatchId),
+    /// The first point of the topic.
+    FirstPoint,
+}
+
 /// Consecutively delivered records that settle together.
 #[derive(Debug)]
 struct Span {
-    batch_id: BatchId,
+    by: SettledBy,
     settled: bool,
     /// Offset of the first record.
     first: NextOffset,
@@ -83,10 +93,13 @@ struct Span {
 /// Timestamps of a partition's records, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
-    /// The oldest unsettled record that was delivered.
+    /// The oldest unsettled record that was delivered. An undecided record counts only once its topic is blocked: until then it keeps
+    /// nothing waiting.
     pub open_ns: Option<i64>,
     /// The last record of the settled prefix.
     pub settled_ns: Option<i64>,
+    /// Number of undecided records.
+    pub undecided: u64,
 }
 
 impl Tracker {
@@ -96,6 +109,17 @@ impl Tracker {
         self.next_assignment += 1;
         self.partitions.insert(assignment, Partition::default());
         assignment
+    }
+
+    /// Settles the undecided records of an assignment: its topic has given a point, so the mapping is not to blame for them.
+    pub fn settle_undecided(&mut self, assignment: AssignmentId) {
+        self.assigned(assignment).undecided = 0;
+        self.settle_by(assignment, SettledBy::FirstPoint);
+    }
+
+    /// Number of undecided records of an assignment.
+    pub fn undecided(&self, assignment: AssignmentId) -> u64 {
+        self.partitions.get(&assignment).map_or(0, |partition| partition.undecided)
     }
 
     /// Ends an assignment: its unsettled records are never settled here. Returns the end of its settled prefix.
@@ -111,16 +135,16 @@ impl Tracker {
         time_ns: Option<i64>,
         batch_id: BatchId,
     ) {
+        self.assigned(assignment).deliver(offset, time_ns, SettledBy::Batch(batch_id));
+    }
+
+    /// Adds a rejected record of a topic that has given no point yet. A wrong mapping would reject all records, so these records settle
+    /// only with the topic's first point: see [`Tracker::settle_undecided`]. The first point comes before the first batch, so a partition
+    /// has one span of them.
+    pub fn delivered_undecided(&mut self, assignment: AssignmentId, offset: i64, time_ns: Option<i64>) {
         let partition = self.assigned(assignment);
-        let next_offset = NextOffset::after(offset);
-        match partition.spans.back_mut() {
-            Some(span) if span.batch_id == batch_id && !span.settled => span.extend(next_offset, time_ns),
-            _ => {
-                let (first, first_ns, last_ns) = (NextOffset::at(offset), time_ns, time_ns);
-                let span = Span { batch_id, settled: false, first, next_offset, first_ns, last_ns };
-                partition.spans.push_back(span);
-            }
-        }
+        partition.deliver(offset, time_ns, SettledBy::FirstPoint);
+        partition.undecided += 1;
     }
 
     /// Adds a delivered record that is settled already: filtered, or rejected without a dead letter.
@@ -157,8 +181,13 @@ impl Tracker {
         let before = std::mem::take(self.assigned(assignment));
         self.partitions.remove(&assignment);
         let renewed = self.assign();
-        let partition =
-            Partition { spans: VecDeque::new(), left_unsettled: None, left_unsettled_ns: None, ..before };
+        let partition = Partition {
+            spans: VecDeque::new(),
+            left_unsettled: None,
+            left_unsettled_ns: None,
+            undecided: 0,
+            ..before
+        };
         self.partitions.insert(renewed, partition);
         renewed
     }
@@ -177,9 +206,13 @@ impl Tracker {
 
     /// Settles all records of the batch in this assignment.
     pub fn settle(&mut self, assignment: AssignmentId, batch_id: BatchId) {
+        self.settle_by(assignment, SettledBy::Batch(batch_id));
+    }
+
+    fn settle_by(&mut self, assignment: AssignmentId, by: SettledBy) {
         // A batch may come back after its partition was revoked: the next owner settles these records.
         let Some(partition) = self.partitions.get_mut(&assignment) else { return };
-        for span in partition.spans.iter_mut().filter(|span| span.batch_id == batch_id) {
+        for span in partition.spans.iter_mut().filter(|span| span.by == by) {
             span.settled = true;
         }
         while let Some(span) = partition.spans.pop_front_if(|span| span.settled) {
@@ -187,9 +220,10 @@ impl Tracker {
         }
     }
 
-    /// Whether all records that were delivered in this assignment are settled.
-    pub fn is_settled(&self, assignment: AssignmentId) -> bool {
-        self.partitions.get(&assignment).is_none_or(|partition| partition.spans.is_empty())
+    /// Whether records that were delivered in this assignment wait for their batch. Undecided records do not.
+    pub fn waits_for_batch(&self, assignment: AssignmentId) -> bool {
+        let waits = |partition: &Partition| partition.spans.iter().any(Span::waits_for_batch);
+        self.partitions.get(&assignment).is_some_and(waits)
     }
 
     /// Timestamps of all current assignments.
@@ -212,6 +246,10 @@ impl Tracker {
 }
 
 impl Span {
+    fn waits_for_batch(&self) -> bool {
+        !self.settled && self.by != SettledBy::FirstPoint
+    }
+
     fn extend(&mut self, next_offset: NextOffset, time_ns: Option<i64>) {
         self.next_offset = next_offset;
         self.last_ns = time_ns.or(self.last_ns);
@@ -219,9 +257,22 @@ impl Span {
 }
 
 impl Partition {
+    fn deliver(&mut self, offset: i64, time_ns: Option<i64>, by: SettledBy) {
+        let next_offset = NextOffset::after(offset);
+        match self.spans.back_mut() {
+            Some(span) if span.by == by && !span.settled => span.extend(next_offset, time_ns),
+            _ => {
+                let (first, first_ns, last_ns) = (NextOffset::at(offset), time_ns, time_ns);
+                self.spans.push_back(Span { by, settled: false, first, next_offset, first_ns, last_ns });
+            }
+        }
+    }
+
     fn times(&self) -> Times {
-        let open_ns = self.spans.front().map_or(self.left_unsettled_ns, |span| span.first_ns);
-        Times { open_ns, settled_ns: self.settled_ns }
+        // Records left unsettled came after all others.
+        let is_open = |span: &&Span| self.left_unsettled.is_some() || span.by != SettledBy::FirstPoint;
+        let open_ns = self.spans.iter().find(is_open).map_or(self.left_unsettled_ns, |span| span.first_ns);
+        Times { open_ns, settled_ns: self.settled_ns, undecided: self.undecided }
     }
 
     fn set_settled(&mut self, next_offset: NextOffset, last_ns: Option<i64>) {
@@ -295,7 +346,7 @@ mod tests {
         tracker.settle(assignment, one);
         assert_eq!(changed(&mut tracker), [16]);
         assert_eq!(changed(&mut tracker), [0_i64; 0]);
-        assert!(tracker.is_settled(assignment));
+        assert!(!tracker.waits_for_batch(assignment));
     }
 
     #[test]
@@ -317,7 +368,10 @@ mod tests {
         let (mut tracker, one) = (Tracker::default(), BatchId::first());
         let (two, assignment) = (one.next(), tracker.assign());
         let f = |tracker: &Tracker, open_ns: Option<i64>, settled_ns: Option<i64>| {
-            assert_eq!(tracker.times().map(|(_, times)| times).last(), Some(Times { open_ns, settled_ns }));
+            assert_eq!(
+                tracker.times().map(|(_, times)| times).last(),
+                Some(Times { open_ns, settled_ns, undecided: 0 })
+            );
         };
         f(&tracker, None, None);
         tracker.delivered_settled(assignment, 0, Some(500));
@@ -340,6 +394,47 @@ mod tests {
     }
 
     #[test]
+    fn undecided_records_settle_with_the_first_point_of_their_topic() {
+        let (mut tracker, batch_id) = (Tracker::default(), BatchId::first());
+        let assignment = tracker.assign();
+        let times = |tracker: &Tracker| tracker.times().map(|(_, times)| times).last().unwrap();
+        tracker.delivered_undecided(assignment, 3, Some(1_000));
+        tracker.delivered_undecided(assignment, 5, Some(2_000));
+        tracker.delivered_settled(assignment, 6, Some(3_000));
+        assert_eq!(changed(&mut tracker), [0_i64; 0]);
+        assert!(!tracker.waits_for_batch(assignment), "a revocation need not wait for them");
+        assert_eq!(tracker.undecided(assignment), 2);
+        assert_eq!(times(&tracker), Times { open_ns: None, settled_ns: None, undecided: 2 });
+        let unsettled = tracker.unsettled(assignment).unwrap();
+        assert_eq!((unsettled.from.get(), unsettled.to.get()), (3, 7));
+        tracker.settle_undecided(assignment);
+        tracker.delivered(assignment, 7, None, batch_id);
+        assert_eq!(changed(&mut tracker), [7]);
+        assert_eq!(
+            (tracker.undecided(assignment), tracker.unsettled(assignment).unwrap().from.get()),
+            (0, 7)
+        );
+        tracker.settle(assignment, batch_id);
+        assert_eq!(changed(&mut tracker), [8]);
+    }
+
+    #[test]
+    fn undecided_records_of_a_blocked_topic_are_read_again() {
+        let mut tracker = Tracker::default();
+        let before = tracker.assign();
+        tracker.delivered_undecided(before, 0, Some(1_000));
+        tracker.leave_unsettled(before, 1, Some(2_000));
+        let times = tracker.times().map(|(_, times)| times).last().unwrap();
+        assert_eq!(times, Times { open_ns: Some(1_000), settled_ns: None, undecided: 1 });
+        let unsettled = tracker.unsettled(before).unwrap();
+        assert_eq!((unsettled.from.get(), unsettled.to.get()), (0, 2));
+        let after = tracker.renew(before);
+        tracker.settle_undecided(after);
+        assert_eq!(changed(&mut tracker), [0_i64; 0]);
+        assert_eq!((tracker.undecided(after), tracker.unsettled(after)), (0, None));
+    }
+
+    #[test]
     fn an_earlier_assignment_commits_nothing() {
         let (mut tracker, batch_id) = (Tracker::default(), BatchId::first());
         let before = tracker.assign();
@@ -348,7 +443,7 @@ mod tests {
         let after = tracker.assign();
         tracker.settle(before, batch_id);
         assert_eq!(changed(&mut tracker), [0_i64; 0]);
-        assert!(tracker.is_settled(after));
+        assert!(!tracker.waits_for_batch(after));
     }
 
     #[test]
@@ -382,7 +477,7 @@ mod tests {
         assert_eq!(unsettled(&tracker, before), Some((7, 16)));
         let after = tracker.renew(before);
         tracker.settle(before, two);
-        assert!(tracker.is_settled(after));
+        assert!(!tracker.waits_for_batch(after));
         assert_eq!((unsettled(&tracker, after), changed(&mut tracker)), (None, vec![]));
         assert_eq!(tracker.revoke(after), Some(NextOffset::after(4)));
     }

@@ -6,14 +6,25 @@ fn limiter(rate_max: f64) -> RejectLimiter {
     RejectLimiter::new(rate_max, DELAYS)
 }
 
+/// Handles a record that becomes a point.
+fn give_point(limiter: &mut RejectLimiter) {
+    limiter.has_point(Instant::now());
+    limiter.pass();
+}
+
+/// Handles a rejected record. Returns whether it blocks the topic.
+fn blocks(limiter: &mut RejectLimiter, now: Instant) -> bool {
+    limiter.reject(String::new, now) == RejectedFate::Blocks
+}
+
 /// Handles records of which each `one_in`-th is rejected, until the topic is blocked. Returns the number of records.
 fn blocked_after(rate_max: f64, one_in: u64, records_per_second: u64, records: u64) -> Option<u64> {
     let (mut limiter, start) = (limiter(rate_max), Instant::now());
-    limiter.pass();
+    give_point(&mut limiter);
     (1..=records).find(|record| {
         let now = start + Duration::from_secs_f64(*record as f64 / records_per_second as f64);
         if record % one_in == 0 {
-            return limiter.reject(false, String::new, now);
+            return blocks(&mut limiter, now);
         }
         limiter.pass();
         !limiter.is_open()
@@ -41,16 +52,16 @@ fn blocks_when_a_thousand_were_rejected_above_the_rate() {
 #[test]
 fn forgets_a_past_burst() {
     let (mut limiter, now) = (limiter(0.1), Instant::now());
-    limiter.pass();
+    give_point(&mut limiter);
     for _ in 0..10 {
         for _ in 0..999 {
-            assert!(!limiter.reject(false, String::new, now));
+            assert!(!blocks(&mut limiter, now));
         }
         for _ in 0..20_000 {
             limiter.pass();
         }
         // One rejection among so many good records is within the rate.
-        assert!(!limiter.reject(false, String::new, now));
+        assert!(!blocks(&mut limiter, now));
     }
 }
 
@@ -71,14 +82,18 @@ fn blocks_when_the_first_hundred_records_are_all_rejected() {
     let f = |rate_max: f64, before: &dyn Fn(&mut RejectLimiter), want: Option<u64>| {
         let (mut limiter, now) = (limiter(rate_max), Instant::now());
         before(&mut limiter);
-        let blocked = (1..=2_000).find(|_| limiter.reject(false, String::new, now));
+        let blocked = (1..=2_000).find(|_| blocks(&mut limiter, now));
         assert_eq!(blocked, want, "{rate_max}");
     };
     f(0.1, &|_| {}, Some(100));
     f(0.99, &|_| {}, Some(100));
     f(1.0, &|_| {}, None);
-    f(0.1, &|limiter| limiter.pass(), Some(1_000));
-    f(0.1, &|limiter| assert!(!limiter.reject(true, String::new, Instant::now())), Some(999));
+    f(0.1, &give_point, Some(1_000));
+    let mixed = |limiter: &mut RejectLimiter| {
+        limiter.has_point(Instant::now());
+        assert!(!blocks(limiter, Instant::now()));
+    };
+    f(0.1, &mixed, Some(999));
     // Tombstones and filtered records do not count.
     f(0.1, &|limiter| assert!((0..500).any(|_| limiter.filter())), Some(100));
 }
@@ -89,10 +104,10 @@ fn warns_once_when_the_first_hundred_records_are_all_filtered() {
     let warned: Vec<u64> = (1..=1_000).filter(|_| limiter.filter()).collect();
     assert_eq!(warned, [100]);
     let mut one_rejected = RejectLimiter::new(0.1, DELAYS);
-    one_rejected.reject(false, String::new, Instant::now());
+    assert!(!blocks(&mut one_rejected, Instant::now()));
     assert!((0..1_000).all(|_| !one_rejected.filter()));
     let mut one_stored = RejectLimiter::new(0.1, DELAYS);
-    one_stored.pass();
+    give_point(&mut one_stored);
     assert!((0..1_000).all(|_| !one_stored.filter()));
 }
 
@@ -156,7 +171,7 @@ fn blocks_a_reopened_topic_after_a_hundred_refusals() {
 #[test]
 fn only_a_reload_lifts_a_block_by_the_mapping() {
     let (mut limiter, now) = (limiter(0.1), Instant::now());
-    assert!((0..100).any(|_| limiter.reject(false, String::new, now)));
+    assert!((0..100).any(|_| blocks(&mut limiter, now)));
     let later = now + Duration::from_hours(1);
     assert_eq!(limiter.resumption(later), None);
     assert_eq!(limiter.admit(), Admission::Unsettled);
@@ -169,7 +184,7 @@ fn only_a_reload_lifts_a_block_by_the_mapping() {
     assert_eq!(limiter.resumption(now), Some(Resumption::Open));
     limiter.resume(Resumption::Open, now);
     assert_eq!(limiter.admit(), Admission::Admitted);
-    assert_eq!((1..=2_000).find(|_| limiter.reject(false, String::new, now)), Some(100));
+    assert_eq!((1..=2_000).find(|_| blocks(&mut limiter, now)), Some(100));
 }
 
 #[test]
@@ -186,4 +201,43 @@ fn a_server_limit_blocks_at_once_at_any_rate() {
     assert_eq!((limiter.resumption(at(15)), limiter.resumption(at(16))), (None, Some(Resumption::Probe)));
     let State::Blocked { block, .. } = &limiter.state else { panic!("{limiter:?}") };
     assert!(block.remedy.starts_with("raise it. From the committed offset"), "{}", block.remedy);
+}
+
+#[test]
+fn the_first_rejected_records_are_undecided_until_the_first_point() {
+    let f = |rate_max: f64, want: RejectedFate| {
+        let (mut limiter, now) = (limiter(rate_max), Instant::now());
+        assert!((1..100).all(|_| limiter.reject(String::new, now) == want), "{rate_max}");
+        assert_eq!(limiter.has_point(now), want == RejectedFate::Undecided, "{rate_max}");
+        assert!(!limiter.has_point(now), "only the first point settles them");
+        assert_eq!(limiter.reject(String::new, now), RejectedFate::Settles);
+    };
+    f(0.1, RejectedFate::Undecided);
+    f(0.0, RejectedFate::Undecided);
+    f(1.0, RejectedFate::Settles);
+}
+
+/// Each rebalance reads undecided records again, so they must not count more than once.
+#[test]
+fn undecided_records_that_are_read_again_do_not_block_the_topic() {
+    let (mut limiter, now) = (limiter(0.1).after_block(), Instant::now());
+    for _ in 0..300 {
+        assert!((0..5).all(|_| limiter.reject(String::new, now) == RejectedFate::Undecided));
+        limiter.forget_undecided(5);
+    }
+    assert_eq!(limiter.undecided(), 0);
+}
+
+#[test]
+fn undecided_records_are_logged_once() {
+    let (mut limiter, start) = (limiter(0.1), Instant::now());
+    assert_eq!(limiter.undecided_to_log(start), None);
+    for _ in 0..3 {
+        assert_eq!(limiter.reject(String::new, start), RejectedFate::Undecided);
+    }
+    assert_eq!(limiter.undecided_to_log(start + UNDECIDED_MAX / 2), None);
+    assert_eq!(limiter.undecided_to_log(start + UNDECIDED_MAX), Some(3));
+    assert_eq!(limiter.reject(String::new, start), RejectedFate::Undecided);
+    assert_eq!(limiter.undecided_to_log(start + UNDECIDED_MAX * 2), None);
+    assert_eq!(limiter.undecided(), 4);
 }

@@ -20,6 +20,10 @@ pub struct Coverage {
     pub blocked: usize,
     /// Resumptions of blocked topics.
     pub resumed: usize,
+    /// Turns after which records were undecided.
+    pub undecided: usize,
+    /// Reloads of a wrong mapping that had blocked its topic.
+    pub corrected: usize,
 }
 
 impl Coverage {
@@ -39,6 +43,8 @@ impl Coverage {
             reloads_with_rest,
             blocked,
             resumed,
+            undecided,
+            corrected,
         } = self;
         *records += other.records;
         *points += other.points;
@@ -54,14 +60,17 @@ impl Coverage {
         *reloads_with_rest += other.reloads_with_rest;
         *blocked += other.blocked;
         *resumed += other.resumed;
+        *undecided += other.undecided;
+        *corrected += other.corrected;
     }
 
     pub fn assert_all_happened(&self) {
         let Self { points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops, .. } =
             self;
-        let Self { reloads, reloads_with_rest, blocked, resumed, .. } = self;
+        let Self { reloads, reloads_with_rest, blocked, resumed, undecided, corrected, .. } = self;
         let all = [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops];
-        for happened in all.into_iter().chain([reloads, reloads_with_rest, blocked, resumed]) {
+        let reloads = [reloads, reloads_with_rest, blocked, resumed, undecided, corrected];
+        for happened in all.into_iter().chain(reloads) {
             assert!(*happened > 0, "{self:?}");
         }
     }

@@ -48,7 +48,7 @@ impl Bench {
 #[test]
 fn records_fetched_and_not_read_are_neither_lost_nor_settled_early() {
     let lanes = Lanes::default();
-    let dispatcher = Dispatcher::new(settings::dispatcher_settings(ONE_MAPPING), lanes.clone());
+    let dispatcher = Dispatcher::new(settings::dispatcher_settings(ONE_MAPPING, true), lanes.clone());
     let mut bench = Bench { dispatcher, lanes, store: Store::default(), now: Instant::now(), next_id: 0 };
     // One lane has three partitions: two of the blocked topic, with and without unsettled records, and one of another topic.
     let (with, without, other) = (at("a", 0), at("a", 2), at("b", 1));

@@ -7,20 +7,27 @@ use crate::routing::{Mapping, Routing};
 use crate::telemetry::Counters;
 use base::Destination;
 use base::alarm::{Alarm, AlarmListener, AlarmRegistry};
+use jiff::tz::TimeZone;
 use kafka::Topics;
-use mapping::{KeySelector, RecordLimits, Rules};
+use mapping::{KeySelector, RecordLimits, Rules, TimeFormat, TimeRule};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Number of configurations.
+/// Number of configurations under which every record gives the expected points.
 pub const COUNT: usize = 3;
+/// A configuration whose mapping wrongly rejects all records of topic `b`.
+pub const WRONG: usize = COUNT;
 
 /// A topic (None: all topics) and the bucket of its lines.
 type TopicBucket = (Option<&'static str>, &'static str);
 
 /// The mappings of each configuration. The tag `g` marks the points of a configuration, and some differ in their lanes.
-const MAPPINGS: [&[TopicBucket]; COUNT] =
-    [&[(Some("a"), "a"), (None, "b")], &[(Some("a"), "c"), (Some("b"), "a")], &[(None, "b")]];
+const MAPPINGS: [&[TopicBucket]; COUNT + 1] = [
+    &[(Some("a"), "a"), (None, "b")],
+    &[(Some("a"), "c"), (Some("b"), "a")],
+    &[(None, "b")],
+    &[(Some("a"), "a"), (None, "b")],
+];
 
 fn mappings(configuration: usize) -> Vec<Mapping> {
     let rules = Arc::new(Rules {
@@ -31,24 +38,32 @@ fn mappings(configuration: usize) -> Vec<Mapping> {
         tags: vec![("g".to_owned(), configuration.to_string())],
         ..Rules::default()
     });
+    let time = TimeRule {
+        key: KeySelector::Flattened("mistyped".to_owned()),
+        format: TimeFormat::Unix { unit_ns: 1_000_000 },
+        zone: TimeZone::UTC,
+    };
+    let wrong = Arc::new(Rules { time: Some(time), ..Rules::clone(&rules) });
     let mapping = |(topic, bucket): &TopicBucket| Mapping {
         topics: topic.map(|topic| Topics { names: vec![topic.to_owned()], ..Topics::default() }),
-        rules: Arc::clone(&rules),
+        rules: Arc::clone(if configuration == WRONG && topic.is_none() { &wrong } else { &rules }),
         destination: Destination::Bucket { org: "o".to_owned(), bucket: (*bucket).to_owned() },
     };
     MAPPINGS[configuration].iter().map(mapping).collect()
 }
 
-/// Settings of a dispatcher under one of the configurations.
-pub fn dispatcher_settings(configuration: usize) -> DispatcherSettings {
+/// Settings of a dispatcher under one of the configurations. Without dead letters, records may be undecided.
+pub fn dispatcher_settings(configuration: usize, writes_dead_letters: bool) -> DispatcherSettings {
+    // Only the first records of a topic can block it.
+    let rate_max = if writes_dead_letters { 1.0 } else { 0.99 };
     DispatcherSettings {
-        routing: Arc::new(Routing::new(&mappings(configuration), 1.0)),
+        routing: Arc::new(Routing::new(&mappings(configuration), rate_max)),
         limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
         budget: Budget::new(1_500),
         record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
         counters: Arc::<Counters>::default(),
         alarms: AlarmRegistry::new(Arc::new(Nobody)),
-        writes_dead_letters: true,
+        writes_dead_letters,
         probes: ProbeDelays { first: Duration::from_millis(500), max: Duration::from_secs(3) },
     }
 }

@@ -41,6 +41,7 @@ struct Member {
     is_lost: bool,
     /// A reload that waits for open batches: the configuration and the deadline.
     reload: Option<(usize, Instant)>,
+    configuration: usize,
 }
 
 pub struct World {
@@ -56,6 +57,8 @@ pub struct World {
     next_member: u64,
     next_id: u64,
     store: Store,
+    /// Whether dead letters are configured. Without, some reloads have a wrong mapping.
+    writes_letters: bool,
     coverage: Coverage,
 }
 
@@ -66,6 +69,7 @@ impl World {
             (0..PARTITIONS).map(move |partition| TopicPartition { topic: topic.to_owned(), partition })
         });
         Self {
+            writes_letters: seed % 2 == 0,
             rng: fastrand::Rng::with_seed(seed),
             now: Instant::now(),
             logs: all.map(|at| (at, Vec::new())).collect(),
@@ -114,6 +118,7 @@ impl World {
 
     /// Runs without faults until everything is settled and committed.
     fn end(&mut self) {
+        self.give_points();
         for steps in 0.. {
             assert!(steps < STEPS_TO_END, "not everything is committed: {:?}", self.committed);
             if self.members.values().all(|member| member.stopping) {
@@ -136,6 +141,21 @@ impl World {
             if is_committed.all(|committed| committed) {
                 return;
             }
+        }
+    }
+
+    /// Corrects wrong mappings, and ends each partition with a record that becomes a point: undecided records wait for both.
+    fn give_points(&mut self) {
+        for member in self.members.values_mut() {
+            let is_wrong = |configuration| configuration == settings::WRONG;
+            if is_wrong(member.reload.map_or(member.configuration, |(configuration, _)| configuration)) {
+                member.reload = Some((0, self.now));
+            }
+        }
+        for (at, log) in &mut self.logs {
+            let offset = log.last().map_or(0, |last| last.offset + 1);
+            log.push(Logged { at: at.clone(), offset, kind: Kind::Good, id: self.next_id });
+            self.next_id += 3;
         }
     }
 
@@ -195,6 +215,8 @@ impl World {
                 None => ReadMode::Fetch,
             };
             member.dispatcher.turn(self.now, read_mode);
+            let has_undecided = member.dispatcher.times().iter().any(|(_, times)| times.undecided > 0);
+            self.coverage.undecided += usize::from(has_undecided);
             if read_mode == ReadMode::Fetch {
                 self.resume_topics(number);
             }
@@ -255,7 +277,7 @@ impl World {
         if let Some(id) = record.points() {
             assert!(self.store.has(id), "committed and not stored: {record:?}");
         }
-        if record.wants_letter() {
+        if record.wants_letter() && self.writes_letters {
             let place = (record.at.clone(), record.offset);
             assert!(self.store.letters.contains(&place), "committed without a dead letter: {record:?}");
         }
@@ -266,10 +288,17 @@ impl World {
             return;
         }
         let lanes = Lanes::default();
-        let dispatcher = Dispatcher::new(settings::dispatcher_settings(0), lanes.clone());
-        let (assigned, revokes) = (BTreeMap::new(), Vec::new());
-        let member =
-            Member { dispatcher, lanes, assigned, revokes, stopping: false, is_lost: false, reload: None };
+        let settings = settings::dispatcher_settings(0, self.writes_letters);
+        let member = Member {
+            dispatcher: Dispatcher::new(settings, lanes.clone()),
+            lanes,
+            assigned: BTreeMap::new(),
+            revokes: Vec::new(),
+            stopping: false,
+            is_lost: false,
+            reload: None,
+            configuration: 0,
+        };
         self.members.insert(self.next_member, member);
         self.next_member += 1;
         self.rebalance();

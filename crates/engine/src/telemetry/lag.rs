@@ -1,6 +1,8 @@
 //! Lag of reading and settling, and the state of the clients, from librdkafka's statistics.
 
+use super::UnsettledTimes;
 use super::clients::ClientState;
+use base::TopicPartition;
 use kafka::Retentions;
 use rdkafka::statistics::{Partition, Statistics};
 use std::collections::BTreeMap;
@@ -61,9 +63,15 @@ impl Lags {
         self.all().into_values().filter_map(|lag| lag.unread).reduce(|all, unread| all + unread)
     }
 
-    /// Number of records that all consumers have read and not settled. None before the first statistics.
-    pub fn unsettled(&self) -> Option<i64> {
-        self.all().into_values().filter_map(|lag| lag.buffered).reduce(|all, buffered| all + buffered)
+    /// Number of records that all consumers have read and not settled. Undecided records do not count, nor the records behind them: they
+    /// wait for a record that becomes a point, and until then the partition has no batch. None before the first statistics.
+    pub fn unsettled(&self, times: &UnsettledTimes) -> Option<i64> {
+        let times = times.all();
+        let is_undecided = |(topic, partition): (String, i32)| {
+            times.get(&TopicPartition { topic, partition }).is_some_and(|times| times.undecided > 0)
+        };
+        let buffered = self.all().into_iter().filter_map(|(at, lag)| Some((at, lag.buffered?)));
+        buffered.map(|(at, count)| if is_undecided(at) { 0 } else { count }).reduce(|all, count| all + count)
     }
 
     /// The known retentions of the assigned topics.
@@ -95,6 +103,11 @@ pub struct LagReporter {
 impl LagReporter {
     pub fn new(lags: Arc<Lags>, consumer: usize, from_start: bool) -> Self {
         Self { lags, consumer, from_start, reported: None }
+    }
+
+    /// The reports of all consumers.
+    pub fn all(&self) -> &Lags {
+        &self.lags
     }
 
     /// Reports statistics and the known retentions, unless these statistics were reported already.
@@ -167,6 +180,7 @@ fn lag(partition: &Partition, from_start: bool) -> PartitionLag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commit::Times;
     use rdkafka::statistics::Topic;
 
     fn partition(number: i32, app_offset: i64, consumer_lag: i64) -> Partition {
@@ -231,6 +245,18 @@ mod tests {
         assert_eq!(of_all(partition(0, 90, -1)), Some(60));
         assert_eq!(of_all(partition(0, 90, 30)), Some(30));
         assert_eq!(of_all(Partition { lo_offset: -1001, ..partition(0, 90, -1) }), Some(10));
+    }
+
+    #[test]
+    fn undecided_records_are_not_waited_for() {
+        let lags = Arc::new(Lags::default());
+        let _reporter = reports(&lags, 0, 1, vec![partition(0, 90, 10), partition(1, 75, 10)]);
+        let times = UnsettledTimes::default();
+        assert_eq!(lags.unsettled(&times), Some(20 + 5));
+        let at = Arc::new(TopicPartition { topic: "t".to_owned(), partition: 0 });
+        let writer = times.writer();
+        writer.write(vec![(at, Times { undecided: 3, ..Times::default() })]);
+        assert_eq!((lags.unsettled(&times), times.undecided()), (Some(5), 3));
     }
 
     #[test]

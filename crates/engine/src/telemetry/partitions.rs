@@ -66,7 +66,7 @@ mod tests {
         let f = |unread: Option<i64>, times: [Option<i64>; 3], want: Option<u64>| {
             let [open_ns, settled_ns, caught_up_ns] = times.map(|time| time.map(|seconds| seconds * SECOND));
             let lag = PartitionLag { unread, caught_up_ns, ..PartitionLag::default() };
-            let age = behind(&lag, Times { open_ns, settled_ns }, 1_000 * SECOND);
+            let age = behind(&lag, Times { open_ns, settled_ns, undecided: 0 }, 1_000 * SECOND);
             assert_eq!(age.map(|age| age.as_secs()), want, "{unread:?} {times:?}");
         };
         f(None, [None, None, None], None);

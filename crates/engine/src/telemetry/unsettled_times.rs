@@ -34,9 +34,15 @@ impl UnsettledTimes {
                 let merged = all.entry(Arc::clone(at)).or_default();
                 merged.open_ns = older(merged.open_ns, times.open_ns);
                 merged.settled_ns = merged.settled_ns.max(times.settled_ns);
+                merged.undecided = merged.undecided.max(times.undecided);
             }
         });
         all
+    }
+
+    /// Number of undecided records, which stay uncommitted until their topic gives its first point.
+    pub fn undecided(&self) -> u64 {
+        self.all().values().map(|times| times.undecided).sum()
     }
 
     fn with<T>(&self, read: impl FnOnce(&mut (u64, ByWriter)) -> T) -> T {
@@ -66,7 +72,7 @@ mod tests {
         let all = UnsettledTimes::default();
         let (one, two) = (all.writer(), all.writer());
         let at = |partition| Arc::new(TopicPartition { topic: "t".to_owned(), partition });
-        let times = |open_ns, settled_ns| Times { open_ns, settled_ns };
+        let times = |open_ns, settled_ns| Times { open_ns, settled_ns, undecided: 0 };
         one.write(vec![(at(0), times(Some(5), Some(1))), (at(1), times(None, None))]);
         two.write(vec![(at(0), times(Some(7), Some(2)))]);
         let times_of = all.all();

@@ -40,13 +40,15 @@ impl World {
 
     pub fn request_reload(&mut self) {
         let Some(number) = self.any_member() else { return };
-        let configuration = self.rng.usize(0..settings::COUNT);
+        // With dead letters, a wrong mapping costs records: they are dead-lettered.
+        let count = if self.writes_letters { settings::COUNT } else { settings::WRONG + 1 };
+        let configuration = self.rng.usize(0..count);
         self.members.get_mut(&number).unwrap().reload.get_or_insert((configuration, self.now + DRAIN_MAX));
     }
 
     /// Applies a reload like the data thread and librdkafka.
     pub fn reload_if_due(&mut self, number: u64) {
-        let Self { members, store, rng, logs, fetched, now, coverage, .. } = self;
+        let Self { members, store, rng, logs, fetched, now, writes_letters, coverage, .. } = self;
         let member = members.get_mut(&number).unwrap();
         let is_due = |(_, until): &mut (usize, Instant)| *now >= *until || member.dispatcher.is_drained();
         if member.stopping {
@@ -59,9 +61,13 @@ impl World {
         for lane in old_lanes.0.borrow_mut().iter_mut() {
             lane.half_write(store, rng);
         }
+        if member.configuration == settings::WRONG && !member.dispatcher.blocked_partitions().is_empty() {
+            coverage.corrected += 1;
+        }
+        member.configuration = configuration;
         let Member { dispatcher, assigned, lanes, .. } = member;
         dispatcher.renew(
-            settings::dispatcher_settings(configuration),
+            settings::dispatcher_settings(configuration, *writes_letters),
             lanes.clone(),
             Queue::default,
             |at, queue, unsettled| {
