@@ -204,6 +204,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         if self.next_repeat.is_none_or(|next| next <= now) {
             self.next_repeat = Some(now + REPEAT_EVERY);
             self.handler.repeat_alarms(now);
+            self.handler.report_times(now);
             self.handler.reporter.summarize(now);
         }
         let mut busy = false;
@@ -295,8 +296,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         self.handler.routes.topic_mut(resumable.topic).limiter.postpone(now);
     }
 
-    /// Logs how many warnings were suppressed so far, because the data thread ends.
-    pub fn summarize_all(&mut self) {
+    /// Logs what would be logged later, because the data thread ends: suppressed warnings, and doubtful times.
+    pub fn summarize_all(&mut self, now: Instant) {
+        self.handler.report_times(now);
         self.handler.reporter.summarize_all();
     }
 
