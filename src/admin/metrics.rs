@@ -131,6 +131,12 @@ pub const METRICS: &[Metric] = &[
         to.count(&from.counters.lines);
     }),
     counter(
+        "wrong_time_units_total",
+        &[],
+        "Sampled points whose time agrees with Kafka's timestamp only in another unit than `time_format`. The first 100 records of a topic are sampled, and 100 more each minute while this lasts.",
+        |from, to| to.count(&from.counters.wrong_time_units),
+    ),
+    counter(
         "skipped_records_total",
         &[],
         "Records that Kafka deleted before they were read, computed from their offsets.",

@@ -21,6 +21,7 @@ pub fn health(named: Option<&Path>, strict: bool) -> ExitCode {
     let (status, why) = match listen_address(named) {
         Err(why) => (WRONG, why),
         Ok(None) => (UNHEALTHY, "the health of the bridge is unknown: admin.listen is \"\", so it has no health endpoint; set an address there".to_owned()),
+        Ok(Some(address)) if address.port() == 0 => (UNHEALTHY, format!("the health of the bridge is unknown: with admin.listen = \"{address}\", the bridge uses a free port that this command does not know; set a port there")),
         Ok(Some(address)) => match query(address, strict, TIME_MAX) {
             Ok(alarms) => {
                 if !alarms.is_empty() {

@@ -81,17 +81,14 @@ fn serve(mut pipeline: Pipeline, path: PathBuf, began: Instant) -> Result<(), Pi
         systemd::notify_stopping(pipeline.shutdown_max());
         if !pipeline.stop_and_wait(|| signals.again.load(Ordering::Relaxed)) {
             warn!("stopping at once: uncommitted records are read again at the next start");
+            summary::log_totals(&pipeline.counters, &pipeline.writer, began, false);
             // Destroying the client could block on an unreachable broker.
             std::process::exit(0);
         }
     }
     let (counters, writer) = (Arc::clone(&pipeline.counters), Arc::clone(&pipeline.writer));
     pipeline.join()?;
-    if by_itself {
-        summary::log_totals(&counters, &writer, began);
-    } else {
-        info!("stopped");
-    }
+    summary::log_totals(&counters, &writer, began, by_itself);
     Ok(())
 }
 

@@ -214,6 +214,45 @@ fn check_connect_fails_where_times_have_another_unit() {
 }
 
 #[test]
+fn run_reports_a_wrong_unit_of_times_and_stores_the_points() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.create_topic("old", 1);
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let record = |ts: u128| format!(r#"{{"v":1,"ts":{ts}}}"#);
+    cluster.produce("t", 0, (0..300).map(|n| record(now_ms + n)));
+    // A backfill is legitimate: no unit explains its distance.
+    cluster.produce("old", 0, (0..300).map(|n| record(1_262_304_000_000_000 + n)));
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!("[admin]\nlisten = '{listen}'\n");
+    let keys = "time_key = 'ts'\ntime_format = 'unix_us'";
+    let setup =
+        Setup::with("unit", &cluster.address(), "['t', 'old']", &sink.receiver.url(), &more).mapping(keys);
+    let mut bridge = Running::start(&setup);
+    let message =
+        "the unit of the topic's times is likely to be wrong, and its points are stored at wrong times";
+    wait_until("the unit is reported", || bridge.has_logged(message));
+    wait_until("all is stored", || sink.lines_stored() == 600);
+    let mut metrics = String::new();
+    let mut connection = TcpStream::connect(listen).unwrap();
+    connection.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    connection.read_to_string(&mut metrics).unwrap();
+    assert!(metrics.contains("\nkafka_influx_bridge_wrong_time_units_total 100\n"), "{metrics}");
+    assert!(bridge.stop());
+    let log = bridge.log();
+    let reports: Vec<_> = log.iter().filter(|line| line.contains(message)).collect();
+    assert_eq!(reports.len(), 1, "{log:#?}");
+    for part in [
+        "ERROR",
+        "topic=\"t\"",
+        "100 of 100 sampled times",
+        "t[0]@0 becomes 1970-01-2",
+        "set `time_format = \\\"unix_ms\\\"`",
+    ] {
+        assert!(reports[0].contains(part), "{part}: {}", reports[0]);
+    }
+}
+
+#[test]
 fn check_connect_warns_of_points_that_overwrite_each_other() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::with_buckets(&["main"]));
     // Three meters in one record, distinguished only by their position.
@@ -480,6 +519,65 @@ fn map_live_ends_with_ctrl_c_and_reports_an_empty_topic() {
 }
 
 #[test]
+fn map_names_the_nearest_topic_for_a_mistyped_one() {
+    let (cluster, sink) = (Cluster::with_topic("metrics", 1), Sink::start());
+    let setup = Setup::new("mistyped", &cluster.address(), "['metrics']", &sink.receiver.url());
+    let f = |setup: &Setup, topic: &str, want: &str| {
+        let output = setup.run(&["map", "--live", "1", "--topic", topic]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(want), "{said}");
+    };
+    f(&setup, "metrcs", "the topic metrcs can't be read: it does not exist; did you mean \"metrics\"?");
+    f(&setup, "entirely-different", "it does not exist (`check --connect`");
+    // The name does not exist in the configuration either.
+    let setup = setup.mapping("topics = ['metrics']");
+    f(&setup, "metrcs", "no [[mapping]] matches the topic metrcs (did you mean \"metrics\"?)");
+}
+
+#[test]
+fn map_of_a_file_reports_records_without_a_point() {
+    let setup = Setup::new("pointless", "127.0.0.1:1", "['t']", "http://127.0.0.1:1");
+    let f = |records: &str, status: i32, want: &[&str]| {
+        std::fs::write(setup.folder.join("r.jsonl"), records).unwrap();
+        let output = setup.run(&["map", "r.jsonl"]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines.len(), want.len(), "{said}");
+        for (line, want) in lines.iter().zip(want) {
+            assert!(line.starts_with(want), "wanted {want}\n{said}");
+        }
+    };
+    f("{\"v\":1}\n", 0, &[]);
+    f(
+        "{\"v\":1}\n{}\n{\"state\":\"on\"}\nno\n5\n[5,{\"v\":1}]\n",
+        1,
+        &[
+            "r.jsonl:4: it is not JSON",
+            "r.jsonl:5: a number is no object",
+            "r.jsonl:6: element 0: a number is no object",
+            "6 records became 1 line; rejected: undecodable 1, not_an_object 2",
+            "no point: 1 object has no field, such as r.jsonl:3. `run` would commit such records without a point. If they should become \
+             points, add their keys to `string_fields`",
+            "no point: 1 object has no field, such as r.jsonl:2. `run` would commit such records without a point. If they should become \
+             points, look at `query`, `include` and `exclude`",
+            "dropped or changed: 1 values under state",
+        ],
+    );
+}
+
+#[test]
+fn health_cannot_know_a_free_port() {
+    let more = "[admin]\nlisten = '127.0.0.1:0'";
+    let setup = Setup::with("free-port", "127.0.0.1:1", "['t']", "http://127.0.0.1:1", more);
+    let output = setup.run(&["health"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("uses a free port that this command does not know; set a port there"), "{said}");
+}
+
+#[test]
 fn health_needs_no_secrets() {
     let setup = Setup::with(
         "health",
@@ -581,6 +679,10 @@ fn run_logs_json_and_nothing_while_healthy() {
     };
     messages(&["kafka-influx-bridge starts", "subscribed", "assigned", "first record", "record rejected"]);
     messages(&["blocked, records stay uncommitted", "writing goes on", "first lines stored", "stopped"]);
+    let stopped = log.iter().find(|line| line.contains("\"stopped\"")).unwrap();
+    for total in ["\"records\":5001", "\"stored\":5000", "\"rejected\":1", "\"refused\":0"] {
+        assert!(stopped.contains(total), "{total}: {stopped}");
+    }
     assert!(of_level("ERROR") == 1 && of_level("WARN") <= 4 && lines.len() < 18, "{shown}");
 }
 

@@ -3,6 +3,7 @@
 use super::interpolate::Surroundings;
 use super::report::Problem;
 use super::source::{Source, Span};
+use super::syntax::Syntax;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::Path;
@@ -71,6 +72,16 @@ impl<'a> Context<'a> {
         self.meant.borrow_mut().insert((String::new(), table.to_owned()));
     }
 
+    /// Takes over what `other` found within `span`. Missing keys may stand elsewhere.
+    pub fn add_within(&self, other: &Self, span: &Span) {
+        let is_inside = |found: &&Found| {
+            let start = found.span.as_ref().map(|found| found.start);
+            start.is_some_and(|start| span.contains(&start)) && !matches!(found.kind, Kind::Missing(..))
+        };
+        let found = other.found.borrow();
+        self.found.borrow_mut().extend(found.iter().filter(is_inside).cloned());
+    }
+
     fn push(&self, kind: Kind, span: Option<&Span>, message: String) {
         self.found.borrow_mut().push(Found { kind, span: span.cloned(), message });
     }
@@ -82,11 +93,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Leaves out missing keys if some lines are broken: the keys may be in those lines.
-    pub fn findings(&self, file: &Path, source: &Source<'_>, broken_lines: &[usize]) -> Findings {
+    /// Leaves out missing keys if some lines are broken or some tables repeated: the keys may be there.
+    pub fn findings(&self, file: &Path, source: &Source<'_>, syntax: &Syntax) -> Findings {
+        let broken_lines = &syntax.broken_lines;
+        let is_partial = !broken_lines.is_empty() || !syntax.repeated.is_empty();
         let line = |span: &Span| source.place(span.start).line;
         let is_broken = |found: &Found| {
-            let missing = matches!(found.kind, Kind::Missing(..)) && !broken_lines.is_empty();
+            let missing = matches!(found.kind, Kind::Missing(..)) && is_partial;
             missing || found.span.as_ref().is_some_and(|span| broken_lines.contains(&line(span)))
         };
         let mut found: Vec<Found> =

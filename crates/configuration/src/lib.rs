@@ -96,6 +96,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// The topics that the file names, first those of [kafka].
+    pub fn topic_names(&self) -> impl Iterator<Item = &String> {
+        let of_mappings = self.mappings.iter().filter_map(|mapping| mapping.topics.as_ref());
+        let of_mappings = of_mappings.flat_map(|topics| &topics.names);
+        self.kafka.topics.names.iter().chain(of_mappings)
+    }
+
     /// The mapping and destination of each topic.
     pub fn routing(&self) -> Routing {
         Routing::new(&self.mappings, self.reject.rate_max)

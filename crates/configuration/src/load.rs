@@ -4,7 +4,8 @@ use super::context::{Context, Secrets};
 use super::interpolate::Surroundings;
 use super::report::{ConfigErrors, Problem};
 use super::section::Section;
-use super::source::Source;
+use super::source::{Source, Span};
+use super::syntax::Repeated;
 use super::{Config, dead_letter, influx, kafka, keys, mapping, mask, service, summary, syntax};
 use engine::dead_letter::Store;
 use std::path::{Path, PathBuf};
@@ -123,8 +124,15 @@ fn parse_with(
     // A name without a folder is in the current one.
     let folder = file.parent().unwrap_or(Path::new(""));
     let context = Context::new(Surroundings { env, folder }, secrets);
-    let read = if syntax.misplaced { None } else { read_content(&context, table) };
-    let mut findings = context.findings(file, &source, &syntax.broken_lines);
+    let read = if syntax.misplaced {
+        None
+    } else if syntax.repeated.is_empty() {
+        read_content(&context, table)
+    } else {
+        read_repeated(&context, source.text(), &syntax.repeated);
+        None
+    };
+    let mut findings = context.findings(file, &source, &syntax);
     let problem = |(span, message): &(_, String)| Problem::at(file, &source, span, message.as_str());
     findings.errors.extend(syntax.errors.iter().map(problem));
     findings.errors.sort_by_key(|problem| problem.place);
@@ -138,6 +146,38 @@ fn parse_with(
             warnings: findings.warnings,
         }),
     }
+}
+
+/// Reports the errors of a file in which tables are repeated: first those of the file without the repeated tables, then those of each
+/// repeated table in the place of its first occurrence.
+fn read_repeated(context: &Context<'_>, text: &str, repeated: &[Repeated]) {
+    let all: Vec<&Span> = repeated.iter().map(|table| &table.span).collect();
+    read_without(context, text, &all);
+    for table in repeated.iter().take(REPEATED_MAX) {
+        let alone = Context::new(context.around, context.secrets);
+        let others = all.iter().copied().chain(&table.others).filter(|other| **other != table.span);
+        read_without(&alone, text, &others.collect::<Vec<_>>());
+        context.add_within(&alone, &table.span);
+    }
+}
+
+/// Repeated tables that are read. A file with more needs another look anyway.
+const REPEATED_MAX: usize = 20;
+
+/// Reads the text with these parts blanked, so that all places stay the same.
+fn read_without(context: &Context<'_>, text: &str, parts: &[&Span]) {
+    let is_in_part = |at: usize| parts.iter().any(|part| part.contains(&at));
+    let mut blanked = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if c == '\n' || !is_in_part(at) {
+            blanked.push(c);
+        } else {
+            blanked.extend(std::iter::repeat_n(' ', c.len_utf8()));
+        }
+    }
+    // Syntax errors are reported for the whole text.
+    let (table, _) = DeTable::parse_recoverable(&blanked);
+    let _without_values = read_content(context, table.get_ref());
 }
 
 /// Reads every table before the first error ends it, so that all errors are found.

@@ -66,7 +66,9 @@ fn check_reach(read: &[MappingRead<'_>], kafka: Option<&KafkaRead>) {
                 "this [[mapping]] is never used: one before it{} takes the same topics, and the first that matches is used; put the special ones first",
                 number(before)
             );
-            mapping.section.context.error(&mapping.section.header_span(), message);
+            // Not reported if one of the mappings has its topics under a wrong name or in a broken line.
+            let span = mapping.section.header_span();
+            mapping.section.context.missing(Some(&span), keys::MAPPING.name, "topics", message);
         }
     }
     if let Some(kafka) = kafka {
@@ -110,7 +112,7 @@ fn check_topics(read: &[MappingRead<'_>], subscribed: &TopicList) {
                 "no [[mapping]] takes the topic {:?}: add it to the topics of one, or put a [[mapping]] without `topics` last",
                 topic.shown()
             );
-            first.section.context.error(&topic.span, message);
+            first.section.context.missing(Some(&topic.span), keys::MAPPING.name, "topics", message);
         }
     }
 }

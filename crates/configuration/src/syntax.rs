@@ -12,6 +12,53 @@ pub struct Syntax {
     pub broken_lines: Vec<usize>,
     /// Everything after a broken table header or an open bracket or quote may be in the wrong table.
     pub misplaced: bool,
+    /// Tables whose header occurred before: the parser leaves out their keys.
+    pub repeated: Vec<Repeated>,
+}
+
+/// A table under a header that occurred before.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// From its header up to the next header.
+    pub span: Span,
+    /// The tables of the same name.
+    pub others: Vec<Span>,
+}
+
+/// A header with its keys.
+struct HeadedTable<'t> {
+    /// Its name without brackets.
+    name: &'t str,
+    is_double: bool,
+    /// From the header up to the next header.
+    span: Span,
+}
+
+/// All tables with a header of their own line. A line inside of a string or list can look the same: then places of errors are
+/// less exact, and none is lost.
+fn headed_tables(text: &str) -> Vec<HeadedTable<'_>> {
+    let mut tables: Vec<HeadedTable<'_>> = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some((name, is_double)) = header(line) {
+            if let Some(last) = tables.last_mut() {
+                last.span.end = start;
+            }
+            tables.push(HeadedTable { name, is_double, span: start..text.len() });
+        }
+        start += line.len();
+    }
+    tables
+}
+
+/// The name in a header, and whether it has double brackets.
+fn header(line: &str) -> Option<(&str, bool)> {
+    let line = line.split('#').next()?.trim();
+    let inside = line.strip_prefix('[')?.strip_suffix(']')?;
+    let double = inside.strip_prefix('[').and_then(|inside| inside.strip_suffix(']'));
+    let name = double.unwrap_or(inside).trim();
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ');
+    (!name.is_empty() && name.chars().all(is_name)).then_some((name, double.is_some()))
 }
 
 /// Groups the parser's errors by cause: an open list makes errors in all lines after it.
@@ -40,13 +87,28 @@ pub fn explain(source: &Source<'_>, table: &DeTable<'_>, errors: &[Error]) -> Sy
         let unclosed = swallows_rest && in_open_list;
         let is_header =
             source.text().get(line.clone()).is_some_and(|line| line.trim_start().starts_with('['));
+        if is_header && message.starts_with("duplicate key") {
+            let headed = headed_tables(source.text());
+            if let Some(table) = headed.iter().find(|table| table.span.contains(&span.start)) {
+                let same: Vec<_> = headed.iter().filter(|other| other.name == table.name).collect();
+                let others = same.iter().map(|other| other.span.clone()).filter(|other| *other != table.span);
+                syntax.repeated.push(Repeated { span: table.span.clone(), others: others.collect() });
+                // The reader of the table reports wrong brackets.
+                if same.iter().all(|other| other.is_double == table.is_double) {
+                    syntax.errors.push((span.clone(), reword(source, &span, message)));
+                }
+                groups.push(group.clone());
+                continue;
+            }
+        }
         let error = match value {
             Some(value) if unclosed => (value.start..value.start + 1, NOT_CLOSED.to_owned()),
             _ => (span.clone(), reword(source, &span, message)),
         };
         syntax.broken_lines.push(source.place(span.start).line);
         syntax.errors.push(error);
-        syntax.misplaced |= is_header || unclosed;
+        let is_comma = source.text().get(span.start..).is_some_and(|rest| rest.starts_with(','));
+        syntax.misplaced |= (is_header && !is_comma) || unclosed;
         groups.push(group.clone());
         if unclosed {
             break;
@@ -86,6 +148,9 @@ fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
             needs_quotes(line)
         };
     }
+    if let Some(why) = comma_or_second_key(source, span, message) {
+        return why.to_owned();
+    }
     if let Some(why) = unquoted(bare_value(source, span), message, line) {
         return why;
     }
@@ -113,6 +178,32 @@ fn reword(source: &Source<'_>, span: &Span, message: &str) -> String {
         return "the table's name has no end bracket".to_owned();
     }
     message.to_owned()
+}
+
+/// Explains commas of other formats than TOML, and several keys in a line.
+fn comma_or_second_key(source: &Source<'_>, span: &Span, message: &str) -> Option<&'static str> {
+    let line = source.line_span(span.start);
+    let (before, rest) = source.text().get(line.clone())?.split_at_checked(span.start - line.start)?;
+    if message.starts_with("extra comma") {
+        return Some("there is no value before this comma: remove the comma");
+    }
+    let is_at_end = message.starts_with("unexpected key or value") || before.trim().is_empty();
+    let after = rest
+        .strip_prefix(',')
+        .filter(|_| is_at_end)
+        .map(|after| after.split('#').next().unwrap_or_default().trim());
+    match after {
+        Some("") => {
+            Some("no comma stands at the end of a line, only between the values of a list: remove the comma")
+        }
+        Some(after) if after.contains('=') => {
+            Some("each key has its own line: put a line break in the place of this comma")
+        }
+        Some(_) => Some("several values are a list in brackets, as in [\"a\", \"b\"]"),
+        None if !message.starts_with("unexpected key or value") => None,
+        None if rest.contains('=') => Some("each key has its own line: put a line break here"),
+        None => Some("there is text after the value: remove the text, or put the whole value in quotes"),
+    }
 }
 
 /// Explains a value that the parser takes for a number, date, true or false by its first letter: mostly text without quotes.
@@ -197,7 +288,16 @@ mod tests {
             false,
         );
         f("[log]\na = 1\na = 2\n", &[(3, 1, "\"a\" appears twice")], false);
-        f("[log]\n[kafka]\n[log]\n", &[(3, 2, "[log] appears twice")], true);
+        f("[log]\n[kafka]\n[log]\n", &[(3, 2, "[log] appears twice")], false);
+        // The reader of the table reports wrong brackets.
+        f("[mapping]\n[[mapping]]\n", &[], false);
+        let comma = "remove the comma";
+        f("a = 1,\nb = [1], # x\n[c],\nd = 2\n", &[(1, 6, comma), (2, 8, comma), (3, 4, comma)], false);
+        f("a = [1,, 2]\nb = [, 1]\n,\n", &[(1, 8, comma), (2, 6, comma), (3, 1, comma)], false);
+        f("a = 1, b = 2\n", &[(1, 6, "put a line break in the place of this comma")], false);
+        f("a = 'x', 'y'\n", &[(1, 8, "a list in brackets")], false);
+        f("a = 'x' b = 'y'\n", &[(1, 9, "put a line break here")], false);
+        f("a = 'x' y\n", &[(1, 9, "text after the value")], false);
         f("a = [\"x\"\nb = 1\n[c]\nd = 'e'\n", &[(1, 5, "not closed")], true);
         f("x = 5s\na = [\"x\"\nb = 1\n", &[(1, 5, "needs quotes"), (2, 5, "not closed")], true);
         f("a = [\"x\" \"y\"]\nb = 5s\n", &[(1, 10, "missing comma"), (2, 5, "needs quotes")], false);

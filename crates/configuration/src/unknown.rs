@@ -47,6 +47,11 @@ fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
     if let Some(key) = schema.names().find(|key| normalized(key) == plain) {
         return did_you_mean(key);
     }
+    if let Some(key) = schema.names().find(|key| differs_in_number(&normalized(key), &plain)) {
+        context.meant(schema.name, key);
+        let example = if key.ends_with('s') { "[\"...\"]" } else { "\"...\"" };
+        return format!("; did you mean {key:?}, as in {key} = {example}?");
+    }
     match synonyms::meaning(name, schema.name) {
         Some(Meaning::Key(table, key)) if table == schema.name => return did_you_mean(key),
         Some(Meaning::Key(table, key)) => {
@@ -71,6 +76,11 @@ fn advise(context: &Context<'_>, schema: &'static Table, name: &str) -> String {
         Some(key) => did_you_mean(key),
         None => format!(": it has {}", schema.names().collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// Whether one is the singular and the other the plural of a noun.
+fn differs_in_number(one: &str, other: &str) -> bool {
+    one.strip_suffix('s') == Some(other) || other.strip_suffix('s') == Some(one)
 }
 
 fn report_table(

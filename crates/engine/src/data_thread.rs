@@ -122,7 +122,7 @@ impl DataThread {
             self.resume_topics(now, read_mode);
             self.report_unsettled_times(now);
             if stopping && self.is_finished(now) {
-                self.dispatcher.summarize_all();
+                self.dispatcher.summarize_all(now);
                 return;
             }
             if !busy {

@@ -205,6 +205,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             self.next_repeat = Some(now + REPEAT_EVERY);
             self.handler.repeat_alarms(now);
             self.handler.log_undecided(now);
+            self.handler.report_times(now);
             self.handler.reporter.summarize(now);
         }
         let mut busy = false;
@@ -296,8 +297,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         self.handler.routes.topic_mut(resumable.topic).limiter.postpone(now);
     }
 
-    /// Logs how many warnings were suppressed so far, and which records are undecided, because the data thread ends.
-    pub fn summarize_all(&mut self) {
+    /// Logs what would be logged later, because the data thread ends: suppressed warnings, doubtful times, undecided records.
+    pub fn summarize_all(&mut self, now: Instant) {
+        self.handler.report_times(now);
         self.handler.reporter.summarize_all();
         self.handler.log_all_undecided();
     }

@@ -48,15 +48,19 @@ mod reject_limiter;
 mod report;
 mod routes;
 mod routing;
+mod sampled_times;
 #[cfg(test)]
 mod simulation;
 pub mod telemetry;
+mod time_check;
 pub mod watchdog;
 
 pub use data_thread::{DataThread, EngineContext, Reload, ReloadApplied, Request};
 pub use refused_letters::DeadLetterContext;
 pub use reject_limiter::{ProbeDelays, blocked_topic};
+pub use report::remedy_without_fields;
 pub use routing::{DESTINATIONS_WITH_LANES, Mapping, Routing};
+pub use sampled_times::{DoubtKind, SampledTimes, TimeDoubt, time_of};
 
 #[cfg(test)]
 #[path = "../../../tests/support/seed.rs"]

@@ -62,6 +62,8 @@ struct Turn {
     filtered: u64,
     /// Indexes of the topics whose mappers saw records: at most one entry per record of the turn.
     topics: Vec<usize>,
+    /// Indexes of the topics whose first records were all filtered.
+    all_filtered: Vec<usize>,
 }
 
 impl RecordHandler {
@@ -115,6 +117,7 @@ impl RecordHandler {
             self.settle_undecided(*index);
         }
         let topic = self.routes.topic_mut(*index);
+        topic.times.add(&topic.name, record, &batch.lines, batch.lines.lines() - mapped.lines, &mapped);
         let (mut all_filtered, mut is_undecided) = (false, false);
         if mapped.has_rejected() {
             match topic.limiter.reject(|| first_rejection(&mapped), *now) {
@@ -158,7 +161,8 @@ impl RecordHandler {
             report::empty_query(&topic.name, record);
         }
         if all_filtered {
-            report::all_filtered(&topic.name);
+            // The dropped values of the turn are counted at its end.
+            self.turn.all_filtered.push(*index);
         }
         if mapped.has_rejected() {
             let name = Arc::clone(&topic.name);
@@ -177,10 +181,8 @@ impl RecordHandler {
         for (reason, count) in mapped.rejected_by_reason() {
             self.counters.reject(topic, reason, count);
         }
-        // The index of a record's only element says nothing.
-        let is_single = mapped.lines + mapped.filtered + mapped.rejected.len() == 1;
         for (element, rejection) in &mapped.rejected {
-            let element = element.filter(|element| !(is_single && *element == 0));
+            let element = mapped.named_element(*element);
             self.reporter.rejected(topic, record, element, rejection, &self.counters.rejections, now);
         }
     }
@@ -214,8 +216,12 @@ impl RecordHandler {
         for index in turn.topics.drain(..) {
             let topic = routes.topic_mut(index);
             if let Some(mapper) = &mut topic.mapper {
-                report::dropped_values(&topic.name, mapper, counters);
+                topic.drops.add_all(&report::dropped_values(&topic.name, mapper, counters));
             }
+        }
+        for index in turn.all_filtered.drain(..) {
+            let topic = routes.topic_mut(index);
+            report::all_filtered(&topic.name, &topic.drops);
         }
         turn.publish(counters);
     }
@@ -300,6 +306,16 @@ impl RecordHandler {
             let records = topic.limiter.undecided();
             if records > 0 {
                 report::undecided(&topic.name, records);
+            }
+        }
+    }
+
+    /// Reports topics whose times look like another unit.
+    pub fn report_times(&mut self, now: Instant) {
+        for topic in self.routes.topics_mut() {
+            if let Some(doubt) = topic.times.doubt(now) {
+                Counters::add(&self.counters.wrong_time_units, doubt.points);
+                report::doubtful_times(&topic.name, &doubt);
             }
         }
     }

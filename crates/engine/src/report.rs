@@ -3,15 +3,16 @@
 use crate::batch::{COLLISION_REMEDY, Collisions, RecordSource};
 use crate::dead_letter::REFUSED;
 use crate::lane::FinishedBatch;
+use crate::sampled_times::{DoubtKind, TimeDoubt};
 use crate::telemetry::{Counters, RejectedRecord, Rejections};
 use base::Destination;
 use base::record::Record;
 use base::text::{printable, printable_bytes};
 use influx::RefusedLine;
-use mapping::{Drops, Mapper, Reason, Rejection};
+use mapping::{Drop, Drops, Mapper, Reason, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::time::{Duration, Instant};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// Rejections of one reason, and refusals, are logged once in this time, with the number of suppressed messages.
 const LOG_EVERY: Duration = Duration::from_secs(1);
@@ -72,17 +73,18 @@ pub fn first_line(topic: &str, record: &Record<'_>, line: &[u8]) {
     info!(topic, partition, offset, line = printable_bytes(line, SHOWN_MAX), "first record");
 }
 
-/// Counts the values that a mapper dropped, and logs each key whose value was dropped for the first time.
-pub fn dropped_values(topic: &str, mapper: &mut Mapper, counters: &Counters) {
+/// Counts the values that a mapper dropped, and logs each key whose value was dropped for the first time. Returns the counts.
+pub fn dropped_values(topic: &str, mapper: &mut Mapper, counters: &Counters) -> Drops {
     let drops = mapper.take_drops();
     if drops == Drops::default() {
-        return;
+        return drops;
     }
     counters.drop_values(&drops);
     for first in mapper.take_first_drops() {
         let key = printable(&first.key, SHOWN_MAX);
         warn!(topic, key, "{}", first.drop);
     }
+    drops
 }
 
 /// Warns that the mapping's query selects nothing in a record. Logged once per topic, because a mistyped query would pass over all
@@ -99,7 +101,6 @@ pub fn empty_query(topic: &str, record: &Record<'_>) {
     );
 }
 
-/// Warns that all of the topic's first records were filtered.
 /// Logs that all records of a topic were rejected so far, so that the mapping may be wrong.
 pub fn undecided(topic: &str, records: u64) {
     warn!(
@@ -111,13 +112,50 @@ pub fn undecided(topic: &str, records: u64) {
     );
 }
 
-pub fn all_filtered(topic: &str) {
+/// Warns that all of the topic's first records were filtered. `drops`: the values that their mapper dropped.
+pub fn all_filtered(topic: &str, drops: &Drops) {
     warn!(
         topic,
         "all of the topic's first records were filtered: they are committed without a point, and so are others like them. If they \
-         should become points, look at `query`, `include` and `exclude` of the topic's [[mapping]] (`map --live 10` shows what \
-         records become)"
+         should become points, {} (`map --live 10` shows what records become)",
+        remedy_without_fields(drops)
     );
+}
+
+/// What to do about records without a field, in which these values were dropped.
+pub fn remedy_without_fields(drops: &Drops) -> &'static str {
+    let has = |wanted: Drop| drops.iter().any(|(drop, _)| drop == wanted);
+    if has(Drop::String) {
+        "add their keys to `string_fields` of the topic's [[mapping]], or to `number_fields` for numbers in quotes: their values are \
+         strings or booleans, which are no fields otherwise"
+    } else if has(Drop::NotANumber) {
+        "add their keys to `string_fields` instead of `number_fields` in the topic's [[mapping]]: their values are strings that are no \
+         numbers"
+    } else {
+        "look at `query`, `include` and `exclude` of the topic's [[mapping]]: no field is left"
+    }
+}
+
+/// Reports times that look like another unit than `time_format` says. An error if most of a sample do.
+pub fn doubtful_times(topic: &str, doubt: &TimeDoubt) {
+    let TimeDoubt { kind, what, remedy, .. } = doubt;
+    if *kind == DoubtKind::WrongFormat {
+        error!(
+            topic,
+            why = what,
+            remedy = format!(
+                "{remedy} in the topic's [[mapping]] and reload (SIGHUP); points that are stored already keep their time"
+            ),
+            "the unit of the topic's times is likely to be wrong, and its points are stored at wrong times"
+        );
+    } else {
+        warn!(
+            topic,
+            why = what,
+            remedy,
+            "the topic's times have several units, and some points are stored at wrong times"
+        );
+    }
 }
 
 impl Reporter {

@@ -3,9 +3,10 @@
 use crate::commit::AssignmentId;
 use crate::reject_limiter::{ProbeDelays, RejectLimiter};
 use crate::routing::{LaneKey, Routing};
+use crate::time_check::TimeCheck;
 use base::TopicPartition;
 use kafka::Place;
-use mapping::{Mapper, RecordLimits};
+use mapping::{Drops, Mapper, RecordLimits};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -35,6 +36,9 @@ pub struct Topic {
     pub first_line_logged: bool,
     /// Whether it was logged that the mapping's query selects nothing in a record.
     pub empty_query_logged: bool,
+    /// Values that the mapper dropped.
+    pub drops: Drops,
+    pub times: TimeCheck,
     pub limiter: RejectLimiter,
 }
 
@@ -208,6 +212,8 @@ impl Routes {
             last_assigned: 0,
             first_line_logged: false,
             empty_query_logged: false,
+            drops: Drops::default(),
+            times: TimeCheck::new(mapping.and_then(|(rules, _)| rules.time.clone())),
             limiter,
         };
         if let Some(index) = self.reusable_entry() {

@@ -14,6 +14,8 @@ pub struct Mapped {
     pub filtered: usize,
     /// Whether the query selected nothing, in the record or in one of its lines.
     pub selected_nothing: bool,
+    /// Number of elements, whatever became of them.
+    pub elements: u64,
     /// Rejected elements with their index; no index means the record as a whole.
     pub rejected: Vec<(Option<usize>, Rejection)>,
     rejected_by_reason: [u64; Reason::ALL.len()],
@@ -23,6 +25,11 @@ impl Mapped {
     /// Number of rejected elements by reason; a record rejected as a whole counts as one.
     pub fn rejected_by_reason(&self) -> impl Iterator<Item = (Reason, u64)> {
         Reason::ALL.into_iter().zip(self.rejected_by_reason).filter(|&(_, count)| count > 0)
+    }
+
+    /// The index of an element, as messages name it. None: the record as a whole, or its only element.
+    pub fn named_element(&self, index: Option<usize>) -> Option<usize> {
+        index.filter(|index| *index > 0 || self.elements > 1)
     }
 
     pub fn has_rejected(&self) -> bool {

@@ -109,6 +109,8 @@ impl Mapper {
             let rejection = rejection.with_excerpt(record.value.unwrap_or_default(), self.rules.format);
             mapped = Mapped::rejected_whole(rejection);
         }
+        let rejections: u64 = mapped.rejected_by_reason().map(|(_, count)| count).sum();
+        mapped.elements = (lines.lines() - mark.lines + mapped.filtered) as u64 + rejections;
         if rejected {
             lines.truncate(mark);
             mapped.filtered = 0;

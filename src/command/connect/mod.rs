@@ -15,7 +15,6 @@ mod offsets;
 mod reach;
 mod report;
 mod sampled;
-mod times;
 mod topics;
 
 use super::terminal::Style;

@@ -4,17 +4,16 @@ use super::clock;
 use super::keys::SeenKeys;
 use super::offsets::Oldest;
 use super::report::{Line, some_of};
-use super::times::SampledTimes;
 use base::Destination;
 use base::record::{OwnedHeaders, Record, RecordTime};
 use base::text::counted;
 use configuration::Config;
-use engine::Routing;
 use engine::batch::{Runs, count_collisions};
 use engine::commit::Tracker;
+use engine::{DoubtKind, Routing, SampledTimes, TimeDoubt, time_of};
 use kafka::headers_of;
 use line_protocol::LineBuffer;
-use mapping::{Drop, Mapped, Mapper, Reason, Rejection, Rules};
+use mapping::{Drop, Mapper, Reason};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -163,7 +162,10 @@ impl<'c> Sampled<'c> {
         }
         times.add(&lines);
         self.lines.entry(mapping_of.destination.clone()).or_default().add(&lines, || place(message));
-        compare_times(&mut of.times, &mapping_of.rules, &record, &lines, &outcome, || place(message));
+        if let Some(rule) = &mapping_of.rules.time {
+            let points = (&lines, 0..lines.lines());
+            of.times.add_record(rule, &record, points, &outcome, || place(message));
+        }
         if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
             keys.add(&mapping_of.rules, value, &headers);
         }
@@ -190,7 +192,7 @@ impl<'c> Sampled<'c> {
         let mut lines = Vec::new();
         for (topic, of) in &self.topics {
             lines.extend(of.results.judge(topic, of.mapper.is_some(), has_records(topic)));
-            lines.extend(of.times.judge(topic));
+            lines.extend(of.times.doubt().map(|doubt| doubtful(topic, doubt)));
             lines.extend(of.results.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
         }
         for (number, (mapping, keys)) in self.config.mappings.iter().zip(&self.keys).enumerate() {
@@ -204,23 +206,13 @@ impl<'c> Sampled<'c> {
     }
 }
 
-/// Compares the times of a record's points with its Kafka timestamp, if they come from `time_key`.
-fn compare_times(
-    times: &mut SampledTimes,
-    rules: &Rules,
-    record: &Record<'_>,
-    lines: &LineBuffer,
-    outcome: &Mapped,
-    place: impl Fn() -> String,
-) {
-    let (Some(rule), Some(kafka_ns)) = (&rules.time, record.time.kafka_ns()) else { return };
-    for time_ns in times_of(lines) {
-        times.add(rule, time_ns, kafka_ns, &place);
-    }
-    for (_, rejection) in &outcome.rejected {
-        if let Rejection::Time { text, .. } = rejection {
-            times.add_rejected(rule, text, kafka_ns, &place);
-        }
+/// A failure if another format fits most times; otherwise a warning.
+fn doubtful(topic: &str, doubt: TimeDoubt) -> Line {
+    let TimeDoubt { kind, what, remedy, .. } = doubt;
+    let what = format!("topic {topic}: {what}");
+    match kind {
+        DoubtKind::WrongFormat => Line::failed(what, remedy),
+        DoubtKind::MixedFormats | DoubtKind::Old => Line::warned(what, remedy),
     }
 }
 
@@ -273,14 +265,9 @@ impl Times {
     }
 }
 
-/// The times at the ends of lines.
+/// The times at the ends of lines. Lines without a time are left out.
 fn times_of(lines: &LineBuffer) -> impl Iterator<Item = i64> {
-    (0..lines.lines()).filter_map(|line| {
-        let line = lines.line(line)?;
-        let start = memchr::memrchr(b' ', line)? + 1;
-        // Lines without a time are left out.
-        std::str::from_utf8(line.get(start..)?).ok()?.trim_end().parse().ok()
-    })
+    (0..lines.lines()).filter_map(|line| time_of(lines.line(line)?))
 }
 
 fn place(message: &BorrowedMessage<'_>) -> String {

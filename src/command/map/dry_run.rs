@@ -2,11 +2,13 @@
 
 use crate::records::Records;
 use base::record::{Record, RecordTime};
-use base::text::printable;
+use base::suggest::with_nearest;
+use base::text::{counted, printable};
 use configuration::Config;
 use engine::batch::CollisionSample;
+use engine::remedy_without_fields;
 use line_protocol::LineBuffer;
-use mapping::{Format, Mapper};
+use mapping::{Format, Mapper, Reason};
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -21,7 +23,7 @@ pub(super) enum MapError {
         "the mapping cannot be chosen: `kafka.topics` names no topic; name the topic of the records with --topic"
     )]
     NoTopic,
-    #[error("no [[mapping]] matches the topic {0:?}: add one, or name another topic with --topic")]
+    #[error("no [[mapping]] matches the topic {0}: add one, or name another topic with --topic")]
     NoMapping(String),
     #[error("{path} can't be read: {source}")]
     Input { path: String, source: io::Error },
@@ -41,6 +43,12 @@ pub(super) struct DryRun {
     /// Offset of the next record: its number in the input.
     offset: i64,
     rejected: usize,
+    /// Rejected records, or elements of records, by reason.
+    reasons: BTreeMap<Reason, u64>,
+    /// Elements without a field by remedy: their number, and the place of the first.
+    without_fields: BTreeMap<&'static str, (u64, String)>,
+    /// Records without a value.
+    tombstones: u64,
     lines: usize,
     collisions: CollisionSample,
     /// Number and keys of dropped values, by remedy.
@@ -53,7 +61,9 @@ pub(super) struct DryRun {
 impl DryRun {
     pub(super) fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
         let routing = config.routing();
-        let (rules, _) = routing.mapping_of(topic).ok_or_else(|| MapError::NoMapping(topic.to_owned()))?;
+        let (rules, _) = routing.mapping_of(topic).ok_or_else(|| {
+            MapError::NoMapping(with_nearest(topic, config.topic_names().map(String::as_str)))
+        })?;
         Ok(Self {
             query: rules.query.to_string(),
             format: rules.format,
@@ -61,6 +71,9 @@ impl DryRun {
             time: timestamp.map_or(RecordTime::Omitted, RecordTime::At),
             offset: 0,
             rejected: 0,
+            reasons: BTreeMap::new(),
+            without_fields: BTreeMap::new(),
+            tombstones: 0,
             lines: 0,
             collisions: CollisionSample::default(),
             dropped: BTreeMap::new(),
@@ -74,6 +87,10 @@ impl DryRun {
         for path in if files.is_empty() { &standard_input } else { files } {
             let (name, bytes) = read(path)?;
             self.input(&name, &bytes)?;
+        }
+        // Lines alone need no summary.
+        if let Some(summary) = self.summary().filter(|_| self.has_left_out()) {
+            eprintln!("{summary}");
         }
         Ok(self.finish())
     }
@@ -110,10 +127,22 @@ impl DryRun {
             out.flush()?;
         }
         for (element, why) in &outcome.rejected {
+            let element = outcome.named_element(*element);
             let element = element.map_or(String::new(), |index| format!("element {index}: "));
             eprintln!("{}: {element}{}", place(), printable(&why.to_string(), 500));
         }
-        for (drop, count) in self.mapper.take_drops().iter() {
+        for (reason, count) in outcome.rejected_by_reason() {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+        let drops = self.mapper.take_drops();
+        if record.value.is_none() {
+            self.tombstones += 1;
+        } else if outcome.filtered > 0 && !outcome.selected_nothing {
+            let new = || (0, place());
+            let left_out = self.without_fields.entry(remedy_without_fields(&drops)).or_insert_with(new);
+            left_out.0 += outcome.filtered as u64;
+        }
+        for (drop, count) in drops.iter() {
             self.dropped.entry(drop.remedy()).or_default().0 += count;
         }
         for notice in self.mapper.take_first_drops() {
@@ -122,14 +151,36 @@ impl DryRun {
         Ok(())
     }
 
-    /// Number of lines so far.
-    pub(super) fn lines(&self) -> usize {
-        self.lines
+    /// The numbers of records and lines, and of rejections by reason. None: no record was read.
+    pub(super) fn summary(&self) -> Option<String> {
+        if self.records == 0 {
+            return None;
+        }
+        let mut summary =
+            format!("{} became {}", counted(self.records, "record"), counted(self.lines as u64, "line"));
+        let reasons: Vec<String> =
+            self.reasons.iter().map(|(reason, count)| format!("{} {count}", reason.name())).collect();
+        if !reasons.is_empty() {
+            summary = format!("{summary}; rejected: {}", reasons.join(", "));
+        }
+        if self.tombstones > 0 {
+            summary =
+                format!("{summary}; {} (records without a value)", counted(self.tombstones, "tombstone"));
+        }
+        Some(summary)
     }
 
-    /// Reports dropped values, records in which `query` selected nothing, and points that overwrite others, with remedies.
-    /// Returns the number of rejected records.
+    /// Whether a record, or a part of one, became no line.
+    fn has_left_out(&self) -> bool {
+        self.rejected > 0 || self.without_selection > 0 || !self.without_fields.is_empty()
+    }
+
+    /// Reports elements without fields, dropped values, records in which `query` selected nothing, and points that overwrite others,
+    /// with remedies. Returns the number of rejected records.
     pub(super) fn finish(self) -> usize {
+        for line in self.elements_without_fields() {
+            eprintln!("{line}");
+        }
         self.report_dropped();
         if let Some(warning) = self.empty_selections() {
             eprintln!("{warning}");
@@ -155,6 +206,17 @@ impl DryRun {
              correct `query` in [[mapping]], or remove it to map whole records",
             self.query
         ))
+    }
+
+    /// One line for each remedy, because `run` commits such elements without a point.
+    fn elements_without_fields(&self) -> impl Iterator<Item = String> {
+        self.without_fields.iter().map(|(remedy, (count, first))| {
+            let (objects, have) = (counted(*count, "object"), if *count == 1 { "has" } else { "have" });
+            format!(
+                "no point: {objects} {have} no field, such as {first}. `run` would commit such records without a point. If they should \
+                 become points, {remedy}"
+            )
+        })
     }
 
     fn report_dropped(&self) {
@@ -184,6 +246,10 @@ mod tests {
     use super::*;
 
     fn warning(mapping: &str, records: &[&str]) -> Option<String> {
+        run(mapping, records).empty_selections()
+    }
+
+    fn run(mapping: &str, records: &[&str]) -> DryRun {
         let text = format!(
             "[kafka]\nbrokers = 'a:1'\ntopics = 't'\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n[[mapping]]\n{mapping}"
         );
@@ -193,9 +259,47 @@ mod tests {
             let value = Some(value.as_bytes());
             let record =
                 Record { partition: 0, offset, time: RecordTime::At(1), key: None, value, headers: &[] };
-            run.record(&record, &mut io::sink(), || "f:1".to_owned()).unwrap();
+            run.record(&record, &mut io::sink(), || format!("f:{}", offset + 1)).unwrap();
         }
-        run.empty_selections()
+        run
+    }
+
+    #[test]
+    fn records_without_a_point_are_counted_by_reason_with_the_first_and_a_remedy() {
+        let f = |mapping: &str, records: &[&str], summary: &str, lines: &[&str]| {
+            let run = run(mapping, records);
+            assert_eq!(run.summary().unwrap(), summary);
+            let got: Vec<String> = run.elements_without_fields().collect();
+            assert_eq!(got.len(), lines.len(), "{got:?}");
+            for line in lines {
+                assert!(got.iter().any(|got| got.contains(line)), "{line}: {got:?}");
+            }
+            assert_eq!(run.has_left_out(), !lines.is_empty() || summary.contains("rejected"));
+        };
+        const POINT: &str = r#"{"v":1}"#;
+        const TEXT: &str = r#"{"state":"on"}"#;
+        f("", &[POINT, POINT], "2 records became 2 lines", &[]);
+        let strings = "no point: 2 objects have no field, such as f:2. `run` would commit such records without a point. If they should \
+                       become points, add their keys to `string_fields`";
+        f("", &[POINT, TEXT, TEXT], "3 records became 1 line", &[strings]);
+        f("string_fields = ['state']", &[TEXT], "1 record became 1 line", &[]);
+        let empty = "no point: 1 object has no field, such as f:1.";
+        f("", &["{}", TEXT], "2 records became 0 lines", &[empty, "such as f:2"]);
+        f(
+            "exclude = ['v']",
+            &[POINT],
+            "1 record became 0 lines",
+            &["look at `query`, `include` and `exclude`"],
+        );
+        f("number_fields = ['state']", &[TEXT], "1 record became 0 lines", &["instead of `number_fields`"]);
+        // A part of a record.
+        f(
+            "",
+            &[r#"[{"v":1},{"state":"on"}]"#],
+            "1 record became 1 line",
+            &["1 object has no field, such as f:1."],
+        );
+        f("", &["no", "5", "no"], "3 records became 0 lines; rejected: undecodable 2, not_an_object 1", &[]);
     }
 
     #[test]

@@ -1,37 +1,36 @@
 //! `map --live`: reads a topic without joining the group and without committing.
 
 use super::dry_run::{DryRun, MapError};
+use crate::signals::Signals;
 use base::record::{Record, RecordTime};
-use base::text::counted;
-use kafka::Settings;
-use kafka::{Sample, headers_of};
+use base::suggest::nearest;
+use kafka::{Sample, Settings, Survey, headers_of};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{BorrowedMessage, Message};
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::Builder;
 
 /// Earlier records of each partition that are shown, so that an idle topic shows something.
 const BEFORE: i64 = 5;
 
-/// Interval at which Ctrl-C is checked.
+/// Interval at which signals are checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Shows records for this time, or until Ctrl-C. Returns the number of rejected records.
+/// Shows records for this time, or until Ctrl-C or SIGTERM. Returns the number of rejected records.
 pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) -> Result<usize, MapError> {
     let failed = |why: String| MapError::Topic { topic: topic.to_owned(), why };
     let sample = Sample::open(kafka, &[topic], BEFORE).map_err(|error| failed(error.to_string()))?;
-    let sample = sample.ok_or_else(|| failed("it does not exist".to_owned()))?;
+    let sample = sample.ok_or_else(|| failed(missing(kafka, topic)))?;
     eprintln!(
         "{topic}: showing the last {BEFORE} records of each partition, and new ones for {} s; the group is not joined",
         duration.as_secs()
     );
-    let (until, interrupted) = (Instant::now() + duration, interrupted()?);
+    // Handled before the first record is printed: a signal after that must reach the summary.
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let (until, signals) = (Instant::now() + duration, Signals::listen(&runtime)?);
     let (mut out, mut records, mut trouble) = (io::stdout().lock(), 0_u64, None);
-    while !interrupted.load(Ordering::Relaxed) {
+    while !signals.stop_requested() {
         let Some(left) = until.checked_duration_since(Instant::now()) else { break };
         match sample.next(left.min(POLL_INTERVAL)) {
             Some(Ok(message)) => {
@@ -49,9 +48,7 @@ pub fn read(mut run: DryRun, kafka: &Settings, topic: &str, duration: Duration) 
         (0, None) => {
             eprintln!("{topic}: the topic is empty, and no record arrived; is its producer running?");
         }
-        (records, _) => {
-            eprintln!("{topic}: {} became {}", counted(records, "record"), counted(run.lines(), "line"));
-        }
+        _ => eprintln!("{topic}: {}", run.summary().unwrap_or_default()),
     }
     Ok(run.finish())
 }
@@ -65,22 +62,17 @@ fn passes(error: &KafkaError) -> bool {
     )
 }
 
-/// A flag that Ctrl-C sets, so that the summary is still printed.
-fn interrupted() -> io::Result<Arc<AtomicBool>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut interrupts = {
-        // Registered before the first record is printed: a signal after that must reach the summary.
-        let _runtime = runtime.enter();
-        signal(SignalKind::interrupt())?
-    };
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    thread::spawn(move || {
-        if runtime.block_on(interrupts.recv()).is_some() {
-            flag.store(true, Ordering::Relaxed);
-        }
-    });
-    Ok(interrupted)
+/// The reason for a topic without partitions, with the nearest existing name.
+fn missing(kafka: &Settings, topic: &str) -> String {
+    let survey = Survey::open(kafka).and_then(|survey| survey.topics());
+    // The name alone is still a reason if the brokers answer no more.
+    let existing = survey.unwrap_or_default();
+    let others =
+        existing.iter().filter(|existing| existing.name != topic).map(|existing| existing.name.as_str());
+    match nearest(topic, others) {
+        Some(near) => format!("it does not exist; did you mean {near:?}?"),
+        None => "it does not exist".to_owned(),
+    }
 }
 
 fn show(run: &mut DryRun, message: &BorrowedMessage<'_>, out: &mut impl Write) -> Result<(), MapError> {

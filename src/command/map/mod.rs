@@ -4,7 +4,6 @@ mod dry_run;
 mod live;
 
 use super::exit::{REJECTED, WRONG};
-use configuration::Config;
 use dry_run::{DryRun, MapError};
 use std::io;
 use std::path::PathBuf;
@@ -42,16 +41,11 @@ fn dry_run(options: &Options) -> Result<usize, MapError> {
     let path = configuration::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
     // Nothing is written, so no token is needed.
     let config = configuration::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;
-    let topic = options.topic.clone().or_else(|| first_topic(&config)).ok_or(MapError::NoTopic)?;
+    let topic =
+        options.topic.clone().or_else(|| config.topic_names().next().cloned()).ok_or(MapError::NoTopic)?;
     let run = DryRun::new(&config, &topic, options.timestamp)?;
     match options.live {
         Some(duration) => live::read(run, &config.kafka, &topic, duration),
         None => run.files(&options.files),
     }
-}
-
-fn first_topic(config: &Config) -> Option<String> {
-    let of_mapping =
-        config.mappings.iter().filter_map(|mapping| mapping.topics.as_ref()).flat_map(|t| &t.names);
-    config.kafka.topics.names.iter().chain(of_mapping).next().cloned()
 }

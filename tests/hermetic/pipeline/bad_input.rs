@@ -128,19 +128,25 @@ fn a_query_that_selects_nothing_and_a_topic_without_points_are_logged_once() {
     cluster.produce("t", 0, (0..250).map(|n| record(&n.to_string())));
     // A query that sometimes selects nothing is no fault. Few records of a topic prove nothing.
     cluster.produce("other", 0, ["{}".to_owned(), record("good")]);
-    let setup = Setup::new(&cluster, &sink, "['t', 'other']")
+    cluster.create_topic("text", 1);
+    cluster.produce("text", 0, (0..150).map(|_| r#"{"state":"on"}"#));
+    let setup = Setup::new(&cluster, &sink, "['t', 'other', 'text']")
         .mapping("topics = ['t']\nquery = '$.itmes[*]'")
         .mapping(BY_ID);
     let mut service = Service::start(&setup);
     wait_until("all are committed", || cluster.committed("t", 1) == [Some(250)]);
     sink.wait_for_points("main", 1);
     wait_until("both are logged", || {
-        service.has_logged("`query` selects nothing") && service.has_logged("first records were filtered")
+        service.has_logged("`query` selects nothing")
+            && service.count_logged("first records were filtered") == 2
     });
     service.terminate();
     assert_eq!(service.wait(), Some(0));
     assert_eq!(service.count_logged("`query` selects nothing"), 1);
-    assert_eq!(service.count_logged("first records were filtered"), 1);
+    assert_eq!(service.count_logged("first records were filtered"), 2);
+    // The remedy follows from the records.
+    assert_eq!(service.count_logged("look at `query`, `include` and `exclude`"), 1);
+    assert_eq!(service.count_logged("should become points, add their keys to `string_fields`"), 1);
 }
 
 /// A rejected record is committed even if no record follows it.

@@ -216,6 +216,56 @@ fn unknown_tables() {
 }
 
 #[test]
+fn a_repeated_table_hides_no_other_error() {
+    let text = format!(
+        "{SMALL}[batch]\nlines_max = 0\n[influx]\ntimout = '5s'\n[batch]\nage_max = '1x'\n[log]\nlevel = 'inf'\n[batch]\nlines_mx = 5\n"
+    );
+    check(
+        &text,
+        &[
+            (11, 13, "`lines_max`"),
+            (12, 2, "[influx] appears twice: put its keys under one header"),
+            (13, 1, "unknown key \"timout\" in [influx]; did you mean \"timeout\"?"),
+            (14, 2, "[batch] appears twice"),
+            (15, 11, "`age_max` has the unknown unit \"x\""),
+            (17, 9, "did you mean \"info\"?"),
+            (18, 2, "[batch] appears twice"),
+            (19, 1, "did you mean \"lines_max\"?"),
+        ],
+    );
+    // Keys that are in the repeated table are not missing.
+    let text = SMALL.replace("org = ", "[influx]\norg = ");
+    check(&text, &[(7, 2, "[influx] appears twice")]);
+    // No secret of a repeated table is shown.
+    let text = format!("{SMALL}[influx]\ntoken = 'hush' 5\n");
+    assert!(!run(&text).unwrap_err().to_string().contains("hush"));
+}
+
+#[test]
+fn single_brackets_beside_double_ones_are_named() {
+    let double = "write [[mapping]] with double brackets";
+    let text = format!("{SMALL}[mapping]\ntag_kes = ['a']\n[[mapping]]\ntopics = 'metrics'\ntime_ky = 'x'\n");
+    check(&text, &[(10, 1, double), (14, 1, "did you mean \"time_key\"?")]);
+    let text =
+        format!("{SMALL}[[mapping]]\ntopics = 'other'\n[mapping]\ntopics = 'metrics'\n[log]\nlevl = 'x'\n");
+    check(&text, &[(12, 1, double), (15, 1, "did you mean \"level\"?")]);
+}
+
+#[test]
+fn singular_and_plural_are_confused() {
+    one(
+        "mapping",
+        "topic = 'metrics'",
+        "unknown key \"topic\" in [[mapping]]; did you mean \"topics\", as in topics = [\"...\"]?",
+    );
+    one("dead_letter", "topics = 'd'", "did you mean \"topic\", as in topic = \"...\"?");
+    one("kafka", "broker = 'b:1'", "did you mean \"brokers\", as in brokers = [\"...\"]?");
+    // Topics under a wrong name do not make other mappings useless.
+    let text = format!("{SMALL}[[mapping]]\ntopic = 'metrics'\n[[mapping]]\ntopics = 'metrics'\n");
+    check(&text, &[(11, 1, "did you mean \"topics\"")]);
+}
+
+#[test]
 fn topics_without_mapping_and_mappings_without_topic_are_reported() {
     let f = |topics: &str, mappings: &str, want: &[(usize, usize, &str)]| {
         let rest = "brokers = 'a:1'\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";

@@ -245,7 +245,7 @@ fn wrong_values_of_batch_admin_reject_dead_letter_and_log() {
         "file = 'a'\nfile_bytes_max = '2kB'",
         "`file_bytes_max` must be from 1MB to 100GB, not 2kB",
     );
-    f("dead_letter", "files = 'a'\nfile = 'b'", "did you mean \"file\"?");
+    f("dead_letter", "files = 'a'\nfile = 'b'", "did you mean \"file\", as in file = \"...\"?");
     f("log", "level = 'warning'", "did you mean \"warn\"?");
     f("", "shutdown_max = '2h'", "`shutdown_max` must be from 0s to 1h");
 }

@@ -44,6 +44,8 @@ pub struct Counters {
     pub dead_letters: AtomicU64,
     /// Points that overwrote earlier points of the same batch.
     pub collisions: AtomicU64,
+    /// Sampled points whose time agrees with Kafka's timestamp only in another unit.
+    pub wrong_time_units: AtomicU64,
     /// Offsets that Kafka deleted before they were read.
     pub skipped: AtomicU64,
     /// Errors that librdkafka delivered instead of records.

@@ -1,4 +1,4 @@
-//! Summaries in the log: one line per minute, and one at the end of a run until the end.
+//! Summaries in the log: one line per minute, and one at the end.
 
 use super::{Counters, Lags};
 use influx::Writer;
@@ -69,10 +69,11 @@ impl Counts {
     }
 }
 
-/// Logs the totals since the start, once everything is settled and committed.
-pub fn log_totals(counters: &Counters, writer: &Writer, began: Instant) {
+/// Logs the totals since the start. `is_complete`: the pipeline ended by itself, so everything up to the end is settled and committed.
+pub fn log_totals(counters: &Counters, writer: &Writer, began: Instant, is_complete: bool) {
     let Counts { records, lines_stored, rejected, refused, filtered } = Counts::of(counters, writer);
     let seconds = began.elapsed().as_secs_f64();
+    let message = if is_complete { "everything up to the end is settled and committed" } else { "stopped" };
     info!(
         records,
         stored = lines_stored,
@@ -81,6 +82,6 @@ pub fn log_totals(counters: &Counters, writer: &Writer, began: Instant) {
         filtered,
         skipped = Counters::get(&counters.skipped),
         seconds = format!("{seconds:.1}"),
-        "everything up to the end is settled and committed"
+        "{message}"
     );
 }

@@ -1,7 +1,9 @@
 //! Compares the times of sampled points with Kafka's timestamps, and finds the `time_format` that would agree.
 
-use super::report::Line;
-use mapping::{TimeFormat, TimeRule};
+use base::record::Record;
+use line_protocol::LineBuffer;
+use mapping::{Mapped, Rejection, TimeFormat, TimeRule};
+use std::ops::Range;
 
 /// Times within this distance agree. A backlog of months is plausible, while a wrong unit is off by a factor of 1,000.
 const NEAR_NS: i64 = 366 * 86_400 * 1_000_000_000;
@@ -19,7 +21,7 @@ pub struct SampledTimes {
 
 impl SampledTimes {
     /// Adds a point whose time was read with this rule.
-    pub fn add(&mut self, rule: &TimeRule, time_ns: i64, kafka_ns: i64, place: impl Fn() -> String) {
+    fn add(&mut self, rule: &TimeRule, time_ns: i64, kafka_ns: i64, place: impl Fn() -> String) {
         self.compared += 1;
         if is_near(time_ns, kafka_ns) {
             return;
@@ -33,7 +35,7 @@ impl SampledTimes {
     }
 
     /// Adds a point that was rejected for the text of its time.
-    pub fn add_rejected(&mut self, rule: &TimeRule, text: &str, kafka_ns: i64, place: impl Fn() -> String) {
+    fn add_rejected(&mut self, rule: &TimeRule, text: &str, kafka_ns: i64, place: impl Fn() -> String) {
         self.compared += 1;
         self.add_far(rule, Some(text), kafka_ns, || format!("{} is rejected for its time", place()));
     }
@@ -50,28 +52,78 @@ impl SampledTimes {
         }
     }
 
-    /// A failure if another format fits most times; a warning if it fits some, or if most times are far without a format that fits.
-    pub fn judge(&self, topic: &str) -> Option<Line> {
+    /// Adds the points of a record, and its rejections for the text of a time. `points`: the record's lines.
+    pub fn add_record(
+        &mut self,
+        rule: &TimeRule,
+        record: &Record<'_>,
+        (lines, points): (&LineBuffer, Range<usize>),
+        mapped: &Mapped,
+        place: impl Fn() -> String,
+    ) {
+        let Some(kafka_ns) = record.time.kafka_ns() else { return };
+        for time_ns in points.filter_map(|line| lines.line(line)).filter_map(time_of) {
+            self.add(rule, time_ns, kafka_ns, &place);
+        }
+        for (_, rejection) in &mapped.rejected {
+            if let Rejection::Time { text, .. } = rejection {
+                self.add_rejected(rule, text, kafka_ns, &place);
+            }
+        }
+    }
+
+    /// The doubt that the far times give reason for.
+    pub fn doubt(&self) -> Option<TimeDoubt> {
         let example = self.example.as_ref()?;
         let (count, likely) = self.near_as.iter().zip(TimeFormat::NAMES).max_by_key(|(count, _)| **count)?;
+        let count = *count;
         let what = format!(
-            "topic {topic}: {} of {} sampled times are far from Kafka's, such as {example}",
+            "{} of {} sampled times are far from Kafka's, such as {example}",
             self.far, self.compared
         );
-        if *count * 2 > self.compared {
+        let (kind, remedy) = if count * 2 > self.compared {
             let remedy = format!("the values look like {}: set `time_format = \"{likely}\"`", unit(likely));
-            return Some(Line::failed(what, remedy));
-        }
-        if *count > 0 {
+            (DoubtKind::WrongFormat, remedy)
+        } else if count > 0 {
             let remedy = format!(
                 "{count} of them look like {}: if producers write different units, give each its own topic and [[mapping]]",
                 unit(likely)
             );
-            return Some(Line::warned(what, remedy));
-        }
-        (self.far * 2 > self.compared)
-            .then(|| Line::warned(what, "correct `time_key` and `time_format`, unless the data is old"))
+            (DoubtKind::MixedFormats, remedy)
+        } else if self.far * 2 > self.compared {
+            (DoubtKind::Old, "correct `time_key` and `time_format`, unless the data is old".to_owned())
+        } else {
+            return None;
+        };
+        Some(TimeDoubt { kind, points: count, what, remedy })
     }
+}
+
+/// A doubt about the times of a topic, with its remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeDoubt {
+    pub kind: DoubtKind,
+    /// Number of sampled points whose time would be near Kafka's in the likely format.
+    pub points: u64,
+    /// The far times, with an example.
+    pub what: String,
+    pub remedy: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DoubtKind {
+    /// Another format fits most times.
+    WrongFormat,
+    /// Another format fits some times.
+    MixedFormats,
+    /// Most times are far, and no format fits.
+    Old,
+}
+
+/// The time at the end of a line. None: the line has no time.
+pub fn time_of(line: &[u8]) -> Option<i64> {
+    let start = memchr::memrchr(b' ', line)? + 1;
+    std::str::from_utf8(line.get(start..)?).ok()?.trim_end().parse().ok()
 }
 
 fn is_near(time_ns: i64, kafka_ns: i64) -> bool {
@@ -89,7 +141,8 @@ fn unit(format: &str) -> &'static str {
 }
 
 fn shown(time_ns: i64) -> String {
-    super::offsets::shown(time_ns.div_euclid(1_000_000))
+    let time = jiff::Timestamp::from_second(time_ns.div_euclid(1_000_000_000));
+    time.map_or_else(|_| format!("{time_ns} ns"), |time| time.to_string())
 }
 
 #[cfg(test)]
@@ -108,7 +161,7 @@ mod tests {
     }
 
     /// The result for ten records with the time `text`, read as `format`.
-    fn judged(format: &str, text: &str) -> Option<Line> {
+    fn judged(format: &str, text: &str) -> Option<TimeDoubt> {
         let (rule, mut times) = (rule(format), SampledTimes::default());
         for offset in 0..10 {
             let place = || format!("t[0]@{offset}");
@@ -117,7 +170,7 @@ mod tests {
                 Err(_) => times.add_rejected(&rule, text, KAFKA_NS, place),
             }
         }
-        times.judge("t")
+        times.doubt()
     }
 
     #[test]
@@ -127,15 +180,15 @@ mod tests {
             // One hour before Kafka's timestamp.
             let text = ((KAFKA_S - 3_600) * factor).to_string();
             for (read, _) in units {
-                let line = judged(read, &text);
+                let doubt = judged(read, &text);
                 if read == written {
-                    assert_eq!(line, None, "{written}");
+                    assert_eq!(doubt, None, "{written}");
                     continue;
                 }
-                let Some(Line::Failed { what, remedy }) = line else {
-                    panic!("{written} as {read}: {line:?}")
+                let Some(TimeDoubt { kind: DoubtKind::WrongFormat, points: 10, what, remedy }) = doubt else {
+                    panic!("{written} as {read}: {doubt:?}")
                 };
-                assert!(what.starts_with("topic t: 10 of 10 sampled times are far from Kafka's"), "{what}");
+                assert!(what.starts_with("10 of 10 sampled times are far from Kafka's"), "{what}");
                 assert!(
                     remedy.ends_with(&format!("set `time_format = \"{written}\"`")),
                     "{written} as {read}: {remedy}"
@@ -147,8 +200,9 @@ mod tests {
     #[test]
     fn proposes_the_format_for_numbers_and_text() {
         let f = |read: &str, text: &str, want: &str| {
-            let line = judged(read, text).map(|line| line.to_string()).unwrap_or_default();
-            assert!(line.starts_with("FAILED") && line.contains(want), "{read} {text}: {line}");
+            let doubt = judged(read, text).unwrap();
+            assert_eq!(doubt.kind, DoubtKind::WrongFormat, "{read} {text}: {doubt:?}");
+            assert!(doubt.remedy.contains(want), "{read} {text}: {doubt:?}");
         };
         f("rfc3339", "1767323045000", "set `time_format = \"unix_ms\"`");
         f("unix", "2026-01-02T03:04:05Z", "set `time_format = \"rfc3339\"`");
@@ -156,26 +210,33 @@ mod tests {
     }
 
     #[test]
-    fn old_data_is_only_a_warning() {
-        let line = judged("unix", "1262304000").unwrap().to_string();
-        assert!(line.starts_with("warn    topic t: 10 of 10 sampled times are far from Kafka's, such as t[0]@0 becomes 2010-01-01T00:00:00Z"), "{line}");
+    fn old_data_is_not_a_wrong_format() {
+        let doubt = judged("unix", "1262304000").unwrap();
+        assert_eq!(doubt.kind, DoubtKind::Old);
+        let want = "10 of 10 sampled times are far from Kafka's, such as t[0]@0 becomes 2010-01-01T00:00:00Z";
+        assert!(doubt.what.starts_with(want), "{doubt:?}");
         assert_eq!(judged("unix", "1750000000"), None, "a backlog of months");
-        assert!(judged("unix", "yesterday").unwrap().to_string().starts_with("warn "));
+        assert_eq!(judged("unix", "yesterday").unwrap().kind, DoubtKind::Old);
     }
 
     #[test]
-    fn a_few_far_times_are_a_warning() {
+    fn a_few_far_times_are_mixed_formats() {
         let (rule, mut times) = (rule("unix_ms"), SampledTimes::default());
         for _ in 0..9 {
             times.add(&rule, KAFKA_NS, KAFKA_NS, || "t[0]@1".into());
         }
-        assert_eq!(times.judge("t"), None);
+        assert_eq!(times.doubt(), None);
         times.add(&rule, KAFKA_S * 1_000_000, KAFKA_NS, || "t[0]@2".into());
-        let line = times.judge("t").unwrap().to_string();
-        assert!(
-            line.starts_with("warn    topic t: 1 of 10 sampled times are far")
-                && line.contains("1 of them look like seconds"),
-            "{line}"
-        );
+        let doubt = times.doubt().unwrap();
+        assert_eq!((doubt.kind, doubt.points), (DoubtKind::MixedFormats, 1));
+        assert!(doubt.what.starts_with("1 of 10 sampled times are far"), "{doubt:?}");
+        assert!(doubt.remedy.contains("1 of them look like seconds"), "{doubt:?}");
+    }
+
+    #[test]
+    fn reads_the_time_of_a_line() {
+        assert_eq!(time_of(b"a v=1 5"), Some(5));
+        assert_eq!(time_of(b"a,b=x\\ y v=\"1 2\" -3\n"), Some(-3));
+        assert_eq!(time_of(b"a v=1"), None);
     }
 }
