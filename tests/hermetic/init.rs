@@ -300,3 +300,27 @@ fn a_file_of_messagepack_is_recognised_and_mapped() {
         said.err
     );
 }
+
+#[test]
+fn a_file_of_cbor_is_recognised_and_mapped() {
+    let folder = Folder::new("cbor");
+    let mut file = Vec::new();
+    for number in 0..20 {
+        // {"host": "a", "v": number, "at": a time}
+        file.extend_from_slice(b"\xA3\x64host\x61a\x61v");
+        file.push(number);
+        file.extend_from_slice(b"\x62at\xC1\x1A\x65\x53\xF1");
+        file.push(number);
+    }
+    fs::write(folder.0.join("records.bin"), &file).unwrap();
+    let said = folder.run(&["init", "--file", "records.bin", "--topic", "t", "-o", "bridge.toml"]);
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    let config = folder.read("bridge.toml");
+    assert!(config.contains("\nformat = \"cbor\"\n") && config.contains("tag_keys = [\"host\"]"), "{config}");
+    let said = folder.run(&["map", "--config", "bridge.toml", "records.bin"]);
+    assert_eq!((said.status, said.out.lines().count()), (Some(0), 20), "{}", said.err);
+    fs::write(folder.0.join("cut.bin"), &file[..file.len() - 1]).unwrap();
+    let said = folder.run(&["map", "--config", "bridge.toml", "cut.bin"]);
+    assert_eq!((said.status, said.out.lines().count()), (Some(1), 19), "{}", said.err);
+    assert!(said.err.contains("cut.bin:20: it is not CBOR: the value is cut off at byte "), "{}", said.err);
+}

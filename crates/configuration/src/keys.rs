@@ -224,7 +224,7 @@ pub static MAPPING: Table = Table {
             "format",
             Word(&words(&FORMATS)),
             Default("\"json\""),
-            "\"json\": an object or an array of objects. \"json_lines\": several values, one per line. \"msgpack\": MessagePack, one value or several in succession.",
+            "\"json\": an object or an array of objects. \"json_lines\": several values, one per line. \"msgpack\", \"cbor\": one value or several in succession.",
         ),
         Key::new(
             "query",
@@ -298,7 +298,7 @@ pub static MAPPING: Table = Table {
             "time_format",
             Text,
             Example("\"unix_ms\""),
-            "\"unix\" (seconds), \"unix_ms\", \"unix_us\", \"unix_ns\", \"rfc3339\" or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\". Not needed where time_key has a timestamp of MessagePack.",
+            "\"unix\" (seconds), \"unix_ms\", \"unix_us\", \"unix_ns\", \"rfc3339\" or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\". Not needed where time_key has a timestamp of MessagePack or CBOR.",
         ),
         Key::new(
             "timezone",

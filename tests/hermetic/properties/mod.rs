@@ -1,6 +1,7 @@
 //! For random records, lines read back as the points that a simple model expects, and nothing learned from other records changes
 //! the lines.
 
+mod cbor;
 mod json;
 mod map_model;
 mod msgpack;
@@ -96,7 +97,14 @@ fn msgpack_bytes(record: &Json, seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// JSON, pieces of JSON, MessagePack, and bytes.
+/// CBOR of a record, in widths that a seed chooses.
+fn cbor_bytes(record: &Json, seed: u64) -> Vec<u8> {
+    let (mut rng, mut bytes) = (fastrand::Rng::with_seed(seed), Vec::new());
+    cbor::push(&msgpack::storable(record), &mut rng, &mut bytes);
+    bytes
+}
+
+/// JSON, pieces of JSON, MessagePack, CBOR, and bytes.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     let cut = (json::record(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(json, index, byte)| {
         let mut bytes = json.bytes();
@@ -107,7 +115,8 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     let several = vec(json::record(), 0..4)
         .prop_map(|records| records.iter().map(Json::bytes).collect::<Vec<_>>().join(&b'\n'));
     let msgpack = (json::record(), any::<u64>()).prop_map(|(json, seed)| msgpack_bytes(&json, seed));
-    prop_oneof![4 => json::record().prop_map(|json| json.bytes()), 2 => cut, 2 => several, 2 => msgpack, 1 => vec(any::<u8>(), 0..64)]
+    let cbor = (json::record(), any::<u64>()).prop_map(|(json, seed)| cbor_bytes(&json, seed));
+    prop_oneof![4 => json::record().prop_map(|json| json.bytes()), 2 => cut, 2 => several, 2 => msgpack, 2 => cbor, 1 => vec(any::<u8>(), 0..64)]
 }
 
 fn check_model(record: &Json, options: &Options, origin: &Origin) -> Result<(), TestCaseError> {
@@ -131,6 +140,7 @@ fn check_shape(
         let record = record.with_scalars(&mut scalars.iter().cloned());
         let bytes = match further.format {
             Format::Msgpack => msgpack_bytes(&record, 0),
+            Format::Cbor => cbor_bytes(&record, 0),
             _ => record.bytes(),
         };
         let mut fresh = mapper(further.rules(), &origin.topic);
@@ -171,6 +181,17 @@ proptest! {
         further in further(), origin in options::origin(),
     ) {
         check_shape(&record, &others, &further, &origin)?;
+    }
+
+    #[test]
+    fn cbor_gives_the_points_of_the_same_json(
+        record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
+    ) {
+        let rules = Rules { format: Format::Cbor, ..options.rules() };
+        let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin, &cbor_bytes(&record, seed));
+        let json = msgpack::storable(&record).bytes();
+        let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin, &json);
+        prop_assert_eq!(read_back(&lines), read_back(&wanted), "{}", json.escape_ascii());
     }
 
     #[test]

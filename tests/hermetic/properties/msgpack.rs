@@ -3,7 +3,7 @@
 use super::json::{Json, Text};
 use fastrand::Rng;
 
-/// The value with numbers as MessagePack can hold them: integers of 64 bits, and doubles.
+/// The value with numbers as MessagePack and CBOR can hold them: integers of 64 bits, and doubles.
 pub fn storable(json: &Json) -> Json {
     match json {
         Json::Number(text) => Json::Number(
@@ -14,7 +14,7 @@ pub fn storable(json: &Json) -> Json {
         Json::Object(members) => {
             Json::Object(members.iter().map(|(key, value)| (key.clone(), storable(value))).collect())
         }
-        // MessagePack has no escapes, and the mapper reads a quoted number only where nothing in it is escaped.
+        // Binary formats have no escapes, and the mapper reads a quoted number only where nothing in it is escaped.
         Json::Text(text) => Json::Text(Text::plain(&text.meaning())),
         Json::Null | Json::Bool(_) => json.clone(),
     }

@@ -357,6 +357,7 @@ fn a_format_with_timestamps_needs_no_time_format() {
     };
     let key = "format = 'msgpack'\ntime_key = 't'";
     assert_eq!(time(key), (Format::Msgpack, Some(TimeFormat::Timestamp)));
+    assert_eq!(time("format = 'cbor'\ntime_key = 't'"), (Format::Cbor, Some(TimeFormat::Timestamp)));
     let seconds = Some(TimeFormat::Unix { unit_ns: 1_000_000_000 });
     assert_eq!(time(&format!("{key}\ntime_format = 'unix'")), (Format::Msgpack, seconds));
     let missing = run(&with("mapping", "time_key = 't'")).unwrap_err().to_string();

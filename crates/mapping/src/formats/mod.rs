@@ -2,6 +2,7 @@
 //!
 //! A new format is a file beside this one and an entry in [`Format`]; rules, record shapes, `init` and `map` need no change.
 
+mod cbor;
 mod input;
 mod json_text;
 mod msgpack;
@@ -21,6 +22,8 @@ pub enum Format {
     JsonLines,
     /// MessagePack: an object, an array of objects, or several of them one after another.
     Msgpack,
+    /// CBOR: an object, an array of objects, or several of them one after another.
+    Cbor,
 }
 
 /// Properties of a format.
@@ -51,14 +54,18 @@ const MSGPACK: Description = Description {
     transcode: Some(msgpack::transcode),
 };
 
+const CBOR: Description =
+    Description { name: "cbor", title: "CBOR", transcode: Some(cbor::transcode), ..MSGPACK };
+
 impl Format {
-    pub const ALL: [Self; 3] = [Self::Json, Self::JsonLines, Self::Msgpack];
+    pub const ALL: [Self; 4] = [Self::Json, Self::JsonLines, Self::Msgpack, Self::Cbor];
 
     const fn description(self) -> Description {
         match self {
             Self::Json => JSON,
             Self::JsonLines => Description { name: "json_lines", has_lines: true, ..JSON },
             Self::Msgpack => MSGPACK,
+            Self::Cbor => CBOR,
         }
     }
 
