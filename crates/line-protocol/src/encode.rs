@@ -12,8 +12,10 @@
 
 use crate::runs;
 
-/// Longest series key plus field key, in bytes, that InfluxDB stores.
+/// Longest series key plus separator plus field key, all escaped, that InfluxDB stores.
 pub const KEY_BYTES_MAX: usize = 65_535;
+/// Bytes that InfluxDB puts between series key and field key.
+pub const KEY_SEPARATOR_BYTES: usize = 4;
 /// Longest string field, in bytes, that InfluxDB stores.
 pub const STRING_BYTES_MAX: usize = 1_048_576;
 /// The times that InfluxDB can store, in nanoseconds since 1970.

@@ -11,7 +11,7 @@ pub struct KeyId(u32);
 #[derive(Debug, Default)]
 pub struct InternedKeys {
     list: Vec<Final>,
-    /// Ids by escaped key. Different keys may be escaped to the same text, which a line must not repeat.
+    /// Ids by written key. Different keys may be written alike, and a line must not repeat one.
     ids: HashMap<Box<[u8]>, KeyId>,
     ranked: usize,
 }
@@ -34,6 +34,8 @@ impl InternedKeys {
         let mut prefix = Vec::with_capacity(key.len() + 2);
         prefix.push(b',');
         let _trimmed = encode::push_key(key.as_bytes(), &mut prefix);
+        // InfluxDB 3 reads two backslashes as one. It can't read a table any more of which a line had a tag twice.
+        prefix.dedup_by(|a, b| (*a, *b) == (b'\\', b'\\'));
         if matches!(prefix.as_slice(), b"," | b",time" | b",_field" | b",_measurement") {
             return None;
         }
@@ -111,6 +113,9 @@ mod tests {
         }
         assert_eq!(interned_keys.intern("b\0"), Some(b));
         assert_eq!(interned_keys.intern("x\n"), interned_keys.intern(r"x\n"));
+        let backslashes = [r"c\d", r"c\\d", r"c\\\d"].map(|key| interned_keys.intern(key).unwrap());
+        assert_eq!(backslashes, [backslashes[0]; 3]);
+        assert_eq!(&*interned_keys.get(backslashes[0]).prefix, br",c\d=");
     }
 
     #[test]

@@ -187,15 +187,10 @@ impl LineLayout {
         known.tags.rank();
         self.tags.sort_unstable_by_key(|tag| (known.tags.get(tag.key).rank, tag.source));
 
-        (self.longest_field, self.offset) = (None, constants.offset_field);
-        let mut longest = 0;
-        for key in record_fields {
-            self.offset = self.offset.filter(|offset| *offset != key);
-            let length = known.fields.get(key).prefix.len();
-            if length > longest {
-                (longest, self.longest_field) = (length, Some(key));
-            }
-        }
+        self.offset = constants.offset_field;
+        let fields = record_fields.inspect(|key| self.offset = self.offset.filter(|offset| offset != key));
+        let length = |key: &KeyId| known.fields.get(*key).prefix.len();
+        self.longest_field = fields.chain(constants.offset_field).max_by_key(length);
     }
 
     /// Allocated memory in bytes.
@@ -247,8 +242,8 @@ impl LineLayout {
     /// Checks the length of the line's series key with its longest field key.
     fn check_length(&self, series_bytes: usize, setting: &Setting<'_>) -> Result<(), Rejection> {
         let Some(field) = self.longest_field.map(|key| setting.known.fields.get(key)) else { return Ok(()) };
-        // The comma is not part of the key.
-        let bytes = series_bytes + field.prefix.len() - 1;
+        // Without comma and equals sign.
+        let bytes = series_bytes + encode::KEY_SEPARATOR_BYTES + field.prefix.len() - 2;
         if bytes > encode::KEY_BYTES_MAX {
             return Err(Rejection::KeyTooLong { key: excerpt(&field.key), bytes });
         }
@@ -258,4 +253,63 @@ impl LineLayout {
 
 fn excerpt(text: &str) -> String {
     text.chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Globs, Mapper, RecordLimits, Rules};
+    use base::record::{Record, RecordTime};
+    use line_protocol::LineBuffer;
+    use line_protocol::reader::read_line;
+    use std::sync::Arc;
+
+    /// The lines of a record that is mapped three times, so that its shape is known.
+    fn lines(rules: &Rules, value: &str) -> LineBuffer {
+        let limits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 1_000_000 };
+        let mut mapper = Mapper::new(Arc::new(rules.clone()), "topic", limits);
+        let mut lines = LineBuffer::default();
+        for offset in 0..3 {
+            let (time, value) = (RecordTime::At(1), Some(value.as_bytes()));
+            let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
+            mapper.map(&record, &mut lines);
+        }
+        lines
+    }
+
+    #[test]
+    fn rejects_keys_that_are_longer_than_servers_store() {
+        let f = |rules: &Rules, keys: &str, longest: usize| {
+            for length in [1, longest - 1, longest, longest + 1, longest + 10] {
+                let record = format!(r#"{{"t":"{}","v":1,{keys}}}"#, "x".repeat(length));
+                let lines = lines(rules, &record);
+                assert_eq!(lines.lines(), if length <= longest { 3 } else { 0 }, "{length} {keys}");
+                for line in 0..lines.lines() {
+                    read_line(lines.line(line).unwrap()).unwrap();
+                }
+            }
+        };
+        let mut rules = Rules { tag_keys: Globs::compile(&["t"]).unwrap(), ..Rules::default() };
+        f(&rules, r#""w":1"#, 65_535 - "topic,t=".len() - 4 - "v".len());
+        f(&rules, r#""longer":1,"w":1"#, 65_535 - "topic,t=".len() - 4 - "longer".len());
+        rules.offset_field = Some("off set".to_owned());
+        f(&rules, r#""w":1"#, 65_535 - "topic,t=".len() - 4 - r"off\ set".len());
+    }
+
+    #[test]
+    fn a_tag_value_of_which_nothing_can_be_written_replaces_none() {
+        let rules = Rules {
+            tag_keys: Globs::compile(&["t"]).unwrap(),
+            tags: vec![("t".to_owned(), "static".to_owned())],
+            ..Rules::default()
+        };
+        for (value, want) in
+            [("x", "x"), ("", "static"), (r"\\", "static"), (r"\u0000", "static"), (r"x\\", "x")]
+        {
+            let lines = lines(&rules, &format!(r#"{{"t":"{value}","v":1}}"#));
+            for line in 0..3 {
+                let line = String::from_utf8_lossy(lines.line(line).unwrap());
+                assert!(line.starts_with(&format!("topic,t={want} v=1 ")), "{line}");
+            }
+        }
+    }
 }

@@ -153,7 +153,7 @@ pub fn text() -> impl Strategy<Value = Text> {
 }
 
 /// Few names, so that rules match and keys collide.
-pub const KEYS: [&str; 22] = [
+pub const KEYS: [&str; 24] = [
     "a",
     "b",
     "c",
@@ -171,6 +171,8 @@ pub const KEYS: [&str; 22] = [
     "\0",
     "time\0",
     "a\\",
+    "a\\b",
+    "a\\\\b",
     "b\n",
     "b\\n",
     "x y",

@@ -92,7 +92,11 @@ fn final_key(key: &str, options: &Options) -> Option<String> {
 }
 
 fn writable(key: &str) -> Option<String> {
-    let key = written_name(key);
+    let mut key = written_name(key);
+    // InfluxDB 3 reads two backslashes as one.
+    while key.contains(r"\\") {
+        key = key.replace(r"\\", r"\");
+    }
     let reserved = ["", "time", "_field", "_measurement"].contains(&key.as_str());
     (!reserved).then_some(key)
 }

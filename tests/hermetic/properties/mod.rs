@@ -6,7 +6,9 @@ mod json;
 mod map_model;
 mod msgpack;
 mod options;
+mod repeated_keys;
 
+use base::record::Record;
 use json::Json;
 use line_protocol::LineBuffer;
 use line_protocol::encode;
@@ -28,11 +30,11 @@ fn mapper(rules: Rules, topic: &str) -> Mapper {
 }
 
 /// Maps one record into a buffer that already has a line, which must stay.
-fn map(mapper: &mut Mapper, origin: &Origin, value: &[u8]) -> (Mapped, Vec<Vec<u8>>) {
+fn map(mapper: &mut Mapper, record: &Record<'_>) -> (Mapped, Vec<Vec<u8>>) {
     let mut lines = LineBuffer::default();
     lines.text_mut().extend_from_slice(b"before v=1");
     lines.end_line();
-    let became = mapper.map(&origin.record(value), &mut lines);
+    let became = mapper.map(record, &mut lines);
     assert_eq!(lines.line(0), Some(&b"before v=1"[..]));
     let appended: Vec<_> = (1..lines.lines()).map(|line| lines.line(line).unwrap().to_vec()).collect();
     let split: Vec<_> = split_lines(lines.text()).skip(1).map(<[u8]>::to_vec).collect();
@@ -120,7 +122,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn check_model(record: &Json, options: &Options, origin: &Origin) -> Result<(), TestCaseError> {
-    let (_, lines) = map(&mut mapper(options.rules(), &origin.topic), origin, &record.bytes());
+    let (_, lines) = map(&mut mapper(options.rules(), &origin.topic), &origin.record(&record.bytes()));
     let points: Vec<Point> = read_back(&lines).into_iter().map(sorted).collect();
     let wanted = map_model::map_model(record, options, origin);
     prop_assert_eq!(points, wanted, "{}", record.bytes().escape_ascii());
@@ -145,8 +147,8 @@ fn check_shape(
         };
         let mut fresh = mapper(further.rules(), &origin.topic);
         prop_assert_eq!(
-            map(&mut learned, origin, &bytes),
-            map(&mut fresh, origin, &bytes),
+            map(&mut learned, &origin.record(&bytes)),
+            map(&mut fresh, &origin.record(&bytes)),
             "{}",
             bytes.escape_ascii()
         );
@@ -199,9 +201,10 @@ proptest! {
         record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
         let rules = Rules { format: Format::Msgpack, ..options.rules() };
-        let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin, &msgpack_bytes(&record, seed));
+        let msgpack = msgpack_bytes(&record, seed);
+        let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin.record(&msgpack));
         let json = msgpack::storable(&record).bytes();
-        let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin, &json);
+        let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin.record(&json));
         prop_assert_eq!(read_back(&lines), read_back(&wanted), "{}", json.escape_ascii());
     }
 
@@ -209,14 +212,14 @@ proptest! {
     fn nothing_learned_changes_a_record(
         others in vec(value(), 0..4), bytes in value(), further in further(), origin in options::origin(),
     ) {
-        let first = map(&mut mapper(further.rules(), &origin.topic), &origin, &bytes);
+        let first = map(&mut mapper(further.rules(), &origin.topic), &origin.record(&bytes));
         read_back(&first.1);
         let mut learned = mapper(further.rules(), &origin.topic);
         for other in &others {
-            map(&mut learned, &origin, other);
+            map(&mut learned, &origin.record(other));
         }
         for _ in 0..2 {
-            prop_assert_eq!(&map(&mut learned, &origin, &bytes), &first);
+            prop_assert_eq!(&map(&mut learned, &origin.record(&bytes)), &first);
         }
     }
 }

@@ -11,6 +11,7 @@ mod value;
 
 pub use scan::split_lines;
 
+use crate::encode::{KEY_BYTES_MAX, KEY_SEPARATOR_BYTES};
 use scan::{Section, keeps_together, scan_until};
 
 /// The content of one line, unescaped.
@@ -114,10 +115,6 @@ pub enum Reason {
     #[error("time outside range -9223372036854775806 - 9223372036854775806")]
     TimeRange,
 }
-
-/// Longest series key plus 4 bytes of separator plus field key, all escaped.
-const KEY_BYTES_MAX: usize = 65_535;
-const KEY_SEPARATOR_BYTES: usize = 4;
 
 /// Tag keys that 2.x answers with 400; the first is its own name for the measurement.
 const RESERVED_TAGS: [&str; 4] = ["\0", "_field", "_measurement", "time"];
