@@ -20,6 +20,8 @@ pub struct Coverage {
     pub blocked: usize,
     /// Resumptions of blocked topics.
     pub resumed: usize,
+    /// Batches that slow answers enlarged.
+    pub grown: usize,
 }
 
 impl Coverage {
@@ -39,6 +41,7 @@ impl Coverage {
             reloads_with_rest,
             blocked,
             resumed,
+            grown,
         } = self;
         *records += other.records;
         *points += other.points;
@@ -54,14 +57,15 @@ impl Coverage {
         *reloads_with_rest += other.reloads_with_rest;
         *blocked += other.blocked;
         *resumed += other.resumed;
+        *grown += other.grown;
     }
 
     pub fn assert_all_happened(&self) {
         let Self { points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops, .. } =
             self;
-        let Self { reloads, reloads_with_rest, blocked, resumed, .. } = self;
+        let Self { reloads, reloads_with_rest, blocked, resumed, grown, .. } = self;
         let all = [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops];
-        for happened in all.into_iter().chain([reloads, reloads_with_rest, blocked, resumed]) {
+        for happened in all.into_iter().chain([reloads, reloads_with_rest, blocked, resumed, grown]) {
             assert!(*happened > 0, "{self:?}");
         }
     }

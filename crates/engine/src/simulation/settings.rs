@@ -1,6 +1,6 @@
 //! Configurations that members run with and reload.
 
-use crate::batch::{Budget, Limits};
+use crate::batch::{BatchSize, Budget, Limits, SizeRange};
 use crate::dispatcher::DispatcherSettings;
 use crate::reject_limiter::ProbeDelays;
 use crate::routing::{Mapping, Routing};
@@ -14,6 +14,13 @@ use std::time::Duration;
 
 /// Number of configurations.
 pub const COUNT: usize = 3;
+
+/// The range of batch sizes.
+pub const SMALLEST: BatchSize = BatchSize { lines: 7, bytes: 400 };
+const LARGEST: BatchSize = BatchSize { lines: 20, bytes: 1_000 };
+
+/// The memory bound of each configuration: one under which batches grow, and two that the first record of a batch exceeds.
+const MEMORY_MAX: [usize; COUNT] = [1_000_000, 1_500, 1_500];
 
 /// A topic (None: all topics) and the bucket of its lines.
 type TopicBucket = (Option<&'static str>, &'static str);
@@ -43,8 +50,12 @@ fn mappings(configuration: usize) -> Vec<Mapping> {
 pub fn dispatcher_settings(configuration: usize) -> DispatcherSettings {
     DispatcherSettings {
         routing: Arc::new(Routing::new(&mappings(configuration), 1.0)),
-        limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
-        budget: Budget::new(1_500),
+        limits: Limits {
+            sizes: SizeRange { min: SMALLEST, max: LARGEST, answer_max: Duration::from_secs(10) },
+            lane_bytes_max: 700,
+            age_max: Duration::from_secs(1),
+        },
+        budget: Budget::new(MEMORY_MAX[configuration]),
         record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
         counters: Arc::<Counters>::default(),
         alarms: AlarmRegistry::new(Arc::new(Nobody)),
