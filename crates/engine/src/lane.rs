@@ -191,6 +191,90 @@ mod tests {
     use crate::batch::SizeRange;
     use crate::commit::BatchId;
 
+    const SMALL: BatchSize = BatchSize { lines: 100, bytes: 1_000 };
+    const LARGE: BatchSize = BatchSize { lines: 1_000, bytes: 10_000 };
+    const LIMITS: Limits = Limits {
+        sizes: SizeRange { min: SMALL, max: LARGE, answer_max: Duration::from_secs(15) },
+        lane_bytes_max: 12_000,
+        age_max: Duration::from_secs(1),
+    };
+
+    /// A lane whose batches go to the receiver.
+    fn lane(budget: &Budget) -> (Lane<()>, mpsc::Receiver<Batch>) {
+        let (closed, batches) = mpsc::channel(1);
+        let batch_id = BatchId::first();
+        let key = LaneKey { destination: 0, slot: 0 };
+        let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
+        let both = (Batch::new(batch_id, budget), Batch::new(batch_id, budget));
+        let sizes = SizeController::new(LIMITS.sizes);
+        (Lane::new(key, Arc::new(destination), (), both, sizes, closed), batches)
+    }
+
+    /// Appends lines of 100 bytes while there is room. Returns the number of lines in the open batch.
+    fn fill(lane: &mut Lane<()>, budget: &Budget, now: Instant) -> usize {
+        while lane.has_room(&LIMITS, budget) {
+            lane.open.lines.text_mut().extend_from_slice("x".repeat(99).as_bytes());
+            lane.open.lines.end_line();
+            lane.open.push(AssignmentId::for_test(0), lane.open.lines.lines() as i64, 1, now);
+        }
+        lane.open.account();
+        lane.open.lines.lines()
+    }
+
+    /// Stores the batch in flight by one request.
+    fn answer(
+        lane: &mut Lane<()>,
+        batches: &mut mpsc::Receiver<Batch>,
+        answer_time: Duration,
+        budget: &Budget,
+        now: Instant,
+    ) {
+        let mut batch = batches.try_recv().unwrap();
+        let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
+        let lines = Lines::new(text, ends).unwrap();
+        let mut delivered = Delivered { lines_stored: lines.len(), answer_time, ..Delivered::default() };
+        delivered.requests.stored = 1;
+        let collisions = Collisions::default();
+        lane.take_back(FinishedBatch { lane: 0, batch, lines, delivered, collisions }, &LIMITS, budget, now);
+    }
+
+    #[test]
+    fn a_lane_that_waits_fills_larger_batches_within_its_share_of_the_memory() {
+        let (budget, now) = (Budget::new(1_000_000), Instant::now());
+        let (mut lane, mut batches) = lane(&budget);
+        let second = Duration::from_secs(1);
+        let mut sent = Vec::new();
+        for round in 0..6 {
+            let now = now + second * round;
+            let lines = fill(&mut lane, &budget, now);
+            sent.push(lines);
+            assert!(lane.open.is_full(lane.size()));
+            assert!(lane.flush(BatchId::first()));
+            let begun = fill(&mut lane, &budget, now);
+            assert!(lines * 100 + begun * 100 <= LIMITS.lane_bytes_max, "{lines} lines and {begun}");
+            answer(&mut lane, &mut batches, second, &budget, now + second);
+            // The batch is old enough to be closed, and is filled nevertheless, for a part of the time that the answer took.
+            assert_eq!(lane.due(&LIMITS), Some(now + second + second / FILL_SHARE));
+        }
+        assert_eq!(sent, [10, 40, 100, 100, 100, 100]);
+        // Both buffers are counted.
+        assert!(budget.used() >= lane.open.lines.capacity());
+    }
+
+    #[test]
+    fn a_lane_that_does_not_wait_closes_batches_as_before() {
+        let (budget, now) = (Budget::new(1_000_000), Instant::now());
+        let (mut lane, mut batches) = lane(&budget);
+        for _ in 0..5 {
+            assert_eq!(fill(&mut lane, &budget, now), 10);
+            assert!(lane.flush(BatchId::first()));
+            // The answer comes before the next batch is full.
+            answer(&mut lane, &mut batches, Duration::from_secs(1), &budget, now);
+            lane.open.push(AssignmentId::for_test(0), 0, 0, now);
+            assert_eq!(lane.due(&LIMITS), None);
+        }
+    }
+
     #[test]
     #[should_panic(expected = "can't be handed to its lane's writer")]
     fn a_lane_whose_writer_is_gone_does_not_stop_silently() {
