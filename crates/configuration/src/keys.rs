@@ -452,14 +452,14 @@ pub static BATCH: Table = Table {
                 1..=1_000_000,
                 "a write has at least a line, and one refused line makes the rest of its batch be written again",
             )),
-            Default("5000"),
-            "Lines of one write. More saves requests, but makes a refused line costlier.",
+            Example("50000"),
+            "Most lines of one write; a refused line makes larger writes costlier. Without the key: 5000, and up to 100000 while InfluxDB answers slowly.",
         ),
         Key::new(
             "bytes_max",
             Size(BATCH_BYTES),
-            Default("\"4MB\""),
-            "Bytes of one write, uncompressed. Lower it if a proxy refuses large bodies.",
+            Example("\"8MB\""),
+            "Most bytes of one write, uncompressed. Lower it if a proxy refuses large bodies. Without the key: 4MB, and up to 9.5MB while InfluxDB answers slowly.",
         ),
         Key::new(
             "age_max",
@@ -473,8 +473,8 @@ pub static BATCH: Table = Table {
         Key::new(
             "memory_max",
             Size(BATCH_BYTES),
-            Default("\"16MB\""),
-            "All open batches and those being written, together; at least bytes_max. Raise it for many destinations.",
+            Default("\"28MB\""),
+            "All open batches and those being written, together; at least bytes_max. Raise it for many destinations; 16MB saves memory.",
         ),
         Key::new(
             "points_per_second_max",

@@ -121,8 +121,10 @@ impl Config {
 /// `[batch]`: when an open batch is closed, and the memory of all batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
-    pub lines_max: usize,
-    pub bytes_max: usize,
+    /// None: chosen by the answers of InfluxDB.
+    pub lines_max: Option<usize>,
+    /// None: chosen by the answers of InfluxDB.
+    pub bytes_max: Option<usize>,
     pub age_max: Duration,
     pub memory_max: usize,
     /// Write rate of all lanes together.

@@ -197,6 +197,7 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let shutdown_max = service::shutdown_max(top);
     let (mappings, mut summaries) = mappings?;
     summaries.push(summary::of_dead_letter(dead_letter.as_ref()));
+    summaries.extend(summary::of_batch(batch));
     let config = Config {
         kafka: kafka?.kafka,
         mappings,

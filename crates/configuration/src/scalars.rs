@@ -32,6 +32,10 @@ impl Section<'_> {
         self.or_default(key, Self::read_share)
     }
 
+    pub fn size(self, key: &str) -> Option<u64> {
+        self.value(key).and_then(|value| self.read_size(key, value))
+    }
+
     pub fn size_or_default(self, key: &str) -> u64 {
         self.or_default(key, Self::read_size)
     }

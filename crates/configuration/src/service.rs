@@ -11,15 +11,15 @@ use toml::de::DeValue;
 pub fn batch(top: Section<'_>) -> Batch {
     let section = top.table_or_empty("batch", &keys::BATCH);
     let batch = Batch {
-        lines_max: section.number_or_default("lines_max") as usize,
-        bytes_max: section.size_or_default("bytes_max") as usize,
+        lines_max: section.number("lines_max").map(|lines| lines as usize),
+        bytes_max: section.size("bytes_max").map(|bytes| bytes as usize),
         age_max: section.duration_or_default("age_max"),
         memory_max: section.size_or_default("memory_max") as usize,
         points_per_second_max: section.number("points_per_second_max"),
     };
-    if batch.bytes_max > batch.memory_max {
+    if let Some(bytes_max) = batch.bytes_max.filter(|bytes_max| *bytes_max > batch.memory_max) {
         let key = if section.has("memory_max") { "memory_max" } else { "bytes_max" };
-        let one = sizes::show_size(batch.bytes_max as u64);
+        let one = sizes::show_size(bytes_max as u64);
         let all = sizes::show_size(batch.memory_max as u64);
         section.error(
             key,

@@ -1,12 +1,18 @@
 //! Summarizes each mapping in one line, for `check`.
 
+use super::Batch;
 use super::section::Section;
 use base::Destination;
+use base::text::grouped;
 use engine::Mapping;
+use engine::batch::BatchSize;
 use engine::dead_letter::Store;
 use mapping::Format;
 use mapping::{DistinctTimes, Integers, Rules};
 use toml::de::DeValue;
+
+/// The default of `batch.memory_max`.
+const MEMORY_MAX_DEFAULT: usize = 28_000_000;
 
 pub fn of_default(mapping: &Mapping) -> String {
     let destination = destination(&mapping.destination);
@@ -23,6 +29,31 @@ pub fn of_dead_letter(dead_letter: Option<&Store>) -> String {
         None => "rejected and refused records are counted, logged and skipped: there is no [dead_letter]"
             .to_owned(),
     }
+}
+
+/// Describes what keys of `[batch]` that the file leaves out mean, where InfluxDB's answers decide or the default was smaller earlier.
+/// None: the file has them all.
+pub fn of_batch(batch: Batch) -> Option<String> {
+    let (min, max) = (BatchSize::AUTOMATIC_MIN, BatchSize::AUTOMATIC_MAX);
+    let megabytes = |bytes: usize| format!("{}MB", bytes as f64 / 1e6);
+    let automatic = |key: &str, min: String, max: String| {
+        format!("{min} a write, up to {max} while InfluxDB answers slowly (without `{key}`)")
+    };
+    let lines = || {
+        let (min, max) = (grouped(min.lines as u64), grouped(max.lines as u64));
+        automatic("lines_max", format!("{min} lines"), max)
+    };
+    let bytes = || automatic("bytes_max", megabytes(min.bytes), megabytes(max.bytes));
+    let memory = || {
+        format!("{} for all batches (the default of `memory_max`, earlier 16MB)", megabytes(batch.memory_max))
+    };
+    let parts = [
+        batch.lines_max.is_none().then(lines),
+        batch.bytes_max.is_none().then(bytes),
+        (batch.memory_max == MEMORY_MAX_DEFAULT).then(memory),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("[batch]: {}", parts.join("; ")))
 }
 
 /// Summarizes a mapping; `topics` as written in the file.

@@ -1,6 +1,6 @@
 //! Routes records to lanes, closes batches, and tracks what is settled. No I/O and no clock, so that the simulation can drive it.
 
-use crate::batch::{Batch, Budget, Limits};
+use crate::batch::{Batch, Budget, Limits, SizeController};
 use crate::commit::{AssignmentId, BatchId, Times, Unsettled};
 use crate::lane::{FinishedBatch, Lane};
 use crate::ports::{LaneQueue, Outlet};
@@ -123,7 +123,8 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         let closed = self.outlet.open(number, &destination, &self.finished.0);
         let batch_id = self.new_batch_id();
         let batch = || Batch::new(batch_id, &self.settings.budget);
-        self.lanes.push(Lane::new(route.lane, destination, queue, (batch(), batch()), closed));
+        let sizes = SizeController::new(self.settings.limits.sizes);
+        self.lanes.push(Lane::new(route.lane, destination, queue, (batch(), batch()), sizes, closed));
         number
     }
 
@@ -338,7 +339,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// The time at which the next open batch has to be closed, if there is one.
     pub fn due(&self) -> Option<Instant> {
         let limits = &self.settings.limits;
-        self.lanes.iter().filter(|lane| lane.can_flush()).filter_map(|lane| lane.open.due(limits)).min()
+        self.lanes.iter().filter(|lane| lane.can_flush()).filter_map(|lane| lane.due(limits)).min()
     }
 
     /// Reads records from a lane's queue until its batch is full or all fetched records are read. Returns whether there may be more.
@@ -377,9 +378,9 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         if !lane.can_flush() {
             return;
         }
-        let why = if lane.open.is_full(limits) {
+        let why = if lane.open.is_full(lane.size()) {
             Some(CloseReason::Full)
-        } else if lane.open.due(limits).is_some_and(|due| due <= now) {
+        } else if lane.due(limits).is_some_and(|due| due <= now) {
             Some(CloseReason::Age)
         } else if at_once || draining {
             Some(CloseReason::End)
@@ -407,10 +408,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             }
             let Some(lane) = self.lanes.get_mut(finished.lane) else { continue };
             self.handler.batch_finished(&finished, &lane.destination, now);
-            // Memory kept for the next batch counts too. Where memory is scarce, it is left to the lanes that write.
-            let bytes_max = self.settings.limits.bytes_max;
-            let kept = if self.settings.budget.has_room() { bytes_max + bytes_max / 8 } else { 0 };
-            lane.take_back(finished.into_batch(), kept);
+            lane.take_back(finished, &self.settings.limits, &self.settings.budget, now);
         }
     }
 

@@ -1,12 +1,18 @@
 //! A lane: one queue of records, one open batch, one batch in flight.
 
-use crate::batch::{Batch, Budget, Collisions, Limits};
+use crate::batch::{AnsweredBatch, Batch, BatchSize, Budget, Collisions, Limits, SizeController};
 use crate::commit::{AssignmentId, BatchId};
 use crate::routing::LaneKey;
 use base::Destination;
 use influx::{Delivered, Lines};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+
+/// The part of the time to an answer for which a batch that waited for it may be filled further.
+const FILL_SHARE: u32 = 4;
+/// Bound of that time.
+const FILL_MAX: Duration = Duration::from_secs(1);
 
 /// The data thread's end of a lane.
 pub struct Lane<Q> {
@@ -18,6 +24,13 @@ pub struct Lane<Q> {
     spare: Option<Batch>,
     /// Assignments of the batch in flight.
     in_flight: Vec<AssignmentId>,
+    /// Bytes of the batch in flight.
+    in_flight_bytes: usize,
+    sizes: SizeController,
+    /// Whether reading stopped to wait for the batch in flight.
+    has_waited: bool,
+    /// Until then, a batch that waited for an answer is filled to its size, although it is old enough to be closed.
+    fill_until: Option<Instant>,
     closed: mpsc::Sender<Batch>,
 }
 
@@ -39,14 +52,43 @@ impl<Q> Lane<Q> {
         destination: Arc<Destination>,
         queue: Q,
         (open, spare): (Batch, Batch),
+        sizes: SizeController,
         closed: mpsc::Sender<Batch>,
     ) -> Self {
-        Self { key, destination, queue, open, spare: Some(spare), in_flight: Vec::new(), closed }
+        Self {
+            key,
+            destination,
+            queue,
+            open,
+            spare: Some(spare),
+            in_flight: Vec::new(),
+            in_flight_bytes: 0,
+            sizes,
+            has_waited: false,
+            fill_until: None,
+            closed,
+        }
+    }
+
+    /// The size at which the open batch is closed.
+    pub fn size(&self) -> BatchSize {
+        self.sizes.size()
     }
 
     /// Whether the next record may be read. An empty batch always has room, so that each destination makes progress.
-    pub fn has_room(&self, limits: &Limits, budget: &Budget) -> bool {
-        !self.open.is_full(limits) && (budget.has_room() || self.open.is_empty())
+    pub fn has_room(&mut self, limits: &Limits, budget: &Budget) -> bool {
+        let waits = self.spare.is_none();
+        let is_within_share = !waits || self.open.bytes() + self.in_flight_bytes < limits.lane_bytes_max;
+        let has_room =
+            self.open.is_empty() || (!self.open.is_full(self.size()) && is_within_share && budget.has_room());
+        self.has_waited |= waits && !has_room;
+        has_room
+    }
+
+    /// The time at which the open batch has to be closed. None while it is empty.
+    pub fn due(&self, limits: &Limits) -> Option<Instant> {
+        let due = self.open.due(limits.age_max)?;
+        Some(self.fill_until.map_or(due, |until| due.max(until)))
     }
 
     /// Whether there are lines or dead letters, and no batch is in flight.
@@ -64,6 +106,8 @@ impl<Q> Lane<Q> {
         next.batch_id = batch_id;
         let batch = std::mem::replace(&mut self.open, next);
         self.in_flight.clone_from(&batch.assignments);
+        self.in_flight_bytes = batch.bytes();
+        (self.has_waited, self.fill_until) = (false, None);
         match self.closed.try_send(batch) {
             Ok(()) => true,
             // Otherwise the batch would never settle, and the lane would stop silently.
@@ -75,12 +119,39 @@ impl<Q> Lane<Q> {
         }
     }
 
-    /// Takes the batch in flight back for reuse.
-    pub fn take_back(&mut self, mut batch: Batch, bytes_kept: usize) {
+    /// Takes the batch in flight back for reuse, and chooses the size of the next one.
+    pub fn take_back(&mut self, finished: FinishedBatch, limits: &Limits, budget: &Budget, now: Instant) {
+        let size = finished.size();
+        let (answer_time, request_bytes_max) =
+            (finished.answer_time(), finished.delivered.request_bytes_max.unwrap_or(usize::MAX));
+        let mut batch = finished.into_batch();
         let batch_id = batch.batch_id;
-        batch.reset(batch_id, bytes_kept);
+        batch.reset(batch_id, self.bytes_kept(limits, budget));
         self.in_flight.clear();
+        self.in_flight_bytes = 0;
         self.spare = Some(batch);
+        if size.lines > 0 {
+            let memory_left = budget.bytes_max().saturating_sub(budget.used());
+            let has_backlog = self.has_waited;
+            self.sizes.answered(AnsweredBatch {
+                size,
+                answer_time,
+                has_backlog,
+                memory_left,
+                request_bytes_max,
+            });
+        }
+        if let Some(answer_time) = answer_time.filter(|_| self.has_waited) {
+            self.fill_until = Some(now + (answer_time / FILL_SHARE).min(FILL_MAX));
+        }
+    }
+
+    /// The largest buffer that is kept for the next batch, because it counts too. Where memory is scarce, it is left to the lanes that
+    /// write. A large buffer is not kept: the next batch has to fit into the lane's share beside a batch in flight.
+    fn bytes_kept(&self, limits: &Limits, budget: &Budget) -> usize {
+        let bytes = self.size().bytes;
+        let rest = limits.lane_bytes_max.saturating_sub(bytes);
+        if budget.has_room() { (bytes + bytes / 8).min(rest) } else { 0 }
     }
 
     /// Whether nothing is open or in flight.
@@ -95,6 +166,16 @@ impl<Q> Lane<Q> {
 }
 
 impl FinishedBatch {
+    fn size(&self) -> BatchSize {
+        BatchSize { lines: self.lines.len(), bytes: self.lines.text().len() }
+    }
+
+    /// The time to the answer, if one request stored all lines.
+    fn answer_time(&self) -> Option<Duration> {
+        let requests = self.delivered.requests;
+        (requests.stored == 1 && requests.total() == 1).then_some(self.delivered.answer_time)
+    }
+
     /// Returns the buffers of the lines to the batch.
     pub fn into_batch(self) -> Batch {
         let Self { mut batch, lines, .. } = self;
@@ -107,8 +188,92 @@ impl FinishedBatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::SizeRange;
     use crate::commit::BatchId;
-    use std::time::Instant;
+
+    const SMALL: BatchSize = BatchSize { lines: 100, bytes: 1_000 };
+    const LARGE: BatchSize = BatchSize { lines: 1_000, bytes: 10_000 };
+    const LIMITS: Limits = Limits {
+        sizes: SizeRange { min: SMALL, max: LARGE, answer_max: Duration::from_secs(15) },
+        lane_bytes_max: 12_000,
+        age_max: Duration::from_secs(1),
+    };
+
+    /// A lane whose batches go to the receiver.
+    fn lane(budget: &Budget) -> (Lane<()>, mpsc::Receiver<Batch>) {
+        let (closed, batches) = mpsc::channel(1);
+        let batch_id = BatchId::first();
+        let key = LaneKey { destination: 0, slot: 0 };
+        let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
+        let both = (Batch::new(batch_id, budget), Batch::new(batch_id, budget));
+        let sizes = SizeController::new(LIMITS.sizes);
+        (Lane::new(key, Arc::new(destination), (), both, sizes, closed), batches)
+    }
+
+    /// Appends lines of 100 bytes while there is room. Returns the number of lines in the open batch.
+    fn fill(lane: &mut Lane<()>, budget: &Budget, now: Instant) -> usize {
+        while lane.has_room(&LIMITS, budget) {
+            lane.open.lines.text_mut().extend_from_slice("x".repeat(99).as_bytes());
+            lane.open.lines.end_line();
+            lane.open.push(AssignmentId::for_test(0), lane.open.lines.lines() as i64, 1, now);
+        }
+        lane.open.account();
+        lane.open.lines.lines()
+    }
+
+    /// Stores the batch in flight by one request.
+    fn answer(
+        lane: &mut Lane<()>,
+        batches: &mut mpsc::Receiver<Batch>,
+        answer_time: Duration,
+        budget: &Budget,
+        now: Instant,
+    ) {
+        let mut batch = batches.try_recv().unwrap();
+        let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
+        let lines = Lines::new(text, ends).unwrap();
+        let mut delivered = Delivered { lines_stored: lines.len(), answer_time, ..Delivered::default() };
+        delivered.requests.stored = 1;
+        let collisions = Collisions::default();
+        lane.take_back(FinishedBatch { lane: 0, batch, lines, delivered, collisions }, &LIMITS, budget, now);
+    }
+
+    #[test]
+    fn a_lane_that_waits_fills_larger_batches_within_its_share_of_the_memory() {
+        let (budget, now) = (Budget::new(1_000_000), Instant::now());
+        let (mut lane, mut batches) = lane(&budget);
+        let second = Duration::from_secs(1);
+        let mut sent = Vec::new();
+        for round in 0..6 {
+            let now = now + second * round;
+            let lines = fill(&mut lane, &budget, now);
+            sent.push(lines);
+            assert!(lane.open.is_full(lane.size()));
+            assert!(lane.flush(BatchId::first()));
+            let begun = fill(&mut lane, &budget, now);
+            assert!(lines * 100 + begun * 100 <= LIMITS.lane_bytes_max, "{lines} lines and {begun}");
+            answer(&mut lane, &mut batches, second, &budget, now + second);
+            // The batch is old enough to be closed, and is filled nevertheless, for a part of the time that the answer took.
+            assert_eq!(lane.due(&LIMITS), Some(now + second + second / FILL_SHARE));
+        }
+        assert_eq!(sent, [10, 40, 100, 100, 100, 100]);
+        // Both buffers are counted.
+        assert!(budget.used() >= lane.open.lines.capacity());
+    }
+
+    #[test]
+    fn a_lane_that_does_not_wait_closes_batches_as_before() {
+        let (budget, now) = (Budget::new(1_000_000), Instant::now());
+        let (mut lane, mut batches) = lane(&budget);
+        for _ in 0..5 {
+            assert_eq!(fill(&mut lane, &budget, now), 10);
+            assert!(lane.flush(BatchId::first()));
+            // The answer comes before the next batch is full.
+            answer(&mut lane, &mut batches, Duration::from_secs(1), &budget, now);
+            lane.open.push(AssignmentId::for_test(0), 0, 0, now);
+            assert_eq!(lane.due(&LIMITS), None);
+        }
+    }
 
     #[test]
     #[should_panic(expected = "can't be handed to its lane's writer")]
@@ -118,7 +283,8 @@ mod tests {
         let key = LaneKey { destination: 0, slot: 0 };
         let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
         let both = (Batch::new(batch_id, &budget), Batch::new(batch_id, &budget));
-        let mut lane = Lane::new(key, Arc::new(destination), (), both, closed);
+        let sizes = SizeController::new(SizeRange::fixed(BatchSize { lines: 1, bytes: 1 }));
+        let mut lane = Lane::new(key, Arc::new(destination), (), both, sizes, closed);
         lane.open.lines.text_mut().extend_from_slice(b"m v=1");
         lane.open.lines.end_line();
         lane.open.push(AssignmentId::for_test(0), 0, 1, Instant::now());

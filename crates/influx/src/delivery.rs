@@ -23,6 +23,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Requests up to this size are sent again as they are after a timeout. Larger ones, which batches grow to while answers are slow, may
+/// be the reason for it, so their lines are sent in smaller requests.
+const TIMED_OUT_BYTES_MAX: usize = 4_000_000;
+
 /// The result of a batch: each line is stored, refused or blocked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
@@ -35,6 +39,10 @@ pub struct Delivered {
     pub requests: RequestCounts,
     /// Bytes of request bodies as sent.
     pub bytes_sent: u64,
+    /// Time from sending the last answered request to its answer.
+    pub answer_time: Duration,
+    /// The largest request that the destination takes, if a 413 has shown one.
+    pub request_bytes_max: Option<usize>,
 }
 
 /// A line that waits until a limit of the server is raised.
@@ -76,8 +84,21 @@ pub struct LaneWriter {
 /// An answer about the lines of a request.
 enum LinesVerdict {
     Stored,
-    TooLarge { why: String, at: RefusedAt },
-    Refused { why: String, answer: Box<Answer>, parsed: Box<ParsedAnswer>, at: RefusedAt },
+    /// No answer within the timeout, to a request larger than [`TIMED_OUT_BYTES_MAX`].
+    TimedOut {
+        why: String,
+        at: RefusedAt,
+    },
+    TooLarge {
+        why: String,
+        at: RefusedAt,
+    },
+    Refused {
+        why: String,
+        answer: Box<Answer>,
+        parsed: Box<ParsedAnswer>,
+        at: RefusedAt,
+    },
 }
 
 impl Writer {
@@ -106,7 +127,8 @@ impl LaneWriter {
         let (mut counted_stored, mut counted_refused) = (0, 0);
         let mut backoff = Backoff::new(writer.options.delays);
         let controls = |address| writer.latest_control(destination, address);
-        while let Some(next) = plan.next(lines, writer.size(destination), &controls) {
+        let mut bytes_max = usize::MAX;
+        while let Some(next) = plan.next(lines, writer.size(destination).within(bytes_max), &controls) {
             let NextRequest { request, blocked } = next;
             if let Some(reason) = blocked {
                 self.wait_blocked(destination, &mut batch, &reason, &mut backoff).await;
@@ -123,6 +145,10 @@ impl LaneWriter {
                     }
                     plan.too_large(lines, &why, at);
                 }
+                LinesVerdict::TimedOut { why, at } => {
+                    bytes_max = (request.bytes(lines) / 2).max(TIMED_OUT_BYTES_MAX);
+                    plan.too_large(lines, &why, at);
+                }
                 LinesVerdict::Refused { why, answer, parsed, at } => {
                     let refusal = RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at };
                     plan.refused(lines, refusal);
@@ -135,6 +161,7 @@ impl LaneWriter {
             counted_refused = counted_refused.max(plan.lines_refused());
         }
         batch.delivered.lines_stored = plan.lines_stored();
+        batch.delivered.request_bytes_max = writer.learned_size(destination);
         let (refused, kept_out) = plan.into_lists();
         batch.delivered.refused = refused;
         let blocked = |line: KeptOut| BlockedLine {
@@ -242,7 +269,15 @@ impl LaneWriter {
                 if cause.is_of_address() && addresses.pick(&pending.tried.addresses).is_some() {
                     return AT_ONCE;
                 }
-                pending.backoff.retry(after, &mut self.rng)
+                let delay = pending.backoff.retry(after, &mut self.rng);
+                if cause == Cause::TimedOut
+                    && pending.lines > 1
+                    && pending.body.plain.len() > TIMED_OUT_BYTES_MAX
+                {
+                    pause(delay).await;
+                    return ControlFlow::Break(LinesVerdict::TimedOut { why, at: at() });
+                }
+                delay
             }
             Outcome::Blocked { cause, why } => {
                 let takes_next = cause.is_of_address() && addresses.pick(&pending.tried.addresses).is_some();
@@ -293,7 +328,8 @@ impl LaneWriter {
         let slow = SlowWatch { address, destination, lines: batch.lines.len() };
         let attempt = match slow.log_if_slow(SLOW_AFTER, request).await {
             Ok(answer) => {
-                counters.latency.add(now().saturating_duration_since(start));
+                batch.delivered.answer_time = now().saturating_duration_since(start);
+                counters.latency.add(batch.delivered.answer_time);
                 let is_stored = answer.status == 204;
                 let parsed = match (is_stored, gzipped) {
                     (true, _) => ParsedAnswer::default(),

@@ -87,6 +87,13 @@ pub(crate) struct RequestSize {
     pub bytes_max: usize,
 }
 
+impl RequestSize {
+    /// This size with another bound of its bytes.
+    pub fn within(self, bytes_max: usize) -> Self {
+        Self { bytes_max: self.bytes_max.min(bytes_max), ..self }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

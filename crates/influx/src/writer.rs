@@ -260,7 +260,13 @@ impl Writer {
     pub(crate) fn size(&self, destination: &Destination) -> RequestSize {
         let WriterOptions { lines_max, bytes_max, .. } = self.options;
         let learned = self.learned().bytes_max(destination, now());
-        RequestSize { lines_max, bytes_max: bytes_max.min(learned) }
+        RequestSize { lines_max, bytes_max }.within(learned)
+    }
+
+    /// The largest request that the destination takes, if a 413 has shown one.
+    pub(crate) fn learned_size(&self, destination: &Destination) -> Option<usize> {
+        let learned = self.learned().bytes_max(destination, now());
+        (learned != usize::MAX).then_some(learned)
     }
 
     /// Halves the size of requests after a 413 for this many bytes, unless another lane learned a smaller size.

@@ -5,6 +5,7 @@ use base::record::{Record, RecordTime};
 use base::text::printable;
 use configuration::Config;
 use engine::Routing;
+use engine::batch::BatchSize;
 use engine::dead_letter::Letter;
 use influx::{Lines, LinesError};
 use line_protocol::LineBuffer;
@@ -64,8 +65,8 @@ impl Batches {
         Self {
             routing,
             limits: config.record_limits(),
-            lines_max: config.batch.lines_max,
-            bytes_max: config.batch.bytes_max,
+            lines_max: config.batch.lines_max.unwrap_or(BatchSize::AUTOMATIC_MIN.lines),
+            bytes_max: config.batch.bytes_max.unwrap_or(BatchSize::AUTOMATIC_MIN.bytes),
             mappers: HashMap::new(),
             open,
         }

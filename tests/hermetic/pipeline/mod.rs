@@ -14,4 +14,5 @@ mod offsets;
 mod outage;
 mod reject_limit;
 mod reload;
+mod slow_answers;
 mod until_end;

@@ -41,7 +41,7 @@ fn a_small_file_has_the_defaults() {
     assert_eq!(config.influx.timeout, Duration::from_secs(30));
     assert!(config.influx.tls.verify && !config.influx.create_database);
     let batch = config.batch;
-    assert_eq!((batch.lines_max, batch.bytes_max, batch.memory_max), (5_000, 4_000_000, 16_000_000));
+    assert_eq!((batch.lines_max, batch.bytes_max, batch.memory_max), (None, None, 28_000_000));
     assert_eq!((batch.age_max, config.shutdown_max), (Duration::from_secs(1), Duration::from_secs(8)));
     assert_eq!(batch.points_per_second_max, None);
     assert_eq!(config.admin.listen, Some("127.0.0.1:9643".parse().unwrap()));
@@ -237,7 +237,7 @@ fn reads_batch_admin_and_log() {
     assert_eq!(config.shutdown_max, Duration::ZERO);
     assert_eq!(
         (config.batch.lines_max, config.batch.bytes_max, config.batch.memory_max),
-        (77, 2_000, 1_000_000)
+        (Some(77), Some(2_000), 1_000_000)
     );
     assert_eq!((config.batch.age_max, config.admin.listen), (Duration::from_millis(250), None));
     assert_eq!(config.batch.points_per_second_max, Some(20_000));
@@ -362,4 +362,24 @@ fn a_format_with_timestamps_needs_no_time_format() {
     assert_eq!(time(&format!("{key}\ntime_format = 'unix'")), (Format::Msgpack, seconds));
     let missing = run(&with("mapping", "time_key = 't'")).unwrap_err().to_string();
     assert!(missing.contains("`time_key` needs a `time_format`"), "{missing}");
+}
+
+#[test]
+fn names_what_is_chosen_without_keys_of_batch() {
+    let f = |batch: &str, want: &[&str]| {
+        let text = with("", "") + "[batch]\n" + batch;
+        let summaries = run(&text).unwrap().summaries;
+        let found: Vec<&str> = match &summaries[2..] {
+            [] => Vec::new(),
+            [line] => line.strip_prefix("[batch]: ").unwrap().split("; ").collect(),
+            more => panic!("{more:?}"),
+        };
+        assert_eq!(found.len(), want.len(), "{batch}: {summaries:?}");
+        assert!(found.iter().zip(want).all(|(found, want)| found.contains(want)), "{batch}: {summaries:?}");
+    };
+    let memory = "28MB for all batches (the default of `memory_max`, earlier 16MB)";
+    f("", &["5,000 lines a write, up to 100,000", "4MB a write, up to 9.5MB", memory]);
+    f("lines_max = 5000\nbytes_max = '4MB'\nmemory_max = '16MB'", &[]);
+    f("memory_max = '16MB'", &["without `lines_max`", "without `bytes_max`"]);
+    f("lines_max = 5000\nbytes_max = '4MB'", &[memory]);
 }

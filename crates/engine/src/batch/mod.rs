@@ -4,8 +4,10 @@ mod budget;
 mod collisions;
 mod open;
 mod runs;
+mod size;
 
 pub use budget::{Budget, Reserved};
 pub use collisions::{CollisionSample, Collisions, REMEDY as COLLISION_REMEDY, count as count_collisions};
 pub use open::{Batch, Limits, RecordSource};
 pub use runs::Runs;
+pub use size::{AnsweredBatch, BatchSize, SizeController, SizeRange};

@@ -1,7 +1,7 @@
 //! A batch of lines, and which records they came from.
 
 use super::runs::LineOrigin;
-use super::{Budget, Collisions, Reserved, Runs, collisions};
+use super::{BatchSize, Budget, Collisions, Reserved, Runs, SizeRange, collisions};
 use crate::commit::{AssignmentId, BatchId};
 use crate::dead_letter::Letter;
 use base::TopicPartition;
@@ -23,6 +23,8 @@ pub struct Batch {
     /// Dead letters of rejected records, which settle with the batch, and the assignments of these records.
     pub letters: Vec<(AssignmentId, Letter)>,
     letter_bytes: usize,
+    /// The largest record of the batch so far.
+    record_max: BatchSize,
     opened: Option<Instant>,
     reserved: Reserved,
 }
@@ -41,8 +43,10 @@ pub struct RecordSource<'a> {
 /// Limits at which an open batch is closed.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    pub lines_max: usize,
-    pub bytes_max: usize,
+    /// Sizes of which each lane chooses one by the answers that it gets.
+    pub sizes: SizeRange,
+    /// Bytes of the open batch and the batch in flight of one lane together, so that no lane takes the memory of the others.
+    pub lane_bytes_max: usize,
     pub age_max: Duration,
 }
 
@@ -56,6 +60,7 @@ impl Batch {
             partitions: Vec::new(),
             letters: Vec::new(),
             letter_bytes: 0,
+            record_max: BatchSize::default(),
             opened: None,
             reserved: budget.reserve(),
         }
@@ -66,7 +71,12 @@ impl Batch {
         if lines == 0 {
             return;
         }
-        self.runs.push(assignment, offset, self.lines.lines() - lines, lines);
+        let first = self.lines.lines() - lines;
+        let begin = first.checked_sub(1).and_then(|before| self.lines.ends().get(before));
+        let bytes = self.lines.bytes() - begin.map_or(0, |&end| end as usize);
+        let BatchSize { lines: lines_max, bytes: bytes_max } = self.record_max;
+        self.record_max = BatchSize { lines: lines.max(lines_max), bytes: bytes.max(bytes_max) };
+        self.runs.push(assignment, offset, first, lines);
         self.carry(assignment, now);
     }
 
@@ -100,9 +110,17 @@ impl Batch {
         collisions::count(&self.lines, &self.runs)
     }
 
-    pub fn is_full(&self, limits: &Limits) -> bool {
-        self.lines.lines() + self.letters.len() >= limits.lines_max
-            || self.lines.bytes() + self.letter_bytes >= limits.bytes_max
+    /// Whether another record might exceed the size, if it is like the largest one so far. A batch above the size would take two
+    /// requests, and a server that acknowledges once a second would need two seconds for it.
+    pub fn is_full(&self, size: BatchSize) -> bool {
+        let record = self.record_max;
+        self.lines.lines() + self.letters.len() + record.lines.max(1) > size.lines
+            || self.bytes() + record.bytes.max(1) > size.bytes
+    }
+
+    /// Bytes of lines and letters.
+    pub fn bytes(&self) -> usize {
+        self.lines.bytes() + self.letter_bytes
     }
 
     /// The record that a line of a closed batch came from. A line without a record would be lost silently, so that is a panic.
@@ -139,8 +157,8 @@ impl Batch {
     }
 
     /// The time at which the batch has to be closed. None while it is empty.
-    pub fn due(&self, limits: &Limits) -> Option<Instant> {
-        self.opened.map(|opened| opened + limits.age_max)
+    pub fn due(&self, age_max: Duration) -> Option<Instant> {
+        self.opened.map(|opened| opened + age_max)
     }
 
     /// Updates the memory that is reserved for the batch.
@@ -163,6 +181,7 @@ impl Batch {
         self.partitions.clear();
         self.letters = Vec::new();
         self.letter_bytes = 0;
+        self.record_max = BatchSize::default();
         self.opened = None;
         self.account();
     }
@@ -172,7 +191,8 @@ impl Batch {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { lines_max: 2, bytes_max: 100, age_max: Duration::from_secs(1) };
+    const SIZE: BatchSize = BatchSize { lines: 2, bytes: 100 };
+    const AGE_MAX: Duration = Duration::from_secs(1);
 
     fn push(batch: &mut Batch, text: &str, now: Instant) {
         let first = batch.lines.lines();
@@ -184,15 +204,35 @@ mod tests {
     #[test]
     fn is_full_by_lines_or_bytes_and_due_by_the_first_line() {
         let (now, mut batch) = (Instant::now(), Batch::new(BatchId::first(), &Budget::new(1_000)));
-        assert_eq!(batch.due(&LIMITS), None);
+        assert_eq!(batch.due(AGE_MAX), None);
         push(&mut batch, "a v=1", now);
+        assert!(!batch.is_full(SIZE));
         push(&mut batch, "a v=2", now + Duration::from_millis(10));
-        assert_eq!(batch.due(&LIMITS), Some(now + LIMITS.age_max));
-        assert!(batch.is_full(&LIMITS));
+        assert_eq!(batch.due(AGE_MAX), Some(now + AGE_MAX));
+        assert!(batch.is_full(SIZE));
         batch.reset(BatchId::first().next(), 1_000);
-        assert_eq!((batch.due(&LIMITS), batch.is_full(&LIMITS)), (None, false));
+        assert_eq!((batch.due(AGE_MAX), batch.is_full(SIZE)), (None, false));
         push(&mut batch, &"x".repeat(100), now);
-        assert!(batch.is_full(&LIMITS));
+        assert!(batch.is_full(SIZE));
+    }
+
+    #[test]
+    fn is_full_before_a_record_like_the_largest_one_exceeds_the_size() {
+        let (now, mut batch) = (Instant::now(), Batch::new(BatchId::first(), &Budget::new(1_000)));
+        let mut f = |lines: &[&str], size: (usize, usize), want: bool| {
+            for line in lines {
+                batch.lines.text_mut().extend_from_slice(line.as_bytes());
+                batch.lines.end_line();
+            }
+            batch.push(AssignmentId::for_test(1), 0, lines.len(), now);
+            assert_eq!(batch.is_full(BatchSize { lines: size.0, bytes: size.1 }), want, "{lines:?} {size:?}");
+        };
+        f(&["a v=1", "a v=2", "a v=3"], (6, 100), false);
+        f(&["a v=1"], (6, 100), true);
+        f(&[], (7, 42), false);
+        f(&[], (7, 41), true);
+        f(&["a v=\"123456789012345678\""], (100, 74), false);
+        f(&[], (100, 72), true);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Coverage {
     pub undecided: usize,
     /// Reloads of a wrong mapping that had blocked its topic.
     pub corrected: usize,
+    /// Batches that slow answers enlarged.
+    pub grown: usize,
 }
 
 impl Coverage {
@@ -45,6 +47,7 @@ impl Coverage {
             resumed,
             undecided,
             corrected,
+            grown,
         } = self;
         *records += other.records;
         *points += other.points;
@@ -62,14 +65,15 @@ impl Coverage {
         *resumed += other.resumed;
         *undecided += other.undecided;
         *corrected += other.corrected;
+        *grown += other.grown;
     }
 
     pub fn assert_all_happened(&self) {
         let Self { points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops, .. } =
             self;
-        let Self { reloads, reloads_with_rest, blocked, resumed, undecided, corrected, .. } = self;
+        let Self { reloads, reloads_with_rest, blocked, resumed, undecided, corrected, grown, .. } = self;
         let all = [points, letters, commits, replayed, crashes, revokes, revokes_with_loss, stops];
-        let reloads = [reloads, reloads_with_rest, blocked, resumed, undecided, corrected];
+        let reloads = [reloads, reloads_with_rest, blocked, resumed, undecided, corrected, grown];
         for happened in all.into_iter().chain(reloads) {
             assert!(*happened > 0, "{self:?}");
         }

@@ -1,6 +1,6 @@
 //! Configurations that members run with and reload.
 
-use crate::batch::{Budget, Limits};
+use crate::batch::{BatchSize, Budget, Limits, SizeRange};
 use crate::dispatcher::DispatcherSettings;
 use crate::reject_limiter::ProbeDelays;
 use crate::routing::{Mapping, Routing};
@@ -17,6 +17,13 @@ use std::time::Duration;
 pub const COUNT: usize = 3;
 /// A configuration whose mapping wrongly rejects all records of topic `b`.
 pub const WRONG: usize = COUNT;
+
+/// The range of batch sizes.
+pub const SMALLEST: BatchSize = BatchSize { lines: 7, bytes: 400 };
+const LARGEST: BatchSize = BatchSize { lines: 20, bytes: 1_000 };
+
+/// The memory bound of each configuration: one under which batches grow, and two that the first record of a batch exceeds.
+const MEMORY_MAX: [usize; COUNT + 1] = [1_000_000, 1_500, 1_500, 1_500];
 
 /// A topic (None: all topics) and the bucket of its lines.
 type TopicBucket = (Option<&'static str>, &'static str);
@@ -58,8 +65,12 @@ pub fn dispatcher_settings(configuration: usize, writes_dead_letters: bool) -> D
     let rate_max = if writes_dead_letters { 1.0 } else { 0.99 };
     DispatcherSettings {
         routing: Arc::new(Routing::new(&mappings(configuration), rate_max)),
-        limits: Limits { lines_max: 7, bytes_max: 400, age_max: Duration::from_secs(1) },
-        budget: Budget::new(1_500),
+        limits: Limits {
+            sizes: SizeRange { min: SMALLEST, max: LARGEST, answer_max: Duration::from_secs(10) },
+            lane_bytes_max: 700,
+            age_max: Duration::from_secs(1),
+        },
+        budget: Budget::new(MEMORY_MAX[configuration]),
         record_limits: RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 },
         counters: Arc::<Counters>::default(),
         alarms: AlarmRegistry::new(Arc::new(Nobody)),

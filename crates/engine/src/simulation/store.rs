@@ -1,5 +1,6 @@
 //! In-memory InfluxDB and dead letters, and lanes whose batches wait for a response.
 
+use super::settings;
 use crate::batch::Batch;
 use crate::lane::FinishedBatch;
 use crate::ports::Outlet;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// The stored points and the dead letters.
@@ -27,6 +29,8 @@ pub struct Store {
     pub is_full: bool,
     /// Number of lines that the limit kept out.
     pub blocked: usize,
+    /// Number of batches larger than the smallest size, which slow answers lead to.
+    pub grown: usize,
 }
 
 impl Store {
@@ -110,7 +114,10 @@ impl OpenLane {
         assert_eq!(collisions.count, 0, "distinct times keep records apart");
         let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
         let lines = Lines::new(text, ends).unwrap();
-        let mut delivered = Delivered::default();
+        // A record of two lines may exceed the size by one.
+        store.grown += usize::from(lines.len() > settings::SMALLEST.lines + 1);
+        let mut delivered = Delivered { answer_time: Duration::from_secs(1), ..Delivered::default() };
+        delivered.requests.stored = 1;
         for line in 0..lines.len() {
             let text = lines.line(line).trim_ascii_end();
             if store.is_full && is_limited(text) {
@@ -124,6 +131,7 @@ impl OpenLane {
                 store.store(&self.destination, std::str::from_utf8(text).unwrap());
             }
         }
+        delivered.requests.refused = u32::from(delivered.lines_stored < lines.len());
         let blocked = batch.blocked_assignments(&delivered.blocked);
         for (assignment, letter) in std::mem::take(&mut batch.letters) {
             if blocked.contains(&assignment) {

@@ -93,6 +93,7 @@ impl World {
         self.coverage.points = self.store.points();
         self.coverage.letters = self.store.letters.len();
         self.coverage.blocked = self.store.blocked;
+        self.coverage.grown = self.store.grown;
         self.coverage
     }
 

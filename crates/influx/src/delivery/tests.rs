@@ -124,6 +124,7 @@ async fn stores_a_batch_in_one_request_without_copying_it() {
     let delivered = setup.deliver(&bucket(), &lines).await;
     assert_eq!(delivered.requests, RequestCounts { stored: 1, ..RequestCounts::default() });
     assert_eq!(delivered.bytes_sent, lines.text().len() as u64);
+    assert_eq!(delivered.request_bytes_max, None);
     assert_eq!(setup.receiver.points(&bucket()).len(), 1000);
     assert!(matches!(setup.events.take()[..], [Event::FirstStored { lines: 1000, .. }]));
 
@@ -271,8 +272,46 @@ async fn halves_requests_after_a_413_and_remembers_the_size() {
     let again = setup.deliver(&bucket(), &lines).await;
     assert_eq!(again.requests.split, 0);
     assert!(largest.load(Relaxed) <= 3000);
+    // The size of batches follows it.
+    assert_eq!(again.request_bytes_max, delivered.request_bytes_max);
+    assert!(again.request_bytes_max.is_some_and(|bytes| (1_500..=3_000).contains(&bytes)), "{again:?}");
     // Another destination keeps its size.
     assert_eq!(setup.deliver(&database(), &good(1000)).await.requests.split, 2);
+}
+
+#[tokio::test]
+async fn measures_the_time_to_the_answer() {
+    let delay = Duration::from_millis(100);
+    let setup = Setup::faults(move |_| Some(Reply::status(204).after(delay).storing())).await;
+    let delivered = setup.deliver(&bucket(), &good(10)).await;
+    assert!(delivered.answer_time >= delay, "{:?}", delivered.answer_time);
+}
+
+/// A request that is too large for the connection would time out for ever.
+#[tokio::test]
+async fn sends_smaller_requests_after_a_timeout_of_a_large_one() {
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sizes);
+    let faults: testkit::receiver::Faults = Box::new(move |request| {
+        seen.lock().unwrap().push(request.text.len());
+        (request.text.len() > 5_000_000).then(|| Reply::status(204).ending(Ending::Hang))
+    });
+    let options = Options { faults: Some(faults), ..Options::default() };
+    let writer = WriterOptions { bytes_max: 10_000_000, ..OPTIONS };
+    let setup = Setup::with(options, writer, |connection| connection.timeout = Duration::from_secs(3)).await;
+    let text = "x".repeat(60_000);
+    let lines = lines((0..110).map(|i| format!("m s=\"{text}\" {i}")));
+    let delivered = setup.deliver(&bucket(), &lines).await;
+    assert_eq!((delivered.lines_stored, delivered.requests.stored, delivered.requests.retried), (110, 2, 1));
+    assert_eq!(setup.receiver.point_count(), 110);
+    let sizes = sizes.lock().unwrap();
+    assert!(
+        sizes[0] > 6_000_000 && sizes[1..].iter().all(|bytes| *bytes <= TIMED_OUT_BYTES_MAX),
+        "{sizes:?}"
+    );
+    assert_eq!(causes(&setup.events.take())[0], "timed_out");
+    // Such a request may have been stored: the next batch is not smaller for it.
+    assert_eq!(delivered.request_bytes_max, None);
 }
 
 #[tokio::test]

@@ -1,0 +1,261 @@
+//! Chooses the size of a lane's batches from the time that answers take.
+//!
+//! A server that acknowledges writes once per flush needs the same time for every request, so larger requests store more points. A server
+//! that needs a time proportional to the request gains nothing from larger ones. [`SizeController`] tells them apart: it tries another
+//! size with one batch, and compares bytes per second. It has no clock and no I/O.
+//!
+//! ```text
+//! smallest size --backlog, slow answer--> next size --stores more per second?--> yes: go on; no: go back, and try again later
+//!      ^                                     |
+//!      +------ no backlog, or fast answers --+
+//! ```
+
+use std::time::Duration;
+
+/// Lines and bytes of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchSize {
+    pub lines: usize,
+    pub bytes: usize,
+}
+
+/// The sizes that a controller may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeRange {
+    /// The size without a backlog.
+    pub min: BatchSize,
+    /// The largest size: a limit of the configuration, of memory or of servers.
+    pub max: BatchSize,
+    /// No batch is enlarged whose answer would take longer than this if the time were proportional to the size.
+    pub answer_max: Duration,
+}
+
+/// A batch that came back from its writer.
+#[derive(Clone, Copy, Debug)]
+pub struct AnsweredBatch {
+    pub size: BatchSize,
+    /// Time from sending the request to its answer. None: the batch took several requests, because of a failure or a refused line.
+    pub answer_time: Option<Duration>,
+    /// Whether the lane stopped reading records to wait for this answer.
+    pub has_backlog: bool,
+    /// Bytes that further batches may take.
+    pub memory_left: usize,
+    /// The largest request that the server takes, as far as a 413 has shown it.
+    pub request_bytes_max: usize,
+}
+
+/// Chooses the size of the next batch of one lane.
+#[derive(Debug)]
+pub struct SizeController {
+    range: SizeRange,
+    /// The best size so far.
+    size: BatchSize,
+    /// A size that the next batch tries.
+    trial: Option<BatchSize>,
+    /// The answers at `size`. None: none is known, or the first one proves nothing.
+    reference: Option<Reference>,
+    /// Bound of the bytes that the server takes.
+    request_bytes_max: usize,
+    until_larger: u32,
+    until_smaller: u32,
+    /// Answers between two trials of a larger size. Doubled by each trial that fails.
+    pause: u32,
+    /// Answers between two trials of a smaller size. Doubled by each trial that fails.
+    recheck: u32,
+}
+
+/// The answers at one size: the mean of their times, weighted towards the last ones.
+#[derive(Clone, Copy, Debug)]
+struct Reference {
+    bytes: f64,
+    seconds: f64,
+    /// False for the first answer after a pause: it may come at any moment of the server's flush interval.
+    is_comparable: bool,
+}
+
+/// Answers below this time keep the size: a lane writes 250,000 lines per second with them.
+const SLOW_AFTER: Duration = Duration::from_millis(20);
+/// Factor between two sizes. Two steps lead from 5,000 short lines to the largest size.
+const STEP: f64 = 4.0;
+/// Smallest factor between two sizes whose answers are compared: smaller differences drown in noise.
+const STEP_MIN: f64 = 1.25;
+/// A size this close to the largest one is enlarged to it at once.
+const LAST_STEP: f64 = 1.5;
+/// Answers until a smaller size is tried, after a size was chosen without a comparison.
+const RECHECK_SOON: u32 = 4;
+/// The same after a larger size was better in a comparison, which noise may decide. Doubled by each trial that confirms the size.
+const RECHECK_FIRST: u32 = 16;
+/// Bound of the answers between two trials: the server may change.
+const PAUSE_MAX: u32 = 64;
+
+impl BatchSize {
+    /// The smallest automatic size. More lines make a refused line costlier: all lines of its request are sent again.
+    pub const AUTOMATIC_MIN: Self = Self { lines: 5_000, bytes: 4_000_000 };
+    /// The largest automatic size: InfluxDB 3 takes requests of 10 MiB, and the batch may be exceeded by a record. 100,000 lines bound the
+    /// requests that a refused line costs, and the table that finds collisions.
+    pub const AUTOMATIC_MAX: Self = Self { lines: 100_000, bytes: 9_500_000 };
+
+    fn scaled(self, factor: f64) -> Self {
+        // Sizes are far below 2^52.
+        let scale = |amount: usize| (amount as f64 * factor) as usize;
+        Self { lines: scale(self.lines), bytes: scale(self.bytes) }
+    }
+
+    fn clamp(self, min: Self, max: Self) -> Self {
+        Self {
+            lines: self.lines.max(min.lines).min(max.lines),
+            bytes: self.bytes.max(min.bytes).min(max.bytes),
+        }
+    }
+}
+
+impl SizeRange {
+    /// A single size, which answers do not change.
+    pub fn fixed(size: BatchSize) -> Self {
+        Self { min: size, max: size, answer_max: Duration::ZERO }
+    }
+}
+
+impl SizeController {
+    pub fn new(range: SizeRange) -> Self {
+        Self {
+            range,
+            size: range.min,
+            trial: None,
+            reference: None,
+            request_bytes_max: usize::MAX,
+            until_larger: 0,
+            until_smaller: RECHECK_SOON,
+            pause: 1,
+            recheck: RECHECK_SOON,
+        }
+    }
+
+    /// The size at which the open batch is closed.
+    pub fn size(&self) -> BatchSize {
+        let BatchSize { lines, bytes } = self.trial.unwrap_or(self.size);
+        BatchSize { lines, bytes: bytes.min(self.max().bytes) }
+    }
+
+    /// The largest size, with the limit that the server has shown. Below the smallest size, the writer cuts batches into requests.
+    fn max(&self) -> BatchSize {
+        let SizeRange { min, max, .. } = self.range;
+        BatchSize { bytes: max.bytes.min(self.request_bytes_max.max(min.bytes)), ..max }
+    }
+
+    /// Takes the answer of a batch into account.
+    pub fn answered(&mut self, batch: AnsweredBatch) {
+        self.request_bytes_max = batch.request_bytes_max;
+        let trial = self.trial.take();
+        let time = batch.answer_time.filter(|time| batch.has_backlog && *time >= SLOW_AFTER);
+        let Some(time) = time else { return self.shrink() };
+        let answer =
+            Reference { bytes: batch.size.bytes as f64, seconds: time.as_secs_f64(), is_comparable: true };
+        match (trial, self.reference) {
+            (Some(trial), Some(reference)) => self.compare(trial, answer, reference),
+            (_, Some(reference)) => self.reference = Some(reference.with(answer)),
+            (_, None) => self.reference = Some(Reference { is_comparable: false, ..answer }),
+        }
+        self.until_larger = self.until_larger.saturating_sub(1);
+        self.until_smaller = self.until_smaller.saturating_sub(1);
+        self.trial = self.next_trial(batch);
+    }
+
+    /// Returns towards the smallest size. Answers at the earlier size say nothing about it.
+    fn shrink(&mut self) {
+        self.size = self.smaller();
+        self.reference = None;
+        (self.until_larger, self.pause) = (0, 1);
+        self.recheck_after(RECHECK_SOON);
+    }
+
+    /// Keeps the better one of two sizes.
+    fn compare(&mut self, trial: BatchSize, answer: Reference, reference: Reference) {
+        let is_larger = trial.lines > self.size.lines || trial.bytes > self.size.bytes;
+        let (small, large) = if is_larger { (reference, answer) } else { (answer, reference) };
+        let factor = large.bytes / small.bytes.max(1.0);
+        if factor < STEP_MIN {
+            // The batch was closed early.
+            return;
+        }
+        // The middle between a time that does not change with the size and a proportional one, logarithmically.
+        let is_large_better = large.seconds / small.seconds <= factor.sqrt();
+        match (is_larger, is_large_better) {
+            (true, true) if reference.is_comparable => {
+                self.take(trial, answer);
+                self.pause = 1;
+                self.recheck_after(RECHECK_FIRST);
+            }
+            (true, _) if !reference.is_comparable => {
+                self.take(trial, answer);
+                self.recheck_after(RECHECK_SOON);
+            }
+            (true, _) => self.pause_longer(),
+            (false, true) => self.recheck_after(self.recheck * 2),
+            (false, false) => {
+                self.take(trial, answer);
+                self.pause_longer();
+                self.recheck_after(RECHECK_SOON);
+            }
+        }
+    }
+
+    fn take(&mut self, size: BatchSize, answer: Reference) {
+        self.size = size;
+        self.reference = Some(answer);
+    }
+
+    fn pause_longer(&mut self) {
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        self.until_larger = self.pause;
+    }
+
+    fn recheck_after(&mut self, answers: u32) {
+        self.recheck = answers.min(PAUSE_MAX);
+        self.until_smaller = self.recheck;
+    }
+
+    /// The size that the next batch tries, if a trial is due.
+    fn next_trial(&self, batch: AnsweredBatch) -> Option<BatchSize> {
+        if self.until_larger == 0
+            && let Some(larger) = self.larger(batch)
+        {
+            return Some(larger);
+        }
+        let smaller = self.smaller();
+        (self.until_smaller == 0 && smaller != self.size).then_some(smaller)
+    }
+
+    fn smaller(&self) -> BatchSize {
+        self.size.scaled(1.0 / STEP).clamp(self.range.min, self.range.max)
+    }
+
+    /// The next larger size, if the time to the answer, the memory and the bounds leave room for it.
+    fn larger(&self, batch: AnsweredBatch) -> Option<BatchSize> {
+        let reference = self.reference?;
+        let factor = (self.range.answer_max.as_secs_f64() / reference.seconds).min(STEP);
+        // Lines or bytes close a batch, whichever comes first.
+        let bytes_a_line = batch.size.bytes as f64 / batch.size.lines.max(1) as f64;
+        let bytes_of = |size: BatchSize| (size.lines as f64 * bytes_a_line).min(size.bytes as f64);
+        let max = self.max();
+        let is_last_step = factor >= STEP && reference.bytes * factor * LAST_STEP >= bytes_of(max);
+        let larger = if is_last_step { max } else { self.size.scaled(factor).clamp(self.range.min, max) };
+        let is_worthwhile = bytes_of(larger) >= reference.bytes * STEP_MIN;
+        let has_memory = bytes_of(larger) - reference.bytes <= batch.memory_left as f64;
+        (is_worthwhile && has_memory).then_some(larger)
+    }
+}
+
+impl Reference {
+    fn with(self, answer: Self) -> Self {
+        let mean = |earlier: f64, last: f64| earlier + (last - earlier) / 4.0;
+        Self {
+            bytes: mean(self.bytes, answer.bytes),
+            seconds: mean(self.seconds, answer.seconds),
+            is_comparable: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

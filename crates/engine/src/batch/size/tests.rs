@@ -1,0 +1,246 @@
+use super::*;
+use crate::seed;
+use proptest::prelude::*;
+
+const RANGE: SizeRange = SizeRange {
+    min: BatchSize::AUTOMATIC_MIN,
+    max: BatchSize::AUTOMATIC_MAX,
+    answer_max: Duration::from_secs(15),
+};
+
+fn ms(ms: f64) -> Duration {
+    Duration::from_secs_f64(ms / 1_000.0)
+}
+
+/// A lane with a backlog whose server answers in a time that `server` computes from the moment of sending in milliseconds and the
+/// request's lines.
+struct Lane {
+    controller: SizeController,
+    bytes_a_line: usize,
+    /// Lines that the lane maps per millisecond.
+    lines_a_ms: f64,
+    now_ms: f64,
+    memory_left: usize,
+    request_bytes_max: usize,
+    /// Lines of each batch.
+    lines: Vec<usize>,
+}
+
+impl Lane {
+    fn new(range: SizeRange, bytes_a_line: usize) -> Self {
+        Self {
+            controller: SizeController::new(range),
+            bytes_a_line,
+            lines_a_ms: 500.0,
+            now_ms: 0.0,
+            memory_left: usize::MAX,
+            request_bytes_max: usize::MAX,
+            lines: Vec::new(),
+        }
+    }
+
+    fn write(&mut self, mut server: impl FnMut(f64, usize) -> f64) {
+        let size = self.controller.size();
+        let lines = size.lines.min(size.bytes / self.bytes_a_line);
+        let filled_in_ms = lines as f64 / self.lines_a_ms;
+        let answer_ms = server(self.now_ms, lines);
+        self.lines.push(lines);
+        self.controller.answered(AnsweredBatch {
+            size: BatchSize { lines, bytes: lines * self.bytes_a_line },
+            answer_time: Some(ms(answer_ms)),
+            has_backlog: answer_ms > filled_in_ms,
+            memory_left: self.memory_left,
+            request_bytes_max: self.request_bytes_max,
+        });
+        self.now_ms += answer_ms.max(filled_in_ms);
+    }
+
+    fn write_for(&mut self, batches: usize, mut server: impl FnMut(f64, usize) -> f64) -> &[usize] {
+        let begin = self.lines.len();
+        for _ in 0..batches {
+            self.write(&mut server);
+        }
+        &self.lines[begin..]
+    }
+}
+
+/// Answers at the next flush of the server.
+fn flush_every(interval_ms: f64, phase_ms: f64) -> impl Fn(f64, usize) -> f64 {
+    move |now_ms, _| interval_ms - (now_ms + phase_ms) % interval_ms
+}
+
+#[test]
+fn grows_to_the_largest_size_while_a_server_acknowledges_once_a_second() {
+    for phase_ms in [0.0, 10.0, 200.0, 500.0, 900.0, 980.0] {
+        let mut lane = Lane::new(RANGE, 130);
+        let lines = lane.write_for(120, flush_every(1_000.0, phase_ms)).to_vec();
+        let largest = RANGE.max.bytes / 130;
+        assert_eq!(lines[0], 5_000);
+        let smaller = lines[3..].iter().filter(|lines| **lines < largest).count();
+        assert!(smaller <= 4, "a smaller size is tried now and then; after {phase_ms} ms: {lines:?}");
+        let first = lines[..30].iter().sum::<usize>();
+        assert!(first >= 27 * largest, "{first} lines in the first 30 s, after {phase_ms} ms");
+    }
+}
+
+#[test]
+fn a_fixed_delay_is_enough_whatever_it_is() {
+    for delay_ms in [30.0, 100.0, 500.0, 1_000.0, 3_000.0] {
+        let mut lane = Lane::new(RANGE, 700);
+        let lines = lane.write_for(20, |_, _| delay_ms).to_vec();
+        // A lane that fills a batch faster than the answer comes has a backlog.
+        let most = (RANGE.max.bytes / 700).min((delay_ms * lane.lines_a_ms) as usize);
+        assert!(lines[10..].iter().all(|lines| *lines * 4 >= most), "{delay_ms} ms: {lines:?}");
+    }
+}
+
+#[test]
+fn stays_small_without_a_backlog_and_with_fast_answers() {
+    let mut lane = Lane::new(RANGE, 130);
+    assert!(lane.write_for(100, |_, _| 2.0).iter().all(|lines| *lines == 5_000));
+    assert!(lane.write_for(100, |_, _| 19.0).iter().all(|lines| *lines == 5_000));
+    lane.lines_a_ms = 1.0;
+    assert!(lane.write_for(100, |_, _| 1_000.0).iter().all(|lines| *lines == 5_000));
+}
+
+/// Larger requests would gain nothing there, and refused lines and retries would cost more.
+#[test]
+fn stays_small_while_the_time_is_proportional_to_the_request() {
+    let seeds = match seed::given("BRIDGE_SIZE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..20,
+    };
+    for seed in seeds {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let _repeated = seed::Repeated::by("BRIDGE_SIZE_SEED", seed, "cargo test --lib size::tests");
+        let mut lane = Lane::new(RANGE, 130);
+        // The sum of uniform numbers is nearly a normal one, with a deviation of 0.3.
+        let mut noise = || (((0..12).map(|_| rng.f64()).sum::<f64>() - 6.0) * 0.3).exp();
+        let lines = lane.write_for(1_000, |_, lines| lines as f64 * 0.02 * noise() + 2.0).to_vec();
+        let mean = lines.iter().sum::<usize>() / lines.len();
+        assert!(mean <= 8_000, "{mean} lines on average: {lines:?}");
+    }
+}
+
+#[test]
+fn a_part_that_is_fixed_leads_to_a_size_that_pays_off() {
+    let mut lane = Lane::new(RANGE, 130);
+    // 300 ms for each request and 10 us for each line: 5,000 lines take 350 ms, 20,000 500 ms, 73,000 1,030 ms.
+    let lines = lane.write_for(20, |_, lines| 300.0 + lines as f64 * 0.01).to_vec();
+    let smaller = lines[10..].iter().filter(|lines| **lines < 20_000).count();
+    assert!(smaller <= 1, "a smaller size is tried now and then: {lines:?}");
+}
+
+#[test]
+fn returns_to_the_smallest_size() {
+    let slow = || {
+        let mut lane = Lane::new(RANGE, 130);
+        lane.write_for(10, |_, _| 1_000.0);
+        assert!(lane.controller.size().lines > 50_000);
+        lane
+    };
+    let answer = |lane: &Lane| AnsweredBatch {
+        size: lane.controller.size(),
+        answer_time: Some(ms(1_000.0)),
+        has_backlog: true,
+        memory_left: usize::MAX,
+        request_bytes_max: usize::MAX,
+    };
+    let f = |what: &str, change: fn(AnsweredBatch) -> AnsweredBatch| {
+        let mut lane = slow();
+        for _ in 0..3 {
+            lane.controller.answered(change(answer(&lane)));
+        }
+        assert_eq!(lane.controller.size(), RANGE.min, "{what}");
+    };
+    f("no backlog", |batch| AnsweredBatch { has_backlog: false, ..batch });
+    f("fast", |batch| AnsweredBatch { answer_time: Some(ms(3.0)), ..batch });
+    f("refused lines or failures", |batch| AnsweredBatch { answer_time: None, ..batch });
+    let mut lane = slow();
+    // The server becomes a proportional one: a recheck finds that smaller requests store as much.
+    lane.write_for(200, |_, lines| lines as f64 * 0.05);
+    let lines = lane.write_for(50, |_, lines| lines as f64 * 0.05);
+    assert!(lines.iter().filter(|lines| **lines <= 6_250).count() >= 48, "{lines:?}");
+}
+
+#[test]
+fn respects_the_size_that_a_413_has_shown() {
+    let mut lane = Lane::new(RANGE, 130);
+    lane.request_bytes_max = 4_750_000;
+    let lines = lane.write_for(20, |_, _| 1_000.0);
+    assert_eq!(lines.iter().max(), Some(&(4_750_000 / 130)));
+    assert_eq!(lines.last(), Some(&(4_750_000 / 130)));
+    // Below the smallest size, the writer cuts batches into requests.
+    lane.request_bytes_max = 1_000;
+    assert_eq!(lane.write_for(3, |_, _| 1_000.0).last(), Some(&(RANGE.min.bytes / 130)));
+}
+
+#[test]
+fn grows_within_the_memory_that_is_left() {
+    let mut lane = Lane::new(RANGE, 130);
+    lane.memory_left = 1_949_000;
+    assert!(lane.write_for(10, |_, _| 1_000.0).iter().all(|lines| *lines == 5_000));
+    lane.memory_left = 1_951_000;
+    assert_eq!(lane.write_for(10, |_, _| 1_000.0).iter().max(), Some(&20_000));
+}
+
+#[test]
+fn no_answer_may_come_close_to_the_timeout() {
+    let mut lane = Lane::new(RANGE, 130);
+    let mut longest: f64 = 0.0;
+    lane.write_for(100, |_, lines| {
+        let answer_ms = lines as f64 * 1.0;
+        longest = longest.max(answer_ms);
+        answer_ms
+    });
+    assert!(longest <= 15_000.0, "{longest} ms");
+    let mut lane = Lane::new(RANGE, 130);
+    assert!(lane.write_for(10, |_, _| 13_000.0).iter().all(|lines| *lines == 5_000));
+}
+
+proptest! {
+    #[test]
+    fn every_size_is_within_its_range(
+        min in (1_usize..10_000, 1_usize..4_000_000),
+        more in (0_usize..100_000, 0_usize..9_000_000),
+        answers in prop::collection::vec(
+            (1_usize..100_000, 1_usize..10_000_000, prop::option::of(0_u64..40_000), any::<bool>(), 0_usize..20_000_000, 1_usize..20_000_000),
+            0..60,
+        ),
+    ) {
+        let min = BatchSize { lines: min.0, bytes: min.1 };
+        let max = BatchSize { lines: min.lines + more.0, bytes: min.bytes + more.1 };
+        let mut controller = SizeController::new(SizeRange { min, max, answer_max: Duration::from_secs(15) });
+        prop_assert_eq!(controller.size(), min);
+        for (lines, bytes, answer_ms, has_backlog, memory_left, request_bytes_max) in answers {
+            let before = controller.size();
+            controller.answered(AnsweredBatch {
+                size: BatchSize { lines, bytes },
+                answer_time: answer_ms.map(Duration::from_millis),
+                has_backlog,
+                memory_left,
+                request_bytes_max,
+            });
+            let BatchSize { lines, bytes } = controller.size();
+            prop_assert!((min.lines..=max.lines).contains(&lines), "{lines}");
+            prop_assert!((min.bytes..=max.bytes).contains(&bytes), "{bytes}");
+            prop_assert!(bytes <= request_bytes_max.max(min.bytes));
+            if !has_backlog || answer_ms.is_none_or(|ms| ms < 20) {
+                prop_assert!(lines <= before.lines, "no reason to grow");
+            }
+        }
+    }
+
+    /// A range of one size is what the configuration says, whatever the answers are.
+    #[test]
+    fn an_explicit_size_never_changes(answers in prop::collection::vec((0_u64..40_000, any::<bool>()), 0..60)) {
+        let size = BatchSize { lines: 700, bytes: 1_000_000 };
+        let mut controller = SizeController::new(SizeRange::fixed(size));
+        for (answer_ms, has_backlog) in answers {
+            let answer_time = Some(Duration::from_millis(answer_ms));
+            let (memory_left, request_bytes_max) = (usize::MAX, usize::MAX);
+            controller.answered(AnsweredBatch { size, answer_time, has_backlog, memory_left, request_bytes_max });
+            prop_assert_eq!(controller.size(), size);
+        }
+    }
+}
