@@ -137,9 +137,12 @@ struct Init {
     /// InfluxDB 2: bucket
     #[arg(long, value_name = "NAME", conflicts_with = "database")]
     bucket: Option<String>,
-    /// InfluxDB 1, VictoriaMetrics: database
+    /// InfluxDB 1, InfluxDB 3, VictoriaMetrics: database
     #[arg(long, value_name = "NAME")]
     database: Option<String>,
+    /// API of the database: "v1", or "v3" for InfluxDB 3
+    #[arg(long, value_name = "API", requires = "database", default_value = "v1", value_parser = ["v1", "v3"])]
+    api: String,
     /// File to write; "-" is standard output
     #[arg(short, long, value_name = "FILE", default_value = "bridge.toml")]
     output: PathBuf,
@@ -150,7 +153,7 @@ struct Init {
 
 impl Init {
     fn options(self) -> init::Options {
-        let Self { influx_url: url, org, bucket, database, .. } = self;
+        let Self { influx_url: url, org, bucket, database, api, .. } = self;
         init::Options {
             config: self.config,
             brokers: self.brokers,
@@ -159,7 +162,7 @@ impl Init {
             file: self.file,
             records: self.records as usize,
             wait: Duration::from_secs(self.seconds),
-            influx: init::Influx { url, org, bucket, database },
+            influx: init::Influx { url, org, bucket, database, is_v3: api == "v3" },
             output: self.output,
             force: self.force,
         }
@@ -269,6 +272,7 @@ Examples:
   kafka-influx-bridge init                                                    sample all topics of localhost:9092
   kafka-influx-bridge init --brokers kafka:9092 --topic metrics --org test --bucket ec2
   kafka-influx-bridge init --topic ^sensors\\. --database plant                for InfluxDB 1
+  kafka-influx-bridge init --topic metrics --database plant --api v3          for InfluxDB 3
   kafka-influx-bridge init --config bridge.toml --topic metrics -o new.toml   with the connections of another file
   kafka-influx-bridge init --file records.jsonl -o -                          sample a file, show the result";
 

@@ -2,6 +2,7 @@
 
 use crate::signals::signal;
 use crate::support::{Cluster, GROUP, Sink, wait_until};
+use base::Destination;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
-use testkit::receiver::Reply;
+use testkit::receiver::{Influx3, Options, Product, Reply};
 
 /// A configuration in its own folder.
 struct Setup {
@@ -93,6 +94,41 @@ fn check_connect_names_what_is_missing_with_the_remedy() {
     let verdict = shown.lines().last().unwrap_or_default();
     assert!(verdict.starts_with("bridge.toml: FAILED: 2 of "), "{shown}");
     assert!(!shown.contains("no errors"), "{shown}");
+}
+
+/// A check must not create a mistyped database, which a write without lines would do.
+#[test]
+fn check_connect_lists_the_databases_of_influxdb_3_and_creates_none() {
+    let existing = Destination::Database3 { database: "metrics".to_owned() };
+    let sink = Sink::with_options(Options {
+        product: Product::Influx3(Influx3::default()),
+        destinations: Some([existing].into()),
+        ..Options::default()
+    });
+    let cluster = Cluster::with_topic("t", 1);
+    let f = |name: &str, influx: &str, want: &[&str]| {
+        let setup = Setup::new(name, &cluster.address(), "['t']", &sink.receiver.url());
+        let file = setup.folder.join("bridge.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, config.replace("org = 'test'\nbucket = 'main'", influx)).unwrap();
+        let output = setup.run(&["check", "--connect"]);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
+        for line in want {
+            assert!(shown.contains(line), "{line}: {shown}");
+        }
+        assert_eq!(
+            shown.contains("there is no database"),
+            want.iter().any(|line| line.contains("there is no"))
+        );
+    };
+    let near = "there is no database \"metrcs\" (did you mean \"metrics\"?)";
+    f("v3-there", "api = 'v3'\ndatabase = 'metrics'", &[": InfluxDB 3.10.0", "no write was tried"]);
+    f("v3-new", "api = 'v3'\ndatabase = 'metrcs'", &[near]);
+    let api = "set `influx.api` to \"v3\"";
+    f("v3-as-v1", "api = 'v1'\ndatabase = 'metrcs'", &[near, api]);
+    f("v3-as-v2", "org = 'o'\nbucket = 'metrcs'", &[near, api]);
+    assert_eq!(sink.requests(), 0);
 }
 
 /// An HTTP server with one response for all requests.

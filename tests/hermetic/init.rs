@@ -150,6 +150,7 @@ fn explains_errors_of_the_file() {
     f(&["--file", "bad.jsonl"], 1, "the 3 records of bad.jsonl: no JSON object found");
     f(&["--file", "bad.jsonl", "--records", "0"], 2, "--records");
     f(&["--file", "bad.jsonl", "--database", "d", "--org", "o"], 2, "cannot be used with");
+    f(&["--file", "bad.jsonl", "--database", "d", "--api", "v4"], 2, "possible values: v1, v3");
     folder.write("good.jsonl", "{\"v\":1}");
     f(
         &["--file", "good.jsonl", "--influx-url", "ftp://h"],
@@ -172,6 +173,10 @@ fn the_influx_table_has_the_given_values() {
         "\n[influx]\nurl = \"http://h:1\"\norg = \"o\"\nbucket = \"b\"\n",
     );
     f(&["--database", "d"], "api = \"v1\"\ndatabase = \"d\"\n");
+    f(
+        &["--database", "d", "--api", "v3"],
+        "api = \"v3\"\ndatabase = \"d\"\n# A token with write access to the database, from the environment",
+    );
     let old = "[kafka]\nbrokers = 'b:1'\ntopics = 'old'\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'u'\npassword = 'hidden'\n\
         [influx]\nurl = 'http://other'\norg = 'o'\nbucket = 'b'\ntoken = 'hidden'\n";
     folder.write("old.toml", old);

@@ -187,6 +187,11 @@ impl Sink {
         Self::listen(address, receiver::Options::default())
     }
 
+    /// Starts a receiver with these settings.
+    pub fn with_options(options: receiver::Options) -> Self {
+        Self::with(options)
+    }
+
     fn with(options: receiver::Options) -> Self {
         Self::listen(LOOPBACK, options)
     }
@@ -320,8 +325,14 @@ impl Setup {
     }
 
     /// Writes to InfluxDB 1.x, to the database `main`.
-    pub fn v1(mut self) -> Self {
-        self.influx = self.influx.replace("org = 'test'\nbucket = 'main'", "api = 'v1'\ndatabase = 'main'");
+    pub fn v1(self) -> Self {
+        self.database("v1")
+    }
+
+    /// Writes through this API to the database `main`.
+    pub fn database(mut self, api: &str) -> Self {
+        let database = format!("api = '{api}'\ndatabase = 'main'");
+        self.influx = self.influx.replace("org = 'test'\nbucket = 'main'", &database);
         self
     }
 

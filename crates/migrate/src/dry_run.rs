@@ -61,10 +61,13 @@ impl DryRun {
 
 /// The mappings, with stand-ins for the servers that they do not need.
 fn mappings_only(bridge: &Bridge) -> Result<Config, ConfigErrors> {
-    let is_v1 = bridge.draft.tables.iter().any(|table| table.get("api").is_some());
+    let api = bridge.draft.tables.iter().find_map(|table| table.get("api")?.as_str().map(str::to_owned));
     let mut draft = Draft { comments: Vec::new(), tables: bridge.draft.tables.clone() };
     draft.tables.retain(|table| table.header == "[[mapping]]");
-    let servers = if is_v1 { "api = 'v1'\ndatabase = 'x'" } else { "org = 'x'\nbucket = 'x'\ntoken = 'x'" };
+    let servers = match api {
+        Some(api) => format!("api = '{api}'\ndatabase = 'x'"),
+        None => "org = 'x'\nbucket = 'x'\ntoken = 'x'".to_owned(),
+    };
     let text = format!(
         "{draft}\n[kafka]\nbrokers = 'x:1'\ntopics = '^.*'\n[influx]\nurl = 'http://localhost'\n{servers}\n"
     );

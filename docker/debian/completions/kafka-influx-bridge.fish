@@ -64,7 +64,9 @@ complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand 
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l influx-url -d 'URL of InfluxDB' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l org -d 'InfluxDB 2: organization' -r
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l bucket -d 'InfluxDB 2: bucket' -r
-complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l database -d 'InfluxDB 1, VictoriaMetrics: database' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l database -d 'InfluxDB 1, InfluxDB 3, VictoriaMetrics: database' -r
+complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l api -d 'API of the database: "v1", or "v3" for InfluxDB 3' -r -f -a "v1\t''
+v3\t''"
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s o -l output -d 'File to write; "-" is standard output' -r -F
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -l force -d 'Overwrite an existing file'
 complete -c kafka-influx-bridge -n "__fish_kafka_influx_bridge_using_subcommand init" -s h -l help -d 'Print help'

@@ -2,13 +2,16 @@
 
 use super::REQUEST_MAX;
 use super::clock;
+use super::influx3;
 use super::offsets::{shown, span};
 use super::report::{Line, Report};
 use super::sampled::{Sampled, Times};
 use base::Destination;
 use base::text::counted;
 use configuration::Config;
-use influx::{Address, Cause, Client, DestinationRetention, Outcome, RemedyContext, RequestFailure, advice};
+use influx::{
+    Address, Cause, Client, DestinationRetention, Outcome, RemedyContext, RequestFailure, Server, advice,
+};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -31,6 +34,7 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
         }
         for destination in &destinations {
             report.add(&runtime.block_on(writable(&client, address, destination)))?;
+            report.add_all(runtime.block_on(influx3::database(&client, address, destination)))?;
             let times = sampled.times(destination);
             // All addresses lead to the same database, so the retention is checked once.
             if let (Some(times), true) = (times, with_retention.insert(*destination)) {
@@ -38,6 +42,9 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
                 // Without a response the retention is unknown.
                 let kept = runtime.block_on(kept).unwrap_or(DestinationRetention::Unknown);
                 report.add_all(judge_kept(destination, kept, times, SystemTime::now()))?;
+                if matches!(address.server(), Server::Influx3(_)) {
+                    report.add_all(influx3::judge_hidden(destination, times, SystemTime::now()))?;
+                }
             }
         }
     }
@@ -53,6 +60,10 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
     let url = address.as_str();
     let sent = SystemTime::now();
     match within(client.ping(address)).await.unwrap_or_else(|| Err(no_answer())) {
+        // InfluxDB 3 names itself only with a valid token; the check of writes gives the remedy.
+        Ok(server) if server.version.is_none() && server.status == 401 => {
+            (true, vec![Line::passed(format!("{url}: the server names its version only after a login"))])
+        }
         // A proxy may forward only writes. A server that is not InfluxDB fails the check of writes.
         Ok(server) if !server.is_influx() => {
             let line = Line::warned(
@@ -62,10 +73,11 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
             (true, vec![line])
         }
         Ok(server) => {
+            let api = influx3::judge_api(url, destination.api(), server.version.as_deref());
             let version =
                 server.version.map_or("a server of unknown version".to_owned(), |v| format!("InfluxDB {v}"));
             let clock = server.time.map(|time| clock::of_server(url, time, sent, SystemTime::now()));
-            let lines = std::iter::once(Line::passed(format!("{url}: {version}"))).chain(clock);
+            let lines = std::iter::once(Line::passed(format!("{url}: {version}"))).chain(clock).chain(api);
             (true, lines.collect())
         }
         Err(failure) => {
@@ -93,6 +105,9 @@ async fn writable(client: &Client, address: &Address, destination: &Destination)
         Ok(Outcome::Blocked { cause, why } | Outcome::Retry { cause, why, .. }) => {
             Line::failed(format!("{what}: {why}"), advice(cause, &why, place))
         }
+        Ok(Outcome::Stored) if matches!(server, Server::Influx3(_)) => Line::passed(format!(
+            "{what}: the server answers; no write was tried, because InfluxDB 3 creates a database at the first write"
+        )),
         Ok(Outcome::Stored) => Line::passed(format!("{what}: may be written")),
         // The server may refuse the empty write itself.
         Ok(Outcome::Refused { why } | Outcome::Split { why } | Outcome::Uncompressed { why }) => {

@@ -9,6 +9,7 @@ mod brokers;
 mod clock;
 mod group;
 mod influx;
+mod influx3;
 mod kafka;
 mod keys;
 mod offsets;

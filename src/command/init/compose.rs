@@ -158,8 +158,21 @@ fn influx(source: &Source<'_>) -> Vec<Table> {
     if !missing.is_empty() {
         table.comment(format!("Fill in the destination: {}.", missing.join(", ")));
     }
-    table.set("url", or(&given.url, "http://localhost:8086"));
-    if let Some(database) = &given.database {
+    table.set(
+        "url",
+        or(&given.url, if given.is_v3 { "http://localhost:8181" } else { "http://localhost:8086" }),
+    );
+    let token = |table: &mut Table, what: &str| {
+        let why = format!(
+            "A token with write access to the {what}, from the environment variable INFLUX_TOKEN, so that it is not in this file."
+        );
+        table.set_because("token", "${INFLUX_TOKEN}", &[&why]);
+    };
+    if let Some(database) = given.database.as_ref().filter(|_| given.is_v3) {
+        table.set_because("api", "v3", &["InfluxDB 3, which creates the database at the first write."]);
+        table.set("database", database.as_str());
+        token(&mut table, "database");
+    } else if let Some(database) = &given.database {
         table.set_because(
             "api",
             "v1",
@@ -175,8 +188,7 @@ fn influx(source: &Source<'_>) -> Vec<Table> {
     } else {
         table.set("org", or(&given.org, "my-org"));
         table.set("bucket", or(&given.bucket, "metrics"));
-        let why = "A token with write access to the bucket, from the environment variable INFLUX_TOKEN, so that it is not in this file.";
-        table.set_because("token", "${INFLUX_TOKEN}", &[why]);
+        token(&mut table, "bucket");
     }
     vec![table]
 }

@@ -49,6 +49,8 @@ pub struct Influx {
     pub org: Option<String>,
     pub bucket: Option<String>,
     pub database: Option<String>,
+    /// The database is one of InfluxDB 3.
+    pub is_v3: bool,
 }
 
 impl Influx {
@@ -231,8 +233,12 @@ fn next_steps(path: &Path, options: &Options, fill_in: &[String]) -> String {
     } else {
         format!(" --config {}", path.display())
     };
-    let variable =
-        if options.influx.database.is_some() || options.config.is_some() { "" } else { "INFLUX_TOKEN=... " };
+    let variable = if (options.influx.database.is_some() && !options.influx.is_v3) || options.config.is_some()
+    {
+        ""
+    } else {
+        "INFLUX_TOKEN=... "
+    };
     let steps = [
         (variable, "check", "checks the file"),
         (variable, "check --connect", "also checks the servers"),

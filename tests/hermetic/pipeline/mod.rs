@@ -8,6 +8,7 @@ mod broken_server;
 mod delivery;
 mod destinations;
 mod groups;
+mod influx3;
 mod kafka_alarms;
 mod letters;
 mod offsets;

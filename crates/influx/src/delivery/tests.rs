@@ -11,6 +11,7 @@ use testkit::receiver::{Ending, Options, Receiver, Reply, WriteRequest};
 
 mod addresses;
 mod hostile;
+mod influx3;
 mod messages;
 mod statuses;
 

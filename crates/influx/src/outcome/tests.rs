@@ -282,7 +282,7 @@ fn makes_the_servers_message_printable() {
     f(r#"{"message":"cut sho"#, "422: cut sho");
     f(r#"{"code":"x","message":"cut in an escape \ud83d\ude"#, "422: cut in an escape");
     f(r#"{"error":"\"quoted\" \"#, r#"422: "quoted""#);
-    f(r#"{"message":"whole","code":"cu"#, r#"422: {"message":"whole","code":"cu"#);
+    f(r#"{"message":"whole","code":"cu"#, "422: whole");
     f("{\"message\":\"a\\nWARN forged\\u001b[2J\"}", r"422: a\nWARN forged\u{1b}[2J");
     f(&"x".repeat(500), &format!("422: {}…", "x".repeat(400)));
     let invalid = classify(V2, &Answer { status: 422, body: b"\xff\x1b".to_vec(), ..Answer::default() });

@@ -1,8 +1,10 @@
 //! Finds the server's message in the body of an answer.
 
-use serde_json::Value;
+use serde_json::{Deserializer, Value};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// Numbered lines kept of one answer. If an answer names more, the batch is halved.
+/// Numbered lines kept of one answer. If an answer names more, the next request brings the others.
 const NUMBERED_MAX: usize = 5_000;
 
 /// Whether the body is that of a server for line protocol.
@@ -19,8 +21,25 @@ pub enum BodyForm {
 pub struct NumberedLine {
     /// Position in the request, from 1.
     pub number: usize,
-    /// Beginning of the line; InfluxDB 3.10 sends its first 20 bytes.
-    pub begins: Option<String>,
+    /// The message about this line, if the answer has one for each line.
+    pub why: Option<Arc<str>>,
+}
+
+/// One refused line in `data` of InfluxDB 3. `original_line` is left out: it quotes another line behind a comment, a blank line or a
+/// string of several lines.
+struct Detail {
+    error_message: Option<String>,
+    line_number: Option<usize>,
+}
+
+impl Detail {
+    fn read(json: &Value) -> Self {
+        let number = json.get("line_number").and_then(Value::as_u64);
+        Self {
+            error_message: json.get("error_message").and_then(Value::as_str).map(str::to_owned),
+            line_number: number.and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,12 +60,20 @@ impl AnswerBody {
         let influx = |message, numbered| Self { message, form: BodyForm::Influx, numbered };
         match serde_json::from_str::<Value>(&text) {
             Ok(json) => match summary(&json) {
-                Some(summary) => influx(with_reason(summary, &json), numbered(&json)),
+                Some(summary) => {
+                    let details = details(&text);
+                    let single = json.get("line").and_then(Value::as_u64);
+                    influx(with_reason(summary, &details), numbered(summary, &details, single))
+                }
                 None => foreign(&text),
             },
-            Err(_) => cut_string(&text, "\"message\":\"")
-                .or_else(|| cut_string(&text, "\"error\":\""))
-                .map_or_else(|| foreign(&text), |message| influx(message, Vec::new())),
+            Err(_) => match cut_string(&text, "\"message\":").or_else(|| cut_string(&text, "\"error\":")) {
+                Some(summary) => {
+                    let details = details(&text);
+                    influx(with_reason(&summary, &details), numbered(&summary, &details, None))
+                }
+                None => foreign(&text),
+            },
         }
     }
 }
@@ -61,38 +88,64 @@ fn summary(json: &Value) -> Option<&str> {
 }
 
 /// Appends the reason, which InfluxDB 3.10 sends apart: `{"error": .., "data": {"error_message": .., "line_number": ..,
-/// "original_line": ..}}`, or several such objects.
-fn with_reason(summary: &str, json: &Value) -> String {
-    match details(json).find_map(|detail| detail.get("error_message")?.as_str()) {
+/// "original_line": ..}}`, or a list of such objects.
+fn with_reason(summary: &str, details: &[Detail]) -> String {
+    match details.iter().find_map(|detail| detail.error_message.as_deref()) {
         Some(reason) => format!("{summary}: {reason}"),
         None => summary.to_owned(),
     }
 }
 
-fn details(json: &Value) -> impl Iterator<Item = &Value> {
-    let (one, many) = match json.get("data") {
-        Some(Value::Array(many)) => (None, many.as_slice()),
-        Some(one) => (Some(one), [].as_slice()),
-        None => (None, [].as_slice()),
-    };
-    one.into_iter().chain(many)
+/// The objects in `data`, as far as they were read: the list has no bound, and the end of a long one is cut off.
+fn details(text: &str) -> Vec<Detail> {
+    // Within a JSON string, a backslash stands before each quotation mark.
+    let Some((_, data)) = text.split_once("\"data\":") else { return Vec::new() };
+    let data = data.trim_start();
+    let (mut rest, is_list) = data.strip_prefix('[').map_or((data, false), |list| (list, true));
+    let mut details = Vec::new();
+    while details.len() < NUMBERED_MAX {
+        let mut objects = Deserializer::from_str(rest).into_iter::<Value>();
+        let Some(Ok(object)) = objects.next() else { break };
+        details.push(Detail::read(&object));
+        let behind = rest.get(objects.byte_offset()..).unwrap_or_default().trim_start();
+        match behind.strip_prefix(',').filter(|_| is_list) {
+            Some(next) => rest = next,
+            None => break,
+        }
+    }
+    details
 }
 
 /// The numbered lines: several in `data` of InfluxDB 3.10, or one in `line` of `QuestDB` and InfluxDB Cloud.
-fn numbered(json: &Value) -> Vec<NumberedLine> {
-    let number = |value: Option<&Value>| usize::try_from(value?.as_u64()?).ok().filter(|number| *number > 0);
-    let of_detail = |detail: &Value| {
-        let begins = detail.get("original_line").and_then(Value::as_str).map(str::to_owned);
-        Some(NumberedLine { number: number(detail.get("line_number"))?, begins })
+fn numbered(summary: &str, details: &[Detail], single: Option<u64>) -> Vec<NumberedLine> {
+    // Most lines of a list have one reason.
+    let mut reasons: BTreeSet<Arc<str>> = BTreeSet::new();
+    let mut shared = |reason: &str| {
+        let why: Arc<str> = format!("{summary}: {reason}").into();
+        match reasons.get(&why) {
+            Some(known) => Arc::clone(known),
+            None => {
+                reasons.insert(Arc::clone(&why));
+                why
+            }
+        }
     };
-    let listed = details(json).filter_map(of_detail);
-    let single = number(json.get("line")).map(|number| NumberedLine { number, begins: None });
-    listed.chain(single).take(NUMBERED_MAX).collect()
+    let listed = details.iter().filter_map(|detail| {
+        let number = detail.line_number?;
+        Some(NumberedLine { number, why: detail.error_message.as_deref().map(&mut shared) })
+    });
+    let single = single.and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0);
+    let single = single.map(|number| NumberedLine { number, why: None });
+    listed.chain(single).collect()
 }
 
-/// The beginning of a JSON string whose end was cut off.
+/// A JSON string of an object that was cut off, maybe within the string.
 fn cut_string(text: &str, before: &str) -> Option<String> {
     let (_, rest) = text.split_once(before)?;
+    if let Some(Ok(whole)) = Deserializer::from_str(rest).into_iter::<String>().next() {
+        return Some(whole);
+    }
+    let rest = rest.trim_start().strip_prefix('"')?;
     // An escape has up to six characters, and two of them may make one character.
     (0..12).find_map(|back| {
         let end = rest.len().checked_sub(back)?;

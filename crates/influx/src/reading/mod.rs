@@ -11,7 +11,8 @@ mod body;
 mod own_words;
 mod refusal_cause;
 
-pub use body::{NumberedLine, message};
+use body::NumberedLine;
+pub use body::message;
 pub use refusal_cause::{Quote, RefusalCause, may_forge_quotes, quotes};
 
 use crate::answer::Answer;
@@ -23,6 +24,12 @@ use own_words::own_words;
 /// The remedy for the limit that a message names.
 pub fn limit_remedy(message: &str) -> Option<&'static str> {
     find_limit(&own_words(message, true)).map(|limit| limit.remedy)
+}
+
+/// The cause that a message about one line names, and the declaration of this cause.
+pub fn line_subject(message: &str) -> (AnswerSubject, Option<&'static LineCause>) {
+    let own = own_words(message, false);
+    (subject(message, &own), line_cause(&own))
 }
 
 /// The failure of the server that a message names, for messages that do not answer a write.

@@ -102,8 +102,7 @@ fn reads_the_line_that_influxdb_3_names() {
     let f = |body: serde_json::Value, want: &[(usize, Option<&str>)], message: &str| {
         let body = body.to_string().into_bytes();
         let parsed = ParsedAnswer::of(&Answer { status: 400, body, ..Answer::default() });
-        let got: Vec<_> =
-            parsed.numbered.iter().map(|named| (named.number, named.begins.as_deref())).collect();
+        let got: Vec<_> = parsed.numbered.iter().map(|named| (named.number, named.why.as_deref())).collect();
         assert_eq!((got.as_slice(), parsed.message.as_str()), (want, message));
         assert!(
             matches!(parsed.subject, AnswerSubject::Line(RefusalCause::Named(_))),
@@ -114,12 +113,15 @@ fn reads_the_line_that_influxdb_3_names() {
     let detail = |number: usize| serde_json::json!({"error_message": "No fields were provided", "line_number": number, "original_line": "m v=no space left"});
     f(
         serde_json::json!({"error": "line protocol parsing error", "data": detail(3)}),
-        &[(3, Some("m v=no space left"))],
+        &[(3, Some("line protocol parsing error: No fields were provided"))],
         "line protocol parsing error: No fields were provided",
     );
     f(
         serde_json::json!({"error": "partial write of line protocol occurred", "data": [detail(1), detail(7)]}),
-        &[(1, Some("m v=no space left")), (7, Some("m v=no space left"))],
+        &[
+            (1, Some("partial write of line protocol occurred: No fields were provided")),
+            (7, Some("partial write of line protocol occurred: No fields were provided")),
+        ],
         "partial write of line protocol occurred: No fields were provided",
     );
     f(
@@ -127,6 +129,32 @@ fn reads_the_line_that_influxdb_3_names() {
         &[(2, None)],
         "failed to parse line protocol:errors encountered on line(s):\nerror in line 2: x",
     );
+}
+
+/// 5,000 bad lines make 500 to 950 kB.
+#[test]
+fn reads_a_list_as_far_as_it_was_read() {
+    let detail = |number: usize| {
+        serde_json::json!({"error_message": format!("why {}", number % 2), "line_number": number, "original_line": "m \"data\":[{"})
+            .to_string()
+    };
+    let all: Vec<String> = (1..=9).map(detail).collect();
+    let body = format!(r#"{{"error":"partial write of line protocol occurred","data":[{}]}}"#, all.join(","));
+    for end in 0..body.len() {
+        let answer =
+            Answer { status: 400, body: body.as_bytes()[..end].to_vec(), is_cut: true, ..Answer::default() };
+        let parsed = ParsedAnswer::of(&answer);
+        let whole = (1..=9).filter(|number| {
+            let upto = body.find(&detail(*number)).unwrap() + detail(*number).len();
+            upto <= end
+        });
+        let got: Vec<usize> = parsed.numbered.iter().map(|named| named.number).collect();
+        assert_eq!(got, whole.collect::<Vec<_>>(), "{end}");
+        for named in &parsed.numbered {
+            let why = format!("partial write of line protocol occurred: why {}", named.number % 2);
+            assert_eq!(named.why.as_deref(), Some(&*why));
+        }
+    }
 }
 
 /// Every phrase that decides.

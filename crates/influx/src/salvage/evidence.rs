@@ -146,13 +146,15 @@ impl Evidence {
         }
     }
 
-    fn refuse(&mut self, line: usize, why: Arc<str>) {
+    /// Refuses a line with proof.
+    pub fn refuse(&mut self, line: usize, why: Arc<str>) {
         if self.take_out(line) {
             self.refused.push(RefusedLine { line, why });
         }
     }
 
-    fn keep_out(&mut self, line: usize, limit: &'static ServerLimit, why: Arc<str>) {
+    /// Keeps a line out that meets a limit of the server.
+    pub fn keep_out(&mut self, line: usize, limit: &'static ServerLimit, why: Arc<str>) {
         if self.take_out(line) {
             self.kept_out.push(KeptOut { line, why, limit });
         }

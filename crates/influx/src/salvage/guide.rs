@@ -1,6 +1,7 @@
 //! From the answer to a refused piece to a trial of the lines that it is about.
 
 use super::evidence::Evidence;
+use super::numbered;
 use super::pieces::Piece;
 use super::refusal::RefusedRequest;
 use super::suspects::{self, Suspect};
@@ -15,6 +16,9 @@ pub fn trial(
     refusal: RefusedRequest<'_>,
     evidence: &mut Evidence,
 ) -> Option<LineTrial> {
+    if !refusal.parsed.numbered.is_empty() {
+        return numbered::trial(lines, piece, refusal, evidence);
+    }
     let mut trial = LineTrial::new();
     let cause = refusal.parsed.refusal_cause();
     match cause {
@@ -24,13 +28,7 @@ pub fn trial(
             trial.add_all_refused(quoted, cause, evidence);
             return leads.then_some(trial);
         }
-        RefusalCause::Named(_) => {
-            let open: Vec<usize> = piece.open(evidence).collect();
-            let numbered = suspects::that_are_numbered(lines, &open, &refusal.parsed.numbered);
-            let leads = !numbered.is_empty();
-            numbered.into_iter().rev().for_each(|suspect| trial.add(vec![suspect]));
-            return leads.then_some(trial);
-        }
+        RefusalCause::Named(_) => return None,
         _ => {}
     }
     let count = piece.open(evidence).count();

@@ -10,7 +10,8 @@
 //! in order:  [ a b c d ]  204
 //! ```
 //!
-//! A refusal of a line is *proven* in one of two ways:
+//! A refusal of a line is *proven* in one of three ways:
+//! - The answer names the line by number and a cause, and the text of the line shows this cause.
 //! - The answer names a cause that lies in the line. The line was refused alone, or together with a line that was refused alone for the
 //!   same cause, if the server quotes the line or drops as many lines as the request has.
 //! - The line was refused alone, the same address stored another request to the destination afterwards, and it refused the line again.
@@ -28,6 +29,7 @@
 //! | `plan` | the sequence of requests for one batch |
 //! | `pieces` | the unsettled parts of the batch: cutting, halving, rejoining |
 //! | `guide` | from an answer to the lines that it is about |
+//! | `numbered` | lines that an answer names by number |
 //! | `trial` | requests for those lines alone |
 //! | `suspects` | lines that fit a cause |
 //! | `evidence`, `proof` | what refusals of single lines prove |
@@ -35,6 +37,7 @@
 
 mod evidence;
 mod guide;
+mod numbered;
 mod pieces;
 mod plan;
 mod proof;

@@ -225,9 +225,9 @@ impl SalvagePlan {
         } else if self.is_guided
             && let Some(trial) = self.begin_trial(lines, &piece, refusal)
         {
-            // A list that was cut continues as soon as these lines are out.
-            let is_cut = refusal.answer.is_cut;
-            let guided = if is_cut { piece.guided } else { piece.guided.saturating_add(1) };
+            // A list that was cut continues as soon as these lines are out, and so does an answer that names only the first bad line.
+            let continues = refusal.answer.is_cut || !refusal.parsed.numbered.is_empty();
+            let guided = if continues { piece.guided } else { piece.guided.saturating_add(1) };
             self.sent = Some(Piece { guided, half: HalfState::None, ..piece });
             self.trial = Some(trial);
             self.end_trial();

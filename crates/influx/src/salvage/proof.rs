@@ -1,8 +1,9 @@
 //! Decides what the answer to a request of one line proves about this line.
 
 use super::suspects::fits_line;
-use crate::dialects::{FAMILIES, ServerLimit};
+use crate::dialects::{FAMILIES, LineCause, ServerLimit, Trace};
 use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause, quotes};
+use line_protocol::reader::{Value, read_line};
 
 /// Conclusion from the answer to a request of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +33,46 @@ fn names(line: &[u8], cause: &RefusalCause, parsed: &ParsedAnswer, is_cut: bool)
         }
         RefusalCause::Named(_) => {
             let line = String::from_utf8_lossy(line);
-            parsed.numbered.iter().all(|named| {
-                named.number == 1
-                    && named.begins.as_deref().is_none_or(|begins| line.starts_with(begins.trim()))
-            }) && column(&parsed.message).is_none_or(|name| plain(&line).contains(&plain(name)))
+            parsed.numbered.iter().all(|named| named.number == 1)
+                && column(&parsed.message).is_none_or(|name| plain(&line).contains(&plain(name)))
         }
         RefusalCause::Limit(_) | RefusalCause::Other => false,
+    }
+}
+
+/// Whether the text of the line shows this cause, for which an answer gives the reason `why`.
+pub fn shows(line: &[u8], cause: &LineCause, why: &str) -> bool {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    match cause.trace {
+        Trace::None => false,
+        Trace::Unreadable => read_line(line).is_err(),
+        Trace::Column => column(why).is_some_and(|name| has_column(line, name, None)),
+        Trace::ColumnType { before } => {
+            let kind = why.rsplit_once(before).map(|(_, kind)| kind);
+            kind.is_some() && column(why).is_some_and(|name| has_column(line, name, kind))
+        }
+        Trace::Timestamp => {
+            let quoted = why.split('`').nth(1).filter(|quoted| !quoted.is_empty());
+            quoted.is_some_and(|time| line.trim_ascii().ends_with(time.as_bytes()))
+        }
+        Trace::Long(bytes) => line.len() >= bytes,
+    }
+}
+
+/// Whether the line has a tag or field of this name. `kind`: `tag`, or `field::` and the servers' name of the type.
+fn has_column(line: &[u8], name: &str, kind: Option<&str>) -> bool {
+    let is_named = |other: &str| plain(other) == plain(name);
+    match read_line(line) {
+        Ok(point) => {
+            let is_tag = kind.is_none_or(|kind| kind == "tag");
+            let is_field = |value: &Value| {
+                kind.is_none_or(|kind| kind.strip_prefix("field::") == Some(value.type_name()))
+            };
+            point.tags.iter().any(|(tag, _)| is_tag && is_named(tag))
+                || point.fields.iter().any(|(field, value)| is_field(value) && is_named(field))
+        }
+        // The server reads some lines that the strict reader does not, such as unsigned integers.
+        Err(_) => plain(&String::from_utf8_lossy(line)).contains(&plain(name)),
     }
 }
 
@@ -114,16 +149,48 @@ mod tests {
         );
     }
 
+    /// The quote that InfluxDB 3 adds is of another line behind comments, blank lines and strings of several lines.
     #[test]
-    fn compares_the_line_that_a_number_names() {
-        let f = |number: usize, begins: &str, want: Proof| {
-            let data = serde_json::json!({ "error_message": "No fields were provided", "line_number": number, "original_line": begins });
+    fn believes_the_number_and_not_the_quote() {
+        let f = |number: usize, quote: &str, want: Proof| {
+            let data = serde_json::json!({ "error_message": "No fields were provided", "line_number": number, "original_line": quote });
             let parsed =
                 parsed(400, &serde_json::json!({ "error": "line protocol parsing error", "data": data }));
             assert_eq!(proof(b"m,host=h1 v=NaN 1767571200000000000", &parsed, false), want);
         };
         f(1, "m,host=h1 v=NaN 1767", Proof::Refused);
-        f(1, "m,host=h2 v=NaN 1767", Proof::None);
+        f(1, "m,host=h2 v=NaN 1767", Proof::Refused);
         f(2, "m,host=h1 v=NaN 1767", Proof::None);
+    }
+
+    #[test]
+    fn a_line_shows_only_causes_that_it_has() {
+        let f = |line: &str, why: &str, want: bool| {
+            let (_, cause) = crate::reading::line_subject(why);
+            assert_eq!(shows(line.as_bytes(), cause.unwrap(), why), want, "{line}: {why}");
+        };
+        let list = |why: &str| format!("partial write of line protocol occurred: {why}");
+        let kind = |name: &str, got: &str| {
+            list(&format!(
+                "invalid column type for column '{name}', expected iox::column_type::field::float, got iox::column_type::{got}"
+            ))
+        };
+        f("m v=\"s\" 1\n", &kind("v", "field::string"), true);
+        // Cut off behind `v=12`, this line would be a float.
+        f("m v=12i 1", &kind("v", "field::float"), false);
+        f("m w=\"s\" 1", &kind("v", "field::string"), false);
+        f("m,v=a w=1 1", &kind("v", "tag"), true);
+        f("m,w=a v=1 1", &kind("v", "tag"), false);
+        f(r#"m a\ b'c="s" 1"#, &kind("a b'c", "field::string"), true);
+        f("m v=12u 1", &kind("v", "field::uinteger"), true);
+        f("m v=NaN 1", &list("No fields were provided"), true);
+        f("m v=1 1", &list("No fields were provided"), false);
+        f("m v=1 9223372036854775808", &list("Unable to parse timestamp value `9223372036854775808`"), true);
+        f("m v=1 1", &list("Unable to parse timestamp value `9223372036854775808`"), false);
+        f("m v=1,v=2 1", &list("multiple instances of 'v' field found"), true);
+        f("m w=1 1", &list("multiple instances of 'v' field found"), false);
+        f("m s=\"short\" 1", &list("String is greater than 1MB"), false);
+        f(&format!("m s=\"{}\" 1", "x".repeat(1 << 20)), &list("String is greater than 1MB"), true);
+        f("m v=1 1", &list("words of a later version"), false);
     }
 }

@@ -1,7 +1,7 @@
 //! Finds the lines that a cause may be about.
 
 use crate::lines::Lines;
-use crate::reading::{NumberedLine, Quote, RefusalCause};
+use crate::reading::{Quote, RefusalCause};
 use line_protocol::reader::{Point, Value, read_line};
 use memchr::memmem::Finder;
 use std::cmp::Reverse;
@@ -76,19 +76,6 @@ pub fn fits_line(line: &[u8], cause: &RefusalCause) -> bool {
         RefusalCause::Retention => true,
         _ => read_line(line).is_ok_and(|point| fits(&point, cause)),
     }
-}
-
-/// The lines that an answer names by number. `indices` are the lines of the request.
-pub fn that_are_numbered(lines: &Lines, indices: &[usize], numbered: &[NumberedLine]) -> Vec<Suspect> {
-    let is_it = |index: usize, begins: &str| text(lines, index).starts_with(begins.trim().as_bytes());
-    let named = numbered.iter().filter_map(|named| {
-        let index = *indices.get(named.number.checked_sub(1)?)?;
-        named.begins.as_deref().is_none_or(|begins| is_it(index, begins)).then_some(index)
-    });
-    let mut named: Vec<usize> = named.collect();
-    named.sort_unstable();
-    named.dedup();
-    named.into_iter().map(|index| Suspect { line: index as u32, time: None, why: None }).collect()
 }
 
 /// The lines that an answer quotes, in the request's order. `reason` makes a reason from the server's text.

@@ -39,7 +39,7 @@ pub fn plan(conf: &Conf, machine: &Machine, work: &mut Work) -> Vec<Bridge> {
     let inputs: Vec<Reading<'_>> =
         conf.of_kind(INPUT).filter_map(|plugin| reading(&plugin.options, conf, machine, work)).collect();
     let outputs: Vec<&Plugin> =
-        conf.plugins.iter().filter(|plugin| plugin.kind == output::V2 || plugin.kind == output::V1).collect();
+        conf.plugins.iter().filter(|plugin| output::is_replaced(&plugin.kind)).collect();
     let mut groups = Vec::new();
     for (number, input) in inputs.iter().enumerate() {
         for output in &outputs {

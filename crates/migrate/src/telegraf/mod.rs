@@ -74,7 +74,7 @@ fn report_unread(conf: &Conf, work: &mut Work) {
     for plugin in &conf.plugins {
         match plugin.kind.as_str() {
             INPUT => kafka::report_unread(&plugin.options, work),
-            output::V2 | output::V1 => output::report_unread(plugin, work),
+            output::V1 | output::V2 | output::V3 => output::report_unread(plugin, work),
             _ => {}
         }
     }
@@ -83,7 +83,7 @@ fn report_unread(conf: &Conf, work: &mut Work) {
 /// The note on a plugin without a counterpart.
 fn advice(kind: &str) -> Option<String> {
     let words = match kind {
-        INPUT | output::V2 | output::V1 | input::RENAME => return None,
+        INPUT | output::V1 | output::V2 | output::V3 | input::RENAME => return None,
         "processors.converter" => {
             "see `integers`, `number_fields`, `string_fields` and `tag_keys` of the [[mapping]]"
         }

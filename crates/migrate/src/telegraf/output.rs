@@ -1,4 +1,4 @@
-//! Migrates `outputs.influxdb_v2` and `outputs.influxdb` to `[influx]`.
+//! Migrates `outputs.influxdb_v2`, `outputs.influxdb_v3` and `outputs.influxdb` to `[influx]`.
 
 use super::amounts;
 use super::conf::{Options, Plugin};
@@ -10,9 +10,15 @@ use configuration::draft::Table;
 
 pub const V2: &str = "outputs.influxdb_v2";
 pub const V1: &str = "outputs.influxdb";
+pub const V3: &str = "outputs.influxdb_v3";
+
+/// Whether the bridge replaces outputs of this kind.
+pub fn is_replaced(kind: &str) -> bool {
+    matches!(kind, V1 | V2 | V3)
+}
 
 /// One bridge can replace two outputs only if these options are the same.
-const SERVER: [&str; 14] = [
+const SERVER: [&str; 15] = [
     "urls",
     "url",
     "token",
@@ -22,6 +28,7 @@ const SERVER: [&str; 14] = [
     "timeout",
     "content_encoding",
     "skip_database_creation",
+    "sync",
     "tls_ca",
     "tls_cert",
     "tls_key",
@@ -102,8 +109,11 @@ pub fn destination(output: &Plugin, rules: &mut Rules, topics: &[String]) -> Vec
         return bucket.map(|bucket| ("bucket", bucket)).into_iter().collect();
     }
     let database = by_tag(options, "database_tag", "exclude_database_tag", "database", rules, topics)
-        .or_else(|| options.text("database"))
-        .unwrap_or_else(|| "telegraf".to_owned());
+        .or_else(|| options.text("database"));
+    if output.kind == V3 {
+        return database.map(|database| ("database", database)).into_iter().collect();
+    }
+    let database = database.unwrap_or_else(|| "telegraf".to_owned());
     let policy = by_tag(
         options,
         "retention_policy_tag",
@@ -151,15 +161,16 @@ pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mu
     if output.kind == V2 {
         work.require(&mut influx, options, "organization", "org");
     } else {
-        influx.set("api", "v1");
+        influx.set("api", if output.kind == V3 { "v3" } else { "v1" });
     }
     for (key, value) in destination {
         work.set(&mut influx, options, key, key, value);
     }
-    if output.kind == V2 && options.text("bucket").is_none() && destination.is_empty() {
-        work.require(&mut influx, options, "bucket", "bucket");
+    let key = if output.kind == V2 { "bucket" } else { "database" };
+    if output.kind != V1 && options.text(key).is_none() && destination.is_empty() {
+        work.require(&mut influx, options, key, key);
     }
-    if output.kind == V2 {
+    if output.kind != V1 {
         work.set_secret(&mut influx, options, "token", "token", "INFLUX_TOKEN");
     } else {
         login_v1(options, login, &mut influx, work);
@@ -171,9 +182,13 @@ pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mu
             );
         }
     }
+    if output.kind == V3 && options.flag("sync") == Some(false) {
+        let why = "From sync = false: a crash of the server loses lines that it has already confirmed.";
+        influx.set_because("no_sync", true, &[why]);
+    }
     let encoding = options.text("content_encoding");
     match encoding.as_deref() {
-        Some("identity") => {
+        Some("identity" | "none") => {
             influx.set("compression", "none");
         }
         Some("gzip") | None => {}
@@ -181,7 +196,7 @@ pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mu
             &mut influx,
             options,
             "content_encoding",
-            format!("{other:?} is neither gzip nor identity"),
+            format!("{other:?} is neither gzip, identity nor none"),
         ),
     }
     timeout(options, &mut influx, work);

@@ -40,7 +40,7 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     let output = conf
         .plugins
         .iter()
-        .filter(|plugin| plugin.kind == output::V2 || plugin.kind == output::V1)
+        .filter(|plugin| output::is_replaced(&plugin.kind))
         .map(|plugin| &plugin.options)
         .find(|options| rules.after_output(options, &topics).is_some());
     let mut agent = toml::Table::new();

@@ -1,0 +1,70 @@
+//! Takes out lines that an answer names by number, in the server's own words.
+//!
+//! A line that an answer names is refused if its text shows the cause: then number and cause agree, and no request was cut or changed on
+//! its way. Other named lines are tried alone. The lines that are not named are sent again, and count as stored at their 204.
+//!
+//! InfluxDB 3 refuses a request within milliseconds and takes up to a second to store one. So the named lines cost no request that stores
+//! anything, and the others are sent again together.
+
+use super::evidence::Evidence;
+use super::pieces::Piece;
+use super::proof::shows;
+use super::refusal::RefusedRequest;
+use super::suspects::Suspect;
+use super::trial::LineTrial;
+use crate::dialects::LimitScope;
+use crate::lines::Lines;
+use crate::reading::{AnswerSubject, RefusalCause, line_subject};
+use std::collections::BTreeMap;
+
+/// Named lines that are tried alone after one answer. If a server names many lines that do not show the cause, its numbers may be wrong.
+const TRIED_MAX: usize = 8;
+
+/// The trial of the named lines whose text does not show the cause; the others are taken out. `None` if the answer leads to no line.
+pub fn trial(
+    lines: &Lines,
+    piece: &Piece,
+    refusal: RefusedRequest<'_>,
+    evidence: &mut Evidence,
+) -> Option<LineTrial> {
+    let open: Vec<usize> = piece.open(evidence).collect();
+    if open.iter().any(|&index| is_skipped(lines.line(index))) {
+        return None;
+    }
+    let RefusedRequest { answer, parsed, .. } = refusal;
+    let mut subjects = BTreeMap::new();
+    let (mut tried, mut is_leading) = (Vec::new(), false);
+    for named in &parsed.numbered {
+        let index = named.number.checked_sub(1).and_then(|number| open.get(number));
+        let Some(&index) = index.filter(|&&index| !evidence.is_out(index)) else { continue };
+        is_leading = true;
+        let why = named.why.as_deref().unwrap_or(&parsed.message);
+        let (subject, cause) = subjects.entry(why).or_insert_with(|| line_subject(why));
+        let reason =
+            |evidence: &mut Evidence| evidence.reason(&answer.shown(&format!("{}: {why}", answer.status)));
+        match (&*subject, cause) {
+            (AnswerSubject::Limit(limit), _) if limit.scope == LimitScope::Lines => {
+                let why = reason(evidence);
+                evidence.keep_out(index, limit, why);
+            }
+            (AnswerSubject::Line(RefusalCause::Named(_)), Some(cause))
+                if shows(lines.line(index), cause, why) =>
+            {
+                let why = reason(evidence);
+                evidence.refuse(index, why);
+            }
+            _ => tried.push(Suspect { line: index as u32, time: None, why: None }),
+        }
+    }
+    let mut trial = LineTrial::new();
+    tried.truncate(TRIED_MAX);
+    // The last one that is added is tried first.
+    tried.into_iter().rev().for_each(|suspect| trial.add(vec![suspect]));
+    is_leading.then_some(trial)
+}
+
+/// Whether a server gives the line no number: a comment or a blank line. The bridge writes neither.
+fn is_skipped(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    line.is_empty() || line.starts_with(b"#")
+}
