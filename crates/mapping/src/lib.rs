@@ -51,6 +51,7 @@ mod plan;
 mod record_shape;
 mod rejection;
 mod rename;
+mod roots;
 mod rules;
 mod scalar;
 mod time;

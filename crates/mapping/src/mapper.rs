@@ -11,9 +11,10 @@ use super::line::{LineLayout, LineValues, Setting};
 use super::mapped::Mapped;
 use super::record_shape::RecordShapes;
 use super::rejection::{Drop, Rejection};
+use super::roots::Roots;
 use super::scalar::Scalar;
 use super::{KeySelector, Rules, TimeError, TimeFormat, distinct};
-use crate::decode::{Path, Query, Scanner, SyntaxError, Token, find, select};
+use crate::decode::{Query, Scanner, SyntaxError, Token, select};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::ops::Range;
@@ -29,6 +30,7 @@ pub struct Mapper {
     constants: Constants,
     known: Knowledge,
     element: Element,
+    roots: Roots,
     shapes: RecordShapes,
     work: Work,
     /// The index of the element that each line came from; only filled by [`Mapper::map_and_trace`].
@@ -53,17 +55,8 @@ struct Work {
     /// Layout of a line whose object has no known shape.
     layout: LineLayout,
     spans: Vec<Range<usize>>,
-    /// Values of [`Constants::root_tags`].
-    root_tags: Vec<Option<Scalar>>,
     /// Root tags that were reported as duplicates.
     reported_root_tags: Vec<KeyId>,
-}
-
-/// Name and time found by a JSONPath from the record's root.
-#[derive(Clone, Copy, Debug, Default)]
-struct Roots {
-    name: Option<Scalar>,
-    time: Option<Scalar>,
 }
 
 impl Mapper {
@@ -76,9 +69,22 @@ impl Mapper {
             drops: Drops::default(),
         };
         let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
-        let (element, shapes, work) = (Element::default(), RecordShapes::default(), Work::default());
+        let (element, roots) = (Element::default(), Roots::new(&rules));
+        let (shapes, work) = (RecordShapes::default(), Work::default());
         let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
-        Self { rules, topic, topic_digits, limits, constants, known, element, shapes, work, trace: None }
+        Self {
+            rules,
+            topic,
+            topic_digits,
+            limits,
+            constants,
+            known,
+            element,
+            roots,
+            shapes,
+            work,
+            trace: None,
+        }
     }
 
     /// Takes the number of dropped values since the last call, by reason.
@@ -237,9 +243,9 @@ impl Mapper {
 
     /// Maps one JSON value: each object that the query selects becomes a point.
     fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
-        let roots = self.find_roots(scanner)?;
+        self.roots.find(scanner)?;
         if self.rules.query == Query::Whole {
-            self.map_selected(scanner, roots, pass)?;
+            self.map_selected(scanner, pass)?;
             return Ok(scanner.end()?);
         }
         let mut spans = std::mem::take(&mut self.work.spans);
@@ -251,26 +257,21 @@ impl Mapper {
         }
         let result = spans
             .iter()
-            .try_for_each(|span| self.map_selected(&mut scanner.within(span.start, span.end), roots, pass));
+            .try_for_each(|span| self.map_selected(&mut scanner.within(span.start, span.end), pass));
         self.work.spans = spans;
         result
     }
 
     /// Maps a selected value: an object becomes a point, an array one point per element.
-    fn map_selected(
-        &mut self,
-        scanner: &mut Scanner<'_>,
-        roots: Roots,
-        pass: &mut Pass<'_, '_>,
-    ) -> Result<(), Rejection> {
+    fn map_selected(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         match scanner.value()? {
-            Token::Object => self.map_object(scanner, roots, 0, pass),
+            Token::Object => self.map_object(scanner, 0, pass),
             Token::Array => {
                 let mut first = true;
                 while scanner.element(first)? {
                     first = false;
                     match scanner.value()? {
-                        Token::Object => self.map_object(scanner, roots, 1, pass)?,
+                        Token::Object => self.map_object(scanner, 1, pass)?,
                         other => {
                             scanner.skip_rest(other, 1)?;
                             pass.reject(Rejection::NotAnObject(kind_of(other)));
@@ -298,17 +299,16 @@ impl Mapper {
     fn map_object(
         &mut self,
         scanner: &mut Scanner<'_>,
-        roots: Roots,
         depth: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Result<(), Rejection> {
         let (index, mark, object) = (pass.index, pass.lines.mark(), scanner.clone());
-        if self.map_known_shape(scanner, roots, index, pass).is_some() {
+        if self.map_known_shape(scanner, index, pass).is_some() {
             pass.index += 1;
         } else {
             pass.lines.truncate(mark);
             *scanner = object.clone();
-            self.parse(scanner, roots, depth)?;
+            self.parse(scanner, depth)?;
             pass.index += 1;
             if self.element.fields().next().is_none() {
                 pass.mapped.filtered += 1;
@@ -339,18 +339,17 @@ impl Mapper {
     fn map_known_shape(
         &mut self,
         scanner: &mut Scanner<'_>,
-        roots: Roots,
         index: usize,
         pass: &mut Pass<'_, '_>,
     ) -> Option<()> {
-        let Work { values, scratch, root_tags, .. } = &mut self.work;
+        let Work { values, scratch, .. } = &mut self.work;
         let layout = self.shapes.find(scanner, &self.known, values)?;
-        values.name = values.name.or(roots.name);
-        values.tags.extend_from_slice(root_tags);
+        values.name = values.name.or_else(|| self.roots.name());
+        values.tags.extend(self.constants.root_tags.iter().map(|&(_, place)| self.roots.tag(place)));
         let known = &self.known;
         let setting = Setting { known, constants: &self.constants, record: pass.record, json: pass.value };
         layout.write(values, &setting, pass.lines.text_mut()).ok()?;
-        let scalar = values.time.or(roots.time);
+        let scalar = values.time.or_else(|| self.roots.time());
         let time = self.rules.point_time(scalar, index, pass, scratch).ok()?;
         end_line(time, pass.lines);
         self.known.drops.add_all(&values.drops);
@@ -358,7 +357,7 @@ impl Mapper {
     }
 
     /// Reads an object of unknown shape.
-    fn parse(&mut self, scanner: &mut Scanner<'_>, roots: Roots, depth: usize) -> Result<(), SyntaxError> {
+    fn parse(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
         self.element.begin();
         self.place_root_tags();
         let mut parser = ElementParser {
@@ -369,8 +368,8 @@ impl Mapper {
             scratch: &mut self.work.scratch,
         };
         parser.object(NodeId::ROOT, depth)?;
-        self.element.name = self.element.name.or(roots.name);
-        self.element.time = self.element.time.or(roots.time);
+        self.element.name = self.element.name.or_else(|| self.roots.name());
+        self.element.time = self.element.time.or_else(|| self.roots.time());
         Ok(())
     }
 
@@ -389,27 +388,10 @@ impl Mapper {
         Ok(())
     }
 
-    /// Finds name, time and tags that the mapping takes by a JSONPath from the record's root.
-    fn find_roots(&mut self, scanner: &Scanner<'_>) -> Result<Roots, SyntaxError> {
-        let root = |selector: Option<&KeySelector>| match selector {
-            Some(KeySelector::Root(path)) => find_scalar(path, scanner),
-            _ => Ok(None),
-        };
-        let name = root(self.rules.name_key.as_ref())?.filter(Scalar::is_text);
-        let time = root(self.rules.time.as_ref().map(|time| &time.key))?;
-        self.work.root_tags.clear();
-        for &(_, place) in &self.constants.root_tags {
-            let Some(tag) = self.rules.tag_paths.get(place) else { continue };
-            let found = find_scalar(&tag.path, scanner)?.filter(|scalar| !scalar.is_empty_text());
-            self.work.root_tags.push(found);
-        }
-        Ok(Roots { name, time })
-    }
-
     fn place_root_tags(&mut self) {
         let Knowledge { tags, fields, drops, first_drops, .. } = &mut self.known;
-        for (&(key, _), scalar) in self.constants.root_tags.iter().zip(&self.work.root_tags) {
-            let Some(scalar) = *scalar else { continue };
+        for &(key, place) in &self.constants.root_tags {
+            let Some(scalar) = self.roots.tag(place) else { continue };
             if self.element.put(Place::Tag(key), scalar, tags, fields) {
                 drops.add(Drop::Duplicate);
                 // Reported once per mapper, since the report allocates.
@@ -495,13 +477,6 @@ fn end_line(time: Option<i64>, lines: &mut LineBuffer) {
         out.extend_from_slice(itoa::Buffer::new().format(time).as_bytes());
     }
     lines.end_line();
-}
-
-fn find_scalar(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Scalar>, SyntaxError> {
-    let Some(span) = find(path, scanner)? else { return Ok(None) };
-    let mut scanner = scanner.within(span.start, span.end);
-    let token = scanner.value()?;
-    Ok(Scalar::of(token, span.end))
 }
 
 fn kind_of(token: Token<'_>) -> &'static str {

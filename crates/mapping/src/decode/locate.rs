@@ -31,49 +31,88 @@ pub fn select(
 
 /// The range of the value of a singular path; the last of duplicate keys wins.
 pub fn find(path: &Path, scanner: &Scanner<'_>) -> Result<Option<Range<usize>>, SyntaxError> {
-    let mut scanner = scanner.clone();
-    let span = find_steps(&path.0, &mut scanner, 0)?;
-    scanner.end()?;
-    Ok(span)
+    let mut searches = [Search::default()];
+    find_all(std::slice::from_ref(path), &mut searches, scanner)?;
+    let [search] = searches;
+    Ok(search.found)
 }
 
-fn find_steps(
-    steps: &[Step],
-    scanner: &mut Scanner<'_>,
-    depth: usize,
-) -> Result<Option<Range<usize>>, SyntaxError> {
-    let Some((step, rest)) = steps.split_first() else {
-        return skip_value(scanner, depth).map(Some);
-    };
-    let token = scanner.value()?;
-    scanner.check_depth(token, depth)?;
-    let mut found = None;
-    match (token, step) {
-        (Token::Object, Step::Key(wanted)) => {
-            let (mut first, mut scratch) = (true, Vec::new());
-            while let Some(key) = scanner.key(first)? {
-                first = false;
-                if key.decode(&mut scratch) == wanted.as_bytes() {
-                    found = find_steps(rest, scanner, depth + 1)?;
-                } else {
-                    skip_value(scanner, depth + 1)?;
+/// The search for the value of one path.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// Number of steps that lead to the value being read.
+    matched: usize,
+    /// The range of the path's value.
+    pub found: Option<Range<usize>>,
+}
+
+/// Finds the values of singular paths, each in its search, in one pass that checks the whole record.
+pub fn find_all(paths: &[Path], searches: &mut [Search], scanner: &Scanner<'_>) -> Result<(), SyntaxError> {
+    searches.fill(Search::default());
+    let mut scanner = scanner.clone();
+    Searches { paths, searches }.value(&mut scanner, 0)?;
+    scanner.end()
+}
+
+struct Searches<'s> {
+    paths: &'s [Path],
+    searches: &'s mut [Search],
+}
+
+impl Searches<'_> {
+    fn value(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
+        scanner.skip_whitespace();
+        let start = scanner.position();
+        let token = scanner.value()?;
+        scanner.check_depth(token, depth)?;
+        match token {
+            Token::Object => {
+                let (mut first, mut scratch) = (true, Vec::new());
+                while let Some(key) = scanner.key(first)? {
+                    first = false;
+                    let key = key.decode(&mut scratch);
+                    let is_key = |step: &Step| matches!(step, Step::Key(wanted) if wanted.as_bytes() == key);
+                    self.member(is_key, scanner, depth)?;
                 }
             }
-        }
-        (Token::Array, Step::Index(wanted)) => {
-            let mut index = 0;
-            while scanner.element(index == 0)? {
-                if index == *wanted {
-                    found = find_steps(rest, scanner, depth + 1)?;
-                } else {
-                    skip_value(scanner, depth + 1)?;
+            Token::Array => {
+                let mut index = 0;
+                while scanner.element(index == 0)? {
+                    self.member(|step| *step == Step::Index(index), scanner, depth)?;
+                    index += 1;
                 }
-                index += 1;
+            }
+            _ => {}
+        }
+        for (path, search) in self.paths.iter().zip(&mut *self.searches) {
+            if search.matched == depth && path.0.len() == depth {
+                search.found = Some(start..scanner.position());
             }
         }
-        _ => scanner.skip_rest(token, depth)?,
+        Ok(())
     }
-    Ok(found)
+
+    /// Reads the value of a key or index at `depth`, which `is_next` recognizes.
+    fn member(
+        &mut self,
+        is_next: impl Fn(&Step) -> bool,
+        scanner: &mut Scanner<'_>,
+        depth: usize,
+    ) -> Result<(), SyntaxError> {
+        let mut is_wanted = false;
+        for (path, search) in self.paths.iter().zip(&mut *self.searches) {
+            if search.matched == depth && path.0.get(depth).is_some_and(&is_next) {
+                *search = Search { matched: depth + 1, found: None };
+                is_wanted = true;
+            }
+        }
+        if !is_wanted {
+            return skip_value(scanner, depth + 1).map(drop);
+        }
+        self.value(scanner, depth + 1)?;
+        self.searches.iter_mut().for_each(|search| search.matched = search.matched.min(depth));
+        Ok(())
+    }
 }
 
 fn skip_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Range<usize>, SyntaxError> {
@@ -111,6 +150,33 @@ mod tests {
         f(r#"{"a":{"b":1},"a":{"c":2}}"#, "$.a.b", &[]);
         f(r#"{"a":{"b":1},"a":{"c":2}}"#, "$.a[*]", &["2"]);
         f(r#"{"온\u0064":{"v":1}}"#, "$.온d", &[r#"{"v":1}"#]);
+    }
+
+    #[test]
+    fn finds_several_paths_in_one_pass() {
+        let paths = ["$.a.b", "$.a", "$.a.c[1]", "$.c", "$", "$.a.b"].map(|text| Path::parse(text).unwrap());
+        let f = |record: &str, want: [&str; 6]| {
+            let mut searches = vec![Search::default(); paths.len()];
+            for _ in 0..2 {
+                find_all(&paths, &mut searches, &Scanner::new(record.as_bytes())).unwrap();
+                let found = |search: &Search| search.found.clone().map_or("", |span| &record[span]);
+                assert_eq!(searches.iter().map(found).collect::<Vec<_>>(), want, "{record}");
+            }
+            for (path, search) in paths.iter().zip(searches) {
+                assert_eq!(find(path, &Scanner::new(record.as_bytes())).unwrap(), search.found);
+            }
+        };
+        f(
+            r#"{"a":{"b":1,"c":[2,3]},"c":4}"#,
+            ["1", r#"{"b":1,"c":[2,3]}"#, "3", "4", r#"{"a":{"b":1,"c":[2,3]},"c":4}"#, "1"],
+        );
+        // The last of duplicate keys wins, whatever the first one had.
+        f(r#"{"a":{"b":1},"a":{"c":2}}"#, ["", r#"{"c":2}"#, "", "", r#"{"a":{"b":1},"a":{"c":2}}"#, ""]);
+        f(
+            r#"{"b":{"b":1},"x":{"c":2},"a":[{"b":5}]}"#,
+            ["", r#"[{"b":5}]"#, "", "", r#"{"b":{"b":1},"x":{"c":2},"a":[{"b":5}]}"#, ""],
+        );
+        f("7", ["", "", "", "", "7", ""]);
     }
 
     #[test]

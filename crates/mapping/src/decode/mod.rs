@@ -10,7 +10,7 @@ mod scanner;
 mod text;
 mod tree;
 
-pub use locate::{find, select};
+pub use locate::{Search, find, find_all, select};
 pub use number::Number;
 pub use path::{Path, PathError, Query, Step};
 pub use scanner::{DEPTH_MAX, Scanner, Syntax, SyntaxError, Token};
