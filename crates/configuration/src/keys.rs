@@ -272,7 +272,7 @@ pub static MAPPING: Table = Table {
             "number_fields",
             Texts,
             Example("[\"reading\"]"),
-            "Strings that contain numbers and are stored as numbers.",
+            "Strings that contain numbers, without JSON escapes, and are stored as numbers.",
         ),
         Key::new(
             "integers",
