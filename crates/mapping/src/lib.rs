@@ -28,7 +28,7 @@
 //! let mut lines = LineBuffer::default();
 //! let mapped = mapper.map(&record, &mut lines);
 //! assert_eq!(mapped.lines, 1);
-//! assert_eq!(lines.line(0), Some(&b"cpu load_avg=0.5 1700000000123000000"[..]));
+//! assert_eq!(lines.line(0), Some(&b"cpu load_avg=0.5 1700000000123249686"[..]));
 //! ```
 
 mod bytes;
