@@ -190,9 +190,10 @@ proptest! {
         record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
         let rules = Rules { format: Format::Cbor, ..options.rules() };
-        let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin, &cbor_bytes(&record, seed));
+        let cbor = cbor_bytes(&record, seed);
+        let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin.record(&cbor));
         let json = msgpack::storable(&record).bytes();
-        let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin, &json);
+        let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin.record(&json));
         prop_assert_eq!(read_back(&lines), read_back(&wanted), "{}", json.escape_ascii());
     }
 
