@@ -21,10 +21,11 @@ use ::mapping::RecordLimits;
 use base::stop::Stop;
 use influx::Writer;
 use kafka::{
-    FetchedRecords, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, offsets_of,
+    FetchedRecords, GroupConsumer, GroupContext, GroupEvent, Queue, Queues, REVOKE_DRAIN_MAX, list_of,
+    offsets_of,
 };
 use rdkafka::consumer::Consumer;
-use reload::{Forwarding, PendingReload, list_of, parts_of};
+use reload::{Forwarding, PendingReload, parts_of};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;

@@ -2,48 +2,254 @@
 //!
 //! librdkafka's `auto.offset.reset` also applies to offsets that Kafka has deleted, where reading always resumes at the
 //! earliest record. The bridge therefore sets it to "earliest" and implements "latest" and "error" here, before the first fetch.
+//!
+//! "latest" passes over records that were there when this member started, and over no others:
+//! - A partition that existed when this member started begins at its end.
+//! - A partition that appeared later begins at its beginning.
+//! - The start is committed at once, so that it holds for later members of the group and after a restart.
 
 use super::MemberError;
 use super::partition_lists::{partition_of, summary};
-use crate::OffsetReset;
+use crate::{OffsetReset, Topics};
 use base::NextOffset;
 use base::TopicPartition;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaResult;
+use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tracing::{info, warn};
 
 /// Time limit of the request for committed offsets. The coordinator may be moving, and the group waits meanwhile.
 const COMMITTED_MAX: Duration = Duration::from_secs(30);
-const ENDS_MAX: Duration = Duration::from_secs(10);
+/// Time limit of a listing of topics during an assignment.
+const LIST_MAX: Duration = Duration::from_secs(10);
+const OFFSETS_MAX: Duration = Duration::from_secs(10);
 
-/// Sets the offsets of partitions in `assigned` that have none committed. Returns the offsets that the caller must commit:
-/// otherwise a restart before the first record would skip the records produced in between.
-pub fn choose<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    assigned: &mut TopicPartitionList,
+/// The starts that this member chose, with "latest".
+#[derive(Debug)]
+pub struct Beginnings {
     reset: OffsetReset,
-) -> Result<Vec<(TopicPartition, NextOffset)>, MemberError> {
-    if reset == OffsetReset::Earliest || assigned.count() == 0 {
-        return Ok(Vec::new());
+    topics: Topics,
+    /// Number of partitions of each topic when this member started. None until the topics are listed for the first time.
+    at_start: Option<BTreeMap<String, i32>>,
+    /// One entry for each partition that was assigned. Topics that are no longer subscribed are removed.
+    starts: BTreeMap<TopicPartition, Start>,
+    unknown: Arc<UnknownStarts>,
+}
+
+/// Assigned partitions whose start the brokers have not returned yet. They are paused. The data thread asks for them, and must not wait
+/// for the control thread's requests meanwhile.
+#[derive(Debug, Default)]
+pub struct UnknownStarts(Mutex<BTreeMap<TopicPartition, End>>);
+
+impl UnknownStarts {
+    /// Removes the partitions with an unknown start from these.
+    pub fn excluded_from(&self, mut partitions: Vec<TopicPartition>) -> Vec<TopicPartition> {
+        let unknown = self.lock();
+        partitions.retain(|at| !unknown.contains_key(at));
+        partitions
     }
-    let fresh = without_offset(consumer, assigned).map_err(MemberError::Committed)?;
-    if fresh.is_empty() {
-        return Ok(Vec::new());
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, End>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    if reset == OffsetReset::Error {
-        return Err(MemberError::NoOffset(summary(&fresh)));
+}
+
+/// The first offset of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// It is not known to be committed, so a later assignment begins there again.
+    Chosen(NextOffset),
+    /// If the committed offset is gone later, the topic was deleted and created again, or the offset expired.
+    Committed,
+}
+
+/// One of the two ends of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    First,
+    Last,
+}
+
+impl End {
+    fn offset(self) -> Offset {
+        match self {
+            Self::First => Offset::Beginning,
+            Self::Last => Offset::End,
+        }
     }
-    let mut known = Vec::new();
-    for (at, end) in ends(consumer, &fresh) {
-        let offset = end.map_or(Offset::End, |end| Offset::Offset(end.get()));
-        // Infallible: the partition is in the list, and the offset is valid.
-        let _infallible = assigned.set_partition_offset(&at.topic, at.partition, offset);
-        known.extend(end.map(|end| (at, end)));
+}
+
+/// Where a partition without a committed offset begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Known(NextOffset),
+    At(End),
+}
+
+/// The starts of newly assigned partitions without a committed offset.
+#[derive(Debug, Default)]
+pub struct Begun {
+    /// Starts to commit: otherwise a restart before the first record would skip the records produced in between.
+    pub known: Vec<(TopicPartition, NextOffset)>,
+    /// Partitions to pause until their start is known.
+    pub unknown: Vec<TopicPartition>,
+}
+
+impl Beginnings {
+    pub fn new(reset: OffsetReset, topics: Topics) -> Self {
+        Self { reset, topics, at_start: None, starts: BTreeMap::new(), unknown: Arc::default() }
     }
-    info!(partitions = %summary(&fresh), "no offset is committed: reading only new records, because `kafka.offset_reset` is \"latest\"");
-    Ok(known)
+
+    pub fn unknown_starts(&self) -> &Arc<UnknownStarts> {
+        &self.unknown
+    }
+
+    /// Whether the topics have to be listed, to know which partitions exist at the start.
+    pub fn wants_listing(&self) -> bool {
+        self.reset == OffsetReset::Latest && self.at_start.is_none()
+    }
+
+    /// Records the partitions that exist when this member starts. Later listings change nothing.
+    pub fn listed(&mut self, metadata: &Metadata) {
+        if self.wants_listing() {
+            let wanted = metadata.topics().iter().filter(|topic| self.topics.is_match(topic.name()));
+            let count = |partitions: usize| i32::try_from(partitions).unwrap_or(i32::MAX);
+            let counts = wanted.map(|topic| (topic.name().to_owned(), count(topic.partitions().len())));
+            self.at_start = Some(counts.collect());
+        }
+    }
+
+    /// Sets the offsets of partitions in `assigned` that have none committed.
+    pub fn choose<C: ConsumerContext>(
+        &mut self,
+        consumer: &BaseConsumer<C>,
+        assigned: &mut TopicPartitionList,
+    ) -> Result<Begun, MemberError> {
+        if self.reset == OffsetReset::Earliest || assigned.count() == 0 {
+            return Ok(Begun::default());
+        }
+        let fresh = without_offset(consumer, assigned).map_err(MemberError::Committed)?;
+        if self.reset == OffsetReset::Error {
+            return if fresh.is_empty() {
+                Ok(Begun::default())
+            } else {
+                Err(MemberError::NoOffset(summary(&fresh)))
+            };
+        }
+        let elements = assigned.elements();
+        let all = elements.iter().map(partition_of);
+        self.committed(all.filter(|at| !fresh.contains(at)).collect::<Vec<_>>().iter());
+        drop(elements);
+        if !fresh.is_empty() && self.wants_listing() {
+            self.listed(&consumer.fetch_metadata(None, LIST_MAX).map_err(MemberError::Listing)?);
+        }
+        let chosen = fresh.into_iter().map(|at| (self.choice(&at), at));
+        let (mut begun, mut requests) = (Begun::default(), Vec::new());
+        for (choice, at) in chosen {
+            match choice {
+                Choice::Known(start) => begun.known.push((at, start)),
+                Choice::At(end) => requests.push((at, end)),
+            }
+        }
+        self.log(&requests);
+        for (at, start) in offsets(consumer, requests.iter().map(|(at, end)| (at, end.offset())), OFFSETS_MAX)
+        {
+            match start {
+                Some(start) => begun.known.push((at, start)),
+                None => begun.unknown.push(at),
+            }
+        }
+        for (at, start) in &begun.known {
+            self.starts.insert(at.clone(), Start::Chosen(*start));
+            // Infallible: the partition is in the list, and the offset is valid.
+            let _infallible =
+                assigned.set_partition_offset(&at.topic, at.partition, Offset::Offset(start.get()));
+        }
+        for (at, end) in requests.into_iter().filter(|(at, _)| begun.unknown.contains(at)) {
+            let _infallible = assigned.set_partition_offset(&at.topic, at.partition, end.offset());
+            self.unknown.lock().insert(at, end);
+        }
+        Ok(begun)
+    }
+
+    fn choice(&self, at: &TopicPartition) -> Choice {
+        let existed = || {
+            let count = self.at_start.as_ref().and_then(|topics| topics.get(&at.topic));
+            count.is_some_and(|count| at.partition < *count)
+        };
+        match self.starts.get(at) {
+            Some(Start::Chosen(start)) => Choice::Known(*start),
+            Some(Start::Committed) => Choice::At(End::First),
+            None if existed() => Choice::At(End::Last),
+            None => Choice::At(End::First),
+        }
+    }
+
+    fn log(&self, requests: &[(TopicPartition, End)]) {
+        let of = |wanted: End| -> Vec<TopicPartition> {
+            requests.iter().filter(|(_, end)| *end == wanted).map(|(at, _)| at.clone()).collect()
+        };
+        let (last, first) = (of(End::Last), of(End::First));
+        if !last.is_empty() {
+            info!(partitions = %summary(&last), "no offset is committed: reading only new records, because `kafka.offset_reset` is \"latest\"");
+        }
+        if !first.is_empty() {
+            info!(
+                partitions = %summary(&first),
+                "no offset is committed, and the partitions appeared after the start: reading them from their beginning, although \
+                 `kafka.offset_reset` is \"latest\""
+            );
+        }
+    }
+
+    /// Requests the starts that are still unknown. Returns those that the brokers return now.
+    pub fn learn<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        time_limit: Duration,
+    ) -> Vec<(TopicPartition, NextOffset)> {
+        let unknown = self.unknown.lock().clone();
+        let requests = unknown.iter().map(|(at, end)| (at, end.offset()));
+        let answer = offsets(consumer, requests, time_limit);
+        answer.into_iter().filter_map(|(at, start)| Some((at, start?))).collect()
+    }
+
+    /// Records that these partitions begin there now.
+    pub fn begins(&mut self, known: &[(TopicPartition, NextOffset)]) {
+        for (at, start) in known {
+            self.unknown.lock().remove(at);
+            self.starts.insert(at.clone(), Start::Chosen(*start));
+        }
+    }
+
+    /// Records that an offset of these partitions is committed.
+    pub fn committed<'a>(&mut self, partitions: impl Iterator<Item = &'a TopicPartition>) {
+        if self.reset == OffsetReset::Latest {
+            self.starts.extend(partitions.map(|at| (at.clone(), Start::Committed)));
+        }
+    }
+
+    /// Removes revoked partitions from those with an unknown start. Returns their starts that may not be committed.
+    pub fn revoke(&mut self, revoked: &[TopicPartition]) -> Vec<(TopicPartition, NextOffset)> {
+        self.unknown.lock().retain(|at, _| !revoked.contains(at));
+        let start = |at: &TopicPartition| match self.starts.get(at)? {
+            Start::Chosen(start) => Some((at.clone(), *start)),
+            Start::Committed => None,
+        };
+        revoked.iter().filter_map(start).collect()
+    }
+
+    /// Removes all other topics. A topic that is subscribed to again later counts as new.
+    pub fn keep(&mut self, subscribed: &BTreeSet<String>) {
+        self.starts.retain(|at, _| subscribed.contains(&at.topic));
+        if let Some(at_start) = &mut self.at_start {
+            at_start.retain(|topic, _| subscribed.contains(topic));
+        }
+    }
 }
 
 fn without_offset<C: ConsumerContext>(
@@ -66,23 +272,96 @@ pub fn ends<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
 ) -> Vec<(TopicPartition, Option<NextOffset>)> {
-    let mut wanted = TopicPartitionList::with_capacity(partitions.len());
-    for at in partitions {
-        // Instead of a timestamp, this requests the end.
-        let _infallible = wanted.add_partition_offset(&at.topic, at.partition, Offset::End);
+    offsets(consumer, partitions.iter().map(|at| (at, Offset::End)), OFFSETS_MAX)
+}
+
+/// The offsets of these ends of partitions; None where the brokers do not answer.
+fn offsets<'a, C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    requests: impl Iterator<Item = (&'a TopicPartition, Offset)>,
+    time_limit: Duration,
+) -> Vec<(TopicPartition, Option<NextOffset>)> {
+    let mut wanted = TopicPartitionList::new();
+    for (at, end) in requests {
+        // Instead of a timestamp, this requests the beginning or the end.
+        let _infallible = wanted.add_partition_offset(&at.topic, at.partition, end);
     }
-    let answer = consumer.offsets_for_times(wanted, ENDS_MAX);
+    if wanted.count() == 0 {
+        return Vec::new();
+    }
+    let elements = wanted.elements();
+    let partitions: Vec<TopicPartition> = elements.iter().map(partition_of).collect();
+    drop(elements);
+    let answer = consumer.offsets_for_times(wanted, time_limit);
     let answer = answer.inspect_err(
         |error| warn!(%error, "the ends of partitions are not known yet; requesting them again"),
     );
-    // Callers repeat the request for an unknown end, or leave the partition to librdkafka.
+    // Callers repeat the request for an unknown offset.
     let answer = answer.unwrap_or_default();
-    let end = |at: &TopicPartition| {
+    let found = |at: &TopicPartition| {
         let element = answer.find_partition(&at.topic, at.partition)?;
         match (element.error(), element.offset()) {
-            (Ok(()), Offset::Offset(end)) => Some(NextOffset::at(end)),
+            (Ok(()), Offset::Offset(offset)) => Some(NextOffset::at(offset)),
             _ => None,
         }
     };
-    partitions.iter().map(|at| (at.clone(), end(at))).collect()
+    partitions.into_iter().map(|at| (at.clone(), found(&at))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(topic: &str, partition: i32) -> TopicPartition {
+        TopicPartition { topic: topic.to_owned(), partition }
+    }
+
+    fn latest() -> Beginnings {
+        let mut beginnings = Beginnings::new(OffsetReset::Latest, Topics::default());
+        beginnings.at_start = Some([("old".to_owned(), 2)].into());
+        beginnings
+    }
+
+    #[test]
+    fn only_partitions_that_existed_at_the_start_begin_at_their_end() {
+        let f = |topic: &str, partition: i32, want: End| {
+            assert_eq!(latest().choice(&at(topic, partition)), Choice::At(want), "{topic} {partition}");
+        };
+        f("old", 0, End::Last);
+        f("old", 1, End::Last);
+        f("old", 2, End::First);
+        f("new", 0, End::First);
+    }
+
+    #[test]
+    fn a_partition_that_returns_without_a_commit_skips_nothing() {
+        let (mut beginnings, at) = (latest(), at("old", 0));
+        beginnings.begins(&[(at.clone(), NextOffset::at(7))]);
+        assert_eq!(beginnings.revoke(&[at.clone()]), [(at.clone(), NextOffset::at(7))]);
+        assert_eq!(beginnings.choice(&at), Choice::Known(NextOffset::at(7)));
+        // A committed offset that is gone: the topic was deleted and created again.
+        beginnings.committed([&at].into_iter());
+        assert_eq!(
+            (beginnings.revoke(&[at.clone()]), beginnings.choice(&at)),
+            (Vec::new(), Choice::At(End::First))
+        );
+        // A topic that is no longer subscribed counts as new when it returns.
+        beginnings.keep(&BTreeSet::new());
+        assert_eq!(beginnings.choice(&at), Choice::At(End::First));
+    }
+
+    #[test]
+    fn a_partition_with_an_unknown_start_stays_paused_until_it_is_revoked_or_known() {
+        let (mut beginnings, one, two) = (latest(), at("old", 0), at("old", 1));
+        beginnings.unknown.lock().extend([(one.clone(), End::Last), (two.clone(), End::Last)]);
+        beginnings.begins(&[(one.clone(), NextOffset::at(3))]);
+        let paused = |beginnings: &Beginnings| {
+            let read = beginnings.unknown_starts().excluded_from(vec![one.clone(), two.clone()]);
+            2 - read.len()
+        };
+        assert_eq!(paused(&beginnings), 1);
+        assert_eq!(beginnings.revoke(&[two.clone()]), []);
+        assert_eq!(paused(&beginnings), 0);
+        assert_eq!(beginnings.choice(&two), Choice::At(End::Last), "its start was never known");
+    }
 }

@@ -1,12 +1,13 @@
 //! librdkafka's callbacks for a member of the group. They run on the control thread and turn rebalances into events that the data
 //! thread acknowledges.
 
+use super::begin::{Beginnings, Begun, UnknownStarts};
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
-use super::partition_lists::{offsets_of, partitions, summary};
+use super::partition_lists::{list_of, offsets_of, partition_of, partitions, summary};
 use super::resets::{Resets, Resumed};
-use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, begin, why_untrusted};
-use crate::{OffsetReset, Settings};
+use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, why_untrusted};
+use crate::Settings;
 use base::alarm::AlarmRegistry;
 use base::text::printable;
 use base::{NextOffset, TopicPartition};
@@ -16,7 +17,9 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -63,7 +66,8 @@ pub struct GroupContext {
     data_thread: OnceLock<Thread>,
     alarms: Mutex<KafkaAlarms>,
     statistics: Mutex<Option<Statistics>>,
-    offset_reset: OffsetReset,
+    beginnings: Mutex<Beginnings>,
+    unknown_starts: Arc<UnknownStarts>,
     resets: Mutex<Resets>,
     pub explicit_commits: ExplicitCommits,
     failure: Mutex<Option<MemberError>>,
@@ -83,12 +87,14 @@ impl GroupContext {
     ) -> (Self, Receiver<GroupEvent>) {
         let (events, receiver) = channel();
         let alarms = KafkaAlarms::new(alarms, &kafka.brokers, &kafka.group_id, Instant::now());
+        let beginnings = Beginnings::new(kafka.offset_reset, kafka.topics.clone());
         let context = Self {
             events,
             data_thread: OnceLock::new(),
             alarms: Mutex::new(alarms),
             statistics: Mutex::default(),
-            offset_reset: kafka.offset_reset,
+            unknown_starts: Arc::clone(beginnings.unknown_starts()),
+            beginnings: Mutex::new(beginnings),
             resets: Mutex::default(),
             explicit_commits: ExplicitCommits::default(),
             failure: Mutex::default(),
@@ -153,7 +159,7 @@ impl GroupContext {
 
     /// Starts reading the assigned partitions.
     fn assign(&self, consumer: &GroupConsumer, list: &mut TopicPartitionList) {
-        let begun = begin::choose(consumer, list, self.offset_reset);
+        let begun = self.beginnings().choose(consumer, list);
         if begun.is_ok() {
             self.assigned(list);
         }
@@ -170,13 +176,38 @@ impl GroupContext {
         match begun {
             // The data thread was not informed of these partitions, so none of their offsets are stored until the service ends.
             Err(failure) => *lock(&self.failure) = Some(failure),
-            Ok(known) if known.is_empty() => {}
-            Ok(known) => {
-                if let Err(error) = consumer.store_offsets(&offsets_of(&known)) {
-                    warn!(%error, "the first offsets could not be stored: after a restart before the first commit, reading begins at newer records");
+            Ok(Begun { known, unknown }) => {
+                if !unknown.is_empty()
+                    && let Err(error) = consumer.pause(&list_of(unknown.iter()))
+                {
+                    warn!(%error, "partitions without a known start could not be paused");
                 }
+                self.commit_starts(consumer, &known);
             }
         }
+    }
+
+    /// Commits the starts of partitions without waiting. The automatic commit and the revocation repeat it.
+    pub fn commit_starts(&self, consumer: &GroupConsumer, starts: &[(TopicPartition, NextOffset)]) {
+        if starts.is_empty() {
+            return;
+        }
+        let offsets = offsets_of(starts);
+        let stored =
+            consumer.store_offsets(&offsets).and_then(|()| consumer.commit(&offsets, CommitMode::Async));
+        if let Err(error) = stored {
+            warn!(%error, "the first offsets could not be stored: after a restart before the first commit, reading begins at newer records");
+        }
+    }
+
+    /// The starts of partitions. Only the control thread locks them, because it does so for as long as its requests take.
+    pub fn beginnings(&self) -> MutexGuard<'_, Beginnings> {
+        lock(&self.beginnings)
+    }
+
+    /// Assigned partitions that stay paused because their start is unknown.
+    pub fn unknown_starts(&self) -> &UnknownStarts {
+        &self.unknown_starts
     }
 
     fn assigned(&self, list: &TopicPartitionList) {
@@ -228,19 +259,34 @@ impl GroupContext {
         let settled = self.request(event, &answer).unwrap_or_default();
         lock(&self.resets).forget(&partitions);
         self.explicit_commits.forget(&partitions);
+        let mut ends: BTreeMap<_, _> = self.beginnings().revoke(&partitions).into_iter().collect();
+        ends.extend(settled);
         if let Some((consumer, until_end)) = &self.until_end {
             until_end.revoked(*consumer, &partitions);
         }
-        if is_lost || settled.is_empty() {
+        if is_lost || ends.is_empty() {
             return;
         }
-        let offsets = offsets_of(&settled);
+        let offsets = offsets_of(&ends.into_iter().collect::<Vec<_>>());
         let stored =
             consumer.store_offsets(&offsets).and_then(|()| consumer.commit(&offsets, CommitMode::Sync));
         if let Err(error) = stored {
             warn!(%error, "the last offsets could not be committed: their records are written again by the next owner");
+        } else {
+            self.beginnings().committed(committed_of(&offsets, &stored).iter());
         }
     }
+}
+
+/// The partitions of a commit that succeeded for them.
+fn committed_of(offsets: &TopicPartitionList, result: &KafkaResult<()>) -> Vec<TopicPartition> {
+    let elements = offsets.elements();
+    let is_committed = |element: &&TopicPartitionListElem<'_>| {
+        result.is_ok()
+            && element.error().is_ok()
+            && element.offset().to_raw().is_some_and(|offset| offset >= 0)
+    };
+    elements.iter().filter(is_committed).map(partition_of).collect()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -286,7 +332,8 @@ impl ConsumerContext for GroupContext {
         }
     }
 
-    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        self.beginnings().committed(committed_of(offsets, &result).iter());
         match result {
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::NoOffset)) => {}
             Ok(()) => self.alarms().committed(None, Instant::now()),

@@ -35,6 +35,8 @@ pub enum MemberError {
         "there is no topic {0}, or this user may not see it, and --until-end does not wait for topics: check `kafka.topics`"
     )]
     MissingTopics(String),
+    #[error("the topics can't be listed, so the first offset to read is unknown: {0}")]
+    Listing(#[source] KafkaError),
     #[error(
         "the group's coordinator does not return the committed offsets, so the first offset to read is unknown: {0}"
     )]

@@ -69,7 +69,7 @@ pub use ffi::{
 pub use http_port::answers_http;
 pub use idle::Waiting;
 pub use member::Member;
-pub use partition_lists::{offsets_of, summary as partition_summary};
+pub use partition_lists::{check_partitions, list_of, offsets_of, summary as partition_summary};
 pub use properties::{ClientKind, properties};
 pub use resets::Resumed;
 pub use retention::{Retention, RetentionWatch, Retentions, request as request_retentions};

@@ -3,7 +3,7 @@
 use super::context::{GroupConsumer, GroupContext, GroupEvent};
 use super::gone::Gone;
 use super::moved::Moved;
-use super::partition_lists::{offsets_of, summary};
+use super::partition_lists::{check_partitions, list_of, offsets_of, summary};
 use super::recreated::Recreated;
 use super::resets::Resumed;
 use super::{MemberError, RetentionWatch, Retentions, UntilEnd, Waiting, begin, denied, group, idle};
@@ -34,6 +34,10 @@ const EXPLICIT_COMMIT_EVERY: Duration = Duration::from_secs(1);
 /// Interval between requests for end offsets that the brokers did not return.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
 const COMMITTED_MAX: Duration = Duration::from_secs(3);
+/// Time limit of a request for the starts of partitions.
+const STARTS_MAX: Duration = Duration::from_secs(3);
+/// Timeout of a seek, which librdkafka's own thread answers.
+const SEEK_MAX: Duration = Duration::from_secs(2);
 /// Pause between attempts of the last commit.
 const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -56,6 +60,7 @@ pub struct Member {
     is_listed: bool,
     next_explicit_commit: Instant,
     next_ends: Instant,
+    next_starts: Instant,
     statistics: Option<Statistics>,
     until_end: Option<(usize, Arc<UntilEnd>)>,
 }
@@ -92,6 +97,7 @@ impl Member {
             is_listed: false,
             next_explicit_commit: Instant::now(),
             next_ends: Instant::now(),
+            next_starts: Instant::now(),
             statistics: None,
             until_end,
         };
@@ -114,6 +120,7 @@ impl Member {
 
     /// One turn of the control loop: group events, errors, new topics. Takes at most `POLL`, or the time of a listing.
     pub fn poll(&mut self) -> Result<(), MemberError> {
+        self.list_at_start();
         let polled = self.consumer.poll(POLL);
         if let Some(failure) = self.consumer.context().take_failure() {
             return Err(failure);
@@ -150,6 +157,7 @@ impl Member {
             self.statistics = Some(statistics);
         }
         self.request_ends();
+        self.request_starts();
         if Instant::now() >= self.next_explicit_commit {
             self.next_explicit_commit = Instant::now() + EXPLICIT_COMMIT_EVERY;
             if let Err(error) = self.commit_explicitly() {
@@ -254,6 +262,47 @@ impl Member {
         }
     }
 
+    /// With `kafka.offset_reset` "latest": lists the topics until that has succeeded once, to know which partitions exist at the start.
+    fn list_at_start(&mut self) {
+        let context = self.consumer.context();
+        if Instant::now() < self.next_starts || !context.beginnings().wants_listing() {
+            return;
+        }
+        match self.consumer.fetch_metadata(None, LIST_TOPICS_MAX) {
+            Ok(metadata) => context.beginnings().listed(&metadata),
+            Err(error) => {
+                debug!(%error, "topics could not be listed");
+                self.next_starts = Instant::now() + LIST_TOPICS_EVERY;
+            }
+        }
+    }
+
+    /// Requests the unknown starts of assigned partitions, and lets the partitions begin there.
+    fn request_starts(&mut self) {
+        if Instant::now() < self.next_starts {
+            return;
+        }
+        self.next_starts = Instant::now() + ENDS_EVERY;
+        let context = self.consumer.context();
+        let known = context.beginnings().learn(&self.consumer, STARTS_MAX);
+        if known.is_empty() {
+            return;
+        }
+        // A partition whose seek failed stays paused, and is tried again.
+        let list = list_of(known.iter().map(|(at, _)| at));
+        let begun = self.consumer.seek_partitions(offsets_of(&known), SEEK_MAX);
+        match begun.and_then(|sought| check_partitions(&sought)) {
+            Ok(()) => {
+                context.beginnings().begins(&known);
+                context.commit_starts(&self.consumer, &known);
+                if let Err(error) = self.consumer.resume(&list).and_then(|()| check_partitions(&list)) {
+                    error!(%error, "partitions can't be read from their start: restart the bridge, and please report it with the log");
+                }
+            }
+            Err(error) => debug!(%error, "partitions could not be sought to their start"),
+        }
+    }
+
     /// Seeks reset and recreated partitions to their beginning. librdkafka goes back by itself, but would continue at the old position
     /// after the next rebalance; only a seek replaces that position.
     fn seek_to_beginning(&mut self) {
@@ -284,6 +333,7 @@ impl Member {
         let pending = explicit_commits.pending();
         if !pending.is_empty() {
             self.consumer.commit(&offsets_of(&pending), CommitMode::Sync)?;
+            self.consumer.context().beginnings().committed(pending.iter().map(|(at, _)| at));
             explicit_commits.done(&pending);
         }
         Ok(())
@@ -398,6 +448,9 @@ impl Member {
         if !new.is_empty() || !gone.is_empty() {
             let names: Vec<&str> = topics.iter().map(String::as_str).collect();
             self.consumer.subscribe(&names).map_err(MemberError::Subscribe)?;
+        }
+        if !gone.is_empty() {
+            self.consumer.context().beginnings().keep(&topics);
         }
         self.subscribed = topics;
         Ok(())

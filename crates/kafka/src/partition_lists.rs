@@ -1,6 +1,7 @@
 //! Lists of partitions: to and from those of librdkafka, and as text.
 
 use base::{NextOffset, TopicPartition};
+use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -12,6 +13,20 @@ pub fn partition_of(element: &TopicPartitionListElem<'_>) -> TopicPartition {
 /// The partitions of a list.
 pub fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
     list.elements().iter().map(partition_of).collect()
+}
+
+/// These partitions as librdkafka's list.
+pub fn list_of<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for at in partitions {
+        list.add_partition(&at.topic, at.partition);
+    }
+    list
+}
+
+/// Returns the first error that librdkafka reports for one of the partitions.
+pub fn check_partitions(partitions: &TopicPartitionList) -> KafkaResult<()> {
+    partitions.elements().iter().try_for_each(TopicPartitionListElem::error)
 }
 
 /// These offsets as librdkafka's list.

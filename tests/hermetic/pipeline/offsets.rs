@@ -74,6 +74,45 @@ fn latest_starts_at_the_end_and_commits_it() {
     assert_eq!(cluster.committed("t", 2), [Some(8), Some(5)]);
 }
 
+/// "latest" passes over what was there at the start. A topic that appears later is read from its beginning.
+#[test]
+fn latest_reads_topics_that_appear_later_from_their_beginning() {
+    let (cluster, sink) = (Cluster::with_topic("t-old", 1), Sink::start());
+    cluster.produce("t-old", 0, records("old", 5));
+    let bridge = Setup::new(&cluster, &sink, "['named', '^t-.*']")
+        .mapping(BY_ID)
+        .kafka("offset_reset = 'latest'")
+        .start();
+    wait_until("the old topic begins at its end", || cluster.committed("t-old", 1) == [Some(5)]);
+    for topic in ["t-new", "named"] {
+        cluster.create_topic(topic, 2);
+        cluster.produce(topic, 0, records(topic, 100));
+    }
+    wait_until("the new topics are read and committed", || {
+        ["t-new", "named"].into_iter().all(|topic| cluster.committed(topic, 2) == [Some(100), Some(0)])
+    });
+    cluster.produce("t-old", 0, records("next", 1));
+    sink.wait_for_points("main", 201);
+    bridge.stop();
+    assert!(!sink.ids("main").contains(&"old004".to_owned()));
+}
+
+/// The beginning of a new topic is committed before its first record, so that a restart skips nothing either.
+#[test]
+fn a_restart_before_the_first_record_of_a_new_topic_skips_nothing() {
+    let (cluster, sink) = (Cluster::with_topic("t-old", 1), Sink::start());
+    let setup = Setup::new(&cluster, &sink, "'^t-.*'").mapping(BY_ID).kafka("offset_reset = 'latest'");
+    let bridge = setup.start();
+    wait_until("the old topic is assigned", || cluster.committed("t-old", 1) == [Some(0)]);
+    cluster.create_topic("t-new", 1);
+    wait_until("the new topic is assigned", || cluster.committed("t-new", 1) == [Some(0)]);
+    bridge.stop();
+    cluster.produce("t-new", 0, records("new", 3));
+    let bridge = setup.start();
+    sink.wait_for_points("main", 3);
+    bridge.stop();
+}
+
 #[test]
 fn latest_goes_back_to_the_earliest_where_the_committed_offset_is_gone() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());

@@ -11,11 +11,11 @@ use super::{DataThread, DispatcherSettings, EngineContext};
 use crate::lane_tasks::WritingLanes;
 use base::NextOffset;
 use base::TopicPartition;
-use kafka::{FetchedRecords, Forwarded, GroupConsumer, Queue, REVOKE_DRAIN_MAX, offsets_of};
-use rdkafka::TopicPartitionList;
+use kafka::{
+    FetchedRecords, Forwarded, GroupConsumer, Queue, REVOKE_DRAIN_MAX, check_partitions, list_of, offsets_of,
+};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
-use rdkafka::topic_partition_list::TopicPartitionListElem;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
@@ -122,7 +122,9 @@ impl DataThread {
         self.store_offsets(now, true);
         let (settings, outlet) = parts_of(context);
         let consumer = Arc::clone(&self.consumer);
-        let assigned = list_of(self.dispatcher.assigned());
+        let assigned: Vec<TopicPartition> = self.dispatcher.assigned().cloned().collect();
+        let resumable = list_of(consumer.context().unknown_starts().excluded_from(assigned.clone()).iter());
+        let assigned = list_of(assigned.iter());
         let (mut again, mut applied) = (Vec::new(), ReloadApplied::default());
         let paused = consumer.pause(&assigned).and_then(|()| check_partitions(&assigned));
         let make_queue =
@@ -135,27 +137,13 @@ impl DataThread {
             }
         });
         // Blocked topics were paused before; under the new rules they start open.
-        let moved = [paused, seek(&consumer, &again), consumer.resume(&assigned)];
+        let moved = [paused, seek(&consumer, &again), consumer.resume(&resumable)];
         if let Some(error) = moved.into_iter().find_map(Result::err) {
             error!(%error, "a partition can't be read on by the new configuration: restart the bridge, and please report it with the log");
         }
         // The receiver may be gone.
         let _gone = done.send(applied);
     }
-}
-
-/// Converts partitions to librdkafka's list.
-pub(super) fn list_of<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> TopicPartitionList {
-    let mut list = TopicPartitionList::new();
-    for at in partitions {
-        list.add_partition(&at.topic, at.partition);
-    }
-    list
-}
-
-/// Returns the first error that librdkafka reports for one of the partitions.
-pub(super) fn check_partitions(partitions: &TopicPartitionList) -> KafkaResult<()> {
-    partitions.elements().iter().try_for_each(TopicPartitionListElem::error)
 }
 
 /// Seeks to these offsets, and waits until librdkafka has taken each seek up: a lost seek would skip unsettled records.

@@ -10,9 +10,10 @@
 //! If 1 or 2 fails, the topic stays blocked and is tried again later.
 
 use super::{DataThread, Unsettled};
-use crate::data_thread::reload::{check_partitions, list_of, seek};
+use crate::data_thread::reload::seek;
 use crate::dispatcher::{ReadMode, ResumableTopic};
 use base::TopicPartition;
+use kafka::{check_partitions, list_of};
 use rdkafka::consumer::Consumer;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
@@ -47,6 +48,8 @@ impl DataThread {
         // This comes before the alarm ends: otherwise a run until the end could end in between.
         self.consumer.context().goes_back(again.iter().map(|(at, _)| at));
         self.dispatcher.resume(resumable, now);
+        let assigned = partitions.iter().map(|(at, _)| at.clone()).collect();
+        let list = list_of(self.consumer.context().unknown_starts().excluded_from(assigned).iter());
         if let Err(error) = self.consumer.resume(&list).and_then(|()| check_partitions(&list)) {
             error!(topic = &**name, %error, "a blocked topic can't be read on: restart the bridge, and please report it with the log");
         }
