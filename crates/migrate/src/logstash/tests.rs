@@ -159,3 +159,13 @@ fn values_that_are_no_texts_are_noted() {
     f("", "", "data_points => { a => [1, 2] }", "a has a list or a hash");
     f("", "", "idle_flush_time => \"${IDLE}\"", "idle_flush_time");
 }
+
+#[test]
+fn messagepack_is_a_format_of_the_bridge() {
+    let text = "input { kafka { bootstrap_servers => \"b:1\" topics => [\"t\"] codec => msgpack } }\n\
+                output { influxdb { host => \"i\" db => \"d\" measurement => \"m\" data_points => { \"v\" => \"%{v}\" } } }\n";
+    let migration = of_text("pipeline.conf", text).unwrap();
+    let written = migration.bridges[0].draft.to_string();
+    assert!(written.contains("format = \"msgpack\""), "{written}");
+    assert!(!migration.notes.iter().any(|note| note.to_string().contains("codec")), "{:?}", migration.notes);
+}
