@@ -23,16 +23,11 @@ pub const OFFSET_RESETS: [(&str, OffsetReset); 3] =
     [("earliest", OffsetReset::Earliest), ("latest", OffsetReset::Latest), ("error", OffsetReset::Error)];
 /// The logins that this build of librdkafka supports. The last one uses a token.
 pub const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
-#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
-pub const FORMATS: [(&str, Format); Format::ALL.len()] = {
-    let mut formats = [("", Format::Json); Format::ALL.len()];
-    let mut index = 0;
-    while index < formats.len() {
-        formats[index] = (Format::ALL[index].name(), Format::ALL[index]);
-        index += 1;
-    }
-    formats
-};
+pub const FORMATS: [(&str, Format); Format::ALL.len()] = [
+    (Format::Json.name(), Format::Json),
+    (Format::JsonLines.name(), Format::JsonLines),
+    (Format::Msgpack.name(), Format::Msgpack),
+];
 pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
 pub const APIS: [(&str, Api); 3] = [("v2", Api::V2), ("v1", Api::V1), ("v3", Api::V3)];
 pub const COMPRESSIONS: [(&str, Compression); 3] =

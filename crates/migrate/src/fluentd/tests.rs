@@ -71,9 +71,7 @@ fn reads_sections_with_their_lines() {
 #[test]
 fn syntax_errors_name_the_line() {
     let f = |text: &str, line: usize, want: &str| {
-        let error = parse(&"f".into(), text).unwrap_err();
-        assert_eq!(error.line, line, "{text}: {error:?}");
-        assert!(error.why.contains(want), "{text}: {error:?}");
+        golden::refuses(parse(&"f".into(), text), text, line, want);
     };
     f("a 1\n<source>\n", 2, "is not closed by </source>");
     f("<source>\n</match>\n", 2, "<source> of line 1 is open");

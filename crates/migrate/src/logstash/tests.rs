@@ -75,9 +75,7 @@ fn reads_plugins_with_their_lines_and_conditions() {
 #[test]
 fn syntax_errors_name_the_line() {
     let f = |text: &str, line: usize, want: &str| {
-        let error = parse(&"f".into(), text).unwrap_err();
-        assert_eq!(error.line, line, "{text}: {error:?}");
-        assert!(error.why.contains(want), "{text}: {error:?}");
+        golden::refuses(parse(&"f".into(), text), text, line, want);
     };
     f("\nkafka { }", 2, "an input, filter or output section");
     f("input {\n a { b 1 } }", 2, "\"=>\" is missing");
