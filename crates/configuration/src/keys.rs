@@ -9,7 +9,7 @@ use super::differences::{
     client_differs, destinations_differ, excluded_topic_differs, file_size_differs, influx_differs,
     mappings_differ, topics_differ,
 };
-use super::schema::{Bounds, Differs, Key, Kind, Reload, Table, Value, words};
+use super::schema::{Bounds, Differs, Key, Kind, Reload, Table, Value, fill, words};
 use Kind::{File, Flag, FlagOrWord, Number, Pairs, Secret, Share, Size, Text, TextOrTexts, Texts, Word};
 use Value::{Default, Example, Required};
 use base::Api;
@@ -24,15 +24,8 @@ pub const OFFSET_RESETS: [(&str, OffsetReset); 3] =
 /// The logins that this build of librdkafka supports. The last one uses a token.
 pub const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"];
 #[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
-pub const FORMATS: [(&str, Format); Format::ALL.len()] = {
-    let mut formats = [("", Format::Json); Format::ALL.len()];
-    let mut index = 0;
-    while index < formats.len() {
-        formats[index] = (Format::ALL[index].name(), Format::ALL[index]);
-        index += 1;
-    }
-    formats
-};
+pub const FORMATS: [(&str, Format); Format::ALL.len()] =
+    fill!([("", Format::Json); Format::ALL.len()], Format::ALL, |format| (format.name(), format));
 pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
 pub const APIS: [(&str, Api); 3] = [("v2", Api::V2), ("v1", Api::V1), ("v3", Api::V3)];
 pub const COMPRESSIONS: [(&str, Compression); 3] =

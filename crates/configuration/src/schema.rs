@@ -126,16 +126,24 @@ impl Table {
     }
 }
 
+/// Fills a list with a value for each element of a list of the same length, as the compiler can do it.
+macro_rules! fill {
+    ($list:expr, $from:expr, |$element:pat_param| $value:expr) => {{
+        let (mut list, mut index) = ($list, 0);
+        while index < list.len() {
+            let $element = $from[index];
+            list[index] = $value;
+            index += 1;
+        }
+        list
+    }};
+}
+pub(super) use fill;
+
 /// The words of a list of words and their meanings.
 #[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
-pub const fn words<T, const N: usize>(known: &[(&'static str, T); N]) -> [&'static str; N] {
-    let mut words = [""; N];
-    let mut index = 0;
-    while index < N {
-        words[index] = known[index].0;
-        index += 1;
-    }
-    words
+pub const fn words<T: Copy, const N: usize>(known: &[(&'static str, T); N]) -> [&'static str; N] {
+    fill!([""; N], known, |(word, _)| word)
 }
 
 /// How a table is written in the file.

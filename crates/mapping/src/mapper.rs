@@ -173,6 +173,8 @@ impl Mapper {
             self.report_dropped(&json);
             self.map_json(&json.bytes, &json.timestamps, record, lines, mapped)
         });
+        // Now, not with the next record: a topic may have none.
+        json.clear();
         self.work.json = json;
         result
     }
@@ -487,5 +489,23 @@ fn kind_of(token: Token<'_>) -> &'static str {
         Token::Text(_) => "a string",
         Token::Array => "an array",
         Token::Object => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_large_binary_record_is_freed_after_the_record() {
+        let rules = Rules { format: Format::Msgpack, ..Rules::default() };
+        let limits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
+        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+        let large = [&[0xDB, 0, 0x0F, 0, 0][..], &b"\x01".repeat(0xF_0000)].concat();
+        let (value, time) = (Some(large.as_slice()), RecordTime::At(1));
+        let record = Record { partition: 0, offset: 1, time, key: None, value, headers: &[] };
+        mapper.map(&record, &mut LineBuffer::default());
+        assert!(mapper.work.json.bytes.capacity() <= crate::formats::KEPT_BYTES_MAX);
     }
 }

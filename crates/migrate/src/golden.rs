@@ -4,7 +4,9 @@
 
 use super::{Bridge, Input, Machine, MigrateError, Migration, migrate};
 use crate::DryRun;
+use crate::plugin::SyntaxError;
 use crate::seed;
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +37,13 @@ fn assert_right(text: &str) {
     for problem in loaded.err().into_iter().flat_map(|errors| errors.errors) {
         assert!(problem.message.contains("can't be read"), "{text}\n{}", problem.message);
     }
+}
+
+/// Asserts that a text is refused, with the line and a part of the reason.
+pub fn refuses<T: Debug>(result: Result<T, SyntaxError>, text: &str, line: usize, why: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.line, line, "{text}: {error:?}");
+    assert!(error.why.contains(why), "{text}: {error:?}");
 }
 
 /// The points of records, one per line, without Kafka's times.

@@ -12,6 +12,13 @@ pub struct Place {
     pub line: usize,
 }
 
+/// The line and reason of a syntax error. The tool refuses such a file too.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    pub line: usize,
+    pub why: String,
+}
+
 impl Place {
     pub fn note(&self, what: &str, why: impl Into<String>) -> Note {
         Note { file: self.file.to_string(), line: self.line, what: what.to_owned(), why: why.into() }

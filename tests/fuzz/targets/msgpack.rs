@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 const LIMITS: RecordLimits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
 
-/// Most bytes of JSON text per byte of MessagePack; a control character becomes an escape of six bytes.
+/// Most bytes of JSON text per byte of MessagePack: a control character becomes an escape of six bytes, and a `false` has a comma.
 const GROWTH_MAX: usize = 8;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -22,8 +22,17 @@ pub fn check(text: &str, want: &[(usize, usize, &str)]) {
 
 /// Expects one error for `SMALL` with these lines in one of its tables.
 pub fn one(table: &str, lines: &str, want: &str) {
-    let text = with(table, lines);
-    let errors = run(&text).map(|_| ()).unwrap_err();
+    only(&with(table, lines), want);
+}
+
+/// Expects one error for `SMALL` with `to` in the place of `from`.
+pub fn replaced(from: &str, to: &str, want: &str) {
+    only(&SMALL.replace(from, to), want);
+}
+
+/// Expects one error.
+fn only(text: &str, want: &str) {
+    let errors = run(text).map(|_| ()).unwrap_err();
     assert_eq!(errors.errors.len(), 1, "{text}\n{errors}");
     assert!(errors.errors[0].message.contains(want), "wanted {want:?}\n{errors}");
 }
@@ -168,11 +177,7 @@ fn unknown_keys() {
 
 #[test]
 fn a_misspelt_name_is_not_also_reported_as_missing() {
-    let f = |from: &str, to: &str, want: &str| {
-        let errors = run(&SMALL.replace(from, to)).unwrap_err();
-        assert_eq!(errors.errors.len(), 1, "{errors}");
-        assert!(errors.errors[0].message.contains(want), "{errors}");
-    };
+    let f = replaced;
     f("token =", "tokn =", "did you mean \"token\"?");
     f("org =", "organization =", "did you mean \"org\"?");
     f("brokers =", "bootstrap.servers =", "did you mean \"brokers\"?");
@@ -191,12 +196,7 @@ fn a_misspelt_name_is_not_also_reported_as_missing() {
 
 #[test]
 fn unknown_tables() {
-    let f = |lines: &str, want: &str| {
-        let text = format!("{SMALL}\n{lines}\n");
-        let errors = run(&text).map(|_| ()).unwrap_err();
-        assert_eq!(errors.errors.len(), 1, "{text}\n{errors}");
-        assert!(errors.errors[0].message.contains(want), "{errors}");
-    };
+    let f = |lines: &str, want: &str| only(&format!("{SMALL}\n{lines}\n"), want);
     f(
         "[[inputs.kafka_consumer]]\nbrokers = ['x']",
         "[[inputs.kafka_consumer]]: this belongs to a telegraf.conf; here it is [kafka] and [[mapping]]",

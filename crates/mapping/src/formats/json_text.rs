@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::ops::Range;
 
 /// Memory that the text keeps from record to record; a larger record's text is freed after it.
-const KEPT_BYTES_MAX: usize = 256 << 10;
+pub(crate) const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes of each key that the report of a dropped value shows.
 const KEY_SHOWN_MAX: usize = 64;
@@ -43,7 +43,7 @@ pub(super) enum Place {
 }
 
 impl JsonText {
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         if self.bytes.capacity() > KEPT_BYTES_MAX {
             *self = Self::default();
         }

@@ -10,6 +10,8 @@ mod msgpack;
 use super::rejection::Rejection;
 use input::Input;
 pub(crate) use json_text::JsonText;
+#[cfg(test)]
+pub(crate) use json_text::KEPT_BYTES_MAX;
 use std::borrow::Cow;
 
 /// How a record's value is laid out.

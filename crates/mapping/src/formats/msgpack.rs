@@ -273,6 +273,31 @@ mod tests {
         assert!(text.dropped_keys.len() < 10_000);
     }
 
+    /// The memory formula in ARCHITECTURE.md has this factor.
+    #[test]
+    fn the_text_has_at_most_six_times_the_bytes_of_a_record() {
+        let string = |byte: u8| [&[0xDA, 0x10, 0][..], &[byte; 0x1000]].concat();
+        let array = |value: &[u8]| [&[0xDC, 0x10, 0][..], &value.repeat(0x1000)].concat();
+        let mut longest = 0.0_f64;
+        for record in [
+            string(1),
+            string(b'"'),
+            array(&[0xC0]),
+            array(&[0xC2]),
+            array(&[0xE0]),
+            array(&[0xA1, 1]),
+            array(&[0x81, 0xA1, 1, 0xC2]),
+            array(&[0x90]),
+            array(&[&[0xCA][..], &f32::MIN_POSITIVE.to_be_bytes()].concat()),
+            array(&[&[0xCB][..], &f64::MIN_POSITIVE.to_be_bytes()].concat()),
+            array(&[0xD6, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]),
+        ] {
+            let text = json(&record).unwrap();
+            longest = longest.max(text.len() as f64 / record.len() as f64);
+        }
+        assert!((5.9..=6.0).contains(&longest), "{longest}");
+    }
+
     #[test]
     fn a_rejection_names_the_position() {
         let f = |bytes: &[u8], want: &str| {

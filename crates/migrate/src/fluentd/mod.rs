@@ -224,6 +224,7 @@ fn to_fill_in(source: &Source<'_>, ways: &[Way<'_>], notes: &mut Notes) -> Bridg
     let (mut parts, _) = source.parts(&topics, notes);
     parts.comments = heading(source);
     let mut mapping = configuration::draft::Table::new("[[mapping]]");
+    source.set_format(&mut mapping);
     if source.has_affixes() {
         mapping.set("measurement", source.tag());
     }

@@ -32,6 +32,7 @@ pub fn add(section: &Section, incoming: &Incoming<'_>, parts: &mut Parts, notes:
         let topics: Vec<&str> = incoming.topics.iter().map(|topic| topic.entry.as_str()).collect();
         mapping.set("topics", topics);
     }
+    incoming.source.set_format(&mut mapping);
     measurement(&mut options, incoming, &mut mapping, notes);
     let tags = tag_keys(&mut options, is_v2, &mut mapping);
     fixed_tags(&mut options, incoming, &tags, &mut mapping, notes);

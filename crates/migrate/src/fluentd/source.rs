@@ -6,6 +6,7 @@ use super::time;
 use crate::parts::{Extent, Parts, set_once, topic_pattern};
 use crate::plugin::{Options, Setting};
 use crate::{Note, Notes};
+use configuration::draft::Table;
 
 /// A source that reads Kafka.
 pub struct Source<'a> {
@@ -146,16 +147,27 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Notes parsers other than JSON.
+    /// The option `format`, if no parser replaces it.
+    fn format(&self) -> Option<&'a Setting<Text>> {
+        self.section.option("format").filter(|_| self.section.children("parse").next().is_none())
+    }
+
+    /// Sets the format of the records, unless it is JSON.
+    pub fn set_format(&self, mapping: &mut Table) {
+        let parser = self.section.children("parse").next().map(Section::plugin);
+        if parser.or(self.format().map(|format| format.value.text.as_str())) == Some(MSGPACK) {
+            mapping.set("format", MSGPACK);
+        }
+    }
+
+    /// Notes parsers of formats that the bridge does not read.
     fn parsing(&self, notes: &mut Notes) {
-        let format =
-            self.section.option("format").filter(|_| self.section.children("parse").next().is_none());
-        if let Some(format) = format.filter(|format| format.value.text != "json") {
-            notes.add(format.place.note("format", not_json(&format.value.text)));
+        if let Some(format) = self.format().filter(|format| !is_read(&format.value.text)) {
+            notes.add(format.place.note("format", not_read(&format.value.text)));
         }
         for parse in self.section.children("parse") {
-            if !matches!(parse.plugin(), "json" | "") {
-                notes.add(parse.place.note("<parse>", not_json(parse.plugin())));
+            if !is_read(parse.plugin()) {
+                notes.add(parse.place.note("<parse>", not_read(parse.plugin())));
             }
             let why = "this source ignores the time of its parser: it has no effect";
             let inert = ["time_key", "time_format", "time_type", "keep_time_key"];
@@ -196,9 +208,16 @@ fn like(regex: &str) -> String {
     name + "x"
 }
 
-fn not_json(format: &str) -> String {
+/// MessagePack, in Fluentd and in the bridge.
+const MSGPACK: &str = "msgpack";
+
+fn is_read(format: &str) -> bool {
+    matches!(format, "json" | "" | MSGPACK)
+}
+
+fn not_read(format: &str) -> String {
     format!(
-        "the bridge reads JSON, not {format:?}: let the producer write JSON, or keep these topics in Fluentd"
+        "the bridge reads JSON and MessagePack, not {format:?}: let the producer write JSON, or keep these topics in Fluentd"
     )
 }
 

@@ -1,7 +1,7 @@
 //! Reads the file format of Fluentd: nested sections with one option per line.
 
 use super::text::{self, Text};
-use crate::plugin::{Place, Setting};
+use crate::plugin::{Place, Setting, SyntaxError};
 use std::rc::Rc;
 
 /// Deeper than any real configuration; bounds the stack of recursive functions.
@@ -16,13 +16,6 @@ pub struct Section {
     pub place: Place,
     pub options: Vec<Setting<Text>>,
     pub sections: Vec<Section>,
-}
-
-/// The line and reason of a syntax error. Fluentd refuses such a file too.
-#[derive(Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    pub line: usize,
-    pub why: String,
 }
 
 impl Section {

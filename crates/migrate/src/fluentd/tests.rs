@@ -71,9 +71,7 @@ fn reads_sections_with_their_lines() {
 #[test]
 fn syntax_errors_name_the_line() {
     let f = |text: &str, line: usize, want: &str| {
-        let error = parse(&"f".into(), text).unwrap_err();
-        assert_eq!(error.line, line, "{text}: {error:?}");
-        assert!(error.why.contains(want), "{text}: {error:?}");
+        golden::refuses(parse(&"f".into(), text), text, line, want);
     };
     f("a 1\n<source>\n", 2, "is not closed by </source>");
     f("<source>\n</match>\n", 2, "<source> of line 1 is open");
@@ -158,4 +156,23 @@ fn a_pattern_that_can_not_be_read_is_noted() {
     let migration = of_text("td.conf", text).unwrap();
     let notes: Vec<String> = migration.notes.iter().map(ToString::to_string).collect();
     assert!(notes.iter().any(|note| note.contains("/^(?!a)t$/ is not a regular expression")), "{notes:?}");
+}
+
+#[test]
+fn messagepack_is_a_format_of_the_bridge() {
+    let f = |format: &str, want: bool| {
+        let text = format!(
+            "<source>\n  @type kafka_group\n  brokers b:1\n  topics t\n  consumer_group g\n{format}</source>\n\
+             <match **>\n  @type influxdb\n  host i\n  dbname d\n</match>\n"
+        );
+        let migration = of_text("fluent.conf", &text).unwrap();
+        let written = migration.bridges[0].draft.to_string();
+        assert_eq!(written.contains("format = \"msgpack\""), want, "{written}");
+        let noted = migration.notes.iter().any(|note| note.to_string().contains("JSON and MessagePack"));
+        assert_eq!(noted, format.contains("ltsv") && !want, "{:?}", migration.notes);
+    };
+    f("  format json\n", false);
+    f("  format msgpack\n", true);
+    f("  format ltsv\n  <parse>\n    @type msgpack\n  </parse>\n", true);
+    f("  format ltsv\n", false);
 }

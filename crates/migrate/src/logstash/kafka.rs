@@ -92,9 +92,11 @@ fn records(options: &mut Options<'_, Value>, input: &Plugin, notes: &mut Notes) 
     let format = match codec.and_then(|setting| setting.value.text()) {
         Some("json") => Some("json"),
         Some("json_lines") => Some("json_lines"),
+        Some("msgpack") => Some("msgpack"),
         Some("plain" | "line") | None => None,
         Some(other) => {
-            let why = format!("the bridge reads JSON, not {other:?}: let the producer write JSON");
+            let why =
+                format!("the bridge reads JSON and MessagePack, not {other:?}: let the producer write JSON");
             notes.add(codec_place.note("codec", why));
             Some("json")
         }

@@ -1,7 +1,7 @@
 //! Reads the file format of Logstash: sections of plugins with options, some under conditions.
 
 use crate::parts::{is_variable, literal};
-use crate::plugin::{Place, Setting};
+use crate::plugin::{Place, Setting, SyntaxError};
 use std::rc::Rc;
 
 /// Deeper than any real configuration; bounds the stack of the parser.
@@ -45,13 +45,6 @@ impl Condition {
             Some(met) => format!("else if {met}"),
         }
     }
-}
-
-/// The line and reason of a syntax error. Logstash refuses such a file too.
-#[derive(Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    pub line: usize,
-    pub why: String,
 }
 
 type Read<T> = Result<T, SyntaxError>;

@@ -75,9 +75,7 @@ fn reads_plugins_with_their_lines_and_conditions() {
 #[test]
 fn syntax_errors_name_the_line() {
     let f = |text: &str, line: usize, want: &str| {
-        let error = parse(&"f".into(), text).unwrap_err();
-        assert_eq!(error.line, line, "{text}: {error:?}");
-        assert!(error.why.contains(want), "{text}: {error:?}");
+        golden::refuses(parse(&"f".into(), text), text, line, want);
     };
     f("\nkafka { }", 2, "an input, filter or output section");
     f("input {\n a { b 1 } }", 2, "\"=>\" is missing");
@@ -158,4 +156,14 @@ fn values_that_are_no_texts_are_noted() {
     f("", "mutate { add_field => { a => [1, 2] } }", "", "a has a list or a hash");
     f("", "", "data_points => { a => [1, 2] }", "a has a list or a hash");
     f("", "", "idle_flush_time => \"${IDLE}\"", "idle_flush_time");
+}
+
+#[test]
+fn messagepack_is_a_format_of_the_bridge() {
+    let text = "input { kafka { bootstrap_servers => \"b:1\" topics => [\"t\"] codec => msgpack } }\n\
+                output { influxdb { host => \"i\" db => \"d\" measurement => \"m\" data_points => { \"v\" => \"%{v}\" } } }\n";
+    let migration = of_text("pipeline.conf", text).unwrap();
+    let written = migration.bridges[0].draft.to_string();
+    assert!(written.contains("format = \"msgpack\""), "{written}");
+    assert!(!migration.notes.iter().any(|note| note.to_string().contains("codec")), "{:?}", migration.notes);
 }

@@ -5,7 +5,7 @@ use super::conf::{Conf, Options};
 use super::filters::{Filter, Subject, Takes};
 use super::rules::Rules;
 use super::work::Work;
-use super::{json, json_v2};
+use super::{json, json_v2, msgpack};
 use crate::Machine;
 
 /// The only processor that a mapping replaces.
@@ -24,10 +24,20 @@ impl Rules {
         match input.text("data_format").as_deref() {
             Some("json") => json::read(input, &mut rules),
             Some("json_v2") => json_v2::read(input, &mut rules),
+            Some("msgpack") => msgpack::read(input, &mut rules),
+            Some(xpath @ ("xpath_json" | "xpath_msgpack")) => {
+                let format = xpath.trim_start_matches("xpath_");
+                let why = format!(
+                    "XPath expressions have no counterpart: `kafka-influx-bridge init` proposes a [[mapping]] with format = \"{format}\" from the records"
+                );
+                work.notes.add(input.note("data_format", why));
+                return None;
+            }
             other => {
                 let format = other.unwrap_or("influx (the default)");
-                let why =
-                    format!("the bridge reads JSON only, and this input has {format}: keep Telegraf for it");
+                let why = format!(
+                    "the bridge reads JSON and MessagePack, and this input has {format}: keep Telegraf for it"
+                );
                 work.notes.add(input.note("data_format", why));
                 return None;
             }

@@ -210,7 +210,7 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, work: 
 
 /// Reports unknown options.
 pub fn report_unread(input: &Options, work: &mut Work) {
-    if !matches!(input.text("data_format").as_deref(), Some("json" | "json_v2")) {
+    if !matches!(input.text("data_format").as_deref(), Some("json" | "json_v2" | "msgpack")) {
         // This input stays in Telegraf and may have options of another format.
         return;
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! conf (files, lines) -> kafka            [kafka] and its security     --+
-//!   |                 -> input -> json, json_v2, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
+//!   |                 -> input -> json, json_v2, msgpack, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
 //!   variables         -> output, agent    [influx], [batch], [log]     --+
 //! ```
 
@@ -16,6 +16,7 @@ mod input;
 mod json;
 mod json_v2;
 mod kafka;
+mod msgpack;
 mod output;
 mod probe;
 mod rules;

@@ -10,6 +10,8 @@ use toml::Value;
 /// The keys of a mapping. Empty keys are not written.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
+    /// None for JSON.
+    pub format: Option<&'static str>,
     pub query: Option<String>,
     pub strict: bool,
     pub measurement: String,
@@ -124,6 +126,9 @@ impl Rules {
         }
         if let Some(topics) = topics {
             self.set(&mut table, "topics", topics.to_vec());
+        }
+        if let Some(format) = self.format {
+            self.set(&mut table, "format", format);
         }
         self.set_text(&mut table, "query", self.query.as_ref());
         if !self.strict {
