@@ -1,4 +1,4 @@
-//! A receiver that stores nothing. It answers at once unless it is told to wait, and counts lines only on request, so that counting delays
+//! A receiver that stores nothing. It answers at once, or after a configured delay, and counts lines only on request, so that counting delays
 //! no writer.
 //!
 //! Commands are lines on standard input; each is answered with one line of JSON.
