@@ -137,8 +137,8 @@ mod tests {
         let (status, out, err) = run(VALID);
         let summary = "all topics -> database \"d\": measurement is the topic's name; no tags; time of the Kafka record, made distinct";
         let rest = "rejected and refused records are counted, logged and skipped: there is no [dead_letter]\n\
-            [batch]: 5,000 lines a write, up to 100,000 while InfluxDB answers slowly (without `lines_max`); \
-            4MB a write, up to 9.5MB while InfluxDB answers slowly (without `bytes_max`); \
+            [batch]: 5,000 lines a write, up to 100,000 within `memory_max` while InfluxDB answers slowly (no `lines_max`); \
+            4MB a write, up to 9.5MB within `memory_max` while InfluxDB answers slowly (no `bytes_max`); \
             28MB for all batches (the default of `memory_max`, earlier 16MB)";
         assert_eq!(
             (status, out, err.as_str()),

@@ -29,6 +29,7 @@ def write(results, folder):
     machine = results["machine"]
     folder.mkdir(parents=True, exist_ok=True)
     makers = {"cost": cost, "consumers": consumers, "influx": influx, "latency": latency, "start": start}
+    makers |= {"acknowledgement": acknowledgement}
     makers |= {"memory": memory, "size": size, "stages": stages, "growth": growth}
     parts = [head(machine, rounds(sections)), target_table(sections)]
     parts += [maker(sections[name]) for name, maker in makers.items() if name in sections]
@@ -65,7 +66,8 @@ tests/bench/run --only cost       # one section; --help lists them
 - **CPU** is user and system time of all threads of the process from start to end, divided by the number of records.
 - **Rate** is records/s from the first answered request until 99 of 100 records have arrived. The rest may wait for a timer.
 - **Memory** is the maximum of resident memory.
-- **The receiver** runs on the same cores, answers at once, and counts lines after the run. A run with missing records fails.
+- **The receiver** runs on the same cores, answers at once unless the section says otherwise, and counts lines after the run. A run with missing records
+  fails.
 - Figures are the median of {rounds} round{"s" if rounds > 1 else ""}, with minimum and maximum; of at most 2 rounds for growth, latency and memory.
 """
 
@@ -154,6 +156,21 @@ def influx(rows):
 
 `ec2`, not compressed, into an empty InfluxDB on the same cores, a new one for each run. InfluxDB itself counts the stored points, from the first until 99 of
 100 are stored. *Bare load* writes prepared lines, 5,000 per request, on two connections, while Kafka is idle. Telegraf is tuned.
+
+{chr(10).join(lines)}
+"""
+
+
+def acknowledgement(rows):
+    lines = ["| answers | | points/s, ramp-up included | largest request, lines | requests | memory, MB |", "|---|---|---|---|---|---|"]
+    for answers, compression in dict.fromkeys((row["answers"], row["compression"]) for row in rows):
+        here = rows.where(answers=answers, compression=compression)
+        columns = [spread(here.of(key)) for key in ("rate_from_begin", "largest_lines", "bodies", "memory_mb")]
+        lines.append(f"| {answers} | {words(compression)} | {' | '.join(columns)} |")
+    return f"""## Slow answers
+
+{rows[0]["records"]:,} `ec2` records, default configuration, one consumer, two lanes. The receiver answers each connection once per flush, as InfluxDB 3 does,
+or after a fixed delay. Batches grow from 5,000 lines until a larger one stores no more per second, or to 9.5 MB.
 
 {chr(10).join(lines)}
 """

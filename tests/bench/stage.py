@@ -23,7 +23,7 @@ sys.path.append(str(ROOT / "tests/loss"))
 from servers import bring_up  # noqa: E402
 
 PARTITIONS = 6
-QUIET_MS = 1_000  # after this time without a request, the run is complete if the number is right
+QUIET_MS = 1_500  # after this time without a request, the run is complete if the number is right
 SILENT_MS = 20_000  # after this time without a request, records are missing
 START_S = 30
 STOP_S = 20
@@ -182,9 +182,17 @@ def usage_of(folder):
     return before.partition("(")[2], ticks / os.sysconf("SC_CLK_TCK")
 
 
-def measure(stage, program, expected):
-    """Measures a program that writes `expected` records to a receiver. `program` returns its command for the receiver."""
-    with Receiver(stage) as receiver, Child(stage, program(receiver), stage.next_name()) as child:
+def measure(stage, program, expected, tell=()):
+    """Measures a program that writes `expected` records to a receiver. `program` returns its command for the receiver. `tell`: commands
+    for the receiver before the start."""
+    with Receiver(stage) as receiver:
+        for command in tell:
+            receiver.ask(command)
+        return measure_into(stage, receiver, program, expected)
+
+
+def measure_into(stage, receiver, program, expected):
+    with Child(stage, program(receiver), stage.next_name()) as child:
         await_records(child, receiver, expected)
         memory_mb, threads_s = child.memory_mb(), child.threads_s()
         processor_s = child.end()
@@ -199,6 +207,10 @@ def measure(stage, program, expected):
         "memory_mb": memory_mb,
         "sent_bytes": counted["bytes"] / expected,
         "bodies": counted["bodies"],
+        "largest_lines": counted["largest_lines"],
+        "largest_bytes": counted["largest_bytes"],
+        # Includes the time from the first request on, in which batches grow.
+        "rate_from_begin": counted["most_lines"] / (counted["most_ns"] - counted["begin_ns"]) * 1e9,
         "threads_us": {name: seconds / expected * 1e6 for name, seconds in threads_s.items()},
     }
 

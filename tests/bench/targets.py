@@ -8,7 +8,8 @@ BESIDE_LIMIT = 1.4
 BESIDE_LOAD, INFLUX_BESIDE_TELEGRAF = 0.85, 1.8
 P50_MS, P99_MS = 60, 120
 START_MS = 500
-MEMORY_MB = 48
+MEMORY_MB = 64
+ACKNOWLEDGED_PER_S = 100_000
 SIZE_MB = 16
 STEP = 1.3
 # Mapping alone: kind, shape, nanoseconds.
@@ -38,7 +39,8 @@ REASONS = [
 
 def table(sections):
     """Rows of name, target, measured value and whether the target is met, for the sections with results."""
-    makers = {"cost": cost, "influx": influx, "latency": latency, "start": start, "memory": memory, "size": size, "growth": growth, "stages": stages}
+    makers = {"cost": cost, "acknowledgement": acknowledgement, "influx": influx, "latency": latency, "start": start}
+    makers |= {"memory": memory, "size": size, "growth": growth, "stages": stages}
     return [row for name, maker in makers.items() if sections.get(name) for row in maker(Rows(sections[name]))]
 
 
@@ -68,6 +70,14 @@ def influx(rows):
     yield at_least(
         "points into InfluxDB, the bridge / Telegraf", INFLUX_BESIDE_TELEGRAF, bridge.ratios("rate", rows.where(program="telegraf"))
     )
+
+
+def acknowledgement(rows):
+    for answers, compression in dict.fromkeys((row["answers"], row["compression"]) for row in rows):
+        here = rows.where(answers=answers, compression=compression)
+        what = f"answers {answers}, {words(compression)}"
+        yield at_least(f"points/s, {what}", ACKNOWLEDGED_PER_S, here.of("rate_from_begin"))
+        yield at_most(f"maximum memory, {what}", MEMORY_MB, here.of("memory_mb"), " MB")
 
 
 def latency(rows):

@@ -37,7 +37,7 @@ pub fn of_batch(batch: Batch) -> Option<String> {
     let (min, max) = (BatchSize::AUTOMATIC_MIN, BatchSize::AUTOMATIC_MAX);
     let megabytes = |bytes: usize| format!("{}MB", bytes as f64 / 1e6);
     let automatic = |key: &str, min: String, max: String| {
-        format!("{min} a write, up to {max} while InfluxDB answers slowly (without `{key}`)")
+        format!("{min} a write, up to {max} within `memory_max` while InfluxDB answers slowly (no `{key}`)")
     };
     let lines = || {
         let (min, max) = (grouped(min.lines as u64), grouped(max.lines as u64));

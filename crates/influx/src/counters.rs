@@ -137,7 +137,7 @@ impl SizeHistogram {
         Self::new([1, 10, 100, 500, 1_000, 2_500, 5_000, 10_000, 50_000])
     }
 
-    /// Buckets for bytes of a batch, up to the default of `batch.memory_max`.
+    /// Buckets for bytes of a batch, up to sizes that servers refuse.
     pub fn of_bytes() -> Self {
         Self::new([1_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 2_000_000, 4_000_000, 16_000_000])
     }

@@ -23,9 +23,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Requests up to this size are sent again as they are after a timeout. Larger ones, which batches grow to while answers are slow, may
-/// be the reason for it, so their lines are sent in smaller requests.
-const TIMED_OUT_BYTES_MAX: usize = 4_000_000;
+/// Lines that are sent again go into requests up to this size. After a timeout, because the size may be its reason. After a refusal, because
+/// the lines that are left are copied: the copies of all lanes take memory beside `batch.memory_max`.
+const RESENT_BYTES_MAX: usize = 4_000_000;
 
 /// The result of a batch: each line is stored, refused or blocked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub struct LaneWriter {
 /// An answer about the lines of a request.
 enum LinesVerdict {
     Stored,
-    /// No answer within the timeout, to a request larger than [`TIMED_OUT_BYTES_MAX`].
+    /// No answer within the timeout, to a request larger than [`RESENT_BYTES_MAX`].
     TimedOut {
         why: String,
         at: RefusedAt,
@@ -146,10 +146,11 @@ impl LaneWriter {
                     plan.too_large(lines, &why, at);
                 }
                 LinesVerdict::TimedOut { why, at } => {
-                    bytes_max = (request.bytes(lines) / 2).max(TIMED_OUT_BYTES_MAX);
+                    bytes_max = RESENT_BYTES_MAX;
                     plan.too_large(lines, &why, at);
                 }
                 LinesVerdict::Refused { why, answer, parsed, at } => {
+                    bytes_max = RESENT_BYTES_MAX;
                     let refusal = RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at };
                     plan.refused(lines, refusal);
                 }
@@ -272,7 +273,7 @@ impl LaneWriter {
                 let delay = pending.backoff.retry(after, &mut self.rng);
                 if cause == Cause::TimedOut
                     && pending.lines > 1
-                    && pending.body.plain.len() > TIMED_OUT_BYTES_MAX
+                    && pending.body.plain.len() > RESENT_BYTES_MAX
                 {
                     pause(delay).await;
                     return ControlFlow::Break(LinesVerdict::TimedOut { why, at: at() });

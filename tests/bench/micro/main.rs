@@ -28,7 +28,7 @@ use std::time::Instant;
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
-/// Lines of a batch: the default of `batch.lines_max`.
+/// Lines of a batch while answers are fast.
 const BATCH: usize = 5_000;
 /// Consecutive records of one partition in a batch.
 const RUN: usize = 250;

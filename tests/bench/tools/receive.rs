@@ -1,18 +1,21 @@
-//! A receiver that stores nothing. It answers at once, and counts lines only on request, so that counting delays no writer.
+//! A receiver that stores nothing. It answers at once, or after a configured delay, and counts lines only on request, so that counting delays
+//! no writer.
 //!
 //! Commands are lines on standard input; each is answered with one line of JSON.
 //! `status`: number of bodies, and time since the last one. `count`: lines since the start or since `forget`.
 //! `answer CODE`: status of later writes; bodies are kept only with 204. `latencies`: from the field `sent`.
+//! `delay MS`: time before each later answer. `flush MS`: later answers come at multiples of this time, like those of InfluxDB 3, which
+//! acknowledges writes when it flushes its write-ahead log.
 
 use crate::http::{Request, read_request};
 use clap::Args;
 use libdeflater::Decompressor;
 use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Maximum size of compressed bodies that wait to be counted.
 const WAITING_BYTES_MAX: usize = 4_000_000_000;
@@ -27,6 +30,8 @@ pub struct Options {
 
 /// The content of one request.
 struct Body {
+    /// Time at which the request was read, in nanoseconds since 1970.
+    read_ns: u64,
     /// Time of the response in nanoseconds since 1970.
     at_ns: u64,
     gzip: bool,
@@ -40,6 +45,8 @@ struct Body {
 struct State {
     bodies: Mutex<Vec<Body>>,
     status: AtomicU16,
+    delay_ms: AtomicU64,
+    flush_ms: AtomicU64,
     keep: bool,
 }
 
@@ -69,7 +76,10 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
             "/api/v2/write" | "/write" => {
                 let status = state.status.load(Ordering::Relaxed);
                 if status == 204 {
-                    state.bodies.lock().unwrap().push(kept(request, state.keep));
+                    let mut body = kept(request, state.keep);
+                    thread::sleep(state.wait(now_ns()));
+                    body.at_ns = now_ns();
+                    state.bodies.lock().unwrap().push(body);
                 }
                 let length = if status == 204 { "" } else { "Content-Length: 0\r\n" };
                 answers.write_all(format!("HTTP/1.1 {status} .\r\n{length}\r\n").as_bytes())?;
@@ -84,12 +94,23 @@ fn serve(stream: &TcpStream, state: &State) -> io::Result<()> {
     Ok(())
 }
 
+impl State {
+    /// Time until an answer is due.
+    fn wait(&self, now_ns: u64) -> Duration {
+        let delay_ms = self.delay_ms.load(Ordering::Relaxed);
+        let flush_ns = self.flush_ms.load(Ordering::Relaxed) * 1_000_000;
+        let until_flush_ns = if flush_ns == 0 { 0 } else { flush_ns - now_ns % flush_ns };
+        Duration::from_millis(delay_ms) + Duration::from_nanos(until_flush_ns)
+    }
+}
+
 /// Counts uncompressed lines at once, which costs a hundredth of counting compressed ones.
 fn kept(request: Request, keep: bool) -> Body {
     let (gzip, bytes) = (request.gzip, request.body.len());
     let lines = if gzip { 0 } else { lines_of(&request.body) };
     let content = if gzip || keep { request.body } else { Vec::new() };
-    Body { at_ns: now_ns(), gzip, bytes, content, lines }
+    let read_ns = now_ns();
+    Body { read_ns, at_ns: read_ns, gzip, bytes, content, lines }
 }
 
 fn now_ns() -> u64 {
@@ -125,6 +146,14 @@ fn obey(command: &str, state: &State) -> String {
             state.status.store(code.parse().unwrap(), Ordering::Relaxed);
             "{}".to_owned()
         }
+        ("delay", ms) => {
+            state.delay_ms.store(ms.parse().unwrap(), Ordering::Relaxed);
+            "{}".to_owned()
+        }
+        ("flush", ms) => {
+            state.flush_ms.store(ms.parse().unwrap(), Ordering::Relaxed);
+            "{}".to_owned()
+        }
         ("latencies", _) => latencies(&bodies),
         _ => panic!("no such command: {command}"),
     }
@@ -142,8 +171,11 @@ fn counted(bodies: &[Body]) -> String {
     let at = |place: Option<usize>| place.and_then(|place| bodies.get(place)).map_or(0, |body| body.at_ns);
     let first_lines = bodies.first().map_or(0, |body| body.lines);
     let (first_ns, most_ns, count) = (at(Some(0)), at(most), bodies.len());
+    let begin_ns = bodies.iter().map(|body| body.read_ns).min().unwrap_or(0);
+    let largest_lines = bodies.iter().map(|body| body.lines).max().unwrap_or(0);
+    let largest_bytes = bodies.iter().map(|body| body.bytes).max().unwrap_or(0);
     format!(
-        r#"{{"lines":{lines},"bytes":{bytes},"bodies":{count},"first_ns":{first_ns},"first_lines":{first_lines},"most_ns":{most_ns},"most_lines":{come}}}"#
+        r#"{{"lines":{lines},"bytes":{bytes},"bodies":{count},"begin_ns":{begin_ns},"first_ns":{first_ns},"first_lines":{first_lines},"most_ns":{most_ns},"most_lines":{come},"largest_lines":{largest_lines},"largest_bytes":{largest_bytes}}}"#
     )
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// The bridge's `batch.lines_max`.
+/// Lines of the bridge's batches while answers are fast.
 pub const BODY_LINES: usize = 5_000;
 const PARTITIONS: i32 = 6;
 /// Approximate rate of filling topics.

@@ -11,7 +11,7 @@ use line_protocol::runs;
 
 /// Table entries probed per line on average before the hash includes the series: twice the number that random times need.
 const PROBES_A_LINE: usize = 3;
-/// Lines that a [`CollisionSample`] compares at a time: the default of `batch.lines_max`.
+/// Lines that a [`CollisionSample`] compares at a time: the size of a batch without a backlog.
 const SAMPLE_LINES_MAX: usize = 5_000;
 /// Bytes that a [`CollisionSample`] collects before it counts: a record may have long lines.
 const SAMPLE_BYTES_MAX: usize = 8 << 20;

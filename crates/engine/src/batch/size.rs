@@ -73,8 +73,8 @@ struct Reference {
     is_comparable: bool,
 }
 
-/// Answers below this time keep the size: a lane writes 250,000 lines per second with them.
-const SLOW_AFTER: Duration = Duration::from_millis(20);
+/// Answers below this time need no larger size: a lane writes 100,000 lines per second with them.
+const SLOW_AFTER: Duration = Duration::from_millis(50);
 /// Factor between two sizes. Two steps lead from 5,000 short lines to the largest size.
 const STEP: f64 = 4.0;
 /// Smallest factor between two sizes whose answers are compared: smaller differences drown in noise.
@@ -161,12 +161,14 @@ impl SizeController {
         self.trial = self.next_trial(batch);
     }
 
-    /// Returns towards the smallest size. Answers at the earlier size say nothing about it.
+    /// Returns towards the smallest size. Earlier answers say nothing about later ones.
     fn shrink(&mut self) {
-        self.size = self.smaller();
         self.reference = None;
-        (self.until_larger, self.pause) = (0, 1);
-        self.recheck_after(RECHECK_SOON);
+        if self.size != self.range.min {
+            self.size = self.smaller();
+            (self.until_larger, self.pause) = (0, 1);
+            self.recheck_after(RECHECK_SOON);
+        }
     }
 
     /// Keeps the better one of two sizes.
@@ -190,7 +192,13 @@ impl SizeController {
                 self.take(trial, answer);
                 self.recheck_after(RECHECK_SOON);
             }
-            (true, _) => self.pause_longer(),
+            (true, _) => {
+                self.pause_longer();
+                if self.recheck == RECHECK_SOON {
+                    // This size was not compared with a smaller one yet, which may be as good too.
+                    self.until_smaller = 0;
+                }
+            }
             (false, true) => self.recheck_after(self.recheck * 2),
             (false, false) => {
                 self.take(trial, answer);

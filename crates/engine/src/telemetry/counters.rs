@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// Why an open batch was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// It reached `batch.lines_max` or `batch.bytes_max`.
+    /// It reached its size, which `batch.lines_max` and `batch.bytes_max` bound.
     Full,
     /// Its first line reached `batch.age_max`.
     Age,

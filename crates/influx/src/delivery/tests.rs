@@ -306,13 +306,30 @@ async fn sends_smaller_requests_after_a_timeout_of_a_large_one() {
     assert_eq!((delivered.lines_stored, delivered.requests.stored, delivered.requests.retried), (110, 2, 1));
     assert_eq!(setup.receiver.point_count(), 110);
     let sizes = sizes.lock().unwrap();
-    assert!(
-        sizes[0] > 6_000_000 && sizes[1..].iter().all(|bytes| *bytes <= TIMED_OUT_BYTES_MAX),
-        "{sizes:?}"
-    );
+    assert!(sizes[0] > 6_000_000 && sizes[1..].iter().all(|bytes| *bytes <= RESENT_BYTES_MAX), "{sizes:?}");
     assert_eq!(causes(&setup.events.take())[0], "timed_out");
     // Such a request may have been stored: the next batch is not smaller for it.
     assert_eq!(delivered.request_bytes_max, None);
+}
+
+/// The lines that are left after a refusal are copied, which takes memory.
+#[tokio::test]
+async fn sends_the_rest_of_a_large_batch_in_requests_of_bounded_size() {
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&sizes);
+    let faults: testkit::receiver::Faults = Box::new(move |request| {
+        seen.lock().unwrap().push(request.text.len());
+        None
+    });
+    let options = Options { faults: Some(faults), ..Options::default() };
+    let setup = Setup::with(options, WriterOptions { bytes_max: 10_000_000, ..OPTIONS }, |_| ()).await;
+    let text = "x".repeat(60_000);
+    let line = |i| if i == 50 { "m s=bad 50".to_owned() } else { format!("m s=\"{text}\" {i}") };
+    let delivered = setup.deliver(&bucket(), &lines((0..110).map(line))).await;
+    assert_eq!((delivered.lines_stored, refused_lines(&delivered)), (109, vec![50]));
+    assert_eq!(setup.receiver.point_count(), 109);
+    let sizes = sizes.lock().unwrap();
+    assert!(sizes[0] > 6_000_000 && sizes[1..].iter().all(|bytes| *bytes <= RESENT_BYTES_MAX), "{sizes:?}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use configuration::draft::Table;
 const KAFKA_IS_THE_BUFFER: &str =
     "it is not needed: Kafka is the buffer, and batch.memory_max bounds the memory";
 const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
-const LINES: &str = "a write has up to lines_max = 5000 lines and bytes_max = \"4MB\" of [batch]";
+const LINES: &str = "a write has up to 5,000 lines and 4 MB, and more while InfluxDB answers slowly; lines_max and bytes_max of [batch] bound it";
 const THREADS: &str = "it is not needed: one write at a time per destination is faster than an InfluxDB";
 
 pub fn add(options: &mut Options<'_, Text>, output: &Section, parts: &mut Parts, notes: &mut Notes) {
@@ -75,7 +75,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("queued_chunks_limit_size", KAFKA_IS_THE_BUFFER),
     ("overflow_action", KAFKA_IS_THE_BUFFER),
     ("compress", "the bridge compresses writes: see `compression` of [influx]"),
-    ("flush_mode", "the bridge writes when age_max, lines_max or bytes_max of [batch] is reached"),
+    ("flush_mode", "the bridge writes when a batch is full, or reaches age_max of [batch]"),
     ("flush_at_shutdown", "a stop writes open batches; records that are not stored stay in Kafka"),
     ("flush_thread_count", THREADS),
     ("flush_thread_interval", THREADS),

@@ -276,7 +276,10 @@ const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("enable_metric", ""),
     ("codec", ""),
     ("workers", "it is not needed: one write at a time per destination is faster than an InfluxDB"),
-    ("flush_size", "a write has up to lines_max = 5000 lines of [batch]"),
+    (
+        "flush_size",
+        "a write has up to 5,000 lines, and more while InfluxDB answers slowly; lines_max of [batch] bounds it",
+    ),
     ("initial_delay", RETRIES),
     ("max_retries", RETRIES),
 ];

@@ -79,7 +79,7 @@ fn lines_max(options: &Options, batch: &mut Table, work: &mut Work) {
     match text.parse::<i64>() {
         Ok(_) if text == COMMON_BATCH => {
             batch.comment(format!(
-                "metric_batch_size ({}) is Telegraf's default; the bridge's is lines_max = 5000.",
+                "metric_batch_size ({}) is Telegraf's default; the bridge writes 5,000 lines, and more while InfluxDB answers slowly.",
                 options.place("metric_batch_size")
             ));
         }
@@ -93,7 +93,7 @@ fn lines_max(options: &Options, batch: &mut Table, work: &mut Work) {
             batch,
             options,
             "metric_batch_size",
-            "lines_max is 1 to 1000000: the bridge's default is used",
+            "lines_max is 1 to 1000000: the bridge chooses the size",
         ),
     }
 }

@@ -79,7 +79,7 @@ fn grows_to_the_largest_size_while_a_server_acknowledges_once_a_second() {
         let smaller = lines[3..].iter().filter(|lines| **lines < largest).count();
         assert!(smaller <= 4, "a smaller size is tried now and then; after {phase_ms} ms: {lines:?}");
         let first = lines[..30].iter().sum::<usize>();
-        assert!(first >= 27 * largest, "{first} lines in the first 30 s, after {phase_ms} ms");
+        assert!(first >= 26 * largest, "{first} lines in the first 30 s, after {phase_ms} ms");
     }
 }
 
@@ -98,7 +98,7 @@ fn a_fixed_delay_is_enough_whatever_it_is() {
 fn stays_small_without_a_backlog_and_with_fast_answers() {
     let mut lane = Lane::new(RANGE, 130);
     assert!(lane.write_for(100, |_, _| 2.0).iter().all(|lines| *lines == 5_000));
-    assert!(lane.write_for(100, |_, _| 19.0).iter().all(|lines| *lines == 5_000));
+    assert!(lane.write_for(100, |_, _| 49.0).iter().all(|lines| *lines == 5_000));
     lane.lines_a_ms = 1.0;
     assert!(lane.write_for(100, |_, _| 1_000.0).iter().all(|lines| *lines == 5_000));
 }
@@ -225,7 +225,7 @@ proptest! {
             prop_assert!((min.lines..=max.lines).contains(&lines), "{lines}");
             prop_assert!((min.bytes..=max.bytes).contains(&bytes), "{bytes}");
             prop_assert!(bytes <= request_bytes_max.max(min.bytes));
-            if !has_backlog || answer_ms.is_none_or(|ms| ms < 20) {
+            if !has_backlog || answer_ms.is_none_or(|ms| ms < 50) {
                 prop_assert!(lines <= before.lines, "no reason to grow");
             }
         }
