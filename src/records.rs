@@ -5,6 +5,7 @@ use mapping::decode::Scanner;
 
 /// The records of a file. JSON: one a line, or a value that spans lines; a line that is not JSON is a record.
 /// A binary format: one value after another; bytes that are no value are one record to the end of the file.
+/// CSV: an empty line ends a record. A single value: one a line.
 pub struct Records<'a> {
     format: Format,
     scanner: Scanner<'a>,
@@ -32,6 +33,31 @@ impl<'a> Records<'a> {
         at + memchr::memchr(b'\n', rest).unwrap_or(rest.len())
     }
 
+    /// The next block of lines, or the next line, that is not empty.
+    fn next_text(&mut self) -> Option<InputRecord<'a>> {
+        let (mut start, mut record) = (self.at, None);
+        let mut first = self.line;
+        while self.at < self.bytes.len() {
+            let end = self.line_end(self.at);
+            let is_blank = self.bytes.get(self.at..end)?.trim_ascii().is_empty();
+            if is_blank && record.is_some() {
+                break;
+            }
+            if record.is_none() {
+                (start, first) = (self.at, self.line);
+            }
+            self.at = end + 1;
+            self.line += 1;
+            if !is_blank {
+                record = self.bytes.get(start..end);
+                if self.format == Format::Value {
+                    break;
+                }
+            }
+        }
+        record.map(|bytes| InputRecord { bytes, line: first })
+    }
+
     /// End of the JSON value that begins at `start`, if it is one.
     fn value_end(&self, start: usize) -> Option<usize> {
         // The scanner analyses the whole input once, not once per record.
@@ -47,6 +73,9 @@ impl<'a> Iterator for Records<'a> {
     type Item = InputRecord<'a>;
 
     fn next(&mut self) -> Option<InputRecord<'a>> {
+        if matches!(self.format, Format::Csv | Format::Value) {
+            return self.next_text();
+        }
         if self.format.is_binary() {
             let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
             let bytes = rest.get(..self.format.first_value(rest).unwrap_or(rest.len()))?;
@@ -77,6 +106,19 @@ impl<'a> Iterator for Records<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn splits_a_file_of_text_into_records() {
+        let f = |format: Format, input: &str, want: &[(&str, usize)]| {
+            let got: Vec<_> = Records::new(input.as_bytes(), format)
+                .map(|r| (std::str::from_utf8(r.bytes).unwrap(), r.line))
+                .collect();
+            assert_eq!(got, want, "{input:?}");
+        };
+        f(Format::Csv, "", &[]);
+        f(Format::Csv, "\na,b\n1,2\n \r\n\na,b\n3,4", &[("a,b\n1,2", 2), ("a,b\n3,4", 6)]);
+        f(Format::Value, "1\n\n\"on\r\n{\n", &[("1", 1), ("\"on\r", 3), ("{", 4)]);
+    }
 
     #[test]
     fn splits_a_file_into_records() {

@@ -81,7 +81,7 @@ impl Observation {
         let text = path_of(&array.segments)? + "[*]";
         let query = Query::parse(&text).ok()?;
         (all_inside && nearly_always)
-            .then(|| (Shape { format: whole.format, query: Some((text, query)) }, array.clone()))
+            .then(|| (Shape { query: Some((text, query)), ..whole.clone() }, array.clone()))
     }
 
     pub fn key(&self, pattern: &str) -> Option<&Key> {

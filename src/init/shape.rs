@@ -2,14 +2,15 @@
 
 use super::SampledRecord;
 use super::key::Segment;
-use mapping::Format;
 use mapping::decode::{Query, Scanner, SyntaxError, Token, select};
+use mapping::{Csv, Format, Rules};
 use std::ops::Range;
 
 /// The objects of records that become points.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shape {
     pub format: Format,
+    pub csv: Csv,
     /// Path to the objects; none for whole records.
     pub query: Option<(String, Query)>,
 }
@@ -18,9 +19,14 @@ impl Shape {
     /// Whole records, in the format that fits more of them.
     pub fn whole(records: &[SampledRecord]) -> Self {
         let values = || records.iter().filter_map(|record| record.value.as_deref());
+        let csv = Csv::default();
         let binary: Vec<Format> = values().filter_map(Format::of_binary).collect();
         if let Some(format) = binary.first().filter(|_| binary.len() * 2 > values().count()) {
-            return Self { format: *format, query: None };
+            return Self { format: *format, csv, query: None };
+        }
+        let tables: Vec<Csv> = values().filter_map(Csv::with_first_line).collect();
+        if let Some(csv) = tables.first().filter(|_| tables.len() * 2 > values().count()) {
+            return Self { format: Format::Csv, csv: csv.clone(), query: None };
         }
         let (mut as_json, mut as_lines) = (0_u64, 0_u64);
         for value in records.iter().filter_map(|record| record.value.as_deref()) {
@@ -34,7 +40,7 @@ impl Shape {
         let is_single = |value: &[u8]| is_whole(Scanner::new(value)) && value.trim_ascii().contains(&b'\n');
         let pretty = records.iter().filter_map(|record| record.value.as_deref()).filter(|v| is_single(v));
         let is_lines = as_lines > 0 && (as_lines > pretty.count() as u64) && as_lines * 10 >= as_json;
-        Self { format: if is_lines { Format::JsonLines } else { Format::Json }, query: None }
+        Self { format: if is_lines { Format::JsonLines } else { Format::Json }, csv, query: None }
     }
 
     /// Calls `take` for each value that should be an object, with a scanner before the value.
@@ -44,7 +50,8 @@ impl Shape {
         take: &mut impl FnMut(&mut Scanner<'_>) -> Result<(), SyntaxError>,
     ) -> Result<(), SyntaxError> {
         // A record of another format is empty here; the trial counts its rejection.
-        let json = self.format.to_json(value).unwrap_or_default();
+        let rules = Rules { format: self.format, csv: self.csv.clone(), ..Rules::default() };
+        let json = rules.to_json(value).unwrap_or_default();
         let whole = Scanner::new(&json);
         if whole.clone().is_at_end() {
             return Ok(());

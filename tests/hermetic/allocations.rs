@@ -113,6 +113,18 @@ fn messagepack_of_known_shape_allocates_nothing() {
 }
 
 #[test]
+fn csv_of_known_columns_allocates_nothing() {
+    let config = format!(
+        "{HEAD}\nformat = \"csv\"\ntime_key = \"t\"\ntime_format = \"unix\"\ntag_keys = [\"h\"]\nstring_fields = [\"s\"]\n{TAIL}"
+    );
+    let record = |n: u32| format!("t,h,v,s\n{n},a,{n}.5,\"x\"\"y\"\n{n},b,,NaN\n{n},c,-.5,z\n").into_bytes();
+    let records: Vec<_> = (100..150).map(record).collect();
+    let (others, records) = records.split_at(25);
+    let mut path = DataPath::new(mapper(&config));
+    assert_eq!((path.allocations(others, records), path.rejected), (0, 0));
+}
+
+#[test]
 fn examples_allocate_nothing() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut examples = 0;

@@ -329,3 +329,42 @@ fn a_file_of_cbor_is_recognised_and_mapped() {
     assert_eq!((said.status, said.out.lines().count()), (Some(1), 19), "{}", said.err);
     assert!(said.err.contains("cut.bin:20: it is not CBOR: the value is cut off at byte "), "{}", said.err);
 }
+
+#[test]
+fn a_file_of_csv_is_recognised_and_mapped() {
+    let folder = Folder::new("csv");
+    let rows: String = (0..30).map(|n| format!("{};h{};{n}.5;\r\n", 1_767_225_600 + n, n % 3)).collect();
+    fs::write(folder.0.join("records.csv"), format!("time;host;temperature;note\r\n{rows}")).unwrap();
+    let said = folder.run(&["init", "--file", "records.csv", "--topic", "t", "-o", "bridge.toml"]);
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    let config = folder.read("bridge.toml");
+    for line in
+        ["format = \"csv\"", "csv = { delimiter = \";\" }", "tag_keys = [\"host\"]", "time_key = \"time\""]
+    {
+        assert!(config.contains(&format!("\n{line}\n")), "{line}: {config}");
+    }
+    let said = folder.run(&["map", "--config", "bridge.toml", "records.csv"]);
+    assert_eq!((said.status, said.out.lines().count()), (Some(0), 30), "{}", said.err);
+    assert!(said.out.starts_with("t,host=h0 temperature=0.5 1767225600000000000\n"), "{}", said.out);
+    fs::write(folder.0.join("two.csv"), format!("time;host;temperature\n1;a;5\n2;b\n\n{rows}")).unwrap();
+    let said = folder.run(&["map", "--config", "bridge.toml", "two.csv"]);
+    assert_eq!(said.status, Some(1), "{}", said.err);
+    let want = "two.csv:1: element 1: its line 3 has 2 cells, and its header has 3: is `delimiter` right?";
+    assert!(said.err.contains(want), "{}", said.err);
+}
+
+#[test]
+fn a_file_of_single_values_is_mapped() {
+    let folder = Folder::new("value");
+    let config = "[kafka]\nbrokers = ['b:1']\ntopics = ['t']\n[[mapping]]\nformat = 'value'\nstring_fields = ['value']\n\
+                  rename = { value = 'state' }\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'\n";
+    fs::write(folder.0.join("bridge.toml"), config).unwrap();
+    fs::write(folder.0.join("values.txt"), "21.5\n\n{on}\n").unwrap();
+    let said = folder.run(&["map", "--config", "bridge.toml", "values.txt"]);
+    assert_eq!(
+        (said.status, said.out.as_str()),
+        (Some(0), "t state=21.5\nt state=\"{on}\"\n"),
+        "{}",
+        said.err
+    );
+}

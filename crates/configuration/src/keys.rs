@@ -40,12 +40,13 @@ pub const LEVELS: [(&str, Level); 5] = [
 
 pub const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
-pub static TABLES: [&Table; 12] = [
+pub static TABLES: [&Table; 13] = [
     &TOP,
     &KAFKA,
     &KAFKA_TLS,
     &KAFKA_SASL,
     &MAPPING,
+    &MAPPING_CSV,
     &INFLUX,
     &INFLUX_TLS,
     &BATCH,
@@ -217,7 +218,7 @@ pub static MAPPING: Table = Table {
             "format",
             Word(&words(&FORMATS)),
             Default("\"json\""),
-            "\"json\": an object or an array of objects. \"json_lines\": several values, one per line. \"msgpack\", \"cbor\": one value or several in succession.",
+            "\"json\": an object or an array of objects. \"json_lines\": several values, one per line. \"msgpack\", \"cbor\": one value or several in succession. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
         ),
         Key::new(
             "query",
@@ -229,7 +230,7 @@ pub static MAPPING: Table = Table {
             "strict",
             Flag,
             Default("true"),
-            "false rejects a bad element of an array alone, not the whole record.",
+            "false rejects a bad element of an array alone, not the whole record. With format = \"csv\" it is false by default.",
         ),
         Key::new("measurement", Text, Default("\"{topic}\""), "Measurement; {topic} is the topic's name."),
         Key::new(
@@ -336,8 +337,26 @@ pub static MAPPING: Table = Table {
             "Retention policy of this mapping, instead of that of [influx]; with api = \"v1\".",
         ),
     ],
-    tables: &[],
+    tables: &["csv"],
     reload: &[live("mapping", mappings_differ), live("destination", destinations_differ)],
+};
+
+/// Changes of this table are noticed with [`MAPPING`].
+pub static MAPPING_CSV: Table = Table {
+    name: "mapping.csv",
+    text: "For format = \"csv\". Numbers become numbers by themselves; empty cells are no values.",
+    keys: &[
+        Key::new("delimiter", Text, Default("\",\""), "Character between cells, such as \";\" or \"\\t\"."),
+        Key::new(
+            "header",
+            TextOrTexts,
+            Default("\"first line\""),
+            "Names of the columns: \"first line\" of each record, or a list such as [\"time\", \"host\", \"cpu\"]. A column named \"\" is left out.",
+        ),
+        Key::new("comment", Text, Example("\"#\""), "First character of lines that are no rows."),
+    ],
+    tables: &[],
+    reload: &[],
 };
 
 pub static INFLUX: Table = Table {

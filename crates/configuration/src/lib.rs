@@ -35,6 +35,7 @@ mod dead_letter;
 mod destination;
 mod differences;
 pub mod draft;
+mod formats;
 mod influx;
 mod interpolate;
 mod kafka;

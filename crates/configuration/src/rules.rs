@@ -1,5 +1,6 @@
 //! Reads the keys of a `[[mapping]]` that say what a record becomes.
 
+use super::formats;
 use super::keys::{FORMATS, INTEGERS};
 use super::section::{Section, Text, unknown_word};
 use base::suggest::nearest;
@@ -19,8 +20,10 @@ pub fn read(section: Section<'_>) -> Rules {
     let default = Rules::default();
     let (tag_keys, tag_paths) = tag_keys(section);
     let format = section.word_or_default("format", &FORMATS);
+    formats::check_keys(section, format);
     Rules {
         format,
+        csv: formats::csv(section, format),
         query: query(section).unwrap_or(default.query),
         measurement: measurement(section).unwrap_or(default.measurement),
         name_key: selector(section, "name_key"),
@@ -41,7 +44,7 @@ pub fn read(section: Section<'_>) -> Rules {
         offset_field: key(section, "offset_field"),
         header_tags: header_tags(section),
         tags: tags(section),
-        strict: section.flag_or_default("strict"),
+        strict: section.flag_or_default("strict") && (format.is_strict() || section.has("strict")),
     }
 }
 

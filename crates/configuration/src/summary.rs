@@ -94,6 +94,7 @@ fn measurement(section: Section<'_>, rules: &Rules) -> String {
     let objects = match (rules.format, shown(section, "query")) {
         (_, Some(query)) => format!("a point for each of {query}, "),
         (Format::JsonLines, None) => "a point for each line, ".to_owned(),
+        (Format::Csv, None) => "a point for each row, ".to_owned(),
         _ => String::new(),
     };
     match shown(section, "name_key") {

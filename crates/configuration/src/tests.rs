@@ -51,6 +51,7 @@ fn with_lines(file: &str, table: &str, lines: &str) -> String {
         "" => format!("{lines}\n{file}"),
         _ if file.contains(&header) => file.replace(&header, &format!("{header}{lines}\n")),
         "mapping" => format!("{file}\n[[mapping]]\n{lines}\n"),
+        _ if table.starts_with("mapping.") => format!("{file}\n[[mapping]]\n{header}{lines}\n"),
         _ => format!("{file}\n{header}{lines}\n"),
     }
 }

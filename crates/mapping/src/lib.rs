@@ -58,7 +58,7 @@ mod time;
 
 pub use element::Drops;
 pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
-pub use formats::Format;
+pub use formats::{Csv, Format, Header};
 pub use globs::{GlobError, Globs};
 pub use go_layout::to_time_format;
 pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};

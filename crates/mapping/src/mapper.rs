@@ -163,15 +163,14 @@ impl Mapper {
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
         }
-        let format = self.rules.format;
-        if !format.is_binary() {
-            return self.map_json(value, &[], record, lines, mapped);
+        if self.rules.format.is_json() {
+            return self.map_json(value, None, record, lines, mapped);
         }
         // Moved out of `self`, which is borrowed mutably while the text is read.
         let mut json = std::mem::take(&mut self.work.json);
-        let result = json.read(format, value).and_then(|()| {
+        let result = json.read(&self.rules, value, self.limits.lines_bytes_max).and_then(|()| {
             self.report_dropped(&json);
-            self.map_json(&json.bytes, &json.timestamps, record, lines, mapped)
+            self.map_json(&json.bytes, Some(&json), record, lines, mapped)
         });
         // Now, not with the next record: a topic may have none.
         json.clear();
@@ -179,11 +178,11 @@ impl Mapper {
         result
     }
 
-    /// Maps JSON text, in which the numbers at the positions `timestamps` are times.
+    /// Maps JSON text. `json` is the text with its marks, where a format made it.
     fn map_json(
         &mut self,
         value: &[u8],
-        timestamps: &[usize],
+        json: Option<&JsonText>,
         record: &Record<'_>,
         lines: &mut LineBuffer,
         mapped: &mut Mapped,
@@ -193,16 +192,8 @@ impl Mapper {
             return Err(Rejection::Empty);
         }
         let bytes_before = lines.bytes();
-        let mut pass = Pass {
-            record,
-            topic: self.topic_digits,
-            value,
-            timestamps,
-            lines,
-            mapped,
-            index: 0,
-            bytes_before,
-        };
+        let mut pass =
+            Pass { record, topic: self.topic_digits, value, json, lines, mapped, index: 0, bytes_before };
         if self.rules.format.has_lines() {
             self.map_lines(&scanner, &mut pass)
         } else {
@@ -225,7 +216,13 @@ impl Mapper {
             let rest = pass.value.get(start..).unwrap_or_default();
             let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let mut line = whole.within(start, end);
+            let bad_row = pass.json.and_then(|json| json.bad_row(start));
             start = end + 1;
+            if let Some(rejection) = bad_row {
+                pass.reject(rejection);
+                pass.index += 1;
+                continue;
+            }
             if line.is_at_end() {
                 continue;
             }
@@ -433,7 +430,8 @@ impl Rules {
         };
         let scalar = scalar.ok_or_else(|| Rejection::TimeMissing(key()))?;
         let text = scalar.decode(pass.value, scratch);
-        let is_timestamp = pass.timestamps.binary_search(&scalar.start()).is_ok();
+        let is_timestamp =
+            pass.json.is_some_and(|json| json.timestamps.binary_search(&scalar.start()).is_ok());
         let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
         let read = match format {
             TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
@@ -457,8 +455,8 @@ struct Pass<'p, 'r> {
     topic: distinct::TopicDigits,
     /// JSON text.
     value: &'p [u8],
-    /// Positions in `value` of numbers that are timestamps of the record's format, ascending.
-    timestamps: &'p [usize],
+    /// The same text with its marks, where the record's format made it.
+    json: Option<&'p JsonText>,
     lines: &'p mut LineBuffer,
     mapped: &'p mut Mapped,
     /// Index of the next element.

@@ -2,7 +2,7 @@
 
 use super::{Format, TimeError};
 use crate::decode::{Syntax, SyntaxError};
-use base::text::{printable, printable_bytes};
+use base::text::{counted, printable, printable_bytes};
 use std::fmt;
 use thiserror::Error;
 
@@ -17,6 +17,14 @@ pub enum Rejection {
     Undecodable(NotJson),
     #[error("it is not {format}: {why} at byte {at}")]
     Unreadable { format: &'static str, why: &'static str, at: usize },
+    #[error("its line {line} has {}, and its header has {columns}: is `delimiter` right?", counted(*cells as usize, "cell"))]
+    Row { line: u32, cells: u32, columns: usize },
+    #[error("a quote before the end of its line {line} is never closed")]
+    OpenQuote { line: u32 },
+    #[error(
+        "its rows become more than {bytes_max} bytes with the names of their columns, half of `batch.memory_max`: let the producer send fewer rows in a record"
+    )]
+    RowsTooLarge { bytes_max: usize },
     #[error("it is nested too deeply: {0}")]
     TooDeep(SyntaxError),
     #[error("{0} is no object, and only objects become points")]
@@ -96,8 +104,12 @@ impl Rejection {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Empty => Reason::Empty,
-            Self::TooLarge { .. } | Self::LinesTooLarge { .. } => Reason::TooLarge,
-            Self::Undecodable(_) | Self::Unreadable { .. } => Reason::Undecodable,
+            Self::TooLarge { .. } | Self::LinesTooLarge { .. } | Self::RowsTooLarge { .. } => {
+                Reason::TooLarge
+            }
+            Self::Undecodable(_) | Self::Unreadable { .. } | Self::Row { .. } | Self::OpenQuote { .. } => {
+                Reason::Undecodable
+            }
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::TimeMissing(_)

@@ -1,6 +1,6 @@
 //! The rules of one `[[mapping]]`, checked and compiled.
 
-use super::{Format, Globs, Rename, TimeFormat, TimeRange};
+use super::{Csv, Format, Globs, Rename, TimeFormat, TimeRange};
 use crate::decode::{Path, Query};
 use jiff::tz::TimeZone;
 
@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     pub format: Format,
+    pub csv: Csv,
     pub query: Query,
     /// `{topic}` is replaced by the topic's name.
     pub measurement: String,
@@ -85,6 +86,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             format: Format::Json,
+            csv: Csv::default(),
             query: Query::Whole,
             measurement: "{topic}".to_owned(),
             name_key: None,

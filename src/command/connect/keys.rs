@@ -25,7 +25,7 @@ impl SeenKeys {
     /// Looks through a record. One that is no JSON is the mapper's to tell of.
     pub fn add(&mut self, rules: &Rules, value: &[u8], headers: &[(&str, &[u8])]) {
         // The mapper rejects a record of another format and reports why.
-        let json = rules.format.to_json(value).unwrap_or_default();
+        let json = rules.to_json(value).unwrap_or_default();
         let documents: Vec<&[u8]> =
             if rules.format.has_lines() { json.split(|byte| *byte == b'\n').collect() } else { vec![&json] };
         let mut is_read = false;

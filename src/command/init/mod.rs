@@ -13,7 +13,7 @@ use compose::{Composed, Found, Source};
 use configuration::{Config, ConfigErrors};
 use connection::Connection;
 use kafka::Diagnosis;
-use mapping::Format;
+use mapping::{Csv, Format};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -201,7 +201,8 @@ fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
         time_ms: None,
         value: Some(record.bytes.to_vec()),
     };
-    let format = Format::of_binary_file(&bytes).unwrap_or_default();
+    let of_text = || Csv::with_first_line(&bytes).map(|_| Format::Csv);
+    let format = Format::of_binary_file(&bytes).or_else(of_text).unwrap_or_default();
     let records = Records::new(&bytes, format).take(options.records).enumerate().map(sampled).collect();
     let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();
     let sample = Sample { topic, is_file: true, records };

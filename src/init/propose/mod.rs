@@ -10,7 +10,7 @@ use super::shape::path_of;
 use super::text::{joined, shown, values};
 use super::{Sample, Shape, names};
 use base::text::grouped;
-use mapping::Format;
+use mapping::{Csv, Format};
 
 /// None if the sample has no objects.
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
@@ -86,12 +86,16 @@ impl<'p> Proposer<'p> {
 
     fn format(&mut self, shape: &Shape) {
         if shape.format != Format::default() {
-            let why = if shape.format.is_binary() {
-                format!("Records are {}.", shape.format.title())
-            } else {
+            let why = if shape.format.is_json() {
                 "Records hold several JSON values, one a line.".to_owned()
+            } else {
+                format!("Records are {}.", shape.format.title())
             };
             self.out.set("format", shape.format.name(), vec![why]);
+        }
+        if shape.csv.delimiter != Csv::default().delimiter {
+            let delimiter = char::from(shape.csv.delimiter).to_string();
+            self.out.set("csv", toml::Table::from_iter([("delimiter".to_owned(), delimiter.into())]), vec![]);
         }
         if let (Some((query, _)), Some(array)) = (&shape.query, self.array) {
             let why = format!(

@@ -2,6 +2,7 @@
 //! the lines.
 
 mod cbor;
+mod csv;
 mod json;
 mod map_model;
 mod msgpack;
@@ -14,7 +15,7 @@ use line_protocol::LineBuffer;
 use line_protocol::encode;
 use line_protocol::reader::{Point, read_line, split_lines};
 use mapping::decode::{Path, Query};
-use mapping::{Format, KeySelector, Mapped, Mapper, RecordLimits, Rules, TagPath};
+use mapping::{Csv, Format, KeySelector, Mapped, Mapper, RecordLimits, Rules, TagPath};
 use options::{Options, Origin};
 use proptest::collection::vec;
 use proptest::option;
@@ -118,7 +119,8 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|records| records.iter().map(Json::bytes).collect::<Vec<_>>().join(&b'\n'));
     let msgpack = (json::record(), any::<u64>()).prop_map(|(json, seed)| msgpack_bytes(&json, seed));
     let cbor = (json::record(), any::<u64>()).prop_map(|(json, seed)| cbor_bytes(&json, seed));
-    prop_oneof![4 => json::record().prop_map(|json| json.bytes()), 2 => cut, 2 => several, 2 => msgpack, 2 => cbor, 1 => vec(any::<u8>(), 0..64)]
+    let csv = (csv::table(), any::<u64>()).prop_map(|(table, seed)| table.csv(',', seed).into_bytes());
+    prop_oneof![4 => json::record().prop_map(|json| json.bytes()), 2 => cut, 2 => several, 2 => msgpack, 2 => cbor, 2 => csv, 1 => vec(any::<u8>(), 0..64)]
 }
 
 fn check_model(record: &Json, options: &Options, origin: &Origin) -> Result<(), TestCaseError> {
@@ -183,6 +185,27 @@ proptest! {
         further in further(), origin in options::origin(),
     ) {
         check_shape(&record, &others, &further, &origin)?;
+    }
+
+    #[test]
+    fn csv_gives_the_points_of_the_same_json(
+        table in csv::table(), options in options::options(), origin in options::origin(),
+        delimiter in select(vec![',', ';', '\t']), seed in any::<u64>(),
+    ) {
+        let json_lines = Rules { format: Format::JsonLines, strict: false, ..options.rules() };
+        let settings = Csv { delimiter: delimiter as u8, ..Csv::default() };
+        let rules = Rules { format: Format::Csv, csv: settings, ..json_lines.clone() };
+        let is_text = |name: &str| {
+            let is_key = |selector: Option<&KeySelector>| selector == Some(&KeySelector::Flattened(name.to_owned()));
+            rules.tag_keys.is_match(name)
+                || is_key(rules.name_key.as_ref())
+                || is_key(rules.time.as_ref().map(|time| &time.key))
+        };
+        let (bytes, json) = (table.csv(delimiter, seed), table.json_lines(is_text));
+        let (became, lines) = map(&mut mapper(rules.clone(), &origin.topic), &origin, bytes.as_bytes());
+        let (wanted, wanted_lines) = map(&mut mapper(json_lines, &origin.topic), &origin, json.as_bytes());
+        prop_assert_eq!(read_back(&lines), read_back(&wanted_lines), "{:?}: {}", bytes, json);
+        prop_assert_eq!(became.rejected_by_reason().collect::<Vec<_>>(), wanted.rejected_by_reason().collect::<Vec<_>>());
     }
 
     #[test]

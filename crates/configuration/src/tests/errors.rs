@@ -353,6 +353,7 @@ fn every_known_key_is_read() {
             let text = match table.name {
                 "" => line,
                 "mapping" => format!("[[mapping]]\n{line}"),
+                name if name.starts_with("mapping.") => format!("[[mapping]]\n[{name}]\n{line}"),
                 name => format!("[{name}]\n{line}"),
             };
             let errors = run(&text).unwrap_err();

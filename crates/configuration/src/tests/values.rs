@@ -4,7 +4,7 @@ use super::*;
 use ::influx::Compression;
 use ::kafka::OffsetReset;
 use ::mapping::decode::Query;
-use ::mapping::{DistinctTimes, Format, Integers, KeySelector, TimeFormat, TimeRange};
+use ::mapping::{Csv, DistinctTimes, Format, Header, Integers, KeySelector, TimeFormat, TimeRange};
 use base::{Api, Credential, Destination};
 use engine::dead_letter::Store;
 
@@ -382,4 +382,22 @@ fn names_what_is_chosen_without_keys_of_batch() {
     f("lines_max = 5000\nbytes_max = '4MB'\nmemory_max = '16MB'", &[]);
     f("memory_max = '16MB'", &["no `lines_max`", "no `bytes_max`"]);
     f("lines_max = 5000\nbytes_max = '4MB'", &[memory]);
+}
+
+#[test]
+fn csv_has_settings_of_its_own() {
+    let csv = |lines: &str| {
+        let text = format!("format = 'csv'\n{lines}");
+        let rules = config(&with("mapping", &text)).mappings.remove(0).rules;
+        (rules.csv.clone(), rules.strict)
+    };
+    assert_eq!(csv(""), (Csv::default(), false));
+    assert_eq!(csv("strict = true\n[mapping.csv]\nheader = 'first line'"), (Csv::default(), true));
+    let names = ["time", "", "cpu"].map(str::to_owned).to_vec();
+    let want = Csv { delimiter: b'\t', comment: Some(b'#'), header: Header::Columns(names) };
+    let lines = "csv = { delimiter = \"\\t\", comment = '#', header = ['time', '', 'cpu'] }";
+    assert_eq!(csv(lines), (want, false));
+    let loaded = run(&with("mapping", "csv = { delimiter = ';' }")).unwrap();
+    let warned: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert!(warned.concat().contains("without `format = \"csv\"` this table has no effect"), "{warned:?}");
 }

@@ -126,6 +126,17 @@ fn wrong_values_of_mappings() {
     let f = |lines: &str, want: &str| one("mapping", lines, want);
     f("format = 'ndjson'", "did you mean \"json_lines\"?");
     f("format = 'messagepack'", "did you mean \"msgpack\"?");
+    let csv = |lines: &str, want: &str| f(&format!("format = 'csv'\n[mapping.csv]\n{lines}"), want);
+    csv("delimiter = 'tab'", "`delimiter` is one ASCII character other than a quote or a line break");
+    csv("delimiter = '·'", "`delimiter` is one ASCII character");
+    csv("comment = '\"'", "`comment` is one ASCII character");
+    csv("comment = ','", "`comment` is the same character as `delimiter`");
+    csv("header = 'none'", "`header` is a list of the columns' names, or \"first line\"");
+    csv("header = true", "`header` must be a list of the columns' names, or \"first line\"");
+    csv("header = ['']", "`header` names no column");
+    csv("header = ['a', 'b', 'a']", "`header` names the column \"a\" twice");
+    f("format = 'csv'\nquery = '$.a'", "`query` has no meaning with format = \"csv\"");
+    f("format = 'value'\nname_key = 'a'", "`name_key` has no meaning with format = \"value\"");
     f(
         "integers = 'integer'",
         "`integers` must be one of \"float\", \"int\", not \"integer\"; did you mean \"int\"?",

@@ -296,7 +296,11 @@ fn half(bits: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FIRST_DROPS_MAX, Format};
+    use crate::{FIRST_DROPS_MAX, Format, Rules};
+
+    fn rules() -> Rules {
+        Rules { format: Format::Cbor, ..Rules::default() }
+    }
 
     fn bytes(hex: &str) -> Vec<u8> {
         let digits: String = hex.split_whitespace().collect();
@@ -305,12 +309,12 @@ mod tests {
 
     fn text(hex: &str) -> JsonText {
         let mut text = JsonText::default();
-        text.read(Format::Cbor, &bytes(hex)).unwrap();
+        text.read(&rules(), &bytes(hex), usize::MAX).unwrap();
         text
     }
 
     fn json(hex: &str) -> Result<String, String> {
-        let json = Format::Cbor.to_json(&bytes(hex)).map_err(|why| why.to_string())?.into_owned();
+        let json = rules().to_json(&bytes(hex)).map_err(|why| why.to_string())?.into_owned();
         Ok(String::from_utf8(json).unwrap().trim_end().to_owned())
     }
 

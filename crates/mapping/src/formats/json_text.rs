@@ -1,11 +1,13 @@
 //! JSON text that a format makes of a record's value.
 
+use super::csv;
 use crate::FIRST_DROPS_MAX;
 use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
 use crate::element::Drops;
 use crate::rejection::{Drop, Rejection};
 use line_protocol::runs;
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::ops::Range;
 
 /// Memory that the text keeps from record to record; a larger record's text is freed after it.
@@ -26,6 +28,21 @@ pub(crate) struct JsonText {
     /// any number of such values under long keys.
     pub dropped: Vec<(Drop, Range<usize>)>,
     pub dropped_keys: Vec<u8>,
+    /// Rows that are no objects, in the order of the text.
+    pub bad_rows: Vec<BadRow>,
+    /// What CSV keeps from record to record.
+    pub(super) csv: csv::Table,
+}
+
+/// A row of CSV that becomes no object; its line in the text is null. Small, because a record can consist of such rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadRow {
+    /// Position of its line in the text.
+    pub position: u32,
+    /// Its last line in the record's value, from 1.
+    pub line: u32,
+    /// Number of its cells; none for a quote that is not closed.
+    pub cells: Option<NonZeroU32>,
 }
 
 /// A key or an index on the way to a value, for the names of dropped values.
@@ -44,7 +61,8 @@ pub(super) enum Place {
 
 impl JsonText {
     pub fn clear(&mut self) {
-        if self.bytes.capacity() > KEPT_BYTES_MAX {
+        let rows = self.bad_rows.capacity() * size_of::<BadRow>();
+        if self.bytes.capacity() + rows + self.csv.bytes() > KEPT_BYTES_MAX {
             *self = Self::default();
         }
         self.bytes.clear();
@@ -52,6 +70,17 @@ impl JsonText {
         self.drops = Drops::default();
         self.dropped.clear();
         self.dropped_keys.clear();
+        self.bad_rows.clear();
+    }
+
+    /// The rejection of the row whose line begins at a position, if the row is bad.
+    pub fn bad_row(&self, position: usize) -> Option<Rejection> {
+        let row = self.bad_rows.binary_search_by_key(&position, |row| row.position as usize).ok()?;
+        let BadRow { line, cells, .. } = *self.bad_rows.get(row)?;
+        Some(match cells {
+            Some(cells) => Rejection::Row { line, cells: cells.get(), columns: self.csv.columns() },
+            None => Rejection::OpenQuote { line },
+        })
     }
 
     pub(super) fn push(&mut self, text: &[u8]) {

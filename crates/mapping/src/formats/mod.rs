@@ -3,11 +3,15 @@
 //! A new format is a file beside this one and an entry in [`Format`]; rules, record shapes, `init` and `map` need no change.
 
 mod cbor;
+mod cell;
+mod csv;
 mod input;
 mod json_text;
 mod msgpack;
 
+use super::Rules;
 use super::rejection::Rejection;
+pub use csv::{Csv, Header};
 use input::Input;
 pub(crate) use json_text::JsonText;
 #[cfg(test)]
@@ -26,6 +30,10 @@ pub enum Format {
     Msgpack,
     /// CBOR: an object, an array of objects, or several of them one after another.
     Cbor,
+    /// Rows of text; each becomes an object with the columns' names as keys.
+    Csv,
+    /// One number or text, which becomes an object with the key "value".
+    Value,
 }
 
 /// Properties of a format.
@@ -38,29 +46,64 @@ struct Description {
     has_lines: bool,
     /// Whether the format has a type for times, so that `time_key` needs no `time_format`.
     has_timestamps: bool,
-    /// None: the value is JSON text already.
-    transcode: Option<Transcode>,
+    /// Whether one bad element rejects its whole record unless the configuration says otherwise.
+    strict: bool,
+    reading: Reading,
+}
+
+/// How a record's value becomes JSON text.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// It is JSON text already.
+    Json,
+    /// Values of a binary format stand one directly after another.
+    Values(Transcode),
+    /// Rows of text, with the settings of the rules.
+    Rows,
+    /// Text that is one value.
+    Cell,
 }
 
 /// Appends the JSON text of the next value, on a single line.
 type Transcode = fn(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection>;
 
-const JSON: Description =
-    Description { name: "json", title: "JSON", has_lines: false, has_timestamps: false, transcode: None };
+const JSON: Description = Description {
+    name: "json",
+    title: "JSON",
+    has_lines: false,
+    has_timestamps: false,
+    strict: true,
+    reading: Reading::Json,
+};
 
 const MSGPACK: Description = Description {
     name: "msgpack",
     title: "MessagePack",
     has_lines: true,
     has_timestamps: true,
-    transcode: Some(msgpack::transcode),
+    reading: Reading::Values(msgpack::transcode),
+    ..JSON
 };
 
 const CBOR: Description =
-    Description { name: "cbor", title: "CBOR", transcode: Some(cbor::transcode), ..MSGPACK };
+    Description { name: "cbor", title: "CBOR", reading: Reading::Values(cbor::transcode), ..MSGPACK };
+
+const CSV: Description = Description {
+    name: "csv",
+    title: "CSV",
+    has_lines: true,
+    // A row is a point of its own, and a producer that dies in the middle of a row cuts one off.
+    strict: false,
+    reading: Reading::Rows,
+    ..JSON
+};
+
+const VALUE: Description =
+    Description { name: "value", title: "a single value", reading: Reading::Cell, ..JSON };
 
 impl Format {
-    pub const ALL: [Self; 4] = [Self::Json, Self::JsonLines, Self::Msgpack, Self::Cbor];
+    pub const ALL: [Self; 6] =
+        [Self::Json, Self::JsonLines, Self::Msgpack, Self::Cbor, Self::Csv, Self::Value];
 
     const fn description(self) -> Description {
         match self {
@@ -68,6 +111,8 @@ impl Format {
             Self::JsonLines => Description { name: "json_lines", has_lines: true, ..JSON },
             Self::Msgpack => MSGPACK,
             Self::Cbor => CBOR,
+            Self::Csv => CSV,
+            Self::Value => VALUE,
         }
     }
 
@@ -83,7 +128,7 @@ impl Format {
         self.description().title
     }
 
-    /// Whether each line of [`Format::to_json`] is a value of its own.
+    /// Whether each line of [`Rules::to_json`] is a value of its own.
     #[must_use]
     pub const fn has_lines(self) -> bool {
         self.description().has_lines
@@ -98,7 +143,26 @@ impl Format {
     /// Whether records are bytes rather than text, so that a file holds them one directly after another.
     #[must_use]
     pub const fn is_binary(self) -> bool {
-        self.description().transcode.is_some()
+        self.transcode().is_some()
+    }
+
+    /// Whether a record's value is JSON text.
+    #[must_use]
+    pub const fn is_json(self) -> bool {
+        matches!(self.description().reading, Reading::Json)
+    }
+
+    /// Whether one bad element rejects its whole record unless the configuration says otherwise.
+    #[must_use]
+    pub const fn is_strict(self) -> bool {
+        self.description().strict
+    }
+
+    const fn transcode(self) -> Option<Transcode> {
+        match self.description().reading {
+            Reading::Values(transcode) => Some(transcode),
+            Reading::Json | Reading::Rows | Reading::Cell => None,
+        }
     }
 
     /// The binary format in which a record is an object, an array of objects, or several of them.
@@ -118,7 +182,7 @@ impl Format {
 
     /// End of the objects and arrays of objects with which bytes in a binary format begin; 0 if there are none.
     fn objects_end(self, bytes: &[u8]) -> usize {
-        let Some(transcode) = self.description().transcode else { return 0 };
+        let Some(transcode) = self.transcode() else { return 0 };
         let (mut input, mut text, mut end) = (Input::new(bytes, self.title()), JsonText::default(), 0);
         while !input.is_at_end() {
             text.clear();
@@ -131,23 +195,10 @@ impl Format {
         end
     }
 
-    /// The JSON text of a record's value, without a mapper's reused buffer.
-    ///
-    /// # Errors
-    /// When the value does not have this format. JSON is not checked.
-    pub fn to_json(self, value: &[u8]) -> Result<Cow<'_, [u8]>, Rejection> {
-        if !self.is_binary() {
-            return Ok(Cow::Borrowed(value));
-        }
-        let mut text = JsonText::default();
-        text.read(self, value)?;
-        Ok(Cow::Owned(text.bytes))
-    }
-
     /// The length of the first value in a binary format; none if there is no complete value.
     #[must_use]
     pub fn first_value(self, bytes: &[u8]) -> Option<usize> {
-        let transcode = self.description().transcode?;
+        let transcode = self.transcode()?;
         let mut input = self.input(bytes).ok()?;
         transcode(&mut input, &mut JsonText::default()).ok()?;
         Some(input.position())
@@ -166,21 +217,46 @@ impl Format {
     }
 }
 
+impl Rules {
+    /// The JSON text of a record's value, without a mapper's reused buffer.
+    ///
+    /// # Errors
+    /// When the value does not have the format of these rules. JSON is not checked.
+    pub fn to_json<'v>(&self, value: &'v [u8]) -> Result<Cow<'v, [u8]>, Rejection> {
+        if self.format.is_json() {
+            return Ok(Cow::Borrowed(value));
+        }
+        let mut text = JsonText::default();
+        text.read(self, value, usize::MAX)?;
+        Ok(Cow::Owned(text.bytes))
+    }
+}
+
 impl JsonText {
-    /// Fills the text from a record's value in a binary format; the text stays empty for other formats.
-    pub fn read(&mut self, format: Format, value: &[u8]) -> Result<(), Rejection> {
+    /// Fills the text from a record's value in the format of the rules; the text stays empty for JSON. `bytes_max` bounds text in
+    /// which the record's bytes are repeated, as the names of columns are.
+    pub fn read(&mut self, rules: &Rules, value: &[u8], bytes_max: usize) -> Result<(), Rejection> {
         self.clear();
-        let Some(transcode) = format.description().transcode else { return Ok(()) };
+        match rules.format.description().reading {
+            Reading::Json => return Ok(()),
+            Reading::Values(transcode) => self.read_values(rules.format, transcode, value)?,
+            Reading::Rows => csv::read(value, rules, self, bytes_max)?,
+            Reading::Cell => cell::read(value, self),
+        }
+        // Scalars have 32-bit positions.
+        if u32::try_from(self.bytes.len()).is_err() {
+            return Err(Rejection::TooLarge { bytes: self.bytes.len(), bytes_max: u32::MAX as usize });
+        }
+        Ok(())
+    }
+
+    fn read_values(&mut self, format: Format, transcode: Transcode, value: &[u8]) -> Result<(), Rejection> {
         let mut input = format.input(value)?;
         while !input.is_at_end() {
             let start = input.position();
             transcode(&mut input, self)?;
             assert!(input.position() > start, "a value has at least one byte");
             self.bytes.push(b'\n');
-        }
-        // Scalars have 32-bit positions.
-        if u32::try_from(self.bytes.len()).is_err() {
-            return Err(Rejection::TooLarge { bytes: self.bytes.len(), bytes_max: u32::MAX as usize });
         }
         Ok(())
     }

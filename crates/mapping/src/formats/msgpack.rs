@@ -186,8 +186,13 @@ mod tests {
     use line_protocol::LineBuffer;
     use std::sync::Arc;
 
+    fn rules() -> Rules {
+        Rules { format: Format::Msgpack, ..Rules::default() }
+    }
+
     fn json(bytes: &[u8]) -> Result<String, String> {
-        let text = Format::Msgpack.to_json(bytes).map_err(|why| why.to_string())?;
+        let rules = rules();
+        let text = rules.to_json(bytes).map_err(|why| why.to_string())?;
         Ok(text.escape_ascii().to_string().replace("\\\"", "\"").replace("\\\\", "\\"))
     }
 
@@ -235,7 +240,7 @@ mod tests {
     fn timestamps_are_nanoseconds() {
         let f = |bytes: &[u8], want: &str| {
             let mut text = JsonText::default();
-            text.read(Format::Msgpack, bytes).unwrap();
+            text.read(&rules(), bytes, usize::MAX).unwrap();
             assert_eq!(text.bytes, format!("[1,{want}]\n").into_bytes());
             assert_eq!(text.timestamps, [3]);
         };
@@ -254,7 +259,7 @@ mod tests {
         let inner = [&[0x93, 0xC4, 1, 9, 0xCA][..], &f32::NAN.to_be_bytes(), &[0xD4, 7, 7]].concat();
         let bytes = [&[0x81, 0xA1, b'a', 0x81, 0xA1, b'b'][..], &inner].concat();
         let mut text = JsonText::default();
-        text.read(Format::Msgpack, &bytes).unwrap();
+        text.read(&rules(), &bytes, usize::MAX).unwrap();
         assert_eq!(text.bytes, b"{\"a\":{\"b\":[null,null,null]}}\n");
         let dropped: Vec<_> =
             text.dropped.iter().map(|(drop, key)| (*drop, text.dropped_keys[key.clone()].to_vec())).collect();
@@ -267,7 +272,7 @@ mod tests {
         let key = [&[0x81, 0xDB, 0, 0, 0x80, 0][..], &b"k".repeat(0x8000), &[0xDC, 0x80, 0]].concat();
         let bytes = [&key[..], &[0xC4, 0].repeat(0x8000)].concat();
         let mut text = JsonText::default();
-        text.read(Format::Msgpack, &bytes).unwrap();
+        text.read(&rules(), &bytes, usize::MAX).unwrap();
         assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(Drop::Binary, 0x8000)]);
         assert_eq!(text.dropped.len(), FIRST_DROPS_MAX);
         assert!(text.dropped_keys.len() < 10_000);
@@ -377,7 +382,6 @@ mod tests {
 
     #[test]
     fn several_values_become_points_and_binary_data_is_counted() {
-        let rules = || Rules { format: Format::Msgpack, ..Rules::default() };
         let binary = b"\xA1b\xC4\x01x";
         let (lines, rejected, drops) = mapped(rules(), &[b"\x82", V, binary, b"\x81", V]);
         assert_eq!((lines.matches("t v=1 ").count(), rejected), (2, None));

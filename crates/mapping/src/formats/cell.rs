@@ -1,0 +1,179 @@
+//! Values that are text: cells of CSV, and records of a single value.
+//!
+//! A cell is a number, true, false or text, whichever it reads as. NaN and infinity are dropped and counted.
+
+use super::json_text::{JsonText, Place, Step};
+use crate::decode::Number;
+use crate::rejection::Drop;
+
+/// Reads a record that is a single value.
+pub(super) fn read(value: &[u8], text: &mut JsonText) {
+    const BEFORE: &[u8] = b"{\"value\":";
+    let value = value.trim_ascii();
+    if value.is_empty() {
+        return;
+    }
+    text.push(BEFORE);
+    let place = Place::Key(2, BEFORE.len() - 2);
+    push(value, Some(&Step { parent: None, place }), text);
+    text.push(b"}");
+}
+
+/// Appends a cell by its content.
+pub(super) fn push(cell: &[u8], step: Option<&Step<'_>>, text: &mut JsonText) {
+    let trimmed = cell.trim_ascii();
+    let start = text.bytes.len();
+    // Most text that is no number shows it by its first byte.
+    let is_number = trimmed.first().is_some_and(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.'))
+        && push_number(trimmed, text).is_some();
+    if is_number {
+        let number = text.bytes.get(start..).unwrap_or_default();
+        if Number::whole(number).is_none() {
+            text.bytes.truncate(start);
+            text.drop(Drop::NotFinite, step);
+        }
+        return;
+    }
+    text.bytes.truncate(start);
+    let is = |word: &str| trimmed.eq_ignore_ascii_case(word.as_bytes());
+    if is("true") {
+        text.push(b"true");
+    } else if is("false") {
+        text.push(b"false");
+    } else if is_not_finite(trimmed) {
+        text.drop(Drop::NotFinite, step);
+    } else {
+        push_text(cell, text);
+    }
+}
+
+pub(super) fn is_number(cell: &[u8]) -> bool {
+    push_number(cell.trim_ascii(), &mut JsonText::default()).is_some()
+}
+
+pub(super) fn push_text(cell: &[u8], text: &mut JsonText) {
+    text.push(b"\"");
+    text.push_escaped(cell);
+    text.push(b"\"");
+}
+
+/// Whether a cell is NaN or infinity, as common languages write them.
+fn is_not_finite(cell: &[u8]) -> bool {
+    let word = cell.strip_prefix(b"-").or_else(|| cell.strip_prefix(b"+")).unwrap_or(cell);
+    ["nan", "inf", "infinity"].iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// Appends a number as JSON has it: other languages also write "+1", "007", ".5" and "1.". None, with part of it appended, if the
+/// cell is no number.
+fn push_number(cell: &[u8], text: &mut JsonText) -> Option<()> {
+    let (is_negative, rest) = match cell.split_first()? {
+        (b'-', rest) => (true, rest),
+        (b'+', rest) => (false, rest),
+        _ => (false, cell),
+    };
+    let (whole, rest) = digits(rest);
+    let (fraction, rest) = match rest.split_first() {
+        Some((b'.', rest)) => {
+            let (fraction, rest) = digits(rest);
+            (Some(fraction), rest)
+        }
+        _ => (None, rest),
+    };
+    if whole.is_empty() && fraction.is_none_or(<[u8]>::is_empty) {
+        return None;
+    }
+    if is_negative {
+        text.push(b"-");
+    }
+    let zeros = whole.iter().take_while(|digit| **digit == b'0').count();
+    let significant = whole.get(zeros..).filter(|digits| !digits.is_empty());
+    text.push(significant.unwrap_or(b"0"));
+    if let Some(fraction) = fraction {
+        text.push(b".");
+        text.push(if fraction.is_empty() { b"0" } else { fraction });
+    }
+    let Some((b'e' | b'E', exponent)) = rest.split_first() else {
+        return rest.is_empty().then_some(());
+    };
+    let unsigned = exponent.strip_prefix(b"-").or_else(|| exponent.strip_prefix(b"+")).unwrap_or(exponent);
+    if unsigned.is_empty() || !unsigned.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    text.push(b"e");
+    text.push(exponent);
+    Some(())
+}
+
+fn digits(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let count = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    bytes.split_at_checked(count).unwrap_or((bytes, b""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Format, Rules};
+
+    fn json(value: &str) -> String {
+        let rules = Rules { format: Format::Value, ..Rules::default() };
+        String::from_utf8(rules.to_json(value.as_bytes()).unwrap().into_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_cell_is_what_it_reads_as() {
+        let f = |cell: &str, want: &str| {
+            let mut text = JsonText::default();
+            push(cell.as_bytes(), None, &mut text);
+            assert_eq!(String::from_utf8_lossy(&text.bytes), want, "{cell:?}");
+            text.drops.iter().collect::<Vec<_>>()
+        };
+        for (cell, want) in [
+            ("5", "5"),
+            (" -5.50 ", "-5.50"),
+            ("+5", "5"),
+            ("007", "7"),
+            ("-000", "-0"),
+            (".5", "0.5"),
+            ("-.5e-3", "-0.5e-3"),
+            ("5.", "5.0"),
+            ("5.e+3", "5.0e+3"),
+            ("1E5", "1e5"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("True", "true"),
+            ("FALSE", "false"),
+            ("", "\"\""),
+            (".", "\".\""),
+            ("-", "\"-\""),
+            ("+", "\"+\""),
+            ("e5", "\"e5\""),
+            (".e5", "\".e5\""),
+            ("1e", "\"1e\""),
+            ("1e+", "\"1e+\""),
+            ("1.2.3", "\"1.2.3\""),
+            ("0x1f", "\"0x1f\""),
+            ("1_000", "\"1_000\""),
+            ("--5", "\"--5\""),
+            ("12:30", "\"12:30\""),
+            (" a\"b ", "\" a\\\"b \""),
+            ("yes", "\"yes\""),
+            ("information", "\"information\""),
+        ] {
+            assert_eq!(f(cell, want), [], "{cell:?}");
+        }
+        for cell in ["NaN", "nan", "inf", "-Inf", "+infinity", "1e999", "-1e999"] {
+            assert_eq!(f(cell, "null"), [(Drop::NotFinite, 1)], "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn the_whole_value_is_one_field() {
+        assert_eq!(json(" 21.5\r\n"), r#"{"value":21.5}"#);
+        assert_eq!(json("on"), r#"{"value":"on"}"#);
+        assert_eq!(json("two\nlines"), r#"{"value":"two\u000alines"}"#);
+        assert_eq!(json(" \n"), "");
+        let mut text = JsonText::default();
+        let rules = Rules { format: Format::Value, ..Rules::default() };
+        text.read(&rules, b"NaN", 0).unwrap();
+        assert_eq!(text.dropped_keys, b"value");
+    }
+}
