@@ -182,8 +182,10 @@ fn influx(watched: &Watched, about: &About, recent: &Recent, alarms: &[Alarm]) -
     let max_s = get(&writer.latency.max_micros) as f64 / 1e6;
     let used = addresses.current().as_str();
     let addresses = addresses.all().map(|address| {
-        let name = address.as_str();
-        json!({ "address": name, "up": !addresses.is_down(address), "used": name == used })
+        let (name, server) = (address.as_str(), address.server().to_string());
+        // Empty: the server decides nothing.
+        let server = Some(server).filter(|server| !server.is_empty());
+        json!({ "address": name, "up": !addresses.is_down(address), "used": name == used, "server": server })
     });
     let destinations = about.destinations.iter();
     json!({

@@ -1,6 +1,7 @@
 //! The server behind an address, as its answer to `/ping` shows.
 
 use crate::client::ServerInfo;
+use std::fmt;
 
 /// Version of a server: major, minor, patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,16 @@ impl Server {
         match info.version.as_deref().and_then(Version::read) {
             Some(version) if version.0 >= 3 => Self::Influx3(version),
             _ => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    /// Product and version; empty for an unknown server.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => Ok(()),
+            Self::Influx3(Version(major, minor, patch)) => write!(f, "InfluxDB {major}.{minor}.{patch}"),
         }
     }
 }

@@ -13,7 +13,7 @@ mod refusal_cause;
 
 use body::NumberedLine;
 pub use body::message;
-pub use refusal_cause::{Quote, RefusalCause, may_forge_quotes, quotes};
+pub use refusal_cause::{Field, Quote, RefusalCause, may_forge_quotes, quotes};
 
 use crate::answer::Answer;
 use crate::cause::Cause;

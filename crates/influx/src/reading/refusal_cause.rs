@@ -38,6 +38,10 @@ pub struct Field {
 }
 
 impl Field {
+    pub fn new(measurement: &str, field: &str) -> Self {
+        Self { readings: vec![(measurement.to_owned(), field.to_owned())] }
+    }
+
     pub fn is(&self, measurement: &str, field: &str) -> bool {
         self.readings.iter().any(|(m, f)| m == measurement && f == field)
     }

@@ -1,5 +1,6 @@
 //! Collects the lines of a batch that were refused alone, or together with such a line: which lines, why, and what proves it.
 
+use super::columns;
 use super::proof::{Proof, proof};
 use super::refusal::{Controls, RefusedAt, RefusedRequest};
 use super::suspects::Suspect;
@@ -187,7 +188,8 @@ impl Evidence {
                 self.keep_out(line, limit, why);
             }
             Proof::Refused => {
-                self.prove(parsed.refusal_cause(), &why);
+                let cause = columns::conflict(text, parsed).unwrap_or_else(|| parsed.refusal_cause());
+                self.prove(cause, &why);
                 self.refuse(line, why);
             }
             Proof::None if self.accepts_unproven => self.refuse(line, why),

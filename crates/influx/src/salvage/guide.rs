@@ -3,11 +3,16 @@
 use super::evidence::Evidence;
 use super::numbered;
 use super::pieces::Piece;
+use super::proof::shows;
 use super::refusal::RefusedRequest;
 use super::suspects::{self, Suspect};
 use super::trial::LineTrial;
+use crate::dialects::Trace;
 use crate::lines::Lines;
-use crate::reading::{RefusalCause, may_forge_quotes, quotes};
+use crate::reading::{RefusalCause, line_subject, may_forge_quotes, quotes};
+
+/// Lines that are tried alone after one answer, because they show the cause that it names without a line.
+const SHOWN_MAX: usize = 100;
 
 /// The trial of the lines that an answer leads to; `None` if it leads to none.
 pub fn trial(
@@ -28,7 +33,19 @@ pub fn trial(
             trial.add_all_refused(quoted, cause, evidence);
             return leads.then_some(trial);
         }
-        RefusalCause::Named(_) => return None,
+        RefusalCause::Named(_) => {
+            let (_, named) = line_subject(&refusal.parsed.message);
+            // A line of a conflict that is stored alone, before lines that stand before it, would fix the type of a new column.
+            let named = named.filter(|named| !matches!(named.trace, Trace::ColumnType { .. }));
+            let shown = piece.open(evidence).filter(|&index| {
+                named.is_some_and(|named| shows(lines.line(index), named, &refusal.parsed.message))
+            });
+            let shown: Vec<usize> = shown.take(SHOWN_MAX).collect();
+            let leads = !shown.is_empty();
+            let alone = |line: usize| vec![Suspect { line: line as u32, time: None, why: None }];
+            shown.into_iter().rev().for_each(|line| trial.add(alone(line)));
+            return leads.then_some(trial);
+        }
         _ => {}
     }
     let count = piece.open(evidence).count();

@@ -29,12 +29,14 @@
 //! | `plan` | the sequence of requests for one batch |
 //! | `pieces` | the unsettled parts of the batch: cutting, halving, rejoining |
 //! | `guide` | from an answer to the lines that it is about |
+//! | `columns` | type conflicts that an answer names by column, without a number |
 //! | `numbered` | lines that an answer names by number |
 //! | `trial` | requests for those lines alone |
 //! | `suspects` | lines that fit a cause |
 //! | `evidence`, `proof` | what refusals of single lines prove |
 //! | `refusal` | one refusal: its answer, its address, its time |
 
+mod columns;
 mod evidence;
 mod guide;
 mod numbered;

@@ -169,6 +169,16 @@ impl UnsettledPieces {
         }
     }
 
+    /// Puts a piece back as the lines before a line, this line, and the lines behind it.
+    pub fn isolate(&mut self, piece: &Piece, line: usize) {
+        let Range { start, end } = piece.lines;
+        for part in [line + 1..end, line..line + 1, start..line] {
+            if !part.is_empty() {
+                self.0.push(Piece { lines: part, guided: piece.guided, half: HalfState::None });
+            }
+        }
+    }
+
     /// Puts a piece back as two halves.
     pub fn halve(&mut self, piece: Piece, half: HalfState, evidence: &Evidence) {
         let count = piece.open(evidence).count();

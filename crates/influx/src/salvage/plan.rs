@@ -1,12 +1,15 @@
 //! The sequence of requests for one batch.
 
+use super::columns::ColumnConflicts;
 use super::evidence::{Evidence, KeptOut, RefusedLine, UnprovenKind};
 use super::guide;
 use super::pieces::{HalfState, Piece, RequestLines, UnsettledPieces};
 use super::refusal::{Controls, RefusedAt, RefusedRequest};
+use super::suspects;
 use super::trial::LineTrial;
 use crate::cause::Cause;
 use crate::lines::{Lines, RequestSize};
+use crate::reading::RefusalCause;
 use std::sync::Arc;
 
 /// Lines that may be set aside while the server stores nothing. With the request for a control, 8 lines are refused alone before a
@@ -49,6 +52,7 @@ pub struct SalvagePlan {
     evidence: Evidence,
     /// Lines that were out when the trial began.
     out_before: usize,
+    conflicts: ColumnConflicts,
     /// Whether answers guide the search: until one leads to no refused line.
     is_guided: bool,
     /// The request for a line that is set aside, while it is not answered.
@@ -70,6 +74,7 @@ impl SalvagePlan {
             lines_stored: 0,
             evidence: Evidence::new(accepts_unproven),
             out_before: 0,
+            conflicts: ColumnConflicts::default(),
             is_guided: true,
             probe: None,
             last_stored: None,
@@ -172,6 +177,9 @@ impl SalvagePlan {
         }
         let Some(piece) = self.sent.take() else { return };
         self.lines_stored += piece.open(&self.evidence).count();
+        if let Some(alone) = piece.alone(&self.evidence) {
+            self.conflicts.stored_alone(alone);
+        }
         self.last_stored = self.last_stored.max(piece.open(&self.evidence).last());
         if piece.half == HalfState::First {
             self.pieces.mark_next_refused();
@@ -222,6 +230,10 @@ impl SalvagePlan {
         let Some(piece) = self.sent.take() else { return };
         if let Some(line) = piece.alone(&self.evidence) {
             self.evidence.refused_alone(lines, line, refusal);
+        } else if refusal.parsed.numbered.is_empty()
+            && let Some((line, cause)) = self.conflicts.first(lines, &piece, refusal.parsed, &self.evidence)
+        {
+            self.settle_conflict(lines, piece, line, cause);
         } else if self.is_guided
             && let Some(trial) = self.begin_trial(lines, &piece, refusal)
         {
@@ -233,6 +245,18 @@ impl SalvagePlan {
             self.end_trial();
         } else {
             self.pieces.halve(piece, HalfState::First, &self.evidence);
+        }
+    }
+
+    /// Refuses the lines of a conflict if one of them was refused alone; otherwise sends the first one alone.
+    fn settle_conflict(&mut self, lines: &Lines, piece: Piece, line: usize, cause: RefusalCause) {
+        if let Some(why) = self.evidence.proof(&cause) {
+            let all = suspects::that_fit(lines, piece.open(&self.evidence), &cause);
+            self.evidence.refuse_all(all, &cause, &why);
+            self.pieces.put_back(Piece { half: HalfState::None, ..piece });
+        } else {
+            self.pieces.isolate(&piece, line);
+            self.conflicts.isolate(line, cause);
         }
     }
 

@@ -92,7 +92,7 @@ fn is_whole(quote: &str, line: &str) -> bool {
 }
 
 /// The column that a message names between apostrophes.
-fn column(message: &str) -> Option<&str> {
+pub fn column(message: &str) -> Option<&str> {
     let mut prefixes = FAMILIES.iter().flat_map(|family| family.column_prefixes);
     let (_, rest) = prefixes.find_map(|prefix| message.split_once(prefix))?;
     rest.rsplit_once('\'').map(|(name, _)| name)

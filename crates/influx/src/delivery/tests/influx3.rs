@@ -76,14 +76,59 @@ async fn bad_lines_are_removed_one_by_one_where_an_answer_names_only_the_first()
     }
 }
 
-/// The endpoint of 2.x names no number.
+/// The endpoint of 2.x names no line. The first line with the column and type that it names is refused alone; for the others of its table
+/// that is proof enough.
 #[tokio::test]
-async fn bad_lines_are_found_without_numbers() {
+async fn bad_lines_are_found_by_column_where_no_answer_names_a_line() {
+    for bad in [1, 10, 100] {
+        let setup = setup(NEW).await;
+        let (lines, want) = batch(500, bad);
+        let delivered = setup.deliver(&v2(), &lines).await;
+        assert_eq!(refused_lines(&delivered), want);
+        // All, the lines before the first bad one, this one, the rest, the rest without bad lines.
+        assert_eq!(delivered.requests.stored, 2);
+        assert!(delivered.requests.refused <= 3, "{:?}", delivered.requests);
+        assert_eq!(setup.receiver.points(&own()).len(), 501 - bad);
+    }
+}
+
+/// The first line of a table fixes the types. So no later line may come before it, whatever is tried.
+#[tokio::test]
+async fn a_new_table_has_the_types_of_its_first_line() {
+    for destination in [own(), database(), v2()] {
+        for version in [OLD, NEW] {
+            let setup = Setup::new(options(version)).await;
+            let text = |i: usize| if i == 50 { "n v=\"s\" 50".to_owned() } else { format!("n v={i} {i}") };
+            let delivered = setup.deliver(&destination, &lines((0..100).map(text))).await;
+            assert_eq!(refused_lines(&delivered), [50], "{destination}");
+            assert_eq!(setup.receiver.points(&own()).len(), 99);
+        }
+    }
+}
+
+/// The answer names a column and no table: another table may have the column with the other type.
+#[tokio::test]
+async fn a_conflict_of_one_table_refuses_no_line_of_another() {
+    for destination in [own(), database(), v2()] {
+        let setup = setup(OLD).await;
+        let text = |i: usize| match i % 10 {
+            7 => format!("m v=\"bad\" {i}"),
+            1 | 5 => format!("other v=\"good\" {i}"),
+            _ => format!("m v={i} {i}"),
+        };
+        let delivered = setup.deliver(&destination, &lines((0..200).map(text))).await;
+        assert_eq!(refused_lines(&delivered), (0..200).filter(|i| i % 10 == 7).collect::<Vec<_>>());
+        assert!(delivered.requests.stored <= 6, "{:?}", delivered.requests);
+    }
+}
+
+#[tokio::test]
+async fn unreadable_lines_are_found_where_no_answer_names_a_line() {
     let setup = setup(NEW).await;
-    let (lines, want) = batch(500, 10);
-    let delivered = setup.deliver(&v2(), &lines).await;
-    assert_eq!(refused_lines(&delivered), want);
-    assert_eq!(setup.receiver.points(&own()).len(), 491);
+    let text = |i: usize| if i % 50 == 7 { format!("m v=NaN {i}") } else { format!("m v={i} {i}") };
+    let delivered = setup.deliver(&v2(), &lines((0..500).map(text))).await;
+    assert_eq!(refused_lines(&delivered), (0..500).filter(|i| i % 50 == 7).collect::<Vec<_>>());
+    assert_eq!(delivered.requests, RequestCounts { stored: 1, refused: 11, ..RequestCounts::default() });
 }
 
 /// The list of 4,999 refused lines is longer than what is read of an answer.
@@ -308,4 +353,28 @@ async fn the_version_is_asked_again_after_a_failure() {
     assert_eq!(address.known_server(), None);
     setup.deliver(&own(), &good(1)).await;
     assert!(address.known_server().is_some());
+}
+
+/// Prints the figures of docs/benchmarks.md:
+/// `cargo test -p kafka-influx-bridge-influx influx3::prints -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "prints times, which no test asserts"]
+async fn prints_the_time_of_bad_lines_at_a_flush_of_one_second() {
+    println!("| version, API | bad of 5,000 | requests | s |");
+    for (version, destination, name) in
+        [(NEW, own(), "3.11.2, v3"), (OLD, own(), "3.11.1, v3"), (NEW, database(), "v1"), (NEW, v2(), "v2")]
+    {
+        for bad in [1, 10, 100, 1_000] {
+            let server =
+                Influx3 { version: version.to_owned(), flush: Duration::from_secs(1), ..Influx3::default() };
+            let setup = Setup::new(Options { product: Product::Influx3(server), ..Options::default() }).await;
+            setup.deliver(&own(), &lines(["m v=1 0"])).await;
+            let (lines, _) = batch(5_000, bad);
+            let start = std::time::Instant::now();
+            let delivered = setup.deliver(&destination, &lines).await;
+            assert_eq!(delivered.refused.len(), bad);
+            let (requests, seconds) = (delivered.requests.total(), start.elapsed().as_secs_f64());
+            println!("| {name} | {bad} | {requests} | {seconds:.1} |");
+        }
+    }
 }
