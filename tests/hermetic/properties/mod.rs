@@ -202,8 +202,8 @@ proptest! {
                 || is_key(rules.time.as_ref().map(|time| &time.key))
         };
         let (bytes, json) = (table.csv(delimiter, seed), table.json_lines(is_text));
-        let (became, lines) = map(&mut mapper(rules.clone(), &origin.topic), &origin, bytes.as_bytes());
-        let (wanted, wanted_lines) = map(&mut mapper(json_lines, &origin.topic), &origin, json.as_bytes());
+        let (became, lines) = map(&mut mapper(rules.clone(), &origin.topic), &origin.record(bytes.as_bytes()));
+        let (wanted, wanted_lines) = map(&mut mapper(json_lines, &origin.topic), &origin.record(json.as_bytes()));
         prop_assert_eq!(read_back(&lines), read_back(&wanted_lines), "{:?}: {}", bytes, json);
         prop_assert_eq!(became.rejected_by_reason().collect::<Vec<_>>(), wanted.rejected_by_reason().collect::<Vec<_>>());
     }
