@@ -53,6 +53,11 @@ impl Address {
         self.http.get(now())
     }
 
+    /// A client without open connections, for one request.
+    pub(crate) fn http_without_connections(&self) -> reqwest::Client {
+        self.http.without_connections(now())
+    }
+
     /// The URL for display, without a login.
     pub fn as_str(&self) -> &str {
         &self.shown

@@ -61,6 +61,15 @@ pub enum DestinationRetention {
     Unknown,
 }
 
+/// The connection that carries a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectionUse {
+    /// One of the pool.
+    Pooled,
+    /// A new one, closed afterwards. A load balancer may assign each connection to one server.
+    New,
+}
+
 /// Reads the credential from its source again; `None` if it has no source that can change.
 pub type CredentialSource = Box<dyn Fn() -> Option<Credential> + Send + Sync>;
 
@@ -121,9 +130,25 @@ impl Client {
         body: Bytes,
         gzipped: bool,
     ) -> Result<Answer, RequestFailure> {
+        self.post(address, destination, body, gzipped, ConnectionUse::Pooled).await
+    }
+
+    /// Posts lines like [`Client::write`].
+    pub(crate) async fn post(
+        &self,
+        address: &Address,
+        destination: &Destination,
+        body: Bytes,
+        gzipped: bool,
+        connection: ConnectionUse,
+    ) -> Result<Answer, RequestFailure> {
         let url = address.url(&address.dialect(destination).write_target());
+        let http = match connection {
+            ConnectionUse::Pooled => address.http(),
+            ConnectionUse::New => address.http_without_connections(),
+        };
         let mut request = self
-            .request(address, Method::POST, url)
+            .authorized(http.request(Method::POST, url))
             .header(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         if gzipped {
             request = request.header(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -266,7 +291,10 @@ impl Client {
     }
 
     fn request(&self, address: &Address, method: Method, url: Url) -> RequestBuilder {
-        let request = address.http().request(method, url);
+        self.authorized(address.http().request(method, url))
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
         authorize(request, &self.credential.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

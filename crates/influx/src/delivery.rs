@@ -4,13 +4,14 @@ use crate::address::Address;
 use crate::answer::Answer;
 use crate::backoff::{Backoff, now, pause};
 use crate::cause::Cause;
+use crate::client::ConnectionUse;
 use crate::counters::count;
 use crate::lines::Lines;
-use crate::obstacle::Obstacle;
+use crate::obstacle::{CONTRADICTED, Obstacle};
 use crate::outcome::{Outcome, decide};
 use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause};
 use crate::salvage::{
-    BlockedReason, KeptOut, NextRequest, RefusedAt, RefusedLine, RefusedRequest, RequestLines, SalvagePlan,
+    AddressHistory, BlockedReason, KeptOut, NextRequest, RefusedAt, RefusedLine, RefusedRequest, SalvagePlan,
 };
 use crate::slow::{SLOW_AFTER, SlowWatch};
 use crate::writer::Writer;
@@ -83,7 +84,10 @@ pub struct LaneWriter {
 
 /// An answer about the lines of a request.
 enum LinesVerdict {
-    Stored,
+    Stored {
+        address: usize,
+        is_compression_refused: bool,
+    },
     /// No answer within the timeout, to a request larger than [`RESENT_BYTES_MAX`].
     TimedOut {
         why: String,
@@ -116,7 +120,7 @@ impl LaneWriter {
         let alarm = writer.alarm_registry().guard();
         let mut batch =
             BatchDelivery { lines, delivered: Delivered::default(), alarm, sends_alone_plain: false };
-        let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven);
+        let mut plan = SalvagePlan::new(lines, writer.options.accepts_unproven, self.rng.u64(..));
         let counters = writer.counters();
         let _in_flight = counters.batches_in_flight.begin();
         if !lines.is_empty() {
@@ -126,17 +130,19 @@ impl LaneWriter {
         }
         let (mut counted_stored, mut counted_refused) = (0, 0);
         let mut backoff = Backoff::new(writer.options.delays);
-        let controls = |address| writer.latest_control(destination, address);
+        let history = DestinationHistory { writer: &writer, destination };
         let mut bytes_max = usize::MAX;
-        while let Some(next) = plan.next(lines, writer.size(destination).within(bytes_max), &controls) {
-            let NextRequest { request, blocked } = next;
-            if let Some(reason) = blocked {
-                self.wait_blocked(destination, &mut batch, &reason, &mut backoff).await;
+        while let Some(next) = plan.next(lines, writer.size(destination).within(bytes_max), &history) {
+            if let Some(reason) = &next.blocked {
+                self.wait_blocked(destination, &mut batch, reason, &mut backoff).await;
             }
-            let verdict = self.settle(destination, &mut batch, &request, plan.is_blocked()).await;
-            match verdict {
-                LinesVerdict::Stored => {
-                    plan.stored(lines);
+            let request = &next.request;
+            match self.settle(destination, &mut batch, &next, plan.is_blocked()).await {
+                LinesVerdict::Stored { address, is_compression_refused } => {
+                    if is_compression_refused {
+                        plan.forget_disputes();
+                    }
+                    plan.stored(lines, address);
                     backoff = Backoff::new(writer.options.delays);
                 }
                 LinesVerdict::TooLarge { why, at } => {
@@ -155,11 +161,12 @@ impl LaneWriter {
                     plan.refused(lines, refusal);
                 }
             }
-            // A batch that starts again does not count its lines twice.
+            while let Some(address) = plan.take_contradicted() {
+                writer.record_contradiction(address);
+            }
             count(&counters.lines_stored, plan.lines_stored().saturating_sub(counted_stored));
             count(&counters.lines_refused, plan.lines_refused().saturating_sub(counted_refused));
-            counted_stored = counted_stored.max(plan.lines_stored());
-            counted_refused = counted_refused.max(plan.lines_refused());
+            (counted_stored, counted_refused) = (plan.lines_stored(), plan.lines_refused());
         }
         batch.delivered.lines_stored = plan.lines_stored();
         batch.delivered.request_bytes_max = writer.learned_size(destination);
@@ -188,7 +195,9 @@ impl LaneWriter {
             self.writer.forget_size(destination);
         }
         let address = self.writer.client.addresses().current();
-        self.raise_alarm(&mut batch.alarm, true, (address, destination), (reason.cause, &reason.why));
+        let suffix = if reason.is_contradicted { CONTRADICTED } else { "" };
+        let why = format!("{}{suffix}", reason.why);
+        self.raise_alarm(&mut batch.alarm, true, (address, destination), (reason.cause, &why));
         let delay = backoff.blocked(&mut self.rng);
         pause(delay).await;
     }
@@ -199,12 +208,14 @@ impl LaneWriter {
         &mut self,
         destination: &Destination,
         batch: &mut BatchDelivery<'_>,
-        request: &RequestLines,
+        next: &NextRequest,
         is_blocked: bool,
     ) -> LinesVerdict {
+        let request = &next.request;
         let mut pending = PendingRequest {
             body: RequestBody { plain: request.body(batch.lines), packed: None, is_line: request.len() == 1 },
             lines: request.len(),
+            opens_connection: next.opens_connection,
             is_blocked,
             backoff: Backoff::new(self.writer.options.delays),
             tried: TriedAtOnce::default(),
@@ -230,11 +241,15 @@ impl LaneWriter {
         let addresses = writer.client.addresses();
         let address = addresses.pick(&pending.tried.addresses).unwrap_or_else(|| addresses.current());
         let sent = writer.next_moment();
-        let Attempt { outcome, answer, parsed } =
-            self.attempt(address, destination, &mut pending.body, &pending.tried, batch).await;
+        let Attempt { outcome, answer, parsed } = self.attempt(address, destination, pending, batch).await;
         let at = || {
             let (address, moment) = (address.index(), writer.next_moment());
-            RefusedAt { address, moment, control: writer.latest_control(destination, address) }
+            RefusedAt {
+                address,
+                moment,
+                control: writer.latest_control(destination, address),
+                is_contradicted: writer.contradicts_itself(address),
+            }
         };
         if outcome == Outcome::Stored
             || (matches!(outcome, Outcome::Split { .. } | Outcome::Refused { .. }) && !pending.is_blocked)
@@ -250,11 +265,14 @@ impl LaneWriter {
         }
         let delay = match outcome {
             Outcome::Stored => {
-                if let Some(why) = pending.tried.uncompressed.take() {
+                let why = pending.tried.uncompressed.take();
+                let is_compression_refused = why.is_some();
+                if let Some(why) = why {
                     writer.stop_compressing(address, why);
                 }
                 writer.record_stored(destination, address, sent, pending.lines);
-                return ControlFlow::Break(LinesVerdict::Stored);
+                let address = address.index();
+                return ControlFlow::Break(LinesVerdict::Stored { address, is_compression_refused });
             }
             Outcome::Split { why } => return ControlFlow::Break(LinesVerdict::TooLarge { why, at: at() }),
             Outcome::Refused { why } => {
@@ -308,10 +326,10 @@ impl LaneWriter {
         &mut self,
         address: &Address,
         destination: &Destination,
-        body: &mut RequestBody,
-        tried: &TriedAtOnce,
+        pending: &mut PendingRequest,
         batch: &mut BatchDelivery<'_>,
     ) -> Attempt {
+        let PendingRequest { body, tried, opens_connection, .. } = pending;
         let is_plain = tried.uncompressed.is_some() || (body.is_line && batch.sends_alone_plain);
         let (bytes, gzipped) =
             if is_plain { (body.plain.clone(), false) } else { body.for_address(address, &mut self.gzip) };
@@ -325,7 +343,8 @@ impl LaneWriter {
         batch.delivered.bytes_sent += bytes.len() as u64;
         let start = now();
         let _in_flight = counters.requests_in_flight.begin();
-        let request = self.writer.client.write(address, destination, bytes, gzipped);
+        let connection = if *opens_connection { ConnectionUse::New } else { ConnectionUse::Pooled };
+        let request = self.writer.client.post(address, destination, bytes, gzipped, connection);
         let slow = SlowWatch { address, destination, lines: batch.lines.len() };
         let attempt = match slow.log_if_slow(SLOW_AFTER, request).await {
             Ok(answer) => {
@@ -389,6 +408,22 @@ impl LaneWriter {
     }
 }
 
+/// The addresses of one destination.
+struct DestinationHistory<'a> {
+    writer: &'a Writer,
+    destination: &'a Destination,
+}
+
+impl AddressHistory for DestinationHistory<'_> {
+    fn latest_control(&self, address: usize) -> u64 {
+        self.writer.latest_control(self.destination, address)
+    }
+
+    fn contradicts_itself(&self, address: usize) -> bool {
+        self.writer.contradicts_itself(address)
+    }
+}
+
 /// The batch in flight.
 struct BatchDelivery<'a> {
     lines: &'a Lines,
@@ -411,6 +446,8 @@ struct PendingRequest {
     body: RequestBody,
     /// Number of lines.
     lines: usize,
+    /// Each attempt opens a connection.
+    opens_connection: bool,
     /// An answer about lines does not end the alarm of the batch.
     is_blocked: bool,
     backoff: Backoff,

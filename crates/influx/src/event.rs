@@ -43,6 +43,10 @@ pub enum Event {
         address: String,
         why: String,
     },
+    /// An address refused lines that it stored at another time.
+    Contradicted {
+        address: String,
+    },
     CredentialReread,
     /// The database was created, or existed already.
     DatabaseReady {
@@ -116,6 +120,12 @@ impl Observer for LogObserver {
                     address,
                     why,
                     "compressed requests are refused, sending uncompressed ones from now on: set compression = \"none\" under [influx], or let the proxy before InfluxDB forward Content-Encoding"
+                );
+            }
+            Event::Contradicted { address } => {
+                tracing::warn!(
+                    address,
+                    "InfluxDB's address refuses lines and stores the same lines at another time, so servers behind it answer differently: no line is given up for such refusals, and refused lines are sent again; find the broken server behind the load balancer"
                 );
             }
             Event::CredentialReread => {

@@ -109,6 +109,16 @@ impl HttpClient {
     }
 }
 
+impl HttpClient {
+    /// A client without open connections. If none can be built, the pooled one.
+    pub(super) fn without_connections(&self, now: Instant) -> reqwest::Client {
+        self.settings.build().unwrap_or_else(|error| {
+            tracing::debug!(%error, "no client for a new connection, using the open ones");
+            self.get(now)
+        })
+    }
+}
+
 impl ClientSettings {
     fn build(&self) -> Result<reqwest::Client, ClientError> {
         let builder = http_builder(&self.url, self.timeout);

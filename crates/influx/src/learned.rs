@@ -11,6 +11,9 @@ const LEARNED_SIZE_AGE_MAX: Duration = Duration::from_mins(10);
 /// Time before the same event about a database is repeated: every lane tries to create it, again and again.
 const EVENT_REPEAT: Duration = Duration::from_mins(1);
 
+/// Age at which a contradiction is forgotten: the broken server behind a load balancer was mended or removed, or shows itself again.
+const CONTRADICTION_AGE_MAX: Duration = Duration::from_hours(1);
+
 /// Knowledge from earlier answers. Bounded by the number of destinations.
 #[derive(Debug, Default)]
 pub struct LearnedState {
@@ -18,6 +21,8 @@ pub struct LearnedState {
     bytes_max: BTreeMap<Destination, (usize, Instant)>,
     /// For each destination and address, the moment at which the latest stored request was sent.
     controls: BTreeMap<Destination, BTreeMap<usize, u64>>,
+    /// Addresses that contradicted themselves, and when they did so last.
+    contradictions: BTreeMap<usize, Instant>,
     /// For each database, whether it was ready at the last event about it, and the time of the event.
     databases: BTreeMap<Destination, (bool, Instant)>,
 }
@@ -51,6 +56,19 @@ impl LearnedState {
         }
         self.controls.insert(destination.clone(), BTreeMap::from([(address, sent)]));
         true
+    }
+
+    /// Records that an address refused lines with unknown words which were stored before or afterwards. Returns whether that was unknown.
+    pub fn record_contradiction(&mut self, address: usize, now: Instant) -> bool {
+        let is_new = !self.contradicts_itself(address, now);
+        self.contradictions.insert(address, now);
+        is_new
+    }
+
+    /// Whether the unknown words of an address prove nothing.
+    pub fn contradicts_itself(&self, address: usize, now: Instant) -> bool {
+        let since = self.contradictions.get(&address);
+        since.is_some_and(|since| now.saturating_duration_since(*since) < CONTRADICTION_AGE_MAX)
     }
 
     /// Whether an event about a database is due: it differs from the last one, or that was long ago.
@@ -99,6 +117,20 @@ mod tests {
         assert_eq!(learned.bytes_max(&a, before), 250);
         assert_eq!(learned.bytes_max(&a, start + LEARNED_SIZE_AGE_MAX), usize::MAX);
         assert_eq!(learned.lower(&a, 1, start), 1);
+    }
+
+    #[test]
+    fn remembers_a_contradiction_for_an_hour() {
+        let start = Instant::now();
+        let mut learned = LearnedState::default();
+        let minutes = |minutes: u64| start + Duration::from_mins(minutes);
+        assert!(!learned.contradicts_itself(0, start));
+        assert!(learned.record_contradiction(0, start));
+        assert!(learned.contradicts_itself(0, minutes(59)) && !learned.contradicts_itself(1, minutes(59)));
+        assert!(!learned.record_contradiction(0, minutes(59)), "it is known");
+        assert!(learned.contradicts_itself(0, minutes(118)));
+        assert!(!learned.contradicts_itself(0, minutes(119)));
+        assert!(learned.record_contradiction(0, minutes(119)));
     }
 
     #[test]

@@ -6,6 +6,10 @@ use crate::error::RequestFailure;
 /// Separates the server's message about a missing database from the reason why the bridge could not create it.
 pub const NOT_CREATED: &str = "; influx.create_database failed: ";
 
+/// Follows the message with which an address refused a line, if the address contradicts itself.
+pub const CONTRADICTED: &str =
+    "; the same address stored lines that it had refused, or refused lines that it had stored";
+
 /// An obstacle to writing to one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {

@@ -2,7 +2,7 @@
 
 use crate::cause::Cause;
 use crate::dialects::{Dialect, Server, dialect};
-use crate::obstacle::NOT_CREATED;
+use crate::obstacle::{CONTRADICTED, NOT_CREATED};
 use crate::reading::limit_remedy;
 use base::http::bypasses_proxy;
 use base::{Credential, Destination};
@@ -61,6 +61,9 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
         ),
         Cause::ServerFailed | Cause::Unavailable if has_status(why, &["502", "504"]) => format!(
             "a proxy or load balancer answers instead of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
+        ),
+        Cause::RefusalUnproven | Cause::RequestTooLarge if has(&[CONTRADICTED]) => format!(
+            "servers behind {address} answer differently: find the broken server behind the load balancer, and take it out; the lines are retried until they are stored"
         ),
         Cause::DatabaseMissing if has(&[NOT_CREATED]) => {
             context.dialect().not_created_remedy(context.credential)

@@ -290,6 +290,19 @@ impl Writer {
         self.learned().latest_control(destination, address)
     }
 
+    /// Whether unknown words of the address with this index prove nothing.
+    pub(crate) fn contradicts_itself(&self, address: usize) -> bool {
+        self.learned().contradicts_itself(address, now())
+    }
+
+    /// Records that the address with this index refused lines with unknown words which were stored before or afterwards.
+    pub(crate) fn record_contradiction(&self, address: usize) {
+        if self.learned().record_contradiction(address, now()) {
+            let address = self.client.addresses().at(address).as_str().to_owned();
+            self.emit(&Event::Contradicted { address });
+        }
+    }
+
     /// Stops compressing, because a request was stored only without compression.
     pub(crate) fn stop_compressing(&self, address: &Address, why: String) {
         if address.stop_compressing() {

@@ -535,3 +535,29 @@ fn each_row_of_the_faults_table_has_a_case() {
         rows.map(|(status, words)| (status.to_owned(), words.to_owned())).collect();
     assert_eq!(met, documented());
 }
+
+/// One of two servers behind a load balancer answers a page with 400 to whatever it gets, and requests go to the two in turn. The other
+/// one stores every line, so no line is to blame. The records flow although nobody mends the broken server.
+#[test]
+fn a_broken_server_behind_a_load_balancer_refuses_no_line() {
+    const RECORDS: usize = 800;
+    let turn = std::sync::atomic::AtomicU64::new(0);
+    let faults: Faults = Box::new(move |_| {
+        let is_broken = turn.fetch_add(1, Relaxed).is_multiple_of(2);
+        is_broken.then(|| Reply::status(400).body("<html>400 Bad Request</html>"))
+    });
+    let (cluster, sink) = (Cluster::with_topic("t", 2), Sink::answering(faults));
+    let folder = Folder::new("answers-balancer");
+    for partition in 0..2 {
+        cluster.produce("t", partition, (0..RECORDS / 2).map(|n| record(&format!("{partition}-{n}"))));
+    }
+    // Small requests and batches of all lengths, so that many lines are sent alone.
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top(&folder.table()).batch("lines_max = 7");
+    let bridge = Met::start(&setup);
+    wait_until("all is committed", || cluster.committed_in_all("t", 2) == RECORDS as i64);
+    let refused = bridge.0.writer.counters().lines_refused.load(Relaxed);
+    bridge.stop();
+    assert_eq!(refused, 0, "each line was stored by one of the servers");
+    assert!(folder.letters().is_empty());
+    assert_eq!(sink.ids("main").into_iter().collect::<BTreeSet<_>>().len(), RECORDS);
+}

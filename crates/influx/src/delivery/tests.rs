@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use testkit::receiver::{Ending, Options, Receiver, Reply, WriteRequest};
 
 mod addresses;
+mod balancer;
 mod hostile;
 mod influx3;
 mod messages;

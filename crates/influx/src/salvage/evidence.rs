@@ -1,8 +1,12 @@
-//! Collects the lines of a batch that were refused alone, or together with such a line: which lines, why, and what proves it.
+//! Collects the lines of a batch that were stored, and those that were refused alone, or together with such a line: which lines, why,
+//! and what proves it.
 
 use super::columns;
+use super::line_set::LineSet;
+use super::pieces::RequestLines;
 use super::proof::{Proof, proof};
-use super::refusal::{Controls, RefusedAt, RefusedRequest};
+use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
+use super::same_point;
 use super::suspects::Suspect;
 use crate::dialects::ServerLimit;
 use crate::lines::Lines;
@@ -19,6 +23,19 @@ const PROVEN_MAX: usize = 256;
 
 /// Largest line that every server has to take: proxies take 64 kB and more. A 413 for a smaller line is not about the line.
 const LINE_BYTES_TAKEN: usize = 64_000;
+
+/// Refusals of a line alone, and stored controls between them, that prove an unknown message. If the answers do not depend on the line,
+/// as behind a load balancer with a broken server, they match the random order of attempts and controls once in at least
+/// 3,000 cases: `[attempt; 6]` and `[control; 8]` have 3,003 orders. An answer that does not match shows that the address contradicts
+/// itself.
+const REFUSALS_MIN: u32 = 8;
+const CONTROLS_MIN: u32 = 8;
+
+/// Requests of one line that may be refused in a row, without proof, before a batch is blocked.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// Refused requests that are remembered until their lines are stored. Halving leaves few that are not part of another one.
+const DISPUTES_MAX: usize = 64;
 
 /// A line that InfluxDB refused alone, or for the same cause as a line that it refused alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +62,70 @@ pub struct Unproven {
     /// The latest refusal of the line.
     pub at: RefusedAt,
     pub kind: UnprovenKind,
+    /// Refusals of the line alone by this address. Those before the first control count as one.
+    refusals: u32,
+    /// Other requests that this address stored since its first refusal of the line.
+    controls: u32,
 }
 
 impl Unproven {
-    /// Whether the address that refused the line has stored another request since, so that one more refusal is a proof.
-    pub fn has_control(&self, controls: Controls<'_>) -> bool {
-        self.at.moment < controls(self.at.address)
+    fn new(line: usize, why: Arc<str>, at: RefusedAt, kind: UnprovenKind) -> Self {
+        Self { line, why, at, kind, refusals: 1, controls: 0 }
     }
+
+    /// Whether the address that refused the line has stored another request since.
+    pub fn has_control(&self, history: &dyn AddressHistory) -> bool {
+        self.at.moment < history.latest_control(self.at.address)
+    }
+
+    /// Whether further refusals can prove that the line is to blame.
+    pub fn can_be_confirmed(&self, history: &dyn AddressHistory) -> bool {
+        self.kind.can_be_confirmed() && !history.contradicts_itself(self.at.address)
+    }
+
+    /// Draws whether the next request is a control. All orders of the requests that the proof lacks are equally likely, except that the
+    /// line itself is last.
+    pub fn wants_control(&self, rng: &mut fastrand::Rng) -> bool {
+        let attempts = REFUSALS_MIN.saturating_sub(self.refusals).saturating_sub(1);
+        let controls = CONTROLS_MIN.saturating_sub(self.controls);
+        controls > 0 && rng.u32(..attempts + controls) < controls
+    }
+
+    /// Whether the next attempt opens a connection: a load balancer may assign each connection to one server.
+    pub fn wants_new_connection(&self) -> bool {
+        self.refusals % 2 == 1
+    }
+
+    fn add_control(&mut self, address: usize) {
+        // What an address stores proves nothing about another address, which may be behind a broken proxy.
+        if address == self.at.address {
+            self.controls = self.controls.saturating_add(1);
+        } else {
+            (self.refusals, self.controls) = (1, 0);
+        }
+    }
+
+    fn refused_again(&mut self, why: Arc<str>, kind: UnprovenKind, at: RefusedAt) {
+        // What an address stores proves nothing about another one, and nothing about servers behind it that answer differently.
+        if at.address != self.at.address || at.is_contradicted {
+            self.controls = 0;
+        }
+        self.refusals = if self.controls == 0 { 1 } else { self.refusals.saturating_add(1) };
+        (self.why, self.kind, self.at) = (why, kind, at);
+    }
+
+    fn is_proven(&self) -> bool {
+        self.kind.can_be_confirmed() && self.refusals >= REFUSALS_MIN && self.controls >= CONTROLS_MIN
+    }
+}
+
+/// A request that was refused with unknown words.
+#[derive(Debug)]
+struct Dispute {
+    /// Index of the address that refused.
+    address: usize,
+    /// Lines of the request that were not stored so far. Once there are none, the refusal is contradicted.
+    lines: LineSet,
 }
 
 /// Why a refusal is not proven.
@@ -68,8 +142,8 @@ pub enum UnprovenKind {
 }
 
 impl UnprovenKind {
-    /// Whether another refusal of the line is a proof after the server stored other lines.
-    pub fn can_be_confirmed(self) -> bool {
+    /// Whether further refusals of the line are a proof if the server stores other lines meanwhile.
+    fn can_be_confirmed(self) -> bool {
         matches!(self, Self::Words | Self::TooLarge)
     }
 }
@@ -79,8 +153,15 @@ pub struct Evidence {
     refused: Vec<RefusedLine>,
     kept_out: Vec<KeptOut>,
     unproven: Vec<Unproven>,
-    /// Whether a line is in one of these lists, by line. Empty while all lists are empty, which is nearly always.
-    is_out: Vec<bool>,
+    /// Lines of requests that were answered 204. They are never refused.
+    stored: LineSet,
+    /// Lines that are no longer sent with others: refused, kept out, set aside, or stored after they were set aside.
+    out: LineSet,
+    /// Lines that may still be set aside, or refused again, before the batch is blocked.
+    pub attempts: u32,
+    disputes: Vec<Dispute>,
+    /// Addresses that contradicted themselves, until they are reported.
+    contradicted: Vec<usize>,
     reasons: BTreeSet<Arc<str>>,
     /// Causes for which a line was refused alone, with the message for other lines of the kind.
     proven: Vec<(RefusalCause, Arc<str>)>,
@@ -98,7 +179,11 @@ impl Evidence {
             refused: Vec::new(),
             kept_out: Vec::new(),
             unproven: Vec::new(),
-            is_out: Vec::new(),
+            stored: LineSet::default(),
+            out: LineSet::default(),
+            attempts: ATTEMPTS_MAX,
+            disputes: Vec::new(),
+            contradicted: Vec::new(),
             reasons: BTreeSet::new(),
             proven: Vec::new(),
             counts_lines: true,
@@ -111,13 +196,26 @@ impl Evidence {
         self.refused.len()
     }
 
-    /// Number of lines that are out: refused, kept out by a limit, or set aside. They are no longer sent with other lines.
+    pub fn stored_count(&self) -> usize {
+        self.stored.len()
+    }
+
+    pub fn is_stored(&self, line: usize) -> bool {
+        self.stored.contains(line)
+    }
+
+    /// The stored line with the greatest index. No line that must overwrite it is stored.
+    pub fn last_stored(&self) -> Option<usize> {
+        self.stored.last()
+    }
+
+    /// Number of lines that are no longer sent with others.
     pub fn out_count(&self) -> usize {
-        self.refused.len() + self.kept_out.len() + self.unproven.len()
+        self.out.len()
     }
 
     pub fn is_out(&self, line: usize) -> bool {
-        self.is_out.get(line).is_some_and(|out| *out)
+        self.out.contains(line)
     }
 
     /// Refused lines and lines that a limit keeps out, each in the batch's order.
@@ -127,36 +225,55 @@ impl Evidence {
         (self.refused, self.kept_out)
     }
 
-    /// Marks the line as out. Returns whether it was not out before.
-    fn take_out(&mut self, line: usize) -> bool {
-        if self.is_out.len() <= line {
-            self.is_out.resize(line + 1, false);
-        }
-        match self.is_out.get_mut(line) {
-            Some(out) if !*out => {
-                *out = true;
-                true
-            }
-            _ => false,
-        }
+    /// Records that a request was stored.
+    pub fn record_stored(&mut self, request: &RequestLines) {
+        let lines = LineSet::of(request);
+        self.attempts = ATTEMPTS_MAX;
+        self.stored.add_all(&lines);
+        let contradicted = self.disputes.extract_if(.., |dispute| {
+            dispute.lines.remove_all(&lines);
+            dispute.lines.is_empty()
+        });
+        self.contradicted.extend(contradicted.map(|dispute| dispute.address));
     }
 
-    fn put_back(&mut self, line: usize) {
-        if let Some(out) = self.is_out.get_mut(line) {
-            *out = false;
+    /// Records that a request was refused with unknown words, to find out whether its lines are stored before or afterwards.
+    pub fn dispute(&mut self, request: &RequestLines, address: usize) {
+        let mut lines = LineSet::of(request);
+        lines.remove_all(&self.stored);
+        if lines.is_empty() {
+            self.contradicted.push(address);
+            return;
         }
+        if self.disputes.len() >= DISPUTES_MAX {
+            // The more lines, the later all of them are stored.
+            let longest =
+                (0..self.disputes.len()).max_by_key(|&at| self.disputes.get(at).map(|d| d.lines.len()));
+            longest.map(|at| self.disputes.swap_remove(at));
+        }
+        self.disputes.push(Dispute { address, lines });
+    }
+
+    /// Forgets the refused requests: compression was to blame for them.
+    pub fn forget_disputes(&mut self) {
+        self.disputes.clear();
+    }
+
+    /// An address that contradicted itself, once for each contradiction.
+    pub fn take_contradicted(&mut self) -> Option<usize> {
+        self.contradicted.pop()
     }
 
     /// Refuses a line with proof.
     pub fn refuse(&mut self, line: usize, why: Arc<str>) {
-        if self.take_out(line) {
+        if self.out.insert(line) && !self.stored.contains(line) {
             self.refused.push(RefusedLine { line, why });
         }
     }
 
     /// Keeps a line out that meets a limit of the server.
     pub fn keep_out(&mut self, line: usize, limit: &'static ServerLimit, why: Arc<str>) {
-        if self.take_out(line) {
+        if self.out.insert(line) && !self.stored.contains(line) {
             self.kept_out.push(KeptOut { line, why, limit });
         }
     }
@@ -195,7 +312,7 @@ impl Evidence {
             Proof::None if self.accepts_unproven => self.refuse(line, why),
             Proof::None => {
                 let kind = if answer.status == 500 { UnprovenKind::Failure } else { UnprovenKind::Words };
-                self.set_aside(line, why, kind, at);
+                self.set_aside(lines, line, why, kind, at);
             }
         }
         proof
@@ -206,37 +323,75 @@ impl Evidence {
         let is_large = lines.line(line).len() > LINE_BYTES_TAKEN;
         let kind = if is_large { UnprovenKind::TooLarge } else { UnprovenKind::SmallTooLarge };
         let why = self.reason(why);
-        self.set_aside(line, why, kind, at);
+        self.set_aside(lines, line, why, kind, at);
     }
 
-    /// Sets a line aside, or refuses it if it was set aside before and its address stored other lines in between.
-    fn set_aside(&mut self, line: usize, why: Arc<str>, kind: UnprovenKind, at: RefusedAt) {
-        if let Some(known) = self.unproven.iter().position(|unproven| unproven.line == line) {
-            let before = self.unproven.remove(known);
-            if before.at.is_confirmed_by(at) && kind.can_be_confirmed() && before.kind.can_be_confirmed() {
-                self.refused.push(RefusedLine { line, why });
-            } else {
-                // At the end of the list, so that another line is tried next time.
-                self.unproven.push(Unproven { line, why, at, kind });
-            }
-        } else if self.take_out(line) {
-            self.unproven.push(Unproven { line, why, at, kind });
+    /// Sets a line aside, or refuses it if this refusal completes the proof.
+    fn set_aside(&mut self, lines: &Lines, line: usize, why: Arc<str>, kind: UnprovenKind, at: RefusedAt) {
+        if kind.can_be_confirmed() {
+            self.dispute(&RequestLines::Run(line..line + 1), at.address);
         }
+        self.attempts = self.attempts.saturating_sub(1);
+        let is_stored = self.stored.contains(line);
+        if let Some(known) = self.unproven.iter_mut().find(|unproven| unproven.line == line) {
+            known.refused_again(Arc::clone(&why), kind, at);
+            if known.is_proven() && !is_stored {
+                self.unproven.retain(|unproven| unproven.line != line);
+                self.refused.push(RefusedLine { line, why });
+            }
+        } else if self.out.insert(line) && (!is_stored || same_point::has_earlier(lines, line)) {
+            // A stored line is sent again only if an earlier line may have overwritten it since.
+            self.unproven.push(Unproven::new(line, why, at, kind));
+        }
+    }
+
+    /// Records that the address stored a control for the line.
+    pub fn add_control(&mut self, line: usize, address: usize) {
+        let known = self.unproven.iter_mut().find(|unproven| unproven.line == line);
+        if let Some(known) = known {
+            known.add_control(address);
+        }
+    }
+
+    /// Records that the line is refused again, after other lanes may have stored a request.
+    pub fn add_control_of_others(&mut self, line: usize, again: RefusedAt) {
+        let known = self.unproven.iter_mut().find(|unproven| unproven.line == line);
+        if let Some(known) = known.filter(|known| known.at.has_control_before(again)) {
+            known.controls = known.controls.saturating_add(1);
+        }
+    }
+
+    /// Moves the first line that is set aside behind the others, so that another line is tried next time.
+    pub fn rotate_unproven(&mut self) {
+        if !self.unproven.is_empty() {
+            self.unproven.rotate_left(1);
+        }
+    }
+
+    /// Records that a line that was set aside is stored. It stays out.
+    pub fn settle_unproven(&mut self, line: usize) {
+        self.unproven.retain(|unproven| unproven.line != line);
     }
 
     /// Returns a line that was set aside to the open lines.
     fn release(&mut self, line: usize) {
-        if let Some(known) = self.unproven.iter().position(|unproven| unproven.line == line) {
-            self.unproven.remove(known);
-            self.put_back(line);
+        if self.unproven.iter().any(|unproven| unproven.line == line) {
+            self.settle_unproven(line);
+            self.out.remove(line);
         }
     }
 
-    /// Returns all lines that were set aside to the open lines.
-    pub fn release_all(&mut self) {
-        for unproven in std::mem::take(&mut self.unproven) {
-            self.put_back(unproven.line);
+    /// Returns stored lines to the open lines, because an earlier line with the same series and time was stored after them. Lines that
+    /// are still set aside are tried later anyway. Returns the lines that have to be sent again.
+    pub fn reopen(&mut self, mut same: Vec<usize>) -> Vec<usize> {
+        same.retain(|&line| {
+            let is_set_aside = self.unproven.iter().any(|unproven| unproven.line == line);
+            self.stored.contains(line) && !is_set_aside
+        });
+        for &line in &same {
+            self.out.remove(line);
         }
+        same
     }
 
     pub fn unproven(&self) -> &[Unproven] {

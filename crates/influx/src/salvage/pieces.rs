@@ -20,6 +20,15 @@ impl RequestLines {
         }
     }
 
+    /// Indices of the lines.
+    pub fn indices(&self) -> impl Iterator<Item = usize> + '_ {
+        let (run, picked) = match self {
+            Self::Run(run) => (run.clone(), [].as_slice()),
+            Self::Picked(picked) => (0..0, picked.as_slice()),
+        };
+        run.chain(picked.iter().copied())
+    }
+
     pub fn bytes(&self, lines: &Lines) -> usize {
         match self {
             Self::Run(run) => lines.bytes(run),
@@ -49,6 +58,8 @@ pub struct Piece {
     /// How often answers led to lines of this piece. From the second time on it is halved, so that each round sends fewer lines.
     pub guided: u8,
     pub half: HalfState,
+    /// How often the piece was sent again as a whole, because its address contradicts itself.
+    pub resent: u8,
 }
 
 /// Knowledge about a piece that was halved because its answer led to no line.
@@ -61,6 +72,10 @@ pub enum HalfState {
 }
 
 impl Piece {
+    fn new(lines: Range<usize>) -> Self {
+        Self { lines, guided: 0, half: HalfState::None, resent: 0 }
+    }
+
     /// The lines of the piece that are sent with others.
     pub fn open<'a>(&self, evidence: &'a Evidence) -> impl Iterator<Item = usize> + use<'a> {
         self.lines.clone().filter(|&index| !evidence.is_out(index))
@@ -109,7 +124,7 @@ pub struct UnsettledPieces(Vec<Piece>);
 impl UnsettledPieces {
     /// The whole batch as one piece.
     pub fn whole(lines: &Lines) -> Self {
-        let whole = Piece { lines: 0..lines.len(), guided: 0, half: HalfState::None };
+        let whole = Piece::new(0..lines.len());
         Self(if lines.is_empty() { Vec::new() } else { vec![whole] })
     }
 
@@ -156,12 +171,18 @@ impl UnsettledPieces {
         }
     }
 
+    /// Sends these lines next, each alone and in this order.
+    pub fn resend(&mut self, lines: &[usize]) {
+        self.0.extend(lines.iter().rev().map(|&line| Piece::new(line..line + 1)));
+    }
+
     /// Puts a piece back, and rejoins it with what was cut off.
     pub fn put_back(&mut self, piece: Piece) {
         match self.0.last_mut() {
             Some(rest)
                 if rest.lines.start == piece.lines.end
-                    && (rest.guided, rest.half) == (piece.guided, HalfState::None) =>
+                    && (rest.guided, rest.half, rest.resent)
+                        == (piece.guided, HalfState::None, piece.resent) =>
             {
                 rest.lines.start = piece.lines.start;
             }
@@ -174,7 +195,7 @@ impl UnsettledPieces {
         let Range { start, end } = piece.lines;
         for part in [line + 1..end, line..line + 1, start..line] {
             if !part.is_empty() {
-                self.0.push(Piece { lines: part, guided: piece.guided, half: HalfState::None });
+                self.0.push(Piece { lines: part, half: HalfState::None, ..*piece });
             }
         }
     }
@@ -186,7 +207,7 @@ impl UnsettledPieces {
             return self.put_back(Piece { half: HalfState::None, ..piece });
         };
         let Piece { lines, guided, .. } = piece;
-        self.0.push(Piece { lines: middle..lines.end, guided, half: HalfState::None });
-        self.0.push(Piece { lines: lines.start..middle, guided, half });
+        self.0.push(Piece { guided, ..Piece::new(middle..lines.end) });
+        self.0.push(Piece { guided, half, ..Piece::new(lines.start..middle) });
     }
 }

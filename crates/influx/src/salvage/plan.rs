@@ -1,10 +1,11 @@
 //! The sequence of requests for one batch.
 
 use super::columns::ColumnConflicts;
-use super::evidence::{Evidence, KeptOut, RefusedLine, UnprovenKind};
+use super::evidence::{Evidence, KeptOut, RefusedLine, Unproven, UnprovenKind};
 use super::guide;
 use super::pieces::{HalfState, Piece, RequestLines, UnsettledPieces};
-use super::refusal::{Controls, RefusedAt, RefusedRequest};
+use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
+use super::same_point;
 use super::suspects;
 use super::trial::LineTrial;
 use crate::cause::Cause;
@@ -16,12 +17,30 @@ use std::sync::Arc;
 /// batch is blocked: enough to get past a few bad lines at its begin.
 const UNPROVEN_MAX: usize = 7;
 
+/// Attempts after a wait, if the address contradicts itself: one server of three may store the line.
+const ATTEMPTS_AFTER_WAIT: u32 = 3;
+
+/// How often a request is sent again as a whole to an address that contradicts itself, before it is halved.
+const RESENT_MAX: u8 = 3;
+
 /// The next request of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextRequest {
     pub request: RequestLines,
     /// The batch is blocked: wait before the request.
     pub blocked: Option<BlockedReason>,
+    /// The request opens a connection, which a load balancer may lead to another server.
+    pub opens_connection: bool,
+}
+
+impl NextRequest {
+    fn new(request: RequestLines) -> Self {
+        Self { request, blocked: None, opens_connection: false }
+    }
+
+    fn alone(line: usize) -> Self {
+        Self::new(RequestLines::Run(line..line + 1))
+    }
 }
 
 /// Why a batch is blocked.
@@ -30,15 +49,17 @@ pub struct BlockedReason {
     pub cause: Cause,
     /// The message with which a line was refused.
     pub why: Arc<str>,
+    /// The address that refused the line contradicts itself.
+    pub is_contradicted: bool,
 }
 
 /// A request of one line, out of order, while lines are set aside.
 #[derive(Clone, Copy, Debug)]
 enum SingleLineProbe {
-    /// A line that was set aside.
-    Again(usize),
-    /// Another line, to find out whether the server takes writes at all.
-    Control,
+    /// A line that was set aside. `is_drawn`: the batch sends its own controls, and others do not count.
+    Again { line: usize, is_drawn: bool },
+    /// Another line, to find out whether the server takes writes at all. `of`: the line that was set aside.
+    Control { of: usize },
 }
 
 /// The state of one batch.
@@ -48,8 +69,9 @@ pub struct SalvagePlan {
     /// The piece that was sent in order and is not answered yet, or was refused and waits for its trial.
     sent: Option<Piece>,
     trial: Option<LineTrial>,
-    lines_stored: usize,
     evidence: Evidence,
+    /// The request that is not answered yet.
+    request: Option<RequestLines>,
     /// Lines that were out when the trial began.
     out_before: usize,
     conflicts: ColumnConflicts,
@@ -57,35 +79,35 @@ pub struct SalvagePlan {
     is_guided: bool,
     /// The request for a line that is set aside, while it is not answered.
     probe: Option<SingleLineProbe>,
-    /// The last line that was stored in order. It may be sent again: no later line has its key.
-    last_stored: Option<usize>,
-    /// Whether a control was sent since the last wait.
-    is_control_sent: bool,
+    /// Whether a control was refused since the last wait and the last stored request.
+    is_control_refused: bool,
     is_blocked: bool,
+    rng: fastrand::Rng,
 }
 
 impl SalvagePlan {
-    /// `accepts_unproven`: lines that are refused alone with 400, 422 or 500 count as refused without proof.
-    pub fn new(lines: &Lines, accepts_unproven: bool) -> Self {
+    /// `accepts_unproven`: lines that are refused alone with 400, 422 or 500 count as refused without proof. `seed` is for the order of
+    /// attempts and controls.
+    pub fn new(lines: &Lines, accepts_unproven: bool, seed: u64) -> Self {
         Self {
             pieces: UnsettledPieces::whole(lines),
             sent: None,
             trial: None,
-            lines_stored: 0,
             evidence: Evidence::new(accepts_unproven),
+            request: None,
             out_before: 0,
             conflicts: ColumnConflicts::default(),
             is_guided: true,
             probe: None,
-            last_stored: None,
-            is_control_sent: false,
+            is_control_refused: false,
             is_blocked: false,
+            rng: fastrand::Rng::with_seed(seed),
         }
     }
 
-    /// Lines stored so far. The number falls if the batch starts again.
+    /// Lines stored so far. Some of them may be sent again for the order of lines.
     pub fn lines_stored(&self) -> usize {
-        self.lines_stored
+        self.evidence.stored_count()
     }
 
     pub fn lines_refused(&self) -> usize {
@@ -102,73 +124,130 @@ impl SalvagePlan {
         self.evidence.into_lists()
     }
 
-    /// The next request; `None` if every line is settled. A call of `stored`, `too_large` or `refused` must follow.
-    pub fn next(&mut self, lines: &Lines, size: RequestSize, controls: Controls<'_>) -> Option<NextRequest> {
-        let unproven =
-            self.evidence.unproven().iter().filter(|unproven| !unproven.has_control(controls)).count();
-        if unproven < UNPROVEN_MAX {
-            let request = match &mut self.trial {
-                Some(trial) => trial.next(lines, size, &mut self.evidence).map(RequestLines::Picked),
-                None => self.next_in_order(lines, size),
-            };
-            if let Some(request) = request {
-                return Some(NextRequest { request, blocked: None });
-            }
-        } else {
-            self.give_up_trial();
-        }
-        self.next_unproven(controls)
+    /// An address that contradicted itself, once for each contradiction.
+    pub fn take_contradicted(&mut self) -> Option<usize> {
+        self.evidence.take_contradicted()
     }
 
-    fn next_in_order(&mut self, lines: &Lines, size: RequestSize) -> Option<RequestLines> {
+    /// Forgets refusals with unknown words: the server did not understand compressed requests.
+    pub fn forget_disputes(&mut self) {
+        self.evidence.forget_disputes();
+    }
+
+    /// The next request; `None` if every line is settled. A call of `stored`, `too_large` or `refused` must follow.
+    pub fn next(
+        &mut self,
+        lines: &Lines,
+        size: RequestSize,
+        history: &dyn AddressHistory,
+    ) -> Option<NextRequest> {
+        let next = self.next_open(lines, size, history).or_else(|| self.next_unproven(history))?;
+        self.request = Some(next.request.clone());
+        Some(next)
+    }
+
+    /// The next request with lines that are not set aside.
+    fn next_open(
+        &mut self,
+        lines: &Lines,
+        size: RequestSize,
+        history: &dyn AddressHistory,
+    ) -> Option<NextRequest> {
+        let unproven =
+            self.evidence.unproven().iter().filter(|unproven| !unproven.has_control(history)).count();
+        if unproven >= UNPROVEN_MAX {
+            self.give_up_trial();
+            return None;
+        }
+        if let Some(trial) = &mut self.trial {
+            return trial
+                .next(lines, size, &mut self.evidence)
+                .map(RequestLines::Picked)
+                .map(NextRequest::new);
+        }
         let (piece, request) = self.pieces.next(lines, size, &self.evidence)?;
+        let opens_connection = piece.resent > 0;
         self.sent = Some(piece);
-        Some(request)
+        Some(NextRequest { opens_connection, ..NextRequest::new(request) })
     }
 
     /// The request that shows whether the lines that are set aside are to blame.
-    fn next_unproven(&mut self, controls: Controls<'_>) -> Option<NextRequest> {
-        let unproven = self.evidence.unproven();
-        let first = unproven.first()?;
-        let alone =
-            |line: usize, blocked| Some(NextRequest { request: RequestLines::Run(line..line + 1), blocked });
-        let can_be_confirmed = || unproven.iter().filter(|unproven| unproven.kind.can_be_confirmed());
-        if let Some(next) = can_be_confirmed().find(|unproven| unproven.has_control(controls)) {
-            self.probe = Some(SingleLineProbe::Again(next.line));
-            return alone(next.line, None);
+    fn next_unproven(&mut self, history: &dyn AddressHistory) -> Option<NextRequest> {
+        let first = self.evidence.unproven().first()?.clone();
+        // Stored lines are only sent again; nothing refuses them.
+        let is_doubtful = |unproven: &&Unproven| {
+            unproven.can_be_confirmed(history) && !self.evidence.is_stored(unproven.line)
+        };
+        let doubtful = self.evidence.unproven().iter().find(is_doubtful).cloned();
+        if let Some(doubtful) = doubtful {
+            // The batch's own control shows more than one of another lane: its refusal would be a contradiction.
+            if let Some(control) = self.evidence.last_stored().filter(|_| !self.is_control_refused) {
+                // Too many attempts in a row need a control, whatever is drawn.
+                if self.evidence.attempts == 0 || doubtful.wants_control(&mut self.rng) {
+                    return Some(self.control(control, doubtful.line));
+                }
+                return Some(self.attempt(&doubtful, true));
+            }
+            let mut all = self.evidence.unproven().iter().filter(is_doubtful);
+            if let Some(controlled) = all.find(|unproven| unproven.has_control(history)).cloned() {
+                return Some(self.attempt(&controlled, false));
+            }
+            if !self.is_control_refused
+                && let Some(control) = self.pieces.any_open(&self.evidence)
+            {
+                return Some(self.control(control, doubtful.line));
+            }
         }
-        if !self.is_control_sent
-            && can_be_confirmed().next().is_some()
-            && let Some(line) = self.control()
-        {
-            self.is_control_sent = true;
-            self.probe = Some(SingleLineProbe::Control);
-            return alone(line, None);
+        self.evidence.rotate_unproven();
+        if self.evidence.attempts > 0 {
+            return Some(self.attempt(&first, false));
         }
+        let is_contradicted = history.contradicts_itself(first.at.address);
         let cause = match first.kind {
             UnprovenKind::Words | UnprovenKind::Failure => Cause::RefusalUnproven,
             UnprovenKind::TooLarge | UnprovenKind::SmallTooLarge => Cause::RequestTooLarge,
         };
-        let blocked = Some(BlockedReason { cause, why: Arc::clone(&first.why) });
-        let line = first.line;
-        self.is_control_sent = false;
+        let why = Arc::clone(&first.why);
+        self.is_control_refused = false;
         self.is_blocked = true;
-        self.probe = Some(SingleLineProbe::Again(line));
-        alone(line, blocked)
+        self.evidence.attempts = if is_contradicted { ATTEMPTS_AFTER_WAIT } else { 1 };
+        Some(NextRequest {
+            blocked: Some(BlockedReason { cause, why, is_contradicted }),
+            ..self.attempt(&first, false)
+        })
     }
 
-    /// A line that is not set aside: the last stored one, or else the last one that was not sent yet.
-    fn control(&self) -> Option<usize> {
-        self.last_stored.or_else(|| self.pieces.any_open(&self.evidence))
+    fn attempt(&mut self, unproven: &Unproven, is_drawn: bool) -> NextRequest {
+        self.probe = Some(SingleLineProbe::Again { line: unproven.line, is_drawn });
+        NextRequest { opens_connection: unproven.wants_new_connection(), ..NextRequest::alone(unproven.line) }
     }
 
-    /// Every line of the request was stored.
-    pub fn stored(&mut self, lines: &Lines) {
+    fn control(&mut self, line: usize, of: usize) -> NextRequest {
+        self.probe = Some(SingleLineProbe::Control { of });
+        NextRequest::alone(line)
+    }
+
+    fn control_refused(&mut self) {
+        self.is_control_refused = true;
+        self.evidence.attempts = self.evidence.attempts.saturating_sub(1);
+    }
+
+    /// This address stored every line of the request.
+    pub fn stored(&mut self, lines: &Lines, address: usize) {
         self.is_blocked = false;
+        self.is_control_refused = false;
+        if let Some(request) = self.request.take() {
+            self.evidence.record_stored(&request);
+        }
         match self.probe.take() {
-            Some(SingleLineProbe::Again(_)) => return self.start_again(lines),
-            // The line will be sent again at its position, or it was stored before.
-            Some(SingleLineProbe::Control) => return,
+            Some(SingleLineProbe::Again { line, .. }) => {
+                self.evidence.settle_unproven(line);
+                // Later lines with this series and time may have been stored before, and the order of lines counts.
+                let same = self.evidence.reopen(same_point::later(lines, line));
+                return self.pieces.resend(&same);
+            }
+            // A stored line, or one that will be sent again at its position.
+            Some(SingleLineProbe::Control { of }) => return self.evidence.add_control(of, address),
             None => {}
         }
         if let Some(trial) = &mut self.trial {
@@ -176,30 +255,25 @@ impl SalvagePlan {
             return self.end_trial();
         }
         let Some(piece) = self.sent.take() else { return };
-        self.lines_stored += piece.open(&self.evidence).count();
         if let Some(alone) = piece.alone(&self.evidence) {
             self.conflicts.stored_alone(alone);
         }
-        self.last_stored = self.last_stored.max(piece.open(&self.evidence).last());
         if piece.half == HalfState::First {
             self.pieces.mark_next_refused();
         }
     }
 
-    /// Starts the batch again after the server took a line that it had refused without proof: the other lines that were set aside may
-    /// be good too. Later lines may have been stored before them, and the order of lines with one key counts.
-    fn start_again(&mut self, lines: &Lines) {
-        self.evidence.release_all();
-        self.pieces = UnsettledPieces::whole(lines);
-        (self.sent, self.trial, self.last_stored) = (None, None, None);
-        self.lines_stored = 0;
-    }
-
     /// The request was too large. `next` gets a smaller size from now on.
     pub fn too_large(&mut self, lines: &Lines, why: &str, at: RefusedAt) {
+        self.request = None;
         match self.probe.take() {
-            Some(SingleLineProbe::Again(line)) => return self.evidence.too_large_alone(lines, line, why, at),
-            Some(SingleLineProbe::Control) => return,
+            Some(SingleLineProbe::Again { line, is_drawn }) => {
+                if !is_drawn {
+                    self.evidence.add_control_of_others(line, at);
+                }
+                return self.evidence.too_large_alone(lines, line, why, at);
+            }
+            Some(SingleLineProbe::Control { .. }) => return self.control_refused(),
             None => {}
         }
         if let Some(trial) = &mut self.trial {
@@ -215,12 +289,25 @@ impl SalvagePlan {
 
     /// At least one line of the request is refused, and no other line of it is known to be stored.
     pub fn refused(&mut self, lines: &Lines, refusal: RefusedRequest<'_>) {
+        let address = refusal.at.address;
+        let is_unknown =
+            refusal.answer.status != 500 && refusal.parsed.refusal_cause() == RefusalCause::Other;
+        if let Some(request) = self.request.take() {
+            // The refusal of a line alone is disputed when the line is set aside.
+            let is_control = matches!(self.probe, Some(SingleLineProbe::Control { .. }));
+            if is_unknown && (is_control || request.len() > 1) {
+                self.evidence.dispute(&request, address);
+            }
+        }
         match self.probe.take() {
-            Some(SingleLineProbe::Again(line)) => {
+            Some(SingleLineProbe::Again { line, is_drawn }) => {
+                if !is_drawn {
+                    self.evidence.add_control_of_others(line, refusal.at);
+                }
                 self.evidence.refused_alone(lines, line, refusal);
                 return;
             }
-            Some(SingleLineProbe::Control) => return,
+            Some(SingleLineProbe::Control { .. }) => return self.control_refused(),
             None => {}
         }
         if let Some(trial) = &mut self.trial {
@@ -230,6 +317,9 @@ impl SalvagePlan {
         let Some(piece) = self.sent.take() else { return };
         if let Some(line) = piece.alone(&self.evidence) {
             self.evidence.refused_alone(lines, line, refusal);
+        } else if is_unknown && refusal.at.is_contradicted && piece.resent < RESENT_MAX {
+            let resent = piece.resent + 1;
+            self.pieces.put_back(Piece { resent, half: HalfState::None, ..piece });
         } else if refusal.parsed.numbered.is_empty()
             && let Some((line, cause)) = self.conflicts.first(lines, &piece, refusal.parsed, &self.evidence)
         {
@@ -244,7 +334,9 @@ impl SalvagePlan {
             self.trial = Some(trial);
             self.end_trial();
         } else {
-            self.pieces.halve(piece, HalfState::First, &self.evidence);
+            // What an address that contradicts itself refused may be stored at the next attempt.
+            let half = if refusal.at.is_contradicted { HalfState::None } else { HalfState::First };
+            self.pieces.halve(piece, half, &self.evidence);
         }
     }
 

@@ -22,15 +22,23 @@ pub struct RefusedAt {
     pub moment: u64,
     /// Moment at which the latest request that this address stored for the destination was sent, by any lane; 0 if it stored none.
     pub control: u64,
+    /// Whether unknown words of this address prove nothing, see [`AddressHistory::contradicts_itself`].
+    pub is_contradicted: bool,
 }
 
 impl RefusedAt {
-    /// Whether the address stored another request that was sent after this refusal, and has now refused again. What an address stores
-    /// proves nothing about another address, which may be behind a broken proxy.
-    pub fn is_confirmed_by(self, again: Self) -> bool {
-        self.address == again.address && self.moment < again.control
+    /// Whether the address that refuses again has stored another request that was sent after this refusal.
+    pub fn has_control_before(self, again: Self) -> bool {
+        self.moment < again.control
     }
 }
 
-/// Returns, for an address, the moment at which the latest request that it stored for the destination was sent.
-pub type Controls<'a> = &'a dyn Fn(usize) -> u64;
+/// What the requests of all lanes to one destination have shown about its addresses.
+pub trait AddressHistory {
+    /// Moment at which the latest request that this address stored was sent; 0 if it stored none.
+    fn latest_control(&self, address: usize) -> u64;
+
+    /// Whether the address refused lines with unknown words, and the same lines were stored before or afterwards. Servers behind this
+    /// address answer differently, so its unknown words prove nothing.
+    fn contradicts_itself(&self, address: usize) -> bool;
+}

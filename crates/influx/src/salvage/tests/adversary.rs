@@ -124,7 +124,7 @@ fn is_proven_with_others(history: &[Sent], line: usize, batch: &[Line]) -> bool 
     })
 }
 
-/// Whether the line was refused alone, the same address stored another request, and it refused the line alone again.
+/// Whether the line was refused alone 8 times by an address that stored 8 other requests in between.
 fn is_confirmed(history: &[Sent], line: usize) -> bool {
     let refusals = |address: usize| {
         history.iter().enumerate().filter(move |(_, sent)| {
@@ -135,7 +135,8 @@ fn is_confirmed(history: &[Sent], line: usize) -> bool {
     (0..ADDRESSES).any(|address| {
         let (first, last) = (refusals(address).next(), refusals(address).last());
         let (Some((first, _)), Some((last, _))) = (first, last) else { return false };
-        history[first..last].iter().any(|sent| sent.is_stored && sent.address == address)
+        let controls = history[first..last].iter().filter(|sent| sent.is_stored && sent.address == address);
+        refusals(address).count() >= 8 && controls.count() >= 8
     })
 }
 
@@ -153,18 +154,15 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
         (0..count).map(|i| Line { text: text_of(i, &mut rng), ..line(Flaw::None, 0, i as i64) }).collect();
     let lines = lines_of(&batch);
     let size = RequestSize { lines_max: rng.usize(1..50), ..SIZE };
-    let mut plan = SalvagePlan::new(&lines, accepts_unproven);
+    let mut plan = SalvagePlan::new(&lines, accepts_unproven, seed);
+    let mut known = History::default();
     let mut history: Vec<Sent> = Vec::new();
     let (lie_count, stored_share) = (rng.usize(..400), rng.u8(..5));
-    let mut controls = [0; ADDRESSES];
     let (mut moment, mut ever_stored) = (1, BTreeSet::new());
-    while let Some(NextRequest { request, .. }) = plan.next(&lines, size, &|address| controls[address]) {
+    while let Some(NextRequest { request, .. }) = plan.next(&lines, size, &known) {
         let is_honest = history.len() >= lie_count;
         assert!(history.len() < lie_count + HONEST_REQUESTS_MAX, "seed {seed}: it does not end");
-        let indices: Vec<usize> = match &request {
-            RequestLines::Run(run) => run.clone().collect(),
-            RequestLines::Picked(picked) => picked.clone(),
-        };
+        let indices: Vec<usize> = request.indices().collect();
         let address = if is_honest { 0 } else { rng.usize(..ADDRESSES) };
         let (status, body, kind) = if is_honest || rng.u8(..10) < stored_share {
             (204, String::new(), Kind::Other)
@@ -175,7 +173,7 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
             // Another lane's request.
             let stored = rng.usize(..ADDRESSES);
             moment += 1;
-            controls[stored] = moment;
+            known.controls[stored] = moment;
             let answer = Answer { status: 204, ..Answer::default() };
             history.push(Sent {
                 indices: vec![],
@@ -188,14 +186,14 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
         let answer = Answer { status, body: body.into_bytes(), ..Answer::default() };
         let parsed = ParsedAnswer::of(&answer);
         moment += 2;
-        let at = RefusedAt { address, moment, control: controls[address] };
+        let at = known.refused_at(address, moment);
         let outcome = decide(Api::V2, &answer, &parsed);
         let is_stored = outcome == Outcome::Stored;
         history.push(Sent { indices: indices.clone(), address, answer: answer.clone(), kind, is_stored });
         match outcome {
             Outcome::Stored => {
-                controls[address] = moment - 1;
-                plan.stored(&lines);
+                known.controls[address] = moment - 1;
+                plan.stored(&lines, address);
                 ever_stored.extend(indices);
             }
             Outcome::Split { why } => plan.too_large(&lines, &why, at),
@@ -204,13 +202,15 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
             }
             // The writer sends the same request until it is stored.
             Outcome::Retry { .. } | Outcome::Blocked { .. } | Outcome::Uncompressed { .. } => {
-                plan.stored(&lines);
+                plan.stored(&lines, address);
                 let sent = history.last_mut().unwrap();
                 (sent.answer.status, sent.kind, sent.is_stored) = (204, Kind::Other, true);
-                controls[address] = moment - 1;
+                known.controls[address] = moment - 1;
                 ever_stored.extend(indices);
             }
         }
+        known.learn(&mut plan);
+        assert_eq!(plan.lines_stored(), ever_stored.len(), "seed {seed}");
         assert!(plan.lines_stored() + plan.lines_refused() <= count, "seed {seed}");
     }
     let stored_count = plan.lines_stored();
@@ -227,6 +227,7 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
         assert!(ever_stored.contains(&index), "seed {seed}: line {index} was never stored");
     }
     for RefusedLine { line, why } in &refused {
+        assert!(!ever_stored.contains(line), "seed {seed}: {line} was stored and refused");
         let is_alone = history.iter().any(|sent| sent.indices == [*line] && is_refusal(sent));
         let is_allowed = accepts_unproven && is_alone;
         assert!(
@@ -281,32 +282,86 @@ fn a_count_refuses_no_line_that_the_cause_does_not_fit() {
     assert_eq!(answered(&texts, refuses), (vec![0], 4));
 }
 
-/// The address that refuses is not the one that stores.
-#[test]
-fn what_another_address_stores_confirms_no_refusal() {
-    let batch = [line(Flaw::None, 0, 0)];
-    let lines = lines_of(&batch);
-    let mut plan = SalvagePlan::new(&lines, false);
+/// Runs a plan of one line that is refused with unknown words each time, by the address that `address` gives for the number of the refusal.
+/// `controls`: the moments of the latest controls of two addresses after the refusal at a moment. Returns the number of refusals until
+/// the line is refused, at most 40.
+fn refusals_until_proof(address: impl Fn(usize) -> usize, controls: impl Fn(u64) -> [u64; 2]) -> usize {
+    refusals_with(History::default(), address, controls)
+}
+
+fn refusals_with(
+    mut history: History,
+    address: impl Fn(usize) -> usize,
+    controls: impl Fn(u64) -> [u64; 2],
+) -> usize {
+    let lines = lines_of(&[line(Flaw::None, 0, 0)]);
+    let mut plan = SalvagePlan::new(&lines, false, 7);
     let answer = Answer { status: 400, ..Answer::default() };
     let parsed = ParsedAnswer::of(&answer);
-    let mut controls = [0, 0];
-    for moment in (10..100).step_by(10) {
-        assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some(), "at {moment}");
-        let at = RefusedAt { address: 0, moment, control: controls[0] };
+    for count in 1..=40_usize {
+        assert!(plan.next(&lines, SIZE, &history).is_some(), "{count}");
+        let at = history.refused_at(address(count), 10 * count as u64);
         plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at });
-        assert_eq!(plan.lines_refused(), 0, "at {moment}");
-        controls[1] = moment + 1;
+        if plan.lines_refused() == 1 {
+            assert_eq!(plan.next(&lines, SIZE, &history), None);
+            return count;
+        }
+        history.controls = controls(10 * count as u64);
     }
-    // A request that was sent before the last refusal confirms nothing.
-    controls[0] = 89;
-    assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some());
-    let at = RefusedAt { address: 0, moment: 100, control: controls[0] };
-    plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at });
-    assert_eq!(plan.lines_refused(), 0);
-    controls[0] = 101;
-    assert!(plan.next(&lines, SIZE, &|address| controls[address]).is_some());
-    let at = RefusedAt { address: 0, moment: 110, control: controls[0] };
-    plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at });
-    assert_eq!(plan.lines_refused(), 1);
-    assert_eq!(plan.next(&lines, SIZE, &|address| controls[address]), None);
+    40
+}
+
+#[test]
+fn what_another_address_stores_confirms_no_refusal() {
+    assert_eq!(refusals_until_proof(|_| 0, |moment| [0, moment + 1]), 40);
+}
+
+#[test]
+fn a_request_that_was_sent_before_the_refusal_confirms_nothing() {
+    assert_eq!(refusals_until_proof(|_| 0, |moment| [moment - 1, 0]), 40);
+}
+
+#[test]
+fn nothing_confirms_the_refusals_of_an_address_that_contradicts_itself() {
+    let history = History { contradicted: [0].into(), ..History::default() };
+    assert_eq!(refusals_with(history, |_| 0, |moment| [moment + 1, 0]), 40);
+}
+
+/// Each of two addresses refuses a line several times, and stores other lines.
+#[test]
+fn a_proof_starts_again_at_another_address() {
+    for run in 1..8 {
+        assert_eq!(refusals_until_proof(|count| count / run % 2, |moment| [moment + 1; 2]), 40, "{run}");
+    }
+}
+
+/// A control that another address stores ends the proof, so the plan goes on with attempts there.
+#[test]
+fn a_control_at_another_address_starts_the_proof_again() {
+    let lines = lines_of(&[line(Flaw::None, 0, MONDAY), line(Flaw::None, 1, MONDAY)]);
+    let (mut plan, mut history) = (SalvagePlan::new(&lines, false, 7), History::default());
+    let answer = Answer { status: 400, ..Answer::default() };
+    let parsed = ParsedAnswer::of(&answer);
+    // The first address fails after some requests, and the second one takes over.
+    for moment in 1..200 {
+        let Some(next) = plan.next(&lines, SIZE, &history) else {
+            assert_eq!((plan.lines_stored(), plan.lines_refused()), (1, 1));
+            return;
+        };
+        let address = usize::from(moment > 12);
+        if next.request.indices().eq([1]) {
+            history.controls[address] = moment;
+            plan.stored(&lines, address);
+        } else {
+            let at = history.refused_at(address, moment);
+            plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at });
+        }
+    }
+    panic!("it does not end");
+}
+
+/// The first refusal, and one after each of 8 controls.
+#[test]
+fn eight_controls_confirm_the_refusals_of_a_line() {
+    assert_eq!(refusals_until_proof(|_| 0, |moment| [moment + 1, 0]), 9);
 }

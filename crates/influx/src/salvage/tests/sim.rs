@@ -166,6 +166,11 @@ impl Sim<'_> {
         reply(status, &body.to_string())
     }
 
+    /// Number of lines that are refused with unknown words.
+    pub fn terse_count(&self) -> usize {
+        self.batch.iter().filter(|line| matches!(line.flaw, Flaw::Terse | Flaw::Large)).count()
+    }
+
     /// Number of distinct causes for which lines of the batch are refused; it bounds the requests.
     pub fn cause_count(&self) -> usize {
         let mut causes = BTreeSet::new();
