@@ -59,6 +59,11 @@ impl Cluster {
         self.0.set_broker_up(broker, is_up).unwrap();
     }
 
+    /// Delays the answers of the only broker from now on. Its connections stay open.
+    pub fn delay_answers(&self, delay: Duration) {
+        self.0.delay_answers(1, delay).unwrap();
+    }
+
     /// Denies access to the group from now on, or allows it again.
     pub fn deny_group(&self, denies: bool) {
         self.0.deny_group(denies);

@@ -230,11 +230,16 @@ impl AlarmGuard {
     /// Records a failure of the lane, which replaces the one before. Another cause in the same scope does not end the alarm for the lane:
     /// no end is reported, and its duration continues.
     pub fn failed(&mut self, failure: FailureReport<'_>, now: Instant) {
+        self.failed_since(failure, now, now);
+    }
+
+    /// Like [`AlarmGuard::failed`], for a failure that began at `since` and is noticed now.
+    pub fn failed_since(&mut self, failure: FailureReport<'_>, since: Instant, now: Instant) {
         if self.waits.as_ref().is_some_and(|waits| waits.key.0 != *failure.scope) {
             self.recovered(now);
         }
         let key = (failure.scope.clone(), failure.cause);
-        let since = self.waits.as_ref().map_or(now, |waits| waits.since);
+        let since = self.waits.as_ref().map_or(since, |waits| waits.since);
         let before =
             self.waits.replace(GuardedAlarm { key: key.clone(), since }).filter(|waits| waits.key != key);
         let due = {

@@ -4,7 +4,10 @@
 //! assignment, or a topic that is readable again.
 
 use super::diagnosis::{Advice, Cause, Fault, diagnose};
+use super::http_probe::HttpProbe;
+use super::silence::Silence;
 use super::trouble::Trouble;
+use crate::Settings;
 use base::alarm::{self, AlarmGuard, AlarmRegistry, Scope};
 use base::text::printable;
 use rdkafka::error::RDKafkaErrorCode;
@@ -15,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// Without a connected broker for this long, Kafka is unreachable. A restart of one broker, or a reconnect, takes less.
 pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(10);
+/// Without a connected broker for this long, it is checked whether an HTTP server answers there, so that the alarm can say so.
+const HTTP_PROBE_AFTER: Duration = Duration::from_secs(4);
 /// Age at which an error is out of date. librdkafka suppresses an identical error for 30 s.
 const RECENT: Duration = Duration::from_secs(90);
 /// Age at which a denied fetch is out of date. librdkafka repeats the fetch, and the report, every 5 s.
@@ -53,6 +58,9 @@ impl Problem {
 #[derive(Debug)]
 struct Link {
     is_connected: bool,
+    silence: Silence,
+    /// A broker that is connected and leaves requests unanswered, while no other broker answers.
+    silent: Option<String>,
     /// Last response of a broker; before the first one, the start of the client.
     answered: Instant,
     received_bytes: u64,
@@ -63,8 +71,16 @@ struct Link {
 }
 
 impl Link {
-    fn new(now: Instant) -> Self {
-        Self { is_connected: false, answered: now, received_bytes: 0, specific: None, transport: None }
+    fn new(fetch_wait_max: Duration, now: Instant) -> Self {
+        Self {
+            is_connected: false,
+            silence: Silence::new(fetch_wait_max),
+            silent: None,
+            answered: now,
+            received_bytes: 0,
+            specific: None,
+            transport: None,
+        }
     }
 
     fn record(&mut self, problem: Problem) {
@@ -81,16 +97,20 @@ impl Link {
         }
     }
 
-    fn statistics(&mut self, statistics: &Statistics, now: Instant) {
-        let real = || statistics.brokers.values().filter(|broker| is_real(broker));
-        let received = real().map(|broker| broker.rxbytes).sum();
+    fn statistics(&mut self, statistics: &Statistics, is_throttled: bool, now: Instant) {
+        self.silence.update(statistics, is_throttled, now);
+        let real = || statistics.brokers.iter().filter(|(_, broker)| is_real(broker));
+        let received = real().map(|(_, broker)| broker.rxbytes).sum();
         let has_received = received > self.received_bytes;
         self.received_bytes = received;
-        self.is_connected = real().any(|broker| broker.state == "UP");
+        let last_signs = real().filter_map(|(name, _)| Some((self.silence.last_sign(name)?, name)));
+        let newest = last_signs.max_by_key(|(at, _)| *at);
+        self.is_connected = newest.is_some_and(|(_, name)| !self.silence.is_silent(name, now));
+        self.silent = newest.filter(|_| !self.is_connected).map(|(_, name)| name.clone());
         // Brokers that refuse the login also respond, and so do controllers.
         let is_refused = self.specific.as_ref().is_some_and(|problem| problem.at > self.answered);
-        if self.is_connected {
-            (self.answered, self.specific, self.transport) = (now, None, None);
+        if let Some((at, _)) = newest.filter(|_| self.is_connected) {
+            (self.answered, self.specific, self.transport) = (self.answered.max(at), None, None);
         } else if has_received && !is_refused {
             // A connection opened and closed between two statistics.
             self.answered = now;
@@ -110,6 +130,15 @@ impl Link {
         if now.saturating_duration_since(self.answered) < UNREACHABLE_AFTER {
             return None;
         }
+        if let Some(broker) = &self.silent {
+            return Some(Problem {
+                fault: Fault::Hangs,
+                why: format!("{broker}: no request was answered for {} s", self.silence.limit().as_secs()),
+                at: now,
+                is_certain: false,
+                is_detailed: false,
+            });
+        }
         Some(specific.or(self.transport.as_ref().filter(recent)).cloned().unwrap_or_else(|| Problem {
             fault: Fault::NotConnected,
             why: format!("no broker has answered for {} s", UNREACHABLE_AFTER.as_secs()),
@@ -117,6 +146,24 @@ impl Link {
             is_certain: false,
             is_detailed: false,
         }))
+    }
+}
+
+impl Link {
+    /// Whether it is worth checking that an HTTP server answers instead of Kafka.
+    fn wants_http_probe(&self, now: Instant) -> bool {
+        let is_due = now.saturating_duration_since(self.answered) >= HTTP_PROBE_AFTER;
+        !self.is_connected && self.silent.is_none() && self.specific.is_none() && is_due
+    }
+
+    fn found_http(&mut self, address: &str, now: Instant) {
+        self.record(Problem {
+            fault: Fault::Http,
+            why: format!("{address} answers an HTTP request"),
+            at: now,
+            is_certain: false,
+            is_detailed: true,
+        });
     }
 }
 
@@ -147,6 +194,7 @@ pub struct KafkaAlarms {
     brokers: String,
     group_id: String,
     link: Link,
+    http: HttpProbe,
     link_alarm: Option<AlarmGuard>,
     group: Option<Denied>,
     topics: BTreeMap<String, Denied>,
@@ -155,13 +203,14 @@ pub struct KafkaAlarms {
 }
 
 impl KafkaAlarms {
-    pub fn new(alarms: Arc<AlarmRegistry>, brokers: &[String], group_id: &str, now: Instant) -> Self {
+    pub fn new(alarms: Arc<AlarmRegistry>, kafka: &Settings, now: Instant) -> Self {
         Self {
             trouble: Trouble::default(),
             alarms,
-            brokers: brokers.join(","),
-            group_id: group_id.to_owned(),
-            link: Link::new(now),
+            brokers: kafka.brokers.join(","),
+            group_id: kafka.group_id.clone(),
+            link: Link::new(kafka.fetch_wait_max(), now),
+            http: HttpProbe::new(&kafka.brokers, now),
             link_alarm: None,
             group: None,
             topics: BTreeMap::new(),
@@ -224,11 +273,11 @@ impl KafkaAlarms {
     }
 
     pub fn statistics(&mut self, statistics: &Statistics, now: Instant) {
-        self.link.statistics(statistics, now);
         let throttle = |broker: &Broker| broker.throttle.as_ref().is_some_and(|window| window.avg > 0);
         if statistics.brokers.values().any(throttle) {
             self.throttled_at = Some(now);
         }
+        self.link.statistics(statistics, self.is_throttled(now), now);
         let is_steady = statistics.cgrp.as_ref().is_some_and(|group| group.join_state == "steady");
         let is_over =
             |denied: &Denied| !denied.by_commit && now.saturating_duration_since(denied.at) >= GROUP_STEADY;
@@ -313,10 +362,17 @@ impl KafkaAlarms {
 
     /// Raises, repeats and ends alarms; called several times a second.
     pub fn tick(&mut self, now: Instant) {
+        if self.link.wants_http_probe(now)
+            && let Some(address) = self.http.poll(now)
+        {
+            self.link.found_http(&address, now);
+        }
         match self.link.failing(now) {
             Some(problem) => {
                 let watch = self.link_alarm.get_or_insert_with(|| self.alarms.guard());
-                fail(watch, problem.fault, &Scope::Kafka, (&self.brokers, &problem.why), now);
+                // The alarm is raised some time after the last answer, from which on nothing was read.
+                let since = self.link.answered;
+                fail(watch, problem.fault, &Scope::Kafka, (&self.brokers, &problem.why), since, now);
             }
             None => {
                 if let Some(mut watch) = self.link_alarm.take() {
@@ -326,22 +382,30 @@ impl KafkaAlarms {
         }
         if let Some(denied) = &mut self.group {
             let at = format!("group {}", self.group_id);
-            fail(&mut denied.watch, Fault::GroupDenied, &Scope::Kafka, (&at, &denied.why), now);
+            fail(&mut denied.watch, Fault::GroupDenied, &Scope::Kafka, (&at, &denied.why), now, now);
         }
         for (topic, denied) in &mut self.topics {
             let place = (self.brokers.as_str(), denied.why.as_str());
-            fail(&mut denied.watch, Fault::TopicDenied, &Scope::Topic(topic.clone()), place, now);
+            fail(&mut denied.watch, Fault::TopicDenied, &Scope::Topic(topic.clone()), place, now, now);
         }
     }
 }
 
-/// Raises or repeats an alarm. `place`: brokers or group, and librdkafka's text.
-fn fail(watch: &mut AlarmGuard, fault: Fault, scope: &Scope, place: (&str, &str), now: Instant) {
+/// Raises or repeats an alarm of a failure that began at `since`. `place`: brokers or group, and librdkafka's text.
+fn fail(
+    watch: &mut AlarmGuard,
+    fault: Fault,
+    scope: &Scope,
+    place: (&str, &str),
+    since: Instant,
+    now: Instant,
+) {
     let (at, why) = place;
     // Only faults with a cause get here.
     let cause = fault.cause().unwrap_or(Cause::Unreachable).name();
     let remedy = || fault.to_string();
-    watch.failed(alarm::FailureReport { cause, blocks: true, scope, at, why, remedy: &remedy }, now);
+    let failure = alarm::FailureReport { cause, blocks: true, scope, at, why, remedy: &remedy };
+    watch.failed_since(failure, since, now);
 }
 
 /// Whether a line of the log shows a `KRaft` controller: the API versions that it offers have no metadata request.

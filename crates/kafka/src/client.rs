@@ -9,7 +9,7 @@ use crate::Settings;
 use crate::context::{GroupConsumer, GroupContext};
 use crate::diagnosis::{Complaint, Complaints, Diagnosis, Security};
 use crate::ffi::Client;
-use crate::http_port::answers_http;
+use crate::http_port::{answers_http, with_port};
 use crate::properties::{ClientKind, properties};
 use base::text::printable;
 use rdkafka::ClientConfig;
@@ -74,7 +74,8 @@ impl StandaloneConsumer {
         let log = self.context();
         log.complaints.add(Complaint::of(error));
         let diagnosis = Diagnosis::of(&log.complaints.heard(), &log.security);
-        let is_http = diagnosis.is_silent() && log.brokers.iter().any(|address| answers_http(address));
+        let is_http =
+            diagnosis.is_silent() && log.brokers.iter().any(|address| answers_http(&with_port(address)));
         if is_http { diagnosis.with_http() } else { diagnosis }
     }
 }

@@ -86,7 +86,7 @@ impl GroupContext {
         alarms: Arc<AlarmRegistry>,
     ) -> (Self, Receiver<GroupEvent>) {
         let (events, receiver) = channel();
-        let alarms = KafkaAlarms::new(alarms, &kafka.brokers, &kafka.group_id, Instant::now());
+        let alarms = KafkaAlarms::new(alarms, kafka, Instant::now());
         let beginnings = Beginnings::new(kafka.offset_reset, kafka.topics.clone());
         let context = Self {
             events,

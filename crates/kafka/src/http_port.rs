@@ -8,6 +8,15 @@ use std::time::Duration;
 /// Time limit of the request. The address accepted a connection before.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
+/// librdkafka's default port.
+const PORT: u16 = 9092;
+
+/// An address of `kafka.brokers` with its port.
+pub fn with_port(address: &str) -> String {
+    let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if has_port && !address.ends_with(']') { address.to_owned() } else { format!("{address}:{PORT}") }
+}
+
 /// Sends `HEAD` to `host:port` and checks the first bytes of the response.
 pub fn answers_http(address: &str) -> bool {
     let begin = || {
@@ -45,6 +54,15 @@ mod tests {
             stream.write_all(response).unwrap();
         });
         address
+    }
+
+    #[test]
+    fn adds_the_default_port() {
+        let f = |address: &str, want: &str| assert_eq!(with_port(address), want);
+        f("nuc", "nuc:9092");
+        f("nuc:1", "nuc:1");
+        f("[::1]", "[::1]:9092");
+        f("[::1]:1", "[::1]:1");
     }
 
     #[test]

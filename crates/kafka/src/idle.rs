@@ -51,12 +51,11 @@ pub fn why(
             let topics = denied.join(", ");
             return Some(format!("{topics}: {}", Fault::TopicDenied));
         }
-        let there = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
-        let there: Vec<&str> = there.map(MetadataTopic::name).collect();
-        return Some(format!(
-            "missing topics: {}; they are read once they are created",
-            each_with_nearest(&missing, &there)
-        ));
+        // A warning names missing topics of `kafka.topics` (missing.rs).
+        let missing: Vec<&str> =
+            missing.into_iter().filter(|name| !topics.names.iter().any(|named| named == name)).collect();
+        return (!missing.is_empty())
+            .then(|| format!("missing topics: {}; they are read once they are created", missing.join(", ")));
     }
     let assigned = consumer.assignment().map_or(0, |list| list.count());
     if assigned == 0 {
@@ -107,6 +106,12 @@ fn unreachable(consumer: &GroupConsumer, error: &KafkaError) -> String {
         unresolved => unresolved.unwrap_or(Fault::NotConnected),
     };
     format!("the brokers do not answer ({error}): {fault}")
+}
+
+/// The names of the existing topics.
+pub fn existing(metadata: &Metadata) -> Vec<&str> {
+    let there = metadata.topics().iter().filter(|topic| !topic.partitions().is_empty());
+    there.map(MetadataTopic::name).collect()
 }
 
 /// The missing topics, each with the existing topic of the nearest name.

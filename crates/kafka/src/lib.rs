@@ -37,8 +37,10 @@ mod ffi;
 mod gone;
 mod group;
 mod http_port;
+mod http_probe;
 mod idle;
 mod member;
+mod missing;
 mod moved;
 mod partition_lists;
 mod properties;
@@ -48,6 +50,7 @@ mod retention;
 mod retry;
 mod sample;
 mod settings;
+mod silence;
 mod survey;
 pub mod token;
 mod trouble;
@@ -66,7 +69,7 @@ pub use ffi::{
     Client, Delivery, FetchedRecords, GroupDescription, GroupMember, Place, RecordQueue, describe_group,
     headers_of,
 };
-pub use http_port::answers_http;
+pub use http_port::{answers_http, with_port};
 pub use idle::Waiting;
 pub use member::Member;
 pub use partition_lists::{check_partitions, list_of, offsets_of, summary as partition_summary};

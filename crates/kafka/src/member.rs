@@ -2,6 +2,7 @@
 
 use super::context::{GroupConsumer, GroupContext, GroupEvent};
 use super::gone::Gone;
+use super::missing::MissingTopics;
 use super::moved::Moved;
 use super::partition_lists::{check_partitions, list_of, offsets_of, summary};
 use super::recreated::Recreated;
@@ -55,6 +56,7 @@ pub struct Member {
     subscribed: BTreeSet<String>,
     gone: Gone,
     moved: Moved,
+    missing: MissingTopics,
     next_listing: Instant,
     /// Whether topics were listed; with `--until-end` they are listed once.
     is_listed: bool,
@@ -93,6 +95,11 @@ impl Member {
             subscribed: BTreeSet::new(),
             gone: Gone::default(),
             moved: Moved::default(),
+            // A run until the end does not start without its topics.
+            missing: MissingTopics::new(
+                until_end.is_none() && !kafka.topics.names.is_empty(),
+                Instant::now(),
+            ),
             next_listing: Instant::now(),
             is_listed: false,
             next_explicit_commit: Instant::now(),
@@ -164,6 +171,7 @@ impl Member {
                 debug!(%error, "explicit offsets are not committed yet; trying again in a second");
             }
         }
+        self.warn_of_missing_topics();
         if Instant::now() >= self.next_listing {
             if self.until_end.is_some() {
                 self.list_once()?;
@@ -191,6 +199,36 @@ impl Member {
     /// Whether an active alarm explains why no records are read.
     pub fn has_alarm(&self) -> bool {
         self.consumer.context().alarms().are_raised()
+    }
+
+    /// Checks whether the topics that `kafka.topics` names exist, when that is due.
+    fn warn_of_missing_topics(&mut self) {
+        if !self.missing.is_due(Instant::now()) {
+            return;
+        }
+        let metadata = self.consumer.fetch_metadata(None, LIST_TOPICS_MAX);
+        let found = metadata.as_ref().ok().map(|metadata| {
+            let there = idle::existing(metadata);
+            let names = self.topics.names.iter().filter(|name| !there.contains(&name.as_str()));
+            let mut missing: Vec<String> = names.cloned().collect();
+            if !missing.is_empty() {
+                // A denied topic is invisible, too, and has an alarm. Without a response no topic counts as denied.
+                let denied = denied::among(&self.consumer, &self.subscribed, &[]).unwrap_or_default();
+                missing.retain(|name| !denied.contains(name));
+            }
+            (missing, there)
+        });
+        let missing = found.as_ref().map(|(missing, _)| missing.as_slice());
+        if self.missing.checked(missing, Instant::now())
+            && let Some((missing, there)) = &found
+        {
+            let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+            warn!(
+                "topics of `kafka.topics` do not exist, so nothing is read from them: {}. Correct their names, or create them: they are \
+                 read once they exist",
+                idle::each_with_nearest(&missing, there)
+            );
+        }
     }
 
     /// Updates the retention of the assigned topics.

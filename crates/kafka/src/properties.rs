@@ -1,6 +1,7 @@
 //! librdkafka's properties of each kind of client.
 
 use crate::Settings;
+use crate::settings::FETCH_WAIT_MAX;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
@@ -101,7 +102,7 @@ fn member(kafka: &Settings, number: usize, lanes: usize) -> ClientConfig {
         // librdkafka wants it to be at most fetch.max.bytes. Brokers return a larger record by itself all the same.
         ("message.max.bytes", FETCH_BYTES.to_string()),
         ("fetch.queue.backoff.ms", "10".to_owned()),
-        ("fetch.wait.max.ms", "100".to_owned()),
+        (FETCH_WAIT_MAX.0, FETCH_WAIT_MAX.1.to_string()),
         ("statistics.interval.ms", "5000".to_owned()),
         ("socket.keepalive.enable", "true".to_owned()),
         ("log.connection.close", "false".to_owned()),

@@ -4,6 +4,7 @@ use crate::token::Oauth;
 use base::secret::Secret;
 use regex::Regex;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How records are read.
 #[derive(Clone, Debug)]
@@ -57,7 +58,19 @@ impl Default for Settings {
     }
 }
 
+/// librdkafka's property for the time that a broker may wait for records before it answers a fetch, and the bridge's own value.
+pub(crate) const FETCH_WAIT_MAX: (&str, u64) = ("fetch.wait.max.ms", 100);
+
 impl Settings {
+    /// The time for which a broker may wait for records before it answers a fetch.
+    #[must_use]
+    pub(crate) fn fetch_wait_max(&self) -> Duration {
+        let (name, default) = FETCH_WAIT_MAX;
+        let own = self.properties.iter().rfind(|(property, _)| property == name);
+        // librdkafka refuses a value that is no number.
+        Duration::from_millis(own.and_then(|(_, value)| value.expose().parse().ok()).unwrap_or(default))
+    }
+
     /// The file of authorities that replaces the system's for the brokers' certificates.
     #[must_use]
     pub fn ca_file(&self) -> Option<PathBuf> {

@@ -78,6 +78,12 @@ impl EmbeddedKafka {
         })
     }
 
+    /// Delays a broker's answers by this time from now on. Its connections stay open.
+    pub fn delay_answers(&self, broker: i32, delay: Duration) -> Result<(), KafkaError> {
+        let cluster = self.producer.client().mock_cluster();
+        cluster.map_or(Ok(()), |cluster| cluster.broker_round_trip_time(broker, delay))
+    }
+
     /// Answers the group's requests as to a user without permission from now on, or as before.
     pub fn deny_group(&self, denies: bool) {
         const DENIED: [RDKafkaRespErr; 1_000] =

@@ -9,15 +9,13 @@ use base::text::counted;
 use kafka::Settings;
 use kafka::{
     AdvertisedBroker, ClientKind, Complaint, Diagnosis, Fault, Security, StandaloneConsumer,
-    advertised_brokers, answers_http, left_bootstrap, properties, why_untrusted,
+    advertised_brokers, answers_http, left_bootstrap, properties, why_untrusted, with_port,
 };
 use rdkafka::consumer::Consumer;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// librdkafka's default port.
-const PORT: u16 = 9092;
 /// Time limit of the first metadata request; it doubles for each further one.
 const FIRST_TIMEOUT: Duration = Duration::from_millis(250);
 /// Attempts per address, each with a new client.
@@ -172,11 +170,6 @@ fn request_once(
     }
 }
 
-fn with_port(address: &str) -> String {
-    let has_port = address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    if has_port && !address.ends_with(']') { address.to_owned() } else { format!("{address}:{PORT}") }
-}
-
 /// Checks all advertised addresses.
 pub fn check_advertised(kafka: &Settings, cluster: &Cluster) -> Vec<Line> {
     let addresses: Vec<String> = cluster.brokers.iter().map(AdvertisedBroker::address).collect();
@@ -217,15 +210,6 @@ fn advertised(broker: &AdvertisedBroker, reach: &Reach, is_local_wanted: bool) -
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn adds_the_default_port() {
-        let f = |address: &str, want: &str| assert_eq!(with_port(address), want);
-        f("nuc", "nuc:9092");
-        f("nuc:1", "nuc:1");
-        f("[::1]", "[::1]:9092");
-        f("[::1]:1", "[::1]:1");
-    }
 
     #[test]
     fn explains_unusable_advertised_addresses() {

@@ -54,6 +54,55 @@ fn brokers_that_go_down_raise_an_alarm_that_ends_when_they_are_back() {
     bridge.stop();
 }
 
+/// A broker that hangs, or is stopped with SIGSTOP, keeps its connections open. librdkafka's requests time out only after a minute.
+#[test]
+fn a_broker_that_answers_nothing_raises_an_alarm_that_counts_from_its_last_answer() {
+    let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());
+    cluster.produce("t", 0, [record("a")]);
+    let (bridge, address) = start(&cluster, &sink);
+    sink.wait_for_points("main", 1);
+    cluster.delay_answers(Duration::from_secs(25));
+    wait_until("the alarm is raised", || is_raised(address, "kafka_unreachable"));
+    assert_told(address, "kafka_unreachable", "all topics", "answers no request");
+    let lasting = bridge.0.writer.alarms().remove(0).lasting;
+    assert!(lasting >= Duration::from_secs(15), "{lasting:?}");
+    cluster.delay_answers(Duration::ZERO);
+    wait_until("the alarm ends", || !is_raised(address, "kafka_unreachable"));
+    bridge.stop();
+}
+
+/// Answers like a web server, which waits for the end of a request line.
+fn web_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || {
+                let (mut request, mut byte) = (Vec::new(), [0]);
+                while !request.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                    request.extend(byte);
+                }
+                let _closed = stream.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n");
+            });
+        }
+    });
+    address
+}
+
+/// `check --connect` gives the same diagnosis.
+#[test]
+fn a_web_server_instead_of_a_broker_is_named() {
+    let (cluster, sink) = (Cluster::start(), Sink::start());
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let text = setup.text().replace(&cluster.address(), &web_server().to_string());
+    let bridge = Setup::start_text(&text);
+    let address = bridge.0.admin_address().unwrap();
+    wait_until("the alarm is raised", || is_raised(address, "kafka_unreachable"));
+    wait_until("HTTP is named", || get(address, "/readyz").contains("something that speaks HTTP answers"));
+    assert_told(address, "kafka_unreachable", "all topics", "not Kafka's port");
+    bridge.stop();
+}
+
 #[test]
 fn a_start_while_kafka_is_down_raises_an_alarm() {
     let (cluster, sink) = (Cluster::with_topic("t", 1), Sink::start());

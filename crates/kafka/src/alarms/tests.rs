@@ -22,7 +22,9 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let (start, registry) = (Instant::now(), AlarmRegistry::new(Arc::new(Nobody)));
-        let kafka = KafkaAlarms::new(Arc::clone(&registry), &["h:1".to_owned()], "g", start);
+        let settings =
+            Settings { brokers: vec!["h:1".to_owned()], group_id: "g".to_owned(), ..Settings::default() };
+        let kafka = KafkaAlarms::new(Arc::clone(&registry), &settings, start);
         Self { start, registry, kafka }
     }
 
@@ -82,6 +84,50 @@ fn kafka_is_unreachable_10_s_after_a_start_until_a_broker_answers() {
     assert_eq!(scene.causes(500), ["kafka_unreachable"]);
     scene.statistics(501, &[(1, "UP", 10)]);
     assert_eq!(scene.causes(501), NONE);
+}
+
+/// A broker that is stopped keeps its connections open, and librdkafka's requests time out only after a minute.
+#[test]
+fn a_broker_that_answers_nothing_is_unreachable_since_its_last_answer() {
+    let mut scene = Scene::new();
+    let silent = |scene: &mut Scene, seconds: u64, received: u64| {
+        let mut statistics = statistics(&[(1, "UP", received)]);
+        statistics.brokers.get_mut("h:1").unwrap().waitresp_cnt = 1;
+        let now = scene.at(seconds);
+        scene.kafka.statistics(&statistics, now);
+    };
+    for seconds in (5..=100).step_by(5) {
+        silent(&mut scene, seconds, seconds);
+        assert_eq!(scene.causes(seconds), NONE);
+    }
+    for seconds in [105, 110] {
+        silent(&mut scene, seconds, 100);
+        assert_eq!(scene.causes(seconds), NONE);
+    }
+    for seconds in [115, 120] {
+        silent(&mut scene, seconds, 100);
+    }
+    assert_eq!(scene.causes(120), ["kafka_unreachable"]);
+    let alarm = scene.registry.current(scene.at(120)).remove(0);
+    assert_eq!(alarm.lasting, Duration::from_secs(20));
+    assert!(alarm.why.contains("no request was answered") && alarm.remedy.contains("firewall"), "{alarm:?}");
+    // librdkafka gives the connection up, and a new one is not answered either.
+    scene.statistics(160, &[(1, "APIVERSION_QUERY", 100)]);
+    assert_eq!(scene.causes(160), ["kafka_unreachable"]);
+    silent(&mut scene, 165, 300);
+    assert_eq!(scene.causes(165), NONE);
+}
+
+#[test]
+fn an_http_server_at_the_address_is_named() {
+    let mut scene = Scene::new();
+    scene.statistics(5, &[(-1, "APIVERSION_QUERY", 0)]);
+    let now = scene.at(6);
+    assert!(scene.kafka.link.wants_http_probe(now));
+    scene.kafka.link.found_http("h:1", now);
+    assert_eq!(scene.causes(9), NONE);
+    assert_eq!(scene.causes(10), ["kafka_unreachable"]);
+    assert!(scene.remedy(10).starts_with("something that speaks HTTP answers"));
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub enum Fault {
     Unresolved,
     /// No connection: refused, or no route.
     NotConnected,
+    /// A broker that keeps its connection open and answers no request.
+    Hangs,
     /// An unknown text.
     Other,
     /// A request that took too long, or a connection that ended.
@@ -201,6 +203,11 @@ impl Fault {
             Self::NotConnected => unreachable(NOT_CONNECTED, RIGHT_AND_UP),
             Self::AllBrokersDown => unreachable(NOT_CONNECTED, RIGHT_AND_UP_OR_SECURE),
             Self::Silent | Self::Other => unreachable("Kafka does not answer", RIGHT_AND_UP_OR_SECURE),
+            Self::Hangs => unreachable(
+                "a broker keeps its connection open and answers no request",
+                "check that the broker's process is neither stopped nor overloaded, and that no firewall drops the connection's packets. \
+                 Reading continues by itself once it answers",
+            ),
             Self::Throttled => (
                 None,
                 "Kafka throttles this client by a quota, so records are read more slowly",
