@@ -217,7 +217,7 @@ fn is_read(format: &str) -> bool {
 
 fn not_read(format: &str) -> String {
     format!(
-        "the bridge reads JSON and MessagePack, not {format:?}: let the producer write JSON, or keep these topics in Fluentd"
+        "the bridge does not read {format:?}: let the producer write JSON, or keep these topics in Fluentd"
     )
 }
 

@@ -39,7 +39,7 @@ use tokio::task::JoinHandle;
 /// Lines that wait for a slow subscriber. Beyond this the subscriber misses some, and learns how many.
 const FEED_LINES_MAX: usize = 1024;
 
-/// Takes each write request in the place of the store. The receiver answers 204.
+/// Takes each write request instead of storing it. The receiver answers 204.
 pub type Observer = Box<dyn Fn(&WriteRequest) + Send + Sync>;
 
 /// The server that a receiver imitates.
