@@ -52,16 +52,16 @@ fn only_tests_enable_the_faults_of_the_test_kit() {
     manifests.extend(crates.map(|entry| entry.unwrap().path().join("Cargo.toml")));
     let mut enabled = 0;
     for path in manifests {
-        let manifest: toml::Table = read(&path).parse().unwrap();
-        let enables = |table: Option<&toml::Value>| {
-            let kit = table
+        let table: toml::Table = read(&path).parse().unwrap();
+        let enables = |of: Option<&toml::Value>| {
+            let kit = of
                 .and_then(|table| table.get("dependencies").or(Some(table)))
                 .and_then(|of| of.get("testkit"));
             kit.is_some_and(|kit| kit.to_string().contains("faults"))
         };
-        let path = path.display();
-        assert!(!enables(manifest.get("dependencies")) && !enables(manifest.get("workspace")), "{path}");
-        enabled += usize::from(enables(manifest.get("dev-dependencies")));
+        let shown = path.display();
+        assert!(!enables(table.get("dependencies")) && !enables(table.get("workspace")), "{shown}");
+        enabled += usize::from(enables(table.get("dev-dependencies")));
     }
     assert_eq!(enabled, 4, "the program, influx, kafka and the test kit itself");
 }

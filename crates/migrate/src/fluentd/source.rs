@@ -370,7 +370,7 @@ pub const IGNORED: &str = ", so it had no effect";
 
 const COMMITS: &str = "the bridge commits offsets of stored records only, by itself";
 const TUNING: &str = "it is not needed: the bridge bounds its own prefetch";
-const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
+pub const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("@id", ""),
