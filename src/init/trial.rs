@@ -55,8 +55,7 @@ impl Trial {
         for record in &sample.records {
             let time = match record.time_ms {
                 None if sample.is_file => RecordTime::Omitted,
-                // -1 is Kafka's "no timestamp". It rejects the record if its time is needed.
-                ms => RecordTime::from_kafka_ms(ms.unwrap_or(-1)),
+                ms => RecordTime::from_known_ms(ms),
             };
             let (partition, offset, value) = (record.partition, record.offset, record.value.as_deref());
             let record = Record { partition, offset, time, key: None, value, headers: &[] };

@@ -1,7 +1,6 @@
 //! Runs Telegraf between an embedded Kafka and an embedded InfluxDB, with its own consumer and output.
 
 use super::DiffError;
-use base::Credential;
 use line_protocol::reader::split_lines;
 use migrate::telegraf::MARK;
 use std::fs::File;
@@ -9,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use testkit::receiver::{Faults, Options, Product, Receiver, Reply, WriteRequest};
+use testkit::receiver::{Observer, Options, Receiver, WriteRequest};
 use testkit::{EmbeddedKafka, NewRecord};
 use tokio::runtime::{Builder, Runtime};
 
@@ -50,16 +49,9 @@ fn receiver() -> Result<(Receiver, Runtime, mpsc::Receiver<String>), DiffError> 
         for line in split_lines(&request.text).filter(|line| !line.is_empty()) {
             let _nobody_listens_at_the_end = sender.send(String::from_utf8_lossy(line).into_owned());
         }
-        Some(Reply::status(204))
     };
-    let faults: Faults = Box::new(take);
-    let options = Options {
-        product: Product::default(),
-        credential: Credential::None,
-        destinations: None,
-        keep_points: false,
-        faults: Some(faults),
-    };
+    let observer: Observer = Box::new(take);
+    let options = Options { keep_points: false, observer: Some(observer), ..Options::default() };
     let receiver = runtime.block_on(Receiver::start(options))?;
     Ok((receiver, runtime, arrived))
 }

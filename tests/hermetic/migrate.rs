@@ -258,7 +258,7 @@ mod command {
         assert_eq!(text(&output.stdout), golden);
         let said = text(&output.stderr);
         for line in [
-            "telegraf.conf:26: data_format: the bridge reads JSON and MessagePack",
+            "telegraf.conf:26: data_format: the bridge does not read the format influx (the default)",
             "this is the first of 4 bridges",
             "to fill in (bridge 2): influx.url: ",
             "stop Telegraf, then start the bridge",
@@ -320,9 +320,7 @@ mod command {
         );
         f(
             "[[inputs.kafka_consumer]]\ntopics = ['a']\ndata_format = 'avro'\n",
-            &[
-                "x.conf:3: data_format: the bridge reads JSON and MessagePack, and this input has avro: keep Telegraf for it",
-            ],
+            &["x.conf:3: data_format: the bridge does not read the format avro: keep Telegraf for it"],
         );
         f("[agent]\ninterval = 10s\n", &["x.conf:2: this can't be read: "]);
     }

@@ -40,6 +40,32 @@ fn completions_match_the_arguments() {
     }
 }
 
+/// Scripted failures of the test kit are no part of the released program. `.ci/run` looks into the program itself: the program that tests
+/// run has the features of tests.
+#[test]
+fn only_tests_enable_the_faults_of_the_test_kit() {
+    let kit: toml::Table = read(&root().join("crates/testkit/Cargo.toml")).parse().unwrap();
+    let features = kit["features"].as_table().unwrap();
+    assert!(features.contains_key("faults") && !features.contains_key("default"), "{features:?}");
+    let mut manifests = vec![root().join("Cargo.toml")];
+    let crates = std::fs::read_dir(root().join("crates")).unwrap();
+    manifests.extend(crates.map(|entry| entry.unwrap().path().join("Cargo.toml")));
+    let mut enabled = 0;
+    for path in manifests {
+        let table: toml::Table = read(&path).parse().unwrap();
+        let enables = |of: Option<&toml::Value>| {
+            let kit = of
+                .and_then(|table| table.get("dependencies").or(Some(table)))
+                .and_then(|of| of.get("testkit"));
+            kit.is_some_and(|kit| kit.to_string().contains("faults"))
+        };
+        let shown = path.display();
+        assert!(!enables(table.get("dependencies")) && !enables(table.get("workspace")), "{shown}");
+        enabled += usize::from(enables(table.get("dev-dependencies")));
+    }
+    assert_eq!(enabled, 4, "the program, influx, kafka and the test kit itself");
+}
+
 /// The text of `bridge.toml: |` in each manifest.
 #[test]
 fn configurations_in_manifests_are_valid() {

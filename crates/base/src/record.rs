@@ -34,6 +34,12 @@ impl RecordTime {
         }
         ms.checked_mul(1_000_000).map_or(Self::OutOfRange(ms), Self::At)
     }
+
+    /// Converts Kafka's milliseconds, where the client leaves out a missing timestamp. It rejects the record if its time is needed.
+    pub fn from_known_ms(ms: Option<i64>) -> Self {
+        ms.map_or(Self::Missing, Self::from_kafka_ms)
+    }
+
     /// The timestamp in milliseconds, as Kafka stores it.
     pub fn kafka_ms(self) -> Option<i64> {
         match self {
@@ -54,6 +60,11 @@ impl RecordTime {
 
 /// Headers that outlive the record. A name may occur twice, and a value may be null.
 pub type OwnedHeaders = Vec<(String, Option<Vec<u8>>)>;
+
+/// Headers as a mapping reads them: a null header is an empty one.
+pub fn borrowed(headers: &OwnedHeaders) -> Vec<(&str, &[u8])> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect()
+}
 
 #[cfg(test)]
 mod tests {

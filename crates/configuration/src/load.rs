@@ -149,7 +149,7 @@ fn parse_with(
 }
 
 /// Reports the errors of a file in which tables are repeated: first those of the file without the repeated tables, then those of each
-/// repeated table in the place of its first occurrence.
+/// repeated table instead of its first occurrence.
 fn read_repeated(context: &Context<'_>, text: &str, repeated: &[Repeated]) {
     let all: Vec<&Span> = repeated.iter().map(|table| &table.span).collect();
     read_without(context, text, &all);

@@ -197,7 +197,7 @@ fn comma_or_second_key(source: &Source<'_>, span: &Span, message: &str) -> Optio
             Some("no comma stands at the end of a line, only between the values of a list: remove the comma")
         }
         Some(after) if after.contains('=') => {
-            Some("each key has its own line: put a line break in the place of this comma")
+            Some("each key has its own line: replace this comma with a line break")
         }
         Some(_) => Some("several values are a list in brackets, as in [\"a\", \"b\"]"),
         None if !message.starts_with("unexpected key or value") => None,
@@ -294,7 +294,7 @@ mod tests {
         let comma = "remove the comma";
         f("a = 1,\nb = [1], # x\n[c],\nd = 2\n", &[(1, 6, comma), (2, 8, comma), (3, 4, comma)], false);
         f("a = [1,, 2]\nb = [, 1]\n,\n", &[(1, 8, comma), (2, 6, comma), (3, 1, comma)], false);
-        f("a = 1, b = 2\n", &[(1, 6, "put a line break in the place of this comma")], false);
+        f("a = 1, b = 2\n", &[(1, 6, "replace this comma with a line break")], false);
         f("a = 'x', 'y'\n", &[(1, 8, "a list in brackets")], false);
         f("a = 'x' b = 'y'\n", &[(1, 9, "put a line break here")], false);
         f("a = 'x' y\n", &[(1, 9, "text after the value")], false);

@@ -10,7 +10,7 @@ use crate::routing::Routing;
 use crate::telemetry::Counters;
 use base::TopicPartition;
 use base::alarm::{AlarmGuard, AlarmRegistry, FailureReport, Scope};
-use base::record::{Record, RecordTime};
+use base::record::{Record, RecordTime, borrowed};
 use influx::{Backoff, Delays, Delivered, Lines};
 use line_protocol::LineBuffer;
 use mapping::{Mapper, REJECTED_ELEMENTS_MAX, RecordLimits};
@@ -181,14 +181,11 @@ impl LaneDeadLetters {
     fn elements(&self, refused: &RefusedRecord, original: &Original, lines: &Lines) -> Option<Vec<usize>> {
         let (rules, _) = self.context.routing.mapping_of(&refused.at.topic)?;
         let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.context.record_limits);
-        // The mapping sees a null header as empty, like when the record was read first.
-        let named = original.headers.iter();
-        let headers: Vec<(&str, &[u8])> =
-            named.map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
+        let headers = borrowed(&original.headers);
         let record = Record {
             partition: refused.at.partition,
             offset: refused.offset,
-            time: RecordTime::from_kafka_ms(original.timestamp_ms.unwrap_or(-1)),
+            time: RecordTime::from_known_ms(original.timestamp_ms),
             key: original.key.as_deref(),
             value: original.value.as_deref(),
             headers: &headers,

@@ -8,6 +8,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+#[cfg(feature = "faults")]
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::util::Timeout;
 use std::ffi::CStr;
@@ -36,11 +37,16 @@ pub struct NewRecord<'a> {
 
 impl EmbeddedKafka {
     pub fn start() -> Result<Self, KafkaError> {
-        Self::start_with(1)
+        Self::with_brokers(1)
     }
 
-    /// As [`EmbeddedKafka::start`], with so many brokers, numbered from 1.
+    /// Like [`EmbeddedKafka::start`], with this number of brokers, numbered from 1.
+    #[cfg(feature = "faults")]
     pub fn start_with(brokers: usize) -> Result<Self, KafkaError> {
+        Self::with_brokers(brokers)
+    }
+
+    fn with_brokers(brokers: usize) -> Result<Self, KafkaError> {
         let producer: BaseProducer = ClientConfig::new()
             .set("test.mock.num.brokers", brokers.to_string())
             .set("client.id", "embedded")
@@ -64,6 +70,42 @@ impl EmbeddedKafka {
             .map_or(Ok(()), |cluster| cluster.create_topic(name, partitions, 1))
     }
 
+    /// Hands a record over to be produced, waiting while too many others are on their way.
+    pub fn send(&self, new: NewRecord<'_>) -> Result<(), KafkaError> {
+        self.produce(new, None)
+    }
+
+    /// As [`EmbeddedKafka::send`], with a header.
+    pub fn send_with_header(&self, new: NewRecord<'_>, key: &str, value: &str) -> Result<(), KafkaError> {
+        let header = Header { key, value: Some(value) };
+        self.produce(new, Some(OwnedHeaders::new().insert(header)))
+    }
+
+    fn produce(&self, new: NewRecord<'_>, headers: Option<OwnedHeaders>) -> Result<(), KafkaError> {
+        let mut record = BaseRecord::<(), [u8]>::to(new.topic);
+        (record.partition, record.payload, record.timestamp) = (new.partition, new.value, new.time_ms);
+        record.headers = headers;
+        loop {
+            let (error, refused) = match self.producer.send(record) {
+                Ok(()) => return Ok(()),
+                Err(refused) => refused,
+            };
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return Err(error);
+            }
+            record = refused;
+            self.producer.poll(Duration::from_millis(10));
+        }
+    }
+
+    /// Waits until everything is in Kafka.
+    pub fn flush(&self, longest: Duration) -> Result<(), KafkaError> {
+        self.producer.flush(Timeout::After(longest))
+    }
+}
+
+#[cfg(feature = "faults")]
+impl EmbeddedKafka {
     /// Answers fetches of records with errors from now on, or as before.
     pub fn fail_fetches(&self, fails: bool) {
         // Each fetch takes one; it waits half a second after it.
@@ -113,39 +155,6 @@ impl EmbeddedKafka {
                 cluster.request_errors(api, errors);
             }
         }
-    }
-
-    /// Hands a record over to be produced, waiting while too many others are on their way.
-    pub fn send(&self, new: NewRecord<'_>) -> Result<(), KafkaError> {
-        self.produce(new, None)
-    }
-
-    /// As [`EmbeddedKafka::send`], with a header.
-    pub fn send_with_header(&self, new: NewRecord<'_>, key: &str, value: &str) -> Result<(), KafkaError> {
-        let header = Header { key, value: Some(value) };
-        self.produce(new, Some(OwnedHeaders::new().insert(header)))
-    }
-
-    fn produce(&self, new: NewRecord<'_>, headers: Option<OwnedHeaders>) -> Result<(), KafkaError> {
-        let mut record = BaseRecord::<(), [u8]>::to(new.topic);
-        (record.partition, record.payload, record.timestamp) = (new.partition, new.value, new.time_ms);
-        record.headers = headers;
-        loop {
-            let (error, refused) = match self.producer.send(record) {
-                Ok(()) => return Ok(()),
-                Err(refused) => refused,
-            };
-            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                return Err(error);
-            }
-            record = refused;
-            self.producer.poll(Duration::from_millis(10));
-        }
-    }
-
-    /// Waits until everything is in Kafka.
-    pub fn flush(&self, longest: Duration) -> Result<(), KafkaError> {
-        self.producer.flush(Timeout::After(longest))
     }
 }
 

@@ -5,7 +5,7 @@ use super::keys::SeenKeys;
 use super::offsets::Oldest;
 use super::report::{Line, some_of};
 use base::Destination;
-use base::record::{OwnedHeaders, Record, RecordTime};
+use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
 use base::text::counted;
 use configuration::Config;
 use engine::batch::{Runs, count_collisions};
@@ -136,17 +136,12 @@ impl<'c> Sampled<'c> {
             return;
         };
         let Some(mapping_of) = self.config.mappings.get(mapping) else { return };
-        let headers: Vec<(&str, &[u8])> = headers
-            .iter()
-            // The mapping reads a null header as an empty one, as in `run`.
-            .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
-            .collect();
+        let headers = borrowed(headers);
         let millis = message.timestamp().to_millis();
         let record = Record {
             partition: message.partition(),
             offset: message.offset(),
-            // -1 is Kafka's "no timestamp". It rejects the record if its time is needed.
-            time: RecordTime::from_kafka_ms(millis.unwrap_or(-1)),
+            time: RecordTime::from_known_ms(millis),
             key: message.key(),
             value: message.payload(),
             headers: &headers,

@@ -30,7 +30,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::EmbeddedKafka;
-use testkit::receiver::{Line, Options, Product, Receiver};
+use testkit::receiver::{Line, Options, Receiver};
 use thiserror::Error;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast;
@@ -133,11 +133,10 @@ impl Demo {
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("receiver").enable_all().build()?;
         let options = Options {
-            product: Product::default(),
             credential: Credential::Token(Secret::new(TOKEN)),
             destinations: Some(TOPICS.iter().map(|(_, bucket)| destination(bucket)).collect()),
             keep_points: false,
-            faults: None,
+            ..Options::default()
         };
         let receiver = runtime.block_on(Receiver::start(options)).map_err(DemoError::Receiver)?;
         let arrived = receiver.subscribe();

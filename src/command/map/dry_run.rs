@@ -266,6 +266,8 @@ mod tests {
 
     #[test]
     fn records_without_a_point_are_counted_by_reason_with_the_first_and_a_remedy() {
+        const POINT: &str = r#"{"v":1}"#;
+        const TEXT: &str = r#"{"state":"on"}"#;
         let f = |mapping: &str, records: &[&str], summary: &str, lines: &[&str]| {
             let run = run(mapping, records);
             assert_eq!(run.summary().unwrap(), summary);
@@ -276,8 +278,6 @@ mod tests {
             }
             assert_eq!(run.has_left_out(), !lines.is_empty() || summary.contains("rejected"));
         };
-        const POINT: &str = r#"{"v":1}"#;
-        const TEXT: &str = r#"{"state":"on"}"#;
         f("", &[POINT, POINT], "2 records became 2 lines", &[]);
         let strings = "no point: 2 objects have no field, such as f:2. `run` would commit such records without a point. If they should \
                        become points, add their keys to `string_fields`";

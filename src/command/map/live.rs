@@ -2,7 +2,7 @@
 
 use super::dry_run::{DryRun, MapError};
 use crate::signals::Signals;
-use base::record::{Record, RecordTime};
+use base::record::{Record, RecordTime, borrowed};
 use base::suggest::nearest;
 use kafka::{Sample, Settings, Survey, headers_of};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -77,14 +77,11 @@ fn missing(kafka: &Settings, topic: &str) -> String {
 
 fn show(run: &mut DryRun, message: &BorrowedMessage<'_>, out: &mut impl Write) -> Result<(), MapError> {
     let headers = headers_of(message);
-    let headers: Vec<(&str, &[u8])> =
-        // The mapping reads a null header as an empty one, as in `run`.
-        headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
+    let headers = borrowed(&headers);
     let record = Record {
         partition: message.partition(),
         offset: message.offset(),
-        // -1 is Kafka's "no timestamp". It rejects the record if its time is needed.
-        time: RecordTime::from_kafka_ms(message.timestamp().to_millis().unwrap_or(-1)),
+        time: RecordTime::from_known_ms(message.timestamp().to_millis()),
         key: message.key(),
         value: message.payload(),
         headers: &headers,

@@ -1,7 +1,7 @@
 //! Maps letters to lines, in one batch per destination, and records which letter each line is from.
 
 use base::Destination;
-use base::record::{Record, RecordTime};
+use base::record::{Record, RecordTime, borrowed};
 use base::text::printable;
 use configuration::Config;
 use engine::Routing;
@@ -140,17 +140,11 @@ impl MappedLetter {
 
 /// Maps the whole record. Writing points again that are stored already changes nothing.
 fn map(letter: &Letter, mapper: &mut Mapper, lines: &mut LineBuffer) -> MappedLetter {
-    let headers: Vec<(&str, &[u8])> = letter
-        .headers
-        .iter()
-        // The mapping reads a null header as an empty one, as in `run`.
-        .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
-        .collect();
+    let headers = borrowed(&letter.headers);
     let record = Record {
         partition: letter.partition,
         offset: letter.offset,
-        // -1 is Kafka's "no timestamp". It rejects the record if its time is needed.
-        time: RecordTime::from_kafka_ms(letter.timestamp_ms.unwrap_or(-1)),
+        time: RecordTime::from_known_ms(letter.timestamp_ms),
         key: letter.key.as_deref(),
         value: letter.value.as_deref(),
         headers: &headers,

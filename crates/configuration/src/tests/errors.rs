@@ -25,7 +25,7 @@ pub fn one(table: &str, lines: &str, want: &str) {
     only(&with(table, lines), want);
 }
 
-/// Expects one error for `SMALL` with `to` in the place of `from`.
+/// Expects one error for `SMALL` with `to` instead of `from`.
 pub fn replaced(from: &str, to: &str, want: &str) {
     only(&SMALL.replace(from, to), want);
 }

@@ -1,6 +1,7 @@
 //! A letter as a record of the dead-letter topic: the original's key, value and headers, followed by the bridge's own headers.
 
-use super::letter::{Elements, Found, Headers, Letter, Stage, reason_by_name};
+use super::letter::{Elements, Found, Letter, Stage, reason_by_name};
+use base::record::OwnedHeaders;
 use line_protocol::reader::split_lines;
 use std::borrow::Cow;
 
@@ -135,7 +136,11 @@ fn first_lines(lines: &[u8], bytes_max: Option<usize>) -> &[u8] {
 }
 
 /// Decodes a record of a dead-letter topic, or explains why it is not a letter.
-pub fn unpack(key: Option<Vec<u8>>, value: Option<Vec<u8>>, mut headers: Headers) -> Result<Found, String> {
+pub fn unpack(
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+    mut headers: OwnedHeaders,
+) -> Result<Found, String> {
     // The original may be a dead letter itself: the last set of own headers is this letter's.
     let first_own = headers.iter().rposition(|(name, _)| is_own(name, REASON));
     let own = headers.split_off(first_own.ok_or_else(|| missing(REASON))?);
@@ -181,7 +186,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn owned(packed: Packed<'_>) -> (Option<Vec<u8>>, Option<Vec<u8>>, Headers) {
+    fn owned(packed: Packed<'_>) -> (Option<Vec<u8>>, Option<Vec<u8>>, OwnedHeaders) {
         let headers = packed.headers.into_iter();
         let headers = headers.map(|(name, value)| (name.into_owned(), value.map(Cow::into_owned))).collect();
         (packed.key.map(<[u8]>::to_vec), packed.value.map(<[u8]>::to_vec), headers)

@@ -1,5 +1,6 @@
 //! A dead letter: a record that could not be stored, with the reason.
 
+use base::record::OwnedHeaders;
 use mapping::{REJECTED_ELEMENTS_MAX, Reason};
 use std::sync::Arc;
 
@@ -8,9 +9,6 @@ pub const REFUSED: &str = "refused";
 
 /// Bytes of all reasons in one letter; further reasons are only counted.
 const WHY_BYTES_MAX: usize = 4_000;
-
-/// Names and values. A null value is distinct from an empty one.
-pub type Headers = Vec<(String, Option<Vec<u8>>)>;
 
 /// One record with the reason for its rejection or refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +21,7 @@ pub struct Letter {
     pub key: Option<Vec<u8>>,
     /// None: a tombstone, or the original is gone and there are `lines`.
     pub value: Option<Vec<u8>>,
-    pub headers: Headers,
+    pub headers: OwnedHeaders,
     pub stage: Stage,
     /// [`mapping::Reason::name`], or [`REFUSED`].
     pub reason: &'static str,
@@ -164,7 +162,7 @@ pub(super) mod test_support {
             value in prop::option::of(any_bytes()),
             headers in prop::collection::vec((any::<String>(), prop::option::of(any_bytes())), 0..4),
             lines in prop::option::weighted(0.2, any_bytes()),
-        ) -> (Option<Vec<u8>>, Option<Vec<u8>>, Headers, Option<Vec<u8>>) {
+        ) -> (Option<Vec<u8>>, Option<Vec<u8>>, OwnedHeaders, Option<Vec<u8>>) {
             if lines.is_some() { (None, None, Vec::new(), lines) } else { (key, value, headers, None) }
         }
     }

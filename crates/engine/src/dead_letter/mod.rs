@@ -18,7 +18,7 @@ mod settings;
 mod topic;
 
 pub use error::DeadLetterError;
-pub use letter::{Elements, Found, Headers, Letter, REFUSED, Stage};
+pub use letter::{Elements, Found, Letter, REFUSED, Stage};
 pub use originals::{Original, Originals, Wanted};
 pub use reading::{Item, Next, Progress, Reading, ReadingError};
 pub use settings::Store;

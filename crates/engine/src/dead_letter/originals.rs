@@ -1,8 +1,8 @@
 //! Reads records again by their coordinates, with a consumer that joins no group and commits nothing.
 
 use super::DeadLetterError;
-use super::letter::Headers;
 use super::reader::Reader;
+use base::record::OwnedHeaders;
 use kafka::{Complaint, Settings};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub struct Original {
     pub timestamp_ms: Option<i64>,
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
-    pub headers: Headers,
+    pub headers: OwnedHeaders,
 }
 
 impl Original {

@@ -1,7 +1,7 @@
 //! Migrates `<match>` of `influxdb` and `influxdb2` to a `[[mapping]]` and `[influx]`.
 
 use super::filter::Changes;
-use super::source::{IGNORED, Source, SourceTime, Topic};
+use super::source::{IGNORED, RETRIES, Source, SourceTime, Topic};
 use super::syntax::Section;
 use super::text::Text;
 use super::{buffer, server, time};
@@ -302,8 +302,6 @@ fn injected(section: &Section, notes: &mut Notes) {
         notes.add(secondary.place.note("<secondary>", why));
     }
 }
-
-const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("@id", ""),

@@ -217,7 +217,7 @@ fn is_read(format: &str) -> bool {
 
 fn not_read(format: &str) -> String {
     format!(
-        "the bridge reads JSON and MessagePack, not {format:?}: let the producer write JSON, or keep these topics in Fluentd"
+        "the bridge does not read {format:?}: let the producer write JSON, or keep these topics in Fluentd"
     )
 }
 
@@ -370,7 +370,7 @@ pub const IGNORED: &str = ", so it had no effect";
 
 const COMMITS: &str = "the bridge commits offsets of stored records only, by itself";
 const TUNING: &str = "it is not needed: the bridge bounds its own prefetch";
-const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
+pub const RETRIES: &str = "it is not needed: the bridge retries forever and loses nothing";
 
 const WITHOUT_COUNTERPART: &[(&str, &str)] = &[
     ("@id", ""),

@@ -95,8 +95,7 @@ fn records(options: &mut Options<'_, Value>, input: &Plugin, notes: &mut Notes) 
         Some("msgpack") => Some("msgpack"),
         Some("plain" | "line") | None => None,
         Some(other) => {
-            let why =
-                format!("the bridge reads JSON and MessagePack, not {other:?}: let the producer write JSON");
+            let why = format!("the bridge does not read {other:?}: let the producer write JSON");
             notes.add(codec_place.note("codec", why));
             Some("json")
         }

@@ -32,8 +32,7 @@ pub fn finish(table: &mut Table, changes: Changes, records: &Records, notes: &mu
         table.set("format", format);
     }
     if records.format.is_none() && !changes.reads_json {
-        let why =
-            "the records are text for Logstash, without a json filter: the bridge reads JSON and MessagePack";
+        let why = "the records are text for Logstash, without a json filter: set `format` of [[mapping]], or let the producer write JSON";
         notes.add_to(table, records.codec_place.note("codec", why));
     }
     for (name, of_kafka) in &changes.of_kafka {

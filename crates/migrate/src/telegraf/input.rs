@@ -35,9 +35,7 @@ impl Rules {
             }
             other => {
                 let format = other.unwrap_or("influx (the default)");
-                let why = format!(
-                    "the bridge reads JSON and MessagePack, and this input has {format}: keep Telegraf for it"
-                );
+                let why = format!("the bridge does not read the format {format}: keep Telegraf for it");
                 work.notes.add(input.note("data_format", why));
                 return None;
             }

@@ -2,21 +2,30 @@
 //! and answers in InfluxDB's words. Tests of writing run against it, and the demo shows what arrives.
 //!
 //! `/api/v2/write` behaves as on 2.7 (one unparsable line refuses all of its request), `/write` as on 1.6
-//! (the other lines are stored). With [`Product::Influx3`] it answers like InfluxDB 3 Core. A script of faults may answer in its place.
+//! (the other lines are stored). The feature `faults` adds `Product::Influx3`, which answers like InfluxDB 3 Core, and a script that
+//! answers in the receiver's place.
 
+#[cfg(feature = "faults")]
+mod faults;
+#[cfg(feature = "faults")]
 mod influx3;
 mod reply;
 mod request;
 mod server;
 mod store;
 
+#[cfg(feature = "faults")]
+pub use faults::{Ending, Faults};
+#[cfg(feature = "faults")]
 pub use influx3::Influx3;
-pub use reply::{Ending, Reply};
+pub use reply::Reply;
 pub use request::WriteRequest;
 pub use store::StoredPoint;
 
 use base::{Credential, Destination};
+#[cfg(feature = "faults")]
 use influx3::Schema;
+#[cfg(feature = "faults")]
 use line_protocol::reader::Point;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -30,8 +39,8 @@ use tokio::task::JoinHandle;
 /// Lines that wait for a slow subscriber. Beyond this the subscriber misses some, and learns how many.
 const FEED_LINES_MAX: usize = 1024;
 
-/// A script of faults: what it answers instead of the receiver, for each request that it wants to answer.
-pub type Faults = Box<dyn Fn(&WriteRequest) -> Option<Reply> + Send + Sync>;
+/// Takes each write request instead of storing it. The receiver answers 204.
+pub type Observer = Box<dyn Fn(&WriteRequest) + Send + Sync>;
 
 /// The server that a receiver imitates.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +49,7 @@ pub enum Product {
     #[default]
     Influx1And2,
     /// All points are kept under [`Destination::Database3`].
+    #[cfg(feature = "faults")]
     Influx3(Influx3),
 }
 
@@ -51,6 +61,8 @@ pub struct Options {
     pub destinations: Option<BTreeSet<Destination>>,
     /// Whether points are kept, to be asked for; without, only counts and types of fields are.
     pub keep_points: bool,
+    pub observer: Option<Observer>,
+    #[cfg(feature = "faults")]
     pub faults: Option<Faults>,
 }
 
@@ -61,6 +73,8 @@ impl Default for Options {
             credential: Credential::None,
             destinations: None,
             keep_points: true,
+            observer: None,
+            #[cfg(feature = "faults")]
             faults: None,
         }
     }
@@ -112,10 +126,13 @@ struct Shared {
     feed: broadcast::Sender<Line>,
     counts: Counts,
     /// The answer to statements; the receiver then executes none.
+    #[cfg(feature = "faults")]
     statement_error: Mutex<Option<String>>,
     /// The schema of InfluxDB 3.
+    #[cfg(feature = "faults")]
     schema: Mutex<Schema>,
     /// The error of InfluxDB 3's write-ahead log, while it has one.
+    #[cfg(feature = "faults")]
     write_error: Mutex<Option<String>>,
 }
 
@@ -133,8 +150,11 @@ impl Receiver {
             store: Mutex::new(Store::new(options.keep_points)),
             feed: broadcast::channel(FEED_LINES_MAX).0,
             counts: Counts::default(),
+            #[cfg(feature = "faults")]
             statement_error: Mutex::default(),
+            #[cfg(feature = "faults")]
             schema: Mutex::new(Schema::new(options.destinations.iter().flatten().filter_map(database3))),
+            #[cfg(feature = "faults")]
             write_error: Mutex::default(),
             options,
         });
@@ -179,11 +199,13 @@ impl Receiver {
     }
 
     /// Answers statements such as `CREATE DATABASE` with this error from now on, or does them again.
+    #[cfg(feature = "faults")]
     pub fn fail_statements(&self, error: Option<&str>) {
         *self.shared.statement_error() = error.map(str::to_owned);
     }
 
     /// Answers every write to InfluxDB 3 with this error of its write-ahead log from now on, or stores again.
+    #[cfg(feature = "faults")]
     pub fn fail_writes(&self, error: Option<&str>) {
         *self.shared.write_error() = error.map(str::to_owned);
     }
@@ -205,19 +227,23 @@ impl Shared {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(feature = "faults")]
     fn statement_error(&self) -> MutexGuard<'_, Option<String>> {
         self.statement_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(feature = "faults")]
     fn schema(&self) -> MutexGuard<'_, Schema> {
         self.schema.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(feature = "faults")]
     fn write_error(&self) -> MutexGuard<'_, Option<String>> {
         self.write_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps points whose types were checked.
+    #[cfg(feature = "faults")]
     fn keep(&self, destination: &Destination, points: Vec<Point>) {
         let now = server::now_nanos();
         self.store().keep(
@@ -263,6 +289,7 @@ impl Shared {
     }
 }
 
+#[cfg(feature = "faults")]
 fn database3(destination: &Destination) -> Option<String> {
     match destination {
         Destination::Database3 { database } => Some(database.clone()),

@@ -1,7 +1,9 @@
 //! Write requests as they come in.
 
+#[cfg(feature = "faults")]
+use super::Influx3;
+use super::Product;
 use super::reply::Reply;
-use super::{Influx3, Product};
 use base::{Api, Credential, Destination};
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING};
@@ -53,6 +55,7 @@ impl WriteRequest {
                     Product::Influx1And2 => {
                         get("org").ok_or_else(|| invalid("Please provide either orgID or org"))?
                     }
+                    #[cfg(feature = "faults")]
                     Product::Influx3(_) => get("org").unwrap_or_default(),
                 };
                 let bucket = get("bucket").ok_or_else(|| Reply::v2(404, "not found", "bucket not found"))?;
@@ -84,6 +87,7 @@ impl WriteRequest {
         let text = match product {
             Product::Influx1And2 if gzipped => gunzip(&body)?,
             Product::Influx1And2 => body,
+            #[cfg(feature = "faults")]
             Product::Influx3(server) => unpack3(parts, body, api, server)?,
         };
         Ok(Self { number, destination, precision, accept_partial, no_sync, gzipped, text })
@@ -91,6 +95,7 @@ impl WriteRequest {
 }
 
 /// Unpacks a body as InfluxDB 3 does.
+#[cfg(feature = "faults")]
 fn unpack3(parts: &Parts, body: Bytes, api: Api, server: &Influx3) -> Result<Bytes, Reply> {
     let too_large = || match api {
         Api::V2 => Reply::v2(413, "request too large", "request entity too large"),

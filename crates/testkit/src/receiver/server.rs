@@ -1,8 +1,10 @@
 //! Connections, endpoints, and what each request is answered.
 
+use super::Shared;
 use super::reply::{Reply, ReplyBody};
 use super::request::{WriteRequest, is_authorized, parameters};
-use super::{Product, Shared, influx3};
+#[cfg(feature = "faults")]
+use super::{Product, influx3};
 use base::{Api, Destination};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -47,6 +49,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn respond(request: Request<Incoming>, shared: &Shared) -> io::Result<Response<ReplyBody>> {
     let (parts, body) = request.into_parts();
+    #[cfg(feature = "faults")]
     if let Product::Influx3(server) = &shared.options.product {
         let reply = match influx3::answer_other(&parts, server, shared) {
             Some(reply) => reply,
@@ -83,6 +86,7 @@ async fn write(parts: &Parts, body: Incoming, shared: &Shared) -> io::Result<Rep
 fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Reply, Reply> {
     authorize(parts, shared)?;
     let request = WriteRequest::new(number, parts, body, &shared.options.product)?;
+    #[cfg(feature = "faults")]
     if let Some(reply) = shared.options.faults.as_ref().and_then(|faults| faults(&request)) {
         if reply.stores {
             match &shared.options.product {
@@ -92,6 +96,11 @@ fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Re
         }
         return Ok(reply);
     }
+    if let Some(observer) = &shared.options.observer {
+        observer(&request);
+        return Ok(Reply::status(204));
+    }
+    #[cfg(feature = "faults")]
     if let Product::Influx3(server) = &shared.options.product {
         return Ok(influx3::store(&request, server, shared));
     }
@@ -102,6 +111,7 @@ fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Re
 }
 
 fn authorize(parts: &Parts, shared: &Shared) -> Result<(), Reply> {
+    #[cfg(feature = "faults")]
     if let Product::Influx3(_) = &shared.options.product {
         return influx3::authorize(parts, &shared.options.credential);
     }
@@ -183,6 +193,7 @@ fn query(parts: &Parts, shared: &Shared) -> Reply {
     let parameters = parameters(parts);
     let statement = parameters.get("q").map(String::as_str).unwrap_or_default();
     // 1.6.7 answers 200 also where it fails to do a statement.
+    #[cfg(feature = "faults")]
     if let Some(error) = &*shared.statement_error() {
         let failed = serde_json::json!({ "results": [{ "statement_id": 0, "error": error }] });
         return Reply::status(200).body(failed.to_string());
