@@ -197,5 +197,31 @@ mod tests {
         f("m s=\"short\" 1", &list("String is greater than 1MB"), false);
         f(&format!("m s=\"{}\" 1", "x".repeat(1 << 20)), &list("String is greater than 1MB"), true);
         f("m v=1 1", &list("words of a later version"), false);
+        let questdb = |why: &str| {
+            format!("failed to parse line protocol:errors encountered on line(s):\nerror in line 2: {why}")
+        };
+        let cast = |column: &str, kind: &str| {
+            questdb(&format!(
+                "table: m, column: {column}; cast error from protocol type: {kind} to column type: LONG"
+            ))
+        };
+        f("m v=\"s\" 1", &cast("v", "STRING"), true);
+        f("m v=1.5 1", &cast("v", "FLOAT"), true);
+        f("m v=1i 1", &cast("v", "FLOAT"), false);
+        f("m,v=a w=1 1", &cast("v", "TAG"), true);
+        f("m w=\"s\" 1", &cast("v", "STRING"), false);
+        f(
+            "m v=1 -5",
+            &questdb("table: m, timestamp: -5; designated timestamp before 1970-01-01 is not allowed"),
+            true,
+        );
+        f(
+            "m v=1 5",
+            &questdb("table: m, timestamp: -5; designated timestamp before 1970-01-01 is not allowed"),
+            false,
+        );
+        f("m v=1 99999999999999999999", &questdb("Could not parse timestamp: 99999999999999999999"), true);
+        f("m v= 1", &questdb("Could not parse entire line. Field value is missing: v"), true);
+        f("a?b v=1 1", &questdb("table: a?b; invalid table name"), false);
     }
 }
