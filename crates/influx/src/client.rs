@@ -13,7 +13,7 @@ use base::text::printable;
 use base::{Api, Credential, Destination};
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::header::{DATE, LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, LOCATION, RETRY_AFTER, SERVER};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -31,6 +31,8 @@ pub struct ServerInfo {
     pub version: Option<String>,
     /// `X-Influxdb-Build`, such as `OSS`.
     pub build: Option<String>,
+    /// `Server`, in which `QuestDB` names itself.
+    pub software: Option<String>,
     /// The server's clock, in whole seconds.
     pub time: Option<SystemTime>,
     /// Status of the answer.
@@ -342,9 +344,10 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str>
 }
 
 fn server_info(headers: &HeaderMap) -> ServerInfo {
-    let read = |name| header_text(headers, name).map(word);
+    let read = |name: HeaderName| header_text(headers, &name).map(word);
     let time = header_text(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
-    ServerInfo { version: read(&VERSION_HEADER), build: read(&BUILD_HEADER), time, status: 0 }
+    let (version, build) = (read(VERSION_HEADER), read(BUILD_HEADER));
+    ServerInfo { version, build, software: read(SERVER), time, status: 0 }
 }
 
 fn word(text: &str) -> String {

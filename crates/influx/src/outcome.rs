@@ -6,7 +6,7 @@
 use crate::answer::Answer;
 use crate::cause::Cause;
 use crate::dialects::{LimitScope, missing};
-use crate::reading::{AnswerSubject, ParsedAnswer};
+use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause};
 use base::Api;
 use std::time::{Duration, SystemTime};
 
@@ -93,6 +93,8 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
             }
             // 1.6.7: 500 for a retention policy that is missing.
             AnswerSubject::Request(cause) => blocked(*cause),
+            // An error of the server, whose message begins like one about lines: `QuestDB` 9.3.4 does so.
+            AnswerSubject::Line(RefusalCause::Named(_)) => retry(Cause::ServerFailed),
             // Older 2.x answer a conflict with 500.
             AnswerSubject::Limit(_) | AnswerSubject::Line(_) => Outcome::Refused { why },
             AnswerSubject::EmptyWrite | AnswerSubject::Encoding | AnswerSubject::Unknown => {

@@ -74,8 +74,12 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
         }
         Ok(server) => {
             let api = influx3::judge_api(url, destination.api(), server.version.as_deref());
-            let version =
-                server.version.map_or("a server of unknown version".to_owned(), |v| format!("InfluxDB {v}"));
+            let family = Server::of(&server).to_string();
+            let version = match server.version {
+                _ if !family.is_empty() => family,
+                Some(version) => format!("InfluxDB {version}"),
+                None => "a server of unknown version".to_owned(),
+            };
             let clock = server.time.map(|time| clock::of_server(url, time, sent, SystemTime::now()));
             let lines = std::iter::once(Line::passed(format!("{url}: {version}"))).chain(clock).chain(api);
             (true, lines.collect())

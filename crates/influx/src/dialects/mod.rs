@@ -43,8 +43,14 @@ pub fn dialect(destination: &Destination, server: Server, no_sync: bool) -> Box<
         (Server::Influx3(version), endpoint) => {
             Box::new(v3::Database { endpoint, version: Some(version), no_sync })
         }
-        (Server::Unknown, endpoint @ v3::Endpoint::Own { .. }) => {
+        (Server::Unknown | Server::QuestDb, endpoint @ v3::Endpoint::Own { .. }) => {
             Box::new(v3::Database { endpoint, version: None, no_sync })
+        }
+        (Server::QuestDb, v3::Endpoint::V1(database)) => {
+            Box::new(questdb::Tables { endpoint: Box::new(database) })
+        }
+        (Server::QuestDb, v3::Endpoint::V2(bucket)) => {
+            Box::new(questdb::Tables { endpoint: Box::new(bucket) })
         }
         (Server::Unknown, v3::Endpoint::V1(database)) => Box::new(database),
         (Server::Unknown, v3::Endpoint::V2(bucket)) => Box::new(bucket),

@@ -31,8 +31,8 @@ pub struct Phrases {
     /// Beginnings of messages about the request itself.
     pub mistakes: &'static [Phrase<Cause>],
     pub quotings: &'static [Quoting],
-    /// Text before the name of a column, which a `'` ends.
-    pub column_prefixes: &'static [&'static str],
+    /// Texts before and behind the name of a column. The last one behind counts.
+    pub column_marks: &'static [(&'static str, &'static str)],
 }
 
 impl Phrases {
@@ -44,7 +44,7 @@ impl Phrases {
         encoding: &[],
         mistakes: &[],
         quotings: &[],
-        column_prefixes: &[],
+        column_marks: &[],
     };
 }
 
@@ -70,10 +70,11 @@ pub enum Trace {
     Unreadable,
     /// The column that the answer names.
     Column,
-    /// The column that the answer names, with the type behind the last of these texts.
-    ColumnType { before: &'static str },
-    /// The timestamp that the answer quotes between backquotes.
-    Timestamp,
+    /// The column that the answer names, with the type behind the last `before`. `types`: the server's names of types, and those of the
+    /// strict reader, or `tag`.
+    ColumnType { before: &'static str, types: &'static [(&'static str, &'static str)] },
+    /// The timestamp behind this text, without backquotes, up to a semicolon.
+    Timestamp { before: &'static str },
     /// At least this many bytes.
     Long(usize),
 }

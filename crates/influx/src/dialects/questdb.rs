@@ -1,11 +1,84 @@
-//! `QuestDB`, which takes writes at the endpoints of 1.x and 2.x.
+//! `QuestDB`, which takes writes at the endpoints of 1.x and 2.x. It ignores database, bucket and organization: every line goes to the table
+//! of its measurement. Times are stored as microseconds.
 
+use super::dialect::{Dialect, Target};
 use super::phrases::{Phrases, Quoting, Trace, line_cause};
+use crate::cause::Cause;
+use base::Credential;
+use serde_json::Value;
+use std::time::Duration;
 
+/// A server, addressed through the endpoint of another dialect.
+pub struct Tables<'a> {
+    pub endpoint: Box<dyn Dialect + 'a>,
+}
+
+impl Dialect for Tables<'_> {
+    fn write_target(&self) -> Target<'_> {
+        self.endpoint.write_target()
+    }
+
+    fn retention_target(&self) -> Option<Target<'_>> {
+        None
+    }
+
+    fn retention(&self, _: &Value) -> Option<Duration> {
+        None
+    }
+
+    /// A table is created by its first line.
+    fn creation_target(&self) -> Option<Target<'_>> {
+        None
+    }
+
+    fn permission_remedy(&self, _: &Credential) -> String {
+        "compare influx.username and influx.password, or influx.token, with http.user and http.password in QuestDB's server.conf, or with \
+         the user's grants"
+            .to_owned()
+    }
+
+    fn missing_remedy(&self, _: Cause, _: &Credential) -> String {
+        "QuestDB has no databases and buckets: check influx.url, and proxies in front of it".to_owned()
+    }
+
+    fn not_created_remedy(&self, credential: &Credential) -> String {
+        self.missing_remedy(Cause::DatabaseMissing, credential)
+    }
+}
+
+/// Never in a message: the quote reaches to the end.
+const NO_END: &str = "\0";
+
+/// All of 9.3.4. An answer names the first bad line by number, and nothing of the request is stored.
 pub const PHRASES: Phrases = Phrases {
-    // 9.3.4
-    line_causes: &[line_cause("; cast error from protocol type", "field type conflict", Trace::None)],
-    // 9.3.4: error in line 2: table: cpu, column: v; cast error from protocol type
-    quotings: &[Quoting { begin: "table: ", end: "; ", is_open: true }],
+    line_causes: &[
+        line_cause(
+            "; cast error from protocol type",
+            "field type conflict",
+            Trace::ColumnType { before: "protocol type: ", types: TYPES },
+        ),
+        line_cause("could not parse timestamp", "timestamp", Trace::Timestamp { before: "timestamp: " }),
+        line_cause("; designated timestamp before", "timestamp", Trace::Timestamp { before: "timestamp: " }),
+        line_cause("could not parse entire line", "unparsable", Trace::Unreadable),
+        line_cause("; invalid table name", "invalid name", Trace::None),
+        line_cause("; invalid column name", "invalid name", Trace::None),
+    ],
+    // error in line 2: table: cpu, column: v; cast error from protocol type: STRING to column type: DOUBLE
+    // error in line 1: Could not parse entire line, field value is invalid. Field: v; value: 1e400
+    quotings: &[
+        Quoting { begin: "table: ", end: "; ", is_open: true },
+        Quoting { begin: " field: ", end: NO_END, is_open: true },
+        Quoting { begin: "field value is missing: ", end: NO_END, is_open: true },
+        Quoting { begin: "could not parse timestamp: ", end: NO_END, is_open: true },
+    ],
+    column_marks: &[(", column: ", "; cast error")],
     ..Phrases::NONE
 };
+
+const TYPES: &[(&str, &str)] = &[
+    ("TAG", "tag"),
+    ("FLOAT", "float"),
+    ("INTEGER", "integer"),
+    ("BOOLEAN", "boolean"),
+    ("STRING", "string"),
+];

@@ -27,10 +27,16 @@ pub enum Server {
     Unknown,
     /// InfluxDB 3, which also takes writes at the endpoints of 1.x and 2.x.
     Influx3(Version),
+    /// `QuestDB`, which claims the version of an InfluxDB 2.
+    QuestDb,
 }
 
 impl Server {
     pub fn of(info: &ServerInfo) -> Self {
+        let is_questdb = |software: &str| software.to_ascii_lowercase().starts_with("questdb");
+        if info.software.as_deref().is_some_and(is_questdb) {
+            return Self::QuestDb;
+        }
         match info.version.as_deref().and_then(Version::read) {
             Some(version) if version.0 >= 3 => Self::Influx3(version),
             _ => Self::Unknown,
@@ -43,6 +49,7 @@ impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => Ok(()),
+            Self::QuestDb => f.write_str("QuestDB"),
             Self::Influx3(Version(major, minor, patch)) => write!(f, "InfluxDB {major}.{minor}.{patch}"),
         }
     }
@@ -65,6 +72,12 @@ mod tests {
         f("1.6.7~rc0", Server::Unknown);
         f("receiver", Server::Unknown);
         f("", Server::Unknown);
+        // 9.3.4
+        let (version, software) = (Some("v2.7.4".to_owned()), Some("questDB/1.0".to_owned()));
+        let questdb = ServerInfo { version, software, ..ServerInfo::default() };
+        assert_eq!(Server::of(&questdb), Server::QuestDb);
+        let proxy = ServerInfo { software: Some("nginx/1.27".to_owned()), ..ServerInfo::default() };
+        assert_eq!(Server::of(&proxy), Server::Unknown);
         assert!(Version(3, 9, 9) < Version(3, 11, 2) && Version(3, 11, 2) < Version(3, 12, 0));
     }
 }

@@ -135,7 +135,7 @@ pub const PHRASES: Phrases = Phrases {
         // 3.10: Unable to parse timestamp value `1`
         Quoting { begin: "`", end: "`", is_open: false },
     ],
-    column_prefixes: &["for column '", "instances of '"],
+    column_marks: &[("for column '", "'"), ("instances of '", "'")],
     ..Phrases::NONE
 };
 
@@ -158,15 +158,28 @@ const LIMITS: &[ServerLimit] = &[
     },
 ];
 
+const TYPES: &[(&str, &str)] = &[
+    ("tag", "tag"),
+    ("field::float", "float"),
+    ("field::integer", "integer"),
+    ("field::uinteger", "uinteger"),
+    ("field::string", "string"),
+    ("field::boolean", "boolean"),
+];
+
 const LINE_CAUSES: &[LineCause] = &[
     // 3.10
     line_cause("no fields were provided", "no fields", Trace::Unreadable),
     line_cause(
         "invalid column type for column ",
         "field type conflict",
-        Trace::ColumnType { before: "got iox::column_type::" },
+        Trace::ColumnType { before: "got iox::column_type::", types: TYPES },
     ),
-    line_cause("unable to parse timestamp value", "timestamp", Trace::Timestamp),
+    line_cause(
+        "unable to parse timestamp value",
+        "timestamp",
+        Trace::Timestamp { before: "timestamp value " },
+    ),
     line_cause("multiple instances of ", "duplicate field", Trace::Column),
     line_cause("string is greater than 1mb", "string too long", Trace::Long(1_000_000)),
     line_cause("line protocol parse failed", "unparsable", Trace::Unreadable),

@@ -240,6 +240,14 @@ fn decides_by_status_and_message() {
     );
     f(V1, 500, r#"{"error":"write /d/wal/1.wal: no space left on device"}"#, "retry", Some(Cause::DiskFull));
     f(V2, 500, "<html>oops</html>", "retry", Some(Cause::ServerFailed));
+    // QuestDB 9.3.4
+    f(
+        V1,
+        500,
+        r#"{"code":"internal error","message":"failed to parse line protocol:errors encountered on line(s):write error: cpu, error: java.lang.UnsupportedOperationException","line":1}"#,
+        "retry",
+        Some(Cause::ServerFailed),
+    );
     f(
         V2,
         500,

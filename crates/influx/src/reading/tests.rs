@@ -87,6 +87,23 @@ fn reads_failures_limits_and_causes() {
         "failed to parse line protocol:errors encountered on line(s):\nerror in line 2: table: cpu, column: v; cast error from protocol type: STRING to column type: DOUBLE",
         &named("field type conflict"),
     );
+    let questdb = |why: &str| {
+        format!("failed to parse line protocol:errors encountered on line(s):\nerror in line 1: {why}")
+    };
+    f(
+        &questdb(
+            "Could not parse entire line, field value is invalid. Field: s; value: no space left on device",
+        ),
+        &named("unparsable"),
+    );
+    f(&questdb("Could not parse entire line. Field value is missing: limit exceeded"), &named("unparsable"));
+    f(&questdb("Could not parse timestamp: 99999999999999999999"), &named("timestamp"));
+    f(
+        &questdb("table: cpu, timestamp: -5; designated timestamp before 1970-01-01 is not allowed"),
+        &named("timestamp"),
+    );
+    f(&questdb("table: a?b; invalid table name"), &named("invalid name"));
+    f(&questdb("table: cpu; invalid column name: a/"), &named("invalid name"));
     // InfluxDB Cloud
     f("service limit reached", &scope(LimitScope::Destination));
     f("org has exceeded plan limit", &scope(LimitScope::Destination));

@@ -6,7 +6,7 @@
 
 use super::evidence::Evidence;
 use super::pieces::Piece;
-use super::proof::column;
+use super::proof::{column, named_type};
 use crate::dialects::Trace;
 use crate::lines::Lines;
 use crate::reading::{Field, ParsedAnswer, RefusalCause, line_subject};
@@ -61,15 +61,15 @@ pub fn conflict(line: &[u8], parsed: &ParsedAnswer) -> Option<RefusalCause> {
 /// A column and the type that it cannot have.
 struct NamedColumn<'a> {
     name: &'a str,
-    kind: &'a str,
+    kind: &'static str,
 }
 
 impl<'a> NamedColumn<'a> {
     fn read(message: &'a str) -> Option<Self> {
         let (_, cause) = line_subject(message);
-        let Trace::ColumnType { before } = cause?.trace else { return None };
-        let (_, kind) = message.rsplit_once(before)?;
-        Some(Self { name: column(message)?, kind: kind.strip_prefix("field::")? })
+        let Trace::ColumnType { before, types } = cause?.trace else { return None };
+        // No field has the type of a tag.
+        Some(Self { name: column(message)?, kind: named_type(message, before, types)? })
     }
 
     /// Bytes that every line with the column contains; empty if the line may escape the name.

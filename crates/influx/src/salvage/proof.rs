@@ -47,27 +47,31 @@ pub fn shows(line: &[u8], cause: &LineCause, why: &str) -> bool {
         Trace::None => false,
         Trace::Unreadable => read_line(line).is_err(),
         Trace::Column => column(why).is_some_and(|name| has_column(line, name, None)),
-        Trace::ColumnType { before } => {
-            let kind = why.rsplit_once(before).map(|(_, kind)| kind);
+        Trace::ColumnType { before, types } => {
+            let kind = named_type(why, before, types);
             kind.is_some() && column(why).is_some_and(|name| has_column(line, name, kind))
         }
-        Trace::Timestamp => {
-            let quoted = why.split('`').nth(1).filter(|quoted| !quoted.is_empty());
-            quoted.is_some_and(|time| line.trim_ascii().ends_with(time.as_bytes()))
-        }
+        Trace::Timestamp { before } => why.rsplit_once(before).is_some_and(|(_, behind)| {
+            let time = behind.split(';').next().unwrap_or_default().trim_matches('`');
+            !time.is_empty() && line.trim_ascii().ends_with(time.as_bytes())
+        }),
         Trace::Long(bytes) => line.len() >= bytes,
     }
 }
 
-/// Whether the line has a tag or field of this name. `kind`: `tag`, or `field::` and the servers' name of the type.
+/// The type behind the last `before` of a message, in the strict reader's words, or `tag`.
+pub fn named_type(why: &str, before: &str, types: &[(&'static str, &'static str)]) -> Option<&'static str> {
+    let (_, behind) = why.rsplit_once(before)?;
+    types.iter().find(|(of_server, _)| behind.starts_with(of_server)).map(|(_, kind)| *kind)
+}
+
+/// Whether the line has a tag or field of this name and type.
 fn has_column(line: &[u8], name: &str, kind: Option<&str>) -> bool {
     let is_named = |other: &str| plain(other) == plain(name);
     match read_line(line) {
         Ok(point) => {
             let is_tag = kind.is_none_or(|kind| kind == "tag");
-            let is_field = |value: &Value| {
-                kind.is_none_or(|kind| kind.strip_prefix("field::") == Some(value.type_name()))
-            };
+            let is_field = |value: &Value| kind.is_none_or(|kind| kind == value.type_name());
             point.tags.iter().any(|(tag, _)| is_tag && is_named(tag))
                 || point.fields.iter().any(|(field, value)| is_field(value) && is_named(field))
         }
@@ -91,11 +95,12 @@ fn is_whole(quote: &str, line: &str) -> bool {
     !quote.is_empty() && (quote == line.trim() || line.split('\n').any(|part| part.trim() == quote))
 }
 
-/// The column that a message names between apostrophes.
+/// The column that a message names.
 pub fn column(message: &str) -> Option<&str> {
-    let mut prefixes = FAMILIES.iter().flat_map(|family| family.column_prefixes);
-    let (_, rest) = prefixes.find_map(|prefix| message.split_once(prefix))?;
-    rest.rsplit_once('\'').map(|(name, _)| name)
+    FAMILIES.iter().flat_map(|family| family.column_marks).find_map(|(before, behind)| {
+        let (_, rest) = message.split_once(before)?;
+        rest.rsplit_once(behind).map(|(name, _)| name)
+    })
 }
 
 /// Removes backslashes: lines escape names and answers do not.
@@ -192,5 +197,31 @@ mod tests {
         f("m s=\"short\" 1", &list("String is greater than 1MB"), false);
         f(&format!("m s=\"{}\" 1", "x".repeat(1 << 20)), &list("String is greater than 1MB"), true);
         f("m v=1 1", &list("words of a later version"), false);
+        let questdb = |why: &str| {
+            format!("failed to parse line protocol:errors encountered on line(s):\nerror in line 2: {why}")
+        };
+        let cast = |column: &str, kind: &str| {
+            questdb(&format!(
+                "table: m, column: {column}; cast error from protocol type: {kind} to column type: LONG"
+            ))
+        };
+        f("m v=\"s\" 1", &cast("v", "STRING"), true);
+        f("m v=1.5 1", &cast("v", "FLOAT"), true);
+        f("m v=1i 1", &cast("v", "FLOAT"), false);
+        f("m,v=a w=1 1", &cast("v", "TAG"), true);
+        f("m w=\"s\" 1", &cast("v", "STRING"), false);
+        f(
+            "m v=1 -5",
+            &questdb("table: m, timestamp: -5; designated timestamp before 1970-01-01 is not allowed"),
+            true,
+        );
+        f(
+            "m v=1 5",
+            &questdb("table: m, timestamp: -5; designated timestamp before 1970-01-01 is not allowed"),
+            false,
+        );
+        f("m v=1 99999999999999999999", &questdb("Could not parse timestamp: 99999999999999999999"), true);
+        f("m v= 1", &questdb("Could not parse entire line. Field value is missing: v"), true);
+        f("a?b v=1 1", &questdb("table: a?b; invalid table name"), false);
     }
 }
