@@ -52,8 +52,8 @@ pub struct SizeController {
     size: BatchSize,
     /// A size that the next batch tries.
     trial: Option<BatchSize>,
-    /// The answers at `size`. None: none is known, or the first one proves nothing.
-    reference: Option<Reference>,
+    /// The last answers at `size`.
+    reference: Reference,
     /// Bound of the bytes that the server takes.
     request_bytes_max: usize,
     until_larger: u32,
@@ -64,24 +64,28 @@ pub struct SizeController {
     recheck: u32,
 }
 
-/// The answers at one size: the mean of their times, weighted towards the last ones.
-#[derive(Clone, Copy, Debug)]
+/// The last answers at one size. Their shortest time counts: a busy machine makes single answers later, and none earlier.
+#[derive(Clone, Copy, Debug, Default)]
 struct Reference {
     bytes: f64,
-    seconds: f64,
-    /// False for the first answer after a pause: it may come at any moment of the server's flush interval.
-    is_comparable: bool,
+    seconds: [Option<f64>; ANSWERS_COMPARED],
+    /// Whether the first answer after a pause was skipped: it may come at any moment of the server's flush interval.
+    is_begun: bool,
 }
 
+/// Number of answers at the chosen size whose shortest time is compared.
+const ANSWERS_COMPARED: usize = 4;
 /// Answers below this time need no larger size: a lane writes 100,000 lines per second with them.
-const SLOW_AFTER: Duration = Duration::from_millis(50);
-/// Factor between two sizes. Two steps lead from 5,000 short lines to the largest size.
+const SLOW_AFTER: f64 = 0.05;
+/// Factor between two sizes.
 const STEP: f64 = 4.0;
+/// Answers of this time double the factor between a size and the next larger one: the slower they are, the more a larger size is worth.
+const SLOW_STEP_AFTER: f64 = 0.5;
 /// Smallest factor between two sizes whose answers are compared: smaller differences drown in noise.
 const STEP_MIN: f64 = 1.25;
 /// A size this close to the largest one is enlarged to it at once.
 const LAST_STEP: f64 = 1.5;
-/// Answers until a smaller size is tried, after a size was chosen without a comparison.
+/// Answers until a smaller size is tried, after a smaller size was better.
 const RECHECK_SOON: u32 = 4;
 /// The same after a larger size was better in a comparison, which noise may decide. Doubled by each trial that confirms the size.
 const RECHECK_FIRST: u32 = 16;
@@ -122,12 +126,12 @@ impl SizeController {
             range,
             size: range.min,
             trial: None,
-            reference: None,
+            reference: Reference::default(),
             request_bytes_max: usize::MAX,
             until_larger: 0,
-            until_smaller: RECHECK_SOON,
+            until_smaller: RECHECK_FIRST,
             pause: 1,
-            recheck: RECHECK_SOON,
+            recheck: RECHECK_FIRST,
         }
     }
 
@@ -147,58 +151,54 @@ impl SizeController {
     pub fn answered(&mut self, batch: AnsweredBatch) {
         self.request_bytes_max = batch.request_bytes_max;
         let trial = self.trial.take();
-        let time = batch.answer_time.filter(|time| batch.has_backlog && *time >= SLOW_AFTER);
-        let Some(time) = time else { return self.shrink() };
-        let answer =
-            Reference { bytes: batch.size.bytes as f64, seconds: time.as_secs_f64(), is_comparable: true };
-        match (trial, self.reference) {
-            (Some(trial), Some(reference)) => self.compare(trial, answer, reference),
-            (_, Some(reference)) => self.reference = Some(reference.with(answer)),
-            (_, None) => self.reference = Some(Reference { is_comparable: false, ..answer }),
+        let Some(time) = batch.answer_time.filter(|_| batch.has_backlog) else { return self.shrink() };
+        let answer = (batch.size.bytes as f64, time.as_secs_f64());
+        match (trial, self.reference.seconds()) {
+            (Some(trial), Some(seconds)) => self.compare(trial, answer, (self.reference.bytes, seconds)),
+            _ => self.reference.add(answer),
         }
+        let known = self.reference.seconds();
+        if known.unwrap_or(answer.1) < SLOW_AFTER {
+            if self.size != self.range.min {
+                self.shrink();
+            }
+            // Fast answers stay in the reference: a trial needs slow answers in a row.
+            return;
+        }
+        let Some(seconds) = known else { return };
         self.until_larger = self.until_larger.saturating_sub(1);
         self.until_smaller = self.until_smaller.saturating_sub(1);
-        self.trial = self.next_trial(batch);
+        self.trial = self.next_trial(batch, seconds);
     }
 
     /// Returns towards the smallest size. Earlier answers say nothing about later ones.
     fn shrink(&mut self) {
-        self.reference = None;
+        self.reference = Reference::default();
         if self.size != self.range.min {
             self.size = self.smaller();
             (self.until_larger, self.pause) = (0, 1);
-            self.recheck_after(RECHECK_SOON);
+            self.recheck_after(RECHECK_FIRST);
         }
     }
 
-    /// Keeps the better one of two sizes.
-    fn compare(&mut self, trial: BatchSize, answer: Reference, reference: Reference) {
+    /// Keeps the better one of two sizes. Each has bytes and seconds.
+    fn compare(&mut self, trial: BatchSize, answer: (f64, f64), reference: (f64, f64)) {
         let is_larger = trial.lines > self.size.lines || trial.bytes > self.size.bytes;
         let (small, large) = if is_larger { (reference, answer) } else { (answer, reference) };
-        let factor = large.bytes / small.bytes.max(1.0);
+        let factor = large.0 / small.0.max(1.0);
         if factor < STEP_MIN {
             // The batch was closed early.
             return;
         }
         // The middle between a time that does not change with the size and a proportional one, logarithmically.
-        let is_large_better = large.seconds / small.seconds <= factor.sqrt();
+        let is_large_better = large.1 / small.1 <= factor.sqrt();
         match (is_larger, is_large_better) {
-            (true, true) if reference.is_comparable => {
+            (true, true) => {
                 self.take(trial, answer);
                 self.pause = 1;
                 self.recheck_after(RECHECK_FIRST);
             }
-            (true, _) if !reference.is_comparable => {
-                self.take(trial, answer);
-                self.recheck_after(RECHECK_SOON);
-            }
-            (true, _) => {
-                self.pause_longer();
-                if self.recheck == RECHECK_SOON {
-                    // This size was not compared with a smaller one yet, which may be as good too.
-                    self.until_smaller = 0;
-                }
-            }
+            (true, false) => self.pause_longer(),
             (false, true) => self.recheck_after(self.recheck * 2),
             (false, false) => {
                 self.take(trial, answer);
@@ -208,9 +208,10 @@ impl SizeController {
         }
     }
 
-    fn take(&mut self, size: BatchSize, answer: Reference) {
+    fn take(&mut self, size: BatchSize, answer: (f64, f64)) {
         self.size = size;
-        self.reference = Some(answer);
+        self.reference = Reference { is_begun: true, ..Reference::default() };
+        self.reference.add(answer);
     }
 
     fn pause_longer(&mut self) {
@@ -224,9 +225,9 @@ impl SizeController {
     }
 
     /// The size that the next batch tries, if a trial is due.
-    fn next_trial(&self, batch: AnsweredBatch) -> Option<BatchSize> {
+    fn next_trial(&self, batch: AnsweredBatch, seconds: f64) -> Option<BatchSize> {
         if self.until_larger == 0
-            && let Some(larger) = self.larger(batch)
+            && let Some(larger) = self.larger(batch, seconds)
         {
             return Some(larger);
         }
@@ -239,29 +240,34 @@ impl SizeController {
     }
 
     /// The next larger size, if the time to the answer, the memory and the bounds leave room for it.
-    fn larger(&self, batch: AnsweredBatch) -> Option<BatchSize> {
-        let reference = self.reference?;
-        let factor = (self.range.answer_max.as_secs_f64() / reference.seconds).min(STEP);
+    fn larger(&self, batch: AnsweredBatch, seconds: f64) -> Option<BatchSize> {
+        let wanted = if seconds < SLOW_STEP_AFTER { STEP } else { 2.0 * STEP };
+        let factor = (self.range.answer_max.as_secs_f64() / seconds).min(wanted);
         // Lines or bytes close a batch, whichever comes first.
         let bytes_a_line = batch.size.bytes as f64 / batch.size.lines.max(1) as f64;
         let bytes_of = |size: BatchSize| (size.lines as f64 * bytes_a_line).min(size.bytes as f64);
-        let max = self.max();
-        let is_last_step = factor >= STEP && reference.bytes * factor * LAST_STEP >= bytes_of(max);
+        let (bytes, max) = (self.reference.bytes, self.max());
+        let is_last_step = factor >= wanted && bytes * factor * LAST_STEP >= bytes_of(max);
         let larger = if is_last_step { max } else { self.size.scaled(factor).clamp(self.range.min, max) };
-        let is_worthwhile = bytes_of(larger) >= reference.bytes * STEP_MIN;
-        let has_memory = bytes_of(larger) - reference.bytes <= batch.memory_left as f64;
+        let is_worthwhile = bytes_of(larger) >= bytes * STEP_MIN;
+        let has_memory = bytes_of(larger) - bytes <= batch.memory_left as f64;
         (is_worthwhile && has_memory).then_some(larger)
     }
 }
 
 impl Reference {
-    fn with(self, answer: Self) -> Self {
-        let mean = |earlier: f64, last: f64| earlier + (last - earlier) / 4.0;
-        Self {
-            bytes: mean(self.bytes, answer.bytes),
-            seconds: mean(self.seconds, answer.seconds),
-            is_comparable: true,
+    /// Adds the bytes and seconds of an answer.
+    fn add(&mut self, (bytes, seconds): (f64, f64)) {
+        self.bytes = bytes;
+        if std::mem::replace(&mut self.is_begun, true) {
+            self.seconds.rotate_right(1);
+            self.seconds[0] = Some(seconds);
         }
+    }
+
+    /// The shortest time. None: there is no answer to compare with.
+    fn seconds(&self) -> Option<f64> {
+        self.seconds.iter().flatten().copied().reduce(f64::min)
     }
 }
 
