@@ -1,11 +1,11 @@
 //! Records in a file, for the commands that read them from files.
 
-use mapping::Format;
 use mapping::decode::Scanner;
+use mapping::{Compression, Format};
 
 /// The records of a file. JSON: one a line, or a value that spans lines; a line that is not JSON is a record.
 /// A binary format: one value after another; bytes that are no value are one record to the end of the file.
-/// CSV: an empty line ends a record. A single value: one a line.
+/// CSV: an empty line ends a record. A single value: one a line. A file that begins like a compressed value is one record.
 pub struct Records<'a> {
     format: Format,
     scanner: Scanner<'a>,
@@ -73,6 +73,10 @@ impl<'a> Iterator for Records<'a> {
     type Item = InputRecord<'a>;
 
     fn next(&mut self) -> Option<InputRecord<'a>> {
+        if self.at == 0 && !self.format.is_binary() && Compression::is_recognised(self.bytes) {
+            self.at = self.bytes.len();
+            return Some(InputRecord { bytes: self.bytes, line: 1 });
+        }
         if matches!(self.format, Format::Csv | Format::Value) {
             return self.next_text();
         }

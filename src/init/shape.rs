@@ -24,12 +24,15 @@ impl Shape {
         if let Some(format) = binary.first().filter(|_| binary.len() * 2 > values().count()) {
             return Self { format: *format, csv, query: None };
         }
+        // `value_compression` recognises the compression of text by itself.
+        let text: Vec<_> = values().map(mapping::unpacked).collect();
+        let values = || text.iter().map(|value| &**value);
         let tables: Vec<Csv> = values().filter_map(Csv::with_first_line).collect();
         if let Some(csv) = tables.first().filter(|_| tables.len() * 2 > values().count()) {
             return Self { format: Format::Csv, csv: csv.clone(), query: None };
         }
         let (mut as_json, mut as_lines) = (0_u64, 0_u64);
-        for value in records.iter().filter_map(|record| record.value.as_deref()) {
+        for value in values() {
             let is_json = is_whole(Scanner::new(value));
             let is_lines = lines(value).filter(|line| !line.trim_ascii().is_empty()).count() > 1
                 && lines(value).all(|line| line.trim_ascii().is_empty() || is_whole(Scanner::new(line)));
@@ -38,7 +41,7 @@ impl Shape {
             // Lines of a pretty-printed record are not values, and several values are not one record.
         }
         let is_single = |value: &[u8]| is_whole(Scanner::new(value)) && value.trim_ascii().contains(&b'\n');
-        let pretty = records.iter().filter_map(|record| record.value.as_deref()).filter(|v| is_single(v));
+        let pretty = values().filter(|value| is_single(value));
         let is_lines = as_lines > 0 && (as_lines > pretty.count() as u64) && as_lines * 10 >= as_json;
         Self { format: if is_lines { Format::JsonLines } else { Format::Json }, csv, query: None }
     }

@@ -368,3 +368,22 @@ fn a_file_of_single_values_is_mapped() {
         said.err
     );
 }
+
+#[test]
+fn a_compressed_file_is_one_record() {
+    let folder = Folder::new("compressed");
+    let records: String = (0..30).map(|n| format!("{{\"host\":\"h{}\",\"v\":{n}}}\n", n % 3)).collect();
+    let mut compressor = libdeflater::Compressor::new(libdeflater::CompressionLvl::default());
+    let mut packed = vec![0; compressor.gzip_compress_bound(records.len())];
+    let length = compressor.gzip_compress(records.as_bytes(), &mut packed).unwrap();
+    fs::write(folder.0.join("records.gz"), &packed[..length]).unwrap();
+    let said = folder.run(&["init", "--file", "records.gz", "--topic", "t", "-o", "bridge.toml"]);
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    let config = folder.read("bridge.toml");
+    assert!(
+        config.contains("\nformat = \"json_lines\"\n") && !config.contains("value_compression"),
+        "{config}"
+    );
+    let said = folder.run(&["map", "--config", "bridge.toml", "records.gz"]);
+    assert_eq!((said.status, said.out.lines().count()), (Some(0), 30), "{}", said.err);
+}

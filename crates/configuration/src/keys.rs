@@ -15,7 +15,7 @@ use Value::{Default, Example, Required};
 use base::Api;
 use influx::Compression;
 use kafka::OffsetReset;
-use mapping::{Format, Integers};
+use mapping::{Compression as ValueCompression, Format, Integers};
 use std::time::Duration;
 use tracing::Level;
 
@@ -26,6 +26,12 @@ pub const MECHANISMS: [&str; 4] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "O
 #[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
 pub const FORMATS: [(&str, Format); Format::ALL.len()] =
     fill!([("", Format::Json); Format::ALL.len()], Format::ALL, |format| (format.name(), format));
+#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
+pub const VALUE_COMPRESSIONS: [(&str, ValueCompression); ValueCompression::ALL.len()] = fill!(
+    [("", ValueCompression::Auto); ValueCompression::ALL.len()],
+    ValueCompression::ALL,
+    |compression| (compression.name(), compression)
+);
 pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
 pub const APIS: [(&str, Api); 3] = [("v2", Api::V2), ("v1", Api::V1), ("v3", Api::V3)];
 pub const COMPRESSIONS: [(&str, Compression); 3] =
@@ -219,6 +225,12 @@ pub static MAPPING: Table = Table {
             Word(&words(&FORMATS)),
             Default("\"json\""),
             "\"json\": an object or an array of objects. \"json_lines\": several values, one per line. \"msgpack\", \"cbor\": one value or several in succession. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
+        ),
+        Key::new(
+            "value_compression",
+            Word(&words(&VALUE_COMPRESSIONS)),
+            Default("\"auto\""),
+            "Compression that the producer applies to each value, beside Kafka's own. \"auto\" recognizes \"gzip\", \"zstd\", \"lz4\" and framed \"snappy\" in text formats, and \"zlib\" in JSON; in binary formats name it. \"none\" reads values as they are.",
         ),
         Key::new(
             "query",

@@ -1,7 +1,7 @@
 //! Reads the keys of a `[[mapping]]` that say what a record becomes.
 
 use super::formats;
-use super::keys::{FORMATS, INTEGERS};
+use super::keys::{FORMATS, INTEGERS, VALUE_COMPRESSIONS};
 use super::section::{Section, Text, unknown_word};
 use base::suggest::nearest;
 use jiff::tz::TimeZone;
@@ -24,6 +24,7 @@ pub fn read(section: Section<'_>) -> Rules {
     Rules {
         format,
         csv: formats::csv(section, format),
+        compression: section.word_or_default("value_compression", &VALUE_COMPRESSIONS),
         query: query(section).unwrap_or(default.query),
         measurement: measurement(section).unwrap_or(default.measurement),
         name_key: selector(section, "name_key"),

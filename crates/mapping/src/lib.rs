@@ -8,7 +8,7 @@
 //! There is no input or output here, no clock, and no type of Kafka or of the configuration file.
 //!
 //! ```text
-//! Rules -> Mapper::map(record) -> formats (bytes to JSON) -> decode (JSON to tokens) -> element (tags, fields, time) -> line
+//! Rules -> Mapper::map(record) -> compression -> formats (bytes to JSON) -> decode (JSON to tokens) -> element (tags, fields, time) -> line
 //!                              \> record_shape (a known shape: compares the bytes between values) /
 //! ```
 //!
@@ -32,6 +32,7 @@
 //! ```
 
 mod bytes;
+mod compression;
 mod constants;
 mod decimal;
 pub mod decode;
@@ -56,6 +57,7 @@ mod rules;
 mod scalar;
 mod time;
 
+pub use compression::{Compression, unpacked};
 pub use element::Drops;
 pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
 pub use formats::{Csv, Format, Header};

@@ -1,5 +1,6 @@
 //! Maps the bytes of a record to lines.
 
+use super::compression::Unpacked;
 use super::constants::Constants;
 use super::element::{Drops, Element, Place};
 use super::element_parser::{ElementParser, Knowledge};
@@ -49,6 +50,7 @@ pub struct RecordLimits {
 /// Buffers that are reused from record to record.
 #[derive(Debug, Default)]
 struct Work {
+    unpacked: Unpacked,
     json: JsonText,
     scratch: Vec<u8>,
     values: LineValues,
@@ -112,7 +114,6 @@ impl Mapper {
         };
         let rejected = whole.is_err() || (self.rules.strict && mapped.has_rejected());
         if let Err(rejection) = whole {
-            let rejection = rejection.with_excerpt(record.value.unwrap_or_default(), self.rules.format);
             mapped = Mapped::rejected_whole(rejection);
         }
         let rejections: u64 = mapped.rejected_by_reason().map(|(_, count)| count).sum();
@@ -163,8 +164,30 @@ impl Mapper {
         if bytes > bytes_max {
             return Err(Rejection::TooLarge { bytes, bytes_max });
         }
-        if self.rules.format.is_json() {
-            return self.map_json(value, None, record, lines, mapped);
+        let Rules { compression, format, .. } = *self.rules;
+        if !compression.may_unpack(format, value) {
+            return self.map_unpacked(value, record, lines, mapped);
+        }
+        // Moved out of `self`, which is borrowed mutably while the value is read.
+        let mut unpacked = std::mem::take(&mut self.work.unpacked);
+        let result = unpacked
+            .read(compression, format, value, bytes_max)
+            .and_then(|unpacked| self.map_unpacked(unpacked.unwrap_or(value), record, lines, mapped));
+        self.work.unpacked = unpacked;
+        result
+    }
+
+    fn map_unpacked(
+        &mut self,
+        value: &[u8],
+        record: &Record<'_>,
+        lines: &mut LineBuffer,
+        mapped: &mut Mapped,
+    ) -> Result<(), Rejection> {
+        let format = self.rules.format;
+        if format.is_json() {
+            let result = self.map_json(value, None, record, lines, mapped);
+            return result.map_err(|rejection| rejection.with_excerpt(value, format));
         }
         // Moved out of `self`, which is borrowed mutably while the text is read.
         let mut json = std::mem::take(&mut self.work.json);

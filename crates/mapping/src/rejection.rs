@@ -13,6 +13,8 @@ pub enum Rejection {
     Empty,
     #[error("it has {bytes} bytes, more than `record_bytes_max` = {bytes_max}")]
     TooLarge { bytes: usize, bytes_max: usize },
+    #[error("its compressed value has more than `record_bytes_max` = {bytes_max} bytes when it is unpacked")]
+    UnpackedTooLarge { bytes_max: usize },
     #[error("it is not JSON: {0}")]
     Undecodable(NotJson),
     #[error("it is not {format}: {why} at byte {at}")]
@@ -104,9 +106,10 @@ impl Rejection {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Empty => Reason::Empty,
-            Self::TooLarge { .. } | Self::LinesTooLarge { .. } | Self::RowsTooLarge { .. } => {
-                Reason::TooLarge
-            }
+            Self::TooLarge { .. }
+            | Self::UnpackedTooLarge { .. }
+            | Self::LinesTooLarge { .. }
+            | Self::RowsTooLarge { .. } => Reason::TooLarge,
             Self::Undecodable(_) | Self::Unreadable { .. } | Self::Row { .. } | Self::OpenQuote { .. } => {
                 Reason::Undecodable
             }

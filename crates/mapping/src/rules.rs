@@ -1,6 +1,6 @@
 //! The rules of one `[[mapping]]`, checked and compiled.
 
-use super::{Csv, Format, Globs, Rename, TimeFormat, TimeRange};
+use super::{Compression, Csv, Format, Globs, Rename, TimeFormat, TimeRange};
 use crate::decode::{Path, Query};
 use jiff::tz::TimeZone;
 
@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 pub struct Rules {
     pub format: Format,
     pub csv: Csv,
+    pub compression: Compression,
     pub query: Query,
     /// `{topic}` is replaced by the topic's name.
     pub measurement: String,
@@ -87,6 +88,7 @@ impl Default for Rules {
         Self {
             format: Format::Json,
             csv: Csv::default(),
+            compression: Compression::Auto,
             query: Query::Whole,
             measurement: "{topic}".to_owned(),
             name_key: None,

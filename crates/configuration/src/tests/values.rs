@@ -385,6 +385,13 @@ fn names_what_is_chosen_without_keys_of_batch() {
 }
 
 #[test]
+fn values_are_unpacked_as_configured() {
+    let compression = |lines: &str| config(&with("mapping", lines)).mappings.remove(0).rules.compression;
+    assert_eq!(compression(""), ::mapping::Compression::Auto);
+    assert_eq!(compression("value_compression = 'snappy'"), ::mapping::Compression::Snappy);
+}
+
+#[test]
 fn csv_has_settings_of_its_own() {
     let csv = |lines: &str| {
         let text = format!("format = 'csv'\n{lines}");

@@ -10,6 +10,7 @@ mod json_text;
 mod msgpack;
 
 use super::Rules;
+use super::compression;
 use super::rejection::Rejection;
 pub use csv::{Csv, Header};
 use input::Input;
@@ -218,16 +219,17 @@ impl Format {
 }
 
 impl Rules {
-    /// The JSON text of a record's value, without a mapper's reused buffer.
+    /// The JSON text of a record's value, without a mapper's reused buffers.
     ///
     /// # Errors
     /// When the value does not have the format of these rules. JSON is not checked.
     pub fn to_json<'v>(&self, value: &'v [u8]) -> Result<Cow<'v, [u8]>, Rejection> {
+        let value = compression::unpacked_as(self.compression, self.format, value)?;
         if self.format.is_json() {
-            return Ok(Cow::Borrowed(value));
+            return Ok(value);
         }
         let mut text = JsonText::default();
-        text.read(self, value, usize::MAX)?;
+        text.read(self, &value, compression::BYTES_MAX)?;
         Ok(Cow::Owned(text.bytes))
     }
 }
