@@ -8,7 +8,7 @@ use crate::dialects::{DatabaseList, Probe, Server, Target, authorize, is_sendabl
 use crate::error::{ClientError, RequestFailure};
 use crate::http::Dialing;
 use crate::outcome::{Outcome, classify, decide, retry_after};
-use crate::reading::{AnswerSubject, ParsedAnswer, message, server_failure};
+use crate::reading::{AnswerSubject, BodyForm, ParsedAnswer, message, server_failure};
 use base::text::printable;
 use base::{Api, Credential, Destination};
 use bytes::Bytes;
@@ -184,7 +184,10 @@ impl Client {
         }
         Ok(match decide(destination.api(), &answer, &parsed) {
             // The probe is not compressed.
-            Outcome::Uncompressed { why } => Outcome::Blocked { cause: Cause::RequestRefused, why },
+            Outcome::Uncompressed { why } => {
+                let is_foreign = parsed.form == BodyForm::Foreign;
+                Outcome::Blocked { cause: Cause::RequestRefused, why, is_foreign }
+            }
             outcome => outcome,
         })
     }
@@ -357,7 +360,7 @@ fn word(text: &str) -> String {
 fn statement_result(api: Api, answer: &Answer) -> Result<(), RequestFailure> {
     if answer.status != 200 {
         return Err(match classify(api, answer) {
-            Outcome::Retry { cause, why, .. } | Outcome::Blocked { cause, why } => {
+            Outcome::Retry { cause, why, .. } | Outcome::Blocked { cause, why, .. } => {
                 RequestFailure { cause, why }
             }
             _ => RequestFailure { cause: Cause::RequestRefused, why: answer.status.to_string() },

@@ -1,6 +1,6 @@
 //! Delivers one batch of lines: returns when every line is stored, refused, or kept out by a limit of the server.
 
-use crate::address::Address;
+use crate::address::{Address, Addresses};
 use crate::answer::Answer;
 use crate::backoff::{Backoff, now, pause};
 use crate::cause::Cause;
@@ -9,7 +9,7 @@ use crate::counters::count;
 use crate::lines::Lines;
 use crate::obstacle::{CONTRADICTED, Obstacle};
 use crate::outcome::{Outcome, decide};
-use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause};
+use crate::reading::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
 use crate::salvage::{
     AddressHistory, BlockedReason, KeptOut, NextRequest, RefusedAt, RefusedLine, RefusedRequest, SalvagePlan,
 };
@@ -81,6 +81,9 @@ pub struct LaneWriter {
     gzip: Gzip,
     rng: fastrand::Rng,
 }
+
+/// Another address, or a cause that was removed: no delay.
+const AT_ONCE: ControlFlow<LinesVerdict, Duration> = ControlFlow::Continue(Duration::ZERO);
 
 /// An answer about the lines of a request.
 enum LinesVerdict {
@@ -235,8 +238,6 @@ impl LaneWriter {
         batch: &mut BatchDelivery<'_>,
         pending: &mut PendingRequest,
     ) -> ControlFlow<LinesVerdict, Duration> {
-        /// Another address, or a cause that was removed: no delay.
-        const AT_ONCE: ControlFlow<LinesVerdict, Duration> = ControlFlow::Continue(Duration::ZERO);
         let writer = Arc::clone(&self.writer);
         let addresses = writer.client.addresses();
         let address = addresses.pick(&pending.tried.addresses).unwrap_or_else(|| addresses.current());
@@ -256,15 +257,28 @@ impl LaneWriter {
         {
             batch.alarm.recovered(now());
         }
-        match outcome {
-            Outcome::Retry { cause, .. } | Outcome::Blocked { cause, .. } if cause.is_of_address() => {
-                writer.mark_down(address, destination, cause);
+        let is_failure_of_address = outcome.is_failure_of_address();
+        match &outcome {
+            Outcome::Retry { cause, why, .. } | Outcome::Blocked { cause, why, .. }
+                if is_failure_of_address =>
+            {
+                writer.mark_down(address, destination, *cause, why);
+                pending.tried.addresses.insert(address.index());
+            }
+            // What another program refuses is judged by the answers of the other addresses.
+            Outcome::Refused { is_foreign: true, .. } => {
                 pending.tried.addresses.insert(address.index());
             }
             _ => writer.record_answer(address, outcome == Outcome::Stored),
         }
+        let takes_next = is_failure_of_address && addresses.pick(&pending.tried.addresses).is_some();
+        if takes_next {
+            // The event of the address is enough: no line waits.
+            return AT_ONCE;
+        }
         let delay = match outcome {
             Outcome::Stored => {
+                writer.skip_refusing(&mut pending.tried.refusing, destination);
                 let why = pending.tried.uncompressed.take();
                 let is_compression_refused = why.is_some();
                 if let Some(why) = why {
@@ -275,19 +289,26 @@ impl LaneWriter {
                 return ControlFlow::Break(LinesVerdict::Stored { address, is_compression_refused });
             }
             Outcome::Split { why } => return ControlFlow::Break(LinesVerdict::TooLarge { why, at: at() }),
-            Outcome::Refused { why } => {
+            Outcome::Refused { why, is_foreign } => {
                 let (answer, parsed) = (Box::new(answer), Box::new(parsed));
-                return ControlFlow::Break(LinesVerdict::Refused { why, answer, parsed, at: at() });
+                let verdict = LinesVerdict::Refused { why: why.clone(), answer, parsed, at: at() };
+                if is_foreign {
+                    return try_elsewhere(pending, addresses, (address, why), verdict);
+                }
+                writer.skip_refusing(&mut pending.tried.refusing, destination);
+                return ControlFlow::Break(verdict);
             }
             Outcome::Uncompressed { why } => {
                 pending.tried.uncompressed = Some(why);
                 return AT_ONCE;
             }
+            Outcome::Retry { .. } | Outcome::Blocked { .. }
+                if is_failure_of_address && let Some(first) = pending.tried.refused.take() =>
+            {
+                return ControlFlow::Break(*first);
+            }
             Outcome::Retry { cause, after, why } => {
                 self.raise_alarm(&mut batch.alarm, false, (address, destination), (cause, &why));
-                if cause.is_of_address() && addresses.pick(&pending.tried.addresses).is_some() {
-                    return AT_ONCE;
-                }
                 let delay = pending.backoff.retry(after, &mut self.rng);
                 if cause == Cause::TimedOut
                     && pending.lines > 1
@@ -298,22 +319,18 @@ impl LaneWriter {
                 }
                 delay
             }
-            Outcome::Blocked { cause, why } => {
-                let takes_next = cause.is_of_address() && addresses.pick(&pending.tried.addresses).is_some();
+            Outcome::Blocked { cause, why, .. } => {
                 let mut obstacle = Obstacle::new(cause, true, why);
-                if !takes_next && !pending.tried.repaired {
+                if !pending.tried.repaired {
                     obstacle = writer.repair(obstacle, destination).await;
                 }
-                let Obstacle { cause, blocks, why, is_repaired } = obstacle;
+                let Obstacle { cause, blocks, why, is_repaired, .. } = obstacle;
                 if is_repaired {
                     // The alarm is raised if the next attempt fails for the same cause.
                     pending.tried.repaired = true;
                     return AT_ONCE;
                 }
                 self.raise_alarm(&mut batch.alarm, blocks, (address, destination), (cause, &why));
-                if takes_next {
-                    return AT_ONCE;
-                }
                 pending.backoff.blocked(&mut self.rng)
             }
         };
@@ -358,12 +375,17 @@ impl LaneWriter {
                 };
                 let outcome = match decide(destination.api(), &answer, &parsed) {
                     // The body was not compressed, so an answer about compression is not understood.
-                    Outcome::Uncompressed { why } if !gzipped => match answer.status {
-                        400 | 422 => Outcome::Refused { why },
-                        _ => Outcome::Blocked { cause: Cause::RequestRefused, why },
-                    },
+                    Outcome::Uncompressed { why } if !gzipped => {
+                        let is_foreign = parsed.form == BodyForm::Foreign;
+                        match answer.status {
+                            400 | 422 => Outcome::Refused { why, is_foreign },
+                            _ => Outcome::Blocked { cause: Cause::RequestRefused, why, is_foreign },
+                        }
+                    }
                     // The server may have parsed compressed bytes as lines.
-                    Outcome::Refused { why } if gzipped && body.is_line && !was_unpacked(body, &parsed) => {
+                    Outcome::Refused { why, .. }
+                        if gzipped && body.is_line && !was_unpacked(body, &parsed) =>
+                    {
                         batch.sends_alone_plain = true;
                         Outcome::Uncompressed { why }
                     }
@@ -406,6 +428,26 @@ impl LaneWriter {
     ) {
         self.writer.raise_alarm(alarm, blocks, place, problem);
     }
+}
+
+/// After a refusal in the words of another program: tries the next address. If there is none, the first refusal counts.
+fn try_elsewhere(
+    pending: &mut PendingRequest,
+    addresses: &Addresses,
+    (address, why): (&Address, String),
+    verdict: LinesVerdict,
+) -> ControlFlow<LinesVerdict, Duration> {
+    let tried = &mut pending.tried;
+    tried.refusing.push((address.index(), why));
+    let first = tried.refused.take().unwrap_or_else(|| Box::new(verdict));
+    // An address that is down may cost a timeout.
+    if addresses.pick(&tried.addresses).is_some_and(|next| !addresses.is_down(next)) {
+        tried.refused = Some(first);
+        tried.uncompressed = None;
+        return AT_ONCE;
+    }
+    pending.tried = TriedAtOnce::default();
+    ControlFlow::Break(*first)
 }
 
 /// The addresses of one destination.
@@ -459,6 +501,10 @@ struct PendingRequest {
 struct TriedAtOnce {
     /// Addresses that failed.
     addresses: BTreeSet<usize>,
+    /// The first refusal in the words of another program, while other addresses are tried.
+    refused: Option<Box<LinesVerdict>>,
+    /// Index and message of each address that refused in the words of another program.
+    refusing: Vec<(usize, String)>,
     /// The bridge removed a cause itself.
     repaired: bool,
     /// Why the body is sent without compression.

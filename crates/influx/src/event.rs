@@ -21,11 +21,13 @@ pub enum Event {
         alarm: Alarm,
         lasted: Duration,
     },
-    /// The next address of `urls` is used.
+    /// An address is skipped, and the next one of `urls` is used.
     AddressChanged {
         from: String,
         to: String,
         cause: Cause,
+        /// The message of the address that failed.
+        why: String,
     },
     /// An earlier address of `urls` works again and is used.
     AddressRestored {
@@ -101,12 +103,13 @@ impl Observer for LogObserver {
                     tracing::info!(%scope, cause, ?lasted, "writing goes on");
                 }
             }
-            Event::AddressChanged { from, to, cause } => {
-                tracing::info!(
+            Event::AddressChanged { from, to, cause, why } => {
+                tracing::warn!(
                     from,
                     to,
                     cause = cause.name(),
-                    "InfluxDB's address failed, using the next one"
+                    why,
+                    "an address of InfluxDB failed and is skipped until it works again, using the next one of influx.urls"
                 );
             }
             Event::AddressRestored { from, to } => {

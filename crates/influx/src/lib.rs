@@ -80,7 +80,7 @@ pub use event::{Event, LogObserver, Observer};
 pub use http::{Dialing, Resolver};
 pub use lines::{Lines, LinesError};
 pub use outcome::{Outcome, classify};
-pub use remedy::{RemedyContext, advice};
+pub use remedy::{RemedyContext, advice, is_page};
 pub use salvage::RefusedLine;
 pub use writer::{Writer, WriterOptions};
 

@@ -17,13 +17,15 @@ pub struct Obstacle {
     /// Lines are blocked until someone acts. Otherwise the failure may pass.
     pub blocks: bool,
     pub why: String,
+    /// Another address of the same database may work.
+    pub is_of_address: bool,
     /// The bridge has just removed the cause, so the next attempt follows at once.
     pub is_repaired: bool,
 }
 
 impl Obstacle {
     pub fn new(cause: Cause, blocks: bool, why: String) -> Self {
-        Self { cause, blocks, why, is_repaired: false }
+        Self { cause, blocks, why, is_of_address: cause.is_of_address(), is_repaired: false }
     }
 
     /// The database is missing because it could not be created. If the server failed, its failure is the cause.
@@ -31,7 +33,7 @@ impl Obstacle {
         let why = format!("{}{NOT_CREATED}{}", self.why, failure.why);
         match failure.cause {
             Cause::DiskFull | Cause::CacheFull | Cause::ServerFailed | Cause::Unavailable => {
-                Self { cause: failure.cause, blocks: false, why, is_repaired: false }
+                Self::new(failure.cause, false, why)
             }
             _ => Self { why, ..self },
         }

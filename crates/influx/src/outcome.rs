@@ -6,7 +6,7 @@
 use crate::answer::Answer;
 use crate::cause::Cause;
 use crate::dialects::{LimitScope, missing};
-use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause};
+use crate::reading::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
 use base::Api;
 use std::time::{Duration, SystemTime};
 
@@ -34,12 +34,31 @@ pub enum Outcome {
     /// Some line may be refused, and no other line is known to be stored. `salvage` finds the line and the proof.
     Refused {
         why: String,
+        /// The body is not in the form of InfluxDB: another address may answer otherwise.
+        is_foreign: bool,
     },
     /// Nothing is wrong with the lines: they are kept until the cause is removed.
     Blocked {
         cause: Cause,
         why: String,
+        /// As for [`Outcome::Refused`].
+        is_foreign: bool,
     },
+}
+
+impl Outcome {
+    /// Whether the address failed, so that another one may work. In its own words InfluxDB answers about the destination or the
+    /// credential, which all addresses share.
+    pub fn is_failure_of_address(&self) -> bool {
+        match self {
+            Self::Retry { cause, .. } => cause.is_of_address(),
+            // A 407 comes from the proxy of the environment variables, which is the same for all addresses.
+            Self::Blocked { cause, is_foreign, .. } => {
+                cause.is_of_address() || (*is_foreign && *cause != Cause::ProxyLogin)
+            }
+            Self::Stored | Self::Uncompressed { .. } | Self::Split { .. } | Self::Refused { .. } => false,
+        }
+    }
 }
 
 /// Decides by status and body.
@@ -56,7 +75,8 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
     let status = answer.status;
     let why = reason(answer, &parsed.message);
     let retry = |cause| Outcome::Retry { cause, after: answer.retry_after, why: why.clone() };
-    let blocked = |cause| Outcome::Blocked { cause, why: why.clone() };
+    let is_foreign = parsed.form == BodyForm::Foreign;
+    let blocked = |cause| Outcome::Blocked { cause, why: why.clone(), is_foreign };
     match status {
         204 => Outcome::Stored,
         ..=299 => match status {
@@ -82,7 +102,7 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
             AnswerSubject::EmptyWrite => blocked(Cause::RequestRefused),
             AnswerSubject::Encoding => Outcome::Uncompressed { why },
             AnswerSubject::Limit(_) | AnswerSubject::Line(_) | AnswerSubject::Unknown => {
-                Outcome::Refused { why }
+                Outcome::Refused { why, is_foreign }
             }
         },
         402..=499 => blocked(Cause::RequestRefused),
@@ -96,7 +116,7 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
             // An error of the server, whose message begins like one about lines: `QuestDB` 9.3.4 does so.
             AnswerSubject::Line(RefusalCause::Named(_)) => retry(Cause::ServerFailed),
             // Older 2.x answer a conflict with 500.
-            AnswerSubject::Limit(_) | AnswerSubject::Line(_) => Outcome::Refused { why },
+            AnswerSubject::Limit(_) | AnswerSubject::Line(_) => Outcome::Refused { why, is_foreign },
             AnswerSubject::EmptyWrite | AnswerSubject::Encoding | AnswerSubject::Unknown => {
                 retry(Cause::ServerFailed)
             }

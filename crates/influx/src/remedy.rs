@@ -50,10 +50,16 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
             "the limit of InfluxDB's plan is reached: raise the plan, or lower batch.points_per_second_max"
                 .to_owned()
         }
-        Cause::RequestRefused if has(&["402"]) => {
-            "the server requires payment: check the plan and the account of InfluxDB Cloud".to_owned()
+        Cause::RequestRefused if has_status(why, &["402"]) => {
+            "the plan or trial of the InfluxDB service has ended, or a payment failed: check plan and billing of its account; the lines are retried until then".to_owned()
         }
-        Cause::Forbidden if is_foreign_page(why) => format!(
+        Cause::Redirected if !is_moved(why) => format!(
+            "a proxy or gateway at {address} leads to another page, such as a login, instead of to InfluxDB: let it pass the bridge's POST requests, or set influx.url to InfluxDB itself"
+        ),
+        Cause::Unauthorized if is_page(why) => format!(
+            "a proxy or gateway at {address} asks for a login of its own, so influx.token is not the reason: let it pass the bridge's POST requests, or set influx.url to InfluxDB itself"
+        ),
+        Cause::Forbidden if is_page(why) => format!(
             "a firewall or proxy before InfluxDB answered, not InfluxDB: let it pass POST requests from this machine to {address}"
         ),
         Cause::Forbidden if !is_about_permission(why) => format!(
@@ -62,6 +68,19 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
         Cause::ServerFailed | Cause::Unavailable if has_status(why, &["502", "504"]) => format!(
             "a proxy or load balancer answers instead of InfluxDB: check that it reaches InfluxDB, and whether {address} should go through the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY name (NO_PROXY names what goes without)"
         ),
+        Cause::EndpointMissing
+        | Cause::MethodRefused
+        | Cause::NotInflux
+        | Cause::RequestRefused
+        | Cause::Busy
+        | Cause::ServerFailed
+        | Cause::Unavailable
+            if is_page(why) =>
+        {
+            format!(
+                "a proxy, gateway or firewall at {address} answers with a web page instead of InfluxDB: check influx.url, and that it passes the bridge's POST requests to InfluxDB"
+            )
+        }
         Cause::RefusalUnproven | Cause::RequestTooLarge if has(&[CONTRADICTED]) => format!(
             "servers behind {address} answer differently: find the broken server behind the load balancer, and take it out; the lines are retried until they are stored"
         ),
@@ -77,12 +96,18 @@ pub fn advice(cause: Cause, why: &str, context: RemedyContext<'_>) -> String {
     }
 }
 
+/// Whether a redirect names another address of the endpoint for writes, not a page.
+fn is_moved(why: &str) -> bool {
+    why.rsplit_once(": to ")
+        .is_some_and(|(_, target)| ["/write", "/write_lp"].iter().any(|end| target.ends_with(end)))
+}
+
 fn has_status(why: &str, statuses: &[&str]) -> bool {
     statuses.iter().any(|status| why.starts_with(status))
 }
 
-/// Whether the answer is HTML, which InfluxDB never sends to a write.
-fn is_foreign_page(why: &str) -> bool {
+/// Whether the answer is a web page, which InfluxDB never sends to a write: a proxy, gateway or firewall answers.
+pub fn is_page(why: &str) -> bool {
     let lower = why.to_ascii_lowercase();
     ["<html", "<!doctype", "<head", "<body"].iter().any(|tag| lower.contains(tag))
 }

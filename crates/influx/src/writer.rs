@@ -14,7 +14,7 @@ use crate::lines::RequestSize;
 use crate::obstacle::Obstacle;
 use crate::outcome::Outcome;
 use crate::pace::Pace;
-use crate::remedy::{RemedyContext, advice};
+use crate::remedy::{RemedyContext, advice, is_page};
 use base::Destination;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -147,15 +147,15 @@ impl Writer {
             if obstacle.cause == Cause::DatabaseMissing {
                 obstacle = self.repair(obstacle, destination).await;
             }
-            let Obstacle { cause, blocks, why, .. } = obstacle;
-            self.raise_alarm(&mut alarm, blocks, (address, destination), (cause, &why));
-            if cause.is_of_address() {
-                self.mark_down(address, destination, cause);
+            let Obstacle { cause, blocks, why, is_of_address, .. } = obstacle;
+            if is_of_address {
+                self.mark_down(address, destination, cause, &why);
                 let next = self.client.addresses().current();
                 if next.index() != address.index() && !self.client.addresses().is_down(next) {
                     continue;
                 }
             }
+            self.raise_alarm(&mut alarm, blocks, (address, destination), (cause, &why));
             // No line waits for this, but the alarm should end soon after its cause.
             pause(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
         }
@@ -163,8 +163,12 @@ impl Writer {
     }
 
     async fn probe(&self, address: &Address, destination: &Destination) -> Result<(), Obstacle> {
-        match self.client.probe(address, destination).await {
-            Ok(Outcome::Blocked { cause, why }) => Err(Obstacle::new(cause, true, why)),
+        let probed = self.client.probe(address, destination).await;
+        let is_of_address = probed.as_ref().is_ok_and(Outcome::is_failure_of_address);
+        match probed {
+            Ok(Outcome::Blocked { cause, why, .. }) => {
+                Err(Obstacle { is_of_address, ..Obstacle::new(cause, true, why) })
+            }
             Ok(Outcome::Retry { cause, why, .. }) => Err(Obstacle::new(cause, false, why)),
             // A server may take lines but no empty write.
             Ok(
@@ -326,33 +330,58 @@ impl Writer {
 
     /// Records that an address answered, so it works.
     pub(crate) fn record_answer(&self, address: &Address, stores: bool) {
-        self.emit_address_change(self.client.addresses().answered(address, stores));
+        self.emit_address_change(self.client.addresses().answered(address, stores), "");
     }
 
     /// Records that an address failed. If there are others, it is not used until it works again.
-    pub(crate) fn mark_down(self: &Arc<Self>, address: &Address, destination: &Destination, cause: Cause) {
+    pub(crate) fn mark_down(
+        self: &Arc<Self>,
+        address: &Address,
+        destination: &Destination,
+        cause: Cause,
+        why: &str,
+    ) {
         // Another server may answer there next.
         address.set_server(None);
         let effect = self.client.addresses().fail(address, cause);
-        self.emit_address_change(effect.change);
+        self.emit_address_change(effect.change, why);
         if effect.needs_watcher {
             tokio::spawn(watch_address(Arc::downgrade(self), address.index(), destination.clone()));
         }
     }
 
-    /// Checks whether an address works again.
-    async fn recheck(&self, address: &Address, destination: &Destination) {
-        match self.probe(address, destination).await {
-            Err(obstacle) if obstacle.cause.is_of_address() => self.client.addresses().fail_again(address),
-            Ok(()) | Err(_) => self.record_answer(address, false),
+    /// Skips addresses that refused lines in the words of another program, because InfluxDB has answered the same request elsewhere.
+    pub(crate) fn skip_refusing(
+        self: &Arc<Self>,
+        refusing: &mut Vec<(usize, String)>,
+        destination: &Destination,
+    ) {
+        for (address, why) in std::mem::take(refusing) {
+            self.mark_down(self.client.addresses().at(address), destination, Cause::RequestRefused, &why);
         }
     }
 
-    fn emit_address_change(&self, change: Option<AddressChange>) {
+    /// Checks whether an address works again.
+    async fn recheck(&self, address: &Address, destination: &Destination) {
+        let fails = match self.client.probe(address, destination).await {
+            // InfluxDB may refuse an empty write, but never with a page.
+            Ok(Outcome::Refused { why, .. }) => is_page(&why),
+            Ok(outcome) => outcome.is_failure_of_address(),
+            Err(failure) => failure.cause.is_of_address(),
+        };
+        if fails {
+            self.client.addresses().fail_again(address);
+        } else {
+            self.record_answer(address, false);
+        }
+    }
+
+    /// `why`: the message of the address that failed.
+    fn emit_address_change(&self, change: Option<AddressChange>, why: &str) {
         let shown = |index: usize| self.client.addresses().at(index).as_str().to_owned();
         let event = match change {
             Some(AddressChange::Failover { from, to, cause }) => {
-                Event::AddressChanged { from: shown(from), to: shown(to), cause }
+                Event::AddressChanged { from: shown(from), to: shown(to), cause, why: why.to_owned() }
             }
             Some(AddressChange::Failback { from, to }) => {
                 Event::AddressRestored { from: shown(from), to: shown(to) }

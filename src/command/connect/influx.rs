@@ -11,6 +11,7 @@ use base::text::counted;
 use configuration::Config;
 use influx::{
     Address, Cause, Client, DestinationRetention, Outcome, RemedyContext, RequestFailure, Server, advice,
+    is_page,
 };
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -27,13 +28,13 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
     let mut with_retention = BTreeSet::new();
     let Some(first) = destinations.first() else { return Ok(()) };
     for address in client.addresses().all() {
-        let (answers, lines) = runtime.block_on(server(&client, address, first));
+        let (identity, lines) = runtime.block_on(server(&client, address, first));
         report.add_all(lines)?;
-        if !answers {
+        if identity == Identity::Silent {
             continue;
         }
         for destination in &destinations {
-            report.add(&runtime.block_on(writable(&client, address, destination)))?;
+            report.add(&runtime.block_on(writable(&client, address, destination, identity)))?;
             report.add_all(runtime.block_on(influx3::database(&client, address, destination)))?;
             let times = sampled.times(destination);
             // All addresses lead to the same database, so the retention is checked once.
@@ -55,14 +56,25 @@ async fn within<T>(request: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(REQUEST_MAX, request).await.ok()
 }
 
+/// What a server is, according to its response to `/ping`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    /// It did not respond.
+    Silent,
+    Influx,
+    /// A proxy may forward only writes, or another program responds.
+    Other,
+}
+
 /// Checks version and clock of a server. `destination` is for remedies.
-async fn server(client: &Client, address: &Address, destination: &Destination) -> (bool, Vec<Line>) {
+async fn server(client: &Client, address: &Address, destination: &Destination) -> (Identity, Vec<Line>) {
     let url = address.as_str();
     let sent = SystemTime::now();
     match within(client.ping(address)).await.unwrap_or_else(|| Err(no_answer())) {
         // InfluxDB 3 names itself only with a valid token; the check of writes gives the remedy.
         Ok(server) if server.version.is_none() && server.status == 401 => {
-            (true, vec![Line::passed(format!("{url}: the server names its version only after a login"))])
+            let line = Line::passed(format!("{url}: the server names its version only after a login"));
+            (Identity::Influx, vec![line])
         }
         // A proxy may forward only writes. A server that is not InfluxDB fails the check of writes.
         Ok(server) if !server.is_influx() => {
@@ -70,7 +82,7 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
                 format!("{url}: the response to /ping, {}, is not InfluxDB's", server.status),
                 "check `influx.url` and proxies in front of it; the checks below show whether writes work",
             );
-            (true, vec![line])
+            (Identity::Other, vec![line])
         }
         Ok(server) => {
             let api = influx3::judge_api(url, destination.api(), server.version.as_deref());
@@ -82,14 +94,14 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
             };
             let clock = server.time.map(|time| clock::of_server(url, time, sent, SystemTime::now()));
             let lines = std::iter::once(Line::passed(format!("{url}: {version}"))).chain(clock).chain(api);
-            (true, lines.collect())
+            (Identity::Influx, lines.collect())
         }
         Err(failure) => {
             let credential = client.credential();
             let server = address.server();
             let place = RemedyContext { address: url, server, destination, credential: &credential };
             let remedy = advice(failure.cause, &failure.why, place);
-            (false, vec![Line::failed(format!("{url}: {}", failure.why), remedy)])
+            (Identity::Silent, vec![Line::failed(format!("{url}: {}", failure.why), remedy)])
         }
     }
 }
@@ -99,29 +111,35 @@ fn no_answer() -> RequestFailure {
 }
 
 /// Checks the permission to write, without writing a point.
-async fn writable(client: &Client, address: &Address, destination: &Destination) -> Line {
+async fn writable(client: &Client, address: &Address, destination: &Destination, identity: Identity) -> Line {
     let what = format!("{}: {destination}", address.as_str());
     let credential = client.credential();
     let probed = within(client.probe(address, destination)).await.unwrap_or_else(|| Err(no_answer()));
     let (url, server) = (address.as_str(), address.server());
     let place = RemedyContext { address: url, server, destination, credential: &credential };
     match probed {
-        Ok(Outcome::Blocked { cause, why } | Outcome::Retry { cause, why, .. }) => {
+        Ok(Outcome::Blocked { cause, why, .. } | Outcome::Retry { cause, why, .. }) => {
             Line::failed(format!("{what}: {why}"), advice(cause, &why, place))
         }
         Ok(Outcome::Stored) if matches!(server, Server::Influx3(_)) => Line::passed(format!(
             "{what}: the server answers; no write was tried, because InfluxDB 3 creates a database at the first write"
         )),
         Ok(Outcome::Stored) => Line::passed(format!("{what}: may be written")),
-        // The server may refuse the empty write itself.
-        Ok(Outcome::Refused { why } | Outcome::Split { why } | Outcome::Uncompressed { why }) => {
-            Line::warned(
-                format!(
-                    "{what}: the permission to write is unknown: the response to a write without lines is {why}"
-                ),
-                "check the log of `run` at the first points, and proxies in front of the server",
-            )
+        // InfluxDB refuses nothing with a page, and another program may refuse every write.
+        Ok(Outcome::Refused { why, is_foreign: true }) if identity == Identity::Other || is_page(&why) => {
+            Line::failed(format!("{what}: {why}"), advice(Cause::RequestRefused, &why, place))
         }
+        // A write without lines is no large request.
+        Ok(Outcome::Split { why }) => {
+            Line::failed(format!("{what}: {why}"), advice(Cause::RequestTooLarge, &why, place))
+        }
+        // The server may refuse the empty write itself.
+        Ok(Outcome::Refused { why, .. } | Outcome::Uncompressed { why }) => Line::warned(
+            format!(
+                "{what}: the permission to write is unknown: the response to a write without lines is {why}"
+            ),
+            "check the log of `run` at the first points, and proxies in front of the server",
+        ),
         Err(failure) => {
             Line::failed(format!("{what}: {}", failure.why), advice(failure.cause, &failure.why, place))
         }

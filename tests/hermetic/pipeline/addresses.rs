@@ -44,6 +44,9 @@ fn an_address_without_influxdb_is_skipped() {
         (410, ""),
         (421, "misdirected"),
         (405, ""),
+        (400, "<html>bad request</html>"),
+        (403, "<html>request blocked</html>"),
+        (302, ""),
     ] {
         let (first, second) = (Sink::down(Reply::status(status).body(body)), Sink::start());
         let cluster = Cluster::with_topic("t", 1);

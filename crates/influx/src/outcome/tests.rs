@@ -278,7 +278,7 @@ fn decides_by_status_and_message() {
 #[test]
 fn makes_the_servers_message_printable() {
     let f = |body: &str, want: &str| {
-        let Outcome::Refused { why } = outcome(V2, 422, body) else { panic!("{body}") };
+        let Outcome::Refused { why, .. } = outcome(V2, 422, body) else { panic!("{body}") };
         assert_eq!(why, want, "{body}");
     };
     f("", "422");
@@ -294,13 +294,14 @@ fn makes_the_servers_message_printable() {
     f("{\"message\":\"a\\nWARN forged\\u001b[2J\"}", r"422: a\nWARN forged\u{1b}[2J");
     f(&"x".repeat(500), &format!("422: {}…", "x".repeat(400)));
     let invalid = classify(V2, &Answer { status: 422, body: b"\xff\x1b".to_vec(), ..Answer::default() });
-    assert_eq!(invalid, Outcome::Refused { why: "422: \u{fffd}\\u{1b}".to_owned() });
+    assert_eq!(invalid, Outcome::Refused { why: "422: \u{fffd}\\u{1b}".to_owned(), is_foreign: true });
 }
 
 #[test]
 fn names_the_target_of_a_redirect() {
     let answer = Answer { status: 301, location: Some("https://influx/".to_owned()), ..Answer::default() };
-    let want = Outcome::Blocked { cause: Cause::Redirected, why: "301: to https://influx/".to_owned() };
+    let why = "301: to https://influx/".to_owned();
+    let want = Outcome::Blocked { cause: Cause::Redirected, why, is_foreign: true };
     assert_eq!(classify(V2, &answer), want);
 }
 
@@ -356,6 +357,6 @@ fn masks_the_credential_after_the_decision() {
         credential: Some(HeaderValue::from_static("Token parse")),
         ..Answer::default()
     };
-    let Outcome::Refused { why } = classify(V2, &answer) else { panic!("{answer:?}") };
+    let Outcome::Refused { why, .. } = classify(V2, &answer) else { panic!("{answer:?}") };
     assert!(why.starts_with("400: unable to (secret)"), "{why}");
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 const NUMBERED_MAX: usize = 5_000;
 
 /// Whether the body is that of a server for line protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BodyForm {
     /// A JSON object with a message in one of the known places.
     Influx,
     /// Anything else: text, HTML, other JSON.
+    #[default]
     Foreign,
 }
 

@@ -18,7 +18,8 @@ pub use refusal_cause::{Field, Quote, RefusalCause, may_forge_quotes, quotes};
 use crate::answer::Answer;
 use crate::cause::Cause;
 use crate::dialects::{FAMILIES, LineCause, Phrase, ServerLimit, find};
-use body::{AnswerBody, BodyForm};
+use body::AnswerBody;
+pub use body::BodyForm;
 use own_words::own_words;
 
 /// The remedy for the limit that a message names.
@@ -60,6 +61,7 @@ pub enum AnswerSubject {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParsedAnswer {
     pub subject: AnswerSubject,
+    pub form: BodyForm,
     /// The server's message in full, with its quotes.
     pub message: String,
     /// Lines of the request that the server dropped. InfluxDB counts one shard, so this is a lower bound.
@@ -89,7 +91,7 @@ impl ParsedAnswer {
             BodyForm::Foreign => foreign_subject(&own, answer.status),
         };
         let dropped = refusal_cause::dropped(&message);
-        Self { subject, message, dropped, numbered }
+        Self { subject, form, message, dropped, numbered }
     }
 
     /// The cause of a refused line that the server names, or `Other`.

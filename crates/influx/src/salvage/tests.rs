@@ -116,7 +116,7 @@ fn salvage(sim: &mut Sim<'_>, mut size: RequestSize, name: &str) -> Salvaged {
                 size.bytes_max = size.bytes_max.min(request.bytes(&lines) / 2).max(1);
                 plan.too_large(&lines, &why, at);
             }
-            Outcome::Refused { why } => {
+            Outcome::Refused { why, .. } => {
                 if let [alone] = *indices {
                     refused_alone.insert(alone);
                 }

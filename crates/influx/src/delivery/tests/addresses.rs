@@ -162,9 +162,9 @@ async fn tries_all_addresses_while_none_works() {
 #[tokio::test]
 async fn stays_at_an_address_that_refuses_lines_or_login() {
     for reply in [
-        Reply::status(401),
+        Reply::status(401).body(r#"{"code":"unauthorized","message":"unauthorized access"}"#),
         Reply::status(404).body(r#"{"message":"bucket \"b\" not found"}"#),
-        Reply::status(422),
+        Reply::status(422).body(r#"{"code":"invalid","message":"what"}"#),
         Reply::status(429),
     ] {
         let (first, second) = (Switchable::start(Some(reply)).await, Switchable::start(None).await);
@@ -179,6 +179,78 @@ async fn stays_at_an_address_that_refuses_lines_or_login() {
         assert_eq!(second.requests(), 0);
         assert!(changes(&events, &[&first, &second]).is_empty());
     }
+}
+
+/// Another program answers at the first address: another service, a firewall, a login page.
+const OTHERS: [(u16, &str); 11] = [
+    (400, "<html>Bad Request</html>"),
+    (422, ""),
+    (403, "<html>Request blocked</html>"),
+    (401, "<html>login</html>"),
+    (302, ""),
+    (200, "<html>welcome</html>"),
+    (402, "<html>pay</html>"),
+    (404, "<html>not found</html>"),
+    (410, ""),
+    (421, ""),
+    (405, ""),
+];
+
+/// One warning says that the address is skipped. No alarm is raised, because no line waits.
+#[tokio::test]
+async fn skips_an_address_where_another_program_answers() {
+    for (status, body) in OTHERS {
+        let reply = Reply::status(status).body(body).header("Location", "http://h/login");
+        let (first, second) = (Switchable::start(Some(reply)).await, Switchable::start(None).await);
+        let (events, writer) = writer_to(&[&first, &second], LONG);
+        let mut lane = writer.lane(7);
+        for _ in 0..3 {
+            assert_eq!(lane.deliver(&bucket(), &good(5)).await.lines_stored, 5, "{status} {body}");
+        }
+        assert_eq!((first.requests(), second.lines_stored()), (1, 15), "{status} {body}");
+        let events = events.take();
+        assert_eq!(causes(&events), [""; 0], "{status} {body}");
+        let skipped: Vec<&String> = (events.iter())
+            .filter_map(|event| match event {
+                Event::AddressChanged { why, .. } => Some(why),
+                _ => None,
+            })
+            .collect();
+        assert!(matches!(*skipped, [why] if why.starts_with(&status.to_string())), "{skipped:?}");
+    }
+}
+
+/// The watcher of an address that answers every request with a page does not take it for well.
+#[tokio::test]
+async fn an_address_that_refuses_with_a_page_stays_down() {
+    let page = Reply::status(400).body("<html>Bad Request</html>");
+    let (first, second) = (Switchable::start(Some(page)).await, Switchable::start(None).await);
+    let (events, writer) = writer_to(&[&first, &second], SHORT);
+    let mut lane = writer.lane(7);
+    lane.deliver(&bucket(), &good(5)).await;
+    until("it is checked", || first.requests() > 5).await;
+    assert_eq!(lane.deliver(&bucket(), &good(5)).await.requests.total(), 1);
+    assert_eq!(changes(&events, &[&first, &second]), [(0, 1)]);
+}
+
+/// All addresses refuse the line with the words of another program, so the line is judged as at one address.
+#[tokio::test]
+async fn a_line_that_all_addresses_refuse_with_a_page_is_refused_with_proof() {
+    let start = async || {
+        let faults: Faults = Box::new(|request| {
+            let is_bad = String::from_utf8_lossy(&request.text).contains("m v=7 7\n");
+            is_bad.then(|| Reply::status(400).body("<html>no</html>"))
+        });
+        Receiver::start(Options { faults: Some(faults), ..Options::default() }).await.unwrap()
+    };
+    let (first, second) = (start().await, start().await);
+    let mut connection = connection("http://h");
+    connection.urls = [&first, &second].map(|receiver| receiver.url().parse().unwrap()).to_vec();
+    let (events, writer) = start_writer(&connection, OPTIONS);
+    let (mut lane, destination, batch) = (writer.lane(7), bucket(), good(50));
+    let delivery = tokio::time::timeout(Duration::from_mins(1), lane.deliver(&destination, &batch));
+    assert_eq!(refused_lines(&delivery.await.expect("it ends")), [7]);
+    assert!(!events.take().iter().any(|event| matches!(event, Event::AddressChanged { .. })));
 }
 
 #[tokio::test]

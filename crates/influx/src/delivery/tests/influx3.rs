@@ -349,7 +349,7 @@ async fn the_version_is_asked_again_after_a_failure() {
     let client = setup.writer.client();
     let address = client.addresses().current();
     assert!(address.known_server().is_some());
-    setup.writer.mark_down(address, &own(), Cause::Disconnected);
+    setup.writer.mark_down(address, &own(), Cause::Disconnected, "reset");
     assert_eq!(address.known_server(), None);
     setup.deliver(&own(), &good(1)).await;
     assert!(address.known_server().is_some());

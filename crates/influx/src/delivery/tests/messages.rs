@@ -39,6 +39,25 @@ async fn remedies_name_the_program_that_answered() {
     }
     let denied = r#"{"code":"forbidden","message":"insufficient permissions for write"}"#;
     f(Reply::status(403).body(denied), "forbidden", &["influx auth create"], &["firewall"]).await;
+    let plan_ended = "plan or trial";
+    f(Reply::status(402), "request_refused", &[plan_ended, "billing"], &["influx.api"]).await;
+    f(Reply::status(402).body(page), "request_refused", &[plan_ended], &[]).await;
+    f(Reply::status(401).body(page), "unauthorized", &["proxy or gateway"], &["check influx.token"]).await;
+    let denied = r#"{"code":"unauthorized","message":"unauthorized access"}"#;
+    f(Reply::status(401).body(denied), "unauthorized", &["influx.token"], &["gateway"]).await;
+    for (status, cause) in
+        [(200, "not_influxdb"), (404, "endpoint_missing"), (405, "method_refused"), (409, "request_refused")]
+    {
+        f(Reply::status(status).body(page), cause, &["web page", "influx.url"], &["influx.api"]).await;
+    }
+    for status in [500, 503] {
+        let cause = if status == 503 { "unavailable" } else { "server_failed" };
+        f(Reply::status(status).body(page), cause, &["web page"], &["log of InfluxDB", "processor"]).await;
+    }
+    let login = Reply::status(302).header("Location", "https://sso.example.com/login?next=x");
+    f(login, "redirected", &["login", "InfluxDB itself"], &["that the redirect names"]).await;
+    let moved = Reply::status(308).header("Location", "https://h/api/v2/write?org=o&bucket=b&precision=ns");
+    f(moved, "redirected", &["that the redirect names"], &["login"]).await;
     for status in [502, 504] {
         f(
             Reply::status(status).body("<html>Bad Gateway</html>"),

@@ -199,14 +199,14 @@ async fn another_address_is_no_control() {
         let mut lanes = [0, 1, 2, 3].map(|seed| writer.lane(seed + 4 * round));
         let batches = [0, 1, 2, 3].map(|lane| lines([format!("m,lane={lane} v={round} {round}")]));
         let [one, two, three, four] = lanes.each_mut();
-        let deliveries = async {
+        let deliveries = Box::pin(async {
             tokio::join!(
                 one.deliver(&destination, &batches[0]),
                 two.deliver(&destination, &batches[1]),
                 three.deliver(&destination, &batches[2]),
                 four.deliver(&destination, &batches[3])
             )
-        };
+        });
         let delivered = tokio::time::timeout(Duration::from_mins(1), deliveries).await.expect("all end");
         for delivered in [delivered.0, delivered.1, delivered.2, delivered.3] {
             assert_eq!(delivered.refused, [], "in round {round}");

@@ -197,7 +197,7 @@ fn attack(seed: u64, accepts_unproven: bool) -> [usize; 3] {
                 ever_stored.extend(indices);
             }
             Outcome::Split { why } => plan.too_large(&lines, &why, at),
-            Outcome::Refused { why } => {
+            Outcome::Refused { why, .. } => {
                 plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: &why, at });
             }
             // The writer sends the same request until it is stored.
