@@ -204,6 +204,14 @@ impl Evidence {
         self.stored.contains(line)
     }
 
+    pub fn stored_lines(&self) -> impl Iterator<Item = usize> + '_ {
+        self.stored.iter()
+    }
+
+    pub fn kept_out(&self) -> &[KeptOut] {
+        &self.kept_out
+    }
+
     /// The stored line with the greatest index. No line that must overwrite it is stored.
     pub fn last_stored(&self) -> Option<usize> {
         self.stored.last()

@@ -71,6 +71,11 @@ impl LineSet {
         self.count();
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        let lines = self.words.iter().enumerate().flat_map(|(index, _)| index * 64..(index + 1) * 64);
+        lines.filter(|line| self.contains(*line))
+    }
+
     /// The greatest index.
     pub fn last(&self) -> Option<usize> {
         let (index, word) = self.words.iter().enumerate().rfind(|(_, word)| **word != 0)?;
@@ -109,6 +114,7 @@ mod tests {
                 }
             }
             assert_eq!((set.len(), set.is_empty()), (want.len(), want.is_empty()));
+            assert!(set.iter().eq(want.iter().copied()));
             assert_eq!(set.last(), want.last().copied());
             assert_eq!(set.contains(line), want.contains(&line));
         }

@@ -24,7 +24,8 @@
 //! time, *contradicts itself*: there may be a broken server behind a load balancer. Its unknown words prove nothing for an hour. Requests
 //! that it refuses are sent again as a whole first, and lines that it refuses alone are retried until they are stored.
 //!
-//! A line that meets a limit of the server is *kept out*: other lines are stored, and this one is neither stored nor refused.
+//! A line that meets a limit of the server is *kept out*: other lines are stored, and this one is neither stored nor refused. After 32 such
+//! lines, neighbours of the same measurement are kept out together.
 //!
 //! Nothing else in an answer settles a line. If answers do not help, pieces are halved in order. For k causes in n lines that makes at
 //! most 2 k log2(n/k) + 4 k requests, and one more if a compressed line is sent again uncompressed. The proof for unknown words adds about
@@ -41,12 +42,14 @@
 //! | `suspects` | lines that fit a cause |
 //! | `evidence`, `proof` | what refusals of single lines prove |
 //! | `refusal` | one refusal: its answer, its address, its time |
+//! | `limited` | lines that probably meet a limit |
 //! | `line_set` | a set of lines |
 //! | `same_point` | lines with the same series and time |
 
 mod columns;
 mod evidence;
 mod guide;
+mod limited;
 mod line_set;
 mod numbered;
 mod pieces;

@@ -3,6 +3,7 @@
 use super::columns::ColumnConflicts;
 use super::evidence::{Evidence, KeptOut, RefusedLine, Unproven, UnprovenKind};
 use super::guide;
+use super::limited;
 use super::pieces::{HalfState, Piece, RequestLines, UnsettledPieces};
 use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
 use super::same_point;
@@ -321,6 +322,8 @@ impl SalvagePlan {
         } else if is_unknown && refusal.at.is_contradicted && piece.resent < RESENT_MAX {
             let resent = piece.resent + 1;
             self.pieces.put_back(Piece { resent, half: HalfState::None, ..piece });
+        } else if self.keep_out_likely(lines, &piece, refusal) {
+            self.pieces.put_back(Piece { half: HalfState::None, ..piece });
         } else if refusal.parsed.numbered.is_empty()
             && let Some((line, cause)) = self.conflicts.first(lines, &piece, refusal.parsed, &self.evidence)
         {
@@ -339,6 +342,18 @@ impl SalvagePlan {
             let half = if refusal.at.is_contradicted { HalfState::None } else { HalfState::First };
             self.pieces.halve(piece, half, &self.evidence);
         }
+    }
+
+    /// Keeps lines out that probably meet the limit of this refusal. Returns whether there are any.
+    fn keep_out_likely(&mut self, lines: &Lines, piece: &Piece, refusal: RefusedRequest<'_>) -> bool {
+        let RefusalCause::Limit(limit) = refusal.parsed.refusal_cause() else { return false };
+        let open: Vec<usize> = piece.open(&self.evidence).collect();
+        let likely = limited::likely(lines, &open, limit, &self.evidence);
+        let why = self.evidence.reason(refusal.why);
+        for &line in &likely {
+            self.evidence.keep_out(line, limit, Arc::clone(&why));
+        }
+        !likely.is_empty()
     }
 
     /// Refuses the lines of a conflict if one of them was refused alone; otherwise sends the first one alone.

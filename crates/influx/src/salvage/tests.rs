@@ -70,7 +70,9 @@ fn line(flaw: Flaw, series: usize, time: i64) -> Line {
         Flaw::Large => format!("g=1,s=\"{}\"", "x".repeat(70_000)),
         Flaw::None | Flaw::Old | Flaw::Terse | Flaw::Limited => "f0=1,f1=2".to_owned(),
     };
-    Line { text: format!("m,s={series} {fields} {time}"), flaw, series, time }
+    // Lines of a measurement that meets a limit are kept out together, so other lines have another measurement.
+    let measurement = if flaw == Flaw::Limited { "limited" } else { "m" };
+    Line { text: format!("{measurement},s={series} {fields} {time}"), flaw, series, time }
 }
 
 fn strings(fields: &[usize]) -> String {
@@ -489,4 +491,67 @@ fn ignores_counts_of_a_server_that_counts_wrong() {
         (dropped > 1).then(|| format!("partial write: field type conflict: input field \"f\" on measurement \"m\" is type string, already exists as type float dropped={dropped}"))
     };
     assert_eq!(answered(&texts, refuses), (vec![0, 1, 2, 3, 5, 6, 7, 8], 1));
+}
+
+/// Half of the lines are of new series, which a limit keeps out; the other lines are of known series. Returns the number of requests, and
+/// the lines that are kept out, stored and sent.
+fn limited(texts: &[String], is_new: impl Fn(&str) -> bool) -> (usize, BTreeSet<usize>, BTreeSet<usize>) {
+    let batch: Vec<Line> =
+        texts.iter().map(|text| Line { text: text.clone(), ..line(Flaw::None, 0, 0) }).collect();
+    let lines = lines_of(&batch);
+    let (mut plan, mut history) = (SalvagePlan::new(&lines, false, 7), History::default());
+    let (mut requests, mut stored) = (0, BTreeSet::new());
+    while let Some(NextRequest { request, blocked, .. }) = plan.next(&lines, SIZE, &history) {
+        assert_eq!(blocked, None);
+        requests += 1;
+        let new = request.indices().filter(|&line| is_new(&texts[line])).count();
+        if new == 0 {
+            history.controls[0] += 1;
+            stored.extend(request.indices());
+            plan.stored(&lines, 0);
+            continue;
+        }
+        let message = format!("partial write: max-series-per-database limit exceeded: (10) dropped={new}");
+        let body = serde_json::json!({ "error": message }).to_string().into_bytes();
+        let answer = Answer { status: 400, body, ..Answer::default() };
+        let parsed = ParsedAnswer::of(&answer);
+        let at = history.refused_at(0, history.controls[0]);
+        plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "why", at });
+    }
+    assert_eq!((plan.lines_stored(), plan.lines_refused()), (stored.len(), 0));
+    let kept_out = plan.into_lists().1.into_iter().map(|kept_out| kept_out.line).collect();
+    (requests, kept_out, stored)
+}
+
+/// A limit that keeps out lines throughout a batch costs a bounded number of requests. Lines of series that the batch stored, and lines of
+/// other measurements, are stored.
+#[test]
+fn a_limit_that_half_of_the_lines_meet_takes_few_requests() {
+    let count = 3_000;
+    // Every line has a series of its own.
+    let texts: Vec<String> = (0..count)
+        .map(|i| match i % 4 {
+            0 | 2 => format!("m,s=new{i} v=1 {i}"),
+            1 => format!("m,s=old{i} v=1 {i}"),
+            _ => format!("other,s=old{i} v=1 {i}"),
+        })
+        .collect();
+    let (requests, kept_out, stored) = limited(&texts, |text| text.contains("new"));
+    assert!(requests < 1_000, "{requests}");
+    assert_eq!(kept_out.len() + stored.len(), count);
+    for (index, text) in texts.iter().enumerate() {
+        assert!(!text.contains("new") || kept_out.contains(&index), "{index}");
+        assert!(!text.starts_with("other") || stored.contains(&index), "{index}");
+    }
+
+    // The known series occur again and again, so the batch stores each of them once.
+    let texts: Vec<String> =
+        (0..count)
+            .map(|i| {
+                if i % 2 == 0 { format!("m,s=new{i} v=1 {i}") } else { format!("m,s=old{} v=1 {i}", i % 50) }
+            })
+            .collect();
+    let (requests, kept_out, stored) = limited(&texts, |text| text.contains("new"));
+    assert!(requests < 1_000, "{requests}");
+    assert_eq!((kept_out.len(), stored.len()), (count / 2, count / 2));
 }
