@@ -3,10 +3,10 @@
 use crate::backoff::now;
 use crate::breaker::{AddressChange, Breakers, FailureEffect};
 use crate::cause::Cause;
-use crate::connection::{Compression, Connection};
 use crate::dialects::{Dialect, Server, Target, dialect};
 use crate::error::ClientError;
 use crate::http::{Dialing, HttpClient};
+use crate::settings::{Compression, Connection};
 use base::http::is_loopback;
 use base::{Credential, Destination};
 use reqwest::Url;

@@ -3,12 +3,12 @@
 use crate::address::{Address, Addresses, shown};
 use crate::answer::{Answer, BODY_BYTES_MAX, WORDS_CHARS_MAX};
 use crate::cause::Cause;
-use crate::connection::Connection;
 use crate::dialects::{DatabaseList, Probe, Server, Target, authorize, is_sendable};
 use crate::error::{ClientError, RequestFailure};
 use crate::http::Dialing;
 use crate::outcome::{Outcome, classify, decide, retry_after};
 use crate::reading::{AnswerSubject, BodyForm, ParsedAnswer, message, server_failure};
+use crate::settings::Connection;
 use base::text::printable;
 use base::{Api, Credential, Destination};
 use bytes::Bytes;

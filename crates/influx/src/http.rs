@@ -1,7 +1,7 @@
 //! The HTTP client of one address: TLS, proxies, timeouts.
 
-use crate::connection::{Connection, Tls};
 use crate::error::{ClientError, error_chain};
+use crate::settings::{Connection, Tls};
 use base::http::http_builder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Identity, Url};

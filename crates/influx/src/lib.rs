@@ -46,7 +46,6 @@ mod backoff;
 mod breaker;
 mod cause;
 mod client;
-mod connection;
 mod counters;
 mod delivery;
 mod dialects;
@@ -61,6 +60,7 @@ mod pace;
 mod reading;
 mod remedy;
 mod salvage;
+mod settings;
 mod slow;
 #[cfg(test)]
 pub(crate) mod test_support;
@@ -71,7 +71,6 @@ pub use answer::Answer;
 pub use backoff::{Backoff, Delays};
 pub use cause::Cause;
 pub use client::{Client, CredentialSource, DestinationRetention, ServerInfo};
-pub use connection::{Compression, Connection, Tls};
 pub use counters::{LATENCY_BUCKETS, LatencyHistogram, SizeHistogram, WriteCounters};
 pub use delivery::{BlockedLine, Delivered, LaneWriter, RequestCounts};
 pub use dialects::{Server, Version};
@@ -82,6 +81,7 @@ pub use lines::{Lines, LinesError};
 pub use outcome::{Outcome, classify};
 pub use remedy::{RemedyContext, advice, is_page};
 pub use salvage::RefusedLine;
+pub use settings::{Compression, Connection, Tls};
 pub use writer::{Writer, WriterOptions};
 
 #[cfg(test)]

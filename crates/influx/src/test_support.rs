@@ -1,7 +1,7 @@
 //! Helpers shared by the tests of this crate.
 
-use crate::connection::Connection;
 use crate::event::{Event, Observer};
+use crate::settings::Connection;
 use std::sync::Mutex;
 
 /// Records events.

@@ -35,7 +35,7 @@
 //! |---|---|
 //! | `plan` | the sequence of requests for one batch |
 //! | `pieces` | the unsettled parts of the batch: cutting, halving, rejoining |
-//! | `guide` | from an answer to the lines that it is about |
+//! | `trial_from_answer` | from an answer to the lines that it is about |
 //! | `columns` | type conflicts that an answer names by column, without a number |
 //! | `numbered` | lines that an answer names by number |
 //! | `trial` | requests for those lines alone |
@@ -48,7 +48,6 @@
 
 mod columns;
 mod evidence;
-mod guide;
 mod limited;
 mod line_set;
 mod numbered;
@@ -59,6 +58,7 @@ mod refusal;
 mod same_point;
 mod suspects;
 mod trial;
+mod trial_from_answer;
 
 pub use evidence::{KeptOut, RefusedLine};
 pub use plan::{BlockedReason, NextRequest, SalvagePlan};

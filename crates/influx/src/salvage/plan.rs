@@ -2,13 +2,13 @@
 
 use super::columns::ColumnConflicts;
 use super::evidence::{Evidence, KeptOut, RefusedLine, Unproven, UnprovenKind};
-use super::guide;
 use super::limited;
 use super::pieces::{HalfState, Piece, RequestLines, UnsettledPieces};
 use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
 use super::same_point;
 use super::suspects;
 use super::trial::LineTrial;
+use super::trial_from_answer;
 use crate::cause::Cause;
 use crate::lines::{Lines, RequestSize};
 use crate::reading::RefusalCause;
@@ -375,7 +375,7 @@ impl SalvagePlan {
         refusal: RefusedRequest<'_>,
     ) -> Option<LineTrial> {
         self.out_before = self.evidence.out_count();
-        guide::trial(lines, piece, refusal, &mut self.evidence)
+        trial_from_answer::trial(lines, piece, refusal, &mut self.evidence)
     }
 
     /// If the trial is over: continues its piece without the lines that were refused.

@@ -47,7 +47,7 @@ async fn no_status_refuses_a_line_without_proof() {
             })
         });
         for delivery in deliveries.collect::<Vec<_>>() {
-            let delivery = tokio::time::timeout(Duration::from_mins(1), delivery).await;
+            let delivery = tokio::time::timeout(Duration::from_mins(5), delivery).await;
             let (status, body, delivered) = delivery.unwrap_or_else(|_| panic!("of {cases:?}")).unwrap();
             let name = format!("{status} {:?}", BODIES[body]);
             assert_eq!(delivered.lines_stored, LINES, "{name}: {:?}", delivered.refused);
