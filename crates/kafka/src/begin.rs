@@ -337,12 +337,12 @@ mod tests {
     fn a_partition_that_returns_without_a_commit_skips_nothing() {
         let (mut beginnings, at) = (latest(), at("old", 0));
         beginnings.begins(&[(at.clone(), NextOffset::at(7))]);
-        assert_eq!(beginnings.revoke(&[at.clone()]), [(at.clone(), NextOffset::at(7))]);
+        assert_eq!(beginnings.revoke(std::slice::from_ref(&at)), [(at.clone(), NextOffset::at(7))]);
         assert_eq!(beginnings.choice(&at), Choice::Known(NextOffset::at(7)));
         // A committed offset that is gone: the topic was deleted and created again.
         beginnings.committed([&at].into_iter());
         assert_eq!(
-            (beginnings.revoke(&[at.clone()]), beginnings.choice(&at)),
+            (beginnings.revoke(std::slice::from_ref(&at)), beginnings.choice(&at)),
             (Vec::new(), Choice::At(End::First))
         );
         // A topic that is no longer subscribed counts as new when it returns.
@@ -360,7 +360,7 @@ mod tests {
             2 - read.len()
         };
         assert_eq!(paused(&beginnings), 1);
-        assert_eq!(beginnings.revoke(&[two.clone()]), []);
+        assert_eq!(beginnings.revoke(std::slice::from_ref(&two)), []);
         assert_eq!(paused(&beginnings), 0);
         assert_eq!(beginnings.choice(&two), Choice::At(End::Last), "its start was never known");
     }
