@@ -118,8 +118,8 @@ fn a_stopped_broker_is_noticed_in_time_and_its_alarm_lasts_as_long_as_the_stop()
     assert!(noticed < Duration::from_secs(40), "librdkafka notices it after 60 s by itself");
     drop(paused);
     let stopped = begin.elapsed().as_secs();
-    let (line, _) = bridge.wait_for_log(&["kafka_unreachable", "lasted"], PATIENCE);
-    eprintln!("stopped for {stopped} s: {line}");
+    let (ended, _) = bridge.wait_for_log(&["kafka_unreachable", "lasted"], PATIENCE);
+    eprintln!("stopped for {stopped} s: {ended}");
     kafka.produce(&topic, (10..20).map(record));
     influx.wait_for_count(20, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
     bridge.stop();
