@@ -1,7 +1,7 @@
 //! Topics and partitions that are created while the bridge runs.
 
 use crate::support::config::v2;
-use crate::support::{Bridge, Config, Live, PATIENCE, Produced, measured};
+use crate::support::{Bridge, Config, Live, PATIENCE, Paused, Produced, measured};
 use std::time::{Duration, Instant};
 
 /// The promise is 10 s. The limit allows for a busy machine.
@@ -92,6 +92,37 @@ fn two_bridges_share_the_partitions_and_one_takes_over() {
     kafka.group(&topic).wait_until_settled(&topic, 4, PATIENCE);
     assert_eq!(influx.count(&bucket, "m", "value"), 60_000);
     two.stop();
+}
+
+/// A stopped broker keeps its connections open. The alarm is raised long before librdkafka's requests time out.
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_stopped_broker_is_noticed_in_time_and_its_alarm_lasts_as_long_as_the_stop() {
+    let live = Live::take_turn();
+    let (kafka, influx) = (live.kafka(), live.influx2());
+    let topic = kafka.create_topic(live.name("stopped"), 1, 1);
+    let bucket = influx.create_bucket(live.name("stopped"));
+    let config = Config::new(&kafka, &topic, v2(&influx, &bucket)).mapping("measurement = 'm'").text();
+    let record = |i: u64| Produced::new(format!(r#"{{"value":{i}}}"#));
+    let bridge = Bridge::start(&config, &[]);
+    kafka.produce(&topic, (0..10).map(record));
+    influx.wait_for_count(10, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
+    // An idle cluster raises nothing.
+    std::thread::sleep(Duration::from_secs(25));
+    assert_eq!(bridge.log_with(&["kafka_unreachable"]), [""; 0]);
+    let begin = Instant::now();
+    let paused = Paused::pause(live.server_pid("kafka"));
+    bridge.wait_for_log(&["kafka_unreachable", "no request is answered"], PATIENCE);
+    let noticed = begin.elapsed();
+    measured("broker stopped, to the alarm", format!("{noticed:?}"));
+    assert!(noticed < Duration::from_secs(40), "librdkafka notices it after 60 s by itself");
+    drop(paused);
+    let stopped = begin.elapsed().as_secs();
+    let (ended, _) = bridge.wait_for_log(&["kafka_unreachable", "lasted"], PATIENCE);
+    eprintln!("stopped for {stopped} s: {ended}");
+    kafka.produce(&topic, (10..20).map(record));
+    influx.wait_for_count(20, PATIENCE, |influx| influx.count(&bucket, "m", "value"));
+    bridge.stop();
 }
 
 #[test]

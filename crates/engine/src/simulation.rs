@@ -9,6 +9,7 @@ mod kafka;
 mod resuming;
 mod settings;
 mod store;
+mod undecided;
 mod world;
 
 use crate::seed;

@@ -133,7 +133,7 @@ impl Link {
         if let Some(broker) = &self.silent {
             return Some(Problem {
                 fault: Fault::Hangs,
-                why: format!("{broker}: no request was answered for {} s", self.silence.limit().as_secs()),
+                why: format!("{broker}: no request is answered"),
                 at: now,
                 is_certain: false,
                 is_detailed: false,

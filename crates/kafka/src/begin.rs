@@ -155,7 +155,7 @@ impl Beginnings {
                 Choice::At(end) => requests.push((at, end)),
             }
         }
-        self.log(&requests);
+        log(&requests);
         for (at, start) in offsets(consumer, requests.iter().map(|(at, end)| (at, end.offset())), OFFSETS_MAX)
         {
             match start {
@@ -183,26 +183,8 @@ impl Beginnings {
         };
         match self.starts.get(at) {
             Some(Start::Chosen(start)) => Choice::Known(*start),
-            Some(Start::Committed) => Choice::At(End::First),
             None if existed() => Choice::At(End::Last),
-            None => Choice::At(End::First),
-        }
-    }
-
-    fn log(&self, requests: &[(TopicPartition, End)]) {
-        let of = |wanted: End| -> Vec<TopicPartition> {
-            requests.iter().filter(|(_, end)| *end == wanted).map(|(at, _)| at.clone()).collect()
-        };
-        let (last, first) = (of(End::Last), of(End::First));
-        if !last.is_empty() {
-            info!(partitions = %summary(&last), "no offset is committed: reading only new records, because `kafka.offset_reset` is \"latest\"");
-        }
-        if !first.is_empty() {
-            info!(
-                partitions = %summary(&first),
-                "no offset is committed, and the partitions appeared after the start: reading them from their beginning, although \
-                 `kafka.offset_reset` is \"latest\""
-            );
+            Some(Start::Committed) | None => Choice::At(End::First),
         }
     }
 
@@ -249,6 +231,24 @@ impl Beginnings {
         if let Some(at_start) = &mut self.at_start {
             at_start.retain(|topic, _| subscribed.contains(topic));
         }
+    }
+}
+
+/// Logs where partitions without a committed offset begin.
+fn log(requests: &[(TopicPartition, End)]) {
+    let of = |wanted: End| -> Vec<TopicPartition> {
+        requests.iter().filter(|(_, end)| *end == wanted).map(|(at, _)| at.clone()).collect()
+    };
+    let (last, first) = (of(End::Last), of(End::First));
+    if !last.is_empty() {
+        info!(partitions = %summary(&last), "no offset is committed: reading only new records, because `kafka.offset_reset` is \"latest\"");
+    }
+    if !first.is_empty() {
+        info!(
+            partitions = %summary(&first),
+            "no offset is committed, and the partitions appeared after the start: reading them from their beginning, although \
+             `kafka.offset_reset` is \"latest\""
+        );
     }
 }
 
@@ -337,12 +337,12 @@ mod tests {
     fn a_partition_that_returns_without_a_commit_skips_nothing() {
         let (mut beginnings, at) = (latest(), at("old", 0));
         beginnings.begins(&[(at.clone(), NextOffset::at(7))]);
-        assert_eq!(beginnings.revoke(&[at.clone()]), [(at.clone(), NextOffset::at(7))]);
+        assert_eq!(beginnings.revoke(std::slice::from_ref(&at)), [(at.clone(), NextOffset::at(7))]);
         assert_eq!(beginnings.choice(&at), Choice::Known(NextOffset::at(7)));
         // A committed offset that is gone: the topic was deleted and created again.
         beginnings.committed([&at].into_iter());
         assert_eq!(
-            (beginnings.revoke(&[at.clone()]), beginnings.choice(&at)),
+            (beginnings.revoke(std::slice::from_ref(&at)), beginnings.choice(&at)),
             (Vec::new(), Choice::At(End::First))
         );
         // A topic that is no longer subscribed counts as new when it returns.
@@ -360,7 +360,7 @@ mod tests {
             2 - read.len()
         };
         assert_eq!(paused(&beginnings), 1);
-        assert_eq!(beginnings.revoke(&[two.clone()]), []);
+        assert_eq!(beginnings.revoke(std::slice::from_ref(&two)), []);
         assert_eq!(paused(&beginnings), 0);
         assert_eq!(beginnings.choice(&two), Choice::At(End::Last), "its start was never known");
     }

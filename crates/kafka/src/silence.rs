@@ -8,8 +8,9 @@ use rdkafka::statistics::{Broker, Statistics};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Time without an answer after which a broker is silent, in addition to `fetch.wait.max.ms`.
-const ANSWER_MAX: Duration = Duration::from_secs(15);
+/// Time without an answer after which a broker is silent, in addition to `fetch.wait.max.ms`. A little less than three intervals of the
+/// statistics, so that the third one decides.
+const ANSWER_MAX: Duration = Duration::from_secs(14);
 /// After a longer gap between two statistics, this process or machine was stopped itself, and the time in between says nothing.
 const GAP_MAX: Duration = Duration::from_secs(15);
 
@@ -31,11 +32,6 @@ impl Silence {
     /// `fetch_wait_max`: time for which a broker may wait for records before it answers.
     pub fn new(fetch_wait_max: Duration) -> Self {
         Self { limit: ANSWER_MAX + fetch_wait_max, brokers: BTreeMap::new(), updated: None }
-    }
-
-    /// Time without an answer after which a broker is silent.
-    pub fn limit(&self) -> Duration {
-        self.limit
     }
 
     /// Evaluates new statistics. `is_excused`: missing answers have another reason.

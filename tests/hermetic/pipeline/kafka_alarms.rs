@@ -65,7 +65,7 @@ fn a_broker_that_answers_nothing_raises_an_alarm_that_counts_from_its_last_answe
     wait_until("the alarm is raised", || is_raised(address, "kafka_unreachable"));
     assert_told(address, "kafka_unreachable", "all topics", "answers no request");
     let lasting = bridge.0.writer.alarms().remove(0).lasting;
-    assert!(lasting >= Duration::from_secs(15), "{lasting:?}");
+    assert!(lasting >= Duration::from_secs(14), "{lasting:?}");
     cluster.delay_answers(Duration::ZERO);
     wait_until("the alarm ends", || !is_raised(address, "kafka_unreachable"));
     bridge.stop();

@@ -69,7 +69,7 @@ impl World {
             (0..PARTITIONS).map(move |partition| TopicPartition { topic: topic.to_owned(), partition })
         });
         Self {
-            writes_letters: seed % 2 == 0,
+            writes_letters: seed.is_multiple_of(2),
             rng: fastrand::Rng::with_seed(seed),
             now: Instant::now(),
             logs: all.map(|at| (at, Vec::new())).collect(),
