@@ -50,7 +50,7 @@ fn only_tests_enable_the_faults_of_the_test_kit() {
     let mut manifests = vec![root().join("Cargo.toml")];
     let crates = std::fs::read_dir(root().join("crates")).unwrap();
     manifests.extend(crates.map(|entry| entry.unwrap().path().join("Cargo.toml")));
-    let mut enabled = 0;
+    let mut manifests_with_faults = 0;
     for path in manifests {
         let table: toml::Table = read(&path).parse().unwrap();
         let enables = |of: Option<&toml::Value>| {
@@ -61,9 +61,9 @@ fn only_tests_enable_the_faults_of_the_test_kit() {
         };
         let shown = path.display();
         assert!(!enables(table.get("dependencies")) && !enables(table.get("workspace")), "{shown}");
-        enabled += usize::from(enables(table.get("dev-dependencies")));
+        manifests_with_faults += usize::from(enables(table.get("dev-dependencies")));
     }
-    assert_eq!(enabled, 4, "the program, influx, kafka and the test kit itself");
+    assert_eq!(manifests_with_faults, 4, "the program, influx, kafka and the test kit itself");
 }
 
 /// The text of `bridge.toml: |` in each manifest.

@@ -170,9 +170,7 @@ pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mu
     if output.kind != V1 && options.text(key).is_none() && destination.is_empty() {
         work.require(&mut influx, options, key, key);
     }
-    if output.kind != V1 {
-        work.set_secret(&mut influx, options, "token", "token", "INFLUX_TOKEN");
-    } else {
+    if output.kind == V1 {
         login_v1(options, login, &mut influx, work);
         if options.flag("skip_database_creation") != Some(true) {
             influx.set_because(
@@ -181,6 +179,8 @@ pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mu
                 &["Telegraf does so without skip_database_creation."],
             );
         }
+    } else {
+        work.set_secret(&mut influx, options, "token", "token", "INFLUX_TOKEN");
     }
     if output.kind == V3 && options.flag("sync") == Some(false) {
         let why = "From sync = false: a crash of the server loses lines that it has already confirmed.";

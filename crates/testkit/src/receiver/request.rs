@@ -6,6 +6,8 @@ use super::Product;
 use super::reply::Reply;
 use base::{Api, Credential, Destination};
 use bytes::Bytes;
+#[cfg(feature = "faults")]
+use hyper::header::HeaderValue;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING};
 use hyper::http::request::Parts;
 use libdeflater::Decompressor;
@@ -101,7 +103,7 @@ fn unpack3(parts: &Parts, body: Bytes, api: Api, server: &Influx3) -> Result<Byt
         Api::V2 => Reply::v2(413, "request too large", "request entity too large"),
         Api::V1 | Api::V3 => Reply::status(413).body("request entity too large"),
     };
-    let encoding = parts.headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes());
+    let encoding = parts.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
     let text = match encoding {
         _ if body.len() > server.body_bytes_max => return Err(too_large()),
         None | Some(b"identity") => body,
