@@ -13,6 +13,7 @@ use engine::telemetry::{CloseReason, Counters, LagReporter};
 use exposition_reader::Page;
 use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};
 use kafka::Retention;
+use line_protocol::LineBuffer;
 use mapping::Reason;
 use rdkafka::statistics::{Broker, ConsumerGroup, Partition, Statistics, Topic, Window};
 use std::collections::{BTreeSet, HashMap};
@@ -93,7 +94,7 @@ async fn get(server: &Server, path: &str) -> (u16, String) {
 async fn raise_alarm(watched: &Watched) -> tokio::task::JoinHandle<()> {
     let mut lane = watched.writer.lane(1);
     let task = tokio::spawn(async move {
-        let lines = Lines::new(b"m v=1\n".to_vec(), vec![6]).unwrap();
+        let lines = Lines::from(LineBuffer::from_iter(["m v=1"]));
         lane.deliver(&destination(), &lines).await;
     });
     while watched.writer.alarms().is_empty() {
@@ -199,7 +200,7 @@ async fn metrics_report_the_counters() {
     watched.counters.change_assigned_partitions(4, 1);
     let mut reserved = watched.budget.reserve();
     reserved.set(70);
-    let lines = Lines::new(b"m v=1\nm v=2\n".to_vec(), vec![6, 12]).unwrap();
+    let lines = Lines::from(LineBuffer::from_iter(["m v=1", "m v=2"]));
     watched.writer.lane(1).deliver(&destination(), &lines).await;
     let server = start(&watched);
     let page = Page::read(&get(&server, "/metrics").await.1);

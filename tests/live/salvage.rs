@@ -7,6 +7,7 @@ use influx::{
     Client, Compression, Connection, Delays, Delivered, LaneWriter, Lines, LogObserver, Tls, Writer,
     WriterOptions,
 };
+use line_protocol::LineBuffer;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,22 +29,21 @@ enum Flaw {
 
 /// Every `every`th line is refused; the others belong to four weeks.
 fn batch(every: usize, flaw: Flaw) -> (Lines, usize) {
-    let (mut text, mut ends, mut refused) = (Vec::new(), Vec::new(), 0);
+    let (mut lines, mut refused) = (LineBuffer::default(), 0);
     for i in 0..LINES {
         let is_refused = i % every == every / 2;
         refused += usize::from(is_refused);
         let time = |week: i64| MONDAY + week * WEEK + 1 + i as i64;
         let line = match flaw {
             Flaw::Conflict { fields } if is_refused => {
-                format!("m,host=h{} f{}=\"text\",good=1 {}\n", i % 100, i / every % fields, time(1))
+                format!("m,host=h{} f{}=\"text\",good=1 {}", i % 100, i / every % fields, time(1))
             }
-            Flaw::Unparsable if is_refused => format!("m,host=h{} f0=+1,good=1 {}\n", i % 100, time(1)),
-            _ => format!("m,host=h{} f0={i},good=1 {}\n", i % 100, time(i as i64 % 4)),
+            Flaw::Unparsable if is_refused => format!("m,host=h{} f0=+1,good=1 {}", i % 100, time(1)),
+            _ => format!("m,host=h{} f0={i},good=1 {}", i % 100, time(i as i64 % 4)),
         };
-        text.extend_from_slice(line.as_bytes());
-        ends.push(text.len() as u32);
+        lines.push_line(line.as_bytes());
     }
-    (Lines::new(text, ends).unwrap(), refused)
+    (lines.into(), refused)
 }
 
 fn connection(influx: &Influx, credential: Credential) -> Connection {
@@ -74,11 +74,10 @@ fn lane(connection: &Connection) -> LaneWriter {
 /// Writes the batch after lines that set the types of the fields.
 fn deliver(connection: &Connection, destination: &Destination, lines: &Lines) -> (Delivered, Duration) {
     let fields: Vec<String> = (0..FIELDS).map(|field| format!("f{field}=0")).collect();
-    let types = format!("m,host=types {} {}\n", fields.join(","), MONDAY + WEEK);
-    let end = types.len() as u32;
+    let types = format!("m,host=types {} {}", fields.join(","), MONDAY + WEEK);
     let mut lane = lane(connection);
     block_on(async {
-        let types = lane.deliver(destination, &Lines::new(types.into_bytes(), vec![end]).unwrap()).await;
+        let types = lane.deliver(destination, &LineBuffer::from_iter([types]).into()).await;
         assert_eq!(types.lines_stored, 1);
         let start = Instant::now();
         let delivered = lane.deliver(destination, lines).await;
@@ -154,15 +153,8 @@ fn lines_beyond_the_retention_are_refused() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as i64;
     let is_old = |i: usize| i.is_multiple_of(10);
     let time = |i: usize| if is_old(i) { now - WEEK + i as i64 } else { now - i as i64 };
-    let texts: Vec<String> = (0..LINES).map(|i| format!("m good={i} {}\n", time(i))).collect();
-    let ends: Vec<u32> = texts
-        .iter()
-        .scan(0, |end, text| {
-            *end += text.len() as u32;
-            Some(*end)
-        })
-        .collect();
-    let lines = Lines::new(texts.concat().into_bytes(), ends).unwrap();
+    let texts = (0..LINES).map(|i| format!("m good={i} {}", time(i)));
+    let lines = Lines::from(LineBuffer::from_iter(texts));
     for (influx, credential, destination, name) in [
         (
             &influx1,
@@ -189,9 +181,8 @@ fn a_refused_line_with_control_characters_is_refused_once() {
     let database = live.name("control");
     influx.query("", &format!("CREATE DATABASE \"{database}\""));
     let destination = Destination::Database { database, retention_policy: None };
-    let text = "m\u{1}\u{1b}\u{7f} f=1 1\nm\u{1}\u{1b}\u{7f} f=2i 2\n";
-    let ends = text.match_indices('\n').map(|(at, _)| at as u32 + 1).collect();
-    let lines = Lines::new(text.into(), ends).unwrap();
+    let texts = ["m\u{1}\u{1b}\u{7f} f=1 1", "m\u{1}\u{1b}\u{7f} f=2i 2"];
+    let lines = Lines::from(LineBuffer::from_iter(texts));
     let (delivered, _) = deliver(&connection(&influx, Credential::None), &destination, &lines);
     assert_eq!((delivered.lines_stored, delivered.requests.retried), (1, 0));
     let why = &delivered.refused[0].why;

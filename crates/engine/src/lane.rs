@@ -179,8 +179,7 @@ impl FinishedBatch {
     /// Returns the buffers of the lines to the batch.
     pub fn into_batch(self) -> Batch {
         let Self { mut batch, lines, .. } = self;
-        let (text, ends) = lines.into_buffers();
-        batch.lines = line_protocol::LineBuffer::reuse(text, ends);
+        batch.lines = lines.into_buffer();
         batch
     }
 }
@@ -230,8 +229,7 @@ mod tests {
         now: Instant,
     ) {
         let mut batch = batches.try_recv().unwrap();
-        let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
-        let lines = Lines::new(text, ends).unwrap();
+        let lines = Lines::from(std::mem::take(&mut batch.lines));
         let mut delivered = Delivered { lines_stored: lines.len(), answer_time, ..Delivered::default() };
         delivered.requests.stored = 1;
         let collisions = Collisions::default();

@@ -90,15 +90,7 @@ impl WriteTask {
     async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
         while let Some(mut batch) = batches.recv().await {
             let collisions = batch.collisions();
-            let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
-            let lines = match Lines::new(text, ends) {
-                Ok(lines) => lines,
-                #[expect(
-                    clippy::panic,
-                    reason = "an invariant of `LineBuffer`; a lane that only ended its task would stop silently"
-                )]
-                Err(error) => panic!("a batch of lane {} can't be written: {error}", self.lane),
-            };
+            let lines = Lines::from(std::mem::take(&mut batch.lines));
             let delivered = self.writer.deliver(&self.destination, &lines).await;
             let Delivered { lines_stored, refused, blocked, .. } = &delivered;
             assert_eq!(

@@ -17,6 +17,7 @@
 //! ```
 //! use base::{Credential, Destination};
 //! use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};
+//! use line_protocol::LineBuffer;
 //! use std::sync::Arc;
 //! use testkit::receiver::{Options, Receiver};
 //!
@@ -33,7 +34,7 @@
 //! let writer = Writer::new(Client::new(&connection).unwrap(), &connection, options, Arc::new(LogObserver));
 //!
 //! let bucket = Destination::Bucket { org: "o".to_owned(), bucket: "b".to_owned() };
-//! let lines = Lines::new(b"cpu load=0.5 1\n".to_vec(), vec![15]).unwrap();
+//! let lines = Lines::from(LineBuffer::from_iter(["cpu load=0.5 1"]));
 //! let delivered = writer.lane(1).deliver(&bucket, &lines).await;
 //! assert!(delivered.refused.is_empty());
 //! assert_eq!(server.points(&bucket).len(), 1);
@@ -77,7 +78,7 @@ pub use dialects::{Server, Version};
 pub use error::{ClientError, RequestFailure};
 pub use event::{Event, LogObserver, Observer};
 pub use http::{Dialing, Resolver};
-pub use lines::{Lines, LinesError};
+pub use lines::Lines;
 pub use outcome::{Outcome, classify};
 pub use remedy::{RemedyContext, advice, is_page};
 pub use salvage::RefusedLine;

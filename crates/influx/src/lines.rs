@@ -1,12 +1,8 @@
 //! The lines of one batch.
 
 use bytes::Bytes;
+use line_protocol::LineBuffer;
 use std::ops::Range;
-
-/// The line ends do not fit the text, which is a bug of the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line ends do not rise to the end of the text")]
-pub struct LinesError;
 
 /// Lines of one closed batch. Requests share its text, so nothing is copied unless it is compressed.
 #[derive(Clone, Debug)]
@@ -15,17 +11,18 @@ pub struct Lines {
     ends: Vec<u32>,
 }
 
-impl Lines {
-    /// Creates a batch. `ends[i]` is the end of line i in `text`, after its newline.
-    pub fn new(text: Vec<u8>, ends: Vec<u32>) -> Result<Self, LinesError> {
+impl From<LineBuffer> for Lines {
+    /// Panics if the buffer ends in part of a line: its bytes would be lost.
+    fn from(lines: LineBuffer) -> Self {
+        let (text, ends) = lines.into_parts();
         let rising = ends.is_sorted_by(|a, b| a < b) && ends.first() != Some(&0);
-        if rising && ends.last().map_or(0, |end| *end as usize) == text.len() {
-            Ok(Self { text: text.into(), ends })
-        } else {
-            Err(LinesError)
-        }
+        let complete = ends.last().map_or(0, |end| *end as usize) == text.len();
+        assert!(rising && complete, "line ends rise to the end of the text");
+        Self { text: text.into(), ends }
     }
+}
 
+impl Lines {
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -40,20 +37,16 @@ impl Lines {
 
     /// One line with its newline. Panics beyond the last line: it would be sent as an empty request, which a server answers as if it were
     /// stored.
-    #[expect(clippy::indexing_slicing, reason = "ends rise to the end of the text, see `new`")]
+    #[expect(clippy::indexing_slicing, reason = "ends rise to the end of the text, see `from`")]
     pub fn line(&self, index: usize) -> &[u8] {
         assert!(index < self.len(), "line {index} of {} does not exist", self.len());
         &self.text[self.start(index)..self.start(index + 1)]
     }
 
-    /// The emptied buffers, for the next batch. The text buffer is new if a request still uses the old one, because it was answered before
-    /// all of it was read.
-    pub fn into_buffers(self) -> (Vec<u8>, Vec<u32>) {
-        let Self { text, mut ends } = self;
-        ends.clear();
-        let mut text = text.try_into_mut().unwrap_or_default();
-        text.clear();
-        (text.into(), ends)
+    /// The emptied buffer, for the next batch. Its text is new if a request still uses the old one, because it was answered before all
+    /// of it was read.
+    pub fn into_buffer(self) -> LineBuffer {
+        LineBuffer::reuse(self.text.try_into_mut().unwrap_or_default().into(), self.ends)
     }
 
     /// Start of a line, which is the end of the line before.
@@ -99,32 +92,23 @@ mod tests {
     use super::*;
 
     fn lines(lengths: &[usize]) -> Lines {
-        let text: String = lengths.iter().map(|length| "x".repeat(length - 1) + "\n").collect();
-        let ends = lengths.iter().scan(0, |end, length| {
-            *end += *length as u32;
-            Some(*end)
-        });
-        Lines::new(text.into_bytes(), ends.collect()).unwrap()
+        LineBuffer::from_iter(lengths.iter().map(|length| "x".repeat(length - 1))).into()
     }
 
     #[test]
-    fn refuses_ends_that_do_not_fit_the_text() {
-        let f = |text: &str, ends: &[u32], fits: bool| {
-            assert_eq!(
-                Lines::new(text.as_bytes().to_vec(), ends.to_vec()).is_ok(),
-                fits,
-                "{text:?} {ends:?}"
-            );
-        };
-        f("", &[], true);
-        f("ab\n", &[3], true);
-        f("a\nb\n", &[2, 4], true);
-        f("a\n", &[], false);
-        f("a\n", &[1], false);
-        f("a\n", &[3], false);
-        f("a\nb\n", &[2, 2, 4], false);
-        f("a\nb\n", &[3, 2, 4], false);
-        f("a\n", &[0, 2], false);
+    #[should_panic(expected = "line ends rise to the end of the text")]
+    fn part_of_a_line_panics() {
+        let mut lines = LineBuffer::from_iter(["a"]);
+        lines.text_mut().push(b'b');
+        let _panics = Lines::from(lines);
+    }
+
+    #[test]
+    #[should_panic(expected = "line ends rise to the end of the text")]
+    fn a_line_beyond_the_text_panics() {
+        let mut lines = LineBuffer::from_iter(["a", "b"]);
+        lines.text_mut().truncate(2);
+        let _panics = Lines::from(lines);
     }
 
     #[test]
@@ -150,13 +134,14 @@ mod tests {
         assert_eq!(lines.line(1), b"xxx\n");
         assert_eq!((lines.bytes(&(0..2)), lines.bytes(&(1..2))), (7, 4));
         assert_eq!(lines.slice(&(0..1)), "xx\n");
-        let (text, ends) = lines.clone().into_buffers();
-        assert!(text.is_empty() && ends.is_empty(), "in use elsewhere: a new buffer");
-        let (mut text, ends) = lines.into_buffers();
-        assert!(text.is_empty() && ends.is_empty());
-        assert!(text.capacity() >= 7 && ends.capacity() >= 2);
-        text.extend_from_slice(b"y");
-        assert_eq!(text.as_ptr(), place);
+        let mut buffer = lines.clone().into_buffer();
+        assert!(buffer.is_empty());
+        buffer.push_line(b"y");
+        assert_ne!(buffer.text().as_ptr(), place, "the text is in use elsewhere");
+        let mut buffer = lines.into_buffer();
+        assert!(buffer.is_empty() && buffer.bytes() == 0);
+        buffer.push_line(b"y");
+        assert_eq!(buffer.text().as_ptr(), place);
     }
 
     #[test]

@@ -19,11 +19,11 @@ pub struct Mark {
 }
 
 impl LineBuffer {
-    /// Clears and reuses the buffers of an earlier one.
-    pub fn reuse(mut text: Vec<u8>, mut ends: Vec<u32>) -> Self {
-        text.clear();
-        ends.clear();
-        Self { text, ends }
+    /// An empty buffer that reuses the memory of an earlier one.
+    pub fn reuse(text: Vec<u8>, ends: Vec<u32>) -> Self {
+        let mut lines = Self { text, ends };
+        lines.clear();
+        lines
     }
 
     pub fn into_parts(self) -> (Vec<u8>, Vec<u32>) {
@@ -48,6 +48,12 @@ impl LineBuffer {
     /// The text, whose end is the line being written.
     pub fn text_mut(&mut self) -> &mut Vec<u8> {
         &mut self.text
+    }
+
+    /// Appends a line, given without its newline.
+    pub fn push_line(&mut self, line: &[u8]) {
+        self.text.extend_from_slice(line);
+        self.end_line();
     }
 
     /// Ends the line being written.
@@ -90,6 +96,20 @@ impl LineBuffer {
         self.text.truncate(mark.bytes);
         self.ends.truncate(mark.lines);
     }
+
+    /// Removes all lines, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.truncate(Mark { bytes: 0, lines: 0 });
+    }
+}
+
+/// Collects lines, given without their newlines.
+impl<L: AsRef<[u8]>> FromIterator<L> for LineBuffer {
+    fn from_iter<I: IntoIterator<Item = L>>(lines: I) -> Self {
+        let mut buffer = Self::default();
+        lines.into_iter().for_each(|line| buffer.push_line(line.as_ref()));
+        buffer
+    }
 }
 
 #[cfg(test)]
@@ -98,11 +118,7 @@ mod tests {
 
     #[test]
     fn truncates_to_a_mark() {
-        let mut lines = LineBuffer::default();
-        for text in ["a v=1", "b v=\"x\ny\""] {
-            lines.text_mut().extend_from_slice(text.as_bytes());
-            lines.end_line();
-        }
+        let mut lines = LineBuffer::from_iter(["a v=1", "b v=\"x\ny\""]);
         let mark = lines.mark();
         lines.text_mut().extend_from_slice(b"half");
         lines.truncate(mark);

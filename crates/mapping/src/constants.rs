@@ -14,7 +14,7 @@ pub struct Constants {
     /// Tags for headers, partition, key and topic. The first one of those with the same key that has a value is written, and replaces
     /// a tag of the record.
     pub from_kafka: Vec<(KeyId, KafkaTag)>,
-    /// Static tags, escaped.
+    /// Static tags, as they are written: `,key=value`.
     pub fallback: Vec<(KeyId, Vec<u8>)>,
     pub offset_field: Option<KeyId>,
     /// Keys of `Rules::tag_paths` with their indices; a key that InfluxDB reserves is left out.
@@ -50,7 +50,10 @@ impl Constants {
         from_kafka.reverse();
         let fallback = rules.tags.iter().map(|(key, value)| (key, written(value)));
         let fallback = fallback.filter(|(_, value)| !value.is_empty());
-        let fallback = fallback.filter_map(|(key, value)| Some((tags.intern(key)?, value)));
+        let fallback = fallback.filter_map(|(key, value)| {
+            let key = tags.intern(key)?;
+            Some((key, [&*tags.get(key).prefix, &value].concat()))
+        });
         let fallback = last_of_each(fallback);
         let root_tags = rules.tag_paths.iter().enumerate();
         let root_tags =
@@ -118,6 +121,6 @@ mod tests {
         let (mut tags, mut fields) = (InternedKeys::default(), InternedKeys::default());
         let constants = Constants::new(&rules, "t", &mut tags, &mut fields);
         let [b, a] = ["b", "a\n"].map(|key| tags.intern(key).unwrap());
-        assert_eq!(constants.fallback, [(b, b"2".to_vec()), (a, b"3".to_vec())]);
+        assert_eq!(constants.fallback, [(b, b",b=2".to_vec()), (a, br",a\n=3".to_vec())]);
     }
 }

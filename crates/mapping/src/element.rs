@@ -17,7 +17,9 @@ pub struct Element {
     pub entries: Vec<Entry>,
     pub name: Option<Scalar>,
     pub time: Option<Scalar>,
-    /// Key and bytes of each scalar, also of null, up to [`SCALARS_MAX`].
+    /// Whether to list the scalars, from which a shape is learned.
+    pub lists_scalars: bool,
+    /// Key and bytes of each scalar, also of null, with the white space before it; up to [`SCALARS_MAX`].
     pub scalars: Vec<(NodeId, Range<u32>)>,
     /// Whether a key came twice in one object.
     pub has_repeated_keys: bool,
@@ -51,17 +53,19 @@ pub enum Place {
 }
 
 impl Element {
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, lists_scalars: bool) {
         self.generation += 1;
         self.entries.clear();
         self.name = None;
         self.time = None;
+        self.lists_scalars = lists_scalars;
         self.scalars.clear();
         self.has_repeated_keys = false;
     }
 
+    #[inline]
     pub fn push_scalar(&mut self, node: NodeId, bytes: Range<usize>) {
-        if self.scalars.len() < SCALARS_MAX {
+        if self.lists_scalars && self.scalars.len() < SCALARS_MAX {
             // Records and their JSON text are smaller than 4 GB.
             self.scalars.push((node, bytes.start as u32..bytes.end as u32));
         }

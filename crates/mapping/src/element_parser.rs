@@ -58,7 +58,6 @@ impl<'a> ElementParser<'_, 'a> {
             self.element.has_repeated_keys = true;
             self.take_back(node);
         }
-        self.scanner.skip_whitespace();
         let (entries, start) = (self.element.entries.len(), self.scanner.position());
         let token = self.scanner.value()?;
         self.scanner.check_depth(token, depth)?;

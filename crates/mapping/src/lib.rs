@@ -8,8 +8,9 @@
 //! There is no input or output here, no clock, and no type of Kafka or of the configuration file.
 //!
 //! ```text
-//! Rules -> Mapper::map(record) -> compression -> formats (bytes to JSON) -> decode (JSON to tokens) -> element (tags, fields, time) -> line
-//!                              \> record_shape (a known shape: compares the bytes between values) /
+//! record -> Mapper::map -> compression -> formats (bytes to JSON) -> decode (JSON to tokens)
+//!   -> element_parser (any object), or record_shape (an object of known shape: compares the bytes between its values)
+//!   -> plan (what a value becomes by the Rules) -> line (tags in order, fields, offset)
 //! ```
 //!
 //! ```

@@ -37,12 +37,14 @@ pub struct LineLayout {
 
 #[derive(Clone, Copy, Debug)]
 struct Tag {
+    /// Place in the line: the rank of the key, then the precedence of the source.
+    order: u64,
     key: KeyId,
     source: TagSource,
 }
 
-/// Source of a tag's value, in the order of precedence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Source of a tag's value.
+#[derive(Clone, Copy, Debug)]
 enum TagSource {
     /// Index in [`Constants::from_kafka`].
     Kafka(usize),
@@ -141,21 +143,40 @@ impl LineValues {
         }
     }
 
-    /// Appends a tag's value, or nothing where there is none.
+    /// Appends a tag, or nothing where it has no value that can be written.
     #[expect(clippy::indexing_slicing, reason = "the layout was arranged for these values")]
-    fn write_tag(&mut self, source: TagSource, setting: &Setting<'_>, out: &mut Vec<u8>) {
-        let Setting { constants, record, json, .. } = setting;
-        let trimmed = match source {
-            TagSource::Kafka(place) => constants.from_kafka[place].1.push(record, &mut self.scratch, out),
+    fn write_tag(&mut self, tag: Tag, setting: &Setting<'_>, out: &mut Vec<u8>) {
+        let Setting { known, constants, record, json } = setting;
+        let prefix = &known.tags.get(tag.key).prefix;
+        match tag.source {
+            TagSource::Kafka(place) => {
+                let (_, tag) = &constants.from_kafka[place];
+                self.push_tag(prefix, out, |scratch, out| tag.push(record, scratch, out));
+            }
             TagSource::Record(place) => {
-                self.tags[place].is_some_and(|scalar| scalar.push_tag(json, &mut self.scratch, out))
+                let Some(scalar) = self.tags[place] else { return };
+                self.push_tag(prefix, out, |scratch, out| scalar.push_tag(json, scratch, out));
             }
-            TagSource::Fallback(place) => {
-                out.extend_from_slice(&constants.fallback[place].1);
-                false
-            }
-        };
+            TagSource::Fallback(place) => out.extend_from_slice(&constants.fallback[place].1),
+        }
+    }
+
+    /// Appends a tag unless nothing of its value can be written: InfluxDB refuses empty tags. `push` appends the value, and returns
+    /// whether something was left out.
+    fn push_tag(
+        &mut self,
+        prefix: &[u8],
+        out: &mut Vec<u8>,
+        push: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>) -> bool,
+    ) {
+        let start = out.len();
+        out.extend_from_slice(prefix);
+        let value_start = out.len();
+        let trimmed = push(&mut self.scratch, out);
         self.count_trimmed(trimmed);
+        if out.len() == value_start {
+            out.truncate(start);
+        }
     }
 
     fn count_trimmed(&mut self, trimmed: bool) {
@@ -174,23 +195,29 @@ impl LineLayout {
         known: &mut Knowledge,
         constants: &Constants,
     ) {
-        let kafka = constants.from_kafka.iter().enumerate();
-        let fallback = constants.fallback.iter().enumerate();
-        self.tags.clear();
-        self.tags.extend(
-            kafka
-                .map(|(place, (key, _))| (*key, TagSource::Kafka(place)))
-                .chain(record_tags.enumerate().map(|(place, key)| (key, TagSource::Record(place))))
-                .chain(fallback.map(|(place, (key, _))| (*key, TagSource::Fallback(place))))
-                .map(|(key, source)| Tag { key, source }),
-        );
         known.tags.rank();
-        self.tags.sort_unstable_by_key(|tag| (known.tags.get(tag.key).rank, tag.source));
+        self.tags.clear();
+        // In the order of precedence.
+        for (place, (key, _)) in constants.from_kafka.iter().enumerate() {
+            self.push_tag(*key, TagSource::Kafka(place), known);
+        }
+        for (place, key) in record_tags.enumerate() {
+            self.push_tag(key, TagSource::Record(place), known);
+        }
+        for (place, (key, _)) in constants.fallback.iter().enumerate() {
+            self.push_tag(*key, TagSource::Fallback(place), known);
+        }
+        self.tags.sort_unstable_by_key(|tag| tag.order);
 
         self.offset = constants.offset_field;
         let fields = record_fields.inspect(|key| self.offset = self.offset.filter(|offset| offset != key));
         let length = |key: &KeyId| known.fields.get(*key).prefix.len();
         self.longest_field = fields.chain(constants.offset_field).max_by_key(length);
+    }
+
+    fn push_tag(&mut self, key: KeyId, source: TagSource, known: &Knowledge) {
+        let order = u64::from(known.tags.get(key).rank) << 32 | self.tags.len() as u64;
+        self.tags.push(Tag { order, key, source });
     }
 
     /// Allocated memory in bytes.
@@ -227,13 +254,8 @@ impl LineLayout {
                 continue;
             }
             let start = out.len();
-            out.extend_from_slice(&setting.known.tags.get(tag.key).prefix);
-            let value_start = out.len();
-            values.write_tag(tag.source, setting, out);
-            if out.len() == value_start {
-                // Nothing of the value can be written, and InfluxDB refuses empty tags.
-                out.truncate(start);
-            } else {
+            values.write_tag(*tag, setting, out);
+            if out.len() > start {
                 written = Some(tag.key);
             }
         }

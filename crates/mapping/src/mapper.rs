@@ -341,10 +341,9 @@ impl Mapper {
                 pass.mapped.reject(Some(index), rejection);
                 return Ok(());
             }
-            let members = object.position()..scanner.position();
             self.shapes.learn(
-                members,
-                pass.value,
+                &object,
+                scanner.position(),
                 &self.element,
                 &mut self.known,
                 &self.rules,
@@ -380,7 +379,7 @@ impl Mapper {
 
     /// Reads an object of unknown shape.
     fn parse(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
-        self.element.begin();
+        self.element.begin(self.shapes.learns_next());
         self.place_root_tags();
         let mut parser = ElementParser {
             scanner,

@@ -60,7 +60,8 @@ impl Plan {
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "passing outcomes through memory costs more than deciding them")]
+    #[inline(always)]
     pub fn outcome(&self, token: Token<'_>, scalar: Scalar) -> Outcome {
         match self.role {
             Role::Time => Outcome::Time,

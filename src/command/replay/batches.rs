@@ -7,7 +7,7 @@ use configuration::Config;
 use engine::Routing;
 use engine::batch::BatchSize;
 use engine::dead_letter::Letter;
-use influx::{Lines, LinesError};
+use influx::Lines;
 use line_protocol::LineBuffer;
 use line_protocol::reader::split_lines;
 use mapping::{Mapper, RecordLimits, Rejection};
@@ -102,17 +102,16 @@ impl Batches {
     }
 
     /// Closes all open batches.
-    pub fn close(&mut self) -> Result<Vec<Closed>, LinesError> {
+    pub fn close(&mut self) -> Vec<Closed> {
         let mut closed = Vec::new();
         for (number, open) in self.open.iter_mut().enumerate() {
             let Open { lines, letters } = std::mem::take(open);
             if !lines.is_empty() {
                 let destination = Arc::clone(self.routing.destination(number));
-                let (text, ends) = lines.into_parts();
-                closed.push(Closed { destination, lines: Lines::new(text, ends)?, letters });
+                closed.push(Closed { destination, lines: lines.into(), letters });
             }
         }
-        Ok(closed)
+        closed
     }
 }
 
@@ -214,7 +213,7 @@ mod tests {
         let gone =
             Letter { value: None, lines: Some(b"b v=\"x\ny\" 5\n\nb v=2 6".to_vec()), ..letter("b", 3, "") };
         assert!(f(&gone, 2, None));
-        let closed = batches.close().unwrap();
+        let closed = batches.close();
         let shown: Vec<String> = closed
             .iter()
             .map(|batch| {
@@ -229,6 +228,6 @@ mod tests {
             r#"database "other": "b v=\"x\ny\" 5\nb v=2 6\n" ["b@3", "b@3"]"#,
         ];
         assert_eq!(shown, want);
-        assert!(batches.close().unwrap().is_empty() && !batches.is_full());
+        assert!(batches.close().is_empty() && !batches.is_full());
     }
 }

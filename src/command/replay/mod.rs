@@ -13,7 +13,7 @@ use batches::{Batches, Closed};
 use configuration::Config;
 use engine::dead_letter::Store;
 use engine::dead_letter::{Found, Item, Next, Reading, ReadingError};
-use influx::{ClientError, LaneWriter, LinesError, LogObserver};
+use influx::{ClientError, LaneWriter, LogObserver};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -48,8 +48,6 @@ enum ReplayError {
     Reading(#[from] ReadingError),
     #[error(transparent)]
     Client(#[from] ClientError),
-    #[error(transparent)]
-    Lines(#[from] LinesError),
     #[error("threads can't be started: {0}")]
     Threads(#[source] io::Error),
     #[error("the lines can't be shown: {0}")]
@@ -186,7 +184,7 @@ impl Replay {
 
     /// Writes all open batches; waits while InfluxDB does not accept them.
     fn flush(&mut self) -> Result<(), ReplayError> {
-        for batch in self.batches.close()? {
+        for batch in self.batches.close() {
             let Outlet::Influx(lane) = &mut self.outlet else {
                 self.bar.erase();
                 io::stdout().lock().write_all(batch.lines.text()).map_err(ReplayError::Output)?;

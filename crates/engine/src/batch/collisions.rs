@@ -64,8 +64,7 @@ impl CollisionSample {
     /// Adds the lines of one record.
     pub fn add(&mut self, record: &LineBuffer) {
         for line in (0..record.lines()).filter_map(|line| record.line(line)) {
-            self.lines.text_mut().extend_from_slice(line);
-            self.lines.end_line();
+            self.lines.push_line(line);
             self.records.push(self.added);
         }
         self.added += 1;
@@ -99,8 +98,7 @@ impl CollisionSample {
         if let (None, Some(line)) = (&self.example, found.example.and_then(|line| self.lines.line(line))) {
             self.example = Some(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
         }
-        let (text, ends) = std::mem::take(&mut self.lines).into_parts();
-        self.lines = LineBuffer::reuse(text, ends);
+        self.lines.clear();
         self.records.clear();
     }
 }

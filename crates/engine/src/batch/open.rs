@@ -170,12 +170,13 @@ impl Batch {
         self.reserved.set(bytes);
     }
 
-    /// Empties the batch for reuse. A text buffer above `bytes_kept` is freed, so that one large batch does not pin it for ever.
+    /// Empties the batch for reuse. A buffer of lines above `bytes_kept` is freed, so that one large batch does not pin it for ever.
     pub fn reset(&mut self, batch_id: BatchId, bytes_kept: usize) {
         self.batch_id = batch_id;
-        let (text, ends) = std::mem::take(&mut self.lines).into_parts();
-        self.lines =
-            if text.capacity() <= bytes_kept { LineBuffer::reuse(text, ends) } else { LineBuffer::default() };
+        if self.lines.capacity() > bytes_kept {
+            self.lines = LineBuffer::default();
+        }
+        self.lines.clear();
         self.runs.clear();
         self.assignments.clear();
         self.partitions.clear();

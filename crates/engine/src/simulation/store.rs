@@ -112,8 +112,7 @@ impl OpenLane {
         let Some(mut batch) = self.in_flight.take() else { return false };
         let collisions = batch.collisions();
         assert_eq!(collisions.count, 0, "distinct times keep records apart");
-        let (text, ends) = std::mem::take(&mut batch.lines).into_parts();
-        let lines = Lines::new(text, ends).unwrap();
+        let lines = Lines::from(std::mem::take(&mut batch.lines));
         // A record of two lines may exceed the size by one.
         store.grown += usize::from(lines.len() > settings::SMALLEST.lines + 1);
         let mut delivered = Delivered { answer_time: Duration::from_secs(1), ..Delivered::default() };

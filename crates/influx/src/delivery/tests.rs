@@ -4,6 +4,7 @@ use crate::test_support::{Events, connection};
 use crate::{Client, Compression, Connection, Delays, Event, WriterOptions};
 use base::Credential;
 use base::secret::Secret;
+use line_protocol::LineBuffer;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -43,14 +44,8 @@ fn database() -> Destination {
     Destination::Database { database: "d".into(), retention_policy: None }
 }
 
-fn lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Lines {
-    let (mut text, mut ends) = (Vec::new(), Vec::new());
-    for line in lines {
-        text.extend_from_slice(line.as_ref().as_bytes());
-        text.extend_from_slice(b"\n");
-        ends.push(text.len() as u32);
-    }
-    Lines::new(text, ends).unwrap()
+fn lines<T: AsRef<[u8]>>(lines: impl IntoIterator<Item = T>) -> Lines {
+    LineBuffer::from_iter(lines).into()
 }
 
 fn good(count: usize) -> Lines {
@@ -131,10 +126,10 @@ async fn stores_a_batch_in_one_request_without_copying_it() {
     assert!(matches!(setup.events.take()[..], [Event::FirstStored { lines: 1000, .. }]));
 
     // The request's text is free again, and the next batch emits no event for a first store.
-    let (mut text, _) = lines.into_buffers();
-    text.extend_from_slice(b"m v=1 1\n");
-    assert_eq!(text.as_ptr(), place);
-    setup.deliver(&bucket(), &Lines::new(text, vec![8]).unwrap()).await;
+    let mut buffer = lines.into_buffer();
+    buffer.push_line(b"m v=1 1");
+    assert_eq!(buffer.text().as_ptr(), place);
+    setup.deliver(&bucket(), &buffer.into()).await;
     assert!(setup.events.take().is_empty());
 }
 

@@ -39,14 +39,13 @@ impl PointKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use line_protocol::LineBuffer;
 
     #[test]
     fn compares_series_and_time() {
         let texts =
             ["m,a=1,b=2 f=1 7", "m,b=2,a=1 g=2 7", "m,a=1,b=2 f=1 8", "m f=1", "m f=2", "m,a=1,b=2 f=3 7"];
-        let text = texts.map(|text| format!("{text}\n")).concat();
-        let ends = text.match_indices('\n').map(|(at, _)| at as u32 + 1).collect();
-        let lines = Lines::new(text.into_bytes(), ends).unwrap();
+        let lines = Lines::from(LineBuffer::from_iter(texts));
         assert_eq!(later(&lines, 0), [1, 5]);
         assert_eq!(later(&lines, 1), [5]);
         assert_eq!(later(&lines, 2), [0; 0]);

@@ -136,11 +136,10 @@ fn halves(suspects: &[Suspect]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use line_protocol::LineBuffer;
 
     fn lines(texts: &[&str]) -> Lines {
-        let text = texts.iter().map(|text| format!("{text}\n")).collect::<Vec<_>>().concat();
-        let ends = text.match_indices('\n').map(|(at, _)| at as u32 + 1).collect();
-        Lines::new(text.into_bytes(), ends).unwrap()
+        LineBuffer::from_iter(texts).into()
     }
 
     #[test]

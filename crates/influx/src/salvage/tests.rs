@@ -5,6 +5,7 @@ use crate::outcome::{Outcome, decide};
 use crate::reading::ParsedAnswer;
 use crate::seed;
 use base::Api;
+use line_protocol::LineBuffer;
 use sim::{Dialect, Flaw, Line, Shards, Sim};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,13 +55,7 @@ impl AddressHistory for History {
 }
 
 fn lines_of(batch: &[Line]) -> Lines {
-    let (mut text, mut ends) = (Vec::new(), Vec::new());
-    for line in batch {
-        text.extend_from_slice(line.text.as_bytes());
-        text.push(b'\n');
-        ends.push(text.len() as u32);
-    }
-    Lines::new(text, ends).unwrap()
+    LineBuffer::from_iter(batch.iter().map(|line| &line.text)).into()
 }
 
 fn line(flaw: Flaw, series: usize, time: i64) -> Line {

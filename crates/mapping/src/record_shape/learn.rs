@@ -3,6 +3,7 @@
 use super::shape::{RecordShape, Slot};
 use crate::bytes::{Gap, Prefix};
 use crate::constants::Constants;
+use crate::decode::Scanner;
 use crate::element::{Element, SCALARS_MAX};
 use crate::element_parser::Knowledge;
 use crate::interned_keys::KeyId;
@@ -10,14 +11,12 @@ use crate::line::LineLayout;
 use crate::plan::Role;
 use crate::{Integers, Rules};
 use std::collections::HashSet;
-use std::ops::Range;
 
-/// The shape of the object whose members stand at `object` in `json`. None where several values have one final key, because the value
+/// The shape of the object whose members stand between `object` and `end`. None where several values have one final key, because the value
 /// that is written then depends on more than the shape.
-#[expect(clippy::indexing_slicing, reason = "the parser found the scalars in these bytes")]
 pub fn record_shape(
-    object: Range<usize>,
-    json: &[u8],
+    object: &Scanner<'_>,
+    end: usize,
     element: &Element,
     known: &mut Knowledge,
     rules: &Rules,
@@ -26,9 +25,12 @@ pub fn record_shape(
     if element.has_repeated_keys || element.scalars.len() >= SCALARS_MAX {
         return None;
     }
-    let (mut slots, mut tags, mut fields, mut gap_start) = (Vec::new(), Vec::new(), Vec::new(), object.start);
+    let (mut slots, mut tags, mut fields, mut gap_start) =
+        (Vec::new(), Vec::new(), Vec::new(), object.position());
     for (node, bytes) in &element.scalars {
-        let gap = Gap::new(&json[gap_start..bytes.start as usize]);
+        let mut scalar = object.at(bytes.start as usize);
+        scalar.skip_whitespace();
+        let gap = Gap::new(scalar.since(gap_start));
         gap_start = bytes.end as usize;
         let plan = known.plan(*node, rules);
         let (mut prefix, mut copies_numbers, tag) = (Prefix::default(), false, tags.len());
@@ -43,7 +45,7 @@ pub fn record_shape(
         }
         slots.push(Slot { gap, node: *node, plan, copies_numbers, prefix, tag });
     }
-    let end = Gap::new(&json[gap_start..object.end]);
+    let end = Gap::new(object.at(end).since(gap_start));
     let tags_in_object = tags.len();
     tags.extend(constants.root_tags.iter().map(|(key, _)| *key));
     let written_fields = fields.iter().copied().chain(constants.offset_field);

@@ -14,7 +14,6 @@ use super::line::{LineLayout, LineValues};
 use super::rules::Rules;
 use crate::decode::Scanner;
 use shape::RecordShape;
-use std::ops::Range;
 
 /// Most proven shapes of one mapper; the topic of one agent has fewer.
 const PROVEN_MAX: usize = 16;
@@ -133,12 +132,17 @@ impl RecordShapes {
         }
     }
 
-    /// Learns the shape of the object whose members stand at `object` in `json`, unless shapes hardly repeat. The parser has read the
-    /// object as `element` and a line was written.
+    /// Whether the shape of the next object is learned if a line is written.
+    pub fn learns_next(&self) -> bool {
+        self.learn_in == 1
+    }
+
+    /// Learns the shape of an object, unless shapes hardly repeat. The parser has read the members from `object` to `end` as `element`,
+    /// and a line was written.
     pub fn learn(
         &mut self,
-        object: Range<usize>,
-        json: &[u8],
+        object: &Scanner<'_>,
+        end: usize,
         element: &Element,
         known: &mut Knowledge,
         rules: &Rules,
@@ -153,7 +157,7 @@ impl RecordShapes {
         // Halved when the shape is proven.
         self.learn_every = (self.learn_every * 2).min(LEARN_EVERY_MAX);
         self.learn_in = self.learn_every;
-        if let Some(record_shape) = learn::record_shape(object, json, element, known, rules, constants)
+        if let Some(record_shape) = learn::record_shape(object, end, element, known, rules, constants)
             && record_shape.bytes() <= BYTES_MAX
         {
             self.known.push(Known { record_shape, hits: 0, next: 0 });
