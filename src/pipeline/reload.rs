@@ -101,7 +101,7 @@ impl Pipeline {
             let context =
                 EngineContext { seed: self.context.seed.wrapping_add(number as u64), ..self.context.clone() };
             // A data thread that has ended needs no reload.
-            let _ended = requests.send(Request::Reload(Reload { context, done: done.clone() }));
+            let _ended = requests.send(Request::Reload(Box::new(Reload { context, done: done.clone() })));
         }
         Ok(ReloadOutcome::Begun)
     }

@@ -37,7 +37,7 @@ pub struct Reload {
 /// A request to a running data thread.
 pub enum Request {
     /// Apply a new configuration.
-    Reload(Reload),
+    Reload(Box<Reload>),
     /// Try blocked topics again; the configuration is unchanged.
     LiftBlocks,
 }
@@ -99,7 +99,7 @@ impl DataThread {
         {
             match request {
                 Request::Reload(reload) => {
-                    self.reload = Some(PendingReload { reload, until: now + DRAIN_MAX });
+                    self.reload = Some(PendingReload { reload: *reload, until: now + DRAIN_MAX });
                 }
                 Request::LiftBlocks => {
                     self.dispatcher.lift_blocks();
