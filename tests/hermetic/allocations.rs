@@ -113,6 +113,16 @@ fn messagepack_of_known_shape_allocates_nothing() {
 }
 
 #[test]
+fn cbor_of_known_shape_allocates_nothing() {
+    for kind in Kind::ALL {
+        let (mapper, records) = kind.cbor();
+        let (others, records) = records.split_at(RECORDS / 2);
+        let mut path = DataPath::new(mapper);
+        assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}");
+    }
+}
+
+#[test]
 fn csv_of_known_columns_allocates_nothing() {
     let config = format!(
         "{HEAD}\nformat = \"csv\"\ntime_key = \"t\"\ntime_format = \"unix\"\ntag_keys = [\"h\"]\nstring_fields = [\"s\"]\n{TAIL}"
@@ -131,11 +141,11 @@ fn examples_allocate_nothing() {
     for example in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let Ok(config) = fs::read_to_string(example.join("bridge.toml")) else { continue };
         examples += 1;
-        let records = fs::read_to_string(example.join("records.jsonl")).unwrap();
+        let (_, records) = crate::support::example_records(&example);
         let mut path = DataPath::new(mapper(&config));
-        for record in records.lines() {
+        for record in &records {
             // Each record alone, after all of them, so that drops of one do not count for another.
-            let others: Vec<_> = records.lines().chain([record; 10]).collect();
+            let others: Vec<_> = records.iter().chain([record; 10]).collect();
             let allocations = path.allocations(&others, &[record; 10]);
             assert!(path.rejected > 0 || allocations == 0, "{allocations}: {} {record}", example.display());
         }

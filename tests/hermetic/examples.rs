@@ -1,5 +1,6 @@
 //! Every folder of `examples/`: `check` accepts its configuration, and `map` makes exactly its points from its records.
 
+use crate::support::example_records;
 use configuration::load_without_secrets;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ fn examples() -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut folders: Vec<_> = entries.filter(|path| path.is_dir()).collect();
     folders.sort();
-    assert!(folders.len() >= 6, "examples are missing: {folders:?}");
+    assert!(folders.len() >= 7, "examples are missing: {folders:?}");
     folders
 }
 
@@ -42,7 +43,7 @@ fn topic(folder: &Path) -> String {
     config.kafka.topics.names.into_iter().next().unwrap()
 }
 
-/// The line numbers in `rejected.txt`, or in `records.jsonl:LINE: reason`.
+/// The line numbers in `rejected.txt`, or in `FILE:LINE: reason`.
 fn line_numbers(reasons: &str, before: &str) -> Vec<usize> {
     let numbered = reasons.lines().filter_map(|line| line.strip_prefix(before));
     numbered.map(|line| line.split_once(": ").unwrap().0.parse().unwrap()).collect()
@@ -62,15 +63,16 @@ fn check_accepts_every_example() {
 fn records_become_exactly_the_expected_points() {
     for folder in examples() {
         let topic = topic(&folder);
+        let (records, _) = example_records(&folder);
         let output = bridge(
             &folder,
-            &["map", "--config", "bridge.toml", "--topic", &topic, "--timestamp", TIMESTAMP, "records.jsonl"],
+            &["map", "--config", "bridge.toml", "--topic", &topic, "--timestamp", TIMESTAMP, records],
         );
         let (lines, errors) = (text(&output.stdout), text(&output.stderr));
         assert_same_lines(lines, &read(&folder, "expected.lp"), &folder);
         let rejected = fs::read_to_string(folder.join("rejected.txt")).unwrap_or_default();
         let want = line_numbers(&rejected, "");
-        assert_eq!(line_numbers(errors, "records.jsonl:"), want, "{}: {errors}", folder.display());
+        assert_eq!(line_numbers(errors, &format!("{records}:")), want, "{}: {errors}", folder.display());
         assert_eq!(output.status.code(), Some(i32::from(!want.is_empty())), "{}", folder.display());
     }
 }

@@ -423,3 +423,13 @@ pub fn start_log() {
         kafka_influx_bridge::log::start(configuration::Log { level, format: configuration::LogFormat::Text });
     }
 }
+
+/// The file of records in a folder of `examples/`, and its records. JSON: one a line. CSV: an empty line ends a record.
+pub fn example_records(folder: &std::path::Path) -> (&'static str, Vec<String>) {
+    let (csv, json) = ("records.csv", "records.jsonl");
+    let read = |file| std::fs::read_to_string(folder.join(file));
+    match read(csv) {
+        Ok(text) => (csv, text.split("\n\n").map(str::to_owned).collect()),
+        Err(_) => (json, read(json).unwrap().lines().map(str::to_owned).collect()),
+    }
+}

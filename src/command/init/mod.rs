@@ -201,7 +201,9 @@ fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
         time_ms: None,
         value: Some(record.bytes.to_vec()),
     };
-    let of_text = || Csv::with_first_line(&mapping::unpacked(&bytes)).map(|_| Format::Csv);
+    let text = mapping::unpacked(&bytes);
+    let first = Records::new(&text, Format::Csv).next();
+    let of_text = || Csv::with_first_line(first?.bytes).map(|_| Format::Csv);
     let format = Format::of_binary_file(&bytes).or_else(of_text).unwrap_or_default();
     let records = Records::new(&bytes, format).take(options.records).enumerate().map(sampled).collect();
     let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();

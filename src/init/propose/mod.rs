@@ -93,9 +93,13 @@ impl<'p> Proposer<'p> {
             };
             self.out.set("format", shape.format.name(), vec![why]);
         }
-        if shape.csv.delimiter != Csv::default().delimiter {
-            let delimiter = char::from(shape.csv.delimiter).to_string();
-            self.out.set("csv", toml::Table::from_iter([("delimiter".to_owned(), delimiter.into())]), vec![]);
+        let text = |byte: u8| toml::Value::from(char::from(byte).to_string());
+        let comment = shape.csv.comment.map(|byte| ("comment".to_owned(), text(byte)));
+        let delimiter = Some(shape.csv.delimiter).filter(|byte| *byte != Csv::default().delimiter);
+        let delimiter = delimiter.map(|byte| ("delimiter".to_owned(), text(byte)));
+        let csv: toml::Table = comment.into_iter().chain(delimiter).collect();
+        if !csv.is_empty() {
+            self.out.set("csv", csv, vec![]);
         }
         if let (Some((query, _)), Some(array)) = (&shape.query, self.array) {
             let why = format!(
@@ -117,7 +121,7 @@ impl<'p> Proposer<'p> {
             );
             self.out.suggest("query", format!("{path}[*]"), vec![why]);
         }
-        if self.seen.others > 0 {
+        if self.seen.others > 0 && shape.format.is_strict() {
             let why = format!(
                 "Values that are not objects {}, and their whole record is rejected. With this line only these values are rejected:",
                 if self.seen.others == 1 {

@@ -22,6 +22,12 @@ fn msgpack(bencher: Bencher<'_, '_>, kind: Kind) {
     map_records(bencher, mapper, &records);
 }
 
+#[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
+fn cbor(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (mapper, records) = kind.cbor();
+    map_records(bencher, mapper, &records);
+}
+
 fn map(bencher: Bencher<'_, '_>, kind: Kind, shape: Shape) {
     map_records(bencher, kind.mapper(), &kind.records(shape));
 }

@@ -71,10 +71,19 @@ impl Kind {
 
     /// A mapper of MessagePack, and the records of known shape in this format.
     pub fn msgpack(self) -> (Mapper, Vec<Vec<u8>>) {
-        let config = self.config().replace("[[mapping]]", "[[mapping]]\nformat = \"msgpack\"");
+        self.binary("msgpack", &MSGPACK)
+    }
+
+    /// A mapper of CBOR, and the records of known shape in this format.
+    pub fn cbor(self) -> (Mapper, Vec<Vec<u8>>) {
+        self.binary("cbor", &CBOR)
+    }
+
+    fn binary(self, format: &str, markers: &Markers) -> (Mapper, Vec<Vec<u8>>) {
+        let config = self.config().replace("[[mapping]]", &format!("[[mapping]]\nformat = \"{format}\""));
         let record = |json: Json| {
             let mut out = Vec::new();
-            json.push_msgpack(&mut out);
+            json.push_binary(markers, &mut out);
             out
         };
         (mapper(&config), self.values().map(record).collect())
@@ -189,39 +198,60 @@ enum Json {
     Array(Vec<Json>),
 }
 
+/// First bytes of values in a binary format.
+struct Markers {
+    /// Before eight bytes.
+    integer: u8,
+    double: u8,
+    /// Before a length of one byte.
+    text: &'static [u8],
+    object: &'static [u8],
+    array: &'static [u8],
+}
+
+const MSGPACK: Markers =
+    Markers { integer: 0xCF, double: 0xCB, text: &[0xD9], object: &[0xDE, 0], array: &[0xDC, 0] };
+
+const CBOR: Markers = Markers { integer: 0x1B, double: 0xFB, text: &[0x78], object: &[0xB8], array: &[0x98] };
+
 impl Json {
-    fn push_msgpack(&self, out: &mut Vec<u8>) {
+    fn push_binary(&self, markers: &Markers, out: &mut Vec<u8>) {
         match self {
             Self::Scalar(text) => match (text.strip_prefix('"'), text.parse::<u64>()) {
-                (Some(quoted), _) => push_msgpack_text(quoted.trim_end_matches('"'), out),
+                (Some(quoted), _) => push_text(quoted.trim_end_matches('"'), markers, out),
                 (_, Ok(integer)) => {
-                    out.push(0xCF);
+                    out.push(markers.integer);
                     out.extend_from_slice(&integer.to_be_bytes());
                 }
                 _ => {
-                    out.push(0xCB);
+                    out.push(markers.double);
                     out.extend_from_slice(&text.parse::<f64>().unwrap().to_be_bytes());
                 }
             },
             Self::Object(members) => {
-                out.extend_from_slice(&[0xDE, 0, members.len() as u8]);
+                push_head(markers.object, members.len(), out);
                 for (key, value) in members {
-                    push_msgpack_text(key, out);
-                    value.push_msgpack(out);
+                    push_text(key, markers, out);
+                    value.push_binary(markers, out);
                 }
             }
             Self::Array(elements) => {
-                out.extend_from_slice(&[0xDC, 0, elements.len() as u8]);
+                push_head(markers.array, elements.len(), out);
                 for element in elements {
-                    element.push_msgpack(out);
+                    element.push_binary(markers, out);
                 }
             }
         }
     }
 }
 
-fn push_msgpack_text(text: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(&[0xD9, text.len() as u8]);
+fn push_head(marker: &[u8], length: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(marker);
+    out.push(length as u8);
+}
+
+fn push_text(text: &str, markers: &Markers, out: &mut Vec<u8>) {
+    push_head(markers.text, text.len(), out);
     out.extend_from_slice(text.as_bytes());
 }
 

@@ -42,7 +42,7 @@ impl Table {
                 && only.is_empty()
             {
                 // An empty line is no row.
-                *only = "\"\"".to_owned();
+                only.push_str("\"\"");
             }
             out.push_str(&cells.join(&delimiter.to_string()));
             out.push_str(line_break);

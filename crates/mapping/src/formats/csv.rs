@@ -50,7 +50,8 @@ impl Csv {
         {
             return None;
         }
-        let csv = |delimiter| Self { delimiter, ..Self::default() };
+        let comment = record.trim_ascii_start().first().copied().filter(|byte| *byte == b'#');
+        let csv = |delimiter| Self { delimiter, comment, ..Self::default() };
         b",;\t|".iter().map(|delimiter| csv(*delimiter)).find(|csv| csv.is_table(record))
     }
 
@@ -405,6 +406,8 @@ mod tests {
         assert_eq!(f("time;host\r\n1;\"a,b\"\r\n"), Some(';'));
         assert_eq!(f("time\thost\n1\ta b, c\n"), Some('\t'));
         assert_eq!(f("a|b\n1|2"), Some('|'));
+        let commented = Csv::with_first_line(b"# a, b, c\na,b\n1,2\n").unwrap();
+        assert_eq!(commented, Csv { comment: Some(b'#'), ..Csv::default() });
         for other in
             ["", "a,b\n", "1,2\n3,4\n", "a,b\n1\n", "a,a\n1,2\n", "a,\n1,2\n", "a\n1\n", "a,b\n1,\"2\n"]
         {

@@ -5,7 +5,7 @@ use super::conf::{Conf, Options};
 use super::filters::{Filter, Subject, Takes};
 use super::rules::Rules;
 use super::work::Work;
-use super::{json, json_v2, msgpack};
+use super::{csv, json, json_v2, msgpack};
 use crate::Machine;
 
 /// The only processor that a mapping replaces.
@@ -25,6 +25,8 @@ impl Rules {
             Some("json") => json::read(input, &mut rules),
             Some("json_v2") => json_v2::read(input, &mut rules),
             Some("msgpack") => msgpack::read(input, &mut rules),
+            Some("csv") => csv::read(input, &mut rules),
+            Some("value") => csv::read_value(input, &mut rules),
             Some(xpath @ ("xpath_json" | "xpath_msgpack")) => {
                 let format = xpath.trim_start_matches("xpath_");
                 let why = format!(

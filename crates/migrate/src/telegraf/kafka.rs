@@ -2,6 +2,7 @@
 
 use super::amounts;
 use super::conf::Options;
+use super::csv;
 use super::rules::NAMES_AND_FILTERS;
 use super::variables::{has_variable, is_whole_variable};
 use super::work::Work;
@@ -210,7 +211,8 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, work: 
 
 /// Reports unknown options.
 pub fn report_unread(input: &Options, work: &mut Work) {
-    if !matches!(input.text("data_format").as_deref(), Some("json" | "json_v2" | "msgpack")) {
+    if !matches!(input.text("data_format").as_deref(), Some("json" | "json_v2" | "msgpack" | "csv" | "value"))
+    {
         // This input stays in Telegraf and may have options of another format.
         return;
     }
@@ -219,6 +221,7 @@ pub fn report_unread(input: &Options, work: &mut Work) {
         .chain(&CONNECTION)
         .chain(&SILENT)
         .chain(&OF_JSON)
+        .chain(&csv::OPTIONS)
         .chain(&NAMES_AND_FILTERS)
         .copied()
         .chain(NOTES.iter().map(|(name, _)| *name))

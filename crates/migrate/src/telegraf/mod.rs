@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! conf (files, lines) -> kafka            [kafka] and its security     --+
-//!   |                 -> input -> json, json_v2, msgpack, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
+//!   |                 -> input -> json, json_v2, msgpack, csv, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
 //!   variables         -> output, agent    [influx], [batch], [log]     --+
 //! ```
 
@@ -10,6 +10,7 @@ mod agent;
 mod amounts;
 mod bridges;
 mod conf;
+mod csv;
 mod filters;
 mod gjson;
 mod input;

@@ -12,6 +12,8 @@ use toml::Value;
 pub struct Rules {
     /// None for JSON.
     pub format: Option<&'static str>,
+    /// Settings of CSV.
+    pub csv: Option<toml::Table>,
     pub query: Option<String>,
     pub strict: bool,
     pub measurement: String,
@@ -129,6 +131,9 @@ impl Rules {
         }
         if let Some(format) = self.format {
             self.set(&mut table, "format", format);
+        }
+        if let Some(csv) = &self.csv {
+            self.set(&mut table, "csv", csv.clone());
         }
         self.set_text(&mut table, "query", self.query.as_ref());
         if !self.strict {

@@ -1,0 +1,224 @@
+//! Migrates `data_format = "csv"` and `data_format = "value"`.
+
+use super::conf::Options;
+use super::json;
+use super::rules::Rules;
+use toml::Value;
+
+/// Options of the formats `csv` and `value`.
+pub const OPTIONS: [&str; 22] = [
+    "csv_header_row_count",
+    "csv_column_names",
+    "csv_column_types",
+    "csv_skip_rows",
+    "csv_skip_columns",
+    "csv_delimiter",
+    "csv_comment",
+    "csv_trim_space",
+    "csv_tag_columns",
+    "csv_tag_overwrite",
+    "csv_measurement_column",
+    "csv_timestamp_column",
+    "csv_timestamp_format",
+    "csv_timezone",
+    "csv_skip_values",
+    "csv_skip_errors",
+    "csv_metadata_rows",
+    "csv_metadata_separators",
+    "csv_metadata_trim_set",
+    "csv_reset_mode",
+    "value_field_name",
+    "data_type",
+];
+
+/// Options that change how rows are read, without a counterpart, and the values that change nothing.
+const WITHOUT_COUNTERPART: [(&str, &[&str], &str); 6] = [
+    (
+        "csv_skip_rows",
+        &["0"],
+        "the first line of a record is its header or its first row: let the producer leave other lines out",
+    ),
+    ("csv_metadata_rows", &["0"], "lines of metadata can't become tags: let the producer leave them out"),
+    (
+        "csv_trim_space",
+        &["false"],
+        "spaces around numbers are ignored, but those around text stay: let the producer leave them out",
+    ),
+    (
+        "csv_skip_values",
+        &[],
+        "only empty cells are no values: text in a column of numbers is dropped and counted anyway",
+    ),
+    ("csv_reset_mode", &["none", "always"], "each record is read by itself"),
+    ("csv_tag_overwrite", &["false"], "a tag of the record always wins over a fixed one"),
+];
+
+pub fn read(input: &Options, rules: &mut Rules) {
+    rules.format = Some("csv");
+    // Telegraf keeps strings, booleans and whole numbers as what they are.
+    rules.string_fields = vec!["*".to_owned()];
+    rules.integers = true;
+    let mut settings = toml::Table::new();
+    for (option, key) in [("csv_delimiter", "delimiter"), ("csv_comment", "comment")] {
+        if let Some(text) = input.text(option).filter(|text| *text != "," || key == "comment") {
+            settings.insert(key.to_owned(), text.into());
+        }
+    }
+    if let Some(names) = header(input, rules) {
+        settings.insert("header".to_owned(), names.into());
+    }
+    if !settings.is_empty() {
+        rules.csv = Some(settings);
+    }
+    rules.tag_keys = input.texts("csv_tag_columns");
+    rules.name_key = input.text("csv_measurement_column");
+    rules.time_key = input.text("csv_timestamp_column");
+    json::time(input, ["csv_timestamp_column", "csv_timestamp_format", "csv_timezone"], rules);
+    types(input, rules);
+    for (option, harmless, why) in WITHOUT_COUNTERPART {
+        let written = input.texts(option).join(",");
+        if !written.is_empty() && !harmless.contains(&written.as_str()) {
+            rules.note(input, option, why);
+        }
+    }
+}
+
+/// The names of the columns; none for the first line of each record.
+fn header(input: &Options, rules: &mut Rules) -> Option<Vec<Value>> {
+    let names = input.texts("csv_column_names");
+    let skipped = number(input, "csv_skip_columns");
+    match number(input, "csv_header_row_count") {
+        0 if names.is_empty() => {
+            rules.note(
+                input,
+                "csv_column_names",
+                "Telegraf needs names here: the first line of each record is read as its header",
+            );
+            None
+        }
+        0 => {
+            Some((0..skipped).map(|_| "").chain(names.iter().map(String::as_str)).map(Value::from).collect())
+        }
+        rows => {
+            if rows > 1 {
+                let why = "a header has one line: let the producer write the names into the first one";
+                rules.note(input, "csv_header_row_count", why);
+            }
+            if !names.is_empty() {
+                let why = "the names of the first line count: give them these names with `rename`";
+                rules.note(input, "csv_column_names", why);
+            }
+            if skipped > 0 {
+                rules.note(input, "csv_skip_columns", "columns are left out with `exclude`");
+            }
+            None
+        }
+    }
+}
+
+/// A number of rows or columns. Larger ones are mistakes, and each column becomes a name.
+fn number(input: &Options, option: &str) -> usize {
+    const MOST: usize = 1_000;
+    input.text(option).and_then(|text| text.parse().ok()).unwrap_or(0).min(MOST)
+}
+
+/// Whole numbers stay integers if `csv_column_types` says so, or says nothing.
+fn types(input: &Options, rules: &mut Rules) {
+    let types = input.texts("csv_column_types");
+    let has = |known: &str| types.iter().any(|text| text == known);
+    if types.is_empty() {
+        return;
+    }
+    rules.integers = has("int");
+    if has("int") && has("float") {
+        let why = "`integers` holds for all columns: whole numbers in columns of floats become integers too, so let the producer write them with a fraction";
+        rules.note(input, "csv_column_types", why);
+    } else if has("string") {
+        let why = "a cell that reads as a number is a number: columns of text that can hold numbers belong into `tag_keys`";
+        rules.note(input, "csv_column_types", why);
+    }
+}
+
+/// Migrates `data_format = "value"`.
+pub fn read_value(input: &Options, rules: &mut Rules) {
+    rules.format = Some("value");
+    let text = |rules: &mut Rules| rules.string_fields = vec!["value".to_owned()];
+    match input.text("data_type").as_deref() {
+        // Telegraf's default.
+        None | Some("" | "int" | "integer" | "long") => rules.integers = true,
+        Some("auto_integer") => {
+            rules.integers = true;
+            text(rules);
+        }
+        Some("auto_float" | "bool" | "boolean") => text(rules),
+        Some("str" | "string") => {
+            text(rules);
+            rules.note(input, "data_type", "a value that reads as a number is a number");
+        }
+        Some(_) => {}
+    }
+    if let Some(name) = input.text("value_field_name").filter(|name| name != "value") {
+        rules.rename.push(("value".to_owned(), name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::golden::{lines, of_text};
+
+    /// The mapping and the notes of an input with these options, and the lines of records.
+    fn migrated(options: &str, records: &str) -> (String, Vec<String>, String) {
+        let text = format!(
+            "[agent]\n omit_hostname = true\n[[inputs.kafka_consumer]]\n brokers = ['b:1']\n topics = ['t']\n{options}\n\
+             [[outputs.influxdb_v2]]\n urls = ['http://h']\n token = 't'\n organization = 'o'\n bucket = 'b'\n"
+        );
+        let migration = of_text("telegraf.conf", &text).unwrap();
+        let notes = migration.notes.iter().map(ToString::to_string).collect();
+        let bridge = &migration.bridges[0];
+        let text = bridge.draft.to_string();
+        let mapping = text.split_once("[[mapping]]").unwrap().1.split("\n[").next().unwrap().to_owned();
+        let lines = lines(bridge, "t", records);
+        (mapping, notes, lines)
+    }
+
+    #[test]
+    fn csv_with_names_of_columns() {
+        let options = "data_format = 'csv'\n csv_column_names = ['at', 'host', 'load', 'up', 'n']\n csv_skip_columns = 1\n\
+                       csv_delimiter = ';'\n csv_comment = '#'\n csv_tag_columns = ['host']\n\
+                       csv_timestamp_column = 'at'\n csv_timestamp_format = 'unix'\n csv_measurement_column = 'name'";
+        let (mapping, notes, lines) = migrated(options, "x;1700000000;007;0.5;true;3\n");
+        assert_eq!(notes, [""; 0]);
+        for line in [
+            "format = \"csv\"",
+            "csv = { comment = \"#\", delimiter = \";\", header = [\"\", \"at\", \"host\", \"load\", \"up\", \"n\"] }",
+            "name_key = \"name\"",
+            "time_format = \"unix\"",
+        ] {
+            assert!(mapping.contains(line), "{line}: {mapping}");
+        }
+        assert_eq!(lines, "kafka_consumer,host=007 load=0.5,up=true,n=3i 1700000000000000000\n");
+    }
+
+    #[test]
+    fn csv_with_a_header_line() {
+        let options = "data_format = 'csv'\n csv_header_row_count = 1\n csv_column_types = ['float', 'float']\n csv_skip_rows = 2\n csv_trim_space = false";
+        let (mapping, notes, _) = migrated(options, "");
+        assert!(mapping.contains("format = \"csv\"") && !mapping.contains("csv = "), "{mapping}");
+        assert!(!mapping.contains("\nintegers ="), "{mapping}");
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        assert!(notes[0].contains("csv_skip_rows"), "{notes:?}");
+    }
+
+    #[test]
+    fn single_values() {
+        let (mapping, notes, lines) = migrated(
+            "data_format = 'value'\n data_type = 'auto_integer'\n value_field_name = 'state'",
+            "5\non\n",
+        );
+        assert_eq!(notes, [""; 0]);
+        assert!(mapping.contains("format = \"value\""), "{mapping}");
+        assert_eq!(lines, "kafka_consumer state=5i\nkafka_consumer state=\"on\"\n");
+        let (_, _, lines) = migrated("data_format = 'value'\n data_type = 'float'", "5\n");
+        assert_eq!(lines, "kafka_consumer value=5\n");
+    }
+}
