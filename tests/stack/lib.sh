@@ -7,7 +7,7 @@ export LC_ALL=C
 stack_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/kafka-influx-bridge # built programs: kept
 run_dir=$cache_dir/run                                        # data, logs, pid files: removed by `down`
-all_servers=(kafka kafka3 influx2 influx1 victoria)
+all_servers=(kafka kafka3 influx2 influx1 victoria questdb)
 
 # shellcheck source=tests/stack/settings.sh
 . "$stack_dir/settings.sh"
@@ -127,7 +127,8 @@ need_free_port() {
 }
 
 # daemon NAME COMMAND...: starts COMMAND in its own session, so that it outlives this script and its terminal, with its output
-# in NAME.log. The pid file is written by the process itself before it becomes COMMAND.
+# in NAME.log. Inherited descriptors are closed, because a lock of the caller would last as long as the server. The pid file is written
+# by the process itself before it becomes COMMAND.
 daemon() {
     local name=$1 tries=500
     shift
@@ -136,7 +137,7 @@ daemon() {
         cd "$run_dir/$name" || exit
         # shellcheck disable=SC2016  # expanded by the inner shell
         setsid nohup bash -c 'echo $$ >"$0"; exec "$@"' "$run_dir/$name.pid" "$@" \
-            </dev/null >>"$run_dir/$name.log" 2>&1 8>&- 9>&- &
+            </dev/null >>"$run_dir/$name.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
     )
     until [ -s "$run_dir/$name.pid" ]; do
         ((tries-- > 0)) || fail "$name: cannot write $run_dir/$name.pid"

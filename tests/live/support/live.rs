@@ -77,6 +77,10 @@ impl Live {
         (influx, variable("INFLUX1_AUTH_DATABASE"), user, password)
     }
 
+    pub fn questdb(&self) -> Http {
+        Http::new(&variable("QUESTDB_URL"), None)
+    }
+
     pub fn victoria(&self) -> Http {
         Http::new(&variable("VICTORIA_URL"), None)
     }

@@ -40,7 +40,7 @@ pub use config::Config;
 pub use example::Example;
 pub use exposition::Page;
 pub use generator::Generated;
-pub use http::{Http, block_on};
+pub use http::{Http, block_on, encode};
 pub use ids::Ids;
 pub use influx::Influx;
 pub use kafka::{Kafka, Produced};

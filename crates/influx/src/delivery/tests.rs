@@ -15,6 +15,7 @@ mod balancer;
 mod hostile;
 mod influx3;
 mod messages;
+mod questdb;
 mod statuses;
 
 const DELAYS: Delays = Delays {

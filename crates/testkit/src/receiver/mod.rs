@@ -2,13 +2,15 @@
 //! and answers in InfluxDB's words. Tests of writing run against it, and the demo shows what arrives.
 //!
 //! `/api/v2/write` behaves as on 2.7 (one unparsable line refuses all of its request), `/write` as on 1.6
-//! (the other lines are stored). The feature `faults` adds `Product::Influx3`, which answers like InfluxDB 3 Core, and a script that
-//! answers in the receiver's place.
+//! (the other lines are stored). The feature `faults` adds `Product::Influx3`, which answers like InfluxDB 3 Core,
+//! `Product::QuestDb`, and a script that answers in the receiver's place.
 
 #[cfg(feature = "faults")]
 mod faults;
 #[cfg(feature = "faults")]
 mod influx3;
+#[cfg(feature = "faults")]
+mod questdb;
 mod reply;
 mod request;
 mod server;
@@ -27,6 +29,8 @@ use base::{Credential, Destination};
 use influx3::Schema;
 #[cfg(feature = "faults")]
 use line_protocol::reader::Point;
+#[cfg(feature = "faults")]
+use questdb::Tables;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -51,6 +55,16 @@ pub enum Product {
     /// All points are kept under [`Destination::Database3`].
     #[cfg(feature = "faults")]
     Influx3(Influx3),
+    #[cfg(feature = "faults")]
+    QuestDb,
+}
+
+#[cfg(feature = "faults")]
+impl Product {
+    /// Whether the server has endpoints of its own beside those of 1.x and 2.x.
+    fn is_foreign(&self) -> bool {
+        !matches!(self, Self::Influx1And2)
+    }
 }
 
 /// Settings of a receiver: expected login and destinations, and whether it keeps points.
@@ -131,6 +145,9 @@ struct Shared {
     /// The schema of InfluxDB 3.
     #[cfg(feature = "faults")]
     schema: Mutex<Schema>,
+    /// The tables of `QuestDB`.
+    #[cfg(feature = "faults")]
+    tables: Mutex<Tables>,
     /// The error of InfluxDB 3's write-ahead log, while it has one.
     #[cfg(feature = "faults")]
     write_error: Mutex<Option<String>>,
@@ -154,6 +171,8 @@ impl Receiver {
             statement_error: Mutex::default(),
             #[cfg(feature = "faults")]
             schema: Mutex::new(Schema::new(options.destinations.iter().flatten().filter_map(database3))),
+            #[cfg(feature = "faults")]
+            tables: Mutex::default(),
             #[cfg(feature = "faults")]
             write_error: Mutex::default(),
             options,
@@ -235,6 +254,11 @@ impl Shared {
     #[cfg(feature = "faults")]
     fn schema(&self) -> MutexGuard<'_, Schema> {
         self.schema.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(feature = "faults")]
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(feature = "faults")]

@@ -58,7 +58,7 @@ impl WriteRequest {
                         get("org").ok_or_else(|| invalid("Please provide either orgID or org"))?
                     }
                     #[cfg(feature = "faults")]
-                    Product::Influx3(_) => get("org").unwrap_or_default(),
+                    Product::Influx3(_) | Product::QuestDb => get("org").unwrap_or_default(),
                 };
                 let bucket = get("bucket").ok_or_else(|| Reply::v2(404, "not found", "bucket not found"))?;
                 Destination::Bucket { org, bucket }
@@ -87,10 +87,10 @@ impl WriteRequest {
         let (accept_partial, no_sync) = (flag("accept_partial"), flag("no_sync"));
         let gzipped = parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
         let text = match product {
-            Product::Influx1And2 if gzipped => gunzip(&body)?,
-            Product::Influx1And2 => body,
             #[cfg(feature = "faults")]
             Product::Influx3(server) => unpack3(parts, body, api, server)?,
+            _ if gzipped => gunzip(&body)?,
+            _ => body,
         };
         Ok(Self { number, destination, precision, accept_partial, no_sync, gzipped, text })
     }

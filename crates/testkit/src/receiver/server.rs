@@ -4,7 +4,7 @@ use super::Shared;
 use super::reply::{Reply, ReplyBody};
 use super::request::{WriteRequest, is_authorized, parameters};
 #[cfg(feature = "faults")]
-use super::{Product, influx3};
+use super::{Product, influx3, questdb};
 use base::{Api, Destination};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -50,8 +50,13 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 async fn respond(request: Request<Incoming>, shared: &Shared) -> io::Result<Response<ReplyBody>> {
     let (parts, body) = request.into_parts();
     #[cfg(feature = "faults")]
-    if let Product::Influx3(server) = &shared.options.product {
-        let reply = match influx3::answer_other(&parts, server, shared) {
+    if shared.options.product.is_foreign() {
+        let other = match &shared.options.product {
+            Product::Influx3(server) => influx3::answer_other(&parts, server, shared),
+            Product::QuestDb => questdb::answer_other(&parts),
+            Product::Influx1And2 => None,
+        };
+        let reply = match other {
             Some(reply) => reply,
             None => write(&parts, body, shared).await?,
         };
@@ -92,6 +97,7 @@ fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Re
             match &shared.options.product {
                 Product::Influx1And2 => store(&request, shared)?,
                 Product::Influx3(server) => influx3::store(&request, server, shared),
+                Product::QuestDb => questdb::store(&request, shared),
             };
         }
         return Ok(reply);
@@ -101,8 +107,10 @@ fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Re
         return Ok(Reply::status(204));
     }
     #[cfg(feature = "faults")]
-    if let Product::Influx3(server) = &shared.options.product {
-        return Ok(influx3::store(&request, server, shared));
+    match &shared.options.product {
+        Product::Influx3(server) => return Ok(influx3::store(&request, server, shared)),
+        Product::QuestDb => return Ok(questdb::store(&request, shared)),
+        Product::Influx1And2 => {}
     }
     if !shared.exists(&request.destination) {
         return Err(missing(&request.destination));
