@@ -1,4 +1,4 @@
-//! The release binary against real servers: Kafka, InfluxDB 2 and 1, VictoriaMetrics, QuestDB.
+//! The release binary against real servers: Kafka, InfluxDB 2 and 1, VictoriaMetrics, `QuestDB`.
 //!
 //! The tests are ignored unless `cargo test --test live -- --ignored` runs them with the variables that `tests/stack/env` prints
 //! (tests/stack/README.md). A missing variable or server is then a failure. The tests run one at a time, because some of them

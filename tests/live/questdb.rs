@@ -1,4 +1,4 @@
-//! QuestDB at both endpoints, read back with SQL.
+//! `QuestDB` at both endpoints, read back with SQL.
 
 use crate::support::config::v2_with;
 use crate::support::{Bridge, Config, Http, Live, PATIENCE, Produced, run_command, wait_for};
@@ -16,7 +16,7 @@ fn query(questdb: &Http, sql: &str) -> Result<Vec<Vec<Value>>, String> {
     Ok(rows.into_iter().map(|row| row.as_array().unwrap().clone()).collect())
 }
 
-/// Waits until the table has this many rows. QuestDB shows rows shortly after its 204.
+/// Waits until the table has this many rows. `QuestDB` shows rows shortly after its 204.
 fn wait_for_rows(questdb: &Http, table: &str, count: i64) {
     wait_for(&format!("{count} rows in {table}"), PATIENCE, || {
         let rows = query(questdb, &format!("SELECT count() FROM '{table}'")).ok()?;

@@ -102,8 +102,9 @@ impl Database<'_> {
     /// Name of the database. A retention policy of 1.x is a part of it.
     fn name(&self) -> Cow<'_, str> {
         match &self.endpoint {
-            Endpoint::Own { database } => (*database).into(),
-            Endpoint::V1(v1::Database { database, policy: None }) => (*database).into(),
+            Endpoint::Own { database } | Endpoint::V1(v1::Database { database, policy: None }) => {
+                (*database).into()
+            }
             Endpoint::V1(v1::Database { database, policy: Some(policy) }) => {
                 format!("{database}/{policy}").into()
             }

@@ -123,13 +123,11 @@ fn numbered(summary: &str, details: &[Detail], single: Option<u64>) -> Vec<Numbe
     let mut reasons: BTreeSet<Arc<str>> = BTreeSet::new();
     let mut shared = |reason: &str| {
         let why: Arc<str> = format!("{summary}: {reason}").into();
-        match reasons.get(&why) {
-            Some(known) => Arc::clone(known),
-            None => {
-                reasons.insert(Arc::clone(&why));
-                why
-            }
+        if let Some(known) = reasons.get(&why) {
+            return Arc::clone(known);
         }
+        reasons.insert(Arc::clone(&why));
+        why
     };
     let listed = details.iter().filter_map(|detail| {
         let number = detail.line_number?;

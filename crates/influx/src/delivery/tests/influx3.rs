@@ -299,7 +299,7 @@ async fn no_statement_creates_the_database() {
 async fn a_wrong_token_is_found_before_the_first_lines() {
     let options = Options { credential: Credential::Token(Secret::new("right")), ..options(OLD) };
     let setup = Setup::with(options, OPTIONS, |connection| {
-        connection.credential = Credential::Token(Secret::new("wrong"))
+        connection.credential = Credential::Token(Secret::new("wrong"));
     })
     .await;
     let prepare = Arc::clone(&setup.writer).prepare(own(), 7);
