@@ -23,6 +23,16 @@ impl<'a> Input<'a> {
         self.at >= self.bytes.len()
     }
 
+    /// Rejects a value that begins like JSON: as a binary value it would be a number or a huge text, which is never a point.
+    pub fn refuse_json(&self) -> Result<(), Rejection> {
+        match self.peek() {
+            Some(b'{' | b'[') => {
+                Err(self.unreadable("it begins like JSON, which `format = \"json\"` reads,", self.at))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The next byte, which stays unread.
     pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()

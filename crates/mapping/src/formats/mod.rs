@@ -200,21 +200,10 @@ impl Format {
     #[must_use]
     pub fn first_value(self, bytes: &[u8]) -> Option<usize> {
         let transcode = self.transcode()?;
-        let mut input = self.input(bytes).ok()?;
+        let mut input = Input::new(bytes, self.title());
+        input.refuse_json().ok()?;
         transcode(&mut input, &mut JsonText::default()).ok()?;
         Some(input.position())
-    }
-
-    /// The input of a binary format.
-    fn input(self, bytes: &[u8]) -> Result<Input<'_>, Rejection> {
-        let input = Input::new(bytes, self.title());
-        // In a binary format these bytes begin a number or a huge text, which is never a point.
-        match input.peek() {
-            Some(b'{' | b'[') => {
-                Err(input.unreadable("it begins like JSON, which `format = \"json\"` reads,", 0))
-            }
-            _ => Ok(input),
-        }
     }
 }
 
@@ -253,8 +242,9 @@ impl JsonText {
     }
 
     fn read_values(&mut self, format: Format, transcode: Transcode, value: &[u8]) -> Result<(), Rejection> {
-        let mut input = format.input(value)?;
+        let mut input = Input::new(value, format.title());
         while !input.is_at_end() {
+            input.refuse_json()?;
             let start = input.position();
             transcode(&mut input, self)?;
             assert!(input.position() > start, "a value has at least one byte");

@@ -316,6 +316,7 @@ mod tests {
         f(&[0xC7], "the value is cut off at byte 1");
         f(&[0x91, 0xC1], "the byte 0xc1, which begins no value, at byte 1");
         f(b"{\"a\":1}", "it begins like JSON, which `format = \"json\"` reads, at byte 0");
+        f(b"\x80{\"a\":1}", "it begins like JSON, which `format = \"json\"` reads, at byte 1");
         let deep = [&[0x91; 64][..], &[0x90]].concat();
         let want = "it is nested too deeply: more than 64 nested objects and arrays at byte 64";
         assert_eq!(json(&deep), Err(want.to_owned()));
