@@ -154,7 +154,7 @@ fn lines_beyond_the_retention_are_refused() {
     let is_old = |i: usize| i.is_multiple_of(10);
     let time = |i: usize| if is_old(i) { now - WEEK + i as i64 } else { now - i as i64 };
     let texts = (0..LINES).map(|i| format!("m good={i} {}", time(i)));
-    let lines = Lines::from(LineBuffer::from_iter(texts));
+    let lines = Lines::from(texts.collect::<LineBuffer>());
     for (influx, credential, destination, name) in [
         (
             &influx1,

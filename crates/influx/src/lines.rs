@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn lines(lengths: &[usize]) -> Lines {
-        LineBuffer::from_iter(lengths.iter().map(|length| "x".repeat(length - 1))).into()
+        lengths.iter().map(|length| "x".repeat(length - 1)).collect::<LineBuffer>().into()
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl AddressHistory for History {
 }
 
 fn lines_of(batch: &[Line]) -> Lines {
-    LineBuffer::from_iter(batch.iter().map(|line| &line.text)).into()
+    batch.iter().map(|line| &line.text).collect::<LineBuffer>().into()
 }
 
 fn line(flaw: Flaw, series: usize, time: i64) -> Line {
