@@ -1,7 +1,7 @@
 //! Throughput of the last hour, kept in memory for the plot of the status page.
 
 use engine::telemetry::Counters;
-use engine::telemetry::rejections::since_1970_ms;
+use engine::telemetry::newest_rejections::since_1970_ms;
 use influx::{LATENCY_BUCKETS, LatencyHistogram};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -5,7 +5,7 @@ use super::state::State;
 use super::{About, Watched};
 use base::Destination;
 use base::alarm::{Alarm, Scope};
-use engine::telemetry::rejections::{Rejected, since_1970_ms};
+use engine::telemetry::newest_rejections::{Rejected, since_1970_ms};
 use engine::telemetry::{Counters, PartitionLag, PartitionState, TopicCounts, partitions};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

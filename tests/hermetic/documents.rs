@@ -97,7 +97,7 @@ fn alarm_causes() -> Vec<String> {
         strings(body.unwrap_or_else(|| panic!("{file} has no {head}")))
     };
     let mut causes = of_function("crates/influx/src/cause.rs", "pub fn name(self)");
-    causes.extend(of_function("crates/kafka/src/diagnosis/table.rs", "pub fn name(self)"));
+    causes.extend(of_function("crates/kafka/src/diagnosis/faults.rs", "pub fn name(self)"));
     causes.extend(of_function("crates/engine/src/dead_letter/error.rs", "pub fn cause_name(&self)"));
     // Literals, as in `cause: "stuck"`.
     for (_, text) in rust_files("crates").into_iter().filter(|(path, _)| !path.ends_with("alarm.rs")) {

@@ -5,7 +5,7 @@
 //! `UPDATE=1 cargo test -p kafka-influx-bridge-configuration generated`.
 
 use super::LogFormat;
-use super::differences::{
+use super::reload_comparisons::{
     client_differs, destinations_differ, excluded_topic_differs, file_size_differs, influx_differs,
     mappings_differ, topics_differ,
 };

@@ -29,12 +29,10 @@
 //! assert!(errors.to_string().contains("bucket"), "{errors}");
 //! ```
 
-mod changes;
-mod context;
 mod dead_letter;
 mod destination;
-mod differences;
 pub mod draft;
+mod findings;
 mod formats;
 mod influx;
 mod interpolate;
@@ -44,6 +42,8 @@ mod librdkafka;
 mod load;
 mod mapping;
 mod mask;
+mod needs_restart;
+mod reload_comparisons;
 mod report;
 mod rules;
 mod scalars;
@@ -62,11 +62,11 @@ mod topics;
 mod unknown;
 mod urls;
 
-pub use changes::{Changes, NeedsRestart};
 pub use load::{
     Loaded, NotFound, SEARCHED, find, load, load_without_secrets, parse, parse_without_secrets, read,
 };
 pub use mask::is_secret_name;
+pub use needs_restart::{Changes, NeedsRestart};
 pub use report::{ConfigErrors, Problem};
 pub use source::Place;
 

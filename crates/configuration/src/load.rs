@@ -1,6 +1,6 @@
 //! Finds, reads and checks a configuration file.
 
-use super::context::{Context, Secrets};
+use super::findings::{Context, Secrets};
 use super::interpolate::Surroundings;
 use super::report::{ConfigErrors, Problem};
 use super::section::Section;

@@ -1,6 +1,6 @@
 //! Reads one table of the file key by key. Errors go into the context, and the reader gets `None`.
 
-use super::context::{Context, Secrets};
+use super::findings::{Context, Secrets};
 use super::interpolate::{InterpolateError, interpolate};
 use super::schema::{Key, Table, Value, title};
 use super::source::Span;

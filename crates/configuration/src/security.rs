@@ -5,7 +5,7 @@ use super::rules::pairs;
 use super::section::{Section, Text, unknown_word};
 use super::urls;
 use base::secret::Secret;
-use kafka::token::{Oauth, TokenEndpoint, TokenSource};
+use kafka::oauth_token::{Oauth, TokenEndpoint, TokenSource};
 use reqwest::Url;
 use std::path::PathBuf;
 

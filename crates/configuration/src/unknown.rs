@@ -1,6 +1,6 @@
 //! Reports unknown keys and tables with the key or table that was probably meant.
 
-use super::context::Context;
+use super::findings::Context;
 use super::keys::{self, KAFKA};
 use super::schema::{Table, title};
 use super::source::Span;

@@ -15,8 +15,8 @@ use crate::dispatcher::{Dispatcher, DispatcherSettings, ReadMode, SettledOffsets
 use crate::lane_tasks::WritingLanes;
 use crate::refused_letters::DeadLetterContext;
 use crate::reject_limiter::ProbeDelays;
-use crate::routing::Routing;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimesWriter};
+use crate::topic_routing::Routing;
 use ::mapping::RecordLimits;
 use base::stop::Stop;
 use influx::Writer;

@@ -3,12 +3,12 @@
 use crate::batch::{Batch, Budget, Limits, SizeController};
 use crate::commit::{AssignmentId, BatchId, Times, Unsettled};
 use crate::lane::{FinishedBatch, Lane};
+use crate::partition_routes::{Route, Routes};
 use crate::ports::{LaneQueue, Outlet};
 use crate::record_handler::RecordHandler;
 use crate::reject_limiter::{ProbeDelays, Resumption};
-use crate::routes::{Route, Routes};
-use crate::routing::Routing;
 use crate::telemetry::{CloseReason, Counters};
+use crate::topic_routing::Routing;
 use base::NextOffset;
 use base::TopicPartition;
 use base::alarm::AlarmRegistry;

@@ -2,7 +2,7 @@
 
 use crate::batch::{AnsweredBatch, Batch, BatchSize, Budget, Collisions, Limits, SizeController};
 use crate::commit::{AssignmentId, BatchId};
-use crate::routing::LaneKey;
+use crate::topic_routing::LaneKey;
 use base::Destination;
 use influx::{Delivered, Lines};
 use std::sync::Arc;

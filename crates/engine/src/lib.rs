@@ -41,26 +41,26 @@ pub mod dead_letter;
 mod dispatcher;
 mod lane;
 mod lane_tasks;
+mod partition_routes;
 mod ports;
 mod record_handler;
+mod record_log;
 mod refused_letters;
 mod reject_limiter;
-mod report;
-mod routes;
-mod routing;
 mod sampled_times;
 #[cfg(test)]
 mod simulation;
 pub mod telemetry;
 mod time_check;
+mod topic_routing;
 pub mod watchdog;
 
 pub use data_thread::{DataThread, EngineContext, Reload, ReloadApplied, Request};
+pub use record_log::remedy_without_fields;
 pub use refused_letters::DeadLetterContext;
 pub use reject_limiter::{ProbeDelays, blocked_topic};
-pub use report::remedy_without_fields;
-pub use routing::{DESTINATIONS_WITH_LANES, Mapping, Routing};
 pub use sampled_times::{DoubtKind, SampledTimes, TimeDoubt, time_of};
+pub use topic_routing::{DESTINATIONS_WITH_LANES, Mapping, Routing};
 
 #[cfg(test)]
 #[path = "../../../tests/support/seed.rs"]

@@ -10,9 +10,9 @@ use crate::batch::Batch;
 use crate::commit::{AssignmentId, Tracker};
 use crate::dead_letter::{Elements, Letter, Stage};
 use crate::lane::FinishedBatch;
+use crate::partition_routes::{Route, Routes};
+use crate::record_log::{self, Reporter};
 use crate::reject_limiter::{Admission, RejectedFate, ServerBlock};
-use crate::report::{self, Reporter};
-use crate::routes::{Route, Routes};
 use crate::telemetry::Counters;
 use base::Destination;
 use base::NextOffset;
@@ -154,11 +154,11 @@ impl RecordHandler {
         if mapped.lines > 0 && !topic.first_line_logged {
             topic.first_line_logged = true;
             let first = batch.lines.lines() - mapped.lines;
-            report::first_line(&topic.name, record, batch.lines.line(first).unwrap_or_default());
+            record_log::first_line(&topic.name, record, batch.lines.line(first).unwrap_or_default());
         }
         if mapped.selected_nothing && !topic.empty_query_logged {
             topic.empty_query_logged = true;
-            report::empty_query(&topic.name, record);
+            record_log::empty_query(&topic.name, record);
         }
         if all_filtered {
             // The dropped values of the turn are counted at its end.
@@ -216,12 +216,12 @@ impl RecordHandler {
         for index in turn.topics.drain(..) {
             let topic = routes.topic_mut(index);
             if let Some(mapper) = &mut topic.mapper {
-                topic.drops.add_all(&report::dropped_values(&topic.name, mapper, counters));
+                topic.drops.add_all(&record_log::dropped_values(&topic.name, mapper, counters));
             }
         }
         for index in turn.all_filtered.drain(..) {
             let topic = routes.topic_mut(index);
-            report::all_filtered(&topic.name, &topic.drops);
+            record_log::all_filtered(&topic.name, &topic.drops);
         }
         turn.publish(counters);
     }
@@ -292,7 +292,7 @@ impl RecordHandler {
         }
         for topic in self.routes.topics_mut() {
             if let Some(records) = topic.limiter.undecided_to_log(now) {
-                report::undecided(&topic.name, records);
+                record_log::undecided(&topic.name, records);
             }
         }
     }
@@ -305,7 +305,7 @@ impl RecordHandler {
         for topic in self.routes.topics_mut() {
             let records = topic.limiter.undecided();
             if records > 0 {
-                report::undecided(&topic.name, records);
+                record_log::undecided(&topic.name, records);
             }
         }
     }
@@ -315,7 +315,7 @@ impl RecordHandler {
         for topic in self.routes.topics_mut() {
             if let Some(doubt) = topic.times.doubt(now) {
                 Counters::add(&self.counters.wrong_time_units, doubt.points);
-                report::doubtful_times(&topic.name, &doubt);
+                record_log::doubtful_times(&topic.name, &doubt);
             }
         }
     }

@@ -6,8 +6,8 @@ use crate::commit::AssignmentId;
 use crate::dead_letter::{
     DeadLetterError, DeadLetters, Elements, Letter, Original, Originals, REFUSED, Stage, Wanted,
 };
-use crate::routing::Routing;
 use crate::telemetry::Counters;
+use crate::topic_routing::Routing;
 use base::TopicPartition;
 use base::alarm::{AlarmGuard, AlarmRegistry, FailureReport, Scope};
 use base::record::{Record, RecordTime, borrowed};

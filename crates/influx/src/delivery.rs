@@ -6,8 +6,8 @@ use crate::backoff::{Backoff, now, pause};
 use crate::cause::Cause;
 use crate::client::ConnectionUse;
 use crate::counters::count;
+use crate::failed_attempt::{CONTRADICTED, FailedAttempt};
 use crate::lines::Lines;
-use crate::obstacle::{CONTRADICTED, Obstacle};
 use crate::outcome::{Outcome, decide};
 use crate::reading::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
 use crate::salvage::{
@@ -320,11 +320,11 @@ impl LaneWriter {
                 delay
             }
             Outcome::Blocked { cause, why, .. } => {
-                let mut obstacle = Obstacle::new(cause, true, why);
+                let mut failed = FailedAttempt::new(cause, true, why);
                 if !pending.tried.repaired {
-                    obstacle = writer.repair(obstacle, destination).await;
+                    failed = writer.repair(failed, destination).await;
                 }
-                let Obstacle { cause, blocks, why, is_repaired, .. } = obstacle;
+                let FailedAttempt { cause, blocks, why, is_repaired, .. } = failed;
                 if is_repaired {
                     // The alarm is raised if the next attempt fails for the same cause.
                     pending.tried.repaired = true;

@@ -2,7 +2,7 @@
 
 use crate::cause::Cause;
 use crate::dialects::{Dialect, Server, dialect};
-use crate::obstacle::{CONTRADICTED, NOT_CREATED};
+use crate::failed_attempt::{CONTRADICTED, NOT_CREATED};
 use crate::reading::limit_remedy;
 use base::http::bypasses_proxy;
 use base::{Credential, Destination};

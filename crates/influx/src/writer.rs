@@ -8,9 +8,9 @@ use crate::client::Client;
 use crate::counters::{WriteCounters, count};
 use crate::error::RequestFailure;
 use crate::event::{AlarmEvents, Event, Observer};
+use crate::failed_attempt::FailedAttempt;
 use crate::learned::LearnedState;
 use crate::lines::RequestSize;
-use crate::obstacle::Obstacle;
 use crate::outcome::Outcome;
 use crate::pace::Pace;
 use crate::remedy::{RemedyContext, advice, is_page};
@@ -141,13 +141,13 @@ impl Writer {
         let mut backoff = Backoff::new(self.options.delays);
         loop {
             let address = self.client.addresses().current();
-            let Err(mut obstacle) = self.probe(address, &destination).await else { break };
+            let Err(mut failed) = self.probe(address, &destination).await else { break };
             let destination = &destination;
             // The lanes read a credential again, and then send at once.
-            if obstacle.cause == Cause::DatabaseMissing {
-                obstacle = self.repair(obstacle, destination).await;
+            if failed.cause == Cause::DatabaseMissing {
+                failed = self.repair(failed, destination).await;
             }
-            let Obstacle { cause, blocks, why, is_of_address, .. } = obstacle;
+            let FailedAttempt { cause, blocks, why, is_of_address, .. } = failed;
             if is_of_address {
                 self.mark_down(address, destination, cause, &why);
                 let next = self.client.addresses().current();
@@ -162,14 +162,14 @@ impl Writer {
         alarm.recovered(now());
     }
 
-    async fn probe(&self, address: &Address, destination: &Destination) -> Result<(), Obstacle> {
+    async fn probe(&self, address: &Address, destination: &Destination) -> Result<(), FailedAttempt> {
         let probed = self.client.probe(address, destination).await;
         let is_of_address = probed.as_ref().is_ok_and(Outcome::is_failure_of_address);
         match probed {
             Ok(Outcome::Blocked { cause, why, .. }) => {
-                Err(Obstacle { is_of_address, ..Obstacle::new(cause, true, why) })
+                Err(FailedAttempt { is_of_address, ..FailedAttempt::new(cause, true, why) })
             }
-            Ok(Outcome::Retry { cause, why, .. }) => Err(Obstacle::new(cause, false, why)),
+            Ok(Outcome::Retry { cause, why, .. }) => Err(FailedAttempt::new(cause, false, why)),
             // A server may take lines but no empty write.
             Ok(
                 Outcome::Stored
@@ -177,7 +177,7 @@ impl Writer {
                 | Outcome::Refused { .. }
                 | Outcome::Uncompressed { .. },
             ) => Ok(()),
-            Err(failure) => Err(Obstacle::new(failure.cause, false, failure.why)),
+            Err(failure) => Err(FailedAttempt::new(failure.cause, false, failure.why)),
         }
     }
 
@@ -231,22 +231,22 @@ impl Writer {
         );
     }
 
-    /// Removes a cause that the bridge itself can remove. Returns the remaining obstacle.
-    pub(crate) async fn repair(&self, obstacle: Obstacle, destination: &Destination) -> Obstacle {
-        match obstacle.cause {
+    /// Removes a cause that the bridge itself can remove. Returns the failure that remains.
+    pub(crate) async fn repair(&self, failed: FailedAttempt, destination: &Destination) -> FailedAttempt {
+        match failed.cause {
             Cause::DatabaseMissing => match self.create_database(destination).await {
-                None => obstacle,
-                Some(Ok(())) => Obstacle { is_repaired: true, ..obstacle },
-                Some(Err(failure)) => obstacle.not_created(&failure),
+                None => failed,
+                Some(Ok(())) => FailedAttempt { is_repaired: true, ..failed },
+                Some(Err(failure)) => failed.not_created(&failure),
             },
             Cause::Unauthorized => {
                 let is_repaired = self.client.reread_credential();
                 if is_repaired {
                     self.emit(&Event::CredentialReread);
                 }
-                Obstacle { is_repaired, ..obstacle }
+                FailedAttempt { is_repaired, ..failed }
             }
-            _ => obstacle,
+            _ => failed,
         }
     }
 

@@ -4,9 +4,9 @@
 //! assignment, or a topic that is readable again.
 
 use super::diagnosis::{Advice, Cause, Fault, diagnose};
+use super::error_log::Trouble;
 use super::http_probe::HttpProbe;
 use super::silence::Silence;
-use super::trouble::Trouble;
 use crate::Settings;
 use base::alarm::{self, AlarmGuard, AlarmRegistry, Scope};
 use base::text::printable;

@@ -1,14 +1,14 @@
 //! Turns librdkafka's error codes and texts into faults with remedies. `run`, `check`, `init`, `map --live` and the dead letters all
 //! use this table.
 
+mod configured_security;
+mod faults;
 mod heard;
-mod security;
-mod table;
 mod words;
 
+pub use configured_security::Security;
+pub use faults::{Cause, Fault};
 pub use heard::{AdvertisedBroker, Complaint, Complaints, advertised_brokers, left_bootstrap};
-pub use security::Security;
-pub use table::{Cause, Fault};
 
 use base::text::printable;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};

@@ -1,13 +1,13 @@
 //! The control thread's side of a member: group membership, subscription, explicit commits, statistics and alarms.
 
 use super::context::{GroupConsumer, GroupContext, GroupEvent};
-use super::gone::Gone;
-use super::missing::MissingTopics;
-use super::moved::Moved;
+use super::deleted_topics::Gone;
+use super::missing_topics::MissingTopics;
+use super::moved_coordinator::Moved;
 use super::partition_lists::{check_partitions, list_of, offsets_of, summary};
 use super::recreated::Recreated;
 use super::resets::Resumed;
-use super::{MemberError, RetentionWatch, Retentions, UntilEnd, Waiting, begin, denied, group, idle};
+use super::{MemberError, RetentionWatch, Retentions, UntilEnd, Waiting, begin, denied_topics, group, idle};
 use crate::client::MemberClient;
 use crate::properties::{ClientKind, properties};
 use crate::retry::retry;
@@ -191,7 +191,7 @@ impl Member {
             alarms.topics_to_check(Instant::now())
         };
         if let Some(known) = due {
-            let hidden = denied::among(&self.consumer, &self.subscribed, &known);
+            let hidden = denied_topics::among(&self.consumer, &self.subscribed, &known);
             context.alarms().topics_checked(hidden.as_deref(), Instant::now());
         }
     }
@@ -213,7 +213,7 @@ impl Member {
             let mut missing: Vec<String> = names.cloned().collect();
             if !missing.is_empty() {
                 // A denied topic is invisible, too, and has an alarm. Without a response no topic counts as denied.
-                let denied = denied::among(&self.consumer, &self.subscribed, &[]).unwrap_or_default();
+                let denied = denied_topics::among(&self.consumer, &self.subscribed, &[]).unwrap_or_default();
                 missing.retain(|name| !denied.contains(name));
             }
             (missing, there)

@@ -1,6 +1,6 @@
 //! Settings of the Kafka clients: brokers, topics, group, login.
 
-use crate::token::Oauth;
+use crate::oauth_token::Oauth;
 use base::secret::Secret;
 use regex::Regex;
 use std::path::PathBuf;

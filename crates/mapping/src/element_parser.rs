@@ -4,7 +4,7 @@ use super::element::{Drops, Element, Place};
 use super::first_drops::FirstDrops;
 use super::interned_keys::InternedKeys;
 use super::key_tree::{KeyTree, NodeId, Seen};
-use super::plan::{Outcome, Plan};
+use super::plan::{Plan, ScalarUse};
 use super::rejection::Drop;
 use super::rules::Rules;
 use super::scalar::Scalar;
@@ -98,12 +98,12 @@ impl<'a> ElementParser<'_, 'a> {
         if plan.is_name(scalar) {
             self.element.name = Some(scalar);
         }
-        match plan.outcome(token, scalar) {
-            Outcome::Time => self.element.time = Some(scalar),
-            Outcome::Tag(key) => self.put(node, Place::Tag(key), scalar, token),
-            Outcome::Field(key, scalar) => self.put(node, Place::Field(key), scalar, token),
-            Outcome::Nothing => {}
-            Outcome::Dropped(drop) => self.drop_value(node, drop),
+        match plan.use_of(token, scalar) {
+            ScalarUse::Time => self.element.time = Some(scalar),
+            ScalarUse::Tag(key) => self.put(node, Place::Tag(key), scalar, token),
+            ScalarUse::Field(key, scalar) => self.put(node, Place::Field(key), scalar, token),
+            ScalarUse::Nothing => {}
+            ScalarUse::Dropped(drop) => self.drop_value(node, drop),
         }
     }
 

@@ -32,7 +32,7 @@
 //! assert_eq!(lines.line(0), Some(&b"cpu load_avg=0.5 1700000000123249686"[..]));
 //! ```
 
-mod bytes;
+mod byte_windows;
 mod compression;
 mod constants;
 mod decimal;
@@ -53,7 +53,7 @@ mod plan;
 mod record_shape;
 mod rejection;
 mod rename;
-mod roots;
+mod root_values;
 mod rules;
 mod scalar;
 mod time;

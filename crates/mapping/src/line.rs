@@ -1,6 +1,6 @@
 //! Writes lines, for objects of known and of unknown shape: decides which tags a line has, their order, and what limits it.
 
-use super::bytes::Pieces;
+use super::byte_windows::PaddedBuffer;
 use super::constants::Constants;
 use super::element::{Drops, Element};
 use super::element_parser::Knowledge;
@@ -18,7 +18,7 @@ pub struct LineValues {
     /// The record's tags, in the order of the keys given to [`LineLayout::arrange`].
     pub tags: Vec<Option<Scalar>>,
     /// The fields as they stand in the line, each with a comma before it.
-    pub fields: Pieces,
+    pub fields: PaddedBuffer,
     pub drops: Drops,
     /// Buffer for one field's value.
     text: Vec<u8>,
@@ -56,7 +56,7 @@ enum TagSource {
 
 /// Input of a line beside its values.
 #[derive(Debug)]
-pub struct Setting<'s> {
+pub struct LineContext<'s> {
     pub known: &'s Knowledge,
     pub constants: &'s Constants,
     pub record: &'s Record<'s>,
@@ -123,7 +123,7 @@ impl LineValues {
     }
 
     /// Appends the measurement: the record's name, or the configured one.
-    fn write_measurement(&mut self, setting: &Setting<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
+    fn write_measurement(&mut self, setting: &LineContext<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
         let start = out.len();
         if let Some(name) = self.name {
             let name = name.decode(setting.json, &mut self.scratch);
@@ -145,8 +145,8 @@ impl LineValues {
 
     /// Appends a tag, or nothing where it has no value that can be written.
     #[expect(clippy::indexing_slicing, reason = "the layout was arranged for these values")]
-    fn write_tag(&mut self, tag: Tag, setting: &Setting<'_>, out: &mut Vec<u8>) {
-        let Setting { known, constants, record, json } = setting;
+    fn write_tag(&mut self, tag: Tag, setting: &LineContext<'_>, out: &mut Vec<u8>) {
+        let LineContext { known, constants, record, json } = setting;
         let prefix = &known.tags.get(tag.key).prefix;
         match tag.source {
             TagSource::Kafka(place) => {
@@ -229,7 +229,7 @@ impl LineLayout {
     pub fn write(
         &self,
         values: &mut LineValues,
-        setting: &Setting<'_>,
+        setting: &LineContext<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), Rejection> {
         let start = out.len();
@@ -246,7 +246,7 @@ impl LineLayout {
         Ok(())
     }
 
-    fn write_tags(&self, values: &mut LineValues, setting: &Setting<'_>, out: &mut Vec<u8>) {
+    fn write_tags(&self, values: &mut LineValues, setting: &LineContext<'_>, out: &mut Vec<u8>) {
         let mut written = None;
         for tag in &self.tags {
             // InfluxDB 3 stores a line with a repeated tag key, and can't read its table any more.
@@ -262,7 +262,7 @@ impl LineLayout {
     }
 
     /// Checks the length of the line's series key with its longest field key.
-    fn check_length(&self, series_bytes: usize, setting: &Setting<'_>) -> Result<(), Rejection> {
+    fn check_length(&self, series_bytes: usize, setting: &LineContext<'_>) -> Result<(), Rejection> {
         let Some(field) = self.longest_field.map(|key| setting.known.fields.get(key)) else { return Ok(()) };
         // Without comma and equals sign.
         let bytes = series_bytes + encode::KEY_SEPARATOR_BYTES + field.prefix.len() - 2;

@@ -8,11 +8,11 @@ use super::first_drops::{FirstDrop, FirstDrops};
 use super::formats::JsonText;
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
-use super::line::{LineLayout, LineValues, Setting};
+use super::line::{LineContext, LineLayout, LineValues};
 use super::mapped::Mapped;
 use super::record_shape::RecordShapes;
 use super::rejection::{Drop, Rejection};
-use super::roots::Roots;
+use super::root_values::RootValues;
 use super::scalar::Scalar;
 use super::{KeySelector, Rules, TimeError, TimeFormat, distinct};
 use crate::decode::{Query, Scanner, SyntaxError, Token, select};
@@ -31,7 +31,7 @@ pub struct Mapper {
     constants: Constants,
     known: Knowledge,
     element: Element,
-    roots: Roots,
+    roots: RootValues,
     shapes: RecordShapes,
     work: Work,
     /// The index of the element that each line came from; only filled by [`Mapper::map_and_trace`].
@@ -71,7 +71,7 @@ impl Mapper {
             drops: Drops::default(),
         };
         let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
-        let (element, roots) = (Element::default(), Roots::new(&rules));
+        let (element, roots) = (Element::default(), RootValues::new(&rules));
         let (shapes, work) = (RecordShapes::default(), Work::default());
         let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
         Self {
@@ -368,7 +368,8 @@ impl Mapper {
         values.name = values.name.or_else(|| self.roots.name());
         values.tags.extend(self.constants.root_tags.iter().map(|&(_, place)| self.roots.tag(place)));
         let known = &self.known;
-        let setting = Setting { known, constants: &self.constants, record: pass.record, json: pass.value };
+        let setting =
+            LineContext { known, constants: &self.constants, record: pass.record, json: pass.value };
         layout.write(values, &setting, pass.lines.text_mut()).ok()?;
         let scalar = values.time.or_else(|| self.roots.time());
         let time = self.rules.point_time(scalar, index, pass, scratch).ok()?;
@@ -402,7 +403,8 @@ impl Mapper {
         values.collect(element, &known.fields, pass.value)?;
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
         layout.arrange(tags, fields, known, &self.constants);
-        let setting = Setting { known, constants: &self.constants, record: pass.record, json: pass.value };
+        let setting =
+            LineContext { known, constants: &self.constants, record: pass.record, json: pass.value };
         layout.write(values, &setting, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);

@@ -40,7 +40,7 @@ pub enum Strings {
 
 /// What a scalar becomes.
 #[derive(Clone, Copy, Debug)]
-pub enum Outcome {
+pub enum ScalarUse {
     Time,
     Tag(KeyId),
     /// A field, with the scalar in the form in which it is written.
@@ -62,20 +62,20 @@ impl Plan {
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
     #[expect(clippy::inline_always, reason = "passing outcomes through memory costs more than deciding them")]
     #[inline(always)]
-    pub fn outcome(&self, token: Token<'_>, scalar: Scalar) -> Outcome {
+    pub fn use_of(&self, token: Token<'_>, scalar: Scalar) -> ScalarUse {
         match self.role {
-            Role::Time => Outcome::Time,
+            Role::Time => ScalarUse::Time,
             // InfluxDB has no empty tags: the tag is treated as missing.
-            Role::Tag(_) if scalar.is_empty_text() => Outcome::Nothing,
-            Role::Tag(key) => Outcome::Tag(key),
+            Role::Tag(_) if scalar.is_empty_text() => ScalarUse::Nothing,
+            Role::Tag(key) => ScalarUse::Tag(key),
             Role::Field { key, strings, integers } => match field(token, scalar, strings, integers) {
-                Ok(scalar) => Outcome::Field(key, scalar),
+                Ok(scalar) => ScalarUse::Field(key, scalar),
                 // The string is used as the name, so nothing is dropped.
-                Err(Drop::String) if self.name => Outcome::Nothing,
-                Err(drop) => Outcome::Dropped(drop),
+                Err(Drop::String) if self.name => ScalarUse::Nothing,
+                Err(drop) => ScalarUse::Dropped(drop),
             },
-            Role::Excluded => Outcome::Nothing,
-            Role::Reserved => Outcome::Dropped(Drop::ReservedKey),
+            Role::Excluded => ScalarUse::Nothing,
+            Role::Reserved => ScalarUse::Dropped(Drop::ReservedKey),
         }
     }
 

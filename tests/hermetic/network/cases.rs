@@ -148,7 +148,7 @@ fn a_connection_that_falls_silent_during_a_join_stops_reading_for_no_longer_than
 }
 
 /// The only broker moves, like a container, and its old connections hang. The client must use `kafka.brokers` again. If librdkafka does not
-/// follow the coordinator, the bridge ends and is started again (`crates/kafka/src/moved.rs`).
+/// follow the coordinator, the bridge ends and is started again (`crates/kafka/src/moved_coordinator.rs`).
 #[test]
 #[ignore = "takes as long as its faults; tests/long runs it"]
 fn reading_follows_a_broker_that_moves_and_leaves_silent_connections() {

@@ -6,26 +6,26 @@
 //! ```
 
 mod error;
-mod file;
+mod file_writer;
 mod headers;
 mod json;
 mod letter;
-mod open_file;
+mod letter_file;
+mod letter_reader;
+mod original_reader;
 mod originals;
-mod reader;
-mod reading;
 mod settings;
 mod topic;
 
 pub use error::DeadLetterError;
 pub use letter::{Elements, Found, Letter, REFUSED, Stage};
+pub use letter_reader::{Item, Next, Progress, Reading, ReadingError};
 pub use originals::{Original, Originals, Wanted};
-pub use reading::{Item, Next, Progress, Reading, ReadingError};
 pub use settings::Store;
 
-pub use open_file::check_writable;
+pub use letter_file::check_writable;
 
-use file::FileWriter;
+use file_writer::FileWriter;
 use jiff::{Timestamp, Unit};
 use topic::TopicWriter;
 
@@ -49,7 +49,7 @@ impl DeadLetters {
         let writer = match &store {
             Store::Topic(topic) => LetterWriter::Topic(Box::new(TopicWriter::new(kafka, topic)?)),
             Store::File { path, bytes_max } => {
-                LetterWriter::File(FileWriter::open(path, *bytes_max, file::WRITE_MAX)?)
+                LetterWriter::File(FileWriter::open(path, *bytes_max, file_writer::WRITE_MAX)?)
             }
         };
         Ok(Some(Self { store, writer }))

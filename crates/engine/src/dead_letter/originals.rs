@@ -1,7 +1,7 @@
 //! Reads records again by their coordinates, with a consumer that joins no group and commits nothing.
 
 use super::DeadLetterError;
-use super::reader::Reader;
+use super::original_reader::Reader;
 use base::record::OwnedHeaders;
 use kafka::{Complaint, Settings};
 use rdkafka::error::RDKafkaErrorCode;

@@ -3,8 +3,8 @@
 use crate::batch::{BatchSize, Budget, Limits, SizeRange};
 use crate::dispatcher::DispatcherSettings;
 use crate::reject_limiter::ProbeDelays;
-use crate::routing::{Mapping, Routing};
 use crate::telemetry::Counters;
+use crate::topic_routing::{Mapping, Routing};
 use base::Destination;
 use base::alarm::{Alarm, AlarmListener, AlarmRegistry};
 use jiff::tz::TimeZone;

@@ -1,6 +1,6 @@
 //! Counters of the data path. Nothing is dropped without one of them.
 
-use super::{ByTopic, Rejections, UnsettledTimes};
+use super::{ByTopic, Rejections, UnsettledTimestamps};
 use mapping::{Drop, Drops, Reason};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -54,7 +54,7 @@ pub struct Counters {
     pub assigned_partitions: AtomicU64,
     pub rebalances: AtomicU64,
     pub by_topic: ByTopic,
-    pub unsettled_times: UnsettledTimes,
+    pub unsettled_times: UnsettledTimestamps,
     /// The newest rejected and refused records.
     pub rejections: Rejections,
     /// Reloads of the configuration, by result.

@@ -1,6 +1,6 @@
 //! Lag of reading and settling, and the state of the clients, from librdkafka's statistics.
 
-use super::UnsettledTimes;
+use super::UnsettledTimestamps;
 use super::clients::ClientState;
 use base::TopicPartition;
 use kafka::Retentions;
@@ -65,7 +65,7 @@ impl Lags {
 
     /// Number of records that all consumers have read and not settled. Undecided records do not count, nor the records behind them: they
     /// wait for a record that becomes a point, and until then the partition has no batch. None before the first statistics.
-    pub fn unsettled(&self, times: &UnsettledTimes) -> Option<i64> {
+    pub fn unsettled(&self, times: &UnsettledTimestamps) -> Option<i64> {
         let times = times.all();
         let is_undecided = |(topic, partition): (String, i32)| {
             times.get(&TopicPartition { topic, partition }).is_some_and(|times| times.undecided > 0)
@@ -251,7 +251,7 @@ mod tests {
     fn undecided_records_are_not_waited_for() {
         let lags = Arc::new(Lags::default());
         let _reporter = reports(&lags, 0, 1, vec![partition(0, 90, 10), partition(1, 75, 10)]);
-        let times = UnsettledTimes::default();
+        let times = UnsettledTimestamps::default();
         assert_eq!(lags.unsettled(&times), Some(20 + 5));
         let at = Arc::new(TopicPartition { topic: "t".to_owned(), partition: 0 });
         let writer = times.writer();

@@ -1,6 +1,6 @@
 //! Phrases that belong to no family: errors of operating systems, of Go's HTTP server and of nginx, and limits without a name.
 
-use super::phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, phrase};
+use super::phrase::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, phrase};
 use crate::cause::Cause;
 
 /// Compared before the phrases of any family.

@@ -9,7 +9,7 @@
 
 mod common;
 mod dialect;
-mod phrases;
+mod phrase;
 mod questdb;
 mod server;
 mod v1;
@@ -17,7 +17,7 @@ mod v2;
 mod v3;
 
 pub use dialect::{DatabaseList, Dialect, Probe, Target};
-pub use phrases::{LimitScope, LineCause, Phrase, Phrases, Quoting, ServerLimit, Trace, find};
+pub use phrase::{LimitScope, LineCause, Phrase, Phrases, Quoting, ServerLimit, Trace, find};
 pub use server::{Server, Version};
 
 use crate::cause::Cause;

@@ -2,7 +2,7 @@
 //! of its measurement. Times are stored as microseconds.
 
 use super::dialect::{Dialect, Target};
-use super::phrases::{Phrases, Quoting, Trace, line_cause};
+use super::phrase::{Phrases, Quoting, Trace, line_cause};
 use crate::cause::Cause;
 use base::Credential;
 use serde_json::Value;

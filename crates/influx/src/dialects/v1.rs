@@ -1,7 +1,7 @@
 //! InfluxDB 1.x and Enterprise, and the 1.x API of InfluxDB 2.x and of compatible servers.
 
 use super::dialect::{Dialect, Target, shell_word as word};
-use super::phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
+use super::phrase::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
 use crate::answer::Answer;
 use crate::cause::Cause;
 use base::Credential;

@@ -1,7 +1,7 @@
 //! InfluxDB 2.x and InfluxDB Cloud.
 
 use super::dialect::{Dialect, Target, shell_word as word};
-use super::phrases::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
+use super::phrase::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
 use crate::cause::Cause;
 use base::Credential;
 use serde_json::Value;

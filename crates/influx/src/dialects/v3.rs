@@ -1,7 +1,7 @@
 //! InfluxDB 3. It takes writes at an endpoint of its own, and at those of 1.x and 2.x.
 
 use super::dialect::{DatabaseList, Dialect, Probe, Target, shell_word as word};
-use super::phrases::{LimitScope, LineCause, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
+use super::phrase::{LimitScope, LineCause, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
 use super::server::Version;
 use super::{v1, v2};
 use crate::cause::Cause;

@@ -1,7 +1,7 @@
 //! Collects the lines of a batch that were stored, and those that were refused alone, or together with such a line: which lines, why,
 //! and what proves it.
 
-use super::columns;
+use super::column_conflicts;
 use super::line_set::LineSet;
 use super::pieces::RequestLines;
 use super::proof::{Proof, proof};
@@ -121,7 +121,7 @@ impl Unproven {
 
 /// A request that was refused with unknown words.
 #[derive(Debug)]
-struct Dispute {
+struct UnexplainedRefusal {
     /// Index of the address that refused.
     address: usize,
     /// Lines of the request that were not stored so far. Once there are none, the refusal is contradicted.
@@ -159,7 +159,7 @@ pub struct Evidence {
     out: LineSet,
     /// Lines that may still be set aside, or refused again, before the batch is blocked.
     pub attempts: u32,
-    disputes: Vec<Dispute>,
+    disputes: Vec<UnexplainedRefusal>,
     /// Addresses that contradicted themselves, until they are reported.
     contradicted: Vec<usize>,
     reasons: BTreeSet<Arc<str>>,
@@ -259,7 +259,7 @@ impl Evidence {
                 (0..self.disputes.len()).max_by_key(|&at| self.disputes.get(at).map(|d| d.lines.len()));
             longest.map(|at| self.disputes.swap_remove(at));
         }
-        self.disputes.push(Dispute { address, lines });
+        self.disputes.push(UnexplainedRefusal { address, lines });
     }
 
     /// Forgets the refused requests: compression was to blame for them.
@@ -313,7 +313,8 @@ impl Evidence {
                 self.keep_out(line, limit, why);
             }
             Proof::Refused => {
-                let cause = columns::conflict(text, parsed).unwrap_or_else(|| parsed.refusal_cause());
+                let cause =
+                    column_conflicts::conflict(text, parsed).unwrap_or_else(|| parsed.refusal_cause());
                 self.prove(cause, &why);
                 self.refuse(line, why);
             }

@@ -46,11 +46,11 @@
 //! | `line_set` | a set of lines |
 //! | `same_point` | lines with the same series and time |
 
-mod columns;
+mod column_conflicts;
 mod evidence;
-mod limited;
+mod limited_lines;
 mod line_set;
-mod numbered;
+mod numbered_lines;
 mod pieces;
 mod plan;
 mod proof;

@@ -1,13 +1,13 @@
 //! The sequence of requests for one batch.
 
-use super::columns::ColumnConflicts;
+use super::column_conflicts::ColumnConflicts;
 use super::evidence::{Evidence, KeptOut, RefusedLine, Unproven, UnprovenKind};
-use super::limited;
+use super::limited_lines;
 use super::pieces::{HalfState, Piece, RequestLines, UnsettledPieces};
 use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
 use super::same_point;
 use super::suspects;
-use super::trial::LineTrial;
+use super::trial::SuspectTrial;
 use super::trial_from_answer;
 use crate::cause::Cause;
 use crate::lines::{Lines, RequestSize};
@@ -69,7 +69,7 @@ pub struct SalvagePlan {
     pieces: UnsettledPieces,
     /// The piece that was sent in order and is not answered yet, or was refused and waits for its trial.
     sent: Option<Piece>,
-    trial: Option<LineTrial>,
+    trial: Option<SuspectTrial>,
     evidence: Evidence,
     /// The request that is not answered yet.
     request: Option<RequestLines>,
@@ -348,7 +348,7 @@ impl SalvagePlan {
     fn keep_out_likely(&mut self, lines: &Lines, piece: &Piece, refusal: RefusedRequest<'_>) -> bool {
         let RefusalCause::Limit(limit) = refusal.parsed.refusal_cause() else { return false };
         let open: Vec<usize> = piece.open(&self.evidence).collect();
-        let likely = limited::likely(lines, &open, limit, &self.evidence);
+        let likely = limited_lines::likely(lines, &open, limit, &self.evidence);
         let why = self.evidence.reason(refusal.why);
         for &line in &likely {
             self.evidence.keep_out(line, limit, Arc::clone(&why));
@@ -373,7 +373,7 @@ impl SalvagePlan {
         lines: &Lines,
         piece: &Piece,
         refusal: RefusedRequest<'_>,
-    ) -> Option<LineTrial> {
+    ) -> Option<SuspectTrial> {
         self.out_before = self.evidence.out_count();
         trial_from_answer::trial(lines, piece, refusal, &mut self.evidence)
     }

@@ -11,7 +11,7 @@ use crate::lines::{Lines, RequestSize};
 use crate::reading::RefusalCause;
 
 #[derive(Debug)]
-pub struct LineTrial {
+pub struct SuspectTrial {
     /// Outstanding requests; the last one is next.
     steps: Vec<TrialStep>,
     sent: Option<TrialStep>,
@@ -29,7 +29,7 @@ enum TrialStep {
     Alone(Vec<Suspect>, RefusalCause),
 }
 
-impl LineTrial {
+impl SuspectTrial {
     pub fn new() -> Self {
         Self { steps: Vec::new(), sent: None }
     }

@@ -1,12 +1,12 @@
 //! From the answer to a refused piece to a trial of the lines that it is about.
 
 use super::evidence::Evidence;
-use super::numbered;
+use super::numbered_lines;
 use super::pieces::Piece;
 use super::proof::shows;
 use super::refusal::RefusedRequest;
 use super::suspects::{self, Suspect};
-use super::trial::LineTrial;
+use super::trial::SuspectTrial;
 use crate::dialects::Trace;
 use crate::lines::Lines;
 use crate::reading::{RefusalCause, line_subject, may_forge_quotes, quotes};
@@ -20,11 +20,11 @@ pub fn trial(
     piece: &Piece,
     refusal: RefusedRequest<'_>,
     evidence: &mut Evidence,
-) -> Option<LineTrial> {
+) -> Option<SuspectTrial> {
     if !refusal.parsed.numbered.is_empty() {
-        return numbered::trial(lines, piece, refusal, evidence);
+        return numbered_lines::trial(lines, piece, refusal, evidence);
     }
-    let mut trial = LineTrial::new();
+    let mut trial = SuspectTrial::new();
     let cause = refusal.parsed.refusal_cause();
     match cause {
         RefusalCause::Unparsable => {

@@ -1,7 +1,7 @@
 //! A Kafka client together with the renewal of its token. rust-rdkafka passes no SASL extensions to librdkafka, so the bridge
 //! sets tokens itself.
 
-use crate::token::{Oauth, Token, TokenRenewal};
+use crate::oauth_token::{Oauth, Token, TokenRenewal};
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings as c;
 use rdkafka::client::ClientContext;
@@ -136,7 +136,7 @@ impl fmt::Debug for TokenSink {
 
 #[cfg(test)]
 mod tests {
-    use crate::token::{Oauth, TokenSource};
+    use crate::oauth_token::{Oauth, TokenSource};
     use crate::{ClientKind, Settings, StandaloneConsumer};
     use base::secret::Secret;
     use rdkafka::consumer::Consumer;

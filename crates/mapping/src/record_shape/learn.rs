@@ -1,7 +1,7 @@
 //! Makes a record shape from an object that the parser has just read.
 
 use super::shape::{RecordShape, Slot};
-use crate::bytes::{Gap, Prefix};
+use crate::byte_windows::{Gap, Prefix};
 use crate::constants::Constants;
 use crate::decode::Scanner;
 use crate::element::{Element, SCALARS_MAX};

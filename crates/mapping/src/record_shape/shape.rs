@@ -1,10 +1,10 @@
 //! One record shape: finds the values of an object.
 
-use crate::bytes::{Gap, Prefix};
+use crate::byte_windows::{Gap, Prefix};
 use crate::decode::{Scanner, Token};
 use crate::key_tree::{KeyTree, NodeId};
 use crate::line::{LineLayout, LineValues};
-use crate::plan::{Outcome, Plan};
+use crate::plan::{Plan, ScalarUse};
 use crate::rejection::Drop;
 use crate::scalar::Scalar;
 use line_protocol::runs;
@@ -91,14 +91,14 @@ impl Slot {
         if self.plan.is_name(scalar) {
             values.name = Some(scalar);
         }
-        match self.plan.outcome(token, scalar) {
-            Outcome::Time => values.time = Some(scalar),
-            Outcome::Tag(_) => values.set_tag(self.tag, scalar),
-            Outcome::Field(_, scalar) => {
+        match self.plan.use_of(token, scalar) {
+            ScalarUse::Time => values.time = Some(scalar),
+            ScalarUse::Tag(_) => values.set_tag(self.tag, scalar),
+            ScalarUse::Field(_, scalar) => {
                 return values.push_field(self.prefix.bytes(), scalar, bytes).is_ok();
             }
-            Outcome::Nothing => {}
-            Outcome::Dropped(drop) => return self.drop(drop, keys, values),
+            ScalarUse::Nothing => {}
+            ScalarUse::Dropped(drop) => return self.drop(drop, keys, values),
         }
         true
     }

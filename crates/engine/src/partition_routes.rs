@@ -2,8 +2,8 @@
 
 use crate::commit::AssignmentId;
 use crate::reject_limiter::{ProbeDelays, RejectLimiter};
-use crate::routing::{LaneKey, Routing};
 use crate::time_check::TimeCheck;
+use crate::topic_routing::{LaneKey, Routing};
 use base::TopicPartition;
 use kafka::Place;
 use mapping::{Drops, Mapper, RecordLimits};
@@ -239,7 +239,7 @@ impl Routes {
 mod tests {
     use super::*;
     use crate::commit::Tracker;
-    use crate::routing::Mapping;
+    use crate::topic_routing::Mapping;
     use base::Destination;
 
     #[test]

@@ -10,9 +10,9 @@ pub const NOT_CREATED: &str = "; influx.create_database failed: ";
 pub const CONTRADICTED: &str =
     "; the same address stored lines that it had refused, or refused lines that it had stored";
 
-/// An obstacle to writing to one destination.
+/// A failed attempt to write to one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Obstacle {
+pub struct FailedAttempt {
     pub cause: Cause,
     /// Lines are blocked until someone acts. Otherwise the failure may pass.
     pub blocks: bool,
@@ -23,7 +23,7 @@ pub struct Obstacle {
     pub is_repaired: bool,
 }
 
-impl Obstacle {
+impl FailedAttempt {
     pub fn new(cause: Cause, blocks: bool, why: String) -> Self {
         Self { cause, blocks, why, is_of_address: cause.is_of_address(), is_repaired: false }
     }
@@ -47,7 +47,8 @@ mod tests {
     #[test]
     fn a_server_failure_is_the_cause_of_a_database_that_was_not_created() {
         let f = |cause: Cause, want: (Cause, bool)| {
-            let missing = Obstacle::new(Cause::DatabaseMissing, true, "404: database not found".to_owned());
+            let missing =
+                FailedAttempt::new(Cause::DatabaseMissing, true, "404: database not found".to_owned());
             let got = missing.not_created(&RequestFailure { cause, why: "words".to_owned() });
             assert_eq!((got.cause, got.blocks), want);
             assert_eq!(got.why, "404: database not found; influx.create_database failed: words");

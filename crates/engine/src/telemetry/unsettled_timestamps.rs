@@ -9,16 +9,16 @@ type ByWriter = BTreeMap<u64, Vec<(Arc<TopicPartition>, Times)>>;
 
 /// The last report of each data thread.
 #[derive(Clone, Debug, Default)]
-pub struct UnsettledTimes(Arc<Mutex<(u64, ByWriter)>>);
+pub struct UnsettledTimestamps(Arc<Mutex<(u64, ByWriter)>>);
 
 /// Writes the reports of one data thread. Its report is removed when the writer is dropped.
 #[derive(Debug)]
 pub struct UnsettledTimesWriter {
-    all: UnsettledTimes,
+    all: UnsettledTimestamps,
     number: u64,
 }
 
-impl UnsettledTimes {
+impl UnsettledTimestamps {
     /// Registers a data thread.
     pub fn writer(&self) -> UnsettledTimesWriter {
         self.with(|(writers, _)| *writers += 1);
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn takes_the_older_time_if_two_threads_report_a_partition() {
-        let all = UnsettledTimes::default();
+        let all = UnsettledTimestamps::default();
         let (one, two) = (all.writer(), all.writer());
         let at = |partition| Arc::new(TopicPartition { topic: "t".to_owned(), partition });
         let times = |open_ns, settled_ns| Times { open_ns, settled_ns, undecided: 0 };

@@ -1,5 +1,5 @@
-//! Phrases of answers and their meaning. `(source)` marks phrases that were read in a server's source or documentation; all others were
-//! seen in answers of the named version.
+//! Types for the phrases by which answers are recognized. The phrases themselves are in the files of the server families, such as `v2.rs`.
+//! `(source)` marks phrases there that were read in a server's source or documentation; all others were seen in answers of the named version.
 //!
 //! Phrases are in lower case. They are compared with a message from which everything that the server quotes was removed.
 

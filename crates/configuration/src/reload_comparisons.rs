@@ -3,7 +3,7 @@
 use super::Config;
 use engine::Mapping;
 use engine::dead_letter::Store;
-use kafka::token::Oauth;
+use kafka::oauth_token::Oauth;
 
 pub fn mappings_differ(old: &Config, new: &Config) -> bool {
     let part = |mapping: &Mapping| (mapping.topics.clone(), mapping.rules.clone());

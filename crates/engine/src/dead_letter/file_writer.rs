@@ -1,7 +1,7 @@
 //! Writes letters to a file: one JSON object per line, synced before they count as written.
 
 use super::letter::Letter;
-use super::open_file::OpenFile;
+use super::letter_file::OpenFile;
 use super::{DeadLetterError, error::Shown, json};
 use std::io;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use crate::decode::{Path, Scanner, Search, SyntaxError, find_all};
 
 /// The values of one record. The buffers are reused from record to record.
 #[derive(Debug)]
-pub struct Roots {
+pub struct RootValues {
     /// The paths of the tags, then those of name and time.
     paths: Vec<Path>,
     searches: Vec<Search>,
@@ -16,7 +16,7 @@ pub struct Roots {
     time: Option<usize>,
 }
 
-impl Roots {
+impl RootValues {
     pub fn new(rules: &Rules) -> Self {
         let mut paths: Vec<_> = rules.tag_paths.iter().map(|tag| tag.path.clone()).collect();
         let mut add = |selector: Option<&KeySelector>| match selector {

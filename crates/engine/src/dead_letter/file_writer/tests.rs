@@ -1,6 +1,6 @@
 use super::super::letter::test_support::any_letter;
 use super::super::letter::{Elements, Letter, Stage};
-use super::super::open_file::check_writable;
+use super::super::letter_file::check_writable;
 use super::*;
 use proptest::prelude::*;
 use std::fs::{self, OpenOptions};

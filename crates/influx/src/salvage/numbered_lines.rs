@@ -11,7 +11,7 @@ use super::pieces::Piece;
 use super::proof::shows;
 use super::refusal::RefusedRequest;
 use super::suspects::Suspect;
-use super::trial::LineTrial;
+use super::trial::SuspectTrial;
 use crate::dialects::LimitScope;
 use crate::lines::Lines;
 use crate::reading::{AnswerSubject, RefusalCause, line_subject};
@@ -26,7 +26,7 @@ pub fn trial(
     piece: &Piece,
     refusal: RefusedRequest<'_>,
     evidence: &mut Evidence,
-) -> Option<LineTrial> {
+) -> Option<SuspectTrial> {
     let open: Vec<usize> = piece.open(evidence).collect();
     if open.iter().any(|&index| is_skipped(lines.line(index))) {
         return None;
@@ -56,7 +56,7 @@ pub fn trial(
             _ => tried.push(Suspect { line: index as u32, time: None, why: None }),
         }
     }
-    let mut trial = LineTrial::new();
+    let mut trial = SuspectTrial::new();
     tried.truncate(TRIED_MAX);
     // The last one that is added is tried first.
     tried.into_iter().rev().for_each(|suspect| trial.add(vec![suspect]));

@@ -27,7 +27,7 @@ pub struct Prefix {
 
 /// A buffer whose free space is initialised, so that windows can be copied into it.
 #[derive(Debug, Default)]
-pub struct Pieces {
+pub struct PaddedBuffer {
     /// Written bytes, then free space.
     buffer: Vec<u8>,
     length: usize,
@@ -72,7 +72,7 @@ impl Prefix {
 
     /// Appends the prefix and the first `length` of `bytes`.
     #[inline(always)]
-    pub fn push_with(&self, bytes: &[u8], length: usize, out: &mut Pieces) {
+    pub fn push_with(&self, bytes: &[u8], length: usize, out: &mut PaddedBuffer) {
         let Some((from, to)) = bytes.first_chunk::<NUMBER>().zip(out.next::<{ WINDOW + NUMBER }>()) else {
             return self.push_long_with(bytes, length, out);
         };
@@ -92,13 +92,13 @@ impl Prefix {
     /// Slow path of [`Prefix::push_with`], for bytes that do not fit into a window, and to grow the buffer.
     #[inline(never)]
     #[expect(clippy::indexing_slicing, reason = "a broken invariant must not turn a value into an empty one")]
-    fn push_long_with(&self, bytes: &[u8], length: usize, out: &mut Pieces) {
+    fn push_long_with(&self, bytes: &[u8], length: usize, out: &mut PaddedBuffer) {
         out.push(&self.all);
         out.push(&bytes[..length]);
     }
 }
 
-impl Pieces {
+impl PaddedBuffer {
     pub fn clear(&mut self) {
         self.length = 0;
     }
@@ -162,7 +162,7 @@ mod tests {
         let bytes: Vec<u8> = (0..80).collect();
         for before in 0..40 {
             for length in 0..40 {
-                let (mut out, prefix) = (Pieces::default(), Prefix::new(&bytes[..before]));
+                let (mut out, prefix) = (PaddedBuffer::default(), Prefix::new(&bytes[..before]));
                 for _ in 0..3 {
                     prefix.push_with(&bytes, length, &mut out);
                     prefix.push_with(&bytes[..length], length, &mut out);

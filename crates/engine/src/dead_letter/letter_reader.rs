@@ -1,7 +1,7 @@
 //! Reads letters back one after another: from files, or from a topic up to its current end.
 
 use super::letter::Found;
-use super::reader::{Extent, Reader, Wait, original};
+use super::original_reader::{Extent, Reader, Wait, original};
 use super::{DeadLetterError, Original, headers, json};
 use kafka::Settings;
 use rdkafka::message::Message;
