@@ -107,6 +107,11 @@ impl PaddedBuffer {
         self.length
     }
 
+    /// Allocated memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     #[expect(clippy::indexing_slicing, reason = "`length` counts the bytes written into this buffer")]
     pub fn written(&self) -> &[u8] {
         &self.buffer[..self.length]

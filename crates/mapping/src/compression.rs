@@ -111,9 +111,6 @@ fn is_zlib(value: &[u8]) -> bool {
     is_deflate && second & DICTIONARY == 0 && u16::from_be_bytes([first, second]).is_multiple_of(31)
 }
 
-/// Memory that is kept from record to record; a larger value is freed after its record.
-const KEPT_BYTES_MAX: usize = 256 << 10;
-
 /// An unpacked value. A mapper reuses its memory from record to record.
 #[derive(Debug, Default)]
 pub(crate) struct Unpacked {
@@ -140,6 +137,11 @@ impl From<snap::Error> for Failure {
 }
 
 impl Unpacked {
+    /// Allocated memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The unpacked value; none for a value that is read as it is.
     pub fn read(
         &mut self,
@@ -149,9 +151,6 @@ impl Unpacked {
         bytes_max: usize,
     ) -> Result<Option<&[u8]>, Rejection> {
         let Some(codec) = compression.codec(format, value) else { return Ok(None) };
-        if self.bytes.capacity() > KEPT_BYTES_MAX {
-            self.bytes = Vec::new();
-        }
         self.bytes.clear();
         match self.unpack(codec, value, bytes_max) {
             Ok(()) => Ok(Some(&self.bytes)),

@@ -63,6 +63,17 @@ impl Element {
         self.has_repeated_keys = false;
     }
 
+    /// Allocated memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+            + self.scalars.capacity() * size_of::<(NodeId, Range<u32>)>()
+    }
+
+    /// Frees the memory.
+    pub fn release(&mut self) {
+        (self.entries, self.scalars) = (Vec::new(), Vec::new());
+    }
+
     #[inline]
     pub fn push_scalar(&mut self, node: NodeId, bytes: Range<usize>) {
         if self.lists_scalars && self.scalars.len() < SCALARS_MAX {

@@ -112,6 +112,14 @@ impl LineValues {
         if scalar.is_text() && bytes > encode::STRING_BYTES_MAX { Err(bytes) } else { Ok(()) }
     }
 
+    /// Allocated memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.tags.capacity() * size_of::<Option<Scalar>>()
+            + self.fields.bytes()
+            + self.text.capacity()
+            + self.scratch.capacity()
+    }
+
     pub fn has_fields(&self) -> bool {
         self.fields.len() > 0
     }

@@ -5,7 +5,7 @@ use super::constants::Constants;
 use super::element::{Drops, Element, Place};
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
-use super::formats::JsonText;
+use super::formats::{JsonText, KEPT_BYTES_MAX};
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{LineContext, LineLayout, LineValues};
@@ -61,6 +61,16 @@ struct Work {
     reported_root_tags: Vec<KeyId>,
 }
 
+impl Work {
+    /// Allocated memory in bytes of the buffers that grow with a record.
+    fn bytes(&self) -> usize {
+        self.unpacked.bytes()
+            + self.scratch.capacity()
+            + self.values.bytes()
+            + self.spans.capacity() * size_of::<Range<usize>>()
+    }
+}
+
 impl Mapper {
     pub fn new(rules: Arc<Rules>, topic: &str, limits: RecordLimits) -> Self {
         let mut known = Knowledge {
@@ -101,9 +111,6 @@ impl Mapper {
 
     /// Appends the lines of a record. A record that is rejected as a whole leaves `lines` as it was.
     pub fn map(&mut self, record: &Record<'_>, lines: &mut LineBuffer) -> Mapped {
-        if self.known.keys.is_full() {
-            self.forget();
-        }
         lines.make_room();
         let mark = lines.mark();
         let mut mapped = Mapped::default();
@@ -126,6 +133,7 @@ impl Mapper {
         if mapped.lines == 0 && mapped.filtered == 0 && !mapped.has_rejected() {
             mapped.filtered = 1;
         }
+        self.release();
         mapped
     }
 
@@ -140,6 +148,18 @@ impl Mapper {
     #[cfg(test)]
     pub(super) fn shapes(&self) -> &RecordShapes {
         &self.shapes
+    }
+
+    /// Frees the memory of a large record at once: the topic may have no further record that would reuse it.
+    fn release(&mut self) {
+        if self.known.keys.is_full() {
+            self.forget();
+        }
+        if self.work.bytes() + self.element.bytes() > KEPT_BYTES_MAX {
+            let reported_root_tags = std::mem::take(&mut self.work.reported_root_tags);
+            self.work = Work { reported_root_tags, ..Work::default() };
+            self.element.release();
+        }
     }
 
     /// Clears everything learned, because a topic whose keys never repeat would grow it without bound.
@@ -528,6 +548,36 @@ mod tests {
         let (value, time) = (Some(large.as_slice()), RecordTime::At(1));
         let record = Record { partition: 0, offset: 1, time, key: None, value, headers: &[] };
         mapper.map(&record, &mut LineBuffer::default());
-        assert!(mapper.work.json.bytes.capacity() <= crate::formats::KEPT_BYTES_MAX);
+        assert!(mapper.work.json.bytes.capacity() <= KEPT_BYTES_MAX);
+    }
+
+    #[test]
+    fn the_buffers_of_a_large_record_are_freed_after_the_record() {
+        let limits = RecordLimits { record_bytes_max: 2_000_000, lines_bytes_max: 8_000_000 };
+        let rules = Rules { string_fields: crate::Globs::compile(&["*"]).unwrap(), ..Rules::default() };
+        let mut mapper = Mapper::new(Arc::new(rules), "t", limits);
+        let text = format!(r#"{{"text":"{}","v":1}}"#, "x".repeat(60_000));
+        let many = format!("[{}{{\"v\":1}}]", r#"{"a":1,"b":"\n"},"#.repeat(50_000));
+        let wide = format!("[{}1]", "1,".repeat(400_000));
+        for value in [
+            text.clone(),
+            format!("[{}{text}]", format!("{text},").repeat(20)),
+            many,
+            format!(r#"{{"a":{wide}}}"#),
+        ] {
+            let record = Record {
+                partition: 0,
+                offset: 1,
+                time: RecordTime::At(1),
+                key: None,
+                value: Some(value.as_bytes()),
+                headers: &[],
+            };
+            let mut lines = LineBuffer::default();
+            mapper.map(&record, &mut lines);
+            let kept = mapper.work.bytes() + mapper.element.bytes();
+            assert!(kept <= KEPT_BYTES_MAX, "{kept} bytes after a record of {}", value.len());
+            assert!(!mapper.known.keys.is_full());
+        }
     }
 }
