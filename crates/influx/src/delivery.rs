@@ -540,7 +540,7 @@ fn was_unpacked(body: &RequestBody, parsed: &ParsedAnswer) -> bool {
     let line = String::from_utf8_lossy(&body.plain);
     match &parsed.subject {
         AnswerSubject::Line(RefusalCause::Unparsable) => parsed.message.contains(line.trim_end()),
-        AnswerSubject::Line(RefusalCause::Named(_)) | AnswerSubject::Unknown => false,
+        AnswerSubject::Line(RefusalCause::Named(_) | RefusalCause::Other) | AnswerSubject::Unknown => false,
         _ => true,
     }
 }

@@ -24,6 +24,8 @@ pub struct Phrases {
     pub limits: &'static [ServerLimit],
     /// Causes that lie in single lines. `reading::refusal_cause` parses the messages of 1.x and 2.x, which name more.
     pub line_causes: &'static [LineCause],
+    /// Words of answers about lines that name no cause by themselves. Without a known cause, such an answer proves nothing about a line.
+    pub line_marks: &'static [&'static str],
     /// Answers to a write without lines.
     pub empty_write: &'static [&'static str],
     /// Bodies whose compression the server did not understand, or a proxy that unpacks or relabels bodies.
@@ -40,6 +42,7 @@ impl Phrases {
         failures: &[],
         limits: &[],
         line_causes: &[],
+        line_marks: &[],
         empty_write: &[],
         encoding: &[],
         mistakes: &[],

@@ -291,9 +291,7 @@ impl SalvagePlan {
     /// At least one line of the request is refused, and no other line of it is known to be stored.
     pub fn refused(&mut self, lines: &Lines, refusal: RefusedRequest<'_>) {
         let address = refusal.at.address;
-        let is_unknown = refusal.answer.status != 500
-            && refusal.parsed.refusal_cause() == RefusalCause::Other
-            && refusal.parsed.numbered.is_empty();
+        let is_unknown = refusal.answer.status != 500 && refusal.parsed.has_unknown_words();
         if let Some(request) = self.request.take() {
             // The refusal of a line alone is disputed when the line is set aside.
             let is_control = matches!(self.probe, Some(SingleLineProbe::Control { .. }));
