@@ -15,7 +15,7 @@ use super::trial::SuspectTrial;
 use crate::dialects::LimitScope;
 use crate::lines::Lines;
 use crate::reading::{AnswerSubject, RefusalCause, line_subject};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Named lines that are tried alone after one answer. If a server names many lines that do not show the cause, its numbers may be wrong.
 const TRIED_MAX: usize = 8;
@@ -56,6 +56,9 @@ pub fn trial(
             _ => tried.push(Suspect { line: index as u32, time: None, why: None }),
         }
     }
+    // An answer may name a line twice, and the second time with a cause that settles it.
+    let mut seen = BTreeSet::new();
+    tried.retain(|suspect: &Suspect| !evidence.is_out(suspect.line as usize) && seen.insert(suspect.line));
     let mut trial = SuspectTrial::new();
     tried.truncate(TRIED_MAX);
     // The last one that is added is tried first.
