@@ -71,15 +71,15 @@ pub enum Trace {
     None,
     /// The strict reader of line protocol cannot read the line.
     Unreadable,
-    /// The column that the answer names.
-    Column,
+    /// Two fields with the name of the column that the answer names.
+    Duplicate,
     /// The column that the answer names, with the type behind the last `before`. `types`: the server's names of types, and those of the
     /// strict reader, or `tag`.
     ColumnType { before: &'static str, types: &'static [(&'static str, &'static str)] },
-    /// The timestamp behind this text, without backquotes, up to a semicolon.
+    /// The whole timestamp behind this text, without backquotes, up to a semicolon.
     Timestamp { before: &'static str },
-    /// At least this many bytes.
-    Long(usize),
+    /// A field that is a string of more than this many bytes.
+    LongString(usize),
 }
 
 /// How a server begins and ends a quote. The last end in the message counts: a quoted text may contain any number of them, and

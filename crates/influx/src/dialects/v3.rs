@@ -182,8 +182,8 @@ const LINE_CAUSES: &[LineCause] = &[
         "timestamp",
         Trace::Timestamp { before: "timestamp value " },
     ),
-    line_cause("multiple instances of ", "duplicate field", Trace::Column),
-    line_cause("string is greater than 1mb", "string too long", Trace::Long(1_000_000)),
+    line_cause("multiple instances of ", "duplicate field", Trace::Duplicate),
+    line_cause("string is greater than 1mb", "string too long", Trace::LongString(1_000_000)),
 ];
 
 /// 3.10 and later. The words behind them name the cause, and those of a later version may be unknown.
