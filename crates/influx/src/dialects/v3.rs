@@ -175,7 +175,7 @@ const LINE_CAUSES: &[LineCause] = &[
     line_cause(
         "invalid column type for column ",
         "field type conflict",
-        Trace::ColumnType { before: "got iox::column_type::", types: TYPES },
+        Trace::ColumnType { before: "got iox::column_type::", types: TYPES, is_of_table: true },
     ),
     line_cause(
         "unable to parse timestamp value",

@@ -47,7 +47,7 @@ pub fn shows(line: &[u8], cause: &LineCause, why: &str) -> bool {
         Trace::None => false,
         Trace::Unreadable => read_line(line).is_err(),
         Trace::Duplicate => column(why).is_some_and(|name| has_field_twice(line, name)),
-        Trace::ColumnType { before, types } => {
+        Trace::ColumnType { before, types, .. } => {
             let kind = named_type(why, before, types);
             kind.zip(column(why)).is_some_and(|(kind, name)| has_column(line, name, kind))
         }
