@@ -3,7 +3,7 @@
 use crate::backoff::now;
 use crate::breaker::{AddressChange, Breakers, FailureEffect};
 use crate::cause::Cause;
-use crate::dialects::{Dialect, Server, Target, dialect};
+use crate::dialects::{Dialect, Server, Target, Version, dialect};
 use crate::error::ClientError;
 use crate::http::{Dialing, HttpClient};
 use crate::settings::{Compression, Connection};
@@ -14,6 +14,15 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// What is known of the server behind an address.
+#[derive(Clone, Copy, Debug, Default)]
+struct KnownServer {
+    /// `None`: not asked, or to be asked again.
+    server: Option<Server>,
+    /// Connections were replaced since it was asked, and a load balancer may lead the new ones to another server.
+    is_stale: bool,
+}
+
 /// One of `influx.urls`.
 pub struct Address {
     index: usize,
@@ -23,8 +32,7 @@ pub struct Address {
     gzip: bool,
     /// Set when a request was stored only without compression.
     is_uncompressed: AtomicBool,
-    /// `None`: not asked, or to be asked again.
-    server: Mutex<Option<Server>>,
+    server: Mutex<KnownServer>,
     no_sync: bool,
 }
 
@@ -44,18 +52,22 @@ impl Address {
             Compression::Auto => !is_loopback(url),
         };
         let http = HttpClient::new(connection, url, dialing, now())?;
-        let (is_uncompressed, server) = (AtomicBool::new(false), Mutex::new(None));
+        let (is_uncompressed, server) = (AtomicBool::new(false), Mutex::default());
         Ok(Self { index, base, shown, http, gzip, is_uncompressed, server, no_sync: connection.no_sync })
     }
 
     /// The HTTP client for one request.
     pub(crate) fn http(&self) -> reqwest::Client {
-        self.http.get(now())
+        let (client, is_renewed) = self.http.get(now());
+        if is_renewed {
+            self.known().is_stale = true;
+        }
+        client
     }
 
     /// A client without open connections, for one request.
     pub(crate) fn http_without_connections(&self) -> reqwest::Client {
-        self.http.without_connections(now())
+        self.http.without_connections()
     }
 
     /// The URL for display, without a login.
@@ -80,22 +92,43 @@ impl Address {
 
     /// The server behind the address, as far as it is known.
     pub fn server(&self) -> Server {
-        self.known_server().unwrap_or_default()
+        self.known().server.unwrap_or_default()
     }
 
     /// The server behind the address; `None` if it has to be asked.
     pub(crate) fn known_server(&self) -> Option<Server> {
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner)
+        let known = self.known();
+        known.server.filter(|_| !known.is_stale)
     }
 
-    /// Records the server that answered, or that it has to be asked again.
+    /// Records the server that answered, or that it has to be asked again. If it was asked again only because connections were replaced, the
+    /// smallest version counts: there may be several servers.
     pub(crate) fn set_server(&self, server: Option<Server>) {
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+        let mut known = self.known();
+        let server = match (known.server, server) {
+            (Some(Server::Influx3(before)), Some(Server::Influx3(version))) => {
+                Some(Server::Influx3(before.min(version)))
+            }
+            // The question failed.
+            (Some(before), Some(Server::Unknown)) => Some(before),
+            (_, server) => server,
+        };
+        *known = KnownServer { server, is_stale: false };
     }
 
     /// The dialect of a destination at this address.
     pub(crate) fn dialect<'a>(&self, destination: &'a Destination) -> Box<dyn Dialect + 'a> {
-        dialect(destination, self.server(), self.no_sync)
+        let known = *self.known();
+        let server = match known.server.unwrap_or_default() {
+            // Until it is asked again, no feature of a later version is used.
+            Server::Influx3(_) if known.is_stale => Server::Influx3(Version(3, 0, 0)),
+            server => server,
+        };
+        dialect(destination, server, self.no_sync)
+    }
+
+    fn known(&self) -> MutexGuard<'_, KnownServer> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The URL of a request to this address.
@@ -258,6 +291,38 @@ mod tests {
             Destination::Bucket { org: "o".into(), bucket: "b".into() },
             "http://h:1/api/v2/write?org=o&bucket=b&precision=ns",
         );
+    }
+
+    /// A load balancer may lead new connections to a server of another version.
+    #[test]
+    fn the_server_is_asked_again_when_connections_are_replaced_and_the_smallest_version_counts() {
+        let dialing = Dialing { age_max: std::time::Duration::ZERO, ..Dialing::default() };
+        let addresses = Addresses::new(&connection("http://h:1"), dialing).unwrap();
+        let address = addresses.current();
+        let server = |minor: u32, patch: u32| Some(Server::Influx3(Version(3, minor, patch)));
+        let destination = Destination::Database3 { database: "d".into() };
+        let accepts_partial = || {
+            let url = address.url(&address.dialect(&destination).write_target());
+            url.as_str().contains("accept_partial=true")
+        };
+        address.set_server(server(11, 2));
+        assert!(accepts_partial());
+        address.http();
+        assert_eq!((address.known_server(), address.server()), (None, server(11, 2).unwrap()));
+        assert!(!accepts_partial());
+        for (answer, want) in [
+            (server(11, 1), server(11, 1)),
+            (server(12, 0), server(11, 1)),
+            (Some(Server::Unknown), server(11, 1)),
+        ] {
+            address.set_server(answer);
+            assert_eq!(address.known_server(), want);
+            address.http();
+        }
+        // The address failed, maybe for an upgrade.
+        address.set_server(None);
+        address.set_server(server(12, 0));
+        assert!(accepts_partial());
     }
 
     #[test]

@@ -144,11 +144,12 @@ impl Client {
         gzipped: bool,
         connection: ConnectionUse,
     ) -> Result<Answer, RequestFailure> {
-        let url = address.url(&address.dialect(destination).write_target());
+        // This may replace the connections, and then no feature of a server is certain.
         let http = match connection {
             ConnectionUse::Pooled => address.http(),
             ConnectionUse::New => address.http_without_connections(),
         };
+        let url = address.url(&address.dialect(destination).write_target());
         let mut request = self
             .authorized(http.request(Method::POST, url))
             .header(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

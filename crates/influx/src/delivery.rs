@@ -350,9 +350,13 @@ impl LaneWriter {
         let is_plain = tried.uncompressed.is_some() || (body.is_line && batch.sends_alone_plain);
         let (bytes, gzipped) =
             if is_plain { (body.plain.clone(), false) } else { body.for_address(address, &mut self.gzip) };
-        if destination.api() == Api::V3 && address.known_server().is_none() {
-            // The parameters of the request depend on the server's version. Rare, so its future is not a part of every delivery.
-            Box::pin(self.writer.client.identify(address)).await;
+        if destination.api() == Api::V3 {
+            // If it is time to replace the connections, the new ones may lead to another server.
+            address.http();
+            if address.known_server().is_none() {
+                // The parameters of the request depend on the server's version. Rare, so its future is not a part of every delivery.
+                Box::pin(self.writer.client.identify(address)).await;
+            }
         }
         let counters = self.writer.counters();
         count(&counters.bytes_plain, body.plain.len());
@@ -540,7 +544,7 @@ fn was_unpacked(body: &RequestBody, parsed: &ParsedAnswer) -> bool {
     let line = String::from_utf8_lossy(&body.plain);
     match &parsed.subject {
         AnswerSubject::Line(RefusalCause::Unparsable) => parsed.message.contains(line.trim_end()),
-        AnswerSubject::Line(RefusalCause::Named(_)) | AnswerSubject::Unknown => false,
+        AnswerSubject::Line(RefusalCause::Named(_) | RefusalCause::Other) | AnswerSubject::Unknown => false,
         _ => true,
     }
 }

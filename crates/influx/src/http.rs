@@ -92,29 +92,33 @@ impl HttpClient {
         Ok(Self { settings, current: Mutex::new(CurrentClient { client, since: now }) })
     }
 
-    /// The client for one request.
-    pub(super) fn get(&self, now: Instant) -> reqwest::Client {
+    /// The client for one request, and whether its connections were replaced now.
+    pub(super) fn get(&self, now: Instant) -> (reqwest::Client, bool) {
+        let mut is_renewed = false;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if now.saturating_duration_since(current.since) >= self.settings.dialing.age_max {
             current.since = now;
             match self.settings.build() {
-                Ok(client) => current.client = client,
+                Ok(client) => {
+                    current.client = client;
+                    is_renewed = true;
+                }
                 Err(error) => tracing::warn!(
                     %error,
                     "connections to InfluxDB could not be replaced: the bridge keeps using the old ones, and tries again in 5 minutes"
                 ),
             }
         }
-        current.client.clone()
+        (current.client.clone(), is_renewed)
     }
 }
 
 impl HttpClient {
     /// A client without open connections. If none can be built, the pooled one.
-    pub(super) fn without_connections(&self, now: Instant) -> reqwest::Client {
+    pub(super) fn without_connections(&self) -> reqwest::Client {
         self.settings.build().unwrap_or_else(|error| {
             tracing::debug!(%error, "no client for a new connection, using the open ones");
-            self.get(now)
+            self.current.lock().unwrap_or_else(PoisonError::into_inner).client.clone()
         })
     }
 }

@@ -114,7 +114,7 @@ pub fn decide(api: Api, answer: &Answer, parsed: &ParsedAnswer) -> Outcome {
             // 1.6.7: 500 for a retention policy that is missing.
             AnswerSubject::Request(cause) => blocked(*cause),
             // An error of the server, whose message begins like one about lines: `QuestDB` 9.3.4 does so.
-            AnswerSubject::Line(RefusalCause::Named(_)) => retry(Cause::ServerFailed),
+            AnswerSubject::Line(RefusalCause::Named(_) | RefusalCause::Other) => retry(Cause::ServerFailed),
             // Older 2.x answer a conflict with 500.
             AnswerSubject::Limit(_) | AnswerSubject::Line(_) => Outcome::Refused { why, is_foreign },
             AnswerSubject::EmptyWrite | AnswerSubject::Encoding | AnswerSubject::Unknown => {

@@ -24,6 +24,8 @@ pub struct Phrases {
     pub limits: &'static [ServerLimit],
     /// Causes that lie in single lines. `reading::refusal_cause` parses the messages of 1.x and 2.x, which name more.
     pub line_causes: &'static [LineCause],
+    /// Words of answers about lines that name no cause by themselves. Without a known cause, such an answer proves nothing about a line.
+    pub line_marks: &'static [&'static str],
     /// Answers to a write without lines.
     pub empty_write: &'static [&'static str],
     /// Bodies whose compression the server did not understand, or a proxy that unpacks or relabels bodies.
@@ -40,6 +42,7 @@ impl Phrases {
         failures: &[],
         limits: &[],
         line_causes: &[],
+        line_marks: &[],
         empty_write: &[],
         encoding: &[],
         mistakes: &[],
@@ -68,15 +71,15 @@ pub enum Trace {
     None,
     /// The strict reader of line protocol cannot read the line.
     Unreadable,
-    /// The column that the answer names.
-    Column,
+    /// Two fields with the name of the column that the answer names.
+    Duplicate,
     /// The column that the answer names, with the type behind the last `before`. `types`: the server's names of types, and those of the
-    /// strict reader, or `tag`.
-    ColumnType { before: &'static str, types: &'static [(&'static str, &'static str)] },
-    /// The timestamp behind this text, without backquotes, up to a semicolon.
+    /// strict reader, or `tag`. `is_of_table`: the server refuses every line of the table with this column and type, whatever its value.
+    ColumnType { before: &'static str, types: &'static [(&'static str, &'static str)], is_of_table: bool },
+    /// The whole timestamp behind this text, without backquotes, up to a semicolon.
     Timestamp { before: &'static str },
-    /// At least this many bytes.
-    Long(usize),
+    /// A field that is a string of more than this many bytes.
+    LongString(usize),
 }
 
 /// How a server begins and ends a quote. The last end in the message counts: a quoted text may contain any number of them, and

@@ -55,7 +55,7 @@ pub const PHRASES: Phrases = Phrases {
         line_cause(
             "; cast error from protocol type",
             "field type conflict",
-            Trace::ColumnType { before: "protocol type: ", types: TYPES },
+            Trace::ColumnType { before: "protocol type: ", types: TYPES, is_of_table: false },
         ),
         line_cause("could not parse timestamp", "timestamp", Trace::Timestamp { before: "timestamp: " }),
         line_cause("; designated timestamp before", "timestamp", Trace::Timestamp { before: "timestamp: " }),

@@ -127,6 +127,7 @@ pub const PHRASES: Phrases = Phrases {
     ],
     limits: LIMITS,
     line_causes: LINE_CAUSES,
+    line_marks: LINE_MARKS,
     empty_write: &["incoming write was empty"],
     // 3.10
     encoding: &["error decoding gzip", "unacceptable content-encoding", "invalid utf-8", "valid utf-8"],
@@ -174,19 +175,20 @@ const LINE_CAUSES: &[LineCause] = &[
     line_cause(
         "invalid column type for column ",
         "field type conflict",
-        Trace::ColumnType { before: "got iox::column_type::", types: TYPES },
+        Trace::ColumnType { before: "got iox::column_type::", types: TYPES, is_of_table: true },
     ),
     line_cause(
         "unable to parse timestamp value",
         "timestamp",
         Trace::Timestamp { before: "timestamp value " },
     ),
-    line_cause("multiple instances of ", "duplicate field", Trace::Column),
-    line_cause("string is greater than 1mb", "string too long", Trace::Long(1_000_000)),
-    line_cause("line protocol parse failed", "unparsable", Trace::Unreadable),
-    line_cause("line protocol parsing error", "unparsable", Trace::Unreadable),
-    line_cause("partial write of line protocol occurred", "unparsable", Trace::Unreadable),
+    line_cause("multiple instances of ", "duplicate field", Trace::Duplicate),
+    line_cause("string is greater than 1mb", "string too long", Trace::LongString(1_000_000)),
 ];
+
+/// 3.10 and later. The words behind them name the cause, and those of a later version may be unknown.
+const LINE_MARKS: &[&str] =
+    &["line protocol parse failed", "line protocol parsing error", "partial write of line protocol occurred"];
 
 #[cfg(test)]
 mod tests {

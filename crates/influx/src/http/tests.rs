@@ -198,13 +198,13 @@ async fn connections_are_replaced_after_five_minutes_and_requests_in_flight_are_
     let start = Instant::now();
     let http = HttpClient::new(&connection(url.as_str()), &url, Dialing::default(), start).unwrap();
     let request = async |age: Duration| {
-        let response = http.get(start + age).get(url.clone()).send().await.unwrap();
+        let response = http.get(start + age).0.get(url.clone()).send().await.unwrap();
         (response.status().as_u16(), connections.load(Ordering::SeqCst))
     };
     let before = |age: Duration| age.saturating_sub(Duration::from_secs(1));
     assert_eq!(request(Duration::ZERO).await, (204, 1));
     assert_eq!(request(before(CONNECTION_AGE_MAX)).await, (204, 1), "kept alive");
-    let slow = http.get(start).get(url.join("/slow").unwrap()).send();
+    let slow = http.get(start).0.get(url.join("/slow").unwrap()).send();
     let slow = tokio::spawn(slow);
     assert_eq!(request(CONNECTION_AGE_MAX).await.0, 204);
     let after_renewal = connections.load(Ordering::SeqCst);
@@ -231,7 +231,7 @@ async fn renewed_connections_need_no_files() {
     let start = Instant::now();
     let http = HttpClient::new(&connection, &connection.urls[0], Dialing::default(), start).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    let request = http.get(start + CONNECTION_AGE_MAX).post(connection.urls[0].clone()).body("m v=1 1\n");
+    let request = http.get(start + CONNECTION_AGE_MAX).0.post(connection.urls[0].clone()).body("m v=1 1\n");
     assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
 }
 

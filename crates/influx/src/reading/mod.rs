@@ -21,6 +21,7 @@ use crate::dialects::{FAMILIES, LineCause, Phrase, ServerLimit, find};
 use body::AnswerBody;
 pub use body::BodyForm;
 use own_words::own_words;
+use std::collections::BTreeSet;
 
 /// The remedy for the limit that a message names.
 pub fn limit_remedy(message: &str) -> Option<&'static str> {
@@ -94,6 +95,16 @@ impl ParsedAnswer {
         Self { subject, form, message, dropped, numbered }
     }
 
+    /// Whether neither the message nor the reason of any numbered line names a known cause.
+    pub fn has_unknown_words(&self) -> bool {
+        let is_unknown = |why: &str| {
+            matches!(line_subject(why).0, AnswerSubject::Unknown | AnswerSubject::Line(RefusalCause::Other))
+        };
+        // Lines of a list mostly share one reason, which is read once.
+        let reasons: BTreeSet<&str> = self.numbered.iter().filter_map(|named| named.why.as_deref()).collect();
+        self.refusal_cause() == RefusalCause::Other && reasons.into_iter().all(is_unknown)
+    }
+
     /// The cause of a refused line that the server names, or `Other`.
     pub fn refusal_cause(&self) -> RefusalCause {
         match &self.subject {
@@ -116,6 +127,9 @@ fn subject(message: &str, own: &str) -> AnswerSubject {
     }
     if let Some(cause) = line_cause(own) {
         return AnswerSubject::Line(RefusalCause::Named(cause.name));
+    }
+    if FAMILIES.iter().flat_map(|family| family.line_marks).any(|mark| own.contains(mark)) {
+        return AnswerSubject::Line(RefusalCause::Other);
     }
     request_subject(own, |phrase| own.contains(phrase))
 }

@@ -53,9 +53,9 @@ impl ColumnConflicts {
     }
 }
 
-/// The conflict of a line that was refused alone.
-pub fn conflict(line: &[u8], parsed: &ParsedAnswer) -> Option<RefusalCause> {
-    NamedColumn::read(&parsed.message)?.conflict(line)
+/// The conflict of a line that was refused with this message.
+pub fn conflict(line: &[u8], message: &str) -> Option<RefusalCause> {
+    NamedColumn::read(message)?.conflict(line)
 }
 
 /// A column and the type that it cannot have.
@@ -67,7 +67,7 @@ struct NamedColumn<'a> {
 impl<'a> NamedColumn<'a> {
     fn read(message: &'a str) -> Option<Self> {
         let (_, cause) = line_subject(message);
-        let Trace::ColumnType { before, types } = cause?.trace else { return None };
+        let Trace::ColumnType { before, types, .. } = cause?.trace else { return None };
         // No field has the type of a tag.
         Some(Self { name: column(message)?, kind: named_type(message, before, types)? })
     }

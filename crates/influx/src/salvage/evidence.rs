@@ -313,8 +313,8 @@ impl Evidence {
                 self.keep_out(line, limit, why);
             }
             Proof::Refused => {
-                let cause =
-                    column_conflicts::conflict(text, parsed).unwrap_or_else(|| parsed.refusal_cause());
+                let cause = column_conflicts::conflict(text, &parsed.message)
+                    .unwrap_or_else(|| parsed.refusal_cause());
                 self.prove(cause, &why);
                 self.refuse(line, why);
             }

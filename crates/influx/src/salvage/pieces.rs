@@ -57,6 +57,8 @@ pub struct Piece {
     pub lines: Range<usize>,
     /// How often answers led to lines of this piece. From the second time on it is halved, so that each round sends fewer lines.
     pub guided: u8,
+    /// Answers that named lines of this piece by number.
+    pub rounds: u8,
     pub half: HalfState,
     /// How often the piece was sent again as a whole, because its address contradicts itself.
     pub resent: u8,
@@ -73,7 +75,7 @@ pub enum HalfState {
 
 impl Piece {
     fn new(lines: Range<usize>) -> Self {
-        Self { lines, guided: 0, half: HalfState::None, resent: 0 }
+        Self { lines, guided: 0, rounds: 0, half: HalfState::None, resent: 0 }
     }
 
     /// The lines of the piece that are sent with others.
@@ -181,8 +183,8 @@ impl UnsettledPieces {
         match self.0.last_mut() {
             Some(rest)
                 if rest.lines.start == piece.lines.end
-                    && (rest.guided, rest.half, rest.resent)
-                        == (piece.guided, HalfState::None, piece.resent) =>
+                    && (rest.guided, rest.rounds, rest.half, rest.resent)
+                        == (piece.guided, piece.rounds, HalfState::None, piece.resent) =>
             {
                 rest.lines.start = piece.lines.start;
             }

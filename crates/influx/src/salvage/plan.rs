@@ -24,6 +24,10 @@ const ATTEMPTS_AFTER_WAIT: u32 = 3;
 /// How often a request is sent again as a whole to an address that contradicts itself, before it is halved.
 const RESENT_MAX: u8 = 3;
 
+/// Answers that name lines of a piece by number before it is halved. A server that names only the first bad line gets the piece again for
+/// each of them, so the bytes that are sent again have a bound: this many times the batch for each time that it can be halved.
+const ROUNDS_MAX: u8 = 32;
+
 /// The next request of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextRequest {
@@ -291,9 +295,7 @@ impl SalvagePlan {
     /// At least one line of the request is refused, and no other line of it is known to be stored.
     pub fn refused(&mut self, lines: &Lines, refusal: RefusedRequest<'_>) {
         let address = refusal.at.address;
-        let is_unknown = refusal.answer.status != 500
-            && refusal.parsed.refusal_cause() == RefusalCause::Other
-            && refusal.parsed.numbered.is_empty();
+        let is_unknown = refusal.answer.status != 500 && refusal.parsed.has_unknown_words();
         if let Some(request) = self.request.take() {
             // The refusal of a line alone is disputed when the line is set aside.
             let is_control = matches!(self.probe, Some(SingleLineProbe::Control { .. }));
@@ -334,7 +336,9 @@ impl SalvagePlan {
             // A list that was cut continues as soon as these lines are out, and so does an answer that names only the first bad line.
             let continues = refusal.answer.is_cut || !refusal.parsed.numbered.is_empty();
             let guided = if continues { piece.guided } else { piece.guided.saturating_add(1) };
-            self.sent = Some(Piece { guided, half: HalfState::None, ..piece });
+            let is_numbered = !refusal.parsed.numbered.is_empty();
+            let rounds = piece.rounds.saturating_add(u8::from(is_numbered));
+            self.sent = Some(Piece { guided, rounds, half: HalfState::None, ..piece });
             self.trial = Some(trial);
             self.end_trial();
         } else {
@@ -389,6 +393,8 @@ impl SalvagePlan {
             self.pieces.halve(piece, HalfState::First, &self.evidence);
         } else if piece.guided > 1 {
             self.pieces.halve(Piece { guided: 1, ..piece }, HalfState::None, &self.evidence);
+        } else if piece.rounds >= ROUNDS_MAX {
+            self.pieces.halve(piece, HalfState::None, &self.evidence);
         } else {
             self.pieces.put_back(piece);
         }

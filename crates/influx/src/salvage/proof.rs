@@ -46,16 +46,17 @@ pub fn shows(line: &[u8], cause: &LineCause, why: &str) -> bool {
     match cause.trace {
         Trace::None => false,
         Trace::Unreadable => read_line(line).is_err(),
-        Trace::Column => column(why).is_some_and(|name| has_column(line, name, None)),
-        Trace::ColumnType { before, types } => {
+        Trace::Duplicate => column(why).is_some_and(|name| has_field_twice(line, name)),
+        Trace::ColumnType { before, types, .. } => {
             let kind = named_type(why, before, types);
-            kind.is_some() && column(why).is_some_and(|name| has_column(line, name, kind))
+            kind.zip(column(why)).is_some_and(|(kind, name)| has_column(line, name, kind))
         }
         Trace::Timestamp { before } => why.rsplit_once(before).is_some_and(|(_, behind)| {
             let time = behind.split(';').next().unwrap_or_default().trim_matches('`');
-            !time.is_empty() && line.trim_ascii().ends_with(time.as_bytes())
+            let last = line.trim_ascii().rsplit(|byte| *byte == b' ').next();
+            !time.is_empty() && last == Some(time.as_bytes())
         }),
-        Trace::Long(bytes) => line.len() >= bytes,
+        Trace::LongString(bytes) => has_long_string(line, bytes),
     }
 }
 
@@ -66,18 +67,29 @@ pub fn named_type(why: &str, before: &str, types: &[(&'static str, &'static str)
 }
 
 /// Whether the line has a tag or field of this name and type.
-fn has_column(line: &[u8], name: &str, kind: Option<&str>) -> bool {
+fn has_column(line: &[u8], name: &str, kind: &str) -> bool {
     let is_named = |other: &str| plain(other) == plain(name);
     match read_line(line) {
         Ok(point) => {
-            let is_tag = kind.is_none_or(|kind| kind == "tag");
-            let is_field = |value: &Value| kind.is_none_or(|kind| kind == value.type_name());
-            point.tags.iter().any(|(tag, _)| is_tag && is_named(tag))
-                || point.fields.iter().any(|(field, value)| is_field(value) && is_named(field))
+            point.tags.iter().any(|(tag, _)| kind == "tag" && is_named(tag))
+                || point.fields.iter().any(|(field, value)| kind == value.type_name() && is_named(field))
         }
         // The server reads some lines that the strict reader does not, such as unsigned integers.
         Err(_) => plain(&String::from_utf8_lossy(line)).contains(&plain(name)),
     }
+}
+
+/// Whether the line has two fields of this name. A line that the strict reader does not read is tried alone.
+fn has_field_twice(line: &[u8], name: &str) -> bool {
+    let is_named = |other: &str| plain(other) == plain(name);
+    read_line(line).is_ok_and(|point| point.fields.iter().filter(|(field, _)| is_named(field)).count() > 1)
+}
+
+/// Whether a field of the line is a string of more than this many bytes.
+fn has_long_string(line: &[u8], bytes: usize) -> bool {
+    let is_long = |value: &Value| matches!(value, Value::String(text) if text.len() > bytes);
+    line.len() > bytes
+        && read_line(line).is_ok_and(|point| point.fields.iter().any(|(_, value)| is_long(value)))
 }
 
 /// Whether the answer quotes the line. A line may contain the separator of two quotes, so the whole line is compared first.
@@ -152,6 +164,14 @@ mod tests {
             "write buffer error: line protocol parse failed: No fields were provided",
             Proof::Refused,
         );
+        for mark in [
+            "line protocol parse failed",
+            "line protocol parsing error",
+            "partial write of line protocol occurred",
+        ] {
+            f("m v=1 1", &format!("{mark}: words of a later version"), Proof::None);
+            f("m v=NaN 1", &format!("{mark}: words of a later version"), Proof::None);
+        }
     }
 
     /// The quote that InfluxDB 3 adds is of another line behind comments, blank lines and strings of several lines.
@@ -172,7 +192,8 @@ mod tests {
     fn a_line_shows_only_causes_that_it_has() {
         let f = |line: &str, why: &str, want: bool| {
             let (_, cause) = crate::reading::line_subject(why);
-            assert_eq!(shows(line.as_bytes(), cause.unwrap(), why), want, "{line}: {why}");
+            let is_shown = cause.is_some_and(|cause| shows(line.as_bytes(), cause, why));
+            assert_eq!(is_shown, want, "{line}: {why}");
         };
         let list = |why: &str| format!("partial write of line protocol occurred: {why}");
         let kind = |name: &str, got: &str| {
@@ -194,7 +215,17 @@ mod tests {
         f("m v=1 1", &list("Unable to parse timestamp value `9223372036854775808`"), false);
         f("m v=1,v=2 1", &list("multiple instances of 'v' field found"), true);
         f("m w=1 1", &list("multiple instances of 'v' field found"), false);
+        f("m v=1 1", &list("multiple instances of 'v' field found"), false);
+        f("m,v=a v=1 1", &list("multiple instances of 'v' field found"), false);
+        f("m v=1u,w=\"v=\" 1", &list("multiple instances of 'v' field found"), false);
+        f(
+            "m v=1 19223372036854775808",
+            &list("Unable to parse timestamp value `9223372036854775808`"),
+            false,
+        );
         f("m s=\"short\" 1", &list("String is greater than 1MB"), false);
+        let fields: String = (0..200_000).map(|i| format!("f{i}=1,")).collect();
+        f(&format!("m {fields}s=\"short\" 1"), &list("String is greater than 1MB"), false);
         f(&format!("m s=\"{}\" 1", "x".repeat(1 << 20)), &list("String is greater than 1MB"), true);
         f("m v=1 1", &list("words of a later version"), false);
         let questdb = |why: &str| {

@@ -54,17 +54,19 @@ async fn bad_lines_take_two_requests_where_partial_writes_are_safe() {
     }
 }
 
-/// One slow request that stores the batch; all others are refused within milliseconds.
+/// One fast refusal that names the first bad line, which proves the others of its table, column and type, and one request that stores.
 #[tokio::test]
-async fn bad_lines_are_removed_one_by_one_where_an_answer_names_only_the_first() {
+async fn lines_of_one_conflict_are_removed_together_where_an_answer_names_only_the_first() {
     for (version, destination) in [(OLD, own()), (NEW, database())] {
         for bad in [1, 10, 100] {
             let setup = setup(version).await;
             let (lines, want) = batch(500, bad);
             let delivered = setup.deliver(&destination, &lines).await;
             assert_eq!(refused_lines(&delivered), want);
-            let refused = bad as u32;
-            assert_eq!(delivered.requests, RequestCounts { stored: 1, refused, ..RequestCounts::default() });
+            assert_eq!(
+                delivered.requests,
+                RequestCounts { stored: 1, refused: 1, ..RequestCounts::default() }
+            );
             let why = format!("400: line protocol parsing error: {CONFLICT}");
             assert!(
                 delivered.refused.iter().all(|refused| *refused.why == why),
@@ -89,6 +91,25 @@ async fn bad_lines_are_found_by_column_where_no_answer_names_a_line() {
         assert_eq!(delivered.requests.stored, 2);
         assert!(delivered.requests.refused <= 3, "{:?}", delivered.requests);
         assert_eq!(setup.receiver.points(&own()).len(), 501 - bad);
+    }
+}
+
+/// Each bad line has a conflict of its own table. After some refusals, each further one is of a smaller request.
+#[tokio::test]
+async fn bad_lines_with_causes_of_their_own_do_not_resend_the_whole_batch_for_each() {
+    for (version, destination) in [(OLD, own()), (NEW, database())] {
+        let setup = setup(version).await;
+        let tables = lines((0..400).map(|i| format!("t{i} v=1 0")));
+        assert_eq!(setup.deliver(&destination, &tables).await.lines_stored, 400);
+        let text =
+            |i: usize| if i % 2 == 1 { format!("t{} v=\"s\" 1", i / 2) } else { format!("m v={i} {i}") };
+        let batch = lines((0..800).map(text));
+        let delivered = setup.deliver(&destination, &batch).await;
+        assert_eq!(refused_lines(&delivered), (0..800).filter(|i| i % 2 == 1).collect::<Vec<_>>());
+        assert_eq!(delivered.requests.refused, 400);
+        assert!(delivered.requests.stored <= 32, "{:?}", delivered.requests);
+        let bytes = batch.bytes(&(0..800)) as u64;
+        assert!(delivered.bytes_sent < 170 * bytes, "{} of {bytes}", delivered.bytes_sent);
     }
 }
 

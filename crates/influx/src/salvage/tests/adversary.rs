@@ -34,10 +34,53 @@ enum Kind {
     },
     /// A cause of single lines without a name, a count or a quote.
     Named,
+    /// Lines are named by number, each with a reason. A number may be repeated or beyond the request, in any order.
+    Numbered(Vec<(usize, Reason)>),
     /// A limit that keeps lines out.
     Limit,
     /// The message is about no line that was sent.
     Other,
+}
+
+/// The reason that an answer gives for a line that it names by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    NoFields,
+    /// The field `f` is a string.
+    Conflict,
+    Unknown,
+}
+
+impl Reason {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NoFields => "No fields were provided",
+            Self::Conflict => {
+                "invalid column type for column 'f', expected iox::column_type::field::float, got iox::column_type::field::string"
+            }
+            Self::Unknown => "words of a later version",
+        }
+    }
+
+    /// Whether the text of the line shows the reason.
+    fn is_shown(self, line: &Line) -> bool {
+        match self {
+            Self::NoFields => read_line(line.text.as_bytes()).is_err(),
+            Self::Conflict => has_string(line, "f"),
+            Self::Unknown => false,
+        }
+    }
+}
+
+/// The body of an answer that names lines by number, and its meaning.
+fn numbers(count: usize, rng: &mut fastrand::Rng) -> (String, Kind) {
+    let reasons = [Reason::NoFields, Reason::Conflict, Reason::Unknown];
+    let named: Vec<(usize, Reason)> =
+        (0..rng.usize(1..8)).map(|_| (rng.usize(..count + 3), reasons[rng.usize(..3)])).collect();
+    let detail = |(number, reason): &(usize, Reason)| serde_json::json!({ "error_message": reason.text(), "line_number": number });
+    let data: Vec<_> = named.iter().map(detail).collect();
+    let error = ["partial write of line protocol occurred", "line protocol parsing error"][rng.usize(..2)];
+    (serde_json::json!({ "error": error, "data": data }).to_string(), Kind::Numbered(named))
 }
 
 fn text_of(i: usize, rng: &mut fastrand::Rng) -> String {
@@ -48,6 +91,10 @@ fn text_of(i: usize, rng: &mut fastrand::Rng) -> String {
 /// A random status and body, and their meaning.
 fn lie(batch: &[Line], indices: &[usize], rng: &mut fastrand::Rng) -> (u16, String, Kind) {
     let status = [400, 400, 400, 422, 422, 500, 413, 503, 301, 204][rng.usize(..10)];
+    if rng.u8(..4) == 0 {
+        let (body, kind) = numbers(indices.len(), rng);
+        return (status, body, kind);
+    }
     let dropped = if rng.bool() { indices.len() } else { rng.usize(..indices.len() + 3) };
     let quote = |i: usize| format!("unable to parse '{}': no", batch[i].text);
     let conflict = |field: &str| {
@@ -97,8 +144,31 @@ fn is_about(sent: &Sent, line: usize, batch: &[Line]) -> bool {
         Kind::Quotes(quoted) => quoted.contains(&line),
         Kind::Conflict { field, .. } => has_string(&batch[line], field),
         Kind::Retention { .. } | Kind::Named => true,
+        // Alone, the line has the number 1, and the first reason counts.
+        Kind::Numbered(named) => {
+            let (_, first) = named[0];
+            named.iter().all(|(number, _)| *number <= 1)
+                && match first {
+                    Reason::NoFields => true,
+                    Reason::Conflict => batch[line].text.contains('f'),
+                    Reason::Unknown => false,
+                }
+        }
         Kind::Limit | Kind::Other => false,
     }
+}
+
+/// Whether an answer named the line by number, with a reason that its text shows, or a line before it in the same request that has the
+/// same conflict.
+fn is_proven_by_number(history: &[Sent], line: usize, batch: &[Line]) -> bool {
+    history.iter().filter(|sent| is_refusal(sent) && sent.indices.contains(&line)).any(|sent| {
+        let Kind::Numbered(named) = &sent.kind else { return false };
+        named.iter().any(|(number, reason)| {
+            let at = number.checked_sub(1).and_then(|at| sent.indices.get(at));
+            let is_same = |at: usize| at == line || (*reason == Reason::Conflict && at < line);
+            at.is_some_and(|&at| is_same(at) && reason.is_shown(&batch[at]) && reason.is_shown(&batch[line]))
+        })
+    })
 }
 
 fn is_refusal(sent: &Sent) -> bool {
@@ -142,6 +212,7 @@ fn is_confirmed(history: &[Sent], line: usize) -> bool {
 
 fn is_proven(history: &[Sent], line: usize, batch: &[Line]) -> bool {
     is_proven_alone(history, line, batch)
+        || is_proven_by_number(history, line, batch)
         || is_proven_with_others(history, line, batch)
         || is_confirmed(history, line)
 }
@@ -364,4 +435,53 @@ fn a_control_at_another_address_starts_the_proof_again() {
 #[test]
 fn eight_controls_confirm_the_refusals_of_a_line() {
     assert_eq!(refusals_until_proof(|_| 0, |moment| [moment + 1, 0]), 9);
+}
+
+fn numbered(named: &[(usize, Reason)]) -> Answer {
+    let detail = |(number, reason): &(usize, Reason)| serde_json::json!({ "error_message": reason.text(), "line_number": number });
+    let data: Vec<_> = named.iter().map(detail).collect();
+    let body = serde_json::json!({ "error": "partial write of line protocol occurred", "data": data });
+    Answer { status: 400, body: body.to_string().into_bytes(), ..Answer::default() }
+}
+
+/// Lines of a new reason are stored at the second attempt: there is more than one server behind the address.
+#[test]
+fn a_numbered_refusal_with_unknown_words_is_contradicted_by_a_stored_request() {
+    let lines = lines_of(&[line(Flaw::None, 0, MONDAY), line(Flaw::None, 1, MONDAY)]);
+    let (mut plan, history) = (SalvagePlan::new(&lines, false, 7), History::default());
+    let answer = numbered(&[(1, Reason::Unknown)]);
+    let parsed = ParsedAnswer::of(&answer);
+    let next = plan.next(&lines, SIZE, &history).unwrap();
+    assert_eq!(next.request.len(), 2);
+    plan.refused(
+        &lines,
+        RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at: history.refused_at(0, 1) },
+    );
+    while plan.next(&lines, SIZE, &history).is_some() {
+        plan.stored(&lines, 0);
+    }
+    assert_eq!(plan.take_contradicted(), Some(0));
+}
+
+/// The first reason is unknown, so the line would be tried alone, and the second one refuses it.
+#[test]
+fn a_line_that_an_answer_names_twice_is_settled_once() {
+    let bad = Line { text: "m v= 1".to_owned(), ..line(Flaw::Unparsable, 0, MONDAY) };
+    let lines = lines_of(&[bad, line(Flaw::None, 1, MONDAY)]);
+    for named in
+        [[(1, Reason::Unknown), (1, Reason::NoFields)], [(1, Reason::NoFields), (1, Reason::Unknown)]]
+    {
+        let (mut plan, history) = (SalvagePlan::new(&lines, false, 7), History::default());
+        let answer = numbered(&named);
+        let parsed = ParsedAnswer::of(&answer);
+        assert!(plan.next(&lines, SIZE, &history).is_some());
+        plan.refused(
+            &lines,
+            RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at: history.refused_at(0, 1) },
+        );
+        while plan.next(&lines, SIZE, &history).is_some() {
+            plan.stored(&lines, 0);
+        }
+        assert_eq!((plan.lines_stored(), plan.lines_refused()), (1, 1), "{named:?}");
+    }
 }
