@@ -9,7 +9,7 @@
 //! - The start is committed at once, so that it holds for later members of the group and after a restart.
 
 use super::MemberError;
-use super::partition_lists::{partition_of, summary};
+use super::partition_lists::{list_of, partition_of, partitions, summary};
 use crate::{OffsetReset, Topics};
 use base::NextOffset;
 use base::TopicPartition;
@@ -25,6 +25,10 @@ use tracing::{info, warn};
 
 /// Time limit of the request for committed offsets. The coordinator may be moving, and the group waits meanwhile.
 const COMMITTED_MAX: Duration = Duration::from_secs(30);
+/// Time for requesting the committed offsets of single partitions again, for which the coordinator returned an error.
+const COMMITTED_AGAIN_MAX: Duration = Duration::from_secs(3);
+/// Pause between these requests.
+const COMMITTED_PAUSE: Duration = Duration::from_millis(200);
 /// Time limit of a listing of topics during an assignment.
 const LIST_MAX: Duration = Duration::from_secs(10);
 /// Time limit of the requests for the ends of partitions. Partitions whose leaders answer begin after it at the latest, at the end that
@@ -139,7 +143,11 @@ impl Beginnings {
         if self.reset == OffsetReset::Earliest || assigned.count() == 0 {
             return Ok(Begun::default());
         }
-        let fresh = without_offset(consumer, assigned).map_err(MemberError::Committed)?;
+        let CommittedPartitions { fresh, committed, unknown } =
+            committed_partitions(consumer, assigned).map_err(MemberError::Committed)?;
+        if !unknown.is_empty() {
+            warn!(partitions = %summary(&unknown), "the committed offsets of partitions can't be read yet; librdkafka requests them again");
+        }
         if self.reset == OffsetReset::Error {
             return if fresh.is_empty() {
                 Ok(Begun::default())
@@ -147,10 +155,7 @@ impl Beginnings {
                 Err(MemberError::NoOffset(summary(&fresh)))
             };
         }
-        let elements = assigned.elements();
-        let all = elements.iter().map(partition_of);
-        self.committed(all.filter(|at| !fresh.contains(at)).collect::<Vec<_>>().iter());
-        drop(elements);
+        self.committed(committed.iter());
         if !fresh.is_empty() && self.wants_listing() {
             self.listed(&consumer.fetch_metadata(None, LIST_MAX).map_err(MemberError::Listing)?);
         }
@@ -259,19 +264,50 @@ fn log(requests: &[(TopicPartition, End)]) {
     }
 }
 
-fn without_offset<C: ConsumerContext>(
+/// Partitions by what the coordinator returned about their committed offset.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct CommittedPartitions {
+    /// No offset is committed.
+    fresh: Vec<TopicPartition>,
+    committed: Vec<TopicPartition>,
+    /// The coordinator returned an error for the partition.
+    unknown: Vec<TopicPartition>,
+}
+
+impl CommittedPartitions {
+    fn add(&mut self, at: TopicPartition, error: &KafkaResult<()>, offset: Offset) {
+        let list = match (error, offset) {
+            (Ok(()), Offset::Invalid) => &mut self.fresh,
+            (Ok(()), Offset::Offset(_)) => &mut self.committed,
+            _ => &mut self.unknown,
+        };
+        list.push(at);
+    }
+}
+
+/// Requests the committed offsets. A partition with an error is requested again for a while.
+fn committed_partitions<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     assigned: &TopicPartitionList,
-) -> KafkaResult<Vec<TopicPartition>> {
-    let mut wanted = TopicPartitionList::with_capacity(assigned.count());
-    for element in assigned.elements() {
-        wanted.add_partition(element.topic(), element.partition());
+) -> KafkaResult<CommittedPartitions> {
+    let mut all = CommittedPartitions::default();
+    let request = |all: &mut CommittedPartitions, wanted: &[TopicPartition], time_limit: Duration| {
+        let answer = consumer.committed_offsets(list_of(wanted.iter()), time_limit)?;
+        all.unknown.clear();
+        for element in answer.elements() {
+            all.add(partition_of(&element), &element.error(), element.offset());
+        }
+        KafkaResult::Ok(())
+    };
+    request(&mut all, &partitions(assigned), COMMITTED_MAX)?;
+    let until = Instant::now() + COMMITTED_AGAIN_MAX;
+    while !all.unknown.is_empty() && Instant::now() < until {
+        thread::sleep(COMMITTED_PAUSE);
+        let wanted = all.unknown.clone();
+        // The partitions stay unknown if this fails.
+        let _failed = request(&mut all, &wanted, until.saturating_duration_since(Instant::now()));
     }
-    let committed = consumer.committed_offsets(wanted, COMMITTED_MAX)?;
-    let elements = committed.elements();
-    // librdkafka repeats the request for a partition with an error.
-    let fresh = elements.iter().filter(|e| e.error().is_ok() && e.offset() == Offset::Invalid);
-    Ok(fresh.map(partition_of).collect())
+    Ok(all)
 }
 
 /// The end offset of each partition; None where the brokers do not answer.
@@ -457,6 +493,17 @@ mod tests {
         cluster.broker_round_trip_time(2, Duration::from_mins(1)).unwrap();
         let requests = both.iter().map(|at| (at, Offset::End));
         assert_eq!(known(&offsets(&consumer, requests, Duration::from_secs(3))), [0]);
+    }
+
+    #[test]
+    fn a_partition_whose_committed_offset_is_unreadable_does_not_count_as_committed() {
+        let mut all = CommittedPartitions::default();
+        all.add(at("t", 0), &Ok(()), Offset::Invalid);
+        all.add(at("t", 1), &Ok(()), Offset::Offset(7));
+        let error = Err(KafkaError::OffsetFetch(RDKafkaErrorCode::UnstableOffsetCommit));
+        all.add(at("t", 2), &error, Offset::Invalid);
+        let (fresh, committed, unknown) = (vec![at("t", 0)], vec![at("t", 1)], vec![at("t", 2)]);
+        assert_eq!(all, CommittedPartitions { fresh, committed, unknown });
     }
 
     #[test]
