@@ -110,6 +110,16 @@ pub struct Begun {
     pub unknown: Vec<TopicPartition>,
 }
 
+/// Where partitions with an unknown start may be read now.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Their starts, to be committed.
+    pub begin: Vec<(TopicPartition, NextOffset)>,
+    /// The offsets after the records that librdkafka delivered between the assignment and the pause. A start at a newer end would skip the
+    /// records in between.
+    pub delivered: Vec<(TopicPartition, NextOffset)>,
+}
+
 impl Beginnings {
     pub fn new(reset: OffsetReset, topics: Topics) -> Self {
         Self { reset, topics, at_start: None, starts: BTreeMap::new(), unknown: Arc::default() }
@@ -201,15 +211,33 @@ impl Beginnings {
     }
 
     /// Requests the starts that are still unknown. Returns those that the brokers return now.
-    pub fn learn<C: ConsumerContext>(
-        &self,
-        consumer: &BaseConsumer<C>,
-        time_limit: Duration,
-    ) -> Vec<(TopicPartition, NextOffset)> {
+    pub fn learn<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, time_limit: Duration) -> Learned {
         let unknown = self.unknown.lock().clone();
+        if unknown.is_empty() {
+            return Learned::default();
+        }
         let requests = unknown.iter().map(|(at, end)| (at, end.offset()));
         let answer = offsets(consumer, requests, time_limit);
-        answer.into_iter().filter_map(|(at, start)| Some((at, start?))).collect()
+        let positions = consumer.position().unwrap_or_default();
+        let mut learned = Learned::default();
+        for (at, start) in answer {
+            let position = positions.find_partition(&at.topic, at.partition).map(|one| one.offset());
+            match (position, start) {
+                (Some(Offset::Offset(next)), _) => learned.delivered.push((at, NextOffset::at(next))),
+                (_, Some(start)) => learned.begin.push((at, start)),
+                (_, None) => {}
+            }
+        }
+        learned
+    }
+
+    /// Records that these partitions are read on after their delivered records, which may be unsettled. So no start is known that could
+    /// be committed: without a committed offset, a later assignment begins at the first record, which skips none.
+    pub fn go_on(&mut self, delivered: &[(TopicPartition, NextOffset)]) {
+        for (at, _) in delivered {
+            self.unknown.lock().remove(at);
+            self.starts.insert(at.clone(), Start::Committed);
+        }
     }
 
     /// Records that these partitions begin there now.
@@ -437,6 +465,7 @@ mod tests {
     use rdkafka::ClientConfig;
     use rdkafka::error::{KafkaError, RDKafkaErrorCode};
     use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
     fn at(topic: &str, partition: i32) -> TopicPartition {
         TopicPartition { topic: topic.to_owned(), partition }
@@ -504,6 +533,37 @@ mod tests {
         all.add(at("t", 2), &error, Offset::Invalid);
         let (fresh, committed, unknown) = (vec![at("t", 0)], vec![at("t", 1)], vec![at("t", 2)]);
         assert_eq!(all, CommittedPartitions { fresh, committed, unknown });
+    }
+
+    #[test]
+    fn a_partition_that_delivered_a_record_before_its_pause_goes_on_after_it() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers()).set("group.id", "g");
+        let producer: BaseProducer = config.create().unwrap();
+        let produce = || {
+            producer.send(BaseRecord::<(), str>::to("t").partition(0).payload("a")).unwrap();
+            producer.flush(Duration::from_secs(10)).unwrap();
+        };
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("t", 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let mut beginnings = latest();
+        beginnings.unknown.lock().insert(at("t", 0), End::Last);
+        produce();
+        let next = vec![(at("t", 0), NextOffset::at(1))];
+        let learned = beginnings.learn(&consumer, OFFSETS_MAX);
+        assert_eq!(learned, Learned { begin: next.clone(), delivered: Vec::new() });
+        consumer.poll(Duration::from_secs(10)).unwrap().unwrap();
+        consumer.pause(&list).unwrap();
+        (0..2).for_each(|_| produce());
+        let learned = beginnings.learn(&consumer, OFFSETS_MAX);
+        assert_eq!(learned, Learned { begin: Vec::new(), delivered: next.clone() });
+        beginnings.go_on(&next);
+        assert!(beginnings.unknown.lock().is_empty());
+        assert_eq!(beginnings.revoke(&[at("t", 0)]), [], "the delivered record may be unsettled");
     }
 
     #[test]
