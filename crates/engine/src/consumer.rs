@@ -1,6 +1,7 @@
 //! One consumer: a control thread that polls the group, and the data thread that it starts and outlives.
 
 use crate::data_thread::{DataThread, EngineContext, Request};
+use crate::dispatcher::{BlockedTopic, Leftover};
 use crate::reject_limiter::blocked_topic;
 use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
@@ -39,6 +40,11 @@ pub enum ConsumerError {
     Threads(#[from] io::Error),
     #[error(transparent)]
     Member(#[from] MemberError),
+    #[error(
+        "the end was not reached: the topic {topic} is blocked ({cause}: {why}). Its records from the committed offset on are read again by \
+         the next run"
+    )]
+    Blocked { topic: String, cause: &'static str, why: String },
     #[error("a consumer's thread ended unexpectedly: this is a bug, please report it with the log")]
     Thread,
 }
@@ -139,10 +145,12 @@ impl Consumers {
             }
             data.thread().unpark();
             poll_while(&mut member, || !data.is_finished());
-            result = result.and(data.join().map_err(|_| ConsumerError::Thread));
-            if result.is_err() {
+            let left = data.join().map_err(|_| ConsumerError::Thread);
+            if result.is_err() || left.is_err() {
                 context.stop.request(FAILED_DRAIN_MAX);
             }
+            // The other consumers still reach their ends, so a blocked topic does not stop them.
+            result = result.and(left.and_then(|left| at_end(left, &context)));
             if matches!(result, Err(ConsumerError::Member(MemberError::CoordinatorMoved(_)))) {
                 ends.skip();
                 member.abandon();
@@ -218,7 +226,7 @@ impl Ends {
 /// Polls the group and reports on its consumer until a stop is requested.
 fn control(
     member: &mut Member,
-    data: &JoinHandle<()>,
+    data: &JoinHandle<Leftover>,
     context: &EngineContext,
     monitor: &mut Monitor,
 ) -> Result<(), ConsumerError> {
@@ -252,6 +260,18 @@ fn control(
         }
     }
     Ok(())
+}
+
+/// Evaluates what is left unsettled at the end of a run until the end. The last batches may have blocked a topic since the end was seen.
+fn at_end(Leftover { undecided, blocked }: Leftover, context: &EngineContext) -> Result<(), ConsumerError> {
+    if !context.stop.is_finishing() || context.stop.is_requested() {
+        return Ok(());
+    }
+    Counters::add(&context.counters.left_undecided, undecided);
+    match blocked {
+        Some(BlockedTopic { topic, cause, why }) => Err(ConsumerError::Blocked { topic, cause, why }),
+        None => Ok(()),
+    }
 }
 
 /// Whether a topic is blocked: then fetched records are unsettled, and a run until the end has not reached the end.

@@ -11,7 +11,7 @@ pub use reload::{Reload, ReloadApplied, Request};
 
 use crate::batch::{Budget, Limits};
 use crate::commit::Unsettled;
-use crate::dispatcher::{Dispatcher, DispatcherSettings, ReadMode, SettledOffsets};
+use crate::dispatcher::{Dispatcher, DispatcherSettings, Leftover, ReadMode, SettledOffsets};
 use crate::lane_tasks::WritingLanes;
 use crate::refused_letters::DeadLetterContext;
 use crate::reject_limiter::ProbeDelays;
@@ -108,8 +108,8 @@ impl DataThread {
         }
     }
 
-    /// Runs until a stop is requested and all open batches are settled.
-    pub fn run(mut self) {
+    /// Runs until a stop is requested and all open batches are settled. Returns what is left unsettled.
+    pub fn run(mut self) -> Leftover {
         loop {
             let now = Instant::now();
             self.heartbeat.record(now);
@@ -124,7 +124,7 @@ impl DataThread {
             self.report_unsettled_times(now);
             if stopping && self.is_finished(now) {
                 self.dispatcher.summarize_all(now);
-                return;
+                return self.dispatcher.leftover();
             }
             if !busy {
                 let due = self.dispatcher.due().map_or(SLEEP_MAX, |due| due.saturating_duration_since(now));

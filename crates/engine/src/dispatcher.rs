@@ -48,6 +48,23 @@ pub struct ResumableTopic {
     pub partitions: Vec<(TopicPartition, Option<Unsettled>)>,
 }
 
+/// Records that are uncommitted when a data thread ends, although they were read.
+#[derive(Debug, Default)]
+pub struct Leftover {
+    /// Number of undecided records.
+    pub undecided: u64,
+    /// A blocked topic with unsettled records.
+    pub blocked: Option<BlockedTopic>,
+}
+
+/// A blocked topic, and why it is blocked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BlockedTopic {
+    pub topic: String,
+    pub cause: &'static str,
+    pub why: String,
+}
+
 /// The lanes of one consumer, and the handler of their records.
 pub struct Dispatcher<Q, O> {
     settings: DispatcherSettings,
@@ -296,6 +313,19 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// Keeps a topic blocked for a while, because its partitions can't be sought back now.
     pub fn postpone(&mut self, resumable: &ResumableTopic, now: Instant) {
         self.handler.routes.topic_mut(resumable.topic).limiter.postpone(now);
+    }
+
+    /// The records that are read and not settled. Call this when nothing is open or in flight.
+    pub fn leftover(&self) -> Leftover {
+        let RecordHandler { tracker, routes, .. } = &self.handler;
+        let blocked = routes.not_open().into_iter().find_map(|index| {
+            let assigned = routes.assigned_of(index);
+            assigned.iter().find(|(_, assignment)| tracker.unsettled(*assignment).is_some())?;
+            let topic = routes.topic(index)?;
+            let (cause, why) = topic.limiter.block_reason()?;
+            Some(BlockedTopic { topic: topic.name.to_string(), cause, why: why.to_owned() })
+        });
+        Leftover { undecided: tracker.times().map(|(_, times)| times.undecided).sum(), blocked }
     }
 
     /// Logs what would be logged later, because the data thread ends: suppressed warnings, doubtful times, undecided records.

@@ -179,6 +179,11 @@ impl Routes {
         &mut self.topics[index]
     }
 
+    /// The topic of this index.
+    pub fn topic(&self, index: usize) -> Option<&Topic> {
+        self.topics.get(index)
+    }
+
     /// All topics, also those without an assigned partition.
     pub fn topics_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
         self.topics.iter_mut()

@@ -174,6 +174,14 @@ impl RejectLimiter {
         matches!(self.state, State::Open)
     }
 
+    /// Why the topic is blocked or probed: the cause, and a text. None for an open topic.
+    pub fn block_reason(&self) -> Option<(&'static str, &str)> {
+        match &self.state {
+            State::Open => None,
+            State::Blocked { block, .. } | State::Probing { block, .. } => Some(block.reason()),
+        }
+    }
+
     /// Records that a record gave a point. Returns whether earlier records of the topic are undecided and settle now.
     pub fn has_point(&mut self, now: Instant) -> bool {
         let Some(first) = self.first.take() else { return false };

@@ -9,7 +9,7 @@
 //! - The start is committed at once, so that it holds for later members of the group and after a restart.
 
 use super::MemberError;
-use super::partition_lists::{partition_of, summary};
+use super::partition_lists::{list_of, partition_of, partitions, summary};
 use crate::{OffsetReset, Topics};
 use base::NextOffset;
 use base::TopicPartition;
@@ -19,14 +19,25 @@ use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 /// Time limit of the request for committed offsets. The coordinator may be moving, and the group waits meanwhile.
 const COMMITTED_MAX: Duration = Duration::from_secs(30);
+/// Time for requesting the committed offsets of single partitions again, for which the coordinator returned an error.
+const COMMITTED_AGAIN_MAX: Duration = Duration::from_secs(3);
+/// Pause between these requests.
+const COMMITTED_PAUSE: Duration = Duration::from_millis(200);
 /// Time limit of a listing of topics during an assignment.
 const LIST_MAX: Duration = Duration::from_secs(10);
-const OFFSETS_MAX: Duration = Duration::from_secs(10);
+/// Time limit of the requests for the ends of partitions. Partitions whose leaders answer begin after it at the latest, at the end that
+/// their leaders returned at once.
+const OFFSETS_MAX: Duration = Duration::from_secs(5);
+/// Time limit of a request for the offset of a single partition, after the request for all partitions of its leader failed.
+const ONE_OFFSET_MAX: Duration = Duration::from_secs(1);
+/// Number of attempts to list the leaders.
+const LEADER_ATTEMPTS: u32 = 3;
 
 /// The starts that this member chose, with "latest".
 #[derive(Debug)]
@@ -99,6 +110,16 @@ pub struct Begun {
     pub unknown: Vec<TopicPartition>,
 }
 
+/// Where partitions with an unknown start may be read now.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Their starts, to be committed.
+    pub begin: Vec<(TopicPartition, NextOffset)>,
+    /// The offsets after the records that librdkafka delivered between the assignment and the pause. A start at a newer end would skip the
+    /// records in between.
+    pub delivered: Vec<(TopicPartition, NextOffset)>,
+}
+
 impl Beginnings {
     pub fn new(reset: OffsetReset, topics: Topics) -> Self {
         Self { reset, topics, at_start: None, starts: BTreeMap::new(), unknown: Arc::default() }
@@ -132,7 +153,11 @@ impl Beginnings {
         if self.reset == OffsetReset::Earliest || assigned.count() == 0 {
             return Ok(Begun::default());
         }
-        let fresh = without_offset(consumer, assigned).map_err(MemberError::Committed)?;
+        let CommittedPartitions { fresh, committed, unknown } =
+            committed_partitions(consumer, assigned).map_err(MemberError::Committed)?;
+        if !unknown.is_empty() {
+            warn!(partitions = %summary(&unknown), "the committed offsets of partitions can't be read yet; librdkafka requests them again");
+        }
         if self.reset == OffsetReset::Error {
             return if fresh.is_empty() {
                 Ok(Begun::default())
@@ -140,10 +165,7 @@ impl Beginnings {
                 Err(MemberError::NoOffset(summary(&fresh)))
             };
         }
-        let elements = assigned.elements();
-        let all = elements.iter().map(partition_of);
-        self.committed(all.filter(|at| !fresh.contains(at)).collect::<Vec<_>>().iter());
-        drop(elements);
+        self.committed(committed.iter());
         if !fresh.is_empty() && self.wants_listing() {
             self.listed(&consumer.fetch_metadata(None, LIST_MAX).map_err(MemberError::Listing)?);
         }
@@ -189,15 +211,33 @@ impl Beginnings {
     }
 
     /// Requests the starts that are still unknown. Returns those that the brokers return now.
-    pub fn learn<C: ConsumerContext>(
-        &self,
-        consumer: &BaseConsumer<C>,
-        time_limit: Duration,
-    ) -> Vec<(TopicPartition, NextOffset)> {
+    pub fn learn<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, time_limit: Duration) -> Learned {
         let unknown = self.unknown.lock().clone();
+        if unknown.is_empty() {
+            return Learned::default();
+        }
         let requests = unknown.iter().map(|(at, end)| (at, end.offset()));
         let answer = offsets(consumer, requests, time_limit);
-        answer.into_iter().filter_map(|(at, start)| Some((at, start?))).collect()
+        let positions = consumer.position().unwrap_or_default();
+        let mut learned = Learned::default();
+        for (at, start) in answer {
+            let position = positions.find_partition(&at.topic, at.partition).map(|one| one.offset());
+            match (position, start) {
+                (Some(Offset::Offset(next)), _) => learned.delivered.push((at, NextOffset::at(next))),
+                (_, Some(start)) => learned.begin.push((at, start)),
+                (_, None) => {}
+            }
+        }
+        learned
+    }
+
+    /// Records that these partitions are read on after their delivered records, which may be unsettled. So no start is known that could
+    /// be committed: without a committed offset, a later assignment begins at the first record, which skips none.
+    pub fn go_on(&mut self, delivered: &[(TopicPartition, NextOffset)]) {
+        for (at, _) in delivered {
+            self.unknown.lock().remove(at);
+            self.starts.insert(at.clone(), Start::Committed);
+        }
     }
 
     /// Records that these partitions begin there now.
@@ -252,19 +292,50 @@ fn log(requests: &[(TopicPartition, End)]) {
     }
 }
 
-fn without_offset<C: ConsumerContext>(
+/// Partitions by what the coordinator returned about their committed offset.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct CommittedPartitions {
+    /// No offset is committed.
+    fresh: Vec<TopicPartition>,
+    committed: Vec<TopicPartition>,
+    /// The coordinator returned an error for the partition.
+    unknown: Vec<TopicPartition>,
+}
+
+impl CommittedPartitions {
+    fn add(&mut self, at: TopicPartition, error: &KafkaResult<()>, offset: Offset) {
+        let list = match (error, offset) {
+            (Ok(()), Offset::Invalid) => &mut self.fresh,
+            (Ok(()), Offset::Offset(_)) => &mut self.committed,
+            _ => &mut self.unknown,
+        };
+        list.push(at);
+    }
+}
+
+/// Requests the committed offsets. A partition with an error is requested again for a while.
+fn committed_partitions<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     assigned: &TopicPartitionList,
-) -> KafkaResult<Vec<TopicPartition>> {
-    let mut wanted = TopicPartitionList::with_capacity(assigned.count());
-    for element in assigned.elements() {
-        wanted.add_partition(element.topic(), element.partition());
+) -> KafkaResult<CommittedPartitions> {
+    let mut all = CommittedPartitions::default();
+    let request = |all: &mut CommittedPartitions, wanted: &[TopicPartition], time_limit: Duration| {
+        let answer = consumer.committed_offsets(list_of(wanted.iter()), time_limit)?;
+        all.unknown.clear();
+        for element in answer.elements() {
+            all.add(partition_of(&element), &element.error(), element.offset());
+        }
+        KafkaResult::Ok(())
+    };
+    request(&mut all, &partitions(assigned), COMMITTED_MAX)?;
+    let until = Instant::now() + COMMITTED_AGAIN_MAX;
+    while !all.unknown.is_empty() && Instant::now() < until {
+        thread::sleep(COMMITTED_PAUSE);
+        let wanted = all.unknown.clone();
+        // The partitions stay unknown if this fails.
+        let _failed = request(&mut all, &wanted, until.saturating_duration_since(Instant::now()));
     }
-    let committed = consumer.committed_offsets(wanted, COMMITTED_MAX)?;
-    let elements = committed.elements();
-    // librdkafka repeats the request for a partition with an error.
-    let fresh = elements.iter().filter(|e| e.error().is_ok() && e.offset() == Offset::Invalid);
-    Ok(fresh.map(partition_of).collect())
+    Ok(all)
 }
 
 /// The end offset of each partition; None where the brokers do not answer.
@@ -276,41 +347,125 @@ pub fn ends<C: ConsumerContext>(
 }
 
 /// The offsets of these ends of partitions; None where the brokers do not answer.
+///
+/// librdkafka returns either all offsets of a request or none. Each leader is therefore asked by itself: otherwise one leader that does
+/// not answer would delay the partitions of the others, and their records of that time would be skipped.
 fn offsets<'a, C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     requests: impl Iterator<Item = (&'a TopicPartition, Offset)>,
     time_limit: Duration,
 ) -> Vec<(TopicPartition, Option<NextOffset>)> {
-    let mut wanted = TopicPartitionList::new();
-    for (at, end) in requests {
-        // Instead of a timestamp, this requests the beginning or the end.
-        let _infallible = wanted.add_partition_offset(&at.topic, at.partition, end);
-    }
-    if wanted.count() == 0 {
+    let requests: Vec<EndRequest> = requests.map(|(at, end)| (at.clone(), end)).collect();
+    if requests.is_empty() {
         return Vec::new();
     }
-    let elements = wanted.elements();
-    let partitions: Vec<TopicPartition> = elements.iter().map(partition_of).collect();
-    drop(elements);
-    let answer = consumer.offsets_for_times(wanted, time_limit);
-    let answer = answer.inspect_err(
-        |error| warn!(%error, "the ends of partitions are not known yet; requesting them again"),
-    );
-    // Callers repeat the request for an unknown offset.
-    let answer = answer.unwrap_or_default();
-    let found = |at: &TopicPartition| {
-        let element = answer.find_partition(&at.topic, at.partition)?;
-        match (element.error(), element.offset()) {
-            (Ok(()), Offset::Offset(offset)) => Some(NextOffset::at(offset)),
-            _ => None,
-        }
+    let until = Instant::now() + time_limit;
+    let groups = by_leader(requests, &leaders(consumer, time_limit));
+    let answers =
+        request_groups(&groups, until, |requests, limit| request_offsets(consumer, requests, limit));
+    let with_answer = |(at, _): EndRequest| {
+        let start = answers.get(&at).copied();
+        (at, start)
     };
-    partitions.into_iter().map(|at| (at.clone(), found(&at))).collect()
+    groups.into_iter().flatten().map(with_answer).collect()
+}
+
+/// A partition, and the end of it whose offset is requested.
+type EndRequest = (TopicPartition, Offset);
+type EndAnswers = BTreeMap<TopicPartition, NextOffset>;
+
+/// The leader of each partition, as a broker lists them. Empty if no broker answers in a quarter of the time.
+fn leaders<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    time_limit: Duration,
+) -> BTreeMap<TopicPartition, i32> {
+    // librdkafka asks any connected broker, and may pick the one that does not answer.
+    let metadata = (0..LEADER_ATTEMPTS)
+        .find_map(|_| consumer.fetch_metadata(None, time_limit / (4 * LEADER_ATTEMPTS)).ok());
+    let mut leaders = BTreeMap::new();
+    for topic in metadata.iter().flat_map(Metadata::topics) {
+        for partition in topic.partitions() {
+            let at = TopicPartition { topic: topic.name().to_owned(), partition: partition.id() };
+            leaders.insert(at, partition.leader());
+        }
+    }
+    leaders
+}
+
+/// Groups requests by the leader that answers them. Partitions that are not listed form a group of their own.
+fn by_leader(requests: Vec<EndRequest>, leaders: &BTreeMap<TopicPartition, i32>) -> Vec<Vec<EndRequest>> {
+    let mut groups = BTreeMap::<Option<i32>, Vec<EndRequest>>::new();
+    for request in requests {
+        groups.entry(leaders.get(&request.0).copied()).or_default().push(request);
+    }
+    groups.into_values().collect()
+}
+
+/// Requests the groups at the same time. A group that fails is requested again, one partition at a time, while time remains.
+fn request_groups(
+    groups: &[Vec<EndRequest>],
+    until: Instant,
+    request: impl Fn(&[EndRequest], Duration) -> KafkaResult<EndAnswers> + Sync,
+) -> EndAnswers {
+    let remaining = || until.saturating_duration_since(Instant::now());
+    let request_group = |group: &[EndRequest]| {
+        let limit = if group.len() > 1 { remaining() / 2 } else { remaining() };
+        let error = match request(group, limit) {
+            Ok(answers) => return answers,
+            Err(error) => error,
+        };
+        let mut answers = EndAnswers::new();
+        if group.len() > 1 {
+            for one in group {
+                let limit = remaining().min(ONE_OFFSET_MAX);
+                if limit.is_zero() {
+                    break;
+                }
+                answers.extend(request(std::slice::from_ref(one), limit).unwrap_or_default());
+            }
+        }
+        let missing = group.iter().map(|(at, _)| at).filter(|at| !answers.contains_key(at));
+        let missing: Vec<TopicPartition> = missing.cloned().collect();
+        if !missing.is_empty() {
+            warn!(partitions = %summary(&missing), %error, "the ends of partitions are not known yet; requesting them again");
+        }
+        answers
+    };
+    thread::scope(|scope| {
+        let request_group = &request_group;
+        let running: Vec<_> = groups.iter().map(|group| scope.spawn(move || request_group(group))).collect();
+        running.into_iter().flat_map(|one| one.join().unwrap_or_default()).collect()
+    })
+}
+
+/// Sends one request for all of these partitions.
+fn request_offsets<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    requests: &[EndRequest],
+    time_limit: Duration,
+) -> KafkaResult<EndAnswers> {
+    let mut wanted = TopicPartitionList::with_capacity(requests.len());
+    for (at, end) in requests {
+        // Instead of a timestamp, this requests the beginning or the end.
+        let _infallible = wanted.add_partition_offset(&at.topic, at.partition, *end);
+    }
+    let answer = consumer.offsets_for_times(wanted, time_limit)?;
+    let elements = answer.elements();
+    let found = elements.iter().filter_map(|element| match (element.error(), element.offset()) {
+        (Ok(()), Offset::Offset(offset)) => Some((partition_of(element), NextOffset::at(offset))),
+        _ => None,
+    });
+    // Callers repeat the request for an unknown offset.
+    Ok(found.collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rdkafka::ClientConfig;
+    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
     fn at(topic: &str, partition: i32) -> TopicPartition {
         TopicPartition { topic: topic.to_owned(), partition }
@@ -348,6 +503,85 @@ mod tests {
         // A topic that is no longer subscribed counts as new when it returns.
         beginnings.keep(&BTreeSet::new());
         assert_eq!(beginnings.choice(&at), Choice::At(End::First));
+    }
+
+    #[test]
+    fn a_leader_that_does_not_answer_delays_only_its_own_partitions() {
+        let cluster = MockCluster::new(2).unwrap();
+        cluster.create_topic("t", 2, 1).unwrap();
+        cluster.partition_leader("t", 0, Some(1)).unwrap();
+        cluster.partition_leader("t", 1, Some(2)).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers()).set("group.id", "g");
+        let consumer: BaseConsumer = config.create().unwrap();
+        let both = [at("t", 0), at("t", 1)];
+        let known = |known: &[(TopicPartition, Option<NextOffset>)]| {
+            known.iter().filter_map(|(at, start)| start.map(|_| at.partition)).collect::<Vec<_>>()
+        };
+        assert_eq!(known(&ends(&consumer, &both)), [0, 1]);
+        cluster.broker_round_trip_time(2, Duration::from_mins(1)).unwrap();
+        let requests = both.iter().map(|at| (at, Offset::End));
+        assert_eq!(known(&offsets(&consumer, requests, Duration::from_secs(3))), [0]);
+    }
+
+    #[test]
+    fn a_partition_whose_committed_offset_is_unreadable_does_not_count_as_committed() {
+        let mut all = CommittedPartitions::default();
+        all.add(at("t", 0), &Ok(()), Offset::Invalid);
+        all.add(at("t", 1), &Ok(()), Offset::Offset(7));
+        let error = Err(KafkaError::OffsetFetch(RDKafkaErrorCode::UnstableOffsetCommit));
+        all.add(at("t", 2), &error, Offset::Invalid);
+        let (fresh, committed, unknown) = (vec![at("t", 0)], vec![at("t", 1)], vec![at("t", 2)]);
+        assert_eq!(all, CommittedPartitions { fresh, committed, unknown });
+    }
+
+    #[test]
+    fn a_partition_that_delivered_a_record_before_its_pause_goes_on_after_it() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", cluster.bootstrap_servers()).set("group.id", "g");
+        let producer: BaseProducer = config.create().unwrap();
+        let produce = || {
+            producer.send(BaseRecord::<(), str>::to("t").partition(0).payload("a")).unwrap();
+            producer.flush(Duration::from_secs(10)).unwrap();
+        };
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("t", 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let mut beginnings = latest();
+        beginnings.unknown.lock().insert(at("t", 0), End::Last);
+        produce();
+        let next = vec![(at("t", 0), NextOffset::at(1))];
+        let learned = beginnings.learn(&consumer, OFFSETS_MAX);
+        assert_eq!(learned, Learned { begin: next.clone(), delivered: Vec::new() });
+        consumer.poll(Duration::from_secs(10)).unwrap().unwrap();
+        consumer.pause(&list).unwrap();
+        (0..2).for_each(|_| produce());
+        let learned = beginnings.learn(&consumer, OFFSETS_MAX);
+        assert_eq!(learned, Learned { begin: Vec::new(), delivered: next.clone() });
+        beginnings.go_on(&next);
+        assert!(beginnings.unknown.lock().is_empty());
+        assert_eq!(beginnings.revoke(&[at("t", 0)]), [], "the delivered record may be unsettled");
+    }
+
+    #[test]
+    fn a_failed_request_is_repeated_for_each_partition() {
+        let requests = |partitions: &[i32]| -> Vec<EndRequest> {
+            partitions.iter().map(|one| (at("t", *one), Offset::End)).collect()
+        };
+        let leaders = [(at("t", 0), 1), (at("t", 1), 1), (at("t", 2), 2)].into();
+        let groups = by_leader(requests(&[0, 1, 2, 3]), &leaders);
+        assert_eq!(groups, [requests(&[3]), requests(&[0, 1]), requests(&[2])]);
+        let answers = request_groups(&groups, Instant::now() + Duration::from_mins(1), |requests, _| {
+            if requests.iter().any(|(at, _)| at.partition == 1) {
+                return Err(KafkaError::OffsetFetch(RDKafkaErrorCode::OperationTimedOut));
+            }
+            Ok(requests.iter().map(|(at, _)| (at.clone(), NextOffset::at(7))).collect())
+        });
+        let known: Vec<i32> = answers.keys().map(|at| at.partition).collect();
+        assert_eq!(known, [0, 2, 3]);
     }
 
     #[test]

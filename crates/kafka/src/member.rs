@@ -1,5 +1,6 @@
 //! The control thread's side of a member: group membership, subscription, explicit commits, statistics and alarms.
 
+use super::begin::Learned;
 use super::context::{GroupConsumer, GroupContext, GroupEvent};
 use super::deleted_topics::Gone;
 use super::missing_topics::MissingTopics;
@@ -322,7 +323,8 @@ impl Member {
         }
         self.next_starts = Instant::now() + ENDS_EVERY;
         let context = self.consumer.context();
-        let known = context.beginnings().learn(&self.consumer, STARTS_MAX);
+        let Learned { begin, delivered } = context.beginnings().learn(&self.consumer, STARTS_MAX);
+        let known: Vec<_> = begin.iter().chain(&delivered).cloned().collect();
         if known.is_empty() {
             return;
         }
@@ -331,8 +333,9 @@ impl Member {
         let begun = self.consumer.seek_partitions(offsets_of(&known), SEEK_MAX);
         match begun.and_then(|sought| check_partitions(&sought)) {
             Ok(()) => {
-                context.beginnings().begins(&known);
-                context.commit_starts(&self.consumer, &known);
+                context.beginnings().go_on(&delivered);
+                context.beginnings().begins(&begin);
+                context.commit_starts(&self.consumer, &begin);
                 if let Err(error) = self.consumer.resume(&list).and_then(|()| check_partitions(&list)) {
                     error!(%error, "partitions can't be read from their start: restart the bridge, and please report it with the log");
                 }

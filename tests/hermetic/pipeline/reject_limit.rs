@@ -211,6 +211,8 @@ fn until_end_leaves_undecided_records_uncommitted_and_warns() {
     let mut service = Service::start_until_end(&setup);
     assert_eq!(service.wait(), Some(0));
     assert!(service.has_logged("none became a point: they stay uncommitted"));
+    assert!(service.has_logged("read to the end, but 5 rejected records stay uncommitted"));
+    assert!(!service.has_logged("everything up to the end is settled and committed"));
     assert_eq!((cluster.committed("t", 1), cluster.committed("good", 1)), (vec![None], vec![Some(1)]));
     setup.top("[reject]\nrate_max = 1.0").start_until_end().wait_for_end();
     assert_eq!(cluster.committed("t", 1), [Some(5)]);

@@ -4,8 +4,11 @@ use super::groups::{PARTITIONS, produce};
 use crate::support::{BY_ID, Bridge, Cluster, Setup, Sink, record, wait_until};
 use engine::consumer::ConsumerError;
 use engine::telemetry::Counters;
+use influx::LogObserver;
 use kafka::MemberError;
-use kafka_influx_bridge::pipeline::PipelineError;
+use kafka_influx_bridge::pipeline::{Pipeline, PipelineError, PipelineOptions};
+use std::sync::Arc;
+use std::time::Duration;
 use testkit::receiver::Reply;
 
 fn stored(bridge: &Bridge) -> u64 {
@@ -110,4 +113,27 @@ fn a_missing_topic_is_an_error() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// The last batch is written after the end was seen, and a limit of the server blocks its topic only then.
+#[test]
+fn a_last_batch_that_a_limit_keeps_out_is_an_error() {
+    let limit = r#"{"error":"partial write: max-series-per-database limit exceeded: (1) dropped=1"}"#;
+    let sink = Sink::answering(Box::new(move |_| Some(Reply::status(400).body(limit))));
+    let cluster = Cluster::with_topic("t", 1);
+    cluster.produce("t", 0, [record("a")]);
+    let setup = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID);
+    let mut config = setup.config();
+    config.batch.age_max = Duration::from_mins(10);
+    let options = PipelineOptions { until_end: true, ..PipelineOptions::default() };
+    let bridge = Bridge(Pipeline::start_with(&config, Arc::new(LogObserver), options).unwrap());
+    wait_until("it ends", || bridge.0.is_finished());
+    match bridge.0.join() {
+        Err(PipelineError::Consumer(ConsumerError::Blocked { topic, cause, why })) => {
+            assert_eq!((topic.as_str(), cause), ("t", "server_limit"));
+            assert!(why.contains("max-series-per-database"), "{why}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cluster.committed("t", 1), [None]);
 }

@@ -123,10 +123,9 @@ impl DataThread {
         let (settings, outlet) = parts_of(context);
         let consumer = Arc::clone(&self.consumer);
         let assigned: Vec<TopicPartition> = self.dispatcher.assigned().cloned().collect();
-        let resumable = list_of(consumer.context().unknown_starts().excluded_from(assigned.clone()).iter());
-        let assigned = list_of(assigned.iter());
+        let all = list_of(assigned.iter());
         let (mut again, mut applied) = (Vec::new(), ReloadApplied::default());
-        let paused = consumer.pause(&assigned).and_then(|()| check_partitions(&assigned));
+        let paused = consumer.pause(&all).and_then(|()| check_partitions(&all));
         let make_queue =
             || FetchedRecords::new(Arc::new(Queue::new(Arc::clone(&consumer), thread::current())));
         self.dispatcher.renew(settings, outlet, make_queue, |at, fetched, unsettled| {
@@ -137,7 +136,10 @@ impl DataThread {
             }
         });
         // Blocked topics were paused before; under the new rules they start open.
-        let moved = [paused, seek(&consumer, &again), consumer.resume(&resumable)];
+        let sought = seek(&consumer, &again);
+        // The control thread may have resumed a partition since the pause, because its start became known. Nobody else would resume it.
+        let resumable = list_of(consumer.context().unknown_starts().excluded_from(assigned).iter());
+        let moved = [paused, sought, consumer.resume(&resumable)];
         if let Some(error) = moved.into_iter().find_map(Result::err) {
             error!(%error, "a partition can't be read on by the new configuration: restart the bridge, and please report it with the log");
         }

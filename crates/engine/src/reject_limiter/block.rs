@@ -79,6 +79,12 @@ impl Block {
         }
     }
 
+    /// Its cause, and the reason without text that may quote a record.
+    pub fn reason(&self) -> (&'static str, &str) {
+        let why = self.why.split_once(BEFORE_RECORD_TEXT).map_or(self.why.as_str(), |(why, _)| why);
+        (self.cause, why)
+    }
+
     /// Raises the alarm, or repeats it.
     pub fn raise(&mut self, topic: &str, alarms: &Arc<AlarmRegistry>, now: Instant) {
         let Self { cause, at, why, remedy, alarm } = self;

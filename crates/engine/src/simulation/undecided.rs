@@ -104,3 +104,17 @@ fn a_reload_reads_from_the_first_undecided_record() {
     assert_eq!((ranges, bench.undecided()), (vec![(0, 150)], 0));
     assert_eq!(bench.settled(), Vec::new());
 }
+
+#[test]
+fn undecided_and_blocked_records_are_left_over() {
+    let (mut bench, one) = (Bench::new(0), at("a", 0));
+    let queue = bench.assign(&one);
+    bench.deliver(&queue, &one, [Kind::Rejected; 60]);
+    let left = bench.dispatcher.leftover();
+    assert_eq!((left.undecided, left.blocked), (60, None));
+    let (mut bench, wrong) = (Bench::new(settings::WRONG), at("b", 0));
+    let queue = bench.assign(&wrong);
+    bench.deliver(&queue, &wrong, [Kind::Good; 150]);
+    let blocked = bench.dispatcher.leftover().blocked.unwrap();
+    assert_eq!((blocked.topic.as_str(), blocked.cause), ("b", "reject_rate"));
+}

@@ -48,6 +48,8 @@ pub struct Counters {
     pub wrong_time_units: AtomicU64,
     /// Offsets that Kafka deleted before they were read.
     pub skipped: AtomicU64,
+    /// Undecided records that a run until the end left uncommitted.
+    pub left_undecided: AtomicU64,
     /// Errors that librdkafka delivered instead of records.
     pub fetch_errors: AtomicU64,
     /// Partitions assigned now to all consumers together.

@@ -69,11 +69,12 @@ impl Counts {
     }
 }
 
-/// Logs the totals since the start. `is_complete`: the pipeline ended by itself, so everything up to the end is settled and committed.
+/// Logs the totals since the start. `is_complete`: the pipeline ended by itself and without an error, so everything up to the end is
+/// settled and committed, except undecided records.
 pub fn log_totals(counters: &Counters, writer: &Writer, began: Instant, is_complete: bool) {
     let Counts { records, lines_stored, rejected, refused, filtered } = Counts::of(counters, writer);
     let seconds = began.elapsed().as_secs_f64();
-    let message = if is_complete { "everything up to the end is settled and committed" } else { "stopped" };
+    let message = message(is_complete, Counters::get(&counters.left_undecided));
     info!(
         records,
         stored = lines_stored,
@@ -84,4 +85,27 @@ pub fn log_totals(counters: &Counters, writer: &Writer, began: Instant, is_compl
         seconds = format!("{seconds:.1}"),
         "{message}"
     );
+}
+
+fn message(is_complete: bool, undecided: u64) -> String {
+    match (is_complete, undecided) {
+        (false, _) => "stopped".to_owned(),
+        (true, 0) => "everything up to the end is settled and committed".to_owned(),
+        (true, _) => format!(
+            "read to the end, but {undecided} rejected records stay uncommitted, with the filtered records behind them: no record of their \
+             topics has become a point"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_that_all_is_committed_only_if_no_record_is_undecided() {
+        assert_eq!(message(true, 0), "everything up to the end is settled and committed");
+        assert!(message(true, 5).contains("5 rejected records stay uncommitted"));
+        assert_eq!(message(false, 5), "stopped");
+    }
 }
