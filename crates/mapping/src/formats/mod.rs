@@ -14,9 +14,7 @@ use super::compression;
 use super::rejection::Rejection;
 pub use csv::{Csv, Header};
 use input::Input;
-pub(crate) use json_text::JsonText;
-#[cfg(test)]
-pub(crate) use json_text::KEPT_BYTES_MAX;
+pub(crate) use json_text::{JsonText, KEPT_BYTES_MAX};
 use std::borrow::Cow;
 
 /// How a record's value is laid out.
