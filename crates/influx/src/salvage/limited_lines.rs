@@ -2,9 +2,11 @@
 //! for each, and a line that is kept out is not lost: its topic is blocked, and its record is read again.
 
 use super::evidence::Evidence;
+use super::line_set::LineSet;
 use crate::dialects::ServerLimit;
 use crate::lines::Lines;
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 
 /// Lines that a limit keeps out, each found alone, before others are kept out with them.
 const FOUND_ALONE: usize = 32;
@@ -12,21 +14,54 @@ const FOUND_ALONE: usize = 32;
 /// Lines of a refused request that are kept out together. Neighbours mostly belong to one topic.
 const TOGETHER_MAX: usize = 32;
 
-/// The lines of a request that a limit refused which are kept out without a request for each: those of a measurement that met the limit
-/// before, unless the batch has stored another line of their series.
-pub fn likely(lines: &Lines, request: &[usize], limit: &ServerLimit, evidence: &Evidence) -> Vec<usize> {
-    if request.len() > TOGETHER_MAX || evidence.kept_out().len() < FOUND_ALONE {
-        return Vec::new();
+/// Measurements and series of a batch, as far as they are known. Each line is read once.
+#[derive(Debug, Default)]
+pub struct LimitedLines {
+    /// Limits and the measurements that met them.
+    limited: HashSet<(&'static str, Box<[u8]>)>,
+    /// Lines in `Evidence::kept_out` that were read.
+    kept_out_read: usize,
+    /// Hashes of the series that were stored. If two series have one hash, a line takes a request of its own.
+    stored: HashSet<u64>,
+    /// Stored lines that were read.
+    stored_read: LineSet,
+    hasher: RandomState,
+}
+
+impl LimitedLines {
+    /// The lines of a request that a limit refused which are kept out without a request for each: those of a measurement that met the limit
+    /// before, unless the batch has stored another line of their series.
+    pub fn likely(
+        &mut self,
+        lines: &Lines,
+        request: &[usize],
+        limit: &ServerLimit,
+        evidence: &Evidence,
+    ) -> Vec<usize> {
+        if request.len() > TOGETHER_MAX || evidence.kept_out().len() < FOUND_ALONE {
+            return Vec::new();
+        }
+        self.read(lines, evidence);
+        let is_likely = |line: &usize| {
+            let text = lines.line(*line);
+            self.limited.contains(&(limit.text, measurement(text).into()))
+                && !self.stored.contains(&self.hasher.hash_one(series(text)))
+        };
+        request.iter().copied().filter(is_likely).collect()
     }
-    let is_same = |kept_out: &&super::KeptOut| kept_out.limit.text == limit.text;
-    let kept_out = evidence.kept_out().iter().filter(is_same).map(|kept_out| kept_out.line);
-    let measurements: HashSet<&[u8]> = kept_out.map(|line| measurement(lines.line(line))).collect();
-    let stored: HashSet<&[u8]> = evidence.stored_lines().map(|line| series(lines.line(line))).collect();
-    let is_likely = |line: &usize| {
-        let text = lines.line(*line);
-        measurements.contains(measurement(text)) && !stored.contains(series(text))
-    };
-    request.iter().copied().filter(is_likely).collect()
+
+    /// Reads the lines that were stored or kept out since the last time.
+    fn read(&mut self, lines: &Lines, evidence: &Evidence) {
+        for kept_out in evidence.kept_out().iter().skip(self.kept_out_read) {
+            self.limited.insert((kept_out.limit.text, measurement(lines.line(kept_out.line)).into()));
+        }
+        self.kept_out_read = evidence.kept_out().len();
+        for line in evidence.stored_lines() {
+            if self.stored_read.insert(line) {
+                self.stored.insert(self.hasher.hash_one(series(lines.line(line))));
+            }
+        }
+    }
 }
 
 /// Measurement and tags as they stand in the line.

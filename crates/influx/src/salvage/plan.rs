@@ -2,7 +2,7 @@
 
 use super::column_conflicts::ColumnConflicts;
 use super::evidence::{Evidence, KeptOut, RefusedLine, Unproven, UnprovenKind};
-use super::limited_lines;
+use super::limited_lines::LimitedLines;
 use super::pieces::{HalfState, Piece, RequestLines, UnsettledPieces};
 use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
 use super::same_point;
@@ -80,6 +80,7 @@ pub struct SalvagePlan {
     /// Lines that were out when the trial began.
     out_before: usize,
     conflicts: ColumnConflicts,
+    limited: LimitedLines,
     /// Whether answers guide the search: until one leads to no refused line.
     is_guided: bool,
     /// The request for a line that is set aside, while it is not answered.
@@ -102,6 +103,7 @@ impl SalvagePlan {
             request: None,
             out_before: 0,
             conflicts: ColumnConflicts::default(),
+            limited: LimitedLines::default(),
             is_guided: true,
             probe: None,
             is_control_refused: false,
@@ -352,7 +354,7 @@ impl SalvagePlan {
     fn keep_out_likely(&mut self, lines: &Lines, piece: &Piece, refusal: RefusedRequest<'_>) -> bool {
         let RefusalCause::Limit(limit) = refusal.parsed.refusal_cause() else { return false };
         let open: Vec<usize> = piece.open(&self.evidence).collect();
-        let likely = limited_lines::likely(lines, &open, limit, &self.evidence);
+        let likely = self.limited.likely(lines, &open, limit, &self.evidence);
         let why = self.evidence.reason(refusal.why);
         for &line in &likely {
             self.evidence.keep_out(line, limit, Arc::clone(&why));
