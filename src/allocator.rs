@@ -1,8 +1,9 @@
 //! Settings of the C library's allocator.
 
-/// Size from which an allocation gets pages of its own, which return to the system when it is freed.
+/// Size from which an allocation gets pages of its own, which return to the system when it is freed. The batches of 200 destinations have
+/// about 140 kB each: in the heaps of several threads they left 18 MB of holes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const OWN_PAGES_FROM: libc::c_int = 256 << 10;
+const OWN_PAGES_FROM: libc::c_int = 64 << 10;
 
 /// Free memory at the end of a heap that is kept for later allocations.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
