@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What is known of the server behind an address.
+/// Facts about the server behind an address.
 #[derive(Clone, Copy, Debug, Default)]
 struct KnownServer {
     /// `None`: not asked, or to be asked again.
