@@ -186,9 +186,11 @@ const LINE_CAUSES: &[LineCause] = &[
     line_cause("string is greater than 1mb", "string too long", Trace::LongString(1_000_000)),
 ];
 
+/// The begin, in lower case, of an answer that names every refused line.
+pub const PARTIAL_WRITE: &str = "partial write of line protocol occurred";
+
 /// 3.10 and later. The words behind them name the cause, and those of a later version may be unknown.
-const LINE_MARKS: &[&str] =
-    &["line protocol parse failed", "line protocol parsing error", "partial write of line protocol occurred"];
+const LINE_MARKS: &[&str] = &["line protocol parse failed", "line protocol parsing error", PARTIAL_WRITE];
 
 #[cfg(test)]
 mod tests {

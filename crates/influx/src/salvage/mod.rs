@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A refusal of a line is *proven* in one of three ways:
-//! - The answer names the line by number and a cause, and the text of the line shows this cause. If it names only this line, and InfluxDB 3
-//!   refuses it for the type of a column, the lines behind it with the same conflict are refused with it.
+//! - The answer names the line by number and a cause, and the text of the line shows this cause. If it names only the first bad line,
+//!   and InfluxDB 3 refuses it for the type of a column, the lines behind it with the same conflict are refused with it.
 //! - The answer names a cause that lies in the line. The line was refused alone, or together with a line that was refused alone for the
 //!   same cause, if the server quotes the line or drops as many lines as the request has.
 //! - The answer has unknown words, and the line was refused alone 8 times. Between these attempts the same address stored 8 other

@@ -3,8 +3,8 @@
 //! A line that an answer names is refused if its text shows the cause: then number and cause agree, and no request was cut or changed on
 //! its way. Other named lines are tried alone. The lines that are not named are sent again, and count as stored at their 204.
 //!
-//! In InfluxDB 3 the type of a column is that of its table. So if an answer names only one line, and this line shows a conflict of types, the
-//! lines behind it with the same conflict are refused with it.
+//! In InfluxDB 3 the type of a column is that of its table. So if an answer names only the first bad line, and this line shows a conflict
+//! of types that no line before it has, the lines behind it with the same conflict are refused with it.
 //!
 //! InfluxDB 3 refuses a request within milliseconds and takes up to a second to store one. So the named lines cost no request that stores
 //! anything, and the others are sent again together.
@@ -16,7 +16,7 @@ use super::proof::shows;
 use super::refusal::RefusedRequest;
 use super::suspects::{Suspect, that_fit};
 use super::trial::SuspectTrial;
-use crate::dialects::{LimitScope, Trace};
+use crate::dialects::{LimitScope, PARTIAL_WRITE, Trace};
 use crate::lines::Lines;
 use crate::reading::{AnswerSubject, RefusalCause, line_subject};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +58,7 @@ pub fn trial(
             {
                 let why = reason(evidence);
                 if parsed.numbered.len() == 1
+                    && !parsed.message.to_ascii_lowercase().starts_with(PARTIAL_WRITE)
                     && matches!(cause.trace, Trace::ColumnType { is_of_table: true, .. })
                 {
                     refuse_like(lines, &open, index, message, &why, evidence);
@@ -88,9 +89,15 @@ fn refuse_like(
     evidence: &mut Evidence,
 ) {
     let Some(cause) = column_conflicts::conflict(lines.line(line), message) else { return };
-    let behind: Vec<usize> =
-        open.iter().copied().filter(|&index| index > line && !evidence.is_out(index)).collect();
-    evidence.refuse_all(that_fit(lines, behind.into_iter(), &cause), &cause, why);
+    let fitting = that_fit(lines, open.iter().copied().filter(|&index| !evidence.is_out(index)), &cause);
+    let (before, behind): (Vec<Suspect>, Vec<Suspect>) = fitting
+        .into_iter()
+        .filter(|suspect| suspect.line as usize != line)
+        .partition(|suspect| (suspect.line as usize) < line);
+    // A line before it would have been named instead.
+    if before.is_empty() {
+        evidence.refuse_all(behind, &cause, why);
+    }
 }
 
 /// Whether a server gives the line no number: a comment or a blank line. The bridge writes neither.

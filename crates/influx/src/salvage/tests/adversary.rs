@@ -485,3 +485,24 @@ fn a_line_that_an_answer_names_twice_is_settled_once() {
         assert_eq!((plan.lines_stored(), plan.lines_refused()), (1, 1), "{named:?}");
     }
 }
+
+/// A line before the named one has the same conflict, or the answer would name every refused line: only the named line is refused.
+#[test]
+fn a_numbered_conflict_refuses_no_line_that_the_answer_would_have_named() {
+    let string = |i: i64| Line { text: format!("m f=\"s\" {i}"), ..line(Flaw::None, 0, i) };
+    let lines = lines_of(&[string(0), string(1), string(2)]);
+    let f = |error: &str, number: usize, want: usize| {
+        let (mut plan, history) = (SalvagePlan::new(&lines, false, 7), History::default());
+        let data = serde_json::json!({ "error_message": Reason::Conflict.text(), "line_number": number });
+        let body = serde_json::json!({ "error": error, "data": data }).to_string().into_bytes();
+        let answer = Answer { status: 400, body, ..Answer::default() };
+        let parsed = ParsedAnswer::of(&answer);
+        assert!(plan.next(&lines, SIZE, &history).is_some());
+        let at = history.refused_at(0, 1);
+        plan.refused(&lines, RefusedRequest { answer: &answer, parsed: &parsed, why: "no", at });
+        assert_eq!(plan.lines_refused(), want, "{error}: {number}");
+    };
+    f("line protocol parsing error", 1, 3);
+    f("line protocol parsing error", 2, 1);
+    f("partial write of line protocol occurred", 1, 1);
+}
