@@ -105,17 +105,20 @@ fn records_and_answers_inject_nothing_into_the_log() {
         sink.answer(Some(Reply::status(503).body(HOSTILE)));
         let running = Running::start(format, &config(&cluster, &sink, format, ""));
         // Whatever an answer means, the log contains its text.
-        let statuses = [503, 401, 404, 400, 200, 301, 429];
-        for status in statuses {
+        let json = serde_json::json!({ "code": HOSTILE, "message": HOSTILE, "error": HOSTILE });
+        let reply = |status| Reply::status(status).header("Location", "/\t\u{a0}else").body(json.to_string());
+        for status in [503, 401, 404, 200, 301, 429] {
             let before = sink.requests();
-            let json = serde_json::json!({ "code": HOSTILE, "message": HOSTILE, "error": HOSTILE });
-            let reply = Reply::status(status).header("Location", "/\t\u{a0}else").body(json.to_string());
-            sink.answer(Some(reply));
+            sink.answer(Some(reply(status)));
             wait_until("the answer is sent", || sink.requests() > before);
         }
+        // These two refuse lines, so that further answers need further records.
         let partial = format!("partial write: unable to parse 'x': {HOSTILE}");
         sink.answer(Some(Reply::status(422).body(serde_json::json!({ "message": partial }).to_string())));
         wait_until("the refused lines have their letters", || running.letters() >= 4);
+        sink.answer(Some(reply(400)));
+        cluster.produce("t", 0, [fine.clone()]);
+        wait_until("the line refused with unknown words has its letter", || running.letters() >= 5);
         sink.answer(None);
         cluster.produce("t", 0, [fine]);
         sink.wait_for_points("main", 1);
