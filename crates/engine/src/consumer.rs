@@ -279,7 +279,7 @@ fn is_a_topic_blocked(context: &EngineContext) -> bool {
     context.writer.alarms().iter().any(|alarm| blocked_topic(alarm).is_some())
 }
 
-/// What the bridge itself waits for.
+/// Reason why the bridge itself waits.
 fn waiting(context: &EngineContext, lags: &Lags) -> Waiting {
     let (counters, writer) = (&context.counters, context.writer.counters());
     let has_alarm = !context.writer.alarms().is_empty();

@@ -122,7 +122,7 @@ pub fn all_filtered(topic: &str, drops: &Drops) {
     );
 }
 
-/// What to do about records without a field, in which these values were dropped.
+/// Remedy for records without a field, in which these values were dropped.
 pub fn remedy_without_fields(drops: &Drops) -> &'static str {
     let has = |wanted: Drop| drops.iter().any(|(drop, _)| drop == wanted);
     if has(Drop::String) {

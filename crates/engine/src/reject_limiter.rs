@@ -109,7 +109,7 @@ pub enum Admission {
     Unsettled,
 }
 
-/// What becomes of a rejected record.
+/// Consequence of a rejection for its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectedFate {
     /// It settles: a dead letter, or a count and a line in the log, is all that remains of it.

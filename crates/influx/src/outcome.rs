@@ -41,7 +41,7 @@ pub enum Outcome {
     Blocked {
         cause: Cause,
         why: String,
-        /// As for [`Outcome::Refused`].
+        /// The same as in [`Outcome::Refused`].
         is_foreign: bool,
     },
 }

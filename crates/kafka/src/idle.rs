@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 const REQUEST_MAX: Duration = Duration::from_secs(3);
 
-/// What the bridge waits for, besides records.
+/// Reason why the bridge waits, besides missing records.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Waiting {
     /// Whether unread records stay in Kafka because lines can't be stored, or are in flight.

@@ -38,7 +38,7 @@ pub enum Strings {
     Drop,
 }
 
-/// What a scalar becomes.
+/// The use of a scalar in its point.
 #[derive(Clone, Copy, Debug)]
 pub enum ScalarUse {
     Time,

@@ -56,7 +56,7 @@ async fn within<T>(request: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(REQUEST_MAX, request).await.ok()
 }
 
-/// What a server is, according to its response to `/ping`.
+/// The kind of a server, according to its response to `/ping`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Identity {
     /// It did not respond.

@@ -85,7 +85,7 @@ impl DeadLetterError {
         }
     }
 
-    /// What happened, without the remedy.
+    /// The failure, without its remedy.
     pub fn why(&self) -> String {
         match self {
             Self::Client { why } => format!("the Kafka client for dead letters can't be created ({why})"),
@@ -117,7 +117,7 @@ impl DeadLetterError {
         }
     }
 
-    /// What to do.
+    /// The remedy.
     pub fn remedy(&self) -> String {
         let remedy = match self {
             Self::Client { .. } => "correct [kafka.tls] and [kafka.librdkafka], and restart",

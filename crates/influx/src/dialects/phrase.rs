@@ -63,7 +63,7 @@ pub const fn line_cause(text: &'static str, name: &'static str, trace: Trace) ->
     LineCause { text, name, trace }
 }
 
-/// What a line contains if it has a cause. An answer that names lines by number refuses only lines that have its cause; other lines need a
+/// The text that a line contains if it has a cause. An answer that names lines by number refuses only lines that have its cause; other lines need a
 /// refusal of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace {

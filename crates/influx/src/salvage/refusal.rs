@@ -33,7 +33,7 @@ impl RefusedAt {
     }
 }
 
-/// What the requests of all lanes to one destination have shown about its addresses.
+/// Facts about the addresses of one destination, from the requests of all lanes.
 pub trait AddressHistory {
     /// Moment at which the latest request that this address stored was sent; 0 if it stored none.
     fn latest_control(&self, address: usize) -> u64;

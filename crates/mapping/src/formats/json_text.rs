@@ -30,7 +30,7 @@ pub(crate) struct JsonText {
     pub dropped_keys: Vec<u8>,
     /// Rows that are no objects, in the order of the text.
     pub bad_rows: Vec<BadRow>,
-    /// What CSV keeps from record to record.
+    /// Buffers that CSV keeps from record to record.
     pub(super) csv: csv::Table,
 }
 

@@ -337,7 +337,7 @@ async fn a_wrong_token_is_found_before_the_first_lines() {
     assert_eq!(setup.receiver.counts().requests.load(Relaxed), 0);
 }
 
-/// What the requests of a delivery ask for.
+/// The parameters of a delivery's requests.
 async fn parameters(version: &str, adjust: impl FnOnce(&mut Connection)) -> (Option<bool>, Option<bool>) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let faults: Faults = {
