@@ -2,7 +2,6 @@
 
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::NodeId;
-use super::rejection::Drop;
 use super::scalar::Scalar;
 use std::ops::Range;
 
@@ -153,31 +152,5 @@ impl Place {
             Self::Tag(key) => (tags, key),
             Self::Field(key) => (fields, key),
         }
-    }
-}
-
-/// Numbers of dropped or changed values, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drops([u64; Drop::ALL.len()]);
-
-impl Drops {
-    pub fn add(&mut self, drop: Drop) {
-        if let Some(count) = self.0.get_mut(drop as usize) {
-            *count += 1;
-        }
-    }
-
-    pub fn add_all(&mut self, others: &Self) {
-        for (count, other) in self.0.iter_mut().zip(others.0) {
-            *count += other;
-        }
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (Drop, u64)> + '_ {
-        Drop::ALL.into_iter().zip(self.0).filter(|&(_, count)| count > 0)
-    }
-
-    pub fn take(&mut self) -> Self {
-        std::mem::take(self)
     }
 }

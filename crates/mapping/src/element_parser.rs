@@ -1,11 +1,11 @@
 //! Parses an element in one pass, and notes its tags, fields, name and time.
 
-use super::element::{Drops, Element, Place};
+use super::element::{Element, Place};
 use super::first_drops::FirstDrops;
 use super::interned_keys::InternedKeys;
 use super::key_tree::{KeyTree, NodeId, Seen};
 use super::plan::{Plan, ScalarUse};
-use super::rejection::Drop;
+use super::rejection::{Drop, Drops};
 use super::rules::Rules;
 use super::scalar::Scalar;
 use crate::decode::{Scanner, SyntaxError, Token};

@@ -59,16 +59,15 @@ mod scalar;
 mod time;
 
 pub use compression::{Compression, unpacked};
-pub use element::Drops;
 pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
-pub use formats::{Csv, Format, Header};
+pub use formats::Format;
 pub use globs::{GlobError, Globs};
 pub use go_layout::to_time_format;
 pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};
 pub use mapper::{Mapper, RecordLimits};
-pub use rejection::{Drop, Reason, Rejection};
+pub use rejection::{Drop, Drops, Reason, Rejection};
 pub use rename::{Rename, RenameError};
-pub use rules::{DistinctTimes, Integers, KeySelector, Rules, TagPath, TimeRule};
+pub use rules::{Csv, DistinctTimes, Header, Integers, KeySelector, Rules, TagPath, TimeRule};
 pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, zone_names};
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use super::byte_windows::PaddedBuffer;
 use super::constants::Constants;
-use super::element::{Drops, Element};
+use super::element::Element;
 use super::element_parser::Knowledge;
 use super::interned_keys::{InternedKeys, KeyId};
-use super::rejection::{Drop, Rejection};
+use super::rejection::{Drop, Drops, Rejection};
 use super::scalar::{Kind, Scalar};
 use base::record::Record;
 use line_protocol::encode;

@@ -2,16 +2,16 @@
 
 use super::compression::Unpacked;
 use super::constants::Constants;
-use super::element::{Drops, Element, Place};
+use super::element::{Element, Place};
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
-use super::formats::{JsonText, KEPT_BYTES_MAX};
+use super::formats::{FormatReader, JsonText, KEPT_BYTES_MAX};
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{LineContext, LineLayout, LineValues};
 use super::mapped::Mapped;
 use super::record_shape::RecordShapes;
-use super::rejection::{Drop, Rejection};
+use super::rejection::{Drop, Drops, Rejection};
 use super::root_values::RootValues;
 use super::scalar::Scalar;
 use super::{KeySelector, Rules, TimeError, TimeFormat, distinct};
@@ -51,7 +51,7 @@ pub struct RecordLimits {
 #[derive(Debug, Default)]
 struct Work {
     unpacked: Unpacked,
-    json: JsonText,
+    reader: FormatReader,
     scratch: Vec<u8>,
     values: LineValues,
     /// Layout of a line whose object has no known shape.
@@ -210,14 +210,14 @@ impl Mapper {
             return result.map_err(|rejection| rejection.with_excerpt(value, format));
         }
         // Moved out of `self`, which is borrowed mutably while the text is read.
-        let mut json = std::mem::take(&mut self.work.json);
-        let result = json.read(&self.rules, value, self.limits.lines_bytes_max).and_then(|()| {
-            self.report_dropped(&json);
-            self.map_json(&json.bytes, Some(&json), record, lines, mapped)
+        let mut reader = std::mem::take(&mut self.work.reader);
+        let result = reader.read(&self.rules, value, self.limits.lines_bytes_max).and_then(|()| {
+            self.report_dropped(&reader.json);
+            self.map_json(&reader.json.bytes, Some(&reader.json), record, lines, mapped)
         });
         // Now, not with the next record: a topic may have none.
-        json.clear();
-        self.work.json = json;
+        reader.clear();
+        self.work.reader = reader;
         result
     }
 
@@ -548,7 +548,7 @@ mod tests {
         let (value, time) = (Some(large.as_slice()), RecordTime::At(1));
         let record = Record { partition: 0, offset: 1, time, key: None, value, headers: &[] };
         mapper.map(&record, &mut LineBuffer::default());
-        assert!(mapper.work.json.bytes.capacity() <= KEPT_BYTES_MAX);
+        assert!(mapper.work.reader.json.bytes.capacity() <= KEPT_BYTES_MAX);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The rules of one `[[mapping]]`, checked and compiled.
 
-use super::{Compression, Csv, Format, Globs, Rename, TimeFormat, TimeRange};
+use super::{Compression, Format, Globs, Rename, TimeFormat, TimeRange};
 use crate::decode::{Path, Query};
 use jiff::tz::TimeZone;
 
@@ -36,6 +36,31 @@ pub struct Rules {
     pub tags: Vec<(String, String)>,
     /// Whether one bad element rejects its whole record.
     pub strict: bool,
+}
+
+/// Settings of `[mapping.csv]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Csv {
+    pub delimiter: u8,
+    /// First byte of lines that are no rows.
+    pub comment: Option<u8>,
+    pub header: Header,
+}
+
+/// Where the names of columns stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Header {
+    /// In the first row of each record.
+    #[default]
+    FirstLine,
+    /// In the configuration; a column with an empty name is left out.
+    Columns(Vec<String>),
+}
+
+impl Default for Csv {
+    fn default() -> Self {
+        Self { delimiter: b',', comment: None, header: Header::FirstLine }
+    }
 }
 
 /// Location of a name or time in a record.

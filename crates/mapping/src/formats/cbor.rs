@@ -9,7 +9,7 @@
 //! Lengths that a record claims reserve no memory: each claimed element needs a byte that is there.
 
 use super::input::Input;
-use super::json_text::{JsonText, Place, Step, check_depth};
+use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
 use crate::rejection::{Drop, Rejection};
 use crate::time::TimeFormat;
 use jiff::tz::TimeZone;
@@ -74,13 +74,13 @@ impl Head {
 }
 
 impl Decoder<'_, '_, '_> {
-    fn value(&mut self, step: Option<&Step<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn value(&mut self, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         let mut head = self.head()?;
         while head.major == TAG {
             match head.number() {
                 Some(0) => return self.time_of_text(head.start),
-                Some(1) => return self.time_of_number(step, head.start),
-                Some(tag) if DROPPED_TAGS.contains(&tag) => return self.drop_tagged(step, depth),
+                Some(1) => return self.time_of_number(path, head.start),
+                Some(tag) if DROPPED_TAGS.contains(&tag) => return self.drop_tagged(path, depth),
                 _ => head = self.head()?,
             }
         }
@@ -88,12 +88,12 @@ impl Decoder<'_, '_, '_> {
             UNSIGNED | NEGATIVE => self.text.push_integer(head.integer().unwrap_or_default()),
             BYTES => {
                 self.chunks(head, |_, _| {})?;
-                self.text.drop(Drop::Binary, step);
+                self.text.drop(Drop::Binary, path);
             }
             TEXT => self.string(head)?,
-            ARRAY => self.array(head, step, depth)?,
-            MAP => self.map(head, step, depth)?,
-            _ => self.simple(head, step)?,
+            ARRAY => self.array(head, path, depth)?,
+            MAP => self.map(head, path, depth)?,
+            _ => self.simple(head, path)?,
         }
         Ok(())
     }
@@ -140,20 +140,20 @@ impl Decoder<'_, '_, '_> {
         Ok(())
     }
 
-    fn array(&mut self, head: Head, parent: Option<&Step<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn array(&mut self, head: Head, parent: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, head.start)?;
         self.text.push(b"[");
         let mut index = 0;
         while self.has_next(head, index)? {
             self.text.push(if index == 0 { b"" } else { b"," });
-            self.value(Some(&Step { parent, place: Place::Index(index) }), depth + 1)?;
+            self.value(Some(&ValuePath { parent, segment: PathSegment::Index(index) }), depth + 1)?;
             index += 1;
         }
         self.text.push(b"]");
         Ok(())
     }
 
-    fn map(&mut self, head: Head, parent: Option<&Step<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn map(&mut self, head: Head, parent: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         check_depth(depth, head.start)?;
         self.text.push(b"{");
         let mut member = 0;
@@ -161,9 +161,9 @@ impl Decoder<'_, '_, '_> {
             self.text.push(if member == 0 { b"" } else { b"," });
             let key = self.text.bytes.len() + 1;
             self.key()?;
-            let place = Place::Key(key, self.text.bytes.len() - 1);
+            let segment = PathSegment::Key(key, self.text.bytes.len() - 1);
             self.text.push(b":");
-            self.value(Some(&Step { parent, place }), depth + 1)?;
+            self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
             member += 1;
         }
         self.text.push(b"}");
@@ -202,9 +202,9 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Floats and simple values.
-    fn simple(&mut self, head: Head, step: Option<&Step<'_>>) -> Result<(), Rejection> {
+    fn simple(&mut self, head: Head, path: Option<&ValuePath<'_>>) -> Result<(), Rejection> {
         match (float(head), head.argument) {
-            (Some(number), _) => self.text.push_float(number, step),
+            (Some(number), _) => self.text.push_float(number, path),
             (None, Argument::Short(20)) => self.text.push(b"false"),
             (None, Argument::Short(21)) => self.text.push(b"true"),
             // Null and undefined.
@@ -212,18 +212,18 @@ impl Decoder<'_, '_, '_> {
             (None, Argument::Long(..=31, _)) => {
                 return Err(self.input.unreadable("a simple value in the wrong form", head.start));
             }
-            _ => self.text.drop(Drop::Binary, step),
+            _ => self.text.drop(Drop::Binary, path),
         }
         Ok(())
     }
 
     /// Reads the value under one of [`DROPPED_TAGS`], and drops it.
-    fn drop_tagged(&mut self, step: Option<&Step<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn drop_tagged(&mut self, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         // Such tags can be nested too.
         check_depth(depth, self.input.position())?;
         let mut unused = JsonText::default();
         Decoder { input: self.input, text: &mut unused }.value(None, depth + 1)?;
-        self.text.drop(Drop::Binary, step);
+        self.text.drop(Drop::Binary, path);
         Ok(())
     }
 
@@ -240,7 +240,7 @@ impl Decoder<'_, '_, '_> {
     }
 
     /// Tag 1: seconds since 1970.
-    fn time_of_number(&mut self, step: Option<&Step<'_>>, start: usize) -> Result<(), Rejection> {
+    fn time_of_number(&mut self, path: Option<&ValuePath<'_>>, start: usize) -> Result<(), Rejection> {
         const SECOND_NS: i64 = 1_000_000_000;
         let head = self.head()?;
         let seconds = if head.major <= NEGATIVE { head.integer() } else { None };
@@ -252,7 +252,7 @@ impl Decoder<'_, '_, '_> {
         let seconds =
             seconds.ok_or_else(|| self.input.unreadable("a time (tag 1) that is no number", start))?;
         if !seconds.is_finite() {
-            self.text.drop(Drop::NotFinite, step);
+            self.text.drop(Drop::NotFinite, path);
             return Ok(());
         }
         // The shortest decimal, so that a time of 0.1 s is exact.
@@ -296,6 +296,7 @@ fn half(bits: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::FormatReader;
     use crate::{FIRST_DROPS_MAX, Format, Rules};
 
     fn rules() -> Rules {
@@ -308,9 +309,9 @@ mod tests {
     }
 
     fn text(hex: &str) -> JsonText {
-        let mut text = JsonText::default();
-        text.read(&rules(), &bytes(hex), usize::MAX).unwrap();
-        text
+        let mut reader = FormatReader::default();
+        reader.read(&rules(), &bytes(hex), usize::MAX).unwrap();
+        reader.json
     }
 
     fn json(hex: &str) -> Result<String, String> {

@@ -2,7 +2,7 @@
 //!
 //! A cell is a number, true, false or text, whichever it reads as. NaN and infinity are dropped and counted.
 
-use super::json_text::{JsonText, Place, Step};
+use super::json_text::{JsonText, PathSegment, ValuePath};
 use crate::decode::Number;
 use crate::rejection::Drop;
 
@@ -14,13 +14,13 @@ pub(super) fn read(value: &[u8], text: &mut JsonText) {
         return;
     }
     text.push(BEFORE);
-    let place = Place::Key(2, BEFORE.len() - 2);
-    push(value, Some(&Step { parent: None, place }), text);
+    let segment = PathSegment::Key(2, BEFORE.len() - 2);
+    push(value, Some(&ValuePath { parent: None, segment }), text);
     text.push(b"}");
 }
 
 /// Appends a cell by its content.
-pub(super) fn push(cell: &[u8], step: Option<&Step<'_>>, text: &mut JsonText) {
+pub(super) fn push(cell: &[u8], path: Option<&ValuePath<'_>>, text: &mut JsonText) {
     let trimmed = cell.trim_ascii();
     let start = text.bytes.len();
     // Most text that is no number shows it by its first byte.
@@ -30,7 +30,7 @@ pub(super) fn push(cell: &[u8], step: Option<&Step<'_>>, text: &mut JsonText) {
         let number = text.bytes.get(start..).unwrap_or_default();
         if Number::whole(number).is_none() {
             text.bytes.truncate(start);
-            text.drop(Drop::NotFinite, step);
+            text.drop(Drop::NotFinite, path);
         }
         return;
     }
@@ -41,7 +41,7 @@ pub(super) fn push(cell: &[u8], step: Option<&Step<'_>>, text: &mut JsonText) {
     } else if is("false") {
         text.push(b"false");
     } else if is_not_finite(trimmed) {
-        text.drop(Drop::NotFinite, step);
+        text.drop(Drop::NotFinite, path);
     } else {
         push_text(cell, text);
     }
@@ -172,8 +172,7 @@ mod tests {
         assert_eq!(json("two\nlines"), r#"{"value":"two\u000alines"}"#);
         assert_eq!(json(" \n"), "");
         let mut text = JsonText::default();
-        let rules = Rules { format: Format::Value, ..Rules::default() };
-        text.read(&rules, b"NaN", 0).unwrap();
+        read(b"NaN", &mut text);
         assert_eq!(text.dropped_keys, b"value");
     }
 }

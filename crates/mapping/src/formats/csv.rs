@@ -4,42 +4,17 @@
 //! - An empty cell is null, which is no value. Empty lines and comments are no rows.
 //! - A row of another length than the header, or with a quote that is not closed, is rejected alone.
 
+use super::Format;
 use super::cell;
-use super::json_text::{BadRow, JsonText, Place, Step};
+use super::json_text::{BadRow, JsonText, PathSegment, ValuePath};
 use crate::rejection::Rejection;
-use crate::rules::Rules;
-use crate::{Format, KeySelector};
+use crate::rules::{Csv, Header, KeySelector, Rules};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 /// Most columns that the first line of a record may name: each costs memory beside its text, and a mapper learns no more keys.
 const COLUMNS_MAX: usize = 4_096;
-
-/// Settings of `[mapping.csv]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Csv {
-    pub delimiter: u8,
-    /// First byte of lines that are no rows.
-    pub comment: Option<u8>,
-    pub header: Header,
-}
-
-/// Where the names of columns stand.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Header {
-    /// In the first row of each record.
-    #[default]
-    FirstLine,
-    /// In the configuration; a column with an empty name is left out.
-    Columns(Vec<String>),
-}
-
-impl Default for Csv {
-    fn default() -> Self {
-        Self { delimiter: b',', comment: None, header: Header::FirstLine }
-    }
-}
 
 impl Csv {
     /// The settings with which a record is a table with a header in its first line; none if it does not look like one.
@@ -59,12 +34,12 @@ impl Csv {
         /// Rows that are looked at, so that a large file costs little.
         const BYTES_MAX: usize = 1 << 20;
         let rules = Rules { format: Format::Csv, csv: self.clone(), ..Rules::default() };
-        let mut text = JsonText::default();
-        let is_read = match text.read(&rules, record, BYTES_MAX) {
+        let (mut table, mut text) = (Table::default(), JsonText::default());
+        let is_read = match table.read(record, &rules, &mut text, BYTES_MAX) {
             Ok(()) => true,
             Err(why) => matches!(why, Rejection::RowsTooLarge { .. }),
         };
-        let names: Vec<&[u8]> = text.csv.header.cells().collect();
+        let names: Vec<&[u8]> = table.header.cells().collect();
         let is_name = |name: &&[u8]| !name.trim_ascii().is_empty() && !cell::is_number(name);
         let is_unique = names.iter().collect::<HashSet<_>>().len() == names.len();
         let has_rows = text.bytes.starts_with(b"{");
@@ -90,13 +65,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Number of columns.
-    pub fn columns(&self) -> usize {
-        self.columns.len()
-    }
-
-    /// Memory that it keeps.
-    pub fn bytes(&self) -> usize {
+    /// Allocated memory in bytes.
+    pub fn memory(&self) -> usize {
         let columns = self.columns.capacity() * size_of::<Column>();
         self.row.memory() + self.header.memory() + self.keys.capacity() + columns
     }
@@ -127,32 +97,20 @@ enum ColumnKind {
     LeftOut,
 }
 
-pub(super) fn read(
-    value: &[u8],
-    rules: &Rules,
-    text: &mut JsonText,
-    bytes_max: usize,
-) -> Result<(), Rejection> {
-    const BOM: &[u8] = b"\xEF\xBB\xBF";
-    let value = value.strip_prefix(BOM).unwrap_or(value);
-    if value.trim_ascii().is_empty() {
-        return Ok(());
-    }
-    // Moved out of the text, to which the rows are appended.
-    let mut table = std::mem::take(&mut text.csv);
-    let result = table.read(value, rules, text, bytes_max);
-    text.csv = table;
-    result
-}
-
 impl Table {
-    fn read(
+    /// Appends the rows of a record's value.
+    pub fn read(
         &mut self,
         value: &[u8],
         rules: &Rules,
         text: &mut JsonText,
         bytes_max: usize,
     ) -> Result<(), Rejection> {
+        const BOM: &[u8] = b"\xEF\xBB\xBF";
+        let value = value.strip_prefix(BOM).unwrap_or(value);
+        if value.trim_ascii().is_empty() {
+            return Ok(());
+        }
         let mut reader = self.reader.take().unwrap_or_else(|| Box::new(parser(&rules.csv)));
         reader.reset();
         let mut rows = Rows { reader: &mut reader, value, at: 0, lines: 1, counted: 0 };
@@ -198,6 +156,7 @@ impl Table {
             }
             Header::Columns(_) => {}
         }
+        text.columns = self.columns.len();
         loop {
             let next = rows.next(&mut self.row);
             match next {
@@ -231,11 +190,11 @@ impl Table {
             let start = text.bytes.len();
             text.push(key);
             // Without quotes and colon.
-            let place = Place::Key(start + 1, text.bytes.len() - 2);
+            let segment = PathSegment::Key(start + 1, text.bytes.len() - 2);
             match column.kind {
                 _ if cell.is_empty() => text.push(b"null"),
                 ColumnKind::Text => cell::push_text(cell, text),
-                _ => cell::push(cell, Some(&Step { parent: None, place }), text),
+                _ => cell::push(cell, Some(&ValuePath { parent: None, segment }), text),
             }
         }
         text.push(b"}");

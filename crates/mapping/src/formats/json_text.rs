@@ -1,22 +1,17 @@
 //! JSON text that a format makes of a record's value.
 
-use super::csv;
 use crate::FIRST_DROPS_MAX;
 use crate::decode::{DEPTH_MAX, Syntax, SyntaxError};
-use crate::element::Drops;
-use crate::rejection::{Drop, Rejection};
+use crate::rejection::{Drop, Drops, Rejection};
 use line_protocol::runs;
 use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-/// Memory that the text keeps from record to record; a larger record's text is freed after it.
-pub(crate) const KEPT_BYTES_MAX: usize = 256 << 10;
-
 /// Bytes of each key that the report of a dropped value shows.
 const KEY_SHOWN_MAX: usize = 64;
 
-/// JSON text that a format makes of a record's value. A mapper reuses its memory from record to record.
+/// JSON text that a format makes of a record's value, with marks that JSON has no syntax for.
 #[derive(Debug, Default)]
 pub(crate) struct JsonText {
     pub bytes: Vec<u8>,
@@ -30,8 +25,8 @@ pub(crate) struct JsonText {
     pub dropped_keys: Vec<u8>,
     /// Rows that are no objects, in the order of the text.
     pub bad_rows: Vec<BadRow>,
-    /// Buffers that CSV keeps from record to record.
-    pub(super) csv: csv::Table,
+    /// Number of the header's columns, which bad rows do not have.
+    pub columns: usize,
 }
 
 /// A row of CSV that becomes no object; its line in the text is null. Small, because a record can consist of such rows.
@@ -45,26 +40,27 @@ pub(crate) struct BadRow {
     pub cells: Option<NonZeroU32>,
 }
 
-/// A key or an index on the way to a value, for the names of dropped values.
+/// Keys and indexes on the way to a value, for the flattened keys of dropped values.
 #[derive(Clone, Copy)]
-pub(super) struct Step<'s> {
-    pub parent: Option<&'s Step<'s>>,
-    pub place: Place,
+pub(super) struct ValuePath<'p> {
+    pub parent: Option<&'p ValuePath<'p>>,
+    pub segment: PathSegment,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum PathSegment {
     /// Where the key stands in the JSON text, without quotes.
     Key(usize, usize),
     Index(u64),
 }
 
 impl JsonText {
+    /// Allocated memory in bytes of the buffers that grow with a record.
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity() + self.bad_rows.capacity() * size_of::<BadRow>()
+    }
+
     pub fn clear(&mut self) {
-        let rows = self.bad_rows.capacity() * size_of::<BadRow>();
-        if self.bytes.capacity() + rows + self.csv.bytes() > KEPT_BYTES_MAX {
-            *self = Self::default();
-        }
         self.bytes.clear();
         self.timestamps.clear();
         self.drops = Drops::default();
@@ -78,7 +74,7 @@ impl JsonText {
         let row = self.bad_rows.binary_search_by_key(&position, |row| row.position as usize).ok()?;
         let BadRow { line, cells, .. } = *self.bad_rows.get(row)?;
         Some(match cells {
-            Some(cells) => Rejection::Row { line, cells: cells.get(), columns: self.csv.columns() },
+            Some(cells) => Rejection::Row { line, cells: cells.get(), columns: self.columns },
             None => Rejection::OpenQuote { line },
         })
     }
@@ -93,11 +89,11 @@ impl JsonText {
 
     /// Appends the shortest text that reads back as the same number, in the number's own precision: a 32-bit 0.1 is 0.1. The text
     /// always has a fraction or an exponent. NaN and infinity are dropped.
-    pub(super) fn push_float(&mut self, value: impl zmij::Float + Into<f64>, step: Option<&Step<'_>>) {
+    pub(super) fn push_float(&mut self, value: impl zmij::Float + Into<f64>, path: Option<&ValuePath<'_>>) {
         if value.into().is_finite() {
             self.push(zmij::Buffer::new().format_finite(value).as_bytes());
         } else {
-            self.drop(Drop::NotFinite, step);
+            self.drop(Drop::NotFinite, path);
         }
     }
 
@@ -124,30 +120,30 @@ impl JsonText {
     }
 
     /// Writes null instead of a value, and keeps the flattened key for the report.
-    pub(super) fn drop(&mut self, drop: Drop, step: Option<&Step<'_>>) {
+    pub(super) fn drop(&mut self, drop: Drop, path: Option<&ValuePath<'_>>) {
         self.push(b"null");
         self.drops.add(drop);
         if self.dropped.len() >= FIRST_DROPS_MAX {
             return;
         }
         let start = self.dropped_keys.len();
-        self.push_key(step);
+        self.push_key(path);
         self.dropped.push((drop, start..self.dropped_keys.len()));
     }
 
-    fn push_key(&mut self, step: Option<&Step<'_>>) {
-        let Some(step) = step else { return };
-        self.push_key(step.parent);
+    fn push_key(&mut self, path: Option<&ValuePath<'_>>) {
+        let Some(path) = path else { return };
+        self.push_key(path.parent);
         let Self { bytes, dropped_keys: keys, .. } = self;
-        if step.parent.is_some() {
+        if path.parent.is_some() {
             keys.push(b'_');
         }
-        match step.place {
-            Place::Key(start, end) => {
+        match path.segment {
+            PathSegment::Key(start, end) => {
                 let shown = bytes.get(start..end.min(start + KEY_SHOWN_MAX));
                 keys.extend_from_slice(shown.unwrap_or_default());
             }
-            Place::Index(index) => keys.extend_from_slice(itoa::Buffer::new().format(index).as_bytes()),
+            PathSegment::Index(index) => keys.extend_from_slice(itoa::Buffer::new().format(index).as_bytes()),
         }
     }
 }

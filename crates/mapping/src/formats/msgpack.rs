@@ -8,7 +8,7 @@
 //! Lengths that a record claims reserve no memory: each claimed element needs a byte that is there.
 
 use super::input::Input;
-use super::json_text::{JsonText, Place, Step, check_depth};
+use super::json_text::{JsonText, PathSegment, ValuePath, check_depth};
 use crate::rejection::{Drop, Rejection};
 
 /// Appends the JSON text of the next value.
@@ -22,12 +22,12 @@ struct Decoder<'a, 'i, 't> {
 }
 
 impl Decoder<'_, '_, '_> {
-    fn value(&mut self, step: Option<&Step<'_>>, depth: usize) -> Result<(), Rejection> {
+    fn value(&mut self, path: Option<&ValuePath<'_>>, depth: usize) -> Result<(), Rejection> {
         let start = self.input.position();
         match self.input.byte()? {
             positive @ 0..=0x7F => self.text.push_integer(positive),
-            size @ 0x80..=0x8F => return self.map(u32::from(size & 0x0F), step, depth, start),
-            size @ 0x90..=0x9F => return self.array(u32::from(size & 0x0F), step, depth, start),
+            size @ 0x80..=0x8F => return self.map(u32::from(size & 0x0F), path, depth, start),
+            size @ 0x90..=0x9F => return self.array(u32::from(size & 0x0F), path, depth, start),
             size @ 0xA0..=0xBF => return self.string(u32::from(size & 0x1F)),
             0xC0 => self.text.push(b"null"),
             0xC1 => return Err(self.input.unreadable("the byte 0xc1, which begins no value,", start)),
@@ -36,14 +36,14 @@ impl Decoder<'_, '_, '_> {
             width @ 0xC4..=0xC6 => {
                 let size = self.size(width - 0xC4)?;
                 self.input.take(size.into())?;
-                self.text.drop(Drop::Binary, step);
+                self.text.drop(Drop::Binary, path);
             }
             width @ 0xC7..=0xC9 => {
                 let size = self.size(width - 0xC7)?;
-                return self.extension(size, step, start);
+                return self.extension(size, path, start);
             }
-            0xCA => self.text.push_float(f32::from_be_bytes(self.input.array_of()?), step),
-            0xCB => self.text.push_float(f64::from_be_bytes(self.input.array_of()?), step),
+            0xCA => self.text.push_float(f32::from_be_bytes(self.input.array_of()?), path),
+            0xCB => self.text.push_float(f64::from_be_bytes(self.input.array_of()?), path),
             0xCC => self.text.push_integer(self.input.byte()?),
             0xCD => self.text.push_integer(u16::from_be_bytes(self.input.array_of()?)),
             0xCE => self.text.push_integer(u32::from_be_bytes(self.input.array_of()?)),
@@ -52,18 +52,18 @@ impl Decoder<'_, '_, '_> {
             0xD1 => self.text.push_integer(i16::from_be_bytes(self.input.array_of()?)),
             0xD2 => self.text.push_integer(i32::from_be_bytes(self.input.array_of()?)),
             0xD3 => self.text.push_integer(i64::from_be_bytes(self.input.array_of()?)),
-            width @ 0xD4..=0xD8 => return self.extension(1 << (width - 0xD4), step, start),
+            width @ 0xD4..=0xD8 => return self.extension(1 << (width - 0xD4), path, start),
             width @ 0xD9..=0xDB => {
                 let size = self.size(width - 0xD9)?;
                 return self.string(size);
             }
             width @ 0xDC..=0xDD => {
                 let size = self.size(width - 0xDC + 1)?;
-                return self.array(size, step, depth, start);
+                return self.array(size, path, depth, start);
             }
             width @ 0xDE..=0xDF => {
                 let size = self.size(width - 0xDE + 1)?;
-                return self.map(size, step, depth, start);
+                return self.map(size, path, depth, start);
             }
             negative @ 0xE0..=0xFF => self.text.push_integer(negative.cast_signed()),
         }
@@ -73,7 +73,7 @@ impl Decoder<'_, '_, '_> {
     fn map(
         &mut self,
         size: u32,
-        parent: Option<&Step<'_>>,
+        parent: Option<&ValuePath<'_>>,
         depth: usize,
         start: usize,
     ) -> Result<(), Rejection> {
@@ -83,9 +83,9 @@ impl Decoder<'_, '_, '_> {
             self.text.push(if member == 0 { b"" } else { b"," });
             let key = self.text.bytes.len() + 1;
             self.key()?;
-            let place = Place::Key(key, self.text.bytes.len() - 1);
+            let segment = PathSegment::Key(key, self.text.bytes.len() - 1);
             self.text.push(b":");
-            self.value(Some(&Step { parent, place }), depth + 1)?;
+            self.value(Some(&ValuePath { parent, segment }), depth + 1)?;
         }
         self.text.push(b"}");
         Ok(())
@@ -94,7 +94,7 @@ impl Decoder<'_, '_, '_> {
     fn array(
         &mut self,
         size: u32,
-        parent: Option<&Step<'_>>,
+        parent: Option<&ValuePath<'_>>,
         depth: usize,
         start: usize,
     ) -> Result<(), Rejection> {
@@ -102,7 +102,7 @@ impl Decoder<'_, '_, '_> {
         self.text.push(b"[");
         for index in 0..size {
             self.text.push(if index == 0 { b"" } else { b"," });
-            self.value(Some(&Step { parent, place: Place::Index(index.into()) }), depth + 1)?;
+            self.value(Some(&ValuePath { parent, segment: PathSegment::Index(index.into()) }), depth + 1)?;
         }
         self.text.push(b"]");
         Ok(())
@@ -135,7 +135,7 @@ impl Decoder<'_, '_, '_> {
         Ok(())
     }
 
-    fn extension(&mut self, size: u32, step: Option<&Step<'_>>, start: usize) -> Result<(), Rejection> {
+    fn extension(&mut self, size: u32, path: Option<&ValuePath<'_>>, start: usize) -> Result<(), Rejection> {
         const TIMESTAMP: u8 = 0xFF;
         let kind = self.input.byte()?;
         let data = self.input.take(size.into())?;
@@ -149,7 +149,7 @@ impl Decoder<'_, '_, '_> {
                 (i64::from_be_bytes(part(data, 4)), u64::from(u32::from_be_bytes(part(data, 0))))
             }
             _ => {
-                self.text.drop(Drop::Binary, step);
+                self.text.drop(Drop::Binary, path);
                 return Ok(());
             }
         };
@@ -181,6 +181,7 @@ fn part<const N: usize>(data: &[u8], at: usize) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::FormatReader;
     use crate::{FIRST_DROPS_MAX, Format, KeySelector, Mapper, RecordLimits, Rules, TimeFormat, TimeRule};
     use base::record::{Record, RecordTime};
     use line_protocol::LineBuffer;
@@ -239,8 +240,9 @@ mod tests {
     #[test]
     fn timestamps_are_nanoseconds() {
         let f = |bytes: &[u8], want: &str| {
-            let mut text = JsonText::default();
-            text.read(&rules(), bytes, usize::MAX).unwrap();
+            let mut reader = FormatReader::default();
+            reader.read(&rules(), bytes, usize::MAX).unwrap();
+            let text = reader.json;
             assert_eq!(text.bytes, format!("[1,{want}]\n").into_bytes());
             assert_eq!(text.timestamps, [3]);
         };
@@ -258,8 +260,9 @@ mod tests {
     fn values_that_json_cannot_hold_are_dropped_with_their_keys() {
         let inner = [&[0x93, 0xC4, 1, 9, 0xCA][..], &f32::NAN.to_be_bytes(), &[0xD4, 7, 7]].concat();
         let bytes = [&[0x81, 0xA1, b'a', 0x81, 0xA1, b'b'][..], &inner].concat();
-        let mut text = JsonText::default();
-        text.read(&rules(), &bytes, usize::MAX).unwrap();
+        let mut reader = FormatReader::default();
+        reader.read(&rules(), &bytes, usize::MAX).unwrap();
+        let text = reader.json;
         assert_eq!(text.bytes, b"{\"a\":{\"b\":[null,null,null]}}\n");
         let dropped: Vec<_> =
             text.dropped.iter().map(|(drop, key)| (*drop, text.dropped_keys[key.clone()].to_vec())).collect();
@@ -271,8 +274,9 @@ mod tests {
     fn reports_of_dropped_values_are_bounded() {
         let key = [&[0x81, 0xDB, 0, 0, 0x80, 0][..], &b"k".repeat(0x8000), &[0xDC, 0x80, 0]].concat();
         let bytes = [&key[..], &[0xC4, 0].repeat(0x8000)].concat();
-        let mut text = JsonText::default();
-        text.read(&rules(), &bytes, usize::MAX).unwrap();
+        let mut reader = FormatReader::default();
+        reader.read(&rules(), &bytes, usize::MAX).unwrap();
+        let text = reader.json;
         assert_eq!(text.drops.iter().collect::<Vec<_>>(), [(Drop::Binary, 0x8000)]);
         assert_eq!(text.dropped.len(), FIRST_DROPS_MAX);
         assert!(text.dropped_keys.len() < 10_000);

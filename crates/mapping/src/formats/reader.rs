@@ -1,0 +1,137 @@
+//! Reads a record's value in its format, and writes it as JSON text.
+
+use super::csv::Table;
+use super::input::Input;
+use super::json_text::JsonText;
+use super::{Format, cbor, cell, msgpack};
+use crate::compression;
+use crate::rejection::Rejection;
+use crate::rules::Rules;
+use std::borrow::Cow;
+
+/// Memory that a mapper keeps from record to record; a larger record's memory is freed after it.
+pub(crate) const KEPT_BYTES_MAX: usize = 256 << 10;
+
+/// Appends the JSON text of the next value, on a single line.
+type Transcode = fn(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Rejection>;
+
+/// Writes values in the format of the rules as JSON text. A mapper reuses its memory from record to record.
+#[derive(Debug, Default)]
+pub(crate) struct FormatReader {
+    /// The last value's JSON text; empty for JSON, which needs no other text.
+    pub json: JsonText,
+    table: Table,
+}
+
+impl FormatReader {
+    /// Reads a record's value. `bytes_max` bounds text in which the record's bytes are repeated, as the names of columns are.
+    pub fn read(&mut self, rules: &Rules, value: &[u8], bytes_max: usize) -> Result<(), Rejection> {
+        self.clear();
+        let json = &mut self.json;
+        match rules.format {
+            Format::Json | Format::JsonLines => {}
+            Format::Msgpack => read_values(rules.format, msgpack::transcode, value, json)?,
+            Format::Cbor => read_values(rules.format, cbor::transcode, value, json)?,
+            Format::Csv => self.table.read(value, rules, json, bytes_max)?,
+            Format::Value => cell::read(value, json),
+        }
+        // Scalars have 32-bit positions.
+        if u32::try_from(json.bytes.len()).is_err() {
+            return Err(Rejection::TooLarge { bytes: json.bytes.len(), bytes_max: u32::MAX as usize });
+        }
+        Ok(())
+    }
+
+    /// Empties the text, and frees the memory of a large record.
+    pub fn clear(&mut self) {
+        if self.json.memory() + self.table.memory() > KEPT_BYTES_MAX {
+            *self = Self::default();
+        }
+        self.json.clear();
+    }
+}
+
+/// Reads the values of a binary format, which stand one directly after another.
+fn read_values(
+    format: Format,
+    transcode: Transcode,
+    value: &[u8],
+    json: &mut JsonText,
+) -> Result<(), Rejection> {
+    let mut input = Input::new(value, format.title());
+    while !input.is_at_end() {
+        input.refuse_json()?;
+        let start = input.position();
+        transcode(&mut input, json)?;
+        assert!(input.position() > start, "a value has at least one byte");
+        json.bytes.push(b'\n');
+    }
+    Ok(())
+}
+
+impl Format {
+    /// The function that reads a value whose bytes alone show its types and its end.
+    const fn transcode(self) -> Option<Transcode> {
+        match self {
+            Self::Msgpack => Some(msgpack::transcode),
+            Self::Cbor => Some(cbor::transcode),
+            Self::Json | Self::JsonLines | Self::Csv | Self::Value => None,
+        }
+    }
+
+    /// The binary format in which a record is an object, an array of objects, or several of them.
+    #[must_use]
+    pub fn of_binary(record: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| !record.is_empty() && format.objects_end(record) == record.len())
+    }
+
+    /// The binary format of a file: the one that reads most of its bytes as objects. A shorter beginning of another format can read
+    /// as objects by chance.
+    #[must_use]
+    pub fn of_binary_file(bytes: &[u8]) -> Option<Self> {
+        let ends = Self::ALL.into_iter().map(|format| (format.objects_end(bytes), format));
+        let longest = ends.rev().max_by_key(|(end, _)| *end);
+        longest.filter(|(end, _)| *end > 0).map(|(_, format)| format)
+    }
+
+    /// End of the objects and arrays of objects with which bytes in a binary format begin; 0 if there are none.
+    fn objects_end(self, bytes: &[u8]) -> usize {
+        let Some(transcode) = self.transcode() else { return 0 };
+        let (mut input, mut text, mut end) = (Input::new(bytes, self.title()), JsonText::default(), 0);
+        while !input.is_at_end() {
+            text.clear();
+            let is_read = transcode(&mut input, &mut text).is_ok();
+            if !is_read || !(text.bytes.starts_with(b"{") || text.bytes.starts_with(b"[{")) {
+                break;
+            }
+            end = input.position();
+        }
+        end
+    }
+
+    /// The length of the first value in a binary format; none if there is no complete value.
+    #[must_use]
+    pub fn first_value(self, bytes: &[u8]) -> Option<usize> {
+        let transcode = self.transcode()?;
+        let mut input = Input::new(bytes, self.title());
+        input.refuse_json().ok()?;
+        transcode(&mut input, &mut JsonText::default()).ok()?;
+        Some(input.position())
+    }
+}
+
+impl Rules {
+    /// The JSON text of a record's value, without a mapper's reused buffers.
+    ///
+    /// # Errors
+    /// When the value does not have the format of these rules. JSON is not checked.
+    pub fn to_json<'v>(&self, value: &'v [u8]) -> Result<Cow<'v, [u8]>, Rejection> {
+        let value = compression::unpacked_as(self.compression, self.format, value)?;
+        if self.format.is_json() {
+            return Ok(value);
+        }
+        let mut reader = FormatReader::default();
+        reader.read(self, &value, compression::BYTES_MAX)?;
+        Ok(Cow::Owned(reader.json.bytes))
+    }
+}
