@@ -237,7 +237,7 @@ def await_records(child, receiver, expected):
 
 def build():
     """Builds the tools and the bridge with cargo. BRIDGE_LIVE_BIN names another bridge."""
-    command = ["cargo", "build", "--release", "--locked", "--bins", "--bench", "tools", "--message-format", "json"]
+    command = ["cargo", "build", "--release", "--features", "kafka-tls", "--locked", "--bins", "--bench", "tools", "--message-format", "json"]
     made = {}
     for line in output(command, cwd=ROOT).splitlines():
         message = json.loads(line)

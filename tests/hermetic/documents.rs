@@ -243,7 +243,7 @@ fn the_first_configuration_is_valid() {
 #[test]
 fn readme_gives_the_two_commands() {
     let commands = blocks(&read("README.md"), "sh").concat();
-    for command in ["cargo run --release -- demo\n", "cargo test\n"] {
+    for command in ["cargo run --profile try -- demo\n", "cargo test\n"] {
         assert!(commands.contains(command), "{command}");
     }
 }

@@ -12,6 +12,8 @@ use std::path::Path;
 pub struct Context<'a> {
     pub around: Surroundings<'a>,
     pub secrets: Secrets,
+    /// Whether clients of Kafka can use TLS, SCRAM and OAUTHBEARER.
+    pub has_kafka_tls: bool,
     found: RefCell<Vec<Found>>,
     /// Tables and keys that were found under a misspelt name.
     meant: RefCell<HashSet<(String, String)>>,
@@ -48,8 +50,8 @@ pub struct Findings {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(around: Surroundings<'a>, secrets: Secrets) -> Self {
-        Self { around, secrets, found: RefCell::default(), meant: RefCell::default() }
+    pub fn new(around: Surroundings<'a>, secrets: Secrets, has_kafka_tls: bool) -> Self {
+        Self { around, secrets, has_kafka_tls, found: RefCell::default(), meant: RefCell::default() }
     }
 
     pub fn error(&self, span: &Span, message: impl Into<String>) {

@@ -77,7 +77,9 @@ fn read_with(path: &Path, secrets: Secrets) -> Result<Loaded, ConfigErrors> {
     let refuse = |message: String| ConfigErrors::of_file(path, message);
     let bytes = std::fs::read(path).map_err(|error| refuse(format!("it can't be read: {error}")))?;
     let text = as_text(&bytes).map_err(refuse)?;
-    parse_with(path, text, &|name| std::env::var(name).ok(), secrets)
+    // A command without secrets reads no records, or reports itself that its client cannot connect.
+    let has_kafka_tls = ::kafka::HAS_TLS || secrets == Secrets::Optional;
+    parse_with(path, text, &|name| std::env::var(name).ok(), secrets, has_kafka_tls)
 }
 
 fn as_text(bytes: &[u8]) -> Result<&str, String> {
@@ -91,12 +93,13 @@ fn as_text(bytes: &[u8]) -> Result<&str, String> {
     })
 }
 
-/// Checks the text of a configuration file. `env` returns the value of a variable.
+/// Checks the text of a configuration file. `env` returns the value of a variable. The text may want TLS towards Kafka also where
+/// this build has none.
 ///
 /// # Errors
 /// Every error of the text.
 pub fn parse(file: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, ConfigErrors> {
-    parse_with(file, text, env, Secrets::Needed)
+    parse_with(file, text, env, Secrets::Needed, true)
 }
 
 /// Like [`load_without_secrets`], for a text that is not in a file yet.
@@ -104,14 +107,16 @@ pub fn parse(file: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> R
 /// # Errors
 /// Every other error of the text.
 pub fn parse_without_secrets(file: &Path, text: &str) -> Result<Loaded, ConfigErrors> {
-    parse_with(file, text, &|name| std::env::var(name).ok(), Secrets::Optional)
+    parse_with(file, text, &|name| std::env::var(name).ok(), Secrets::Optional, true)
 }
 
-fn parse_with(
+/// `has_kafka_tls`: whether the file may use TLS, SCRAM and OAUTHBEARER towards Kafka.
+pub(super) fn parse_with(
     file: &Path,
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
     secrets: Secrets,
+    has_kafka_tls: bool,
 ) -> Result<Loaded, ConfigErrors> {
     let mut source = Source::new(text);
     let (table, errors) = DeTable::parse_recoverable(source.text());
@@ -123,7 +128,7 @@ fn parse_with(
     let syntax = syntax::explain(&source, table, &errors);
     // A name without a folder is in the current one.
     let folder = file.parent().unwrap_or(Path::new(""));
-    let context = Context::new(Surroundings { env, folder }, secrets);
+    let context = Context::new(Surroundings { env, folder }, secrets, has_kafka_tls);
     let read = if syntax.misplaced {
         None
     } else if syntax.repeated.is_empty() {
@@ -154,7 +159,7 @@ fn read_repeated(context: &Context<'_>, text: &str, repeated: &[Repeated]) {
     let all: Vec<&Span> = repeated.iter().map(|table| &table.span).collect();
     read_without(context, text, &all);
     for table in repeated.iter().take(REPEATED_MAX) {
-        let alone = Context::new(context.around, context.secrets);
+        let alone = Context::new(context.around, context.secrets, context.has_kafka_tls);
         let others = all.iter().copied().chain(&table.others).filter(|other| **other != table.span);
         read_without(&alone, text, &others.collect::<Vec<_>>());
         context.add_within(&alone, &table.span);

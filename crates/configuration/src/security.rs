@@ -5,6 +5,7 @@ use super::rules::pairs;
 use super::section::{Section, Text, unknown_word};
 use super::urls;
 use base::secret::Secret;
+use kafka::TLS_REMEDY;
 use kafka::oauth_token::{Oauth, TokenEndpoint, TokenSource};
 use reqwest::Url;
 use std::path::PathBuf;
@@ -21,6 +22,9 @@ pub fn read(kafka: Section<'_>) -> (Properties, Option<Oauth>) {
         (false, true) => "sasl_plaintext",
         (true, true) => "sasl_ssl",
     };
+    if kafka.has("tls") && !kafka.context.has_kafka_tls {
+        kafka.error("tls", not_built("[kafka.tls]"));
+    }
     let mut properties = vec![("security.protocol".to_owned(), Secret::new(protocol))];
     properties.extend(tls.map(tls_properties).unwrap_or_default());
     let ca_file =
@@ -72,9 +76,13 @@ fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Propertie
     else {
         return (Vec::new(), None);
     };
-    if !MECHANISMS.contains(&mechanism.value.as_str()) {
+    let is_known = MECHANISMS.contains(&mechanism.value.as_str());
+    if !is_known {
         let kerberos = if mechanism.value == "GSSAPI" { " (Kerberos is not built in)" } else { "" };
         section.refuse(&mechanism, unknown_word("mechanism", mechanism.shown(), &MECHANISMS) + kerberos);
+    }
+    if is_known && mechanism.value != "PLAIN" && !section.context.has_kafka_tls {
+        section.refuse(&mechanism, not_built(mechanism.shown()));
     }
     let takes_login = mechanism.value != "OAUTHBEARER";
     for key in LOGIN_KEYS {
@@ -94,6 +102,11 @@ fn sasl_properties(section: Section<'_>, ca_file: Option<PathBuf>) -> (Propertie
     let mut properties = vec![("sasl.mechanisms".to_owned(), mechanism.secret())];
     properties.extend(username.into_iter().chain(password));
     (properties, oauth)
+}
+
+/// The refusal of a key for which librdkafka needs OpenSSL.
+fn not_built(what: &str) -> String {
+    format!("{what} wants the feature `kafka-tls`, which this build does not have: {TLS_REMEDY}")
 }
 
 const LOGIN_KEYS: [&str; 2] = ["username", "password"];

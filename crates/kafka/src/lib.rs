@@ -56,6 +56,12 @@ mod silence;
 mod survey;
 mod until_end;
 
+/// Whether this build has OpenSSL, which librdkafka needs for TLS, SCRAM and OAUTHBEARER.
+pub const HAS_TLS: bool = cfg!(feature = "tls");
+/// The remedy where a configuration needs what [`HAS_TLS`] says is missing.
+pub const TLS_REMEDY: &str =
+    "use a released package or image, or build with `cargo build --release --features kafka-tls`";
+
 pub use alarms::KafkaAlarms;
 pub use certificate::why_untrusted;
 pub use client::{Acknowledgement, AdminClient, ClientLog, Producer, StandaloneConsumer};

@@ -209,7 +209,7 @@ pub fn binary() -> PathBuf {
     let test = env::current_exe().unwrap();
     let target = test.ancestors().nth(3).unwrap_or(Path::new("target"));
     let binary = target.join("release/kafka-influx-bridge");
-    assert!(binary.exists(), "{} is missing: cargo build --release", binary.display());
+    assert!(binary.exists(), "{} is missing: cargo build --release --features kafka-tls", binary.display());
     binary
 }
 

@@ -371,3 +371,22 @@ proptest::proptest! {
         let _ = run(&text);
     }
 }
+
+#[test]
+fn a_build_without_tls_towards_kafka_refuses_what_needs_it_and_names_the_feature() {
+    let text = "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n[kafka.tls]\n[kafka.sasl]\nmechanism = 'SCRAM-SHA-512'\nusername = 'u'\n\
+                password = 'p'\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'";
+    let read = |text: &str, has_kafka_tls| {
+        let read = load::parse_with(Path::new("b.toml"), text, &env, findings::Secrets::Needed, has_kafka_tls);
+        let messages = |errors: ConfigErrors| errors.errors.into_iter().map(|e| e.message).collect::<Vec<_>>();
+        read.map(drop).map_err(messages)
+    };
+    let remedy = "wants the feature `kafka-tls`, which this build does not have: use a released package or image, or build with \
+                  `cargo build --release --features kafka-tls`";
+    let want = ["[kafka.tls]", "SCRAM-SHA-512"].map(|what| format!("{what} {remedy}"));
+    assert_eq!(read(text, false), Err(want.to_vec()));
+    assert_eq!(read(text, true), Ok(()));
+    // PLAIN needs no OpenSSL.
+    let plain = text.replace("[kafka.tls]\n", "").replace("SCRAM-SHA-512", "PLAIN");
+    assert_eq!(read(&plain, false), Ok(()));
+}

@@ -1,5 +1,6 @@
 //! All faults, each with its alarm, a description and a remedy.
 
+use crate::TLS_REMEDY;
 use base::alarm::TOPIC_DENIED;
 use std::fmt;
 
@@ -30,6 +31,8 @@ impl Cause {
 /// and the first variant among them is the diagnosis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
+    /// This build has no OpenSSL, which the properties need.
+    NotBuilt,
     /// `kafka.tls.ca_file` holds no certificates.
     CaFile,
     CertFile,
@@ -101,6 +104,7 @@ impl Fault {
         let unreachable = |what, remedy| (Some(Cause::Unreachable), what, remedy);
         let client = |remedy| (None, "the Kafka client can't be made", remedy);
         match self {
+            Self::NotBuilt => (None, "this build has no TLS, SCRAM or OAUTHBEARER for Kafka", TLS_REMEDY),
             Self::CaFile => client(
                 "`kafka.tls.ca_file` holds no certificates that can be read: it is a PEM file, not DER or PKCS#12",
             ),

@@ -43,7 +43,9 @@ const TLS: [(&[&str], Fault); 8] = [
 ];
 
 /// Property names and texts of errors for which librdkafka creates no client.
-const CLIENT: [(&str, Fault); 4] = [
+const CLIENT: [(&str, Fault); 6] = [
+    ("openssl not available at build time", Fault::NotBuilt),
+    ("recompile librdkafka", Fault::NotBuilt),
     ("ssl.ca.location", Fault::CaFile),
     ("ssl.certificate.location", Fault::CertFile),
     ("ssl.key.location", Fault::KeyFile),
