@@ -20,7 +20,8 @@ mod topic;
 pub use error::DeadLetterError;
 pub use letter::{Elements, Found, Letter, REFUSED, Stage};
 pub use letter_reader::{Item, Next, Progress, Reading, ReadingError};
-pub use originals::{Original, Originals, Wanted};
+pub use original_reader::{Original, Wanted};
+pub use originals::Originals;
 pub use settings::Store;
 
 pub use letter_file::check_writable;

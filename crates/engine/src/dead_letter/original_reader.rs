@@ -1,7 +1,8 @@
 //! Reads single records, one partition after another. It starts at the first wanted offset and starts anew if the next wanted one is far
 //! away.
 
-use super::{DeadLetterError, Original, Wanted};
+use super::DeadLetterError;
+use base::record::OwnedHeaders;
 use base::text::printable;
 use kafka::{ClientKind, Complaint, Settings, StandaloneConsumer, headers_of, retry};
 use rdkafka::consumer::Consumer;
@@ -11,6 +12,7 @@ use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Time limit of a request.
@@ -22,6 +24,32 @@ const POLL: Duration = Duration::from_millis(100);
 const SKIPPED_MAX: i64 = 1_000;
 /// Pause before the second request for the extent: a new leader may not have the newest offsets, or the topic, yet.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// A record to read again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Wanted {
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// A record read again from Kafka.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Original {
+    pub timestamp_ms: Option<i64>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: OwnedHeaders,
+}
+
+impl Original {
+    /// Bytes of key, value and headers.
+    fn bytes(&self) -> usize {
+        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + of(value));
+        of(&self.key) + of(&self.value) + headers.sum::<usize>()
+    }
+}
 
 /// A client that is assigned partitions by hand.
 pub struct Reader {

@@ -1,8 +1,7 @@
 //! Reads records again by their coordinates, with a consumer that joins no group and commits nothing.
 
 use super::DeadLetterError;
-use super::original_reader::Reader;
-use base::record::OwnedHeaders;
+use super::original_reader::{Original, Reader, Wanted};
 use kafka::{Complaint, Settings};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
@@ -16,32 +15,6 @@ const IDLE_MAX: Duration = Duration::from_mins(1);
 
 /// Bytes of records that one call returns; the last record may exceed it.
 const BYTES_MAX: usize = 2_000_000;
-
-/// A record to read again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Wanted {
-    pub topic: Arc<str>,
-    pub partition: i32,
-    pub offset: i64,
-}
-
-/// A record read again from Kafka.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Original {
-    pub timestamp_ms: Option<i64>,
-    pub key: Option<Vec<u8>>,
-    pub value: Option<Vec<u8>>,
-    pub headers: OwnedHeaders,
-}
-
-impl Original {
-    /// Bytes of key, value and headers.
-    pub(super) fn bytes(&self) -> usize {
-        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
-        let headers = self.headers.iter().map(|(name, value)| name.len() + of(value));
-        of(&self.key) + of(&self.value) + headers.sum::<usize>()
-    }
-}
 
 /// Reads records again. The client is created for the first record, and dropped after an idle minute.
 #[derive(Debug)]
