@@ -3,7 +3,7 @@
 use crate::address::{Address, Addresses, shown};
 use crate::answer::{Answer, BODY_BYTES_MAX, WORDS_CHARS_MAX};
 use crate::cause::Cause;
-use crate::dialects::{DatabaseList, Probe, Server, Target, authorize, is_sendable};
+use crate::dialects::{DatabaseList, Probe, Server, ServerInfo, Target, authorize, is_sendable};
 use crate::error::{ClientError, RequestFailure};
 use crate::http::Dialing;
 use crate::outcome::{Outcome, classify, decide, retry_after};
@@ -23,28 +23,6 @@ const BUILD_HEADER: HeaderName = HeaderName::from_static("x-influxdb-build");
 
 /// Longest wait for the answer that tells the server's family. Some proxies forward only writes, and drop other requests.
 const IDENTIFY_MAX: Duration = Duration::from_secs(5);
-
-/// A server's answer to `/ping`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ServerInfo {
-    /// `X-Influxdb-Version`, such as `v2.7.12` or `1.6.7~rc0`. VictoriaMetrics sends none.
-    pub version: Option<String>,
-    /// `X-Influxdb-Build`, such as `OSS`.
-    pub build: Option<String>,
-    /// `Server`, in which `QuestDB` names itself.
-    pub software: Option<String>,
-    /// The server's clock, in whole seconds.
-    pub time: Option<SystemTime>,
-    /// Status of the answer.
-    pub status: u16,
-}
-
-impl ServerInfo {
-    /// Whether InfluxDB, or a server that speaks its protocol, answers `/ping` in this way: with a version, or with 204.
-    pub fn is_influx(&self) -> bool {
-        self.version.is_some() || self.status == 204
-    }
-}
 
 /// The answer to a query for all databases.
 enum Listed {

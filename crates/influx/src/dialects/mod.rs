@@ -18,7 +18,7 @@ mod v3;
 
 pub use dialect::{DatabaseList, Dialect, Probe, Target};
 pub use phrase::{LimitScope, LineCause, Phrase, Phrases, Quoting, ServerLimit, Trace, find};
-pub use server::{Server, Version};
+pub use server::{Server, ServerInfo, Version};
 pub use v3::PARTIAL_WRITE;
 
 use crate::cause::Cause;

@@ -1,7 +1,29 @@
 //! The server behind an address, as its answer to `/ping` shows.
 
-use crate::client::ServerInfo;
 use std::fmt;
+use std::time::SystemTime;
+
+/// A server's answer to `/ping`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// `X-Influxdb-Version`, such as `v2.7.12` or `1.6.7~rc0`. VictoriaMetrics sends none.
+    pub version: Option<String>,
+    /// `X-Influxdb-Build`, such as `OSS`.
+    pub build: Option<String>,
+    /// `Server`, in which `QuestDB` names itself.
+    pub software: Option<String>,
+    /// The server's clock, in whole seconds.
+    pub time: Option<SystemTime>,
+    /// Status of the answer.
+    pub status: u16,
+}
+
+impl ServerInfo {
+    /// Whether InfluxDB, or a server that speaks its protocol, answers `/ping` in this way: with a version, or with 204.
+    pub fn is_influx(&self) -> bool {
+        self.version.is_some() || self.status == 204
+    }
+}
 
 /// Version of a server: major, minor, patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,8 +4,6 @@
 //! and type is sent alone, after the lines before it: the first line of a new table fixes the types, which must be the one that comes first.
 //! If it is refused, all lines of its table with this column and type are.
 
-use super::evidence::Evidence;
-use super::pieces::Piece;
 use super::proof::{column, named_type};
 use crate::dialects::Trace;
 use crate::lines::Lines;
@@ -25,17 +23,16 @@ pub struct ColumnConflicts {
 }
 
 impl ColumnConflicts {
-    /// The first line of the piece that has a conflict of the answer, and the conflict.
+    /// The first of these open lines that has a conflict of the answer, and the conflict.
     pub fn first(
         &self,
         lines: &Lines,
-        piece: &Piece,
+        open: impl Iterator<Item = usize>,
         parsed: &ParsedAnswer,
-        evidence: &Evidence,
     ) -> Option<(usize, RefusalCause)> {
         let named = NamedColumn::read(&parsed.message).filter(|_| self.cleared.len() < CLEARED_MAX)?;
         let finder = Finder::new(named.bytes());
-        let candidates = piece.open(evidence).filter(|&index| finder.find(lines.line(index)).is_some());
+        let candidates = open.filter(|&index| finder.find(lines.line(index)).is_some());
         let mut conflicts = candidates.filter_map(|index| Some((index, named.conflict(lines.line(index))?)));
         conflicts.find(|(_, cause)| !self.cleared.contains(cause))
     }

@@ -3,9 +3,9 @@
 
 use super::column_conflicts;
 use super::line_set::LineSet;
-use super::pieces::RequestLines;
 use super::proof::{Proof, proof};
 use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
+use super::request_lines::RequestLines;
 use super::same_point;
 use super::suspects::Suspect;
 use crate::dialects::ServerLimit;

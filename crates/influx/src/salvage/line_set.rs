@@ -1,6 +1,6 @@
 //! A set of lines of one batch.
 
-use super::pieces::RequestLines;
+use super::request_lines::RequestLines;
 
 /// Indices of lines, one bit for each line of the batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -37,14 +37,14 @@
 //! | `plan` | the sequence of requests for one batch |
 //! | `pieces` | the unsettled parts of the batch: cutting, halving, rejoining |
 //! | `trial_from_answer` | from an answer to the lines that it is about |
-//! | `columns` | type conflicts that an answer names by column, without a number |
-//! | `numbered` | lines that an answer names by number |
+//! | `column_conflicts` | type conflicts that an answer names by column, without a number |
+//! | `numbered_lines` | lines that an answer names by number |
 //! | `trial` | requests for those lines alone |
 //! | `suspects` | lines that fit a cause |
 //! | `evidence`, `proof` | what refusals of single lines prove |
 //! | `refusal` | one refusal: its answer, its address, its time |
-//! | `limited` | lines that probably meet a limit |
-//! | `line_set` | a set of lines |
+//! | `limited_lines` | lines that probably meet a limit |
+//! | `line_set`, `request_lines` | a set of lines; the lines of one request |
 //! | `same_point` | lines with the same series and time |
 
 mod column_conflicts;
@@ -56,6 +56,7 @@ mod pieces;
 mod plan;
 mod proof;
 mod refusal;
+mod request_lines;
 mod same_point;
 mod suspects;
 mod trial;

@@ -3,8 +3,9 @@
 use super::column_conflicts::ColumnConflicts;
 use super::evidence::{Evidence, KeptOut, RefusedLine, Unproven, UnprovenKind};
 use super::limited_lines::LimitedLines;
-use super::pieces::{HalfState, Piece, RequestLines, UnsettledPieces};
+use super::pieces::{HalfState, Piece, UnsettledPieces};
 use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
+use super::request_lines::RequestLines;
 use super::same_point;
 use super::suspects;
 use super::trial::SuspectTrial;
@@ -329,7 +330,8 @@ impl SalvagePlan {
         } else if self.keep_out_likely(lines, &piece, refusal) {
             self.pieces.put_back(Piece { half: HalfState::None, ..piece });
         } else if refusal.parsed.numbered.is_empty()
-            && let Some((line, cause)) = self.conflicts.first(lines, &piece, refusal.parsed, &self.evidence)
+            && let Some((line, cause)) =
+                self.conflicts.first(lines, piece.open(&self.evidence), refusal.parsed)
         {
             self.settle_conflict(lines, piece, line, cause);
         } else if self.is_guided
