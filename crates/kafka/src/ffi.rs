@@ -10,7 +10,6 @@ mod configs;
 mod groups;
 
 pub use client::Client;
-pub(crate) use client::TokenSink;
 pub use configs::{TopicConfig, TopicConfigs};
 pub use groups::{GroupDescription, GroupMember, describe_group};
 

@@ -2,7 +2,6 @@
 //!
 //! A thread per client sets the first token and replaces each token when four fifths of its life are over.
 
-use crate::ffi::TokenSink;
 use base::http::http_builder;
 use base::secret::Secret;
 use base::text::printable;
@@ -10,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use std::error::Error;
+use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -80,6 +80,15 @@ enum TokenError {
     Trust(String),
 }
 
+/// A client that logs in with tokens.
+pub(crate) trait TokenSink: Debug + Send {
+    /// Makes the client use this token for all logins from now on.
+    fn set(&self, token: &Token) -> Result<(), String>;
+
+    /// Reports why there is no token.
+    fn fail(&self, why: &str);
+}
+
 /// Keeps one client supplied with tokens until it is dropped.
 #[derive(Debug)]
 pub(crate) struct TokenRenewal(Arc<Shared>);
@@ -93,13 +102,13 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     /// None once the renewal has ended: the client may be gone.
-    sink: Option<TokenSink>,
+    sink: Option<Box<dyn TokenSink>>,
     /// Whether the first attempt is over.
     is_served: bool,
 }
 
 impl TokenRenewal {
-    pub fn start(oauth: Oauth, sink: TokenSink) -> Self {
+    pub fn start(oauth: Oauth, sink: Box<dyn TokenSink>) -> Self {
         let state = Mutex::new(State { sink: Some(sink), is_served: false });
         let shared = Arc::new(Shared { state, changed: Condvar::new() });
         let renewed = Arc::clone(&shared);

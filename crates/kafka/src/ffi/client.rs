@@ -1,7 +1,7 @@
 //! A Kafka client together with the renewal of its token. rust-rdkafka passes no SASL extensions to librdkafka, so the bridge
 //! sets tokens itself.
 
-use crate::oauth_token::{Oauth, Token, TokenRenewal};
+use crate::oauth_token::{Oauth, Token, TokenRenewal, TokenSink};
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings as c;
 use rdkafka::client::ClientContext;
@@ -51,7 +51,8 @@ impl<T: OwnsHandle> OwnsHandle for Arc<T> {
 impl<T: OwnsHandle> Client<T> {
     /// Starts the renewal of the client's token, if the brokers want tokens.
     pub(crate) fn new(client: T, oauth: Option<&Oauth>) -> Self {
-        let renewal = oauth.map(|oauth| TokenRenewal::start(oauth.clone(), TokenSink(client.handle())));
+        let sink = ClientHandle(client.handle());
+        let renewal = oauth.map(|oauth| TokenRenewal::start(oauth.clone(), Box::new(sink)));
         Self { renewal, client }
     }
 
@@ -85,14 +86,13 @@ impl<T> fmt::Debug for Client<T> {
 }
 
 /// Sets the tokens of one client. Only [`Client::new`] makes one, and [`TokenRenewal`] destroys it before the client is dropped.
-pub(crate) struct TokenSink(*mut c::rd_kafka_t);
+struct ClientHandle(*mut c::rd_kafka_t);
 
 // SAFETY: librdkafka documents the functions that are called here as thread-safe; there is no other state.
-unsafe impl Send for TokenSink {}
+unsafe impl Send for ClientHandle {}
 
-impl TokenSink {
-    /// Makes librdkafka use this token for all logins from now on.
-    pub(crate) fn set(&self, token: &Token) -> Result<(), String> {
+impl TokenSink for ClientHandle {
+    fn set(&self, token: &Token) -> Result<(), String> {
         let text = |text: &str| CString::new(text).map_err(|_| "the token has a NUL character".to_owned());
         let (value, principal) = (text(&token.value)?, text(&token.principal)?);
         let extensions = token.extensions.iter().flat_map(|(name, value)| [text(name), text(value)]);
@@ -120,17 +120,17 @@ impl TokenSink {
         }
     }
 
-    /// Reports why there is no token. librdkafka keeps the token before, and passes the reason on as an error of the client.
-    pub(crate) fn fail(&self, why: &str) {
+    /// librdkafka keeps the token before, and passes the reason on as an error of the client.
+    fn fail(&self, why: &str) {
         let why = CString::new(why.replace('\0', "")).unwrap_or_default();
         // SAFETY: the client is alive, as above, and `why` is a C string that the call copies.
         unsafe { c::rd_kafka_oauthbearer_set_token_failure(self.0, why.as_ptr()) };
     }
 }
 
-impl fmt::Debug for TokenSink {
+impl fmt::Debug for ClientHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenSink")
+        f.write_str("ClientHandle")
     }
 }
 
