@@ -6,6 +6,8 @@
 //! `Product::QuestDb`, and a script that answers in the receiver's place.
 
 #[cfg(feature = "faults")]
+mod ending;
+#[cfg(feature = "faults")]
 mod faults;
 #[cfg(feature = "faults")]
 mod influx3;
@@ -17,7 +19,9 @@ mod server;
 mod store;
 
 #[cfg(feature = "faults")]
-pub use faults::{Ending, Faults};
+pub use ending::Ending;
+#[cfg(feature = "faults")]
+pub use faults::Faults;
 #[cfg(feature = "faults")]
 pub use influx3::Influx3;
 pub use reply::Reply;

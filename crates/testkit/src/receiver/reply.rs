@@ -1,7 +1,7 @@
 //! Answers.
 
 #[cfg(feature = "faults")]
-use super::faults::{self, Ending};
+use super::ending::Ending;
 use hyper::header::CONTENT_TYPE;
 use hyper::{Response, StatusCode};
 use std::io;
@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 
 #[cfg(feature = "faults")]
-pub(super) use super::faults::ReplyBody;
+pub(super) use super::ending::ReplyBody;
 #[cfg(not(feature = "faults"))]
 pub(super) type ReplyBody = http_body_util::Full<bytes::Bytes>;
 
@@ -58,7 +58,12 @@ impl Reply {
 
     pub(super) async fn send(self) -> io::Result<Response<ReplyBody>> {
         #[cfg(feature = "faults")]
-        self.begin().await?;
+        {
+            if !self.delay.is_zero() {
+                tokio::time::sleep(self.delay).await;
+            }
+            self.ending.begin().await?;
+        }
         self.response().map_err(io::Error::other)
     }
 
@@ -73,7 +78,7 @@ impl Reply {
             response = response.header(CONTENT_TYPE, "application/json; charset=utf-8");
         }
         #[cfg(feature = "faults")]
-        return faults::response(response, self);
+        return self.ending.response(response, status != StatusCode::NO_CONTENT, self.body);
         #[cfg(not(feature = "faults"))]
         response.body(self.body.into())
     }

@@ -1,7 +1,5 @@
 //! Write requests as they come in.
 
-#[cfg(feature = "faults")]
-use super::Influx3;
 use super::Product;
 use super::reply::Reply;
 use base::{Api, Credential, Destination};
@@ -88,7 +86,7 @@ impl WriteRequest {
         let gzipped = parts.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
         let text = match product {
             #[cfg(feature = "faults")]
-            Product::Influx3(server) => unpack3(parts, body, api, server)?,
+            Product::Influx3(server) => unpack3(parts, body, api, server.body_bytes_max)?,
             _ if gzipped => gunzip(&body)?,
             _ => body,
         };
@@ -96,16 +94,16 @@ impl WriteRequest {
     }
 }
 
-/// Unpacks a body as InfluxDB 3 does.
+/// Unpacks a body as InfluxDB 3 does. `bytes_max` bounds the body, as sent and unpacked.
 #[cfg(feature = "faults")]
-fn unpack3(parts: &Parts, body: Bytes, api: Api, server: &Influx3) -> Result<Bytes, Reply> {
+fn unpack3(parts: &Parts, body: Bytes, api: Api, bytes_max: usize) -> Result<Bytes, Reply> {
     let too_large = || match api {
         Api::V2 => Reply::v2(413, "request too large", "request entity too large"),
         Api::V1 | Api::V3 => Reply::status(413).body("request entity too large"),
     };
     let encoding = parts.headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
     let text = match encoding {
-        _ if body.len() > server.body_bytes_max => return Err(too_large()),
+        _ if body.len() > bytes_max => return Err(too_large()),
         None | Some(b"identity") => body,
         Some(b"gzip") => gunzip(&body).map_err(|reply| match reply.status {
             413 => too_large(),
@@ -116,7 +114,7 @@ fn unpack3(parts: &Parts, body: Bytes, api: Api, server: &Influx3) -> Result<Byt
             return Err(Reply::v1(400, &format!("unacceptable content-encoding: {name}")));
         }
     };
-    if text.len() > server.body_bytes_max { Err(too_large()) } else { Ok(text) }
+    if text.len() > bytes_max { Err(too_large()) } else { Ok(text) }
 }
 
 /// Whether the request carries this login.
