@@ -14,6 +14,7 @@
 )]
 
 mod allocations;
+mod circles;
 mod commands;
 mod dead_letters;
 mod demo;
