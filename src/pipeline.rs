@@ -3,7 +3,7 @@
 //! ```text
 //! Kafka -> RecordQueue -> Mapper -> Batch -> LaneWriter -> InfluxDB
 //!          kafka          mapping   engine   influx
-//!                         Tracker (engine) <- stored or refused
+//!                         OffsetTracker (engine) <- stored or refused
 //! ```
 
 mod reload;

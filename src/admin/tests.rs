@@ -8,7 +8,7 @@ use base::TopicPartition;
 use base::secret::Secret;
 use base::{Credential, Destination};
 use engine::batch::Budget;
-use engine::commit::Times;
+use engine::offset_tracker::Times;
 use engine::telemetry::{CloseReason, Counters, LagReporter};
 use exposition_reader::Page;
 use influx::{Client, Connection, Delays, Lines, LogObserver, Writer, WriterOptions};

@@ -3,7 +3,7 @@
 use crate::records::{Kind, RECORDS, Shape, mapper, record};
 use base::record::Record;
 use engine::batch::{Batch, Budget};
-use engine::commit::{AssignmentId, BatchId, Tracker};
+use engine::offset_tracker::{AssignmentId, BatchId, OffsetTracker};
 use mapping::Mapper;
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ const LEARNED_AFTER: usize = 5_000;
 struct DataPath {
     mapper: Mapper,
     batch: Batch,
-    tracker: Tracker,
+    tracker: OffsetTracker,
     assignment: AssignmentId,
     offset: usize,
     rejected: u64,
@@ -28,7 +28,7 @@ struct DataPath {
 
 impl DataPath {
     fn new(mapper: Mapper) -> Self {
-        let mut tracker = Tracker::default();
+        let mut tracker = OffsetTracker::default();
         let (batch, assignment) = (Batch::new(BatchId::first(), &Budget::new(usize::MAX)), tracker.assign());
         Self { mapper, batch, tracker, assignment, offset: 0, rejected: 0 }
     }

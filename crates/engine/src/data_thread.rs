@@ -10,9 +10,9 @@ mod resume;
 pub use reload::{Reload, ReloadApplied, Request};
 
 use crate::batch::{Budget, Limits};
-use crate::commit::Unsettled;
 use crate::dispatcher::{Dispatcher, DispatcherSettings, Leftover, ReadMode, SettledOffsets};
 use crate::lane_tasks::WritingLanes;
+use crate::offset_tracker::Unsettled;
 use crate::refused_letters::DeadLetterContext;
 use crate::reject_limiter::ProbeDelays;
 use crate::telemetry::{Counters, Heartbeat, UnsettledTimesWriter};

@@ -1,8 +1,8 @@
 //! Routes records to lanes, closes batches, and tracks what is settled. No I/O and no clock, so that the simulation can drive it.
 
 use crate::batch::{Batch, Budget, Limits, SizeController};
-use crate::commit::{AssignmentId, BatchId, Times, Unsettled};
 use crate::lane::{FinishedBatch, Lane};
+use crate::offset_tracker::{AssignmentId, BatchId, Times, Unsettled};
 use crate::partition_routes::{Route, Routes};
 use crate::ports::{LaneQueue, Outlet};
 use crate::record_handler::RecordHandler;

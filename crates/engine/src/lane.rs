@@ -1,7 +1,7 @@
 //! A lane: one queue of records, one open batch, one batch in flight.
 
 use crate::batch::{AnsweredBatch, Batch, BatchSize, Budget, Collisions, Limits, SizeController};
-use crate::commit::{AssignmentId, BatchId};
+use crate::offset_tracker::{AssignmentId, BatchId};
 use crate::topic_routing::LaneKey;
 use base::Destination;
 use influx::{Delivered, Lines};
@@ -188,7 +188,7 @@ impl FinishedBatch {
 mod tests {
     use super::*;
     use crate::batch::SizeRange;
-    use crate::commit::BatchId;
+    use crate::offset_tracker::BatchId;
 
     const SMALL: BatchSize = BatchSize { lines: 100, bytes: 1_000 };
     const LARGE: BatchSize = BatchSize { lines: 1_000, bytes: 10_000 };

@@ -10,7 +10,7 @@
 //!              one data thread for each consumer                      one task for each lane
 //! records --> Dispatcher: route, map, append to batch --closed--> influx: stored or refused --> dead letters
 //!                     ^                                                                            |
-//!                     +---- commit: Tracker <------------------- settled ---------------------------+
+//!                     +---- OffsetTracker <---------------------- settled --------------------------+
 //! ```
 //!
 //! `Dispatcher` has no I/O and no clock, so that the simulation (`simulation.rs`) can drive it through random schedules. The path of
@@ -18,9 +18,9 @@
 //!
 //! ```
 //! use base::NextOffset;
-//! use engine::commit::{BatchId, Tracker};
+//! use engine::offset_tracker::{BatchId, OffsetTracker};
 //!
-//! let mut tracker = Tracker::default();
+//! let mut tracker = OffsetTracker::default();
 //! let (assignment, first) = (tracker.assign(), BatchId::first());
 //! let second = first.next();
 //! tracker.delivered(assignment, 10, None, first);
@@ -34,13 +34,13 @@
 //! ```
 
 pub mod batch;
-pub mod commit;
 pub mod consumer;
 mod data_thread;
 pub mod dead_letter;
 mod dispatcher;
 mod lane;
 mod lane_tasks;
+pub mod offset_tracker;
 mod partition_routes;
 mod ports;
 mod record_handler;

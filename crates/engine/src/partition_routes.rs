@@ -1,6 +1,6 @@
 //! Routes of the assigned partitions: the assignment, topic and lane of each.
 
-use crate::commit::AssignmentId;
+use crate::offset_tracker::AssignmentId;
 use crate::reject_limiter::{ProbeDelays, RejectLimiter};
 use crate::time_check::TimeCheck;
 use crate::topic_routing::{LaneKey, Routing};
@@ -243,7 +243,7 @@ impl Routes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::Tracker;
+    use crate::offset_tracker::OffsetTracker;
     use crate::topic_routing::Mapping;
     use base::Destination;
 
@@ -253,7 +253,8 @@ mod tests {
         let mapping = Mapping { topics: None, rules: Arc::default(), destination };
         let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
         let mut routes = Routes::new(Arc::new(Routing::new(&[mapping], 0.1)), limits, ProbeDelays::default());
-        let (mut tracker, at) = (Tracker::default(), |topic: String| TopicPartition { topic, partition: 0 });
+        let (mut tracker, at) =
+            (OffsetTracker::default(), |topic: String| TopicPartition { topic, partition: 0 });
         let stays = at("stays".to_owned());
         let first = routes.add(stays.clone(), tracker.assign());
         for number in 0..1_000 {

@@ -1,15 +1,15 @@
 //! The path of a record on the data thread: route, admit, map, append to the batch, track, count.
 //!
 //! [`RecordHandler::handle`] reads top to bottom. It calls [`Routes::find`], [`RejectLimiter::admit`], [`Mapper::map`],
-//! [`Batch::push`] and [`Tracker::delivered`], in this order.
+//! [`Batch::push`] and [`OffsetTracker::delivered`], in this order.
 //!
 //! [`RejectLimiter::admit`]: crate::reject_limiter::RejectLimiter::admit
 //! [`Mapper::map`]: mapping::Mapper::map
 
 use crate::batch::Batch;
-use crate::commit::{AssignmentId, Tracker};
 use crate::dead_letter::{Elements, Letter, Stage};
 use crate::lane::FinishedBatch;
+use crate::offset_tracker::{AssignmentId, OffsetTracker};
 use crate::partition_routes::{Route, Routes};
 use crate::record_log::{self, Reporter};
 use crate::reject_limiter::{Admission, RejectedFate, ServerBlock};
@@ -32,7 +32,7 @@ const WHY_MAX: usize = 500;
 /// Handles records one by one, and the results of the batches that their lines went to.
 pub struct RecordHandler {
     pub routes: Routes,
-    pub tracker: Tracker,
+    pub tracker: OffsetTracker,
     pub reporter: Reporter,
     /// Offsets at which reading failed: reading has to go back to them.
     pub failed: Vec<(TopicPartition, NextOffset)>,
@@ -75,7 +75,7 @@ impl RecordHandler {
     ) -> Self {
         Self {
             routes,
-            tracker: Tracker::default(),
+            tracker: OffsetTracker::default(),
             reporter: Reporter::default(),
             failed: Vec::new(),
             denied: Vec::new(),

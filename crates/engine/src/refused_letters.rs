@@ -2,10 +2,10 @@
 //! lines are read again from Kafka.
 
 use crate::batch::Batch;
-use crate::commit::AssignmentId;
 use crate::dead_letter::{
     DeadLetterError, DeadLetters, Elements, Letter, Original, Originals, REFUSED, Stage, Wanted,
 };
+use crate::offset_tracker::AssignmentId;
 use crate::telemetry::Counters;
 use crate::topic_routing::Routing;
 use base::TopicPartition;
@@ -262,7 +262,7 @@ fn refused_records(batch: &Batch, delivered: &Delivered, blocked: &[AssignmentId
 mod tests {
     use super::*;
     use crate::batch::Budget;
-    use crate::commit::BatchId;
+    use crate::offset_tracker::BatchId;
     use influx::{BlockedLine, Cause, RefusedLine};
 
     fn letter(partition: i32, offset: i64) -> Letter {

@@ -9,7 +9,7 @@ use base::record::{OwnedHeaders, Record, RecordTime, borrowed};
 use base::text::counted;
 use configuration::Config;
 use engine::batch::{Runs, count_collisions};
-use engine::commit::Tracker;
+use engine::offset_tracker::OffsetTracker;
 use engine::{DoubtKind, Routing, SampledTimes, TimeDoubt, time_of};
 use kafka::headers_of;
 use line_protocol::LineBuffer;
@@ -226,7 +226,7 @@ impl Lines {
     /// A warning if points overwrite each other in InfluxDB.
     fn judge(&self, destination: &Destination) -> Option<Line> {
         // The number of the record is used as its offset.
-        let (assignment, mut runs) = (Tracker::default().assign(), Runs::default());
+        let (assignment, mut runs) = (OffsetTracker::default().assign(), Runs::default());
         for line in 0..self.buffer.lines() {
             let record = self.places.partition_point(|(first, _)| *first <= line);
             runs.push(assignment, record as i64, line, 1);

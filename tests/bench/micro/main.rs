@@ -21,7 +21,7 @@ mod tracker;
 use divan::AllocProfiler;
 use divan::counter::{BytesCount, ItemsCount};
 use engine::batch::{Batch, Budget};
-use engine::commit::{BatchId, Tracker};
+use engine::offset_tracker::{BatchId, OffsetTracker};
 use records::{Kind, Shape, record};
 use std::time::Instant;
 
@@ -42,7 +42,7 @@ fn main() {
 fn batch(kind: Kind) -> Batch {
     let (mut mapper, records) = (kind.mapper(), kind.records(Shape::Known));
     let (mut tracker, mut batch) =
-        (Tracker::default(), Batch::new(BatchId::first(), &Budget::new(usize::MAX)));
+        (OffsetTracker::default(), Batch::new(BatchId::first(), &Budget::new(usize::MAX)));
     let assignments: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
     for (offset, value) in records.iter().cycle().take(BATCH).enumerate() {
         let became = mapper.map(&record(offset, value), &mut batch.lines);

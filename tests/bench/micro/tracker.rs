@@ -3,11 +3,11 @@
 use super::{BATCH, PARTITIONS, RUN};
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use engine::commit::{BatchId, Tracker};
+use engine::offset_tracker::{BatchId, OffsetTracker};
 
 #[divan::bench]
 fn settle_batch(bencher: Bencher<'_, '_>) {
-    let (mut tracker, mut batch_id, mut offset) = (Tracker::default(), BatchId::first(), 0);
+    let (mut tracker, mut batch_id, mut offset) = (OffsetTracker::default(), BatchId::first(), 0);
     let assignments: Vec<_> = (0..PARTITIONS).map(|_| tracker.assign()).collect();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for record in 0..BATCH {

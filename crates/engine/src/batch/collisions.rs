@@ -254,7 +254,7 @@ fn hash(seed: u64, bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::AssignmentId;
+    use crate::offset_tracker::AssignmentId;
     use proptest::prelude::*;
     use std::collections::HashSet;
 

@@ -2,8 +2,8 @@
 
 use super::runs::LineOrigin;
 use super::{BatchSize, Budget, Collisions, Reserved, Runs, SizeRange, collisions};
-use crate::commit::{AssignmentId, BatchId};
 use crate::dead_letter::Letter;
+use crate::offset_tracker::{AssignmentId, BatchId};
 use base::TopicPartition;
 use influx::BlockedLine;
 use line_protocol::{LineBuffer, Mark};

@@ -1,6 +1,6 @@
 //! Traces lines to their records, without an entry for each record.
 
-use crate::commit::AssignmentId;
+use crate::offset_tracker::AssignmentId;
 
 /// Runs of consecutive records of one partition that became the same number of lines each.
 #[derive(Debug, Default)]

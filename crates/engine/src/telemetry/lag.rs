@@ -180,7 +180,7 @@ fn lag(partition: &Partition, from_start: bool) -> PartitionLag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commit::Times;
+    use crate::offset_tracker::Times;
     use rdkafka::statistics::Topic;
 
     fn partition(number: i32, app_offset: i64, consumer_lag: i64) -> Partition {

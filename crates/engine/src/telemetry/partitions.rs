@@ -2,7 +2,7 @@
 
 use super::lag::{PartitionLag, now_ns};
 use super::{Counters, Lags};
-use crate::commit::Times;
+use crate::offset_tracker::Times;
 use base::TopicPartition;
 use kafka::Retention;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Timestamps of the oldest unsettled records, as the data threads report them.
 
-use crate::commit::Times;
+use crate::offset_tracker::Times;
 use base::TopicPartition;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
