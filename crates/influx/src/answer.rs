@@ -1,4 +1,4 @@
-//! The answer to one request, as far as the bridge keeps it. `reading` parses it, and `outcome` decides what it means.
+//! The answer to one request, as far as the bridge keeps it. `parsed_answer` parses it, and `outcome` decides what it means.
 
 use base::text::printable;
 use reqwest::header::HeaderValue;

@@ -7,7 +7,7 @@ use crate::dialects::{DatabaseList, Probe, Server, ServerInfo, Target, authorize
 use crate::error::{ClientError, RequestFailure};
 use crate::http::Dialing;
 use crate::outcome::{Outcome, classify, decide, retry_after};
-use crate::reading::{AnswerSubject, BodyForm, ParsedAnswer, message, server_failure};
+use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, message, server_failure};
 use crate::settings::Connection;
 use base::text::printable;
 use base::{Api, Credential, Destination};

@@ -9,7 +9,7 @@
 //! ```text
 //! LaneWriter::deliver -> SalvagePlan (salvage/): the next request -> Client: one HTTP request -> Answer
 //!          ^                                                                             |
-//!          +---- stored, retry, split, refused, blocked <- decide (outcome.rs) <- reading/: the server's own words
+//!          +---- stored, retry, split, refused, blocked <- decide (outcome.rs) <- ParsedAnswer: the server's own words
 //! ```
 //!
 //! `dialects/` has one file for each server family: its URLs, its phrases, its remedies.
@@ -48,17 +48,17 @@ mod breaker;
 mod cause;
 mod client;
 mod counters;
-mod delivery;
 mod dialects;
 mod error;
 mod event;
 mod failed_attempt;
 mod http;
+mod lane_writer;
 mod learned;
 mod lines;
 mod outcome;
 mod pace;
-mod reading;
+mod parsed_answer;
 mod remedy;
 mod salvage;
 mod settings;
@@ -73,11 +73,11 @@ pub use backoff::{Backoff, Delays};
 pub use cause::Cause;
 pub use client::{Client, CredentialSource, DestinationRetention};
 pub use counters::{LATENCY_BUCKETS, LatencyHistogram, SizeHistogram, WriteCounters};
-pub use delivery::{BlockedLine, Delivered, LaneWriter, RequestCounts};
 pub use dialects::{Server, ServerInfo, Version};
 pub use error::{ClientError, RequestFailure};
 pub use event::{Event, LogObserver, Observer};
 pub use http::{Dialing, Resolver};
+pub use lane_writer::{BlockedLine, Delivered, LaneWriter, RequestCounts};
 pub use lines::Lines;
 pub use outcome::{Outcome, classify};
 pub use remedy::{RemedyContext, advice, is_page};

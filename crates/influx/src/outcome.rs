@@ -6,7 +6,7 @@
 use crate::answer::Answer;
 use crate::cause::Cause;
 use crate::dialects::{LimitScope, missing};
-use crate::reading::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
+use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
 use base::Api;
 use std::time::{Duration, SystemTime};
 

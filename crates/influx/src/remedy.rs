@@ -3,7 +3,7 @@
 use crate::cause::Cause;
 use crate::dialects::{Dialect, Server, dialect};
 use crate::failed_attempt::{CONTRADICTED, NOT_CREATED};
-use crate::reading::limit_remedy;
+use crate::parsed_answer::limit_remedy;
 use base::http::bypasses_proxy;
 use base::{Credential, Destination};
 

@@ -7,7 +7,7 @@
 use super::proof::{column, named_type};
 use crate::dialects::Trace;
 use crate::lines::Lines;
-use crate::reading::{Field, ParsedAnswer, RefusalCause, line_subject};
+use crate::parsed_answer::{Field, ParsedAnswer, RefusalCause, line_subject};
 use line_protocol::reader::read_line;
 use memchr::memmem::Finder;
 

@@ -10,7 +10,7 @@ use super::same_point;
 use super::suspects::Suspect;
 use crate::dialects::ServerLimit;
 use crate::lines::Lines;
-use crate::reading::{ParsedAnswer, RefusalCause};
+use crate::parsed_answer::{ParsedAnswer, RefusalCause};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ use super::suspects::{Suspect, that_fit};
 use super::trial::SuspectTrial;
 use crate::dialects::{LimitScope, PARTIAL_WRITE, Trace};
 use crate::lines::Lines;
-use crate::reading::{AnswerSubject, RefusalCause, line_subject};
+use crate::parsed_answer::{AnswerSubject, RefusalCause, line_subject};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

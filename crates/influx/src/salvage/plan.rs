@@ -12,7 +12,7 @@ use super::trial::SuspectTrial;
 use super::trial_from_answer;
 use crate::cause::Cause;
 use crate::lines::{Lines, RequestSize};
-use crate::reading::RefusalCause;
+use crate::parsed_answer::RefusalCause;
 use std::sync::Arc;
 
 /// Lines that may be set aside while the server stores nothing. With the request for a control, 8 lines are refused alone before a

@@ -2,7 +2,7 @@
 
 use super::suspects::fits_line;
 use crate::dialects::{FAMILIES, LineCause, ServerLimit, Trace};
-use crate::reading::{AnswerSubject, ParsedAnswer, RefusalCause, quotes};
+use crate::parsed_answer::{AnswerSubject, ParsedAnswer, RefusalCause, quotes};
 use line_protocol::reader::{Value, read_line};
 
 /// Conclusion from the answer to a request of one line.
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_line_shows_only_causes_that_it_has() {
         let f = |line: &str, why: &str, want: bool| {
-            let (_, cause) = crate::reading::line_subject(why);
+            let (_, cause) = crate::parsed_answer::line_subject(why);
             let is_shown = cause.is_some_and(|cause| shows(line.as_bytes(), cause, why));
             assert_eq!(is_shown, want, "{line}: {why}");
         };

@@ -1,7 +1,7 @@
 //! One refusal of a request.
 
 use crate::answer::Answer;
-use crate::reading::ParsedAnswer;
+use crate::parsed_answer::ParsedAnswer;
 
 /// A refusal of a request.
 #[derive(Clone, Copy, Debug)]

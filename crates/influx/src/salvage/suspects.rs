@@ -1,7 +1,7 @@
 //! Finds the lines that a cause may be about.
 
 use crate::lines::Lines;
-use crate::reading::{Quote, RefusalCause};
+use crate::parsed_answer::{Quote, RefusalCause};
 use line_protocol::reader::{Point, Value, read_line};
 use memchr::memmem::Finder;
 use std::cmp::Reverse;

@@ -2,7 +2,7 @@ use super::*;
 use crate::answer::Answer;
 use crate::lines::{Lines, RequestSize};
 use crate::outcome::{Outcome, decide};
-use crate::reading::ParsedAnswer;
+use crate::parsed_answer::ParsedAnswer;
 use crate::seed;
 use base::Api;
 use line_protocol::LineBuffer;

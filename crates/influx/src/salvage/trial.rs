@@ -8,7 +8,7 @@ use super::proof::Proof;
 use super::refusal::{RefusedAt, RefusedRequest};
 use super::suspects::{Suspect, fits_line, middle};
 use crate::lines::{Lines, RequestSize};
-use crate::reading::RefusalCause;
+use crate::parsed_answer::RefusalCause;
 
 #[derive(Debug)]
 pub struct SuspectTrial {

@@ -9,7 +9,7 @@ use super::suspects::{self, Suspect};
 use super::trial::SuspectTrial;
 use crate::dialects::Trace;
 use crate::lines::Lines;
-use crate::reading::{RefusalCause, line_subject, may_forge_quotes, quotes};
+use crate::parsed_answer::{RefusalCause, line_subject, may_forge_quotes, quotes};
 
 /// Lines that are tried alone after one answer, because they show the cause that it names without a line.
 const SHOWN_MAX: usize = 100;

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::dialects::LimitScope;
-use crate::reading::AnswerSubject;
+use crate::parsed_answer::AnswerSubject;
 use line_protocol::reader::{Value, read_line};
 
 const ADDRESSES: usize = 2;

@@ -9,7 +9,7 @@ use crate::counters::count;
 use crate::failed_attempt::{CONTRADICTED, FailedAttempt};
 use crate::lines::Lines;
 use crate::outcome::{Outcome, decide};
-use crate::reading::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
+use crate::parsed_answer::{AnswerSubject, BodyForm, ParsedAnswer, RefusalCause};
 use crate::salvage::{
     AddressHistory, BlockedReason, KeptOut, NextRequest, RefusedAt, RefusedLine, RefusedRequest, SalvagePlan,
 };
@@ -200,7 +200,7 @@ impl LaneWriter {
         let address = self.writer.client.addresses().current();
         let suffix = if reason.is_contradicted { CONTRADICTED } else { "" };
         let why = format!("{}{suffix}", reason.why);
-        self.raise_alarm(&mut batch.alarm, true, (address, destination), (reason.cause, &why));
+        self.writer.raise_alarm(&mut batch.alarm, true, (address, destination), (reason.cause, &why));
         let delay = backoff.blocked(&mut self.rng);
         pause(delay).await;
     }
@@ -308,7 +308,7 @@ impl LaneWriter {
                 return ControlFlow::Break(*first);
             }
             Outcome::Retry { cause, after, why } => {
-                self.raise_alarm(&mut batch.alarm, false, (address, destination), (cause, &why));
+                self.writer.raise_alarm(&mut batch.alarm, false, (address, destination), (cause, &why));
                 let delay = pending.backoff.retry(after, &mut self.rng);
                 if cause == Cause::TimedOut
                     && pending.lines > 1
@@ -330,7 +330,7 @@ impl LaneWriter {
                     pending.tried.repaired = true;
                     return AT_ONCE;
                 }
-                self.raise_alarm(&mut batch.alarm, blocks, (address, destination), (cause, &why));
+                self.writer.raise_alarm(&mut batch.alarm, blocks, (address, destination), (cause, &why));
                 pending.backoff.blocked(&mut self.rng)
             }
         };
@@ -421,16 +421,6 @@ impl LaneWriter {
         };
         count(total, 1);
         *here = here.saturating_add(1);
-    }
-
-    fn raise_alarm(
-        &self,
-        alarm: &mut AlarmGuard,
-        blocks: bool,
-        place: (&Address, &Destination),
-        problem: (Cause, &str),
-    ) {
-        self.writer.raise_alarm(alarm, blocks, place, problem);
     }
 }
 
