@@ -10,7 +10,7 @@ mod reload;
 
 pub use reload::{ReloadError, ReloadOutcome, Reloaded};
 
-use crate::admin::{About, History, Server, Watched};
+use crate::admin::{History, PipelineState, Server, ShownConfig};
 use base::Destination;
 use base::stop::Stop;
 use configuration::{Config, ShowRecords};
@@ -101,7 +101,7 @@ pub struct Pipeline {
     reloading: Option<Reloading>,
     /// The configuration that is applied, or about to be.
     config: Config,
-    watched: Arc<Watched>,
+    state: Arc<PipelineState>,
     context: EngineContext,
     destination_checks: DestinationChecks,
     until_end: bool,
@@ -162,8 +162,8 @@ impl Pipeline {
         let destination_checks =
             DestinationChecks::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
         let lanes_max = routing.lanes();
-        let about = About::new(config, routing.destinations());
-        let counters = Arc::new(Counters::new(about.show_records != ShowRecords::Nobody));
+        let shown_config = ShownConfig::new(config, routing.destinations());
+        let counters = Arc::new(Counters::new(shown_config.show_records != ShowRecords::Nobody));
         let dead_letters = dead_letter_context(config, None, &routing, &counters, &writer)?;
         let context = EngineContext {
             dead_letters,
@@ -179,17 +179,17 @@ impl Pipeline {
             probes: options.probes,
         };
         let (heartbeats, lags) = (Arc::<Heartbeats>::default(), Arc::<Lags>::default());
-        let watched = Arc::new(Watched {
+        let state = Arc::new(PipelineState {
             counters: Arc::clone(&context.counters),
             writer: Arc::clone(&context.writer),
             budget: context.budget.clone(),
             heartbeats: Arc::clone(&heartbeats),
             lags: Arc::clone(&lags),
             started: SystemTime::now(),
-            about: RwLock::new(Arc::new(about)),
+            shown_config: RwLock::new(Arc::new(shown_config)),
             history: History::default(),
         });
-        let admin = start_admin(config, &watched, &context.runtime);
+        let admin = start_admin(config, &state, &context.runtime);
         let signals = Signals {
             counters: Arc::clone(&context.counters),
             writer: Arc::clone(&context.writer),
@@ -218,7 +218,7 @@ impl Pipeline {
             requests,
             reloading: None,
             config: config.clone(),
-            watched,
+            state,
             context,
             destination_checks,
             until_end: options.until_end,
@@ -364,9 +364,9 @@ fn writer_options(config: &Config, delays: Delays) -> WriterOptions {
 }
 
 /// Starts the admin endpoint. A taken port is no error: a second bridge on the same machine must run without it.
-fn start_admin(config: &Config, watched: &Arc<Watched>, runtime: &Handle) -> Option<Server> {
+fn start_admin(config: &Config, state: &Arc<PipelineState>, runtime: &Handle) -> Option<Server> {
     let listen = config.admin.listen?;
-    match Server::start(listen, Arc::clone(watched), runtime) {
+    match Server::start(listen, Arc::clone(state), runtime) {
         Ok(server) => {
             info!(address = %server.address(), "the status page, metrics, health and readiness are served");
             Some(server)

@@ -1,6 +1,6 @@
 //! `/healthz` reports whether the process works, `/readyz` also which causes keep lines from being stored.
 
-use super::Watched;
+use super::PipelineState;
 use base::alarm::{Alarm, Scope};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -16,8 +16,8 @@ pub struct Health {
 }
 
 /// Healthy while all threads report heartbeats. A blocked bridge is healthy, because a restart would not fix the cause.
-pub fn health(watched: &Watched, now: Instant) -> Health {
-    let overdue = watched.heartbeats.overdue(now);
+pub fn health(pipeline: &PipelineState, now: Instant) -> Health {
+    let overdue = pipeline.heartbeats.overdue(now);
     if overdue.is_empty() {
         return Health { is_healthy: true, text: "ok\n".to_owned() };
     }
@@ -34,9 +34,9 @@ pub fn health(watched: &Watched, now: Instant) -> Health {
 
 /// [`health`] with the active alarms in the text. With `strict`, a blocking alarm makes the result unhealthy. `shows_records`: whether
 /// the client may see the contents of records.
-pub fn readiness(watched: &Watched, strict: bool, shows_records: bool, now: Instant) -> Health {
-    let health = health(watched, now);
-    let alarms = watched.writer.alarms();
+pub fn readiness(pipeline: &PipelineState, strict: bool, shows_records: bool, now: Instant) -> Health {
+    let health = health(pipeline, now);
+    let alarms = pipeline.writer.alarms();
     if !health.is_healthy || alarms.is_empty() {
         return health;
     }

@@ -8,7 +8,7 @@
 
 use super::exposition::{Exposition, Family};
 use super::health::is_blocking;
-use super::{Watched, process};
+use super::{PipelineState, process};
 use base::alarm::{Alarm, Scope, TOPIC_DENIED};
 use engine::telemetry::{BrokerState, ClientState, Counters, PartitionState, TopicCounts, partitions};
 use influx::{LATENCY_BUCKETS, SizeHistogram};
@@ -110,7 +110,7 @@ pub const METRICS: &[Metric] = &[
     }),
     gauge("process_start_time_seconds", &[], "Start time of the process, in seconds since 1970.", |from, to| {
         // A clock before 1970 is reported as 1970.
-        let since_1970 = from.watched.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since_1970 = from.pipeline.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         to.add(&[], since_1970.as_secs_f64());
     }),
     gauge("process_resident_memory_bytes", &[], "Resident memory of the process.", |_, to| {
@@ -339,11 +339,11 @@ pub const METRICS: &[Metric] = &[
         "batch_memory_bytes",
         &[],
         "Memory of all batches: open, in flight and compressed.",
-        |from, to| to.add(&[], from.watched.budget.used()),
+        |from, to| to.add(&[], from.pipeline.budget.used()),
     )
     .in_status("/kafka/memory_bytes"),
     gauge("batch_memory_max_bytes", &[], "Value of batch.memory_max.", |from, to| {
-        to.add(&[], from.watched.budget.bytes_max());
+        to.add(&[], from.pipeline.budget.bytes_max());
     })
     .in_status("/kafka/memory_bytes_max"),
     counter("lines_stored_total", &[], "Lines that InfluxDB stored.", |from, to| {
@@ -403,7 +403,7 @@ pub const METRICS: &[Metric] = &[
         &["address"],
         "0 while an address of influx.urls is skipped because it failed, 1 otherwise.",
         |from, to| {
-            let client = from.watched.writer.client();
+            let client = from.pipeline.writer.client();
             let addresses = client.addresses();
             // An address that is configured twice has one sample.
             let up: BTreeMap<&str, bool> =
@@ -494,8 +494,8 @@ pub const METRICS: &[Metric] = &[
 ];
 
 /// All metrics, in the Prometheus text format.
-pub fn page(watched: &Watched) -> String {
-    let sources = Sources::new(watched);
+pub fn page(pipeline: &PipelineState) -> String {
+    let sources = Sources::new(pipeline);
     let mut page = Exposition::default();
     for metric in METRICS {
         let family = page.family(metric.kind.name(), &metric.full_name(), metric.help);
@@ -510,7 +510,7 @@ fn get(counter: &AtomicU64) -> u64 {
 
 /// State that the samples are read from. What has to be collected is collected once per page.
 struct Sources<'w> {
-    watched: &'w Watched,
+    pipeline: &'w PipelineState,
     counters: &'w Counters,
     writer: &'w influx::WriteCounters,
     partitions: Vec<PartitionState>,
@@ -520,15 +520,15 @@ struct Sources<'w> {
 }
 
 impl<'w> Sources<'w> {
-    fn new(watched: &'w Watched) -> Self {
+    fn new(pipeline: &'w PipelineState) -> Self {
         Self {
-            watched,
-            counters: &watched.counters,
-            writer: watched.writer.counters(),
-            partitions: partitions(&watched.lags, &watched.counters),
-            topics: watched.counters.by_topic.all(),
-            clients: watched.lags.clients(),
-            alarms: watched.writer.alarms(),
+            pipeline,
+            counters: &pipeline.counters,
+            writer: pipeline.writer.counters(),
+            partitions: partitions(&pipeline.lags, &pipeline.counters),
+            topics: pipeline.counters.by_topic.all(),
+            clients: pipeline.lags.clients(),
+            alarms: pipeline.writer.alarms(),
         }
     }
 
@@ -623,7 +623,7 @@ impl Samples<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{status, tests::watched};
+    use super::super::{status_json, tests::pipeline};
     use super::*;
     use serde_json::Value;
     use std::time::{Duration, Instant};
@@ -659,8 +659,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_status_page_shows_the_numbers_of_the_metrics() {
-        let watched = watched("http://127.0.0.1:1");
-        let (counters, writer) = (&watched.counters, watched.writer.counters());
+        let pipeline = pipeline("http://127.0.0.1:1");
+        let (counters, writer) = (&pipeline.counters, pipeline.writer.counters());
         // Each counter has another value.
         let all = [
             &counters.records,
@@ -682,12 +682,12 @@ mod tests {
         all.into_iter().zip(2..).for_each(|(counter, amount)| add(counter, amount));
         counters.reject("t", mapping::Reason::Empty, 31);
         writer.latency.add(Duration::from_micros(32_500));
-        let mut reserved = watched.budget.reserve();
+        let mut reserved = pipeline.budget.reserve();
         reserved.set(70);
 
         let status: Value =
-            serde_json::from_str(&status::snapshot(&watched, 0, true, Instant::now())).unwrap();
-        let page = page(&watched);
+            serde_json::from_str(&status_json::snapshot(&pipeline, 0, true, Instant::now())).unwrap();
+        let page = page(&pipeline);
         let mut compared = 0;
         for metric in METRICS {
             let Some(pointer) = metric.in_status else { continue };

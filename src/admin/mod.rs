@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! data threads -> Counters, Heartbeat --.
-//! control threads -> Lags, Heartbeat ---+-> Watched -> Server: / /status.json /metrics /healthz /readyz
+//! control threads -> Lags, Heartbeat ---+-> PipelineState -> Server: / /status.json /metrics /healthz /readyz
 //! writer -> its counters, alarms ---'      ^---- History, once a second
 //! ```
 
@@ -10,16 +10,16 @@ mod exposition;
 mod health;
 mod history;
 mod metrics;
+mod overall_state;
 mod page;
+mod pipeline_state;
 mod process;
 mod server;
-mod state;
-mod status;
-mod watched;
+mod status_json;
 
 pub use history::History;
+pub use pipeline_state::{PipelineState, ShownConfig};
 pub use server::Server;
-pub use watched::{About, Watched};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::health::{Health, health, is_blocking, readiness};
 use super::history::TICK;
-use super::{Watched, exposition, metrics, page as status_page, status};
+use super::{PipelineState, exposition, metrics, page as status_page, status_json};
 use bytes::Bytes;
 use configuration::ShowRecords;
 use http_body_util::Full;
@@ -63,21 +63,21 @@ pub struct Server {
 
 /// State for answering requests.
 struct Site {
-    watched: Arc<Watched>,
+    pipeline: Arc<PipelineState>,
     /// Content security policy of the status page, see [`status_page::policy`].
     policy: String,
 }
 
 impl Server {
     /// Listens on `address` from now on.
-    pub fn start(address: SocketAddr, watched: Arc<Watched>, runtime: &Handle) -> io::Result<Self> {
+    pub fn start(address: SocketAddr, pipeline: Arc<PipelineState>, runtime: &Handle) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let _entered = runtime.enter();
         let listener = TcpListener::from_std(listener)?;
-        let ticks = runtime.spawn(read_counters_every_second(Arc::clone(&watched)));
-        let site = Site { watched, policy: status_page::policy() };
+        let ticks = runtime.spawn(read_counters_every_second(Arc::clone(&pipeline)));
+        let site = Site { pipeline, policy: status_page::policy() };
         Ok(Self { address, tasks: [runtime.spawn(serve(listener, Arc::new(site))), ticks] })
     }
 
@@ -94,13 +94,13 @@ impl Drop for Server {
 }
 
 /// Feeds the plot and the rates of the status page.
-async fn read_counters_every_second(watched: Arc<Watched>) {
+async fn read_counters_every_second(pipeline: Arc<PipelineState>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        let is_blocked = || watched.writer.alarms().iter().any(is_blocking);
-        watched.history.tick(watched.totals(), is_blocked, Instant::now());
+        let is_blocked = || pipeline.writer.alarms().iter().any(is_blocking);
+        pipeline.history.tick(pipeline.totals(), is_blocked, Instant::now());
     }
 }
 
@@ -140,17 +140,17 @@ fn respond<B>(request: &Request<B>, site: &Site) -> Response<Full<Bytes>> {
         let response = page(StatusCode::METHOD_NOT_ALLOWED, TEXT, "only GET and HEAD\n".to_owned());
         return with(response, ALLOW, "GET, HEAD");
     }
-    let (watched, query) = (&*site.watched, request.uri().query());
-    let shows_records = shows_records(watched.about().show_records, header(request, &HOST));
+    let (pipeline, query) = (&*site.pipeline, request.uri().query());
+    let shows_records = shows_records(pipeline.shown_config().show_records, header(request, &HOST));
     match request.uri().path() {
         "/" => with(root(request, site), VARY, "Accept"),
         "/status.json" => {
-            let text = status::snapshot(watched, known_samples(query), shows_records, Instant::now());
+            let text = status_json::snapshot(pipeline, known_samples(query), shows_records, Instant::now());
             page(StatusCode::OK, JSON, text)
         }
-        "/metrics" => page(StatusCode::OK, exposition::CONTENT_TYPE, metrics::page(watched)),
-        "/healthz" => probe(health(watched, Instant::now())),
-        "/readyz" => probe(readiness(watched, is_strict(query), shows_records, Instant::now())),
+        "/metrics" => page(StatusCode::OK, exposition::CONTENT_TYPE, metrics::page(pipeline)),
+        "/healthz" => probe(health(pipeline, Instant::now())),
+        "/readyz" => probe(readiness(pipeline, is_strict(query), shows_records, Instant::now())),
         _ => page(StatusCode::NOT_FOUND, TEXT, format!("not found. Available paths:\n\n{INDEX}")),
     }
 }

@@ -45,24 +45,24 @@ fn destination() -> Destination {
     Destination::Bucket { org: "o\"\n\\".into(), bucket: "b".into() }
 }
 
-pub(super) fn watched(url: &str) -> Arc<Watched> {
+pub(super) fn pipeline(url: &str) -> Arc<PipelineState> {
     let connection = Connection::new(url.parse().unwrap());
     let client = Client::new(&connection).unwrap();
-    Arc::new(Watched {
+    Arc::new(PipelineState {
         counters: Arc::default(),
         writer: Writer::new(client, &connection, OPTIONS, Arc::new(LogObserver)),
         budget: Budget::new(1_000),
         heartbeats: Arc::default(),
         lags: Arc::default(),
         started: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_500),
-        about: std::sync::RwLock::default(),
+        shown_config: std::sync::RwLock::default(),
         history: History::default(),
     })
 }
 
-pub(super) fn start(watched: &Arc<Watched>) -> Server {
+pub(super) fn start(pipeline: &Arc<PipelineState>) -> Server {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    Server::start(any, Arc::clone(watched), &tokio::runtime::Handle::current()).unwrap()
+    Server::start(any, Arc::clone(pipeline), &tokio::runtime::Handle::current()).unwrap()
 }
 
 /// Status, header and body of a response.
@@ -91,13 +91,13 @@ async fn get(server: &Server, path: &str) -> (u16, String) {
 }
 
 /// Makes writes fail until an alarm is active.
-async fn raise_alarm(watched: &Watched) -> tokio::task::JoinHandle<()> {
-    let mut lane = watched.writer.lane(1);
+async fn raise_alarm(pipeline: &PipelineState) -> tokio::task::JoinHandle<()> {
+    let mut lane = pipeline.writer.lane(1);
     let task = tokio::spawn(async move {
         let lines = Lines::from(LineBuffer::from_iter(["m v=1"]));
         lane.deliver(&destination(), &lines).await;
     });
-    while watched.writer.alarms().is_empty() {
+    while pipeline.writer.alarms().is_empty() {
         tokio::time::sleep(MS).await;
     }
     task
@@ -105,7 +105,7 @@ async fn raise_alarm(watched: &Watched) -> tokio::task::JoinHandle<()> {
 
 #[tokio::test]
 async fn answers_the_documented_paths_and_methods() {
-    let server = start(&watched("http://127.0.0.1:1"));
+    let server = start(&pipeline("http://127.0.0.1:1"));
     let (status, body) = get(&server, "/").await;
     assert_eq!(status, 200);
     for path in ["/metrics", "/healthz", "/readyz", "/status.json"] {
@@ -123,11 +123,11 @@ async fn answers_the_documented_paths_and_methods() {
 
 #[tokio::test]
 async fn is_healthy_while_all_threads_respond() {
-    let watched = watched("http://127.0.0.1:1");
-    let server = start(&watched);
-    watched.heartbeats.register("data-0".to_owned(), Duration::from_secs(30));
+    let pipeline = pipeline("http://127.0.0.1:1");
+    let server = start(&pipeline);
+    pipeline.heartbeats.register("data-0".to_owned(), Duration::from_secs(30));
     assert_eq!(get(&server, "/healthz").await, (200, "ok\n".to_owned()));
-    watched.heartbeats.register("data-1".to_owned(), MS);
+    pipeline.heartbeats.register("data-1".to_owned(), MS);
     tokio::time::sleep(20 * MS).await;
     for path in ["/healthz", "/readyz", "/readyz?strict"] {
         let (status, body) = get(&server, path).await;
@@ -139,10 +139,10 @@ async fn is_healthy_while_all_threads_respond() {
 async fn is_ready_while_blocked_unless_the_probe_is_strict() {
     let credential = Credential::Token(Secret::new("right"));
     let receiver = Receiver::start(Options { credential, ..Options::default() }).await.unwrap();
-    let watched = watched(&receiver.url());
-    let server = start(&watched);
+    let pipeline = pipeline(&receiver.url());
+    let server = start(&pipeline);
     assert_eq!(get(&server, "/readyz?strict").await, (200, "ok\n".to_owned()));
-    let lane = raise_alarm(&watched).await;
+    let lane = raise_alarm(&pipeline).await;
     let (status, body) = get(&server, "/readyz").await;
     assert_eq!(status, 200);
     assert!(body.starts_with("blocked: unauthorized, all destinations at http://127.0.0.1:"), "{body}");
@@ -154,9 +154,9 @@ async fn is_ready_while_blocked_unless_the_probe_is_strict() {
 
 #[tokio::test]
 async fn a_retry_that_has_just_begun_does_not_count_as_blocked() {
-    let watched = watched("http://127.0.0.1:1");
-    let server = start(&watched);
-    let lane = raise_alarm(&watched).await;
+    let pipeline = pipeline("http://127.0.0.1:1");
+    let server = start(&pipeline);
+    let lane = raise_alarm(&pipeline).await;
     let (status, body) = get(&server, "/readyz?strict").await;
     assert!(status == 200 && body.starts_with("retrying: unreachable, "), "{body}");
     let page = Page::read(&get(&server, "/metrics").await.1);
@@ -167,7 +167,7 @@ async fn a_retry_that_has_just_begun_does_not_count_as_blocked() {
 
 #[tokio::test]
 async fn silent_connections_do_not_keep_other_clients_out() {
-    let server = start(&watched("http://127.0.0.1:1"));
+    let server = start(&pipeline("http://127.0.0.1:1"));
     let mut overdue = Vec::new();
     for _ in 0..31 {
         overdue.push(TcpStream::connect(server.address()).await.unwrap());
@@ -180,29 +180,29 @@ async fn silent_connections_do_not_keep_other_clients_out() {
 
 #[tokio::test]
 async fn an_address_in_use_is_an_error() {
-    let watched = watched("http://127.0.0.1:1");
-    let server = start(&watched);
-    let again = Server::start(server.address(), watched, &tokio::runtime::Handle::current());
+    let pipeline = pipeline("http://127.0.0.1:1");
+    let server = start(&pipeline);
+    let again = Server::start(server.address(), pipeline, &tokio::runtime::Handle::current());
     assert_eq!(again.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
 }
 
 #[tokio::test]
 async fn metrics_report_the_counters() {
     let receiver = Receiver::start(Options::default()).await.unwrap();
-    let watched = watched(&receiver.url());
-    Counters::add(&watched.counters.records, 3);
-    Counters::add(&watched.counters.skipped, 5);
-    watched.counters.reject("t", Reason::Time, 1);
-    watched.counters.refuse("t\"", 4);
-    watched.counters.close_batch(CloseReason::Age);
-    Counters::add(&watched.counters.lines, 5);
-    watched.counters.change_assigned_partitions(0, 4);
-    watched.counters.change_assigned_partitions(4, 1);
-    let mut reserved = watched.budget.reserve();
+    let pipeline = pipeline(&receiver.url());
+    Counters::add(&pipeline.counters.records, 3);
+    Counters::add(&pipeline.counters.skipped, 5);
+    pipeline.counters.reject("t", Reason::Time, 1);
+    pipeline.counters.refuse("t\"", 4);
+    pipeline.counters.close_batch(CloseReason::Age);
+    Counters::add(&pipeline.counters.lines, 5);
+    pipeline.counters.change_assigned_partitions(0, 4);
+    pipeline.counters.change_assigned_partitions(4, 1);
+    let mut reserved = pipeline.budget.reserve();
     reserved.set(70);
     let lines = Lines::from(LineBuffer::from_iter(["m v=1", "m v=2"]));
-    watched.writer.lane(1).deliver(&destination(), &lines).await;
-    let server = start(&watched);
+    pipeline.writer.lane(1).deliver(&destination(), &lines).await;
+    let server = start(&pipeline);
     let page = Page::read(&get(&server, "/metrics").await.1);
     let is = |name: &str, labels: &[(&str, &str)], want: &str| {
         assert_eq!(page.value(&format!("kafka_influx_bridge_{name}"), labels), want, "{name}");
@@ -244,9 +244,9 @@ async fn metrics_report_the_counters() {
 async fn metrics_name_the_blocked_destination() {
     let options = Options { destinations: Some(BTreeSet::new()), ..Options::default() };
     let receiver = Receiver::start(options).await.unwrap();
-    let watched = watched(&receiver.url());
-    let server = start(&watched);
-    let lane = raise_alarm(&watched).await;
+    let pipeline = pipeline(&receiver.url());
+    let server = start(&pipeline);
+    let lane = raise_alarm(&pipeline).await;
     let page = Page::read(&get(&server, "/metrics").await.1);
     let scope = destination().to_string();
     let labels = [("cause", "bucket_missing"), ("destination", scope.as_str())];
@@ -299,17 +299,17 @@ fn statistics(topics: usize, partitions: i32, brokers: i32) -> Statistics {
 
 #[tokio::test]
 async fn metrics_report_partitions_clients_and_brokers() {
-    let watched = watched("http://127.0.0.1:1");
+    let pipeline = pipeline("http://127.0.0.1:1");
     let hour = Retention { time: Some(Duration::from_hours(1)), ..Retention::default() };
     let topic = "production.metrics.hosts-0";
-    let mut reporter = LagReporter::new(Arc::clone(&watched.lags), 0, true);
+    let mut reporter = LagReporter::new(Arc::clone(&pipeline.lags), 0, true);
     reporter.report(Some(&statistics(1, 2, 3)), &[(topic.to_owned(), hour)].into());
     let at = |partition| Arc::new(TopicPartition { topic: topic.to_owned(), partition });
     let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
     let open_ns = Some(now.unwrap() - 50 * 60 * 1_000_000_000);
-    let pen = watched.counters.unsettled_times.writer();
+    let pen = pipeline.counters.unsettled_times.writer();
     pen.write(vec![(at(0), Times { open_ns, ..Times::default() }), (at(1), Times::default())]);
-    let server = start(&watched);
+    let server = start(&pipeline);
     let page = Page::read(&get(&server, "/metrics").await.1);
     let of = |name: &str, partition: &str| {
         page.number(&format!("kafka_influx_bridge_{name}"), &[("topic", topic), ("partition", partition)])
@@ -341,8 +341,8 @@ async fn metrics_report_partitions_clients_and_brokers() {
 fn a_page_of_a_thousand_partitions_is_small() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _entered = runtime.enter();
-    let watched = watched("http://127.0.0.1:1");
-    let mut reporter = LagReporter::new(Arc::clone(&watched.lags), 0, true);
+    let pipeline = pipeline("http://127.0.0.1:1");
+    let mut reporter = LagReporter::new(Arc::clone(&pipeline.lags), 0, true);
     let statistics = statistics(10, 100, 100);
     let hour = Retention { time: Some(Duration::from_hours(1)), ..Retention::default() };
     let topics = statistics.topics.keys().map(|topic| (topic.clone(), hour)).collect();
@@ -350,10 +350,10 @@ fn a_page_of_a_thousand_partitions_is_small() {
     let open = |(topic, partition): (String, i32)| {
         (Arc::new(TopicPartition { topic, partition }), Times { open_ns: Some(1), ..Times::default() })
     };
-    let pen = watched.counters.unsettled_times.writer();
-    pen.write(watched.lags.all().into_keys().map(open).collect());
+    let pen = pipeline.counters.unsettled_times.writer();
+    pen.write(pipeline.lags.all().into_keys().map(open).collect());
     let begin = std::time::Instant::now();
-    let page = metrics::page(&watched);
+    let page = metrics::page(&pipeline);
     println!("{} bytes in {:?}", page.len(), begin.elapsed());
     assert!(page.len() < 1_000_000, "{} bytes", page.len());
     assert_eq!(Page::read(&page).numbers("kafka_influx_bridge_retention_left_seconds").len(), 1_000);

@@ -1,7 +1,7 @@
 //! Reload of a running pipeline: the group members stay, and everything after them is replaced.
 
 use super::{DestinationChecks, Pipeline, client, dead_letter_context, delays_of, limits, writer_options};
-use crate::admin::About;
+use crate::admin::ShownConfig;
 use base::Destination;
 use configuration::{Changes, Config, NeedsRestart};
 use engine::dead_letter::DeadLetterError;
@@ -95,7 +95,7 @@ impl Pipeline {
             writer: Arc::clone(&context.writer),
             destinations: context.routing.destinations(),
         });
-        self.watched.set_about(About::new(config, context.routing.destinations()));
+        self.state.set_shown_config(ShownConfig::new(config, context.routing.destinations()));
         self.context = context;
         for (number, requests) in self.requests.iter().enumerate() {
             let context =

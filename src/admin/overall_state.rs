@@ -1,6 +1,6 @@
-//! The state of the bridge, in one word.
+//! The overall state of the bridge, such as healthy or blocked.
 
-use super::Watched;
+use super::PipelineState;
 use super::health::is_blocking;
 use super::history::Recent;
 use base::alarm::{Alarm, Scope};
@@ -13,7 +13,7 @@ const BEHIND_SECONDS: f64 = 3.0;
 
 /// The states from best to worst; the worst that applies is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum OverallState {
     /// No partition is assigned.
     Waiting,
     /// Records are read and stored as they arrive.
@@ -28,7 +28,7 @@ pub enum State {
     Stuck,
 }
 
-impl State {
+impl OverallState {
     /// The value of `state` in `status.json`, which does not change.
     pub fn name(self) -> &'static str {
         match self {
@@ -42,16 +42,16 @@ impl State {
     }
 
     pub fn of(
-        watched: &Watched,
+        pipeline: &PipelineState,
         alarms: &[Alarm],
         recent: &Recent,
         unread: Option<u64>,
         now: Instant,
     ) -> Self {
-        if !watched.heartbeats.overdue(now).is_empty() {
+        if !pipeline.heartbeats.overdue(now).is_empty() {
             return Self::Stuck;
         }
-        let partitions = engine::telemetry::Counters::get(&watched.counters.assigned_partitions);
+        let partitions = engine::telemetry::Counters::get(&pipeline.counters.assigned_partitions);
         judge(alarms, partitions, recent, unread)
     }
 
@@ -65,21 +65,21 @@ impl State {
     }
 }
 
-fn judge(alarms: &[Alarm], partitions: u64, recent: &Recent, unread: Option<u64>) -> State {
-    let alarms = || alarms.iter().map(State::of_alarm);
+fn judge(alarms: &[Alarm], partitions: u64, recent: &Recent, unread: Option<u64>) -> OverallState {
+    let alarms = || alarms.iter().map(OverallState::of_alarm);
     if let Some(worst) =
-        [State::Stuck, State::Blocked].into_iter().find(|state| alarms().any(|of| of == *state))
+        [OverallState::Stuck, OverallState::Blocked].into_iter().find(|state| alarms().any(|of| of == *state))
     {
         return worst;
     }
     if alarms().next().is_some() {
-        return State::Retrying;
+        return OverallState::Retrying;
     }
     let normal_max = BEHIND_MIN.max((recent.rates.records * BEHIND_SECONDS) as u64);
     match unread {
-        Some(unread) if unread > normal_max || recent.is_still => State::Behind,
-        _ if partitions == 0 => State::Waiting,
-        _ => State::Healthy,
+        Some(unread) if unread > normal_max || recent.is_still => OverallState::Behind,
+        _ if partitions == 0 => OverallState::Waiting,
+        _ => OverallState::Healthy,
     }
 }
 
@@ -96,29 +96,29 @@ mod tests {
 
     #[test]
     fn the_worst_alarm_decides() {
-        let f = |alarms: &[Alarm], want: State| {
+        let f = |alarms: &[Alarm], want: OverallState| {
             assert_eq!(judge(alarms, 1, &Recent::default(), Some(5_000)), want);
         };
-        f(&[], State::Behind);
-        f(&[alarm(Scope::Server, false, 1)], State::Retrying);
-        f(&[alarm(Scope::Server, false, 10)], State::Blocked);
-        f(&[alarm(Scope::Server, false, 1), alarm(Scope::DeadLetters, true, 0)], State::Blocked);
-        f(&[alarm(Scope::Topic("t".into()), true, 1), alarm(Scope::Bridge, true, 1)], State::Stuck);
+        f(&[], OverallState::Behind);
+        f(&[alarm(Scope::Server, false, 1)], OverallState::Retrying);
+        f(&[alarm(Scope::Server, false, 10)], OverallState::Blocked);
+        f(&[alarm(Scope::Server, false, 1), alarm(Scope::DeadLetters, true, 0)], OverallState::Blocked);
+        f(&[alarm(Scope::Topic("t".into()), true, 1), alarm(Scope::Bridge, true, 1)], OverallState::Stuck);
     }
 
     #[test]
     fn is_behind_if_the_backlog_is_large_or_not_read() {
-        let f = |partitions: u64, records: f64, is_still: bool, unread: Option<u64>, want: State| {
+        let f = |partitions: u64, records: f64, is_still: bool, unread: Option<u64>, want: OverallState| {
             let rates = Rates { records, ..Rates::default() };
             let recent = Recent { rates, is_still, ..Recent::default() };
             assert_eq!(judge(&[], partitions, &recent, unread), want, "{records} {unread:?}");
         };
-        f(0, 0.0, false, None, State::Waiting);
-        f(2, 0.0, false, None, State::Healthy);
-        f(2, 0.0, false, Some(1_000), State::Healthy);
-        f(2, 0.0, false, Some(1_001), State::Behind);
-        f(2, 10_000.0, false, Some(30_000), State::Healthy);
-        f(2, 10_000.0, false, Some(30_001), State::Behind);
-        f(2, 0.0, true, Some(3), State::Behind);
+        f(0, 0.0, false, None, OverallState::Waiting);
+        f(2, 0.0, false, None, OverallState::Healthy);
+        f(2, 0.0, false, Some(1_000), OverallState::Healthy);
+        f(2, 0.0, false, Some(1_001), OverallState::Behind);
+        f(2, 10_000.0, false, Some(30_000), OverallState::Healthy);
+        f(2, 10_000.0, false, Some(30_001), OverallState::Behind);
+        f(2, 0.0, true, Some(3), OverallState::Behind);
     }
 }

@@ -1,9 +1,9 @@
 //! The snapshot, and how it is served.
 
-use super::super::About;
+use super::super::ShownConfig;
 use super::super::health::readiness;
 use super::super::history::Totals;
-use super::super::tests::{request_as, start, watched};
+use super::super::tests::{pipeline, request_as, start};
 use super::*;
 use base::alarm::{BEFORE_RECORD_TEXT, FailureReport};
 use configuration::ShowRecords;
@@ -22,8 +22,8 @@ fn partition(topic: &str, partition: i32, unread: Option<i64>, behind_s: u64) ->
     }
 }
 
-fn parsed(watched: &Watched, shows_records: bool) -> Value {
-    serde_json::from_str(&snapshot(watched, 0, shows_records, Instant::now())).unwrap()
+fn parsed(pipeline: &PipelineState, shows_records: bool) -> Value {
+    serde_json::from_str(&snapshot(pipeline, 0, shows_records, Instant::now())).unwrap()
 }
 
 #[test]
@@ -62,29 +62,29 @@ fn estimates_when_the_backlog_is_read() {
 #[tokio::test]
 async fn contents_of_records_are_hidden_from_clients_that_may_not_see_them() {
     const SECRET: &str = "<b>4711</b>";
-    let mut watched = Arc::try_unwrap(watched("http://127.0.0.1:1")).unwrap();
-    watched.counters = Arc::new(Counters::new(true));
+    let mut pipeline = Arc::try_unwrap(pipeline("http://127.0.0.1:1")).unwrap();
+    pipeline.counters = Arc::new(Counters::new(true));
     let text = SECRET.as_bytes();
     let (topic, why) = ("t", &format!("it is {SECRET}"));
     let seen = RejectedRecord { topic, partition: 1, offset: 2, element: Some(3), reason: "time", why, text };
-    watched.counters.rejections.record(seen, Instant::now());
-    let mut watch = watched.writer.alarm_registry().guard();
+    pipeline.counters.rejections.record(seen, Instant::now());
+    let mut watch = pipeline.writer.alarm_registry().guard();
     let why = format!("too many{BEFORE_RECORD_TEXT}{SECRET}");
     let (scope, remedy) = (Scope::Topic("t".to_owned()), || "mend it".to_owned());
     let (at, remedy) = ("kafka", &remedy);
     let trouble = FailureReport { cause: "reject_rate", blocks: true, scope: &scope, at, why: &why, remedy };
     watch.failed(trouble, Instant::now());
 
-    let shown = parsed(&watched, true);
+    let shown = parsed(&pipeline, true);
     assert_eq!(
         (shown["last"][0]["text"].as_str(), shown["alarms"][0]["why"].as_str()),
         (Some(SECRET), Some(&*why))
     );
     assert_eq!(shown["state"], "holding");
-    let hidden = parsed(&watched, false);
+    let hidden = parsed(&pipeline, false);
     assert!(!hidden.to_string().contains("4711"), "{hidden}");
     assert_eq!(hidden["alarms"][0]["why"], "too many");
-    let ready = |shows_records| readiness(&watched, false, shows_records, Instant::now()).text;
+    let ready = |shows_records| readiness(&pipeline, false, shows_records, Instant::now()).text;
     assert!(ready(true).contains("4711") && !ready(false).contains("4711"), "{}", ready(false));
     let last = &hidden["last"][0];
     assert_eq!((&last["reason"], &last["offset"], &last["why"]), (&json!("time"), &json!(2), &Value::Null));
@@ -92,28 +92,28 @@ async fn contents_of_records_are_hidden_from_clients_that_may_not_see_them() {
 
 #[tokio::test]
 async fn reports_counters_rates_and_states() {
-    let watched = watched("http://user:pass@127.0.0.1:1");
+    let pipeline = pipeline("http://user:pass@127.0.0.1:1");
     let bucket = |name: &str| Destination::Bucket { org: "o".to_owned(), bucket: name.to_owned() };
-    watched.set_about(About {
+    pipeline.set_shown_config(ShownConfig {
         destinations: vec![bucket("a"), bucket("b")],
         age_max: Duration::from_secs(1),
         dead_letters: Some("topic d".to_owned()),
-        ..About::default()
+        ..ShownConfig::default()
     });
-    Counters::add(&watched.counters.records, 10);
-    watched.counters.reject("t", mapping::Reason::Empty, 3);
-    let mut watch = watched.writer.alarm_registry().guard();
+    Counters::add(&pipeline.counters.records, 10);
+    pipeline.counters.reject("t", mapping::Reason::Empty, 3);
+    let mut watch = pipeline.writer.alarm_registry().guard();
     let (scope, remedy) = (Scope::Destination(bucket("b").to_string()), String::new);
     let trouble = FailureReport { cause: "c", blocks: true, scope: &scope, at: "", why: "", remedy: &remedy };
     watch.failed(trouble, Instant::now());
     let (start, latency) = (Instant::now(), [0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    watched.writer.counters().latency.add(Duration::from_millis(10));
-    watched.history.tick(Totals::default(), || true, start);
+    pipeline.writer.counters().latency.add(Duration::from_millis(10));
+    pipeline.history.tick(Totals::default(), || true, start);
     for second in 1..5 {
         let totals = Totals { records: second * 7, latency, ..Totals::default() };
-        watched.history.tick(totals, || true, start + Duration::from_secs(second));
+        pipeline.history.tick(totals, || true, start + Duration::from_secs(second));
     }
-    let status = parsed(&watched, true);
+    let status = parsed(&pipeline, true);
     assert_eq!(status["rates"]["records"], 7.0);
     assert!((status["settles_s"].as_f64().unwrap() - 1.009_95).abs() < 1e-6, "{status}");
     assert_eq!(status["kafka"]["records"], 10);
@@ -132,7 +132,7 @@ async fn reports_counters_rates_and_states() {
 
 #[tokio::test]
 async fn the_page_reads_only_fields_that_the_snapshot_has() {
-    let status = parsed(&watched("http://127.0.0.1:1"), true);
+    let status = parsed(&pipeline("http://127.0.0.1:1"), true);
     let fields = regex::Regex::new(r"\bs\.([a-z_]+)\b").unwrap();
     let mut count = 0;
     for field in fields.captures_iter(crate::admin::page::HTML) {
@@ -144,7 +144,7 @@ async fn the_page_reads_only_fields_that_the_snapshot_has() {
 
 #[tokio::test]
 async fn browsers_get_the_page_and_other_clients_text() {
-    let server = start(&watched("http://127.0.0.1:1"));
+    let server = start(&pipeline("http://127.0.0.1:1"));
     let browser = "Host: localhost\r\nAccept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
     for method in ["GET", "HEAD"] {
         let (status, header, body) = request_as(&server, method, "/", browser).await;
@@ -172,9 +172,9 @@ async fn browsers_get_the_page_and_other_clients_text() {
 
 #[tokio::test]
 async fn records_are_hidden_from_foreign_names_that_resolve_to_this_machine() {
-    let watched = watched("http://127.0.0.1:1");
-    watched.set_about(About { show_records: ShowRecords::Local, ..About::default() });
-    let server = start(&watched);
+    let pipeline = pipeline("http://127.0.0.1:1");
+    pipeline.set_shown_config(ShownConfig { show_records: ShowRecords::Local, ..ShownConfig::default() });
+    let server = start(&pipeline);
     for (host, want) in [("localhost:9643", true), ("evil.example:9643", false)] {
         let (status, header, body) =
             request_as(&server, "GET", "/status.json?since=0", &format!("Host: {host}\r\n")).await;

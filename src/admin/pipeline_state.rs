@@ -1,4 +1,4 @@
-//! The state that the admin endpoint reports.
+//! The state of the pipeline that the endpoint reports.
 
 use super::History;
 use super::history::{BUCKETS, Totals};
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 /// State of the pipeline, shared with the threads that update it.
 #[derive(Debug)]
-pub struct Watched {
+pub struct PipelineState {
     pub counters: Arc<Counters>,
     pub writer: Arc<Writer>,
     pub budget: Budget,
@@ -20,17 +20,17 @@ pub struct Watched {
     pub lags: Arc<Lags>,
     pub started: SystemTime,
     /// Replaced by a reload.
-    pub about: RwLock<Arc<About>>,
+    pub shown_config: RwLock<Arc<ShownConfig>>,
     pub history: History,
 }
 
-impl Watched {
-    pub fn about(&self) -> Arc<About> {
-        Arc::clone(&self.about.read().unwrap_or_else(PoisonError::into_inner))
+impl PipelineState {
+    pub fn shown_config(&self) -> Arc<ShownConfig> {
+        Arc::clone(&self.shown_config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn set_about(&self, about: About) {
-        *self.about.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(about);
+    pub fn set_shown_config(&self, config: ShownConfig) {
+        *self.shown_config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
     /// The present values of the counters.
@@ -57,7 +57,7 @@ impl Watched {
 
 /// Configuration that the status page shows.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct ShownConfig {
     pub show_records: ShowRecords,
     pub destinations: Vec<Destination>,
     pub group_id: String,
@@ -67,7 +67,7 @@ pub struct About {
     pub age_max: Duration,
 }
 
-impl About {
+impl ShownConfig {
     pub fn new(config: &Config, destinations: Vec<Destination>) -> Self {
         Self {
             show_records: config.admin.shows_records(),

@@ -1,8 +1,8 @@
 //! `status.json`: a snapshot for the status page. All lists in it are bounded.
 
 use super::history::{Rates, Recent, Sample};
-use super::state::State;
-use super::{About, Watched};
+use super::overall_state::OverallState;
+use super::{PipelineState, ShownConfig};
 use base::Destination;
 use base::alarm::{Alarm, Scope};
 use engine::telemetry::newest_rejections::{Rejected, since_1970_ms};
@@ -21,23 +21,23 @@ const DESTINATIONS_MAX: usize = 50;
 
 /// The snapshot. `known`: number of samples of the plot that the page has already. `shows_records`: whether the client may see the
 /// contents of records.
-pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant) -> String {
-    let about = watched.about();
-    let (alarms, assigned) = (watched.writer.alarms(), partitions(&watched.lags, &watched.counters));
-    let recent = watched.history.recent(&watched.writer.counters().latency);
+pub fn snapshot(pipeline: &PipelineState, known: u64, shows_records: bool, now: Instant) -> String {
+    let config = pipeline.shown_config();
+    let (alarms, assigned) = (pipeline.writer.alarms(), partitions(&pipeline.lags, &pipeline.counters));
+    let recent = pipeline.history.recent(&pipeline.writer.counters().latency);
     let unread = assigned.iter().filter_map(|state| state.lag.unread).reduce(|all, more| all + more);
     let unread = unread.and_then(|unread| u64::try_from(unread).ok());
-    let state = State::of(watched, &alarms, &recent, unread, now);
+    let state = OverallState::of(pipeline, &alarms, &recent, unread, now);
     let now_ms = since_1970_ms(SystemTime::now());
-    let overdue = watched.heartbeats.overdue(now).into_iter();
+    let overdue = pipeline.heartbeats.overdue(now).into_iter();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "group": about.group_id,
-        "started_ms": since_1970_ms(watched.started),
+        "group": config.group_id,
+        "started_ms": since_1970_ms(pipeline.started),
         "now_ms": now_ms,
         "state": state.name(),
         "shows_records": shows_records,
-        "settles_s": settles_s(&about, &recent),
+        "settles_s": settles_s(&config, &recent),
         "done_s": done_s(unread, &recent),
         "growing": recent.catching_up.is_some_and(|rate| rate < 0.0),
         "alarms": alarms.iter().take(ALARMS_MAX).map(|of| alarm(of, now_ms, shows_records)).collect::<Value>(),
@@ -45,13 +45,13 @@ pub fn snapshot(watched: &Watched, known: u64, shows_records: bool, now: Instant
         "silent": overdue.map(|(thread, silence)| json!([thread, silence.as_secs()])).collect::<Value>(),
         "rates": rates(recent.rates),
         "unread": unread,
-        "kafka": kafka(watched, &assigned),
-        "topics": topics(&assigned, &watched.counters.by_topic.all()),
+        "kafka": kafka(pipeline, &assigned),
+        "topics": topics(&assigned, &pipeline.counters.by_topic.all()),
         "partitions": partitions_by_lag(&assigned),
-        "influx": influx(watched, &about, &recent, &alarms),
-        "not_stored": not_stored(watched, &about),
-        "last": watched.counters.rejections.last().iter().map(|of| last(of, shows_records)).collect::<Value>(),
-        "history": history(watched, known),
+        "influx": influx(pipeline, &config, &recent, &alarms),
+        "not_stored": not_stored(pipeline, &config),
+        "last": pipeline.counters.rejections.last().iter().map(|of| last(of, shows_records)).collect::<Value>(),
+        "history": history(pipeline, known),
     })
     .to_string()
 }
@@ -61,8 +61,8 @@ fn get(counter: &AtomicU64) -> u64 {
 }
 
 /// Time within which a new record is stored: the longest wait in a batch, and p99 of a write.
-fn settles_s(about: &About, recent: &Recent) -> Option<f64> {
-    recent.latency_s.map(|(_, p99)| about.age_max.as_secs_f64() + p99)
+fn settles_s(config: &ShownConfig, recent: &Recent) -> Option<f64> {
+    recent.latency_s.map(|(_, p99)| config.age_max.as_secs_f64() + p99)
 }
 
 /// Time until the backlog is read at the present rate.
@@ -74,7 +74,7 @@ fn done_s(unread: Option<u64>, recent: &Recent) -> Option<f64> {
 fn alarm(alarm: &Alarm, now_ms: u64, shows_records: bool) -> Value {
     let lasting_ms = u64::try_from(alarm.lasting.as_millis()).unwrap_or(u64::MAX);
     json!({
-        "state": State::of_alarm(alarm).name(),
+        "state": OverallState::of_alarm(alarm).name(),
         "cause": alarm.cause,
         "scope": alarm.scope.to_string(),
         "at": alarm.at,
@@ -95,8 +95,8 @@ fn rates(rates: Rates) -> Value {
     })
 }
 
-fn kafka(watched: &Watched, assigned: &[PartitionState]) -> Value {
-    let counters = &watched.counters;
+fn kafka(pipeline: &PipelineState, assigned: &[PartitionState]) -> Value {
+    let counters = &pipeline.counters;
     let mut topics: Vec<&str> = assigned.iter().map(|state| state.topic.as_str()).collect();
     topics.dedup();
     json!({
@@ -106,8 +106,8 @@ fn kafka(watched: &Watched, assigned: &[PartitionState]) -> Value {
         "skipped": get(&counters.skipped),
         "fetch_errors": get(&counters.fetch_errors),
         "rebalances": get(&counters.rebalances),
-        "memory_bytes": watched.budget.used(),
-        "memory_bytes_max": watched.budget.bytes_max(),
+        "memory_bytes": pipeline.budget.used(),
+        "memory_bytes_max": pipeline.budget.bytes_max(),
     })
 }
 
@@ -176,8 +176,8 @@ fn added(one: Option<i64>, other: Option<i64>) -> Option<i64> {
     one.zip(other).map(|(one, other)| one + other).or(one).or(other)
 }
 
-fn influx(watched: &Watched, about: &About, recent: &Recent, alarms: &[Alarm]) -> Value {
-    let (writer, client) = (watched.writer.counters(), watched.writer.client());
+fn influx(pipeline: &PipelineState, config: &ShownConfig, recent: &Recent, alarms: &[Alarm]) -> Value {
+    let (writer, client) = (pipeline.writer.counters(), pipeline.writer.client());
     let addresses = client.addresses();
     let max_s = get(&writer.latency.max_micros) as f64 / 1e6;
     let used = addresses.current().as_str();
@@ -187,7 +187,7 @@ fn influx(watched: &Watched, about: &About, recent: &Recent, alarms: &[Alarm]) -
         let server = Some(server).filter(|server| !server.is_empty());
         json!({ "address": name, "up": !addresses.is_down(address), "used": name == used, "server": server })
     });
-    let destinations = about.destinations.iter();
+    let destinations = config.destinations.iter();
     json!({
         "lines_stored": get(&writer.lines_stored),
         "requests": {
@@ -211,14 +211,14 @@ fn destination(destination: &Destination, alarms: &[Alarm]) -> Value {
         Scope::Destination(concerned) => *concerned == name,
         Scope::DeadLetters | Scope::Topic(_) | Scope::Kafka => false,
     };
-    let states = alarms.iter().filter(concerns).map(State::of_alarm);
-    let state = states.max_by_key(|state| *state as u8).unwrap_or(State::Healthy);
+    let states = alarms.iter().filter(concerns).map(OverallState::of_alarm);
+    let state = states.max_by_key(|state| *state as u8).unwrap_or(OverallState::Healthy);
     json!({ "name": name, "state": state.name() })
 }
 
 /// Counts of everything that was read and not stored.
-fn not_stored(watched: &Watched, about: &About) -> Value {
-    let (counters, writer) = (&watched.counters, watched.writer.counters());
+fn not_stored(pipeline: &PipelineState, config: &ShownConfig) -> Value {
+    let (counters, writer) = (&pipeline.counters, pipeline.writer.counters());
     let some = |(name, count): (&str, u64)| (count > 0).then(|| (name.to_owned(), Value::from(count)));
     let rejected = counters.rejected().filter_map(|(reason, count)| some((reason.name(), count)));
     let dropped = counters.dropped().filter_map(|(drop, count)| some((drop.name(), count)));
@@ -226,7 +226,7 @@ fn not_stored(watched: &Watched, about: &About) -> Value {
         "rejected": rejected.collect::<Map<_, _>>(),
         "refused_lines": get(&writer.lines_refused),
         "dead_letters": get(&counters.dead_letters),
-        "dead_letters_to": about.dead_letters,
+        "dead_letters_to": config.dead_letters,
         "filtered": get(&counters.filtered),
         "collisions": get(&counters.collisions),
         "dropped_values": dropped.collect::<Map<_, _>>(),
@@ -248,8 +248,8 @@ fn last(rejected: &Rejected, shows_records: bool) -> Value {
     })
 }
 
-fn history(watched: &Watched, known: u64) -> Value {
-    let (next, samples) = watched.history.since(known);
+fn history(pipeline: &PipelineState, known: u64) -> Value {
+    let (next, samples) = pipeline.history.since(known);
     let rounded = |rate: f32| (f64::from(rate) * 10.0).round() / 10.0;
     let of = |sample: &Sample| {
         let Sample { time_ms, records, lines, unread, is_blocked } = *sample;
