@@ -21,15 +21,16 @@
 //! assert!(draft.contains("name_key = \"name\"") && !draft.contains("secret"), "{draft}");
 //! ```
 
+mod draft_tables;
 mod dry_run;
 mod fluentd;
 #[cfg(test)]
 mod golden;
 mod logstash;
 mod note;
-mod parts;
 mod plugin;
 pub mod telegraf;
+mod values;
 
 pub use dry_run::{Became, DryRun, DryRunError};
 pub use note::Note;

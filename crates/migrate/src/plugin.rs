@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLine {
     pub file: Rc<str>,
     /// Counts from 1.
     pub line: usize,
@@ -19,7 +19,7 @@ pub struct SyntaxError {
     pub why: String,
 }
 
-impl Place {
+impl SourceLine {
     pub fn note(&self, what: &str, why: impl Into<String>) -> Note {
         Note { file: self.file.to_string(), line: self.line, what: what.to_owned(), why: why.into() }
     }
@@ -40,7 +40,7 @@ impl Place {
 pub struct Setting<V> {
     pub name: String,
     pub value: V,
-    pub place: Place,
+    pub place: SourceLine,
 }
 
 /// The options that were not taken yet, and the names that were requested.
@@ -100,7 +100,7 @@ mod tests {
         let setting = |name: &str, line| Setting {
             name: name.to_owned(),
             value: line,
-            place: Place { file: "a.conf".into(), line },
+            place: SourceLine { file: "a.conf".into(), line },
         };
         let settings = [
             setting("host", 1),

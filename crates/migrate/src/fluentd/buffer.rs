@@ -4,8 +4,9 @@ use super::source::IGNORED;
 use super::syntax::Section;
 use super::text::Text;
 use crate::Notes;
-use crate::parts::{Parts, duration};
+use crate::draft_tables::DraftTables;
 use crate::plugin::{Options, Setting};
+use crate::values::duration;
 use configuration::draft::Table;
 
 const KAFKA_IS_THE_BUFFER: &str =
@@ -14,7 +15,7 @@ const RETRIES: &str = "it is not needed: the bridge retries forever and loses no
 const LINES: &str = "a write has up to 5,000 lines and 4 MB, and more while InfluxDB answers slowly; lines_max and bytes_max of [batch] bound it";
 const THREADS: &str = "it is not needed: one write at a time per destination is faster than an InfluxDB";
 
-pub fn add(options: &mut Options<'_, Text>, output: &Section, parts: &mut Parts, notes: &mut Notes) {
+pub fn add(options: &mut Options<'_, Text>, output: &Section, draft: &mut DraftTables, notes: &mut Notes) {
     let intervals = options.take("flush_interval").into_iter();
     let mut intervals: Vec<&Setting<Text>> = intervals.collect();
     for (name, why) in KNOWN {
@@ -32,7 +33,7 @@ pub fn add(options: &mut Options<'_, Text>, output: &Section, parts: &mut Parts,
         }
     }
     for setting in intervals {
-        age_max(setting, parts, notes);
+        age_max(setting, draft, notes);
     }
 }
 
@@ -41,8 +42,8 @@ fn options_are_none(buffer: &Section) -> bool {
     buffer.options.iter().all(|option| option.name == "@type")
 }
 
-fn age_max(setting: &Setting<Text>, parts: &mut Parts, notes: &mut Notes) {
-    let batch = parts.batch.get_or_insert_with(|| Table::new("[batch]"));
+fn age_max(setting: &Setting<Text>, draft: &mut DraftTables, notes: &mut Notes) {
+    let batch = draft.batch.get_or_insert_with(|| Table::new("[batch]"));
     match setting.value.seconds().and_then(duration) {
         Some(age) if batch.get("age_max").is_none() => {
             batch.set_because(

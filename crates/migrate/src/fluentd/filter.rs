@@ -3,15 +3,15 @@
 use super::source::IGNORED;
 use super::syntax::Section;
 use crate::Notes;
-use crate::plugin::{Options, Place};
+use crate::plugin::{Options, SourceLine};
 
 /// The effects of the filters that apply to a tag.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Keys that get the same value in every record.
-    pub constants: Vec<(String, String, Place)>,
+    pub constants: Vec<(String, String, SourceLine)>,
     /// Keys that get the tag as their value.
-    pub tag_keys_of_tag: Vec<(String, Place)>,
+    pub tag_keys_of_tag: Vec<(String, SourceLine)>,
     pub removed: Vec<String>,
     /// The only keys that stay.
     pub kept: Vec<String>,

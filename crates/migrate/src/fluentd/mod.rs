@@ -16,7 +16,7 @@ use self::output::Incoming;
 use self::route::Route;
 use self::source::{Source, Topic};
 use self::syntax::Section;
-use super::parts::Parts;
+use super::draft_tables::DraftTables;
 use super::{Bridge, Input, Machine, MigrateError, Migration, Notes};
 use std::rc::Rc;
 
@@ -221,8 +221,8 @@ fn note_elsewhere(source: &Source<'_>, way: &Way<'_>, notes: &mut Notes) {
 fn to_fill_in(source: &Source<'_>, ways: &[Way<'_>], notes: &mut Notes) -> Bridge {
     let topics: Vec<&str> =
         ways.iter().flat_map(|way| &way.topics).map(|topic| topic.entry.as_str()).collect();
-    let (mut parts, _) = source.parts(&topics, notes);
-    parts.comments = heading(source);
+    let (mut draft, _) = source.draft(&topics, notes);
+    draft.comments = heading(source);
     let mut mapping = configuration::draft::Table::new("[[mapping]]");
     source.set_format(&mut mapping);
     if source.has_affixes() {
@@ -233,9 +233,9 @@ fn to_fill_in(source: &Source<'_>, ways: &[Way<'_>], notes: &mut Notes) -> Bridg
         vec!["KEY"],
         &["Keys that you filter and group by:"],
     );
-    parts.mappings.push(mapping);
-    parts.influx_to_fill_in();
-    parts.bridge()
+    draft.mappings.push(mapping);
+    draft.influx_to_fill_in();
+    draft.bridge()
 }
 
 fn heading(source: &Source<'_>) -> Vec<String> {
@@ -245,8 +245,8 @@ fn heading(source: &Source<'_>) -> Vec<String> {
 fn bridge(source: &Source<'_>, ways: Vec<Way<'_>>, notes: &mut Notes) -> Bridge {
     let topics: Vec<&str> =
         ways.iter().flat_map(|way| &way.topics).map(|topic| topic.entry.as_str()).collect();
-    let (mut parts, time): (Parts, _) = source.parts(&topics, notes);
-    parts.comments = heading(source);
+    let (mut draft, time): (DraftTables, _) = source.draft(&topics, notes);
+    draft.comments = heading(source);
     let is_one_of_several = ways.len() > 1;
     for way in ways {
         let Some(section) = way.route.output else { continue };
@@ -255,7 +255,7 @@ fn bridge(source: &Source<'_>, ways: Vec<Way<'_>>, notes: &mut Notes) -> Bridge 
         let changes = filter::read(&way.route.filters, notes);
         let incoming =
             Incoming { source, topics: way.topics, changes, time: time.clone(), is_one_of_several };
-        output::add(section, &incoming, &mut parts, notes);
+        output::add(section, &incoming, &mut draft, notes);
     }
-    parts.bridge()
+    draft.bridge()
 }

@@ -6,8 +6,9 @@ use super::syntax::Section;
 use super::text::Text;
 use super::{buffer, server, time};
 use crate::Notes;
-use crate::parts::{Parts, exact_glob};
+use crate::draft_tables::DraftTables;
 use crate::plugin::{Options, Setting};
+use crate::values::exact_glob;
 use configuration::draft::Table;
 
 /// The records that reach an output.
@@ -21,7 +22,7 @@ pub struct Incoming<'a> {
 }
 
 /// Adds the mapping of an output to a bridge that writes to its server. The first output also fills `[influx]`.
-pub fn add(section: &Section, incoming: &Incoming<'_>, parts: &mut Parts, notes: &mut Notes) {
+pub fn add(section: &Section, incoming: &Incoming<'_>, draft: &mut DraftTables, notes: &mut Notes) {
     let is_v2 = section.plugin() == "influxdb2";
     let mut options = Options::new(section.plugin(), &section.options);
     for name in ["@type", "type"] {
@@ -38,11 +39,11 @@ pub fn add(section: &Section, incoming: &Incoming<'_>, parts: &mut Parts, notes:
     fixed_tags(&mut options, incoming, &tags, &mut mapping, notes);
     fields(&mut options, incoming, is_v2, &mut mapping, notes);
     times(&mut options, incoming, is_v2, &mut mapping, notes);
-    server::add(&mut options, section, is_v2, &mut mapping, parts, notes);
-    buffer::add(&mut options, section, parts, notes);
+    server::add(&mut options, section, is_v2, &mut mapping, draft, notes);
+    buffer::add(&mut options, section, draft, notes);
     options.finish(WITHOUT_COUNTERPART, IGNORED, notes);
     injected(section, notes);
-    parts.mappings.push(mapping);
+    draft.mappings.push(mapping);
 }
 
 /// Sets the measurement: the option `measurement`, else Fluentd's tag.

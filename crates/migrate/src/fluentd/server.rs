@@ -3,7 +3,7 @@
 use super::syntax::Section;
 use super::text::Text;
 use crate::Notes;
-use crate::parts::Parts;
+use crate::draft_tables::DraftTables;
 use crate::plugin::{Options, Setting};
 use configuration::draft::Table;
 
@@ -21,30 +21,30 @@ pub fn add(
     section: &Section,
     is_v2: bool,
     mapping: &mut Table,
-    parts: &mut Parts,
+    draft: &mut DraftTables,
     notes: &mut Notes,
 ) {
-    let is_first = parts.mappings.is_empty();
+    let is_first = draft.mappings.is_empty();
     let mut influx = Table::new("[influx]");
     if is_v2 {
-        v2(options, section, &mut influx, parts, notes);
+        v2(options, section, &mut influx, draft, notes);
     } else {
-        v1(options, &mut influx, parts);
+        v1(options, &mut influx, draft);
     }
     let own: &[&str] = if is_v2 { &["bucket"] } else { &["database", "retention_policy"] };
     if is_first {
-        parts.influx = influx;
+        draft.influx = influx;
         return;
     }
     for key in own {
-        let value = influx.get(key).filter(|value| parts.influx.get(key) != Some(value)).cloned();
+        let value = influx.get(key).filter(|value| draft.influx.get(key) != Some(value)).cloned();
         if let Some(value) = value {
             mapping.set(key, value);
         }
     }
 }
 
-fn v1(options: &mut Options<'_, Text>, influx: &mut Table, parts: &mut Parts) {
+fn v1(options: &mut Options<'_, Text>, influx: &mut Table, draft: &mut DraftTables) {
     let text = |setting: Option<&Setting<Text>>| setting.map(|setting| setting.value.text.clone());
     let hosts = options.take("host").map(|setting| setting.value.list()).unwrap_or_default();
     let port = text(options.take("port")).unwrap_or_else(|| "8086".to_owned());
@@ -67,12 +67,12 @@ fn v1(options: &mut Options<'_, Text>, influx: &mut Table, parts: &mut Parts) {
         influx.set("username", user.unwrap_or_else(|| "root".to_owned()));
         let secret = password.map_or_else(
             || "root".to_owned(),
-            |setting| parts.secret("influx.password", "INFLUX_PASSWORD", &setting.value.text, &setting.place),
+            |setting| draft.secret("influx.password", "INFLUX_PASSWORD", &setting.value.text, &setting.place),
         );
         influx.set("password", secret);
     }
     if options.take("verify_ssl").and_then(|setting| setting.value.flag()) == Some(false) && is_tls {
-        parts.influx_tls().set("verify", false);
+        draft.influx_tls().set("verify", false);
     }
 }
 
@@ -80,7 +80,7 @@ fn v2(
     options: &mut Options<'_, Text>,
     section: &Section,
     influx: &mut Table,
-    parts: &mut Parts,
+    draft: &mut DraftTables,
     notes: &mut Notes,
 ) {
     let text = |setting: Option<&Setting<Text>>| setting.map(|setting| setting.value.text.clone());
@@ -88,7 +88,7 @@ fn v2(
     options.take("use_ssl");
     let mode = text(options.take("verify_mode"));
     if matches!(mode.as_deref(), Some("VERIFY_NONE" | "0")) && url.starts_with("https") {
-        parts.influx_tls().set("verify", false);
+        draft.influx_tls().set("verify", false);
     }
     influx.set("url", url);
     for (name, variable) in [("org", "INFLUX_ORG"), ("bucket", "INFLUX_BUCKET")] {
@@ -106,13 +106,13 @@ fn v2(
                 });
                 notes.add_to(influx, place.note(name, why));
                 influx.set(name, format!("${{{variable}}}"));
-                parts.fill_in.push(format!("influx.{name}: write it, or set {variable}"));
+                draft.fill_in.push(format!("influx.{name}: write it, or set {variable}"));
             }
         }
     }
     let token = options.take("token").map_or_else(
         || "${INFLUX_TOKEN}".to_owned(),
-        |setting| parts.secret("influx.token", "INFLUX_TOKEN", &setting.value.text, &setting.place),
+        |setting| draft.secret("influx.token", "INFLUX_TOKEN", &setting.value.text, &setting.place),
     );
     influx.set("token", token);
 }

@@ -3,8 +3,9 @@
 use super::syntax::Section;
 use super::text::Text;
 use super::time;
-use crate::parts::{Extent, Parts, set_once, topic_pattern};
+use crate::draft_tables::{DraftTables, set_once};
 use crate::plugin::{Options, Setting};
+use crate::values::{Extent, topic_pattern};
 use crate::{Note, Notes};
 use configuration::draft::Table;
 
@@ -79,14 +80,14 @@ impl<'a> Source<'a> {
     }
 
     /// `[kafka]` of a bridge that reads `topics`, and the time key of the records if the source names one.
-    pub fn parts(&self, topics: &[&str], notes: &mut Notes) -> (Parts, Option<SourceTime>) {
-        let mut parts = Parts::default();
+    pub fn draft(&self, topics: &[&str], notes: &mut Notes) -> (DraftTables, Option<SourceTime>) {
+        let mut draft = DraftTables::default();
         let mut options = Options::new(self.section.plugin(), &self.section.options);
         for name in ["@type", "type", "topics", "add_prefix", "add_suffix"] {
             options.take(name);
         }
-        self.group(&mut options, topics, &mut parts, notes);
-        security(&mut options, &mut parts, notes);
+        self.group(&mut options, topics, &mut draft, notes);
+        security(&mut options, &mut draft, notes);
         if let Some(setting) = options.take("kafka_message_key") {
             let why = format!(
                 "the bridge makes the record's key a tag: key_tag = {:?} in [[mapping]]",
@@ -97,10 +98,16 @@ impl<'a> Source<'a> {
         let time = times(&mut options, notes);
         options.finish(WITHOUT_COUNTERPART, IGNORED, notes);
         self.parsing(notes);
-        (parts, time)
+        (draft, time)
     }
 
-    fn group(&self, options: &mut Options<'_, Text>, topics: &[&str], parts: &mut Parts, notes: &mut Notes) {
+    fn group(
+        &self,
+        options: &mut Options<'_, Text>,
+        topics: &[&str],
+        draft: &mut DraftTables,
+        notes: &mut Notes,
+    ) {
         let own = options.take("kafka_configs").map(|setting| (setting, setting.value.pairs()));
         let (own_place, own) = own.map_or((None, Vec::new()), |(setting, pairs)| (Some(setting), pairs));
         let of_own = |names: &[&str]| {
@@ -116,22 +123,22 @@ impl<'a> Source<'a> {
             .or_else(listed)
             .or_else(|| Some(vec![format!("{}:{port}", host?)]))
             .unwrap_or_else(|| vec!["localhost:9092".to_owned()]);
-        parts
+        draft
             .kafka
             .set("brokers", brokers)
             .set("topics", topics.iter().map(ToString::to_string).collect::<Vec<_>>());
         if let Some(group) = text(options.take("consumer_group")).or_else(|| of_own(&["group.id"])) {
-            parts.kafka.set_because(
+            draft.kafka.set_because(
                 "group_id",
                 group,
                 &["Fluentd's group: the bridge continues after Fluentd's last commit."],
             );
         } else {
             let why = "it reads without a group, so the bridge can't continue where it stopped: it uses the new group \"kafka-influx-bridge\"";
-            notes.add_to(&mut parts.kafka, self.section.place.note("@type", why));
+            notes.add_to(&mut draft.kafka, self.section.place.note("@type", why));
         }
         if let Some(client) = text(options.take("client_id")).or_else(|| of_own(&["client.id"])) {
-            parts.kafka.set("client_id", client);
+            draft.kafka.set("client_id", client);
         }
         let from_beginning = options.take("start_from_beginning").and_then(|setting| setting.value.flag());
         let reset = of_own(&["auto.offset.reset"]);
@@ -140,10 +147,10 @@ impl<'a> Source<'a> {
             || self.section.plugin() == "kafka"
                 && options.take("offset").is_none_or(|o| o.value.text == "-1");
         if is_latest {
-            parts.kafka.set("offset_reset", "latest");
+            draft.kafka.set("offset_reset", "latest");
         }
         if let Some(place) = own_place {
-            librdkafka(place, &own, parts, notes);
+            librdkafka(place, &own, draft, notes);
         }
     }
 
@@ -222,11 +229,11 @@ fn not_read(format: &str) -> String {
 }
 
 /// Copies `kafka_configs` of `rdkafka_group`, which are properties of librdkafka.
-fn librdkafka(place: &Setting<Text>, own: &[(String, String)], parts: &mut Parts, notes: &mut Notes) {
+fn librdkafka(place: &Setting<Text>, own: &[(String, String)], draft: &mut DraftTables, notes: &mut Notes) {
     let protocol =
         own.iter().find(|(name, _)| name == "security.protocol").map(|(_, value)| value.to_lowercase());
     if protocol.as_deref().is_some_and(|protocol| protocol.contains("ssl")) {
-        parts.tls();
+        draft.tls();
     }
     for (name, value) in own {
         match name.as_str() {
@@ -237,49 +244,49 @@ fn librdkafka(place: &Setting<Text>, own: &[(String, String)], parts: &mut Parts
             | "auto.offset.reset"
             | "security.protocol" => {}
             "sasl.mechanism" | "sasl.mechanisms" => {
-                set_once(parts.sasl(), "mechanism", value.as_str());
+                set_once(draft.sasl(), "mechanism", value.as_str());
             }
             "sasl.username" => {
-                set_once(parts.sasl(), "username", value.as_str());
+                set_once(draft.sasl(), "username", value.as_str());
             }
             "sasl.password" => {
-                let password = parts.secret("kafka.sasl.password", "KAFKA_PASSWORD", value, &place.place);
-                set_once(parts.sasl(), "password", password);
+                let password = draft.secret("kafka.sasl.password", "KAFKA_PASSWORD", value, &place.place);
+                set_once(draft.sasl(), "password", password);
             }
             "ssl.ca.location" => {
-                set_once(parts.tls(), "ca_file", value.as_str());
+                set_once(draft.tls(), "ca_file", value.as_str());
             }
             "ssl.certificate.location" => {
-                set_once(parts.tls(), "cert_file", value.as_str());
+                set_once(draft.tls(), "cert_file", value.as_str());
             }
             "ssl.key.location" => {
-                set_once(parts.tls(), "key_file", value.as_str());
+                set_once(draft.tls(), "key_file", value.as_str());
             }
             "ssl.key.password" => {
                 let password =
-                    parts.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", value, &place.place);
-                set_once(parts.tls(), "key_password", password);
+                    draft.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", value, &place.place);
+                set_once(draft.tls(), "key_password", password);
             }
             "enable.auto.commit" | "enable.auto.offset.store" | "auto.commit.interval.ms" => {
                 notes.add(place.place.note(name, COMMITS));
             }
             "group.instance.id" => {
-                set_once(&mut parts.kafka, "instance_id", value.as_str());
+                set_once(&mut draft.kafka, "instance_id", value.as_str());
             }
             name if name.contains("password") || name.contains("secret") => {
                 let variable = name.to_uppercase().replace('.', "_");
                 let secret =
-                    parts.secret(&format!("kafka.librdkafka.{name:?}"), &variable, value, &place.place);
-                set_once(parts.librdkafka(), name, secret);
+                    draft.secret(&format!("kafka.librdkafka.{name:?}"), &variable, value, &place.place);
+                set_once(draft.librdkafka(), name, secret);
             }
             name => {
-                set_once(parts.librdkafka(), name, value.as_str());
+                set_once(draft.librdkafka(), name, value.as_str());
             }
         }
     }
 }
 
-fn security(options: &mut Options<'_, Text>, parts: &mut Parts, notes: &mut Notes) {
+fn security(options: &mut Options<'_, Text>, draft: &mut DraftTables, notes: &mut Notes) {
     for (name, key) in
         [("ssl_ca_cert", "ca_file"), ("ssl_client_cert", "cert_file"), ("ssl_client_cert_key", "key_file")]
     {
@@ -289,20 +296,20 @@ fn security(options: &mut Options<'_, Text>, parts: &mut Parts, notes: &mut Note
                 notes.add(setting.place.note(name, "only the first file is used: join the files into one"));
             }
             if let Some(file) = files.into_iter().next() {
-                set_once(parts.tls(), key, file);
+                set_once(draft.tls(), key, file);
             }
         }
     }
     if let Some(setting) = options.take("ssl_client_cert_key_password") {
         let text = &setting.value.text;
-        let password = parts.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", text, &setting.place);
-        set_once(parts.tls(), "key_password", password);
+        let password = draft.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", text, &setting.place);
+        set_once(draft.tls(), "key_password", password);
     }
     if options.take("ssl_ca_certs_from_system").and_then(|setting| setting.value.flag()) == Some(true) {
-        parts.tls();
+        draft.tls();
     }
     if options.take("ssl_verify_hostname").and_then(|setting| setting.value.flag()) == Some(false) {
-        set_once(parts.librdkafka(), "ssl.endpoint.identification.algorithm", "none");
+        set_once(draft.librdkafka(), "ssl.endpoint.identification.algorithm", "none");
     }
     let over_tls = options.take("sasl_over_ssl").is_none_or(|setting| setting.value.flag() != Some(false));
     let mechanism = options.take("scram_mechanism");
@@ -315,12 +322,12 @@ fn security(options: &mut Options<'_, Text>, parts: &mut Parts, notes: &mut Note
             Some(_) => "SCRAM-SHA-512",
         };
         let secret =
-            parts.secret("kafka.sasl.password", "KAFKA_PASSWORD", &password.value.text, &password.place);
-        set_once(parts.sasl(), "mechanism", mechanism);
-        set_once(parts.sasl(), "username", username.value.text.as_str());
-        set_once(parts.sasl(), "password", secret);
+            draft.secret("kafka.sasl.password", "KAFKA_PASSWORD", &password.value.text, &password.place);
+        set_once(draft.sasl(), "mechanism", mechanism);
+        set_once(draft.sasl(), "username", username.value.text.as_str());
+        set_once(draft.sasl(), "password", secret);
         if over_tls {
-            parts.tls();
+            draft.tls();
         }
     }
     for name in ["principal", "keytab"] {

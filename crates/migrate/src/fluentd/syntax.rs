@@ -1,7 +1,7 @@
 //! Reads the file format of Fluentd: nested sections with one option per line.
 
 use super::text::{self, Text};
-use crate::plugin::{Place, Setting, SyntaxError};
+use crate::plugin::{Setting, SourceLine, SyntaxError};
 use std::rc::Rc;
 
 /// Deeper than any real configuration; bounds the stack of recursive functions.
@@ -13,13 +13,13 @@ pub struct Section {
     pub name: String,
     /// The text after the name: a pattern of tags, or a label.
     pub argument: String,
-    pub place: Place,
+    pub place: SourceLine,
     pub options: Vec<Setting<Text>>,
     pub sections: Vec<Section>,
 }
 
 impl Section {
-    fn new(name: &str, argument: &str, place: Place) -> Self {
+    fn new(name: &str, argument: &str, place: SourceLine) -> Self {
         let (name, argument) = (name.to_owned(), argument.to_owned());
         Self { name, argument, place, options: Vec::new(), sections: Vec::new() }
     }
@@ -45,7 +45,7 @@ impl Section {
 /// # Errors
 /// A section is not closed or closed by the end of another one, or a quote or bracket is left open.
 pub fn parse(file: &Rc<str>, text: &str) -> Result<Section, SyntaxError> {
-    let place = |line| Place { file: Rc::clone(file), line };
+    let place = |line| SourceLine { file: Rc::clone(file), line };
     let mut open = vec![Section::new("", "", place(1))];
     let mut reader = Reader { text, line: 0 };
     while let Some(line) = reader.next_line() {

@@ -1,6 +1,6 @@
 //! Turns values of Fluentd into values of bridge.toml: quotes, and Ruby code that reads variables and files.
 
-use crate::parts::{is_variable, literal};
+use crate::values::{is_variable, literal};
 use serde_json::Value;
 
 /// A value in the notation of bridge.toml: `${NAME}` is a variable, every other "$" is escaped.

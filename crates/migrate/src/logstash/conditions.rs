@@ -5,12 +5,12 @@ use super::syntax::{Condition, Plugin};
 
 /// Fields that are the same in all events of an input.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct KnownFields {
     kind: Option<String>,
     topics: Vec<String>,
 }
 
-impl Known {
+impl KnownFields {
     pub fn of(input: &Plugin) -> Self {
         let setting = |name: &str| input.settings.iter().rev().find(|setting| setting.name == name);
         let has_pattern = setting("topics_pattern").is_some();
@@ -89,7 +89,7 @@ mod tests {
             let plugins =
                 parse(&"f".into(), &format!("input {{ kafka {{ {input} }} }} filter {{ {filters} }}"))
                     .unwrap();
-            let known = Known::of(&plugins[0]);
+            let known = KnownFields::of(&plugins[0]);
             let got: String = plugins[1..]
                 .iter()
                 .map(|plugin| known.reaches(plugin).map_or('?', |reaches| if reaches { 'y' } else { 'n' }))

@@ -1,11 +1,11 @@
 //! Migrates filters as far as a mapping has counterparts.
 
-use super::conditions::Known;
+use super::conditions::KnownFields;
 use super::names::{self, OfKafka};
 use super::syntax::{Plugin, Value};
 use super::{REFUSED, joda};
 use crate::Notes;
-use crate::plugin::{Options, Place, Setting};
+use crate::plugin::{Options, Setting, SourceLine};
 
 /// The effects of the filters on events.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Changes {
     /// Keys of the record that become floats.
     pub as_floats: Vec<String>,
     /// Fields with the same value in every event.
-    pub constants: Vec<(String, String, Place)>,
+    pub constants: Vec<(String, String, SourceLine)>,
     /// Fields with metadata of Kafka.
     pub of_kafka: Vec<(String, OfKafka)>,
     /// Keys of the record that are removed.
@@ -57,7 +57,7 @@ impl Changes {
 }
 
 /// Reads the filters. `known` decides which apply to every record; other conditions are noted.
-pub fn read(plugins: &[&Plugin], known: &Known, notes: &mut Notes) -> Changes {
+pub fn read(plugins: &[&Plugin], known: &KnownFields, notes: &mut Notes) -> Changes {
     let mut changes = Changes::default();
     for filter in plugins.iter().filter(|plugin| plugin.section == "filter") {
         let mut options = Options::new(&filter.name, &filter.settings);

@@ -5,12 +5,19 @@ use super::names::{self, OfKafka};
 use super::syntax::{Plugin, Value};
 use super::{REFUSED, mapping};
 use crate::Notes;
-use crate::parts::{Parts, duration, exact_glob};
+use crate::draft_tables::DraftTables;
 use crate::plugin::{Options, Setting};
+use crate::values::{duration, exact_glob};
 use configuration::draft::Table;
 
 /// Fills `[influx]` and a mapping.
-pub fn add(output: &Plugin, changes: &mut Changes, table: &mut Table, parts: &mut Parts, notes: &mut Notes) {
+pub fn add(
+    output: &Plugin,
+    changes: &mut Changes,
+    table: &mut Table,
+    draft: &mut DraftTables,
+    notes: &mut Notes,
+) {
     let mut options = Options::new("the influxdb output", &output.settings);
     measurement(&mut options, table, changes, notes);
     let sends_tags = options.take("send_as_tags");
@@ -30,10 +37,10 @@ pub fn add(output: &Plugin, changes: &mut Changes, table: &mut Table, parts: &mu
         data_points(points, &tags, coerced, (overrides, precision), table, changes, notes);
     }
     coerce(coerced, by_event, table, changes, notes);
-    server(&mut options, table, parts, notes);
+    server(&mut options, table, draft, notes);
     if let Some(setting) = options.take("idle_flush_time") {
         if let Some(age) = setting.value.text().and_then(|text| text.parse().ok()).and_then(duration) {
-            parts.batch.get_or_insert_with(|| Table::new("[batch]")).set("age_max", age);
+            draft.batch.get_or_insert_with(|| Table::new("[batch]")).set("age_max", age);
         } else {
             let why = "age_max is 1ms to 1h: the bridge's default is used";
             notes.add(setting.place.note("idle_flush_time", why));
@@ -228,7 +235,7 @@ fn coerce(
     }
 }
 
-fn server(options: &mut Options<'_, Value>, table: &mut Table, parts: &mut Parts, notes: &mut Notes) {
+fn server(options: &mut Options<'_, Value>, table: &mut Table, draft: &mut DraftTables, notes: &mut Notes) {
     let text = |setting: Option<&Setting<Value>>| {
         setting.and_then(|setting| setting.value.text()).map(str::to_owned)
     };
@@ -236,36 +243,36 @@ fn server(options: &mut Options<'_, Value>, table: &mut Table, parts: &mut Parts
     let port = text(options.take("port")).unwrap_or_else(|| "8086".to_owned());
     let is_tls = options.take("ssl").and_then(|setting| setting.value.flag()) == Some(true);
     let scheme = if is_tls { "https" } else { "http" };
-    parts.influx.set("url", format!("{scheme}://{host}:{port}")).set("api", "v1");
+    draft.influx.set("url", format!("{scheme}://{host}:{port}")).set("api", "v1");
     let db = options.take("db");
     match db.and_then(|setting| Some((setting, setting.value.text()?))) {
         Some((_, name)) if names::is_fixed(name) => {
-            parts.influx.set("database", name);
+            draft.influx.set("database", name);
         }
         Some((setting, _)) => {
             let why =
                 "a record can't choose its database: write a [[mapping]] for the topics of each database";
             notes.add_to(table, setting.place.note("db", why));
-            parts.influx.set("database", "${INFLUX_DATABASE}");
-            parts.fill_in.push("influx.database: write it, or set INFLUX_DATABASE".to_owned());
+            draft.influx.set("database", "${INFLUX_DATABASE}");
+            draft.fill_in.push("influx.database: write it, or set INFLUX_DATABASE".to_owned());
         }
         None => {
-            parts.influx.set("database", "statistics");
+            draft.influx.set("database", "statistics");
         }
     }
     let policy = text(options.take("retention_policy")).unwrap_or_else(|| "autogen".to_owned());
-    parts.influx.set("retention_policy", policy);
+    draft.influx.set("retention_policy", policy);
     if let Some(user) = text(options.take("user")) {
-        parts.influx.set("username", user);
+        draft.influx.set("username", user);
     }
     if let Some(setting) = options.take("password") {
         let text = setting.value.text().unwrap_or_default();
-        let secret = parts.secret("influx.password", "INFLUX_PASSWORD", text, &setting.place);
-        parts.influx.set("password", secret);
+        let secret = draft.secret("influx.password", "INFLUX_PASSWORD", text, &setting.place);
+        draft.influx.set("password", secret);
     }
     if is_tls {
         let lines = ["Logstash trusted any certificate. Set ca_file for a private one or, for a test:"];
-        parts.influx_tls().suggest("verify", false, &lines);
+        draft.influx_tls().suggest("verify", false, &lines);
     }
 }
 

@@ -2,19 +2,20 @@
 
 use super::syntax::{Plugin, Value};
 use crate::Notes;
-use crate::parts::{Extent, Parts, topic_pattern};
-use crate::plugin::{Options, Place, Setting};
+use crate::draft_tables::DraftTables;
+use crate::plugin::{Options, Setting, SourceLine};
+use crate::values::{Extent, topic_pattern};
 
 /// The options of an input that concern its records.
 pub struct Records {
     /// None for plain text, which only a filter can turn into JSON.
     pub format: Option<&'static str>,
-    pub codec_place: Place,
+    pub codec_place: SourceLine,
     /// Fields with the same value in every event.
-    pub constants: Vec<(String, String, Place)>,
+    pub constants: Vec<(String, String, SourceLine)>,
 }
 
-pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
+pub fn read(input: &Plugin, draft: &mut DraftTables, notes: &mut Notes) -> Records {
     let mut options = Options::new("the kafka input", &input.settings);
     let text = |setting: Option<&Setting<Value>>| {
         setting.and_then(|setting| setting.value.text()).map(str::to_owned)
@@ -22,27 +23,27 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
     let brokers = options.take("bootstrap_servers").map(|setting| setting.value.list().join(","));
     let brokers = brokers.unwrap_or_else(|| "localhost:9092".to_owned());
     let brokers: Vec<&str> = brokers.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-    parts.kafka.set("brokers", brokers);
-    topics(&mut options, parts, notes);
-    parts.kafka.set_because(
+    draft.kafka.set("brokers", brokers);
+    topics(&mut options, draft, notes);
+    draft.kafka.set_because(
         "group_id",
         text(options.take("group_id")).unwrap_or_else(|| "logstash".to_owned()),
         &["Logstash's group: the bridge continues after Logstash's last commit."],
     );
     if let Some(client) = text(options.take("client_id")) {
-        parts.kafka.set("client_id", client);
+        draft.kafka.set("client_id", client);
     }
     match text(options.take("auto_offset_reset")).as_deref() {
-        Some("none") => parts.kafka.set("offset_reset", "error"),
-        Some(reset) => parts.kafka.set("offset_reset", reset),
-        None => parts.kafka.suggest(
+        Some("none") => draft.kafka.set("offset_reset", "error"),
+        Some(reset) => draft.kafka.set("offset_reset", reset),
+        None => draft.kafka.suggest(
             "offset_reset",
             "latest",
             &["Logstash's default without a committed offset. The bridge's default, \"earliest\", misses no records."],
         ),
     };
     if let Some(instance) = text(options.take("group_instance_id")) {
-        parts.kafka.set("instance_id", instance);
+        draft.kafka.set("instance_id", instance);
     }
     if let Some(setting) = options.take("consumer_threads") {
         match setting.value.text().and_then(|text| text.parse::<i64>().ok()) {
@@ -50,7 +51,7 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
                 let line = format!(
                     "Logstash had {threads} threads. One consumer is faster than an InfluxDB; raise it only if one core is not enough."
                 );
-                parts.kafka.suggest("consumers", threads.min(64), &[&line]);
+                draft.kafka.suggest("consumers", threads.min(64), &[&line]);
             }
             Some(_) => {}
             None => {
@@ -61,29 +62,29 @@ pub fn read(input: &Plugin, parts: &mut Parts, notes: &mut Notes) -> Records {
     }
     for (name, property) in [("client_rack", "client.rack"), ("isolation_level", "isolation.level")] {
         if let Some(value) = text(options.take(name)) {
-            parts.librdkafka().set(property, value);
+            draft.librdkafka().set(property, value);
         }
     }
-    super::security::add(&mut options, input, parts, notes);
+    super::security::add(&mut options, input, draft, notes);
     let records = records(&mut options, input, notes);
     options.finish(WITHOUT_COUNTERPART, super::REFUSED, notes);
     records
 }
 
-fn topics(options: &mut Options<'_, Value>, parts: &mut Parts, notes: &mut Notes) {
+fn topics(options: &mut Options<'_, Value>, draft: &mut DraftTables, notes: &mut Notes) {
     let named = options.take("topics");
     if let Some(setting) = options.take("topics_pattern") {
         // A list gives the empty text, which is refused as a pattern.
         match topic_pattern(&setting.value.text().unwrap_or_default().replace("$$", "$"), Extent::Whole) {
             Ok(pattern) => {
-                parts.kafka.set("topics", vec![pattern]);
+                draft.kafka.set("topics", vec![pattern]);
                 return;
             }
             Err(why) => notes.add(setting.place.note("topics_pattern", why)),
         }
     }
     let topics = named.map(|setting| setting.value.list()).filter(|topics| !topics.is_empty());
-    parts.kafka.set("topics", topics.unwrap_or_else(|| vec!["logstash"]));
+    draft.kafka.set("topics", topics.unwrap_or_else(|| vec!["logstash"]));
 }
 
 fn records(options: &mut Options<'_, Value>, input: &Plugin, notes: &mut Notes) -> Records {

@@ -4,7 +4,7 @@ use super::filters::{Changes, Time};
 use super::kafka::Records;
 use super::names::OfKafka;
 use crate::Notes;
-use crate::parts::exact_glob;
+use crate::values::exact_glob;
 use configuration::draft::Table;
 use toml::Value;
 

@@ -12,9 +12,9 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-use self::conditions::Known;
+use self::conditions::KnownFields;
 use self::syntax::Plugin;
-use super::parts::Parts;
+use super::draft_tables::DraftTables;
 use super::{Bridge, Input, Machine, MigrateError, Migration, Notes};
 use configuration::draft::Table;
 use std::rc::Rc;
@@ -91,7 +91,7 @@ fn note_what_is_beside(plugins: &[Plugin], notes: &mut Notes) {
 }
 
 /// Notes conditions on values of records: a mapping applies to whole topics.
-fn note_conditions(plugin: &Plugin, known: &Known, notes: &mut Notes) {
+fn note_conditions(plugin: &Plugin, known: &KnownFields, notes: &mut Notes) {
     if let (None, Some(condition)) = (known.reaches(plugin), plugin.conditions.last()) {
         let why = format!(
             "the condition `{}` was ignored: a [[mapping]] selects records by topic only",
@@ -102,11 +102,11 @@ fn note_conditions(plugin: &Plugin, known: &Known, notes: &mut Notes) {
 }
 
 fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
-    let mut parts = Parts::default();
-    parts.comments.push(format!("Migrated from the input of {}.", input.place.short()));
-    let known = Known::of(input);
+    let mut draft = DraftTables::default();
+    draft.comments.push(format!("Migrated from the input of {}.", input.place.short()));
+    let known = KnownFields::of(input);
     note_conditions(input, &known, notes);
-    let mut records = kafka::read(input, &mut parts, notes);
+    let mut records = kafka::read(input, &mut draft, notes);
     let reached: Vec<&Plugin> =
         plugins.iter().filter(|plugin| known.reaches(plugin) != Some(false)).collect();
     let mut changes = filters::read(&reached, &known, notes);
@@ -116,14 +116,14 @@ fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
     let mut outputs = outputs(&reached);
     if let Some(output) = outputs.next() {
         note_conditions(output, &known, notes);
-        influxdb::add(output, &mut changes, &mut table, &mut parts, notes);
+        influxdb::add(output, &mut changes, &mut table, &mut draft, notes);
     } else {
         table.set("string_fields", vec!["*"]).suggest(
             "tag_keys",
             vec!["KEY"],
             &["Keys that you filter and group by:"],
         );
-        parts.influx_to_fill_in();
+        draft.influx_to_fill_in();
     }
     for second in outputs {
         let why = format!(
@@ -133,6 +133,6 @@ fn bridge(input: &Plugin, plugins: &[Plugin], notes: &mut Notes) -> Bridge {
         notes.add(second.place.note("influxdb", why));
     }
     mapping::finish(&mut table, changes, &records, notes);
-    parts.mappings.push(table);
-    parts.bridge()
+    draft.mappings.push(table);
+    draft.bridge()
 }

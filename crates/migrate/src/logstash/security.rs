@@ -2,27 +2,27 @@
 
 use super::syntax::{Plugin, Value};
 use crate::Notes;
-use crate::parts::Parts;
+use crate::draft_tables::DraftTables;
 use crate::plugin::{Options, Setting};
 
-pub fn add(options: &mut Options<'_, Value>, input: &Plugin, parts: &mut Parts, notes: &mut Notes) {
+pub fn add(options: &mut Options<'_, Value>, input: &Plugin, draft: &mut DraftTables, notes: &mut Notes) {
     let text = |setting: Option<&Setting<Value>>| {
         setting.and_then(|setting| setting.value.text()).map(str::to_owned)
     };
     let protocol = text(options.take("security_protocol")).unwrap_or_default().to_uppercase();
     let old = options.take("ssl").and_then(|setting| setting.value.flag()) == Some(true);
     if protocol.ends_with("SSL") || old {
-        parts.tls();
+        draft.tls();
     }
-    truststore(options, parts);
-    keystore(options, parts);
+    truststore(options, draft);
+    keystore(options, draft);
     if text(options.take("ssl_endpoint_identification_algorithm")).is_some_and(|name| name.is_empty()) {
-        parts.librdkafka().set("ssl.endpoint.identification.algorithm", "none");
+        draft.librdkafka().set("ssl.endpoint.identification.algorithm", "none");
     }
     let mechanism = options.take("sasl_mechanism");
     let jaas = options.take("sasl_jaas_config");
     if protocol.starts_with("SASL") {
-        login(input, mechanism, jaas, parts, notes);
+        login(input, mechanism, jaas, draft, notes);
     }
     for name in ["jaas_path", "kerberos_config", "sasl_kerberos_service_name"] {
         if let Some(setting) = options.take(name) {
@@ -57,31 +57,31 @@ fn login(
     input: &Plugin,
     mechanism: Option<&Setting<Value>>,
     jaas: Option<&Setting<Value>>,
-    parts: &mut Parts,
+    draft: &mut DraftTables,
     notes: &mut Notes,
 ) {
     // Logstash's default.
     let name = mechanism.and_then(|setting| setting.value.text()).unwrap_or("GSSAPI");
     let place = mechanism.map_or(&input.place, |setting| &setting.place);
     if name == "OAUTHBEARER" {
-        parts.sasl().set("mechanism", name);
+        draft.sasl().set("mechanism", name);
         return;
     }
     if name == "GSSAPI" {
-        notes.add_to(parts.sasl(), place.note("sasl_mechanism", KERBEROS));
+        notes.add_to(draft.sasl(), place.note("sasl_mechanism", KERBEROS));
     }
     let mechanism = if name == "GSSAPI" { "SCRAM-SHA-512" } else { name };
-    parts.sasl().set("mechanism", mechanism);
+    draft.sasl().set("mechanism", mechanism);
     let of_jaas = |key: &str| {
         let setting = jaas?;
         Some((jaas_value(setting.value.text()?, key)?, setting))
     };
     if let (Some((username, _)), Some((password, setting))) = (of_jaas("username"), of_jaas("password")) {
-        let secret = parts.secret("kafka.sasl.password", "KAFKA_PASSWORD", &password, &setting.place);
-        parts.sasl().set("username", username).set("password", secret);
+        let secret = draft.secret("kafka.sasl.password", "KAFKA_PASSWORD", &password, &setting.place);
+        draft.sasl().set("username", username).set("password", secret);
     } else {
-        parts.sasl().set("username", "${KAFKA_USERNAME}").set("password", "${KAFKA_PASSWORD}");
-        parts.fill_in.push(
+        draft.sasl().set("username", "${KAFKA_USERNAME}").set("password", "${KAFKA_PASSWORD}");
+        draft.fill_in.push(
             "kafka.sasl: write username and password, or set KAFKA_USERNAME and KAFKA_PASSWORD".to_owned(),
         );
     }
@@ -120,11 +120,11 @@ fn store(options: &mut Options<'_, Value>, names: [&'static str; 3]) -> Option<(
     Some((file, kind.unwrap_or(by_name).to_uppercase()))
 }
 
-fn truststore(options: &mut Options<'_, Value>, parts: &mut Parts) {
+fn truststore(options: &mut Options<'_, Value>, draft: &mut DraftTables) {
     let names = ["ssl_truststore_location", "ssl_truststore_type", "ssl_truststore_password"];
     let Some((file, kind)) = store(options, names) else { return };
     if kind == "PEM" {
-        parts.tls().set("ca_file", file);
+        draft.tls().set("ca_file", file);
         return;
     }
     let command = if kind == "PKCS12" {
@@ -132,25 +132,25 @@ fn truststore(options: &mut Options<'_, Value>, parts: &mut Parts) {
     } else {
         format!("keytool -list -rfc -keystore {file} > ca.pem")
     };
-    parts.tls().set_because(
+    draft.tls().set_because(
         "ca_file",
         "ca.pem",
         &["From the Java store, written by:", &format!("  {command}")],
     );
-    parts.fill_in.push(format!("kafka.tls.ca_file: {command}"));
+    draft.fill_in.push(format!("kafka.tls.ca_file: {command}"));
 }
 
-fn keystore(options: &mut Options<'_, Value>, parts: &mut Parts) {
+fn keystore(options: &mut Options<'_, Value>, draft: &mut DraftTables) {
     let names = ["ssl_keystore_location", "ssl_keystore_type", "ssl_keystore_password"];
     let store = store(options, names);
     let key_password = options.take("ssl_key_password");
     let Some((file, kind)) = store else { return };
     if kind == "PEM" {
-        parts.tls().set("cert_file", file.as_str()).set("key_file", file);
+        draft.tls().set("cert_file", file.as_str()).set("key_file", file);
         if let Some(setting) = key_password {
             let text = setting.value.text().unwrap_or_default();
-            let secret = parts.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", text, &setting.place);
-            parts.tls().set("key_password", secret);
+            let secret = draft.secret("kafka.tls.key_password", "KAFKA_KEY_PASSWORD", text, &setting.place);
+            draft.tls().set("key_password", secret);
         }
         return;
     }
@@ -168,8 +168,8 @@ fn keystore(options: &mut Options<'_, Value>, parts: &mut Parts) {
     let shown: Vec<String> = commands.iter().map(|command| format!("  {command}")).collect();
     let lines: Vec<&str> =
         std::iter::once("From the Java store, written by:").chain(shown.iter().map(String::as_str)).collect();
-    parts.tls().set_because("cert_file", "client.pem", &lines).set("key_file", "client.key");
-    parts.fill_in.push(format!("kafka.tls.cert_file, kafka.tls.key_file: {}", commands.join("; ")));
+    draft.tls().set_because("cert_file", "client.pem", &lines).set("key_file", "client.key");
+    draft.fill_in.push(format!("kafka.tls.cert_file, kafka.tls.key_file: {}", commands.join("; ")));
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reads the file format of Logstash: sections of plugins with options, some under conditions.
 
-use crate::parts::{is_variable, literal};
-use crate::plugin::{Place, Setting, SyntaxError};
+use crate::plugin::{Setting, SourceLine, SyntaxError};
+use crate::values::{is_variable, literal};
 use std::rc::Rc;
 
 /// Deeper than any real configuration; bounds the stack of the parser.
@@ -22,7 +22,7 @@ pub struct Plugin {
     /// `input`, `filter` or `output`; empty for a codec.
     pub section: String,
     pub name: String,
-    pub place: Place,
+    pub place: SourceLine,
     /// The conditions around the plugin, the outermost first.
     pub conditions: Vec<Condition>,
     pub settings: Vec<Setting<Value>>,
@@ -135,8 +135,8 @@ impl<'a> Reader<'a> {
         SyntaxError { line: self.line, why: format!("Logstash expects something else: {wanted}") }
     }
 
-    fn place(&self) -> Place {
-        Place { file: Rc::clone(self.file), line: self.line }
+    fn place(&self) -> SourceLine {
+        SourceLine { file: Rc::clone(self.file), line: self.line }
     }
 
     /// Takes the first `length` bytes.

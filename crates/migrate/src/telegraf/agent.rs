@@ -2,8 +2,8 @@
 
 use super::amounts;
 use super::conf::Options;
+use super::report::Report;
 use super::variables::has_variable;
-use super::work::Work;
 use configuration::draft::Table;
 
 const NOTES: [(&str, &str); 9] = [
@@ -45,23 +45,23 @@ const SILENT: [&str; 20] = [
 const COMMON_BATCH: &str = "1000";
 const COMMON_INTERVAL: &str = "10s";
 
-pub fn tables(agent: &Options, output: Option<&Options>, work: &mut Work) -> Vec<Table> {
+pub fn tables(agent: &Options, output: Option<&Options>, report: &mut Report) -> Vec<Table> {
     let mut batch = Table::new("[batch]");
     let mut log = Table::new("[log]");
     for (option, why) in NOTES {
         if agent.text(option).is_some() {
             let table = if option.starts_with("log") { &mut log } else { &mut batch };
-            work.note(table, agent, option, why);
+            report.note(table, agent, option, why);
         }
     }
     let from = |option: &str| {
         output.filter(|output| output.has(option)).or_else(|| Some(agent).filter(|agent| agent.has(option)))
     };
     if let Some(options) = from("metric_batch_size") {
-        lines_max(options, &mut batch, work);
+        lines_max(options, &mut batch, report);
     }
     if let Some(options) = from("flush_interval") {
-        age_max(options, &mut batch, work);
+        age_max(options, &mut batch, report);
     }
     if agent.flag("debug") == Some(true) {
         log.set("level", "debug");
@@ -74,7 +74,7 @@ pub fn tables(agent: &Options, output: Option<&Options>, work: &mut Work) -> Vec
     [batch, log].into_iter().filter(|table| !table.is_empty()).collect()
 }
 
-fn lines_max(options: &Options, batch: &mut Table, work: &mut Work) {
+fn lines_max(options: &Options, batch: &mut Table, report: &mut Report) {
     let text = options.text("metric_batch_size").unwrap_or_default();
     match text.parse::<i64>() {
         Ok(_) if text == COMMON_BATCH => {
@@ -89,7 +89,7 @@ fn lines_max(options: &Options, batch: &mut Table, work: &mut Work) {
         Err(_) if has_variable(&text) => {
             batch.set("lines_max", text);
         }
-        _ => work.note(
+        _ => report.note(
             batch,
             options,
             "metric_batch_size",
@@ -98,7 +98,7 @@ fn lines_max(options: &Options, batch: &mut Table, work: &mut Work) {
     }
 }
 
-fn age_max(options: &Options, batch: &mut Table, work: &mut Work) {
+fn age_max(options: &Options, batch: &mut Table, report: &mut Report) {
     let text = options.text("flush_interval").unwrap_or_default();
     if text == COMMON_INTERVAL {
         batch.comment(format!("flush_interval ({}) is Telegraf's default; the bridge's is age_max = \"1s\", so points are there sooner.", options.place("flush_interval")));
@@ -112,13 +112,18 @@ fn age_max(options: &Options, batch: &mut Table, work: &mut Work) {
             batch.set("age_max", text);
         }
         _ => {
-            work.note(batch, options, "flush_interval", "age_max is 1ms to 1h: the bridge's default is used");
+            report.note(
+                batch,
+                options,
+                "flush_interval",
+                "age_max is 1ms to 1h: the bridge's default is used",
+            );
         }
     }
 }
 
-pub fn report_unread(agent: &Options, work: &mut Work) {
+pub fn report_unread(agent: &Options, report: &mut Report) {
     let known: Vec<&str> = SILENT.iter().copied().chain(NOTES.iter().map(|(name, _)| *name)).collect();
     agent.mark(known.iter().copied());
-    work.unread("[agent]", agent, &known);
+    report.unread("[agent]", agent, &known);
 }

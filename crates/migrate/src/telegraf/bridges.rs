@@ -2,8 +2,8 @@
 
 use super::super::{Bridge, Machine};
 use super::conf::{Conf, Options, Plugin};
+use super::report::Report;
 use super::rules::Rules;
-use super::work::Work;
 use super::{INPUT, agent, kafka, output};
 use configuration::draft::{Draft, Table};
 
@@ -35,9 +35,9 @@ struct Group<'a> {
 }
 
 /// The bridges that replace the inputs and outputs.
-pub fn plan(conf: &Conf, machine: &Machine, work: &mut Work) -> Vec<Bridge> {
+pub fn plan(conf: &Conf, machine: &Machine, report: &mut Report) -> Vec<Bridge> {
     let inputs: Vec<Reading<'_>> =
-        conf.of_kind(INPUT).filter_map(|plugin| reading(&plugin.options, conf, machine, work)).collect();
+        conf.of_kind(INPUT).filter_map(|plugin| reading(&plugin.options, conf, machine, report)).collect();
     let outputs: Vec<&Plugin> =
         conf.plugins.iter().filter(|plugin| output::is_replaced(&plugin.kind)).collect();
     let mut groups = Vec::new();
@@ -45,11 +45,11 @@ pub fn plan(conf: &Conf, machine: &Machine, work: &mut Work) -> Vec<Bridge> {
         for output in &outputs {
             if let Some(mut rules) = input.rules.after_output(&output.options, &input.topics) {
                 let destination = output::destination(output, &mut rules, &input.topics);
-                add(&mut groups, flow(number, input, rules, destination), Some(output), work);
+                add(&mut groups, flow(number, input, rules, destination), Some(output), report);
             }
         }
         if outputs.is_empty() {
-            add(&mut groups, flow(number, input, input.rules.clone(), Vec::new()), None, work);
+            add(&mut groups, flow(number, input, input.rules.clone(), Vec::new()), None, report);
         }
     }
     let fill_in: Vec<Vec<String>> = inputs.into_iter().map(|input| input.fill_in).collect();
@@ -57,18 +57,23 @@ pub fn plan(conf: &Conf, machine: &Machine, work: &mut Work) -> Vec<Bridge> {
     let mut bridges = Vec::new();
     for (number, group) in groups.iter().enumerate() {
         let earlier = groups.get(..number).unwrap_or_default();
-        work.fill_in =
+        report.fill_in =
             group.flows.iter().filter_map(|flow| fill_in.get(flow.input)).flatten().cloned().collect();
-        bridges.push(bridge(group, earlier, conf, (number + 1, count), work));
+        bridges.push(bridge(group, earlier, conf, (number + 1, count), report));
     }
     bridges
 }
 
-fn reading<'a>(options: &'a Options, conf: &Conf, machine: &Machine, work: &mut Work) -> Option<Reading<'a>> {
-    work.fill_in.clear();
-    let rules = Rules::from_input(options, conf, machine, work)?;
-    let topics = kafka::topics(options, work);
-    Some(Reading { options, topics, rules, fill_in: std::mem::take(&mut work.fill_in) })
+fn reading<'a>(
+    options: &'a Options,
+    conf: &Conf,
+    machine: &Machine,
+    report: &mut Report,
+) -> Option<Reading<'a>> {
+    report.fill_in.clear();
+    let rules = Rules::from_input(options, conf, machine, report)?;
+    let topics = kafka::topics(options, report);
+    Some(Reading { options, topics, rules, fill_in: std::mem::take(&mut report.fill_in) })
 }
 
 fn flow<'a>(
@@ -81,7 +86,7 @@ fn flow<'a>(
 }
 
 /// Adds a flow to the first group with the same Kafka and server, or to a new group.
-fn add<'a>(groups: &mut Vec<Group<'a>>, mut flow: Flow<'a>, output: Option<&'a Plugin>, work: &mut Work) {
+fn add<'a>(groups: &mut Vec<Group<'a>>, mut flow: Flow<'a>, output: Option<&'a Plugin>, report: &mut Report) {
     let kafka = kafka::identity(flow.options);
     let server = output.map(output::identity).unwrap_or_default();
     let group = groups
@@ -100,7 +105,7 @@ fn add<'a>(groups: &mut Vec<Group<'a>>, mut flow: Flow<'a>, output: Option<&'a P
             "{} is read by an earlier input of the same group, whose mapping is used",
             double.join(", ")
         );
-        work.notes.add(flow.options.note("topics", why));
+        report.notes.add(flow.options.note("topics", why));
     }
     flow.topics = own;
     if !flow.topics.is_empty() {
@@ -113,7 +118,7 @@ fn bridge(
     earlier: &[Group<'_>],
     conf: &Conf,
     of: (usize, usize),
-    work: &mut Work,
+    report: &mut Report,
 ) -> Bridge {
     let inputs: Vec<&Options> = group.flows.iter().map(|flow| flow.options).collect();
     let topics: Vec<String> = group.flows.iter().flat_map(|flow| flow.topics.clone()).collect();
@@ -123,19 +128,19 @@ fn bridge(
     };
     let seconds = earlier.iter().filter(is_second).count();
     let suffix = if seconds == 0 { String::new() } else { format!("-{}", seconds + 1) };
-    let mut tables = kafka::tables(&inputs, &topics, &suffix, work);
+    let mut tables = kafka::tables(&inputs, &topics, &suffix, report);
     let shared = shared_destination(&group.flows);
     let has_many = group.flows.len() > 1;
     for flow in &group.flows {
         let own: &[_] = if shared.is_some() { &[] } else { &flow.destination };
-        tables.push(flow.rules.table(has_many.then_some(flow.topics.as_slice()), own, work));
+        tables.push(flow.rules.table(has_many.then_some(flow.topics.as_slice()), own, report));
     }
     match group.output {
-        Some(output) => tables.extend(output::tables(output, shared.unwrap_or_default(), work)),
-        None => tables.push(no_output(work)),
+        Some(output) => tables.extend(output::tables(output, shared.unwrap_or_default(), report)),
+        None => tables.push(no_output(report)),
     }
-    tables.extend(agent::tables(&conf.agent, group.output.map(|output| &output.options), work));
-    let fill_in = std::mem::take(&mut work.fill_in);
+    tables.extend(agent::tables(&conf.agent, group.output.map(|output| &output.options), report));
+    let fill_in = std::mem::take(&mut report.fill_in);
     Bridge { draft: Draft { comments: head(&inputs, of, &fill_in), tables }, fill_in }
 }
 
@@ -145,7 +150,7 @@ fn shared_destination<'f>(flows: &'f [Flow<'_>]) -> Option<&'f [(&'static str, S
     flows.iter().all(|flow| flow.destination == first.destination).then_some(first.destination.as_slice())
 }
 
-fn no_output(work: &mut Work) -> Table {
+fn no_output(report: &mut Report) -> Table {
     let mut influx = Table::new("[influx]");
     influx.comment("FILL IN: there is no [[outputs.influxdb_v2]] and no [[outputs.influxdb]].");
     for (key, variable) in [
@@ -155,7 +160,7 @@ fn no_output(work: &mut Work) -> Table {
         ("token", "INFLUX_TOKEN"),
     ] {
         influx.set(key, format!("${{{variable}}}"));
-        work.fill_in.push(format!("influx.{key}: there is no output: write it, or set {variable}"));
+        report.fill_in.push(format!("influx.{key}: there is no output: write it, or set {variable}"));
     }
     influx
 }

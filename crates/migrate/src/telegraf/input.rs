@@ -3,13 +3,11 @@
 
 use super::conf::{Conf, Options};
 use super::filters::{Filter, Subject, Takes};
+use super::processors::apply_renames;
+use super::report::Report;
 use super::rules::Rules;
-use super::work::Work;
 use super::{csv, json, json_v2, msgpack};
 use crate::Machine;
-
-/// The only processor that a mapping replaces.
-pub const RENAME: &str = "processors.rename";
 
 /// Telegraf's default measurement.
 const DEFAULT_NAME: &str = "kafka_consumer";
@@ -19,7 +17,7 @@ const FILTERS_STAY: &str =
 
 impl Rules {
     /// The rules of an input. None, with a note, if the bridge cannot replace it.
-    pub fn from_input(input: &Options, conf: &Conf, machine: &Machine, work: &mut Work) -> Option<Self> {
+    pub fn from_input(input: &Options, conf: &Conf, machine: &Machine, report: &mut Report) -> Option<Self> {
         let mut rules = Self { strict: true, measurement: DEFAULT_NAME.to_owned(), ..Self::default() };
         match input.text("data_format").as_deref() {
             Some("json") => json::read(input, &mut rules),
@@ -32,19 +30,19 @@ impl Rules {
                 let why = format!(
                     "XPath expressions have no counterpart: `kafka-influx-bridge init` proposes a [[mapping]] with format = \"{format}\" from the records"
                 );
-                work.notes.add(input.note("data_format", why));
+                report.notes.add(input.note("data_format", why));
                 return None;
             }
             other => {
                 let format = other.unwrap_or("influx (the default)");
                 let why = format!("the bridge does not read the format {format}: keep Telegraf for it");
-                work.notes.add(input.note("data_format", why));
+                report.notes.add(input.note("data_format", why));
                 return None;
             }
         }
         rules.read_kafka(input);
         let filter = Filter::read(input);
-        rules.apply_input_filter(input, &filter, work)?;
+        rules.apply_input_filter(input, &filter, report)?;
         rules.rename_measurement(input);
         rules.add_tags(input, conf, machine);
         rules.follow(input, &filter);
@@ -104,13 +102,15 @@ impl Rules {
     }
 
     /// Applies the input's own filter. None if it passes nothing.
-    fn apply_input_filter(&mut self, input: &Options, filter: &Filter, work: &mut Work) -> Option<()> {
+    fn apply_input_filter(&mut self, input: &Options, filter: &Filter, report: &mut Report) -> Option<()> {
         let open = self.open_tags();
         let subject = Subject { name: self.fixed_name(), tags: &[], open_tags: &open };
         match filter.takes(&subject) {
             Takes::All => {}
             Takes::None => {
-                work.notes.add(input.note("kafka_consumer", "its own filters pass nothing: it was left out"));
+                report
+                    .notes
+                    .add(input.note("kafka_consumer", "its own filters pass nothing: it was left out"));
                 return None;
             }
             Takes::Depends(options) => {
@@ -209,40 +209,5 @@ impl Rules {
         rules.rename_measurement(output);
         rules.follow(output, &filter);
         Some(rules)
-    }
-}
-
-/// Applies the renames of the processors, which get the points of every input.
-fn apply_renames(conf: &Conf, rules: &mut Rules) {
-    for processor in conf.of_kind(RENAME) {
-        let options = &processor.options;
-        let filters = ["namepass", "namedrop", "tagpass", "tagdrop", "metricpass"];
-        if let Some(filter) = filters.into_iter().find(|filter| options.has(filter)) {
-            rules.note(options, filter, "processors.rename with a filter was left out: write its `rename` into the mappings that need it");
-            continue;
-        }
-        for replace in options.tables("replace") {
-            replace_one(replace, rules);
-        }
-    }
-}
-
-fn replace_one(replace: &Options, rules: &mut Rules) {
-    let Some(dest) = replace.text("dest") else { return };
-    for option in ["tag", "field"] {
-        let Some(name) = replace.text(option) else { continue };
-        if rules.rename_fixed(option, &name, &dest) {
-            continue;
-        }
-        let key = rules.original(&name);
-        rules.rename.retain(|(from, _)| *from != key);
-        rules.rename.push((key, dest.clone()));
-    }
-    let Some(name) = replace.text("measurement") else { return };
-    if rules.measurement == name {
-        rules.measurement.clone_from(&dest);
-    }
-    if rules.name_key.is_some() {
-        rules.note(replace, "measurement", "a name that the record has is not changed");
     }
 }

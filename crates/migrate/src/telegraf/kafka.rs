@@ -3,9 +3,9 @@
 use super::amounts;
 use super::conf::Options;
 use super::csv;
+use super::report::Report;
 use super::rules::NAMES_AND_FILTERS;
 use super::variables::{has_variable, is_whole_variable};
-use super::work::Work;
 use configuration::draft::Table;
 use regex::Regex;
 
@@ -135,7 +135,7 @@ pub fn identity(input: &Options) -> String {
 }
 
 /// Topic names, and regular expressions in the notation of bridge.toml.
-pub fn topics(input: &Options, work: &mut Work) -> Vec<String> {
+pub fn topics(input: &Options, report: &mut Report) -> Vec<String> {
     let mut topics = input.texts("topics");
     if topics.is_empty() {
         topics = input.texts("topic");
@@ -146,14 +146,14 @@ pub fn topics(input: &Options, work: &mut Work) -> Vec<String> {
                 "topics",
                 format!("{topic} must have one name: the bridge does not split a list in a variable"),
             );
-            work.notes.add(note);
+            report.notes.add(note);
         }
-        *topic = work.value(input, "topics", "kafka.topics", topic).0;
+        *topic = report.value(input, "topics", "kafka.topics", topic).0;
     }
     for pattern in input.texts("topic_regexps") {
         let anchored = if pattern.starts_with('^') { pattern.clone() } else { format!("^.*(?:{pattern})") };
         if !has_variable(&anchored) && Regex::new(&anchored).is_err() {
-            work.notes.add(input.note(
+            report.notes.add(input.note(
                 "topic_regexps",
                 format!("{pattern:?} is not a regular expression that the bridge supports: `check` shows the place"),
             ));
@@ -161,7 +161,7 @@ pub fn topics(input: &Options, work: &mut Work) -> Vec<String> {
         topics.push(anchored);
     }
     if topics.is_empty() {
-        work.fill_in.push(format!("kafka.topics: {} names none", input.place("topics")));
+        report.fill_in.push(format!("kafka.topics: {} names none", input.place("topics")));
         topics.push("${FILL_IN_KAFKA_TOPICS}".to_owned());
     }
     let mut distinct = Vec::new();
@@ -174,13 +174,13 @@ pub fn topics(input: &Options, work: &mut Work) -> Vec<String> {
 }
 
 /// The tables for inputs that share a connection.
-pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, work: &mut Work) -> Vec<Table> {
+pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, report: &mut Report) -> Vec<Table> {
     let Some(input) = inputs.first() else { return Vec::new() };
     let mut kafka = Table::new("[kafka]");
     for input in inputs {
-        work.note_all(&mut kafka, input, &NOTES);
+        report.note_all(&mut kafka, input, &NOTES);
     }
-    brokers(input, &mut kafka, work);
+    brokers(input, &mut kafka, report);
     kafka.set("topics", topics.to_vec());
     group(input, group_suffix, &mut kafka);
     if let Some(id) = input.text("client_id") {
@@ -191,17 +191,17 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, work: 
             kafka.set("offset_reset", "latest");
         }
         None | Some("oldest") => {}
-        Some(other) => work.note(
+        Some(other) => report.note(
             &mut kafka,
             input,
             "offset",
             format!("{other:?} is neither oldest nor newest: the bridge starts with the earliest"),
         ),
     }
-    record_bytes_max(inputs, &mut kafka, work);
+    record_bytes_max(inputs, &mut kafka, report);
     let mut tables = vec![kafka];
-    tables.extend(tls(input, work));
-    let sasl = sasl(input, &mut tables, work);
+    tables.extend(tls(input, report));
+    let sasl = sasl(input, &mut tables, report);
     tables.extend(sasl);
     for input in inputs {
         input.mark(SILENT);
@@ -210,7 +210,7 @@ pub fn tables(inputs: &[&Options], topics: &[String], group_suffix: &str, work: 
 }
 
 /// Reports unknown options.
-pub fn report_unread(input: &Options, work: &mut Work) {
+pub fn report_unread(input: &Options, report: &mut Report) {
     if !matches!(input.text("data_format").as_deref(), Some("json" | "json_v2" | "msgpack" | "csv" | "value"))
     {
         // This input stays in Telegraf and may have options of another format.
@@ -227,20 +227,20 @@ pub fn report_unread(input: &Options, work: &mut Work) {
         .chain(NOTES.iter().map(|(name, _)| *name))
         .collect();
     input.mark(known.iter().copied());
-    work.unread("kafka_consumer", input, &known);
+    report.unread("kafka_consumer", input, &known);
 }
 
-fn brokers(input: &Options, kafka: &mut Table, work: &mut Work) {
+fn brokers(input: &Options, kafka: &mut Table, report: &mut Report) {
     let mut comments = Vec::new();
     let mut brokers: Vec<String> = Vec::new();
     for broker in input.texts("brokers") {
-        let (broker, why) = work.value(input, "brokers", "kafka.brokers", &broker);
+        let (broker, why) = report.value(input, "brokers", "kafka.brokers", &broker);
         comments.extend(why);
         brokers.push(broker);
     }
     if brokers.is_empty() {
         comments.push(format!("FILL IN: {} names none", input.place("brokers")));
-        work.fill_in.push(format!("kafka.brokers: {} names none", input.place("brokers")));
+        report.fill_in.push(format!("kafka.brokers: {} names none", input.place("brokers")));
         brokers.push("${FILL_IN_KAFKA_BROKERS}".to_owned());
     }
     kafka.set_because("brokers", brokers, &comments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -264,12 +264,12 @@ fn group(input: &Options, suffix: &str, kafka: &mut Table) {
 }
 
 /// Sets `record_bytes_max` to the largest limit of the inputs.
-fn record_bytes_max(inputs: &[&Options], kafka: &mut Table, work: &mut Work) {
+fn record_bytes_max(inputs: &[&Options], kafka: &mut Table, report: &mut Report) {
     let mut largest = None;
     for input in inputs {
         let Some(text) = input.text("max_message_len") else { continue };
         match amounts::size(&text) {
-            Some(0) => work.note(
+            Some(0) => report.note(
                 kafka,
                 input,
                 "max_message_len",
@@ -279,7 +279,7 @@ fn record_bytes_max(inputs: &[&Options], kafka: &mut Table, work: &mut Work) {
             None if has_variable(&text) => {
                 kafka.set("record_bytes_max", text);
             }
-            None => work.note(kafka, input, "max_message_len", "it is not a number"),
+            None => report.note(kafka, input, "max_message_len", "it is not a number"),
         }
     }
     if let Some(bytes) = largest.filter(|_| kafka.get("record_bytes_max").is_none()) {
@@ -288,19 +288,19 @@ fn record_bytes_max(inputs: &[&Options], kafka: &mut Table, work: &mut Work) {
 }
 
 /// `[kafka.tls]`. Telegraf uses TLS if it is enabled or if any TLS option is set.
-fn tls(input: &Options, work: &mut Work) -> Option<Table> {
+fn tls(input: &Options, report: &mut Report) -> Option<Table> {
     let mut table = Table::new("[kafka.tls]");
     let is_file = files(input, &mut table);
     let is_unverified = input.flag("insecure_skip_verify") == Some(true);
     let is_enabled = input.flag("enable_tls").or_else(|| input.flag("tls_enable"));
     if !is_enabled.unwrap_or(is_file || is_unverified) {
         if is_file {
-            work.notes.add(input.note("enable_tls", "TLS is switched off, so its files were left out"));
+            report.notes.add(input.note("enable_tls", "TLS is switched off, so its files were left out"));
         }
         return None;
     }
     if input.text("tls_key_pwd").is_some() {
-        work.set_secret(&mut table, input, "tls_key_pwd", "key_password", "KAFKA_KEY_PASSWORD");
+        report.set_secret(&mut table, input, "tls_key_pwd", "key_password", "KAFKA_KEY_PASSWORD");
     }
     if is_unverified {
         table.set_because(
@@ -329,7 +329,7 @@ pub fn files(options: &Options, table: &mut Table) -> bool {
     any
 }
 
-fn sasl(input: &Options, tables: &mut [Table], work: &mut Work) -> Option<Table> {
+fn sasl(input: &Options, tables: &mut [Table], report: &mut Report) -> Option<Table> {
     let mechanism = input.text("sasl_mechanism");
     if mechanism.is_none() && input.text("sasl_username").is_none() {
         return None;
@@ -348,10 +348,10 @@ fn sasl(input: &Options, tables: &mut [Table], work: &mut Work) -> Option<Table>
     };
     if let Some(why) = why {
         match tables.first_mut() {
-            Some(kafka) => work.note(kafka, input, "sasl_mechanism", why),
-            None => work.notes.add(input.note("sasl_mechanism", why)),
+            Some(kafka) => report.note(kafka, input, "sasl_mechanism", why),
+            None => report.notes.add(input.note("sasl_mechanism", why)),
         }
-        work.fill_in.push(format!(
+        report.fill_in.push(format!(
             "kafka.sasl: {} has {mechanism}, which has no counterpart: {why}",
             input.place("sasl_mechanism")
         ));
@@ -364,12 +364,12 @@ fn sasl(input: &Options, tables: &mut [Table], work: &mut Work) -> Option<Table>
             "SCRAM-SHA-512",
             &[&format!("FILL IN: instead of {mechanism}: {why}.")],
         );
-        work.require(&mut table, input, "sasl_username", "username");
-        work.set_secret(&mut table, input, "sasl_password", "password", "KAFKA_PASSWORD");
+        report.require(&mut table, input, "sasl_username", "username");
+        report.set_secret(&mut table, input, "sasl_password", "password", "KAFKA_PASSWORD");
         return Some(table);
     }
     table.set("mechanism", mechanism);
-    work.require(&mut table, input, "sasl_username", "username");
-    work.set_secret(&mut table, input, "sasl_password", "password", "KAFKA_PASSWORD");
+    report.require(&mut table, input, "sasl_username", "username");
+    report.set_secret(&mut table, input, "sasl_password", "password", "KAFKA_PASSWORD");
     Some(table)
 }

@@ -20,15 +20,16 @@ mod kafka;
 mod msgpack;
 mod output;
 mod probe;
+mod processors;
+mod report;
 mod rules;
 mod variables;
-mod work;
 
 pub use probe::{MARK, probe};
 
 use super::{Input, Machine, MigrateError, Migration, Note};
 use conf::Conf;
-use work::Work;
+use report::Report;
 
 const INPUT: &str = "inputs.kafka_consumer";
 
@@ -48,16 +49,16 @@ pub(super) fn recognizes(text: &str) -> bool {
 /// # Errors
 /// A file can't be read, or the bridge can replace none of the inputs.
 pub(super) fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, MigrateError> {
-    let mut work = Work::default();
-    let conf = conf::read(files, &mut work.notes)?;
+    let mut report = Report::default();
+    let conf = conf::read(files, &mut report.notes)?;
     for plugin in &conf.plugins {
         if let Some(why) = advice(&plugin.kind) {
             let (file, line, what) = (plugin.options.file.clone(), plugin.options.line, plugin.kind.clone());
-            work.notes.add(Note { file, line, what, why });
+            report.notes.add(Note { file, line, what, why });
         }
     }
-    let bridges = bridges::plan(&conf, machine, &mut work);
-    report_unread(&conf, &mut work);
+    let bridges = bridges::plan(&conf, machine, &mut report);
+    report_unread(&conf, &mut report);
     if bridges.is_empty() {
         let has_input = conf.of_kind(INPUT).next().is_some();
         let why = if has_input {
@@ -66,17 +67,17 @@ pub(super) fn migrate(files: &[Input], machine: &Machine) -> Result<Migration, M
             "it has no [[inputs.kafka_consumer]]"
         };
         let file = files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(MigrateError::Nothing { file, why: why.to_owned(), notes: work.notes.sorted() });
+        return Err(MigrateError::Nothing { file, why: why.to_owned(), notes: report.notes.sorted() });
     }
-    Ok(Migration { bridges, notes: work.notes.sorted(), cut_over: cut_over() })
+    Ok(Migration { bridges, notes: report.notes.sorted(), cut_over: cut_over() })
 }
 
-fn report_unread(conf: &Conf, work: &mut Work) {
-    agent::report_unread(&conf.agent, work);
+fn report_unread(conf: &Conf, report: &mut Report) {
+    agent::report_unread(&conf.agent, report);
     for plugin in &conf.plugins {
         match plugin.kind.as_str() {
-            INPUT => kafka::report_unread(&plugin.options, work),
-            output::V1 | output::V2 | output::V3 => output::report_unread(plugin, work),
+            INPUT => kafka::report_unread(&plugin.options, report),
+            output::V1 | output::V2 | output::V3 => output::report_unread(plugin, report),
             _ => {}
         }
     }
@@ -85,7 +86,7 @@ fn report_unread(conf: &Conf, work: &mut Work) {
 /// The note on a plugin without a counterpart.
 fn advice(kind: &str) -> Option<String> {
     let words = match kind {
-        INPUT | output::V1 | output::V2 | output::V3 | input::RENAME => return None,
+        INPUT | output::V1 | output::V2 | output::V3 | processors::RENAME => return None,
         "processors.converter" => {
             "see `integers`, `number_fields`, `string_fields` and `tag_keys` of the [[mapping]]"
         }

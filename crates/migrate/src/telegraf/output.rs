@@ -3,9 +3,9 @@
 use super::amounts;
 use super::conf::{Options, Plugin};
 use super::kafka::files;
+use super::report::Report;
 use super::rules::{NAMES_AND_FILTERS, Rules};
 use super::variables::has_variable;
-use super::work::Work;
 use configuration::draft::Table;
 
 pub const V2: &str = "outputs.influxdb_v2";
@@ -153,25 +153,25 @@ fn by_tag(
 }
 
 /// The tables of an output, with the destination that all mappings share.
-pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mut Work) -> Vec<Table> {
+pub fn tables(output: &Plugin, destination: &[(&'static str, String)], report: &mut Report) -> Vec<Table> {
     let options = &output.options;
     let mut influx = Table::new("[influx]");
-    work.note_all(&mut influx, options, &NOTES);
-    let login = urls(options, &mut influx, work);
+    report.note_all(&mut influx, options, &NOTES);
+    let login = urls(options, &mut influx, report);
     if output.kind == V2 {
-        work.require(&mut influx, options, "organization", "org");
+        report.require(&mut influx, options, "organization", "org");
     } else {
         influx.set("api", if output.kind == V3 { "v3" } else { "v1" });
     }
     for (key, value) in destination {
-        work.set(&mut influx, options, key, key, value);
+        report.set(&mut influx, options, key, key, value);
     }
     let key = if output.kind == V2 { "bucket" } else { "database" };
     if output.kind != V1 && options.text(key).is_none() && destination.is_empty() {
-        work.require(&mut influx, options, key, key);
+        report.require(&mut influx, options, key, key);
     }
     if output.kind == V1 {
-        login_v1(options, login, &mut influx, work);
+        login_v1(options, login, &mut influx, report);
         if options.flag("skip_database_creation") != Some(true) {
             influx.set_because(
                 "create_database",
@@ -180,7 +180,7 @@ pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mu
             );
         }
     } else {
-        work.set_secret(&mut influx, options, "token", "token", "INFLUX_TOKEN");
+        report.set_secret(&mut influx, options, "token", "token", "INFLUX_TOKEN");
     }
     if output.kind == V3 && options.flag("sync") == Some(false) {
         let why = "From sync = false: a crash of the server loses lines that it has already confirmed.";
@@ -192,21 +192,21 @@ pub fn tables(output: &Plugin, destination: &[(&'static str, String)], work: &mu
             influx.set("compression", "none");
         }
         Some("gzip") | None => {}
-        Some(other) => work.note(
+        Some(other) => report.note(
             &mut influx,
             options,
             "content_encoding",
             format!("{other:?} is neither gzip, identity nor none"),
         ),
     }
-    timeout(options, &mut influx, work);
+    timeout(options, &mut influx, report);
     let mut tables = vec![influx];
     tables.extend(tls(options));
     tables
 }
 
 /// Sets the addresses, and returns the user of a login in one of them.
-fn urls(options: &Options, influx: &mut Table, work: &mut Work) -> Option<String> {
+fn urls(options: &Options, influx: &mut Table, report: &mut Report) -> Option<String> {
     let mut written = options.texts("urls");
     if written.is_empty() {
         written = options.texts("url");
@@ -218,14 +218,14 @@ fn urls(options: &Options, influx: &mut Table, work: &mut Work) -> Option<String
     for url in written {
         let (url, user) = without_login(&url);
         if url.starts_with("udp://") || url.starts_with("unix://") {
-            work.note(influx, options, "urls", format!("{url}: the bridge writes by HTTP only, because InfluxDB then confirms what it stored: write its http:// address"));
-            let (url, why) = work.missing(options, "urls", "influx.url", &format!("has {url}"));
+            report.note(influx, options, "urls", format!("{url}: the bridge writes by HTTP only, because InfluxDB then confirms what it stored: write its http:// address"));
+            let (url, why) = report.missing(options, "urls", "influx.url", &format!("has {url}"));
             urls.push(url);
             comments.extend(why);
             continue;
         }
         login = login.or(user);
-        let (url, why) = work.value(options, "urls", "influx.url", &url);
+        let (url, why) = report.value(options, "urls", "influx.url", &url);
         comments.extend(why);
         urls.push(url);
     }
@@ -253,20 +253,21 @@ fn without_login(url: &str) -> (String, Option<String>) {
     }
 }
 
-fn login_v1(options: &Options, in_url: Option<String>, influx: &mut Table, work: &mut Work) {
+fn login_v1(options: &Options, in_url: Option<String>, influx: &mut Table, report: &mut Report) {
     if let Some(user) = options.text("username") {
-        work.set(influx, options, "username", "username", &user);
-        work.set_secret(influx, options, "password", "password", "INFLUX_PASSWORD");
+        report.set(influx, options, "username", "username", &user);
+        report.set_secret(influx, options, "password", "password", "INFLUX_PASSWORD");
     } else if let Some(user) = in_url {
         influx.set("username", user);
         let place = options.place("urls");
-        work.fill_in
+        report
+            .fill_in
             .push(format!("influx.password: set INFLUX_PASSWORD to the password in the address of {place}"));
         influx.set_because("password", "${INFLUX_PASSWORD}", &[&format!("The address in {place} has it")]);
     }
 }
 
-fn timeout(options: &Options, influx: &mut Table, work: &mut Work) {
+fn timeout(options: &Options, influx: &mut Table, report: &mut Report) {
     let Some(text) = options.text("timeout") else { return };
     match amounts::duration(&text) {
         Some(timeout) if (1..=3_600_000).contains(&timeout.as_millis()) => {
@@ -275,7 +276,7 @@ fn timeout(options: &Options, influx: &mut Table, work: &mut Work) {
         None if has_variable(&text) => {
             influx.set("timeout", text);
         }
-        _ => work.note(influx, options, "timeout", "the bridge uses 30 s; the range is 1 ms to 1 h"),
+        _ => report.note(influx, options, "timeout", "the bridge uses 30 s; the range is 1 ms to 1 h"),
     }
 }
 
@@ -293,7 +294,7 @@ fn tls(options: &Options) -> Option<Table> {
     (has_files || is_unverified).then_some(table)
 }
 
-pub fn report_unread(output: &Plugin, work: &mut Work) {
+pub fn report_unread(output: &Plugin, report: &mut Report) {
     let known: Vec<&str> = READ
         .iter()
         .chain(&SERVER)
@@ -303,5 +304,5 @@ pub fn report_unread(output: &Plugin, work: &mut Work) {
         .chain(NOTES.iter().map(|(name, _)| *name))
         .collect();
     output.options.mark(known.iter().copied());
-    work.unread(&output.kind, &output.options, &known);
+    report.unread(&output.kind, &output.options, &known);
 }

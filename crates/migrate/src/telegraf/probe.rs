@@ -2,9 +2,9 @@
 
 use super::conf::{Data, Options, Value};
 use super::kafka::OF_JSON;
+use super::report::Report;
 use super::rules::{NAMES_AND_FILTERS, Rules};
-use super::work::Work;
-use super::{INPUT, conf, csv, input, output};
+use super::{INPUT, conf, csv, output, processors};
 use crate::{Input, Machine, Notes};
 
 /// The record header, and tag, that links a point to its record.
@@ -32,10 +32,10 @@ const OF_OUTPUT: [&str; 2] = ["metricpass", "exclude_bucket_tag"];
 pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> {
     // The migration has already reported syntax errors.
     let conf = conf::read(files, &mut Notes::default()).ok()?;
-    let mut work = Work::default();
-    let is_migrated = |options: &&Options| Rules::from_input(options, &conf, machine, &mut work).is_some();
+    let mut report = Report::default();
+    let is_migrated = |options: &&Options| Rules::from_input(options, &conf, machine, &mut report).is_some();
     let input = conf.of_kind(INPUT).map(|plugin| &plugin.options).find(is_migrated)?;
-    let rules = Rules::from_input(input, &conf, machine, &mut work)?;
+    let rules = Rules::from_input(input, &conf, machine, &mut report)?;
     let topics = [topic.to_owned()];
     let output = conf
         .plugins
@@ -80,7 +80,7 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     let global_tags: toml::Table =
         conf.global_tags.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
     let renames: Vec<toml::Value> = conf
-        .of_kind(input::RENAME)
+        .of_kind(processors::RENAME)
         .map(|plugin| plain(&Value { line: 0, data: Data::Table(plugin.options.clone()) }))
         .collect();
     let mut all: toml::Table = [

@@ -2,7 +2,7 @@
 
 use super::super::Note;
 use super::conf::Options;
-use super::work::Work;
+use super::report::Report;
 use configuration::draft::Table;
 use mapping::Globs;
 use toml::Value;
@@ -117,12 +117,12 @@ impl Rules {
     }
 
     /// The table. `topics` is set if there are several mappings; `own` is the mapping's own destination.
-    pub fn table(&self, topics: Option<&[String]>, own: &[(&str, String)], work: &mut Work) -> Table {
+    pub fn table(&self, topics: Option<&[String]>, own: &[(&str, String)], report: &mut Report) -> Table {
         let mut table = Table::new("[[mapping]]");
         for note in &self.notes {
-            work.notes.add_to(&mut table, note.clone());
+            report.notes.add_to(&mut table, note.clone());
         }
-        work.fill_in.extend(self.fill_in.iter().cloned());
+        report.fill_in.extend(self.fill_in.iter().cloned());
         for (_, why) in self.because.iter().filter(|(key, _)| key.is_empty()) {
             table.comment(why);
         }

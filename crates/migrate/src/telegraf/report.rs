@@ -7,12 +7,12 @@ use configuration::draft::Table;
 
 /// The notes of the migration, and the values to fill in of the current bridge.
 #[derive(Debug, Default)]
-pub struct Work {
+pub struct Report {
     pub notes: Notes,
     pub fill_in: Vec<String>,
 }
 
-impl Work {
+impl Report {
     /// Adds a note on an option, and the same comment to the table.
     pub fn note(&mut self, table: &mut Table, options: &Options, key: &str, why: impl Into<String>) {
         self.notes.add_to(table, options.note(key, why));
@@ -53,7 +53,7 @@ impl Work {
         (format!("${{{variable}}}"), vec![format!("FILL IN: {place} {why}")])
     }
 
-    /// Sets a key to the result of [`Work::value`].
+    /// Sets a key to the result of [`Report::value`].
     pub fn set(&mut self, table: &mut Table, options: &Options, option: &str, key: &str, text: &str) {
         let title = table.header.trim_matches(['[', ']']);
         let (value, comments) = self.value(options, option, &format!("{title}.{key}"), text);
