@@ -152,9 +152,9 @@ struct Init {
 }
 
 impl Init {
-    fn options(self) -> init::Options {
+    fn options(self) -> init::InitOptions {
         let Self { influx_url: url, org, bucket, database, api, .. } = self;
-        init::Options {
+        init::InitOptions {
             config: self.config,
             brokers: self.brokers,
             kafka_properties: self.kafka_property,
@@ -184,17 +184,17 @@ impl Arguments {
             Some(Command::Check { config, connect }) => check::check(config.config.as_deref(), connect),
             Some(Command::Map { config, topic, timestamp, live, files }) => {
                 let live = live.map(Duration::from_secs);
-                map::map(&map::Options { config: config.config, topic, timestamp, live, files })
+                map::map(&map::MapOptions { config: config.config, topic, timestamp, live, files })
             }
             Some(Command::Migrate { files, output, force, diff }) => {
-                migrate::migrate(&migrate::Options { files, output, force, diff })
+                migrate::migrate(&migrate::MigrateOptions { files, output, force, diff })
             }
             Some(Command::ReplayDeadLetters { config, topic, dry_run, files }) => {
                 let source = match topic {
                     None => replay::Source::Files(files),
                     Some(name) => replay::Source::Topic(Some(name).filter(|name| !name.is_empty())),
                 };
-                replay::replay(&replay::Options { config: config.config, source, dry_run })
+                replay::replay(&replay::ReplayOptions { config: config.config, source, dry_run })
             }
             Some(Command::Init(arguments)) => init::init(&arguments.options()),
             Some(Command::Health { config, strict }) => health::health(config.config.as_deref(), strict),

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 /// Arguments of the command.
 #[derive(Debug, Default)]
-pub struct Options {
+pub struct MigrateOptions {
     /// Files, and folders of `*.conf`.
     pub files: Vec<PathBuf>,
     /// Standard output if none is given.
@@ -40,7 +40,7 @@ enum CommandError {
 
 /// Writes the new configuration to standard output or files, and notes about differences to standard error.
 #[must_use]
-pub fn migrate(options: &Options) -> ExitCode {
+pub fn migrate(options: &MigrateOptions) -> ExitCode {
     match run(options) {
         Ok(status) => ExitCode::from(status),
         Err(CommandError::Write { source, .. }) if source.kind() == io::ErrorKind::BrokenPipe => {
@@ -58,7 +58,7 @@ pub fn migrate(options: &Options) -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> Result<u8, CommandError> {
+fn run(options: &MigrateOptions) -> Result<u8, CommandError> {
     let files = inputs(&options.files)?;
     let migration = migrate::migrate(&files, &machine())?;
     if let Some(records) = &options.diff {

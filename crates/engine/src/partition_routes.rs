@@ -5,7 +5,7 @@ use crate::reject_limiter::{ProbeDelays, RejectLimiter};
 use crate::time_check::TimeCheck;
 use crate::topic_routing::{LaneKey, Routing};
 use base::TopicPartition;
-use kafka::Place;
+use kafka::PartitionRef;
 use mapping::{Drops, Mapper, RecordLimits};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -157,7 +157,7 @@ impl Routes {
     }
 
     /// The route of a record's partition, if it is assigned. Caches the last result, because records come in runs of one partition.
-    pub fn find(&mut self, place: &Place<'_>) -> Option<Route> {
+    pub fn find(&mut self, place: &PartitionRef<'_>) -> Option<Route> {
         if let Some((topic, partition, route)) = self.last
             && (topic, partition) == (place.topic_handle, place.partition)
         {

@@ -20,7 +20,7 @@ use base::TopicPartition;
 use base::alarm::AlarmRegistry;
 use base::record::{OwnedHeaders, Record};
 use base::text::printable;
-use kafka::{Delivery, Place};
+use kafka::{Delivery, PartitionRef};
 use mapping::{Mapped, Rejection};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
@@ -189,7 +189,7 @@ impl RecordHandler {
 
     fn handle_error(
         &mut self,
-        place: &Place<'_>,
+        place: &PartitionRef<'_>,
         offset: Option<i64>,
         code: RDKafkaErrorCode,
         text: String,

@@ -119,14 +119,14 @@ unsafe impl<C: ConsumerContext> Send for FetchedRecords<C> {}
 /// One record in librdkafka's memory, or an error that librdkafka reports instead of a record.
 pub enum Delivery<'a> {
     /// `headers` copies all headers; `record` has them only if `headers_wanted` was set.
-    Record { place: Place<'a>, record: Record<'a>, headers: &'a dyn Fn() -> OwnedHeaders },
+    Record { place: PartitionRef<'a>, record: Record<'a>, headers: &'a dyn Fn() -> OwnedHeaders },
     /// `offset`: the unreadable record that librdkafka waits for.
-    Error { place: Place<'a>, offset: Option<i64>, code: RDKafkaErrorCode, text: String },
+    Error { place: PartitionRef<'a>, offset: Option<i64>, code: RDKafkaErrorCode, text: String },
 }
 
 /// Topic and partition of a record.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct PartitionRef<'a> {
     pub topic: &'a str,
     pub partition: i32,
     /// Equal for all records of one topic within one [`FetchedRecords::fill`], and cheaper to compare than the name.
@@ -213,11 +213,11 @@ impl Message {
         Self(message)
     }
 
-    fn place(&self) -> Place<'_> {
+    fn place(&self) -> PartitionRef<'_> {
         // SAFETY: the message is live while `self` is, and `rkt` is a live topic with a C string for its name.
         unsafe {
             let message = &*self.0;
-            Place {
+            PartitionRef {
                 // Kafka's topic names are ASCII. An empty name matches no assigned partition, so that its records are not committed.
                 topic: CStr::from_ptr(c::rd_kafka_topic_name(message.rkt)).to_str().unwrap_or_default(),
                 partition: message.partition,

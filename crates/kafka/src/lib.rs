@@ -72,8 +72,8 @@ pub use diagnosis::{
 };
 pub use error::MemberError;
 pub use ffi::{
-    Client, Delivery, FetchedRecords, GroupDescription, GroupMember, Place, RecordQueue, describe_group,
-    headers_of,
+    Client, Delivery, FetchedRecords, GroupDescription, GroupMember, PartitionRef, RecordQueue,
+    describe_group, headers_of,
 };
 pub use http_port::{answers_http, with_port};
 pub use idle::Waiting;

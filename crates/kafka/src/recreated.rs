@@ -19,13 +19,13 @@ const ASSIGNED_EVERY: Duration = Duration::from_millis(500);
 /// The ids of the topics that are read.
 pub struct Recreated {
     ids: TopicIds,
-    known: Known,
+    known: LastTopicIds,
     next_request: Instant,
 }
 
 impl Recreated {
     pub fn new(consumer: &GroupConsumer) -> Self {
-        Self { ids: TopicIds::new(consumer), known: Known::default(), next_request: Instant::now() }
+        Self { ids: TopicIds::new(consumer), known: LastTopicIds::default(), next_request: Instant::now() }
     }
 
     /// Assigned partitions of topics that were recreated since the last call. Never blocks.
@@ -50,10 +50,11 @@ impl Recreated {
     }
 }
 
+/// The id of each topic at its last response.
 #[derive(Debug, Default)]
-struct Known(BTreeMap<String, TopicId>);
+struct LastTopicIds(BTreeMap<String, TopicId>);
 
-impl Known {
+impl LastTopicIds {
     /// Stores the ids. Returns the topics whose ids have changed.
     fn learn(&mut self, ids: Vec<(String, TopicId)>) -> Vec<String> {
         let mut changed = Vec::new();
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_new_id_shows_that_a_topic_was_recreated() {
-        let mut known = Known::default();
+        let mut known = LastTopicIds::default();
         let mut learn = |topics: &[(&str, i64)]| {
             known.learn(topics.iter().map(|(topic, id)| ((*topic).to_owned(), (0, *id))).collect())
         };

@@ -1,6 +1,6 @@
 //! The proposed topics and the file that is written.
 
-use super::Options;
+use super::InitOptions;
 use super::connection::Connection;
 use crate::init::{Proposal, Sample};
 use base::text::grouped;
@@ -52,7 +52,7 @@ impl Group {
 pub struct Source<'s> {
     pub connection: &'s Connection,
     pub found: &'s Found,
-    pub options: &'s Options,
+    pub options: &'s InitOptions,
 }
 
 /// Comments about the points of a topic.

@@ -1,6 +1,6 @@
 //! Connections to Kafka and InfluxDB, from the command line and an existing bridge.toml. The written values contain no secrets.
 
-use super::{InitError, Options};
+use super::{InitError, InitOptions};
 use configuration::draft::{Draft, Table};
 use kafka::Settings;
 use std::fs;
@@ -24,7 +24,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn new(options: &Options) -> Result<Self, InitError> {
+    pub fn new(options: &InitOptions) -> Result<Self, InitError> {
         let mut read = match &options.config {
             Some(path) => read(path)?,
             None => toml::Table::new(),

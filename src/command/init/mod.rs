@@ -26,7 +26,7 @@ const TOPIC_UNKNOWN: &str = "metrics";
 
 /// Arguments of the command.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct InitOptions {
     pub config: Option<PathBuf>,
     pub brokers: Vec<String>,
     /// `name=value`.
@@ -120,7 +120,7 @@ impl InitError {
 }
 
 /// Writes the file; messages go to standard error.
-pub fn init(options: &Options) -> ExitCode {
+pub fn init(options: &InitOptions) -> ExitCode {
     match write(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -130,7 +130,7 @@ pub fn init(options: &Options) -> ExitCode {
     }
 }
 
-fn write(options: &Options) -> Result<(), InitError> {
+fn write(options: &InitOptions) -> Result<(), InitError> {
     let is_file = options.output != Path::new("-");
     if is_file && !options.force && options.output.exists() {
         return Err(InitError::Exists(options.output.clone()));
@@ -155,7 +155,7 @@ fn write(options: &Options) -> Result<(), InitError> {
 }
 
 /// The text of the file, after mapping the samples with it.
-fn text(connection: &Connection, found: &Found, options: &Options) -> Result<String, InitError> {
+fn text(connection: &Connection, found: &Found, options: &InitOptions) -> Result<String, InitError> {
     let source = Source { connection, found, options };
     let plain = compose::draft(&source, &[]).to_string();
     let config = check(&plain, connection)?;
@@ -186,7 +186,7 @@ fn check(text: &str, connection: &Connection) -> Result<Config, InitError> {
 }
 
 /// Samples the first records of a file, which all belong to one topic.
-fn file(path: &Path, options: &Options) -> Result<Found, InitError> {
+fn file(path: &Path, options: &InitOptions) -> Result<Found, InitError> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
@@ -230,7 +230,7 @@ fn save(path: &Path, text: &str, force: bool) -> Result<(), InitError> {
 }
 
 /// `fill_in`: keys that the user must fill in.
-fn next_steps(path: &Path, options: &Options, fill_in: &[String]) -> String {
+fn next_steps(path: &Path, options: &InitOptions, fill_in: &[String]) -> String {
     let config = if path == Path::new("bridge.toml") {
         String::new()
     } else {

@@ -2,7 +2,7 @@
 
 use super::compose::Found;
 use super::connection::Connection;
-use super::{InitError, Options, now_ns, print};
+use super::{InitError, InitOptions, now_ns, print};
 use crate::command::terminal::Bar;
 use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_metrics};
 use base::suggest::with_nearest;
@@ -44,7 +44,7 @@ impl Candidate {
     }
 }
 
-pub fn sample(connection: &Connection, options: &Options, bar: &mut Bar) -> Result<Found, InitError> {
+pub fn sample(connection: &Connection, options: &InitOptions, bar: &mut Bar) -> Result<Found, InitError> {
     let Some(kafka) = &connection.checked else { return Ok(Found::default()) };
     let failed = |why: Diagnosis| InitError::Brokers { brokers: kafka.brokers.join(", "), why };
     let survey = Survey::open(kafka).map_err(failed)?;
@@ -189,7 +189,7 @@ fn largest(candidates: Vec<Candidate>, left_out: &mut Vec<(String, String)>) -> 
 /// The sampling of one topic.
 struct Reading<'r> {
     survey: &'r Survey,
-    options: &'r Options,
+    options: &'r InitOptions,
     bytes_max: usize,
     /// Number of this topic, and of all topics.
     place: (usize, usize),

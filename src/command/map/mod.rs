@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Arguments of the command.
 #[derive(Debug, Default)]
-pub struct Options {
+pub struct MapOptions {
     pub config: Option<PathBuf>,
     pub topic: Option<String>,
     /// Kafka timestamp of all records, in nanoseconds.
@@ -24,7 +24,7 @@ pub struct Options {
 }
 
 /// Maps records and prints their lines. Rejections go to standard error as `FILE:LINE: reason`.
-pub fn map(options: &Options) -> ExitCode {
+pub fn map(options: &MapOptions) -> ExitCode {
     match dry_run(options) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(REJECTED),
@@ -37,7 +37,7 @@ pub fn map(options: &Options) -> ExitCode {
     }
 }
 
-fn dry_run(options: &Options) -> Result<usize, MapError> {
+fn dry_run(options: &MapOptions) -> Result<usize, MapError> {
     let path = configuration::find(options.config.as_deref()).map_err(|e| MapError::Config(e.to_string()))?;
     // Nothing is written, so no token is needed.
     let config = configuration::load_without_secrets(&path).map_err(|e| MapError::Config(e.to_string()))?;

@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Arguments of the command.
 #[derive(Debug)]
-pub struct Options {
+pub struct ReplayOptions {
     pub config: Option<PathBuf>,
     pub source: Source,
     pub dry_run: bool,
@@ -55,7 +55,7 @@ enum ReplayError {
 }
 
 /// Exit status 0 if all letters are stored, 1 if a letter is still rejected or refused, truncated or unreadable.
-pub fn replay(options: &Options) -> ExitCode {
+pub fn replay(options: &ReplayOptions) -> ExitCode {
     match run(options) {
         Ok(tally) if tally.is_clean() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(NOT_ALL_STORED),
@@ -75,7 +75,7 @@ pub fn replay(options: &Options) -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> Result<Tally, ReplayError> {
+fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
     let wrong = |error: &dyn std::error::Error| ReplayError::Config(error.to_string());
     let path = configuration::find(options.config.as_deref()).map_err(|error| wrong(&error))?;
     let load = if options.dry_run { configuration::load_without_secrets } else { configuration::load };
@@ -104,7 +104,7 @@ fn run(options: &Options) -> Result<Tally, ReplayError> {
 }
 
 /// Opens the source of letters, and returns its name for messages.
-fn open(options: &Options, config: &Config) -> Result<(Reading, String), ReplayError> {
+fn open(options: &ReplayOptions, config: &Config) -> Result<(Reading, String), ReplayError> {
     let topic = match (&options.source, &config.dead_letter) {
         (Source::Files(files), _) => {
             let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();

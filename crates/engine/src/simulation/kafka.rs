@@ -3,7 +3,7 @@
 use crate::ports::LaneQueue;
 use base::TopicPartition;
 use base::record::{Record, RecordTime};
-use kafka::{Delivery, Place};
+use kafka::{Delivery, PartitionRef};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -115,7 +115,7 @@ impl LaneQueue for Queue {
             headers: &[],
         };
         let topic = logged.at.topic.as_str();
-        let place = Place { topic, partition, topic_handle: usize::from(topic == "a") };
+        let place = PartitionRef { topic, partition, topic_handle: usize::from(topic == "a") };
         read(Delivery::Record { place, record, headers: &Vec::new });
         true
     }

@@ -26,19 +26,19 @@ impl Code {
 #[derive(Debug, Default)]
 pub(super) struct Bits<'o> {
     out: &'o mut [u8],
-    place: Place,
+    place: BitPosition,
 }
 
 /// Position of the next bit.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct BitPosition {
     at: usize,
     /// Bits that are not written yet, and their number: at most 7 after a flush.
     pending: u64,
     count: u32,
 }
 
-impl Place {
+impl BitPosition {
     pub fn bits_since(self, earlier: Self) -> usize {
         (self.at - earlier.at) * 8 + self.count as usize - earlier.count as usize
     }
@@ -49,15 +49,15 @@ impl<'o> Bits<'o> {
     pub const SLACK: usize = 8;
 
     pub fn new(out: &'o mut [u8]) -> Self {
-        Self { out, place: Place::default() }
+        Self { out, place: BitPosition::default() }
     }
 
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> BitPosition {
         self.place
     }
 
     /// Takes back everything written since `place`.
-    pub fn go_back(&mut self, place: Place) {
+    pub fn go_back(&mut self, place: BitPosition) {
         self.place = place;
     }
 
@@ -76,13 +76,13 @@ impl<'o> Bits<'o> {
 
     #[inline]
     pub fn flush(&mut self) {
-        let Place { at, pending, count } = self.place;
+        let BitPosition { at, pending, count } = self.place;
         if let Some(room) = self.out.get_mut(at..).and_then(|out| out.first_chunk_mut()) {
             *room = pending.to_le_bytes();
         }
         let whole = count / 8;
         let pending = pending >> ((whole * 8) & 63);
-        self.place = Place { at: at + whole as usize, pending, count: count % 8 };
+        self.place = BitPosition { at: at + whole as usize, pending, count: count % 8 };
     }
 
     /// Pads with zeros to a whole byte.

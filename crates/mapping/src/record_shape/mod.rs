@@ -31,7 +31,7 @@ const TRY_EVERY: u32 = 64;
 /// The shapes of one mapper. At most one shape is unproven; the next learned shape replaces an unproven one.
 #[derive(Debug)]
 pub struct RecordShapes {
-    known: Vec<Known>,
+    known: Vec<LearnedShape>,
     /// Index of the shape that matched last.
     last: usize,
     /// Failed attempts left before attempts become rare.
@@ -43,7 +43,7 @@ pub struct RecordShapes {
 }
 
 #[derive(Debug)]
-struct Known {
+struct LearnedShape {
     record_shape: RecordShape,
     /// Number of matches; an unproven shape has none.
     hits: u32,
@@ -116,7 +116,8 @@ impl RecordShapes {
 
     /// Removes the least used shapes, where a newly proven one exceeds the limits.
     fn keep_within_bounds(&mut self, proven: usize) {
-        let bytes = |known: &[Known]| known.iter().map(|known| known.record_shape.bytes()).sum::<usize>();
+        let bytes =
+            |known: &[LearnedShape]| known.iter().map(|known| known.record_shape.bytes()).sum::<usize>();
         let mut keep = proven;
         while self.known.len() > 1 && (self.known.len() > PROVEN_MAX || bytes(&self.known) > BYTES_MAX) {
             let others = self.known.iter().enumerate().filter(|(place, _)| *place != keep);
@@ -160,7 +161,7 @@ impl RecordShapes {
         if let Some(record_shape) = learn::record_shape(object, end, element, known, rules, constants)
             && record_shape.bytes() <= BYTES_MAX
         {
-            self.known.push(Known { record_shape, hits: 0, next: 0 });
+            self.known.push(LearnedShape { record_shape, hits: 0, next: 0 });
         }
     }
 }
