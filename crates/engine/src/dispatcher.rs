@@ -1,22 +1,27 @@
 //! Routes records to lanes, closes batches, and tracks what is settled. No I/O and no clock, so that the simulation can drive it.
 
+mod resumption;
+mod revocation;
+
+pub use resumption::{BlockedTopic, Leftover, ResumableTopic};
+
 use crate::batch::{Batch, Budget, Limits, SizeController};
 use crate::lane::{FinishedBatch, Lane};
 use crate::offset_tracker::{AssignmentId, BatchId, Times, Unsettled};
 use crate::partition_routes::{Route, Routes};
 use crate::ports::{LaneQueue, Outlet};
 use crate::record_handler::RecordHandler;
-use crate::reject_limiter::{ProbeDelays, Resumption};
+use crate::reject_limiter::ProbeDelays;
 use crate::telemetry::{CloseReason, Counters};
 use crate::topic_routing::Routing;
 use base::NextOffset;
 use base::TopicPartition;
 use base::alarm::AlarmRegistry;
 use mapping::RecordLimits;
+use revocation::PendingRevoke;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
-use tracing::warn;
 
 /// Records fetched at once: enough to make the call cheap, few enough to pin little of librdkafka's memory while a lane has no room.
 const RECORDS_PER_TURN: usize = 256;
@@ -36,33 +41,6 @@ pub struct DispatcherSettings {
     pub writes_dead_letters: bool,
     /// Delays before a topic that the server blocks is probed.
     pub probes: ProbeDelays,
-}
-
-/// A blocked topic that may resume once its partitions are sought back to their first unsettled records.
-#[derive(Debug)]
-pub struct ResumableTopic {
-    topic: usize,
-    how: Resumption,
-    pub name: Arc<str>,
-    /// The assigned partitions, each with the range of its fetched and unsettled records.
-    pub partitions: Vec<(TopicPartition, Option<Unsettled>)>,
-}
-
-/// Records that are uncommitted when a data thread ends, although they were read.
-#[derive(Debug, Default)]
-pub struct Leftover {
-    /// Number of undecided records.
-    pub undecided: u64,
-    /// A blocked topic with unsettled records.
-    pub blocked: Option<BlockedTopic>,
-}
-
-/// A blocked topic, and why it is blocked.
-#[derive(Debug, PartialEq, Eq)]
-pub struct BlockedTopic {
-    pub topic: String,
-    pub cause: &'static str,
-    pub why: String,
 }
 
 /// The lanes of one consumer, and the handler of their records.
@@ -95,15 +73,6 @@ pub enum ReadMode {
     FetchedOnly,
     /// Reads nothing and closes batches at once.
     Nothing,
-}
-
-/// Receives the settled offsets of the revoked partitions.
-type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
-
-struct PendingRevoke {
-    partitions: Vec<(TopicPartition, AssignmentId)>,
-    until: Instant,
-    acknowledge: Acknowledge,
 }
 
 impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
@@ -151,21 +120,6 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         batch_id
     }
 
-    /// Stops routing the partitions. Their fetched and unread records are released, because the next owner reads them. `acknowledge` is
-    /// called when the partitions are settled, when their lanes are blocked, or at `until`.
-    pub fn revoke(&mut self, partitions: Vec<TopicPartition>, until: Instant, acknowledge: Acknowledge) {
-        let revoked = partitions
-            .into_iter()
-            .filter_map(|at| self.handler.routes.remove(&at).map(|assignment| (at, assignment)));
-        let revoked: Vec<_> = revoked.collect();
-        for lane in &mut self.lanes {
-            lane.queue.release(|topic, partition| {
-                revoked.iter().any(|(at, _)| at.partition == partition && at.topic == topic)
-            });
-        }
-        self.pending_revokes.push(PendingRevoke { partitions: revoked, until, acknowledge });
-    }
-
     /// Applies a new configuration, with new lanes, from the next record on. Unsettled records are left unsettled. `moved` is called for
     /// each assigned partition with its new queue and the range of records to read again.
     pub fn renew(
@@ -176,8 +130,8 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
         mut moved: impl FnMut(&TopicPartition, &Q, Option<Unsettled>),
     ) {
         self.leave_fetched_unsettled();
-        for drain in std::mem::take(&mut self.pending_revokes) {
-            self.acknowledge(drain);
+        for pending in std::mem::take(&mut self.pending_revokes) {
+            self.acknowledge(pending);
         }
         let routes = Routes::new(Arc::clone(&settings.routing), settings.record_limits, settings.probes);
         let assigned = self.handler.renew(routes, settings.writes_dead_letters);
@@ -244,88 +198,6 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     /// Whether nothing is open or in flight.
     pub fn is_idle(&self) -> bool {
         self.lanes.iter().all(Lane::is_idle)
-    }
-
-    /// Assigned partitions whose records are left unsettled now.
-    pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
-        self.handler.routes.blocked_partitions()
-    }
-
-    /// Lifts the blocks of all topics, which become resumable. Returns the number of topics.
-    pub fn lift_blocks(&mut self) -> usize {
-        let topics = self.handler.routes.not_open();
-        for topic in &topics {
-            self.handler.routes.topic_mut(*topic).limiter.lift();
-        }
-        topics.len()
-    }
-
-    /// Blocked topics that may resume now: the probe is due or has passed, or the block was lifted, and none of their records is open or
-    /// in flight.
-    pub fn resumable_topics(&mut self, now: Instant) -> Vec<ResumableTopic> {
-        let Self { lanes, handler, .. } = self;
-        let mut all = Vec::new();
-        for topic in handler.routes.not_open() {
-            let assigned = handler.routes.assigned_of(topic);
-            let is_open = |assignment: AssignmentId| lanes.iter().any(|lane| lane.carries(assignment));
-            if assigned.is_empty() || assigned.iter().any(|(_, assignment)| is_open(*assignment)) {
-                continue;
-            }
-            let entry = handler.routes.topic_mut(topic);
-            entry.limiter.end_failed_probe(now);
-            let Some(how) = entry.limiter.resumption(now) else { continue };
-            let name = Arc::clone(&entry.name);
-            let unsettled = |(at, assignment): (TopicPartition, AssignmentId)| {
-                (at, handler.tracker.unsettled(assignment))
-            };
-            all.push(ResumableTopic {
-                topic,
-                how,
-                name,
-                partitions: assigned.into_iter().map(unsettled).collect(),
-            });
-        }
-        all
-    }
-
-    /// Resumes a topic whose partitions were sought back to their first unsettled records. Such a partition gets a new assignment, and its
-    /// fetched records are released because they are fetched again. A partition without unsettled records was not sought, so its fetched
-    /// records stay.
-    pub fn resume(&mut self, resumable: &ResumableTopic, now: Instant) {
-        let Self { lanes, handler, .. } = self;
-        let again: Vec<&TopicPartition> = resumable
-            .partitions
-            .iter()
-            .filter(|(_, unsettled)| unsettled.is_some())
-            .map(|(at, _)| at)
-            .collect();
-        for at in &again {
-            handler.routes.renew_assignment(at, |before| handler.tracker.renew(before));
-        }
-        for lane in lanes {
-            lane.queue.release(|topic, partition| {
-                again.iter().any(|at| at.partition == partition && at.topic == topic)
-            });
-        }
-        handler.routes.topic_mut(resumable.topic).limiter.resume(resumable.how, now);
-    }
-
-    /// Keeps a topic blocked for a while, because its partitions can't be sought back now.
-    pub fn postpone(&mut self, resumable: &ResumableTopic, now: Instant) {
-        self.handler.routes.topic_mut(resumable.topic).limiter.postpone(now);
-    }
-
-    /// The records that are read and not settled. Call this when nothing is open or in flight.
-    pub fn leftover(&self) -> Leftover {
-        let RecordHandler { tracker, routes, .. } = &self.handler;
-        let blocked = routes.not_open().into_iter().find_map(|index| {
-            let assigned = routes.assigned_of(index);
-            assigned.iter().find(|(_, assignment)| tracker.unsettled(*assignment).is_some())?;
-            let topic = routes.topic(index)?;
-            let (cause, why) = topic.limiter.block_reason()?;
-            Some(BlockedTopic { topic: topic.name.to_string(), cause, why: why.to_owned() })
-        });
-        Leftover { undecided: tracker.times().map(|(_, times)| times.undecided).sum(), blocked }
     }
 
     /// Logs what would be logged later, because the data thread ends: suppressed warnings, doubtful times, undecided records.
@@ -440,47 +312,5 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
             self.handler.batch_finished(&finished, &lane.destination, now);
             lane.take_back(finished, &self.settings.limits, &self.settings.budget, now);
         }
-    }
-
-    /// Acknowledges revocations whose partitions are settled, whose lanes are blocked, or whose time is up.
-    fn finish_revokes(&mut self, now: Instant) {
-        for drain in std::mem::take(&mut self.pending_revokes) {
-            let is_open = drain.partitions.iter().any(|(_, assignment)| self.may_settle(*assignment));
-            if now < drain.until && is_open {
-                self.pending_revokes.push(drain);
-            } else {
-                self.acknowledge(drain);
-            }
-        }
-    }
-
-    /// Whether records of this assignment may still settle: they are open or in flight in a lane that is not blocked. Lines that a limit
-    /// of the server keeps out are in no lane any more.
-    fn may_settle(&self, assignment: AssignmentId) -> bool {
-        let may_settle = |(number, lane): (usize, &Lane<Q>)| {
-            lane.carries(assignment) && !self.outlet.is_blocked(number, &lane.destination)
-        };
-        self.handler.tracker.waits_for_batch(assignment) && self.lanes.iter().enumerate().any(may_settle)
-    }
-
-    fn acknowledge(&mut self, drain: PendingRevoke) {
-        let RecordHandler { tracker, routes, .. } = &mut self.handler;
-        let abandoned =
-            drain.partitions.iter().filter(|(_, assignment)| tracker.waits_for_batch(*assignment)).count();
-        if abandoned > 0 {
-            warn!(
-                partitions = abandoned,
-                "revoked before everything was stored: the next owner writes the rest again"
-            );
-        }
-        let settled = drain.partitions.into_iter().filter_map(|(at, assignment)| {
-            let undecided = tracker.undecided(assignment);
-            if let Some(topic) = routes.topic_named(&at.topic).filter(|_| undecided > 0) {
-                topic.limiter.forget_undecided(undecided);
-            }
-            routes.forget(assignment);
-            Some((at, tracker.revoke(assignment)?))
-        });
-        (drain.acknowledge)(settled.collect());
     }
 }

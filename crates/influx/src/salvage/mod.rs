@@ -41,7 +41,7 @@
 //! | `numbered_lines` | lines that an answer names by number |
 //! | `trial` | requests for those lines alone |
 //! | `suspects` | lines that fit a cause |
-//! | `evidence`, `proof` | what refusals of single lines prove |
+//! | `evidence`, `proof`, `unproven` | what refusals of single lines prove |
 //! | `refusal` | one refusal: its answer, its address, its time |
 //! | `limited_lines` | lines that probably meet a limit |
 //! | `line_set`, `request_lines` | a set of lines; the lines of one request |
@@ -61,6 +61,7 @@ mod same_point;
 mod suspects;
 mod trial;
 mod trial_from_answer;
+mod unproven;
 
 pub use evidence::{KeptOut, RefusedLine};
 pub use plan::{BlockedReason, NextRequest, SalvagePlan};

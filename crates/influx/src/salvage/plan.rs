@@ -1,7 +1,7 @@
 //! The sequence of requests for one batch.
 
 use super::column_conflicts::ColumnConflicts;
-use super::evidence::{Evidence, KeptOut, RefusedLine, Unproven, UnprovenKind};
+use super::evidence::{Evidence, KeptOut, RefusedLine};
 use super::limited_lines::LimitedLines;
 use super::pieces::{HalfState, Piece, UnsettledPieces};
 use super::refusal::{AddressHistory, RefusedAt, RefusedRequest};
@@ -10,6 +10,7 @@ use super::same_point;
 use super::suspects;
 use super::trial::SuspectTrial;
 use super::trial_from_answer;
+use super::unproven::{Unproven, UnprovenKind};
 use crate::cause::Cause;
 use crate::lines::{Lines, RequestSize};
 use crate::parsed_answer::RefusalCause;

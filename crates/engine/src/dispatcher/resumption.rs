@@ -1,0 +1,121 @@
+//! Blocked topics: which may resume, and which records they leave unsettled.
+
+use super::Dispatcher;
+use crate::offset_tracker::{AssignmentId, Unsettled};
+use crate::ports::{LaneQueue, Outlet};
+use crate::record_handler::RecordHandler;
+use crate::reject_limiter::Resumption;
+use base::TopicPartition;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A blocked topic that may resume once its partitions are sought back to their first unsettled records.
+#[derive(Debug)]
+pub struct ResumableTopic {
+    topic: usize,
+    how: Resumption,
+    pub name: Arc<str>,
+    /// The assigned partitions, each with the range of its fetched and unsettled records.
+    pub partitions: Vec<(TopicPartition, Option<Unsettled>)>,
+}
+
+/// Records that are uncommitted when a data thread ends, although they were read.
+#[derive(Debug, Default)]
+pub struct Leftover {
+    /// Number of undecided records.
+    pub undecided: u64,
+    /// A blocked topic with unsettled records.
+    pub blocked: Option<BlockedTopic>,
+}
+
+/// A blocked topic, and why it is blocked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BlockedTopic {
+    pub topic: String,
+    pub cause: &'static str,
+    pub why: String,
+}
+
+impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
+    /// Assigned partitions whose records are left unsettled now.
+    pub fn blocked_partitions(&self) -> Vec<TopicPartition> {
+        self.handler.routes.blocked_partitions()
+    }
+
+    /// Lifts the blocks of all topics, which become resumable. Returns the number of topics.
+    pub fn lift_blocks(&mut self) -> usize {
+        let topics = self.handler.routes.not_open();
+        for topic in &topics {
+            self.handler.routes.topic_mut(*topic).limiter.lift();
+        }
+        topics.len()
+    }
+
+    /// Blocked topics that may resume now: the probe is due or has passed, or the block was lifted, and none of their records is open or
+    /// in flight.
+    pub fn resumable_topics(&mut self, now: Instant) -> Vec<ResumableTopic> {
+        let Self { lanes, handler, .. } = self;
+        let mut all = Vec::new();
+        for topic in handler.routes.not_open() {
+            let assigned = handler.routes.assigned_of(topic);
+            let is_open = |assignment: AssignmentId| lanes.iter().any(|lane| lane.carries(assignment));
+            if assigned.is_empty() || assigned.iter().any(|(_, assignment)| is_open(*assignment)) {
+                continue;
+            }
+            let entry = handler.routes.topic_mut(topic);
+            entry.limiter.end_failed_probe(now);
+            let Some(how) = entry.limiter.resumption(now) else { continue };
+            let name = Arc::clone(&entry.name);
+            let unsettled = |(at, assignment): (TopicPartition, AssignmentId)| {
+                (at, handler.tracker.unsettled(assignment))
+            };
+            all.push(ResumableTopic {
+                topic,
+                how,
+                name,
+                partitions: assigned.into_iter().map(unsettled).collect(),
+            });
+        }
+        all
+    }
+
+    /// Resumes a topic whose partitions were sought back to their first unsettled records. Such a partition gets a new assignment, and its
+    /// fetched records are released because they are fetched again. A partition without unsettled records was not sought, so its fetched
+    /// records stay.
+    pub fn resume(&mut self, resumable: &ResumableTopic, now: Instant) {
+        let Self { lanes, handler, .. } = self;
+        let again: Vec<&TopicPartition> = resumable
+            .partitions
+            .iter()
+            .filter(|(_, unsettled)| unsettled.is_some())
+            .map(|(at, _)| at)
+            .collect();
+        for at in &again {
+            handler.routes.renew_assignment(at, |before| handler.tracker.renew(before));
+        }
+        for lane in lanes {
+            lane.queue.release(|topic, partition| {
+                again.iter().any(|at| at.partition == partition && at.topic == topic)
+            });
+        }
+        handler.routes.topic_mut(resumable.topic).limiter.resume(resumable.how, now);
+    }
+
+    /// Keeps a topic blocked for a while, because its partitions can't be sought back now.
+    pub fn postpone(&mut self, resumable: &ResumableTopic, now: Instant) {
+        self.handler.routes.topic_mut(resumable.topic).limiter.postpone(now);
+    }
+
+    /// The records that are read and not settled. Call this when nothing is open or in flight.
+    pub fn leftover(&self) -> Leftover {
+        let RecordHandler { tracker, routes, .. } = &self.handler;
+        let blocked = routes.not_open().into_iter().find_map(|index| {
+            let assigned = routes.assigned_of(index);
+            assigned.iter().find(|(_, assignment)| tracker.unsettled(*assignment).is_some())?;
+            let topic = routes.topic(index)?;
+            let (cause, why) = topic.limiter.block_reason()?;
+            Some(BlockedTopic { topic: topic.name.to_string(), cause, why: why.to_owned() })
+        });
+        Leftover { undecided: tracker.times().map(|(_, times)| times.undecided).sum(), blocked }
+    }
+}

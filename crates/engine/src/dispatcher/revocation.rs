@@ -1,0 +1,78 @@
+//! Revocation: the partitions are no longer routed, and their settled offsets are acknowledged once they are drained.
+
+use super::Dispatcher;
+use crate::lane::Lane;
+use crate::offset_tracker::AssignmentId;
+use crate::ports::{LaneQueue, Outlet};
+use crate::record_handler::RecordHandler;
+use base::{NextOffset, TopicPartition};
+use std::time::Instant;
+use tracing::warn;
+
+/// Receives the settled offsets of the revoked partitions.
+type Acknowledge = Box<dyn FnOnce(Vec<(TopicPartition, NextOffset)>) + Send>;
+
+pub(super) struct PendingRevoke {
+    partitions: Vec<(TopicPartition, AssignmentId)>,
+    until: Instant,
+    acknowledge: Acknowledge,
+}
+
+impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
+    /// Stops routing the partitions. Their fetched and unread records are released, because the next owner reads them. `acknowledge` is
+    /// called when the partitions are settled, when their lanes are blocked, or at `until`.
+    pub fn revoke(&mut self, partitions: Vec<TopicPartition>, until: Instant, acknowledge: Acknowledge) {
+        let revoked = partitions
+            .into_iter()
+            .filter_map(|at| self.handler.routes.remove(&at).map(|assignment| (at, assignment)));
+        let revoked: Vec<_> = revoked.collect();
+        for lane in &mut self.lanes {
+            lane.queue.release(|topic, partition| {
+                revoked.iter().any(|(at, _)| at.partition == partition && at.topic == topic)
+            });
+        }
+        self.pending_revokes.push(PendingRevoke { partitions: revoked, until, acknowledge });
+    }
+
+    /// Acknowledges revocations whose partitions are settled, whose lanes are blocked, or whose time is up.
+    pub(super) fn finish_revokes(&mut self, now: Instant) {
+        for pending in std::mem::take(&mut self.pending_revokes) {
+            let is_open = pending.partitions.iter().any(|(_, assignment)| self.may_settle(*assignment));
+            if now < pending.until && is_open {
+                self.pending_revokes.push(pending);
+            } else {
+                self.acknowledge(pending);
+            }
+        }
+    }
+
+    /// Whether records of this assignment may still settle: they are open or in flight in a lane that is not blocked. Lines that a limit
+    /// of the server keeps out are in no lane any more.
+    fn may_settle(&self, assignment: AssignmentId) -> bool {
+        let may_settle = |(number, lane): (usize, &Lane<Q>)| {
+            lane.carries(assignment) && !self.outlet.is_blocked(number, &lane.destination)
+        };
+        self.handler.tracker.waits_for_batch(assignment) && self.lanes.iter().enumerate().any(may_settle)
+    }
+
+    pub(super) fn acknowledge(&mut self, pending: PendingRevoke) {
+        let RecordHandler { tracker, routes, .. } = &mut self.handler;
+        let abandoned =
+            pending.partitions.iter().filter(|(_, assignment)| tracker.waits_for_batch(*assignment)).count();
+        if abandoned > 0 {
+            warn!(
+                partitions = abandoned,
+                "revoked before everything was stored: the next owner writes the rest again"
+            );
+        }
+        let settled = pending.partitions.into_iter().filter_map(|(at, assignment)| {
+            let undecided = tracker.undecided(assignment);
+            if let Some(topic) = routes.topic_named(&at.topic).filter(|_| undecided > 0) {
+                topic.limiter.forget_undecided(undecided);
+            }
+            routes.forget(assignment);
+            Some((at, tracker.revoke(assignment)?))
+        });
+        (pending.acknowledge)(settled.collect());
+    }
+}
