@@ -74,7 +74,7 @@ impl<'a> Context<'a> {
         self.meant.borrow_mut().insert((String::new(), table.to_owned()));
     }
 
-    /// Takes over what `other` found within `span`. Missing keys may stand elsewhere.
+    /// Adds the findings of `other` within `span`, without its missing keys: they may be elsewhere in the file.
     pub fn add_within(&self, other: &Self, span: &Span) {
         let is_inside = |found: &&Found| {
             let start = found.span.as_ref().map(|found| found.start);

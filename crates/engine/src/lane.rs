@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 /// The part of the time to an answer for which a batch that waited for it may be filled further.
 const FILL_SHARE: u32 = 4;
-/// Bound of that time.
+/// Upper bound of this time.
 const FILL_MAX: Duration = Duration::from_secs(1);
 
 /// The data thread's end of a lane.
@@ -29,7 +29,7 @@ pub struct Lane<Q> {
     sizes: SizeController,
     /// Whether reading stopped to wait for the batch in flight.
     has_waited: bool,
-    /// Until then, a batch that waited for an answer is filled to its size, although it is old enough to be closed.
+    /// Time until which a batch that waited for an answer is filled to its size, although it is old enough to be closed.
     fill_until: Option<Instant>,
     closed: mpsc::Sender<Batch>,
 }

@@ -186,7 +186,7 @@ impl RejectLimiter {
     pub fn has_point(&mut self, now: Instant) -> bool {
         let Some(first) = self.first.take() else { return false };
         if first.rejected > 0 {
-            // Fewer than any limit.
+            // These records are fewer than any limit of the rate.
             self.rate.reject(first.rejected, first.rejected, now);
         }
         first.rejected > 0

@@ -44,7 +44,7 @@ pub enum DestinationRetention {
 /// The connection that carries a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionUse {
-    /// One of the pool.
+    /// A connection of the pool.
     Pooled,
     /// A new one, closed afterwards. A load balancer may assign each connection to one server.
     New,

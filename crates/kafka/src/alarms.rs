@@ -150,7 +150,7 @@ impl Link {
 }
 
 impl Link {
-    /// Whether it is worth checking that an HTTP server answers instead of Kafka.
+    /// Whether to check that an HTTP server answers instead of Kafka.
     fn wants_http_probe(&self, now: Instant) -> bool {
         let is_due = now.saturating_duration_since(self.answered) >= HTTP_PROBE_AFTER;
         !self.is_connected && self.silent.is_none() && self.specific.is_none() && is_due

@@ -72,7 +72,7 @@ impl UnknownStarts {
 /// The first offset of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Start {
-    /// It is not known to be committed, so a later assignment begins there again.
+    /// The start is not known to be committed, so a later assignment begins there again.
     Chosen(NextOffset),
     /// If the committed offset is gone later, the topic was deleted and created again, or the offset expired.
     Committed,

@@ -11,14 +11,14 @@ use std::io::{BufRead, Read};
 /// How the values of records are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// Whatever a value in a text format begins like; none in binary formats, whose values can begin with any bytes.
+    /// Recognizes the codec of a value in a text format by its first bytes. Binary values can begin with any bytes, and are read unchanged.
     #[default]
     Auto,
     None,
     Gzip,
     Zlib,
     Zstd,
-    /// Framed, as of Java's library, or a raw block.
+    /// Framed, in the blocks of Java's library, or one raw block.
     Snappy,
     Lz4,
 }
@@ -264,7 +264,7 @@ fn ends(mut rest: impl BufRead) -> Result<(), Failure> {
     if rest.fill_buf()?.is_empty() { Ok(()) } else { Err(Failure::Unreadable) }
 }
 
-/// Bounds what a record can become where no mapper has limits; those depend on the configuration.
+/// Upper bound of a value's text without a mapper, whose limits depend on the configuration.
 pub(crate) const BYTES_MAX: usize = 64 << 20;
 
 /// A value in a text format, unpacked if it is recognised as compressed. A value that cannot be unpacked stays.

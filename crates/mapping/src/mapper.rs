@@ -215,7 +215,7 @@ impl Mapper {
             self.report_dropped(&reader.json);
             self.map_json(&reader.json.bytes, Some(&reader.json), record, lines, mapped)
         });
-        // Now, not with the next record: a topic may have none.
+        // The memory is freed now, because the topic may have no further record.
         reader.clear();
         self.work.reader = reader;
         result

@@ -75,7 +75,7 @@ impl EmbeddedKafka {
         self.produce(new, None)
     }
 
-    /// As [`EmbeddedKafka::send`], with a header.
+    /// Like [`EmbeddedKafka::send`], with a header.
     pub fn send_with_header(&self, new: NewRecord<'_>, key: &str, value: &str) -> Result<(), KafkaError> {
         let header = Header { key, value: Some(value) };
         self.produce(new, Some(OwnedHeaders::new().insert(header)))

@@ -87,7 +87,8 @@ const STEP_MIN: f64 = 1.25;
 const LAST_STEP: f64 = 1.5;
 /// Answers until a smaller size is tried, after a smaller size was better.
 const RECHECK_SOON: u32 = 4;
-/// The same after a larger size was better in a comparison, which noise may decide. Doubled by each trial that confirms the size.
+/// Answers until a smaller size is tried, after a larger size was better in a comparison, which noise may decide. Doubled by each trial
+/// that confirms the size.
 const RECHECK_FIRST: u32 = 16;
 /// Bound of the answers between two trials: the server may change.
 const PAUSE_MAX: u32 = 64;

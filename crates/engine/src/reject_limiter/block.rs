@@ -79,7 +79,7 @@ impl Block {
         }
     }
 
-    /// Its cause, and the reason without text that may quote a record.
+    /// Cause and reason of a block, without text that may quote a record.
     pub fn reason(&self) -> (&'static str, &str) {
         let why = self.why.split_once(BEFORE_RECORD_TEXT).map_or(self.why.as_str(), |(why, _)| why);
         (self.cause, why)

@@ -49,7 +49,7 @@ impl Dialect for Tables<'_> {
 /// Never in a message: the quote reaches to the end.
 const NO_END: &str = "\0";
 
-/// All of 9.3.4. An answer names the first bad line by number, and nothing of the request is stored.
+/// Phrases of 9.3.4. An answer names the first bad line by number, and nothing of the request is stored.
 pub const PHRASES: Phrases = Phrases {
     line_causes: &[
         line_cause(
