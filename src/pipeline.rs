@@ -18,7 +18,7 @@ use engine::batch::{BatchSize, Budget, Limits, SizeRange};
 use engine::consumer::{self, ConsumerError, Consumers};
 use engine::dead_letter::{DeadLetterError, DeadLetters, Originals};
 use engine::telemetry::{Counters, Heartbeats, Lags};
-use engine::watchdog::{self, Signals};
+use engine::watchdog::{self, WatchdogInputs};
 use engine::{DeadLetterContext, EngineContext, ProbeDelays, Request, Routing};
 use influx::{Client, ClientError, Delays, Dialing, Observer, Writer, WriterOptions};
 use reload::Reloading;
@@ -190,7 +190,7 @@ impl Pipeline {
             history: History::default(),
         });
         let admin = start_admin(config, &state, &context.runtime);
-        let signals = Signals {
+        let signals = WatchdogInputs {
             counters: Arc::clone(&context.counters),
             writer: Arc::clone(&context.writer),
             lags: Arc::clone(&lags),

@@ -7,7 +7,7 @@ use crate::telemetry::summary::Summary;
 use crate::telemetry::{Counters, ExpiryWatch, Heartbeat, Heartbeats, LagReporter, Lags, partitions};
 use base::stop::Stop;
 use kafka::OffsetReset;
-use kafka::{Member, MemberError, Resumed, UntilEnd, Waiting};
+use kafka::{Member, MemberError, PendingWork, ResetPartition, UntilEnd};
 use rdkafka::consumer::Consumer as _;
 use std::io;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub enum ConsumerError {
 }
 
 /// A running consumer.
-pub struct Running {
+pub struct RunningConsumer {
     /// Its control thread.
     pub thread: JoinHandle<Result<(), ConsumerError>>,
     /// Sends requests to its data thread.
@@ -61,16 +61,16 @@ pub struct Running {
 /// nothing could end them.
 pub fn start_all(
     count: usize,
-    start: impl FnMut(usize) -> Result<Running, ConsumerError>,
+    start: impl FnMut(usize) -> Result<RunningConsumer, ConsumerError>,
     stop: &Stop,
-) -> Result<Vec<Running>, ConsumerError> {
+) -> Result<Vec<RunningConsumer>, ConsumerError> {
     let mut running = Vec::with_capacity(count);
     for started in (0..count).map(start) {
         match started {
             Ok(one) => running.push(one),
             Err(error) => {
                 stop.request(FAILED_START_DRAIN_MAX);
-                for Running { thread, .. } in running {
+                for RunningConsumer { thread, .. } in running {
                     // The reason why this consumer did not start matters more than how the others ended.
                     let _result = thread.join();
                 }
@@ -105,7 +105,7 @@ impl Consumers {
     }
 
     /// Starts a consumer. Its thread ends after a stop request, or with the error that stops it.
-    pub fn start(&self, kafka: &kafka::Settings, number: usize) -> Result<Running, ConsumerError> {
+    pub fn start(&self, kafka: &kafka::Settings, number: usize) -> Result<RunningConsumer, ConsumerError> {
         let data_heartbeat = self.heartbeats.register(format!("data-{number}"), DATA_SILENCE_MAX);
         let from_start = kafka.offset_reset == OffsetReset::Earliest;
         let mut monitor = Monitor {
@@ -161,7 +161,7 @@ impl Consumers {
             result
         };
         let thread = thread::Builder::new().name(format!("control-{number}")).spawn(control)?;
-        Ok(Running { thread, requests })
+        Ok(RunningConsumer { thread, requests })
     }
 }
 
@@ -248,8 +248,8 @@ fn control(
             expiry.check(Instant::now(), || partitions(lags, &context.counters));
         }
         let resumed = member.take_resumed();
-        Resumed::log(&resumed);
-        Counters::add(&context.counters.skipped, resumed.iter().map(Resumed::skipped).sum());
+        ResetPartition::log(&resumed);
+        Counters::add(&context.counters.skipped, resumed.iter().map(ResetPartition::skipped).sum());
         // An active alarm says more, and is repeated.
         let lags = monitor.lags.all();
         let why_idle = || if member.has_alarm() { None } else { member.why_idle(waiting(context, lags)) };
@@ -280,12 +280,12 @@ fn is_a_topic_blocked(context: &EngineContext) -> bool {
 }
 
 /// Reason why the bridge itself waits.
-fn waiting(context: &EngineContext, lags: &Lags) -> Waiting {
+fn waiting(context: &EngineContext, lags: &Lags) -> PendingWork {
     let (counters, writer) = (&context.counters, context.writer.counters());
     let has_alarm = !context.writer.alarms().is_empty();
     let settled = Counters::get(&writer.lines_stored) + Counters::get(&writer.lines_refused);
     let times = &counters.unsettled_times;
-    Waiting {
+    PendingWork {
         stops_reading: has_alarm || Counters::get(&counters.lines) > settled,
         has_unsettled: has_alarm || lags.unsettled(times).unwrap_or(0) > 0,
         undecided: times.undecided(),
@@ -361,7 +361,7 @@ mod tests {
                 }
                 Ok(())
             });
-            Ok(Running { thread, requests: channel().0 })
+            Ok(RunningConsumer { thread, requests: channel().0 })
         };
         let Err(error) = start_all(4, start, &stop) else { panic!("the third can't start") };
         assert!(error.to_string().contains("no more threads"), "{error}");

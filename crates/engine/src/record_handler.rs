@@ -11,7 +11,7 @@ use crate::dead_letter::{Elements, Letter, Stage};
 use crate::lane::FinishedBatch;
 use crate::offset_tracker::{AssignmentId, OffsetTracker};
 use crate::partition_routes::{Route, Routes};
-use crate::record_log::{self, Reporter};
+use crate::record_log::{self, RecordLog};
 use crate::reject_limiter::{Admission, RejectedFate, ServerBlock};
 use crate::telemetry::Counters;
 use base::Destination;
@@ -33,7 +33,7 @@ const WHY_MAX: usize = 500;
 pub struct RecordHandler {
     pub routes: Routes,
     pub tracker: OffsetTracker,
-    pub reporter: Reporter,
+    pub reporter: RecordLog,
     /// Offsets at which reading failed: reading has to go back to them.
     pub failed: Vec<(TopicPartition, NextOffset)>,
     /// Topics whose fetch was denied, with librdkafka's message.
@@ -76,7 +76,7 @@ impl RecordHandler {
         Self {
             routes,
             tracker: OffsetTracker::default(),
-            reporter: Reporter::default(),
+            reporter: RecordLog::default(),
             failed: Vec::new(),
             denied: Vec::new(),
             turn: Turn::default(),

@@ -23,7 +23,7 @@ const SHOWN_MAX: usize = 300;
 
 /// Logs repeated problems of records at a bounded rate.
 #[derive(Debug, Default)]
-pub struct Reporter {
+pub struct RecordLog {
     rejected: [Throttle; Reason::ALL.len()],
     refused: Throttle,
     kafka: Throttle,
@@ -158,13 +158,13 @@ pub fn doubtful_times(topic: &str, doubt: &TimeDoubt) {
     }
 }
 
-impl Reporter {
+impl RecordLog {
     /// Logs how many warnings were suppressed, where no later warning of the same kind says so.
     pub fn summarize(&mut self, now: Instant) {
         self.log_suppressed(|throttle, every| throttle.summary(every, now));
     }
 
-    /// Does the work of [`Reporter::summarize`] for all kinds at once, because the data thread ends.
+    /// Does the work of [`RecordLog::summarize`] for all kinds at once, because the data thread ends.
     pub fn summarize_all(&mut self) {
         self.log_suppressed(|throttle, _| throttle.take());
     }

@@ -17,7 +17,7 @@ const STILL_MAX: Duration = Duration::from_mins(2);
 
 /// The counters, alarms and heartbeats that the watchdog checks.
 #[derive(Clone, Debug)]
-pub struct Signals {
+pub struct WatchdogInputs {
     pub counters: Arc<Counters>,
     pub writer: Arc<Writer>,
     pub lags: Arc<Lags>,
@@ -73,7 +73,7 @@ impl StallDetector {
 }
 
 /// Starts the watchdog thread, which ends at a stop request.
-pub fn start(signals: Signals, stop: Stop) -> io::Result<JoinHandle<()>> {
+pub fn start(signals: WatchdogInputs, stop: Stop) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
         let mut detector = StallDetector::new(Instant::now());
         let mut watch = signals.writer.alarm_registry().guard();
@@ -103,7 +103,7 @@ fn raise(watch: &mut AlarmGuard, why: &str, now: Instant) {
     watch.failed(trouble, now);
 }
 
-fn sample(signals: &Signals, now: Instant) -> Sample {
+fn sample(signals: &WatchdogInputs, now: Instant) -> Sample {
     let (counters, writer) = (&signals.counters, signals.writer.counters());
     let moving = [
         &counters.records,

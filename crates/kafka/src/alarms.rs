@@ -4,7 +4,7 @@
 //! assignment, or a topic that is readable again.
 
 use super::diagnosis::{Advice, Cause, Fault, diagnose};
-use super::error_log::Trouble;
+use super::error_log::LoggedErrors;
 use super::http_probe::HttpProbe;
 use super::silence::Silence;
 use crate::Settings;
@@ -188,7 +188,7 @@ struct Denied {
 /// All alarms of one consumer, and the log of its other errors.
 #[derive(Debug)]
 pub struct KafkaAlarms {
-    pub trouble: Trouble,
+    pub trouble: LoggedErrors,
     alarms: Arc<AlarmRegistry>,
     /// `kafka.brokers`.
     brokers: String,
@@ -205,7 +205,7 @@ pub struct KafkaAlarms {
 impl KafkaAlarms {
     pub fn new(alarms: Arc<AlarmRegistry>, kafka: &Settings, now: Instant) -> Self {
         Self {
-            trouble: Trouble::default(),
+            trouble: LoggedErrors::default(),
             alarms,
             brokers: kafka.brokers.join(","),
             group_id: kafka.group_id.clone(),

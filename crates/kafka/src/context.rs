@@ -5,7 +5,7 @@ use super::begin::{Beginnings, Begun, UnknownStarts};
 use super::explicit_commits::ExplicitCommits;
 use super::ffi::known_watermarks;
 use super::partition_lists::{list_of, offsets_of, partition_of, partitions, summary};
-use super::resets::{Resets, Resumed};
+use super::resets::{ResetPartition, Resets};
 use super::{KafkaAlarms, MemberError, RecordQueue, UntilEnd, why_untrusted};
 use crate::Settings;
 use base::alarm::AlarmRegistry;
@@ -126,7 +126,7 @@ impl GroupContext {
     }
 
     /// Partitions that resumed at their beginning, because Kafka no longer has the offset to read from.
-    pub fn take_resumed(&self, consumer: &GroupConsumer) -> Vec<Resumed> {
+    pub fn take_resumed(&self, consumer: &GroupConsumer) -> Vec<ResetPartition> {
         let earliest = |at: &TopicPartition| Some(known_watermarks(consumer, &at.topic, at.partition)?.0);
         lock(&self.resets).take(Instant::now(), earliest)
     }

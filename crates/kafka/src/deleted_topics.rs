@@ -9,9 +9,9 @@ const KEPT_FOR: Duration = Duration::from_mins(10);
 
 /// The time since which each subscribed topic has been missing. Bounded by the subscription.
 #[derive(Debug, Default)]
-pub struct Gone(BTreeMap<String, Instant>);
+pub struct DeletedTopics(BTreeMap<String, Instant>);
 
-impl Gone {
+impl DeletedTopics {
     /// Compares the topics subscribed by pattern with a listing. Returns the ones that have been missing for too long.
     pub fn update(
         &mut self,
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn the_subscription_ends_after_ten_minutes_without_the_topic() {
-        let (mut gone, start) = (Gone::default(), Instant::now());
+        let (mut gone, start) = (DeletedTopics::default(), Instant::now());
         let mut f = |minutes: u64, existing: &[&str], want: &[&str]| {
             let subscribed = ["a", "b"].map(str::to_owned).into_iter();
             let existing = existing.iter().copied().collect();

@@ -1,14 +1,14 @@
 //! Turns librdkafka's error codes and texts into faults with remedies. `run`, `check`, `init`, `map --live` and the dead letters all
 //! use this table.
 
+mod complaints;
 mod configured_security;
 mod faults;
-mod heard;
-mod words;
+mod librdkafka_texts;
 
+pub use complaints::{AdvertisedBroker, Complaint, Complaints, advertised_brokers, left_bootstrap};
 pub use configured_security::Security;
 pub use faults::{Cause, Fault};
-pub use heard::{AdvertisedBroker, Complaint, Complaints, advertised_brokers, left_bootstrap};
 
 use base::text::printable;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -53,9 +53,11 @@ pub fn diagnose(code: Code, text: &str, is_throttled: bool) -> Option<Advice> {
         | Code::Resolve
         | Code::Authentication
         | Code::SaslAuthenticationFailed
-        | Code::SSL => words::fault(Some(code), text, None),
+        | Code::SSL => librdkafka_texts::fault(Some(code), text, None),
         // librdkafka has no code for responses of other protocols.
-        _ if text.contains(words::RESPONSE_SIZE) => words::fault(Some(code), text, None),
+        _ if text.contains(librdkafka_texts::RESPONSE_SIZE) => {
+            librdkafka_texts::fault(Some(code), text, None)
+        }
         _ => return None,
     };
     let is_certain = matches!(
@@ -94,8 +96,8 @@ impl Diagnosis {
         // "All brokers down" follows from another complaint, which names the cause.
         let telling = heard.iter().filter(|complaint| complaint.code != Some(Code::AllBrokersDown));
         let of = |complaint: &Complaint| {
-            let fault = words::fault(complaint.code, &complaint.text, Some(security));
-            Self { fault, detail: words::detail(fault, &complaint.text) }
+            let fault = librdkafka_texts::fault(complaint.code, &complaint.text, Some(security));
+            Self { fault, detail: librdkafka_texts::detail(fault, &complaint.text) }
         };
         // Faults are declared in the order of their rank; a detail is better than none.
         let rank = |found: &Self| (found.fault, found.detail.is_empty(), found.detail.clone());
@@ -129,7 +131,7 @@ impl Diagnosis {
 
     /// Replaces the detail by the cause that a second handshake found.
     pub fn with_handshake(mut self, why: &str) -> Self {
-        self.fault = words::fault(Some(Code::SSL), why, None);
+        self.fault = librdkafka_texts::fault(Some(Code::SSL), why, None);
         self.detail = printable(why, WORDS_CHARS_MAX);
         self
     }

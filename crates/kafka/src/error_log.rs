@@ -14,7 +14,7 @@ const RESOLVED_AFTER: Duration = Duration::from_mins(2);
 
 /// The times at which errors were logged.
 #[derive(Debug, Default)]
-pub struct Trouble {
+pub struct LoggedErrors {
     /// Last time by error code. There are few codes.
     codes: Vec<(Option<RDKafkaErrorCode>, Instant)>,
     /// Last time by fault: librdkafka reports one fault with several codes.
@@ -23,7 +23,7 @@ pub struct Trouble {
     handshake: Option<Instant>,
 }
 
-impl Trouble {
+impl LoggedErrors {
     /// Whether an error of this kind is to be logged now. If so, it counts as logged.
     pub fn is_due(&mut self, code: Option<RDKafkaErrorCode>) -> bool {
         is_due(&mut self.codes, code)
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_refused_login_suppresses_the_consequence_all_brokers_down() {
         use RDKafkaErrorCode as Code;
-        let mut trouble = Trouble::default();
+        let mut trouble = LoggedErrors::default();
         assert_eq!(trouble.unresolved(), None);
         trouble.report(Some(Code::Authentication), "SASL authentication error: no", false);
         let login = trouble.unresolved().unwrap();

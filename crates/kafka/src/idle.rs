@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 const REQUEST_MAX: Duration = Duration::from_secs(3);
 
-/// Reason why the bridge waits, besides missing records.
+/// Work of the bridge that explains why it reads nothing, besides missing records.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Waiting {
+pub struct PendingWork {
     /// Whether unread records stay in Kafka because lines can't be stored, or are in flight.
     pub stops_reading: bool,
     /// Whether records are read and not settled, or an alarm says why none are read.
@@ -32,7 +32,7 @@ pub fn why(
     topics: &Topics,
     group_id: &str,
     strategy: &str,
-    bridge: Waiting,
+    bridge: PendingWork,
 ) -> Option<String> {
     let metadata = match consumer.fetch_metadata(None, REQUEST_MAX) {
         Ok(metadata) => metadata,
@@ -51,7 +51,7 @@ pub fn why(
             let topics = denied.join(", ");
             return Some(format!("{topics}: {}", Fault::TopicDenied));
         }
-        // A warning names missing topics of `kafka.topics` (missing.rs).
+        // A warning names missing topics of `kafka.topics` (missing_topics.rs).
         let missing: Vec<&str> =
             missing.into_iter().filter(|name| !topics.names.iter().any(|named| named == name)).collect();
         return (!missing.is_empty())
@@ -80,8 +80,8 @@ pub fn why(
 }
 
 /// The reason when there is no unread record. None: read records are not settled yet, so the bridge is not idle.
-fn at_the_end(assigned: usize, bridge: Waiting) -> Option<String> {
-    let Waiting { has_unsettled, undecided, .. } = bridge;
+fn at_the_end(assigned: usize, bridge: PendingWork) -> Option<String> {
+    let PendingWork { has_unsettled, undecided, .. } = bridge;
     if has_unsettled {
         return None;
     }
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn says_read_to_the_end_only_if_all_records_are_settled() {
         let f = |has_unsettled, undecided, want: Option<&str>| {
-            let waiting = Waiting { stops_reading: false, has_unsettled, undecided };
+            let waiting = PendingWork { stops_reading: false, has_unsettled, undecided };
             let text = at_the_end(3, waiting);
             assert_eq!(text.is_some(), want.is_some(), "{text:?}");
             assert!(text.unwrap_or_default().contains(want.unwrap_or_default()));

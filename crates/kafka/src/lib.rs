@@ -76,14 +76,14 @@ pub use ffi::{
     describe_group, headers_of,
 };
 pub use http_port::{answers_http, with_port};
-pub use idle::Waiting;
+pub use idle::PendingWork;
 pub use member::Member;
 pub use partition_lists::{check_partitions, list_of, offsets_of, summary as partition_summary};
 pub use properties::{ClientKind, properties};
-pub use resets::Resumed;
+pub use resets::ResetPartition;
 pub use retention::{Retention, RetentionWatch, Retentions, request as request_retentions};
 pub use retry::retry;
 pub use sample::Sample;
 pub use settings::{OffsetReset, Settings, Topics};
-pub use survey::{Kept, Polled, Survey, SurveyedTopic};
+pub use survey::{Polled, RetainedOffsets, Survey, SurveyedTopic};
 pub use until_end::UntilEnd;

@@ -2,13 +2,15 @@
 
 use super::begin::Learned;
 use super::context::{GroupConsumer, GroupContext, GroupEvent};
-use super::deleted_topics::Gone;
+use super::deleted_topics::DeletedTopics;
 use super::missing_topics::MissingTopics;
-use super::moved_coordinator::Moved;
+use super::moved_coordinator::CoordinatorWatch;
 use super::partition_lists::{check_partitions, list_of, offsets_of, summary};
-use super::recreated::Recreated;
-use super::resets::Resumed;
-use super::{MemberError, RetentionWatch, Retentions, UntilEnd, Waiting, begin, denied_topics, group, idle};
+use super::recreated::RecreatedTopics;
+use super::resets::ResetPartition;
+use super::{
+    MemberError, PendingWork, RetentionWatch, Retentions, UntilEnd, begin, denied_topics, group, idle,
+};
 use crate::client::MemberClient;
 use crate::properties::{ClientKind, properties};
 use crate::retry::retry;
@@ -46,7 +48,7 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(100);
 /// A member of the group.
 pub struct Member {
     /// Declared, and so dropped, before the client that its queue belongs to; so is `retention`.
-    recreated: Recreated,
+    recreated: RecreatedTopics,
     retention: RetentionWatch,
     consumer: MemberClient,
     group_id: String,
@@ -55,8 +57,8 @@ pub struct Member {
     strategy: String,
     topics: Topics,
     subscribed: BTreeSet<String>,
-    gone: Gone,
-    moved: Moved,
+    gone: DeletedTopics,
+    moved: CoordinatorWatch,
     missing: MissingTopics,
     next_listing: Instant,
     /// Whether topics were listed; with `--until-end` they are listed once.
@@ -86,7 +88,7 @@ impl Member {
         }
         let consumer = MemberClient::create(kafka, &config, context).map_err(MemberError::Client)?;
         let member = Self {
-            recreated: Recreated::new(&consumer),
+            recreated: RecreatedTopics::new(&consumer),
             retention: RetentionWatch::new(&consumer),
             consumer,
             group_id: kafka.group_id.clone(),
@@ -94,8 +96,8 @@ impl Member {
             strategy: config.get("partition.assignment.strategy").unwrap_or_default().to_owned(),
             topics: kafka.topics.clone(),
             subscribed: BTreeSet::new(),
-            gone: Gone::default(),
-            moved: Moved::default(),
+            gone: DeletedTopics::default(),
+            moved: CoordinatorWatch::default(),
             // A run until the end does not start without its topics.
             missing: MissingTopics::new(
                 until_end.is_none() && !kafka.topics.names.is_empty(),
@@ -253,19 +255,19 @@ impl Member {
     }
 
     /// Partitions that resumed at their beginning, because Kafka no longer has the offset to read from.
-    pub fn take_resumed(&self) -> Vec<Resumed> {
+    pub fn take_resumed(&self) -> Vec<ResetPartition> {
         let context = self.consumer.context();
         let resumed = context.take_resumed(&self.consumer);
         let (backward, forward): (Vec<_>, Vec<_>) = resumed.iter().partition(|one| one.went_back());
         // Otherwise a restart could skip unsettled records, once reading has passed the deleted offset again.
-        context.explicit_commits.request(backward.into_iter().filter_map(Resumed::beginning));
+        context.explicit_commits.request(backward.into_iter().filter_map(ResetPartition::beginning));
         // Otherwise a partition without new records would report the same gap at each start.
         context.explicit_commits.request(self.committed_up_to(&forward));
         resumed
     }
 
     /// The new beginnings of the partitions whose offsets are committed up to the gap.
-    fn committed_up_to(&self, gaps: &[&Resumed]) -> Vec<(TopicPartition, NextOffset)> {
+    fn committed_up_to(&self, gaps: &[&ResetPartition]) -> Vec<(TopicPartition, NextOffset)> {
         if gaps.is_empty() {
             return Vec::new();
         }
@@ -275,7 +277,7 @@ impl Member {
         }
         // Without a response no partition counts as committed, and no offset is committed here.
         let committed = self.consumer.committed_offsets(wanted, COMMITTED_MAX).unwrap_or_default();
-        let is_there = |gap: &&&Resumed| {
+        let is_there = |gap: &&&ResetPartition| {
             let element = committed.find_partition(&gap.at.topic, gap.at.partition);
             element.is_some_and(|element| element.offset() == Offset::Offset(gap.from))
         };
@@ -283,7 +285,7 @@ impl Member {
     }
 
     /// A text that explains why no records come. It queries the brokers, which may take a few seconds.
-    pub fn why_idle(&self, waiting: Waiting) -> Option<String> {
+    pub fn why_idle(&self, waiting: PendingWork) -> Option<String> {
         let Self { consumer, subscribed, topics, group_id, strategy, .. } = self;
         idle::why(consumer, subscribed, topics, group_id, strategy, waiting)
     }

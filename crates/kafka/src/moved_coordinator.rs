@@ -12,11 +12,11 @@ const AGREEING: u32 = 6;
 
 /// Watches the group's coordinator.
 #[derive(Debug, Default)]
-pub struct Moved {
+pub struct CoordinatorWatch {
     agreeing: u32,
 }
 
-impl Moved {
+impl CoordinatorWatch {
     /// Evaluates new statistics. Returns the old address once the group's connection is stuck there.
     pub fn update(&mut self, statistics: &Statistics) -> Option<String> {
         let Some(old) = outdated(statistics.brokers.values()) else {
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn reports_only_a_coordinator_that_is_stuck_at_an_old_address() {
         let f = |statistics: &Statistics, want: Option<&str>| {
-            let mut moved = Moved::default();
+            let mut moved = CoordinatorWatch::default();
             for _ in 1..AGREEING {
                 assert_eq!(moved.update(statistics), None);
             }
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_client_that_reaches_the_new_address_in_time_is_not_reported() {
         let stuck = statistics(("old:1", "TRY_CONNECT"), &[("new:1", "UP")]);
-        let mut moved = Moved::default();
+        let mut moved = CoordinatorWatch::default();
         for _ in 1..AGREEING {
             assert_eq!(moved.update(&stuck), None);
         }

@@ -17,13 +17,13 @@ const REQUEST_EVERY: Duration = Duration::from_secs(5);
 const ASSIGNED_EVERY: Duration = Duration::from_millis(500);
 
 /// The ids of the topics that are read.
-pub struct Recreated {
+pub struct RecreatedTopics {
     ids: TopicIds,
     known: LastTopicIds,
     next_request: Instant,
 }
 
-impl Recreated {
+impl RecreatedTopics {
     pub fn new(consumer: &GroupConsumer) -> Self {
         Self { ids: TopicIds::new(consumer), known: LastTopicIds::default(), next_request: Instant::now() }
     }

@@ -34,7 +34,7 @@ struct Reset {
 
 /// A partition that is read from its beginning, because Kafka no longer has the offset to read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resumed {
+pub struct ResetPartition {
     pub at: TopicPartition,
     /// The missing offset.
     pub from: i64,
@@ -42,7 +42,7 @@ pub struct Resumed {
     earliest: Option<i64>,
 }
 
-impl Resumed {
+impl ResetPartition {
     /// Number of skipped offsets.
     pub fn skipped(&self) -> u64 {
         self.earliest.map_or(0, |earliest| u64::try_from(earliest - self.from).unwrap_or(0))
@@ -107,7 +107,11 @@ impl Resets {
     }
 
     /// Resets whose earliest offset is known, once they are gathered.
-    pub fn take(&mut self, now: Instant, earliest: impl Fn(&TopicPartition) -> Option<i64>) -> Vec<Resumed> {
+    pub fn take(
+        &mut self,
+        now: Instant,
+        earliest: impl Fn(&TopicPartition) -> Option<i64>,
+    ) -> Vec<ResetPartition> {
         if !self.open.iter().any(|reset| now.duration_since(reset.seen) >= GATHER) {
             return Vec::new();
         }
@@ -117,7 +121,7 @@ impl Resets {
             if earliest.is_none() && now.duration_since(reset.seen) < WATERMARKS_MAX {
                 return true;
             }
-            fetched.push(Resumed { at: reset.at.clone(), from: reset.from, earliest });
+            fetched.push(ResetPartition { at: reset.at.clone(), from: reset.from, earliest });
             false
         });
         fetched
@@ -192,12 +196,12 @@ mod tests {
             |at: &TopicPartition| [Some(15), Some(4), None].get(at.partition as usize).copied().flatten();
         assert_eq!(resets.take(begin, earliest), []);
         let resumed = resets.take(begin + GATHER, earliest);
-        let skipped: Vec<u64> = resumed.iter().map(Resumed::skipped).collect();
-        let went_back: Vec<bool> = resumed.iter().map(Resumed::went_back).collect();
+        let skipped: Vec<u64> = resumed.iter().map(ResetPartition::skipped).collect();
+        let went_back: Vec<bool> = resumed.iter().map(ResetPartition::went_back).collect();
         assert_eq!((skipped, went_back), (vec![5, 0], vec![false, true]));
         assert_eq!(resets.take(begin + GATHER, earliest), []);
         let resumed = resets.take(begin + WATERMARKS_MAX, earliest);
-        assert_eq!(resumed, [Resumed { at: at("t", 2), from: 10, earliest: None }]);
+        assert_eq!(resumed, [ResetPartition { at: at("t", 2), from: 10, earliest: None }]);
         assert_eq!((resumed[0].skipped(), resumed[0].went_back()), (0, false));
     }
 }

@@ -28,13 +28,13 @@ pub struct SurveyedTopic {
 
 /// The retained offsets of a partition, from `first` up to but not including `next`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept {
+pub struct RetainedOffsets {
     pub partition: i32,
     pub first: i64,
     pub next: i64,
 }
 
-impl Kept {
+impl RetainedOffsets {
     /// Upper bound of the number of records: transactions and compaction leave offsets without a record.
     pub fn records(self) -> u64 {
         // The start may have moved beyond the end between two requests; then there are none.
@@ -81,9 +81,9 @@ impl Survey {
     ///
     /// # Errors
     /// Its leader does not answer.
-    pub fn kept(&self, topic: &str, partition: i32) -> KafkaResult<Kept> {
+    pub fn kept(&self, topic: &str, partition: i32) -> KafkaResult<RetainedOffsets> {
         let (first, next) = self.consumer.fetch_watermarks(topic, partition, REQUEST_MAX)?;
-        Ok(Kept { partition, first, next })
+        Ok(RetainedOffsets { partition, first, next })
     }
 
     /// Reads a topic from these offsets on, and no other topic.

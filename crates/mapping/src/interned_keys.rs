@@ -10,7 +10,7 @@ pub struct KeyId(u32);
 /// The final tag keys, or the final field keys, of one mapper.
 #[derive(Debug, Default)]
 pub struct InternedKeys {
-    list: Vec<Final>,
+    list: Vec<InternedKey>,
     /// Ids by written key. Different keys may be written alike, and a line must not repeat one.
     ids: HashMap<Box<[u8]>, KeyId>,
     ranked: usize,
@@ -18,7 +18,7 @@ pub struct InternedKeys {
 
 /// A final key, and the entry of the current element that uses it.
 #[derive(Debug)]
-pub struct Final {
+pub struct InternedKey {
     pub key: Box<str>,
     /// The escaped key between the comma and the equals sign of a line: `,key=`.
     pub prefix: Box<[u8]>,
@@ -46,7 +46,7 @@ impl InternedKeys {
         let id = KeyId(u32::try_from(self.list.len()).ok()?);
         let prefix = prefix.into_boxed_slice();
         self.ids.insert(prefix.clone(), id);
-        self.list.push(Final { key: key.into(), prefix, rank: 0, generation: 0, entry: 0 });
+        self.list.push(InternedKey { key: key.into(), prefix, rank: 0, generation: 0, entry: 0 });
         Some(id)
     }
 
@@ -54,7 +54,7 @@ impl InternedKeys {
         clippy::indexing_slicing,
         reason = "ids come from this table, which only grows until it is cleared whole"
     )]
-    pub fn get(&self, id: KeyId) -> &Final {
+    pub fn get(&self, id: KeyId) -> &InternedKey {
         &self.list[id.0 as usize]
     }
 
@@ -86,7 +86,7 @@ impl InternedKeys {
             return;
         }
         self.ranked = self.list.len();
-        let mut order: Vec<&mut Final> = self.list.iter_mut().collect();
+        let mut order: Vec<&mut InternedKey> = self.list.iter_mut().collect();
         // InfluxDB sorts by the escaped key.
         order.sort_unstable_by(|a, b| a.prefix.strip_suffix(b"=").cmp(&b.prefix.strip_suffix(b"=")));
         order.into_iter().enumerate().for_each(|(rank, slot)| slot.rank = rank as u32);

@@ -8,7 +8,7 @@ use crate::init::{Observation, Sample, SampledRecord, Shape, propose, why_no_met
 use base::suggest::with_nearest;
 use base::text::{grouped, printable};
 use engine::dead_letter::Progress;
-use kafka::{Diagnosis, Kept, Polled, Survey, SurveyedTopic};
+use kafka::{Diagnosis, Polled, RetainedOffsets, Survey, SurveyedTopic};
 use rdkafka::message::Message;
 use regex::Regex;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// A topic and the offsets of its partitions.
 struct Candidate {
     topic: SurveyedTopic,
-    kept: Vec<Kept>,
+    kept: Vec<RetainedOffsets>,
 }
 
 impl Candidate {

@@ -57,14 +57,14 @@ type PackedHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 
 /// A record to produce.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Packed<'a> {
+pub struct LetterRecord<'a> {
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     pub headers: Vec<PackedHeader<'a>>,
 }
 
 /// Encodes a letter. `time` is the time of writing, in RFC 3339.
-pub fn pack<'a>(letter: &'a Letter, cut: Cut, time: &'a str) -> Packed<'a> {
+pub fn pack<'a>(letter: &'a Letter, cut: Cut, time: &'a str) -> LetterRecord<'a> {
     let bytes_max = cut.bytes_max();
     let kept = |bytes: &'a Option<Vec<u8>>| bytes.as_deref().map(|bytes| first(bytes, bytes_max));
     let (key, value) = (kept(&letter.key), kept(&letter.value));
@@ -99,7 +99,7 @@ pub fn pack<'a>(letter: &'a Letter, cut: Cut, time: &'a str) -> Packed<'a> {
         own(ORIGINAL, Cow::Borrowed(b"gone"));
         own(LINES, Cow::Borrowed(first_lines(lines, bytes_max)));
     }
-    Packed { key, value, headers }
+    LetterRecord { key, value, headers }
 }
 
 /// The original's first headers that fit.
@@ -186,13 +186,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn owned(packed: Packed<'_>) -> (Option<Vec<u8>>, Option<Vec<u8>>, OwnedHeaders) {
+    fn owned(packed: LetterRecord<'_>) -> (Option<Vec<u8>>, Option<Vec<u8>>, OwnedHeaders) {
         let headers = packed.headers.into_iter();
         let headers = headers.map(|(name, value)| (name.into_owned(), value.map(Cow::into_owned))).collect();
         (packed.key.map(<[u8]>::to_vec), packed.value.map(<[u8]>::to_vec), headers)
     }
 
-    fn packed_bytes(packed: &Packed<'_>) -> usize {
+    fn packed_bytes(packed: &LetterRecord<'_>) -> usize {
         let headers = packed.headers.iter();
         let headers: usize =
             headers.map(|(name, value)| name.len() + value.as_ref().map_or(0, |value| value.len())).sum();

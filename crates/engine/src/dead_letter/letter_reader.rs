@@ -1,7 +1,7 @@
 //! Reads letters back one after another: from files, or from a topic up to its current end.
 
 use super::letter::Found;
-use super::original_reader::{Extent, Reader, Wait, original};
+use super::original_reader::{Extent, OriginalReader, Wait, original};
 use super::{DeadLetterError, Original, headers, json};
 use kafka::Settings;
 use rdkafka::message::Message;
@@ -144,7 +144,7 @@ fn letter_of(line: &[u8]) -> Result<Found, String> {
 #[derive(Debug)]
 pub struct TopicReading {
     topic: String,
-    reader: Reader,
+    reader: OriginalReader,
     partitions: BTreeMap<i32, Partition>,
     wait: Wait,
 }
@@ -159,7 +159,7 @@ struct Partition {
 impl TopicReading {
     fn open(kafka: &Settings, topic: &str) -> Result<Self, ReadingError> {
         let failed = |why| ReadingError::Topic { topic: topic.to_owned(), why };
-        let reader = Reader::new(kafka).map_err(failed)?;
+        let reader = OriginalReader::new(kafka).map_err(failed)?;
         let mut partitions = BTreeMap::new();
         for partition in reader.partitions(topic).map_err(failed)? {
             if let Extent::Offsets(first, end) = reader.extent(topic, partition).map_err(failed)? {

@@ -52,7 +52,7 @@ impl Original {
 }
 
 /// A client that is assigned partitions by hand.
-pub struct Reader {
+pub struct OriginalReader {
     consumer: StandaloneConsumer,
 }
 
@@ -82,7 +82,7 @@ pub(super) enum Extent {
     Missing,
 }
 
-impl Reader {
+impl OriginalReader {
     pub fn new(kafka: &Settings) -> Result<Self, DeadLetterError> {
         let consumer =
             StandaloneConsumer::of(kafka, ClientKind::Reader).map_err(|error| unreadable(&error))?;
@@ -258,9 +258,9 @@ fn unreadable(error: &KafkaError) -> DeadLetterError {
     DeadLetterError::unreadable(&Complaint::of(error))
 }
 
-impl fmt::Debug for Reader {
+impl fmt::Debug for OriginalReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").finish_non_exhaustive()
+        f.debug_struct("OriginalReader").finish_non_exhaustive()
     }
 }
 

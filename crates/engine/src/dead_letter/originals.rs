@@ -1,7 +1,7 @@
 //! Reads records again by their coordinates, with a consumer that joins no group and commits nothing.
 
 use super::DeadLetterError;
-use super::original_reader::{Original, Reader, Wanted};
+use super::original_reader::{Original, OriginalReader, Wanted};
 use kafka::{Complaint, Settings};
 use rdkafka::error::RDKafkaErrorCode;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Originals {
 /// The client, for one reader at a time.
 #[derive(Debug, Default)]
 struct Slot {
-    reader: Option<Reader>,
+    reader: Option<OriginalReader>,
     used: Option<Instant>,
     /// Whether a task waits to drop the client.
     is_watched: bool,
@@ -48,7 +48,7 @@ impl Originals {
         let (kafka, wanted) = (Arc::clone(&self.kafka), wanted.to_vec());
         let job = spawn_blocking(move || {
             // After an error, the next call begins with a new client and without the old one's pending requests.
-            let mut reader = slot.reader.take().map_or_else(|| Reader::new(&kafka), Ok)?;
+            let mut reader = slot.reader.take().map_or_else(|| OriginalReader::new(&kafka), Ok)?;
             let originals = reader.read(&wanted, BYTES_MAX)?;
             slot.reader = Some(reader);
             slot.used = Some(Instant::now());

@@ -1,7 +1,7 @@
 //! Writes letters to a Kafka topic. Each letter counts as written when all replicas have acknowledged it.
 
 use super::DeadLetterError;
-use super::headers::{Cut, Packed, pack};
+use super::headers::{Cut, LetterRecord, pack};
 use super::letter::Letter;
 use base::text::printable;
 use kafka::{Acknowledgement, ClientKind, Complaint, Producer, Settings, client_words, properties};
@@ -123,7 +123,7 @@ impl TopicWriter {
     /// Hands a letter to the client, which copies it.
     fn enqueue(
         &self,
-        packed: &Packed<'_>,
+        packed: &LetterRecord<'_>,
         sending: Sending,
     ) -> Result<oneshot::Receiver<Acknowledgement>, RDKafkaErrorCode> {
         if packed.value.map_or(0, <[u8]>::len) > LETTER_BYTES_MAX {
