@@ -8,10 +8,13 @@
 mod client;
 mod configs;
 mod groups;
+mod response_queue;
+mod topic_ids;
 
 pub use client::Client;
 pub use configs::{TopicConfig, TopicConfigs};
 pub use groups::{GroupDescription, GroupMember, describe_group};
+pub use topic_ids::{TopicId, TopicIds};
 
 use base::record::{OwnedHeaders, Record, RecordTime};
 use rdkafka::bindings as c;
@@ -346,79 +349,6 @@ pub fn known_watermarks<C: ConsumerContext>(
     };
     let is_known = code == c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR && low >= 0 && high >= 0;
     is_known.then_some((low, high))
-}
-
-/// Kafka's id of a topic, which differs for a recreated topic of the same name. Zero for brokers before Kafka 2.8.
-pub type TopicId = (i64, i64);
-
-/// Requests for the ids of topics. Responses are fetched later, so that no call blocks. The owner must drop it before the client.
-pub struct TopicIds(*mut c::rd_kafka_queue_t);
-
-// SAFETY: librdkafka's queues are locked inside; there is no other state.
-unsafe impl Send for TopicIds {}
-
-impl TopicIds {
-    pub fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
-        // SAFETY: the client is alive.
-        Self(unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) })
-    }
-
-    pub fn request<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, topics: &[&str]) {
-        let names: Vec<CString> = topics.iter().filter_map(|topic| CString::new(*topic).ok()).collect();
-        let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-        // SAFETY: client and queue are alive; names are copied, so they need not outlive the call.
-        unsafe {
-            let asked = c::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-            c::rd_kafka_DescribeTopics(consumer.client().native_ptr(), asked, ptr::null(), self.0);
-            c::rd_kafka_TopicCollection_destroy(asked);
-        }
-    }
-
-    /// A response, if there is one. It names the topics that exist.
-    pub fn response(&self) -> Option<Vec<(String, TopicId)>> {
-        // SAFETY: the queue is alive. The event is destroyed once, after everything in it was copied; the result is null
-        // if the event is of another kind, and has `count` descriptions, each with a C string and an id.
-        unsafe {
-            let event = c::rd_kafka_queue_poll(self.0, 0);
-            if event.is_null() {
-                return None;
-            }
-            let mut topics = Vec::new();
-            let result = c::rd_kafka_event_DescribeTopics_result(event);
-            if !result.is_null() {
-                let mut count = 0;
-                let list = c::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
-                for index in 0..count {
-                    topics.extend(described(*list.add(index)));
-                }
-            }
-            c::rd_kafka_event_destroy(event);
-            Some(topics)
-        }
-    }
-}
-
-impl Drop for TopicIds {
-    fn drop(&mut self) {
-        // SAFETY: the queue is ours, and the client is still alive.
-        unsafe { c::rd_kafka_queue_destroy(self.0) };
-    }
-}
-
-/// # Safety
-/// The pointer must be a live description.
-unsafe fn described(topic: *const c::rd_kafka_TopicDescription_t) -> Option<(String, TopicId)> {
-    // SAFETY: as promised by the caller; name and id belong to the description, errors have a code.
-    unsafe {
-        let no_error = c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
-        if c::rd_kafka_error_code(c::rd_kafka_TopicDescription_error(topic)) != no_error {
-            return None;
-        }
-        let name = CStr::from_ptr(c::rd_kafka_TopicDescription_name(topic)).to_str().ok()?;
-        let id = c::rd_kafka_TopicDescription_topic_id(topic);
-        let id = (c::rd_kafka_Uuid_most_significant_bits(id), c::rd_kafka_Uuid_least_significant_bits(id));
-        Some((name.to_owned(), id))
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Requests for topic configurations through an existing client. rust-rdkafka's admin client would open connections of its own.
 
+use super::response_queue::ResponseQueue;
 use rdkafka::bindings as c;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use std::ffi::{CStr, CString};
@@ -14,15 +15,11 @@ pub struct TopicConfig {
 }
 
 /// Requests for values of topics. Responses are fetched later, so that no call blocks. The owner must drop it before the client.
-pub struct TopicConfigs(*mut c::rd_kafka_queue_t);
-
-// SAFETY: librdkafka's queues are locked inside; there is no other state.
-unsafe impl Send for TopicConfigs {}
+pub struct TopicConfigs(ResponseQueue);
 
 impl TopicConfigs {
     pub fn new<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> Self {
-        // SAFETY: the client is alive.
-        Self(unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) })
+        Self(ResponseQueue::new(consumer))
     }
 
     pub fn request<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, topics: &[&str], names: &[&CStr]) {
@@ -42,23 +39,24 @@ impl TopicConfigs {
                 }
             }
             let (list, count) = (asked.as_mut_ptr(), asked.len());
-            c::rd_kafka_DescribeConfigs(consumer.client().native_ptr(), list, count, ptr::null(), self.0);
+            c::rd_kafka_DescribeConfigs(
+                consumer.client().native_ptr(),
+                list,
+                count,
+                ptr::null(),
+                self.0.as_ptr(),
+            );
             c::rd_kafka_ConfigResource_destroy_array(list, count);
         }
     }
 
     /// A response, if one comes within this time. It has the topics that exist and whose values this user may see.
     pub fn response(&self, time_max: Duration) -> Option<Vec<TopicConfig>> {
-        let wait_ms = i32::try_from(time_max.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the queue is alive. The event is destroyed once, after everything in it was copied; the result is null
-        // if the event is of another kind, and has `count` resources.
+        let response = self.0.poll(time_max)?;
+        let mut topics = Vec::new();
+        // SAFETY: the response is alive; its result is null if it is of another kind, and has `count` resources.
         unsafe {
-            let event = c::rd_kafka_queue_poll(self.0, wait_ms);
-            if event.is_null() {
-                return None;
-            }
-            let mut topics = Vec::new();
-            let result = c::rd_kafka_event_DescribeConfigs_result(event);
+            let result = c::rd_kafka_event_DescribeConfigs_result(response.as_ptr());
             if !result.is_null() {
                 let mut count = 0;
                 let list = c::rd_kafka_DescribeConfigs_result_resources(result, &raw mut count);
@@ -66,16 +64,8 @@ impl TopicConfigs {
                     topics.extend(described(*list.add(index)));
                 }
             }
-            c::rd_kafka_event_destroy(event);
-            Some(topics)
         }
-    }
-}
-
-impl Drop for TopicConfigs {
-    fn drop(&mut self) {
-        // SAFETY: the queue is ours, and the client is still alive.
-        unsafe { c::rd_kafka_queue_destroy(self.0) };
+        Some(topics)
     }
 }
 

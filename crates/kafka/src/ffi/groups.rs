@@ -1,5 +1,6 @@
 //! Requests the description of a group, with this user's permissions.
 
+use super::response_queue::ResponseQueue;
 use rdkafka::bindings as c;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{IsError, RDKafkaErrorCode};
@@ -33,10 +34,9 @@ pub fn describe_group<C: ConsumerContext>(
     let time_ms = i32::try_from(time_max.as_millis()).unwrap_or(i32::MAX);
     let mut groups = [group.as_ptr()];
     let client = consumer.client().native_ptr();
-    // SAFETY: the client is alive; options and queue are ours and destroyed once; the call copies group and options. The
-    // event is null or ours, and destroyed once, after everything in it was copied.
+    let queue = ResponseQueue::new(consumer);
+    // SAFETY: client and queue are alive; options are ours and destroyed once; the call copies group and options.
     unsafe {
-        let queue = c::rd_kafka_queue_new(client);
         let operation = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
         let options = c::rd_kafka_AdminOptions_new(client, operation);
         let error = c::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
@@ -45,19 +45,12 @@ pub fn describe_group<C: ConsumerContext>(
         }
         // The call fails only for a time out of range; then the default applies.
         c::rd_kafka_AdminOptions_set_request_timeout(options, time_ms, ptr::null_mut(), 0);
-        c::rd_kafka_DescribeConsumerGroups(client, groups.as_mut_ptr(), 1, options, queue);
+        c::rd_kafka_DescribeConsumerGroups(client, groups.as_mut_ptr(), 1, options, queue.as_ptr());
         c::rd_kafka_AdminOptions_destroy(options);
-        let event = c::rd_kafka_queue_poll(queue, time_ms);
-        let description = if event.is_null() {
-            Err(RDKafkaErrorCode::OperationTimedOut)
-        } else {
-            let description = read(event);
-            c::rd_kafka_event_destroy(event);
-            description
-        };
-        c::rd_kafka_queue_destroy(queue);
-        description
     }
+    let response = queue.poll(time_max).ok_or(RDKafkaErrorCode::OperationTimedOut)?;
+    // SAFETY: the response is alive.
+    unsafe { read(response.as_ptr()) }
 }
 
 /// # Safety
