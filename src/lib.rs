@@ -4,7 +4,7 @@ mod admin;
 pub mod command;
 mod init;
 pub mod log;
-mod parity;
+mod migrate_diff;
 pub mod pipeline;
 mod records;
 mod signals;

@@ -1,7 +1,7 @@
 //! `migrate`: converts another tool's configuration to a bridge.toml.
 
 use super::exit::{REJECTED, WRONG};
-use crate::parity;
+use crate::migrate_diff;
 use base::text::printable;
 use migrate::{Bridge, Input, Machine, MigrateError, Migration, Note};
 use std::io::{self, Read, Write};
@@ -35,7 +35,7 @@ enum CommandError {
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     #[error(transparent)]
-    Diff(#[from] parity::DiffError),
+    Diff(#[from] migrate_diff::DiffError),
 }
 
 /// Writes the new configuration to standard output or files, and notes about differences to standard error.
@@ -65,7 +65,7 @@ fn run(options: &MigrateOptions) -> Result<u8, CommandError> {
         print_notes(&migration.notes);
         let bytes = std::fs::read(records)
             .map_err(|source| CommandError::Read { path: records.display().to_string(), source })?;
-        let same = parity::diff(&files, &machine(), &migration, &bytes, &mut io::stdout().lock())?;
+        let same = migrate_diff::diff(&files, &machine(), &migration, &bytes, &mut io::stdout().lock())?;
         return Ok(if same { 0 } else { REJECTED });
     }
     let texts: Vec<String> = migration.bridges.iter().map(|bridge| bridge.draft.to_string()).collect();

@@ -129,7 +129,7 @@ impl LaneWriter {
         if !lines.is_empty() {
             counters.batch_lines.add(lines.len());
             counters.batch_bytes.add(lines.text().len());
-            writer.wait_for_pace(lines.len()).await;
+            writer.wait_for_rate(lines.len()).await;
         }
         let (mut counted_stored, mut counted_refused) = (0, 0);
         let mut backoff = Backoff::new(writer.options.delays);

@@ -12,7 +12,7 @@ use crate::failed_attempt::FailedAttempt;
 use crate::learned::LearnedState;
 use crate::lines::RequestSize;
 use crate::outcome::Outcome;
-use crate::pace::Pace;
+use crate::rate_limiter::RateLimiter;
 use crate::remedy::{RemedyContext, advice, is_page};
 use crate::settings::Connection;
 use base::Destination;
@@ -44,7 +44,7 @@ pub struct Writer {
     pub(crate) client: Arc<Client>,
     pub(crate) options: WriterOptions,
     creates_databases: bool,
-    pace: Option<Mutex<Pace>>,
+    rate_limiter: Option<Mutex<RateLimiter>>,
     learned: Mutex<LearnedState>,
     /// Numbers requests and answers of all lanes in their order.
     moments: AtomicU64,
@@ -100,7 +100,7 @@ impl Writer {
             client,
             options,
             creates_databases: connection.create_database,
-            pace: options.points_per_second_max.map(|max| Mutex::new(Pace::new(max))),
+            rate_limiter: options.points_per_second_max.map(|max| Mutex::new(RateLimiter::new(max))),
             learned: Mutex::default(),
             // 0 is before every request.
             moments: AtomicU64::new(1),
@@ -251,9 +251,9 @@ impl Writer {
     }
 
     /// Waits until `batch.points_per_second_max` allows a new batch.
-    pub(crate) async fn wait_for_pace(&self, lines: usize) {
-        let Some(pace) = &self.pace else { return };
-        let wait = pace.lock().unwrap_or_else(PoisonError::into_inner).take(lines, now());
+    pub(crate) async fn wait_for_rate(&self, lines: usize) {
+        let Some(limiter) = &self.rate_limiter else { return };
+        let wait = limiter.lock().unwrap_or_else(PoisonError::into_inner).take(lines, now());
         if !wait.is_zero() {
             tracing::debug!(?wait, lines, "waiting, batch.points_per_second_max is reached");
             tokio::time::sleep(wait).await;

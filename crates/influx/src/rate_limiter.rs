@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 /// Delays each batch until the batches before it are paid for at the configured rate. Unused time is not saved up, so a burst is never more
 /// than one batch.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimiter {
     lines_per_second_max: u64,
     /// Earliest time of the next batch.
     next: Option<Instant>,
 }
 
-impl Pace {
+impl RateLimiter {
     pub fn new(lines_per_second_max: u64) -> Self {
         Self { lines_per_second_max: lines_per_second_max.max(1), next: None }
     }
@@ -32,9 +32,9 @@ mod tests {
     #[test]
     fn delays_batches_to_the_rate() {
         let start = Instant::now();
-        let mut pace = Pace::new(1_000);
+        let mut limiter = RateLimiter::new(1_000);
         let mut f = |at_ms: u64, lines: usize, want_ms: u64| {
-            let wait = pace.take(lines, start + Duration::from_millis(at_ms));
+            let wait = limiter.take(lines, start + Duration::from_millis(at_ms));
             assert_eq!(wait, Duration::from_millis(want_ms), "{at_ms} {lines}");
         };
         f(0, 500, 0);
@@ -51,12 +51,12 @@ mod tests {
     #[test]
     fn keeps_the_rate_over_a_long_time() {
         let (start, mut rng) = (Instant::now(), fastrand::Rng::with_seed(7));
-        let mut pace = Pace::new(10_000);
+        let mut limiter = RateLimiter::new(10_000);
         let (mut now, mut lines) = (start, 0);
         for _ in 0..1_000 {
             let batch = rng.usize(1..5_000);
             now += Duration::from_millis(rng.u64(0..300));
-            now += pace.take(batch, now);
+            now += limiter.take(batch, now);
             let allowed = (now - start).as_secs_f64() * 10_000.0;
             assert!(lines as f64 <= allowed + 1.0, "{lines} in {:?}", now - start);
             lines += batch;
@@ -66,9 +66,9 @@ mod tests {
     #[test]
     fn takes_any_rate() {
         let now = Instant::now();
-        assert_eq!(Pace::new(0).take(5, now), Duration::ZERO);
-        let mut pace = Pace::new(u64::MAX);
-        assert_eq!(pace.take(1_000_000, now), Duration::ZERO);
-        assert!(pace.take(1, now) < Duration::from_millis(1));
+        assert_eq!(RateLimiter::new(0).take(5, now), Duration::ZERO);
+        let mut limiter = RateLimiter::new(u64::MAX);
+        assert_eq!(limiter.take(1_000_000, now), Duration::ZERO);
+        assert!(limiter.take(1, now) < Duration::from_millis(1));
     }
 }
