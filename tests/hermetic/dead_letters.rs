@@ -2,8 +2,8 @@
 
 use configuration::Config;
 use engine::dead_letter::{
-    DeadLetterError, DeadLetters, Elements, Found, Letter, Next, Original, Originals, REFUSED, Reading,
-    Stage, Wanted,
+    DeadLetterError, DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, NextLetter,
+    Original, Originals, REFUSED, Wanted,
 };
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -56,14 +56,14 @@ impl Kafka {
     }
 
     /// All letters of the topic, by the offsets of their originals.
-    fn read_back(&self) -> Vec<Found> {
-        let mut reading = Reading::topic(&self.config().kafka, "dead").unwrap();
+    fn read_back(&self) -> Vec<FoundLetter> {
+        let mut reading = LetterReader::topic(&self.config().kafka, "dead").unwrap();
         let mut found = Vec::new();
         loop {
             match reading.read().unwrap() {
-                Next::Item(item) => found.push(item.found.unwrap()),
-                Next::Later => {}
-                Next::End => break,
+                NextLetter::Entry(item) => found.push(item.found.unwrap()),
+                NextLetter::Later => {}
+                NextLetter::End => break,
             }
         }
         let progress = reading.progress();
@@ -131,7 +131,7 @@ fn letter(offset: i64, value: Option<Vec<u8>>) -> Letter {
             ("none".to_owned(), None),
             ("empty".to_owned(), Some(Vec::new())),
         ],
-        stage: Stage::Map,
+        stage: FailedStage::Map,
         reason: "time",
         why: "it has no time".to_owned(),
         elements: Elements { listed: vec![1, 5], count: 2 },
@@ -139,8 +139,8 @@ fn letter(offset: i64, value: Option<Vec<u8>>) -> Letter {
     }
 }
 
-fn whole(letters: Vec<Letter>) -> Vec<Found> {
-    letters.into_iter().map(|letter| Found { letter, truncated: false }).collect()
+fn whole(letters: Vec<Letter>) -> Vec<FoundLetter> {
+    letters.into_iter().map(|letter| FoundLetter { letter, truncated: false }).collect()
 }
 
 fn wanted(topic: &str, partition: i32, offset: i64) -> Wanted {
@@ -159,7 +159,7 @@ fn letters_are_read_back_as_they_were_written() {
         key: None,
         value: None,
         headers: Vec::new(),
-        stage: Stage::Write,
+        stage: FailedStage::Write,
         reason: REFUSED,
         lines: Some(b"t v=1 5\nt v=2 6\n".to_vec()),
         timestamp_ms: None,
@@ -186,11 +186,11 @@ fn a_letter_that_is_too_large_keeps_its_first_64_kb() {
     kafka.send(&kafka.letters(), &mut letters).unwrap();
     assert!(letters.is_empty());
     let found = kafka.read_back();
-    assert_eq!(found[0], Found { letter: want[0].clone(), truncated: false });
+    assert_eq!(found[0], FoundLetter { letter: want[0].clone(), truncated: false });
     let cut = Letter { value: Some(value[..64_000].to_vec()), ..want[1].clone() };
-    assert_eq!(found[1], Found { letter: cut, truncated: true });
+    assert_eq!(found[1], FoundLetter { letter: cut, truncated: true });
     let without_long = Letter { headers: want[0].headers.clone(), ..want[2].clone() };
-    assert_eq!(found[2], Found { letter: without_long, truncated: true });
+    assert_eq!(found[2], FoundLetter { letter: without_long, truncated: true });
 }
 
 /// The broker refuses letters above the topic's max.message.bytes.

@@ -4,7 +4,7 @@ use crate::digits::topic_digits;
 use crate::signals::signal;
 use crate::support::{BY_ID, Bridge, Cluster, GROUP, Setup, Sink, record, wait_until};
 use configuration::Config;
-use engine::dead_letter::{DeadLetters, Elements, Letter, REFUSED, Stage};
+use engine::dead_letter::{DeadLetters, Elements, FailedStage, Letter, REFUSED};
 use engine::telemetry::Counters;
 use influx::LogObserver;
 use kafka_influx_bridge::pipeline::Pipeline;
@@ -87,7 +87,7 @@ fn letter(offset: i64, value: &str) -> Letter {
         key: Some(b"key".to_vec()),
         value: Some(value.as_bytes().to_vec()),
         headers: vec![("site".to_owned(), Some(b"seoul".to_vec()))],
-        stage: Stage::Map,
+        stage: FailedStage::Map,
         reason: "time",
         why: "it has no time".to_owned(),
         elements: Elements::default(),
@@ -170,7 +170,7 @@ fn reports_letters_that_still_fail_and_stores_the_others() {
         key: None,
         value: None,
         headers: Vec::new(),
-        stage: Stage::Write,
+        stage: FailedStage::Write,
         reason: REFUSED,
         lines: Some(format!("t,id=gone v=2 {TIME_MS}000000\n").into_bytes()),
         ..letter(5, "")

@@ -3,7 +3,9 @@
 use crate::support::config::v2;
 use crate::support::{Bridge, Kafka, Live, PATIENCE, Produced, block_on, measured, run_command, wait_for};
 use configuration::Config;
-use engine::dead_letter::{DeadLetters, Elements, Found, Letter, Next, Originals, Reading, Stage, Wanted};
+use engine::dead_letter::{
+    DeadLetters, Elements, FailedStage, FoundLetter, Letter, LetterReader, NextLetter, Originals, Wanted,
+};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,7 +28,7 @@ fn letter(offset: i64, value: Vec<u8>) -> Letter {
         key: None,
         value: Some(value),
         headers: Vec::new(),
-        stage: Stage::Map,
+        stage: FailedStage::Map,
         reason: "undecodable",
         why: "it is not JSON".to_owned(),
         elements: Elements::default(),
@@ -34,14 +36,14 @@ fn letter(offset: i64, value: Vec<u8>) -> Letter {
     }
 }
 
-fn read_back(config: &Config, topic: &str) -> Vec<Found> {
-    let mut reading = Reading::topic(&config.kafka, topic).unwrap();
+fn read_back(config: &Config, topic: &str) -> Vec<FoundLetter> {
+    let mut reading = LetterReader::topic(&config.kafka, topic).unwrap();
     let mut found = Vec::new();
     loop {
         match reading.read().unwrap() {
-            Next::Item(item) => found.push(item.found.unwrap()),
-            Next::Later => {}
-            Next::End => break,
+            NextLetter::Entry(item) => found.push(item.found.unwrap()),
+            NextLetter::Later => {}
+            NextLetter::End => break,
         }
     }
     found
@@ -189,13 +191,17 @@ fn replayed_letters_become_points() {
     bridge.stop();
 
     let found = read_back(&self::config(&kafka, &dead), &dead);
-    let count = |stage: Stage, reason: &str| {
+    let count = |stage: FailedStage, reason: &str| {
         found.iter().filter(|found| found.letter.stage == stage && found.letter.reason == reason).count()
     };
-    let counts = [(Stage::Write, "refused"), (Stage::Map, "undecodable"), (Stage::Map, "not_an_object")];
+    let counts = [
+        (FailedStage::Write, "refused"),
+        (FailedStage::Map, "undecodable"),
+        (FailedStage::Map, "not_an_object"),
+    ];
     assert_eq!(counts.map(|(stage, reason)| count(stage, reason)), [20, 1, 1], "{found:?}");
     assert_eq!(found.len(), 22);
-    let refused = found.iter().find(|found| found.letter.stage == Stage::Write).unwrap();
+    let refused = found.iter().find(|found| found.letter.stage == FailedStage::Write).unwrap();
     assert!(
         refused.letter.value.as_ref().unwrap().ends_with(b"\"}") && refused.letter.why.contains("conflict")
     );

@@ -7,7 +7,7 @@ pub use resumption::{BlockedTopic, Leftover, ResumableTopic};
 
 use crate::batch::{Batch, Budget, Limits, SizeController};
 use crate::lane::{FinishedBatch, Lane};
-use crate::offset_tracker::{AssignmentId, BatchId, Times, Unsettled};
+use crate::offset_tracker::{AssignmentId, BatchId, PartitionTimes, Unsettled};
 use crate::partition_routes::{Route, Routes};
 use crate::ports::{LaneQueue, Outlet};
 use crate::record_handler::RecordHandler;
@@ -222,7 +222,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
     }
 
     /// The times of the oldest unsettled record and of the last settled one, for each assigned partition.
-    pub fn times(&self) -> Vec<(Arc<TopicPartition>, Times)> {
+    pub fn times(&self) -> Vec<(Arc<TopicPartition>, PartitionTimes)> {
         let RecordHandler { tracker, routes, .. } = &self.handler;
         let of_partition = |(assignment, times)| Some((Arc::clone(routes.partition_of(assignment)?), times));
         tracker.times().filter_map(of_partition).collect()

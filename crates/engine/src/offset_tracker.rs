@@ -92,7 +92,7 @@ struct Span {
 
 /// Timestamps of a partition's records, in nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Times {
+pub struct PartitionTimes {
     /// The oldest unsettled record that was delivered. An undecided record counts only once its topic is blocked: until then it keeps
     /// nothing waiting.
     pub open_ns: Option<i64>,
@@ -227,7 +227,7 @@ impl OffsetTracker {
     }
 
     /// Timestamps of all current assignments.
-    pub fn times(&self) -> impl Iterator<Item = (AssignmentId, Times)> + '_ {
+    pub fn times(&self) -> impl Iterator<Item = (AssignmentId, PartitionTimes)> + '_ {
         self.partitions.iter().map(|(assignment, partition)| (*assignment, partition.times()))
     }
 
@@ -268,11 +268,11 @@ impl Partition {
         }
     }
 
-    fn times(&self) -> Times {
+    fn times(&self) -> PartitionTimes {
         // Records left unsettled came after all others.
         let is_open = |span: &&Span| self.left_unsettled.is_some() || span.by != SettledBy::FirstPoint;
         let open_ns = self.spans.iter().find(is_open).map_or(self.left_unsettled_ns, |span| span.first_ns);
-        Times { open_ns, settled_ns: self.settled_ns, undecided: self.undecided }
+        PartitionTimes { open_ns, settled_ns: self.settled_ns, undecided: self.undecided }
     }
 
     fn set_settled(&mut self, next_offset: NextOffset, last_ns: Option<i64>) {

@@ -7,7 +7,7 @@
 //! [`Mapper::map`]: mapping::Mapper::map
 
 use crate::batch::Batch;
-use crate::dead_letter::{Elements, Letter, Stage};
+use crate::dead_letter::{Elements, FailedStage, Letter};
 use crate::lane::FinishedBatch;
 use crate::offset_tracker::{AssignmentId, OffsetTracker};
 use crate::partition_routes::{Route, Routes};
@@ -369,7 +369,7 @@ fn letter(topic: &Arc<str>, routed: &RoutedRecord<'_>, mapped: &Mapped) -> Lette
         key: record.key.map(<[u8]>::to_vec),
         value: record.value.map(<[u8]>::to_vec),
         headers: headers(),
-        stage: Stage::Map,
+        stage: FailedStage::Map,
         reason: mapped.rejected.first().map_or("", |(_, rejection)| rejection.reason().name()),
         why: first_rejection(mapped),
         elements: Elements { listed, count },

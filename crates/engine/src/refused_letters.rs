@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::dead_letter::{
-    DeadLetterError, DeadLetters, Elements, Letter, Original, Originals, REFUSED, Stage, Wanted,
+    DeadLetterError, DeadLetters, Elements, FailedStage, Letter, Original, Originals, REFUSED, Wanted,
 };
 use crate::offset_tracker::AssignmentId;
 use crate::telemetry::Counters;
@@ -169,7 +169,7 @@ impl LaneDeadLetters {
             key: original.key,
             value: original.value,
             headers: original.headers,
-            stage: Stage::Write,
+            stage: FailedStage::Write,
             reason: REFUSED,
             why: record.why.to_string(),
             elements: Elements { listed, count },
@@ -274,7 +274,7 @@ mod tests {
             key: None,
             value: None,
             headers: Vec::new(),
-            stage: Stage::Map,
+            stage: FailedStage::Map,
             reason: "empty",
             why: String::new(),
             elements: Elements::default(),

@@ -8,7 +8,7 @@ use configuration::draft::{Draft, Table};
 
 /// Samples with their proposals.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct SampledTopics {
     /// Description of the source of the samples.
     pub place: String,
     /// The records are from a file, and the user did not name their topic.
@@ -25,7 +25,7 @@ pub struct Group {
     pub samples: Vec<Sample>,
 }
 
-impl Found {
+impl SampledTopics {
     pub fn add(&mut self, sample: Sample, proposal: Proposal) {
         match self.groups.iter_mut().find(|group| group.proposal.is_same(&proposal)) {
             Some(group) => group.samples.push(sample),
@@ -51,7 +51,7 @@ impl Group {
 /// Inputs of the file.
 pub struct Source<'s> {
     pub connection: &'s Connection,
-    pub found: &'s Found,
+    pub found: &'s SampledTopics,
     pub options: &'s InitOptions,
 }
 

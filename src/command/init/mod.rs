@@ -9,7 +9,7 @@ use super::terminal::Bar;
 use crate::init::{Sample, SampledRecord, Trial, propose};
 use crate::records::{InputRecord, Records};
 use base::text::{grouped, printable};
-use compose::{Composed, Found, Source};
+use compose::{Composed, SampledTopics, Source};
 use configuration::{Config, ConfigErrors};
 use connection::Connection;
 use kafka::Diagnosis;
@@ -155,7 +155,7 @@ fn write(options: &InitOptions) -> Result<(), InitError> {
 }
 
 /// The text of the file, after mapping the samples with it.
-fn text(connection: &Connection, found: &Found, options: &InitOptions) -> Result<String, InitError> {
+fn text(connection: &Connection, found: &SampledTopics, options: &InitOptions) -> Result<String, InitError> {
     let source = Source { connection, found, options };
     let plain = compose::draft(&source, &[]).to_string();
     let config = check(&plain, connection)?;
@@ -186,7 +186,7 @@ fn check(text: &str, connection: &Connection) -> Result<Config, InitError> {
 }
 
 /// Samples the first records of a file, which all belong to one topic.
-fn file(path: &Path, options: &InitOptions) -> Result<Found, InitError> {
+fn file(path: &Path, options: &InitOptions) -> Result<SampledTopics, InitError> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
@@ -213,7 +213,7 @@ fn file(path: &Path, options: &InitOptions) -> Result<Found, InitError> {
     let proposal = propose(&sample, now_ns()).ok_or_else(|| InitError::NoObjects {
         place: format!("the {} records of {place}", grouped(sample.records.len() as u64)),
     })?;
-    let mut found = Found { place, topic_is_unknown: named.is_none(), ..Found::default() };
+    let mut found = SampledTopics { place, topic_is_unknown: named.is_none(), ..SampledTopics::default() };
     found.add(sample, proposal);
     Ok(found)
 }

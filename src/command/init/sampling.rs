@@ -1,6 +1,6 @@
 //! Lists topics and reads the last records of some.
 
-use super::compose::Found;
+use super::compose::SampledTopics;
 use super::connection::Connection;
 use super::{InitError, InitOptions, now_ns, print};
 use crate::command::terminal::Bar;
@@ -44,8 +44,12 @@ impl Candidate {
     }
 }
 
-pub fn sample(connection: &Connection, options: &InitOptions, bar: &mut Bar) -> Result<Found, InitError> {
-    let Some(kafka) = &connection.checked else { return Ok(Found::default()) };
+pub fn sample(
+    connection: &Connection,
+    options: &InitOptions,
+    bar: &mut Bar,
+) -> Result<SampledTopics, InitError> {
+    let Some(kafka) = &connection.checked else { return Ok(SampledTopics::default()) };
     let failed = |why: Diagnosis| InitError::Brokers { brokers: kafka.brokers.join(", "), why };
     let survey = Survey::open(kafka).map_err(failed)?;
     let topics = survey.topics().map_err(failed)?;
@@ -62,7 +66,7 @@ pub fn sample(connection: &Connection, options: &InitOptions, bar: &mut Bar) -> 
     for candidate in &candidates {
         bar.print(&candidate.describe());
     }
-    let mut found = Found::default();
+    let mut found = SampledTopics::default();
     let mut last = None;
     for (number, candidate) in candidates.iter().enumerate() {
         let of = Reading {
@@ -200,7 +204,7 @@ impl Reading<'_> {
         &self,
         of: &Candidate,
         is_named: bool,
-        found: &mut Found,
+        found: &mut SampledTopics,
         bar: &mut Bar,
     ) -> Result<(), InitError> {
         let sample = self.read(of, bar)?;

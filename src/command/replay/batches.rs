@@ -165,7 +165,7 @@ fn append(text: &[u8], lines: &mut LineBuffer) -> MappedLetter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::dead_letter::{Elements, Stage};
+    use engine::dead_letter::{Elements, FailedStage};
     use std::path::Path;
 
     fn batches() -> Batches {
@@ -185,7 +185,7 @@ mod tests {
             key: Some(b"k".to_vec()),
             value: Some(value.as_bytes().to_vec()),
             headers: vec![("site".to_owned(), Some(b"seoul".to_vec())), ("none".to_owned(), None)],
-            stage: Stage::Map,
+            stage: FailedStage::Map,
             reason: "time",
             why: String::new(),
             elements: Elements::default(),

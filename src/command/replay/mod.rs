@@ -12,7 +12,7 @@ use base::text::printable;
 use batches::{Batches, Closed};
 use configuration::Config;
 use engine::dead_letter::Store;
-use engine::dead_letter::{Found, Item, Next, Reading, ReadingError};
+use engine::dead_letter::{FoundLetter, LetterEntry, LetterReader, NextLetter, ReadingError};
 use influx::{ClientError, LaneWriter, LogObserver};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -45,7 +45,7 @@ enum ReplayError {
     #[error("no topic to read: [dead_letter] names no topic; name one with --topic NAME")]
     NoTopic,
     #[error(transparent)]
-    Reading(#[from] ReadingError),
+    LetterReader(#[from] ReadingError),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error("threads can't be started: {0}")]
@@ -68,7 +68,7 @@ pub fn replay(options: &ReplayOptions) -> ExitCode {
                 ReplayError::Config(_)
                     | ReplayError::NoTopic
                     | ReplayError::Client(_)
-                    | ReplayError::Reading(ReadingError::NoTopic(_) | ReadingError::File { .. })
+                    | ReplayError::LetterReader(ReadingError::NoTopic(_) | ReadingError::File { .. })
             );
             ExitCode::from(if is_wrong { WRONG } else { FAILED })
         }
@@ -104,16 +104,16 @@ fn run(options: &ReplayOptions) -> Result<Tally, ReplayError> {
 }
 
 /// Opens the source of letters, and returns its name for messages.
-fn open(options: &ReplayOptions, config: &Config) -> Result<(Reading, String), ReplayError> {
+fn open(options: &ReplayOptions, config: &Config) -> Result<(LetterReader, String), ReplayError> {
     let topic = match (&options.source, &config.dead_letter) {
         (Source::Files(files), _) => {
             let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-            return Ok((Reading::files(files)?, names.join(", ")));
+            return Ok((LetterReader::files(files)?, names.join(", ")));
         }
         (Source::Topic(Some(topic)), _) | (Source::Topic(None), Some(Store::Topic(topic))) => topic,
         (Source::Topic(None), _) => return Err(ReplayError::NoTopic),
     };
-    Ok((Reading::topic(&config.kafka, topic)?, format!("topic {topic}")))
+    Ok((LetterReader::topic(&config.kafka, topic)?, format!("topic {topic}")))
 }
 
 /// Destination of the lines.
@@ -133,12 +133,12 @@ struct Replay {
 
 impl Replay {
     /// Replays all letters, unless interrupted.
-    fn all(&mut self, reading: &mut Reading) -> Result<(), ReplayError> {
+    fn all(&mut self, reading: &mut LetterReader) -> Result<(), ReplayError> {
         while !self.signals.stop_requested() {
             match reading.read()? {
-                Next::Item(item) => self.take(&item),
-                Next::Later => {}
-                Next::End => return self.flush(),
+                NextLetter::Entry(item) => self.take(&item),
+                NextLetter::Later => {}
+                NextLetter::End => return self.flush(),
             }
             if self.batches.is_full() {
                 self.flush()?;
@@ -150,10 +150,10 @@ impl Replay {
         Ok(())
     }
 
-    fn take(&mut self, item: &Item) {
+    fn take(&mut self, item: &LetterEntry) {
         self.tally.letters += 1;
         let place = &item.place;
-        let Found { letter, truncated } = match &item.found {
+        let FoundLetter { letter, truncated } = match &item.found {
             Ok(found) => found,
             Err(why) => {
                 self.tally.unreadable += 1;

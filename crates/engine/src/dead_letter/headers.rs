@@ -1,6 +1,6 @@
 //! A letter as a record of the dead-letter topic: the original's key, value and headers, followed by the bridge's own headers.
 
-use super::letter::{Elements, Found, Letter, Stage, reason_by_name};
+use super::letter::{Elements, FailedStage, FoundLetter, Letter, reason_by_name};
 use base::record::OwnedHeaders;
 use line_protocol::reader::split_lines;
 use std::borrow::Cow;
@@ -140,7 +140,7 @@ pub fn unpack(
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
     mut headers: OwnedHeaders,
-) -> Result<Found, String> {
+) -> Result<FoundLetter, String> {
     // The original may be a dead letter itself: the last set of own headers is this letter's.
     let first_own = headers.iter().rposition(|(name, _)| is_own(name, REASON));
     let own = headers.split_off(first_own.ok_or_else(|| missing(REASON))?);
@@ -161,7 +161,7 @@ pub fn unpack(
         timestamp_ms: text(TIMESTAMP).and_then(|ms| ms.parse().ok()),
         key,
         value,
-        stage: text(STAGE).and_then(Stage::by_name).ok_or_else(|| missing(STAGE))?,
+        stage: text(STAGE).and_then(FailedStage::by_name).ok_or_else(|| missing(STAGE))?,
         reason: reason_by_name(required(REASON)?),
         why: text(WHY).unwrap_or_default().to_owned(),
         elements,
@@ -169,7 +169,7 @@ pub fn unpack(
         headers,
     };
     let truncated = find(TRUNCATED).is_some();
-    Ok(Found { letter, truncated })
+    Ok(FoundLetter { letter, truncated })
 }
 
 fn is_own(name: &str, wanted: &str) -> bool {
@@ -208,7 +208,7 @@ mod tests {
             key: Some(b"key".to_vec()),
             value: Some(b"value".to_vec()),
             headers: vec![("site".to_owned(), Some(b"seoul".to_vec())), ("none".to_owned(), None)],
-            stage: Stage::Map,
+            stage: FailedStage::Map,
             reason: "time",
             why: "it has no time".to_owned(),
             elements: Elements { listed: vec![0, 2], count: 2 },
@@ -293,7 +293,7 @@ mod tests {
         #[test]
         fn a_whole_letter_reads_back(letter in any_letter()) {
             let (key, value, headers) = owned(pack(&letter, Cut::WHOLE, "now"));
-            prop_assert_eq!(unpack(key, value, headers), Ok(Found { letter, truncated: false }));
+            prop_assert_eq!(unpack(key, value, headers), Ok(FoundLetter { letter, truncated: false }));
         }
 
         #[test]

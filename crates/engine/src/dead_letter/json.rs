@@ -1,6 +1,6 @@
 //! A letter as a line of a file: one JSON object. UTF-8 bytes are strings; other bytes are base64 under a name that ends in `_base64`.
 
-use super::letter::{Elements, Found, Letter, Stage, reason_by_name};
+use super::letter::{Elements, FailedStage, FoundLetter, Letter, reason_by_name};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
@@ -98,7 +98,7 @@ fn quote(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Decodes a line, or explains why it is not a letter.
-pub fn read(line: &[u8]) -> Result<Found, String> {
+pub fn read(line: &[u8]) -> Result<FoundLetter, String> {
     let value: Value = serde_json::from_slice(line).map_err(|error| format!("this is not JSON: {error}"))?;
     let Value::Object(mut object) = value else { return Err("this is not a JSON object".to_owned()) };
     let headers = match object.remove("headers") {
@@ -123,13 +123,13 @@ pub fn read(line: &[u8]) -> Result<Found, String> {
         key,
         value,
         headers,
-        stage: Stage::by_name(text(&object, "stage")?).ok_or_else(|| missing("stage"))?,
+        stage: FailedStage::by_name(text(&object, "stage")?).ok_or_else(|| missing("stage"))?,
         reason: reason_by_name(text(&object, "reason")?),
         why: text(&object, "why").unwrap_or_default().to_owned(),
         elements,
         lines: lines.or_else(|| is_gone.then(Vec::new)),
     };
-    Ok(Found { letter, truncated: false })
+    Ok(FoundLetter { letter, truncated: false })
 }
 
 fn header(header: Value) -> Result<(String, Option<Vec<u8>>), String> {
@@ -184,7 +184,7 @@ mod tests {
             key: None,
             value: Some("{\"온도\":\n1}".into()),
             headers: vec![("site".to_owned(), Some(b"\xff\xfe".to_vec())), ("none".to_owned(), None)],
-            stage: Stage::Map,
+            stage: FailedStage::Map,
             reason: "time",
             why: "it has no time".to_owned(),
             elements: Elements { listed: vec![0, 2], count: 2 },
@@ -221,7 +221,7 @@ mod tests {
         fn any_letter_reads_back(letter in any_letter()) {
             let line = written(&letter);
             prop_assert_eq!(line.matches('\n').count(), 1);
-            prop_assert_eq!(read(line.as_bytes()), Ok(Found { letter, truncated: false }));
+            prop_assert_eq!(read(line.as_bytes()), Ok(FoundLetter { letter, truncated: false }));
         }
 
         #[test]

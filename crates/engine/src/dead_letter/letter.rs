@@ -22,7 +22,7 @@ pub struct Letter {
     /// None: a tombstone, or the original is gone and there are `lines`.
     pub value: Option<Vec<u8>>,
     pub headers: OwnedHeaders,
-    pub stage: Stage,
+    pub stage: FailedStage,
     /// [`mapping::Reason::name`], or [`REFUSED`].
     pub reason: &'static str,
     /// Printable text of the rejection or of InfluxDB.
@@ -34,7 +34,7 @@ pub struct Letter {
 
 /// A letter that was read back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundLetter {
     pub letter: Letter,
     /// Whether a part of the original was cut off, because the dead-letter topic limits the size.
     pub truncated: bool,
@@ -42,7 +42,7 @@ pub struct Found {
 
 /// The stage that the record failed at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum FailedStage {
     /// The mapping rejected it.
     Map,
     /// InfluxDB refused one of its lines.
@@ -59,7 +59,7 @@ pub struct Elements {
     pub count: u64,
 }
 
-impl Stage {
+impl FailedStage {
     pub fn name(self) -> &'static str {
         match self {
             Self::Map => "map",
@@ -100,7 +100,7 @@ impl Letter {
     /// Merges a second letter about the same record.
     pub fn merge(&mut self, other: Self) {
         if self.stage != other.stage {
-            self.stage = Stage::Both;
+            self.stage = FailedStage::Both;
         }
         if self.why != other.why && self.why.len() + other.why.len() < WHY_BYTES_MAX {
             self.why = format!("{}; {}", self.why, other.why);
@@ -175,7 +175,7 @@ pub(super) mod test_support {
             partition in 0..i32::MAX,
             offset in 0..i64::MAX,
             timestamp_ms in prop::option::of(0..i64::MAX),
-            stage in prop::sample::select(vec![Stage::Map, Stage::Write, Stage::Both]),
+            stage in prop::sample::select(vec![FailedStage::Map, FailedStage::Write, FailedStage::Both]),
             reason in prop::sample::select(Reason::ALL.map(Reason::name).into_iter().chain([REFUSED]).collect::<Vec<_>>()),
             why in any::<String>(),
             listed in prop::collection::btree_set(any::<usize>(), 0..REJECTED_ELEMENTS_MAX),
@@ -192,7 +192,7 @@ pub(super) mod test_support {
 mod tests {
     use super::*;
 
-    fn letter(stage: Stage, why: &str, listed: &[usize], original: Result<&str, &str>) -> Letter {
+    fn letter(stage: FailedStage, why: &str, listed: &[usize], original: Result<&str, &str>) -> Letter {
         Letter {
             topic: "t".into(),
             partition: 0,
@@ -202,7 +202,7 @@ mod tests {
             value: original.ok().map(|value| value.as_bytes().to_vec()),
             headers: Vec::new(),
             stage,
-            reason: if stage == Stage::Map { "time" } else { REFUSED },
+            reason: if stage == FailedStage::Map { "time" } else { REFUSED },
             why: why.to_owned(),
             elements: Elements { listed: listed.to_vec(), count: listed.len() as u64 },
             lines: original.err().map(|lines| lines.as_bytes().to_vec()),
@@ -224,7 +224,7 @@ mod tests {
             );
             assert_eq!(got, want);
         };
-        let (map, write) = (Stage::Map, Stage::Write);
+        let (map, write) = (FailedStage::Map, FailedStage::Write);
         f(
             letter(map, "no time", &[4, 9], Ok("v")),
             letter(write, "conflict", &[1], Ok("v")),
@@ -249,9 +249,14 @@ mod tests {
 
     #[test]
     fn a_letter_stays_bounded_after_many_merges() {
-        let mut letter_of_many = letter(Stage::Write, "first", &[], Ok("v"));
+        let mut letter_of_many = letter(FailedStage::Write, "first", &[], Ok("v"));
         for element in 0..1_000 {
-            letter_of_many.merge(letter(Stage::Write, &format!("reason {element}"), &[element], Ok("v")));
+            letter_of_many.merge(letter(
+                FailedStage::Write,
+                &format!("reason {element}"),
+                &[element],
+                Ok("v"),
+            ));
         }
         assert_eq!(letter_of_many.elements.count, 1_000);
         assert_eq!(letter_of_many.elements.listed, (0..REJECTED_ELEMENTS_MAX).collect::<Vec<_>>());

@@ -1,6 +1,6 @@
 //! Reads letters back one after another: from files, or from a topic up to its current end.
 
-use super::letter::Found;
+use super::letter::FoundLetter;
 use super::original_reader::{Extent, OriginalReader, Wait, original};
 use super::{DeadLetterError, Original, headers, json};
 use kafka::Settings;
@@ -26,17 +26,17 @@ pub enum ReadingError {
 
 /// An entry of a file or topic.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct LetterEntry {
     /// `FILE:LINE`, `TOPIC[PARTITION]@OFFSET`.
     pub place: String,
     /// The letter, or the reason why the entry is none.
-    pub found: Result<Found, String>,
+    pub found: Result<FoundLetter, String>,
 }
 
 /// The result of one read.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
-    Item(Box<Item>),
+pub enum NextLetter {
+    Entry(Box<LetterEntry>),
     /// No letter came for a moment, so that the caller can check for a stop.
     Later,
     End,
@@ -49,13 +49,14 @@ pub struct Progress {
     pub all: u64,
 }
 
+/// Reads letters back, from files or from a topic.
 #[derive(Debug)]
-pub enum Reading {
+pub enum LetterReader {
     Files(FilesReading),
     Topic(TopicReading),
 }
 
-impl Reading {
+impl LetterReader {
     /// # Errors
     /// One of the files can't be opened. Nothing was read.
     pub fn files(paths: &[PathBuf]) -> Result<Self, ReadingError> {
@@ -69,7 +70,7 @@ impl Reading {
     }
 
     /// Reads the next letter. Blocks for a moment.
-    pub fn read(&mut self) -> Result<Next, ReadingError> {
+    pub fn read(&mut self) -> Result<NextLetter, ReadingError> {
         match self {
             Self::Files(files) => files.read(),
             Self::Topic(topic) => topic.read(),
@@ -105,7 +106,7 @@ impl FilesReading {
         Ok(Self { files, line: 0, progress })
     }
 
-    fn read(&mut self) -> Result<Next, ReadingError> {
+    fn read(&mut self) -> Result<NextLetter, ReadingError> {
         while let Some((path, file)) = self.files.front_mut() {
             let mut line = Vec::new();
             let read = file.read_until(b'\n', &mut line);
@@ -118,11 +119,11 @@ impl FilesReading {
             self.line += 1;
             self.progress.done += bytes as u64;
             if !line.trim_ascii().is_empty() {
-                let item = Item { place: place(path, self.line), found: letter_of(&line) };
-                return Ok(Next::Item(Box::new(item)));
+                let item = LetterEntry { place: place(path, self.line), found: letter_of(&line) };
+                return Ok(NextLetter::Entry(Box::new(item)));
             }
         }
-        Ok(Next::End)
+        Ok(NextLetter::End)
     }
 }
 
@@ -130,7 +131,7 @@ fn place(path: &Path, line: usize) -> String {
     format!("{}:{line}", path.display())
 }
 
-fn letter_of(line: &[u8]) -> Result<Found, String> {
+fn letter_of(line: &[u8]) -> Result<FoundLetter, String> {
     json::read(line).map_err(|why| {
         if line.ends_with(b"\n") {
             why
@@ -173,11 +174,11 @@ impl TopicReading {
         Ok(Self { topic: topic.to_owned(), reader, partitions, wait: Wait::begin() })
     }
 
-    fn read(&mut self) -> Result<Next, ReadingError> {
+    fn read(&mut self) -> Result<NextLetter, ReadingError> {
         while self.partitions.values().any(|at| at.next < at.end) {
             let polled = self.reader.poll(&mut self.wait);
             let polled = polled.map_err(|why| ReadingError::Topic { topic: self.topic.clone(), why })?;
-            let Some((number, message)) = polled else { return Ok(Next::Later) };
+            let Some((number, message)) = polled else { return Ok(NextLetter::Later) };
             let Some(at) = self.partitions.get_mut(&number) else { continue };
             let Some(message) = message else {
                 at.next = at.end;
@@ -188,11 +189,11 @@ impl TopicReading {
             if offset < at.end {
                 let Original { key, value, headers, .. } = original(&message);
                 let place = format!("{}[{number}]@{offset}", self.topic);
-                let item = Item { place, found: headers::unpack(key, value, headers) };
-                return Ok(Next::Item(Box::new(item)));
+                let item = LetterEntry { place, found: headers::unpack(key, value, headers) };
+                return Ok(NextLetter::Entry(Box::new(item)));
             }
         }
-        Ok(Next::End)
+        Ok(NextLetter::End)
     }
 
     fn progress(&self) -> Progress {

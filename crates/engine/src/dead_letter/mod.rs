@@ -18,8 +18,8 @@ mod settings;
 mod topic;
 
 pub use error::DeadLetterError;
-pub use letter::{Elements, Found, Letter, REFUSED, Stage};
-pub use letter_reader::{Item, Next, Progress, Reading, ReadingError};
+pub use letter::{Elements, FailedStage, FoundLetter, Letter, REFUSED};
+pub use letter_reader::{LetterEntry, LetterReader, NextLetter, Progress, ReadingError};
 pub use original_reader::{Original, Wanted};
 pub use originals::Originals;
 pub use settings::Store;

@@ -69,7 +69,7 @@ fn reports_the_time_of_the_oldest_unsettled_record() {
     let f = |tracker: &OffsetTracker, open_ns: Option<i64>, settled_ns: Option<i64>| {
         assert_eq!(
             tracker.times().map(|(_, times)| times).last(),
-            Some(Times { open_ns, settled_ns, undecided: 0 })
+            Some(PartitionTimes { open_ns, settled_ns, undecided: 0 })
         );
     };
     f(&tracker, None, None);
@@ -103,7 +103,7 @@ fn undecided_records_settle_with_the_first_point_of_their_topic() {
     assert_eq!(changed(&mut tracker), [0_i64; 0]);
     assert!(!tracker.waits_for_batch(assignment), "a revocation need not wait for them");
     assert_eq!(tracker.undecided(assignment), 2);
-    assert_eq!(times(&tracker), Times { open_ns: None, settled_ns: None, undecided: 2 });
+    assert_eq!(times(&tracker), PartitionTimes { open_ns: None, settled_ns: None, undecided: 2 });
     let unsettled = tracker.unsettled(assignment).unwrap();
     assert_eq!((unsettled.from.get(), unsettled.to.get()), (3, 7));
     tracker.settle_undecided(assignment);
@@ -121,7 +121,7 @@ fn undecided_records_of_a_blocked_topic_are_read_again() {
     tracker.delivered_undecided(before, 0, Some(1_000));
     tracker.leave_unsettled(before, 1, Some(2_000));
     let times = tracker.times().map(|(_, times)| times).last().unwrap();
-    assert_eq!(times, Times { open_ns: Some(1_000), settled_ns: None, undecided: 1 });
+    assert_eq!(times, PartitionTimes { open_ns: Some(1_000), settled_ns: None, undecided: 1 });
     let unsettled = tracker.unsettled(before).unwrap();
     assert_eq!((unsettled.from.get(), unsettled.to.get()), (0, 2));
     let after = tracker.renew(before);

@@ -180,7 +180,7 @@ fn lag(partition: &Partition, from_start: bool) -> PartitionLag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::offset_tracker::Times;
+    use crate::offset_tracker::PartitionTimes;
     use rdkafka::statistics::Topic;
 
     fn partition(number: i32, app_offset: i64, consumer_lag: i64) -> Partition {
@@ -255,7 +255,7 @@ mod tests {
         assert_eq!(lags.unsettled(&times), Some(20 + 5));
         let at = Arc::new(TopicPartition { topic: "t".to_owned(), partition: 0 });
         let writer = times.writer();
-        writer.write(vec![(at, Times { undecided: 3, ..Times::default() })]);
+        writer.write(vec![(at, PartitionTimes { undecided: 3, ..PartitionTimes::default() })]);
         assert_eq!((lags.unsettled(&times), times.undecided()), (Some(5), 3));
     }
 

@@ -2,7 +2,7 @@
 
 use super::lag::{PartitionLag, now_ns};
 use super::{Counters, Lags};
-use crate::offset_tracker::Times;
+use crate::offset_tracker::PartitionTimes;
 use base::TopicPartition;
 use kafka::Retention;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub fn partitions(lags: &Lags, counters: &Counters) -> Vec<PartitionState> {
 
 /// The age of the oldest unsettled record. Unread records are at least younger than the last settled one, and than the time at which
 /// all records were read.
-fn behind(lag: &PartitionLag, times: Times, now_ns: i64) -> Option<Duration> {
+fn behind(lag: &PartitionLag, times: PartitionTimes, now_ns: i64) -> Option<Duration> {
     let since = match (times.open_ns, lag.unread) {
         (Some(open), _) => open,
         (None, Some(0)) => return Some(Duration::ZERO),
@@ -66,7 +66,7 @@ mod tests {
         let f = |unread: Option<i64>, times: [Option<i64>; 3], want: Option<u64>| {
             let [open_ns, settled_ns, caught_up_ns] = times.map(|time| time.map(|seconds| seconds * SECOND));
             let lag = PartitionLag { unread, caught_up_ns, ..PartitionLag::default() };
-            let age = behind(&lag, Times { open_ns, settled_ns, undecided: 0 }, 1_000 * SECOND);
+            let age = behind(&lag, PartitionTimes { open_ns, settled_ns, undecided: 0 }, 1_000 * SECOND);
             assert_eq!(age.map(|age| age.as_secs()), want, "{unread:?} {times:?}");
         };
         f(None, [None, None, None], None);

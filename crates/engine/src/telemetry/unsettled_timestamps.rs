@@ -1,11 +1,11 @@
 //! Timestamps of the oldest unsettled records, as the data threads report them.
 
-use crate::offset_tracker::Times;
+use crate::offset_tracker::PartitionTimes;
 use base::TopicPartition;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-type ByWriter = BTreeMap<u64, Vec<(Arc<TopicPartition>, Times)>>;
+type ByWriter = BTreeMap<u64, Vec<(Arc<TopicPartition>, PartitionTimes)>>;
 
 /// The last report of each data thread.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +26,9 @@ impl UnsettledTimestamps {
     }
 
     /// The times of all assigned partitions. If two consumers report a partition that moves, the older time counts.
-    pub fn all(&self) -> BTreeMap<Arc<TopicPartition>, Times> {
+    pub fn all(&self) -> BTreeMap<Arc<TopicPartition>, PartitionTimes> {
         let older = |a: Option<i64>, b: Option<i64>| a.into_iter().chain(b).min();
-        let mut all = BTreeMap::<Arc<TopicPartition>, Times>::new();
+        let mut all = BTreeMap::<Arc<TopicPartition>, PartitionTimes>::new();
         self.with(|(_, reports)| {
             for (at, times) in reports.values().flatten() {
                 let merged = all.entry(Arc::clone(at)).or_default();
@@ -52,7 +52,7 @@ impl UnsettledTimestamps {
 
 impl UnsettledTimesWriter {
     /// Replaces the report of this data thread.
-    pub fn write(&self, times: Vec<(Arc<TopicPartition>, Times)>) {
+    pub fn write(&self, times: Vec<(Arc<TopicPartition>, PartitionTimes)>) {
         self.all.with(|(_, reports)| reports.insert(self.number, times));
     }
 }
@@ -72,7 +72,7 @@ mod tests {
         let all = UnsettledTimestamps::default();
         let (one, two) = (all.writer(), all.writer());
         let at = |partition| Arc::new(TopicPartition { topic: "t".to_owned(), partition });
-        let times = |open_ns, settled_ns| Times { open_ns, settled_ns, undecided: 0 };
+        let times = |open_ns, settled_ns| PartitionTimes { open_ns, settled_ns, undecided: 0 };
         one.write(vec![(at(0), times(Some(5), Some(1))), (at(1), times(None, None))]);
         two.write(vec![(at(0), times(Some(7), Some(2)))]);
         let times_of = all.all();
