@@ -2,11 +2,14 @@
 
 mod allocator;
 
+use allocator::OwnPages;
 use clap::Parser;
 use kafka_influx_bridge::command::Arguments;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: OwnPages = OwnPages;
+
 fn main() -> ExitCode {
-    allocator::set_up();
     Arguments::parse().run()
 }

@@ -308,7 +308,10 @@ async fn metrics_report_partitions_clients_and_brokers() {
     let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos());
     let open_ns = Some(now.unwrap() - 50 * 60 * 1_000_000_000);
     let pen = pipeline.counters.unsettled_times.writer();
-    pen.write(vec![(at(0), PartitionTimes { open_ns, ..PartitionTimes::default() }), (at(1), PartitionTimes::default())]);
+    pen.write(vec![
+        (at(0), PartitionTimes { open_ns, ..PartitionTimes::default() }),
+        (at(1), PartitionTimes::default()),
+    ]);
     let server = start(&pipeline);
     let page = Page::read(&get(&server, "/metrics").await.1);
     let of = |name: &str, partition: &str| {
@@ -348,7 +351,10 @@ fn a_page_of_a_thousand_partitions_is_small() {
     let topics = statistics.topics.keys().map(|topic| (topic.clone(), hour)).collect();
     reporter.report(Some(&statistics), &topics);
     let open = |(topic, partition): (String, i32)| {
-        (Arc::new(TopicPartition { topic, partition }), PartitionTimes { open_ns: Some(1), ..PartitionTimes::default() })
+        (
+            Arc::new(TopicPartition { topic, partition }),
+            PartitionTimes { open_ns: Some(1), ..PartitionTimes::default() },
+        )
     };
     let pen = pipeline.counters.unsettled_times.writer();
     pen.write(pipeline.lags.all().into_keys().map(open).collect());

@@ -17,13 +17,13 @@ fn kafka(more: &str) -> Settings {
 #[test]
 fn the_producer_takes_over_how_brokers_are_reached_and_nothing_else() {
     let kafka = kafka(
-        "[kafka.tls]\n[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'u'\npassword = 'p'\n[kafka.librdkafka]\n\
+        "[kafka.sasl]\nmechanism = 'PLAIN'\nusername = 'u'\npassword = 'p'\n[kafka.librdkafka]\n\
          fetch.min.bytes = 5\nsession.timeout.ms = 7000\nsocket.timeout.ms = 3000\nacks = 0\nlinger.ms = 900000\n\
          transactional.id = 'x'\nmessage.max.bytes = 2000000\nisolation.level = 'read_uncommitted'",
     );
     let config = properties(&kafka, ClientKind::Producer);
     for (name, want) in [
-        ("security.protocol", Some("sasl_ssl")),
+        ("security.protocol", Some("sasl_plaintext")),
         ("sasl.username", Some("u")),
         ("sasl.password", Some("p")),
         ("socket.timeout.ms", Some("3000")),

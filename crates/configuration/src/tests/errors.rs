@@ -377,8 +377,10 @@ fn a_build_without_tls_towards_kafka_refuses_what_needs_it_and_names_the_feature
     let text = "[kafka]\nbrokers = 'b:1'\ntopics = 't'\n[kafka.tls]\n[kafka.sasl]\nmechanism = 'SCRAM-SHA-512'\nusername = 'u'\n\
                 password = 'p'\n[influx]\nurl = 'http://h'\napi = 'v1'\ndatabase = 'd'";
     let read = |text: &str, has_kafka_tls| {
-        let read = load::parse_with(Path::new("b.toml"), text, &env, findings::Secrets::Needed, has_kafka_tls);
-        let messages = |errors: ConfigErrors| errors.errors.into_iter().map(|e| e.message).collect::<Vec<_>>();
+        let read =
+            load::parse_with(Path::new("b.toml"), text, &env, findings::Secrets::Needed, has_kafka_tls);
+        let messages =
+            |errors: ConfigErrors| errors.errors.into_iter().map(|e| e.message).collect::<Vec<_>>();
         read.map(drop).map_err(messages)
     };
     let remedy = "wants the feature `kafka-tls`, which this build does not have: use a released package or image, or build with \
