@@ -32,6 +32,7 @@ mod page;
 mod pipeline;
 mod properties;
 mod replay;
+mod shapes;
 mod telegraf_parity;
 
 #[path = "../support/digits.rs"]

@@ -10,12 +10,14 @@ use super::reload_comparisons::{
     mappings_differ, topics_differ,
 };
 use super::schema::{Bounds, Differs, Key, Kind, Reload, Table, Value, fill, words};
-use Kind::{File, Flag, FlagOrWord, Number, Pairs, Secret, Share, Size, Text, TextOrTexts, Texts, Word};
+use Kind::{
+    File, Flag, FlagOrWord, Number, Pairs, Replacements, Secret, Share, Size, Text, TextOrTexts, Texts, Word,
+};
 use Value::{Default, Example, Required};
 use base::Api;
 use influx::Compression;
 use kafka::OffsetReset;
-use mapping::{Compression as ValueCompression, Format, Integers};
+use mapping::{Compression as ValueCompression, FieldType, Format, Integers};
 use std::time::Duration;
 use tracing::Level;
 
@@ -33,6 +35,9 @@ pub const VALUE_COMPRESSIONS: [(&str, ValueCompression); ValueCompression::ALL.l
     |compression| (compression.name(), compression)
 );
 pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
+#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
+pub const TYPES: [(&str, FieldType); FieldType::ALL.len()] =
+    fill!([("", FieldType::Int); FieldType::ALL.len()], FieldType::ALL, |to| (to.name(), to));
 pub const APIS: [(&str, Api); 3] = [("v2", Api::V2), ("v1", Api::V1), ("v3", Api::V3)];
 pub const COMPRESSIONS: [(&str, Compression); 3] =
     [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
@@ -224,7 +229,7 @@ pub static MAPPING: Table = Table {
             "format",
             Word(&words(&FORMATS)),
             Default("\"json\""),
-            "\"json\": an object or an array of objects. \"json_lines\": several values, one per line. \"msgpack\", \"cbor\": one value or several in succession. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
+            "\"json\": an object or an array of objects. \"json_lines\": several values, in lines or one after another. \"msgpack\", \"cbor\": one value or several in succession. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
         ),
         Key::new(
             "value_compression",
@@ -285,6 +290,18 @@ pub static MAPPING: Table = Table {
             Word(&words(&INTEGERS)),
             Default("\"float\""),
             "\"int\" keeps whole numbers as exact integers; a field must then never have a fraction.",
+        ),
+        Key::new(
+            "values",
+            Replacements,
+            Example("{ state = { ON = 1, OFF = 0, unavailable = \"\" } }"),
+            "Texts and booleans under a key or glob that become other values, before tags and `types`. \"\" leaves the field out.",
+        ),
+        Key::new(
+            "types",
+            Pairs,
+            Example("{ value = \"float\", \"n*\" = \"int\" }"),
+            "Types of fields, whatever the record has: \"int\", \"uint\", \"float\", \"bool\" or \"string\". Other values are converted, and dropped and counted where they cannot be. An exact name comes first, then the longest glob. Stronger than string_fields, number_fields and integers. InfluxDB 1 has no \"uint\".",
         ),
         Key::new("include", Texts, Default("[\"*\"]"), "Fields to keep."),
         Key::new("exclude", Texts, Example("[\"debug_*\"]"), "Fields to drop from those."),

@@ -1,14 +1,14 @@
 //! Reads the keys of a `[[mapping]]` that say what a record becomes.
 
 use super::formats;
-use super::keys::{FORMATS, INTEGERS, VALUE_COMPRESSIONS};
+use super::keys::{FORMATS, INTEGERS, TYPES, VALUE_COMPRESSIONS};
 use super::section::{Section, Text, unknown_word};
 use base::suggest::nearest;
 use jiff::tz::TimeZone;
 use mapping::decode::{Path, PathError, Query};
 use mapping::{
-    DistinctTimes, Format, Globs, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError,
-    TimeRange, TimeRule,
+    DistinctTimes, FieldType, Format, GlobError, Globs, KeySelector, KeyTable, Rename, Replacement,
+    Replacements, Rules, TagPath, TimeFormat, TimeFormatError, TimeRange, TimeRule,
 };
 use toml::de::DeValue;
 
@@ -33,6 +33,8 @@ pub fn read(section: Section<'_>) -> Rules {
         string_fields: globs(section, "string_fields").unwrap_or_default(),
         number_fields: globs(section, "number_fields").unwrap_or_default(),
         integers: section.word_or_default("integers", &INTEGERS),
+        values: values(section),
+        types: types(section),
         include: include(section).unwrap_or(default.include),
         exclude: globs(section, "exclude").unwrap_or_default(),
         rename: rename(section),
@@ -209,6 +211,107 @@ fn tags(section: Section<'_>) -> Vec<(String, String)> {
         }
     }
     pairs.into_iter().map(|(name, value)| (name.value, value.value)).collect()
+}
+
+fn types(section: Section<'_>) -> KeyTable<FieldType> {
+    let (mut names, mut entries) = (Vec::new(), Vec::new());
+    for (name, word) in pairs(section, "types") {
+        let words: Vec<&str> = TYPES.iter().map(|(word, _)| *word).collect();
+        match TYPES.iter().find(|(known, _)| *known == word.value) {
+            Some((_, meant)) => {
+                entries.push((name.value.clone(), *meant));
+                names.push(name);
+            }
+            None => {
+                let message = unknown_word("types", word.shown(), &words);
+                section.refuse(&word, message.replacen("`types`", &format!("`types.{}`", name.shown()), 1));
+            }
+        }
+    }
+    let types = KeyTable::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
+    let types = types.unwrap_or_default();
+    refuse_tie(section, "types", &names, types.tie());
+    types
+}
+
+/// Reads the tables of `values`: under a flattened key or glob, the texts that become other values.
+fn values(section: Section<'_>) -> Replacements {
+    let Some(value) = section.value("values") else { return Replacements::default() };
+    const WANTED: &str = "a table of tables, such as { state = { ON = 1, OFF = 0, unavailable = \"\" } }";
+    let DeValue::Table(tables) = value.get_ref() else {
+        section.wrong_kind(value, "values", WANTED);
+        return Replacements::default();
+    };
+    let (mut names, mut entries) = (Vec::new(), Vec::new());
+    for (name, value) in tables {
+        let DeValue::Table(table) = value.get_ref() else {
+            section.wrong_kind(value, "values", WANTED);
+            continue;
+        };
+        let name = Text::plain(name);
+        let replacement = |(from, to): (&toml::Spanned<_>, _)| {
+            let from = Text::plain(from).value;
+            let to = replacement(section, &format!("values.{}.{from}", name.value), to)?;
+            Some((from, to))
+        };
+        entries.push((name.value.clone(), table.iter().filter_map(replacement).collect()));
+        names.push(name);
+    }
+    let values = Replacements::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
+    let values = values.unwrap_or_default();
+    refuse_tie(section, "values", &names, values.tie());
+    values
+}
+
+fn replacement(section: Section<'_>, key: &str, value: &toml::Spanned<DeValue<'_>>) -> Option<Replacement> {
+    let number = |text: &str| text.replace('_', "");
+    match value.get_ref() {
+        DeValue::String(_) => Some(Replacement::Text(section.text_of(key, value)?.value)),
+        DeValue::Boolean(value) => Some(Replacement::Boolean(*value)),
+        DeValue::Integer(integer) => {
+            let read = i64::from_str_radix(&number(integer.as_str()), integer.radix());
+            let read = read.ok().map(Replacement::Integer);
+            if read.is_none() {
+                section
+                    .context
+                    .error(&value.span(), format!("`{key}` has more than the 64 bits of an integer"));
+            }
+            read
+        }
+        DeValue::Float(float) => {
+            let read = number(float.as_str()).parse().ok().filter(|float: &f64| float.is_finite());
+            if read.is_none() {
+                let message = format!("`{key}` is no number that InfluxDB stores: \"\" leaves the field out");
+                section.context.error(&value.span(), message);
+            }
+            read.map(Replacement::Float)
+        }
+        _ => {
+            section.wrong_kind(value, key, "a number, a string, true or false");
+            None
+        }
+    }
+}
+
+/// Refuses the name of a table that is no glob.
+fn refuse_glob(section: Section<'_>, names: &[Text], error: &GlobError) {
+    if let Some(name) = names.get(error.index) {
+        section.refuse(name, error.to_string());
+    }
+}
+
+/// Refuses two names of a table that can match the same key, and of which none is longer.
+fn refuse_tie(section: Section<'_>, key: &str, names: &[Text], tie: Option<(usize, usize)>) {
+    let Some((first, second)) = tie.and_then(|(first, second)| names.get(first).zip(names.get(second)))
+    else {
+        return;
+    };
+    let message = format!(
+        "{:?} and {:?} in `{key}` can match the same key and are equally long, so neither comes first: make one of them longer, or \
+         write the key itself",
+        first.value, second.value
+    );
+    section.refuse(second, message);
 }
 
 fn rename(section: Section<'_>) -> Rename {

@@ -128,6 +128,9 @@ fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
         let says_all = key == "include" && globs == ["*"];
         fields.extend((!globs.is_empty() && !says_all).then(|| format!("{what} {}", globs.join(", "))));
     }
+    fields.extend(section.has("values").then(|| "texts replaced by `values`".to_owned()));
+    let types: Vec<String> = rules.types.entries().map(|(key, to)| format!("{key}={}", to.name())).collect();
+    fields.extend((!types.is_empty()).then(|| format!("types {}", types.join(", "))));
     fields.extend((rules.integers == Integers::Int).then(|| "integers kept".to_owned()));
     fields.extend(section.has("rename").then(|| "keys renamed".to_owned()));
     (!fields.is_empty()).then(|| fields.join(", "))

@@ -1,11 +1,12 @@
 //! Parses an element in one pass, and notes its tags, fields, name and time.
 
-use super::element::{Element, Place};
+use super::element::{Element, Place, Positioned};
 use super::first_drops::FirstDrops;
 use super::interned_keys::InternedKeys;
 use super::key_tree::{KeyTree, NodeId, Seen};
 use super::plan::{Plan, ScalarUse};
 use super::rejection::{Drop, Drops};
+use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::Scalar;
 use crate::decode::{Scanner, SyntaxError, Token};
@@ -85,7 +86,8 @@ impl<'a> ElementParser<'_, 'a> {
             }
         }
         for slot in [&mut self.element.name, &mut self.element.time] {
-            slot.take_if(|scalar| seen.bytes.contains(&scalar.start()));
+            // A value ends where the parser stood; the range of its key ends there too.
+            slot.take_if(|value| seen.bytes.start < value.position && value.position <= seen.bytes.end);
         }
         if is_lost {
             self.report_first(node, Drop::Duplicate);
@@ -93,13 +95,21 @@ impl<'a> ElementParser<'_, 'a> {
     }
 
     fn scalar(&mut self, node: NodeId, token: Token<'a>) {
-        let Some(scalar) = Scalar::of(token, self.scanner.position()) else { return };
+        let position = self.scanner.position();
+        let Some(scalar) = Scalar::of(token, self.scanner.source(), position) else {
+            return self.no_value(node, token);
+        };
         let plan = self.known.plan(node, self.rules);
+        let (token, scalar) = match plan.replaced(token, self.rules, self.scratch) {
+            Replaced::Unchanged => (token, scalar),
+            Replaced::By(token, scalar) => (token, scalar),
+            Replaced::LeftOut => return,
+        };
         if plan.is_name(scalar) {
-            self.element.name = Some(scalar);
+            self.element.name = Some(Positioned { scalar, position });
         }
         match plan.use_of(token, scalar) {
-            ScalarUse::Time => self.element.time = Some(scalar),
+            ScalarUse::Time => self.element.time = Some(Positioned { scalar, position }),
             ScalarUse::Tag(key) => self.put(node, Place::Tag(key), scalar, token),
             ScalarUse::Field(key, scalar) => self.put(node, Place::Field(key), scalar, token),
             ScalarUse::Nothing => {}
@@ -107,7 +117,16 @@ impl<'a> ElementParser<'_, 'a> {
         }
     }
 
-    fn put(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'a>) {
+    /// Counts NaN and infinity; null is no loss.
+    fn no_value(&mut self, node: NodeId, token: Token<'a>) {
+        if token == Token::NotFinite
+            && let ScalarUse::Dropped(drop) = self.known.plan(node, self.rules).use_of_not_finite()
+        {
+            self.drop_value(node, drop);
+        }
+    }
+
+    fn put(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'_>) {
         if matches!(token, Token::Text(text) if !self.scanner.is_utf8() && text.is_not_utf8()) {
             self.drop_value(node, Drop::NotUtf8);
         }

@@ -41,7 +41,7 @@ struct Node {
     plan: Option<Plan>,
     seen: Seen,
     /// A bit for each reason for which a value of this key was dropped before.
-    dropped: u16,
+    dropped: u32,
 }
 
 /// The entries that the current element has under a node, so that a duplicate key can take them back.

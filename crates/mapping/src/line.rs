@@ -6,7 +6,7 @@ use super::element::Element;
 use super::element_parser::Knowledge;
 use super::interned_keys::{InternedKeys, KeyId};
 use super::rejection::{Drop, Drops, Rejection};
-use super::scalar::{Kind, Scalar};
+use super::scalar::{Kind, Scalar, Texts};
 use base::record::Record;
 use line_protocol::encode;
 
@@ -22,7 +22,7 @@ pub struct LineValues {
     pub drops: Drops,
     /// Buffer for one field's value.
     text: Vec<u8>,
-    scratch: Vec<u8>,
+    pub scratch: Vec<u8>,
 }
 
 /// The keys of a line.
@@ -60,8 +60,7 @@ pub struct LineContext<'s> {
     pub known: &'s Knowledge,
     pub constants: &'s Constants,
     pub record: &'s Record<'s>,
-    /// The JSON text that scalars point into.
-    pub json: &'s [u8],
+    pub texts: Texts<'s>,
 }
 
 impl LineValues {
@@ -79,14 +78,14 @@ impl LineValues {
         &mut self,
         element: &Element,
         fields: &InternedKeys,
-        json: &[u8],
+        texts: &Texts<'_>,
     ) -> Result<(), Rejection> {
         self.clear(0);
-        self.name = element.name;
+        self.name = element.name.map(|name| name.scalar);
         self.tags.extend(element.tags().map(|(_, scalar)| Some(scalar)));
         for (key, scalar) in element.fields() {
             let field = fields.get(key);
-            self.push_field(&field.prefix, scalar, json)
+            self.push_field(&field.prefix, scalar, texts)
                 .map_err(|bytes| Rejection::StringTooLong { key: excerpt(&field.key), bytes })?;
         }
         Ok(())
@@ -99,14 +98,14 @@ impl LineValues {
     }
 
     /// Appends a field. Fails with its length for a string that is too long.
-    pub fn push_field(&mut self, prefix: &[u8], scalar: Scalar, json: &[u8]) -> Result<(), usize> {
+    pub fn push_field(&mut self, prefix: &[u8], scalar: Scalar, texts: &Texts<'_>) -> Result<(), usize> {
         self.fields.push(prefix);
         if scalar.kind == Kind::Number {
-            self.fields.push(scalar.raw(json));
+            self.fields.push(scalar.raw(texts));
             return Ok(());
         }
         self.text.clear();
-        scalar.push_field(json, &mut self.scratch, &mut self.text);
+        scalar.push_field(texts, &mut self.scratch, &mut self.text);
         self.fields.push(&self.text);
         let bytes = self.text.len();
         if scalar.is_text() && bytes > encode::STRING_BYTES_MAX { Err(bytes) } else { Ok(()) }
@@ -134,7 +133,7 @@ impl LineValues {
     fn write_measurement(&mut self, setting: &LineContext<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
         let start = out.len();
         if let Some(name) = self.name {
-            let name = name.decode(setting.json, &mut self.scratch);
+            let name = name.decode(&setting.texts, &mut self.scratch);
             let trimmed = encode::push_measurement(name, out);
             self.count_trimmed(trimmed);
         }
@@ -154,7 +153,7 @@ impl LineValues {
     /// Appends a tag, or nothing where it has no value that can be written.
     #[expect(clippy::indexing_slicing, reason = "the layout was arranged for these values")]
     fn write_tag(&mut self, tag: Tag, setting: &LineContext<'_>, out: &mut Vec<u8>) {
-        let LineContext { known, constants, record, json } = setting;
+        let LineContext { known, constants, record, texts } = setting;
         let prefix = &known.tags.get(tag.key).prefix;
         match tag.source {
             TagSource::Kafka(place) => {
@@ -163,7 +162,7 @@ impl LineValues {
             }
             TagSource::Record(place) => {
                 let Some(scalar) = self.tags[place] else { return };
-                self.push_tag(prefix, out, |scratch, out| scalar.push_tag(json, scratch, out));
+                self.push_tag(prefix, out, |scratch, out| scalar.push_tag(texts, scratch, out));
             }
             TagSource::Fallback(place) => out.extend_from_slice(&constants.fallback[place].1),
         }

@@ -10,12 +10,12 @@ use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
 use super::line::{LineContext, LineLayout, LineValues};
 use super::mapped::Mapped;
-use super::record_shape::RecordShapes;
+use super::record_shape::{Facts, RecordShapes};
 use super::rejection::{Drop, Drops, Rejection};
 use super::root_values::RootValues;
-use super::scalar::Scalar;
-use super::{KeySelector, Rules, TimeError, TimeFormat, distinct};
-use crate::decode::{Query, Scanner, SyntaxError, Token, select};
+use super::scalar::{Scalar, Texts};
+use super::{Format, KeySelector, Rules, TimeError, TimeFormat, distinct};
+use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token, select};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::ops::Range;
@@ -230,18 +230,23 @@ impl Mapper {
         lines: &mut LineBuffer,
         mapped: &mut Mapped,
     ) -> Result<(), Rejection> {
+        let value = if self.rules.format == Format::JsonLines { without_nul(value) } else { value };
         let mut scanner = Scanner::new(value);
         if scanner.is_at_end() {
             return Err(Rejection::Empty);
         }
         let bytes_before = lines.bytes();
+        // Held here, since the mapper is borrowed mutably while the text is read.
+        let rules = (!self.rules.values.is_empty()).then(|| Arc::clone(&self.rules));
+        let values = rules.as_ref().map_or(&b""[..], |rules| rules.values.json());
+        let texts = Texts { record: value, element: b"", values };
         let mut pass =
-            Pass { record, topic: self.topic_digits, value, json, lines, mapped, index: 0, bytes_before };
+            Pass { record, topic: self.topic_digits, texts, json, lines, mapped, index: 0, bytes_before };
         if self.rules.format.has_lines() {
-            self.map_lines(&scanner, &mut pass)
-        } else {
-            self.map_document(&mut scanner, &mut pass)
+            return self.map_lines(&scanner, &mut pass);
         }
+        self.map_document(&mut scanner, &mut pass)?;
+        Ok(scanner.end()?)
     }
 
     /// Counts the values that the record's format could not write as JSON.
@@ -255,8 +260,8 @@ impl Mapper {
 
     fn map_lines(&mut self, whole: &Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         let mut start = whole.position();
-        while start < pass.value.len() {
-            let rest = pass.value.get(start..).unwrap_or_default();
+        while start < pass.texts.record.len() {
+            let rest = pass.texts.record.get(start..).unwrap_or_default();
             let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let mut line = whole.within(start, end);
             let bad_row = pass.json.and_then(|json| json.bad_row(start));
@@ -266,42 +271,75 @@ impl Mapper {
                 pass.index += 1;
                 continue;
             }
-            if line.is_at_end() {
-                continue;
-            }
-            let mark = pass.lines.mark();
-            match self.map_document(&mut line, pass) {
-                Ok(()) => {}
-                Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
-                Err(rejection) => {
-                    pass.lines.truncate(mark);
-                    pass.reject(rejection.with_excerpt(pass.value, self.rules.format));
-                    pass.index += 1;
+            // The values of a line follow one another with or without white space.
+            while !line.is_at_end() {
+                let mark = pass.lines.mark();
+                match self.map_document(&mut line, pass) {
+                    Ok(()) => {}
+                    Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
+                    Err(rejection) => {
+                        pass.lines.truncate(mark);
+                        pass.reject(rejection.with_excerpt(pass.texts.record, self.rules.format));
+                        pass.index += 1;
+                        // Where the next value of this line would begin is unknown.
+                        break;
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// Maps one JSON value: each object that the query selects becomes a point.
+    /// Maps the next JSON value: each object that the query selects becomes a point.
     fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
-        self.roots.find(scanner)?;
-        if self.rules.query == Query::Whole {
-            self.map_selected(scanner, pass)?;
-            return Ok(scanner.end()?);
-        }
         let mut spans = std::mem::take(&mut self.work.spans);
-        spans.clear();
-        select(&self.rules.query, scanner, &mut spans)?;
-        if spans.is_empty() {
-            pass.mapped.filtered += 1;
-            pass.mapped.selected_nothing = true;
-        }
-        let result = spans
-            .iter()
-            .try_for_each(|span| self.map_selected(&mut scanner.within(span.start, span.end), pass));
+        let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
+            if self.rules.query == Query::Whole {
+                self.map_selected(&mut document, pass)?;
+                *scanner = scanner.at(document.position());
+                return Ok(());
+            }
+            if spans.is_empty() {
+                pass.mapped.filtered += 1;
+                pass.mapped.selected_nothing = true;
+            }
+            *scanner = scanner.at(document.bytes().len());
+            spans
+                .iter()
+                .try_for_each(|span| self.map_selected(&mut document.within(span.start, span.end), pass))
+        });
         self.work.spans = spans;
         result
+    }
+
+    /// Finds the values that the mapping takes by JSONPaths, and returns the JSON value that has them: the rest of the text, or its
+    /// first value where the format allows several in a line.
+    fn locate<'v>(
+        &mut self,
+        scanner: &Scanner<'v>,
+        spans: &mut Vec<Range<usize>>,
+    ) -> Result<Scanner<'v>, SyntaxError> {
+        match self.locate_in(scanner, spans) {
+            Err(SyntaxError { why: Syntax::Trailing, .. }) if self.rules.format.has_lines() => {
+                let mut value = scanner.clone();
+                let token = value.value()?;
+                value.skip_rest(token, 0)?;
+                let first = scanner.within(scanner.position(), value.position());
+                self.locate_in(&first, spans)?;
+                Ok(first)
+            }
+            result => result.map(|()| scanner.clone()),
+        }
+    }
+
+    fn locate_in(
+        &mut self,
+        document: &Scanner<'_>,
+        spans: &mut Vec<Range<usize>>,
+    ) -> Result<(), SyntaxError> {
+        self.roots.find(document)?;
+        spans.clear();
+        if self.rules.query == Query::Whole { Ok(()) } else { select(&self.rules.query, document, spans) }
     }
 
     /// Maps a selected value: an object becomes a point, an array one point per element.
@@ -324,7 +362,7 @@ impl Mapper {
                 Ok(())
             }
             // A selected null counts as an empty selection.
-            Token::Null if self.rules.query != Query::Whole => {
+            Token::Null | Token::NotFinite if self.rules.query != Query::Whole => {
                 pass.mapped.filtered += 1;
                 pass.mapped.selected_nothing = true;
                 Ok(())
@@ -384,12 +422,13 @@ impl Mapper {
         pass: &mut Pass<'_, '_>,
     ) -> Option<()> {
         let Work { values, scratch, .. } = &mut self.work;
-        let layout = self.shapes.find(scanner, &self.known, values)?;
+        let facts = Facts { keys: &self.known.keys, rules: &self.rules, texts: pass.texts };
+        let layout = self.shapes.find(scanner, &facts, values)?;
         values.name = values.name.or_else(|| self.roots.name());
         values.tags.extend(self.constants.root_tags.iter().map(|&(_, place)| self.roots.tag(place)));
         let known = &self.known;
         let setting =
-            LineContext { known, constants: &self.constants, record: pass.record, json: pass.value };
+            LineContext { known, constants: &self.constants, record: pass.record, texts: pass.texts };
         layout.write(values, &setting, pass.lines.text_mut()).ok()?;
         let scalar = values.time.or_else(|| self.roots.time());
         let time = self.rules.point_time(scalar, index, pass, scratch).ok()?;
@@ -410,8 +449,6 @@ impl Mapper {
             scratch: &mut self.work.scratch,
         };
         parser.object(NodeId::ROOT, depth)?;
-        self.element.name = self.element.name.or_else(|| self.roots.name());
-        self.element.time = self.element.time.or_else(|| self.roots.time());
         Ok(())
     }
 
@@ -419,12 +456,14 @@ impl Mapper {
     fn write_element(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         let Work { values, layout, scratch, .. } = &mut self.work;
         let (element, known) = (&self.element, &mut self.known);
-        let time = self.rules.point_time(element.time, index, pass, scratch)?;
-        values.collect(element, &known.fields, pass.value)?;
+        let time = element.time.map(|time| time.scalar).or_else(|| self.roots.time());
+        let time = self.rules.point_time(time, index, pass, scratch)?;
+        values.collect(element, &known.fields, &pass.texts)?;
+        values.name = values.name.or_else(|| self.roots.name());
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
         layout.arrange(tags, fields, known, &self.constants);
         let setting =
-            LineContext { known, constants: &self.constants, record: pass.record, json: pass.value };
+            LineContext { known, constants: &self.constants, record: pass.record, texts: pass.texts };
         layout.write(values, &setting, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);
@@ -473,9 +512,9 @@ impl Rules {
             KeySelector::Root(path) => format!("$.{}", path.flattened()),
         };
         let scalar = scalar.ok_or_else(|| Rejection::TimeMissing(key()))?;
-        let text = scalar.decode(pass.value, scratch);
-        let is_timestamp =
-            pass.json.is_some_and(|json| json.timestamps.binary_search(&scalar.start()).is_ok());
+        let text = scalar.decode(&pass.texts, scratch);
+        let is_timestamp = scalar.source == Source::Record
+            && pass.json.is_some_and(|json| json.timestamps.binary_search(&scalar.start()).is_ok());
         let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
         let read = match format {
             TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
@@ -497,8 +536,8 @@ const NO_TIMESTAMP: &str = "a timestamp of the record's format; other times need
 struct Pass<'p, 'r> {
     record: &'p Record<'r>,
     topic: distinct::TopicDigits,
-    /// JSON text.
-    value: &'p [u8],
+    /// The record's JSON text is that of records in `texts`.
+    texts: Texts<'p>,
     /// The same text with its marks, where the record's format made it.
     json: Option<&'p JsonText>,
     lines: &'p mut LineBuffer,
@@ -514,6 +553,11 @@ impl Pass<'_, '_> {
     }
 }
 
+/// The text without the NUL with which producers in C may end it.
+fn without_nul(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"\0").unwrap_or(text)
+}
+
 fn end_line(time: Option<i64>, lines: &mut LineBuffer) {
     if let Some(time) = time {
         let out = lines.text_mut();
@@ -526,6 +570,7 @@ fn end_line(time: Option<i64>, lines: &mut LineBuffer) {
 fn kind_of(token: Token<'_>) -> &'static str {
     match token {
         Token::Null => "null",
+        Token::NotFinite => "NaN or infinity",
         Token::True | Token::False => "a boolean",
         Token::Number(_) => "a number",
         Token::Text(_) => "a string",
@@ -536,7 +581,6 @@ fn kind_of(token: Token<'_>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Format;
     use super::*;
 
     #[test]

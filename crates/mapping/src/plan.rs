@@ -2,8 +2,9 @@
 
 use super::interned_keys::{InternedKeys, KeyId};
 use super::rejection::Drop;
+use super::replacements::Replaced;
 use super::scalar::{Kind, Scalar};
-use super::{Integers, KeySelector, Rules};
+use super::{FieldType, Integers, KeySelector, Rules};
 use crate::decode::{Number, Token};
 
 /// The rules of a mapping, applied to one flattened key.
@@ -11,6 +12,8 @@ use crate::decode::{Number, Token};
 pub struct Plan {
     /// Whether strings under the key name the measurement.
     pub name: bool,
+    /// The table of `values` for the key.
+    pub values: Option<u32>,
     pub role: Role,
 }
 
@@ -21,13 +24,21 @@ pub enum Role {
     Tag(KeyId),
     Field {
         key: KeyId,
-        strings: Strings,
-        integers: Integers,
+        conversion: Conversion,
     },
     /// `include` or `exclude` leaves the key out.
     Excluded,
     /// The final key can't be written.
     Reserved,
+}
+
+/// How the values under a field's key become values of the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conversion {
+    /// By `string_fields`, `number_fields` and `integers`: the type follows the value.
+    ByValue { strings: Strings, integers: Integers },
+    /// By `types`: the type is always this one.
+    To(FieldType),
 }
 
 /// Treatment of strings (and, for `Keep`, booleans) under a field's key.
@@ -53,10 +64,12 @@ pub enum ScalarUse {
 impl Plan {
     pub fn of(key: &str, rules: &Rules, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
         let is = |selector: Option<&KeySelector>| matches!(selector, Some(KeySelector::Flattened(wanted)) if wanted == key);
+        // A configuration has far fewer tables.
+        let values = rules.values.tables().index_of(key).map(|index| index as u32);
         if is(rules.time.as_ref().map(|time| &time.key)) {
-            return Self { name: false, role: Role::Time };
+            return Self { name: false, values, role: Role::Time };
         }
-        Self { name: is(rules.name_key.as_ref()), role: Role::of(key, rules, tags, fields) }
+        Self { name: is(rules.name_key.as_ref()), values, role: Role::of(key, rules, tags, fields) }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
@@ -68,13 +81,30 @@ impl Plan {
             // InfluxDB has no empty tags: the tag is treated as missing.
             Role::Tag(_) if scalar.is_empty_text() => ScalarUse::Nothing,
             Role::Tag(key) => ScalarUse::Tag(key),
-            Role::Field { key, strings, integers } => match field(token, scalar, strings, integers) {
+            Role::Field { key, conversion } => match conversion.apply(token, scalar) {
                 Ok(scalar) => ScalarUse::Field(key, scalar),
                 // The string is used as the name, so nothing is dropped.
                 Err(Drop::String) if self.name => ScalarUse::Nothing,
                 Err(drop) => ScalarUse::Dropped(drop),
             },
             Role::Excluded => ScalarUse::Nothing,
+            Role::Reserved => ScalarUse::Dropped(Drop::ReservedKey),
+        }
+    }
+
+    /// The value that `values` puts in place of this one.
+    pub fn replaced<'r>(&self, token: Token<'_>, rules: &'r Rules, scratch: &mut Vec<u8>) -> Replaced<'r> {
+        match self.values {
+            None => Replaced::Unchanged,
+            Some(table) => rules.values.replace(table as usize, token, scratch),
+        }
+    }
+
+    /// Decides what NaN or infinity under the key becomes. No field can have such a value.
+    pub fn use_of_not_finite(&self) -> ScalarUse {
+        match self.role {
+            Role::Time | Role::Excluded => ScalarUse::Nothing,
+            Role::Tag(_) | Role::Field { .. } => ScalarUse::Dropped(Drop::NotFinite),
             Role::Reserved => ScalarUse::Dropped(Drop::ReservedKey),
         }
     }
@@ -94,6 +124,18 @@ impl Role {
         if !rules.include.is_match(key) || rules.exclude.is_match(key) {
             return Self::Excluded;
         }
+        let conversion = Conversion::of(key, rules);
+        let field = fields.intern(&rules.rename.apply(key));
+        field.map_or(Self::Reserved, |key| Self::Field { key, conversion })
+    }
+}
+
+impl Conversion {
+    /// The conversion of a flattened key.
+    fn of(key: &str, rules: &Rules) -> Self {
+        if let Some(to) = rules.types.get(key) {
+            return Self::To(*to);
+        }
         let strings = if rules.string_fields.is_match(key) {
             Strings::Keep
         } else if rules.number_fields.is_match(key) {
@@ -101,12 +143,20 @@ impl Role {
         } else {
             Strings::Drop
         };
-        let integers = rules.integers;
-        fields.intern(&rules.rename.apply(key)).map_or(Self::Reserved, |key| Self::Field {
-            key,
-            strings,
-            integers,
-        })
+        Self::ByValue { strings, integers: rules.integers }
+    }
+
+    /// Whether JSON numbers are written as they stand in the record.
+    pub fn copies_numbers(self) -> bool {
+        matches!(self, Self::ByValue { integers: Integers::Float, .. } | Self::To(FieldType::Float))
+    }
+
+    #[inline]
+    fn apply(self, token: Token<'_>, scalar: Scalar) -> Result<Scalar, Drop> {
+        match self {
+            Self::ByValue { strings, integers } => field(token, scalar, strings, integers),
+            Self::To(to) => scalar.converted(token, to).ok_or(Drop::Type),
+        }
     }
 }
 
@@ -130,3 +180,7 @@ fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Sca
         _ => Ok(scalar),
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

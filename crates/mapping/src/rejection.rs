@@ -183,7 +183,7 @@ struct Context {
 impl Context {
     fn of(error: SyntaxError, record: &[u8], format: Format) -> Self {
         let at = error.at.min(record.len());
-        let (before, behind) = record.split_at(at);
+        let behind = record.get(at..).unwrap_or_default();
         let from = start_of_character(record, at.saturating_sub(EXCERPT_BYTES)).min(at);
         let to = end_of_character(record, at.saturating_add(EXCERPT_BYTES).min(record.len())).max(at);
         let shown = record.get(from..to).unwrap_or_default();
@@ -191,7 +191,7 @@ impl Context {
         for (to, from) in bytes.iter_mut().zip(shown) {
             *to = *from;
         }
-        Self { bytes, before: at - from, len: shown.len(), hint: hint(error.why, before, behind, format) }
+        Self { bytes, before: at - from, len: shown.len(), hint: hint(error.why, behind, format) }
     }
 }
 
@@ -220,19 +220,12 @@ impl fmt::Display for NotJson {
 }
 
 /// The remedy for several values in one record.
-fn hint(why: Syntax, before: &[u8], behind: &[u8], format: Format) -> &'static str {
+fn hint(why: Syntax, behind: &[u8], format: Format) -> &'static str {
     let is_value = matches!(behind.first(), Some(b'{' | b'['));
-    if why != Syntax::Trailing || !is_value {
-        return "";
-    }
-    let gap = before.get(before.trim_ascii_end().len()..).unwrap_or_default();
-    match format {
-        Format::Json if gap.contains(&b'\n') => {
-            "; for several JSON values in one record, set `format = \"json_lines\"`"
-        }
-        _ => {
-            "; several values in one record must each have a line of their own (with `format = \"json_lines\"`), or be in an array"
-        }
+    if why == Syntax::Trailing && is_value && format == Format::Json {
+        "; for several JSON values in one record, set `format = \"json_lines\"`"
+    } else {
+        ""
     }
 }
 
@@ -260,6 +253,8 @@ pub enum Drop {
     String,
     /// A string under `number_fields` that is not a number.
     NotANumber,
+    /// A value that can't become the type that `types` gives its key.
+    Type,
     /// An integer of more than 64 bits, with `integers = "int"`.
     IntegerRange,
     /// A final key that InfluxDB reserves: `time`, `_field`, `_measurement`; or an empty one.
@@ -272,14 +267,15 @@ pub enum Drop {
     NotUtf8,
     /// Binary data, or a type of a binary format that no field can have, such as an integer of more than 64 bits.
     Binary,
-    /// NaN or infinity in a binary format.
+    /// NaN or infinity.
     NotFinite,
 }
 
 impl Drop {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::String,
         Self::NotANumber,
+        Self::Type,
         Self::IntegerRange,
         Self::ReservedKey,
         Self::Duplicate,
@@ -294,6 +290,7 @@ impl Drop {
         match self {
             Self::String => "string",
             Self::NotANumber => "not_a_number",
+            Self::Type => "type",
             Self::IntegerRange => "integer_range",
             Self::ReservedKey => "reserved_key",
             Self::Duplicate => "duplicate",
@@ -313,6 +310,9 @@ impl Drop {
             Self::NotANumber => {
                 "the string under `number_fields` is no number, so this point lacks the field; words such as \"unavailable\" need no \
                  remedy, and a key that always holds text belongs out of `number_fields`"
+            }
+            Self::Type => {
+                "the value can't become the type that `types` gives its key, so this point lacks the field: give the key another type, or take the words that stand for no value out with `values`"
             }
             Self::IntegerRange => {
                 "an integer of more than 64 bits is dropped: `integers = \"float\"` keeps it, rounded"
@@ -414,19 +414,16 @@ mod tests {
 
     #[test]
     fn advises_json_lines_only_where_it_helps() {
-        let lines = "set `format = \"json_lines\"`";
-        let own_line = "must each have a line of their own";
-        let f = |record: &str, format: Format, want: Option<&str>| {
+        let f = |record: &str, format: Format, want: bool| {
             let text = rejection(record.as_bytes(), format);
-            for hint in [lines, own_line] {
-                assert_eq!(text.contains(hint), want == Some(hint), "{text}");
-            }
+            assert_eq!(text.contains("set `format = \"json_lines\"`"), want, "{text}");
         };
-        f("{\"a\":1}\n{\"a\":2}", Format::Json, Some(lines));
-        f("{\"a\":1}{\"a\":2}", Format::Json, Some(own_line));
-        f("{\"a\":1} {\"a\":2}", Format::JsonLines, Some(own_line));
-        f("01", Format::Json, None);
-        f("{\"a\":1},", Format::JsonLines, None);
+        f("{\"a\":1}\n{\"a\":2}", Format::Json, true);
+        f("{\"a\":1}{\"a\":2}", Format::Json, true);
+        f("{\"a\":1} [2]", Format::Json, true);
+        f("{\"a\":1},", Format::Json, false);
+        f("01", Format::Json, false);
+        f("{\"a\":1},", Format::JsonLines, false);
     }
 
     #[test]

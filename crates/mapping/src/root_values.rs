@@ -42,7 +42,7 @@ impl RootValues {
         for search in &self.searches {
             let scalar = search.found.as_ref().map(|span| {
                 let token = scanner.within(span.start, span.end).value()?;
-                Ok(Scalar::of(token, span.end))
+                Ok(Scalar::of(token, scanner.source(), span.end))
             });
             self.found.push(scalar.transpose()?.flatten());
         }

@@ -1,6 +1,6 @@
 //! The rules of one `[[mapping]]`, checked and compiled.
 
-use super::{Compression, Format, Globs, Rename, TimeFormat, TimeRange};
+use super::{Compression, Format, Globs, KeyTable, Rename, Replacements, TimeFormat, TimeRange};
 use crate::decode::{Path, Query};
 use jiff::tz::TimeZone;
 
@@ -20,6 +20,9 @@ pub struct Rules {
     pub string_fields: Globs,
     pub number_fields: Globs,
     pub integers: Integers,
+    pub values: Replacements,
+    /// Types of fields, which replace what `string_fields`, `number_fields` and `integers` say.
+    pub types: KeyTable<FieldType>,
     pub include: Globs,
     pub exclude: Globs,
     pub rename: Rename,
@@ -88,6 +91,37 @@ pub enum Integers {
     Int,
 }
 
+/// Type of all values of a field: values of other types are converted, or dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    /// Whole numbers in any spelling, also quoted, and booleans as 1 and 0.
+    Int,
+    /// Like `Int`, from 0 to 2^64 - 1.
+    Uint,
+    /// Numbers, quoted numbers, and booleans as 1 and 0.
+    Float,
+    /// `true` and `false`, 1 and 0, also quoted.
+    Bool,
+    /// Strings, and the text of numbers and booleans as written.
+    String,
+}
+
+impl FieldType {
+    pub const ALL: [Self; 5] = [Self::Int, Self::Uint, Self::Float, Self::Bool, Self::String];
+
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Uint => "uint",
+            Self::Float => "float",
+            Self::Bool => "bool",
+            Self::String => "string",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeRule {
     pub key: KeySelector,
@@ -122,6 +156,8 @@ impl Default for Rules {
             string_fields: Globs::default(),
             number_fields: Globs::default(),
             integers: Integers::Float,
+            values: Replacements::default(),
+            types: KeyTable::default(),
             include: Globs::compile(&["*"]).unwrap_or_default(),
             exclude: Globs::default(),
             rename: Rename::default(),

@@ -212,6 +212,7 @@ proptest! {
     fn cbor_gives_the_points_of_the_same_json(
         record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
+        let options = options.without_spelling();
         let rules = Rules { format: Format::Cbor, ..options.rules() };
         let cbor = cbor_bytes(&record, seed);
         let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin.record(&cbor));
@@ -224,6 +225,7 @@ proptest! {
     fn messagepack_gives_the_points_of_the_same_json(
         record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
+        let options = options.without_spelling();
         let rules = Rules { format: Format::Msgpack, ..options.rules() };
         let msgpack = msgpack_bytes(&record, seed);
         let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin.record(&msgpack));

@@ -4,7 +4,10 @@ use super::*;
 use ::influx::Compression;
 use ::kafka::OffsetReset;
 use ::mapping::decode::Query;
-use ::mapping::{Csv, DistinctTimes, Format, Header, Integers, KeySelector, TimeFormat, TimeRange};
+use ::mapping::{
+    Csv, DistinctTimes, FieldType, Format, Header, Integers, KeySelector, Replacement, Replacements,
+    TimeFormat, TimeRange,
+};
 use base::{Api, Credential, Destination};
 use engine::dead_letter::Store;
 
@@ -165,6 +168,42 @@ bucket = "other"
     );
     assert_eq!(rules.header_tags, ["trace"]);
     assert_eq!(rules.tags, [("site".to_owned(), "seoul".to_owned())]);
+}
+
+#[test]
+fn reads_types_and_values() {
+    let text = with(
+        "mapping",
+        "types = { value = 'float', 'n*' = 'int', big = 'uint' }\n\
+         values = { state = { ON = 1, OFF = 0x0, low = 0.5, yes = true, word = 'x\"', unavailable = '' }, 's*' = { true = 'on' } }",
+    );
+    let rules = &config(&text).mappings[0].rules;
+    let types: Vec<_> = rules.types.entries().map(|(key, to)| (key, *to)).collect();
+    let wanted = [("big", FieldType::Uint), ("n*", FieldType::Int), ("value", FieldType::Float)];
+    assert_eq!(types, wanted);
+    let table = |entries: &[(&str, Replacement)]| {
+        entries.iter().map(|(from, to)| ((*from).to_owned(), to.clone())).collect::<Vec<_>>()
+    };
+    let state = table(&[
+        ("ON", Replacement::Integer(1)),
+        ("OFF", Replacement::Integer(0)),
+        ("low", Replacement::Float(0.5)),
+        ("yes", Replacement::Boolean(true)),
+        ("word", Replacement::Text("x\"".to_owned())),
+        ("unavailable", Replacement::Text(String::new())),
+    ]);
+    let other = table(&[("true", Replacement::Text("on".to_owned()))]);
+    let same = Replacements::compile(vec![("s*".to_owned(), other), ("state".to_owned(), state)]).unwrap();
+    assert_eq!(rules.values, same);
+}
+
+#[test]
+fn warns_that_influxdb_1_has_no_unsigned_integers() {
+    let text = "[kafka]\nbrokers = 'a:1'\ntopics = 'a'\n[[mapping]]\ntypes = { n = 'uint' }\n[influx]\nurl = 'http://h'\n";
+    let warnings = |api: &str| run(&format!("{text}{api}")).unwrap().warnings;
+    let of_v1 = warnings("api = 'v1'\ndatabase = 'd'");
+    assert!(of_v1[0].message.contains("InfluxDB 1 has no unsigned integers"), "{of_v1:?}");
+    assert!(warnings("org = 'o'\nbucket = 'b'\ntoken = 't'").is_empty());
 }
 
 #[test]

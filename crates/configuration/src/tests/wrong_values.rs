@@ -158,6 +158,20 @@ fn wrong_values_of_mappings() {
     f("tags = { a = '' }", "no empty tags");
     f("rename = { 'a_*' = 'b' }", "all matching keys would get one name");
     f("rename = { a = 'time' }", "reserves \"time\"");
+    f(
+        "types = { v = 'integer' }",
+        "`types.v` must be one of \"int\", \"uint\", \"float\", \"bool\", \"string\", not \"integer\"; did you mean \"int\"?",
+    );
+    f("types = { 'v[' = 'int' }", "\"v[\" is not a glob");
+    f(
+        "types = { 'a*' = 'int', '*b' = 'float' }",
+        "\"*b\" and \"a*\" in `types` can match the same key and are equally long, so neither comes first",
+    );
+    f("types = 'int'", "`types` must be a table of strings");
+    f("values = { s = 'x' }", "`values` must be a table of tables, such as { state = { ON = 1");
+    f("values = { s = { a = [1] } }", "`values.s.a` must be a number, a string, true or false, not a list");
+    f("values = { s = { a = nan } }", "`values.s.a` is no number that InfluxDB stores");
+    f("values = { 'a*' = { x = 1 }, '*b' = { x = 2 } }", "in `values` can match the same key");
     f("time_key = 't'", "`time_key` needs a `time_format`: one of unix, unix_ms");
     f("time_format = 'unix'", "belongs to `time_key`");
     f("time_key = 't'\ntime_format = 'millis'", "did you mean \"unix_ms\"?");

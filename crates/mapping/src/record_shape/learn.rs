@@ -1,6 +1,7 @@
 //! Makes a record shape from an object that the parser has just read.
 
 use super::shape::{RecordShape, Slot};
+use crate::Rules;
 use crate::byte_windows::{Gap, Prefix};
 use crate::constants::Constants;
 use crate::decode::Scanner;
@@ -9,7 +10,6 @@ use crate::element_parser::Knowledge;
 use crate::interned_keys::KeyId;
 use crate::line::LineLayout;
 use crate::plan::Role;
-use crate::{Integers, Rules};
 use std::collections::HashSet;
 
 /// The shape of the object whose members stand between `object` and `end`. None where several values have one final key, because the value
@@ -36,10 +36,10 @@ pub fn record_shape(
         let (mut prefix, mut copies_numbers, tag) = (Prefix::default(), false, tags.len());
         match plan.role {
             Role::Tag(key) => tags.push(key),
-            Role::Field { key, integers, .. } => {
+            Role::Field { key, conversion } => {
                 fields.push(key);
                 prefix = Prefix::new(&known.fields.get(key).prefix);
-                copies_numbers = integers == Integers::Float;
+                copies_numbers = conversion.copies_numbers();
             }
             Role::Time | Role::Excluded | Role::Reserved => {}
         }
