@@ -4,7 +4,7 @@ use super::influx::InfluxRead;
 use super::kafka::KafkaRead;
 use super::section::Section;
 use super::topics::{self, TopicList};
-use super::{destination, keys, rules, summary};
+use super::{destination, keys, rules, summary, topic_groups};
 use base::Api;
 use engine::Mapping;
 use mapping::{FieldType, Rules};
@@ -32,7 +32,15 @@ pub fn read_all(
     for section in sections {
         let topics = topics::read(section);
         topics_are_read &= topics.is_some() || !section.has("topics");
-        read.push(MappingRead { section, topics, rules: rules::read(section) });
+        let mut rules = rules::read(section);
+        let patterns = topics.as_ref().or_else(|| {
+            let has_none = !section.has("topics");
+            kafka.filter(|_| has_none).map(|kafka| &kafka.topics)
+        });
+        if let Some(patterns) = patterns {
+            topic_groups::resolve(section, &mut rules, &patterns.topics.patterns);
+        }
+        read.push(MappingRead { section, topics, rules });
     }
     if topics_are_read {
         check_reach(&read, kafka);

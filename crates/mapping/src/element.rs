@@ -16,6 +16,8 @@ pub struct Element {
     pub entries: Vec<Entry>,
     pub name: Option<Positioned>,
     pub time: Option<Positioned>,
+    /// Values that placeholders and `fields` copy, one for each of their selectors.
+    pub copies: Vec<Option<Positioned>>,
     /// Whether to list the scalars, from which a shape is learned.
     pub lists_scalars: bool,
     /// Key and bytes of each scalar, also of null, with the white space before it; up to [`SCALARS_MAX`].
@@ -59,11 +61,14 @@ pub enum Place {
 }
 
 impl Element {
-    pub fn begin(&mut self, lists_scalars: bool) {
+    /// `copies`: the number of selectors that copy values.
+    pub fn begin(&mut self, lists_scalars: bool, copies: usize) {
         self.generation += 1;
         self.entries.clear();
         self.name = None;
         self.time = None;
+        self.copies.clear();
+        self.copies.resize(copies, None);
         self.lists_scalars = lists_scalars;
         self.scalars.clear();
         self.has_repeated_keys = false;

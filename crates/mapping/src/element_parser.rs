@@ -4,11 +4,12 @@ use super::element::{Element, Place, Positioned};
 use super::first_drops::FirstDrops;
 use super::interned_keys::InternedKeys;
 use super::key_tree::{KeyTree, NodeId, Seen};
-use super::plan::{Plan, ScalarUse};
+use super::plan::{Plan, PlannedKey, ScalarUse};
 use super::rejection::{Drop, Drops};
 use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::Scalar;
+use super::selector::KeySelector;
 use crate::decode::{Scanner, SyntaxError, Token};
 
 /// Everything a mapper has learned about a topic's keys.
@@ -17,6 +18,8 @@ pub struct Knowledge {
     pub keys: KeyTree,
     pub tags: InternedKeys,
     pub fields: InternedKeys,
+    /// The selectors whose values are copied from elements.
+    pub copied: Vec<KeySelector>,
     pub first_drops: FirstDrops,
     pub drops: Drops,
 }
@@ -85,7 +88,8 @@ impl<'a> ElementParser<'_, 'a> {
                 is_lost = true;
             }
         }
-        for slot in [&mut self.element.name, &mut self.element.time] {
+        let Element { name, time, copies, .. } = &mut *self.element;
+        for slot in copies.iter_mut().chain([name, time]) {
             // A value ends where the parser stood; the range of its key ends there too.
             slot.take_if(|value| seen.bytes.start < value.position && value.position <= seen.bytes.end);
         }
@@ -105,8 +109,12 @@ impl<'a> ElementParser<'_, 'a> {
             Replaced::By(token, scalar) => (token, scalar),
             Replaced::LeftOut => return,
         };
-        if plan.is_name(scalar) {
-            self.element.name = Some(Positioned { scalar, position });
+        if plan.copies.is_any() {
+            let value = Some(Positioned { scalar, position });
+            plan.copies.copy(value, &mut self.element.copies);
+            if plan.copies.is_name(scalar) {
+                self.element.name = value;
+            }
         }
         match plan.use_of(token, scalar) {
             ScalarUse::Time => self.element.time = Some(Positioned { scalar, position }),
@@ -159,8 +167,10 @@ impl Knowledge {
         if let Some(plan) = self.keys.plan(node) {
             return plan;
         }
-        let plan = Plan::of(&self.keys.flattened(node), rules, &mut self.tags, &mut self.fields);
-        self.keys.set_plan(node, plan);
+        let Self { keys, tags, fields, copied, .. } = self;
+        let key = PlannedKey { flattened: &keys.flattened(node), is_at: |path: &_| keys.is_at(node, path) };
+        let plan = Plan::of(&key, rules, copied, tags, fields);
+        keys.set_plan(node, plan);
         plan
     }
 }

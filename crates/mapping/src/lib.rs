@@ -50,14 +50,16 @@ mod key_tree;
 mod line;
 mod mapped;
 mod mapper;
+mod outside_values;
 mod plan;
 mod record_shape;
 mod rejection;
 mod rename;
 mod replacements;
-mod root_values;
 mod rules;
 mod scalar;
+mod selector;
+mod template;
 mod time;
 
 pub use compression::{Compression, unpacked};
@@ -71,7 +73,9 @@ pub use mapper::{Mapper, RecordLimits};
 pub use rejection::{Drop, Drops, Reason, Rejection};
 pub use rename::{Rename, RenameError};
 pub use replacements::{Replacement, Replacements};
-pub use rules::{Csv, DistinctTimes, FieldType, Header, Integers, KeySelector, Rules, TagPath, TimeRule};
+pub use rules::{Csv, DistinctTimes, FieldType, Header, Integers, Rules, TimeRule, TopicPatterns};
+pub use selector::KeySelector;
+pub use template::{Part, Template, TemplateError};
 pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, zone_names};
 
 #[cfg(test)]

@@ -5,16 +5,59 @@ use super::rejection::Drop;
 use super::replacements::Replaced;
 use super::scalar::{Kind, Scalar};
 use super::{FieldType, Integers, KeySelector, Rules};
-use crate::decode::{Number, Token};
+use crate::decode::{Number, Path, Token};
 
 /// The rules of a mapping, applied to one flattened key.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Whether strings under the key name the measurement.
-    pub name: bool,
+    pub copies: Copies,
     /// The table of `values` for the key.
     pub values: Option<u32>,
     pub role: Role,
+}
+
+/// Uses of a value beside its role: one bit for each selector that copies the value, and one for the measurement's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copies(u32);
+
+impl Copies {
+    const NAME: u32 = 1 << Rules::COPIED_MAX;
+
+    #[inline]
+    pub fn is_any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Whether the scalar names the measurement.
+    pub fn is_name(self, scalar: Scalar) -> bool {
+        self.0 & Self::NAME != 0 && scalar.is_text()
+    }
+
+    /// Sets the value in the places of the selectors that copy it.
+    pub fn copy<T: Copy>(self, value: Option<T>, copies: &mut [Option<T>]) {
+        for (place, copy) in copies.iter_mut().enumerate() {
+            if self.0 & (1 << place) != 0 {
+                *copy = value;
+            }
+        }
+    }
+}
+
+/// The key that a plan is made for.
+pub struct PlannedKey<'k, F> {
+    pub flattened: &'k str,
+    /// Whether a path within the element leads to the key's value.
+    pub is_at: F,
+}
+
+impl<F: Fn(&Path) -> bool> PlannedKey<'_, F> {
+    fn is(&self, selector: &KeySelector) -> bool {
+        match selector {
+            KeySelector::Flattened(key) => key == self.flattened,
+            KeySelector::Element(path) => (self.is_at)(path),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +105,24 @@ pub enum ScalarUse {
 }
 
 impl Plan {
-    pub fn of(key: &str, rules: &Rules, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
-        let is = |selector: Option<&KeySelector>| matches!(selector, Some(KeySelector::Flattened(wanted)) if wanted == key);
+    /// `copied`: the selectors whose values are copied from the element.
+    pub fn of<F: Fn(&Path) -> bool>(
+        key: &PlannedKey<'_, F>,
+        rules: &Rules,
+        copied: &[KeySelector],
+        tags: &mut InternedKeys,
+        fields: &mut InternedKeys,
+    ) -> Self {
+        let places = copied.iter().enumerate().filter(|(_, selector)| key.is(selector));
+        let copies = places.fold(0, |copies, (place, _)| copies | 1 << place);
         // A configuration has far fewer tables.
-        let values = rules.values.tables().index_of(key).map(|index| index as u32);
-        if is(rules.time.as_ref().map(|time| &time.key)) {
-            return Self { name: false, values, role: Role::Time };
+        let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
+        if rules.time.as_ref().is_some_and(|time| key.is(&time.key)) {
+            return Self { copies: Copies(copies), values, role: Role::Time };
         }
-        Self { name: is(rules.name_key.as_ref()), values, role: Role::of(key, rules, tags, fields) }
+        let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
+        let copies = Copies(if is_name { copies | Copies::NAME } else { copies });
+        Self { copies, values, role: Role::of(key, rules, tags, fields) }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
@@ -83,8 +136,8 @@ impl Plan {
             Role::Tag(key) => ScalarUse::Tag(key),
             Role::Field { key, conversion } => match conversion.apply(token, scalar) {
                 Ok(scalar) => ScalarUse::Field(key, scalar),
-                // The string is used as the name, so nothing is dropped.
-                Err(Drop::String) if self.name => ScalarUse::Nothing,
+                // The string is used elsewhere, so nothing is dropped.
+                Err(Drop::String) if self.copies.is_any() => ScalarUse::Nothing,
                 Err(drop) => ScalarUse::Dropped(drop),
             },
             Role::Excluded => ScalarUse::Nothing,
@@ -108,17 +161,17 @@ impl Plan {
             Role::Reserved => ScalarUse::Dropped(Drop::ReservedKey),
         }
     }
-
-    /// Whether the scalar names the measurement.
-    #[inline]
-    pub fn is_name(&self, scalar: Scalar) -> bool {
-        self.name && scalar.is_text()
-    }
 }
 
 impl Role {
-    fn of(key: &str, rules: &Rules, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
-        if rules.tag_keys.is_match(key) {
+    fn of<F: Fn(&Path) -> bool>(
+        planned: &PlannedKey<'_, F>,
+        rules: &Rules,
+        tags: &mut InternedKeys,
+        fields: &mut InternedKeys,
+    ) -> Self {
+        let key = planned.flattened;
+        if rules.tag_keys.is_match(key) || rules.tag_selectors.iter().any(|selector| planned.is(selector)) {
             return tags.intern(&rules.rename.apply(key)).map_or(Self::Reserved, Self::Tag);
         }
         if !rules.include.is_match(key) || rules.exclude.is_match(key) {
@@ -146,13 +199,20 @@ impl Conversion {
         Self::ByValue { strings, integers: rules.integers }
     }
 
+    /// The conversion of a field of `fields`, which keeps its type unless `types` gives it another one.
+    pub fn of_copied(name: &str, rules: &Rules) -> Self {
+        let own = Self::ByValue { strings: Strings::Keep, integers: rules.integers };
+        rules.types.get(name).map_or(own, |to| Self::To(*to))
+    }
+
     /// Whether JSON numbers are written as they stand in the record.
     pub fn copies_numbers(self) -> bool {
         matches!(self, Self::ByValue { integers: Integers::Float, .. } | Self::To(FieldType::Float))
     }
 
+    /// The form in which a field's value is written, or the reason why it is dropped.
     #[inline]
-    fn apply(self, token: Token<'_>, scalar: Scalar) -> Result<Scalar, Drop> {
+    pub fn apply(self, token: Token<'_>, scalar: Scalar) -> Result<Scalar, Drop> {
         match self {
             Self::ByValue { strings, integers } => field(token, scalar, strings, integers),
             Self::To(to) => scalar.converted(token, to).ok_or(Drop::Type),

@@ -191,7 +191,12 @@ impl Context {
         for (to, from) in bytes.iter_mut().zip(shown) {
             *to = *from;
         }
-        Self { bytes, before: at - from, len: shown.len(), hint: hint(error.why, behind, format) }
+        Self {
+            bytes,
+            before: at - from,
+            len: shown.len(),
+            hint: kind_of_value(record).unwrap_or_else(|| hint(error.why, behind, format)),
+        }
     }
 }
 
@@ -217,6 +222,48 @@ impl fmt::Display for NotJson {
         }
         write!(f, ", in `{excerpt}`{}", context.hint)
     }
+}
+
+/// The kind of data that a value seems to be, with a remedy. Allocates nothing, because all records of a topic may be of this kind.
+fn kind_of_value(record: &[u8]) -> Option<&'static str> {
+    match record {
+        [0x1F, 0x8B, ..] => Some(
+            "; the value seems to be compressed with gzip: set `value_compression = \"gzip\"` or leave it out",
+        ),
+        [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(
+            "; the value seems to be compressed with zstd: set `value_compression = \"zstd\"` or leave it out",
+        ),
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => {
+            Some("; the value seems to be UTF-16, and JSON is UTF-8: let the producer send UTF-8")
+        }
+        [0, _, _, _, _, ..] => Some(
+            "; the value seems to be a Schema Registry frame (a zero byte and the id of a schema), such as Avro or Protobuf: set its \
+             `format`, or let the producer send JSON",
+        ),
+        _ if is_line_protocol(record) => {
+            Some("; the value seems to be line protocol: set its `format`, or let the producer send JSON")
+        }
+        _ => None,
+    }
+}
+
+/// Whether a value begins like a line: measurement and tags without quotes and brackets, a space, and a field.
+fn is_line_protocol(value: &[u8]) -> bool {
+    let line = value.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut spaces = memchr::memchr_iter(b' ', line);
+    let is_plain = |at: &usize| {
+        at.checked_sub(1).and_then(|before| line.get(before)).is_some_and(|before| *before != b'\\')
+    };
+    let Some((series, fields)) = spaces.find(is_plain).and_then(|at| line.split_at_checked(at)) else {
+        return false;
+    };
+    let has_quotes = series.iter().any(|byte| b"{}[]\"':<>".contains(byte) || byte.is_ascii_control());
+    let mut parts = fields.get(1..).unwrap_or_default().splitn(2, |byte| *byte == b'=');
+    let name = parts.next().unwrap_or_default();
+    let is_name = !name.is_empty() && !name.iter().any(|byte| b" \"{}".contains(byte));
+    let value = parts.next().and_then(|value| value.first());
+    let is_value = value.is_some_and(|byte| byte.is_ascii_digit() || b"-.\"tTfF".contains(byte));
+    !has_quotes && is_name && is_value
 }
 
 /// The remedy for several values in one record.
@@ -269,10 +316,12 @@ pub enum Drop {
     Binary,
     /// NaN or infinity.
     NotFinite,
+    /// A placeholder of `measurement` that finds nothing: the point has the topic's name.
+    Measurement,
 }
 
 impl Drop {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::String,
         Self::NotANumber,
         Self::Type,
@@ -283,6 +332,7 @@ impl Drop {
         Self::NotUtf8,
         Self::Binary,
         Self::NotFinite,
+        Self::Measurement,
     ];
 
     /// The name in logs and metrics.
@@ -298,6 +348,7 @@ impl Drop {
             Self::NotUtf8 => "not_utf8",
             Self::Binary => "binary",
             Self::NotFinite => "not_finite",
+            Self::Measurement => "measurement",
         }
     }
 
@@ -331,6 +382,10 @@ impl Drop {
                 "binary data and types other than text, numbers and timestamps are dropped: let the producer send text or numbers"
             }
             Self::NotFinite => "InfluxDB stores neither NaN nor infinity, so this point lacks the field",
+            Self::Measurement => {
+                "a placeholder of `measurement` finds nothing, so the point has the topic's name as its measurement: correct the \
+                 placeholder, or let the producer send the value"
+            }
         }
     }
 }
@@ -350,6 +405,10 @@ impl Drops {
         if let Some(count) = self.0.get_mut(drop as usize) {
             *count += 1;
         }
+    }
+
+    pub fn has(&self, drop: Drop) -> bool {
+        self.0.get(drop as usize).is_some_and(|count| *count > 0)
     }
 
     pub fn add_all(&mut self, others: &Self) {
@@ -393,6 +452,28 @@ mod tests {
         );
         f(r#"{"a":1"#, r#"the value is cut off at byte 6: found the end, in `{"a":1`"#);
         f("온도=1", "no JSON value at byte 0: found \"온\", in `온도=1`");
+    }
+
+    #[test]
+    fn names_what_a_value_seems_to_be() {
+        let f = |record: &[u8], want: &str| {
+            let text = rejection(record, Format::Json);
+            assert_eq!(text.contains("seems to be"), !want.is_empty(), "{text}");
+            assert!(text.contains(want), "{text}");
+        };
+        f(b"\x1F\x8B\x08\0\0", "gzip: set `value_compression");
+        f(b"\x28\xB5\x2F\xFD\0", "zstd: set `value_compression");
+        f(b"\0\0\0\0\x07\x02", "Schema Registry frame");
+        f(b"\xFF\xFE{\0\"\0", "UTF-16");
+        f(b"{\0\"\0a\0", "UTF-16");
+        f(b"\0{\0\"\0a", "UTF-16");
+        f(b"cpu,host=a\\ b usage=0.5 1700000000000000000", "line protocol: set its `format`");
+        f(b"cpu s=\"text\"\ncpu s=\"text\"", "line protocol");
+        f(b"hello world", "");
+        f(b"{'a':1} b=1", "");
+        f(b"level=info msg=x", "");
+        f(b"\0\0", "");
+        f(b"{\"a\":1,}", "");
     }
 
     #[test]

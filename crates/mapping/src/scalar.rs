@@ -5,6 +5,7 @@ use super::rules::FieldType;
 use crate::decode::{Number, Source, Text, Token};
 use line_protocol::encode;
 use std::io::Write as _;
+use std::ops::Range;
 
 /// The texts that scalars are ranges of.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +13,7 @@ pub struct Texts<'t> {
     pub record: &'t [u8],
     pub element: &'t [u8],
     pub values: &'t [u8],
+    pub outside: &'t [u8],
 }
 
 impl<'t> Texts<'t> {
@@ -21,6 +23,7 @@ impl<'t> Texts<'t> {
             Source::Record => self.record,
             Source::Element => self.element,
             Source::Values => self.values,
+            Source::Outside => self.outside,
         }
     }
 }
@@ -73,6 +76,29 @@ impl Scalar {
         let end = end - quote;
         // Records and their JSON text are smaller than 4 GB.
         Some(Self { kind, source, start: (end - length) as u32, end: end as u32 })
+    }
+
+    /// The scalar in this range of [`Source::Outside`].
+    pub fn outside(kind: Kind, bytes: Range<usize>) -> Self {
+        // Records, their keys and names are smaller than 4 GB.
+        Self { kind, source: Source::Outside, start: bytes.start as u32, end: bytes.end as u32 }
+    }
+
+    /// The same scalar in [`Source::Outside`], where its text has `before` bytes before it.
+    pub fn moved_outside(self, before: usize) -> Self {
+        let before = before as u32;
+        Self { source: Source::Outside, start: self.start + before, end: self.end + before, ..self }
+    }
+
+    /// The value as a token; none for numbers in the form of a field.
+    pub fn token<'t>(&self, texts: &Texts<'t>) -> Option<Token<'t>> {
+        let raw = self.raw(texts);
+        match self.kind {
+            Kind::True => Some(Token::True),
+            Kind::False => Some(Token::False),
+            Kind::Plain | Kind::Escaped => Some(Token::Text(Text::new(raw, self.kind == Kind::Plain))),
+            _ => Number::whole(raw).map(Token::Number),
+        }
     }
 
     /// The number that a string holds, if it holds one.
@@ -171,6 +197,14 @@ impl Scalar {
                 false
             }
             _ => encode::push_key(self.decode(texts, scratch), out),
+        }
+    }
+
+    /// Appends the value as text without escapes, as a part of a name or tag.
+    pub fn push_text(self, texts: &Texts<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+        match self.kind {
+            Kind::Number | Kind::Integer => push_shortest(self.raw(texts), out),
+            _ => out.extend_from_slice(self.decode(texts, scratch)),
         }
     }
 

@@ -284,7 +284,13 @@ fn tags(flat: &Flat<'_>, options: &Options, origin: &Origin) -> Vec<(String, Str
 fn tag_value(value: &Json) -> Option<String> {
     match value {
         Json::Bool(value) => Some(value.to_string()),
-        Json::Number(text) if text.contains(['.', 'e', 'E']) => Some(text.parse::<f64>().ok()?.to_string()),
+        Json::Number(text) if text.contains(['.', 'e', 'E']) => {
+            let number = text.parse::<f64>().ok()?;
+            let shortest = number.to_string();
+            let Some((_, places)) = shortest.split_once('.') else { return Some(shortest) };
+            // Rounding to as many places gives the even one of two equally near decimals.
+            Some(format!("{number:.*}", places.len()))
+        }
         Json::Number(text) => Some(text.clone()),
         Json::Text(text) => Some(text.meaning()).filter(|text| !text.is_empty()),
         _ => None,

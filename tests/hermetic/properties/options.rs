@@ -4,7 +4,7 @@ use super::json::{KEYS, text};
 use base::record::{Record, RecordTime};
 use mapping::{
     DistinctTimes, FieldType, Globs, Integers, KeySelector, KeyTable, Rename, Replacement, Replacements,
-    Rules, TimeFormat, TimeRule, zone_by_name,
+    Rules, Template, TimeFormat, TimeRule, zone_by_name,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -184,7 +184,7 @@ impl Options {
             topic_tag: self.topic_tag.map(owned),
             key_tag: self.key_tag.map(owned),
             offset_field: self.offset_field.map(owned),
-            tags: self.tags.iter().map(|(key, value)| (owned(key), value.clone())).collect(),
+            tags: self.tags.iter().map(|(key, value)| (owned(key), Template::literal(value))).collect(),
             strict: self.strict,
             ..Rules::default()
         }

@@ -151,7 +151,27 @@ fn wrong_values_of_mappings() {
     f("tag_keys = ['a', 'b[']", "\"b[\" is not a glob");
     f("include = []", "no field would be left");
     f("measurement = '#x'", "comment");
-    f("measurement = '{name}'", "knows {topic} only");
+    f("measurement = '{name'", "\"{\" at character 1 is never closed");
+    f("measurement = 'a}'", "write \"}}\" for a brace");
+    f(
+        "measurement = '{$..a}'",
+        "{$..a} is no placeholder of `measurement`: \"$..a\" may select several values",
+    );
+    f("measurement = '{host_*}'", "\"host_*\" is a glob, and one value is wanted here");
+    f("tags = { a = '{}' }", "{} names nothing");
+    f(
+        "tags = { a = '{topic:site}' }",
+        "{topic:site} of `tags` is no named group of a pattern in `topics`: none has a named group",
+    );
+    f("topics = '^(?<site>m)etrics$'\nmeasurement = '{topic:sites}'", "did you mean {topic:site}?");
+    f("topics = '^(?<site>m)etrics$'\nmeasurement = '{topic:other}'", "the groups are site");
+    f("fields = { a = '^.x[*]' }", "\"^.x[*]\" may select several values");
+    f("fields = { time = '^.x' }", "InfluxDB reserves \"time\"");
+    f("fields = { a = '' }", "needs a name and a selector");
+    f("fields = { a = 'x*' }", "is a glob");
+    f("fields = { o = '$.x' }\noffset_field = 'o'", "is also the name of `offset_field`");
+    f("tag_keys = ['^.a.']", "\"^.a.\" is not a JSONPath");
+    f("name_key = 'key:$.a.b*'", "\"key:$.a.b*\" is not a JSONPath");
     f("measurement = 'x\\'", "can't end in a backslash");
     f("topic_tag = 'time'", "InfluxDB reserves \"time\"");
     f("tags = { _field = 'x' }", "InfluxDB reserves \"_field\"");

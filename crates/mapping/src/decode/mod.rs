@@ -15,3 +15,4 @@ pub use number::Number;
 pub use path::{Path, PathError, Query, Step};
 pub use scanner::{DEPTH_MAX, Scanner, Source, Syntax, SyntaxError, Token};
 pub use text::{Text, push_lossy};
+pub use tree::{Tree, TreeKey};

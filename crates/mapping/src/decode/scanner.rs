@@ -33,6 +33,8 @@ pub enum Source {
     Element,
     /// The JSON text of the values in the option `values`.
     Values,
+    /// Text that does not stand in the record's value: the Kafka record's key, member names and array indices.
+    Outside,
 }
 
 /// A scalar, or the opening bracket of an object or array.

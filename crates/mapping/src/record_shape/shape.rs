@@ -17,8 +17,10 @@ pub struct RecordShape {
     pub slots: Box<[Slot]>,
     /// The bytes from the last scalar to the object's end.
     pub end: Gap,
-    /// Number of scalars that are tags. They come before the tags from the record's root.
+    /// Number of scalars that are tags.
     pub tags: usize,
+    /// Number of selectors that copy values.
+    pub copies: usize,
     pub layout: LineLayout,
 }
 
@@ -55,7 +57,7 @@ impl RecordShape {
     /// Reads an object after its opening bracket. Returns whether the object has this shape and needs no decision of the parser;
     /// otherwise the scanner stays.
     pub fn find(&self, scanner: &mut Scanner<'_>, facts: &Facts<'_>, values: &mut LineValues) -> bool {
-        values.clear(self.tags);
+        values.clear(self.tags, self.copies);
         let (bytes, start) = (scanner.bytes(), scanner.position());
         let end = self.slots.iter().try_fold(start, |at, slot| {
             let at = slot.gap.end_in(bytes, at)?;
@@ -106,8 +108,8 @@ impl Slot {
     }
 
     fn put(&self, token: Token<'_>, scalar: Scalar, facts: &Facts<'_>, values: &mut LineValues) -> bool {
-        if self.plan.is_name(scalar) {
-            values.name = Some(scalar);
+        if self.plan.copies.is_any() {
+            values.copy(self.plan.copies, scalar);
         }
         match self.plan.use_of(token, scalar) {
             ScalarUse::Time => values.time = Some(scalar),
