@@ -103,7 +103,7 @@ impl Key {
             self.objects += 1;
         }
         match token {
-            Token::Null => self.nulls += 1,
+            Token::Null | Token::NotFinite => self.nulls += 1,
             Token::True | Token::False => self.booleans += 1,
             Token::Number(number) => {
                 self.number(number);

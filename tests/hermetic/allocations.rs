@@ -4,6 +4,7 @@ use crate::records::{Kind, RECORDS, Shape, mapper, record};
 use base::record::Record;
 use engine::batch::{Batch, Budget};
 use engine::offset_tracker::{AssignmentId, BatchId, OffsetTracker};
+use line_protocol::LineBuffer;
 use mapping::Mapper;
 use std::fs;
 use std::path::Path;
@@ -93,6 +94,21 @@ fn records_of_any_shape_allocate_nothing() {
             assert_eq!(path.rejected, 0, "{kind}, {shape}");
         }
     }
+}
+
+#[test]
+fn values_from_outside_of_an_element_allocate_nothing() {
+    let options = "query = \"$.site.meters\"\nmeasurement = \"{kind}\"\ntag_keys = [\"^.name\", \"^^.region\", \"key:$.k\"]\n\
+                   tags = { i = \"{@key}-{header:unit}\", up = \"{^@key}\" }\nfields = { total = \"^.total\", copy = \"v\" }";
+    let mut path = DataPath::new(mapper(&format!("{HEAD}\n{options}\n{TAIL}")));
+    let records = [r#"{"site":{"meters":[{"v":1,"kind":"a b"},{"v":2,"kind":"c"}],"name":"n","total":5},"region":"r"}"#;
+        1];
+    assert_eq!((path.allocations(&records, &records), path.rejected), (0, 0));
+    let record = Record { key: Some(br#"{"k":"x"}"#), ..record(0, records[0].as_bytes()) };
+    let mut lines = LineBuffer::default();
+    path.mapper.map(&record, &mut lines);
+    let line = String::from_utf8_lossy(lines.line(1).unwrap()).into_owned();
+    assert!(line.starts_with("c,k=x,name=n,region=r,up=site v=2,copy=2,total=5 "), "{line}");
 }
 
 #[test]

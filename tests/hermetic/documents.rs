@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "ARCHITECTURE.md",
     "docs/README.md",
@@ -10,6 +10,7 @@ const DOCUMENTS: [&str; 12] = [
     "docs/telegraf.md",
     "docs/others.md",
     "docs/configuration.md",
+    "docs/shapes.md",
     "docs/operating.md",
     "docs/troubleshooting.md",
     "docs/faults.md",

@@ -33,6 +33,7 @@ mod page;
 mod pipeline;
 mod properties;
 mod replay;
+mod shapes;
 mod telegraf_parity;
 
 #[path = "../support/digits.rs"]

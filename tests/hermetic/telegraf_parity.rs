@@ -5,7 +5,7 @@ use line_protocol::LineBuffer;
 use mapping::Format;
 use mapping::decode::Query;
 use mapping::{
-    DistinctTimes, Drop, Globs, Integers, KeySelector, Mapped, Mapper, Reason, RecordLimits, Rules,
+    DistinctTimes, Drop, Globs, Integers, KeySelector, Mapped, Mapper, Reason, RecordLimits, Rules, Template,
     TimeFormat, TimeRule, zone_by_name,
 };
 use std::sync::Arc;
@@ -25,7 +25,7 @@ struct Got {
 }
 
 fn case() -> Case {
-    let rules = Rules { measurement: "kafka_consumer".to_owned(), ..Rules::default() };
+    let rules = Rules { measurement: Template::literal("kafka_consumer"), ..Rules::default() };
     Case { rules, time: RecordTime::Omitted }
 }
 
@@ -150,7 +150,8 @@ fn row_03_duplicate_keys_the_last_wins_whole() {
     case().map(r#"{"a":{"x":{"z":1}},"a":{"x":{"z":2}},"a":{"x":{"y":3}}}"#).is("kafka_consumer a_x_y=3");
     case().name_key("o_n").map(r#"{"o":{"n":"m","v":1},"o":{"v":2}}"#).is("kafka_consumer o_v=2");
     case().tags(&["t"]).map(r#"{"t":"a","v":1,"t":"b"}"#).is("kafka_consumer,t=b v=1");
-    let fallback = case().tags(&["t"]).with(|rules| rules.tags = vec![("t".to_owned(), "f".to_owned())]);
+    let fallback =
+        case().tags(&["t"]).with(|rules| rules.tags = vec![("t".to_owned(), Template::literal("f"))]);
     fallback.map(r#"{"t":"a","v":1,"t":null}"#).is("kafka_consumer,t=f v=1");
 }
 

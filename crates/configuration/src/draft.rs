@@ -90,6 +90,26 @@ impl fmt::Display for Draft {
 }
 
 /// A key, without quotes where TOML allows it.
+/// A fixed text as a value of `tags`, where braces are placeholders. Variables such as `${HOST}` stay variables.
+#[must_use]
+pub fn literal(text: &str) -> String {
+    let mut literal = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, brace) = rest.split_at(at);
+        literal.push_str(before);
+        let variable = if before.ends_with('$') { brace.find('}') } else { None };
+        let length = variable.map_or(1, |end| end + 1);
+        let (kept, after) = brace.split_at(length);
+        literal.push_str(kept);
+        if variable.is_none() {
+            literal.push_str(kept);
+        }
+        rest = after;
+    }
+    literal + rest
+}
+
 fn key(key: &str) -> String {
     let is_bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if is_bare { key.to_owned() } else { quoted(key) }
@@ -125,6 +145,13 @@ fn write_comments(f: &mut fmt::Formatter<'_>, comments: &[String]) -> fmt::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn literal_text_keeps_variables() {
+        assert_eq!(literal("a{b}${HOST}c}"), "a{{b}}${HOST}c}}");
+        assert_eq!(literal("{${HOST:-x}}"), "{{${HOST:-x}}}");
+        assert_eq!(literal("${"), "${{");
+    }
 
     #[test]
     fn writes_what_toml_reads() {

@@ -10,12 +10,14 @@ use super::reload_comparisons::{
     mappings_differ, topics_differ,
 };
 use super::schema::{Bounds, Differs, Key, Kind, Reload, Table, Value, fill, words};
-use Kind::{File, Flag, FlagOrWord, Number, Pairs, Secret, Share, Size, Text, TextOrTexts, Texts, Word};
+use Kind::{
+    File, Flag, FlagOrWord, Number, Pairs, Replacements, Secret, Share, Size, Text, TextOrTexts, Texts, Word,
+};
 use Value::{Default, Example, Required};
 use base::Api;
 use influx::Compression;
 use kafka::OffsetReset;
-use mapping::{Compression as ValueCompression, Format, Integers};
+use mapping::{Compression as ValueCompression, FieldType, Format, Integers};
 use std::time::Duration;
 use tracing::Level;
 
@@ -33,6 +35,9 @@ pub const VALUE_COMPRESSIONS: [(&str, ValueCompression); ValueCompression::ALL.l
     |compression| (compression.name(), compression)
 );
 pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
+#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
+pub const TYPES: [(&str, FieldType); FieldType::ALL.len()] =
+    fill!([("", FieldType::Int); FieldType::ALL.len()], FieldType::ALL, |to| (to.name(), to));
 pub const APIS: [(&str, Api); 3] = [("v2", Api::V2), ("v1", Api::V1), ("v3", Api::V3)];
 pub const COMPRESSIONS: [(&str, Compression); 3] =
     [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
@@ -224,7 +229,7 @@ pub static MAPPING: Table = Table {
             "format",
             Word(&words(&FORMATS)),
             Default("\"json\""),
-            "\"json\": an object or an array of objects. \"json_lines\": several values, one per line. \"msgpack\", \"cbor\": one value or several in succession. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
+            "\"json\": an object or an array of objects. \"json_lines\": several values, in lines or one after another. \"msgpack\", \"cbor\": one value or several in succession. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
         ),
         Key::new(
             "value_compression",
@@ -244,24 +249,35 @@ pub static MAPPING: Table = Table {
             Default("true"),
             "false rejects a bad element of an array alone, not the whole record. With format = \"csv\" it is false by default.",
         ),
-        Key::new("measurement", Text, Default("\"{topic}\""), "Measurement; {topic} is the topic's name."),
+        Key::new(
+            "measurement",
+            Text,
+            Default("\"{topic}\""),
+            "Measurement. Placeholders: {topic}, {topic:NAME} (a named group of the topic pattern), {partition}, {key}, {header:NAME} and selectors such as {kind} or {^.kind}; {{ and }} are braces. If one finds nothing, the topic's name is used and counted.",
+        ),
         Key::new(
             "name_key",
             Text,
             Example("\"name\""),
-            "Key whose string is the measurement, in records that have it. In all keys of this table a name that begins with \"$\" is a JSONPath from the root of the record.",
+            "Key whose string is the measurement, in records that have it. Like all selectors of this table it is a flattened key, \"$.a\" from the root of the record, \"@.a\" from the element, \"^.a\" from the object around it (\"^^.a\" from the next), \"@key\" (the name or index under which the element stands) or \"key:$.a\" (from the Kafka record's key).",
         ),
         Key::new(
             "tag_keys",
             Texts,
-            Example("[\"host\", \"$.site\"]"),
-            "Keys that become tags: what you filter and group by, with few values each.",
+            Example("[\"host\", \"^.site\"]"),
+            "Keys that become tags: what you filter and group by, with few values each. Globs or selectors.",
         ),
         Key::new(
             "tags",
             Pairs,
-            Example("{ region = \"seoul\" }"),
-            "Fixed tags, added where the record has no tag of that name.",
+            Example("{ region = \"seoul\", phase = \"{@key}\" }"),
+            "Tags added where the record has no tag of that name. Placeholders as in measurement; a tag whose placeholder finds nothing is left out.",
+        ),
+        Key::new(
+            "fields",
+            Pairs,
+            Example("{ total = \"^.total\" }"),
+            "Fields from anywhere in the record: names and selectors. Strings and booleans are kept; include, exclude and rename do not apply.",
         ),
         Key::new("topic_tag", Text, Example("\"topic\""), "Tag for the topic."),
         Key::new("key_tag", Text, Example("\"key\""), "Tag for the record's key."),
@@ -285,6 +301,18 @@ pub static MAPPING: Table = Table {
             Word(&words(&INTEGERS)),
             Default("\"float\""),
             "\"int\" keeps whole numbers as exact integers; a field must then never have a fraction.",
+        ),
+        Key::new(
+            "values",
+            Replacements,
+            Example("{ state = { ON = 1, OFF = 0, unavailable = \"\" } }"),
+            "Texts and booleans under a key or glob that become other values, before tags and `types`. \"\" leaves the field out.",
+        ),
+        Key::new(
+            "types",
+            Pairs,
+            Example("{ value = \"float\", \"n*\" = \"int\" }"),
+            "Types of fields, whatever the record has: \"int\", \"uint\", \"float\", \"bool\" or \"string\". Other values are converted, and dropped and counted where they cannot be. An exact name comes first, then the longest glob. Stronger than string_fields, number_fields and integers. InfluxDB 1 has no \"uint\".",
         ),
         Key::new("include", Texts, Default("[\"*\"]"), "Fields to keep."),
         Key::new("exclude", Texts, Example("[\"debug_*\"]"), "Fields to drop from those."),

@@ -58,6 +58,7 @@ mod synonyms;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod topic_groups;
 mod topics;
 mod unknown;
 mod urls;

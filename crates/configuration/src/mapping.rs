@@ -4,9 +4,10 @@ use super::influx::InfluxRead;
 use super::kafka::KafkaRead;
 use super::section::Section;
 use super::topics::{self, TopicList};
-use super::{destination, keys, rules, summary};
+use super::{destination, keys, rules, summary, topic_groups};
+use base::Api;
 use engine::Mapping;
-use mapping::Rules;
+use mapping::{FieldType, Rules};
 use std::sync::Arc;
 
 /// One `[[mapping]]` with its topics and rules.
@@ -31,10 +32,21 @@ pub fn read_all(
     for section in sections {
         let topics = topics::read(section);
         topics_are_read &= topics.is_some() || !section.has("topics");
-        read.push(MappingRead { section, topics, rules: rules::read(section) });
+        let mut rules = rules::read(section);
+        let patterns = topics.as_ref().or_else(|| {
+            let has_none = !section.has("topics");
+            kafka.filter(|_| has_none).map(|kafka| &kafka.topics)
+        });
+        if let Some(patterns) = patterns {
+            topic_groups::resolve(section, &mut rules, &patterns.topics.patterns);
+        }
+        read.push(MappingRead { section, topics, rules });
     }
     if topics_are_read {
         check_reach(&read, kafka);
+    }
+    if influx.is_some_and(|influx| influx.defaults.api == Some(Api::V1)) {
+        read.iter().for_each(warn_of_unsigned_integers);
     }
     let mut destinations = destinations?.into_iter();
     if read.is_empty() {
@@ -52,6 +64,18 @@ pub fn read_all(
         mappings.push(mapping);
     }
     Some((mappings, summaries))
+}
+
+/// Warns that InfluxDB 1 refuses fields of the type "uint". Other servers with its API take them.
+fn warn_of_unsigned_integers(mapping: &MappingRead<'_>) {
+    let section = mapping.section;
+    if mapping.rules.types.entries().any(|(_, to)| *to == FieldType::Uint) {
+        section.context.warning(
+            &section.span("types"),
+            "InfluxDB 1 has no unsigned integers and refuses points that have one: write \"int\" or \"float\" instead of \"uint\", \
+             unless another server takes these points",
+        );
+    }
 }
 
 /// Reports mappings that no record reaches and topics without a mapping.

@@ -1,14 +1,14 @@
 //! Reads the keys of a `[[mapping]]` that say what a record becomes.
 
 use super::formats;
-use super::keys::{FORMATS, INTEGERS, VALUE_COMPRESSIONS};
+use super::keys::{FORMATS, INTEGERS, TYPES, VALUE_COMPRESSIONS};
 use super::section::{Section, Text, unknown_word};
 use base::suggest::nearest;
 use jiff::tz::TimeZone;
-use mapping::decode::{Path, PathError, Query};
+use mapping::decode::{PathError, Query};
 use mapping::{
-    DistinctTimes, Format, Globs, KeySelector, Rename, Rules, TagPath, TimeFormat, TimeFormatError,
-    TimeRange, TimeRule,
+    DistinctTimes, FieldType, Format, GlobError, Globs, KeySelector, KeyTable, Rename, Replacement,
+    Replacements, Rules, Template, TemplateError, TimeFormat, TimeFormatError, TimeRange, TimeRule,
 };
 use toml::de::DeValue;
 
@@ -18,10 +18,10 @@ const RESERVED: [&str; 3] = ["time", "_field", "_measurement"];
 /// A refused value is reported, and its default is used.
 pub fn read(section: Section<'_>) -> Rules {
     let default = Rules::default();
-    let (tag_keys, tag_paths) = tag_keys(section);
+    let (tag_keys, tag_selectors) = tag_keys(section);
     let format = section.word_or_default("format", &FORMATS);
     formats::check_keys(section, format);
-    Rules {
+    let rules = Rules {
         format,
         csv: formats::csv(section, format),
         compression: section.word_or_default("value_compression", &VALUE_COMPRESSIONS),
@@ -29,10 +29,13 @@ pub fn read(section: Section<'_>) -> Rules {
         measurement: measurement(section).unwrap_or(default.measurement),
         name_key: selector(section, "name_key"),
         tag_keys,
-        tag_paths,
+        tag_selectors,
+        fields: fields(section),
         string_fields: globs(section, "string_fields").unwrap_or_default(),
         number_fields: globs(section, "number_fields").unwrap_or_default(),
         integers: section.word_or_default("integers", &INTEGERS),
+        values: values(section),
+        types: types(section),
         include: include(section).unwrap_or(default.include),
         exclude: globs(section, "exclude").unwrap_or_default(),
         rename: rename(section),
@@ -45,8 +48,20 @@ pub fn read(section: Section<'_>) -> Rules {
         offset_field: key(section, "offset_field"),
         header_tags: header_tags(section),
         tags: tags(section),
+        // Filled in where the topics are known.
+        topic_patterns: default.topic_patterns,
         strict: section.flag_or_default("strict") && (format.is_strict() || section.has("strict")),
+    };
+    let copied = rules.copied_selectors().len();
+    if copied > Rules::COPIED_MAX {
+        let message = format!(
+            "placeholders and `fields` take values under {copied} different keys of the element, and {} are possible: use `rename` or \
+             `tag_keys` for some of them",
+            Rules::COPIED_MAX
+        );
+        section.error(if section.has("fields") { "fields" } else { "tags" }, message);
     }
+    rules
 }
 
 fn globs(section: Section<'_>, key: &str) -> Option<Globs> {
@@ -76,30 +91,112 @@ fn include(section: Section<'_>) -> Option<Globs> {
     compile(section, &texts)
 }
 
-/// Reads `tag_keys`: globs, and JSONPaths that begin with "$".
-fn tag_keys(section: Section<'_>) -> (Globs, Vec<TagPath>) {
-    let texts = section.texts("tag_keys").unwrap_or_default();
-    let (paths, globs): (Vec<Text>, Vec<Text>) =
-        texts.into_iter().partition(|text| text.value.starts_with('$'));
-    let path = |text: &Text| {
-        let path = Path::parse(&text.value).map_err(|error| section.refuse(text, path_error(&error))).ok()?;
-        Some(TagPath { key: path.flattened(), path })
-    };
-    (compile(section, &globs).unwrap_or_default(), paths.iter().filter_map(path).collect())
+/// Reads `tag_keys`: globs of flattened keys, and other selectors.
+fn tag_keys(section: Section<'_>) -> (Globs, Vec<KeySelector>) {
+    let (mut globs, mut selectors) = (Vec::new(), Vec::new());
+    for text in section.texts("tag_keys").unwrap_or_default() {
+        match parse_selector(section, &text) {
+            Some(KeySelector::Flattened(_)) => globs.push(text),
+            Some(selector) => selectors.push(selector),
+            None => {}
+        }
+    }
+    (compile(section, &globs).unwrap_or_default(), selectors)
+}
+
+/// Reads `fields`: the names of fields, each with the selector of its value.
+fn fields(section: Section<'_>) -> Vec<(String, KeySelector)> {
+    let offset_field = section.text("offset_field").map(|text| text.value);
+    let mut fields = Vec::new();
+    for (name, from) in pairs(section, "fields") {
+        check_key(section, "fields", &name);
+        if name.value.is_empty() || from.value.is_empty() {
+            section.refuse(&from, "`fields` needs a name and a selector, such as { total = \"^.total\" }");
+            continue;
+        }
+        if offset_field.as_ref() == Some(&name.value) {
+            section.refuse(
+                &name,
+                format!("{:?} is also the name of `offset_field`: a point has each field once", name.shown()),
+            );
+        }
+        if let Some(selector) = parse_selector(section, &from) {
+            check_single(section, &from, &selector);
+            fields.push((name.value, selector));
+        }
+    }
+    fields
 }
 
 fn selector(section: Section<'_>, key: &str) -> Option<KeySelector> {
-    let text = section.text(key)?;
-    if !text.value.starts_with('$') {
-        return Some(KeySelector::Flattened(text.value));
-    }
-    match Path::parse(&text.value) {
-        Ok(path) => Some(KeySelector::Root(path)),
+    parse_selector(section, &section.text(key)?)
+}
+
+fn parse_selector(section: Section<'_>, text: &Text) -> Option<KeySelector> {
+    match KeySelector::parse(&text.value) {
+        Ok(selector) => {
+            check_selector(section, text, &selector);
+            Some(selector)
+        }
         Err(error) => {
-            section.refuse(&text, path_error(&error));
+            section.refuse(text, path_error(&error));
             None
         }
     }
+}
+
+/// Warns of a selector that finds nothing, or not what its form suggests.
+fn check_selector(section: Section<'_>, text: &Text, selector: &KeySelector) {
+    let warning = match selector {
+        KeySelector::Ancestor { .. } | KeySelector::Key { levels: 1.. } if !section.has("query") => {
+            format!(
+                "{selector} finds nothing without `query`: the whole record is the element, and no object encloses it"
+            )
+        }
+        KeySelector::Flattened(key) if key.starts_with('^') => {
+            let name = key.trim_start_matches('^');
+            format!(
+                "{key:?} is a key of the element itself: for that of the enclosing object write \"^.{name}\", and write \"@['{key}']\" \
+                 if the key has this name"
+            )
+        }
+        _ => return,
+    };
+    section.warn(text, warning);
+}
+
+/// Refuses a glob where one value is wanted.
+fn check_single(section: Section<'_>, text: &Text, selector: &KeySelector) {
+    if let KeySelector::Flattened(key) = selector
+        && key.contains('*')
+    {
+        section.refuse(
+            text,
+            format!("{key:?} is a glob, and one value is wanted here: write a whole key, or \"@['{key}']\" if the key has this name"),
+        );
+    }
+}
+
+/// Parses a text with placeholders.
+fn template(section: Section<'_>, option: &str, text: &Text) -> Option<Template> {
+    let template = match Template::parse(&text.value) {
+        Ok(template) => template,
+        Err(error) => {
+            let message = match &error {
+                TemplateError::Selector { placeholder, error } => {
+                    format!("{{{placeholder}}} is no placeholder of `{option}`: {}", path_error(error))
+                }
+                error => format!("`{option}`: {error}"),
+            };
+            section.refuse(text, message);
+            return None;
+        }
+    };
+    for selector in template.selectors() {
+        check_selector(section, text, selector);
+        check_single(section, text, selector);
+    }
+    Some(template)
 }
 
 fn query(section: Section<'_>) -> Option<Query> {
@@ -134,20 +231,13 @@ fn path_error(error: &PathError) -> String {
     }
 }
 
-fn measurement(section: Section<'_>) -> Option<String> {
+fn measurement(section: Section<'_>) -> Option<Template> {
     let text = section.text("measurement")?;
-    let rest = text.value.replace("{topic}", "");
-    if rest.contains(['{', '}']) {
-        section.refuse(
-            &text,
-            "`measurement` knows {topic} only; the record's own name is taken with `name_key`",
-        );
-    }
     if text.value.starts_with('#') {
         section.refuse(&text, "a line that begins with \"#\" is a comment for InfluxDB: choose another name");
     }
     check_name(section, "measurement", &text);
-    Some(text.value)
+    template(section, "measurement", &text)
 }
 
 /// The name of a tag or field that the bridge adds to every point.
@@ -199,7 +289,7 @@ pub fn pairs(section: Section<'_>, key: &str) -> Vec<(Text, Text)> {
     table.iter().filter_map(pair).collect()
 }
 
-fn tags(section: Section<'_>) -> Vec<(String, String)> {
+fn tags(section: Section<'_>) -> Vec<(String, Template)> {
     let pairs = pairs(section, "tags");
     for (name, value) in &pairs {
         check_key(section, "tags", name);
@@ -208,7 +298,111 @@ fn tags(section: Section<'_>) -> Vec<(String, String)> {
             section.refuse(value, "InfluxDB has no empty tags: give it a value, or leave it out");
         }
     }
-    pairs.into_iter().map(|(name, value)| (name.value, value.value)).collect()
+    pairs
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.value, template(section, "tags", &value)?)))
+        .collect()
+}
+
+fn types(section: Section<'_>) -> KeyTable<FieldType> {
+    let (mut names, mut entries) = (Vec::new(), Vec::new());
+    for (name, word) in pairs(section, "types") {
+        let words: Vec<&str> = TYPES.iter().map(|(word, _)| *word).collect();
+        match TYPES.iter().find(|(known, _)| *known == word.value) {
+            Some((_, meant)) => {
+                entries.push((name.value.clone(), *meant));
+                names.push(name);
+            }
+            None => {
+                let message = unknown_word("types", word.shown(), &words);
+                section.refuse(&word, message.replacen("`types`", &format!("`types.{}`", name.shown()), 1));
+            }
+        }
+    }
+    let types = KeyTable::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
+    let types = types.unwrap_or_default();
+    refuse_tie(section, "types", &names, types.tie());
+    types
+}
+
+/// Reads the tables of `values`: under a flattened key or glob, the texts that become other values.
+fn values(section: Section<'_>) -> Replacements {
+    let Some(value) = section.value("values") else { return Replacements::default() };
+    const WANTED: &str = "a table of tables, such as { state = { ON = 1, OFF = 0, unavailable = \"\" } }";
+    let DeValue::Table(tables) = value.get_ref() else {
+        section.wrong_kind(value, "values", WANTED);
+        return Replacements::default();
+    };
+    let (mut names, mut entries) = (Vec::new(), Vec::new());
+    for (name, value) in tables {
+        let DeValue::Table(table) = value.get_ref() else {
+            section.wrong_kind(value, "values", WANTED);
+            continue;
+        };
+        let name = Text::plain(name);
+        let replacement = |(from, to): (&toml::Spanned<_>, _)| {
+            let from = Text::plain(from).value;
+            let to = replacement(section, &format!("values.{}.{from}", name.value), to)?;
+            Some((from, to))
+        };
+        entries.push((name.value.clone(), table.iter().filter_map(replacement).collect()));
+        names.push(name);
+    }
+    let values = Replacements::compile(entries).map_err(|error| refuse_glob(section, &names, &error));
+    let values = values.unwrap_or_default();
+    refuse_tie(section, "values", &names, values.tie());
+    values
+}
+
+fn replacement(section: Section<'_>, key: &str, value: &toml::Spanned<DeValue<'_>>) -> Option<Replacement> {
+    let number = |text: &str| text.replace('_', "");
+    match value.get_ref() {
+        DeValue::String(_) => Some(Replacement::Text(section.text_of(key, value)?.value)),
+        DeValue::Boolean(value) => Some(Replacement::Boolean(*value)),
+        DeValue::Integer(integer) => {
+            let read = i64::from_str_radix(&number(integer.as_str()), integer.radix());
+            let read = read.ok().map(Replacement::Integer);
+            if read.is_none() {
+                section
+                    .context
+                    .error(&value.span(), format!("`{key}` has more than the 64 bits of an integer"));
+            }
+            read
+        }
+        DeValue::Float(float) => {
+            let read = number(float.as_str()).parse().ok().filter(|float: &f64| float.is_finite());
+            if read.is_none() {
+                let message = format!("`{key}` is no number that InfluxDB stores: \"\" leaves the field out");
+                section.context.error(&value.span(), message);
+            }
+            read.map(Replacement::Float)
+        }
+        _ => {
+            section.wrong_kind(value, key, "a number, a string, true or false");
+            None
+        }
+    }
+}
+
+/// Refuses the name of a table that is no glob.
+fn refuse_glob(section: Section<'_>, names: &[Text], error: &GlobError) {
+    if let Some(name) = names.get(error.index) {
+        section.refuse(name, error.to_string());
+    }
+}
+
+/// Refuses two names of a table that can match the same key, and of which none is longer.
+fn refuse_tie(section: Section<'_>, key: &str, names: &[Text], tie: Option<(usize, usize)>) {
+    let Some((first, second)) = tie.and_then(|(first, second)| names.get(first).zip(names.get(second)))
+    else {
+        return;
+    };
+    let message = format!(
+        "{:?} and {:?} in `{key}` can match the same key and are equally long, so neither comes first: make one of them longer, or \
+         write the key itself",
+        first.value, second.value
+    );
+    section.refuse(second, message);
 }
 
 fn rename(section: Section<'_>) -> Rename {

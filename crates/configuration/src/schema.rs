@@ -57,6 +57,8 @@ pub enum Kind {
     File,
     /// A table of strings.
     Pairs,
+    /// A table of tables of values.
+    Replacements,
     Flag,
     /// True, false or one of these words.
     FlagOrWord(&'static [&'static str]),

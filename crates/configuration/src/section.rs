@@ -124,6 +124,11 @@ impl<'a> Section<'a> {
         self.context.error(&text.span, text.without_value(message.into()));
     }
 
+    /// Warns about a text. The message may quote it.
+    pub fn warn(self, text: &Text, message: impl Into<String>) {
+        self.context.warning(&text.span, text.without_value(message.into()));
+    }
+
     /// Reports a missing key; `why` is its purpose.
     pub fn missing(self, key: &str, why: &str) {
         let header = self.header.map(Spanned::span);

@@ -87,7 +87,7 @@ fn destination(destination: &Destination) -> String {
 }
 
 fn measurement(section: Section<'_>, rules: &Rules) -> String {
-    let fixed = match rules.measurement.as_str() {
+    let fixed = match rules.measurement.text() {
         "{topic}" => "the topic's name".to_owned(),
         measurement => format!("{measurement:?}"),
     };
@@ -113,7 +113,9 @@ fn tags(section: Section<'_>, rules: &Rules) -> String {
     tags.extend(own.iter().filter_map(|(what, tag)| Some(format!("{}={what}", tag.as_ref()?))));
     tags.extend(rules.header_tags.iter().map(|name| format!("header {name}")));
     tags.extend(rules.tags.iter().map(|(name, value)| format!("{name}={value}")));
-    if tags.is_empty() { "no tags".to_owned() } else { format!("tags {}", tags.join(", ")) }
+    let has_placeholders = rules.tags.iter().any(|(_, value)| value.has_placeholders());
+    let note = if has_placeholders { " (text in braces is a placeholder, earlier literal text)" } else { "" };
+    if tags.is_empty() { "no tags".to_owned() } else { format!("tags {}{note}", tags.join(", ")) }
 }
 
 fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
@@ -128,7 +130,11 @@ fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
         let says_all = key == "include" && globs == ["*"];
         fields.extend((!globs.is_empty() && !says_all).then(|| format!("{what} {}", globs.join(", "))));
     }
+    fields.extend(section.has("values").then(|| "texts replaced by `values`".to_owned()));
+    let types: Vec<String> = rules.types.entries().map(|(key, to)| format!("{key}={}", to.name())).collect();
+    fields.extend((!types.is_empty()).then(|| format!("types {}", types.join(", "))));
     fields.extend((rules.integers == Integers::Int).then(|| "integers kept".to_owned()));
+    fields.extend(rules.fields.iter().map(|(name, from)| format!("{name} from {from}")));
     fields.extend(section.has("rename").then(|| "keys renamed".to_owned()));
     (!fields.is_empty()).then(|| fields.join(", "))
 }

@@ -80,9 +80,9 @@ impl Routing {
         self.destinations.len() * self.lanes_per_destination
     }
 
-    /// Whether a mapping makes tags of record headers.
+    /// Whether a mapping reads record headers.
     pub fn wants_headers(&self) -> bool {
-        self.mappings.iter().any(|(mapping, _)| !mapping.rules.header_tags.is_empty())
+        self.mappings.iter().any(|(mapping, _)| mapping.rules.wants_headers())
     }
 
     #[expect(clippy::indexing_slicing, reason = "indexes come from this list, which never changes")]

@@ -1,7 +1,9 @@
 //! Parts that all lines of a topic share.
 
-use super::Rules;
 use super::interned_keys::{InternedKeys, KeyId};
+use super::plan::Conversion;
+use super::template::{Part, Template};
+use super::{KeySelector, Rules};
 use crate::decode::push_lossy;
 use base::record::Record;
 use line_protocol::encode;
@@ -9,16 +11,72 @@ use line_protocol::encode;
 /// Parts of a line that come from the configuration and the topic, escaped once.
 #[derive(Debug)]
 pub struct Constants {
-    /// Escaped measurement of points without a name; empty where there is none.
-    pub measurement: Vec<u8>,
+    /// Measurement of points without a name.
+    pub measurement: Measurement,
+    /// Escaped name of the topic.
+    pub topic: Vec<u8>,
     /// Tags for headers, partition, key and topic. The first one of those with the same key that has a value is written, and replaces
     /// a tag of the record.
     pub from_kafka: Vec<(KeyId, KafkaTag)>,
-    /// Static tags, as they are written: `,key=value`.
-    pub fallback: Vec<(KeyId, Vec<u8>)>,
+    /// Tags of `tags`.
+    pub fallback: Vec<(KeyId, FallbackTag)>,
     pub offset_field: Option<KeyId>,
-    /// Keys of `Rules::tag_paths` with their indices; a key that InfluxDB reserves is left out.
-    pub root_tags: Vec<(KeyId, usize)>,
+    /// Keys of `Rules::tag_selectors` outside of the element, with their indices in the outside values; a key that InfluxDB reserves is
+    /// left out.
+    pub outside_tags: Vec<(KeyId, usize)>,
+    /// The fields of `Rules::fields`.
+    pub fields: Vec<CopiedField>,
+    /// Indices of name and time in the outside values.
+    pub name: Option<usize>,
+    pub time: Option<usize>,
+}
+
+/// The configured measurement.
+#[derive(Debug)]
+pub enum Measurement {
+    /// Escaped; empty where nothing can be written.
+    Fixed(Vec<u8>),
+    Template(RecordTemplate),
+    /// A placeholder that finds nothing in any record of the topic.
+    Missing,
+}
+
+/// A tag of `tags`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FallbackTag {
+    /// As it is written: `,key=value`.
+    Fixed(Vec<u8>),
+    Template(RecordTemplate),
+}
+
+/// A template of which the topic's parts are filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordTemplate(pub Box<[RecordPart]>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordPart {
+    Text(Vec<u8>),
+    Kafka(KafkaText),
+    Value(ValueSource),
+}
+
+/// A field of `fields`.
+#[derive(Debug)]
+pub struct CopiedField {
+    pub key: KeyId,
+    pub from: ValueSource,
+    /// The table of `values` for its name.
+    pub values: Option<usize>,
+    pub conversion: Conversion,
+}
+
+/// Where a value of the record is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueSource {
+    /// Index in the copied values of the element.
+    Copied(usize),
+    /// Index in the outside values.
+    Outside(usize),
 }
 
 /// Kafka metadata that becomes a tag.
@@ -26,44 +84,140 @@ pub struct Constants {
 pub enum KafkaTag {
     /// The escaped name of the topic.
     Topic(Vec<u8>),
+    Text(KafkaText),
+}
+
+/// Kafka metadata of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KafkaText {
     Key,
     Partition,
     Header(String),
 }
 
+/// The selectors of a mapping by the place of their values.
+#[derive(Debug)]
+pub struct Sources<'s> {
+    /// The selectors whose values are copied from the element.
+    pub copied: &'s [KeySelector],
+    /// The selectors whose values stand outside of the element.
+    pub outside: &'s [KeySelector],
+}
+
 impl Constants {
-    pub fn new(rules: &Rules, topic: &str, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
-        let mut measurement = Vec::new();
-        let _trimmed = encode::push_measurement(
-            rules.measurement.replace("{topic}", topic).as_bytes(),
-            &mut measurement,
-        );
+    pub fn new(
+        rules: &Rules,
+        topic: &str,
+        sources: &Sources<'_>,
+        tags: &mut InternedKeys,
+        fields: &mut InternedKeys,
+    ) -> Self {
         let named = [
             (rules.topic_tag.as_deref(), KafkaTag::Topic(written(topic))),
-            (rules.key_tag.as_deref(), KafkaTag::Key),
-            (rules.partition_tag.as_deref(), KafkaTag::Partition),
+            (rules.key_tag.as_deref(), KafkaTag::Text(KafkaText::Key)),
+            (rules.partition_tag.as_deref(), KafkaTag::Text(KafkaText::Partition)),
         ];
-        let headers = rules.header_tags.iter().map(|name| (name.as_str(), KafkaTag::Header(name.clone())));
+        let header = |name: &String| KafkaTag::Text(KafkaText::Header(name.clone()));
+        let headers = rules.header_tags.iter().map(|name| (name.as_str(), header(name)));
         let from_kafka = named.into_iter().filter_map(|(key, tag)| Some((key?, tag))).chain(headers);
         let from_kafka = from_kafka.filter_map(|(key, tag)| Some((tags.intern(key)?, tag)));
         let mut from_kafka: Vec<_> = from_kafka.collect();
         from_kafka.reverse();
-        let fallback = rules.tags.iter().map(|(key, value)| (key, written(value)));
-        let fallback = fallback.filter(|(_, value)| !value.is_empty());
-        let fallback = fallback.filter_map(|(key, value)| {
+        let fallback = rules.tags.iter().filter_map(|(key, value)| {
+            let value = RecordTemplate::new(value, rules, topic, sources)?;
             let key = tags.intern(key)?;
-            Some((key, [&*tags.get(key).prefix, &value].concat()))
+            let Some(text) = value.fixed() else { return Some((key, FallbackTag::Template(value))) };
+            let value = written_bytes(&text);
+            let tag = FallbackTag::Fixed([&*tags.get(key).prefix, &value].concat());
+            (!value.is_empty()).then_some((key, tag))
         });
         let fallback = last_of_each(fallback);
-        let root_tags = rules.tag_paths.iter().enumerate();
-        let root_tags =
-            root_tags.filter_map(|(place, tag)| Some((tags.intern(&rules.rename.apply(&tag.key))?, place)));
+        let outside = |selector: &KeySelector| sources.outside.iter().position(|known| known == selector);
+        let outside_tags = rules.tag_selectors.iter().filter_map(|selector| {
+            let place = outside(selector)?;
+            Some((tags.intern(&rules.rename.apply(&selector.flattened()))?, place))
+        });
+        let outside_tags = outside_tags.collect();
+        let copied = rules.fields.iter().filter_map(|(name, from)| {
+            let (key, from, values) =
+                (fields.intern(name)?, sources.find(from)?, rules.values.tables().index_of(name));
+            Some((key, CopiedField { key, from, values, conversion: Conversion::of_copied(name, rules) }))
+        });
+        let copied: Vec<_> = last_of_each(copied).into_iter().map(|(_, field)| field).collect();
+        let offset_field = rules.offset_field.as_deref().and_then(|key| fields.intern(key));
         Self {
-            measurement,
+            measurement: Measurement::new(rules, topic, sources),
+            topic: written_measurement(topic.as_bytes()),
             from_kafka,
             fallback,
-            offset_field: rules.offset_field.as_deref().and_then(|key| fields.intern(key)),
-            root_tags: root_tags.collect(),
+            offset_field: offset_field.filter(|key| copied.iter().all(|field| field.key != *key)),
+            outside_tags,
+            fields: copied,
+            name: rules.name_key.as_ref().and_then(outside),
+            time: rules.time.as_ref().and_then(|time| outside(&time.key)),
+        }
+    }
+}
+
+impl Sources<'_> {
+    fn find(&self, selector: &KeySelector) -> Option<ValueSource> {
+        let place = |known: &[KeySelector]| known.iter().position(|known| known == selector);
+        place(self.copied).map(ValueSource::Copied).or_else(|| place(self.outside).map(ValueSource::Outside))
+    }
+}
+
+impl Measurement {
+    fn new(rules: &Rules, topic: &str, sources: &Sources<'_>) -> Self {
+        match RecordTemplate::new(&rules.measurement, rules, topic, sources) {
+            None => Self::Missing,
+            Some(template) => match template.fixed() {
+                Some(text) => Self::Fixed(written_measurement(&text)),
+                None => Self::Template(template),
+            },
+        }
+    }
+}
+
+impl RecordTemplate {
+    /// None: a placeholder finds nothing in any record of the topic.
+    fn new(template: &Template, rules: &Rules, topic: &str, sources: &Sources<'_>) -> Option<Self> {
+        let mut parts: Vec<RecordPart> = Vec::new();
+        for part in template.parts() {
+            let text = match part {
+                Part::Text(text) => text,
+                Part::Topic => topic,
+                Part::TopicGroup(name) => rules.topic_patterns.group(name, topic)?,
+                Part::Partition => {
+                    parts.push(RecordPart::Kafka(KafkaText::Partition));
+                    continue;
+                }
+                Part::Key => {
+                    parts.push(RecordPart::Kafka(KafkaText::Key));
+                    continue;
+                }
+                Part::Header(name) => {
+                    parts.push(RecordPart::Kafka(KafkaText::Header(name.clone())));
+                    continue;
+                }
+                Part::Selector(selector) => {
+                    parts.push(RecordPart::Value(sources.find(selector)?));
+                    continue;
+                }
+            };
+            match parts.last_mut() {
+                Some(RecordPart::Text(before)) => before.extend_from_slice(text.as_bytes()),
+                _ => parts.push(RecordPart::Text(text.as_bytes().to_vec())),
+            }
+        }
+        Some(Self(parts.into()))
+    }
+
+    /// The text, if all records of the topic have the same.
+    fn fixed(&self) -> Option<Vec<u8>> {
+        match &*self.0 {
+            [] => Some(Vec::new()),
+            [RecordPart::Text(text)] => Some(text.clone()),
+            _ => None,
         }
     }
 }
@@ -71,14 +225,27 @@ impl Constants {
 impl KafkaTag {
     /// Appends the tag's value, which is empty where the record lacks it. Returns whether something was left out.
     pub fn push(&self, record: &Record<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
-        let text = match self {
+        match self {
             Self::Topic(written) => {
                 out.extend_from_slice(written);
-                return false;
+                false
             }
+            Self::Text(text) => {
+                scratch.clear();
+                text.push(record, scratch);
+                encode::push_key(scratch, out)
+            }
+        }
+    }
+}
+
+impl KafkaText {
+    /// Appends the text, without escapes.
+    pub fn push(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        let text = match self {
             Self::Partition => {
                 out.extend_from_slice(itoa::Buffer::new().format(record.partition).as_bytes());
-                return false;
+                return;
             }
             Self::Key => record.key,
             // The last of several headers with one name counts, as in Telegraf.
@@ -86,16 +253,14 @@ impl KafkaTag {
                 record.headers.iter().rev().find(|(header, _)| header == name).map(|&(_, value)| value)
             }
         };
-        scratch.clear();
-        push_lossy(text.unwrap_or_default(), scratch);
-        encode::push_key(scratch, out)
+        push_lossy(text.unwrap_or_default(), out);
     }
 }
 
-/// Keeps the last tag of those whose escaped keys are equal.
-fn last_of_each(tags: impl Iterator<Item = (KeyId, Vec<u8>)>) -> Vec<(KeyId, Vec<u8>)> {
-    let mut kept: Vec<(KeyId, Vec<u8>)> = Vec::new();
-    for (key, value) in tags {
+/// Keeps the last of those whose escaped keys are equal.
+fn last_of_each<T>(of: impl Iterator<Item = (KeyId, T)>) -> Vec<(KeyId, T)> {
+    let mut kept: Vec<(KeyId, T)> = Vec::new();
+    for (key, value) in of {
         kept.retain(|(earlier, _)| *earlier != key);
         kept.push((key, value));
     }
@@ -103,8 +268,18 @@ fn last_of_each(tags: impl Iterator<Item = (KeyId, Vec<u8>)>) -> Vec<(KeyId, Vec
 }
 
 fn written(value: &str) -> Vec<u8> {
+    written_bytes(value.as_bytes())
+}
+
+fn written_bytes(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    let _trimmed = encode::push_key(value.as_bytes(), &mut out);
+    let _trimmed = encode::push_key(value, &mut out);
+    out
+}
+
+fn written_measurement(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let _trimmed = encode::push_measurement(value, &mut out);
     out
 }
 
@@ -116,11 +291,13 @@ mod tests {
     #[test]
     fn static_tags_that_are_written_alike_are_one() {
         let tags = [("a\n", "1"), ("b", "2"), (r"a\n", "3"), ("c", "\0")];
-        let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        let tags = tags.map(|(key, value)| (key.to_owned(), Template::literal(value))).to_vec();
         let rules = Rules { tags, ..Rules::default() };
         let (mut tags, mut fields) = (InternedKeys::default(), InternedKeys::default());
-        let constants = Constants::new(&rules, "t", &mut tags, &mut fields);
+        let sources = Sources { copied: &[], outside: &[] };
+        let constants = Constants::new(&rules, "t", &sources, &mut tags, &mut fields);
         let [b, a] = ["b", "a\n"].map(|key| tags.intern(key).unwrap());
-        assert_eq!(constants.fallback, [(b, b",b=2".to_vec()), (a, br",a\n=3".to_vec())]);
+        let fixed = |text: &[u8]| FallbackTag::Fixed(text.to_vec());
+        assert_eq!(constants.fallback, [(b, fixed(b",b=2")), (a, fixed(br",a\n=3"))]);
     }
 }

@@ -42,6 +42,32 @@ pub fn scaled(text: &[u8], shift: u32) -> Result<i64, Error> {
     Ok(if number.negative { -value } else { value })
 }
 
+/// The value of a number without a fraction, in whatever spelling: `5`, `5.0`, `0.5e1`. None for other numbers, and for those beyond
+/// 64 bits, signed or not.
+pub fn whole(text: &[u8]) -> Option<i128> {
+    let number = split(text)?;
+    let kept = (number.whole.len() as i64).saturating_add(number.exponent);
+    let digits = || number.whole.iter().chain(number.fraction).map(|b| i128::from(b - b'0'));
+    let kept_digits = usize::try_from(kept).unwrap_or(0);
+    if digits().skip(kept_digits).any(|digit| digit != 0) {
+        return None;
+    }
+    let push = |value: i128, digit: i128| {
+        let value = 10 * value + digit;
+        (value <= i128::from(u64::MAX)).then_some(value)
+    };
+    let mut value = digits().take(kept_digits).try_fold(0, push)?;
+    let written = (number.whole.len() + number.fraction.len()) as i64;
+    // Zero stays zero, and anything else overflows within 20 rounds.
+    let mut zeros = if value == 0 { 0 } else { kept.saturating_sub(written) };
+    while zeros > 0 {
+        value = push(value, 0)?;
+        zeros -= 1;
+    }
+    let value = if number.negative { -value } else { value };
+    (value >= i128::from(i64::MIN)).then_some(value)
+}
+
 fn push_digit(value: i64, digit: i64) -> Result<i64, Error> {
     value.checked_mul(10).and_then(|v| v.checked_add(digit)).ok_or(Error::TooLarge)
 }
@@ -117,6 +143,27 @@ mod tests {
         for text in ["", "-", ".", "e5", "1e", "1e+", "1 2", "0x10", "1_000", "NaN", "1.2.3", "１"] {
             f(text, 9, Err(Error::NotANumber));
         }
+    }
+
+    #[test]
+    fn reads_whole_numbers_in_any_spelling() {
+        let f = |text: &str, want: Option<i128>| assert_eq!(whole(text.as_bytes()), want, "{text}");
+        f("5", Some(5));
+        f("-5.000", Some(-5));
+        f("1e3", Some(1_000));
+        f("1.5e1", Some(15));
+        f("1500e-2", Some(15));
+        f("0.5", None);
+        f("1e-1", None);
+        f("-0.0", Some(0));
+        f("0e999999999999999999999", Some(0));
+        f("0e-999999999999999999999", Some(0));
+        f("1e999999999999999999999", None);
+        f("18446744073709551615", Some(i128::from(u64::MAX)));
+        f("18446744073709551616", None);
+        f("-9223372036854775808", Some(i128::from(i64::MIN)));
+        f("-9223372036854775809", None);
+        f("x", None);
     }
 
     proptest! {

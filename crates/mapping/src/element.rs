@@ -14,14 +14,23 @@ pub struct Element {
     /// Number of this element; marks with another number belong to earlier elements.
     pub generation: u64,
     pub entries: Vec<Entry>,
-    pub name: Option<Scalar>,
-    pub time: Option<Scalar>,
+    pub name: Option<Positioned>,
+    pub time: Option<Positioned>,
+    /// Values that placeholders and `fields` copy, one for each of their selectors.
+    pub copies: Vec<Option<Positioned>>,
     /// Whether to list the scalars, from which a shape is learned.
     pub lists_scalars: bool,
     /// Key and bytes of each scalar, also of null, with the white space before it; up to [`SCALARS_MAX`].
     pub scalars: Vec<(NodeId, Range<u32>)>,
     /// Whether a key came twice in one object.
     pub has_repeated_keys: bool,
+}
+
+/// A value, and where the parser stood behind it.
+#[derive(Clone, Copy, Debug)]
+pub struct Positioned {
+    pub scalar: Scalar,
+    pub position: usize,
 }
 
 /// A value that becomes a tag or a field.
@@ -52,11 +61,14 @@ pub enum Place {
 }
 
 impl Element {
-    pub fn begin(&mut self, lists_scalars: bool) {
+    /// `copies`: the number of selectors that copy values.
+    pub fn begin(&mut self, lists_scalars: bool, copies: usize) {
         self.generation += 1;
         self.entries.clear();
         self.name = None;
         self.time = None;
+        self.copies.clear();
+        self.copies.resize(copies, None);
         self.lists_scalars = lists_scalars;
         self.scalars.clear();
         self.has_repeated_keys = false;

@@ -1,13 +1,15 @@
 //! Parses an element in one pass, and notes its tags, fields, name and time.
 
-use super::element::{Element, Place};
+use super::element::{Element, Place, Positioned};
 use super::first_drops::FirstDrops;
 use super::interned_keys::InternedKeys;
 use super::key_tree::{KeyTree, NodeId, Seen};
-use super::plan::{Plan, ScalarUse};
+use super::plan::{Plan, PlannedKey, ScalarUse};
 use super::rejection::{Drop, Drops};
+use super::replacements::Replaced;
 use super::rules::Rules;
 use super::scalar::Scalar;
+use super::selector::KeySelector;
 use crate::decode::{Scanner, SyntaxError, Token};
 
 /// Everything a mapper has learned about a topic's keys.
@@ -16,6 +18,8 @@ pub struct Knowledge {
     pub keys: KeyTree,
     pub tags: InternedKeys,
     pub fields: InternedKeys,
+    /// The selectors whose values are copied from elements.
+    pub copied: Vec<KeySelector>,
     pub first_drops: FirstDrops,
     pub drops: Drops,
 }
@@ -84,8 +88,10 @@ impl<'a> ElementParser<'_, 'a> {
                 is_lost = true;
             }
         }
-        for slot in [&mut self.element.name, &mut self.element.time] {
-            slot.take_if(|scalar| seen.bytes.contains(&scalar.start()));
+        let Element { name, time, copies, .. } = &mut *self.element;
+        for slot in copies.iter_mut().chain([name, time]) {
+            // A value ends where the parser stood; the range of its key ends there too.
+            slot.take_if(|value| seen.bytes.start < value.position && value.position <= seen.bytes.end);
         }
         if is_lost {
             self.report_first(node, Drop::Duplicate);
@@ -93,13 +99,25 @@ impl<'a> ElementParser<'_, 'a> {
     }
 
     fn scalar(&mut self, node: NodeId, token: Token<'a>) {
-        let Some(scalar) = Scalar::of(token, self.scanner.position()) else { return };
+        let position = self.scanner.position();
+        let Some(scalar) = Scalar::of(token, self.scanner.source(), position) else {
+            return self.no_value(node, token);
+        };
         let plan = self.known.plan(node, self.rules);
-        if plan.is_name(scalar) {
-            self.element.name = Some(scalar);
+        let (token, scalar) = match plan.replaced(token, self.rules, self.scratch) {
+            Replaced::Unchanged => (token, scalar),
+            Replaced::By(token, scalar) => (token, scalar),
+            Replaced::LeftOut => return,
+        };
+        if plan.copies.is_any() {
+            let value = Some(Positioned { scalar, position });
+            plan.copies.copy(value, &mut self.element.copies);
+            if plan.copies.is_name(scalar) {
+                self.element.name = value;
+            }
         }
         match plan.use_of(token, scalar) {
-            ScalarUse::Time => self.element.time = Some(scalar),
+            ScalarUse::Time => self.element.time = Some(Positioned { scalar, position }),
             ScalarUse::Tag(key) => self.put(node, Place::Tag(key), scalar, token),
             ScalarUse::Field(key, scalar) => self.put(node, Place::Field(key), scalar, token),
             ScalarUse::Nothing => {}
@@ -107,7 +125,16 @@ impl<'a> ElementParser<'_, 'a> {
         }
     }
 
-    fn put(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'a>) {
+    /// Counts NaN and infinity; null is no loss.
+    fn no_value(&mut self, node: NodeId, token: Token<'a>) {
+        if token == Token::NotFinite
+            && let ScalarUse::Dropped(drop) = self.known.plan(node, self.rules).use_of_not_finite()
+        {
+            self.drop_value(node, drop);
+        }
+    }
+
+    fn put(&mut self, node: NodeId, place: Place, scalar: Scalar, token: Token<'_>) {
         if matches!(token, Token::Text(text) if !self.scanner.is_utf8() && text.is_not_utf8()) {
             self.drop_value(node, Drop::NotUtf8);
         }
@@ -140,8 +167,10 @@ impl Knowledge {
         if let Some(plan) = self.keys.plan(node) {
             return plan;
         }
-        let plan = Plan::of(&self.keys.flattened(node), rules, &mut self.tags, &mut self.fields);
-        self.keys.set_plan(node, plan);
+        let Self { keys, tags, fields, copied, .. } = self;
+        let key = PlannedKey { flattened: &keys.flattened(node), is_at: |path: &_| keys.is_at(node, path) };
+        let plan = Plan::of(&key, rules, copied, tags, fields);
+        keys.set_plan(node, plan);
         plan
     }
 }

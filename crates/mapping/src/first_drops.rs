@@ -45,8 +45,7 @@ impl FirstDrops {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Path;
-    use crate::{Mapper, RecordLimits, Rules, TagPath};
+    use crate::{KeySelector, Mapper, RecordLimits, Rename, Rules};
     use base::record::{Record, RecordTime};
     use line_protocol::LineBuffer;
     use std::sync::Arc;
@@ -81,9 +80,10 @@ mod tests {
         f(Rules::default(), r#"{"a":{"x":1,"y":1},"a":{"x":2}}"#, &["a"]);
         f(Rules::default(), r#"{"b":{"c":1},"b_c":2}"#, &["b_c"]);
         f(Rules::default(), r#"{"a":1,"b":2}"#, &[]);
-        let path = |text: &str| TagPath { key: "host".to_owned(), path: Path::parse(text).unwrap() };
-        let tag_paths = vec![path("$.host"), path("$.also.host")];
-        let rules = Rules { tag_paths, ..Rules::default() };
+        let tag_selectors = ["$.host", "$.also.host"].map(|text| KeySelector::parse(text).unwrap()).to_vec();
+        let mut rename = Rename::default();
+        rename.add("also_host", "host").unwrap();
+        let rules = Rules { tag_selectors, rename, ..Rules::default() };
         f(rules, r#"{"host":"a","also":{"host":"b"},"v":1}"#, &["host"]);
     }
 }

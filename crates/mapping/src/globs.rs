@@ -65,6 +65,143 @@ impl Globs {
     }
 }
 
+/// Most texts that the alternatives of one glob stand for.
+const ALTERNATIVES_MAX: usize = 64;
+
+/// Whether some key matches both globs. Two globs with very many alternatives count as overlapping.
+pub fn overlap(first: &str, second: &str) -> bool {
+    let (first, second) = (alternatives(first), alternatives(second));
+    let is_many = |texts: &[Vec<Piece>]| texts.len() >= ALTERNATIVES_MAX;
+    is_many(&first)
+        || is_many(&second)
+        || first.iter().any(|first| second.iter().any(|second| pieces_overlap(first, second)))
+}
+
+/// A part of a glob without alternatives.
+#[derive(Clone, Debug)]
+enum Piece {
+    /// Any number of characters.
+    Star,
+    /// One character of these ranges, or one outside of them.
+    One { ranges: Vec<(char, char)>, inside: bool },
+}
+
+impl Piece {
+    fn has(&self, c: char) -> bool {
+        match self {
+            Self::Star => true,
+            Self::One { ranges, inside } => {
+                ranges.iter().any(|(from, to)| (*from..=*to).contains(&c)) == *inside
+            }
+        }
+    }
+
+    /// Characters at which the answer of [`Piece::has`] may change, and one far from all others.
+    fn edges(&self) -> impl Iterator<Item = char> {
+        let ranges = if let Self::One { ranges, .. } = self { ranges.as_slice() } else { &[] };
+        let near =
+            |c: char| [Some(c), char::from_u32(c as u32 + 1), char::from_u32((c as u32).wrapping_sub(1))];
+        ranges
+            .iter()
+            .flat_map(move |(from, to)| [near(*from), near(*to)])
+            .flatten()
+            .flatten()
+            .chain(['\u{10FFFF}'])
+    }
+}
+
+fn pieces_overlap(first: &[Piece], second: &[Piece]) -> bool {
+    // `matches[j]`: whether the rest of `first` and `second[j..]` match a common text.
+    let mut matches = vec![false; second.len() + 1];
+    for i in (0..=first.len()).rev() {
+        let below = std::mem::replace(&mut matches, vec![false; second.len() + 1]);
+        let (a, at) = (first.get(i), |of: &[bool], j: usize| of.get(j).copied().unwrap_or(false));
+        for j in (0..=second.len()).rev() {
+            let overlaps = match (a, second.get(j)) {
+                (None, None) => true,
+                (Some(Piece::Star), b) => at(&below, j) || b.is_some() && at(&matches, j + 1),
+                (a, Some(Piece::Star)) => at(&matches, j + 1) || a.is_some() && at(&below, j),
+                (Some(a), Some(b)) => {
+                    let mut edges = a.edges().chain(b.edges());
+                    edges.any(|c| a.has(c) && b.has(c)) && at(&below, j + 1)
+                }
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if let Some(place) = matches.get_mut(j) {
+                *place = overlaps;
+            }
+        }
+    }
+    matches.first().copied().unwrap_or(false)
+}
+
+/// The texts that a valid glob stands for, without braces.
+fn alternatives(glob: &str) -> Vec<Vec<Piece>> {
+    let chars: Vec<char> = glob.chars().collect();
+    let (texts, _) = alternatives_at(&chars, 0, false);
+    texts
+}
+
+fn alternatives_at(chars: &[char], mut at: usize, in_braces: bool) -> (Vec<Vec<Piece>>, usize) {
+    let one = |c: char| Piece::One { ranges: vec![(c, c)], inside: true };
+    let (mut done, mut texts) = (Vec::new(), vec![Vec::new()]);
+    while let Some(&c) = chars.get(at) {
+        at += 1;
+        let piece = match c {
+            '*' => Piece::Star,
+            '?' => Piece::One { ranges: Vec::new(), inside: false },
+            '\\' => {
+                at += 1;
+                one(chars.get(at - 1).copied().unwrap_or('\\'))
+            }
+            '[' => {
+                let (piece, end) = class_at(chars, at);
+                at = end;
+                piece
+            }
+            '{' => {
+                let (inner, end) = alternatives_at(chars, at, true);
+                at = end;
+                let joined = |text: &Vec<Piece>| {
+                    let joined = inner.iter().map(|inner| [text.as_slice(), inner].concat());
+                    joined.collect::<Vec<_>>()
+                };
+                texts = texts.iter().flat_map(joined).take(ALTERNATIVES_MAX).collect();
+                continue;
+            }
+            ',' if in_braces => {
+                done.append(&mut texts);
+                texts = vec![Vec::new()];
+                continue;
+            }
+            '}' if in_braces => break,
+            other => one(other),
+        };
+        texts.iter_mut().for_each(|text| text.push(piece.clone()));
+    }
+    done.append(&mut texts);
+    (done, at)
+}
+
+/// A class of characters, such as `[a-c]` and `[!x]`, behind its opening bracket; and the position behind it.
+fn class_at(chars: &[char], mut at: usize) -> (Piece, usize) {
+    let inside = !matches!(chars.get(at), Some('!' | '^'));
+    at += usize::from(!inside);
+    let (start, mut ranges) = (at, Vec::new());
+    while let Some(&from) = chars.get(at).filter(|c| **c != ']' || at == start) {
+        let to = match (chars.get(at + 1), chars.get(at + 2)) {
+            (Some('-'), Some(&to)) if to != ']' => {
+                at += 2;
+                to
+            }
+            _ => from,
+        };
+        ranges.push((from, to));
+        at += 1;
+    }
+    (Piece::One { ranges, inside }, at + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +232,29 @@ mod tests {
     fn names_the_invalid_pattern() {
         let error = Globs::compile(&["a", "b[", "c"]).unwrap_err();
         assert_eq!((error.index, error.pattern.as_str()), (1, "b["));
+    }
+
+    #[test]
+    fn finds_globs_that_match_a_common_key() {
+        let f = |first: &str, second: &str, want: bool| {
+            assert_eq!(overlap(first, second), want, "{first} {second}");
+            assert_eq!(overlap(second, first), want, "{second} {first}");
+        };
+        f("a*", "*b", true);
+        f("a*", "b*", false);
+        f("a*b", "a*c", false);
+        f("*x*", "*y*", true);
+        f("a?c", "abc", true);
+        f("a?c", "abd", false);
+        f("[a-c]*", "c*", true);
+        f("[a-c]*", "d*", false);
+        f("[!a-c]", "b", false);
+        f("[!a-c]", "[!d]", true);
+        f("[!a]", "[a-b]", true);
+        f("{cpu,mem}_*", "mem_?", true);
+        f("{cpu,mem}_*", "disk_?", false);
+        f(r"a\*", "ab", false);
+        f("", "*", true);
+        f("", "?", false);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::plan::Plan;
 use super::rejection::Drop;
+use crate::decode::{Path, Step};
 use line_protocol::runs;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
@@ -41,7 +42,7 @@ struct Node {
     plan: Option<Plan>,
     seen: Seen,
     /// A bit for each reason for which a value of this key was dropped before.
-    dropped: u16,
+    dropped: u32,
 }
 
 /// The entries that the current element has under a node, so that a duplicate key can take them back.
@@ -128,6 +129,26 @@ impl KeyTree {
         }
         keys.reverse();
         keys.join("_")
+    }
+
+    /// Whether the steps of a path lead from the root to the node.
+    pub fn is_at(&self, id: NodeId, path: &Path) -> bool {
+        let mut at = id;
+        for step in path.0.iter().rev() {
+            if at == NodeId::ROOT {
+                return false;
+            }
+            let node = self.node(at);
+            let is_step = match step {
+                Step::Key(name) => *node.key == *name.as_bytes(),
+                Step::Index(index) => *node.key == *itoa::Buffer::new().format(*index).as_bytes(),
+            };
+            if !is_step {
+                return false;
+            }
+            at = node.parent;
+        }
+        at == NodeId::ROOT
     }
 
     fn find_or_insert(&mut self, parent: NodeId, key: &[u8]) -> NodeId {

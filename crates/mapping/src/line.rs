@@ -1,12 +1,18 @@
 //! Writes lines, for objects of known and of unknown shape: decides which tags a line has, their order, and what limits it.
 
 use super::byte_windows::PaddedBuffer;
-use super::constants::Constants;
+use super::constants::{
+    Constants, CopiedField, FallbackTag, Measurement, RecordPart, RecordTemplate, ValueSource,
+};
 use super::element::Element;
 use super::element_parser::Knowledge;
 use super::interned_keys::{InternedKeys, KeyId};
+use super::outside_values::OutsideValues;
+use super::plan::Copies;
 use super::rejection::{Drop, Drops, Rejection};
-use super::scalar::{Kind, Scalar};
+use super::replacements::Replaced;
+use super::rules::Rules;
+use super::scalar::{Kind, Scalar, Texts};
 use base::record::Record;
 use line_protocol::encode;
 
@@ -15,14 +21,18 @@ use line_protocol::encode;
 pub struct LineValues {
     pub name: Option<Scalar>,
     pub time: Option<Scalar>,
-    /// The record's tags, in the order of the keys given to [`LineLayout::arrange`].
+    /// Values that placeholders and `fields` copy from the element, by selector.
+    pub copies: Vec<Option<Scalar>>,
+    /// The element's tags, in the order of the keys given to [`LineLayout::arrange`].
     pub tags: Vec<Option<Scalar>>,
     /// The fields as they stand in the line, each with a comma before it.
     pub fields: PaddedBuffer,
     pub drops: Drops,
     /// Buffer for one field's value.
     text: Vec<u8>,
-    scratch: Vec<u8>,
+    /// Buffer for a text with placeholders.
+    rendered: Vec<u8>,
+    pub scratch: Vec<u8>,
 }
 
 /// The keys of a line.
@@ -50,6 +60,8 @@ enum TagSource {
     Kafka(usize),
     /// Index in [`LineValues::tags`].
     Record(usize),
+    /// Index in the outside values.
+    Outside(usize),
     /// Index in [`Constants::fallback`].
     Fallback(usize),
 }
@@ -59,16 +71,18 @@ enum TagSource {
 pub struct LineContext<'s> {
     pub known: &'s Knowledge,
     pub constants: &'s Constants,
+    pub outside: &'s OutsideValues,
     pub record: &'s Record<'s>,
-    /// The JSON text that scalars point into.
-    pub json: &'s [u8],
+    pub texts: Texts<'s>,
 }
 
 impl LineValues {
-    /// Forgets the values of the line before. `tags` is the number of the record's tags.
-    pub fn clear(&mut self, tags: usize) {
+    /// Forgets the values of the line before. `tags` is the number of the element's tags, `copies` that of the copied values.
+    pub fn clear(&mut self, tags: usize, copies: usize) {
         (self.name, self.time) = (None, None);
         self.drops = Drops::default();
+        self.copies.clear();
+        self.copies.resize(copies, None);
         self.tags.clear();
         self.tags.resize(tags, None);
         self.fields.clear();
@@ -79,14 +93,16 @@ impl LineValues {
         &mut self,
         element: &Element,
         fields: &InternedKeys,
-        json: &[u8],
+        texts: &Texts<'_>,
     ) -> Result<(), Rejection> {
-        self.clear(0);
-        self.name = element.name;
+        self.clear(0, 0);
+        self.name = element.name.map(|name| name.scalar);
+        self.time = element.time.map(|time| time.scalar);
+        self.copies.extend(element.copies.iter().map(|copy| copy.map(|copy| copy.scalar)));
         self.tags.extend(element.tags().map(|(_, scalar)| Some(scalar)));
         for (key, scalar) in element.fields() {
             let field = fields.get(key);
-            self.push_field(&field.prefix, scalar, json)
+            self.push_field(&field.prefix, scalar, texts)
                 .map_err(|bytes| Rejection::StringTooLong { key: excerpt(&field.key), bytes })?;
         }
         Ok(())
@@ -98,15 +114,59 @@ impl LineValues {
         self.tags[place] = Some(scalar);
     }
 
+    /// Notes a value that has further uses.
+    #[inline(never)]
+    pub fn copy(&mut self, copies: Copies, scalar: Scalar) {
+        copies.copy(Some(scalar), &mut self.copies);
+        if copies.is_name(scalar) {
+            self.name = Some(scalar);
+        }
+    }
+
+    /// The value from a source; none where the record lacks it.
+    #[expect(clippy::indexing_slicing, reason = "the sources are those of the selectors that were copied")]
+    pub fn value(&self, from: ValueSource, outside: &OutsideValues) -> Option<Scalar> {
+        match from {
+            ValueSource::Copied(place) => self.copies[place],
+            ValueSource::Outside(place) => outside.get(place),
+        }
+    }
+
+    /// Appends a field of `fields`, if the record has its value.
+    pub fn push_copied_field(
+        &mut self,
+        field: &CopiedField,
+        rules: &Rules,
+        setting: &LineContext<'_>,
+    ) -> Result<(), CopiedFieldError> {
+        let LineContext { known, outside, texts, .. } = setting;
+        let found = self.value(field.from, outside).and_then(|scalar| Some((scalar.token(texts)?, scalar)));
+        let Some((token, scalar)) = found else { return Ok(()) };
+        let replaced = match field.values {
+            None => Replaced::Unchanged,
+            Some(table) => rules.values.replace(table, token, &mut self.scratch),
+        };
+        let (token, scalar) = match replaced {
+            Replaced::Unchanged => (token, scalar),
+            Replaced::By(token, scalar) => (token, scalar),
+            Replaced::LeftOut => return Ok(()),
+        };
+        let scalar = field.conversion.apply(token, scalar).map_err(CopiedFieldError::Dropped)?;
+        let field = known.fields.get(field.key);
+        self.push_field(&field.prefix, scalar, texts).map_err(|bytes| {
+            CopiedFieldError::Rejected(Rejection::StringTooLong { key: excerpt(&field.key), bytes })
+        })
+    }
+
     /// Appends a field. Fails with its length for a string that is too long.
-    pub fn push_field(&mut self, prefix: &[u8], scalar: Scalar, json: &[u8]) -> Result<(), usize> {
+    pub fn push_field(&mut self, prefix: &[u8], scalar: Scalar, texts: &Texts<'_>) -> Result<(), usize> {
         self.fields.push(prefix);
         if scalar.kind == Kind::Number {
-            self.fields.push(scalar.raw(json));
+            self.fields.push(scalar.raw(texts));
             return Ok(());
         }
         self.text.clear();
-        scalar.push_field(json, &mut self.scratch, &mut self.text);
+        scalar.push_field(texts, &mut self.scratch, &mut self.text);
         self.fields.push(&self.text);
         let bytes = self.text.len();
         if scalar.is_text() && bytes > encode::STRING_BYTES_MAX { Err(bytes) } else { Ok(()) }
@@ -117,6 +177,7 @@ impl LineValues {
         self.tags.capacity() * size_of::<Option<Scalar>>()
             + self.fields.bytes()
             + self.text.capacity()
+            + self.rendered.capacity()
             + self.scratch.capacity()
     }
 
@@ -132,14 +193,15 @@ impl LineValues {
 
     /// Appends the measurement: the record's name, or the configured one.
     fn write_measurement(&mut self, setting: &LineContext<'_>, out: &mut Vec<u8>) -> Result<(), Rejection> {
-        let start = out.len();
-        if let Some(name) = self.name {
-            let name = name.decode(setting.json, &mut self.scratch);
+        let (start, LineContext { constants, outside, .. }) = (out.len(), setting);
+        let named = self.name.or_else(|| outside.get(constants.name?).filter(Scalar::is_text));
+        if let Some(name) = named {
+            let name = name.decode(&setting.texts, &mut self.scratch);
             let trimmed = encode::push_measurement(name, out);
             self.count_trimmed(trimmed);
         }
         if out.len() == start {
-            out.extend_from_slice(&setting.constants.measurement);
+            self.write_configured_measurement(setting, out);
         }
         match out.get(start) {
             Some(b'#') => {
@@ -151,10 +213,48 @@ impl LineValues {
         }
     }
 
+    fn write_configured_measurement(&mut self, setting: &LineContext<'_>, out: &mut Vec<u8>) {
+        let (start, constants) = (out.len(), setting.constants);
+        match &constants.measurement {
+            Measurement::Fixed(written) => return out.extend_from_slice(written),
+            Measurement::Template(template) => {
+                let mut rendered = std::mem::take(&mut self.rendered);
+                if self.render(template, setting, &mut rendered) {
+                    let trimmed = encode::push_measurement(&rendered, out);
+                    self.count_trimmed(trimmed);
+                }
+                self.rendered = rendered;
+            }
+            Measurement::Missing => {}
+        }
+        if out.len() == start {
+            out.extend_from_slice(&constants.topic);
+            self.drops.add(Drop::Measurement);
+        }
+    }
+
+    /// Fills in the placeholders of a template. Returns false if one finds nothing.
+    fn render(&mut self, template: &RecordTemplate, setting: &LineContext<'_>, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        template.0.iter().all(|part| {
+            let start = out.len();
+            match part {
+                RecordPart::Text(text) => out.extend_from_slice(text),
+                RecordPart::Kafka(text) => text.push(setting.record, out),
+                RecordPart::Value(from) => {
+                    if let Some(scalar) = self.value(*from, setting.outside) {
+                        scalar.push_text(&setting.texts, &mut self.scratch, out);
+                    }
+                }
+            }
+            out.len() > start
+        })
+    }
+
     /// Appends a tag, or nothing where it has no value that can be written.
     #[expect(clippy::indexing_slicing, reason = "the layout was arranged for these values")]
     fn write_tag(&mut self, tag: Tag, setting: &LineContext<'_>, out: &mut Vec<u8>) {
-        let LineContext { known, constants, record, json } = setting;
+        let LineContext { known, constants, outside, record, texts } = setting;
         let prefix = &known.tags.get(tag.key).prefix;
         match tag.source {
             TagSource::Kafka(place) => {
@@ -163,9 +263,22 @@ impl LineValues {
             }
             TagSource::Record(place) => {
                 let Some(scalar) = self.tags[place] else { return };
-                self.push_tag(prefix, out, |scratch, out| scalar.push_tag(json, scratch, out));
+                self.push_tag(prefix, out, |scratch, out| scalar.push_tag(texts, scratch, out));
             }
-            TagSource::Fallback(place) => out.extend_from_slice(&constants.fallback[place].1),
+            TagSource::Outside(place) => {
+                let Some(scalar) = outside.get(place) else { return };
+                self.push_tag(prefix, out, |scratch, out| scalar.push_tag(texts, scratch, out));
+            }
+            TagSource::Fallback(place) => match &constants.fallback[place].1 {
+                FallbackTag::Fixed(written) => out.extend_from_slice(written),
+                FallbackTag::Template(template) => {
+                    let mut rendered = std::mem::take(&mut self.rendered);
+                    if self.render(template, setting, &mut rendered) {
+                        self.push_tag(prefix, out, |_, out| encode::push_key(&rendered, out));
+                    }
+                    self.rendered = rendered;
+                }
+            },
         }
     }
 
@@ -195,10 +308,12 @@ impl LineValues {
 }
 
 impl LineLayout {
-    /// Arranges a line for the keys of the record's tags, which are distinct, and for those of its fields.
+    /// Arranges a line for the keys of the element's tags, which are distinct, for tags from outside of the element, of which the last
+    /// one with a key comes first, and for the element's fields.
     pub fn arrange(
         &mut self,
         record_tags: impl Iterator<Item = KeyId>,
+        outside_tags: impl DoubleEndedIterator<Item = (KeyId, usize)>,
         record_fields: impl Iterator<Item = KeyId>,
         known: &mut Knowledge,
         constants: &Constants,
@@ -212,6 +327,9 @@ impl LineLayout {
         for (place, key) in record_tags.enumerate() {
             self.push_tag(key, TagSource::Record(place), known);
         }
+        for (key, place) in outside_tags.rev() {
+            self.push_tag(key, TagSource::Outside(place), known);
+        }
         for (place, (key, _)) in constants.fallback.iter().enumerate() {
             self.push_tag(*key, TagSource::Fallback(place), known);
         }
@@ -220,7 +338,8 @@ impl LineLayout {
         self.offset = constants.offset_field;
         let fields = record_fields.inspect(|key| self.offset = self.offset.filter(|offset| offset != key));
         let length = |key: &KeyId| known.fields.get(*key).prefix.len();
-        self.longest_field = fields.chain(constants.offset_field).max_by_key(length);
+        let configured = constants.fields.iter().map(|field| field.key).chain(constants.offset_field);
+        self.longest_field = fields.chain(configured).max_by_key(length);
     }
 
     fn push_tag(&mut self, key: KeyId, source: TagSource, known: &Knowledge) {
@@ -281,13 +400,20 @@ impl LineLayout {
     }
 }
 
+/// Reason why a field of `fields` is not written.
+#[derive(Debug)]
+pub enum CopiedFieldError {
+    Dropped(Drop),
+    Rejected(Rejection),
+}
+
 fn excerpt(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Globs, Mapper, RecordLimits, Rules};
+    use crate::{Globs, Mapper, RecordLimits, Rules, Template};
     use base::record::{Record, RecordTime};
     use line_protocol::LineBuffer;
     use line_protocol::reader::read_line;
@@ -329,7 +455,7 @@ mod tests {
     fn a_tag_value_of_which_nothing_can_be_written_replaces_none() {
         let rules = Rules {
             tag_keys: Globs::compile(&["t"]).unwrap(),
-            tags: vec![("t".to_owned(), "static".to_owned())],
+            tags: vec![("t".to_owned(), Template::literal("static"))],
             ..Rules::default()
         };
         for (value, want) in

@@ -1,21 +1,21 @@
 //! Maps the bytes of a record to lines.
 
 use super::compression::Unpacked;
-use super::constants::Constants;
-use super::element::{Element, Place};
+use super::constants::{Constants, Sources};
+use super::element::Element;
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
 use super::formats::{FormatReader, JsonText, KEPT_BYTES_MAX};
 use super::interned_keys::{InternedKeys, KeyId};
 use super::key_tree::{KeyTree, NodeId};
-use super::line::{LineContext, LineLayout, LineValues};
+use super::line::{CopiedFieldError, LineContext, LineLayout, LineValues};
 use super::mapped::Mapped;
-use super::record_shape::RecordShapes;
+use super::outside_values::OutsideValues;
+use super::record_shape::{Facts, RecordShapes};
 use super::rejection::{Drop, Drops, Rejection};
-use super::root_values::RootValues;
-use super::scalar::Scalar;
-use super::{KeySelector, Rules, TimeError, TimeFormat, distinct};
-use crate::decode::{Query, Scanner, SyntaxError, Token, select};
+use super::scalar::{Scalar, Texts};
+use super::{Format, KeySelector, Rules, TimeError, TimeFormat, distinct};
+use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::ops::Range;
@@ -31,9 +31,12 @@ pub struct Mapper {
     constants: Constants,
     known: Knowledge,
     element: Element,
-    roots: RootValues,
+    outside: OutsideValues,
+    /// The selectors whose values stand outside of elements.
+    outside_selectors: Vec<KeySelector>,
     shapes: RecordShapes,
     work: Work,
+    reported: Reported,
     /// The index of the element that each line came from; only filled by [`Mapper::map_and_trace`].
     trace: Option<Vec<usize>>,
 }
@@ -57,8 +60,18 @@ struct Work {
     /// Layout of a line whose object has no known shape.
     layout: LineLayout,
     spans: Vec<Range<usize>>,
-    /// Root tags that were reported as duplicates.
-    reported_root_tags: Vec<KeyId>,
+    /// Tags from outside of the element that the element does not have.
+    outside_tags: Vec<(KeyId, usize)>,
+}
+
+/// Drops that were reported: each is reported once for the topic, because a report allocates.
+#[derive(Debug, Default)]
+struct Reported {
+    /// Tags from outside of the element that were duplicates.
+    tags: Vec<KeyId>,
+    /// Fields of `fields` that were duplicates or dropped.
+    fields: Vec<(KeyId, Drop)>,
+    measurement: bool,
 }
 
 impl Work {
@@ -68,20 +81,26 @@ impl Work {
             + self.scratch.capacity()
             + self.values.bytes()
             + self.spans.capacity() * size_of::<Range<usize>>()
+            + self.outside_tags.capacity() * size_of::<(KeyId, usize)>()
     }
 }
 
 impl Mapper {
     pub fn new(rules: Arc<Rules>, topic: &str, limits: RecordLimits) -> Self {
+        let copied = rules.copied_selectors();
+        assert!(copied.len() <= Rules::COPIED_MAX, "the configuration refuses more selectors of the element");
+        let outside_selectors = rules.outside_selectors();
         let mut known = Knowledge {
             keys: KeyTree::new(),
             tags: InternedKeys::default(),
             fields: InternedKeys::default(),
+            copied,
             first_drops: FirstDrops::default(),
             drops: Drops::default(),
         };
-        let constants = Constants::new(&rules, topic, &mut known.tags, &mut known.fields);
-        let (element, roots) = (Element::default(), RootValues::new(&rules));
+        let sources = Sources { copied: &known.copied, outside: &outside_selectors };
+        let constants = Constants::new(&rules, topic, &sources, &mut known.tags, &mut known.fields);
+        let (element, outside) = (Element::default(), OutsideValues::new(&outside_selectors, &rules.query));
         let (shapes, work) = (RecordShapes::default(), Work::default());
         let (topic, topic_digits) = (topic.to_owned(), distinct::TopicDigits::of(topic));
         Self {
@@ -92,9 +111,11 @@ impl Mapper {
             constants,
             known,
             element,
-            roots,
+            outside,
+            outside_selectors,
             shapes,
             work,
+            reported: Reported::default(),
             trace: None,
         }
     }
@@ -155,10 +176,10 @@ impl Mapper {
         if self.known.keys.is_full() {
             self.forget();
         }
-        if self.work.bytes() + self.element.bytes() > KEPT_BYTES_MAX {
-            let reported_root_tags = std::mem::take(&mut self.work.reported_root_tags);
-            self.work = Work { reported_root_tags, ..Work::default() };
+        if self.work.bytes() + self.element.bytes() + self.outside.bytes() > KEPT_BYTES_MAX {
+            self.work = Work::default();
             self.element.release();
+            self.outside.release();
         }
     }
 
@@ -166,11 +187,12 @@ impl Mapper {
     fn forget(&mut self) {
         self.shapes.clear();
         self.known.keys.clear();
-        self.work.reported_root_tags.clear();
+        self.reported = Reported::default();
         self.known.tags = InternedKeys::default();
         self.known.fields = InternedKeys::default();
-        self.constants =
-            Constants::new(&self.rules, &self.topic, &mut self.known.tags, &mut self.known.fields);
+        let Knowledge { tags, fields, copied, .. } = &mut self.known;
+        let sources = Sources { copied, outside: &self.outside_selectors };
+        self.constants = Constants::new(&self.rules, &self.topic, &sources, tags, fields);
     }
 
     fn map_value(
@@ -230,18 +252,24 @@ impl Mapper {
         lines: &mut LineBuffer,
         mapped: &mut Mapped,
     ) -> Result<(), Rejection> {
+        let value = if self.rules.format == Format::JsonLines { without_nul(value) } else { value };
         let mut scanner = Scanner::new(value);
         if scanner.is_at_end() {
             return Err(Rejection::Empty);
         }
         let bytes_before = lines.bytes();
+        // Held here, since the mapper is borrowed mutably while the text is read.
+        let rules = (!self.rules.values.is_empty()).then(|| Arc::clone(&self.rules));
+        let values = rules.as_ref().map_or(&b""[..], |rules| rules.values.json());
+        let texts = Texts { record: value, element: b"", values, outside: b"" };
+        self.outside.begin_record(record.key);
         let mut pass =
-            Pass { record, topic: self.topic_digits, value, json, lines, mapped, index: 0, bytes_before };
+            Pass { record, topic: self.topic_digits, texts, json, lines, mapped, index: 0, bytes_before };
         if self.rules.format.has_lines() {
-            self.map_lines(&scanner, &mut pass)
-        } else {
-            self.map_document(&mut scanner, &mut pass)
+            return self.map_lines(&scanner, &mut pass);
         }
+        self.map_document(&mut scanner, &mut pass)?;
+        Ok(scanner.end()?)
     }
 
     /// Counts the values that the record's format could not write as JSON.
@@ -255,8 +283,8 @@ impl Mapper {
 
     fn map_lines(&mut self, whole: &Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         let mut start = whole.position();
-        while start < pass.value.len() {
-            let rest = pass.value.get(start..).unwrap_or_default();
+        while start < pass.texts.record.len() {
+            let rest = pass.texts.record.get(start..).unwrap_or_default();
             let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let mut line = whole.within(start, end);
             let bad_row = pass.json.and_then(|json| json.bad_row(start));
@@ -266,42 +294,75 @@ impl Mapper {
                 pass.index += 1;
                 continue;
             }
-            if line.is_at_end() {
-                continue;
-            }
-            let mark = pass.lines.mark();
-            match self.map_document(&mut line, pass) {
-                Ok(()) => {}
-                Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
-                Err(rejection) => {
-                    pass.lines.truncate(mark);
-                    pass.reject(rejection.with_excerpt(pass.value, self.rules.format));
-                    pass.index += 1;
+            // The values of a line follow one another with or without white space.
+            while !line.is_at_end() {
+                let mark = pass.lines.mark();
+                match self.map_document(&mut line, pass) {
+                    Ok(()) => {}
+                    Err(rejection @ Rejection::LinesTooLarge { .. }) => return Err(rejection),
+                    Err(rejection) => {
+                        pass.lines.truncate(mark);
+                        pass.reject(rejection.with_excerpt(pass.texts.record, self.rules.format));
+                        pass.index += 1;
+                        // Where the next value of this line would begin is unknown.
+                        break;
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// Maps one JSON value: each object that the query selects becomes a point.
+    /// Maps the next JSON value: each object that the query selects becomes a point.
     fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
-        self.roots.find(scanner)?;
-        if self.rules.query == Query::Whole {
-            self.map_selected(scanner, pass)?;
-            return Ok(scanner.end()?);
-        }
         let mut spans = std::mem::take(&mut self.work.spans);
-        spans.clear();
-        select(&self.rules.query, scanner, &mut spans)?;
-        if spans.is_empty() {
-            pass.mapped.filtered += 1;
-            pass.mapped.selected_nothing = true;
-        }
-        let result = spans
-            .iter()
-            .try_for_each(|span| self.map_selected(&mut scanner.within(span.start, span.end), pass));
+        let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
+            if self.rules.query == Query::Whole {
+                self.map_selected(&mut document, pass)?;
+                *scanner = scanner.at(document.position());
+                return Ok(());
+            }
+            if spans.is_empty() {
+                pass.mapped.filtered += 1;
+                pass.mapped.selected_nothing = true;
+            }
+            *scanner = scanner.at(document.bytes().len());
+            spans.iter().enumerate().try_for_each(|(number, span)| {
+                self.outside.enter_selected(number);
+                self.map_selected(&mut document.within(span.start, span.end), pass)
+            })
+        });
         self.work.spans = spans;
         result
+    }
+
+    /// Finds the values that the mapping takes by JSONPaths, and returns the JSON value that has them: the rest of the text, or its
+    /// first value where the format allows several in a line.
+    fn locate<'v>(
+        &mut self,
+        scanner: &Scanner<'v>,
+        spans: &mut Vec<Range<usize>>,
+    ) -> Result<Scanner<'v>, SyntaxError> {
+        match self.locate_in(scanner, spans) {
+            Err(SyntaxError { why: Syntax::Trailing, .. }) if self.rules.format.has_lines() => {
+                let mut value = scanner.clone();
+                let token = value.value()?;
+                value.skip_rest(token, 0)?;
+                let first = scanner.within(scanner.position(), value.position());
+                self.locate_in(&first, spans)?;
+                Ok(first)
+            }
+            result => result.map(|()| scanner.clone()),
+        }
+    }
+
+    fn locate_in(
+        &mut self,
+        document: &Scanner<'_>,
+        spans: &mut Vec<Range<usize>>,
+    ) -> Result<(), SyntaxError> {
+        spans.clear();
+        self.outside.find(&self.rules.query, document, spans)
     }
 
     /// Maps a selected value: an object becomes a point, an array one point per element.
@@ -309,9 +370,10 @@ impl Mapper {
         match scanner.value()? {
             Token::Object => self.map_object(scanner, 0, pass),
             Token::Array => {
-                let mut first = true;
-                while scanner.element(first)? {
-                    first = false;
+                let mut item = 0;
+                while scanner.element(item == 0)? {
+                    self.outside.enter_item(item);
+                    item += 1;
                     match scanner.value()? {
                         Token::Object => self.map_object(scanner, 1, pass)?,
                         other => {
@@ -324,7 +386,7 @@ impl Mapper {
                 Ok(())
             }
             // A selected null counts as an empty selection.
-            Token::Null if self.rules.query != Query::Whole => {
+            Token::Null | Token::NotFinite if self.rules.query != Query::Whole => {
                 pass.mapped.filtered += 1;
                 pass.mapped.selected_nothing = true;
                 Ok(())
@@ -352,14 +414,17 @@ impl Mapper {
             *scanner = object.clone();
             self.parse(scanner, depth)?;
             pass.index += 1;
-            if self.element.fields().next().is_none() {
-                pass.mapped.filtered += 1;
-                return Ok(());
-            }
-            if let Err(rejection) = self.write_element(index, pass) {
-                pass.lines.truncate(mark);
-                pass.mapped.reject(Some(index), rejection);
-                return Ok(());
+            match self.write_element(index, pass) {
+                Ok(true) => {}
+                Ok(false) => {
+                    pass.mapped.filtered += 1;
+                    return Ok(());
+                }
+                Err(rejection) => {
+                    pass.lines.truncate(mark);
+                    pass.mapped.reject(Some(index), rejection);
+                    return Ok(());
+                }
             }
             self.shapes.learn(
                 &object,
@@ -384,24 +449,27 @@ impl Mapper {
         pass: &mut Pass<'_, '_>,
     ) -> Option<()> {
         let Work { values, scratch, .. } = &mut self.work;
-        let layout = self.shapes.find(scanner, &self.known, values)?;
-        values.name = values.name.or_else(|| self.roots.name());
-        values.tags.extend(self.constants.root_tags.iter().map(|&(_, place)| self.roots.tag(place)));
-        let known = &self.known;
-        let setting =
-            LineContext { known, constants: &self.constants, record: pass.record, json: pass.value };
+        let texts = Texts { outside: self.outside.text(), ..pass.texts };
+        let facts = Facts { keys: &self.known.keys, rules: &self.rules, texts };
+        let layout = self.shapes.find(scanner, &facts, values)?;
+        let (known, constants, outside) = (&self.known, &self.constants, &self.outside);
+        let setting = LineContext { known, constants, outside, record: pass.record, texts };
+        for field in &constants.fields {
+            // Values that are dropped or rejected are left to the parser, which reports them.
+            values.push_copied_field(field, &self.rules, &setting).ok()?;
+        }
         layout.write(values, &setting, pass.lines.text_mut()).ok()?;
-        let scalar = values.time.or_else(|| self.roots.time());
-        let time = self.rules.point_time(scalar, index, pass, scratch).ok()?;
+        let time = time_value(values, constants, outside);
+        let time = self.rules.point_time(time, &texts, index, pass, scratch).ok()?;
         end_line(time, pass.lines);
         self.known.drops.add_all(&values.drops);
+        self.report_measurement();
         Some(())
     }
 
     /// Reads an object of unknown shape.
     fn parse(&mut self, scanner: &mut Scanner<'_>, depth: usize) -> Result<(), SyntaxError> {
-        self.element.begin(self.shapes.learns_next());
-        self.place_root_tags();
+        self.element.begin(self.shapes.learns_next(), self.known.copied.len());
         let mut parser = ElementParser {
             scanner,
             rules: &self.rules,
@@ -409,42 +477,100 @@ impl Mapper {
             element: &mut self.element,
             scratch: &mut self.work.scratch,
         };
-        parser.object(NodeId::ROOT, depth)?;
-        self.element.name = self.element.name.or_else(|| self.roots.name());
-        self.element.time = self.element.time.or_else(|| self.roots.time());
-        Ok(())
+        parser.object(NodeId::ROOT, depth)
     }
 
-    /// Writes the line of an object of unknown shape.
-    fn write_element(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
-        let Work { values, layout, scratch, .. } = &mut self.work;
-        let (element, known) = (&self.element, &mut self.known);
-        let time = self.rules.point_time(element.time, index, pass, scratch)?;
-        values.collect(element, &known.fields, pass.value)?;
+    /// Writes the line of an object of unknown shape. Returns whether the object has a field.
+    fn write_element(&mut self, index: usize, pass: &mut Pass<'_, '_>) -> Result<bool, Rejection> {
+        self.work.values.collect(&self.element, &self.known.fields, &pass.texts)?;
+        self.push_copied_fields(pass)?;
+        if !self.work.values.has_fields() {
+            return Ok(false);
+        }
+        self.choose_outside_tags();
+        let Work { values, layout, outside_tags, scratch, .. } = &mut self.work;
+        let (element, known, outside) = (&self.element, &mut self.known, &self.outside);
+        let time = time_value(values, &self.constants, outside);
+        let texts = Texts { outside: outside.text(), ..pass.texts };
+        let time = self.rules.point_time(time, &texts, index, pass, scratch)?;
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
-        layout.arrange(tags, fields, known, &self.constants);
-        let setting =
-            LineContext { known, constants: &self.constants, record: pass.record, json: pass.value };
+        layout.arrange(tags, outside_tags.iter().copied(), fields, known, &self.constants);
+        let setting = LineContext { known, constants: &self.constants, outside, record: pass.record, texts };
         layout.write(values, &setting, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);
-        Ok(())
+        self.report_measurement();
+        Ok(true)
     }
 
-    fn place_root_tags(&mut self) {
-        let Knowledge { tags, fields, drops, first_drops, .. } = &mut self.known;
-        for &(key, place) in &self.constants.root_tags {
-            let Some(scalar) = self.roots.tag(place) else { continue };
-            if self.element.put(Place::Tag(key), scalar, tags, fields) {
-                drops.add(Drop::Duplicate);
-                // Reported once per mapper, since the report allocates.
-                if !self.work.reported_root_tags.contains(&key) {
-                    self.work.reported_root_tags.push(key);
-                    first_drops.add(&tags.get(key).key, Drop::Duplicate);
+    /// Appends the fields of `fields`. Where the element itself has such a field, its own is kept.
+    fn push_copied_fields(&mut self, pass: &Pass<'_, '_>) -> Result<(), Rejection> {
+        for field in &self.constants.fields {
+            let (key, outside) = (field.key, &self.outside);
+            let values = &mut self.work.values;
+            let result = if self.element.fields().any(|(own, _)| own == key) {
+                match values.value(field.from, outside) {
+                    Some(_) => Err(CopiedFieldError::Dropped(Drop::Duplicate)),
+                    None => Ok(()),
+                }
+            } else {
+                let texts = Texts { outside: outside.text(), ..pass.texts };
+                let (known, constants) = (&self.known, &self.constants);
+                let setting = LineContext { known, constants, outside, record: pass.record, texts };
+                values.push_copied_field(field, &self.rules, &setting)
+            };
+            match result {
+                Ok(()) => {}
+                Err(CopiedFieldError::Rejected(rejection)) => return Err(rejection),
+                Err(CopiedFieldError::Dropped(drop)) => {
+                    let Knowledge { fields, drops, first_drops, .. } = &mut self.known;
+                    drops.add(drop);
+                    if !self.reported.fields.contains(&(key, drop)) {
+                        self.reported.fields.push((key, drop));
+                        first_drops.add(&fields.get(key).key, drop);
+                    }
                 }
             }
         }
+        Ok(())
     }
+
+    /// Chooses the tags from outside of the element that its line has: the element's own tag comes first, then the last one of those with
+    /// one key. The others are counted as duplicates.
+    fn choose_outside_tags(&mut self) {
+        let Knowledge { tags, drops, first_drops, .. } = &mut self.known;
+        let chosen = &mut self.work.outside_tags;
+        chosen.clear();
+        for &(key, place) in self.constants.outside_tags.iter().rev() {
+            if self.outside.get(place).is_none_or(|scalar| scalar.is_empty_text()) {
+                continue;
+            }
+            // The parser has claimed the keys of the element's tags.
+            if tags.claim(key, self.element.generation, usize::MAX).is_none() {
+                chosen.push((key, place));
+                continue;
+            }
+            drops.add(Drop::Duplicate);
+            if !self.reported.tags.contains(&key) {
+                self.reported.tags.push(key);
+                first_drops.add(&tags.get(key).key, Drop::Duplicate);
+            }
+        }
+    }
+
+    /// Reports once that a placeholder of the measurement finds nothing.
+    fn report_measurement(&mut self) {
+        let is_missing = || self.work.values.drops.has(Drop::Measurement);
+        if !self.reported.measurement && is_missing() {
+            self.reported.measurement = true;
+            self.known.first_drops.add(self.rules.measurement.text(), Drop::Measurement);
+        }
+    }
+}
+
+/// The value of `time_key`.
+fn time_value(values: &LineValues, constants: &Constants, outside: &OutsideValues) -> Option<Scalar> {
+    values.time.or_else(|| outside.get(constants.time?))
 }
 
 impl Rules {
@@ -452,6 +578,7 @@ impl Rules {
     fn point_time(
         &self,
         scalar: Option<Scalar>,
+        texts: &Texts<'_>,
         index: usize,
         pass: &Pass<'_, '_>,
         scratch: &mut Vec<u8>,
@@ -468,14 +595,11 @@ impl Rules {
                 }
             };
         };
-        let key = || match &rule.key {
-            KeySelector::Flattened(key) => key.clone(),
-            KeySelector::Root(path) => format!("$.{}", path.flattened()),
-        };
+        let key = || rule.key.to_string();
         let scalar = scalar.ok_or_else(|| Rejection::TimeMissing(key()))?;
-        let text = scalar.decode(pass.value, scratch);
-        let is_timestamp =
-            pass.json.is_some_and(|json| json.timestamps.binary_search(&scalar.start()).is_ok());
+        let text = scalar.decode(texts, scratch);
+        let is_timestamp = scalar.source == Source::Record
+            && pass.json.is_some_and(|json| json.timestamps.binary_search(&scalar.start()).is_ok());
         let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
         let read = match format {
             TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
@@ -497,8 +621,8 @@ const NO_TIMESTAMP: &str = "a timestamp of the record's format; other times need
 struct Pass<'p, 'r> {
     record: &'p Record<'r>,
     topic: distinct::TopicDigits,
-    /// JSON text.
-    value: &'p [u8],
+    /// The record's JSON text is that of records in `texts`.
+    texts: Texts<'p>,
     /// The same text with its marks, where the record's format made it.
     json: Option<&'p JsonText>,
     lines: &'p mut LineBuffer,
@@ -514,6 +638,11 @@ impl Pass<'_, '_> {
     }
 }
 
+/// The text without the NUL with which producers in C may end it.
+fn without_nul(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"\0").unwrap_or(text)
+}
+
 fn end_line(time: Option<i64>, lines: &mut LineBuffer) {
     if let Some(time) = time {
         let out = lines.text_mut();
@@ -526,6 +655,7 @@ fn end_line(time: Option<i64>, lines: &mut LineBuffer) {
 fn kind_of(token: Token<'_>) -> &'static str {
     match token {
         Token::Null => "null",
+        Token::NotFinite => "NaN or infinity",
         Token::True | Token::False => "a boolean",
         Token::Number(_) => "a number",
         Token::Text(_) => "a string",
@@ -536,7 +666,6 @@ fn kind_of(token: Token<'_>) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Format;
     use super::*;
 
     #[test]

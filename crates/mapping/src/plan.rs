@@ -2,16 +2,62 @@
 
 use super::interned_keys::{InternedKeys, KeyId};
 use super::rejection::Drop;
+use super::replacements::Replaced;
 use super::scalar::{Kind, Scalar};
-use super::{Integers, KeySelector, Rules};
-use crate::decode::{Number, Token};
+use super::{FieldType, Integers, KeySelector, Rules};
+use crate::decode::{Number, Path, Token};
 
 /// The rules of a mapping, applied to one flattened key.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Whether strings under the key name the measurement.
-    pub name: bool,
+    pub copies: Copies,
+    /// The table of `values` for the key.
+    pub values: Option<u32>,
     pub role: Role,
+}
+
+/// Uses of a value beside its role: one bit for each selector that copies the value, and one for the measurement's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copies(u32);
+
+impl Copies {
+    const NAME: u32 = 1 << Rules::COPIED_MAX;
+
+    #[inline]
+    pub fn is_any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Whether the scalar names the measurement.
+    pub fn is_name(self, scalar: Scalar) -> bool {
+        self.0 & Self::NAME != 0 && scalar.is_text()
+    }
+
+    /// Sets the value in the places of the selectors that copy it.
+    pub fn copy<T: Copy>(self, value: Option<T>, copies: &mut [Option<T>]) {
+        for (place, copy) in copies.iter_mut().enumerate() {
+            if self.0 & (1 << place) != 0 {
+                *copy = value;
+            }
+        }
+    }
+}
+
+/// The key that a plan is made for.
+pub struct PlannedKey<'k, F> {
+    pub flattened: &'k str,
+    /// Whether a path within the element leads to the key's value.
+    pub is_at: F,
+}
+
+impl<F: Fn(&Path) -> bool> PlannedKey<'_, F> {
+    fn is(&self, selector: &KeySelector) -> bool {
+        match selector {
+            KeySelector::Flattened(key) => key == self.flattened,
+            KeySelector::Element(path) => (self.is_at)(path),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +67,21 @@ pub enum Role {
     Tag(KeyId),
     Field {
         key: KeyId,
-        strings: Strings,
-        integers: Integers,
+        conversion: Conversion,
     },
     /// `include` or `exclude` leaves the key out.
     Excluded,
     /// The final key can't be written.
     Reserved,
+}
+
+/// How the values under a field's key become values of the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conversion {
+    /// By `string_fields`, `number_fields` and `integers`: the type follows the value.
+    ByValue { strings: Strings, integers: Integers },
+    /// By `types`: the type is always this one.
+    To(FieldType),
 }
 
 /// Treatment of strings (and, for `Keep`, booleans) under a field's key.
@@ -51,12 +105,24 @@ pub enum ScalarUse {
 }
 
 impl Plan {
-    pub fn of(key: &str, rules: &Rules, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
-        let is = |selector: Option<&KeySelector>| matches!(selector, Some(KeySelector::Flattened(wanted)) if wanted == key);
-        if is(rules.time.as_ref().map(|time| &time.key)) {
-            return Self { name: false, role: Role::Time };
+    /// `copied`: the selectors whose values are copied from the element.
+    pub fn of<F: Fn(&Path) -> bool>(
+        key: &PlannedKey<'_, F>,
+        rules: &Rules,
+        copied: &[KeySelector],
+        tags: &mut InternedKeys,
+        fields: &mut InternedKeys,
+    ) -> Self {
+        let places = copied.iter().enumerate().filter(|(_, selector)| key.is(selector));
+        let copies = places.fold(0, |copies, (place, _)| copies | 1 << place);
+        // A configuration has far fewer tables.
+        let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
+        if rules.time.as_ref().is_some_and(|time| key.is(&time.key)) {
+            return Self { copies: Copies(copies), values, role: Role::Time };
         }
-        Self { name: is(rules.name_key.as_ref()), role: Role::of(key, rules, tags, fields) }
+        let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
+        let copies = Copies(if is_name { copies | Copies::NAME } else { copies });
+        Self { copies, values, role: Role::of(key, rules, tags, fields) }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.
@@ -68,10 +134,10 @@ impl Plan {
             // InfluxDB has no empty tags: the tag is treated as missing.
             Role::Tag(_) if scalar.is_empty_text() => ScalarUse::Nothing,
             Role::Tag(key) => ScalarUse::Tag(key),
-            Role::Field { key, strings, integers } => match field(token, scalar, strings, integers) {
+            Role::Field { key, conversion } => match conversion.apply(token, scalar) {
                 Ok(scalar) => ScalarUse::Field(key, scalar),
-                // The string is used as the name, so nothing is dropped.
-                Err(Drop::String) if self.name => ScalarUse::Nothing,
+                // The string is used elsewhere, so nothing is dropped.
+                Err(Drop::String) if self.copies.is_any() => ScalarUse::Nothing,
                 Err(drop) => ScalarUse::Dropped(drop),
             },
             Role::Excluded => ScalarUse::Nothing,
@@ -79,20 +145,49 @@ impl Plan {
         }
     }
 
-    /// Whether the scalar names the measurement.
-    #[inline]
-    pub fn is_name(&self, scalar: Scalar) -> bool {
-        self.name && scalar.is_text()
+    /// The value that `values` puts in place of this one.
+    pub fn replaced<'r>(&self, token: Token<'_>, rules: &'r Rules, scratch: &mut Vec<u8>) -> Replaced<'r> {
+        match self.values {
+            None => Replaced::Unchanged,
+            Some(table) => rules.values.replace(table as usize, token, scratch),
+        }
+    }
+
+    /// Decides what NaN or infinity under the key becomes. No field can have such a value.
+    pub fn use_of_not_finite(&self) -> ScalarUse {
+        match self.role {
+            Role::Time | Role::Excluded => ScalarUse::Nothing,
+            Role::Tag(_) | Role::Field { .. } => ScalarUse::Dropped(Drop::NotFinite),
+            Role::Reserved => ScalarUse::Dropped(Drop::ReservedKey),
+        }
     }
 }
 
 impl Role {
-    fn of(key: &str, rules: &Rules, tags: &mut InternedKeys, fields: &mut InternedKeys) -> Self {
-        if rules.tag_keys.is_match(key) {
+    fn of<F: Fn(&Path) -> bool>(
+        planned: &PlannedKey<'_, F>,
+        rules: &Rules,
+        tags: &mut InternedKeys,
+        fields: &mut InternedKeys,
+    ) -> Self {
+        let key = planned.flattened;
+        if rules.tag_keys.is_match(key) || rules.tag_selectors.iter().any(|selector| planned.is(selector)) {
             return tags.intern(&rules.rename.apply(key)).map_or(Self::Reserved, Self::Tag);
         }
         if !rules.include.is_match(key) || rules.exclude.is_match(key) {
             return Self::Excluded;
+        }
+        let conversion = Conversion::of(key, rules);
+        let field = fields.intern(&rules.rename.apply(key));
+        field.map_or(Self::Reserved, |key| Self::Field { key, conversion })
+    }
+}
+
+impl Conversion {
+    /// The conversion of a flattened key.
+    fn of(key: &str, rules: &Rules) -> Self {
+        if let Some(to) = rules.types.get(key) {
+            return Self::To(*to);
         }
         let strings = if rules.string_fields.is_match(key) {
             Strings::Keep
@@ -101,12 +196,27 @@ impl Role {
         } else {
             Strings::Drop
         };
-        let integers = rules.integers;
-        fields.intern(&rules.rename.apply(key)).map_or(Self::Reserved, |key| Self::Field {
-            key,
-            strings,
-            integers,
-        })
+        Self::ByValue { strings, integers: rules.integers }
+    }
+
+    /// The conversion of a field of `fields`, which keeps its type unless `types` gives it another one.
+    pub fn of_copied(name: &str, rules: &Rules) -> Self {
+        let own = Self::ByValue { strings: Strings::Keep, integers: rules.integers };
+        rules.types.get(name).map_or(own, |to| Self::To(*to))
+    }
+
+    /// Whether JSON numbers are written as they stand in the record.
+    pub fn copies_numbers(self) -> bool {
+        matches!(self, Self::ByValue { integers: Integers::Float, .. } | Self::To(FieldType::Float))
+    }
+
+    /// The form in which a field's value is written, or the reason why it is dropped.
+    #[inline]
+    pub fn apply(self, token: Token<'_>, scalar: Scalar) -> Result<Scalar, Drop> {
+        match self {
+            Self::ByValue { strings, integers } => field(token, scalar, strings, integers),
+            Self::To(to) => scalar.converted(token, to).ok_or(Drop::Type),
+        }
     }
 }
 
@@ -130,3 +240,7 @@ fn numeric(number: Number<'_>, scalar: Scalar, integers: Integers) -> Result<Sca
         _ => Ok(scalar),
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -183,7 +183,7 @@ struct Context {
 impl Context {
     fn of(error: SyntaxError, record: &[u8], format: Format) -> Self {
         let at = error.at.min(record.len());
-        let (before, behind) = record.split_at(at);
+        let behind = record.get(at..).unwrap_or_default();
         let from = start_of_character(record, at.saturating_sub(EXCERPT_BYTES)).min(at);
         let to = end_of_character(record, at.saturating_add(EXCERPT_BYTES).min(record.len())).max(at);
         let shown = record.get(from..to).unwrap_or_default();
@@ -191,7 +191,12 @@ impl Context {
         for (to, from) in bytes.iter_mut().zip(shown) {
             *to = *from;
         }
-        Self { bytes, before: at - from, len: shown.len(), hint: hint(error.why, before, behind, format) }
+        Self {
+            bytes,
+            before: at - from,
+            len: shown.len(),
+            hint: kind_of_value(record).unwrap_or_else(|| hint(error.why, behind, format)),
+        }
     }
 }
 
@@ -219,20 +224,55 @@ impl fmt::Display for NotJson {
     }
 }
 
-/// The remedy for several values in one record.
-fn hint(why: Syntax, before: &[u8], behind: &[u8], format: Format) -> &'static str {
-    let is_value = matches!(behind.first(), Some(b'{' | b'['));
-    if why != Syntax::Trailing || !is_value {
-        return "";
+/// The kind of data that a value seems to be, with a remedy. Allocates nothing, because all records of a topic may be of this kind.
+fn kind_of_value(record: &[u8]) -> Option<&'static str> {
+    match record {
+        [0x1F, 0x8B, ..] => Some(
+            "; the value seems to be compressed with gzip: set `value_compression = \"gzip\"` or leave it out",
+        ),
+        [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(
+            "; the value seems to be compressed with zstd: set `value_compression = \"zstd\"` or leave it out",
+        ),
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => {
+            Some("; the value seems to be UTF-16, and JSON is UTF-8: let the producer send UTF-8")
+        }
+        [0, _, _, _, _, ..] => Some(
+            "; the value seems to be a Schema Registry frame (a zero byte and the id of a schema), such as Avro or Protobuf: set its \
+             `format`, or let the producer send JSON",
+        ),
+        _ if is_line_protocol(record) => {
+            Some("; the value seems to be line protocol: set its `format`, or let the producer send JSON")
+        }
+        _ => None,
     }
-    let gap = before.get(before.trim_ascii_end().len()..).unwrap_or_default();
-    match format {
-        Format::Json if gap.contains(&b'\n') => {
-            "; for several JSON values in one record, set `format = \"json_lines\"`"
-        }
-        _ => {
-            "; several values in one record must each have a line of their own (with `format = \"json_lines\"`), or be in an array"
-        }
+}
+
+/// Whether a value begins like a line: measurement and tags without quotes and brackets, a space, and a field.
+fn is_line_protocol(value: &[u8]) -> bool {
+    let line = value.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut spaces = memchr::memchr_iter(b' ', line);
+    let is_plain = |at: &usize| {
+        at.checked_sub(1).and_then(|before| line.get(before)).is_some_and(|before| *before != b'\\')
+    };
+    let Some((series, fields)) = spaces.find(is_plain).and_then(|at| line.split_at_checked(at)) else {
+        return false;
+    };
+    let has_quotes = series.iter().any(|byte| b"{}[]\"':<>".contains(byte) || byte.is_ascii_control());
+    let mut parts = fields.get(1..).unwrap_or_default().splitn(2, |byte| *byte == b'=');
+    let name = parts.next().unwrap_or_default();
+    let is_name = !name.is_empty() && !name.iter().any(|byte| b" \"{}".contains(byte));
+    let value = parts.next().and_then(|value| value.first());
+    let is_value = value.is_some_and(|byte| byte.is_ascii_digit() || b"-.\"tTfF".contains(byte));
+    !has_quotes && is_name && is_value
+}
+
+/// The remedy for several values in one record.
+fn hint(why: Syntax, behind: &[u8], format: Format) -> &'static str {
+    let is_value = matches!(behind.first(), Some(b'{' | b'['));
+    if why == Syntax::Trailing && is_value && format == Format::Json {
+        "; for several JSON values in one record, set `format = \"json_lines\"`"
+    } else {
+        ""
     }
 }
 
@@ -260,6 +300,8 @@ pub enum Drop {
     String,
     /// A string under `number_fields` that is not a number.
     NotANumber,
+    /// A value that can't become the type that `types` gives its key.
+    Type,
     /// An integer of more than 64 bits, with `integers = "int"`.
     IntegerRange,
     /// A final key that InfluxDB reserves: `time`, `_field`, `_measurement`; or an empty one.
@@ -272,14 +314,17 @@ pub enum Drop {
     NotUtf8,
     /// Binary data, or a type of a binary format that no field can have, such as an integer of more than 64 bits.
     Binary,
-    /// NaN or infinity in a binary format.
+    /// NaN or infinity.
     NotFinite,
+    /// A placeholder of `measurement` that finds nothing: the point has the topic's name.
+    Measurement,
 }
 
 impl Drop {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::String,
         Self::NotANumber,
+        Self::Type,
         Self::IntegerRange,
         Self::ReservedKey,
         Self::Duplicate,
@@ -287,6 +332,7 @@ impl Drop {
         Self::NotUtf8,
         Self::Binary,
         Self::NotFinite,
+        Self::Measurement,
     ];
 
     /// The name in logs and metrics.
@@ -294,6 +340,7 @@ impl Drop {
         match self {
             Self::String => "string",
             Self::NotANumber => "not_a_number",
+            Self::Type => "type",
             Self::IntegerRange => "integer_range",
             Self::ReservedKey => "reserved_key",
             Self::Duplicate => "duplicate",
@@ -301,6 +348,7 @@ impl Drop {
             Self::NotUtf8 => "not_utf8",
             Self::Binary => "binary",
             Self::NotFinite => "not_finite",
+            Self::Measurement => "measurement",
         }
     }
 
@@ -313,6 +361,9 @@ impl Drop {
             Self::NotANumber => {
                 "the string under `number_fields` is no number, so this point lacks the field; words such as \"unavailable\" need no \
                  remedy, and a key that always holds text belongs out of `number_fields`"
+            }
+            Self::Type => {
+                "the value can't become the type that `types` gives its key, so this point lacks the field: give the key another type, or take the words that stand for no value out with `values`"
             }
             Self::IntegerRange => {
                 "an integer of more than 64 bits is dropped: `integers = \"float\"` keeps it, rounded"
@@ -331,6 +382,10 @@ impl Drop {
                 "binary data and types other than text, numbers and timestamps are dropped: let the producer send text or numbers"
             }
             Self::NotFinite => "InfluxDB stores neither NaN nor infinity, so this point lacks the field",
+            Self::Measurement => {
+                "a placeholder of `measurement` finds nothing, so the point has the topic's name as its measurement: correct the \
+                 placeholder, or let the producer send the value"
+            }
         }
     }
 }
@@ -350,6 +405,10 @@ impl Drops {
         if let Some(count) = self.0.get_mut(drop as usize) {
             *count += 1;
         }
+    }
+
+    pub fn has(&self, drop: Drop) -> bool {
+        self.0.get(drop as usize).is_some_and(|count| *count > 0)
     }
 
     pub fn add_all(&mut self, others: &Self) {
@@ -396,6 +455,28 @@ mod tests {
     }
 
     #[test]
+    fn names_what_a_value_seems_to_be() {
+        let f = |record: &[u8], want: &str| {
+            let text = rejection(record, Format::Json);
+            assert_eq!(text.contains("seems to be"), !want.is_empty(), "{text}");
+            assert!(text.contains(want), "{text}");
+        };
+        f(b"\x1F\x8B\x08\0\0", "gzip: set `value_compression");
+        f(b"\x28\xB5\x2F\xFD\0", "zstd: set `value_compression");
+        f(b"\0\0\0\0\x07\x02", "Schema Registry frame");
+        f(b"\xFF\xFE{\0\"\0", "UTF-16");
+        f(b"{\0\"\0a\0", "UTF-16");
+        f(b"\0{\0\"\0a", "UTF-16");
+        f(b"cpu,host=a\\ b usage=0.5 1700000000000000000", "line protocol: set its `format`");
+        f(b"cpu s=\"text\"\ncpu s=\"text\"", "line protocol");
+        f(b"hello world", "");
+        f(b"{'a':1} b=1", "");
+        f(b"level=info msg=x", "");
+        f(b"\0\0", "");
+        f(b"{\"a\":1,}", "");
+    }
+
+    #[test]
     fn an_excerpt_is_short_and_printable() {
         let long = format!("{{\"{}\":1,\u{1b}[2J{}", "온".repeat(100), "x".repeat(1_000));
         let text = rejection(long.as_bytes(), Format::Json);
@@ -414,19 +495,16 @@ mod tests {
 
     #[test]
     fn advises_json_lines_only_where_it_helps() {
-        let lines = "set `format = \"json_lines\"`";
-        let own_line = "must each have a line of their own";
-        let f = |record: &str, format: Format, want: Option<&str>| {
+        let f = |record: &str, format: Format, want: bool| {
             let text = rejection(record.as_bytes(), format);
-            for hint in [lines, own_line] {
-                assert_eq!(text.contains(hint), want == Some(hint), "{text}");
-            }
+            assert_eq!(text.contains("set `format = \"json_lines\"`"), want, "{text}");
         };
-        f("{\"a\":1}\n{\"a\":2}", Format::Json, Some(lines));
-        f("{\"a\":1}{\"a\":2}", Format::Json, Some(own_line));
-        f("{\"a\":1} {\"a\":2}", Format::JsonLines, Some(own_line));
-        f("01", Format::Json, None);
-        f("{\"a\":1},", Format::JsonLines, None);
+        f("{\"a\":1}\n{\"a\":2}", Format::Json, true);
+        f("{\"a\":1}{\"a\":2}", Format::Json, true);
+        f("{\"a\":1} [2]", Format::Json, true);
+        f("{\"a\":1},", Format::Json, false);
+        f("01", Format::Json, false);
+        f("{\"a\":1},", Format::JsonLines, false);
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! The rules of one `[[mapping]]`, checked and compiled.
 
-use super::{Compression, Format, Globs, Rename, TimeFormat, TimeRange};
-use crate::decode::{Path, Query};
+use super::{
+    Compression, Format, Globs, KeySelector, KeyTable, Part, Rename, Replacements, Template, TimeFormat,
+    TimeRange,
+};
+use crate::decode::Query;
 use jiff::tz::TimeZone;
+use regex::Regex;
 
 /// Rules of one mapping. Fields are named like the keys of `[[mapping]]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,15 +15,19 @@ pub struct Rules {
     pub csv: Csv,
     pub compression: Compression,
     pub query: Query,
-    /// `{topic}` is replaced by the topic's name.
-    pub measurement: String,
+    pub measurement: Template,
     pub name_key: Option<KeySelector>,
     pub tag_keys: Globs,
-    /// The `tag_keys` that are JSONPaths from the record's root.
-    pub tag_paths: Vec<TagPath>,
+    /// The `tag_keys` that are not flattened keys.
+    pub tag_selectors: Vec<KeySelector>,
+    /// Fields from anywhere in the record: their final names, and the places of their values.
+    pub fields: Vec<(String, KeySelector)>,
     pub string_fields: Globs,
     pub number_fields: Globs,
     pub integers: Integers,
+    pub values: Replacements,
+    /// Types of fields, which replace what `string_fields`, `number_fields` and `integers` say.
+    pub types: KeyTable<FieldType>,
     pub include: Globs,
     pub exclude: Globs,
     pub rename: Rename,
@@ -32,8 +40,10 @@ pub struct Rules {
     pub partition_tag: Option<String>,
     pub offset_field: Option<String>,
     pub header_tags: Vec<String>,
-    /// Static tags, used where the record gave none of that name.
-    pub tags: Vec<(String, String)>,
+    /// Tags used where the record gave none of that name.
+    pub tags: Vec<(String, Template)>,
+    /// The topic patterns whose named groups placeholders use.
+    pub topic_patterns: TopicPatterns,
     /// Whether one bad element rejects its whole record.
     pub strict: bool,
 }
@@ -63,21 +73,24 @@ impl Default for Csv {
     }
 }
 
-/// Location of a name or time in a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeySelector {
-    /// A flattened key within the selected object.
-    Flattened(String),
-    /// A JSONPath from the record's root, which also reaches parents of the selected object.
-    Root(Path),
+/// Topic patterns in the order of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct TopicPatterns(pub Vec<Regex>);
+
+impl TopicPatterns {
+    /// The text that a named group has in a topic's name: that of the first pattern that matches the topic.
+    #[must_use]
+    pub fn group<'t>(&self, name: &str, topic: &'t str) -> Option<&'t str> {
+        let groups = self.0.iter().find_map(|pattern| pattern.captures(topic))?;
+        groups.name(name).map(|group| group.as_str()).filter(|text| !text.is_empty())
+    }
 }
 
-/// A tag found by a JSONPath from the record's root.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TagPath {
-    /// The flattened path: the tag's key before `rename`.
-    pub key: String,
-    pub path: Path,
+/// Patterns are compared by their text.
+impl PartialEq for TopicPatterns {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().map(Regex::as_str).eq(other.0.iter().map(Regex::as_str))
+    }
 }
 
 /// Form in which JSON numbers without fraction and exponent are written.
@@ -86,6 +99,37 @@ pub enum Integers {
     #[default]
     Float,
     Int,
+}
+
+/// Type of all values of a field: values of other types are converted, or dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    /// Whole numbers in any spelling, also quoted, and booleans as 1 and 0.
+    Int,
+    /// Like `Int`, from 0 to 2^64 - 1.
+    Uint,
+    /// Numbers, quoted numbers, and booleans as 1 and 0.
+    Float,
+    /// `true` and `false`, 1 and 0, also quoted.
+    Bool,
+    /// Strings, and the text of numbers and booleans as written.
+    String,
+}
+
+impl FieldType {
+    pub const ALL: [Self; 5] = [Self::Int, Self::Uint, Self::Float, Self::Bool, Self::String];
+
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Int => "int",
+            Self::Uint => "uint",
+            Self::Float => "float",
+            Self::Bool => "bool",
+            Self::String => "string",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -115,13 +159,16 @@ impl Default for Rules {
             csv: Csv::default(),
             compression: Compression::Auto,
             query: Query::Whole,
-            measurement: "{topic}".to_owned(),
+            measurement: Template::topic(),
             name_key: None,
             tag_keys: Globs::default(),
-            tag_paths: Vec::new(),
+            tag_selectors: Vec::new(),
+            fields: Vec::new(),
             string_fields: Globs::default(),
             number_fields: Globs::default(),
             integers: Integers::Float,
+            values: Replacements::default(),
+            types: KeyTable::default(),
             include: Globs::compile(&["*"]).unwrap_or_default(),
             exclude: Globs::default(),
             rename: Rename::default(),
@@ -134,7 +181,77 @@ impl Default for Rules {
             offset_field: None,
             header_tags: Vec::new(),
             tags: Vec::new(),
+            topic_patterns: TopicPatterns::default(),
             strict: true,
         }
     }
+}
+
+impl Rules {
+    /// Placeholders and entries of `fields` may take values under this many different selectors of the element.
+    pub const COPIED_MAX: usize = 31;
+
+    /// The templates of `measurement` and `tags`.
+    fn templates(&self) -> impl Iterator<Item = (&'static str, &Template)> {
+        std::iter::once(("measurement", &self.measurement))
+            .chain(self.tags.iter().map(|(_, value)| ("tags", value)))
+    }
+
+    /// All selectors but the globs of `tag_keys`, each with the option that has it.
+    pub fn selectors(&self) -> impl Iterator<Item = (&'static str, &KeySelector)> {
+        let time = self.time.as_ref().map(|time| ("time_key", &time.key));
+        let single = self.name_key.as_ref().map(|key| ("name_key", key)).into_iter().chain(time);
+        let tags = self.tag_selectors.iter().map(|selector| ("tag_keys", selector));
+        single.chain(tags).chain(self.copying_selectors())
+    }
+
+    /// The selectors of `fields` and of placeholders, which copy values.
+    fn copying_selectors(&self) -> impl Iterator<Item = (&'static str, &KeySelector)> {
+        let fields = self.fields.iter().map(|(_, selector)| ("fields", selector));
+        fields.chain(
+            self.templates().flat_map(|(option, template)| template.selectors().map(move |s| (option, s))),
+        )
+    }
+
+    /// The different selectors whose values are copied from the element; at most [`Self::COPIED_MAX`].
+    #[must_use]
+    pub fn copied_selectors(&self) -> Vec<KeySelector> {
+        distinct(
+            self.copying_selectors()
+                .map(|(_, selector)| selector)
+                .filter(|selector| selector.is_in_element()),
+        )
+    }
+
+    /// The different selectors whose values stand outside of the element.
+    pub(crate) fn outside_selectors(&self) -> Vec<KeySelector> {
+        distinct(self.selectors().map(|(_, selector)| selector).filter(|selector| !selector.is_in_element()))
+    }
+
+    /// Whether the mapping reads record headers.
+    #[must_use]
+    pub fn wants_headers(&self) -> bool {
+        let mut parts = self.templates().flat_map(|(_, template)| template.parts());
+        !self.header_tags.is_empty() || parts.any(|part| matches!(part, Part::Header(_)))
+    }
+
+    /// The names of headers that the mapping reads, each with the option that has it.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let tags = self.header_tags.iter().map(|name| ("header_tags", name.as_str()));
+        tags.chain(self.templates().flat_map(|(option, template)| {
+            template.parts().iter().filter_map(move |part| {
+                if let Part::Header(name) = part { Some((option, name.as_str())) } else { None }
+            })
+        }))
+    }
+}
+
+fn distinct<'s>(selectors: impl Iterator<Item = &'s KeySelector>) -> Vec<KeySelector> {
+    let mut different = Vec::new();
+    for selector in selectors {
+        if !different.contains(selector) {
+            different.push(selector.clone());
+        }
+    }
+    different
 }

@@ -1,13 +1,38 @@
-//! Scalars of a record: their places in its bytes, and how their values are written.
+//! Scalars of a record: their places in a text, and how their values are written.
 
-use crate::decode::{Number, Text, Token};
+use super::decimal;
+use super::rules::FieldType;
+use crate::decode::{Number, Source, Text, Token};
 use line_protocol::encode;
 use std::io::Write as _;
+use std::ops::Range;
 
-/// A scalar value, as a range of the record's bytes.
+/// The texts that scalars are ranges of.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts<'t> {
+    pub record: &'t [u8],
+    pub element: &'t [u8],
+    pub values: &'t [u8],
+    pub outside: &'t [u8],
+}
+
+impl<'t> Texts<'t> {
+    #[inline]
+    fn of(&self, source: Source) -> &'t [u8] {
+        match source {
+            Source::Record => self.record,
+            Source::Element => self.element,
+            Source::Values => self.values,
+            Source::Outside => self.outside,
+        }
+    }
+}
+
+/// A scalar value, as a range of a text.
 #[derive(Clone, Copy, Debug)]
 pub struct Scalar {
     pub kind: Kind,
+    pub source: Source,
     start: u32,
     end: u32,
 }
@@ -20,25 +45,60 @@ pub enum Kind {
     Number,
     /// A number written with the suffix `i`.
     Integer,
+    /// A number written with the suffix `u`.
+    Unsigned,
+    /// A whole number in another spelling, written as an integer.
+    RespelledInteger,
+    /// A whole number in another spelling, written as an unsigned integer.
+    RespelledUnsigned,
+    /// A boolean that is written as a number: the index in [`BOOLEANS_AS_NUMBERS`] stands in place of its start.
+    BooleanNumber,
     /// Text in UTF-8 without escapes.
     Plain,
     Escaped,
 }
 
+/// The field values of false and true as a float, as an integer, and as an unsigned integer.
+const BOOLEANS_AS_NUMBERS: [&str; 6] = ["0", "1", "0i", "1i", "0u", "1u"];
+
 impl Scalar {
-    /// The scalar `token`, which ends at `end`; none for null, objects and arrays.
-    pub fn of(token: Token<'_>, end: usize) -> Option<Self> {
+    /// The scalar `token`, which ends at `end` of the scanner's text; none for null, objects and arrays.
+    #[inline]
+    pub fn of(token: Token<'_>, source: Source, end: usize) -> Option<Self> {
         let (kind, length, quote) = match token {
             Token::True => (Kind::True, 4, 0),
             Token::False => (Kind::False, 5, 0),
             Token::Number(number) => (Kind::Number, number.text().len(), 0),
             Token::Text(text) if text.is_plain() => (Kind::Plain, text.raw().len(), 1),
             Token::Text(text) => (Kind::Escaped, text.raw().len(), 1),
-            Token::Null | Token::Object | Token::Array => return None,
+            Token::Null | Token::NotFinite | Token::Object | Token::Array => return None,
         };
         let end = end - quote;
         // Records and their JSON text are smaller than 4 GB.
-        Some(Self { kind, start: (end - length) as u32, end: end as u32 })
+        Some(Self { kind, source, start: (end - length) as u32, end: end as u32 })
+    }
+
+    /// The scalar in this range of [`Source::Outside`].
+    pub fn outside(kind: Kind, bytes: Range<usize>) -> Self {
+        // Records, their keys and names are smaller than 4 GB.
+        Self { kind, source: Source::Outside, start: bytes.start as u32, end: bytes.end as u32 }
+    }
+
+    /// The same scalar in [`Source::Outside`], where its text has `before` bytes before it.
+    pub fn moved_outside(self, before: usize) -> Self {
+        let before = before as u32;
+        Self { source: Source::Outside, start: self.start + before, end: self.end + before, ..self }
+    }
+
+    /// The value as a token; none for numbers in the form of a field.
+    pub fn token<'t>(&self, texts: &Texts<'t>) -> Option<Token<'t>> {
+        let raw = self.raw(texts);
+        match self.kind {
+            Kind::True => Some(Token::True),
+            Kind::False => Some(Token::False),
+            Kind::Plain | Kind::Escaped => Some(Token::Text(Text::new(raw, self.kind == Kind::Plain))),
+            _ => Number::whole(raw).map(Token::Number),
+        }
     }
 
     /// The number that a string holds, if it holds one.
@@ -46,7 +106,57 @@ impl Scalar {
         let number = Number::whole(text.raw())?;
         let before = text.raw().len() - text.raw().trim_ascii_start().len();
         let start = self.start + before as u32;
-        Some((Self { kind: Kind::Number, start, end: start + number.text().len() as u32 }, number))
+        let end = start + number.text().len() as u32;
+        Some((Self { kind: Kind::Number, start, end, ..self }, number))
+    }
+
+    /// The value in the form in which a field of type `to` is written; none if it can't be one.
+    pub fn converted(self, token: Token<'_>, to: FieldType) -> Option<Self> {
+        match (to, token) {
+            (FieldType::String, Token::Text(_)) | (FieldType::Bool, Token::True | Token::False) => Some(self),
+            // The bytes of numbers, `true` and `false` are their texts.
+            (FieldType::String, _) => Some(self.with_kind(Kind::Plain)),
+            (FieldType::Bool, Token::Text(text)) if text.raw() == b"true" => Some(self.with_kind(Kind::True)),
+            (FieldType::Bool, Token::Text(text)) if text.raw() == b"false" => {
+                Some(self.with_kind(Kind::False))
+            }
+            (_, Token::Text(text)) => {
+                self.unquoted(text).and_then(|(number, of)| number.converted_number(of, to))
+            }
+            (_, Token::Number(number)) => self.converted_number(number, to),
+            (_, Token::True | Token::False) => {
+                let first = match to {
+                    FieldType::Int => 2,
+                    FieldType::Uint => 4,
+                    _ => 0,
+                };
+                let start = first + u32::from(token == Token::True);
+                Some(Self { kind: Kind::BooleanNumber, start, end: start, ..self })
+            }
+            (_, Token::Null | Token::NotFinite | Token::Object | Token::Array) => None,
+        }
+    }
+
+    fn converted_number(self, number: Number<'_>, to: FieldType) -> Option<Self> {
+        let is_natural = number.is_integer() && !number.text().starts_with(b"-");
+        let kind = match to {
+            FieldType::Float => Kind::Number,
+            FieldType::String => Kind::Plain,
+            FieldType::Int if number.is_i64() => Kind::Integer,
+            FieldType::Int => {
+                i64::try_from(decimal::whole(number.text())?).ok().map(|_| Kind::RespelledInteger)?
+            }
+            FieldType::Uint => {
+                let value = u64::try_from(decimal::whole(number.text())?).ok();
+                value.map(|_| if is_natural { Kind::Unsigned } else { Kind::RespelledUnsigned })?
+            }
+            FieldType::Bool => match decimal::whole(number.text())? {
+                0 => Kind::False,
+                1 => Kind::True,
+                _ => return None,
+            },
+        };
+        Some(self.with_kind(kind))
     }
 
     pub fn with_kind(self, kind: Kind) -> Self {
@@ -57,18 +167,18 @@ impl Scalar {
         self.start as usize
     }
 
-    /// The bytes of the value in its record.
+    /// The bytes of the value in its text.
     #[expect(
         clippy::indexing_slicing,
         reason = "a fact of our own code: a value must not become empty silently"
     )]
-    pub fn raw<'a>(&self, record: &'a [u8]) -> &'a [u8] {
-        &record[self.start as usize..self.end as usize]
+    pub fn raw<'t>(&self, texts: &Texts<'t>) -> &'t [u8] {
+        &texts.of(self.source)[self.start as usize..self.end as usize]
     }
 
     /// The decoded value. `scratch` is used where the value has escapes.
-    pub fn decode<'s>(&self, record: &'s [u8], scratch: &'s mut Vec<u8>) -> &'s [u8] {
-        Text::new(self.raw(record), self.kind != Kind::Escaped).decode(scratch)
+    pub fn decode<'s>(&self, texts: &Texts<'s>, scratch: &'s mut Vec<u8>) -> &'s [u8] {
+        Text::new(self.raw(texts), self.kind != Kind::Escaped).decode(scratch)
     }
 
     pub fn is_empty_text(&self) -> bool {
@@ -80,30 +190,56 @@ impl Scalar {
     }
 
     /// Appends the value of a tag. Returns whether something was left out.
-    pub fn push_tag(self, record: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+    pub fn push_tag(self, texts: &Texts<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
         match self.kind {
             Kind::Number | Kind::Integer => {
-                push_shortest(self.raw(record), out);
+                push_shortest(self.raw(texts), out);
                 false
             }
-            _ => encode::push_key(self.decode(record, scratch), out),
+            _ => encode::push_key(self.decode(texts, scratch), out),
+        }
+    }
+
+    /// Appends the value as text without escapes, as a part of a name or tag.
+    pub fn push_text(self, texts: &Texts<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+        match self.kind {
+            Kind::Number | Kind::Integer => push_shortest(self.raw(texts), out),
+            _ => out.extend_from_slice(self.decode(texts, scratch)),
         }
     }
 
     /// Appends the value of a field.
     #[inline]
-    pub fn push_field(self, record: &[u8], scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
+    pub fn push_field(self, texts: &Texts<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) {
         match self.kind {
             Kind::True => out.extend_from_slice(b"true"),
             Kind::False => out.extend_from_slice(b"false"),
-            Kind::Number => out.extend_from_slice(self.raw(record)),
+            Kind::Number => out.extend_from_slice(self.raw(texts)),
             Kind::Integer => {
-                out.extend_from_slice(self.raw(record));
+                out.extend_from_slice(self.raw(texts));
                 out.push(b'i');
             }
-            Kind::Plain | Kind::Escaped => encode::push_string(self.decode(record, scratch), out),
+            Kind::Unsigned => {
+                out.extend_from_slice(self.raw(texts));
+                out.push(b'u');
+            }
+            Kind::RespelledInteger => push_whole(self.raw(texts), b'i', out),
+            Kind::RespelledUnsigned => push_whole(self.raw(texts), b'u', out),
+            Kind::BooleanNumber => {
+                let text = BOOLEANS_AS_NUMBERS.get(self.start as usize).copied().unwrap_or_default();
+                out.extend_from_slice(text.as_bytes());
+            }
+            Kind::Plain | Kind::Escaped => encode::push_string(self.decode(texts, scratch), out),
         }
     }
+}
+
+/// Appends a whole number as an integer with a suffix.
+fn push_whole(raw: &[u8], suffix: u8, out: &mut Vec<u8>) {
+    let value = decimal::whole(raw);
+    assert!(value.is_some(), "only whole numbers have this kind");
+    out.extend_from_slice(itoa::Buffer::new().format(value.unwrap_or_default()).as_bytes());
+    out.push(suffix);
 }
 
 /// Appends a number in its shortest decimal form, so that equal numbers are equal tags.

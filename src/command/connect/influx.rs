@@ -9,10 +9,12 @@ use super::sampled::{Sampled, Times};
 use base::Destination;
 use base::text::counted;
 use configuration::Config;
+use engine::Mapping;
 use influx::{
-    Address, Cause, Client, DestinationRetention, Outcome, RemedyContext, RequestFailure, Server, advice,
-    is_page,
+    Address, Cause, Client, DestinationRetention, Outcome, RemedyContext, RequestFailure, Server, Version,
+    advice, is_page,
 };
+use mapping::FieldType;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
@@ -27,8 +29,10 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
     let destinations: BTreeSet<_> = config.mappings.iter().map(|mapping| &mapping.destination).collect();
     let mut with_retention = BTreeSet::new();
     let Some(first) = destinations.first() else { return Ok(()) };
+    let is_unsigned = |mapping: &Mapping| mapping.rules.types.entries().any(|(_, to)| *to == FieldType::Uint);
+    let has_unsigned = config.mappings.iter().any(is_unsigned);
     for address in client.addresses().all() {
-        let (identity, lines) = runtime.block_on(server(&client, address, first));
+        let (identity, lines) = runtime.block_on(server(&client, address, first, has_unsigned));
         report.add_all(lines)?;
         if identity == Identity::Silent {
             continue;
@@ -66,8 +70,13 @@ enum Identity {
     Other,
 }
 
-/// Checks version and clock of a server. `destination` is for remedies.
-async fn server(client: &Client, address: &Address, destination: &Destination) -> (Identity, Vec<Line>) {
+/// Checks version and clock of a server. `destination` is for remedies; `has_unsigned` says whether a mapping makes unsigned integers.
+async fn server(
+    client: &Client,
+    address: &Address,
+    destination: &Destination,
+    has_unsigned: bool,
+) -> (Identity, Vec<Line>) {
     let url = address.as_str();
     let sent = SystemTime::now();
     match within(client.ping(address)).await.unwrap_or_else(|| Err(no_answer())) {
@@ -86,6 +95,11 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
         }
         Ok(server) => {
             let api = influx3::judge_api(url, destination.api(), server.version.as_deref());
+            let unsigned = server
+                .version
+                .as_deref()
+                .filter(|_| has_unsigned)
+                .and_then(|version| judge_unsigned(url, version));
             let family = Server::of(&server).to_string();
             let version = match server.version {
                 _ if !family.is_empty() => family,
@@ -93,7 +107,10 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
                 None => "a server of unknown version".to_owned(),
             };
             let clock = server.time.map(|time| clock::of_server(url, time, sent, SystemTime::now()));
-            let lines = std::iter::once(Line::passed(format!("{url}: {version}"))).chain(clock).chain(api);
+            let lines = std::iter::once(Line::passed(format!("{url}: {version}")))
+                .chain(clock)
+                .chain(api)
+                .chain(unsigned);
             (Identity::Influx, lines.collect())
         }
         Err(failure) => {
@@ -104,6 +121,17 @@ async fn server(client: &Client, address: &Address, destination: &Destination) -
             (Identity::Silent, vec![Line::failed(format!("{url}: {}", failure.why), remedy)])
         }
     }
+}
+
+/// Fails for InfluxDB 1, which has no unsigned integers. `VictoriaMetrics`, with the same API, names no version.
+fn judge_unsigned(url: &str, version: &str) -> Option<Line> {
+    Version::read(version).filter(|version| version.0 == 1)?;
+    Some(Line::failed(
+        format!(
+            "{url}: InfluxDB {version} refuses each point with a field whose type is \"uint\" in `types`"
+        ),
+        "write \"int\" or \"float\" instead: InfluxDB 1 has no unsigned integers",
+    ))
 }
 
 fn no_answer() -> RequestFailure {
@@ -207,6 +235,20 @@ fn longer(destination: &Destination) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fails_for_unsigned_integers_on_influxdb_1() {
+        let line = judge_unsigned("http://h", "1.6.7~rc0").unwrap().to_string();
+        assert!(
+            line.contains(
+                "http://h: InfluxDB 1.6.7~rc0 refuses each point with a field whose type is \"uint\""
+            ),
+            "{line}"
+        );
+        for version in ["v2.7.12", "3.1.0", "receiver"] {
+            assert!(judge_unsigned("http://h", version).is_none(), "{version}");
+        }
+    }
 
     #[test]
     fn warns_of_points_older_than_the_retention() {

@@ -3,7 +3,7 @@
 use super::report::Line;
 use base::suggest::nearest;
 use base::text::counted;
-use mapping::decode::{Scanner, Step, SyntaxError, Token, find, select};
+use mapping::decode::{Scanner, SyntaxError, Token, find, select};
 use mapping::{Globs, KeySelector, Rules};
 use std::collections::BTreeSet;
 
@@ -45,7 +45,7 @@ impl SeenKeys {
         }
         for path in paths(rules) {
             if find(path, &scanner)?.is_some() {
-                self.paths.insert(written(path));
+                self.paths.insert(path.to_string());
             }
         }
         Ok(())
@@ -119,20 +119,22 @@ impl SeenKeys {
                 warn(option, pattern, self.nearest(pattern));
             }
         }
-        for (option, selector) in
-            [("name_key", rules.name_key.as_ref()), ("time_key", rules.time.as_ref().map(|time| &time.key))]
-        {
-            if let Some(KeySelector::Flattened(key)) = selector
-                && !self.keys.contains(key)
-            {
-                warn(option, key, self.nearest(key));
+        for (option, selector) in rules.selectors() {
+            match selector {
+                KeySelector::Flattened(key) if !self.keys.contains(key) => {
+                    warn(option, key, self.nearest(key));
+                }
+                KeySelector::Element(path) if !self.keys.contains(&path.flattened()) => {
+                    warn(option, &selector.to_string(), None);
+                }
+                KeySelector::Root(path) if !self.paths.contains(&path.to_string()) => {
+                    warn(option, &selector.to_string(), None);
+                }
+                _ => {}
             }
         }
-        for path in paths(rules).map(written).filter(|path| !self.paths.contains(path)) {
-            warn("tag_keys, name_key or time_key", &path, None);
-        }
-        for name in rules.header_tags.iter().filter(|name| !self.headers.contains(*name)) {
-            warn("header_tags", name, nearest(name, self.headers.iter().map(String::as_str)));
+        for (option, name) in rules.headers().filter(|(_, name)| !self.headers.contains(*name)) {
+            warn(option, name, nearest(name, self.headers.iter().map(String::as_str)));
         }
         lines
     }
@@ -162,18 +164,9 @@ impl SeenKeys {
 
 /// Paths of the mapping that begin at the root of the record.
 fn paths(rules: &Rules) -> impl Iterator<Item = &mapping::decode::Path> {
-    let selectors = [rules.name_key.as_ref(), rules.time.as_ref().map(|time| &time.key)];
-    let roots = selectors.into_iter().flatten().filter_map(|selector| match selector {
+    rules.selectors().filter_map(|(_, selector)| match selector {
         KeySelector::Root(path) => Some(path),
-        KeySelector::Flattened(_) => None,
-    });
-    rules.tag_paths.iter().map(|tag| &tag.path).chain(roots)
-}
-
-fn written(path: &mapping::decode::Path) -> String {
-    path.0.iter().fold("$".to_owned(), |before, step| match step {
-        Step::Key(key) => format!("{before}.{key}"),
-        Step::Index(index) => format!("{before}[{index}]"),
+        _ => None,
     })
 }
 
@@ -226,8 +219,8 @@ mod tests {
             "query = '$.items'\ntag_keys = ['$.sites']\nheader_tags = ['trace-id']",
             items,
             &[
-                "`$.sites` of `tag_keys, name_key or time_key` is in none of 1 sampled record: remove it from `tag_keys, \
-                 name_key or time_key` or correct it, unless the key is rare",
+                "`$.sites` of `tag_keys` is in none of 1 sampled record: remove it from `tag_keys` or correct it, unless the key is \
+                 rare",
                 "`trace-id` of `header_tags` is in none of 1 sampled record: did you mean `Trace-Id`?",
             ],
         );

@@ -4,9 +4,9 @@
 #![no_main]
 
 use line_protocol::LineBuffer;
-use mapping::decode::{Path, Query};
+use mapping::decode::Query;
 use line_protocol::reader::{read_line, split_lines};
-use mapping::{DistinctTimes, Format, Globs, Integers, KeySelector, Mapper, RecordLimits, Rename, Rules, TagPath, TimeFormat, TimeRule, zone_by_name};
+use mapping::{DistinctTimes, Format, Globs, Integers, KeySelector, Mapper, RecordLimits, Rename, Rules, Template, TimeFormat, TimeRule, zone_by_name};
 use base::record::{Record, RecordTime};
 use libfuzzer_sys::fuzz_target;
 use std::sync::Arc;
@@ -54,8 +54,15 @@ fn rules(choice: u8) -> Rules {
         3 => timed("unix_ms", DistinctTimes::Always, rules),
         4 => timed("rfc3339", DistinctTimes::Never, rules),
         5 => Rules { format: Format::JsonLines, string_fields: globs(&["*"]), ..rules },
-        6 => Rules { query: query("$..a[*]"), tag_paths: vec![tag("$.b"), tag("$.t.u")], ..rules },
-        _ => Rules { query: query("$.a"), name_key: Some(KeySelector::Root(path("$.n"))), ..rules },
+        6 => Rules { query: query("$..a[*]"), tag_selectors: vec![selector("$.b"), selector("^.t"), selector("@key")], ..rules },
+        _ => Rules {
+            query: query("$.a"),
+            name_key: Some(selector("$.n")),
+            measurement: template("{a}{header:h}"),
+            tags: vec![("g".to_owned(), template("{^.t}-{b}{partition}"))],
+            fields: vec![("f".to_owned(), selector("@key")), ("w".to_owned(), selector("b"))],
+            ..rules
+        },
     }
 }
 
@@ -73,7 +80,7 @@ fn from_kafka(rules: Rules) -> Rules {
         partition_tag: Some("p".to_owned()),
         offset_field: Some("o".to_owned()),
         header_tags: vec!["h".to_owned()],
-        tags: vec![("ta".to_owned(), "x y".to_owned())],
+        tags: vec![("ta".to_owned(), template("x y{key:$.k}"))],
         ..rules
     }
 }
@@ -93,11 +100,10 @@ fn query(text: &str) -> Query {
     Query::parse(text).expect("a query")
 }
 
-fn path(text: &str) -> Path {
-    Path::parse(text).expect("a path")
+fn selector(text: &str) -> KeySelector {
+    KeySelector::parse(text).expect("a selector")
 }
 
-fn tag(text: &str) -> TagPath {
-    let path = path(text);
-    TagPath { key: path.flattened(), path }
+fn template(text: &str) -> Template {
+    Template::parse(text).expect("a text with placeholders")
 }

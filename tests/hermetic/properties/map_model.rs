@@ -1,9 +1,11 @@
 //! A model of the mapping, as plain as possible: no bytes, no tables, nothing learned.
 
 use super::json::{Json, Text};
-use super::options::{Options, Origin};
+use super::options::{Options, Origin, To, VALUES};
 use crate::digits::topic_digits;
 use line_protocol::reader::{Point, Value};
+use mapping::FieldType;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The points of a record. A rejected element has no point, and in a strict mapping it rejects the whole record.
@@ -23,7 +25,7 @@ pub fn map_model(record: &Json, options: &Options, origin: &Origin) -> Vec<Point
 /// A rejected element.
 struct Rejected;
 
-type Flat<'j> = Vec<(String, &'j Json)>;
+type Flat<'j> = Vec<(String, Cow<'j, Json>)>;
 
 fn point(
     element: &Json,
@@ -34,6 +36,10 @@ fn point(
     let Json::Object(members) = element else { return Err(Rejected) };
     let mut flat = Flat::new();
     flatten(members, "", &mut flat);
+    if options.values {
+        flat =
+            flat.into_iter().filter_map(|(key, value)| Some((key.clone(), replaced(&key, value)?))).collect();
+    }
     let clock = options.clock.then(|| last(&flat, "clock"));
     flat.retain(|(key, _)| !(options.clock && key == "clock"));
     let fields = fields(&flat, options);
@@ -42,7 +48,7 @@ fn point(
     }
     let tags = tags(&flat, options, origin);
     let time = match clock {
-        Some(value) => clock_ns(value.ok_or(Rejected)?)?,
+        Some(value) => clock_ns(value.ok_or(Rejected)?.as_ref())?,
         None => kafka_ns(index, options, origin)?,
     };
     let fields = with_offset(fields, options, origin);
@@ -68,16 +74,40 @@ fn flatten_value<'j>(value: &'j Json, key: String, flat: &mut Flat<'j>) {
                 flatten_value(element, format!("{key}_{index}"), flat);
             }
         }
-        scalar => flat.push((key, scalar)),
+        scalar => flat.push((key, Cow::Borrowed(scalar))),
     }
 }
 
-fn last<'j>(flat: &Flat<'j>, key: &str) -> Option<&'j Json> {
-    flat.iter().rev().find(|(k, _)| k == key).map(|(_, value)| *value)
+fn last<'j>(flat: &Flat<'j>, key: &str) -> Option<Cow<'j, Json>> {
+    flat.iter().rev().find(|(k, _)| k == key).map(|(_, value)| value.clone())
+}
+
+/// The value that `values` puts in place of this one; none where it is left out.
+fn replaced<'j>(key: &str, value: Cow<'j, Json>) -> Option<Cow<'j, Json>> {
+    let text = match &*value {
+        Json::Text(text) => text.meaning(),
+        Json::Bool(value) => value.to_string(),
+        _ => return Some(value),
+    };
+    let Some(table) = longest_match(key, &VALUES) else { return Some(value) };
+    match table.iter().find(|(from, _)| *from == text) {
+        None => Some(value),
+        Some((_, To::Nothing)) => None,
+        Some((_, To::Bool(to))) => Some(Cow::Owned(Json::Bool(*to))),
+        Some((_, To::Number(to))) => Some(Cow::Owned(Json::Number((*to).to_owned()))),
+        Some((_, To::Text(to))) => Some(Cow::Owned(Json::Text(Text::plain(to)))),
+    }
+}
+
+/// The value of the exact name, otherwise that of the longest glob.
+fn longest_match<'t, T>(key: &str, table: &'t [(&str, T)]) -> Option<&'t T> {
+    let exact = table.iter().find(|(pattern, _)| *pattern == key);
+    let globs = table.iter().filter(|(pattern, _)| is_match(&[*pattern], key));
+    exact.or_else(|| globs.max_by_key(|(pattern, _)| pattern.len())).map(|(_, value)| value)
 }
 
 fn measurement(flat: &Flat<'_>, options: &Options, origin: &Origin) -> Result<String, Rejected> {
-    let mut texts = flat.iter().rev().filter_map(|(key, value)| match value {
+    let mut texts = flat.iter().rev().filter_map(|(key, value)| match &**value {
         Json::Text(text) if options.name_key && key == "name" => Some(text.meaning()),
         _ => None,
     });
@@ -148,6 +178,9 @@ fn fields(flat: &Flat<'_>, options: &Options) -> Vec<(String, Value)> {
 }
 
 fn field(key: &str, value: &Json, options: &Options) -> Option<Value> {
+    if let Some(to) = longest_match(key, &options.types) {
+        return typed(value, *to);
+    }
     let strings = is_match(&options.string_fields, key);
     match value {
         Json::Number(text) => number(text, options),
@@ -162,6 +195,56 @@ fn field(key: &str, value: &Json, options: &Options) -> Option<Value> {
         }
         _ => None,
     }
+}
+
+/// The value as a field of this type.
+fn typed(value: &Json, to: FieldType) -> Option<Value> {
+    let text = match (value, to) {
+        (Json::Text(text), FieldType::String) => return Some(Value::String(text.meaning())),
+        (Json::Number(text), FieldType::String) => return Some(Value::String(text.clone())),
+        (Json::Bool(value), FieldType::String) => return Some(Value::String(value.to_string())),
+        (Json::Bool(value), FieldType::Bool) => return Some(Value::Boolean(*value)),
+        (Json::Bool(value), _) => u8::from(*value).to_string(),
+        (Json::Number(text), _) => text.clone(),
+        (Json::Text(text), _) => {
+            let text = text.unescaped()?;
+            if to == FieldType::Bool && (text == "true" || text == "false") {
+                return Some(Value::Boolean(text == "true"));
+            }
+            serde_json::from_str::<serde_json::Number>(&text).ok()?;
+            text.trim_matches(' ').to_owned()
+        }
+        _ => return None,
+    };
+    let float: f64 = text.parse().ok().filter(|float: &f64| float.is_finite())?;
+    match to {
+        FieldType::Float => Some(Value::Float(float)),
+        FieldType::Int => whole(&text)?.parse().ok().map(Value::Integer),
+        FieldType::Bool => match whole(&text)?.as_str() {
+            "0" | "-0" => Some(Value::Boolean(false)),
+            "1" => Some(Value::Boolean(true)),
+            _ => None,
+        },
+        FieldType::Uint | FieldType::String => unreachable!("not among the options"),
+    }
+}
+
+/// The digits of a number without a fraction, which may be spelled with one or with an exponent.
+fn whole(text: &str) -> Option<String> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (before, behind) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let (sign, before) = before.strip_prefix('-').map_or(("", before), |before| ("-", before));
+    let exponent: i64 = exponent.parse().ok()?;
+    let mut digits = format!("{before}{behind}");
+    let point = before.len() as i64 + exponent;
+    while (digits.len() as i64) < point.min(400) {
+        digits.push('0');
+    }
+    let point = usize::try_from(point).unwrap_or(0).min(digits.len());
+    let (kept, fraction) = digits.split_at(point);
+    let kept = kept.trim_start_matches('0');
+    let kept = if kept.is_empty() { "0" } else { kept };
+    fraction.bytes().all(|digit| digit == b'0').then(|| format!("{sign}{kept}"))
 }
 
 fn number(text: &str, options: &Options) -> Option<Value> {
@@ -201,7 +284,13 @@ fn tags(flat: &Flat<'_>, options: &Options, origin: &Origin) -> Vec<(String, Str
 fn tag_value(value: &Json) -> Option<String> {
     match value {
         Json::Bool(value) => Some(value.to_string()),
-        Json::Number(text) if text.contains(['.', 'e', 'E']) => Some(text.parse::<f64>().ok()?.to_string()),
+        Json::Number(text) if text.contains(['.', 'e', 'E']) => {
+            let number = text.parse::<f64>().ok()?;
+            let shortest = number.to_string();
+            let Some((_, places)) = shortest.split_once('.') else { return Some(shortest) };
+            // Rounding to as many places gives the even one of two equally near decimals.
+            Some(format!("{number:.*}", places.len()))
+        }
         Json::Number(text) => Some(text.clone()),
         Json::Text(text) => Some(text.meaning()).filter(|text| !text.is_empty()),
         _ => None,

@@ -14,8 +14,8 @@ use json::Json;
 use line_protocol::LineBuffer;
 use line_protocol::encode;
 use line_protocol::reader::{Point, read_line, split_lines};
-use mapping::decode::{Path, Query};
-use mapping::{Csv, Format, KeySelector, Mapped, Mapper, RecordLimits, Rules, TagPath};
+use mapping::decode::Query;
+use mapping::{Csv, Format, KeySelector, Mapped, Mapper, RecordLimits, Rules, Template};
 use options::{Options, Origin};
 use proptest::collection::vec;
 use proptest::option;
@@ -68,26 +68,59 @@ fn sorted(mut point: Point) -> Point {
 struct Further {
     options: Options,
     query: &'static str,
-    /// A name and tags from the record's root.
-    roots: &'static [&'static str],
+    /// Selectors of a name and of tags.
+    selectors: &'static [&'static str],
+    measurement: &'static str,
+    /// Tags with placeholders.
+    templates: &'static [(&'static str, &'static str)],
+    fields: &'static [(&'static str, &'static str)],
     format: Format,
 }
 
 fn further() -> impl Strategy<Value = Further> {
     let queries = vec!["$", "$.a", "$.a[0]", "$[*]", "$..b", "$.a[?@.b]"];
-    let roots: Vec<&[&str]> = vec![&[], &["$.name"], &["$.a.b", "$.a_b"], &["$[0].name"]];
-    (options::options(), select(queries), select(roots), select(&Format::ALL[..]))
-        .prop_map(|(options, query, roots, format)| Further { options, query, roots, format })
+    let selectors: Vec<&[&str]> = vec![
+        &[],
+        &["$.name"],
+        &["$.a.b", "$.a_b"],
+        &["$[0].name"],
+        &["^.name", "^^.a", "@key"],
+        &["@key", "^@key", "@.a.b"],
+        &["key:$.a", "^.a"],
+    ];
+    let measurement = select(vec!["{topic}", "{name}{t}", "{^.name}", "x{@key}", "{key}"]);
+    let templates: Vec<&[(&str, &str)]> = vec![
+        &[],
+        &[("t", "{a}"), ("b", "{@.b}{{")],
+        &[("a", "{^.a}{s_1}-{partition}"), ("t_1", "{$.t}{header:h}")],
+    ];
+    let fields: Vec<&[(&str, &str)]> = vec![&[], &[("b", "^.b"), ("n", "@key")], &[("c", "a"), ("a", "$.t")]];
+    let placeholders = (measurement, select(templates), select(fields));
+    (options::options(), select(queries), select(selectors), placeholders, select(&Format::ALL[..])).prop_map(
+        |(options, query, selectors, (measurement, templates, fields), format)| Further {
+            options,
+            query,
+            selectors,
+            measurement,
+            templates,
+            fields,
+            format,
+        },
+    )
 }
 
 impl Further {
     fn rules(&self) -> Rules {
-        let paths: Vec<_> = self.roots.iter().map(|root| Path::parse(root).unwrap()).collect();
-        let tag = |path: &Path| TagPath { key: path.flattened(), path: path.clone() };
+        let selector = |text: &&str| KeySelector::parse(text).unwrap();
+        let selectors: Vec<_> = self.selectors.iter().map(selector).collect();
+        let template = |text: &str| Template::parse(text).unwrap();
         let mut rules = self.options.rules();
         rules.query = Query::parse(self.query).unwrap();
-        rules.tag_paths = paths.iter().map(tag).collect();
-        rules.name_key = paths.first().cloned().map(KeySelector::Root).or(rules.name_key);
+        rules.name_key = selectors.first().cloned().or(rules.name_key);
+        rules.tag_selectors = selectors;
+        rules.measurement = template(self.measurement);
+        rules.tags.extend(self.templates.iter().map(|(key, value)| ((*key).to_owned(), template(value))));
+        rules.fields = self.fields.iter().map(|(key, from)| ((*key).to_owned(), selector(from))).collect();
         rules.format = self.format;
         rules
     }
@@ -212,6 +245,7 @@ proptest! {
     fn cbor_gives_the_points_of_the_same_json(
         record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
+        let options = options.without_spelling();
         let rules = Rules { format: Format::Cbor, ..options.rules() };
         let cbor = cbor_bytes(&record, seed);
         let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin.record(&cbor));
@@ -224,6 +258,7 @@ proptest! {
     fn messagepack_gives_the_points_of_the_same_json(
         record in json::record(), options in options::options(), origin in options::origin(), seed in any::<u64>(),
     ) {
+        let options = options.without_spelling();
         let rules = Rules { format: Format::Msgpack, ..options.rules() };
         let msgpack = msgpack_bytes(&record, seed);
         let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin.record(&msgpack));

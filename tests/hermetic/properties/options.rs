@@ -3,7 +3,8 @@
 use super::json::{KEYS, text};
 use base::record::{Record, RecordTime};
 use mapping::{
-    DistinctTimes, Globs, Integers, KeySelector, Rename, Rules, TimeFormat, TimeRule, zone_by_name,
+    DistinctTimes, FieldType, Globs, Integers, KeySelector, KeyTable, Rename, Replacement, Replacements,
+    Rules, Template, TimeFormat, TimeRule, zone_by_name,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -21,6 +22,9 @@ pub struct Options {
     pub exclude: Vec<&'static str>,
     pub rename: Vec<(&'static str, &'static str)>,
     pub integers: bool,
+    pub types: Vec<(&'static str, FieldType)>,
+    /// Whether [`VALUES`] apply.
+    pub values: bool,
     pub clock: bool,
     pub distinct_times: bool,
     pub topic_tag: Option<&'static str>,
@@ -40,6 +44,42 @@ pub struct Origin {
     pub key: Option<Vec<u8>>,
 }
 
+/// Texts and booleans under globs that become other values.
+pub const VALUES: [(&str, &[(&str, To)]); 3] = [
+    ("s*", &[("x", To::Number("7")), ("1.5", To::Nothing), ("true", To::Text("on, \"1\""))]),
+    ("b", &[("true", To::Number("-2.5")), ("false", To::Bool(true)), ("m", To::Text("12"))]),
+    ("a*", &[("x", To::Bool(false)), ("false", To::Nothing)]),
+];
+
+/// A replacement.
+#[derive(Clone, Copy, Debug)]
+pub enum To {
+    Nothing,
+    Bool(bool),
+    Number(&'static str),
+    Text(&'static str),
+}
+
+impl To {
+    fn replacement(self) -> Replacement {
+        match self {
+            Self::Nothing => Replacement::Text(String::new()),
+            Self::Bool(value) => Replacement::Boolean(value),
+            Self::Number(text) => {
+                text.parse().map_or_else(|_| Replacement::Float(text.parse().unwrap()), Replacement::Integer)
+            }
+            Self::Text(text) => Replacement::Text(text.to_owned()),
+        }
+    }
+}
+
+fn values() -> Replacements {
+    let table = |table: &[(&str, To)]| {
+        table.iter().map(|(from, to)| ((*from).to_owned(), to.replacement())).collect::<Vec<_>>()
+    };
+    Replacements::compile(VALUES.map(|(key, entries)| (key.to_owned(), table(entries))).to_vec()).unwrap()
+}
+
 const GLOBS: [&str; 9] = ["a", "a*", "t*", "*_1", "s*", "b*", "*_b", "x y", "*"];
 
 fn globs() -> impl Strategy<Value = Vec<&'static str>> {
@@ -54,8 +94,20 @@ pub fn options() -> impl Strategy<Value = Options> {
     let kept = (include, subsequence(&["a_*", "c", "t*"][..], 0..2), subsequence(renames, 0..4));
     let tag = || option::of(select(&KEYS[..]));
     let from_kafka = (tag(), tag(), tag(), vec((select(&KEYS[..]), text()), 0..3));
-    let flags = any::<[bool; 4]>();
-    (keys, kept, from_kafka, flags).prop_map(|(keys, kept, from_kafka, flags)| Options {
+    let types = vec![
+        ("a", FieldType::Float),
+        ("a*", FieldType::String),
+        ("t*", FieldType::Int),
+        ("s*", FieldType::Bool),
+        ("b", FieldType::Int),
+        ("*_b", FieldType::Bool),
+        ("*", FieldType::Float),
+    ];
+    let types = prop_oneof![2 => Just(Vec::new()), 3 => subsequence(types, 1..5)];
+    let flags = any::<[bool; 5]>();
+    (keys, kept, from_kafka, flags, types).prop_map(|(keys, kept, from_kafka, flags, types)| Options {
+        types,
+        values: flags[4],
         name_key: keys.0,
         tag_keys: keys.1,
         string_fields: keys.2,
@@ -98,6 +150,12 @@ impl Origin {
 }
 
 impl Options {
+    /// The same options without fields that show how the record spells a number.
+    pub fn without_spelling(mut self) -> Self {
+        self.types.retain(|(_, to)| *to != FieldType::String);
+        self
+    }
+
     pub fn rules(&self) -> Rules {
         let globs = |patterns: &[&str]| Globs::compile(patterns).unwrap();
         let owned = |text: &str| text.to_owned();
@@ -118,13 +176,15 @@ impl Options {
             include: globs(&self.include),
             exclude: globs(&self.exclude),
             rename,
+            types: KeyTable::compile(self.types.iter().map(|(key, to)| (owned(key), *to)).collect()).unwrap(),
+            values: if self.values { values() } else { Replacements::default() },
             integers: if self.integers { Integers::Int } else { Integers::Float },
             time: self.clock.then_some(time),
             distinct_times: if self.distinct_times { DistinctTimes::Kafka } else { DistinctTimes::Never },
             topic_tag: self.topic_tag.map(owned),
             key_tag: self.key_tag.map(owned),
             offset_field: self.offset_field.map(owned),
-            tags: self.tags.iter().map(|(key, value)| (owned(key), value.clone())).collect(),
+            tags: self.tags.iter().map(|(key, value)| (owned(key), Template::literal(value))).collect(),
             strict: self.strict,
             ..Rules::default()
         }

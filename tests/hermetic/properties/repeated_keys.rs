@@ -6,7 +6,7 @@ use super::{config, map, mapper, read_back};
 use base::record::{Record, RecordTime};
 use line_protocol::reader::Point;
 use mapping::decode::{Path, Step};
-use mapping::{Globs, Integers, Rename, Rules, TagPath};
+use mapping::{Globs, Integers, KeySelector, Rename, Rules, Template};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -25,6 +25,10 @@ const RENAMED: [&str; 3] = ["r1", "r2", "r3_x"];
 #[derive(Clone, Debug)]
 struct Sources {
     fixed: Vec<(&'static str, String)>,
+    /// Tags with placeholders.
+    placeholders: Vec<(&'static str, &'static str)>,
+    /// Fields of `fields` with the keys of their values.
+    fields: Vec<(&'static str, &'static str)>,
     topic_tag: Option<&'static str>,
     key_tag: Option<&'static str>,
     partition_tag: Option<&'static str>,
@@ -62,9 +66,13 @@ fn sources() -> impl Strategy<Value = Sources> {
         tag(),
         any::<bool>(),
     );
-    let fixed = vec((name(), text()), 0..4);
+    let placeholder = select(vec!["{key}", "{a}", "{topic}{partition}", "{$.a}", "{header:a}"]);
+    let fixed =
+        (vec((name(), text()), 0..4), vec((name(), placeholder), 0..3), vec((name(), any_name()), 0..3));
     (fixed, from_kafka, in_record).prop_map(|(fixed, from_kafka, in_record)| Sources {
-        fixed,
+        fixed: fixed.0,
+        placeholders: fixed.1,
+        fields: fixed.2,
         topic_tag: from_kafka.0,
         key_tag: from_kafka.1,
         partition_tag: from_kafka.2,
@@ -86,10 +94,14 @@ impl Sources {
         for (from, to) in &self.rename {
             rename.add(from, to).unwrap();
         }
-        let root = |name: &&str| TagPath { key: owned(name), path: Path(vec![Step::Key(owned(name))]) };
+        let root = |name: &&str| KeySelector::Root(Path(vec![Step::Key(owned(name))]));
+        let field = |(name, from): &(&str, &str)| (owned(name), KeySelector::Flattened(owned(from)));
+        let placeholder = |(key, text): &(&str, &str)| (owned(key), Template::parse(text).unwrap());
+        let fixed = self.fixed.iter().map(|(key, value)| (owned(key), Template::literal(value)));
         Rules {
+            fields: self.fields.iter().map(field).collect(),
             tag_keys: Globs::compile(&self.tag_keys).unwrap(),
-            tag_paths: self.roots.iter().map(root).collect(),
+            tag_selectors: self.roots.iter().map(root).collect(),
             string_fields: Globs::compile(&["*"]).unwrap(),
             rename,
             integers: if self.integers { Integers::Int } else { Integers::Float },
@@ -98,7 +110,7 @@ impl Sources {
             partition_tag: self.partition_tag.map(owned),
             offset_field: self.offset_field.map(owned),
             header_tags: self.header_tags.iter().map(|name| owned(name)).collect(),
-            tags: self.fixed.iter().map(|(key, value)| (owned(key), value.clone())).collect(),
+            tags: fixed.chain(self.placeholders.iter().map(placeholder)).collect(),
             ..Rules::default()
         }
     }

@@ -313,6 +313,9 @@ fn warnings() {
     warns("kafka.tls", "verify = false", "anyone on the network path");
     warns("influx.tls", "verify = true", "no `url` begins with https://");
     warns("mapping", "timezone = 'Asia/Seoul'", "without `time_key`");
+    warns("mapping", "tag_keys = ['^.x']", "^.x finds nothing without `query`");
+    warns("mapping", "tags = { a = '{^@key}' }", "^@key finds nothing without `query`");
+    warns("mapping", "fields = { a = '^x' }", "for that of the enclosing object write \"^.x\"");
     let text = with("mapping", "topics = ['metrcs']") + "[[mapping]]\n";
     let warnings = run(&text).unwrap().warnings;
     assert!(warnings[0].message.contains("nothing comes from it; did you mean \"metrics\"?"), "{warnings:?}");

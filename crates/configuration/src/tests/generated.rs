@@ -231,7 +231,9 @@ fn kinds_taken(table: &Table, key: &str) -> Value {
     if takes("[\"x\"]") {
         kinds.push(json!({ "type": "array", "items": { "type": "string" } }));
     }
-    if takes("{ x = \"x\" }") {
+    if takes("{ x = { x = 1 } }") && !takes("{ x = \"x\" }") {
+        kinds.push(kind_schema(&Kind::Replacements));
+    } else if takes("{ x = \"x\" }") {
         kinds.push(json!({ "type": "object", "additionalProperties": { "type": "string" } }));
     }
     assert!((1..=3).contains(&kinds.len()), "{}.{key} takes {kinds:?}", table.name);
@@ -272,6 +274,11 @@ fn kind_schema(kind: &Kind) -> Value {
         Kind::Texts => texts,
         Kind::TextOrTexts => json!({ "anyOf": [text, texts] }),
         Kind::Pairs => json!({ "type": "object", "additionalProperties": text }),
+        Kind::Replacements => {
+            let values = json!({ "type": ["string", "number", "boolean"] });
+            let table = json!({ "type": "object", "additionalProperties": values });
+            json!({ "type": "object", "additionalProperties": table })
+        }
         Kind::Flag => json!({ "anyOf": [variable, { "type": "boolean" }] }),
         Kind::FlagOrWord(words) => json!({ "anyOf": [{ "enum": words }, { "type": "boolean" }] }),
         Kind::Word(words) => json!({ "enum": words }),

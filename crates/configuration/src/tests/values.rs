@@ -4,7 +4,10 @@ use super::*;
 use ::influx::Compression;
 use ::kafka::OffsetReset;
 use ::mapping::decode::Query;
-use ::mapping::{Csv, DistinctTimes, Format, Header, Integers, KeySelector, TimeFormat, TimeRange};
+use ::mapping::{
+    Csv, DistinctTimes, FieldType, Format, Header, Integers, KeySelector, Replacement, Replacements,
+    Template, TimeFormat, TimeRange,
+};
 use base::{Api, Credential, Destination};
 use engine::dead_letter::Store;
 
@@ -51,7 +54,7 @@ fn a_small_file_has_the_defaults() {
 #[test]
 fn byte_order_mark_and_windows_line_ends_change_nothing() {
     let text = format!("\u{feff}{}", with("mapping", "measurement = \"측정\"").replace('\n', "\r\n"));
-    assert_eq!(config(&text).mappings[0].rules.measurement, "측정");
+    assert_eq!(config(&text).mappings[0].rules.measurement.text(), "측정");
 }
 
 #[test]
@@ -143,10 +146,10 @@ bucket = "other"
     assert_eq!(mapping.destination, bucket("other"));
     assert_eq!((rules.format, rules.integers, rules.strict), (Format::JsonLines, Integers::Int, false));
     assert!(matches!(rules.query, Query::Tree(_)));
-    assert_eq!(rules.measurement, "{topic}_x");
+    assert_eq!(rules.measurement.text(), "{topic}_x");
     assert_eq!(rules.name_key, Some(KeySelector::Flattened("name".to_owned())));
     assert!(rules.tag_keys.is_match("host_1") && !rules.tag_keys.is_match("$.meta.site"));
-    assert_eq!(rules.tag_paths[0].key, "meta_site");
+    assert_eq!(rules.tag_selectors, [KeySelector::parse("$.meta.site").unwrap()]);
     assert!(rules.string_fields.is_match("s") && rules.number_fields.is_match("nn"));
     assert!(rules.include.is_match("ab") && !rules.include.is_match("b") && rules.exclude.is_match("ab"));
     assert_eq!(
@@ -164,7 +167,76 @@ bucket = "other"
         (Some("partition"), Some("offset"))
     );
     assert_eq!(rules.header_tags, ["trace"]);
-    assert_eq!(rules.tags, [("site".to_owned(), "seoul".to_owned())]);
+    assert_eq!(rules.tags, [("site".to_owned(), Template::literal("seoul"))]);
+}
+
+#[test]
+fn reads_selectors_and_placeholders() {
+    let lines = "topics = ['^(?<site>m)etrics$', 'metrics.2']\nquery = '$.a[*]'\nname_key = '@.topic'\n\
+                 tag_keys = ['host_*', '^.site', '@key', '@timestamp']\nmeasurement = '{topic:site}_{kind}{{'\n\
+                 tags = { phase = '{@key}', plain = 'x' }\nfields = { total = '^^.total', code = 'key:$.code' }";
+    let loaded = run(&with("mapping", lines)).unwrap();
+    assert!(
+        loaded.warnings.iter().all(|warning| warning.message.contains("metrics.2")),
+        "{:?}",
+        loaded.warnings
+    );
+    let rules = &loaded.config.mappings[0].rules;
+    let selector = |text: &str| KeySelector::parse(text).unwrap();
+    assert_eq!(rules.name_key, Some(selector("@.topic")));
+    assert_eq!(rules.tag_selectors, [selector("^.site"), selector("@key")]);
+    assert!(rules.tag_keys.is_match("host_1") && rules.tag_keys.is_match("@timestamp"));
+    assert_eq!(rules.measurement, Template::parse("{topic:site}_{kind}{{").unwrap());
+    assert_eq!(rules.topic_patterns.group("site", "metrics"), Some("m"));
+    let fields = [("code".to_owned(), selector("key:$.code")), ("total".to_owned(), selector("^^.total"))];
+    assert_eq!(rules.fields, fields);
+    let summary = &loaded.summaries[0];
+    for part in
+        ["phase={@key}", "text in braces is a placeholder, earlier literal text", "total from ^^.total"]
+    {
+        assert!(summary.contains(part), "{summary}");
+    }
+    // Without topics of its own, a mapping takes the groups of those of [kafka].
+    let text = with("mapping", "measurement = '{topic:site}'")
+        .replace("topics = \"metrics\"", "topics = '^(?<site>m)etrics$'");
+    assert_eq!(config(&text).mappings[0].rules.topic_patterns.group("site", "metrics"), Some("m"));
+    assert!(!run(&with("mapping", "tags = { a = 'x' }")).unwrap().summaries[0].contains("earlier"));
+}
+
+#[test]
+fn reads_types_and_values() {
+    let text = with(
+        "mapping",
+        "types = { value = 'float', 'n*' = 'int', big = 'uint' }\n\
+         values = { state = { ON = 1, OFF = 0x0, low = 0.5, yes = true, word = 'x\"', unavailable = '' }, 's*' = { true = 'on' } }",
+    );
+    let rules = &config(&text).mappings[0].rules;
+    let types: Vec<_> = rules.types.entries().map(|(key, to)| (key, *to)).collect();
+    let wanted = [("big", FieldType::Uint), ("n*", FieldType::Int), ("value", FieldType::Float)];
+    assert_eq!(types, wanted);
+    let table = |entries: &[(&str, Replacement)]| {
+        entries.iter().map(|(from, to)| ((*from).to_owned(), to.clone())).collect::<Vec<_>>()
+    };
+    let state = table(&[
+        ("ON", Replacement::Integer(1)),
+        ("OFF", Replacement::Integer(0)),
+        ("low", Replacement::Float(0.5)),
+        ("yes", Replacement::Boolean(true)),
+        ("word", Replacement::Text("x\"".to_owned())),
+        ("unavailable", Replacement::Text(String::new())),
+    ]);
+    let other = table(&[("true", Replacement::Text("on".to_owned()))]);
+    let same = Replacements::compile(vec![("s*".to_owned(), other), ("state".to_owned(), state)]).unwrap();
+    assert_eq!(rules.values, same);
+}
+
+#[test]
+fn warns_that_influxdb_1_has_no_unsigned_integers() {
+    let text = "[kafka]\nbrokers = 'a:1'\ntopics = 'a'\n[[mapping]]\ntypes = { n = 'uint' }\n[influx]\nurl = 'http://h'\n";
+    let warnings = |api: &str| run(&format!("{text}{api}")).unwrap().warnings;
+    let of_v1 = warnings("api = 'v1'\ndatabase = 'd'");
+    assert!(of_v1[0].message.contains("InfluxDB 1 has no unsigned integers"), "{of_v1:?}");
+    assert!(warnings("org = 'o'\nbucket = 'b'\ntoken = 't'").is_empty());
 }
 
 #[test]

@@ -151,13 +151,47 @@ fn wrong_values_of_mappings() {
     f("tag_keys = ['a', 'b[']", "\"b[\" is not a glob");
     f("include = []", "no field would be left");
     f("measurement = '#x'", "comment");
-    f("measurement = '{name}'", "knows {topic} only");
+    f("measurement = '{name'", "\"{\" at character 1 is never closed");
+    f("measurement = 'a}'", "write \"}}\" for a brace");
+    f(
+        "measurement = '{$..a}'",
+        "{$..a} is no placeholder of `measurement`: \"$..a\" may select several values",
+    );
+    f("measurement = '{host_*}'", "\"host_*\" is a glob, and one value is wanted here");
+    f("tags = { a = '{}' }", "{} names nothing");
+    f(
+        "tags = { a = '{topic:site}' }",
+        "{topic:site} of `tags` is no named group of a pattern in `topics`: none has a named group",
+    );
+    f("topics = '^(?<site>m)etrics$'\nmeasurement = '{topic:sites}'", "did you mean {topic:site}?");
+    f("topics = '^(?<site>m)etrics$'\nmeasurement = '{topic:other}'", "the groups are site");
+    f("fields = { a = '^.x[*]' }", "\"^.x[*]\" may select several values");
+    f("fields = { time = '^.x' }", "InfluxDB reserves \"time\"");
+    f("fields = { a = '' }", "needs a name and a selector");
+    f("fields = { a = 'x*' }", "is a glob");
+    f("fields = { o = '$.x' }\noffset_field = 'o'", "is also the name of `offset_field`");
+    f("tag_keys = ['^.a.']", "\"^.a.\" is not a JSONPath");
+    f("name_key = 'key:$.a.b*'", "\"key:$.a.b*\" is not a JSONPath");
     f("measurement = 'x\\'", "can't end in a backslash");
     f("topic_tag = 'time'", "InfluxDB reserves \"time\"");
     f("tags = { _field = 'x' }", "InfluxDB reserves \"_field\"");
     f("tags = { a = '' }", "no empty tags");
     f("rename = { 'a_*' = 'b' }", "all matching keys would get one name");
     f("rename = { a = 'time' }", "reserves \"time\"");
+    f(
+        "types = { v = 'integer' }",
+        "`types.v` must be one of \"int\", \"uint\", \"float\", \"bool\", \"string\", not \"integer\"; did you mean \"int\"?",
+    );
+    f("types = { 'v[' = 'int' }", "\"v[\" is not a glob");
+    f(
+        "types = { 'a*' = 'int', '*b' = 'float' }",
+        "\"*b\" and \"a*\" in `types` can match the same key and are equally long, so neither comes first",
+    );
+    f("types = 'int'", "`types` must be a table of strings");
+    f("values = { s = 'x' }", "`values` must be a table of tables, such as { state = { ON = 1");
+    f("values = { s = { a = [1] } }", "`values.s.a` must be a number, a string, true or false, not a list");
+    f("values = { s = { a = nan } }", "`values.s.a` is no number that InfluxDB stores");
+    f("values = { 'a*' = { x = 1 }, '*b' = { x = 2 } }", "in `values` can match the same key");
     f("time_key = 't'", "`time_key` needs a `time_format`: one of unix, unix_ms");
     f("time_format = 'unix'", "belongs to `time_key`");
     f("time_key = 't'\ntime_format = 'millis'", "did you mean \"unix_ms\"?");

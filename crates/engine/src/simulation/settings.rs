@@ -9,7 +9,7 @@ use base::Destination;
 use base::alarm::{Alarm, AlarmListener, AlarmRegistry};
 use jiff::tz::TimeZone;
 use kafka::Topics;
-use mapping::{KeySelector, RecordLimits, Rules, TimeFormat, TimeRule};
+use mapping::{KeySelector, RecordLimits, Rules, Template, TimeFormat, TimeRule};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn mappings(configuration: usize) -> Vec<Mapping> {
         topic_tag: Some("t".to_owned()),
         partition_tag: Some("p".to_owned()),
         strict: false,
-        tags: vec![("g".to_owned(), configuration.to_string())],
+        tags: vec![("g".to_owned(), Template::literal(&configuration.to_string()))],
         ..Rules::default()
     });
     let time = TimeRule {

@@ -18,13 +18,7 @@ pub fn select(
             spans.push(span);
         }
         Query::Path(path) => spans.extend(find(path, scanner)?),
-        Query::Tree(query) => {
-            let tree = Tree::read(scanner)?;
-            // Treating an error as an empty selection would filter the record, and its offset would be committed.
-            let selected = jsonpath_rust::query::js_path_process(&query.query, &tree);
-            assert!(selected.is_ok(), "a parsed JSONPath selects values, whatever the record holds");
-            spans.extend(selected.into_iter().flatten().map(|node| node.val().span()));
-        }
+        Query::Tree(query) => Tree::read(scanner)?.select(query, spans),
     }
     Ok(())
 }

@@ -13,5 +13,6 @@ mod tree;
 pub use locate::{Search, find, find_all, select};
 pub use number::Number;
 pub use path::{Path, PathError, Query, Step};
-pub use scanner::{DEPTH_MAX, Scanner, Syntax, SyntaxError, Token};
+pub use scanner::{DEPTH_MAX, Scanner, Source, Syntax, SyntaxError, Token};
 pub use text::{Text, push_lossy};
+pub use tree::{Tree, TreeKey};

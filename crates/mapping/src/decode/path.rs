@@ -62,11 +62,33 @@ impl fmt::Display for Query {
         f.write_str("$")?;
         match self {
             Self::Whole => Ok(()),
-            Self::Path(path) => path.0.iter().try_for_each(|step| match step {
-                Step::Key(name) => write_name(name, f),
-                Step::Index(index) => write!(f, "[{index}]"),
-            }),
+            Self::Path(path) => path.fmt(f),
             Self::Tree(query) => f.write_str(query.text.strip_prefix('$').unwrap_or(&query.text)),
+        }
+    }
+}
+
+/// Writes the steps as in a configuration, without the "$" before them.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|step| match step {
+            Step::Key(name) => write_name(name, f),
+            Step::Index(index) => write!(f, "[{index}]"),
+        })
+    }
+}
+
+impl PathError {
+    /// The same error about a text in which the path has another beginning than "$".
+    #[must_use]
+    pub(crate) fn with_text(self, whole: &str) -> Self {
+        match self {
+            // The parser's message has positions in its own text.
+            Self::Syntax { text, why } => {
+                let why = if text.len() == whole.len() { why } else { String::new() };
+                Self::Syntax { text: whole.to_owned(), why }
+            }
+            Self::NotSingular(_) => Self::NotSingular(whole.to_owned()),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! One pass over JSON text (RFC 8259), without a tree and without copying.
 //!
 //! The scanner is as lenient as Telegraf: it accepts a leading BOM, and within strings lone surrogates and bytes that are not
-//! UTF-8, which become U+FFFD where the text is used. Control characters in strings are refused.
+//! UTF-8, which become U+FFFD where the text is used. Control characters in strings are refused. `NaN`, `Infinity` and `-Infinity`
+//! are read as [`Token::NotFinite`].
 
 #![expect(clippy::inline_always, reason = "passing tokens through memory costs more than reading them")]
 
@@ -19,6 +20,21 @@ pub struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
     utf8: bool,
+    source: Source,
+}
+
+/// The text that positions refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Source {
+    /// The record's JSON text.
+    Record,
+    /// The JSON text of an element that options have rearranged.
+    Element,
+    /// The JSON text of the values in the option `values`.
+    Values,
+    /// Text that does not stand in the record's value: the Kafka record's key, member names and array indices.
+    Outside,
 }
 
 /// A scalar, or the opening bracket of an object or array.
@@ -26,6 +42,8 @@ pub struct Scanner<'a> {
 #[repr(usize)]
 pub enum Token<'a> {
     Null,
+    /// NaN or infinity, which are no JSON. Python's `json` writes them nevertheless.
+    NotFinite,
     True,
     False,
     Number(Number<'a>),
@@ -84,14 +102,24 @@ impl fmt::Display for Syntax {
 impl<'a> Scanner<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         let at = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        Self { bytes, at, utf8: bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() }
+        Self {
+            bytes,
+            at,
+            utf8: bytes.is_ascii() || std::str::from_utf8(bytes).is_ok(),
+            source: Source::Record,
+        }
+    }
+
+    /// A scanner of bytes that the program wrote. They are UTF-8 if `utf8` says so.
+    pub fn of_source(bytes: &'a [u8], utf8: bool, source: Source) -> Self {
+        Self { bytes, at: 0, utf8, source }
     }
 
     /// A scanner of `bytes[start..end]`, without another check for UTF-8. Both ends must be positions of a scanner of the same
     /// bytes; reading nothing instead would filter a record that has points.
     #[expect(clippy::indexing_slicing, reason = "a broken invariant must not pass silently")]
     pub fn within(&self, start: usize, end: usize) -> Self {
-        Self { bytes: &self.bytes[..end], at: start, utf8: self.utf8 }
+        Self { bytes: &self.bytes[..end], at: start, ..*self }
     }
 
     /// A scanner of the same bytes at another position.
@@ -102,6 +130,11 @@ impl<'a> Scanner<'a> {
     /// Whether the whole record is UTF-8.
     pub fn is_utf8(&self) -> bool {
         self.utf8
+    }
+
+    /// The text that positions refer to.
+    pub fn source(&self) -> Source {
+        self.source
     }
 
     /// Position of the next byte.
@@ -140,12 +173,25 @@ impl<'a> Scanner<'a> {
             Some(b'"') => self.text().map(Token::Text),
             Some(b'{') => Ok(self.open(Token::Object)),
             Some(b'[') => Ok(self.open(Token::Array)),
-            Some(b'-' | b'0'..=b'9') => self.number().map(Token::Number),
+            Some(b'-' | b'0'..=b'9') => {
+                self.number().map(Token::Number).or_else(|error| self.negative_infinity(error))
+            }
             Some(b't') => self.word(b"true", Token::True),
             Some(b'f') => self.word(b"false", Token::False),
             Some(b'n') => self.word(b"null", Token::Null),
+            Some(b'N') => self.word(b"NaN", Token::NotFinite),
+            Some(b'I') => self.word(b"Infinity", Token::NotFinite),
             Some(_) => self.fail(Syntax::Value),
             None => self.fail(Syntax::End),
+        }
+    }
+
+    #[cold]
+    fn negative_infinity(&mut self, error: SyntaxError) -> Result<Token<'a>, SyntaxError> {
+        if self.rest().starts_with(b"-Infinity") {
+            self.word(b"-Infinity", Token::NotFinite)
+        } else {
+            Err(error)
         }
     }
 
@@ -354,6 +400,7 @@ mod tests {
         f("{\"온도\":\"🌡\"}".as_bytes());
         f(b"{\"a\":\"\xB0\xA1\"}");
         f(b"{\"a\":\"\\ud800\"}");
+        f(b"[NaN, Infinity,-Infinity]");
         f(b"{\r\n\t\"a\" : 1\r\n}\r\n");
         f(&[b"[".repeat(64), b"]".repeat(64)].concat());
     }
@@ -383,7 +430,11 @@ mod tests {
         f(b"1e", 0, Syntax::Number);
         f(b".5", 0, Syntax::Value);
         f(b"+1", 0, Syntax::Value);
-        f(b"NaN", 0, Syntax::Value);
+        f(b"nan", 0, Syntax::Value);
+        f(b"[+Infinity]", 1, Syntax::Value);
+        f(b"[-Infinit]", 1, Syntax::Number);
+        f(b"[Inf]", 1, Syntax::Value);
+        f(b"[NaN1]", 4, Syntax::Comma);
         f(b"nul", 0, Syntax::Value);
         f(b"1e400", 0, Syntax::NumberRange);
         f(b"{\"a\":1}\n{\"b\":2}", 8, Syntax::Trailing);

@@ -1,6 +1,7 @@
 //! A tree of a record, for JSONPaths that need one. Each node has the range of its bytes.
 
-use super::{Number, Scanner, SyntaxError, Token};
+use super::path::TreeQuery;
+use super::{Number, Path, Scanner, Step, SyntaxError, Token};
 use jsonpath_rust::query::queryable::Queryable;
 use std::ops::Range;
 
@@ -36,6 +37,60 @@ impl Tree {
     pub fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
+
+    pub fn is_object(&self) -> bool {
+        matches!(self.value, Value::Object(_))
+    }
+
+    /// Appends the ranges of the values that the query selects.
+    pub fn select(&self, query: &TreeQuery, spans: &mut Vec<Range<usize>>) {
+        // Treating an error as an empty selection would filter the record, and its offset would be committed.
+        let selected = jsonpath_rust::query::js_path_process(&query.query, self);
+        assert!(selected.is_ok(), "a parsed JSONPath selects values, whatever the record holds");
+        spans.extend(selected.into_iter().flatten().map(|node| node.val().span()));
+    }
+
+    /// The value of a singular path from this value.
+    pub fn at(&self, path: &Path) -> Option<&Self> {
+        path.0.iter().try_fold(self, |at, step| match (step, &at.value) {
+            (Step::Key(name), _) => at.get(name),
+            (Step::Index(index), Value::Array(elements)) => elements.get(*index),
+            _ => None,
+        })
+    }
+
+    /// Fills `enclosing` with the objects and arrays around the value in the range `span`, from the root on: together the value's
+    /// normalized path (RFC 9535, section 2.7). Each comes with the name or index that leads to the value.
+    pub fn enclosing<'t>(&'t self, span: &Range<usize>, enclosing: &mut Vec<(&'t Self, TreeKey<'t>)>) {
+        enclosing.clear();
+        let mut at = self;
+        while at.span() != *span {
+            // Values stand one after another, so only one child can have the range.
+            let next = match &at.value {
+                Value::Array(elements) => {
+                    let place = elements.partition_point(|element| element.span().end <= span.start);
+                    elements.get(place).map(|element| (element, TreeKey::Index(place)))
+                }
+                Value::Object(members) => {
+                    let place = members.partition_point(|(_, value)| value.span().end <= span.start);
+                    members.get(place).map(|(name, value)| (value, TreeKey::Name(name)))
+                }
+                _ => None,
+            };
+            let Some((child, key)) = next else {
+                unreachable!("the selected value {span:?} does not stand in its record")
+            };
+            enclosing.push((at, key));
+            at = child;
+        }
+    }
+}
+
+/// A member name, or the index of an array's element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeKey<'t> {
+    Name(&'t str),
+    Index(usize),
 }
 
 fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxError> {
@@ -45,7 +100,7 @@ fn read_value(scanner: &mut Scanner<'_>, depth: usize) -> Result<Tree, SyntaxErr
     let token = scanner.value()?;
     scanner.check_depth(token, depth)?;
     let value = match token {
-        Token::Null => Value::Null,
+        Token::Null | Token::NotFinite => Value::Null,
         Token::True => Value::Bool(true),
         Token::False => Value::Bool(false),
         Token::Number(number) => read_number(number),

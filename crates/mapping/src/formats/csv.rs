@@ -8,7 +8,8 @@ use super::Format;
 use super::cell;
 use super::json_text::{BadRow, JsonText, PathSegment, ValuePath};
 use crate::rejection::Rejection;
-use crate::rules::{Csv, Header, KeySelector, Rules};
+use crate::rules::{Csv, Header, Rules};
+use crate::selector::KeySelector;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -220,15 +221,16 @@ impl Column {
 
 /// Whether the mapping takes a tag, the name or the time from a column.
 fn is_text(name: &str, rules: &Rules) -> bool {
-    let is = |selector: Option<&KeySelector>| match selector {
-        Some(KeySelector::Flattened(key)) => key == name,
-        Some(KeySelector::Root(path)) => path.flattened() == name,
-        None => false,
+    let is = |selector: &KeySelector| match selector {
+        KeySelector::Flattened(_) | KeySelector::Element(_) | KeySelector::Root(_) => {
+            selector.flattened() == name
+        }
+        KeySelector::Ancestor { .. } | KeySelector::Key { .. } | KeySelector::RecordKey(_) => false,
     };
     rules.tag_keys.is_match(name)
-        || rules.tag_paths.iter().any(|tag| tag.key == name)
-        || is(rules.name_key.as_ref())
-        || is(rules.time.as_ref().map(|time| &time.key))
+        || rules.tag_selectors.iter().any(is)
+        || rules.name_key.as_ref().is_some_and(is)
+        || rules.time.as_ref().is_some_and(|time| is(&time.key))
 }
 
 fn parser(csv: &Csv) -> Reader {

@@ -79,11 +79,11 @@ impl JsonText {
         })
     }
 
-    pub(super) fn push(&mut self, text: &[u8]) {
+    pub fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
     }
 
-    pub(super) fn push_integer(&mut self, value: impl itoa::Integer) {
+    pub fn push_integer(&mut self, value: impl itoa::Integer) {
         self.push(itoa::Buffer::new().format(value).as_bytes());
     }
 
@@ -105,7 +105,7 @@ impl JsonText {
 
     /// Appends a part of a string, which stands between quotes, with JSON's escapes. Bytes that are not UTF-8 stay, as in JSON
     /// records; the mapper reports them.
-    pub(super) fn push_escaped(&mut self, mut rest: &[u8]) {
+    pub fn push_escaped(&mut self, mut rest: &[u8]) {
         loop {
             let (plain, escaped) = rest.split_at_checked(runs::plain(rest)).unwrap_or((rest, b""));
             self.push(plain);

@@ -20,7 +20,7 @@ pub enum Format {
     /// One JSON object, or an array of objects.
     #[default]
     Json,
-    /// Several JSON values, one a line.
+    /// Several JSON values, in lines or one after another.
     JsonLines,
     /// MessagePack: an object, an array of objects, or several of them one after another.
     Msgpack,

@@ -1,6 +1,7 @@
 //! Makes a record shape from an object that the parser has just read.
 
 use super::shape::{RecordShape, Slot};
+use crate::Rules;
 use crate::byte_windows::{Gap, Prefix};
 use crate::constants::Constants;
 use crate::decode::Scanner;
@@ -9,7 +10,6 @@ use crate::element_parser::Knowledge;
 use crate::interned_keys::KeyId;
 use crate::line::LineLayout;
 use crate::plan::Role;
-use crate::{Integers, Rules};
 use std::collections::HashSet;
 
 /// The shape of the object whose members stand between `object` and `end`. None where several values have one final key, because the value
@@ -36,25 +36,25 @@ pub fn record_shape(
         let (mut prefix, mut copies_numbers, tag) = (Prefix::default(), false, tags.len());
         match plan.role {
             Role::Tag(key) => tags.push(key),
-            Role::Field { key, integers, .. } => {
+            Role::Field { key, conversion } => {
                 fields.push(key);
                 prefix = Prefix::new(&known.fields.get(key).prefix);
-                copies_numbers = integers == Integers::Float;
+                copies_numbers = conversion.copies_numbers() && !plan.copies.is_any();
             }
             Role::Time | Role::Excluded | Role::Reserved => {}
         }
         slots.push(Slot { gap, node: *node, plan, copies_numbers, prefix, tag });
     }
     let end = Gap::new(object.at(end).since(gap_start));
-    let tags_in_object = tags.len();
-    tags.extend(constants.root_tags.iter().map(|(key, _)| *key));
-    let written_fields = fields.iter().copied().chain(constants.offset_field);
-    if !are_distinct(tags.iter().copied()) || !are_distinct(written_fields) {
+    let written_tags = tags.iter().copied().chain(constants.outside_tags.iter().map(|(key, _)| *key));
+    let written_fields = fields.iter().copied().chain(constants.fields.iter().map(|field| field.key));
+    if !are_distinct(written_tags) || !are_distinct(written_fields.chain(constants.offset_field)) {
         return None;
     }
-    let mut layout = LineLayout::default();
-    layout.arrange(tags.into_iter(), fields.into_iter(), known, constants);
-    Some(RecordShape { slots: slots.into(), end, tags: tags_in_object, layout })
+    let (mut layout, number_of_tags) = (LineLayout::default(), tags.len());
+    let outside_tags = constants.outside_tags.iter().copied();
+    layout.arrange(tags.into_iter(), outside_tags, fields.into_iter(), known, constants);
+    Some(RecordShape { slots: slots.into(), end, tags: number_of_tags, copies: known.copied.len(), layout })
 }
 
 fn are_distinct(mut keys: impl Iterator<Item = KeyId>) -> bool {

@@ -13,6 +13,7 @@ use super::element_parser::Knowledge;
 use super::line::{LineLayout, LineValues};
 use super::rules::Rules;
 use crate::decode::Scanner;
+pub use shape::Facts;
 use shape::RecordShape;
 
 /// Most proven shapes of one mapper; the topic of one agent has fewer.
@@ -74,7 +75,7 @@ impl RecordShapes {
     pub fn find(
         &mut self,
         scanner: &mut Scanner<'_>,
-        known: &Knowledge,
+        facts: &Facts<'_>,
         values: &mut LineValues,
     ) -> Option<&LineLayout> {
         if self.known.is_empty() || !scanner.is_utf8() {
@@ -89,7 +90,7 @@ impl RecordShapes {
         let others = (0..self.known.len()).filter(|&place| place != expected);
         let fitting = std::iter::once(expected).chain(others).find(|&place| {
             let record_shape = self.known.get(place).map(|known| &known.record_shape);
-            record_shape.is_some_and(|record_shape| record_shape.find(scanner, &known.keys, values))
+            record_shape.is_some_and(|record_shape| record_shape.find(scanner, facts, values))
         });
         let Some(place) = fitting else {
             self.credit = self.credit.saturating_sub(self.known.len() as u32);

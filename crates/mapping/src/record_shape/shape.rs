@@ -6,7 +6,9 @@ use crate::key_tree::{KeyTree, NodeId};
 use crate::line::{LineLayout, LineValues};
 use crate::plan::{Plan, ScalarUse};
 use crate::rejection::Drop;
-use crate::scalar::Scalar;
+use crate::replacements::Replaced;
+use crate::rules::Rules;
+use crate::scalar::{Scalar, Texts};
 use line_protocol::runs;
 
 /// The bytes between the scalars of an object, and the use of each scalar.
@@ -15,9 +17,19 @@ pub struct RecordShape {
     pub slots: Box<[Slot]>,
     /// The bytes from the last scalar to the object's end.
     pub end: Gap,
-    /// Number of scalars that are tags. They come before the tags from the record's root.
+    /// Number of scalars that are tags.
     pub tags: usize,
+    /// Number of selectors that copy values.
+    pub copies: usize,
     pub layout: LineLayout,
+}
+
+/// What a shape needs to know beside the object's bytes.
+#[derive(Debug)]
+pub struct Facts<'f> {
+    pub keys: &'f KeyTree,
+    pub rules: &'f Rules,
+    pub texts: Texts<'f>,
 }
 
 /// A scalar and the bytes before it.
@@ -44,12 +56,12 @@ impl RecordShape {
 
     /// Reads an object after its opening bracket. Returns whether the object has this shape and needs no decision of the parser;
     /// otherwise the scanner stays.
-    pub fn find(&self, scanner: &mut Scanner<'_>, keys: &KeyTree, values: &mut LineValues) -> bool {
-        values.clear(self.tags);
+    pub fn find(&self, scanner: &mut Scanner<'_>, facts: &Facts<'_>, values: &mut LineValues) -> bool {
+        values.clear(self.tags, self.copies);
         let (bytes, start) = (scanner.bytes(), scanner.position());
         let end = self.slots.iter().try_fold(start, |at, slot| {
             let at = slot.gap.end_in(bytes, at)?;
-            slot.find_plain(bytes, at, values).or_else(|| slot.find(scanner.at(at), keys, values))
+            slot.find_plain(bytes, at, values).or_else(|| slot.find(scanner.at(at), facts, values))
         });
         let end = end.and_then(|at| self.end.end_in(bytes, at));
         // An object without fields is not a point.
@@ -71,40 +83,48 @@ impl Slot {
 
     /// Treats a scalar like the parser, and returns its end. Returns none for drops that the parser has not reported yet.
     #[inline(never)]
-    fn find(&self, mut scanner: Scanner<'_>, keys: &KeyTree, values: &mut LineValues) -> Option<usize> {
+    fn find(&self, mut scanner: Scanner<'_>, facts: &Facts<'_>, values: &mut LineValues) -> Option<usize> {
         let plain = scanner.plain_text();
         let token = plain.map_or_else(|| scanner.value(), |text| Ok(Token::Text(text))).ok()?;
         let end = scanner.position();
-        let Some(scalar) = Scalar::of(token, end) else { return (token == Token::Null).then_some(end) };
-        let fits = self.put(token, scalar, scanner.bytes(), keys, values);
+        let Some(scalar) = Scalar::of(token, scanner.source(), end) else {
+            return self.find_no_value(token, facts, values).then_some(end);
+        };
+        let fits = match self.plan.replaced(token, facts.rules, &mut values.scratch) {
+            Replaced::Unchanged => self.put(token, scalar, facts, values),
+            Replaced::By(token, scalar) => self.put(token, scalar, facts, values),
+            Replaced::LeftOut => true,
+        };
         fits.then_some(end)
     }
 
-    fn put(
-        &self,
-        token: Token<'_>,
-        scalar: Scalar,
-        bytes: &[u8],
-        keys: &KeyTree,
-        values: &mut LineValues,
-    ) -> bool {
-        if self.plan.is_name(scalar) {
-            values.name = Some(scalar);
+    /// Treats a value that is no scalar.
+    fn find_no_value(&self, token: Token<'_>, facts: &Facts<'_>, values: &mut LineValues) -> bool {
+        match (token, self.plan.use_of_not_finite()) {
+            (Token::NotFinite, ScalarUse::Dropped(drop)) => self.drop(drop, facts, values),
+            (Token::Null | Token::NotFinite, _) => true,
+            _ => false,
+        }
+    }
+
+    fn put(&self, token: Token<'_>, scalar: Scalar, facts: &Facts<'_>, values: &mut LineValues) -> bool {
+        if self.plan.copies.is_any() {
+            values.copy(self.plan.copies, scalar);
         }
         match self.plan.use_of(token, scalar) {
             ScalarUse::Time => values.time = Some(scalar),
             ScalarUse::Tag(_) => values.set_tag(self.tag, scalar),
             ScalarUse::Field(_, scalar) => {
-                return values.push_field(self.prefix.bytes(), scalar, bytes).is_ok();
+                return values.push_field(self.prefix.bytes(), scalar, &facts.texts).is_ok();
             }
             ScalarUse::Nothing => {}
-            ScalarUse::Dropped(drop) => return self.drop(drop, keys, values),
+            ScalarUse::Dropped(drop) => return self.drop(drop, facts, values),
         }
         true
     }
 
-    fn drop(&self, drop: Drop, keys: &KeyTree, values: &mut LineValues) -> bool {
+    fn drop(&self, drop: Drop, facts: &Facts<'_>, values: &mut LineValues) -> bool {
         values.drops.add(drop);
-        keys.has_dropped(self.node, drop)
+        facts.keys.has_dropped(self.node, drop)
     }
 }

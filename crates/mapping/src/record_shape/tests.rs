@@ -1,5 +1,4 @@
-use crate::decode::Path;
-use crate::{Globs, KeySelector, Mapper, RecordLimits, Rules, TagPath};
+use crate::{Globs, KeySelector, Mapper, RecordLimits, Rules, Template};
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
 use std::sync::Arc;
@@ -27,7 +26,7 @@ fn map(mapper: &mut Mapper, value: &str) -> (String, u32) {
 
 #[test]
 fn matches_from_the_second_record_of_a_shape() {
-    let tags = vec![("t".to_owned(), "static".to_owned()), ("u".to_owned(), "v".to_owned())];
+    let tags = vec![("t".to_owned(), Template::literal("static")), ("u".to_owned(), Template::literal("v"))];
     let rules = Rules {
         name_key: Some(KeySelector::Flattened("n".to_owned())),
         tag_keys: Globs::compile(&["t"]).unwrap(),
@@ -64,9 +63,9 @@ fn leaves_values_with_one_final_key_to_the_parser() {
     let own = |text: &str| text.to_owned();
     let rules = |topic_tag: &str, tag: &str, path: &str| Rules {
         tag_keys: Globs::compile(&["t"]).unwrap(),
-        tag_paths: vec![TagPath { key: own(path), path: Path::parse(&format!("$.{path}")).unwrap() }],
+        tag_selectors: vec![KeySelector::parse(&format!("$.{path}")).unwrap()],
         topic_tag: Some(own(topic_tag)),
-        tags: vec![(own(tag), own("static"))],
+        tags: vec![(own(tag), Template::literal("static"))],
         offset_field: Some(own("o")),
         ..Rules::default()
     };

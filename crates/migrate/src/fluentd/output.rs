@@ -9,7 +9,7 @@ use crate::Notes;
 use crate::draft_tables::DraftTables;
 use crate::plugin::{Options, Setting};
 use crate::values::exact_glob;
-use configuration::draft::Table;
+use configuration::draft::{Table, literal};
 
 /// The records that reach an output.
 pub struct Incoming<'a> {
@@ -148,7 +148,7 @@ fn fixed_tags(
     let mut fixed = toml::Table::new();
     for (key, value, place) in &incoming.changes.constants {
         if tag_keys.contains(key) {
-            fixed.insert(key.clone(), value.as_str().into());
+            fixed.insert(key.clone(), literal(value).into());
         } else {
             let why = format!(
                 "the bridge adds no field with a fixed value; as a tag it is tags = {{ {key} = \"...\" }} in [[mapping]]"

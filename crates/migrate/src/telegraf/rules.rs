@@ -3,7 +3,7 @@
 use super::super::Note;
 use super::conf::Options;
 use super::report::Report;
-use configuration::draft::Table;
+use configuration::draft::{Table, literal};
 use mapping::Globs;
 use toml::Value;
 
@@ -142,7 +142,8 @@ impl Rules {
         self.set(&mut table, "measurement", self.measurement.clone());
         self.set_text(&mut table, "name_key", self.name_key.as_ref());
         self.set_list(&mut table, "tag_keys", &self.tag_keys);
-        self.set_pairs(&mut table, "tags", &self.tags);
+        let tags: Vec<_> = self.tags.iter().map(|(key, value)| (key.clone(), literal(value))).collect();
+        self.set_pairs(&mut table, "tags", &tags);
         self.set_text(&mut table, "topic_tag", self.topic_tag.as_ref());
         self.set_list(&mut table, "header_tags", &self.header_tags);
         self.set_list(&mut table, "string_fields", &self.string_fields);

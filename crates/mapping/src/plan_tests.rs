@@ -1,0 +1,196 @@
+//! Tests of what values become by `types` and `values`, for objects of unknown and of known shape.
+
+use crate::{
+    Drop, FieldType, Format, Globs, KeyTable, Mapper, RecordLimits, Replacement, Replacements, Rules,
+};
+use base::record::{Record, RecordTime};
+use line_protocol::LineBuffer;
+use std::sync::Arc;
+
+/// The line and the drops of a record, the same for each of three times: the later ones have a known shape.
+fn mapped(rules: &Rules, value: &str) -> (String, Vec<(Drop, u64)>) {
+    let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
+    let mut mapper = Mapper::new(Arc::new(rules.clone()), "t", limits);
+    let (mut lines, mut drops) = (LineBuffer::default(), Vec::new());
+    for offset in 0..3 {
+        let (time, value) = (RecordTime::Omitted, Some(value.as_bytes()));
+        let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
+        mapper.map(&record, &mut lines);
+        drops.push(mapper.take_drops().iter().collect::<Vec<_>>());
+    }
+    let texts: Vec<_> = (0..3).map(|line| lines.line(line).unwrap_or_default().to_vec()).collect();
+    assert!(
+        texts[0] == texts[1] && texts[0] == texts[2] && drops[0] == drops[1] && drops[0] == drops[2],
+        "{texts:?} {drops:?}"
+    );
+    if !texts[0].is_empty() {
+        assert_eq!(mapper.shapes().counts(), (1, 2), "{value} has no known shape");
+    }
+    (String::from_utf8(texts[0].clone()).unwrap(), drops.remove(0))
+}
+
+fn typed(types: &[(&str, FieldType)]) -> Rules {
+    let types = types.iter().map(|(key, to)| ((*key).to_owned(), *to)).collect();
+    Rules { types: KeyTable::compile(types).unwrap(), ..Rules::default() }
+}
+
+#[test]
+fn converts_values_to_the_type_of_their_field() {
+    let f = |to: FieldType, value: &str, want: Option<&str>| {
+        let (line, drops) = mapped(&typed(&[("v", to)]), &format!(r#"{{"v":{value},"w":1}}"#));
+        let field = want.map(|want| format!("v={want},")).unwrap_or_default();
+        assert_eq!(line, format!("t {field}w=1"), "{to:?} {value}");
+        assert_eq!(drops, if want.is_some() { vec![] } else { vec![(Drop::Type, 1)] }, "{to:?} {value}");
+    };
+    for (value, int, uint, float) in [
+        ("5", Some("5i"), Some("5u"), Some("5")),
+        ("\" 5 \"", Some("5i"), Some("5u"), Some("5")),
+        ("1.0", Some("1i"), Some("1u"), Some("1.0")),
+        ("\"1.50e1\"", Some("15i"), Some("15u"), Some("1.50e1")),
+        ("1e3", Some("1000i"), Some("1000u"), Some("1e3")),
+        ("-7", Some("-7i"), None, Some("-7")),
+        ("-0", Some("-0i"), Some("0u"), Some("-0")),
+        ("true", Some("1i"), Some("1u"), Some("1")),
+        ("false", Some("0i"), Some("0u"), Some("0")),
+        ("1.5", None, None, Some("1.5")),
+        ("\"x\"", None, None, None),
+        ("\"\"", None, None, None),
+        ("\"NaN\"", None, None, None),
+        ("\"true\"", None, None, None),
+        (
+            "9223372036854775807",
+            Some("9223372036854775807i"),
+            Some("9223372036854775807u"),
+            Some("9223372036854775807"),
+        ),
+        ("9223372036854775808", None, Some("9223372036854775808u"), Some("9223372036854775808")),
+        ("18446744073709551616", None, None, Some("18446744073709551616")),
+        ("1e99", None, None, Some("1e99")),
+    ] {
+        f(FieldType::Int, value, int);
+        f(FieldType::Uint, value, uint);
+        f(FieldType::Float, value, float);
+    }
+    for (value, bool, string) in [
+        ("true", Some("true"), "\"true\""),
+        ("\"false\"", Some("false"), "\"false\""),
+        ("1", Some("true"), "\"1\""),
+        ("0.0", Some("false"), "\"0.0\""),
+        ("\"1\"", Some("true"), "\"1\""),
+        ("2", None, "\"2\""),
+        ("\"on\"", None, "\"on\""),
+        ("1.50", None, "\"1.50\""),
+        (r#""a\"b\n""#, None, "\"a\\\"b\n\""),
+    ] {
+        f(FieldType::Bool, value, bool);
+        f(FieldType::String, value, Some(string));
+    }
+}
+
+#[test]
+fn types_are_stronger_than_the_short_forms_and_leave_tags_alone() {
+    let all = || Globs::compile(&["*"]).unwrap();
+    let rules = Rules {
+        string_fields: all(),
+        number_fields: all(),
+        tag_keys: Globs::compile(&["tag"]).unwrap(),
+        ..typed(&[("n*", FieldType::Float), ("nx", FieldType::String), ("tag", FieldType::Int)])
+    };
+    let (line, _) = mapped(&rules, r#"{"n1":"5","nx":5,"s":"5","tag":"x"}"#);
+    assert_eq!(line, r#"t,tag=x n1=5,nx="5",s="5""#);
+}
+
+#[test]
+fn values_replace_texts_and_booleans_before_anything_else() {
+    let text = |text: &str| Replacement::Text(text.to_owned());
+    let table = |entries: &[(&str, Replacement)]| {
+        entries.iter().map(|(from, to)| ((*from).to_owned(), to.clone())).collect::<Vec<_>>()
+    };
+    let values = [
+        (
+            "state",
+            table(&[
+                ("ON", Replacement::Integer(1)),
+                ("OFF", Replacement::Float(0.0)),
+                ("unavailable", text("")),
+            ]),
+        ),
+        ("door", table(&[("true", text("open")), ("false", Replacement::Boolean(true))])),
+        ("t*", table(&[("a\"b", text("c d")), ("", text("none"))])),
+        ("name", table(&[("x", text("renamed"))])),
+    ];
+    let values =
+        Replacements::compile(values.map(|(key, entries)| (key.to_owned(), entries)).to_vec()).unwrap();
+    let globs = |patterns: &[&str]| Globs::compile(patterns).unwrap();
+    let rules = Rules {
+        values,
+        tag_keys: globs(&["t*"]),
+        string_fields: globs(&["door"]),
+        name_key: Some(crate::KeySelector::Flattened("name".to_owned())),
+        ..typed(&[("state", FieldType::Int)])
+    };
+    let f = |record: &str, want: &str, dropped: &[(Drop, u64)]| {
+        let (line, drops) = mapped(&rules, record);
+        assert_eq!((line.as_str(), drops.as_slice()), (want, dropped), "{record}");
+    };
+    f(r#"{"state":"ON","door":true}"#, r#"t state=1i,door="open""#, &[]);
+    f(r#"{"state":"OFF","door":false}"#, "t state=0i,door=true", &[]);
+    f(r#"{"state":"unavailable","door":"true"}"#, r#"t door="open""#, &[]);
+    f(r#"{"state":"other","door":"ajar"}"#, r#"t door="ajar""#, &[(Drop::Type, 1)]);
+    f(r#"{"t1":"a\"b","t2":"","t3":"x","name":"x","v":1}"#, r"renamed,t1=c\ d,t2=none,t3=x v=1", &[]);
+    f(r#"{"v":1,"name":"y"}"#, "y v=1", &[]);
+    f(r#"{"name":"x","name":"y","v":1,"w":2}"#.replace("\"name\":\"x\",", "").as_str(), "y v=1,w=2", &[]);
+}
+
+#[test]
+fn a_repeated_key_takes_its_replaced_value_back() {
+    let table = vec![("x".to_owned(), Replacement::Text("renamed".to_owned()))];
+    let rules = Rules {
+        values: Replacements::compile(vec![("name".to_owned(), table)]).unwrap(),
+        name_key: Some(crate::KeySelector::Flattened("name".to_owned())),
+        ..Rules::default()
+    };
+    let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
+    let mut lines = LineBuffer::default();
+    let value = Some(&br#"{"name":"x","name":7,"v":1}"#[..]);
+    let record =
+        Record { partition: 0, offset: 0, time: RecordTime::Omitted, key: None, value, headers: &[] };
+    Mapper::new(Arc::new(rules), "t", limits).map(&record, &mut lines);
+    assert_eq!(lines.line(0), Some(&b"t name=7,v=1"[..]));
+}
+
+#[test]
+fn nan_and_infinity_are_left_out_and_counted() {
+    let rules = Rules {
+        tag_keys: Globs::compile(&["t"]).unwrap(),
+        exclude: Globs::compile(&["x"]).unwrap(),
+        ..typed(&[("s", FieldType::String)])
+    };
+    let (line, drops) = mapped(&rules, r#"{"a":NaN,"t":Infinity,"x":NaN,"s":-Infinity,"v":1}"#);
+    assert_eq!((line.as_str(), drops), ("t v=1", vec![(Drop::NotFinite, 3)]));
+}
+
+#[test]
+fn values_of_one_line_follow_one_another_with_or_without_space() {
+    let f = |value: &str, query: &str, want: &str| {
+        let query = crate::decode::Query::parse(query).unwrap();
+        let rules = Rules { format: Format::JsonLines, query, strict: false, ..Rules::default() };
+        let limits = RecordLimits { record_bytes_max: 10_000, lines_bytes_max: 10_000 };
+        let mut lines = LineBuffer::default();
+        let value = Some(value.as_bytes());
+        let record =
+            Record { partition: 0, offset: 0, time: RecordTime::Omitted, key: None, value, headers: &[] };
+        let mapped = Mapper::new(Arc::new(rules), "t", limits).map(&record, &mut lines);
+        let texts: Vec<_> =
+            (0..lines.lines()).map(|line| String::from_utf8_lossy(lines.line(line).unwrap())).collect();
+        let rejected = if mapped.has_rejected() { "!" } else { "" };
+        assert_eq!(texts.join("; ") + rejected, want, "{value:?}");
+    };
+    f(r#"{"a":1}{"a":2} {"a":3}"#, "$", "t a=1; t a=2; t a=3");
+    f("{\"a\":1}{\"a\":2}\n[{\"a\":3},{\"a\":4}]{\"a\":5}\n\0", "$", "t a=1; t a=2; t a=3; t a=4; t a=5");
+    f(r#"{"i":{"a":1}}{"i":{"a":2}}"#, "$.i", "t a=1; t a=2");
+    f(r#"{"i":[{"a":1}]} {"i":[{"a":2}]}"#, "$.i[*]", "t a=1; t a=2");
+    f("{\"a\":1}{\"a\":2}x{\"a\":3}\n{\"a\":4}", "$", "t a=1; t a=2; t a=4!");
+    f("{\"a\":1},{\"a\":2}", "$", "t a=1!");
+    f("\0", "$", "!");
+}

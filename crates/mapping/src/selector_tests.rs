@@ -1,0 +1,428 @@
+//! Selectors, placeholders and `fields` on whole records.
+
+use crate::decode::{Query, Step};
+use crate::{
+    Drop, FieldType, FirstDrop, Format, Globs, KeySelector, KeyTable, Mapper, RecordLimits, Rename,
+    Replacement, Replacements, Rules, Template, TopicPatterns, seed,
+};
+use base::record::{Record, RecordTime};
+use jsonpath_rust::JsonPath;
+use line_protocol::LineBuffer;
+use regex::Regex;
+use serde_json::Value;
+use std::sync::Arc;
+
+const LIMITS: RecordLimits = RecordLimits { record_bytes_max: 1_000_000, lines_bytes_max: 8_000_000 };
+
+fn selector(text: &str) -> KeySelector {
+    KeySelector::parse(text).unwrap()
+}
+
+fn rules(query: &str) -> Rules {
+    Rules { query: Query::parse(query).unwrap(), measurement: Template::literal("m"), ..Rules::default() }
+}
+
+fn tags(tags: &[(&str, &str)]) -> Vec<(String, Template)> {
+    tags.iter().map(|(key, value)| ((*key).to_owned(), Template::parse(value).unwrap())).collect()
+}
+
+fn record<'r>(key: Option<&'r [u8]>, value: &'r str) -> Record<'r> {
+    const HEADERS: &[(&str, &[u8])] = &[("unit", b"old"), ("unit", b"\xC2\xB0C")];
+    let (value, time) = (Some(value.as_bytes()), RecordTime::Omitted);
+    Record { partition: 3, offset: 7, time, key, value, headers: HEADERS }
+}
+
+/// The lines of a record, which is mapped three times so that its shape is known, and the values that were dropped each time.
+fn mapped(
+    rules: &Rules,
+    topic: &str,
+    key: Option<&[u8]>,
+    value: &str,
+) -> (Vec<String>, Vec<FirstDrop>, Vec<(Drop, u64)>) {
+    let mut mapper = Mapper::new(Arc::new(rules.clone()), topic, LIMITS);
+    let mut run = || {
+        let mut lines = LineBuffer::default();
+        mapper.map(&record(key, value), &mut lines);
+        let text = String::from_utf8(lines.text().to_vec()).unwrap();
+        let drops: Vec<_> = mapper.take_drops().iter().collect();
+        (text.lines().map(str::to_owned).collect::<Vec<_>>(), mapper.take_first_drops(), drops)
+    };
+    let first = run();
+    for _ in 0..2 {
+        let again = run();
+        assert_eq!((&again.0, &again.2), (&first.0, &first.2), "{value}");
+        assert_eq!(again.1, [], "a drop is reported once");
+    }
+    first
+}
+
+fn lines(rules: &Rules, value: &str) -> Vec<String> {
+    mapped(rules, "topic", None, value).0
+}
+
+#[test]
+fn elements_have_the_tags_of_their_own_parents() {
+    let record =
+        r#"{"sites":[{"site":"a","meters":[{"v":1},{"v":2}]},{"meters":[{"v":3}],"site":"b"}],"region":"r"}"#;
+    let want = |lines: &[String]| {
+        assert_eq!(
+            lines,
+            [
+                "m,i=0,j=0,region=r,site=a v=1",
+                "m,i=1,j=0,region=r,site=a v=2",
+                "m,i=0,j=1,region=r,site=b v=3"
+            ]
+        );
+    };
+    let with = |query: &str| Rules {
+        tag_selectors: vec![selector("^.site"), selector("^^.region"), selector("^^^.site")],
+        tags: tags(&[("i", "{@key}"), ("j", "{^@key}"), ("never", "{^^@key}")]),
+        ..rules(query)
+    };
+    for query in [
+        "$.sites[*].meters[*]",
+        "$..meters[*]",
+        "$..meters",
+        "$.sites[*].meters[?@.v > 0]",
+        "$.sites[0,1].meters",
+    ] {
+        want(&lines(&with(query), record));
+    }
+}
+
+#[test]
+fn members_of_a_map_have_their_names() {
+    let record = r#"{"serial":"s","meters":{"L1":{"v":1},"L\u0032":{"v":2}}}"#;
+    let rules = Rules {
+        tags: tags(&[
+            ("phase", "{@key}"),
+            ("list", "{^@key}"),
+            ("device", "{^^.serial}"),
+            ("none", "{^.serial}"),
+        ]),
+        ..rules("$.meters.*")
+    };
+    assert_eq!(
+        lines(&rules, record),
+        ["m,device=s,list=meters,phase=L1 v=1", "m,device=s,list=meters,phase=L2 v=2"]
+    );
+}
+
+#[test]
+fn a_singular_query_has_ancestors_too() {
+    let with = |query: &str| Rules {
+        tag_selectors: vec![selector("^.name"), selector("^^.region")],
+        tags: tags(&[("i", "{@key}"), ("up", "{^@key}")]),
+        ..rules(query)
+    };
+    let record = r#"{"site":{"meters":[{"v":1},{"v":2}],"last":{"v":3},"name":"a"},"region":"r"}"#;
+    assert_eq!(
+        lines(&with("$.site.meters"), record),
+        ["m,i=0,name=a,region=r,up=site v=1", "m,i=1,name=a,region=r,up=site v=2"]
+    );
+    assert_eq!(lines(&with("$.site.last"), record), ["m,i=last,name=a,region=r,up=site v=3"]);
+    let in_array = r#"[{"name":"a","last":{"v":3}}]"#;
+    assert_eq!(lines(&with("$[0].last"), in_array), ["m,i=last,name=a,up=0 v=3"]);
+    // An array does not count as an enclosing object.
+    let arrays = r#"{"groups":[[{"v":1},{"v":2}]],"name":"a"}"#;
+    assert_eq!(lines(&with("$.groups[0]"), arrays), ["m,i=0,name=a v=1", "m,i=1,name=a v=2"]);
+    assert_eq!(lines(&with("$.groups[*]"), arrays), ["m,i=0,name=a v=1", "m,i=1,name=a v=2"]);
+}
+
+#[test]
+fn without_a_query_only_items_of_an_array_have_a_key() {
+    let rules =
+        Rules { tags: tags(&[("i", "{@key}"), ("up", "{^.name}"), ("key", "{^@key}")]), ..rules("$") };
+    assert_eq!(lines(&rules, r#"[{"v":1},{"v":2}]"#), ["m,i=0 v=1", "m,i=1 v=2"]);
+    assert_eq!(lines(&rules, r#"{"v":1,"name":"a"}"#), ["m v=1"]);
+    // Each line of a record is a document of its own.
+    let rules = Rules { format: Format::JsonLines, ..rules };
+    assert_eq!(lines(&rules, "[{\"v\":1},{\"v\":2}]\n{\"v\":3}\n"), ["m,i=0 v=1", "m,i=1 v=2", "m v=3"]);
+    let rules = Rules { query: Query::parse("$.a").unwrap(), ..rules };
+    let (array, object) = (r#"{"a":[{"v":1}],"name":"x"}"#, r#"{"a":{"v":3},"name":"y"}"#);
+    assert_eq!(
+        lines(&rules, &format!("{array}\n{object}\n{array}")),
+        ["m,i=0,up=x v=1", "m,i=a,up=y v=3", "m,i=0,up=x v=1"]
+    );
+}
+
+#[test]
+fn values_come_from_the_key_of_the_kafka_record() {
+    let rules = Rules {
+        tag_selectors: vec![selector("key:$.code")],
+        name_key: Some(selector("key:$.names[1]")),
+        fields: vec![("n".to_owned(), selector("key:$.n"))],
+        tags: tags(&[("key", "{key}"), ("p", "{partition}/{header:unit}")]),
+        ..rules("$")
+    };
+    let f = |key: Option<&str>, want: &str| {
+        let (lines, ..) = mapped(&rules, "topic", key.map(str::as_bytes), r#"{"v":1}"#);
+        assert_eq!(lines, [want], "{key:?}");
+    };
+    f(
+        Some(r#"{"code":"x\ty","n":1.50,"names":["a","b c"]}"#),
+        r#"b\ c,code=x\ty,key={"code":"x\ty"\,"n":1.50\,"names":["a"\,"b\ c"]},p=3/°C v=1,n=1.50"#,
+    );
+    f(Some("no JSON"), r"m,key=no\ JSON,p=3/°C v=1");
+    f(None, "m,p=3/°C v=1");
+}
+
+#[test]
+fn selectors_of_the_element_are_exact() {
+    let rules = Rules {
+        tag_selectors: vec![selector("@.a.b")],
+        name_key: Some(selector("@.topic")),
+        tags: tags(&[("t", "{@.topic}"), ("u", "{x_y}"), ("w", "{@['x_y']}")]),
+        ..rules("$")
+    };
+    let record = r#"{"a":{"b":"tag","c":1},"a_b":2,"topic":"name","x":{"y":true}}"#;
+    assert_eq!(lines(&rules, record), ["name,a_b=tag,t=name,u=true a_c=1,a_b=2"]);
+}
+
+#[test]
+fn the_own_tag_of_an_element_comes_before_that_of_a_parent() {
+    let mut rename = Rename::default();
+    rename.add("b", "t").unwrap();
+    let rules = Rules {
+        tag_keys: Globs::compile(&["t"]).unwrap(),
+        tag_selectors: vec![selector("^.t"), selector("^.b")],
+        rename,
+        tags: tags(&[("t", "static")]),
+        ..rules("$.i[*]")
+    };
+    let f = |record: &str, want: &[&str], dropped: u64| {
+        let (lines, first, drops) = mapped(&rules, "topic", None, record);
+        assert_eq!(lines, want, "{record}");
+        assert_eq!(drops.iter().map(|(_, count)| count).sum::<u64>(), dropped, "{record}");
+        let duplicate = FirstDrop { key: "t".to_owned(), drop: Drop::Duplicate };
+        assert_eq!(first, vec![duplicate; usize::from(dropped > 0)]);
+    };
+    f(r#"{"t":"up","i":[{"t":"own","v":1},{"v":2}]}"#, &["m,t=own v=1", "m,t=up v=2"], 1);
+    f(r#"{"t":"up","b":"last","i":[{"v":2}]}"#, &["m,t=last v=2"], 1);
+    f(r#"{"t":"","b":null,"i":[{"v":2},{"t":"","v":3}]}"#, &["m,t=static v=2", "m,t=static v=3"], 0);
+}
+
+#[test]
+fn fields_come_from_anywhere_with_their_types() {
+    let fields = [
+        ("total", "^.total"),
+        ("unit", "^.unit"),
+        ("on", "$.on"),
+        ("i", "@key"),
+        ("copy", "v"),
+        ("none", "^.none"),
+    ];
+    let fields = fields.map(|(name, from)| (name.to_owned(), selector(from))).to_vec();
+    let f = |rules: &Rules, record: &str, want: &[&str], drops: &[(Drop, u64)]| {
+        let got = mapped(rules, "topic", None, record);
+        assert_eq!(got.0, want, "{record}");
+        assert_eq!(got.2, drops, "{record}");
+    };
+    let floats = Rules { fields, exclude: Globs::compile(&["total", "on"]).unwrap(), ..rules("$.i[*]") };
+    let record = r#"{"on":true,"total":7,"unit":"a \"b\"","i":[{"v":1},{"v":2.50}]}"#;
+    f(
+        &floats,
+        record,
+        &[
+            r#"m v=1,total=7,unit="a \"b\"",on=true,i=0,copy=1"#,
+            r#"m v=2.50,total=7,unit="a \"b\"",on=true,i=1,copy=2.50"#,
+        ],
+        &[],
+    );
+    let integers = Rules { integers: crate::Integers::Int, ..floats.clone() };
+    f(&integers, r#"{"total":7,"i":[{"v":1}]}"#, &["m v=1i,total=7i,i=0i,copy=1i"], &[]);
+    f(
+        &integers,
+        r#"{"total":99999999999999999999,"i":[{"v":1}]}"#,
+        &["m v=1i,i=0i,copy=1i"],
+        &[(Drop::IntegerRange, 1)],
+    );
+    // The element's own field is kept, and an element without one is a point.
+    let own = Rules { exclude: Globs::default(), ..floats };
+    f(&own, r#"{"total":7,"i":[{"total":1}]}"#, &["m total=1,i=0"], &[(Drop::Duplicate, 1)]);
+    f(&own, r#"{"total":7,"i":[{"s":"x"}]}"#, &["m total=7,i=0"], &[(Drop::String, 1)]);
+    let fields = [("state".to_owned(), selector("^.s")), ("n".to_owned(), selector("^.n"))].to_vec();
+    let values = vec![("state".to_owned(), vec![("ON".to_owned(), Replacement::Integer(1))])];
+    let converted = Rules {
+        fields,
+        values: Replacements::compile(values).unwrap(),
+        types: KeyTable::compile(vec![("n".to_owned(), FieldType::Int)]).unwrap(),
+        ..rules("$.i[*]")
+    };
+    f(&converted, r#"{"s":"ON","n":"7","i":[{"v":1}]}"#, &["m v=1,state=1,n=7i"], &[]);
+    f(&converted, r#"{"s":"OFF","n":"x","i":[{"v":1}]}"#, &[r#"m v=1,state="OFF""#], &[(Drop::Type, 1)]);
+    f(&own, r#"{"total":{},"unit":null,"i":[{"v":1}]}"#, &["m v=1,i=0,copy=1"], &[]);
+}
+
+#[test]
+fn a_tag_whose_placeholder_finds_nothing_is_left_out() {
+    let rules = Rules { tags: tags(&[("t", "x{a}{b}"), ("braces", "{{{a}}}")]), ..rules("$") };
+    let f = |record: &str, want: &str| assert_eq!(lines(&rules, record), [want], "{record}");
+    f(r#"{"v":1,"a":"p q","b":1e3}"#, r"m,braces={p\ q},t=xp\ q1000 v=1,b=1e3");
+    f(r#"{"v":1,"a":"","b":1}"#, "m v=1,b=1");
+    f(r#"{"v":1,"a":null,"b":1}"#, "m v=1,b=1");
+    f(r#"{"v":1,"a":["x"],"b":{"c":1}}"#, "m v=1,b_c=1");
+    f(r#"{"v":1,"a":false,"b":"\\"}"#, "m,braces={false},t=xfalse v=1");
+    // A string that a placeholder uses is not dropped.
+    assert_eq!(mapped(&rules, "topic", None, r#"{"v":1,"a":"p"}"#).2, []);
+    assert_eq!(mapped(&rules, "topic", None, r#"{"v":1,"c":"p"}"#).2, [(Drop::String, 1)]);
+}
+
+#[test]
+fn a_measurement_whose_placeholder_finds_nothing_is_the_topic() {
+    let named =
+        |measurement: &str| Rules { measurement: Template::parse(measurement).unwrap(), ..rules("$") };
+    let f = |rules: &Rules, record: &str, want: &str, is_counted: bool| {
+        let (lines, first, drops) = mapped(rules, "a b", None, record);
+        assert_eq!(lines, [want], "{record}");
+        let key = rules.measurement.text().to_owned();
+        assert_eq!(
+            first,
+            vec![FirstDrop { key, drop: Drop::Measurement }; usize::from(is_counted)],
+            "{record}"
+        );
+        assert_eq!(drops, vec![(Drop::Measurement, 1); usize::from(is_counted)]);
+    };
+    f(&named("{kind}_{topic}"), r#"{"kind":"cpu","v":1}"#, r"cpu_a\ b v=1", false);
+    f(&named("{kind}_{topic}"), r#"{"v":1}"#, r"a\ b v=1", true);
+    f(&named("{topic:kind}"), r#"{"v":1}"#, r"a\ b v=1", true);
+    let keyed = Rules { name_key: Some(selector("n")), ..named("{kind}") };
+    f(&keyed, r#"{"n":"name","v":1}"#, "name v=1", false);
+    let unwritable = mapped(&named("{kind}"), "a b", None, r#"{"kind":"\\","v":1}"#);
+    assert_eq!(unwritable.0, [r"a\ b v=1"]);
+    assert_eq!(unwritable.2, [(Drop::Backslash, 1), (Drop::Measurement, 1)]);
+    let comment = mapped(&named("{kind}"), "a b", None, r##"{"kind":"#x","v":1}"##);
+    assert!(comment.0.is_empty(), "InfluxDB reads it as a comment");
+}
+
+#[test]
+fn groups_come_from_the_first_pattern_that_matches_the_topic() {
+    let patterns = [r"^site\.(?<site>[^.]+)\.(?<kind>.+)$", r"^(?<site>[^.]*)\.(?<rest>.*)$"];
+    let topic_patterns = TopicPatterns(patterns.map(|pattern| Regex::new(pattern).unwrap()).to_vec());
+    let rules = Rules {
+        measurement: Template::parse("{topic:kind}").unwrap(),
+        tags: tags(&[("site", "{topic:site}"), ("rest", "{topic:rest}")]),
+        topic_patterns,
+        ..Rules::default()
+    };
+    let f =
+        |topic: &str, want: &str| assert_eq!(mapped(&rules, topic, None, r#"{"v":1}"#).0, [want], "{topic}");
+    f("site.a.cpu.x", "cpu.x,site=a v=1");
+    f("other.y", "other.y,rest=y,site=other v=1");
+    f(".y", ".y,rest=y v=1");
+    f("plain", "plain v=1");
+}
+
+/// A random value with nested objects and arrays: each object has a name `n`, a number `v`, and children under `c`.
+fn random_object(random: &mut fastrand::Rng, depth: u32, next: &mut u32) -> String {
+    *next += 1;
+    let number = *next;
+    let own = format!("\"n\":\"n{}\",\"v\":{number}", random.u8(0..4));
+    if depth == 0 || random.u8(0..4) == 0 {
+        return format!("{{{own}}}");
+    }
+    let count = random.usize(0..4);
+    let children: Vec<String> = (0..count).map(|_| random_object(random, depth - 1, next)).collect();
+    let children = match random.u8(0..3) {
+        0 => format!("[{}]", children.join(",")),
+        1 => format!("[[{}]]", children.join(",")),
+        _ => {
+            let members = children.iter().enumerate().map(|(index, child)| format!("\"k{index}\":{child}"));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        }
+    };
+    if random.bool() { format!("{{\"c\":{children},{own}}}") } else { format!("{{{own},\"c\":{children}}}") }
+}
+
+/// The steps of a normalized path.
+fn steps(path: &str) -> Vec<Step> {
+    let inner = path.strip_prefix('$').unwrap();
+    let steps = inner.split('[').skip(1).map(|step| step.strip_suffix(']').unwrap());
+    let step = |step: &str| match step.strip_prefix('\'') {
+        Some(name) => Step::Key(name.strip_suffix('\'').unwrap().to_owned()),
+        None => Step::Index(step.parse().unwrap()),
+    };
+    steps.map(step).collect()
+}
+
+fn at<'v>(root: &'v Value, steps: &[Step]) -> &'v Value {
+    steps.iter().fold(root, |at, step| match step {
+        Step::Key(name) => &at[name.as_str()],
+        Step::Index(index) => &at[*index],
+    })
+}
+
+fn shown(step: &Step) -> String {
+    match step {
+        Step::Key(name) => name.clone(),
+        Step::Index(index) => index.to_string(),
+    }
+}
+
+/// The line of the element at a path, by a plain walk over a tree.
+fn expected(root: &Value, path: &[Step]) -> String {
+    let objects: Vec<&[Step]> = (0..path.len())
+        .rev()
+        .map(|length| &path[..length])
+        .filter(|steps| at(root, steps).is_object())
+        .collect();
+    let name = |place: usize| Some(at(root, objects.get(place)?)["n"].as_str()?.to_owned());
+    let tags = [
+        ("a", name(0)),
+        ("b", name(1)),
+        ("k", path.last().map(shown)),
+        ("l", objects.first().and_then(|steps| steps.last()).map(shown)),
+    ];
+    let tags = tags.into_iter().filter_map(|(key, value)| Some(format!(",{key}={}", value?)));
+    format!("m{} v={}", tags.collect::<String>(), at(root, path)["v"])
+}
+
+/// The normalized paths of jsonpath-rust are the second opinion.
+#[test]
+fn ancestors_are_those_of_the_normalized_path() {
+    let seed = seed::given_or_random(
+        "BRIDGE_SELECTORS_SEED",
+        "cargo test -p kafka-influx-bridge-mapping ancestors_are_those_of_the_normalized_path",
+    );
+    let mut random = fastrand::Rng::with_seed(seed);
+    let queries = [
+        "$.c",
+        "$.c[*]",
+        "$.c.*",
+        "$..c[*]",
+        "$..c",
+        "$..[?@.v > 3]",
+        "$.c[*][*]",
+        "$.c[-1]",
+        "$.c.k0.c",
+        "$.c[0]",
+    ];
+    let mut compared = 0;
+    for _ in 0..500 {
+        let record = random_object(&mut random, 4, &mut 0);
+        let query = queries[random.usize(0..queries.len())];
+        let rules = Rules {
+            tags: tags(&[("a", "{^.n}"), ("b", "{^^.n}"), ("k", "{@key}"), ("l", "{^@key}")]),
+            include: Globs::compile(&["v"]).unwrap(),
+            strict: false,
+            ..rules(query)
+        };
+        let root: Value = serde_json::from_str(&record).unwrap();
+        let mut wanted = Vec::new();
+        for found in root.query_with_path(query).unwrap() {
+            let path = steps(&found.clone().path());
+            match found.val() {
+                Value::Object(_) => wanted.push(path),
+                Value::Array(items) => {
+                    wanted.extend((0..items.len()).map(|index| [&*path, &[Step::Index(index)]].concat()))
+                }
+                _ => {}
+            }
+        }
+        wanted.retain(|path| at(&root, path)["v"].is_number());
+        let wanted: Vec<String> = wanted.iter().map(|path| expected(&root, path)).collect();
+        compared += wanted.len();
+        assert_eq!(lines(&rules, &record), wanted, "{query} of {record}");
+    }
+    assert!(compared > 300, "only {compared} elements were compared");
+}
