@@ -43,8 +43,8 @@ fn sources(folder: &Path, parent: &Module, found: &mut BTreeMap<Module, String>)
 /// The code of a file without comments and tests.
 fn code(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(|line| line.split("//").next().unwrap()).collect();
-    let is_test =
-        |line: &usize| lines.get(line.wrapping_sub(1)).is_some_and(|line| line.trim() == "#[cfg(test)]");
+    let is_attribute = |line: &&str| line.trim().starts_with("#[cfg(") && line.contains("test");
+    let is_test = |line: &usize| lines.get(line.wrapping_sub(1)).is_some_and(is_attribute);
     let is_module = |line: &usize| lines[*line].starts_with("mod ") && lines[*line].trim_end().ends_with('{');
     let end = (0..lines.len()).filter(is_test).find(is_module);
     let kept = (0..end.unwrap_or(lines.len())).filter(|line| !is_test(line));
@@ -191,7 +191,7 @@ fn finds_circles_through_re_exports_and_paths() {
         &[
             ("", "pub use b::B;"),
             ("a", "use super::B;"),
-            ("b", "#[cfg(test)]\nmod tests {\nuse crate::a;\n}"),
+            ("b", "#[cfg(all(test, unix))]\nmod tests {\nuse crate::a;\n}"),
         ],
         &[],
     );

@@ -134,7 +134,8 @@ impl fmt::Debug for ClientHandle {
     }
 }
 
-#[cfg(test)]
+// Without the feature, librdkafka has no OAUTHBEARER.
+#[cfg(all(test, feature = "tls"))]
 mod tests {
     use crate::oauth_token::{Oauth, TokenSource};
     use crate::{ClientKind, Settings, StandaloneConsumer};
