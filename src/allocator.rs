@@ -94,7 +94,7 @@ mod pages {
     }
 
     /// # Safety
-    /// As of [`unmap`]. The memory stays as it is if the result is null.
+    /// The same as for [`unmap`]. The memory stays unchanged if the result is null.
     pub unsafe fn remap(memory: *mut u8, size: usize, new_size: usize) -> *mut u8 {
         // SAFETY: by the caller's promise.
         null_if_failed(unsafe { libc::mremap(memory.cast(), size, new_size, libc::MREMAP_MAYMOVE) })
