@@ -11,9 +11,19 @@ const FIRST_LINE: &str = "first line";
 /// Refuses keys that have no meaning in a format without objects.
 pub fn check_keys(section: Section<'_>, format: Format) {
     let (unused, why): (&[&str], _) = match format {
-        Format::Csv => (&["query"], "a row has no objects within"),
+        Format::Csv => (&["query", "columns"], "a row has no objects within"),
         Format::Value => (
-            &["query", "name_key", "tag_keys", "time_key"],
+            &[
+                "query",
+                "name_key",
+                "tag_keys",
+                "time_key",
+                "columns",
+                "explode",
+                "pivot",
+                "zip",
+                "parse_json",
+            ],
             "the record is one value, which is the field \"value\"",
         ),
         _ => return,

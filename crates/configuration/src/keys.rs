@@ -238,10 +238,46 @@ pub static MAPPING: Table = Table {
             "Compression that the producer applies to each value, beside Kafka's own. \"auto\" recognizes \"gzip\", \"zstd\", \"lz4\" and framed \"snappy\" in text formats, and \"zlib\" in JSON; in binary formats name it. \"none\" reads values as they are.",
         ),
         Key::new(
+            "parse_json",
+            Texts,
+            Example("[\"payload\"]"),
+            "Strings under these keys or globs, flattened from the root of the record, hold JSON and are read in place before query.",
+        ),
+        Key::new(
             "query",
             Text,
             Example("\"$.items[*]\""),
             "JSONPath of the objects that become points. Without it the whole record is one.",
+        ),
+        Key::new(
+            "columns",
+            Texts,
+            Example("[\"time\", \"value\"]"),
+            "Keys of the values of a row: an element that is an array of scalars.",
+        ),
+        Key::new(
+            "explode",
+            Texts,
+            Example("[\"timestamps\", \"values\"]"),
+            "Keys of parallel arrays: one point an index, each with all other keys.",
+        ),
+        Key::new(
+            "where",
+            Text,
+            Example("\"@.ok == true && @.q >= 192\""),
+            "Filter of RFC 9535 on the element (@) after explode; $ is the record. Other elements are filtered.",
+        ),
+        Key::new(
+            "pivot",
+            Kind::Tables { texts: &["list", "name"], lists: &["value"] },
+            Example("[{ list = \"params\", name = \"n\", value = [\"v\", \"vs\"] }]"),
+            "Each item of the list becomes a field or tag named by its name; the first value key that is there counts. list = \"@\": the selected value itself is the list.",
+        ),
+        Key::new(
+            "zip",
+            Kind::Tables { texts: &["names", "values"], lists: &[] },
+            Example("[{ names = \"dsnames\", values = \"values\" }]"),
+            "Parallel arrays of names and values become fields or tags.",
         ),
         Key::new(
             "strict",

@@ -45,6 +45,7 @@ mod mask;
 mod needs_restart;
 mod reload_comparisons;
 mod report;
+mod reshape;
 mod rules;
 mod scalars;
 mod schema;

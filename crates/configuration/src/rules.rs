@@ -2,6 +2,7 @@
 
 use super::formats;
 use super::keys::{FORMATS, INTEGERS, TYPES, VALUE_COMPRESSIONS};
+use super::reshape;
 use super::section::{Section, Text, unknown_word};
 use base::suggest::nearest;
 use jiff::tz::TimeZone;
@@ -25,7 +26,9 @@ pub fn read(section: Section<'_>) -> Rules {
         format,
         csv: formats::csv(section, format),
         compression: section.word_or_default("value_compression", &VALUE_COMPRESSIONS),
+        parse_json: globs(section, "parse_json").unwrap_or_default(),
         query: query(section).unwrap_or(default.query),
+        reshape: reshape::read(section),
         measurement: measurement(section).unwrap_or(default.measurement),
         name_key: selector(section, "name_key"),
         tag_keys,

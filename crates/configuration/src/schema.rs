@@ -59,6 +59,11 @@ pub enum Kind {
     Pairs,
     /// A table of tables of values.
     Replacements,
+    /// A list of tables. Each has these keys with a string, and these with a string or a list of strings.
+    Tables {
+        texts: &'static [&'static str],
+        lists: &'static [&'static str],
+    },
     Flag,
     /// True, false or one of these words.
     FlagOrWord(&'static [&'static str]),

@@ -130,6 +130,12 @@ fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
         let says_all = key == "include" && globs == ["*"];
         fields.extend((!globs.is_empty() && !says_all).then(|| format!("{what} {}", globs.join(", "))));
     }
+    let shapes: Vec<String> = ["parse_json", "columns", "explode", "where", "pivot", "zip"]
+        .into_iter()
+        .filter(|key| section.has(key))
+        .map(|key| format!("`{key}`"))
+        .collect();
+    fields.extend((!shapes.is_empty()).then(|| format!("records rearranged by {}", shapes.join(", "))));
     fields.extend(section.has("values").then(|| "texts replaced by `values`".to_owned()));
     let types: Vec<String> = rules.types.entries().map(|(key, to)| format!("{key}={}", to.name())).collect();
     fields.extend((!types.is_empty()).then(|| format!("types {}", types.join(", "))));

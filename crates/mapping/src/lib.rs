@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! record -> Mapper::map -> compression -> formats (bytes to JSON) -> decode (JSON to tokens)
-//!   -> element_parser (any object), or record_shape (an object of known shape: compares the bytes between its values)
+//!   -> reshape (options that rearrange an element) -> element_parser (any object), or record_shape (an object of known shape: compares the bytes between its values)
 //!   -> plan (what a value becomes by the Rules) -> line (tags in order, fields, offset)
 //! ```
 //!
@@ -40,6 +40,7 @@ pub mod decode;
 mod distinct;
 mod element;
 mod element_parser;
+mod field_type;
 mod first_drops;
 mod formats;
 mod globs;
@@ -56,6 +57,7 @@ mod record_shape;
 mod rejection;
 mod rename;
 mod replacements;
+mod reshape;
 mod rules;
 mod scalar;
 mod selector;
@@ -63,6 +65,7 @@ mod template;
 mod time;
 
 pub use compression::{Compression, unpacked};
+pub use field_type::FieldType;
 pub use first_drops::{FIRST_DROPS_MAX, FirstDrop};
 pub use formats::Format;
 pub use globs::{GlobError, Globs};
@@ -73,7 +76,8 @@ pub use mapper::{Mapper, RecordLimits};
 pub use rejection::{Drop, Drops, Reason, Rejection};
 pub use rename::{Rename, RenameError};
 pub use replacements::{Replacement, Replacements};
-pub use rules::{Csv, DistinctTimes, FieldType, Header, Integers, Rules, TimeRule, TopicPatterns};
+pub use reshape::{Pivot, PivotList, Reshape, Zip};
+pub use rules::{Csv, DistinctTimes, Header, Integers, Rules, TimeRule, TopicPatterns};
 pub use selector::KeySelector;
 pub use template::{Part, Template, TemplateError};
 pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, zone_names};

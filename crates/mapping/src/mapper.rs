@@ -13,6 +13,7 @@ use super::mapped::Mapped;
 use super::outside_values::OutsideValues;
 use super::record_shape::{Facts, RecordShapes};
 use super::rejection::{Drop, Drops, Rejection};
+use super::reshape::{self, Losses, ParsedJson, Reshaper, Shaped, TextRef};
 use super::scalar::{Scalar, Texts};
 use super::{Format, KeySelector, Rules, TimeError, TimeFormat, distinct};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
@@ -37,6 +38,8 @@ pub struct Mapper {
     shapes: RecordShapes,
     work: Work,
     reported: Reported,
+    /// What `parse_json`, `pivot`, `zip` and `explode` dropped.
+    losses: Losses,
     /// The index of the element that each line came from; only filled by [`Mapper::map_and_trace`].
     trace: Option<Vec<usize>>,
 }
@@ -62,6 +65,8 @@ struct Work {
     spans: Vec<Range<usize>>,
     /// Tags from outside of the element that the element does not have.
     outside_tags: Vec<(KeyId, usize)>,
+    parsed: ParsedJson,
+    reshaper: Reshaper,
 }
 
 /// Drops that were reported: each is reported once for the topic, because a report allocates.
@@ -82,6 +87,8 @@ impl Work {
             + self.values.bytes()
             + self.spans.capacity() * size_of::<Range<usize>>()
             + self.outside_tags.capacity() * size_of::<(KeyId, usize)>()
+            + self.parsed.allocated()
+            + self.reshaper.bytes()
     }
 }
 
@@ -116,18 +123,23 @@ impl Mapper {
             shapes,
             work,
             reported: Reported::default(),
+            losses: Losses::default(),
             trace: None,
         }
     }
 
     /// Takes the number of dropped values since the last call, by reason.
     pub fn take_drops(&mut self) -> Drops {
-        self.known.drops.take()
+        let mut drops = self.known.drops.take();
+        drops.add_all(&self.losses.drops.take());
+        drops
     }
 
     /// Takes the keys whose value was dropped for the first time since the last call.
     pub fn take_first_drops(&mut self) -> Vec<FirstDrop> {
-        self.known.first_drops.take()
+        let mut first = self.known.first_drops.take();
+        first.extend(self.losses.first_drops.take());
+        first
     }
 
     /// Appends the lines of a record. A record that is rejected as a whole leaves `lines` as it was.
@@ -257,14 +269,62 @@ impl Mapper {
         if scanner.is_at_end() {
             return Err(Rejection::Empty);
         }
+        if self.rules.parse_json.is_empty() {
+            return self.map_text(scanner, json, None, record, lines, mapped);
+        }
+        let source = TextRef {
+            bytes: value,
+            start: scanner.position(),
+            timestamps: json.map_or(&[], |json| &json.timestamps),
+            utf8: scanner.is_utf8(),
+            source: Source::Record,
+        };
+        // Moved out of `self`, which is borrowed mutably while the text is read.
+        let mut parsed = std::mem::take(&mut self.work.parsed);
+        let result = if self.rules.format.has_lines() {
+            parsed.read_lines(&self.rules.parse_json, source, &mut self.losses);
+            Ok(())
+        } else {
+            parsed.read_value(&self.rules.parse_json, source, &mut self.losses)
+        };
+        let result = result.map_err(Rejection::from).and_then(|()| {
+            self.map_text(Scanner::new(&parsed.bytes), json, Some(&parsed), record, lines, mapped)
+        });
+        self.work.parsed = parsed;
+        result
+    }
+
+    /// Maps JSON text in which `parse_json` has replaced strings. `parsed`: that text with its marks, where there is such an option.
+    fn map_text(
+        &mut self,
+        mut scanner: Scanner<'_>,
+        json: Option<&JsonText>,
+        parsed: Option<&ParsedJson>,
+        record: &Record<'_>,
+        lines: &mut LineBuffer,
+        mapped: &mut Mapped,
+    ) -> Result<(), Rejection> {
         let bytes_before = lines.bytes();
         // Held here, since the mapper is borrowed mutably while the text is read.
         let rules = (!self.rules.values.is_empty()).then(|| Arc::clone(&self.rules));
         let values = rules.as_ref().map_or(&b""[..], |rules| rules.values.json());
-        let texts = Texts { record: value, element: b"", values, outside: b"" };
+        let texts = Texts { record: scanner.bytes(), element: b"", values, outside: b"" };
+        let own = json.map(|json| json.timestamps.as_slice());
+        let timestamps = parsed.map(|parsed| parsed.timestamps.as_slice()).or(own).unwrap_or_default();
+        let mut pass = Pass {
+            record,
+            topic: self.topic_digits,
+            texts,
+            timestamps,
+            element_timestamps: &[],
+            json,
+            parsed,
+            lines,
+            mapped,
+            index: 0,
+            bytes_before,
+        };
         self.outside.begin_record(record.key);
-        let mut pass =
-            Pass { record, topic: self.topic_digits, texts, json, lines, mapped, index: 0, bytes_before };
         if self.rules.format.has_lines() {
             return self.map_lines(&scanner, &mut pass);
         }
@@ -287,7 +347,7 @@ impl Mapper {
             let rest = pass.texts.record.get(start..).unwrap_or_default();
             let end = start + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let mut line = whole.within(start, end);
-            let bad_row = pass.json.and_then(|json| json.bad_row(start));
+            let bad_row = pass.bad_row(start);
             start = end + 1;
             if let Some(rejection) = bad_row {
                 pass.reject(rejection);
@@ -317,6 +377,7 @@ impl Mapper {
     fn map_document(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
         let mut spans = std::mem::take(&mut self.work.spans);
         let result = self.locate(scanner, &mut spans).map_err(Rejection::from).and_then(|mut document| {
+            self.work.reshaper.begin(&self.rules.reshape, &document)?;
             if self.rules.query == Query::Whole {
                 self.map_selected(&mut document, pass)?;
                 *scanner = scanner.at(document.position());
@@ -367,15 +428,23 @@ impl Mapper {
 
     /// Maps a selected value: an object becomes a point, an array one point per element.
     fn map_selected(&mut self, scanner: &mut Scanner<'_>, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        scanner.skip_whitespace();
+        let start = scanner.position();
         match scanner.value()? {
-            Token::Object => self.map_object(scanner, 0, pass),
+            Token::Object => self.map_element(scanner, start, 0, pass),
+            Token::Array if self.is_element(scanner, true)? => self.map_element(scanner, start, 0, pass),
             Token::Array => {
                 let mut item = 0;
                 while scanner.element(item == 0)? {
                     self.outside.enter_item(item);
                     item += 1;
+                    scanner.skip_whitespace();
+                    let start = scanner.position();
                     match scanner.value()? {
-                        Token::Object => self.map_object(scanner, 1, pass)?,
+                        Token::Object => self.map_element(scanner, start, 1, pass)?,
+                        Token::Array if self.is_element(scanner, false)? => {
+                            self.map_element(scanner, start, 1, pass)?;
+                        }
                         other => {
                             scanner.skip_rest(other, 1)?;
                             pass.reject(Rejection::NotAnObject(kind_of(other)));
@@ -397,6 +466,82 @@ impl Mapper {
                 Ok(())
             }
         }
+    }
+
+    /// Whether the array whose opening bracket was just read is itself an element: a row of `columns`, or, where the query selects it,
+    /// the list of a `pivot`.
+    fn is_element(&self, array: &Scanner<'_>, is_selected: bool) -> Result<bool, SyntaxError> {
+        let reshape = &self.rules.reshape;
+        if is_selected && reshape.takes_arrays() {
+            return Ok(true);
+        }
+        Ok(!reshape.columns.is_empty() && reshape::is_row(array.clone())?)
+    }
+
+    /// Maps the element whose opening bracket at `start` was just read.
+    fn map_element(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        start: usize,
+        depth: usize,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
+        if self.rules.reshape.is_empty() {
+            return self.map_object(scanner, depth, pass);
+        }
+        *scanner = scanner.at(start);
+        let token = scanner.value()?;
+        scanner.skip_rest(token, depth)?;
+        let text = scanner.within(start, scanner.position());
+        let (source, utf8, timestamps) = (text.source(), text.is_utf8(), pass.timestamps);
+        let element = TextRef { bytes: text.bytes(), start, timestamps, utf8, source };
+        // Moved out of `self`, which is borrowed mutably while the elements are mapped.
+        let mut reshaper = std::mem::take(&mut self.work.reshaper);
+        let mut losses = std::mem::take(&mut self.losses);
+        let (rules, bytes_max) = (Arc::clone(&self.rules), self.limits.lines_bytes_max);
+        let result = reshaper.shape(&rules.reshape, element, bytes_max, &mut losses, |shaped| {
+            match shaped {
+                Shaped::Object(text) => return self.map_shaped(text, depth, pass),
+                Shaped::Filtered => pass.mapped.filtered += 1,
+                Shaped::Rejected(rejection) => pass.reject(rejection),
+            }
+            pass.index += 1;
+            Ok(())
+        });
+        self.work.reshaper = reshaper;
+        self.losses = losses;
+        result
+    }
+
+    /// Maps an object that options have rearranged.
+    fn map_shaped(
+        &mut self,
+        text: TextRef<'_>,
+        depth: usize,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
+        let mut scanner = text.scanner();
+        match scanner.value()? {
+            Token::Object => {}
+            other => {
+                pass.reject(Rejection::NotAnObject(kind_of(other)));
+                pass.index += 1;
+                return Ok(());
+            }
+        }
+        if text.source == Source::Record {
+            return self.map_object(&mut scanner, depth, pass);
+        }
+        let mut pass_of_element = Pass {
+            texts: Texts { element: text.bytes, ..pass.texts },
+            element_timestamps: text.timestamps,
+            lines: &mut *pass.lines,
+            mapped: &mut *pass.mapped,
+            ..*pass
+        };
+        let result = self.map_object(&mut scanner, depth, &mut pass_of_element);
+        pass.index = pass_of_element.index;
+        result
     }
 
     /// Maps the object whose opening bracket was just read.
@@ -598,8 +743,7 @@ impl Rules {
         let key = || rule.key.to_string();
         let scalar = scalar.ok_or_else(|| Rejection::TimeMissing(key()))?;
         let text = scalar.decode(texts, scratch);
-        let is_timestamp = scalar.source == Source::Record
-            && pass.json.is_some_and(|json| json.timestamps.binary_search(&scalar.start()).is_ok());
+        let is_timestamp = pass.is_timestamp(scalar);
         let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
         let read = match format {
             TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
@@ -623,8 +767,12 @@ struct Pass<'p, 'r> {
     topic: distinct::TopicDigits,
     /// The record's JSON text is that of records in `texts`.
     texts: Texts<'p>,
-    /// The same text with its marks, where the record's format made it.
+    /// Positions of timestamps of the record's format, in the record's text and in that of a rearranged element.
+    timestamps: &'p [usize],
+    element_timestamps: &'p [usize],
+    /// The record's text before `parse_json`, where the record's format made it.
     json: Option<&'p JsonText>,
+    parsed: Option<&'p ParsedJson>,
     lines: &'p mut LineBuffer,
     mapped: &'p mut Mapped,
     /// Index of the next element.
@@ -635,6 +783,22 @@ struct Pass<'p, 'r> {
 impl Pass<'_, '_> {
     fn reject(&mut self, rejection: Rejection) {
         self.mapped.reject(Some(self.index), rejection);
+    }
+
+    /// The rejection of the row whose line begins at a position, if the row is bad.
+    fn bad_row(&self, start: usize) -> Option<Rejection> {
+        let start = self.parsed.map_or(Some(start), |parsed| parsed.line_before(start))?;
+        self.json?.bad_row(start)
+    }
+
+    /// Whether a scalar is a timestamp of the record's format.
+    fn is_timestamp(&self, scalar: Scalar) -> bool {
+        let timestamps = match scalar.source {
+            Source::Record => self.timestamps,
+            Source::Element => self.element_timestamps,
+            Source::Values | Source::Outside => return false,
+        };
+        timestamps.binary_search(&scalar.start()).is_ok()
     }
 }
 

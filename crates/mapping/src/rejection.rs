@@ -29,6 +29,18 @@ pub enum Rejection {
     RowsTooLarge { bytes_max: usize },
     #[error("it is nested too deeply: {0}")]
     TooDeep(SyntaxError),
+    #[error("its row has {}, and `columns` names {columns}: name each column", counted(*values, "value"))]
+    LongRow { values: usize, columns: usize },
+    #[error(
+        "its arrays under `explode` have different lengths: {first:?} has {}, {second:?} has {}",
+        counted(*of_first, "item"),
+        counted(*of_second, "item")
+    )]
+    Lengths { first: String, of_first: usize, second: String, of_second: usize },
+    #[error(
+        "its elements after `explode` are more than {bytes_max} bytes, half of `batch.memory_max`: let the producer send fewer items in a record"
+    )]
+    ExplodedTooLarge { bytes_max: usize },
     #[error("{0} is no object, and only objects become points")]
     NotAnObject(&'static str),
     #[error("it has no value under `time_key` {0:?}")]
@@ -67,6 +79,8 @@ pub enum Reason {
     Undecodable,
     TooDeep,
     NotAnObject,
+    /// An element that `columns` or `explode` cannot rearrange.
+    Shape,
     Time,
     Measurement,
     TooLong,
@@ -74,12 +88,13 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Empty,
         Self::TooLarge,
         Self::Undecodable,
         Self::TooDeep,
         Self::NotAnObject,
+        Self::Shape,
         Self::Time,
         Self::Measurement,
         Self::TooLong,
@@ -94,6 +109,7 @@ impl Reason {
             Self::Undecodable => "undecodable",
             Self::TooDeep => "too_deep",
             Self::NotAnObject => "not_an_object",
+            Self::Shape => "shape",
             Self::Time => "time",
             Self::Measurement => "measurement",
             Self::TooLong => "too_long",
@@ -109,12 +125,14 @@ impl Rejection {
             Self::TooLarge { .. }
             | Self::UnpackedTooLarge { .. }
             | Self::LinesTooLarge { .. }
-            | Self::RowsTooLarge { .. } => Reason::TooLarge,
+            | Self::RowsTooLarge { .. }
+            | Self::ExplodedTooLarge { .. } => Reason::TooLarge,
             Self::Undecodable(_) | Self::Unreadable { .. } | Self::Row { .. } | Self::OpenQuote { .. } => {
                 Reason::Undecodable
             }
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
+            Self::LongRow { .. } | Self::Lengths { .. } => Reason::Shape,
             Self::TimeMissing(_)
             | Self::Time { .. }
             | Self::KafkaTime(_)
@@ -318,10 +336,14 @@ pub enum Drop {
     NotFinite,
     /// A placeholder of `measurement` that finds nothing: the point has the topic's name.
     Measurement,
+    /// An item of `pivot` or `zip` without a text as its name, or without a value.
+    Item,
+    /// A string under `parse_json` that is no JSON.
+    NotJson,
 }
 
 impl Drop {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::String,
         Self::NotANumber,
         Self::Type,
@@ -333,6 +355,8 @@ impl Drop {
         Self::Binary,
         Self::NotFinite,
         Self::Measurement,
+        Self::Item,
+        Self::NotJson,
     ];
 
     /// The name in logs and metrics.
@@ -349,6 +373,8 @@ impl Drop {
             Self::Binary => "binary",
             Self::NotFinite => "not_finite",
             Self::Measurement => "measurement",
+            Self::Item => "item",
+            Self::NotJson => "not_json",
         }
     }
 
@@ -380,6 +406,12 @@ impl Drop {
             Self::NotUtf8 => "bytes that are not UTF-8 are written as U+FFFD: let the producer send UTF-8",
             Self::Binary => {
                 "binary data and types other than text, numbers and timestamps are dropped: let the producer send text or numbers"
+            }
+            Self::Item => {
+                "an item of this list has no text as its name or no value, so it becomes no field: check the keys in `pivot` or `zip`"
+            }
+            Self::NotJson => {
+                "a string under `parse_json` is no JSON and stays a string: if the key never holds JSON, take it out of `parse_json`"
             }
             Self::NotFinite => "InfluxDB stores neither NaN nor infinity, so this point lacks the field",
             Self::Measurement => {

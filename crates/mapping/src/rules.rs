@@ -1,8 +1,8 @@
 //! The rules of one `[[mapping]]`, checked and compiled.
 
 use super::{
-    Compression, Format, Globs, KeySelector, KeyTable, Part, Rename, Replacements, Template, TimeFormat,
-    TimeRange,
+    Compression, FieldType, Format, Globs, KeySelector, KeyTable, Part, Rename, Replacements, Reshape,
+    Template, TimeFormat, TimeRange,
 };
 use crate::decode::Query;
 use jiff::tz::TimeZone;
@@ -14,7 +14,11 @@ pub struct Rules {
     pub format: Format,
     pub csv: Csv,
     pub compression: Compression,
+    /// Keys of strings that hold JSON, flattened from the record's root.
+    pub parse_json: Globs,
     pub query: Query,
+    /// `columns`, `explode`, `where`, `pivot` and `zip`.
+    pub reshape: Reshape,
     pub measurement: Template,
     pub name_key: Option<KeySelector>,
     pub tag_keys: Globs,
@@ -101,37 +105,6 @@ pub enum Integers {
     Int,
 }
 
-/// Type of all values of a field: values of other types are converted, or dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldType {
-    /// Whole numbers in any spelling, also quoted, and booleans as 1 and 0.
-    Int,
-    /// Like `Int`, from 0 to 2^64 - 1.
-    Uint,
-    /// Numbers, quoted numbers, and booleans as 1 and 0.
-    Float,
-    /// `true` and `false`, 1 and 0, also quoted.
-    Bool,
-    /// Strings, and the text of numbers and booleans as written.
-    String,
-}
-
-impl FieldType {
-    pub const ALL: [Self; 5] = [Self::Int, Self::Uint, Self::Float, Self::Bool, Self::String];
-
-    /// The word in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Int => "int",
-            Self::Uint => "uint",
-            Self::Float => "float",
-            Self::Bool => "bool",
-            Self::String => "string",
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeRule {
     pub key: KeySelector,
@@ -158,7 +131,9 @@ impl Default for Rules {
             format: Format::Json,
             csv: Csv::default(),
             compression: Compression::Auto,
+            parse_json: Globs::default(),
             query: Query::Whole,
+            reshape: Reshape::default(),
             measurement: Template::topic(),
             name_key: None,
             tag_keys: Globs::default(),

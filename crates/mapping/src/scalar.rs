@@ -1,7 +1,7 @@
 //! Scalars of a record: their places in a text, and how their values are written.
 
 use super::decimal;
-use super::rules::FieldType;
+use super::field_type::FieldType;
 use crate::decode::{Number, Source, Text, Token};
 use line_protocol::encode;
 use std::io::Write as _;

@@ -240,6 +240,30 @@ pub fn record() -> impl Strategy<Value = Json> {
     ]
 }
 
+/// A record with lists of names and values, parallel arrays, rows, and JSON in strings.
+pub fn record_of_lists() -> impl Strategy<Value = Json> {
+    let text = |text: &'static str| Json::Text(Text::plain(text));
+    let object = |members: Vec<(&'static str, Json)>| {
+        Json::Object(members.into_iter().map(|(key, value)| (Text::plain(key), value)).collect())
+    };
+    let item = (select(&KEYS[..]), scalar(), scalar())
+        .prop_map(move |(name, value, other)| object(vec![("t", text(name)), ("b", value), ("s", other)]));
+    let item = prop_oneof![4 => item, 1 => value()];
+    let held = value().prop_filter_map("a string holds UTF-8", |value| {
+        let held = String::from_utf8(value.bytes()).ok()?;
+        Some(Json::Text(Text(held.chars().map(Piece::Char).collect())))
+    });
+    let list = prop_oneof![
+        vec(item, 0..5).prop_map(Json::Array),
+        vec(scalar(), 0..4).prop_map(Json::Array),
+        vec(vec(scalar(), 0..4).prop_map(Json::Array), 0..4).prop_map(Json::Array),
+        held,
+        value(),
+    ];
+    let members = vec((select(&["a", "b", "c", "s", "t_1", "a_b"][..]), list.clone()), 0..6);
+    prop_oneof![3 => members.prop_map(move |members| object(members)), 1 => list]
+}
+
 /// A record whose keys collide: after flattening, by `rename`, with tags from Kafka and static ones, or after escaping.
 pub fn record_of_colliding_keys() -> impl Strategy<Value = Json> {
     let text = |text: &str| Json::Text(Text::plain(text));

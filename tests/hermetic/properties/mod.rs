@@ -13,9 +13,12 @@ use base::record::Record;
 use json::Json;
 use line_protocol::LineBuffer;
 use line_protocol::encode;
-use line_protocol::reader::{Point, read_line, split_lines};
-use mapping::decode::Query;
-use mapping::{Csv, Format, KeySelector, Mapped, Mapper, RecordLimits, Rules, Template};
+use line_protocol::reader::{Point, Value, read_line, split_lines};
+use mapping::decode::{Filter, Query, Scanner, Token};
+use mapping::{
+    Csv, Format, Globs, KeySelector, Mapped, Mapper, Pivot, PivotList, RecordLimits, Reshape, Rules,
+    Template, Zip,
+};
 use options::{Options, Origin};
 use proptest::collection::vec;
 use proptest::option;
@@ -75,6 +78,33 @@ struct Further {
     templates: &'static [(&'static str, &'static str)],
     fields: &'static [(&'static str, &'static str)],
     format: Format,
+    reshape: Reshape,
+    parse_json: &'static [&'static str],
+}
+
+/// Options that rearrange elements, over keys that records have.
+fn reshape() -> impl Strategy<Value = (Reshape, &'static [&'static str])> {
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    let lists = vec![vec![], vec!["b"], vec!["a_b", "c"], vec!["a", "t_1"]];
+    let columns = select(vec![vec![], vec!["a", "b"], vec!["t", "c", "a_b", "s"]]);
+    let filters = vec![None, None, Some("@.a"), Some("@.b != 1 || $.a"), Some("!@.c && @ != 'x'")];
+    let list =
+        select(vec![PivotList::Element, PivotList::Key("b".to_owned()), PivotList::Key("a_b".to_owned())]);
+    let pivot = (list, select(vec!["name", "t", "a_b"]), select(vec![vec!["b"], vec!["s", "c"]]));
+    let pivot = vec(
+        pivot.prop_map(move |(list, name, value)| Pivot { list, name: name.to_owned(), value: keys(&value) }),
+        0..2,
+    );
+    let zip = vec![None, Some(("a", "c")), Some(("s", "b"))];
+    let parsed: Vec<&[&str]> = vec![&[], &[], &["*"], &["s*", "a_0"]];
+    (columns, select(lists), select(filters), pivot, select(zip), select(parsed)).prop_map(
+        move |(columns, explode, filter, pivot, zip, parse_json)| {
+            let zip = zip.map(|(names, values)| Zip { names: names.to_owned(), values: values.to_owned() });
+            let filter = filter.map(|filter| Filter::parse(filter).unwrap());
+            let (columns, explode) = (keys(&columns), keys(&explode));
+            (Reshape { columns, explode, filter, pivot, zip: zip.into_iter().collect() }, parse_json)
+        },
+    )
 }
 
 fn further() -> impl Strategy<Value = Further> {
@@ -96,17 +126,23 @@ fn further() -> impl Strategy<Value = Further> {
     ];
     let fields: Vec<&[(&str, &str)]> = vec![&[], &[("b", "^.b"), ("n", "@key")], &[("c", "a"), ("a", "$.t")]];
     let placeholders = (measurement, select(templates), select(fields));
-    (options::options(), select(queries), select(selectors), placeholders, select(&Format::ALL[..])).prop_map(
-        |(options, query, selectors, (measurement, templates, fields), format)| Further {
-            options,
-            query,
-            selectors,
-            measurement,
-            templates,
-            fields,
-            format,
-        },
-    )
+    let reshaped = prop_oneof![1 => Just((Reshape::default(), &[][..])), 2 => reshape()];
+    (options::options(), select(queries), select(selectors), placeholders, select(&Format::ALL[..]), reshaped)
+        .prop_map(
+            |(options, query, selectors, (measurement, templates, fields), format, (reshape, parse_json))| {
+                Further {
+                    options,
+                    query,
+                    selectors,
+                    measurement,
+                    templates,
+                    fields,
+                    format,
+                    reshape,
+                    parse_json,
+                }
+            },
+        )
 }
 
 impl Further {
@@ -122,6 +158,8 @@ impl Further {
         rules.tags.extend(self.templates.iter().map(|(key, value)| ((*key).to_owned(), template(value))));
         rules.fields = self.fields.iter().map(|(key, from)| ((*key).to_owned(), selector(from))).collect();
         rules.format = self.format;
+        rules.reshape = self.reshape.clone();
+        rules.parse_json = Globs::compile(self.parse_json).unwrap();
         rules
     }
 }
@@ -195,6 +233,31 @@ fn check_shape(
     Ok(())
 }
 
+/// Adds the scalars of a JSON text, also of JSON in strings: strings as they are, numbers as floats.
+fn scalars(json: &[u8], depth: usize, found: &mut HashSet<String>) {
+    let mut scanner = Scanner::new(json);
+    while !scanner.is_at_end() {
+        let start = scanner.position();
+        let Ok(token) = scanner.value() else {
+            // A closing bracket, a colon or a comma, or text that is no JSON.
+            scanner = scanner.at(start + 1);
+            continue;
+        };
+        match token {
+            Token::Number(number) => drop(found.insert(number.as_f64().to_string())),
+            Token::True | Token::False => drop(found.insert((token == Token::True).to_string())),
+            Token::Text(text) => {
+                let text = text.to_string_lossy();
+                if depth < 5 {
+                    scalars(text.as_bytes(), depth + 1, found);
+                }
+                found.insert(text.into_owned());
+            }
+            _ => {}
+        }
+    }
+}
+
 /// At least 1,000 cases; `PROPTEST_CASES` sets more.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
@@ -213,7 +276,7 @@ proptest! {
 
     #[test]
     fn a_known_shape_changes_nothing(
-        record in prop_oneof![json::record(), json::record_of_colliding_keys()],
+        record in prop_oneof![json::record(), json::record_of_colliding_keys(), json::record_of_lists()],
         others in vec(vec(option::weighted(0.3, json::scalar()), 0..24), 3..8),
         further in further(), origin in options::origin(),
     ) {
@@ -265,6 +328,37 @@ proptest! {
         let json = msgpack::storable(&record).bytes();
         let (_, wanted) = map(&mut mapper(options.rules(), &origin.topic), &origin.record(&json));
         prop_assert_eq!(read_back(&lines), read_back(&wanted), "{}", json.escape_ascii());
+    }
+
+    /// Every value of a line stands in its record, as it is written there.
+    #[test]
+    fn options_that_rearrange_invent_no_value(
+        record in prop_oneof![json::record(), json::record_of_lists()],
+        (reshape, parse_json) in reshape(), query in select(vec!["$", "$[*]", "$.a"]), origin in options::origin(),
+    ) {
+        let rules = Rules {
+            reshape,
+            parse_json: Globs::compile(parse_json).unwrap(),
+            query: Query::parse(query).unwrap(),
+            string_fields: Globs::compile(&["*"]).unwrap(),
+            strict: false,
+            ..Rules::default()
+        };
+        let bytes = record.bytes();
+        let mut known = HashSet::new();
+        scalars(&bytes, 0, &mut known);
+        let (_, lines) = map(&mut mapper(rules, &origin.topic), &origin.record(&bytes));
+        for point in read_back(&lines) {
+            for (key, value) in point.fields {
+                let text = match value {
+                    Value::Float(value) => value.to_string(),
+                    Value::Boolean(value) => value.to_string(),
+                    Value::String(text) => text,
+                    other => panic!("{key}={other:?}"),
+                };
+                prop_assert!(known.contains(&text), "{} = {:?} of {}", key, text, bytes.escape_ascii());
+            }
+        }
     }
 
     #[test]

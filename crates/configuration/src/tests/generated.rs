@@ -236,6 +236,9 @@ fn kinds_taken(table: &Table, key: &str) -> Value {
     } else if takes("{ x = \"x\" }") {
         kinds.push(json!({ "type": "object", "additionalProperties": { "type": "string" } }));
     }
+    if takes("[{ x = \"x\" }]") {
+        kinds.push(kind_schema(&table.key(key).unwrap().kind));
+    }
     assert!((1..=3).contains(&kinds.len()), "{}.{key} takes {kinds:?}", table.name);
     if kinds.len() == 1 { kinds.remove(0) } else { json!({ "anyOf": kinds }) }
 }
@@ -274,6 +277,15 @@ fn kind_schema(kind: &Kind) -> Value {
         Kind::Texts => texts,
         Kind::TextOrTexts => json!({ "anyOf": [text, texts] }),
         Kind::Pairs => json!({ "type": "object", "additionalProperties": text }),
+        Kind::Tables { texts: names, lists } => {
+            let of_texts = names.iter().map(|name| ((*name).to_owned(), text.clone()));
+            let of_lists = lists.iter().map(|name| ((*name).to_owned(), json!({ "anyOf": [text, texts] })));
+            let properties: Map<String, Value> = of_texts.chain(of_lists).collect();
+            let required: Vec<_> = names.iter().chain(*lists).collect();
+            json!({ "type": "array", "items": {
+                "type": "object", "additionalProperties": false, "properties": properties, "required": required,
+            } })
+        }
         Kind::Replacements => {
             let values = json!({ "type": ["string", "number", "boolean"] });
             let table = json!({ "type": "object", "additionalProperties": values });

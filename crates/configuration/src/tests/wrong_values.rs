@@ -187,6 +187,31 @@ fn wrong_values_of_mappings() {
         "types = { 'a*' = 'int', '*b' = 'float' }",
         "\"*b\" and \"a*\" in `types` can match the same key and are equally long, so neither comes first",
     );
+    f("where = 'ok == true'", "\"ok == true\" is no filter of RFC 9535: write a condition such as");
+    f("where = '@.a] [?@.b'", "is no filter of RFC 9535");
+    f("columns = ['a', 'b', 'a']", "`columns` has \"a\" twice");
+    f("explode = ['a', 'a']", "`explode` has \"a\" twice");
+    f(
+        "pivot = ['x']",
+        "`pivot` must be a list of tables, such as [{ list = \"key\", name = \"key\", value = [\"key\"] }], not",
+    );
+    f("pivot = [{ list = 'a', name = 'n' }]", "this table of `pivot` in [[mapping]] has no `value`");
+    f("pivot = [{ list = ['a'], name = 'n', value = 'v' }]", "`pivot.list` must be a string, not a list");
+    f("pivot = [{ list = 'a', name = 'n', value = [] }]", "`pivot.value` is an empty list");
+    f(
+        "pivot = [{ list = 'a', name = 'n', value = 'v', vaule = 'x' }]",
+        "a table of `pivot` has list, name, value, and no \"vaule\"; did you mean \"value\"?",
+    );
+    f("zip = [{ names = 'a', values = 'a' }]", "`zip` takes the list \"a\" twice");
+    f(
+        "explode = ['a']\nzip = [{ names = 'a', values = 'b' }]",
+        "`explode` and `zip` both take the list \"a\": leave one of them out",
+    );
+    f(
+        "columns = ['a']\npivot = [{ list = '@', name = 'n', value = 'v' }]",
+        "a selected array is either a row of `columns` or the list of `pivot`",
+    );
+    f("parse_json = ['a[']", "\"a[\" is not a glob");
     f("types = 'int'", "`types` must be a table of strings");
     f("values = { s = 'x' }", "`values` must be a table of tables, such as { state = { ON = 1");
     f("values = { s = { a = [1] } }", "`values.s.a` must be a number, a string, true or false, not a list");

@@ -3,6 +3,7 @@
 //! [`Scanner`] reads JSON in one pass without building a tree. [`select`] finds the values that a mapping's query selects. The
 //! mapper then scans the selected values again, so that only one piece of code turns bytes into points.
 
+mod filter;
 mod locate;
 mod number;
 mod path;
@@ -10,6 +11,7 @@ mod scanner;
 mod text;
 mod tree;
 
+pub use filter::Filter;
 pub use locate::{Search, find, find_all, select};
 pub use number::Number;
 pub use path::{Path, PathError, Query, Step};

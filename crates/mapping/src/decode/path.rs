@@ -124,7 +124,7 @@ impl Path {
     }
 }
 
-fn parse(text: &str) -> Result<JpQuery, PathError> {
+pub(super) fn parse(text: &str) -> Result<JpQuery, PathError> {
     parse_json_path(text).map_err(|e| PathError::Syntax { text: text.to_owned(), why: e.to_string() })
 }
 

@@ -34,6 +34,11 @@ impl Tree {
         Ok(tree)
     }
 
+    /// An array with one item.
+    pub fn array_of(item: Self) -> Self {
+        Value::Array(vec![item]).into()
+    }
+
     pub fn span(&self) -> Range<usize> {
         self.start as usize..self.end as usize
     }

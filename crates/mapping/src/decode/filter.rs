@@ -1,0 +1,90 @@
+//! Filter expressions (RFC 9535, section 2.3.5), such as `@.ok == true && @.q >= 192`.
+
+use super::tree::Tree;
+use super::{PathError, path};
+use jsonpath_rust::parser::model::{FilterAtom, Segment, Selector, Test};
+use jsonpath_rust::query::Query as _;
+use jsonpath_rust::query::queryable::Queryable as _;
+use jsonpath_rust::query::state::State;
+
+/// A filter of elements: `@` is the element, `$` is the record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// Whether the filter selects an item of an array.
+    test: FilterAtom,
+    /// The text in the configuration.
+    text: String,
+}
+
+impl Filter {
+    /// # Errors
+    /// When the text is no filter expression.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let wrong = |why: String| PathError::Syntax { text: text.to_owned(), why };
+        let query = path::parse(&format!("$[?{text}]")).map_err(|error| wrong(error.to_string()))?;
+        // More than one segment or selector means that the text closes the brackets around it.
+        if !matches!(query.segments.as_slice(), [Segment::Selector(Selector::Filter(_))]) {
+            return Err(wrong("it is more than one filter".to_owned()));
+        }
+        let test = FilterAtom::test(Test::RelQuery(query.segments), false);
+        Ok(Self { test, text: text.to_owned() })
+    }
+
+    /// The text in the configuration.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the filter may look at the record.
+    pub(crate) fn uses_record(&self) -> bool {
+        self.text.contains('$')
+    }
+
+    /// Whether the filter holds for an element. `record` is there if the filter uses it.
+    pub(crate) fn holds(&self, element: Tree, record: Option<&Tree>) -> bool {
+        let elements = Tree::array_of(element);
+        let State { data, .. } = State::root(&elements);
+        let holds = self.test.process(State { data, root: record.unwrap_or(&elements) });
+        holds.ok_val().and_then(|holds| holds.as_bool()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Scanner;
+
+    #[test]
+    fn filters_elements() {
+        let f = |filter: &str, element: &str, record: &str, want: bool| {
+            let tree = |text: &str| Tree::read(&Scanner::new(text.as_bytes())).unwrap();
+            let filter = Filter::parse(filter).unwrap();
+            let record = filter.uses_record().then(|| tree(record));
+            assert_eq!(filter.holds(tree(element), record.as_ref()), want, "{filter:?} {element}");
+        };
+        let element = r#"{"ok":true,"q":192,"s":"a]b","deep":{"x":[1,2]}}"#;
+        f("@.ok == true && @.q >= 192", element, "", true);
+        f("@.ok == true && @.q > 192", element, "", false);
+        f("@.ok", element, "", true);
+        f("!@.missing", element, "", true);
+        f("@.missing == true", element, "", false);
+        f("@.missing != true", element, "", true);
+        f("@.s == 'a]b'", element, "", true);
+        f("match(@.s, 'a.b')", element, "", true);
+        f("length(@.deep.x) == 2", element, "", true);
+        f("@.deep.x[?@ == 2]", element, "", true);
+        f("@.q == $.wanted", element, r#"{"wanted":192}"#, true);
+        f("@.q == $.wanted || $.all", element, r#"{"wanted":1}"#, false);
+        f("@.q == 192 || @.q == 64", "{}", "", false);
+        f("@.x == null", r#"{"x":null}"#, "", true);
+    }
+
+    #[test]
+    fn refuses_other_texts() {
+        for text in ["", "ok == true", "@.a ==", "@.a] [?@.b", "@.a], [0", "@.a][0", "$.a[", "@.a == 1, @.b"]
+        {
+            assert!(matches!(Filter::parse(text), Err(PathError::Syntax { .. })), "{text}");
+        }
+    }
+}

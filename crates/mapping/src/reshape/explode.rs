@@ -1,0 +1,108 @@
+//! `explode`: parallel arrays become one element an index, each with all other values.
+
+use super::Losses;
+use super::find::{Finder, token_at};
+use super::text::{ElementText, TextRef};
+use crate::decode::{SyntaxError, Token};
+use crate::rejection::{Drop, Rejection};
+use std::ops::Range;
+
+/// The arrays of one element. The buffers are reused from element to element.
+#[derive(Debug, Default)]
+pub(super) struct Exploded {
+    finder: Finder,
+    arrays: Vec<Array>,
+    /// The items of all arrays, one array after the other.
+    items: Vec<Range<u32>>,
+}
+
+#[derive(Debug)]
+struct Array {
+    /// The array in the element's text.
+    range: Range<usize>,
+    /// Index of its first item.
+    first: usize,
+}
+
+impl Exploded {
+    /// Finds the arrays under these keys, and returns the number of their items; none if there is no array.
+    pub fn find(
+        &mut self,
+        keys: &[String],
+        element: TextRef<'_>,
+        bytes_max: usize,
+        losses: &mut Losses,
+    ) -> Result<Result<Option<usize>, Rejection>, SyntaxError> {
+        let Self { finder, arrays, items } = self;
+        arrays.clear();
+        items.clear();
+        finder.find(keys.iter().map(String::as_str), &element)?;
+        let (mut count, mut named, mut item_bytes) = (None, "", 0);
+        for (place, found) in finder.found.iter().enumerate() {
+            let (token, mut scanner) = token_at(&element, &found.range)?;
+            if token != Token::Array {
+                continue;
+            }
+            let key = keys.get(found.key).map(String::as_str).unwrap_or_default();
+            if !finder.is_last(place, found) {
+                // A later value has the same key. Its array is the one whose items become elements; of this one nothing is left.
+                losses.add(key, Drop::Duplicate);
+                arrays.push(Array { range: found.range.clone(), first: usize::MAX });
+                continue;
+            }
+            let (first, mut is_first) = (items.len(), true);
+            while scanner.element(is_first)? {
+                is_first = false;
+                scanner.skip_whitespace();
+                let start = scanner.position();
+                let token = scanner.value()?;
+                scanner.skip_rest(token, 1)?;
+                item_bytes += scanner.position() - start;
+                // Records and their JSON text are smaller than 4 GB.
+                items.push(start as u32..scanner.position() as u32);
+            }
+            arrays.push(Array { range: found.range.clone(), first });
+            let length = items.len() - first;
+            match count {
+                Some(before) if before != length => {
+                    let (first, second) = (named.to_owned(), key.to_owned());
+                    return Ok(Err(Rejection::Lengths {
+                        first,
+                        of_first: before,
+                        second,
+                        of_second: length,
+                    }));
+                }
+                _ => (count, named) = (Some(length), key),
+            }
+        }
+        let Some(count) = count else { return Ok(Ok(None)) };
+        let arrays_bytes: usize = arrays.iter().map(|array| array.range.len()).sum();
+        let rest = (element.bytes.len() - element.start).saturating_sub(arrays_bytes);
+        let bytes = rest.saturating_add("null".len()).saturating_mul(count).saturating_add(item_bytes);
+        Ok(if bytes > bytes_max { Err(Rejection::ExplodedTooLarge { bytes_max }) } else { Ok(Some(count)) })
+    }
+
+    /// Writes the element of an index.
+    pub fn write(&self, element: TextRef<'_>, index: usize, out: &mut ElementText) {
+        out.clear();
+        let mut at = element.start;
+        for array in &self.arrays {
+            out.copy(&element, at..array.range.start);
+            let item = array.first.checked_add(index).and_then(|place| self.items.get(place));
+            match item {
+                Some(item) => out.copy(&element, item.start as usize..item.end as usize),
+                None => out.push(b"null"),
+            }
+            at = array.range.end;
+        }
+        out.copy(&element, at..element.bytes.len());
+    }
+
+    /// Allocated memory in bytes.
+    pub fn bytes(&self) -> usize {
+        self.finder.bytes()
+            + self.arrays.capacity() * size_of::<Array>()
+            + self.items.capacity() * size_of::<Range<u32>>()
+    }
+}

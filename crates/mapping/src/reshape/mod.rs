@@ -1,0 +1,156 @@
+//! Options that rearrange an element before its values are read: `columns`, `explode`, `where`, `pivot` and `zip`.
+//!
+//! Each writes the element as other JSON text, which the parser and the record shapes read like that of any element. A value keeps its
+//! bytes. A mapping without these options never comes here.
+
+mod columns;
+mod explode;
+mod find;
+mod parse_json;
+mod pivot;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub(crate) use columns::is_row;
+pub(crate) use parse_json::ParsedJson;
+pub use pivot::{Pivot, PivotList, Zip};
+pub(crate) use text::{ElementText, TextRef};
+
+use crate::decode::{Filter, Scanner, Source, SyntaxError, Token, Tree};
+use crate::first_drops::FirstDrops;
+use crate::rejection::{Drop, Drops, Rejection};
+use explode::Exploded;
+use find::Finder;
+
+/// The options of a mapping.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reshape {
+    /// Keys of the values of a row.
+    pub columns: Vec<String>,
+    /// Keys of parallel arrays, of which each index becomes an element.
+    pub explode: Vec<String>,
+    /// `where`: elements for which it does not hold are filtered.
+    pub filter: Option<Filter>,
+    pub pivot: Vec<Pivot>,
+    pub zip: Vec<Zip>,
+}
+
+impl Reshape {
+    /// Whether no option is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { columns, explode, filter, pivot, zip } = self;
+        columns.is_empty() && explode.is_empty() && filter.is_none() && pivot.is_empty() && zip.is_empty()
+    }
+
+    /// Whether a selected array is itself one element.
+    pub(crate) fn takes_arrays(&self) -> bool {
+        self.pivot.iter().any(|pivot| pivot.list == PivotList::Element)
+    }
+
+    fn names_members(&self) -> bool {
+        !self.pivot.is_empty() || !self.zip.is_empty()
+    }
+}
+
+/// Buffers of the options, reused from element to element.
+#[derive(Debug, Default)]
+pub(crate) struct Reshaper {
+    row: ElementText,
+    exploded: Exploded,
+    /// One of the exploded elements.
+    one: ElementText,
+    named: ElementText,
+    finders: [Finder; 2],
+    /// The record, if `where` looks at it.
+    record: Option<Tree>,
+}
+
+/// Counters of what options drop.
+#[derive(Debug, Default)]
+pub(crate) struct Losses {
+    pub drops: Drops,
+    pub first_drops: FirstDrops,
+}
+
+impl Losses {
+    /// Counts a value under this key.
+    pub fn add(&mut self, key: &str, drop: Drop) {
+        self.drops.add(drop);
+        if self.first_drops.is_open() {
+            self.first_drops.add(key, drop);
+        }
+    }
+}
+
+/// What an element became.
+pub(crate) enum Shaped<'s> {
+    /// An object with its text.
+    Object(TextRef<'s>),
+    /// `where` does not hold.
+    Filtered,
+    Rejected(Rejection),
+}
+
+impl Reshaper {
+    /// Begins a document, whose elements follow.
+    pub fn begin(&mut self, reshape: &Reshape, document: &Scanner<'_>) -> Result<(), SyntaxError> {
+        let wants_record = reshape.filter.as_ref().is_some_and(Filter::uses_record);
+        self.record = wants_record.then(|| Tree::read(document)).transpose()?;
+        Ok(())
+    }
+
+    /// Hands each element that the options make of `element` to `put`, which stops with an error. `element` is an object or an array.
+    /// `bytes_max` bounds the text of exploded elements, in which the other values are repeated.
+    pub fn shape<E: From<SyntaxError>>(
+        &mut self,
+        reshape: &Reshape,
+        element: TextRef<'_>,
+        bytes_max: usize,
+        losses: &mut Losses,
+        mut put: impl FnMut(Shaped<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Self { row, exploded, one, named, finders, record } = self;
+        let mut element = element;
+        if !reshape.columns.is_empty() && element.token()? == Token::Array {
+            match columns::write(&reshape.columns, element, row)? {
+                Ok(()) => element = row.text(element.utf8),
+                Err(rejection) => return put(Shaped::Rejected(rejection)),
+            }
+        }
+        let mut finish = |element: TextRef<'_>, losses: &mut Losses| -> Result<(), E> {
+            if let Some(filter) = &reshape.filter
+                && !filter.holds(Tree::read(&element.scanner())?, record.as_ref())
+            {
+                return put(Shaped::Filtered);
+            }
+            if reshape.names_members() && pivot::write(reshape, element, finders, named, losses)? {
+                return put(Shaped::Object(named.text(element.utf8)));
+            }
+            put(Shaped::Object(element))
+        };
+        if reshape.explode.is_empty() || element.token()? != Token::Object {
+            return finish(element, losses);
+        }
+        match exploded.find(&reshape.explode, element, bytes_max, losses)? {
+            Ok(None) => finish(element, losses),
+            Ok(Some(0)) => put(Shaped::Filtered),
+            Ok(Some(count)) => (0..count).try_for_each(|index| {
+                exploded.write(element, index, one);
+                finish(one.text(element.utf8), losses)
+            }),
+            Err(rejection) => put(Shaped::Rejected(rejection)),
+        }
+    }
+
+    /// Allocated memory in bytes.
+    pub fn bytes(&self) -> usize {
+        let texts = [&self.row, &self.one, &self.named];
+        let finders = self.finders.iter().map(Finder::bytes).sum::<usize>();
+        texts.iter().map(|text| text.allocated()).sum::<usize>() + self.exploded.bytes() + finders
+    }
+}
+
+/// The source of the text that options write.
+const SOURCE: Source = Source::Element;

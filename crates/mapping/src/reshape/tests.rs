@@ -1,0 +1,219 @@
+use crate::decode::{Filter, Query};
+use crate::{Drop, Format, Globs, Mapper, Pivot, PivotList, RecordLimits, Reshape, Rules, Zip};
+use base::record::{Record, RecordTime};
+use line_protocol::LineBuffer;
+use std::sync::Arc;
+
+/// Lines, rejections and drops of a record that is mapped three times, the same each time: the later ones have known shapes.
+fn outcome(rules: &Rules, value: &[u8]) -> (String, Vec<(Drop, u64)>) {
+    let limits = RecordLimits { record_bytes_max: 100_000, lines_bytes_max: 10_000 };
+    let mut mapper = Mapper::new(Arc::new(rules.clone()), "t", limits);
+    let mut outcomes = Vec::new();
+    for offset in 0..3 {
+        let (time, value) = (RecordTime::Omitted, Some(value));
+        let record = Record { partition: 0, offset, time, key: None, value, headers: &[] };
+        let mut lines = LineBuffer::default();
+        let mapped = mapper.map(&record, &mut lines);
+        let mut texts: Vec<_> = (0..lines.lines())
+            .map(|line| String::from_utf8_lossy(lines.line(line).unwrap()).into_owned())
+            .collect();
+        texts.extend(std::iter::repeat_n("filtered".to_owned(), mapped.filtered));
+        texts.extend(mapped.rejected.iter().map(|(_, rejection)| rejection.to_string()));
+        outcomes.push((texts.join("; "), mapper.take_drops().iter().collect()));
+    }
+    assert!(outcomes[0] == outcomes[1] && outcomes[0] == outcomes[2], "{outcomes:?}");
+    outcomes.remove(0)
+}
+
+fn check(rules: &Rules, value: &str, want: &str, drops: &[(Drop, u64)]) {
+    let (got, dropped) = outcome(rules, value.as_bytes());
+    assert_eq!((got.as_str(), dropped.as_slice()), (want, drops), "{value}");
+}
+
+fn rules(reshape: Reshape) -> Rules {
+    Rules { reshape, strict: false, ..Rules::default() }
+}
+
+fn keys(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+fn pivot(list: &str, name: &str, value: &[&str]) -> Pivot {
+    let list = if list == "@" { PivotList::Element } else { PivotList::Key(list.to_owned()) };
+    Pivot { list, name: name.to_owned(), value: keys(value) }
+}
+
+#[test]
+fn items_of_a_pivoted_list_become_fields_by_their_names() {
+    let rules = rules(Reshape { pivot: vec![pivot("d_list", "n_x", &["v", "w_0"])], ..Reshape::default() });
+    let f = |value: &str, want: &str, drops: &[(Drop, u64)]| check(&rules, value, want, drops);
+    f(r#"{"d":{"list":[{"n":{"x":"a"},"v":1},{"n":{"x":"b"},"v":null,"w":[2]}]}}"#, "t a=1,b=2", &[]);
+    f(r#"{"x":1,"d":{"list":[{"n":{"x":"a b"},"v":{"c":3}}],"y":2}}"#, r"t x=1,d_y=2,a\ b_c=3", &[]);
+    // A name that is no text, no value, no object, no name.
+    f(
+        r#"{"x":1,"d":{"list":[{"n":{"x":5},"v":1},{"n":{"x":"b"}},7,{"v":1},{"n":{"x":"c"},"v":null}]}}"#,
+        "t x=1",
+        &[(Drop::Item, 5)],
+    );
+    // The last of equal names wins.
+    f(
+        r#"{"a":1,"d":{"list":[{"n":{"x":"a"},"v":2},{"n":{"x":"a"},"v":3}]}}"#,
+        "t a=3",
+        &[(Drop::Duplicate, 2)],
+    );
+    f(r#"{"d_list":[{"n_x":"a","v":1}],"b":2}"#, "t b=2,a=1", &[]);
+    // No list.
+    f(r#"{"x":1,"d":{"list":{"y":2}}}"#, "t x=1,d_list_y=2", &[]);
+    f(r#"{"x":1,"d":{"list":[]}}"#, "t x=1", &[]);
+    f(r#"{"d":{"list":[]}}"#, "filtered", &[]);
+    // The last value of a repeated key counts.
+    f(
+        r#"{"d":{"list":[{"n":{"x":"a"},"v":1}],"list":[{"n":{"x":"b"},"v":2}]}}"#,
+        "t b=2",
+        &[(Drop::Duplicate, 1)],
+    );
+    f(
+        r#"{"d":{"list":[{"n":{"x":"\u0061\"q"},"v":NaN},{"n":{"x":"b"},"v":1}]}}"#,
+        "t b=1",
+        &[(Drop::NotFinite, 1)],
+    );
+}
+
+#[test]
+fn a_selected_list_is_one_element() {
+    let reshape = Reshape { pivot: vec![pivot("@", "n", &["v"])], ..Reshape::default() };
+    let rules = rules(reshape);
+    check(&rules, r#"[{"n":"a","v":1},{"n":"b","v":2}]"#, "t a=1,b=2", &[]);
+    check(&rules, r#"[]"#, "filtered", &[]);
+    check(&rules, r#"{"x":1}"#, "t x=1", &[]);
+    let rules = Rules { query: Query::parse("$.lists[*]").unwrap(), ..rules };
+    check(&rules, r#"{"lists":[[{"n":"a","v":1}],[{"n":"a","v":2}]]}"#, "t a=1; t a=2", &[]);
+}
+
+#[test]
+fn parallel_arrays_of_names_and_values_become_fields() {
+    let zip = |names: &str, values: &str| Zip { names: names.to_owned(), values: values.to_owned() };
+    let rules = rules(Reshape { zip: vec![zip("n", "v"), zip("m", "w")], ..Reshape::default() });
+    check(&rules, r#"{"n":["a","b"],"v":[1,2],"x":3}"#, "t x=3,a=1,b=2", &[]);
+    check(&rules, r#"{"n":["a"],"v":[1],"w":[5],"m":["c"]}"#, "t a=1,c=5", &[]);
+    check(&rules, r#"{"n":["a","b",7,"d"],"v":[1,null,2]}"#, "t a=1", &[(Drop::Item, 3)]);
+    check(&rules, r#"{"v":[1,2],"x":3}"#, "t x=3", &[(Drop::Item, 2)]);
+    check(&rules, r#"{"n":"a","v":5}"#, "t v=5", &[(Drop::String, 1)]);
+}
+
+#[test]
+fn each_index_of_parallel_arrays_becomes_an_element() {
+    let rules = rules(Reshape { explode: keys(&["d_a", "b"]), ..Reshape::default() });
+    let f = |value: &str, want: &str, drops: &[(Drop, u64)]| check(&rules, value, want, drops);
+    f(r#"{"x":1,"d":{"a":[2,3],"y":4},"b":[5,6]}"#, "t x=1,d_a=2,d_y=4,b=5; t x=1,d_a=3,d_y=4,b=6", &[]);
+    f(r#"{"x":1,"b":[5,{"c":6},[7,8]]}"#, "t x=1,b=5; t x=1,b_c=6; t x=1,b_0=7,b_1=8", &[]);
+    // A value that is no array goes into each element.
+    f(r#"{"d":{"a":[1,2]},"b":3}"#, "t d_a=1,b=3; t d_a=2,b=3", &[]);
+    f(r#"{"x":1}"#, "t x=1", &[]);
+    f(r#"{"x":1,"b":[]}"#, "filtered", &[]);
+    f(r#"{"b":[1],"x":2,"b":[3,4]}"#, "t x=2,b=3; t x=2,b=4", &[(Drop::Duplicate, 1)]);
+    f(
+        r#"[{"x":1,"b":[5,6],"d":{"a":[7]}},{"x":2}]"#,
+        "t x=2; its arrays under `explode` have different lengths: \"b\" has 2 items, \"d_a\" has 1 item",
+        &[],
+    );
+}
+
+#[test]
+fn exploded_elements_are_bounded() {
+    let rules = rules(Reshape { explode: keys(&["b"]), ..Reshape::default() });
+    let value = format!(r#"{{"s":"{}","b":[{}1]}}"#, "x".repeat(5_000), "1,".repeat(50));
+    let (got, _) = outcome(&rules, value.as_bytes());
+    assert!(got.starts_with("its elements after `explode` are more than 10000 bytes"), "{got}");
+    // A key within a list that is exploded whole.
+    let nested = self::rules(Reshape { explode: keys(&["b", "b_0"]), ..Reshape::default() });
+    check(&nested, r#"{"b":[[1,2],3]}"#, "t b_0=1,b_1=2; t b=3", &[]);
+}
+
+#[test]
+fn rows_become_objects() {
+    let rules = rules(Reshape { columns: keys(&["a", "b\"", "c"]), ..Reshape::default() });
+    let f = |value: &str, want: &str| check(&rules, value, want, &[]);
+    f("[1,2,3]", "t a=1,b\"=2,c=3");
+    f("[[1,null,3],[4]]", "t a=1,c=3; t a=4");
+    f("[[1,2,3,4],[5]]", "t a=5; its row has 4 values, and `columns` names 3: name each column");
+    f(r#"[{"x":1},[2]]"#, "t x=1; t a=2");
+    f("[]", "filtered");
+    f("[[[1]]]", "an array is no object, and only objects become points");
+    let rules = Rules { query: Query::parse("$.rows").unwrap(), ..rules };
+    check(&rules, r#"{"rows":[[1,2],[3]]}"#, "t a=1,b\"=2; t a=3", &[]);
+    check(&rules, r#"{"rows":[5,6]}"#, "t a=5,b\"=6", &[]);
+}
+
+#[test]
+fn where_filters_elements_after_explode_and_before_pivot() {
+    let reshape = Reshape {
+        explode: keys(&["v"]),
+        filter: Some(Filter::parse("@.v > $.min && !@.p").unwrap()),
+        pivot: vec![pivot("l", "n", &["v"])],
+        ..Reshape::default()
+    };
+    let rules = Rules { query: Query::parse("$.e[*]").unwrap(), ..rules(reshape) };
+    let value = r#"{"min":2,"e":[{"v":[1,2,3],"l":[{"n":"p","v":9}]},{"v":[4]},{"v":[5],"p":0}]}"#;
+    check(&rules, value, "t v=3,p=9; t v=4; filtered; filtered; filtered", &[]);
+}
+
+#[test]
+fn strings_that_hold_json_are_read_in_place() {
+    let globs = |patterns: &[&str]| Globs::compile(patterns).unwrap();
+    let parsing = |patterns: &[&str]| Rules { parse_json: globs(patterns), ..rules(Reshape::default()) };
+    let all = parsing(&["p*"]);
+    check(
+        &all,
+        r#"{"p":"{\"a\":1,\"b\":[2,\"3\"]}","q":"{}"}"#,
+        "t p_a=1,p_b_0=2,p_b_1=3",
+        &[(Drop::String, 1)],
+    );
+    check(&all, r#"{"x":1,"p":"{\"a\":","p2":""}"#, "t x=1", &[(Drop::String, 2), (Drop::NotJson, 2)]);
+    check(&all, r#"{"x":1,"p":"\"y\""}"#, "t x=1", &[(Drop::String, 1), (Drop::NotJson, 1)]);
+    check(&all, r#"{"a":["{}"],"x":1}"#, "t x=1", &[(Drop::String, 1)]);
+    let items = Rules { query: Query::parse("$.p[*]").unwrap(), ..parsing(&["p"]) };
+    check(&items, r#"{"p":"[{\"v\":1},{\"v\":2}]"}"#, "t v=1; t v=2", &[]);
+    // A line break in a string's JSON is no end of a line.
+    let lines = Rules { format: Format::JsonLines, ..parsing(&["p"]) };
+    let value = "{\"p\":\"{\\n\\\"v\\\":1}\"} {\"p\":\"2\"}\n{\"p\":\"{}\"\n{\"x\":3}";
+    check(
+        &lines,
+        value,
+        r#"t p_v=1; t p=2; t x=3; it is not JSON: the value is cut off at byte 30: found "\n", in `"v":1}}{"p":2}\n{"p":"{}"\n{"x":3}\n`"#,
+        // The parser read the string of the line that is cut off.
+        &[(Drop::String, 1)],
+    );
+}
+
+#[test]
+fn strings_are_parsed_to_a_depth_of_four() {
+    let rules = Rules { parse_json: Globs::compile(&["*"]).unwrap(), ..rules(Reshape::default()) };
+    let nested = |levels: usize| {
+        (0..levels).fold("5".to_owned(), |inner, _| {
+            format!("\"{}\"", inner.replace('\\', r"\\").replace('"', "\\\""))
+        })
+    };
+    check(&rules, &format!(r#"{{"p":{}}}"#, nested(4)), "t p=5", &[]);
+    check(&rules, &format!(r#"{{"p":{},"x":1}}"#, nested(5)), "t x=1", &[(Drop::String, 1)]);
+}
+
+#[test]
+fn timestamps_of_the_format_keep_their_marks() {
+    // {"p": "{}", "t": [timestamp 1 s, timestamp 2 s], "v": [1, 2]}
+    let value =
+        [&b"\x83\xA1p\xA2{}\xA1t\x92\xD6\xFF\x00\x00\x00\x01\xD6\xFF\x00\x00\x00\x02\xA1v\x92\x01\x02"[..]]
+            .concat();
+    let rules = Rules {
+        format: Format::Msgpack,
+        parse_json: Globs::compile(&["p"]).unwrap(),
+        time: Some(crate::TimeRule {
+            key: crate::KeySelector::Flattened("t".to_owned()),
+            format: crate::TimeFormat::Timestamp,
+            zone: crate::zone_by_name("UTC").unwrap(),
+        }),
+        ..rules(Reshape { explode: keys(&["t", "v"]), ..Reshape::default() })
+    };
+    let (got, drops) = outcome(&rules, &value);
+    assert_eq!((got.as_str(), drops), ("t v=1 1000000000; t v=2 2000000000", vec![]));
+}

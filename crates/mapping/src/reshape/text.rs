@@ -1,0 +1,83 @@
+//! JSON text of an element, with its marks.
+
+use super::SOURCE;
+use crate::decode::{Scanner, Source, SyntaxError, Token};
+use std::ops::Range;
+
+/// Text that an option writes. The buffer is reused from element to element.
+#[derive(Debug, Default)]
+pub(crate) struct ElementText {
+    bytes: Vec<u8>,
+    /// Positions of numbers that are timestamps of the record's format, ascending.
+    timestamps: Vec<usize>,
+}
+
+/// An element: a range of a text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextRef<'t> {
+    /// The text up to the element's end.
+    pub bytes: &'t [u8],
+    pub start: usize,
+    pub timestamps: &'t [usize],
+    pub utf8: bool,
+    pub source: Source,
+}
+
+impl<'t> TextRef<'t> {
+    pub fn scanner(&self) -> Scanner<'t> {
+        Scanner::of_source(self.bytes, self.utf8, self.source).at(self.start)
+    }
+
+    /// The first token of the element.
+    pub fn token(&self) -> Result<Token<'t>, SyntaxError> {
+        self.scanner().value()
+    }
+}
+
+impl ElementText {
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.timestamps.clear();
+    }
+
+    pub fn text(&self, utf8: bool) -> TextRef<'_> {
+        let Self { bytes, timestamps } = self;
+        TextRef { bytes, start: 0, timestamps, utf8, source: SOURCE }
+    }
+
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends a member's key and its colon.
+    pub fn push_key(&mut self, key: &str) {
+        self.push(b"\"");
+        for byte in key.bytes() {
+            match byte {
+                b'"' | b'\\' => self.push(&[b'\\', byte]),
+                0..0x20 => self.push(format!("\\u{byte:04x}").as_bytes()),
+                _ => self.bytes.push(byte),
+            }
+        }
+        self.push(b"\":");
+    }
+
+    pub fn ends_with(&self, byte: u8) -> bool {
+        self.bytes.last() == Some(&byte)
+    }
+
+    /// Copies a range of another text with its marks.
+    #[expect(clippy::indexing_slicing, reason = "a broken invariant must not turn a value into an empty one")]
+    pub fn copy(&mut self, from: &TextRef<'_>, range: Range<usize>) {
+        let first = from.timestamps.partition_point(|position| *position < range.start);
+        let marks = from.timestamps.get(first..).unwrap_or_default().iter();
+        let marks = marks.take_while(|position| **position < range.end);
+        self.timestamps.extend(marks.map(|position| position - range.start + self.bytes.len()));
+        self.bytes.extend_from_slice(&from.bytes[range]);
+    }
+
+    /// Allocated memory in bytes.
+    pub fn allocated(&self) -> usize {
+        self.bytes.capacity() + self.timestamps.capacity() * size_of::<usize>()
+    }
+}
