@@ -162,7 +162,7 @@ impl Pipeline {
         let destination_checks =
             DestinationChecks::start(&writer, routing.destinations(), runtime.handle(), seeds.u64(..));
         let lanes_max = routing.lanes();
-        let shown_config = ShownConfig::new(config, routing.destinations());
+        let shown_config = ShownConfig::new(config, Arc::clone(&routing));
         let counters = Arc::new(Counters::new(shown_config.show_records != ShowRecords::Nobody));
         let dead_letters = dead_letter_context(config, None, &routing, &counters, &writer)?;
         let context = EngineContext {

@@ -4,6 +4,7 @@ use super::History;
 use super::history::{BUCKETS, Totals};
 use base::Destination;
 use configuration::{Config, ShowRecords};
+use engine::Routing;
 use engine::batch::Budget;
 use engine::telemetry::{Counters, Heartbeats, Lags};
 use influx::Writer;
@@ -59,7 +60,8 @@ impl PipelineState {
 #[derive(Clone, Debug, Default)]
 pub struct ShownConfig {
     pub show_records: ShowRecords,
-    pub destinations: Vec<Destination>,
+    /// Destinations of topics come while the bridge runs.
+    pub routing: Option<Arc<Routing>>,
     pub group_id: String,
     /// Where dead letters are written, if they are configured.
     pub dead_letters: Option<String>,
@@ -68,13 +70,17 @@ pub struct ShownConfig {
 }
 
 impl ShownConfig {
-    pub fn new(config: &Config, destinations: Vec<Destination>) -> Self {
+    pub fn new(config: &Config, routing: Arc<Routing>) -> Self {
         Self {
             show_records: config.admin.shows_records(),
-            destinations,
+            routing: Some(routing),
             group_id: config.kafka.group_id.clone(),
             dead_letters: config.dead_letter.as_ref().map(ToString::to_string),
             age_max: config.batch.age_max,
         }
+    }
+
+    pub fn destinations(&self) -> Vec<Destination> {
+        self.routing.as_ref().map(|routing| routing.destinations()).unwrap_or_default()
     }
 }

@@ -187,7 +187,8 @@ fn influx(pipeline: &PipelineState, config: &ShownConfig, recent: &Recent, alarm
         let server = Some(server).filter(|server| !server.is_empty());
         json!({ "address": name, "up": !addresses.is_down(address), "used": name == used, "server": server })
     });
-    let destinations = config.destinations.iter();
+    let destinations = config.destinations();
+    let destinations = destinations.iter();
     json!({
         "lines_stored": get(&writer.lines_stored),
         "requests": {

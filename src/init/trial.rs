@@ -49,7 +49,7 @@ impl Trial {
     /// Maps the sample of a topic. None if no mapping matches the topic.
     pub fn run(config: &Config, sample: &Sample) -> Option<Self> {
         let routing = config.routing();
-        let (rules, _) = routing.mapping_of(&sample.topic)?;
+        let rules = routing.rules_of(&sample.topic)?;
         let mut mapper = Mapper::new(Arc::clone(rules), &sample.topic, config.record_limits());
         let mut trial = Self { rate: rate(sample), ..Self::default() };
         for record in &sample.records {

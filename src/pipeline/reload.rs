@@ -95,7 +95,7 @@ impl Pipeline {
             writer: Arc::clone(&context.writer),
             destinations: context.routing.destinations(),
         });
-        self.state.set_shown_config(ShownConfig::new(config, context.routing.destinations()));
+        self.state.set_shown_config(ShownConfig::new(config, Arc::clone(&context.routing)));
         self.context = context;
         for (number, requests) in self.requests.iter().enumerate() {
             let context =

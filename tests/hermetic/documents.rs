@@ -106,7 +106,7 @@ fn alarm_causes() -> Vec<String> {
         let literals = product.split("cause: \"").skip(1);
         causes.extend(literals.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
     }
-    causes.extend([base::alarm::TOPIC_DENIED, "reject_rate"].map(str::to_owned));
+    causes.extend([base::alarm::TOPIC_DENIED, "reject_rate", "no_destination"].map(str::to_owned));
     causes
 }
 

@@ -1,33 +1,62 @@
 //! Resolves the destination of each mapping: its own keys, else those of `[influx]`.
 
 use super::influx::{Defaults, refuse_other_api};
-use super::section::Section;
-use base::{Api, Destination};
+use super::rules;
+use super::section::{Section, Text};
+use base::Api;
+use engine::{MappingDestination, TopicDestination};
+use mapping::{Part, Template, TopicPatterns};
 
 /// The destination keys of one `[[mapping]]`.
-pub struct MappingDestination<'a> {
+pub struct OwnDestination<'a> {
     section: Section<'a>,
-    bucket: Option<String>,
-    database: Option<String>,
-    retention_policy: Option<String>,
+    bucket: Option<Template>,
+    database: Option<Template>,
+    retention_policy: Option<Template>,
 }
 
-pub fn read(section: Section<'_>) -> MappingDestination<'_> {
-    let value = |key: &str| section.text(key).map(|text| text.value);
-    MappingDestination {
+pub fn read(section: Section<'_>) -> OwnDestination<'_> {
+    OwnDestination {
         section,
-        bucket: value("bucket"),
-        database: value("database"),
-        retention_policy: section.text_or_empty("retention_policy").map(|text| text.value),
+        bucket: name(section, "bucket"),
+        database: name(section, "database"),
+        retention_policy: policy(section),
     }
+}
+
+/// The name of a bucket or database.
+pub fn name(section: Section<'_>, key: &str) -> Option<Template> {
+    read_name(section, key, &section.text(key)?)
+}
+
+/// A retention policy, which may be empty.
+pub fn policy(section: Section<'_>) -> Option<Template> {
+    read_name(section, "retention_policy", &section.text_or_empty("retention_policy")?)
+}
+
+/// Reads a name whose placeholders depend on the topic alone, so that a topic has one destination.
+fn read_name(section: Section<'_>, key: &str, text: &Text) -> Option<Template> {
+    let template = rules::parse_template(section, key, text)?;
+    let is_of_topic = |part: &Part| matches!(part, Part::Text(_) | Part::Topic | Part::TopicGroup(_));
+    if !template.parts().iter().all(is_of_topic) {
+        section.refuse(
+            text,
+            format!(
+                "`{key}` takes the placeholders {{topic}} and {{topic:NAME}} only, so that a topic has one destination: use tags to \
+                 distinguish records of a topic"
+            ),
+        );
+        return None;
+    }
+    Some(template)
 }
 
 /// The destinations of the mappings, in their order. Without mappings, the destination of the default mapping.
 pub fn resolve(
     top: Section<'_>,
-    own_destinations: &[MappingDestination<'_>],
+    own_destinations: &[OwnDestination<'_>],
     defaults: &Defaults,
-) -> Vec<Option<Destination>> {
+) -> Vec<Option<MappingDestination>> {
     let Some(api) = defaults.api else {
         return Vec::new();
     };
@@ -56,26 +85,26 @@ pub fn resolve(
 }
 
 fn destination_of(
-    own: Option<&MappingDestination<'_>>,
+    own: Option<&OwnDestination<'_>>,
     api: Api,
     defaults: &Defaults,
-) -> Option<Destination> {
-    let pick = |own: Option<&String>, default: &Option<String>| own.or(default.as_ref()).cloned();
-    let database = || pick(own.and_then(|own| own.database.as_ref()), &defaults.database);
-    Some(match api {
-        Api::V3 => Destination::Database3 { database: database()? },
-        Api::V2 => Destination::Bucket {
-            org: defaults.org.clone()?,
-            bucket: pick(own.and_then(|own| own.bucket.as_ref()), &defaults.bucket)?,
-        },
-        Api::V1 => Destination::Database {
-            database: database()?,
-            // An empty policy selects the server's default where [influx] names another policy.
-            retention_policy: pick(
-                own.and_then(|own| own.retention_policy.as_ref()),
-                &defaults.retention_policy,
-            )
-            .filter(|policy| !policy.is_empty()),
-        },
-    })
+) -> Option<MappingDestination> {
+    let pick = |own: Option<&Template>, default: &Option<Template>| own.or(default.as_ref()).cloned();
+    let name = match api {
+        Api::V2 => pick(own.and_then(|own| own.bucket.as_ref()), &defaults.bucket)?,
+        Api::V1 | Api::V3 => pick(own.and_then(|own| own.database.as_ref()), &defaults.database)?,
+    };
+    let policy = pick(own.and_then(|own| own.retention_policy.as_ref()), &defaults.retention_policy);
+    // An empty policy selects the server's default where [influx] names another policy.
+    let retention_policy = policy.filter(|policy| api == Api::V1 && !policy.text().is_empty());
+    let org = if api == Api::V2 { defaults.org.clone()? } else { String::new() };
+    let templates = [Some(&name), retention_policy.as_ref()];
+    let has_placeholders = templates.into_iter().flatten().any(Template::has_placeholders);
+    let destination =
+        TopicDestination { api, org, name, retention_policy, patterns: TopicPatterns::default() };
+    if has_placeholders {
+        return Some(MappingDestination::OfTopic(destination));
+    }
+    // Without placeholders, the topic makes no difference.
+    destination.of("").ok().map(MappingDestination::Fixed)
 }

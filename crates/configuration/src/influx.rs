@@ -1,5 +1,6 @@
 //! Reads `[influx]`: the server, its login, and the default destination.
 
+use super::destination;
 use super::keys::{self, APIS, COMPRESSIONS};
 use super::section::{Section, Text};
 use super::security::tls_files;
@@ -7,6 +8,7 @@ use super::source::Span;
 use super::urls;
 use base::{Api, Credential};
 use influx::{Connection, Tls};
+use mapping::Template;
 
 /// Keys that an API does not have: the APIs that have the key, and the reason.
 type MissingKeys = &'static [(&'static str, &'static str, &'static str)];
@@ -37,6 +39,8 @@ const NOT_IN_V3: MissingKeys = &[
 pub struct InfluxRead {
     pub connection: Option<Connection>,
     pub defaults: Defaults,
+    /// Most destinations, where some belong to topics.
+    pub destinations_max: usize,
 }
 
 /// The destination of mappings that have none of their own.
@@ -46,9 +50,9 @@ pub struct Defaults {
     pub api_is_written: bool,
     pub header: Span,
     pub org: Option<String>,
-    pub bucket: Option<String>,
-    pub database: Option<String>,
-    pub retention_policy: Option<String>,
+    pub bucket: Option<Template>,
+    pub database: Option<Template>,
+    pub retention_policy: Option<Template>,
 }
 
 pub fn read(top: Section<'_>) -> Option<InfluxRead> {
@@ -70,15 +74,16 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
         api_is_written: section.has("api"),
         header: section.header_span(),
         org: value("org"),
-        bucket: value("bucket"),
-        database: value("database"),
-        retention_policy: section.text_or_empty("retention_policy").map(|text| text.value),
+        bucket: destination::name(section, "bucket"),
+        database: destination::name(section, "database"),
+        retention_policy: destination::policy(section),
     };
     if let Some(api) = api {
         refuse_other_api(section, api, section.has("api"));
         check_required(section, api);
     }
-    Some(InfluxRead { connection: connection(section, api), defaults })
+    let destinations_max = section.number_or_default("destinations_max") as usize;
+    Some(InfluxRead { connection: connection(section, api), defaults, destinations_max })
 }
 
 fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {

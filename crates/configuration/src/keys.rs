@@ -458,20 +458,37 @@ pub static INFLUX: Table = Table {
             "\"v2\": InfluxDB 2 and Cloud. \"v1\": InfluxDB 1, VictoriaMetrics, InfluxDB 2 with DBRP mapping. \"v3\": InfluxDB 3.",
         ),
         Key::new("org", Text, Required("\"test\""), "v2: name of the organization."),
-        Key::new("bucket", Text, Required("\"ec2\""), "v2: name of the bucket."),
+        Key::new(
+            "bucket",
+            Text,
+            Required("\"ec2\""),
+            "v2: name of the bucket. Placeholders {topic} and {topic:NAME}, here and in [[mapping]], give each topic its own.",
+        ),
         Key::new(
             "token",
             Secret,
             Required("\"${INFLUX_TOKEN}\""),
             "v2 and v3: token with write access. A token of a file is read again when the server refuses it.",
         ),
-        Key::new("database", Text, Example("\"metrics\""), "v1 and v3: name of the database."),
+        Key::new(
+            "database",
+            Text,
+            Example("\"metrics\""),
+            "v1 and v3: name of the database. Placeholders as in bucket.",
+        ),
         Key::new(
             "retention_policy",
             Text,
             Example("\"autogen\""),
             "v1: retention policy. Without it the database's default is used.",
         ),
+        Key::new(
+            "destinations_max",
+            Number(Bounds::new(1..=1_000, "each destination has batches and a request of its own")),
+            Default("64"),
+            "Most destinations where bucket, database or retention_policy have placeholders. Topics beyond are blocked.",
+        )
+        .restart(|old, new| old.destinations_max != new.destinations_max),
         Key::new(
             "username",
             Text,

@@ -88,6 +88,8 @@ pub struct Config {
     /// At least one. The first mapping whose topics match the record's topic is used.
     pub mappings: Vec<Mapping>,
     pub influx: Connection,
+    /// Most destinations, where some belong to topics.
+    pub destinations_max: usize,
     pub batch: Batch,
     pub reject: Reject,
     /// None: rejected and refused records are counted, logged and skipped.
@@ -108,7 +110,7 @@ impl Config {
 
     /// The mapping and destination of each topic.
     pub fn routing(&self) -> Routing {
-        Routing::new(&self.mappings, self.reject.rate_max)
+        Routing::new(&self.mappings, self.reject.rate_max).with_destinations_max(self.destinations_max)
     }
 
     /// The largest record, and the most text that may come from one.

@@ -203,10 +203,12 @@ fn read_content(context: &Context<'_>, table: &DeTable<'_>) -> Option<(Config, V
     let (mappings, mut summaries) = mappings?;
     summaries.push(summary::of_dead_letter(dead_letter.as_ref()));
     summaries.extend(summary::of_batch(batch));
+    let influx = influx?;
     let config = Config {
         kafka: kafka?.kafka,
         mappings,
-        influx: influx?.connection?,
+        influx: influx.connection?,
+        destinations_max: influx.destinations_max,
         batch,
         reject,
         dead_letter,

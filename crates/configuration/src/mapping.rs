@@ -50,16 +50,28 @@ pub fn read_all(
     }
     let mut destinations = destinations?.into_iter();
     if read.is_empty() {
-        let mapping = Mapping { topics: None, rules: Arc::default(), destination: destinations.next()?? };
+        let mut destination = destinations.next()??;
+        if let (Some(kafka), Some(influx)) = (kafka, influx) {
+            let error = |message| top.context.error(&influx.defaults.header, message);
+            topic_groups::resolve_destination(&mut destination, &kafka.topics, error);
+        }
+        let mapping = Mapping { topics: None, rules: Arc::default(), destination };
         let summary = summary::of_default(&mapping);
         return Some((vec![mapping], vec![summary]));
     }
     let mut mappings = Vec::new();
     let mut summaries = Vec::new();
     for (read, destination) in read.into_iter().zip(destinations) {
+        let mut destination = destination?;
+        if let Some(topics) = read.topics.as_ref().or(kafka.map(|kafka| &kafka.topics)) {
+            let own =
+                ["bucket", "database", "retention_policy"].into_iter().find(|key| read.section.has(key));
+            let error = |message| read.section.error(own.unwrap_or("bucket"), message);
+            topic_groups::resolve_destination(&mut destination, topics, error);
+        }
         let shown = read.topics.as_ref().map(|list| list.shown.join(", "));
         let topics = read.topics.map(|list| list.topics);
-        let mapping = Mapping { topics, rules: Arc::new(read.rules), destination: destination? };
+        let mapping = Mapping { topics, rules: Arc::new(read.rules), destination };
         summaries.push(summary::of_mapping(read.section, shown.as_deref(), &mapping));
         mappings.push(mapping);
     }

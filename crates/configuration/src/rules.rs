@@ -182,24 +182,28 @@ fn check_single(section: Section<'_>, text: &Text, selector: &KeySelector) {
 
 /// Parses a text with placeholders.
 fn template(section: Section<'_>, option: &str, text: &Text) -> Option<Template> {
-    let template = match Template::parse(&text.value) {
-        Ok(template) => template,
-        Err(error) => {
-            let message = match &error {
-                TemplateError::Selector { placeholder, error } => {
-                    format!("{{{placeholder}}} is no placeholder of `{option}`: {}", path_error(error))
-                }
-                error => format!("`{option}`: {error}"),
-            };
-            section.refuse(text, message);
-            return None;
-        }
-    };
+    let template = parse_template(section, option, text)?;
     for selector in template.selectors() {
         check_selector(section, text, selector);
         check_single(section, text, selector);
     }
     Some(template)
+}
+
+/// Parses a text with placeholders, whose selectors the caller checks.
+pub fn parse_template(section: Section<'_>, option: &str, text: &Text) -> Option<Template> {
+    let error = match Template::parse(&text.value) {
+        Ok(template) => return Some(template),
+        Err(error) => error,
+    };
+    let message = match &error {
+        TemplateError::Selector { placeholder, error } => {
+            format!("{{{placeholder}}} is no placeholder of `{option}`: {}", path_error(error))
+        }
+        error => format!("`{option}`: {error}"),
+    };
+    section.refuse(text, message);
+    None
 }
 
 fn query(section: Section<'_>) -> Option<Query> {

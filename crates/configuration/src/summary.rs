@@ -4,9 +4,9 @@ use super::Batch;
 use super::section::Section;
 use base::Destination;
 use base::text::grouped;
-use engine::Mapping;
 use engine::batch::BatchSize;
 use engine::dead_letter::Store;
+use engine::{Mapping, MappingDestination};
 use mapping::Format;
 use mapping::{DistinctTimes, Integers, Rules};
 use toml::de::DeValue;
@@ -74,8 +74,10 @@ pub fn of_mapping(section: Section<'_>, topics: Option<&str>, mapping: &Mapping)
     )
 }
 
-fn destination(destination: &Destination) -> String {
-    match destination {
+fn destination(of: &MappingDestination) -> String {
+    let note =
+        if of.is_of_topic() { " (one for each topic; text in braces was literal earlier)" } else { "" };
+    let shown = match of.unfilled() {
         Destination::Bucket { org, bucket } => format!("bucket {bucket:?} of organization {org:?}"),
         Destination::Database { database, retention_policy: None } | Destination::Database3 { database } => {
             format!("database {database:?}")
@@ -83,7 +85,8 @@ fn destination(destination: &Destination) -> String {
         Destination::Database { database, retention_policy: Some(policy) } => {
             format!("database {database:?}, retention policy {policy:?}")
         }
-    }
+    };
+    shown + note
 }
 
 fn measurement(section: Section<'_>, rules: &Rules) -> String {

@@ -105,7 +105,7 @@ impl<Q: LaneQueue, O: Outlet> Dispatcher<Q, O> {
 
     fn open_lane(&mut self, route: Route, queue: Q) -> usize {
         let number = self.lanes.len();
-        let destination = Arc::clone(self.settings.routing.destination(route.lane.destination));
+        let destination = self.settings.routing.destination(route.lane.destination);
         let closed = self.outlet.open(number, &destination, &self.finished.0);
         let batch_id = self.new_batch_id();
         let batch = || Batch::new(batch_id, &self.settings.budget);

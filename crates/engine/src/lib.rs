@@ -52,6 +52,7 @@ mod sampled_times;
 mod simulation;
 pub mod telemetry;
 mod time_check;
+mod topic_destination;
 mod topic_routing;
 pub mod watchdog;
 
@@ -60,6 +61,7 @@ pub use record_log::remedy_without_fields;
 pub use refused_letters::DeadLetterContext;
 pub use reject_limiter::{ProbeDelays, blocked_topic};
 pub use sampled_times::{DoubtKind, SampledTimes, TimeDoubt, time_of};
+pub use topic_destination::{MappingDestination, NoDestination, TopicDestination};
 pub use topic_routing::{DESTINATIONS_WITH_LANES, Mapping, Routing};
 
 #[cfg(test)]

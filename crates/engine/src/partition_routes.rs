@@ -3,6 +3,7 @@
 use crate::offset_tracker::AssignmentId;
 use crate::reject_limiter::{ProbeDelays, RejectLimiter};
 use crate::time_check::TimeCheck;
+use crate::topic_destination::NoDestination;
 use crate::topic_routing::{LaneKey, Routing};
 use base::TopicPartition;
 use kafka::PartitionRef;
@@ -29,7 +30,8 @@ pub struct Topic {
     pub name: Arc<str>,
     /// None: no mapping matches.
     pub mapper: Option<Mapper>,
-    pub destination: usize,
+    /// Index of the destination, or the reason why the topic has none.
+    pub destination: Result<usize, NoDestination>,
     /// The value of [`Routes::assignments`] when a partition of the topic was last assigned.
     last_assigned: u64,
     /// Whether the topic's first line was logged.
@@ -88,7 +90,7 @@ impl Routes {
         let assigned = self.assignments;
         let topic = self.topic_mut(index);
         topic.last_assigned = assigned;
-        let destination = topic.destination;
+        let destination = topic.destination.clone().unwrap_or(Routing::NOWHERE);
         // Topics with one partition each are spread over the lanes too.
         let slot = (index + at.partition.unsigned_abs() as usize) % self.routing.lanes_per_destination;
         let route = Route { assignment, topic: index, lane: LaneKey { destination, slot } };
@@ -205,9 +207,9 @@ impl Routes {
         if let Some(index) = self.topics.iter().position(|topic| *topic.name == *name) {
             return index;
         }
-        let mapping = self.routing.mapping_of(name);
-        let mapper = mapping.map(|(rules, _)| Mapper::new(Arc::clone(rules), name, self.limits));
-        let destination = mapping.map_or(0, |(_, destination)| destination);
+        let rules = self.routing.rules_of(name);
+        let mapper = rules.map(|rules| Mapper::new(Arc::clone(rules), name, self.limits));
+        let destination = self.routing.destination_of(name);
         let limiter = RejectLimiter::new(self.routing.reject_rate_max, self.probes);
         let limiter = if self.blocked_before.contains(name) { limiter.after_block() } else { limiter };
         let topic = Topic {
@@ -218,7 +220,7 @@ impl Routes {
             first_line_logged: false,
             empty_query_logged: false,
             drops: Drops::default(),
-            times: TimeCheck::new(mapping.and_then(|(rules, _)| rules.time.clone())),
+            times: TimeCheck::new(rules.and_then(|rules| rules.time.clone())),
             limiter,
         };
         if let Some(index) = self.reusable_entry() {
@@ -244,12 +246,14 @@ impl Routes {
 mod tests {
     use super::*;
     use crate::offset_tracker::OffsetTracker;
+    use crate::topic_destination::MappingDestination;
     use crate::topic_routing::Mapping;
     use base::Destination;
 
     #[test]
     fn reuses_the_entries_of_topics_without_an_assigned_partition() {
         let destination = Destination::Database { database: "d".to_owned(), retention_policy: None };
+        let destination = MappingDestination::Fixed(destination);
         let mapping = Mapping { topics: None, rules: Arc::default(), destination };
         let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
         let mut routes = Routes::new(Arc::new(Routing::new(&[mapping], 0.1)), limits, ProbeDelays::default());

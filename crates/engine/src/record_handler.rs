@@ -108,6 +108,12 @@ impl RecordHandler {
             self.tracker.leave_unsettled(assignment, offset, time_ns);
             return;
         }
+        if let Err(missing) = &topic.destination {
+            topic.limiter.block_without_destination(missing);
+            topic.limiter.alarm(&topic.name, &self.alarms, *now);
+            self.tracker.leave_unsettled(assignment, offset, time_ns);
+            return;
+        }
 
         let mapped = match &mut topic.mapper {
             Some(mapper) => mapper.map(record, &mut batch.lines),

@@ -179,7 +179,7 @@ impl LaneDeadLetters {
 
     /// The elements that the refused lines came from. None: the record at this offset now gives other lines.
     fn elements(&self, refused: &RefusedRecord, original: &Original, lines: &Lines) -> Option<Vec<usize>> {
-        let (rules, _) = self.context.routing.mapping_of(&refused.at.topic)?;
+        let rules = self.context.routing.rules_of(&refused.at.topic)?;
         let mut mapper = Mapper::new(Arc::clone(rules), &refused.at.topic, self.context.record_limits);
         let headers = borrowed(&original.headers);
         let record = Record {

@@ -19,6 +19,7 @@ mod tests;
 
 pub use block::{ServerBlock, blocked_topic};
 
+use crate::topic_destination::NoDestination;
 use base::alarm::AlarmRegistry;
 use block::Block;
 use rate::{REJECTED_AGAIN_MIN, REJECTED_MIN, RejectRate};
@@ -272,6 +273,11 @@ impl RejectLimiter {
         };
         self.block_until_probe(Block::by_server(by, alarm), now);
         true
+    }
+
+    /// Blocks the topic until a reload because it has no destination.
+    pub fn block_without_destination(&mut self, missing: &NoDestination) {
+        self.state = State::Blocked { block: Block::without_destination(missing), until: Until::Reload };
     }
 
     fn block_until_probe(&mut self, block: Block, now: Instant) {

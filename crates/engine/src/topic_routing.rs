@@ -1,14 +1,18 @@
 //! Routing by configuration: topic to mapping, mapping to destination, destination to lanes.
 
+use crate::topic_destination::{MappingDestination, NoDestination};
 use base::Destination;
 use kafka::Topics;
 use mapping::Rules;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Lanes of one destination, each with one request in flight. Two keep a loopback database busy; each costs queues of its own.
 const LANES_PER_DESTINATION: usize = 2;
 /// Up to this many destinations have [`LANES_PER_DESTINATION`] lanes each; more have one lane each, so that their queues stay few.
 pub const DESTINATIONS_WITH_LANES: usize = 4;
+
+/// The default of `influx.destinations_max`.
+const DESTINATIONS_MAX: usize = 64;
 
 /// Rules for the records of some topics, and the destination of their lines.
 #[derive(Clone, Debug)]
@@ -17,7 +21,7 @@ pub struct Mapping {
     pub topics: Option<Topics>,
     /// Shared, because a mapping may have thousands of compiled globs, and configurations are copied.
     pub rules: Arc<Rules>,
-    pub destination: Destination,
+    pub destination: MappingDestination,
 }
 
 impl Mapping {
@@ -30,9 +34,13 @@ impl Mapping {
 /// All mappings of a configuration, with their destinations and lanes.
 #[derive(Debug)]
 pub struct Routing {
-    /// Each mapping with the index of its destination.
-    mappings: Vec<(Mapping, usize)>,
-    destinations: Vec<Arc<Destination>>,
+    mappings: Vec<Mapping>,
+    /// A destination of a topic is added when the topic is first assigned.
+    destinations: RwLock<Vec<Arc<Destination>>>,
+    /// Most destinations, where some belong to topics.
+    destinations_max: usize,
+    /// The destination of lanes that no line goes to: those of topics without a destination.
+    nowhere: Arc<Destination>,
     /// `reject.rate_max`.
     pub(crate) reject_rate_max: f64,
     pub(crate) lanes_per_destination: usize,
@@ -46,20 +54,50 @@ pub struct LaneKey {
 }
 
 impl Routing {
+    /// Index of the destination of lanes that no line goes to.
+    pub const NOWHERE: usize = usize::MAX;
+
     pub fn new(topic_mappings: &[Mapping], reject_rate_max: f64) -> Self {
         let mut destinations: Vec<Arc<Destination>> = Vec::new();
-        let mut mappings = Vec::new();
         for mapping in topic_mappings {
-            let known = destinations.iter().position(|known| **known == mapping.destination);
-            let index = known.unwrap_or_else(|| {
-                destinations.push(Arc::new(mapping.destination.clone()));
-                destinations.len() - 1
-            });
-            mappings.push((mapping.clone(), index));
+            if let MappingDestination::Fixed(destination) = &mapping.destination
+                && destinations.iter().all(|known| **known != *destination)
+            {
+                destinations.push(Arc::new(destination.clone()));
+            }
         }
-        let is_many = destinations.len() > DESTINATIONS_WITH_LANES;
-        let lanes_per_destination = if is_many { 1 } else { LANES_PER_DESTINATION };
-        Self { mappings, destinations, reject_rate_max, lanes_per_destination }
+        let nowhere = topic_mappings.first().map(|mapping| mapping.destination.unfilled());
+        let nowhere = nowhere.unwrap_or_else(|| Destination::Database3 { database: String::new() });
+        let routing = Self {
+            mappings: topic_mappings.to_vec(),
+            destinations: RwLock::new(destinations),
+            destinations_max: DESTINATIONS_MAX,
+            nowhere: Arc::new(nowhere),
+            reject_rate_max,
+            lanes_per_destination: 1,
+        };
+        routing.with_destinations_max(DESTINATIONS_MAX)
+    }
+
+    /// Sets the most destinations, where some belong to topics.
+    #[must_use]
+    pub fn with_destinations_max(mut self, destinations_max: usize) -> Self {
+        self.destinations_max = destinations_max;
+        let is_many = self.places() > DESTINATIONS_WITH_LANES;
+        self.lanes_per_destination = if is_many { 1 } else { LANES_PER_DESTINATION };
+        self
+    }
+
+    /// Number of destinations that there are or may come.
+    fn places(&self) -> usize {
+        let known = self.read(Vec::len);
+        let grows = self.mappings.iter().any(|mapping| mapping.destination.is_of_topic());
+        if grows { known.max(self.destinations_max) } else { known }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Vec<Arc<Destination>>) -> T) -> T {
+        // Destinations are only appended, so a panic of another thread leaves them whole.
+        read(&self.destinations.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Falls back to one lane per destination above `lanes_max`.
@@ -71,28 +109,96 @@ impl Routing {
         self
     }
 
+    /// The destinations known so far.
     pub fn destinations(&self) -> Vec<Destination> {
-        self.destinations.iter().map(|destination| Destination::clone(destination)).collect()
+        self.read(|known| known.iter().map(|destination| Destination::clone(destination)).collect())
     }
 
     /// Number of lanes, and so of queues, that a consumer may have.
     pub fn lanes(&self) -> usize {
-        self.destinations.len() * self.lanes_per_destination
+        self.places() * self.lanes_per_destination
     }
 
     /// Whether a mapping reads record headers.
     pub fn wants_headers(&self) -> bool {
-        self.mappings.iter().any(|(mapping, _)| mapping.rules.wants_headers())
+        self.mappings.iter().any(|mapping| mapping.rules.wants_headers())
     }
 
-    #[expect(clippy::indexing_slicing, reason = "indexes come from this list, which never changes")]
-    pub fn destination(&self, index: usize) -> &Arc<Destination> {
-        &self.destinations[index]
+    #[expect(clippy::indexing_slicing, reason = "indexes come from this list, which only grows")]
+    pub fn destination(&self, index: usize) -> Arc<Destination> {
+        if index == Self::NOWHERE {
+            return Arc::clone(&self.nowhere);
+        }
+        self.read(|known| Arc::clone(&known[index]))
     }
 
-    /// The rules of the first mapping that matches, and the index of its destination.
-    pub fn mapping_of(&self, topic: &str) -> Option<(&Arc<Rules>, usize)> {
-        let matching = self.mappings.iter().find(|(mapping, _)| mapping.is_match(topic));
-        matching.map(|(mapping, destination)| (&mapping.rules, *destination))
+    /// The rules of the first mapping that matches.
+    pub fn rules_of(&self, topic: &str) -> Option<&Arc<Rules>> {
+        self.mappings.iter().find(|mapping| mapping.is_match(topic)).map(|mapping| &mapping.rules)
+    }
+
+    /// The index of a topic's destination.
+    ///
+    /// # Errors
+    /// The topic's name does not give one, or there would be too many.
+    pub fn destination_of(&self, topic: &str) -> Result<usize, NoDestination> {
+        let Some(mapping) = self.mappings.iter().find(|mapping| mapping.is_match(topic)) else {
+            // Records without a mapping are rejected. Their partitions still need a lane.
+            return Ok(if self.read(Vec::is_empty) { Self::NOWHERE } else { 0 });
+        };
+        let destination = mapping.destination.of(topic)?;
+        let mut known = self.destinations.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = known.iter().position(|known| **known == destination) {
+            return Ok(index);
+        }
+        if known.len() >= self.destinations_max {
+            return Err(NoDestination::TooMany { destination, max: self.destinations_max });
+        }
+        known.push(Arc::new(destination));
+        Ok(known.len() - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic_destination::TopicDestination;
+    use base::Api;
+    use mapping::{Template, TopicPatterns};
+
+    fn mapping(topics: Option<Topics>, destination: MappingDestination) -> Mapping {
+        Mapping { topics, rules: Arc::default(), destination }
+    }
+
+    #[test]
+    fn destinations_of_topics_are_bounded() {
+        let of_topic = MappingDestination::OfTopic(TopicDestination {
+            api: Api::V3,
+            org: String::new(),
+            name: Template::topic(),
+            retention_policy: None,
+            patterns: TopicPatterns::default(),
+        });
+        let fixed = Destination::Database3 { database: "b".to_owned() };
+        let topics = Topics { names: vec!["x".to_owned()], ..Topics::default() };
+        let mappings =
+            [mapping(Some(topics), MappingDestination::Fixed(fixed.clone())), mapping(None, of_topic)];
+        let routing = Routing::new(&mappings, 0.1).with_destinations_max(3);
+        assert_eq!((routing.destinations(), routing.lanes()), (vec![fixed.clone()], 6));
+        let at = |topic: &str| routing.destination_of(topic);
+        assert_eq!((at("x"), at("a"), at("b"), at("c"), at("a")), (Ok(0), Ok(1), Ok(0), Ok(2), Ok(1)));
+        let destination = Destination::Database3 { database: "d".to_owned() };
+        assert_eq!(at("d"), Err(NoDestination::TooMany { destination, max: 3 }));
+        assert_eq!(*routing.destination(2), Destination::Database3 { database: "c".to_owned() });
+        assert_eq!(routing.lanes(), 6, "the lanes were reserved");
+        let many = Routing::new(&mappings, 0.1);
+        assert_eq!(many.lanes(), DESTINATIONS_MAX, "many destinations have one lane each");
+    }
+
+    #[test]
+    fn topics_without_a_mapping_have_a_lane_although_there_is_no_destination() {
+        let routing = Routing::new(&[], 0.1);
+        assert_eq!(routing.destination_of("x"), Ok(Routing::NOWHERE));
+        let _nowhere = routing.destination(Routing::NOWHERE);
     }
 }

@@ -8,6 +8,7 @@ use super::*;
 use base::alarm::{BEFORE_RECORD_TEXT, FailureReport};
 use configuration::ShowRecords;
 use engine::telemetry::RejectedRecord;
+use engine::{Mapping, MappingDestination, Routing};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,12 +91,21 @@ async fn contents_of_records_are_hidden_from_clients_that_may_not_see_them() {
     assert_eq!((&last["reason"], &last["offset"], &last["why"]), (&json!("time"), &json!(2), &Value::Null));
 }
 
+fn routing(destinations: &[Destination]) -> Arc<Routing> {
+    let mapping = |destination: &Destination| Mapping {
+        topics: None,
+        rules: Arc::default(),
+        destination: MappingDestination::Fixed(destination.clone()),
+    };
+    Arc::new(Routing::new(&destinations.iter().map(mapping).collect::<Vec<_>>(), 0.1))
+}
+
 #[tokio::test]
 async fn reports_counters_rates_and_states() {
     let pipeline = pipeline("http://user:pass@127.0.0.1:1");
     let bucket = |name: &str| Destination::Bucket { org: "o".to_owned(), bucket: name.to_owned() };
     pipeline.set_shown_config(ShownConfig {
-        destinations: vec![bucket("a"), bucket("b")],
+        routing: Some(routing(&[bucket("a"), bucket("b")])),
         age_max: Duration::from_secs(1),
         dead_letters: Some("topic d".to_owned()),
         ..ShownConfig::default()

@@ -26,7 +26,7 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
         Ok(client) => client,
         Err(error) => return report.add(&Line::failed("influx", error.to_string())),
     };
-    let destinations: BTreeSet<_> = config.mappings.iter().map(|mapping| &mapping.destination).collect();
+    let destinations = sampled.destinations();
     let mut with_retention = BTreeSet::new();
     let Some(first) = destinations.first() else { return Ok(()) };
     let is_unsigned = |mapping: &Mapping| mapping.rules.types.entries().any(|(_, to)| *to == FieldType::Uint);
@@ -42,7 +42,7 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
             report.add_all(runtime.block_on(influx3::database(&client, address, destination)))?;
             let times = sampled.times(destination);
             // All addresses lead to the same database, so the retention is checked once.
-            if let (Some(times), true) = (times, with_retention.insert(*destination)) {
+            if let (Some(times), true) = (times, with_retention.insert(destination)) {
                 let kept = within(client.retention(address, destination));
                 // Without a response the retention is unknown.
                 let kept = runtime.block_on(kept).unwrap_or(DestinationRetention::Unknown);

@@ -10,13 +10,12 @@ use base::text::counted;
 use configuration::Config;
 use engine::batch::{Runs, count_collisions};
 use engine::offset_tracker::OffsetTracker;
-use engine::{DoubtKind, Routing, SampledTimes, TimeDoubt, time_of};
+use engine::{DoubtKind, NoDestination, Routing, SampledTimes, TimeDoubt, time_of};
 use kafka::headers_of;
 use line_protocol::LineBuffer;
 use mapping::{Drop, Mapper, Reason};
 use rdkafka::message::{BorrowedMessage, Message};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 /// Times that are kept for each destination.
@@ -55,6 +54,7 @@ pub struct Times {
 struct TopicSample {
     mapper: Option<Mapper>,
     mapping: Option<usize>,
+    destination: Option<Result<Destination, NoDestination>>,
     results: Results,
     /// Times from `time_key`.
     times: SampledTimes,
@@ -87,9 +87,11 @@ impl<'c> Sampled<'c> {
     /// Adds a topic, which stays in the report if no record arrives.
     pub fn add_topic(&mut self, topic: &str) {
         let mapping = self.config.mappings.iter().position(|mapping| mapping.is_match(topic));
-        let rules = self.routing.mapping_of(topic).map(|(rules, _)| Arc::clone(rules));
+        let rules = self.routing.rules_of(topic).cloned();
         let mapper = rules.map(|rules| Mapper::new(rules, topic, self.config.record_limits()));
-        let of = TopicSample { mapper, mapping, ..TopicSample::default() };
+        let destination = mapping.and_then(|mapping| self.config.mappings.get(mapping));
+        let destination = destination.map(|mapping| mapping.destination.of(topic));
+        let of = TopicSample { mapper, mapping, destination, ..TopicSample::default() };
         self.topics.insert(topic.to_owned(), of);
     }
 
@@ -125,6 +127,13 @@ impl<'c> Sampled<'c> {
         self.topics.get(topic)?.oldest.as_ref()
     }
 
+    /// The destinations of all mappings: fixed ones, and those of the topics that were added.
+    pub fn destinations(&self) -> BTreeSet<Destination> {
+        let fixed = self.config.mappings.iter().filter(|mapping| !mapping.destination.is_of_topic());
+        let of_topics = self.topics.values().filter_map(|of| of.destination.clone()?.ok());
+        fixed.map(|mapping| mapping.destination.unfilled()).chain(of_topics).collect()
+    }
+
     pub fn times(&self, destination: &Destination) -> Option<&Times> {
         self.times.get(destination)
     }
@@ -148,7 +157,9 @@ impl<'c> Sampled<'c> {
         };
         let mut lines = LineBuffer::default();
         let outcome = mapper.map(&record, &mut lines);
-        let times = self.times.entry(mapping_of.destination.clone()).or_default();
+        // A topic without a destination is reported once, and writes no line.
+        let Some(Ok(destination)) = &of.destination else { return };
+        let times = self.times.entry(destination.clone()).or_default();
         if is_first {
             times.add_first(&lines, || place(message));
             // Dropped values are counted for the newest records only.
@@ -156,7 +167,7 @@ impl<'c> Sampled<'c> {
             return;
         }
         times.add(&lines);
-        self.lines.entry(mapping_of.destination.clone()).or_default().add(&lines, || place(message));
+        self.lines.entry(destination.clone()).or_default().add(&lines, || place(message));
         if let Some(rule) = &mapping_of.rules.time {
             let points = (&lines, 0..lines.lines());
             of.times.add_record(rule, &record, points, &outcome, || place(message));
@@ -187,6 +198,10 @@ impl<'c> Sampled<'c> {
         let mut lines = Vec::new();
         for (topic, of) in &self.topics {
             lines.extend(of.results.judge(topic, of.mapper.is_some(), has_records(topic)));
+            if let Some(Err(missing)) = &of.destination {
+                let what = format!("topic {topic}: {missing}, so the topic would be blocked");
+                lines.push(Line::failed(what, missing.remedy()));
+            }
             lines.extend(of.times.doubt().map(|doubt| doubtful(topic, doubt)));
             lines.extend(of.results.newest_ms.and_then(|newest| clock::of_topic(topic, newest, now)));
         }

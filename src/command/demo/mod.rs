@@ -195,7 +195,7 @@ impl Demo {
     /// The reason for which the bridge rejected the record, from mapping it again.
     fn why_rejected(&self, record: &Generated) -> Option<String> {
         let routing = self.config.routing();
-        let (rules, _) = routing.mapping_of(record.topic)?;
+        let rules = routing.rules_of(record.topic)?;
         let mut mapper = Mapper::new(Arc::clone(rules), record.topic, self.config.record_limits());
         let outcome = mapper.map(&as_read(record), &mut LineBuffer::default());
         outcome.rejected.first().map(|(_, why)| why.to_string())
@@ -331,7 +331,7 @@ mod tests {
         let (config, mut generator) = (config(), Generator::new(7));
         let (routing, limits) = (config.routing(), config.record_limits());
         let mut mappers = TOPICS.map(|(topic, _)| {
-            (topic, Mapper::new(Arc::clone(routing.mapping_of(topic).unwrap().0), topic, limits))
+            (topic, Mapper::new(Arc::clone(routing.rules_of(topic).unwrap()), topic, limits))
         });
         let mut lines_of = |record: &Generated| {
             let (_, mapper) = mappers.iter_mut().find(|(topic, _)| *topic == record.topic).unwrap();
@@ -353,7 +353,7 @@ mod tests {
     fn no_generated_point_overwrites_another() {
         let (config, mut generator) = (config(), Generator::new(7));
         let routing = config.routing();
-        let rules = routing.mapping_of("brokers").unwrap().0;
+        let rules = routing.rules_of("brokers").unwrap();
         let mut mapper = Mapper::new(Arc::clone(rules), "brokers", config.record_limits());
         let mut sample = engine::batch::CollisionSample::default();
         for number in 0..6_000 {

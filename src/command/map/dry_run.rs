@@ -61,7 +61,7 @@ pub(super) struct DryRun {
 impl DryRun {
     pub(super) fn new(config: &Config, topic: &str, timestamp: Option<i64>) -> Result<Self, MapError> {
         let routing = config.routing();
-        let (rules, _) = routing.mapping_of(topic).ok_or_else(|| {
+        let rules = routing.rules_of(topic).ok_or_else(|| {
             MapError::NoMapping(with_nearest(topic, config.topic_names().map(String::as_str)))
         })?;
         Ok(Self {

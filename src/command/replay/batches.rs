@@ -4,9 +4,9 @@ use base::Destination;
 use base::record::{Record, RecordTime, borrowed};
 use base::text::printable;
 use configuration::Config;
-use engine::Routing;
 use engine::batch::BatchSize;
 use engine::dead_letter::Letter;
+use engine::{NoDestination, Routing};
 use influx::Lines;
 use line_protocol::LineBuffer;
 use line_protocol::reader::split_lines;
@@ -23,7 +23,7 @@ pub struct Batches {
     lines_max: usize,
     bytes_max: usize,
     /// Mapper and destination of each topic, if a mapping matches.
-    mappers: HashMap<Arc<str>, Option<(Mapper, usize)>>,
+    mappers: HashMap<Arc<str>, Option<(Mapper, Result<usize, NoDestination>)>>,
     /// Indexed by the number of the destination.
     open: Vec<Open>,
 }
@@ -61,7 +61,7 @@ pub struct Closed {
 impl Batches {
     pub fn new(config: &Config) -> Self {
         let routing = config.routing();
-        let open = routing.destinations().iter().map(|_| Open::default()).collect();
+        let open = Vec::new();
         Self {
             routing,
             limits: config.record_limits(),
@@ -76,13 +76,29 @@ impl Batches {
     pub fn take(&mut self, letter: &Letter, name: impl FnOnce() -> String) -> MappedLetter {
         let (routing, limits) = (&self.routing, self.limits);
         let mapper = self.mappers.entry(Arc::clone(&letter.topic)).or_insert_with(|| {
-            let (rules, destination) = routing.mapping_of(&letter.topic)?;
-            Some((Mapper::new(Arc::clone(rules), &letter.topic, limits), destination))
+            let rules = routing.rules_of(&letter.topic)?;
+            Some((
+                Mapper::new(Arc::clone(rules), &letter.topic, limits),
+                routing.destination_of(&letter.topic),
+            ))
         });
         let Some((mapper, destination)) = mapper else {
             return MappedLetter::rejected(&[(None, Rejection::NoMapping)]);
         };
-        let Some(open) = self.open.get_mut(*destination) else { return MappedLetter::default() };
+        let number = match destination {
+            Ok(number) => *number,
+            Err(missing) => {
+                return MappedLetter {
+                    lines: 0,
+                    rejected: Some(("no_destination", vec![missing.to_string()])),
+                };
+            }
+        };
+        // Destinations of topics come one after another.
+        if self.open.len() <= number {
+            self.open.resize_with(number + 1, Open::default);
+        }
+        let Some(open) = self.open.get_mut(number) else { return MappedLetter::default() };
         let first_line = open.lines.lines();
         let result = match &letter.lines {
             Some(lines) => append(lines, &mut open.lines),
@@ -107,7 +123,7 @@ impl Batches {
         for (number, open) in self.open.iter_mut().enumerate() {
             let Open { lines, letters } = std::mem::take(open);
             if !lines.is_empty() {
-                let destination = Arc::clone(self.routing.destination(number));
+                let destination = self.routing.destination(number);
                 closed.push(Closed { destination, lines: lines.into(), letters });
             }
         }

@@ -175,7 +175,7 @@ pub fn mapper(config: &str) -> Mapper {
     let env = |_: &str| Some("a-secret".to_owned());
     let config = configuration::parse(Path::new("bridge.toml"), config, &env).unwrap().config;
     let (routing, topic) = (config.routing(), &config.kafka.topics.names[0]);
-    let (rules, _) = routing.mapping_of(topic).unwrap();
+    let rules = routing.rules_of(topic).unwrap();
     Mapper::new(Arc::clone(rules), topic, config.record_limits())
 }
 

@@ -30,7 +30,7 @@ pub fn bodies(config: &Config, shape: Shape, records: usize) -> Vec<Vec<u8>> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
     let topic = &config.kafka.topics.names[0];
     let routing = config.routing();
-    let (rules, _) = routing.mapping_of(topic).unwrap();
+    let rules = routing.rules_of(topic).unwrap();
     let mut mapper = Mapper::new(Arc::clone(rules), topic, config.record_limits());
     let (mut generator, mut bodies) = (Generator::new(shape), Vec::new());
     for first in (0..records).step_by(BODY_LINES) {

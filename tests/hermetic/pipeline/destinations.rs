@@ -1,6 +1,7 @@
 //! A fault of one line or destination affects no other.
 
 use crate::support::{BY_ID, Cluster, Setup, Sink, bucket, record, wait_until};
+use base::alarm::Scope;
 use line_protocol::reader::Value;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -50,6 +51,54 @@ fn a_missing_bucket_blocks_only_its_own_records() {
     bridge.stop();
     assert_eq!(cluster.committed_in_all("bad", 2), 200);
     assert_eq!(sink.ids("missing"), ids);
+}
+
+/// Each topic of a pattern has a bucket of its own. A topic without one, and one beyond the bound, is blocked alone.
+#[test]
+fn topics_of_a_pattern_have_their_own_buckets() {
+    let (cluster, sink) = (Cluster::with_topic("site.a", 1), Sink::start());
+    for topic in ["site.b", "site."] {
+        cluster.create_topic(topic, 1);
+    }
+    let ids: Vec<String> = (0..50).map(|n| format!("{n:03}")).collect();
+    let produce = |topic: &str| cluster.produce(topic, 0, ids.iter().map(|id| record(id)));
+    produce("site.");
+    let setup = |pattern: &str| {
+        Setup::new(&cluster, &sink, &format!("'{pattern}'"))
+            .mapping(&format!("{BY_ID}\nbucket = '{{topic:site}}'\ntags = {{ site = '{{topic:site}}' }}"))
+            .influx("destinations_max = 2")
+    };
+    let bridge = setup(r"^site\.(?<site>[^.]*)$").start();
+    let blocked = |topic: &str| {
+        let of_topic = Scope::Topic(topic.to_owned());
+        let mut alarms = bridge.0.writer.alarms().into_iter();
+        alarms.find(|alarm| alarm.blocks && alarm.cause == "no_destination" && alarm.scope == of_topic)
+    };
+    wait_until("the topic without a bucket is blocked", || blocked("site.").is_some());
+    let alarm = blocked("site.").unwrap();
+    assert!(alarm.why.contains("no bucket") && alarm.remedy.contains("topic pattern"), "{alarm:?}");
+    for topic in ["site.a", "site.b"] {
+        produce(topic);
+    }
+    sink.wait_for_points("a", 50);
+    sink.wait_for_points("b", 50);
+    cluster.create_topic("site.c", 1);
+    produce("site.c");
+    wait_until("the topic beyond the bound is blocked", || blocked("site.c").is_some());
+    let alarm = blocked("site.c").unwrap();
+    assert!(alarm.remedy.contains("`destinations_max`"), "{alarm:?}");
+    wait_until("the others are committed", || {
+        ["site.a", "site.b"].iter().all(|topic| cluster.committed(topic, 1) == [Some(50)])
+    });
+    bridge.stop();
+    assert_eq!((sink.ids("a"), sink.ids("b")), (ids.clone(), ids.clone()));
+    assert!(sink.points("a")[0].tags.contains(&("site".to_owned(), "a".to_owned())));
+    assert_eq!((cluster.committed("site.", 1), cluster.committed("site.c", 1)), (vec![None], vec![None]));
+    // With a pattern that fits, the blocked topic is read from its beginning.
+    let bridge = setup(r"^(?<site>site)\.$").start();
+    sink.wait_for_points("site", 50);
+    bridge.stop();
+    assert_eq!(sink.ids("site"), ids);
 }
 
 /// A destination that refuses lines without end does not delay the other one.

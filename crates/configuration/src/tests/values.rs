@@ -1,6 +1,7 @@
 //! Tests of valid files.
 
 use super::*;
+use ::engine::MappingDestination;
 use ::influx::Compression;
 use ::kafka::OffsetReset;
 use ::mapping::decode::Query;
@@ -37,7 +38,10 @@ fn a_small_file_has_the_defaults() {
     );
     assert!(kafka.instance_id.is_none() && kafka.properties.is_empty());
     assert_eq!(config.mappings.len(), 1);
-    assert!(config.mappings[0].is_match("anything") && config.mappings[0].destination == bucket("ec2"));
+    assert!(
+        config.mappings[0].is_match("anything")
+            && config.mappings[0].destination == MappingDestination::Fixed(bucket("ec2"))
+    );
     assert_eq!(config.influx.urls[0].as_str(), "http://localhost:8086/");
     assert_eq!((config.influx.api, config.influx.compression), (Api::V2, Compression::Auto));
     assert!(matches!(&config.influx.credential, Credential::Token(token) if token.expose() == "hush-hush"));
@@ -143,7 +147,7 @@ bucket = "other"
     let mapping = config(&text).mappings.remove(0);
     let rules = &mapping.rules;
     assert!(mapping.is_match("metrics") && mapping.is_match("edge.1") && !mapping.is_match("x"));
-    assert_eq!(mapping.destination, bucket("other"));
+    assert_eq!(mapping.destination, MappingDestination::Fixed(bucket("other")));
     assert_eq!((rules.format, rules.integers, rules.strict), (Format::JsonLines, Integers::Int, false));
     assert!(matches!(rules.query, Query::Tree(_)));
     assert_eq!(rules.measurement.text(), "{topic}_x");
@@ -265,12 +269,47 @@ fn distinct_times_has_three_values() {
 }
 
 #[test]
+fn topics_have_their_own_destinations() {
+    let kafka = "[kafka]\nbrokers = 'a:1'\ntopics = ['^site\\.(?<site>[^.]*)$', '^(?<site>lab)$']\n";
+    let v1 = |name: &str| {
+        format!(
+            "{kafka}[influx]\nurl = 'http://h:1'\napi = 'v1'\ndatabase = '{name}'\ndestinations_max = 3\n"
+        )
+    };
+    let loaded = run(&v1("x_{topic:site}{{")).unwrap();
+    let destination = &loaded.config.mappings[0].destination;
+    assert_eq!(destination.of("site.a"), Ok(database("x_a{", None)));
+    assert_eq!(destination.of("lab"), Ok(database("x_lab{", None)));
+    assert!(destination.of("site.").is_err() && destination.of("other").is_err());
+    assert_eq!(loaded.config.routing().lanes(), 6, "a lane is reserved for each destination that may come");
+    assert!(
+        loaded.summaries[0].contains("one for each topic; text in braces was literal earlier"),
+        "{:?}",
+        loaded.summaries
+    );
+    let own = v1("d") + "[[mapping]]\ndatabase = '{topic}'\nretention_policy = '{topic:site}'\n";
+    assert_eq!(config(&own).mappings[0].destination.of("site.a"), Ok(database("site.a", Some("a"))));
+    let error = |text: &str| run(text).unwrap_err().to_string();
+    for (name, want) in [
+        ("{key}", "takes the placeholders {topic} and {topic:NAME} only"),
+        ("{^.site}", "takes the placeholders {topic} and {topic:NAME} only"),
+        ("{topic:sit}", "has no group for {topic:sit}: did you mean {topic:site}?"),
+        ("{topic", "is never closed"),
+    ] {
+        assert!(error(&v1(name)).contains(want), "{}", error(&v1(name)));
+    }
+    let plain = v1("{topic:site}").replace("'^(?<site>lab)$'", "'lab'");
+    assert!(error(&plain).contains("{topic:site} finds nothing in the topic \"lab\""), "{}", error(&plain));
+}
+
+#[test]
 fn mappings_have_their_own_destinations() {
     let v1 = "[influx]\nurl = 'http://h:1'\napi = 'v1'\ndatabase = 'd'\nretention_policy = 'week'\n";
     let kafka = "[kafka]\nbrokers = 'a:1'\ntopics = ['a', 'b', 'c']\n";
     let mappings = "[[mapping]]\ntopics = 'a'\ndatabase = 'e'\n[[mapping]]\ntopics = 'b'\nretention_policy = ''\n[[mapping]]\n";
     let config = super::config(&format!("{kafka}{v1}{mappings}"));
-    let got: Vec<Destination> = config.mappings.into_iter().map(|mapping| mapping.destination).collect();
+    let got: Vec<Destination> =
+        config.mappings.iter().map(|mapping| mapping.destination.of("").unwrap()).collect();
     assert_eq!(got, [database("e", Some("week")), database("d", None), database("d", Some("week"))]);
 }
 

@@ -1,5 +1,6 @@
 //! The alarm of a blocked topic: cause, reason and remedy.
 
+use crate::topic_destination::NoDestination;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, BEFORE_RECORD_TEXT, FailureReport, Scope};
 use influx::Cause;
 use std::sync::Arc;
@@ -7,6 +8,9 @@ use std::time::Instant;
 
 /// The cause of a block by too many rejected or refused records, as metrics and the readiness page name it.
 const REJECT_RATE: &str = "reject_rate";
+
+/// The cause of a block because the topic's name gives no destination.
+const NO_DESTINATION: &str = "no_destination";
 
 const STAY_IN_KAFKA: &str = "From the committed offset on the topic's records stay in Kafka, where its retention still deletes them; other topics flow";
 const CORRECT: &str = "correct its [[mapping]] (`map --live 10` shows what records become) or the producer";
@@ -17,7 +21,11 @@ const TRIED_AGAIN: &str =
 /// The topic that this alarm reports as blocked.
 pub fn blocked_topic(alarm: &Alarm) -> Option<&str> {
     match &alarm.scope {
-        Scope::Topic(topic) if [REJECT_RATE, Cause::ServerLimit.name()].contains(&alarm.cause) => Some(topic),
+        Scope::Topic(topic)
+            if [REJECT_RATE, NO_DESTINATION, Cause::ServerLimit.name()].contains(&alarm.cause) =>
+        {
+            Some(topic)
+        }
         _ => None,
     }
 }
@@ -64,6 +72,17 @@ impl Block {
             remedy: format!(
                 "{STAY_IN_KAFKA}. {TRIED_AGAIN}: mend what InfluxDB refuses, or {CORRECT}, or {LET_PASS}, and reload (SIGHUP)"
             ),
+            alarm: None,
+        }
+    }
+
+    /// The topic's name gives no destination.
+    pub fn without_destination(missing: &NoDestination) -> Self {
+        Self {
+            cause: NO_DESTINATION,
+            at: "influxdb".to_owned(),
+            why: missing.to_string(),
+            remedy: format!("{STAY_IN_KAFKA}: {}", missing.remedy()),
             alarm: None,
         }
     }

@@ -4,6 +4,7 @@ use crate::batch::{BatchSize, Budget, Limits, SizeRange};
 use crate::dispatcher::DispatcherSettings;
 use crate::reject_limiter::ProbeDelays;
 use crate::telemetry::Counters;
+use crate::topic_destination::MappingDestination;
 use crate::topic_routing::{Mapping, Routing};
 use base::Destination;
 use base::alarm::{Alarm, AlarmListener, AlarmRegistry};
@@ -54,7 +55,10 @@ fn mappings(configuration: usize) -> Vec<Mapping> {
     let mapping = |(topic, bucket): &TopicBucket| Mapping {
         topics: topic.map(|topic| Topics { names: vec![topic.to_owned()], ..Topics::default() }),
         rules: Arc::clone(if configuration == WRONG && topic.is_none() { &wrong } else { &rules }),
-        destination: Destination::Bucket { org: "o".to_owned(), bucket: (*bucket).to_owned() },
+        destination: MappingDestination::Fixed(Destination::Bucket {
+            org: "o".to_owned(),
+            bucket: (*bucket).to_owned(),
+        }),
     };
     MAPPINGS[configuration].iter().map(mapping).collect()
 }
