@@ -119,7 +119,7 @@ pub static KAFKA: Table = Table {
             "offset_reset",
             Word(&words(&OFFSET_RESETS)),
             Default("\"earliest\""),
-            "Start without a committed offset: \"earliest\", \"latest\", or \"error\" to end the service. With \"latest\", partitions that appear after the start begin at their first record.",
+            "Start without a committed offset: \"earliest\", \"latest\", or \"error\" to end the service. With \"latest\" and \"error\", partitions that appear after the start begin at their first record.",
         )
         .restart(|old, new| old.kafka.offset_reset != new.kafka.offset_reset),
         Key::new(
