@@ -1,11 +1,11 @@
 //! Reads `[influx]`: the server, its login, and the default destination.
 
-use super::keys::{self, APIS, COMPRESSIONS};
+use super::keys::{self, APIS, COMPRESSIONS, TIME_PRECISIONS};
 use super::section::{Section, Text};
 use super::security::tls_files;
 use super::source::Span;
 use super::urls;
-use base::{Api, Credential};
+use base::{Api, Credential, TimePrecision};
 use influx::{Connection, Tls};
 
 /// Keys that an API does not have: the APIs that have the key, and the reason.
@@ -49,6 +49,7 @@ pub struct Defaults {
     pub bucket: Option<String>,
     pub database: Option<String>,
     pub retention_policy: Option<String>,
+    pub time_precision: TimePrecision,
 }
 
 pub fn read(top: Section<'_>) -> Option<InfluxRead> {
@@ -73,15 +74,16 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
         bucket: value("bucket"),
         database: value("database"),
         retention_policy: section.text_or_empty("retention_policy").map(|text| text.value),
+        time_precision: section.word_or_default("time_precision", &TIME_PRECISIONS),
     };
     if let Some(api) = api {
         refuse_other_api(section, api, section.has("api"));
         check_required(section, api);
     }
-    Some(InfluxRead { connection: connection(section, api), defaults })
+    Some(InfluxRead { connection: connection(section, api, defaults.time_precision), defaults })
 }
 
-fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
+fn connection(section: Section<'_>, api: Option<Api>, time_precision: TimePrecision) -> Option<Connection> {
     let urls = urls::read(section);
     let credential = credential(section, api);
     let create_database = section.flag_or_default("create_database");
@@ -116,6 +118,7 @@ fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
         credential: credential?,
         create_database,
         no_sync,
+        time_precision,
         compression,
         timeout,
         tls,
