@@ -4,7 +4,7 @@ use super::Shared;
 use super::reply::{Reply, ReplyBody};
 use super::request::{WriteRequest, is_authorized, parameters};
 #[cfg(feature = "faults")]
-use super::{Product, influx3, questdb};
+use super::{Product, cloud, influx3, questdb};
 use base::{Api, Destination};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -54,7 +54,7 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> io::Result<Resp
         let other = match &shared.options.product {
             Product::Influx3(server) => influx3::answer_other(&parts, server, shared),
             Product::QuestDb => questdb::answer_other(&parts),
-            Product::Influx1And2 => None,
+            Product::Influx1And2 | Product::Cloud => None,
         };
         let reply = match other {
             Some(reply) => reply,
@@ -95,7 +95,7 @@ fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Re
     if let Some(reply) = shared.options.faults.as_ref().and_then(|faults| faults(&request)) {
         if reply.stores {
             match &shared.options.product {
-                Product::Influx1And2 => store(&request, shared)?,
+                Product::Influx1And2 | Product::Cloud => store(&request, shared)?,
                 Product::Influx3(server) => influx3::store(&request, server, shared),
                 Product::QuestDb => questdb::store(&request, shared),
             };
@@ -110,7 +110,7 @@ fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Re
     match &shared.options.product {
         Product::Influx3(server) => return Ok(influx3::store(&request, server, shared)),
         Product::QuestDb => return Ok(questdb::store(&request, shared)),
-        Product::Influx1And2 => {}
+        Product::Influx1And2 | Product::Cloud => {}
     }
     if !shared.exists(&request.destination) {
         return Err(missing(&request.destination));
@@ -145,6 +145,10 @@ fn missing(destination: &Destination) -> Reply {
 
 /// Reads and stores as the server of the request's endpoint does.
 fn store(request: &WriteRequest, shared: &Shared) -> Result<Reply, Reply> {
+    #[cfg(feature = "faults")]
+    if matches!(shared.options.product, Product::Cloud) {
+        return Ok(cloud::store(request, shared));
+    }
     let (mut points, mut lines, mut refused) = (Vec::<Point>::new(), Vec::new(), Vec::new());
     for line in split_lines(&request.text) {
         match read_line(line) {

@@ -1,4 +1,4 @@
-//! Writing to `QuestDB` and InfluxDB Cloud, whose refusals name one line by number.
+//! Writing to `QuestDB`, whose refusals name one line by number.
 
 use super::*;
 use testkit::receiver::{Faults, Product};
