@@ -62,8 +62,8 @@ async fn measure(options: &Options) {
     deliver(&mut lane, &destination, &["m v=1 0".to_owned()], 0).await;
     let step = options.lines / options.bad;
     let is_bad = |i: usize| i % step == step / 2 && i / step < options.bad;
-    let line = |i: usize| if is_bad(i) { format!("m v=\"s\" {i}") } else { format!("m v={i} {i}") };
-    let lines: Vec<String> = (0..options.lines).map(line).collect();
+    let text = |i: usize| if is_bad(i) { format!("m v=\"s\" {i}") } else { format!("m v={i} {i}") };
+    let lines: Vec<String> = (0..options.lines).map(text).collect();
     // A batch comes at any moment between two flushes.
     tokio::time::sleep(flush.mul_f64(fastrand::f64())).await;
     let start = Instant::now();
