@@ -7,7 +7,7 @@ use super::Shared;
 use super::influx3::column_type;
 use super::reply::Reply;
 use super::request::WriteRequest;
-use super::server::now_nanos;
+use super::store::now_nanos;
 use base::Destination;
 use line_protocol::reader::{Point, Reason, read_line, split_lines};
 use std::collections::BTreeMap;

@@ -290,7 +290,7 @@ impl Shared {
     /// Keeps points whose types were checked.
     #[cfg(feature = "faults")]
     fn keep(&self, destination: &Destination, points: Vec<Point>) {
-        let now = server::now_nanos();
+        let now = store::now_nanos();
         self.store().keep(
             destination,
             points

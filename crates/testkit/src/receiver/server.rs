@@ -3,6 +3,7 @@
 use super::Shared;
 use super::reply::{Reply, ReplyBody};
 use super::request::{WriteRequest, is_authorized, parameters};
+use super::store::now_nanos;
 #[cfg(feature = "faults")]
 use super::{Product, cloud, influx3, questdb};
 use base::{Api, Destination};
@@ -17,7 +18,7 @@ use line_protocol::reader::{Point, read_line, split_lines};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -176,12 +177,6 @@ fn store(request: &WriteRequest, shared: &Shared) -> Result<Reply, Reply> {
     shared.count_stored(lines.len());
     shared.publish(request, &lines);
     Ok(Reply::status(204))
-}
-
-/// Time of the receiver, for points without one.
-pub(super) fn now_nanos() -> i64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn keep(request: &WriteRequest, points: Vec<Point>, shared: &Shared) -> Result<(), Reply> {
