@@ -2,6 +2,7 @@
 
 import plot
 import programs
+import refusals as bad_lines
 import targets
 from results import Rows, median
 from targets import digits, spread, words
@@ -29,7 +30,7 @@ def write(results, folder):
     machine = results["machine"]
     folder.mkdir(parents=True, exist_ok=True)
     makers = {"cost": cost, "consumers": consumers, "influx": influx, "latency": latency, "start": start}
-    makers |= {"acknowledgement": acknowledgement}
+    makers |= {"acknowledgement": acknowledgement, "refusals": refusals}
     makers |= {"memory": memory, "size": size, "stages": stages, "growth": growth}
     parts = [head(machine, rounds(sections)), target_table(sections)]
     parts += [maker(sections[name]) for name, maker in makers.items() if name in sections]
@@ -171,6 +172,21 @@ def acknowledgement(rows):
 
 {rows[0]["records"]:,} `ec2` records, default configuration, one consumer, two lanes. The receiver answers each connection once per flush, as InfluxDB 3 does,
 or after a fixed delay. Batches grow from 5,000 lines until a larger one stores no more per second, or to 9.5 MB.
+
+{chr(10).join(lines)}
+"""
+
+
+def refusals(rows):
+    lines = ["| bad lines | endpoint | requests | seconds |", "|---|---|---|---|"]
+    for server, bad in dict.fromkeys((row["server"], row["bad"]) for row in rows):
+        here = rows.where(server=server, bad=bad)
+        lines.append(f"| {bad} | {server} | {spread(here.of('requests'))} | {spread(here.of('seconds'))} |")
+    return f"""## Refused lines
+
+A batch of {bad_lines.LINES:,} lines, of which some have the wrong type, to an imitation of InfluxDB 3 (`crates/testkit/src/receiver/influx3.rs`): it refuses
+within milliseconds, and answers a request that stores lines at its next flush, once a second. From the first request, at a random moment between
+two flushes, until every line is stored or refused.
 
 {chr(10).join(lines)}
 """

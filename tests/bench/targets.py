@@ -10,6 +10,9 @@ P50_MS, P99_MS = 60, 120
 START_MS = 500
 MEMORY_MB = 64
 ACKNOWLEDGED_PER_S = 100_000
+# By endpoint: seconds and requests for a batch with bad lines.
+REFUSED_S = {"`v3`, partial writes": 2, "`v1`": 3}
+REFUSED_REQUESTS = {"`v3`, partial writes": 2}
 SIZE_MB = 16
 STEP = 1.3
 # Mapping alone: kind, shape, nanoseconds.
@@ -39,7 +42,7 @@ REASONS = [
 
 def table(sections):
     """Rows of name, target, measured value and whether the target is met, for the sections with results."""
-    makers = {"cost": cost, "acknowledgement": acknowledgement, "influx": influx, "latency": latency, "start": start}
+    makers = {"cost": cost, "acknowledgement": acknowledgement, "refusals": refusals, "influx": influx, "latency": latency, "start": start}
     makers |= {"memory": memory, "size": size, "growth": growth, "stages": stages}
     return [row for name, maker in makers.items() if sections.get(name) for row in maker(Rows(sections[name]))]
 
@@ -78,6 +81,15 @@ def acknowledgement(rows):
         what = f"answers {answers}, {words(compression)}"
         yield at_least(f"points/s, {what}", ACKNOWLEDGED_PER_S, here.of("rate_from_begin"))
         yield at_most(f"maximum memory, {what}", MEMORY_MB, here.of("memory_mb"), " MB")
+
+
+def refusals(rows):
+    for server, bad in dict.fromkeys((row["server"], row["bad"]) for row in rows):
+        here, what = rows.where(server=server, bad=bad), f"{bad} of 5,000 lines refused, {server}"
+        if server in REFUSED_REQUESTS:
+            yield at_most(f"requests, {what}", REFUSED_REQUESTS[server], here.of("requests"))
+        if server in REFUSED_S:
+            yield at_most(f"time, {what}", REFUSED_S[server], here.of("seconds"), " s")
 
 
 def latency(rows):

@@ -1,7 +1,9 @@
 //! The 1.x API with and without login, databases that are dropped and created, and VictoriaMetrics.
 
 use crate::support::config::{v1, v2_with};
-use crate::support::{Bridge, Config, Influx, Live, PATIENCE, Produced, measured, wait_for};
+use crate::support::{
+    Bridge, Config, Http, Influx, Kafka, Live, PATIENCE, Produced, measured, run_command, wait_for,
+};
 use std::time::Duration;
 
 fn numbers(range: std::ops::Range<u64>) -> impl Iterator<Item = Produced> {
@@ -82,24 +84,32 @@ fn a_login_is_sent_and_a_wrong_one_is_named() {
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
 fn victoriametrics_takes_both_apis() {
     let live = Live::take_turn();
-    let (kafka, victoria) = (live.kafka(), live.victoria());
+    let kafka = live.kafka();
     let topic = kafka.create_topic(live.name("victoria"), 1, 1);
     kafka.produce(&topic, numbers(0..100));
+    for (version, victoria) in [("debian", live.victoria()), ("current", live.victoria2())] {
+        takes_both_apis(&live, version, &victoria, &kafka, &topic);
+    }
+}
+
+fn takes_both_apis(live: &Live, version: &str, victoria: &Http, kafka: &Kafka, topic: &str) {
     for (api, toml) in [
         ("v1", format!("url = '{}'\napi = 'v1'\ndatabase = 'any'", victoria.url())),
         ("v2", v2_with(victoria.url(), "any", "any")),
     ] {
-        let name = live.name(api);
+        let name = live.name(&format!("{version}_{api}"));
         let mapping = format!("measurement = '{name}'\ntag_keys = ['host']");
-        let config = Config::new(&kafka, &topic, toml).mapping(&mapping).group(&name);
+        let config = Config::new(kafka, topic, toml).mapping(&mapping).group(&name);
+        let (status, shown, _) = run_command(&config.text(), &["check", "--connect"]);
+        assert_eq!(status, Some(0), "{shown}");
         let bridge = Bridge::start(&config.text(), &[]);
-        kafka.group(&name).wait_until_settled(&topic, 1, PATIENCE);
+        kafka.group(&name).wait_until_settled(topic, 1, PATIENCE);
         // VictoriaMetrics shows stored values only after some seconds.
         let path = format!("/api/v1/export?match[]={name}_value");
         let all = || victoria.get(&path).ok().filter(|text| text.contains(r#""host":"h1""#));
         let all = || all().filter(|text| values(text) == 100);
         let (_, took) = wait_for("a hundred values in VictoriaMetrics", PATIENCE, all);
-        measured(&format!("VictoriaMetrics {api}, committed to visible"), format!("{took:?}"));
+        measured(&format!("VictoriaMetrics {version}, {api}, committed to visible"), format!("{took:?}"));
         bridge.stop();
     }
 }

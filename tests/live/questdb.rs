@@ -77,6 +77,69 @@ fn refused_lines_are_found_by_number_and_the_others_are_stored() {
     }
 }
 
+/// Records of one series and one millisecond, more than a table without distinct times could keep apart.
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn times_are_distinct_in_the_precision_of_the_server() {
+    let live = Live::take_turn();
+    let (kafka, questdb) = (live.kafka(), live.questdb());
+    let topic = kafka.create_topic(live.name("questdb_times"), 1, 1);
+    kafka
+        .produce(&topic, (0..1_000).map(|i| Produced::new(format!(r#"{{"id":"a","v":{i},"t":{TIME_MS}}}"#))));
+    let (_, influx) = &apis(&questdb)[0];
+    let table = live.name("times");
+    let create = format!(
+        "CREATE TABLE '{table}' (id SYMBOL, v DOUBLE, timestamp TIMESTAMP) TIMESTAMP(timestamp) PARTITION BY DAY WAL \
+         DEDUP UPSERT KEYS(timestamp, id)"
+    );
+    query(&questdb, &create).unwrap();
+    let mapping = format!(
+        "measurement = '{table}'\ntag_keys = ['id']\ntime_key = 't'\ntime_format = 'unix_ms'\ndistinct_times = 'always'"
+    );
+    let coarse = Config::new(&kafka, &topic, influx.clone()).mapping(&mapping).group(&table);
+    let (_, shown, _) = run_command(&coarse.text(), &["check", "--connect"]);
+    assert!(shown.contains("set time_precision = \"us\""), "{shown}");
+    // A second reading of all records gives the same times.
+    for round in [1, 2] {
+        let influx = format!("{influx}\ntime_precision = 'us'");
+        let group = format!("{table}_{round}");
+        let config = Config::new(&kafka, &topic, influx).mapping(&mapping).group(&group);
+        let (_, shown, _) = run_command(&config.text(), &["check", "--connect"]);
+        assert!(!shown.contains("time_precision"), "{shown}");
+        let bridge = Bridge::start(&config.text(), &[]);
+        kafka.group(&group).wait_until_settled(&topic, 1, PATIENCE);
+        bridge.stop();
+        wait_for_rows(&questdb, &table, 1_000);
+    }
+}
+
+/// A table without a write-ahead log takes no lines over HTTP. Its topic waits, and the other one is stored.
+#[test]
+#[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]
+fn a_table_without_a_log_blocks_its_topic_only() {
+    let live = Live::take_turn();
+    let (kafka, questdb) = (live.kafka(), live.questdb());
+    let topics = ["plain", "other"].map(|name| kafka.create_topic(live.name(name), 1, 1));
+    for topic in &topics {
+        kafka.produce(topic, (0..10).map(|i| Produced::new(format!(r#"{{"v":{i}}}"#))));
+    }
+    let create = format!(
+        "CREATE TABLE '{}' (v DOUBLE, timestamp TIMESTAMP) TIMESTAMP(timestamp) PARTITION BY DAY BYPASS WAL",
+        topics[0]
+    );
+    query(&questdb, &create).unwrap();
+    let (_, influx) = &apis(&questdb)[0];
+    let group = live.name("bypass");
+    let both = topics.join("', '");
+    let config = Config::new(&kafka, &both, influx.clone()).group(&group);
+    let bridge = Bridge::start(&config.text(), &[]);
+    bridge.wait_for_log(&["topic blocked", "SET TYPE WAL"], PATIENCE);
+    kafka.group(&group).wait_until_settled(&topics[1], 1, PATIENCE);
+    wait_for_rows(&questdb, &topics[1], 10);
+    assert_eq!(kafka.group(&group).committed(&topics[0], 1)[0].max(0), 0, "nothing is settled");
+    bridge.stop();
+}
+
 /// A replay gives second rows, unless the table deduplicates.
 #[test]
 #[ignore = "needs real servers: tests/stack/README.md says how to start them and run this"]

@@ -52,6 +52,7 @@ fn connection(influx: &Influx, credential: Credential) -> Connection {
         api: Api::V2,
         credential,
         no_sync: false,
+        time_precision: base::TimePrecision::default(),
         create_database: false,
         compression: Compression::None,
         timeout: Duration::from_secs(30),

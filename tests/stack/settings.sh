@@ -5,6 +5,7 @@
 kafka_version=4.1.0
 influx2_version=2.7.12
 questdb_version=9.3.4
+victoria2_version=1.151.0
 telegraf_version=1.37.2 # only tests/loss and tests/bench want it
 
 # Uncommon ports, so that no server of the developer's own is in the way, and below 32768, where Linux begins to hand out
@@ -15,6 +16,7 @@ influx2_port=${BRIDGE_STACK_INFLUX2_PORT:-27286}
 influx1_port=${BRIDGE_STACK_INFLUX1_PORT:-27186}
 influx1_auth_port=${BRIDGE_STACK_INFLUX1_AUTH_PORT:-27187}
 victoria_port=${BRIDGE_STACK_VICTORIA_PORT:-27428}
+victoria2_port=${BRIDGE_STACK_VICTORIA2_PORT:-27429}
 questdb_port=${BRIDGE_STACK_QUESTDB_PORT:-27900}
 
 kafka_libs=$cache_dir/kafka-$kafka_version/libs

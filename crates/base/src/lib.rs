@@ -10,6 +10,7 @@
 //! | [`secret`], [`text`] | values that logs never show; text made safe for logs |
 //! | [`suggest`] | the nearest of several names, for error messages |
 //! | [`stop`] | the request to stop, shared by all threads |
+//! | [`TimePrecision`] | the precision with which a server stores times |
 //!
 //! ```
 //! use base::NextOffset;
@@ -29,6 +30,8 @@ pub mod secret;
 pub mod stop;
 pub mod suggest;
 pub mod text;
+mod time_precision;
 
 pub use destination::{Api, Credential, Destination};
 pub use partition::{NextOffset, TopicPartition};
+pub use time_precision::TimePrecision;

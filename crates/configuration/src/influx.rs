@@ -1,12 +1,12 @@
 //! Reads `[influx]`: the server, its login, and the default destination.
 
 use super::destination;
-use super::keys::{self, APIS, COMPRESSIONS};
+use super::keys::{self, APIS, COMPRESSIONS, TIME_PRECISIONS};
 use super::section::{Section, Text};
 use super::security::tls_files;
 use super::source::Span;
 use super::urls;
-use base::{Api, Credential};
+use base::{Api, Credential, TimePrecision};
 use influx::{Connection, Tls};
 use mapping::Template;
 
@@ -53,6 +53,7 @@ pub struct Defaults {
     pub bucket: Option<Template>,
     pub database: Option<Template>,
     pub retention_policy: Option<Template>,
+    pub time_precision: TimePrecision,
 }
 
 pub fn read(top: Section<'_>) -> Option<InfluxRead> {
@@ -77,16 +78,18 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
         bucket: destination::name(section, "bucket"),
         database: destination::name(section, "database"),
         retention_policy: destination::policy(section),
+        time_precision: section.word_or_default("time_precision", &TIME_PRECISIONS),
     };
     if let Some(api) = api {
         refuse_other_api(section, api, section.has("api"));
         check_required(section, api);
     }
     let destinations_max = section.number_or_default("destinations_max") as usize;
-    Some(InfluxRead { connection: connection(section, api), defaults, destinations_max })
+    let connection = connection(section, api, defaults.time_precision);
+    Some(InfluxRead { connection, defaults, destinations_max })
 }
 
-fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
+fn connection(section: Section<'_>, api: Option<Api>, time_precision: TimePrecision) -> Option<Connection> {
     let urls = urls::read(section);
     let credential = credential(section, api);
     let create_database = section.flag_or_default("create_database");
@@ -121,6 +124,7 @@ fn connection(section: Section<'_>, api: Option<Api>) -> Option<Connection> {
         credential: credential?,
         create_database,
         no_sync,
+        time_precision,
         compression,
         timeout,
         tls,

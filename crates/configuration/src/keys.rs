@@ -14,7 +14,7 @@ use Kind::{
     File, Flag, FlagOrWord, Number, Pairs, Replacements, Secret, Share, Size, Text, TextOrTexts, Texts, Word,
 };
 use Value::{Default, Example, Required};
-use base::Api;
+use base::{Api, TimePrecision};
 use influx::Compression;
 use kafka::OffsetReset;
 use mapping::{Compression as ValueCompression, FieldType, Format, Integers};
@@ -41,6 +41,8 @@ pub const TYPES: [(&str, FieldType); FieldType::ALL.len()] =
 pub const APIS: [(&str, Api); 3] = [("v2", Api::V2), ("v1", Api::V1), ("v3", Api::V3)];
 pub const COMPRESSIONS: [(&str, Compression); 3] =
     [("auto", Compression::Auto), ("gzip", Compression::Gzip), ("none", Compression::None)];
+pub const TIME_PRECISIONS: [(&str, TimePrecision); 2] =
+    [("ns", TimePrecision::Nanoseconds), ("us", TimePrecision::Microseconds)];
 pub const LEVELS: [(&str, Level); 5] = [
     ("error", Level::ERROR),
     ("warn", Level::WARN),
@@ -119,7 +121,7 @@ pub static KAFKA: Table = Table {
             "offset_reset",
             Word(&words(&OFFSET_RESETS)),
             Default("\"earliest\""),
-            "Start without a committed offset: \"earliest\", \"latest\", or \"error\" to end the service. With \"latest\", partitions that appear after the start begin at their first record.",
+            "Start without a committed offset: \"earliest\", \"latest\", or \"error\" to end the service. With \"latest\" and \"error\", partitions that appear after the start begin at their first record.",
         )
         .restart(|old, new| old.kafka.offset_reset != new.kafka.offset_reset),
         Key::new(
@@ -502,6 +504,12 @@ pub static INFLUX: Table = Table {
             Flag,
             Default("false"),
             "v3: true lets the server answer before lines are on its disk. Faster, but a crash of the server loses lines that count as stored.",
+        ),
+        Key::new(
+            "time_precision",
+            Word(&words(&TIME_PRECISIONS)),
+            Default("\"ns\""),
+            "Precision with which the server stores times: \"us\" for QuestDB. Times are rounded down to it, and distinct_times fills digits down to it.",
         ),
         Key::new(
             "compression",

@@ -27,12 +27,14 @@ pub fn read_all(
     let sections = top.tables("mapping", &keys::MAPPING);
     let own_destinations: Vec<_> = sections.iter().copied().map(destination::read).collect();
     let destinations = influx.map(|influx| destination::resolve(top, &own_destinations, &influx.defaults));
+    // Replays must give the same times, so the configuration names the precision, and not the server, which may not answer.
+    let time_precision = influx.map(|influx| influx.defaults.time_precision).unwrap_or_default();
     let mut read = Vec::new();
     let mut topics_are_read = true;
     for section in sections {
         let topics = topics::read(section);
         topics_are_read &= topics.is_some() || !section.has("topics");
-        let mut rules = rules::read(section);
+        let mut rules = Rules { time_precision, ..rules::read(section) };
         let patterns = topics.as_ref().or_else(|| {
             let has_none = !section.has("topics");
             kafka.filter(|_| has_none).map(|kafka| &kafka.topics)
@@ -55,7 +57,8 @@ pub fn read_all(
             let error = |message| top.context.error(&influx.defaults.header, message);
             topic_groups::resolve_destination(&mut destination, &kafka.topics, error);
         }
-        let mapping = Mapping { topics: None, rules: Arc::default(), destination };
+        let rules = Arc::new(Rules { time_precision, ..Rules::default() });
+        let mapping = Mapping { topics: None, rules, destination };
         let summary = summary::of_default(&mapping);
         return Some((vec![mapping], vec![summary]));
     }

@@ -45,6 +45,8 @@ pub fn read(section: Section<'_>) -> Rules {
         time: time(section, format),
         times: times(section),
         distinct_times: distinct_times(section).unwrap_or_default(),
+        // `mapping::read_all` sets the value of [influx].
+        time_precision: default.time_precision,
         topic_tag: key(section, "topic_tag"),
         key_tag: key(section, "key_tag"),
         partition_tag: key(section, "partition_tag"),

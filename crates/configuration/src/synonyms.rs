@@ -130,7 +130,13 @@ const WORDS: &[(&str, &str, Meaning)] = &[
     ("server", "influx", Key("influx", "url")),
     ("port", "influx", Note("the port is part of `url`")),
     ("version", "influx", Key("influx", "api")),
-    ("precision", "", Note("times are written in nanoseconds: leave it out")),
+    (
+        "precision",
+        "",
+        Note(
+            "times are written in nanoseconds: leave it out, or set `time_precision` in [influx] for QuestDB",
+        ),
+    ),
     ("skip_database_creation", "", Key("influx", "create_database")),
     ("content_encoding", "", Key("influx", "compression")),
     ("gzip", "", Key("influx", "compression")),

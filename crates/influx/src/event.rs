@@ -50,6 +50,12 @@ pub enum Event {
         address: String,
     },
     CredentialReread,
+    /// `influx.time_precision` is not the precision of the server.
+    PrecisionDiffers {
+        address: String,
+        why: String,
+        remedy: String,
+    },
     /// The database was created, or existed already.
     DatabaseReady {
         database: String,
@@ -133,6 +139,9 @@ impl Observer for LogObserver {
             }
             Event::CredentialReread => {
                 tracing::info!("the credential for InfluxDB has changed, using the new one");
+            }
+            Event::PrecisionDiffers { address, why, remedy } => {
+                tracing::warn!(address, remedy, "{why}");
             }
             Event::DatabaseReady { database } => tracing::info!(database, "the database exists"),
             Event::DatabaseNotCreated { database, why } => {

@@ -1,6 +1,6 @@
 //! Settings of the connection to InfluxDB.
 
-use base::{Api, Credential};
+use base::{Api, Credential, TimePrecision};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub struct Connection {
     pub create_database: bool,
     /// InfluxDB 3 answers before the lines are on its disk: a crash of the server loses stored lines.
     pub no_sync: bool,
+    /// Precision with which the server stores times, according to the configuration.
+    pub time_precision: TimePrecision,
     pub compression: Compression,
     /// Timeout of one request, from connecting to the last byte of the answer.
     pub timeout: Duration,
@@ -33,6 +35,7 @@ impl Connection {
             credential: Credential::None,
             create_database: false,
             no_sync: false,
+            time_precision: TimePrecision::default(),
             compression: Compression::Auto,
             timeout: TIMEOUT_DEFAULT,
             tls: Tls { ca_file: None, cert_file: None, key_file: None, verify: true },

@@ -15,9 +15,9 @@ use crate::outcome::Outcome;
 use crate::rate_limiter::RateLimiter;
 use crate::remedy::{RemedyContext, advice, is_page};
 use crate::settings::Connection;
-use base::Destination;
 use base::alarm::{Alarm, AlarmGuard, AlarmRegistry, FailureReport, Scope};
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use base::{Destination, TimePrecision};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -44,6 +44,9 @@ pub struct Writer {
     pub(crate) client: Arc<Client>,
     pub(crate) options: WriterOptions,
     creates_databases: bool,
+    time_precision: TimePrecision,
+    /// Whether a difference between the configured precision and that of the server was reported.
+    is_precision_reported: AtomicBool,
     rate_limiter: Option<Mutex<RateLimiter>>,
     learned: Mutex<LearnedState>,
     /// Numbers requests and answers of all lanes in their order.
@@ -100,6 +103,8 @@ impl Writer {
             client,
             options,
             creates_databases: connection.create_database,
+            time_precision: connection.time_precision,
+            is_precision_reported: AtomicBool::new(false),
             rate_limiter: options.points_per_second_max.map(|max| Mutex::new(RateLimiter::new(max))),
             learned: Mutex::default(),
             // 0 is before every request.
@@ -160,6 +165,17 @@ impl Writer {
             pause(backoff.retry(None, &mut rng).min(PROBE_DELAY_MAX)).await;
         }
         alarm.recovered(now());
+        self.report_precision();
+    }
+
+    /// Warns once if the server does not have the precision of the configuration.
+    fn report_precision(&self) {
+        let address = self.client.addresses().current();
+        if let Some((why, remedy)) = address.server().judge_precision(self.time_precision)
+            && !self.is_precision_reported.swap(true, Relaxed)
+        {
+            self.emit(&Event::PrecisionDiffers { address: address.as_str().to_owned(), why, remedy });
+        }
     }
 
     async fn probe(&self, address: &Address, destination: &Destination) -> Result<(), FailedAttempt> {

@@ -7,6 +7,9 @@
 //! - A partition that existed when this member started begins at its end.
 //! - A partition that appeared later begins at its beginning.
 //! - The start is committed at once, so that it holds for later members of the group and after a restart.
+//!
+//! "error" ends the service for partitions that existed when this member started. A partition that appeared later has no records that could
+//! be skipped, and begins as with "latest".
 
 use super::MemberError;
 use super::partition_lists::{list_of, partition_of, partitions, summary};
@@ -39,7 +42,7 @@ const ONE_OFFSET_MAX: Duration = Duration::from_secs(1);
 /// Number of attempts to list the leaders.
 const LEADER_ATTEMPTS: u32 = 3;
 
-/// The starts that this member chose, with "latest".
+/// The starts that this member chose, with "latest" and "error".
 #[derive(Debug)]
 pub struct Beginnings {
     reset: OffsetReset,
@@ -54,9 +57,28 @@ pub struct Beginnings {
 /// Assigned partitions whose start the brokers have not returned yet. They are paused. The data thread asks for them, and must not wait
 /// for the control thread's requests meanwhile.
 #[derive(Debug, Default)]
-pub struct UnknownStarts(Mutex<BTreeMap<TopicPartition, End>>);
+pub struct UnknownStarts(Mutex<BTreeMap<TopicPartition, UnknownStart>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct UnknownStart {
+    end: End,
+    /// The data thread reads records again from here, which librdkafka delivered before the pause. After its seek, librdkafka's position
+    /// no longer shows that it delivered any.
+    again: Option<NextOffset>,
+}
 
 impl UnknownStarts {
+    /// Records from where the data thread reads partitions again. Must be called before the seek: otherwise the control thread could let
+    /// the partition begin at its newer end.
+    pub fn read_again(&self, from: &[(TopicPartition, NextOffset)]) {
+        let mut unknown = self.lock();
+        for (at, again) in from {
+            if let Some(start) = unknown.get_mut(at) {
+                start.again = Some(*again);
+            }
+        }
+    }
+
     /// Removes the partitions with an unknown start from these.
     pub fn excluded_from(&self, mut partitions: Vec<TopicPartition>) -> Vec<TopicPartition> {
         let unknown = self.lock();
@@ -64,7 +86,7 @@ impl UnknownStarts {
         partitions
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, End>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, UnknownStart>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -115,8 +137,8 @@ pub struct Begun {
 pub struct Learned {
     /// Their starts, to be committed.
     pub begin: Vec<(TopicPartition, NextOffset)>,
-    /// The offsets after the records that librdkafka delivered between the assignment and the pause. A start at a newer end would skip the
-    /// records in between.
+    /// The offsets after the records that librdkafka delivered between the assignment and the pause, or from which the data thread reads
+    /// these records again. A start at a newer end would skip records.
     pub delivered: Vec<(TopicPartition, NextOffset)>,
 }
 
@@ -131,7 +153,7 @@ impl Beginnings {
 
     /// Whether the topics have to be listed, to know which partitions exist at the start.
     pub fn wants_listing(&self) -> bool {
-        self.reset == OffsetReset::Latest && self.at_start.is_none()
+        self.reset != OffsetReset::Earliest && self.at_start.is_none()
     }
 
     /// Records the partitions that exist when this member starts. Later listings change nothing.
@@ -158,16 +180,17 @@ impl Beginnings {
         if !unknown.is_empty() {
             warn!(partitions = %summary(&unknown), "the committed offsets of partitions can't be read yet; librdkafka requests them again");
         }
-        if self.reset == OffsetReset::Error {
-            return if fresh.is_empty() {
-                Ok(Begun::default())
-            } else {
-                Err(MemberError::NoOffset(summary(&fresh)))
-            };
-        }
         self.committed(committed.iter());
         if !fresh.is_empty() && self.wants_listing() {
             self.listed(&consumer.fetch_metadata(None, LIST_MAX).map_err(MemberError::Listing)?);
+        }
+        if self.reset == OffsetReset::Error {
+            let had_offset =
+                |at: &&TopicPartition| self.existed(at) || self.starts.get(*at) == Some(&Start::Committed);
+            let missing: Vec<TopicPartition> = fresh.iter().filter(had_offset).cloned().collect();
+            if !missing.is_empty() {
+                return Err(MemberError::NoOffset(summary(&missing)));
+            }
         }
         let chosen = fresh.into_iter().map(|at| (self.choice(&at), at));
         let (mut begun, mut requests) = (Begun::default(), Vec::new());
@@ -177,7 +200,7 @@ impl Beginnings {
                 Choice::At(end) => requests.push((at, end)),
             }
         }
-        log(&requests);
+        log(self.reset, &requests);
         for (at, start) in offsets(consumer, requests.iter().map(|(at, end)| (at, end.offset())), OFFSETS_MAX)
         {
             match start {
@@ -193,19 +216,21 @@ impl Beginnings {
         }
         for (at, end) in requests.into_iter().filter(|(at, _)| begun.unknown.contains(at)) {
             let _infallible = assigned.set_partition_offset(&at.topic, at.partition, end.offset());
-            self.unknown.lock().insert(at, end);
+            self.unknown.lock().insert(at, UnknownStart { end, again: None });
         }
         Ok(begun)
     }
 
+    /// Whether the partition existed when this member started.
+    fn existed(&self, at: &TopicPartition) -> bool {
+        let count = self.at_start.as_ref().and_then(|topics| topics.get(&at.topic));
+        count.is_some_and(|count| at.partition < *count)
+    }
+
     fn choice(&self, at: &TopicPartition) -> Choice {
-        let existed = || {
-            let count = self.at_start.as_ref().and_then(|topics| topics.get(&at.topic));
-            count.is_some_and(|count| at.partition < *count)
-        };
         match self.starts.get(at) {
             Some(Start::Chosen(start)) => Choice::Known(*start),
-            None if existed() => Choice::At(End::Last),
+            None if self.existed(at) => Choice::At(End::Last),
             Some(Start::Committed) | None => Choice::At(End::First),
         }
     }
@@ -216,41 +241,50 @@ impl Beginnings {
         if unknown.is_empty() {
             return Learned::default();
         }
-        let requests = unknown.iter().map(|(at, end)| (at, end.offset()));
+        let requests = unknown.iter().map(|(at, start)| (at, start.end.offset()));
         let answer = offsets(consumer, requests, time_limit);
         let positions = consumer.position().unwrap_or_default();
+        // After the positions: a seek of the data thread resets them.
+        let unknown = self.unknown.lock();
         let mut learned = Learned::default();
         for (at, start) in answer {
+            let again = unknown.get(&at).and_then(|start| start.again);
             let position = positions.find_partition(&at.topic, at.partition).map(|one| one.offset());
-            match (position, start) {
-                (Some(Offset::Offset(next)), _) => learned.delivered.push((at, NextOffset::at(next))),
-                (_, Some(start)) => learned.begin.push((at, start)),
-                (_, None) => {}
+            match (again, position, start) {
+                (Some(again), ..) => learned.delivered.push((at, again)),
+                (None, Some(Offset::Offset(next)), _) => learned.delivered.push((at, NextOffset::at(next))),
+                (None, _, Some(start)) => learned.begin.push((at, start)),
+                (None, _, None) => {}
             }
         }
         learned
     }
 
-    /// Records that these partitions are read on after their delivered records, which may be unsettled. So no start is known that could
-    /// be committed: without a committed offset, a later assignment begins at the first record, which skips none.
-    pub fn go_on(&mut self, delivered: &[(TopicPartition, NextOffset)]) {
-        for (at, _) in delivered {
-            self.unknown.lock().remove(at);
-            self.starts.insert(at.clone(), Start::Committed);
-        }
-    }
-
-    /// Records that these partitions begin there now.
-    pub fn begins(&mut self, known: &[(TopicPartition, NextOffset)]) {
-        for (at, start) in known {
-            self.unknown.lock().remove(at);
-            self.starts.insert(at.clone(), Start::Chosen(*start));
-        }
+    /// Records that partitions were sought to the offsets in `learned`. Returns the partitions to be read; the others stay unknown, because
+    /// the data thread has begun to read them again from another offset meanwhile.
+    ///
+    /// No start is committed for partitions with delivered records, which may be unsettled: without a committed offset, a later assignment
+    /// begins at the first record, which skips none.
+    pub fn begin(&mut self, mut learned: Learned) -> Learned {
+        let mut unknown = self.unknown.lock();
+        let mut is_there = |(at, sought): &(TopicPartition, NextOffset)| {
+            let is_there =
+                unknown.get(at).is_some_and(|start| start.again.is_none_or(|again| again == *sought));
+            if is_there {
+                unknown.remove(at);
+            }
+            is_there
+        };
+        learned.begin.retain(&mut is_there);
+        learned.delivered.retain(&mut is_there);
+        self.starts.extend(learned.begin.iter().map(|(at, start)| (at.clone(), Start::Chosen(*start))));
+        self.starts.extend(learned.delivered.iter().map(|(at, _)| (at.clone(), Start::Committed)));
+        learned
     }
 
     /// Records that an offset of these partitions is committed.
     pub fn committed<'a>(&mut self, partitions: impl Iterator<Item = &'a TopicPartition>) {
-        if self.reset == OffsetReset::Latest {
+        if self.reset != OffsetReset::Earliest {
             self.starts.extend(partitions.map(|at| (at.clone(), Start::Committed)));
         }
     }
@@ -275,7 +309,7 @@ impl Beginnings {
 }
 
 /// Logs where partitions without a committed offset begin.
-fn log(requests: &[(TopicPartition, End)]) {
+fn log(reset: OffsetReset, requests: &[(TopicPartition, End)]) {
     let of = |wanted: End| -> Vec<TopicPartition> {
         requests.iter().filter(|(_, end)| *end == wanted).map(|(at, _)| at.clone()).collect()
     };
@@ -287,7 +321,8 @@ fn log(requests: &[(TopicPartition, End)]) {
         info!(
             partitions = %summary(&first),
             "no offset is committed, and the partitions appeared after the start: reading them from their beginning, although \
-             `kafka.offset_reset` is \"latest\""
+             `kafka.offset_reset` is \"{}\"",
+            if reset == OffsetReset::Error { "error" } else { "latest" }
         );
     }
 }
@@ -491,7 +526,7 @@ mod tests {
     #[test]
     fn a_partition_that_returns_without_a_commit_skips_nothing() {
         let (mut beginnings, at) = (latest(), at("old", 0));
-        beginnings.begins(&[(at.clone(), NextOffset::at(7))]);
+        beginnings.starts.insert(at.clone(), Start::Chosen(NextOffset::at(7)));
         assert_eq!(beginnings.revoke(std::slice::from_ref(&at)), [(at.clone(), NextOffset::at(7))]);
         assert_eq!(beginnings.choice(&at), Choice::Known(NextOffset::at(7)));
         // A committed offset that is gone: the topic was deleted and created again.
@@ -535,8 +570,12 @@ mod tests {
         assert_eq!(all, CommittedPartitions { fresh, committed, unknown });
     }
 
-    #[test]
-    fn a_partition_that_delivered_a_record_before_its_pause_goes_on_after_it() {
+    fn unknown(end: End) -> UnknownStart {
+        UnknownStart { end, again: None }
+    }
+
+    /// A partition that delivered one record of three and is paused, and the state before and after that.
+    fn delivered_one(check: impl FnOnce(&BaseConsumer, Beginnings)) {
         let cluster = MockCluster::new(1).unwrap();
         cluster.create_topic("t", 1, 1).unwrap();
         let mut config = ClientConfig::new();
@@ -550,20 +589,47 @@ mod tests {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset("t", 0, Offset::Beginning).unwrap();
         consumer.assign(&list).unwrap();
-        let mut beginnings = latest();
-        beginnings.unknown.lock().insert(at("t", 0), End::Last);
+        let beginnings = latest();
+        beginnings.unknown.lock().insert(at("t", 0), unknown(End::Last));
         produce();
-        let next = vec![(at("t", 0), NextOffset::at(1))];
         let learned = beginnings.learn(&consumer, OFFSETS_MAX);
-        assert_eq!(learned, Learned { begin: next.clone(), delivered: Vec::new() });
+        assert_eq!(learned, Learned { begin: first(1), delivered: Vec::new() });
         consumer.poll(Duration::from_secs(10)).unwrap().unwrap();
         consumer.pause(&list).unwrap();
         (0..2).for_each(|_| produce());
-        let learned = beginnings.learn(&consumer, OFFSETS_MAX);
-        assert_eq!(learned, Learned { begin: Vec::new(), delivered: next.clone() });
-        beginnings.go_on(&next);
-        assert!(beginnings.unknown.lock().is_empty());
-        assert_eq!(beginnings.revoke(&[at("t", 0)]), [], "the delivered record may be unsettled");
+        check(&consumer, beginnings);
+    }
+
+    /// This offset of the only partition.
+    fn first(offset: i64) -> Vec<(TopicPartition, NextOffset)> {
+        vec![(at("t", 0), NextOffset::at(offset))]
+    }
+
+    #[test]
+    fn a_partition_that_delivered_a_record_before_its_pause_goes_on_after_it() {
+        delivered_one(|consumer, mut beginnings| {
+            let learned = beginnings.learn(consumer, OFFSETS_MAX);
+            assert_eq!(learned, Learned { begin: Vec::new(), delivered: first(1) });
+            assert_eq!(beginnings.begin(learned), Learned { begin: Vec::new(), delivered: first(1) });
+            assert!(beginnings.unknown.lock().is_empty());
+            assert_eq!(beginnings.revoke(&[at("t", 0)]), [], "the delivered record may be unsettled");
+        });
+    }
+
+    /// A blocked topic, or a reload, reads the delivered record again while the start is unknown.
+    #[test]
+    fn a_partition_that_is_read_again_before_its_start_is_known_skips_nothing() {
+        delivered_one(|consumer, mut beginnings| {
+            let before = beginnings.learn(consumer, OFFSETS_MAX);
+            beginnings.unknown_starts().read_again(&first(0));
+            consumer.seek_partitions(super::super::offsets_of(&first(0)), Duration::from_secs(10)).unwrap();
+            // What the control thread learned before the seek of the data thread would skip the record.
+            assert_eq!(beginnings.begin(before), Learned::default());
+            let learned = beginnings.learn(consumer, OFFSETS_MAX);
+            assert_eq!(learned, Learned { begin: Vec::new(), delivered: first(0) });
+            assert_eq!(beginnings.begin(learned).delivered, first(0));
+            assert!(beginnings.unknown.lock().is_empty());
+        });
     }
 
     #[test]
@@ -587,8 +653,12 @@ mod tests {
     #[test]
     fn a_partition_with_an_unknown_start_stays_paused_until_it_is_revoked_or_known() {
         let (mut beginnings, one, two) = (latest(), at("old", 0), at("old", 1));
-        beginnings.unknown.lock().extend([(one.clone(), End::Last), (two.clone(), End::Last)]);
-        beginnings.begins(&[(one.clone(), NextOffset::at(3))]);
+        beginnings
+            .unknown
+            .lock()
+            .extend([(one.clone(), unknown(End::Last)), (two.clone(), unknown(End::Last))]);
+        let begin = vec![(one.clone(), NextOffset::at(3))];
+        assert_eq!(beginnings.begin(Learned { begin: begin.clone(), ..Learned::default() }).begin, begin);
         let paused = |beginnings: &Beginnings| {
             let read = beginnings.unknown_starts().excluded_from(vec![one.clone(), two.clone()]);
             2 - read.len()

@@ -303,7 +303,7 @@ impl Member {
         }
     }
 
-    /// With `kafka.offset_reset` "latest": lists the topics until that has succeeded once, to know which partitions exist at the start.
+    /// With `kafka.offset_reset` "latest" or "error": lists the topics until that has succeeded once, to know which partitions exist at the start.
     fn list_at_start(&mut self) {
         let context = self.consumer.context();
         if Instant::now() < self.next_starts || !context.beginnings().wants_listing() {
@@ -325,19 +325,18 @@ impl Member {
         }
         self.next_starts = Instant::now() + ENDS_EVERY;
         let context = self.consumer.context();
-        let Learned { begin, delivered } = context.beginnings().learn(&self.consumer, STARTS_MAX);
-        let known: Vec<_> = begin.iter().chain(&delivered).cloned().collect();
+        let learned = context.beginnings().learn(&self.consumer, STARTS_MAX);
+        let known: Vec<_> = learned.begin.iter().chain(&learned.delivered).cloned().collect();
         if known.is_empty() {
             return;
         }
         // A partition whose seek failed stays paused, and is tried again.
-        let list = list_of(known.iter().map(|(at, _)| at));
         let begun = self.consumer.seek_partitions(offsets_of(&known), SEEK_MAX);
         match begun.and_then(|sought| check_partitions(&sought)) {
             Ok(()) => {
-                context.beginnings().go_on(&delivered);
-                context.beginnings().begins(&begin);
+                let Learned { begin, delivered } = context.beginnings().begin(learned);
                 context.commit_starts(&self.consumer, &begin);
+                let list = list_of(begin.iter().chain(&delivered).map(|(at, _)| at));
                 if let Err(error) = self.consumer.resume(&list).and_then(|()| check_partitions(&list)) {
                     error!(%error, "partitions can't be read from their start: restart the bridge, and please report it with the log");
                 }

@@ -1,6 +1,9 @@
-//! Makes equal times of one series distinct. The added digits depend on the record alone, so that a replay gives the same times.
+//! Makes equal times of one series distinct. The added digits depend on the record alone, so that a replay gives the same times. No digit
+//! is finer than the precision of the server, which would drop it: the configuration names the precision, because a server that is asked
+//! may not answer, and then a replay would give other times.
 
 use super::DistinctTimes;
+use base::TimePrecision;
 use base::record::Record;
 use line_protocol::encode::{TIME_MAX, TIME_MIN};
 
@@ -31,26 +34,41 @@ pub struct Origin<'r> {
 }
 
 /// Distinct time for a Kafka timestamp, which has milliseconds.
-pub fn kafka_time(ns: i64, distinct: DistinctTimes, origin: Origin<'_>) -> i64 {
+pub fn kafka_time(ns: i64, distinct: DistinctTimes, precision: TimePrecision, origin: Origin<'_>) -> i64 {
     match distinct {
-        DistinctTimes::Never => ns,
-        _ => fill(ns, NS_PER_MS, origin),
+        DistinctTimes::Never => fill(ns, 1, precision, origin),
+        _ => fill(ns, NS_PER_MS, precision, origin),
     }
 }
 
-/// Distinct time for a value of `time_key`, which leaves `room` nanoseconds. The value's own digits are kept.
-pub fn record_time(ns: i64, room: impl FnOnce() -> i64, distinct: DistinctTimes, origin: Origin<'_>) -> i64 {
-    if distinct == DistinctTimes::Always { fill(ns, room(), origin) } else { ns }
+/// Distinct time for a value of `time_key`, which leaves `room` nanoseconds. The value's own digits are kept down to the precision.
+pub fn record_time(
+    ns: i64,
+    room: impl FnOnce() -> i64,
+    distinct: DistinctTimes,
+    precision: TimePrecision,
+    origin: Origin<'_>,
+) -> i64 {
+    fill(ns, if distinct == DistinctTimes::Always { room() } else { 1 }, precision, origin)
 }
 
-fn fill(ns: i64, room: i64, origin: Origin<'_>) -> i64 {
-    let base = ns.saturating_sub(ns.rem_euclid(room));
-    let filled = base.saturating_add(digits(origin) % room);
+/// Fills the digits between the room and the precision, which are powers of ten, and clears the digits below.
+fn fill(ns: i64, room: i64, precision: TimePrecision, origin: Origin<'_>) -> i64 {
+    let unit = precision.ns();
+    let below = |unit: i64| ns.saturating_sub(ns.rem_euclid(unit));
+    let filled = match (room, unit) {
+        (..=1, 1) => return ns,
+        (room, unit) if room > unit => below(room).saturating_add(digits(origin) % (room / unit) * unit),
+        (_, unit) => below(unit),
+    };
     filled.clamp(TIME_MIN, TIME_MAX)
 }
 
 /// `(offset*1009 + element + partition*499979 + topic) mod 10^6`: distinct for a million consecutive records of one point
 /// in a partition, or for 990 records of up to 1,009. Records with equal offsets in several partitions or topics are spread.
+///
+/// With microseconds, a millisecond has room for the last three digits: distinct for 1,000 consecutive records of one point, or for 111
+/// records of up to 9 (the last three digits of `offset*1009` are those of `offset*9`).
 fn digits(Origin { topic, record, element }: Origin<'_>) -> i64 {
     let offset = record.offset.rem_euclid(NS_PER_MS) * 1_009;
     let partition = i64::from(record.partition) * 499_979;
@@ -61,6 +79,9 @@ fn digits(Origin { topic, record, element }: Origin<'_>) -> i64 {
 mod tests {
     use super::*;
     use base::record::RecordTime;
+
+    const NANO: TimePrecision = TimePrecision::Nanoseconds;
+    const MICRO: TimePrecision = TimePrecision::Microseconds;
 
     /// A topic that adds nothing, so that the expected digits show the other parts.
     const ZERO: TopicDigits = TopicDigits(0);
@@ -77,10 +98,10 @@ mod tests {
     fn fills_below_the_unit() {
         let f = |ns, room, distinct, want| {
             let origin = Origin { topic: ZERO, record: &record(0, 2), element: 3 };
-            assert_eq!(record_time(ns, || room, distinct, origin), want, "{ns} {room:?}");
+            assert_eq!(record_time(ns, || room, distinct, NANO, origin), want, "{ns} {room:?}");
         };
         let kafka = |ns, distinct, record: &Record<'_>| {
-            kafka_time(ns, distinct, Origin { topic: ZERO, record, element: 0 })
+            kafka_time(ns, distinct, NANO, Origin { topic: ZERO, record, element: 0 })
         };
         let always = DistinctTimes::Always;
         f(5_000_000_000, 1_000_000_000, always, 5_000_002_021);
@@ -103,6 +124,43 @@ mod tests {
             kafka(1_700_000_000_123_000_000, DistinctTimes::Never, &record(1, 0)),
             1_700_000_000_123_000_000
         );
+    }
+
+    #[test]
+    fn fills_no_digit_below_the_precision_of_the_server() {
+        let f = |ns, room, distinct, want| {
+            let origin = Origin { topic: ZERO, record: &record(0, 2), element: 3 };
+            assert_eq!(record_time(ns, || room, distinct, MICRO, origin), want, "{ns} {room:?}");
+        };
+        let always = DistinctTimes::Always;
+        f(5_000_000_000, 1_000_000_000, always, 5_002_021_000);
+        f(5_500_000_000, 1_000_000, always, 5_500_021_000);
+        // No room is left, and finer digits would be dropped by the server.
+        f(5_000_007_000, 1_000, always, 5_000_007_000);
+        f(5_000_000_123, 1, always, 5_000_000_000);
+        f(5_000_001_999, 1, DistinctTimes::Kafka, 5_000_001_000);
+        f(-1, 1, DistinctTimes::Never, -1_000);
+        f(TIME_MIN, 1, always, TIME_MIN);
+        let origin = Origin { topic: ZERO, record: &record(1, 0), element: 0 };
+        let kafka = |distinct| kafka_time(1_700_000_000_123_000_000, distinct, MICRO, origin);
+        assert_eq!(kafka(DistinctTimes::Kafka), 1_700_000_000_123_979_000);
+        assert_eq!(kafka(DistinctTimes::Never), 1_700_000_000_123_000_000);
+    }
+
+    /// The capacity that the documents give.
+    #[test]
+    fn microseconds_are_distinct_for_1000_records_or_for_111_records_of_9_elements() {
+        for (records, elements) in [(1_000, 1), (111, 9)] {
+            let mut seen = std::collections::HashSet::new();
+            for offset in 77_000..77_000 + records {
+                for element in 0..elements {
+                    let origin = Origin { topic: TopicDigits::of("t"), record: &record(3, offset), element };
+                    let time = kafka_time(5_000_000_000, DistinctTimes::Kafka, MICRO, origin);
+                    assert!(time % 1_000 == 0 && (5_000_000_000..5_001_000_000).contains(&time), "{time}");
+                    assert!(seen.insert(time), "offset {offset} element {element}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -736,7 +736,7 @@ impl Rules {
                 RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
                 RecordTime::At(ns) => {
                     self.times.check(ns).map_err(Rejection::KafkaTime)?;
-                    Ok(Some(distinct::kafka_time(ns, self.distinct_times, origin)))
+                    Ok(Some(distinct::kafka_time(ns, self.distinct_times, self.time_precision, origin)))
                 }
             };
         };
@@ -754,7 +754,8 @@ impl Rules {
             let text = String::from_utf8_lossy(text).chars().take(100).collect();
             Rejection::Time { key: key(), text, why }
         })?;
-        Ok(Some(distinct::record_time(ns, || format.room_ns(ns), self.distinct_times, origin)))
+        let room = || format.room_ns(ns);
+        Ok(Some(distinct::record_time(ns, room, self.distinct_times, self.time_precision, origin)))
     }
 }
 

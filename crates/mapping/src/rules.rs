@@ -5,6 +5,7 @@ use super::{
     Template, TimeFormat, TimeRange,
 };
 use crate::decode::Query;
+use base::TimePrecision;
 use jiff::tz::TimeZone;
 use regex::Regex;
 
@@ -39,6 +40,8 @@ pub struct Rules {
     /// Records with other times are rejected.
     pub times: TimeRange,
     pub distinct_times: DistinctTimes,
+    /// Precision of the points' times: `time_precision` of `[influx]`.
+    pub time_precision: TimePrecision,
     pub topic_tag: Option<String>,
     pub key_tag: Option<String>,
     pub partition_tag: Option<String>,
@@ -150,6 +153,7 @@ impl Default for Rules {
             time: None,
             times: TimeRange::default(),
             distinct_times: DistinctTimes::Kafka,
+            time_precision: TimePrecision::default(),
             topic_tag: None,
             key_tag: None,
             partition_tag: None,

@@ -6,8 +6,8 @@ use super::influx3;
 use super::offsets::{shown, span};
 use super::report::{Line, Report};
 use super::sampled::{Sampled, Times};
-use base::Destination;
 use base::text::counted;
+use base::{Destination, TimePrecision};
 use configuration::Config;
 use engine::Mapping;
 use influx::{
@@ -32,7 +32,8 @@ pub fn check(config: &Config, sampled: &Sampled<'_>, report: &mut Report<'_, imp
     let is_unsigned = |mapping: &Mapping| mapping.rules.types.entries().any(|(_, to)| *to == FieldType::Uint);
     let has_unsigned = config.mappings.iter().any(is_unsigned);
     for address in client.addresses().all() {
-        let (identity, lines) = runtime.block_on(server(&client, address, first, has_unsigned));
+        let expected = Expected { has_unsigned, precision: config.influx.time_precision };
+        let (identity, lines) = runtime.block_on(server(&client, address, first, expected));
         report.add_all(lines)?;
         if identity == Identity::Silent {
             continue;
@@ -70,12 +71,20 @@ enum Identity {
     Other,
 }
 
-/// Checks version and clock of a server. `destination` is for remedies; `has_unsigned` says whether a mapping makes unsigned integers.
+/// What the configuration expects of a server.
+#[derive(Clone, Copy)]
+struct Expected {
+    /// A mapping makes unsigned integers.
+    has_unsigned: bool,
+    precision: TimePrecision,
+}
+
+/// Checks version and clock of a server. `destination` is for remedies.
 async fn server(
     client: &Client,
     address: &Address,
     destination: &Destination,
-    has_unsigned: bool,
+    expected: Expected,
 ) -> (Identity, Vec<Line>) {
     let url = address.as_str();
     let sent = SystemTime::now();
@@ -98,8 +107,10 @@ async fn server(
             let unsigned = server
                 .version
                 .as_deref()
-                .filter(|_| has_unsigned)
+                .filter(|_| expected.has_unsigned)
                 .and_then(|version| judge_unsigned(url, version));
+            let judged = Server::of(&server).judge_precision(expected.precision);
+            let judged = judged.map(|(why, remedy)| Line::warned(format!("{url}: {why}"), remedy));
             let family = Server::of(&server).to_string();
             let version = match server.version {
                 _ if !family.is_empty() => family,
@@ -110,7 +121,8 @@ async fn server(
             let lines = std::iter::once(Line::passed(format!("{url}: {version}")))
                 .chain(clock)
                 .chain(api)
-                .chain(unsigned);
+                .chain(unsigned)
+                .chain(judged);
             (Identity::Influx, lines.collect())
         }
         Err(failure) => {

@@ -15,6 +15,7 @@ mod load;
 mod produce;
 mod receive;
 mod records;
+mod refusals;
 mod setup;
 mod topics;
 
@@ -32,6 +33,8 @@ enum Tool {
     Limit(limit::Options),
     /// Writes prepared lines into InfluxDB
     Load(load::Options),
+    /// Writes a batch with bad lines to an imitation of InfluxDB 3
+    Refusals(refusals::Options),
 }
 
 fn main() {
@@ -45,5 +48,6 @@ fn main() {
         Tool::Receive(options) => receive::receive(&options),
         Tool::Limit(options) => limit::limit(&options),
         Tool::Load(options) => load::load(&options),
+        Tool::Refusals(options) => refusals::refusals(&options),
     }
 }

@@ -156,6 +156,29 @@ fn error_continues_from_committed_offsets() {
     assert_eq!(cluster.committed("t", 2), [Some(5), Some(5)]);
 }
 
+/// "error" is about records that were there at the start. A partition that appears later has none.
+#[test]
+fn error_reads_topics_that_appear_later_from_their_beginning() {
+    let (cluster, sink) = (Cluster::with_topic("t-old", 1), Sink::start());
+    cluster.produce("t-old", 0, records("old", 5));
+    cluster.commit("t-old", 0, 3);
+    let setup = Setup::new(&cluster, &sink, "'^t-.*'").mapping(BY_ID).kafka("offset_reset = 'error'");
+    let bridge = setup.start();
+    sink.wait_for_points("main", 2);
+    cluster.create_topic("t-new", 2);
+    cluster.produce("t-new", 0, records("new", 10));
+    wait_until("the new topic is read and committed, or the service ends", || {
+        bridge.0.is_finished() || cluster.committed("t-new", 2) == [Some(10), Some(0)]
+    });
+    bridge.stop();
+    assert_eq!(sink.ids("main").len(), 12);
+    // The start of the new partitions is committed, so a restart ends no service.
+    let bridge = setup.start();
+    cluster.produce("t-new", 1, records("next", 1));
+    sink.wait_for_points("main", 13);
+    bridge.stop();
+}
+
 #[test]
 fn a_missing_topic_is_warned_of_with_the_nearest_name() {
     let (cluster, sink) = (Cluster::with_topic("metrics", 1), Sink::start());

@@ -85,6 +85,11 @@ impl Live {
         Http::new(&variable("VICTORIA_URL"), None)
     }
 
+    /// The current VictoriaMetrics; [`Live::victoria`] is that of Debian.
+    pub fn victoria2(&self) -> Http {
+        Http::new(&variable("VICTORIA2_URL"), None)
+    }
+
     /// A process of the stack that a test can pause or kill.
     pub fn server_pid(&self, name: &str) -> u32 {
         let path = Path::new(&variable("RUN_DIR")).join(format!("{name}.pid"));

@@ -9,7 +9,7 @@ use ::mapping::{
     Csv, DistinctTimes, FieldType, Format, Header, Integers, KeySelector, Replacement, Replacements,
     Template, TimeFormat, TimeRange,
 };
-use base::{Api, Credential, Destination};
+use base::{Api, Credential, Destination, TimePrecision};
 use engine::dead_letter::Store;
 
 fn bucket(name: &str) -> Destination {
@@ -255,6 +255,20 @@ fn reads_the_times_that_a_mapping_takes() {
     f("time_max = '1970-01-01T09:00:01.5+09:00'", all.min, 1_500_000_000);
     // TOML dates.
     f("time_min = 1970-01-01\ntime_max = 1970-01-01T00:00:01Z", 0, 1_000_000_000);
+}
+
+#[test]
+fn the_precision_of_the_server_applies_to_all_mappings() {
+    let precision = |text: &str| {
+        let config = config(text);
+        let of_mapping = config.mappings[0].rules.time_precision;
+        assert_eq!(of_mapping, config.influx.time_precision);
+        of_mapping
+    };
+    assert_eq!(precision(SMALL), TimePrecision::Nanoseconds);
+    let coarse = with("influx", "time_precision = 'us'");
+    assert_eq!(precision(&coarse), TimePrecision::Microseconds);
+    assert_eq!(precision(&format!("{coarse}\n[[mapping]]\n")), TimePrecision::Microseconds);
 }
 
 #[test]

@@ -69,7 +69,7 @@ pub struct SizeController {
 struct Reference {
     bytes: f64,
     seconds: [Option<f64>; ANSWERS_COMPARED],
-    /// Whether the first answer after a pause was skipped: it may come at any moment of the server's flush interval.
+    /// Whether an answer came since the last pause. The first one may come at any moment of the server's flush interval.
     is_begun: bool,
 }
 
@@ -79,7 +79,8 @@ const ANSWERS_COMPARED: usize = 4;
 const SLOW_AFTER: f64 = 0.05;
 /// Factor between two sizes.
 const STEP: f64 = 4.0;
-/// Answers of this time double the factor between a size and the next larger one: the slower they are, the more a larger size is worth.
+/// Answers of this time double the factor between a size and the next larger one, and the first of them counts: the slower they are, the
+/// more a larger size is worth.
 const SLOW_STEP_AFTER: f64 = 0.5;
 /// Smallest factor between two sizes whose answers are compared: smaller differences drown in noise.
 const STEP_MIN: f64 = 1.25;
@@ -90,6 +91,10 @@ const RECHECK_SOON: u32 = 4;
 /// Answers until a smaller size is tried, after a larger size was better in a comparison, which noise may decide. Doubled by each trial
 /// that confirms the size.
 const RECHECK_FIRST: u32 = 16;
+/// The same after a comparison that noise does not decide: answers were slow, and that to the larger size took hardly longer.
+const RECHECK_CLEAR: u32 = 32;
+/// Factor up to which an answer takes hardly longer than another one.
+const CLEAR: f64 = 1.25;
 /// Bound of the answers between two trials: the server may change.
 const PAUSE_MAX: u32 = 64;
 
@@ -197,7 +202,8 @@ impl SizeController {
             (true, true) => {
                 self.take(trial, answer);
                 self.pause = 1;
-                self.recheck_after(RECHECK_FIRST);
+                let is_clear = small.1 >= SLOW_STEP_AFTER && large.1 <= small.1 * CLEAR;
+                self.recheck_after(if is_clear { RECHECK_CLEAR } else { RECHECK_FIRST });
             }
             (true, false) => self.pause_longer(),
             (false, true) => self.recheck_after(self.recheck * 2),
@@ -260,7 +266,8 @@ impl Reference {
     /// Adds the bytes and seconds of an answer.
     fn add(&mut self, (bytes, seconds): (f64, f64)) {
         self.bytes = bytes;
-        if std::mem::replace(&mut self.is_begun, true) {
+        // The flush interval is at least as long as the first answer took, so a slow one is a bound.
+        if std::mem::replace(&mut self.is_begun, true) || seconds >= SLOW_STEP_AFTER {
             self.seconds.rotate_right(1);
             self.seconds[0] = Some(seconds);
         }

@@ -153,6 +153,7 @@ pub(super) fn seek(consumer: &GroupConsumer, to: &[(TopicPartition, NextOffset)]
     if to.is_empty() {
         return Ok(());
     }
+    consumer.context().unknown_starts().read_again(to);
     consumer.seek_partitions(offsets_of(to), SEEK_MAX).and_then(|found| check_partitions(&found))
 }
 

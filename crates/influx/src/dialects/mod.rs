@@ -27,7 +27,6 @@ use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 
 /// All phrases, in the order in which they are compared. Errors of the operating system come first, because they never concern lines.
-/// `QuestDB` comes before 2.x, because its messages begin like those of InfluxDB Cloud and then name the cause.
 pub const FAMILIES: [&Phrases; 6] =
     [&common::FIRST, &v3::PHRASES, &questdb::PHRASES, &v1::PHRASES, &v2::PHRASES, &common::LAST];
 

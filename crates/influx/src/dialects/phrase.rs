@@ -76,7 +76,7 @@ pub enum Trace {
     /// The column that the answer names, with the type behind the last `before`. `types`: the server's names of types, and those of the
     /// strict reader, or `tag`. `is_of_table`: the server refuses every line of the table with this column and type, whatever its value.
     ColumnType { before: &'static str, types: &'static [(&'static str, &'static str)], is_of_table: bool },
-    /// The whole timestamp behind this text, without backquotes, up to a semicolon.
+    /// The whole timestamp behind this text, without quotes, up to a semicolon.
     Timestamp { before: &'static str },
     /// A field that is a string of more than this many bytes.
     LongString(usize),

@@ -2,7 +2,7 @@
 //! of its measurement. Times are stored as microseconds.
 
 use super::dialect::{Dialect, Target};
-use super::phrase::{Phrases, Quoting, Trace, line_cause};
+use super::phrase::{LimitScope, Phrases, Quoting, ServerLimit, Trace, line_cause};
 use crate::cause::Cause;
 use base::Credential;
 use serde_json::Value;
@@ -51,6 +51,7 @@ const NO_END: &str = "\0";
 
 /// Phrases of 9.3.4. An answer names the first bad line by number, and nothing of the request is stored.
 pub const PHRASES: Phrases = Phrases {
+    limits: LIMITS,
     line_causes: &[
         line_cause(
             "; cast error from protocol type",
@@ -74,6 +75,13 @@ pub const PHRASES: Phrases = Phrases {
     column_marks: &[(", column: ", "; cast error")],
     ..Phrases::NONE
 };
+
+/// `QuestDB` answers 400 and names the first line of the table, and no line is to blame.
+const LIMITS: &[ServerLimit] = &[ServerLimit {
+    text: "cannot insert in non-wal table",
+    scope: LimitScope::Lines,
+    remedy: "the table has no write-ahead log, which line protocol over HTTP needs: ALTER TABLE NAME SET TYPE WAL, and restart QuestDB",
+}];
 
 const TYPES: &[(&str, &str)] = &[
     ("TAG", "tag"),

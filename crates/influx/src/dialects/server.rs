@@ -1,5 +1,6 @@
 //! The server behind an address, as its answer to `/ping` shows.
 
+use base::TimePrecision;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -66,6 +67,37 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The precision with which the server stores times; `None` if the server is not known.
+    pub fn time_precision(self) -> Option<TimePrecision> {
+        match self {
+            Self::Unknown => None,
+            Self::Influx3(_) => Some(TimePrecision::Nanoseconds),
+            // 9.3.4
+            Self::QuestDb => Some(TimePrecision::Microseconds),
+        }
+    }
+
+    /// What a configured precision means for this server, and what to do, if it is not the server's.
+    pub fn judge_precision(self, configured: TimePrecision) -> Option<(String, String)> {
+        let stored = self.time_precision().filter(|stored| *stored != configured)?;
+        let (configured, of_server) = (configured.name(), stored.name());
+        let meaning = if stored > TimePrecision::Nanoseconds {
+            format!(
+                "{self} drops finer digits of times than \"{of_server}\", so some digits of `distinct_times` are lost, and more points \
+                 of one series get the same time"
+            )
+        } else {
+            format!("{self} stores \"{of_server}\", so `distinct_times` fills fewer digits than it could")
+        };
+        let why = format!("`influx.time_precision` is \"{configured}\", and {meaning}");
+        let remedy = format!(
+            "set time_precision = \"{of_server}\" under [influx]; times of records that are read again change with it"
+        );
+        Some((why, remedy))
+    }
+}
+
 impl fmt::Display for Server {
     /// Product and version; empty for an unknown server.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,6 +132,13 @@ mod tests {
         assert_eq!(Server::of(&questdb), Server::QuestDb);
         let proxy = ServerInfo { software: Some("nginx/1.27".to_owned()), ..ServerInfo::default() };
         assert_eq!(Server::of(&proxy), Server::Unknown);
+        let mismatch = Server::QuestDb.judge_precision(TimePrecision::Nanoseconds);
+        assert!(mismatch.is_some_and(|(_, remedy)| remedy.contains("time_precision = \"us\"")));
+        assert_eq!(Server::QuestDb.judge_precision(TimePrecision::Microseconds), None);
+        let influx3 = Server::Influx3(Version(3, 10, 0));
+        assert_eq!(influx3.judge_precision(TimePrecision::Nanoseconds), None);
+        assert!(influx3.judge_precision(TimePrecision::Microseconds).is_some());
+        assert_eq!(Server::Unknown.judge_precision(TimePrecision::Microseconds), None);
         assert!(Version(3, 9, 9) < Version(3, 11, 2) && Version(3, 11, 2) < Version(3, 12, 0));
     }
 }

@@ -1,7 +1,7 @@
 //! InfluxDB 2.x and InfluxDB Cloud.
 
 use super::dialect::{Dialect, Target, shell_word as word};
-use super::phrase::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, Trace, line_cause, phrase};
+use super::phrase::{LimitScope, Phrase, Phrases, Quoting, ServerLimit, phrase};
 use crate::cause::Cause;
 use base::Credential;
 use serde_json::Value;
@@ -69,8 +69,9 @@ pub const PHRASES: Phrases = Phrases {
     // 1.6.7, 2.7.12
     failures: &[phrase("timeout", Cause::Unavailable)],
     limits: LIMITS,
-    // InfluxDB Cloud (source), QuestDB 9.3.4
-    line_causes: &[line_cause("failed to parse line protocol", "unparsable", Trace::Unreadable)],
+    // InfluxDB Cloud Serverless and Dedicated (source), QuestDB 9.3.4. The words behind them name the cause: `QuestDB` also begins so if
+    // the table does not take writes.
+    line_marks: &["failed to parse line protocol"],
     mistakes: MISTAKES,
     quotings: &[
         // 2.7.12: - oldest point m,t=a at 1970-01-01T00:00:00Z dropped because it violates a Retention Policy Lower Bound

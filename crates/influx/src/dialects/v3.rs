@@ -184,6 +184,10 @@ const LINE_CAUSES: &[LineCause] = &[
     ),
     line_cause("multiple instances of ", "duplicate field", Trace::Duplicate),
     line_cause("string is greater than 1mb", "string too long", Trace::LongString(1_000_000)),
+    // InfluxDB Cloud Serverless and Dedicated, and the parser of 3.x (source)
+    line_cause("invalid measurement was provided", "unparsable", Trace::Unreadable),
+    line_cause("may not end with a backslash", "unparsable", Trace::Unreadable),
+    line_cause("expected at least one space character", "unparsable", Trace::Unreadable),
 ];
 
 /// The begin, in lower case, of an answer that names every refused line.

@@ -12,6 +12,7 @@ use testkit::receiver::{Ending, Options, Receiver, Reply, WriteRequest};
 
 mod addresses;
 mod balancer;
+mod cloud;
 mod hostile;
 mod influx3;
 mod messages;

@@ -1,5 +1,6 @@
 //! Finds the server's message in the body of an answer.
 
+use crate::dialects::PARTIAL_WRITE;
 use serde_json::{Deserializer, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,8 +27,8 @@ pub struct NumberedLine {
     pub why: Option<Arc<str>>,
 }
 
-/// One refused line in `data` of InfluxDB 3. `original_line` is left out: it quotes another line behind a comment, a blank line or a
-/// string of several lines.
+/// One refused line: an object in `data` of InfluxDB 3, or an entry in the message of InfluxDB Cloud. `original_line` is left out: it
+/// quotes another line behind a comment, a blank line or a string of several lines.
 struct Detail {
     error_message: Option<String>,
     line_number: Option<usize>,
@@ -38,7 +39,7 @@ impl Detail {
         let number = json.get("line_number").and_then(Value::as_u64);
         Self {
             error_message: json.get("error_message").and_then(Value::as_str).map(str::to_owned),
-            line_number: number.and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0),
+            line_number: number.and_then(|number| usize::try_from(number).ok()),
         }
     }
 }
@@ -48,34 +49,49 @@ pub struct AnswerBody {
     pub message: String,
     pub form: BodyForm,
     pub numbered: Vec<NumberedLine>,
+    /// The answer lists refused lines, and does not only name the first one.
+    pub is_list: bool,
 }
 
 impl AnswerBody {
     pub fn read(body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
-        let foreign =
-            |text: &str| Self { message: text.to_owned(), form: BodyForm::Foreign, numbered: Vec::new() };
+        let foreign = |text: &str| Self {
+            message: text.to_owned(),
+            form: BodyForm::Foreign,
+            numbered: Vec::new(),
+            is_list: false,
+        };
         if !text.trim_start().starts_with('{') {
             return foreign(&text);
         }
-        let influx = |message, numbered| Self { message, form: BodyForm::Influx, numbered };
         match serde_json::from_str::<Value>(&text) {
             Ok(json) => match summary(&json) {
-                Some(summary) => {
-                    let details = details(&text);
-                    let single = json.get("line").and_then(Value::as_u64);
-                    influx(with_reason(summary, &details), numbered(summary, &details, single))
-                }
+                Some(summary) => Self::of_influx(summary, &text, json.get("line").and_then(Value::as_u64)),
                 None => foreign(&text),
             },
             Err(_) => match cut_string(&text, "\"message\":").or_else(|| cut_string(&text, "\"error\":")) {
-                Some(summary) => {
-                    let details = details(&text);
-                    influx(with_reason(&summary, &details), numbered(&summary, &details, None))
-                }
+                Some(summary) => Self::of_influx(&summary, &text, None),
                 None => foreign(&text),
             },
         }
+    }
+
+    /// `single`: the number in `line` of `QuestDB` and InfluxDB Cloud.
+    fn of_influx(summary: &str, text: &str, single: Option<u64>) -> Self {
+        let form = BodyForm::Influx;
+        let (what, entries) = entries(summary);
+        if !entries.is_empty() {
+            let numbered = numbered(what, &entries);
+            return Self { message: summary.to_owned(), form, numbered, is_list: true };
+        }
+        let (mut details, is_list) = details(text);
+        let message = with_reason(summary, &details);
+        if let Some(number) = single {
+            details.push(Detail { error_message: None, line_number: usize::try_from(number).ok() });
+        }
+        let is_list = is_list || summary.eq_ignore_ascii_case(PARTIAL_WRITE);
+        Self { message, form, numbered: numbered(summary, &details), is_list }
     }
 }
 
@@ -97,10 +113,10 @@ fn with_reason(summary: &str, details: &[Detail]) -> String {
     }
 }
 
-/// The objects in `data`, as far as they were read: the list has no bound, and the end of a long one is cut off.
-fn details(text: &str) -> Vec<Detail> {
+/// The objects in `data`, as far as they were read, and whether they are a list: it has no bound, and the end of a long one is cut off.
+fn details(text: &str) -> (Vec<Detail>, bool) {
     // Within a JSON string, a backslash stands before each quotation mark.
-    let Some((_, data)) = text.split_once("\"data\":") else { return Vec::new() };
+    let Some((_, data)) = text.split_once("\"data\":") else { return (Vec::new(), false) };
     let data = data.trim_start();
     let (mut rest, is_list) = data.strip_prefix('[').map_or((data, false), |list| (list, true));
     let mut details = Vec::new();
@@ -114,11 +130,33 @@ fn details(text: &str) -> Vec<Detail> {
             None => break,
         }
     }
-    details
+    (details, is_list)
 }
 
-/// The numbered lines: several in `data` of InfluxDB 3.10, or one in `line` of `QuestDB` and InfluxDB Cloud.
-fn numbered(summary: &str, details: &[Detail], single: Option<u64>) -> Vec<NumberedLine> {
+/// The list of up to 100 lines in a message of InfluxDB Cloud Serverless and Dedicated, and the text before the list:
+///
+/// ```text
+/// failed to parse line protocol: errors encountered on line(s):
+/// error parsing line 2 (1-based): No fields were provided
+/// error parsing line 4 (1-based): Invalid measurement was provided
+/// ```
+///
+/// A record may have written an entry, so an entry alone proves nothing about its line.
+fn entries(summary: &str) -> (&str, Vec<Detail>) {
+    let Some((what, list)) = summary.split_once("errors encountered on line(s):") else {
+        return (summary, Vec::new());
+    };
+    let entry = |text: &str| {
+        let (number, why) =
+            text.trim_start().strip_prefix("error parsing line ")?.split_once(" (1-based): ")?;
+        Some(Detail { error_message: Some(why.to_owned()), line_number: Some(number.parse().ok()?) })
+    };
+    let entries = list.lines().filter_map(entry).take(NUMBERED_MAX);
+    (what.trim_end().trim_end_matches(':'), entries.collect())
+}
+
+/// The lines that the details number from 1.
+fn numbered(summary: &str, details: &[Detail]) -> Vec<NumberedLine> {
     // Most lines of a list have one reason.
     let mut reasons: BTreeSet<Arc<str>> = BTreeSet::new();
     let mut shared = |reason: &str| {
@@ -129,13 +167,11 @@ fn numbered(summary: &str, details: &[Detail], single: Option<u64>) -> Vec<Numbe
         reasons.insert(Arc::clone(&why));
         why
     };
-    let listed = details.iter().filter_map(|detail| {
-        let number = detail.line_number?;
+    let lines = details.iter().filter_map(|detail| {
+        let number = detail.line_number.filter(|number| *number > 0)?;
         Some(NumberedLine { number, why: detail.error_message.as_deref().map(&mut shared) })
     });
-    let single = single.and_then(|number| usize::try_from(number).ok()).filter(|number| *number > 0);
-    let single = single.map(|number| NumberedLine { number, why: None });
-    listed.chain(single).collect()
+    lines.collect()
 }
 
 /// A JSON string of an object that was cut off, maybe within the string.

@@ -69,6 +69,8 @@ pub struct ParsedAnswer {
     pub dropped: Option<usize>,
     /// Lines that the answer names by number, in its order.
     pub numbered: Vec<NumberedLine>,
+    /// The answer lists refused lines, and does not only name the first one.
+    pub is_list: bool,
 }
 
 impl ParsedAnswer {
@@ -83,7 +85,7 @@ impl ParsedAnswer {
     }
 
     fn read(answer: &Answer, quotes_gzip: fn(&str) -> bool) -> Self {
-        let AnswerBody { message, form, numbered } = AnswerBody::read(&answer.body);
+        let AnswerBody { message, form, numbered, is_list } = AnswerBody::read(&answer.body);
         let own = own_words(&message, answer.is_cut);
         let subject = match form {
             _ if quotes_gzip(&message) => AnswerSubject::Encoding,
@@ -92,7 +94,7 @@ impl ParsedAnswer {
             BodyForm::Foreign => foreign_subject(&own, answer.status),
         };
         let dropped = refusal_cause::dropped(&message);
-        Self { subject, form, message, dropped, numbered }
+        Self { subject, form, message, dropped, numbered, is_list }
     }
 
     /// Whether neither the message nor the reason of any numbered line names a known cause.

@@ -16,7 +16,7 @@ use super::proof::shows;
 use super::refusal::RefusedRequest;
 use super::suspects::{Suspect, that_fit};
 use super::trial::SuspectTrial;
-use crate::dialects::{LimitScope, PARTIAL_WRITE, Trace};
+use crate::dialects::{LimitScope, Trace};
 use crate::lines::Lines;
 use crate::parsed_answer::{AnswerSubject, RefusalCause, line_subject};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,7 @@ pub fn trial(
             {
                 let why = reason(evidence);
                 if parsed.numbered.len() == 1
-                    && !parsed.message.to_ascii_lowercase().starts_with(PARTIAL_WRITE)
+                    && !parsed.is_list
                     && matches!(cause.trace, Trace::ColumnType { is_of_table: true, .. })
                 {
                     refuse_like(lines, &open, index, message, &why, evidence);

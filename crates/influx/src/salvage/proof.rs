@@ -52,7 +52,7 @@ pub fn shows(line: &[u8], cause: &LineCause, why: &str) -> bool {
             kind.zip(column(why)).is_some_and(|(kind, name)| has_column(line, name, kind))
         }
         Trace::Timestamp { before } => why.rsplit_once(before).is_some_and(|(_, behind)| {
-            let time = behind.split(';').next().unwrap_or_default().trim_matches('`');
+            let time = behind.split(';').next().unwrap_or_default().trim_matches(['`', '\'']);
             let last = line.trim_ascii().rsplit(|byte| *byte == b' ').next();
             !time.is_empty() && last == Some(time.as_bytes())
         }),

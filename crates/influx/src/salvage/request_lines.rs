@@ -9,6 +9,8 @@ use std::ops::Range;
 pub enum RequestLines {
     Run(Range<usize>),
     Picked(Vec<usize>),
+    /// A line of an earlier batch, as a control.
+    Earlier(Bytes),
 }
 
 impl RequestLines {
@@ -16,14 +18,16 @@ impl RequestLines {
         match self {
             Self::Run(run) => run.len(),
             Self::Picked(indices) => indices.len(),
+            Self::Earlier(_) => 1,
         }
     }
 
-    /// Indices of the lines.
+    /// Indices of the lines of this batch.
     pub fn indices(&self) -> impl Iterator<Item = usize> + '_ {
         let (run, picked) = match self {
             Self::Run(run) => (run.clone(), [].as_slice()),
             Self::Picked(picked) => (0..0, picked.as_slice()),
+            Self::Earlier(_) => (0..0, [].as_slice()),
         };
         run.chain(picked.iter().copied())
     }
@@ -32,6 +36,7 @@ impl RequestLines {
         match self {
             Self::Run(run) => lines.bytes(run),
             Self::Picked(indices) => indices.iter().map(|&index| lines.line(index).len()).sum(),
+            Self::Earlier(line) => line.len(),
         }
     }
 
@@ -39,6 +44,7 @@ impl RequestLines {
     pub fn body(&self, lines: &Lines) -> Bytes {
         match self {
             Self::Run(run) => lines.slice(run),
+            Self::Earlier(line) => line.clone(),
             Self::Picked(indices) => {
                 let mut body = Vec::with_capacity(self.bytes(lines));
                 for &index in indices {

@@ -119,7 +119,7 @@ impl Schema {
     }
 }
 
-fn column_type(kind: &str) -> &'static str {
+pub(super) fn column_type(kind: &str) -> &'static str {
     match kind {
         "integer" => "iox::column_type::field::integer",
         "boolean" => "iox::column_type::field::boolean",

@@ -3,8 +3,10 @@
 //!
 //! `/api/v2/write` behaves as on 2.7 (one unparsable line refuses all of its request), `/write` as on 1.6
 //! (the other lines are stored). The feature `faults` adds `Product::Influx3`, which answers like InfluxDB 3 Core,
-//! `Product::QuestDb`, and a script that answers in the receiver's place.
+//! `Product::Cloud`, `Product::QuestDb`, and a script that answers in the receiver's place.
 
+#[cfg(feature = "faults")]
+mod cloud;
 #[cfg(feature = "faults")]
 mod ending;
 #[cfg(feature = "faults")]
@@ -29,6 +31,8 @@ pub use request::WriteRequest;
 pub use store::StoredPoint;
 
 use base::{Credential, Destination};
+#[cfg(feature = "faults")]
+use cloud::Partitions;
 #[cfg(feature = "faults")]
 use influx3::Schema;
 #[cfg(feature = "faults")]
@@ -59,6 +63,9 @@ pub enum Product {
     /// All points are kept under [`Destination::Database3`].
     #[cfg(feature = "faults")]
     Influx3(Influx3),
+    /// InfluxDB Cloud Serverless and Dedicated.
+    #[cfg(feature = "faults")]
+    Cloud,
     #[cfg(feature = "faults")]
     QuestDb,
 }
@@ -67,7 +74,7 @@ pub enum Product {
 impl Product {
     /// Whether the server has endpoints of its own beside those of 1.x and 2.x.
     fn is_foreign(&self) -> bool {
-        !matches!(self, Self::Influx1And2)
+        matches!(self, Self::Influx3(_) | Self::QuestDb)
     }
 }
 
@@ -149,6 +156,9 @@ struct Shared {
     /// The schema of InfluxDB 3.
     #[cfg(feature = "faults")]
     schema: Mutex<Schema>,
+    /// The types of InfluxDB Cloud's columns.
+    #[cfg(feature = "faults")]
+    partitions: Mutex<Partitions>,
     /// The tables of `QuestDB`.
     #[cfg(feature = "faults")]
     tables: Mutex<Tables>,
@@ -175,6 +185,8 @@ impl Receiver {
             statement_error: Mutex::default(),
             #[cfg(feature = "faults")]
             schema: Mutex::new(Schema::new(options.destinations.iter().flatten().filter_map(database3))),
+            #[cfg(feature = "faults")]
+            partitions: Mutex::default(),
             #[cfg(feature = "faults")]
             tables: Mutex::default(),
             #[cfg(feature = "faults")]
@@ -261,6 +273,11 @@ impl Shared {
     }
 
     #[cfg(feature = "faults")]
+    fn partitions(&self) -> MutexGuard<'_, Partitions> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(feature = "faults")]
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -273,7 +290,7 @@ impl Shared {
     /// Keeps points whose types were checked.
     #[cfg(feature = "faults")]
     fn keep(&self, destination: &Destination, points: Vec<Point>) {
-        let now = server::now_nanos();
+        let now = store::now_nanos();
         self.store().keep(
             destination,
             points

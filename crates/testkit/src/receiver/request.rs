@@ -52,6 +52,8 @@ impl WriteRequest {
         let destination = match api {
             Api::V2 => {
                 let org = match product {
+                    #[cfg(feature = "faults")]
+                    Product::Cloud => get("org").unwrap_or_default(),
                     Product::Influx1And2 => {
                         get("org").ok_or_else(|| invalid("Please provide either orgID or org"))?
                     }

@@ -3,8 +3,9 @@
 use super::Shared;
 use super::reply::{Reply, ReplyBody};
 use super::request::{WriteRequest, is_authorized, parameters};
+use super::store::now_nanos;
 #[cfg(feature = "faults")]
-use super::{Product, influx3, questdb};
+use super::{Product, cloud, influx3, questdb};
 use base::{Api, Destination};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -17,7 +18,7 @@ use line_protocol::reader::{Point, read_line, split_lines};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -54,7 +55,7 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> io::Result<Resp
         let other = match &shared.options.product {
             Product::Influx3(server) => influx3::answer_other(&parts, server, shared),
             Product::QuestDb => questdb::answer_other(&parts),
-            Product::Influx1And2 => None,
+            Product::Influx1And2 | Product::Cloud => None,
         };
         let reply = match other {
             Some(reply) => reply,
@@ -95,7 +96,7 @@ fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Re
     if let Some(reply) = shared.options.faults.as_ref().and_then(|faults| faults(&request)) {
         if reply.stores {
             match &shared.options.product {
-                Product::Influx1And2 => store(&request, shared)?,
+                Product::Influx1And2 | Product::Cloud => store(&request, shared)?,
                 Product::Influx3(server) => influx3::store(&request, server, shared),
                 Product::QuestDb => questdb::store(&request, shared),
             };
@@ -110,7 +111,7 @@ fn answer(number: u64, parts: &Parts, body: Bytes, shared: &Shared) -> Result<Re
     match &shared.options.product {
         Product::Influx3(server) => return Ok(influx3::store(&request, server, shared)),
         Product::QuestDb => return Ok(questdb::store(&request, shared)),
-        Product::Influx1And2 => {}
+        Product::Influx1And2 | Product::Cloud => {}
     }
     if !shared.exists(&request.destination) {
         return Err(missing(&request.destination));
@@ -145,6 +146,10 @@ fn missing(destination: &Destination) -> Reply {
 
 /// Reads and stores as the server of the request's endpoint does.
 fn store(request: &WriteRequest, shared: &Shared) -> Result<Reply, Reply> {
+    #[cfg(feature = "faults")]
+    if matches!(shared.options.product, Product::Cloud) {
+        return Ok(cloud::store(request, shared));
+    }
     let (mut points, mut lines, mut refused) = (Vec::<Point>::new(), Vec::new(), Vec::new());
     for line in split_lines(&request.text) {
         match read_line(line) {
@@ -172,12 +177,6 @@ fn store(request: &WriteRequest, shared: &Shared) -> Result<Reply, Reply> {
     shared.count_stored(lines.len());
     shared.publish(request, &lines);
     Ok(Reply::status(204))
-}
-
-/// Time of the receiver, for points without one.
-pub(super) fn now_nanos() -> i64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn keep(request: &WriteRequest, points: Vec<Point>, shared: &Shared) -> Result<(), Reply> {

@@ -5,6 +5,7 @@ use base::Destination;
 use line_protocol::reader::{Point, Value};
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::SystemTime;
 
 /// Duration of a shard that InfluxDB chooses for a retention of 6 months and more.
 const SHARD_NANOS: i64 = 7 * 24 * 3600 * 1_000_000_000;
@@ -15,6 +16,12 @@ const TYPES_MAX: usize = 100_000;
 
 /// Points of one generation of [`RecentPoints`]: 800 kB of hashes, and 50 s at the rate of the demo.
 const RECENT_MAX: usize = 100_000;
+
+/// Time of the receiver, for points without one.
+pub(super) fn now_nanos() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
+}
 
 /// A point as it is stored.
 #[derive(Clone, Debug, PartialEq)]

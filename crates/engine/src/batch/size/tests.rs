@@ -83,6 +83,23 @@ fn grows_to_the_largest_size_while_a_server_acknowledges_once_a_second() {
     }
 }
 
+/// The target of two lanes, with the records of the benchmark. Mapping, sending and reading a full request take 100 ms beside the delay.
+#[test]
+fn two_lanes_store_100_000_points_a_second_from_the_start_with_answers_after_a_second() {
+    let mut lane = Lane::new(RANGE, 161);
+    let largest = (RANGE.max.bytes / 161) as f64;
+    let mut stored = 0;
+    loop {
+        lane.write(|_, lines| 1_000.0 + 100.0 * lines as f64 / largest);
+        if lane.now_ms > 30_000.0 {
+            break;
+        }
+        stored += lane.lines.last().unwrap();
+    }
+    let points_a_second = 2 * stored / 30;
+    assert!(points_a_second >= 100_000, "{points_a_second}: {:?}", lane.lines);
+}
+
 #[test]
 fn a_fixed_delay_is_enough_whatever_it_is() {
     for delay_ms in [30.0, 100.0, 500.0, 1_000.0, 3_000.0] {

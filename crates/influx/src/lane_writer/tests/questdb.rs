@@ -1,4 +1,4 @@
-//! Writing to `QuestDB` and InfluxDB Cloud, whose refusals name one line by number.
+//! Writing to `QuestDB`, whose refusals name one line by number.
 
 use super::*;
 use testkit::receiver::{Faults, Product};
@@ -64,27 +64,47 @@ async fn a_read_only_replica_is_left_for_the_next_address() {
 #[tokio::test]
 async fn the_server_is_recognized_and_asked_for_nothing_that_it_lacks() {
     let options = Options { product: Product::QuestDb, ..Options::default() };
-    let setup = Setup::with(options, OPTIONS, |connection| connection.create_database = true).await;
+    let adjust = |connection: &mut Connection| {
+        (connection.create_database, connection.time_precision) = (true, base::TimePrecision::Microseconds);
+    };
+    let setup = Setup::with(options, OPTIONS, adjust).await;
     Arc::clone(&setup.writer).prepare(database(), 7).await;
     assert_eq!(setup.writer.client().addresses().current().server(), crate::Server::QuestDb);
     assert!(setup.events.take().is_empty());
 }
 
-/// InfluxDB Cloud Serverless and Dedicated, whose answers were only read.
 #[tokio::test]
-async fn cloud_names_a_line_by_number() {
-    let cloud: Faults = Box::new(|request| {
+async fn a_precision_that_the_server_does_not_store_is_reported_once() {
+    let setup = Setup::new(Options { product: Product::QuestDb, ..Options::default() }).await;
+    for destination in [database(), v2()] {
+        Arc::clone(&setup.writer).prepare(destination, 7).await;
+    }
+    let events = setup.events.take();
+    assert!(
+        matches!(&*events, [Event::PrecisionDiffers { remedy, .. }] if remedy.contains("time_precision = \"us\"")),
+        "{events:?}"
+    );
+}
+
+/// `QuestDB` answers 400 for a table without a write-ahead log, as if its first line were to blame.
+#[tokio::test]
+async fn a_table_that_takes_no_writes_blocks_and_refuses_nothing() {
+    let faults: Faults = Box::new(|request| {
         let text = String::from_utf8_lossy(&request.text);
-        let number = text.lines().position(|line| line.contains("NaN"))? + 1;
+        let number = text.lines().position(|line| line.starts_with("plain"))? + 1;
         let message = format!(
-            "failed to parse line protocol:\n errors encountered on line(s):\n error parsing line {number} (1-based): invalid field value"
+            "failed to parse line protocol:errors encountered on line(s):\nerror in line {number}: table: plain; cannot insert in non-WAL table"
         );
-        let body = serde_json::json!({ "code": "invalid", "line": number, "message": message });
+        let body = serde_json::json!({ "code": "invalid", "message": message, "line": number });
         Some(Reply::status(400).body(body.to_string()))
     });
-    let setup = Setup::new(Options { faults: Some(cloud), ..Options::default() }).await;
-    let text = |i: usize| if i % 50 == 7 { format!("m v=NaN {i}") } else { format!("m v={i} {i}") };
-    let delivered = setup.deliver(&bucket(), &lines((0..500).map(text))).await;
-    assert_eq!(refused_lines(&delivered), (0..500).filter(|i| i % 50 == 7).collect::<Vec<_>>());
-    assert_eq!(delivered.requests, RequestCounts { stored: 1, refused: 10, ..RequestCounts::default() });
+    let options = Options { product: Product::QuestDb, faults: Some(faults), ..Options::default() };
+    let setup = Setup::new(options).await;
+    let text = |i: usize| format!("{} v={i} {i}000", if i % 10 == 3 { "plain" } else { "m" });
+    let delivered = setup.deliver(&database(), &lines((0..50).map(text))).await;
+    assert_eq!(delivered.refused, []);
+    let blocked: Vec<usize> = delivered.blocked.iter().map(|line| line.line).collect();
+    assert_eq!(blocked, [3, 13, 23, 33, 43]);
+    assert!(delivered.blocked[0].remedy.contains("SET TYPE WAL"), "{:?}", delivered.blocked[0]);
+    assert_eq!(delivered.lines_stored, 45);
 }
