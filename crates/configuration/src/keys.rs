@@ -260,7 +260,7 @@ pub static MAPPING: Table = Table {
         Key::new(
             "explode",
             Texts,
-            Example("[\"timestamps\", \"values\"]"),
+            Example("[\"times\", \"readings\"]"),
             "Keys of parallel arrays: one point an index, each with all other keys.",
         ),
         Key::new(
