@@ -1,11 +1,11 @@
 //! Resolves the destination of each mapping: its own keys, else those of `[influx]`.
 
+use super::destination_names;
 use super::influx::{Defaults, refuse_other_api};
-use super::rules;
-use super::section::{Section, Text};
+use super::section::Section;
 use base::Api;
 use engine::{MappingDestination, TopicDestination};
-use mapping::{Part, Template, TopicPatterns};
+use mapping::{Template, TopicPatterns};
 
 /// The destination keys of one `[[mapping]]`.
 pub struct OwnDestination<'a> {
@@ -18,37 +18,10 @@ pub struct OwnDestination<'a> {
 pub fn read(section: Section<'_>) -> OwnDestination<'_> {
     OwnDestination {
         section,
-        bucket: name(section, "bucket"),
-        database: name(section, "database"),
-        retention_policy: policy(section),
+        bucket: destination_names::name(section, "bucket"),
+        database: destination_names::name(section, "database"),
+        retention_policy: destination_names::policy(section),
     }
-}
-
-/// The name of a bucket or database.
-pub fn name(section: Section<'_>, key: &str) -> Option<Template> {
-    read_name(section, key, &section.text(key)?)
-}
-
-/// A retention policy, which may be empty.
-pub fn policy(section: Section<'_>) -> Option<Template> {
-    read_name(section, "retention_policy", &section.text_or_empty("retention_policy")?)
-}
-
-/// Reads a name whose placeholders depend on the topic alone, so that a topic has one destination.
-fn read_name(section: Section<'_>, key: &str, text: &Text) -> Option<Template> {
-    let template = rules::parse_template(section, key, text)?;
-    let is_of_topic = |part: &Part| matches!(part, Part::Text(_) | Part::Topic | Part::TopicGroup(_));
-    if !template.parts().iter().all(is_of_topic) {
-        section.refuse(
-            text,
-            format!(
-                "`{key}` takes the placeholders {{topic}} and {{topic:NAME}} only, so that a topic has one destination: use tags to \
-                 distinguish records of a topic"
-            ),
-        );
-        return None;
-    }
-    Some(template)
 }
 
 /// The destinations of the mappings, in their order. Without mappings, the destination of the default mapping.

@@ -1,6 +1,6 @@
 //! Reads `[influx]`: the server, its login, and the default destination.
 
-use super::destination;
+use super::destination_names;
 use super::keys::{self, APIS, COMPRESSIONS, TIME_PRECISIONS};
 use super::section::{Section, Text};
 use super::security::tls_files;
@@ -75,9 +75,9 @@ pub fn read(top: Section<'_>) -> Option<InfluxRead> {
         api_is_written: section.has("api"),
         header: section.header_span(),
         org: value("org"),
-        bucket: destination::name(section, "bucket"),
-        database: destination::name(section, "database"),
-        retention_policy: destination::policy(section),
+        bucket: destination_names::name(section, "bucket"),
+        database: destination_names::name(section, "database"),
+        retention_policy: destination_names::policy(section),
         time_precision: section.word_or_default("time_precision", &TIME_PRECISIONS),
     };
     if let Some(api) = api {

@@ -31,6 +31,7 @@
 
 mod dead_letter;
 mod destination;
+mod destination_names;
 pub mod draft;
 mod findings;
 mod formats;
