@@ -1,17 +1,20 @@
 //! Records in a file, for the commands that read them from files.
 
+use line_protocol::input::{Found, RawLine};
 use mapping::decode::Scanner;
 use mapping::{Compression, Format};
 
 /// The records of a file. JSON: one a line, or a value that spans lines; a line that is not JSON is a record.
 /// A binary format: one value after another; bytes that are no value are one record to the end of the file.
-/// CSV: an empty line ends a record. A single value: one a line. A file that begins like a compressed value is one record.
+/// CSV: an empty line ends a record. A single value: one a line. Line protocol: one a line, except comments. A file that begins like a compressed value is one record.
 pub struct Records<'a> {
     format: Format,
     scanner: Scanner<'a>,
     bytes: &'a [u8],
     at: usize,
     line: usize,
+    /// The parts of a line of line protocol, which nobody reads.
+    parts: RawLine,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub struct InputRecord<'a> {
 
 impl<'a> Records<'a> {
     pub fn new(bytes: &'a [u8], format: Format) -> Self {
-        Self { format, scanner: Scanner::new(bytes), bytes, at: 0, line: 1 }
+        Self { format, scanner: Scanner::new(bytes), bytes, at: 0, line: 1, parts: RawLine::default() }
     }
 
     /// End of the line at `at`, before its newline.
@@ -58,6 +61,21 @@ impl<'a> Records<'a> {
         record.map(|bytes| InputRecord { bytes, line: first })
     }
 
+    /// The next line of line protocol. A string may have line breaks.
+    fn next_point(&mut self) -> Option<InputRecord<'a>> {
+        while self.at < self.bytes.len() {
+            let (start, line) = (self.at, self.line);
+            let (found, end) = self.parts.read(self.bytes, start);
+            self.at = end;
+            let bytes = self.bytes.get(start..end)?;
+            self.line += memchr::memchr_iter(b'\n', bytes).count();
+            if !matches!(found, Found::Blank | Found::Comment) {
+                return Some(InputRecord { bytes: bytes.strip_suffix(b"\n").unwrap_or(bytes), line });
+            }
+        }
+        None
+    }
+
     /// End of the JSON value that begins at `start`, if it is one.
     fn value_end(&self, start: usize) -> Option<usize> {
         // The scanner analyses the whole input once, not once per record.
@@ -76,6 +94,9 @@ impl<'a> Iterator for Records<'a> {
         if self.at == 0 && !self.format.is_binary() && Compression::is_recognised(self.bytes) {
             self.at = self.bytes.len();
             return Some(InputRecord { bytes: self.bytes, line: 1 });
+        }
+        if self.format == Format::Influx {
+            return self.next_point();
         }
         if matches!(self.format, Format::Csv | Format::Value) {
             return self.next_text();
@@ -121,6 +142,8 @@ mod tests {
         };
         f(Format::Csv, "", &[]);
         f(Format::Csv, "\na,b\n1,2\n \r\n\na,b\n3,4", &[("a,b\n1,2", 2), ("a,b\n3,4", 6)]);
+        let lines = "# m v=1\n\nm v=\"a\nb\" 1\r\nbad\nm v=2\n";
+        f(Format::Influx, lines, &[("m v=\"a\nb\" 1\r", 3), ("bad", 5), ("m v=2", 6)]);
         f(Format::Value, "1\n\n\"on\r\n{\n", &[("1", 1), ("\"on\r", 3), ("{", 4)]);
     }
 

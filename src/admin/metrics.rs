@@ -133,7 +133,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "wrong_time_units_total",
         &[],
-        "Sampled points whose time agrees with Kafka's timestamp only in another unit than `time_format`. The first 100 records of a topic are sampled, and 100 more each minute while this lasts.",
+        "Sampled points whose time agrees with Kafka's timestamp only in another unit than `time_format` or `precision`. The first 100 records of a topic are sampled, and 100 more each minute while this lasts.",
         |from, to| to.count(&from.counters.wrong_time_units),
     ),
     counter(

@@ -27,6 +27,9 @@ impl Shape {
         // `value_compression` recognises the compression of text by itself.
         let text: Vec<_> = values().map(mapping::unpacked).collect();
         let values = || text.iter().map(|value| &**value);
+        if values().filter(|value| mapping::is_line_protocol(value)).count() * 2 > values().count() {
+            return Self { format: Format::Influx, csv, query: None };
+        }
         let tables: Vec<Csv> = values().filter_map(Csv::with_first_line).collect();
         if let Some(csv) = tables.first().filter(|_| tables.len() * 2 > values().count()) {
             return Self { format: Format::Csv, csv: csv.clone(), query: None };

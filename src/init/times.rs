@@ -73,12 +73,16 @@ pub fn guess(values: &[(String, Option<i64>)], now_ns: i64) -> Option<Guess> {
     })
 }
 
+/// Whether a time in nanoseconds since 1970 is in this century and not in the future.
+pub fn is_plausible(time_ns: i64, now_ns: i64) -> bool {
+    (EARLIEST..=now_ns.saturating_add(AHEAD_MAX)).contains(&time_ns)
+}
+
 /// The values as times; none for values that are not plausible times.
 fn read(values: &[(String, Option<i64>)], format: &str, now_ns: i64) -> Option<Vec<Option<i64>>> {
     let format = TimeFormat::parse(format).ok()?;
-    let plausible = EARLIEST..=now_ns.saturating_add(AHEAD_MAX);
     let time = |text: &str| {
-        format.to_ns(text.as_bytes(), &TimeZone::UTC).ok().filter(|time| plausible.contains(time))
+        format.to_ns(text.as_bytes(), &TimeZone::UTC).ok().filter(|time| is_plausible(*time, now_ns))
     };
     Some(values.iter().map(|(text, _)| time(text)).collect())
 }

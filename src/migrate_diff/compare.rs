@@ -1,6 +1,6 @@
 //! Compares the points that two programs made from a record.
 
-use line_protocol::reader::{Point, read_line};
+use line_protocol::reader::{Point, read_v2_line};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -20,7 +20,7 @@ const BROKEN: &str = "Telegraf's line does not read back as the intended point, 
 /// Compares the lines of one record. Times are ignored for lines of the bridge without a time.
 pub fn compare(ours: &[String], theirs: &[String]) -> Verdict {
     let read = |lines: &[String]| {
-        lines.iter().map(|line| read_line(line.as_bytes()).ok()).collect::<Option<Vec<_>>>()
+        lines.iter().map(|line| read_v2_line(line.as_bytes()).ok()).collect::<Option<Vec<_>>>()
     };
     let Some(mut ours) = read(ours) else { return Verdict::Differs };
     let Some(mut theirs) = read(theirs) else { return Verdict::Better(BROKEN) };

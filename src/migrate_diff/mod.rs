@@ -46,7 +46,10 @@ pub fn diff(
     let Some(bridge) = migration.bridges.first() else { return Ok(true) };
     let topic = topic(migration);
     let mut mapping = DryRun::new(bridge, &topic)?;
-    let records = Records::new(records, Format::Json);
+    let has_key = |key: &str| bridge.draft.tables.iter().any(|table| table.get(key).is_some());
+    let format = bridge.draft.tables.iter().find_map(|table| table.get("format")?.as_str());
+    let is_influx = format == Some(Format::Influx.name());
+    let records = Records::new(records, if is_influx { Format::Influx } else { Format::Json });
     let records: Vec<&[u8]> = records.map(|record| record.bytes).take(RECORDS_MAX).collect();
     let ours: Vec<Became> = records.iter().map(|record| mapping.map(record)).collect();
     let is_telegraf = files.iter().any(|file| Kind::of(&file.text) == Some(Kind::Telegraf));
@@ -66,9 +69,16 @@ pub fn diff(
             return Err(error);
         }
     };
-    if !bridge.draft.tables.iter().any(|table| table.get("time_key").is_some()) {
-        // Without `time_key` the time is that of reading, which always differs.
-        theirs.iter_mut().flatten().for_each(drop_time);
+    if !has_key("time_key") {
+        // Without a time in the record, the time is that of reading, which always differs.
+        let has_time = |ours: &Became| {
+            is_influx
+                && ours
+                    .as_ref()
+                    .is_ok_and(|lines| lines.iter().any(|line| engine::time_of(line.as_bytes()).is_some()))
+        };
+        let untimed = theirs.iter_mut().zip(&ours).filter(|(_, ours)| !has_time(ours));
+        untimed.flat_map(|(theirs, _)| theirs).for_each(drop_time);
     }
     let name_key = bridge.draft.tables.iter().find_map(|table| table.get("name_key")?.as_str());
     let pairs: Vec<Pair<'_>> = records

@@ -139,6 +139,24 @@ fn cbor_of_known_shape_allocates_nothing() {
 }
 
 #[test]
+fn line_protocol_of_known_keys_allocates_nothing() {
+    for kind in Kind::ALL {
+        for keys in
+            ["", "tags = { zone = \"z\" }", "precision = \"us\"\nexclude = [\"none\"]\nkey_tag = \"key\""]
+        {
+            let (mapper, records) = kind.influx(keys);
+            let records: Vec<_> = records
+                .into_iter()
+                .map(|line| [&line[..line.len() - 3], b"\n# x\n m  v=T\n"].concat())
+                .collect();
+            let (others, records) = records.split_at(RECORDS / 2);
+            let mut path = DataPath::new(mapper);
+            assert_eq!((path.allocations(others, records), path.rejected), (0, 0), "{kind}, {keys}");
+        }
+    }
+}
+
+#[test]
 fn csv_of_known_columns_allocates_nothing() {
     let config = format!(
         "{HEAD}\nformat = \"csv\"\ntime_key = \"t\"\ntime_format = \"unix\"\ntag_keys = [\"h\"]\nstring_fields = [\"s\"]\n{TAIL}"

@@ -85,9 +85,13 @@ fn examples_give_these_files_and_no_valid_record_is_rejected() {
         let checked = run(&folder, &["check", "--config", config]);
         assert_eq!((checked.status, checked.err.as_str()), (Some(0), ""), "{name}");
         let mapped = run(&folder, &["map", "--config", config, file]);
-        // A cut-off row of CSV is the only one in its example.
-        let bad =
-            if file == "records.csv" { 1 } else { records.iter().filter(|record| !is_good(record)).count() };
+        let is_listed = |line: &&str| line.starts_with(|c: char| c.is_ascii_digit());
+        let bad = if file == "records.jsonl" {
+            records.iter().filter(|record| !is_good(record)).count()
+        } else {
+            let rejected = fs::read_to_string(folder.join("rejected.txt")).unwrap();
+            rejected.lines().filter(is_listed).count()
+        };
         let rejected: Vec<&str> =
             mapped.err.lines().filter(|line| line.starts_with(&format!("{file}:"))).collect();
         assert_eq!(rejected.len(), bad, "{name}: {rejected:?}");
@@ -353,6 +357,39 @@ fn a_file_of_csv_is_recognised_and_mapped() {
     assert_eq!(said.status, Some(1), "{}", said.err);
     let want = "two.csv:1: element 1: its line 3 has 2 cells, and its header has 3: is `delimiter` right?";
     assert!(said.err.contains(want), "{}", said.err);
+}
+
+#[test]
+fn a_file_of_line_protocol_is_recognised_and_mapped() {
+    let folder = Folder::new("lines");
+    let line = |n: u32| {
+        format!(
+            "cpu,host=h{} usage={n}.5,n={n}i,state=\"a\nb\" {}\n",
+            n % 3,
+            1_767_225_600_000_u64 + u64::from(n)
+        )
+    };
+    let lines: String = (0..30).map(line).collect();
+    folder.write("records.lp", &format!("# comment\n{lines}cpu,host=h1 usage=1\n"));
+    let said = folder.run(&["init", "--file", "records.lp", "--topic", "t", "-o", "bridge.toml"]);
+    assert_eq!(said.status, Some(0), "{}", said.err);
+    let config = folder.read("bridge.toml");
+    for text in ["\nformat = \"influx\"\n", "\nprecision = \"ms\"\n", "# 1 of 31 lines have no time"] {
+        assert!(config.contains(text), "{text}: {config}");
+    }
+    let mapped = folder.run(&["map", "--config", "bridge.toml", "records.lp"]);
+    assert_eq!((mapped.status, mapped.out.lines().count()), (Some(0), 61), "{}", mapped.err);
+    let first = "cpu,host=h0 usage=0.5,n=0i,state=\"a\nb\" 1767225600000000000\n";
+    assert!(
+        mapped.out.starts_with(first) && mapped.out.ends_with("\ncpu,host=h1 usage=1\n"),
+        "{}",
+        mapped.out
+    );
+    folder.write("bad.lp", &format!("{lines}cpu,host= usage=1\n"));
+    let mapped = folder.run(&["map", "--config", "bridge.toml", "bad.lp"]);
+    assert_eq!((mapped.status, mapped.out.lines().count()), (Some(1), 60), "{}", mapped.err);
+    let want = "bad.lp:61: its line 1 is not line protocol: missing tag value (column 10)";
+    assert!(mapped.err.contains(want), "{}", mapped.err);
 }
 
 #[test]

@@ -258,7 +258,7 @@ mod command {
         assert_eq!(text(&output.stdout), golden);
         let said = text(&output.stderr);
         for line in [
-            "telegraf.conf:26: data_format: the bridge does not read the format influx (the default)",
+            "telegraf.conf:29: data_format: the bridge does not read the format graphite",
             "this is the first of 4 bridges",
             "to fill in (bridge 2): influx.url: ",
             "stop Telegraf, then start the bridge",

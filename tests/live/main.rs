@@ -38,6 +38,7 @@ mod groups;
 mod guide;
 mod init;
 mod kills;
+mod line_protocol;
 mod metrics;
 mod network;
 mod offsets;

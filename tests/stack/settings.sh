@@ -6,7 +6,7 @@ kafka_version=4.1.0
 influx2_version=2.7.12
 questdb_version=9.3.4
 victoria2_version=1.151.0
-telegraf_version=1.37.2 # only tests/loss and tests/bench want it
+telegraf_version=1.37.2 # tests/loss, tests/bench and one live test want it
 
 # Uncommon ports, so that no server of the developer's own is in the way, and below 32768, where Linux begins to hand out
 # ports to outgoing connections: one of those would occupy a server's port between two starts.

@@ -1,15 +1,49 @@
 //! Reads the keys of a `[[mapping]]` that say how records are laid out.
 
-use super::keys;
+use super::keys::{self, VALUE_COMPRESSIONS};
 use super::section::{Section, Text};
-use mapping::{Csv, Format, Header};
+use mapping::{Compression, Csv, Format, Header, Rules};
 use toml::de::DeValue;
 
 /// Text of `header` that means the first row of each record.
 const FIRST_LINE: &str = "first line";
 
+/// Keys of a mapping that have a meaning for line protocol.
+const INFLUX_KEYS: [&str; 22] = [
+    "topics",
+    "format",
+    "value_compression",
+    "strict",
+    "measurement",
+    "tags",
+    "topic_tag",
+    "key_tag",
+    "partition_tag",
+    "offset_field",
+    "header_tags",
+    "include",
+    "exclude",
+    "rename",
+    "precision",
+    "time_min",
+    "time_max",
+    "distinct_times",
+    "bucket",
+    "database",
+    "retention_policy",
+    // Has a warning of its own.
+    "csv",
+];
+
 /// Refuses keys that have no meaning in a format without objects.
 pub fn check_keys(section: Section<'_>, format: Format) {
+    if format == Format::Influx {
+        return check_influx_keys(section);
+    }
+    if section.has("precision") {
+        let message = "without `format = \"influx\"` it has no effect: `time_format` says how the time under `time_key` is written";
+        section.context.warning(&section.span("precision"), message);
+    }
     let (unused, why): (&[&str], _) = match format {
         Format::Csv => (&["query", "columns"], "a row has no objects within"),
         Format::Value => (
@@ -35,6 +69,56 @@ pub fn check_keys(section: Section<'_>, format: Format) {
             format!("`{key}` has no meaning with format = \"{name}\", because {why}: leave it out"),
         );
     }
+}
+
+fn check_influx_keys(section: Section<'_>) {
+    let keys = keys::MAPPING.keys.iter().map(|key| key.name);
+    for key in keys.filter(|key| section.has(key) && !INFLUX_KEYS.contains(key)) {
+        let remedy = match key {
+            "name_key" => "each line has its own measurement, and `measurement` replaces it",
+            "tag_keys" => "the tags of each line stay tags; `rename` gives them other keys",
+            "string_fields" | "number_fields" | "integers" | "types" => {
+                "each field of a line keeps its type, and `exclude` leaves fields out"
+            }
+            "time_key" | "time_format" | "timezone" => {
+                "each line has its own time, in the unit of `precision`"
+            }
+            _ => "a line is a point already",
+        };
+        section
+            .error(key, format!("`{key}` has no meaning with format = \"influx\": {remedy}. Leave it out"));
+    }
+}
+
+/// Refuses placeholders for values of the record.
+pub fn check_influx_placeholders(section: Section<'_>, rules: &Rules) {
+    for option in ["measurement", "tags"] {
+        if let Some((_, selector)) = rules.selectors().find(|(of, _)| *of == option) {
+            section.error(
+                option,
+                format!(
+                    "`{option}` has the placeholder {{{selector}}}, and a line has no keys to take it from: write {{topic}}, {{topic:NAME}}, \
+                     {{partition}}, {{key}} or {{header:NAME}}"
+                ),
+            );
+        }
+    }
+}
+
+/// Reads `value_compression`. "auto" looks at the beginning of values, which in a binary format can be that of a compressed one.
+pub fn compression(section: Section<'_>, format: Format) -> Compression {
+    let compression = section.word_or_default("value_compression", &VALUE_COMPRESSIONS);
+    if compression == Compression::Auto && format.is_binary() && section.has("value_compression") {
+        section.error(
+            "value_compression",
+            format!(
+                "`value_compression` = \"auto\" is for text formats: values in format = \"{}\" can begin like compressed ones. Name \
+                 the compression, such as \"gzip\", or leave the key out if there is none",
+                format.name()
+            ),
+        );
+    }
+    compression
 }
 
 pub fn csv(section: Section<'_>, format: Format) -> Csv {

@@ -17,7 +17,7 @@ use Value::{Default, Example, Required};
 use base::{Api, TimePrecision};
 use influx::Compression;
 use kafka::OffsetReset;
-use mapping::{Compression as ValueCompression, FieldType, Format, Integers};
+use mapping::{Compression as ValueCompression, FieldType, Format, Integers, Precision};
 use std::time::Duration;
 use tracing::Level;
 
@@ -33,6 +33,12 @@ pub const VALUE_COMPRESSIONS: [(&str, ValueCompression); ValueCompression::ALL.l
     [("", ValueCompression::Auto); ValueCompression::ALL.len()],
     ValueCompression::ALL,
     |compression| (compression.name(), compression)
+);
+#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
+pub const PRECISIONS: [(&str, Precision); Precision::ALL.len()] = fill!(
+    [("", Precision::Nanoseconds); Precision::ALL.len()],
+    Precision::ALL,
+    |precision| (precision.name(), precision)
 );
 pub const INTEGERS: [(&str, Integers); 2] = [("float", Integers::Float), ("int", Integers::Int)];
 #[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
@@ -231,13 +237,13 @@ pub static MAPPING: Table = Table {
             "format",
             Word(&words(&FORMATS)),
             Default("\"json\""),
-            "\"json\": an object or an array of objects. \"json_lines\": several values, in lines or one after another. \"msgpack\", \"cbor\": one value or several in succession. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
+            "\"json\": an object or an array of objects. \"json_lines\": several values, in lines or one after another. \"influx\": line protocol, as Telegraf's Kafka output writes it by default. \"msgpack\", \"cbor\": one value or several in succession. \"csv\": rows, see [mapping.csv]. \"value\": one number or text, which becomes the field \"value\".",
         ),
         Key::new(
             "value_compression",
             Word(&words(&VALUE_COMPRESSIONS)),
             Default("\"auto\""),
-            "Compression that the producer applies to each value, beside Kafka's own. \"auto\" recognizes \"gzip\", \"zstd\", \"lz4\" and framed \"snappy\" in text formats, and \"zlib\" in JSON; in binary formats name it. \"none\" reads values as they are.",
+            "Compression that the producer applies to each value, beside Kafka's own. \"auto\" recognizes \"gzip\", \"zstd\", \"lz4\" and framed \"snappy\" in text formats, and \"zlib\" in JSON; binary formats have \"none\" by default, and name theirs. \"none\" reads values as they are.",
         ),
         Key::new(
             "parse_json",
@@ -285,13 +291,13 @@ pub static MAPPING: Table = Table {
             "strict",
             Flag,
             Default("true"),
-            "false rejects a bad element of an array alone, not the whole record. With format = \"csv\" it is false by default.",
+            "false rejects a bad element of an array alone, not the whole record. With format = \"csv\" and \"influx\" it is false by default.",
         ),
         Key::new(
             "measurement",
             Text,
             Default("\"{topic}\""),
-            "Measurement. Placeholders: {topic}, {topic:NAME} (a named group of the topic pattern), {partition}, {key}, {header:NAME} and selectors such as {kind} or {^.kind}; {{ and }} are braces. If one finds nothing, the topic's name is used and counted.",
+            "Measurement. Placeholders: {topic}, {topic:NAME} (a named group of the topic pattern), {partition}, {key}, {header:NAME} and selectors such as {kind} or {^.kind}; {{ and }} are braces. If one finds nothing, the topic's name is used and counted. With format = \"influx\" each line has its own measurement by default.",
         ),
         Key::new(
             "name_key",
@@ -377,6 +383,12 @@ pub static MAPPING: Table = Table {
             Text,
             Default("\"UTC\""),
             "Time zone of times that name none, such as \"Asia/Seoul\". All zones are built in.",
+        ),
+        Key::new(
+            "precision",
+            Word(&words(&PRECISIONS)),
+            Default("\"ns\""),
+            "With format = \"influx\": unit of the times in the records, \"ns\", \"us\", \"ms\" or \"s\".",
         ),
         Key::new(
             "time_min",

@@ -1,7 +1,7 @@
 //! Reads the keys of a `[[mapping]]` that say what a record becomes.
 
 use super::formats;
-use super::keys::{FORMATS, INTEGERS, TYPES, VALUE_COMPRESSIONS};
+use super::keys::{FORMATS, INTEGERS, PRECISIONS, TYPES};
 use super::reshape;
 use super::section::{Section, Text, unknown_word};
 use base::suggest::nearest;
@@ -25,11 +25,14 @@ pub fn read(section: Section<'_>) -> Rules {
     let rules = Rules {
         format,
         csv: formats::csv(section, format),
-        compression: section.word_or_default("value_compression", &VALUE_COMPRESSIONS),
+        compression: formats::compression(section, format),
         parse_json: globs(section, "parse_json").unwrap_or_default(),
         query: query(section).unwrap_or(default.query),
         reshape: reshape::read(section),
-        measurement: measurement(section).unwrap_or(default.measurement),
+        measurement: measurement(section).unwrap_or(match format {
+            Format::Influx => Template::literal(""),
+            _ => default.measurement,
+        }),
         name_key: selector(section, "name_key"),
         tag_keys,
         tag_selectors,
@@ -43,6 +46,7 @@ pub fn read(section: Section<'_>) -> Rules {
         exclude: globs(section, "exclude").unwrap_or_default(),
         rename: rename(section),
         time: time(section, format),
+        precision: section.word_or_default("precision", &PRECISIONS),
         times: times(section),
         distinct_times: distinct_times(section).unwrap_or_default(),
         // `mapping::read_all` sets the value of [influx].
@@ -65,6 +69,9 @@ pub fn read(section: Section<'_>) -> Rules {
             Rules::COPIED_MAX
         );
         section.error(if section.has("fields") { "fields" } else { "tags" }, message);
+    }
+    if format == Format::Influx {
+        formats::check_influx_placeholders(section, &rules);
     }
     rules
 }
@@ -445,6 +452,10 @@ fn distinct_times(section: Section<'_>) -> Option<DistinctTimes> {
 }
 
 fn time(section: Section<'_>, of: Format) -> Option<TimeRule> {
+    if of == Format::Influx {
+        // `formats::check_keys` refuses the keys.
+        return None;
+    }
     let key = selector(section, "time_key");
     let own = (of.has_timestamps() && !section.has("time_format")).then_some(TimeFormat::Timestamp);
     let format = time_format(section).or(own);

@@ -91,12 +91,13 @@ fn destination(of: &MappingDestination) -> String {
 
 fn measurement(section: Section<'_>, rules: &Rules) -> String {
     let fixed = match rules.measurement.text() {
+        "" => "that of each line".to_owned(),
         "{topic}" => "the topic's name".to_owned(),
         measurement => format!("{measurement:?}"),
     };
     let objects = match (rules.format, shown(section, "query")) {
         (_, Some(query)) => format!("a point for each of {query}, "),
-        (Format::JsonLines, None) => "a point for each line, ".to_owned(),
+        (Format::JsonLines | Format::Influx, None) => "a point for each line, ".to_owned(),
         (Format::Csv, None) => "a point for each row, ".to_owned(),
         _ => String::new(),
     };
@@ -151,6 +152,9 @@ fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
 fn time(section: Section<'_>, rules: &Rules) -> String {
     let time = match (shown(section, "time_key"), shown(section, "time_format")) {
         (Some(key), Some(format)) => format!("time from {key:?} as {format}"),
+        _ if rules.format == Format::Influx => {
+            format!("time of each line in {}, else {}", rules.precision.name(), kafka_time(rules))
+        }
         _ => kafka_time(rules),
     };
     let end = |key: &str, words: &str| {

@@ -41,6 +41,7 @@ const WORDS: &[(&str, &str, Meaning)] = &[
     ("auto_offset_reset", "", Key("kafka", "offset_reset")),
     ("initial_offset", "", Key("kafka", "offset_reset")),
     ("start_offset", "", Key("kafka", "offset_reset")),
+    ("influx_timestamp_precision", "", Key("mapping", "precision")),
     ("max_message_len", "", Key("kafka", "record_bytes_max")),
     ("max_message_bytes", "", Key("kafka", "record_bytes_max")),
     ("num_consumers", "", Key("kafka", "consumers")),
@@ -132,7 +133,7 @@ const WORDS: &[(&str, &str, Meaning)] = &[
     ("version", "influx", Key("influx", "api")),
     (
         "precision",
-        "",
+        "influx",
         Note(
             "times are written in nanoseconds: leave it out, or set `time_precision` in [influx] for QuestDB",
         ),
@@ -261,6 +262,7 @@ pub const VALUES: &[(&str, &str, &str)] = &[
     ("format", "json_v2", "json"),
     ("format", "ndjson", "json_lines"),
     ("format", "jsonl", "json_lines"),
+    ("format", "line_protocol", "influx"),
     ("format", "messagepack", "msgpack"),
     ("format", "message_pack", "msgpack"),
     ("format", "logfmt", "text"),

@@ -220,7 +220,7 @@ impl Routes {
             first_line_logged: false,
             empty_query_logged: false,
             drops: Drops::default(),
-            times: TimeCheck::new(rules.and_then(|rules| rules.time.clone())),
+            times: TimeCheck::new(rules.and_then(|rules| rules.time_rule())),
             limiter,
         };
         if let Some(index) = self.reusable_entry() {

@@ -1,4 +1,4 @@
-//! Compares the times of sampled points with Kafka's timestamps, and finds the `time_format` that would agree.
+//! Compares the times of sampled points with Kafka's timestamps, and finds the `time_format`, or the `precision` of line protocol, that would agree.
 
 use base::record::Record;
 use line_protocol::LineBuffer;
@@ -17,6 +17,8 @@ pub struct SampledTimes {
     near_as: [u64; TimeFormat::NAMES.len()],
     /// The first far time.
     example: Option<String>,
+    /// Whether the times are those of line protocol, whose unit is `precision`.
+    is_of_lines: bool,
 }
 
 impl SampledTimes {
@@ -42,6 +44,7 @@ impl SampledTimes {
 
     fn add_far(&mut self, rule: &TimeRule, text: Option<&str>, kafka_ns: i64, example: impl Fn() -> String) {
         self.far += 1;
+        self.is_of_lines = rule.is_of_lines();
         self.example.get_or_insert_with(example);
         let Some(text) = text else { return };
         for (name, count) in TimeFormat::NAMES.iter().zip(&mut self.near_as) {
@@ -66,8 +69,12 @@ impl SampledTimes {
             self.add(rule, time_ns, kafka_ns, &place);
         }
         for (_, rejection) in &mapped.rejected {
-            if let Rejection::Time { text, .. } = rejection {
-                self.add_rejected(rule, text, kafka_ns, &place);
+            match rejection {
+                Rejection::Time { text, .. } => self.add_rejected(rule, text, kafka_ns, &place),
+                Rejection::LineTime { time, .. } => {
+                    self.add_rejected(rule, &time.to_string(), kafka_ns, &place);
+                }
+                _ => {}
             }
         }
     }
@@ -82,7 +89,14 @@ impl SampledTimes {
             self.far, self.compared
         );
         let (kind, remedy) = if count * 2 > self.compared {
-            let remedy = format!("the values look like {}: set `time_format = \"{likely}\"`", unit(likely));
+            let setting = match likely {
+                "unix" if self.is_of_lines => "precision = \"s\"".to_owned(),
+                "unix_ms" | "unix_us" | "unix_ns" if self.is_of_lines => {
+                    likely.replace("unix_", "precision = \"") + "\""
+                }
+                _ => format!("time_format = \"{likely}\""),
+            };
+            let remedy = format!("the values look like {}: set `{setting}`", unit(likely));
             (DoubtKind::WrongFormat, remedy)
         } else if count > 0 {
             let remedy = format!(
@@ -91,7 +105,8 @@ impl SampledTimes {
             );
             (DoubtKind::MixedFormats, remedy)
         } else if self.far * 2 > self.compared {
-            (DoubtKind::Old, "correct `time_key` and `time_format`, unless the data is old".to_owned())
+            let remedy = if self.is_of_lines { "`precision`" } else { "`time_key` and `time_format`" };
+            (DoubtKind::Old, format!("correct {remedy}, unless the data is old"))
         } else {
             return None;
         };

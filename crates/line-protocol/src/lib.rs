@@ -1,14 +1,16 @@
-//! InfluxDB's line protocol: escaping and writing, a strict reader, and gzip that is tuned for it.
+//! InfluxDB's line protocol: escaping and writing, strict readers, and gzip that is tuned for it.
 //!
 //! Guarantees:
 //! - Text from outside cannot inject a line, a tag or a field: every writer escapes text, or reports that part of it was left out.
 //! - The reader accepts only lines that InfluxDB 1.x and 2.x accept, so that tests notice a line that a server would refuse.
+//! - [`input`] reads lines of other programs: it accepts the lines of which InfluxDB 2 stores a point, and finds the end of each.
 //! - A compressed body reads back byte for byte.
 //!
 //! ```text
 //! measurement, tags, fields --encode--> LineBuffer --Gzip--> body of a request
 //!                                           |
 //!                                        reader --> Point (tests, the receiver of the test kit)
+//! records of other programs --input--> parts of a line, or a line that can be copied
 //! ```
 //!
 //! ```
@@ -28,6 +30,7 @@
 
 pub mod encode;
 mod gzip;
+pub mod input;
 mod lines;
 pub mod reader;
 pub mod runs;

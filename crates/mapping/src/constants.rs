@@ -222,6 +222,23 @@ impl RecordTemplate {
     }
 }
 
+impl Constants {
+    /// Whether the bridge adds a tag with this key.
+    pub fn has_tag(&self, key: KeyId) -> bool {
+        let kafka = self.from_kafka.iter().any(|(tag, _)| *tag == key);
+        let outside = || self.outside_tags.iter().any(|(tag, _)| *tag == key);
+        kafka || self.fallback.iter().any(|(tag, _)| *tag == key) || outside()
+    }
+
+    /// Whether nothing is added to a line.
+    pub fn are_empty(&self) -> bool {
+        matches!(&self.measurement, Measurement::Fixed(name) if name.is_empty())
+            && self.from_kafka.is_empty()
+            && self.fallback.is_empty()
+            && self.offset_field.is_none()
+    }
+}
+
 impl KafkaTag {
     /// Appends the tag's value, which is empty where the record lacks it. Returns whether something was left out.
     pub fn push(&self, record: &Record<'_>, scratch: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {

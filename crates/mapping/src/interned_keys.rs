@@ -70,6 +70,20 @@ impl InternedKeys {
         before
     }
 
+    /// The id of a key written as [`Final::prefix`].
+    pub fn find(&self, prefix: &[u8]) -> Option<KeyId> {
+        self.ids.get(prefix).copied()
+    }
+
+    /// Whether the element `generation` uses the key.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "ids come from this table, which only grows until it is cleared whole"
+    )]
+    pub fn is_claimed(&self, id: KeyId, generation: u64) -> bool {
+        self.list[id.0 as usize].generation == generation
+    }
+
     /// Records that the current element no longer uses the key.
     #[expect(
         clippy::indexing_slicing,

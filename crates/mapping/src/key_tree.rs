@@ -21,6 +21,11 @@ pub struct NodeId(u32);
 impl NodeId {
     pub const ROOT: Self = Self(0);
     const NONE: Self = Self(u32::MAX);
+
+    /// Number of the node, for tables beside the tree.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 #[derive(Debug)]

@@ -11,6 +11,7 @@
 //! record -> Mapper::map -> compression -> formats (bytes to JSON) -> decode (JSON to tokens)
 //!   -> reshape (options that rearrange an element) -> element_parser (any object), or record_shape (an object of known shape: compares the bytes between its values)
 //!   -> plan (what a value becomes by the Rules) -> line (tags in order, fields, offset)
+//! record of line protocol -> mapper/influx.rs: copies a line that stays as it is, and writes any other through line
 //! ```
 //!
 //! ```
@@ -72,12 +73,12 @@ pub use globs::{GlobError, Globs};
 pub use go_layout::to_time_format;
 pub use key_table::KeyTable;
 pub use mapped::{Mapped, REJECTED_ELEMENTS_MAX};
-pub use mapper::{Mapper, RecordLimits};
+pub use mapper::{Mapper, RecordLimits, is_line_protocol};
 pub use rejection::{Drop, Drops, Reason, Rejection};
 pub use rename::{Rename, RenameError};
 pub use replacements::{Replacement, Replacements};
 pub use reshape::{Pivot, PivotList, Reshape, Zip};
-pub use rules::{Csv, DistinctTimes, Header, Integers, Rules, TimeRule, TopicPatterns};
+pub use rules::{Csv, DistinctTimes, Header, Integers, Precision, Rules, TimeRule, TopicPatterns};
 pub use selector::KeySelector;
 pub use template::{Part, Template, TemplateError};
 pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, zone_names};

@@ -347,6 +347,11 @@ impl LineLayout {
         self.tags.push(Tag { order, key, source });
     }
 
+    /// Leaves out the record's offset, whose key is a tag of the line.
+    pub fn leave_out_offset(&mut self) {
+        self.offset = None;
+    }
+
     /// Allocated memory in bytes.
     pub fn bytes(&self) -> usize {
         self.tags.capacity() * size_of::<Tag>()

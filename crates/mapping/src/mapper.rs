@@ -1,5 +1,7 @@
 //! Maps the bytes of a record to lines.
 
+mod influx;
+
 use super::compression::Unpacked;
 use super::constants::{Constants, Sources};
 use super::element::Element;
@@ -18,6 +20,8 @@ use super::scalar::{Scalar, Texts};
 use super::{Format, KeySelector, Rules, TimeError, TimeFormat, distinct};
 use crate::decode::{Query, Scanner, Source, Syntax, SyntaxError, Token};
 use base::record::{Record, RecordTime};
+use influx::InfluxWork;
+pub use influx::is_line_protocol;
 use line_protocol::LineBuffer;
 use std::ops::Range;
 use std::sync::Arc;
@@ -58,6 +62,7 @@ pub struct RecordLimits {
 struct Work {
     unpacked: Unpacked,
     reader: FormatReader,
+    influx: InfluxWork,
     scratch: Vec<u8>,
     values: LineValues,
     /// Layout of a line whose object has no known shape.
@@ -83,6 +88,7 @@ impl Work {
     /// Allocated memory in bytes of the buffers that grow with a record.
     fn bytes(&self) -> usize {
         self.unpacked.bytes()
+            + self.influx.bytes()
             + self.scratch.capacity()
             + self.values.bytes()
             + self.spans.capacity() * size_of::<Range<usize>>()
@@ -200,6 +206,7 @@ impl Mapper {
         self.shapes.clear();
         self.known.keys.clear();
         self.reported = Reported::default();
+        self.work.influx.forget();
         self.known.tags = InternedKeys::default();
         self.known.fields = InternedKeys::default();
         let Knowledge { tags, fields, copied, .. } = &mut self.known;
@@ -239,6 +246,9 @@ impl Mapper {
         mapped: &mut Mapped,
     ) -> Result<(), Rejection> {
         let format = self.rules.format;
+        if format == Format::Influx {
+            return self.map_influx(value, record, lines, mapped);
+        }
         if format.is_json() {
             let result = self.map_json(value, None, record, lines, mapped);
             return result.map_err(|rejection| rejection.with_excerpt(value, format));
@@ -580,6 +590,11 @@ impl Mapper {
                 &self.constants,
             );
         }
+        self.line_is_written(index, pass)
+    }
+
+    /// Notes the element of a new line, and checks the length of the record's lines.
+    fn line_is_written(&mut self, index: usize, pass: &Pass<'_, '_>) -> Result<(), Rejection> {
         self.trace.iter_mut().for_each(|trace| trace.push(index));
         let bytes = pass.lines.bytes() - pass.bytes_before;
         if bytes > self.limits.lines_bytes_max { Err(Rejection::LinesTooLarge { bytes }) } else { Ok(()) }
@@ -719,6 +734,20 @@ fn time_value(values: &LineValues, constants: &Constants, outside: &OutsideValue
 }
 
 impl Rules {
+    /// Returns Kafka's timestamp as the time of a point.
+    fn kafka_time(&self, index: usize, pass: &Pass<'_, '_>) -> Result<Option<i64>, Rejection> {
+        match pass.record.time {
+            RecordTime::Omitted => Ok(None),
+            RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
+            RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
+            RecordTime::At(ns) => {
+                self.times.check(ns).map_err(Rejection::KafkaTime)?;
+                let origin = pass.origin(index);
+                Ok(Some(distinct::kafka_time(ns, self.distinct_times, self.time_precision, origin)))
+            }
+        }
+    }
+
     /// Returns the point's time: the value under `time_key`, otherwise Kafka's timestamp.
     fn point_time(
         &self,
@@ -728,18 +757,8 @@ impl Rules {
         pass: &Pass<'_, '_>,
         scratch: &mut Vec<u8>,
     ) -> Result<Option<i64>, Rejection> {
-        let origin = distinct::Origin { topic: pass.topic, record: pass.record, element: index };
-        let Some(rule) = &self.time else {
-            return match pass.record.time {
-                RecordTime::Omitted => Ok(None),
-                RecordTime::Missing => Err(Rejection::KafkaTimeMissing),
-                RecordTime::OutOfRange(ms) => Err(Rejection::KafkaTimeOutOfRange(ms)),
-                RecordTime::At(ns) => {
-                    self.times.check(ns).map_err(Rejection::KafkaTime)?;
-                    Ok(Some(distinct::kafka_time(ns, self.distinct_times, self.time_precision, origin)))
-                }
-            };
-        };
+        let Some(rule) = &self.time else { return self.kafka_time(index, pass) };
+        let origin = pass.origin(index);
         let key = || rule.key.to_string();
         let scalar = scalar.ok_or_else(|| Rejection::TimeMissing(key()))?;
         let text = scalar.decode(texts, scratch);
@@ -766,7 +785,7 @@ const NO_TIMESTAMP: &str = "a timestamp of the record's format; other times need
 struct Pass<'p, 'r> {
     record: &'p Record<'r>,
     topic: distinct::TopicDigits,
-    /// The record's JSON text is that of records in `texts`.
+    /// The record's JSON text, or its line protocol, is that of records in `texts`.
     texts: Texts<'p>,
     /// Positions of timestamps of the record's format, in the record's text and in that of a rearranged element.
     timestamps: &'p [usize],
@@ -782,6 +801,10 @@ struct Pass<'p, 'r> {
 }
 
 impl Pass<'_, '_> {
+    fn origin(&self, element: usize) -> distinct::Origin<'_> {
+        distinct::Origin { topic: self.topic, record: self.record, element }
+    }
+
     fn reject(&mut self, rejection: Rejection) {
         self.mapped.reject(Some(self.index), rejection);
     }

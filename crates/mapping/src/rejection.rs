@@ -3,6 +3,7 @@
 use super::{Format, TimeError};
 use crate::decode::{Syntax, SyntaxError};
 use base::text::{counted, printable, printable_bytes};
+use line_protocol::reader::{LineError, Reason as LineReason};
 use std::fmt;
 use thiserror::Error;
 
@@ -23,6 +24,10 @@ pub enum Rejection {
     Row { line: u32, cells: u32, columns: usize },
     #[error("a quote before the end of its line {line} is never closed")]
     OpenQuote { line: u32 },
+    #[error("its line {line} is not line protocol: {error}{}", line_remedy(.error))]
+    BadLine { line: usize, error: LineError },
+    #[error("the time {time} in its line {line} can't be used: {why}")]
+    LineTime { line: usize, time: i64, why: TimeError },
     #[error(
         "its rows become more than {bytes_max} bytes with the names of their columns, half of `batch.memory_max`: let the producer send fewer rows in a record"
     )]
@@ -127,14 +132,18 @@ impl Rejection {
             | Self::LinesTooLarge { .. }
             | Self::RowsTooLarge { .. }
             | Self::ExplodedTooLarge { .. } => Reason::TooLarge,
-            Self::Undecodable(_) | Self::Unreadable { .. } | Self::Row { .. } | Self::OpenQuote { .. } => {
-                Reason::Undecodable
-            }
+            Self::BadLine { error: LineError { reason: LineReason::TimeRange, .. }, .. } => Reason::Time,
+            Self::Undecodable(_)
+            | Self::Unreadable { .. }
+            | Self::Row { .. }
+            | Self::OpenQuote { .. }
+            | Self::BadLine { .. } => Reason::Undecodable,
             Self::TooDeep(_) => Reason::TooDeep,
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::LongRow { .. } | Self::Lengths { .. } => Reason::Shape,
             Self::TimeMissing(_)
             | Self::Time { .. }
+            | Self::LineTime { .. }
             | Self::KafkaTime(_)
             | Self::KafkaTimeMissing
             | Self::KafkaTimeOutOfRange(_) => Reason::Time,
@@ -155,11 +164,29 @@ impl From<SyntaxError> for Rejection {
     }
 }
 
+/// What to do about a bad line.
+fn line_remedy(error: &LineError) -> &'static str {
+    match error.reason {
+        LineReason::MissingFields | LineReason::InvalidField => {
+            "; is `format` right, and does the producer escape spaces, commas and equals signs in names?"
+        }
+        LineReason::UnbalancedQuotes | LineReason::AfterString | LineReason::InvalidBoolean => {
+            "; let the producer quote strings, and escape quotes and backslashes inside of them"
+        }
+        LineReason::ReservedTag(_) => ", which InfluxDB reserves: give the tag another key with `rename`",
+        LineReason::DuplicateTag => ": let the producer write each tag once",
+        LineReason::MissingTagValue => "; let the producer leave out tags without a value",
+        LineReason::BadTimestamp => "; a time is an integer in the unit of `precision`",
+        _ => "",
+    }
+}
+
 impl Rejection {
     /// The text without any content of the record.
     pub fn without_values(&self) -> String {
         match self {
             Self::Time { key, why, .. } => format!("its time under {key:?} can't be used: {why}"),
+            Self::LineTime { line, why, .. } => format!("the time in its line {line} can't be used: {why}"),
             Self::Undecodable(NotJson { error, .. }) => format!("it is not JSON: {error}"),
             Self::Comment(_) => {
                 "its measurement begins with \"#\", which InfluxDB reads as a comment".to_owned()
@@ -340,10 +367,12 @@ pub enum Drop {
     Item,
     /// A string under `parse_json` that is no JSON.
     NotJson,
+    /// A field of line protocol whose key is also a tag of the point.
+    TagAndField,
 }
 
 impl Drop {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::String,
         Self::NotANumber,
         Self::Type,
@@ -357,6 +386,7 @@ impl Drop {
         Self::Measurement,
         Self::Item,
         Self::NotJson,
+        Self::TagAndField,
     ];
 
     /// The name in logs and metrics.
@@ -375,6 +405,7 @@ impl Drop {
             Self::Measurement => "measurement",
             Self::Item => "item",
             Self::NotJson => "not_json",
+            Self::TagAndField => "tag_and_field",
         }
     }
 
@@ -417,6 +448,10 @@ impl Drop {
             Self::Measurement => {
                 "a placeholder of `measurement` finds nothing, so the point has the topic's name as its measurement: correct the \
                  placeholder, or let the producer send the value"
+            }
+            Self::TagAndField => {
+                "the key is a tag of the same point, InfluxDB 3 refuses such points, and the tag stays: let the producer rename one of \
+                 them, or add the key to `exclude` to say that the field is not wanted"
             }
         }
     }

@@ -70,6 +70,11 @@ impl Rename {
         Ok(())
     }
 
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.patterns.is_empty()
+    }
+
     /// The final key.
     #[must_use]
     pub fn apply(&self, key: &str) -> String {

@@ -20,6 +20,7 @@ pub struct Rules {
     pub query: Query,
     /// `columns`, `explode`, `where`, `pivot` and `zip`.
     pub reshape: Reshape,
+    /// With line protocol, empty for the measurement of each line.
     pub measurement: Template,
     pub name_key: Option<KeySelector>,
     pub tag_keys: Globs,
@@ -37,6 +38,8 @@ pub struct Rules {
     pub exclude: Globs,
     pub rename: Rename,
     pub time: Option<TimeRule>,
+    /// Unit of the times in line protocol.
+    pub precision: Precision,
     /// Records with other times are rejected.
     pub times: TimeRange,
     pub distinct_times: DistinctTimes,
@@ -116,6 +119,63 @@ pub struct TimeRule {
     pub zone: TimeZone,
 }
 
+impl Rules {
+    /// The rule for times in records; none if all times are Kafka's. Times of line protocol have no key.
+    #[must_use]
+    pub fn time_rule(&self) -> Option<TimeRule> {
+        let unit_ns = self.precision.unit_ns();
+        let of_lines = || TimeRule {
+            key: KeySelector::Flattened(String::new()),
+            format: TimeFormat::Unix { unit_ns },
+            zone: TimeZone::UTC,
+        };
+        if self.format == Format::Influx { Some(of_lines()) } else { self.time.clone() }
+    }
+}
+
+impl TimeRule {
+    /// Whether the times are those of line protocol, whose unit is `precision`.
+    #[must_use]
+    pub fn is_of_lines(&self) -> bool {
+        matches!(&self.key, KeySelector::Flattened(key) if key.is_empty())
+    }
+}
+
+/// Unit of the times in line protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    #[default]
+    Nanoseconds,
+    Microseconds,
+    Milliseconds,
+    Seconds,
+}
+
+impl Precision {
+    pub const ALL: [Self; 4] = [Self::Nanoseconds, Self::Microseconds, Self::Milliseconds, Self::Seconds];
+
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nanoseconds => "ns",
+            Self::Microseconds => "us",
+            Self::Milliseconds => "ms",
+            Self::Seconds => "s",
+        }
+    }
+
+    #[must_use]
+    pub const fn unit_ns(self) -> i64 {
+        match self {
+            Self::Nanoseconds => 1,
+            Self::Microseconds => 1_000,
+            Self::Milliseconds => 1_000_000,
+            Self::Seconds => 1_000_000_000,
+        }
+    }
+}
+
 /// Times that get digits which make equal times of one series distinct.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DistinctTimes {
@@ -151,6 +211,7 @@ impl Default for Rules {
             exclude: Globs::default(),
             rename: Rename::default(),
             time: None,
+            precision: Precision::default(),
             times: TimeRange::default(),
             distinct_times: DistinctTimes::Kafka,
             time_precision: TimePrecision::default(),

@@ -42,6 +42,7 @@ pub struct Scalar {
 pub enum Kind {
     True,
     False,
+    /// A number, written unchanged.
     Number,
     /// A number written with the suffix `i`.
     Integer,
@@ -99,6 +100,12 @@ impl Scalar {
             Kind::Plain | Kind::Escaped => Some(Token::Text(Text::new(raw, self.kind == Kind::Plain))),
             _ => Number::whole(raw).map(Token::Number),
         }
+    }
+
+    /// The scalar in this range of [`Source::Record`].
+    pub fn at(kind: Kind, place: Range<usize>) -> Self {
+        // Records and the texts made of them are smaller than 4 GB.
+        Self { kind, source: Source::Record, start: place.start as u32, end: place.end as u32 }
     }
 
     /// The number that a string holds, if it holds one.

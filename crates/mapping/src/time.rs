@@ -49,6 +49,8 @@ pub enum TimeError {
     Unreadable(String),
     #[error("it lies outside what InfluxDB can store (1677-09-21 to 2262-04-11): is time_format right?")]
     OutOfRange,
+    #[error("it lies outside what InfluxDB can store (1677-09-21 to 2262-04-11): is `precision` right?")]
+    OutOfPrecision,
     #[error("it lies before `time_min` = {min}: that is {time}", min = shown(*.min), time = shown(*.time))]
     TooEarly { time: i64, min: i64 },
     #[error("it lies after `time_max` = {max}: that is {time}", max = shown(*.max), time = shown(*.time))]

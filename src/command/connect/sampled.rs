@@ -168,9 +168,9 @@ impl<'c> Sampled<'c> {
         }
         times.add(&lines);
         self.lines.entry(destination.clone()).or_default().add(&lines, || place(message));
-        if let Some(rule) = &mapping_of.rules.time {
+        if let Some(rule) = mapping_of.rules.time_rule() {
             let points = (&lines, 0..lines.lines());
-            of.times.add_record(rule, &record, points, &outcome, || place(message));
+            of.times.add_record(&rule, &record, points, &outcome, || place(message));
         }
         if let (Some(keys), Some(value)) = (self.keys.get_mut(mapping), record.value) {
             keys.add(&mapping_of.rules, value, &headers);

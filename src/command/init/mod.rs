@@ -202,8 +202,10 @@ fn file(path: &Path, options: &InitOptions) -> Result<SampledTopics, InitError> 
         value: Some(record.bytes.to_vec()),
     };
     let text = mapping::unpacked(&bytes);
-    let first = Records::new(&text, Format::Csv).next();
-    let of_text = || Csv::with_first_line(first?.bytes).map(|_| Format::Csv);
+    let first = |format| Records::new(&text, format).next();
+    let of_lines = || first(Format::Influx).filter(|line| mapping::is_line_protocol(line.bytes));
+    let of_table = || first(Format::Csv).and_then(|rows| Csv::with_first_line(rows.bytes));
+    let of_text = || of_lines().map(|_| Format::Influx).or_else(|| of_table().map(|_| Format::Csv));
     let format = Format::of_binary_file(&bytes).or_else(of_text).unwrap_or_default();
     let records = Records::new(&bytes, format).take(options.records).enumerate().map(sampled).collect();
     let topic = named.map_or(TOPIC_UNKNOWN, String::as_str).to_owned();

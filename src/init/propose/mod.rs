@@ -1,5 +1,6 @@
 //! Proposes the mapping of a topic's records.
 
+mod influx;
 mod strings;
 mod time;
 
@@ -15,6 +16,9 @@ use mapping::{Csv, Format};
 /// None if the sample has no objects.
 pub fn propose(sample: &Sample, now_ns: i64) -> Option<Proposal> {
     let whole = Shape::whole(&sample.records);
+    if whole.format == Format::Influx {
+        return Some(influx::propose(sample, now_ns));
+    }
     let root = Observation::of(&sample.records, &whole);
     let array = root.points_array(&whole);
     let shape = array.as_ref().map_or(&whole, |(shape, _)| shape);

@@ -28,6 +28,24 @@ fn cbor(bencher: Bencher<'_, '_>, kind: Kind) {
     map_records(bencher, mapper, &records);
 }
 
+#[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
+fn influx_copied(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (mapper, records) = kind.influx("");
+    map_records(bencher, mapper, &records);
+}
+
+#[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
+fn influx_with_a_tag(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (mapper, records) = kind.influx("tags = { zone = \"z\" }");
+    map_records(bencher, mapper, &records);
+}
+
+#[divan::bench(args = Kind::ALL, sample_size = BATCH as u32)]
+fn influx_rewritten(bencher: Bencher<'_, '_>, kind: Kind) {
+    let (mapper, records) = kind.influx("exclude = [\"none\"]");
+    map_records(bencher, mapper, &records);
+}
+
 fn map(bencher: Bencher<'_, '_>, kind: Kind, shape: Shape) {
     map_records(bencher, kind.mapper(), &kind.records(shape));
 }

@@ -2,6 +2,7 @@
 
 use base::record::{Record, RecordTime};
 use fastrand::Rng;
+use line_protocol::LineBuffer;
 use mapping::Mapper;
 use std::fmt;
 use std::path::Path;
@@ -30,6 +31,12 @@ org = "test"
 bucket = "wide"
 token = "${INFLUX_TOKEN}"
 "#;
+
+/// The head and the end of a mapping of line protocol.
+const INFLUX: [&str; 2] = [
+    "[kafka]\nbrokers = [\"b:1\"]\ntopics = [\"testtopic\"]\n[[mapping]]\nformat = \"influx\"\n",
+    "\n[influx]\nurl = \"http://localhost:8086\"\norg = \"o\"\nbucket = \"b\"\ntoken = \"${TOKEN}\"\n",
+];
 
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -77,6 +84,16 @@ impl Kind {
     /// A mapper of CBOR, and the records of known shape in this format.
     pub fn cbor(self) -> (Mapper, Vec<Vec<u8>>) {
         self.binary("cbor", &CBOR)
+    }
+
+    /// A mapper of line protocol with further keys of the mapping, and the lines of the records of known shape.
+    pub fn influx(self, keys: &str) -> (Mapper, Vec<Vec<u8>>) {
+        let (mut json, mut lines) = (self.mapper(), LineBuffer::default());
+        for (offset, value) in self.records(Shape::Known).iter().enumerate() {
+            json.map(&record(offset, value), &mut lines);
+        }
+        let lines = (0..lines.lines()).map(|line| lines.line(line).unwrap().to_vec());
+        (mapper(&INFLUX.join(keys)), lines.collect())
     }
 
     fn binary(self, format: &str, markers: &Markers) -> (Mapper, Vec<Vec<u8>>) {

@@ -2,7 +2,7 @@
 
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
-use line_protocol::reader::{read_line, split_lines};
+use line_protocol::reader::{read_v2_line, split_lines};
 use mapping::decode::Scanner;
 use mapping::{Format, Globs, Mapper, RecordLimits, Rules};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub fn check_lines(rules: Rules, value: &[u8], lines_bytes_max: usize) {
     mapper.map(&record, &mut second);
     assert_eq!(first.text(), second.text());
     for line in split_lines(first.text()) {
-        let read = read_line(line);
+        let read = read_v2_line(line);
         assert!(read.is_ok(), "{}: {read:?}", line.escape_ascii());
     }
 }

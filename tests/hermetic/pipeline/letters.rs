@@ -80,6 +80,41 @@ fn each_bad_record_has_one_letter_with_its_original() {
 }
 
 #[test]
+fn a_letter_of_line_protocol_has_the_original_and_names_its_elements() {
+    let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new("lines"));
+    cluster.produce("t", 0, ["m,id=a v=1 1"]);
+    let bridge = Setup::new(&cluster, &sink, "'t'").mapping("format = 'influx'").top(&folder.table()).start();
+    sink.wait_for_points("main", 1);
+    let mixed =
+        "# comment\r\nm,id=b v=1 2\r\nm,id=c v=\"open\nm,id=d v=\"conflict\" 4\n m,id=e  v=.5 5\nm,id=f\n";
+    cluster.produce("t", 0, [mixed, "m,id=g v=T 6", "m,id=h v=2"]);
+    wait_until("all are committed", || cluster.committed("t", 1) == [Some(4)]);
+    bridge.stop();
+    assert_eq!(sink.ids("main"), ["a", "b", "e", "h"]);
+    let mut letters = folder.letters();
+    letters.sort_by_key(|letter| letter["offset"].as_i64());
+    let found: Vec<_> = letters
+        .iter()
+        .map(|letter| {
+            (
+                letter["offset"].clone(),
+                letter["stage"].clone(),
+                letter["elements"].clone(),
+                letter["value"].clone(),
+            )
+        })
+        .collect();
+    let want = [
+        serde_json::json!([1, "both", [1, 2, 4], mixed]),
+        serde_json::json!([2, "write", [0], "m,id=g v=T 6"]),
+    ];
+    assert_eq!(found.len(), want.len(), "{letters:#?}");
+    for ((offset, stage, elements, value), want) in found.into_iter().zip(want) {
+        assert_eq!(serde_json::json!([offset, stage, elements, value]), want);
+    }
+}
+
+#[test]
 fn letters_that_cant_be_written_block_only_their_records() {
     let (cluster, sink, folder) = (Cluster::with_topic("t", 1), Sink::start(), Folder::new("hold"));
     let bridge = Setup::new(&cluster, &sink, "'t'").mapping(BY_ID).top(&folder.table()).start();

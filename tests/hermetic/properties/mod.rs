@@ -3,21 +3,23 @@
 
 mod cbor;
 mod csv;
+mod influx;
 mod json;
 mod map_model;
 mod msgpack;
 mod options;
 mod repeated_keys;
 
+use crate::second_reader::{first_opinion, second_opinion};
 use base::record::Record;
 use json::Json;
 use line_protocol::LineBuffer;
 use line_protocol::encode;
-use line_protocol::reader::{Point, Value, read_line, split_lines};
+use line_protocol::reader::{Point, Value, read_v2_line, split_lines};
 use mapping::decode::{Filter, Query, Scanner, Token};
 use mapping::{
-    Csv, Format, Globs, KeySelector, Mapped, Mapper, Pivot, PivotList, RecordLimits, Reshape, Rules,
-    Template, Zip,
+    Csv, Format, Globs, KeySelector, Mapped, Mapper, Pivot, PivotList, Precision, RecordLimits, Reshape,
+    Rules, Template, TimeRange, Zip,
 };
 use options::{Options, Origin};
 use proptest::collection::vec;
@@ -50,7 +52,7 @@ fn map(mapper: &mut Mapper, record: &Record<'_>) -> (Mapped, Vec<Vec<u8>>) {
 fn read_back(lines: &[Vec<u8>]) -> Vec<Point> {
     lines
         .iter()
-        .map(|line| read_line(line).unwrap_or_else(|e| panic!("{}: {e}", line.escape_ascii())))
+        .map(|line| read_v2_line(line).unwrap_or_else(|e| panic!("{}: {e}", line.escape_ascii())))
         .collect()
 }
 
@@ -178,7 +180,7 @@ fn cbor_bytes(record: &Json, seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// JSON, pieces of JSON, MessagePack, CBOR, and bytes.
+/// JSON, pieces of JSON, MessagePack, CBOR, CSV, line protocol, and bytes.
 fn value() -> impl Strategy<Value = Vec<u8>> {
     let cut = (json::record(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(json, index, byte)| {
         let mut bytes = json.bytes();
@@ -191,7 +193,19 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
     let msgpack = (json::record(), any::<u64>()).prop_map(|(json, seed)| msgpack_bytes(&json, seed));
     let cbor = (json::record(), any::<u64>()).prop_map(|(json, seed)| cbor_bytes(&json, seed));
     let csv = (csv::table(), any::<u64>()).prop_map(|(table, seed)| table.csv(',', seed).into_bytes());
-    prop_oneof![4 => json::record().prop_map(|json| json.bytes()), 2 => cut, 2 => several, 2 => msgpack, 2 => cbor, 2 => csv, 1 => vec(any::<u8>(), 0..64)]
+    let text = prop_oneof![csv, influx::hostile()];
+    prop_oneof![4 => json::record().prop_map(|json| json.bytes()), 2 => cut, 2 => several, 2 => msgpack, 2 => cbor, 3 => text, 1 => vec(any::<u8>(), 0..64)]
+}
+
+/// Rules of a mapping of line protocol that changes no line.
+fn lines_rules(precision: Precision) -> Rules {
+    Rules {
+        format: Format::Influx,
+        measurement: Template::literal(""),
+        precision,
+        strict: false,
+        ..Rules::default()
+    }
 }
 
 fn check_model(record: &Json, options: &Options, origin: &Origin) -> Result<(), TestCaseError> {
@@ -302,6 +316,53 @@ proptest! {
         let (wanted, wanted_lines) = map(&mut mapper(json_lines, &origin.topic), &origin.record(json.as_bytes()));
         prop_assert_eq!(read_back(&lines), read_back(&wanted_lines), "{:?}: {}", bytes, json);
         prop_assert_eq!(became.rejected_by_reason().collect::<Vec<_>>(), wanted.rejected_by_reason().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn any_spelling_of_line_protocol_gives_the_point_that_is_meant(
+        points in influx::points(), origin in options::origin(), seed in any::<u64>(), precision in select(&Precision::ALL[..]),
+    ) {
+        let origin = Origin { time_ms: 1_700_000_000_123, ..origin };
+        let (text, rules) = (influx::record(&points, seed), lines_rules(precision));
+        let (became, lines) = map(&mut mapper(rules.clone(), &origin.topic), &origin.record(text.as_bytes()));
+        prop_assert!(!became.has_rejected(), "{:?}: {:?}", text, became.rejected);
+        let got: Vec<_> = read_back(&lines).into_iter().map(sorted).map(influx::ordered).collect();
+        let mut wanted = Vec::new();
+        for point in &points {
+            let time = got.get(wanted.len()).and_then(|point| point.time);
+            let kafka = time.filter(|time| time / 1_000_000 == origin.time_ms);
+            wanted.extend(point.stored(precision, || kafka).map(influx::ordered));
+        }
+        prop_assert_eq!(&got, &wanted, "{:?}", text);
+        for (line, point) in lines.iter().zip(got) {
+            prop_assert_eq!(influx::ordered(second_opinion(line)), point, "{}", line.escape_ascii());
+        }
+        // Writing a line anew changes nothing.
+        let rewritten = Rules { exclude: Globs::compile(&["no field"]).unwrap(), ..rules };
+        let (again, rewritten) = map(&mut mapper(rewritten, &origin.topic), &origin.record(text.as_bytes()));
+        prop_assert_eq!(again, became);
+        let rewritten: Vec<_> = read_back(&rewritten).into_iter().map(influx::ordered).collect();
+        prop_assert_eq!(rewritten, wanted);
+    }
+
+    #[test]
+    fn hostile_line_protocol_gives_only_lines_that_every_reader_reads(
+        bytes in influx::hostile(), options in options::options(), origin in options::origin(), is_plain in any::<bool>(),
+    ) {
+        let own = lines_rules(Precision::Nanoseconds);
+        let rules = if is_plain { own } else {
+            Rules { format: Format::Influx, times: TimeRange::default(), ..options.rules() }
+        };
+        let (became, lines) = map(&mut mapper(rules.clone(), &origin.topic), &origin.record(&bytes));
+        for line in &lines {
+            let (first, second) = (first_opinion(line), second_opinion(line));
+            let keys = first.tags.iter().map(|(key, _)| key).chain(first.fields.iter().map(|(key, _)| key));
+            let distinct: HashSet<_> = keys.clone().collect();
+            prop_assert_eq!(distinct.len(), keys.count(), "{}", line.escape_ascii());
+            prop_assert_eq!(sorted(first), sorted(second), "{}", line.escape_ascii());
+        }
+        let again = map(&mut mapper(rules, &origin.topic), &origin.record(&bytes));
+        prop_assert_eq!(again, (became, lines));
     }
 
     #[test]

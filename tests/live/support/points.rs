@@ -85,6 +85,7 @@ fn is_same(got: &Value, want: &LineValue) -> bool {
         LineValue::Float(want) => got.as_f64() == Some(*want),
         LineValue::Integer(want) => got.as_i64() == Some(*want),
         LineValue::String(want) => got.as_str() == Some(want),
+        LineValue::Unsigned(want) => got.as_u64() == Some(*want),
         LineValue::Boolean(want) => got.as_bool() == Some(*want),
     }
 }

@@ -6,8 +6,8 @@ use ::influx::Compression;
 use ::kafka::OffsetReset;
 use ::mapping::decode::Query;
 use ::mapping::{
-    Csv, DistinctTimes, FieldType, Format, Header, Integers, KeySelector, Replacement, Replacements,
-    Template, TimeFormat, TimeRange,
+    Csv, DistinctTimes, FieldType, Format, Header, Integers, KeySelector, Precision, Replacement,
+    Replacements, Template, TimeFormat, TimeRange,
 };
 use base::{Api, Credential, Destination, TimePrecision};
 use engine::dead_letter::Store;
@@ -532,4 +532,31 @@ fn csv_has_settings_of_its_own() {
     let loaded = run(&with("mapping", "csv = { delimiter = ';' }")).unwrap();
     let warned: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
     assert!(warned.concat().contains("without `format = \"csv\"` this table has no effect"), "{warned:?}");
+}
+
+#[test]
+fn line_protocol_has_names_types_and_times_of_its_own() {
+    let rules = |lines: &str| {
+        let text = format!("format = 'influx'\n{lines}");
+        config(&with("mapping", &text)).mappings.remove(0).rules
+    };
+    let own = rules("");
+    assert_eq!((own.measurement.text(), own.strict), ("", false));
+    assert_eq!((own.precision, own.time.clone()), (Precision::Nanoseconds, None));
+    let time = own.time_rule().unwrap();
+    assert!(time.is_of_lines() && time.format == TimeFormat::Unix { unit_ns: 1 });
+    let changed = rules(
+        "strict = true\nmeasurement = 'm {topic}'\nprecision = 'ms'\ntags = { a = 'b' }\ntopic_tag = 't'\nkey_tag = 'k'\n\
+         partition_tag = 'p'\noffset_field = 'o'\nheader_tags = ['h']\ninclude = ['a']\nexclude = ['b']\nrename = { a = 'c' }\n\
+         time_min = '2000-01-01'\ntime_max = '2100-01-01'\ndistinct_times = 'always'\nvalue_compression = 'auto'\ntopics = ['metrics']",
+    );
+    assert_eq!((changed.measurement.text(), changed.strict), ("m {topic}", true));
+    assert_eq!(changed.precision, Precision::Milliseconds);
+    let summary = |lines: &str| run(&with("mapping", lines)).unwrap().summaries[0].clone();
+    let said = summary("format = 'influx'");
+    let want = "a point for each line, measurement is that of each line; no tags; time of each line in ns, else time of the Kafka record, made distinct";
+    assert!(said.ends_with(want), "{said}");
+    let loaded = run(&with("mapping", "precision = 'ms'")).unwrap();
+    let warned: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert!(warned.concat().contains("without `format = \"influx\"` it has no effect"), "{warned:?}");
 }

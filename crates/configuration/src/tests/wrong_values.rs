@@ -137,6 +137,35 @@ fn wrong_values_of_mappings() {
     csv("header = ['a', 'b', 'a']", "`header` names the column \"a\" twice");
     f("format = 'csv'\nquery = '$.a'", "`query` has no meaning with format = \"csv\"");
     f("format = 'value'\nname_key = 'a'", "`name_key` has no meaning with format = \"value\"");
+    let influx = |lines: &str, want: &str| f(&format!("format = 'influx'\n{lines}"), want);
+    let no_meaning =
+        |key: &str, remedy: &str| format!("`{key}` has no meaning with format = \"influx\": {remedy}");
+    for (lines, key, remedy) in [
+        ("name_key = 'a'", "name_key", "each line has its own measurement, and `measurement` replaces it"),
+        ("tag_keys = ['a']", "tag_keys", "the tags of each line stay tags"),
+        ("string_fields = ['a']", "string_fields", "each field of a line keeps its type"),
+        ("number_fields = ['a']", "number_fields", "each field of a line keeps its type"),
+        ("integers = 'int'", "integers", "each field of a line keeps its type"),
+        ("query = '$.a'", "query", "a line is a point already"),
+        ("time_key = 'a'", "time_key", "each line has its own time, in the unit of `precision`"),
+        ("time_format = 'unix'", "time_format", "each line has its own time"),
+        ("timezone = 'UTC'", "timezone", "each line has its own time"),
+    ] {
+        influx(lines, &no_meaning(key, remedy));
+    }
+    influx("fields = { a = '$.b' }", &no_meaning("fields", "a line is a point already"));
+    influx("types = { a = 'int' }", &no_meaning("types", "each field of a line keeps its type"));
+    influx("values = { a = { on = 1 } }", &no_meaning("values", "a line is a point already"));
+    influx(
+        "measurement = '{a}'",
+        "`measurement` has the placeholder {a}, and a line has no keys to take it from",
+    );
+    influx("tags = { t = '{key:$.a}' }", "`tags` has the placeholder {key:$.a}, and a line has no keys");
+    influx("precision = 'm'", "`precision` must be one of \"ns\", \"us\", \"ms\", \"s\"");
+    for format in ["msgpack", "cbor"] {
+        let lines = format!("format = '{format}'\nvalue_compression = 'auto'");
+        f(&lines, "`value_compression` = \"auto\" is for text formats");
+    }
     f(
         "integers = 'integer'",
         "`integers` must be one of \"float\", \"int\", not \"integer\"; did you mean \"int\"?",

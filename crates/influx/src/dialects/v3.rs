@@ -164,7 +164,7 @@ const TYPES: &[(&str, &str)] = &[
     ("tag", "tag"),
     ("field::float", "float"),
     ("field::integer", "integer"),
-    ("field::uinteger", "uinteger"),
+    ("field::uinteger", "unsigned"),
     ("field::string", "string"),
     ("field::boolean", "boolean"),
 ];

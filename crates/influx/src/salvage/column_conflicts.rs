@@ -8,7 +8,7 @@ use super::proof::{column, named_type};
 use crate::dialects::Trace;
 use crate::lines::Lines;
 use crate::parsed_answer::{Field, ParsedAnswer, RefusalCause, line_subject};
-use line_protocol::reader::read_line;
+use line_protocol::reader::read_v2_line;
 use memchr::memmem::Finder;
 
 /// Conflicts of a batch that turned out to be none. With more, pieces are halved.
@@ -75,7 +75,7 @@ impl<'a> NamedColumn<'a> {
     }
 
     fn conflict(&self, line: &[u8]) -> Option<RefusalCause> {
-        let point = read_line(line.strip_suffix(b"\n").unwrap_or(line)).ok()?;
+        let point = read_v2_line(line.strip_suffix(b"\n").unwrap_or(line)).ok()?;
         let is_it = |name: &str| name == self.name;
         point.fields.iter().find(|(name, value)| is_it(name) && value.type_name() == self.kind)?;
         let field = Field::new(&point.measurement, self.name);

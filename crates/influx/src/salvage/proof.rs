@@ -3,7 +3,7 @@
 use super::suspects::fits_line;
 use crate::dialects::{FAMILIES, LineCause, ServerLimit, Trace};
 use crate::parsed_answer::{AnswerSubject, ParsedAnswer, RefusalCause, quotes};
-use line_protocol::reader::{Value, read_line};
+use line_protocol::reader::{Value, read_line, read_v2_line};
 
 /// Conclusion from the answer to a request of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,12 +69,12 @@ pub fn named_type(why: &str, before: &str, types: &[(&'static str, &'static str)
 /// Whether the line has a tag or field of this name and type.
 fn has_column(line: &[u8], name: &str, kind: &str) -> bool {
     let is_named = |other: &str| plain(other) == plain(name);
-    match read_line(line) {
+    match read_v2_line(line) {
         Ok(point) => {
             point.tags.iter().any(|(tag, _)| kind == "tag" && is_named(tag))
                 || point.fields.iter().any(|(field, value)| kind == value.type_name() && is_named(field))
         }
-        // The server reads some lines that the strict reader does not, such as unsigned integers.
+        // The server reads some lines that the reader does not.
         Err(_) => plain(&String::from_utf8_lossy(line)).contains(&plain(name)),
     }
 }
@@ -82,14 +82,14 @@ fn has_column(line: &[u8], name: &str, kind: &str) -> bool {
 /// Whether the line has two fields of this name. A line that the strict reader does not read is tried alone.
 fn has_field_twice(line: &[u8], name: &str) -> bool {
     let is_named = |other: &str| plain(other) == plain(name);
-    read_line(line).is_ok_and(|point| point.fields.iter().filter(|(field, _)| is_named(field)).count() > 1)
+    read_v2_line(line).is_ok_and(|point| point.fields.iter().filter(|(field, _)| is_named(field)).count() > 1)
 }
 
 /// Whether a field of the line is a string of more than this many bytes.
 fn has_long_string(line: &[u8], bytes: usize) -> bool {
     let is_long = |value: &Value| matches!(value, Value::String(text) if text.len() > bytes);
     line.len() > bytes
-        && read_line(line).is_ok_and(|point| point.fields.iter().any(|(_, value)| is_long(value)))
+        && read_v2_line(line).is_ok_and(|point| point.fields.iter().any(|(_, value)| is_long(value)))
 }
 
 /// Whether the answer quotes the line. A line may contain the separator of two quotes, so the whole line is compared first.

@@ -1,7 +1,7 @@
 //! Lines of a batch that are the same point: InfluxDB keeps the last one that it stored.
 
 use crate::lines::Lines;
-use line_protocol::reader::{Point, read_line};
+use line_protocol::reader::{Point, read_v2_line};
 
 /// Later lines with the series and time of this line.
 pub fn later(lines: &Lines, line: usize) -> Vec<usize> {
@@ -30,7 +30,7 @@ impl PointKey {
     fn of(lines: &Lines, line: usize) -> Option<Self> {
         let text = lines.line(line);
         let Point { measurement, mut tags, time, .. } =
-            read_line(text.strip_suffix(b"\n").unwrap_or(text)).ok()?;
+            read_v2_line(text.strip_suffix(b"\n").unwrap_or(text)).ok()?;
         tags.sort();
         Some(Self { measurement, tags, time: time? })
     }

@@ -2,7 +2,7 @@
 
 use crate::lines::Lines;
 use crate::parsed_answer::{Quote, RefusalCause};
-use line_protocol::reader::{Point, Value, read_line};
+use line_protocol::reader::{Point, Value, read_v2_line};
 use memchr::memmem::Finder;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -37,14 +37,14 @@ pub fn that_fit(lines: &Lines, indices: impl Iterator<Item = usize>, cause: &Ref
     let finder = Finder::new(needle);
     let candidates = indices.filter(|&index| finder.find(text(lines, index)).is_some());
     // A line that cannot be parsed fits no cause, so nothing is proven against it.
-    let points = candidates.filter_map(|index| Some((index, read_line(text(lines, index)).ok()?)));
+    let points = candidates.filter_map(|index| Some((index, read_v2_line(text(lines, index)).ok()?)));
     let fitting = points.filter(|(_, point)| fits(point, cause));
     by_time(fitting.map(|(index, point)| Suspect { line: index as u32, time: point.time, why: None }))
 }
 
 /// All lines, in order of time.
 pub fn all(lines: &Lines, indices: impl Iterator<Item = usize>) -> Vec<Suspect> {
-    let time = |index| read_line(text(lines, index)).ok()?.time;
+    let time = |index| read_v2_line(text(lines, index)).ok()?.time;
     by_time(indices.map(|index| Suspect { line: index as u32, time: time(index), why: None }))
 }
 
@@ -74,7 +74,7 @@ pub fn fits_line(line: &[u8], cause: &RefusalCause) -> bool {
     match cause {
         // The server gives a time to a line without one.
         RefusalCause::Retention => true,
-        _ => read_line(line).is_ok_and(|point| fits(&point, cause)),
+        _ => read_v2_line(line).is_ok_and(|point| fits(&point, cause)),
     }
 }
 

@@ -7,7 +7,7 @@
 //! field named `time`, text after a string's closing quote.
 
 mod scan;
-mod value;
+pub(crate) mod value;
 
 pub use scan::split_lines;
 
@@ -30,6 +30,8 @@ pub struct Point {
 pub enum Value {
     Float(f64),
     Integer(i64),
+    /// Only [`read_v2_line`] reads these.
+    Unsigned(u64),
     Boolean(bool),
     String(String),
 }
@@ -40,6 +42,7 @@ impl Value {
         match self {
             Self::Float(_) => "float",
             Self::Integer(_) => "integer",
+            Self::Unsigned(_) => "unsigned",
             Self::Boolean(_) => "boolean",
             Self::String(_) => "string",
         }
@@ -117,12 +120,21 @@ pub enum Reason {
 }
 
 /// Tag keys that 2.x answers with 400; the first is its own name for the measurement.
-const RESERVED_TAGS: [&str; 4] = ["\0", "_field", "_measurement", "time"];
+pub(crate) const RESERVED_TAGS: [&str; 4] = ["\0", "_field", "_measurement", "time"];
 
 /// Reads one line, given without its final newline.
 pub fn read_line(line: &[u8]) -> Result<Point, LineError> {
+    read(line, false)
+}
+
+/// Like [`read_line`], but also reads unsigned integers, which InfluxDB 1.x refuses.
+pub fn read_v2_line(line: &[u8]) -> Result<Point, LineError> {
+    read(line, true)
+}
+
+fn read(line: &[u8], unsigned: bool) -> Result<Point, LineError> {
     let text = str::from_utf8(line).map_err(|error| at(error.valid_up_to(), Reason::Utf8))?;
-    let mut cursor = Cursor { text, pos: 0, key_end: 0 };
+    let mut cursor = Cursor { text, pos: 0, key_end: 0, unsigned };
     let measurement = cursor.measurement()?;
     let tags = cursor.tags()?;
     cursor.key_end = cursor.pos;
@@ -145,6 +157,8 @@ struct Cursor<'a> {
     pos: usize,
     /// End of measurement and tags.
     key_end: usize,
+    /// Whether to read unsigned integers.
+    unsigned: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -267,7 +281,8 @@ impl<'a> Cursor<'a> {
             return Err(at(start, Reason::TimeField));
         }
         self.pos += 1;
-        let (value, length) = value::read(self.rest()).map_err(|reason| at(self.pos, reason))?;
+        let (value, length) =
+            value::read(self.rest(), self.unsigned).map_err(|reason| at(self.pos, reason))?;
         self.pos += length;
         Ok((key, value))
     }

@@ -1,24 +1,37 @@
 //! Reads field values.
 
 use super::{Reason, Value};
+use crate::encode::STRING_BYTES_MAX;
 
-/// Longest unescaped string field that 2.x accepts.
-const STRING_BYTES_MAX: usize = 1 << 20;
-
-/// Reads the value at the start of `text`, and returns its length in the text.
-pub(super) fn read(text: &str) -> Result<(Value, usize), Reason> {
+/// Reads the value at the start of `text`, and returns its length in the text. `unsigned`: whether to read unsigned integers.
+pub(super) fn read(text: &str, unsigned: bool) -> Result<(Value, usize), Reason> {
     match text.as_bytes().first() {
         None | Some(b',' | b' ') => Err(Reason::MissingFieldValue),
         Some(b'"') => string(text),
-        Some(first) => {
+        Some(_) => {
             let raw = text.split([',', ' ']).next().unwrap_or_default();
-            let value = if first.is_ascii_digit() || matches!(first, b'.' | b'-' | b'N' | b'n') {
-                number(raw)?
-            } else {
-                boolean(raw)?
-            };
-            Ok((value, raw.len()))
+            match plain(raw)? {
+                (_, Spelling::NotPortable) => Err(Reason::NotPortableNumber),
+                (Value::Unsigned(_), _) if !unsigned => Err(Reason::NotPortableNumber),
+                (value, Spelling::Portable) => Ok((value, raw.len())),
+            }
         }
+    }
+}
+
+/// Whether all servers read a number as it is written. Unsigned integers count as portable here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    Portable,
+    /// A float without digits before or behind its point.
+    NotPortable,
+}
+
+/// Reads a number or a boolean.
+pub(crate) fn plain(raw: &str) -> Result<(Value, Spelling), Reason> {
+    match raw.as_bytes().first() {
+        Some(first) if first.is_ascii_digit() || matches!(first, b'.' | b'-' | b'N' | b'n') => number(raw),
+        _ => boolean(raw).map(|value| (value, Spelling::Portable)),
     }
 }
 
@@ -40,15 +53,21 @@ fn string(text: &str) -> Result<(Value, usize), Reason> {
     Err(Reason::UnbalancedQuotes)
 }
 
-fn number(raw: &str) -> Result<Value, Reason> {
+fn number(raw: &str) -> Result<(Value, Spelling), Reason> {
     if let Some(digits) = raw.strip_suffix('i') {
-        return integer(digits);
+        return integer(digits).map(|value| (value, Spelling::Portable));
     }
     if let Some(digits) = raw.strip_suffix('u') {
-        let valid = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        return Err(if valid { Reason::NotPortableNumber } else { Reason::InvalidNumber });
+        return unsigned(digits).map(|value| (value, Spelling::Portable));
     }
     float(raw)
+}
+
+fn unsigned(raw: &str) -> Result<Value, Reason> {
+    if raw.is_empty() || !raw.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Reason::InvalidNumber);
+    }
+    raw.parse().map(Value::Unsigned).map_err(|_| Reason::IntegerRange)
 }
 
 fn integer(raw: &str) -> Result<Value, Reason> {
@@ -59,7 +78,7 @@ fn integer(raw: &str) -> Result<Value, Reason> {
     raw.parse().map(Value::Integer).map_err(|_| Reason::IntegerRange)
 }
 
-fn float(raw: &str) -> Result<Value, Reason> {
+fn float(raw: &str) -> Result<(Value, Spelling), Reason> {
     let unsigned = raw.strip_prefix('-').unwrap_or(raw);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, Some(exponent)),
@@ -78,11 +97,10 @@ fn float(raw: &str) -> Result<Value, Reason> {
     if exponent.is_some_and(str::is_empty) {
         return Err(Reason::InvalidNumber);
     }
-    if whole.is_empty() || fraction.is_some_and(str::is_empty) {
-        return Err(Reason::NotPortableNumber);
-    }
+    let is_portable = !whole.is_empty() && fraction.is_none_or(|fraction| !fraction.is_empty());
+    let spelling = if is_portable { Spelling::Portable } else { Spelling::NotPortable };
     match raw.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(Value::Float(value)),
+        Ok(value) if value.is_finite() => Ok((Value::Float(value), spelling)),
         Ok(_) => Err(Reason::FloatRange),
         Err(_) => Err(Reason::InvalidNumber),
     }

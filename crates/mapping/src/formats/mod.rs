@@ -22,6 +22,8 @@ pub enum Format {
     Json,
     /// Several JSON values, in lines or one after another.
     JsonLines,
+    /// InfluxDB's line protocol: lines that are points already.
+    Influx,
     /// MessagePack: an object, an array of objects, or several of them one after another.
     Msgpack,
     /// CBOR: an object, an array of objects, or several of them one after another.
@@ -64,6 +66,15 @@ const JSON: Description = Description {
     content: Content::Json,
 };
 
+const INFLUX: Description = Description {
+    name: "influx",
+    title: "line protocol",
+    // A line is a point of its own, and a producer that escapes one text wrongly writes others right.
+    strict: false,
+    content: Content::Text,
+    ..JSON
+};
+
 const MSGPACK: Description = Description {
     name: "msgpack",
     title: "MessagePack",
@@ -89,13 +100,14 @@ const VALUE: Description =
     Description { name: "value", title: "a single value", content: Content::Text, ..JSON };
 
 impl Format {
-    pub const ALL: [Self; 6] =
-        [Self::Json, Self::JsonLines, Self::Msgpack, Self::Cbor, Self::Csv, Self::Value];
+    pub const ALL: [Self; 7] =
+        [Self::Json, Self::JsonLines, Self::Influx, Self::Msgpack, Self::Cbor, Self::Csv, Self::Value];
 
     const fn description(self) -> Description {
         match self {
             Self::Json => JSON,
             Self::JsonLines => Description { name: "json_lines", has_lines: true, ..JSON },
+            Self::Influx => INFLUX,
             Self::Msgpack => MSGPACK,
             Self::Cbor => CBOR,
             Self::Csv => CSV,

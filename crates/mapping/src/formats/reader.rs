@@ -18,7 +18,7 @@ type Transcode = fn(input: &mut Input<'_>, text: &mut JsonText) -> Result<(), Re
 /// Writes values in the format of the rules as JSON text. A mapper reuses its memory from record to record.
 #[derive(Debug, Default)]
 pub(crate) struct FormatReader {
-    /// The last value's JSON text; empty for JSON, which needs no other text.
+    /// The last value's JSON text; empty for JSON and line protocol, which need no other text.
     pub json: JsonText,
     table: Table,
 }
@@ -29,7 +29,8 @@ impl FormatReader {
         self.clear();
         let json = &mut self.json;
         match rules.format {
-            Format::Json | Format::JsonLines => {}
+            // The mapper reads lines of line protocol without JSON text.
+            Format::Json | Format::JsonLines | Format::Influx => {}
             Format::Msgpack => read_values(rules.format, msgpack::transcode, value, json)?,
             Format::Cbor => read_values(rules.format, cbor::transcode, value, json)?,
             Format::Csv => self.table.read(value, rules, json, bytes_max)?,
@@ -75,7 +76,7 @@ impl Format {
         match self {
             Self::Msgpack => Some(msgpack::transcode),
             Self::Cbor => Some(cbor::transcode),
-            Self::Json | Self::JsonLines | Self::Csv | Self::Value => None,
+            Self::Json | Self::JsonLines | Self::Influx | Self::Csv | Self::Value => None,
         }
     }
 
@@ -121,7 +122,7 @@ impl Format {
 }
 
 impl Rules {
-    /// The JSON text of a record's value, without a mapper's reused buffers.
+    /// The JSON text of a record's value, without a mapper's reused buffers. Empty for line protocol.
     ///
     /// # Errors
     /// When the value does not have the format of these rules. JSON is not checked.

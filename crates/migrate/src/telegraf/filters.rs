@@ -112,6 +112,10 @@ impl Filter {
         rules.tags.retain(|(key, _)| stays(key));
         rules.header_tags.retain(|key| stays(key));
         rules.topic_tag = rules.topic_tag.take().filter(|key| stays(key));
+        if rules.is_influx() {
+            let option = if self.tag_include.is_empty() { "tagexclude" } else { "taginclude" };
+            left.push((option, "the tags of a line stay: let the producer leave them out"));
+        }
         let mut kept = Vec::new();
         for key in std::mem::take(&mut rules.tag_keys) {
             let is_glob = key.contains(['*', '?', '[', '{']) && !key.starts_with('$');

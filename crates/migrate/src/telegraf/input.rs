@@ -6,7 +6,7 @@ use super::filters::{Filter, Subject, Takes};
 use super::processors::apply_renames;
 use super::report::Report;
 use super::rules::Rules;
-use super::{csv, json, json_v2, msgpack};
+use super::{csv, influx, json, json_v2, msgpack};
 use crate::Machine;
 
 /// Telegraf's default measurement.
@@ -20,6 +20,8 @@ impl Rules {
     pub fn from_input(input: &Options, conf: &Conf, machine: &Machine, report: &mut Report) -> Option<Self> {
         let mut rules = Self { strict: true, measurement: DEFAULT_NAME.to_owned(), ..Self::default() };
         match input.text("data_format").as_deref() {
+            // Telegraf's default.
+            None | Some("influx") => influx::read(input, &mut rules),
             Some("json") => json::read(input, &mut rules),
             Some("json_v2") => json_v2::read(input, &mut rules),
             Some("msgpack") => msgpack::read(input, &mut rules),
@@ -33,8 +35,7 @@ impl Rules {
                 report.notes.add(input.note("data_format", why));
                 return None;
             }
-            other => {
-                let format = other.unwrap_or("influx (the default)");
+            Some(format) => {
                 let why = format!("the bridge does not read the format {format}: keep Telegraf for it");
                 report.notes.add(input.note("data_format", why));
                 return None;
@@ -74,7 +75,7 @@ impl Rules {
                 );
                 self.exclude.push(key);
             }
-            if source.as_deref() == Some("outer") {
+            if source.as_deref() == Some("outer") && !self.is_influx() {
                 self.note(
                     input,
                     "timestamp_source",
@@ -82,9 +83,13 @@ impl Rules {
                 );
             }
         } else if self.time_key.is_none() {
+            let whose =
+                if self.is_influx() { "A line without a time gets Kafka's." } else { "The time is Kafka's." };
             self.because.push((
                 "",
-                "The time is Kafka's. Telegraf uses the time of reading, so that records read again become new points.".to_owned(),
+                format!(
+                    "{whose} Telegraf uses the time of reading, so that records read again become new points."
+                ),
             ));
         }
         if let Some(precision) =
@@ -132,6 +137,14 @@ impl Rules {
         }
         let (prefix, suffix) = (options.text("name_prefix"), options.text("name_suffix"));
         if prefix.is_none() && suffix.is_none() {
+            return;
+        }
+        if self.measurement.is_empty() {
+            for (key, text) in [("name_prefix", prefix), ("name_suffix", suffix)] {
+                if text.is_some() {
+                    self.note(options, key, "each line keeps its own measurement");
+                }
+            }
             return;
         }
         self.measurement = format!(

@@ -3,6 +3,7 @@
 use super::amounts;
 use super::conf::Options;
 use super::csv;
+use super::influx;
 use super::report::Report;
 use super::rules::NAMES_AND_FILTERS;
 use super::variables::{has_variable, is_whole_variable};
@@ -222,6 +223,7 @@ pub fn report_unread(input: &Options, report: &mut Report) {
         .chain(&SILENT)
         .chain(&OF_JSON)
         .chain(&csv::OPTIONS)
+        .chain(&influx::OPTIONS)
         .chain(&NAMES_AND_FILTERS)
         .copied()
         .chain(NOTES.iter().map(|(name, _)| *name))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! conf (files, lines) -> kafka            [kafka] and its security     --+
-//!   |                 -> input -> json, json_v2, msgpack, csv, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
+//!   |                 -> input -> influx, json, json_v2, msgpack, csv, filters -> rules  [[mapping]]  --+-> bridges: one for each Kafka and server
 //!   variables         -> output, agent    [influx], [batch], [log]     --+
 //! ```
 
@@ -13,6 +13,7 @@ mod conf;
 mod csv;
 mod filters;
 mod gjson;
+mod influx;
 mod input;
 mod json;
 mod json_v2;

@@ -4,7 +4,7 @@ use super::conf::{Data, Options, Value};
 use super::kafka::OF_JSON;
 use super::report::Report;
 use super::rules::{NAMES_AND_FILTERS, Rules};
-use super::{INPUT, conf, csv, output, processors};
+use super::{INPUT, conf, csv, influx, output, processors};
 use crate::{Input, Machine, Notes};
 
 /// The record header, and tag, that links a point to its record.
@@ -51,7 +51,9 @@ pub fn probe(files: &[Input], machine: &Machine, topic: &str) -> Option<String> 
     // A refused point then fails alone.
     set(&mut agent, "metric_batch_size", 1);
     let mut reading = toml::Table::new();
-    for key in OF_INPUT.iter().chain(&OF_JSON).chain(&csv::OPTIONS).chain(&NAMES_AND_FILTERS) {
+    for key in
+        OF_INPUT.iter().chain(&OF_JSON).chain(&csv::OPTIONS).chain(&influx::OPTIONS).chain(&NAMES_AND_FILTERS)
+    {
         copy(input, key, &mut reading);
     }
     set(&mut reading, "brokers", vec!["{brokers}"]);

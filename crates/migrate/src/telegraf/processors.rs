@@ -35,7 +35,7 @@ fn replace_one(replace: &Options, rules: &mut Rules) {
     if rules.measurement == name {
         rules.measurement.clone_from(&dest);
     }
-    if rules.name_key.is_some() {
+    if rules.fixed_name().is_none() {
         rules.note(replace, "measurement", "a name that the record has is not changed");
     }
 }

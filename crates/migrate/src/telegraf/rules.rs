@@ -4,7 +4,7 @@ use super::super::Note;
 use super::conf::Options;
 use super::report::Report;
 use configuration::draft::{Table, literal};
-use mapping::Globs;
+use mapping::{Format, Globs};
 use toml::Value;
 
 /// The keys of a mapping. Empty keys are not written.
@@ -16,6 +16,7 @@ pub struct Rules {
     pub csv: Option<toml::Table>,
     pub query: Option<String>,
     pub strict: bool,
+    /// Empty for the measurement of each line.
     pub measurement: String,
     pub name_key: Option<String>,
     pub tag_keys: Vec<String>,
@@ -28,6 +29,8 @@ pub struct Rules {
     pub include: Vec<String>,
     pub exclude: Vec<String>,
     pub rename: Vec<(String, String)>,
+    /// Unit of the times in line protocol, unless they are nanoseconds.
+    pub precision: Option<&'static str>,
     pub time_key: Option<String>,
     pub time_format: Option<String>,
     pub timezone: Option<String>,
@@ -59,14 +62,21 @@ impl Rules {
         self.notes.push(options.note(key, why));
     }
 
+    /// Whether the records are line protocol.
+    pub fn is_influx(&self) -> bool {
+        self.format == Some(Format::Influx.name())
+    }
+
     /// The measurement, unless it depends on the record.
     pub fn fixed_name(&self) -> Option<&str> {
-        self.name_key.is_none().then_some(self.measurement.as_str())
+        (self.name_key.is_none() && !self.measurement.is_empty()).then_some(self.measurement.as_str())
     }
 
     /// Keys and patterns of tags whose values are in the records.
     pub fn open_tags(&self) -> Vec<String> {
-        let from_records = self.tag_keys.iter().map(|key| self.final_name(key));
+        // A line can have any tag.
+        let of_lines = self.is_influx().then(|| "*".to_owned());
+        let from_records = self.tag_keys.iter().map(|key| self.final_name(key)).chain(of_lines);
         from_records.chain(self.header_tags.clone()).chain(self.topic_tag.clone()).collect()
     }
 
@@ -139,7 +149,7 @@ impl Rules {
         if !self.strict {
             self.set(&mut table, "strict", false);
         }
-        self.set(&mut table, "measurement", self.measurement.clone());
+        self.set_text(&mut table, "measurement", Some(&self.measurement).filter(|name| !name.is_empty()));
         self.set_text(&mut table, "name_key", self.name_key.as_ref());
         self.set_list(&mut table, "tag_keys", &self.tag_keys);
         let tags: Vec<_> = self.tags.iter().map(|(key, value)| (key.clone(), literal(value))).collect();
@@ -147,7 +157,7 @@ impl Rules {
         self.set_text(&mut table, "topic_tag", self.topic_tag.as_ref());
         self.set_list(&mut table, "header_tags", &self.header_tags);
         self.set_list(&mut table, "string_fields", &self.string_fields);
-        if self.string_fields.is_empty() && self.include.is_empty() {
+        if self.string_fields.is_empty() && self.include.is_empty() && !self.is_influx() {
             let why = "Like Telegraf, the bridge drops strings and booleans that are not listed here.";
             table.suggest("string_fields", vec!["*"], &[why]);
         }
@@ -158,6 +168,9 @@ impl Rules {
         self.set_list(&mut table, "include", &self.include);
         self.set_list(&mut table, "exclude", &self.exclude);
         self.set_pairs(&mut table, "rename", &self.rename);
+        if let Some(precision) = self.precision {
+            self.set(&mut table, "precision", precision);
+        }
         self.set_text(&mut table, "time_key", self.time_key.as_ref());
         self.set_text(&mut table, "time_format", self.time_format.as_ref());
         self.set_text(&mut table, "timezone", self.timezone.as_ref());

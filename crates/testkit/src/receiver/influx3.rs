@@ -9,7 +9,7 @@ use super::request::WriteRequest;
 use base::{Api, Credential, Destination};
 use hyper::http::request::Parts;
 use hyper::{Method, header};
-use line_protocol::reader::{Point, Reason, read_line, split_lines};
+use line_protocol::reader::{Point, Reason, read_v2_line, split_lines};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -264,7 +264,7 @@ fn is_counted(line: &[u8]) -> bool {
 }
 
 fn point(line: &[u8]) -> Result<Point, Refusal> {
-    let point = match read_line(line) {
+    let point = match read_v2_line(line) {
         Ok(point) => point,
         Err(error) => {
             let why = match error.reason {

@@ -14,7 +14,7 @@ use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use line_protocol::reader::{Point, read_line, split_lines};
+use line_protocol::reader::{Point, read_line, read_v2_line, split_lines};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -151,8 +151,10 @@ fn store(request: &WriteRequest, shared: &Shared) -> Result<Reply, Reply> {
         return Ok(cloud::store(request, shared));
     }
     let (mut points, mut lines, mut refused) = (Vec::<Point>::new(), Vec::new(), Vec::new());
+    // InfluxDB 1 has no unsigned integers.
+    let read = if request.api() == Api::V1 { read_line } else { read_v2_line };
     for line in split_lines(&request.text) {
-        match read_line(line) {
+        match read(line) {
             Ok(point) => {
                 points.push(point);
                 lines.push(line);

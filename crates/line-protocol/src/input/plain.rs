@@ -1,0 +1,259 @@
+//! Finds lines that can be copied as they are.
+
+use super::Span;
+use crate::encode::{KEY_BYTES_MAX, KEY_SEPARATOR_BYTES, STRING_BYTES_MAX, TIME_MAX, TIME_MIN};
+use crate::reader::RESERVED_TAGS;
+use crate::reader::value::{self, Spelling};
+use crate::runs;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+
+/// Slots of the table that finds repeated keys; a power of two.
+const SLOTS: usize = 1 << 11;
+/// Most keys of a plain line: more would fill the table.
+const KEYS_MAX: usize = SLOTS / 4;
+/// Most keys of a line that may meet the slot of another key, twice the number that [`KEYS_MAX`] keys meet by chance. Each one is compared
+/// with all keys before it.
+const MEETINGS_MAX: usize = 128;
+
+/// A line that every server reads alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlainLine {
+    /// End of the fields.
+    pub fields_end: usize,
+    /// Text of the time: an integer without leading zeros.
+    pub time: Option<Range<usize>>,
+    /// Start of the next line.
+    pub end: usize,
+}
+
+/// Reader of plain lines. The memory is reused from line to line.
+///
+/// In a plain line all white space is single spaces, tags are in the order of their keys, no key occurs twice, also not as tag and field,
+/// backslashes stand only before a comma, an equals sign or a space and inside strings, and each value is spelled as every server reads it.
+#[derive(Debug)]
+pub struct PlainReader {
+    /// For each slot, the line that last had a key there.
+    slots: Box<[u32; SLOTS]>,
+    line: u32,
+    /// Keys of the line, as ranges of its text.
+    keys: Vec<Span>,
+    meetings: usize,
+    /// Keys come from outside. Without a random factor they could be chosen to meet in one slot.
+    factor: u64,
+}
+
+impl Default for PlainReader {
+    fn default() -> Self {
+        let factor = RandomState::new().hash_one(0) | 1;
+        Self { slots: Box::new([0; SLOTS]), line: 0, keys: Vec::new(), meetings: 0, factor }
+    }
+}
+
+impl PlainReader {
+    /// Reads the line that begins at `start`, if it is plain. The text is UTF-8.
+    pub fn read(&mut self, text: &[u8], start: usize) -> Option<PlainLine> {
+        self.begin();
+        if text.get(start) == Some(&b'#') {
+            return None;
+        }
+        let end = name_end(text, start, false)?;
+        let at = if end > start { self.tags(text, end)? } else { return None };
+        let fields_end = self.fields(text, at)?;
+        // Either the whole line is short enough for a series with a field key, or each of the two has at most half of the length.
+        if fields_end - start > KEY_BYTES_MAX - KEY_SEPARATOR_BYTES && at - start > KEY_BYTES_MAX / 2 {
+            return None;
+        }
+        let (time, end) = match text.get(fields_end) {
+            Some(b' ') => {
+                let start = fields_end + 1;
+                let end = start + time_length(text.get(start..)?)?;
+                (Some(start..end), end)
+            }
+            _ => (None, fields_end),
+        };
+        let end = match text.get(end..)? {
+            [] => end,
+            [b'\n', ..] | [b'\r'] => end + 1,
+            [b'\r', b'\n', ..] => end + 2,
+            _ => return None,
+        };
+        Some(PlainLine { fields_end, time, end })
+    }
+
+    fn begin(&mut self) {
+        self.keys.clear();
+        self.meetings = 0;
+        self.line = self.line.wrapping_add(1);
+        if self.line == 0 {
+            self.slots.fill(0);
+            self.line = 1;
+        }
+    }
+
+    /// Reads tags up to the first field, and returns its position.
+    #[inline]
+    fn tags(&mut self, text: &[u8], mut at: usize) -> Option<usize> {
+        let mut before: &[u8] = &[];
+        while *text.get(at)? == b',' {
+            let start = at + 1;
+            let end = name_end(text, start, true)?;
+            let key = text.get(start..end)?;
+            let value_end = name_end(text, end + 1, true)?;
+            let is_tag = text.get(end) == Some(&b'=') && value_end > end + 1;
+            // Ascending keys are distinct, and not empty.
+            if !is_tag || key <= before || is_reserved(key) || !self.is_new(text, start, key) {
+                return None;
+            }
+            (before, at) = (key, value_end);
+        }
+        (text.get(at) == Some(&b' ')).then_some(at + 1)
+    }
+
+    /// Reads fields, and returns their end.
+    #[inline]
+    fn fields(&mut self, text: &[u8], mut at: usize) -> Option<usize> {
+        loop {
+            let end = name_end(text, at, true)?;
+            let key = text.get(at..end)?;
+            let is_key = text.get(end) == Some(&b'=') && !key.is_empty();
+            let is_long = key.len() > KEY_BYTES_MAX / 2 - KEY_SEPARATOR_BYTES;
+            if !is_key || is_long || key == b"time" || !self.is_new(text, at, key) {
+                return None;
+            }
+            at = end + 1 + value_length(text.get(end + 1..)?)?;
+            match text.get(at) {
+                Some(b',') => at += 1,
+                None | Some(b' ' | b'\n' | b'\r') => return Some(at),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Whether the line had no such key before. May be false for a line with many keys.
+    #[expect(clippy::indexing_slicing, reason = "the shift leaves a number below the length")]
+    fn is_new(&mut self, text: &[u8], start: usize, key: &[u8]) -> bool {
+        let slot = &mut self.slots[(hash(key).wrapping_mul(self.factor) >> (64 - SLOTS.ilog2())) as usize];
+        let is_taken = std::mem::replace(slot, self.line) == self.line;
+        if is_taken {
+            self.meetings += 1;
+            if self.meetings > MEETINGS_MAX || self.keys.iter().any(|other| other.of(text) == key) {
+                return false;
+            }
+        }
+        self.keys.push(Span::new(start, start + key.len()));
+        self.keys.len() <= KEYS_MAX
+    }
+
+    /// Allocated memory in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.slots) + self.keys.capacity() * size_of::<Span>()
+    }
+}
+
+/// End of the name at `at`: the next comma, equals sign, space or control character without a backslash before it. None if the name has
+/// a backslash that servers read in several ways.
+#[inline]
+fn name_end(text: &[u8], mut at: usize, escapes_equals: bool) -> Option<usize> {
+    loop {
+        at += runs::name(text.get(at..)?);
+        if *text.get(at)? != b'\\' {
+            return Some(at);
+        }
+        match *text.get(at + 1)? {
+            b',' | b' ' => at += 2,
+            b'=' if escapes_equals => at += 2,
+            _ => return None,
+        }
+    }
+}
+
+fn is_reserved(key: &[u8]) -> bool {
+    matches!(key.first(), Some(b'_' | b't'))
+        && RESERVED_TAGS.iter().any(|reserved| reserved.as_bytes() == key)
+}
+
+#[inline]
+fn value_length(text: &[u8]) -> Option<usize> {
+    match *text.first()? {
+        b'"' => string_length(text),
+        b't' => text.starts_with(b"true").then_some(4),
+        b'f' => text.starts_with(b"false").then_some(5),
+        b'-' | b'0'..=b'9' => number_length(text),
+        _ => None,
+    }
+}
+
+fn string_length(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text.get(at) == Some(&b'"') {
+            break;
+        }
+        at += 2;
+    }
+    // With the quotes, as for strings that the encoder writes.
+    (at < STRING_BYTES_MAX).then_some(at + 1)
+}
+
+/// Digits that fit into an integer, whichever they are.
+const INTEGER_DIGITS: usize = 18;
+
+#[inline]
+fn number_length(text: &[u8]) -> Option<usize> {
+    let Some(length) = runs::plain_number(text) else { return other_number_length(text) };
+    let suffix = *text.get(length)?;
+    if !matches!(suffix, b'i' | b'u') {
+        return Some(length);
+    }
+    let digits = text.get(..length)?;
+    let digits = if suffix == b'i' { digits.strip_prefix(b"-").unwrap_or(digits) } else { digits };
+    if digits.len() <= INTEGER_DIGITS && runs::digits(digits) == digits.len() {
+        return Some(length + 1);
+    }
+    other_number_length(text)
+}
+
+/// Length of a number with an exponent, with many digits, or at the end of the text.
+#[cold]
+fn other_number_length(text: &[u8]) -> Option<usize> {
+    let length =
+        text.iter().position(|byte| matches!(byte, b',' | b' ' | b'\n' | b'\r')).unwrap_or(text.len());
+    let raw = str::from_utf8(text.get(..length)?).ok()?;
+    matches!(value::plain(raw), Ok((_, Spelling::Portable))).then_some(length)
+}
+
+#[inline]
+fn time_length(text: &[u8]) -> Option<usize> {
+    /// Digits of any time that InfluxDB can store, whichever they are.
+    const DIGITS: usize = 18;
+    let sign = usize::from(text.starts_with(b"-"));
+    let digits = runs::digits(text.get(sign..)?);
+    let first = *text.get(sign)?;
+    if digits == 0 || (first == b'0' && (sign + digits > 1)) {
+        return None;
+    }
+    let length = sign + digits;
+    if digits <= DIGITS || (digits == DIGITS + 1 && sign == 0 && first <= b'8') {
+        return Some(length);
+    }
+    let time: i64 = str::from_utf8(text.get(..length)?).ok()?.parse().ok()?;
+    (TIME_MIN..=TIME_MAX).contains(&time).then_some(length)
+}
+
+/// Mixes the length, the first and the last eight bytes of a key.
+#[inline]
+fn hash(key: &[u8]) -> u64 {
+    let ends = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(23),
+        _ => match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+            }
+            _ => key.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+        },
+    };
+    ends ^ (key.len() as u64) << 59
+}

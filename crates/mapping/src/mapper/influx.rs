@@ -1,0 +1,745 @@
+//! Maps records of line protocol: copies a line that stays as it is, and takes any other line apart to write it anew.
+
+use super::{Mapper, Pass, end_line};
+use crate::TimeError;
+use crate::decode::push_lossy;
+use crate::distinct;
+use crate::element::{Place, Positioned};
+use crate::interned_keys::KeyId;
+use crate::key_tree::NodeId;
+use crate::line::LineContext;
+use crate::mapped::Mapped;
+use crate::rejection::{Drop, Rejection};
+use crate::scalar::{Kind, Scalar, Texts};
+use base::record::Record;
+use line_protocol::LineBuffer;
+use line_protocol::encode::{TIME_MAX, TIME_MIN};
+use line_protocol::input::{
+    Found, PlainLine, PlainReader, RawLine, RawTag, RawValue, push_portable, push_unescaped,
+};
+use line_protocol::reader::{LineError, Reason};
+use std::ops::Range;
+
+/// Bytes with a backslash before them in each part of a line, as InfluxDB 2 reads them.
+const MEASUREMENT_ESCAPES: &[u8] = b", ";
+const TAG_ESCAPES: &[u8] = b",= ";
+const FIELD_KEY_ESCAPES: &[u8] = b",\"= ";
+const STRING_ESCAPES: &[u8] = b"\"\\";
+
+/// Parents of the keys of tags and fields among the known keys.
+const TAGS: &[u8] = b"tags";
+const FIELDS: &[u8] = b"fields";
+
+/// Whether text has lines of line protocol and no other lines.
+#[must_use]
+pub fn is_line_protocol(text: &[u8]) -> bool {
+    let (mut line, mut at, mut points) = (RawLine::default(), 0, 0_u64);
+    while at < text.len() {
+        let (found, end) = line.read(text, at);
+        at = end;
+        match found {
+            Found::Point => points += 1,
+            Found::Blank | Found::Comment => {}
+            Found::Bad(_) => return false,
+        }
+    }
+    points > 0
+}
+
+/// Buffers that are reused from record to record.
+#[derive(Debug, Default)]
+pub struct InfluxWork {
+    /// Made for the first record: only mappers of line protocol have one.
+    plain: Option<PlainReader>,
+    raw: RawLine,
+    /// The parts of a line without escapes, to which scalars point.
+    text: Vec<u8>,
+    scratch: Vec<u8>,
+    /// Uses of keys, by the number of the key's node.
+    uses: Vec<Option<KeyUse>>,
+}
+
+/// What a key of a line becomes.
+#[derive(Clone, Copy, Debug)]
+enum KeyUse {
+    Tag(KeyId),
+    Field {
+        key: KeyId,
+        /// The tag that would have the same key.
+        tag: Option<KeyId>,
+    },
+    /// `include` or `exclude` leaves the field out.
+    Excluded,
+    /// InfluxDB reserves the final key.
+    Reserved,
+}
+
+impl InfluxWork {
+    /// Allocated memory in bytes of the buffers that grow with a record.
+    pub fn bytes(&self) -> usize {
+        self.raw.bytes() + self.text.capacity() + self.scratch.capacity()
+    }
+
+    /// Forgets all keys.
+    pub fn forget(&mut self) {
+        self.uses = Vec::new();
+    }
+
+    /// Appends a part of a line without its escapes. Returns its place in the text, and whether it was not UTF-8.
+    fn push(&mut self, raw: &[u8], escapes: &[u8], is_utf8: bool) -> (Range<usize>, bool) {
+        let start = self.text.len();
+        if is_utf8 {
+            push_unescaped(raw, escapes, &mut self.text);
+            return (start..self.text.len(), false);
+        }
+        self.scratch.clear();
+        push_unescaped(raw, escapes, &mut self.scratch);
+        push_lossy(&self.scratch, &mut self.text);
+        (start..self.text.len(), str::from_utf8(&self.scratch).is_err())
+    }
+
+    fn part(&self, place: &Range<usize>) -> &[u8] {
+        self.text.get(place.clone()).unwrap_or_default()
+    }
+}
+
+/// Position in a record of line protocol.
+struct Position {
+    /// Start of the next line.
+    at: usize,
+    /// Number of the line that begins at `numbered`, from 1.
+    number: usize,
+    numbered: usize,
+    is_utf8: bool,
+}
+
+impl Position {
+    /// The number of the line that begins at `start`. Lines are only counted for messages.
+    fn number_of(&mut self, start: usize, text: &[u8]) -> usize {
+        let between = text.get(self.numbered..start).unwrap_or_default();
+        self.number += memchr::memchr_iter(b'\n', between).count();
+        self.numbered = start;
+        self.number
+    }
+}
+
+impl Mapper {
+    /// Maps a record of line protocol. A bad line is rejected alone.
+    pub(super) fn map_influx(
+        &mut self,
+        value: &[u8],
+        record: &Record<'_>,
+        lines: &mut LineBuffer,
+        mapped: &mut Mapped,
+    ) -> Result<(), Rejection> {
+        let bytes_before = lines.bytes();
+        let topic = self.topic_digits;
+        let texts = Texts { record: value, element: &[], values: &[], outside: &[] };
+        let mut pass = Pass {
+            record,
+            topic,
+            texts,
+            timestamps: &[],
+            element_timestamps: &[],
+            json: None,
+            parsed: None,
+            lines,
+            mapped,
+            index: 0,
+            bytes_before,
+        };
+        // Moved out of `self`, which is borrowed mutably while the lines are read.
+        let mut work = std::mem::take(&mut self.work.influx);
+        let result = self.map_influx_lines(&mut work, &mut pass);
+        self.work.influx = work;
+        result
+    }
+
+    fn map_influx_lines(&mut self, work: &mut InfluxWork, pass: &mut Pass<'_, '_>) -> Result<(), Rejection> {
+        let text = pass.texts.record;
+        let is_utf8 = text.is_ascii() || str::from_utf8(text).is_ok();
+        let copies = is_utf8 && self.copies_influx_lines();
+        let mut position = Position { at: 0, number: 1, numbered: 0, is_utf8 };
+        let mut is_empty = true;
+        while position.at < text.len() {
+            let start = position.at;
+            let plain = || work.plain.get_or_insert_with(PlainReader::default).read(text, start);
+            if let Some(line) = copies.then(plain).flatten() {
+                position.at = line.end;
+                self.copy_influx_line(start, &line, &mut position, pass)?;
+            } else {
+                let (found, end) = work.raw.read(text, start);
+                position.at = end;
+                match found {
+                    Found::Blank => continue,
+                    Found::Comment => {}
+                    Found::Point => self.write_influx_line(start, &mut position, work, pass)?,
+                    Found::Bad(error) => {
+                        let line = position.number_of(start, text);
+                        pass.reject(Rejection::BadLine { line, error });
+                        pass.index += 1;
+                    }
+                }
+            }
+            is_empty = false;
+        }
+        if is_empty { Err(Rejection::Empty) } else { Ok(()) }
+    }
+
+    /// Whether the mapping changes nothing but times.
+    fn copies_influx_lines(&self) -> bool {
+        let rules = &self.rules;
+        let is_all = matches!(rules.include.patterns(), [pattern] if pattern == "*");
+        is_all && rules.exclude.is_empty() && rules.rename.is_empty() && self.constants.are_empty()
+    }
+
+    fn copy_influx_line(
+        &mut self,
+        start: usize,
+        line: &PlainLine,
+        position: &mut Position,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
+        let text = pass.texts.record;
+        let index = pass.index;
+        pass.index += 1;
+        let time = line.time.clone().and_then(|time| text.get(time));
+        let keeps_time = self.rules.keeps_influx_times();
+        if let Some(time) = time.filter(|_| keeps_time) {
+            let end = line.fields_end + 1 + time.len();
+            pass.lines.push_line(text.get(start..end).unwrap_or_default());
+            return self.line_is_written(index, pass);
+        }
+        // The plain reader checks that the time is an integer of 64 bits.
+        let time = time.and_then(|time| str::from_utf8(time).ok()?.parse().ok());
+        match self.rules.influx_time(time, index, start, position, pass) {
+            Ok(time) => {
+                let line = text.get(start..line.fields_end).unwrap_or_default();
+                pass.lines.text_mut().extend_from_slice(line);
+                end_line(time, pass.lines);
+                self.line_is_written(index, pass)
+            }
+            Err(rejection) => {
+                pass.mapped.reject(Some(index), rejection);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes the line in `work.raw` by the rules of the mapping.
+    fn write_influx_line(
+        &mut self,
+        start: usize,
+        position: &mut Position,
+        work: &mut InfluxWork,
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
+        let (index, mark) = (pass.index, pass.lines.mark());
+        pass.index += 1;
+        let written = self.collect_influx_line(start, position, work, pass).and_then(|has_fields| {
+            if !has_fields {
+                pass.mapped.filtered += 1;
+                return Ok(false);
+            }
+            let time = self.rules.influx_time(work.raw.time, index, start, position, pass)?;
+            self.write_collected(time, &work.text, pass)?;
+            Ok(true)
+        });
+        match written {
+            Ok(true) => self.line_is_written(index, pass),
+            Ok(false) => Ok(()),
+            Err(rejection) => {
+                pass.lines.truncate(mark);
+                pass.mapped.reject(Some(index), rejection);
+                Ok(())
+            }
+        }
+    }
+
+    /// Collects the parts of a line as an element. Returns whether it has a field.
+    fn collect_influx_line(
+        &mut self,
+        start: usize,
+        position: &mut Position,
+        work: &mut InfluxWork,
+        pass: &Pass<'_, '_>,
+    ) -> Result<bool, Rejection> {
+        let text = pass.texts.record;
+        work.text.clear();
+        self.element.begin(false, self.known.copied.len());
+        if self.rules.measurement.text().is_empty() {
+            let raw = work.raw.measurement.of(text);
+            let (place, is_lossy) = work.push(raw, MEASUREMENT_ESCAPES, position.is_utf8);
+            let position = place.end;
+            self.element.name = Some(Positioned { scalar: Scalar::at(Kind::Plain, place), position });
+            if is_lossy {
+                self.known.drops.add(Drop::NotUtf8);
+            }
+        }
+        let is_utf8 = position.is_utf8;
+        let mut bad = |tag: RawTag, reason: Reason| {
+            let column = tag.key.start() - start + 1;
+            Rejection::BadLine { line: position.number_of(start, text), error: LineError { column, reason } }
+        };
+        let parent = self.known.keys.child(NodeId::ROOT, None, TAGS);
+        let mut before = None;
+        for place in 0..work.raw.tags.len() {
+            let Some(&tag) = work.raw.tags.get(place) else { break };
+            let (key, is_lossy) = work.push(tag.key.of(text), TAG_ESCAPES, is_utf8);
+            let node = self.known.keys.child(parent, before, work.part(&key));
+            before = Some(node);
+            let (value, is_lossy_value) = work.push(tag.value.of(text), TAG_ESCAPES, is_utf8);
+            let KeyUse::Tag(id) = self.influx_tag(node, &key, work) else {
+                let key = String::from_utf8_lossy(work.part(&key)).into_owned();
+                return Err(bad(tag, Reason::ReservedTag(key)));
+            };
+            if is_lossy || is_lossy_value {
+                self.drop_influx(node, &key, Drop::NotUtf8, work);
+            }
+            if self.put(Place::Tag(id), Scalar::at(Kind::Plain, value)) {
+                if self.repeats_tag(place, is_utf8, text, work) {
+                    return Err(bad(tag, Reason::DuplicateTag));
+                }
+                self.drop_influx(node, &key, Drop::Duplicate, work);
+            }
+        }
+        let parent = self.known.keys.child(NodeId::ROOT, Some(parent), FIELDS);
+        let mut before = None;
+        for place in 0..work.raw.fields.len() {
+            let Some(&field) = work.raw.fields.get(place) else { break };
+            let (key, is_lossy) = work.push(field.key.of(text), FIELD_KEY_ESCAPES, is_utf8);
+            let node = self.known.keys.child(parent, before, work.part(&key));
+            before = Some(node);
+            let (id, tag) = match self.influx_field(node, &key, work) {
+                KeyUse::Field { key, tag } => (key, tag),
+                KeyUse::Reserved => {
+                    self.drop_influx(node, &key, Drop::ReservedKey, work);
+                    continue;
+                }
+                KeyUse::Excluded | KeyUse::Tag(_) => continue,
+            };
+            let generation = self.element.generation;
+            if tag
+                .is_some_and(|tag| self.known.tags.is_claimed(tag, generation) || self.constants.has_tag(tag))
+            {
+                self.drop_influx(node, &key, Drop::TagAndField, work);
+                continue;
+            }
+            let mut is_lossy = is_lossy;
+            let scalar = match field.value {
+                RawValue::Boolean(true) => Scalar::at(Kind::True, 0..0),
+                RawValue::Boolean(false) => Scalar::at(Kind::False, 0..0),
+                RawValue::Number(span) => Scalar::at(Kind::Number, work.push(span.of(text), b"", true).0),
+                RawValue::NotPortable(span) => {
+                    let start = work.text.len();
+                    push_portable(span.of(text), &mut work.text);
+                    Scalar::at(Kind::Number, start..work.text.len())
+                }
+                RawValue::String(span) => {
+                    let (place, is_lossy_value) = work.push(span.of(text), STRING_ESCAPES, is_utf8);
+                    is_lossy |= is_lossy_value;
+                    Scalar::at(Kind::Plain, place)
+                }
+            };
+            if is_lossy {
+                self.drop_influx(node, &key, Drop::NotUtf8, work);
+            }
+            if self.put(Place::Field(id), scalar) {
+                self.drop_influx(node, &key, Drop::Duplicate, work);
+            }
+        }
+        Ok(self.element.fields().next().is_some())
+    }
+
+    /// Writes the line of the collected element. `text`: its parts.
+    fn write_collected(
+        &mut self,
+        time: Option<i64>,
+        text: &[u8],
+        pass: &mut Pass<'_, '_>,
+    ) -> Result<(), Rejection> {
+        let super::Work { values, layout, .. } = &mut self.work;
+        let (element, known) = (&self.element, &mut self.known);
+        let texts = Texts { record: text, ..pass.texts };
+        values.collect(element, &known.fields, &texts)?;
+        let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
+        layout.arrange(tags, std::iter::empty(), fields, known, &self.constants);
+        let offset = self.constants.offset_field.map(|key| &*known.fields.get(key).prefix);
+        if offset
+            .and_then(|key| known.tags.find(key))
+            .is_some_and(|tag| known.tags.is_claimed(tag, element.generation) || self.constants.has_tag(tag))
+        {
+            known.drops.add(Drop::TagAndField);
+            layout.leave_out_offset();
+        }
+        let (constants, outside) = (&self.constants, &self.outside);
+        let setting = LineContext { known, constants, outside, record: pass.record, texts };
+        layout.write(values, &setting, pass.lines.text_mut())?;
+        end_line(time, pass.lines);
+        known.drops.add_all(&values.drops);
+        self.report_measurement();
+        Ok(())
+    }
+
+    /// Adds a tag or field. Returns whether it replaces an earlier one.
+    fn put(&mut self, place: Place, scalar: Scalar) -> bool {
+        self.element.put(place, scalar, &mut self.known.tags, &mut self.known.fields)
+    }
+
+    /// What a tag's key becomes; decided when the key is first seen.
+    fn influx_tag(&mut self, node: NodeId, key: &Range<usize>, work: &mut InfluxWork) -> KeyUse {
+        if let Some(Some(known)) = work.uses.get(node.index()) {
+            return *known;
+        }
+        let key = String::from_utf8_lossy(work.part(key));
+        let id = self.known.tags.intern(&self.rules.rename.apply(&key));
+        work.learn(node, id.map_or(KeyUse::Reserved, KeyUse::Tag))
+    }
+
+    /// What a field's key becomes; decided when the key is first seen.
+    fn influx_field(&mut self, node: NodeId, key: &Range<usize>, work: &mut InfluxWork) -> KeyUse {
+        if let Some(Some(known)) = work.uses.get(node.index()) {
+            return *known;
+        }
+        let key = String::from_utf8_lossy(work.part(key));
+        let is_left_out = !self.rules.include.is_match(&key) || self.rules.exclude.is_match(&key);
+        let last = self.rules.rename.apply(&key);
+        let known = match self.known.fields.intern(&last) {
+            _ if is_left_out => KeyUse::Excluded,
+            Some(key) => KeyUse::Field { key, tag: self.known.tags.intern(&last) },
+            None => KeyUse::Reserved,
+        };
+        work.learn(node, known)
+    }
+
+    /// Whether an earlier tag of the line has the same key as this one before any `rename`.
+    #[cold]
+    fn repeats_tag(&mut self, place: usize, is_utf8: bool, text: &[u8], work: &mut InfluxWork) -> bool {
+        let mut ids = Vec::new();
+        for tag in work.raw.tags.iter().take(place + 1).map(|tag| tag.key).collect::<Vec<_>>() {
+            let (key, _) = work.push(tag.of(text), TAG_ESCAPES, is_utf8);
+            ids.push(self.known.tags.intern(&String::from_utf8_lossy(work.part(&key))));
+        }
+        let Some((last, earlier)) = ids.split_last() else { return false };
+        earlier.contains(last)
+    }
+
+    /// Counts a dropped or changed value, and reports the first one of its key.
+    fn drop_influx(&mut self, node: NodeId, key: &Range<usize>, drop: Drop, work: &InfluxWork) {
+        self.known.drops.add(drop);
+        if !self.known.keys.has_dropped(node, drop) {
+            self.known.keys.set_dropped(node, drop);
+            if self.known.first_drops.is_open() {
+                self.known.first_drops.add(&String::from_utf8_lossy(work.part(key)), drop);
+            }
+        }
+    }
+}
+
+impl InfluxWork {
+    fn learn(&mut self, node: NodeId, known: KeyUse) -> KeyUse {
+        if self.uses.len() <= node.index() {
+            self.uses.resize(node.index() + 1, None);
+        }
+        if let Some(slot) = self.uses.get_mut(node.index()) {
+            *slot = Some(known);
+        }
+        known
+    }
+}
+
+impl crate::Rules {
+    /// Whether times of lines stay as they are.
+    fn keeps_influx_times(&self) -> bool {
+        self.precision == crate::Precision::Nanoseconds
+            && self.time_precision == base::TimePrecision::default()
+            && self.times == crate::TimeRange::default()
+    }
+
+    /// The time of a line, or Kafka's timestamp.
+    fn influx_time(
+        &self,
+        time: Option<i64>,
+        index: usize,
+        start: usize,
+        position: &mut Position,
+        pass: &Pass<'_, '_>,
+    ) -> Result<Option<i64>, Rejection> {
+        let Some(time) = time else { return self.kafka_time(index, pass) };
+        let unit = self.precision.unit_ns();
+        let ns = time.checked_mul(unit).filter(|ns| (TIME_MIN..=TIME_MAX).contains(ns));
+        let ns = ns.ok_or(TimeError::OutOfPrecision).and_then(|ns| self.times.check(ns).map(|()| ns));
+        let ns = ns.map_err(|why| Rejection::LineTime {
+            line: position.number_of(start, pass.texts.record),
+            time,
+            why,
+        })?;
+        Ok(Some(distinct::record_time(
+            ns,
+            || unit,
+            self.distinct_times,
+            self.time_precision,
+            pass.origin(index),
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        DistinctTimes, FirstDrop, Format, Globs, Precision, RecordLimits, Rename, Rules, Template, TimeRange,
+    };
+    use base::record::RecordTime;
+    use std::sync::Arc;
+
+    const KAFKA_NS: i64 = 1_700_000_000_123_000_000;
+
+    fn rules() -> Rules {
+        Rules {
+            format: Format::Influx,
+            measurement: Template::literal(""),
+            strict: false,
+            ..Rules::default()
+        }
+    }
+
+    fn mapper(rules: Rules) -> Mapper {
+        let limits = RecordLimits { record_bytes_max: 3_000_000, lines_bytes_max: 3_000_000 };
+        Mapper::new(Arc::new(rules), "t", limits)
+    }
+
+    /// The lines and the rejections of a record, which is mapped twice.
+    fn mapped(rules: &Rules, value: impl AsRef<[u8]>) -> (Vec<String>, Vec<String>) {
+        let mut mapper = mapper(rules.clone());
+        let record = Record {
+            partition: 0,
+            offset: 7,
+            time: RecordTime::At(KAFKA_NS),
+            key: Some(b"k 1"),
+            value: Some(value.as_ref()),
+            headers: &[("site", b"s")],
+        };
+        let mut map = || {
+            let mut lines = LineBuffer::default();
+            let mapped = mapper.map(&record, &mut lines);
+            let texts =
+                (0..lines.lines()).map(|line| String::from_utf8(lines.line(line).unwrap().to_vec()).unwrap());
+            let why = |(element, why): &(Option<usize>, Rejection)| format!("{element:?} {why}");
+            (texts.collect(), mapped.rejected.iter().map(why).collect())
+        };
+        let first = map();
+        assert_eq!(map(), first);
+        first
+    }
+
+    fn lines(rules: &Rules, value: impl AsRef<[u8]>) -> Vec<String> {
+        let (lines, rejected) = mapped(rules, value);
+        assert_eq!(rejected, [""; 0]);
+        lines
+    }
+
+    #[test]
+    fn copies_lines_and_rewrites_other_spellings() {
+        let f = |line: &str, want: &str| assert_eq!(lines(&rules(), line), [want], "{line:?}");
+        let plain = r#"m\ 1,a\ b=c\,d,e=f g=1i,h=2u,i="a\n\"b\"",j=true,k=-1.5e3 1700000000000000001"#;
+        f(plain, plain);
+        f("m,b=2,a=1 v=1 5", "m,a=1,b=2 v=1 5");
+        f("  m   a=.5,b=1.,c=T,d=f,e=-.5e1  5 ", "m a=0.5,b=1.0,c=true,d=false,e=-0.5e1 5");
+        f("m v=1 007\r\n", "m v=1 7");
+        f(r#"m,t=C:\dir\\sub k\"q=1 5"#, r#"m,t=C:\dir\\sub k"q=1 5"#);
+        f(r"m\=x,a\\b=1 v=1 5", r"m=x,a\b=1 v=1 5");
+        f("m,a=x\tb\r v=1 5", r"m,a=x\tb\r v=1 5");
+        f("m s=\"a\nb\",t=\"\\x\" 5", "m s=\"a\nb\",t=\"\\x\" 5");
+        f("m  s=\"a\nb\",t=\"\\x\" 5", "m s=\"a\nb\",t=\"\\\\x\" 5");
+    }
+
+    #[test]
+    fn a_line_without_a_time_gets_a_distinct_time_of_kafka() {
+        let text = "# comment\nm v=1\n\nm v=2 5\nm v=3\n";
+        // offset * 1009, the topic's digits 655,985, and the number of the line among the points.
+        let digits = |element: i64| {
+            let of = |offset| {
+                let record = Record {
+                    partition: 0,
+                    offset,
+                    time: RecordTime::At(KAFKA_NS),
+                    key: None,
+                    value: None,
+                    headers: &[],
+                };
+                let topic = distinct::TopicDigits::of("t");
+                let origin = distinct::Origin { topic, record: &record, element: element as usize };
+                distinct::kafka_time(KAFKA_NS, DistinctTimes::Kafka, base::TimePrecision::default(), origin)
+            };
+            of(7)
+        };
+        let want = [format!("m v=1 {}", digits(0)), "m v=2 5".to_owned(), format!("m v=3 {}", digits(2))];
+        assert_ne!(digits(0), digits(2));
+        assert_eq!(lines(&rules(), text), want);
+        let never = Rules { distinct_times: DistinctTimes::Never, ..rules() };
+        assert_eq!(lines(&never, "m v=1"), [format!("m v=1 {KAFKA_NS}")]);
+    }
+
+    #[test]
+    fn times_are_read_in_their_unit_and_range() {
+        let of = |precision| Rules { precision, ..rules() };
+        assert_eq!(lines(&of(Precision::Microseconds), "m v=1 -5"), ["m v=1 -5000"]);
+        assert_eq!(lines(&of(Precision::Milliseconds), " m v=1 5"), ["m v=1 5000000"]);
+        assert_eq!(lines(&of(Precision::Seconds), "m v=1 1700000000"), ["m v=1 1700000000000000000"]);
+        let always = Rules { distinct_times: DistinctTimes::Always, ..of(Precision::Seconds) };
+        let line = lines(&always, "m v=1 1700000000").concat();
+        assert!(line.starts_with("m v=1 1700000000000") && !line.ends_with("000000"), "{line}");
+        let (lines, rejected) = mapped(&of(Precision::Seconds), "m v=1 1700000000000\nm v=1 1");
+        assert_eq!(lines, ["m v=1 1000000000"]);
+        assert_eq!(
+            rejected,
+            [
+                "Some(0) the time 1700000000000 in its line 1 can't be used: it lies outside what InfluxDB can store (1677-09-21 to \
+              2262-04-11): is `precision` right?"
+            ]
+        );
+        let late = Rules { times: TimeRange { min: 10, max: 20 }, ..rules() };
+        let (lines, rejected) = mapped(&late, "m v=1 10\nm v=1 9\nm v=1 21\n m v=2 20");
+        assert_eq!((lines.concat(), rejected.len()), ("m v=1 10m v=2 20".to_owned(), 2));
+        let (_, rejected) = mapped(&rules(), "m v=1 9223372036854775807\nm v=1 -9223372036854775807");
+        assert_eq!(rejected.len(), 2);
+    }
+
+    #[test]
+    fn a_bad_line_is_rejected_alone_with_its_number() {
+        let text = "m v=1 1\n# comment\n\nm,a=1,a=2 v=1 1\nm v=\"two\nlines\" 2\nm v=\"open 3\nm v=4 4\nm,time=5 v=1";
+        let (lines, rejected) = mapped(&rules(), text);
+        assert_eq!(lines, ["m v=1 1", "m v=\"two\nlines\" 2", "m v=4 4"]);
+        let want = [
+            (1, 4, "duplicate tags (column 7)"),
+            (3, 7, "unbalanced quotes (column 5)"),
+            (5, 9, "cannot use reserved tag key \"time\" (column 3)"),
+        ];
+        assert_eq!(rejected.len(), want.len(), "{rejected:?}");
+        for (got, (element, line, why)) in rejected.iter().zip(want) {
+            let want = format!("Some({element}) its line {line} is not line protocol: {why}");
+            assert!(got.starts_with(&want), "{got}");
+        }
+        let strict = Rules { strict: true, ..rules() };
+        assert_eq!(mapped(&strict, text), (Vec::new(), rejected));
+        assert_eq!(mapped(&rules(), "  \n\r\n").1, ["None its value is empty"]);
+        assert_eq!(mapped(&rules(), "# a comment alone"), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn the_keys_of_a_mapping_change_lines() {
+        let mut rename = Rename::default();
+        rename.add("temp", "temperature").unwrap();
+        rename.add("h", "host").unwrap();
+        let rules = Rules {
+            rename,
+            include: Globs::compile(&["temp", "n*"]).unwrap(),
+            exclude: Globs::compile(&["n_debug"]).unwrap(),
+            measurement: Template::parse("room {topic}").unwrap(),
+            topic_tag: Some("topic".to_owned()),
+            key_tag: Some("key".to_owned()),
+            partition_tag: Some("p".to_owned()),
+            header_tags: vec!["site".to_owned()],
+            offset_field: Some("o".to_owned()),
+            tags: vec![
+                ("h2".to_owned(), Template::literal("x")),
+                ("host".to_owned(), Template::literal("other")),
+            ],
+            ..rules()
+        };
+        assert_eq!(
+            lines(&rules, "m,h=a,site=own temp=1.5,n=5u,n_debug=1,x=\"y\" 5"),
+            [r"room\ t,h2=x,host=a,key=k\ 1,p=0,site=s,topic=t temperature=1.5,n=5u,o=7i 5"]
+        );
+        // No field is left: the line is filtered.
+        assert_eq!(lines(&rules, "m x=1 5"), [""; 0]);
+    }
+
+    /// The lines, and the first drop of each key.
+    fn drops(rules: Rules, value: &[u8]) -> (String, Vec<FirstDrop>, Vec<(Drop, u64)>) {
+        let mut mapper = mapper(rules);
+        let (time, value) = (RecordTime::At(KAFKA_NS), Some(value));
+        let record = Record { partition: 0, offset: 7, time, key: None, value, headers: &[] };
+        let mut lines = LineBuffer::default();
+        assert!(!mapper.map(&record, &mut lines).has_rejected());
+        let counts = mapper.take_drops().iter().collect();
+        (String::from_utf8(lines.text().to_vec()).unwrap(), mapper.take_first_drops(), counts)
+    }
+
+    #[test]
+    fn what_some_server_refuses_is_left_out_and_counted() {
+        let f = |value: &[u8], want: &str, key: &str, drop: Drop| {
+            let (line, first, counts) = drops(rules(), value);
+            assert_eq!((line, counts), (format!("{want}\n"), vec![(drop, 1)]));
+            assert_eq!(first, [FirstDrop { key: key.to_owned(), drop }]);
+        };
+        f(b"m v=1,w=2,v=3 5", "m w=2,v=3 5", "v", Drop::Duplicate);
+        f(b"m,a=1 a=2,b=3 5", "m,a=1 b=3 5", "a", Drop::TagAndField);
+        f(b"m v=1,time=2 5", "m v=1 5", "time", Drop::ReservedKey);
+        f(b"m,t=\xFF s=\"x\" 5", "m,t=\u{FFFD} s=\"x\" 5", "t", Drop::NotUtf8);
+        f(b"m s=\"\xFF\" 5", "m s=\"\u{FFFD}\" 5", "s", Drop::NotUtf8);
+        // Tags that the bridge adds.
+        let tagged = Rules { tags: vec![("v".to_owned(), Template::literal("x"))], ..rules() };
+        let (line, _, counts) = drops(tagged, b"m v=1,w=2 5");
+        assert_eq!((line.as_str(), counts), ("m,v=x w=2 5\n", vec![(Drop::TagAndField, 1)]));
+        let offset = Rules { offset_field: Some("o".to_owned()), ..rules() };
+        let (line, _, counts) = drops(offset, b"m,o=1 w=2 5");
+        assert_eq!((line.as_str(), counts), ("m,o=1 w=2 5\n", vec![(Drop::TagAndField, 1)]));
+        let (line, ..) = drops(Rules { offset_field: Some("o".to_owned()), ..rules() }, b"m w=2 5");
+        assert_eq!(line, "m w=2,o=7i 5\n");
+        let mut rename = Rename::default();
+        rename.add("b", "a").unwrap();
+        let (line, _, counts) = drops(Rules { rename, ..rules() }, b"m,a=1,b=2 v=1 5");
+        assert_eq!((line.as_str(), counts), ("m,a=2 v=1 5\n", vec![(Drop::Duplicate, 1)]));
+    }
+
+    #[test]
+    fn lines_that_are_too_long_are_rejected() {
+        let string = |length: usize| format!("m s=\"{}\" 5\n m v=1 5", "x".repeat(length));
+        assert_eq!(mapped(&rules(), string((1 << 20) - 2)).0.len(), 2);
+        let (lines, rejected) = mapped(&rules(), string(1 << 20));
+        assert_eq!((lines.len(), rejected.len()), (1, 1));
+        assert!(rejected[0].contains("more than the 1048576 that InfluxDB stores"), "{rejected:?}");
+        let (lines, rejected) = mapped(&rules(), format!("m,t={} v=1 5", "x".repeat(65_535)));
+        assert_eq!((lines.len(), rejected.len()), (0, 1));
+        assert!(rejected[0].contains("more than the 65535 that InfluxDB stores"), "{rejected:?}");
+    }
+
+    #[test]
+    fn the_element_of_each_line_is_traced() {
+        let mut mapper = mapper(rules());
+        let (time, value) =
+            (RecordTime::At(KAFKA_NS), Some(&b"# x\nm v=1 5\nbad\n m v=2 6\nm time=1\nm v=3 7"[..]));
+        let record = Record { partition: 0, offset: 7, time, key: None, value, headers: &[] };
+        let mut lines = LineBuffer::default();
+        assert_eq!(mapper.map_and_trace(&record, &mut lines), [0, 2, 4]);
+        let mapped = mapper.map(&record, &mut lines);
+        assert_eq!((mapped.lines, mapped.filtered, mapped.elements), (3, 1, 5));
+    }
+
+    #[test]
+    fn the_buffers_of_a_large_record_are_freed() {
+        let many = format!("m  {}v=1 5", "a=1,".repeat(100_000));
+        let mut mapper = mapper(rules());
+        let (time, value) = (RecordTime::At(KAFKA_NS), Some(many.as_bytes()));
+        let record = Record { partition: 0, offset: 7, time, key: None, value, headers: &[] };
+        mapper.map(&record, &mut LineBuffer::default());
+        assert!(mapper.work.bytes() + mapper.element.bytes() <= crate::formats::KEPT_BYTES_MAX);
+    }
+
+    #[test]
+    fn keys_that_never_repeat_are_forgotten() {
+        let mut mapper = mapper(Rules { exclude: Globs::compile(&["none"]).unwrap(), ..rules() });
+        for record in 0..40 {
+            let fields: Vec<String> = (0..200).map(|field| format!("f{record}_{field}=1")).collect();
+            let value = format!("m,t{record}=1 {} 5", fields.join(","));
+            let (time, bytes) = (RecordTime::At(KAFKA_NS), Some(value.as_bytes()));
+            let record = Record { partition: 0, offset: 7, time, key: None, value: bytes, headers: &[] };
+            let mut lines = LineBuffer::default();
+            mapper.map(&record, &mut lines);
+            assert_eq!(lines.line(0), Some(value.as_bytes()));
+            assert!(!mapper.known.keys.is_full());
+        }
+    }
+}
