@@ -50,11 +50,11 @@ impl Case {
     }
 
     fn time(mut self, key: &str, format: &str) -> Self {
-        self.rules.time = Some(TimeRule {
-            key: KeySelector::Flattened(key.to_owned()),
-            format: TimeFormat::parse(format).unwrap(),
-            zone: zone_by_name("UTC").unwrap(),
-        });
+        self.rules.time = Some(TimeRule::new(
+            KeySelector::Flattened(key.to_owned()),
+            TimeFormat::parse(format).unwrap(),
+            zone_by_name("UTC").unwrap(),
+        ));
         self
     }
 

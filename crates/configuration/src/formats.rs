@@ -52,6 +52,8 @@ pub fn check_keys(section: Section<'_>, format: Format) {
                 "name_key",
                 "tag_keys",
                 "time_key",
+                "time",
+                "time_nanos_key",
                 "columns",
                 "explode",
                 "pivot",

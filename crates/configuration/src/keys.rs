@@ -368,15 +368,27 @@ pub static MAPPING: Table = Table {
         ),
         Key::new(
             "time_key",
-            Text,
+            TextOrTexts,
             Example("\"timestamp\""),
-            "Key that has the time. Without it the time is that of the Kafka record.",
+            "Key that has the time; of a list, the first that is there. Without it the time is that of the Kafka record.",
+        ),
+        Key::new(
+            "time",
+            Text,
+            Example("\"{date} {clock}\""),
+            "Instead of time_key: a text of placeholders for time_format.",
+        ),
+        Key::new(
+            "time_nanos_key",
+            Text,
+            Example("\"ts_nanos\""),
+            "Nanoseconds to add to the time; none where the record has no such key.",
         ),
         Key::new(
             "time_format",
             Text,
             Example("\"unix_ms\""),
-            "\"unix\" (seconds), \"unix_ms\", \"unix_us\", \"unix_ns\", \"rfc3339\" or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\". Not needed where time_key has a timestamp of MessagePack or CBOR.",
+            "\"unix\" (seconds), \"unix_ms\", \"unix_us\", \"unix_ns\", \"rfc3339\" or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\"; or text around one of the numbers, as in \"/Date({unix_ms})/\". Not needed where time_key has a timestamp of MessagePack or CBOR.",
         ),
         Key::new(
             "timezone",

@@ -10,6 +10,7 @@ use mapping::decode::{PathError, Query};
 use mapping::{
     DistinctTimes, FieldType, Format, GlobError, Globs, KeySelector, KeyTable, Rename, Replacement,
     Replacements, Rules, Template, TemplateError, TimeFormat, TimeFormatError, TimeRange, TimeRule,
+    TimeSource,
 };
 use toml::de::DeValue;
 
@@ -456,18 +457,20 @@ fn time(section: Section<'_>, of: Format) -> Option<TimeRule> {
         // `formats::check_keys` refuses the keys.
         return None;
     }
-    let key = selector(section, "time_key");
-    let own = (of.has_timestamps() && !section.has("time_format")).then_some(TimeFormat::Timestamp);
+    let source = time_source(section);
+    let nanos = selector(section, "time_nanos_key");
+    let key = if section.has("time") { "time" } else { "time_key" };
+    let own = (own_time(of, key) && !section.has("time_format")).then_some(TimeFormat::Timestamp);
     let format = time_format(section).or(own);
     let zone = zone(section);
     let formats = TimeFormat::NAMES.join(", ");
-    match (section.has("time_key"), section.has("time_format")) {
-        (true, false) if of.has_timestamps() => {}
+    match (section.has(key), section.has("time_format")) {
+        (true, false) if own_time(of, key) || source.is_none() => {}
         (true, false) => {
             let message = format!(
-                "`time_key` needs a `time_format`: one of {formats}, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""
+                "`{key}` needs a `time_format`: one of {formats}, or a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""
             );
-            section.context.missing(Some(&section.span("time_key")), "mapping", "time_format", message);
+            section.context.missing(Some(&section.span(key)), "mapping", "time_format", message);
         }
         (false, true) => {
             let message = format!(
@@ -483,7 +486,59 @@ fn time(section: Section<'_>, of: Format) -> Option<TimeRule> {
         }
         _ => {}
     }
-    Some(TimeRule { key: key?, format: format?, zone: zone.unwrap_or(TimeZone::UTC) })
+    if section.has("time_nanos_key") && !section.has(key) {
+        let message = "`time_nanos_key` belongs to `time_key`: name the key that has the seconds";
+        section.context.missing(
+            Some(&section.span("time_nanos_key")),
+            "mapping",
+            "time_key",
+            message.to_owned(),
+        );
+    }
+    let rule = TimeRule { source: source?, nanos, format: format?, zone: zone.unwrap_or(TimeZone::UTC) };
+    let uses = rule.selectors().filter(|(_, selector)| Some(*selector) == rule.nanos.as_ref()).count();
+    if uses > 1 {
+        section.error(
+            "time_nanos_key",
+            "`time_nanos_key` is the key of the time itself: name the key of the nanoseconds",
+        );
+    }
+    Some(rule)
+}
+
+/// Whether the time may be a timestamp of the format, which needs no `time_format`.
+fn own_time(of: Format, key: &str) -> bool {
+    of.has_timestamps() && key == "time_key"
+}
+
+fn time_source(section: Section<'_>) -> Option<TimeSource> {
+    if section.has("time") {
+        if section.has("time_key") {
+            section.error("time", "`time_key` and `time` are both set: keep the one that has the time");
+        }
+        let text = section.text("time")?;
+        let template = template(section, "time", &text)?;
+        if !template.has_placeholders() {
+            let message = format!(
+                "`time` = {:?} names no key, so all points would have one time: write the keys in braces, as in \"{{date}} {{clock}}\"",
+                text.shown()
+            );
+            section.refuse(&text, message);
+        }
+        return Some(TimeSource::Text(template));
+    }
+    let texts = section.text_or_texts("time_key")?;
+    if texts.is_empty() {
+        section
+            .error("time_key", "`time_key` is an empty list: name a key, or leave it out for Kafka's time");
+    }
+    for (place, text) in texts.iter().enumerate() {
+        if texts.iter().take(place).any(|earlier| earlier.value == text.value) {
+            section.refuse(text, format!("`time_key` has {:?} twice: write each key once", text.shown()));
+        }
+    }
+    let keys: Vec<_> = texts.iter().filter_map(|text| parse_selector(section, text)).collect();
+    (!keys.is_empty()).then_some(TimeSource::Keys(keys))
 }
 
 fn times(section: Section<'_>) -> TimeRange {

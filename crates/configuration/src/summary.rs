@@ -150,8 +150,8 @@ fn fields(section: Section<'_>, rules: &Rules) -> Option<String> {
 }
 
 fn time(section: Section<'_>, rules: &Rules) -> String {
-    let time = match (shown(section, "time_key"), shown(section, "time_format")) {
-        (Some(key), Some(format)) => format!("time from {key:?} as {format}"),
+    let time = match (&rules.time, shown(section, "time_format")) {
+        (Some(time), Some(format)) => format!("time from {:?} as {format}", time.shown()),
         _ if rules.format == Format::Influx => {
             format!("time of each line in {}, else {}", rules.precision.name(), kafka_time(rules))
         }

@@ -172,7 +172,7 @@ mod tests {
 
     fn rule(format: &str) -> TimeRule {
         let format = TimeFormat::parse(format).unwrap();
-        TimeRule { key: KeySelector::Flattened("t".into()), format, zone: TimeZone::UTC }
+        TimeRule::new(KeySelector::Flattened("t".into()), format, TimeZone::UTC)
     }
 
     /// The result for ten records with the time `text`, read as `format`.

@@ -82,7 +82,7 @@ mod tests {
         fn new(format: &str) -> Self {
             let format = TimeFormat::parse(format).unwrap();
             let zone = zone_by_name("UTC").unwrap();
-            let rule = TimeRule { key: KeySelector::Flattened("t".into()), format, zone };
+            let rule = TimeRule::new(KeySelector::Flattened("t".into()), format, zone);
             let rules = Rules { time: Some(rule.clone()), ..Rules::default() };
             let limits = RecordLimits { record_bytes_max: 1_000, lines_bytes_max: 1_000 };
             let mapper = Mapper::new(Arc::new(rules), "t", limits);

@@ -3,7 +3,7 @@
 use super::interned_keys::{InternedKeys, KeyId};
 use super::plan::Conversion;
 use super::template::{Part, Template};
-use super::{KeySelector, Rules};
+use super::{KeySelector, Rules, TimeRule, TimeSource};
 use crate::decode::push_lossy;
 use base::record::Record;
 use line_protocol::encode;
@@ -26,9 +26,25 @@ pub struct Constants {
     pub outside_tags: Vec<(KeyId, usize)>,
     /// The fields of `Rules::fields`.
     pub fields: Vec<CopiedField>,
-    /// Indices of name and time in the outside values.
+    /// Index of the name in the outside values.
     pub name: Option<usize>,
-    pub time: Option<usize>,
+    pub time: Option<TimeInput>,
+}
+
+/// What the time of a point is read from.
+#[derive(Debug)]
+pub struct TimeInput {
+    pub text: TimeText,
+    pub nanos: Option<ValueSource>,
+}
+
+#[derive(Debug)]
+pub enum TimeText {
+    /// The first value that is there.
+    Values(Vec<ValueSource>),
+    Template(RecordTemplate),
+    /// A placeholder that finds nothing in any record of the topic.
+    Missing,
 }
 
 /// The configured measurement.
@@ -154,8 +170,22 @@ impl Constants {
             outside_tags,
             fields: copied,
             name: rules.name_key.as_ref().and_then(outside),
-            time: rules.time.as_ref().and_then(|time| outside(&time.key)),
+            time: rules.time.as_ref().map(|time| TimeInput::new(time, rules, topic, sources)),
         }
+    }
+}
+
+impl TimeInput {
+    fn new(time: &TimeRule, rules: &Rules, topic: &str, sources: &Sources<'_>) -> Self {
+        let text = match &time.source {
+            TimeSource::Keys(keys) => {
+                TimeText::Values(keys.iter().filter_map(|key| sources.find(key)).collect())
+            }
+            TimeSource::Text(text) => {
+                RecordTemplate::new(text, rules, topic, sources).map_or(TimeText::Missing, TimeText::Template)
+            }
+        };
+        Self { text, nanos: time.nanos.as_ref().and_then(|nanos| sources.find(nanos)) }
     }
 }
 

@@ -15,7 +15,6 @@ pub struct Element {
     pub generation: u64,
     pub entries: Vec<Entry>,
     pub name: Option<Positioned>,
-    pub time: Option<Positioned>,
     /// Values that placeholders and `fields` copy, one for each of their selectors.
     pub copies: Vec<Option<Positioned>>,
     /// Whether to list the scalars, from which a shape is learned.
@@ -66,7 +65,6 @@ impl Element {
         self.generation += 1;
         self.entries.clear();
         self.name = None;
-        self.time = None;
         self.copies.clear();
         self.copies.resize(copies, None);
         self.lists_scalars = lists_scalars;

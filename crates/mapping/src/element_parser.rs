@@ -88,8 +88,8 @@ impl<'a> ElementParser<'_, 'a> {
                 is_lost = true;
             }
         }
-        let Element { name, time, copies, .. } = &mut *self.element;
-        for slot in copies.iter_mut().chain([name, time]) {
+        let Element { name, copies, .. } = &mut *self.element;
+        for slot in copies.iter_mut().chain([name]) {
             // A value ends where the parser stood; the range of its key ends there too.
             slot.take_if(|value| seen.bytes.start < value.position && value.position <= seen.bytes.end);
         }
@@ -117,7 +117,6 @@ impl<'a> ElementParser<'_, 'a> {
             }
         }
         match plan.use_of(token, scalar) {
-            ScalarUse::Time => self.element.time = Some(Positioned { scalar, position }),
             ScalarUse::Tag(key) => self.put(node, Place::Tag(key), scalar, token),
             ScalarUse::Field(key, scalar) => self.put(node, Place::Field(key), scalar, token),
             ScalarUse::Nothing => {}

@@ -78,7 +78,9 @@ pub use rejection::{Drop, Drops, Reason, Rejection};
 pub use rename::{Rename, RenameError};
 pub use replacements::{Replacement, Replacements};
 pub use reshape::{Pivot, PivotList, Reshape, Zip};
-pub use rules::{Csv, DistinctTimes, Header, Integers, Precision, Rules, TimeRule, TopicPatterns};
+pub use rules::{
+    Csv, DistinctTimes, Header, Integers, Precision, Rules, TimeRule, TimeSource, TopicPatterns,
+};
 pub use selector::KeySelector;
 pub use template::{Part, Template, TemplateError};
 pub use time::{TimeError, TimeFormat, TimeFormatError, TimeRange, zone_by_name, zone_names};

@@ -20,7 +20,6 @@ use line_protocol::encode;
 #[derive(Debug, Default)]
 pub struct LineValues {
     pub name: Option<Scalar>,
-    pub time: Option<Scalar>,
     /// Values that placeholders and `fields` copy from the element, by selector.
     pub copies: Vec<Option<Scalar>>,
     /// The element's tags, in the order of the keys given to [`LineLayout::arrange`].
@@ -79,7 +78,7 @@ pub struct LineContext<'s> {
 impl LineValues {
     /// Forgets the values of the line before. `tags` is the number of the element's tags, `copies` that of the copied values.
     pub fn clear(&mut self, tags: usize, copies: usize) {
-        (self.name, self.time) = (None, None);
+        self.name = None;
         self.drops = Drops::default();
         self.copies.clear();
         self.copies.resize(copies, None);
@@ -97,7 +96,6 @@ impl LineValues {
     ) -> Result<(), Rejection> {
         self.clear(0, 0);
         self.name = element.name.map(|name| name.scalar);
-        self.time = element.time.map(|time| time.scalar);
         self.copies.extend(element.copies.iter().map(|copy| copy.map(|copy| copy.scalar)));
         self.tags.extend(element.tags().map(|(_, scalar)| Some(scalar)));
         for (key, scalar) in element.fields() {
@@ -234,7 +232,12 @@ impl LineValues {
     }
 
     /// Fills in the placeholders of a template. Returns false if one finds nothing.
-    fn render(&mut self, template: &RecordTemplate, setting: &LineContext<'_>, out: &mut Vec<u8>) -> bool {
+    pub fn render(
+        &mut self,
+        template: &RecordTemplate,
+        setting: &LineContext<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
         out.clear();
         template.0.iter().all(|part| {
             let start = out.len();

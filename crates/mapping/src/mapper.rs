@@ -3,7 +3,7 @@
 mod influx;
 
 use super::compression::Unpacked;
-use super::constants::{Constants, Sources};
+use super::constants::{Constants, Sources, TimeText};
 use super::element::Element;
 use super::element_parser::{ElementParser, Knowledge};
 use super::first_drops::{FirstDrop, FirstDrops};
@@ -619,8 +619,7 @@ impl Mapper {
             values.push_copied_field(field, &self.rules, &setting).ok()?;
         }
         layout.write(values, &setting, pass.lines.text_mut()).ok()?;
-        let time = time_value(values, constants, outside);
-        let time = self.rules.point_time(time, &texts, index, pass, scratch).ok()?;
+        let time = self.rules.point_time(values, &setting, index, pass, scratch).ok()?;
         end_line(time, pass.lines);
         self.known.drops.add_all(&values.drops);
         self.report_measurement();
@@ -650,12 +649,12 @@ impl Mapper {
         self.choose_outside_tags();
         let Work { values, layout, outside_tags, scratch, .. } = &mut self.work;
         let (element, known, outside) = (&self.element, &mut self.known, &self.outside);
-        let time = time_value(values, &self.constants, outside);
-        let texts = Texts { outside: outside.text(), ..pass.texts };
-        let time = self.rules.point_time(time, &texts, index, pass, scratch)?;
+        let (constants, texts) = (&self.constants, Texts { outside: outside.text(), ..pass.texts });
+        let setting = LineContext { known, constants, outside, record: pass.record, texts };
+        let time = self.rules.point_time(values, &setting, index, pass, scratch)?;
         let (tags, fields) = (element.tags().map(|(key, _)| key), element.fields().map(|(key, _)| key));
-        layout.arrange(tags, outside_tags.iter().copied(), fields, known, &self.constants);
-        let setting = LineContext { known, constants: &self.constants, outside, record: pass.record, texts };
+        layout.arrange(tags, outside_tags.iter().copied(), fields, known, constants);
+        let setting = LineContext { known, constants, outside, record: pass.record, texts };
         layout.write(values, &setting, pass.lines.text_mut())?;
         end_line(time, pass.lines);
         known.drops.add_all(&values.drops);
@@ -728,11 +727,6 @@ impl Mapper {
     }
 }
 
-/// The value of `time_key`.
-fn time_value(values: &LineValues, constants: &Constants, outside: &OutsideValues) -> Option<Scalar> {
-    values.time.or_else(|| outside.get(constants.time?))
-}
-
 impl Rules {
     /// Returns Kafka's timestamp as the time of a point.
     fn kafka_time(&self, index: usize, pass: &Pass<'_, '_>) -> Result<Option<i64>, Rejection> {
@@ -748,32 +742,63 @@ impl Rules {
         }
     }
 
-    /// Returns the point's time: the value under `time_key`, otherwise Kafka's timestamp.
+    /// Returns the point's time: that of the record's values where the mapping has a rule for it, otherwise Kafka's timestamp.
     fn point_time(
         &self,
-        scalar: Option<Scalar>,
-        texts: &Texts<'_>,
+        values: &mut LineValues,
+        setting: &LineContext<'_>,
         index: usize,
         pass: &Pass<'_, '_>,
         scratch: &mut Vec<u8>,
     ) -> Result<Option<i64>, Rejection> {
-        let Some(rule) = &self.time else { return self.kafka_time(index, pass) };
+        let Some((rule, input)) = self.time.as_ref().zip(setting.constants.time.as_ref()) else {
+            return self.kafka_time(index, pass);
+        };
         let origin = pass.origin(index);
-        let key = || rule.key.to_string();
-        let scalar = scalar.ok_or_else(|| Rejection::TimeMissing(key()))?;
-        let text = scalar.decode(texts, scratch);
-        let is_timestamp = pass.is_timestamp(scalar);
+        let mut is_timestamp = false;
+        let text = match &input.text {
+            TimeText::Values(sources) => {
+                let is_there = |scalar: &Scalar| sources.len() == 1 || !scalar.is_empty_text();
+                let found =
+                    sources.iter().find_map(|from| values.value(*from, setting.outside).filter(is_there));
+                let scalar = found.ok_or_else(|| Rejection::TimeMissing(rule.shown()))?;
+                is_timestamp = pass.is_timestamp(scalar);
+                scalar.decode(&setting.texts, scratch)
+            }
+            TimeText::Template(template) if values.render(template, setting, scratch) => scratch.as_slice(),
+            TimeText::Template(_) | TimeText::Missing => {
+                return Err(Rejection::TimePartMissing(rule.shown()));
+            }
+        };
         let format = if is_timestamp { &TimeFormat::Timestamp } else { &rule.format };
         let read = match format {
             TimeFormat::Timestamp if !is_timestamp => Err(TimeError::Unreadable(NO_TIMESTAMP.to_owned())),
             format => format.to_ns(text, &rule.zone),
         };
-        let read = read.and_then(|ns| self.times.check(ns).map(|()| ns));
-        let ns = read.map_err(|why| {
+        let refuse = |key: String, text: &[u8], why| {
             let text = String::from_utf8_lossy(text).chars().take(100).collect();
-            Rejection::Time { key: key(), text, why }
-        })?;
-        let room = || format.room_ns(ns);
+            Rejection::Time { key, text, why }
+        };
+        let check = |ns| self.times.check(ns).map(|()| ns);
+        let Some(nanos) = input.nanos.and_then(|from| values.value(from, setting.outside)) else {
+            let ns = read.and_then(check).map_err(|why| refuse(rule.shown(), text, why))?;
+            let room = || format.room_ns(ns);
+            return Ok(Some(distinct::record_time(
+                ns,
+                room,
+                self.distinct_times,
+                self.time_precision,
+                origin,
+            )));
+        };
+        let whole = read.map_err(|why| refuse(rule.shown(), text, why))?;
+        let text = nanos.decode(&setting.texts, scratch);
+        let sum = |nanos| whole.checked_add(nanos).ok_or(TimeError::OutOfRange);
+        let read = TimeFormat::NANOSECONDS.to_ns(text, &rule.zone).and_then(sum).and_then(check);
+        let key = || rule.nanos.as_ref().map(ToString::to_string).unwrap_or_default();
+        let ns = read.map_err(|why| refuse(key(), text, why))?;
+        // With nanoseconds of its own, the time leaves only the room that its digits leave.
+        let room = || TimeFormat::NANOSECONDS.room_ns(ns);
         Ok(Some(distinct::record_time(ns, room, self.distinct_times, self.time_precision, origin)))
     }
 }

@@ -62,7 +62,7 @@ impl<F: Fn(&Path) -> bool> PlannedKey<'_, F> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The value is the point's time, and nothing else.
+    /// The value is a part of the point's time, and nothing else.
     Time,
     Tag(KeyId),
     Field {
@@ -95,7 +95,6 @@ pub enum Strings {
 /// The use of a scalar in its point.
 #[derive(Clone, Copy, Debug)]
 pub enum ScalarUse {
-    Time,
     Tag(KeyId),
     /// A field, with the scalar in the form in which it is written.
     Field(KeyId, Scalar),
@@ -117,7 +116,7 @@ impl Plan {
         let copies = places.fold(0, |copies, (place, _)| copies | 1 << place);
         // A configuration has far fewer tables.
         let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
-        if rules.time.as_ref().is_some_and(|time| key.is(&time.key)) {
+        if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
             return Self { copies: Copies(copies), values, role: Role::Time };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
@@ -130,7 +129,8 @@ impl Plan {
     #[inline(always)]
     pub fn use_of(&self, token: Token<'_>, scalar: Scalar) -> ScalarUse {
         match self.role {
-            Role::Time => ScalarUse::Time,
+            // The value was copied.
+            Role::Time => ScalarUse::Nothing,
             // InfluxDB has no empty tags: the tag is treated as missing.
             Role::Tag(_) if scalar.is_empty_text() => ScalarUse::Nothing,
             Role::Tag(key) => ScalarUse::Tag(key),

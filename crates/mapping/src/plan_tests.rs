@@ -1,7 +1,8 @@
 //! Tests of what values become by `types` and `values`, for objects of unknown and of known shape.
 
 use crate::{
-    Drop, FieldType, Format, Globs, KeyTable, Mapper, RecordLimits, Replacement, Replacements, Rules,
+    Drop, FieldType, Format, Globs, KeySelector, KeyTable, Mapper, RecordLimits, Replacement, Replacements,
+    Rules, Template, TimeFormat, TimeRule, TimeSource, zone_by_name,
 };
 use base::record::{Record, RecordTime};
 use line_protocol::LineBuffer;
@@ -193,4 +194,34 @@ fn values_of_one_line_follow_one_another_with_or_without_space() {
     f("{\"a\":1}{\"a\":2}x{\"a\":3}\n{\"a\":4}", "$", "t a=1; t a=2; t a=4!");
     f("{\"a\":1},{\"a\":2}", "$", "t a=1!");
     f("\0", "$", "!");
+}
+
+#[test]
+fn times_are_made_of_several_values() {
+    let selector = |text: &str| KeySelector::parse(text).unwrap();
+    let rule = |source: TimeSource, nanos: Option<&str>, format: &str| {
+        let nanos = nanos.map(selector);
+        let time = TimeRule {
+            source,
+            nanos,
+            format: TimeFormat::parse(format).unwrap(),
+            zone: zone_by_name("UTC").unwrap(),
+        };
+        Rules { time: Some(time), ..Rules::default() }
+    };
+    let keys = |keys: &[&str]| TimeSource::Keys(keys.iter().map(|key| selector(key)).collect());
+    let text = |text: &str| TimeSource::Text(Template::parse(text).unwrap());
+    let f = |rules: &Rules, value: &str, want: &str| assert_eq!(mapped(rules, value).0, want, "{value}");
+    let list = rule(keys(&["a", "$.b", "@.c"]), Some("n"), "unix");
+    f(&list, r#"{"v":1,"a":5,"b":6,"n":7}"#, "t v=1,b=6 5000000007");
+    f(&list, r#"{"v":1,"b":6,"c":7}"#, "t v=1,b=6 6000000000");
+    f(&list, r#"{"v":1,"a":"","c":"7"}"#, "t v=1 7000000000");
+    f(&list, r#"{"v":1,"a":null,"b":null,"c":8,"n":"-1"}"#, "t v=1 7999999999");
+    f(&list, r#"{"v":1,"n":7}"#, "");
+    f(&list, r#"{"v":1,"a":5,"n":"x"}"#, "");
+    f(&list, r#"{"v":1,"a":9223372036,"n":999999999999}"#, "");
+    let parts = rule(text("{date}T{@.clock.h}:00Z"), None, "rfc3339");
+    f(&parts, r#"{"v":1,"date":"2024-01-02","clock":{"h":"03:04"}}"#, "t v=1 1704164640000000000");
+    f(&parts, r#"{"v":1,"date":"2024-01-02"}"#, "");
+    f(&parts, r#"{"v":1,"date":"","clock":{"h":"03:04"}}"#, "");
 }

@@ -50,6 +50,8 @@ pub enum Rejection {
     NotAnObject(&'static str),
     #[error("it has no value under `time_key` {0:?}")]
     TimeMissing(String),
+    #[error("it has no value for a placeholder of `time` = {0:?}")]
+    TimePartMissing(String),
     #[error("its time {text:?} under {key:?} can't be used: {why}")]
     Time { key: String, text: String, why: TimeError },
     #[error("its Kafka timestamp can't be used: {0}; is the producer's clock right?")]
@@ -142,6 +144,7 @@ impl Rejection {
             Self::NotAnObject(_) => Reason::NotAnObject,
             Self::LongRow { .. } | Self::Lengths { .. } => Reason::Shape,
             Self::TimeMissing(_)
+            | Self::TimePartMissing(_)
             | Self::Time { .. }
             | Self::LineTime { .. }
             | Self::KafkaTime(_)

@@ -113,10 +113,49 @@ pub enum Integers {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeRule {
-    pub key: KeySelector,
+    pub source: TimeSource,
+    /// Where nanoseconds stand that are added to the time; none where the record has no such value.
+    pub nanos: Option<KeySelector>,
     pub format: TimeFormat,
     /// Zone of times whose text has none.
     pub zone: TimeZone,
+}
+
+/// What a time is read from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TimeSource {
+    /// The first value that is there. Of several keys, null and empty text count as missing.
+    Keys(Vec<KeySelector>),
+    /// A text with placeholders.
+    Text(Template),
+}
+
+impl TimeRule {
+    /// The time under one key.
+    #[must_use]
+    pub fn new(key: KeySelector, format: TimeFormat, zone: TimeZone) -> Self {
+        Self { source: TimeSource::Keys(vec![key]), nanos: None, format, zone }
+    }
+
+    /// The selectors of all values that the time is made of, each with the option that has it.
+    pub fn selectors(&self) -> impl Iterator<Item = (&'static str, &KeySelector)> {
+        let (keys, text) = match &self.source {
+            TimeSource::Keys(keys) => (keys.as_slice(), None),
+            TimeSource::Text(text) => (&[][..], Some(text)),
+        };
+        let keys = keys.iter().map(|key| ("time_key", key));
+        let text = text.into_iter().flat_map(Template::selectors).map(|key| ("time", key));
+        keys.chain(text).chain(self.nanos.iter().map(|key| ("time_nanos_key", key)))
+    }
+
+    /// The keys as in a configuration.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.source {
+            TimeSource::Keys(keys) => keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            TimeSource::Text(text) => text.to_string(),
+        }
+    }
 }
 
 impl Rules {
@@ -124,10 +163,8 @@ impl Rules {
     #[must_use]
     pub fn time_rule(&self) -> Option<TimeRule> {
         let unit_ns = self.precision.unit_ns();
-        let of_lines = || TimeRule {
-            key: KeySelector::Flattened(String::new()),
-            format: TimeFormat::Unix { unit_ns },
-            zone: TimeZone::UTC,
+        let of_lines = || {
+            TimeRule::new(KeySelector::Flattened(String::new()), TimeFormat::Unix { unit_ns }, TimeZone::UTC)
         };
         if self.format == Format::Influx { Some(of_lines()) } else { self.time.clone() }
     }
@@ -137,7 +174,8 @@ impl TimeRule {
     /// Whether the times are those of line protocol, whose unit is `precision`.
     #[must_use]
     pub fn is_of_lines(&self) -> bool {
-        matches!(&self.key, KeySelector::Flattened(key) if key.is_empty())
+        let TimeSource::Keys(keys) = &self.source else { return false };
+        matches!(keys.as_slice(), [KeySelector::Flattened(key)] if key.is_empty())
     }
 }
 
@@ -239,15 +277,15 @@ impl Rules {
 
     /// All selectors but the globs of `tag_keys`, each with the option that has it.
     pub fn selectors(&self) -> impl Iterator<Item = (&'static str, &KeySelector)> {
-        let time = self.time.as_ref().map(|time| ("time_key", &time.key));
-        let single = self.name_key.as_ref().map(|key| ("name_key", key)).into_iter().chain(time);
+        let single = self.name_key.as_ref().map(|key| ("name_key", key));
         let tags = self.tag_selectors.iter().map(|selector| ("tag_keys", selector));
-        single.chain(tags).chain(self.copying_selectors())
+        single.into_iter().chain(tags).chain(self.copying_selectors())
     }
 
-    /// The selectors of `fields` and of placeholders, which copy values.
+    /// The selectors of the time, of `fields` and of placeholders, which copy values.
     fn copying_selectors(&self) -> impl Iterator<Item = (&'static str, &KeySelector)> {
-        let fields = self.fields.iter().map(|(_, selector)| ("fields", selector));
+        let time = self.time.iter().flat_map(TimeRule::selectors);
+        let fields = time.chain(self.fields.iter().map(|(_, selector)| ("fields", selector)));
         fields.chain(
             self.templates().flat_map(|(option, template)| template.selectors().map(move |s| (option, s))),
         )

@@ -17,6 +17,8 @@ static RFC3339: DateTimeParser = DateTimeParser::new();
 pub enum TimeFormat {
     /// Numbers since 1970 in units of `unit_ns`, a power of ten; quoted or not, with or without fraction and exponent.
     Unix { unit_ns: i64 },
+    /// The same inside a text, such as `/Date({unix_ms})/`.
+    UnixWithin { unit_ns: i64, before: String, after: String },
     /// RFC 3339 with or without an offset; without one, the mapping's zone applies.
     Rfc3339,
     /// A strptime pattern. Where the pattern ends in an offset such as `%z`, the text may also end in "Z".
@@ -27,6 +29,10 @@ pub enum TimeFormat {
 
 #[derive(Debug, Error)]
 pub enum TimeFormatError {
+    #[error(
+        "{0:?} has neither one of {{unix}}, {{unix_ms}}, {{unix_us}}, {{unix_ns}} with text around it, such as \"/Date({{unix_ms}})/\", nor a strptime pattern"
+    )]
+    Within(String),
     #[error(
         "{0:?} is neither unix, unix_ms, unix_us, unix_ns, rfc3339 nor a strptime pattern such as \"%Y-%m-%d %H:%M:%S\""
     )]
@@ -98,6 +104,9 @@ fn shown(ns: i64) -> Timestamp {
 }
 
 impl TimeFormat {
+    /// Whole nanoseconds.
+    pub const NANOSECONDS: Self = Self::Unix { unit_ns: 1 };
+
     /// Names of formats that are not patterns.
     pub const NAMES: [&str; 5] = ["unix", "unix_ms", "unix_us", "unix_ns", "rfc3339"];
 
@@ -111,6 +120,7 @@ impl TimeFormat {
             "unix_us" => unix(1_000),
             "unix_ns" => unix(1),
             "rfc3339" => Ok(Self::Rfc3339),
+            _ if text.contains("{unix") => unix_within(text),
             _ if text.contains('%') => check_pattern(text).map(|()| Self::Pattern(text.to_owned())),
             _ => Err(explain_layout(text)),
         }
@@ -133,6 +143,13 @@ impl TimeFormat {
                     })?;
                 in_range(i128::from(ns))
             }
+            Self::UnixWithin { unit_ns, before, after } => {
+                let number = text.strip_prefix(before.as_bytes());
+                let number = number.and_then(|rest| rest.strip_suffix(after.as_bytes()));
+                let number = number.filter(|number| number.trim_ascii().len() == number.len());
+                let unreadable = || TimeError::Unreadable(format!("{before}number{after}"));
+                Self::Unix { unit_ns: *unit_ns }.to_ns(number.ok_or_else(unreadable)?, zone)
+            }
             Self::Timestamp => decimal::scaled(text, 0)
                 .map_err(|_| TimeError::OutOfRange)
                 .and_then(|ns| in_range(i128::from(ns))),
@@ -151,7 +168,7 @@ impl TimeFormat {
     #[must_use]
     pub fn unit_ns(&self) -> Option<i64> {
         match self {
-            Self::Unix { unit_ns } => Some(*unit_ns),
+            Self::Unix { unit_ns } | Self::UnixWithin { unit_ns, .. } => Some(*unit_ns),
             Self::Rfc3339 | Self::Pattern(_) | Self::Timestamp => None,
         }
     }
@@ -165,6 +182,19 @@ impl TimeFormat {
         let fits = |unit: &i64| time_ns.checked_rem(*unit) == Some(0);
         let by_digits = || [1_000_000, 1_000].into_iter().find(fits).unwrap_or(1);
         self.unit_ns().filter(fits).unwrap_or_else(by_digits)
+    }
+}
+
+/// Reads a format such as `/Date({unix_ms})/`.
+fn unix_within(text: &str) -> Result<TimeFormat, TimeFormatError> {
+    let wrong = || TimeFormatError::Within(text.to_owned());
+    let (before, rest) = text.split_once('{').ok_or_else(wrong)?;
+    let (name, after) = rest.split_once('}').ok_or_else(wrong)?;
+    match TimeFormat::parse(name) {
+        Ok(TimeFormat::Unix { unit_ns }) if !text.contains('%') && !after.contains(['{', '}']) => {
+            Ok(TimeFormat::UnixWithin { unit_ns, before: before.to_owned(), after: after.to_owned() })
+        }
+        _ => Err(wrong()),
     }
 }
 

@@ -209,3 +209,23 @@ proptest! {
         let _ = TimeFormat::parse(&text);
     }
 }
+
+#[test]
+fn reads_numbers_inside_a_text() {
+    let f = |format: &str, text: &str, want: Option<i64>| {
+        let format = TimeFormat::parse(format).unwrap();
+        assert_eq!(format.to_ns(text.as_bytes(), &TimeZone::UTC).ok(), want, "{text}");
+    };
+    f("/Date({unix_ms})/", "/Date(1720474474500)/", Some(1_720_474_474_500_000_000));
+    f("/Date({unix_ms})/", " /Date(-1)/ ", Some(-1_000_000));
+    f("/Date({unix_ms})/", "/Date(1+0900)/", None);
+    f("/Date({unix_ms})/", "/Date( 1)/", None);
+    f("/Date({unix_ms})/", "1720474474500", None);
+    f("/Date({unix_ms})/", "/Date(", None);
+    f("@{unix}", "@1.5", Some(1_500_000_000));
+    f("{unix_ns}Z", "7Z", Some(7));
+    for format in ["{unix_sec}", "{unix}{unix}", "%Y {unix}", "{unix", "{unix} {x}", "{rfc3339} {unix}"] {
+        assert!(TimeFormat::parse(format).is_err(), "{format}");
+    }
+    assert_eq!(TimeFormat::parse("@{unix}").unwrap().unit_ns(), Some(1_000_000_000));
+}

@@ -88,7 +88,7 @@ fn from_kafka(rules: Rules) -> Rules {
 fn timed(format: &str, distinct_times: DistinctTimes, rules: Rules) -> Rules {
     let format = TimeFormat::parse(format).expect("a format");
     let zone = zone_by_name("Asia/Seoul").expect("a zone");
-    let time = TimeRule { key: KeySelector::Flattened("c".to_owned()), format, zone };
+    let time = TimeRule::new(KeySelector::Flattened("c".to_owned()), format, zone);
     Rules { time: Some(time), distinct_times, ..rules }
 }
 

@@ -163,11 +163,11 @@ impl Options {
         for (from, to) in &self.rename {
             rename.add(from, to).unwrap();
         }
-        let time = TimeRule {
-            key: KeySelector::Flattened("clock".to_owned()),
-            format: TimeFormat::parse("unix").unwrap(),
-            zone: zone_by_name("UTC").unwrap(),
-        };
+        let time = TimeRule::new(
+            KeySelector::Flattened("clock".to_owned()),
+            TimeFormat::parse("unix").unwrap(),
+            zone_by_name("UTC").unwrap(),
+        );
         Rules {
             name_key: self.name_key.then(|| KeySelector::Flattened("name".to_owned())),
             tag_keys: globs(&self.tag_keys),

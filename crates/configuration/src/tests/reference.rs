@@ -78,7 +78,8 @@ fn is_of(api: &str, table: &str, line: &str) -> bool {
     let of_tokens = ["token", "token_endpoint", "client_id", "client_secret", "scope", "extensions"];
     let is_token = table == "kafka.sasl" && of_tokens.contains(&key);
     let is_other_api = is_destination && !apis.contains(&api);
-    key != "urls" && !is_token && !is_other_letter && !is_other_api
+    // `time` replaces `time_key`.
+    !(table == "mapping" && key == "time") && key != "urls" && !is_token && !is_other_letter && !is_other_api
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ::kafka::OffsetReset;
 use ::mapping::decode::Query;
 use ::mapping::{
     Csv, DistinctTimes, FieldType, Format, Header, Integers, KeySelector, Precision, Replacement,
-    Replacements, Template, TimeFormat, TimeRange,
+    Replacements, Template, TimeFormat, TimeRange, TimeSource,
 };
 use base::{Api, Credential, Destination, TimePrecision};
 use engine::dead_letter::Store;
@@ -161,7 +161,7 @@ bucket = "other"
         ("memory".into(), "x".into())
     );
     let time = rules.time.as_ref().unwrap();
-    assert!(matches!(&time.key, KeySelector::Root(path) if path.flattened() == "meta_ts"));
+    assert_eq!(time.source, TimeSource::Keys(vec![KeySelector::parse("$.meta.ts").unwrap()]));
     assert_eq!(time.format, TimeFormat::Unix { unit_ns: 1_000_000 });
     assert_eq!(time.zone.iana_name(), Some("Asia/Seoul"));
     assert_eq!(rules.distinct_times, DistinctTimes::Always);
@@ -241,6 +241,20 @@ fn warns_that_influxdb_1_has_no_unsigned_integers() {
     let of_v1 = warnings("api = 'v1'\ndatabase = 'd'");
     assert!(of_v1[0].message.contains("InfluxDB 1 has no unsigned integers"), "{of_v1:?}");
     assert!(warnings("org = 'o'\nbucket = 'b'\ntoken = 't'").is_empty());
+}
+
+#[test]
+fn reads_where_the_time_stands() {
+    let time = |keys: &str| config(&with("mapping", keys)).mappings[0].rules.time.clone().unwrap();
+    let selector = |text: &str| KeySelector::parse(text).unwrap();
+    let several = time("time_key = ['a', '$.b']\ntime_nanos_key = 'n'\ntime_format = 'unix'");
+    assert_eq!(several.source, TimeSource::Keys(vec![selector("a"), selector("$.b")]));
+    assert_eq!(several.nanos, Some(selector("n")));
+    let text = time("time = '{date} {clock}'\ntime_format = '%Y-%m-%d %H:%M'");
+    assert_eq!(text.source, TimeSource::Text(Template::parse("{date} {clock}").unwrap()));
+    let within = time("time_key = 't'\ntime_format = '/Date({unix_ms})/'").format;
+    let (before, after) = ("/Date(".to_owned(), ")/".to_owned());
+    assert_eq!(within, TimeFormat::UnixWithin { unit_ns: 1_000_000, before, after });
 }
 
 #[test]

@@ -246,6 +246,22 @@ fn wrong_values_of_mappings() {
     f("values = { s = { a = [1] } }", "`values.s.a` must be a number, a string, true or false, not a list");
     f("values = { s = { a = nan } }", "`values.s.a` is no number that InfluxDB stores");
     f("values = { 'a*' = { x = 1 }, '*b' = { x = 2 } }", "in `values` can match the same key");
+    f("time_key = ['t', 'u', 't']\ntime_format = 'unix'", "`time_key` has \"t\" twice");
+    f("time_key = []\ntime_format = 'unix'", "`time_key` is an empty list");
+    f("time = '{a} {b}'\ntime_key = 'a'\ntime_format = 'rfc3339'", "`time_key` and `time` are both set");
+    f("time = 'noon'\ntime_format = 'rfc3339'", "`time` = \"noon\" names no key");
+    f("time = '{a'\ntime_format = 'rfc3339'", "is never closed");
+    f("time = '{a} {b}'", "`time` needs a `time_format`");
+    f("time_nanos_key = 'n'", "`time_nanos_key` belongs to `time_key`");
+    f(
+        "time_key = 't'\ntime_nanos_key = 't'\ntime_format = 'unix'",
+        "`time_nanos_key` is the key of the time itself",
+    );
+    f(
+        "time_key = 't'\ntime_format = '/Date({unix_sec})/'",
+        "has neither one of {unix}, {unix_ms}, {unix_us}, {unix_ns}",
+    );
+    f("time_key = 't'\ntime_format = '%Y {unix}'", "has neither one of {unix}");
     f("time_key = 't'", "`time_key` needs a `time_format`: one of unix, unix_ms");
     f("time_format = 'unix'", "belongs to `time_key`");
     f("time_key = 't'\ntime_format = 'millis'", "did you mean \"unix_ms\"?");

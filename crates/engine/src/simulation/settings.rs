@@ -46,11 +46,11 @@ fn mappings(configuration: usize) -> Vec<Mapping> {
         tags: vec![("g".to_owned(), Template::literal(&configuration.to_string()))],
         ..Rules::default()
     });
-    let time = TimeRule {
-        key: KeySelector::Flattened("mistyped".to_owned()),
-        format: TimeFormat::Unix { unit_ns: 1_000_000 },
-        zone: TimeZone::UTC,
-    };
+    let time = TimeRule::new(
+        KeySelector::Flattened("mistyped".to_owned()),
+        TimeFormat::Unix { unit_ns: 1_000_000 },
+        TimeZone::UTC,
+    );
     let wrong = Arc::new(Rules { time: Some(time), ..Rules::clone(&rules) });
     let mapping = |(topic, bucket): &TopicBucket| Mapping {
         topics: topic.map(|topic| Topics { names: vec![topic.to_owned()], ..Topics::default() }),

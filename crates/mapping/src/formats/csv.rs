@@ -230,7 +230,7 @@ fn is_text(name: &str, rules: &Rules) -> bool {
     rules.tag_keys.is_match(name)
         || rules.tag_selectors.iter().any(is)
         || rules.name_key.as_ref().is_some_and(is)
-        || rules.time.as_ref().is_some_and(|time| is(&time.key))
+        || rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, key)| is(key)))
 }
 
 fn parser(csv: &Csv) -> Reader {
@@ -398,11 +398,9 @@ mod tests {
 
     #[test]
     fn tags_names_and_times_keep_their_text() {
-        let time = TimeRule {
-            key: KeySelector::Flattened("t".to_owned()),
-            format: TimeFormat::parse("%Y%m%d %H%M").unwrap(),
-            zone: jiff::tz::TimeZone::UTC,
-        };
+        let key = KeySelector::Flattened("t".to_owned());
+        let format = TimeFormat::parse("%Y%m%d %H%M").unwrap();
+        let time = TimeRule::new(key, format, jiff::tz::TimeZone::UTC);
         let rules = Rules {
             tag_keys: Globs::compile(&["version", "zip"]).unwrap(),
             name_key: Some(KeySelector::Flattened("name".to_owned())),

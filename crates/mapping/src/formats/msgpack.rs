@@ -353,7 +353,7 @@ mod tests {
 
     fn timed(format: TimeFormat) -> Rules {
         let key = KeySelector::Flattened("t".to_owned());
-        let time = TimeRule { key, format, zone: jiff::tz::TimeZone::UTC };
+        let time = TimeRule::new(key, format, jiff::tz::TimeZone::UTC);
         Rules { format: Format::Msgpack, time: Some(time), ..Rules::default() }
     }
 

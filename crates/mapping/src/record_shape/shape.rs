@@ -112,7 +112,6 @@ impl Slot {
             values.copy(self.plan.copies, scalar);
         }
         match self.plan.use_of(token, scalar) {
-            ScalarUse::Time => values.time = Some(scalar),
             ScalarUse::Tag(_) => values.set_tag(self.tag, scalar),
             ScalarUse::Field(_, scalar) => {
                 return values.push_field(self.prefix.bytes(), scalar, &facts.texts).is_ok();

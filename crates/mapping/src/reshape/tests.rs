@@ -207,11 +207,11 @@ fn timestamps_of_the_format_keep_their_marks() {
     let rules = Rules {
         format: Format::Msgpack,
         parse_json: Globs::compile(&["p"]).unwrap(),
-        time: Some(crate::TimeRule {
-            key: crate::KeySelector::Flattened("t".to_owned()),
-            format: crate::TimeFormat::Timestamp,
-            zone: crate::zone_by_name("UTC").unwrap(),
-        }),
+        time: Some(crate::TimeRule::new(
+            crate::KeySelector::Flattened("t".to_owned()),
+            crate::TimeFormat::Timestamp,
+            crate::zone_by_name("UTC").unwrap(),
+        )),
         ..rules(Reshape { explode: keys(&["t", "v"]), ..Reshape::default() })
     };
     let (got, drops) = outcome(&rules, &value);
