@@ -113,15 +113,15 @@ impl Plan {
         fields: &mut InternedKeys,
     ) -> Self {
         let places = copied.iter().enumerate().filter(|(_, selector)| key.is(selector));
-        let copies = places.fold(0, |copies, (place, _)| copies | 1 << place);
+        let bits = places.fold(0, |bits, (place, _)| bits | 1 << place);
         // A configuration has far fewer tables.
         let values = rules.values.tables().index_of(key.flattened).map(|index| index as u32);
         if rules.time.as_ref().is_some_and(|time| time.selectors().any(|(_, selector)| key.is(selector))) {
-            return Self { copies: Copies(copies), values, role: Role::Time };
+            return Self { copies: Copies(bits), values, role: Role::Time };
         }
         let is_name = rules.name_key.as_ref().is_some_and(|selector| key.is(selector));
-        let copies = Copies(if is_name { copies | Copies::NAME } else { copies });
-        Self { copies, values, role: Role::of(key, rules, tags, fields) }
+        let bits = if is_name { bits | Copies::NAME } else { bits };
+        Self { copies: Copies(bits), values, role: Role::of(key, rules, tags, fields) }
     }
 
     /// Decides what a scalar under the key becomes, in an object of known and of unknown shape.

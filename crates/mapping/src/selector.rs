@@ -68,8 +68,9 @@ impl KeySelector {
     pub fn flattened(&self) -> String {
         match self {
             Self::Flattened(key) => key.clone(),
-            Self::Element(path) | Self::Root(path) | Self::RecordKey(path) => path.flattened(),
-            Self::Ancestor { path, .. } => path.flattened(),
+            Self::Element(path) | Self::Root(path) | Self::RecordKey(path) | Self::Ancestor { path, .. } => {
+                path.flattened()
+            }
             Self::Key { .. } => "key".to_owned(),
         }
     }

@@ -162,12 +162,11 @@ fn end_of_placeholder(text: &str) -> Option<usize> {
         match (quote, byte) {
             (Some(_), b'\\') => at += 1,
             (Some(open), byte) if byte == open => quote = None,
-            (Some(_), _) => {}
             (None, b'}') => return Some(at),
             (None, b'\'' | b'"') if at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'[') => {
                 quote = Some(byte);
             }
-            (None, _) => {}
+            _ => {}
         }
         at += 1;
     }
