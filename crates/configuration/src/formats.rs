@@ -31,7 +31,7 @@ const INFLUX_KEYS: [&str; 22] = [
     "bucket",
     "database",
     "retention_policy",
-    // Has a warning of its own.
+    // The table has a warning of its own.
     "csv",
 ];
 

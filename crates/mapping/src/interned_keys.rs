@@ -70,7 +70,7 @@ impl InternedKeys {
         before
     }
 
-    /// The id of a key written as [`Final::prefix`].
+    /// The id of a key written as [`InternedKey::prefix`].
     pub fn find(&self, prefix: &[u8]) -> Option<KeyId> {
         self.ids.get(prefix).copied()
     }
